@@ -1,0 +1,53 @@
+"""Every size and rate that goes with the wire, in one place. Sizes are bytes, times are seconds.
+
+A limit that an operator may change has a setting of the same name in `server.config`; the
+numbers here are the defaults and, for sizes that both ends must agree on, the protocol's own.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+PROTOCOL_VERSION: Final = 1
+
+# -- blobs ---------------------------------------------------------------------------------
+#: Blobs are opaque and have one of these sizes and no other, so that a size says little.
+BUCKETS: Final = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072, 262144)
+#: The largest blob that a lobby carries (an answer with its Welcome for a large meeting).
+LOBBY_BLOB_MAX: Final = 131072
+#: The largest blob that a room carries.
+ROOM_BLOB_MAX: Final = 262144
+#: A JSON frame: the largest blob in base64, and room for the rest.
+FRAME_MAX: Final = 360_448
+
+# -- fixed sizes ---------------------------------------------------------------------------
+NUMBER_SIZE: Final = 16
+NONCE_SIZE: Final = 32
+KEY_SIZE: Final = 32
+SIGNATURE_SIZE: Final = 64
+HASH_SIZE: Final = 32
+PASS_SIZE: Final = 32
+HANDLE_SIZE: Final = 8
+UFRAG_MAX: Final = 32
+PASSWORD_MAX: Final = 64
+FINGERPRINT_SIZE: Final = 32
+#: Streams of one participant (audio, video, a shared screen with sound, simulcast layers).
+STREAMS_MAX: Final = 8
+WANT_MAX: Final = 1024
+
+# -- time and number -----------------------------------------------------------------------
+SLOT_MAX: Final = 2**53 - 1
+#: Slots whose passes still let a connection catch up (protocol 3, G4).
+CATCH_UP_SLOTS: Final = 64
+#: How long holders of the last slot's pass go on receiving (protocol 3, G3).
+PASS_GRACE: Final = 10.0
+#: How long the room waits for one who lost a race before another wins again (protocol 3, G6).
+FAIRNESS_HOLD: Final = 0.5
+
+
+def bucket(size: int) -> int:
+    """The smallest bucket that holds `size` bytes; ValueError when there is none."""
+    for b in BUCKETS:
+        if size <= b:
+            return b
+    raise ValueError(f"{size} bytes fit in no bucket (the largest is {BUCKETS[-1]})")
