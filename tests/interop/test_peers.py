@@ -1,0 +1,120 @@
+"""The judges judged: ts-mls and mls-rs agree with each other, so a disagreement with ours means something."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.interop.peer import Changes, Manner, PeerError, Psk
+from tests.interop.rs_peer import RsPeer
+from tests.interop.ts_peer import TsProcess
+from tests.interop.ts_setup import TS, ensure_installed
+
+
+def test_the_lock_pins_hashes_and_names_no_registry() -> None:
+    lock = (TS / "package-lock.json").read_text()
+    assert '"resolved"' not in lock
+    assert lock.count('"integrity"') == len(re.findall(r'"node_modules/[^"]+": \{', lock))
+
+
+def test_the_patch_is_in_force_and_a_second_set_up_does_nothing(ts: TsProcess) -> None:
+    stamp = TS / "node_modules" / ".snug-stamp"
+    before = stamp.stat().st_mtime_ns
+    ensure_installed()
+    assert stamp.stat().st_mtime_ns == before
+    assert "stagedFrom" in (TS / "node_modules/ts-mls/dist/src/createCommit.js").read_text()
+
+
+def test_ts_creates_and_mls_rs_joins(ts: TsProcess) -> None:
+    alice, bob = ts.member("alice"), RsPeer("bob")
+    alice.create(b"room")
+    staged = alice.stage(Changes(adds=[bob]))
+    alice.adopt()
+    assert staged.welcome is not None
+    bob.join(staged.welcome)
+    for context in (b"", b"context"):
+        ours, theirs = alice.view(context=context), bob.view(context=context)
+        assert (ours.exported, ours.tree) == (theirs.exported, theirs.tree)
+    assert bob.process(alice.protect(b"to bob")).data == b"to bob"
+    assert alice.process(bob.protect(b"to alice")).data == b"to alice"
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_commits_both_ways_and_a_removal(ts: TsProcess, private: bool) -> None:
+    alice, bob, carol = RsPeer("alice"), ts.member("bob"), RsPeer("carol")
+    alice.create(b"room")
+    staged = alice.stage(Changes(adds=[bob]))
+    alice.adopt()
+    assert staged.welcome is not None
+    bob.join(staged.welcome)
+
+    staged = bob.stage(Changes(adds=[carol]), Manner(private=private))
+    assert alice.process(staged.message).kind == "commit"
+    bob.adopt()
+    assert staged.welcome is not None
+    carol.join(staged.welcome)
+    assert alice.view().exported == bob.view().exported == carol.view().exported
+
+    staged = alice.stage()
+    alice.adopt()
+    assert bob.process(staged.message).kind == carol.process(staged.message).kind == "commit"
+    assert alice.view().tree == bob.view().tree == carol.view().tree
+
+    staged = bob.stage(Changes(removes=[alice]), Manner(private=private))
+    bob.adopt()
+    assert alice.process(staged.message).kind == "removed"
+    assert carol.process(staged.message).kind == "commit"
+
+    staged = carol.stage(Changes(removes=[bob]))
+    carol.adopt()
+    assert bob.process(staged.message).kind == "removed"
+
+
+@pytest.mark.parametrize("suite", [1, 3])
+def test_two_of_ts_with_a_psk_and_an_extension(ts: TsProcess, suite: int) -> None:
+    psk = Psk(b"link", b"s" * 32, b"n" * 32)
+    required = (3, bytes([2, 0xF0, 0x01, 0, 0]))
+    alice, bob = (ts.member(n, suite=suite, extensions=[0xF001]) for n in ("alice", "bob"))
+    alice.create(b"room", [required, (0xF001, b"one")])
+    staged = alice.stage(Changes(adds=[bob], psks=[psk]))
+    alice.adopt()
+    assert staged.welcome is not None
+    with pytest.raises(PeerError, match="pskId"):
+        bob.join(staged.welcome)
+    bob.join(staged.welcome, [psk])
+    staged = bob.stage(Changes(extensions=[required, (0xF001, b"two")]))
+    assert alice.process(staged.message).proposals == ("group_context_extensions",)
+    bob.adopt()
+    assert alice.view() == bob.view()
+    assert alice.view().extensions == (required, (0xF001, b"two"))
+
+
+def test_a_dropped_stage_spends_its_generation(ts: TsProcess) -> None:
+    alice, bob = ts.member("alice"), ts.member("bob")
+    alice.create(b"room")
+    staged = alice.stage(Changes(adds=[bob]))
+    alice.adopt()
+    assert staged.welcome is not None
+    bob.join(staged.welcome)
+    alice.stage()
+    alice.drop()
+    second = alice.stage()
+    assert bob.process(second.message).kind == "commit"
+    alice.adopt()
+    assert alice.view() == bob.view()
+
+
+def test_what_was_read_while_a_stage_was_out_cannot_be_replayed_after_it(ts: TsProcess) -> None:
+    alice, bob = ts.member("alice"), ts.member("bob")
+    alice.create(b"room")
+    staged = alice.stage(Changes(adds=[bob]))
+    alice.adopt()
+    assert staged.welcome is not None
+    bob.join(staged.welcome)
+    alice.stage()
+    message = bob.protect(b"once")
+    assert alice.process(message).data == b"once"
+    alice.adopt()
+    with pytest.raises(PeerError, match="gen in the past"):
+        alice.process(message)

@@ -1,0 +1,211 @@
+"""ts-mls members, many in one node process, spoken to in JSON lines (see ts/peer.mjs)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import queue
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.interop.peer import NOTHING, USUAL, Changes, Manner, Peer, PeerError, Psk, Received, Staged, View
+from tests.interop.ts_setup import TS, Node
+
+SUITES = {
+    1: "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
+    3: "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519",
+}
+ANSWER_SECONDS = 30.0
+DEFAULT_PADDING = 256
+
+
+class TsProcess:
+    """The node process. Every call is bounded; a process that fell silent is an error."""
+
+    def __init__(self, node: Node) -> None:
+        self._ids = itertools.count()
+        self._process = subprocess.Popen(
+            [node.node, "peer.mjs"], cwd=TS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._lines: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
+
+    def call(self, op: str, member: int, **arguments: object) -> dict[str, Any]:
+        """One request. Raises PeerError with ts-mls's own text when it refuses."""
+        assert self._process.stdin is not None
+        request = {"op": op, "member": member, **{k: _plain(v) for k, v in arguments.items()}}
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        try:
+            line = self._lines.get(timeout=ANSWER_SECONDS)
+        except queue.Empty:
+            raise AssertionError(f"ts-mls gave no answer to {op} within {ANSWER_SECONDS} s") from None
+        assert line, f"the node process ended at {op} (its stderr says why)"
+        answer: dict[str, Any] = json.loads(line)
+        if not answer.pop("ok"):
+            raise PeerError(answer["error"])
+        return answer
+
+    def member(
+        self,
+        name: str,
+        *,
+        suite: int = 1,
+        extensions: Sequence[int] = (),
+        pad_until: int = DEFAULT_PADDING,
+        lifetime: tuple[int, int] | None = None,
+    ) -> TsPeer:
+        """A new member whose leaf supports `extensions`."""
+        number = next(self._ids)
+        arguments: dict[str, object] = {} if lifetime is None else {"lifetime": list(lifetime)}
+        self.call(
+            "new",
+            number,
+            suite=SUITES[suite],
+            name=name,
+            extensions=list(extensions),
+            padUntil=pad_until,
+            **arguments,
+        )
+        return TsPeer(self, number, name.encode())
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+        self._reader.join(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+class TsPeer:
+    """One member of ts-mls."""
+
+    kind = "ts-mls"
+
+    def __init__(self, process: TsProcess, number: int, name: bytes) -> None:
+        self._process = process
+        self._number = number
+        self.name = name
+        made = self._call("keyPackage")
+        self.key_package = bytes.fromhex(made["message"])
+        self.reference = bytes.fromhex(made["reference"])
+        self.signature_key = bytes.fromhex(made["signatureKey"])
+
+    def _call(self, op: str, **arguments: object) -> dict[str, Any]:
+        return self._process.call(op, self._number, **arguments)
+
+    def create(self, group_id: bytes, extensions: Sequence[tuple[int, bytes]] = ()) -> None:
+        self._call("create", groupId=group_id, extensions=[list(e) for e in extensions])
+
+    def know(self, psks: Sequence[Psk]) -> None:
+        """Remember the secrets, for commits and joins to come."""
+        for psk in psks:
+            self._call("psk", id=psk.id, secret=psk.secret)
+
+    def join(self, welcome: bytes, psks: Sequence[Psk] = ()) -> None:
+        self.know(psks)
+        self._call("join", welcome=welcome)
+
+    def group_info(self) -> bytes:
+        """MLSMessage(GroupInfo) with external_pub and the tree."""
+        return bytes.fromhex(self._call("groupInfo")["message"])
+
+    def join_by_external_commit(self, group_info: bytes, *, resync: bool = False) -> bytes:
+        """Join and return the external commit, a PublicMessage."""
+        return bytes.fromhex(
+            self._call("joinByExternalCommit", groupInfo=group_info, resync=resync)["message"]
+        )
+
+    def stage(self, changes: Changes = NOTHING, manner: Manner = USUAL) -> Staged:
+        self.know(changes.psks)
+        proposals: list[dict[str, object]] = [
+            {"kind": "remove", "leaf": self.leaf_of(p)} for p in changes.removes
+        ]
+        proposals += [{"kind": "add", "keyPackage": p.key_package} for p in changes.adds]
+        proposals += [{"kind": "psk", "id": p.id, "nonce": p.nonce} for p in changes.psks]
+        if changes.extensions is not None:
+            proposals.append({"kind": "extensions", "extensions": [list(e) for e in changes.extensions]})
+        made = self._call(
+            "stage",
+            proposals=proposals,
+            isPublic=not manner.private,
+            forcePath=manner.force_path,
+            authenticatedData=manner.authenticated_data,
+        )
+        return Staged(
+            bytes.fromhex(made["message"]), bytes.fromhex(made["welcome"]) if made["welcome"] else None
+        )
+
+    def adopt(self) -> None:
+        self._call("adopt")
+
+    def drop(self) -> None:
+        """Forget the staged commit; the generation that it used stays used."""
+        self._call("drop")
+
+    def propose(self, proposal: Mapping[str, object], *, private: bool = True) -> bytes:
+        """A by-reference proposal as `peer.mjs` spells it, such as ``{"kind": "remove", "leaf": 2}``."""
+        made = self._call("propose", proposal=proposal, isPublic=not private, authenticatedData=b"")
+        return bytes.fromhex(made["message"])
+
+    def process(self, message: bytes) -> Received:
+        got = self._call("process", message=message)
+        return Received(
+            got["kind"],
+            got["sender"],
+            bytes.fromhex(got.get("data", "")),
+            bytes.fromhex(got["authenticatedData"]),
+            tuple(got.get("proposals", ())),
+        )
+
+    def protect(self, data: bytes, *, authenticated_data: bytes = b"") -> bytes:
+        return bytes.fromhex(
+            self._call("protect", data=data, authenticatedData=authenticated_data)["message"]
+        )
+
+    def view(self, label: str = "interop", context: bytes = b"", length: int = 32) -> View:
+        got = self._call("view", label=label, context=context, length=length)
+        assert got["active"] == "active"
+        return View(
+            epoch=got["epoch"],
+            exported=bytes.fromhex(got["exported"]),
+            tree=bytes.fromhex(got["tree"]),
+            authenticator=bytes.fromhex(got["authenticator"]),
+            transcript=bytes.fromhex(got["transcript"]),
+            tree_hash=bytes.fromhex(got["treeHash"]),
+            extensions=tuple((kind, bytes.fromhex(data)) for kind, data in got["extensions"]),
+            members={leaf: (bytes.fromhex(name), bytes.fromhex(key)) for leaf, name, key in got["members"]},
+        )
+
+    def leaf_of(self, peer: Peer) -> int:
+        """The leaf that holds the peer's signature key in this member's tree."""
+        members = self.view().members
+        assert members is not None
+        return next(leaf for leaf, (_, key) in members.items() if key == peer.signature_key)
+
+    def close(self) -> None:
+        self._call("forget")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value
