@@ -1,0 +1,33 @@
+"""Errors that name who broke a rule, once a signature has proven it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crypto.errors import ValidationError
+
+if TYPE_CHECKING:
+    from crypto.mls.outcomes import CandidateCommit
+
+
+class CommitError(ValidationError):
+    """A commit or proposal whose signature verified breaks a rule: `sender` is to blame.
+
+    `sender` is the leaf index in the epoch of the message, or None when the sender is not a member (an
+    external sender or a newcomer).
+    """
+
+    def __init__(self, rule: str, text: str, sender: int | None) -> None:
+        super().__init__(rule, text)
+        self.sender = sender
+
+
+class PathError(CommitError):
+    """A commit that is valid as far as everybody can see, but whose path secret for *us* is unusable.
+
+    `commit` says what it would have done (its `group` is None), so that policy can be judged on it first.
+    """
+
+    def __init__(self, rule: str, text: str, sender: int | None, commit: CandidateCommit) -> None:
+        super().__init__(rule, text, sender)
+        self.commit = commit
