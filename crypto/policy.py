@@ -1,0 +1,398 @@
+"""SNUG-1 to SNUG-21: what every member checks before it believes anything (protocol section 5).
+
+One small function a number; all raise ValidationError with that number and nothing else. They see
+facts only (`CommitView`), never a live group, so that both clients can be held to the same cases.
+
+=======  ====================================================================================
+SNUG-1   a commit's authenticated_data names our room, this slot, our chain, our ledger
+SNUG-2   it is a PrivateMessage of a member
+SNUG-3   its proposals are by value and the committer's; a by-reference Remove of oneself excepted
+SNUG-4   only Add, Remove, PreSharedKey and GroupContextExtensions
+SNUG-5   there is a path
+SNUG-6   the path's leaf keeps signature key, credential, capabilities and extensions
+SNUG-7   Add, Remove and GroupContextExtensions come from a host under the old policy;
+         nobody is added while the room is locked
+SNUG-8   ... except a rejoin: exactly {Remove, Add, PSK} of one leaf with a valid ticket
+SNUG-9   ... and a host's return (not built yet: such a commit is refused)
+SNUG-10  an Add goes with exactly one PSK, external, the link's
+SNUG-11  an added signature key is new; the name is allowed and looks like nobody's who is present
+SNUG-12  an Add names an invite that is neither revoked nor a used single one
+SNUG-13  GroupContextExtensions change `snug_policy` alone: version + 1, host_public unchanged
+SNUG-14  no external senders
+SNUG-15  suite, version and sizes are the profile's
+SNUG-16  all of RFC 9420 12.2 to 12.4 (crypto.mls checks them; `snug_16` gives them this name)
+SNUG-17  a message's epoch is this or the last, its generation within 200, its sender not removed
+SNUG-18  END and MOVE come from a host, on the current chain
+SNUG-19  beats are continuous (not built yet)
+SNUG-20  a media stream is announced by the leaf that its key id names
+SNUG-21  SFrame: the full tag, and a replay window
+=======  ====================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from crypto.errors import MalformedError, ValidationError
+from crypto.names import check_name, look_alike
+from crypto.room_state import (
+    LEDGER_KEYS_MAX,
+    POLICY_EXTENSION,
+    REJOIN_SLOTS,
+    REJOINS_MAX,
+    SINGLE_USE,
+    CommitContext,
+    Identity,
+    Ledger,
+    Mode,
+    Policy,
+    RejoinTicket,
+)
+
+#: PSK id of the link's secret.
+LINK_PSK_ID: Final = b"snug 1 link"
+REQUIRED_CAPABILITIES: Final = 0x0003
+EXTERNAL_SENDERS: Final = 0x0005
+SUITES: Final = frozenset({0x0001, 0x0003})
+MLS10: Final = 1
+MEMBERS_MAX: Final = 1000
+GENERATION_GAP: Final = 200
+#: Bytes of the tag of the SFrame suite in use (0x0004).
+SFRAME_TAG: Final = 16
+
+ProposalKind = Literal["add", "update", "remove", "psk", "reinit", "external_init", "gce", "other"]
+
+
+@dataclass(frozen=True)
+class LeafView:
+    """What a leaf is known by."""
+
+    signature_key: bytes
+    identity: bytes  # the basic credential's bytes
+    encryption_key: bytes
+    capabilities: bytes  # encoded
+    extensions: bytes  # encoded
+
+
+@dataclass(frozen=True)
+class ProposalView:
+    """One proposal of a commit, and the fields that its kind has."""
+
+    kind: ProposalKind
+    sender: int | None  # leaf; None: not a member
+    by_reference: bool = False
+    added: LeafView | None = None
+    ticket: bytes | None = None  # of an added KeyPackage: its rejoin extension
+    suite: int = 0x0001  # of an added KeyPackage
+    version: int = MLS10
+    removed: int | None = None
+    psk_external: bool = False
+    psk_id: bytes = b""
+    extensions: tuple[tuple[int, bytes], ...] = ()
+
+
+@dataclass(frozen=True)
+class CommitView:
+    """A commit whose signature has verified, and all that it is judged by."""
+
+    private: bool
+    sender: int | None  # leaf; None: an external committer
+    proposals: tuple[ProposalView, ...]
+    path_leaf: LeafView | None
+    authenticated_data: bytes
+    # what this member knows, before the commit
+    members: Mapping[int, LeafView]
+    policy: Policy
+    extensions: tuple[tuple[int, bytes], ...]  # of the GroupContext
+    group_id: bytes
+    suite: int
+    room: bytes
+    slot: int
+    chain: bytes
+    chains: Mapping[int, bytes]  # slot -> chain after it, as far back as known
+    ledger: Ledger
+
+    def of(self, kind: ProposalKind) -> tuple[ProposalView, ...]:
+        """The proposals of one kind."""
+        return tuple(p for p in self.proposals if p.kind == kind)
+
+    @property
+    def context(self) -> CommitContext:
+        """Decoded authenticated_data; ValidationError("SNUG-1") if it is none."""
+        try:
+            return CommitContext.decode(self.authenticated_data)
+        except MalformedError as error:
+            raise ValidationError("SNUG-1", str(error)) from None
+
+    @property
+    def by_host(self) -> bool:
+        """Whether the committer is a host under the old policy."""
+        leaf = None if self.sender is None else self.members.get(self.sender)
+        return leaf is not None and leaf.signature_key in self.policy.hosts
+
+    @property
+    def rejoin_leaf(self) -> int | None:
+        """The leaf that rejoins, if the commit has the shape of a rejoin; not yet whether it may."""
+        adds, removes = self.of("add"), self.of("remove")
+        if len(adds) == 1 and len(removes) == 1 and adds[0].ticket is not None:
+            return removes[0].removed
+        return None
+
+
+def _is_self_remove(p: ProposalView) -> bool:
+    return p.kind == "remove" and p.by_reference and p.sender is not None and p.sender == p.removed
+
+
+def snug_1(v: CommitView) -> None:
+    """A commit belongs to one room, one slot, one history: replayed or moved ones do not fit."""
+    c = v.context
+    if c.room != v.room:
+        raise ValidationError("SNUG-1", "the commit is of another room")
+    if c.slot != v.slot:
+        raise ValidationError("SNUG-1", f"the commit is for slot {c.slot}, this is slot {v.slot}")
+    if c.chain != v.chain:
+        raise ValidationError("SNUG-1", "the committer has seen another history than we have")
+    if c.ledger != v.ledger.digest():
+        raise ValidationError("SNUG-1", "the committer's ledger is not ours")
+
+
+def snug_2(v: CommitView) -> None:
+    """Only members commit, and only under encryption."""
+    if not v.private:
+        raise ValidationError("SNUG-2", "the commit is not a PrivateMessage")
+    if v.sender is None or v.sender not in v.members:
+        raise ValidationError("SNUG-2", "the committer is not a member")
+
+
+def snug_3(v: CommitView) -> None:
+    """A stored proposal of a non-host must not be laundered through a host's ordinary commit."""
+    for p in v.proposals:
+        if not _is_self_remove(p) and (p.by_reference or p.sender != v.sender):
+            raise ValidationError("SNUG-3", f"a proposal ({p.kind}) is not the committer's own, by value")
+
+
+def snug_4(v: CommitView) -> None:
+    """Nothing but what a meeting needs."""
+    for p in v.proposals:
+        if p.kind not in ("add", "remove", "psk", "gce"):
+            raise ValidationError("SNUG-4", f"a proposal of a kind that has no place here: {p.kind}")
+
+
+def snug_5(v: CommitView) -> None:
+    """Every commit heals its author."""
+    if v.path_leaf is None:
+        raise ValidationError("SNUG-5", "the commit has no path")
+
+
+def snug_6(v: CommitView) -> None:
+    """Nobody changes who they are in passing."""
+    if v.path_leaf is None or v.sender is None:
+        return  # SNUG-5 and SNUG-2 speak of that
+    old, new = v.members[v.sender], v.path_leaf
+    if (old.signature_key, old.identity, old.capabilities, old.extensions) != (
+        new.signature_key,
+        new.identity,
+        new.capabilities,
+        new.extensions,
+    ):
+        raise ValidationError("SNUG-6", "the committer's leaf changed its key, name or capabilities")
+
+
+def snug_7(v: CommitView) -> None:
+    """Powers are the hosts'."""
+    if v.rejoin_leaf is not None:
+        snug_8(v)
+        return
+    if v.policy.mode is Mode.LOCKED and v.of("add"):
+        raise ValidationError("SNUG-7", "the room is locked: nobody new")
+    if v.by_host:
+        return
+    snug_9(v)
+    for p in v.proposals:
+        if p.kind in ("add", "gce") or (p.kind == "remove" and not _is_self_remove(p)):
+            raise ValidationError("SNUG-7", f"only a host may do that ({p.kind})")
+
+
+def snug_8(v: CommitView) -> None:
+    """A rejoin: exactly {Remove(i), Add, PSK}, same key and credential, a fresh ticket of this group."""
+    adds, removes = v.of("add"), v.of("remove")
+    if len(v.proposals) != 3 or len(v.of("psk")) != 1 or len(adds) != 1 or len(removes) != 1:
+        raise ValidationError("SNUG-8", "a rejoin is one Remove, one Add and one PSK")
+    added, raw, leaf = adds[0].added, adds[0].ticket, removes[0].removed
+    old = None if leaf is None else v.members.get(leaf)
+    if added is None or raw is None or old is None or removes[0].by_reference:
+        raise ValidationError("SNUG-8", "a rejoin replaces a member's leaf, and carries a ticket")
+    if added.signature_key != old.signature_key or added.identity != old.identity:
+        raise ValidationError("SNUG-8", "who rejoins has another key or name than the leaf had")
+    if added.encryption_key == old.encryption_key:
+        raise ValidationError("SNUG-8", "who rejoins brings no fresh key")
+    try:
+        ticket = RejoinTicket.decode(raw)
+    except MalformedError as error:
+        raise ValidationError("SNUG-8", str(error)) from None
+    if ticket.group_id != v.group_id:
+        raise ValidationError("SNUG-8", "the ticket is of another group")
+    if not 0 <= v.slot - 1 - ticket.slot < REJOIN_SLOTS:
+        raise ValidationError("SNUG-8", f"the ticket is of slot {ticket.slot}, too far from {v.slot}")
+    if ticket.slot in v.chains and v.chains[ticket.slot] != ticket.chain:
+        raise ValidationError("SNUG-8", "the ticket is of another history")
+    recent = [r for r in v.ledger.rejoins if v.slot - r.slot < REJOIN_SLOTS]
+    if any(r.nonce == ticket.nonce for r in recent):
+        raise ValidationError("SNUG-8", "the ticket has been used")
+    if sum(r.signature_key == old.signature_key for r in recent) >= REJOINS_MAX:
+        raise ValidationError("SNUG-8", f"more than {REJOINS_MAX} rejoins in {REJOIN_SLOTS} slots")
+
+
+def snug_9(v: CommitView) -> None:
+    """HostReturn is not built yet, and what can't be checked is refused."""
+    if v.context.host_return is not None:
+        raise ValidationError("SNUG-9", "a host's return is not known to this version")
+
+
+def snug_10(v: CommitView) -> None:
+    """Who is added holds the link's secret: a server that swaps a KeyPackage gains nobody."""
+    adds, psks = v.of("add"), v.of("psk")
+    if len(adds) > 1:
+        raise ValidationError("SNUG-10", "more than one member is added at once")
+    if len(psks) != len(adds):
+        raise ValidationError("SNUG-10", "an Add goes with one PSK, and a PSK with one Add")
+    if any(not p.psk_external or p.psk_id != LINK_PSK_ID for p in psks):
+        raise ValidationError("SNUG-10", "the PSK is not the link's")
+
+
+def snug_11(v: CommitView) -> None:
+    """Keys are never used again, and no two people in the room look alike by name."""
+    removed = {p.removed for p in v.of("remove")}
+    rejoining = v.rejoin_leaf is not None
+    for p in v.of("add"):
+        if p.added is None:
+            raise ValidationError("SNUG-11", "an Add without a leaf")
+        if p.added.signature_key in v.ledger.keys and not rejoining:
+            raise ValidationError("SNUG-11", "that signature key has been in this meeting before")
+        try:
+            identity = Identity.decode(p.added.identity)
+        except MalformedError as error:
+            raise ValidationError("SNUG-11", str(error)) from None
+        if identity.flags:
+            raise ValidationError("SNUG-11", "flags that are not defined")
+        check_name(identity.name)
+        for leaf, member in v.members.items():
+            if leaf not in removed and look_alike(Identity.decode(member.identity).name, identity.name):
+                raise ValidationError("SNUG-11", "that name looks like a member's who is present")
+
+
+def snug_12(v: CommitView) -> None:
+    """Nobody comes in without an invite that all can see, nor twice by one for a single use."""
+    invite = v.context.invite
+    if not v.of("add") or v.rejoin_leaf is not None:
+        if invite is not None:
+            raise ValidationError("SNUG-12", "an invite is named, and nobody new is added")
+        return
+    if invite is None:
+        raise ValidationError("SNUG-12", "somebody is added without an invite")
+    if invite in v.ledger.revoked:
+        raise ValidationError("SNUG-12", f"invite {invite} has been revoked")
+    if invite & SINGLE_USE and invite in v.ledger.used:
+        raise ValidationError("SNUG-12", f"invite {invite} was for a single use")
+
+
+def snug_13(v: CommitView) -> None:
+    """The policy changes step by step, and nothing else of the context does."""
+    for p in v.of("gce"):
+        kinds = tuple(kind for kind, _ in p.extensions)
+        if kinds != (REQUIRED_CAPABILITIES, POLICY_EXTENSION):
+            raise ValidationError("SNUG-13", "the context does not carry exactly its two extensions")
+        if p.extensions[0] not in v.extensions:
+            raise ValidationError("SNUG-13", "the required capabilities changed")
+        try:
+            new = Policy.decode(p.extensions[1][1])
+        except MalformedError as error:
+            raise ValidationError("SNUG-13", str(error)) from None
+        if new.version != v.policy.version + 1 or new.host_public != v.policy.host_public:
+            raise ValidationError("SNUG-13", "the policy is not the next version of ours")
+
+
+def snug_14(v: CommitView) -> None:
+    """Nobody outside may propose."""
+    for p in v.of("gce"):
+        if any(kind == EXTERNAL_SENDERS for kind, _ in p.extensions):
+            raise ValidationError("SNUG-14", "external senders are not allowed")
+
+
+def snug_15(v: CommitView) -> None:
+    """Suite, version and sizes."""
+    if v.suite not in SUITES:
+        raise ValidationError("SNUG-15", f"suite {v.suite:#06x} is not of this profile")
+    if len(v.members) + len(v.of("add")) - len(v.of("remove")) > MEMBERS_MAX:
+        raise ValidationError("SNUG-15", f"more than {MEMBERS_MAX} members")
+    if len(v.ledger.keys) + len(v.of("add")) > LEDGER_KEYS_MAX:
+        raise ValidationError("SNUG-15", f"more than {LEDGER_KEYS_MAX} people in one meeting")
+    for p in v.of("add"):
+        if p.suite != v.suite or p.version != MLS10:
+            raise ValidationError("SNUG-15", "an added member speaks another suite or version")
+
+
+def snug_16(error: Exception) -> ValidationError:
+    """What crypto.mls found wrong with a commit, as a verdict of this list."""
+    return ValidationError("SNUG-16", str(error))
+
+
+#: In this order: a commit that breaks several is told the same first one by everybody. SNUG-8 and
+#: SNUG-9 are reached through SNUG-7. Kinds and shapes come before what is read out of them.
+COMMIT_CHECKS: Final[tuple[Callable[[CommitView], None], ...]] = (
+    snug_2,
+    snug_1,
+    snug_15,
+    snug_3,
+    snug_4,
+    snug_5,
+    snug_6,
+    snug_14,
+    snug_13,
+    snug_7,
+    snug_10,
+    snug_11,
+    snug_12,
+)
+
+
+def judge_commit(view: CommitView) -> None:
+    """All checks on a commit; ValidationError names the first that it breaks."""
+    for check in COMMIT_CHECKS:
+        check(view)
+
+
+def snug_17(*, epoch: int, current: int, generation_gap: int, sender_removed: bool) -> None:
+    """On any member's message: fresh enough, and of somebody who is still here."""
+    if not current - 1 <= epoch <= current:
+        raise ValidationError("SNUG-17", f"a message of epoch {epoch}, in epoch {current}")
+    if generation_gap > GENERATION_GAP:
+        raise ValidationError("SNUG-17", f"a message {generation_gap} generations ahead")
+    if sender_removed:
+        raise ValidationError("SNUG-17", "a message of a member who has been removed")
+
+
+def snug_18(*, by_host: bool, chain: bytes, current_chain: bytes) -> None:
+    """END and MOVE: powers of hosts, and only about the meeting as it is now."""
+    if not by_host:
+        raise ValidationError("SNUG-18", "only a host ends or moves the meeting")
+    if chain != current_chain:
+        raise ValidationError("SNUG-18", "it speaks of another history than ours")
+
+
+def snug_20(*, announced_by: int | None, key_leaf: int) -> None:
+    """A stream that nobody announced, or another than its key says, is nobody's picture."""
+    if announced_by is None:
+        raise ValidationError("SNUG-20", "a stream that nobody has announced")
+    if announced_by != key_leaf:
+        raise ValidationError("SNUG-20", "a stream sealed by another than who announced it")
+
+
+def snug_21(*, tag_size: int, replayed: bool) -> None:
+    """Frames carry the whole tag, and are opened once."""
+    if tag_size != SFRAME_TAG:
+        raise ValidationError("SNUG-21", f"a tag of {tag_size} bytes")
+    if replayed:
+        raise ValidationError("SNUG-21", "a frame that has been seen")

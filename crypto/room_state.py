@@ -1,0 +1,281 @@
+"""What all members of a room agree on beside the MLS group: policy, ledger, and a commit's context.
+
+Protocol section 5. All encodings are canonical: equal values have equal bytes, and anything else is
+malformed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Final
+
+from crypto.errors import MalformedError
+from crypto.fields import Reader, prefixed, uint
+
+#: GroupContext extension that carries the policy (a private-use number of RFC 9420 17.3).
+POLICY_EXTENSION: Final = 0xF001
+#: KeyPackage extension that carries a rejoin ticket.
+REJOIN_EXTENSION: Final = 0xF002
+#: An invite with this bit in its index admits once.
+SINGLE_USE: Final = 0x8000
+
+TITLE_MAX: Final = 128
+HOSTS_MAX: Final = 16
+SERVERS_MAX: Final = 8
+#: Slots within which a ticket is fresh, and rejoins of one leaf are counted.
+REJOIN_SLOTS: Final = 64
+REJOINS_MAX: Final = 3
+LEDGER_KEYS_MAX: Final = 4096
+
+
+class Mode(IntEnum):
+    """How newcomers are let in."""
+
+    ASK = 0
+    WAVE_IN = 1
+    LOCKED = 2
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The extension `snug_policy`: who is a host, and how the room is kept."""
+
+    version: int
+    hosts: tuple[bytes, ...]  # signature keys (32 bytes), sorted
+    host_public: bytes  # of the host seed, 32 bytes
+    mode: Mode = Mode.ASK
+    title: str = ""
+    servers: tuple[str, ...] = ()
+
+    def encode(self) -> bytes:
+        return b"".join(
+            (
+                uint(1, 1),
+                uint(self.version, 4),
+                uint(len(self.hosts), 1),
+                *sorted(self.hosts),
+                self.host_public,
+                uint(self.mode, 1),
+                prefixed(self.title.encode(), 1),
+                uint(len(self.servers), 1),
+                *(prefixed(s.encode(), 1) for s in self.servers),
+            )
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Policy:
+        """MalformedError for anything but the canonical encoding within its limits."""
+        r = Reader(data)
+        if r.uint(1) != 1:
+            raise MalformedError("policy: another format than 1")
+        version = r.uint(4)
+        hosts = tuple(r.take(32) for _ in range(r.uint(1)))
+        host_public = r.take(32)
+        try:
+            mode = Mode(r.uint(1))
+        except ValueError:
+            raise MalformedError("policy: unknown mode") from None
+        title = r.text(1)
+        servers = tuple(r.text(1) for _ in range(r.uint(1)))
+        r.end()
+        if len(hosts) > HOSTS_MAX or len(title.encode()) > TITLE_MAX or len(servers) > SERVERS_MAX:
+            raise MalformedError("policy: more than its limits allow")
+        if len(set(hosts)) != len(hosts):
+            raise MalformedError("policy: a host is named twice")
+        policy = cls(version, hosts, host_public, mode, title, servers)
+        if policy.encode() != data:
+            raise MalformedError("policy: not in canonical form")
+        return policy
+
+    def with_host(self, signature_key: bytes) -> Policy:
+        """The next version, with one more host."""
+        return replace(self, version=self.version + 1, hosts=tuple(sorted({*self.hosts, signature_key})))
+
+    def without_host(self, signature_key: bytes) -> Policy:
+        """The next version, with that host no longer one."""
+        return replace(
+            self, version=self.version + 1, hosts=tuple(h for h in self.hosts if h != signature_key)
+        )
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a leaf's basic credential carries: one byte of flags (none is defined yet), and the name."""
+
+    name: str
+    flags: int = 0
+
+    def encode(self) -> bytes:
+        return uint(self.flags, 1) + self.name.encode()
+
+    @classmethod
+    def decode(cls, data: bytes) -> Identity:
+        r = Reader(data)
+        flags = r.uint(1)
+        try:
+            return cls(r.rest().decode("utf-8"), flags)
+        except UnicodeDecodeError:
+            raise MalformedError("credential: the name is not UTF-8") from None
+
+
+@dataclass(frozen=True)
+class RejoinTicket:
+    """A member whose state is lost asks to be added again in place of its old leaf (section 6).
+
+    It stands in its new KeyPackage, which the old leaf's signature key signs: nobody else can make one.
+    """
+
+    group_id: bytes
+    slot: int  # the last slot that the member knew
+    chain: bytes  # 32 bytes, after that slot
+    nonce: bytes  # 16 bytes
+    stuck: bool = False  # it could not process the commit of slot + 1
+
+    def encode(self) -> bytes:
+        return prefixed(self.group_id, 1) + uint(self.slot, 8) + self.chain + self.nonce + uint(self.stuck, 1)
+
+    @classmethod
+    def decode(cls, data: bytes) -> RejoinTicket:
+        r = Reader(data)
+        ticket = cls(r.prefixed(1), r.uint(8), r.take(32), r.take(16), False)
+        stuck = r.uint(1)
+        r.end()
+        if stuck > 1:
+            raise MalformedError("rejoin ticket: a flag that is neither 0 nor 1")
+        return replace(ticket, stuck=bool(stuck))
+
+
+@dataclass(frozen=True)
+class CommitContext:
+    """What a commit says of itself, in its authenticated_data: where it belongs (SNUG-1)."""
+
+    room: bytes  # 16 bytes
+    slot: int
+    chain: bytes  # 32 bytes, before this slot
+    ledger: bytes  # 32 bytes: H(ledger before this slot)
+    invite: int | None = None  # the index of the invite that an added member used
+    host_return: bytes | None = None  # 64 bytes: a returning host's signature (SNUG-9)
+
+    def encode(self) -> bytes:
+        parts = [uint(1, 1), self.room, uint(self.slot, 8), self.chain, self.ledger]
+        parts.append(uint(0, 1) if self.invite is None else uint(1, 1) + uint(self.invite, 2))
+        parts.append(uint(0, 1) if self.host_return is None else uint(1, 1) + self.host_return)
+        return b"".join(parts)
+
+    @classmethod
+    def decode(cls, data: bytes) -> CommitContext:
+        r = Reader(data)
+        if r.uint(1) != 1:
+            raise MalformedError("commit context: another format than 1")
+        room, slot, chain, ledger = r.take(16), r.uint(8), r.take(32), r.take(32)
+        has_invite = r.uint(1)
+        invite = r.uint(2) if has_invite else None
+        has_return = r.uint(1)
+        host_return = r.take(64) if has_return else None
+        r.end()
+        if has_invite > 1 or has_return > 1:
+            raise MalformedError("commit context: a flag that is neither 0 nor 1")
+        return cls(room, slot, chain, ledger, invite, host_return)
+
+
+@dataclass(frozen=True)
+class Rejoined:
+    """One rejoin that took place."""
+
+    slot: int
+    signature_key: bytes
+    nonce: bytes
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What has happened in a meeting as far as it binds the future: a newcomer must judge like the others.
+
+    `used` invites, `revoked` ones, signature keys ever seen, who came in by which invite, recent rejoins.
+    """
+
+    used: frozenset[int] = frozenset()
+    revoked: frozenset[int] = frozenset()
+    keys: frozenset[bytes] = frozenset()
+    invites: tuple[tuple[int, int], ...] = ()  # (leaf, invite), sorted by leaf
+    rejoins: tuple[Rejoined, ...] = field(default=())
+
+    def encode(self) -> bytes:
+        return b"".join(
+            (
+                uint(1, 1),
+                prefixed(b"".join(uint(i, 2) for i in sorted(self.used)), 2),
+                prefixed(b"".join(uint(i, 2) for i in sorted(self.revoked)), 2),
+                uint(len(self.keys), 2),
+                *sorted(self.keys),
+                uint(len(self.invites), 2),
+                *(uint(leaf, 4) + uint(invite, 2) for leaf, invite in self.invites),
+                uint(len(self.rejoins), 1),
+                *(uint(r.slot, 8) + r.signature_key + r.nonce for r in self.rejoins),
+            )
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Ledger:
+        r = Reader(data)
+        if r.uint(1) != 1:
+            raise MalformedError("ledger: another format than 1")
+        used, revoked = (_u16s(r.prefixed(2)) for _ in range(2))
+        keys = frozenset(r.take(32) for _ in range(r.uint(2)))
+        invites = tuple((r.uint(4), r.uint(2)) for _ in range(r.uint(2)))
+        rejoins = tuple(Rejoined(r.uint(8), r.take(32), r.take(16)) for _ in range(r.uint(1)))
+        r.end()
+        ledger = cls(used, revoked, keys, invites, rejoins)
+        if ledger.encode() != data:
+            raise MalformedError("ledger: not in canonical order")
+        return ledger
+
+    def digest(self) -> bytes:
+        """H(ledger), 32 bytes."""
+        return hashlib.sha256(self.encode()).digest()
+
+    def invite_of(self, leaf: int) -> int | None:
+        return dict(self.invites).get(leaf)
+
+    def after(
+        self,
+        slot: int,
+        *,
+        removed: dict[int, bool],  # leaf -> whether its invite is revoked with it
+        added: dict[int, tuple[bytes, int | None]],  # leaf -> (signature key, invite)
+        rejoined: Rejoined | None = None,
+    ) -> Ledger:
+        """The ledger after a commit that was adopted at `slot`."""
+        by_leaf = dict(self.invites)
+        revoked, used = set(self.revoked), set(self.used)
+        carried: int | None = None
+        for leaf, revoke in removed.items():
+            invite = by_leaf.pop(leaf, None)
+            if invite is not None and revoke:
+                revoked.add(invite)
+            if rejoined is not None:
+                carried = invite  # whoever rejoins keeps the invite that let them in
+        for leaf, (_, invite) in added.items():
+            if invite is not None:
+                used.add(invite)
+            named = invite if invite is not None else carried
+            if named is not None:
+                by_leaf[leaf] = named
+        recent = tuple(r for r in self.rejoins if slot - r.slot < REJOIN_SLOTS)
+        if rejoined is not None:
+            recent = (*recent, rejoined)
+        return Ledger(
+            frozenset(used),
+            frozenset(revoked),
+            self.keys | {key for key, _ in added.values()},
+            tuple(sorted(by_leaf.items())),
+            recent,
+        )
+
+
+def _u16s(data: bytes) -> frozenset[int]:
+    if len(data) % 2:
+        raise MalformedError("ledger: half a number")
+    return frozenset(int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2))
