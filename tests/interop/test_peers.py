@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from tests.interop.meeting import Meeting
 from tests.interop.peer import Changes, Manner, PeerError, Psk
 from tests.interop.rs_peer import RsPeer
 from tests.interop.ts_peer import TsProcess
@@ -28,47 +29,23 @@ def test_the_patch_is_in_force_and_a_second_set_up_does_nothing(ts: TsProcess) -
 
 def test_ts_creates_and_mls_rs_joins(ts: TsProcess) -> None:
     alice, bob = ts.member("alice"), RsPeer("bob")
-    alice.create(b"room")
-    staged = alice.stage(Changes(adds=[bob]))
-    alice.adopt()
-    assert staged.welcome is not None
-    bob.join(staged.welcome)
-    for context in (b"", b"context"):
-        ours, theirs = alice.view(context=context), bob.view(context=context)
-        assert (ours.exported, ours.tree) == (theirs.exported, theirs.tree)
-    assert bob.process(alice.protect(b"to bob")).data == b"to bob"
-    assert alice.process(bob.protect(b"to alice")).data == b"to alice"
+    meeting = Meeting(alice)
+    meeting.commit(alice, Changes(adds=[bob]))
+    meeting.say(alice, b"to bob")
+    meeting.say(bob, b"to alice")
 
 
 @pytest.mark.parametrize("private", [True, False])
-def test_commits_both_ways_and_a_removal(ts: TsProcess, private: bool) -> None:
+def test_commits_both_ways_and_removals(ts: TsProcess, private: bool) -> None:
+    manner = Manner(private=private)
     alice, bob, carol = RsPeer("alice"), ts.member("bob"), RsPeer("carol")
-    alice.create(b"room")
-    staged = alice.stage(Changes(adds=[bob]))
-    alice.adopt()
-    assert staged.welcome is not None
-    bob.join(staged.welcome)
-
-    staged = bob.stage(Changes(adds=[carol]), Manner(private=private))
-    assert alice.process(staged.message).kind == "commit"
-    bob.adopt()
-    assert staged.welcome is not None
-    carol.join(staged.welcome)
-    assert alice.view().exported == bob.view().exported == carol.view().exported
-
-    staged = alice.stage()
-    alice.adopt()
-    assert bob.process(staged.message).kind == carol.process(staged.message).kind == "commit"
-    assert alice.view().tree == bob.view().tree == carol.view().tree
-
-    staged = bob.stage(Changes(removes=[alice]), Manner(private=private))
-    bob.adopt()
-    assert alice.process(staged.message).kind == "removed"
-    assert carol.process(staged.message).kind == "commit"
-
-    staged = carol.stage(Changes(removes=[bob]))
-    carol.adopt()
-    assert bob.process(staged.message).kind == "removed"
+    meeting = Meeting(alice)
+    meeting.commit(alice, Changes(adds=[bob]))
+    meeting.commit(bob, Changes(adds=[carol]), manner)
+    meeting.commit(alice)
+    meeting.commit(bob, Changes(removes=[alice]), manner)
+    meeting.commit(carol, Changes(removes=[bob]))
+    assert meeting.members == [carol]
 
 
 @pytest.mark.parametrize("suite", [1, 3])
@@ -92,26 +69,17 @@ def test_two_of_ts_with_a_psk_and_an_extension(ts: TsProcess, suite: int) -> Non
 
 def test_a_dropped_stage_spends_its_generation(ts: TsProcess) -> None:
     alice, bob = ts.member("alice"), ts.member("bob")
-    alice.create(b"room")
-    staged = alice.stage(Changes(adds=[bob]))
-    alice.adopt()
-    assert staged.welcome is not None
-    bob.join(staged.welcome)
+    meeting = Meeting(alice)
+    meeting.commit(alice, Changes(adds=[bob]))
     alice.stage()
     alice.drop()
-    second = alice.stage()
-    assert bob.process(second.message).kind == "commit"
-    alice.adopt()
-    assert alice.view() == bob.view()
+    meeting.commit(alice)
 
 
 def test_what_was_read_while_a_stage_was_out_cannot_be_replayed_after_it(ts: TsProcess) -> None:
     alice, bob = ts.member("alice"), ts.member("bob")
-    alice.create(b"room")
-    staged = alice.stage(Changes(adds=[bob]))
-    alice.adopt()
-    assert staged.welcome is not None
-    bob.join(staged.welcome)
+    meeting = Meeting(alice)
+    meeting.commit(alice, Changes(adds=[bob]))
     alice.stage()
     message = bob.protect(b"once")
     assert alice.process(message).data == b"once"
