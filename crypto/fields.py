@@ -1,0 +1,91 @@
+"""Byte fields of Snug's own messages: length prefixes, a strict reader, zero padding.
+
+Everything that Snug signs, hashes or seals outside MLS is a plain concatenation of fields: integers
+big-endian, variable parts behind a length of 1, 2 or 4 bytes. There is one encoding of a value and no other:
+a reader refuses what is left over, and padding that isn't zero.
+"""
+
+from __future__ import annotations
+
+from crypto.errors import MalformedError
+
+
+def uint(value: int, size: int) -> bytes:
+    """`value` in `size` bytes, big-endian; MalformedError when it doesn't fit."""
+    try:
+        return value.to_bytes(size, "big")
+    except OverflowError:
+        raise MalformedError(f"{value} is no unsigned integer of {size} bytes") from None
+
+
+def prefixed(data: bytes, size: int) -> bytes:
+    """`data` behind its length in `size` bytes; MalformedError when it is longer than that can say."""
+    if len(data) >= 1 << (8 * size):
+        raise MalformedError(f"{len(data)} bytes are too many for a length of {size} bytes")
+    return len(data).to_bytes(size, "big") + data
+
+
+def exactly(data: bytes, size: int, what: str) -> bytes:
+    """`data`, if it has `size` bytes; MalformedError naming `what` if not."""
+    if len(data) != size:
+        raise MalformedError(f"{what} has {size} bytes, not {len(data)}")
+    return data
+
+
+def padded(data: bytes, size: int) -> bytes:
+    """`data` behind its length (4 bytes), then zeros up to `size` bytes; MalformedError if too long."""
+    whole = prefixed(data, 4)
+    if len(whole) > size:
+        raise MalformedError(f"{len(data)} bytes don't fit in {size}")
+    return whole.ljust(size, b"\0")
+
+
+def unpadded(data: bytes) -> bytes:
+    """What `padded` was given; MalformedError when the padding isn't all zeros."""
+    reader = Reader(data)
+    inner = reader.prefixed(4)
+    rest = reader.rest()
+    if rest.count(0) != len(rest):
+        raise MalformedError("padding that is not zero")
+    return inner
+
+
+class Reader:
+    """Reads fields from the front of `data`; each method raises MalformedError on what isn't there."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        end = self._at + size
+        if end > len(self._data):
+            raise MalformedError(f"cut short: {size} bytes expected, {len(self._data) - self._at} are left")
+        piece = self._data[self._at : end]
+        self._at = end
+        return piece
+
+    def uint(self, size: int) -> int:
+        """An unsigned integer of `size` bytes."""
+        return int.from_bytes(self.take(size), "big")
+
+    def prefixed(self, size: int) -> bytes:
+        """Bytes behind their length of `size` bytes."""
+        return self.take(self.uint(size))
+
+    def text(self, size: int) -> str:
+        """UTF-8 behind its length of `size` bytes."""
+        try:
+            return self.prefixed(size).decode("utf-8")
+        except UnicodeDecodeError:
+            raise MalformedError("text that is not UTF-8") from None
+
+    def rest(self) -> bytes:
+        """All that is left."""
+        return self.take(len(self._data) - self._at)
+
+    def end(self) -> None:
+        """Nothing may be left."""
+        if self._at != len(self._data):
+            raise MalformedError(f"{len(self._data) - self._at} bytes too many")

@@ -1,0 +1,340 @@
+"""The link, and all that derives from it and from the host's seed (docs/protocol.md, sections 1 to 3).
+
+A link is a capability: whoever has it can find the lobby and knock, and no more. It looks like this, with
+more servers (a count, then each origin behind a length of one byte) only where there are any::
+
+    https://HOST[:PORT]/#1<base64url( secret 16 | host_public 32 | index 2 | token 16 [ | servers ] )>
+
+The part behind '#' never goes to a server.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from crypto.errors import AuthenticationError, MalformedError, UnsupportedError
+from crypto.fields import Reader, exactly, prefixed, uint
+from crypto.kdf import KDF, H, Rng, SigningKey, verify
+
+__all__ = [
+    "LINK_PSK_ID",
+    "HostSeed",
+    "Invite",
+    "SigningKey",
+    "canonical_origin",
+    "chain_next",
+    "day_of",
+    "door_message",
+    "gate",
+    "link_psk",
+    "lobby_key",
+    "lobby_veil_key",
+    "open_message",
+    "receipt_message",
+    "regate_message",
+    "room_number",
+    "verify",
+    "verify_receipt",
+]
+
+SECRET_SIZE: Final = 16
+TOKEN_SIZE: Final = 16
+NUMBER_SIZE: Final = 16
+NONCE_SIZE: Final = 32
+HASH_SIZE: Final = 32
+ORIGIN_MAX: Final = 255
+#: Further servers that a link may name.
+SERVERS_MAX: Final = 8
+#: Links longer than this are none of ours.
+LINK_MAX: Final = 4096
+#: Name of the link's PSK in MLS (an external psk_id).
+LINK_PSK_ID: Final = b"snug 1 link"
+_FIXED: Final = SECRET_SIZE + 32 + 2 + TOKEN_SIZE
+_VERSION: Final = "1"
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_ORIGIN: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?/?\Z"
+)
+_LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
+
+
+# -- origins ---------------------------------------------------------------------------------
+
+
+def canonical_origin(url: str) -> str:
+    """`scheme://host[:port]` in the one form that is signed: lower case, no default port, no path.
+
+    Takes https and http, a DNS name (IDNs in their xn-- form), an IPv4 address or an IPv6 address in
+    brackets. A lone "/" behind it is dropped; anything else behind it, or a user, is MalformedError.
+    """
+    wrong = MalformedError(
+        f"{url[:100]!r} is no server address; it should look like https://meet.example or http://127.0.0.1:8080"
+    )
+    match = _ORIGIN.match(url.lower()) if url.isascii() else None
+    if match is None:
+        raise wrong
+    scheme, name, port = match["scheme"], match["host"], int(match["port"] or _DEFAULT_PORTS[match["scheme"]])
+    host = _canonical_host(name)
+    if host is None or not 0 < port < 65_536:
+        raise wrong
+    origin = f"{scheme}://{host}" + ("" if port == _DEFAULT_PORTS[scheme] else f":{port}")
+    if len(origin) > ORIGIN_MAX:
+        raise MalformedError(f"a server address has at most {ORIGIN_MAX} characters")
+    return origin
+
+
+def _canonical_host(host: str) -> str | None:
+    try:
+        if host.startswith("["):
+            return f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]"
+        if host.rpartition(".")[2].isdigit():
+            return str(ipaddress.IPv4Address(host))
+    except ValueError:
+        return None
+    return host if all(_LABEL.match(label) for label in host.split(".")) else None
+
+
+def origin_field(origin: str) -> bytes:
+    """len16(origin) | origin, of a canonical origin only: else two clients would sign different bytes."""
+    if canonical_origin(origin) != origin:
+        raise MalformedError(
+            f"{origin[:100]!r} is not in canonical form, which is {canonical_origin(origin)!r}"
+        )
+    return prefixed(origin.encode("ascii"), 2)
+
+
+# -- keys of a host ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HostSeed:
+    """32 random bytes that hosts alone have; everything that makes a host comes from them."""
+
+    seed: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        exactly(self.seed, 32, "a host seed")
+
+    @classmethod
+    def from_random(cls, rng: Rng = os.urandom) -> HostSeed:
+        """A new meeting's seed."""
+        return cls(rng(32))
+
+    @property
+    def host_key(self) -> SigningKey:
+        """Signs cards; its public half stands in every link."""
+        return SigningKey(KDF(self.seed, "snug 1 host"))
+
+    @property
+    def host_public(self) -> bytes:
+        """32 bytes."""
+        return self.host_key.public
+
+    def steward_key(self, group_id: bytes) -> SigningKey:
+        """Opens and mends the room of this MLS group at the server."""
+        return SigningKey(KDF(self.seed, b"snug 1 steward" + prefixed(group_id, 2)))
+
+    def invite_token(self, index: int) -> bytes:
+        """What makes invite `index` (0 to 65,535) good: 16 bytes that its link carries."""
+        root = KDF(self.seed, "snug 1 invites")
+        return KDF(root, b"snug 1 invite" + uint(index, 2), TOKEN_SIZE)
+
+    def invite(self, origin: str, secret: bytes, index: int, servers: tuple[str, ...] = ()) -> Invite:
+        """The invite of that index."""
+        return Invite(origin, secret, self.host_public, index, self.invite_token(index), servers)
+
+
+# -- the link ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """One link, taken apart. `secret` is the meeting's, `token` this invite's alone.
+
+    MalformedError when a part has a wrong size, or an origin isn't canonical.
+    """
+
+    origin: str
+    secret: bytes = field(repr=False)
+    host_public: bytes
+    index: int
+    token: bytes = field(repr=False)
+    #: Further servers, canonical origins, at most 8.
+    servers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        exactly(self.secret, SECRET_SIZE, "a link's secret")
+        exactly(self.host_public, 32, "a host's public key")
+        exactly(self.token, TOKEN_SIZE, "an invite's token")
+        uint(self.index, 2)
+        origin_field(self.origin)
+        if len(self.servers) > SERVERS_MAX or len({self.origin, *self.servers}) != 1 + len(self.servers):
+            raise MalformedError(f"a link names at most {SERVERS_MAX} further servers, each once")
+        for server in self.servers:
+            origin_field(server)
+
+    def link(self) -> str:
+        """The link: about 116 characters for a short host and no further servers."""
+        raw = self.secret + self.host_public + uint(self.index, 2) + self.token
+        if self.servers:
+            raw += uint(len(self.servers), 1)
+            raw += b"".join(prefixed(server.encode("ascii"), 1) for server in self.servers)
+        return f"{self.origin}/#{_VERSION}{_base64url(raw)}"
+
+    @classmethod
+    def parse(cls, link: str) -> Invite:
+        """Take a link apart; spaces around it don't matter.
+
+        The errors are for the person who pasted it: MalformedError when it isn't a Snug link, or a part of it
+        is missing or changed; UnsupportedError when it is of another version.
+        """
+        link = link.strip()
+        address, hash_sign, code = link.partition("#")
+        if not hash_sign or len(link) > LINK_MAX or not address.endswith("/"):
+            raise MalformedError("this is not a Snug link: it should look like https://meet.example/#1...")
+        origin = canonical_origin(address)
+        if not code:
+            raise MalformedError("the link is cut off behind the '#': please copy all of it")
+        if code[0] != _VERSION:
+            raise UnsupportedError(
+                f"the link is of version {code[0]!r}, and this program knows version {_VERSION}: "
+                "please update it, or ask for a new link"
+            )
+        raw = _from_base64url(code[1:])
+        if len(raw) < _FIXED:
+            raise MalformedError(f"the link is cut off: {_FIXED - len(raw)} bytes are missing at its end")
+        reader = Reader(raw)
+        secret, host_public = reader.take(SECRET_SIZE), reader.take(32)
+        index, token = reader.uint(2), reader.take(TOKEN_SIZE)
+        return cls(origin, secret, host_public, index, token, _read_servers(reader) if raw[_FIXED:] else ())
+
+
+def _read_servers(reader: Reader) -> tuple[str, ...]:
+    try:
+        count = reader.uint(1)
+        servers = tuple(reader.prefixed(1).decode("ascii") for _ in range(count))
+        reader.end()
+    except (MalformedError, UnicodeDecodeError):
+        raise MalformedError(
+            "the link's list of servers is cut off or changed: please copy all of it"
+        ) from None
+    if not servers:
+        raise MalformedError("the link has an empty list of servers, which nobody writes: it was changed")
+    return servers
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def _from_base64url(text: str) -> bytes:
+    stray = re.search(r"[^A-Za-z0-9_-]", text)
+    if stray:
+        raise MalformedError(
+            f"the link has {stray.group()!r} in it, which no Snug link has: please copy it again"
+        )
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        raise MalformedError("the link is cut off: please copy all of it") from None
+    if _base64url(raw) != text:  # spare bits set: another text for the same bytes
+        raise MalformedError("the link's last character is wrong: please copy it again")
+    return raw
+
+
+# -- from the link's secret -------------------------------------------------------------------
+
+
+def day_of(unix_seconds: float) -> int:
+    """UTC days since 1970-01-01."""
+    return int(unix_seconds // 86_400)
+
+
+def _of_the_day(label: bytes, origin: str, day: int) -> bytes:
+    return label + origin_field(origin) + uint(day, 4)
+
+
+def lobby_key(secret: bytes, origin: str, day: int) -> SigningKey:
+    """The key of the lobby on that UTC day; its public half is the lobby's number."""
+    exactly(secret, SECRET_SIZE, "a link's secret")
+    return SigningKey(KDF(secret, _of_the_day(b"snug 1 lobby", origin, day)))
+
+
+def lobby_veil_key(secret: bytes, origin: str, day: int) -> bytes:
+    """The key (32 bytes) under which everything in that day's lobby is sealed."""
+    exactly(secret, SECRET_SIZE, "a link's secret")
+    return KDF(secret, _of_the_day(b"snug 1 veil", origin, day))
+
+
+def link_psk(secret: bytes) -> bytes:
+    """The external PSK that goes with every Add (32 bytes), under the id `LINK_PSK_ID`."""
+    return KDF(exactly(secret, SECRET_SIZE, "a link's secret"), "snug 1 psk")
+
+
+# -- what is signed and hashed for the server (server/wire/messages.py says the same) ------------
+
+
+def room_number(door_public: bytes, steward_public: bytes) -> bytes:
+    """``H("snug 1 room" | door_pk | steward_pk)[:16]``."""
+    exactly(door_public, 32, "a door's public key")
+    exactly(steward_public, 32, "a steward's public key")
+    return H(b"snug 1 room", door_public, steward_public)[:NUMBER_SIZE]
+
+
+def door_message(origin: str, number: bytes, server_nonce: bytes, client_nonce: bytes) -> bytes:
+    """What opens a door. For a lobby `number` is the lobby key's public half (32 bytes) and the lobby key
+    signs; for a room it is the room's number (16 bytes) and the door key signs.
+    """
+    if len(number) not in (NUMBER_SIZE, 32):
+        raise MalformedError(f"a door's number has 16 bytes (a room) or 32 (a lobby), not {len(number)}")
+    exactly(server_nonce, NONCE_SIZE, "the server's nonce")
+    exactly(client_nonce, NONCE_SIZE, "the client's nonce")
+    return b"snug 1 door" + origin_field(origin) + number + server_nonce + client_nonce
+
+
+def open_message(number: bytes, slot: int, gate: bytes, chain: bytes, server_nonce: bytes) -> bytes:
+    """What the steward signs to open a room (G1)."""
+    exactly(gate, HASH_SIZE, "a gate")
+    exactly(chain, HASH_SIZE, "a chain value")
+    exactly(server_nonce, NONCE_SIZE, "the server's nonce")
+    return b"snug 1 open" + _numbered(number, slot) + gate + chain + server_nonce
+
+
+def regate_message(number: bytes, slot: int, gate: bytes, server_nonce: bytes) -> bytes:
+    """What the steward signs to mend a gate (G5)."""
+    exactly(gate, HASH_SIZE, "a gate")
+    exactly(server_nonce, NONCE_SIZE, "the server's nonce")
+    return b"snug 1 regate" + _numbered(number, slot) + gate + server_nonce
+
+
+def receipt_message(number: bytes, slot: int, chain: bytes) -> bytes:
+    """What the server signs for each slot: two stories told are two signatures."""
+    return b"snug 1 receipt" + _numbered(number, slot) + exactly(chain, HASH_SIZE, "a chain value")
+
+
+def verify_receipt(server_public: bytes, number: bytes, slot: int, chain: bytes, signature: bytes) -> None:
+    """AuthenticationError unless the server signed that chain value for that slot."""
+    try:
+        verify(server_public, receipt_message(number, slot, chain), signature)
+    except AuthenticationError:
+        raise AuthenticationError(f"the server's receipt for slot {slot} is not signed by its key") from None
+
+
+def _numbered(number: bytes, slot: int) -> bytes:
+    return exactly(number, NUMBER_SIZE, "a room's number") + uint(slot, 8)
+
+
+def chain_next(chain: bytes, slot: int, blob: bytes) -> bytes:
+    """``chain_n = H(chain_{n-1} | n (8 bytes) | H(blob_n))``."""
+    return H(exactly(chain, HASH_SIZE, "a chain value"), uint(slot, 8), H(blob))
+
+
+def gate(pass_: bytes) -> bytes:
+    """H(pass): what the server is given, so that it can know a pass (32 bytes) when it is shown."""
+    return H(exactly(pass_, HASH_SIZE, "a pass"))

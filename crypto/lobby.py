@@ -1,0 +1,530 @@
+"""Card, knock and answer: how somebody with a link gets in (docs/protocol.md, section 4).
+
+Everything in a lobby is sealed under its veil, and every blob has one of a few sizes. Under the veil::
+
+    Call    a newcomer asks the hosts for a card
+    Card    a host's short-lived X25519 key, signed by the key that stands in the link
+    Knock   HPKE to that key: who I am, proven by the invite; nobody but a host can read it
+    Reply   an Answer or a Refusal under the knock's HPKE export: nobody but who opened the knock can make it
+
+Whoever lacks the link sees none of it. Whoever has it sees that somebody knocks, and not who, by which
+invite, or what the answer is, except by the blob's size.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from crypto import hpke
+from crypto.errors import AuthenticationError, MalformedError, StateError, UnsupportedError, ValidationError
+from crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
+from crypto.invite import Invite, origin_field
+from crypto.kdf import SEAL_OVERHEAD, H, NotCopyable, Rng, SigningKey, mac, same, seal, unseal, verify
+from crypto.names import check_name
+
+#: Every blob has one of these sizes (bytes); the largest is what a lobby carries.
+BUCKETS: Final = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
+#: A knock is at least this large, so that its size doesn't tell the length of a name.
+KNOCK_BUCKET: Final = 2048
+#: How long a card is good, and its secret kept, in seconds.
+CARD_LIFETIME: Final = 600
+#: How far a newcomer's clock may be off, in seconds.
+CLOCK_SKEW: Final = 300
+GREETING_MAX: Final = 280
+REASON_MAX: Final = 280
+#: Largest KeyPackage that a knock carries.
+KEY_PACKAGE_MAX: Final = 8192
+
+SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
+_AAD: Final = b"snug 1 posted"
+_CALL, _CARD, _KNOCK, _REPLY = 1, 2, 3, 4
+_ANSWER, _REFUSAL = 1, 2
+#: Overrides and isolates, with which a text can pretend to be another.
+_BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_REPLY_ID: Final = 8
+_CARD_SIZE: Final = 32 + 16 + 8 + 4 + 64
+#: What the veil adds to a message: its seal, its kind, its length.
+_VEIL: Final = SEAL_OVERHEAD + 4 + 1
+_KNOCK_OVERHEAD: Final = _VEIL + hpke.KEY_SIZE + hpke.TAG_SIZE
+_REPLY_OVERHEAD: Final = _VEIL + _REPLY_ID + SEAL_OVERHEAD
+
+
+# -- under the veil ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A newcomer asks: is a host there? Hosts answer with a card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A host's key for knocks. As read it is unverified: `verify` it before use.
+
+    `expiry` is in Unix seconds, `day` the UTC day of the lobby that it was posted in.
+    """
+
+    eph_public: bytes
+    nonce: bytes
+    expiry: int
+    day: int
+    signature: bytes
+
+    def encode(self) -> bytes:
+        """124 bytes."""
+        return self.eph_public + self.nonce + uint(self.expiry, 8) + uint(self.day, 4) + self.signature
+
+    @property
+    def hash(self) -> bytes:
+        """H(Card), to which a knock is bound."""
+        return H(self.encode())
+
+    def verify(self, host_public: bytes, origin: str, day: int, now: float) -> None:
+        """Check it against the link: `now` in Unix seconds, `day` that of the lobby it was found in.
+
+        AuthenticationError when it is not by the link's host; ValidationError ("CARD-DAY", "CARD-EXPIRED",
+        "CARD-LIFETIME") when it is of another day, past, or claims to live longer than cards do.
+        """
+        verify(host_public, _card_message(self, origin), self.signature)
+        if self.day != day:
+            raise ValidationError("CARD-DAY", f"the host's card is of day {self.day}, and this is day {day}")
+        if self.expiry + CLOCK_SKEW <= now:
+            raise ValidationError("CARD-EXPIRED", "the host's card has expired; ask for another")
+        if self.expiry > now + CARD_LIFETIME + CLOCK_SKEW:
+            raise ValidationError("CARD-LIFETIME", "the host's card claims to live longer than cards may")
+
+
+def _card_message(card: Card, origin: str) -> bytes:
+    return b"".join(
+        (
+            b"snug 1 card",
+            origin_field(origin),
+            uint(card.day, 4),
+            card.eph_public,
+            card.nonce,
+            uint(card.expiry, 8),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """Sealed to a card: only hosts can read it."""
+
+    enc: bytes
+    ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer or a refusal, sealed; `id` lets the newcomer recognise it, and tells others nothing."""
+
+    id: bytes
+    sealed: bytes
+
+
+LobbyMessage = Call | Card | Knock | Reply
+
+
+def post(veil: bytes, message: LobbyMessage, *, rng: Rng = os.urandom) -> bytes:
+    """The blob to post: sealed under the lobby's veil (32 bytes), of the smallest fitting size of `BUCKETS`.
+
+    MalformedError when the message is too large for a lobby.
+    """
+    kind, body = _encode(message)
+    inner = uint(kind, 1) + body
+    return seal(veil, padded(inner, _bucket(len(inner) + SEAL_OVERHEAD + 4) - SEAL_OVERHEAD), _AAD, rng=rng)
+
+
+def read(veil: bytes, blob: bytes) -> LobbyMessage:
+    """What somebody posted. Nothing in it is verified but that its author has the link.
+
+    MalformedError when the blob has no right size or is no message, UnsupportedError when of an unknown kind,
+    AuthenticationError when not under this veil.
+    """
+    if len(blob) not in BUCKETS:
+        raise MalformedError(f"a lobby's blob doesn't have {len(blob)} bytes")
+    reader = Reader(unpadded(unseal(veil, blob, _AAD)))
+    kind = reader.uint(1)
+    message: LobbyMessage
+    if kind == _CALL:
+        message = Call()
+    elif kind == _CARD:
+        message = Card(reader.take(32), reader.take(16), reader.uint(8), reader.uint(4), reader.take(64))
+    elif kind == _KNOCK:
+        message = Knock(reader.take(hpke.KEY_SIZE), reader.rest())
+    elif kind == _REPLY:
+        message = Reply(reader.take(_REPLY_ID), reader.rest())
+    else:
+        raise UnsupportedError(f"a lobby message of the unknown kind {kind}")
+    reader.end()
+    return message
+
+
+def _encode(message: LobbyMessage) -> tuple[int, bytes]:
+    if isinstance(message, Call):
+        return _CALL, b""
+    if isinstance(message, Card):
+        return _CARD, message.encode()
+    if isinstance(message, Knock):
+        return _KNOCK, message.enc + message.ciphertext
+    return _REPLY, message.id + message.sealed
+
+
+def _bucket(size: int, least: int = 0) -> int:
+    for bucket in BUCKETS:
+        if bucket >= size and bucket >= least:
+            return bucket
+    raise MalformedError(f"{size} bytes are too many for a lobby (at most {BUCKETS[-1]})")
+
+
+# -- cards ------------------------------------------------------------------------------------
+
+
+class CardSecret(NotCopyable):
+    """A card and its private half, which is erased after ten minutes.
+
+    A phone seized later can't name who knocked.
+    """
+
+    __slots__ = ("_private", "card")
+
+    def __init__(self, card: Card, private: bytes) -> None:
+        self.card = card
+        self._private: bytes | None = private
+
+    @property
+    def private(self) -> bytes:
+        """32 bytes; StateError once erased."""
+        if self._private is None:
+            raise StateError("this card's secret has been erased")
+        return self._private
+
+    def expired(self, now: float) -> bool:
+        """Whether its time (Unix seconds) is over: then `erase` it."""
+        return now >= self.card.expiry
+
+    def erase(self) -> None:
+        """Forget the private half. Knocks sealed to it can't be opened by anybody any more."""
+        self._private = None
+
+
+def make_card(
+    host_key: SigningKey, origin: str, day: int, now: float, *, rng: Rng = os.urandom
+) -> CardSecret:
+    """A new card, good for ten minutes from `now` (Unix seconds)."""
+    private = exactly(rng(hpke.KEY_SIZE), hpke.KEY_SIZE, "an X25519 private key")
+    card = Card(hpke.public_key(private), rng(16), int(now) + CARD_LIFETIME, day, b"")
+    signature = host_key.sign(_card_message(card, origin))
+    return CardSecret(Card(card.eph_public, card.nonce, card.expiry, day, signature), private)
+
+
+def check_text(text: str, most: int) -> str:
+    """The text itself, if people may send it: NFC, at most `most` bytes of UTF-8, no control characters.
+
+    MalformedError if not.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > most:
+        raise MalformedError(f"a text of at most {most} bytes is allowed here")
+    if unicodedata.normalize("NFC", text) != text:
+        raise MalformedError("the text is not in NFC")
+    if any(c in _BIDI or unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
+        raise MalformedError("the text has a control character in it")
+    return text
+
+
+# -- knocks -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedKnock:
+    """A knock that a host has opened, its invite proven. The KeyPackage is still unverified."""
+
+    index: int
+    key_package: bytes
+    name: str
+    greeting: str
+    #: Unix seconds at which its card expires.
+    expiry: int
+    exporter: hpke.Exporter = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingKnock:
+    """What the newcomer keeps of a knock, to open the reply."""
+
+    exporter: hpke.Exporter = field(repr=False)
+
+    def owns(self, reply: Reply) -> bool:
+        """Whether the reply is to this knock."""
+        return same(reply.id, _reply_id(self.exporter))
+
+    def open(self, reply: Reply) -> Answer | Refusal:
+        """The host's word.
+
+        AuthenticationError when it is not to this knock or not by who opened it, MalformedError when it is
+        no answer.
+        """
+        if not self.owns(reply):
+            raise AuthenticationError("a reply to another knock")
+        reader = Reader(unpadded(unseal(_reply_key(self.exporter), reply.sealed, reply.id)))
+        return _read_reply(reader)
+
+
+def knock(
+    invite: Invite, card: Card, key_package: bytes, name: str, greeting: str, *, rng: Rng = os.urandom
+) -> tuple[Knock, PendingKnock]:
+    """Knock with a *verified* card. `name` as `check_name` allows it, `greeting` at most 280 bytes.
+
+    ValidationError("SNUG-11") on the name, MalformedError on the rest.
+    """
+    check_name(name)
+    check_text(greeting, GREETING_MAX)
+    if not 0 < len(key_package) <= KEY_PACKAGE_MAX:
+        raise MalformedError(f"a KeyPackage has 1 to {KEY_PACKAGE_MAX} bytes, not {len(key_package)}")
+    rest = b"".join(
+        (
+            uint(invite.index, 2),
+            prefixed(key_package, 2),
+            prefixed(name.encode(), 1),
+            prefixed(greeting.encode(), 2),
+        )
+    )
+    card_hash = card.hash
+    sender = hpke.Sender(SUITE, card.eph_public, _knock_info(card_hash), rng=rng)
+    inner = _use(invite.token, card_hash, sender.enc, rest) + rest
+    room = _bucket(len(inner) + 4 + _KNOCK_OVERHEAD, KNOCK_BUCKET) - _KNOCK_OVERHEAD
+    return Knock(sender.enc, sender.seal(b"", padded(inner, room))), PendingKnock(sender.exporter)
+
+
+def open_knock(secret: CardSecret, knock: Knock, token_of: Callable[[int], bytes]) -> OpenedKnock:
+    """Open a knock; `token_of` gives an invite's token (`HostSeed.invite_token`).
+
+    StateError once the card is erased; AuthenticationError when it isn't sealed to this card, or not made by
+    a holder of the invite that it names: then there is nothing to show. MalformedError and
+    ValidationError("SNUG-11") when what it says is not allowed.
+    """
+    card_hash = secret.card.hash
+    opened = hpke.open(SUITE, secret.private, knock.enc, _knock_info(card_hash), b"", knock.ciphertext)
+    inner = Reader(unpadded(opened.plaintext))
+    proof, rest = inner.take(32), inner.rest()
+    reader = Reader(rest)
+    index = reader.uint(2)
+    if not same(proof, _use(token_of(index), card_hash, knock.enc, rest)):
+        raise AuthenticationError(f"a knock that names invite {index} and wasn't made with it")
+    key_package, name, greeting = reader.prefixed(2), reader.text(1), reader.text(2)
+    reader.end()
+    if not 0 < len(key_package) <= KEY_PACKAGE_MAX:
+        raise MalformedError(f"a KeyPackage has 1 to {KEY_PACKAGE_MAX} bytes, not {len(key_package)}")
+    check_name(name)
+    check_text(greeting, GREETING_MAX)
+    return OpenedKnock(index, key_package, name, greeting, secret.card.expiry, opened.exporter)
+
+
+def _knock_info(card_hash: bytes) -> bytes:
+    return b"snug 1 knock" + card_hash
+
+
+def _use(token: bytes, card_hash: bytes, enc: bytes, rest: bytes) -> bytes:
+    return mac(token, b"snug 1 use", card_hash, enc, H(rest))
+
+
+# -- replies ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Come in: all that a newcomer needs and only members know."""
+
+    welcome: bytes
+    door_seed: bytes = field(repr=False)
+    steward_public: bytes
+    beat_key: bytes = field(repr=False)
+    slot: int
+    chain: bytes
+    #: Opaque here: used invites, signature keys ever seen, recent rejoins.
+    ledger: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Not now; `reason` (at most 280 bytes, may be empty) is the host's word to the newcomer."""
+
+    reason: str
+
+
+def reply(opened: OpenedKnock, answer: Answer | Refusal, *, rng: Rng = os.urandom) -> Reply:
+    """Seal an answer or a refusal to who knocked. MalformedError when a part has a wrong size."""
+    if isinstance(answer, Answer):
+        body = b"".join(
+            (
+                uint(_ANSWER, 1),
+                prefixed(answer.welcome, 4),
+                exactly(answer.door_seed, 32, "a door seed"),
+                exactly(answer.steward_public, 32, "a steward's public key"),
+                exactly(answer.beat_key, 32, "a beat key"),
+                uint(answer.slot, 8),
+                exactly(answer.chain, 32, "a chain value"),
+                prefixed(answer.ledger, 4),
+            )
+        )
+    else:
+        check_text(answer.reason, REASON_MAX)
+        body = uint(_REFUSAL, 1) + prefixed(answer.reason.encode(), 2)
+    size = _bucket(len(body) + 4 + _REPLY_OVERHEAD) - _REPLY_OVERHEAD
+    name = _reply_id(opened.exporter)
+    return Reply(name, seal(_reply_key(opened.exporter), padded(body, size), name, rng=rng))
+
+
+def _read_reply(reader: Reader) -> Answer | Refusal:
+    kind = reader.uint(1)
+    answer: Answer | Refusal
+    if kind == _ANSWER:
+        answer = Answer(
+            reader.prefixed(4),
+            reader.take(32),
+            reader.take(32),
+            reader.take(32),
+            reader.uint(8),
+            reader.take(32),
+            reader.prefixed(4),
+        )
+    elif kind == _REFUSAL:
+        answer = Refusal(reader.text(2))
+        check_text(answer.reason, REASON_MAX)
+    else:
+        raise UnsupportedError(f"a reply of the unknown kind {kind}")
+    reader.end()
+    return answer
+
+
+def _reply_key(exporter: hpke.Exporter) -> bytes:
+    return exporter.export(b"snug 1 answer", 32)
+
+
+def _reply_id(exporter: hpke.Exporter) -> bytes:
+    return exporter.export(b"snug 1 answer id", _REPLY_ID)
+
+
+# -- a host's book of knocks --------------------------------------------------------------------
+
+#: Knocks waiting for the host's word, all invites together.
+PENDING_MAX: Final = 64
+#: How long the host may think, in seconds. Afterwards the newcomer knocks again.
+PENDING_LIFETIME: Final = 600
+#: KeyPackages remembered. Older than that, their cards have expired long since.
+SEEN_MAX: Final = 4096
+
+Reason = Literal["unknown", "revoked", "used", "expired", "seen", "pending", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """To be shown to the host, under this id."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Not to be shown, and why."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A knock that waits for the host's word since `since`."""
+
+    id: int
+    knock: OpenedKnock
+    since: float
+
+
+class Knocks:
+    """What a host knows of invites and knocks. Pure: `now` (Unix seconds) comes in.
+
+    `each` is how many knocks may wait at once on one open invite (a single-use one has one); the protocol's
+    default is one.
+    """
+
+    def __init__(self, *, each: int = 1) -> None:
+        self._each = each
+        self._single: dict[int, bool] = {}
+        self._revoked: set[int] = set()
+        self._used: set[int] = set()
+        self._seen: dict[bytes, None] = {}
+        self._waiting: dict[int, Waiting] = {}
+        self._next = 1
+
+    def issue(self, index: int, *, single: bool) -> None:
+        """An invite now exists. StateError if it does already."""
+        if index in self._single:
+            raise StateError(f"invite {index} has been issued before")
+        self._single[index] = single
+
+    def revoke(self, index: int) -> None:
+        """The invite opens nothing from now on, and who waits on it waits no more."""
+        self._revoked.add(index)
+        self._waiting = {i: w for i, w in self._waiting.items() if w.knock.index != index}
+
+    def use(self, indices: Iterable[int]) -> None:
+        """Invites with which somebody has come in, by whichever host; a single-use one is then over."""
+        for index in indices:
+            self._used.add(index)
+            if self._single.get(index):
+                self._waiting = {i: w for i, w in self._waiting.items() if w.knock.index != index}
+
+    def consider(self, opened: OpenedKnock, now: float) -> Accepted | Ignored:
+        """Whether the host is to be asked. An ignored knock changes nothing."""
+        self._expire(now)
+        reason = self._objection(opened, now)
+        if reason is not None:
+            return Ignored(reason)
+        number = self._next
+        self._next += 1
+        self._waiting[number] = Waiting(number, opened, now)
+        self._seen[H(opened.key_package)] = None
+        if len(self._seen) > SEEN_MAX:
+            del self._seen[next(iter(self._seen))]
+        return Accepted(number)
+
+    def _objection(self, opened: OpenedKnock, now: float) -> Reason | None:
+        single = self._single.get(opened.index)
+        if single is None:
+            return "unknown"
+        if opened.index in self._revoked:
+            return "revoked"
+        if single and opened.index in self._used:
+            return "used"
+        if now >= opened.expiry:
+            return "expired"
+        if H(opened.key_package) in self._seen:
+            return "seen"
+        waiting = sum(w.knock.index == opened.index for w in self._waiting.values())
+        if waiting >= (1 if single else self._each):
+            return "pending"
+        return "full" if len(self._waiting) >= PENDING_MAX else None
+
+    def waiting(self, now: float) -> list[Waiting]:
+        """Who waits, longest first."""
+        self._expire(now)
+        return list(self._waiting.values())
+
+    def take(self, number: int, now: float) -> OpenedKnock:
+        """The host has decided about knock `number`, which waits no more.
+
+        StateError when it doesn't wait (any more). Once its Add has been committed, tell `use`.
+        """
+        self._expire(now)
+        try:
+            return self._waiting.pop(number).knock
+        except KeyError:
+            raise StateError(f"nobody waits under the number {number}") from None
+
+    def _expire(self, now: float) -> None:
+        self._waiting = {i: w for i, w in self._waiting.items() if now < w.since + PENDING_LIFETIME}
