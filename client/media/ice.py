@@ -1,0 +1,114 @@
+"""The client's half of ICE against an ICE-lite server with one candidate (RFC 8445, RFC 7675): a pure core.
+
+The client is always controlling, has one candidate of its own, whichever address its socket has, and
+nominates with its first check (RFC 8445 8.1.1: there is nothing to choose from). A lite server sends
+no checks, so none are answered. Checks are repeated until the first answer, then every five seconds:
+that is consent, and it keeps NATs open. Times are seconds, monotonic.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from client.media.seam import build_binding_request, parse_stun
+
+#: Between checks before the first answer, doubling up to MAX.
+CHECK_INTERVAL: Final = 0.05
+CHECK_INTERVAL_MAX: Final = 0.5
+#: Consent: a check this often, and gone after this long without an answer (RFC 7675 5.1).
+CONSENT_INTERVAL: Final = 5.0
+CONSENT_RETRY: Final = 0.5
+CONSENT_TIMEOUT: Final = 30.0
+_OUTSTANDING_MAX: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this datagram to the server."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The server has answered, authentically, for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentLost:
+    """No answer for CONSENT_TIMEOUT: nothing more may be sent."""
+
+
+IceEffect = Send | Connected | ConsentLost
+
+
+def make_credentials(rng: Callable[[int], bytes]) -> tuple[str, str]:
+    """A fresh ufrag (8 characters, 48 bits) and password (24 characters, 144 bits), RFC 8445 5.3."""
+    return base64.b64encode(rng(6)).decode(), base64.b64encode(rng(18)).decode()
+
+
+class IceClient:
+    """One association. `connected` and `lost` only ever turn true."""
+
+    def __init__(self, local_ufrag: str, rng: Callable[[int], bytes]) -> None:
+        self._local_ufrag = local_ufrag
+        self._rng = rng
+        self._tie_breaker = int.from_bytes(rng(8), "big")
+        self._remote: tuple[str, str] | None = None
+        self._outstanding: dict[bytes, None] = {}
+        self._next_check = 0.0
+        self._interval = CHECK_INTERVAL
+        self._answered = 0.0
+        self.connected = False
+        self.lost = False
+
+    def start(self, ufrag: str, password: str, now: float) -> list[IceEffect]:
+        """Begin to check the server with these credentials of its."""
+        self._remote = (ufrag, password)
+        self._answered = now
+        return self._check(now)
+
+    def receive(self, data: bytes, now: float) -> list[IceEffect]:
+        """A datagram whose first byte says STUN. What isn't the authentic answer to a check does nothing."""
+        reply = parse_stun(data)
+        if self._remote is None or reply is None or not reply.success:
+            return []
+        if reply.transaction not in self._outstanding or not reply.authentic(self._remote[1]):
+            return []
+        self._outstanding.clear()
+        self._answered = now
+        self._next_check = now + CONSENT_INTERVAL
+        if self.connected:
+            return []
+        self.connected = True
+        return [Connected()]
+
+    def tick(self, now: float) -> list[IceEffect]:
+        """Let time pass."""
+        if self._remote is None or self.lost:
+            return []
+        if now - self._answered >= CONSENT_TIMEOUT:
+            self.lost = True
+            return [ConsentLost()]
+        return self._check(now) if now >= self._next_check else []
+
+    def _check(self, now: float) -> list[IceEffect]:
+        assert self._remote is not None
+        ufrag, password = self._remote
+        transaction = self._rng(12)
+        self._outstanding[transaction] = None
+        while len(self._outstanding) > _OUTSTANDING_MAX:
+            del self._outstanding[next(iter(self._outstanding))]
+        self._next_check = now + (CONSENT_RETRY if self.connected else self._interval)
+        self._interval = min(2 * self._interval, CHECK_INTERVAL_MAX)
+        request = build_binding_request(
+            transaction,
+            f"{ufrag}:{self._local_ufrag}",
+            password,
+            tie_breaker=self._tie_breaker,
+            nominate=True,
+        )
+        return [Send(request)]

@@ -1,0 +1,255 @@
+"""Reordering and loss for one received stream: a pure core, packets and time in, frames and requests out.
+
+A gap is asked for at once (RFC 4585 generic NACK), again after 20 ms, and then with back-off; what
+doesn't come is given up after `ReorderPolicy.patience`, so one lost packet never holds up the rest
+for longer. An audio frame is one packet; a video frame is a run of packets of one timestamp, from the S bit
+(RFC 7741 4.2) to the marker. Frames come out in order, each at most once.
+
+All times are seconds on the caller's monotonic clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from client.media.rtp import RtpError, RtpPacket, parse_vp8
+from server.wire.messages import MediaKind
+
+_HALF: Final = 1 << 15
+
+
+@dataclass(frozen=True, slots=True)
+class ReorderPolicy:
+    """How long and how hard to try. Sizes count packets."""
+
+    patience: float
+    #: A packet this far from the last one is another stream under the same SSRC, if the next agrees.
+    jump_max: int
+    #: Packets held at most; beyond it the oldest gap is given up.
+    held_max: int
+    nack_tries: int = 8
+    nack_first: float = 0.020
+    nack_backoff: float = 1.4
+    #: Missing packets asked for at the same time.
+    nack_max: int = 64
+
+
+POLICIES: Final[dict[MediaKind, ReorderPolicy]] = {
+    # 150 ms is what a listener's jitter buffer would hold
+    "audio": ReorderPolicy(patience=0.150, jump_max=100, held_max=64),
+    "video": ReorderPolicy(patience=0.400, jump_max=1_000, held_max=1_024),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A whole frame, sealed as it came. `arrived` is when its last packet came in."""
+
+    data: bytes
+    timestamp: int
+    arrived: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """`frames` audio frames (video: at least that many) are given up; what comes next follows a hole."""
+
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask for these packets again (sequence numbers as on the wire)."""
+
+    sequences: tuple[int, ...]
+
+
+ReorderEffect = Frame | Lost | Ask
+
+
+@dataclass(slots=True)
+class _Gap:
+    since: float
+    tries: int
+    next_try: float
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    timestamp: int
+    marker: bool
+    start: bool
+    data: bytes
+    arrived: float
+
+
+class Reorder:
+    """The buffer of one SSRC. Counters: `received`, `duplicates`, `late`, `lost`, `malformed`, `restarts`."""
+
+    def __init__(self, kind: MediaKind, policy: ReorderPolicy | None = None) -> None:
+        self.kind = kind
+        self.policy = policy or POLICIES[kind]
+        self.received = self.duplicates = self.late = self.lost = self.malformed = self.restarts = 0
+        self._held: dict[int, _Held] = {}
+        # in ascending order always: a gap is only ever found beyond the highest number
+        self._gaps: dict[int, _Gap] = {}
+        # how far the packets from `_next` on are known to be one unfinished frame
+        self._scanned = 0
+        # sequence numbers are extended to integers that never wrap
+        self._next: int | None = None
+        self._highest = 0
+        self._suspect: int | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `tick` has anything to do."""
+        return bool(self._gaps)
+
+    def receive(self, packet: RtpPacket, now: float) -> list[ReorderEffect]:
+        """Take one packet in; whatever order, however often."""
+        start, data = True, packet.payload
+        if self.kind == "video":
+            try:
+                payload = parse_vp8(packet.payload)
+            except RtpError:
+                self.malformed += 1
+                return []
+            start, data = payload.start, payload.data
+        elif not data:
+            self.malformed += 1
+            return []
+        held = _Held(packet.timestamp, packet.marker, start, data, now)
+        if self._next is None:
+            self._begin(packet.sequence)
+        assert self._next is not None
+        sequence = self._extend(packet.sequence)
+        out: list[ReorderEffect] = []
+        if abs(sequence - self._highest) > self.policy.jump_max:
+            # one stray packet changes nothing; two in a row are a stream that began anew (RFC 3550 A.1)
+            if packet.sequence != self._suspect:
+                self._suspect = (packet.sequence + 1) & 0xFFFF
+                return []
+            self.restarts += 1
+            self.lost += 1
+            out.append(Lost(1))
+            self._begin(packet.sequence)
+            sequence = self._extend(packet.sequence)
+        self._suspect = None
+        if sequence < self._next:
+            self.late += 1
+            return out
+        if sequence in self._held:
+            self.duplicates += 1
+            return out
+        self.received += 1
+        for missing in range(self._highest + 1, sequence):
+            self._gaps[missing] = _Gap(now, 0, now, self.policy.nack_first)
+        self._highest = max(self._highest, sequence)
+        self._gaps.pop(sequence, None)
+        self._held[sequence] = held
+        out += self._advance(now)
+        return out + self._ask(now)
+
+    def tick(self, now: float) -> list[ReorderEffect]:
+        """Let time pass: ask again, give up."""
+        if not self._gaps:
+            return []
+        return self._advance(now) + self._ask(now)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _begin(self, sequence: int) -> None:
+        self._held.clear()
+        self._gaps.clear()
+        # far from zero, so that a packet that was overtaken by the first one has a place too
+        self._next = self._highest = self._scanned = sequence + (1 << 16)
+
+    def _extend(self, sequence: int) -> int:
+        distance = (sequence - self._highest) & 0xFFFF
+        return self._highest + (distance - (1 << 16) if distance >= _HALF else distance)
+
+    def _advance(self, now: float) -> list[ReorderEffect]:
+        out: list[ReorderEffect] = []
+        assert self._next is not None
+        while True:
+            frame, after = self._whole_at(self._next)
+            if after is not None:
+                self._leave_behind(after)
+                if frame is not None:
+                    out.append(frame)
+                elif not (out and isinstance(out[-1], Lost)):
+                    self.lost += 1
+                    out.append(Lost(1))
+                continue
+            full = len(self._held) > self.policy.held_max
+            first = next(iter(self._gaps), None)
+            if first is None:
+                if not full:
+                    return out
+                # a frame longer than any frame is
+                first = self._next
+            elif self._gaps[first].since + self.policy.patience > now and not full:
+                return out
+            out.append(self._give_up(first))
+
+    def _leave_behind(self, after: int) -> None:
+        assert self._next is not None
+        for sequence in range(self._next, after):
+            self._gaps.pop(sequence, None)
+            self._held.pop(sequence, None)
+        self._next = self._scanned = after
+        self._highest = max(self._highest, after - 1)
+
+    def _whole_at(self, first: int) -> tuple[Frame | None, int | None]:
+        """The frame that begins at `first` and where the next one begins; (None, None) while incomplete.
+
+        (None, n): the packets up to n are the rest of a frame whose beginning is gone.
+        """
+        head = self._held.get(first)
+        if head is None:
+            return None, None
+        if self.kind == "audio":
+            return Frame(head.data, head.timestamp, head.arrived), first + 1
+        sequence = self._scanned
+        while (piece := self._held.get(sequence)) is not None:
+            if piece.timestamp != head.timestamp or (piece.start and sequence != first):
+                # the sender never ended that frame: whatever it was, it is no frame
+                return None, sequence
+            sequence += 1
+            if piece.marker:
+                if not head.start:
+                    return None, sequence
+                pieces = [self._held[i] for i in range(first, sequence)]
+                arrived = max(p.arrived for p in pieces)
+                return Frame(b"".join(p.data for p in pieces), head.timestamp, arrived), sequence
+        self._scanned = sequence
+        return None, None
+
+    def _give_up(self, gap: int) -> Lost:
+        """Leave packet `gap` behind, and of a video frame all that is useless without it."""
+        assert self._next is not None
+        if self.kind == "audio":
+            # every packet before the gap has been delivered already
+            after = gap + 1
+            while after in self._gaps and self._gaps[after].since <= self._gaps[gap].since:
+                after += 1
+        else:
+            after = gap + 1
+            while after <= self._highest and not ((held := self._held.get(after)) and held.start):
+                after += 1
+        frames = after - self._next if self.kind == "audio" else 1
+        self._leave_behind(after)
+        self.lost += frames
+        return Lost(frames)
+
+    def _ask(self, now: float) -> list[ReorderEffect]:
+        due: list[int] = []
+        for sequence, gap in self._gaps.items():
+            if gap.next_try <= now and gap.tries < self.policy.nack_tries and len(due) < self.policy.nack_max:
+                gap.tries += 1
+                gap.next_try = now + gap.wait
+                gap.wait *= self.policy.nack_backoff
+                due.append(sequence & 0xFFFF)
+        return [Ask(tuple(due))] if due else []

@@ -1,0 +1,130 @@
+"""The one place that touches libraries without type information: aioice's STUN codec, pylibsrtp.
+
+Nothing private of either is used; what they return is typed here, and what they raise is narrowed.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+import pylibsrtp
+from aioice import stun
+from aioice.candidate import candidate_priority
+
+__all__ = ["PROFILES", "Srtp", "SrtpError", "SrtpProfile", "StunReply", "build_binding_request", "parse_stun"]
+
+
+# -- STUN ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StunReply:
+    """A response to a binding request, its integrity not yet judged."""
+
+    transaction: bytes
+    success: bool
+    message: stun.Message
+
+    def authentic(self, password: str) -> bool:
+        """Whether MESSAGE-INTEGRITY was made with this password (RFC 8489 9.1)."""
+        return bool(self.message.check_message_integrity(password.encode()))
+
+
+def build_binding_request(
+    transaction: bytes, username: str, password: str, *, tie_breaker: int, nominate: bool
+) -> bytes:
+    """A connectivity check of the controlling agent (RFC 8445 7.2.2), with integrity and fingerprint."""
+    request = stun.Message(
+        message_method=stun.Method.BINDING,
+        message_class=stun.Class.REQUEST,
+        transaction_id=transaction,
+    )
+    request.attributes["USERNAME"] = username
+    request.attributes["PRIORITY"] = candidate_priority(1, "prflx")
+    request.attributes["ICE-CONTROLLING"] = tie_breaker
+    if nominate:
+        request.attributes["USE-CANDIDATE"] = None
+    request.add_message_integrity(password.encode())
+    return bytes(request)
+
+
+def parse_stun(data: bytes) -> StunReply | None:
+    """A response to a binding request; None for everything else, malformed or not."""
+    try:
+        message = stun.parse_message(data)
+    except (ValueError, struct.error, LookupError, TypeError):
+        return None
+    if message.message_method != stun.Method.BINDING:
+        return None
+    if message.message_class not in (stun.Class.RESPONSE, stun.Class.ERROR):
+        return None
+    return StunReply(message.transaction_id, message.message_class == stun.Class.RESPONSE, message)
+
+
+# -- SRTP ------------------------------------------------------------------------------------
+
+
+class SrtpError(ValueError):
+    """A packet that libsrtp refuses: forged, replayed, too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class SrtpProfile:
+    """A protection profile (RFC 5764 4.1.2, RFC 7714): its name in OpenSSL and sizes in bytes."""
+
+    name: bytes
+    libsrtp: int
+    key_size: int
+    salt_size: int
+
+    @property
+    def material_size(self) -> int:
+        return 2 * (self.key_size + self.salt_size)
+
+
+#: In order of preference (the server's own order decides).
+PROFILES: Final = (
+    SrtpProfile(b"SRTP_AEAD_AES_128_GCM", pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 16, 12),
+    SrtpProfile(b"SRTP_AES128_CM_SHA1_80", pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14),
+)
+
+
+class Srtp:
+    """Both directions of one SRTP association.
+
+    `material` is what the DTLS exporter gave (RFC 5764 4.2): client key, server key, client salt,
+    server salt.
+    """
+
+    REPLAY_WINDOW: Final = 1_024
+
+    def __init__(self, profile: SrtpProfile, material: bytes, *, client: bool) -> None:
+        if len(material) != profile.material_size:
+            raise SrtpError("keying material of the wrong size")
+        key, salt = profile.key_size, profile.salt_size
+        client_key = material[:key] + material[2 * key : 2 * key + salt]
+        server_key = material[key : 2 * key] + material[2 * key + salt :]
+        mine, theirs = (client_key, server_key) if client else (server_key, client_key)
+        self._outbound = self._session(profile, mine, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
+        self._inbound = self._session(profile, theirs, pylibsrtp.Policy.SSRC_ANY_INBOUND)
+
+    def _session(self, profile: SrtpProfile, key: bytes, direction: int) -> pylibsrtp.Session:
+        policy = pylibsrtp.Policy(key=key, ssrc_type=direction, srtp_profile=profile.libsrtp)
+        policy.window_size = self.REPLAY_WINDOW
+        # a packet that was asked for again goes out again, the very same bytes
+        policy.allow_repeat_tx = True
+        return pylibsrtp.Session(policy)
+
+    def protect(self, packet: bytes, *, rtcp: bool = False) -> bytes:
+        try:
+            return bytes(self._outbound.protect_rtcp(packet) if rtcp else self._outbound.protect(packet))
+        except (pylibsrtp.Error, ValueError) as error:
+            raise SrtpError(str(error)) from None
+
+    def unprotect(self, packet: bytes, *, rtcp: bool = False) -> bytes:
+        try:
+            return bytes(self._inbound.unprotect_rtcp(packet) if rtcp else self._inbound.unprotect(packet))
+        except (pylibsrtp.Error, ValueError) as error:
+            raise SrtpError(str(error)) from None
