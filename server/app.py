@@ -1,0 +1,168 @@
+"""The server, put together: HTTP, WebSocket, hub and SFU, in one process and with nothing on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+
+from aiohttp import web
+from nacl.signing import SigningKey
+
+from server import config
+from server.config import ConfigError, Settings
+from server.hub import Hub
+from server.media.sfu import Sfu
+from server.signaling import MediaServer, Signaling
+from server.wire import limits
+
+log = logging.getLogger(__name__)
+
+
+class StartError(Exception):
+    """The server can't start; the text is one sentence that says why."""
+
+
+async def _resolve(host: str) -> tuple[socket.AddressFamily, str]:
+    """The one address that `host` stands for here."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    except OSError:
+        raise StartError(f"there is no address for {host!r}") from None
+    family, _, _, _, address = found[0]
+    return family, str(address[0])
+
+
+class Server:
+    """One server. `media` replaces the SFU in tests."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        media: MediaServer | None = None,
+        rng: Callable[[int], bytes] = os.urandom,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings
+        self.url = ""
+        self.started_at = clock()
+        self.clock = clock
+        self._rng = rng
+        self._media = media
+        self._sfu: Sfu | None = None
+        self._signaling: Signaling | None = None
+        self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
+        self._tick: asyncio.Task[None] | None = None
+        self._greeting: set[object] = set()
+
+    @property
+    def signaling(self) -> Signaling:
+        """The WebSockets; only after `start`."""
+        assert self._signaling is not None
+        return self._signaling
+
+    async def start(self) -> str:
+        """Listen; returns the URL. StartError if it can't, ConfigError if settings contradict each other."""
+        s = self.settings
+        host, port = config.host_and_port(s.listen)
+        family, address = await _resolve(host)
+        if config.is_wildcard(address) and (s.origin is None or s.media_address is None):
+            raise ConfigError("listening on every address, the settings must name origin and media_address")
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((address, port))
+            listening.listen(256)
+            listening.setblocking(False)
+            self.url = config.url(host, listening.getsockname()[1])
+            media = self._media or await self._start_sfu(address)
+        except OSError as error:
+            listening.close()
+            raise StartError(f"can't listen on {s.listen}: {os.strerror(error.errno or 0)}") from None
+        except BaseException:
+            listening.close()
+            raise
+        key = SigningKey(self._rng(32))
+        origin = s.origin or self.url
+        hub = Hub(
+            s,
+            origin=origin,
+            server_key=bytes(key.verify_key),
+            incarnation=self._rng(limits.HANDLE_SIZE),
+            sign=lambda text: key.sign(text).signature,
+            rng=self._rng,
+        )
+        self._signaling = Signaling(
+            hub, media, s, origins=[origin, self.url, *s.allowed_origins], clock=self.clock
+        )
+        app = web.Application(client_max_size=1024)
+        app.add_routes(
+            [
+                web.get("/ws", self._signaling.handle),
+                web.get("/healthz", self._health),
+                web.get("/", self._hello),
+            ]
+        )
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=0.5, keepalive_timeout=s.handshake_time, lingering_time=1.0
+        )
+        await self._runner.setup()
+        self._listener = await asyncio.get_running_loop().create_server(self._greet, sock=listening)
+        self._tick = asyncio.create_task(self._signaling.tick())
+        log.info("started")
+        return self.url
+
+    async def _start_sfu(self, address: str) -> MediaServer:
+        s = self.settings
+        public = s.media_address
+        if public is not None:
+            _, public = await _resolve(public)
+        self._sfu = Sfu(address=public or address, port=s.media_port, bind=s.media_bind or address)
+        await self._sfu.start()
+        return self._sfu
+
+    async def stop(self) -> None:
+        """Tell everybody, close everything; bounded in time, and harmless when not started."""
+        if self._listener is not None:
+            self._listener.close()
+        if self._signaling is not None:
+            await self._signaling.stop()
+        if self._tick is not None:
+            self._tick.cancel()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._sfu is not None:
+            self._sfu.close()
+        log.info("stopped")
+
+    # -- HTTP ----------------------------------------------------------------------------------
+
+    def _greet(self) -> asyncio.Protocol:
+        """A TCP connection: it becomes a WebSocket within the handshake time, or it is cut."""
+        assert self._runner is not None
+        assert self._runner.server is not None
+        handler = self._runner.server()
+        loop = asyncio.get_running_loop()
+
+        def cut() -> None:
+            self._greeting.discard(handler)
+            if handler not in self.signaling.upgraded and handler.transport is not None:
+                handler.transport.abort()
+
+        if len(self._greeting) >= self.settings.max_connections:
+            loop.call_soon(cut)  # after connection_made: then it has a transport
+        else:
+            self._greeting.add(handler)
+            loop.call_later(self.settings.handshake_time, cut)
+        return handler
+
+    async def _health(self, _: web.Request) -> web.Response:
+        return web.json_response({"ok": True})
+
+    async def _hello(self, _: web.Request) -> web.Response:
+        return web.Response(text="Snug: a landlord that can't see in\n")

@@ -1,0 +1,165 @@
+"""The core of the whole server: doors, and which connection is in which lobby or room.
+
+Pure: randomness and signing come in as functions, time as an argument (seconds, monotonic), facts go out
+as effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
+
+from server.config import Settings
+from server.effects import Drop, Effect, Forget, Send
+from server.lobby import Lobby
+from server.room import Room, RoomFacts
+from server.wire import limits, signed
+from server.wire.messages import Challenge, ClientMessage, LobbyDoor, Refused, RoomDoor
+
+
+class Hub:
+    """All lobbies and rooms. `sign` is by the server's Ed25519 key, `server_key` its public half (32 bytes).
+
+    `incarnation` (8 random bytes) and the key are this process's own; `origin` is what doors are signed for.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        origin: str,
+        server_key: bytes,
+        incarnation: bytes,
+        sign: Callable[[bytes], bytes],
+        rng: Callable[[int], bytes],
+    ) -> None:
+        self._settings = settings
+        self._origin = origin
+        self._server_key = server_key
+        self._incarnation = incarnation
+        self._sign = sign
+        self._rng = rng
+        self._nonces: dict[bytes, bytes] = {}
+        self._rooms: dict[bytes, Room] = {}
+        self._lobbies: dict[bytes, Lobby] = {}
+        self._in_room: dict[bytes, Room] = {}
+        self._in_lobby: dict[bytes, bytes] = {}
+
+    # -- one connection ------------------------------------------------------------------------
+
+    def connect(self) -> tuple[bytes, Challenge]:
+        """A new connection: its handle, and the challenge that it must answer with a door."""
+        handle = self._rng(limits.HANDLE_SIZE)
+        while handle in self._nonces:
+            handle = self._rng(limits.HANDLE_SIZE)
+        nonce = self._rng(limits.NONCE_SIZE)
+        self._nonces[handle] = nonce
+        return handle, Challenge(limits.PROTOCOL_VERSION, self._origin, nonce, self._server_key)
+
+    def inside(self, handle: bytes) -> bool:
+        """Whether `handle` has opened a door."""
+        return handle in self._in_room or handle in self._in_lobby
+
+    def handle(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
+        """What a connection sends. A wrong door, or anything else before it, drops the connection."""
+        if handle not in self._nonces:
+            return []
+        about = str(type(message).__struct_config__.tag)
+        if self.inside(handle):
+            if isinstance(message, LobbyDoor | RoomDoor):
+                return [Send(handle, Refused("state", "this connection is through its door", about))]
+            room = self._in_room.get(handle)
+            if room is not None:
+                return self._performed(room.handle(handle, message, now))
+            return self._lobbies[self._in_lobby[handle]].handle(handle, message, now)
+        if isinstance(message, LobbyDoor):
+            effects = self._enter_lobby(handle, message, now)
+        elif isinstance(message, RoomDoor):
+            effects = self._enter_room(handle, message, now)
+        else:
+            refused = Refused("state", "the door comes first", about, fatal=True)
+            effects = [Drop(handle, refused)]
+        return self._performed(effects)
+
+    def leave(self, handle: bytes, now: float) -> list[Effect]:
+        """The connection is closed, for whatever reason. Asking twice does nothing."""
+        if self._nonces.pop(handle, None) is None:
+            return []
+        number = self._in_lobby.pop(handle, None)
+        if number is not None:
+            lobby = self._lobbies[number]
+            lobby.leave(handle)
+            if not lobby:
+                del self._lobbies[number]
+        room = self._in_room.pop(handle, None)
+        return [] if room is None else self._performed(room.leave(handle, now))
+
+    def no_media(self, handle: bytes) -> list[Effect]:
+        """The SFU would not take `handle`'s media."""
+        room = self._in_room.get(handle)
+        return [] if room is None else self._performed(room.no_media(handle))
+
+    def tick(self, now: float) -> list[Effect]:
+        """Everything that time alone brings, in all rooms; cheap, and meant for several times a second."""
+        due = [room for room in self._rooms.values() if room.deadline <= now]
+        return [effect for room in due for effect in self._performed(room.tick(now))]
+
+    def _performed(self, effects: Iterable[Effect]) -> list[Effect]:
+        """`effects`, after what they mean to the hub itself."""
+        effects = list(effects)
+        for effect in effects:
+            if isinstance(effect, Forget):
+                self._rooms.pop(effect.room, None)
+            elif isinstance(effect, Drop):
+                # the room or lobby has forgotten it already
+                self._nonces.pop(effect.handle, None)
+                self._in_room.pop(effect.handle, None)
+                self._in_lobby.pop(effect.handle, None)
+        return effects
+
+    # -- doors ---------------------------------------------------------------------------------
+
+    def _opens(self, handle: bytes, door: LobbyDoor | RoomDoor, key: bytes, number: bytes) -> bool:
+        text = signed.door(self._origin, number, self._nonces[handle], door.nonce)
+        try:
+            VerifyKey(key).verify(text, door.signature)
+        except (BadSignatureError, ValueError):
+            return False
+        return True
+
+    def _enter_lobby(self, handle: bytes, door: LobbyDoor, now: float) -> list[Effect]:
+        if not self._opens(handle, door, door.lobby_key, door.lobby_key):
+            return [Drop(handle, Refused("door", "the signature is wrong", "lobby_door", fatal=True))]
+        lobby = self._lobbies.get(door.lobby_key)
+        if lobby is None:
+            if len(self._lobbies) >= self._settings.max_lobbies:
+                return [
+                    Drop(handle, Refused("full", "the server has no lobby left", "lobby_door", fatal=True))
+                ]
+            lobby = self._lobbies[door.lobby_key] = Lobby(self._settings)
+        self._in_lobby[handle] = door.lobby_key
+        return lobby.arrive(handle, self._incarnation, now)
+
+    def _enter_room(self, handle: bytes, door: RoomDoor, now: float) -> list[Effect]:
+        number = signed.room_number(door.door_key, door.steward_key)
+        if not self._opens(handle, door, door.door_key, number):
+            return [Drop(handle, Refused("door", "the signature is wrong", "room_door", fatal=True))]
+        room = self._rooms.get(number)
+        if room is None:
+            if len(self._rooms) >= self._settings.max_rooms:
+                return [Drop(handle, Refused("full", "the server has no room left", "room_door", fatal=True))]
+            room = self._rooms[number] = Room(number, door.steward_key, self._settings, self._sign)
+        self._in_room[handle] = room
+        return room.arrive(handle, self._nonces[handle], self._incarnation, now)
+
+    # -- what is held --------------------------------------------------------------------------
+
+    def rooms(self) -> Iterator[RoomFacts]:
+        """What each room holds."""
+        return (room.facts() for room in self._rooms.values())
+
+    def lobbies(self) -> list[int]:
+        """How many connections are in each lobby."""
+        return [len(lobby) for lobby in self._lobbies.values()]
