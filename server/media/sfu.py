@@ -1,0 +1,494 @@
+"""The blind SFU: one UDP socket for all rooms (ICE-lite, DTLS, SRTP in place), around `server.forwarding`.
+
+Datagrams are told apart by their first byte (RFC 7983). What isn't authenticated costs a lookup or a MAC,
+gets no answer and allocates nothing. No log line carries an address, a handle or an SSRC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import ipaddress
+import logging
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from server.forwarding import Effect, Forget, Forwarding, SendRtp
+from server.media import dtls, rtcp, rtp, srtp, stun
+from server.media.ice import Address, Credentials, IceLite
+from server.media.limits import DATAGRAM_MAX, RTCP_MAX, Bucket, MediaError, MediaLimits
+from server.wire.messages import Media, Transport
+
+log = logging.getLogger("snug.media")
+
+_SSRC = struct.Struct("!L")
+
+
+class Link:
+    """One peer's transport. `send` and `receive` are libsrtp's pointers, None while there are no keys."""
+
+    __slots__ = (
+        "address", "deadline", "dtls", "ice", "inbound", "key", "media", "outbound", "receive",
+        "rtcp_allowance", "rtcp_sources", "send", "tries",
+    )  # fmt: skip
+
+    def __init__(self, key: tuple[bytes, bytes], media: Media, ice: IceLite, rtcp_allowance: Bucket) -> None:
+        self.key = key
+        self.media = media
+        self.ice = ice
+        self.dtls: dtls.DtlsServer | None = None
+        self.deadline = float("inf")
+        self.tries = 0
+        self.inbound: srtp.SrtpSession | None = None
+        self.outbound: srtp.SrtpSession | None = None
+        self.receive: Any = None
+        self.send: Any = None
+        self.address: Address | None = None
+        self.rtcp_sources: set[bytes] = set()
+        self.rtcp_allowance = rtcp_allowance
+
+
+class Sfu:
+    """Forwards RTP between the members of each room, and can read none of it.
+
+    `address` is the one told to clients; `bind` the one to listen on (default: the same); `port` 0 takes
+    a free one. All methods belong to the event loop's thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        address: str,
+        port: int = 0,
+        bind: str | None = None,
+        limits: MediaLimits = MediaLimits(),  # noqa: B008 - frozen
+        clock: Callable[[], float] = time.monotonic,
+        rng: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._advertised = address
+        self._bind = bind if bind is not None else address
+        self.port = port
+        self._limits = limits
+        self._clock = clock
+        self._rng = rng
+        self._core: Forwarding[Link] = Forwarding(limits)
+        self._links: dict[tuple[bytes, bytes], Link] = {}
+        self._by_ufrag: dict[bytes, Link] = {}
+        self._by_address: dict[Address, Link] = {}
+        self._handshaking: dict[Link, None] = {}
+        self._counts: collections.Counter[str] = collections.Counter()
+        self._inbox = srtp.Buffer(DATAGRAM_MAX)
+        self._outbox = srtp.Buffer(DATAGRAM_MAX)
+        self._length = srtp.new_length()
+        self._certificate = dtls.Certificate.generate()
+        self._context = dtls.server_context(self._certificate)
+        self._socket: socket.socket | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._next_sweep = float("-inf")
+
+    # -- life ------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the socket; OSError if the address can't be bound. `port` is the real one afterwards."""
+        family = socket.AF_INET6 if ipaddress.ip_address(self._bind).version == 6 else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            sock.setblocking(False)
+            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                sock.setsockopt(socket.SOL_SOCKET, option, self._limits.socket_buffer)
+            sock.bind((self._bind, self.port))
+        except BaseException:
+            sock.close()
+            raise
+        self._socket = sock
+        self.port = sock.getsockname()[1]
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(sock.fileno(), self._readable)
+        self._timer = self._loop.call_later(self._limits.tick, self._tick)
+
+    def close(self) -> None:
+        """Say goodbye to all peers and close the socket. Calling it again does nothing."""
+        if self._socket is None or self._loop is None:
+            return
+        for room, handle in list(self._links):
+            self.leave(room, handle)
+        self._loop.remove_reader(self._socket.fileno())
+        if self._timer is not None:
+            self._timer.cancel()
+        self._socket.close()
+        self._socket = None
+
+    # -- signaling -------------------------------------------------------------------------
+
+    def join(self, room: bytes, handle: bytes, media: Media) -> Transport:
+        """A new peer, or a change of one: other streams, or another transport (ICE restart).
+
+        With another ufrag, password or fingerprint the answer has fresh credentials too; the old path is
+        used until the new one is checked, unless the fingerprint changed: then DTLS begins anew. A
+        stream that goes on under a new DTLS association must go on counting its sequence numbers.
+        Raises MediaError (`code`: full, streams, ssrc); then nothing has changed.
+        """
+        assert self._socket is not None, "start the SFU first"
+        now = self._clock()
+        key = (room, handle)
+        link = self._links.get(key)
+        before = link.media if link is not None else None
+        if link is None:
+            allowance = Bucket(self._limits.rtcp_rate, self._limits.rtcp_burst, now)
+            link = Link(key, media, self._new_ice(media), allowance)
+        effects = self._core.join(room, link, media.streams, now)
+        link.media = media
+        if before is None:
+            self._links[key] = link
+            self._by_ufrag[link.ice.local.ufrag.encode()] = link
+        elif (before.ufrag, before.password, before.fingerprint) != (
+            media.ufrag,
+            media.password,
+            media.fingerprint,
+        ):
+            self._restart(link, rekey=before.fingerprint != media.fingerprint)
+        self._perform(effects)
+        local = link.ice.local
+        return Transport(
+            ufrag=local.ufrag,
+            password=local.password,
+            fingerprint=self._certificate.fingerprint,
+            address=self._advertised,
+            port=self.port,
+        )
+
+    def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None) -> None:
+        """The streams to forward to this peer; None: all of the others'. Unknown peers are ignored."""
+        link = self._links.get((room, handle))
+        if link is not None:
+            self._perform(self._core.want(link, ssrcs, self._clock()))
+
+    def leave(self, room: bytes, handle: bytes) -> None:
+        """The peer is gone. Unknown peers are ignored."""
+        link = self._links.pop((room, handle), None)
+        if link is None:
+            return
+        self._perform(self._core.leave(link, self._clock()))
+        self._drop_transport(link)
+        del self._by_ufrag[link.ice.local.ufrag.encode()]
+
+    def totals(self) -> dict[str, int]:
+        """Counters since the start, and how many are here now; nothing about anybody in particular."""
+        ready = sum(1 for link in self._links.values() if link.send is not None)
+        return {**self._counts, **self._core.counts, "peers": len(self._links), "peers_ready": ready}
+
+    def _new_ice(self, media: Media) -> IceLite:
+        limits = self._limits
+        while (local := Credentials.fresh(self._rng)).ufrag.encode() in self._by_ufrag:
+            pass
+        return IceLite(local, media.ufrag, limits.addresses_per_peer, limits.rebinding)
+
+    def _restart(self, link: Link, *, rekey: bool) -> None:
+        """RFC 8445 9: new credentials at once, the old pair until a new one is selected."""
+        old = link.ice
+        if rekey:
+            self._drop_transport(link)
+        del self._by_ufrag[old.local.ufrag.encode()]
+        link.ice = self._new_ice(link.media)
+        link.ice.addresses, link.ice.heard = dict(old.addresses), old.heard
+        link.tries = 0
+        self._by_ufrag[link.ice.local.ufrag.encode()] = link
+
+    def _drop_transport(self, link: Link) -> None:
+        """Neither keys nor address any more: what the peer needs to be heard again is a whole handshake."""
+        if link.dtls is not None and link.address is not None:
+            for datagram in link.dtls.close():
+                self._send(datagram, link.address)
+        self._perform(self._core.ready(link, False, self._clock()))
+        self._handshaking.pop(link, None)
+        link.dtls = link.inbound = link.outbound = link.receive = link.send = link.address = None
+        for address in link.ice.addresses:
+            if self._by_address.get(address) is link:
+                del self._by_address[address]
+        link.ice.release()
+        link.rtcp_sources.clear()
+
+    # -- datagrams -------------------------------------------------------------------------
+
+    def _readable(self) -> None:
+        """Drain the socket, up to `drain` datagrams; one that breaks something breaks nothing of others."""
+        sock = self._socket
+        if sock is None:
+            return
+        now = self._clock()
+        view = self._inbox.view
+        receive = sock.recvfrom_into
+        for _ in range(self._limits.drain):
+            try:
+                size, source = receive(view)
+            except BlockingIOError:
+                return
+            except OSError:  # an ICMP error for something sent before
+                continue
+            try:
+                self._datagram(size, source, now)
+            except Exception as error:  # the last wall: others' meetings go on
+                self._counts["errors"] += 1
+                log.error("handling a datagram raised %s", type(error).__name__)
+
+    def _datagram(self, size: int, source: Address, now: float) -> None:
+        """RFC 7983: 0-3 STUN, 20-63 DTLS, 128-191 RTP or, by its second byte (RFC 5761), RTCP."""
+        if not 12 < size < DATAGRAM_MAX:
+            self._counts["garbage"] += 1
+            return
+        view = self._inbox.view
+        first = view[0]
+        if 127 < first < 192:
+            link = self._by_address.get(source)
+            if link is None or link.receive is None:
+                self._counts["strangers"] += 1
+            elif 191 < view[1] < 224:
+                self._rtcp(link, bytes(view[:size]), now)
+            else:
+                self._rtp(link, size, now)
+        elif first < 4:
+            self._stun(bytes(view[:size]), source, now)
+        elif 19 < first < 64:
+            link = self._by_address.get(source)
+            if link is None:
+                self._counts["strangers"] += 1
+            else:
+                self._dtls(link, bytes(view[:size]), source, now)
+        else:
+            self._counts["garbage"] += 1
+
+    def _rtp(self, link: Link, size: int, now: float) -> None:
+        view, length, counts = self._inbox.view, self._length, self._counts
+        # before any cryptography, and before libsrtp keeps a state for it: is this SSRC the peer's own?
+        track = self._core.find(link, _SSRC.unpack_from(view, 8)[0])
+        if track is None:
+            counts["unknown_ssrc"] += 1
+            return
+        length[0] = size
+        if srtp.unprotect(link.receive, self._inbox.data, length):
+            counts["forged"] += 1
+            return
+        packet = bytes(view[: length[0]])
+        reason = rtp.check(packet, track.kind)
+        if reason is not None:
+            counts["refused"] += 1
+            counts["refused: " + reason] += 1
+            return
+        receivers, effects = self._core.on_rtp(track, packet, now)
+        counts["received"] += 1
+        if receivers:
+            self._fan_out(packet, receivers)
+        if effects:
+            self._perform(effects)
+
+    def _fan_out(self, packet: bytes, receivers: Iterable[Link]) -> None:
+        """Seal and send one packet for each receiver: header and payload are the same for all."""
+        sock = self._socket
+        assert sock is not None
+        sendto, protect = sock.sendto, srtp.protect
+        length, data, view = self._length, self._outbox.data, self._outbox.view
+        size = len(packet)
+        clear = view[:size]
+        sealed_size = size + srtp.AEAD_AES_128_GCM.tag
+        sealed = view[:sealed_size]
+        sent = failed = 0
+        for receiver in receivers:
+            address = receiver.address
+            assert address is not None
+            clear[:] = packet
+            length[0] = size
+            if protect(receiver.send, data, length):
+                failed += 1
+                continue
+            try:
+                sendto(sealed if length[0] == sealed_size else view[: length[0]], address)
+            except (
+                OSError
+            ):  # the socket's buffer is full, or no route: the network may lose packets, so may we
+                failed += 1
+            else:
+                sent += 1
+        self._counts["forwarded"] += sent
+        if failed:
+            self._counts["unsent"] += failed
+
+    def _rtcp(self, link: Link, datagram: bytes, now: float) -> None:
+        assert link.inbound is not None
+        source = datagram[4:8]
+        if len(datagram) > RTCP_MAX + 32 or (
+            source not in link.rtcp_sources and len(link.rtcp_sources) >= self._limits.rtcp_sources
+        ):
+            self._counts["refused_rtcp"] += 1
+            return
+        try:
+            data = link.inbound.unprotect_rtcp(datagram)
+        except srtp.SrtpError:
+            self._counts["forged"] += 1
+            return
+        link.rtcp_sources.add(source)
+        if not link.rtcp_allowance.take(now):
+            self._counts["refused_rtcp"] += 1
+            return
+        try:
+            items = rtcp.parse(data)
+        except rtcp.RtcpError:
+            self._counts["refused_rtcp"] += 1
+            return
+        self._perform(self._core.on_rtcp(link, items, now))
+
+    def _stun(self, datagram: bytes, source: Address, now: float) -> None:
+        try:
+            request = stun.parse(datagram)
+        except stun.StunError:
+            self._counts["garbage"] += 1
+            return
+        link = self._by_ufrag.get(request.username.partition(b":")[0])
+        if link is None:
+            self._counts["strangers"] += 1
+            return
+        holder = self._by_address.get(source)
+        if holder is not None and holder is not link and self._holds(holder, source, now):
+            # a member can forge the source of a check, and mustn't get another's address by it
+            self._counts["contested"] += 1
+            return
+        answer = link.ice.check(request, source, now)
+        if answer is None:
+            self._counts["strangers"] += 1
+            return
+        self._send(answer.reply, source)
+        if not answer.good:
+            return
+        self._claim(link, source)
+        if answer.selected:
+            link.address = source
+            if link.send is not None:
+                self._counts["moved"] += 1
+
+    def _holds(self, holder: Link, address: Address, now: float) -> bool:
+        return now - holder.ice.addresses.get(address, float("-inf")) < self._limits.address_hold
+
+    def _claim(self, link: Link, source: Address) -> None:
+        """`source` is this peer's; addresses that its agent has let go of are nobody's."""
+        holder = self._by_address.get(source)
+        if holder is link:
+            return
+        if holder is not None:
+            holder.ice.addresses.pop(source, None)
+            if holder.address == source:
+                self._drop_transport(holder)
+        self._by_address[source] = link
+        for address, owner in list(self._by_address.items()):
+            if owner is link and address not in link.ice.addresses:
+                del self._by_address[address]
+
+    # -- DTLS ------------------------------------------------------------------------------
+
+    def _dtls(self, link: Link, datagram: bytes, source: Address, now: float) -> None:
+        association = link.dtls
+        if association is None:
+            if not dtls.is_client_hello(datagram) or link.tries >= self._limits.handshake_tries:
+                self._counts["garbage"] += 1
+                return
+            link.tries += 1
+            fingerprint = link.media.fingerprint
+            association = dtls.DtlsServer(self._context, fingerprint, self._limits.handshake_bytes)
+            link.dtls, link.deadline = association, now + self._limits.handshake_time
+            self._handshaking[link] = None
+        for answer in association.receive(datagram):
+            self._send(answer, link.address or source)
+        self._settle(link, association, now)
+
+    def _settle(self, link: Link, association: dtls.DtlsServer, now: float) -> None:
+        """Draw the conclusions from the association's state."""
+        state = association.state
+        if state is dtls.State.ESTABLISHED:
+            if link in self._handshaking:
+                del self._handshaking[link]
+                assert association.keys is not None
+                self._secure(link, association.keys, now)
+        elif state is dtls.State.FAILED:
+            self._counts["handshakes_failed"] += 1
+            log.info("a handshake failed")
+            self._handshaking.pop(link, None)
+            link.dtls = None
+        elif state is dtls.State.CLOSED:
+            self._drop_transport(link)
+
+    def _secure(self, link: Link, keys: srtp.Keys, now: float) -> None:
+        """The handshake is done: from here on packets flow both ways."""
+        link.inbound = srtp.SrtpSession(keys.profile, keys.client, outbound=False)
+        link.outbound = srtp.SrtpSession(keys.profile, keys.server, outbound=True)
+        link.receive, link.send = link.inbound.pointer, link.outbound.pointer
+        link.rtcp_sources.clear()
+        self._counts["handshakes"] += 1
+        self._perform(self._core.ready(link, True, now, rekeyed=True))
+
+    # -- effects and time ------------------------------------------------------------------
+
+    def _perform(self, effects: Sequence[Effect[Link]]) -> None:
+        for effect in effects:
+            link = effect.to
+            if link.outbound is None or link.address is None:
+                continue
+            if isinstance(effect, SendRtp):
+                self._fan_out(effect.packet, (link,))
+            elif isinstance(effect, Forget):
+                link.outbound.forget(effect.ssrc)
+            else:
+                try:
+                    sealed = link.outbound.protect_rtcp(effect.data)
+                except srtp.SrtpError:
+                    self._counts["unsent"] += 1
+                    continue
+                self._send(sealed, link.address)
+
+    def _send(self, datagram: bytes, address: Address) -> None:
+        if self._socket is None:
+            return
+        try:
+            self._socket.sendto(datagram, address)
+        except OSError:
+            self._counts["unsent"] += 1
+
+    def _tick(self) -> None:
+        assert self._loop is not None
+        self._timer = self._loop.call_later(self._limits.tick, self._tick)
+        now = self._clock()
+        try:
+            self._perform(self._core.tick(now))
+            self._tick_handshakes(now)
+            if now >= self._next_sweep:
+                self._next_sweep = now + 1.0
+                self._sweep(now)
+        except Exception as error:  # the next tick comes all the same
+            self._counts["errors"] += 1
+            log.error("a tick raised %s", type(error).__name__)
+
+    def _tick_handshakes(self, now: float) -> None:
+        for link in list(self._handshaking):
+            association = link.dtls
+            assert association is not None
+            if now >= link.deadline:
+                association.state = dtls.State.FAILED
+            elif link.address is not None:
+                for datagram in association.timer():
+                    self._send(datagram, link.address)
+            self._settle(link, association, now)
+
+    def _sweep(self, now: float) -> None:
+        """RFC 7675: nothing is sent to who hasn't asked for it in the last `idle` seconds."""
+        for link in self._links.values():
+            heard = link.ice.heard
+            if heard is not None and now - heard > self._limits.idle:
+                self._counts["silent"] += 1
+                link.ice.heard = None
+                link.tries = 0
+                self._drop_transport(link)
+
+
+__all__ = ["MediaError", "MediaLimits", "Sfu"]

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from server.media.sfu import MediaLimits, Sfu
+from tests.media_server.peer import Peer
+
+ROOM = b"r" * 16
+
+
+class Rig:
+    """An SFU and its peers. Peers are told apart by one byte."""
+
+    def __init__(self, sfu: Sfu) -> None:
+        self.sfu = sfu
+        self.peers: list[Peer] = []
+
+    def peer(self, *streams: tuple[int, str], **options: Any) -> Peer:
+        peer = Peer(*streams, **options)
+        self.peers.append(peer)
+        return peer
+
+    def handle(self, peer: Peer) -> bytes:
+        return self.peers.index(peer).to_bytes(8, "big")
+
+    async def join(self, *streams: tuple[int, str], room: bytes = ROOM, **options: Any) -> Peer:
+        peer = self.peer(*streams, **options)
+        await peer.connect(self.sfu.join(room, self.handle(peer), peer.media))
+        return peer
+
+    def totals(self, name: str) -> int:
+        return self.sfu.totals().get(name, 0)
+
+
+StartRig = Callable[..., Awaitable[Rig]]
+
+
+@pytest.fixture
+async def start_rig() -> AsyncIterator[StartRig]:
+    """Make a rig with other limits or another clock."""
+    rigs: list[Rig] = []
+
+    async def start(limits: MediaLimits | None = None, **options: Any) -> Rig:
+        sfu = Sfu(address="127.0.0.1", limits=limits or MediaLimits(), **options)
+        await sfu.start()
+        rigs.append(Rig(sfu))
+        return rigs[-1]
+
+    yield start
+    for rig in rigs:
+        for peer in rig.peers:
+            peer.close()
+        errors = rig.totals("errors")
+        rig.sfu.close()
+        # whatever a test sends: nothing may have raised behind its back
+        assert errors == 0
+
+
+@pytest.fixture
+async def rig(start_rig: StartRig) -> Rig:
+    return await start_rig()
