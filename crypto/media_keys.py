@@ -1,0 +1,343 @@
+"""From the MLS exporter to a key for each stream of each sender, and what an epoch change does to them.
+
+RFC 9605 section 5.2 gives the base key, ``MLS-Exporter("SFrame 1.0 Base Key", "", 16)``, for suite 0x0004.
+The key id is ours (docs/protocol.md, section 10)::
+
+    KID = tag << 4 | epoch mod 16
+
+where the RFC has the member's index above the epoch bits. A *tag* stands for (leaf, stream), by a permutation
+that is drawn anew each epoch, so that the server can't follow a leaf by its number. With n = 8 * w, where w
+is the leaf count's next power of two (at least 8), tag(leaf, stream) is the rank of the block
+AES-256(tags, leaf * 8 + stream) among the n blocks AES-256(tags, 0) .. AES-256(tags, n - 1), numbers as
+128-bit big-endian blocks, results compared as byte strings; `tags` is a secret of the epoch, X("tags").
+
+Times are monotonic seconds, given by the caller. One `MediaKeys` is for one thread at a time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import IntEnum
+from math import inf
+from typing import Final, Generic, TypeVar
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from crypto import shim
+from crypto.errors import AuthenticationError, MalformedError, MissingKeyError, StateError
+from crypto.fields import exactly
+from crypto.kdf import NotCopyable
+from crypto.sframe import FrameKey, Header, Opener, Sealer, Suite, extract
+
+SUITE: Final = Suite.AES_128_GCM_SHA256_128
+#: The exporter's label and length for the base key (context: empty), RFC 9605 section 5.2.
+BASE_KEY_LABEL: Final = "SFrame 1.0 Base Key"
+BASE_KEY_SIZE: Final = 16
+TAGS_SIZE: Final = 32
+EPOCH_BITS: Final = 4
+STREAMS: Final = 8
+LEAVES_MIN: Final = 8
+LEAVES_MAX: Final = 1 << 16
+#: After an Add, senders go on with the old epoch for so long, until everybody has the new one.
+ADD_SWITCH: Final = 0.5
+#: Receivers keep an old epoch for so long after its senders have stopped.
+OLD_EPOCH: Final = 2.0
+#: How many epochs ahead of ours a frame may be and be worth waiting for.
+FUTURE_EPOCHS: Final = 4
+FUTURE_FRAMES: Final = 64
+FUTURE_TIME: Final = 1.0
+
+_EPOCHS: Final = 1 << EPOCH_BITS
+_T = TypeVar("_T")
+
+
+class Stream(IntEnum):
+    """A member's streams. 4 to 7 are kept for simulcast layers, which are video."""
+
+    AUDIO = 0
+    VIDEO = 1
+    SCREEN_AUDIO = 2
+    SCREEN_VIDEO = 3
+
+
+_AUDIO: Final = frozenset({Stream.AUDIO, Stream.SCREEN_AUDIO})
+
+
+class FutureEpochError(MissingKeyError):
+    """A frame of an epoch that we are about to enter: hold it (`FutureFrames`) and try again then."""
+
+
+class EpochKeys:
+    """All media keys of one epoch, derived when first needed."""
+
+    __slots__ = ("_order", "_secret", "_tags", "epoch", "leaf_count")
+
+    def __init__(self, epoch: int, secret: bytes, order: list[int], leaf_count: int) -> None:
+        """Use `derive`."""
+        self.epoch = epoch
+        self.leaf_count = leaf_count
+        self._secret: bytes | None = secret
+        self._order = order
+        self._tags = [0] * len(order)
+        for tag, place in enumerate(order):
+            self._tags[place] = tag
+
+    @classmethod
+    def derive(cls, *, epoch: int, base_key: bytes, tags: bytes, leaf_count: int) -> EpochKeys:
+        """From the exporter's `base_key` (16 bytes) and `tags` (32 bytes), and the tree's number of leaves,
+        blank ones included (1 to 65,536).
+
+        MalformedError on wrong sizes.
+        """
+        exactly(base_key, BASE_KEY_SIZE, "an SFrame base key")
+        exactly(tags, TAGS_SIZE, "the secret of the tags")
+        if not 1 <= leaf_count <= LEAVES_MAX or epoch < 0:
+            raise MalformedError(f"no tree has {leaf_count} leaves, or no epoch is {epoch}")
+        size = max(LEAVES_MIN, 1 << (leaf_count - 1).bit_length()) * STREAMS
+        # counter mode over zeros gives AES(0), AES(1), ... in one call; a permutation's outputs never collide
+        encryptor = Cipher(algorithms.AES(tags), modes.CTR(bytes(16))).encryptor()
+        blocks = encryptor.update(bytes(16 * size))
+        order = sorted(range(size), key=lambda place: blocks[16 * place : 16 * place + 16])
+        return cls(epoch, extract(SUITE, base_key), order, leaf_count)
+
+    def kid(self, leaf: int, stream: int) -> int:
+        """The key id of a leaf's stream; StateError when there is no such leaf or stream."""
+        if not (0 <= leaf < self.leaf_count and 0 <= stream < STREAMS):
+            raise StateError(f"no leaf {leaf} in a tree of {self.leaf_count}, or no stream {stream}")
+        return self._tags[leaf * STREAMS + stream] << EPOCH_BITS | self.epoch % _EPOCHS
+
+    def who(self, kid: int) -> tuple[int, int]:
+        """(leaf, stream) of a key id of this epoch; MissingKeyError when it is nobody's."""
+        tag = kid >> EPOCH_BITS
+        if kid % _EPOCHS == self.epoch % _EPOCHS and tag < len(self._order):
+            leaf, stream = divmod(self._order[tag], STREAMS)
+            if leaf < self.leaf_count:
+                return leaf, stream
+        raise MissingKeyError(f"key id {kid} is nobody's in epoch {self.epoch}")
+
+    def key(self, kid: int) -> FrameKey:
+        """The cipher of a key id; StateError once wiped."""
+        if self._secret is None:
+            raise StateError(f"the media keys of epoch {self.epoch} are gone")
+        return FrameKey(SUITE, self._secret, kid)
+
+    def wipe(self) -> None:
+        """Forget the secret; `kid` and `who` still answer."""
+        self._secret = None
+
+    def __repr__(self) -> str:
+        return f"EpochKeys(epoch={self.epoch}, leaf_count={self.leaf_count})"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedFrame:
+    """A frame, and whose key sealed it.
+
+    Any member could have used that key: media signatures will tell (docs/protocol.md, section 10).
+    """
+
+    leaf: int
+    stream: int
+    epoch: int
+    counter: int
+    frame: bytes = field(repr=False)
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """An epoch that one member holds."""
+
+    keys: EpochKeys
+    own_leaf: int
+    send_from: float
+    until: float = inf
+    refused: set[int] = field(default_factory=set)
+    sealers: dict[int, Sealer] = field(default_factory=dict)
+    openers: dict[int, Opener] = field(default_factory=dict)
+
+
+class MediaKeys(NotCopyable):
+    """All epochs' media keys that one member holds, and who may use them when (docs/protocol.md, section 10).
+
+    At a removal senders switch to the new epoch at once, and receivers drop the removed leaf at once and what
+    others send in the old epoch after 2 s. At an Add senders switch after 500 ms, and receivers keep the old
+    epoch for 2 s more. The epoch's lower bits stand in the key id; an older epoch with the same ones goes when
+    a new one comes (RFC 9605 section 5.2).
+    """
+
+    __slots__ = ("_by_bits", "_floor", "_newest")
+
+    def __init__(self) -> None:
+        self._by_bits: dict[int, _Held] = {}
+        self._newest = -1
+        self._floor = -1
+
+    @property
+    def epoch(self) -> int | None:
+        """The newest epoch installed, or None before the first."""
+        return self._newest if self._newest >= 0 else None
+
+    def install(
+        self, keys: EpochKeys, *, own_leaf: int, removed: frozenset[int], is_removal: bool, now: float
+    ) -> None:
+        """Enter a new epoch. `removed` are the leaves that this change removed, a rejoining member's too;
+        where there are any, or `is_removal`, it is a removal.
+
+        StateError when `keys` aren't of a later epoch than all before (keys installed twice would count
+        twice), or `own_leaf` isn't in its tree.
+        """
+        if keys.epoch <= self._newest:
+            raise StateError(f"epoch {keys.epoch} can't follow epoch {self._newest}")
+        if not 0 <= own_leaf < keys.leaf_count:
+            raise StateError(f"no leaf {own_leaf} in a tree of {keys.leaf_count}")
+        self._prune(now)
+        # who has nothing older has nothing to wait for
+        switch = now if is_removal or removed or not self._by_bits else now + ADD_SWITCH
+        for held in self._by_bits.values():
+            held.refused |= removed
+            held.until = min(held.until, switch + OLD_EPOCH)
+        self._drop(self._by_bits.pop(keys.epoch % _EPOCHS, None))
+        self._by_bits[keys.epoch % _EPOCHS] = _Held(keys, own_leaf, switch)
+        self._newest = keys.epoch
+
+    def sending_epoch(self, now: float) -> int | None:
+        """The epoch that `seal` uses now, or None without keys. When it changes, send a key frame."""
+        held = self._sending(now)
+        return None if held is None else held.keys.epoch
+
+    def _sending(self, now: float) -> _Held | None:
+        # never back to an older one, whatever the clock says
+        usable = [held for held in self._by_bits.values() if held.keys.epoch >= self._floor]
+        due = [held for held in usable if held.send_from <= now]
+        if due:
+            return max(due, key=lambda held: held.keys.epoch)
+        # the epoch in use was displaced by sixteen quick changes: the oldest that is left comes nearest to it
+        return min(usable, key=lambda held: held.keys.epoch, default=None)
+
+    def seal(self, stream: int, metadata: bytes, frame: bytes, now: float) -> bytes:
+        """An SFrame ciphertext of one of our streams.
+
+        MissingKeyError before the first epoch and after `wipe`; StateError when there is no such stream, or
+        its key has sealed all that it may.
+        """
+        self._prune(now)
+        held = self._sending(now)
+        if held is None:
+            raise MissingKeyError("no media keys yet, or no more")
+        sealer = held.sealers.get(stream)
+        if sealer is None:
+            sealer = held.sealers[stream] = Sealer(held.keys.key(held.keys.kid(held.own_leaf, stream)))
+        self._floor = held.keys.epoch
+        return sealer.seal(metadata, frame)
+
+    def open(self, metadata: bytes, data: bytes, now: float) -> OpenedFrame:
+        """Open somebody's frame.
+
+        FutureEpochError when it is of an epoch to come; MissingKeyError when its epoch is gone or was never
+        ours, its leaf has been removed, or its key id is nobody's; AuthenticationError when its tag is wrong,
+        or it is a frame of our own sent back; ReplayError; MalformedError. Nothing but time changes anything
+        before a frame has authenticated.
+        """
+        header = Header.decode(data)
+        self._prune(now)
+        bits = header.kid % _EPOCHS
+        held = self._by_bits.get(bits)
+        if held is None:
+            if self._by_bits and 0 < (bits - self._newest) % _EPOCHS <= FUTURE_EPOCHS:
+                raise FutureEpochError("a frame of an epoch that we haven't entered yet")
+            raise MissingKeyError("a frame of an epoch whose keys we don't have")
+        leaf, stream = held.keys.who(header.kid)
+        if leaf in held.refused:
+            raise MissingKeyError(f"a frame of leaf {leaf}, which has been removed")
+        if leaf == held.own_leaf:
+            raise AuthenticationError("a frame under our own key, which we didn't expect back")
+        opener = held.openers.get(header.kid)
+        if opener is None:
+            opener = Opener(held.keys.key(header.kid))
+        counter, frame = opener.open(metadata, data, header)
+        held.openers[header.kid] = opener
+        return OpenedFrame(leaf, stream, held.keys.epoch, counter, frame)
+
+    def wipe(self) -> None:
+        """Forget all keys. Only later epochs than those known can be installed afterwards."""
+        for held in self._by_bits.values():
+            self._drop(held)
+        self._by_bits.clear()
+
+    def _prune(self, now: float) -> None:
+        over = [bits for bits, held in self._by_bits.items() if held.until <= now]
+        for bits in over:
+            self._drop(self._by_bits.pop(bits))
+
+    @staticmethod
+    def _drop(held: _Held | None) -> None:
+        if held is not None:
+            held.keys.wipe()
+            held.sealers.clear()
+            held.openers.clear()
+
+
+# -- frames, with the clear header in front -----------------------------------------------------
+
+
+def seal_frame(keys: MediaKeys, kind: shim.Kind, stream: int, frame: bytes, now: float) -> bytes:
+    """One encoded frame as it goes to the packetizer: the clear header, and the SFrame ciphertext.
+
+    Raises what `MediaKeys.seal` raises, MalformedError on an empty VP8 frame, and StateError when the stream
+    isn't of that kind.
+    """
+    if (stream in _AUDIO) != (kind == "audio"):
+        raise StateError(f"stream {stream} carries no {kind}")
+    header = shim.shim_for(kind, frame)
+    return header + keys.seal(stream, shim.metadata(kind, header), frame, now)
+
+
+def open_frame(keys: MediaKeys, kind: shim.Kind, data: bytes, now: float) -> OpenedFrame:
+    """What `seal_frame` made, as it came from the depacketizer.
+
+    Raises what `MediaKeys.open` raises, and MalformedError when the clear header is none of ours, doesn't say
+    what the frame is, or the stream isn't of that kind.
+    """
+    header, rest = shim.split(kind, data)
+    opened = keys.open(shim.metadata(kind, header), rest, now)
+    if (opened.stream in _AUDIO) != (kind == "audio"):
+        raise MalformedError(f"leaf {opened.leaf} sends {kind} as stream {opened.stream}")
+    if shim.shim_for(kind, opened.frame) != header:
+        raise MalformedError(f"leaf {opened.leaf}'s clear header contradicts the frame behind it")
+    return opened
+
+
+class FutureFrames(Generic[_T]):
+    """Frames of an epoch to come, until it comes: 64 of them, for 1 s each."""
+
+    def __init__(self, *, most: int = FUTURE_FRAMES, seconds: float = FUTURE_TIME) -> None:
+        self._held: deque[tuple[float, _T]] = deque()
+        self._most = most
+        self._seconds = seconds
+        #: Frames that waited in vain, or had no room.
+        self.dropped = 0
+
+    def hold(self, item: _T, now: float) -> None:
+        """Keep an item; when there is no room, the oldest goes."""
+        self.expire(now)
+        self._held.append((now, item))
+        if len(self._held) > self._most:
+            self._held.popleft()
+            self.dropped += 1
+
+    def release(self, now: float) -> list[_T]:
+        """All that are still worth trying, oldest first. They aren't held any more."""
+        self.expire(now)
+        items = [item for _, item in self._held]
+        self._held.clear()
+        return items
+
+    def expire(self, now: float) -> None:
+        """Drop what has waited too long."""
+        while self._held and self._held[0][0] + self._seconds <= now:
+            self._held.popleft()
+            self.dropped += 1
+
+    def __len__(self) -> int:
+        return len(self._held)
