@@ -162,8 +162,8 @@ class MediaKeys(NotCopyable):
 
     At a removal senders switch to the new epoch at once, and receivers drop the removed leaf at once and what
     others send in the old epoch after 2 s. At an Add senders switch after 500 ms, and receivers keep the old
-    epoch for 2 s more. The epoch's lower bits stand in the key id; an older epoch with the same ones goes when
-    a new one comes (RFC 9605 section 5.2).
+    epoch for 2 s more. The epoch's lower bits stand in the key id; an older epoch with the same ones goes
+    when a new one comes (RFC 9605 section 5.2).
     """
 
     __slots__ = ("_by_bits", "_floor", "_newest")

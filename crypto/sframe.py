@@ -1,4 +1,4 @@
-"""SFrame, RFC 9605: header (4.3), key derivation (4.4.2), encryption (4.4.3), decryption (4.4.4), suites (4.5).
+"""SFrame, RFC 9605: header (4.3), keys (4.4.2), encryption (4.4.3), decryption (4.4.4), suites (4.5).
 
 A `FrameKey` is the cipher of one key id. A `Sealer` counts with it and never reuses a counter; an `Opener`
 opens with it and never opens the same counter twice (the replay window that 7.4 leaves to the application).
@@ -245,7 +245,7 @@ class FrameKey:
 
 
 class Sealer(NotCopyable):
-    """Seals frames under one key id, counting from 0. One per key id, for good; not for two threads at once."""
+    """Seals frames under one key id, counting from 0. One per key id for good, and not for two threads."""
 
     __slots__ = ("_counter", "_key", "_limit")
 

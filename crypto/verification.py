@@ -2,8 +2,8 @@
 (docs/protocol.md, section 8).
 
 The *long* code is 40 decimal digits, from a value that only the members of this epoch can compute and the
-hash of all that led to it. 40 digits are 132 bits: a committer who wanted two groups to show the same code, and
-could choose keys on both sides, would need about 2^66 trials; with 30 digits 2^50 would do.
+hash of all that led to it. 40 digits are 132 bits: a committer who wanted two groups to show the same code,
+and could choose keys on both sides, would need about 2^66 trials; with 30 digits 2^50 would do.
 
 The *short* code (four emoji by commit and reveal) will live here too.
 """
