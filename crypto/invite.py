@@ -244,6 +244,8 @@ def _from_base64url(text: str) -> bytes:
     except (binascii.Error, ValueError):
         raise MalformedError("the link is cut off: please copy all of it") from None
     if _base64url(raw) != text:  # spare bits set: another text for the same bytes
+        if len(raw) < _FIXED:
+            raise MalformedError("the link is cut off: please copy all of it")
         raise MalformedError("the link's last character is wrong: please copy it again")
     return raw
 

@@ -128,28 +128,42 @@ def test_round_trip(suite: hpke.Suite, info: bytes, aad: bytes, plaintext: bytes
     assert opened.exporter.export(b"x", 77) == sealed.exporter.export(b"x", 77)
 
 
+def _open(
+    suite: hpke.Suite,
+    private: bytes,
+    enc: bytes,
+    info: bytes,
+    aad: bytes,
+    text: bytes,
+    psk: bytes,
+    psk_id: bytes,
+) -> bytes:
+    return hpke.open(suite, private, enc, info, aad, text, psk=psk, psk_id=psk_id).plaintext
+
+
 def test_every_input_is_bound() -> None:
     private, public = _pair()
-    psk = {"psk": bytes(32), "psk_id": b"id"}
-    sealed = hpke.seal(SUITE, public, b"info", b"aad", b"text", **psk)
-    args = (SUITE, private, sealed.enc, b"info", b"aad", sealed.ciphertext)
-    assert hpke.open(*args, **psk).plaintext == b"text"
-    other = _pair()
-    flipped = bytes((sealed.ciphertext[0] ^ 1,)) + sealed.ciphertext[1:]
+    psk = bytes(32)
+    sealed = hpke.seal(SUITE, public, b"info", b"aad", b"text", psk=psk, psk_id=b"id")
+    enc, text = sealed.enc, sealed.ciphertext
+    assert _open(SUITE, private, enc, b"info", b"aad", text, psk, b"id") == b"text"
+    other_private, other_public = _pair()
+    flipped = bytes((text[0] ^ 1,)) + text[1:]
+    other_psk = bytes(31) + b"1"
     for wrong in (
-        (hpke.Suite.X25519_SHA256_CHACHA20POLY1305, private, sealed.enc, b"info", b"aad", sealed.ciphertext),
-        (SUITE, other[0], sealed.enc, b"info", b"aad", sealed.ciphertext),
-        (SUITE, private, other[1], b"info", b"aad", sealed.ciphertext),
-        (SUITE, private, sealed.enc, b"", b"aad", sealed.ciphertext),
-        (SUITE, private, sealed.enc, b"info", b"", sealed.ciphertext),
-        (SUITE, private, sealed.enc, b"info", b"aad", flipped),
-        (SUITE, private, sealed.enc, b"info", b"aad", sealed.ciphertext[:10]),
+        (hpke.Suite.X25519_SHA256_CHACHA20POLY1305, private, enc, b"info", b"aad", text, psk, b"id"),
+        (SUITE, other_private, enc, b"info", b"aad", text, psk, b"id"),
+        (SUITE, private, other_public, b"info", b"aad", text, psk, b"id"),
+        (SUITE, private, enc, b"", b"aad", text, psk, b"id"),
+        (SUITE, private, enc, b"info", b"", text, psk, b"id"),
+        (SUITE, private, enc, b"info", b"aad", flipped, psk, b"id"),
+        (SUITE, private, enc, b"info", b"aad", text[:10], psk, b"id"),
+        (SUITE, private, enc, b"info", b"aad", text, other_psk, b"id"),
+        (SUITE, private, enc, b"info", b"aad", text, psk, b"other"),
+        (SUITE, private, enc, b"info", b"aad", text, b"", b""),
     ):
         with pytest.raises(AuthenticationError):
-            hpke.open(*wrong, **psk)
-    for wrong_psk in ({}, {"psk": bytes(31) + b"1", "psk_id": b"id"}, {"psk": bytes(32), "psk_id": b"other"}):
-        with pytest.raises(AuthenticationError):
-            hpke.open(*args, **wrong_psk)
+            _open(*wrong)
 
 
 def test_a_failed_open_leaves_the_counter() -> None:

@@ -1,0 +1,340 @@
+"""The link, the host's seed, and what is signed for the server."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crypto import invite
+from crypto.errors import AuthenticationError, MalformedError, UnsupportedError
+from crypto.invite import HostSeed, Invite, SigningKey, canonical_origin
+from crypto.kdf import KDF
+
+ORIGIN = "https://meet.example"
+SECRET = bytes(range(16))
+SEED = HostSeed(bytes(range(32)))
+
+origins = st.builds(
+    lambda scheme, host, port: canonical_origin(f"{scheme}://{host}{port}"),
+    st.sampled_from(["http", "https"]),
+    st.sampled_from(["a.example", "127.0.0.1", "[::1]", "localhost", "x-y_z.b"]),
+    st.one_of(st.just(""), st.integers(1, 65535).map(lambda n: f":{n}")),
+)
+invites = st.builds(
+    Invite,
+    origins,
+    st.binary(min_size=16, max_size=16),
+    st.binary(min_size=32, max_size=32),
+    st.integers(0, 65535),
+    st.binary(min_size=16, max_size=16),
+)
+
+
+# -- origins ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://meet.example", "https://meet.example"),
+        ("HTTPS://Meet.Example/", "https://meet.example"),
+        ("https://meet.example:443", "https://meet.example"),
+        ("https://meet.example:8443/", "https://meet.example:8443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://localhost:80", "http://localhost"),
+        ("http://meet.example:443", "http://meet.example:443"),
+        ("https://meet.example:0443", "https://meet.example"),
+        ("https://[2001:DB8:0:0::1]:443", "https://[2001:db8::1]"),
+        ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+        ("http://snug_server", "http://snug_server"),
+    ],
+)
+def test_canonical_origin(url: str, origin: str) -> None:
+    assert canonical_origin(url) == origin
+    assert canonical_origin(origin) == origin
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "meet.example",
+        "ftp://meet.example",
+        "https://",
+        "https:///",
+        "https://meet.example/room",
+        "https://meet.example//",
+        "https://meet.example?",
+        "https://meet.example#",
+        "https://meet.example/?x",
+        "https://user@meet.example",
+        "https://user:pw@meet.example",
+        "https://meet.example:",
+        "https://meet.example:0",
+        "https://meet.example:65536",
+        "https://meet.example:-1",
+        "https://meet.example: 80",
+        "https://meet.example\n",
+        " https://meet.example",
+        "https://bücher.example",
+        "https://meet..example",
+        "https://meet.example.",
+        "https://-meet.example",
+        "https://meet-.example",
+        "https://" + "a" * 64 + ".example",
+        "https://" + ".".join(["a" * 60] * 5),
+        "https://127.1",
+        "https://127.0.0.256",
+        "https://1.2.3.04",
+        "https://[::1",
+        "https://[fe80::1%eth0]",
+        "https://[::1]x:80",
+        "https://[zz]",
+        "https://::1",
+        "https://meet%2eexample",
+        "javascript://meet.example",
+    ],
+)
+def test_no_origin(url: str) -> None:
+    with pytest.raises(MalformedError):
+        canonical_origin(url)
+
+
+# -- the host's seed ----------------------------------------------------------------------------
+
+
+def test_everything_of_a_host_comes_from_its_seed() -> None:
+    same = HostSeed(SEED.seed)
+    assert same.host_public == SEED.host_key.public
+    assert same.steward_key(b"g").public == SEED.steward_key(b"g").public
+    assert same.invite_token(7) == SEED.invite_token(7)
+    assert SEED.host_key.seed == KDF(SEED.seed, "snug 1 host")
+    distinct = {SEED.host_public, SEED.steward_key(b"g").public, SEED.steward_key(b"h").public}
+    distinct |= {HostSeed.from_random().host_public, HostSeed.from_random().host_public}
+    distinct |= {SEED.invite_token(i) for i in range(300)}
+    assert len(distinct) == 5 + 300
+    assert repr(SEED.seed) not in repr(SEED)
+    assert SEED.seed.hex() not in repr(SEED)
+
+
+def test_a_seed_has_32_bytes_and_an_index_16_bits() -> None:
+    with pytest.raises(MalformedError):
+        HostSeed(bytes(31))
+    with pytest.raises(MalformedError):
+        HostSeed.from_random(lambda n: bytes(n + 1))
+    for index in (-1, 65536):
+        with pytest.raises(MalformedError):
+            SEED.invite_token(index)
+
+
+# -- the link -----------------------------------------------------------------------------------
+
+
+def test_the_link_s_layout() -> None:
+    link = SEED.invite(ORIGIN, SECRET, 0x0102).link()
+    head, code = link.split("#1")
+    assert head == "https://meet.example/"
+    raw = base64.urlsafe_b64decode(code)
+    assert raw == SECRET + SEED.host_public + b"\x01\x02" + SEED.invite_token(0x0102)
+    assert len(link) == 111
+
+
+@given(invites)
+def test_links_round_trip(one: Invite) -> None:
+    assert Invite.parse(one.link()) == one
+    assert Invite.parse(f"  {one.link()}\n") == one
+
+
+@given(invites, st.lists(origins, min_size=1, max_size=8, unique=True))
+def test_links_with_servers_round_trip(one: Invite, servers: list[str]) -> None:
+    others = tuple(server for server in servers if server != one.origin)
+    with_servers = Invite(one.origin, one.secret, one.host_public, one.index, one.token, others)
+    link = with_servers.link()
+    assert Invite.parse(link) == with_servers
+    assert len(link) > len(one.link()) or not others
+
+
+@given(invites, st.data())
+def test_a_changed_or_cut_link_is_another_or_none(one: Invite, data: st.DataObject) -> None:
+    link = one.link()
+    start = link.index("#")
+    for cut in range(start, len(link)):
+        with pytest.raises(MalformedError):
+            Invite.parse(link[:cut])
+    at = data.draw(st.integers(start + 2, len(link) - 1))
+    char = data.draw(st.characters(min_codepoint=33, max_codepoint=0x17F).filter(lambda c: c != link[at]))
+    try:
+        other = Invite.parse(link[:at] + char + link[at + 1 :])
+    except MalformedError:
+        return
+    assert other != one, "two texts of one invite"
+
+
+def _coded(raw: bytes) -> str:
+    return f"{ORIGIN}/#1" + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+RAW = SECRET + SEED.host_public + b"\0\1" + SEED.invite_token(1)
+
+
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ("hello", "not a Snug link"),
+        ("https://meet.example", "not a Snug link"),
+        ("https://meet.example#1abc", "not a Snug link"),
+        ("https://meet.example/room#1abc", "not a Snug link"),
+        (f"{ORIGIN}/#1" + "A" * 5000, "not a Snug link"),
+        ("https://meet example/#1abc", "no server address"),
+        (f"{ORIGIN}/#", "cut off"),
+        (f"{ORIGIN}/#1", "66 bytes are missing"),
+        (_coded(RAW)[:-1], "cut off"),
+        (_coded(RAW)[:-4], "3 bytes are missing"),
+        (_coded(RAW)[:60] + "%" + _coded(RAW)[60:], "'%'"),
+        (_coded(RAW) + "=", "'='"),
+        (_coded(RAW) + "B", "cut off"),
+        (_coded(RAW + b"\0")[:-1] + "B", "last character"),
+        (_coded(RAW + b"\0"), "empty list of servers"),
+        (_coded(RAW + b"\1"), "list of servers"),
+        (_coded(RAW + b"\1\x09http://a"), "list of servers"),
+        (_coded(RAW + b"\1\x08http://a!"), "list of servers"),
+        (_coded(RAW + b"\1\x08http://\xe4"), "list of servers"),
+        (_coded(RAW + b"\1\x08HTTP://a"), "not in canonical form"),
+        (_coded(RAW + b"\1\x14" + ORIGIN.encode()), "each once"),
+        (_coded(RAW + b"\2\x08http://a\x08http://a"), "each once"),
+        (_coded(RAW + b"\x09" + b"".join(b"\x08http://" + bytes((97 + i,)) for i in range(9))), "at most 8"),
+    ],
+)
+def test_what_is_wrong_with_a_link_is_said(link: str, words: str) -> None:
+    with pytest.raises(MalformedError, match=words):
+        Invite.parse(link)
+
+
+def test_another_version_is_told_apart() -> None:
+    with pytest.raises(UnsupportedError, match="version '2'"):
+        Invite.parse(_coded(RAW).replace("#1", "#2"))
+
+
+def test_invites_are_checked_when_made() -> None:
+    with pytest.raises(MalformedError, match="canonical"):
+        SEED.invite("https://Meet.Example", SECRET, 1)
+    with pytest.raises(MalformedError):
+        SEED.invite(ORIGIN, SECRET[:15], 1)
+    with pytest.raises(MalformedError):
+        Invite(ORIGIN, SECRET, bytes(31), 1, bytes(16))
+    with pytest.raises(MalformedError):
+        Invite(ORIGIN, SECRET, bytes(32), 1, bytes(15))
+    with pytest.raises(MalformedError):
+        Invite(ORIGIN, SECRET, bytes(32), 65536, bytes(16))
+
+
+def test_an_invite_s_secrets_don_t_print() -> None:
+    one = SEED.invite(ORIGIN, SECRET, 1)
+    assert repr(one.secret) not in repr(one)
+    assert repr(one.token) not in repr(one)
+
+
+# -- from the secret ----------------------------------------------------------------------------
+
+
+def test_the_lobby_moves_each_day_and_with_the_server() -> None:
+    base = invite.lobby_key(SECRET, ORIGIN, 20_000)
+    info = b"snug 1 lobby" + len(ORIGIN).to_bytes(2, "big") + ORIGIN.encode() + (20_000).to_bytes(4, "big")
+    assert base.seed == KDF(SECRET, info)
+    keys = [
+        base.seed,
+        invite.lobby_veil_key(SECRET, ORIGIN, 20_000),
+        invite.lobby_key(SECRET, ORIGIN, 20_001).seed,
+        invite.lobby_veil_key(SECRET, ORIGIN, 20_001),
+        invite.lobby_key(SECRET, "https://b.example", 20_000).seed,
+        invite.lobby_key(os.urandom(16), ORIGIN, 20_000).seed,
+        invite.link_psk(SECRET),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert {len(key) for key in keys} == {32}
+    assert invite.link_psk(SECRET) == KDF(SECRET, "snug 1 psk")
+    for derive in (invite.lobby_key, invite.lobby_veil_key):
+        with pytest.raises(MalformedError):
+            derive(SECRET + b"\0", ORIGIN, 1)
+        with pytest.raises(MalformedError):
+            derive(SECRET, "HTTPS://meet.example", 1)
+        with pytest.raises(MalformedError):
+            derive(SECRET, ORIGIN, -1)
+    with pytest.raises(MalformedError):
+        invite.link_psk(bytes(32))
+
+
+def test_days_are_utc() -> None:
+    assert invite.day_of(0) == 0
+    assert invite.day_of(86_399.9) == 0
+    assert invite.day_of(86_400) == 1
+    assert invite.day_of(1_763_995_000) == 20_416
+
+
+# -- for the server -----------------------------------------------------------------------------
+
+H32, N16 = b"h" * 32, b"n" * 16
+
+
+def test_messages_byte_by_byte() -> None:
+    length = len(ORIGIN).to_bytes(2, "big")
+    slot = (258).to_bytes(8, "big")
+    assert invite.door_message(ORIGIN, N16, b"s" * 32, b"c" * 32) == (
+        b"snug 1 door" + length + ORIGIN.encode() + N16 + b"s" * 32 + b"c" * 32
+    )
+    assert invite.door_message(ORIGIN, H32, b"s" * 32, b"c" * 32)[-96:-64] == H32
+    assert invite.open_message(N16, 258, b"g" * 32, b"c" * 32, b"s" * 32) == (
+        b"snug 1 open" + N16 + slot + b"g" * 32 + b"c" * 32 + b"s" * 32
+    )
+    assert invite.regate_message(N16, 258, b"g" * 32, b"s" * 32) == (
+        b"snug 1 regate" + N16 + slot + b"g" * 32 + b"s" * 32
+    )
+    assert invite.receipt_message(N16, 258, b"c" * 32) == b"snug 1 receipt" + N16 + slot + b"c" * 32
+    assert (
+        invite.room_number(b"d" * 32, b"s" * 32)
+        == (hashlib.sha256(b"snug 1 room" + b"d" * 32 + b"s" * 32).digest()[:16])
+    )
+    assert invite.gate(H32) == hashlib.sha256(H32).digest()
+    blob = hashlib.sha256(b"blob").digest()
+    assert invite.chain_next(b"c" * 32, 258, b"blob") == hashlib.sha256(b"c" * 32 + slot + blob).digest()
+
+
+def test_messages_refuse_wrong_sizes() -> None:
+    short = b"x" * 31
+    attempts: list[Callable[[], object]] = [
+        lambda: invite.door_message(ORIGIN, b"x" * 17, H32, H32),
+        lambda: invite.door_message(ORIGIN, N16, short, H32),
+        lambda: invite.door_message(ORIGIN, N16, H32, short),
+        lambda: invite.door_message("https://Meet.example", N16, H32, H32),
+        lambda: invite.open_message(H32, 1, H32, H32, H32),
+        lambda: invite.open_message(N16, -1, H32, H32, H32),
+        lambda: invite.open_message(N16, 1, short, H32, H32),
+        lambda: invite.open_message(N16, 1, H32, short, H32),
+        lambda: invite.open_message(N16, 1, H32, H32, short),
+        lambda: invite.regate_message(N16, 2**64, H32, H32),
+        lambda: invite.regate_message(N16, 1, short, H32),
+        lambda: invite.regate_message(N16, 1, H32, short),
+        lambda: invite.receipt_message(N16, 1, short),
+        lambda: invite.room_number(short, H32),
+        lambda: invite.room_number(H32, short),
+        lambda: invite.chain_next(short, 1, b""),
+        lambda: invite.gate(short),
+    ]
+    for attempt in attempts:
+        with pytest.raises(MalformedError):
+            attempt()
+
+
+def test_receipts() -> None:
+    server = SigningKey.generate()
+    signature = server.sign(invite.receipt_message(N16, 3, H32))
+    invite.verify_receipt(server.public, N16, 3, H32, signature)
+    for number, slot, chain in ((b"m" * 16, 3, H32), (N16, 4, H32), (N16, 3, b"g" * 32)):
+        with pytest.raises(AuthenticationError, match=f"slot {slot}"):
+            invite.verify_receipt(server.public, number, slot, chain, signature)

@@ -1,0 +1,585 @@
+"""Card, knock and reply: round trips, who can read what, and every way to be refused."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from crypto import hpke, kdf, lobby
+from crypto.errors import (
+    AuthenticationError,
+    MalformedError,
+    SnugCryptoError,
+    StateError,
+    UnsupportedError,
+    ValidationError,
+)
+from crypto.fields import padded, prefixed, uint
+from crypto.invite import HostSeed, Invite
+from crypto.lobby import (
+    BUCKETS,
+    Accepted,
+    Answer,
+    Call,
+    Card,
+    Ignored,
+    Knock,
+    Knocks,
+    LobbyMessage,
+    OpenedKnock,
+    PendingKnock,
+    Refusal,
+    Reply,
+    knock,
+    make_card,
+    open_knock,
+    post,
+    read,
+    reply,
+)
+
+ORIGIN, DAY = "https://meet.example", 20_000
+NOW = DAY * 86_400.0
+SEED = HostSeed(bytes(range(32)))
+SECRET = bytes(range(16))
+VEIL = bytes(32)
+INVITE = SEED.invite(ORIGIN, SECRET, 5)
+KEY_PACKAGE = b"a KeyPackage " * 20
+
+
+def _card(now: float = NOW) -> lobby.CardSecret:
+    return make_card(SEED.host_key, ORIGIN, DAY, now)
+
+
+def _knocked(
+    key_package: bytes = KEY_PACKAGE, index: int = 5, now: float = NOW
+) -> tuple[OpenedKnock, PendingKnock]:
+    secret = _card(now)
+    sent, pending = knock(SEED.invite(ORIGIN, SECRET, index), secret.card, key_package, "Ada", "hello")
+    return open_knock(secret, sent, SEED.invite_token), pending
+
+
+def _answer(welcome: bytes = b"welcome") -> Answer:
+    return Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, 2**40, b"c" * 32, b"ledger")
+
+
+# -- under the veil -----------------------------------------------------------------------------
+
+messages = st.one_of(
+    st.just(Call()),
+    st.builds(
+        Card,
+        st.binary(min_size=32, max_size=32),
+        st.binary(min_size=16, max_size=16),
+        st.integers(0, 2**64 - 1),
+        st.integers(0, 2**32 - 1),
+        st.binary(min_size=64, max_size=64),
+    ),
+    st.builds(Knock, st.binary(min_size=32, max_size=32), st.binary(max_size=3000)),
+    st.builds(Reply, st.binary(min_size=8, max_size=8), st.binary(max_size=3000)),
+)
+
+
+@given(messages)
+def test_messages_round_trip_in_buckets(message: LobbyMessage) -> None:
+    blob = post(VEIL, message)
+    assert len(blob) in BUCKETS
+    assert read(VEIL, blob) == message
+
+
+def test_small_messages_look_alike() -> None:
+    refusal = reply(_knocked()[0], Refusal("not today"))
+    assert {len(post(VEIL, m)) for m in (Call(), _card().card, refusal)} == {BUCKETS[0]}
+
+
+def test_the_veil_hides_and_binds() -> None:
+    card = _card().card
+    blob = post(VEIL, card)
+    assert blob != post(VEIL, card)
+    assert card.eph_public not in blob
+    with pytest.raises(AuthenticationError):
+        read(os.urandom(32), blob)
+    for position in range(0, len(blob), 37):
+        changed = blob[:position] + bytes((blob[position] ^ 1,)) + blob[position + 1 :]
+        with pytest.raises(AuthenticationError):
+            read(VEIL, changed)
+
+
+@pytest.mark.parametrize("size", [0, 27, 28, 511, 513, 262_144])
+def test_blobs_of_other_sizes_are_refused(size: int) -> None:
+    with pytest.raises(MalformedError):
+        read(VEIL, bytes(size))
+
+
+def _veiled(plaintext: bytes) -> bytes:
+    return kdf.seal(VEIL, plaintext, b"snug 1 posted")
+
+
+def _inner(inner: bytes) -> bytes:
+    return _veiled(padded(inner, BUCKETS[0] - kdf.SEAL_OVERHEAD))
+
+
+@pytest.mark.parametrize(
+    ("blob", "kind"),
+    [
+        (_inner(b""), MalformedError),
+        (_inner(b"\x00"), UnsupportedError),
+        (_inner(b"\x05"), UnsupportedError),
+        (_inner(b"\x01x"), MalformedError),
+        (_inner(b"\x02" + bytes(123)), MalformedError),
+        (_inner(b"\x02" + bytes(125)), MalformedError),
+        (_inner(b"\x03" + bytes(31)), MalformedError),
+        (_inner(b"\x04" + bytes(7)), MalformedError),
+        (_veiled(padded(b"\x01", 483) + b"\x01"), MalformedError),
+        (_veiled(uint(481, 4) + bytes(480)), MalformedError),
+    ],
+)
+def test_what_is_no_message(blob: bytes, kind: type[SnugCryptoError]) -> None:
+    assert len(blob) == BUCKETS[0]
+    with pytest.raises(kind):
+        read(VEIL, blob)
+
+
+def test_the_largest_message() -> None:
+    room = BUCKETS[-1] - kdf.SEAL_OVERHEAD - 4 - 1 - 8
+    assert len(post(VEIL, Reply(bytes(8), bytes(room)))) == BUCKETS[-1]
+    with pytest.raises(MalformedError, match="too many for a lobby"):
+        post(VEIL, Reply(bytes(8), bytes(room + 1)))
+
+
+# -- cards --------------------------------------------------------------------------------------
+
+
+def test_a_card_is_good_for_ten_minutes() -> None:
+    card = _card().card
+    assert card.expiry == NOW + 600
+    card.verify(SEED.host_public, ORIGIN, DAY, NOW)
+    card.verify(SEED.host_public, ORIGIN, DAY, NOW + 600 + lobby.CLOCK_SKEW - 1)
+    card.verify(SEED.host_public, ORIGIN, DAY, NOW - lobby.CLOCK_SKEW)
+    for now, rule in (
+        (NOW + 600 + lobby.CLOCK_SKEW, "CARD-EXPIRED"),
+        (NOW - lobby.CLOCK_SKEW - 1, "CARD-LIFETIME"),
+    ):
+        with pytest.raises(ValidationError) as caught:
+            card.verify(SEED.host_public, ORIGIN, DAY, now)
+        assert caught.value.rule == rule
+    with pytest.raises(ValidationError, match="CARD-DAY"):
+        card.verify(SEED.host_public, ORIGIN, DAY + 1, NOW)
+
+
+def test_a_card_is_the_host_s_for_this_server() -> None:
+    card = _card().card
+    with pytest.raises(AuthenticationError):
+        card.verify(HostSeed.from_random().host_public, ORIGIN, DAY, NOW)
+    with pytest.raises(AuthenticationError):
+        card.verify(SEED.host_public, "https://other.example", DAY, NOW)
+    changes: list[Card] = [
+        Card(bytes(32), card.nonce, card.expiry, card.day, card.signature),
+        Card(card.eph_public, bytes(16), card.expiry, card.day, card.signature),
+        Card(card.eph_public, card.nonce, card.expiry + 1, card.day, card.signature),
+        Card(card.eph_public, card.nonce, card.expiry, card.day + 1, card.signature),
+        Card(card.eph_public, card.nonce, card.expiry, card.day, bytes(64)),
+    ]
+    for changed in changes:
+        with pytest.raises(AuthenticationError):
+            changed.verify(SEED.host_public, ORIGIN, changed.day, NOW)
+        assert changed.hash != card.hash
+
+
+def test_a_card_s_secret_goes() -> None:
+    secret = _card()
+    sent, _ = knock(INVITE, secret.card, KEY_PACKAGE, "Ada", "")
+    assert not secret.expired(NOW + 599)
+    assert secret.expired(NOW + 600)
+    assert hpke.public_key(secret.private) == secret.card.eph_public
+    with pytest.raises(StateError):
+        copy.deepcopy(secret)
+    secret.erase()
+    secret.erase()
+    with pytest.raises(StateError, match="erased"):
+        open_knock(secret, sent, SEED.invite_token)
+
+
+# -- knocks -------------------------------------------------------------------------------------
+
+NAMES = st.sampled_from(["Ada", "B", "Zoë", "名前", "x" * 64, "O'Neill-Smith 3rd"])
+TEXTS = st.sampled_from(["", "hi", "ä" * 140, "x" * 280, "👋🏽 grüezi"])
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 65_535), st.binary(min_size=1, max_size=3000), NAMES, TEXTS)
+def test_knocks_round_trip(index: int, key_package: bytes, name: str, greeting: str) -> None:
+    secret = _card()
+    sent, _ = knock(SEED.invite(ORIGIN, SECRET, index), secret.card, key_package, name, greeting)
+    again = read(VEIL, post(VEIL, sent))
+    assert isinstance(again, Knock)
+    opened = open_knock(secret, again, SEED.invite_token)
+    assert (opened.index, opened.key_package) == (index, key_package)
+    assert (opened.name, opened.greeting, opened.expiry) == (name, greeting, secret.card.expiry)
+
+
+def test_a_knock_s_size_tells_nothing_of_its_words() -> None:
+    card = _card().card
+    sizes = {
+        len(post(VEIL, knock(INVITE, card, bytes(400), name, greeting)[0]))
+        for name, greeting in (("A", ""), ("x" * 64, "y" * 280))
+    }
+    assert sizes == {2048}
+    sent, _ = knock(INVITE, card, bytes(400), "A", "")
+    other, _ = knock(INVITE, card, bytes(500), "x" * 64, "y" * 280)
+    assert len(sent.ciphertext) == len(other.ciphertext)
+    assert len(post(VEIL, knock(INVITE, card, bytes(2000), "A", "")[0])) == 4096
+
+
+def test_only_the_card_s_holder_reads_a_knock() -> None:
+    secret, other = _card(), _card()
+    sent, _ = knock(INVITE, secret.card, KEY_PACKAGE, "Ada", "")
+    with pytest.raises(AuthenticationError):
+        open_knock(other, sent, SEED.invite_token)
+    # the same key behind another card: the knock is bound to the card
+    same_key = lobby.CardSecret(Card(secret.card.eph_public, bytes(16), 0, DAY, bytes(64)), secret.private)
+    with pytest.raises(AuthenticationError):
+        open_knock(same_key, sent, SEED.invite_token)
+    for changed in (
+        Knock(os.urandom(32), sent.ciphertext),
+        Knock(sent.enc, sent.ciphertext[:-1]),
+        Knock(sent.enc, bytes((sent.ciphertext[0] ^ 1,)) + sent.ciphertext[1:]),
+    ):
+        with pytest.raises(AuthenticationError):
+            open_knock(secret, changed, SEED.invite_token)
+
+
+def test_only_the_invite_s_holder_makes_a_knock() -> None:
+    secret = _card()
+    forged = Invite(ORIGIN, SECRET, SEED.host_public, 6, INVITE.token)
+    sent, _ = knock(forged, secret.card, KEY_PACKAGE, "Ada", "")
+    with pytest.raises(AuthenticationError, match="invite 6"):
+        open_knock(secret, sent, SEED.invite_token)
+
+
+def _raw_knock(
+    secret: lobby.CardSecret, rest: bytes, *, token: bytes = INVITE.token, proof: bytes | None = None
+) -> Knock:
+    """A knock by a holder of invite 5 who doesn't keep to the rules."""
+    sender = hpke.Sender(
+        lobby.SUITE, secret.card.eph_public, b"snug 1 knock" + secret.card.hash, rng=os.urandom
+    )
+    if proof is None:
+        proof = kdf.mac(token, b"snug 1 use", secret.card.hash, sender.enc, kdf.H(rest))
+    return Knock(sender.enc, sender.seal(b"", padded(proof + rest, len(proof + rest) + 40)))
+
+
+def _rest(
+    index: int = 5, key_package: bytes = b"kp", name: bytes = b"Ada", greeting: bytes = b"", end: bytes = b""
+) -> bytes:
+    return uint(index, 2) + prefixed(key_package, 2) + prefixed(name, 1) + prefixed(greeting, 2) + end
+
+
+@pytest.mark.parametrize(
+    ("rest", "kind"),
+    [
+        (_rest(end=b"x"), MalformedError),
+        (_rest()[:-1], MalformedError),
+        (_rest()[:4], MalformedError),
+        (b"\x00", MalformedError),
+        (b"", MalformedError),
+        (_rest(key_package=b""), MalformedError),
+        (_rest(key_package=bytes(8193)), MalformedError),
+        (_rest(name=b""), ValidationError),
+        (_rest(name=b"x" * 65), ValidationError),
+        (_rest(name=b"\xff"), MalformedError),
+        (_rest(name="e\u0301".encode()), ValidationError),
+        (_rest(name=b"A\x1b[2J"), ValidationError),
+        (_rest(greeting=b"x" * 281), MalformedError),
+        (_rest(greeting=b"\xc3"), MalformedError),
+        (_rest(greeting="e\u0301".encode()), MalformedError),
+        (_rest(greeting=b"a\nb"), MalformedError),
+        (_rest(greeting="a\u202eb".encode()), MalformedError),
+        (_rest(greeting="a\u2028b".encode()), MalformedError),
+    ],
+)
+def test_a_holder_s_wrong_knock_is_refused(rest: bytes, kind: type[SnugCryptoError]) -> None:
+    secret = _card()
+    with pytest.raises(kind):
+        open_knock(secret, _raw_knock(secret, rest), SEED.invite_token)
+
+
+def test_a_raw_knock_by_the_rules_opens() -> None:
+    secret = _card()
+    opened = open_knock(secret, _raw_knock(secret, _rest()), SEED.invite_token)
+    assert (opened.index, opened.key_package, opened.name, opened.greeting) == (5, b"kp", "Ada", "")
+    for wrong in (_raw_knock(secret, _rest(), proof=bytes(32)), _raw_knock(secret, _rest(), token=bytes(16))):
+        with pytest.raises(AuthenticationError):
+            open_knock(secret, wrong, SEED.invite_token)
+
+
+def test_the_proof_comes_first() -> None:
+    # nothing of a knock that isn't proven is judged: its wrong name must not matter
+    secret = _card()
+    with pytest.raises(AuthenticationError):
+        open_knock(secret, _raw_knock(secret, _rest(name=b""), proof=bytes(32)), SEED.invite_token)
+
+
+def test_the_proof_holds_for_one_encryption_alone() -> None:
+    # a host who was knocked at can't pass the knock on as its own to another card of the same meeting
+    secret, other = _card(), _card()
+    rest = _rest()
+    proof = kdf.mac(INVITE.token, b"snug 1 use", secret.card.hash, bytes(32), kdf.H(rest))
+    for card in (secret, other):
+        with pytest.raises(AuthenticationError):
+            open_knock(card, _raw_knock(card, rest, proof=proof), SEED.invite_token)
+
+
+@pytest.mark.parametrize(
+    ("key_package", "name", "greeting"),
+    [
+        (KEY_PACKAGE, "", ""),
+        (KEY_PACKAGE, "x" * 65, ""),
+        (KEY_PACKAGE, "e\u0301", ""),
+        (KEY_PACKAGE, "Ada", "x" * 281),
+        (KEY_PACKAGE, "Ada", "tab\there"),
+        (KEY_PACKAGE, "Ada", "\ud800"),
+        (b"", "Ada", ""),
+        (bytes(8193), "Ada", ""),
+    ],
+)
+def test_the_newcomer_s_end_refuses_too(key_package: bytes, name: str, greeting: str) -> None:
+    with pytest.raises((MalformedError, ValidationError)):
+        knock(INVITE, _card().card, key_package, name, greeting)
+
+
+# -- replies ------------------------------------------------------------------------------------
+
+
+@given(st.binary(max_size=9000), st.binary(max_size=3000), st.integers(0, 2**64 - 1))
+def test_answers_round_trip(welcome: bytes, ledger: bytes, slot: int) -> None:
+    opened, pending = _knocked()
+    answer = Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, slot, b"c" * 32, ledger)
+    blob = post(VEIL, reply(opened, answer))
+    posted = read(VEIL, blob)
+    assert isinstance(posted, Reply)
+    assert pending.owns(posted)
+    assert pending.open(posted) == answer
+    assert len(blob) in BUCKETS
+
+
+@given(TEXTS)
+def test_refusals_round_trip(reason: str) -> None:
+    opened, pending = _knocked()
+    assert pending.open(reply(opened, Refusal(reason))) == Refusal(reason)
+
+
+def test_only_who_opened_the_knock_can_answer_it() -> None:
+    opened, pending = _knocked()
+    other, _ = _knocked()
+    sent = reply(opened, _answer())
+    elsewhere = reply(other, _answer())
+    assert not pending.owns(elsewhere)
+    with pytest.raises(AuthenticationError, match="another knock"):
+        pending.open(elsewhere)
+    with pytest.raises(AuthenticationError):
+        pending.open(Reply(sent.id, elsewhere.sealed))
+    with pytest.raises(AuthenticationError):
+        pending.open(Reply(sent.id, bytes((sent.sealed[0] ^ 1,)) + sent.sealed[1:]))
+    with pytest.raises(MalformedError):
+        pending.open(Reply(sent.id, b""))
+
+
+def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
+    opened, pending = _knocked()
+    fixed = len(post(VEIL, reply(opened, _answer(b""))))
+    assert fixed == 512
+    most = BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 32 * 4 + 8 + 4 + len(b"ledger"))
+    large = reply(opened, _answer(bytes(most)))
+    assert len(post(VEIL, large)) == BUCKETS[-1]
+    assert pending.open(large) == _answer(bytes(most))
+    with pytest.raises(MalformedError):
+        reply(opened, _answer(bytes(most + 1)))
+
+
+@pytest.mark.parametrize("field", ["door_seed", "steward_public", "beat_key", "chain"])
+def test_an_answer_s_sizes(field: str) -> None:
+    opened, _ = _knocked()
+    values = {name: getattr(_answer(), name) for name in Answer.__dataclass_fields__}
+    with pytest.raises(MalformedError):
+        reply(opened, Answer(**(values | {field: bytes(31)})))
+    with pytest.raises(MalformedError):
+        reply(opened, Answer(**(values | {"slot": 2**64})))
+
+
+def test_a_refusal_s_words_are_checked_at_both_ends() -> None:
+    opened, _ = _knocked()
+    for reason in ("x" * 281, "bell\x07"):
+        with pytest.raises(MalformedError):
+            reply(opened, Refusal(reason))
+
+
+def _raw_reply(opened: OpenedKnock, body: bytes) -> Reply:
+    name = opened.exporter.export(b"snug 1 answer id", 8)
+    key = opened.exporter.export(b"snug 1 answer", 32)
+    return Reply(name, kdf.seal(key, padded(body, 600), name))
+
+
+ANSWER_BODY = b"\x01" + prefixed(b"w", 4) + bytes(96) + uint(7, 8) + bytes(32) + prefixed(b"l", 4)
+
+
+def test_what_is_no_answer() -> None:
+    opened, pending = _knocked()
+    good = Answer(b"w", bytes(32), bytes(32), bytes(32), 7, bytes(32), b"l")
+    assert pending.open(_raw_reply(opened, ANSWER_BODY)) == good
+    for cut in range(len(ANSWER_BODY)):
+        with pytest.raises(MalformedError):
+            pending.open(_raw_reply(opened, ANSWER_BODY[:cut]))
+    for body in (ANSWER_BODY + b"x", b"\x02\x00\x05abc", b"\x02\x00\x01\x07", b"\x02\x00\x00x"):
+        with pytest.raises(MalformedError):
+            pending.open(_raw_reply(opened, body))
+    with pytest.raises(UnsupportedError):
+        pending.open(_raw_reply(opened, b"\x03"))
+
+
+def test_secrets_don_t_print() -> None:
+    opened, pending = _knocked()
+    shown = repr((opened, pending, _answer()))
+    assert repr(opened.exporter.secret) not in shown
+    assert "dddddddd" not in shown
+    assert "bbbbbbbb" not in shown
+
+
+# -- the host's book ----------------------------------------------------------------------------
+
+
+def _book(*, each: int = 1) -> Knocks:
+    book = Knocks(each=each)
+    book.issue(5, single=True)
+    book.issue(6, single=False)
+    return book
+
+
+def _from(index: int = 5, key_package: bytes = b"kp", now: float = NOW) -> OpenedKnock:
+    return _knocked(key_package, index, now)[0]
+
+
+def test_a_good_knock_waits_and_is_taken() -> None:
+    book = _book()
+    opened = _from()
+    assert book.consider(opened, NOW) == Accepted(1)
+    assert [(w.id, w.knock, w.since) for w in book.waiting(NOW)] == [(1, opened, NOW)]
+    assert book.take(1, NOW) is opened
+    assert book.waiting(NOW) == []
+    with pytest.raises(StateError, match="number 1"):
+        book.take(1, NOW)
+
+
+def test_the_same_key_package_knocks_once() -> None:
+    book = _book()
+    assert book.consider(_from(6, b"one"), NOW) == Accepted(1)
+    book.take(1, NOW)
+    assert book.consider(_from(6, b"one"), NOW) == Ignored("seen")
+    assert book.consider(_from(5, b"one"), NOW) == Ignored("seen")
+    assert book.consider(_from(6, b"two"), NOW) == Accepted(2)
+
+
+def test_one_knock_waits_on_an_invite() -> None:
+    book = _book()
+    assert book.consider(_from(6, b"one"), NOW) == Accepted(1)
+    assert book.consider(_from(6, b"two"), NOW) == Ignored("pending")
+    assert book.consider(_from(5, b"three"), NOW) == Accepted(2)
+    book.take(1, NOW)
+    # an ignored knock left nothing behind
+    assert book.consider(_from(6, b"two"), NOW) == Accepted(3)
+
+
+def test_an_open_invite_may_have_more_waiting_if_the_host_says_so() -> None:
+    book = _book(each=2)
+    assert book.consider(_from(6, b"one"), NOW) == Accepted(1)
+    assert book.consider(_from(6, b"two"), NOW) == Accepted(2)
+    assert book.consider(_from(6, b"three"), NOW) == Ignored("pending")
+    assert book.consider(_from(5, b"four"), NOW) == Accepted(3)
+    assert book.consider(_from(5, b"five"), NOW) == Ignored("pending")
+
+
+def test_unknown_revoked_and_used_invites_are_never_shown() -> None:
+    book = _book(each=9)
+    assert book.consider(_from(7), NOW) == Ignored("unknown")
+    assert book.consider(_from(5, b"a"), NOW) == Accepted(1)
+    assert book.consider(_from(6, b"b"), NOW) == Accepted(2)
+    book.use([5, 6, 7])
+    assert [w.id for w in book.waiting(NOW)] == [2], "an open invite can be used again"
+    assert book.consider(_from(5, b"c"), NOW) == Ignored("used")
+    assert book.consider(_from(6, b"d"), NOW) == Accepted(3)
+    book.revoke(6)
+    assert book.waiting(NOW) == []
+    assert book.consider(_from(6, b"e"), NOW) == Ignored("revoked")
+    with pytest.raises(StateError):
+        book.issue(5, single=False)
+
+
+def test_revoking_leaves_the_others_waiting() -> None:
+    book = _book()
+    book.consider(_from(5, b"a"), NOW)
+    book.consider(_from(6, b"b"), NOW)
+    book.revoke(5)
+    assert [w.knock.index for w in book.waiting(NOW)] == [6]
+
+
+def test_time_ends_cards_and_patience() -> None:
+    book = _book()
+    opened = _from()
+    assert book.consider(opened, NOW + 600) == Ignored("expired")
+    assert book.consider(opened, NOW + 599) == Accepted(1)
+    assert len(book.waiting(NOW + 599 + 599)) == 1
+    assert book.waiting(NOW + 599 + 600) == []
+    with pytest.raises(StateError):
+        book.take(1, NOW + 599 + 600)
+    later = NOW + 1300
+    assert book.consider(_from(5, b"again", later), later) == Accepted(2)
+
+
+def test_the_book_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lobby, "PENDING_MAX", 3)
+    monkeypatch.setattr(lobby, "SEEN_MAX", 4)
+    book = _book(each=100)
+    knocks = [_from(6, b"%d" % n) for n in range(6)]
+    assert [book.consider(k, NOW) for k in knocks[:3]] == [Accepted(1), Accepted(2), Accepted(3)]
+    assert book.consider(knocks[3], NOW) == Ignored("full")
+    for number in (1, 2, 3):
+        book.take(number, NOW)
+    for k in knocks[3:5]:
+        assert isinstance(book.consider(k, NOW), Accepted)
+    # the oldest of five has been forgotten, the others not
+    assert book.consider(knocks[1], NOW) == Ignored("seen")
+    assert isinstance(book.consider(knocks[0], NOW), Accepted)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["knock", "take", "revoke", "use"]), st.integers(0, 5)), max_size=30)
+)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+def test_what_waits_is_always_allowed(steps: list[tuple[str, int]]) -> None:
+    book = Knocks()
+    single = {index: index % 2 == 0 for index in range(5)}
+    for index, one in single.items():
+        book.issue(index, single=one)
+    revoked: set[int] = set()
+    used: set[int] = set()
+    exporter = hpke.Exporter(lobby.SUITE, bytes(32))
+    acts: dict[str, Callable[[int], object]] = {
+        "knock": lambda i: book.consider(
+            OpenedKnock(i, os.urandom(8), "Ada", "", int(NOW) + 600, exporter), NOW
+        ),
+        "take": lambda i: [book.take(w.id, NOW) for w in book.waiting(NOW)[:1]],
+        "revoke": lambda i: (revoked.add(i), book.revoke(i)),
+        "use": lambda i: (used.add(i), book.use([i])),
+    }
+    for act, index in steps:
+        acts[act](index)
+        waiting = [w.knock.index for w in book.waiting(NOW)]
+        assert len(waiting) == len(set(waiting))
+        assert not revoked & set(waiting)
+        assert not any(single[i] and i in used for i in waiting)
+        assert all(i in single for i in waiting)
