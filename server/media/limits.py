@@ -107,6 +107,8 @@ class MediaLimits:
     retired_ssrcs: int = 1024
     #: Datagrams read in one turn of the event loop.
     drain: int = 64
+    #: Read and write many datagrams with one system call, where the kernel can.
+    batched: bool = True
     #: Between two looks at the timers.
     tick: float = 0.02
     #: SO_RCVBUF and SO_SNDBUF, asked for.

@@ -14,13 +14,14 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from server.forwarding import Effect, Forget, Forwarding, SendRtp
 from server.media import dtls, rtcp, rtp, srtp, stun
 from server.media.ice import Address, Credentials, IceLite
 from server.media.limits import DATAGRAM_MAX, RTCP_MAX, Bucket, MediaError, MediaLimits
+from server.media.path import Path, choose
 from server.wire.messages import Media, Transport
 
 log = logging.getLogger("snug.media")
@@ -29,11 +30,11 @@ _SSRC = struct.Struct("!L")
 
 
 class Link:
-    """One peer's transport. `send` and `receive` are libsrtp's pointers, None while there are no keys."""
+    """One peer's transport. `inbound` and `outbound` are None while there are no keys."""
 
     __slots__ = (
-        "address", "deadline", "dtls", "ice", "inbound", "key", "media", "outbound", "receive",
-        "rtcp_allowance", "rtcp_sources", "send", "tries",
+        "address", "deadline", "dtls", "ice", "inbound", "key", "media", "outbound",
+        "rtcp_allowance", "rtcp_sources", "tries",
     )  # fmt: skip
 
     def __init__(self, key: tuple[bytes, bytes], media: Media, ice: IceLite, rtcp_allowance: Bucket) -> None:
@@ -45,8 +46,6 @@ class Link:
         self.tries = 0
         self.inbound: srtp.SrtpSession | None = None
         self.outbound: srtp.SrtpSession | None = None
-        self.receive: Any = None
-        self.send: Any = None
         self.address: Address | None = None
         self.rtcp_sources: set[bytes] = set()
         self.rtcp_allowance = rtcp_allowance
@@ -81,8 +80,8 @@ class Sfu:
         self._by_address: dict[Address, Link] = {}
         self._handshaking: dict[Link, None] = {}
         self._counts: collections.Counter[str] = collections.Counter()
-        self._inbox = srtp.Buffer(DATAGRAM_MAX)
-        self._outbox = srtp.Buffer(DATAGRAM_MAX)
+        self._now = 0.0
+        self._path: Path | None = None
         self._length = srtp.new_length()
         self._certificate = dtls.Certificate.generate()
         self._context = dtls.server_context(self._certificate)
@@ -106,6 +105,7 @@ class Sfu:
             sock.close()
             raise
         self._socket = sock
+        self._path = choose(sock, self._limits.drain if self._limits.batched else 0)
         self.port = sock.getsockname()[1]
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(sock.fileno(), self._readable)
@@ -121,7 +121,7 @@ class Sfu:
         if self._timer is not None:
             self._timer.cancel()
         self._socket.close()
-        self._socket = None
+        self._socket = self._path = None
 
     # -- signaling -------------------------------------------------------------------------
 
@@ -142,6 +142,7 @@ class Sfu:
             allowance = Bucket(self._limits.rtcp_rate, self._limits.rtcp_burst, now)
             link = Link(key, media, self._new_ice(media), allowance)
         effects = self._core.join(room, link, media.streams, now)
+        self._changed()
         link.media = media
         if before is None:
             self._links[key] = link
@@ -167,6 +168,7 @@ class Sfu:
         link = self._links.get((room, handle))
         if link is not None:
             self._perform(self._core.want(link, ssrcs, self._clock()))
+            self._changed()
 
     def leave(self, room: bytes, handle: bytes) -> None:
         """The peer is gone. Unknown peers are ignored."""
@@ -179,8 +181,14 @@ class Sfu:
 
     def totals(self) -> dict[str, int]:
         """Counters since the start, and how many are here now; nothing about anybody in particular."""
-        ready = sum(1 for link in self._links.values() if link.send is not None)
-        return {**self._counts, **self._core.counts, "peers": len(self._links), "peers_ready": ready}
+        ready = sum(1 for link in self._links.values() if link.outbound is not None)
+        sent, unsent = (self._path.sent, self._path.unsent) if self._path is not None else (0, 0)
+        counts = {**self._counts, **self._core.counts, "forwarded": sent, "unsent": unsent}
+        return {**counts, "peers": len(self._links), "peers_ready": ready}
+
+    def _changed(self) -> None:
+        if self._path is not None:
+            self._path.changed()
 
     def _new_ice(self, media: Media) -> IceLite:
         limits = self._limits
@@ -205,8 +213,9 @@ class Sfu:
             for datagram in link.dtls.close():
                 self._send(datagram, link.address)
         self._perform(self._core.ready(link, False, self._clock()))
+        self._changed()
         self._handshaking.pop(link, None)
-        link.dtls = link.inbound = link.outbound = link.receive = link.send = link.address = None
+        link.dtls = link.inbound = link.outbound = link.address = None
         for address in link.ice.addresses:
             if self._by_address.get(address) is link:
                 del self._by_address[address]
@@ -216,41 +225,35 @@ class Sfu:
     # -- datagrams -------------------------------------------------------------------------
 
     def _readable(self) -> None:
-        """Drain the socket, up to `drain` datagrams; one that breaks something breaks nothing of others."""
-        sock = self._socket
-        if sock is None:
-            return
-        now = self._clock()
-        view = self._inbox.view
-        receive = sock.recvfrom_into
-        for _ in range(self._limits.drain):
-            try:
-                size, source = receive(view)
-            except BlockingIOError:
-                return
-            except OSError:  # an ICMP error for something sent before
-                continue
-            try:
-                self._datagram(size, source, now)
-            except Exception as error:  # the last wall: others' meetings go on
-                self._counts["errors"] += 1
-                log.error("handling a datagram raised %s", type(error).__name__)
+        """Drain the socket, up to `drain` datagrams, and send what came of it."""
+        path = self._path
+        if path is not None:
+            self._now = self._clock()
+            path.drain(self._limits.drain, self._handle)
+            path.flush()
 
-    def _datagram(self, size: int, source: Address, now: float) -> None:
+    def _handle(self, data: Any, view: memoryview, size: int, source: Address) -> None:
+        """A datagram that breaks something breaks nothing of others."""
+        try:
+            self._datagram(data, view, size, source, self._now)
+        except Exception as error:  # the last wall: others' meetings go on
+            self._counts["errors"] += 1
+            log.error("handling a datagram raised %s", type(error).__name__)
+
+    def _datagram(self, data: Any, view: memoryview, size: int, source: Address, now: float) -> None:
         """RFC 7983: 0-3 STUN, 20-63 DTLS, 128-191 RTP or, by its second byte (RFC 5761), RTCP."""
         if not 12 < size < DATAGRAM_MAX:
             self._counts["garbage"] += 1
             return
-        view = self._inbox.view
         first = view[0]
         if 127 < first < 192:
             link = self._by_address.get(source)
-            if link is None or link.receive is None:
+            if link is None or link.inbound is None:
                 self._counts["strangers"] += 1
             elif 191 < view[1] < 224:
                 self._rtcp(link, bytes(view[:size]), now)
             else:
-                self._rtp(link, size, now)
+                self._rtp(link, link.inbound, data, view, size, now)
         elif first < 4:
             self._stun(bytes(view[:size]), source, now)
         elif 19 < first < 64:
@@ -262,18 +265,20 @@ class Sfu:
         else:
             self._counts["garbage"] += 1
 
-    def _rtp(self, link: Link, size: int, now: float) -> None:
-        view, length, counts = self._inbox.view, self._length, self._counts
+    def _rtp(
+        self, link: Link, inbound: srtp.SrtpSession, data: Any, view: memoryview, size: int, now: float
+    ) -> None:
+        length, counts = self._length, self._counts
         # before any cryptography, and before libsrtp keeps a state for it: is this SSRC the peer's own?
         track = self._core.find(link, _SSRC.unpack_from(view, 8)[0])
         if track is None:
             counts["unknown_ssrc"] += 1
             return
         length[0] = size
-        if srtp.unprotect(link.receive, self._inbox.data, length):
+        if srtp.unprotect(inbound.pointer, data, length):
             counts["forged"] += 1
             return
-        packet = bytes(view[: length[0]])
+        packet = view[: length[0]].tobytes()
         reason = rtp.check(packet, track.kind)
         if reason is not None:
             counts["refused"] += 1
@@ -282,40 +287,10 @@ class Sfu:
         receivers, effects = self._core.on_rtp(track, packet, now)
         counts["received"] += 1
         if receivers:
-            self._fan_out(packet, receivers)
+            assert self._path is not None
+            self._path.fan_out(packet, receivers, steady=receivers is track.fan)
         if effects:
             self._perform(effects)
-
-    def _fan_out(self, packet: bytes, receivers: Iterable[Link]) -> None:
-        """Seal and send one packet for each receiver: header and payload are the same for all."""
-        sock = self._socket
-        assert sock is not None
-        sendto, protect = sock.sendto, srtp.protect
-        length, data, view = self._length, self._outbox.data, self._outbox.view
-        size = len(packet)
-        clear = view[:size]
-        sealed_size = size + srtp.AEAD_AES_128_GCM.tag
-        sealed = view[:sealed_size]
-        sent = failed = 0
-        for receiver in receivers:
-            address = receiver.address
-            assert address is not None
-            clear[:] = packet
-            length[0] = size
-            if protect(receiver.send, data, length):
-                failed += 1
-                continue
-            try:
-                sendto(sealed if length[0] == sealed_size else view[: length[0]], address)
-            except (
-                OSError
-            ):  # the socket's buffer is full, or no route: the network may lose packets, so may we
-                failed += 1
-            else:
-                sent += 1
-        self._counts["forwarded"] += sent
-        if failed:
-            self._counts["unsent"] += failed
 
     def _rtcp(self, link: Link, datagram: bytes, now: float) -> None:
         assert link.inbound is not None
@@ -366,7 +341,8 @@ class Sfu:
         self._claim(link, source)
         if answer.selected:
             link.address = source
-            if link.send is not None:
+            self._changed()
+            if link.outbound is not None:
                 self._counts["moved"] += 1
 
     def _holds(self, holder: Link, address: Address, now: float) -> bool:
@@ -423,10 +399,10 @@ class Sfu:
         """The handshake is done: from here on packets flow both ways."""
         link.inbound = srtp.SrtpSession(keys.profile, keys.client, outbound=False)
         link.outbound = srtp.SrtpSession(keys.profile, keys.server, outbound=True)
-        link.receive, link.send = link.inbound.pointer, link.outbound.pointer
         link.rtcp_sources.clear()
         self._counts["handshakes"] += 1
         self._perform(self._core.ready(link, True, now, rekeyed=True))
+        self._changed()
 
     # -- effects and time ------------------------------------------------------------------
 
@@ -436,14 +412,15 @@ class Sfu:
             if link.outbound is None or link.address is None:
                 continue
             if isinstance(effect, SendRtp):
-                self._fan_out(effect.packet, (link,))
+                assert self._path is not None
+                self._path.fan_out(effect.packet, (link,), steady=False)
             elif isinstance(effect, Forget):
                 link.outbound.forget(effect.ssrc)
             else:
                 try:
                     sealed = link.outbound.protect_rtcp(effect.data)
                 except srtp.SrtpError:
-                    self._counts["unsent"] += 1
+                    self._counts["unanswered"] += 1
                     continue
                 self._send(sealed, link.address)
 
@@ -453,7 +430,7 @@ class Sfu:
         try:
             self._socket.sendto(datagram, address)
         except OSError:
-            self._counts["unsent"] += 1
+            self._counts["unanswered"] += 1
 
     def _tick(self) -> None:
         assert self._loop is not None
@@ -465,6 +442,8 @@ class Sfu:
             if now >= self._next_sweep:
                 self._next_sweep = now + 1.0
                 self._sweep(now)
+            if self._path is not None:
+                self._path.flush()
         except Exception as error:  # the next tick comes all the same
             self._counts["errors"] += 1
             log.error("a tick raised %s", type(error).__name__)

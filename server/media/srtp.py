@@ -72,6 +72,15 @@ class Buffer:
         self.data: Any = ffi.new("unsigned char[]", size)
         self.view: memoryview = memoryview(ffi.buffer(self.data))
 
+    @property
+    def address(self) -> int:
+        """Where it begins, for other cffi libraries. Valid as long as this object lives."""
+        return int(ffi.cast("uintptr_t", self.data))
+
+    def at(self, offset: int) -> Any:
+        """A pointer to byte `offset`. Valid as long as this object lives."""
+        return self.data + offset
+
 
 def new_length() -> Any:
     """An `int *` for `protect` and `unprotect`."""
@@ -82,6 +91,7 @@ class SrtpSession:
     """One direction of one peer, for all SSRCs. `pointer` lives as long as this object."""
 
     def __init__(self, profile: Profile, key: bytes, *, outbound: bool) -> None:
+        self.profile = profile
         direction = Policy.SSRC_ANY_OUTBOUND if outbound else Policy.SSRC_ANY_INBOUND
         policy = Policy(key=key, ssrc_type=direction, srtp_profile=profile.number)
         policy.window_size = REPLAY_WINDOW
