@@ -23,7 +23,8 @@ CNAME: Final = b"snug"
 _VERSION: Final = 2
 _SR, _RR, _SDES, _RTPFB, _PSFB = 200, 201, 202, 205, 206
 _REPORT_SIZE: Final = 24
-_NACK_MAX: Final = 64  # FCI entries; 64 * 17 sequence numbers is more than any cache holds
+#: FCI entries; what fits in a datagram.
+_NACK_MAX: Final = 300
 
 
 class RtpError(ValueError):
@@ -319,7 +320,7 @@ def _nack_entries(sequences: tuple[int, ...]) -> bytes:
         else:
             entries.append((sequence & 0xFFFF, 0))
     if not 1 <= len(entries) <= _NACK_MAX:
-        raise RtpError("a NACK names at least one packet, in at most 64 entries")
+        raise RtpError("a NACK names at least one packet, in at most 300 entries")
     return b"".join(struct.pack("!HH", *entry) for entry in entries)
 
 

@@ -1,0 +1,201 @@
+"""Opus and VP8 by FFmpeg (PyAV): one object for each direction of each stream.
+
+Opus is constant bitrate with DTX off, so that a packet's size is the same for speech, beeps and silence
+(protocol section 10). Pictures are planar YUV 4:2:0 arrays; sound is int16, mono, 48 kHz, 20 ms at a time.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final, Protocol
+
+import av
+import numpy as np
+from av.audio.codeccontext import AudioCodecContext
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType
+from numpy.typing import NDArray
+
+#: int16, shape (960,): 20 ms of mono at 48 kHz.
+Sound = NDArray[np.int16]
+#: uint8, shape (height * 3 // 2, width): the planes Y, U, V of 4:2:0 as FFmpeg lays them out.
+Picture = NDArray[np.uint8]
+
+SAMPLE_RATE: Final = 48_000
+FRAME_SAMPLES: Final = 960
+FRAME_SECONDS: Final = FRAME_SAMPLES / SAMPLE_RATE
+AUDIO_BITRATE: Final = 32_000
+VIDEO_BITRATE: Final = 500_000
+VIDEO_RATE: Final = 15
+WIDTH: Final = 640
+HEIGHT: Final = 360
+#: A longer frame is not decoded: no encoder here makes one.
+_PIXELS_MAX: Final = 4_096 * 2_304
+
+
+class CodecError(Exception):
+    """FFmpeg would not encode or decode this."""
+
+
+class SoundDecoder(Protocol):
+    """What a received Opus stream is handed to, authenticated frames only."""
+
+    def decode(self, frame: bytes) -> Sound: ...
+    def conceal(self) -> Sound: ...
+
+
+class PictureDecoder(Protocol):
+    """What a received VP8 stream is handed to, authenticated frames only."""
+
+    def decode(self, frame: bytes) -> Picture | None: ...
+
+
+def is_key_frame(frame: bytes) -> bool:
+    """Whether a VP8 frame can be decoded without any other (RFC 6386 9.1)."""
+    return len(frame) >= 10 and not frame[0] & 1 and frame[3:6] == b"\x9d\x01\x2a"
+
+
+def key_frame_size(frame: bytes) -> tuple[int, int]:
+    """Width and height that a VP8 key frame announces, pixels (RFC 6386 9.1)."""
+    if not is_key_frame(frame):
+        raise CodecError("not a VP8 key frame")
+    width, height = int.from_bytes(frame[6:8], "little"), int.from_bytes(frame[8:10], "little")
+    return width & 0x3FFF, height & 0x3FFF
+
+
+class OpusEncoder:
+    """RFC 6716: constant bitrate, 20 ms, mono, no DTX, no in-band FEC. Every packet has `size` bytes."""
+
+    def __init__(self, bitrate: int = AUDIO_BITRATE) -> None:
+        context = av.CodecContext.create("libopus", "w")
+        assert isinstance(context, AudioCodecContext)
+        context.sample_rate = SAMPLE_RATE
+        context.layout = "mono"
+        context.format = "s16"
+        context.bit_rate = bitrate
+        context.time_base = Fraction(1, SAMPLE_RATE)
+        context.options = {
+            "vbr": "off",
+            "dtx": "0",
+            "fec": "0",
+            "frame_duration": "20",
+            "application": "audio",
+        }
+        self._context = context
+        self._position = 0
+        self.size = bitrate // 8 // 50
+
+    def encode(self, sound: Sound) -> bytes:
+        """One packet of `size` bytes for 20 ms; CodecError for any other amount of sound."""
+        if sound.shape != (FRAME_SAMPLES,):
+            raise CodecError(f"Opus takes {FRAME_SAMPLES} samples at a time, not {sound.shape}")
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(sound, dtype=np.int16).reshape(1, -1), format="s16", layout="mono"
+        )
+        frame.sample_rate = SAMPLE_RATE
+        frame.time_base = Fraction(1, SAMPLE_RATE)
+        frame.pts = self._position
+        self._position += FRAME_SAMPLES
+        packet = b"".join(bytes(p) for p in self._context.encode(frame))
+        if len(packet) != self.size:
+            # a size that varies tells who speaks: rather nothing than that
+            raise CodecError(f"an Opus packet of {len(packet)} bytes instead of {self.size}")
+        return packet
+
+
+class OpusDecoder:
+    """RFC 6716 to mono; what is missing is concealed by fading out what was last heard."""
+
+    def __init__(self) -> None:
+        context = av.CodecContext.create("libopus", "r")
+        assert isinstance(context, AudioCodecContext)
+        context.sample_rate = SAMPLE_RATE
+        context.layout = "mono"
+        self._context = context
+        self._last: Sound = np.zeros(FRAME_SAMPLES, np.int16)
+
+    def decode(self, frame: bytes) -> Sound:
+        """The sound of one packet; CodecError if it is no Opus."""
+        try:
+            frames = self._context.decode(av.Packet(frame))
+        except av.FFmpegError as error:
+            raise CodecError(f"not decodable as Opus: {error}") from None
+        if not frames:
+            raise CodecError("an Opus packet without sound")
+        self._last = np.concatenate([f.to_ndarray()[0] for f in frames]).astype(np.int16, copy=False)
+        return self._last
+
+    def conceal(self) -> Sound:
+        """Something for a packet that never came."""
+        fade = np.linspace(1.0, 0.5, len(self._last))
+        self._last = (self._last * fade / 2).astype(np.int16)
+        return self._last
+
+
+class Vp8Encoder:
+    """RFC 6386, real time: no lag, resilient to loss, key frames only when asked for (and the first)."""
+
+    def __init__(
+        self,
+        width: int = WIDTH,
+        height: int = HEIGHT,
+        rate: int = VIDEO_RATE,
+        bitrate: int = VIDEO_BITRATE,
+    ) -> None:
+        context = av.CodecContext.create("libvpx", "w")
+        assert isinstance(context, VideoCodecContext)
+        context.width, context.height = width, height
+        context.pix_fmt = "yuv420p"
+        context.bit_rate = bitrate
+        context.framerate = Fraction(rate)
+        context.time_base = Fraction(1, 90_000)
+        context.gop_size = 100_000
+        context.qmin, context.qmax = 4, 56
+        context.thread_count = 1
+        context.options = {
+            "deadline": "realtime",
+            "cpu-used": "-8",
+            "error-resilient": "1",
+            "lag-in-frames": "0",
+            "static-thresh": "1",
+            # constant bitrate, with a buffer of half a second
+            "minrate": str(bitrate),
+            "maxrate": str(bitrate),
+            "bufsize": str(bitrate // 2),
+            "undershoot-pct": "95",
+        }
+        self._context = context
+        self._last = -1
+
+    def encode(self, picture: Picture, timestamp: int, *, key: bool = False) -> bytes | None:
+        """One frame; None if the encoder skipped it to keep its rate. `timestamp`, in 1/90000 s, rises."""
+        frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+        self._last = frame.pts = max(timestamp, self._last + 1)
+        frame.time_base = Fraction(1, 90_000)
+        if key:
+            frame.pict_type = PictureType.I
+        try:
+            packets = self._context.encode(frame)
+        except av.FFmpegError as error:
+            raise CodecError(f"VP8 would not encode: {error}") from None
+        return b"".join(bytes(p) for p in packets) or None
+
+
+class Vp8Decoder:
+    """RFC 6386. Frames must come in order, from a key frame on."""
+
+    def __init__(self) -> None:
+        context = av.CodecContext.create("vp8", "r")
+        assert isinstance(context, VideoCodecContext)
+        context.thread_count = 1
+        self._context = context
+
+    def decode(self, frame: bytes) -> Picture | None:
+        """The picture, None for a frame that shows none; CodecError if it is no VP8."""
+        if is_key_frame(frame) and np.prod(key_frame_size(frame)) > _PIXELS_MAX:
+            raise CodecError("a picture larger than any camera's")
+        try:
+            frames = self._context.decode(av.Packet(frame))
+        except av.FFmpegError as error:
+            raise CodecError(f"not decodable as VP8: {error}") from None
+        return frames[-1].to_ndarray(format="yuv420p").astype(np.uint8, copy=False) if frames else None

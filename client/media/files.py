@@ -1,0 +1,219 @@
+"""A file as a source: whatever FFmpeg reads, looped, sound and picture in step by their timestamps."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import av
+import numpy as np
+from av.container.input import InputContainer
+from av.stream import Disposition
+
+from client.media.codec import FRAME_SAMPLES, HEIGHT, SAMPLE_RATE, WIDTH, Picture, Sound
+from client.media.sources import blank, planes, silence
+
+#: Seconds that one stream of a file may run ahead of the other before the other counts as silent.
+_SKEW: Final = 3.0
+#: Pictures nearer to each other than this (seconds) are thinned out: fewer are sent anyway.
+_SPACING: Final = 1 / 31
+_PICTURES_MAX: Final = 128
+_SOUND_MAX: Final = 10 * SAMPLE_RATE
+
+
+class SourceError(Exception):
+    """A file that can't be played; the text says why."""
+
+
+class FileSource:
+    """Plays `path` for ever. No audio in the file: silence. No video: `has_video` is false.
+
+    Pictures are fitted into width by height with black bars, sound becomes mono at 48 kHz.
+    """
+
+    def __init__(self, path: Path | str, *, width: int = WIDTH, height: int = HEIGHT) -> None:
+        self._path = Path(path)
+        self._size = (width, height)
+        self._container: InputContainer | None = None
+        self._sound: deque[Sound] = deque()
+        self._sound_start = 0  # position of the first sample in `_sound`, in samples since media time 0
+        self._sound_end = 0
+        self._pictures: deque[tuple[float, Picture]] = deque()
+        self._shown = blank(width, height)
+        self._base = 0.0  # media time at which this run through the file began
+        self._reached = 0.0  # the latest media time seen in any stream
+        self._ended = False
+        self.has_audio, self.has_video = self._open()
+        if not (self.has_audio or self.has_video):
+            self.close()
+            raise SourceError(f"{self._path.name}: neither sound nor pictures in it")
+        self._frames = self._decode()
+
+    def audio(self, index: int) -> Sound:
+        """The 20 ms from ``index * 0.02`` s on."""
+        start = index * FRAME_SAMPLES
+        end = start + FRAME_SAMPLES
+        if not self.has_audio:
+            return silence()
+        while self._sound_end < end and self._reached < end / SAMPLE_RATE + _SKEW and self._pump():
+            pass
+        out = silence()
+        while self._sound:
+            chunk = self._sound[0]
+            skip = max(0, start - self._sound_start)
+            if skip < len(chunk):
+                at = self._sound_start + skip - start
+                if at >= FRAME_SAMPLES:
+                    break
+                taken = chunk[skip : skip + FRAME_SAMPLES - at]
+                out[at : at + len(taken)] = taken
+                if skip + len(taken) < len(chunk):
+                    break
+            self._sound.popleft()
+            self._sound_start += len(chunk)
+        return out
+
+    def video(self, at: float) -> Picture:
+        """The last picture that was due by `at`."""
+        if not self.has_video:
+            return self._shown
+        while (
+            not (self._pictures and self._pictures[-1][0] > at)
+            and self._reached < at + _SKEW
+            and self._pump()
+        ):
+            pass
+        while self._pictures and self._pictures[0][0] <= at:
+            self._shown = self._pictures.popleft()[1]
+        return self._shown
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._ended = True
+        if self._container is not None:
+            self._container.close()
+            self._container = None
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _open(self) -> tuple[bool, bool]:
+        try:
+            self._container = av.open(str(self._path), mode="r")
+        except (av.FFmpegError, OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise SourceError(f"{self._path.name}: {reason}") from None
+        return bool(self._container.streams.audio), bool(self._video_streams())
+
+    def _video_streams(self) -> list[av.VideoStream]:
+        assert self._container is not None
+        # a cover of an album is no film
+        return [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
+
+    def _pump(self) -> bool:
+        """Decode a little more; False when there is nothing more to come, ever."""
+        if self._ended:
+            return False
+        frame = next(self._frames, None)
+        if frame is None:
+            self._ended = True
+            return False
+        if isinstance(frame, av.VideoFrame):
+            self._take_picture(frame)
+        else:
+            self._take_sound(*frame)
+        return True
+
+    def _decode(self) -> Iterator[av.VideoFrame | tuple[float, Sound]]:
+        """All frames, run after run; ends when a run brings nothing that moves."""
+        while True:
+            assert self._container is not None
+            moments = set()
+            for frame in self._run(self._container):
+                moments.add(frame.pts if isinstance(frame, av.VideoFrame) else frame[0])
+                yield frame
+            if len(moments) < 2:
+                return  # a still picture, or nothing decodable: looping it would only burn time
+            self._base = self._reached
+            self._container.close()
+            self._open()
+
+    def _run(self, container: InputContainer) -> Iterator[av.VideoFrame | tuple[float, Sound]]:
+        audio = container.streams.audio[:1]
+        video = self._video_streams()[:1]
+        origin = (container.start_time or 0) / 1_000_000
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+        for stream in video:
+            stream.thread_type = "AUTO"
+        sounded: float | None = None
+        packets = container.demux([*audio, *video])
+        while True:
+            try:
+                packet = next(packets)
+                frames = packet.decode()
+            except StopIteration:
+                break
+            except av.FFmpegError:
+                continue  # a damaged packet: the next one may be whole
+            for frame in frames:
+                if isinstance(frame, av.VideoFrame):
+                    if frame.pts is not None:
+                        yield frame
+                elif isinstance(frame, av.AudioFrame):
+                    if sounded is None or frame.time is not None:
+                        sounded = (frame.time or 0.0) - origin
+                    for piece in resampler.resample(frame):
+                        sound = piece.to_ndarray()[0]
+                        yield sounded, sound
+                        sounded += len(sound) / SAMPLE_RATE
+
+    def _take_sound(self, at: float, sound: Sound) -> None:
+        # sound is laid where its timestamp says; small errors of rounding don't tear it
+        start = round((self._base + at) * SAMPLE_RATE)
+        if abs(start - self._sound_end) < FRAME_SAMPLES and self._sound_end:
+            start = self._sound_end
+        sound = sound[max(0, self._sound_end - start) :]
+        start = max(start, self._sound_end)
+        if not len(sound):
+            return
+        if not self._sound:
+            self._sound_start = start
+        elif start > self._sound_end:
+            self._sound.append(np.zeros(min(start - self._sound_end, _SOUND_MAX), np.int16))
+        self._sound.append(sound.astype(np.int16, copy=False))
+        self._sound_end = start + len(sound)
+        while len(self._sound) > 1 and self._sound_end - self._sound_start > _SOUND_MAX:
+            self._sound_start += len(self._sound.popleft())
+        self._reached = max(self._reached, self._sound_end / SAMPLE_RATE)
+
+    def _take_picture(self, frame: av.VideoFrame) -> None:
+        assert self._container is not None
+        at = self._base + max(0.0, frame.time - (self._container.start_time or 0) / 1_000_000)
+        rate = self._video_streams()[0].average_rate
+        self._reached = max(self._reached, at + (1 / float(rate) if rate else 0.04))
+        if self._pictures and at - self._pictures[-1][0] < _SPACING:
+            return
+        self._pictures.append((at, self._fit(frame)))
+        if len(self._pictures) > _PICTURES_MAX:
+            self._pictures.popleft()
+
+    def _fit(self, frame: av.VideoFrame) -> Picture:
+        width, height = self._size
+        aspect = self._video_streams()[0].sample_aspect_ratio
+        shown_width = frame.width * (float(aspect) if aspect else 1.0)
+        scale = min(width / shown_width, height / frame.height)
+        inner_width = max(2, min(width, round(shown_width * scale / 2) * 2))
+        inner_height = max(2, min(height, round(frame.height * scale / 2) * 2))
+        inner = frame.reformat(
+            inner_width, inner_height, "yuv420p", dst_color_range="MPEG", interpolation="FAST_BILINEAR"
+        )
+        inner_picture: Picture = inner.to_ndarray().astype(np.uint8, copy=False)
+        if (inner_width, inner_height) == (width, height):
+            return inner_picture
+        picture = blank(width, height)
+        left, top = (width - inner_width) // 4 * 2, (height - inner_height) // 4 * 2
+        for divisor, target, part in zip((1, 2, 2), planes(picture), planes(inner_picture), strict=True):
+            y, x = top // divisor, left // divisor
+            target[y : y + part.shape[0], x : x + part.shape[1]] = part
+        return picture

@@ -1,0 +1,263 @@
+"""The receiving half of the engine: receivers, decoders, the recorder.
+
+`Receiver` is the only way to a decoder or a disk, and it authenticates. Pictures are decoded in a
+thread and files written in another; the queues to both are bounded, and what doesn't fit is dropped and
+counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, ParamSpec
+
+from client.media.codec import CodecError, PictureDecoder, SoundDecoder
+from client.media.receiving import AskKey, Conceal, Deliver, FrameCrypto, ReceiveEffect, Receiver
+from client.media.record import Recorder, Taken
+from client.media.reorder import Ask
+from client.media.rtp import Nack, Pli, RtpPacket, SenderReport, build_rtcp
+from client.media.stats import StreamStats
+from server.wire.messages import HandleStream, MediaKind
+
+_DECODE_QUEUE: Final = 30
+_DISK_QUEUE: Final = 4_000
+_DEPARTED_MAX: Final = 256
+#: Concealing longer than this (frames) says nothing any more: it has faded out.
+_CONCEAL_MAX: Final = 10
+
+_P = ParamSpec("_P")
+
+
+class Disk:
+    """A recorder in a thread of its own. `dropped`: frames that it was too slow for."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._thread = ThreadPoolExecutor(1, "snug-disk")
+        self._waiting = 0
+        self.dropped = 0
+
+    @property
+    def errors(self) -> list[str]:
+        return list(self._recorder.errors)
+
+    def write(self, leaf: int, name: str, kinds: frozenset[MediaKind], taken: Taken) -> None:
+        self._submit(self._recorder.write, leaf, name, kinds, taken)
+
+    def report(self, leaf: int, name: str, ssrc: int, ntp: float, timestamp: int) -> None:
+        self._submit(self._recorder.report, leaf, name, ssrc, ntp, timestamp)
+
+    async def close(self) -> list[Path]:
+        """Write what waits, end all files; their paths."""
+        paths = await asyncio.get_running_loop().run_in_executor(self._thread, self._recorder.close)
+        self._thread.shutdown(wait=True)
+        return paths
+
+    def _submit(self, job: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
+        if self._waiting >= _DISK_QUEUE:
+            self.dropped += 1
+            return
+        self._waiting += 1
+        future = asyncio.get_running_loop().run_in_executor(self._thread, lambda: job(*args, **kwargs))
+        future.add_done_callback(self._finished)
+
+    def _finished(self, future: asyncio.Future[None]) -> None:
+        self._waiting -= 1
+        if not future.cancelled():
+            future.result()
+
+
+class _Remote:
+    """A remote stream: its core, its decoder, and what waits for it."""
+
+    def __init__(self, stream: HandleStream, receiver: Receiver) -> None:
+        self.stream = stream
+        self.receiver = receiver
+        self.sound_decoder: SoundDecoder | None = None
+        self.picture_decoder: PictureDecoder | None = None
+        self.queue: deque[Deliver] = deque()
+        self.worker: asyncio.Task[None] | None = None
+        self.report: SenderReport | None = None
+        self.told = False
+        self.decoded = self.concealed = self.dropped = self.undecodable = 0
+        self.gone = False
+
+    def stats(self) -> StreamStats:
+        core = self.receiver
+        return StreamStats(
+            leaf=core.leaf,
+            handle=self.stream.handle,
+            ssrc=core.ssrc,
+            kind=core.kind,
+            opened=core.opened,
+            decoded=self.decoded,
+            failed=core.failed,
+            lost=core.lost,
+            concealed=self.concealed,
+            key_frames=core.key_frames,
+            first_opened_at=core.first_opened,
+            skipped=core.skipped,
+            dropped=self.dropped,
+            undecodable=self.undecodable,
+            gone=self.gone,
+        )
+
+
+class Incoming:
+    """All remote streams. `send_rtcp` sends a packet; `decode` false: authenticate and record only."""
+
+    def __init__(
+        self,
+        *,
+        crypto: FrameCrypto,
+        send_rtcp: Callable[[bytes], None],
+        feedback_ssrc: int,
+        disk: Disk | None,
+        name_of: Callable[[int], str],
+        decode: bool,
+        sound_decoder: Callable[[], SoundDecoder],
+        picture_decoder: Callable[[], PictureDecoder],
+        on_opened: Callable[[StreamStats], None] | None,
+    ) -> None:
+        self._crypto = crypto
+        self._send_rtcp = send_rtcp
+        self._feedback_ssrc = feedback_ssrc
+        self._disk = disk
+        self._name_of = name_of
+        self._decode = decode
+        self._make_sound_decoder = sound_decoder
+        self._make_picture_decoder = picture_decoder
+        self._on_opened = on_opened
+        self._remote: dict[int, _Remote] = {}
+        self._departed: deque[_Remote] = deque(maxlen=_DEPARTED_MAX)
+        self._thread = ThreadPoolExecutor(1, "snug-decode")
+        #: Packets of streams that nobody announced.
+        self.unknown = 0
+
+    def set_remote(self, streams: list[HandleStream]) -> None:
+        """All streams there are; those that changed hands begin anew."""
+        wanted = {s.ssrc: s for s in streams}
+        for ssrc, remote in list(self._remote.items()):
+            if wanted.get(ssrc) != remote.stream:
+                remote.gone = True
+                self._departed.append(self._remote.pop(ssrc))
+        for ssrc, stream in wanted.items():
+            if ssrc not in self._remote:
+                self._remote[ssrc] = _Remote(stream, Receiver(ssrc, stream.kind, self._crypto.open))
+
+    def receive(self, packet: RtpPacket, now: float) -> None:
+        remote = self._remote.get(packet.ssrc)
+        if remote is None:
+            self.unknown += 1
+        else:
+            self._perform(remote, remote.receiver.receive(packet, now))
+
+    def sender_report(self, report: SenderReport) -> None:
+        remote = self._remote.get(report.ssrc)
+        if remote is not None:
+            remote.report = report
+            self._tell_report(remote)
+
+    def tick(self, now: float) -> None:
+        for remote in list(self._remote.values()):
+            if remote.receiver.waiting:
+                self._perform(remote, remote.receiver.tick(now))
+
+    def keys_changed(self, now: float) -> None:
+        for remote in list(self._remote.values()):
+            self._perform(remote, remote.receiver.keys_changed(now))
+
+    def stats(self) -> list[StreamStats]:
+        return [remote.stats() for remote in (*self._departed, *self._remote.values())]
+
+    async def close(self) -> None:
+        """Decode what waits, then stop."""
+        workers = [r.worker for r in (*self._departed, *self._remote.values()) if r.worker is not None]
+        await asyncio.gather(*workers, return_exceptions=True)
+        self._remote.clear()
+        self._thread.shutdown(wait=True)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _perform(self, remote: _Remote, effects: list[ReceiveEffect]) -> None:
+        ssrc = remote.stream.ssrc
+        for effect in effects:
+            match effect:
+                case Deliver():
+                    self._deliver(remote, effect)
+                case Conceal():
+                    remote.concealed += effect.frames
+                    if remote.sound_decoder is not None:
+                        for _ in range(min(effect.frames, _CONCEAL_MAX)):
+                            remote.sound_decoder.conceal()
+                case Ask():
+                    self._send_rtcp(build_rtcp(Nack(self._feedback_ssrc, ssrc, effect.sequences)))
+                case AskKey():
+                    self._send_rtcp(build_rtcp(Pli(self._feedback_ssrc, ssrc)))
+
+    def _deliver(self, remote: _Remote, frame: Deliver) -> None:
+        if not remote.told:
+            remote.told = True
+            if self._on_opened is not None:
+                self._on_opened(remote.stats())
+        if not self._decode:
+            self._record(remote, frame)
+        elif remote.stream.kind == "audio":
+            # 20 us: less than it would take to hand it to a thread
+            self._decode_sound(remote, frame)
+        elif len(remote.queue) >= _DECODE_QUEUE:
+            remote.dropped += 1 + len(remote.queue)
+            remote.queue.clear()
+            now = asyncio.get_running_loop().time()
+            self._perform(remote, remote.receiver.demand_key(now))
+        else:
+            remote.queue.append(frame)
+            if remote.worker is None or remote.worker.done():
+                remote.worker = asyncio.get_running_loop().create_task(self._decode_pictures(remote))
+
+    def _decode_sound(self, remote: _Remote, frame: Deliver) -> None:
+        if remote.sound_decoder is None:
+            remote.sound_decoder = self._make_sound_decoder()
+        try:
+            remote.sound_decoder.decode(frame.frame)
+        except CodecError:
+            remote.undecodable += 1
+            return
+        remote.decoded += 1
+        self._record(remote, frame)
+
+    async def _decode_pictures(self, remote: _Remote) -> None:
+        loop = asyncio.get_running_loop()
+        if remote.picture_decoder is None:
+            remote.picture_decoder = self._make_picture_decoder()
+        while remote.queue:
+            frame = remote.queue.popleft()
+            try:
+                await loop.run_in_executor(self._thread, remote.picture_decoder.decode, frame.frame)
+            except CodecError:
+                remote.undecodable += 1
+                remote.queue.clear()
+                self._perform(remote, remote.receiver.demand_key(loop.time()))
+                continue
+            remote.decoded += 1
+            self._record(remote, frame)
+
+    def _record(self, remote: _Remote, frame: Deliver) -> None:
+        if self._disk is None:
+            return
+        handle, kind = remote.stream.handle, remote.stream.kind
+        kinds = frozenset(r.stream.kind for r in self._remote.values() if r.stream.handle == handle) | {kind}
+        taken = Taken(remote.stream.ssrc, kind, frame.frame, frame.timestamp, frame.arrived)
+        self._disk.write(frame.leaf, self._name_of(frame.leaf), kinds, taken)
+        self._tell_report(remote)
+
+    def _tell_report(self, remote: _Remote) -> None:
+        leaf, report = remote.receiver.leaf, remote.report
+        if self._disk is None or leaf is None or report is None:
+            return
+        remote.report = None
+        ntp = report.ntp / (1 << 32)
+        self._disk.report(leaf, self._name_of(leaf), report.ssrc, ntp, report.timestamp)

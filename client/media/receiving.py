@@ -1,0 +1,196 @@
+"""One received stream, from RTP packets to authenticated frames: a pure core.
+
+Packets are put in order (`reorder`), whole frames opened, and only what has opened is given out: no
+decoder is ever handed anything else. VP8 is given out from a key frame on, and after a hole only
+from the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from client.media.codec import is_key_frame
+from client.media.reorder import Ask, Frame, Lost, Reorder, ReorderEffect
+from client.media.rtp import PAYLOAD_TYPE, RtpPacket
+from crypto.errors import ReplayError, SnugCryptoError
+from crypto.media_keys import FutureEpochError, FutureFrames
+from server.wire.messages import MediaKind
+
+#: Seconds between requests for a key frame while none comes; the last one goes on.
+KEY_WAITS: Final = (0.3, 0.3, 0.3, 0.6, 1.2, 2.4, 5.0)
+
+
+class Opened(Protocol):
+    """An authenticated frame and the leaf that sealed it."""
+
+    @property
+    def leaf(self) -> int: ...
+    @property
+    def frame(self) -> bytes: ...
+
+
+class FrameCrypto(Protocol):
+    """Sealing and opening of whole frames, by whoever holds the epoch's keys."""
+
+    def seal(self, kind: MediaKind, frame: bytes) -> bytes | None:
+        """The frame as it may leave; None: not now, and nothing leaves."""
+        ...
+
+    def open(self, ssrc: int, kind: MediaKind, data: bytes) -> Opened:
+        """The frame, authenticated and of the leaf that announced `ssrc` (SNUG-20).
+
+        FutureEpochError: hold it and try again. Any other SnugCryptoError: never.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """An authenticated frame, next in order. `key`: a VP8 key frame (audio: always)."""
+
+    leaf: int
+    frame: bytes
+    timestamp: int
+    arrived: float
+    key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Conceal:
+    """`frames` frames of sound are missing here."""
+
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskKey:
+    """Ask for a key frame (PLI)."""
+
+
+ReceiveEffect = Deliver | Conceal | AskKey | Ask
+
+
+class Receiver:
+    """The receiving end of one SSRC. Counters are frames unless they say packets.
+
+    `opened`: authenticated. `failed`: refused by the keys for good. `skipped`: opened, but no use without
+    a key frame. `lost`: given up by the reorder buffer. `key_frames`: opened key frames.
+    """
+
+    def __init__(
+        self, ssrc: int, kind: MediaKind, open_frame: Callable[[int, MediaKind, bytes], Opened]
+    ) -> None:
+        self.ssrc = ssrc
+        self.kind = kind
+        self.leaf: int | None = None
+        self.first_opened: float | None = None
+        self.opened = self.failed = self.skipped = self.key_frames = 0
+        self.reorder = Reorder(kind)
+        self._open = open_frame
+        self._future: FutureFrames[Frame] = FutureFrames()
+        self._future_dropped = 0
+        self._need_key = kind == "video"
+        self._key_asked = 0
+        self._next_ask = 0.0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `tick` has anything to do."""
+        return (
+            self.reorder.waiting or bool(len(self._future)) or (self._need_key and self.reorder.received > 0)
+        )
+
+    @property
+    def lost(self) -> int:
+        return self.reorder.lost
+
+    def receive(self, packet: RtpPacket, now: float) -> list[ReceiveEffect]:
+        """One RTP packet of this SSRC, as it came."""
+        if packet.payload_type != PAYLOAD_TYPE[self.kind]:
+            self.reorder.malformed += 1
+            return []
+        return self._consider(self.reorder.receive(packet, now), now) + self._ask_key(now)
+
+    def tick(self, now: float) -> list[ReceiveEffect]:
+        """Let time pass."""
+        out = self._consider(self.reorder.tick(now), now)
+        self._future.expire(now)
+        self._count_future()
+        return out + self._ask_key(now)
+
+    def keys_changed(self, now: float) -> list[ReceiveEffect]:
+        """New keys are there: try again what waited for them."""
+        out: list[ReceiveEffect] = []
+        held = self._future.release(now)
+        self._count_future()
+        for frame in held:
+            out += self._try(frame, now)
+        return out + self._ask_key(now)
+
+    def demand_key(self, now: float) -> list[ReceiveEffect]:
+        """Whoever decodes has lost the thread: nothing more until a key frame comes."""
+        if self.kind == "video":
+            self._need_key = True
+        return self._ask_key(now)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _consider(self, effects: list[ReorderEffect], now: float) -> list[ReceiveEffect]:
+        out: list[ReceiveEffect] = []
+        for effect in effects:
+            match effect:
+                case Ask():
+                    out.append(effect)
+                case Lost() if self.kind == "audio":
+                    out.append(Conceal(effect.frames))
+                case Lost():
+                    self._need_key = True
+                case Frame():
+                    out += self._try(effect, now)
+        return out
+
+    def _try(self, frame: Frame, now: float) -> list[ReceiveEffect]:
+        try:
+            opened = self._open(self.ssrc, self.kind, frame.data)
+        except FutureEpochError:
+            self._future.hold(frame, now)
+            self._count_future()
+            return []
+        except SnugCryptoError as error:
+            self.failed += 1
+            if self.kind == "audio":
+                return [Conceal(1)]
+            # a frame that has been here before leaves no hole
+            self._need_key |= not isinstance(error, ReplayError)
+            return []
+        self.opened += 1
+        self.leaf = opened.leaf
+        if self.first_opened is None:
+            self.first_opened = now
+        key = self.kind == "audio" or is_key_frame(opened.frame)
+        if self.kind == "video":
+            if key:
+                self.key_frames += 1
+                self._need_key = False
+                self._key_asked = 0
+                self._next_ask = 0.0
+            elif self._need_key:
+                self.skipped += 1
+                return []
+        return [Deliver(opened.leaf, opened.frame, frame.timestamp, frame.arrived, key)]
+
+    def _count_future(self) -> None:
+        dropped = self._future.dropped - self._future_dropped
+        if dropped:
+            self._future_dropped = self._future.dropped
+            self.failed += dropped
+            self._need_key = self.kind == "video"
+
+    def _ask_key(self, now: float) -> list[ReceiveEffect]:
+        if not self._need_key or now < self._next_ask:
+            return []
+        self._next_ask = now + KEY_WAITS[min(self._key_asked, len(KEY_WAITS) - 1)]
+        self._key_asked += 1
+        return [AskKey()]

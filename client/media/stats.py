@@ -1,0 +1,56 @@
+"""The counters that a media engine shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from server.wire.messages import MediaKind
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStats:
+    """One remote stream so far; everything counts frames.
+
+    `opened`: authenticated. `decoded`: of those, decoded. `failed`: refused by the keys for good. `lost`:
+    given up on the way. `concealed`: frames of sound made up for the lost and the failed. `skipped`: opened
+    pictures that were no use without an earlier one. `dropped`: opened, but this machine was too slow.
+    `undecodable`: opened, but the codec refuses it. `leaf` is None until a frame has opened;
+    `first_opened_at` is on the event loop's clock, seconds. `gone`: the stream is listed no more.
+    """
+
+    leaf: int | None
+    handle: bytes
+    ssrc: int
+    kind: MediaKind
+    opened: int
+    decoded: int
+    failed: int
+    lost: int
+    concealed: int
+    key_frames: int
+    first_opened_at: float | None
+    skipped: int
+    dropped: int
+    undecodable: int
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OwnStats:
+    """One own stream so far. `sealed` counts frames sent, and `key_frames` those of them that are.
+
+    `withheld`: frames that were not sealed (no keys, paused). `skipped`: moments missed because this
+    machine was too slow. `starved`: frames of sound for which the source had nothing in time. `packets`
+    and `octets` (payload, bytes) were sent once, `resent` packets again.
+    """
+
+    ssrc: int
+    kind: MediaKind
+    sealed: int
+    withheld: int
+    skipped: int
+    starved: int
+    key_frames: int
+    packets: int
+    octets: int
+    resent: int

@@ -1,0 +1,149 @@
+"""A meeting without a server: engines joined in memory by a forwarder that reads headers and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from client.media.rtp import Nack, Pli, Rtcp, SenderReport, build_rtcp, is_rtcp, parse_rtcp
+from crypto.errors import AuthenticationError, MalformedError, ReplayError
+from crypto.media_keys import FutureEpochError
+from server.wire.messages import HandleStream, MediaKind, Transport
+
+NOWHERE = Transport(ufrag="none", password="none", fingerprint=bytes(32), address="127.0.0.1", port=9)
+
+
+@dataclass(frozen=True)
+class PlainOpened:
+    leaf: int
+    frame: bytes
+
+
+@dataclass
+class TestCrypto:
+    """AES-GCM under one key an epoch, sealed by `leaf`: real enough to refuse what is forged."""
+
+    __test__ = False
+    leaf: int
+    epoch: int = 0
+    paused: bool = False
+    opening: set[int] = field(default_factory=lambda: {0})
+    counter: int = 0
+    seen: set[bytes] = field(default_factory=set)
+    sizes: dict[str, set[int]] = field(default_factory=lambda: {"audio": set(), "video": set()})
+
+    @staticmethod
+    def _key(epoch: int) -> AESGCM:
+        return AESGCM(bytes([epoch + 1]) * 16)
+
+    def seal(self, kind: MediaKind, frame: bytes) -> bytes | None:
+        if self.paused:
+            return None
+        self.counter += 1
+        head = bytes([self.epoch, self.leaf]) + self.counter.to_bytes(6, "big")
+        sealed = head + self._key(self.epoch).encrypt(head + bytes(4), frame, kind.encode())
+        self.sizes[kind].add(len(sealed))
+        return sealed
+
+    def open(self, ssrc: int, kind: MediaKind, data: bytes) -> PlainOpened:
+        if len(data) < 24:
+            raise MalformedError("short")
+        head, rest = data[:8], data[8:]
+        if head[0] not in self.opening:
+            raise FutureEpochError("not yet")
+        try:
+            frame = self._key(head[0]).decrypt(head + bytes(4), rest, kind.encode())
+        except InvalidTag:
+            raise AuthenticationError("forged") from None
+        if head in self.seen:
+            raise ReplayError("again")
+        self.seen.add(head)
+        return PlainOpened(head[1], frame)
+
+
+class MemoryLink:
+    """A link that ends in a `Forwarder`."""
+
+    def __init__(self, forwarder: Forwarder, handle: bytes) -> None:
+        self.on_rtp: Callable[[bytes], None] = lambda packet: None
+        self.on_rtcp: Callable[[bytes], None] = lambda packet: None
+        self.on_lost: Callable[[str], None] = lambda reason: None
+        self.forwarder = forwarder
+        self.handle = handle
+        self.sent_audio: list[bytes] = []
+
+    def parameters(self) -> tuple[str, str, bytes]:
+        return "none", "none", bytes(32)
+
+    async def connect(self, transport: Transport, timeout: float = 10.0) -> None:  # noqa: ASYNC109
+        self.forwarder.links[self.handle] = self
+
+    def send_rtp(self, packet: bytes) -> None:
+        self.forwarder.forward(self, packet)
+
+    def send_rtcp(self, packet: bytes) -> None:
+        self.forwarder.feedback(self, packet)
+
+    async def close(self) -> None:
+        self.forwarder.links.pop(self.handle, None)
+
+
+class Forwarder:
+    """Sends every packet to everybody else, each copy lost with probability `loss`, up or down."""
+
+    def __init__(self, *, loss: float = 0.0, delay: float = 0.01, seed: int = 1) -> None:
+        self.links: dict[bytes, MemoryLink] = {}
+        self.owner: dict[int, bytes] = {}
+        self.streams: list[HandleStream] = []
+        self.loss = loss
+        self.delay = delay
+        self.random = random.Random(seed)
+        self.packets: list[bytes] = []
+        self.dropped = 0
+        self.asked: list[Rtcp] = []
+        self.tamper: Callable[[bytes], bytes] | None = None
+
+    def publish(self, handle: bytes, streams: list[tuple[int, MediaKind]]) -> None:
+        for ssrc, kind in streams:
+            self.owner[ssrc] = handle
+            self.streams.append(HandleStream(handle=handle, ssrc=ssrc, kind=kind))
+
+    def others(self, handle: bytes) -> list[HandleStream]:
+        return [s for s in self.streams if s.handle != handle]
+
+    def forward(self, sender: MemoryLink, packet: bytes) -> None:
+        self.packets.append(packet)
+        if self.tamper is not None:
+            packet = self.tamper(packet)
+        for handle in list(self.links):
+            if handle != sender.handle:
+                self._carry(handle, packet)
+
+    def feedback(self, sender: MemoryLink, packet: bytes) -> None:
+        for part in parse_rtcp(packet):
+            match part:
+                case SenderReport():
+                    for handle in list(self.links):
+                        if handle != sender.handle:
+                            self._carry(handle, build_rtcp(part))
+                case Pli() | Nack():
+                    self.asked.append(part)
+                    if part.media in self.owner:
+                        self._carry(self.owner[part.media], build_rtcp(part))
+
+    def _carry(self, handle: bytes, packet: bytes) -> None:
+        if self.random.random() < self.loss:
+            self.dropped += 1
+            return
+        delay = self.delay * self.random.uniform(0.5, 1.5)
+        asyncio.get_running_loop().call_later(delay, self._arrive, handle, packet)
+
+    def _arrive(self, handle: bytes, packet: bytes) -> None:
+        link = self.links.get(handle)
+        if link is not None:
+            (link.on_rtcp if is_rtcp(packet) else link.on_rtp)(packet)
