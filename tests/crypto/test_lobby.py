@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -568,16 +567,18 @@ def test_what_waits_is_always_allowed(steps: list[tuple[str, int]]) -> None:
     revoked: set[int] = set()
     used: set[int] = set()
     exporter = hpke.Exporter(lobby.SUITE, bytes(32))
-    acts: dict[str, Callable[[int], object]] = {
-        "knock": lambda i: book.consider(
-            OpenedKnock(i, os.urandom(8), "Ada", "", int(NOW) + 600, exporter), NOW
-        ),
-        "take": lambda i: [book.take(w.id, NOW) for w in book.waiting(NOW)[:1]],
-        "revoke": lambda i: (revoked.add(i), book.revoke(i)),
-        "use": lambda i: (used.add(i), book.use([i])),
-    }
     for act, index in steps:
-        acts[act](index)
+        if act == "knock":
+            book.consider(OpenedKnock(index, os.urandom(8), "Ada", "", int(NOW) + 600, exporter), NOW)
+        elif act == "take":
+            for waiting_now in book.waiting(NOW)[:1]:
+                book.take(waiting_now.id, NOW)
+        elif act == "revoke":
+            revoked.add(index)
+            book.revoke(index)
+        else:
+            used.add(index)
+            book.use([index])
         waiting = [w.knock.index for w in book.waiting(NOW)]
         assert len(waiting) == len(set(waiting))
         assert not revoked & set(waiting)

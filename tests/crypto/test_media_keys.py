@@ -1,0 +1,562 @@
+"""Media keys: key ids that can't be followed, epoch changes on time, who can open what; and the VP8 shim."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+from itertools import pairwise
+
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crypto import shim
+from crypto.errors import AuthenticationError, MalformedError, MissingKeyError, ReplayError, StateError
+from crypto.kdf import KDF
+from crypto.media_keys import (
+    ADD_SWITCH,
+    OLD_EPOCH,
+    STREAMS,
+    EpochKeys,
+    FutureEpochError,
+    FutureFrames,
+    MediaKeys,
+    Stream,
+    open_frame,
+    seal_frame,
+)
+from crypto.sframe import FrameKey, Header, Sealer, Suite, encode_header, extract
+
+NONE: frozenset[int] = frozenset()
+ROOT = b"a meeting's exporter stands here"
+
+
+def keys(epoch: int, leaf_count: int = 3) -> EpochKeys:
+    """Each epoch's own secrets, as an exporter gives them to all its members."""
+    return EpochKeys.derive(
+        epoch=epoch,
+        base_key=KDF(ROOT, b"base" + bytes((epoch,)), 16),
+        tags=KDF(ROOT, b"tags" + bytes((epoch,)), 32),
+        leaf_count=leaf_count,
+    )
+
+
+def member(leaf: int, epoch: int = 1, now: float = 0.0) -> MediaKeys:
+    one = MediaKeys()
+    one.install(keys(epoch), own_leaf=leaf, removed=NONE, is_removal=False, now=now)
+    return one
+
+
+def enter(
+    who: MediaKeys,
+    epoch: int,
+    now: float,
+    *,
+    leaf: int,
+    removed: frozenset[int] = NONE,
+    is_removal: bool = False,
+) -> None:
+    who.install(keys(epoch), own_leaf=leaf, removed=removed, is_removal=is_removal, now=now)
+
+
+def epoch_bits(data: bytes) -> int:
+    return Header.decode(data).kid % 16
+
+
+# -- key ids ------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**40), st.integers(1, 70), st.binary(min_size=32, max_size=32))
+@settings(max_examples=40)
+def test_key_ids_are_a_permutation(epoch: int, leaf_count: int, tags: bytes) -> None:
+    epoch_keys = EpochKeys.derive(epoch=epoch, base_key=bytes(16), tags=tags, leaf_count=leaf_count)
+    kids = {}
+    for leaf in range(leaf_count):
+        for stream in range(STREAMS):
+            kid = epoch_keys.kid(leaf, stream)
+            kids[kid] = (leaf, stream)
+            assert epoch_keys.who(kid) == (leaf, stream)
+            assert kid % 16 == epoch % 16
+    width = 8
+    while width < leaf_count:
+        width *= 2
+    assert len(kids) == leaf_count * STREAMS
+    for tag in range(width * STREAMS + 3):
+        kid = tag << 4 | epoch % 16
+        if kid not in kids:
+            with pytest.raises(MissingKeyError):
+                epoch_keys.who(kid)
+    with pytest.raises(MissingKeyError):
+        epoch_keys.who(next(iter(kids)) ^ 1)
+
+
+def test_the_permutation_is_the_documented_one() -> None:
+    tags = bytes(range(32))
+    epoch_keys = EpochKeys.derive(epoch=5, base_key=bytes(16), tags=tags, leaf_count=9)
+    encryptor = Cipher(algorithms.AES(tags), modes.ECB()).encryptor()  # noqa: S305 - single blocks, as documented
+    blocks = [encryptor.update(place.to_bytes(16, "big")) for place in range(16 * 8)]
+    ranked = sorted(blocks)
+    for leaf in range(9):
+        for stream in range(8):
+            tag = ranked.index(blocks[leaf * 8 + stream])
+            assert epoch_keys.kid(leaf, stream) == tag << 4 | 5
+
+
+def test_tags_change_with_the_secret() -> None:
+    one = [keys(1, 8).kid(leaf, 0) >> 4 for leaf in range(8)]
+    other = [keys(2, 8).kid(leaf, 0) >> 4 for leaf in range(8)]
+    assert one != other
+    assert one != [leaf * STREAMS for leaf in range(8)]
+
+
+def test_derivation_is_the_rfc_s() -> None:
+    epoch_keys = EpochKeys.derive(epoch=3, base_key=b"b" * 16, tags=bytes(32), leaf_count=2)
+    kid = epoch_keys.kid(1, Stream.VIDEO)
+    ours = epoch_keys.key(kid).encrypt(7, b"m", b"frame")
+    suite = Suite.AES_128_GCM_SHA256_128
+    assert ours == FrameKey(suite, extract(suite, b"b" * 16), kid).encrypt(7, b"m", b"frame")
+
+
+def test_epoch_keys_refuse() -> None:
+    for arguments in (
+        {"base_key": bytes(15)},
+        {"tags": bytes(16)},
+        {"leaf_count": 0},
+        {"leaf_count": 65_537},
+        {"epoch": -1},
+    ):
+        whole = {"epoch": 1, "base_key": bytes(16), "tags": bytes(32), "leaf_count": 1} | arguments
+        with pytest.raises(MalformedError):
+            EpochKeys.derive(**whole)  # type: ignore[arg-type]  # the wrong argument is the point
+    epoch_keys = keys(1)
+    for leaf, stream in ((3, 0), (-1, 0), (0, 8), (0, -1)):
+        with pytest.raises(StateError):
+            epoch_keys.kid(leaf, stream)
+    kid = epoch_keys.kid(0, 0)
+    epoch_keys.wipe()
+    with pytest.raises(StateError, match="gone"):
+        epoch_keys.key(kid)
+    assert repr(epoch_keys) == "EpochKeys(epoch=1, leaf_count=3)"
+
+
+# -- one epoch ----------------------------------------------------------------------------------
+
+
+def test_members_open_each_other() -> None:
+    ada, bob = member(0), member(1)
+    for counter in range(3):
+        for stream in range(STREAMS):
+            opened = bob.open(b"m", ada.seal(stream, b"m", b"frame", 0.0), 0.0)
+            assert (opened.leaf, opened.stream, opened.epoch, opened.counter) == (0, stream, 1, counter)
+            assert opened.frame == b"frame"
+            assert "frame=" not in repr(opened)
+
+
+def test_before_the_first_epoch_and_after_the_last() -> None:
+    data = member(0).seal(0, b"", b"x", 0.0)
+    nobody = MediaKeys()
+    assert nobody.epoch is None
+    assert nobody.sending_epoch(0.0) is None
+    with pytest.raises(MissingKeyError):
+        nobody.seal(0, b"", b"x", 0.0)
+    with pytest.raises(MissingKeyError) as caught:
+        nobody.open(b"", data, 0.0)
+    assert not isinstance(caught.value, FutureEpochError)
+    bob = member(1)
+    assert bob.epoch == 1
+    bob.wipe()
+    with pytest.raises(MissingKeyError):
+        bob.open(b"", data, 0.0)
+    with pytest.raises(MissingKeyError):
+        bob.seal(0, b"", b"x", 0.0)
+    with pytest.raises(StateError):
+        enter(bob, 1, 0.0, leaf=1)
+    enter(bob, 2, 0.0, leaf=1)
+
+
+def test_replay_forgery_and_reflection() -> None:
+    ada, bob = member(0), member(1)
+    data = ada.seal(0, b"m", b"frame", 0.0)
+    for position in range(len(data)):
+        changed = data[:position] + bytes((data[position] ^ 4,)) + data[position + 1 :]
+        with pytest.raises((AuthenticationError, MissingKeyError, MalformedError)):
+            bob.open(b"m", changed, 0.0)
+    with pytest.raises(AuthenticationError):
+        bob.open(b"n", data, 0.0)
+    assert bob.open(b"m", data, 0.0).frame == b"frame"
+    with pytest.raises(ReplayError):
+        bob.open(b"m", data, 0.0)
+    with pytest.raises(AuthenticationError, match="our own"):
+        ada.open(b"m", data, 0.0)
+    with pytest.raises(MalformedError):
+        bob.open(b"m", b"", 0.0)
+
+
+def test_a_forged_counter_blocks_nothing() -> None:
+    ada, bob = member(0), member(1)
+    kid = keys(1).kid(0, 0)
+    with pytest.raises(AuthenticationError):
+        bob.open(b"", encode_header(kid, 2**60) + bytes(40), 0.0)
+    assert bob.open(b"", ada.seal(0, b"", b"x", 0.0), 0.0).counter == 0
+
+
+def test_key_ids_that_are_nobody_s() -> None:
+    bob = member(1)
+    for tag in range(64, 67):
+        with pytest.raises(MissingKeyError):
+            bob.open(b"", encode_header(tag << 4 | 1, 0) + bytes(20), 0.0)
+    empty_leaf = keys(1, 8).kid(5, 0)  # within the tree's width, beyond its leaves
+    with pytest.raises(MissingKeyError):
+        bob.open(b"", encode_header(empty_leaf, 0) + bytes(20), 0.0)
+
+
+def test_counters_are_never_reused() -> None:
+    ada = member(0)
+    seen = set()
+    now = 0.0
+    for epoch in range(2, 30):
+        for _ in range(3):
+            header = Header.decode(ada.seal(0, b"", b"same", now))
+            key = (ada.sending_epoch(now), header.kid, header.counter)
+            assert key not in seen
+            seen.add(key)
+            now += 0.2
+        enter(ada, epoch, now, leaf=0, is_removal=epoch % 3 == 0)
+    assert len(seen) == 28 * 3
+    for copier in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(StateError, match="copied"):
+            copier(ada)
+
+
+def test_install_refuses_the_past_and_leaves_outside_the_tree() -> None:
+    ada = member(0, epoch=5)
+    for epoch in (4, 5):
+        with pytest.raises(StateError, match="can't follow"):
+            enter(ada, epoch, 1.0, leaf=0)
+    for leaf in (3, -1):
+        with pytest.raises(StateError, match="no leaf"):
+            enter(ada, 6, 1.0, leaf=leaf)
+    assert ada.epoch == 5
+    assert epoch_bits(ada.seal(0, b"", b"x", 9.0)) == 5
+
+
+# -- epoch changes ------------------------------------------------------------------------------
+
+
+def test_at_an_add_senders_switch_after_half_a_second() -> None:
+    ada, bob = member(0), member(1)
+    enter(ada, 2, 10.0, leaf=0)
+    assert ada.sending_epoch(10.0 + ADD_SWITCH - 0.01) == 1
+    old = ada.seal(0, b"", b"old", 10.0 + ADD_SWITCH - 0.01)
+    assert bob.open(b"", old, 10.5).epoch == 1
+    assert ada.sending_epoch(10.0 + ADD_SWITCH) == 2
+    assert epoch_bits(ada.seal(0, b"", b"new", 10.0 + ADD_SWITCH)) == 2
+
+
+def test_after_an_add_receivers_keep_the_old_epoch_for_two_seconds_more() -> None:
+    ada, bob = member(0), member(1)
+    frames = [ada.seal(0, b"", b"%d" % n, 9.0) for n in range(3)]
+    enter(bob, 2, 10.0, leaf=1)
+    assert bob.open(b"", frames[0], 10.0).frame == b"0"
+    assert bob.open(b"", frames[1], 10.0 + ADD_SWITCH + OLD_EPOCH - 0.01).frame == b"1"
+    with pytest.raises(MissingKeyError):
+        bob.open(b"", frames[2], 10.0 + ADD_SWITCH + OLD_EPOCH)
+
+
+def test_at_a_removal_senders_switch_at_once() -> None:
+    ada = member(0)
+    enter(ada, 2, 10.0, leaf=0, removed=frozenset({2}), is_removal=True)
+    assert ada.sending_epoch(10.0) == 2
+    assert epoch_bits(ada.seal(0, b"", b"x", 10.0)) == 2
+
+
+@pytest.mark.parametrize(("removed", "is_removal"), [(frozenset({2}), False), (NONE, True)])
+def test_either_sign_of_a_removal_is_one(removed: frozenset[int], is_removal: bool) -> None:
+    ada = member(0)
+    enter(ada, 2, 10.0, leaf=0, removed=removed, is_removal=is_removal)
+    assert ada.sending_epoch(10.0) == 2
+
+
+def test_a_removal_overtakes_an_add_that_still_waits() -> None:
+    ada = member(0)
+    enter(ada, 2, 10.0, leaf=0)
+    enter(ada, 3, 10.1, leaf=0, removed=frozenset({2}), is_removal=True)
+    assert ada.sending_epoch(10.1) == 3
+    assert epoch_bits(ada.seal(0, b"", b"x", 10.1)) == 3
+
+
+def test_an_add_after_a_removal_doesn_t_bring_the_old_keys_back() -> None:
+    ada = member(0)
+    enter(ada, 2, 10.0, leaf=0, removed=frozenset({2}), is_removal=True)
+    enter(ada, 3, 10.1, leaf=0)
+    assert ada.sending_epoch(10.1) == 2
+    assert ada.sending_epoch(10.6) == 3
+
+
+def test_after_a_removal_the_removed_leaf_is_dropped_at_once_and_others_after_two_seconds() -> None:
+    ada, bob, eve = member(0), member(1), member(2)
+    from_ada = [ada.seal(0, b"", b"a%d" % n, 9.0) for n in range(3)]
+    from_eve = [eve.seal(0, b"", b"e%d" % n, 9.0) for n in range(2)]
+    assert bob.open(b"", from_eve[0], 9.9).leaf == 2
+    enter(bob, 2, 10.0, leaf=1, removed=frozenset({2}), is_removal=True)
+    with pytest.raises(MissingKeyError, match="removed"):
+        bob.open(b"", from_eve[1], 10.0)
+    assert bob.open(b"", from_ada[0], 10.0).leaf == 0
+    assert bob.open(b"", from_ada[1], 11.99).leaf == 0
+    with pytest.raises(MissingKeyError):
+        bob.open(b"", from_ada[2], 12.0)
+
+
+def test_a_leaf_removed_later_is_dropped_from_all_older_epochs() -> None:
+    bob, eve = member(1), member(2)
+    old = eve.seal(0, b"", b"old", 9.0)
+    enter(bob, 2, 10.0, leaf=1)
+    enter(bob, 3, 10.1, leaf=1, removed=frozenset({2}), is_removal=True)
+    with pytest.raises(MissingKeyError, match="removed"):
+        bob.open(b"", old, 10.1)
+    enter(eve, 2, 10.0, leaf=2)
+    with pytest.raises(MissingKeyError, match="removed"):
+        bob.open(b"", eve.seal(0, b"", b"x", 11.0), 11.0)
+
+
+def test_whoever_takes_a_removed_leaf_s_place_is_heard() -> None:
+    bob, old, new = member(1), member(2), MediaKeys()
+    before = old.seal(0, b"", b"before", 9.0)
+    enter(bob, 2, 10.0, leaf=1, removed=frozenset({2}))
+    enter(new, 2, 10.0, leaf=2)
+    assert bob.open(b"", new.seal(0, b"", b"after", 10.0), 10.0).leaf == 2
+    with pytest.raises(MissingKeyError):
+        bob.open(b"", before, 10.0)
+
+
+def test_an_older_epoch_with_the_same_bits_goes() -> None:
+    ada, bob = member(0), member(1)
+    old = ada.seal(0, b"", b"x", 0.0)
+    for epoch in range(2, 18):
+        enter(bob, epoch, 0.001 * epoch, leaf=1)
+    assert epoch_bits(old) == 17 % 16
+    with pytest.raises((AuthenticationError, MissingKeyError)):
+        bob.open(b"", old, 0.02)
+
+
+def test_sending_goes_on_when_sixteen_changes_displace_the_epoch_in_use() -> None:
+    ada = member(0)
+    for epoch in range(2, 18):
+        enter(ada, epoch, 0.001 * epoch, leaf=0)
+    first = ada.sending_epoch(0.02)
+    assert first == 2
+    assert epoch_bits(ada.seal(0, b"", b"x", 0.02)) == 2
+    assert ada.sending_epoch(0.6) == 17
+
+
+def test_the_sending_epoch_never_goes_back_whatever_the_clock_does() -> None:
+    ada = member(0)
+    enter(ada, 2, 10.0, leaf=0)
+    assert epoch_bits(ada.seal(0, b"", b"x", 11.0)) == 2
+    assert ada.sending_epoch(10.1) == 2
+    assert epoch_bits(ada.seal(0, b"", b"x", 10.1)) == 2
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=25))
+@settings(max_examples=50)
+def test_members_who_change_together_always_understand_each_other(changes: list[tuple[float, bool]]) -> None:
+    ada, bob, now, last = member(0), member(1), 0.0, 1
+    for epoch, (pause, removal) in enumerate(changes, start=2):
+        now += pause
+        for who, leaf in ((ada, 0), (bob, 1)):
+            enter(who, epoch, now, leaf=leaf, removed=frozenset({2}) if removal else NONE)
+        for sender, receiver in ((ada, bob), (bob, ada)):
+            opened = receiver.open(b"", sender.seal(0, b"", b"x", now), now)
+            assert last <= opened.epoch <= epoch
+            if removal:
+                assert opened.epoch == epoch
+        last = ada.sending_epoch(now) or 0
+
+
+# -- who can open what --------------------------------------------------------------------------
+
+
+def test_a_newcomer_opens_nothing_from_before() -> None:
+    ada = member(0)
+    before = [ada.seal(0, b"", b"%d" % n, 0.01 * n) for n in range(50)]
+    enter(ada, 2, 1.0, leaf=0)
+    before += [ada.seal(0, b"", b"x", 1.2)]
+    newcomer = MediaKeys()
+    enter(newcomer, 2, 1.0, leaf=1)
+    for data in before:
+        with pytest.raises(MissingKeyError):
+            newcomer.open(b"", data, 1.2)
+    # and not by dressing it up as a frame of the epoch that the newcomer has
+    for data in before:
+        header = Header.decode(data)
+        for kid in (header.kid & ~15 | 2, keys(2).kid(0, 0)):
+            with pytest.raises((AuthenticationError, MissingKeyError)):
+                newcomer.open(b"", encode_header(kid, header.counter) + data[header.size :], 1.7)
+    assert newcomer.open(b"", ada.seal(0, b"", b"hello", 1.7), 1.7).frame == b"hello"
+
+
+def test_a_removed_member_opens_nothing_from_after() -> None:
+    ada, eve = member(0), member(2)
+    enter(ada, 2, 1.0, leaf=0, removed=frozenset({2}), is_removal=True)
+    after = [ada.seal(0, b"", b"%d" % n, 1.0 + 0.01 * n) for n in range(50)]
+    for data in after:
+        with pytest.raises(MissingKeyError):
+            eve.open(b"", data, 1.0)
+    for data in after:
+        header = Header.decode(data)
+        for kid in (header.kid & ~15 | 1, keys(1).kid(0, 0)):
+            with pytest.raises((AuthenticationError, MissingKeyError)):
+                eve.open(b"", encode_header(kid, header.counter) + data[header.size :], 1.0)
+
+
+# -- frames of an epoch to come -----------------------------------------------------------------
+
+
+def test_frames_of_the_next_epochs_are_told_apart() -> None:
+    bob = member(1)
+    for epoch in range(2, 17):
+        ada = member(0, epoch)
+        data = ada.seal(0, b"", b"x", 0.0)
+        with pytest.raises(MissingKeyError) as caught:
+            bob.open(b"", data, 0.0)
+        assert isinstance(caught.value, FutureEpochError) == (epoch <= 5)
+
+
+def test_a_held_frame_opens_once_the_epoch_comes() -> None:
+    ada, bob = member(0, epoch=16), member(1, epoch=15)
+    waiting: FutureFrames[bytes] = FutureFrames()
+    data = ada.seal(0, b"", b"early", 0.0)
+    with pytest.raises(FutureEpochError):
+        bob.open(b"", data, 0.0)
+    waiting.hold(data, 0.0)
+    enter(bob, 16, 0.3, leaf=1)
+    assert [bob.open(b"", frame, 0.3).frame for frame in waiting.release(0.3)] == [b"early"]
+    assert len(waiting) == 0
+
+
+def test_at_most_64_wait_for_at_most_a_second() -> None:
+    waiting: FutureFrames[int] = FutureFrames()
+    for n in range(70):
+        waiting.hold(n, 0.001 * n)
+    assert len(waiting) == 64
+    assert waiting.dropped == 6
+    waiting.expire(1.0)
+    assert len(waiting) == 64
+    assert waiting.release(1.0105) == list(range(11, 70))
+    assert waiting.dropped == 11
+    assert waiting.release(1.02) == []
+
+
+# -- the shim -----------------------------------------------------------------------------------
+
+KEY_FRAME, DELTA_FRAME = b"\x10\x02\x00\x9d\x01\x2a\x80\x02\x68\x01data", b"\x11\x02\x00data"
+
+
+def test_shim_constants() -> None:
+    assert shim.KEY_HEADER.hex().upper() == "F0FFFF9D012A10001000"
+    assert shim.DELTA_HEADER.hex().upper() == "F1FFFF"
+    assert shim.is_key_frame(shim.KEY_HEADER)
+    assert not shim.is_key_frame(shim.DELTA_HEADER)
+
+
+def test_shim_for_and_split() -> None:
+    assert shim.shim_for("audio", b"") == b""
+    assert shim.shim_for("video", KEY_FRAME) == shim.KEY_HEADER
+    assert shim.shim_for("video", DELTA_FRAME) == shim.DELTA_HEADER
+    assert shim.split("audio", b"rest") == (b"", b"rest")
+    assert shim.split("video", shim.KEY_HEADER + b"rest") == (shim.KEY_HEADER, b"rest")
+    assert shim.split("video", shim.DELTA_HEADER + b"rest") == (shim.DELTA_HEADER, b"rest")
+    assert shim.metadata("audio", b"") == b"a"
+    assert shim.metadata("video", b"h") == b"vh"
+    with pytest.raises(MalformedError):
+        shim.shim_for("video", b"")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xf1\xff", KEY_FRAME, b"\xf0\xff\xff\x9d\x01\x2a\x80\x02\x68\x01x", b"\xf3\xff\xffx"]
+)
+def test_other_clear_headers_are_refused(data: bytes) -> None:
+    with pytest.raises(MalformedError):
+        shim.split("video", data)
+
+
+def test_whole_frames() -> None:
+    ada, bob = member(0), member(1)
+    kinds: list[tuple[shim.Kind, Stream, bytes]] = [
+        ("audio", Stream.AUDIO, b"opus"),
+        ("audio", Stream.SCREEN_AUDIO, b""),
+        ("video", Stream.VIDEO, KEY_FRAME),
+        ("video", Stream.SCREEN_VIDEO, DELTA_FRAME),
+    ]
+    for kind, stream, frame in kinds:
+        data = seal_frame(ada, kind, stream, frame, 0.0)
+        assert data.startswith(shim.shim_for(kind, frame))
+        assert not frame or frame not in data
+        opened = open_frame(bob, kind, data, 0.0)
+        assert (opened.leaf, opened.stream, opened.frame) == (0, stream, frame)
+
+
+def test_the_clear_header_and_the_kind_are_authenticated() -> None:
+    ada, bob = member(0), member(1)
+    data = seal_frame(ada, "video", Stream.VIDEO, KEY_FRAME, 0.0)
+    rest = data[len(shim.KEY_HEADER) :]
+    with pytest.raises(AuthenticationError):
+        open_frame(bob, "video", shim.DELTA_HEADER + rest, 0.0)
+    with pytest.raises(AuthenticationError):
+        open_frame(bob, "audio", rest, 0.0)
+    audio = seal_frame(ada, "audio", Stream.AUDIO, b"opus", 0.0)
+    with pytest.raises(AuthenticationError):
+        open_frame(bob, "video", shim.DELTA_HEADER + audio, 0.0)
+    assert open_frame(bob, "video", data, 0.0).frame == KEY_FRAME
+
+
+def test_streams_carry_their_own_kind() -> None:
+    ada, bob = member(0), member(1)
+    for kind, stream in (("audio", Stream.VIDEO), ("video", Stream.AUDIO), ("audio", 4)):
+        with pytest.raises(StateError):
+            seal_frame(ada, kind, stream, b"x", 0.0)  # type: ignore[arg-type]  # the pairs are literal
+    # a member who doesn't keep to it is found out
+    with pytest.raises(MalformedError, match="leaf 0 sends audio"):
+        open_frame(bob, "audio", ada.seal(Stream.VIDEO, b"a", b"x", 0.0), 0.0)
+    lying = shim.DELTA_HEADER + ada.seal(
+        Stream.VIDEO, shim.metadata("video", shim.DELTA_HEADER), KEY_FRAME, 0.0
+    )
+    with pytest.raises(MalformedError, match="contradicts"):
+        open_frame(bob, "video", lying, 0.0)
+    empty = shim.DELTA_HEADER + ada.seal(Stream.VIDEO, shim.metadata("video", shim.DELTA_HEADER), b"", 0.0)
+    with pytest.raises(MalformedError, match="empty"):
+        open_frame(bob, "video", empty, 0.0)
+
+
+@given(st.binary(max_size=60))
+def test_junk_never_opens_and_breaks_nothing(data: bytes) -> None:
+    ada, bob = member(0), member(1)
+    for kind in ("audio", "video"):
+        with pytest.raises((MalformedError, MissingKeyError, AuthenticationError)):
+            open_frame(bob, kind, data, 0.0)
+    assert open_frame(bob, "audio", seal_frame(ada, "audio", 0, b"x", 0.0), 0.0).frame == b"x"
+
+
+def test_a_hundred_members() -> None:
+    base, tags = os.urandom(16), os.urandom(32)
+    everybody = []
+    for leaf in range(100):
+        one = MediaKeys()
+        epoch_keys = EpochKeys.derive(epoch=1, base_key=base, tags=tags, leaf_count=100)
+        one.install(epoch_keys, own_leaf=leaf, removed=NONE, is_removal=False, now=0.0)
+        everybody.append(one)
+    for sender, receiver in pairwise(everybody):
+        opened = receiver.open(b"", sender.seal(1, b"", b"x", 0.0), 0.0)
+        assert everybody[opened.leaf] is sender
+
+
+def test_sealer_per_key_id_counts_on() -> None:
+    ada = member(0)
+    kid = keys(1).kid(0, 1)
+    assert [Header.decode(ada.seal(1, b"", b"x", 0.0)).counter for _ in range(3)] == [0, 1, 2]
+    assert Header.decode(ada.seal(1, b"", b"x", 0.0)).kid == kid
+    # the other way round: a frame that a sealer of that key id made is what a member opens
+    data = Sealer(keys(1).key(kid)).seal(b"", b"y")
+    assert member(1).open(b"", data, 0.0).leaf == 0
