@@ -1,0 +1,89 @@
+"""Messaging Layer Security, RFC 9420: one file a chapter, this one the door.
+
+`codec` 2.1; `labels` 5.1, 5.2; `nodes` 5.3, 7.1, 7.2; `keypackage` 10; `proposals` 12.1; `messages` 6;
+`treemath`, `tree` 4, 7; `treekem` 7.4 to 7.6; `schedule` 8; `secrets` 9; `framing` 6; `validate`,
+`validate_commit` the rules, numbered; `commit`, `welcome` 12.4; `state`, `outcomes`, `group` a member.
+"""
+
+from crypto.mls.errors import CommitError, PathError
+from crypto.mls.group import Group
+from crypto.mls.keypackage import KeyPackage, KeyPackageBundle, KeyPackageIn, create_key_package
+from crypto.mls.nodes import (
+    Capabilities,
+    Credential,
+    CredentialType,
+    Extension,
+    ExtensionType,
+    ExternalSender,
+    LeafNode,
+    LeafNodeSource,
+    Lifetime,
+    RequiredCapabilities,
+    required_capabilities,
+)
+from crypto.mls.outcomes import (
+    ApplicationMessage,
+    CandidateCommit,
+    Member,
+    ReceivedProposal,
+    Stage,
+)
+from crypto.mls.proposals import (
+    Add,
+    CommittedProposal,
+    ExternalInit,
+    ExternalPsk,
+    GroupContextExtensions,
+    PreSharedKey,
+    Proposal,
+    ProposalType,
+    PskUsage,
+    ReInit,
+    Remove,
+    ResumptionPsk,
+    Update,
+)
+from crypto.mls.state import Limits
+from crypto.primitives import CipherSuite, generate_signature_key
+
+__all__ = [
+    "Add",
+    "ApplicationMessage",
+    "CandidateCommit",
+    "Capabilities",
+    "CipherSuite",
+    "CommitError",
+    "CommittedProposal",
+    "Credential",
+    "CredentialType",
+    "Extension",
+    "ExtensionType",
+    "ExternalInit",
+    "ExternalPsk",
+    "ExternalSender",
+    "Group",
+    "GroupContextExtensions",
+    "KeyPackage",
+    "KeyPackageBundle",
+    "KeyPackageIn",
+    "LeafNode",
+    "LeafNodeSource",
+    "Lifetime",
+    "Limits",
+    "Member",
+    "PathError",
+    "PreSharedKey",
+    "Proposal",
+    "ProposalType",
+    "PskUsage",
+    "ReInit",
+    "ReceivedProposal",
+    "Remove",
+    "RequiredCapabilities",
+    "ResumptionPsk",
+    "Stage",
+    "Update",
+    "create_key_package",
+    "generate_signature_key",
+    "required_capabilities",
+]

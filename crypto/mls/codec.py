@@ -1,4 +1,4 @@
-"""The presentation language of RFC 9420 section 2.1: fixed integers, vectors with variable-size headers, optionals.
+"""The presentation language of RFC 9420 section 2.1: integers, vectors with variable-size headers, optionals.
 
 Decoding is strict, so that every value has one encoding: a length header that is longer than needed, a
 presence octet other than 0 and 1, and bytes left over are all `MalformedError`. That makes re-encoding

@@ -1,13 +1,15 @@
-"""The labelled operations of RFC 9420: sections 5.1.2 (signing), 5.1.3 (encryption), 5.2 (references), 8 (secrets).
+"""The labelled operations of RFC 9420: signing (5.1.2), encryption (5.1.3), references (5.2), secrets (8).
 
-Every use of a key says what for, so that no signature, ciphertext or secret of one place can be passed off in another.
+Every use of a key says what for, so that no signature, ciphertext or secret of one place can be passed off
+in another.
 """
 
 from __future__ import annotations
 
 from crypto import primitives
+from crypto.kdf import Rng
 from crypto.mls.codec import opaque, u16, u32
-from crypto.primitives import Buffer, Rng, Suite
+from crypto.primitives import Buffer, Suite
 
 _PREFIX = b"MLS 1.0 "
 
@@ -30,14 +32,14 @@ def encrypt_with_label(
     suite: Suite, public: bytes, label: str, context: bytes, plaintext: bytes, rng: Rng
 ) -> tuple[bytes, bytes]:
     """EncryptWithLabel: (KEM output, ciphertext). Raises `MalformedError` for an unusable public key."""
-    return primitives.hpke_seal(suite, public, _labeled(label, context), b"", plaintext, rng)
+    return primitives.hpke_seal(suite, public, _labeled(label, context), plaintext, rng)
 
 
 def decrypt_with_label(
     suite: Suite, private: Buffer, label: str, context: bytes, kem_output: bytes, ciphertext: bytes
 ) -> bytes:
     """DecryptWithLabel. Raises `AuthenticationError` or `MalformedError`."""
-    return primitives.hpke_open(suite, private, kem_output, _labeled(label, context), b"", ciphertext)
+    return primitives.hpke_open(suite, private, kem_output, _labeled(label, context), ciphertext)
 
 
 def ref_hash(suite: Suite, label: str, value: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What a ratchet tree is made of: credentials, capabilities, leaf and parent nodes (RFC 9420 sections 5.3, 7.1, 7.2).
+"""What a ratchet tree is made of: credentials, capabilities, leaf and parent nodes (RFC 9420 5.3, 7.1, 7.2).
 
 A `LeafNodeIn` is what came off the wire; `LeafNodeIn.verify` turns it into a `LeafNode`, whose signature
 has been checked. Nothing else in the package makes a `LeafNode` of foreign bytes.
@@ -12,16 +12,17 @@ from enum import IntEnum
 from functools import cached_property
 from typing import ClassVar
 
-from crypto.errors import MalformedError, UnsupportedError, ValidationError
+from crypto.errors import AuthenticationError, MalformedError, UnsupportedError, ValidationError
+from crypto.kdf import Rng
 from crypto.mls.codec import Reader, decode, opaque, u8, u16, u32, u64, vector
 from crypto.mls.labels import sign_with_label, verify_with_label
-from crypto.primitives import Buffer, CipherSuite, Rng
+from crypto.primitives import Buffer, CipherSuite
 
 MLS10 = 1
 """ProtocolVersion mls10."""
 
 GREASE = tuple(0x0A0A + 0x1010 * step for step in range(15))
-"""The code points of RFC 9420 section 13.5: sent in our lists at random, and nothing special when received."""
+"""The code points of RFC 9420 section 13.5: sent in our lists at random, nothing special when received."""
 
 
 class ExtensionType(IntEnum):
@@ -256,10 +257,10 @@ class LeafNodeIn:
 
         Raises `ValidationError` MLS-7.3-1.
         """
-        from crypto.errors import AuthenticationError
-
         try:
-            verify_with_label(self.signature_key, self.LABEL, self._to_be_signed(group_id, leaf), self.signature)
+            verify_with_label(
+                self.signature_key, self.LABEL, self._to_be_signed(group_id, leaf), self.signature
+            )
         except AuthenticationError:
             raise ValidationError("MLS-7.3-1", "the signature of a leaf node does not verify") from None
         return LeafNode(**{field.name: getattr(self, field.name) for field in fields(LeafNodeIn)})

@@ -1,0 +1,538 @@
+"""From one epoch to the next (RFC 9420 sections 12.2 to 12.4.2): making a commit, and processing somebody's.
+
+Nothing here changes the epoch that it starts from, but for the handshake key that a staged commit uses up:
+the outcome is a new `EpochState`, for `Group` to adopt or forget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from crypto.errors import MissingKeyError, SnugCryptoError, StateError, ValidationError
+from crypto.kdf import Rng
+from crypto.mls import schedule, treekem, treemath, validate
+from crypto.mls import validate_commit as rules
+from crypto.mls.errors import CommitError
+from crypto.mls.framing import (
+    PadTo,
+    VerifiedContent,
+    protect_private,
+    protect_public,
+    sign_content,
+)
+from crypto.mls.keypackage import KeyPackage
+from crypto.mls.messages import (
+    AuthenticatedContent,
+    FramedContent,
+    GroupContext,
+    Sender,
+    SenderType,
+    WireFormat,
+    encode_message,
+)
+from crypto.mls.nodes import Extension, LeafNode, LeafNodeIn
+from crypto.mls.proposals import (
+    Add,
+    AddIn,
+    Commit,
+    CommittedProposal,
+    ExternalInit,
+    ExternalPsk,
+    GroupContextExtensions,
+    PreSharedKey,
+    Proposal,
+    ProposalIn,
+    ProposalOrRef,
+    PskId,
+    ReInit,
+    Remove,
+    Update,
+    UpdateIn,
+    UpdatePath,
+)
+from crypto.mls.secrets import SecretTree
+from crypto.mls.state import EpochState, Limits
+from crypto.mls.tree import RatchetTree
+from crypto.primitives import Buffer, Suite, hpke_receive_export
+
+EXTERNAL_INIT_LABEL = b"MLS 1.0 external init secret"
+
+
+@contextmanager
+def blaming(sender: int | None) -> Iterator[None]:
+    """Whatever is wrong in here is the fault of `sender`, whose signature has verified: `CommitError`."""
+    try:
+        yield
+    except (CommitError, StateError):
+        raise
+    except ValidationError as error:
+        text = str(error).removeprefix(f"{error.rule}: ")
+        raise CommitError(error.rule, text, sender) from error
+    except SnugCryptoError as error:
+        raise CommitError("MLS-12.2-1", str(error), sender) from error
+
+
+# --- proposals ---
+
+
+def verify_proposal(state: EpochState, proposal: ProposalIn, sender: Sender, now: int | None) -> Proposal:
+    """A proposal that is valid by itself, in this epoch. Raises `ValidationError` and `MalformedError`."""
+    if sender.kind == SenderType.EXTERNAL:
+        rules.external_may_propose(proposal)
+    suite = state.suite
+    match proposal:
+        case AddIn():
+            return Add(proposal.key_package.verify(suite.identifier, now))
+        case UpdateIn():
+            rules.update_from_member(sender.kind)
+            current = rules.sender_is_member(state.tree, sender.index)
+            leaf = proposal.leaf_node.verify(state.group_id, sender.index)
+            validate.source_update(leaf)
+            validate.new_encryption_key(leaf, current)
+            validate.leaf_alone(leaf, suite.identifier)
+            return Update(leaf)
+        case Remove():
+            rules.removes_member(state.tree, proposal)
+        case PreSharedKey():
+            rules.psk_not_reinit(proposal.psk)
+            rules.psk_not_branch(proposal.psk)
+            rules.psk_nonce_size(proposal.psk, suite.nh)
+        case ReInit():
+            rules.reinit_version(proposal)
+            validate.unique_extensions(proposal.extensions)
+        case GroupContextExtensions():
+            validate.unique_extensions(proposal.extensions)
+        case ExternalInit():
+            pass
+    return proposal
+
+
+def resolve(
+    state: EpochState, items: Sequence[ProposalOrRef], sender: Sender, now: int | None
+) -> tuple[CommittedProposal, ...]:
+    """The verified proposals that a commit's items stand for."""
+    resolved = []
+    for item in items:
+        if isinstance(item, bytes):
+            stored = state.proposals.get(item)
+            if stored is None:
+                raise ValidationError("MLS-12.4-2", "a commit refers to a proposal that is not here")
+            resolved.append(CommittedProposal(stored.proposal, stored.sender, by_reference=True))
+        else:
+            resolved.append(CommittedProposal(verify_proposal(state, item, sender, now), sender.leaf))
+    return tuple(resolved)
+
+
+@dataclass
+class Applied:
+    """What a list of proposals makes of an epoch's tree and extensions (section 12.3)."""
+
+    tree: RatchetTree
+    extensions: tuple[Extension, ...]
+    added: dict[int, KeyPackage] = field(default_factory=dict)
+    """By leaf index, in the order of the proposals."""
+    removed: tuple[int, ...] = ()
+    updated: dict[int, LeafNode] = field(default_factory=dict)
+    psks: list[PskId] = field(default_factory=list)
+    external_init: ExternalInit | None = None
+    reinit: ReInit | None = None
+
+
+def apply_proposals(state: EpochState, proposals: Sequence[CommittedProposal]) -> Applied:
+    """On a copy, in the order of section 12.3. The list must be valid."""
+    applied = Applied(state.tree.copy(), state.context.extensions)
+    tree = applied.tree
+    for item in proposals:
+        match item.proposal:
+            case GroupContextExtensions(extensions):
+                applied.extensions = extensions
+            case Update(leaf):
+                assert item.sender is not None
+                tree.update(item.sender, leaf)
+                applied.updated[item.sender] = leaf
+            case PreSharedKey(psk):
+                applied.psks.append(psk)
+            case ExternalInit():
+                applied.external_init = item.proposal
+            case ReInit():
+                applied.reinit = item.proposal
+    applied.removed = tuple(rules.removed_leaves(proposals))
+    for leaf_index in applied.removed:
+        tree.remove(leaf_index)
+    tree.truncate()
+    for item in proposals:
+        if isinstance(item.proposal, Add):
+            package = item.proposal.key_package
+            applied.added[tree.add(package.leaf_node)] = package
+    return applied
+
+
+def find_psks(
+    state: EpochState, ids: Sequence[PskId], external: Mapping[bytes, Buffer]
+) -> list[tuple[PskId, Buffer]]:
+    """The keys themselves. Raises `ValidationError` MLS-12.4.2-1: nothing stands in for a missing key."""
+    found: list[tuple[PskId, Buffer]] = []
+    for psk in ids:
+        if isinstance(psk, ExternalPsk):
+            secret = external.get(psk.psk_id)
+        else:
+            secret = state.resumption_psks.get(psk.epoch) if psk.group_id == state.group_id else None
+        if secret is None:
+            raise ValidationError("MLS-12.4.2-1", "a commit needs a pre-shared key that is not here")
+        found.append((psk, secret))
+    return found
+
+
+# --- the next epoch ---
+
+
+def enter_epoch(
+    suite: Suite,
+    limits: Limits,
+    context: GroupContext,
+    tree: RatchetTree,
+    own_leaf: int,
+    *,
+    signature_private: bytes,
+    private_keys: dict[int, bytes],
+    epoch_secret: Buffer,
+) -> EpochState:
+    """The state of an epoch from its epoch secret, with the confirmation tag that follows."""
+    secrets, encryption_secret = schedule.epoch_secrets(suite, epoch_secret)
+    tag = secrets.confirmation_tag(context.confirmed_transcript_hash)
+    return EpochState(
+        suite=suite,
+        limits=limits,
+        context=context,
+        tree=tree,
+        own_leaf=own_leaf,
+        signature_private=signature_private,
+        private_keys=private_keys,
+        secrets=secrets,
+        secret_tree=SecretTree(
+            suite, tree.size, encryption_secret, max_gap=limits.max_gap, window=limits.window
+        ),
+        confirmation_tag=tag,
+        interim_transcript_hash=schedule.interim_transcript_hash(
+            suite, context.confirmed_transcript_hash, tag
+        ),
+        resumption_psks={context.epoch: secrets.resumption_psk},
+    )
+
+
+def provisional_context(state: EpochState, applied: Applied, tree_hash: bytes) -> GroupContext:
+    """The next GroupContext, still with the old confirmed transcript hash (section 12.4.1)."""
+    old = state.context
+    return GroupContext(
+        cipher_suite=old.cipher_suite,
+        group_id=old.group_id,
+        epoch=old.epoch + 1,
+        tree_hash=tree_hash,
+        confirmed_transcript_hash=old.confirmed_transcript_hash,
+        extensions=applied.extensions,
+    )
+
+
+@dataclass(repr=False)
+class NextEpoch:
+    """The next state, and the two secrets that a Welcome needs."""
+
+    state: EpochState
+    joiner_secret: bytes
+    member_secret: bytes
+
+
+def next_epoch(
+    state: EpochState,
+    applied: Applied,
+    private_keys: dict[int, bytes],
+    commit: AuthenticatedContent,
+    *,
+    commit_secret: Buffer,
+    psks: Sequence[tuple[PskId, Buffer]],
+    init_secret: Buffer,
+) -> NextEpoch:
+    """Run the key schedule for a signed commit whose proposals and path are in `applied.tree`."""
+    suite = state.suite
+    context = GroupContext(
+        cipher_suite=state.context.cipher_suite,
+        group_id=state.group_id,
+        epoch=state.context.epoch + 1,
+        tree_hash=applied.tree.tree_hash(),
+        confirmed_transcript_hash=schedule.confirmed_transcript_hash(
+            suite, state.interim_transcript_hash, commit
+        ),
+        extensions=applied.extensions,
+    )
+    joiner = schedule.joiner_secret(suite, init_secret, commit_secret, context.encoded)
+    member = schedule.member_secret(suite, joiner, schedule.psk_secret(suite, psks))
+    following = enter_epoch(
+        suite,
+        state.limits,
+        context,
+        applied.tree,
+        state.own_leaf,
+        signature_private=state.signature_private,
+        private_keys=private_keys,
+        epoch_secret=schedule.epoch_secret(suite, member, context.encoded),
+    )
+    following.reinit = applied.reinit
+    return NextEpoch(following, joiner, member)
+
+
+def _remaining_keys(state: EpochState, applied: Applied) -> dict[int, bytes]:
+    """Our private keys whose nodes the proposals have left alone; ours anew if our Update is among them."""
+    tree = applied.tree
+    width = treemath.node_width(tree.size)
+    keys = {
+        index: key
+        for index, key in state.private_keys.items()
+        if index < width and tree.node(index) is not None
+    }
+    mine = applied.updated.get(state.own_leaf)
+    if mine is not None:
+        try:
+            keys[2 * state.own_leaf] = state.update_keys[mine.encryption_key]
+        except KeyError:
+            raise MissingKeyError("an Update of ours is committed whose key is not here") from None
+    return keys
+
+
+# --- making a commit ---
+
+
+@dataclass(repr=False)
+class StagedCommit:
+    """A commit of ours, and what it leads to."""
+
+    next: NextEpoch
+    applied: Applied
+    proposals: tuple[CommittedProposal, ...]
+    path_secrets: Mapping[int, bytes]
+    has_path: bool
+    message: bytes
+
+
+def stage_commit(
+    state: EpochState,
+    items: Sequence[ProposalOrRef],
+    *,
+    authenticated_data: bytes,
+    force_path: bool,
+    private: bool,
+    pad_to: PadTo | None,
+    psks: Mapping[bytes, Buffer],
+    now: int | None,
+    rng: Rng,
+) -> StagedCommit:
+    """Section 12.4.1. Everything is validated before the handshake key is used up.
+
+    Raises `ValidationError` when the proposals are not valid together.
+    """
+    suite, own = state.suite, Sender(SenderType.MEMBER, state.own_leaf)
+    proposals = resolve(state, items, own, now)
+    rules.member_list(proposals, state.own_leaf, state.tree)
+    found = find_psks(state, applied_psks(proposals), psks)
+    applied = apply_proposals(state, proposals)
+    private_keys = _remaining_keys(state, applied)
+    path, commit_secret = None, suite.zero
+    path_secrets: Mapping[int, bytes] = {}
+    if force_path or rules.needs_path(proposals):
+        current = applied.tree.leaf(state.own_leaf)
+        assert current is not None
+        new = treekem.create_path(
+            applied.tree,
+            state.own_leaf,
+            current,
+            group_id=state.group_id,
+            signature_private=state.signature_private,
+            context=lambda tree_hash: provisional_context(state, applied, tree_hash).encoded,
+            excluding=applied.added.keys(),
+            rng=rng,
+        )
+        path, path_secrets, commit_secret = new.path, new.path_secrets, new.commit_secret
+        for index in treemath.direct_path(2 * state.own_leaf, applied.tree.size):
+            private_keys.pop(index, None)
+        private_keys.update(new.private_keys)
+    check_members(state, applied)
+    framed = FramedContent(
+        state.group_id, state.context.epoch, own, authenticated_data, Commit(tuple(items), path)
+    )
+    wire_format = WireFormat.PRIVATE_MESSAGE if private else WireFormat.PUBLIC_MESSAGE
+    signed = sign_content(wire_format, framed, state.context.encoded, state.signature_private)
+    following = next_epoch(
+        state,
+        applied,
+        private_keys,
+        signed,
+        commit_secret=commit_secret,
+        psks=found,
+        init_secret=state.secrets.init,
+    )
+    signed = AuthenticatedContent(wire_format, framed, signed.signature, following.state.confirmation_tag)
+    message = send(state, signed, pad_to, rng)
+    return StagedCommit(following, applied, proposals, path_secrets, path is not None, message)
+
+
+def applied_psks(proposals: Sequence[CommittedProposal]) -> list[PskId]:
+    """The ids of a list's PSKs, in order."""
+    return [item.proposal.psk for item in proposals if isinstance(item.proposal, PreSharedKey)]
+
+
+def check_members(state: EpochState, applied: Applied) -> None:
+    """The tree that results must be one of valid members (section 12.2, last rule)."""
+    leaves = [leaf for _, leaf in applied.tree.leaves()]
+    validate.membership(leaves, state.suite.identifier, applied.extensions)
+
+
+def send(state: EpochState, content: AuthenticatedContent, pad_to: PadTo | None, rng: Rng) -> bytes:
+    """Signed content of ours as an encoded MLSMessage, in the wire format that it was signed for."""
+    if content.wire_format == WireFormat.PRIVATE_MESSAGE:
+        return encode_message(
+            protect_private(
+                state.suite,
+                content,
+                state.secret_tree,
+                state.secrets.sender_data,
+                pad_to=pad_to,
+                rng=rng,
+            )
+        )
+    return encode_message(
+        protect_public(state.suite, content, state.context.encoded, state.secrets.membership_key)
+    )
+
+
+# --- processing a commit ---
+
+
+@dataclass(repr=False)
+class ProcessedCommit:
+    """Somebody's commit, valid for all to see. `state` is None when it removes us, or our path fails."""
+
+    state: EpochState | None
+    sender: int | None
+    proposals: tuple[CommittedProposal, ...]
+    path_leaf: LeafNode | None
+    added: tuple[int, ...]
+    removed: tuple[int, ...]
+    removes_us: bool
+    path_failure: ValidationError | None = None
+
+
+def process_commit(
+    state: EpochState, verified: VerifiedContent, psks: Mapping[bytes, Buffer], now: int | None
+) -> ProcessedCommit:
+    """Section 12.4.2, for a commit whose signature has verified. Raises `CommitError`."""
+    sender = verified.framed.sender
+    with blaming(sender.leaf):
+        return _process(state, verified.content, sender, psks, now)
+
+
+def _process(
+    state: EpochState,
+    content: AuthenticatedContent,
+    sender: Sender,
+    psks: Mapping[bytes, Buffer],
+    now: int | None,
+) -> ProcessedCommit:
+    commit = content.framed.content
+    assert isinstance(commit, Commit)
+    external = sender.kind == SenderType.NEW_MEMBER_COMMIT
+    if external:
+        rules.external_by_value(commit.proposals)
+    proposals = resolve(state, commit.proposals, sender, now)
+    if external:
+        rules.external_list(proposals)
+    else:
+        rules.member_list(proposals, sender.index, state.tree)
+    rules.has_path(proposals, commit.path)
+    applied = apply_proposals(state, proposals)
+    leaf = applied.tree.blank_leaf() if external else sender.index
+    path_leaf = None
+    if commit.path is not None:
+        path_leaf = _check_path(state, applied, leaf, commit.path, external)
+    if external:
+        assert path_leaf is not None
+        rules.replaces_own_leaf(proposals, state.tree, path_leaf)
+    if commit.path is not None and path_leaf is not None:
+        treekem.merge_path(applied.tree, leaf, commit.path, path_leaf)
+    check_members(state, applied)
+
+    added = (*applied.added, leaf) if external else tuple(applied.added)
+    removes_us = state.own_leaf in applied.removed
+    outcome = ProcessedCommit(None, sender.leaf, proposals, path_leaf, added, applied.removed, removes_us)
+    if removes_us:
+        return outcome
+    found = find_psks(state, applied.psks, psks)
+    private_keys = _remaining_keys(state, applied)
+    commit_secret = state.suite.zero
+    if commit.path is not None:
+        context = provisional_context(state, applied, applied.tree.tree_hash()).encoded
+        try:
+            opened, commit_secret = treekem.open_path(
+                applied.tree,
+                state.own_leaf,
+                private_keys,
+                leaf,
+                commit.path,
+                context=context,
+                excluding=applied.added.keys(),
+            )
+        except ValidationError as failure:
+            outcome.path_failure = failure
+            return outcome
+        for index in treemath.direct_path(2 * leaf, applied.tree.size):
+            private_keys.pop(index, None)
+        private_keys.update(opened)
+    following = next_epoch(
+        state,
+        applied,
+        private_keys,
+        content,
+        commit_secret=commit_secret,
+        psks=found,
+        init_secret=_init_secret(state, applied),
+    )
+    check_confirmation(following.state, content.confirmation_tag)
+    outcome.state = following.state
+    return outcome
+
+
+def _check_path(state: EpochState, applied: Applied, leaf: int, path: UpdatePath, external: bool) -> LeafNode:
+    tree, wire_leaf = applied.tree, path.leaf_node
+    validate.source_commit(wire_leaf)
+    if not external:
+        validate.new_encryption_key(wire_leaf, _current(tree, leaf))
+    verified = wire_leaf.verify(state.group_id, leaf)
+    rules.path_keys_new(tree, path)
+    treekem.check_shape(tree, leaf, path, applied.added.keys())
+    return verified
+
+
+def _current(tree: RatchetTree, leaf: int) -> LeafNodeIn:
+    node = tree.leaf(leaf)
+    assert node is not None, "a committer that is removed has been refused before"
+    return node
+
+
+def _init_secret(state: EpochState, applied: Applied) -> bytes:
+    """The last epoch's, or for an external commit the one that the newcomer sent (section 8.3)."""
+    if applied.external_init is None:
+        return state.secrets.init
+    return hpke_receive_export(
+        state.suite,
+        state.secrets.external_private,
+        applied.external_init.kem_output,
+        EXTERNAL_INIT_LABEL,
+        state.suite.nh,
+    )
+
+
+def check_confirmation(state: EpochState, tag: bytes | None) -> None:
+    """The tag that came must be the one that follows from the new epoch's secrets."""
+    confirmed = state.context.confirmed_transcript_hash
+    if tag is None or not state.suite.mac_matches(state.secrets.confirmation_key, confirmed, tag):
+        raise ValidationError("MLS-12.4.2-3", "the confirmation tag is wrong")

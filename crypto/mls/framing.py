@@ -1,0 +1,215 @@
+"""Protecting and unprotecting messages (RFC 9420 sections 6.1 to 6.3).
+
+Unprotecting opens a message into an `AuthenticatedContent`, which nobody has verified; `verify_content`
+makes a `VerifiedContent` of it. Keys are consumed by the caller after that, never before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from crypto.errors import AuthenticationError, MalformedError, StateError, ValidationError
+from crypto.kdf import Rng
+from crypto.mls.codec import Reader, decode, opaque, u8, u16, u32, u64, varint
+from crypto.mls.labels import sign_with_label, verify_with_label
+from crypto.mls.messages import (
+    AuthenticatedContent,
+    ContentType,
+    FramedContent,
+    PrivateMessage,
+    PublicMessage,
+    Sender,
+    SenderType,
+    WireFormat,
+    encode_content,
+    read_auth,
+    read_content,
+)
+from crypto.mls.nodes import MLS10
+from crypto.mls.secrets import MessageKey, RatchetKind, SecretTree, sender_data_key
+from crypto.primitives import Buffer, Suite
+
+_LABEL = "FramedContentTBS"
+_GUARD = 4
+
+PadTo = Callable[[int], int]
+"""From the size in bytes of a whole MLSMessage to the size it is to be padded to (at least as large)."""
+
+
+def to_be_signed(wire_format: WireFormat, framed: FramedContent, context: bytes) -> bytes:
+    """FramedContentTBS (section 6.1); `context` is the encoded GroupContext of the epoch."""
+    head = u16(MLS10) + u16(wire_format) + framed.encoded
+    inside = framed.sender.kind in (SenderType.MEMBER, SenderType.NEW_MEMBER_COMMIT)
+    return head + context if inside else head
+
+
+def sign_content(
+    wire_format: WireFormat, framed: FramedContent, context: bytes, signature_private: Buffer
+) -> AuthenticatedContent:
+    """Signed; a commit still lacks its confirmation tag.
+
+    Raises `StateError` for application data outside a PrivateMessage (section 6).
+    """
+    if framed.content_type == ContentType.APPLICATION and wire_format != WireFormat.PRIVATE_MESSAGE:
+        raise StateError("application data goes into a PrivateMessage only")
+    signature = sign_with_label(signature_private, _LABEL, to_be_signed(wire_format, framed, context))
+    return AuthenticatedContent(wire_format, framed, signature)
+
+
+@dataclass(frozen=True)
+class VerifiedContent:
+    """Content whose signature has verified under its sender's key."""
+
+    content: AuthenticatedContent
+
+    @property
+    def framed(self) -> FramedContent:
+        return self.content.framed
+
+
+def verify_content(content: AuthenticatedContent, context: bytes, signature_key: bytes) -> VerifiedContent:
+    """Check the signature (section 6.1). Raises `AuthenticationError`."""
+    signed = to_be_signed(content.wire_format, content.framed, context)
+    verify_with_label(signature_key, _LABEL, signed, content.signature)
+    return VerifiedContent(content)
+
+
+# --- PublicMessage, section 6.2 ---
+
+
+def _membership_mac_input(content: AuthenticatedContent, context: bytes) -> bytes:
+    return to_be_signed(content.wire_format, content.framed, context) + content.encode_auth()
+
+
+def protect_public(
+    suite: Suite, content: AuthenticatedContent, context: bytes, membership_key: Buffer
+) -> PublicMessage:
+    """A PublicMessage; a member's carries a membership tag."""
+    if content.framed.sender.kind != SenderType.MEMBER:
+        return PublicMessage(content, None)
+    return PublicMessage(content, suite.mac(membership_key, _membership_mac_input(content, context)))
+
+
+def unprotect_public(
+    suite: Suite, message: PublicMessage, context: bytes, membership_key: Buffer
+) -> AuthenticatedContent:
+    """Check the membership tag of a member's message. Raises `AuthenticationError` or `ValidationError`."""
+    content = message.content
+    if content.framed.content_type == ContentType.APPLICATION:
+        raise ValidationError("MLS-6-1", "application data outside a PrivateMessage")
+    if message.membership_tag is not None:
+        expected = _membership_mac_input(content, context)
+        if not suite.mac_matches(membership_key, expected, message.membership_tag):
+            raise AuthenticationError("a membership tag does not verify")
+    return content
+
+
+# --- PrivateMessage, section 6.3 ---
+
+
+def kind_of(content_type: ContentType) -> RatchetKind:
+    """Which of a leaf's ratchets protects it."""
+    application = content_type == ContentType.APPLICATION
+    return RatchetKind.APPLICATION if application else RatchetKind.HANDSHAKE
+
+
+def _sender_data_aad(group_id: bytes, epoch: int, kind: ContentType) -> bytes:
+    return opaque(group_id) + u64(epoch) + u8(kind)
+
+
+def _guarded(nonce: bytes, guard: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(nonce, guard, strict=False)) + nonce[_GUARD:]
+
+
+def _padding(fixed: int, unpadded: int, pad_to: PadTo | None) -> int:
+    """How many zeros make a message of `fixed` bytes and a vector of `unpadded` the size that is asked for.
+
+    Sizes that a length header jumps over become the next larger one that exists.
+    """
+    if pad_to is None:
+        return 0
+    size = fixed + len(varint(unpadded)) + unpadded
+    wanted = pad_to(size)
+    if wanted < size:
+        raise StateError(f"a message of {size} bytes can't be padded to {wanted}")
+    padding = max(0, wanted - size - 3)
+    while fixed + len(varint(unpadded + padding)) + unpadded + padding < wanted:
+        padding += 1
+    return padding
+
+
+def protect_private(
+    suite: Suite,
+    content: AuthenticatedContent,
+    secret_tree: SecretTree,
+    sender_data_secret: Buffer,
+    *,
+    pad_to: PadTo | None = None,
+    rng: Rng,
+) -> PrivateMessage:
+    """Encrypt under the next key of the sender's ratchet, which is used up by this.
+
+    Raises `StateError` when the sender isn't a member or the padding is impossible.
+    """
+    framed = content.framed
+    if framed.sender.kind != SenderType.MEMBER:
+        raise StateError("only a member can send a PrivateMessage")
+    kind, leaf = framed.content_type, framed.sender.index
+    head = _sender_data_aad(framed.group_id, framed.epoch, kind)
+    aad = head + opaque(framed.authenticated_data)
+    plaintext = encode_content(framed.content) + content.encode_auth()
+    # 4 of MLSMessage's head; leaf, generation and guard of 4 bytes each, a tag, and their length of one byte
+    fixed = 4 + len(aad) + 1 + 8 + _GUARD + suite.nt
+    plaintext += bytes(_padding(fixed, len(plaintext) + suite.nt, pad_to))
+    key = secret_tree.next(leaf, kind_of(kind))
+    guard = rng(_GUARD)
+    ciphertext = suite.seal(key.key, _guarded(key.nonce, guard), plaintext, aad)
+    data_key, data_nonce = sender_data_key(suite, sender_data_secret, ciphertext)
+    sender_data = u32(leaf) + u32(key.generation) + guard
+    encrypted = suite.seal(data_key, data_nonce, sender_data, head)
+    return PrivateMessage(
+        framed.group_id, framed.epoch, kind, framed.authenticated_data, encrypted, ciphertext
+    )
+
+
+@dataclass(frozen=True)
+class SenderData:
+    """Who sent a PrivateMessage, with which key (section 6.3.2)."""
+
+    leaf: int
+    generation: int
+    reuse_guard: bytes
+
+    @classmethod
+    def read(cls, reader: Reader) -> SenderData:
+        return cls(reader.u32(), reader.u32(), reader.take(_GUARD))
+
+
+def open_sender_data(suite: Suite, message: PrivateMessage, sender_data_secret: Buffer) -> SenderData:
+    """Raises `AuthenticationError` or `MalformedError`."""
+    key, nonce = sender_data_key(suite, sender_data_secret, message.ciphertext)
+    aad = _sender_data_aad(message.group_id, message.epoch, message.content_type)
+    return decode(suite.open(key, nonce, message.encrypted_sender_data, aad), SenderData.read)
+
+
+def unprotect_private(
+    suite: Suite, message: PrivateMessage, sender: SenderData, secret_tree: SecretTree
+) -> tuple[AuthenticatedContent, MessageKey]:
+    """Decrypt; the key is to be consumed once the content has been verified.
+
+    Raises `AuthenticationError`, `MalformedError` (also for padding that isn't zero, section 6.3.1), and what
+    `SecretTree.peek` raises.
+    """
+    kind = message.content_type
+    key = secret_tree.peek(sender.leaf, kind_of(kind), sender.generation)
+    aad = _sender_data_aad(message.group_id, message.epoch, kind) + opaque(message.authenticated_data)
+    nonce = _guarded(key.nonce, sender.reuse_guard)
+    reader = Reader(suite.open(key.key, nonce, message.ciphertext, aad))
+    content = read_content(reader, kind)
+    signature, confirmation_tag = read_auth(reader, kind)
+    if any(reader.rest()):
+        raise MalformedError("the padding of a PrivateMessage is not all zeros")
+    sender_of = Sender(SenderType.MEMBER, sender.leaf)
+    framed = FramedContent(message.group_id, message.epoch, sender_of, message.authenticated_data, content)
+    return AuthenticatedContent(WireFormat.PRIVATE_MESSAGE, framed, signature, confirmation_tag), key

@@ -1,0 +1,595 @@
+"""A member's group (RFC 9420): create or join, send, receive, commit in stages, adopt.
+
+A `Group` is the one mutable thing of this package, and each of its operations either succeeds or leaves it
+as it was. A commit, ours (`stage`) or somebody's (`process`), yields a candidate that changes nothing until
+`adopt`. Keys are used up by `protect`, `propose` and `stage` when they are called, and by `process` once a
+signature has verified. A group can't be copied or saved: a copy would use its keys a second time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from weakref import WeakSet
+
+from crypto.errors import MalformedError, MissingKeyError, StateError, ValidationError
+from crypto.kdf import NotCopyable, Rng
+from crypto.mls import validate, welcome
+from crypto.mls import validate_commit as rules
+from crypto.mls.commit import (
+    ProcessedCommit,
+    blaming,
+    enter_epoch,
+    process_commit,
+    send,
+    stage_commit,
+    verify_proposal,
+)
+from crypto.mls.errors import PathError
+from crypto.mls.framing import (
+    PadTo,
+    VerifiedContent,
+    open_sender_data,
+    sign_content,
+    unprotect_private,
+    unprotect_public,
+    verify_content,
+)
+from crypto.mls.keypackage import KeyPackageBundle
+from crypto.mls.labels import proposal_ref
+from crypto.mls.messages import (
+    AuthenticatedContent,
+    Content,
+    ContentType,
+    FramedContent,
+    GroupContext,
+    PrivateMessage,
+    PublicMessage,
+    Sender,
+    SenderType,
+    WireFormat,
+    decode_message,
+    encode_message,
+)
+from crypto.mls.nodes import Extension, LeafNode, LeafNodeSource, external_senders
+from crypto.mls.outcomes import (
+    ApplicationMessage,
+    CandidateCommit,
+    Member,
+    ReceivedProposal,
+    Stage,
+)
+from crypto.mls.proposals import (
+    Commit,
+    CommittedProposal,
+    Proposal,
+    ProposalIn,
+    ProposalOrRef,
+    Remove,
+    Update,
+)
+from crypto.mls.state import EpochState, Limits, PastEpoch
+from crypto.mls.tree import RatchetTree
+from crypto.primitives import Buffer, CipherSuite, hpke_generate, suite_of
+
+_NO_PSKS: Mapping[bytes, Buffer] = {}
+
+
+class Group(NotCopyable):
+    """One member's view of a group. Make one with `create` or `join`."""
+
+    def __init__(self, state: EpochState, rng: Rng, *, adopted: bool = True) -> None:
+        self._state: EpochState | None = state
+        self._rng = rng
+        self._adopted = adopted
+        # so that candidates which nobody wants any more are wiped when the epoch ends
+        self._candidates: WeakSet[Stage | CandidateCommit] = WeakSet()
+
+    # --- entering ---
+
+    @classmethod
+    def create(
+        cls,
+        bundle: KeyPackageBundle,
+        group_id: bytes,
+        extensions: Sequence[Extension] = (),
+        *,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        rng: Rng = os.urandom,
+    ) -> Group:
+        """A group of one, in epoch 0 (section 11). The bundle is used up.
+
+        Raises `ValidationError` when our own leaf does not support the extensions, `StateError` for a used
+        bundle.
+        """
+        suite = suite_of(bundle.suite)
+        leaf = bundle.key_package.leaf_node
+        validate.membership([leaf], suite.identifier, extensions)
+        tree = RatchetTree(suite, [leaf])
+        context = GroupContext(suite.identifier, group_id, 0, tree.tree_hash(), b"", tuple(extensions))
+        state = enter_epoch(
+            suite,
+            limits,
+            context,
+            tree,
+            0,
+            signature_private=bundle.signature_private,
+            private_keys={0: bundle.encryption_private},
+            epoch_secret=rng(suite.nh),
+        )
+        bundle.wipe()
+        return cls(state, rng)
+
+    @classmethod
+    def join(
+        cls,
+        welcome_message: bytes,
+        bundle: KeyPackageBundle,
+        *,
+        psks: Mapping[bytes, Buffer] = _NO_PSKS,
+        resumption_psks: welcome.ResumptionPsks = {},  # noqa: B006 - never changed
+        ratchet_tree: bytes | None = None,
+        now: int | None = None,
+        known_groups: Collection[bytes] = (),
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        rng: Rng = os.urandom,
+    ) -> Group:
+        """Enter by a Welcome (section 12.4.3.1). The bundle is used up by success, and left alone by failure.
+
+        `welcome_message` is an MLSMessage. `psks` are external keys by id. `ratchet_tree` is used when the
+        Welcome has none inside. `now` is in seconds since the Unix epoch; None: lifetimes aren't judged.
+        `known_groups` are the ids of groups that we are in. Raises `MalformedError`, `UnsupportedError`,
+        `AuthenticationError`, `ValidationError`, `MissingKeyError` (no tree), `StateError` (a used bundle).
+        """
+        state = welcome.join(
+            welcome_message,
+            bundle,
+            psks=psks,
+            resumption=resumption_psks,
+            ratchet_tree=ratchet_tree,
+            now=now,
+            known_groups=known_groups,
+            limits=limits,
+        )
+        bundle.wipe()
+        return cls(state, rng)
+
+    # --- looking ---
+
+    @property
+    def _live(self) -> EpochState:
+        if self._state is None:
+            raise StateError("this group is gone: wiped, or its state was adopted elsewhere")
+        return self._state
+
+    @property
+    def _active(self) -> EpochState:
+        """The state, for whatever sends or changes."""
+        state = self._live
+        if not self._adopted:
+            raise StateError("this is a candidate: it can be read, and used after adoption only")
+        return state
+
+    @property
+    def _sending(self) -> EpochState:
+        state = self._active
+        if state.reinit is not None:
+            raise StateError("the group has been ended by a ReInit: nothing more is sent in it")
+        return state
+
+    @property
+    def epoch(self) -> int:
+        return self._live.context.epoch
+
+    @property
+    def group_id(self) -> bytes:
+        return self._live.group_id
+
+    @property
+    def suite(self) -> CipherSuite:
+        return self._live.suite.identifier
+
+    @property
+    def own_leaf(self) -> int:
+        """Our leaf index."""
+        return self._live.own_leaf
+
+    @property
+    def extensions(self) -> tuple[Extension, ...]:
+        """Those of the GroupContext."""
+        return self._live.context.extensions
+
+    @property
+    def epoch_authenticator(self) -> bytes:
+        """Section 8.7; 32 bytes that are the same for all members of the epoch."""
+        return self._live.secrets.epoch_authenticator
+
+    @property
+    def confirmed_transcript_hash(self) -> bytes:
+        """Empty in epoch 0, else 32 bytes."""
+        return self._live.context.confirmed_transcript_hash
+
+    @property
+    def tree_hash(self) -> bytes:
+        return self._live.context.tree_hash
+
+    @property
+    def leaf_count(self) -> int:
+        """Leaves of the tree, blank ones included: every leaf index is below this power of two."""
+        return self._live.tree.size
+
+    @property
+    def welcomed_by(self) -> int | None:
+        """The leaf that signed the Welcome by which this epoch was entered; None in any other epoch."""
+        return self._live.welcomed_by
+
+    @property
+    def ended(self) -> bool:
+        """Whether a ReInit has ended the group."""
+        return self._live.reinit is not None
+
+    @property
+    def wiped(self) -> bool:
+        """Whether the group's state is gone."""
+        return self._state is None
+
+    def members(self) -> list[Member]:
+        """All members, by leaf index."""
+        return [Member(leaf, node) for leaf, node in self._live.tree.leaves()]
+
+    def member(self, leaf: int) -> LeafNode | None:
+        """The leaf node at a leaf index, None where nobody is."""
+        return self._live.tree.leaf(leaf)
+
+    @property
+    def stored_proposals(self) -> Mapping[bytes, CommittedProposal]:
+        """Proposals of this epoch that a commit can refer to, ours included, by reference.
+
+        RFC 9420 section 12.4 wants those that are valid committed before application data is sent. Whether
+        they are valid under the application's policy is for the caller to say: see `discard`.
+        """
+        return dict(self._live.proposals)
+
+    def export(self, label: str, context: bytes, length: int) -> bytes:
+        """MLS-Exporter (section 8.5): `length` bytes, at most 8,160."""
+        return self._live.secrets.export(label, context, length)
+
+    def ratchet_tree(self) -> bytes:
+        """The encoded tree, as `join` takes it."""
+        return self._live.tree.encode()
+
+    def group_info(self, *, extensions: Sequence[Extension] = (), external_pub: bool = True) -> bytes:
+        """An MLSMessage of a signed GroupInfo with the tree and, if wanted, the key for external commits."""
+        state = self._sending
+        listed = welcome.info_extensions(state, extensions, external_pub=external_pub, rng=self._rng)
+        return encode_message(welcome.make_group_info(state, listed))
+
+    # --- sending ---
+
+    def _framed(self, state: EpochState, authenticated_data: bytes, content: Content) -> FramedContent:
+        own = Sender(SenderType.MEMBER, state.own_leaf)
+        return FramedContent(state.group_id, state.context.epoch, own, authenticated_data, content)
+
+    def protect(self, data: bytes, *, authenticated_data: bytes = b"", pad_to: PadTo | None = None) -> bytes:
+        """Application data as an MLSMessage (a PrivateMessage). Each call uses up a key.
+
+        `authenticated_data` stays readable. `pad_to` gets the size of the whole message in bytes and returns
+        the size to pad it to. Raises `StateError`, `MissingKeyError` (2^32 messages in one epoch).
+        """
+        state = self._sending
+        framed = self._framed(state, authenticated_data, bytes(data))
+        signed = sign_content(
+            WireFormat.PRIVATE_MESSAGE, framed, state.context.encoded, state.signature_private
+        )
+        return send(state, signed, pad_to, self._rng)
+
+    def make_update(self) -> Update:
+        """An Update of our own leaf with a new key, to `propose` in this epoch (section 12.1.2)."""
+        state = self._sending
+        current = state.tree.leaf(state.own_leaf)
+        assert current is not None
+        private, public = hpke_generate(self._rng)
+        leaf = LeafNode.sign(
+            state.signature_private,
+            encryption_key=public,
+            signature_key=current.signature_key,
+            credential=current.credential,
+            capabilities=current.capabilities,
+            source=LeafNodeSource.UPDATE,
+            extensions=current.extensions,
+            group_id=state.group_id,
+            leaf=state.own_leaf,
+        )
+        state.update_keys[public] = private
+        return Update(leaf)
+
+    def propose(
+        self,
+        proposal: Proposal,
+        *,
+        authenticated_data: bytes = b"",
+        private: bool = True,
+        pad_to: PadTo | None = None,
+    ) -> bytes:
+        """A proposal for somebody to commit by reference, as an MLSMessage; it is stored here as well.
+
+        Raises `ValidationError` when it is not valid by itself, or too many are stored, and `StateError`.
+        """
+        state = self._sending
+        framed = self._framed(state, authenticated_data, proposal)
+        verify_proposal(state, proposal, framed.sender, None)
+        wire_format = WireFormat.PRIVATE_MESSAGE if private else WireFormat.PUBLIC_MESSAGE
+        signed = sign_content(wire_format, framed, state.context.encoded, state.signature_private)
+        self._store(state, signed, CommittedProposal(proposal, state.own_leaf, by_reference=True))
+        return send(state, signed, pad_to, self._rng)
+
+    @staticmethod
+    def _store(state: EpochState, signed: AuthenticatedContent, item: CommittedProposal) -> bytes:
+        reference = proposal_ref(state.suite, signed.encode())
+        if len(state.proposals) >= state.limits.stored_proposals and reference not in state.proposals:
+            raise ValidationError("MLS-12.1-1", f"{len(state.proposals)} proposals are stored already")
+        state.proposals[reference] = item
+        return reference
+
+    def discard(self, reference: bytes) -> None:
+        """Forget a stored proposal that policy refuses. Unknown references are nothing."""
+        self._active.proposals.pop(reference, None)
+
+    def stage(
+        self,
+        proposals: Sequence[Proposal] = (),
+        *,
+        include_stored: bool | Iterable[bytes] = False,
+        authenticated_data: bytes = b"",
+        force_path: bool = True,
+        private: bool = True,
+        pad_to: PadTo | None = None,
+        psks: Mapping[bytes, Buffer] = _NO_PSKS,
+        welcome_extensions: Sequence[Extension] = (),
+        now: int | None = None,
+    ) -> Stage:
+        """A commit (section 12.4.1) that isn't in force until `adopt`. Each call uses up a handshake key.
+
+        `include_stored` names stored proposals by reference; True takes all that can be committed together.
+        Without `force_path` there is a path only where the proposals need one. `now` (seconds since the Unix
+        epoch) makes the lifetimes of added key packages count. Raises `ValidationError` when the proposals
+        aren't valid together, `StateError`.
+        """
+        state = self._sending
+        references = self._selected(state, include_stored)
+        items: list[ProposalOrRef] = [*references, *proposals]
+        staged = stage_commit(
+            state,
+            items,
+            authenticated_data=authenticated_data,
+            force_path=force_path,
+            private=private,
+            pad_to=pad_to,
+            psks=psks,
+            now=now,
+            rng=self._rng,
+        )
+        welcome_message = None
+        if staged.applied.added:
+            made = welcome.make_welcome(staged, welcome_extensions, self._rng)
+            welcome_message = encode_message(made)
+        stage = Stage(
+            state,
+            Group(staged.next.state, self._rng, adopted=False),
+            message=staged.message,
+            welcome=welcome_message,
+            proposals=staged.proposals,
+            added=tuple(staged.applied.added),
+            removed=staged.applied.removed,
+        )
+        self._candidates.add(stage)
+        return stage
+
+    @staticmethod
+    def _selected(state: EpochState, include: bool | Iterable[bytes]) -> list[bytes]:
+        """References to commit; for True, as section 12.2 advises: a Remove goes before an Update."""
+        if include is False:
+            return []
+        if include is not True:
+            return list(include)
+        leaving = {
+            item.proposal.removed for item in state.proposals.values() if isinstance(item.proposal, Remove)
+        }
+        chosen: dict[object, bytes] = {}
+        for reference, item in state.proposals.items():
+            match item.proposal:
+                case Update():
+                    if item.sender != state.own_leaf and item.sender not in leaving:
+                        chosen["leaf", item.sender] = reference
+                case Remove(leaf):
+                    if leaf != state.own_leaf:
+                        chosen["leaf", leaf] = reference
+                case _:
+                    chosen[reference] = reference
+        return list(chosen.values())
+
+    # --- epochs ---
+
+    def adopt(self, candidate: Stage | CandidateCommit) -> None:
+        """Enter the candidate's epoch, in place. All other candidates of the present epoch are dropped.
+
+        Late application messages of the present epoch can still be opened afterwards, but for those of
+        members whom the commit removes. Raises `StateError` for a candidate that was dropped, that doesn't
+        follow from the present epoch, or that removes us.
+        """
+        old = self._active
+        following = candidate._take(old)._release()
+        departed = set(candidate.removed)
+        old.secret_tree.only_application(old.own_leaf)
+        for past in old.past:
+            past.departed |= departed
+        latest = PastEpoch(old.context, old.tree, old.secrets.sender_data, old.secret_tree, departed)
+        past_epochs = [latest, *old.past]
+        following.past = past_epochs[: old.limits.past_epochs]
+        for dropped in past_epochs[old.limits.past_epochs :]:
+            dropped.secret_tree.wipe()
+        kept = following.context.epoch - old.limits.resumption_epochs
+        for epoch, psk in old.resumption_psks.items():
+            if epoch >= kept:
+                following.resumption_psks[epoch] = psk
+        old.private_keys.clear()
+        old.update_keys.clear()
+        self._state = following
+        for other in list(self._candidates):
+            other.drop()
+        self._candidates.clear()
+
+    def _release(self) -> EpochState:
+        state, self._state = self._live, None
+        return state
+
+    def wipe(self) -> None:
+        """Forget everything; the group can't be used any more. For members who leave or were removed."""
+        state, self._state = self._state, None
+        if state is not None:
+            state.wipe()
+        for candidate in list(self._candidates):
+            candidate.drop()
+
+    # --- receiving ---
+
+    def process(
+        self,
+        message: bytes,
+        *,
+        psks: Mapping[bytes, Buffer] = _NO_PSKS,
+        now: int | None = None,
+    ) -> ApplicationMessage | ReceivedProposal | CandidateCommit:
+        """Open and verify an MLSMessage of this epoch, or application data of the one before.
+
+        A message that is not authentic uses up nothing. Raises `MalformedError`, `UnsupportedError`,
+        `AuthenticationError`, `ReplayError`, `MissingKeyError` (another group or epoch), `StateError` (our
+        own message, come back), `ValidationError`; once the signature has verified `CommitError`, which names
+        the sender, and `PathError`, when a commit is valid but gives us no path secret.
+        """
+        state = self._active
+        decoded = decode_message(message)
+        if isinstance(decoded, PrivateMessage):
+            return self._process_private(state, decoded, psks, now)
+        if isinstance(decoded, PublicMessage):
+            return self._process_public(state, decoded, psks, now)
+        raise MalformedError("the message is neither a PublicMessage nor a PrivateMessage")
+
+    def _process_private(
+        self,
+        state: EpochState,
+        message: PrivateMessage,
+        psks: Mapping[bytes, Buffer],
+        now: int | None,
+    ) -> ApplicationMessage | ReceivedProposal | CandidateCommit:
+        epoch = self._epoch_of(state, message)
+        sender = open_sender_data(state.suite, message, epoch.sender_data_secret)
+        leaf = rules.sender_is_member(epoch.tree, sender.leaf)
+        if sender.leaf == state.own_leaf:
+            raise StateError("this message is our own")
+        if sender.leaf in epoch.departed:
+            raise ValidationError("SNUG-17", f"leaf {sender.leaf} has been removed since")
+        content, key = unprotect_private(state.suite, message, sender, epoch.secret_tree)
+        verified = verify_content(content, epoch.context.encoded, leaf.signature_key)
+        key.consume()
+        data = content.framed.content
+        if isinstance(data, bytes):
+            return ApplicationMessage(
+                sender.leaf, message.epoch, sender.generation, message.authenticated_data, data
+            )
+        return self._process_handshake(state, verified, psks, now)
+
+    def _epoch_of(self, state: EpochState, message: PrivateMessage) -> PastEpoch:
+        """The keys of a message's epoch; those of past epochs open application data only."""
+        self._check_group(state, message.group_id)
+        if message.epoch == state.context.epoch:
+            return PastEpoch(state.context, state.tree, state.secrets.sender_data, state.secret_tree)
+        for past in state.past:
+            if past.context.epoch == message.epoch and message.content_type == ContentType.APPLICATION:
+                return past
+        raise MissingKeyError(f"a message of epoch {message.epoch}; we are in {state.context.epoch}")
+
+    @staticmethod
+    def _check_group(state: EpochState, group_id: bytes) -> None:
+        if group_id != state.group_id:
+            raise MissingKeyError("a message of another group")
+
+    def _process_public(
+        self,
+        state: EpochState,
+        message: PublicMessage,
+        psks: Mapping[bytes, Buffer],
+        now: int | None,
+    ) -> ReceivedProposal | CandidateCommit:
+        framed = message.content.framed
+        self._check_group(state, framed.group_id)
+        if framed.epoch != state.context.epoch:
+            raise MissingKeyError(f"a message of epoch {framed.epoch}; we are in {state.context.epoch}")
+        context = state.context.encoded
+        content = unprotect_public(state.suite, message, context, state.secrets.membership_key)
+        verified = verify_content(content, context, self._signature_key(state, framed))
+        if framed.sender.leaf == state.own_leaf:
+            raise StateError("this message is our own")
+        return self._process_handshake(state, verified, psks, now)
+
+    @staticmethod
+    def _signature_key(state: EpochState, framed: FramedContent) -> bytes:
+        """Whose signature a PublicMessage must carry (section 6.1)."""
+        match framed.sender.kind:
+            case SenderType.MEMBER:
+                return rules.sender_is_member(state.tree, framed.sender.index).signature_key
+            case SenderType.EXTERNAL:
+                rules.external_sends_proposals(framed)
+                senders = external_senders(state.context.extensions)
+                return rules.external_sender_listed(senders, framed.sender.index).signature_key
+            case SenderType.NEW_MEMBER_PROPOSAL:
+                return rules.newcomer_proposes_add(framed).key_package.leaf_node.signature_key
+            case SenderType.NEW_MEMBER_COMMIT:
+                return rules.newcomer_commits_with_path(framed).leaf_node.signature_key
+
+    def _process_handshake(
+        self,
+        state: EpochState,
+        verified: VerifiedContent,
+        psks: Mapping[bytes, Buffer],
+        now: int | None,
+    ) -> ReceivedProposal | CandidateCommit:
+        content = verified.framed.content
+        if isinstance(content, Commit):
+            return self._candidate(state, verified, process_commit(state, verified, psks, now))
+        assert not isinstance(content, bytes), "application data does not get here"
+        return self._receive_proposal(state, verified, content, now)
+
+    def _receive_proposal(
+        self, state: EpochState, verified: VerifiedContent, proposal: ProposalIn, now: int | None
+    ) -> ReceivedProposal:
+        sender = verified.framed.sender
+        with blaming(sender.leaf):
+            checked = verify_proposal(state, proposal, sender, now)
+            item = CommittedProposal(checked, sender.leaf, by_reference=True)
+            reference = self._store(state, verified.content, item)
+        return ReceivedProposal(sender.leaf, checked, reference, verified.framed.authenticated_data)
+
+    def _candidate(
+        self, state: EpochState, verified: VerifiedContent, done: ProcessedCommit
+    ) -> CandidateCommit:
+        group = None if done.state is None else Group(done.state, self._rng, adopted=False)
+        candidate = CandidateCommit(
+            state,
+            group,
+            sender=done.sender,
+            epoch=state.context.epoch + 1,
+            proposals=done.proposals,
+            path_leaf=done.path_leaf,
+            authenticated_data=verified.framed.authenticated_data,
+            added=done.added,
+            removed=done.removed,
+            removes_us=done.removes_us,
+            private=verified.content.wire_format == WireFormat.PRIVATE_MESSAGE,
+        )
+        if done.path_failure is not None:
+            failure = done.path_failure
+            text = str(failure).removeprefix(f"{failure.rule}: ")
+            raise PathError(failure.rule, text, done.sender, candidate)
+        self._candidates.add(candidate)
+        return candidate

@@ -1,0 +1,244 @@
+"""Key packages (RFC 9420 section 10): how a client says that it may be added, and with which keys.
+
+`KeyPackageIn` came off the wire; only its `verify` makes a `KeyPackage`. A `KeyPackageBundle` is our own key
+package with its private keys, good for joining one group once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import ClassVar, Self
+
+from crypto.errors import AuthenticationError, StateError, ValidationError
+from crypto.kdf import NotCopyable, Rng
+from crypto.mls import validate
+from crypto.mls.codec import Reader, decode, opaque, u16
+from crypto.mls.labels import key_package_ref, sign_with_label, verify_with_label
+from crypto.mls.nodes import (
+    MLS10,
+    Capabilities,
+    Credential,
+    Extension,
+    LeafNode,
+    LeafNodeIn,
+    LeafNodeSource,
+    Lifetime,
+    encode_extensions,
+    read_extensions,
+)
+from crypto.primitives import (
+    Buffer,
+    CipherSuite,
+    hpke_generate,
+    signature_public,
+    suite_of,
+)
+
+
+@dataclass(frozen=True)
+class KeyPackageIn:
+    """A key package as it came off the wire: nothing about it has been checked."""
+
+    version: int
+    cipher_suite: int
+    init_key: bytes
+    leaf_node: LeafNodeIn
+    extensions: tuple[Extension, ...]
+    signature: bytes
+
+    LABEL: ClassVar[str] = "KeyPackageTBS"
+
+    def _content(self) -> bytes:
+        return (
+            u16(self.version)
+            + u16(self.cipher_suite)
+            + opaque(self.init_key)
+            + self.leaf_node.encode()
+            + encode_extensions(self.extensions)
+        )
+
+    @cached_property
+    def encoded(self) -> bytes:
+        return self._content() + opaque(self.signature)
+
+    def encode(self) -> bytes:
+        return self.encoded
+
+    @classmethod
+    def read(cls, reader: Reader) -> KeyPackageIn:
+        return KeyPackageIn(
+            reader.u16(),
+            reader.u16(),
+            reader.opaque(),
+            LeafNodeIn.read(reader),
+            read_extensions(reader),
+            reader.opaque(),
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> KeyPackageIn:
+        """Read a bare KeyPackage (not wrapped in an MLSMessage). Raises `MalformedError`."""
+        return decode(data, KeyPackageIn.read)
+
+    def verify(
+        self,
+        suite: CipherSuite | None = None,
+        now: int | None = None,
+        *,
+        max_lifetime: int = validate.MAX_LIFETIME,
+    ) -> KeyPackage:
+        """Check everything of RFC 9420 section 10.1 that can be checked without a group.
+
+        `suite` is the group's (None: any that we speak). `now` is in seconds since the Unix epoch; with None
+        the lifetime isn't judged, neither its range nor its length (at most `max_lifetime` seconds).
+        Raises `ValidationError`, or `UnsupportedError` for a suite that we don't speak.
+        """
+        validate.key_package_suite(self, suite)
+        suite_of(self.cipher_suite)
+        leaf = self.leaf_node.verify(b"", 0)
+        try:
+            verify_with_label(leaf.signature_key, self.LABEL, self._content(), self.signature)
+        except AuthenticationError:
+            raise ValidationError("MLS-10.1-3", "the signature of a key package does not verify") from None
+        validate.key_package(self)
+        validate.leaf_alone(leaf, self.cipher_suite)
+        if now is not None:
+            validate.lifetime(leaf, now, max_lifetime)
+        parts = {field.name: getattr(self, field.name) for field in fields(KeyPackageIn)}
+        return KeyPackage(**{**parts, "leaf_node": leaf})
+
+
+@dataclass(frozen=True)
+class KeyPackage(KeyPackageIn):
+    """A key package whose signatures and contents have been checked, or that we made ourselves."""
+
+    leaf_node: LeafNode
+
+    @property
+    def reference(self) -> bytes:
+        """KeyPackageRef (RFC 9420 section 5.2)."""
+        return key_package_ref(suite_of(self.cipher_suite), self.encoded)
+
+    def verify(
+        self,
+        suite: CipherSuite | None = None,
+        now: int | None = None,
+        *,
+        max_lifetime: int = validate.MAX_LIFETIME,
+    ) -> Self:
+        """Checked before; only what depends on the group and the clock is checked again."""
+        validate.key_package_suite(self, suite)
+        if now is not None:
+            validate.lifetime(self.leaf_node, now, max_lifetime)
+        return self
+
+
+class KeyPackageBundle(NotCopyable):
+    """Our key package with its private keys. Joining a group with it wipes the HPKE keys: it serves once."""
+
+    def __init__(
+        self,
+        key_package: KeyPackage,
+        *,
+        init_private: Buffer,
+        encryption_private: Buffer,
+        signature_private: Buffer,
+    ) -> None:
+        self.key_package = key_package
+        self._init_private = bytearray(init_private)
+        self._encryption_private = bytearray(encryption_private)
+        self.signature_private = bytes(signature_private)
+        self._used = False
+
+    @property
+    def suite(self) -> CipherSuite:
+        return CipherSuite(self.key_package.cipher_suite)
+
+    @property
+    def encoded(self) -> bytes:
+        """The bare KeyPackage, to be sent."""
+        return self.key_package.encoded
+
+    @property
+    def reference(self) -> bytes:
+        """KeyPackageRef, 32 bytes."""
+        return self.key_package.reference
+
+    @property
+    def used(self) -> bool:
+        return self._used
+
+    @property
+    def init_private(self) -> bytes:
+        """Raises `StateError` once the bundle has been used."""
+        self._need_unused()
+        return bytes(self._init_private)
+
+    @property
+    def encryption_private(self) -> bytes:
+        """Raises `StateError` once the bundle has been used."""
+        self._need_unused()
+        return bytes(self._encryption_private)
+
+    def _need_unused(self) -> None:
+        if self._used:
+            raise StateError("this key package has been used to enter a group; its keys are wiped")
+
+    def wipe(self) -> None:
+        """Forget the HPKE keys. The signature key is the caller's and stays."""
+        self._used = True
+        for secret in (self._init_private, self._encryption_private):
+            secret[:] = bytes(len(secret))
+
+
+def create_key_package(
+    suite: CipherSuite,
+    *,
+    signature_private: Buffer,
+    credential: Credential,
+    capabilities: Capabilities | None = None,
+    lifetime: Lifetime,
+    extensions: Sequence[Extension] = (),
+    leaf_extensions: Sequence[Extension] = (),
+    grease: bool = True,
+    rng: Rng = os.urandom,
+) -> KeyPackageBundle:
+    """A fresh key package of ours, signed, with new init and encryption keys.
+
+    `signature_private` is a 32-byte Ed25519 seed. `capabilities` defaults to what this code speaks without
+    any extension. With `grease`, random GREASE values join the capabilities and the key package's
+    extensions (RFC 9420 section 13.5), so that everybody else's tolerance is exercised all the time.
+    Raises `ValidationError` when the leaf contradicts its own capabilities.
+    """
+    row = suite_of(suite)
+    capabilities = capabilities or Capabilities()
+    if grease:
+        capabilities = capabilities.with_grease(rng)
+        unknown = next((value for value in capabilities.extensions[::-1]), 0)
+        extensions = (*extensions, Extension(unknown, rng(rng(1)[0] % 16)))
+    init_private, init_key = hpke_generate(rng)
+    encryption_private, encryption_key = hpke_generate(rng)
+    leaf = LeafNode.sign(
+        signature_private,
+        encryption_key=encryption_key,
+        signature_key=signature_public(signature_private),
+        credential=credential,
+        capabilities=capabilities,
+        source=LeafNodeSource.KEY_PACKAGE,
+        lifetime=lifetime,
+        extensions=leaf_extensions,
+    )
+    parts = (MLS10, int(row.identifier), init_key, leaf, tuple(extensions))
+    signature = sign_with_label(signature_private, KeyPackage.LABEL, KeyPackage(*parts, b"")._content())
+    package = KeyPackage(*parts, signature)
+    validate.key_package(package)
+    validate.leaf_alone(leaf, suite)
+    return KeyPackageBundle(
+        package,
+        init_private=init_private,
+        encryption_private=encryption_private,
+        signature_private=signature_private,
+    )

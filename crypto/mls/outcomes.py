@@ -1,0 +1,160 @@
+"""What processing a message yields, and what a staged commit is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crypto.errors import StateError
+from crypto.kdf import NotCopyable
+from crypto.mls.nodes import LeafNode
+from crypto.mls.proposals import CommittedProposal, Proposal
+
+if TYPE_CHECKING:
+    from crypto.mls.group import Group
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of an epoch by its leaf index."""
+
+    leaf: int
+    leaf_node: LeafNode
+
+
+@dataclass(frozen=True)
+class ApplicationMessage:
+    """Authentic application data. `sender` is a leaf index in `epoch`, which may be the one before ours."""
+
+    sender: int
+    epoch: int
+    generation: int
+    authenticated_data: bytes
+    data: bytes
+
+
+@dataclass(frozen=True)
+class ReceivedProposal:
+    """A proposal that the group now holds until its epoch ends; commits name it by `reference`.
+
+    `sender` is a leaf index, or None for a proposal from outside the group.
+    """
+
+    sender: int | None
+    proposal: Proposal
+    reference: bytes
+    authenticated_data: bytes
+
+
+class _NextEpoch(NotCopyable):
+    """Holds the candidate next group of a base epoch, until it is adopted or dropped."""
+
+    def __init__(self, base: object, group: Group | None) -> None:
+        self._base = base
+        self._group = group
+        self._dropped = False
+
+    @property
+    def dropped(self) -> bool:
+        """Whether it was dropped, or adopted: either way it is spent."""
+        return self._dropped
+
+    def drop(self) -> None:
+        """Wipe the candidate; it can't be adopted any more. Dropping twice does nothing."""
+        group, self._group, self._dropped = self._group, None, True
+        if group is not None:
+            group.wipe()
+
+    def _take(self, base: object) -> Group:
+        """Hand over the candidate, for adoption. Raises `StateError`."""
+        if self._dropped:
+            raise StateError("this candidate was dropped or adopted before")
+        if self._base is not base:
+            raise StateError("this candidate does not follow from the group's present epoch")
+        if self._group is None:
+            raise StateError("this commit removes us: there is no next epoch for us")
+        group, self._group, self._dropped = self._group, None, True
+        return group
+
+    def _candidate(self) -> Group:
+        if self._group is None:
+            raise StateError("this candidate is spent")
+        return self._group
+
+
+class Stage(_NextEpoch):
+    """A commit of ours that isn't in force until `Group.adopt`.
+
+    `message` is the MLSMessage to send, `welcome` the MLSMessage for those who are added (None without any),
+    `epoch` the number of the epoch that it starts.
+    """
+
+    def __init__(
+        self,
+        base: object,
+        group: Group,
+        *,
+        message: bytes,
+        welcome: bytes | None,
+        proposals: tuple[CommittedProposal, ...],
+        added: tuple[int, ...],
+        removed: tuple[int, ...],
+    ) -> None:
+        super().__init__(base, group)
+        self.message = message
+        self.welcome = welcome
+        self.proposals = proposals
+        self.added = added
+        self.removed = removed
+        self.epoch = group.epoch
+
+    @property
+    def group(self) -> Group:
+        """The candidate: readable, not usable for messages. Raises `StateError` when it is spent."""
+        return self._candidate()
+
+
+class CandidateCommit(_NextEpoch):
+    """Somebody's commit, valid by all of RFC 9420, for the caller to judge and `Group.adopt` or leave.
+
+    `sender` is the committer's leaf index, None for an external commit. `path_leaf` is the committer's new
+    leaf, None without a path. `added` and `removed` are leaf indices in the new and in the old epoch. With
+    `removes_us` there is no next epoch for us, and the confirmation tag could not be checked.
+    """
+
+    def __init__(
+        self,
+        base: object,
+        group: Group | None,
+        *,
+        sender: int | None,
+        epoch: int,
+        proposals: tuple[CommittedProposal, ...],
+        path_leaf: LeafNode | None,
+        authenticated_data: bytes,
+        added: tuple[int, ...],
+        removed: tuple[int, ...],
+        removes_us: bool,
+        private: bool,
+    ) -> None:
+        super().__init__(base, group)
+        self.sender = sender
+        self.epoch = epoch
+        self.proposals = proposals
+        self.path_leaf = path_leaf
+        self.authenticated_data = authenticated_data
+        self.added = added
+        self.removed = removed
+        self.removes_us = removes_us
+        self.private = private
+        """Whether it came as a PrivateMessage."""
+
+    @property
+    def external(self) -> bool:
+        """Whether a newcomer committed, from outside."""
+        return self.sender is None
+
+    @property
+    def group(self) -> Group | None:
+        """The candidate: readable, not usable for messages. None when we are removed, or it is spent."""
+        return self._group

@@ -1,0 +1,206 @@
+"""The secret tree and its ratchets (RFC 9420 section 9): one key a message, gone once it is used.
+
+Deletion (section 9.2): a tree node's secret is wiped when its children are derived, a ratchet's when it
+steps, a message's key when the message has been accepted. Keys of generations that were skipped are kept for
+late messages, at most `window` a ratchet. Looking at a generation changes nothing; only `MessageKey.consume`
+does, so that a forged message can't use up a key.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from crypto.errors import MissingKeyError, ReplayError, ValidationError
+from crypto.kdf import NotCopyable
+from crypto.mls import treemath
+from crypto.mls.labels import derive_tree_secret, expand_with_label
+from crypto.primitives import Buffer, Suite
+
+MAX_GENERATION = 2**32 - 1
+
+
+class RatchetKind(Enum):
+    """The two ratchets of each leaf; the value is the label they start from."""
+
+    HANDSHAKE = "handshake"
+    APPLICATION = "application"
+
+
+def wipe(secret: bytearray) -> None:
+    """Overwrite with zeros. (Copies that the interpreter or a library made are beyond reach.)"""
+    secret[:] = bytes(len(secret))
+
+
+@dataclass(frozen=True, repr=False)
+class MessageKey:
+    """The AEAD key and nonce of one generation. Call `consume` once the message is known to be authentic."""
+
+    generation: int
+    key: Buffer
+    nonce: bytes
+    consume: Callable[[], None]
+
+
+class Ratchet(NotCopyable):
+    """One sender's keys of one kind, in order (section 9.1)."""
+
+    def __init__(self, suite: Suite, secret: bytearray, *, max_gap: int, window: int) -> None:
+        self._suite = suite
+        self._secret = secret
+        self._next = 0
+        self._max_gap, self._window = max_gap, window
+        self._skipped: OrderedDict[int, tuple[bytearray, bytes]] = OrderedDict()
+
+    @property
+    def next_generation(self) -> int:
+        """The lowest generation that has not been derived yet."""
+        return self._next
+
+    def _derive(self, secret: bytearray, generation: int) -> tuple[bytearray, bytes, bytearray]:
+        """(key, nonce, next secret) of a generation."""
+        suite = self._suite
+        return (
+            bytearray(derive_tree_secret(suite, secret, "key", generation, suite.nk)),
+            derive_tree_secret(suite, secret, "nonce", generation, suite.nn),
+            bytearray(derive_tree_secret(suite, secret, "secret", generation, suite.nh)),
+        )
+
+    def peek(self, generation: int) -> MessageKey:
+        """The key of a generation, without using it up.
+
+        Raises `ReplayError` when it was used or dropped, `ValidationError` SNUG-17 when it is more than the
+        allowed gap ahead.
+        """
+        if generation < self._next:
+            try:
+                key, nonce = self._skipped[generation]
+            except KeyError:
+                raise ReplayError(f"generation {generation} was used, or is too old") from None
+            return MessageKey(generation, key, nonce, lambda: self._forget(generation))
+        if generation - self._next > self._max_gap:
+            raise ValidationError(
+                "SNUG-17", f"generation {generation} is more than {self._max_gap} ahead of {self._next}"
+            )
+        secret, passed = bytearray(self._secret), []
+        for step in range(self._next, generation):
+            key, nonce, following = self._derive(secret, step)
+            passed.append((step, (key, nonce)))
+            wipe(secret)
+            secret = following
+        key, nonce, following = self._derive(secret, generation)
+        wipe(secret)
+        return MessageKey(generation, key, nonce, lambda: self._advance(generation, key, following, passed))
+
+    def _forget(self, generation: int) -> None:
+        key, _ = self._skipped.pop(generation)
+        wipe(key)
+
+    def _advance(
+        self,
+        generation: int,
+        key: bytearray,
+        secret: bytearray,
+        passed: list[tuple[int, tuple[bytearray, bytes]]],
+    ) -> None:
+        wipe(self._secret)
+        wipe(key)
+        self._secret, self._next = secret, generation + 1
+        self._skipped.update(passed)
+        while len(self._skipped) > self._window:
+            _, (dropped, _) = self._skipped.popitem(last=False)
+            wipe(dropped)
+
+    def wipe(self) -> None:
+        wipe(self._secret)
+        for key, _ in self._skipped.values():
+            wipe(key)
+        self._skipped.clear()
+
+
+class SecretTree(NotCopyable):
+    """All ratchets of an epoch, derived from the encryption secret as they are needed."""
+
+    def __init__(
+        self, suite: Suite, size: int, encryption_secret: Buffer, *, max_gap: int = 200, window: int = 200
+    ) -> None:
+        """`size` is the tree's number of leaves, blank ones included.
+
+        `max_gap` is the most generations that one message may skip; `window` the most skipped keys kept for
+        a ratchet.
+        """
+        self._suite, self._size = suite, size
+        self._max_gap, self._window = max_gap, window
+        self._nodes: dict[int, bytearray] = {treemath.root(size): bytearray(encryption_secret)}
+        self._ratchets: dict[tuple[int, RatchetKind], Ratchet] = {}
+        self._kinds = tuple(RatchetKind)
+
+    def _ratchet(self, leaf: int, kind: RatchetKind) -> Ratchet:
+        if (leaf, kind) not in self._ratchets:
+            self._start(leaf)
+        try:
+            return self._ratchets[leaf, kind]
+        except KeyError:
+            raise MissingKeyError(f"the {kind.value} keys of leaf {leaf} are gone") from None
+
+    def _start(self, leaf: int) -> None:
+        """Derive down to a leaf; on the way each secret is replaced by those of its children."""
+        if not 0 <= leaf < self._size:
+            raise MissingKeyError(f"there is no leaf {leaf}")
+        node, suite = 2 * leaf, self._suite
+        for index in reversed(treemath.direct_path(node, self._size)):
+            secret = self._nodes.pop(index, None)
+            if secret is not None:
+                for side, child in (("left", treemath.left(index)), ("right", treemath.right(index))):
+                    derived = expand_with_label(suite, secret, "tree", side.encode(), suite.nh)
+                    self._nodes[child] = bytearray(derived)
+                wipe(secret)
+        secret = self._nodes.pop(node, None)
+        if secret is not None:
+            for kind in self._kinds:
+                start = bytearray(expand_with_label(suite, secret, kind.value, b"", suite.nh))
+                self._ratchets[leaf, kind] = Ratchet(suite, start, max_gap=self._max_gap, window=self._window)
+            wipe(secret)
+
+    def peek(self, leaf: int, kind: RatchetKind, generation: int) -> MessageKey:
+        """The key for a received message. Raises like `Ratchet.peek`, and `MissingKeyError`."""
+        return self._ratchet(leaf, kind).peek(generation)
+
+    def next(self, leaf: int, kind: RatchetKind) -> MessageKey:
+        """The next key for sending, already used up as far as the tree knows: it is never given twice.
+
+        Raises `MissingKeyError` when the ratchet is exhausted.
+        """
+        ratchet = self._ratchet(leaf, kind)
+        if ratchet.next_generation > MAX_GENERATION:
+            raise MissingKeyError("the ratchet is exhausted")
+        peeked = ratchet.peek(ratchet.next_generation)
+        key = bytes(peeked.key)
+        peeked.consume()
+        return MessageKey(peeked.generation, key, peeked.nonce, lambda: None)
+
+    def only_application(self, own_leaf: int) -> None:
+        """Forget all handshake keys and all of our own: what is left opens late messages of others."""
+        self._start(own_leaf)
+        self._kinds = (RatchetKind.APPLICATION,)
+        for leaf, kind in list(self._ratchets):
+            if leaf == own_leaf or kind == RatchetKind.HANDSHAKE:
+                self._ratchets.pop((leaf, kind)).wipe()
+
+    def wipe(self) -> None:
+        """Forget everything."""
+        for secret in self._nodes.values():
+            wipe(secret)
+        for ratchet in self._ratchets.values():
+            ratchet.wipe()
+        self._nodes.clear()
+        self._ratchets.clear()
+
+
+def sender_data_key(suite: Suite, sender_data_secret: Buffer, ciphertext: bytes) -> tuple[bytes, bytes]:
+    """(key, nonce) of the sender data, by a sample of the ciphertext (RFC 9420 section 6.3.2)."""
+    sample = ciphertext[: suite.nh]
+    key = expand_with_label(suite, sender_data_secret, "key", sample, suite.nk)
+    return key, expand_with_label(suite, sender_data_secret, "nonce", sample, suite.nn)

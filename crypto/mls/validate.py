@@ -1,0 +1,248 @@
+"""The rules of RFC 9420 for leaves, key packages and trees, one small function a number.
+
+Each raises `ValidationError` with the number below: section, then a count of ours; `validate_commit` has
+those for messages, proposals and commits. (MLS-7.3-1, 10.1-3 and 7.9.2-1 are raised where the signature or
+hash is computed: `nodes`, `keypackage`, `tree`.)
+
+==============  ========================================================================================
+MLS-7.1-1       the unmerged leaves of a parent are in increasing order, each once
+MLS-7.2-1       a leaf's capabilities list MLS 1.0 and the cipher suite it is used with
+MLS-7.2-2       a leaf's capabilities list the type of its credential
+MLS-7.2-3       a lifetime is not longer than the application allows
+MLS-7.3-1       the signature of a leaf verifies
+MLS-7.3-2       a leaf supports what `required_capabilities` asks for
+MLS-7.3-3       every member supports the credential types that members use
+MLS-7.3-5       the time is within a leaf's lifetime
+MLS-7.3-6       a leaf's extensions are listed in its capabilities
+MLS-7.3-7       the leaf of a key package says that it is one
+MLS-7.3-8       the leaf of an Update says that it is one
+MLS-7.3-9       the leaf of an Update (or of a commit's path) has a new encryption key
+MLS-7.3-10      the leaf of a commit's path says that it is one
+MLS-7.3-11      no two members have the same signature key
+MLS-7.3-12      no two members have the same encryption key
+MLS-7.9.2-1     every parent node is parent-hash valid
+MLS-10-1        a key package's extensions are listed in its leaf's capabilities
+MLS-10.1-1      a key package is of the group's version and cipher suite
+MLS-10.1-3      the signature of a key package verifies
+MLS-10.1-4      a key package's init key is not its leaf's encryption key
+MLS-12.4.3-1    an unmerged leaf is a member below its parent node
+MLS-12.4.3-2    parents between an unmerged leaf and a node that lists it list it as well
+MLS-12.4.3-3    the key of a parent node is that of no other node
+MLS-13.4-1      no list of extensions has two of one type
+MLS-13.4-2      every member supports every extension of the GroupContext
+==============  ========================================================================================
+
+(The two halves of section 7.3's rule on credential types are one: everybody supports whatever is in use.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from crypto.errors import ValidationError
+from crypto.mls import treemath
+from crypto.mls.nodes import (
+    DEFAULT_EXTENSIONS,
+    DEFAULT_PROPOSALS,
+    MLS10,
+    Extension,
+    LeafNode,
+    LeafNodeIn,
+    LeafNodeSource,
+    RequiredCapabilities,
+    required_capabilities,
+)
+
+if TYPE_CHECKING:
+    from crypto.mls.keypackage import KeyPackageIn
+    from crypto.mls.tree import RatchetTree
+
+MAX_LIFETIME = 366 * 86400
+"""Seconds: the longest total lifetime of a key package that is accepted unless the caller says otherwise."""
+
+
+# --- one leaf by itself ---
+
+
+def capabilities_list_suite(leaf: LeafNodeIn, suite: int) -> None:
+    if MLS10 not in leaf.capabilities.versions or suite not in leaf.capabilities.cipher_suites:
+        raise ValidationError("MLS-7.2-1", "a leaf does not list its own version or cipher suite")
+
+
+def capabilities_list_credential(leaf: LeafNodeIn) -> None:
+    if leaf.credential.credential_type not in leaf.capabilities.credentials:
+        raise ValidationError("MLS-7.2-2", "a leaf does not list the type of its own credential")
+
+
+def lifetime_length(leaf: LeafNodeIn, longest: int) -> None:
+    if leaf.lifetime is not None and leaf.lifetime.not_after - leaf.lifetime.not_before > longest:
+        raise ValidationError("MLS-7.2-3", f"a leaf's lifetime is longer than {longest} seconds")
+
+
+def lifetime_now(leaf: LeafNodeIn, now: int) -> None:
+    if leaf.lifetime is not None and not leaf.lifetime.not_before <= now <= leaf.lifetime.not_after:
+        raise ValidationError("MLS-7.3-5", "a leaf's lifetime does not include now")
+
+
+def lifetime(leaf: LeafNodeIn, now: int, longest: int) -> None:
+    """Both rules on lifetimes; only leaves of key packages have one."""
+    lifetime_length(leaf, longest)
+    lifetime_now(leaf, now)
+
+
+def extensions_listed(leaf: LeafNodeIn) -> None:
+    known = DEFAULT_EXTENSIONS.union(leaf.capabilities.extensions)
+    if any(extension.extension_type not in known for extension in leaf.extensions):
+        raise ValidationError("MLS-7.3-6", "a leaf has an extension that its capabilities don't list")
+
+
+def unique_extensions(extensions: Sequence[Extension]) -> None:
+    if len({extension.extension_type for extension in extensions}) != len(extensions):
+        raise ValidationError("MLS-13.4-1", "a list of extensions has two of one type")
+
+
+def leaf_alone(leaf: LeafNodeIn, suite: int) -> None:
+    """All rules on a leaf that need nothing else."""
+    capabilities_list_suite(leaf, suite)
+    capabilities_list_credential(leaf)
+    extensions_listed(leaf)
+    unique_extensions(leaf.extensions)
+
+
+def source_key_package(leaf: LeafNodeIn) -> None:
+    if leaf.source != LeafNodeSource.KEY_PACKAGE:
+        raise ValidationError("MLS-7.3-7", "the leaf of a key package is not of that source")
+
+
+def source_update(leaf: LeafNodeIn) -> None:
+    if leaf.source != LeafNodeSource.UPDATE:
+        raise ValidationError("MLS-7.3-8", "the leaf of an Update is not of that source")
+
+
+def new_encryption_key(leaf: LeafNodeIn, replaced: LeafNodeIn) -> None:
+    if leaf.encryption_key == replaced.encryption_key:
+        raise ValidationError("MLS-7.3-9", "a leaf is replaced by one with the same encryption key")
+
+
+def source_commit(leaf: LeafNodeIn) -> None:
+    if leaf.source != LeafNodeSource.COMMIT:
+        raise ValidationError("MLS-7.3-10", "the leaf of a commit's path is not of that source")
+
+
+# --- key packages ---
+
+
+def key_package_suite(package: KeyPackageIn, suite: int | None) -> None:
+    if package.version != MLS10 or (suite is not None and package.cipher_suite != suite):
+        raise ValidationError("MLS-10.1-1", "a key package is of another version or cipher suite")
+
+
+def key_package_extensions(package: KeyPackageIn) -> None:
+    known = DEFAULT_EXTENSIONS.union(package.leaf_node.capabilities.extensions)
+    if any(extension.extension_type not in known for extension in package.extensions):
+        raise ValidationError("MLS-10-1", "a key package has an extension that its capabilities don't list")
+
+
+def init_key_differs(package: KeyPackageIn) -> None:
+    if package.init_key == package.leaf_node.encryption_key:
+        raise ValidationError("MLS-10.1-4", "a key package's init key is its leaf's encryption key")
+
+
+def key_package(package: KeyPackageIn) -> None:
+    """All rules on a key package but those on its signatures, its suite and its leaf."""
+    source_key_package(package.leaf_node)
+    key_package_extensions(package)
+    init_key_differs(package)
+    unique_extensions(package.extensions)
+
+
+# --- the leaves of a group together ---
+
+
+def supports_required(leaf: LeafNodeIn, required: RequiredCapabilities) -> None:
+    own = leaf.capabilities
+    missing = (
+        {*required.extensions} - DEFAULT_EXTENSIONS - {*own.extensions}
+        or {*required.proposals} - DEFAULT_PROPOSALS - {*own.proposals}
+        or {*required.credentials} - {*own.credentials}
+    )
+    if missing:
+        raise ValidationError("MLS-7.3-2", "a leaf lacks a capability that the group requires")
+
+
+def supports_credentials(leaves: Sequence[LeafNodeIn]) -> None:
+    used = {leaf.credential.credential_type for leaf in leaves}
+    if any(not used.issubset(leaf.capabilities.credentials) for leaf in leaves):
+        raise ValidationError("MLS-7.3-3", "a member does not support a credential type that is in use")
+
+
+def unique_signature_keys(leaves: Sequence[LeafNodeIn]) -> None:
+    if len({leaf.signature_key for leaf in leaves}) != len(leaves):
+        raise ValidationError("MLS-7.3-11", "two members have the same signature key")
+
+
+def unique_encryption_keys(leaves: Sequence[LeafNodeIn]) -> None:
+    if len({leaf.encryption_key for leaf in leaves}) != len(leaves):
+        raise ValidationError("MLS-7.3-12", "two members have the same encryption key")
+
+
+def supports_extensions(leaf: LeafNodeIn, extensions: Iterable[Extension]) -> None:
+    known = DEFAULT_EXTENSIONS.union(leaf.capabilities.extensions)
+    if any(extension.extension_type not in known for extension in extensions):
+        raise ValidationError("MLS-13.4-2", "a member does not support an extension of the group")
+
+
+def membership(leaves: Sequence[LeafNode], suite: int, extensions: Sequence[Extension]) -> None:
+    """All rules on the leaves of a group together, under the extensions of its GroupContext."""
+    unique_extensions(extensions)
+    required = required_capabilities(extensions)
+    for leaf in leaves:
+        leaf_alone(leaf, suite)
+        supports_required(leaf, required)
+        supports_extensions(leaf, extensions)
+    supports_credentials(leaves)
+    unique_signature_keys(leaves)
+    unique_encryption_keys(leaves)
+
+
+# --- the structure of a tree, when joining ---
+
+
+def unmerged_sorted(tree: RatchetTree) -> None:
+    for index, node in tree.parents():
+        if list(node.unmerged_leaves) != sorted(set(node.unmerged_leaves)):
+            raise ValidationError("MLS-7.1-1", f"the unmerged leaves of node {index} are not in order")
+
+
+def unmerged_are_members(tree: RatchetTree) -> None:
+    for index, node in tree.parents():
+        for leaf in node.unmerged_leaves:
+            if tree.leaf(leaf) is None or not treemath.is_below(2 * leaf, index):
+                raise ValidationError("MLS-12.4.3-1", f"leaf {leaf} can't be unmerged at node {index}")
+
+
+def unmerged_all_the_way(tree: RatchetTree) -> None:
+    for index, node in tree.parents():
+        for leaf in node.unmerged_leaves:
+            for between in treemath.direct_path(2 * leaf, tree.size):
+                if between == index:
+                    break
+                parent = tree.parent_node(between)
+                if parent is not None and leaf not in parent.unmerged_leaves:
+                    raise ValidationError("MLS-12.4.3-2", f"leaf {leaf} is merged at {between} alone")
+
+
+def unique_parent_keys(tree: RatchetTree) -> None:
+    keys = tree.encryption_keys()
+    if len(set(keys)) != len(keys):
+        raise ValidationError("MLS-12.4.3-3", "two nodes of the tree have the same encryption key")
+
+
+def tree_structure(tree: RatchetTree) -> None:
+    """All rules on a tree's shape; each uses only what the ones before have established."""
+    unmerged_sorted(tree)
+    unmerged_are_members(tree)
+    unmerged_all_the_way(tree)
+    unique_parent_keys(tree)
+    tree.check_parent_hashes()

@@ -1,0 +1,265 @@
+"""Welcomes (RFC 9420 section 12.4.3.1): made for those whom a commit adds, and joining by one.
+
+Rules of a Welcome, each raised as `ValidationError`, in the order of the section:
+
+===============  =========================================================================================
+MLS-12.4.3.1-1   the Welcome is for our key package
+MLS-12.4.3.1-2   ... and of its cipher suite
+MLS-12.4.3.1-3   every PSK that it names is known
+MLS-12.4.3.1-4   no PSK of a reinitialisation or branch (groups that continue others are not joined here)
+MLS-12.4.3.1-5   the signer of the GroupInfo is a member, and not us
+MLS-12.4.3.1-6   we are not in a group of this id already
+MLS-12.4.3.1-7   the GroupInfo is of MLS 1.0 and of our cipher suite
+MLS-12.4.3.1-8   the tree is that of the tree hash
+MLS-12.4.3.1-9   our leaf is in it
+MLS-12.4.3.1-10  the confirmation tag is right
+MLS-13.4-3       we support every extension of the GroupContext, without counting our GREASE
+===============  =========================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from crypto.errors import MalformedError, MissingKeyError, ValidationError
+from crypto.kdf import Rng
+from crypto.mls import schedule, treekem, treemath, validate
+from crypto.mls.codec import decode
+from crypto.mls.commit import StagedCommit, enter_epoch
+from crypto.mls.keypackage import KeyPackage, KeyPackageBundle
+from crypto.mls.labels import (
+    decrypt_with_label,
+    encrypt_with_label,
+    sign_with_label,
+    verify_with_label,
+)
+from crypto.mls.messages import (
+    EncryptedGroupSecrets,
+    GroupInfo,
+    GroupSecrets,
+    Welcome,
+    decode_message,
+)
+from crypto.mls.nodes import (
+    DEFAULT_EXTENSIONS,
+    MLS10,
+    Extension,
+    ExtensionType,
+    LeafNodeIn,
+    find_extension,
+    pick_grease,
+)
+from crypto.mls.proposals import ExternalPsk, HpkeCiphertext, PskId, PskUsage, ResumptionPsk
+from crypto.mls.state import EpochState, Limits
+from crypto.mls.tree import NodeIn, RatchetTree, read_tree
+from crypto.primitives import Buffer, Suite, suite_of
+
+_INFO_LABEL = "GroupInfoTBS"
+_WELCOME_LABEL = "Welcome"
+
+ResumptionPsks = Mapping[tuple[bytes, int], Buffer]
+"""Resumption PSKs by (group id, epoch)."""
+
+
+# --- making ---
+
+
+def make_group_info(state: EpochState, extensions: Sequence[Extension]) -> GroupInfo:
+    """A signed GroupInfo of the epoch (section 12.4.3)."""
+    parts = (state.context, tuple(extensions), state.confirmation_tag, state.own_leaf)
+    unsigned = GroupInfo(*parts, signature=b"").to_be_signed()
+    return GroupInfo(*parts, sign_with_label(state.signature_private, _INFO_LABEL, unsigned))
+
+
+def info_extensions(
+    state: EpochState, extra: Sequence[Extension], *, external_pub: bool, rng: Rng
+) -> list[Extension]:
+    """The ratchet tree, the external key if wanted, the caller's, and a GREASE one (section 13.5)."""
+    extensions = [Extension(ExtensionType.RATCHET_TREE, state.tree.encode())]
+    if external_pub:
+        public = state.secrets.external_public
+        extensions.append(Extension(ExtensionType.EXTERNAL_PUB, bytes([len(public)]) + public))
+    return [*extensions, *extra, Extension(pick_grease(rng), rng(rng(1)[0] % 16))]
+
+
+def make_welcome(staged: StagedCommit, extra: Sequence[Extension], rng: Rng) -> Welcome:
+    """One Welcome for all whom a staged commit adds."""
+    state = staged.next.state
+    suite = state.suite
+    info = make_group_info(state, info_extensions(state, extra, external_pub=False, rng=rng))
+    key, nonce = schedule.welcome_key(suite, staged.next.member_secret)
+    encrypted_info = suite.seal(key, nonce, info.encode(), b"")
+    psks = tuple(staged.applied.psks)
+    secrets = []
+    for leaf, package in staged.applied.added.items():
+        ancestor = treemath.common_ancestor(leaf, state.own_leaf)
+        path_secret = staged.path_secrets[ancestor] if staged.has_path else None
+        plain = GroupSecrets(staged.next.joiner_secret, path_secret, psks).encode()
+        sealed = encrypt_with_label(suite, package.init_key, _WELCOME_LABEL, encrypted_info, plain, rng)
+        secrets.append(EncryptedGroupSecrets(package.reference, HpkeCiphertext(*sealed)))
+    return Welcome(suite.identifier, tuple(secrets), encrypted_info)
+
+
+# --- joining ---
+
+
+def find_secrets(welcome: Welcome, package: KeyPackage) -> EncryptedGroupSecrets:
+    if welcome.cipher_suite != package.cipher_suite:
+        raise ValidationError("MLS-12.4.3.1-2", "the Welcome is of another cipher suite")
+    for secrets in welcome.secrets:
+        if secrets.new_member == package.reference:
+            return secrets
+    raise ValidationError("MLS-12.4.3.1-1", "the Welcome is not for this key package")
+
+
+def find_welcome_psks(
+    ids: Sequence[PskId], external: Mapping[bytes, Buffer], resumption: ResumptionPsks
+) -> list[tuple[PskId, Buffer]]:
+    found: list[tuple[PskId, Buffer]] = []
+    for psk in ids:
+        if isinstance(psk, ResumptionPsk) and psk.usage != PskUsage.APPLICATION:
+            raise ValidationError("MLS-12.4.3.1-4", "the Welcome continues another group")
+        secret = (
+            external.get(psk.psk_id)
+            if isinstance(psk, ExternalPsk)
+            else resumption.get((psk.group_id, psk.epoch))
+        )
+        if secret is None:
+            raise ValidationError("MLS-12.4.3.1-3", "the Welcome needs a pre-shared key that is not here")
+        found.append((psk, secret))
+    return found
+
+
+def open_secrets(
+    suite: Suite, welcome: Welcome, sealed: HpkeCiphertext, init_private: Buffer
+) -> GroupSecrets:
+    """Raises `AuthenticationError` or `MalformedError`."""
+    plain = decrypt_with_label(
+        suite,
+        init_private,
+        _WELCOME_LABEL,
+        welcome.encrypted_group_info,
+        sealed.kem_output,
+        sealed.ciphertext,
+    )
+    return decode(plain, GroupSecrets.read)
+
+
+def open_info(suite: Suite, welcome: Welcome, member_secret: Buffer) -> GroupInfo:
+    """Raises `AuthenticationError` or `MalformedError`. The signature is not checked by this."""
+    key, nonce = schedule.welcome_key(suite, member_secret)
+    return decode(suite.open(key, nonce, welcome.encrypted_group_info, b""), GroupInfo.read)
+
+
+def verify_info(info: GroupInfo, signature_key: bytes) -> None:
+    """Raises `AuthenticationError`."""
+    verify_with_label(signature_key, _INFO_LABEL, info.to_be_signed(), info.signature)
+
+
+def check_context(info: GroupInfo, suite: Suite, known_groups: Collection[bytes]) -> None:
+    context = info.context
+    if context.version != MLS10 or context.cipher_suite != suite.identifier:
+        raise ValidationError("MLS-12.4.3.1-7", "the group is of another version or cipher suite")
+    if context.group_id in known_groups:
+        raise ValidationError("MLS-12.4.3.1-6", "we are in a group of this id already")
+
+
+def check_signer(info: GroupInfo, nodes: Sequence[NodeIn | None]) -> None:
+    """The signer is a leaf of the tree, and the signature is its."""
+    index = 2 * info.signer
+    signer = nodes[index] if index < len(nodes) else None
+    if not isinstance(signer, LeafNodeIn):
+        raise ValidationError("MLS-12.4.3.1-5", "the signer of the GroupInfo is not a member")
+    verify_info(info, signer.signature_key)
+
+
+def check_tree(tree: RatchetTree, info: GroupInfo, now: int | None) -> None:
+    """The integrity of the tree."""
+    if tree.tree_hash() != info.context.tree_hash:
+        raise ValidationError("MLS-12.4.3.1-8", "the ratchet tree is not that of the tree hash")
+    validate.tree_structure(tree)
+    leaves = [leaf for _, leaf in tree.leaves()]
+    validate.membership(leaves, info.context.cipher_suite, info.context.extensions)
+    if now is not None:
+        for leaf in leaves:
+            validate.lifetime_now(leaf, now)
+
+
+def find_own_leaf(tree: RatchetTree, package: KeyPackage) -> int:
+    for index, leaf in tree.leaves():
+        if leaf.encoded == package.leaf_node.encoded:
+            return index
+    raise ValidationError("MLS-12.4.3.1-9", "our leaf is not in the ratchet tree")
+
+
+def signer_is_another(info: GroupInfo, leaf: int) -> None:
+    if info.signer == leaf:
+        raise ValidationError("MLS-12.4.3.1-5", "the GroupInfo is signed by the newcomer's own leaf")
+
+
+def we_support(package: KeyPackage, extensions: Sequence[Extension]) -> None:
+    known = DEFAULT_EXTENSIONS.union(package.leaf_node.capabilities.without_grease().extensions)
+    if any(extension.extension_type not in known for extension in extensions):
+        raise ValidationError("MLS-13.4-3", "the group has an extension that we don't support")
+
+
+def check_info_extensions(info: GroupInfo) -> None:
+    validate.unique_extensions(info.extensions)
+
+
+def join(
+    message: bytes,
+    bundle: KeyPackageBundle,
+    *,
+    psks: Mapping[bytes, Buffer],
+    resumption: ResumptionPsks,
+    ratchet_tree: bytes | None,
+    now: int | None,
+    known_groups: Collection[bytes],
+    limits: Limits,
+) -> EpochState:
+    """Enter a group by a Welcome. The bundle is left as it is; see `Group.join` for the errors."""
+    welcome = decode_message(message)
+    if not isinstance(welcome, Welcome):
+        raise MalformedError("the message is not a Welcome")
+    package = bundle.key_package
+    own = find_secrets(welcome, package)
+    suite = suite_of(package.cipher_suite)
+    secrets = open_secrets(suite, welcome, own.sealed, bundle.init_private)
+    found = find_welcome_psks(secrets.psks, psks, resumption)
+    member = schedule.member_secret(suite, secrets.joiner_secret, schedule.psk_secret(suite, found))
+    info = open_info(suite, welcome, member)
+    check_info_extensions(info)
+    check_context(info, suite, known_groups)
+    encoded = find_extension(info.extensions, ExtensionType.RATCHET_TREE)
+    encoded = ratchet_tree if encoded is None else encoded
+    if encoded is None:
+        raise MissingKeyError("neither the Welcome nor the caller brings the ratchet tree")
+    nodes = decode(encoded, read_tree)
+    check_signer(info, nodes)
+    tree = RatchetTree.verified(suite, nodes, info.context.group_id)
+    check_tree(tree, info, now)
+    we_support(package, info.context.extensions)
+    leaf = find_own_leaf(tree, package)
+    signer_is_another(info, leaf)
+
+    private_keys = {2 * leaf: bundle.encryption_private}
+    if secrets.path_secret is not None:
+        ancestor = treemath.common_ancestor(leaf, info.signer)
+        path = [i for i, _ in tree.filtered_direct_path(info.signer) if treemath.is_below(ancestor, i)]
+        private_keys.update(treekem.derive_upwards(tree, path, secrets.path_secret)[0])
+    state = enter_epoch(
+        suite,
+        limits,
+        info.context,
+        tree,
+        leaf,
+        signature_private=bundle.signature_private,
+        private_keys=private_keys,
+        epoch_secret=schedule.epoch_secret(suite, member, info.context.encoded),
+    )
+    confirmed = info.context.confirmed_transcript_hash
+    if not suite.mac_matches(state.secrets.confirmation_key, confirmed, info.confirmation_tag):
+        raise ValidationError("MLS-12.4.3.1-10", "the confirmation tag of the GroupInfo is wrong")
+    state.welcomed_by = info.signer
+    return state
