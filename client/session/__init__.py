@@ -1,0 +1,49 @@
+"""One participant's meeting as a pure core: facts in, effects out; no socket, no clock.
+
+`Session` is the whole; `RoomSession` is a member's side of a room, `HostLobby` and `GuestLobby` are the two
+sides of a lobby.
+"""
+
+from client.session.events import (
+    Alarm,
+    Code,
+    Connect,
+    Disconnect,
+    Door,
+    Effect,
+    Ended,
+    Event,
+    InviteMade,
+    Knocked,
+    MediaTransport,
+    Member,
+    RemoteStreams,
+    Roster,
+    Said,
+    Status,
+    Tell,
+    Transmit,
+)
+from client.session.session import Session
+
+__all__ = [
+    "Alarm",
+    "Code",
+    "Connect",
+    "Disconnect",
+    "Door",
+    "Effect",
+    "Ended",
+    "Event",
+    "InviteMade",
+    "Knocked",
+    "MediaTransport",
+    "Member",
+    "RemoteStreams",
+    "Roster",
+    "Said",
+    "Session",
+    "Status",
+    "Tell",
+    "Transmit",
+]

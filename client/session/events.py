@@ -1,0 +1,236 @@
+"""What goes into a session and what comes out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from server.wire.messages import ClientMessage, HandleStream, ServerMessage, Transport
+
+# -- in --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Door:
+    """One connection's purpose: a room (`day` is None), or the lobby of a UTC day."""
+
+    day: int | None = None
+
+    def __str__(self) -> str:
+        return "room" if self.day is None else f"lobby {self.day}"
+
+
+ROOM = Door()
+
+
+@dataclass(frozen=True)
+class Received:
+    """The server said something at a door; its first word there is always a Challenge."""
+
+    door: Door
+    message: ServerMessage
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A door's connection is gone, or could not be made; `why` is for a person."""
+
+    door: Door
+    why: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time has passed. Feed one about every 100 ms."""
+
+
+@dataclass(frozen=True)
+class Say:
+    """A chat message for all members."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Admit:
+    """The host's yes to a knock."""
+
+    knock: int
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """The host's no."""
+
+    knock: int
+
+
+@dataclass(frozen=True)
+class Remove:
+    """A host removes the member at a leaf."""
+
+    leaf: int
+
+
+@dataclass(frozen=True)
+class Deputise:
+    """A host makes the member at a leaf a host as well."""
+
+    leaf: int
+
+
+@dataclass(frozen=True)
+class EndMeeting:
+    """A host ends the meeting for all."""
+
+
+@dataclass(frozen=True)
+class Leave:
+    """Go, and tell the others."""
+
+
+@dataclass(frozen=True)
+class Publish:
+    """The media engine's transport parameters and streams; sent whenever the room is entered."""
+
+    ufrag: str
+    password: str
+    fingerprint: bytes
+    streams: tuple[tuple[int, Literal["audio", "video"], int], ...]  # (SSRC, kind, stream number)
+
+
+Input = Received | Lost | Tick | Say | Admit | Refuse | Remove | Deputise | EndMeeting | Leave | Publish
+
+# -- events that a person or a script sees -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Member:
+    """Who is in the room."""
+
+    leaf: int
+    name: str
+    host: bool
+
+
+@dataclass(frozen=True)
+class InviteMade:
+    """A link that leads to this meeting's lobby."""
+
+    link: str
+    index: int
+
+
+@dataclass(frozen=True)
+class Knocked:
+    """Somebody asks to come in; `looks_like` names a member whose name theirs resembles."""
+
+    knock: int
+    name: str
+    greeting: str
+    invite: int
+    looks_like: str | None = None
+
+
+@dataclass(frozen=True)
+class Roster:
+    """Who is in the room now, and what changed; `by` is the leaf whose act it was."""
+
+    epoch: int
+    members: tuple[Member, ...]
+    added: tuple[Member, ...]
+    removed: tuple[Member, ...]
+    by: int | None
+    rejoined: bool = False
+
+
+@dataclass(frozen=True)
+class Code:
+    """The verification code of an epoch: 40 digits, the same for everybody."""
+
+    epoch: int
+    digits: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """A chat message."""
+
+    leaf: int
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something that a person should know of; `kind` is stable, `text` a sentence."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where things stand: waiting for a host, knocking, in the room, the server is away."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The meeting is over for this participant."""
+
+    reason: Literal["left", "removed", "refused", "ended", "no_host", "failed"]
+    text: str
+
+
+Event = InviteMade | Knocked | Roster | Code | Said | Alarm | Status | Ended
+
+# -- out ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Connect:
+    """Open a connection to the server for this door."""
+
+    door: Door
+
+
+@dataclass(frozen=True)
+class Disconnect:
+    """Close that door's connection."""
+
+    door: Door
+
+
+@dataclass(frozen=True)
+class Transmit:
+    """Send a message at a door."""
+
+    door: Door
+    message: ClientMessage
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Show an event."""
+
+    event: Event
+
+
+@dataclass(frozen=True)
+class MediaTransport:
+    """The server's media transport parameters: connect there."""
+
+    transport: Transport
+
+
+@dataclass(frozen=True)
+class RemoteStreams:
+    """The streams that others send now, as the server lists them."""
+
+    streams: tuple[HandleStream, ...]
+
+
+Effect = Connect | Disconnect | Transmit | Tell | MediaTransport | RemoteStreams

@@ -1,0 +1,405 @@
+"""Both sides of a lobby: a host with its card and its knocks, a newcomer with its knock.
+
+Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host stands in two.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from client.session import events as ev
+from client.session.intents import AddIntent, RejoinIntent
+from client.session.membership import Membership, policy_of
+from crypto import lobby, mls
+from crypto.errors import SnugCryptoError
+from crypto.invite import HostSeed, Invite, day_of, door_message, lobby_key, lobby_veil_key
+from crypto.kdf import H, Rng, SigningKey
+from crypto.names import look_alike
+from crypto.room_state import REJOIN_EXTENSION, SINGLE_USE, Identity
+from server.wire import messages as wire
+
+#: Seconds around midnight in which a host stands in both days' lobbies.
+MIDNIGHT: Final = 600.0
+#: A card is made anew when it has fewer seconds left than this.
+CARD_RENEW: Final = 120.0
+#: Knocks that may wait on one open invite: people who share a link must not block each other.
+KNOCKS_EACH: Final = 16
+#: Replies kept, for who lost the connection before theirs came.
+REPLIES_KEPT: Final = 64
+CALL_EVERY: Final = 3.0
+KNOCK_EVERY: Final = 5.0
+#: Seconds without an answer after which another host's newer card is tried.
+KNOCK_PATIENCE: Final = 12.0
+
+
+class Doors:
+    """The doors of the lobbies of some days: connecting, signing, posting."""
+
+    def __init__(self, secret: bytes, origin: str, effects: list[ev.Effect], rng: Rng) -> None:
+        self._secret = secret
+        self._origin = origin
+        self._effects = effects
+        self._rng = rng
+        self._keys: dict[int, SigningKey] = {}
+        self._veils: dict[int, bytes] = {}
+        self._inside: set[int] = set()
+        self._retry: dict[int, float] = {}
+        self._failures = 0
+
+    @property
+    def inside(self) -> frozenset[int]:
+        """The days whose lobbies we are in."""
+        return frozenset(self._inside)
+
+    def want(self, days: set[int], now: float) -> None:
+        """Be in these and no others."""
+        for day in days - self._keys.keys():
+            self._keys[day] = lobby_key(self._secret, self._origin, day)
+            self._veils[day] = lobby_veil_key(self._secret, self._origin, day)
+            self._effects.append(ev.Connect(ev.Door(day)))
+        for day in self._keys.keys() - days:
+            self._forget(day)
+            self._effects.append(ev.Disconnect(ev.Door(day)))
+        for day, at in list(self._retry.items()):
+            if now >= at:
+                del self._retry[day]
+                self._effects.append(ev.Connect(ev.Door(day)))
+
+    def _forget(self, day: int) -> None:
+        del self._keys[day], self._veils[day]
+        self._inside.discard(day)
+        self._retry.pop(day, None)
+
+    def lost(self, day: int, now: float) -> None:
+        """Try again, soon at first."""
+        self._inside.discard(day)
+        if day in self._keys:
+            self._retry[day] = now + min(0.2 * 2**self._failures, 1.5)
+            self._failures += 1
+
+    def received(self, day: int, message: wire.ServerMessage) -> lobby.LobbyMessage | bool:
+        """A lobby message that somebody posted; True when we have just come in; False for anything else."""
+        key = self._keys.get(day)
+        if key is None:
+            return False
+        if isinstance(message, wire.Challenge):
+            nonce = self._rng(32)
+            signed = key.sign(door_message(self._origin, key.public, message.nonce, nonce))
+            self._effects.append(ev.Transmit(ev.Door(day), wire.LobbyDoor(key.public, nonce, signed)))
+        elif isinstance(message, wire.Entered):
+            self._inside.add(day)
+            self._failures = 0
+            return True
+        elif isinstance(message, wire.Posted):
+            try:
+                return lobby.read(self._veils[day], message.blob)
+            except SnugCryptoError:
+                return False  # not of anybody who has the link
+        return False
+
+    def post(self, day: int, message: lobby.LobbyMessage) -> None:
+        """Seal and post, if we are there."""
+        if day in self._inside:
+            blob = lobby.post(self._veils[day], message, rng=self._rng)
+            self._effects.append(ev.Transmit(ev.Door(day), wire.Post(blob)))
+
+    def close(self) -> None:
+        """Leave all lobbies."""
+        for day in list(self._keys):
+            self._forget(day)
+            self._effects.append(ev.Disconnect(ev.Door(day)))
+
+
+@dataclass
+class _Asked:
+    knock: lobby.OpenedKnock
+    day: int
+    package: mls.KeyPackage
+    ticket: bytes | None
+    mark: bytes  # H of the knock
+
+
+class HostLobby:
+    """A host at its lobby: hands out cards, reads knocks, answers them when the commit is in."""
+
+    def __init__(
+        self, seed: HostSeed, secret: bytes, origin: str, *, now: float, rng: Rng = os.urandom
+    ) -> None:
+        self.effects: list[ev.Effect] = []
+        #: Intents that the room is to commit.
+        self.wanted: list[AddIntent | RejoinIntent] = []
+        self._seed = seed
+        self._origin = origin
+        self._rng = rng
+        self._doors = Doors(secret, origin, self.effects, rng)
+        self._cards: dict[int, list[lobby.CardSecret]] = {}
+        self._knocks = lobby.Knocks(each=KNOCKS_EACH)
+        self._known: set[int] = set()
+        self._asked: dict[int, _Asked] = {}
+        self._rejoining = -1
+        #: Replies by the hash of their knock: who lost the connection knocks the same again.
+        self._replied: dict[bytes, lobby.Reply] = {}
+        self.tick(now)
+
+    def tick(self, now: float) -> None:
+        """Stand in today's lobby, and near midnight in the neighbour's; renew cards; erase old secrets."""
+        self._doors.want({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
+        for day, secrets in self._cards.items():
+            for secret in secrets:
+                if secret.expired(now):
+                    secret.erase()
+            self._cards[day] = [s for s in secrets if not s.expired(now)]
+        for day in self._doors.inside:
+            cards = self._cards.get(day)
+            if cards and cards[-1].card.expiry - now < CARD_RENEW:
+                self._post_card(day, now)
+
+    def lost(self, day: int, now: float) -> None:
+        """A lobby's connection is gone."""
+        self._doors.lost(day, now)
+
+    def revoke(self, index: int) -> None:
+        """That invite opens nothing any more."""
+        self._issued(index)
+        self._knocks.revoke(index)
+
+    def used(self, index: int) -> None:
+        """Somebody has come in by that invite."""
+        self._issued(index)
+        self._knocks.use([index])
+
+    def _issued(self, index: int) -> None:
+        if index not in self._known:
+            self._known.add(index)
+            self._knocks.issue(index, single=bool(index & SINGLE_USE))
+
+    def received(
+        self, day: int, message: wire.ServerMessage, membership: Membership, now: float
+    ) -> list[ev.Knocked]:
+        """What the server said there; returns the knocks that the host is to be asked about."""
+        posted = self._doors.received(day, message)
+        if posted is True or isinstance(posted, lobby.Call):
+            self._post_card(day, now)
+        elif isinstance(posted, lobby.Knock):
+            return self._knocked(day, posted, membership, now)
+        return []
+
+    def _post_card(self, day: int, now: float) -> None:
+        cards = self._cards.setdefault(day, [])
+        if not cards or cards[-1].card.expiry - now < CARD_RENEW:
+            cards.append(lobby.make_card(self._seed.host_key, self._origin, day, now, rng=self._rng))
+        self._doors.post(day, cards[-1].card)
+
+    def _knocked(self, day: int, knock: lobby.Knock, membership: Membership, now: float) -> list[ev.Knocked]:
+        mark = H(knock.enc, knock.ciphertext)
+        if mark in self._replied:
+            self._doors.post(day, self._replied[mark])
+            return []
+        for secret in self._cards.get(day, []):
+            try:
+                opened = lobby.open_knock(secret, knock, self._seed.invite_token)
+                package = mls.KeyPackageIn.decode(opened.key_package).verify(
+                    membership.group.suite, now=int(now)
+                )
+            except SnugCryptoError:
+                continue  # to another host's card, or by nobody who holds that invite: never shown
+            break
+        else:
+            return []
+        ticket = next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
+        if ticket is not None:
+            self._rejoin(_Asked(opened, day, package, ticket, mark))
+            return []
+        if Identity.decode(package.leaf_node.credential.identity) != Identity(opened.name):
+            return []
+        self._issued(opened.index)
+        outcome = self._knocks.consider(opened, now)
+        if isinstance(outcome, lobby.Ignored):
+            return []
+        self._asked[outcome.id] = _Asked(opened, day, package, None, mark)
+        alike = next((n for _, n, _ in membership.members() if look_alike(n, opened.name)), None)
+        return [ev.Knocked(outcome.id, opened.name, opened.greeting, opened.index, alike)]
+
+    def _rejoin(self, asked: _Asked) -> None:
+        if any(a.package.encoded == asked.package.encoded for a in self._asked.values()):
+            return
+        number, self._rejoining = self._rejoining, self._rejoining - 1
+        self._asked[number] = asked
+        assert asked.ticket is not None
+        self.wanted.append(RejoinIntent(number, asked.package, asked.ticket, asked.knock.name))
+
+    def admit(self, number: int, now: float) -> None:
+        """The host says yes; ValueError if nobody waits under that number."""
+        asked = self._asked.get(number)
+        if asked is None or number not in {w.id for w in self._knocks.waiting(now)}:
+            raise ValueError(f"nobody waits under the number {number}")
+        self._knocks.take(number, now)
+        self.wanted.append(AddIntent(number, asked.package, asked.knock.index, asked.knock.name))
+
+    def refuse(self, number: int, reason: str, now: float) -> None:
+        """The host says no; ValueError if nobody waits under that number."""
+        if number not in {w.id for w in self._knocks.waiting(now)}:
+            raise ValueError(f"nobody waits under the number {number}")
+        self._knocks.take(number, now)
+        self.fail(number, reason)
+
+    def fail(self, number: int, reason: str) -> None:
+        """It could not be done: tell who knocked why (at most 280 bytes)."""
+        asked = self._asked.pop(number, None)
+        if asked is not None:
+            short = reason.encode()[: lobby.REASON_MAX].decode(errors="ignore")
+            self._reply(asked, lobby.Refusal(short))
+
+    def answer(self, number: int, answer: lobby.Answer) -> None:
+        """The commit has come back: hand over the Welcome and what goes with it."""
+        asked = self._asked.pop(number, None)
+        if asked is not None:
+            self._reply(asked, answer)
+
+    def _reply(self, asked: _Asked, answer: lobby.Answer | lobby.Refusal) -> None:
+        reply = lobby.reply(asked.knock, answer, rng=self._rng)
+        self._replied[asked.mark] = reply
+        if len(self._replied) > REPLIES_KEPT:
+            del self._replied[next(iter(self._replied))]
+        self._doors.post(asked.day, reply)
+
+    def close(self) -> None:
+        """Leave the lobby, and erase the cards."""
+        for secrets in self._cards.values():
+            for secret in secrets:
+                secret.erase()
+        self._cards.clear()
+        self._doors.close()
+
+
+@dataclass
+class _Sent:
+    knock: lobby.Knock
+    pending: lobby.PendingKnock
+    bundle: mls.KeyPackageBundle
+    day: int
+    nonce: bytes
+    at: float
+    posted_at: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a newcomer comes in with: the host's answer, verified, and the group that it leads to."""
+
+    answer: lobby.Answer
+    group: mls.Group = field(repr=False)
+
+
+class GuestLobby:
+    """A newcomer (or a member that has to rejoin) at the lobby."""
+
+    def __init__(
+        self,
+        link: Invite,
+        name: str,
+        greeting: str,
+        make_package: Callable[[float], mls.KeyPackageBundle],
+        psks: dict[bytes, bytes],
+        *,
+        now: float,
+        rng: Rng = os.urandom,
+    ) -> None:
+        self.effects: list[ev.Effect] = []
+        self.entry: Entry | None = None
+        self.refusal: str | None = None
+        self._link = link
+        self._name = name
+        self._greeting = greeting
+        self._make_package = make_package
+        self._psks = psks
+        self._rng = rng
+        self._doors = Doors(link.secret, link.origin, self.effects, rng)
+        self._called_at = 0.0
+        self._sent: list[_Sent] = []
+        self._told = ""
+        self._tell("waiting", "Waiting for a host to open the door...")
+        self.tick(now)
+
+    def _tell(self, kind: str, text: str) -> None:
+        if self._told != kind:
+            self._told = kind
+            self.effects.append(ev.Tell(ev.Status(kind, text)))
+
+    def tick(self, now: float) -> None:
+        """Be in today's lobby; call for a card until there is one; knock again until there is an answer."""
+        today = day_of(now)
+        self._doors.want({today}, now)
+        if today not in self._doors.inside or self.entry is not None:
+            return
+        newest = self._sent[-1] if self._sent else None
+        if newest is not None and newest.day == today and now - newest.posted_at >= KNOCK_EVERY:
+            newest.posted_at = now
+            self._doors.post(today, newest.knock)
+        impatient = newest is None or now - newest.at >= KNOCK_PATIENCE
+        if impatient and now - self._called_at >= CALL_EVERY:
+            self._called_at = now
+            self._doors.post(today, lobby.Call())
+
+    def lost(self, day: int, why: str, now: float) -> None:
+        """The lobby's connection is gone."""
+        self._doors.lost(day, now)
+        self._tell("away", f"The server is away ({why}). Trying again...")
+
+    def received(self, day: int, message: wire.ServerMessage, now: float) -> None:
+        """What the server said there."""
+        posted = self._doors.received(day, message)
+        if posted is True:
+            self._called_at = 0.0
+            self.tick(now)
+        elif isinstance(posted, lobby.Card):
+            self._card(day, posted, now)
+        elif isinstance(posted, lobby.Reply):
+            self._replied(posted)
+
+    def _card(self, day: int, card: lobby.Card, now: float) -> None:
+        newest = self._sent[-1] if self._sent else None
+        if newest is not None and (newest.nonce == card.nonce or now - newest.at < KNOCK_PATIENCE):
+            return
+        try:
+            card.verify(self._link.host_public, self._link.origin, day, now)
+        except SnugCryptoError:
+            return  # anybody with the link can post a card, but only the link's host can sign one
+        bundle = self._make_package(now)
+        knock, pending = lobby.knock(
+            self._link, card, bundle.encoded, self._name, self._greeting, rng=self._rng
+        )
+        self._sent.append(_Sent(knock, pending, bundle, day, card.nonce, now, now))
+        del self._sent[:-4]
+        self._doors.post(day, knock)
+        self._tell("knocking", "Knocked. Waiting for the host's answer...")
+
+    def _replied(self, reply: lobby.Reply) -> None:
+        sent = next((s for s in self._sent if s.pending.owns(reply)), None)
+        if sent is None or self.entry is not None:
+            return
+        try:
+            opened = sent.pending.open(reply)
+        except SnugCryptoError:
+            return  # not by who opened our knock
+        if isinstance(opened, lobby.Refusal):
+            self.refusal = opened.reason or "The host did not let you in."
+            return
+        try:
+            group = mls.Group.join(opened.welcome, sent.bundle, psks=self._psks, rng=self._rng)
+            policy = policy_of(group)
+            signer = next(m.leaf_node for m in group.members() if m.leaf == group.welcomed_by)
+        except (SnugCryptoError, StopIteration) as error:
+            self.refusal = f"The host's answer can't be used: {error}"
+            return
+        if policy.host_public != self._link.host_public or signer.signature_key not in policy.hosts:
+            self.refusal = "The answer is not by a host of the meeting that the link names."
+            return
+        self.entry = Entry(opened, group)
+
+    def close(self) -> None:
+        """Leave the lobby."""
+        self._doors.close()

@@ -1,0 +1,836 @@
+"""A member at the room's door: slots in step with the server, commits, the relay, and what is told of it.
+
+Protocol sections 3, 5 and 6. One method, `_drive`, looks at where the server's room and our own history
+stand, and does the next thing:
+
+==========================  =================================================================
+the room is not open        hosts open it at the oldest slot that they can replay from
+the room is ahead of us     show our pass, catch up
+the room is behind us       show that slot's pass, hand over the blob that followed
+we are level                show our pass; then announce, catch up on talk, commit, say
+==========================  =================================================================
+
+so that a lost socket, a restarted server and a straggler are one case: being at another slot.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict, deque
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from client.session import content
+from client.session import events as ev
+from client.session.intents import (
+    AddIntent,
+    FarewellIntent,
+    HealIntent,
+    Intent,
+    PolicyIntent,
+    RejoinIntent,
+    RemoveIntent,
+)
+from client.session.membership import Membership, Staged, Stuck, Valid, Void
+from crypto import hpke, invite, mls, policy
+from crypto.errors import (
+    AuthenticationError,
+    MissingKeyError,
+    ReplayError,
+    SnugCryptoError,
+    ValidationError,
+)
+from crypto.invite import HostSeed
+from crypto.kdf import H, Rng, SigningKey
+from crypto.media_keys import FutureEpochError, OpenedFrame, open_frame, seal_frame
+from crypto.shim import Kind
+from server.wire import messages as wire
+
+#: Seconds without a word on our commit after which it is sent again.
+COMMIT_RETRY: Final = 3.0
+#: Seconds that a stuck member waits for the hosts to declare the slot void.
+STUCK_WAIT: Final = 3.0
+#: Seconds for which what was said is said again to a server that has restarted.
+RECENT: Final = 120.0
+RECENT_MAX: Final = 64
+#: Seconds for which a leaver waits for somebody to commit its farewell.
+FAREWELL_WAIT: Final = 2.0
+#: Seconds that a host lets members hand over blobs after reopening a room.
+REOPEN_WAIT: Final = 1.0
+SEEN_MAX: Final = 4096
+#: Relay blobs of an epoch that we have not reached yet.
+EARLY_MAX: Final = 256
+
+
+@dataclass
+class _Doorway:
+    """What is known of the connection that is open now."""
+
+    nonce: bytes  # the server's
+    server_key: bytes
+    handle: bytes = b""
+    entered: bool = False
+    shown: int | None = None  # the highest slot whose pass the server has acknowledged
+    showing: int | None = None  # the slot whose pass was sent last, unanswered
+    refused_at: int | None = None  # our pass was refused at this slot: wait for a regate
+    opening: bool = False
+    catching_up: bool = False
+    level_done: bool = False  # what happens once on being level has happened
+    handing_over: int | None = None
+    regated_at: int | None = None
+
+
+@dataclass
+class _Said:
+    id: bytes
+    text: str
+    at: float
+    blob_hash: bytes | None  # of the blob that is out, None: to be sent
+    confirmed: bool = False
+
+
+class RoomSession:
+    """One member's room. Feed it with `received`, `lost`, `tick` and commands; drain `effects`."""
+
+    def __init__(
+        self,
+        membership: Membership,
+        *,
+        origin: str,
+        door_key: SigningKey,
+        steward_public: bytes,
+        host_seed: HostSeed | None,
+        now: float,
+        rng: Rng = os.urandom,
+    ) -> None:
+        self.m = membership
+        self.origin = origin
+        self.door_key = door_key
+        self.steward_public = steward_public
+        self.host_seed = host_seed
+        self._rng = rng
+        self.effects: list[ev.Effect] = []
+        #: Set when this membership can't go on by itself: the facade rejoins with a ticket.
+        self.needs_rejoin: bool = False
+        self.stuck_at: int | None = None
+        #: (knock number) -> done: the facade's host lobby answers.
+        self.admitted: list[AddIntent | RejoinIntent] = []
+        #: The Welcome of the last commit of ours that added somebody.
+        self.last_welcome: bytes | None = None
+        self.failed: list[tuple[Intent, str]] = []
+        self.granted: HostSeed | None = None
+        self.ended: ev.Ended | None = None
+        self._box = rng(32)
+        self._door: _Doorway | None = None
+        self._reconnect_at: float | None = None
+        self._failures = 0
+        self._slot: int | None = None  # the server's
+        self._incarnation: bytes | None = None
+        self._relay = 0
+        self._opened_at = now
+        self._intents: deque[Intent] = deque()
+        self._staged: Staged | None = None
+        self._staged_sent: float = 0.0
+        self._stuck_since = 0.0
+        self._stuck_blob = b""
+        self._said: deque[_Said] = deque()
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._early: list[bytes] = []
+        self._publish: ev.Publish | None = None
+        self._announced: dict[int, tuple[int, int]] = {}  # SSRC -> (leaf, stream number)
+        self._boxes: dict[int, bytes] = {}
+        self._announce_at: float | None = None
+        self._healed: dict[int, float] = {leaf: now for leaf, _, _ in membership.members()}
+        self._farewells: dict[int, tuple[FarewellIntent, float]] = {}
+        self._leaving_since: float | None = None
+        self._proposed_epoch: int | None = None
+        self._grants: set[bytes] = set()  # signature keys to which the host seed has to be handed
+        self._away = False
+
+    # -- commands ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect, and tell who is there."""
+        self.effects.append(ev.Connect(ev.ROOM))
+        self._tell_roster((), (), None)
+
+    @property
+    def number(self) -> bytes:
+        """The room's number at the server, 16 bytes."""
+        return invite.room_number(self.door_key.public, self.steward_public)
+
+    def carry_over(self, old: RoomSession) -> None:
+        """After a rejoin: what was said and not heard is said again, and nothing is shown twice."""
+        self._said = deque(replace(s, blob_hash=None) for s in old._said if not s.confirmed)
+        self._seen = old._seen
+        self._intents = deque(i for i in old._intents if not isinstance(i, FarewellIntent | HealIntent))
+
+    def want(self, intent: Intent, now: float) -> None:
+        """Commit this as soon as it can be."""
+        self._intents.append(intent)
+        self._drive(now)
+
+    def say(self, text: str, now: float) -> None:
+        """ValueError if the text is empty or too long."""
+        if not 0 < len(text) <= content.TEXT_MAX:
+            raise ValueError(f"a message has 1 to {content.TEXT_MAX} characters")
+        self._said.append(_Said(self._rng(16), text, now, None))
+        self._drive(now)
+
+    def remove(self, leaf: int, now: float) -> None:
+        """ValueError if nobody is there, or we are no host."""
+        key = self.m.signature_key(leaf)
+        if key is None or leaf == self.m.own_leaf:
+            raise ValueError(f"there is nobody else at leaf {leaf}")
+        self._host_only()
+        self.want(RemoveIntent(leaf, key), now)
+
+    def deputise(self, leaf: int, now: float) -> None:
+        """Make the member at `leaf` a host; ValueError as for `remove`."""
+        key = self.m.signature_key(leaf)
+        if key is None:
+            raise ValueError(f"there is nobody at leaf {leaf}")
+        self._host_only()
+        self._grants.add(key)
+        self.want(PolicyIntent(lambda p: None if key in p.hosts else p.with_host(key)), now)
+
+    def end(self, now: float) -> None:
+        """End the meeting for all; ValueError if we are no host."""
+        self._host_only()
+        self._relay_content(content.End(self.m.journal.chain))
+        self._finish("ended", "You ended the meeting.")
+
+    def _host_only(self) -> None:
+        if not self.m.is_host(self.m.own_leaf):
+            raise ValueError("only a host can do that")
+
+    def leave(self, now: float) -> None:
+        """Propose our own removal, and go when it is committed or after two seconds."""
+        if self._leaving_since is None:
+            self._leaving_since = now
+        if len(self.m.members()) == 1 or self._door is None or not self._door.entered:
+            self._finish("left", "You left.")
+            return
+        self._drive(now)
+
+    def publish(self, media: ev.Publish, now: float) -> None:
+        """Our media's transport parameters and streams; sent now and on every new connection."""
+        self._publish = media
+        if self._door is not None:
+            self._door.level_done = False
+        self._drive(now)
+
+    # -- media -------------------------------------------------------------------------------------
+
+    def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
+        """SFrame behind the shim; None while nothing may leave: we are stuck, or gone."""
+        if self.stuck_at is not None or self.needs_rejoin or self.ended is not None:
+            return None
+        return seal_frame(self.m.media, kind, stream, frame, now)
+
+    def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
+        """SFrame, and SNUG-20: FutureEpochError where the announcement may still be on its way."""
+        announced = self._announced.get(ssrc)
+        if announced is None:
+            raise FutureEpochError("a stream that nobody has announced yet")
+        opened = open_frame(self.m.media, kind, data, now)
+        policy.snug_20(announced_by=announced[0], key_leaf=opened.leaf)
+        if opened.stream != announced[1]:
+            raise ValidationError("SNUG-20", "a stream sealed as another than it was announced")
+        return opened
+
+    # -- the connection ----------------------------------------------------------------------------
+
+    def lost(self, why: str, now: float) -> None:
+        """The connection is gone, or could not be made: try again, soon at first."""
+        self._door = None
+        self._slot = None
+        if self.ended is not None:
+            return
+        if not self._away:
+            self._away = True
+            self._tell(ev.Status("away", f"The server is away ({why}). Trying again..."))
+        delay = min(0.2 * 2**self._failures, 1.5)
+        self._failures += 1
+        self._reconnect_at = now + delay
+        self.effects.append(ev.RemoteStreams(()))
+
+    def tick(self, now: float) -> None:
+        """Whatever time alone makes due."""
+        if self.ended is not None:
+            return
+        if self._reconnect_at is not None and now >= self._reconnect_at:
+            self._reconnect_at = None
+            self.effects.append(ev.Connect(ev.ROOM))
+        if self._leaving_since is not None and now - self._leaving_since > FAREWELL_WAIT:
+            self._finish("left", "You left.")
+            return
+        if self._stuck_at_timeout(now):
+            return
+        if self._staged is not None and now - self._staged_sent > COMMIT_RETRY:
+            self._staged_sent = 0.0
+        self._consider_healing(now)
+        self._consider_farewells(now)
+        self._drive(now)
+
+    def received(self, message: wire.ServerMessage, now: float) -> None:
+        """The server's word at the room's door."""
+        if self.ended is not None:
+            return
+        match message:
+            case wire.Challenge():
+                self._challenged(message)
+            case wire.Entered():
+                self._entered(message, now)
+            case wire.Opened():
+                self._slot = message.slot
+                self._check_receipt(message.slot, message.chain, message.signature)
+            case wire.Shown():
+                self._shown(message.slot)
+            case wire.Committed():
+                self._committed(message, now)
+            case wire.Stale():
+                self._slot = message.slot
+                if self._door is not None:
+                    self._door.handing_over = None
+            case wire.Regated():
+                if self._door is not None:
+                    self._door.refused_at = self._door.showing = None
+                    if self._door.shown is not None:
+                        self._door.shown = min(self._door.shown, message.slot - 1)
+                    if self.stuck_at is not None:
+                        self._show_for_stuck(self._door)
+            case wire.CaughtUp():
+                self._relay = max(self._relay, message.relay)
+                if self._door is not None:
+                    self._door.catching_up = False
+                if message.missing:
+                    self._tell(ev.Alarm("missed", f"{message.missing} messages went by while you were away."))
+            case wire.Relayed():
+                self._relay = max(self._relay, message.relay)
+                self._relayed(message.blob, now)
+            case wire.Refused():
+                self._refused(message)
+            case wire.Closing():
+                self._tell(ev.Status("closing", f"The server says: {message.text}"))
+            case wire.Transport():
+                self.effects.append(ev.MediaTransport(message))
+            case wire.Streams():
+                self.effects.append(ev.RemoteStreams(tuple(message.streams)))
+            case _:
+                pass  # arrivals and departures of handles say nothing that a member signs
+        self._drive(now)
+
+    def _challenged(self, challenge: wire.Challenge) -> None:
+        self._door = _Doorway(challenge.nonce, challenge.server_key)
+        nonce = self._rng(32)
+        signature = self.door_key.sign(invite.door_message(self.origin, self.number, challenge.nonce, nonce))
+        self._send(wire.RoomDoor(self.door_key.public, self.steward_public, nonce, signature))
+
+    def _entered(self, entered: wire.Entered, now: float) -> None:
+        door = self._door
+        if door is None:
+            return
+        door.entered, door.handle = True, entered.handle
+        self._slot = entered.slot
+        self._failures = 0
+        if self._incarnation is not None and self._incarnation != entered.incarnation:
+            self._relay = 0
+            for said in self._said:
+                said.blob_hash = None  # the server has forgotten; whoever saw it knows its id
+        self._incarnation = entered.incarnation
+        for said in self._said:
+            if not said.confirmed:
+                said.blob_hash = None
+        if self._away:
+            self._away = False
+            self._tell(ev.Status("back", "The server is back."))
+
+    def _shown(self, slot: int) -> None:
+        door = self._door
+        if door is None:
+            return
+        wanted, door.showing = door.showing, None
+        door.shown = slot
+        if wanted is not None and slot < wanted:
+            door.refused_at = wanted  # our pass fits an older gate only: this slot's was posted wrong
+
+    def _refused(self, refused: wire.Refused) -> None:
+        door = self._door
+        if door is None:
+            return
+        if refused.about == "show":
+            door.refused_at, door.showing = door.showing, None
+        elif refused.about == "commit":
+            door.handing_over = None
+            if refused.code == "pass":
+                door.shown = None
+            elif self._staged is not None:
+                self._fail_stage(refused.text)
+        elif refused.about == "catch_up":
+            door.catching_up = False
+            self.needs_rejoin = True
+        elif refused.about == "relay":
+            for said in self._said:
+                if not said.confirmed:
+                    said.blob_hash = None
+            door.shown = None
+        if refused.about not in ("show", "open"):
+            self._tell(ev.Alarm("refused", f"The server refused something: {refused.text}"))
+
+    # -- being in step -----------------------------------------------------------------------------
+
+    def _drive(self, now: float) -> None:
+        door = self._door
+        if door is None or not door.entered or self.ended is not None or self.needs_rejoin:
+            return
+        mine = self.m.journal.slot
+        if self._slot is None:
+            self._open_room(door, now)
+        elif self._slot > mine:
+            if self._is_shown(door, mine) and not door.catching_up:
+                door.catching_up = True
+                self._send(wire.CatchUp(mine, self._relay))
+        elif self._slot < mine:
+            self._hand_over(door, self._slot)
+        elif self._regate_wanted(door, mine):
+            self._regate(door, mine)
+        elif self._is_shown(door, mine):
+            self._level(door, now)
+
+    def _is_shown(self, door: _Doorway, slot: int) -> bool:
+        """Whether this connection counts as holding the pass of `slot`; shows it if that is left to do."""
+        if door.shown is not None and door.shown >= slot:
+            return True
+        if door.showing is not None:
+            return False
+        if door.refused_at == slot:
+            if self._slot is not None and self._slot > slot and self.stuck_at is None:
+                self.needs_rejoin = True  # too far behind for the server, and for what hosts handed over
+            return False
+        entry = self.m.journal.entry(slot)
+        if entry is not None:
+            door.showing = slot
+            self._send(wire.Show(entry.token))
+        return False
+
+    def _open_room(self, door: _Doorway, now: float) -> None:
+        if self.host_seed is None or door.opening:
+            return
+        oldest = self.m.journal.oldest
+        gate = invite.gate(oldest.token)
+        steward = self.host_seed.steward_key(self.m.group.group_id)
+        message = invite.open_message(self.number, oldest.slot, gate, oldest.chain, door.nonce)
+        door.opening = True
+        self._opened_at = now
+        self._send(wire.Open(oldest.slot, gate, oldest.chain, steward.sign(message)))
+
+    def _hand_over(self, door: _Doorway, slot: int) -> None:
+        """The server knows less than we do: give it the blob that followed."""
+        following = self.m.journal.entry(slot + 1)
+        if following is None or following.blob is None or self.m.journal.entry(slot) is None:
+            return
+        if self._is_shown(door, slot) and door.handing_over != slot + 1:
+            door.handing_over = slot + 1
+            self._send(wire.Commit(slot + 1, following.blob, invite.gate(following.token)))
+
+    def _regate_wanted(self, door: _Doorway, slot: int) -> bool:
+        return door.refused_at == slot and self.host_seed is not None and door.regated_at != slot
+
+    def _regate(self, door: _Doorway, slot: int) -> None:
+        """The gate of this slot is not our pass's: its author posted another (G5)."""
+        assert self.host_seed is not None
+        gate = invite.gate(self.m.journal.token)
+        steward = self.host_seed.steward_key(self.m.group.group_id)
+        message = invite.regate_message(self.number, slot, gate, door.nonce)
+        door.regated_at = slot
+        self._send(wire.Regate(slot, gate, steward.sign(message)))
+
+    def _level(self, door: _Doorway, now: float) -> None:
+        if self.stuck_at is not None:
+            return
+        if not door.level_done:
+            door.level_done = True
+            if not door.catching_up:
+                door.catching_up = True
+                self._send(wire.CatchUp(self.m.journal.slot, self._relay))
+            if self._publish is not None:
+                streams = [wire.Stream(ssrc, kind) for ssrc, kind, _ in self._publish.streams]
+                media = self._publish
+                self._send(wire.Media(media.ufrag, media.password, media.fingerprint, streams))
+            self._announce_at = now
+        if self._announce_at is not None and now >= self._announce_at:
+            self._announce_at = None
+            self._announce(door)
+        if self._leaving_since is not None:
+            self._farewell()
+            return
+        for said in self._said:
+            if said.blob_hash is None:
+                said.blob_hash = H(self._relay_content(content.Say(said.id, said.text)))
+        self._hand_grants()
+        self._commit_next(now)
+
+    def _announce(self, door: _Doorway) -> None:
+        streams = [] if self._publish is None else self._publish.streams
+        self._relay_content(
+            content.Announce(
+                door.handle,
+                hpke.public_key(self._box),
+                [content.OwnStream(ssrc, kind, number) for ssrc, kind, number in streams],
+            )
+        )
+
+    # -- commits -----------------------------------------------------------------------------------
+
+    def _commit_next(self, now: float) -> None:
+        slot = self.m.journal.slot + 1
+        if self._staged is not None and self._staged.slot == slot:
+            if self._staged_sent == 0.0:
+                self._staged_sent = now
+                self._send(wire.Commit(slot, self._staged.blob, invite.gate(self._staged.token)))
+            return
+        if now - self._opened_at < REOPEN_WAIT and self.m.journal.slot > 0 and self.host_seed is not None:
+            return  # others may have seen more than we have: let them hand it over first
+        while self._intents:
+            intent = self._intents[0]
+            try:
+                staged = self.m.stage(intent)
+            except SnugCryptoError as error:
+                self._intents.popleft()
+                self._intent_failed(intent, str(error))
+                continue
+            if staged is None:
+                self._intents.popleft()
+                continue
+            self._staged, self._staged_sent = staged, now
+            self._send(wire.Commit(staged.slot, staged.blob, invite.gate(staged.token)))
+            return
+
+    def _fail_stage(self, why: str) -> None:
+        assert self._staged is not None
+        self._staged.stage.drop()
+        intent, self._staged = self._staged.intent, None
+        if self._intents and self._intents[0] is intent:
+            self._intents.popleft()
+        self._intent_failed(intent, why)
+
+    def _intent_failed(self, intent: Intent, why: str) -> None:
+        self.failed.append((intent, why))
+        if not isinstance(intent, AddIntent | RejoinIntent):
+            self._tell(ev.Alarm("not_done", f"That could not be done: {why}"))
+
+    def _committed(self, message: wire.Committed, now: float) -> None:
+        self._slot = max(self._slot or 0, message.slot)
+        if self._door is not None and self._door.handing_over == message.slot:
+            self._door.handing_over = None
+        mine = self.m.journal.slot
+        if message.slot <= mine:
+            known = self.m.journal.chains.get(message.slot)
+            if known is not None and known != message.chain:
+                self._two_stories(message.slot)
+            return
+        if message.slot != mine + 1 or self.stuck_at is not None or self.needs_rejoin:
+            return  # `_drive` catches up
+        if message.chain != self.m.journal.chain_after(message.blob):
+            self._two_stories(message.slot)
+        else:
+            self._check_receipt(message.slot, message.chain, message.signature)
+        staged, self._staged = self._staged, None
+        if staged is not None and staged.blob == message.blob:
+            self._adopt(staged, message.blob, now)
+            return
+        if staged is not None:
+            staged.stage.drop()
+        self._judge(message.blob, now)
+
+    def _judge(self, blob: bytes, now: float) -> None:
+        verdict = self.m.judge(blob)
+        if isinstance(verdict, Valid):
+            if verdict.removes_us:
+                sender = verdict.view.sender
+                by = "somebody" if sender is None else self.m.name(sender)
+                if self._leaving_since is not None:
+                    self._finish("left", "You left.")
+                else:
+                    self._finish("removed", f"You were removed by {by}.")
+                return
+            self._adopt(verdict, blob, now)
+        elif isinstance(verdict, Void):
+            slot = self.m.journal.slot + 1
+            self.m.void(blob)
+            if self._door is not None:
+                self._door.shown = None  # our pass must be shown for this slot too
+            who = self._who(verdict.author)
+            self._tell(
+                ev.Alarm(
+                    "void_commit",
+                    f"A change to the meeting was not valid and was ignored: {verdict.text}. "
+                    f"It came from {who} (slot {slot}).",
+                )
+            )
+        else:
+            self._become_stuck(verdict, blob, now)
+
+    def _who(self, leaf: int | None) -> str:
+        return "a member or the server" if leaf is None else self.m.name(leaf)
+
+    def _become_stuck(self, verdict: Stuck, blob: bytes, now: float) -> None:
+        self.stuck_at = self.m.journal.slot + 1
+        self._stuck_blob = blob
+        self._stuck_since = now
+        self._tell(
+            ev.Alarm(
+                "stuck",
+                f"{self._who(verdict.author)}'s last change can't be read here. Nothing is sent until "
+                "that is settled.",
+            )
+        )
+        if self._door is not None:
+            self._door.shown = self._door.showing = self._door.refused_at = None
+            self._show_for_stuck(self._door)
+
+    def _show_for_stuck(self, door: _Doorway) -> None:
+        # if the hosts find the slot void they set its gate to the pass that we still have
+        door.showing = self.stuck_at
+        self._send(wire.Show(self.m.journal.token))
+
+    def _stuck_at_timeout(self, now: float) -> bool:
+        if self.stuck_at is None or self.needs_rejoin:
+            return False
+        door = self._door
+        if door is not None and door.shown is not None and door.shown >= self.stuck_at:
+            # hosts have set that slot's gate to the pass that we still have: it was void for them
+            self.m.void(self._stuck_blob)
+            self.stuck_at = None
+            return False
+        if now - self._stuck_since > STUCK_WAIT:
+            self.needs_rejoin = True
+            return True
+        return False
+
+    def _adopt(self, step: Valid | Staged, blob: bytes, now: float) -> None:
+        change = self.m.adopt(step, blob, now)
+        if self._door is not None:
+            self._door.refused_at = None
+        if isinstance(step, Staged):
+            intent = step.intent
+            if self._intents and self._intents[0] is intent:
+                self._intents.popleft()
+            if isinstance(intent, AddIntent | RejoinIntent):
+                self.admitted.append(intent)
+                self.last_welcome = step.stage.welcome
+        self._healed[change.by] = now
+        for leaf, _, _ in change.removed:
+            self._healed.pop(leaf, None)
+            self._farewells.pop(leaf, None)
+            self._boxes.pop(leaf, None)
+            self._announced = {s: a for s, a in self._announced.items() if a[0] != leaf}
+        for leaf, _ in change.added:
+            self._healed[leaf] = now
+        self._farewells.clear()  # proposals end with their epoch; who still leaves proposes again
+        if change.added:
+            self._announce_at = now
+            if not change.rejoined:
+                self._said = deque(s for s in self._said if not s.confirmed)
+        self._tell_roster(change.added, change.removed, change.by, rejoined=change.rejoined)
+        early, self._early = self._early, []
+        for waiting in early:
+            self._relayed(waiting, now)
+
+    def _check_receipt(self, slot: int, chain: bytes, signature: bytes) -> None:
+        if self._door is None:
+            return
+        try:
+            invite.verify_receipt(self._door.server_key, self.number, slot, chain, signature)
+        except SnugCryptoError:
+            self._tell(
+                ev.Alarm("receipt", "The server did not sign what it told us. Compare codes by phone.")
+            )
+
+    def _two_stories(self, slot: int) -> None:
+        self._tell(
+            ev.Alarm(
+                "two_stories",
+                f"The server told two stories of this meeting (at slot {slot}). What you say may not reach "
+                "everybody. Compare codes by phone, or open a new room.",
+            )
+        )
+
+    # -- healing and farewells ---------------------------------------------------------------------
+
+    def _rank(self, leaves: list[int]) -> int:
+        own = self.m.own_leaf
+        return leaves.index(own) if own in leaves else len(leaves)
+
+    def _consider_healing(self, now: float) -> None:
+        """The longest unhealed commits an empty path every max(10 s, 300 s / N); others wait their turn."""
+        if self._intents or self._staged is not None or self.stuck_at is not None:
+            return
+        leaves = [leaf for leaf, _, _ in self.m.members()]
+        period = max(10.0, 300.0 / len(leaves))
+        last = max((self._healed.get(leaf, 0.0) for leaf in leaves), default=now)
+        order = sorted(leaves, key=lambda leaf: (self._healed.get(leaf, 0.0), leaf))
+        if len(leaves) > 1 and now - last >= period + 5.0 * self._rank(order):
+            self._intents.append(HealIntent(self.m.group.epoch))
+
+    def _farewell(self) -> None:
+        if self._proposed_epoch == self.m.group.epoch:
+            return
+        self._proposed_epoch = self.m.group.epoch
+        proposal = self.m.propose_own_removal()
+        self._relay_content(content.Leaving(proposal))
+
+    def _consider_farewells(self, now: float) -> None:
+        members = self.m.members()
+        leaving = set(self._farewells)
+        order = [leaf for leaf, _, host in sorted(members, key=lambda x: (not x[2], x[0]))]
+        rank = self._rank([leaf for leaf in order if leaf not in leaving])
+        for intent, since in list(self._farewells.values()):
+            if now - since >= 1.0 * rank and intent not in self._intents:
+                self._intents.append(intent)
+
+    def _hand_grants(self) -> None:
+        """Give the host seed to members whom we have made hosts, once their box is known."""
+        if self.host_seed is None:
+            return
+        for leaf, box in self._boxes.items():
+            key = self.m.signature_key(leaf)
+            if key is None or key not in self._grants or key not in self.m.policy.hosts:
+                continue
+            info = b"snug 1 grant" + self.m.group.group_id
+            sealed = hpke.seal(
+                hpke.Suite.X25519_SHA256_AES128GCM, box, info, key, self.host_seed.seed, rng=self._rng
+            )
+            self._grants.discard(key)
+            self._relay_content(content.Grant(leaf, sealed.enc, sealed.ciphertext))
+
+    # -- the relay ---------------------------------------------------------------------------------
+
+    def _relay_content(self, what: content.AnyContent) -> bytes:
+        blob = self.m.protect(content.encode(what))
+        self._remember(H(blob))
+        self._send(wire.Relay(blob))
+        return blob
+
+    def _remember(self, digest: bytes) -> None:
+        self._seen[digest] = None
+        if len(self._seen) > SEEN_MAX:
+            self._seen.popitem(last=False)
+
+    def _relayed(self, blob: bytes, now: float) -> None:
+        digest = H(blob)
+        if digest in self._seen:
+            for said in self._said:
+                if said.blob_hash == digest:
+                    said.confirmed = True
+            self._said = deque(s for s in self._said if not s.confirmed or now - s.at < RECENT)
+            while len(self._said) > RECENT_MAX and self._said[0].confirmed:
+                self._said.popleft()
+            return
+        try:
+            received = self.m.open_relay(blob)
+            said_content = content.decode(received.data)
+        except MissingKeyError:
+            if len(self._early) < EARLY_MAX:
+                self._early.append(blob)
+            return
+        except ReplayError:
+            return
+        except (AuthenticationError, SnugCryptoError):
+            return  # whoever can post at all can post garbage: it costs one failed check, and no word
+        self._remember(digest)
+        self._heard(received, said_content, now)
+
+    def _heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> None:
+        leaf = received.sender
+        match what:
+            case content.Say():
+                # a message that is sent again has the same id, and is shown once
+                mark = H(b"say", what.id, self.m.signature_key(leaf) or b"")
+                if mark not in self._seen:
+                    self._remember(mark)
+                    self._tell(ev.Said(leaf, self.m.name(leaf), what.text))
+            case content.Announce():
+                self._boxes[leaf] = what.box
+                kept = {s: a for s, a in self._announced.items() if a[0] != leaf}
+                for stream in what.streams:
+                    kept.setdefault(stream.ssrc, (leaf, stream.stream))
+                self._announced = kept
+            case content.Leaving():
+                try:
+                    stored = self.m.store_proposal(what.proposal)
+                except SnugCryptoError:
+                    return
+                if stored.sender == leaf and isinstance(stored.proposal, mls.Remove):
+                    farewell = FarewellIntent(leaf, stored.reference, what.proposal)
+                    self._farewells[leaf] = (farewell, now)
+                    self._consider_farewells(now)
+            case content.Grant():
+                self._take_grant(leaf, what)
+            case content.End():
+                try:
+                    policy.snug_18(
+                        by_host=self.m.is_host(leaf),
+                        chain=what.chain,
+                        current_chain=self.m.journal.chain,
+                    )
+                except ValidationError as error:
+                    self._tell(
+                        ev.Alarm("false_end", f"{self.m.name(leaf)} tried to end the meeting: {error}")
+                    )
+                    return
+                self._finish("ended", f"{self.m.name(leaf)} ended the meeting.")
+
+    def _take_grant(self, leaf: int, grant: content.Grant) -> None:
+        if grant.leaf != self.m.own_leaf or not self.m.is_host(leaf) or self.host_seed is not None:
+            return
+        own_key = self.m.signature_key(self.m.own_leaf) or b""
+        info = b"snug 1 grant" + self.m.group.group_id
+        try:
+            opened = hpke.open(
+                hpke.Suite.X25519_SHA256_AES128GCM, self._box, grant.enc, info, own_key, grant.sealed
+            )
+            seed = HostSeed(opened.plaintext)
+        except SnugCryptoError:
+            return
+        steward = seed.steward_key(self.m.group.group_id)
+        if seed.host_public == self.m.policy.host_public and steward.public == self.steward_public:
+            self.host_seed = seed
+            self.granted = seed
+
+    # -- telling -----------------------------------------------------------------------------------
+
+    def _send(self, message: wire.ClientMessage) -> None:
+        self.effects.append(ev.Transmit(ev.ROOM, message))
+
+    def _tell(self, event: ev.Event) -> None:
+        self.effects.append(ev.Tell(event))
+
+    def _tell_roster(
+        self,
+        added: tuple[tuple[int, str], ...],
+        removed: tuple[tuple[int, str, bytes], ...],
+        by: int | None,
+        rejoined: bool = False,
+    ) -> None:
+        members = tuple(ev.Member(*m) for m in self.m.members())
+        hosts = {m.leaf for m in members if m.host}
+        self._tell(
+            ev.Roster(
+                self.m.group.epoch,
+                members,
+                tuple(ev.Member(leaf, name, leaf in hosts) for leaf, name in added),
+                tuple(ev.Member(leaf, name, False) for leaf, name, _ in removed),
+                by,
+                rejoined,
+            )
+        )
+        self._tell(ev.Code(self.m.group.epoch, self.m.code))
+
+    def _finish(self, reason: Literal["left", "removed", "ended", "failed"], text: str) -> None:
+        if self.ended is None:
+            self.ended = ev.Ended(reason, text)
+            self.m.media.wipe()
+            self._tell(self.ended)
+            self.effects.append(ev.Disconnect(ev.ROOM))

@@ -1,0 +1,77 @@
+"""The outer veil: what a room's blobs look like to the server (protocol section 5).
+
+A PrivateMessage shows group id, epoch, content type and authenticated_data in clear; under the veil a blob
+shows its bucket size and the slot at which the sender's epoch began, which the server has seen go by anyway.
+
+    blob = epoch slot (8 bytes) | nonce (12) | AES-256-GCM(veil key, padded payload) | tag (16)
+
+with ``"snug 1 " kind | room number (16) | epoch slot (8)`` as associated data.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from crypto.errors import MalformedError
+from crypto.fields import Reader, padded, prefixed, uint, unpadded
+from crypto.kdf import SEAL_OVERHEAD, Rng, seal, unseal
+
+Kind = Literal["commit", "relay"]
+
+_SLOT: Final = 8
+#: Bytes of a blob that are not payload: the slot, the seal, the payload's length.
+OVERHEAD: Final = _SLOT + SEAL_OVERHEAD + 4
+
+
+def _aad(kind: Kind, room: bytes, epoch_slot: int) -> bytes:
+    return b"snug 1 " + kind.encode() + room + uint(epoch_slot, _SLOT)
+
+
+def cover(
+    key: bytes,
+    kind: Kind,
+    room: bytes,
+    epoch_slot: int,
+    payload: bytes,
+    buckets: Sequence[int],
+    *,
+    rng: Rng = os.urandom,
+) -> bytes:
+    """A blob of the smallest of `buckets` (bytes) that holds `payload`; MalformedError if none does."""
+    for size in buckets:
+        if len(payload) + OVERHEAD <= size:
+            inner = padded(payload, size - _SLOT - SEAL_OVERHEAD)
+            sealed = seal(key, inner, _aad(kind, room, epoch_slot), rng=rng)
+            return uint(epoch_slot, _SLOT) + sealed
+    raise MalformedError(f"{len(payload)} bytes are more than one message can carry")
+
+
+def epoch_slot(blob: bytes) -> int:
+    """The slot at which the sender's epoch began. Not authenticated until `uncover` has succeeded."""
+    return Reader(blob).uint(_SLOT)
+
+
+def uncover(key: bytes, kind: Kind, room: bytes, blob: bytes) -> bytes:
+    """The payload; AuthenticationError or MalformedError if it was not covered under this key."""
+    began = epoch_slot(blob)
+    return unpadded(unseal(key, blob[_SLOT:], _aad(kind, room, began)))
+
+
+def pack(messages: Sequence[bytes]) -> bytes:
+    """Several MLSMessages in one payload: by-reference proposals first, the commit last.
+
+    A commit carries the proposals that it refers to, so that no verdict hangs on what else was received.
+    """
+    return uint(len(messages), 1) + b"".join(prefixed(m, 4) for m in messages)
+
+
+def unpack(payload: bytes) -> list[bytes]:
+    """What `pack` was given; MalformedError otherwise, and for none at all."""
+    reader = Reader(payload)
+    messages = [reader.prefixed(4) for _ in range(reader.uint(1))]
+    reader.end()
+    if not messages:
+        raise MalformedError("a blob without a message")
+    return messages

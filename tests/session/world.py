@@ -1,0 +1,302 @@
+"""Sessions and a real server core, joined in memory: a clock that tests turn, links that tests cut.
+
+Nothing here sleeps or opens a socket. A connection delivers in order and without loss, as TCP does, until
+it is cut; what was under way then is lost. Several connections overtake each other at random (seeded).
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from nacl.signing import SigningKey
+
+from client.session import Session
+from client.session import events as ev
+from server.config import Settings
+from server.effects import Drop, Send
+from server.hub import Hub
+from server.wire.messages import decode_client, decode_server, encode
+
+ORIGIN = "http://127.0.0.1:8080"
+START = 1_790_000_000.0  # some day, at ten to two
+
+
+def seeded(seed: int) -> Callable[[int], bytes]:
+    """Bytes that are the same in every run: keys of a test, never of anybody else."""
+    source = random.Random(seed)
+    return source.randbytes
+
+
+@dataclass
+class Link:
+    """One connection of one participant."""
+
+    who: Participant
+    door: ev.Door
+    handle: bytes
+    up: bool = True
+    last_down: float = 0.0
+    last_up: float = 0.0
+
+
+@dataclass
+class Participant:
+    """A session, and all that it has told."""
+
+    label: str
+    session: Session
+    links: dict[ev.Door, Link] = field(default_factory=dict)
+    told: list[ev.Event] = field(default_factory=list)
+    alive: bool = True
+
+    def of(self, kind: type[ev.Event]) -> list[ev.Event]:
+        return [e for e in self.told if isinstance(e, kind)]
+
+    @property
+    def said(self) -> list[tuple[str, str]]:
+        return [(e.name, e.text) for e in self.told if isinstance(e, ev.Said)]
+
+    @property
+    def alarms(self) -> list[str]:
+        return [e.kind for e in self.told if isinstance(e, ev.Alarm)]
+
+    @property
+    def roster(self) -> list[str]:
+        rosters = [e for e in self.told if isinstance(e, ev.Roster)]
+        return [m.name for m in rosters[-1].members] if rosters else []
+
+    @property
+    def code(self) -> str:
+        codes = [e for e in self.told if isinstance(e, ev.Code)]
+        return codes[-1].digits if codes else ""
+
+    @property
+    def epoch(self) -> int:
+        codes = [e for e in self.told if isinstance(e, ev.Code)]
+        return codes[-1].epoch if codes else -1
+
+    @property
+    def ended(self) -> ev.Ended | None:
+        return self.session.ended
+
+    @property
+    def room(self):  # type: ignore[no-untyped-def]  # tests look inside
+        return self.session._room
+
+
+class World:
+    """A server and its participants. `latency` is the most that one hop takes, in seconds."""
+
+    def __init__(self, seed: int = 1, *, latency: float = 0.02, settings: Settings | None = None) -> None:
+        self.random = random.Random(seed)
+        self.rng = seeded(seed + 1)
+        self.now = START
+        self.latency = latency
+        self.settings = settings or Settings()
+        self.people: list[Participant] = []
+        self.handles: dict[bytes, Link] = {}
+        self.server_up = True
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = 0
+        #: Tests that stand between: called with (participant, message), False drops it.
+        self.down_filter: Callable[[Participant, object], bool] = lambda who, message: True
+        self.start_server()
+        self._every(0.05, self._server_tick)
+
+    # -- the server ------------------------------------------------------------------------------
+
+    def start_server(self) -> None:
+        key = SigningKey(self.rng(32))
+        self.hub = Hub(
+            self.settings,
+            origin=ORIGIN,
+            server_key=bytes(key.verify_key),
+            incarnation=self.rng(8),
+            sign=lambda text: key.sign(text).signature,
+            rng=self.rng,
+        )
+        self.server_up = True
+
+    def kill_server(self) -> None:
+        """SIGKILL: every connection is gone, and all that it knew."""
+        self.server_up = False
+        for link in list(self.handles.values()):
+            self.cut(link)
+
+    def _server_tick(self) -> None:
+        if self.server_up:
+            self._server(self.hub.tick(self.now))
+
+    def _server(self, effects: Sequence[object]) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                link = self.handles.get(effect.handle)
+                if link is not None and self.down_filter(link.who, effect.message):
+                    self._deliver(link, encode(effect.message))
+            elif isinstance(effect, Drop):
+                link = self.handles.get(effect.handle)
+                if link is not None:
+                    self._deliver(link, encode(effect.last))
+                    self._at(link.last_down, lambda link=link: self.cut(link))
+
+    def _deliver(self, link: Link, frame: bytes) -> None:
+        link.last_down = max(link.last_down, self.now + self.random.uniform(0, self.latency))
+
+        def arrive() -> None:
+            if link.up and link.who.alive:
+                self._feed(link.who, ev.Received(link.door, decode_server(frame)))
+
+        self._at(link.last_down, arrive)
+
+    # -- participants ----------------------------------------------------------------------------
+
+    def add(self, label: str, session: Session) -> Participant:
+        who = Participant(label, session)
+        self.people.append(who)
+        self._perform(who, session.start())
+        self._every(0.1, lambda: self._feed(who, ev.Tick()) if who.alive else None)
+        return who
+
+    def host(self, name: str = "Ada", *, admission: str = "all", title: str = "") -> Participant:
+        return self.add(
+            name,
+            Session.host(
+                origin=ORIGIN,
+                name=name,
+                title=title,
+                admission=admission,  # type: ignore[arg-type]  # tests say "ask" or "all"
+                now=self.now,
+                rng=seeded(self.random.getrandbits(32)),
+            ),
+        )
+
+    def guest(self, link: str, name: str) -> Participant:
+        return self.add(
+            name, Session.join(link, name=name, now=self.now, rng=seeded(self.random.getrandbits(32)))
+        )
+
+    def do(self, who: Participant, what: ev.Input) -> None:
+        """A command."""
+        self._feed(who, what)
+
+    def _feed(self, who: Participant, what: ev.Input) -> None:
+        self._perform(who, who.session.handle(what, self.now))
+
+    def _perform(self, who: Participant, effects: Sequence[ev.Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case ev.Connect(door):
+                    self._after(self.random.uniform(0, self.latency), lambda d=door: self._connect(who, d))
+                case ev.Disconnect(door):
+                    link = who.links.pop(door, None)
+                    if link is not None:
+                        link.up = False
+                        self._after(self.latency, lambda link=link: self._server_lost(link))
+                case ev.Transmit(door, message):
+                    link = who.links.get(door)
+                    if link is not None and link.up:
+                        self._ascend(link, encode(message))
+                case ev.Tell(event):
+                    who.told.append(event)
+                case _:
+                    pass
+
+    def _connect(self, who: Participant, door: ev.Door) -> None:
+        if not who.alive or door in who.links:
+            return
+        if not self.server_up:
+            self._feed(who, ev.Lost(door, "refused"))
+            return
+        handle, challenge = self.hub.connect()
+        link = who.links[door] = self.handles[handle] = Link(who, door, handle)
+        self._deliver(link, encode(challenge))
+
+    def _ascend(self, link: Link, frame: bytes) -> None:
+        link.last_up = max(link.last_up, self.now + self.random.uniform(0, self.latency))
+        hub = self.hub
+
+        def arrive() -> None:
+            if self.server_up and self.hub is hub and link.handle in self.handles:
+                self._server(hub.handle(link.handle, decode_client(frame), self.now))
+
+        self._at(link.last_up, arrive)
+
+    def _server_lost(self, link: Link) -> None:
+        if self.handles.pop(link.handle, None) is not None and self.server_up:
+            self._server(self.hub.leave(link.handle, self.now))
+
+    def cut(self, link: Link) -> None:
+        """The connection breaks: both ends notice, what was under way is lost."""
+        if not link.up:
+            return
+        link.up = False
+        if link.who.links.get(link.door) is link:
+            del link.who.links[link.door]
+        self._server_lost(link)
+        if link.who.alive:
+            self._after(0.01, lambda: self._feed(link.who, ev.Lost(link.door, "cut")))
+
+    def kill(self, who: Participant) -> None:
+        """SIGKILL of a participant."""
+        who.alive = False
+        for link in list(who.links.values()):
+            self.cut(link)
+
+    # -- time --------------------------------------------------------------------------------------
+
+    def _at(self, when: float, action: Callable[[], None]) -> None:
+        self._order += 1
+        heapq.heappush(self._queue, (when, self._order, action))
+
+    def _after(self, delay: float, action: Callable[[], None]) -> None:
+        self._at(self.now + delay, action)
+
+    def _every(self, period: float, action: Callable[[], object]) -> None:
+        def again() -> None:
+            action()
+            self._after(period, again)
+
+        self._after(self.random.uniform(0, period), again)
+
+    def run(self, seconds: float) -> None:
+        """Let that much time pass."""
+        end = self.now + seconds
+        while self._queue and self._queue[0][0] <= end:
+            when, _, action = heapq.heappop(self._queue)
+            self.now = max(self.now, when)
+            action()
+        self.now = end
+
+    def until(self, condition: Callable[[], bool], most: float = 20.0, why: str = "") -> float:
+        """Run until something holds; fails the test after `most` seconds of the world's time."""
+        began = self.now
+        while not condition():
+            assert self.now - began < most, f"not within {most} s: {why or condition}"
+            self.run(0.05)
+        return self.now - began
+
+    # -- shorthands ----------------------------------------------------------------------------------
+
+    def link_of(self, host: Participant) -> str:
+        return [e for e in host.told if isinstance(e, ev.InviteMade)][-1].link
+
+    def meeting(self, *names: str) -> list[Participant]:
+        """A host and guests, all inside and agreed."""
+        host = self.host(names[0])
+        people = [host]
+        for name in names[1:]:
+            people.append(self.guest(self.link_of(host), name))
+            self.until(lambda: self.agreed(people), why="everybody in")  # so that leaves go by order
+        return people
+
+    def agreed(self, people: Sequence[Participant]) -> bool:
+        """Whether these, and nobody else, are in one room in the same epoch with the same code."""
+        rosters = {tuple(p.roster) for p in people}
+        return (
+            len(rosters) == 1
+            and len(next(iter(rosters))) == len(people)
+            and len({p.code for p in people}) == 1
+        )
