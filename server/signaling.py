@@ -353,6 +353,11 @@ class Signaling:
         """WebSockets now."""
         return self._sockets
 
+    @property
+    def addresses(self) -> int:
+        """Different addresses that WebSockets come from now."""
+        return len(self._addresses)
+
     def queued(self) -> int:
         """Bytes that wait for slow readers."""
         return sum(c.waiting for c in self._connections.values())

@@ -1,0 +1,166 @@
+"""Members, stewards and outsiders as the server sees them: keys, passes and signatures, no meeting."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from hashlib import sha256
+
+from nacl.signing import SigningKey
+
+from server.config import Settings
+from server.effects import Drop, Effect, Send
+from server.room import Room
+from server.wire import signed
+from server.wire.messages import (
+    ClientMessage,
+    Commit,
+    LobbyDoor,
+    Media,
+    Message,
+    Open,
+    Regate,
+    RoomDoor,
+    Show,
+    Stream,
+)
+
+ZERO = bytes(32)
+CLIENT_NONCE = b"c" * 32
+DOOR = SigningKey(sha256(b"door").digest())
+STEWARD = SigningKey(sha256(b"steward").digest())
+SERVER = SigningKey(sha256(b"server").digest())
+NUMBER = signed.room_number(bytes(DOOR.verify_key), bytes(STEWARD.verify_key))
+
+
+def sign(text: bytes) -> bytes:
+    """The test server's signature."""
+    return SERVER.sign(text).signature
+
+
+def seeded(seed: int) -> Callable[[int], bytes]:
+    """Randomness that repeats."""
+    return random.Random(seed).randbytes
+
+
+def token(slot: int, twist: bytes = b"") -> bytes:
+    """The pass of `slot`."""
+    return sha256(b"pass" + slot.to_bytes(8, "big") + twist).digest()
+
+
+def gate(slot: int, twist: bytes = b"") -> bytes:
+    """The gate that this pass opens."""
+    return signed.gate(token(slot, twist))
+
+
+def blob(name: str, size: int = 512) -> bytes:
+    """A blob of its own for each name."""
+    return name.encode().ljust(size, b".")
+
+
+def show(slot: int, twist: bytes = b"") -> Show:
+    """Show the pass of `slot`."""
+    return Show(token(slot, twist))
+
+
+def commit(slot: int, name: str = "", size: int = 512, twist: bytes = b"") -> Commit:
+    """Take `slot`."""
+    return Commit(slot, blob(name or f"commit {slot}", size), gate(slot, twist))
+
+
+def opening(
+    nonce: bytes,
+    slot: int = 0,
+    chain: bytes = ZERO,
+    *,
+    key: SigningKey = STEWARD,
+    number: bytes = NUMBER,
+    at: bytes | None = None,
+) -> Open:
+    """The steward's signed open, for the connection whose challenge was `nonce`."""
+    here = gate(slot) if at is None else at
+    text = signed.open_room(number, slot, here, chain, nonce)
+    return Open(slot, here, chain, key.sign(text).signature)
+
+
+def regating(nonce: bytes, slot: int, new_gate: bytes, key: SigningKey = STEWARD) -> Regate:
+    """The steward's signed regate."""
+    return Regate(slot, new_gate, key.sign(signed.regate(NUMBER, slot, new_gate, nonce)).signature)
+
+
+def media(*ssrcs: int, ufrag: str = "abcd") -> Media:
+    """Transport parameters, and an audio stream for each SSRC."""
+    return Media(ufrag, "p" * 24, bytes(32), [Stream(ssrc, "audio") for ssrc in ssrcs])
+
+
+def room_door(
+    origin: str, server_nonce: bytes, door: SigningKey = DOOR, steward: SigningKey = STEWARD
+) -> RoomDoor:
+    """A room's door, opened."""
+    door_key, steward_key = bytes(door.verify_key), bytes(steward.verify_key)
+    text = signed.door(origin, signed.room_number(door_key, steward_key), server_nonce, CLIENT_NONCE)
+    return RoomDoor(door_key, steward_key, CLIENT_NONCE, door.sign(text).signature)
+
+
+def lobby_door(origin: str, server_nonce: bytes, key: SigningKey = DOOR) -> LobbyDoor:
+    """A lobby's door, opened."""
+    public = bytes(key.verify_key)
+    text = signed.door(origin, public, server_nonce, CLIENT_NONCE)
+    return LobbyDoor(public, CLIENT_NONCE, key.sign(text).signature)
+
+
+class Table:
+    """A room in memory, and what each of those around it has been sent."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.room = Room(NUMBER, bytes(STEWARD.verify_key), settings or Settings(), sign)
+        self.now = 100.0
+        self.inbox: dict[bytes, list[Message]] = defaultdict(list)
+        self.effects: list[Effect] = []
+        self.dropped: dict[bytes, Message] = {}
+
+    @staticmethod
+    def nonce(who: bytes) -> bytes:
+        """The challenge of `who`."""
+        return sha256(who).digest()
+
+    def _note(self, effects: list[Effect]) -> list[Effect]:
+        self.effects += effects
+        for effect in effects:
+            if isinstance(effect, Send):
+                self.inbox[effect.handle].append(effect.message)
+            elif isinstance(effect, Drop):
+                self.dropped[effect.handle] = effect.last
+        return effects
+
+    def arrive(self, *who: bytes) -> list[Effect]:
+        return [e for w in who for e in self._note(self.room.arrive(w, self.nonce(w), b"incarnat", self.now))]
+
+    def leave(self, who: bytes) -> list[Effect]:
+        return self._note(self.room.leave(who, self.now))
+
+    def says(self, who: bytes, message: ClientMessage) -> list[Message]:
+        """What `who` is sent when it says `message`."""
+        before = len(self.inbox[who])
+        self._note(self.room.handle(who, message, self.now))
+        return self.inbox[who][before:]
+
+    def wait(self, seconds: float) -> list[Effect]:
+        """Time passes, in one step."""
+        self.now += seconds
+        return self._note(self.room.tick(self.now))
+
+    def heard(self, who: bytes) -> list[Message]:
+        """What `who` has been sent since it was asked last."""
+        return self.inbox.pop(who, [])
+
+    def opened(self, *who: bytes, slot: int = 0) -> Table:
+        """All of them in the open room, the current pass shown, nothing unread."""
+        self.arrive(*who)
+        self.says(who[0], opening(self.nonce(who[0]), slot))
+        for w in who:
+            self.says(w, show(slot))
+        self.inbox.clear()
+        self.effects.clear()
+        return self
