@@ -20,13 +20,19 @@ class Meeting:
         self.members: list[Peer] = [creator]
         self.commits = 0
 
-    def commit(self, by: Peer, changes: Changes = NOTHING, manner: Manner = USUAL) -> dict[str, Received]:
-        """`by` commits; all others process it, the removed are dropped, the added join. All must agree then.
+    def commit(
+        self, by: Peer, changes: Changes = NOTHING, manner: Manner = USUAL, *, leaving: Sequence[Peer] = ()
+    ) -> dict[str, Received]:
+        """`by` commits `changes` and all stored proposals; the others process it, the added join.
 
-        Returns what each receiver made of the commit, by kind of peer (the last of a kind wins).
+        All must agree then. `leaving` are those whom stored proposals remove. Returns what each receiver made
+        of the commit, by kind of peer (the last of a kind wins).
         """
+        for peer in self.members:
+            if changes.psks:
+                peer.know(changes.psks)
         staged = by.stage(changes, manner)
-        made = self.deliver(by, staged.message, removed=changes.removes)
+        made = self.deliver(by, staged.message, removed=[*changes.removes, *leaving])
         by.adopt()
         self.commits += 1
         assert (staged.welcome is not None) == bool(changes.adds)

@@ -92,6 +92,12 @@ class Peer(Protocol):
 
     def join(self, welcome: bytes, psks: Sequence[Psk] = ()) -> None: ...
 
+    def know(self, psks: Sequence[Psk]) -> None:
+        """Remember these secrets, for commits to come."""
+
+    def propose_remove(self, peer: Peer, *, private: bool = True) -> bytes:
+        """A by-reference Remove of a member, who may be the proposer."""
+
     def stage(self, changes: Changes = NOTHING, manner: Manner = USUAL) -> Staged:
         """Stage a commit of `changes` and of every stored proposal."""
 

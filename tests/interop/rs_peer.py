@@ -35,13 +35,16 @@ class RsPeer:
         self._group = self._client.create_group(group_id)
 
     def join(self, welcome: bytes, psks: Sequence[Psk] = ()) -> None:
-        assert not psks, "the bindings know no PSKs"
+        self.know(psks)
         with _refusals():
             self._group = self._client.join_group(None, mls.Message.from_bytes(welcome)).group
 
+    def know(self, psks: Sequence[Psk]) -> None:
+        assert not psks, "the bindings know no PSKs"
+
     def stage(self, changes: Changes = NOTHING, manner: Manner = USUAL) -> Staged:
         """The manner is mls-rs's own: PublicMessage, a path where the RFC demands one."""
-        assert not changes.psks, "the bindings know no PSKs"
+        self.know(changes.psks)
         assert changes.extensions is None, "the bindings change no extensions"
         assert not (changes.adds and changes.removes), "the bindings add or remove"
         group = self._joined()
@@ -68,8 +71,8 @@ class RsPeer:
             (made,) = self._joined().propose_add_members([mls.Message.from_bytes(peer.key_package)])
         return bytes(made.to_bytes())
 
-    def propose_remove(self, peer: Peer) -> bytes:
-        """A Remove by reference, as PublicMessage."""
+    def propose_remove(self, peer: Peer, *, private: bool = True) -> bytes:
+        """As PublicMessage, whatever `private` says."""
         with _refusals():
             (made,) = self._joined().propose_remove_members([_identity(peer)])
         return bytes(made.to_bytes())

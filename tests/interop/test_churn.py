@@ -9,49 +9,108 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pytest
 
+from crypto.mls import RequiredCapabilities
 from tests.interop.meeting import Meeting
-from tests.interop.peer import Changes, Manner, Peer
+from tests.interop.our_peer import OurPeer
+from tests.interop.peer import Changes, Manner, Peer, Psk
 from tests.interop.rs_peer import RsPeer
 from tests.interop.ts_peer import TsProcess
 
 COMMITS = 45
 MOST = 9
+POLICY = 0xF001
 Make = Callable[[str], Peer]
 
 
 def makers(ts: TsProcess) -> Mapping[str, Make]:
-    return {"ts-mls": ts.member, "mls-rs": RsPeer}
+    return {"snug": OurPeer, "ts-mls": ts.member, "mls-rs": RsPeer}
 
 
-def churn(rng: random.Random, make: Sequence[Make]) -> Meeting:
-    """`COMMITS` commits: adds of one to three, removals of one or two, empty ones."""
+@dataclass(frozen=True)
+class Rules:
+    """What may happen in a churn beyond adds, removals and empty commits."""
+
+    policy: bool = False
+    """External PSKs and GroupContextExtensions: whoever comes must know the policy extension."""
+    updates: bool = True
+    """Members of ours propose an Update of themselves now and then."""
+
+
+def churn(rng: random.Random, make: Sequence[Make], rules: Rules = Rules()) -> Meeting:
+    """`COMMITS` commits: adds of one to three, removals of one or two, empty ones, by-reference proposals."""
     names = (f"member {n}" for n in itertools.count())
 
     def newcomer() -> Peer:
         return rng.choice(make)(next(names))
 
-    meeting = Meeting(make[0](next(names)))
+    meeting = Meeting(make[0](next(names)), extensions=extensions(rng) if rules.policy else ())
     while meeting.commits < COMMITS:
         by = rng.choice(meeting.members)
         others = [p for p in meeting.members if p is not by]
-        kind = rng.choice(
+        adds: list[Peer] = []
+        removes: list[Peer] = []
+        leaving: list[Peer] = []
+        match rng.choice(
             ["add", "add", "remove", "empty"] if len(meeting.members) < MOST else ["remove", "empty"]
+        ):
+            case "add":
+                adds = [newcomer() for _ in range(rng.choice([1, 1, 2, 3]))]
+            case "remove":
+                removes = rng.sample(others, min(len(others), rng.choice([1, 1, 2])))
+            case "empty" if others and rng.random() < 0.5:
+                leaving = propose(rng, meeting, others, rules)
+        changes = Changes(
+            adds=adds,
+            removes=removes,
+            psks=[Psk(b"link", b"s" * 32, rng.randbytes(32))] if rules.policy and rng.random() < 0.4 else [],
+            extensions=extensions(rng) if rules.policy and rng.random() < 0.2 else None,
         )
-        if kind == "add":
-            changes = Changes(adds=[newcomer() for _ in range(rng.choice([1, 1, 2, 3]))])
-        elif kind == "remove" and others:
-            changes = Changes(removes=rng.sample(others, min(len(others), rng.choice([1, 1, 2]))))
-        else:
-            changes = Changes()
-        meeting.commit(by, changes, Manner(private=rng.random() < 0.7, force_path=rng.random() < 0.7))
+        manner = Manner(private=rng.random() < 0.7, force_path=rng.random() < 0.7)
+        meeting.commit(by, changes, manner, leaving=leaving)
         if rng.random() < 0.4:
             meeting.say(rng.choice(meeting.members), rng.randbytes(rng.randrange(600)))
     return meeting
 
 
+def propose(rng: random.Random, meeting: Meeting, others: Sequence[Peer], rules: Rules) -> list[Peer]:
+    """A by-reference proposal for the next commit, by none but `others`: who leaves by it."""
+    proposer, private = rng.choice(others), rng.random() < 0.7
+    if rules.updates and isinstance(proposer, OurPeer) and rng.random() < 0.5:
+        meeting.propose(proposer, proposer.propose(proposer.group.make_update(), private=private))
+        return []
+    leaver = rng.choice(others)
+    meeting.propose(proposer, proposer.propose_remove(leaver, private=private))
+    return [leaver]
+
+
+def extensions(rng: random.Random) -> list[tuple[int, bytes]]:
+    """What our protocol has in each GroupContext: required_capabilities and the policy."""
+    return [
+        (3, RequiredCapabilities(extensions=(POLICY,)).encode()),
+        (POLICY, rng.randbytes(rng.randrange(100))),
+    ]
+
+
 @pytest.mark.parametrize("seed", [1, 2])
-def test_the_two_judges(ts: TsProcess, seed: int) -> None:
+def test_the_two_judges_by_themselves(ts: TsProcess, seed: int) -> None:
+    churn(random.Random(seed), [makers(ts)[kind] for kind in ("ts-mls", "mls-rs")])
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5])
+def test_all_three_kinds(ts: TsProcess, seed: int) -> None:
     churn(random.Random(seed), list(makers(ts).values()))
+
+
+@pytest.mark.parametrize("suite", [1, 3])
+def test_ours_and_ts_mls_with_policy_and_psks(ts: TsProcess, suite: int) -> None:
+    def ours(name: str) -> Peer:
+        return OurPeer(name, suite=suite, extensions=[POLICY])
+
+    def theirs(name: str) -> Peer:
+        return ts.member(name, suite=suite, extensions=[POLICY])
+
+    churn(random.Random(6), [ours, theirs], Rules(policy=True))

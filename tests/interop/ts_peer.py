@@ -63,10 +63,13 @@ class TsProcess:
         extensions: Sequence[int] = (),
         pad_until: int = DEFAULT_PADDING,
         lifetime: tuple[int, int] | None = None,
+        again: TsPeer | None = None,
     ) -> TsPeer:
-        """A new member whose leaf supports `extensions`."""
+        """A new member whose leaf supports `extensions`; `again` lends its signature key."""
         number = next(self._ids)
         arguments: dict[str, object] = {} if lifetime is None else {"lifetime": list(lifetime)}
+        if again is not None:
+            arguments["again"] = again.number
         self.call(
             "new",
             number,
@@ -98,7 +101,7 @@ class TsPeer:
 
     def __init__(self, process: TsProcess, number: int, name: bytes) -> None:
         self._process = process
-        self._number = number
+        self.number = number
         self.name = name
         made = self._call("keyPackage")
         self.key_package = bytes.fromhex(made["message"])
@@ -106,7 +109,7 @@ class TsPeer:
         self.signature_key = bytes.fromhex(made["signatureKey"])
 
     def _call(self, op: str, **arguments: object) -> dict[str, Any]:
-        return self._process.call(op, self._number, **arguments)
+        return self._process.call(op, self.number, **arguments)
 
     def create(self, group_id: bytes, extensions: Sequence[tuple[int, bytes]] = ()) -> None:
         self._call("create", groupId=group_id, extensions=[list(e) for e in extensions])
@@ -161,6 +164,9 @@ class TsPeer:
         """A by-reference proposal as `peer.mjs` spells it, such as ``{"kind": "remove", "leaf": 2}``."""
         made = self._call("propose", proposal=proposal, isPublic=not private, authenticatedData=b"")
         return bytes.fromhex(made["message"])
+
+    def propose_remove(self, peer: Peer, *, private: bool = True) -> bytes:
+        return self.propose({"kind": "remove", "leaf": self.leaf_of(peer)}, private=private)
 
     def process(self, message: bytes) -> Received:
         got = self._call("process", message=message)
