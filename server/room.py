@@ -15,7 +15,7 @@ import hmac
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
@@ -73,7 +73,7 @@ class _Seat:
     won: int = -1  # the last slot that it took
     lost: int = -1  # the slot that was current when it last came too late
     media: Media | None = None
-    view: list[HandleStream] = field(default_factory=list)
+    view: list[HandleStream] | None = None  # the streams it was told of since it joined media
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class Room:
         lapsed = [s for s in self._seats.values() if s.media is not None and now >= s.until]
         for seat in lapsed:
             seat.media = None
-            seat.view = []
+            seat.view = None
             effects.append(MediaLeave(self.number, seat.handle))
             effects += refuse(
                 seat.handle, "pass", "the pass is no longer current: show it, then send media again", "media"
@@ -358,10 +358,14 @@ class Room:
         seat.won = slot
         seat.lost = -1
         effects: list[Effect] = []
+        # who may not have the blob still learns that the room moves on, and when to show its pass
+        moved = Opened(slot, self.chain, committed.signature)
         for other in self._seats.values():
             if now < other.until:
                 other.sent = slot
                 effects.append(Send(other.handle, committed))
+            else:
+                effects.append(Send(other.handle, moved))
         for other in late:
             other.lost = slot
             effects.append(Send(other.handle, Stale(slot, slot)))
@@ -462,7 +466,7 @@ class Room:
         if seat is None or seat.media is None:
             return []
         seat.media = None
-        seat.view = []
+        seat.view = None
         return [MediaLeave(self.number, handle), *self._views()]
 
     def _views(self) -> list[Effect]:
