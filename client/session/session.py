@@ -236,7 +236,7 @@ class Session:
         elif self._host is not None and self._room is not None:
             for knocked in self._host.received(door.day, message, self._room.m, now):
                 self._tell(knocked)
-                if self._admission == "all":
+                if self._admission == "all" or self._room.m.policy.mode is Mode.WAVE_IN:
                     self._host.admit(knocked.knock, now)
         if door.day is not None and self._guest is not None:
             self._guest.received(door.day, message, now)

@@ -154,7 +154,11 @@ class Open(Message, frozen=True, tag="open"):
 
 
 class Opened(Message, frozen=True, tag="opened"):
-    """Server, to all in the room: it is open at `slot`."""
+    """Server, to all in the room: it is open at `slot`.
+
+    Sent again, whenever a slot is taken, to those who may not have the blob: they learn when to show
+    their pass.
+    """
 
     slot: Slot
     chain: Bytes32

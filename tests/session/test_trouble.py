@@ -1,0 +1,365 @@
+"""What goes wrong: races, lost connections, a server that dies, members that lie."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from client.session import content
+from client.session import events as ev
+from client.session.intents import HealIntent, PolicyIntent
+from crypto import mls, policy, veil
+from crypto.invite import gate
+from crypto.kdf import H
+from crypto.room_state import CommitContext
+from server.wire import messages as wire
+from server.wire.limits import BUCKETS
+from tests.session.world import Participant, World
+
+
+def two_hosts(w: World, *others: str) -> list[Participant]:
+    people = w.meeting("Ada", "Bo", *others)
+    ada, bo = people[:2]
+    w.do(ada, ev.Deputise(1))
+    w.until(lambda: bo.session._host is not None, why="Bo is a host")
+    return people
+
+
+def test_two_hosts_who_commit_at_once_both_get_their_way() -> None:
+    for seed in range(8):
+        w = World(seed, latency=0.1)
+        ada, bo, cem, dana, eve = two_hosts(w, "Cem", "Dana", "Eve")
+        w.do(ada, ev.Remove(2))
+        w.do(bo, ev.Remove(3))
+        took = w.until(lambda: w.agreed([ada, bo, eve]), 10)  # noqa: B023 - called at once
+        assert took < 5
+        w.until(lambda: cem.ended is not None and dana.ended is not None, 1)  # noqa: B023
+        assert cem.ended == ev.Ended("removed", "You were removed by Ada.")
+        assert dana.ended == ev.Ended("removed", "You were removed by Bo.")
+        assert not ada.alarms
+        assert not bo.alarms
+
+
+def test_two_hosts_who_admit_at_once_leave_nobody_out() -> None:
+    for seed in range(5):
+        w = World(20 + seed, latency=0.1)
+        people = two_hosts(w)
+        for name in ("Cem", "Dana", "Eve", "Finn"):
+            people.append(w.guest(w.link_of(people[0]), name))
+        w.until(lambda: w.agreed(people), 30)  # noqa: B023 - called at once
+
+
+def test_a_deputy_hosts_when_the_first_host_is_gone() -> None:
+    w = World(30)
+    ada, bo, cem = two_hosts(w, "Cem")
+    link = w.link_of(ada)
+    w.kill(ada)
+    dana = w.guest(link, "Dana")
+    w.until(lambda: "Dana" in bo.roster and "Dana" in cem.roster and "Dana" in dana.roster)
+    w.do(bo, ev.Remove(0))
+    w.until(lambda: w.agreed([bo, cem, dana]))
+
+
+def test_a_server_killed_in_mid_meeting() -> None:
+    for seed in range(6):
+        w = World(40 + seed)
+        people = w.meeting("Ada", "Bo", "Cem")
+        epoch = people[0].epoch
+        w.do(people[1], ev.Say("just before"))
+        w.run(w.random.uniform(0, 0.04))  # it may have reached the server, one of them, or nobody
+        w.kill_server()
+        w.do(people[2], ev.Say("while it is away"))
+        w.run(1.0)
+        w.start_server()
+        began = w.now
+        w.do(people[0], ev.Say("and after"))
+        expected = {("Bo", "just before"), ("Cem", "while it is away"), ("Ada", "and after")}
+        w.until(
+            lambda: all(  # noqa: B023 - called at once
+                {(s, t) for s, t in expected if s != p.label} == set(p.said) for p in people
+            ),
+            5,
+        )
+        assert w.now - began < 5
+        w.run(5)
+        assert {p.epoch for p in people} == {epoch}, "back in the same epoch"
+        assert all(len(p.said) == 2 for p in people), "nothing lost, nothing twice"
+        dana = w.guest(w.link_of(people[0]), "Dana")
+        w.until(lambda: w.agreed([*people, dana]))  # noqa: B023 - called at once
+
+
+def test_a_server_killed_while_commits_are_under_way() -> None:
+    for seed in range(12):
+        w = World(60 + seed, latency=0.05)
+        people = two_hosts(w, "Cem", "Dana")
+        ada, bo, cem, dana = people
+        w.do(ada, ev.Remove(2))
+        w.do(bo, ev.Remove(3))
+        w.run(w.random.uniform(0, 0.25))
+        w.kill_server()
+        w.run(w.random.uniform(0.1, 2))
+        w.start_server()
+        w.until(lambda: w.agreed([ada, bo]), 15, f"seed {seed}")  # noqa: B023 - called at once
+        w.until(lambda: cem.ended is not None and dana.ended is not None, 15)  # noqa: B023
+
+
+def test_a_straggler_catches_up_on_commits() -> None:
+    w = World(80)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(1)
+    w.down_filter = lambda who, message: who is not cem
+    w.cut(cem.links[ev.ROOM])
+    dana = w.guest(w.link_of(ada), "Dana")
+    w.until(lambda: dana.roster == bo.roster == ["Ada", "Bo", "Cem", "Dana"])
+    for _ in range(4):
+        ada.room.want(HealIntent(ada.room.m.group.epoch), w.now)
+        w.do(ada, ev.Tick())
+        w.run(1)
+    w.do(ada, ev.Say("are you there?"))
+    w.down_filter = lambda who, message: True
+    if ev.ROOM in cem.links:
+        w.cut(cem.links[ev.ROOM])
+    w.until(lambda: w.agreed([ada, bo, cem, dana]), 10)
+    assert ("Ada", "are you there?") in cem.said or cem.epoch == ada.epoch
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 2**32 - 1))
+def test_cut_anywhere_and_everybody_is_back(seed: int) -> None:
+    """Links break and the server dies at random moments; in the end all agree and all is said once."""
+    w = World(seed, latency=0.05)
+    chance = random.Random(seed)
+    people = two_hosts(w, "Cem")
+    said: list[tuple[str, str]] = []
+    for step in range(12):
+        who = chance.choice(people)
+        act = chance.randrange(6)
+        if act == 0:
+            for link in list(who.links.values()):
+                w.cut(link)
+        elif act == 1:
+            w.kill_server()
+            w.run(chance.uniform(0, 1))
+            w.start_server()
+        elif act == 2 and len(people) < 6:
+            people.append(w.guest(w.link_of(people[0]), f"Guest {'abcdefghijkl'[step]}"))
+        else:
+            inside = [p for p in people if p.session.inside]
+            speaker = chance.choice(inside)
+            said.append((speaker.label, f"{step}"))
+            w.do(speaker, ev.Say(f"{step}"))
+        w.run(chance.uniform(0, 0.4))
+    w.until(lambda: w.agreed(people), 40)
+    w.run(8)
+    assert w.agreed(people)
+    first = people[0]
+    assert sorted(first.said) == sorted(s for s in said if s[0] != first.label), "once each"
+
+
+def post_commit(w: World, who: Participant, blob: bytes, token: bytes) -> None:
+    """Take the next slot with whatever a member likes."""
+    slot = who.room.m.journal.slot + 1
+    w._ascend(who.links[ev.ROOM], wire.encode(wire.Commit(slot, blob, gate(token))))
+
+
+def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -> tuple[bytes, bytes]:
+    """A commit that is well signed and that no honest client would make: (blob, next pass)."""
+    m = who.room.m
+    ground = m.ground()
+    facts = {
+        "room": m.room,
+        "slot": ground.slot,
+        "chain": ground.chain,
+        "ledger": m.ledger.digest(),
+        **context,
+    }
+    stage = m.group.stage(
+        proposals,
+        authenticated_data=CommitContext(**facts).encode(),  # type: ignore[arg-type]  # a test's liberty
+        force_path=True,
+        psks=m._psks,
+    )
+    blob = m._cover("commit", veil.pack([stage.message]))
+    token = stage.group.export("snug 1 pass", m.room, 32)
+    stage.drop()
+    return blob, token
+
+
+@pytest.mark.parametrize("kind", ["garbage", "remove", "wrong_chain", "policy"])
+def test_a_bad_commit_is_void_for_all_and_the_meeting_goes_on(kind: str) -> None:
+    w = World(90)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    epoch = ada.epoch
+    named = True
+    if kind == "garbage":
+        blob, token, named = w.rng(BUCKETS[2]), bytes(32), False
+    elif kind == "remove":
+        blob, token = forged(bo, [mls.Remove(2)])
+    elif kind == "wrong_chain":
+        blob, token = forged(bo, [], chain=bytes(32))
+    else:
+        changed = bo.room.m.policy.with_host(bo.room.m.signature_key(1))
+        kept = bo.room.m.group.extensions[0]
+        new = mls.GroupContextExtensions((kept, mls.Extension(0xF001, changed.encode())))
+        blob, token = forged(bo, [new])
+    post_commit(w, bo, blob, token)
+    w.until(lambda: all("void_commit" in p.alarms for p in (ada, cem)), 5)
+    text = next(e.text for e in ada.told if isinstance(e, ev.Alarm))
+    assert ("from Bo" in text) is named
+    assert ("a member or the server" in text) is not named
+    assert ada.epoch == cem.epoch == epoch
+    assert ada.room.m.journal.chain == cem.room.m.journal.chain
+    # the hosts mend the gate, and the room goes on for everybody, the author too
+    dana = w.guest(w.link_of(ada), "Dana")
+    w.until(lambda: w.agreed([*people, dana]), 10)
+
+
+def test_a_replayed_commit_is_void() -> None:
+    w = World(91)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    ada.room.want(HealIntent(ada.epoch), w.now)
+    w.until(lambda: w.agreed(people) and ada.room.m.journal.slot == 3)
+    old = ada.room.m.journal.entry(3).blob
+    post_commit(w, bo, old, bytes(32))
+    w.until(lambda: "void_commit" in cem.alarms, 5)
+    w.do(ada, ev.Say("on we go"))
+    w.until(lambda: ("Ada", "on we go") in cem.said)
+
+
+def spoil_path(monkeypatch: pytest.MonkeyPatch, committer: Participant, victim: Participant) -> None:
+    """The committer encrypts every path secret wrongly for the victim, and rightly for others."""
+    from crypto.mls import treekem
+
+    real = treekem.encrypt_with_label
+    bad = {
+        n.encryption_key
+        for _, n in committer.room.m.group._live.tree.leaves()
+        if n.signature_key == victim.room.m.signature_key(victim.room.m.own_leaf)
+    }
+
+    def spoiled(suite, public, label, context, plaintext, rng):  # type: ignore[no-untyped-def]
+        if public in bad:
+            plaintext = bytes(len(plaintext))
+        return real(suite, public, label, context, plaintext, rng)
+
+    monkeypatch.setattr(treekem, "encrypt_with_label", spoiled)
+
+
+def test_a_member_who_alone_cannot_read_a_commit_rejoins(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = World(92)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    with monkeypatch.context() as patch:
+        spoil_path(patch, bo, cem)
+        bo.room.want(HealIntent(bo.epoch), w.now)
+        w.do(bo, ev.Tick())
+    w.until(lambda: "stuck" in cem.alarms, 5)
+    assert cem.session.seal("audio", 0, b"x", w.now) is None, "nothing is sent meanwhile"
+    took = w.until(lambda: w.agreed(people), 15)
+    assert took < 10
+    assert any(isinstance(e, ev.Roster) and e.rejoined for e in ada.told)
+    w.do(cem, ev.Say("here again"))
+    w.until(lambda: ("Cem", "here again") in ada.said and ("Cem", "here again") in bo.said)
+    assert cem.session.seal("audio", 0, b"x", w.now) is not None
+
+
+def test_a_commit_that_is_void_is_void_for_who_cannot_read_it_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w = World(93)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    with monkeypatch.context() as patch:
+        spoil_path(patch, bo, cem)
+        blob, token = forged(bo, [mls.Remove(0)])
+    post_commit(w, bo, blob, token)
+    w.until(lambda: all("void_commit" in p.alarms for p in (ada, cem)), 5)
+    assert "stuck" not in cem.alarms
+    dana = w.guest(w.link_of(ada), "Dana")
+    w.until(lambda: w.agreed([*people, dana]), 10)
+
+
+def test_an_evicted_member_who_kept_everything_gets_nowhere() -> None:
+    w = World(94)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    kept = bo.room
+    w.do(ada, ev.Remove(1))
+    w.until(lambda: w.agreed([ada, cem]))
+    # it opens its door again with the keys that it has, shows its last pass, and asks for a rejoin
+    kept.ended = None
+    mallory = w.add("Mallory", bo.session)
+    bo.session._ended = None
+    kept.needs_rejoin = True
+    w.run(20)
+    assert ada.roster == cem.roster == ["Ada", "Cem"]
+    w.do(ada, ev.Say("alone at last"))
+    w.run(2)
+    assert ("Ada", "alone at last") in cem.said
+    assert ("Ada", "alone at last") not in mallory.said
+
+
+def test_the_server_tells_two_stories() -> None:
+    w = World(95)
+    ada, bo = w.meeting("Ada", "Bo")
+    real = w.down_filter
+
+    def forge(who: Participant, message: object) -> bool:
+        if who is bo and isinstance(message, wire.Committed):
+            other = wire.Committed(message.slot, message.blob, bytes(32), message.signature)
+            w._deliver(bo.links[ev.ROOM], wire.encode(other))
+            return False
+        return real(who, message)
+
+    w.down_filter = forge
+    w.guest(w.link_of(ada), "Cem")
+    w.until(lambda: "Cem" in bo.roster)
+    assert "two_stories" in bo.alarms
+
+
+def test_a_receipt_that_is_not_the_servers() -> None:
+    w = World(96)
+    ada, bo = w.meeting("Ada", "Bo")
+
+    def forge(who: Participant, message: object) -> bool:
+        if who is bo and isinstance(message, wire.Committed):
+            w._deliver(
+                bo.links[ev.ROOM],
+                wire.encode(wire.Committed(message.slot, message.blob, message.chain, bytes(64))),
+            )
+            return False
+        return True
+
+    w.down_filter = forge
+    w.guest(w.link_of(ada), "Cem")
+    w.until(lambda: "receipt" in bo.alarms, 10)
+
+
+def test_garbage_in_the_relay_costs_one_check_and_no_word() -> None:
+    w = World(97)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    told = len(cem.told)
+    for size in (512, 1024):
+        w._ascend(bo.links[ev.ROOM], wire.encode(wire.Relay(w.rng(size))))
+    real = bo.room.m.protect(content.encode(content.Say(bytes(16), "once")))
+    for _ in range(3):  # replayed
+        w._ascend(bo.links[ev.ROOM], wire.encode(wire.Relay(real)))
+    w._ascend(bo.links[ev.ROOM], wire.encode(wire.Relay(bo.room.m.protect(b"{}"))))
+    w.run(3)
+    assert cem.said == [("Bo", "once")]
+    assert len(cem.told) == told + 1
+
+
+def test_a_policy_change_is_done_once_and_only_by_hosts() -> None:
+    w = World(98)
+    ada, bo, _ = people = w.meeting("Ada", "Bo", "Cem")
+    key = bo.room.m.signature_key(1)
+    assert key is not None
+    change = PolicyIntent(lambda p: None if key in p.hosts else p.with_host(key))
+    ada.room.want(change, w.now)
+    ada.room.want(change, w.now)
+    w.until(lambda: w.agreed(people) and bo.room.m.is_host(1))
+    w.run(2)
+    assert bo.room.m.policy.version == 2
+    assert H(ada.room.m.policy.encode()) == H(bo.room.m.policy.encode())
+    assert policy.LINK_PSK_ID == b"snug 1 link"
