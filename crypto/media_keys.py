@@ -192,8 +192,7 @@ class MediaKeys(NotCopyable):
         if not 0 <= own_leaf < keys.leaf_count:
             raise StateError(f"no leaf {own_leaf} in a tree of {keys.leaf_count}")
         self._prune(now)
-        # who has nothing older has nothing to wait for
-        switch = now if is_removal or removed or not self._by_bits else now + ADD_SWITCH
+        switch = now if is_removal or removed else now + ADD_SWITCH
         for held in self._by_bits.values():
             held.refused |= removed
             held.until = min(held.until, switch + OLD_EPOCH)
@@ -212,7 +211,8 @@ class MediaKeys(NotCopyable):
         due = [held for held in usable if held.send_from <= now]
         if due:
             return max(due, key=lambda held: held.keys.epoch)
-        # the epoch in use was displaced by sixteen quick changes: the oldest that is left comes nearest to it
+        # a newcomer has nothing older and waits for nothing; and where sixteen quick changes displaced the
+        # epoch in use, the oldest that is left comes nearest to it
         return min(usable, key=lambda held: held.keys.epoch, default=None)
 
     def seal(self, stream: int, metadata: bytes, frame: bytes, now: float) -> bytes:

@@ -321,6 +321,40 @@ def test_a_leaf_removed_later_is_dropped_from_all_older_epochs() -> None:
         bob.open(b"", eve.seal(0, b"", b"x", 11.0), 11.0)
 
 
+def test_later_changes_don_t_prolong_an_old_epoch() -> None:
+    ada, bob = member(0), member(1)
+    frames = [ada.seal(0, b"", b"x", 9.0) for _ in range(2)]
+    enter(bob, 2, 10.0, leaf=1)
+    enter(bob, 3, 11.0, leaf=1)
+    assert bob.open(b"", frames[0], 12.49).epoch == 1
+    with pytest.raises(MissingKeyError):
+        bob.open(b"", frames[1], 12.5)
+
+
+def test_secrets_of_ended_epochs_are_forgotten() -> None:
+    ended, displaced, wiped = keys(1), keys(2), keys(18)
+    kids = [one.kid(0, 0) for one in (ended, displaced, wiped)]
+    bob = MediaKeys()
+    bob.install(ended, own_leaf=1, removed=NONE, is_removal=False, now=0.0)
+    bob.install(displaced, own_leaf=1, removed=NONE, is_removal=True, now=10.0)
+    assert ended.key(kids[0]).kid == kids[0]
+    assert bob.sending_epoch(12.0) == 2
+    bob.install(wiped, own_leaf=1, removed=NONE, is_removal=True, now=12.0)
+    for gone, kid in ((ended, kids[0]), (displaced, kids[1])):
+        with pytest.raises(StateError, match="gone"):
+            gone.key(kid)
+    assert wiped.key(kids[2]).kid == kids[2]
+    bob.wipe()
+    with pytest.raises(StateError, match="gone"):
+        wiped.key(kids[2])
+
+
+def test_a_newcomer_sends_at_once() -> None:
+    newcomer = member(1, epoch=7, now=3.0)
+    assert newcomer.sending_epoch(3.0) == 7
+    assert epoch_bits(newcomer.seal(0, b"", b"x", 3.0)) == 7
+
+
 def test_whoever_takes_a_removed_leaf_s_place_is_heard() -> None:
     bob, old, new = member(1), member(2), MediaKeys()
     before = old.seal(0, b"", b"before", 9.0)
