@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from crypto import hpke, kdf
@@ -159,10 +160,22 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
 
 # --- HPKE in base mode, RFC 9180 ---
 
+# any private key tells a point of small order: its product is zero, which the exchange refuses
+_ANY_PRIVATE = X25519PrivateKey.from_private_bytes(bytes(KEY_SIZE))
+
 
 def hpke_public(private: Buffer) -> bytes:
     """The public key of a 32-byte X25519 private key."""
     return hpke.public_key(bytes(private))
+
+
+def hpke_usable(public: bytes) -> bool:
+    """Whether something can be sealed to a key: right in size, and no point of small order."""
+    try:
+        _ANY_PRIVATE.exchange(X25519PublicKey.from_public_bytes(public))
+    except ValueError:
+        return False
+    return True
 
 
 def hpke_generate(rng: Rng) -> tuple[bytes, bytes]:

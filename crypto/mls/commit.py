@@ -91,7 +91,7 @@ def verify_proposal(state: EpochState, proposal: ProposalIn, sender: Sender, now
             leaf = proposal.leaf_node.verify(state.group_id, sender.index)
             validate.source_update(leaf)
             validate.new_encryption_key(leaf, current)
-            validate.leaf_alone(leaf, suite.identifier)
+            validate.new_leaf(leaf, suite.identifier)
             return Update(leaf)
         case Remove():
             rules.removes_member(state.tree, proposal)
@@ -385,6 +385,7 @@ def check_members(state: EpochState, applied: Applied) -> None:
     """The tree that results must be one of valid members (section 12.2, last rule)."""
     leaves = [leaf for _, leaf in applied.tree.leaves()]
     validate.membership(leaves, state.suite.identifier, applied.extensions)
+    validate.unique_parent_keys(applied.tree)
 
 
 def send(state: EpochState, content: AuthenticatedContent, pad_to: PadTo | None, rng: Rng) -> bytes:
@@ -507,6 +508,8 @@ def _check_path(state: EpochState, applied: Applied, leaf: int, path: UpdatePath
     if not external:
         validate.new_encryption_key(wire_leaf, _current(tree, leaf))
     verified = wire_leaf.verify(state.group_id, leaf)
+    for key in (wire_leaf.encryption_key, *(node.encryption_key for node in path.nodes)):
+        validate.usable_key(key)
     rules.path_keys_new(tree, path)
     treekem.check_shape(tree, leaf, path, applied.added.keys())
     return verified

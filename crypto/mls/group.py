@@ -374,7 +374,7 @@ class Group(NotCopyable):
             made = welcome.make_welcome(staged, welcome_extensions, self._rng)
             welcome_message = encode_message(made)
         stage = Stage(
-            state,
+            state.token,
             Group(staged.next.state, self._rng, adopted=False),
             message=staged.message,
             welcome=welcome_message,
@@ -418,7 +418,7 @@ class Group(NotCopyable):
         follow from the present epoch, or that removes us.
         """
         old = self._active
-        following = candidate._take(old)._release()
+        following = candidate._take(old.token)._release()
         departed = set(candidate.removed)
         old.secret_tree.only_application(old.own_leaf)
         for past in old.past:
@@ -575,7 +575,7 @@ class Group(NotCopyable):
     ) -> CandidateCommit:
         group = None if done.state is None else Group(done.state, self._rng, adopted=False)
         candidate = CandidateCommit(
-            state,
+            state.token,
             group,
             sender=done.sender,
             epoch=state.context.epoch + 1,

@@ -104,7 +104,7 @@ class KeyPackageIn:
         except AuthenticationError:
             raise ValidationError("MLS-10.1-3", "the signature of a key package does not verify") from None
         validate.key_package(self)
-        validate.leaf_alone(leaf, self.cipher_suite)
+        validate.new_leaf(leaf, self.cipher_suite)
         if now is not None:
             validate.lifetime(leaf, now, max_lifetime)
         parts = {field.name: getattr(self, field.name) for field in fields(KeyPackageIn)}
@@ -209,7 +209,7 @@ def create_key_package(
     """A fresh key package of ours, signed, with new init and encryption keys.
 
     `signature_private` is a 32-byte Ed25519 seed. `capabilities` defaults to what this code speaks without
-    any extension. With `grease`, random GREASE values join the capabilities and the key package's
+    any extension. With `grease`, random GREASE values join the capabilities and both lists of
     extensions (RFC 9420 section 13.5), so that everybody else's tolerance is exercised all the time.
     Raises `ValidationError` when the leaf contradicts its own capabilities.
     """
@@ -217,8 +217,9 @@ def create_key_package(
     capabilities = capabilities or Capabilities()
     if grease:
         capabilities = capabilities.with_grease(rng)
-        unknown = next((value for value in capabilities.extensions[::-1]), 0)
+        unknown = capabilities.extensions[-1]
         extensions = (*extensions, Extension(unknown, rng(rng(1)[0] % 16)))
+        leaf_extensions = (*leaf_extensions, Extension(unknown, rng(rng(1)[0] % 16)))
     init_private, init_key = hpke_generate(rng)
     encryption_private, encryption_key = hpke_generate(rng)
     leaf = LeafNode.sign(

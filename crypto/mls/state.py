@@ -29,7 +29,7 @@ class Limits:
     """Proposals that are held for later commits, at most."""
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class PastEpoch(NotCopyable):
     """What opens late application messages."""
 
@@ -41,7 +41,7 @@ class PastEpoch(NotCopyable):
     """Leaf indices of that epoch that have been removed since: nothing of theirs is opened."""
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, eq=False)
 class EpochState(NotCopyable):
     """One epoch of one member. Replaced as a whole when a commit is adopted."""
 
@@ -67,6 +67,8 @@ class EpochState(NotCopyable):
     """By epoch, the present one's included."""
     welcomed_by: int | None = None
     """The leaf that signed the Welcome's GroupInfo, in the epoch that we entered by it."""
+    token: object = field(default_factory=object)
+    """Tells this epoch's candidates from others', without keeping the epoch's secrets alive."""
     reinit: ReInit | None = None
     """Set when the commit that started this epoch ended the group."""
 

@@ -5,6 +5,7 @@ those for messages, proposals and commits. (MLS-7.3-1, 10.1-3 and 7.9.2-1 are ra
 hash is computed: `nodes`, `keypackage`, `tree`.)
 
 ==============  ========================================================================================
+MLS-5.1.1-1     an HPKE public key is one that something can be sealed to
 MLS-7.1-1       the unmerged leaves of a parent are in increasing order, each once
 MLS-7.2-1       a leaf's capabilities list MLS 1.0 and the cipher suite it is used with
 MLS-7.2-2       a leaf's capabilities list the type of its credential
@@ -51,8 +52,10 @@ from crypto.mls.nodes import (
     LeafNodeIn,
     LeafNodeSource,
     RequiredCapabilities,
+    external_senders,
     required_capabilities,
 )
+from crypto.primitives import hpke_usable
 
 if TYPE_CHECKING:
     from crypto.mls.keypackage import KeyPackageIn
@@ -63,6 +66,11 @@ MAX_LIFETIME = 366 * 86400
 
 
 # --- one leaf by itself ---
+
+
+def usable_key(public: bytes) -> None:
+    if not hpke_usable(public):
+        raise ValidationError("MLS-5.1.1-1", "an HPKE public key is unusable")
 
 
 def capabilities_list_suite(leaf: LeafNodeIn, suite: int) -> None:
@@ -110,6 +118,12 @@ def leaf_alone(leaf: LeafNodeIn, suite: int) -> None:
     unique_extensions(leaf.extensions)
 
 
+def new_leaf(leaf: LeafNodeIn, suite: int) -> None:
+    """All rules on a leaf that has just arrived, that need nothing else."""
+    usable_key(leaf.encryption_key)
+    leaf_alone(leaf, suite)
+
+
 def source_key_package(leaf: LeafNodeIn) -> None:
     if leaf.source != LeafNodeSource.KEY_PACKAGE:
         raise ValidationError("MLS-7.3-7", "the leaf of a key package is not of that source")
@@ -152,6 +166,7 @@ def init_key_differs(package: KeyPackageIn) -> None:
 def key_package(package: KeyPackageIn) -> None:
     """All rules on a key package but those on its signatures, its suite and its leaf."""
     source_key_package(package.leaf_node)
+    usable_key(package.init_key)
     key_package_extensions(package)
     init_key_differs(package)
     unique_extensions(package.extensions)
@@ -196,6 +211,7 @@ def supports_extensions(leaf: LeafNodeIn, extensions: Iterable[Extension]) -> No
 def membership(leaves: Sequence[LeafNode], suite: int, extensions: Sequence[Extension]) -> None:
     """All rules on the leaves of a group together, under the extensions of its GroupContext."""
     unique_extensions(extensions)
+    external_senders(extensions)  # MalformedError when they can't be read
     required = required_capabilities(extensions)
     for leaf in leaves:
         leaf_alone(leaf, suite)
@@ -241,6 +257,8 @@ def unique_parent_keys(tree: RatchetTree) -> None:
 
 def tree_structure(tree: RatchetTree) -> None:
     """All rules on a tree's shape; each uses only what the ones before have established."""
+    for key in tree.encryption_keys():
+        usable_key(key)
     unmerged_sorted(tree)
     unmerged_are_members(tree)
     unmerged_all_the_way(tree)

@@ -12,14 +12,14 @@ Entry = Callable[[Any], None]
 """Runs one entry, and raises when anything about it is wrong."""
 
 
-class Mismatch(Exception):
+class MismatchError(Exception):
     """A computed value is not the vector's."""
 
 
 def expect(what: str, got: object, wanted: object) -> None:
     if got != wanted:
         shown = [value.hex() if isinstance(value, bytes) else repr(value) for value in (got, wanted)]
-        raise Mismatch(f"{what} is {shown[0][:80]}, not {shown[1][:80]}")
+        raise MismatchError(f"{what} is {shown[0][:80]}, not {shown[1][:80]}")
 
 
 def must_fail(what: str, kind: type[Exception], call: Callable[[], object]) -> None:
@@ -27,7 +27,7 @@ def must_fail(what: str, kind: type[Exception], call: Callable[[], object]) -> N
         call()
     except kind:
         return
-    raise Mismatch(f"{what} was accepted")
+    raise MismatchError(f"{what} was accepted")
 
 
 def suite_of_entry(entry: dict[str, Any]) -> Suite:

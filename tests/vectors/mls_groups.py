@@ -7,7 +7,7 @@ from typing import Any
 from crypto.mls import CandidateCommit, Group, KeyPackageBundle, KeyPackageIn, Limits, ReceivedProposal
 from crypto.mls.messages import decode_message
 from crypto.primitives import hpke_public, signature_public
-from tests.vectors.mls_family import Mismatch, expect, suite_of_entry
+from tests.vectors.mls_family import MismatchError, expect, suite_of_entry
 
 unhex = bytes.fromhex
 
@@ -16,7 +16,7 @@ def passive_client(entry: dict[str, Any]) -> None:
     suite = suite_of_entry(entry)
     wire = decode_message(unhex(entry["key_package"]))
     if not isinstance(wire, KeyPackageIn):
-        raise Mismatch("key_package is another message")
+        raise MismatchError("key_package is another message")
     package = wire.verify(suite.identifier)
     bundle = KeyPackageBundle(
         package,
@@ -41,10 +41,10 @@ def passive_client(entry: dict[str, Any]) -> None:
     for number, v in enumerate(entry["epochs"]):
         for message in v["proposals"]:
             if not isinstance(group.process(unhex(message), psks=psks), ReceivedProposal):
-                raise Mismatch(f"epoch {number}: what should be a proposal is not")
+                raise MismatchError(f"epoch {number}: what should be a proposal is not")
         commit = group.process(unhex(v["commit"]), psks=psks)
         if not isinstance(commit, CandidateCommit):
-            raise Mismatch(f"epoch {number}: what should be a commit is not")
+            raise MismatchError(f"epoch {number}: what should be a commit is not")
         group.adopt(commit)
         wanted = unhex(v["epoch_authenticator"])
         expect(f"epoch {number}: authenticator", group.epoch_authenticator, wanted)

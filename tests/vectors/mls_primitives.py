@@ -1,8 +1,9 @@
-"""MLS vectors of the lower chapters: codec, cryptography, schedule, secret tree, transcripts, message framing."""
+"""MLS vectors of the lower chapters: codec, cryptography, schedule, secret tree, transcripts, framing."""
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 from crypto.errors import SnugCryptoError, StateError
@@ -45,11 +46,11 @@ from crypto.mls.proposals import (
     read_proposal,
 )
 from crypto.mls.secrets import RatchetKind, SecretTree, sender_data_key
-from crypto.mls.treemath import full_leaf_count
 from crypto.mls.tree import RatchetTree, read_tree
+from crypto.mls.treemath import full_leaf_count
 from crypto.mls.welcome import find_secrets, open_info, open_secrets, verify_info
 from crypto.primitives import SUITES, Suite
-from tests.vectors.mls_family import Mismatch, expect, must_fail, suite_of_entry
+from tests.vectors.mls_family import MismatchError, expect, must_fail, suite_of_entry
 
 unhex = bytes.fromhex
 
@@ -75,9 +76,7 @@ def crypto_basics(entry: dict[str, Any]) -> None:
     expect("derive_secret", labels.derive_secret(suite, unhex(v["secret"]), v["label"]), unhex(v["out"]))
 
     v = entry["derive_tree_secret"]
-    derived = labels.derive_tree_secret(
-        suite, unhex(v["secret"]), v["label"], v["generation"], v["length"]
-    )
+    derived = labels.derive_tree_secret(suite, unhex(v["secret"]), v["label"], v["generation"], v["length"])
     expect("derive_tree_secret", derived, unhex(v["out"]))
 
     v = entry["sign_with_label"]
@@ -135,9 +134,7 @@ def key_schedule(entry: dict[str, Any]) -> None:
 
 
 def psk_secret(entry: dict[str, Any]) -> None:
-    psks = [
-        (ExternalPsk(unhex(v["psk_id"]), unhex(v["psk_nonce"])), unhex(v["psk"])) for v in entry["psks"]
-    ]
+    psks = [(ExternalPsk(unhex(v["psk_id"]), unhex(v["psk_nonce"])), unhex(v["psk"])) for v in entry["psks"]]
     expect("psk_secret", schedule.psk_secret(suite_of_entry(entry), psks), unhex(entry["psk_secret"]))
 
 
@@ -164,12 +161,12 @@ def transcript_hashes(entry: dict[str, Any]) -> None:
     suite = suite_of_entry(entry)
     content = decode(unhex(entry["authenticated_content"]), AuthenticatedContent.read)
     if not isinstance(content.framed.content, Commit) or content.confirmation_tag is None:
-        raise Mismatch("the content is not a commit")
+        raise MismatchError("the content is not a commit")
     before = unhex(entry["interim_transcript_hash_before"])
     confirmed = schedule.confirmed_transcript_hash(suite, before, content)
     expect("confirmed", confirmed, unhex(entry["confirmed_transcript_hash_after"]))
     if not suite.mac_matches(unhex(entry["confirmation_key"]), confirmed, content.confirmation_tag):
-        raise Mismatch("the confirmation tag does not verify")
+        raise MismatchError("the confirmation tag does not verify")
     interim = schedule.interim_transcript_hash(suite, confirmed, content.confirmation_tag)
     expect("interim", interim, unhex(entry["interim_transcript_hash_after"]))
 
@@ -185,7 +182,7 @@ def message_protection(entry: dict[str, Any]) -> None:
         if kind == Kind.APPLICATION:
             _protect_both_ways(suite, entry, name, raw)
         else:
-            content = decode(raw, lambda reader, kind=kind: read_content(reader, kind))
+            content = decode(raw, partial(read_content, kind=kind))
             _protect_both_ways(suite, entry, name, content)
 
 
@@ -225,14 +222,14 @@ def _protect_both_ways(suite: Suite, entry: dict[str, Any], name: str, content: 
         for message in (unhex(entry[f"{name}_pub"]), ours):
             decoded = decode_message(message)
             if not isinstance(decoded, PublicMessage):
-                raise Mismatch(f"{name}_pub is not a PublicMessage")
+                raise MismatchError(f"{name}_pub is not a PublicMessage")
             opened = unprotect_public(suite, decoded, context, membership_key)
             verify_content(opened, context, public)
             expect(f"{name}_pub", encode_content(opened.framed.content), encode_content(content))
             must_fail(
                 "a wrong membership key",
                 SnugCryptoError,
-                lambda decoded=decoded: unprotect_public(suite, decoded, context, b"wrong"),
+                partial(unprotect_public, suite, decoded, context, b"wrong"),
             )
 
     made = protect_private(
@@ -241,7 +238,7 @@ def _protect_both_ways(suite: Suite, entry: dict[str, Any], name: str, content: 
     for message in (unhex(entry[f"{name}_priv"]), encode_message(made)):
         decoded = decode_message(message)
         if not isinstance(decoded, PrivateMessage):
-            raise Mismatch(f"{name}_priv is not a PrivateMessage")
+            raise MismatchError(f"{name}_priv is not a PrivateMessage")
         sender = open_sender_data(suite, decoded, sender_data)
         expect(f"{name}_priv sender", sender.leaf, 1)
         opened, key = unprotect_private(suite, decoded, sender, fresh_tree())
@@ -255,7 +252,7 @@ def welcome(entry: dict[str, Any]) -> None:
     message = decode_message(unhex(entry["welcome"]))
     package = decode_message(unhex(entry["key_package"]))
     if not isinstance(message, Welcome) or not isinstance(package, KeyPackageIn):
-        raise Mismatch("welcome and key_package are other messages")
+        raise MismatchError("welcome and key_package are other messages")
     sealed = find_secrets(message, package.verify(suite.identifier)).sealed
     secrets = open_secrets(suite, message, sealed, unhex(entry["init_priv"]))
     member = schedule.member_secret(suite, secrets.joiner_secret, schedule.psk_secret(suite, ()))

@@ -12,7 +12,7 @@ from crypto.mls.proposals import AddIn, Remove, UpdateIn, UpdatePath, read_propo
 from crypto.mls.tree import RatchetTree, read_tree
 from crypto.mls.validate import tree_structure
 from crypto.primitives import Suite, hpke_public, signature_public
-from tests.vectors.mls_family import Mismatch, expect, suite_of_entry
+from tests.vectors.mls_family import MismatchError, expect, suite_of_entry
 
 unhex = bytes.fromhex
 
@@ -61,7 +61,7 @@ def tree_operations(entry: dict[str, Any]) -> None:
             tree.remove(removed)
             tree.truncate()
         case _:
-            raise Mismatch(f"a {proposal.proposal_type.name} proposal")
+            raise MismatchError(f"a {proposal.proposal_type.name} proposal")
     expect("tree_after", tree.encode(), unhex(entry["tree_after"]))
     expect("tree_hash_after", tree.tree_hash(), unhex(entry["tree_hash_after"]))
 

@@ -1,14 +1,14 @@
 """Run public test vectors of MLS (RFC 9420) and SFrame (RFC 9605): `run.py PATH...`, files or folders.
 
-The family is told from the file's name. Each file gets a line, each failure one with its index and reason; the
-last line is `N passed, M failed`. The exit status is 0 only when something passed and nothing failed.
+The family is told from the file's name. Each file gets a line, each failure one with its index and reason;
+the last line is `N passed, M failed`. The exit status is 0 only when something passed and nothing failed.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,12 +29,17 @@ SFRAME_KEYS = frozenset({"header", "aes_ctr_hmac", "sframe"})
 
 def mls_family(path: Path) -> str | None:
     """`1-treekem.json`, `tree_math.json`, `passive-client-random.json` -> the family's name."""
-    name = path.stem.lower().replace("_", "-")
+    name = _letters(path.stem)
     known = sorted(MLS_FAMILIES, key=len, reverse=True)
-    return next((family for family in known if family in name), None)
+    return next((family for family in known if _letters(family) in name), None)
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalpha, name.lower()))
 
 
 def is_sframe(path: Path, data: object) -> bool:
+    """By the file's name or its folder's, or by the sections of RFC 9605's file."""
     named = any("sframe" in part.lower() for part in (path.stem, path.parent.name))
     return named or (isinstance(data, dict) and not SFRAME_KEYS.isdisjoint(data))
 
@@ -46,7 +51,7 @@ def run_file(path: Path) -> tuple[str, Result]:
     except (OSError, ValueError) as error:
         return "unreadable", Result(failed=[f"{path.name}: {error}"])
     family = mls_family(path)
-    if family is not None and not is_sframe(path, data):
+    if family is not None and "sframe" not in path.stem.lower():
         return family, run_entries(MLS_FAMILIES[family], data)
     if is_sframe(path, data):
         return "sframe", _sframe(path, data)
@@ -56,9 +61,8 @@ def run_file(path: Path) -> tuple[str, Result]:
 def _sframe(path: Path, data: object) -> Result:
     from tests.vectors import sframe_family
 
-    run: Callable[[Path, object], Result] = sframe_family.run
     try:
-        return run(path, data)
+        return sframe_family.run(data)
     except Exception as error:
         return Result(failed=[f"{path.name}: {type(error).__name__}: {error}"])
 
