@@ -1,0 +1,319 @@
+"""Lobby, hub, buckets and what is signed: in memory, time as an argument."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nacl.signing import SigningKey
+
+from server.config import Settings
+from server.effects import Drop, Effect, Forget, Send
+from server.hub import Hub
+from server.lobby import Lobby
+from server.rate import Guard, TokenBucket
+from server.wire import limits, signed
+from server.wire.messages import (
+    Arrived,
+    Challenge,
+    ClientMessage,
+    Entered,
+    Message,
+    Opened,
+    Post,
+    Posted,
+    Refused,
+    Relay,
+)
+from tests.server.people import (
+    DOOR,
+    SERVER,
+    STEWARD,
+    blob,
+    lobby_door,
+    opening,
+    room_door,
+    seeded,
+    show,
+    sign,
+)
+
+A, B, C = b"aaaaaaaa", b"bbbbbbbb", b"cccccccc"
+ORIGIN = "http://snug.test"
+
+
+def refusals(effects: list[Effect]) -> list[tuple[bytes, str]]:
+    found = []
+    for effect in effects:
+        message: Message = effect.message if isinstance(effect, Send) else Entered(b"", b"")
+        if isinstance(effect, Drop):
+            message = effect.last
+        if isinstance(message, Refused):
+            found.append((effect.handle if isinstance(effect, Send | Drop) else b"", message.code))
+    return found
+
+
+# -- lobby -------------------------------------------------------------------------------------------
+
+
+def test_a_post_goes_to_everybody_else_and_nobody_is_listed() -> None:
+    lobby = Lobby(Settings())
+    for who in (A, B, C):
+        assert lobby.arrive(who, b"incarnat", 0.0) == [Send(who, Entered(who, b"incarnat"))]
+    posted = Posted(blob("knock"))
+    assert lobby.handle(B, Post(blob("knock")), 0.0) == [Send(A, posted), Send(C, posted)]
+    assert lobby.leave(C) == []
+    assert lobby.handle(B, Post(blob("knock")), 0.0) == [Send(A, posted)]
+
+
+def test_a_lobby_keeps_no_history() -> None:
+    lobby = Lobby(Settings())
+    lobby.arrive(A, b"incarnat", 0.0)
+    lobby.handle(A, Post(blob("knock")), 0.0)
+    assert lobby.arrive(B, b"incarnat", 0.0) == [Send(B, Entered(B, b"incarnat"))]
+
+
+def test_a_lobby_has_a_size() -> None:
+    lobby = Lobby(Settings(lobby_members=2))
+    lobby.arrive(A, b"incarnat", 0.0)
+    lobby.arrive(B, b"incarnat", 0.0)
+    assert refusals(lobby.arrive(C, b"incarnat", 0.0)) == [(C, "full")]
+    assert len(lobby) == 2
+
+
+def test_posts_have_sizes_and_a_rate() -> None:
+    lobby = Lobby(Settings(lobby_blob_bytes=4096, lobby_post_burst=3, lobby_posts_per_second=1))
+    lobby.arrive(A, b"incarnat", 0.0)
+    lobby.arrive(B, b"incarnat", 0.0)
+    for size in (513, 8192, limits.ROOM_BLOB_MAX):
+        assert refusals(lobby.handle(A, Post(bytes(size)), 0.0)) == [(A, "size")]
+    for _ in range(3):
+        assert lobby.handle(A, Post(bytes(4096)), 0.0) == [Send(B, Posted(bytes(4096)))]
+    assert refusals(lobby.handle(A, Post(bytes(4096)), 0.5)) == [(A, "rate")]
+    assert lobby.handle(B, Post(bytes(512)), 0.5) == [Send(A, Posted(bytes(512)))]
+    assert refusals(lobby.handle(A, Post(bytes(4096)), 1.1)) == []
+
+
+def test_a_room_message_has_no_place_in_a_lobby() -> None:
+    lobby = Lobby(Settings())
+    lobby.arrive(A, b"incarnat", 0.0)
+    assert refusals(lobby.handle(A, Relay(blob("x")), 0.0)) == [(A, "state")]
+
+
+# -- hub ---------------------------------------------------------------------------------------------
+
+
+class House:
+    """A hub, and who is connected to it."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.now = 0.0
+        self.hub = Hub(
+            settings or Settings(),
+            origin=ORIGIN,
+            server_key=bytes(SERVER.verify_key),
+            incarnation=b"incarnat",
+            sign=sign,
+            rng=seeded(7),
+        )
+
+    def connect(self) -> tuple[bytes, bytes]:
+        handle, challenge = self.hub.connect()
+        assert challenge == Challenge(1, ORIGIN, challenge.nonce, bytes(SERVER.verify_key))
+        return handle, challenge.nonce
+
+    def say(self, handle: bytes, message: ClientMessage) -> list[Effect]:
+        return self.hub.handle(handle, message, self.now)
+
+    def in_room(self) -> tuple[bytes, bytes]:
+        handle, nonce = self.connect()
+        self.say(handle, room_door(ORIGIN, nonce))
+        return handle, nonce
+
+
+def test_a_right_door_leads_in() -> None:
+    house = House()
+    handle, nonce = house.connect()
+    assert not house.hub.inside(handle)
+    assert house.say(handle, room_door(ORIGIN, nonce)) == [Send(handle, Entered(handle, b"incarnat"))]
+    assert house.hub.inside(handle)
+    other, nonce = house.in_room()
+    third, nonce = house.connect()
+    assert house.say(third, lobby_door(ORIGIN, nonce)) == [Send(third, Entered(third, b"incarnat"))]
+    assert Send(handle, Arrived(other)) not in house.say(third, lobby_door(ORIGIN, nonce))
+    assert house.hub.lobbies() == [1]
+
+
+@pytest.mark.parametrize("door", [room_door, lobby_door])
+@pytest.mark.parametrize("what", ["origin", "nonce", "key", "client nonce"])
+def test_a_wrong_door_drops_the_connection(door: type, what: str) -> None:
+    house = House()
+    handle, nonce = house.connect()
+    other, other_nonce = house.connect()
+    import msgspec
+
+    good = door(ORIGIN, nonce)
+    forged = {
+        "origin": door("http://else.test", nonce),
+        "nonce": door(ORIGIN, other_nonce),
+        "key": msgspec.structs.replace(good, signature=door(ORIGIN, nonce, SigningKey.generate()).signature),
+        "client nonce": msgspec.structs.replace(good, nonce=bytes(32)),
+    }[what]
+    [drop] = house.say(handle, forged)
+    assert isinstance(drop, Drop)
+    assert refusals([drop]) == [(handle, "door")]
+    # one attempt a nonce
+    assert house.say(handle, good) == []
+    assert not list(house.hub.rooms())
+    assert not house.hub.lobbies()
+    assert not refusals(house.say(other, door(ORIGIN, other_nonce)))
+
+
+def test_another_steward_is_another_room() -> None:
+    house = House()
+    first, nonce = house.in_room()
+    house.say(first, opening(nonce))
+    squatter = SigningKey(sha256(b"squatter").digest())
+    second, nonce = house.connect()
+    [entered] = house.say(second, room_door(ORIGIN, nonce, DOOR, squatter))
+    assert isinstance(entered, Send)
+    assert entered.message == Entered(second, b"incarnat", None, None, [])
+    assert len(list(house.hub.rooms())) == 2
+
+
+def test_anything_but_a_door_drops_who_is_outside_and_a_second_door_is_refused() -> None:
+    house = House()
+    handle, nonce = house.connect()
+    assert refusals(house.say(handle, show(0))) == [(handle, "state")]
+    handle, nonce = house.in_room()
+    assert refusals(house.say(handle, room_door(ORIGIN, nonce))) == [(handle, "state")]
+    assert house.hub.inside(handle)
+
+
+def test_rooms_and_lobbies_are_counted() -> None:
+    house = House(Settings(max_rooms=1, max_lobbies=1))
+    house.in_room()
+    other_key = SigningKey(sha256(b"other").digest())
+    for door in (room_door, lobby_door):
+        if door is lobby_door:
+            handle, nonce = house.connect()
+            house.say(handle, lobby_door(ORIGIN, nonce))
+        handle, nonce = house.connect()
+        assert refusals(house.say(handle, door(ORIGIN, nonce, other_key))) == [(handle, "full")]
+        handle, nonce = house.connect()
+        assert not refusals(house.say(handle, door(ORIGIN, nonce)))
+
+
+def test_an_empty_lobby_is_gone_at_once_and_an_empty_room_after_its_linger() -> None:
+    house = House(Settings(room_linger=30))
+    handle, nonce = house.connect()
+    house.say(handle, lobby_door(ORIGIN, nonce))
+    house.hub.leave(handle, 0.0)
+    assert house.hub.lobbies() == []
+    handle, nonce = house.in_room()
+    assert isinstance(house.say(handle, opening(nonce))[0], Send)
+    house.hub.leave(handle, 0.0)
+    assert house.hub.leave(handle, 0.0) == []
+    assert house.hub.tick(29.0) == []
+    assert len(list(house.hub.rooms())) == 1
+    [forget] = house.hub.tick(31.0)
+    assert isinstance(forget, Forget)
+    assert list(house.hub.rooms()) == []
+    # what comes next is a new room
+    house.now = 32.0
+    handle, nonce = house.connect()
+    [entered] = house.say(handle, room_door(ORIGIN, nonce))
+    assert isinstance(entered, Send)
+    assert entered.message == Entered(handle, b"incarnat")
+
+
+def test_who_was_dropped_by_a_room_is_nobody_to_the_hub() -> None:
+    house = House(Settings(idle_time=60))
+    handle, nonce = house.in_room()
+    assert any(isinstance(e, Drop) for e in house.hub.tick(61.0))
+    assert not house.hub.inside(handle)
+    assert house.say(handle, opening(nonce)) == []
+    assert house.hub.leave(handle, 62.0) == []
+    assert not list(house.hub.rooms())
+
+
+def test_opening_reaches_who_waits() -> None:
+    house = House()
+    first, _ = house.in_room()
+    second, nonce = house.in_room()
+    effects = house.say(second, opening(nonce))
+    assert [(e.handle, type(e.message)) for e in effects if isinstance(e, Send)] == [
+        (first, Opened),
+        (second, Opened),
+    ]
+
+
+# -- buckets -----------------------------------------------------------------------------------------
+
+
+def test_a_bucket_gives_its_burst_then_its_rate() -> None:
+    bucket = TokenBucket(rate=2.0, burst=3.0, now=10.0)
+    assert [bucket.take(10.0) for _ in range(4)] == [True, True, True, False]
+    assert not bucket.take(10.4)
+    assert bucket.take(10.5)
+    assert not bucket.take(10.5)
+    assert [bucket.take(1000.0) for _ in range(4)] == [True, True, True, False]
+
+
+@given(st.lists(st.tuples(st.floats(-1, 5), st.floats(0, 4)), max_size=60))
+def test_a_bucket_never_gives_more_than_burst_and_rate(asked: list[tuple[float, float]]) -> None:
+    bucket = TokenBucket(rate=2.0, burst=3.0, now=0.0)
+    now = latest = given_out = 0.0
+    for step, tokens in asked:
+        now += step  # at times backwards
+        latest = max(latest, now)
+        if bucket.take(now, tokens):
+            given_out += tokens
+    assert given_out <= 3.0 + 2.0 * latest + 1e-6
+
+
+def test_a_guard_counts_messages_bytes_and_errors_apart() -> None:
+    settings = Settings(
+        messages_per_second=1, message_burst=2, bytes_per_second=100, byte_burst=1000, errors_max=3
+    )
+    guard = Guard(settings, 0.0)
+    assert guard.frame(10, 0.0)
+    assert not guard.frame(1000, 0.0)
+    assert not guard.frame(10, 0.0)
+    assert guard.frame(10, 5.0)
+    assert [guard.error(0.0) for _ in range(4)] == [True, True, True, False]
+    assert [guard.error(60.0) for _ in range(4)] == [True, True, True, False]
+
+
+# -- what is signed ----------------------------------------------------------------------------------
+
+
+def test_what_is_signed_is_fixed_to_the_byte() -> None:
+    number, nonce = bytes(range(16)), bytes(range(32))
+    assert signed.door("http://x", number, nonce, nonce).hex() == (
+        b"snug 1 door\x00\x08http://x".hex() + number.hex() + nonce.hex() * 2
+    )
+    assert signed.open_room(number, 258, nonce, nonce, nonce) == (
+        b"snug 1 open" + number + bytes.fromhex("0000000000000102") + nonce * 3
+    )
+    assert signed.regate(number, 1, nonce, nonce) == (
+        b"snug 1 regate" + number + bytes.fromhex("0000000000000001") + nonce * 2
+    )
+    assert signed.receipt(number, 1, nonce) == (
+        b"snug 1 receipt" + number + bytes.fromhex("0000000000000001") + nonce
+    )
+    assert signed.next_chain(nonce, 1, b"blob") == (
+        sha256(nonce + bytes.fromhex("0000000000000001") + sha256(b"blob").digest()).digest()
+    )
+    door_key, steward_key = bytes(DOOR.verify_key), bytes(STEWARD.verify_key)
+    assert (
+        signed.room_number(door_key, steward_key)
+        == (sha256(b"snug 1 room" + door_key + steward_key).digest()[:16])
+    )
+
+
+def test_an_origin_beyond_its_length_field_is_an_error() -> None:
+    with pytest.raises(ValueError, match="origin"):
+        signed.door("x" * 65536, bytes(16), bytes(32), bytes(32))
