@@ -60,7 +60,7 @@ class Track(Generic[P]):
     __slots__ = (
         "allowance", "allowed_at", "base", "bytes_rate", "cache", "clock", "estimates", "fan", "floor",
         "high", "jitter", "kind", "last_pli", "last_sr", "mask", "missing", "owner", "paused", "pli_due",
-        "prior", "received", "receivers", "room", "sr_at", "ssrc", "transit",
+        "prior", "received", "receivers", "room", "sr_at", "ssrc", "stamp", "transit",
     )  # fmt: skip
 
     def __init__(
@@ -89,6 +89,7 @@ class Track(Generic[P]):
         self.base: int | None = None
         self.received = 0
         self.prior = (0, 0)
+        self.stamp = b""
         self.transit: int | None = None
         self.jitter = 0.0
         self.missing: dict[int, tuple[float, int]] = {}
@@ -317,11 +318,10 @@ class Forwarding(Generic[P]):
         track.high = high + step
         track.received += 1
         track.cache[sequence & track.mask] = packet
-        transit = int(now * track.clock) - int.from_bytes(packet[4:8], "big")
-        if track.transit is not None:
-            change = (transit - track.transit) & 0xFFFFFFFF
-            track.jitter += (min(change, 0x100000000 - change) - track.jitter) / 16
-        track.transit = transit
+        stamp = packet[4:8]
+        if stamp != track.stamp:  # of a frame the first packet says it all
+            track.stamp = stamp
+            self._measure_jitter(track, int(now * track.clock) - int.from_bytes(stamp, "big"))
         effects = () if step == 1 else self._gap(track, high, step, now)
         fan = track.fan
         if fan is None:
@@ -329,6 +329,14 @@ class Forwarding(Generic[P]):
         if track.paused and not track.high % _BEACON:
             fan += tuple(track.paused)
         return fan, effects
+
+    @staticmethod
+    def _measure_jitter(track: Track[P], transit: int) -> None:
+        """RFC 3550 A.8."""
+        if track.transit is not None:
+            change = (transit - track.transit) & 0xFFFFFFFF
+            track.jitter += (min(change, 0x100000000 - change) - track.jitter) / 16
+        track.transit = transit
 
     def _first(
         self, track: Track[P], packet: bytes, sequence: int, now: float

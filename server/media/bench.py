@@ -3,11 +3,11 @@
     python -m server.media.bench [--packets N] [--rounds N]        one JSON object on stdout
 
 For each fan-out a real `Sfu` forwards SRTP packets of 1,200 bytes (AEAD_AES_128_GCM) that another process
-sends, through the path of every day: `add_reader`, unprotect, checks, cache, protect, `sendto`. The floor
-is bare `sendmmsg` of as many ready packets to the same receivers. Path and floor take turns, in one process
-on one core; the medians count. What is measured is the process's own CPU time, user and system. Receivers
-are sockets on the loopback that nobody reads, for the path and the floor alike: what would be measured
-with readers is theirs, not the forwarder's.
+sends in frames of eight, through the path of every day: `add_reader`, unprotect, checks, cache, protect,
+send. The floor is bare `sendmmsg` of as many ready packets to the same receivers. Path and floor take turns,
+in one process on one core; the medians count. What is measured is the process's own CPU time, user and
+system. Receivers are sockets on the loopback that nobody reads, for the path and the floor alike: what
+reading costs is theirs, not the forwarder's.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Final
 
 from server.media import mmsg, srtp
 from server.media.limits import MediaLimits
+from server.media.path import BatchPath
 from server.media.sfu import Link, Sfu
 from server.wire.messages import Media, Stream
 
@@ -44,12 +46,17 @@ _TIMEOUT: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """CPU microseconds a forwarded packet, and how many packets in were forwarded to each receiver."""
+    """CPU microseconds a forwarded packet, medians; `ratio` = `path_us` / `floor_us`.
+
+    `single_us` is the path when no packet finds a companion to share a UDP_SEGMENT message with.
+    """
 
     fan_out: int
     path_us: float
+    single_us: float
     floor_us: float
     ratio: float
+    single_ratio: float
     forwarded: int
 
 
@@ -181,6 +188,17 @@ class _Measure:
         loop.add_reader(self._sfu._socket.fileno(), readable)
         return spent, path.sent - forwarded
 
+    @contextlib.contextmanager
+    def segmenting(self, wanted: bool) -> Iterator[None]:
+        """With UDP_SEGMENT, or without."""
+        path = self._sfu._path
+        if isinstance(path, BatchPath) and not wanted:
+            before, path.run = path.run, 1
+            yield
+            path.run = before
+        else:
+            yield
+
     def floor(self, packets: int) -> tuple[float, int]:
         """CPU seconds for as many ready packets, and how many they were."""
         sent = 0
@@ -213,16 +231,22 @@ async def measure(fan_out: int, packets: int, rounds: int, cores: list[int]) -> 
         each = max(_ACK, packets // fan_out // _ACK * _ACK)
         await bench.path(each)  # warm: libsrtp's streams, caches, the other process
         bench.floor(each)
-        path, floor, forwarded = [], [], 0
+        path: list[float] = []
+        single: list[float] = []
+        floor: list[float] = []
+        forwarded = 0
         for _ in range(rounds):
-            gc.collect()
-            spent, count = await bench.path(each)
-            path.append(1e6 * spent / count)
-            forwarded += count
+            for costs, segmented in ((path, True), (single, False)):
+                gc.collect()
+                with bench.segmenting(segmented):
+                    spent, count = await bench.path(each)
+                costs.append(1e6 * spent / count)
+                forwarded += count
             spent, count = bench.floor(each * fan_out)
             floor.append(1e6 * spent / count)
-        cost, least = statistics.median(path), statistics.median(floor)
-        return Result(fan_out, round(cost, 3), round(least, 3), round(cost / least, 3), forwarded)
+        cost, alone, least = (round(statistics.median(costs), 3) for costs in (path, single, floor))
+        ratio, single_ratio = round(cost / least, 3), round(alone / least, 3)
+        return Result(fan_out, cost, alone, least, ratio, single_ratio, forwarded)
     finally:
         bench.close()
         sfu.close()
@@ -246,7 +270,7 @@ async def run(packets: int, rounds: int) -> dict[str, object]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m server.media.bench")
     parser.add_argument("--packets", type=int, default=36_000, help="forwarded packets a round")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--feeder", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.feeder:

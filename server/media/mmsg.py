@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import errno
 import ipaddress
 import socket
@@ -34,6 +35,15 @@ NAME_SIZES: Final = {socket.AF_INET: 16, socket.AF_INET6: 28}
 _FAMILY: Final = struct.Struct("=H")
 _V4: Final = struct.Struct("!H4s8x")
 _V6: Final = struct.Struct("!HL16s")
+_SOL_UDP: Final = 17
+_UDP_SEGMENT: Final = 103
+#: A control message with one u16: header of 16 bytes, the number, padding to 8.
+_CONTROL: Final = struct.Struct("@QiiH6x")
+_CONTROL_LENGTH: Final = 18
+_CONTROL_SIZE: Final = 24
+_IOV_SIZE: Final = 16
+#: struct mmsghdr in words of 8 bytes: name, namelen, iov, iovlen, control, controllen, flags, msg_len.
+_WORDS: Final = 8
 #: No address family: the kernel refuses the message.
 NOWHERE: Final = b"\xff\xff"
 
@@ -47,6 +57,15 @@ def load() -> Any | None:
         return libc if libc.sendmmsg and libc.recvmmsg else None
     except (OSError, AttributeError):
         return None
+
+
+def can_segment(sock: socket.socket) -> bool:
+    """Does the kernel cut one message into several datagrams (UDP_SEGMENT, Linux 4.18)?"""
+    try:
+        sock.getsockopt(_SOL_UDP, _UDP_SEGMENT)
+    except OSError:
+        return False
+    return True
 
 
 def pack_address(address: Address, family: int) -> bytes:
@@ -70,10 +89,10 @@ def unpack_address(name: bytes, family: int) -> Address:
 
 
 class Vector:
-    """`count` messages, each with a buffer of `stride` bytes at `base` + its index, and an address.
+    """`count` messages, and as many buffers of `stride` bytes from `base` on.
 
-    `names` and `lengths` are views for writing: addresses side by side; the lengths of the buffers
-    are every second one of `lengths`, from the first on.
+    Message i has buffer i and address i, until `gather` gives it several. The views are for writing:
+    `names` are addresses side by side, `lengths` those of the buffers, one number each.
     """
 
     def __init__(self, libc: Any, base: int, stride: int, count: int, family: int) -> None:
@@ -84,6 +103,9 @@ class Vector:
         self.name_size = size = NAME_SIZES[socket.AddressFamily(family)]
         self._names = ffi.new("unsigned char[]", size * count)
         self._iov = ffi.new("struct iovec[]", count)
+        self._first_iov = int(ffi.cast("uintptr_t", self._iov))
+        self._control = ffi.new("unsigned char[]", _CONTROL_SIZE * count)
+        ffi.buffer(self._control)[:] = _CONTROL.pack(_CONTROL_LENGTH, _SOL_UDP, _UDP_SEGMENT, 0) * count
         self.messages = ffi.new("struct mmsghdr[]", count)
         for i in range(count):
             self._iov[i].iov_base = ffi.cast("void *", base + i * stride)
@@ -91,8 +113,28 @@ class Vector:
             header = self.messages[i].msg_hdr
             header.msg_name, header.msg_namelen = self._names + size * i, size
             header.msg_iov, header.msg_iovlen = self._iov + i, 1
+            header.msg_control = self._control + _CONTROL_SIZE * i
         self.names = memoryview(ffi.buffer(self._names))
         self.lengths = memoryview(ffi.buffer(self._iov)).cast("B").cast("Q")[1::2]
+        # the same memory as numbers, so that many messages are written at once
+        words = memoryview(ffi.buffer(self.messages)).cast("B").cast("Q")
+        self._iov_words, self._iovlen_words, self._control_words = (words[i::_WORDS] for i in (2, 3, 5))
+        halves = memoryview(ffi.buffer(self._control)).cast("B").cast("H")
+        self._segments = halves[_CONTROL_LENGTH // 2 - 1 :: _CONTROL_SIZE // 2]
+
+    def gather(self, first: int, count: int, buffer: int, step: int) -> None:
+        """`count` messages from `first` on begin at buffer `buffer`, and each at `step` buffers later."""
+        start = self._first_iov + _IOV_SIZE * buffer
+        step *= _IOV_SIZE
+        self._iov_words[first : first + count] = array.array("Q", range(start, start + count * step, step))
+
+    def segment(self, first: int, count: int, parts: int, sizes: array.array[int]) -> None:
+        """Each of these messages has `parts` buffers, and is cut in datagrams of `sizes` (UDP_SEGMENT)."""
+        end = first + count
+        self._iovlen_words[first:end] = array.array("Q", [parts]) * count
+        self._control_words[first:end] = array.array("Q", [_CONTROL_LENGTH if parts > 1 else 0]) * count
+        if parts > 1:
+            self._segments[first:end] = sizes
 
     def receive(self, descriptor: int) -> int:
         """How many messages have come, at most `count`; 0 if none, or if the kernel reports an error."""
@@ -101,19 +143,23 @@ class Vector:
         )
         return max(0, received)
 
-    def send(self, descriptor: int, count: int) -> int:
-        """Send the first `count`; how many went. One that can't be sent is skipped; a full buffer ends it."""
-        at = sent = 0
+    def send(self, descriptor: int, count: int) -> list[tuple[int, int]]:
+        """Send the first `count`; which didn't go, and why (errno). A full buffer ends it."""
+        failed: list[tuple[int, int]] = []
+        at = 0
         while at < count:
-            done: int = self._libc.sendmmsg(descriptor, self.messages + at, count - at, socket.MSG_DONTWAIT)
-            if done > 0:
-                at += done
-                sent += done
-            elif ffi.errno in (errno.EAGAIN, errno.ENOBUFS):
+            sent: int = self._libc.sendmmsg(descriptor, self.messages + at, count - at, socket.MSG_DONTWAIT)
+            if sent > 0:
+                at += sent
+                continue
+            why: int = ffi.errno
+            if why in (errno.EAGAIN, errno.ENOBUFS):
+                failed += [(i, why) for i in range(at, count)]
                 break
-            elif ffi.errno != errno.EINTR:
+            if why != errno.EINTR:
+                failed.append((at, why))
                 at += 1
-        return sent
+        return failed
 
 
 class Volley:
@@ -129,4 +175,4 @@ class Volley:
 
     def send(self, sock: socket.socket) -> int:
         """Messages sent, of `count`."""
-        return self._vector.send(sock.fileno(), self.count)
+        return self.count - len(self._vector.send(sock.fileno(), self.count))

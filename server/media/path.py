@@ -1,13 +1,15 @@
 """The path of a packet through the socket, of two kinds: in batches where the kernel can, or one by one.
 
 Both drain the socket into a handler and seal one packet for many receivers, in place. The batched one
-reads with one recvmmsg and writes with one sendmmsg, and knows by heart what it needs of a fan of
-receivers that stays the same from packet to packet.
+reads with one recvmmsg and writes with one sendmmsg, knows by heart what it needs of a fan of receivers
+that stays the same from packet to packet, and hands packets of one size that follow each other to the
+kernel as one (UDP_SEGMENT): the packets of a video frame are such.
 """
 
 from __future__ import annotations
 
 import array
+import errno
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
@@ -21,9 +23,14 @@ Handler = Callable[[Any, memoryview, int, Address], None]
 
 #: A sealed packet, rounded up to cache lines.
 _STRIDE: Final = (RTP_MAX + 16 + 63) // 64 * 64
-_SLOTS: Final = 256
+_SLOTS: Final = 512
+#: Packets to one receiver in one message.
+_RUN: Final = 8
 #: Addresses known by heart, of anybody who sends to the socket.
 _NAMES_MAX: Final = 4096
+#: The kernel's reasons not to cut a message into datagrams.
+_UNSEGMENTED: Final = (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.EOPNOTSUPP)
+_NO_SIZES: Final = array.array("H")
 
 
 class Receiver(Protocol):
@@ -44,10 +51,13 @@ class Path(Protocol):
     def drain(self, limit: int, handle: Handler) -> None:
         """Give at most about `limit` datagrams that have come to `handle`, which doesn't raise."""
 
-    def fan_out(self, packet: bytes, receivers: Sequence[Receiver], *, steady: bool) -> None:
+    def fan_out(
+        self, packet: bytes, receivers: Sequence[Receiver], *, steady: bool = False, burst: bool = False
+    ) -> None:
         """Seal and send `packet` (at most RTP_MAX bytes) for each; gone at `flush` at the latest.
 
-        `steady`: this very object will come again, until `changed` is called.
+        `steady`: this very object `receivers` will come again, until `changed` is called. `burst`: and
+        probably soon.
         """
 
     def flush(self) -> None:
@@ -79,7 +89,9 @@ class PlainPath:
                 continue
             handle(data, view, size, source)
 
-    def fan_out(self, packet: bytes, receivers: Sequence[Receiver], *, steady: bool) -> None:
+    def fan_out(
+        self, packet: bytes, receivers: Sequence[Receiver], *, steady: bool = False, burst: bool = False
+    ) -> None:
         length, data, view = self._length, self._outbox.data, self._outbox.view
         size = len(packet)
         for receiver in receivers:
@@ -107,29 +119,50 @@ class PlainPath:
 class _Plan:
     """What sending to some receivers takes, `_SLOTS` of them at most. Keeps the sessions alive."""
 
-    __slots__ = ("count", "names", "pointers", "sessions", "tags")
+    __slots__ = ("count", "names", "pointers", "run", "sessions", "tags")
 
     def __init__(self, receivers: Sequence[Receiver], family: int) -> None:
         self.count = len(receivers)
-        sessions = [receiver.outbound for receiver in receivers]
-        self.sessions = sessions
-        self.pointers = [session.pointer for session in sessions if session is not None]
-        self.tags = [session.profile.tag for session in sessions if session is not None]
+        self.sessions = [receiver.outbound for receiver in receivers]
+        self.pointers = [session.pointer for session in self.sessions if session is not None]
+        self.tags = [session.profile.tag for session in self.sessions if session is not None]
         addresses = [receiver.address for receiver in receivers if receiver.address is not None]
         self.names = b"".join(mmsg.pack_address(address, family) for address in addresses)
+        self.run: _Run | None = None
         assert len(self.pointers) == len(addresses) == self.count
 
 
+class _Run:
+    """Packets of one size that follow each other to the same receivers: `used` of at most `room`.
+
+    Receiver i of the plan has message `message` + i, and the slots from `slot` + i * `room` on.
+    """
+
+    __slots__ = ("lengths", "message", "plan", "room", "size", "slot", "used")
+
+    def __init__(self, plan: _Plan, size: int, message: int, slot: int, room: int) -> None:
+        self.plan = plan
+        self.size = size
+        self.message = message
+        self.slot = slot
+        self.room = room
+        self.used = 0
+        self.lengths = array.array("Q", [size + tag for tag in plan.tags])
+
+
 class BatchPath:
-    """recvmmsg and sendmmsg."""
+    """recvmmsg and sendmmsg, with UDP_SEGMENT where the kernel has it."""
 
     def __init__(self, sock: socket.socket, libc: Any, batch: int) -> None:
+        self._socket = sock
+        #: Packets to one receiver in one message, 1 without UDP_SEGMENT.
+        self.run = _RUN if mmsg.can_segment(sock) else 1
         self._descriptor = sock.fileno()
         self._family = sock.family
         batch = max(1, min(batch, mmsg.MESSAGES_MAX))
-        inbox = srtp.Buffer(batch * DATAGRAM_MAX)
-        outbox = srtp.Buffer(_SLOTS * _STRIDE)
-        self._outbox = outbox
+        # the kernel is given addresses in them: they live as long as this object
+        inbox = self._inbox = srtp.Buffer(batch * DATAGRAM_MAX)
+        outbox = self._outbox = srtp.Buffer(_SLOTS * _STRIDE)
         self._incoming = mmsg.Vector(libc, inbox.address, DATAGRAM_MAX, batch, self._family)
         self._outgoing = mmsg.Vector(libc, outbox.address, _STRIDE, _SLOTS, self._family)
         size = self._name_size = self._incoming.name_size
@@ -142,8 +175,11 @@ class BatchPath:
             )
             for i in range(batch)
         ]
-        self._slots = [outbox.at(i * _STRIDE) for i in range(_SLOTS)]
-        self._used = 0
+        self._slots = [
+            (outbox.at(i * _STRIDE), outbox.view[i * _STRIDE : (i + 1) * _STRIDE]) for i in range(_SLOTS)
+        ]
+        self._slots_used = self._messages_used = 0
+        self._runs: list[_Run] = []
         self._length = srtp.new_length()
         self._names: dict[bytes, Address] = {}
         self._plans: dict[int, tuple[Sequence[Receiver], list[_Plan]]] = {}
@@ -161,7 +197,9 @@ class BatchPath:
                 source = names[name] = mmsg.unpack_address(name, self._family)
             handle(data, view, message.msg_len, source)
 
-    def fan_out(self, packet: bytes, receivers: Sequence[Receiver], *, steady: bool) -> None:
+    def fan_out(
+        self, packet: bytes, receivers: Sequence[Receiver], *, steady: bool = False, burst: bool = False
+    ) -> None:
         known = self._plans.get(id(receivers)) if steady else None
         if known is not None:
             plans = known[1]
@@ -171,36 +209,88 @@ class BatchPath:
             if steady:  # kept with the object itself, so that nothing else can have its id meanwhile
                 self._plans[id(receivers)] = receivers, plans
         for plan in plans:
-            self._seal(packet, plan)
+            self._seal(packet, plan, burst and steady)
 
-    def _seal(self, packet: bytes, plan: _Plan) -> None:
-        count = plan.count
-        if self._used + count > _SLOTS:
-            self.flush()
-        first = self._used
-        end = self._used = first + count
+    def _seal(self, packet: bytes, plan: _Plan, burst: bool) -> None:
         size = len(packet)
-        self._outbox.view[first * _STRIDE : end * _STRIDE] = packet.ljust(_STRIDE, b"\0") * count
-        self._outgoing.names[first * self._name_size : end * self._name_size] = plan.names
-        self._outgoing.lengths[first:end] = array.array("Q", [size + tag for tag in plan.tags])
+        run = plan.run
+        if run is None or size > run.size:
+            run = self._begin(plan, size, burst)
+        part, lengths = run.used, run.lengths
+        run.used = part + 1
+        if size < run.size:  # a shorter one may be the last
+            lengths = array.array("Q", [size + tag for tag in plan.tags])
+            plan.run = None
+        elif run.used == run.room:
+            plan.run = None
+        chosen = slice(run.slot + part, run.slot + plan.count * run.room, run.room)
+        self._outgoing.lengths[chosen] = lengths
         length, protect = self._length, srtp.protect
-        for pointer, slot in zip(plan.pointers, self._slots[first:end], strict=True):
+        for pointer, (data, view) in zip(plan.pointers, self._slots[chosen], strict=True):
+            view[:size] = packet
             length[0] = size
-            if protect(pointer, slot, length):
-                self._spoil(slot)
+            if protect(pointer, data, length):
+                self._spoil(run, pointer)
 
-    def _spoil(self, slot: Any) -> None:
-        """What couldn't be sealed is clear text: it must not leave."""
-        at = self._slots.index(slot)
-        self._outgoing.lengths[at] = 0
-        self._outgoing.names[at * self._name_size : at * self._name_size + 2] = mmsg.NOWHERE
+    def _begin(self, plan: _Plan, size: int, burst: bool) -> _Run:
+        count = plan.count
+        room = min(self.run, _SLOTS // count) if burst else 1
+        if self._slots_used + count * room > _SLOTS:
+            self.flush()
+        first, slot = self._messages_used, self._slots_used
+        run = _Run(plan, size, first, slot, room)
+        self._messages_used += count
+        self._slots_used += count * room
+        self._runs.append(run)
+        plan.run = run if room > 1 else None
+        outgoing = self._outgoing
+        outgoing.names[first * self._name_size : (first + count) * self._name_size] = plan.names
+        outgoing.gather(first, count, slot, room)
+        return run
+
+    def _spoil(self, run: _Run, pointer: Any) -> None:
+        """What couldn't be sealed is clear text: it must not leave, nor what shares its message."""
+        at = (run.message + run.plan.pointers.index(pointer)) * self._name_size
+        self._outgoing.names[at : at + 2] = mmsg.NOWHERE
 
     def flush(self) -> None:
-        if self._used:
-            sent = self._outgoing.send(self._descriptor, self._used)
-            self.sent += sent
-            self.unsent += self._used - sent
-            self._used = 0
+        if not self._runs:
+            return
+        outgoing = self._outgoing
+        total = 0
+        for run in self._runs:
+            run.plan.run = None
+            total += run.plan.count * run.used
+            sizes = array.array("H", run.lengths) if run.used > 1 else _NO_SIZES
+            outgoing.segment(run.message, run.plan.count, run.used, sizes)
+        failed = outgoing.send(self._descriptor, self._messages_used)
+        lost = sum(self._retry(message, why) for message, why in failed)
+        self.sent += total - lost
+        self.unsent += lost
+        self._runs = []
+        self._slots_used = self._messages_used = 0
+
+    def _retry(self, message: int, why: int) -> int:
+        """A message that the kernel refused: its parts one by one, if the cutting was what it refused.
+
+        Returns how many packets are lost. A device that can't (EIO) won't be asked again; a narrow
+        path (EINVAL, EMSGSIZE) is one receiver's affair.
+        """
+        run = next(r for r in self._runs if r.message <= message < r.message + r.plan.count)
+        name = self._outgoing.names[message * self._name_size : (message + 1) * self._name_size].tobytes()
+        if run.used == 1 or why not in _UNSEGMENTED or name.startswith(mmsg.NOWHERE):
+            return run.used
+        if why in (errno.EIO, errno.EOPNOTSUPP):
+            self.run = 1
+        lost = 0
+        first = run.slot + (message - run.message) * run.room
+        address = mmsg.unpack_address(name, self._family)
+        for i in range(first, first + run.used):
+            try:
+                self._socket.sendto(self._slots[i][1][: self._outgoing.lengths[i]], address)
+            except OSError:
+                lost += 1
+        return lost
 
     def changed(self) -> None:
         self._plans.clear()

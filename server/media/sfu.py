@@ -235,40 +235,38 @@ class Sfu:
     def _handle(self, data: Any, view: memoryview, size: int, source: Address) -> None:
         """A datagram that breaks something breaks nothing of others."""
         try:
-            self._datagram(data, view, size, source, self._now)
+            if 127 < view[0] < 192 and not 191 < view[1] < 224 and rtp.HEADER < size < DATAGRAM_MAX:
+                self._rtp(data, view, size, source)
+            else:
+                self._control(view, size, source, self._now)
         except Exception as error:  # the last wall: others' meetings go on
             self._counts["errors"] += 1
             log.error("handling a datagram raised %s", type(error).__name__)
 
-    def _datagram(self, data: Any, view: memoryview, size: int, source: Address, now: float) -> None:
-        """RFC 7983: 0-3 STUN, 20-63 DTLS, 128-191 RTP or, by its second byte (RFC 5761), RTCP."""
+    def _control(self, view: memoryview, size: int, source: Address, now: float) -> None:
+        """All but RTP. RFC 7983: 0-3 STUN, 20-63 DTLS, 128-191 RTP or, by byte 1, RTCP (RFC 5761)."""
+        first = view[0]
         if not 12 < size < DATAGRAM_MAX:
             self._counts["garbage"] += 1
-            return
-        first = view[0]
-        if 127 < first < 192:
-            link = self._by_address.get(source)
-            if link is None or link.inbound is None:
-                self._counts["strangers"] += 1
-            elif 191 < view[1] < 224:
-                self._rtcp(link, bytes(view[:size]), now)
-            else:
-                self._rtp(link, link.inbound, data, view, size, now)
         elif first < 4:
             self._stun(bytes(view[:size]), source, now)
-        elif 19 < first < 64:
+        elif 19 < first < 64 or 127 < first < 192:
             link = self._by_address.get(source)
             if link is None:
                 self._counts["strangers"] += 1
-            else:
+            elif first < 64:
                 self._dtls(link, bytes(view[:size]), source, now)
+            else:
+                self._rtcp(link, bytes(view[:size]), now)
         else:
             self._counts["garbage"] += 1
 
-    def _rtp(
-        self, link: Link, inbound: srtp.SrtpSession, data: Any, view: memoryview, size: int, now: float
-    ) -> None:
+    def _rtp(self, data: Any, view: memoryview, size: int, source: Address) -> None:
         length, counts = self._length, self._counts
+        link = self._by_address.get(source)
+        if link is None or (inbound := link.inbound) is None:
+            counts["strangers"] += 1
+            return
         # before any cryptography, and before libsrtp keeps a state for it: is this SSRC the peer's own?
         track = self._core.find(link, _SSRC.unpack_from(view, 8)[0])
         if track is None:
@@ -284,16 +282,19 @@ class Sfu:
             counts["refused"] += 1
             counts["refused: " + reason] += 1
             return
-        receivers, effects = self._core.on_rtp(track, packet, now)
+        receivers, effects = self._core.on_rtp(track, packet, self._now)
         counts["received"] += 1
         if receivers:
             assert self._path is not None
-            self._path.fan_out(packet, receivers, steady=receivers is track.fan)
+            video = track.kind == "video"
+            self._path.fan_out(packet, receivers, steady=receivers is track.fan, burst=video)
         if effects:
             self._perform(effects)
 
     def _rtcp(self, link: Link, datagram: bytes, now: float) -> None:
-        assert link.inbound is not None
+        if link.inbound is None:
+            self._counts["strangers"] += 1
+            return
         source = datagram[4:8]
         if len(datagram) > RTCP_MAX + 32 or (
             source not in link.rtcp_sources and len(link.rtcp_sources) >= self._limits.rtcp_sources
@@ -413,7 +414,7 @@ class Sfu:
                 continue
             if isinstance(effect, SendRtp):
                 assert self._path is not None
-                self._path.fan_out(effect.packet, (link,), steady=False)
+                self._path.fan_out(effect.packet, (link,))
             elif isinstance(effect, Forget):
                 link.outbound.forget(effect.ssrc)
             else:
