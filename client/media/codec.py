@@ -24,7 +24,7 @@ Picture = NDArray[np.uint8]
 SAMPLE_RATE: Final = 48_000
 FRAME_SAMPLES: Final = 960
 FRAME_SECONDS: Final = FRAME_SAMPLES / SAMPLE_RATE
-AUDIO_BITRATE: Final = 32_000
+AUDIO_BITRATE: Final = 48_000
 VIDEO_BITRATE: Final = 500_000
 VIDEO_RATE: Final = 15
 WIDTH: Final = 640
@@ -79,7 +79,8 @@ class OpusEncoder:
             "dtx": "0",
             "fec": "0",
             "frame_duration": "20",
-            "application": "audio",
+            # CELT alone: FFmpeg's own decoder doesn't follow a change of mode without a glitch
+            "application": "lowdelay",
         }
         self._context = context
         self._position = 0

@@ -100,7 +100,7 @@ class FileSource:
 
     def _open(self) -> tuple[bool, bool]:
         try:
-            self._container = av.open(str(self._path), mode="r")
+            self._container = av.open(f"file:{self._path.absolute()}", mode="r")
         except (av.FFmpegError, OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise SourceError(f"{self._path.name}: {reason}") from None

@@ -174,10 +174,9 @@ class Incoming:
         return [remote.stats() for remote in (*self._departed, *self._remote.values())]
 
     async def close(self) -> None:
-        """Decode what waits, then stop."""
+        """Decode what waits, then stop. The counters stay."""
         workers = [r.worker for r in (*self._departed, *self._remote.values()) if r.worker is not None]
         await asyncio.gather(*workers, return_exceptions=True)
-        self._remote.clear()
         self._thread.shutdown(wait=True)
 
     # -- inside ------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """Reordering and loss for one received stream: a pure core, packets and time in, frames and requests out.
 
-A gap is asked for at once (RFC 4585 generic NACK), again after 20 ms, and then with back-off; what
-doesn't come is given up after `ReorderPolicy.patience`, so one lost packet never holds up the rest
-for longer. An audio frame is one packet; a video frame is a run of packets of one timestamp, from the S bit
-(RFC 7741 4.2) to the marker. Frames come out in order, each at most once.
+A gap is asked for almost at once (RFC 4585 generic NACK): 5 ms are left for packets that only overtook
+each other. Then again after 20 ms, and with back-off. What doesn't come is given up after
+`ReorderPolicy.patience`, so one lost packet never holds up the rest for longer. An audio frame is one
+packet; a video frame is a run of packets of one timestamp, from the S bit (RFC 7741 4.2) to the marker.
+Frames come out in order, each at most once.
 
 All times are seconds on the caller's monotonic clock.
 """
@@ -17,6 +18,7 @@ from client.media.rtp import RtpError, RtpPacket, parse_vp8
 from server.wire.messages import MediaKind
 
 _HALF: Final = 1 << 15
+_OVERTAKEN_MAX: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class ReorderPolicy:
     #: Packets held at most; beyond it the oldest gap is given up.
     held_max: int
     nack_tries: int = 8
+    nack_delay: float = 0.005
     nack_first: float = 0.020
     nack_backoff: float = 1.4
     #: Missing packets asked for at the same time.
@@ -95,6 +98,8 @@ class Reorder:
         self._held: dict[int, _Held] = {}
         # in ascending order always: a gap is only ever found beyond the highest number
         self._gaps: dict[int, _Gap] = {}
+        # nothing has been given out or given up yet
+        self._fresh = True
         # how far the packets from `_next` on are known to be one unfinished frame
         self._scanned = 0
         # sequence numbers are extended to integers that never wrap
@@ -137,6 +142,11 @@ class Reorder:
             self._begin(packet.sequence)
             sequence = self._extend(packet.sequence)
         self._suspect = None
+        if sequence < self._next and self._fresh and self._next - sequence <= _OVERTAKEN_MAX:
+            # the very first packet had overtaken this one
+            between = {missing: self._gap(now) for missing in range(sequence + 1, self._next)}
+            self._gaps = between | self._gaps
+            self._next = self._scanned = sequence
         if sequence < self._next:
             self.late += 1
             return out
@@ -145,7 +155,7 @@ class Reorder:
             return out
         self.received += 1
         for missing in range(self._highest + 1, sequence):
-            self._gaps[missing] = _Gap(now, 0, now, self.policy.nack_first)
+            self._gaps[missing] = self._gap(now)
         self._highest = max(self._highest, sequence)
         self._gaps.pop(sequence, None)
         self._held[sequence] = held
@@ -163,6 +173,7 @@ class Reorder:
     def _begin(self, sequence: int) -> None:
         self._held.clear()
         self._gaps.clear()
+        self._fresh = True
         # far from zero, so that a packet that was overtaken by the first one has a place too
         self._next = self._highest = self._scanned = sequence + (1 << 16)
 
@@ -194,8 +205,12 @@ class Reorder:
                 return out
             out.append(self._give_up(first))
 
+    def _gap(self, now: float) -> _Gap:
+        return _Gap(now, 0, now + self.policy.nack_delay, self.policy.nack_first)
+
     def _leave_behind(self, after: int) -> None:
         assert self._next is not None
+        self._fresh = False
         for sequence in range(self._next, after):
             self._gaps.pop(sequence, None)
             self._held.pop(sequence, None)

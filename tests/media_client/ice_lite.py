@@ -10,6 +10,7 @@ from aioice import stun
 
 from client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from client.media.rtp import is_rtcp
+from client.media.seam import SrtpError
 from server.wire.messages import Transport
 
 
@@ -31,6 +32,7 @@ class IceLiteServer:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         self.socket.bind(("127.0.0.1", 0))
+        self.port: int = self.socket.getsockname()[1]
         asyncio.get_running_loop().add_reader(self.socket.fileno(), self._readable)
 
     def transport(self, **changes: object) -> Transport:
@@ -39,7 +41,7 @@ class IceLiteServer:
             "password": self.password,
             "fingerprint": self.certificate.fingerprint,
             "address": "127.0.0.1",
-            "port": self.socket.getsockname()[1],
+            "port": self.port,
         }
         return Transport(**(values | changes))  # type: ignore[arg-type]  # the values above have these types
 
@@ -53,6 +55,8 @@ class IceLiteServer:
         self.socket.sendto(datagram, self.peer_address)
 
     def close(self) -> None:
+        if self.socket.fileno() < 0:
+            return
         if self.dtls is not None and self.peer_address is not None:
             for datagram in self.dtls.close():
                 self.raw(datagram)
@@ -76,7 +80,12 @@ class IceLiteServer:
                 self._dtls(data)
             elif self.dtls is not None and self.dtls.srtp is not None:
                 rtcp = is_rtcp(data)
-                self.on_media(self.dtls.srtp.unprotect(data, rtcp=rtcp), rtcp)
+                try:
+                    packet = self.dtls.srtp.unprotect(data, rtcp=rtcp)
+                except SrtpError as error:
+                    self.errors.append(str(error))
+                else:
+                    self.on_media(packet, rtcp)
 
     def _stun(self, data: bytes, address: tuple[str, int]) -> None:
         request = stun.parse_message(data)

@@ -11,17 +11,11 @@ from client.media.dtls import Certificate
 from client.media.rtp import Pli, RtpPacket, build_rtcp, build_rtp
 from client.media.transport import MediaTransport, TransportError
 from tests.media_client.ice_lite import IceLiteServer
+from tests.media_client.meeting import until
 
 
 def packet(sequence: int) -> bytes:
     return build_rtp(RtpPacket(111, False, sequence, 960 * sequence, 7, b"x" * 80))
-
-
-async def until(condition: object, seconds: float = 5.0) -> None:
-    assert callable(condition)
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 @pytest.fixture

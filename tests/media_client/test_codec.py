@@ -1,0 +1,110 @@
+"""Opus and VP8: sizes that don't speak, key frames on demand, garbage refused."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from client.media.codec import (
+    AUDIO_BITRATE,
+    FRAME_SAMPLES,
+    CodecError,
+    OpusDecoder,
+    OpusEncoder,
+    Sound,
+    Vp8Decoder,
+    Vp8Encoder,
+    is_key_frame,
+    key_frame_size,
+)
+from client.media.sources import TestCard, blank, planes, silence
+
+
+def speech(index: int, rng: np.random.Generator) -> Sound:
+    """Noise in syllables, about as uneven as speech."""
+    level = 8_000 * max(0.0, np.sin(index / 4)) * rng.uniform(0.2, 1.0)
+    sound: Sound = (rng.normal(size=FRAME_SAMPLES) * level).clip(-32_768, 32_767).astype(np.int16)
+    return sound
+
+
+def test_every_sound_has_the_same_size() -> None:
+    rng = np.random.default_rng(1)
+    card = TestCard("x", 3)
+    encoder = OpusEncoder()
+    sizes = {
+        len(encoder.encode(sound))
+        for i in range(100)
+        for sound in (card.audio(i), silence(), speech(i, rng), card.audio(i + 37))
+    }
+    sizes |= {len(encoder.encode(silence())) for _ in range(200)}  # long enough for DTX to set in
+    assert sizes == {encoder.size} == {AUDIO_BITRATE // 8 // 50}
+
+
+def test_opus_takes_twenty_milliseconds() -> None:
+    with pytest.raises(CodecError):
+        OpusEncoder().encode(np.zeros(480, np.int16))
+
+
+def test_sound_survives_and_a_hole_fades_out() -> None:
+    encoder, decoder, card = OpusEncoder(), OpusDecoder(), TestCard("x", 8)
+    sounds = [decoder.decode(encoder.encode(card.audio(i))) for i in range(20)]
+    assert {s.shape for s in sounds} == {(FRAME_SAMPLES,)}
+    level = np.abs(sounds[-1].astype(float)).max()
+    assert level > 5_000
+    holes = [np.abs(decoder.conceal().astype(float)).max() for _ in range(6)]
+    assert 0 < holes[0] < level
+    assert holes == sorted(holes, reverse=True)
+    assert holes[-1] < level / 50
+
+
+def test_pictures_survive_and_key_frames_come_when_asked() -> None:
+    encoder, decoder, card = Vp8Encoder(), Vp8Decoder(), TestCard("Ada", 2)
+    keys = []
+    for i in range(30):
+        picture = card.video(i / 15)
+        frame = encoder.encode(picture, i * 6_000, key=i in (0, 12, 13))
+        assert frame is not None
+        keys.append(is_key_frame(frame))
+        shown = decoder.decode(frame)
+        assert shown is not None
+        assert np.abs(shown.astype(int) - picture).mean() < 6
+    assert [i for i, key in enumerate(keys) if key] == [0, 12, 13]
+
+
+def test_the_size_of_a_key_frame() -> None:
+    frame = Vp8Encoder(320, 180).encode(blank(320, 180), 0, key=True)
+    assert frame is not None
+    assert key_frame_size(frame) == (320, 180)
+    with pytest.raises(CodecError):
+        key_frame_size(b"\x11" + frame[1:])
+
+
+def test_time_that_stands_still_does_not_stop_the_encoder() -> None:
+    encoder = Vp8Encoder()
+    assert all(encoder.encode(blank(), 5) for _ in range(3))
+
+
+@pytest.mark.parametrize("size", [1, 9, 30, 500])
+def test_garbage_is_refused_and_harms_nothing(size: int) -> None:
+    encoder, decoder = Vp8Encoder(), Vp8Decoder()
+    for _ in range(20):
+        try:
+            decoder.decode(os.urandom(size))
+        except CodecError:
+            continue
+    frame = encoder.encode(blank(), 0, key=True)
+    assert frame is not None
+    assert decoder.decode(frame) is not None
+
+
+def test_an_enormous_picture_is_refused() -> None:
+    with pytest.raises(CodecError, match="larger"):
+        Vp8Decoder().decode(bytes.fromhex("1000009d012aff3fff3f") + bytes(50))
+
+
+def test_a_picture_has_three_planes() -> None:
+    y, u, v = planes(blank(64, 48))
+    assert (y.shape, u.shape, v.shape) == ((48, 64), (24, 32), (24, 32))
+    assert (y[0, 0], u[0, 0], v[0, 0]) == (16, 128, 128)

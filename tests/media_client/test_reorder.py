@@ -1,0 +1,257 @@
+"""The reorder buffer alone: packets and time in, frames and requests out."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from client.media.reorder import POLICIES, Ask, Frame, Lost, Reorder, ReorderEffect
+from client.media.rtp import RtpPacket, packetize_vp8
+from server.wire.messages import MediaKind
+
+
+def audio(sequence: int) -> RtpPacket:
+    return RtpPacket(111, False, sequence & 0xFFFF, sequence * 960 & 0xFFFFFFFF, 1, b"%d" % sequence)
+
+
+def video(first: int, number: int, packets: int) -> list[RtpPacket]:
+    """Frame `number` in `packets` packets, from sequence number `first` on."""
+    payloads = packetize_vp8(bytes([number & 0xFF]) * (1_000 * packets), number)
+    assert len(payloads) == packets
+    return [
+        RtpPacket(96, i == packets - 1, (first + i) & 0xFFFF, number * 6_000, 1, payload)
+        for i, payload in enumerate(payloads)
+    ]
+
+
+def frames(effects: list[ReorderEffect]) -> list[bytes]:
+    return [e.data for e in effects if isinstance(e, Frame)]
+
+
+def asked(effects: list[ReorderEffect]) -> list[int]:
+    return [s for e in effects if isinstance(e, Ask) for s in e.sequences]
+
+
+def lost(effects: list[ReorderEffect]) -> int:
+    return sum(e.frames for e in effects if isinstance(e, Lost))
+
+
+def test_packets_in_order_pass_at_once() -> None:
+    buffer = Reorder("audio")
+    for i in range(200_000, 200_300):
+        assert frames(buffer.receive(audio(i), i * 0.02)) == [b"%d" % i]
+    assert not buffer.waiting
+
+
+@pytest.mark.parametrize("start", [0, 65_530])
+def test_a_gap_is_asked_for_and_filled(start: int) -> None:
+    buffer = Reorder("audio")
+    assert frames(buffer.receive(audio(start), 0.0)) == [b"%d" % start]
+    assert buffer.receive(audio(start + 8), 0.010) == []
+    wanted = [(start + i) & 0xFFFF for i in range(1, 8)]
+    assert asked(buffer.tick(0.014)) == []  # 5 ms for what is only late
+    assert asked(buffer.tick(0.016)) == wanted
+    assert asked(buffer.tick(0.025)) == []
+    assert asked(buffer.tick(0.037)) == wanted
+    out = [f for i in range(1, 8) for f in frames(buffer.receive(audio(start + i), 0.04))]
+    assert out == [b"%d" % (start + i) for i in range(1, 9)]
+    assert buffer.lost == 0
+
+
+def test_asking_backs_off_and_ends() -> None:
+    buffer = Reorder("video")
+    for packet in video(0, 0, 1) + video(2, 2, 1):
+        buffer.receive(packet, 0.0)
+    times = [ms for ms in range(1, 1_000) if asked(buffer.tick(ms / 1_000))]
+    assert 5 <= len(times) <= POLICIES["video"].nack_tries
+    gaps = [b - a for a, b in itertools.pairwise(times)]
+    assert gaps == sorted(gaps)
+    assert times[-1] < 400
+
+
+def test_a_missing_sound_is_given_up_in_time_and_the_rest_goes_on() -> None:
+    buffer = Reorder("audio")
+    buffer.receive(audio(0), 0.0)
+    for i in range(2, 9):
+        assert frames(buffer.receive(audio(i), i * 0.02)) == []
+    assert not frames(buffer.tick(0.04 + 0.149))
+    out = buffer.tick(0.04 + 0.151)
+    assert lost(out) == 1
+    assert frames(out) == [b"%d" % i for i in range(2, 9)]
+    assert buffer.receive(audio(1), 0.3) == []  # too late, and no harm
+    assert buffer.late == 1
+
+
+def test_a_frame_is_whole_or_not_at_all() -> None:
+    buffer = Reorder("video")
+    first, second, third = video(10, 0, 3), video(13, 1, 4), video(17, 2, 2)
+    out: list[ReorderEffect] = []
+    for packet in first + second[:1] + second[2:] + third:
+        out += buffer.receive(packet, 0.0)
+    assert frames(out) == [bytes([0]) * 3_000]
+    out = buffer.receive(second[1], 0.1)
+    assert frames(out) == [bytes([1]) * 4_000, bytes([2]) * 2_000]
+
+
+def test_a_frame_with_a_hole_is_left_behind_whole() -> None:
+    buffer = Reorder("video")
+    for packet in video(0, 0, 1) + video(1, 1, 4)[1:] + video(5, 2, 2):
+        buffer.receive(packet, 0.0)
+    out = buffer.tick(0.5)
+    assert lost(out) == 1
+    assert frames(out) == [bytes([2]) * 2_000]
+    assert buffer.tick(0.6) == []
+
+
+def test_coming_in_the_middle_of_a_frame() -> None:
+    buffer = Reorder("video")
+    out: list[ReorderEffect] = []
+    for packet in video(0, 0, 3)[1:] + video(3, 1, 1):
+        out += buffer.receive(packet, 0.0)
+    assert frames(out) == [bytes([1]) * 1_000]
+    assert lost(out) == 1
+
+
+def test_the_first_packet_may_have_overtaken_others() -> None:
+    buffer = Reorder("video")
+    packets = video(65_534, 0, 4)
+    out: list[ReorderEffect] = []
+    for i in (2, 0, 1, 3):
+        out += buffer.receive(packets[i], 0.0)
+    assert frames(out) == [bytes(4_000)]
+
+
+def test_a_stream_that_begins_anew_is_followed_after_two_packets() -> None:
+    buffer = Reorder("audio")
+    buffer.receive(audio(100), 0.0)
+    assert buffer.receive(audio(30_000), 0.02) == []
+    assert frames(buffer.receive(audio(101), 0.03)) == [b"101"]  # one stray packet changed nothing
+    assert buffer.receive(audio(30_001), 0.04) == []
+    out = buffer.receive(audio(30_002), 0.06)
+    assert frames(out) == [b"30002"]
+    assert lost(out) == 1
+    assert buffer.restarts == 1
+
+
+def test_what_never_ends_is_bounded() -> None:
+    buffer = Reorder("video")
+    for sequence in range(5_000):
+        start = b"\x90\x80\x00" if sequence == 0 else b"\x80\x80\x00"
+        buffer.receive(RtpPacket(96, False, sequence, 0, 1, start + b"x"), 0.0)
+        assert len(buffer._held) <= POLICIES["video"].held_max + 1
+    assert buffer.lost > 0
+
+
+def test_gaps_are_bounded() -> None:
+    buffer = Reorder("audio")
+    for i in range(0, 4_000, 2):
+        buffer.receive(audio(i), 0.0)
+        assert len(buffer._gaps) <= POLICIES["audio"].held_max + 1
+
+
+def test_malformed_payloads_are_dropped() -> None:
+    buffer = Reorder("video")
+    assert buffer.receive(RtpPacket(96, True, 1, 0, 1, b""), 0.0) == []
+    assert buffer.receive(RtpPacket(96, True, 1, 0, 1, b"\x90\x80"), 0.0) == []
+    assert Reorder("audio").receive(RtpPacket(111, True, 1, 0, 1, b""), 0.0) == []
+    assert buffer.malformed == 2
+
+
+# -- a network of numbers ------------------------------------------------------------------
+
+
+def simulate(
+    kind: MediaKind, *, loss: float, seed: int, seconds: float, duplicates: float = 0.0
+) -> tuple[Reorder, list[bytes], list[bytes], int]:
+    """A sender that resends what is asked for, over 20-40 ms each way; what was sent, what came out, lost."""
+    rng = random.Random(seed)
+    buffer = Reorder(kind)
+    cache: dict[int, RtpPacket] = {}
+    events: list[tuple[float, int, str, object]] = []
+    count = 0
+
+    def push(at: float, what: str, value: object) -> None:
+        nonlocal count
+        count += 1
+        heapq.heappush(events, (at, count, what, value))
+
+    def carry(now: float, packet: RtpPacket) -> None:
+        for _ in range(1 + (rng.random() < duplicates)):
+            if rng.random() >= loss:
+                push(now + rng.uniform(0.02, 0.04), "packet", packet)
+
+    sent: list[bytes] = []
+    out: list[bytes] = []
+    given_up = 0
+    sequence = rng.randrange(0x10000)
+    period = 0.02 if kind == "audio" else 1 / 15
+    for n in range(int(seconds / period)):
+        packets = [audio(sequence)] if kind == "audio" else video(sequence, n, rng.randint(1, 4))
+        sequence += len(packets)
+        sent.append(packets[0].payload if kind == "audio" else bytes([n & 0xFF]) * 1_000 * len(packets))
+        for packet in packets:
+            cache[packet.sequence] = packet
+            push(n * period, "send", packet)
+    for ms in range(0, int(seconds * 1_000) + 1_500, 10):
+        push(ms / 1_000, "tick", None)
+    while events:
+        now, _, what, value = heapq.heappop(events)
+        effects: list[ReorderEffect] = []
+        match what, value:
+            case "send", RtpPacket():
+                carry(now, value)
+            case "packet", RtpPacket():
+                effects = buffer.receive(value, now)
+            case "tick", _:
+                effects = buffer.tick(now)
+            case "nack", int() if value in cache:
+                carry(now, cache[value])
+        out += frames(effects)
+        given_up += lost(effects)
+        for wanted in asked(effects):
+            if rng.random() >= loss:
+                push(now + rng.uniform(0.02, 0.04), "nack", wanted)
+    return buffer, sent, out, given_up
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1_000_000), st.sampled_from(["audio", "video"]), st.floats(0.0, 0.3))
+def test_frames_come_out_in_order_once_and_unharmed(seed: int, kind: MediaKind, loss: float) -> None:
+    buffer, sent, out, _ = simulate(kind, loss=loss, seed=seed, seconds=6, duplicates=0.05)
+    remaining = iter(sent)
+    assert all(frame in remaining for frame in out)  # a subsequence: nothing twice, nothing overtaken
+    assert not buffer.waiting
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 1_000_000))
+def test_at_five_percent_loss_hardly_a_frame_is_missing(seed: int) -> None:
+    _, sent, out, _ = simulate("audio", loss=0.05, seed=seed, seconds=10)
+    assert len(out) >= 0.98 * len(sent)
+    _, sent, out, _ = simulate("video", loss=0.05, seed=seed, seconds=10)
+    assert len(out) >= 0.97 * len(sent)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 0xFFFF), st.booleans(), st.booleans(), st.integers(0, 3)), max_size=60),
+    st.sampled_from(["audio", "video"]),
+)
+def test_no_order_of_packets_upsets_it(packets: list[tuple[int, bool, bool, int]], kind: MediaKind) -> None:
+    buffer = Reorder(kind)
+    now = 0.0
+    for sequence, start, marker, timestamp in packets:
+        head = b"\x90\x80\x01" if start else b"\x80\x80\x01"
+        buffer.receive(RtpPacket(96, marker, sequence % 64, timestamp, 1, head + b"x"), now)
+        buffer.receive(RtpPacket(96, marker, sequence, timestamp, 1, head + b"y"), now)
+        now += 0.03
+        buffer.tick(now)
+    for _ in range(100):
+        now += 0.1
+        buffer.tick(now)
+    assert not buffer._gaps

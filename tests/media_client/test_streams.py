@@ -1,0 +1,290 @@
+"""The cores of one received and one sent stream, and of ICE: no socket, no clock."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from collections.abc import Callable
+
+import pytest
+from aioice import stun
+
+from client.media.ice import CONSENT_INTERVAL, CONSENT_TIMEOUT, Connected, ConsentLost, IceClient, Send
+from client.media.receiving import AskKey, Conceal, Deliver, ReceiveEffect, Receiver
+from client.media.rtp import PAYLOAD_TYPE, RtpPacket, parse_rtp, parse_vp8
+from client.media.sending import CACHE, KEY_SPACING, RESENDS, KeyGate, Pace, Sender, random_ssrc
+from crypto.errors import AuthenticationError
+from server.wire.messages import MediaKind
+from tests.media_client.meeting import TestCrypto
+
+KEY = b"\x10\x00\x00\x9d\x01\x2a\x40\x01\xb4\x00 a key frame"
+DELTA = b"\x11\x00\x00 not a key frame"
+
+
+def seeded(seed: int) -> Callable[[int], bytes]:
+    return random.Random(seed).randbytes
+
+
+class Wire:
+    """A sender, its crypto, and a receiver of it."""
+
+    def __init__(self, kind: MediaKind) -> None:
+        self.kind = kind
+        self.sealer = TestCrypto(leaf=4)
+        self.opener = TestCrypto(leaf=5)
+        self.sender = Sender(77, kind, seeded(1), started=0.0)
+        self.receiver = Receiver(77, kind, self.opener.open)
+
+    def packets(self, frame: bytes, at: float) -> list[RtpPacket]:
+        sealed = self.sealer.seal(self.kind, frame)
+        assert sealed is not None
+        return [parse_rtp(p) for p in self.sender.packetize(sealed, at)]
+
+    def send(self, frame: bytes, at: float) -> list[ReceiveEffect]:
+        return [e for p in self.packets(frame, at) for e in self.receiver.receive(p, at)]
+
+
+def delivered(effects: list[ReceiveEffect]) -> list[bytes]:
+    return [e.frame for e in effects if isinstance(e, Deliver)]
+
+
+# -- receiving -----------------------------------------------------------------------------
+
+
+def test_sound_is_delivered_with_its_leaf() -> None:
+    wire = Wire("audio")
+    (effect,) = wire.send(b"hello", 0.0)
+    assert isinstance(effect, Deliver)
+    assert (effect.leaf, effect.frame, effect.key) == (4, b"hello", True)
+    assert (wire.receiver.leaf, wire.receiver.opened, wire.receiver.first_opened) == (4, 1, 0.0)
+
+
+def test_pictures_are_delivered_from_a_key_frame_on() -> None:
+    wire = Wire("video")
+    effects = wire.send(DELTA, 0.0)
+    assert delivered(effects) == []
+    assert AskKey() in effects
+    assert delivered(wire.send(KEY, 0.1)) == [KEY]
+    assert delivered(wire.send(DELTA, 0.2)) == [DELTA]
+    assert wire.receiver.skipped == 1
+    assert wire.receiver.key_frames == 1
+
+
+def test_after_a_hole_only_a_key_frame_helps() -> None:
+    wire = Wire("video")
+    wire.send(KEY, 0.0)
+    wire.packets(DELTA, 0.1)  # never arrives
+    assert wire.send(DELTA, 0.2) == []
+    effects = wire.receiver.tick(0.65)
+    assert delivered(effects) == []
+    assert AskKey() in effects
+    assert delivered(wire.send(DELTA, 0.7)) == []
+    assert delivered(wire.send(KEY, 0.8)) == [KEY]
+
+
+def test_key_frames_are_asked_for_again_and_ever_less_often() -> None:
+    wire = Wire("video")
+    asks = [0.0] if AskKey() in wire.send(DELTA, 0.0) else []
+    asks += [ms / 100 for ms in range(1, 3_000) if AskKey() in wire.receiver.tick(ms / 100)]
+    gaps = [b - a for a, b in itertools.pairwise(asks)]
+    assert asks[0] == 0.0
+    assert min(gaps) >= 0.29
+    assert gaps[0] < 0.35
+    assert max(gaps) > 4.9
+    assert len(asks) < 15
+
+
+def test_what_is_forged_is_counted_and_never_delivered() -> None:
+    wire = Wire("video")
+    wire.send(KEY, 0.0)
+    (packet,) = wire.packets(DELTA, 0.1)
+    forged = RtpPacket(
+        packet.payload_type,
+        packet.marker,
+        packet.sequence,
+        packet.timestamp,
+        packet.ssrc,
+        packet.payload[:-1] + bytes([packet.payload[-1] ^ 1]),
+    )
+    effects = wire.receiver.receive(forged, 0.1)
+    assert delivered(effects) == []
+    assert wire.receiver.failed == 1
+    assert delivered(wire.send(DELTA, 0.2)) == []  # it followed the forged one
+    assert delivered(wire.send(KEY, 0.3)) == [KEY]
+
+
+def test_forged_sound_is_concealed() -> None:
+    wire = Wire("audio")
+    effects = wire.receiver.receive(RtpPacket(111, False, 1, 0, 77, bytes(100)), 0.0)
+    assert effects == [Conceal(1)]
+    assert wire.receiver.failed == 1
+
+
+def test_a_replayed_frame_leaves_no_hole() -> None:
+    wire = Wire("video")
+    (packet,) = wire.packets(KEY, 0.0)
+    wire.receiver.receive(packet, 0.0)
+    again = RtpPacket(96, True, (packet.sequence + 1) & 0xFFFF, 6_000, 77, packet.payload)
+    assert wire.receiver.receive(again, 0.1) == []
+    assert wire.receiver.failed == 1
+    wire.packets(b"skips the number that the replay took", 0.15)
+    assert delivered(wire.send(DELTA, 0.2)) == [DELTA]
+
+
+def test_frames_of_the_next_epoch_wait_for_its_keys() -> None:
+    wire = Wire("video")
+    wire.send(KEY, 0.0)
+    wire.sealer.epoch = 1
+    assert delivered(wire.send(KEY, 0.1)) == []
+    assert delivered(wire.send(DELTA, 0.2)) == []
+    assert delivered(wire.receiver.keys_changed(0.3)) == []  # other keys than those
+    wire.opener.opening = {0, 1}
+    assert delivered(wire.receiver.keys_changed(0.4)) == [KEY, DELTA]
+    assert wire.receiver.failed == 0
+
+
+def test_they_wait_a_second_and_no_more_than_sixty_four() -> None:
+    wire = Wire("audio")
+    wire.sealer.epoch = 1
+    for i in range(80):
+        wire.send(b"%d" % i, i * 0.001)
+    assert wire.receiver.failed == 80 - 64
+    wire.receiver.tick(2.0)
+    assert wire.receiver.failed == 80
+    wire.opener.opening = {1}
+    assert wire.receiver.keys_changed(2.0) == []
+    assert not wire.receiver.waiting
+
+
+def test_the_wrong_payload_type_is_not_looked_at() -> None:
+    def explode(ssrc: int, kind: MediaKind, data: bytes) -> None:
+        raise AssertionError
+
+    receiver = Receiver(1, "audio", explode)  # type: ignore[arg-type]  # never returns anything
+    assert receiver.receive(RtpPacket(PAYLOAD_TYPE["video"], True, 1, 1, 1, b"x"), 0.0) == []
+
+
+def test_open_is_told_which_stream_it_is() -> None:
+    told: list[tuple[int, MediaKind]] = []
+
+    def refuse(ssrc: int, kind: MediaKind, data: bytes) -> None:
+        told.append((ssrc, kind))
+        raise AuthenticationError("SNUG-20 is judged there")
+
+    Receiver(9, "audio", refuse).receive(RtpPacket(111, False, 1, 1, 9, b"x"), 0.0)  # type: ignore[arg-type]
+    assert told == [(9, "audio")]
+
+
+# -- sending -------------------------------------------------------------------------------
+
+
+def test_a_frame_becomes_packets_of_one_timestamp() -> None:
+    sender = Sender(5, "video", seeded(2), started=0.0)
+    first = [parse_rtp(p) for p in sender.packetize(b"a" * 3_000, 0.0)]
+    second = [parse_rtp(p) for p in sender.packetize(b"b" * 10, 1 / 15)]
+    assert [p.marker for p in first + second] == [False, False, True, True]
+    assert {p.timestamp for p in first} == {first[0].timestamp}
+    assert (second[0].timestamp - first[0].timestamp) & 0xFFFFFFFF == 6_000
+    sequences = [p.sequence for p in first + second]
+    assert sequences == [(sequences[0] + i) & 0xFFFF for i in range(4)]
+    ids = [parse_vp8(p.payload).picture_id for p in (first[0], second[0])]
+    assert ids[0] is not None
+    assert ids[1] == (ids[0] + 1) & 0x7FFF
+    assert sequences[0] < 1 << 15
+
+
+def test_resending_is_the_same_bytes_and_bounded() -> None:
+    sender = Sender(5, "audio", seeded(3), started=0.0)
+    sent = [sender.packetize(b"%d" % i, i * 0.02)[0] for i in range(CACHE["audio"] + 10)]
+    last = parse_rtp(sent[-1]).sequence
+    gone = parse_rtp(sent[0]).sequence
+    assert sender.resend([last, gone, 65_000], 5.0) == [sent[-1]]
+    assert len(sender.resend([last] * 10_000, 5.1)) == RESENDS - 1
+    assert len(sender.resend([last], 6.2)) == 1
+    assert len(sender._cache) == CACHE["audio"]
+
+
+def test_reports_tie_both_streams_to_one_clock() -> None:
+    sound, pictures = (Sender(i, k, seeded(4), started=10.0) for i, k in ((1, "audio"), (2, "video")))  # type: ignore[arg-type]  # literals
+    base = [s.timestamp(0.0) for s in (sound, pictures)]
+    reports = [s.report(12.5, 1_000.0) for s in (sound, pictures)]
+    assert {r.ntp for r in reports} == {int(1_012.5 * (1 << 32))}
+    assert (reports[0].timestamp - base[0]) & 0xFFFFFFFF == 120_000
+    assert (reports[1].timestamp - base[1]) & 0xFFFFFFFF == 225_000
+
+
+def test_key_frames_are_not_forced_twice_in_a_row() -> None:
+    gate = KeyGate()
+    assert gate.take(0.0)  # the first one always
+    assert not gate.take(0.1)
+    gate.ask()
+    assert not gate.take(0.2)
+    assert gate.take(KEY_SPACING)
+    assert not gate.take(9.0)
+
+
+def test_the_pace_does_not_drift_and_skips_what_is_too_late() -> None:
+    pace = Pace(100.0, 0.02)
+    now = 100.0
+    for expected in range(50):
+        index, wait = pace.next(now)
+        assert index == expected
+        now += wait + 0.004  # always a little late
+    assert now == pytest.approx(100.0 + 49 * 0.02 + 0.004)
+    index, wait = pace.next(103.0)
+    assert index == 150
+    assert pace.skipped == 100
+    assert wait == pytest.approx(0.0)
+
+
+def test_ssrcs_are_never_zero() -> None:
+    answers = iter([bytes(4), bytes(4), b"\0\0\0\1"])
+    assert random_ssrc(lambda size: next(answers)) == 1
+
+
+# -- ICE -----------------------------------------------------------------------------------
+
+
+def answer(request: Send, password: str, *, right: bool = True) -> bytes:
+    parsed = stun.parse_message(request.data)
+    reply = stun.Message(stun.Method.BINDING, stun.Class.RESPONSE, parsed.transaction_id)
+    reply.attributes["XOR-MAPPED-ADDRESS"] = ("127.0.0.1", 9)
+    reply.add_message_integrity((password if right else "wrong").encode())
+    return bytes(reply)
+
+
+def check(effects: list[Send | Connected | ConsentLost]) -> Send:
+    (effect,) = effects
+    assert isinstance(effect, Send)
+    return effect
+
+
+def test_checks_are_repeated_until_the_authentic_answer() -> None:
+    agent = IceClient("mine", os.urandom)
+    first = check(agent.start("theirs", "password" * 3, 0.0))
+    parsed = stun.parse_message(first.data)
+    assert parsed.attributes["USERNAME"] == "theirs:mine"
+    assert parsed.check_message_integrity(b"password" * 3)
+    assert agent.tick(0.01) == []
+    second = check(agent.tick(0.06))
+    assert agent.receive(answer(first, "password" * 3, right=False), 0.07) == []
+    assert agent.receive(b"\x00\x01garbage", 0.07) == []
+    assert not agent.connected
+    assert agent.receive(answer(second, "password" * 3), 0.08) == [Connected()]
+    assert agent.receive(answer(second, "password" * 3), 0.09) == []  # once
+
+
+def test_consent_is_asked_for_and_runs_out() -> None:
+    agent = IceClient("mine", os.urandom)
+    agent.receive(answer(check(agent.start("theirs", "p" * 22, 0.0)), "p" * 22), 0.0)
+    assert agent.tick(CONSENT_INTERVAL - 0.1) == []
+    request = check(agent.tick(CONSENT_INTERVAL))
+    agent.receive(answer(request, "p" * 22), 5.1)
+    now, lost_at = 5.1, 0.0
+    while not lost_at:
+        now += 0.25
+        if agent.tick(now) == [ConsentLost()]:
+            lost_at = now
+    assert lost_at == pytest.approx(5.1 + CONSENT_TIMEOUT, abs=0.3)
+    assert agent.tick(now + 1) == []
