@@ -344,7 +344,11 @@ def encode(message: Message) -> bytes:
     return _encoder.encode(message)
 
 
-def _why(error: msgspec.DecodeError | msgspec.ValidationError) -> str:
+def _why(error: msgspec.DecodeError | UnicodeError | RecursionError) -> str:
+    if isinstance(error, UnicodeError):
+        return "not UTF-8"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
     # msgspec's texts name the field and the expectation; an unknown field or tag is quoted, however long
     text = str(error)
     return "unknown message type" if text.startswith("Invalid value") else text[:200]
@@ -354,13 +358,13 @@ def decode_client(frame: bytes | str) -> ClientMessage:
     """What a client sent; WireError if it is no client message."""
     try:
         return _client_decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WireError(_why(error) if isinstance(error, msgspec.DecodeError) else "not UTF-8") from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise WireError(_why(error)) from None
 
 
 def decode_server(frame: bytes | str) -> ServerMessage:
     """What a server sent; WireError if it is no server message."""
     try:
         return _server_decoder.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise WireError(_why(error) if isinstance(error, msgspec.DecodeError) else "not UTF-8") from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise WireError(_why(error)) from None
