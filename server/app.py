@@ -58,7 +58,7 @@ class Server:
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self._tick: asyncio.Task[None] | None = None
-        self._greeting: set[object] = set()
+        self._greeting: set[web.RequestHandler] = set()
 
     @property
     def signaling(self) -> Signaling:
@@ -154,11 +154,16 @@ class Server:
             if handler not in self.signaling.upgraded and handler.transport is not None:
                 handler.transport.abort()
 
+        delay = self.settings.handshake_time
         if len(self._greeting) >= self.settings.max_connections:
-            loop.call_soon(cut)  # after connection_made: then it has a transport
+            # those that have closed, or have become WebSockets, count no more
+            upgraded = self.signaling.upgraded
+            self._greeting = {h for h in self._greeting if h.transport is not None and h not in upgraded}
+        if len(self._greeting) >= self.settings.max_connections:
+            delay = 0  # not call_soon: that would come before connection_made
         else:
             self._greeting.add(handler)
-            loop.call_later(self.settings.handshake_time, cut)
+        loop.call_later(delay, cut)
         return handler
 
     async def _health(self, _: web.Request) -> web.Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,7 +153,6 @@ def test_a_wrong_door_drops_the_connection(door: type, what: str) -> None:
     house = House()
     handle, nonce = house.connect()
     other, other_nonce = house.connect()
-    import msgspec
 
     good = door(ORIGIN, nonce)
     forged = {

@@ -1,0 +1,576 @@
+"""The server over loopback: doors, rooms, lobbies, limits, and the guests who misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+
+import aiohttp
+import pytest
+
+from server import config, console
+from server.app import Server, StartError
+from server.config import ConfigError
+from server.wire import limits
+from server.wire.messages import (
+    Arrived,
+    CatchUp,
+    CaughtUp,
+    Closing,
+    Commit,
+    Committed,
+    Entered,
+    Left,
+    Opened,
+    Post,
+    Posted,
+    Refused,
+    Relay,
+    Relayed,
+    Streams,
+    Transport,
+    Want,
+)
+from tests.server.guests import CLIENT_ADDRESS, PATIENCE, Calls, Guest, Place, eventually, quiet, serving
+from tests.server.people import (
+    CLIENT_NONCE,
+    NUMBER,
+    blob,
+    commit,
+    gate,
+    lobby_door,
+    media,
+    opening,
+    room_door,
+    show,
+)
+
+
+async def left(watcher: Guest, who: Guest) -> None:
+    """Wait until `watcher` is told that `who` has gone."""
+    assert (await watcher.until(Left)).handle == who.handle
+
+
+# -- the ordinary course -----------------------------------------------------------------------------
+
+
+async def test_http_says_little() -> None:
+    async with serving() as place:
+        async with place.http.get(place.url + "/healthz") as response:
+            assert (response.status, await response.json()) == (200, {"ok": True})
+        async with place.http.get(place.url + "/") as response:
+            assert "can't see in" in await response.text()
+        async with place.http.get(place.url + "/ws") as response:
+            assert response.status == 400
+        async with place.http.get(place.url + "/rooms") as response:
+            assert response.status == 404
+
+
+async def test_the_challenge_comes_first_and_nonces_differ() -> None:
+    async with serving() as place:
+        one, two = await place.guest(), await place.guest()
+        assert one.challenge.origin == place.url
+        assert one.challenge.version == limits.PROTOCOL_VERSION
+        assert one.challenge.nonce != two.challenge.nonce
+        assert one.challenge.server_key == two.challenge.server_key
+        first, second = await one.enter_room(), await two.enter_room()
+        assert first.incarnation == second.incarnation
+        assert first.handle != second.handle
+
+
+async def test_a_meeting_with_media() -> None:
+    calls = Calls()
+    async with serving(calls=calls) as place:
+        ada, bob = await (await place.guest()).member(), await (await place.guest()).member()
+        assert (await ada.expect(Arrived)).handle == bob.handle
+        await ada.say(commit(1))
+        taken = await ada.expect(Committed)
+        assert await bob.expect(Committed) == taken
+        for who in (ada, bob):
+            await who.say(show(1))
+            await who.next()
+        await bob.say(Relay(blob("hello", 1024)))
+        assert await ada.expect(Relayed) == Relayed(1, blob("hello", 1024))
+        await ada.say(media(11, 12))
+        assert (await ada.expect(Transport)).port == 9
+        assert (await ada.expect(Streams)).streams == []
+        await bob.say(media(13))
+        await bob.until(Transport)
+        assert [s.ssrc for s in (await bob.expect(Streams)).streams] == [11, 12]
+        assert [s.ssrc for s in (await ada.expect(Streams)).streams] == [13]
+        await bob.say(Want([11]))
+        await bob.say(CatchUp(0, 0))
+        await bob.until(CaughtUp)
+        await bob.ws.close()
+        assert (await ada.expect(Left)).handle == bob.handle
+        assert (await ada.expect(Streams)).streams == []
+    assert calls.calls == [
+        ("join", NUMBER, ada.handle, media(11, 12)),
+        ("join", NUMBER, bob.handle, media(13)),
+        ("want", NUMBER, bob.handle, [11]),
+        ("leave", NUMBER, bob.handle),
+        ("leave", NUMBER, ada.handle),
+    ]
+
+
+async def test_a_lobby_over_the_wire() -> None:
+    async with serving() as place:
+        host, guest = await place.guest(), await place.guest()
+        await host.enter_lobby()
+        await guest.enter_lobby()
+        await guest.say(Post(blob("knock")))
+        assert await host.expect(Posted) == Posted(blob("knock"))
+        await host.say(Post(blob("answer", limits.LOBBY_BLOB_MAX)))
+        assert (await guest.expect(Posted)).blob == blob("answer", limits.LOBBY_BLOB_MAX)
+
+
+async def test_the_largest_blobs_pass() -> None:
+    async with serving() as place:
+        ada, bob = await (await place.guest()).member(), await (await place.guest()).member()
+        await ada.say(Relay(blob("big", limits.ROOM_BLOB_MAX)))
+        assert (await bob.expect(Relayed)).blob == blob("big", limits.ROOM_BLOB_MAX)
+        await ada.say(commit(1, size=limits.ROOM_BLOB_MAX))
+        assert len((await bob.expect(Committed)).blob) == limits.ROOM_BLOB_MAX
+
+
+async def test_media_that_the_sfu_refuses_is_refused_and_shown_to_nobody() -> None:
+    calls = Calls()
+    async with serving(calls=calls) as place:
+        ada, bob = await (await place.guest()).member(), await (await place.guest()).member()
+        await ada.say(media(1))
+        await ada.until(Streams)
+        calls.refuses = True
+        await bob.say(media(2))
+        assert (await bob.expect(Refused)).code == "media"
+        await ada.say(Relay(blob("after")))
+        views = []
+        while not isinstance(message := await ada.next(), Relayed):
+            views.append(message)
+        assert isinstance(views[-1], Streams)
+        assert views[-1].streams == []
+
+
+async def test_compression_is_never_negotiated() -> None:
+    async with serving() as place:
+        ws = await place.raw(compress=15)
+        assert ws.compress == 0
+
+
+# -- doors -------------------------------------------------------------------------------------------
+
+
+async def test_a_wrong_door_is_refused_and_closed() -> None:
+    async with serving() as place:
+        guest = await place.guest()
+        await guest.say(room_door("http://elsewhere", guest.challenge.nonce))
+        await guest.dropped("door")
+
+
+async def test_anything_before_the_door_is_refused_and_closed() -> None:
+    async with serving() as place:
+        guest = await place.guest()
+        await guest.say(show(0))
+        await guest.dropped("state")
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [(None, 101), ("own", 101), ("http://friend", 101), ("http://evil", 403), ("null", 403)],
+)
+async def test_browsers_come_from_known_origins_only(origin: str | None, status: int) -> None:
+    async with serving(quiet(allowed_origins=["http://friend"])) as place:
+        headers = {} if origin is None else {"Origin": place.url if origin == "own" else origin}
+        if status == 101:
+            await (await place.guest(headers=headers)).enter_room()
+        else:
+            with pytest.raises(aiohttp.WSServerHandshakeError) as error:
+                await place.raw(headers=headers)
+            assert error.value.status == status
+
+
+async def test_a_configured_origin_is_what_is_signed_whatever_the_host_header_says() -> None:
+    async with serving(quiet(origin="https://snug.test")) as place:
+        guest = await place.guest(headers={"Host": "evil.test"})
+        assert guest.challenge.origin == "https://snug.test"
+        await guest.enter_room()
+
+
+# -- one who misbehaves pays alone ---------------------------------------------------------------------
+
+
+GARBAGE = [
+    "",
+    "nonsense",
+    "[]",
+    "{}",
+    '{"type": "no such"}',
+    '{"type": "show"}',
+    '{"type": "show", "token": "AAAA"}',
+    '{"type": "show", "token": 7}',
+    '{"type": "relay", "blob": "AAAA"}',
+    '{"type": "want", "ssrcs": [0]}',
+    '{"type": "want", "ssrcs": null, "more": 1}',
+    '{"type": "entered", "handle": "AAAAAAAAAAA=", "incarnation": "AAAAAAAAAAA="}',
+    '{"x":' + "[" * 5000 + "]" * 5000 + ', "type": "show"}',
+    '{"type": "catch_up", "slot": 9007199254740992, "relay": 0}',
+]
+
+
+async def test_garbage_gets_one_clear_error_each_and_harms_nobody() -> None:
+    async with serving(quiet(errors_max=100)) as place:
+        ada, bob = await (await place.guest()).member(), await (await place.guest()).member()
+        for frame in GARBAGE:
+            await bob.ws.send_str(frame)
+            refused = await bob.expect(Refused)
+            assert (refused.code, refused.fatal) == ("message", False)
+            assert 0 < len(refused.text) <= 200
+        await bob.ws.send_bytes(b"\x00\xff")
+        assert (await bob.expect(Refused)).code == "message"
+        await bob.say(Commit(1, bytes(513), gate(1)))
+        assert (await bob.expect(Refused)).code == "size"
+        await bob.say(Post(bytes(512)))
+        assert (await bob.expect(Refused)).code == "state"
+        # both go on, and the room is where it was
+        await bob.say(commit(1))
+        assert (await bob.expect(Committed)).slot == 1
+        assert (await ada.until(Committed)).slot == 1
+
+
+async def test_too_many_errors_close() -> None:
+    async with serving(quiet(errors_max=3)) as place:
+        ada, bob = await (await place.guest()).member(), await (await place.guest()).member()
+        for _ in range(4):
+            await bob.ws.send_str("nonsense")
+        messages = await bob.ended()
+        assert [m.code for m in messages if isinstance(m, Refused)] == ["message"] * 3 + ["errors"]
+        await left(ada, bob)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"message_burst": 20.0, "messages_per_second": 1.0},
+        {"byte_burst": 20000.0, "bytes_per_second": 1000.0},
+    ],
+)
+async def test_over_the_rate_closes(settings: dict[str, float]) -> None:
+    async with serving(quiet(**settings)) as place:
+        ada, bob = await (await place.guest()).member(), await (await place.guest()).member()
+        for _ in range(40):
+            await bob.say(Relay(blob("flood")))
+        await bob.dropped("rate")
+        await left(ada, bob)
+        await ada.say(Relay(blob("undisturbed")))
+        await ada.until(Relayed)
+
+
+async def test_pings_are_answered_and_have_the_same_rate() -> None:
+    async with serving(quiet(message_burst=20.0, messages_per_second=1.0)) as place:
+        guest = await (await place.guest()).member()
+        await guest.ws.ping(b"x")
+        await guest.say(Relay(blob("x")))
+        await guest.until(Relayed)
+        for _ in range(40):
+            await guest.ws.ping(b"x")
+        await guest.dropped("rate")
+
+
+async def test_a_frame_too_large_closes() -> None:
+    async with serving(quiet(frame_bytes=4096)) as place:
+        ada, bob = await (await place.guest()).member(), await (await place.guest()).member()
+        await bob.say(Relay(blob("x", 4096)))
+        assert (await bob.frame()).type is aiohttp.WSMsgType.CLOSE or bob.ws.closed
+        assert bob.ws.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+        await left(ada, bob)
+
+
+async def test_a_slow_reader_is_dropped_and_holds_nobody_up() -> None:
+    async with serving(quiet(queue_bytes=2_000_000, byte_burst=1e9, message_burst=1e4)) as place:
+        ada, bob = await (await place.guest()).member(), await (await place.guest()).member()
+        slow = await (await place.guest()).member()
+        await ada.until(Arrived)
+        slow.transport().pause_reading()
+        gone: set[bytes] = set()
+        for n in range(400):
+            big = blob(str(n), limits.ROOM_BLOB_MAX)
+            await ada.say(Relay(big))
+            for who in (ada, bob):
+                # the others have each blob before the next is sent: nobody waits for the slow one
+                while not (isinstance(message := await who.next(), Relayed) and message.blob == big):
+                    if isinstance(message, Left):
+                        gone.add(message.handle)
+            if gone:
+                break
+        assert gone == {slow.handle}
+
+
+async def test_who_vanishes_without_a_word_has_left() -> None:
+    async with serving() as place:
+        ada, bob = await (await place.guest()).member(), await (await place.guest()).member()
+        bob.transport().abort()
+        await left(ada, bob)
+
+
+# -- limits of time and number -------------------------------------------------------------------------
+
+
+async def test_the_door_must_be_opened_in_time_and_pings_do_not_help() -> None:
+    async with serving(quiet(handshake_time=0.3)) as place:
+        guest = await place.guest()
+
+        async def pinging() -> None:
+            while True:
+                await guest.ws.ping()
+                await asyncio.sleep(0.05)
+
+        task = asyncio.create_task(pinging())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await guest.dropped("time")
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    "opening_words", [b"", b"GET /ws HTTP/1.1\r\nHost: x\r\n", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]
+)
+async def test_a_connection_that_becomes_no_websocket_is_cut(opening_words: bytes) -> None:
+    async with serving(quiet(handshake_time=0.3)) as place:
+        host, port = config.host_and_port(place.url.removeprefix("http://"))
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(opening_words)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await reader.read()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+
+async def test_a_websocket_outlives_the_handshake_time() -> None:
+    async with serving(quiet(handshake_time=0.2)) as place:
+        guest = await (await place.guest()).member()
+        other = await place.guest()
+        await other.dropped("time")
+        await guest.say(Relay(blob("x")))
+        await guest.until(Relayed)
+
+
+async def test_who_is_idle_is_closed_but_not_who_answers_pings() -> None:
+    async with serving(quiet(idle_time=0.6, heartbeat=0.2)) as place:
+        lively = await (await place.guest()).member()
+        waiting = asyncio.create_task(lively.until(Left))
+        idle = await (await place.guest(autoping=False)).member()
+
+        async def mute() -> None:
+            while (await idle.frame()).type is aiohttp.WSMsgType.PING:
+                pass
+
+        await mute()
+        assert (await waiting).handle == idle.handle
+        await lively.say(Relay(blob("x")))
+        await lively.until(Relayed)
+
+
+async def test_idle_time_alone_closes() -> None:
+    async with serving(quiet(idle_time=0.3, heartbeat=60.0)) as place:
+        guest = await (await place.guest()).member()
+        await guest.dropped("idle")
+
+
+async def test_waiting_in_an_unopened_room_ends() -> None:
+    async with serving(quiet(idle_time=0.5, heartbeat=0.1)) as place:
+        guest = await place.guest()
+        await guest.enter_room()
+        await guest.dropped("unopened")
+
+
+async def test_connections_are_counted() -> None:
+    async with serving(quiet(max_connections=2)) as place:
+        one, two = await place.guest(), await place.guest()
+        await one.enter_room()
+        await two.enter_room()
+        await one.expect(Arrived)
+        await Guest(await place.raw()).dropped("full")
+        await two.ws.close()
+        await left(one, two)
+        third = await place.guest()
+        await third.enter_room()
+
+
+async def test_connections_of_one_address_are_counted_and_forgotten() -> None:
+    async with serving(quiet(max_connections_per_address=1)) as place:
+        one = await place.guest()
+        await one.enter_room()
+        await Guest(await place.raw()).dropped("full")
+        async with (
+            aiohttp.ClientSession() as elsewhere,
+            elsewhere.ws_connect(place.url + "/ws") as ws,
+        ):
+            await ws.receive_str()
+        await one.ws.close()
+        await eventually(lambda: not place.server.signaling.addresses)
+        await (await place.guest()).enter_room()
+
+
+async def test_unfinished_connections_are_bounded_too() -> None:
+    async with serving(quiet(max_connections=3, handshake_time=60.0)) as place:
+        host, port = config.host_and_port(place.url.removeprefix("http://"))
+        streams = [await asyncio.open_connection(host, port) for _ in range(4)]
+        try:
+            async with asyncio.timeout(PATIENCE):
+                assert await asyncio.wait_for(streams[3][0].read(), PATIENCE) == b""
+        except ConnectionError:
+            pass
+        finally:
+            for _, writer in streams:
+                writer.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "door"),
+    [
+        ({"max_members": 1}, "room"),
+        ({"lobby_members": 1}, "lobby"),
+    ],
+)
+async def test_rooms_and_lobbies_have_a_size(settings: dict[str, int], door: str) -> None:
+    async with serving(quiet(**settings)) as place:
+        one, two = await place.guest(), await place.guest()
+        for who in (one, two):
+            nonce = who.challenge.nonce
+            await who.say((room_door if door == "room" else lobby_door)(place.url, nonce))
+        await one.expect(Entered)
+        await two.dropped("full")
+
+
+async def test_a_room_lingers_then_forgets() -> None:
+    async with serving(quiet(room_linger=0.3)) as place:
+        guest = await (await place.guest()).member(slot=4)
+        await guest.ws.close()
+        again = await place.guest()
+        assert (await again.enter_room()).slot == 4
+        await again.ws.close()
+        await eventually(lambda: not list(place.server.signaling.hub.rooms()))
+        assert (await (await place.guest()).enter_room()).slot is None
+
+
+# -- starting, stopping, restarting ----------------------------------------------------------------------
+
+
+async def test_stopping_tells_everybody() -> None:
+    async with serving() as place:
+        member = await (await place.guest()).member()
+        waiting = await place.guest()
+        lobby = await place.guest()
+        await lobby.enter_lobby()
+        stop = asyncio.create_task(place.server.stop())
+        for who in (member, waiting, lobby):
+            assert isinstance(await who.dropped("stopping"), Closing)
+        async with asyncio.timeout(3):
+            await stop
+
+
+async def test_stopping_does_not_wait_for_those_who_do_not_listen() -> None:
+    async with serving() as place:
+        deaf = await (await place.guest()).member()
+        deaf.transport().pause_reading()
+        async with asyncio.timeout(3):
+            await place.server.stop()
+
+
+async def test_a_restarted_server_knows_nothing_and_is_reopened_by_the_steward() -> None:
+    async with serving() as place:
+        ada, bob = await (await place.guest()).member(), await (await place.guest()).member()
+        await ada.say(commit(1))
+        before = await bob.until(Committed)
+    async with serving() as place:
+        bob2, ada2 = await place.guest(), await place.guest()
+        assert bob2.challenge.server_key != bob.challenge.server_key
+        entered = await bob2.enter_room()
+        assert (entered.slot, entered.chain) == (None, None)
+        await bob2.say(show(1))
+        assert (await bob2.expect(Refused)).code == "unopened"
+        await ada2.enter_room()
+        await ada2.say(opening(ada2.challenge.nonce, 1, before.chain))
+        opened = await bob2.until(Opened)
+        assert (opened.slot, opened.chain) == (1, before.chain)
+        for who in (ada2, bob2):
+            await who.say(show(1))
+        await bob2.say(commit(2))
+        assert (await ada2.until(Committed)).slot == 2
+
+
+async def test_a_taken_port_and_an_unknown_host_are_one_sentence() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(StartError, match=rf"can't listen on 127\.0\.0\.1:{port}: .+ in use"):
+            await Server(config.Settings(listen=f"127.0.0.1:{port}"), media=Calls()).start()
+    with pytest.raises(StartError, match="no address"):
+        await Server(config.Settings(listen="no-such-host.invalid:0"), media=Calls()).start()
+    with pytest.raises(ConfigError, match="origin"):
+        await Server(config.Settings(listen="0.0.0.0:0"), media=Calls()).start()
+
+
+async def test_ipv6_is_an_address_like_another() -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    server = Server(config.Settings(listen="[::1]:0"), media=Calls())
+    url = await server.start()
+    try:
+        assert url.startswith("http://[::1]:")
+        async with aiohttp.ClientSession() as http:
+            guest = await Place(url, http).guest()
+            await guest.enter_room()
+            await guest.ws.close()
+    finally:
+        await server.stop()
+
+
+# -- the operator's view ---------------------------------------------------------------------------------
+
+
+async def test_the_disclosure_is_what_is_held_and_names_nobody() -> None:
+    async with serving() as place:
+        ada = await (await place.guest()).member()
+        lobby = await place.guest()
+        await lobby.enter_lobby()
+        await ada.say(commit(1, size=1024))
+        await ada.say(show(1))
+        await ada.say(Relay(blob("x", 2048)))
+        await ada.say(media(5))
+        await ada.until(Streams)
+        view = console.disclosure(place.server)
+        assert view["connections"] == 2
+        assert view["addresses"] == 1
+        assert view["lobbies"] == [{"connections": 1}]
+        [room] = view["rooms"]
+        assert room["slot"] == 1
+        assert [(c["slot"], c["bytes"]) for c in room["commits"]] == [(1, 1024)]
+        assert room["relays"] == [{"relay": 1, "bytes": 2048}]
+        assert room["streams"] == {"audio": 1, "video": 0}
+        assert view["blob_bytes"] == 3072
+        assert view["files_open_for_writing"] >= 0
+        text = console.line(place.server)
+        assert text.startswith("disclosure {")
+        assert json.loads(text.removeprefix("disclosure "))["rooms"][0]["connections"] == 1
+        for secret in (NUMBER.hex(), ada.handle.hex(), CLIENT_ADDRESS, CLIENT_NONCE.hex()):
+            assert secret not in text
+        with_identifiers = json.dumps(console.disclosure(place.server, identifiers=True))
+        assert NUMBER.hex() in with_identifiers
+        assert ada.handle.hex() in with_identifiers
+
+
+async def test_the_disclosure_counts_files_open_for_writing(tmp_path: object) -> None:
+    async with serving() as place:
+        before = console.disclosure(place.server)["files_open_for_writing"]
+        with open(f"{tmp_path}/log", "w"):  # noqa: ASYNC230  # a file that is held open is the point
+            assert console.disclosure(place.server)["files_open_for_writing"] == before + 1
