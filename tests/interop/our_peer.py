@@ -186,6 +186,3 @@ class OurPeer:
     def leaf_of(self, peer: Peer) -> int:
         """The leaf that holds the peer's signature key in our tree."""
         return next(m.leaf for m in self.group.members() if m.leaf_node.signature_key == peer.signature_key)
-
-    def close(self) -> None:
-        self._group = self._stage = None

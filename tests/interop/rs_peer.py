@@ -101,9 +101,6 @@ class RsPeer:
             tree=group.export_tree().bytes,
         )
 
-    def close(self) -> None:
-        self._group = None
-
     def _joined(self) -> mls.Group:
         assert self._group is not None, "not in a group"
         return self._group

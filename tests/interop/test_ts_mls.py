@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crypto.errors import AuthenticationError, ReplayError, ValidationError
+from crypto.errors import AuthenticationError, ReplayError, UnsupportedError, ValidationError
 from crypto.mls import RequiredCapabilities
 from tests.interop.meeting import Meeting
 from tests.interop.our_peer import OurPeer, to_bucket
@@ -365,6 +365,23 @@ def test_a_newcomer_by_external_commit_is_understood(
     meeting.commit(outsider)
 
 
+def test_a_resync_by_external_commit_is_understood(ts: TsProcess, suite: int, pair: Pair) -> None:
+    """A member that lost its state replaces its own leaf; nobody else's could be replaced so."""
+    ours, theirs = pair
+    meeting = meet(pair, True)
+    lost = ts.member("lost", suite=suite, extensions=[POLICY])
+    meeting.commit(ours, Changes(adds=[lost]))
+    before = meeting.check().members
+    meeting.members.remove(lost)
+    fresh = ts.member("lost", suite=suite, extensions=[POLICY], again=lost)
+    commit = fresh.join_by_external_commit(theirs.group_info(), resync=True)
+    meeting.members.append(fresh)
+    assert sorted(meeting.deliver(fresh, commit)["snug"].proposals) == ["external_init", "remove"]
+    assert meeting.check().members == before
+    meeting.commit(ours)
+    meeting.commit(fresh)
+
+
 def test_a_reinit_is_understood(pair: Pair) -> None:
     ours, theirs = pair
     meet(pair, True)
@@ -378,8 +395,13 @@ def test_an_unknown_proposal_is_refused(pair: Pair) -> None:
     """ts-mls lets itself commit a proposal of a type that nobody supports."""
     ours, theirs = pair
     meeting = meet(pair, True)
-    with pytest.raises(PeerError):
+    with pytest.raises(PeerError) as refused:
         ours.process(theirs.propose({"kind": "custom", "type": 0xF0F0, "data": b"?"}))
+    assert isinstance(refused.value.__cause__, UnsupportedError)
+    with pytest.raises(PeerError) as refused:  # and the commit that refers to it
+        ours.process(theirs.stage().message)
+    assert isinstance(refused.value.__cause__, ValidationError)
+    assert refused.value.__cause__.rule == "MLS-12.4-2"
     meeting.commit(ours)
 
 

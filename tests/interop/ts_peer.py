@@ -203,9 +203,6 @@ class TsPeer:
         assert members is not None
         return next(leaf for leaf, (_, key) in members.items() if key == peer.signature_key)
 
-    def close(self) -> None:
-        self._call("forget")
-
 
 def _plain(value: object) -> object:
     if isinstance(value, bytes):

@@ -302,10 +302,6 @@ async function answer(request) {
     members.set(request.member, await Member.make(request))
     return {}
   }
-  if (request.op === "forget") {
-    members.delete(request.member)
-    return {}
-  }
   const member = members.get(request.member)
   if (member === undefined) throw new Error(`no member ${request.member}`)
   if (!OPERATIONS.has(request.op)) throw new Error(`no operation ${request.op}`)
