@@ -21,7 +21,7 @@ GOAL = 2.0
 def run(json_output: bool, packets: int = 36_000) -> int:
     """Measure and print: a table, or one JSON object. `packets` are forwarded packets a round.
 
-    Exit status: 0, or 1 when the measurement failed. Whether `GOAL` is met is said in words, and in JSON as `met`.
+    Exit status: 0, or 1 when the measurement failed. Whether `GOAL` is met is printed (in JSON: `met`).
     """
     command = [sys.executable, "-m", "server.media.bench", "--packets", str(packets)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), *_inherited())))}

@@ -95,6 +95,7 @@ class _Remote:
             opened=core.opened,
             decoded=self.decoded,
             failed=core.failed,
+            unkeyed=core.unkeyed,
             lost=core.lost,
             concealed=self.concealed,
             key_frames=core.key_frames,

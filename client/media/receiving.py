@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from client.media.codec import is_key_frame
 from client.media.reorder import Ask, Frame, Lost, Reorder, ReorderEffect
 from client.media.rtp import PAYLOAD_TYPE, RtpPacket
-from crypto.errors import ReplayError, SnugCryptoError
+from crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
 from crypto.media_keys import FutureEpochError, FutureFrames
 from server.wire.messages import MediaKind
 
@@ -75,7 +75,8 @@ ReceiveEffect = Deliver | Conceal | AskKey | Ask
 class Receiver:
     """The receiving end of one SSRC. Counters are frames unless they say packets.
 
-    `opened`: authenticated. `failed`: refused by the keys for good. `skipped`: opened, but no use without
+    `opened`: authenticated. `failed`: refused by the keys for good. `unkeyed`: of an epoch whose keys this
+    member doesn't have, before it came in mostly, or never announced. `skipped`: opened, but no use without
     a key frame. `lost`: given up by the reorder buffer. `key_frames`: opened key frames.
     """
 
@@ -86,7 +87,7 @@ class Receiver:
         self.kind = kind
         self.leaf: int | None = None
         self.first_opened: float | None = None
-        self.opened = self.failed = self.skipped = self.key_frames = 0
+        self.opened = self.failed = self.unkeyed = self.skipped = self.key_frames = 0
         self.reorder = Reorder(kind)
         self._open = open_frame
         self._future: FutureFrames[Frame] = FutureFrames()
@@ -159,7 +160,10 @@ class Receiver:
             self._count_future()
             return []
         except SnugCryptoError as error:
-            self.failed += 1
+            if isinstance(error, MissingKeyError):
+                self.unkeyed += 1
+            else:
+                self.failed += 1
             if self.kind == "audio":
                 return [Conceal(1)]
             # a frame that has been here before leaves no hole
@@ -185,7 +189,7 @@ class Receiver:
         dropped = self._future.dropped - self._future_dropped
         if dropped:
             self._future_dropped = self._future.dropped
-            self.failed += dropped
+            self.unkeyed += dropped
             self._need_key = self.kind == "video"
 
     def _ask_key(self, now: float) -> list[ReceiveEffect]:

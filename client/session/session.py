@@ -15,7 +15,6 @@ from client.session.intents import AddIntent, RejoinIntent
 from client.session.lobby import Entry, GuestLobby, HostLobby
 from client.session.membership import SUITE, Membership
 from client.session.room import RoomSession
-from server.wire.messages import ServerMessage
 from crypto import lobby, mls, policy
 from crypto.errors import SnugCryptoError
 from crypto.invite import HostSeed, Invite, link_psk, room_number
@@ -32,6 +31,7 @@ from crypto.room_state import (
     RejoinTicket,
 )
 from crypto.shim import Kind
+from server.wire.messages import ServerMessage
 
 #: Seconds for which a KeyPackage may be used; the admitting host judges it.
 PACKAGE_LIFETIME: Final = 24 * 3600
@@ -177,9 +177,11 @@ class Session:
         """Our leaf, while we are a member."""
         return None if self._room is None else self._room.m.own_leaf
 
-    def name_of(self, leaf: int) -> str:
-        """A member's name."""
-        return "somebody" if self._room is None else self._room.m.name(leaf)
+    def name_of(self, leaf: int) -> str | None:
+        """The name of the member at a leaf; None where nobody is."""
+        if self._room is None or self._room.m.signature_key(leaf) is None:
+            return None
+        return self._room.m.name(leaf)
 
     def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
         """A media frame, sealed; None while nothing may leave."""

@@ -1,0 +1,38 @@
+# Two commands: `make demo` and `make test`. Both set up what they need, from a bare Python 3.11 or newer.
+
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+STAMP := .venv/.snug-setup
+
+.PHONY: demo test setup lint bench clean
+
+demo: setup
+	.venv/bin/snug demo
+
+test: setup lint
+	.venv/bin/python -m pytest --cov --cov-report=term
+	.venv/bin/coverage report --fail-under=95 --include='crypto/*' --format=total
+
+setup: $(STAMP)
+
+# uv, from PyPI, into an environment of its own if there is none on the path
+.uv/bin/uv:
+	$(PYTHON) -m venv .uv
+	.uv/bin/python -m pip install --quiet 'uv>=0.8'
+
+$(STAMP): pyproject.toml $(if $(findstring .uv,$(UV)),.uv/bin/uv)
+	$(UV) sync --quiet
+	touch $(STAMP)
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: setup
+	.venv/bin/snug bench forward
+	.venv/bin/snug bench join
+
+clean:
+	rm -rf .venv .uv tests/interop/ts/node_modules

@@ -1,0 +1,138 @@
+"""``snug``: host a meeting, join one, or watch a whole one."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from client.media.files import SourceError
+from client.output import HumanOutput, JsonOutput, Output
+from client.participant import MediaChoice, Participant, Status
+from client.session import Session
+from crypto.errors import SnugCryptoError
+from crypto.invite import canonical_origin
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?\Z")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+
+
+def duration(text: str) -> float:
+    """``30s``, ``1.5m``, ``2h``, ``500ms``, or a number of seconds."""
+    match = _DURATION.match(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration: write 30s, 5m or 1h")
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="snug",
+        description="Meetings that their server carries and cannot read.",
+        epilog="Exit status: 0 well, 1 error, 2 usage, 3 server unreachable, 4 refused, 5 removed, "
+        "6 not admitted in time, 7 a check of the demo failed.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    media = argparse.ArgumentParser(add_help=False)
+    media.add_argument("--name", default=None, help="what others see (at most 64 bytes)")
+    media.add_argument(
+        "--play", metavar="FILE", default="testcard", help="what to send: a file, or testcard (default)"
+    )
+    media.add_argument("--no-audio", action="store_true", help="send no sound")
+    media.add_argument("--no-video", action="store_true", help="send no pictures")
+    media.add_argument("--record", metavar="DIR", type=Path, help="one file a participant, made here")
+    media.add_argument("--json", action="store_true", help="one JSON object a line, in and out")
+    media.add_argument("--for", dest="seconds", type=duration, metavar="30s", help="leave after that time")
+
+    host = commands.add_parser("host", parents=[media], help="open a meeting")
+    host.add_argument("--server", required=True, metavar="URL", help="such as http://127.0.0.1:8080")
+    host.add_argument("--title", default="", help="known to members alone (at most 128 bytes)")
+    host.add_argument("--admit", choices=["ask", "all"], default="ask", help="who may come in (default: ask)")
+
+    join = commands.add_parser("join", parents=[media], help="knock with a link")
+    join.add_argument("link", metavar="LINK")
+    join.add_argument("--greeting", default="", help="a word to the host (at most 280 bytes)")
+
+    demo = commands.add_parser("demo", help="a whole meeting on this machine, and what its server saw")
+    demo.add_argument("--participants", type=int, default=3, metavar="3", help="2 to 8 (default 3)")
+    demo.add_argument("--seconds", type=float, default=15.0, metavar="15", help="of meeting (default 15)")
+    demo.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    bench = commands.add_parser("bench", help="measure, as ratios within one run")
+    which = bench.add_subparsers(dest="bench", required=True, metavar="WHAT")
+    for name, text in (
+        ("forward", "CPU of the server's forwarding path, and its ratio to bare system calls"),
+        ("join", "from the knock to the first opened frame"),
+    ):
+        which.add_parser(name, help=text).add_argument("--json", action="store_true")
+    return parser
+
+
+def _usage(text: str) -> int:
+    print(f"snug: {text}", file=sys.stderr)
+    return Status.USAGE
+
+
+def _participant(arguments: argparse.Namespace) -> int:
+    output: Output = JsonOutput() if arguments.json else HumanOutput()
+    media = MediaChoice(arguments.play, not arguments.no_audio, not arguments.no_video, arguments.record)
+    hosting = arguments.command == "host"
+    name = arguments.name or ("Host" if hosting else "Guest")
+    try:
+        media.check()
+        if hosting:
+            origin = canonical_origin(arguments.server)
+
+            def make(now: float) -> Session:
+                return Session.host(
+                    origin=origin, name=name, title=arguments.title, admission=arguments.admit, now=now
+                )
+        else:
+
+            def make(now: float) -> Session:
+                return Session.join(arguments.link, name=name, greeting=arguments.greeting, now=now)
+
+        participant = Participant(make, name=name, media=media, output=output, seconds=arguments.seconds)
+    except SourceError as error:
+        return _usage(str(error))
+    except SnugCryptoError as error:
+        return _usage(str(error))
+    return asyncio.run(participant.run())
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from client.demo import run
+
+    if not 2 <= arguments.participants <= 8:
+        return _usage("--participants takes 2 to 8")
+    if not 3 <= arguments.seconds <= 600:
+        return _usage("--seconds takes 3 to 600")
+    return asyncio.run(run(arguments.participants, arguments.seconds, arguments.json))
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    if arguments.bench == "forward":
+        from client.bench import forward
+
+        return forward.run(arguments.json)
+    from client.bench import join
+
+    return asyncio.run(join.run(arguments.json))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    if arguments.command == "demo":
+        return _demo(arguments)
+    if arguments.command == "bench":
+        return _bench(arguments)
+    return _participant(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,296 @@
+"""The shell around a session: WebSockets in and out, the media engine, a clock.
+
+It decides nothing. Inputs go to `Session.handle`, its effects are performed in order; the media engine asks
+the session for every frame that it seals or opens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+
+from client.media.engine import MediaEngine, StreamStats, TransportError
+from client.session import Session
+from client.session import events as ev
+from crypto.media_keys import OpenedFrame, Stream
+from server.wire import limits
+from server.wire.messages import (
+    Challenge,
+    Closing,
+    Committed,
+    MediaKind,
+    Relayed,
+    ServerMessage,
+    Transport,
+    WireError,
+    decode_server,
+    encode,
+)
+
+_TICK: Final = 0.1
+_CONNECT_TIME: Final = 5.0
+_GOODBYE_TIME: Final = 1.0
+_MEDIA_RETRY: Final = 1.0
+_STREAM_OF: Final[dict[MediaKind, Stream]] = {"audio": Stream.AUDIO, "video": Stream.VIDEO}
+
+
+class Clock:
+    """Unix seconds that never go back: the wall clock once, a monotonic one since."""
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def __call__(self) -> float:
+        return time.monotonic() + self._offset
+
+
+@dataclass
+class SessionCrypto:
+    """What the media engine needs of a session (`client.media.receiving.FrameCrypto`)."""
+
+    session: Session
+    clock: Clock
+
+    def seal(self, kind: MediaKind, frame: bytes) -> bytes | None:
+        """The frame as it may leave, None: not now."""
+        return self.session.seal(kind, _STREAM_OF[kind], frame, self.clock())
+
+    def open(self, ssrc: int, kind: MediaKind, data: bytes) -> OpenedFrame:
+        """The frame, authenticated; SnugCryptoError of some kind if it is not."""
+        return self.session.open(ssrc, kind, data, self.clock())
+
+
+class Connection:
+    """Runs one session against its server until it ends.
+
+    `make_engine` is called once we are inside (our leaf is known then) and may return None for no media;
+    `on_event` gets every event, in order. `cannot_connect` is set when no connection was ever made.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        make_engine: Callable[[Session, SessionCrypto], MediaEngine | None],
+        on_event: Callable[[ev.Event], None],
+        clock: Clock | None = None,
+        patience: float = 10.0,
+    ) -> None:
+        self.session = session
+        self.clock = clock or Clock()
+        self.engine: MediaEngine | None = None
+        self.cannot_connect: str | None = None
+        self._make_engine = make_engine
+        self._on_event = on_event
+        self._patience = patience
+        self._http: aiohttp.ClientSession | None = None
+        self._doors: dict[ev.Door, asyncio.Task[None]] = {}
+        self._queues: dict[ev.Door, asyncio.Queue[bytes]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._done = asyncio.Event()
+        self._ever_connected = False
+        self._engine_made = False
+        self._closing: set[ev.Door] = set()
+
+    # -- from outside --------------------------------------------------------------------------
+
+    def feed(self, what: ev.Input) -> None:
+        """An input; ValueError, with a sentence, for a command that can't be done."""
+        self._perform(self.session.handle(what, self.clock()))
+        if self.session.ended is not None:
+            self._done.set()
+
+    def stats(self) -> list[StreamStats]:
+        """Remote media streams so far."""
+        return [] if self.engine is None else self.engine.stats()
+
+    async def run(self) -> ev.Ended | None:
+        """Until the session has ended; None if the server could not be reached at all."""
+        timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_TIME, sock_connect=_CONNECT_TIME)
+        async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as http:
+            self._http = http
+            began = self.clock()
+            self._perform(self.session.start())
+            try:
+                while not self._done.is_set():
+                    try:
+                        async with asyncio.timeout(_TICK):
+                            await self._done.wait()
+                    except TimeoutError:
+                        self.feed(ev.Tick())
+                    self._consider_engine()
+                    if not self._ever_connected and self.clock() - began > self._patience:
+                        self.cannot_connect = f"The server at {self.session.origin} does not answer."
+                        return None
+            finally:
+                await self._close()
+        return self.session.ended
+
+    async def _close(self) -> None:
+        if self.engine is not None:
+            await self.engine.close()
+        for task in self._tasks:
+            task.cancel()
+        # what is queued still goes out: the last words are among it
+        for door in list(self._doors):
+            self._closing.add(door)
+            self._queues[door].put_nowait(b"")
+        remaining = [*self._tasks, *self._doors.values()]
+        if remaining:
+            _, late = await asyncio.wait(remaining, timeout=_GOODBYE_TIME)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*remaining, return_exceptions=True)
+
+    # -- effects ---------------------------------------------------------------------------------
+
+    def _perform(self, effects: list[ev.Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case ev.Tell(event):
+                    self._on_event(event)
+                    if isinstance(event, ev.Roster) and self.engine is not None:
+                        self.engine.keys_changed()
+                case ev.Transmit(door, message):
+                    queue = self._queues.get(door)
+                    if queue is not None:
+                        queue.put_nowait(encode(message))
+                case ev.Connect(door):
+                    self._connect(door)
+                case ev.Disconnect(door):
+                    self._closing.add(door)
+                    if door in self._queues:
+                        self._queues[door].put_nowait(b"")
+                case ev.MediaTransport(transport):
+                    if self.engine is not None:
+                        self._spawn(self._connect_media(self.engine, transport))
+                case ev.RemoteStreams(streams):
+                    if self.engine is not None:
+                        self.engine.set_remote(list(streams))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- doors -------------------------------------------------------------------------------------
+
+    def _connect(self, door: ev.Door) -> None:
+        old = self._doors.pop(door, None)
+        if old is not None:
+            old.cancel()
+        self._closing.discard(door)
+        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._queues[door] = queue
+        self._doors[door] = asyncio.get_running_loop().create_task(self._serve(door, queue))
+
+    async def _serve(self, door: ev.Door, queue: asyncio.Queue[bytes]) -> None:
+        """One connection, from its making to its end."""
+        why = "the connection ended"
+        try:
+            assert self._http is not None
+            async with self._http.ws_connect(
+                self.session.origin + "/ws", compress=0, max_msg_size=limits.FRAME_MAX, heartbeat=20
+            ) as ws:
+                self._ever_connected = True
+                writer = asyncio.get_running_loop().create_task(_write(ws, queue))
+                try:
+                    why = await self._read(door, ws)
+                finally:
+                    if door in self._closing:
+                        await asyncio.wait([writer], timeout=_GOODBYE_TIME)
+                    writer.cancel()
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            why = _reason(error)
+        finally:
+            if self._doors.get(door) is asyncio.current_task():
+                del self._doors[door]
+                self._queues.pop(door, None)
+        if door not in self._closing and self.session.ended is None and not self._done.is_set():
+            self.feed(ev.Lost(door, why))
+            if door == ev.ROOM:
+                self._publish()
+
+    async def _read(self, door: ev.Door, ws: aiohttp.ClientWebSocketResponse) -> str:
+        async for frame in ws:
+            if frame.type is not aiohttp.WSMsgType.TEXT:
+                return "the server sent something that is not of this protocol"
+            try:
+                message = decode_server(frame.data)
+            except WireError:
+                return "the server sent something that is not of this protocol"
+            self._hear(door, message)
+        return "the connection ended"
+
+    def _hear(self, door: ev.Door, message: ServerMessage) -> None:
+        if isinstance(message, Challenge) and message.version != limits.PROTOCOL_VERSION:
+            self._on_event(
+                ev.Alarm(
+                    "version",
+                    f"The server speaks version {message.version} of the protocol, and this program "
+                    f"version {limits.PROTOCOL_VERSION}.",
+                )
+            )
+        self.feed(ev.Received(door, message))
+        if door == ev.ROOM and self.engine is not None and isinstance(message, Committed | Relayed):
+            self.engine.keys_changed()  # frames that came before their keys or their announcement
+        if isinstance(message, Closing):
+            return
+        self._consider_engine()
+
+    # -- media -------------------------------------------------------------------------------------
+
+    def _consider_engine(self) -> None:
+        if self._engine_made or not self.session.inside or self.session.ended is not None:
+            return
+        self._engine_made = True
+        self.engine = self._make_engine(self.session, SessionCrypto(self.session, self.clock))
+        self._publish()
+
+    def _publish(self) -> None:
+        """Fresh transport parameters for the next `media` message."""
+        if self.engine is None or self.session.ended is not None:
+            return
+        ufrag, password, fingerprint = self.engine.parameters()
+        streams = tuple((s.ssrc, s.kind, int(_STREAM_OF[s.kind])) for s in self.engine.streams)
+        self.feed(ev.Publish(ufrag, password, fingerprint, streams))
+
+    def media_lost(self, why: str) -> None:
+        """The engine's link is gone (for its `on_lost`): tell, and ask for another."""
+        self._on_event(ev.Alarm("media_lost", f"The media connection is gone ({why}). Trying again..."))
+        self._publish()
+
+    async def _connect_media(self, engine: MediaEngine, transport: Transport) -> None:
+        try:
+            await engine.connect(transport)
+        except TransportError as error:
+            if self.session.ended is None and not self._done.is_set():
+                self._on_event(
+                    ev.Alarm("media_unreachable", f"No media connection: {error}. Trying again...")
+                )
+                await asyncio.sleep(_MEDIA_RETRY)
+                self._publish()
+
+
+async def _write(ws: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[bytes]) -> None:
+    while True:
+        frame = await queue.get()
+        if not frame:
+            await ws.close()
+            return
+        await ws.send_str(frame.decode())
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return f"it answered with status {error.status}"
+    if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
+        return "nobody listens there"
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    return "the connection broke"

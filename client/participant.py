@@ -1,0 +1,233 @@
+"""A headless participant from the command line: session, media, input and output in one run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Final
+
+from client.commands import CommandError, parse_human, parse_json
+from client.connection import Clock, Connection, SessionCrypto
+from client.media.engine import MediaEngine, StreamStats
+from client.media.files import FileSource, SourceError
+from client.media.record import Recorder
+from client.media.sources import Source, TestCard
+from client.output import JsonOutput, Output
+from client.session import Session
+from client.session import events as ev
+
+_REPORT: Final = 1.0
+_LEAVE_TIME: Final = 4.0
+_LINE_MAX: Final = 65_536
+
+
+class Status(IntEnum):
+    """Exit statuses of `snug`."""
+
+    OK = 0  # left, or the time was up, or a host ended the meeting
+    ERROR = 1  # something that should not happen
+    USAGE = 2  # the command line, a file or the link is wrong
+    UNREACHABLE = 3  # the server never answered
+    REFUSED = 4  # the host said no
+    REMOVED = 5  # a host removed us
+    NOT_ADMITTED = 6  # the time was up before a host let us in
+    FAILED = 7  # a check of `snug demo` did not hold
+
+
+_STATUS_OF_END: Final = {
+    "left": Status.OK,
+    "ended": Status.OK,
+    "refused": Status.REFUSED,
+    "removed": Status.REMOVED,
+    "failed": Status.ERROR,
+    "no_host": Status.ERROR,
+}
+
+
+@dataclass(frozen=True)
+class MediaChoice:
+    """What to send and what to keep."""
+
+    play: str = "testcard"
+    audio: bool = True
+    video: bool = True
+    record: Path | None = None
+
+    def source(self, name: str, leaf: int) -> Source | None:
+        """The source; SourceError if the file can't be played."""
+        if not (self.audio or self.video):
+            return None
+        return TestCard(name, leaf) if self.play == "testcard" else FileSource(self.play)
+
+    def check(self) -> None:
+        """SourceError now rather than in mid-meeting."""
+        if self.play != "testcard" and (self.audio or self.video):
+            FileSource(self.play).close()
+
+
+class Participant:
+    """Runs one session to its end, and returns an exit status."""
+
+    def __init__(
+        self,
+        make_session: Callable[[float], Session],
+        *,
+        name: str,
+        media: MediaChoice,
+        output: Output,
+        seconds: float | None = None,
+        read_input: bool = True,
+    ) -> None:
+        self._clock = Clock()
+        self._name = name
+        self._media = media
+        self._output = output
+        self._seconds = seconds
+        self._read_input = read_input
+        self._names: dict[int, str] = {}
+        self._senders: dict[int, str] = {}  # by SSRC
+        self.connection = Connection(
+            make_session(self._clock()),
+            make_engine=self._engine,
+            on_event=self._event,
+            clock=self._clock,
+        )
+
+    @property
+    def session(self) -> Session:
+        return self.connection.session
+
+    def _event(self, event: ev.Event) -> None:
+        if not isinstance(event, ev.Ended):  # told last, after the counters
+            self._output.event(event)
+
+    def _engine(self, session: Session, crypto: SessionCrypto) -> MediaEngine | None:
+        leaf = session.own_leaf or 0
+        try:
+            source = self._media.source(self._name, leaf)
+        except SourceError as error:
+            self._output.event(ev.Alarm("source", str(error)))
+            source = None
+        recorder = None
+        if self._media.record is not None:
+            recorder = Recorder(self._media.record, zero=asyncio.get_running_loop().time())
+        return MediaEngine(
+            crypto=crypto,
+            source=source,
+            audio=self._media.audio,
+            video=self._media.video,
+            recorder=recorder,
+            name_of=self._name_of,
+            on_lost=self.connection.media_lost,
+            on_failed=lambda why: self._output.event(ev.Alarm("media_failed", why)),
+        )
+
+    async def run(self) -> Status:
+        """Until it ends, by itself, by signal, or because the time is up."""
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        running = loop.create_task(self.connection.run())
+        helpers = [loop.create_task(self._stop_when(stop)), loop.create_task(self._report())]
+        if self._read_input and sys.stdin is not None:
+            threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
+        was_inside = False
+        try:
+            while not running.done():
+                await asyncio.wait([running], timeout=0.2)
+                was_inside = was_inside or self.session.inside
+            ended = running.result()
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        self._output.summary(self._rows())
+        for path in [] if self.connection.engine is None else self.connection.engine.recordings:
+            self._output.note("recording", f"Recorded {path.name}", path=str(path))
+        if ended is None:
+            self._output.event(ev.Ended("failed", self.connection.cannot_connect or "It did not work out."))
+            return Status.UNREACHABLE
+        self._output.event(ended)
+        if ended.reason == "left" and not was_inside:
+            return Status.NOT_ADMITTED
+        return _STATUS_OF_END[ended.reason]
+
+    async def _stop_when(self, stop: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                await stop.wait()
+        except TimeoutError:
+            pass
+        self._feed(ev.Leave())
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(_REPORT)
+            self._output.media(self._rows())
+
+    def _name_of(self, leaf: int) -> str:
+        """Who sits at a leaf, or sat there last."""
+        name = self.session.name_of(leaf)
+        if name is not None:
+            self._names[leaf] = name
+        return self._names.get(leaf, f"leaf {leaf}")
+
+    def _rows(self) -> list[tuple[StreamStats, str]]:
+        for stats in self.connection.stats():
+            if stats.leaf is not None and stats.ssrc not in self._senders:
+                self._senders[stats.ssrc] = self._name_of(stats.leaf)  # as it is while they are here
+        return [
+            (stats, self._senders[stats.ssrc])
+            for stats in self.connection.stats()
+            if stats.ssrc in self._senders
+        ]
+
+    def _feed(self, what: ev.Input) -> None:
+        try:
+            self.connection.feed(what)
+        except ValueError as error:
+            self._output.event(ev.Alarm("input", f"{str(error)[:1].upper()}{str(error)[1:]}."))
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Commands from standard input, until it ends; the meeting goes on without.
+
+        In a thread of its own: a file, a pipe, a terminal and /dev/null can all be read that way.
+        """
+        rest = b""
+        while True:
+            try:
+                chunk = os.read(sys.stdin.fileno(), 65_536)
+            except (OSError, ValueError):
+                return
+            if not chunk:
+                return
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > _LINE_MAX:
+                rest = b""
+                lines.append(b"{")  # told as what it is: no JSON object
+            for raw in lines:
+                try:
+                    loop.call_soon_threadsafe(self._line, raw.decode("utf-8", "replace").strip())
+                except RuntimeError:
+                    return  # the loop is closed: we are leaving
+
+    def _line(self, line: str) -> None:
+        if not line:
+            return
+        try:
+            what = parse_json(line) if isinstance(self._output, JsonOutput) else parse_human(line)
+        except CommandError as error:
+            self._output.event(ev.Alarm("input", f"{str(error)[:1].upper()}{str(error)[1:]}."))
+            return
+        if what is not None:
+            self._feed(what)
