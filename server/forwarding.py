@@ -378,12 +378,12 @@ class Forwarding(Generic[P]):
             track.missing.clear()
             return self._ask_key_frame(track, now)
         numbers = range(high + 1, high + step)
-        due = now + self._limits.nack_delays[0] if self._limits.nack_delays else float("inf")
-        for number in numbers:
-            track.missing[number] = (due, 1)
-        while len(track.missing) > 2 * self._limits.gap:
-            del track.missing[next(iter(track.missing))]
-        self._open[track] = None
+        if self._limits.nack_delays:
+            due = now + self._limits.nack_delays[0]
+            track.missing.update((number, (due, 1)) for number in numbers)
+            while len(track.missing) > 2 * self._limits.gap:
+                del track.missing[next(iter(track.missing))]
+            self._open[track] = None
         return [self._nack(track, numbers)]
 
     def _nack(self, track: Track[P], numbers: Iterable[int]) -> SendRtcp[P]:
@@ -499,13 +499,11 @@ class Forwarding(Generic[P]):
         for number, (due, tries) in list(track.missing.items()):
             if due > now:
                 continue
-            if tries > len(delays) - 1:
-                del track.missing[number]
-                if tries > len(delays):
-                    continue
-            else:
-                track.missing[number] = (now + delays[tries], tries + 1)
             again.append(number)
+            if tries < len(delays):
+                track.missing[number] = (now + delays[tries], tries + 1)
+            else:
+                del track.missing[number]
         return [
             self._nack(track, sorted(again)[start : start + rtcp.NACK_MAX])
             for start in range(0, len(again), rtcp.NACK_MAX)

@@ -1,0 +1,130 @@
+"""RTCP: what is read, what is refused, and that what we write others can read."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+
+import pytest
+from aiortc import rtp as aiortc_rtp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server.media import rtcp
+
+SR = struct.pack("!BBHL", 0x80, 200, 6, 77) + bytes(range(20))
+
+
+def block(ssrc: int, fraction: int) -> bytes:
+    return struct.pack("!LLLLLL", ssrc, fraction << 24, 0, 0, 0, 0)
+
+
+def test_reads_a_compound_packet() -> None:
+    data = (
+        b"\x81\xc8\x00\x0c"
+        + SR[4:]
+        + block(5, 30)
+        + struct.pack("!BBHLL", 0x81, 206, 2, 1, 6)
+        + struct.pack("!BBHLLHH", 0x81, 205, 3, 1, 7, 65535, 0b101)
+        + struct.pack("!BBHLLLL", 0x84, 206, 4, 1, 0, 8, 1 << 24)
+        + rtcp.remb(123_456, [9, 10])
+        + struct.pack("!BBHL", 0x81, 203, 1, 77)
+        + struct.pack("!BBHLL", 0x80, 207, 2, 77, 0)
+    )
+    assert rtcp.parse(data) == [
+        rtcp.SenderReport(77, bytes(range(20))),
+        rtcp.ReportBlock(5, 30),
+        rtcp.KeyFrameRequest(6),
+        rtcp.Nack(7, (65535, 0, 2)),
+        rtcp.KeyFrameRequest(8),
+        rtcp.Remb(123_456),
+    ]
+    assert rtcp.SenderReport(77, bytes(range(20))).middle == 0x02030405
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x80\xc9\0\0",
+        SR[:-4],
+        SR[:-1],
+        SR + b"\x80\xc9\0\1",
+        b"\x40" + SR[1:],
+        b"\xa0" + SR[1:],
+        b"\x81" + SR[1:],  # a report block that isn't there
+        struct.pack("!BBHL", 0x81, 206, 1, 1),
+        struct.pack("!BBHLLL", 0x81, 206, 3, 1, 6, 0),
+        struct.pack("!BBHLL", 0x81, 205, 2, 1, 7),
+        struct.pack("!BBHLL", 0x84, 206, 2, 1, 0),
+        struct.pack("!BBHLLLLL", 0x84, 206, 5, 1, 0, 1, 0, 0),
+        struct.pack("!BBHLL", 0x8F, 206, 4, 1, 0) + b"REMB" + b"\2\0\0\0",
+        SR * 60,
+        struct.pack("!BBHL", 0x80, 201, 1, 1) * 33,
+    ],
+)
+def test_refuses(data: bytes) -> None:
+    with pytest.raises(rtcp.RtcpError):
+        rtcp.parse(data)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    with contextlib.suppress(rtcp.RtcpError):
+        rtcp.parse(data)
+
+
+@given(
+    st.lists(st.sampled_from([200, 201, 205, 206]), min_size=1, max_size=4),
+    st.integers(0, 31),
+    st.binary(min_size=16, max_size=96),
+)
+def test_nearly_right_bytes_are_read_or_refused(kinds: list[int], form: int, body: bytes) -> None:
+    body = body[: len(body) // 4 * 4]
+    data = b"".join(struct.pack("!BBH", 0x80 | form, kind, len(body) // 4) + body for kind in kinds)
+    with contextlib.suppress(rtcp.RtcpError):
+        rtcp.parse(data)
+
+
+def test_a_nack_costs_little_whatever_it_asks_for() -> None:
+    data = struct.pack("!BBHLL", 0x81, 205, 2 + 340, 1, 7) + struct.pack("!HH", 0, 0xFFFF) * 340
+    (nack,) = rtcp.parse(data)
+    assert isinstance(nack, rtcp.Nack)
+    assert len(nack.sequences) == 17
+    data = struct.pack("!BBHLL", 0x81, 205, 2 + 340, 1, 7) + b"".join(
+        struct.pack("!HH", 20 * i, 0xFFFF) for i in range(340)
+    )
+    (nack,) = rtcp.parse(data)
+    assert isinstance(nack, rtcp.Nack)
+    assert len(nack.sequences) == 64 * 17
+
+
+@given(st.integers(0, 65535), st.lists(st.integers(1, 40), max_size=60))
+def test_nacks_say_what_they_should(first: int, steps: list[int]) -> None:
+    sequences = [first]
+    for step in steps:
+        sequences.append((sequences[-1] + step) & 0xFFFF)
+    assert rtcp.parse(rtcp.nack(7, sequences)) == [rtcp.Nack(7, tuple(sequences))]
+    (theirs,) = aiortc_rtp.RtcpPacket.parse(rtcp.nack(7, sequences))
+    assert isinstance(theirs, aiortc_rtp.RtcpRtpfbPacket)
+    assert [s & 0xFFFF for s in theirs.lost] == sequences  # aiortc forgets to wrap
+
+
+def test_aiortc_reads_our_reports() -> None:
+    reception = rtcp.Reception(5, 12, -3, 70_000, 8, 0x01020304, 65536)
+    data = rtcp.receiver_report([reception]) + rtcp.remb(1_999_999, [5])
+    report, description, remb = aiortc_rtp.RtcpPacket.parse(data)
+    assert isinstance(report, aiortc_rtp.RtcpRrPacket)
+    (got,) = report.reports
+    assert (got.ssrc, got.fraction_lost, got.packets_lost, got.highest_sequence) == (5, 12, -3, 70_000)
+    assert (got.jitter, got.lsr, got.dlsr) == (8, 0x01020304, 65536)
+    assert isinstance(description, aiortc_rtp.RtcpSdesPacket)
+    assert [(c.ssrc, c.items) for c in description.chunks] == [(1, [(1, b"snug")])]
+    assert isinstance(remb, aiortc_rtp.RtcpPsfbPacket)
+    bitrate, ssrcs = aiortc_rtp.unpack_remb_fci(remb.fci)
+    assert ssrcs == [5]
+    assert 1_999_999 * 0.9999 < bitrate <= 1_999_999
+
+
+def test_a_sender_report_goes_on_without_what_came_with_it() -> None:
+    assert rtcp.sender_report(rtcp.SenderReport(77, bytes(range(20)))) == SR
