@@ -335,7 +335,11 @@ class Signaling:
         """Let time pass in the hub, for ever."""
         while True:
             await asyncio.sleep(TICK)
-            self.perform(self.hub.tick(self._clock()))
+            try:
+                self.perform(self.hub.tick(self._clock()))
+            except Exception:
+                # a fault in one room must not stop the time of all others
+                log.exception("a tick failed")
 
     async def stop(self) -> None:
         """Tell everybody that the process stops, and wait (bounded) until they have been told."""

@@ -12,6 +12,7 @@ import pytest
 from server import config, console
 from server.app import Server, StartError
 from server.config import ConfigError
+from server.effects import Effect
 from server.wire import limits
 from server.wire.messages import (
     Arrived,
@@ -456,6 +457,24 @@ async def test_a_room_lingers_then_forgets() -> None:
         await again.ws.close()
         await eventually(lambda: not list(place.server.signaling.hub.rooms()))
         assert (await (await place.guest()).enter_room()).slot is None
+
+
+async def test_a_fault_in_one_tick_does_not_stop_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(quiet(idle_time=0.5, heartbeat=0.1)) as place:
+        hub = place.server.signaling.hub
+        real, failed = hub.tick, asyncio.Event()
+
+        def fails_once(now: float) -> list[Effect]:
+            if failed.is_set():
+                return real(now)
+            failed.set()
+            raise RuntimeError("a fault")
+
+        monkeypatch.setattr(hub, "tick", fails_once)
+        guest = await place.guest()
+        await guest.enter_room()
+        await guest.dropped("unopened")
+        assert failed.is_set()
 
 
 # -- starting, stopping, restarting ----------------------------------------------------------------------
