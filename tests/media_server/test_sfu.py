@@ -2,23 +2,536 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import socket
+import struct
+from typing import Any
+
+import msgspec
 import pytest
 
-from tests.media_server.conftest import Rig
-from tests.media_server.peer import CM, GCM, rtp
+from server.media import rtcp
+from server.media.sfu import MediaError, MediaLimits, Sfu
+from server.wire.messages import Stream
+from tests.media_server.conftest import ROOM, Rig, StartRig
+from tests.media_server.peer import CERTIFICATE, CM, GCM, OTHER_CERTIFICATE, Peer, rtp
 
 
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def until(condition: Any, seconds: float = 5.0) -> None:
+    """Until something at the server is so; polled, since the server has no events for tests."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+# -- packets -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batched", [True, False])
 @pytest.mark.parametrize(("offered", "chosen"), [(GCM + b":" + CM, GCM), (CM + b":" + GCM, GCM), (CM, CM)])
-async def test_two_peers_exchange_packets(rig: Rig, offered: bytes, chosen: bytes) -> None:
+async def test_two_peers_exchange_packets(
+    start_rig: StartRig, offered: bytes, chosen: bytes, batched: bool
+) -> None:
+    rig = await start_rig(MediaLimits(batched=batched))
     ada = await rig.join((0xADA, "audio"), (0xADB, "video"), profiles=offered)
     bob = await rig.join((0xB0B, "audio"))
     assert ada.profile == chosen
-    packets = [rtp(0xADB, 1000 + i, bytes([i]) * 50) for i in range(5)]
+    packets = [rtp(0xADB, 1000 + i, bytes([i]) * (50 if i % 5 else 40)) for i in range(25)]
     for packet in packets:
         ada.send_rtp(packet)
-    await bob.until(lambda: len(bob.rtp) == 5)
+    await bob.until(lambda: len(bob.rtp) == 25)
     assert bob.rtp == packets
     answer = rtp(0xB0B, 65535, b"opus", kind="audio")
     bob.send_rtp(answer)
     await ada.until(lambda: bool(ada.rtp))
     assert ada.rtp == [answer]
+    assert rig.totals("forwarded") == 26
+    assert rig.totals("peers_ready") == 2
+
+
+async def test_profiles_mix_in_one_room(rig: Rig) -> None:
+    ada = await rig.join((1, "video"))
+    others = [await rig.join(profiles=profiles) for profiles in (GCM, CM, GCM, CM)]
+    packets = [rtp(1, i, bytes(100)) for i in range(20)]
+    for packet in packets:
+        ada.send_rtp(packet)
+    for other in others:
+        await other.until(lambda other=other: len(other.rtp) == 20)  # type: ignore[misc]
+        assert other.rtp == packets
+
+
+async def test_rooms_are_apart(rig: Rig) -> None:
+    ada = await rig.join((1, "video"))
+    bob = await rig.join()
+    zoe = await rig.join((1, "video"), room=b"z" * 16)
+    yan = await rig.join(room=b"z" * 16)
+    ada.send_rtp(rtp(1, 1, b"from ada"))
+    zoe.send_rtp(rtp(1, 1, b"from zoe"))
+    await bob.until(lambda: bool(bob.rtp))
+    await yan.until(lambda: bool(yan.rtp))
+    assert bob.rtp == [rtp(1, 1, b"from ada")]
+    assert yan.rtp == [rtp(1, 1, b"from zoe")]
+
+
+async def test_joining_and_leaving_during_the_meeting(rig: Rig) -> None:
+    ada = await rig.join((1, "video"))
+    bob = await rig.join()
+    ada.send_rtp(rtp(1, 1))
+    await bob.until(lambda: len(bob.rtp) == 1)
+    eve = await rig.join()
+    await ada.until(lambda: len(ada.feedback(206, 1)) >= 1)  # a key frame for eve
+    ada.send_rtp(rtp(1, 2))
+    await eve.until(lambda: len(eve.rtp) == 1)
+    await bob.until(lambda: len(bob.rtp) == 2)
+    rig.sfu.leave(ROOM, rig.handle(bob))
+    ada.send_rtp(rtp(1, 3))
+    await eve.until(lambda: len(eve.rtp) == 2)
+    assert len(bob.rtp) == 2
+    bob.send_rtp(rtp(1, 4))
+    await until(lambda: rig.totals("strangers") == 1)
+    rig.sfu.leave(ROOM, b"nobody..")
+    rig.sfu.want(ROOM, b"nobody..", None)
+
+
+async def test_wants_and_changed_streams(rig: Rig) -> None:
+    ada = await rig.join((1, "video"), (2, "audio"))
+    bob = await rig.join()
+    rig.sfu.want(ROOM, rig.handle(bob), [2])
+    ada.send_rtp(rtp(1, 1))
+    ada.send_rtp(rtp(2, 1, kind="audio"))
+    await bob.until(lambda: bool(bob.rtp))
+    assert bob.rtp == [rtp(2, 1, kind="audio")]
+    before = ada.transport
+    changed = msgspec.structs.replace(ada.media, streams=[Stream(ssrc=3, kind="audio")])
+    assert rig.sfu.join(ROOM, rig.handle(ada), changed) == before
+    rig.sfu.want(ROOM, rig.handle(bob), None)
+    ada.send_rtp(rtp(2, 2, kind="audio"))
+    ada.send_rtp(rtp(3, 1, kind="audio"))
+    await bob.until(lambda: len(bob.rtp) == 2)
+    assert bob.rtp[1] == rtp(3, 1, kind="audio")
+    assert rig.totals("unknown_ssrc") == 1
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        rtp(1, 1, b"x", extension=struct.pack("!HH", 0xBEDE, 1) + b"\x31ab\0"),
+        rtp(1, 1, b"x", extension=struct.pack("!HH", 0xBEDE, 1) + b"\x10\xff\0\0"),
+        rtp(1, 1, kind="audio"),
+        rtp(1, 1, b"xx\7", first=0xA0),
+        rtp(1, 1, b"xxxx", first=0x81),
+    ],
+)
+async def test_what_could_kill_a_client_is_dropped_and_counted(rig: Rig, bad: bytes) -> None:
+    ada = await rig.join((1, "video"))
+    bob = await rig.join()
+    ada.send_rtp(bad)
+    ada.send_rtp(rtp(1, 2))
+    await bob.until(lambda: bool(bob.rtp))
+    assert bob.rtp == [rtp(1, 2)]
+    assert rig.totals("refused") == 1
+
+
+async def test_forged_and_replayed_packets_are_dropped(rig: Rig) -> None:
+    ada = await rig.join((1, "video"))
+    bob = await rig.join()
+    assert ada.send_session is not None
+    sealed = ada.send_session.protect(rtp(1, 1))
+    ada.send(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    ada.send(sealed)
+    ada.send(sealed)
+    bob.send_rtp(rtp(1, 5))  # ada's stream, under bob's keys
+    ada.send_rtp(rtp(1, 2))
+    await bob.until(lambda: len(bob.rtp) == 2)
+    assert bob.rtp == [rtp(1, 1), rtp(1, 2)]
+    await until(lambda: rig.totals("forged") == 2 and rig.totals("unknown_ssrc") == 1)
+
+
+# -- feedback ----------------------------------------------------------------------------------
+
+
+async def test_lost_packets_are_asked_for_and_repeated(rig: Rig) -> None:
+    ada = await rig.join((1, "video"))
+    bob = await rig.join()
+    for number in (65_534, 65_535, 1):
+        ada.send_rtp(rtp(1, number))
+    await ada.until(lambda: bool(ada.feedback(205, 1)))
+    assert rtcp.parse(ada.feedback(205, 1)[0]) == [rtcp.Nack(1, (0,))]
+    ada.send_rtp(rtp(1, 0))
+    await bob.until(lambda: len(bob.rtp) == 4)
+    bob.send_rtcp(rtcp.nack(1, [65_535]))
+    # the same packet again: to bob's SRTP it is a replay, so look at what came, not at what opened
+    sealed = [d for d in bob.raw if d[0] > 127 and not 191 < d[1] < 224]
+    assert len(sealed) == 4
+    bob.receive_session = None
+    await bob.until(lambda: sum(1 for d in bob.raw if d[0] > 127 and not 191 < d[1] < 224) == 5)
+    assert [d for d in bob.raw if d[0] > 127 and not 191 < d[1] < 224][4] == sealed[1]
+
+
+async def test_packets_lost_towards_a_receiver_reach_it_on_request(rig: Rig) -> None:
+    ada = await rig.join((1, "video"))
+    bob = await rig.join()
+    bob.drop = lambda d: d[:1] > b"\x7f" and d[2:4] == b"\0\2"
+    for number in range(600):  # further back than the usual replay window of 64 or 128
+        ada.send_rtp(rtp(1, number))
+        if number % 50 == 0:
+            await bob.until(lambda number=number: len(bob.rtp) >= number - 1)  # type: ignore[misc]
+    await bob.until(lambda: len(bob.rtp) == 599)
+    bob.drop = lambda _: False
+    bob.receive_session = None  # it would refuse a packet that it has had
+    arrived = len(bob.raw)
+    bob.send_rtcp(rtcp.nack(1, [2, 100]))
+    await bob.until(lambda: any(d[2:4] == b"\0\x64" for d in bob.raw[arrived:] if d[0] > 127))
+    assert rig.totals("resent") == 1  # 2 has left the cache of 512
+    bob.send_rtcp(rtcp.nack(1, [599]))
+    await bob.until(lambda: any(d[2:4] == b"\2\x57" for d in bob.raw[arrived:] if d[0] > 127))
+
+
+async def test_key_frame_requests_and_reports(rig: Rig) -> None:
+    ada = await rig.join((1, "video"), (2, "audio"))
+    bob = await rig.join()
+    await ada.until(lambda: len(ada.feedback(206, 1)) == 1)
+    bob.send_rtcp(rtcp.key_frame_request(1))
+    await ada.until(lambda: len(ada.feedback(206, 1)) == 2)
+    ada.send_rtp(rtp(1, 7))
+    report = rtcp.SenderReport(1, bytes(range(20)))
+    ada.send_rtcp(rtcp.sender_report(report) + struct.pack("!BBHL", 0x81, 202, 3, 1) + b"\1\6secret")
+    await bob.until(lambda: bool(bob.rtcp))
+    assert bob.rtcp == [rtcp.sender_report(report)]
+    await ada.until(lambda: bool(ada.feedback(206, 15)), 5.0)
+    (block,) = ada.feedback(201, 1)[:1]
+    assert struct.unpack_from("!L", block, 8) == (1,)
+
+
+async def test_rtcp_that_is_forged_malformed_or_too_much_is_dropped(start_rig: StartRig) -> None:
+    rig = await start_rig(MediaLimits(rtcp_rate=0.0, rtcp_burst=6, rtcp_sources=3))
+    ada = await rig.join((1, "video"))
+    bob = await rig.join()
+    bob.send(rtcp.key_frame_request(1) + bytes(20))
+    await until(lambda: rig.totals("forged") == 1)
+    bob.send_rtcp(struct.pack("!BBHL", 0x81, 201, 1, 1))
+    await until(lambda: rig.totals("refused_rtcp") == 1)
+    for source in range(10, 15):  # 1 is one of the three
+        bob.send_rtcp(struct.pack("!BBHL", 0x80, 201, 1, source))
+    await until(lambda: rig.totals("refused_rtcp") == 4)
+    for _ in range(5):
+        bob.send_rtcp(rtcp.receiver_report([]))
+    await until(lambda: rig.totals("refused_rtcp") == 6)
+    ada.send_rtp(rtp(1, 1))
+    await bob.until(lambda: len(bob.rtp) == 1)
+
+
+# -- ICE ---------------------------------------------------------------------------------------
+
+
+async def test_strangers_get_no_answer(rig: Rig) -> None:
+    ada = await rig.join((1, "video"))
+    eve = rig.peer()
+    eve.transport = rig.sfu.join(ROOM, rig.handle(eve), eve.media)
+    eve.send(eve.request(password="x" * 24))
+    eve.send(eve.request(USERNAME="nobody:nobody"))
+    eve.send(eve.request(USERNAME=f"{eve.transport.ufrag}:else"))
+    eve.hello()
+    eve.send(bytes(range(128, 228)))
+    eve.send(b"\xff" * 40)
+    eve.send(b"")
+    await until(lambda: rig.totals("strangers") >= 5)
+    assert rig.sfu.totals()["peers_ready"] == 1
+    assert rig.sfu._links[ROOM, rig.handle(eve)].dtls is None
+    assert eve.raw == []
+    del ada
+
+
+async def test_role_conflicts(rig: Rig) -> None:
+    ada = rig.peer()
+    transport = rig.sfu.join(ROOM, rig.handle(ada), ada.media)
+    answer = await ada.check(transport, ICE_CONTROLLING=None, ICE_CONTROLLED=3)
+    assert answer.error_code == 487
+    ada.hello()
+    await until(lambda: rig.totals("strangers") == 1)
+
+
+async def test_a_peer_moves_to_another_address(rig: Rig) -> None:
+    ada = await rig.join((1, "video"))
+    bob = await rig.join((2, "video"))
+    moved = Peer()
+    rig.peers.append(moved)
+    # bob's network gives him another port: same credentials, same DTLS
+    for name in ("ufrag", "password", "ssl", "send_session", "receive_session", "media"):
+        setattr(moved, name, getattr(bob, name))
+    assert bob.transport is not None
+    await moved.check(bob.transport)
+    ada.send_rtp(rtp(1, 1))
+    await moved.until(lambda: bool(moved.rtp))
+    moved.send_rtp(rtp(2, 1))
+    await ada.until(lambda: bool(ada.rtp))
+    assert bob.rtp == []
+    assert rig.totals("moved") == 1
+
+
+async def test_an_ice_restart_keeps_the_keys(rig: Rig) -> None:
+    ada = await rig.join((1, "video"))
+    bob = await rig.join()
+    old = bob.transport
+    assert old is not None
+    bob.ufrag, bob.password = "restarted", "p" * 24
+    bob.media = msgspec.structs.replace(bob.media, ufrag=bob.ufrag, password=bob.password)
+    new = rig.sfu.join(ROOM, rig.handle(bob), bob.media)
+    assert (new.ufrag, new.password) != (old.ufrag, old.password)
+    ada.send_rtp(rtp(1, 1))  # meanwhile the old path goes on
+    await bob.until(lambda: len(bob.rtp) == 1)
+    bob.send(bob.request())  # under the old server's name: nobody's
+    await until(lambda: rig.totals("strangers") == 1)
+    await bob.check(new)
+    ada.send_rtp(rtp(1, 2))
+    await bob.until(lambda: len(bob.rtp) == 2)
+
+
+async def test_another_fingerprint_means_another_handshake(rig: Rig) -> None:
+    ada = await rig.join((1, "video"))
+    bob = await rig.join()
+    again = rig.peer(certificate=OTHER_CERTIFICATE)
+    transport = rig.sfu.join(ROOM, rig.handle(bob), again.media)
+    ada.send_rtp(rtp(1, 1))
+    await until(lambda: rig.totals("received") == 1)
+    assert rig.totals("forwarded") == 0
+    await again.connect(transport)
+    ada.send_rtp(rtp(1, 2))
+    await again.until(lambda: bool(again.rtp))
+    assert (bob.rtp, again.rtp) == ([], [rtp(1, 2)])
+
+
+async def test_an_address_in_use_cant_be_taken(start_rig: StartRig) -> None:
+    """A member who forges the source of a check doesn't get another's packets."""
+    clock = Clock()
+    rig = await start_rig(MediaLimits(address_hold=10.0, idle=1e9), clock=clock)
+    ada = await rig.join((1, "video"))
+    eve = rig.peer((2, "video"))
+    eve.transport = rig.sfu.join(ROOM, rig.handle(eve), eve.media)
+    ada.send(eve.request())  # from ada's address, as if it were eve's
+    await until(lambda: rig.totals("contested") == 1)
+    bob = await rig.join()
+    ada.send_rtp(rtp(1, 1))
+    await bob.until(lambda: bool(bob.rtp))
+    # ada is long gone, and her address is another's now
+    clock.now += 11.0
+    ada.send(eve.request())
+    await until(lambda: rig.totals("peers_ready") == 1)
+    ada.send_rtp(rtp(1, 2))
+    await until(lambda: rig.totals("strangers") == 1)
+
+
+async def test_silent_peers_are_dropped_and_may_come_back(start_rig: StartRig) -> None:
+    clock = Clock()
+    rig = await start_rig(MediaLimits(idle=30.0, report_interval=1e9), clock=clock)
+    ada = await rig.join((1, "video"))
+    bob = await rig.join()
+    assert ada.transport is not None
+    assert bob.transport is not None
+    clock.now += 20.0
+    await ada.check(ada.transport)
+    clock.now += 11.0  # bob was heard 31 s ago
+    await until(lambda: rig.totals("silent") == 1)
+    before = len(bob.raw)
+    ada.send_rtp(rtp(1, 1))
+    await until(lambda: rig.totals("received") == 1)
+    assert rig.totals("forwarded") == 0
+    bob.send_session = bob.receive_session = None
+    await bob.connect(bob.transport)
+    ada.send_rtp(rtp(1, 2))
+    await bob.until(lambda: bool(bob.rtp))
+    assert len(bob.raw) > before
+
+
+# -- DTLS --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"certificate": OTHER_CERTIFICATE, "claims": CERTIFICATE},
+        {"shows_certificate": False},
+        {"profiles": b"SRTP_AES128_CM_SHA1_32"},
+    ],
+)
+async def test_who_cant_prove_itself_gets_no_keys(start_rig: StartRig, options: dict[str, Any]) -> None:
+    rig = await start_rig(MediaLimits(handshake_tries=2))
+    eve = rig.peer(**options)
+    transport = rig.sfu.join(ROOM, rig.handle(eve), eve.media)
+    await eve.check(transport)
+    for tries in (1, 2):
+        eve.hello()
+        await until(lambda tries=tries: rig.totals("handshakes_failed") == tries)
+    link = rig.sfu._links[ROOM, rig.handle(eve)]
+    assert (link.dtls, link.inbound, link.outbound) == (None, None, None)
+    garbage = rig.totals("garbage")
+    eve.hello()  # the tries are used up
+    await until(lambda: rig.totals("garbage") > garbage)
+    assert link.dtls is None
+
+
+async def test_a_handshake_survives_loss(rig: Rig) -> None:
+    """The server's flights are repeated by its timer, and by OpenSSL when the client repeats its last."""
+    bob = rig.peer()
+    transport = rig.sfu.join(ROOM, rig.handle(bob), bob.media)
+    await bob.check(transport)
+    dropped = 0
+
+    def drop(datagram: bytes) -> bool:
+        nonlocal dropped
+        dropped += 19 < datagram[0] < 64 and dropped < 2
+        return 19 < datagram[0] < 64 and dropped <= 1
+
+    bob.drop = drop
+    bob.hello()
+    await bob.until(lambda: bob.send_session is not None)
+
+
+async def test_a_handshake_has_little_time(start_rig: StartRig) -> None:
+    clock = Clock()
+    rig = await start_rig(MediaLimits(handshake_time=10.0, idle=1e9), clock=clock)
+    eve = rig.peer()
+    transport = rig.sfu.join(ROOM, rig.handle(eve), eve.media)
+    await eve.check(transport)
+    eve.drop = lambda d: d[0] > 19
+    eve.hello()
+    link = rig.sfu._links[ROOM, rig.handle(eve)]
+    await until(lambda: link.dtls is not None)
+    clock.now += 9.9
+    rig.sfu._tick_handshakes(clock.now)
+    assert link.dtls is not None
+    clock.now += 0.2
+    await until(lambda: link.dtls is None)
+    assert rig.totals("handshakes_failed") == 1
+
+
+async def test_a_handshake_has_few_bytes(start_rig: StartRig) -> None:
+    rig = await start_rig(MediaLimits(handshake_bytes=400))
+    eve = rig.peer()
+    await eve.check(rig.sfu.join(ROOM, rig.handle(eve), eve.media))
+    eve.hello()
+    await until(lambda: rig.totals("handshakes_failed") == 1)
+
+
+async def test_both_sides_may_say_goodbye(rig: Rig) -> None:
+    ada = await rig.join((1, "video"))
+    bob = await rig.join()
+    assert bob.ssl is not None
+    bob.ssl.shutdown()
+    bob.flush()
+    await until(lambda: rig.totals("peers_ready") == 1)
+    before = len(ada.raw)
+    rig.sfu.leave(ROOM, rig.handle(ada))
+    await ada.until(lambda: any(19 < d[0] < 64 for d in ada.raw[before:]))
+
+
+async def test_application_data_and_old_flights_are_ignored(rig: Rig) -> None:
+    ada = await rig.join((1, "video"))
+    bob = await rig.join()
+    assert bob.ssl is not None
+    for _ in range(5):
+        bob.ssl.send(b"not for you")
+        bob.flush()
+    bob.send(b"\x16\xfe\xfd" + bytes(8) + b"\0\x0c\1" + bytes(11))
+    ada.send_rtp(rtp(1, 1))
+    await bob.until(lambda: bool(bob.rtp))
+
+
+# -- limits, life, logs ------------------------------------------------------------------------
+
+
+async def test_limits_on_peers_and_streams(start_rig: StartRig) -> None:
+    rig = await start_rig(MediaLimits(peers=2, streams_per_peer=1))
+    ada, bob, eve = (rig.peer((i, "video")) for i in (1, 2, 3))
+    for peer in (ada, bob):
+        rig.sfu.join(ROOM, rig.handle(peer), peer.media)
+    with pytest.raises(MediaError) as error:
+        rig.sfu.join(ROOM, rig.handle(eve), eve.media)
+    assert error.value.code == "full"
+    two = msgspec.structs.replace(ada.media, streams=[Stream(ssrc=i, kind="video") for i in (1, 5)])
+    with pytest.raises(MediaError) as error:
+        rig.sfu.join(ROOM, rig.handle(ada), two)
+    assert error.value.code == "streams"
+    assert rig.totals("peers") == 2
+    rig.sfu.leave(ROOM, rig.handle(bob))
+    rig.sfu.join(ROOM, rig.handle(eve), eve.media)
+
+
+async def test_nothing_is_left_when_all_have_gone(rig: Rig) -> None:
+    for _ in range(3):
+        await rig.join()
+    for peer in rig.peers:
+        rig.sfu.leave(ROOM, rig.handle(peer))
+    sfu = rig.sfu
+    assert (sfu._links, sfu._by_ufrag, sfu._by_address, sfu._handshaking) == ({}, {}, {}, {})
+    assert (sfu._core._rooms, sfu._core._peers, sfu._core._open) == ({}, {}, {})
+
+
+async def test_start_and_close() -> None:
+    sfu = Sfu(address="198.51.100.7", bind="127.0.0.1")
+    await sfu.start()
+    assert sfu.port
+    peer = Peer((1, "audio"))
+    transport = sfu.join(ROOM, bytes(8), peer.media)
+    assert (transport.address, transport.port) == ("198.51.100.7", sfu.port)
+    assert len(transport.fingerprint) == 32
+    with pytest.raises(OSError, match=r"."):
+        await Sfu(address="127.0.0.1", port=sfu.port).start()
+    sfu.close()
+    sfu.close()
+    peer.close()
+    assert sfu.totals()["peers"] == 0
+
+
+async def test_ipv6(start_rig: StartRig) -> None:
+    del start_rig
+    sfu = Sfu(address="::1")
+    try:
+        await sfu.start()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    peer = Peer((1, "audio"))
+    peer.transport = sfu.join(ROOM, bytes(8), peer.media)
+    reached: list[bytes] = []
+    client = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    client.setblocking(False)
+    client.bind(("::1", 0))
+    client.sendto(peer.request(), ("::1", sfu.port))
+    async with asyncio.timeout(5):
+        reached.append(await asyncio.get_running_loop().sock_recv(client, 2048))
+    assert reached[0][:2] == b"\x01\x01"
+    client.close()
+    peer.close()
+    sfu.close()
+
+
+async def test_no_log_says_who(start_rig: StartRig, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    rig = await start_rig(MediaLimits(handshake_tries=9))
+    ada = await rig.join((0x1ADA1ADA, "video"))
+    bob = await rig.join()
+    ada.send_rtp(rtp(0x1ADA1ADA, 1))
+    await bob.until(lambda: bool(bob.rtp))
+    eve = rig.peer(certificate=OTHER_CERTIFICATE, claims=CERTIFICATE)
+    await eve.check(rig.sfu.join(ROOM, rig.handle(eve), eve.media))
+    eve.hello()
+    await until(lambda: rig.totals("handshakes_failed") == 1)
+    rig.sfu._control = None  # type: ignore[assignment,method-assign]  # let something raise
+    eve.send(b"\0" * 30)
+    await until(lambda: rig.totals("errors") == 1)
+    rig.sfu._counts["errors"] = 0
+    said = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("snug"))
+    assert "a handshake failed" in said
+    assert "raised TypeError" in said
+    secrets = ["127.0.0.1", str(0x1ADA1ADA), "1ada1ada", ROOM.hex(), "r" * 16, ada.ufrag, eve.ufrag]
+    secrets += [str(peer.socket.getsockname()[1]) for peer in rig.peers]
+    assert [secret for secret in secrets if secret in said] == []

@@ -1,0 +1,223 @@
+"""The two ways through the socket: the same packets come out, in order, whatever the kernel says."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pylibsrtp import Policy, Session
+
+from server.media import mmsg, srtp
+from server.media.path import BatchPath, Path, PlainPath, choose
+from tests.media_server.peer import rtp
+
+PROFILES = [srtp.AEAD_AES_128_GCM, srtp.AES_CM_128_HMAC_SHA1_80]
+
+
+class Sink:
+    """A receiver: its end of the session, and a socket."""
+
+    def __init__(self, profile: srtp.Profile, address: Any = None) -> None:
+        key = os.urandom(profile.key + profile.salt)
+        self.outbound = srtp.SrtpSession(profile, key, outbound=True)
+        policy = Policy(key=key, ssrc_type=Policy.SSRC_ANY_INBOUND, srtp_profile=profile.number)
+        policy.window_size = 1024
+        self._session = Session(policy)
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.settimeout(0.2)
+        self.address = address or self._socket.getsockname()
+
+    def received(self) -> list[bytes]:
+        out = []
+        try:
+            while True:
+                out.append(self._session.unprotect(self._socket.recv(4096)))
+        except TimeoutError:
+            return out
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def sock() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        made.setblocking(False)
+        made.bind(("127.0.0.1", 0))
+        yield made
+
+
+def make(kind: str, sock: socket.socket) -> Path:
+    libc = mmsg.load()
+    if kind == "plain" or libc is None:
+        return PlainPath(sock)
+    path = BatchPath(sock, libc, 16)
+    if kind == "unsegmented":
+        path.run = 1
+    return path
+
+
+KINDS = pytest.mark.parametrize("kind", ["plain", "batch", "unsegmented"])
+
+
+@KINDS
+@pytest.mark.parametrize("count", [1, 9, 600])
+def test_all_get_all_in_order(kind: str, count: int, sock: socket.socket) -> None:
+    few = [Sink(PROFILES[i % 2]) for i in range(min(count, 20))]
+    sinks = tuple(few[i % len(few)] for i in range(count))
+    path = make(kind, sock)
+    sizes = [1200] * 11 + [300, 300, 1344, 5, 1200] + [60] * 3
+    packets = [rtp(1, i, bytes([i]) * size) for i, size in enumerate(sizes)]
+    other = [rtp(2, i, b"another stream") for i in range(len(packets))]
+    pair = sinks[:2]
+    for packet, one in zip(packets, other, strict=True):
+        path.fan_out(packet, sinks, steady=True, burst=True)
+        path.fan_out(one, pair, steady=True, burst=False)
+        if count > 100:  # socket buffers of receivers are small
+            path.flush()
+            for sink in few:
+                sink.close()
+            break
+    path.flush()
+    if count > 100:
+        assert (path.sent, path.unsent) == (count + 2, 0)
+        return
+    for sink in few:
+        got = sink.received()
+        assert [p for p in got if p[11] == 1] == packets
+        assert [p for p in got if p[11] == 2] == (other if sink in pair else [])
+        sink.close()
+    assert (path.sent, path.unsent) == (len(packets) * (count + len(pair)), 0)
+
+
+@KINDS
+def test_a_receiver_who_moved_is_found(kind: str, sock: socket.socket) -> None:
+    path = make(kind, sock)
+    sink, elsewhere = Sink(PROFILES[0]), Sink(PROFILES[0])
+    fan = (sink,)
+    path.fan_out(rtp(1, 1), fan, steady=True, burst=True)
+    path.flush()
+    sink.address = elsewhere.address
+    path.changed()
+    path.fan_out(rtp(1, 2), fan, steady=True, burst=True)
+    path.flush()
+    assert len(sink.received()) == 1
+    assert elsewhere._socket.recv(4096)
+    sink.close()
+    elsewhere.close()
+
+
+@KINDS
+def test_one_who_cant_be_sent_to_doesnt_stop_the_others(kind: str, sock: socket.socket) -> None:
+    path = make(kind, sock)
+    first, last = Sink(PROFILES[0]), Sink(PROFILES[0])
+    broadcast = Sink(PROFILES[0], address=("255.255.255.255", 9))  # EACCES without SO_BROADCAST
+    fan = (first, broadcast, last)
+    packets = [rtp(1, i, bytes(100)) for i in range(3)]
+    for packet in packets:
+        path.fan_out(packet, fan, steady=True, burst=True)
+    path.flush()
+    assert first.received() == last.received() == packets
+    assert (path.sent, path.unsent) == (6, 3)
+    for sink in fan:
+        sink.close()
+
+
+@KINDS
+def test_what_cant_be_sealed_doesnt_leave(
+    kind: str, sock: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(kind, sock)
+    first, second = Sink(PROFILES[0]), Sink(PROFILES[0])
+    protect, bad = srtp.protect, second.outbound.pointer
+
+    def failing(pointer: Any, data: Any, length: Any) -> int:
+        return 1 if pointer == bad else int(protect(pointer, data, length))
+
+    monkeypatch.setattr(srtp, "protect", failing)
+    for i in range(3):
+        path.fan_out(rtp(1, i), (first, second), steady=False)
+    path.flush()
+    assert len(first.received()) == 3
+    with pytest.raises(TimeoutError):
+        second._socket.recv(4096)
+    assert (path.sent, path.unsent) == (3, 3)
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize(("why", "again"), [(errno.EIO, 1), (errno.EINVAL, 8)])
+def test_without_segmentation_packets_go_one_by_one(
+    sock: socket.socket, monkeypatch: pytest.MonkeyPatch, why: int, again: int
+) -> None:
+    path = make("batch", sock)
+    if not isinstance(path, BatchPath) or path.run == 1:
+        pytest.skip("no UDP_SEGMENT here")
+    real = path._outgoing.send
+    sink = Sink(PROFILES[0])
+    fan = (sink,)
+    packets = [rtp(1, i, bytes(100)) for i in range(4)]
+
+    def refusing(descriptor: int, count: int) -> list[tuple[int, int]]:
+        return [(i, why) for i in range(count)]
+
+    monkeypatch.setattr(path._outgoing, "send", refusing)
+    for packet in packets:
+        path.fan_out(packet, fan, steady=True, burst=True)
+    path.flush()
+    assert sink.received() == packets
+    assert (path.sent, path.unsent, path.run) == (4, 0, again)
+    monkeypatch.setattr(path._outgoing, "send", real)
+    path.fan_out(rtp(1, 9), fan, steady=True, burst=True)
+    path.flush()
+    assert sink.received() == [rtp(1, 9)]
+    sink.close()
+
+
+@KINDS
+def test_draining_gives_what_came_and_from_where(kind: str, sock: socket.socket) -> None:
+    path = make(kind, sock)
+    sender = Sink(PROFILES[0])
+    for i in range(40):
+        sender._socket.sendto(struct.pack("!L", i) * (i + 1), sock.getsockname())
+    got: list[tuple[bytes, Any]] = []
+    for _ in range(10):
+        path.drain(16, lambda _data, view, size, source: got.append((bytes(view[:size]), source)))
+    assert got == [(struct.pack("!L", i) * (i + 1), sender.address) for i in range(40)]
+    sender.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "family"),
+    [
+        (("192.0.2.77", 65_535), socket.AF_INET),
+        (("2001:db8::1:2", 1, 0, 0), socket.AF_INET6),
+        (("fe80::1", 9, 5, 3), socket.AF_INET6),
+    ],
+)
+def test_addresses_there_and_back(address: Any, family: int) -> None:
+    packed = mmsg.pack_address(address, family)
+    assert len(packed) == mmsg.NAME_SIZES[socket.AddressFamily(family)]
+    assert mmsg.unpack_address(packed, family) == address
+
+
+def test_the_plain_path_is_there_for_who_wants_it(sock: socket.socket) -> None:
+    assert isinstance(choose(sock, 0), PlainPath)
+    if mmsg.load() is not None:
+        assert isinstance(choose(sock, 8), BatchPath)
+
+
+def test_keys_are_split_as_the_standard_says_and_stay_unprinted() -> None:
+    profile = srtp.AEAD_AES_128_GCM
+    material = b"c" * 16 + b"s" * 16 + b"C" * 12 + b"S" * 12
+    keys = srtp.Keys.split(profile, material)
+    assert (keys.client, keys.server) == (b"c" * 16 + b"C" * 12, b"s" * 16 + b"S" * 12)
+    assert repr(keys) == "Keys(...)"
+    with pytest.raises(ValueError, match="length"):
+        srtp.Keys.split(profile, material[:-1])
