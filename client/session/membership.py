@@ -198,7 +198,6 @@ class Membership:
             room=self.room,
             slot=self.journal.slot + 1,
             chain=self.journal.chain,
-            chains=dict(self.journal.chains),
             ledger=self.ledger,
         )
 
@@ -245,9 +244,11 @@ class Membership:
         if isinstance(intent, RejoinIntent):
             key = intent.key_package.leaf_node.signature_key
             leaf = next((leaf for leaf, k in members.items() if k == key), None)
-            nonce = RejoinTicket.decode(intent.ticket).nonce
-            if leaf is None or any(r.nonce == nonce for r in self.ledger.rejoins):
+            ticket = RejoinTicket.decode(intent.ticket)
+            if leaf is None or any(r.nonce == ticket.nonce for r in self.ledger.rejoins):
                 return None
+            if self.journal.chains.get(ticket.slot, ticket.chain) != ticket.chain:
+                raise ValidationError("SNUG-8", "the ticket is of another history")
             return [mls.Remove(leaf), link, mls.Add(intent.key_package)], [], [], None
         if isinstance(intent, RemoveIntent):
             if members.get(intent.leaf) != intent.signature_key:

@@ -63,7 +63,6 @@ class Ground:
     room: bytes
     slot: int  # that the commit would take
     chain: bytes  # before it
-    chains: Mapping[int, bytes]
     ledger: Ledger
 
     def view(
@@ -90,7 +89,6 @@ class Ground:
             room=self.room,
             slot=self.slot,
             chain=self.chain,
-            chains=self.chains,
             ledger=self.ledger,
         )
 
