@@ -227,8 +227,14 @@ class Ledger:
         invites = tuple((r.uint(4), r.uint(2)) for _ in range(r.uint(2)))
         rejoins = tuple(Rejoined(r.uint(8), r.take(32), r.take(16)) for _ in range(r.uint(1)))
         r.end()
+        if (
+            max(len(used), len(revoked), len(keys), len(invites)) > LEDGER_KEYS_MAX
+            or len(rejoins) > REJOIN_SLOTS
+        ):
+            raise MalformedError("ledger: more than a meeting can hold")
+        leaves, slots = [leaf for leaf, _ in invites], [r.slot for r in rejoins]
         ledger = cls(used, revoked, keys, invites, rejoins)
-        if ledger.encode() != data:
+        if leaves != sorted(set(leaves)) or slots != sorted(set(slots)) or ledger.encode() != data:
             raise MalformedError("ledger: not in canonical order")
         return ledger
 
