@@ -16,12 +16,12 @@ so that a lost socket, a restarted server and a straggler are one case: being at
 from __future__ import annotations
 
 import os
-from collections import OrderedDict, deque
-from dataclasses import dataclass, replace
+from collections import deque
 from typing import Final, Literal
 
 from client.session import content
 from client.session import events as ev
+from client.session.doorway import Doorway
 from client.session.intents import (
     AddIntent,
     FarewellIntent,
@@ -32,6 +32,8 @@ from client.session.intents import (
     RemoveIntent,
 )
 from client.session.membership import Membership, Staged, Stuck, Valid, Void
+from client.session.talk import Outbox, Said, Seen
+from client.session.turns import Turns
 from crypto import hpke, invite, mls, policy
 from crypto.errors import (
     AuthenticationError,
@@ -48,45 +50,16 @@ from server.wire import messages as wire
 
 #: Seconds without a word on our commit after which it is sent again.
 COMMIT_RETRY: Final = 3.0
+#: Seconds after which a catch-up that came too soon for the server is asked for again.
+CATCH_UP_RETRY: Final = 1.5
 #: Seconds that a stuck member waits for the hosts to declare the slot void.
 STUCK_WAIT: Final = 3.0
-#: Seconds for which what was said is said again to a server that has restarted.
-RECENT: Final = 120.0
-RECENT_MAX: Final = 64
 #: Seconds for which a leaver waits for somebody to commit its farewell.
 FAREWELL_WAIT: Final = 2.0
 #: Seconds that a host lets members hand over blobs after reopening a room.
 REOPEN_WAIT: Final = 1.0
-SEEN_MAX: Final = 4096
 #: Relay blobs of an epoch that we have not reached yet.
 EARLY_MAX: Final = 256
-
-
-@dataclass
-class _Doorway:
-    """What is known of the connection that is open now."""
-
-    nonce: bytes  # the server's
-    server_key: bytes
-    handle: bytes = b""
-    entered: bool = False
-    shown: int | None = None  # the highest slot whose pass the server has acknowledged
-    showing: int | None = None  # the slot whose pass was sent last, unanswered
-    refused_at: int | None = None  # our pass was refused at this slot: wait for a regate
-    opening: bool = False
-    catching_up: bool = False
-    level_done: bool = False  # what happens once on being level has happened
-    handing_over: int | None = None
-    regated_at: int | None = None
-
-
-@dataclass
-class _Said:
-    id: bytes
-    text: str
-    at: float
-    blob_hash: bytes | None  # of the blob that is out, None: to be sent
-    confirmed: bool = False
 
 
 class RoomSession:
@@ -121,7 +94,7 @@ class RoomSession:
         self.granted: HostSeed | None = None
         self.ended: ev.Ended | None = None
         self._box = rng(32)
-        self._door: _Doorway | None = None
+        self._door: Doorway | None = None
         self._reconnect_at: float | None = None
         self._failures = 0
         self._slot: int | None = None  # the server's
@@ -133,15 +106,14 @@ class RoomSession:
         self._staged_sent: float = 0.0
         self._stuck_since = 0.0
         self._stuck_blob = b""
-        self._said: deque[_Said] = deque()
-        self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._outbox = Outbox()
+        self._seen = Seen()
         self._early: list[bytes] = []
         self._publish: ev.Publish | None = None
         self._announced: dict[int, tuple[int, int]] = {}  # SSRC -> (leaf, stream number)
         self._boxes: dict[int, bytes] = {}
         self._announce_at: float | None = None
-        self._healed: dict[int, float] = {leaf: now for leaf, _, _ in membership.members()}
-        self._farewells: dict[int, tuple[FarewellIntent, float]] = {}
+        self._turns = Turns((leaf for leaf, _, _ in membership.members()), now)
         self._leaving_since: float | None = None
         self._proposed_epoch: int | None = None
         self._grants: set[bytes] = set()  # signature keys to which the host seed has to be handed
@@ -161,7 +133,7 @@ class RoomSession:
 
     def carry_over(self, old: RoomSession) -> None:
         """After a rejoin: what was said and not heard is said again, and nothing is shown twice."""
-        self._said = deque(replace(s, blob_hash=None) for s in old._said if not s.confirmed)
+        self._outbox = old._outbox.after_rejoin()
         self._seen = old._seen
         self._intents = deque(i for i in old._intents if not isinstance(i, FarewellIntent | HealIntent))
 
@@ -174,7 +146,7 @@ class RoomSession:
         """ValueError if the text is empty or too long."""
         if not 0 < len(text) <= content.TEXT_MAX:
             raise ValueError(f"a message has 1 to {content.TEXT_MAX} characters")
-        self._said.append(_Said(self._rng(16), text, now, None))
+        self._outbox.add(Said(self._rng(16), text, now))
         self._drive(now)
 
     def remove(self, leaf: int, now: float) -> None:
@@ -269,6 +241,9 @@ class RoomSession:
             return
         if self._staged is not None and now - self._staged_sent > COMMIT_RETRY:
             self._staged_sent = 0.0
+        door = self._door
+        if door is not None and door.catch_up_again is not None and now >= door.catch_up_again:
+            door.catch_up_again, door.catching_up = None, False
         self._consider_healing(now)
         self._consider_farewells(now)
         self._drive(now)
@@ -310,7 +285,7 @@ class RoomSession:
                 self._relay = max(self._relay, message.relay)
                 self._relayed(message.blob, now)
             case wire.Refused():
-                self._refused(message)
+                self._refused(message, now)
             case wire.Closing():
                 self._tell(ev.Status("closing", f"The server says: {message.text}"))
             case wire.Transport():
@@ -322,7 +297,7 @@ class RoomSession:
         self._drive(now)
 
     def _challenged(self, challenge: wire.Challenge) -> None:
-        self._door = _Doorway(challenge.nonce, challenge.server_key)
+        self._door = Doorway(challenge.nonce, challenge.server_key)
         nonce = self._rng(32)
         signature = self.door_key.sign(invite.door_message(self.origin, self.number, challenge.nonce, nonce))
         self._send(wire.RoomDoor(self.door_key.public, self.steward_public, nonce, signature))
@@ -334,14 +309,11 @@ class RoomSession:
         door.entered, door.handle = True, entered.handle
         self._slot = entered.slot
         self._failures = 0
-        if self._incarnation is not None and self._incarnation != entered.incarnation:
-            self._relay = 0
-            for said in self._said:
-                said.blob_hash = None  # the server has forgotten; whoever saw it knows its id
+        restarted = self._incarnation is not None and self._incarnation != entered.incarnation
         self._incarnation = entered.incarnation
-        for said in self._said:
-            if not said.confirmed:
-                said.blob_hash = None
+        if restarted:
+            self._relay = 0
+        self._outbox.again(all_recent=restarted)  # a restarted server has forgotten what it had
         if self._away:
             self._away = False
             self._tell(ev.Status("back", "The server is back."))
@@ -355,7 +327,7 @@ class RoomSession:
         if wanted is not None and slot < wanted:
             door.refused_at = wanted  # our pass fits an older gate only: this slot's was posted wrong
 
-    def _refused(self, refused: wire.Refused) -> None:
+    def _refused(self, refused: wire.Refused, now: float) -> None:
         door = self._door
         if door is None:
             return
@@ -365,17 +337,22 @@ class RoomSession:
             door.handing_over = None
             if refused.code == "pass":
                 door.shown = None
-            elif self._staged is not None:
+            elif refused.code == "size" and self._staged is not None:
                 self._fail_stage(refused.text)
         elif refused.about == "catch_up":
-            door.catching_up = False
-            self.needs_rejoin = True
-        elif refused.about == "relay":
-            for said in self._said:
-                if not said.confirmed:
-                    said.blob_hash = None
+            if refused.code in ("pass", "gone"):
+                self.needs_rejoin = True  # what we missed is not to be had any more
+            elif refused.code == "rate":
+                door.catch_up_again = now + CATCH_UP_RETRY
+            else:
+                door.catching_up = False
+        elif refused.about == "media":
+            if refused.code == "pass":
+                door.shown, door.level_done = None, False
+        elif refused.about == "relay" and refused.code == "pass":
+            self._outbox.again()
             door.shown = None
-        if refused.about not in ("show", "open"):
+        if refused.code != "pass" and refused.about != "open":
             self._tell(ev.Alarm("refused", f"The server refused something: {refused.text}"))
 
     # -- being in step -----------------------------------------------------------------------------
@@ -398,7 +375,7 @@ class RoomSession:
         elif self._is_shown(door, mine):
             self._level(door, now)
 
-    def _is_shown(self, door: _Doorway, slot: int) -> bool:
+    def _is_shown(self, door: Doorway, slot: int) -> bool:
         """Whether this connection counts as holding the pass of `slot`; shows it if that is left to do."""
         if door.shown is not None and door.shown >= slot:
             return True
@@ -414,7 +391,7 @@ class RoomSession:
             self._send(wire.Show(entry.token))
         return False
 
-    def _open_room(self, door: _Doorway, now: float) -> None:
+    def _open_room(self, door: Doorway, now: float) -> None:
         if self.host_seed is None or door.opening:
             return
         oldest = self.m.journal.oldest
@@ -425,7 +402,7 @@ class RoomSession:
         self._opened_at = now
         self._send(wire.Open(oldest.slot, gate, oldest.chain, steward.sign(message)))
 
-    def _hand_over(self, door: _Doorway, slot: int) -> None:
+    def _hand_over(self, door: Doorway, slot: int) -> None:
         """The server knows less than we do: give it the blob that followed."""
         following = self.m.journal.entry(slot + 1)
         if following is None or following.blob is None or self.m.journal.entry(slot) is None:
@@ -434,10 +411,10 @@ class RoomSession:
             door.handing_over = slot + 1
             self._send(wire.Commit(slot + 1, following.blob, invite.gate(following.token)))
 
-    def _regate_wanted(self, door: _Doorway, slot: int) -> bool:
+    def _regate_wanted(self, door: Doorway, slot: int) -> bool:
         return door.refused_at == slot and self.host_seed is not None and door.regated_at != slot
 
-    def _regate(self, door: _Doorway, slot: int) -> None:
+    def _regate(self, door: Doorway, slot: int) -> None:
         """The gate of this slot is not our pass's: its author posted another (G5)."""
         assert self.host_seed is not None
         gate = invite.gate(self.m.journal.token)
@@ -446,7 +423,7 @@ class RoomSession:
         door.regated_at = slot
         self._send(wire.Regate(slot, gate, steward.sign(message)))
 
-    def _level(self, door: _Doorway, now: float) -> None:
+    def _level(self, door: Doorway, now: float) -> None:
         if self.stuck_at is not None:
             return
         if not door.level_done:
@@ -465,13 +442,12 @@ class RoomSession:
         if self._leaving_since is not None:
             self._farewell()
             return
-        for said in self._said:
-            if said.blob_hash is None:
-                said.blob_hash = H(self._relay_content(content.Say(said.id, said.text)))
+        for said in self._outbox.unsent():
+            said.digest = H(self._relay_content(content.Say(said.id, said.text)))
         self._hand_grants()
         self._commit_next(now)
 
-    def _announce(self, door: _Doorway) -> None:
+    def _announce(self, door: Doorway) -> None:
         streams = [] if self._publish is None else self._publish.streams
         self._relay_content(
             content.Announce(
@@ -590,7 +566,7 @@ class RoomSession:
             self._door.shown = self._door.showing = self._door.refused_at = None
             self._show_for_stuck(self._door)
 
-    def _show_for_stuck(self, door: _Doorway) -> None:
+    def _show_for_stuck(self, door: Doorway) -> None:
         # if the hosts find the slot void they set its gate to the pass that we still have
         door.showing = self.stuck_at
         self._send(wire.Show(self.m.journal.token))
@@ -620,19 +596,15 @@ class RoomSession:
             if isinstance(intent, AddIntent | RejoinIntent):
                 self.admitted.append(intent)
                 self.last_welcome = step.stage.welcome
-        self._healed[change.by] = now
-        for leaf, _, _ in change.removed:
-            self._healed.pop(leaf, None)
-            self._farewells.pop(leaf, None)
+        gone = {leaf for leaf, _, _ in change.removed}
+        self._turns.committed(change.by, (leaf for leaf, _ in change.added), gone, now)
+        for leaf in gone:
             self._boxes.pop(leaf, None)
-            self._announced = {s: a for s, a in self._announced.items() if a[0] != leaf}
-        for leaf, _ in change.added:
-            self._healed[leaf] = now
-        self._farewells.clear()  # proposals end with their epoch; who still leaves proposes again
+        self._announced = {ssrc: a for ssrc, a in self._announced.items() if a[0] not in gone}
         if change.added:
             self._announce_at = now
             if not change.rejoined:
-                self._said = deque(s for s in self._said if not s.confirmed)
+                self._outbox.newcomer()
         self._tell_roster(change.added, change.removed, change.by, rejoined=change.rejoined)
         early, self._early = self._early, []
         for waiting in early:
@@ -659,19 +631,11 @@ class RoomSession:
 
     # -- healing and farewells ---------------------------------------------------------------------
 
-    def _rank(self, leaves: list[int]) -> int:
-        own = self.m.own_leaf
-        return leaves.index(own) if own in leaves else len(leaves)
-
     def _consider_healing(self, now: float) -> None:
-        """The longest unhealed commits an empty path every max(10 s, 300 s / N); others wait their turn."""
         if self._intents or self._staged is not None or self.stuck_at is not None:
             return
         leaves = [leaf for leaf, _, _ in self.m.members()]
-        period = max(10.0, 300.0 / len(leaves))
-        last = max((self._healed.get(leaf, 0.0) for leaf in leaves), default=now)
-        order = sorted(leaves, key=lambda leaf: (self._healed.get(leaf, 0.0), leaf))
-        if len(leaves) > 1 and now - last >= period + 5.0 * self._rank(order):
+        if self._turns.heal_now(leaves, self.m.own_leaf, now):
             self._intents.append(HealIntent(self.m.group.epoch))
 
     def _farewell(self) -> None:
@@ -682,13 +646,9 @@ class RoomSession:
         self._relay_content(content.Leaving(proposal))
 
     def _consider_farewells(self, now: float) -> None:
-        members = self.m.members()
-        leaving = set(self._farewells)
-        order = [leaf for leaf, _, host in sorted(members, key=lambda x: (not x[2], x[0]))]
-        rank = self._rank([leaf for leaf in order if leaf not in leaving])
-        for intent, since in list(self._farewells.values()):
-            if now - since >= 1.0 * rank and intent not in self._intents:
-                self._intents.append(intent)
+        members = [(leaf, host) for leaf, _, host in self.m.members()]
+        due = self._turns.farewells_due(members, self.m.own_leaf, now)
+        self._intents.extend(farewell for farewell in due if farewell not in self._intents)
 
     def _hand_grants(self) -> None:
         """Give the host seed to members whom we have made hosts, once their box is known."""
@@ -709,24 +669,14 @@ class RoomSession:
 
     def _relay_content(self, what: content.AnyContent) -> bytes:
         blob = self.m.protect(content.encode(what))
-        self._remember(H(blob))
+        self._seen.add(H(blob))
         self._send(wire.Relay(blob))
         return blob
-
-    def _remember(self, digest: bytes) -> None:
-        self._seen[digest] = None
-        if len(self._seen) > SEEN_MAX:
-            self._seen.popitem(last=False)
 
     def _relayed(self, blob: bytes, now: float) -> None:
         digest = H(blob)
         if digest in self._seen:
-            for said in self._said:
-                if said.blob_hash == digest:
-                    said.confirmed = True
-            self._said = deque(s for s in self._said if not s.confirmed or now - s.at < RECENT)
-            while len(self._said) > RECENT_MAX and self._said[0].confirmed:
-                self._said.popleft()
+            self._outbox.came_back(digest, now)
             return
         try:
             received = self.m.open_relay(blob)
@@ -739,7 +689,7 @@ class RoomSession:
             return
         except (AuthenticationError, SnugCryptoError):
             return  # whoever can post at all can post garbage: it costs one failed check, and no word
-        self._remember(digest)
+        self._seen.add(digest)
         self._heard(received, said_content, now)
 
     def _heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> None:
@@ -749,7 +699,7 @@ class RoomSession:
                 # a message that is sent again has the same id, and is shown once
                 mark = H(b"say", what.id, self.m.signature_key(leaf) or b"")
                 if mark not in self._seen:
-                    self._remember(mark)
+                    self._seen.add(mark)
                     self._tell(ev.Said(leaf, self.m.name(leaf), what.text))
             case content.Announce():
                 self._boxes[leaf] = what.box
@@ -764,7 +714,7 @@ class RoomSession:
                     return
                 if stored.sender == leaf and isinstance(stored.proposal, mls.Remove):
                     farewell = FarewellIntent(leaf, stored.reference, what.proposal)
-                    self._farewells[leaf] = (farewell, now)
+                    self._turns.leaves_us(farewell, now)
                     self._consider_farewells(now)
             case content.Grant():
                 self._take_grant(leaf, what)
