@@ -35,6 +35,7 @@ from crypto.mls.labels import (
 )
 from crypto.mls.messages import (
     EncryptedGroupSecrets,
+    GroupContext,
     GroupInfo,
     GroupSecrets,
     Welcome,
@@ -103,13 +104,27 @@ def make_welcome(staged: StagedCommit, extra: Sequence[Extension], rng: Rng) -> 
 # --- joining ---
 
 
-def find_secrets(welcome: Welcome, package: KeyPackage) -> EncryptedGroupSecrets:
+def of_our_suite(welcome: Welcome, package: KeyPackage) -> None:
     if welcome.cipher_suite != package.cipher_suite:
         raise ValidationError("MLS-12.4.3.1-2", "the Welcome is of another cipher suite")
+
+
+def find_secrets(welcome: Welcome, package: KeyPackage) -> EncryptedGroupSecrets:
     for secrets in welcome.secrets:
         if secrets.new_member == package.reference:
             return secrets
     raise ValidationError("MLS-12.4.3.1-1", "the Welcome is not for this key package")
+
+
+def joins_no_successor(psk: PskId) -> None:
+    if isinstance(psk, ResumptionPsk) and psk.usage != PskUsage.APPLICATION:
+        raise ValidationError("MLS-12.4.3.1-4", "the Welcome continues another group")
+
+
+def psk_known(secret: Buffer | None) -> Buffer:
+    if secret is None:
+        raise ValidationError("MLS-12.4.3.1-3", "the Welcome needs a pre-shared key that is not here")
+    return secret
 
 
 def find_welcome_psks(
@@ -117,16 +132,13 @@ def find_welcome_psks(
 ) -> list[tuple[PskId, Buffer]]:
     found: list[tuple[PskId, Buffer]] = []
     for psk in ids:
-        if isinstance(psk, ResumptionPsk) and psk.usage != PskUsage.APPLICATION:
-            raise ValidationError("MLS-12.4.3.1-4", "the Welcome continues another group")
+        joins_no_successor(psk)
         secret = (
             external.get(psk.psk_id)
             if isinstance(psk, ExternalPsk)
             else resumption.get((psk.group_id, psk.epoch))
         )
-        if secret is None:
-            raise ValidationError("MLS-12.4.3.1-3", "the Welcome needs a pre-shared key that is not here")
-        found.append((psk, secret))
+        found.append((psk, psk_known(secret)))
     return found
 
 
@@ -156,27 +168,32 @@ def verify_info(info: GroupInfo, signature_key: bytes) -> None:
     verify_with_label(signature_key, _INFO_LABEL, info.to_be_signed(), info.signature)
 
 
-def check_context(info: GroupInfo, suite: Suite, known_groups: Collection[bytes]) -> None:
-    context = info.context
+def of_our_context(context: GroupContext, suite: Suite) -> None:
     if context.version != MLS10 or context.cipher_suite != suite.identifier:
         raise ValidationError("MLS-12.4.3.1-7", "the group is of another version or cipher suite")
+
+
+def group_is_new(context: GroupContext, known_groups: Collection[bytes]) -> None:
     if context.group_id in known_groups:
         raise ValidationError("MLS-12.4.3.1-6", "we are in a group of this id already")
 
 
-def check_signer(info: GroupInfo, nodes: Sequence[NodeIn | None]) -> None:
-    """The signer is a leaf of the tree, and the signature is its."""
+def signer_leaf(info: GroupInfo, nodes: Sequence[NodeIn | None]) -> LeafNodeIn:
     index = 2 * info.signer
     signer = nodes[index] if index < len(nodes) else None
     if not isinstance(signer, LeafNodeIn):
         raise ValidationError("MLS-12.4.3.1-5", "the signer of the GroupInfo is not a member")
-    verify_info(info, signer.signature_key)
+    return signer
+
+
+def tree_hash_matches(tree: RatchetTree, info: GroupInfo) -> None:
+    if tree.tree_hash() != info.context.tree_hash:
+        raise ValidationError("MLS-12.4.3.1-8", "the ratchet tree is not that of the tree hash")
 
 
 def check_tree(tree: RatchetTree, info: GroupInfo, now: int | None) -> None:
     """The integrity of the tree."""
-    if tree.tree_hash() != info.context.tree_hash:
-        raise ValidationError("MLS-12.4.3.1-8", "the ratchet tree is not that of the tree hash")
+    tree_hash_matches(tree, info)
     validate.tree_structure(tree)
     leaves = [leaf for _, leaf in tree.leaves()]
     validate.membership(leaves, info.context.cipher_suite, info.context.extensions)
@@ -203,8 +220,10 @@ def we_support(package: KeyPackage, extensions: Sequence[Extension]) -> None:
         raise ValidationError("MLS-13.4-3", "the group has an extension that we don't support")
 
 
-def check_info_extensions(info: GroupInfo) -> None:
-    validate.unique_extensions(info.extensions)
+def tag_matches(state: EpochState, info: GroupInfo) -> None:
+    confirmed = info.context.confirmed_transcript_hash
+    if not state.suite.mac_matches(state.secrets.confirmation_key, confirmed, info.confirmation_tag):
+        raise ValidationError("MLS-12.4.3.1-10", "the confirmation tag of the GroupInfo is wrong")
 
 
 def join(
@@ -223,20 +242,22 @@ def join(
     if not isinstance(welcome, Welcome):
         raise MalformedError("the message is not a Welcome")
     package = bundle.key_package
+    of_our_suite(welcome, package)
     own = find_secrets(welcome, package)
     suite = suite_of(package.cipher_suite)
     secrets = open_secrets(suite, welcome, own.sealed, bundle.init_private)
     found = find_welcome_psks(secrets.psks, psks, resumption)
     member = schedule.member_secret(suite, secrets.joiner_secret, schedule.psk_secret(suite, found))
     info = open_info(suite, welcome, member)
-    check_info_extensions(info)
-    check_context(info, suite, known_groups)
+    validate.unique_extensions(info.extensions)
+    of_our_context(info.context, suite)
+    group_is_new(info.context, known_groups)
     encoded = find_extension(info.extensions, ExtensionType.RATCHET_TREE)
     encoded = ratchet_tree if encoded is None else encoded
     if encoded is None:
         raise MissingKeyError("neither the Welcome nor the caller brings the ratchet tree")
     nodes = decode(encoded, read_tree)
-    check_signer(info, nodes)
+    verify_info(info, signer_leaf(info, nodes).signature_key)
     tree = RatchetTree.verified(suite, nodes, info.context.group_id)
     check_tree(tree, info, now)
     we_support(package, info.context.extensions)
@@ -258,8 +279,6 @@ def join(
         private_keys=private_keys,
         epoch_secret=schedule.epoch_secret(suite, member, info.context.encoded),
     )
-    confirmed = info.context.confirmed_transcript_hash
-    if not suite.mac_matches(state.secrets.confirmation_key, confirmed, info.confirmation_tag):
-        raise ValidationError("MLS-12.4.3.1-10", "the confirmation tag of the GroupInfo is wrong")
+    tag_matches(state, info)
     state.welcomed_by = info.signer
     return state
