@@ -1,8 +1,8 @@
 """Names that people show each other: what is allowed, and which two look alike.
 
-The skeleton follows Unicode UTS 39 section 4 (NFD, map look-alikes to their prototype, NFD), with
-case folded and spaces removed as well: "ADA", "A da" and an "Ada" with a Cyrillic first letter all look
-like "Ada".
+The skeleton follows Unicode UTS 39 section 4 (NFD, drop what is ignorable, map look-alikes to their
+prototype, NFD), with compatibility forms and case folded and spaces removed as well: "ADA", "A da", an "Ada"
+in full width and one with a Cyrillic first letter all look like "Ada".
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import unicodedata
 from functools import lru_cache
 from importlib import resources
 
+from crypto.assigned import assigned
 from crypto.errors import ValidationError
 
 #: Bytes of UTF-8 that a name may take.
@@ -48,32 +49,55 @@ def _prototypes() -> dict[str, str]:
 def check_name(name: str) -> str:
     """The name itself, if members may carry it; ValidationError("SNUG-11") if not.
 
-    NFC, 1 to 64 bytes of UTF-8, no control, format, surrogate or private-use character, no space
-    at either end, no line or paragraph separator.
+    NFC, 1 to 64 bytes of UTF-8, only characters of Unicode 14.0, none of them a control, format, surrogate,
+    private-use or ignorable one, no space at either end, no line or paragraph separator.
     """
     if not name or len(name.encode("utf-8", "surrogatepass")) > NAME_MAX:
         raise ValidationError("SNUG-11", f"a name has 1 to {NAME_MAX} bytes")
+    if name != name.strip() or not all(_shows(c) for c in name):
+        raise ValidationError("SNUG-11", "the name has a character that does not show, or a space at its end")
     if unicodedata.normalize("NFC", name) != name:
         raise ValidationError("SNUG-11", "the name is not in NFC")
-    if name != name.strip() or any(unicodedata.category(c) in _FORBIDDEN for c in name):
-        raise ValidationError("SNUG-11", "the name has a character that does not show, or a space at its end")
     return name
 
 
 _FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+#: Letters, marks and symbols that nothing is drawn for: those of Unicode's Default_Ignorable_Code_Point whose
+#: category does not say so (joiner, Hangul fillers, variation selectors, ...), and the blank Braille pattern.
+_INVISIBLE = frozenset(
+    chr(code)
+    for first, last in (
+        (0x034F, 0x034F),
+        (0x115F, 0x1160),
+        (0x17B4, 0x17B5),
+        (0x180B, 0x180F),
+        (0x2800, 0x2800),
+        (0x3164, 0x3164),
+        (0xFE00, 0xFE0F),
+        (0xFFA0, 0xFFA0),
+        (0xE0100, 0xE01EF),
+    )
+    for code in range(first, last + 1)
+)
+
+
+def _shows(char: str) -> bool:
+    return assigned(char) and char not in _INVISIBLE and unicodedata.category(char) not in _FORBIDDEN
 
 
 def _mapped(text: str) -> str:
     prototypes = _prototypes()
     text = "".join(prototypes.get(c, c) for c in unicodedata.normalize("NFD", text))
     text = unicodedata.normalize("NFD", text)
-    return "".join(c for c in text if not c.isspace() and unicodedata.category(c) not in _FORBIDDEN)
+    return "".join(c for c in text if not c.isspace() and _shows(c))
 
 
 @lru_cache(maxsize=4096)
 def skeletons(name: str) -> tuple[str, str]:
     """The skeleton as written, and of the case-folded name: "BiIl" looks like "Bill" by the first only,
     "ADA" like "Ada" by the second."""
+    name = unicodedata.normalize("NFKC", name)
     return _mapped(name).casefold(), _mapped(name.casefold())
 
 
