@@ -26,12 +26,20 @@ def parse_json(line: str) -> ev.Input:
         raise CommandError('a command is a JSON object with one key, such as {"admit": 1}')
     ((name, argument),) = value.items()
     if name == "chat" and isinstance(argument, str):
-        return ev.Say(argument)
+        return _said(argument)
     if name in ("leave", "end") and argument is True:
         return ev.Leave() if name == "leave" else ev.EndMeeting()
     if type(argument) is int:
         return _numbered(name, argument)
     raise CommandError(f"no such command, or not with that value: {name[:40]!r}")
+
+
+def _said(text: str) -> ev.Say:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair: JSON can escape one, UTF-8 can't carry it
+        raise CommandError("a text that is not Unicode") from None
+    return ev.Say(text)
 
 
 def _numbered(name: str, number: int) -> ev.Input:
@@ -55,7 +63,7 @@ def parse_human(line: str) -> ev.Input | None:
     if line.startswith("{"):
         return parse_json(line)
     if not line.startswith("/"):
-        return ev.Say(line)
+        return _said(line)
     name, _, argument = line[1:].partition(" ")
     if name == "leave":
         return ev.Leave()

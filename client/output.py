@@ -1,22 +1,39 @@
 """What a participant prints: one JSON object a line, or sentences for a person.
 
-The JSON is documented in docs/headless.md and stable: fields are added, never changed.
+The JSON is documented in docs/headless.md and stable: fields are added, never changed. Names and texts are
+other people's: nothing in them is a command to the terminal, markup, or a line that somebody else has said.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from client.media.stats import StreamStats
 from client.session import events as ev
 from crypto.verification import spoken
+
+#: What can move a terminal's cursor, reverse what stands beside it, or not be encoded. What json leaves as it
+#: is: DEL, the C1 controls (one of them begins an escape sequence), separators, directions, lone surrogates.
+_UNSAFE = "\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_NOT_IN_JSON = re.compile(f"[{_UNSAFE}]")
+_NOT_IN_TEXT = re.compile(f"[\x00-\x1f{_UNSAFE}]")
+
+
+def plain(text: str, *, lines: str = " ") -> str:
+    """Text of somebody else's, to be shown: line ends become `lines`, and controls that they are none.
+
+    Replaced by U+FFFD: C0 and C1 controls, directional embeddings, overrides and isolates, lone surrogates.
+    """
+    rows = [_NOT_IN_TEXT.sub("\ufffd", row.replace("\t", " ")) for row in text.splitlines()]
+    return lines.join(rows)
 
 
 def _member(member: ev.Member) -> dict[str, Any]:
@@ -82,7 +99,9 @@ class JsonOutput:
         self._stream = stream or sys.stdout
 
     def _line(self, value: dict[str, Any]) -> None:
-        print(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")), file=self._stream, flush=True)
+        line = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+        line = _NOT_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+        print(line, file=self._stream, flush=True)
 
     def event(self, event: ev.Event) -> None:
         """Print an event."""
@@ -102,6 +121,10 @@ class JsonOutput:
         self.media(rows)
 
 
+#: What the second line of a message begins with, so that it can't pass for a message of somebody else.
+_CONTINUED = "\n  | "
+
+
 class HumanOutput:
     """Sentences, and a table at the end; plain when piped."""
 
@@ -110,56 +133,63 @@ class HumanOutput:
         self._names: dict[int, str] = {}
         self._inside = False
 
-    def _say(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True)
+    def _say(self, *parts: str | tuple[str, str]) -> None:
+        # parts and not markup: what others write is never read for styles or emoji names
+        self._console.print(Text.assemble(*parts), soft_wrap=True)
 
     def event(self, event: ev.Event) -> None:
         """Print an event as a person would tell it."""
         match event:
             case ev.InviteMade(link, index):
                 again = "A new invite, since the last one opens nothing any more" if index else "Invite"
-                self._say(f"{again}: [bold]{escape(link)}[/]")
+                self._say(f"{again}: ", (link, "bold"))
                 self._say("Whoever has this link can knock; nobody comes in without a host.")
             case ev.Knocked():
                 self._knocked(event)
             case ev.Roster():
                 self._roster(event)
             case ev.Code(_, digits):
-                self._say(f"  code  [bold yellow]{spoken(digits)}[/]  (the same for everybody in the room)")
+                code = (spoken(digits), "bold yellow")
+                self._say("  code  ", code, "  (the same for everybody in the room)")
             case ev.Said():
-                self._say(f"[bold]{escape(event.name)}[/]: {escape(event.text)}")
+                self._say((plain(event.name), "bold"), ": ", plain(event.text, lines=_CONTINUED))
             case ev.Alarm(_, text):
-                self._say(f"[bold red]![/] {escape(text)}")
+                self._say(("!", "bold red"), " ", plain(text))
             case ev.Status(_, text):
-                self._say(f"[dim]{escape(text)}[/]")
+                self._say((plain(text), "dim"))
             case ev.Ended(_, text):
-                self._say(escape(text))
+                self._say(plain(text))
 
     def _knocked(self, event: ev.Knocked) -> None:
-        greeting = f' "{escape(event.greeting)}"' if event.greeting else ""
+        greeting = f' "{plain(event.greeting)}"' if event.greeting else ""
         self._say(
-            f"[bold]{escape(event.name)}[/] knocks, with invite {event.invite}.{greeting} "
-            f"Type [bold]/admit {event.knock}[/] or [bold]/refuse {event.knock}[/]."
+            (plain(event.name), "bold"),
+            f" knocks, with invite {event.invite}.{greeting} Type ",
+            (f"/admit {event.knock}", "bold"),
+            " or ",
+            (f"/refuse {event.knock}", "bold"),
+            ".",
         )
         if event.looks_like is not None:
             self._say(
-                f"[bold red]![/] This name looks like {escape(event.looks_like)}'s, who is in the room "
-                "already, and has another key."
+                ("!", "bold red"),
+                f" This name looks like {plain(event.looks_like)}'s, who is in the room already, "
+                "and has another key.",
             )
 
     def _roster(self, event: ev.Roster) -> None:
-        self._names |= {m.leaf: m.name for m in event.members}
+        self._names |= {m.leaf: plain(m.name) for m in event.members}
         by = self._names.get(event.by) if event.by is not None else None
         if not self._inside:
             self._inside = True
             self._say("You are in.")
         for member in event.added:
             how = "is back" if event.rejoined else "came in"
-            self._say(f"[bold]{escape(member.name)}[/] {how}. {escape(by or 'A host')} let them in.")
+            self._say((plain(member.name), "bold"), f" {how}. {by or 'A host'} let them in.")
         if not event.rejoined:
             for member in event.removed:
-                self._say(f"[bold]{escape(member.name)}[/] is gone, and can read nothing from here on.")
-        people = ", ".join(f"{escape(m.name)} (host)" if m.host else escape(m.name) for m in event.members)
+                self._say((plain(member.name), "bold"), " is gone, and can read nothing from here on.")
+        people = ", ".join(f"{plain(m.name)} (host)" if m.host else plain(m.name) for m in event.members)
         self._say(f"  in the room: {people}")
 
     def media(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
@@ -167,7 +197,7 @@ class HumanOutput:
 
     def note(self, kind: str, text: str, **more: Any) -> None:
         """Print something about this program itself."""
-        self._say(f"[dim]{escape(text)}[/]")
+        self._say((plain(text), "dim"))
 
     def summary(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
         """What was received of whom."""
@@ -181,7 +211,7 @@ class HumanOutput:
             table.add_column(heading, justify="right")
         for stats, name in listed:
             counters = (stats.opened, stats.decoded, stats.failed, stats.lost)
-            table.add_row(escape(name), stats.kind, *(str(c) for c in counters))
+            table.add_row(Text(plain(name)), stats.kind, *(str(c) for c in counters))
         self._console.print(table)
 
 
