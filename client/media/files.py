@@ -133,7 +133,7 @@ class FileSource:
             for frame in self._run(self._container):
                 moments.add(frame.pts if isinstance(frame, av.VideoFrame) else frame[0])
                 yield frame
-            if len(moments) < 2:
+            if len(moments) < 2 or self._reached <= self._base:
                 return  # a still picture, or nothing decodable: looping it would only burn time
             self._base = self._reached
             self._container.close()

@@ -165,7 +165,8 @@ class Receiver:
             else:
                 self.failed += 1
             if self.kind == "audio":
-                return [Conceal(1)]
+                # before the first one there is nothing to hear a hole in
+                return [Conceal(1)] if self.opened else []
             # a frame that has been here before leaves no hole
             self._need_key |= not isinstance(error, ReplayError)
             return []

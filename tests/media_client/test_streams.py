@@ -11,10 +11,10 @@ import pytest
 from aioice import stun
 
 from client.media.ice import CONSENT_INTERVAL, CONSENT_TIMEOUT, Connected, ConsentLost, IceClient, Send
-from client.media.receiving import AskKey, Conceal, Deliver, ReceiveEffect, Receiver
+from client.media.receiving import AskKey, Conceal, Deliver, Opened, ReceiveEffect, Receiver
 from client.media.rtp import PAYLOAD_TYPE, RtpPacket, parse_rtp, parse_vp8
 from client.media.sending import CACHE, KEY_SPACING, RESENDS, KeyGate, Pace, Sender, random_ssrc
-from crypto.errors import AuthenticationError
+from crypto.errors import AuthenticationError, MissingKeyError
 from server.wire.messages import MediaKind
 from tests.media_client.meeting import TestCrypto
 
@@ -114,11 +114,29 @@ def test_what_is_forged_is_counted_and_never_delivered() -> None:
     assert delivered(wire.send(KEY, 0.3)) == [KEY]
 
 
+def forged_sound(wire: Wire) -> RtpPacket:
+    (packet,) = wire.packets(b"hello", 0.1)
+    return RtpPacket(111, False, packet.sequence, packet.timestamp, 77, packet.payload[:-1] + b"?")
+
+
 def test_forged_sound_is_concealed() -> None:
     wire = Wire("audio")
-    effects = wire.receiver.receive(RtpPacket(111, False, 1, 0, 77, bytes(100)), 0.0)
-    assert effects == [Conceal(1)]
-    assert wire.receiver.failed == 1
+    assert wire.receiver.receive(forged_sound(wire), 0.0) == []  # a hole in nothing
+    wire.send(b"hello", 0.1)
+    assert wire.receiver.receive(forged_sound(wire), 0.2) == [Conceal(1)]
+    assert wire.receiver.failed == 2
+
+
+@pytest.mark.parametrize("kind", ["audio", "video"])
+def test_frames_without_a_key_for_them_are_no_forgeries(kind: MediaKind) -> None:
+    def strange(ssrc: int, kind: MediaKind, data: bytes) -> Opened:
+        raise MissingKeyError("from before my time")
+
+    wire = Wire(kind)
+    receiver = Receiver(77, kind, strange)
+    (packet,) = wire.packets(KEY, 0.0)
+    assert not delivered(receiver.receive(packet, 0.0))
+    assert (receiver.failed, receiver.unkeyed) == (0, 1)
 
 
 def test_a_replayed_frame_leaves_no_hole() -> None:
@@ -149,9 +167,10 @@ def test_they_wait_a_second_and_no_more_than_sixty_four() -> None:
     wire.sealer.epoch = 1
     for i in range(80):
         wire.send(b"%d" % i, i * 0.001)
-    assert wire.receiver.failed == 80 - 64
+    assert wire.receiver.unkeyed == 80 - 64
     wire.receiver.tick(2.0)
-    assert wire.receiver.failed == 80
+    assert wire.receiver.unkeyed == 80
+    assert wire.receiver.failed == 0
     wire.opener.opening = {1}
     assert wire.receiver.keys_changed(2.0) == []
     assert not wire.receiver.waiting
