@@ -116,9 +116,7 @@ def resolve(
     resolved = []
     for item in items:
         if isinstance(item, bytes):
-            stored = state.proposals.get(item)
-            if stored is None:
-                raise ValidationError("MLS-12.4-2", "a commit refers to a proposal that is not here")
+            stored = rules.proposal_known(state.proposals.get(item))
             resolved.append(CommittedProposal(stored.proposal, stored.sender, by_reference=True))
         else:
             resolved.append(CommittedProposal(verify_proposal(state, item, sender, now), sender.leaf))
@@ -179,9 +177,7 @@ def find_psks(
             secret = external.get(psk.psk_id)
         else:
             secret = state.resumption_psks.get(psk.epoch) if psk.group_id == state.group_id else None
-        if secret is None:
-            raise ValidationError("MLS-12.4.2-1", "a commit needs a pre-shared key that is not here")
-        found.append((psk, secret))
+        found.append((psk, rules.psk_known(secret)))
     return found
 
 
@@ -454,11 +450,9 @@ def _process(
     leaf = applied.tree.blank_leaf() if external else sender.index
     path_leaf = None
     if commit.path is not None:
+        if external:
+            rules.replaces_own_leaf(proposals, state.tree, commit.path.leaf_node)
         path_leaf = _check_path(state, applied, leaf, commit.path, external)
-    if external:
-        assert path_leaf is not None
-        rules.replaces_own_leaf(proposals, state.tree, path_leaf)
-    if commit.path is not None and path_leaf is not None:
         treekem.merge_path(applied.tree, leaf, commit.path, path_leaf)
     check_members(state, applied)
 

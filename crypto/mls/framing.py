@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crypto.errors import AuthenticationError, MalformedError, StateError, ValidationError
+from crypto.errors import AuthenticationError, MalformedError, StateError
 from crypto.kdf import Rng
+from crypto.mls import validate_commit as rules
 from crypto.mls.codec import Reader, decode, opaque, u8, u16, u32, u64, varint
 from crypto.mls.labels import sign_with_label, verify_with_label
 from crypto.mls.messages import (
@@ -96,8 +97,7 @@ def unprotect_public(
 ) -> AuthenticatedContent:
     """Check the membership tag of a member's message. Raises `AuthenticationError` or `ValidationError`."""
     content = message.content
-    if content.framed.content_type == ContentType.APPLICATION:
-        raise ValidationError("MLS-6-1", "application data outside a PrivateMessage")
+    rules.application_is_private(content.framed)
     if message.membership_tag is not None:
         expected = _membership_mac_input(content, context)
         if not suite.mac_matches(membership_key, expected, message.membership_tag):

@@ -326,8 +326,8 @@ class Group(NotCopyable):
     @staticmethod
     def _store(state: EpochState, signed: AuthenticatedContent, item: CommittedProposal) -> bytes:
         reference = proposal_ref(state.suite, signed.encode())
-        if len(state.proposals) >= state.limits.stored_proposals and reference not in state.proposals:
-            raise ValidationError("MLS-12.1-1", f"{len(state.proposals)} proposals are stored already")
+        if reference not in state.proposals:
+            rules.room_for_proposal(len(state.proposals), state.limits.stored_proposals)
         state.proposals[reference] = item
         return reference
 

@@ -5,7 +5,7 @@ Private keys are held by node index: those of our leaf and of the parents above 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from crypto.errors import AuthenticationError, MalformedError, ValidationError
@@ -112,14 +112,27 @@ def _receivers(tree: RatchetTree, other: int, excluding: Collection[int]) -> lis
     return [index for index in tree.resolution(other) if index % 2 or index // 2 not in excluding]
 
 
-def check_shape(tree: RatchetTree, leaf: int, path: UpdatePath, excluding: Collection[int]) -> None:
-    """Raises MLS-7.6-1 (a node for each of the filtered direct path), MLS-7.6-2 (a ciphertext a receiver)."""
-    filtered = tree.filtered_direct_path(leaf)
+def path_length(path: UpdatePath, filtered: Sequence[tuple[int, int]]) -> None:
     if len(path.nodes) != len(filtered):
         raise ValidationError("MLS-7.6-1", f"an update path of {len(path.nodes)} nodes, not {len(filtered)}")
-    for (index, other), node in zip(filtered, path.nodes, strict=True):
-        if len(node.encrypted_path_secret) != len(_receivers(tree, other, excluding)):
-            raise ValidationError("MLS-7.6-2", f"the secret of node {index} is not sealed once a receiver")
+
+
+def ciphertext_count(node: UpdatePathNode, receivers: Sequence[int]) -> None:
+    if len(node.encrypted_path_secret) != len(receivers):
+        raise ValidationError("MLS-7.6-2", "a path secret is not sealed once to each receiver")
+
+
+def check_shape(tree: RatchetTree, leaf: int, path: UpdatePath, excluding: Collection[int]) -> None:
+    """The path has a node for each of the filtered direct path, each with a ciphertext for each receiver."""
+    filtered = tree.filtered_direct_path(leaf)
+    path_length(path, filtered)
+    for (_, other), node in zip(filtered, path.nodes, strict=False):
+        ciphertext_count(node, _receivers(tree, other, excluding))
+
+
+def parent_hash_follows(leaf: LeafNode, parent_hash: bytes) -> None:
+    if leaf.parent_hash != parent_hash:
+        raise ValidationError("MLS-7.9.2-2", "the parent hash of a path's leaf does not match the path")
 
 
 def merge_path(tree: RatchetTree, leaf: int, path: UpdatePath, verified: LeafNode) -> None:
@@ -130,8 +143,7 @@ def merge_path(tree: RatchetTree, leaf: int, path: UpdatePath, verified: LeafNod
     filtered = tree.filtered_direct_path(leaf)
     keys = {index: node.encryption_key for (index, _), node in zip(filtered, path.nodes, strict=True)}
     parent_hash = _set_parents(tree, leaf, keys)
-    if verified.parent_hash != parent_hash:
-        raise ValidationError("MLS-7.9.2-2", "the parent hash of a path's leaf does not match the path")
+    parent_hash_follows(verified, parent_hash)
     tree.set_node(2 * leaf, verified)
 
 
@@ -166,6 +178,11 @@ def open_path(
     return derive_upwards(tree, [index for index, _ in filtered[start:]], secret)
 
 
+def secret_matches(parent: ParentNode | None, public: bytes) -> None:
+    if parent is None or parent.encryption_key != public:
+        raise ValidationError("MLS-7.5-2", "a path secret is not that of its node's key")
+
+
 def derive_upwards(tree: RatchetTree, nodes: list[int], secret: bytes) -> tuple[dict[int, bytes], bytes]:
     """Private keys of `nodes`, from the lowest one's path secret; and the secret above them.
 
@@ -174,9 +191,7 @@ def derive_upwards(tree: RatchetTree, nodes: list[int], secret: bytes) -> tuple[
     suite, keys = tree.suite, {}
     for index in nodes:
         private, public = node_key_pair(suite, secret)
-        parent = tree.parent_node(index)
-        if parent is None or parent.encryption_key != public:
-            raise ValidationError("MLS-7.5-2", f"the path secret of node {index} is not that of its key")
+        secret_matches(tree.parent_node(index), public)
         keys[index] = private
         secret = next_path_secret(suite, secret)
     return keys, secret

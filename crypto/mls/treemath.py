@@ -54,6 +54,8 @@ def sibling(node: int, leaf_count: int) -> int:
 
 def direct_path(node: int, leaf_count: int) -> list[int]:
     """The nodes above `node`, from its parent to the root."""
+    if not 0 <= node < node_width(leaf_count):
+        raise ValueError(f"there is no node {node} in a tree of {leaf_count} leaves")
     path = []
     top = root(leaf_count)
     while node != top:

@@ -3,15 +3,17 @@
 Each raises `ValidationError` with the number below (see `validate` for those on leaves and trees).
 
 ===============  =========================================================================================
-MLS-6-1          application data comes in a PrivateMessage only (raised in `framing`)
+MLS-6-1          application data comes in a PrivateMessage only
 MLS-6-2          an external sender sends proposals only
 MLS-6-3          a newcomer's proposal is an Add
 MLS-6-4          a newcomer's commit has a path
 MLS-6.3.2-1      the sender's leaf is not blank
-MLS-7.5-1, -2    our path secret opens, to the keys of the path (raised in `treekem`)
-MLS-7.6-1, -2    a path has a node for each of the filtered direct path, a ciphertext for each receiver
-MLS-7.9.2-2      the parent hash of a path's leaf follows from the path (these three in `treekem`)
-MLS-12.1-1       no more proposals are stored than the limit allows (raised in `group`)
+MLS-7.5-1        the path secret that is sealed to us opens (this one and the next four are in `treekem`)
+MLS-7.5-2        ... and leads to the keys of the path
+MLS-7.6-1        a path has a node for each of the filtered direct path
+MLS-7.6-2        ... and a ciphertext for each receiver
+MLS-7.9.2-2      the parent hash of a path's leaf follows from the path
+MLS-12.1-1       no more proposals are stored than the limit allows
 MLS-12.1.2-1     an Update comes from a member
 MLS-12.1.3-1     a Remove names a member
 MLS-12.1.4-1     no resumption PSK of usage reinit outside a reinitialisation
@@ -52,7 +54,7 @@ from collections.abc import Sequence
 
 from crypto.errors import ValidationError
 from crypto.mls.messages import FramedContent, SenderType
-from crypto.mls.nodes import MLS10, ExternalSender, LeafNode
+from crypto.mls.nodes import MLS10, ExternalSender, LeafNode, LeafNodeIn
 from crypto.mls.proposals import (
     AddIn,
     Commit,
@@ -69,6 +71,7 @@ from crypto.mls.proposals import (
     of_type,
 )
 from crypto.mls.tree import RatchetTree
+from crypto.primitives import Buffer
 
 _EXTERNAL_MAY = frozenset(
     {
@@ -90,6 +93,12 @@ _NEEDS_PATH = frozenset(
 
 
 # --- senders ---
+
+
+def application_is_private(framed: FramedContent) -> None:
+    """Of what came as a PublicMessage."""
+    if isinstance(framed.content, bytes):
+        raise ValidationError("MLS-6-1", "application data outside a PrivateMessage")
 
 
 def external_sends_proposals(framed: FramedContent) -> None:
@@ -158,6 +167,23 @@ def psk_nonce_size(psk: PskId, size: int) -> None:
 def reinit_version(proposal: ReInit) -> None:
     if proposal.version < MLS10:
         raise ValidationError("MLS-12.1.5-1", "a ReInit to an older version")
+
+
+def psk_known(secret: Buffer | None) -> Buffer:
+    if secret is None:
+        raise ValidationError("MLS-12.4.2-1", "a commit needs a pre-shared key that is not here")
+    return secret
+
+
+def proposal_known(stored: CommittedProposal | None) -> CommittedProposal:
+    if stored is None:
+        raise ValidationError("MLS-12.4-2", "a commit refers to a proposal that is not here")
+    return stored
+
+
+def room_for_proposal(stored: int, limit: int) -> None:
+    if stored >= limit:
+        raise ValidationError("MLS-12.1-1", f"{stored} proposals are stored already")
 
 
 # --- the list of a member's commit ---
@@ -240,7 +266,7 @@ def one_removal(proposals: Sequence[CommittedProposal]) -> None:
         raise ValidationError("MLS-12.2-14", "an external commit with several Removes")
 
 
-def replaces_own_leaf(proposals: Sequence[CommittedProposal], tree: RatchetTree, new: LeafNode) -> None:
+def replaces_own_leaf(proposals: Sequence[CommittedProposal], tree: RatchetTree, new: LeafNodeIn) -> None:
     for index in removed_leaves(proposals):
         old = tree.leaf(index)
         if old is None or old.credential != new.credential or old.encryption_key == new.encryption_key:

@@ -1,0 +1,102 @@
+"""Somebody outside: joins by an external commit (RFC 9420 section 12.4.3.2), or proposes from there.
+
+Snug doesn't send these, but must understand them; so the sending side lives here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from crypto.mls import ExternalInit, Group, KeyPackageBundle, Limits, Remove
+from crypto.mls.codec import decode, opaque
+from crypto.mls.commit import EXTERNAL_INIT_LABEL, Applied, next_epoch, provisional_context
+from crypto.mls.framing import sign_content
+from crypto.mls.messages import (
+    FramedContent,
+    GroupInfo,
+    PublicMessage,
+    Sender,
+    SenderType,
+    WireFormat,
+    decode_message,
+    encode_message,
+)
+from crypto.mls.nodes import ExtensionType, find_extension
+from crypto.mls.proposals import Commit, ProposalOrRef
+from crypto.mls.schedule import epoch_secrets, interim_transcript_hash
+from crypto.mls.secrets import SecretTree
+from crypto.mls.state import EpochState
+from crypto.mls.tree import RatchetTree, read_tree
+from crypto.mls.treekem import create_path
+from crypto.primitives import hpke_send_export, suite_of
+from tests.mls.world import rng
+
+NEWCOMER = Sender(SenderType.NEW_MEMBER_COMMIT)
+
+
+def join_from_outside(
+    group_info: bytes,
+    bundle: KeyPackageBundle,
+    *,
+    resync: int | None = None,
+    extra: Sequence[ProposalOrRef] = (),
+) -> tuple[bytes, Group]:
+    """(the external commit, the newcomer's group). `resync` is the leaf of our own that we replace."""
+    info = decode_message(group_info)
+    assert isinstance(info, GroupInfo)
+    suite = suite_of(bundle.suite)
+    tree_data = find_extension(info.extensions, ExtensionType.RATCHET_TREE)
+    external = find_extension(info.extensions, ExtensionType.EXTERNAL_PUB)
+    assert tree_data is not None
+    assert external is not None
+    assert external[:1] == opaque(bytes(32))[:1]
+    tree = RatchetTree.verified(suite, decode(tree_data, read_tree), info.context.group_id)
+    kem_output, init_secret = hpke_send_export(suite, external[1:], EXTERNAL_INIT_LABEL, suite.nh, rng)
+    items: list[ProposalOrRef] = [ExternalInit(kem_output), *extra]
+    applied = Applied(tree, info.context.extensions)
+    if resync is not None:
+        items.append(Remove(resync))
+        tree.remove(resync)
+        tree.truncate()
+    leaf = tree.blank_leaf()
+    old = EpochState(
+        suite=suite,
+        limits=Limits(),
+        context=info.context,
+        tree=tree,
+        own_leaf=leaf,
+        signature_private=bundle.signature_private,
+        private_keys={},
+        secrets=epoch_secrets(suite, b"unknown to us")[0],
+        secret_tree=SecretTree(suite, 1, b""),
+        confirmation_tag=info.confirmation_tag,
+        interim_transcript_hash=interim_transcript_hash(
+            suite, info.context.confirmed_transcript_hash, info.confirmation_tag
+        ),
+    )
+    new = create_path(
+        tree,
+        leaf,
+        bundle.key_package.leaf_node,
+        group_id=info.context.group_id,
+        signature_private=bundle.signature_private,
+        context=lambda tree_hash: provisional_context(old, applied, tree_hash).encoded,
+        excluding=(),
+        rng=rng,
+    )
+    framed = FramedContent(
+        info.context.group_id, info.context.epoch, NEWCOMER, b"", Commit(tuple(items), new.path)
+    )
+    signed = sign_content(WireFormat.PUBLIC_MESSAGE, framed, info.context.encoded, bundle.signature_private)
+    following = next_epoch(
+        old,
+        applied,
+        dict(new.private_keys),
+        signed,
+        commit_secret=new.commit_secret,
+        psks=(),
+        init_secret=init_secret,
+    )
+    tagged = replace(signed, confirmation_tag=following.state.confirmation_tag)
+    return encode_message(PublicMessage(tagged, None)), Group(following.state, rng)
