@@ -1,0 +1,193 @@
+"""What a demo found out, and whether all of it holds: pure, so that every rule can be seen to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+#: Frames that must be decoded for each second of meeting, of 50 of sound and 15 of pictures sent.
+SOUND_RATE_LEAST: Final = 25.0
+PICTURE_RATE_LEAST: Final = 1.0
+#: Alarms that a busy machine alone can raise, and that are harmless if the rest holds.
+PASSING: Final = frozenset({"media_lost", "media_unreachable"})
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream of one participant at another: counters of frames, and what its recording proves.
+
+    `measured` is the pitch in Hz for sound and the number of recorded pictures for pictures; None if there
+    was nothing. `proved`: pitch (or colour) is the sender's own.
+    """
+
+    opened: int = 0
+    decoded: int = 0
+    failed: int = 0
+    lost: int = 0
+    measured: float | None = None
+    proved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What `listener` had of `speaker`."""
+
+    speaker: str
+    listener: str
+    sound: Stream
+    sight: Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """A search of the server's memory and log.
+
+    `searched` bytes; `sought` says for what, by kind; `found` names what was there and should not be.
+    `known` things that the server must hold (handles that it made itself) were sought too, `known_found` of
+    them were there: a search that finds none of those proves nothing. `sealed_found` of `sealed` frames
+    were there as ciphertext.
+    """
+
+    searched: int
+    sought: Mapping[str, int]
+    found: tuple[str, ...]
+    known: int
+    known_found: int
+    sealed: int = 0
+    sealed_found: int = 0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was seen of one meeting of `seconds`; mappings are by participant's name."""
+
+    seconds: float
+    names: tuple[str, ...]
+    #: Whom each participant had in the room.
+    rosters: Mapping[str, frozenset[str]]
+    pairs: tuple[Pair, ...]
+    said: Mapping[str, str]
+    #: (speaker, text) that each participant was shown.
+    heard: Mapping[str, frozenset[tuple[str, str]]]
+    #: (epoch, digits) that each participant showed last.
+    codes: Mapping[str, tuple[int, str]]
+    #: Frames that did not authenticate, of whomever.
+    refused: Mapping[str, int]
+    #: How it ended for each.
+    endings: Mapping[str, str]
+    disclosure: Mapping[str, Any] | None
+    server_exit: int | None
+    #: None: the memory can't be read here, and `search_refused` says why.
+    search: Search | None = None
+    search_refused: str | None = None
+    #: (participant, kind, text)
+    alarms: tuple[tuple[str, str, str], ...] = ()
+    #: What kept the meeting from going on at all.
+    trouble: tuple[str, ...] = field(default=())
+
+    @property
+    def code(self) -> str | None:
+        """The code of all, if it is one."""
+        codes = {self.codes.get(name) for name in self.names}
+        only = next(iter(codes)) if len(codes) == 1 else None
+        return only[1] if only is not None else None
+
+
+def verdict(facts: Facts) -> list[str]:
+    """What did not hold, a sentence each; empty when all of it did."""
+    return [
+        *facts.trouble,
+        *_room(facts),
+        *_media(facts),
+        *_talk(facts),
+        *_code(facts),
+        *_server(facts),
+    ]
+
+
+def _room(facts: Facts) -> list[str]:
+    failures = []
+    everybody = frozenset(facts.names)
+    for name in facts.names:
+        roster = facts.rosters.get(name, frozenset())
+        if missing := sorted(everybody - roster):
+            failures.append(f"{name} did not see {_list(missing)} in the room.")
+        if strangers := sorted(roster - everybody):
+            failures.append(f"{name} saw {_list(strangers)} in the room, whom nobody sent.")
+        ending = facts.endings.get(name, "nothing")
+        if ending not in ("left", "ended"):
+            failures.append(f"For {name} the meeting did not end well: {ending}.")
+    failures += [f"{name} was alarmed: {text}" for name, kind, text in facts.alarms if kind not in PASSING]
+    return failures
+
+
+def _media(facts: Facts) -> list[str]:
+    failures = []
+    pairs = {(pair.speaker, pair.listener): pair for pair in facts.pairs}
+    for speaker in facts.names:
+        for listener in facts.names:
+            if speaker == listener:
+                continue
+            pair = pairs.get((speaker, listener), Pair(speaker, listener, Stream(), Stream()))
+            failures += _stream(pair, pair.sound, facts.seconds * SOUND_RATE_LEAST, "hear", "pitch")
+            failures += _stream(pair, pair.sight, facts.seconds * PICTURE_RATE_LEAST, "see", "colour")
+    for name in facts.names:
+        if refused := facts.refused.get(name, 0):
+            failures.append(f"{refused} frames that came to {name} did not authenticate.")
+    return failures
+
+
+def _stream(pair: Pair, stream: Stream, least: float, verb: str, mark: str) -> list[str]:
+    who, whom = pair.listener, pair.speaker
+    if not stream.decoded:
+        return [f"{who} did not {verb} {whom}."]
+    if stream.decoded < least:
+        return [f"{who} could hardly {verb} {whom}: {stream.decoded} frames, at least {least:.0f} are due."]
+    if not stream.proved:
+        return [f"What {who} recorded of {whom} does not have the {mark} of {whom}'s test card."]
+    return []
+
+
+def _talk(facts: Facts) -> list[str]:
+    failures = []
+    for speaker in facts.names:
+        text = facts.said.get(speaker)
+        if text is None:
+            failures.append(f"{speaker} said nothing.")
+            continue
+        failures += [
+            f"{listener} did not get what {speaker} wrote."
+            for listener in facts.names
+            if listener != speaker and (speaker, text) not in facts.heard.get(listener, frozenset())
+        ]
+    return failures
+
+
+def _code(facts: Facts) -> list[str]:
+    if missing := [name for name in facts.names if name not in facts.codes]:
+        return [f"{_list(missing)} showed no code."]
+    if facts.code is None:
+        return ["They do not see the same code: somebody may be in another meeting."]
+    return []
+
+
+def _server(facts: Facts) -> list[str]:
+    failures = []
+    if facts.disclosure is None:
+        failures.append("The server did not tell what it holds.")
+    elif (files := facts.disclosure.get("files_open_for_writing", 0)) > 0:
+        failures.append(f"The server has {files} files open for writing.")
+    if facts.server_exit != 0:
+        failures.append(f"The server did not stop as asked: exit status {facts.server_exit}.")
+    if facts.search is not None:
+        failures += [
+            f"The server's memory or log holds what it must not: {what}." for what in facts.search.found
+        ]
+        if not facts.search.known_found:
+            failures.append("The search of the server's memory finds nothing at all, so it proves nothing.")
+    return failures
+
+
+def _list(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

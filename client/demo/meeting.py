@@ -1,0 +1,324 @@
+"""The meeting of the demo, from the start of the server to what is left to tell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import permutations
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from client.demo.facts import Facts, Pair, Search, Stream
+from client.demo.memory import Copy, UnreadableError, copy
+from client.demo.process import ServerError, ServerProcess
+from client.demo.proof import Evidence, examine
+from client.demo.robot import Robot
+from client.demo.search import Wanted, search
+from client.session import Session
+from client.session import events as ev
+from crypto.invite import Invite, canonical_origin
+from crypto.verification import spoken
+
+#: First names for the eye; whole ones, because two letters are found in any memory.
+NAMES: Final = (
+    "Ada Brandt",
+    "Bo Ekman",
+    "Cem Aydin",
+    "Dana Novak",
+    "Eve Marlow",
+    "Finn Aalto",
+    "Gus Moreau",
+    "Hana Sato",
+)
+TITLE: Final = "Supper club, the menu for Friday"
+LINES: Final = (
+    "Good evening! Does everybody see my card?",
+    "I do, and I hear everybody beep.",
+    "Shall we start with the soup, as last time?",
+    "Leek soup it is, then dumplings.",
+    "Whoever brings the wine, not the red one again.",
+    "My clock says we have time for dessert.",
+    "Plum cake, I have a recipe that nobody knows.",
+    "Then let us read the code out, and goodbye!",
+)
+_COME_IN_TIME: Final = 30.0
+_MEDIA_TIME: Final = 20.0
+_SETTLE_TIME: Final = 8.0
+_END_TIME: Final = 10.0
+_LOOK: Final = 0.05
+_PROGRESS: Final = 0.25
+
+
+class Show(Protocol):
+    """Who tells a person, or a program, how it goes."""
+
+    def event(self, robot: Robot, event: ev.Event) -> None:
+        """A participant was told something."""
+        ...
+
+    def said(self, robot: Robot, text: str) -> None:
+        """A participant says something."""
+        ...
+
+    def step(self, text: str) -> None:
+        """The next thing begins."""
+        ...
+
+    def progress(self, robots: list[Robot], done: float, seconds: float) -> None:
+        """`done` seconds of the meeting are over."""
+        ...
+
+    def close(self) -> None:
+        """There is no more progress."""
+        ...
+
+
+async def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Whether it has come true within that time."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while not condition():
+        if loop.time() > end:
+            return False
+        await asyncio.sleep(_LOOK)
+    return True
+
+
+@dataclass
+class _Seen:
+    """What was noted while everybody was there."""
+
+    rosters: dict[str, frozenset[str]] = field(default_factory=dict)
+    codes: dict[str, tuple[int, str]] = field(default_factory=dict)
+    leaves: dict[tuple[str, str], int | None] = field(default_factory=dict)
+    streams: dict[tuple[str, str], tuple[Stream, Stream]] = field(default_factory=dict)
+    disclosure: dict[str, Any] | None = None
+    memory: Copy | None = None
+    wanted: Wanted | None = None
+    unreadable: str | None = None
+
+
+def _host(url: str, name: str, now: float) -> Session:
+    return Session.host(origin=canonical_origin(url), name=name, title=TITLE, admission="ask", now=now)
+
+
+def _guest(link: str, name: str, now: float) -> Session:
+    return Session.join(link, name=name, now=now)
+
+
+class Meeting:
+    """One run of it, with these participants, for so many seconds. Recordings go to `directory`."""
+
+    def __init__(self, names: tuple[str, ...], seconds: float, directory: Path, show: Show) -> None:
+        self._names = names
+        self._seconds = seconds
+        self._directory = directory
+        self._show = show
+        self._server = ServerProcess()
+        self._robots: list[Robot] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._said: dict[str, str] = {}
+        self._trouble: list[str] = []
+        self._seen = _Seen()
+
+    async def run(self) -> Facts:
+        """Hold it, and find out what happened. Nothing of it runs afterwards, whatever happened."""
+        try:
+            async with self._server:
+                await self._hold()
+        except ServerError as error:
+            self._trouble.append(str(error))
+        self._show.close()
+        self._show.step(
+            "The meeting is over. Looking at what was recorded, and through the server's memory..."
+        )
+        proof, found = await asyncio.gather(self._prove(), self._find())
+        return self._facts(proof, found)
+
+    async def _hold(self) -> None:
+        self._show.step(f"A server of its own process ({self._server.pid}) listens on {self._server.url}.")
+        try:
+            if await self._gather():
+                await self._meet()
+                await self._look()
+                await self._end()
+        finally:
+            await self._stop_all()
+        await self._server.stop()
+
+    # -- step by step ------------------------------------------------------------------------
+
+    def _start(self, name: str, make: Callable[[float], Session]) -> Robot:
+        directory = self._directory / str(len(self._robots))
+        robot = Robot(name, make, directory=directory, on_event=self._show.event)
+        self._robots.append(robot)
+        self._tasks.append(asyncio.get_running_loop().create_task(robot.run()))
+        return robot
+
+    @property
+    def _going(self) -> bool:
+        return self._server.running and not any(task.done() for task in self._tasks)
+
+    async def _wait(self, condition: Callable[[], bool], seconds: float) -> bool:
+        await until(lambda: condition() or not self._going, seconds)
+        return self._going and condition()
+
+    async def _gather(self) -> bool:
+        """Everybody comes in; False if that does not work out."""
+        host = self._start(self._names[0], partial(_host, self._server.url, self._names[0]))
+        await self._wait(lambda: host.connection.engine is not None, _COME_IN_TIME)
+        link = host.invite
+        if link is None or not self._going:
+            self._trouble.append("The host could not open the room.")
+            return False
+        for name in self._names[1:]:
+            self._start(name, partial(_guest, link, name))
+        everybody = set(self._names)
+        if not await self._wait(lambda: all(r.sees(everybody) for r in self._robots), _COME_IN_TIME):
+            self._trouble.append("Not everybody came in.")
+            return False
+        return True
+
+    async def _meet(self) -> None:
+        """From the moment that everybody hears and sees everybody, so many seconds."""
+        if await self._wait(lambda: all(s.decoded for pair in self._streams() for s in pair), _MEDIA_TIME):
+            self._show.step("Everybody hears and sees everybody.")
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        plan = [
+            (self._seconds * 0.7 * (i + 0.5) / len(self._robots), robot, LINES[i % len(LINES)])
+            for i, robot in enumerate(self._robots)
+        ]
+        while self._going and (done := loop.time() - began) < self._seconds:
+            while plan and plan[0][0] <= done:
+                self._say(*plan.pop(0)[1:])
+            self._show.progress(self._robots, done, self._seconds)
+            await asyncio.sleep(min(_PROGRESS, max(0.0, self._seconds - done)))
+        for late in plan:
+            self._say(*late[1:])
+        if not await self._wait(self._settled, _SETTLE_TIME) and not self._going:
+            self._trouble.append("The meeting ended before its time.")
+
+    def _say(self, robot: Robot, text: str) -> None:
+        try:
+            robot.say(text)
+            self._show.said(robot, text)
+            self._said[robot.name] = text
+        except ValueError as error:
+            self._trouble.append(f"{robot.name} could not write: {error}.")
+
+    def _settled(self) -> bool:
+        """Whether what was sent has come everywhere."""
+        lines = set(self._said.items())
+        return len({r.code for r in self._robots}) == 1 and all(
+            {line for line in lines if line[0] != r.name} <= r.heard for r in self._robots
+        )
+
+    def _streams(self) -> list[tuple[Stream, Stream]]:
+        return [
+            (b.stream(a.name, "audio"), b.stream(a.name, "video")) for a, b in permutations(self._robots, 2)
+        ]
+
+    async def _look(self) -> None:
+        """Note how things stand, and take a copy of the server's memory, while everybody is there."""
+        seen = self._seen
+        for robot in self._robots:
+            seen.rosters[robot.name] = frozenset(m.name for m in robot.members)
+            if robot.code is not None:
+                seen.codes[robot.name] = robot.code.epoch, robot.code.digits
+        for speaker, listener in permutations(self._robots, 2):
+            seen.leaves[speaker.name, listener.name] = listener.leaf_of(speaker.name)
+        seen.disclosure = await self._server.disclosure()
+        seen.wanted = self._wanted()
+        try:
+            seen.memory = await asyncio.to_thread(copy, self._server.pid)
+        except UnreadableError as error:
+            seen.unreadable = str(error)
+        for speaker, listener in permutations(self._robots, 2):
+            seen.streams[speaker.name, listener.name] = (
+                listener.stream(speaker.name, "audio"),
+                listener.stream(speaker.name, "video"),
+            )
+
+    def _wanted(self) -> Wanted:
+        invite = Invite.parse(self._robots[0].invite or "")
+        codes = {digits for _, digits in self._seen.codes.values()}
+        witnesses = [robot.witness for robot in self._robots if robot.witness is not None]
+        handles = {s.handle for robot in self._robots for s in robot.connection.stats() if not s.gone}
+        return Wanted(
+            secrets={
+                "name": [name.encode() for name in self._names],
+                "title": [TITLE.encode()],
+                "chat line": [text.encode() for text in self._said.values()],
+                "code": [shape.encode() for d in codes for shape in (d, spoken(d))],
+                "secret of the link": [invite.secret, invite.token],
+            },
+            before=[frame for witness in witnesses for frame in witness.before],
+            after=[frame for witness in witnesses for frame in witness.after],
+            known=sorted(handles),
+        )
+
+    async def _end(self) -> None:
+        with contextlib.suppress(ValueError):  # no host any more: the verdict tells
+            self._robots[0].leave()
+        await asyncio.wait(self._tasks, timeout=_END_TIME)
+
+    async def _stop_all(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        for robot, result in zip(self._robots, results, strict=True):
+            if isinstance(result, Exception):
+                self._trouble.append(f"{robot.name} broke: {type(result).__name__}: {result}")
+
+    # -- afterwards --------------------------------------------------------------------------
+
+    async def _prove(self) -> dict[tuple[str, str], Evidence]:
+        cores = asyncio.Semaphore(2)
+
+        async def one(leaf: int, file: Path) -> Evidence:
+            async with cores:
+                return await asyncio.to_thread(examine, file, leaf)
+
+        robots = {robot.name: robot for robot in self._robots}
+        jobs = {
+            (speaker, listener): one(leaf, file)
+            for (speaker, listener), leaf in self._seen.leaves.items()
+            if leaf is not None and (file := robots[listener].recording(speaker, leaf)) is not None
+        }
+        return dict(zip(jobs, await asyncio.gather(*jobs.values()), strict=True))
+
+    async def _find(self) -> Search | None:
+        memory, wanted = self._seen.memory, self._seen.wanted
+        if memory is None or wanted is None:
+            return None
+        return await asyncio.to_thread(search, memory, "\n".join(self._server.log).encode(), wanted)
+
+    def _facts(self, proof: dict[tuple[str, str], Evidence], found: Search | None) -> Facts:
+        seen = self._seen
+        pairs = []
+        for (speaker, listener), (sound, sight) in seen.streams.items():
+            evidence = proof.get((speaker, listener), Evidence())
+            sound = replace(sound, measured=evidence.hz, proved=evidence.heard)
+            sight = replace(sight, measured=evidence.pictures, proved=evidence.seen)
+            pairs.append(Pair(speaker, listener, sound, sight))
+        return Facts(
+            seconds=self._seconds,
+            names=self._names,
+            rosters=seen.rosters,
+            pairs=tuple(pairs),
+            said=self._said,
+            heard={robot.name: frozenset(robot.heard) for robot in self._robots},
+            codes=seen.codes,
+            refused={r.name: Robot.total(r.connection.stats()).failed for r in self._robots},
+            endings={r.name: r.ended.reason for r in self._robots if r.ended is not None},
+            disclosure=seen.disclosure,
+            server_exit=self._server.exit_status,
+            search=found,
+            search_refused=seen.unreadable,
+            alarms=tuple((r.name, alarm.kind, alarm.text) for r in self._robots for alarm in r.alarms),
+            trouble=tuple(self._trouble),
+        )

@@ -1,0 +1,164 @@
+"""A participant of the demo: a whole client, without a keyboard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from client.connection import Clock, Connection, SessionCrypto
+from client.demo.facts import Stream
+from client.media.engine import MediaEngine
+from client.media.record import Recorder, file_stem
+from client.media.sources import TestCard
+from client.media.stats import StreamStats
+from client.session import Session
+from client.session import events as ev
+from crypto.media_keys import OpenedFrame
+from server.wire.messages import MediaKind
+
+_KEPT: Final = 24
+
+
+class Witness:
+    """The session's seal and open, remembering the last frames as they were before and after sealing."""
+
+    def __init__(self, inner: SessionCrypto) -> None:
+        self._inner = inner
+        self.before: deque[bytes] = deque(maxlen=_KEPT)
+        self.after: deque[bytes] = deque(maxlen=_KEPT)
+
+    def seal(self, kind: MediaKind, frame: bytes) -> bytes | None:
+        """The frame as it may leave, None: not now."""
+        sealed = self._inner.seal(kind, frame)
+        if sealed is not None:
+            self.before.append(frame)
+            self.after.append(sealed)
+        return sealed
+
+    def open(self, ssrc: int, kind: MediaKind, data: bytes) -> OpenedFrame:
+        """The frame, authenticated; SnugCryptoError of some kind if it is not."""
+        return self._inner.open(ssrc, kind, data)
+
+
+class Robot:
+    """Runs a session with a test card, records what it gets, and remembers what it is told.
+
+    `on_event` gets this robot and every event, in order. A host lets in whoever knocks.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make_session: Callable[[float], Session],
+        *,
+        directory: Path | None,
+        on_event: Callable[[Robot, ev.Event], None],
+    ) -> None:
+        clock = Clock()
+        self.name = name
+        self.invite: str | None = None
+        self.members: tuple[ev.Member, ...] = ()
+        self.code: ev.Code | None = None
+        self.heard: set[tuple[str, str]] = set()
+        self.alarms: list[ev.Alarm] = []
+        self.ended: ev.Ended | None = None
+        self.witness: Witness | None = None
+        self._directory = directory
+        self._on_event = on_event
+        self._names: dict[int, str] = {}
+        self.connection = Connection(
+            make_session(clock()), make_engine=self._engine, on_event=self._event, clock=clock
+        )
+
+    @property
+    def leaf(self) -> int | None:
+        """Its own leaf, while it is a member."""
+        return self.connection.session.own_leaf
+
+    def sees(self, names: set[str]) -> bool:
+        """Whether these, and nobody else, are in the room for this robot."""
+        return {m.name for m in self.members} == names
+
+    def say(self, text: str) -> None:
+        """A chat message for all; ValueError if it can't be sent."""
+        self.connection.feed(ev.Say(text))
+
+    def leave(self) -> None:
+        """A host ends the meeting for all, anybody else leaves."""
+        host = any(m.host for m in self.members if m.leaf == self.leaf)
+        self.connection.feed(ev.EndMeeting() if host else ev.Leave())
+
+    async def run(self) -> None:
+        """Until the meeting has ended."""
+        ended = await self.connection.run()
+        self.ended = ended or ev.Ended("failed", self.connection.cannot_connect or "It never connected.")
+
+    def leaf_of(self, name: str) -> int | None:
+        """Where this robot's roster has somebody."""
+        return next((m.leaf for m in self.members if m.name == name), None)
+
+    def stream(self, name: str, kind: MediaKind) -> Stream:
+        """Counters of what came from a member."""
+        leaf = self.leaf_of(name)
+        return self.total(
+            [s for s in self.connection.stats() if s.kind == kind and s.leaf is not None and s.leaf == leaf]
+        )
+
+    @staticmethod
+    def total(stats: list[StreamStats]) -> Stream:
+        """Counters of some streams together."""
+        return Stream(
+            opened=sum(s.opened for s in stats),
+            decoded=sum(s.decoded for s in stats),
+            failed=sum(s.failed for s in stats),
+            lost=sum(s.lost for s in stats),
+        )
+
+    def recording(self, name: str, leaf: int) -> Path | None:
+        """The recording of a member, once the engine is closed; None if there is none."""
+        engine = self.connection.engine
+        if engine is None:
+            return None
+        stem = file_stem(name, leaf)
+        return next((path for path in engine.recordings if path.stem == stem), None)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _event(self, event: ev.Event) -> None:
+        match event:
+            case ev.InviteMade(link, _):
+                self.invite = link
+            case ev.Knocked(knock):
+                # not from within the event: the session is in the middle of telling
+                asyncio.get_running_loop().call_soon(self._admit, knock)
+            case ev.Roster():
+                self.members = event.members
+                self._names |= {m.leaf: m.name for m in event.members}
+            case ev.Code():
+                self.code = event
+            case ev.Said():
+                self.heard.add((event.name, event.text))
+            case ev.Alarm():
+                self.alarms.append(event)
+        self._on_event(self, event)
+
+    def _admit(self, knock: int) -> None:
+        try:
+            self.connection.feed(ev.Admit(knock))
+        except ValueError as error:
+            self.alarms.append(ev.Alarm("admit", str(error)))
+
+    def _engine(self, session: Session, crypto: SessionCrypto) -> MediaEngine:
+        self.witness = Witness(crypto)
+        loop = asyncio.get_running_loop()
+        return MediaEngine(
+            crypto=self.witness,
+            source=TestCard(self.name.split()[0], session.own_leaf or 0),
+            recorder=None if self._directory is None else Recorder(self._directory, zero=loop.time()),
+            name_of=lambda leaf: self._names.get(leaf, f"leaf {leaf}"),
+            on_lost=self.connection.media_lost,
+            on_failed=lambda why: self._event(ev.Alarm("media_failed", why)),
+        )

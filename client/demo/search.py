@@ -1,0 +1,56 @@
+"""What is sought in the server's memory and log, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from client.demo.facts import Search
+from client.demo.memory import Copy, forms
+
+#: Of a frame of sound or picture so much is sought, from its middle. Silence has fewer different bytes.
+_SLICE: Final = 16
+_DIFFERENT: Final = 10
+_FRAME: Final = "frame before sealing"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """`secrets` by kind (such as "name"): none may be there. `before`: frames before sealing: none either.
+
+    `known`: values that the server must hold. `after`: sealed frames; it may hold them, to send them again.
+    """
+
+    secrets: Mapping[str, Sequence[bytes]] = field(repr=False)
+    before: Sequence[bytes] = field(repr=False)
+    after: Sequence[bytes] = field(repr=False)
+    known: Sequence[bytes] = field(repr=False)
+
+
+def search(memory: Copy, log: bytes, wanted: Wanted) -> Search:
+    """Look for everything wanted, in every form. Takes seconds: in a thread."""
+    found = []
+    for kind, values in wanted.secrets.items():
+        for value in values:
+            shapes = forms(value)
+            if memory.holds(shapes) or any(shape in log for shape in shapes):
+                found.append(kind)
+    before = slices(wanted.before)
+    found += [_FRAME] * sum(memory.holds([part]) for part in before)
+    after = slices(wanted.after)
+    return Search(
+        searched=memory.read + len(log),
+        sought={kind: len(values) for kind, values in wanted.secrets.items()} | {_FRAME: len(before)},
+        found=tuple(found),
+        known=len(wanted.known),
+        known_found=sum(memory.holds([value]) for value in wanted.known),
+        sealed=len(after),
+        sealed_found=sum(memory.holds([part]) for part in after),
+    )
+
+
+def slices(frames: Sequence[bytes]) -> list[bytes]:
+    """The middles of those frames that can't be mistaken for anything else."""
+    middles = [frame[len(frame) // 2 : len(frame) // 2 + _SLICE] for frame in frames]
+    return [part for part in middles if len(part) == _SLICE and len(set(part)) >= _DIFFERENT]
