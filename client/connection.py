@@ -262,6 +262,8 @@ class Connection:
 
     def media_lost(self, why: str) -> None:
         """The engine's link is gone (for its `on_lost`): tell, and ask for another."""
+        if self.session.ended is not None:
+            return  # the meeting is over, and the server has closed what belonged to it
         self._on_event(ev.Alarm("media_lost", f"The media connection is gone ({why}). Trying again..."))
         self._publish()
 
