@@ -1,0 +1,152 @@
+"""`snug` and `snug-server` as processes, read line by line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+#: No step of a test takes longer on a slow machine; every wait ends as soon as what it waits for is there.
+PATIENCE = 40.0
+Event = dict[str, Any]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+
+
+class Process:
+    """A child whose standard output is read as it comes."""
+
+    def __init__(self, *arguments: str, module: str = "client.cli") -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self.errors: list[str] = []
+        self._new: queue.Queue[str | None] = queue.Queue()
+        self._readers = [
+            threading.Thread(target=self._read_out, daemon=True),
+            threading.Thread(target=self._read_err, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _read_out(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip("\n"))
+            self._new.put(line)
+        self._new.put(None)
+
+    def _read_err(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.errors.append(line.rstrip("\n"))
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait_line(self, matches: Callable[[str], bool], since: int = 0) -> str:
+        """The first line, from number `since` on, that matches."""
+        end = time.monotonic() + PATIENCE
+        at = since
+        while True:
+            while at < len(self.lines):
+                if matches(self.lines[at]):
+                    return self.lines[at]
+                at += 1
+            left = end - time.monotonic()
+            try:
+                if left <= 0 or (self._new.get(timeout=left) is None and at >= len(self.lines)):
+                    raise queue.Empty
+            except queue.Empty:
+                raise AssertionError(f"no such line: {self.lines[-15:]} {self.errors[-15:]}") from None
+
+    def send(self, line: str | dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write((line if isinstance(line, str) else json.dumps(line)) + "\n")
+        self._process.stdin.flush()
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def status(self) -> int:
+        """Wait for the exit status."""
+        status = self._process.wait(PATIENCE)
+        for reader in self._readers:
+            reader.join(PATIENCE)
+        return status
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait(PATIENCE)
+        for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):  # the child is gone, and with it the reader
+                    stream.close()
+
+    # -- JSON lines ------------------------------------------------------------------------------
+
+    def events(self, kind: str | None = None) -> list[Event]:
+        parsed = [json.loads(line) for line in self.lines]
+        return [e for e in parsed if kind is None or e["event"] == kind]
+
+    def wait(self, kind: str, matches: Callable[[Event], bool] = lambda e: True, since: int = 0) -> Event:
+        """The first event of a kind, from line `since` on, that matches."""
+
+        def right(line: str) -> bool:
+            event = json.loads(line)
+            return bool(event["event"] == kind and matches(event))
+
+        return dict(json.loads(self.wait_line(right, since)))
+
+
+@contextmanager
+def running(*arguments: str, module: str = "client.cli") -> Iterator[Process]:
+    process = Process(*arguments, module=module)
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+@contextmanager
+def server(port: int = 0) -> Iterator[tuple[Process, str]]:
+    """A `snug-server`, and its URL."""
+    with running("--listen", f"127.0.0.1:{port}", module="server") as process:
+        line = process.wait_line(lambda line: line.startswith("listening on "))
+        yield process, line.removeprefix("listening on ")
+        process.signal(signal.SIGTERM)
+        assert process.status() == 0
+
+
+def names(event: Event) -> list[str]:
+    return [m["name"] for m in event["members"]]

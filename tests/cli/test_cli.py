@@ -1,0 +1,214 @@
+"""The commands as people and scripts use them, against a real server on loopback."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from client.media import check
+from tests.cli.processes import free_port, names, running, server
+
+NO_MEDIA = ("--no-audio", "--no-video")
+
+
+def test_a_scripted_meeting_from_beginning_to_end() -> None:
+    with (
+        server() as (_, url),
+        running("host", "--server", url, "--name", "Ada", "--title", "Plans", "--json") as ada,
+    ):
+        link = ada.wait("invite")["link"]
+        with (
+            running("join", link, "--name", "Bo", "--greeting", "It's me", "--json") as bo,
+            running("join", link, "--name", "Cem", "--json") as cem,
+        ):
+            for name in ("Bo", "Cem"):
+                knock = ada.wait("knock", lambda e, name=name: e["name"] == name)  # type: ignore[misc]
+                if name == "Bo":
+                    assert knock["greeting"] == "It's me"
+                assert set(knock) >= {"event", "id", "name", "invite"}
+                ada.send({"admit": knock["id"]})
+                ada.wait("roster", lambda e, name=name: name in names(e))  # type: ignore[misc]
+            rosters = [p.wait("roster", lambda e: len(e["members"]) == 3) for p in (ada, bo, cem)]
+            assert {tuple(names(r)) for r in rosters} == {("Ada", "Bo", "Cem")}
+            assert rosters[1]["members"][0] == {"leaf": 0, "name": "Ada", "host": True}
+            assert rosters[1]["by"] == 0
+            epoch = rosters[0]["epoch"]
+            codes = {p.wait("code", lambda e: e["epoch"] == epoch)["digits"] for p in (ada, bo, cem)}
+            assert len(codes) == 1
+            assert len(codes.pop()) == 40
+
+            bo.send({"chat": "Good morning \u2713"})
+            for other in (ada, cem):
+                assert other.wait("chat")["text"] == "Good morning \u2713"
+                assert other.wait("chat")["from"] == "Bo"
+            for listener, of in ((ada, "Bo"), (bo, "Cem"), (cem, "Ada")):
+                for stream in ("audio", "video"):
+                    media = listener.wait(
+                        "media",
+                        lambda e, of=of, stream=stream: (  # type: ignore[misc]
+                            e["from"] == of and e["stream"] == stream and e["decoded"] > 20
+                        ),
+                    )
+                    assert media["failed"] == 0
+
+            ada.send("this is no JSON")
+            ada.send({"admit": 99})
+            ada.send({"jump": 1})
+            assert "no JSON object" in ada.wait("alarm", lambda e: e["kind"] == "input")["text"]
+            ada.wait("alarm", lambda e: "nobody waits" in e["text"].lower())
+            ada.wait("alarm", lambda e: "no such command" in e["text"].lower())
+
+            ada.send({"remove": 1})
+            assert bo.wait("end")["reason"] == "removed"
+            assert bo.status() == 5
+            after = cem.wait("roster", lambda e: names(e) == ["Ada", "Cem"])
+            assert [m["name"] for m in after["removed"]] == ["Bo"]
+            assert ada.wait("invite", lambda e: e["link"] != link)["index"] > 0
+
+            cem.send({"leave": True})
+            assert cem.wait("end")["reason"] == "left"
+            assert cem.status() == 0
+            ada.wait("roster", lambda e: names(e) == ["Ada"])
+        ada.signal(signal.SIGTERM)
+        assert ada.status() == 0
+        assert ada.events()[-1]["event"] == "end"
+        assert not ada.errors, "nothing but JSON, and nothing on standard error"
+
+
+def test_refused_is_status_4() -> None:
+    with server() as (_, url), running("host", "--server", url, "--json", *NO_MEDIA) as ada:
+        link = ada.wait("invite")["link"]
+        with running("join", link, "--json", *NO_MEDIA) as bo:
+            ada.send({"refuse": ada.wait("knock")["id"]})
+            assert bo.wait("end") == {
+                "event": "end",
+                "reason": "refused",
+                "text": "The host did not let you in.",
+            }
+            assert bo.status() == 4
+
+
+def test_a_host_ends_the_meeting() -> None:
+    with (
+        server() as (_, url),
+        running("host", "--server", url, "--admit", "all", "--json", *NO_MEDIA) as ada,
+        running("join", ada.wait("invite")["link"], "--json", *NO_MEDIA) as bo,
+    ):
+        bo.wait("roster", lambda e: len(e["members"]) == 2)
+        ada.send({"end": True})
+        assert bo.wait("end")["reason"] == "ended"
+        assert (bo.status(), ada.status()) == (0, 0)
+
+
+def test_a_server_killed_in_mid_meeting_and_started_again() -> None:
+    port = free_port()
+    with server(port) as (first, url):
+        with (
+            running("host", "--server", url, "--admit", "all", "--name", "Ada", "--json") as ada,
+            running("join", ada.wait("invite")["link"], "--name", "Bo", "--json") as bo,
+        ):
+            epoch = bo.wait("roster", lambda e: len(e["members"]) == 2)["epoch"]
+            bo.wait("media", lambda e: e["opened"] > 0)
+            first.signal(signal.SIGKILL)
+            first._process.wait(10)
+            ada.wait("status", lambda e: e["kind"] == "away")
+            bo.send({"chat": "while it is away"})
+            with server(port):
+                ada.wait("chat", lambda e: e["text"] == "while it is away")
+                ada.send({"chat": "welcome back"})
+                bo.wait("chat", lambda e: e["text"] == "welcome back")
+                opened = bo.events("media")[-1]["opened"]
+                since = len(bo.lines)
+                bo.wait("media", lambda e: e["opened"] > opened + 50, since)
+                assert max(e["epoch"] for e in ada.events("code")) == epoch, "the same epoch as before"
+                ada.send({"leave": True})
+                bo.send({"leave": True})
+                assert (ada.status(), bo.status()) == (0, 0)
+        # the first server was killed on purpose
+        first.status = lambda: 0  # type: ignore[method-assign]
+
+
+def test_files_are_played_and_recorded(tmp_path: Path) -> None:
+    with (
+        server() as (_, url),
+        running(
+            "host", "--server", url, "--name", "Ada", "--admit", "all", "--json",
+            "--for", "8s", "--record", str(tmp_path / "first"),
+        ) as ada,
+    ):  # fmt: skip
+        with running("join", ada.wait("invite")["link"], "--name", "Bo", "--json", "--for", "6s") as bo:
+            assert bo.status() == 0
+        assert ada.status() == 0
+        recorded = Path(ada.wait("recording")["path"])
+    assert check.identity_of_pitch(check.pitch_of(recorded)[0][0]) == 1
+    colour = check.patch_colour_of(recorded)
+    assert colour is not None
+    assert check.identity_of_colour(colour) == 1
+    # what was recorded is played by another: its tone is heard, not that of a test card
+    with (
+        server() as (_, url),
+        running(
+            "host", "--server", url, "--admit", "all", "--json", *NO_MEDIA,
+            "--for", "9s", "--record", str(tmp_path / "second"),
+        ) as ada,
+    ):  # fmt: skip
+        link = ada.wait("invite")["link"]
+        with running("join", link, "--name", "Dana", "--play", str(recorded), "--for", "7s") as dana:
+            assert dana.status() == 0
+        assert ada.status() == 0
+        again = Path(ada.wait("recording")["path"])
+    assert again.name.startswith("Dana-1")
+    assert check.identity_of_pitch(check.pitch_of(again)[0][0]) == 1
+
+
+def test_human_text_is_plain_when_piped() -> None:
+    with (
+        server() as (_, url),
+        running("host", "--server", url, "--admit", "all", "--name", "[bold]Ada[/]", *NO_MEDIA) as ada,
+    ):
+        line = ada.wait_line(lambda line: "/#1" in line)
+        assert "\x1b" not in line
+        with running("join", line.split()[-1], "--name", "Bo", *NO_MEDIA) as bo:
+            bo.wait_line(lambda line: "in the room: [bold]Ada[/] (host), Bo" in line)
+            bo.send("hello all")
+            ada.wait_line(lambda line: line == "Bo: hello all")
+            bo.send("/leave")
+            bo.wait_line(lambda line: line == "You left.")
+            assert bo.status() == 0
+        ada.wait_line(lambda line: "Bo is gone" in line)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("join", "https://example.org/"), "not a Snug link"),
+        (("join", "http://127.0.0.1:1/#1AAAA"), "cut off"),
+        (("join", "http://127.0.0.1:1/#9AAAA"), "version"),
+        (("host", "--server", "not a url"), "not a url"),
+        (("host", "--server", "http://127.0.0.1:1", "--name", "x" * 65), "64 bytes"),
+        (("host", "--server", "http://127.0.0.1:1", "--play", "/nonexistent.webm"), "nonexistent"),
+        (("host", "--server", "http://127.0.0.1:1", "--for", "soon"), "duration"),
+        (("demo", "--participants", "1"), "2 to 8"),
+        (("host",), "--server"),
+    ],
+)
+def test_what_is_typed_wrongly_is_status_2_and_one_sentence(arguments: tuple[str, ...], says: str) -> None:
+    with running(*arguments) as snug:
+        assert snug.status() == 2
+        assert says in " ".join(snug.errors)
+        assert "Traceback" not in " ".join(snug.errors)
+
+
+def test_nobody_at_the_server_is_status_3() -> None:
+    with running("host", "--server", f"http://127.0.0.1:{free_port()}", "--json", *NO_MEDIA) as ada:
+        assert ada.wait("end")["reason"] == "failed"
+        assert ada.status() == 3
+
+
+def test_not_admitted_in_time_is_status_6() -> None:
+    with server() as (_, url), running("host", "--server", url, "--json", *NO_MEDIA) as ada:
+        link = ada.wait("invite")["link"]
+        with running("join", link, "--json", "--for", "2s", *NO_MEDIA) as bo:
+            assert bo.status() == 6
