@@ -11,7 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+
 _PIECE: Final = 1 << 20
+_HEAD: Final = 4
 #: More than this (bytes) is not copied.
 COPY_MAX: Final = 1 << 30
 
@@ -27,9 +30,35 @@ class Copy:
     regions: tuple[bytes, ...] = field(repr=False)
     read: int
 
-    def holds(self, needles: Iterable[bytes]) -> bool:
-        """Whether any of these is in there."""
-        return any(needle in region for needle in needles for region in self.regions)
+    def find(self, needles: Iterable[bytes]) -> frozenset[bytes]:
+        """Which of these (of at least 4 bytes each) are in there."""
+        return find(self.regions, needles)
+
+
+def find(regions: Iterable[bytes], needles: Iterable[bytes]) -> frozenset[bytes]:
+    """Which of the needles (of at least 4 bytes each) are in any of the regions.
+
+    One pass for all of them: pairs of bytes that begin none are passed over by table.
+    """
+    by_head: dict[bytes, list[bytes]] = {}
+    first, second = np.zeros(1 << 16, np.bool_), np.zeros(1 << 16, np.bool_)
+    for needle in set(needles):
+        if len(needle) < _HEAD:
+            raise ValueError(f"a needle of {len(needle)} bytes is found anywhere")
+        by_head.setdefault(needle[:_HEAD], []).append(needle)
+        first[int.from_bytes(needle[:2], "little")] = True
+        second[int.from_bytes(needle[2:4], "little")] = True
+    found: set[bytes] = set()
+    for region in regions:
+        whole = np.frombuffer(region, np.uint8)
+        for start in range(0, len(region) - _HEAD + 1, _PIECE):
+            piece = whole[start : start + _PIECE + _HEAD - 1].astype(np.uint16)
+            pairs = piece[:-1] | piece[1:] << 8
+            for at in start + np.flatnonzero(first[pairs[:-2]] & second[pairs[2:]]):
+                for needle in by_head.get(region[at : at + _HEAD], ()):
+                    if region.startswith(needle, at):
+                        found.add(needle)
+    return frozenset(found)
 
 
 def copy(pid: int) -> Copy:

@@ -230,13 +230,13 @@ class HumanShow:
         verdict = "not found" if not found.found else f"[bold red]FOUND: {', '.join(found.found)}[/]"
         megabytes = found.searched / 1e6
         self._say(
-            f"  Searched {megabytes:.0f} MB, all of its memory and its log, as it is, in hex and in base64, for"
+            f"  Searched {megabytes:.0f} MB, all of its memory and its log, as is, in hex, in base64, for"
         )
         self._say(f"    {escape(sought)}:")
         self._say(f"    [bold]{verdict}[/].")
         self._say(
-            f"  The search works: it finds {found.known_found} of {found.known} handles that the server made, and "
-            f"{found.sealed_found} of the\n  last {found.sealed} frames as they were sealed."
+            f"  The search works: it finds {found.known_found} of {found.known} of the server's own handles,\n"
+            f"    and {found.sealed_found} of the last {found.sealed} frames as they were sealed."
         )
 
 
