@@ -150,6 +150,27 @@ def test_all_three_kinds_in_one_group(ts: TsProcess, creator: int) -> None:
     meeting.commit(third, Changes(removes=[first, second]))
 
 
+@pytest.mark.parametrize("left_out", ["snug", "ts-mls", "mls-rs"])
+def test_an_empty_half_of_the_tree(ts: TsProcess, left_out: str) -> None:
+    """With leaves 4 and 5 alone, the root is on nobody's filtered direct path.
+
+    The commit secret then follows from the last path secret (RFC 9420 12.4.1); ts-mls without our patch goes
+    on to the root.
+    """
+    founders = [OurPeer(f"founder {n}") for n in range(4)]
+    made: list[Peer] = [OurPeer("snug"), ts.member("ts-mls"), RsPeer("mls-rs")]
+    last = [peer for peer in made if peer.kind != left_out]
+    meeting = Meeting(founders[0])
+    meeting.commit(founders[0], Changes(adds=founders[1:]))
+    meeting.commit(founders[0], Changes(adds=last))
+    meeting.commit(last[0], Changes(removes=founders))
+    for peer in last:
+        meeting.commit(peer)
+        meeting.say(peer, peer.name)
+    meeting.commit(last[1], Changes(adds=[OurPeer("newcomer")]))  # takes leaf 0: the root is in use again
+    meeting.commit(last[0])
+
+
 def test_a_group_of_thirty(ts: TsProcess) -> None:
     """Deep trees: ten of each kind are added at once, and half of them removed at once."""
     host = OurPeer("host")
