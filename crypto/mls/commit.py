@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from crypto.errors import MissingKeyError, SnugCryptoError, StateError, ValidationError
+from crypto.errors import SnugCryptoError, StateError, ValidationError
 from crypto.kdf import Rng
 from crypto.mls import schedule, treekem, treemath, validate
 from crypto.mls import validate_commit as rules
@@ -292,7 +292,7 @@ def _remaining_keys(state: EpochState, applied: Applied) -> dict[int, bytes]:
         try:
             keys[2 * state.own_leaf] = state.update_keys[mine.encryption_key]
         except KeyError:
-            raise MissingKeyError("an Update of ours is committed whose key is not here") from None
+            raise ValidationError("MLS-12.1.2-2", "an Update of ours whose key is not here") from None
     return keys
 
 
@@ -462,26 +462,11 @@ def _process(
     if removes_us:
         return outcome
     found = find_psks(state, applied.psks, psks)
-    private_keys = _remaining_keys(state, applied)
-    commit_secret = state.suite.zero
-    if commit.path is not None:
-        context = provisional_context(state, applied, applied.tree.tree_hash()).encoded
-        try:
-            opened, commit_secret = treekem.open_path(
-                applied.tree,
-                state.own_leaf,
-                private_keys,
-                leaf,
-                commit.path,
-                context=context,
-                excluding=applied.added.keys(),
-            )
-        except ValidationError as failure:
-            outcome.path_failure = failure
-            return outcome
-        for index in treemath.direct_path(2 * leaf, applied.tree.size):
-            private_keys.pop(index, None)
-        private_keys.update(opened)
+    try:
+        private_keys, commit_secret = _our_share(state, applied, leaf, commit.path)
+    except ValidationError as failure:
+        outcome.path_failure = failure
+        return outcome
     following = next_epoch(
         state,
         applied,
@@ -494,6 +479,31 @@ def _process(
     check_confirmation(following.state, content.confirmation_tag)
     outcome.state = following.state
     return outcome
+
+
+def _our_share(
+    state: EpochState, applied: Applied, leaf: int, path: UpdatePath | None
+) -> tuple[dict[int, bytes], bytes]:
+    """(our private keys in the new tree, the commit secret). Failing here is nobody's fault that all can see.
+
+    Raises `ValidationError` MLS-7.5-1, MLS-7.5-2 and MLS-12.1.2-2.
+    """
+    private_keys = _remaining_keys(state, applied)
+    if path is None:
+        return private_keys, state.suite.zero
+    context = provisional_context(state, applied, applied.tree.tree_hash()).encoded
+    opened, commit_secret = treekem.open_path(
+        applied.tree,
+        state.own_leaf,
+        private_keys,
+        leaf,
+        path,
+        context=context,
+        excluding=applied.added.keys(),
+    )
+    for index in treemath.direct_path(2 * leaf, applied.tree.size):
+        private_keys.pop(index, None)
+    return {**private_keys, **opened}, commit_secret
 
 
 def _check_path(state: EpochState, applied: Applied, leaf: int, path: UpdatePath, external: bool) -> LeafNode:

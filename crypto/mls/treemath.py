@@ -70,12 +70,6 @@ def is_below(node: int, ancestor: int) -> bool:
     return ancestor - reach <= node <= ancestor + reach
 
 
-def leaves_below(node: int) -> range:
-    """The leaf indices in the subtree of `node`."""
-    reach = (1 << level(node)) - 1
-    return range((node - reach) // 2, (node + reach) // 2 + 1)
-
-
 def common_ancestor(leaf_a: int, leaf_b: int) -> int:
     """The lowest node above both leaf indices (a leaf's own node when they are the same)."""
     if leaf_a == leaf_b:

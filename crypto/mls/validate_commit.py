@@ -15,6 +15,7 @@ MLS-7.6-2        ... and a ciphertext for each receiver
 MLS-7.9.2-2      the parent hash of a path's leaf follows from the path
 MLS-12.1-1       no more proposals are stored than the limit allows
 MLS-12.1.2-1     an Update comes from a member
+MLS-12.1.2-2     an Update of ours that is committed is one whose key we have (raised in `commit`)
 MLS-12.1.3-1     a Remove names a member
 MLS-12.1.4-1     no resumption PSK of usage reinit outside a reinitialisation
 MLS-12.1.4-2     no resumption PSK of usage branch outside a branching

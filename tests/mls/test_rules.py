@@ -754,8 +754,8 @@ def test_every_rule_has_a_case() -> None:
         for module in modules
         for rule in re.findall(r"^(MLS-\d[\w.]*-\d+)\s", module.__doc__ or "", re.MULTILINE)
     }
-    # 7.5 is tested below; 12.2-1 is what has no function of its own
-    elsewhere = {"MLS-7.5-1", "MLS-7.5-2", "MLS-12.2-1"}
+    # 7.5 and 12.1.2-2 are tested below; 12.2-1 is what has no function of its own
+    elsewhere = {"MLS-7.5-1", "MLS-7.5-2", "MLS-12.1.2-2", "MLS-12.2-1"}
     assert listed - elsewhere == {case.rule for case in CASES} - elsewhere
     assert len(listed) > 60
 
@@ -835,6 +835,35 @@ def test_a_path_secret_of_other_keys_is_told_apart() -> None:
 
 def _with_context_of(room: Room, change: Callable[[Room, NewPath], NewPath]) -> bytes:
     return stage_with(change)(room, switched_off)
+
+
+def test_an_update_of_ours_whose_key_we_lack_is_told_apart() -> None:
+    room = Room(3)
+    proposal = forge(room[1], update(room))
+    for place in (0, 2):
+        room[place].process(proposal)
+    [(reference, stored)] = room[0].stored_proposals.items()
+    state_of(room[1]).proposals[reference] = stored
+    with pytest.raises(PathError) as caught:
+        room[1].process(room[0].stage(include_stored=True).message)
+    assert (caught.value.rule, caught.value.sender) == ("MLS-12.1.2-2", 0)
+
+
+def test_a_path_secret_that_is_sealed_to_no_key_of_ours() -> None:
+    room = Room(3)
+    stage = room[0].stage()
+    state_of(room[2]).private_keys.clear()
+    with pytest.raises(PathError, match=r"MLS-7\.5-1"):
+        room[2].process(stage.message)
+
+
+def test_a_welcome_signed_by_the_newcomers_own_leaf_is_refused() -> None:
+    def by_the_newcomer(info: GroupInfo) -> GroupInfo:
+        return replace(info, signer=2)
+
+    with switched_off(("welcome.verify_info", nothing)), pytest.raises(ValidationError) as caught:
+        welcomed(by_the_newcomer)(switched_off)
+    assert caught.value.rule == "MLS-12.4.3.1-5"
 
 
 def test_broken_contents_of_a_signed_proposal_are_the_senders_fault() -> None:
