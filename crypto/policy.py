@@ -161,7 +161,7 @@ def snug_2(v: CommitView) -> None:
     """Only members commit, and only under encryption."""
     if not v.private:
         raise ValidationError("SNUG-2", "the commit is not a PrivateMessage")
-    if v.sender is None or v.sender not in v.members:
+    if v.sender not in v.members:
         raise ValidationError("SNUG-2", "the committer is not a member")
 
 

@@ -1,0 +1,538 @@
+"""Commits and what every member must say of them: a name, what is known, and the rule that is broken.
+
+Plain data, so that another client can be held to the same (`as_json` exports it). In the room of these cases
+Ada (leaf 0) is the host; Bo, Cem and Dana are not; slot 100 is about to be taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from crypto.policy import LINK_PSK_ID, CommitView, LeafView, ProposalView
+from crypto.room_state import (
+    LEDGER_KEYS_MAX,
+    POLICY_EXTENSION,
+    SINGLE_USE,
+    CommitContext,
+    Identity,
+    Ledger,
+    Mode,
+    Policy,
+    Rejoined,
+    RejoinTicket,
+)
+
+ADA, BO, CEM, DANA, NOBODY = 0, 1, 2, 3, 9
+SLOT = 100
+#: Invites: an open one, one of a single use, and both again as they stand in the ledger.
+OPEN, SINGLE, USED_OPEN, USED_SINGLE, REVOKED = 7, SINGLE_USE | 7, 0, SINGLE_USE | 1, 5
+
+
+@dataclass(frozen=True)
+class Case:
+    """`rule` is the first that the commit breaks, None where it breaks none."""
+
+    name: str
+    view: CommitView
+    rule: str | None
+
+
+def h(*parts: object) -> bytes:
+    """32 bytes that differ from all others."""
+    return hashlib.sha256(repr(parts).encode()).digest()
+
+
+def leaf(who: int | str, name: str = "", **other: Any) -> LeafView:
+    facts: dict[str, Any] = {
+        "signature_key": h("signature", who),
+        "identity": Identity(name).encode(),
+        "encryption_key": h("encryption", who),
+        "capabilities": b"\x01\x02capabilities",
+        "extensions": b"",
+    }
+    return LeafView(**(facts | other))
+
+
+MEMBERS = {ADA: leaf(ADA, "Ada"), BO: leaf(BO, "Bo"), CEM: leaf(CEM, "Cem"), DANA: leaf(DANA, "Dana")}
+POLICY = Policy(
+    4, (MEMBERS[ADA].signature_key,), h("host public"), Mode.ASK, "Weekly", ("https://two.example",)
+)
+REQUIRED = (0x0003, bytes.fromhex("02f0010000"))
+ROOM, CHAIN, GROUP_ID = h("room")[:16], h("chain"), h("group")[:16]
+LEDGER = Ledger(
+    used=frozenset({USED_OPEN, USED_SINGLE}),
+    revoked=frozenset({REVOKED}),
+    keys=frozenset({m.signature_key for m in MEMBERS.values()} | {h("signature", "gone")}),
+    invites=((BO, USED_OPEN), (CEM, USED_SINGLE), (DANA, USED_OPEN)),
+    rejoins=(Rejoined(90, h("signature", CEM), h("nonce", 90)[:16]),),
+)
+GROUND = CommitView(
+    private=True,
+    sender=BO,
+    proposals=(),
+    path_leaf=None,
+    authenticated_data=b"",
+    members=MEMBERS,
+    policy=POLICY,
+    extensions=(REQUIRED, (POLICY_EXTENSION, POLICY.encode())),
+    group_id=GROUP_ID,
+    suite=0x0001,
+    room=ROOM,
+    slot=SLOT,
+    chain=CHAIN,
+    ledger=LEDGER,
+)
+
+
+# -- making commits --------------------------------------------------------------------------------
+
+
+def commit(
+    sender: int | None, *proposals: ProposalView, context: dict[str, Any] | None = None, **other: Any
+) -> CommitView:
+    """A commit with a fresh path; `context` changes what it says of itself, `other` what is so."""
+    old = None if sender is None else MEMBERS.get(sender)
+    path = None if old is None else replace(old, encryption_key=h("fresh", sender))
+    view = replace(GROUND, **({"sender": sender, "proposals": proposals, "path_leaf": path} | other))
+    if "authenticated_data" in other:
+        return view
+    said = CommitContext(view.room, view.slot, view.chain, view.ledger.digest())
+    return replace(view, authenticated_data=replace(said, **(context or {})).encode())
+
+
+def psk(sender: int = ADA, **other: Any) -> ProposalView:
+    return replace(ProposalView("psk", sender, psk_external=True, psk_id=LINK_PSK_ID), **other)
+
+
+def add(name: str = "Eve", sender: int = ADA, *, who: LeafView | None = None, **other: Any) -> ProposalView:
+    return replace(ProposalView("add", sender, added=who or leaf(name, name)), **other)
+
+
+def remove(removed: int, sender: int = ADA, **other: Any) -> ProposalView:
+    return replace(ProposalView("remove", sender, removed=removed), **other)
+
+
+def farewell(who: int) -> ProposalView:
+    """A Remove that its target has proposed of itself."""
+    return ProposalView("remove", who, by_reference=True, removed=who)
+
+
+def gce(sender: int = ADA, *, of: Policy = POLICY, **changes: Any) -> ProposalView:
+    """A policy that follows `of`."""
+    return raw_gce(
+        REQUIRED,
+        (POLICY_EXTENSION, replace(of, **({"version": of.version + 1} | changes)).encode()),
+        sender=sender,
+    )
+
+
+def raw_gce(*extensions: tuple[int, bytes], sender: int = ADA) -> ProposalView:
+    return ProposalView("gce", sender, extensions=extensions)
+
+
+TICKET = RejoinTicket(GROUP_ID, 97, h("chain", 97), h("nonce", "new")[:16])
+
+
+def back(
+    who: int, sender: int = BO, *, ticket: bytes | None = None, at: RejoinTicket = TICKET, **leaf_other: Any
+) -> ProposalView:
+    """The Add of a member whose state is lost."""
+    new = replace(MEMBERS[who], **({"encryption_key": h("anew", who)} | leaf_other))
+    return ProposalView("add", sender, added=new, ticket=at.encode() if ticket is None else ticket)
+
+
+def rejoin(
+    sender: int = BO,
+    who: int = CEM,
+    *,
+    context: dict[str, Any] | None = None,
+    view: dict[str, Any] | None = None,
+    **other: Any,
+) -> CommitView:
+    return commit(
+        sender,
+        remove(who, sender),
+        psk(sender),
+        back(who, sender, **other),
+        context=context,
+        **(view or {}),
+    )
+
+
+def admission(
+    name: str = "Eve", *, invite: int | None = OPEN, view: dict[str, Any] | None = None, **other: Any
+) -> CommitView:
+    """The host lets somebody in."""
+    return commit(ADA, psk(), add(name, **other), context={"invite": invite}, **(view or {}))
+
+
+def rejoins(count: int, *, slot: int = 95, who: int = CEM) -> Ledger:
+    """The ledger after that many rejoins of one leaf, the last of them at `slot`."""
+    taken = (Rejoined(slot - n, h("signature", who), h("nonce", n)[:16]) for n in reversed(range(count)))
+    return replace(LEDGER, rejoins=tuple(taken))
+
+
+def crowd(size: int) -> dict[int, LeafView]:
+    """That many members: the four of the other cases, and others."""
+    return MEMBERS | {n: leaf(n, f"Member {n}") for n in range(len(MEMBERS), size)}
+
+
+def full_ledger(keys: int) -> Ledger:
+    """A ledger with that many signature keys."""
+    more = (h("signature", "once", n) for n in range(keys - len(LEDGER.keys)))
+    return replace(LEDGER, keys=LEDGER.keys | frozenset(more))
+
+
+# -- the cases -------------------------------------------------------------------------------------
+
+
+def _valid() -> Iterator[tuple[str, CommitView]]:
+    yield "empty", commit(BO)
+    yield "empty, by the host", commit(ADA)
+    yield "empty, while the room is locked", commit(BO, policy=replace(POLICY, mode=Mode.LOCKED))
+    yield "empty, in the other suite", commit(BO, suite=0x0003)
+    yield (
+        "empty, with a member whose credential can't be read",
+        commit(BO, members=MEMBERS | {4: leaf(4, identity=b"")}),
+    )
+    yield "add, open invite", admission()
+    yield "add, open invite, once more", admission(invite=USED_OPEN)
+    yield "add, single invite", admission(invite=SINGLE)
+    yield "add, highest invite", admission(invite=0xFFFF)
+    yield "add, waved in", admission(view={"policy": replace(POLICY, mode=Mode.WAVE_IN)})
+    yield "add, in the other suite", admission(suite=0x0003, view={"suite": 0x0003})
+    yield (
+        "add, beside a credential that can't be read",
+        admission(view={"members": MEMBERS | {4: leaf(4, identity=b"\0\xff")}}),
+    )
+    yield "add, the name just short enough", admission("é" * 32)
+    yield "add, another script's name", admission("Ναταλία 🦊")
+    yield (
+        "add, by a second host",
+        commit(
+            BO,
+            psk(BO),
+            add(sender=BO),
+            context={"invite": OPEN},
+            policy=replace(POLICY, hosts=tuple(sorted(MEMBERS[m].signature_key for m in (ADA, BO)))),
+        ),
+    )
+    yield "add, the last place", admission(view={"members": crowd(999)})
+    yield "add, the last key of the ledger", admission(view={"ledger": full_ledger(LEDGER_KEYS_MAX - 1)})
+    yield "add with a ticket and no Remove is an ordinary one", admission(ticket=TICKET.encode())
+    yield "remove", commit(ADA, remove(BO))
+    yield "remove two", commit(ADA, remove(BO), remove(CEM))
+    yield (
+        "remove another host",
+        commit(
+            ADA,
+            remove(BO),
+            policy=replace(POLICY, hosts=tuple(sorted(MEMBERS[m].signature_key for m in (ADA, BO)))),
+        ),
+    )
+    yield (
+        "remove and add, whose name is the removed one's",
+        commit(ADA, remove(BO), psk(), add("Eve", who=leaf("Bo again", "Bo")), context={"invite": OPEN}),
+    )
+    yield "policy: mode", commit(ADA, gce(mode=Mode.LOCKED))
+    yield "policy: unlock", commit(ADA, gce(mode=Mode.ASK), policy=replace(POLICY, mode=Mode.LOCKED))
+    yield "policy: title", commit(ADA, gce(title="Weekly, in the garden"))
+    yield "policy: hosts", commit(ADA, gce(hosts=tuple(m.signature_key for m in MEMBERS.values())))
+    yield "policy: no host", commit(ADA, gce(hosts=()))
+    yield "policy: servers", commit(ADA, gce(servers=()))
+    yield "policy and add", commit(ADA, gce(title="Eve comes"), psk(), add(), context={"invite": OPEN})
+    yield "farewell", commit(BO, farewell(CEM))
+    yield "farewell of two", commit(BO, farewell(CEM), farewell(DANA))
+    yield "farewell of the host", commit(BO, farewell(ADA))
+    yield "farewell beside a removal", commit(ADA, farewell(CEM), remove(BO))
+    yield "rejoin", rejoin()
+    yield "rejoin, by the host", rejoin(ADA)
+    yield "rejoin of the host", rejoin(BO, ADA)
+    yield "rejoin, while the room is locked", rejoin(view={"policy": replace(POLICY, mode=Mode.LOCKED)})
+    yield "rejoin, stuck", rejoin(at=replace(TICKET, stuck=True))
+    yield "rejoin, newest ticket", rejoin(at=replace(TICKET, slot=SLOT - 1))
+    yield "rejoin, oldest ticket", rejoin(at=replace(TICKET, slot=SLOT - 64))
+    yield "rejoin, other capabilities", rejoin(capabilities=b"\x02\x01", extensions=b"more")
+    yield "rejoin, the third", rejoin(view={"ledger": rejoins(2)})
+    yield (
+        "rejoin, three before, the first of them long ago",
+        rejoin(view={"ledger": rejoins(3, slot=SLOT - 62)}),
+    )
+    yield "rejoin, three of somebody else", rejoin(view={"ledger": rejoins(3, who=DANA)})
+    yield "rejoin, ledger full", rejoin(view={"ledger": full_ledger(LEDGER_KEYS_MAX)})
+    yield "rejoin, room full", rejoin(view={"members": crowd(1000)})
+    yield "rejoin, a ticket whose chain few can know", rejoin(at=replace(TICKET, chain=bytes(32)))
+
+
+def _snug_1() -> Iterator[tuple[str, CommitView]]:
+    yield "no context", commit(BO, authenticated_data=b"")
+    good = commit(BO).authenticated_data
+    yield "another format", commit(BO, authenticated_data=b"\x02" + good[1:])
+    yield "cut short", commit(BO, authenticated_data=good[:-1])
+    yield "something behind", commit(BO, authenticated_data=good + b"\0")
+    yield "a flag of 2 (invite)", commit(BO, authenticated_data=good[:-2] + b"\x02\0\x07\0")
+    yield "a flag of 2 (return)", commit(BO, authenticated_data=good[:-1] + b"\x02" + bytes(64))
+    yield "another room", commit(BO, context={"room": h("elsewhere")[:16]})
+    yield "the slot before", commit(BO, context={"slot": SLOT - 1})
+    yield "the slot after", commit(BO, context={"slot": SLOT + 1})
+    yield "another chain", commit(BO, context={"chain": h("other story")})
+    yield (
+        "another ledger",
+        commit(BO, context={"ledger": LEDGER.after(99, removed={}, added={NOBODY: (h(1), 3)}).digest()}),
+    )
+
+
+def _snug_2() -> Iterator[tuple[str, CommitView]]:
+    yield "in clear", commit(BO, private=False)
+    yield "the host's, in clear", commit(ADA, remove(BO), private=False)
+    yield "from outside", commit(None)
+    yield "from an empty leaf", commit(NOBODY, path_leaf=leaf(NOBODY, "Nobody"))
+
+
+def _snug_3() -> Iterator[tuple[str, CommitView]]:
+    yield "another's Remove, laundered", commit(ADA, remove(CEM, BO, by_reference=True))
+    yield (
+        "another's Add, laundered",
+        commit(ADA, psk(), add(sender=BO, by_reference=True), context={"invite": OPEN}),
+    )
+    yield "another's policy, laundered", commit(ADA, replace(gce(BO), by_reference=True))
+    yield "one's own, by reference", commit(ADA, remove(CEM, by_reference=True))
+    yield "another's, by value", commit(ADA, remove(CEM, BO))
+    yield "another's Remove of itself, by value", commit(ADA, remove(CEM, CEM))
+    yield "an Update, by reference", commit(ADA, ProposalView("update", BO, by_reference=True))
+    yield (
+        "from outside, by reference",
+        commit(ADA, ProposalView("remove", None, by_reference=True, removed=CEM)),
+    )
+    yield "from outside, of nobody", commit(ADA, ProposalView("remove", None, by_reference=True))
+    yield "a PSK by reference from who leaves", commit(ADA, replace(psk(BO), by_reference=True, removed=BO))
+
+
+def _snug_4() -> Iterator[tuple[str, CommitView]]:
+    for kind in ("update", "reinit", "external_init", "other"):
+        yield kind, commit(ADA, ProposalView(kind, ADA))
+
+
+def _snug_5() -> Iterator[tuple[str, CommitView]]:
+    yield "empty", commit(BO, path_leaf=None)
+    yield "an admission", admission(view={"path_leaf": None})
+
+
+def _snug_6() -> Iterator[tuple[str, CommitView]]:
+    old = MEMBERS[BO]
+    yield "signature key", commit(BO, path_leaf=replace(old, signature_key=h("new")))
+    yield "name", commit(BO, path_leaf=replace(old, identity=Identity("Ada").encode()))
+    yield "flags", commit(BO, path_leaf=replace(old, identity=Identity("Bo", 1).encode()))
+    yield "capabilities", commit(BO, path_leaf=replace(old, capabilities=b""))
+    yield "extensions", commit(BO, path_leaf=replace(old, extensions=b"\x00"))
+
+
+def _snug_7() -> Iterator[tuple[str, CommitView]]:
+    yield "add", commit(BO, psk(BO), add(sender=BO), context={"invite": OPEN})
+    yield "remove", commit(BO, remove(CEM, BO))
+    yield "remove of oneself, by value", commit(BO, remove(BO, BO))
+    yield "policy", commit(BO, gce(BO, hosts=tuple(sorted(MEMBERS[m].signature_key for m in (ADA, BO)))))
+    yield "remove beside a farewell", commit(BO, farewell(CEM), remove(DANA, BO))
+    yield "add while locked", admission(view={"policy": replace(POLICY, mode=Mode.LOCKED)})
+    yield (
+        "add while locked, and unlock",
+        commit(
+            ADA,
+            gce(mode=Mode.ASK),
+            psk(),
+            add(),
+            context={"invite": OPEN},
+            policy=replace(POLICY, mode=Mode.LOCKED),
+        ),
+    )
+    yield (
+        "the one who is host in the new policy",
+        commit(BO, remove(CEM, BO), gce(BO, hosts=(MEMBERS[BO].signature_key,))),
+    )
+    yield "a host's key in no leaf of the committer", commit(BO, remove(ADA, BO))
+    yield (
+        "two Adds with tickets and a Remove are no rejoin",
+        commit(BO, remove(CEM, BO), psk(BO), back(CEM), back(DANA)),
+    )
+    yield (
+        "an Add with a ticket and two Removes are no rejoin",
+        commit(BO, remove(CEM, BO), remove(DANA, BO), psk(BO), back(CEM)),
+    )
+    yield (
+        "an Add without ticket and a Remove are no rejoin",
+        commit(BO, remove(CEM, BO), psk(BO), replace(back(CEM), ticket=None)),
+    )
+    yield (
+        "an Add with a ticket and a Remove of nobody",
+        commit(BO, replace(remove(CEM, BO), removed=None), psk(BO), back(CEM)),
+    )
+
+
+def _snug_8() -> Iterator[tuple[str, CommitView]]:
+    yield "no PSK", commit(BO, remove(CEM, BO), back(CEM))
+    yield "two PSKs", commit(BO, remove(CEM, BO), psk(BO), psk(BO), back(CEM))
+    yield "a policy instead of the PSK", commit(BO, remove(CEM, BO), gce(BO), back(CEM))
+    yield "a policy beside", commit(ADA, remove(CEM), psk(), back(CEM, ADA), gce())
+    yield "the Remove by reference", commit(BO, farewell(CEM), psk(BO), back(CEM))
+    yield "of an empty leaf", commit(BO, remove(NOBODY, BO), psk(BO), back(CEM))
+    yield "an Add without a leaf", commit(BO, remove(CEM, BO), psk(BO), replace(back(CEM), added=None))
+    yield "another key", rejoin(signature_key=h("another"))
+    yield "another name", rejoin(identity=Identity("Ada").encode())
+    yield "in another's place", commit(BO, remove(DANA, BO), psk(BO), back(CEM))
+    yield "the old encryption key", rejoin(encryption_key=MEMBERS[CEM].encryption_key)
+    yield "a ticket that is none", rejoin(ticket=b"")
+    yield "a ticket with something behind", rejoin(ticket=TICKET.encode() + b"\0")
+    yield "a ticket with a flag of 2", rejoin(ticket=TICKET.encode()[:-1] + b"\x02")
+    yield "another group", rejoin(at=replace(TICKET, group_id=h("other group")[:16]))
+    yield "a ticket of this slot", rejoin(at=replace(TICKET, slot=SLOT))
+    yield "a ticket too old", rejoin(at=replace(TICKET, slot=SLOT - 65))
+    yield "a ticket twice", rejoin(at=replace(TICKET, nonce=LEDGER.rejoins[0].nonce))
+    yield (
+        "a ticket twice, at the end of its time",
+        rejoin(at=replace(TICKET, nonce=h("nonce", 0)[:16]), view={"ledger": rejoins(1, slot=SLOT - 63)}),
+    )
+    yield "a fourth time", rejoin(view={"ledger": rejoins(3)})
+
+
+def _snug_9() -> Iterator[tuple[str, CommitView]]:
+    for name, sender in (("a member's", BO), ("the host's", ADA)):
+        yield name, commit(sender, context={"host_return": bytes(64)})
+    yield "with an Add", commit(BO, psk(BO), add(sender=BO), context={"host_return": h(1) * 2})
+    yield "with a rejoin", rejoin(context={"host_return": h(1) * 2})
+
+
+def _snug_10() -> Iterator[tuple[str, CommitView]]:
+    yield "no PSK", commit(ADA, add(), context={"invite": OPEN})
+    yield "two PSKs", commit(ADA, psk(), psk(), add(), context={"invite": OPEN})
+    yield "two at once", commit(ADA, psk(), psk(), add("Eve"), add("Finn"), context={"invite": OPEN})
+    yield "a PSK alone", commit(BO, psk(BO))
+    yield "another PSK", commit(ADA, psk(psk_id=b"snug 1 lint"), add(), context={"invite": OPEN})
+    yield (
+        "a resumption PSK",
+        commit(ADA, psk(psk_external=False, psk_id=b""), add(), context={"invite": OPEN}),
+    )
+    yield (
+        "a resumption PSK of the link's name",
+        commit(ADA, psk(psk_external=False), add(), context={"invite": OPEN}),
+    )
+    yield "a rejoin with another PSK", commit(BO, remove(CEM, BO), psk(BO, psk_id=b"?"), back(CEM))
+
+
+def _snug_11() -> Iterator[tuple[str, CommitView]]:
+    yield "an Add without a leaf", admission(who=None, added=None)
+    yield (
+        "a key of a member",
+        admission(who=replace(leaf("Eve", "Eve"), signature_key=MEMBERS[BO].signature_key)),
+    )
+    yield "a key of who was here", admission(who=leaf("gone", "Eve"))
+    yield "a key of who was here, with a ticket", admission(who=leaf("gone", "Eve"), ticket=TICKET.encode())
+    yield "no credential", admission(who=leaf("Eve", identity=b""))
+    yield "a name that is not UTF-8", admission(who=leaf("Eve", identity=b"\0Ev\xe9"))
+    yield "flags", admission(who=leaf("Eve", identity=Identity("Eve", 1).encode()))
+    yield "no name", admission(who=leaf("Eve", ""))
+    yield "a long name", admission("e" * 65)
+    yield "not NFC", admission("Zoe\u0308")
+    yield "a space at the end", admission("Eve ")
+    yield "a line end", admission("Eve\nAda")
+    yield "an override", admission("\u202eevE")
+    yield "a joiner", admission("E\u200dve")
+    yield "a filler", admission("\u3164")
+    yield "a variation selector", admission("Eve\ufe0f")
+    yield "a character that Unicode 14.0 doesn't know", admission("Eve\U0001fae8")
+    yield "a member's name", admission("Bo")
+    yield "the host's name in capitals", admission("ADA")
+    yield "a Cyrillic letter", admission("\u0410da")
+    yield "a Greek letter", admission("\u0391da")
+    yield "full width", admission("\uff21\uff44\uff41")
+    yield "a digit", admission("B0")
+    yield "spaced", admission("D a n a")
+
+
+def _snug_12() -> Iterator[tuple[str, CommitView]]:
+    yield "no invite", admission(invite=None)
+    yield "a revoked one", admission(invite=REVOKED)
+    yield "a single one twice", admission(invite=USED_SINGLE)
+    yield "an invite and nobody new", commit(ADA, context={"invite": OPEN})
+    yield "an invite with a removal", commit(ADA, remove(BO), context={"invite": OPEN})
+    yield "an invite with a rejoin", rejoin(context={"invite": OPEN})
+
+
+def _snug_13() -> Iterator[tuple[str, CommitView]]:
+    follower = (POLICY_EXTENSION, replace(POLICY, version=5).encode())
+    yield "nothing", commit(ADA, raw_gce())
+    yield "the policy alone", commit(ADA, raw_gce(follower))
+    yield "the requirement alone", commit(ADA, raw_gce(REQUIRED))
+    yield "the other order", commit(ADA, raw_gce(follower, REQUIRED))
+    yield "one more", commit(ADA, raw_gce(REQUIRED, follower, (0xF00D, b"")))
+    yield "other required capabilities", commit(ADA, raw_gce((0x0003, b"\0\0\0"), follower))
+    yield "no policy", commit(ADA, raw_gce(REQUIRED, (POLICY_EXTENSION, b"")))
+    yield "the same version", commit(ADA, gce(version=4))
+    yield "the version before", commit(ADA, gce(version=3))
+    yield "a version left out", commit(ADA, gce(version=6))
+    yield "another host seed", commit(ADA, gce(host_public=h("another")))
+    yield "after the last version", commit(ADA, gce(version=0), policy=replace(POLICY, version=2**32 - 1))
+    yield "too many hosts", commit(ADA, gce(hosts=tuple(h("host", n) for n in range(17))))
+    yield "a host twice", commit(ADA, gce(hosts=(h(1), h(1))))
+    yield "too long a title", commit(ADA, gce(title="t" * 129))
+    yield "too many servers", commit(ADA, gce(servers=("https://s.example",) * 9))
+    yield (
+        "an unknown mode",
+        commit(
+            ADA,
+            raw_gce(
+                REQUIRED,
+                (
+                    POLICY_EXTENSION,
+                    replace(POLICY, version=5, title="")
+                    .encode()
+                    .replace(POLICY.host_public + b"\0", POLICY.host_public + b"\x03"),
+                ),
+            ),
+        ),
+    )
+
+
+def _snug_14() -> Iterator[tuple[str, CommitView]]:
+    follower = (POLICY_EXTENSION, replace(POLICY, version=5).encode())
+    yield "beside", commit(ADA, raw_gce(REQUIRED, follower, (0x0005, b"\0")))
+    yield "alone", commit(ADA, raw_gce((0x0005, b"\0")))
+
+
+def _snug_15() -> Iterator[tuple[str, CommitView]]:
+    yield "another suite", commit(BO, suite=0x0002)
+    yield "a newcomer's suite", admission(suite=0x0003)
+    yield "a newcomer's version", admission(version=2)
+    yield "one member too many", admission(view={"members": crowd(1000)})
+    yield "one key too many", admission(view={"ledger": full_ledger(LEDGER_KEYS_MAX)})
+
+
+def _order() -> Iterator[tuple[str, CommitView, str]]:
+    """A commit that breaks several rules is told the same first one by everybody."""
+    yield "in clear, and of another room", commit(BO, private=False, context={"room": bytes(16)}), "SNUG-2"
+    yield (
+        "of another room, with an Update",
+        commit(BO, ProposalView("update", BO), context={"room": bytes(16)}),
+        "SNUG-1",
+    )
+    yield "a non-host's external senders", commit(BO, raw_gce((0x0005, b""), sender=BO)), "SNUG-14"
+    yield "a non-host's bad policy", commit(BO, gce(BO, version=9)), "SNUG-13"
+    yield "a non-host's Add without PSK", commit(BO, add(sender=BO)), "SNUG-7"
+    yield "an Add of a bad name without invite", admission("Bo", invite=None), "SNUG-11"
+
+
+@cache
+def all_cases() -> tuple[Case, ...]:
+    """Every case, valid ones first."""
+    cases = [Case(f"valid: {name}", view, None) for name, view in _valid()]
+    groups = (
+        _snug_1, _snug_2, _snug_3, _snug_4, _snug_5, _snug_6, _snug_7, _snug_8,
+        _snug_9, _snug_10, _snug_11, _snug_12, _snug_13, _snug_14, _snug_15,
+    )  # fmt: skip
+    for number, group in enumerate(groups, 1):
+        cases += [Case(f"SNUG-{number}: {name}", view, f"SNUG-{number}") for name, view in group()]
+    cases += [Case(f"order: {name}", view, rule) for name, view, rule in _order()]
+    return tuple(cases)

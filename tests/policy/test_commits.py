@@ -1,0 +1,224 @@
+"""SNUG-1 to SNUG-15 on one commit each, and proof that no check and no part of one is idle."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import fields
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from crypto import policy
+from crypto.errors import ValidationError
+from crypto.policy import CommitView
+from tests.policy.cases import BO, CEM, Case, all_cases, commit, leaf, remove
+
+
+def verdict(view: CommitView, module: Any = policy) -> str | None:
+    """The rule that a commit breaks, None if it is valid."""
+    try:
+        module.judge_commit(view)
+    except ValidationError as error:
+        return error.rule
+    return None
+
+
+@pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.name)
+def test_a_case(case: Case) -> None:
+    assert verdict(case.view) == case.rule
+
+
+def test_every_number_has_cases_and_names_differ() -> None:
+    counts = Counter(case.rule for case in all_cases())
+    assert counts.keys() == {None, *(f"SNUG-{n}" for n in range(1, 16))}
+    assert len({case.name for case in all_cases()}) == len(all_cases())
+
+
+#: Rules whose breach another rule notices as well. The other is named: a commit is void either way.
+BACKED = {"SNUG-14": {"SNUG-13"}}
+
+
+@pytest.mark.parametrize("number", range(1, 16))
+def test_without_a_check_what_it_forbids_would_pass(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_check(view: CommitView) -> None:
+        pass
+
+    rule, name = f"SNUG-{number}", f"snug_{number}"
+    real = getattr(policy, name)
+    checks = tuple(no_check if check is real else check for check in policy.COMMIT_CHECKS)
+    assert (checks == policy.COMMIT_CHECKS) is (number == 8), "all but the rejoin are in the list"
+    monkeypatch.setattr(policy, "COMMIT_CHECKS", checks)
+    monkeypatch.setattr(policy, name, no_check)
+    after = [verdict(case.view) for case in all_cases() if case.rule == rule]
+    if rule in BACKED:
+        assert set(after) == BACKED[rule]
+    else:
+        assert None in after, "the check is idle: another one forbids the same"
+    # what can't be read as a context is told by whoever reads it, under the same number
+    unreadable = 6 if number == 1 else 0
+    assert after.count(rule) == unreadable
+
+
+# -- every condition ------------------------------------------------------------------------------------
+
+JUDGING = [
+    "context",
+    "by_host",
+    "rejoin_leaf",
+    "_is_self_remove",
+    "_looks_like",
+    "judge_commit",
+    *(f"snug_{n}" for n in (*range(1, 19), 20, 21)),
+]
+_FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+}
+
+
+def _mutations(function: ast.FunctionDef) -> Iterator[tuple[str, list[Any], int, ast.AST]]:
+    """Each change of one place of a function: what it is, and which item of which list becomes what."""
+    for node in ast.walk(function):
+        for _, value in ast.iter_fields(node):
+            for at, child in enumerate(value if isinstance(value, list) else ()):
+                if isinstance(child, ast.Raise):
+                    yield f"{child.lineno}: raise gone", value, at, ast.Pass()
+        if isinstance(node, ast.BoolOp):
+            neutral = ast.Constant(isinstance(node.op, ast.And))
+            for at, part in enumerate(node.values):
+                yield f"{node.lineno}: without {ast.unparse(part)}", node.values, at, neutral
+        if isinstance(node, ast.Compare):
+            for at, operator in enumerate(node.ops):
+                other = _FLIPPED[type(operator)]()
+                text = f"{node.lineno}: {ast.unparse(node)} -> {type(other).__name__}"
+                yield text, node.ops, at, other
+
+
+def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+    return {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name in JUDGING}
+
+
+_TREE = ast.parse(inspect.getsource(policy))
+_MUTANTS = [
+    (name, number, text)
+    for name, function in _functions(_TREE).items()
+    for number, (text, *_) in enumerate(_mutations(function))
+]
+#: Changes that make no difference to any commit, and why.
+EQUIVALENT = {
+    ("snug_8", "without len(adds) != 1"): "SNUG-7 asks SNUG-8 of one Add and one Remove only",
+    ("snug_8", "without len(removes) != 1"): "as above",
+    ("snug_8", "without raw is None"): "as above: and of an Add with a ticket only",
+}
+
+
+def _mutant(name: str, number: int) -> ModuleType:
+    tree = copy.deepcopy(_TREE)
+    _, place, at, new = list(_mutations(_functions(tree)[name]))[number]
+    place[at] = new
+    module = ModuleType("crypto.policy_changed")
+    sys.modules[module.__name__] = module  # dataclasses looks its module up
+    try:
+        exec(compile(ast.fix_missing_locations(tree), "policy_changed", "exec"), module.__dict__)  # noqa: S102 - our own source, with one change
+    finally:
+        del sys.modules[module.__name__]
+    return module
+
+
+def _of(module: Any, view: CommitView) -> Any:
+    return module.CommitView(**{f.name: getattr(view, f.name) for f in fields(view)})
+
+
+def _says(module: Any, case: Case) -> str | None:
+    try:
+        return verdict(_of(module, case.view), module)
+    except Exception as error:
+        return type(error).__name__
+
+
+#: Checks called by themselves: (check, arguments, True if it holds, else what the error says or begins with).
+CALLS: list[tuple[str, dict[str, Any], bool | str]] = [
+    *(
+        (
+            "snug_17",
+            {"epoch": epoch, "current": 7, "generation_gap": gap, "sender_removed": removed},
+            (epoch in (6, 7) and gap <= 200 and not removed) or "SNUG-17: a message",
+        )
+        for epoch in (0, 5, 6, 7, 8)
+        for gap in (0, 200, 201)
+        for removed in (False, True)
+    ),
+    ("snug_18", {"by_host": True, "chain": b"a", "current_chain": b"a"}, True),
+    (
+        "snug_18",
+        {"by_host": True, "chain": b"b", "current_chain": b"a"},
+        "SNUG-18: it speaks of another history",
+    ),
+    ("snug_18", {"by_host": False, "chain": b"a", "current_chain": b"a"}, "SNUG-18: only a host"),
+    ("snug_20", {"announced_by": 0, "key_leaf": 0}, True),
+    ("snug_20", {"announced_by": 3, "key_leaf": 3}, True),
+    ("snug_20", {"announced_by": 1, "key_leaf": 0}, "SNUG-20: a stream sealed by another"),
+    ("snug_20", {"announced_by": None, "key_leaf": 0}, "SNUG-20: a stream that nobody has announced"),
+    *(
+        ("snug_21", {"tag_size": size, "replayed": False}, size == 16 or f"SNUG-21: a tag of {size} bytes")
+        for size in (0, 4, 8, 10, 15, 16, 17)
+    ),
+    ("snug_21", {"tag_size": 16, "replayed": True}, "SNUG-21: a frame that has been seen"),
+    # what SNUG-2 and SNUG-5 refuse is no business of those that come later, and no trouble for them
+    ("snug_6", {"v": commit(None, path_leaf=leaf("new"))}, True),
+    ("snug_6", {"v": commit(9, path_leaf=leaf("new"))}, True),
+    ("snug_6", {"v": commit(BO, path_leaf=None)}, True),
+    ("snug_7", {"v": commit(None)}, True),
+    ("snug_7", {"v": commit(None, remove(CEM))}, "SNUG-7: only a host may do that (remove)"),
+]
+
+
+def _holds(module: Any, name: str, arguments: dict[str, Any], expected: bool | str) -> bool:
+    if "v" in arguments:
+        arguments = {"v": _of(module, arguments["v"])}
+    try:
+        getattr(module, name)(**arguments)
+    except ValidationError as error:
+        return isinstance(expected, str) and str(error).startswith(expected)
+    except Exception:
+        return False  # no check may fail in another way
+    return expected is True
+
+
+@pytest.mark.parametrize(("name", "arguments", "holds"), CALLS)
+def test_a_check_by_itself(name: str, arguments: dict[str, Any], holds: bool | str) -> None:
+    assert _holds(policy, name, arguments, holds)
+
+
+def test_what_mls_refuses_is_snug_16() -> None:
+    error = policy.snug_16(ValidationError("MLS-12.2-3", "two Removes of one leaf"))
+    assert error.rule == "SNUG-16"
+    assert "MLS-12.2-3: two Removes of one leaf" in str(error)
+
+
+@pytest.mark.parametrize(("name", "number", "text"), _MUTANTS, ids=[f"{n} {t}" for n, _, t in _MUTANTS])
+def test_each_condition_decides_something(name: str, number: int, text: str) -> None:
+    """With one raise, one part of a condition or one comparison changed, some case is judged wrongly."""
+    module = _mutant(name, number)
+    wrong = any(_says(module, case) != case.rule for case in reversed(all_cases())) or any(
+        not _holds(module, call, arguments, expected) for call, arguments, expected in CALLS
+    )
+    reason = EQUIVALENT.get((name, text.partition(": ")[2]))
+    if reason is None:
+        assert wrong, f"no case notices: {name} {text}"
+    else:
+        assert not wrong, "this does make a difference: take it off the list"
