@@ -74,6 +74,16 @@ def test_asking_backs_off_and_ends() -> None:
     assert times[-1] < 400
 
 
+def test_the_first_copy_of_a_packet_counts() -> None:
+    buffer = Reorder("audio")
+    buffer.receive(audio(0), 0.0)
+    buffer.receive(audio(2), 0.0)
+    copy = RtpPacket(111, False, 2, 2 * 960, 1, b"another")
+    assert buffer.receive(copy, 0.0) == []
+    assert frames(buffer.receive(audio(1), 0.01)) == [b"1", b"2"]
+    assert (buffer.duplicates, buffer.received) == (1, 3)
+
+
 def test_a_missing_sound_is_given_up_in_time_and_the_rest_goes_on() -> None:
     buffer = Reorder("audio")
     buffer.receive(audio(0), 0.0)

@@ -113,17 +113,18 @@ def make_file(
     """Every second begins with 0.2 s of white and of 1 kHz; else black and silence."""
     with av.open(str(path), "w") as container:
         assert isinstance(container, OutputContainer)
-        matroska = path.suffix in (".webm", ".mkv")
+        webm = path.suffix == ".webm"
+        matroska = webm or path.suffix == ".mkv"
         pictures: VideoStream | None = None
         sounds: AudioStream | None = None
         if video:
-            stream = container.add_stream("libvpx" if matroska else "mpeg4", rate=25)
+            stream = container.add_stream("libvpx" if webm else "mpeg4", rate=25)
             assert isinstance(stream, VideoStream)
             pictures = stream
             pictures.width, pictures.height = size
             pictures.pix_fmt = "yuv420p"
             pictures.bit_rate = 1_000_000
-            pictures.options = {"deadline": "realtime", "cpu-used": "-8"} if matroska else {}
+            pictures.options = {"deadline": "realtime", "cpu-used": "-8"} if webm else {}
         if audio:
             codec = "pcm_s16le" if path.suffix == ".wav" else "libopus" if matroska else "aac"
             rate = 48_000 if matroska else rate

@@ -12,6 +12,7 @@ from aioice import stun
 
 from client.media.ice import CONSENT_INTERVAL, CONSENT_TIMEOUT, Connected, ConsentLost, IceClient, Send
 from client.media.receiving import AskKey, Conceal, Deliver, Opened, ReceiveEffect, Receiver
+from client.media.reorder import Ask
 from client.media.rtp import PAYLOAD_TYPE, RtpPacket, parse_rtp, parse_vp8
 from client.media.sending import CACHE, KEY_SPACING, RESENDS, KeyGate, Pace, Sender, random_ssrc
 from crypto.errors import AuthenticationError, MissingKeyError
@@ -81,6 +82,35 @@ def test_after_a_hole_only_a_key_frame_helps() -> None:
     assert AskKey() in effects
     assert delivered(wire.send(DELTA, 0.7)) == []
     assert delivered(wire.send(KEY, 0.8)) == [KEY]
+
+
+@pytest.mark.parametrize("outage", [0.05, 0.3, 0.6, 2.0])
+def test_pictures_recover_within_a_second_of_an_outage(outage: float) -> None:
+    """25 ms each way, 15 pictures a second; what is asked for in time is sent again, or a key frame made."""
+    wire = Wire("video")
+    gate = KeyGate()
+    arriving: list[tuple[float, RtpPacket]] = []
+    asking: list[tuple[float, ReceiveEffect]] = []
+    shown: list[float] = []
+    for ms in range(0, 5_000, 5):
+        now = ms / 1_000
+        out = 1.0 <= now < 1.0 + outage
+        sent: list[RtpPacket] = []
+        if ms % 65 == 0:
+            sent += wire.packets((KEY if gate.take(now) else DELTA) * 60, now)
+        for ask in [a for at, a in asking if at == ms]:
+            if isinstance(ask, Ask):
+                sent += [parse_rtp(p) for p in wire.sender.resend(ask.sequences, now)]
+            else:
+                gate.ask()
+        arriving += [(ms + 25, packet) for packet in sent if not out]
+        effects = [e for at, p in arriving if at == ms for e in wire.receiver.receive(p, now)]
+        effects += wire.receiver.tick(now)
+        shown += [now for _ in delivered(effects)]
+        asking += [(ms + 25, e) for e in effects if isinstance(e, Ask | AskKey) and not out]
+    assert min(t for t in shown if t >= 1.0 + outage) < 1.0 + outage + 1.0
+    assert max(shown) > 4.9
+    assert wire.receiver.failed == 0
 
 
 def test_key_frames_are_asked_for_again_and_ever_less_often() -> None:
