@@ -21,6 +21,7 @@ from client.session import Session
 from client.session import events as ev
 from crypto.invite import Invite, canonical_origin
 from crypto.verification import spoken
+from server.wire.messages import MediaKind
 
 #: First names for the eye; whole ones, because two letters are found in any memory.
 NAMES: Final = (
@@ -94,7 +95,8 @@ class _Seen:
     rosters: dict[str, frozenset[str]] = field(default_factory=dict)
     codes: dict[str, tuple[int, str]] = field(default_factory=dict)
     leaves: dict[tuple[str, str], int | None] = field(default_factory=dict)
-    streams: dict[tuple[str, str], tuple[Stream, Stream]] = field(default_factory=dict)
+    before: dict[tuple[str, str], tuple[Stream, Stream]] = field(default_factory=dict)
+    after: dict[tuple[str, str], tuple[Stream, Stream]] = field(default_factory=dict)
     disclosure: dict[str, Any] | None = None
     memory: Copy | None = None
     wanted: Wanted | None = None
@@ -184,8 +186,11 @@ class Meeting:
 
     async def _meet(self) -> None:
         """From the moment that everybody hears and sees everybody, so many seconds."""
-        if await self._wait(lambda: all(s.decoded for pair in self._streams() for s in pair), _MEDIA_TIME):
+        if await self._wait(
+            lambda: all(s.decoded for pair in self._streams().values() for s in pair), _MEDIA_TIME
+        ):
             self._show.step("Everybody hears and sees everybody.")
+        self._seen.before = self._streams()
         loop = asyncio.get_running_loop()
         began = loop.time()
         plan = [
@@ -217,14 +222,25 @@ class Meeting:
             {line for line in lines if line[0] != r.name} <= r.heard for r in self._robots
         )
 
-    def _streams(self) -> list[tuple[Stream, Stream]]:
-        return [
-            (b.stream(a.name, "audio"), b.stream(a.name, "video")) for a, b in permutations(self._robots, 2)
-        ]
+    def _streams(self) -> dict[tuple[str, str], tuple[Stream, Stream]]:
+        """How things stand, by (speaker, listener): `sent` and `received` since the beginning."""
+
+        def one(speaker: Robot, listener: Robot, kind: MediaKind) -> Stream:
+            stream = listener.stream(speaker.name, kind)
+            return replace(stream, sent=speaker.sent(kind), received=stream.decoded)
+
+        return {
+            (speaker.name, listener.name): (
+                one(speaker, listener, "audio"),
+                one(speaker, listener, "video"),
+            )
+            for speaker, listener in permutations(self._robots, 2)
+        }
 
     async def _look(self) -> None:
         """Note how things stand, and take a copy of the server's memory, while everybody is there."""
         seen = self._seen
+        seen.after = self._streams()
         for robot in self._robots:
             seen.rosters[robot.name] = frozenset(m.name for m in robot.members)
             if robot.code is not None:
@@ -237,11 +253,6 @@ class Meeting:
             seen.memory = await asyncio.to_thread(copy, self._server.pid)
         except UnreadableError as error:
             seen.unreadable = str(error)
-        for speaker, listener in permutations(self._robots, 2):
-            seen.streams[speaker.name, listener.name] = (
-                listener.stream(speaker.name, "audio"),
-                listener.stream(speaker.name, "video"),
-            )
 
     def _wanted(self) -> Wanted:
         invite = Invite.parse(self._robots[0].invite or "")
@@ -300,11 +311,19 @@ class Meeting:
     def _facts(self, proof: dict[tuple[str, str], Evidence], found: Search | None) -> Facts:
         seen = self._seen
         pairs = []
-        for (speaker, listener), (sound, sight) in seen.streams.items():
-            evidence = proof.get((speaker, listener), Evidence())
-            sound = replace(sound, measured=evidence.hz, proved=evidence.heard)
-            sight = replace(sight, measured=evidence.pictures, proved=evidence.seen)
-            pairs.append(Pair(speaker, listener, sound, sight))
+        for who, after in seen.after.items():
+            evidence, before = proof.get(who, Evidence()), seen.before.get(who, (Stream(), Stream()))
+            sound, sight = (
+                replace(now, sent=now.sent - then.sent, received=now.received - then.received)
+                for now, then in zip(after, before, strict=True)
+            )
+            pairs.append(
+                Pair(
+                    *who,
+                    replace(sound, measured=evidence.hz, proved=evidence.heard),
+                    replace(sight, measured=evidence.pictures, proved=evidence.seen),
+                )
+            )
         return Facts(
             seconds=self._seconds,
             names=self._names,

@@ -107,6 +107,11 @@ class Robot:
             [s for s in self.connection.stats() if s.kind == kind and s.leaf is not None and s.leaf == leaf]
         )
 
+    def sent(self, kind: MediaKind) -> int:
+        """Own frames sealed and sent so far."""
+        engine = self.connection.engine
+        return 0 if engine is None else sum(s.sealed for s in engine.own_stats() if s.kind == kind)
+
     @staticmethod
     def total(stats: list[StreamStats]) -> Stream:
         """Counters of some streams together."""

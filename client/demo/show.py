@@ -20,6 +20,7 @@ from client.output import as_json
 from client.session import events as ev
 from crypto.verification import spoken
 
+_PACE_WORTH_A_WORD: Final = 0.9
 _KINDS: Final = ("audio", "video")
 #: Seconds between two lines of counters where there is no terminal to draw on.
 _PLAIN_EVERY: Final = 5.0
@@ -75,6 +76,7 @@ class JsonShow:
                 "code": facts.code,
                 "participants": list(facts.names),
                 "seconds": facts.seconds,
+                "pace": round(facts.pace, 3),
                 "pairs": [_pair_json(pair) for pair in facts.pairs],
                 "server": facts.disclosure,
                 "server_exit": facts.server_exit,
@@ -199,6 +201,8 @@ class HumanShow:
         if facts.pairs:
             self._console.print(table)
             self._say(f"{self._tick}: pitch and colour in the recording are the sender's own.")
+        if facts.pairs and facts.pace < _PACE_WORTH_A_WORD:
+            self._say(f"This machine is busy: of the sound that was due {facts.pace:.0%} could be sent.")
 
     def _mark(self, stream: Stream) -> str:
         return f"[green]{self._tick}[/]" if stream.proved else "[bold red]no[/]"
@@ -234,10 +238,9 @@ class HumanShow:
         )
         self._say(f"    {escape(sought)}:")
         self._say(f"    [bold]{verdict}[/].")
-        self._say(
-            f"  The search works: it finds {found.known_found} of {found.known} of the server's own handles,\n"
-            f"    and {found.sealed_found} of the last {found.sealed} frames as they were sealed."
-        )
+        control = f"{found.known_found} of {found.known} of the server's own handles"
+        self._say(f"  The search works: it finds {control},")
+        self._say(f"    and {found.sealed_found} of the last {found.sealed} frames as they were sealed.")
 
 
 def _many(number: int, one: str, more: str | None = None) -> str:
