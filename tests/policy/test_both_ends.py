@@ -1,0 +1,64 @@
+"""What the server checks and what the client signs are the same bytes, though neither imports the other."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crypto import invite
+from crypto.errors import MalformedError
+from server.wire import signed
+
+b32 = st.binary(min_size=32, max_size=32)
+room = st.binary(min_size=16, max_size=16)
+slots = st.integers(0, 2**64 - 1)
+origins = st.sampled_from(
+    ["https://meet.example", "http://127.0.0.1:8080", "https://xn--bcher-kva.example:8443", "https://[::1]"]
+)
+
+
+@given(b32, b32)
+def test_room_numbers(door: bytes, steward: bytes) -> None:
+    assert signed.room_number(door, steward) == invite.room_number(door, steward)
+
+
+@given(origins, room | b32, b32, b32)
+def test_doors(origin: str, number: bytes, server: bytes, client: bytes) -> None:
+    assert signed.door(origin, number, server, client) == invite.door_message(origin, number, server, client)
+
+
+@given(room, slots, b32, b32, b32)
+def test_opening_mending_and_receipts(
+    number: bytes, slot: int, gate: bytes, chain: bytes, nonce: bytes
+) -> None:
+    assert signed.open_room(number, slot, gate, chain, nonce) == invite.open_message(
+        number, slot, gate, chain, nonce
+    )
+    assert signed.regate(number, slot, gate, nonce) == invite.regate_message(number, slot, gate, nonce)
+    assert signed.receipt(number, slot, chain) == invite.receipt_message(number, slot, chain)
+
+
+@given(b32, slots, st.binary(max_size=2000))
+def test_chains_and_gates(chain: bytes, slot: int, blob: bytes) -> None:
+    assert signed.next_chain(chain, slot, blob) == invite.chain_next(chain, slot, blob)
+    assert signed.gate(chain) == invite.gate(chain)
+
+
+def test_no_two_kinds_of_message_can_be_taken_for_each_other() -> None:
+    number, nonce, gate, chain = bytes(16), bytes(32), bytes(32), bytes(32)
+    messages = [
+        invite.open_message(number, 1, gate, chain, nonce),
+        invite.regate_message(number, 1, gate, nonce),
+        invite.receipt_message(number, 1, chain),
+        invite.door_message("https://meet.example", number, nonce, nonce),
+    ]
+    assert len({message[:11] for message in messages}) == len(messages)
+
+
+def test_an_origin_too_long_is_refused_at_both_ends() -> None:
+    origin = "https://" + "o" * 65_536
+    with pytest.raises(ValueError, match="origin"):
+        signed.door(origin, bytes(16), bytes(32), bytes(32))
+    with pytest.raises((ValueError, MalformedError)):
+        invite.door_message(origin, bytes(16), bytes(32), bytes(32))

@@ -1,0 +1,212 @@
+"""Which names are allowed, and which two look alike."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crypto.assigned import assigned
+from crypto.errors import ValidationError
+from crypto.names import NAME_MAX, check_name, look_alike, skeletons
+
+
+def allowed(name: str) -> bool:
+    try:
+        check_name(name)
+    except ValidationError as error:
+        return error.rule != "SNUG-11"  # any other rule would be a fault
+    return True
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "A",
+        "Ada Lovelace",
+        "Zo\u00eb",
+        "O'Neill-Smith, Jr.",
+        "\u5c71\u7530\u592a\u90ce",
+        "\u0645\u0631\u064a\u0645",
+        "\u05d3\u05d5\u05d3",
+        "\u0928\u0947\u0939\u093e",
+        "\U0001f98a",
+        "x" * NAME_MAX,
+        "\u00e9" * (NAME_MAX // 2),
+        "1",
+        "[bold]x[/]",
+    ],
+)
+def test_allowed(name: str) -> None:
+    assert check_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        " ",
+        " Ada",
+        "Ada ",
+        "Ada\u00a0",
+        "x" * (NAME_MAX + 1),
+        "\u00e9" * (NAME_MAX // 2) + "x",
+        "Zoe\u0308",
+        "\u212bngstr\u00f6m",
+        "A\x00da",
+        "A\x1b[31mda",
+        "A\x7fda",
+        "A\x9bda",
+        "A\nda",
+        "A\tda",
+        "A\u00adda",
+        "A\u034fda",
+        "A\u061cda",
+        "A\u200bda",
+        "A\u200dda",
+        "A\u200eda",
+        "A\u2028da",
+        "A\u2029da",
+        "\u202eadA",
+        "A\u2060da",
+        "A\u2066da",
+        "A\ufeffda",
+        "\u115f",
+        "\u1160",
+        "\u17b4",
+        "\u180b",
+        "\u180e",
+        "\u2800",
+        "\u3164",
+        "\uffa0",
+        "Ada\ufe0f",
+        "Ada\U000e0100",
+        "Ada\U000e0041",
+        "Ada\ue000",
+        "Ada\U0010fffd",
+        "Ada\ud800",
+        "Ada\uffff",
+        "Ada\u0378",
+        "Ada\U0001fae8",
+    ],
+    ids=lambda name: name.encode("unicode_escape").decode()[:20] or "empty",
+)
+def test_not_allowed(name: str) -> None:
+    assert not allowed(name)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ada", "ADA"),
+        ("Ada", "A d a"),
+        ("Ada", "\u0410da"),  # Cyrillic A
+        ("Ada", "Ad\u0430"),
+        ("Ada", "\u0391da"),  # Greek Alpha
+        ("Ada", "\uff21\uff44\uff41"),  # full width
+        ("Ada", "\U0001d400\U0001d41d\U0001d41a"),  # mathematical bold
+        ("Ada", "\u24b6\u24d3\u24d0"),  # in circles
+        ("Ada", "A\u2005da"),  # another space
+        ("Peter", "\u0420\u0435ter"),
+        ("Cem", "\u0421\u0435m"),
+        ("Omar", "\u039fmar"),
+        ("Kim", "\u212aim"),  # the Kelvin sign
+        ("modern", "rnodern"),
+        ("Emma", "Ernrna"),
+        ("Max", "\u039cax"),
+        ("Bill", "Bi11"),
+        ("Bill", "BiIl"),
+        ("Bill", "B\u0456ll"),
+        ("Ali", "A|i"),
+        ("Iris", "lris"),
+        ("Iris", "1ris"),
+        ("Bob", "B0b"),
+        ("BOB", "B0B"),
+        ("Zo\u00eb", "ZO\u00cb"),
+        ("Stra\u00dfe", "STRASSE"),
+        ("fi", "\ufb01"),
+        ("\u1e69", "s\u0323\u0307"),  # the marks' order
+        ("s\u0307\u0323", "s\u0323\u0307"),
+        ("Ada", "Ada\ufe0f"),
+        ("Ada", "A\u034fda"),
+        ("Ada", "Ada\u3164"),
+        ("Ada", "A\u200bda"),
+    ],
+)
+def test_look_alike(one: str, other: str) -> None:
+    assert look_alike(one, other)
+    assert look_alike(other, one)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Ada", "Adam"),
+        ("Ada", "Bo"),
+        ("Ada", "\u00c1da"),  # accents are how people tell themselves apart
+        ("Zoe", "Zo\u00eb"),
+        ("Ann", "Anna"),
+        ("Jan", "Jon"),
+        ("Guest 1", "Guest 2"),
+        ("\u5c71\u7530", "\u5c71\u672c"),
+        ("\u0410\u043d\u043d\u0430", "Anna"),  # all of the Cyrillic n's are seen
+        ("\U0001f98a", "\U0001f43a"),
+    ],
+)
+def test_not_alike(one: str, other: str) -> None:
+    assert not look_alike(one, other)
+
+
+def test_of_all_latin_letters_and_digits_few_look_alike() -> None:
+    """Case aside: so that hardly anybody is kept out by accident."""
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+    alike = {
+        frozenset((one, other))
+        for one in letters
+        for other in letters
+        if one.casefold() != other.casefold() and look_alike(one, other)
+    }
+    assert alike == {frozenset(pair) for pair in ("1l", "1I", "1L", "Il", "IL", "0O", "0o")}
+
+
+names = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Co", "Cn", "Zl", "Zp")), max_size=30
+).map(lambda text: unicodedata.normalize("NFC", text))
+
+
+@given(names, names)
+def test_it_is_reflexive_and_symmetric_and_never_fails(one: str, other: str) -> None:
+    if not (allowed(one) and allowed(other)):
+        return
+    assert look_alike(one, one)
+    assert look_alike(one, other) is look_alike(other, one)
+    assert look_alike(one, one.casefold())
+    assert all(skeletons(one)), "a name that is allowed has something to see"
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=20))
+def test_any_string_is_judged(text: str) -> None:
+    allowed(text)
+    assert look_alike(text, text)
+
+
+def test_every_single_character() -> None:
+    for code in range(sys.maxunicode + 1):
+        char = chr(code)
+        if allowed(char):
+            assert all(skeletons(char)), hex(code)
+            assert look_alike(char, char)
+    skeletons.cache_clear()
+
+
+def test_the_table_of_assigned_characters_is_unicode_14s() -> None:
+    """On the Python that has it the same table; a part of later ones', whose Unicode only grows."""
+    known = [unicodedata.category(chr(code)) != "Cn" for code in range(sys.maxunicode + 1)]
+    table = [assigned(chr(code)) for code in range(sys.maxunicode + 1)]
+    if unicodedata.unidata_version == "14.0.0":
+        assert table == known
+    assert all(here for here, before in zip(known, table, strict=True) if before)
+    assert sum(table) == 144_697 + 65 + 2_048 + 137_468

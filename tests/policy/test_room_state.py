@@ -1,0 +1,376 @@
+"""The encodings that all members must agree on: one for each value, and nothing else is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crypto.errors import MalformedError
+from crypto.room_state import (
+    HOSTS_MAX,
+    LEDGER_KEYS_MAX,
+    REJOIN_SLOTS,
+    SERVERS_MAX,
+    TITLE_MAX,
+    CommitContext,
+    Identity,
+    Ledger,
+    Mode,
+    Policy,
+    Rejoined,
+    RejoinTicket,
+)
+from tests.policy.cases import LEDGER, POLICY, TICKET, h
+
+b16, b32, b64 = (st.binary(min_size=n, max_size=n) for n in (16, 32, 64))
+u16, u32, u64 = (st.integers(0, 2**n - 1) for n in (16, 32, 64))
+
+
+def short(most: int) -> st.SearchStrategy[str]:
+    return st.text(st.characters(codec="utf-8"), max_size=most).filter(lambda t: len(t.encode()) <= most)
+
+
+policies = st.builds(
+    Policy,
+    version=u32,
+    hosts=st.sets(b32, max_size=HOSTS_MAX).map(lambda hosts: tuple(sorted(hosts))),
+    host_public=b32,
+    mode=st.sampled_from(Mode),
+    title=short(TITLE_MAX),
+    servers=st.lists(short(255), max_size=SERVERS_MAX).map(tuple),
+)
+identities = st.builds(Identity, name=short(80), flags=st.integers(0, 255))
+tickets = st.builds(
+    RejoinTicket, group_id=st.binary(max_size=255), slot=u64, chain=b32, nonce=b16, stuck=st.booleans()
+)
+contexts = st.builds(
+    CommitContext,
+    room=b16,
+    slot=u64,
+    chain=b32,
+    ledger=b32,
+    invite=st.none() | u16,
+    host_return=st.none() | b64,
+)
+ledgers = st.builds(
+    Ledger,
+    used=st.frozensets(u16, max_size=20),
+    revoked=st.frozensets(u16, max_size=20),
+    keys=st.frozensets(b32, max_size=8),
+    invites=st.dictionaries(u32, u16, max_size=20).map(lambda d: tuple(sorted(d.items()))),
+    rejoins=st.dictionaries(u64, st.tuples(b32, b16), max_size=6).map(
+        lambda d: tuple(Rejoined(slot, key, nonce) for slot, (key, nonce) in sorted(d.items()))
+    ),
+)
+Value = Policy | Identity | RejoinTicket | CommitContext | Ledger
+anything: st.SearchStrategy[Value] = st.one_of(policies, identities, tickets, contexts, ledgers)
+
+FULL: list[Value] = [
+    replace(POLICY, hosts=tuple(sorted((h(1), h(2))))),
+    TICKET,
+    CommitContext(h("room")[:16], 3, h("chain"), h("ledger"), 7, h(0) * 2),
+    CommitContext(h("room")[:16], 3, h("chain"), h("ledger")),
+    LEDGER,
+]
+
+
+@given(anything)
+def test_what_is_encoded_comes_back(value: Value) -> None:
+    assert type(value).decode(value.encode()) == value
+
+
+@given(anything, st.data())
+def test_equal_bytes_are_equal_values_and_no_others(value: Value, data: st.DataObject) -> None:
+    """A changed byte is refused, or it is another value whose encoding it is."""
+    raw = bytearray(value.encode())
+    at = data.draw(st.integers(0, len(raw) - 1))
+    raw[at] ^= data.draw(st.integers(1, 255))
+    try:
+        other = type(value).decode(bytes(raw))
+    except MalformedError:
+        return
+    assert other != value
+    assert other.encode() == raw
+
+
+@pytest.mark.parametrize("kind", [Policy, Identity, RejoinTicket, CommitContext, Ledger])
+@given(data=st.binary(max_size=200))
+def test_bytes_of_any_kind_are_read_whole_or_refused(kind: Any, data: bytes) -> None:
+    try:
+        value = kind.decode(data)
+    except MalformedError:
+        return
+    assert value.encode() == data
+
+
+@pytest.mark.parametrize("value", FULL, ids=lambda v: type(v).__name__)
+def test_cut_anywhere_or_with_more_behind_it_is_refused(value: Value) -> None:
+    raw = value.encode()
+    for size in range(len(raw)):
+        with pytest.raises(MalformedError):
+            type(value).decode(raw[:size])
+    for more in (b"\0", b"\1", raw):
+        with pytest.raises(MalformedError):
+            type(value).decode(raw + more)
+
+
+@pytest.mark.parametrize("value", [v for v in FULL if not isinstance(v, RejoinTicket)], ids=repr)
+def test_another_format_is_refused(value: Value) -> None:
+    raw = value.encode()
+    for version in (0, 2, 255):
+        with pytest.raises(MalformedError):
+            type(value).decode(bytes([version]) + raw[1:])
+
+
+@pytest.mark.parametrize("flag", [2, 3, 128, 255])
+def test_flags_are_0_or_1(flag: int) -> None:
+    ticket = TICKET.encode()
+    with pytest.raises(MalformedError, match="neither 0 nor 1"):
+        RejoinTicket.decode(ticket[:-1] + bytes([flag]))
+    bare = CommitContext(bytes(16), 1, bytes(32), bytes(32)).encode()
+    with pytest.raises(MalformedError, match="neither 0 nor 1"):
+        CommitContext.decode(bare[:-2] + bytes([flag]) + bytes(2) + b"\0")
+    with pytest.raises(MalformedError, match="neither 0 nor 1"):
+        CommitContext.decode(bare[:-1] + bytes([flag]) + bytes(64))
+
+
+def test_a_credential_is_utf8_behind_its_flags() -> None:
+    assert Identity.decode(b"\0Zo\xc3\xab") == Identity("Zoë")
+    assert Identity.decode(b"\0") == Identity("")
+    for bad in (b"", b"\0\xff", b"\0\xc3", b"\0\xed\xa0\x80", b"\0\xc0\xaf"):
+        with pytest.raises(MalformedError):
+            Identity.decode(bad)
+
+
+# -- policy --------------------------------------------------------------------------------------------
+
+
+def raw_policy(
+    hosts: list[bytes], *, mode: int = 0, title: bytes = b"", servers: tuple[bytes, ...] = ()
+) -> bytes:
+    parts = [b"\1", bytes(4), bytes([len(hosts)]), *hosts, bytes(32), bytes([mode, len(title)]), title]
+    return b"".join([*parts, bytes([len(servers)]), *(bytes([len(s)]) + s for s in servers)])
+
+
+def test_a_policy_in_raw_bytes() -> None:
+    one, two = sorted((h(1), h(2)))
+    raw = raw_policy([one, two], mode=2, title=b"t", servers=(b"a", b""))
+    assert Policy.decode(raw) == Policy(0, (one, two), bytes(32), Mode.LOCKED, "t", ("a", ""))
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (raw_policy(sorted((h(1), h(2)), reverse=True)), "canonical"),
+        (raw_policy([h(1), h(1)]), "named twice"),
+        (raw_policy(sorted(h(n) for n in range(HOSTS_MAX + 1))), "limits"),
+        (raw_policy([], mode=3), "unknown mode"),
+        (raw_policy([], mode=255), "unknown mode"),
+        (raw_policy([], title=b"t" * (TITLE_MAX + 1)), "limits"),
+        (raw_policy([], title=b"\xff"), "UTF-8"),
+        (raw_policy([], servers=(b"s",) * (SERVERS_MAX + 1)), "limits"),
+        (raw_policy([], servers=(b"\xc3",)), "UTF-8"),
+    ],
+)
+def test_a_policy_that_is_none(raw: bytes, why: str) -> None:
+    with pytest.raises(MalformedError, match=why):
+        Policy.decode(raw)
+
+
+def test_a_policy_at_its_limits() -> None:
+    most = Policy(
+        2**32 - 1,
+        tuple(sorted(h(n) for n in range(HOSTS_MAX))),
+        h("host"),
+        Mode.LOCKED,
+        "é" * (TITLE_MAX // 2),
+        ("s" * 255,) * SERVERS_MAX,
+    )
+    assert Policy.decode(most.encode()) == most
+    for changed in (
+        replace(most, version=2**32),
+        replace(most, title="t" * 256),
+        replace(most, servers=("s" * 256,)),
+    ):
+        with pytest.raises(MalformedError):
+            changed.encode()
+
+
+def test_the_order_in_which_hosts_are_named_makes_no_difference() -> None:
+    one, two = Policy(1, (h(1), h(2)), h(0)), Policy(1, (h(2), h(1)), h(0))
+    assert one.encode() == two.encode()
+
+
+def test_hosts_come_and_go_a_version_at_a_time() -> None:
+    policy = Policy(1, (h(1),), h(0))
+    more = policy.with_host(h(2)).with_host(h(2))
+    assert (more.version, set(more.hosts)) == (3, {h(1), h(2)})
+    assert Policy.decode(more.encode()) == more
+    fewer = more.without_host(h(1)).without_host(h(9))
+    assert (fewer.version, fewer.hosts) == (5, (h(2),))
+
+
+# -- ledger --------------------------------------------------------------------------------------------
+
+
+def raw_ledger(
+    *,
+    used: bytes = b"",
+    revoked: bytes = b"",
+    keys: tuple[bytes, ...] = (),
+    invites: tuple[bytes, ...] = (),
+    rejoins: tuple[bytes, ...] = (),
+) -> bytes:
+    sized = b"".join(len(part).to_bytes(2, "big") + part for part in (used, revoked))
+    counted = b"".join(len(part).to_bytes(2, "big") + b"".join(part) for part in (keys, invites))
+    return b"\1" + sized + counted + bytes([len(rejoins)]) + b"".join(rejoins)
+
+
+def numbers(*values: int, size: int = 2) -> bytes:
+    return b"".join(value.to_bytes(size, "big") for value in values)
+
+
+def rejoined(slot: int, who: int = 1) -> bytes:
+    return numbers(slot, size=8) + h(who) + h("nonce", slot)[:16]
+
+
+K1, K2 = sorted((h(1), h(2)))
+
+
+def test_a_ledger_in_raw_bytes() -> None:
+    raw = raw_ledger(
+        used=numbers(0, 0x8001),
+        revoked=numbers(4),
+        keys=(K1, K2),
+        invites=(numbers(1, size=4) + numbers(0),),
+        rejoins=(rejoined(5), rejoined(6)),
+    )
+    assert Ledger.decode(raw) == Ledger(
+        frozenset({0, 0x8001}),
+        frozenset({4}),
+        frozenset({K1, K2}),
+        ((1, 0),),
+        (Rejoined(5, h(1), h("nonce", 5)[:16]), Rejoined(6, h(1), h("nonce", 6)[:16])),
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (raw_ledger(used=b"\0"), "half a number"),
+        (raw_ledger(revoked=b"\0\1\2"), "half a number"),
+        (raw_ledger(used=numbers(2, 1)), "order"),
+        (raw_ledger(used=numbers(1, 1)), "order"),
+        (raw_ledger(revoked=numbers(9, 3)), "order"),
+        (raw_ledger(keys=(K2, K1)), "order"),
+        (raw_ledger(keys=(K1, K1)), "order"),
+        (raw_ledger(invites=(numbers(2, size=4) + numbers(0), numbers(1, size=4) + numbers(0))), "order"),
+        (raw_ledger(invites=(numbers(1, size=4) + numbers(0), numbers(1, size=4) + numbers(3))), "order"),
+        (raw_ledger(rejoins=(rejoined(6), rejoined(5))), "order"),
+        (raw_ledger(rejoins=(rejoined(6), rejoined(6, 2))), "order"),
+        (raw_ledger(used=numbers(*range(LEDGER_KEYS_MAX + 1))), "more than"),
+        (raw_ledger(revoked=numbers(*range(LEDGER_KEYS_MAX + 1))), "more than"),
+        (raw_ledger(keys=tuple(sorted(h(n) for n in range(LEDGER_KEYS_MAX + 1)))), "more than"),
+        (
+            raw_ledger(invites=tuple(numbers(n, size=4) + b"\0\0" for n in range(LEDGER_KEYS_MAX + 1))),
+            "more than",
+        ),
+        (raw_ledger(rejoins=tuple(rejoined(n) for n in range(REJOIN_SLOTS + 1))), "more than"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{len(value)} bytes",
+)
+def test_a_ledger_that_is_none(raw: bytes, why: str) -> None:
+    with pytest.raises(MalformedError, match=why):
+        Ledger.decode(raw)
+
+
+def test_the_fullest_ledger_can_grow_for_as_long_as_anybody_may_come_in() -> None:
+    """What a newcomer is handed can't make a later, valid admission overflow."""
+    indices = frozenset(range(LEDGER_KEYS_MAX))
+    keys = frozenset(h(n) for n in range(LEDGER_KEYS_MAX - 1))
+    rejoins = tuple(Rejoined(n, h(1), h(n)[:16]) for n in range(REJOIN_SLOTS))
+    fullest = Ledger(indices, indices, keys, tuple((n, n) for n in range(LEDGER_KEYS_MAX)), rejoins)
+    assert Ledger.decode(fullest.encode()) == fullest
+    # no key more than the limit is ever added (SNUG-15), even if none was there at first
+    used = frozenset(range(2 * LEDGER_KEYS_MAX))
+    assert len(replace(fullest, used=used).digest()) == 32
+    assert max(len(fullest.after(slot, removed={}, added={}).rejoins) for slot in (64, 65)) < REJOIN_SLOTS
+
+
+def test_rejoins_never_outgrow_their_count() -> None:
+    ledger = Ledger()
+    for slot in range(1, 300):
+        ledger = ledger.after(slot, removed={}, added={}, rejoined=Rejoined(slot, h(1), h(slot)[:16]))
+        assert len(ledger.rejoins) <= REJOIN_SLOTS
+        assert Ledger.decode(ledger.encode()) == ledger
+
+
+# -- what a commit leaves behind -------------------------------------------------------------------------
+
+
+def test_a_newcomer_uses_an_invite_and_brings_a_key() -> None:
+    ledger = Ledger().after(1, removed={}, added={1: (h(1), 0x8003)})
+    assert ledger == Ledger(frozenset({0x8003}), frozenset(), frozenset({h(1)}), ((1, 0x8003),))
+    assert ledger.invite_of(1) == 0x8003
+    assert ledger.invite_of(2) is None
+
+
+def test_an_eviction_revokes_the_invite_and_a_farewell_does_not() -> None:
+    present = Ledger().after(1, removed={}, added={1: (h(1), 0)}).after(2, removed={}, added={2: (h(2), 5)})
+    evicted = present.after(3, removed={1: True}, added={})
+    assert (evicted.revoked, evicted.invites) == (frozenset({0}), ((2, 5),))
+    assert evicted.keys == present.keys, "a key stays known for good"
+    assert evicted.used == present.used
+    left = present.after(3, removed={1: False, 2: False}, added={})
+    assert (left.revoked, left.invites) == (frozenset(), ())
+    founder = present.after(3, removed={0: True}, added={})
+    assert founder.revoked == frozenset(), "who came by no invite takes none along"
+
+
+def test_who_rejoins_keeps_the_invite_and_its_eviction_revokes_it() -> None:
+    mark = Rejoined(9, h(1), h("n")[:16])
+    present = Ledger().after(1, removed={}, added={1: (h(1), 4)}).after(2, removed={}, added={2: (h(2), 5)})
+    back = present.after(9, removed={1: False}, added={1: (h(1), None)}, rejoined=mark)
+    assert back.invites == ((1, 4), (2, 5))
+    assert back.rejoins == (mark,)
+    assert (back.used, back.revoked, back.keys) == (present.used, present.revoked, present.keys)
+    moved = present.after(9, removed={2: False}, added={7: (h(2), None)}, rejoined=mark)
+    assert moved.invites == ((1, 4), (7, 5)), "in another leaf as well"
+    assert moved.after(10, removed={7: True}, added={}).revoked == {5}
+    founder = Ledger(keys=frozenset({h(0)})).after(
+        9, removed={0: False}, added={0: (h(0), None)}, rejoined=mark
+    )
+    assert founder.invites == ()
+
+
+def test_a_leaf_that_is_taken_again_is_known_by_its_new_invite() -> None:
+    ledger = Ledger().after(1, removed={}, added={1: (h(1), 4)})
+    swapped = ledger.after(2, removed={1: True}, added={1: (h(2), 6)})
+    assert swapped.invites == ((1, 6),)
+    assert (swapped.revoked, swapped.used) == (frozenset({4}), frozenset({4, 6}))
+
+
+@given(ledgers, st.integers(0, 2**32))
+def test_old_rejoins_are_forgotten_and_nothing_else(ledger: Ledger, slot: int) -> None:
+    after = ledger.after(slot, removed={}, added={})
+    assert after == replace(ledger, rejoins=tuple(r for r in ledger.rejoins if slot - r.slot < REJOIN_SLOTS))
+    assert (after.digest() == ledger.digest()) is (after == ledger)
+
+
+def test_a_digest_tells_apart_what_lists_alone_would_not() -> None:
+    makers: list[Callable[[], Ledger]] = [
+        Ledger,
+        lambda: Ledger(used=frozenset({1})),
+        lambda: Ledger(revoked=frozenset({1})),
+        lambda: Ledger(used=frozenset({1}), revoked=frozenset({1})),
+        lambda: Ledger(invites=((0, 1),)),
+        lambda: Ledger(keys=frozenset({bytes(32)})),
+        lambda: Ledger(rejoins=(Rejoined(0, bytes(32), bytes(16)),)),
+    ]
+    assert len({make().digest() for make in makers}) == len(makers)
+    assert all(make().digest() == make().digest() for make in makers)
