@@ -1,6 +1,7 @@
 """The landlord's settings: a frozen struct, each with a default, and a TOML file that may change them.
 
-Sizes are bytes, times are seconds. The file is flat: one ``name = value`` a line, names as below.
+Sizes are bytes, times are seconds. In the file each setting is one ``name = value``, names as below; those of
+the SFU stand in a table of their own, after the line ``[media]``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Annotated
 
 import msgspec
 
+from server.media.limits import MediaLimits
 from server.wire import limits
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
@@ -65,6 +67,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         heartbeat: between pings; no pong within half of it closes the connection.
         room_linger: that an opened room outlives its last connection.
         stop_time: for telling everybody when the process stops.
+
+    The SFU
+        media: a table; its names, all with defaults, are those of `server.media.limits.MediaLimits`.
     """
 
     listen: str = "127.0.0.1:8080"
@@ -93,8 +98,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     lobby_blob_bytes: Annotated[int, msgspec.Meta(ge=limits.BUCKETS[0], le=limits.LOBBY_BLOB_MAX)] = (
         limits.LOBBY_BLOB_MAX
     )
-    lobby_posts_per_second: Rate = 2.0
-    lobby_post_burst: Rate = 20.0
+    lobby_posts_per_second: Rate = 10.0
+    lobby_post_burst: Rate = 100.0
     queue_bytes: Size = 33_554_432
     queue_messages: Count = 8192
     errors_max: Count = 8
@@ -108,6 +113,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     heartbeat: Seconds = 20.0
     room_linger: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 30.0
     stop_time: Annotated[float, msgspec.Meta(gt=0, le=10)] = 1.5
+
+    media: MediaLimits = MediaLimits()
 
 
 def load(path: Path) -> Settings:
@@ -125,8 +132,10 @@ def load(path: Path) -> Settings:
 
 def checked(table: dict[str, object]) -> Settings:
     """Settings of `table`, all of it known and within bounds; else ConfigError."""
-    for name in table:
-        if name not in Settings.__struct_fields__:
+    media = table.get("media")
+    known = {*Settings.__struct_fields__, *(f"media.{name}" for name in MediaLimits.__struct_fields__)}
+    for name in [*table, *(f"media.{name}" for name in (media if isinstance(media, dict) else ()))]:
+        if name not in known:
             raise ConfigError(f"there is no setting {name!r}")
     try:
         settings = msgspec.convert(table, Settings)

@@ -6,6 +6,7 @@ Protocol section 4. A lobby is a room's waiting place of one UTC day; near midni
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -27,6 +28,11 @@ MIDNIGHT: Final = 600.0
 CARD_RENEW: Final = 120.0
 #: Knocks that may wait on one open invite: people who share a link must not block each other.
 KNOCKS_EACH: Final = 16
+#: Posts a second, and at once: below what a server allows by default, so that none is refused and lost.
+POST_RATE: Final = 8.0
+POST_BURST: Final = 60.0
+#: Seconds between two posts of the same card: one serves all who called meanwhile.
+CARD_EVERY: Final = 0.5
 #: Replies kept, for who lost the connection before theirs came.
 REPLIES_KEPT: Final = 64
 CALL_EVERY: Final = 3.0
@@ -48,6 +54,9 @@ class Doors:
         self._inside: set[int] = set()
         self._retry: dict[int, float] = {}
         self._failures = 0
+        self._waiting: deque[tuple[int, lobby.LobbyMessage]] = deque()
+        self._allowance = POST_BURST
+        self._flushed_at: float | None = None
 
     @property
     def inside(self) -> frozenset[int]:
@@ -55,7 +64,11 @@ class Doors:
         return frozenset(self._inside)
 
     def want(self, days: set[int], now: float) -> None:
-        """Be in these and no others."""
+        """Be in these and no others. Call it regularly: it also posts what had to wait."""
+        since = 0.0 if self._flushed_at is None else now - self._flushed_at
+        self._flushed_at = now
+        self._allowance = min(POST_BURST, self._allowance + POST_RATE * since)
+        self._flush()
         for day in days - self._keys.keys():
             self._keys[day] = lobby_key(self._secret, self._origin, day)
             self._veils[day] = lobby_veil_key(self._secret, self._origin, day)
@@ -101,10 +114,18 @@ class Doors:
         return False
 
     def post(self, day: int, message: lobby.LobbyMessage) -> None:
-        """Seal and post, if we are there."""
+        """Seal and post, if we are there; at once, or as soon as the server's limits allow."""
         if day in self._inside:
-            blob = lobby.post(self._veils[day], message, rng=self._rng)
-            self._effects.append(ev.Transmit(ev.Door(day), wire.Post(blob)))
+            self._waiting.append((day, message))
+            self._flush()
+
+    def _flush(self) -> None:
+        while self._waiting and self._allowance >= 1:
+            day, message = self._waiting.popleft()
+            if day in self._inside:
+                self._allowance -= 1
+                blob = lobby.post(self._veils[day], message, rng=self._rng)
+                self._effects.append(ev.Transmit(ev.Door(day), wire.Post(blob)))
 
     def close(self) -> None:
         """Leave all lobbies."""
@@ -136,6 +157,8 @@ class HostLobby:
         self._rng = rng
         self._doors = Doors(secret, origin, self.effects, rng)
         self._cards: dict[int, list[lobby.CardSecret]] = {}
+        self._card_posted: dict[int, float] = {}
+        self._card_wanted: set[int] = set()
         self._knocks = lobby.Knocks(each=KNOCKS_EACH)
         self._known: set[int] = set()
         self._asked: dict[int, _Asked] = {}
@@ -154,7 +177,7 @@ class HostLobby:
             self._cards[day] = [s for s in secrets if not s.expired(now)]
         for day in self._doors.inside:
             cards = self._cards.get(day)
-            if cards and cards[-1].card.expiry - now < CARD_RENEW:
+            if day in self._card_wanted or (cards and cards[-1].card.expiry - now < CARD_RENEW):
                 self._post_card(day, now)
 
     def lost(self, day: int, now: float) -> None:
@@ -189,7 +212,13 @@ class HostLobby:
 
     def _post_card(self, day: int, now: float) -> None:
         cards = self._cards.setdefault(day, [])
-        if not cards or cards[-1].card.expiry - now < CARD_RENEW:
+        fresh = bool(cards) and cards[-1].card.expiry - now >= CARD_RENEW
+        if fresh and now - self._card_posted.get(day, 0.0) < CARD_EVERY:
+            self._card_wanted.add(day)
+            return
+        self._card_wanted.discard(day)
+        self._card_posted[day] = now
+        if not fresh:
             cards.append(lobby.make_card(self._seed.host_key, self._origin, day, now, rng=self._rng))
         self._doors.post(day, cards[-1].card)
 
