@@ -30,7 +30,7 @@ class ReplayError(SnugCryptoError):
 
 
 class ValidationError(SnugCryptoError):
-    """A numbered rule is broken. `rule` names it (``"SNUG-7"``, ``"MLS-12.2-3"``).
+    """A numbered rule is broken. `rule` names it (``"SNUG-7"``, ``"MLS-12.2-3"``), `text` says how.
 
     The author of the input is at fault, and can be named when its signature has verified.
     """
@@ -38,6 +38,7 @@ class ValidationError(SnugCryptoError):
     def __init__(self, rule: str, text: str) -> None:
         super().__init__(f"{rule}: {text}")
         self.rule = rule
+        self.text = text
 
 
 class StateError(SnugCryptoError):

@@ -474,7 +474,7 @@ class RoomSession:
                 staged = self.m.stage(intent)
             except SnugCryptoError as error:
                 self._intents.popleft()
-                self._intent_failed(intent, str(error))
+                self._intent_failed(intent, error.text if isinstance(error, ValidationError) else str(error))
                 continue
             if staged is None:
                 self._intents.popleft()

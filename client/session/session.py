@@ -24,6 +24,7 @@ from crypto.names import check_name
 from crypto.room_state import (
     POLICY_EXTENSION,
     REJOIN_EXTENSION,
+    SINGLE_USE,
     Identity,
     Ledger,
     Mode,
@@ -76,7 +77,6 @@ class Session:
         self._guest: GuestLobby | None = None
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
-        self._next_invite = 1
 
     # -- beginnings ------------------------------------------------------------------------------
 
@@ -303,16 +303,20 @@ class Session:
         room.admitted.clear()
         for intent, why in room.failed:
             if isinstance(intent, AddIntent | RejoinIntent):
-                host.fail(intent.knock, f"You could not be let in: {why}")
+                host.fail(
+                    intent.knock,
+                    f"You could not be let in: {why}. Knock again with another name, or ask the host.",
+                )
                 self._tell(ev.Alarm("not_admitted", f"{intent.name} could not be let in: {why}"))
         room.failed.clear()
         for index in m.ledger.revoked:
             host.revoke(index)
         if self._invite.index in m.ledger.revoked and room.host_seed is not None and room.ended is None:
             # whoever was removed still holds that link: another one for everybody else
-            self._next_invite = max(self._next_invite, *m.ledger.used, *m.ledger.revoked, 0) + 1
+            taken = [i for i in m.ledger.used | m.ledger.revoked if not i & SINGLE_USE]
+            index = max(taken) + 1
             self._invite = room.host_seed.invite(
-                self._invite.origin, self._invite.secret, self._next_invite, self._invite.servers
+                self._invite.origin, self._invite.secret, index, self._invite.servers
             )
             self._tell(ev.InviteMade(self._invite.link(), self._invite.index))
 
