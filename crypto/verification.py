@@ -22,9 +22,9 @@ _GROUP: Final = 5
 def long_code(epoch_authenticator: bytes, confirmed_transcript_hash: bytes) -> str:
     """40 digits of ``H("snug 1 code" | epoch_authenticator | confirmed_transcript_hash)``, without spaces.
 
-    Both values (RFC 9420 sections 8.7 and 8.2) have 32 bytes, else MalformedError; only in epoch 0 the transcript
-    hash is empty. The 256-bit hash is taken
-    modulo 10^40; some codes are thereby likelier than others by 10^40 / 2^256, which is less than 2^-123.
+    Both values (RFC 9420 sections 8.7 and 8.2) have 32 bytes, else MalformedError; only in epoch 0 the
+    transcript hash is empty. The 256-bit hash is taken modulo 10^40; some codes are thereby likelier than
+    others by 10^40 / 2^256, which is less than 2^-123.
     """
     digest = H(
         b"snug 1 code",
