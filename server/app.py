@@ -122,7 +122,9 @@ class Server:
         public = s.media_address
         if public is not None:
             _, public = await _resolve(public)
-        self._sfu = Sfu(address=public or address, port=s.media_port, bind=s.media_bind or address)
+        self._sfu = Sfu(
+            address=public or address, port=s.media_port, bind=s.media_bind or address, limits=s.media
+        )
         await self._sfu.start()
         return self._sfu
 

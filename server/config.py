@@ -133,10 +133,13 @@ def load(path: Path) -> Settings:
 def checked(table: dict[str, object]) -> Settings:
     """Settings of `table`, all of it known and within bounds; else ConfigError."""
     media = table.get("media")
-    known = {*Settings.__struct_fields__, *(f"media.{name}" for name in MediaLimits.__struct_fields__)}
-    for name in [*table, *(f"media.{name}" for name in (media if isinstance(media, dict) else ()))]:
-        if name not in known:
-            raise ConfigError(f"there is no setting {name!r}")
+    for prefix, names, known in (
+        ("", table, Settings.__struct_fields__),
+        ("media.", media if isinstance(media, dict) else {}, MediaLimits.__struct_fields__),
+    ):
+        for name in names:
+            if name not in known:
+                raise ConfigError(f"there is no setting {prefix + name!r}")
     try:
         settings = msgspec.convert(table, Settings)
     except msgspec.ValidationError as error:

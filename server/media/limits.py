@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
 
 from server.wire import limits as wire
 
@@ -23,6 +24,14 @@ AUDIO_CLOCK: Final = 48_000
 VIDEO_CLOCK: Final = 90_000
 #: The SFU's own SSRC in the RTCP that it writes.
 OWN_SSRC: Final = 1
+#: Half of the sequence numbers: what is further ahead is behind (RFC 3550 A.1).
+_JUMP_MAX: Final = 0x7FFF
+
+Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
+Cache = Annotated[int, msgspec.Meta(ge=1, le=0x8000)]
+BitRate = Annotated[int, msgspec.Meta(ge=8_000, le=10**12)]
+Rate = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
 
 
 class MediaError(ValueError):
@@ -53,63 +62,94 @@ class Bucket:
         return True
 
 
-@dataclass(frozen=True, slots=True)
-class MediaLimits:
-    """What one SFU gives, and how long it waits."""
+class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What one SFU gives, and how long it waits: the ``[media]`` table of the settings.
 
-    #: Connections with media, in all rooms together.
-    peers: int = 2000
-    streams_per_peer: int = wire.STREAMS_MAX
-    #: Packets kept a stream, to answer NACKs; powers of two.
-    video_cache: int = 512
-    audio_cache: int = 64
-    #: What one stream may send, with a burst of one second's worth. More is dropped.
-    video_bitrate: int = 8_000_000
-    audio_bitrate: int = 512_000
-    #: From the first ClientHello to the keys.
-    handshake_time: float = 10.0
-    #: Received in one handshake.
-    handshake_bytes: int = 65_536
-    #: Handshakes for one set of parameters, failed ones included.
-    handshake_tries: int = 4
-    #: Silent in STUN for so long: consent to send is over (RFC 7675), and forwarding stops.
-    idle: float = 30.0
-    #: For so long after it was last heard, an address can't be claimed by another peer.
-    address_hold: float = 10.0
-    #: A nominated address silent in STUN for so long gives way to another one that is heard.
-    rebinding: float = 12.0
-    #: Addresses that one peer may have open (candidates of one client).
-    addresses_per_peer: int = 4
-    #: Sender SSRCs that one peer's RTCP may use: libsrtp keeps a state for each.
-    rtcp_sources: int = 16
-    #: RTCP packets of one peer, a second, and at once.
-    rtcp_rate: float = 300.0
-    rtcp_burst: int = 300
-    #: Packets that one receiver may ask for again, a second, and at once.
-    nack_rate: float = 400.0
-    nack_burst: int = 400
-    #: A gap of more packets than this isn't asked for again: a jump, mended by a key frame.
-    gap: int = 256
-    #: Waits before a missing packet is asked for once more; then it is given up.
-    nack_delays: tuple[float, ...] = (0.04, 0.06, 0.1, 0.2)
-    #: At most one PLI in this time for one stream.
-    pli_interval: float = 0.3
-    #: At most one forwarded sender report in this time for one stream.
-    sr_interval: float = 0.1
-    #: RR and REMB to publishers.
-    report_interval: float = 1.0
-    #: What REMB may tell a publisher, for one video stream.
-    remb_ceiling: int = 2_000_000
-    remb_floor: int = 100_000
-    #: A receiver's own REMB counts for so long.
-    remb_age: float = 5.0
-    #: SSRCs of streams that have ended, remembered a room with their last sequence number.
-    retired_ssrcs: int = 1024
-    #: Datagrams read in one turn of the event loop.
-    drain: int = 64
-    #: Read and write many datagrams with one system call, where the kernel can.
+    How many
+        peers: connections with media, in all rooms together.
+        streams_per_peer: of one connection.
+        addresses_per_peer: that one peer may have open (candidates of one client).
+        rtcp_sources: sender SSRCs that one peer's RTCP may use; libsrtp keeps a state for each.
+        retired_ssrcs: of streams that have ended, remembered a room with their last sequence number.
+
+    How much
+        video_cache, audio_cache: packets kept a stream, to answer NACKs; powers of two.
+        video_bitrate, audio_bitrate: what one stream may send, with a burst of one second's worth; beyond it
+            packets are dropped.
+        rtcp_rate, rtcp_burst: RTCP packets of one peer, a second and at once.
+        nack_rate, nack_burst: packets that one receiver may ask for again, a second and at once.
+        remb_floor, remb_ceiling: what REMB may tell a publisher, for one video stream.
+        socket_buffer: SO_RCVBUF and SO_SNDBUF, asked for.
+
+    Handshakes
+        handshake_time: from the first ClientHello to the keys.
+        handshake_bytes: received in one handshake.
+        handshake_tries: for one set of parameters, failed ones included.
+
+    How long
+        idle: silent in STUN for so long, and consent to send is over (RFC 7675): forwarding stops.
+        address_hold: after it was last heard, an address can't be claimed by another peer for so long.
+        rebinding: a nominated address silent in STUN for so long gives way to another one that is heard.
+        remb_age: a receiver's own REMB counts for so long.
+
+    Loss and reports
+        gap: more missing packets than this aren't asked for again: a jump, mended by a key frame.
+        nack_delays: waits before a missing packet is asked for once more; then it is given up.
+        pli_interval: at most one PLI in this time for one stream.
+        sr_interval: at most one forwarded sender report in this time for one stream.
+        report_interval: between RR and REMB to publishers.
+
+    The machine
+        drain: datagrams read in one turn of the event loop.
+        batched: read and write many datagrams with one system call, where the kernel can.
+        tick: between two looks at the timers.
+
+    Raises ValueError (ValidationError when it is decoded) if sizes contradict each other; the bounds of
+    single fields are checked where a file is read.
+    """
+
+    peers: Count = 2000
+    streams_per_peer: Annotated[int, msgspec.Meta(ge=1, le=wire.STREAMS_MAX)] = wire.STREAMS_MAX
+    addresses_per_peer: Annotated[int, msgspec.Meta(ge=2, le=64)] = 4
+    rtcp_sources: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 16
+    retired_ssrcs: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 1024
+
+    video_cache: Cache = 512
+    audio_cache: Cache = 64
+    video_bitrate: BitRate = 8_000_000
+    audio_bitrate: BitRate = 512_000
+    rtcp_rate: Rate = 300.0
+    rtcp_burst: Count = 300
+    nack_rate: Rate = 400.0
+    nack_burst: Count = 400
+    remb_floor: BitRate = 100_000
+    remb_ceiling: BitRate = 2_000_000
+    socket_buffer: Annotated[int, msgspec.Meta(ge=4096, le=2**30)] = 1 << 22
+
+    handshake_time: Seconds = 10.0
+    #: Less than a hello, a certificate and a key exchange would let nobody in.
+    handshake_bytes: Annotated[int, msgspec.Meta(ge=4096, le=2**24)] = 65_536
+    handshake_tries: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 4
+
+    idle: Seconds = 30.0
+    address_hold: Seconds = 10.0
+    rebinding: Seconds = 12.0
+    remb_age: Seconds = 5.0
+
+    gap: Annotated[int, msgspec.Meta(ge=0, le=_JUMP_MAX)] = 256
+    nack_delays: Annotated[tuple[Seconds, ...], msgspec.Meta(max_length=16)] = (0.04, 0.06, 0.1, 0.2)
+    pli_interval: Seconds = 0.3
+    sr_interval: Seconds = 0.1
+    report_interval: Seconds = 1.0
+
+    drain: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 64
     batched: bool = True
-    #: Between two looks at the timers.
-    tick: float = 0.02
-    #: SO_RCVBUF and SO_SNDBUF, asked for.
-    socket_buffer: int = 1 << 22
+    tick: Annotated[float, msgspec.Meta(ge=0.001, le=1.0)] = 0.02
+
+    def __post_init__(self) -> None:
+        for name in ("video_cache", "audio_cache"):
+            size = getattr(self, name)
+            if size < 1 or size & (size - 1):
+                raise ValueError(f"{name}: a cache holds a power of two of packets")
+        if self.remb_floor > self.remb_ceiling:
+            raise ValueError("remb_floor is above remb_ceiling")

@@ -24,7 +24,7 @@ from server.media.limits import DATAGRAM_MAX, RTCP_MAX, Bucket, MediaError, Medi
 from server.media.path import Path, choose
 from server.wire.messages import Media, Transport
 
-log = logging.getLogger("snug.media")
+log = logging.getLogger(__name__)
 
 _SSRC = struct.Struct("!L")
 

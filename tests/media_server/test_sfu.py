@@ -529,7 +529,7 @@ async def test_no_log_says_who(start_rig: StartRig, caplog: pytest.LogCaptureFix
     eve.send(b"\0" * 30)
     await until(lambda: rig.totals("errors") == 1)
     rig.sfu._counts["errors"] = 0
-    said = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("snug"))
+    said = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("server"))
     assert "a handshake failed" in said
     assert "raised TypeError" in said
     secrets = ["127.0.0.1", str(0x1ADA1ADA), "1ada1ada", ROOM.hex(), "r" * 16, ada.ufrag, eve.ufrag]
