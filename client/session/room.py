@@ -111,6 +111,7 @@ class RoomSession:
         self._early: list[bytes] = []
         self._publish: ev.Publish | None = None
         self._announced: dict[int, tuple[int, int]] = {}  # SSRC -> (leaf, stream number)
+        self._announced_as: dict[int, tuple[int, int]] = {}  # leaf -> (epoch, generation) of its last word
         self._boxes: dict[int, bytes] = {}
         self._announce_at: float | None = None
         self._turns = Turns((leaf for leaf, _, _ in membership.members()), now)
@@ -600,6 +601,7 @@ class RoomSession:
         self._turns.committed(change.by, (leaf for leaf, _ in change.added), gone, now)
         for leaf in gone:
             self._boxes.pop(leaf, None)
+            self._announced_as.pop(leaf, None)
         self._announced = {ssrc: a for ssrc, a in self._announced.items() if a[0] not in gone}
         if change.added:
             self._announce_at = now
@@ -702,6 +704,10 @@ class RoomSession:
                     self._seen.add(mark)
                     self._tell(ev.Said(leaf, self.m.name(leaf), what.text))
             case content.Announce():
+                said_as = (received.epoch, received.generation)
+                if said_as < self._announced_as.get(leaf, (0, 0)):
+                    return  # catching up brings older ones after newer
+                self._announced_as[leaf] = said_as
                 self._boxes[leaf] = what.box
                 kept = {s: a for s, a in self._announced.items() if a[0] != leaf}
                 for stream in what.streams:
