@@ -291,7 +291,7 @@ class Membership:
         except (SnugCryptoError, StateError) as error:
             return Void(None, "SNUG-16", f"a commit that is not a member's: {error}")
         if not isinstance(received, mls.CandidateCommit):
-            return Void(None, "SNUG-2", "a message that is no commit took a slot")
+            return Void(received.sender, "SNUG-2", "a message that is no commit took a slot")
         view = ground.of_candidate(received)
         try:
             policy.judge_commit(view)
