@@ -432,8 +432,6 @@ class Group(NotCopyable):
         for epoch, psk in old.resumption_psks.items():
             if epoch >= kept:
                 following.resumption_psks[epoch] = psk
-        old.private_keys.clear()
-        old.update_keys.clear()
         self._state = following
         for other in list(self._candidates):
             other.drop()

@@ -44,8 +44,11 @@ from crypto.mls import (
     generate_signature_key,
     required_capabilities,
 )
+from crypto.mls.framing import verify_content
+from crypto.mls.messages import PublicMessage, decode_message
 from crypto.mls.nodes import GREASE, find_extension
-from tests.mls.world import NOW, SUITE, Room, add_of, new_bundle, rng, state_of
+from crypto.mls.proposals import Commit
+from tests.mls.world import NOW, SUITE, Room, add_of, new_bundle, rng, sign_framed, state_of
 
 POLICY = 0xF001
 KNOWING = Capabilities(extensions=(POLICY,))
@@ -119,6 +122,14 @@ def test_a_key_package_serves_once() -> None:
         Group.create(bundle, b"another")
     with pytest.raises(StateError):
         _ = bundle.encryption_private
+
+
+def test_a_used_bundle_holds_no_key() -> None:
+    bundle = new_bundle("x")
+    secrets = bundle._init_private, bundle._encryption_private
+    assert all(map(any, secrets))
+    Group.create(bundle, b"room", rng=rng)
+    assert not any(map(any, secrets))
 
 
 def test_a_failed_join_leaves_the_bundle_for_the_right_welcome() -> None:
@@ -442,6 +453,52 @@ def test_a_rejoin_in_one_commit_takes_the_old_place() -> None:
     stage = room.commit([Remove(2), add_of(again)], by=1)
     assert (stage.removed, stage.added) == ((2,), (2,))
     room.enter(stage, again)
+
+
+def test_who_is_added_gets_its_path_secret_in_the_welcome_alone() -> None:
+    room = Room(2)
+    message = room[0].stage([add_of(room.bundle("new"))], private=False).message
+    decoded = decode_message(message)
+    assert isinstance(decoded, PublicMessage)
+    commit = decoded.content.framed.content
+    assert isinstance(commit, Commit)
+    assert commit.path is not None
+    # below the root there is member 1; beside the root's left child nobody but the newcomer
+    assert [len(node.encrypted_path_secret) for node in commit.path.nodes] == [1, 0]
+
+
+def test_the_tree_shrinks_when_its_right_half_is_empty() -> None:
+    room = Room(5)
+    assert room[0].leaf_count == 8
+    room.commit([Remove(4)])
+    assert room[0].leaf_count == 4
+    room.commit([Remove(2), Remove(3)], by=1)
+    assert room[0].leaf_count == 2
+    room.commit([Remove(1)])
+    assert room[0].leaf_count == 1
+    room.add("again")
+
+
+def test_a_leaf_counts_in_its_place_and_group_only() -> None:
+    room = Room(3)
+    room.commit(by=1)
+    leaf = room[0].member(1)
+    assert leaf is not None
+    assert leaf.verify(b"room", 1) == leaf
+    for group_id, place in ((b"room", 2), (b"other", 1)):
+        with pytest.raises(ValidationError, match=r"MLS-7\.3-1"):
+            leaf.verify(group_id, place)
+
+
+def test_a_signature_counts_in_its_epoch_only() -> None:
+    room = Room(2)
+    state = state_of(room[0])
+    signed = sign_framed(room[0], b"data")
+    key = room[0].members()[0].leaf_node.signature_key
+    assert verify_content(signed, state.context.encoded, key).framed.content == b"data"
+    room.commit(by=1)
+    with pytest.raises(AuthenticationError):
+        verify_content(signed, state_of(room[0]).context.encoded, key)
 
 
 # --- leaving ---

@@ -602,6 +602,8 @@ TREES = [
     Case("MLS-12.4.3-2", "validate.unmerged_all_the_way", tree_with(unmerged(7, 3))),
     Case("MLS-12.4.3-3", "validate.unique_parent_keys", tree_with(same_parent_keys)),
     Case("MLS-7.9.2-1", CHECK_PARENTS, tree_with(another_parent_key)),
+    # the hashes are right, but a leaf that vouches for a parent is said to be unmerged at it
+    Case("MLS-7.9.2-1", CHECK_PARENTS, tree_with(unmerged(13, 6))),
 ]
 
 

@@ -80,6 +80,23 @@ def test_the_window_of_skipped_keys_is_bounded() -> None:
         use(tree.peek(0, APPLICATION, generation))
 
 
+def test_what_was_used_is_overwritten() -> None:
+    tree = new_tree()
+    peeked = tree.peek(0, APPLICATION, 3)
+    ratchet = tree._ratchets[0, APPLICATION]
+    secret, key = ratchet._secret, peeked.key
+    assert any(secret)
+    assert any(key)
+    peeked.consume()
+    late, (skipped, _) = tree.peek(0, APPLICATION, 1), ratchet._skipped[1]
+    late.consume()
+    assert not any(secret)
+    assert not any(key)
+    assert not any(skipped)
+    ratchet.wipe()
+    assert not any(ratchet._secret)
+
+
 def test_a_leaf_that_is_not_there_has_no_keys() -> None:
     for leaf in (-1, 4, 2**31):
         with pytest.raises(MissingKeyError):
@@ -294,21 +311,34 @@ def test_ratchet_and_tree_secrets_are_gone_once_used() -> None:
 
 def test_an_epochs_secrets_are_gone_after_the_next() -> None:
     room = Room(2)
-    for group in room.groups:
-        state_of(group).secret_tree.peek(0, HANDSHAKE, 0)
     old = [state_of(group) for group in room.groups]
     secrets = [
         (state.secrets.init, state.secrets.exporter, state.private_keys[2 * state.own_leaf]) for state in old
     ]
-    handshakes = [bytes(state.secret_tree._ratchets[0, HANDSHAKE]._secret) for state in old]
     assert all(holds(g, s) for g, mine in zip(room.groups, secrets, strict=True) for s in mine[:2])
     del old
-    for by in (0, 1):
-        kept = room.commit(by=by)
+    kept = [room.commit(by=by) for by in (0, 1)]
     for group, mine in zip(room.groups, secrets, strict=True):
-        for secret in (*mine, *handshakes):
+        for secret in mine:
             assert not holds(group, secret)
             assert not holds(kept, secret)
+
+
+def test_of_the_last_epoch_others_application_keys_alone_are_kept() -> None:
+    room = Room(2)
+    late = room[0].protect(b"late")
+    for group in room.groups:
+        state_of(group).secret_tree.peek(0, HANDSHAKE, 0)
+        state_of(group).secret_tree.peek(1, HANDSHAKE, 0)
+    gone = []
+    for group in room.groups:
+        ratchets = state_of(group).secret_tree._ratchets
+        own = [(group.own_leaf, kind) for kind in RatchetKind]
+        gone.append([bytes(ratchets[place]._secret) for place in (*own, (1 - group.own_leaf, HANDSHAKE))])
+    room.commit()
+    for group, mine in zip(room.groups, gone, strict=True):
+        assert not any(holds(group, secret) for secret in mine)
+    assert isinstance(room[1].process(late), ApplicationMessage)
 
 
 def test_a_dropped_candidate_is_wiped() -> None:

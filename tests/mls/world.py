@@ -41,7 +41,8 @@ from crypto.mls.messages import (
 )
 from crypto.mls.nodes import MLS10
 from crypto.mls.state import EpochState
-from crypto.primitives import hpke_generate, signature_public
+from crypto.mls.treemath import direct_path
+from crypto.primitives import hpke_generate, hpke_public, signature_public
 
 SUITE = CipherSuite.X25519_AES128GCM_SHA256_ED25519
 OTHER_SUITE = CipherSuite.X25519_CHACHA20POLY1305_SHA256_ED25519
@@ -172,6 +173,13 @@ class Room:
             for group in self.groups
         }
         assert len(views) == 1, "the members disagree"
+        for group in self.groups:
+            tree = state_of(group).tree
+            for index, private in state_of(group).private_keys.items():
+                node = tree.node(index) if index < 2 * tree.size else None
+                assert node is not None, f"a private key of node {index}, which is blank"
+                assert hpke_public(private) == node.encryption_key
+                assert index in (2 * group.own_leaf, *direct_path(2 * group.own_leaf, tree.size))
 
 
 def state_of(group: Group) -> EpochState:
