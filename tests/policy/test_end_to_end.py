@@ -1,0 +1,353 @@
+"""The rules on real groups: commits, messages and frames of no honest member, as others judge them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from client.session import content
+from client.session import events as ev
+from client.session.intents import HealIntent, RejoinIntent
+from client.session.membership import Membership, Valid, Void
+from crypto import mls, veil
+from crypto.errors import (
+    AuthenticationError,
+    MalformedError,
+    MissingKeyError,
+    ReplayError,
+    SnugCryptoError,
+    ValidationError,
+)
+from crypto.media_keys import FutureEpochError, seal_frame
+from crypto.mls.proposals import Commit
+from crypto.policy import GENERATION_GAP
+from crypto.room_state import CommitContext, RejoinTicket
+from server.wire import messages as wire
+from tests.mls.world import forge
+from tests.session.test_trouble import forged
+from tests.session.world import Participant, World
+
+AUDIO = 1001
+
+
+def context_of(m: Membership) -> bytes:
+    ground = m.ground()
+    return CommitContext(m.room, ground.slot, ground.chain, m.ledger.digest()).encode()
+
+
+def cover(m: Membership, *messages: bytes) -> bytes:
+    return m._cover("commit", veil.pack(messages))
+
+
+def heal(w: World, who: Participant, everybody: list[Participant]) -> None:
+    """One commit more, by `who`, that changes nothing but keys."""
+    slot = who.room.m.journal.slot
+    who.room.want(HealIntent(who.room.m.group.epoch), w.now)
+    w.do(who, ev.Tick())
+    w.until(lambda: all(p.room.m.journal.slot == slot + 1 for p in everybody))
+
+
+# -- commits -------------------------------------------------------------------------------------------
+
+
+def judged(blob: bytes, *people: Participant) -> list[tuple[int | None, str] | None]:
+    """(author, rule) as each says, None for a valid commit; nobody's state changes by judging."""
+    verdicts: list[tuple[int | None, str] | None] = []
+    for who in people:
+        m = who.room.m
+        before = (m.group.epoch, m.journal.slot, m.ledger, m.policy)
+        verdict = m.judge(blob)
+        assert (m.group.epoch, m.journal.slot, m.ledger, m.policy) == before
+        if isinstance(verdict, Void):
+            verdicts.append((verdict.author, verdict.rule))
+        else:
+            assert isinstance(verdict, Valid)
+            verdicts.append(None)
+    return verdicts
+
+
+def test_a_commit_in_clear_is_void_and_its_author_named() -> None:
+    ada, bo, cem = World(201).meeting("Ada", "Bo", "Cem")
+    m = bo.room.m
+    stage = m.group.stage([], authenticated_data=context_of(m), private=False)
+    assert judged(cover(m, stage.message), ada, cem) == [(1, "SNUG-2")] * 2
+    stage.drop()
+    honest = m.group.stage([], authenticated_data=context_of(m))
+    assert judged(cover(m, honest.message), ada, cem) == [None] * 2, "the same under encryption is valid"
+
+
+def test_a_commit_that_mls_refuses_is_void_and_its_author_named() -> None:
+    ada, bo, cem = World(202).meeting("Ada", "Bo", "Cem")
+    m = bo.room.m
+    nobody = forge(m.group, Commit((mls.Remove(9),), None), authenticated_data=context_of(m))
+    assert judged(cover(m, nobody), ada, cem) == [(1, "SNUG-16")] * 2
+
+
+def test_a_commit_with_anothers_signature_names_nobody() -> None:
+    ada, bo, cem = World(203).meeting("Ada", "Bo", "Cem")
+    m = bo.room.m
+    false = forge(m.group, Commit((), None), authenticated_data=context_of(m), signature_private=bytes(32))
+    assert judged(cover(m, false), ada, cem) == [(None, "SNUG-16")] * 2
+
+
+def test_what_is_no_commit_takes_a_slot_in_vain() -> None:
+    ada, bo, cem = World(204).meeting("Ada", "Bo", "Cem")
+    m = bo.room.m
+    said = m.group.protect(b"hello")
+    proposed = m.propose_own_removal()
+    assert judged(cover(m, said), ada, cem) == [(1, "SNUG-2")] * 2, "signed by a member, who is named"
+    assert judged(cover(m, proposed), ada, cem) == [(1, "SNUG-2")] * 2
+    assert judged(m._cover("relay", veil.pack([said])), ada) == [(None, "SNUG-2")], "of the other kind"
+    assert judged(bytes(512), ada) == [(None, "SNUG-2")]
+    assert judged(b"", ada) == [(None, "SNUG-2")]
+
+
+@pytest.mark.parametrize(
+    ("context", "rule"),
+    [
+        ({"room": bytes(16)}, "SNUG-1"),
+        ({"slot": 9}, "SNUG-1"),
+        ({"chain": bytes(32)}, "SNUG-1"),
+        ({"ledger": bytes(32)}, "SNUG-1"),
+        ({"host_return": bytes(64)}, "SNUG-9"),
+        ({"invite": 3}, "SNUG-12"),
+    ],
+)
+def test_what_a_commit_says_of_itself(context: dict[str, object], rule: str) -> None:
+    ada, bo, cem = World(205).meeting("Ada", "Bo", "Cem")
+    blob, _ = forged(bo, [], **context)
+    assert judged(blob, ada, cem) == [(1, rule)] * 2
+
+
+def test_a_hosts_return_is_refused_from_a_host_too() -> None:
+    ada, bo, cem = World(206).meeting("Ada", "Bo", "Cem")
+    blob, _ = forged(ada, [], host_return=bytes(64))
+    assert judged(blob, bo, cem) == [(0, "SNUG-9")] * 2
+
+
+def returning(who: Participant, now: float, **changes: object) -> tuple[mls.KeyPackage, RejoinTicket]:
+    """What a member sends whose state is lost."""
+    m = who.room.m
+    ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16))
+    ticket = replace(ticket, **changes)  # type: ignore[arg-type]  # a test's liberty
+    bundle = who.session._me.package(now, ticket)
+    return mls.KeyPackageIn.decode(bundle.encoded).verify(m.group.suite, now=int(now)), ticket
+
+
+def test_a_rejoin_is_judged_alike_by_who_was_there_and_by_who_came_later() -> None:
+    """A ticket of another history: old members know that slot's chain and a newcomer doesn't."""
+    w = World(207)
+    ada, bo, cem, dana = people = w.meeting("Ada", "Bo", "Cem", "Dana")
+    heal(w, ada, people)
+    package, ticket = returning(cem, w.now, slot=2, chain=bytes(32))
+    link = mls.PreSharedKey.external(b"snug 1 link", w.rng)
+    blob, _ = forged(bo, [mls.Remove(2), link, mls.Add(package)])
+    assert 2 in ada.room.m.journal.chains
+    assert 2 not in dana.room.m.journal.chains
+    assert judged(blob, ada, dana) == [None] * 2
+    # no honest member makes such a commit
+    with pytest.raises(ValidationError, match="SNUG-8: the ticket is of another history"):
+        ada.room.m.stage(RejoinIntent(-1, package, ticket.encode(), "Cem"))
+
+
+def test_a_ticket_is_used_once() -> None:
+    w = World(208)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    package, ticket = returning(cem, w.now)
+    staged = ada.room.m.stage(RejoinIntent(-1, package, ticket.encode(), "Cem"))
+    assert staged is not None
+    verdict = bo.room.m.judge(staged.blob)
+    assert isinstance(verdict, Valid)
+    for who, step in ((ada, staged), (bo, verdict)):
+        who.room.m.adopt(step, staged.blob, w.now)
+    assert ada.room.m.ledger == bo.room.m.ledger
+    assert [r.nonce for r in bo.room.m.ledger.rejoins] == [ticket.nonce]
+    assert bo.room.m.ledger.invite_of(2) == 0, "the invite that let Cem in still does"
+    assert ada.room.m.stage(RejoinIntent(-2, package, ticket.encode(), "Cem")) is None, "done already"
+    again, _ = returning(cem, w.now, nonce=ticket.nonce)
+    link = mls.PreSharedKey.external(b"snug 1 link", w.rng)
+    blob, _ = forged(bo, [mls.Remove(2), link, mls.Add(again)])
+    assert judged(blob, ada) == [(1, "SNUG-8")]
+
+
+def test_a_removal_is_laundered_through_no_host() -> None:
+    ada, bo, cem = World(209).meeting("Ada", "Bo", "Cem")
+    proposal = bo.room.m.group.propose(mls.Remove(2))
+    m = ada.room.m
+    stored = m.store_proposal(proposal)
+    stage = m.group.stage(
+        [], include_stored=[stored.reference], authenticated_data=context_of(m), psks=m._psks
+    )
+    assert judged(cover(m, proposal, stage.message), bo, cem) == [(0, "SNUG-3")] * 2
+
+
+# -- messages: SNUG-17, SNUG-18 --------------------------------------------------------------------------
+
+
+def test_a_message_of_the_last_epoch_is_heard_and_an_older_one_is_not() -> None:
+    w = World(210)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    early, late = (bo.room.m.protect(text) for text in (b"one", b"two"))
+    heal(w, cem, people)
+    assert ada.room.m.open_relay(early).data == b"one"
+    heal(w, cem, people)
+    with pytest.raises(MissingKeyError):
+        ada.room.m.open_relay(late)
+
+
+def test_a_message_too_far_ahead_is_refused_and_costs_nothing() -> None:
+    ada, bo = World(211).meeting("Ada", "Bo")
+    blobs = [bo.room.m.protect(b"%d" % n) for n in range(GENERATION_GAP + 3)]
+    while True:  # what Bo's client had said before counts as well
+        try:
+            first = int(ada.room.m.open_relay(blobs[0]).data)
+            break
+        except ReplayError:
+            blobs.pop(0)
+    assert first == 0
+    for blob in (blobs[-1], blobs[-1]):
+        with pytest.raises(ValidationError) as caught:
+            ada.room.m.open_relay(blob)
+        assert caught.value.rule == "SNUG-17"
+    assert ada.room.m.open_relay(blobs[GENERATION_GAP + 1]).data == b"201", (
+        "200 ahead of the next is not too far"
+    )
+    assert ada.room.m.open_relay(blobs[-1]).data == b"202", "and then nor is this"
+    assert ada.room.m.open_relay(blobs[1]).data == b"1", "late ones are kept for"
+    with pytest.raises(ReplayError):
+        ada.room.m.open_relay(blobs[-1])
+
+
+def test_a_message_of_a_removed_member_is_heard_no_more() -> None:
+    w = World(212)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    last = bo.room.m.protect(b"one more thing")
+    of_cem = cem.room.m.protect(b"me too")
+    w.do(ada, ev.Remove(1))
+    w.until(lambda: w.agreed([ada, cem]))
+    for who in (ada, cem):
+        with pytest.raises(ValidationError) as caught:
+            who.room.m.open_relay(last)
+        assert caught.value.rule == "SNUG-17"
+    assert ada.room.m.open_relay(of_cem).data == b"me too", "others' last words are heard"
+
+
+def test_a_relay_blob_carries_one_message_and_no_handshake() -> None:
+    ada, bo = World(213).meeting("Ada", "Bo")
+    m = bo.room.m
+    for messages in ([m.group.protect(b"a"), m.group.protect(b"b")], [m.propose_own_removal()]):
+        with pytest.raises(MalformedError):
+            ada.room.m.open_relay(m._cover("relay", veil.pack(messages)))
+    with pytest.raises(SnugCryptoError):
+        ada.room.m.open_relay(m._cover("commit", veil.pack([m.group.protect(b"a")])))
+    with pytest.raises(MalformedError):
+        ada.room.m.store_proposal(m.group.protect(b"a"))
+
+
+@pytest.mark.parametrize(("by_host", "now"), [(False, True), (True, False)])
+def test_an_end_that_is_none(by_host: bool, now: bool) -> None:
+    w = World(214)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    sender = ada if by_host else bo
+    chain = sender.room.m.journal.chain if now else bytes(32)
+    blob = sender.room.m.protect(content.encode(content.End(chain)))
+    w._ascend(sender.links[ev.ROOM], wire.encode(wire.Relay(blob)))
+    w.until(lambda: "false_end" in cem.alarms)
+    assert cem.ended is None
+    assert any("SNUG-18" in e.text for e in cem.told if isinstance(e, ev.Alarm))
+
+
+def test_an_end_by_the_host() -> None:
+    w = World(215)
+    ada, bo = w.meeting("Ada", "Bo")
+    w.do(ada, ev.EndMeeting())
+    w.until(lambda: bo.ended is not None)
+    assert bo.ended == ev.Ended("ended", "Ada ended the meeting.")
+
+
+# -- media: SNUG-20, SNUG-21 -----------------------------------------------------------------------------
+
+
+def with_audio(seed: int) -> tuple[World, Participant, Participant, Participant]:
+    w = World(seed)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.do(bo, ev.Publish("ufrag", "passwordOfIceParameters", bytes(32), ((AUDIO, "audio", 0),)))
+    w.until(lambda: AUDIO in ada.room._announced and AUDIO in cem.room._announced)
+    w.run(1)  # past the switch to the newest epoch's keys
+    return w, ada, bo, cem
+
+
+def test_a_frame_is_opened_by_its_announcers_key_only() -> None:
+    w, ada, bo, cem = with_audio(220)
+    frame = bo.room.seal("audio", 0, b"opus", w.now)
+    assert frame is not None
+    opened = ada.room.open(AUDIO, "audio", frame, w.now)
+    assert (opened.leaf, opened.stream, opened.frame) == (1, 0, b"opus")
+    of_cem = cem.room.seal("audio", 0, b"opus", w.now)
+    with pytest.raises(ValidationError) as caught:
+        ada.room.open(AUDIO, "audio", of_cem, w.now)
+    assert caught.value.rule == "SNUG-20"
+    other_stream = seal_frame(bo.room.m.media, "audio", 2, b"opus", w.now)
+    with pytest.raises(ValidationError) as caught:
+        ada.room.open(AUDIO, "audio", other_stream, w.now)
+    assert caught.value.rule == "SNUG-20"
+    with pytest.raises(FutureEpochError):
+        ada.room.open(AUDIO + 1, "audio", frame, w.now)
+
+
+def test_an_ssrc_belongs_to_who_announced_it_first() -> None:
+    w, ada, bo, cem = with_audio(221)
+    w.do(
+        cem,
+        ev.Publish("ufrag", "passwordOfIceParameters", bytes(32), ((AUDIO, "audio", 0), (7, "audio", 0))),
+    )
+    w.until(lambda: 7 in ada.room._announced)
+    assert ada.room._announced[AUDIO] == (1, 0)
+    frame = bo.room.seal("audio", 0, b"opus", w.now)
+    assert ada.room.open(AUDIO, "audio", frame, w.now).leaf == 1
+
+
+def test_a_frame_has_its_whole_tag_and_is_opened_once() -> None:
+    w, ada, bo, cem = with_audio(222)
+    frame = bo.room.seal("audio", 0, b"opus", w.now)
+    assert frame is not None
+    for cut in (1, 8, 12, 15, 16):
+        with pytest.raises((AuthenticationError, MalformedError)):
+            ada.room.open(AUDIO, "audio", frame[:-cut], w.now)
+    for at in range(len(frame)):
+        with pytest.raises(SnugCryptoError):
+            ada.room.open(AUDIO, "audio", frame[:at] + bytes([frame[at] ^ 1]) + frame[at + 1 :], w.now)
+    assert ada.room.open(AUDIO, "audio", frame, w.now).frame == b"opus", "none of that used it up"
+    with pytest.raises(ReplayError):
+        ada.room.open(AUDIO, "audio", frame, w.now)
+    assert cem.room.open(AUDIO, "audio", frame, w.now).frame == b"opus"
+
+
+def test_a_removed_members_frames_are_opened_no_more() -> None:
+    w, ada, bo, cem = with_audio(223)
+    frame = bo.room.seal("audio", 0, b"opus", w.now)
+    w.do(ada, ev.Remove(1))
+    w.until(lambda: w.agreed([ada, cem]))
+    with pytest.raises(SnugCryptoError):
+        cem.room.open(AUDIO, "audio", frame, w.now)
+    assert bo.room.seal("audio", 0, b"opus", w.now) is None
+
+
+def test_an_older_announcement_does_not_undo_a_newer_one() -> None:
+    """Catching up brings messages that were said before those which have come in meanwhile."""
+    w, ada, bo, _ = with_audio(224)
+    handle, box = bytes(8), bytes(32)
+    older = bo.room.m.protect(content.encode(content.Announce(handle, box, [])))
+    screen = [content.OwnStream(AUDIO, "audio", 0), content.OwnStream(AUDIO + 1, "audio", 2)]
+    newer = bo.room.m.protect(content.encode(content.Announce(handle, box, screen)))
+    for blob in (newer, older):
+        ada.room._relayed(blob, w.now)
+    assert ada.room._announced == {AUDIO: (1, 0), AUDIO + 1: (1, 2)}
+    ada.room._relayed(bo.room.m.protect(content.encode(content.Announce(handle, box, []))), w.now)
+    assert ada.room._announced == {}, "and the newest counts"
+
+
+def test_streams_published_on_entering_are_known_to_all() -> None:
+    for seed in range(300, 320):
+        with_audio(seed)
