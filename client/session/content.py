@@ -74,5 +74,5 @@ def decode(data: bytes) -> AnyContent:
     """MalformedError for anything that is no content of this version."""
     try:
         return _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(f"a message whose content can't be read: {str(error)[:120]}") from None
