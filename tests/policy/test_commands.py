@@ -1,0 +1,119 @@
+"""What comes in on standard input."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.commands import CommandError, parse_human, parse_json
+from client.session import events as ev
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('{"admit": 3}', ev.Admit(3)),
+        ('{"refuse": 0}', ev.Refuse(0)),
+        ('{"remove": 1}', ev.Remove(1)),
+        ('{"deputy": 2}', ev.Deputise(2)),
+        ('{"chat": "hé 🦊"}', ev.Say("hé 🦊")),
+        ('{"chat": "\\ud83e\\udd8a"}', ev.Say("🦊")),
+        ('{"leave": true}', ev.Leave()),
+        ('{"end": true}', ev.EndMeeting()),
+        (' {"leave": true} \n', ev.Leave()),
+    ],
+)
+def test_json(line: str, expected: ev.Input) -> None:
+    assert parse_json(line) == expected
+    assert parse_human(line) == expected, "a person may type it too"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "nonsense",
+        "[]",
+        "3",
+        "null",
+        '"leave"',
+        "{}",
+        '{"admit": 1, "refuse": 2}',
+        '{"admit": true}',
+        '{"admit": 1.0}',
+        '{"admit": "1"}',
+        '{"admit": null}',
+        '{"chat": 3}',
+        '{"chat": null}',
+        '{"chat": "\\ud800"}',
+        '{"leave": false}',
+        '{"leave": 1}',
+        '{"end": "true"}',
+        '{"dance": 1}',
+        '{"dance": true}',
+        '{"": 1}',
+        "[" * 100_000,
+        '{"admit": ' + "9" * 5000 + "}",
+    ],
+    ids=lambda line: line[:30] or "empty",
+)
+def test_json_that_is_no_command(line: str) -> None:
+    with pytest.raises(CommandError):
+        parse_json(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", None),
+        ("   \n", None),
+        ("hello", ev.Say("hello")),
+        ("  hello there \n", ev.Say("hello there")),
+        ("/admit 3", ev.Admit(3)),
+        ("/admit  3 ", ev.Admit(3)),
+        ("/refuse 4", ev.Refuse(4)),
+        ("/remove 1", ev.Remove(1)),
+        ("/deputy 1", ev.Deputise(1)),
+        ("/leave", ev.Leave()),
+        ("/end", ev.EndMeeting()),
+    ],
+)
+def test_what_a_person_types(line: str, expected: ev.Input | None) -> None:
+    assert parse_human(line) == expected
+
+
+@pytest.mark.parametrize(
+    "line", ["/", "/admit", "/admit x", "/admit 1 2", "/dance", "/dance 1", "{oops", "\udc80"]
+)
+def test_what_a_person_mistypes(line: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        parse_human(line)
+    assert str(caught.value)
+
+
+def test_the_error_says_what_could_be_typed() -> None:
+    with pytest.raises(CommandError, match="/admit N, /refuse N, /remove LEAF, /deputy LEAF, /leave, /end"):
+        parse_human("/help")
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=60))
+def test_any_line_is_a_command_or_an_error(line: str) -> None:
+    for parse in (parse_json, parse_human):
+        try:
+            said = parse(line)
+        except CommandError:
+            continue
+        if isinstance(said, ev.Say):
+            said.text.encode()
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=4), st.text())
+def test_any_json_object_is_a_command_or_an_error(value: object, name: str) -> None:
+    for key in ("chat", "admit", "leave", name):
+        try:
+            parse_json(json.dumps({key: value}))
+        except CommandError as error:
+            assert str(error)  # noqa: PT017 - either is fine, and an error has a text

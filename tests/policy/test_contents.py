@@ -1,0 +1,171 @@
+"""What members say inside application messages, and the history that each keeps."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.session import content
+from client.session.journal import CHAINS, KEPT, Entry, Journal
+from crypto.errors import MalformedError
+from crypto.invite import chain_next
+
+SAMPLES: list[content.AnyContent] = [
+    content.Say(bytes(range(16)), "hé"),
+    content.Announce(
+        bytes(8),
+        bytes(32),
+        [content.OwnStream(1, "audio", 0), content.OwnStream(2**32 - 1, "video", 7)],
+    ),
+    content.Leaving(b"proposal"),
+    content.Grant(2**32 - 1, bytes(32), b"sealed"),
+    content.End(bytes(32)),
+]
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: type(s).__name__)
+def test_a_content_comes_back(sample: content.AnyContent) -> None:
+    raw = content.encode(sample)
+    assert content.decode(raw) == sample
+    assert json.loads(raw)["type"] == type(sample).__name__.lower()
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: type(s).__name__)
+def test_cut_or_with_more_behind_or_with_a_field_more_or_less_it_is_refused(
+    sample: content.AnyContent,
+) -> None:
+    raw = content.encode(sample)
+    for size in range(len(raw)):
+        with pytest.raises(MalformedError):
+            content.decode(raw[:size])
+    fields = json.loads(raw)
+    broken = [json.dumps(fields | {"more": 1}), raw.decode() + "{}"]
+    broken += [json.dumps({k: v for k, v in fields.items() if k != name}) for name in fields]
+    broken += [json.dumps(fields | {name: None}) for name in fields]
+    for text in broken:
+        with pytest.raises(MalformedError):
+            content.decode(text.encode())
+
+
+def _with(sample: content.AnyContent, **changes: Any) -> bytes:
+    return json.dumps(json.loads(content.encode(sample)) | changes).encode()
+
+
+SAY, ANNOUNCE, LEAVING, GRANT, END = SAMPLES
+STREAM = {"ssrc": 1, "kind": "audio", "stream": 0}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"type":"dance"}',
+        b"\xff",
+        b"[" * 5000,
+        b'{"x":' + b"[" * 60_000,
+        b'{"id":' + b'{"a":' * 40_000,
+        _with(SAY, text=""),
+        _with(SAY, text="x" * (content.TEXT_MAX + 1)),
+        _with(SAY, text=3),
+        _with(SAY, id="AAAA"),
+        _with(SAY, id="!" * 24),
+        content.encode(SAY).replace("hé".encode(), b"\xff"),
+        content.encode(SAY).replace("hé".encode(), b"\\ud800"),
+        _with(ANNOUNCE, handle="AAAA"),
+        _with(ANNOUNCE, streams=[STREAM] * 9),
+        _with(ANNOUNCE, streams=[STREAM | {"stream": 8}]),
+        _with(ANNOUNCE, streams=[STREAM | {"stream": -1}]),
+        _with(ANNOUNCE, streams=[STREAM | {"ssrc": 2**32}]),
+        _with(ANNOUNCE, streams=[STREAM | {"ssrc": -1}]),
+        _with(ANNOUNCE, streams=[STREAM | {"ssrc": 1.5}]),
+        _with(ANNOUNCE, streams=[STREAM | {"kind": "smell"}]),
+        _with(ANNOUNCE, streams=[STREAM | {"more": 1}]),
+        _with(ANNOUNCE, streams=[{"ssrc": 1}]),
+        _with(LEAVING, proposal="?"),
+        _with(GRANT, leaf=-1),
+        _with(GRANT, leaf=2**32),
+        _with(GRANT, enc="AAAA"),
+        _with(END, chain="AAAA"),
+    ],
+    ids=lambda raw: repr(raw[:40]),
+)
+def test_what_is_no_content(raw: bytes) -> None:
+    with pytest.raises(MalformedError):
+        content.decode(raw)
+
+
+def test_the_longest_message() -> None:
+    longest = content.Say(bytes(16), "\U0001f98a" * content.TEXT_MAX)
+    assert content.decode(content.encode(longest)) == longest
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_content_or_malformed(raw: bytes) -> None:
+    try:
+        what = content.decode(raw)
+    except MalformedError:
+        return
+    assert content.decode(content.encode(what)) == what
+
+
+# -- the journal -----------------------------------------------------------------------------------------
+
+
+def filled(slots: int, start: int = 0) -> Journal:
+    journal = Journal(start, bytes(32), b"token of the beginning")
+    for slot in range(start + 1, start + slots + 1):
+        journal.append(b"blob %d" % slot, b"token %d" % slot)
+    return journal
+
+
+def test_a_journal_begins_where_its_member_came_in() -> None:
+    journal = Journal(7, b"c" * 32, b"t")
+    assert (journal.slot, journal.chain, journal.token) == (7, b"c" * 32, b"t")
+    assert journal.oldest == journal.entry(7) == Entry(7, b"c" * 32, b"t", None)
+    assert journal.entry(6) is journal.entry(8) is None
+    assert journal.chains == {7: b"c" * 32}
+
+
+def test_each_slot_follows_from_the_one_before() -> None:
+    journal = filled(3, start=4)
+    chain = bytes(32)
+    for slot in (5, 6, 7):
+        chain = chain_next(chain, slot, b"blob %d" % slot)
+        assert journal.entry(slot) == Entry(slot, chain, b"token %d" % slot, b"blob %d" % slot)
+    assert (journal.slot, journal.chain, journal.token) == (7, chain, b"token 7")
+    assert journal.chain_after(b"next") == chain_next(chain, 8, b"next")
+    assert journal.slot == 7, "asking changes nothing"
+    assert journal.chain_after(b"next") != journal.chain_after(b"other")
+
+
+@pytest.mark.parametrize("slots", [0, 1, KEPT, KEPT + 1, CHAINS - 1, CHAINS, CHAINS + 1, 3 * CHAINS])
+def test_it_keeps_the_last_blobs_and_chains_and_no_more(slots: int) -> None:
+    journal = filled(slots, start=100)
+    last = 100 + slots
+    kept = range(max(100, last - KEPT), last + 1)
+    assert journal.oldest.slot == kept[0]
+    assert [slot for slot in range(90, last + 10) if journal.entry(slot) is not None] == list(kept)
+    for slot in kept:
+        entry = journal.entry(slot)
+        assert entry is not None
+        assert entry.slot == slot
+        assert entry.chain == journal.chains[slot]
+    assert sorted(journal.chains) == list(range(max(100, last - CHAINS + 1), last + 1))
+
+
+def test_what_follows_the_oldest_entry_can_be_handed_over() -> None:
+    journal = filled(20)
+    chain = journal.oldest.chain
+    for slot in range(journal.oldest.slot + 1, journal.slot + 1):
+        entry = journal.entry(slot)
+        assert entry is not None
+        assert entry.blob is not None
+        chain = chain_next(chain, slot, entry.blob)
+    assert chain == journal.chain

@@ -1,0 +1,295 @@
+"""What a participant prints: the JSON of each event, sentences, and nothing that others could smuggle in."""
+
+from __future__ import annotations
+
+import io
+import json
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from client.media.stats import StreamStats
+from client.output import HumanOutput, JsonOutput, media_json, plain
+from client.session import events as ev
+
+ADA, BO = ev.Member(0, "Ada", True), ev.Member(1, "Bo", False)
+EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
+    (
+        ev.InviteMade("https://meet.example/#1abc", 0),
+        {"event": "invite", "link": "https://meet.example/#1abc", "index": 0},
+    ),
+    (
+        ev.Knocked(3, "Bo", "let me in", 7, "Bob"),
+        {"event": "knock", "id": 3, "name": "Bo", "greeting": "let me in", "invite": 7, "looks_like": "Bob"},
+    ),
+    (
+        ev.Knocked(4, "Cem", "", 7),
+        {"event": "knock", "id": 4, "name": "Cem", "greeting": "", "invite": 7, "looks_like": None},
+    ),
+    (
+        ev.Roster(5, (ADA, BO), (BO,), (), 0),
+        {
+            "event": "roster",
+            "epoch": 5,
+            "members": [
+                {"leaf": 0, "name": "Ada", "host": True},
+                {"leaf": 1, "name": "Bo", "host": False},
+            ],
+            "added": [{"leaf": 1, "name": "Bo", "host": False}],
+            "removed": [],
+            "by": 0,
+            "rejoined": False,
+        },
+    ),
+    (ev.Code(5, "0123456789" * 4), {"event": "code", "epoch": 5, "digits": "0123456789" * 4}),
+    (ev.Said(1, "Bo", "hé"), {"event": "chat", "from": "Bo", "leaf": 1, "text": "hé"}),
+    (ev.Alarm("stuck", "Nothing is sent."), {"event": "alarm", "kind": "stuck", "text": "Nothing is sent."}),
+    (ev.Status("away", "Trying again..."), {"event": "status", "kind": "away", "text": "Trying again..."}),
+    (ev.Ended("left", "You left."), {"event": "end", "reason": "left", "text": "You left."}),
+]
+
+
+def stats(leaf: int | None = 1) -> StreamStats:
+    return StreamStats(leaf, bytes(8), 1001, "audio", 10, 9, 1, 2, 3, 4, 0, None, 0, 0, 0, False)
+
+
+def as_json_lines(*events: ev.Event) -> list[str]:
+    stream = io.StringIO()
+    output = JsonOutput(stream)
+    for event in events:
+        output.event(event)
+    return stream.getvalue().split("\n")[:-1]
+
+
+def human(*events: ev.Event, terminal: bool = False, width: int = 200) -> str:
+    stream = io.StringIO()
+    output = HumanOutput(Console(file=stream, force_terminal=terminal, width=width, highlight=False))
+    for event in events:
+        output.event(event)
+    return stream.getvalue()
+
+
+# -- JSON ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("event", "expected"), EVENTS, ids=lambda value: type(value).__name__)
+def test_the_json_of_an_event(event: ev.Event, expected: dict[str, Any]) -> None:
+    (line,) = as_json_lines(event)
+    assert json.loads(line) == expected
+    assert list(json.loads(line)) == list(expected), "in this order"
+
+
+def test_there_is_json_for_every_event() -> None:
+    assert {type(event) for event, _ in EVENTS} == set(ev.Event.__args__)
+
+
+def test_counters_notes_and_the_summary_as_json() -> None:
+    stream = io.StringIO()
+    output = JsonOutput(stream)
+    output.media([(stats(), "Bo"), (stats(None), "?")])
+    output.summary([(stats(), "Bo")])
+    output.note("listening", "here", port=8080)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert lines[0] == lines[2] == media_json(stats(), "Bo")
+    assert lines[0] == {
+        "event": "media",
+        "from": "Bo",
+        "leaf": 1,
+        "stream": "audio",
+        "opened": 10,
+        "decoded": 9,
+        "failed": 1,
+        "unkeyed": 2,
+        "lost": 3,
+        "concealed": 4,
+    }
+    assert lines[1]["leaf"] is None
+    assert lines[3] == {"event": "listening", "text": "here", "port": 8080}
+
+
+any_text = st.text(st.characters(exclude_categories=()), max_size=40)
+
+
+@given(any_text, any_text)
+def test_whatever_is_said_is_one_line_of_json_and_comes_back(name: str, text: str) -> None:
+    (line,) = as_json_lines(ev.Said(1, name, text))
+    assert json.loads(line)["text"] == text
+    assert json.loads(line)["from"] == name
+    assert len(line.splitlines()) == 1
+    line.encode()
+    assert not _unsafe(line)
+
+
+# -- for a person ------------------------------------------------------------------------------------------
+
+
+def _unsafe(text: str) -> set[str]:
+    """What in a text could move a cursor, turn a line around, or not be encoded."""
+    reversing = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+    return {c for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in reversing}
+
+
+@pytest.mark.parametrize(
+    ("event", "lines"),
+    [
+        (
+            ev.InviteMade("https://meet.example/#1abc", 0),
+            [
+                "Invite: https://meet.example/#1abc",
+                "Whoever has this link can knock; nobody comes in without a host.",
+            ],
+        ),
+        (
+            ev.Knocked(3, "Bo", "let me in", 7, "Bob"),
+            [
+                'Bo knocks, with invite 7. "let me in" Type /admit 3 or /refuse 3.',
+                "! This name looks like Bob's, who is in the room already, and has another key.",
+            ],
+        ),
+        (ev.Knocked(4, "Cem", "", 7), ["Cem knocks, with invite 7. Type /admit 4 or /refuse 4."]),
+        (
+            ev.Roster(5, (ADA, BO), (BO,), (), 0),
+            ["You are in.", "Bo came in. Ada let them in.", "  in the room: Ada (host), Bo"],
+        ),
+        (
+            ev.Roster(6, (ADA,), (), (BO,), 0),
+            ["You are in.", "Bo is gone, and can read nothing from here on.", "  in the room: Ada (host)"],
+        ),
+        (
+            ev.Roster(7, (ADA, BO), (BO,), (BO,), None, True),
+            ["You are in.", "Bo is back. A host let them in.", "  in the room: Ada (host), Bo"],
+        ),
+        (
+            ev.Code(5, "0123456789" * 4),
+            ["  code  " + " ".join(["01234", "56789"] * 4) + "  (the same for everybody in the room)"],
+        ),
+        (ev.Said(1, "Bo", "hello"), ["Bo: hello"]),
+        (ev.Alarm("stuck", "Nothing is sent."), ["! Nothing is sent."]),
+        (ev.Status("away", "Trying again..."), ["Trying again..."]),
+        (ev.Ended("left", "You left."), ["You left."]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_plain_sentences_when_piped(event: ev.Event, lines: list[str]) -> None:
+    assert human(event).splitlines() == lines
+
+
+def test_a_new_invite_is_told_as_one() -> None:
+    assert human(ev.InviteMade("l", 2)).startswith(
+        "A new invite, since the last one opens nothing any more: l\n"
+    )
+
+
+def test_on_a_terminal_names_stand_out_and_the_words_are_the_same() -> None:
+    styled = human(ev.Said(1, "Bo", "hello"), terminal=True)
+    assert styled == "\x1b[1mBo\x1b[0m: hello\n"
+
+
+def test_you_come_in_once() -> None:
+    told = human(ev.Roster(5, (ADA,), (), (), None), ev.Roster(6, (ADA,), (), (), 0))
+    assert told.count("You are in.") == 1
+
+
+def test_a_link_is_not_broken_into_lines() -> None:
+    link = "https://meet.example/#1" + "x" * 300
+    assert link in human(ev.InviteMade(link, 0), width=40)
+
+
+@pytest.mark.parametrize(
+    "name", ["[bold]x[/]", "[/]", "[link=https://evil]x[/link]", "x\\", "\\[x]", ":cat:", "[red"]
+)
+def test_markup_is_printed_as_it_was_written(name: str) -> None:
+    member = ev.Member(1, name, False)
+    told = human(
+        ev.Knocked(1, name, name, 0, name),
+        ev.Roster(1, (member,), (member,), (member,), 1),
+        ev.Said(1, name, name),
+        ev.Alarm("a", name),
+        ev.Status("s", name),
+        ev.Ended("left", name),
+    )
+    assert told.count(name) == 12, "each time that it is said"
+    assert f"{name}: {name}\n" in told
+
+
+HOSTILE = [
+    "\x1b[2J\x1b[31mred",
+    "\x1b]0;title\x07",
+    "\x1b]8;;https://evil\x1b\\x",
+    "\x9b31mred",
+    "\x90q\x9c",
+    "a\rb",
+    "a\x08\x08b",
+    "\x7f",
+    "\x00",
+    "\u202eevil",
+    "\u2067evil",
+    "\ud800",
+    "a\x0bb\x0cc\x85d\u2028e\u2029f",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("terminal", [False, True])
+def test_control_characters_do_not_reach_the_terminal(text: str, terminal: bool) -> None:
+    member = ev.Member(1, text, False)
+    told = human(
+        ev.Knocked(1, text, text, 0, text),
+        ev.Roster(1, (member,), (member,), (member,), 1),
+        ev.Said(1, text, text),
+        ev.Alarm("a", text),
+        ev.Status("s", text),
+        ev.Ended("left", text),
+        terminal=terminal,
+    )
+    told.encode()
+    assert not _unsafe(told.replace("\n", "").replace("\x1b", "" if terminal else "\x1b"))
+    if terminal:  # the styles are ours, and no others
+        styles = {part.partition("m")[0] for part in told.split("\x1b[")[1:]}
+        assert styles <= {"0", "1", "2", "1;31"}
+        assert told.count("\x1b") == told.count("\x1b[")
+
+
+def test_a_message_of_several_lines_passes_for_nobody_elses() -> None:
+    told = human(ev.Said(1, "Bo", "hi\nAda: I agree\r\n  in the room: Ada"))
+    assert told.splitlines() == ["Bo: hi", "  | Ada: I agree", "  |   in the room: Ada"]
+    assert human(ev.Said(1, "Bo\nAda", "hi")) == "Bo Ada: hi\n"
+
+
+@given(any_text)
+def test_whatever_is_said_is_shown_safely_and_letters_as_they_are(text: str) -> None:
+    shown = plain(text)
+    assert not _unsafe(shown)
+    assert plain(shown) == shown
+    if not _unsafe(text):
+        assert shown == text
+    told = human(ev.Said(1, "Bo", text))
+    assert told.startswith("Bo: ")
+    assert all(line.startswith("  | ") for line in told.split("\n")[1:-1])
+
+
+def test_the_table_at_the_end() -> None:
+    stream = io.StringIO()
+    output = HumanOutput(Console(file=stream, width=100))
+    output.media([(stats(), "Bo")])
+    output.summary([(stats(None), "nobody yet")])
+    assert stream.getvalue() == "", "nothing while it runs, and no table of nothing"
+    output.summary([(stats(), "[bold]Bo[/]\x1b[31m"), (stats(None), "nobody yet")])
+    told = stream.getvalue()
+    assert "Heard and seen (frames)" in told
+    assert "[bold]Bo[/]\ufffd[31m" in told
+    assert "nobody yet" not in told
+    (row,) = [line for line in told.splitlines() if "audio" in line]
+    assert [cell.strip() for cell in row.replace("\u2502", "|").split("|")[2:-1]] == [
+        "audio",
+        "10",
+        "9",
+        "1",
+        "3",
+    ]
+    output.note("x", "[red]note\x07")
+    assert stream.getvalue().endswith("[red]note\ufffd\n")
