@@ -224,6 +224,9 @@ class Room:
         if now >= seat.until:
             return refuse(handle, "pass", "show the pass of the current slot first", about)
         if isinstance(message, Relay):
+            if seat.shown is None or seat.shown < self.slot - 1:
+                # still receiving, two slots behind: nobody has the keys for it any more
+                return refuse(handle, "pass", "catch up, and show the pass of the current slot", about)
             return self._relay_blob(message, now)
         if isinstance(message, Media):
             return self._media(seat, message, now)

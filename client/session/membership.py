@@ -387,6 +387,10 @@ class Membership:
         policy.snug_17(epoch=received.epoch, current=self.group.epoch, generation_gap=0, sender_removed=gone)
         return received
 
+    def keeps_epoch(self, began: int) -> bool:
+        """Whether members can still read what was sealed in the epoch that began at that slot."""
+        return began in self._veils
+
     # -- inside ------------------------------------------------------------------------------------
 
     def _veil(self, began: int) -> bytes:

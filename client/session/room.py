@@ -56,8 +56,9 @@ CATCH_UP_RETRY: Final = 1.5
 STUCK_WAIT: Final = 3.0
 #: Seconds for which a leaver waits for somebody to commit its farewell.
 FAREWELL_WAIT: Final = 2.0
-#: Seconds that a host lets members hand over blobs after reopening a room.
-REOPEN_WAIT: Final = 1.0
+#: Seconds for which the slot of a restarted server's room has to rest before anything new is said there:
+#: while blobs are handed over the room passes through old slots, and is not yet where its members are.
+SETTLE: Final = 0.8
 #: Relay blobs of an epoch that we have not reached yet.
 EARLY_MAX: Final = 256
 
@@ -100,7 +101,8 @@ class RoomSession:
         self._slot: int | None = None  # the server's
         self._incarnation: bytes | None = None
         self._relay = 0
-        self._opened_at = now
+        self._settling = False
+        self._moved_at = now
         self._intents: deque[Intent] = deque()
         self._staged: Staged | None = None
         self._staged_sent: float = 0.0
@@ -253,6 +255,7 @@ class RoomSession:
         """The server's word at the room's door."""
         if self.ended is not None:
             return
+        before = self._slot
         match message:
             case wire.Challenge():
                 self._challenged(message)
@@ -295,6 +298,8 @@ class RoomSession:
                 self.effects.append(ev.RemoteStreams(tuple(message.streams)))
             case _:
                 pass  # arrivals and departures of handles say nothing that a member signs
+        if self._slot != before:
+            self._moved_at = now
         self._drive(now)
 
     def _challenged(self, challenge: wire.Challenge) -> None:
@@ -314,6 +319,7 @@ class RoomSession:
         self._incarnation = entered.incarnation
         if restarted:
             self._relay = 0
+            self._settling = True
         self._outbox.again(all_recent=restarted)  # a restarted server has forgotten what it had
         if self._away:
             self._away = False
@@ -352,6 +358,7 @@ class RoomSession:
                 door.shown, door.level_done = None, False
         elif refused.about == "relay" and refused.code == "pass":
             self._outbox.again()
+            self._announce_at = now
             door.shown = None
         if refused.code != "pass" and refused.about != "open":
             self._tell(ev.Alarm("refused", f"The server refused something: {refused.text}"))
@@ -400,7 +407,6 @@ class RoomSession:
         steward = self.host_seed.steward_key(self.m.group.group_id)
         message = invite.open_message(self.number, oldest.slot, gate, oldest.chain, door.nonce)
         door.opening = True
-        self._opened_at = now
         self._send(wire.Open(oldest.slot, gate, oldest.chain, steward.sign(message)))
 
     def _hand_over(self, door: Doorway, slot: int) -> None:
@@ -437,6 +443,9 @@ class RoomSession:
                 media = self._publish
                 self._send(wire.Media(media.ufrag, media.password, media.fingerprint, streams))
             self._announce_at = now
+        if self._settling and now - self._moved_at < SETTLE:
+            return
+        self._settling = False
         if self._announce_at is not None and now >= self._announce_at:
             self._announce_at = None
             self._announce(door)
@@ -444,9 +453,19 @@ class RoomSession:
             self._farewell()
             return
         for said in self._outbox.unsent():
-            said.digest = H(self._relay_content(content.Say(said.id, said.text)))
+            self._send_said(said)
         self._hand_grants()
         self._commit_next(now)
+
+    def _send_said(self, said: Said) -> None:
+        current = said.epoch_slot == self.m.epoch_slot
+        if said.blob and (current or (said.confirmed and self.m.keeps_epoch(said.epoch_slot))):
+            self._send(wire.Relay(said.blob))
+        elif not said.confirmed:
+            said.blob = self._relay_content(content.Say(said.id, said.text))
+            said.epoch_slot = self.m.epoch_slot
+        # what came back once and is two epochs old stays as it is: nobody new may read it
+        said.digest = H(said.blob)
 
     def _announce(self, door: Doorway) -> None:
         streams = [] if self._publish is None else self._publish.streams
@@ -467,8 +486,6 @@ class RoomSession:
                 self._staged_sent = now
                 self._send(wire.Commit(slot, self._staged.blob, invite.gate(self._staged.token)))
             return
-        if now - self._opened_at < REOPEN_WAIT and self.m.journal.slot > 0 and self.host_seed is not None:
-            return  # others may have seen more than we have: let them hand it over first
         while self._intents:
             intent = self._intents[0]
             try:
@@ -605,8 +622,6 @@ class RoomSession:
         self._announced = {ssrc: a for ssrc, a in self._announced.items() if a[0] not in gone}
         if change.added:
             self._announce_at = now
-            if not change.rejoined:
-                self._outbox.newcomer()
         self._tell_roster(change.added, change.removed, change.by, rejoined=change.rejoined)
         early, self._early = self._early, []
         for waiting in early:

@@ -15,11 +15,13 @@ SEEN_MAX: Final = 4096
 
 @dataclass
 class Said:
-    """One message of ours. `digest` is of the blob that carries it, None: it has to be sent (again)."""
+    """One message of ours. `digest` is of the blob that is out, None: it has to be sent (again)."""
 
     id: bytes  # 16 random bytes: whoever has seen it knows it by this
     text: str
     at: float
+    blob: bytes = b""  # as it was sent last, and the slot at which the epoch of its keys began
+    epoch_slot: int = -1
     digest: bytes | None = None
     confirmed: bool = False  # the blob came back: the server had it
 
@@ -27,8 +29,10 @@ class Said:
 class Outbox:
     """Our messages, until all can have them.
 
-    A message is sent again, in a new blob with the same id, while its blob has not come back on a connection
-    that is gone; and for two minutes longer when the server has restarted, for it may have reached some.
+    A message is sent again while its blob has not come back on a connection that is gone; and for two
+    minutes longer when the server has restarted, for it may have reached some. What never came back is
+    sealed anew in a new epoch, with the same id. What came back once is sent as the same blob, while its
+    epoch's keys still serve: who has had it drops it, and who came in later can't read it.
     """
 
     def __init__(self) -> None:
@@ -57,16 +61,12 @@ class Outbox:
             if all_recent or not said.confirmed:
                 said.digest = None
 
-    def newcomer(self) -> None:
-        """Somebody new is here, to whom nothing may be said that they were not there for."""
-        self._said = deque(s for s in self._said if not s.confirmed)
-
     def after_rejoin(self) -> Outbox:
         """What a new membership has to say for the old one."""
         box = Outbox()
         for said in self._said:
             if not said.confirmed:
-                box.add(replace(said, digest=None))
+                box.add(replace(said, blob=b"", epoch_slot=-1, digest=None))
         return box
 
 
