@@ -4,8 +4,9 @@ A canary is something that must not be where it is looked for. Each is searched 
 cases), and in base64 (both alphabets, at each of the three places where it can stand in a group of three
 bytes, by those characters that depend on nothing around it); texts also as Python and JSON hold them.
 
-One pass over the memory looks up every 8 bytes in a table of all patterns' beginnings, so that thousands
-of canaries cost hardly more than one.
+Thousands of canaries cost hardly more than one: wherever a pattern of at least 11 bytes stands, one of its
+first four runs of 8 bytes stands at a multiple of 4. So all these runs are put into a table, and the memory
+is looked up in it at multiples of 4.
 """
 
 from __future__ import annotations
@@ -17,17 +18,21 @@ import signal
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 
 #: What was found: for each canary (encoding, address).
 Found = dict[str, list[tuple[str, int]]]
 
-_HEAD = 8
-#: A canary has at least so many bytes: fewer would be found anywhere.
-SHORTEST = 8
-_CHUNK = 1 << 22
-_TABLE_BITS = 22
+_RUN = 8
+_STEP = 4
+#: A canary has at least so many bytes.
+SHORTEST = _RUN + _STEP - 1
+_CHUNK = 1 << 18  # the work on it stays in the processor's cache
+_READ = 1 << 22
+_TABLE_BITS = 21
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(64 - _TABLE_BITS)
 #: Places kept for each canary and encoding.
@@ -48,8 +53,8 @@ def base64_core(data: bytes, before: int, *, url: bool = False) -> bytes:
 def encodings(canary: bytes | str) -> Iterator[tuple[str, bytes]]:
     """All the ways to write a canary: (encoding's name, bytes)."""
     raw = canary.encode() if isinstance(canary, str) else canary
-    if len(raw) < SHORTEST:
-        raise ValueError(f"a canary of {len(raw)} bytes is too short to be told from chance")
+    if len(raw) < SHORTEST or not raw.strip(b"\0"):
+        raise ValueError(f"a canary of {len(raw)} bytes is too short, or too plain, to be told from chance")
     yield "raw", raw
     yield "hex", raw.hex().encode()
     yield "HEX", raw.hex().upper().encode()
@@ -71,42 +76,46 @@ class Searcher:
     """Looks for a fixed set of canaries, by name."""
 
     def __init__(self, canaries: Mapping[str, bytes | str]) -> None:
-        self._patterns: dict[int, list[tuple[bytes, str, str]]] = {}
-        self._longest = _HEAD
+        # by a run of 8 bytes: where in the pattern it stands, the pattern, its canary and encoding
+        self._patterns: dict[int, list[tuple[int, bytes, str, str]]] = {}
+        self._longest = 0
         for name, canary in canaries.items():
             for encoding, pattern in encodings(canary):
-                head = int.from_bytes(pattern[:_HEAD], "little")
-                self._patterns.setdefault(head, []).append((pattern, name, encoding))
                 self._longest = max(self._longest, len(pattern))
-        self._heads = np.array(sorted(self._patterns), np.uint64)
+                for offset in range(_STEP):
+                    run = int.from_bytes(pattern[offset : offset + _RUN], "little")
+                    self._patterns.setdefault(run, []).append((offset, pattern, name, encoding))
+        self._runs = np.array(sorted(self._patterns), np.uint64)
         self._table = np.zeros(1 << _TABLE_BITS, bool)
-        self._table[(self._heads * _FACTOR) >> _SHIFT] = True
+        self._table[(self._runs * _FACTOR) >> _SHIFT] = True
 
     def search(self, data: bytes, base: int = 0, found: Found | None = None) -> Found:
         """All canaries in `data`, which stands at address `base`; added to `found` if that is given."""
         found = {} if found is None else found
+        # the last bytes must be part of a whole run too
+        data = data + bytes(_RUN)
         for start in range(0, len(data), _CHUNK):
-            # what begins in a chunk may end behind it
-            self._chunk(data[start : start + _CHUNK + self._longest], base + start, found)
+            self._chunk(data, start, min(start + _CHUNK + _RUN, len(data)), base, found)
         return found
 
-    def _chunk(self, data: bytes, base: int, found: Found) -> None:
-        if not len(self._heads):
-            return
-        for shift in range(_HEAD):
-            count = (len(data) - shift) // _HEAD
+    def _chunk(self, data: bytes, start: int, end: int, base: int, found: Found) -> None:
+        if not len(self._runs) or not data[start:end].strip(b"\0"):
+            return  # no pattern is mostly zeros, and untouched memory is
+        for first in (start, start + _STEP):
+            count = (end - first) // _RUN
             if count <= 0:
-                return
-            words = np.frombuffer(data, "<u8", count, shift)
-            likely = np.flatnonzero(self._table[(words * _FACTOR) >> _SHIFT])
+                continue
+            words = np.frombuffer(data, "<u8", count, first)
+            # a hash below 2^21 is the same number signed, and that is what `take` wants
+            likely = np.flatnonzero(self._table.take(((words * _FACTOR) >> _SHIFT).view(np.int64)))
             if not len(likely):
                 continue
-            place = np.searchsorted(self._heads, words[likely])
-            place[place == len(self._heads)] = 0
-            for index in likely[self._heads[place] == words[likely]]:
-                at = int(index) * _HEAD + shift
-                for pattern, name, encoding in self._patterns[int(words[index])]:
-                    if data.startswith(pattern, at):
+            place = np.searchsorted(self._runs, words[likely])
+            place[place == len(self._runs)] = 0
+            for index in likely[self._runs[place] == words[likely]]:
+                for offset, pattern, name, encoding in self._patterns[int(words[index])]:
+                    at = first + int(index) * _RUN - offset
+                    if at >= 0 and data.startswith(pattern, at):
                         self._note(found, name, encoding, base + at)
 
     @staticmethod
@@ -116,34 +125,47 @@ class Searcher:
             places.append((encoding, address))
 
 
-@dataclass(frozen=True)
-class Mapping_:
+@dataclass(frozen=True, repr=False)
+class Region:
     """One mapping of a process, as it was read."""
 
     address: int
     label: str
     data: bytes
+    digest: bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Snapshot:
     """All that a process could read of its own memory at one moment."""
 
-    mappings: list[Mapping_]
+    regions: list[Region]
     #: Mappings that are readable, and that nobody could read from outside.
     unread: list[str]
 
     @property
     def size(self) -> int:
-        return sum(len(m.data) for m in self.mappings)
+        return sum(len(r.data) for r in self.regions)
 
     def search(self, canaries: Mapping[str, bytes | str]) -> Found:
         """The canaries that are there, with encodings and addresses."""
-        searcher = Searcher(canaries)
+        return search_snapshots([self], canaries)[0]
+
+
+def search_snapshots(snapshots: Iterable[Snapshot], canaries: Mapping[str, bytes | str]) -> list[Found]:
+    """The same in several snapshots. What is equal in them, such as libraries, is searched once."""
+    searcher = Searcher(canaries)
+    known: dict[bytes, Found] = {}
+    results = []
+    for whole in snapshots:
         found: Found = {}
-        for mapping in self.mappings:
-            searcher.search(mapping.data, mapping.address, found)
-        return found
+        for region in whole.regions:
+            if region.digest not in known:
+                known[region.digest] = searcher.search(region.data)
+            for name, places in known[region.digest].items():
+                found.setdefault(name, []).extend((e, region.address + at) for e, at in places)
+        results.append(found)
+    return results
 
 
 @contextmanager
@@ -158,25 +180,28 @@ def _stopped(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def snapshot(pid: int) -> Snapshot:
+def snapshot(pid: int, known: dict[bytes, bytes] | None = None) -> Snapshot:
     """Read every readable mapping of a child process, which stands still meanwhile (well under a second).
 
-    PermissionError if the process may not be traced.
+    `known` is kept from one snapshot to the next, so that equal mappings are held once. PermissionError if
+    the process may not be traced.
     """
-    mappings, unread = [], []
-    with _stopped(pid), open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                fields = line.split(maxsplit=5)
-                label = fields[5].strip() if len(fields) > 5 else ""
-                if "r" not in fields[1] or label in _KERNEL:
-                    continue
-                low, high = (int(part, 16) for part in fields[0].split("-"))
-                data, whole = _read(memory.fileno(), low, high)
-                mappings.append(Mapping_(low, label, data))
-                if not whole:
-                    unread.append(f"{fields[0]} {label}")
-    return Snapshot(mappings, unread)
+    known = {} if known is None else known
+    regions, unread = [], []
+    process = Path("/proc", str(pid))
+    with _stopped(pid), (process / "mem").open("rb", buffering=0) as memory:
+        for line in (process / "maps").read_text(encoding="utf-8", errors="replace").splitlines():
+            fields = line.split(maxsplit=5)
+            label = fields[5].strip() if len(fields) > 5 else ""
+            if "r" not in fields[1] or label in _KERNEL:
+                continue
+            low, high = (int(part, 16) for part in fields[0].split("-"))
+            data, whole = _read(memory.fileno(), low, high)
+            digest = sha256(data).digest()
+            regions.append(Region(low, label, known.setdefault(digest, data), digest))
+            if not whole:
+                unread.append(f"{fields[0]} {label}")
+    return Snapshot(regions, unread)
 
 
 def _read(file: int, low: int, high: int) -> tuple[bytes, bool]:
@@ -184,7 +209,7 @@ def _read(file: int, low: int, high: int) -> tuple[bytes, bool]:
     at = low
     while at < high:
         try:
-            part = os.pread(file, min(_CHUNK, high - at), at)
+            part = os.pread(file, min(_READ, high - at), at)
         except OSError:
             break  # behind the end of a file that is mapped, or a device's
         if not part:
@@ -197,12 +222,3 @@ def _read(file: int, low: int, high: int) -> tuple[bytes, bool]:
 def search(pid: int, canaries: Mapping[str, bytes | str]) -> Found:
     """Search the whole memory of a child process; see `snapshot`."""
     return snapshot(pid).search(canaries)
-
-
-def search_all(pieces: Iterable[bytes], canaries: Mapping[str, bytes | str]) -> Found:
-    """Search some byte strings, each by itself; the addresses are offsets."""
-    searcher = Searcher(canaries)
-    found: Found = {}
-    for piece in pieces:
-        searcher.search(piece, 0, found)
-    return found

@@ -1,0 +1,56 @@
+"""A member's copy of its media keys, used without any of a client's scruples."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+from crypto import shim
+from crypto.errors import SnugCryptoError
+from crypto.media_keys import BASE_KEY_SIZE, SUITE
+from crypto.mls import Group
+from crypto.sframe import FrameKey, Header, extract
+from tests.proof.witness import Secrets
+
+
+class Hoard:
+    """Base keys of epochs: whoever has one can make the key of every sender and stream in that epoch."""
+
+    def __init__(self, base_keys: Iterable[bytes]) -> None:
+        self._secrets = [extract(SUITE, key) for key in base_keys]
+
+    @classmethod
+    def of_group(cls, group: Group) -> Hoard:
+        """What a member can export in the epoch that it is in."""
+        return cls([group.export("SFrame 1.0 Base Key", b"", BASE_KEY_SIZE)])
+
+    @classmethod
+    def of_witness(cls, secrets: Path) -> Hoard:
+        """All that a participant's process ever had."""
+        head = struct.calcsize(">QI")
+        copies = [data for kind, data in Secrets.read(secrets) if kind == "copy of keys"]
+        return cls(copy[head : head + BASE_KEY_SIZE] for copy in copies)
+
+    def __add__(self, other: Hoard) -> Hoard:
+        both = Hoard([])
+        both._secrets = self._secrets + other._secrets
+        return both
+
+    def __len__(self) -> int:
+        return len(self._secrets)
+
+    def opens(self, kind: shim.Kind, sealed: bytes) -> bool:
+        """Whether any key of any epoch opens a frame as it left its sender.
+
+        No replay window, no epoch bits, no list of who is a member: the ciphertext alone decides.
+        """
+        clear, rest = shim.split(kind, sealed)
+        header = Header.decode(rest)
+        for secret in self._secrets:
+            try:
+                FrameKey(SUITE, secret, header.kid).decrypt(header, shim.metadata(kind, clear), rest)
+            except SnugCryptoError:
+                continue
+            return True
+        return False

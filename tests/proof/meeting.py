@@ -1,0 +1,345 @@
+"""A whole meeting, held by processes and watched from all sides; what was found is kept for the tests.
+
+snug-server   from a tree without crypto/ and client/, behind a proxy that keeps all bytes
+Ada           hosts; all her secrets are noted
+Cem           comes second, and his program is watched at the wire only
+Bob           comes while the meeting runs and is removed before it ends; all his secrets are noted
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crypto.verification import spoken
+from tests.proof.blind import ROOT, Tree
+from tests.proof.memory import Found, Searcher, Snapshot, search_snapshots, snapshot
+from tests.proof.proxy import Proxy, unmasked
+from tests.proof.witness import DATAGRAM_IN, DATAGRAM_OUT, RTP_IN, RTP_OUT, Secrets, Tap
+
+NAMES = {"ada": "Ada Quagga-Thylacine", "bob": "Bob Żółw Dodo", "cem": "Cem Aurochs-Moa"}
+TITLE = "The quarterly canary: strike on Friday"
+GREETINGS = {"bob": "It is me, the one with the green umbrella", "cem": "Cem here, from the archive"}
+CHATS = {
+    "ada": "The parcel is under the third bench, tell nobody",
+    "cem": "Üben wir den Ernstfall am Samstag um acht",
+    "bob": "I have copied all of the minutes of 1989",
+    "after": "Now that Bob is gone: the password is swordfish-7",
+}
+_PATIENCE = 30.0
+Canaries = dict[str, bytes | str]
+
+
+class Person:
+    """One participant's process, by its JSON lines."""
+
+    def __init__(self, who: str, folder: Path) -> None:
+        self.who = who
+        self.tap = folder / f"{who}.tap"
+        self.secrets = folder / f"{who}.secrets"
+        self.events: list[dict[str, Any]] = []
+        self.process: asyncio.subprocess.Process | None = None
+        self._changed = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None
+
+    async def start(self, *arguments: str, noted: bool) -> None:
+        secrets = ["--secrets", str(self.secrets)] if noted else []
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "tests.proof.witness", "--tap", str(self.tap), *secrets, "--"),
+            *(*arguments, "--name", NAMES[self.who], "--json"),
+            cwd=ROOT,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        self._reading = asyncio.create_task(self._read())
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    async def _read(self) -> None:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        while line := await self.process.stdout.readline():
+            self.events.append(json.loads(line))
+            self._changed.set()
+        self._changed.set()
+
+    def tell(self, **command: object) -> None:
+        assert self.process is not None
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(command).encode() + b"\n")
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [e for e in self.events if e["event"] == kind]
+
+    async def until(self, what: Callable[[], object], why: str) -> None:
+        """Wait for events that make it so."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                while not what():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise AssertionError(f"{self.who} waited in vain for {why}; last: {self.events[-5:]}") from None
+
+    def opened(self, sender: str, stream: str) -> int:
+        """Frames of somebody's stream that were opened, so far."""
+        counts = [
+            e["opened"] for e in self.of("media") if e["from"] == NAMES[sender] and e["stream"] == stream
+        ]
+        return max(counts, default=0)
+
+    def decoded(self, sender: str) -> bool:
+        """Whether some of somebody's sound and pictures have been decoded."""
+        rows = [e for e in self.of("media") if e["from"] == NAMES[sender] and e["decoded"] > 10]
+        return {e["stream"] for e in rows} == {"audio", "video"}
+
+    def heard(self, text: str) -> bool:
+        return any(e["text"] == text for e in self.of("chat"))
+
+    def roster(self) -> list[str]:
+        rosters = self.of("roster")
+        return [m["name"] for m in rosters[-1]["members"]] if rosters else []
+
+    def code(self) -> tuple[int, str]:
+        codes = self.of("code")
+        return (codes[-1]["epoch"], codes[-1]["digits"]) if codes else (-1, "")
+
+    async def end(self) -> int:
+        """Wait for its end; the exit status."""
+        assert self.process is not None
+        assert self._reading is not None
+        async with asyncio.timeout(_PATIENCE):
+            await self._reading
+            return await self.process.wait()
+
+    async def kill(self) -> None:
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+
+
+@dataclass(repr=False, eq=False)  # it is large
+class Record:
+    """What the meeting left behind."""
+
+    folder: Path
+    people: dict[str, Person]
+    proxy: Proxy
+    #: By the moment: the server's memory. By name: a participant's, while all were there.
+    server: dict[str, Snapshot] = field(default_factory=dict)
+    participants: dict[str, Snapshot] = field(default_factory=dict)
+    #: All canaries, and what was found of them in the same order as the snapshots'; and on the wire.
+    canaries: Canaries = field(default_factory=dict)
+    in_server: dict[str, Found] = field(default_factory=dict)
+    in_participants: dict[str, Found] = field(default_factory=dict)
+    on_wire: Found = field(default_factory=dict)
+    wire_bytes: int = 0
+    #: What the server is told by design, and what was found of it in its memory while all were there.
+    public: Canaries = field(default_factory=dict)
+    public_in_server: Found = field(default_factory=dict)
+    output: bytes = b""
+    log: bytes = b""
+    status: int | None = None
+    statuses: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+    opened_at_removal: dict[str, int] = field(default_factory=dict)
+    #: Epochs that Bob's entrance and removal began.
+    entrance: int = 0
+    removal: int = 0
+
+
+def class_of(canary: str) -> str:
+    """The class of a canary's name, such as ``SFrame key`` of ``SFrame key #12``."""
+    return canary.rpartition(" #")[0]
+
+
+def messages_of(stream: bytes) -> list[dict[str, Any]]:
+    """The messages that a client has sent on one connection."""
+    out = []
+    for piece in unmasked(stream)[1:]:
+        with contextlib.suppress(ValueError):
+            out.append(json.loads(piece))
+    return [m for m in out if isinstance(m, dict)]
+
+
+def shown_passes(proxy: Proxy) -> set[bytes]:
+    """The passes that members have shown to the server: it is told these by design."""
+    return {
+        base64.b64decode(message["token"])
+        for stream in proxy.up
+        for message in messages_of(bytes(stream))
+        if message["type"] == "show"
+    }
+
+
+def canaries_of(record: Record) -> Canaries:
+    """All that nobody but members may know."""
+    found: list[tuple[str, bytes | str]] = [("name", name) for name in NAMES.values()]
+    found += [("title", TITLE), *(("greeting", g) for g in GREETINGS.values())]
+    found += [("chat", text) for text in CHATS.values()]
+    for person in record.people.values():
+        for event in person.of("code"):
+            found += [("code", event["digits"]), ("code", spoken(event["digits"]))]
+        for event in person.of("invite"):
+            found.append(("link", event["link"].partition("#")[2]))
+        if person.secrets.exists():
+            found += [(k, s) for k, s in Secrets.read(person.secrets) if k != "copy of keys"]
+    passes = shown_passes(record.proxy)
+    out: Canaries = {}
+    for kind, value in dict.fromkeys(found):
+        if value not in passes:
+            out[f"{kind} #{len(out)}"] = value
+    return out
+
+
+def public_of(proxy: Proxy) -> Canaries:
+    """What the server is told by design, as of now."""
+    out: Canaries = {}
+    for stream in proxy.up:
+        for message in messages_of(bytes(stream)):
+            if message["type"] == "room_door":
+                out["steward key"] = base64.b64decode(message["steward_key"])
+            if message["type"] == "commit":
+                out["sealed commit"] = base64.b64decode(message["blob"])[100:200]
+            if message["type"] == "relay":
+                out["sealed message"] = base64.b64decode(message["blob"])[100:200]
+            if message["type"] == "media":
+                out["certificate fingerprint"] = base64.b64decode(message["fingerprint"])
+    return out
+
+
+def _agree(*people: Person) -> bool:
+    rosters = {tuple(p.roster()) for p in people}
+    return rosters == {tuple(NAMES[p.who] for p in people)} and len({p.code() for p in people}) == 1
+
+
+async def _all(people: list[Person], what: Callable[[Person], object], why: str) -> None:
+    await asyncio.gather(*(p.until(lambda p=p: what(p), why) for p in people))  # type: ignore[misc]  # bound now
+
+
+async def _meet(record: Record, server: int) -> None:
+    """The meeting itself. Memory is only read here, and searched when all is over."""
+    held: dict[bytes, bytes] = {}
+    ada, bob, cem = (record.people[who] for who in ("ada", "bob", "cem"))
+    began = time.monotonic()
+    await ada.start("host", "--server", record.proxy.url, "--title", TITLE, "--admit", "all", noted=True)
+    await ada.until(lambda: ada.of("invite"), "the invite")
+    link = ada.of("invite")[0]["link"]
+    await cem.start("join", link, "--greeting", GREETINGS["cem"], noted=False)
+    await _all([ada, cem], lambda p: len(p.roster()) == 2, "two to be in")
+    await _all([ada], lambda p: p.decoded("cem"), "Cem's media")
+    await _all([cem], lambda p: p.decoded("ada"), "Ada's media")
+    ada.tell(chat=CHATS["ada"])
+    cem.tell(chat=CHATS["cem"])
+    await ada.until(lambda: ada.heard(CHATS["cem"]), "Cem's chat")
+    await cem.until(lambda: cem.heard(CHATS["ada"]), "Ada's chat")
+
+    await bob.start("join", link, "--greeting", GREETINGS["bob"], noted=True)
+    everybody = [ada, cem, bob]
+    await _all(everybody, lambda p: len(p.roster()) == 3, "three to be in")
+    record.entrance = bob.of("roster")[0]["epoch"]
+    await _all(
+        everybody,
+        lambda p: all(p.decoded(other.who) for other in everybody if other is not p),
+        "everybody's media",
+    )
+    bob.tell(chat=CHATS["bob"])
+    await _all([ada, cem], lambda p: p.heard(CHATS["bob"]), "Bob's chat")
+    assert _agree(ada, cem, bob)
+    record.server["while all are there"] = await asyncio.to_thread(snapshot, server, held)
+    record.public = public_of(record.proxy)
+    for who, person in record.people.items():
+        record.participants[who] = await asyncio.to_thread(snapshot, person.pid, held)
+
+    leaf = next(m["leaf"] for m in ada.of("roster")[-1]["members"] if m["name"] == NAMES["bob"])
+    ada.tell(remove=leaf)
+    await bob.until(lambda: bob.of("end"), "its end")
+    await _all([ada, cem], lambda p: len(p.roster()) == 2, "Bob to be gone")
+    record.removal = ada.code()[0]
+    record.statuses["bob"] = await bob.end()
+    record.opened_at_removal = {"ada": ada.opened("cem", "audio"), "cem": cem.opened("ada", "audio")}
+    ada.tell(chat=CHATS["after"])
+    await cem.until(lambda: cem.heard(CHATS["after"]), "Ada's last chat")
+    for person, other in ((ada, "cem"), (cem, "ada")):
+        least = record.opened_at_removal[person.who] + 60
+        await person.until(lambda p=person, o=other, n=least: p.opened(o, "audio") > n, "more media")  # type: ignore[misc]  # bound now
+    assert _agree(ada, cem)
+    record.server["after the removal"] = await asyncio.to_thread(snapshot, server, held)
+    for person in (cem, ada):
+        person.tell(leave=True)
+        record.statuses[person.who] = await person.end()
+    record.seconds = time.monotonic() - began
+    record.server["when all have left"] = await asyncio.to_thread(snapshot, server, held)
+
+
+def _wire(record: Record) -> bytes:
+    """All that the server received and sent."""
+    pieces = [bytes(stream) for stream in record.proxy.down]
+    for stream in record.proxy.up:
+        pieces += unmasked(bytes(stream))
+    for person in record.people.values():
+        pieces += [d for k, d in Tap.read(person.tap) if k in (RTP_OUT, RTP_IN, DATAGRAM_OUT, DATAGRAM_IN)]
+    return b"\n".join(pieces)
+
+
+def _search(record: Record) -> None:
+    """Search everything for all canaries, the later ones too: they were not there yet, and must not be."""
+    record.canaries = canaries_of(record)
+    snapshots = [*record.server.values(), *record.participants.values()]
+    found = search_snapshots(snapshots, record.canaries)
+    record.in_server = dict(zip(record.server, found, strict=False))
+    record.in_participants = dict(zip(record.participants, found[len(record.server) :], strict=True))
+    record.public_in_server = record.server["while all are there"].search(record.public)
+    wire = _wire(record)
+    record.wire_bytes = len(wire)
+    record.on_wire = Searcher(record.canaries).search(wire)
+
+
+async def hold(folder: Path) -> Record:
+    """Hold it, search everything, take everything down."""
+    proxy = Proxy()
+    await proxy.start()
+    record = Record(folder, {}, proxy)
+    record.people = {who: Person(who, folder) for who in NAMES}
+    settings = folder / "settings.toml"
+    settings.write_text(f'listen = "127.0.0.1:0"\norigin = "{proxy.url}"\n', encoding="utf-8")
+    tree = Tree(folder)
+    server = await asyncio.create_subprocess_exec(
+        *tree.server("--config", str(settings), "--log-level", "debug"),
+        cwd=tree.path,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert server.stdout is not None
+        async with asyncio.timeout(_PATIENCE):
+            first = await server.stdout.readline()
+        url = first.decode().split()[-1]
+        proxy.target = ("127.0.0.1", int(url.rpartition(":")[2]))
+        await _meet(record, server.pid)
+        server.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(_PATIENCE):
+            rest, record.log = await server.communicate()
+        record.output, record.status = first + rest, server.returncode
+    finally:
+        for person in record.people.values():
+            await person.kill()
+        if server.returncode is None:
+            server.kill()
+            await server.wait()
+        proxy.close()
+    _search(record)
+    return record
