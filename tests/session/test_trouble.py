@@ -14,6 +14,7 @@ from client.session.intents import HealIntent, PolicyIntent
 from crypto import mls, policy, veil
 from crypto.invite import gate
 from crypto.kdf import H
+from crypto.mls import labels, treekem
 from crypto.room_state import CommitContext
 from server.wire import messages as wire
 from server.wire.limits import BUCKETS
@@ -34,9 +35,9 @@ def test_two_hosts_who_commit_at_once_both_get_their_way() -> None:
         ada, bo, cem, dana, eve = two_hosts(w, "Cem", "Dana", "Eve")
         w.do(ada, ev.Remove(2))
         w.do(bo, ev.Remove(3))
-        took = w.until(lambda: w.agreed([ada, bo, eve]), 10)  # noqa: B023 - called at once
+        took = w.until(lambda: w.agreed([ada, bo, eve]), 10)
         assert took < 5
-        w.until(lambda: cem.ended is not None and dana.ended is not None, 1)  # noqa: B023
+        w.until(lambda: cem.ended is not None and dana.ended is not None, 1)
         assert cem.ended == ev.Ended("removed", "You were removed by Ada.")
         assert dana.ended == ev.Ended("removed", "You were removed by Bo.")
         assert not ada.alarms
@@ -49,7 +50,7 @@ def test_two_hosts_who_admit_at_once_leave_nobody_out() -> None:
         people = two_hosts(w)
         for name in ("Cem", "Dana", "Eve", "Finn"):
             people.append(w.guest(w.link_of(people[0]), name))
-        w.until(lambda: w.agreed(people), 30)  # noqa: B023 - called at once
+        w.until(lambda: w.agreed(people), 30)
 
 
 def test_a_deputy_hosts_when_the_first_host_is_gone() -> None:
@@ -78,9 +79,7 @@ def test_a_server_killed_in_mid_meeting() -> None:
         w.do(people[0], ev.Say("and after"))
         expected = {("Bo", "just before"), ("Cem", "while it is away"), ("Ada", "and after")}
         w.until(
-            lambda: all(  # noqa: B023 - called at once
-                {(s, t) for s, t in expected if s != p.label} == set(p.said) for p in people
-            ),
+            lambda: all({(s, t) for s, t in expected if s != p.label} == set(p.said) for p in people),
             5,
         )
         assert w.now - began < 5
@@ -88,7 +87,7 @@ def test_a_server_killed_in_mid_meeting() -> None:
         assert {p.epoch for p in people} == {epoch}, "back in the same epoch"
         assert all(len(p.said) == 2 for p in people), "nothing lost, nothing twice"
         dana = w.guest(w.link_of(people[0]), "Dana")
-        w.until(lambda: w.agreed([*people, dana]))  # noqa: B023 - called at once
+        w.until(lambda: w.agreed([*people, dana]))
 
 
 def test_a_server_killed_while_commits_are_under_way() -> None:
@@ -102,8 +101,8 @@ def test_a_server_killed_while_commits_are_under_way() -> None:
         w.kill_server()
         w.run(w.random.uniform(0.1, 2))
         w.start_server()
-        w.until(lambda: w.agreed([ada, bo]), 15, f"seed {seed}")  # noqa: B023 - called at once
-        w.until(lambda: cem.ended is not None and dana.ended is not None, 15)  # noqa: B023
+        w.until(lambda: w.agreed([ada, bo]), 15, f"seed {seed}")
+        w.until(lambda: cem.ended is not None and dana.ended is not None, 15)
 
 
 def test_a_straggler_catches_up_on_commits() -> None:
@@ -178,7 +177,7 @@ def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -
     }
     stage = m.group.stage(
         proposals,
-        authenticated_data=CommitContext(**facts).encode(),  # type: ignore[arg-type]  # a test's liberty
+        authenticated_data=CommitContext(**facts).encode(),
         force_path=True,
         psks=m._psks,
     )
@@ -231,9 +230,7 @@ def test_a_replayed_commit_is_void() -> None:
 
 def spoil_path(monkeypatch: pytest.MonkeyPatch, committer: Participant, victim: Participant) -> None:
     """The committer encrypts every path secret wrongly for the victim, and rightly for others."""
-    from crypto.mls import treekem
-
-    real = treekem.encrypt_with_label
+    real = labels.encrypt_with_label
     bad = {
         n.encryption_key
         for _, n in committer.room.m.group._live.tree.leaves()
@@ -337,7 +334,7 @@ def test_a_receipt_that_is_not_the_servers() -> None:
 
 def test_garbage_in_the_relay_costs_one_check_and_no_word() -> None:
     w = World(97)
-    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    _, bo, cem = w.meeting("Ada", "Bo", "Cem")
     told = len(cem.told)
     for size in (512, 1024):
         w._ascend(bo.links[ev.ROOM], wire.encode(wire.Relay(w.rng(size))))

@@ -10,6 +10,7 @@ import heapq
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from nacl.signing import SigningKey
 
@@ -140,7 +141,7 @@ class World:
                 link = self.handles.get(effect.handle)
                 if link is not None:
                     self._deliver(link, encode(effect.last))
-                    self._at(link.last_down, lambda link=link: self.cut(link))
+                    self._at(link.last_down, partial(self.cut, link))
 
     def _deliver(self, link: Link, frame: bytes) -> None:
         link.last_down = max(link.last_down, self.now + self.random.uniform(0, self.latency))
@@ -189,12 +190,12 @@ class World:
         for effect in effects:
             match effect:
                 case ev.Connect(door):
-                    self._after(self.random.uniform(0, self.latency), lambda d=door: self._connect(who, d))
+                    self._after(self.random.uniform(0, self.latency), partial(self._connect, who, door))
                 case ev.Disconnect(door):
                     link = who.links.pop(door, None)
                     if link is not None:
                         link.up = False
-                        self._after(self.latency, lambda link=link: self._server_lost(link))
+                        self._after(self.latency, partial(self._server_lost, link))
                 case ev.Transmit(door, message):
                     link = who.links.get(door)
                     if link is not None and link.up:
