@@ -9,13 +9,7 @@ from typing import Any
 
 import pytest
 
-import crypto.mls.commit
-import crypto.mls.keypackage
-import crypto.mls.nodes
 import crypto.mls.treekem
-import crypto.mls.validate
-import crypto.mls.validate_commit
-import crypto.mls.welcome
 from crypto.mls import (
     Add,
     Capabilities,

@@ -6,12 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import crypto.mls.commit
-import crypto.mls.keypackage
-import crypto.mls.nodes
-import crypto.mls.treekem
 import crypto.mls.validate
-import crypto.mls.validate_commit
 import crypto.mls.welcome
 from crypto.mls import (
     Capabilities,

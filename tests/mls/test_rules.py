@@ -13,9 +13,6 @@ from typing import Any
 
 import pytest
 
-import crypto.mls.commit
-import crypto.mls.keypackage
-import crypto.mls.nodes
 import crypto.mls.treekem
 import crypto.mls.validate
 import crypto.mls.validate_commit
@@ -32,9 +29,7 @@ from crypto.mls import (
     ReInit,
     Remove,
 )
-from crypto.mls.messages import (
-    GroupInfo,
-)
+from crypto.mls.messages import GroupInfo
 from crypto.mls.nodes import ExtensionType
 from crypto.mls.proposals import Commit, UpdatePathNode
 from crypto.mls.treekem import NewPath

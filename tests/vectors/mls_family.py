@@ -37,6 +37,8 @@ def suite_of_entry(entry: dict[str, Any]) -> Suite:
 def run_entries(entry: Entry, data: object) -> Result:
     """Run each entry of a file; those of suites that this code doesn't speak are skipped."""
     result = Result()
+    if isinstance(data, dict):
+        data = [data]  # one entry by itself
     if not isinstance(data, list) or not data:
         result.failed.append("the file is not a list of entries")
         return result

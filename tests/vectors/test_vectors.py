@@ -115,7 +115,7 @@ def test_another_suite_is_skipped_and_never_passed(tmp_path: Path) -> None:
     [
         ("tree-math.json", "{", "unreadable"),
         ("tree-math.json", "[]", "not a list"),
-        ("tree-math.json", "{}", "not a list"),
+        ("tree-math.json", "{}", "KeyError"),
         ("tree-math.json", "[1]", "TypeError"),
         ("psk_secret.json", '[{"cipher_suite": 1}]', "KeyError"),
         ("mystery.json", "[]", "no family"),
