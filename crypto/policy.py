@@ -31,7 +31,7 @@ SNUG-21  SFrame: the full tag, and a replay window
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -271,16 +271,20 @@ def snug_11(v: CommitView) -> None:
             raise ValidationError("SNUG-11", "an Add without a leaf")
         if p.added.signature_key in v.ledger.keys and not rejoining:
             raise ValidationError("SNUG-11", "that signature key has been in this meeting before")
-        try:
-            identity = Identity.decode(p.added.identity)
-        except MalformedError as error:
-            raise ValidationError("SNUG-11", str(error)) from None
-        if identity.flags:
-            raise ValidationError("SNUG-11", "flags that are not defined")
-        check_name(identity.name)
+        name = _allowed_name(p.added)
         for leaf, member in v.members.items():
-            if leaf not in removed and _looks_like(member, identity.name):
+            if leaf not in removed and _looks_like(member, name):
                 raise ValidationError("SNUG-11", "that name looks like a member's who is present")
+
+
+def _allowed_name(leaf: LeafView) -> str:
+    try:
+        identity = Identity.decode(leaf.identity)
+    except MalformedError as error:
+        raise ValidationError("SNUG-11", str(error)) from None
+    if identity.flags:
+        raise ValidationError("SNUG-11", "flags that are not defined")
+    return check_name(identity.name)
 
 
 def _looks_like(member: LeafView, name: str) -> bool:
@@ -308,9 +312,7 @@ def snug_12(v: CommitView) -> None:
 def snug_13(v: CommitView) -> None:
     """The policy changes step by step, and nothing else of the context does."""
     for p in v.of("gce"):
-        kinds = tuple(kind for kind, _ in p.extensions)
-        if kinds != (REQUIRED_CAPABILITIES, POLICY_EXTENSION):
-            raise ValidationError("SNUG-13", "the context does not carry exactly its two extensions")
+        _exactly_two(p.extensions)
         if p.extensions[0] not in v.extensions:
             raise ValidationError("SNUG-13", "the required capabilities changed")
         try:
@@ -321,17 +323,30 @@ def snug_13(v: CommitView) -> None:
             raise ValidationError("SNUG-13", "the policy is not the next version of ours")
 
 
+def _exactly_two(extensions: Sequence[tuple[int, bytes]]) -> None:
+    if tuple(kind for kind, _ in extensions) != (REQUIRED_CAPABILITIES, POLICY_EXTENSION):
+        raise ValidationError("SNUG-13", "the context does not carry exactly its two extensions")
+
+
 def snug_14(v: CommitView) -> None:
     """Nobody outside may propose."""
     for p in v.of("gce"):
-        if any(kind == EXTERNAL_SENDERS for kind, _ in p.extensions):
-            raise ValidationError("SNUG-14", "external senders are not allowed")
+        _no_external_senders(p.extensions)
+
+
+def _no_external_senders(extensions: Sequence[tuple[int, bytes]]) -> None:
+    if any(kind == EXTERNAL_SENDERS for kind, _ in extensions):
+        raise ValidationError("SNUG-14", "external senders are not allowed")
+
+
+def _known_suite(suite: int) -> None:
+    if suite not in SUITES:
+        raise ValidationError("SNUG-15", f"suite {suite:#06x} is not of this profile")
 
 
 def snug_15(v: CommitView) -> None:
     """Suite, version and sizes."""
-    if v.suite not in SUITES:
-        raise ValidationError("SNUG-15", f"suite {v.suite:#06x} is not of this profile")
+    _known_suite(v.suite)
     if len(v.members) + len(v.of("add")) - len(v.of("remove")) > MEMBERS_MAX:
         raise ValidationError("SNUG-15", f"more than {MEMBERS_MAX} members")
     people = v.ledger.keys | {p.added.signature_key for p in v.of("add") if p.added is not None}
@@ -371,6 +386,18 @@ def judge_commit(view: CommitView) -> None:
     """All checks on a commit; ValidationError names the first that it breaks."""
     for check in COMMIT_CHECKS:
         check(view)
+
+
+def judge_group(*, suite: int, extensions: Sequence[tuple[int, bytes]], members: Iterable[LeafView]) -> None:
+    """What a newcomer asks of the group that it is led into: what commits can't have brought about.
+
+    ValidationError with SNUG-11, 13, 14 or 15. Whoever made the group was judged by nobody.
+    """
+    _known_suite(suite)
+    _no_external_senders(extensions)
+    _exactly_two(extensions)
+    for member in members:
+        _allowed_name(member)
 
 
 def snug_17(*, epoch: int, current: int, generation_gap: int, sender_removed: bool) -> None:
