@@ -121,7 +121,10 @@ def policy_of(group: mls.Group) -> Policy:
 
 
 class Membership:
-    """State and judgement; every method either succeeds whole or leaves everything as it was."""
+    """State and judgement; every method either succeeds whole or leaves everything as it was.
+
+    To make one of a group that is none of ours raises ValidationError (`policy.judge_group`).
+    """
 
     def __init__(
         self,
@@ -141,6 +144,11 @@ class Membership:
         self.beat_key = exported(group, "beat") if beat_key is None else beat_key
         self.room = room
         self.policy = policy_of(group)
+        policy.judge_group(
+            suite=int(group.suite),
+            extensions=[(e.extension_type, e.data) for e in group.extensions],
+            members=names_of(group.members()).values(),
+        )
         self.ledger = ledger
         self.journal = Journal(slot, chain, room_pass(group, room))
         self.media = MediaKeys()
