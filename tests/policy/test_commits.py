@@ -72,7 +72,12 @@ JUDGING = [
     "by_host",
     "rejoin_leaf",
     "_is_self_remove",
+    "_allowed_name",
+    "_exactly_two",
+    "_known_suite",
     "_looks_like",
+    "_no_external_senders",
+    "judge_group",
     "judge_commit",
     *(f"snug_{n}" for n in (*range(1, 19), 20, 21)),
 ]
