@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from client.media.codec import OpusDecoder, PictureDecoder, SoundDecoder, Vp8Decoder
+from client.media.codec import HEIGHT, WIDTH, OpusDecoder, PictureDecoder, SoundDecoder, Vp8Decoder
 from client.media.incoming import Disk, Incoming
 from client.media.outgoing import Outgoing
 from client.media.receiving import FrameCrypto, Opened
@@ -45,6 +45,7 @@ class MediaEngine:
 
     `name_of` names a leaf for its recording. `decode` false saves the decoders' time: frames are
     authenticated and recorded only. `on_opened` is called at the first authenticated frame of each stream.
+    `size`: width and height of the source's pictures.
     Callbacks run in the event loop.
     """
 
@@ -58,6 +59,7 @@ class MediaEngine:
         recorder: Recorder | None = None,
         name_of: Callable[[int], str] = str,
         decode: bool = True,
+        size: tuple[int, int] = (WIDTH, HEIGHT),
         rng: Callable[[int], bytes] = os.urandom,
         link: Callable[[], Link] | None = None,
         sound_decoder: Callable[[], SoundDecoder] = OpusDecoder,
@@ -68,6 +70,7 @@ class MediaEngine:
     ) -> None:
         self._crypto = crypto
         self._source = source
+        self._size = size
         self._rng = rng
         self._make_link = link or partial(MediaTransport, rng)
         self._on_lost = on_lost
@@ -145,6 +148,7 @@ class MediaEngine:
                     ssrcs=self._ssrcs,
                     link=lambda: self._link,
                     muted=self._muted,
+                    size=self._size,
                     rng=self._rng,
                     on_failed=self._on_failed,
                 )

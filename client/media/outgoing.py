@@ -32,7 +32,10 @@ class _Own:
 
 
 class Outgoing:
-    """All own streams. `link` tells the link of the moment, `muted` holds what is muted at the moment."""
+    """All own streams. `link` tells the link of the moment, `muted` holds what is muted at the moment.
+
+    `size`: width and height of the source's pictures.
+    """
 
     def __init__(
         self,
@@ -42,6 +45,7 @@ class Outgoing:
         ssrcs: dict[MediaKind, int],
         link: Callable[[], Link | None],
         muted: Set[MediaKind],
+        size: tuple[int, int],
         rng: Callable[[int], bytes],
         on_failed: Callable[[str], None] | None = None,
     ) -> None:
@@ -52,6 +56,7 @@ class Outgoing:
         self._source = source
         self._link = link
         self._muted = muted
+        self._size = size
         self._on_failed = on_failed
         self._own = {
             kind: _Own(Sender(ssrc, kind, rng, started=started), Pace(started, periods[kind]))
@@ -154,7 +159,7 @@ class Outgoing:
 
     async def _send_video(self, own: _Own) -> None:
         loop = asyncio.get_running_loop()
-        encoder = Vp8Encoder()
+        encoder = Vp8Encoder(*self._size)
         while True:
             index, wait = own.pace.next(loop.time())
             await asyncio.sleep(wait)
@@ -173,7 +178,7 @@ class Outgoing:
 
     def _picture(self, encoder: Vp8Encoder, at: float, muted: bool, key: bool) -> bytes | None:
         picture = self._source.video(at)
-        return encoder.encode(blank() if muted else picture, round(at * 90_000), key=key)
+        return encoder.encode(blank(*self._size) if muted else picture, round(at * 90_000), key=key)
 
     def _send(self, own: _Own, frame: bytes, at: float) -> bool:
         """Seal, cut, send; False if it may not be sent now."""
