@@ -69,7 +69,8 @@ class Connection:
     """Runs one session against its server until it ends.
 
     `make_engine` is called once we are inside (our leaf is known then) and may return None for no media;
-    `on_event` gets every event, in order. `cannot_connect` is set when no connection was ever made.
+    `on_event` gets every event, in order; `on_message` every message of the server, before the session does
+    (to measure with). `cannot_connect` is set when no connection was ever made.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Connection:
         *,
         make_engine: Callable[[Session, SessionCrypto], MediaEngine | None],
         on_event: Callable[[ev.Event], None],
+        on_message: Callable[[ev.Door, ServerMessage], None] | None = None,
         clock: Clock | None = None,
         patience: float = 10.0,
     ) -> None:
@@ -87,6 +89,7 @@ class Connection:
         self.cannot_connect: str | None = None
         self._make_engine = make_engine
         self._on_event = on_event
+        self._on_message = on_message
         self._patience = patience
         self._http: aiohttp.ClientSession | None = None
         self._doors: dict[ev.Door, asyncio.Task[None]] = {}
@@ -228,6 +231,8 @@ class Connection:
         return "the connection ended"
 
     def _hear(self, door: ev.Door, message: ServerMessage) -> None:
+        if self._on_message is not None:
+            self._on_message(door, message)
         if isinstance(message, Challenge) and message.version != limits.PROTOCOL_VERSION:
             self._on_event(
                 ev.Alarm(

@@ -17,6 +17,7 @@ from client.demo.process import ServerError, ServerProcess
 from client.demo.proof import Evidence, examine
 from client.demo.robot import Robot
 from client.demo.search import Wanted, search
+from client.media.codec import HEIGHT, WIDTH
 from client.session import Session
 from client.session import events as ev
 from crypto.invite import Invite, canonical_origin
@@ -45,6 +46,8 @@ LINES: Final = (
     "Plum cake, I have a recipe that nobody knows.",
     "Then let us read the code out, and goodbye!",
 )
+#: From so many participants on, pictures are half as wide and high: all of them run on one machine.
+MANY: Final = 5
 _COME_IN_TIME: Final = 30.0
 _MEDIA_TIME: Final = 20.0
 _SETTLE_TIME: Final = 8.0
@@ -55,6 +58,10 @@ _PROGRESS: Final = 0.25
 
 class Show(Protocol):
     """Who tells a person, or a program, how it goes."""
+
+    def server(self, url: str, pid: int) -> None:
+        """The server is there."""
+        ...
 
     def event(self, robot: Robot, event: ev.Event) -> None:
         """A participant was told something."""
@@ -125,6 +132,7 @@ class Meeting:
         self._said: dict[str, str] = {}
         self._trouble: list[str] = []
         self._seen = _Seen()
+        self._size = (WIDTH, HEIGHT) if len(names) < MANY else (WIDTH // 2, HEIGHT // 2)
 
     async def run(self) -> Facts:
         """Hold it, and find out what happened. Nothing of it runs afterwards, whatever happened."""
@@ -141,7 +149,11 @@ class Meeting:
         return self._facts(proof, found)
 
     async def _hold(self) -> None:
-        self._show.step(f"A server of its own process ({self._server.pid}) listens on {self._server.url}.")
+        self._show.server(self._server.url, self._server.pid)
+        if self._size != (WIDTH, HEIGHT):
+            self._show.step(
+                f"{len(self._names)} on one machine: pictures of {self._size[0]} x {self._size[1]}."
+            )
         try:
             if await self._gather():
                 await self._meet()
@@ -155,7 +167,7 @@ class Meeting:
 
     def _start(self, name: str, make: Callable[[float], Session]) -> Robot:
         directory = self._directory / str(len(self._robots))
-        robot = Robot(name, make, directory=directory, on_event=self._show.event)
+        robot = Robot(name, make, directory=directory, size=self._size, on_event=self._show.event)
         self._robots.append(robot)
         self._tasks.append(asyncio.get_running_loop().create_task(robot.run()))
         return robot

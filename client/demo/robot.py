@@ -46,7 +46,8 @@ class Witness:
 class Robot:
     """Runs a session with a test card, records what it gets, and remembers what it is told.
 
-    `on_event` gets this robot and every event, in order. A host lets in whoever knocks.
+    `size`: width and height of its picture. `on_event` gets this robot and every event, in order. A host
+    lets in whoever knocks.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Robot:
         make_session: Callable[[float], Session],
         *,
         directory: Path | None,
+        size: tuple[int, int],
         on_event: Callable[[Robot, ev.Event], None],
     ) -> None:
         clock = Clock()
@@ -67,6 +69,7 @@ class Robot:
         self.ended: ev.Ended | None = None
         self.witness: Witness | None = None
         self._directory = directory
+        self._size = size
         self._on_event = on_event
         self._names: dict[int, str] = {}
         self.connection = Connection(
@@ -159,9 +162,11 @@ class Robot:
     def _engine(self, session: Session, crypto: SessionCrypto) -> MediaEngine:
         self.witness = Witness(crypto)
         loop = asyncio.get_running_loop()
+        width, height = self._size
         return MediaEngine(
             crypto=self.witness,
-            source=TestCard(self.name.split()[0], session.own_leaf or 0),
+            source=TestCard(self.name.split()[0], session.own_leaf or 0, width=width, height=height),
+            size=self._size,
             recorder=None if self._directory is None else Recorder(self._directory, zero=loop.time()),
             name_of=lambda leaf: self._names.get(leaf, f"leaf {leaf}"),
             on_lost=self.connection.media_lost,

@@ -50,6 +50,10 @@ class JsonShow:
     def _line(self, value: dict[str, Any]) -> None:
         print(json.dumps(value, ensure_ascii=False), file=self._stream, flush=True)
 
+    def server(self, url: str, pid: int) -> None:
+        """The server is there."""
+        self._line({"event": "server", "url": url, "pid": pid})
+
     def event(self, robot: Robot, event: ev.Event) -> None:
         """A participant was told something."""
         self._line({**as_json(event), "participant": robot.name})
@@ -103,6 +107,10 @@ class HumanShow:
 
     def _say(self, text: str) -> None:
         self._console.print(text, soft_wrap=True)
+
+    def server(self, url: str, pid: int) -> None:
+        """The server is there."""
+        self.step(f"A server listens on {url}, in a process of its own ({pid}).")
 
     def step(self, text: str) -> None:
         """The next thing begins."""

@@ -1,0 +1,232 @@
+"""`snug bench join`: from the knock to the first opened frame, and where the time goes.
+
+One server in a process of its own, one host with a test card, and guests who come in one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from client.connection import Connection, SessionCrypto
+from client.demo.process import ServerError, ServerProcess
+from client.media.engine import MediaEngine, StreamStats
+from client.media.sources import TestCard
+from client.media.transport import MediaTransport
+from client.session import Session
+from client.session import events as ev
+from crypto.invite import canonical_origin
+from crypto.media_keys import ADD_SWITCH
+from server.wire.messages import Entered, ServerMessage, Transport
+
+GUESTS: Final = 10
+_WHOLE_TIME: Final = 58.0
+_ONE_TIME: Final = 15.0
+
+#: What happens between the knock and the first frame, in this order: (mark at its end, what it is).
+PARTS: Final = (
+    ("committed", "the host reads the knock, commits, and the server takes the commit"),
+    ("joined", "the host's answer comes, and the guest joins by its Welcome"),
+    ("entered", "the guest connects to the room, and proves its key"),
+    ("transport", "ICE and DTLS with the server"),
+    ("first", "senders turn to the new keys (500 ms after the commit), and a frame opens"),
+)
+
+
+class Marks:
+    """The moments of one guest, each noted once; seconds on the clock that is passed in."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.at: dict[str, float] = {}
+
+    def note(self, name: str) -> None:
+        """It happened now, unless it has happened before."""
+        self.at.setdefault(name, self._clock())
+
+    @property
+    def complete(self) -> bool:
+        """Whether sound and pictures have both come."""
+        return {"knock", "audio", "video", *(mark for mark, _ in PARTS)} <= self.at.keys()
+
+    def since_knock(self, name: str) -> float:
+        """Seconds from the knock."""
+        return self.at[name] - self.at["knock"]
+
+
+class _TimedLink(MediaTransport):
+    """The real link, with a note when it is ready."""
+
+    def __init__(self, marks: Marks) -> None:
+        super().__init__()
+        self._marks = marks
+
+    async def connect(self, transport: Transport, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - the protocol's
+        await super().connect(transport, timeout)
+        self._marks.note("transport")
+
+
+class _Party:
+    """The server's room with its host."""
+
+    def __init__(self, url: str) -> None:
+        self.link: str | None = None
+        self.names: set[str] = set()
+        self.marks: dict[str, Marks] = {}
+        self.host = Connection(
+            Session.host(origin=canonical_origin(url), name="Host", admission="all", now=time.time()),
+            make_engine=self._engine,
+            on_event=self._event,
+        )
+
+    def _engine(self, session: Session, crypto: SessionCrypto) -> MediaEngine:
+        return MediaEngine(crypto=crypto, source=TestCard("Host", session.own_leaf or 0))
+
+    def _event(self, event: ev.Event) -> None:
+        match event:
+            case ev.InviteMade(link, _):
+                self.link = link
+            case ev.Roster():
+                self.names = {member.name for member in event.members}
+                for member in event.added:
+                    if member.name in self.marks:
+                        self.marks[member.name].note("committed")
+
+    async def guest(self, name: str, link: str) -> Marks:
+        """One comes in, hears and sees, and leaves."""
+        marks = self.marks[name] = Marks(time.perf_counter)
+        connection = _guest(link, name, marks)
+        running = asyncio.get_running_loop().create_task(connection.run())
+        try:
+            await _until(lambda: marks.complete or running.done())
+            if running.done():
+                raise ServerError(f"A guest could not come in: {connection.session.ended}")
+            connection.feed(ev.Leave())
+            await running
+            await _until(lambda: name not in self.names)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        return marks
+
+
+def _guest(link: str, name: str, marks: Marks) -> Connection:
+    def event(what: ev.Event) -> None:
+        if isinstance(what, ev.Status) and what.kind == "knocking":
+            marks.note("knock")
+
+    def message(door: ev.Door, what: ServerMessage) -> None:
+        if door == ev.ROOM and isinstance(what, Entered):
+            marks.note("entered")
+
+    def opened(stats: StreamStats) -> None:
+        marks.note("first")
+        marks.note(stats.kind)
+
+    def engine(session: Session, crypto: SessionCrypto) -> MediaEngine:
+        marks.note("joined")
+        return MediaEngine(
+            crypto=crypto,
+            source=TestCard(name, session.own_leaf or 0),
+            link=partial(_TimedLink, marks),
+            on_opened=opened,
+        )
+
+    return Connection(
+        Session.join(link, name=name, now=time.time()),
+        make_engine=engine,
+        on_event=event,
+        on_message=message,
+    )
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(_ONE_TIME):
+        while not condition():  # noqa: ASYNC110 - facts of several objects, noted elsewhere at their time
+            await asyncio.sleep(0.01)
+
+
+async def _measure(guests: int) -> list[Marks]:
+    async with ServerProcess() as server:
+        party = _Party(server.url)
+        hosting = asyncio.get_running_loop().create_task(party.host.run())
+        try:
+            await _until(lambda: party.host.engine is not None and party.host.engine.connected)
+            assert party.link is not None
+            return [await party.guest(f"Guest {number}", party.link) for number in range(1, guests + 1)]
+        finally:
+            party.host.feed(ev.Leave())
+            hosting.cancel()
+            await asyncio.gather(hosting, return_exceptions=True)
+
+
+def summary(guests: list[Marks]) -> dict[str, Any]:
+    """Medians in milliseconds; `share` is of the whole (the median of each guest's own shares)."""
+
+    def median(values: list[float]) -> float:
+        return round(statistics.median(values) * 1_000, 2)
+
+    parts = []
+    for (mark, what), before in zip(PARTS, ["knock", *(mark for mark, _ in PARTS)], strict=False):
+        spans = [g.at[mark] - g.at[before] for g in guests]
+        shares = [span / g.since_knock("first") for span, g in zip(spans, guests, strict=True)]
+        parts.append(
+            {"part": mark, "what": what, "ms": median(spans), "share": round(statistics.median(shares), 3)}
+        )
+    whole = [g.since_knock("first") for g in guests]
+    return {
+        "bench": "join",
+        "guests": len(guests),
+        "knock_to_first_frame_ms": median(whole),
+        "least_ms": round(min(whole) * 1_000, 2),
+        "most_ms": round(max(whole) * 1_000, 2),
+        # of the last part, what is not the wait that the protocol prescribes
+        "first_frame_after_key_change_ms": median(
+            [g.at["first"] - max(g.at["transport"], g.at["committed"] + ADD_SWITCH) for g in guests]
+        ),
+        "first_sound_ms": median([g.since_knock("audio") for g in guests]),
+        "first_picture_ms": median([g.since_knock("video") for g in guests]),
+        "parts": parts,
+    }
+
+
+async def run(json_output: bool, guests: int = GUESTS) -> int:
+    """Measure and print: a table, or one JSON object. Exit status: 0, or 1 when the measurement failed."""
+    try:
+        async with asyncio.timeout(_WHOLE_TIME):
+            measured = summary(await _measure(guests))
+    except (ServerError, TimeoutError, OSError) as error:
+        print(f"the measurement failed: {error or 'it took too long'}", file=sys.stderr)
+        return 1
+    if json_output:
+        print(json.dumps(measured))
+    else:
+        _show(measured)
+    return 0
+
+
+def _show(measured: dict[str, Any]) -> None:
+    table = Table("until", "what", "ms", "share", title="From the knock to the first opened frame (medians)")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for part in measured["parts"]:
+        table.add_row(part["part"], part["what"], f"{part['ms']:.1f}", f"{part['share']:.0%}")
+    console = Console()
+    console.print(table)
+    console.print(
+        f"median of {measured['guests']}: {measured['knock_to_first_frame_ms']:.0f} ms "
+        f"(from {measured['least_ms']:.0f} to {measured['most_ms']:.0f}), "
+        f"sound {measured['first_sound_ms']:.0f} ms, pictures {measured['first_picture_ms']:.0f} ms"
+    )
+    console.print(
+        f"from the change of keys to the first frame: {measured['first_frame_after_key_change_ms']:.0f} ms"
+    )

@@ -1,0 +1,259 @@
+"""`snug demo` and `snug bench join` as a person starts them; and demos in which something is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import client.demo
+import client.demo.meeting
+import client.demo.robot
+from client.bench import join
+from client.bench.join import PARTS, Marks, summary
+from client.connection import SessionCrypto
+from client.demo.facts import Facts, verdict
+from client.demo.meeting import Meeting
+from client.demo.robot import Robot, Witness
+from client.media.sources import TestCard
+from client.session import events as ev
+from crypto.errors import AuthenticationError
+from crypto.media_keys import OpenedFrame
+from server.wire.messages import MediaKind
+
+ROOT = Path(__file__).parents[2]
+EVERYBODY = "Everybody hears and sees everybody."
+
+
+async def start(*arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "client.cli",
+        *arguments,
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def finished(process: asyncio.subprocess.Process, seconds: float) -> tuple[int, str, str]:
+    try:
+        async with asyncio.timeout(seconds):
+            out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+async def test_three_meet_and_all_of_it_holds() -> None:
+    process = await start("demo", "--participants", "3", "--seconds", "6", "--json")
+    status, out, err = await finished(process, 90)
+    lines: list[dict[str, Any]] = [json.loads(line) for line in out.splitlines()]
+    last = lines[-1]
+    assert (status, err, last["failures"]) == (0, "", [])
+    assert last["event"] == "demo"
+    assert last["ok"] is True
+    names = last["participants"]
+    assert len(names) == len(set(names)) == 3
+
+    pairs = {(p["from"], p["to"]): p for p in last["pairs"]}
+    assert set(pairs) == {(a, b) for a in names for b in names if a != b}
+    for pair in pairs.values():
+        for kind in ("audio", "video"):
+            assert pair[kind]["proved"]
+            assert pair[kind]["failed"] == 0
+            assert pair[kind]["opened"] >= pair[kind]["decoded"] > 0
+    pitches = {p["from"]: round(p["audio"]["heard_hz"], -1) for p in pairs.values()}
+    assert len(set(pitches.values())) == 3
+
+    # the code in the last line is the one that each of them showed last
+    shown = {line["participant"]: line["digits"] for line in lines if line["event"] == "code"}
+    assert shown == dict.fromkeys(names, last["code"])
+    for name in names:
+        told = {line["from"] for line in lines if line["event"] == "chat" and line["participant"] == name}
+        assert told == set(names) - {name}
+        ends = [line["reason"] for line in lines if line["event"] == "end" and line["participant"] == name]
+        assert ends == ["ended"]
+    assert not [line for line in lines if line["event"] == "alarm"]
+
+    assert last["server"]["rooms"][0]["connections"] == 3
+    assert last["server"]["files_open_for_writing"] == 0
+    assert last["server"]["media"]["forwarded"] > 0
+    if last["search"] is None:
+        assert last["search_refused"]
+    else:
+        assert last["searched_bytes"] > 10_000_000
+        assert last["search"]["known_found"] == last["search"]["known"] == 3
+        assert last["search"]["sought"]["name"] == 3
+        assert last["search"]["sought"]["frame before sealing"] > 0
+    (server,) = [line for line in lines if line["event"] == "server"]
+    assert gone(server["pid"])
+
+
+async def test_a_person_is_told_in_plain_lines_when_piped() -> None:
+    process = await start("demo", "--participants", "2", "--seconds", "3")
+    status, out, err = await finished(process, 90)
+    assert (status, err) == (0, "")
+    assert "\x1b" not in out
+    for sentence in ("Bo came in. Ada let them in.", "All of it held.", "Who heard and saw whom"):
+        assert sentence in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupted_demo_leaves_nothing_behind(number: signal.Signals) -> None:
+    process = await start("demo", "--participants", "2", "--seconds", "600", "--json")
+    assert process.stdout is not None
+    pid = 0
+    try:
+        async with asyncio.timeout(60):
+            while (line := json.loads(await process.stdout.readline())).get("text") != EVERYBODY:
+                if line["event"] == "server":
+                    pid = line["pid"]
+        assert not gone(pid)
+    finally:
+        process.send_signal(number)
+    status, out, err = await finished(process, 30)
+    assert (status, err) == (128 + number, "")
+    assert "Interrupted" in out
+    assert gone(pid)
+
+
+async def test_the_join_bench_measures_every_part(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await join.run(True, guests=3) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["guests"] == 3
+    assert [part["part"] for part in measured["parts"]] == [mark for mark, _ in PARTS]
+    assert all(part["ms"] >= 0 for part in measured["parts"])
+    assert measured["least_ms"] <= measured["knock_to_first_frame_ms"] <= measured["most_ms"]
+    assert measured["knock_to_first_frame_ms"] <= min(
+        measured["first_sound_ms"], measured["first_picture_ms"]
+    )
+
+
+def test_the_summary_of_a_join_is_made_of_medians() -> None:
+    guests = []
+    for slow in (0.0, 1.0, 30.0):
+        times = iter(
+            [10.0, 10.1, 10.2 + slow, 10.3 + slow, 10.4 + slow, 11.0 + slow, 11.0 + slow, 11.5 + slow]
+        )
+        marks = Marks(lambda times=times: next(times))  # type: ignore[misc] # mypy can't infer a default's type
+        for name in ("knock", "committed", "joined", "entered", "transport", "first", "audio", "video"):
+            assert not marks.complete
+            marks.note(name)
+        assert marks.complete
+        guests.append(marks)
+    measured = summary(guests)
+    assert measured["knock_to_first_frame_ms"] == 2_000
+    assert (measured["least_ms"], measured["most_ms"]) == (1_000, 31_000)
+    assert (measured["first_sound_ms"], measured["first_picture_ms"]) == (2_000, 2_500)
+    parts = {part["part"]: part for part in measured["parts"]}
+    assert parts["joined"]["ms"] == pytest.approx(1_100)
+    assert parts["joined"]["share"] == pytest.approx(0.55)
+    assert parts["first"]["ms"] == pytest.approx(600)
+
+
+# -- something is wrong --------------------------------------------------------------------------
+
+
+class Quiet:
+    """A show without spectators; `at_progress` is called once, in mid-meeting."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+        self.kill_the_server = False
+
+    def server(self, url: str, pid: int) -> None:
+        self.pid = pid
+
+    def event(self, robot: Robot, event: ev.Event) -> None: ...
+    def said(self, robot: Robot, text: str) -> None: ...
+    def step(self, text: str) -> None: ...
+    def close(self) -> None: ...
+
+    def progress(self, robots: list[Robot], done: float, seconds: float) -> None:
+        if self.kill_the_server:
+            self.kill_the_server = False
+            os.kill(self.pid, signal.SIGKILL)
+
+
+async def held(names: tuple[str, ...], directory: Path, show: Quiet | None = None) -> Facts:
+    async with asyncio.timeout(60):
+        return await Meeting(names, 3.0, directory, show or Quiet()).run()
+
+
+class Deaf(Witness):
+    """Refuses every frame of leaf 1."""
+
+    def open(self, ssrc: int, kind: MediaKind, data: bytes) -> OpenedFrame:
+        opened = super().open(ssrc, kind, data)
+        if opened.leaf == 1:
+            raise AuthenticationError("refused by the test")
+        return opened
+
+
+async def test_what_is_not_opened_and_what_is_not_the_senders_own_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Witness] = []
+
+    def witness(inner: SessionCrypto) -> Witness:
+        made.append(Deaf(inner) if not made else Witness(inner))
+        return made[-1]
+
+    def card(name: str, leaf: int, *, width: int, height: int) -> TestCard:
+        return TestCard(name, leaf + 5 if leaf == 0 else leaf, width=width, height=height)
+
+    monkeypatch.setattr(client.demo.robot, "Witness", witness)  # the host's is made first
+    monkeypatch.setattr(client.demo.robot, "TestCard", card)
+    monkeypatch.setattr(client.demo.meeting, "_MEDIA_TIME", 1.0)
+    facts = await held(("Ada Brandt", "Bo Ekman"), tmp_path)
+    failures = verdict(facts)
+    refused = failures.pop()
+    assert refused.endswith("frames that came to Ada Brandt did not authenticate.")
+    assert failures == [
+        "What Bo Ekman recorded of Ada Brandt does not have the pitch of Ada Brandt's test card.",
+        "What Bo Ekman recorded of Ada Brandt does not have the colour of Ada Brandt's test card.",
+        "Ada Brandt did not hear Bo Ekman.",
+        "Ada Brandt did not see Bo Ekman.",
+    ]
+
+
+async def test_a_server_that_dies_is_told(tmp_path: Path) -> None:
+    show = Quiet()
+    show.kill_the_server = True
+    failures = verdict(await held(("Ada Brandt", "Bo Ekman"), tmp_path, show))
+    assert "The meeting ended before its time." in failures
+    assert "The server did not stop as asked: exit status None." in failures
+    assert gone(show.pid)
+
+
+async def test_a_lie_about_the_code_makes_the_demo_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Robot._event
+
+    def event(self: Robot, event: ev.Event) -> None:
+        real(self, event)
+        if isinstance(event, ev.Code) and self.name == "Bo Ekman":
+            self.code = ev.Code(event.epoch, "7" * 40)
+
+    monkeypatch.setattr(Robot, "_event", event)
+    monkeypatch.setattr(client.demo.meeting, "_SETTLE_TIME", 0.5)
+    assert await client.demo.run(2, 3.0, True) == 7
