@@ -210,3 +210,11 @@ def test_the_table_of_assigned_characters_is_unicode_14s() -> None:
         assert table == known
     assert all(here for here, before in zip(known, table, strict=True) if before)
     assert sum(table) == 144_697 + 65 + 2_048 + 137_468
+
+
+def test_a_newer_runtime_allows_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that knows the character, as that of Python 3.12 does, makes no difference to the verdict."""
+    newer, real = "\U0001fae8", unicodedata.category
+    monkeypatch.setattr(unicodedata, "category", lambda char: "So" if char == newer else real(char))
+    assert not allowed(f"Ada {newer}")
+    assert allowed("Ada \U0001fae0"), "this one is of Unicode 14.0"
