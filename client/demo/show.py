@@ -221,10 +221,10 @@ class HumanShow:
             return
         self._say("\n[bold]What the server could have disclosed[/]")
         media = held["media"]
-        peers, rooms = held["connections"], len(held["rooms"])
+        members, waiting = (sum(r["connections"] for r in held[k]) for k in ("rooms", "lobbies"))
         self._say(
-            f"  {_many(rooms, 'room')}, {_many(peers, 'connection')}, "
-            f"{_many(held['addresses'], 'address', 'addresses')}, for {held['uptime']:.0f} s"
+            f"  {_many(len(held['rooms']), 'room')} with {_many(members, 'connection')}, {waiting} in the lobby, "
+            f"from {_many(held['addresses'], 'address', 'addresses')}, for {held['uptime']:.0f} s"
         )
         self._say(f"  {_many(held['blobs'], 'sealed blob')} of {held['blob_bytes']:,} bytes together")
         self._say(f"  {media['forwarded']:,} packets forwarded to {_many(media['peers'], 'receiver')}")
