@@ -35,6 +35,8 @@ CHATS = {
     "bob": "I have copied all of the minutes of 1989",
     "after": "Now that Bob is gone: the password is swordfish-7",
 }
+#: What a witness notes for the tests, and the one secret that the server is shown by design.
+NO_CANARIES = {"copy of keys", "exported snug 1 pass"}
 _PATIENCE = 30.0
 Canaries = dict[str, bytes | str]
 
@@ -176,7 +178,7 @@ def messages_of(stream: bytes) -> list[dict[str, Any]]:
 
 
 def shown_passes(proxy: Proxy) -> set[bytes]:
-    """The passes that members have shown to the server: it is told these by design."""
+    """What members have shown to the server as passes."""
     return {
         base64.b64decode(message["token"])
         for stream in proxy.up
@@ -196,12 +198,10 @@ def canaries_of(record: Record) -> Canaries:
         for event in person.of("invite"):
             found.append(("link", event["link"].partition("#")[2]))
         if person.secrets.exists():
-            found += [(k, s) for k, s in Secrets.read(person.secrets) if k != "copy of keys"]
-    passes = shown_passes(record.proxy)
+            found += [(k, s) for k, s in Secrets.read(person.secrets) if k not in NO_CANARIES]
     out: Canaries = {}
     for kind, value in dict.fromkeys(found):
-        if value not in passes:
-            out[f"{kind} #{len(out)}"] = value
+        out[f"{kind} #{len(out)}"] = value
     return out
 
 

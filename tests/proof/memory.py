@@ -53,7 +53,7 @@ def base64_core(data: bytes, before: int, *, url: bool = False) -> bytes:
 def encodings(canary: bytes | str) -> Iterator[tuple[str, bytes]]:
     """All the ways to write a canary: (encoding's name, bytes)."""
     raw = canary.encode() if isinstance(canary, str) else canary
-    if len(raw) < SHORTEST or not raw.strip(b"\0"):
+    if len(raw) < SHORTEST or bytes(_RUN) in raw[:SHORTEST]:
         raise ValueError(f"a canary of {len(raw)} bytes is too short, or too plain, to be told from chance")
     yield "raw", raw
     yield "hex", raw.hex().encode()
@@ -78,10 +78,8 @@ class Searcher:
     def __init__(self, canaries: Mapping[str, bytes | str]) -> None:
         # by a run of 8 bytes: where in the pattern it stands, the pattern, its canary and encoding
         self._patterns: dict[int, list[tuple[int, bytes, str, str]]] = {}
-        self._longest = 0
         for name, canary in canaries.items():
             for encoding, pattern in encodings(canary):
-                self._longest = max(self._longest, len(pattern))
                 for offset in range(_STEP):
                     run = int.from_bytes(pattern[offset : offset + _RUN], "little")
                     self._patterns.setdefault(run, []).append((offset, pattern, name, encoding))
@@ -100,7 +98,7 @@ class Searcher:
 
     def _chunk(self, data: bytes, start: int, end: int, base: int, found: Found) -> None:
         if not len(self._runs) or not data[start:end].strip(b"\0"):
-            return  # no pattern is mostly zeros, and untouched memory is
+            return  # no run is all zeros, and untouched memory is
         for first in (start, start + _STEP):
             count = (end - first) // _RUN
             if count <= 0:

@@ -107,6 +107,12 @@ def _kdf_label(label: bytes | str) -> str:
     return match[0] if match else "KDF"
 
 
+def _expanded(secrets: Secrets, info: bytes, out: bytes) -> None:
+    label = _mls_label(info)
+    if label != "MLS exported":  # the exporter's results are noted by their own labels, where it is called
+        secrets.note(label, out)
+
+
 def _mls_label(info: bytes) -> str:
     # ExpandWithLabel's KDFLabel: length (2), the label behind its length, the context
     return info[3 : 3 + info[2]].decode("ascii", "replace").replace("MLS 1.0", "MLS")
@@ -117,9 +123,7 @@ def watch_secrets(secrets: Secrets) -> None:
     _after(kdf, "KDF", lambda out, key, label, *_: secrets.note(_kdf_label(label), out))
     from crypto import invite  # not before KDF is watched: it imports it by name
 
-    _after(
-        primitives.Suite, "expand", lambda out, suite, key, info, size: secrets.note(_mls_label(info), out)
-    )
+    _after(primitives.Suite, "expand", lambda out, suite, key, info, size: _expanded(secrets, info, out))
     _after(primitives.Suite, "extract", lambda out, *_: secrets.note("MLS extract", out))
     _after(
         hpke,
@@ -181,6 +185,7 @@ def watch_frames(secrets: Secrets) -> None:
         secrets.note("door seed", named["door_key"].seed)
         init(room, *arguments, **named)
 
+    _after(mls.Group, "export", lambda out, _, label, *__: secrets.note(f"exported {label}", out))
     _after(Session, "seal", sealing)
     _after(TestCard, "audio", sounding)
     RoomSession.__init__ = entering  # type: ignore[method-assign,assignment]  # a witness around it
