@@ -1,0 +1,292 @@
+"""The documentation says what the code does, as far as names, fields and numbers go."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+import pytest
+
+from client import commands, output
+from client.media.stats import StreamStats
+from client.participant import Status
+from client.session import content
+from client.session import events as ev
+from crypto import policy
+from server.config import Settings
+from server.media.limits import MediaLimits
+from server.wire import limits, messages
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+@cache
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def rows(text: str) -> dict[str, str]:
+    """Table rows by what stands in backquotes in their first column."""
+    return {found[1]: found[0] for found in re.finditer(r"^\| `([^`]+)` \|.*$", text, re.MULTILINE)}
+
+
+def chapter(text: str, heading: str) -> str:
+    """What stands under a heading, up to the next one of its level or above."""
+    level = len(heading) - len(heading.lstrip("#"))
+    _, found, rest = text.partition(f"\n{heading}\n")
+    assert found, f"no heading {heading!r}"
+    return re.split(rf"^#{{1,{level}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def sources(*folders: str) -> str:
+    return "\n".join(
+        file.read_text(encoding="utf-8") for folder in folders for file in (ROOT / folder).rglob("*.py")
+    )
+
+
+# -- links -----------------------------------------------------------------------------------
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as forges make them."""
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_relative_links_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith(("https://", "http://")):
+            continue
+        name, _, anchor = target.partition("#")
+        file = path.parent / name if name else path
+        if not file.exists() or (anchor and anchor not in anchors(file.read_text(encoding="utf-8"))):
+            broken.append(target)
+    assert broken == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    seen: set[Path] = set()
+    todo = [ROOT / "README.md"]
+    while todo:
+        path = todo.pop()
+        if path in seen or path.suffix != ".md":
+            continue
+        seen.add(path)
+        for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+            name = target.partition("#")[0]
+            if name and "://" not in name:
+                todo.append((path.parent / name).resolve())
+    assert [str(path.relative_to(ROOT)) for path in PAGES if path not in seen] == []
+
+
+def test_paths_in_the_pages_exist() -> None:
+    """`server/wire`, `tests/vectors/run.py` and the like; without a suffix, a module or folder."""
+    missing = {
+        f"{path.name}: {name}"
+        for path in PAGES
+        for name in re.findall(
+            r"`((?:crypto|server|client|tests|docs)/[\w./-]+?)/?`", path.read_text(encoding="utf-8")
+        )
+        if not name.endswith("node_modules") and not (ROOT / name).exists()
+    }
+    assert missing == set()
+
+
+def test_the_folders_of_the_architecture_exist() -> None:
+    text = chapter(page("docs/architecture.md"), "## Folders")
+    files = set(re.findall(r"\b[\w_]+\.py\b", text))
+    there = {
+        file.name
+        for folder in ("crypto", "server", "client", "tests")
+        for file in (ROOT / folder).rglob("*.py")
+    }
+    assert files - there == set()
+    assert len(files) > 30
+
+
+# -- settings --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("prefix", "kind"), [("", Settings), ("media.", MediaLimits)], ids=["Settings", "MediaLimits"]
+)
+def test_every_setting_is_documented_with_its_default(prefix: str, kind: type[msgspec.Struct]) -> None:
+    table = rows(chapter(page("docs/operating.md"), "## Settings"))
+    defaults = kind()
+    wrong = []
+    for name in kind.__struct_fields__:
+        default = getattr(defaults, name)
+        told = (
+            "the table itself"
+            if isinstance(default, msgspec.Struct)
+            else "none"
+            if default is None
+            else f"`{json.dumps(default)}`"
+        )
+        cells = table.get(prefix + name, "").split("|")
+        if len(cells) < 3 or cells[2].strip() != told:
+            wrong.append((prefix + name, told))
+    assert wrong == []
+
+
+def test_no_setting_is_documented_that_does_not_exist() -> None:
+    known = {*Settings.__struct_fields__, *(f"media.{name}" for name in MediaLimits.__struct_fields__)}
+    assert set(rows(chapter(page("docs/operating.md"), "## Settings"))) - known == set()
+
+
+# -- the wire --------------------------------------------------------------------------------
+
+
+WIRE = [*get_args(messages.ClientMessage), *get_args(messages.ServerMessage)]
+
+
+def nested(kind: type[msgspec.Struct]) -> set[str]:
+    """Field names of a struct and of those in its lists."""
+    names = set(kind.__struct_fields__)
+    for field in msgspec.structs.fields(kind):
+        info = msgspec.inspect.type_info(field.type)
+        item = getattr(info, "item_type", None)
+        if isinstance(item, msgspec.inspect.StructType):
+            names |= set(item.cls.__struct_fields__)
+    return names
+
+
+@pytest.mark.parametrize("kind", WIRE, ids=lambda kind: str(kind.__struct_config__.tag))
+def test_every_message_of_the_wire_is_documented(kind: type[msgspec.Struct]) -> None:
+    row = rows(chapter(page("docs/protocol.md"), "### Messages"))[str(kind.__struct_config__.tag)]
+    _, _, sender, fields, *_ = row.split("|")
+    assert sender.strip() == ("client" if kind in get_args(messages.ClientMessage) else "server")
+    assert set(re.findall(r"`(\w+)`", fields)) == nested(kind)
+
+
+def test_no_message_is_documented_that_does_not_exist() -> None:
+    known = {str(kind.__struct_config__.tag) for kind in WIRE}
+    assert set(rows(chapter(page("docs/protocol.md"), "### Messages"))) == known
+
+
+@pytest.mark.parametrize(
+    "kind", get_args(content.AnyContent), ids=lambda kind: str(kind.__struct_config__.tag)
+)
+def test_every_content_message_is_documented(kind: type[msgspec.Struct]) -> None:
+    row = rows(chapter(page("docs/protocol.md"), "## 7. What members say"))[str(kind.__struct_config__.tag)]
+    assert set(re.findall(r"`(\w+)`", row.replace(r"\|", "").split("|")[2])) == nested(kind)
+
+
+def test_every_refusal_is_documented() -> None:
+    told = set(rows(chapter(page("docs/protocol.md"), "### Refusals")))
+    code = sources("server")
+    made = set(re.findall(r'Refused\(\s*"(\w+)"', code))
+    made |= set(re.findall(r'refuse\(\s*[\w.]*handle, "(\w+)"', code))
+    assert told == made
+    closings = set(re.findall(r'Closing\(\s*"(\w+)"', code))
+    assert all(f"`{name}`" in chapter(page("docs/protocol.md"), "### Refusals") for name in closings)
+
+
+def test_every_rule_is_documented() -> None:
+    told = set(re.findall(r"^\| (SNUG-\d+) \|", page("docs/protocol.md"), re.MULTILINE))
+    assert policy.__doc__ is not None
+    made = set(re.findall(r"SNUG-\d+", policy.__doc__))
+    assert len(made) == 21
+    assert told == made | {"SNUG-22"}  # media signatures: its place is kept
+
+
+def test_the_order_of_the_checks_is_documented() -> None:
+    told = re.search(r"in this order: ([\d, ()and\s]+?),\s+after RFC", page("docs/protocol.md"))
+    assert told is not None
+    order = [number for number in re.findall(r"\d+", told[1]) if number != "8"]
+    assert order == [check.__name__.removeprefix("snug_") for check in policy.COMMIT_CHECKS]
+
+
+def test_every_label_is_documented() -> None:
+    table = chapter(page("docs/protocol.md"), "## 11. All labels")
+    made = set(re.findall(r'b?"(snug 1 [a-z ]*[a-z])"', sources("crypto", "client", "server")))
+    made |= {f"snug 1 {label}" for label in re.findall(r'exported\([\w.]+, "(\w+)"\)', sources("client"))}
+    assert len(made) >= 25
+    assert {label for label in made if f'"{label}"' not in table} == set()
+
+
+def test_the_buckets_are_documented() -> None:
+    told = ", ".join(f"{size:,}" for size in limits.BUCKETS)
+    assert told in " ".join(page("docs/protocol.md").split())
+
+
+# -- the headless participant ----------------------------------------------------------------
+
+
+def events() -> list[tuple[str, dict[str, Any]]]:
+    """One of each event, as `--json` prints it."""
+    member = ev.Member(0, "Ada", True)
+    samples: list[ev.Event] = [
+        ev.InviteMade("https://meet.example/#1", 0),
+        ev.Knocked(1, "Bo", "", 0),
+        ev.Roster(1, (member,), (member,), (), 0),
+        ev.Code(1, "0" * 40),
+        ev.Said(1, "Bo", "hello"),
+        ev.Alarm("stuck", "A sentence."),
+        ev.Status("away", "A sentence."),
+        ev.Ended("left", "You left."),
+    ]
+    assert {type(sample) for sample in samples} == set(get_args(ev.Event)), "an event without a sample"
+    values = {
+        field.name: "audio" if field.name == "kind" else b"" if field.name == "handle" else 0
+        for field in dataclasses.fields(StreamStats)
+    }
+    make: Callable[..., StreamStats] = StreamStats
+    all_of_them = [output.as_json(sample) for sample in samples]
+    all_of_them.append(output.media_json(make(**values), "Bo"))
+    all_of_them.append({"event": "recording", "text": "", "path": ""})  # as Participant.run notes it
+    return [(value["event"], value) for value in all_of_them]
+
+
+@pytest.mark.parametrize(("name", "value"), events(), ids=[name for name, _ in events()])
+def test_every_event_is_documented_with_its_fields(name: str, value: dict[str, Any]) -> None:
+    told = chapter(page("docs/headless.md"), f"### `{name}`")
+    fields = set(rows(told.partition("| Kind |")[0]))
+    assert fields == set(value) - {"event"}
+
+
+def kinds_of(event: str) -> set[str]:
+    return set(rows(chapter(page("docs/headless.md"), f"### `{event}`").partition("| Kind |")[2]))
+
+
+def test_every_kind_of_alarm_and_status_is_documented() -> None:
+    code = sources("client")
+    assert kinds_of("alarm") == set(re.findall(r'Alarm\(\s*"(\w+)"', code))
+    statuses = set(re.findall(r'Status\(\s*"(\w+)"', code)) | set(re.findall(r'_tell\("(\w+)"', code))
+    assert kinds_of("status") == statuses
+
+
+def test_every_note_is_documented() -> None:
+    made = set(re.findall(r'output\.note\(\s*"(\w+)"', sources("client")))
+    assert made == {"recording"}
+
+
+def test_every_reason_for_the_end_is_documented() -> None:
+    told = chapter(page("docs/headless.md"), "### `end`")
+    reasons = get_args(get_type_hints(ev.Ended)["reason"])
+    assert reasons
+    assert all(f"`{reason}`" in told for reason in reasons)
+
+
+def test_every_exit_status_is_documented() -> None:
+    told = chapter(page("docs/headless.md"), "## Exit statuses")
+    assert [int(n) for n in re.findall(r"^\| (\d+) \|", told, re.MULTILINE)] == [int(s) for s in Status]
+
+
+def test_documented_commands_are_commands() -> None:
+    told = re.findall(r"^\| `(\{.*?\})` \|", chapter(page("docs/headless.md"), "## JSON in"), re.MULTILINE)
+    parsed = {type(commands.parse_json(line)) for line in told}
+    assert parsed == {ev.Admit, ev.Refuse, ev.Say, ev.Remove, ev.Deputise, ev.Leave, ev.EndMeeting}
+    typed = re.findall(r"^    /.*$", page("docs/headless.md"), re.MULTILINE)[0].split()
+    assert {f"/{name}" for name in ("admit", "refuse", "remove", "deputy", "leave", "end")} <= set(typed)
