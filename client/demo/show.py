@@ -222,8 +222,9 @@ class HumanShow:
         self._say("\n[bold]What the server could have disclosed[/]")
         media = held["media"]
         members, waiting = (sum(r["connections"] for r in held[k]) for k in ("rooms", "lobbies"))
+        rooms = _many(len(held["rooms"]), "room")
         self._say(
-            f"  {_many(len(held['rooms']), 'room')} with {_many(members, 'connection')}, {waiting} in the lobby, "
+            f"  {rooms} with {_many(members, 'connection')}, {waiting} in the lobby, "
             f"from {_many(held['addresses'], 'address', 'addresses')}, for {held['uptime']:.0f} s"
         )
         self._say(f"  {_many(held['blobs'], 'sealed blob')} of {held['blob_bytes']:,} bytes together")
