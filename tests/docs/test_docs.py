@@ -261,7 +261,12 @@ def kinds_of(event: str) -> set[str]:
 
 
 def test_every_kind_of_alarm_and_status_is_documented() -> None:
-    code = sources("client")
+    # the demo's robots note alarms of their own, which are never printed as events
+    code = "\n".join(
+        file.read_text(encoding="utf-8")
+        for file in (ROOT / "client").rglob("*.py")
+        if not {"demo", "bench"} & set(file.parts)
+    )
     assert kinds_of("alarm") == set(re.findall(r'Alarm\(\s*"(\w+)"', code))
     statuses = set(re.findall(r'Status\(\s*"(\w+)"', code)) | set(re.findall(r'_tell\("(\w+)"', code))
     assert kinds_of("status") == statuses
