@@ -418,12 +418,17 @@ def snug_18(*, by_host: bool, chain: bytes, current_chain: bytes) -> None:
         raise ValidationError("SNUG-18", "it speaks of another history than ours")
 
 
-def snug_20(*, announced_by: int | None, key_leaf: int) -> None:
-    """A stream that nobody announced, or another than its key says, is nobody's picture."""
-    if announced_by is None:
+def snug_20(*, announcers: Mapping[int, int], key_leaf: int, stream: int) -> None:
+    """A stream that nobody announced, or another than its key says, is nobody's picture.
+
+    `announcers` are the leaves that announced this SSRC, and as which stream number.
+    """
+    if not announcers:
         raise ValidationError("SNUG-20", "a stream that nobody has announced")
-    if announced_by != key_leaf:
+    if key_leaf not in announcers:
         raise ValidationError("SNUG-20", "a stream sealed by another than who announced it")
+    if announcers[key_leaf] != stream:
+        raise ValidationError("SNUG-20", "a stream sealed as another than it was announced")
 
 
 def snug_21(*, tag_size: int, replayed: bool) -> None:

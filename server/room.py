@@ -5,8 +5,8 @@ and reads nothing: it compares slots, hashes of passes and two kinds of signatur
 changes nothing.
 
 Who receives blobs: a connection that has shown the pass of the current slot; and one that has shown the
-pass of slot n-1, for `PASS_GRACE` seconds after slot n was taken (G3). A connection that receives, receives
-without a hole: what was taken between the slot whose pass it shows and now is sent after `shown`.
+pass of slot n-1, for `PASS_GRACE` seconds after slot n was taken (G3). What was taken before that, it asks
+for: `catch_up` gives commits and relayed blobs in the order in which they came.
 """
 
 from __future__ import annotations
@@ -69,7 +69,6 @@ class _Seat:
     shown: int | None = None  # the highest slot whose pass it showed
     below: int | None = None  # the one before that: what counts again when `shown` is regated
     until: float = -math.inf  # receives until then; infinity while `shown` is the current slot
-    sent: int = -1  # the last slot whose blob it was sent
     won: int = -1  # the last slot that it took
     lost: int = -1  # the slot that was current when it last came too late
     media: Media | None = None
@@ -102,7 +101,7 @@ class Room:
         self._taken_at: dict[int, float] = {}
         self._commits: deque[Committed] = deque()
         self._commit_bytes = 0
-        self._relays: deque[Relayed] = deque()
+        self._relays: deque[tuple[int, Relayed]] = deque()  # with the slot at which each came
         self._relay_bytes = 0
         self._relay = 0
         self._held: _Held | None = None
@@ -281,20 +280,12 @@ class Room:
             seat.below, seat.shown = seat.shown, slot
             until = self._grace_end(slot, current)
             seat.until = max(seat.until, until)
-        if now >= seat.until:
-            return shown
-        return shown + self._commits_after(seat, max(seat.sent, seat.shown))
+        return shown
 
     def _grace_end(self, slot: int, current: int) -> float:
         if slot == current:
             return math.inf
         return self._taken_at.get(slot + 1, -math.inf) + limits.PASS_GRACE
-
-    def _commits_after(self, seat: _Seat, slot: int) -> list[Effect]:
-        missed = [c for c in self._commits if c.slot > slot]
-        if missed:
-            seat.sent = missed[-1].slot
-        return [Send(seat.handle, c) for c in missed]
 
     # -- G2 and G6: commit -------------------------------------------------------------------
 
@@ -365,7 +356,6 @@ class Room:
         moved = Opened(slot, self.chain, committed.signature)
         for other in self._seats.values():
             if now < other.until:
-                other.sent = slot
                 effects.append(Send(other.handle, committed))
             else:
                 effects.append(Send(other.handle, moved))
@@ -425,13 +415,20 @@ class Room:
             return refuse(seat.handle, "gone", "the blobs after that slot are no longer held", "catch_up")
         if not seat.catch_ups.take(now):
             return refuse(seat.handle, "rate", "too many catch-ups", "catch_up")
-        effects = self._commits_after(seat, message.slot)
+        effects: list[Effect] = []
+        commits = [c for c in self._commits if c.slot > message.slot]
         relay, missing = message.relay, 0
         if now < seat.until:
             # a number from before this room's opening: everything held is new to this member
             after = message.relay if message.relay <= self._relay else 0
-            effects += [Send(seat.handle, r) for r in self._relays if r.relay > after]
+            # in the order in which it all came: a blob of an old epoch is read before its keys are gone
+            for at, relayed in self._relays:
+                if relayed.relay > after:
+                    while commits and commits[0].slot <= at:
+                        effects.append(Send(seat.handle, commits.pop(0)))
+                    effects.append(Send(seat.handle, relayed))
             relay, missing = self._relay, max(0, self._relay - len(self._relays) - after)
+        effects += [Send(seat.handle, c) for c in commits]
         return [*effects, Send(seat.handle, CaughtUp(current, relay, missing))]
 
     # -- relay -------------------------------------------------------------------------------
@@ -439,10 +436,11 @@ class Room:
     def _relay_blob(self, message: Relay, now: float) -> list[Effect]:
         self._relay += 1
         relayed = Relayed(self._relay, message.blob)
-        self._relays.append(relayed)
+        assert self.slot is not None
+        self._relays.append((self.slot, relayed))
         self._relay_bytes += len(message.blob)
         while len(self._relays) > self._settings.ring_relays or self._relay_bytes > self._settings.ring_bytes:
-            self._relay_bytes -= len(self._relays.popleft().blob)
+            self._relay_bytes -= len(self._relays.popleft()[1].blob)
         return [Send(s.handle, relayed) for s in self._seats.values() if now < s.until]
 
     # -- media -------------------------------------------------------------------------------
@@ -500,7 +498,7 @@ class Room:
             slot=self.slot,
             handles=tuple(self._seats),
             commits=tuple((c.slot, len(c.blob), self._taken_at.get(c.slot, math.nan)) for c in self._commits),
-            relays=tuple((r.relay, len(r.blob)) for r in self._relays),
+            relays=tuple((r.relay, len(r.blob)) for _, r in self._relays),
             gates=len(self._gates),
             passes_current=sum(s.until == math.inf for s in self._seats.values()),
             streams=tuple(

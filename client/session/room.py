@@ -34,7 +34,7 @@ from client.session.intents import (
 from client.session.membership import Membership, Staged, Stuck, Valid, Void
 from client.session.talk import Outbox, Said, Seen
 from client.session.turns import Turns
-from crypto import hpke, invite, mls, policy
+from crypto import hpke, invite, mls, policy, veil
 from crypto.errors import (
     AuthenticationError,
     MissingKeyError,
@@ -111,8 +111,11 @@ class RoomSession:
         self._outbox = Outbox()
         self._seen = Seen()
         self._early: list[bytes] = []
+        self._born = membership.epoch_slot
+        self._missed = 0
         self._publish: ev.Publish | None = None
-        self._announced: dict[int, tuple[int, int]] = {}  # SSRC -> (leaf, stream number)
+        # by leaf, so that nobody can take another's SSRC by naming it first: leaf -> SSRC -> stream number
+        self._announced: dict[int, dict[int, int]] = {}
         self._announced_as: dict[int, tuple[int, int]] = {}  # leaf -> (epoch, generation) of its last word
         self._boxes: dict[int, bytes] = {}
         self._announce_at: float | None = None
@@ -205,13 +208,11 @@ class RoomSession:
 
     def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
         """SFrame, and SNUG-20: FutureEpochError where the announcement may still be on its way."""
-        announced = self._announced.get(ssrc)
-        if announced is None:
+        announcers = {leaf: streams[ssrc] for leaf, streams in self._announced.items() if ssrc in streams}
+        if not announcers:
             raise FutureEpochError("a stream that nobody has announced yet")
         opened = open_frame(self.m.media, kind, data, now)
-        policy.snug_20(announced_by=announced[0], key_leaf=opened.leaf)
-        if opened.stream != announced[1]:
-            raise ValidationError("SNUG-20", "a stream sealed as another than it was announced")
+        policy.snug_20(announcers=announcers, key_leaf=opened.leaf, stream=opened.stream)
         return opened
 
     # -- the connection ----------------------------------------------------------------------------
@@ -283,8 +284,15 @@ class RoomSession:
                 self._relay = max(self._relay, message.relay)
                 if self._door is not None:
                     self._door.catching_up = False
-                if message.missing:
-                    self._tell(ev.Alarm("missed", f"{message.missing} messages went by while you were away."))
+                missed, self._missed = message.missing + self._missed, 0
+                if missed:
+                    self._tell(
+                        ev.Alarm(
+                            "missed",
+                            f"You were away too long: {missed} messages of others went by, of which some may "
+                            "have been said in the chat. Ask what you missed.",
+                        )
+                    )
             case wire.Relayed():
                 self._relay = max(self._relay, message.relay)
                 self._relayed(message.blob, now)
@@ -619,7 +627,7 @@ class RoomSession:
         for leaf in gone:
             self._boxes.pop(leaf, None)
             self._announced_as.pop(leaf, None)
-        self._announced = {ssrc: a for ssrc, a in self._announced.items() if a[0] not in gone}
+            self._announced.pop(leaf, None)
         if change.added:
             self._announce_at = now
         self._tell_roster(change.added, change.removed, change.by, rejoined=change.rejoined)
@@ -699,8 +707,11 @@ class RoomSession:
             received = self.m.open_relay(blob)
             said_content = content.decode(received.data)
         except MissingKeyError:
-            if len(self._early) < EARLY_MAX:
+            began = veil.epoch_slot(blob)
+            if began > self.m.epoch_slot and len(self._early) < EARLY_MAX:
                 self._early.append(blob)
+            elif self._born <= began < self.m.epoch_slot:
+                self._missed += 1  # of an epoch that we were in, and whose keys are gone
             return
         except ReplayError:
             return
@@ -724,10 +735,7 @@ class RoomSession:
                     return  # catching up brings older ones after newer
                 self._announced_as[leaf] = said_as
                 self._boxes[leaf] = what.box
-                kept = {s: a for s, a in self._announced.items() if a[0] != leaf}
-                for stream in what.streams:
-                    kept.setdefault(stream.ssrc, (leaf, stream.stream))
-                self._announced = kept
+                self._announced[leaf] = {stream.ssrc: stream.stream for stream in what.streams}
             case content.Leaving():
                 try:
                     stored = self.m.store_proposal(what.proposal)

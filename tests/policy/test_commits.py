@@ -174,10 +174,15 @@ CALLS: list[tuple[str, dict[str, Any], bool | str]] = [
         "SNUG-18: it speaks of another history",
     ),
     ("snug_18", {"by_host": False, "chain": b"a", "current_chain": b"a"}, "SNUG-18: only a host"),
-    ("snug_20", {"announced_by": 0, "key_leaf": 0}, True),
-    ("snug_20", {"announced_by": 3, "key_leaf": 3}, True),
-    ("snug_20", {"announced_by": 1, "key_leaf": 0}, "SNUG-20: a stream sealed by another"),
-    ("snug_20", {"announced_by": None, "key_leaf": 0}, "SNUG-20: a stream that nobody has announced"),
+    ("snug_20", {"announcers": {0: 1}, "key_leaf": 0, "stream": 1}, True),
+    ("snug_20", {"announcers": {1: 1, 3: 0}, "key_leaf": 3, "stream": 0}, True),
+    ("snug_20", {"announcers": {1: 1}, "key_leaf": 0, "stream": 1}, "SNUG-20: a stream sealed by another"),
+    ("snug_20", {"announcers": {0: 1}, "key_leaf": 0, "stream": 0}, "SNUG-20: a stream sealed as another"),
+    (
+        "snug_20",
+        {"announcers": {}, "key_leaf": 0, "stream": 1},
+        "SNUG-20: a stream that nobody has announced",
+    ),
     *(
         ("snug_21", {"tag_size": size, "replayed": False}, size == 16 or f"SNUG-21: a tag of {size} bytes")
         for size in (0, 4, 8, 10, 15, 16, 17)
