@@ -30,28 +30,37 @@ def clean(datagram: bytes, up: bool) -> tuple[float, ...]:
 
 
 class Lossy:
-    """Each datagram by itself: lost, or overtaken by those of the next `late` seconds, or doubled.
+    """Each datagram by itself: lost, or on its way for `delay` seconds, or so much longer that others
+    overtake it (those of the next `late` seconds), or doubled. Probabilities are 0 to 1.
 
     `seen` and `lost` count, those to the server first. STUN and DTLS fare like all the rest.
     """
 
     def __init__(
-        self, seed: int, *, loss: float, reorder: float = 0.0, double: float = 0.0, late: float = 0.015
+        self,
+        seed: int,
+        *,
+        loss: float,
+        delay: float = 0.0,
+        reorder: float = 0.0,
+        double: float = 0.0,
+        late: float = 0.025,
     ) -> None:
         self._random = [random.Random(f"{seed} {up}") for up in (True, False)]
-        self._loss, self._reorder, self._double, self._late = loss, reorder, double, late
+        self._loss, self._reorder, self._double = loss, reorder, double
+        self._delay, self._late = delay, late
         self.seen = [0, 0]
         self.lost = [0, 0]
 
     def __call__(self, datagram: bytes, up: bool) -> tuple[float, ...]:
         way = 0 if up else 1
         draw = self._random[way].random
-        lost, delayed, doubled = draw() < self._loss, draw() < self._reorder, draw() < self._double
+        lost, overtaken, doubled = draw() < self._loss, draw() < self._reorder, draw() < self._double
         self.seen[way] += 1
         if lost:
             self.lost[way] += 1
             return ()
-        delay = self._late if delayed else 0.0
+        delay = self._delay + (self._late if overtaken else 0.0)
         return (delay, delay + self._late) if doubled else (delay,)
 
 

@@ -1,0 +1,69 @@
+"""A meeting of two real participants at a real server, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from client.media import check
+from tests.cli.processes import Event, Process, running
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What one participant got of the other. `gap`: the longest time without a new picture, seconds."""
+
+    audio: Event
+    video: Event
+    pictures: int
+    gap: float
+    pitch: int | None
+
+    @property
+    def missing(self) -> float:
+        """The share of the frames of sound that never came, or came too late."""
+        return float(self.audio["concealed"] / (self.audio["opened"] + self.audio["concealed"]))
+
+
+def settings(directory: Path, **media: object) -> tuple[str, ...]:
+    """Arguments for `snug-server`: on loopback, with these settings at the top and ``[media]`` below."""
+    table = media.pop("media", {})
+    assert isinstance(table, dict)
+    lines = [f"{name} = {value!r}" for name, value in media.items()]
+    lines += ["[media]", *(f"{name} = {str(value).lower()}" for name, value in table.items())]
+    file = directory / "snug.toml"
+    file.write_text("\n".join(lines) + "\n")
+    return "--listen", "127.0.0.1:0", "--config", str(file)
+
+
+def hold(server: tuple[str, ...], directory: Path, seconds: float) -> tuple[Heard, Heard]:
+    """Ada hosts, Bo joins for `seconds`; what Ada got of Bo, and Bo of Ada."""
+    with running(*server, module="server") as landlord:
+        url = landlord.wait_line(lambda line: line.startswith("listening on ")).removeprefix("listening on ")
+        with running(
+            "host", "--server", url, "--name", "Ada", "--admit", "all", "--json",
+            "--record", str(directory / "ada"),
+        ) as ada:  # fmt: skip
+            link = ada.wait("invite")["link"]
+            with running(
+                "join", link, "--name", "Bo", "--json", "--for", f"{seconds}s",
+                "--record", str(directory / "bo"),
+            ) as bo:  # fmt: skip
+                assert bo.status() == 0, bo.errors
+                ada.send({"leave": True})
+                assert ada.status() == 0, ada.errors
+                return _heard(ada, "Bo"), _heard(bo, "Ada")
+
+
+def _heard(who: Process, of: str) -> Heard:
+    last = {e["stream"]: e for e in who.events("media") if e["from"] == of}
+    recording = next(e["path"] for e in who.events("recording") if f"{of}-" in Path(e["path"]).name)
+    times = [time for time, _ in check.read_pictures(recording)]
+    end = check.streams_of(recording).audio_end
+    assert end is not None
+    # up to where the sound ends: a picture that stood still at the end is a gap too
+    gap = max(b - a for a, b in pairwise([*times, max(end, times[-1])]))
+    tones = check.pitch_of(recording)
+    pitch = check.identity_of_pitch(tones[0][0]) if tones else None
+    return Heard(last["audio"], last["video"], len(times), gap, pitch)
