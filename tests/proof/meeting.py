@@ -38,6 +38,7 @@ CHATS = {
 #: What a witness notes for the tests, and the one secret that the server is shown by design.
 NO_CANARIES = {"copy of keys", "exported snug 1 pass"}
 _PATIENCE = 30.0
+_BETWEEN_BEEPS = 0.35
 Canaries = dict[str, bytes | str]
 
 
@@ -238,7 +239,8 @@ async def _meet(record: Record, server: int) -> None:
     await ada.start("host", "--server", record.proxy.url, "--title", TITLE, "--admit", "all", noted=True)
     await ada.until(lambda: ada.of("invite"), "the invite")
     link = ada.of("invite")[0]["link"]
-    await cem.start("join", link, "--greeting", GREETINGS["cem"], noted=False)
+    recordings = ("--record", str(record.folder / "recordings"))
+    await cem.start("join", link, "--greeting", GREETINGS["cem"], *recordings, noted=False)
     await _all([ada, cem], lambda p: len(p.roster()) == 2, "two to be in")
     await _all([ada], lambda p: p.decoded("cem"), "Cem's media")
     await _all([cem], lambda p: p.decoded("ada"), "Ada's media")
@@ -263,12 +265,16 @@ async def _meet(record: Record, server: int) -> None:
     record.public = public_of(record.proxy)
     for who, person in record.people.items():
         record.participants[who] = await asyncio.to_thread(snapshot, person.pid, held)
+    for moment in ("a little later", "later still"):
+        # her card is silent for 0.4 s of each second: in one of three moments so far apart it beeps
+        await asyncio.sleep(_BETWEEN_BEEPS)
+        record.participants[f"ada, {moment}"] = await asyncio.to_thread(snapshot, ada.pid, held)
 
     leaf = next(m["leaf"] for m in ada.of("roster")[-1]["members"] if m["name"] == NAMES["bob"])
     ada.tell(remove=leaf)
     await bob.until(lambda: bob.of("end"), "its end")
     await _all([ada, cem], lambda p: len(p.roster()) == 2, "Bob to be gone")
-    record.removal = ada.code()[0]
+    record.removal = ada.of("roster")[-1]["epoch"]
     record.statuses["bob"] = await bob.end()
     record.opened_at_removal = {"ada": ada.opened("cem", "audio"), "cem": cem.opened("ada", "audio")}
     ada.tell(chat=CHATS["after"])
