@@ -47,7 +47,6 @@ _STATUS_OF_END: Final = {
     "refused": Status.REFUSED,
     "removed": Status.REMOVED,
     "failed": Status.ERROR,
-    "no_host": Status.ERROR,
 }
 
 

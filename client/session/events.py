@@ -181,7 +181,7 @@ class Status:
 class Ended:
     """The meeting is over for this participant."""
 
-    reason: Literal["left", "removed", "refused", "ended", "no_host", "failed"]
+    reason: Literal["left", "removed", "refused", "ended", "failed"]
     text: str
 
 

@@ -54,6 +54,8 @@ COMMIT_RETRY: Final = 3.0
 CATCH_UP_RETRY: Final = 1.5
 #: Seconds that a stuck member waits for the hosts to declare the slot void.
 STUCK_WAIT: Final = 3.0
+#: Seconds before a connection is lost in which what was said may not have reached everybody.
+DOUBT: Final = 5.0
 #: Seconds for which a leaver waits for somebody to commit its farewell.
 FAREWELL_WAIT: Final = 2.0
 #: Seconds for which the slot of a restarted server's room has to rest before anything new is said there:
@@ -103,6 +105,7 @@ class RoomSession:
         self._relay = 0
         self._settling = False
         self._moved_at = now
+        self._lost_at: float | None = None
         self._intents: deque[Intent] = deque()
         self._staged: Staged | None = None
         self._staged_sent: float = 0.0
@@ -219,6 +222,8 @@ class RoomSession:
 
     def lost(self, why: str, now: float) -> None:
         """The connection is gone, or could not be made: try again, soon at first."""
+        if self._door is not None and self._door.entered:
+            self._lost_at = now
         self._door = None
         self._slot = None
         if self.ended is not None:
@@ -472,7 +477,15 @@ class RoomSession:
         elif not said.confirmed:
             said.blob = self._relay_content(content.Say(said.id, said.text))
             said.epoch_slot = self.m.epoch_slot
-        # what came back once and is two epochs old stays as it is: nobody new may read it
+        elif self._lost_at is not None and said.at > self._lost_at - DOUBT:
+            # it came back once, and is two epochs old: nobody new may read it, so it is not sealed anew
+            self._tell(
+                ev.Alarm(
+                    "maybe_lost",
+                    f"The server went away right after you said \u201c{said.text[:60]}\u201d. It may not "
+                    "have reached everybody; say it again if it matters.",
+                )
+            )
         said.digest = H(said.blob)
 
     def _announce(self, door: Doorway) -> None:
