@@ -61,7 +61,8 @@ def _heard(who: Process, of: str) -> Heard:
     recording = next(e["path"] for e in who.events("recording") if f"{of}-" in Path(e["path"]).name)
     times = [time for time, _ in check.read_pictures(recording)]
     end = check.streams_of(recording).audio_end
-    assert end is not None
+    assert times, "no picture came"
+    assert end is not None, "no sound came"
     # up to where the sound ends: a picture that stood still at the end is a gap too
     gap = max(b - a for a, b in pairwise([*times, max(end, times[-1])]))
     tones = check.pitch_of(recording)

@@ -11,16 +11,21 @@ from tests.network.namespace import UnavailableError, inside
 from tests.network.proxy import PROXY, SERVER, Lossy, Proxy
 
 SECONDS = 14.0
+#: Of the frames of sound; 8% is the promise. In 15 runs it was 0 to 0.9%, and 5% when receivers asked for
+#: nothing again.
+MISSING_MAX = 0.03
+#: Seconds without a new picture. In 15 runs 0.07 to 1.0: what one lost frame and one lost request cost.
+GAP_MAX = 1.5
 
 
 def stands(heard: Heard, identity: int) -> None:
-    """What the issue asks for at 5% loss."""
+    """Sound has next to no holes, pictures go on, and nothing is refused by the keys."""
     assert heard.pitch == identity
     assert heard.audio["failed"] == heard.video["failed"] == 0
     assert heard.audio["opened"] > 250
-    assert heard.missing <= 0.08
+    assert heard.missing <= MISSING_MAX
     assert heard.pictures > 75
-    assert heard.gap <= 1.5
+    assert heard.gap <= GAP_MAX
 
 
 def test_five_percent_loss_through_a_proxy(tmp_path: Path) -> None:
@@ -28,7 +33,6 @@ def test_five_percent_loss_through_a_proxy(tmp_path: Path) -> None:
     with Proxy(fate) as proxy:
         server = settings(tmp_path, media_address=PROXY, media_bind=SERVER, media_port=proxy.port)
         ada, bo = hold(server, tmp_path, SECONDS)
-    print(ada, bo, fate.seen, fate.lost)
     stands(ada, 1)
     stands(bo, 0)
     for seen, lost in zip(fate.seen, fate.lost, strict=True):
