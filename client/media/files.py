@@ -102,8 +102,8 @@ class FileSource:
         try:
             self._container = av.open(f"file:{self._path.absolute()}", mode="r")
         except (av.FFmpegError, OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise SourceError(f"{self._path.name}: {reason}") from None
+            reason = getattr(error, "strerror", None) or "FFmpeg does not know this format"
+            raise SourceError(f"{self._path.name} can't be played: {reason}") from None
         return bool(self._container.streams.audio), bool(self._video_streams())
 
     def _video_streams(self) -> list[av.VideoStream]:
