@@ -54,6 +54,8 @@ COMMIT_RETRY: Final = 3.0
 CATCH_UP_RETRY: Final = 1.5
 #: Seconds that a stuck member waits for the hosts to declare the slot void.
 STUCK_WAIT: Final = 3.0
+#: Seconds between two members' announcements to a newcomer, who hears nobody for half a second anyway.
+ANNOUNCE_STEP: Final = 0.01
 #: Seconds before a connection is lost in which what was said may not have reached everybody.
 DOUBT: Final = 5.0
 #: Seconds for which a leaver waits for somebody to commit its farewell.
@@ -642,7 +644,9 @@ class RoomSession:
             self._announced_as.pop(leaf, None)
             self._announced.pop(leaf, None)
         if change.added:
-            self._announce_at = now
+            # one after the other, so that a large room's server is not hit by all at the same moment
+            rank = [leaf for leaf, _, _ in self.m.members()].index(self.m.own_leaf)
+            self._announce_at = now + ANNOUNCE_STEP * rank
         self._tell_roster(change.added, change.removed, change.by, rejoined=change.rejoined)
         early, self._early = self._early, []
         for waiting in early:
