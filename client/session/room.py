@@ -255,6 +255,15 @@ class RoomSession:
         door = self._door
         if door is not None and door.catch_up_again is not None and now >= door.catch_up_again:
             door.catch_up_again, door.catching_up = None, False
+        if self._missed and (door is None or not door.catching_up):
+            missed, self._missed = self._missed, 0
+            self._tell(
+                ev.Alarm(
+                    "missed",
+                    f"{missed} messages of others went by and can't be read here any more; some may have been "
+                    "said in the chat. Ask what you missed.",
+                )
+            )
         self._consider_healing(now)
         self._consider_farewells(now)
         self._drive(now)
@@ -291,15 +300,7 @@ class RoomSession:
                 self._relay = max(self._relay, message.relay)
                 if self._door is not None:
                     self._door.catching_up = False
-                missed, self._missed = message.missing + self._missed, 0
-                if missed:
-                    self._tell(
-                        ev.Alarm(
-                            "missed",
-                            f"You were away too long: {missed} messages of others went by, of which some may "
-                            "have been said in the chat. Ask what you missed.",
-                        )
-                    )
+                self._missed += message.missing
             case wire.Relayed():
                 self._relay = max(self._relay, message.relay)
                 self._relayed(message.blob, now)
@@ -473,14 +474,15 @@ class RoomSession:
         self._commit_next(now)
 
     def _send_said(self, said: Said) -> None:
-        current = said.epoch_slot == self.m.epoch_slot
-        if said.blob and (current or (said.confirmed and self.m.keeps_epoch(said.epoch_slot))):
-            self._send(wire.Relay(said.blob))
-        elif not said.confirmed:
+        if not said.confirmed and said.epoch_slot != self.m.epoch_slot:
             said.blob = self._relay_content(content.Say(said.id, said.text))
             said.epoch_slot = self.m.epoch_slot
-        elif self._lost_at is not None and said.at > self._lost_at - DOUBT:
-            # it came back once, and is two epochs old: nobody new may read it, so it is not sealed anew
+        elif self.m.keeps_epoch(said.epoch_slot):
+            self._send(wire.Relay(said.blob))
+        said.digest = H(said.blob)
+        in_doubt = self._lost_at is not None and said.at > self._lost_at - DOUBT
+        if said.confirmed and said.epoch_slot != self.m.epoch_slot and in_doubt:
+            # it came back once, and its epoch is over: nobody new may read it, so it is not sealed anew
             self._tell(
                 ev.Alarm(
                     "maybe_lost",
@@ -488,7 +490,6 @@ class RoomSession:
                     "have reached everybody; say it again if it matters.",
                 )
             )
-        said.digest = H(said.blob)
 
     def _announce(self, door: Doorway) -> None:
         streams = [] if self._publish is None else self._publish.streams
