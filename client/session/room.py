@@ -260,8 +260,8 @@ class RoomSession:
             self._tell(
                 ev.Alarm(
                     "missed",
-                    f"{missed} messages of others went by and can't be read here any more; some may have been "
-                    "said in the chat. Ask what you missed.",
+                    f"{missed} messages of others went by and can't be read here any more; some may have "
+                    "been said in the chat. Ask what you missed.",
                 )
             )
         self._consider_healing(now)
@@ -474,14 +474,16 @@ class RoomSession:
         self._commit_next(now)
 
     def _send_said(self, said: Said) -> None:
-        if not said.confirmed and said.epoch_slot != self.m.epoch_slot:
+        over = said.epoch_slot != self.m.epoch_slot
+        if over and not said.shown:
             said.blob = self._relay_content(content.Say(said.id, said.text))
             said.epoch_slot = self.m.epoch_slot
         elif self.m.keeps_epoch(said.epoch_slot):
             self._send(wire.Relay(said.blob))
+        else:
+            said.confirmed = True  # nothing more can be done for it
         said.digest = H(said.blob)
-        in_doubt = self._lost_at is not None and said.at > self._lost_at - DOUBT
-        if said.confirmed and said.epoch_slot != self.m.epoch_slot and in_doubt:
+        if over and said.shown and self._lost_at is not None and said.at > self._lost_at - DOUBT:
             # it came back once, and its epoch is over: nobody new may read it, so it is not sealed anew
             self._tell(
                 ev.Alarm(

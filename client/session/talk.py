@@ -23,7 +23,8 @@ class Said:
     blob: bytes = b""  # as it was sent last, and the slot at which the epoch of its keys began
     epoch_slot: int = -1
     digest: bytes | None = None
-    confirmed: bool = False  # the blob came back: the server had it
+    confirmed: bool = False  # the blob came back: this server, since it started, has had it
+    shown: bool = False  # it came back from a server that has restarted since: some may have had it
 
 
 class Outbox:
@@ -58,14 +59,16 @@ class Outbox:
     def again(self, *, all_recent: bool = False) -> None:
         """The connection was another's: what has not come back is sent again; or all that is recent."""
         for said in self._said:
-            if all_recent or not said.confirmed:
+            if all_recent:
+                said.shown, said.confirmed = said.shown or said.confirmed, False
+            if not said.confirmed:
                 said.digest = None
 
     def after_rejoin(self) -> Outbox:
         """What a new membership has to say for the old one."""
         box = Outbox()
         for said in self._said:
-            if not said.confirmed:
+            if not said.confirmed and not said.shown:
                 box.add(replace(said, blob=b"", epoch_slot=-1, digest=None))
         return box
 
