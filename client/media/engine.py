@@ -121,7 +121,7 @@ class MediaEngine:
             self._pending = self._make_link()
         return self._pending.parameters()
 
-    async def connect(self, transport: Transport, timeout: float = 10.0) -> None:  # noqa: ASYNC109
+    async def connect(self, transport: Transport, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - a link's own limit
         """Connect the link whose parameters were told last, in place of the one there was.
 
         TransportError if that fails (the old link, if any, stays); EngineError without `parameters()` before.

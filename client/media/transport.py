@@ -37,7 +37,7 @@ class Link(Protocol):
     on_lost: Callable[[str], None]
 
     def parameters(self) -> tuple[str, str, bytes]: ...
-    async def connect(self, transport: Transport, timeout: float = 10.0) -> None: ...  # noqa: ASYNC109
+    async def connect(self, transport: Transport, timeout: float = 10.0) -> None: ...  # noqa: ASYNC109 - a link's own limit
     def send_rtp(self, packet: bytes) -> None: ...
     def send_rtcp(self, packet: bytes) -> None: ...
     async def close(self) -> None: ...
@@ -90,7 +90,7 @@ class MediaTransport:
         """Whether media can flow now."""
         return self._dtls is not None and self._dtls.srtp is not None and not self._closed
 
-    async def connect(self, transport: Transport, timeout: float = 10.0) -> None:  # noqa: ASYNC109
+    async def connect(self, transport: Transport, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - a link's own limit
         """Reach the server at these parameters of its; TransportError if that doesn't work out.
 
         No packet leaves but connectivity checks and the DTLS handshake until the certificate's

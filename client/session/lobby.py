@@ -54,6 +54,7 @@ class Doors:
         self._inside: set[int] = set()
         self._retry: dict[int, float] = {}
         self._failures = 0
+        self._refusal = ""
         self._waiting: deque[tuple[int, lobby.LobbyMessage]] = deque()
         self._allowance = POST_BURST
         self._flushed_at: float | None = None
@@ -106,6 +107,11 @@ class Doors:
             self._inside.add(day)
             self._failures = 0
             return True
+        elif isinstance(message, wire.Refused) and message.text != self._refusal:
+            self._refusal = message.text  # told once, however often it is tried
+            self._effects.append(
+                ev.Tell(ev.Alarm("refused", f"The server refused something in the lobby: {message.text}."))
+            )
         elif isinstance(message, wire.Posted):
             try:
                 return lobby.read(self._veils[day], message.blob)

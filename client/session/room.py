@@ -108,6 +108,7 @@ class RoomSession:
         self._settling = False
         self._moved_at = now
         self._lost_at: float | None = None
+        self._refusal = ""
         self._intents: deque[Intent] = deque()
         self._staged: Staged | None = None
         self._staged_sent: float = 0.0
@@ -376,8 +377,9 @@ class RoomSession:
             self._outbox.again()
             self._announce_at = now
             door.shown = None
-        if refused.code != "pass" and refused.about != "open":
-            self._tell(ev.Alarm("refused", f"The server refused something: {refused.text}"))
+        if refused.code != "pass" and refused.about != "open" and refused.text != self._refusal:
+            self._refusal = refused.text  # told once, however often it is tried
+            self._tell(ev.Alarm("refused", f"The server refused something: {refused.text}."))
 
     # -- being in step -----------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from crypto.invite import gate
 from crypto.kdf import H
 from crypto.mls import labels, treekem
 from crypto.room_state import CommitContext
+from server.config import Settings
 from server.wire import messages as wire
 from server.wire.limits import BUCKETS
 from tests.session.world import Participant, World
@@ -368,3 +369,16 @@ def test_a_policy_change_is_done_once_and_only_by_hosts() -> None:
     assert bo.room.m.policy.version == 2
     assert H(ada.room.m.policy.encode()) == H(bo.room.m.policy.encode())
     assert policy.LINK_PSK_ID == b"snug 1 link"
+
+
+def test_a_full_server_is_told_once_and_not_every_second() -> None:
+    w = World(99, settings=Settings(max_members=1, lobby_members=2))
+    ada = w.host("Ada")
+    w.run(1)
+    bo = w.guest(w.link_of(ada), "Bo")
+    w.until(lambda: "refused" in bo.alarms, why="the room is full, and Bo is told")
+    cem = w.guest(w.link_of(ada), "Cem")
+    dana = w.guest(w.link_of(ada), "Dana")
+    w.run(20)
+    assert bo.alarms.count("refused") == 1
+    assert [p.alarms.count("refused") for p in (cem, dana)].count(1) >= 1, "the lobby is full as well"
