@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import os
 import socket
@@ -157,6 +158,10 @@ class Peer:
         return self.stun[-1]
 
     def hello(self) -> None:
+        """Begin an association. The last words of one before, an alert mostly, must not end this one."""
+        with contextlib.suppress(BlockingIOError):
+            while self.ssl is not None:
+                self.socket.recv(4096)
         self.ssl = SSL.Connection(self.context, None)
         self.ssl.set_connect_state()
         self._shake_hands()
