@@ -133,9 +133,6 @@ class Forwarding(Generic[P]):
     """All rooms' streams, and who receives them."""
 
     def __init__(self, limits: MediaLimits = MediaLimits()) -> None:  # noqa: B008 - frozen
-        for size in (limits.video_cache, limits.audio_cache):
-            if size < 1 or size & (size - 1):
-                raise ValueError("a cache holds a power of two of packets")
         self._limits = limits
         self._rooms: dict[bytes, _Room[P]] = {}
         self._peers: dict[P, _Peer[P]] = {}

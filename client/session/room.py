@@ -19,8 +19,9 @@ import os
 from collections import deque
 from typing import Final, Literal
 
-from client.session import content
+from client.session import content, words
 from client.session import events as ev
+from client.session.announced import Announced, open_grant, seal_grant
 from client.session.doorway import Doorway
 from client.session.intents import (
     AddIntent,
@@ -120,10 +121,7 @@ class RoomSession:
         self._born = membership.epoch_slot
         self._missed = 0
         self._publish: ev.Publish | None = None
-        # by leaf, so that nobody can take another's SSRC by naming it first: leaf -> SSRC -> stream number
-        self._announced: dict[int, dict[int, int]] = {}
-        self._announced_as: dict[int, tuple[int, int]] = {}  # leaf -> (epoch, generation) of its last word
-        self._boxes: dict[int, bytes] = {}
+        self.announced = Announced()
         self._announce_at: float | None = None
         self._turns = Turns((leaf for leaf, _, _ in membership.members()), now)
         self._leaving_since: float | None = None
@@ -214,7 +212,7 @@ class RoomSession:
 
     def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
         """SFrame, and SNUG-20: FutureEpochError where the announcement may still be on its way."""
-        announcers = {leaf: streams[ssrc] for leaf, streams in self._announced.items() if ssrc in streams}
+        announcers = self.announced.announcers(ssrc)
         if not announcers:
             raise FutureEpochError("a stream that nobody has announced yet")
         opened = open_frame(self.m.media, kind, data, now)
@@ -258,13 +256,7 @@ class RoomSession:
             door.catch_up_again, door.catching_up = None, False
         if self._missed and (door is None or not door.catching_up):
             missed, self._missed = self._missed, 0
-            self._tell(
-                ev.Alarm(
-                    "missed",
-                    f"{missed} messages of others went by and can't be read here any more; some may have "
-                    "been said in the chat. Ask what you missed.",
-                )
-            )
+            self._tell(words.missed(missed))
         self._consider_healing(now)
         self._consider_farewells(now)
         self._drive(now)
@@ -379,7 +371,7 @@ class RoomSession:
             door.shown = None
         if refused.code != "pass" and refused.about != "open" and refused.text != self._refusal:
             self._refusal = refused.text  # told once, however often it is tried
-            self._tell(ev.Alarm("refused", f"The server refused something: {refused.text}."))
+            self._tell(words.refused(refused.text))
 
     # -- being in step -----------------------------------------------------------------------------
 
@@ -487,13 +479,7 @@ class RoomSession:
         said.digest = H(said.blob)
         if over and said.shown and self._lost_at is not None and said.at > self._lost_at - DOUBT:
             # it came back once, and its epoch is over: nobody new may read it, so it is not sealed anew
-            self._tell(
-                ev.Alarm(
-                    "maybe_lost",
-                    f"The server went away right after you said \u201c{said.text[:60]}\u201d. It may not "
-                    "have reached everybody; say it again if it matters.",
-                )
-            )
+            self._tell(words.maybe_lost(said.text))
 
     def _announce(self, door: Doorway) -> None:
         streams = [] if self._publish is None else self._publish.streams
@@ -540,7 +526,7 @@ class RoomSession:
     def _intent_failed(self, intent: Intent, why: str) -> None:
         self.failed.append((intent, why))
         if not isinstance(intent, AddIntent | RejoinIntent):
-            self._tell(ev.Alarm("not_done", f"That could not be done: {why}"))
+            self._tell(words.not_done(why))
 
     def _committed(self, message: wire.Committed, now: float) -> None:
         self._slot = max(self._slot or 0, message.slot)
@@ -583,14 +569,7 @@ class RoomSession:
             self.m.void(blob)
             if self._door is not None:
                 self._door.shown = None  # our pass must be shown for this slot too
-            who = self._who(verdict.author)
-            self._tell(
-                ev.Alarm(
-                    "void_commit",
-                    f"A change to the meeting was not valid and was ignored: {verdict.text}. "
-                    f"It came from {who} (slot {slot}).",
-                )
-            )
+            self._tell(words.void_commit(verdict.text, self._who(verdict.author), slot))
         else:
             self._become_stuck(verdict, blob, now)
 
@@ -601,13 +580,7 @@ class RoomSession:
         self.stuck_at = self.m.journal.slot + 1
         self._stuck_blob = blob
         self._stuck_since = now
-        self._tell(
-            ev.Alarm(
-                "stuck",
-                f"{self._who(verdict.author)}'s last change can't be read here. Nothing is sent until "
-                "that is settled.",
-            )
-        )
+        self._tell(words.stuck(self._who(verdict.author)))
         if self._door is not None:
             self._door.shown = self._door.showing = self._door.refused_at = None
             self._show_for_stuck(self._door)
@@ -645,9 +618,7 @@ class RoomSession:
         gone = {leaf for leaf, _, _ in change.removed}
         self._turns.committed(change.by, (leaf for leaf, _ in change.added), gone, now)
         for leaf in gone:
-            self._boxes.pop(leaf, None)
-            self._announced_as.pop(leaf, None)
-            self._announced.pop(leaf, None)
+            self.announced.forget(leaf)
         if change.added:
             # one after the other, so that a large room's server is not hit by all at the same moment
             rank = [leaf for leaf, _, _ in self.m.members()].index(self.m.own_leaf)
@@ -663,18 +634,10 @@ class RoomSession:
         try:
             invite.verify_receipt(self._door.server_key, self.number, slot, chain, signature)
         except SnugCryptoError:
-            self._tell(
-                ev.Alarm("receipt", "The server did not sign what it told us. Compare codes by phone.")
-            )
+            self._tell(words.receipt())
 
     def _two_stories(self, slot: int) -> None:
-        self._tell(
-            ev.Alarm(
-                "two_stories",
-                f"The server told two stories of this meeting (at slot {slot}). What you say may not reach "
-                "everybody. Compare codes by phone, or open a new room.",
-            )
-        )
+        self._tell(words.two_stories(slot))
 
     # -- healing and farewells ---------------------------------------------------------------------
 
@@ -701,16 +664,12 @@ class RoomSession:
         """Give the host seed to members whom we have made hosts, once their box is known."""
         if self.host_seed is None:
             return
-        for leaf, box in self._boxes.items():
+        for leaf, box in self.announced.boxes():
             key = self.m.signature_key(leaf)
-            if key is None or key not in self._grants or key not in self.m.policy.hosts:
-                continue
-            info = b"snug 1 grant" + self.m.group.group_id
-            sealed = hpke.seal(
-                hpke.Suite.X25519_SHA256_AES128GCM, box, info, key, self.host_seed.seed, rng=self._rng
-            )
-            self._grants.discard(key)
-            self._relay_content(content.Grant(leaf, sealed.enc, sealed.ciphertext))
+            if key is not None and key in self._grants and key in self.m.policy.hosts:
+                self._grants.discard(key)
+                group_id = self.m.group.group_id
+                self._relay_content(seal_grant(self.host_seed, leaf, key, box, group_id, self._rng))
 
     # -- the relay ---------------------------------------------------------------------------------
 
@@ -752,12 +711,7 @@ class RoomSession:
                     self._seen.add(mark)
                     self._tell(ev.Said(leaf, self.m.name(leaf), what.text))
             case content.Announce():
-                said_as = (received.epoch, received.generation)
-                if said_as < self._announced_as.get(leaf, (0, 0)):
-                    return  # catching up brings older ones after newer
-                self._announced_as[leaf] = said_as
-                self._boxes[leaf] = what.box
-                self._announced[leaf] = {stream.ssrc: stream.stream for stream in what.streams}
+                self.announced.hear(leaf, received.epoch, received.generation, what)
             case content.Leaving():
                 try:
                     stored = self.m.store_proposal(what.proposal)
@@ -777,9 +731,7 @@ class RoomSession:
                         current_chain=self.m.journal.chain,
                     )
                 except ValidationError as error:
-                    self._tell(
-                        ev.Alarm("false_end", f"{self.m.name(leaf)} tried to end the meeting: {error}")
-                    )
+                    self._tell(words.false_end(self.m.name(leaf), str(error)))
                     return
                 self._finish("ended", f"{self.m.name(leaf)} ended the meeting.")
 
@@ -787,13 +739,8 @@ class RoomSession:
         if grant.leaf != self.m.own_leaf or not self.m.is_host(leaf) or self.host_seed is not None:
             return
         own_key = self.m.signature_key(self.m.own_leaf) or b""
-        info = b"snug 1 grant" + self.m.group.group_id
-        try:
-            opened = hpke.open(
-                hpke.Suite.X25519_SHA256_AES128GCM, self._box, grant.enc, info, own_key, grant.sealed
-            )
-            seed = HostSeed(opened.plaintext)
-        except SnugCryptoError:
+        seed = open_grant(grant, own_key, self._box, self.m.group.group_id)
+        if seed is None:
             return
         steward = seed.steward_key(self.m.group.group_id)
         if seed.host_public == self.m.policy.host_public and steward.public == self.steward_public:
