@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import re
+import secrets
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +19,8 @@ from crypto.errors import SnugCryptoError
 from crypto.invite import canonical_origin
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?\Z")
+#: Bytes; the longest link has 4,096.
+_LINK_MAX = 8192
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
 
@@ -54,7 +58,11 @@ def _parser() -> argparse.ArgumentParser:
     host.add_argument("--admit", choices=["ask", "all"], default="ask", help="who may come in (default: ask)")
 
     join = commands.add_parser("join", parents=[media], help="knock with a link")
-    join.add_argument("link", metavar="LINK")
+    join.add_argument(
+        "link",
+        metavar="LINK",
+        help="the link; - reads it from the first line of input, as others on a machine can see arguments",
+    )
     join.add_argument("--greeting", default="", help="a word to the host (at most 280 bytes)")
 
     demo = commands.add_parser("demo", help="a whole meeting on this machine, and what its server saw")
@@ -77,11 +85,30 @@ def _usage(text: str) -> int:
     return Status.USAGE
 
 
+def _some_name() -> str:
+    """A name for who gave none: two guests of one name would not both get in (SNUG-11)."""
+    return (
+        "Guest "
+        + "".join(secrets.choice("bdfghkmnprstvz") + secrets.choice("aeiou") for _ in range(3)).capitalize()
+    )
+
+
+def _first_line() -> str:
+    """The first line of standard input, and not a byte more: what follows are commands."""
+    line = b""
+    while len(line) <= _LINK_MAX and not line.endswith(b"\n"):
+        byte = os.read(sys.stdin.fileno(), 1)
+        if not byte:
+            break
+        line += byte
+    return line.decode("utf-8", "replace").strip()
+
+
 def _participant(arguments: argparse.Namespace) -> int:
     output: Output = JsonOutput() if arguments.json else HumanOutput()
     media = MediaChoice(arguments.play, not arguments.no_audio, not arguments.no_video, arguments.record)
     hosting = arguments.command == "host"
-    name = arguments.name or ("Host" if hosting else "Guest")
+    name = arguments.name or ("Host" if hosting else _some_name())
     try:
         media.check()
         if hosting:
@@ -92,9 +119,10 @@ def _participant(arguments: argparse.Namespace) -> int:
                     origin=origin, name=name, title=arguments.title, admission=arguments.admit, now=now
                 )
         else:
+            link = _first_line() if arguments.link == "-" else arguments.link
 
             def make(now: float) -> Session:
-                return Session.join(arguments.link, name=name, greeting=arguments.greeting, now=now)
+                return Session.join(link, name=name, greeting=arguments.greeting, now=now)
 
         participant = Participant(make, name=name, media=media, output=output, seconds=arguments.seconds)
     except SourceError as error:
