@@ -133,7 +133,9 @@ class Incoming:
         self._make_picture_decoder = picture_decoder
         self._on_opened = on_opened
         self._remote: dict[int, _Remote] = {}
-        self._departed: deque[_Remote] = deque(maxlen=_DEPARTED_MAX)
+        # streams that are gone: counters alone, for decoders and windows are a megabyte each
+        self._departed: deque[StreamStats] = deque(maxlen=_DEPARTED_MAX)
+        self._departing: list[_Remote] = []  # with pictures that still wait for their decoder
         self._thread = ThreadPoolExecutor(1, "snug-decode")
         #: Packets of streams that nobody announced.
         self.unknown = 0
@@ -143,11 +145,23 @@ class Incoming:
         wanted = {s.ssrc: s for s in streams}
         for ssrc, remote in list(self._remote.items()):
             if wanted.get(ssrc) != remote.stream:
-                remote.gone = True
-                self._departed.append(self._remote.pop(ssrc))
+                self._depart(self._remote.pop(ssrc))
         for ssrc, stream in wanted.items():
             if ssrc not in self._remote:
                 self._remote[ssrc] = _Remote(stream, Receiver(ssrc, stream.kind, self._crypto.open))
+
+    def _depart(self, remote: _Remote) -> None:
+        remote.gone = True
+        if remote.worker is None or remote.worker.done():
+            self._departed.append(remote.stats())
+            return
+
+        def finished(worker: asyncio.Task[None]) -> None:
+            self._departing.remove(remote)
+            self._departed.append(remote.stats())
+
+        self._departing.append(remote)
+        remote.worker.add_done_callback(finished)
 
     def receive(self, packet: RtpPacket, now: float) -> None:
         remote = self._remote.get(packet.ssrc)
@@ -172,11 +186,12 @@ class Incoming:
             self._perform(remote, remote.receiver.keys_changed(now))
 
     def stats(self) -> list[StreamStats]:
-        return [remote.stats() for remote in (*self._departed, *self._remote.values())]
+        present = (*self._departing, *self._remote.values())
+        return [*self._departed, *(remote.stats() for remote in present)]
 
     async def close(self) -> None:
         """Decode what waits, then stop. The counters stay."""
-        workers = [r.worker for r in (*self._departed, *self._remote.values()) if r.worker is not None]
+        workers = [r.worker for r in (*self._departing, *self._remote.values()) if r.worker is not None]
         await asyncio.gather(*workers, return_exceptions=True)
         self._thread.shutdown(wait=True)
 

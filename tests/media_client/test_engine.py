@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -419,3 +421,26 @@ async def test_pli_is_answered_with_a_key_frame_and_not_twice() -> None:
         await asyncio.sleep(0.25)
         assert bob.engine.own_stats()[1].key_frames == before + 1
         assert any(isinstance(asked, Pli) for asked in forwarder.asked)
+
+
+async def test_what_is_gone_leaves_its_counters_and_nothing_else() -> None:
+    """A decoder and its windows are a megabyte: a long meeting must not keep those of all who ever came."""
+    decoders: list[weakref.ref[Vp8Decoder]] = []
+
+    def make() -> Vp8Decoder:
+        decoder = Vp8Decoder()
+        decoders.append(weakref.ref(decoder))
+        return decoder
+
+    options: dict[str, object] = {"picture_decoder": make}
+    async with meeting(Forwarder(), 2, lambda n: options if n == 0 else {}) as (ada, _):
+        await until(lambda: ada.of(1, "video").decoded > 3)
+        ada.engine.set_remote([])
+
+        def released() -> bool:
+            gc.collect()
+            return bool(decoders) and decoders[0]() is None
+
+        await until(released)
+        assert ada.of(1, "video").gone
+        assert ada.of(1, "video").decoded > 3
