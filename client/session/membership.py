@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -31,7 +31,7 @@ from crypto.errors import (
     StateError,
     ValidationError,
 )
-from crypto.kdf import Rng
+from crypto.kdf import H, Rng
 from crypto.media_keys import EpochKeys, MediaKeys
 from crypto.room_state import (
     POLICY_EXTENSION,
@@ -153,6 +153,7 @@ class Membership:
         self.journal = Journal(slot, chain, room_pass(group, room))
         self.media = MediaKeys()
         self._psks = {policy.LINK_PSK_ID: link_psk}
+        self._references: dict[bytes, bytes] = {}  # H(proposal message) -> ProposalRef, of this epoch
         self._rng = rng
         self.epoch_slot = slot
         self._veils = {slot: exported(group, "veil")}
@@ -288,11 +289,10 @@ class Membership:
             return Void(None, "SNUG-2", "a commit that nobody can read: by a member or the server")
         ground = self.ground()
         try:
-            for message in messages[:-1]:
-                self._store(message)
+            carried = {self._store(message) for message in messages[:-1]}
             received = self.group.process(messages[-1], psks=self._psks)
         except mls.PathError as error:
-            return self._judge_unreadable(error, ground)
+            return self._judge_unreadable(error, ground, carried)
         except mls.CommitError as error:
             verdict = policy.snug_16(error)
             return Void(error.sender, verdict.rule, str(verdict))
@@ -302,23 +302,29 @@ class Membership:
             return Void(received.sender, "SNUG-2", "a message that is no commit took a slot")
         view = ground.of_candidate(received)
         try:
+            _self_contained(received, carried)
             policy.judge_commit(view)
         except ValidationError as error:
             return Void(received.sender, error.rule, str(error))
         return Valid(received, view, received.removes_us)
 
-    def _judge_unreadable(self, error: mls.PathError, ground: Ground) -> Void | Stuck:
+    def _judge_unreadable(
+        self, error: mls.PathError, ground: Ground, carried: set[bytes | None]
+    ) -> Void | Stuck:
         # a commit that breaks the policy is void for everybody, readable to us or not
         try:
+            _self_contained(error.commit, carried)
             policy.judge_commit(ground.of_candidate(error.commit))
         except ValidationError as broken:
             return Void(error.sender, broken.rule, str(broken))
         return Stuck(error.commit.sender, str(error))
 
-    def _store(self, proposal: bytes) -> None:
-        # it may have come through the relay as well, or be our own: then it is stored
+    def _store(self, message: bytes) -> bytes | None:
+        """Take in a proposal that a commit carries; its reference, None where that can't be told."""
+        # it may have come through the relay as well, or be our own: then it is stored, and known by its hash
         with contextlib.suppress(ReplayError, StateError):
-            self.group.process(proposal)
+            self.store_proposal(message)
+        return self._references.get(H(message))
 
     def adopt(self, step: Valid | Staged, blob: bytes, now: float) -> Change:
         """The commit has taken its slot: the group, the ledger and all keys move on."""
@@ -347,6 +353,7 @@ class Membership:
         self.policy = policy_of(self.group)
         self.journal.append(blob, room_pass(self.group, self.room))
         self.epoch_slot = slot
+        self._references.clear()  # proposals end with their epoch
         if any(revoke.values()):
             self.beat_key = exported(self.group, "beat")
         self._veils[slot] = exported(self.group, "veil")
@@ -373,13 +380,17 @@ class Membership:
 
     def propose_own_removal(self) -> bytes:
         """A proposal that removes ourselves, as an MLSMessage."""
-        return self.group.propose(mls.Remove(self.own_leaf))
+        before = self.group.stored_proposals.keys()
+        message = self.group.propose(mls.Remove(self.own_leaf))
+        (self._references[H(message)],) = self.group.stored_proposals.keys() - before
+        return message
 
     def store_proposal(self, message: bytes) -> mls.ReceivedProposal:
         """Take in a proposal that somebody sent along; errors as of `Group.process`."""
         received = self.group.process(message)
         if not isinstance(received, mls.ReceivedProposal):
             raise MalformedError("a message that is no proposal stands in the place of one")
+        self._references[H(message)] = received.reference
         return received
 
     def open_relay(self, blob: bytes) -> mls.ApplicationMessage:
@@ -421,6 +432,16 @@ class Membership:
         self.media.install(
             keys, own_leaf=self.own_leaf, removed=frozenset(removed), is_removal=is_removal, now=now
         )
+
+
+def _self_contained(commit: mls.CandidateCommit, carried: Set[bytes | None]) -> None:
+    """ValidationError("SNUG-3") if a commit names a proposal that its blob does not carry.
+
+    Who got that proposal elsewhere could read the commit and others could not: the room would split.
+    """
+    for item in commit.proposals:
+        if item.by_reference and item.reference not in carried:
+            raise ValidationError("SNUG-3", "the commit names a proposal that it does not carry")
 
 
 def _name(leaf: mls.LeafNode) -> str:

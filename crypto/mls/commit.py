@@ -117,7 +117,7 @@ def resolve(
     for item in items:
         if isinstance(item, bytes):
             stored = rules.proposal_known(state.proposals.get(item))
-            resolved.append(CommittedProposal(stored.proposal, stored.sender, by_reference=True))
+            resolved.append(CommittedProposal(stored.proposal, stored.sender, True, item))
         else:
             resolved.append(CommittedProposal(verify_proposal(state, item, sender, now), sender.leaf))
     return tuple(resolved)

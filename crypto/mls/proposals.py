@@ -304,12 +304,14 @@ class Commit:
 class CommittedProposal:
     """A verified proposal of a commit: who proposed it, and whether the commit only refers to it.
 
-    `sender` is a leaf index, or None when somebody outside the group proposed.
+    `sender` is a leaf index, or None when somebody outside the group proposed. `reference` is the
+    ProposalRef (section 5.2) by which a commit named it.
     """
 
     proposal: Proposal
     sender: int | None
     by_reference: bool = False
+    reference: bytes | None = None
 
 
 def of_type(proposals: Sequence[CommittedProposal], kind: ProposalType) -> list[CommittedProposal]:

@@ -382,3 +382,23 @@ def test_a_full_server_is_told_once_and_not_every_second() -> None:
     w.run(20)
     assert bo.alarms.count("refused") == 1
     assert [p.alarms.count("refused") for p in (cem, dana)].count(1) >= 1, "the lobby is full as well"
+
+
+def test_a_commit_that_does_not_carry_what_it_names_splits_nobody_off() -> None:
+    """Some have got the farewell through the relay and some have not: the verdict is the same."""
+    w = World(100)
+    ada, bo, cem, dana = w.meeting("Ada", "Bo", "Cem", "Dana")
+    farewell = cem.room.m.propose_own_removal()
+    for who in (bo, dana):
+        who.room.m.store_proposal(farewell)
+    (reference,) = bo.room.m.group.stored_proposals
+    m = bo.room.m
+    context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
+    stage = m.group.stage([], include_stored=[reference], authenticated_data=context.encode())
+    blob = m._cover("commit", veil.pack([stage.message]))  # and not the proposal with it
+    stage.drop()
+    post_commit(w, bo, blob, bytes(32))
+    w.until(lambda: all("void_commit" in p.alarms for p in (ada, cem, dana)), 5)
+    w.do(ada, ev.Say("all here"))
+    w.until(lambda: all(("Ada", "all here") in p.said for p in (bo, cem, dana)))
+    assert w.agreed([ada, bo, cem, dana])
