@@ -379,17 +379,23 @@ class Membership:
         return self._cover("relay", veil.pack([self.group.protect(content)]))
 
     def propose_own_removal(self) -> bytes:
-        """A proposal that removes ourselves, as an MLSMessage."""
+        """A proposal that removes ourselves, as an MLSMessage.
+
+        A PublicMessage (under the veil it is as hidden as anything): what comes through the relay must use up
+        no handshake generation, for not everybody gets it, and a commit with that generation would then be
+        readable to some and a replay to others.
+        """
         before = self.group.stored_proposals.keys()
-        message = self.group.propose(mls.Remove(self.own_leaf))
+        message = self.group.propose(mls.Remove(self.own_leaf), private=False)
         (self._references[H(message)],) = self.group.stored_proposals.keys() - before
         return message
 
     def store_proposal(self, message: bytes) -> mls.ReceivedProposal:
         """Take in a proposal that somebody sent along; errors as of `Group.process`."""
+        if mls.kind_of(message) != (mls.WireFormat.PUBLIC_MESSAGE, mls.ContentType.PROPOSAL):
+            raise MalformedError("a message that is no public proposal stands in the place of one")
         received = self.group.process(message)
-        if not isinstance(received, mls.ReceivedProposal):
-            raise MalformedError("a message that is no proposal stands in the place of one")
+        assert isinstance(received, mls.ReceivedProposal)
         self._references[H(message)] = received.reference
         return received
 
@@ -399,9 +405,11 @@ class Membership:
         messages = veil.unpack(payload)
         if len(messages) != 1:
             raise MalformedError("a relay blob carries one message")
-        received = self.group.process(messages[0])
-        if not isinstance(received, mls.ApplicationMessage):
+        if mls.kind_of(messages[0]) != (mls.WireFormat.PRIVATE_MESSAGE, mls.ContentType.APPLICATION):
+            # before it is processed: see `propose_own_removal`
             raise MalformedError("a relay blob carries an application message and nothing else")
+        received = self.group.process(messages[0])
+        assert isinstance(received, mls.ApplicationMessage)
         gone = self.signature_key(received.sender) is None
         policy.snug_17(epoch=received.epoch, current=self.group.epoch, generation_gap=0, sender_removed=gone)
         return received

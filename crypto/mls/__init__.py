@@ -8,6 +8,7 @@
 from crypto.mls.errors import CommitError, PathError
 from crypto.mls.group import Group
 from crypto.mls.keypackage import KeyPackage, KeyPackageBundle, KeyPackageIn, create_key_package
+from crypto.mls.messages import ContentType, WireFormat, kind_of
 from crypto.mls.nodes import (
     Capabilities,
     Credential,
@@ -54,6 +55,7 @@ __all__ = [
     "CipherSuite",
     "CommitError",
     "CommittedProposal",
+    "ContentType",
     "Credential",
     "CredentialType",
     "Extension",
@@ -83,7 +85,9 @@ __all__ = [
     "ResumptionPsk",
     "Stage",
     "Update",
+    "WireFormat",
     "create_key_package",
     "generate_signature_key",
+    "kind_of",
     "required_capabilities",
 ]

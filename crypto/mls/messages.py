@@ -362,3 +362,16 @@ def _read_message(reader: Reader) -> MlsMessage:
 def decode_message(data: bytes) -> MlsMessage:
     """Read one MLSMessage. Raises `MalformedError` or `UnsupportedError`."""
     return decode(data, _read_message)
+
+
+def kind_of(message: bytes) -> tuple[WireFormat, ContentType] | None:
+    """What an MLSMessage claims to carry, read off its clear part; nothing of it is verified or used up.
+
+    None for a Welcome, a GroupInfo or a KeyPackage. Raises `MalformedError` or `UnsupportedError`.
+    """
+    decoded = decode_message(message)
+    if isinstance(decoded, PrivateMessage):
+        return WireFormat.PRIVATE_MESSAGE, decoded.content_type
+    if isinstance(decoded, PublicMessage):
+        return WireFormat.PUBLIC_MESSAGE, decoded.content.framed.content_type
+    return None

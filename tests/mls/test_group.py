@@ -45,7 +45,7 @@ from crypto.mls import (
     required_capabilities,
 )
 from crypto.mls.framing import verify_content
-from crypto.mls.messages import PublicMessage, decode_message
+from crypto.mls.messages import ContentType, PublicMessage, WireFormat, decode_message, kind_of
 from crypto.mls.nodes import GREASE, find_extension
 from crypto.mls.proposals import Commit
 from tests.mls.world import NOW, SUITE, Room, add_of, new_bundle, rng, sign_framed, state_of
@@ -768,3 +768,15 @@ def test_a_group_of_a_hundred() -> None:
     room.commit([Remove(50)], by=1)
     assert room[0].leaf_count == 128
     assert len(room[0].members()) == 99
+
+
+def test_what_a_message_claims_to_be_is_read_without_using_it_up() -> None:
+    room = Room(2)
+    ada, bob = room[0], room[1]
+    sent = ada.protect(b"hello")
+    for _ in range(2):
+        assert kind_of(sent) == (WireFormat.PRIVATE_MESSAGE, ContentType.APPLICATION)
+    assert kind_of(ada.propose(Remove(1), private=False)) == (WireFormat.PUBLIC_MESSAGE, ContentType.PROPOSAL)
+    assert kind_of(ada.group_info()) is None
+    received = bob.process(sent)
+    assert isinstance(received, ApplicationMessage)

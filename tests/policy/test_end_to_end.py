@@ -173,7 +173,7 @@ def test_a_ticket_is_used_once() -> None:
 
 def test_a_removal_is_laundered_through_no_host() -> None:
     ada, bo, cem = World(209).meeting("Ada", "Bo", "Cem")
-    proposal = bo.room.m.group.propose(mls.Remove(2))
+    proposal = bo.room.m.group.propose(mls.Remove(2), private=False)
     m = ada.room.m
     stored = m.store_proposal(proposal)
     stage = m.group.stage(

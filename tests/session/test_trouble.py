@@ -12,6 +12,7 @@ from client.session import content
 from client.session import events as ev
 from client.session.intents import HealIntent, PolicyIntent
 from crypto import mls, policy, veil
+from crypto.errors import MalformedError
 from crypto.invite import gate
 from crypto.kdf import H
 from crypto.mls import labels, treekem
@@ -402,3 +403,25 @@ def test_a_commit_that_does_not_carry_what_it_names_splits_nobody_off() -> None:
     w.do(ada, ev.Say("all here"))
     w.until(lambda: all(("Ada", "all here") in p.said for p in (bo, cem, dana)))
     assert w.agreed([ada, bo, cem, dana])
+
+
+def test_what_comes_through_the_relay_uses_up_no_handshake_key() -> None:
+    """Else a commit that some have seen in the relay would be a replay to them, and valid to others."""
+    w = World(101)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    m = bo.room.m
+    context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
+    stage = m.group.stage([], authenticated_data=context.encode(), psks=m._psks)
+    token = stage.group.export("snug 1 pass", m.room, 32)
+    early = m._cover("relay", veil.pack([stage.message]))
+    with pytest.raises(MalformedError):
+        cem.room.m.open_relay(early)  # Cem gets it, and Ada does not
+    private = m.group.propose(mls.Remove(1), private=True)
+    with pytest.raises(MalformedError):
+        cem.room.m.store_proposal(private)
+    blob = m._cover("commit", veil.pack([stage.message]))
+    post_commit(w, bo, blob, token)
+    w.until(lambda: ada.epoch == cem.epoch == 3, 5)
+    assert not ada.alarms
+    assert not cem.alarms
+    assert len(people) == 3
