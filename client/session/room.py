@@ -295,7 +295,9 @@ class RoomSession:
                     self._door.catching_up = False
                 self._missed += message.missing
             case wire.Relayed():
-                self._relay = max(self._relay, message.relay)
+                if message.relay == self._relay + 1:
+                    # without a hole only: what is still to be caught up on may be lost with the connection
+                    self._relay = message.relay
                 self._relayed(message.blob, now)
             case wire.Refused():
                 self._refused(message, now)

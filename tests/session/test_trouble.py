@@ -425,3 +425,28 @@ def test_what_comes_through_the_relay_uses_up_no_handshake_key() -> None:
     assert not ada.alarms
     assert not cem.alarms
     assert len(people) == 3
+
+
+def test_a_catch_up_that_is_cut_off_is_asked_for_again() -> None:
+    """What is said live meanwhile must not hide what was still to come."""
+    w = World(102)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(2)
+    w.cut(bo.links[ev.ROOM])
+    w.do(cem, ev.Say("while Bo is away"))
+    # on the next connection Bo hears what is said live, and the answer to its catch-up gets lost
+    replayed: list[int] = []
+
+    def lose(who: Participant, message: object) -> bool:
+        if who is bo and isinstance(message, wire.Relayed) and not replayed:
+            replayed.append(message.relay)
+            return False
+        return not (who is bo and isinstance(message, wire.CaughtUp))
+
+    w.down_filter = lose
+    w.until(lambda: bool(replayed))
+    w.do(ada, ev.Say("live"))
+    w.until(lambda: ("Ada", "live") in bo.said)
+    w.down_filter = lambda who, message: True
+    w.cut(bo.links[ev.ROOM])
+    w.until(lambda: ("Cem", "while Bo is away") in bo.said, 5)
