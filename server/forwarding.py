@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from server.media import rtcp
-from server.media.limits import AUDIO_CLOCK, VIDEO_CLOCK, Bucket, MediaError, MediaLimits
+from server.media.limits import AUDIO_CLOCK, VIDEO_CLOCK, MediaError, MediaLimits
+from server.rate import TokenBucket
 from server.wire.messages import MediaKind, Stream
 
 P = TypeVar("P", bound=Hashable)
@@ -111,7 +112,7 @@ class _Peer(Generic[P]):
     receives: dict[int, Track[P]]
     wants: frozenset[int] | None
     ready: bool
-    nacks: Bucket
+    nacks: TokenBucket
     #: SSRCs that the peer's present SRTP session has carried to it.
     carried: set[int] = field(default_factory=set)
     #: Video streams that it receives.
@@ -168,7 +169,7 @@ class Forwarding(Generic[P]):
         if home is None:
             home = self._rooms[room] = _Room(room)
         if known is None:
-            nacks = Bucket(self._limits.nack_rate, self._limits.nack_burst, now)
+            nacks = TokenBucket(self._limits.nack_rate, self._limits.nack_burst, now)
             known = _Peer(home, {}, {}, None, False, nacks)
             self._peers[peer] = home.peers[peer] = known
         effects: list[Effect[P]] = []

@@ -42,26 +42,6 @@ class MediaError(ValueError):
         self.code = code
 
 
-class Bucket:
-    """A token bucket: `rate` a second, at most `burst` at once."""
-
-    __slots__ = ("_at", "_burst", "_level", "_rate")
-
-    def __init__(self, rate: float, burst: float, now: float) -> None:
-        self._rate = rate
-        self._burst = self._level = float(burst)
-        self._at = now
-
-    def take(self, now: float) -> bool:
-        """One token, if there is one."""
-        self._level = min(self._burst, self._level + (now - self._at) * self._rate)
-        self._at = now
-        if self._level < 1:
-            return False
-        self._level -= 1
-        return True
-
-
 class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What one SFU gives, and how long it waits: the ``[media]`` table of the settings.
 

@@ -20,8 +20,9 @@ from typing import Any
 from server.forwarding import Effect, Forget, Forwarding, SendRtp
 from server.media import dtls, rtcp, rtp, srtp, stun
 from server.media.ice import Address, Credentials, IceLite
-from server.media.limits import DATAGRAM_MAX, RTCP_MAX, Bucket, MediaError, MediaLimits
+from server.media.limits import DATAGRAM_MAX, RTCP_MAX, MediaError, MediaLimits
 from server.media.path import Path, choose
+from server.rate import TokenBucket
 from server.wire.messages import Media, Transport
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,9 @@ class Link:
         "rtcp_allowance", "rtcp_sources", "tries",
     )  # fmt: skip
 
-    def __init__(self, key: tuple[bytes, bytes], media: Media, ice: IceLite, rtcp_allowance: Bucket) -> None:
+    def __init__(
+        self, key: tuple[bytes, bytes], media: Media, ice: IceLite, rtcp_allowance: TokenBucket
+    ) -> None:
         self.key = key
         self.media = media
         self.ice = ice
@@ -139,7 +142,7 @@ class Sfu:
         link = self._links.get(key)
         before = link.media if link is not None else None
         if link is None:
-            allowance = Bucket(self._limits.rtcp_rate, self._limits.rtcp_burst, now)
+            allowance = TokenBucket(self._limits.rtcp_rate, self._limits.rtcp_burst, now)
             link = Link(key, media, self._new_ice(media), allowance)
         effects = self._core.join(room, link, media.streams, now)
         self._changed()
