@@ -39,6 +39,8 @@ from server.wire.messages import (
     Message,
     Open,
     Opened,
+    Passed,
+    PassOn,
     Refused,
     Regate,
     Regated,
@@ -204,11 +206,11 @@ class Room:
         """What `handle`, who has arrived, sends."""
         seat = self._seats[handle]
         about = str(type(message).__struct_config__.tag)
-        if isinstance(message, Commit | Relay) and len(message.blob) not in limits.BUCKETS:
+        if isinstance(message, Commit | Relay | PassOn) and len(message.blob) not in limits.BUCKETS:
             return refuse(handle, "size", "a blob has the size of a bucket", about)
         if isinstance(message, Open):
             return self._open(seat, message, now)
-        if not isinstance(message, Show | Commit | Regate | CatchUp | Relay | Media | Want):
+        if not isinstance(message, Show | Commit | Regate | CatchUp | Relay | PassOn | Media | Want):
             return refuse(handle, "state", "this has no place in a room", about)
         if self.slot is None:
             return refuse(handle, "unopened", "nobody has opened this room yet", about)
@@ -222,10 +224,15 @@ class Room:
             return self._catch_up(seat, message, self.slot, now)
         if now >= seat.until:
             return refuse(handle, "pass", "show the pass of the current slot first", about)
-        if isinstance(message, Relay):
+        if isinstance(message, Relay | PassOn):
             if seat.shown is None or seat.shown < self.slot - 1:
                 # still receiving, two slots behind: nobody has the keys for it any more
                 return refuse(handle, "pass", "catch up, and show the pass of the current slot", about)
+            if isinstance(message, PassOn):
+                passed = Passed(message.blob)
+                return [
+                    Send(s.handle, passed) for s in self._seats.values() if now < s.until and s is not seat
+                ]
             return self._relay_blob(message, now)
         if isinstance(message, Media):
             return self._media(seat, message, now)

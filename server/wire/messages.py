@@ -11,7 +11,7 @@ The order of things on one connection::
     server  entered
 
     lobby:  post ->  posted (to the others)
-    room:   show, open, commit, regate, catch_up, relay, media, want  ->  their answers below
+    room:   show, open, commit, regate, catch_up, relay, pass_on, media, want  ->  their answers below
 """
 
 from __future__ import annotations
@@ -242,6 +242,18 @@ class Relayed(Message, frozen=True, tag="relayed"):
     blob: Blob
 
 
+class PassOn(Message, frozen=True, tag="pass_on"):
+    """Client: a blob for all others who are in the room now; nobody catches up on it."""
+
+    blob: Blob
+
+
+class Passed(Message, frozen=True, tag="passed"):
+    """Server, to all others who may receive: a blob that is neither numbered nor held."""
+
+    blob: Blob
+
+
 class Arrived(Message, frozen=True, tag="arrived"):
     """Server: another connection is in the room."""
 
@@ -310,7 +322,9 @@ class Want(Message, frozen=True, tag="want"):
     ssrcs: Annotated[list[Ssrc], msgspec.Meta(max_length=limits.WANT_MAX)] | None
 
 
-ClientMessage = LobbyDoor | RoomDoor | Post | Show | Open | Commit | Regate | CatchUp | Relay | Media | Want
+ClientMessage = (
+    LobbyDoor | RoomDoor | Post | Show | Open | Commit | Regate | CatchUp | Relay | PassOn | Media | Want
+)
 ServerMessage = (
     Challenge
     | Entered
@@ -324,6 +338,7 @@ ServerMessage = (
     | Regated
     | CaughtUp
     | Relayed
+    | Passed
     | Arrived
     | Left
     | Transport

@@ -24,6 +24,8 @@ from server.wire.messages import (
     Message,
     Open,
     Opened,
+    Passed,
+    PassOn,
     Post,
     Refused,
     Regated,
@@ -257,6 +259,21 @@ def test_every_bucket_is_taken() -> None:
     t = Table().opened(A)
     for size in limits.BUCKETS:
         assert codes(t.says(A, Relay(bytes(size)))) == ["Relayed"]
+
+
+def test_what_is_passed_on_reaches_the_others_who_are_here_and_is_kept_for_nobody() -> None:
+    t = Table().opened(A, B)
+    t.arrive(C)
+    for who in (A, B, C):
+        t.heard(who)
+    assert t.says(A, PassOn(blob("beat"))) == []
+    assert t.heard(B) == [Passed(blob("beat"))]
+    assert t.heard(C) == []  # C has shown no pass
+    assert codes(t.says(C, PassOn(blob("x")))) == ["pass"]
+    assert codes(t.says(A, PassOn(bytes(700)))) == ["size"]
+    t.says(C, show(0))
+    assert codes(t.says(C, CatchUp(0, 0))) == ["CaughtUp"]
+    assert t.room.facts().relays == ()
 
 
 # -- passes and G3 -----------------------------------------------------------------------------------
