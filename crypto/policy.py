@@ -17,7 +17,7 @@ SNUG-9   ... and a host's return (not built yet: such a commit is refused)
 SNUG-10  an Add goes with exactly one PSK, external, the link's
 SNUG-11  an added signature key is new; the name is allowed and looks like nobody's who is present
 SNUG-12  an Add names an invite that is neither revoked nor a used single one
-SNUG-13  GroupContextExtensions change `snug_policy` alone: version + 1, host_public unchanged
+SNUG-13  GroupContextExtensions change `snug_policy` alone: version + 1, host_public and flags unchanged
 SNUG-14  no external senders
 SNUG-15  suite, version and sizes are the profile's
 SNUG-16  all of RFC 9420 12.2 to 12.4 (crypto.mls checks them; `snug_16` gives them this name)
@@ -321,6 +321,9 @@ def snug_13(v: CommitView) -> None:
             raise ValidationError("SNUG-13", str(error)) from None
         if new.version != v.policy.version + 1 or new.host_public != v.policy.host_public:
             raise ValidationError("SNUG-13", "the policy is not the next version of ours")
+        if new.flags != v.policy.flags:
+            # people have spoken under them: whether words can be proven later is settled at the beginning
+            raise ValidationError("SNUG-13", "the meeting's flags changed")
 
 
 def _exactly_two(extensions: Sequence[tuple[int, bytes]]) -> None:

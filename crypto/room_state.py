@@ -24,6 +24,8 @@ SINGLE_USE: Final = 0x8000
 TITLE_MAX: Final = 128
 HOSTS_MAX: Final = 16
 SERVERS_MAX: Final = 8
+#: Bit of the policy's flags: the meeting keeps signatures for reports (protocol section 13).
+REPORTS: Final = 0x01
 #: Slots within which a ticket is fresh, and rejoins of one leaf are counted.
 REJOIN_SLOTS: Final = 64
 REJOINS_MAX: Final = 3
@@ -48,6 +50,12 @@ class Policy:
     mode: Mode = Mode.ASK
     title: str = ""
     servers: tuple[str, ...] = ()
+    flags: int = 0
+
+    @property
+    def reports(self) -> bool:
+        """Whether what is written here can be proven to others afterwards."""
+        return bool(self.flags & REPORTS)
 
     def encode(self) -> bytes:
         return b"".join(
@@ -61,6 +69,7 @@ class Policy:
                 prefixed(self.title.encode(), 1),
                 uint(len(self.servers), 1),
                 *(prefixed(s.encode(), 1) for s in self.servers),
+                uint(self.flags, 1),
             )
         )
 
@@ -79,12 +88,15 @@ class Policy:
             raise MalformedError("policy: unknown mode") from None
         title = r.text(1)
         servers = tuple(r.text(1) for _ in range(r.uint(1)))
+        flags = r.uint(1)
         r.end()
+        if flags & ~REPORTS:
+            raise MalformedError("policy: flags that are not defined")
         if len(hosts) > HOSTS_MAX or len(title.encode()) > TITLE_MAX or len(servers) > SERVERS_MAX:
             raise MalformedError("policy: more than its limits allow")
         if len(set(hosts)) != len(hosts):
             raise MalformedError("policy: a host is named twice")
-        policy = cls(version, hosts, host_public, mode, title, servers)
+        policy = cls(version, hosts, host_public, mode, title, servers, flags)
         if policy.encode() != data:
             raise MalformedError("policy: not in canonical form")
         return policy

@@ -31,12 +31,13 @@ from crypto.mls.framing import (
     VerifiedContent,
     open_sender_data,
     sign_content,
+    to_be_signed,
     unprotect_private,
     unprotect_public,
     verify_content,
 )
 from crypto.mls.keypackage import KeyPackageBundle
-from crypto.mls.labels import proposal_ref
+from crypto.mls.labels import proposal_ref, sign_with_label
 from crypto.mls.messages import (
     AuthenticatedContent,
     Content,
@@ -283,6 +284,16 @@ class Group(NotCopyable):
         )
         return send(state, signed, pad_to, self._rng)
 
+    def sign(self, label: str, content: bytes) -> bytes:
+        """Our leaf's signature (64 bytes) over something that is no MLS message, by SignWithLabel (5.1.2).
+
+        `label` begins with "snug 1 ", so that it can't pass for a signature of MLS's own; else StateError.
+        Anybody verifies it with `verify_with_label`.
+        """
+        if not label.startswith("snug 1 "):
+            raise StateError("a label of the application's own is needed")
+        return sign_with_label(self._live.signature_private, label, content)
+
     def make_update(self) -> Update:
         """An Update of our own leaf with a new key, to `propose` in this epoch (section 12.1.2)."""
         state = self._sending
@@ -493,7 +504,13 @@ class Group(NotCopyable):
         data = content.framed.content
         if isinstance(data, bytes):
             return ApplicationMessage(
-                sender.leaf, message.epoch, sender.generation, message.authenticated_data, data
+                sender.leaf,
+                message.epoch,
+                sender.generation,
+                message.authenticated_data,
+                data,
+                to_be_signed(content.wire_format, content.framed, epoch.context.encoded),
+                content.signature,
             )
         return self._process_handshake(state, verified, psks, now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from crypto.errors import StateError
@@ -31,6 +31,10 @@ class ApplicationMessage:
     generation: int
     authenticated_data: bytes
     data: bytes
+    #: FramedContentTBS (section 6.1), the epoch's GroupContext included, and the sender's signature of it:
+    #: to show to others, where a meeting allows that.
+    tbs: bytes = field(default=b"", compare=False, repr=False)
+    signature: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True)

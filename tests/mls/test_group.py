@@ -44,7 +44,9 @@ from crypto.mls import (
     generate_signature_key,
     required_capabilities,
 )
+from crypto.mls.codec import opaque
 from crypto.mls.framing import verify_content
+from crypto.mls.labels import verify_with_label
 from crypto.mls.messages import ContentType, PublicMessage, WireFormat, decode_message, kind_of
 from crypto.mls.nodes import GREASE, find_extension
 from crypto.mls.proposals import Commit
@@ -780,3 +782,12 @@ def test_what_a_message_claims_to_be_is_read_without_using_it_up() -> None:
     assert kind_of(ada.group_info()) is None
     received = bob.process(sent)
     assert isinstance(received, ApplicationMessage)
+
+
+def test_a_message_shows_what_its_sender_signed() -> None:
+    room = Room(3).groups
+    heard = room[1].process(room[0].protect(b"hello"))
+    assert isinstance(heard, ApplicationMessage)
+    key = next(m.leaf_node.signature_key for m in room[1].members() if m.leaf == heard.sender)
+    verify_with_label(key, "FramedContentTBS", heard.tbs, heard.signature)
+    assert opaque(b"hello") in heard.tbs

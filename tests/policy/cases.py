@@ -474,6 +474,7 @@ def _snug_13() -> Iterator[tuple[str, CommitView]]:
     yield "the version before", commit(ADA, gce(version=3))
     yield "a version left out", commit(ADA, gce(version=6))
     yield "another host seed", commit(ADA, gce(host_public=h("another")))
+    yield "reports switched on in mid-meeting", commit(ADA, gce(flags=1))
     yield "after the last version", commit(ADA, gce(version=0), policy=replace(POLICY, version=2**32 - 1))
     yield "too many hosts", commit(ADA, gce(hosts=tuple(h("host", n) for n in range(17))))
     yield "a host twice", commit(ADA, gce(hosts=(h(1), h(1))))

@@ -15,6 +15,7 @@ from crypto.room_state import (
     HOSTS_MAX,
     LEDGER_KEYS_MAX,
     REJOIN_SLOTS,
+    REPORTS,
     SERVERS_MAX,
     TITLE_MAX,
     CommitContext,
@@ -43,6 +44,7 @@ policies = st.builds(
     mode=st.sampled_from(Mode),
     title=short(TITLE_MAX),
     servers=st.lists(short(255), max_size=SERVERS_MAX).map(tuple),
+    flags=st.sampled_from((0, REPORTS)),
 )
 identities = st.builds(Identity, name=short(80), flags=st.integers(0, 255))
 tickets = st.builds(
@@ -151,16 +153,22 @@ def test_a_credential_is_utf8_behind_its_flags() -> None:
 
 
 def raw_policy(
-    hosts: list[bytes], *, mode: int = 0, title: bytes = b"", servers: tuple[bytes, ...] = ()
+    hosts: list[bytes],
+    *,
+    mode: int = 0,
+    title: bytes = b"",
+    servers: tuple[bytes, ...] = (),
+    flags: bytes = b"\0",
 ) -> bytes:
     parts = [b"\1", bytes(4), bytes([len(hosts)]), *hosts, bytes(32), bytes([mode, len(title)]), title]
-    return b"".join([*parts, bytes([len(servers)]), *(bytes([len(s)]) + s for s in servers)])
+    return b"".join([*parts, bytes([len(servers)]), *(bytes([len(s)]) + s for s in servers), flags])
 
 
 def test_a_policy_in_raw_bytes() -> None:
     one, two = sorted((h(1), h(2)))
-    raw = raw_policy([one, two], mode=2, title=b"t", servers=(b"a", b""))
-    assert Policy.decode(raw) == Policy(0, (one, two), bytes(32), Mode.LOCKED, "t", ("a", ""))
+    raw = raw_policy([one, two], mode=2, title=b"t", servers=(b"a", b""), flags=b"\1")
+    assert Policy.decode(raw) == Policy(0, (one, two), bytes(32), Mode.LOCKED, "t", ("a", ""), REPORTS)
+    assert Policy.decode(raw).reports
 
 
 @pytest.mark.parametrize(
@@ -175,6 +183,10 @@ def test_a_policy_in_raw_bytes() -> None:
         (raw_policy([], title=b"\xff"), "UTF-8"),
         (raw_policy([], servers=(b"s",) * (SERVERS_MAX + 1)), "limits"),
         (raw_policy([], servers=(b"\xc3",)), "UTF-8"),
+        (raw_policy([], flags=b"\2"), "not defined"),
+        (raw_policy([], flags=b"\x81"), "not defined"),
+        (raw_policy([], flags=b""), "cut short"),
+        (raw_policy([], flags=b"\1\0"), "too many"),
     ],
 )
 def test_a_policy_that_is_none(raw: bytes, why: str) -> None:
