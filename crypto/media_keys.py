@@ -240,6 +240,23 @@ class MediaKeys(NotCopyable):
         before a frame has authenticated.
         """
         header = Header.decode(data)
+        held, leaf, stream = self._sender(header, now)
+        opener = held.openers.get(header.kid)
+        if opener is None:
+            opener = Opener(held.keys.key(header.kid))
+        counter, frame = opener.open(metadata, data, header)
+        held.openers[header.kid] = opener
+        return OpenedFrame(leaf, stream, held.keys.epoch, counter, frame)
+
+    def sender(self, data: bytes, now: float) -> tuple[int, int]:
+        """(leaf, stream) whose key id a frame names, before anything in it is known to be true.
+
+        Raises what `open` raises up to there.
+        """
+        _, leaf, stream = self._sender(Header.decode(data), now)
+        return leaf, stream
+
+    def _sender(self, header: Header, now: float) -> tuple[_Held, int, int]:
         self._prune(now)
         bits = header.kid % _EPOCHS
         held = self._by_bits.get(bits)
@@ -252,12 +269,7 @@ class MediaKeys(NotCopyable):
             raise MissingKeyError(f"a frame of leaf {leaf}, which has been removed")
         if leaf == held.own_leaf:
             raise AuthenticationError("a frame under our own key, which we didn't expect back")
-        opener = held.openers.get(header.kid)
-        if opener is None:
-            opener = Opener(held.keys.key(header.kid))
-        counter, frame = opener.open(metadata, data, header)
-        held.openers[header.kid] = opener
-        return OpenedFrame(leaf, stream, held.keys.epoch, counter, frame)
+        return held, leaf, stream
 
     def wipe(self) -> None:
         """Forget all keys. Only later epochs than those known can be installed afterwards."""

@@ -22,5 +22,6 @@ class Doorway:
     catching_up: bool = False
     catch_up_again: float | None = None  # when one that came too soon is asked for again
     level_done: bool = False  # what happens once on being level has happened
+    aspects_told: bool = False  # that we are level
     handing_over: int | None = None
     regated_at: int | None = None

@@ -196,6 +196,10 @@ class Membership:
         """The 40 digits of this epoch (protocol section 8)."""
         return long_code(self.group.epoch_authenticator, self.group.confirmed_transcript_hash)
 
+    def sign(self, label: str, data: bytes) -> bytes:
+        """Our leaf's signature (64 bytes) over what is no MLS message; `label` begins with "snug 1 "."""
+        return self.group.sign(label, data)
+
     def ground(self) -> Ground:
         """What the commit for the next slot is judged on."""
         return Ground(

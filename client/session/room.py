@@ -17,12 +17,15 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from client.session import content, words
 from client.session import events as ev
-from client.session.announced import Announced, open_grant, seal_grant
+from client.session.announced import Announced
+from client.session.aspect import Aspect
+from client.session.aspects import make as make_aspects
 from client.session.doorway import Doorway
+from client.session.granting import Granting
 from client.session.intents import (
     AddIntent,
     FarewellIntent,
@@ -33,9 +36,10 @@ from client.session.intents import (
     RemoveIntent,
 )
 from client.session.membership import Membership, Staged, Stuck, Valid, Void
+from client.session.options import Options
 from client.session.talk import Outbox, Said, Seen
 from client.session.turns import Turns
-from crypto import hpke, invite, mls, policy, veil
+from crypto import hpke, invite, mls, policy, shim, veil
 from crypto.errors import (
     AuthenticationError,
     MissingKeyError,
@@ -68,6 +72,9 @@ SETTLE: Final = 0.8
 EARLY_MAX: Final = 256
 
 
+_A = TypeVar("_A", bound=Aspect)
+
+
 class RoomSession:
     """One member's room. Feed it with `received`, `lost`, `tick` and commands; drain `effects`."""
 
@@ -80,6 +87,7 @@ class RoomSession:
         steward_public: bytes,
         host_seed: HostSeed | None,
         now: float,
+        options: Options = Options(),  # noqa: B008 - frozen
         rng: Rng = os.urandom,
     ) -> None:
         self.m = membership
@@ -87,7 +95,8 @@ class RoomSession:
         self.door_key = door_key
         self.steward_public = steward_public
         self.host_seed = host_seed
-        self._rng = rng
+        self.options = options
+        self.rng = rng
         self.effects: list[ev.Effect] = []
         #: Set when this membership can't go on by itself: the facade rejoins with a ticket.
         self.needs_rejoin: bool = False
@@ -99,7 +108,8 @@ class RoomSession:
         self.failed: list[tuple[Intent, str]] = []
         self.granted: HostSeed | None = None
         self.ended: ev.Ended | None = None
-        self._box = rng(32)
+        #: The private half of the X25519 key that we announce, for what is for us alone.
+        self.box = rng(32)
         self._door: Doorway | None = None
         self._reconnect_at: float | None = None
         self._failures = 0
@@ -126,8 +136,8 @@ class RoomSession:
         self._turns = Turns((leaf for leaf, _, _ in membership.members()), now)
         self._leaving_since: float | None = None
         self._proposed_epoch: int | None = None
-        self._grants: set[bytes] = set()  # signature keys to which the host seed has to be handed
         self._away = False
+        self.aspects = make_aspects(self)
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -135,6 +145,46 @@ class RoomSession:
         """Connect, and tell who is there."""
         self.effects.append(ev.Connect(ev.ROOM))
         self._tell_roster((), (), None)
+
+    def aspect(self, kind: type[_A]) -> _A:
+        """The one aspect of that class; StopIteration if this membership has none."""
+        return next(a for a in self.aspects if isinstance(a, kind))
+
+    def is_level(self, now: float) -> bool:
+        """Whether we are connected and in step with the server, and what is said now is heard."""
+        door = self._door
+        return (
+            door is not None
+            and door.entered
+            and self._slot == self.m.journal.slot
+            and door.shown is not None
+            and door.shown >= self._slot
+            and door.level_done
+            and not (self._settling and now - self._moved_at < SETTLE)
+            and self.stuck_at is None
+            and not self.needs_rejoin
+            and self.ended is None
+        )
+
+    @property
+    def server_slot(self) -> int | None:
+        """The slot that the server says is current; None while we don't know."""
+        return self._slot
+
+    @property
+    def server_key(self) -> bytes | None:
+        """The key by which this connection's server signs receipts (32 bytes); None while there is none."""
+        return None if self._door is None else self._door.server_key
+
+    @property
+    def handle(self) -> bytes:
+        """Our handle at the server now, 8 bytes; empty while there is none."""
+        return b"" if self._door is None else self._door.handle
+
+    @property
+    def incarnation(self) -> bytes | None:
+        """Of the server's process, 8 bytes; None before we were ever in."""
+        return self._incarnation
 
     @property
     def number(self) -> bytes:
@@ -146,6 +196,8 @@ class RoomSession:
         self._outbox = old._outbox.after_rejoin()
         self._seen = old._seen
         self._intents = deque(i for i in old._intents if not isinstance(i, FarewellIntent | HealIntent))
+        for aspect in self.aspects:
+            aspect.carry_over(old)
 
     def want(self, intent: Intent, now: float) -> None:
         """Commit this as soon as it can be."""
@@ -156,7 +208,7 @@ class RoomSession:
         """ValueError if the text is empty or too long."""
         if not 0 < len(text) <= content.TEXT_MAX:
             raise ValueError(f"a message has 1 to {content.TEXT_MAX} characters")
-        self._outbox.add(Said(self._rng(16), text, now))
+        self._outbox.add(Said(self.rng(16), text, now))
         self._drive(now)
 
     def remove(self, leaf: int, now: float) -> None:
@@ -173,13 +225,13 @@ class RoomSession:
         if key is None:
             raise ValueError(f"there is nobody at leaf {leaf}")
         self._host_only()
-        self._grants.add(key)
+        self.aspect(Granting).owe(key)
         self.want(PolicyIntent(lambda p: None if key in p.hosts else p.with_host(key)), now)
 
     def end(self, now: float) -> None:
         """End the meeting for all; ValueError if we are no host."""
         self._host_only()
-        self._relay_content(content.End(self.m.journal.chain))
+        self.relay(content.End(self.m.journal.chain))
         self._finish("ended", "You ended the meeting.")
 
     def _host_only(self) -> None:
@@ -206,18 +258,37 @@ class RoomSession:
 
     def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
         """SFrame behind the shim; None while nothing may leave: we are stuck, or gone."""
-        if self.stuck_at is not None or self.needs_rejoin or self.ended is not None:
+        if self.why_silent(now) is not None:
             return None
-        return seal_frame(self.m.media, kind, stream, frame, now)
+        data = seal_frame(self.m.media, kind, stream, frame, now)
+        _, sealed = shim.split(kind, data)
+        for aspect in self.aspects:
+            aspect.sealed(stream, sealed, now)
+        return data
 
     def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
         """SFrame, and SNUG-20: FutureEpochError where the announcement may still be on its way."""
         announcers = self.announced.announcers(ssrc)
         if not announcers:
             raise FutureEpochError("a stream that nobody has announced yet")
+        _, sealed = shim.split(kind, data)
+        leaf, stream = self.m.media.sender(sealed, now)
+        policy.snug_20(announcers=announcers, key_leaf=leaf, stream=stream)
+        for aspect in self.aspects:
+            aspect.opening(ssrc, leaf, stream, sealed, now)
         opened = open_frame(self.m.media, kind, data, now)
-        policy.snug_20(announcers=announcers, key_leaf=opened.leaf, stream=opened.stream)
+        for aspect in self.aspects:
+            aspect.opened(ssrc, leaf, stream, sealed, now)
         return opened
+
+    def why_silent(self, now: float) -> str | None:
+        """Why no media may leave now, as a sentence for a person; None: it may."""
+        if self.ended is not None:
+            return self.ended.text
+        if self.stuck_at is not None or self.needs_rejoin:
+            return "We fell out of step with the others."
+        reasons = (aspect.may_send(now) for aspect in self.aspects)
+        return next((reason for reason in reasons if reason is not None), None)
 
     # -- the connection ----------------------------------------------------------------------------
 
@@ -227,11 +298,13 @@ class RoomSession:
             self._lost_at = now
         self._door = None
         self._slot = None
+        for aspect in self.aspects:
+            aspect.lost(why, now)
         if self.ended is not None:
             return
         if not self._away:
             self._away = True
-            self._tell(ev.Status("away", f"The server is away ({why}). Trying again..."))
+            self.tell(ev.Status("away", f"The server is away ({why}). Trying again..."))
         delay = min(0.2 * 2**self._failures, 1.5)
         self._failures += 1
         self._reconnect_at = now + delay
@@ -256,10 +329,12 @@ class RoomSession:
             door.catch_up_again, door.catching_up = None, False
         if self._missed and (door is None or not door.catching_up):
             missed, self._missed = self._missed, 0
-            self._tell(words.missed(missed))
+            self.tell(words.missed(missed))
         self._consider_healing(now)
         self._consider_farewells(now)
         self._drive(now)
+        for aspect in self.aspects:
+            aspect.tick(now)
 
     def received(self, message: wire.ServerMessage, now: float) -> None:
         """The server's word at the room's door."""
@@ -273,7 +348,7 @@ class RoomSession:
                 self._entered(message, now)
             case wire.Opened():
                 self._slot = message.slot
-                self._check_receipt(message.slot, message.chain, message.signature)
+                self._check_receipt(message.slot, message.chain, message.signature, now)
             case wire.Shown():
                 self._shown(message.slot)
             case wire.Committed():
@@ -298,11 +373,22 @@ class RoomSession:
                 if message.relay == self._relay + 1:
                     # without a hole only: what is still to be caught up on may be lost with the connection
                     self._relay = message.relay
+                digest = H(message.blob)
+                for aspect in self.aspects:
+                    aspect.relayed(message.relay, digest, now)
                 self._relayed(message.blob, now)
+            case wire.Passed():
+                for aspect in self.aspects:
+                    if aspect.passed(message.blob, now):
+                        break
             case wire.Refused():
                 self._refused(message, now)
+                for aspect in self.aspects:
+                    aspect.said_by_server(message.code, message.text, now)
             case wire.Closing():
-                self._tell(ev.Status("closing", f"The server says: {message.text}"))
+                for aspect in self.aspects:
+                    aspect.said_by_server(message.code, message.text, now)
+                self.tell(ev.Status("closing", f"The server says: {message.text}"))
             case wire.Transport():
                 self.effects.append(ev.MediaTransport(message))
             case wire.Streams():
@@ -315,9 +401,9 @@ class RoomSession:
 
     def _challenged(self, challenge: wire.Challenge) -> None:
         self._door = Doorway(challenge.nonce, challenge.server_key)
-        nonce = self._rng(32)
+        nonce = self.rng(32)
         signature = self.door_key.sign(invite.door_message(self.origin, self.number, challenge.nonce, nonce))
-        self._send(wire.RoomDoor(self.door_key.public, self.steward_public, nonce, signature))
+        self.send(wire.RoomDoor(self.door_key.public, self.steward_public, nonce, signature))
 
     def _entered(self, entered: wire.Entered, now: float) -> None:
         door = self._door
@@ -334,7 +420,7 @@ class RoomSession:
         self._outbox.again(all_recent=restarted)  # a restarted server has forgotten what it had
         if self._away:
             self._away = False
-            self._tell(ev.Status("back", "The server is back."))
+            self.tell(ev.Status("back", "The server is back."))
 
     def _shown(self, slot: int) -> None:
         door = self._door
@@ -367,13 +453,15 @@ class RoomSession:
         elif refused.about == "media":
             if refused.code == "pass":
                 door.shown, door.level_done = None, False
+        elif refused.about == "pass_on" and refused.code == "pass":
+            door.shown = None
         elif refused.about == "relay" and refused.code == "pass":
             self._outbox.again()
             self._announce_at = now
             door.shown = None
         if refused.code != "pass" and refused.about != "open" and refused.text != self._refusal:
             self._refusal = refused.text  # told once, however often it is tried
-            self._tell(words.refused(refused.text))
+            self.tell(words.refused(refused.text))
 
     # -- being in step -----------------------------------------------------------------------------
 
@@ -387,7 +475,7 @@ class RoomSession:
         elif self._slot > mine:
             if self._is_shown(door, mine) and not door.catching_up:
                 door.catching_up = True
-                self._send(wire.CatchUp(mine, self._relay))
+                self.send(wire.CatchUp(mine, self._relay))
         elif self._slot < mine:
             self._hand_over(door, self._slot)
         elif self._regate_wanted(door, mine):
@@ -408,7 +496,7 @@ class RoomSession:
         entry = self.m.journal.entry(slot)
         if entry is not None:
             door.showing = slot
-            self._send(wire.Show(entry.token))
+            self.send(wire.Show(entry.token))
         return False
 
     def _open_room(self, door: Doorway, now: float) -> None:
@@ -419,7 +507,7 @@ class RoomSession:
         steward = self.host_seed.steward_key(self.m.group.group_id)
         message = invite.open_message(self.number, oldest.slot, gate, oldest.chain, door.nonce)
         door.opening = True
-        self._send(wire.Open(oldest.slot, gate, oldest.chain, steward.sign(message)))
+        self.send(wire.Open(oldest.slot, gate, oldest.chain, steward.sign(message)))
 
     def _hand_over(self, door: Doorway, slot: int) -> None:
         """The server knows less than we do: give it the blob that followed."""
@@ -428,7 +516,7 @@ class RoomSession:
             return
         if self._is_shown(door, slot) and door.handing_over != slot + 1:
             door.handing_over = slot + 1
-            self._send(wire.Commit(slot + 1, following.blob, invite.gate(following.token)))
+            self.send(wire.Commit(slot + 1, following.blob, invite.gate(following.token)))
 
     def _regate_wanted(self, door: Doorway, slot: int) -> bool:
         return door.refused_at == slot and self.host_seed is not None and door.regated_at != slot
@@ -440,7 +528,7 @@ class RoomSession:
         steward = self.host_seed.steward_key(self.m.group.group_id)
         message = invite.regate_message(self.number, slot, gate, door.nonce)
         door.regated_at = slot
-        self._send(wire.Regate(slot, gate, steward.sign(message)))
+        self.send(wire.Regate(slot, gate, steward.sign(message)))
 
     def _level(self, door: Doorway, now: float) -> None:
         if self.stuck_at is not None:
@@ -449,15 +537,19 @@ class RoomSession:
             door.level_done = True
             if not door.catching_up:
                 door.catching_up = True
-                self._send(wire.CatchUp(self.m.journal.slot, self._relay))
+                self.send(wire.CatchUp(self.m.journal.slot, self._relay))
             if self._publish is not None:
                 streams = [wire.Stream(ssrc, kind) for ssrc, kind, _ in self._publish.streams]
                 media = self._publish
-                self._send(wire.Media(media.ufrag, media.password, media.fingerprint, streams))
+                self.send(wire.Media(media.ufrag, media.password, media.fingerprint, streams))
             self._announce_at = now
         if self._settling and now - self._moved_at < SETTLE:
             return
         self._settling = False
+        if not door.aspects_told:
+            door.aspects_told = True
+            for aspect in self.aspects:
+                aspect.level(now)
         if self._announce_at is not None and now >= self._announce_at:
             self._announce_at = None
             self._announce(door)
@@ -466,29 +558,28 @@ class RoomSession:
             return
         for said in self._outbox.unsent():
             self._send_said(said)
-        self._hand_grants()
         self._commit_next(now)
 
     def _send_said(self, said: Said) -> None:
         over = said.epoch_slot != self.m.epoch_slot
         if over and not said.shown:
-            said.blob = self._relay_content(content.Say(said.id, said.text))
+            said.blob = self.relay(content.Say(said.id, said.text))
             said.epoch_slot = self.m.epoch_slot
         elif self.m.keeps_epoch(said.epoch_slot):
-            self._send(wire.Relay(said.blob))
+            self.send(wire.Relay(said.blob))
         else:
             said.confirmed = True  # nothing more can be done for it
         said.digest = H(said.blob)
         if over and said.shown and self._lost_at is not None and said.at > self._lost_at - DOUBT:
             # it came back once, and its epoch is over: nobody new may read it, so it is not sealed anew
-            self._tell(words.maybe_lost(said.text))
+            self.tell(words.maybe_lost(said.text))
 
     def _announce(self, door: Doorway) -> None:
         streams = [] if self._publish is None else self._publish.streams
-        self._relay_content(
+        self.relay(
             content.Announce(
                 door.handle,
-                hpke.public_key(self._box),
+                hpke.public_key(self.box),
                 [content.OwnStream(ssrc, kind, number) for ssrc, kind, number in streams],
             )
         )
@@ -500,7 +591,7 @@ class RoomSession:
         if self._staged is not None and self._staged.slot == slot:
             if self._staged_sent == 0.0:
                 self._staged_sent = now
-                self._send(wire.Commit(slot, self._staged.blob, invite.gate(self._staged.token)))
+                self.send(wire.Commit(slot, self._staged.blob, invite.gate(self._staged.token)))
             return
         while self._intents:
             intent = self._intents[0]
@@ -514,7 +605,7 @@ class RoomSession:
                 self._intents.popleft()
                 continue
             self._staged, self._staged_sent = staged, now
-            self._send(wire.Commit(staged.slot, staged.blob, invite.gate(staged.token)))
+            self.send(wire.Commit(staged.slot, staged.blob, invite.gate(staged.token)))
             return
 
     def _fail_stage(self, why: str) -> None:
@@ -528,7 +619,7 @@ class RoomSession:
     def _intent_failed(self, intent: Intent, why: str) -> None:
         self.failed.append((intent, why))
         if not isinstance(intent, AddIntent | RejoinIntent):
-            self._tell(words.not_done(why))
+            self.tell(words.not_done(why))
 
     def _committed(self, message: wire.Committed, now: float) -> None:
         self._slot = max(self._slot or 0, message.slot)
@@ -545,7 +636,7 @@ class RoomSession:
         if message.chain != self.m.journal.chain_after(message.blob):
             self._two_stories(message.slot)
         else:
-            self._check_receipt(message.slot, message.chain, message.signature)
+            self._check_receipt(message.slot, message.chain, message.signature, now)
         staged, self._staged = self._staged, None
         if staged is not None and staged.blob == message.blob:
             self._adopt(staged, message.blob, now)
@@ -571,7 +662,9 @@ class RoomSession:
             self.m.void(blob)
             if self._door is not None:
                 self._door.shown = None  # our pass must be shown for this slot too
-            self._tell(words.void_commit(verdict.text, self._who(verdict.author), slot))
+            self.tell(words.void_commit(verdict.text, self._who(verdict.author), slot))
+            for aspect in self.aspects:
+                aspect.voided(slot, verdict.author, now)
         else:
             self._become_stuck(verdict, blob, now)
 
@@ -582,7 +675,7 @@ class RoomSession:
         self.stuck_at = self.m.journal.slot + 1
         self._stuck_blob = blob
         self._stuck_since = now
-        self._tell(words.stuck(self._who(verdict.author)))
+        self.tell(words.stuck(self._who(verdict.author)))
         if self._door is not None:
             self._door.shown = self._door.showing = self._door.refused_at = None
             self._show_for_stuck(self._door)
@@ -590,7 +683,7 @@ class RoomSession:
     def _show_for_stuck(self, door: Doorway) -> None:
         # if the hosts find the slot void they set its gate to the pass that we still have
         door.showing = self.stuck_at
-        self._send(wire.Show(self.m.journal.token))
+        self.send(wire.Show(self.m.journal.token))
 
     def _stuck_at_timeout(self, now: float) -> bool:
         if self.stuck_at is None or self.needs_rejoin:
@@ -626,20 +719,25 @@ class RoomSession:
             rank = [leaf for leaf, _, _ in self.m.members()].index(self.m.own_leaf)
             self._announce_at = now + ANNOUNCE_STEP * rank
         self._tell_roster(change.added, change.removed, change.by, rejoined=change.rejoined)
+        for aspect in self.aspects:
+            aspect.adopted(change, now)
         early, self._early = self._early, []
         for waiting in early:
             self._relayed(waiting, now)
 
-    def _check_receipt(self, slot: int, chain: bytes, signature: bytes) -> None:
+    def _check_receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
         if self._door is None:
             return
         try:
             invite.verify_receipt(self._door.server_key, self.number, slot, chain, signature)
         except SnugCryptoError:
-            self._tell(words.receipt())
+            self.tell(words.receipt())
+            return
+        for aspect in self.aspects:
+            aspect.receipt(slot, chain, signature, now)
 
     def _two_stories(self, slot: int) -> None:
-        self._tell(words.two_stories(slot))
+        self.tell(words.two_stories(slot))
 
     # -- healing and farewells ---------------------------------------------------------------------
 
@@ -655,30 +753,24 @@ class RoomSession:
             return
         self._proposed_epoch = self.m.group.epoch
         proposal = self.m.propose_own_removal()
-        self._relay_content(content.Leaving(proposal))
+        self.relay(content.Leaving(proposal))
 
     def _consider_farewells(self, now: float) -> None:
         members = [(leaf, host) for leaf, _, host in self.m.members()]
         due = self._turns.farewells_due(members, self.m.own_leaf, now)
         self._intents.extend(farewell for farewell in due if farewell not in self._intents)
 
-    def _hand_grants(self) -> None:
-        """Give the host seed to members whom we have made hosts, once their box is known."""
-        if self.host_seed is None:
-            return
-        for leaf, box in self.announced.boxes():
-            key = self.m.signature_key(leaf)
-            if key is not None and key in self._grants and key in self.m.policy.hosts:
-                self._grants.discard(key)
-                group_id = self.m.group.group_id
-                self._relay_content(seal_grant(self.host_seed, leaf, key, box, group_id, self._rng))
-
     # -- the relay ---------------------------------------------------------------------------------
 
-    def _relay_content(self, what: content.AnyContent) -> bytes:
+    def pass_on(self, blob: bytes) -> None:
+        """Hand a blob to those who are here now: the server neither numbers nor keeps it."""
+        self.send(wire.PassOn(blob))
+
+    def relay(self, what: content.AnyContent) -> bytes:
+        """Say something to all members, those who catch up too; only while level. Returns the blob."""
         blob = self.m.protect(content.encode(what))
         self._seen.add(H(blob))
-        self._send(wire.Relay(blob))
+        self.send(wire.Relay(blob))
         return blob
 
     def _relayed(self, blob: bytes, now: float) -> None:
@@ -705,13 +797,16 @@ class RoomSession:
 
     def _heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> None:
         leaf = received.sender
+        takers = [aspect for aspect in self.aspects if aspect.heard(received, what, now)]
+        if takers:
+            return
         match what:
             case content.Say():
                 # a message that is sent again has the same id, and is shown once
                 mark = H(b"say", what.id, self.m.signature_key(leaf) or b"")
                 if mark not in self._seen:
                     self._seen.add(mark)
-                    self._tell(ev.Said(leaf, self.m.name(leaf), what.text))
+                    self.tell(ev.Said(leaf, self.m.name(leaf), what.text))
             case content.Announce():
                 self.announced.hear(leaf, received.epoch, received.generation, what)
             case content.Leaving():
@@ -723,8 +818,6 @@ class RoomSession:
                     farewell = FarewellIntent(leaf, stored.reference, what.proposal)
                     self._turns.leaves_us(farewell, now)
                     self._consider_farewells(now)
-            case content.Grant():
-                self._take_grant(leaf, what)
             case content.End():
                 try:
                     policy.snug_18(
@@ -733,28 +826,18 @@ class RoomSession:
                         current_chain=self.m.journal.chain,
                     )
                 except ValidationError as error:
-                    self._tell(words.false_end(self.m.name(leaf), str(error)))
+                    self.tell(words.false_end(self.m.name(leaf), str(error)))
                     return
                 self._finish("ended", f"{self.m.name(leaf)} ended the meeting.")
 
-    def _take_grant(self, leaf: int, grant: content.Grant) -> None:
-        if grant.leaf != self.m.own_leaf or not self.m.is_host(leaf) or self.host_seed is not None:
-            return
-        own_key = self.m.signature_key(self.m.own_leaf) or b""
-        seed = open_grant(grant, own_key, self._box, self.m.group.group_id)
-        if seed is None:
-            return
-        steward = seed.steward_key(self.m.group.group_id)
-        if seed.host_public == self.m.policy.host_public and steward.public == self.steward_public:
-            self.host_seed = seed
-            self.granted = seed
-
     # -- telling -----------------------------------------------------------------------------------
 
-    def _send(self, message: wire.ClientMessage) -> None:
+    def send(self, message: wire.ClientMessage) -> None:
+        """Say something at the room's door."""
         self.effects.append(ev.Transmit(ev.ROOM, message))
 
-    def _tell(self, event: ev.Event) -> None:
+    def tell(self, event: ev.Event) -> None:
+        """Show an event."""
         self.effects.append(ev.Tell(event))
 
     def _tell_roster(
@@ -766,7 +849,7 @@ class RoomSession:
     ) -> None:
         members = tuple(ev.Member(*m) for m in self.m.members())
         hosts = {m.leaf for m in members if m.host}
-        self._tell(
+        self.tell(
             ev.Roster(
                 self.m.group.epoch,
                 members,
@@ -776,11 +859,11 @@ class RoomSession:
                 rejoined,
             )
         )
-        self._tell(ev.Code(self.m.group.epoch, self.m.code))
+        self.tell(ev.Code(self.m.group.epoch, self.m.code))
 
     def _finish(self, reason: Literal["left", "removed", "ended", "failed"], text: str) -> None:
         if self.ended is None:
             self.ended = ev.Ended(reason, text)
             self.m.media.wipe()
-            self._tell(self.ended)
+            self.tell(self.ended)
             self.effects.append(ev.Disconnect(ev.ROOM))

@@ -159,7 +159,7 @@ def test_a_member_who_is_no_host_cannot_end_it() -> None:
     ada, bo, _ = w.meeting("Ada", "Bo", "Cem")
     from client.session import content
 
-    bo.room._relay_content(content.End(bo.room.m.journal.chain))
+    bo.room.relay(content.End(bo.room.m.journal.chain))
     w.run(3)
     assert ada.ended is None
     assert "false_end" in ada.alarms
