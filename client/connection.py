@@ -24,6 +24,7 @@ from server.wire.messages import (
     Closing,
     Committed,
     MediaKind,
+    Passed,
     Relayed,
     ServerMessage,
     Transport,
@@ -242,7 +243,7 @@ class Connection:
                 )
             )
         self.feed(ev.Received(door, message))
-        if door == ev.ROOM and self.engine is not None and isinstance(message, Committed | Relayed):
+        if door == ev.ROOM and self.engine is not None and isinstance(message, Committed | Relayed | Passed):
             self.engine.keys_changed()  # frames that came before their keys or their announcement
         if isinstance(message, Closing):
             return

@@ -14,6 +14,7 @@ from client.session import events as ev
 from client.session.intents import AddIntent, RejoinIntent
 from client.session.lobby import Entry, GuestLobby, HostLobby
 from client.session.membership import SUITE, Membership
+from client.session.options import Options
 from client.session.room import RoomSession
 from crypto import lobby, mls, policy
 from crypto.errors import SnugCryptoError
@@ -66,10 +67,11 @@ class _Me:
 class Session:
     """One participant. Make one with `host` or `join`; then feed inputs and perform effects."""
 
-    def __init__(self, me: _Me, invite: Invite, admission: Admission, rng: Rng) -> None:
+    def __init__(self, me: _Me, invite: Invite, admission: Admission, options: Options, rng: Rng) -> None:
         self._me = me
         self._invite = invite
         self._admission: Admission = admission
+        self._options = options
         self._rng = rng
         self._effects: list[ev.Effect] = []
         self._room: RoomSession | None = None
@@ -88,6 +90,7 @@ class Session:
         name: str,
         title: str = "",
         admission: Admission = "ask",
+        options: Options = Options(),  # noqa: B008 - frozen
         now: float,
         rng: Rng = os.urandom,
     ) -> Session:
@@ -95,7 +98,7 @@ class Session:
         me = _Me(name, rng)
         seed = HostSeed.from_random(rng)
         secret = rng(16)
-        session = cls(me, seed.invite(origin, secret, 0), admission, rng)
+        session = cls(me, seed.invite(origin, secret, 0), admission, options, rng)
         bundle = me.package(now)
         mode = Mode.WAVE_IN if admission == "all" else Mode.ASK
         first = Policy(1, (me.public,), seed.host_public, mode, title)
@@ -129,6 +132,7 @@ class Session:
             steward_public=steward,
             host_seed=seed,
             now=now,
+            options=options,
             rng=rng,
         )
         session._room.start()
@@ -138,10 +142,19 @@ class Session:
         return session
 
     @classmethod
-    def join(cls, link: str, *, name: str, greeting: str = "", now: float, rng: Rng = os.urandom) -> Session:
+    def join(
+        cls,
+        link: str,
+        *,
+        name: str,
+        greeting: str = "",
+        options: Options = Options(),  # noqa: B008 - frozen
+        now: float,
+        rng: Rng = os.urandom,
+    ) -> Session:
         """Knock with a link; MalformedError or UnsupportedError say what is wrong with it."""
         me = _Me(name, rng)
-        session = cls(me, Invite.parse(link), "ask", rng)
+        session = cls(me, Invite.parse(link), "ask", options, rng)
         session._guest = GuestLobby(
             session._invite, name, greeting, me.package, session._psks(), now=now, rng=rng
         )
@@ -374,6 +387,7 @@ class Session:
                 steward_public=answer.steward_public,
                 host_seed=None if self._room is None else self._room.host_seed,
                 now=now,
+                options=self._options,
                 rng=self._rng,
             ),
         )
