@@ -15,6 +15,7 @@ from nacl.signing import SigningKey
 from server import config
 from server.config import ConfigError, Settings
 from server.hub import Hub
+from server.media.limits import MediaLimits
 from server.media.sfu import Sfu
 from server.signaling import MediaServer, Signaling
 from server.wire import limits
@@ -89,17 +90,8 @@ class Server:
             raise
         key = SigningKey(self._rng(32))
         origin = s.origin or self.url
-        hub = Hub(
-            s,
-            origin=origin,
-            server_key=bytes(key.verify_key),
-            incarnation=self._rng(limits.HANDLE_SIZE),
-            sign=lambda text: key.sign(text).signature,
-            rng=self._rng,
-        )
-        self._signaling = Signaling(
-            hub, media, s, origins=[origin, self.url, *s.allowed_origins], clock=self.clock
-        )
+        hub = self._make_hub(origin, key)
+        self._signaling = self._make_signaling(hub, media, [origin, self.url, *s.allowed_origins])
         app = web.Application(client_max_size=1024)
         app.add_routes(
             [
@@ -122,11 +114,29 @@ class Server:
         public = s.media_address
         if public is not None:
             _, public = await _resolve(public)
-        self._sfu = Sfu(
+        self._sfu = self._make_sfu(
             address=public or address, port=s.media_port, bind=s.media_bind or address, limits=s.media
         )
         await self._sfu.start()
         return self._sfu
+
+    # -- of what it is put together: `server.hostile` takes other parts -------------------------
+
+    def _make_hub(self, origin: str, key: SigningKey) -> Hub:
+        return Hub(
+            self.settings,
+            origin=origin,
+            server_key=bytes(key.verify_key),
+            incarnation=self._rng(limits.HANDLE_SIZE),
+            sign=lambda text: key.sign(text).signature,
+            rng=self._rng,
+        )
+
+    def _make_signaling(self, hub: Hub, media: MediaServer, origins: list[str]) -> Signaling:
+        return Signaling(hub, media, self.settings, origins=origins, clock=self.clock)
+
+    def _make_sfu(self, *, address: str, port: int, bind: str, limits: MediaLimits) -> Sfu:
+        return Sfu(address=address, port=port, bind=bind, limits=limits)
 
     async def stop(self) -> None:
         """Tell everybody, close everything; bounded in time, and harmless when not started."""

@@ -150,9 +150,12 @@ class Hub:
         if room is None:
             if len(self._rooms) >= self._settings.max_rooms:
                 return [Drop(handle, Refused("full", "the server has no room left", "room_door", fatal=True))]
-            room = self._rooms[number] = Room(number, door.steward_key, self._settings, self._sign)
+            room = self._rooms[number] = self._make_room(number, door.steward_key)
         self._in_room[handle] = room
         return room.arrive(handle, self._nonces[handle], self._incarnation, now)
+
+    def _make_room(self, number: bytes, steward_key: bytes) -> Room:
+        return Room(number, steward_key, self._settings, self._sign)
 
     # -- what is held --------------------------------------------------------------------------
 
