@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from client.session.aspect import Aspect
 from client.session.granting import Granting
+from client.session.turning import Turning
 
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
 
-def make(room: RoomSession) -> list[Aspect]:
+def make(room: RoomSession, now: float) -> list[Aspect]:
     """A new membership's aspects."""
-    return [Granting(room)]
+    return [Granting(room), Turning(room, now)]

@@ -19,7 +19,7 @@ import os
 from collections import deque
 from typing import Final, Literal, TypeVar
 
-from client.session import content, words
+from client.session import content, frames, words
 from client.session import events as ev
 from client.session.announced import Announced
 from client.session.aspect import Aspect
@@ -35,11 +35,11 @@ from client.session.intents import (
     RejoinIntent,
     RemoveIntent,
 )
-from client.session.membership import Membership, Staged, Stuck, Valid, Void
+from client.session.membership import Change, Membership, Staged, Stuck, Valid, Void
 from client.session.options import Options
 from client.session.talk import Outbox, Said, Seen
-from client.session.turns import Turns
-from crypto import hpke, invite, mls, policy, shim, veil
+from client.session.turning import Turning
+from crypto import hpke, invite, mls, policy, veil
 from crypto.errors import (
     AuthenticationError,
     MissingKeyError,
@@ -49,7 +49,7 @@ from crypto.errors import (
 )
 from crypto.invite import HostSeed
 from crypto.kdf import H, Rng, SigningKey
-from crypto.media_keys import FutureEpochError, OpenedFrame, open_frame, seal_frame
+from crypto.media_keys import OpenedFrame
 from crypto.shim import Kind
 from server.wire import messages as wire
 
@@ -133,11 +133,9 @@ class RoomSession:
         self._publish: ev.Publish | None = None
         self.announced = Announced()
         self._announce_at: float | None = None
-        self._turns = Turns((leaf for leaf, _, _ in membership.members()), now)
         self._leaving_since: float | None = None
-        self._proposed_epoch: int | None = None
         self._away = False
-        self.aspects = make_aspects(self)
+        self.aspects = make_aspects(self, now)
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -204,6 +202,16 @@ class RoomSession:
         self._intents.append(intent)
         self._drive(now)
 
+    def want_once(self, intent: Intent, now: float) -> None:
+        """The same, unless it is wanted already."""
+        if intent not in self._intents:
+            self.want(intent, now)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be committed, and nothing stands in the way."""
+        return not self._intents and self._staged is None and self.stuck_at is None
+
     def say(self, text: str, now: float) -> None:
         """ValueError if the text is empty or too long."""
         if not 0 < len(text) <= content.TEXT_MAX:
@@ -257,38 +265,12 @@ class RoomSession:
     # -- media -------------------------------------------------------------------------------------
 
     def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
-        """SFrame behind the shim; None while nothing may leave: we are stuck, or gone."""
-        if self.why_silent(now) is not None:
-            return None
-        data = seal_frame(self.m.media, kind, stream, frame, now)
-        _, sealed = shim.split(kind, data)
-        for aspect in self.aspects:
-            aspect.sealed(stream, sealed, now)
-        return data
+        """A media frame, sealed; None while nothing may leave."""
+        return frames.seal(self, kind, stream, frame, now)
 
     def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
-        """SFrame, and SNUG-20: FutureEpochError where the announcement may still be on its way."""
-        announcers = self.announced.announcers(ssrc)
-        if not announcers:
-            raise FutureEpochError("a stream that nobody has announced yet")
-        _, sealed = shim.split(kind, data)
-        leaf, stream = self.m.media.sender(sealed, now)
-        policy.snug_20(announcers=announcers, key_leaf=leaf, stream=stream)
-        for aspect in self.aspects:
-            aspect.opening(ssrc, leaf, stream, sealed, now)
-        opened = open_frame(self.m.media, kind, data, now)
-        for aspect in self.aspects:
-            aspect.opened(ssrc, leaf, stream, sealed, now)
-        return opened
-
-    def why_silent(self, now: float) -> str | None:
-        """Why no media may leave now, as a sentence for a person; None: it may."""
-        if self.ended is not None:
-            return self.ended.text
-        if self.stuck_at is not None or self.needs_rejoin:
-            return "We fell out of step with the others."
-        reasons = (aspect.may_send(now) for aspect in self.aspects)
-        return next((reason for reason in reasons if reason is not None), None)
+        """A media frame, authenticated; errors as of `frames.open_`."""
+        return frames.open_(self, ssrc, kind, data, now)
 
     # -- the connection ----------------------------------------------------------------------------
 
@@ -330,8 +312,6 @@ class RoomSession:
         if self._missed and (door is None or not door.catching_up):
             missed, self._missed = self._missed, 0
             self.tell(words.missed(missed))
-        self._consider_healing(now)
-        self._consider_farewells(now)
         self._drive(now)
         for aspect in self.aspects:
             aspect.tick(now)
@@ -554,7 +534,7 @@ class RoomSession:
             self._announce_at = None
             self._announce(door)
         if self._leaving_since is not None:
-            self._farewell()
+            self.aspect(Turning).farewell()
             return
         for said in self._outbox.unsent():
             self._send_said(said)
@@ -594,6 +574,11 @@ class RoomSession:
                 self.send(wire.Commit(slot, self._staged.blob, invite.gate(self._staged.token)))
             return
         while self._intents:
+            if any(aspect.holds_commits(now) for aspect in self.aspects):
+                # a removal never waits, and nothing else goes before it
+                self._intents = deque(sorted(self._intents, key=lambda i: not isinstance(i, RemoveIntent)))
+                if not isinstance(self._intents[0], RemoveIntent):
+                    return
             intent = self._intents[0]
             try:
                 staged = self.m.stage(intent)
@@ -711,14 +696,13 @@ class RoomSession:
                 self.admitted.append(intent)
                 self.last_welcome = step.stage.welcome
         gone = {leaf for leaf, _, _ in change.removed}
-        self._turns.committed(change.by, (leaf for leaf, _ in change.added), gone, now)
         for leaf in gone:
             self.announced.forget(leaf)
         if change.added:
             # one after the other, so that a large room's server is not hit by all at the same moment
             rank = [leaf for leaf, _, _ in self.m.members()].index(self.m.own_leaf)
             self._announce_at = now + ANNOUNCE_STEP * rank
-        self._tell_roster(change.added, change.removed, change.by, rejoined=change.rejoined)
+        self._tell_roster(change.added, change.removed, change.by, change)
         for aspect in self.aspects:
             aspect.adopted(change, now)
         early, self._early = self._early, []
@@ -738,27 +722,6 @@ class RoomSession:
 
     def _two_stories(self, slot: int) -> None:
         self.tell(words.two_stories(slot))
-
-    # -- healing and farewells ---------------------------------------------------------------------
-
-    def _consider_healing(self, now: float) -> None:
-        if self._intents or self._staged is not None or self.stuck_at is not None:
-            return
-        leaves = [leaf for leaf, _, _ in self.m.members()]
-        if self._turns.heal_now(leaves, self.m.own_leaf, now):
-            self._intents.append(HealIntent(self.m.group.epoch))
-
-    def _farewell(self) -> None:
-        if self._proposed_epoch == self.m.group.epoch:
-            return
-        self._proposed_epoch = self.m.group.epoch
-        proposal = self.m.propose_own_removal()
-        self.relay(content.Leaving(proposal))
-
-    def _consider_farewells(self, now: float) -> None:
-        members = [(leaf, host) for leaf, _, host in self.m.members()]
-        due = self._turns.farewells_due(members, self.m.own_leaf, now)
-        self._intents.extend(farewell for farewell in due if farewell not in self._intents)
 
     # -- the relay ---------------------------------------------------------------------------------
 
@@ -809,15 +772,6 @@ class RoomSession:
                     self.tell(ev.Said(leaf, self.m.name(leaf), what.text))
             case content.Announce():
                 self.announced.hear(leaf, received.epoch, received.generation, what)
-            case content.Leaving():
-                try:
-                    stored = self.m.store_proposal(what.proposal)
-                except SnugCryptoError:
-                    return
-                if stored.sender == leaf and isinstance(stored.proposal, mls.Remove):
-                    farewell = FarewellIntent(leaf, stored.reference, what.proposal)
-                    self._turns.leaves_us(farewell, now)
-                    self._consider_farewells(now)
             case content.End():
                 try:
                     policy.snug_18(
@@ -845,7 +799,7 @@ class RoomSession:
         added: tuple[tuple[int, str], ...],
         removed: tuple[tuple[int, str, bytes], ...],
         by: int | None,
-        rejoined: bool = False,
+        change: Change | None = None,
     ) -> None:
         members = tuple(ev.Member(*m) for m in self.m.members())
         hosts = {m.leaf for m in members if m.host}
@@ -856,7 +810,9 @@ class RoomSession:
                 tuple(ev.Member(leaf, name, leaf in hosts) for leaf, name in added),
                 tuple(ev.Member(leaf, name, False) for leaf, name, _ in removed),
                 by,
-                rejoined,
+                change is not None and change.rejoined,
+                None if change is None else change.invite,
+                left=() if change is None else tuple(sorted(change.left)),
             )
         )
         self.tell(ev.Code(self.m.group.epoch, self.m.code))

@@ -1,0 +1,62 @@
+"""Healing, and the farewells of those who leave: commits that nobody in particular has to make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from client.session import content
+from client.session.aspect import Aspect
+from client.session.intents import FarewellIntent, HealIntent
+from client.session.membership import Change
+from client.session.turns import Turns
+from crypto import mls
+from crypto.errors import SnugCryptoError
+
+if TYPE_CHECKING:
+    from client.session.room import RoomSession
+
+
+class Turning(Aspect):
+    """Takes its turn in both, by the reckoning of `turns.Turns`; and says our own farewell."""
+
+    def __init__(self, room: RoomSession, now: float) -> None:
+        super().__init__(room)
+        self._turns = Turns((leaf for leaf, _, _ in room.m.members()), now)
+        self._proposed_epoch: int | None = None
+
+    def farewell(self) -> None:
+        """Propose our own removal, once in each epoch."""
+        m = self.room.m
+        if self._proposed_epoch != m.group.epoch:
+            self._proposed_epoch = m.group.epoch
+            self.room.relay(content.Leaving(m.propose_own_removal()))
+
+    def adopted(self, change: Change, now: float) -> None:
+        added = (leaf for leaf, _ in change.added)
+        self._turns.committed(change.by, added, (leaf for leaf, _, _ in change.removed), now)
+
+    def tick(self, now: float) -> None:
+        room = self.room
+        if room.idle:
+            leaves = [leaf for leaf, _, _ in room.m.members()]
+            if self._turns.heal_now(leaves, room.m.own_leaf, now):
+                room.want(HealIntent(room.m.group.epoch), now)
+        self._consider_farewells(now)
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if not isinstance(what, content.Leaving):
+            return False
+        try:
+            stored = self.room.m.store_proposal(what.proposal)
+        except SnugCryptoError:
+            return True
+        if stored.sender == received.sender and isinstance(stored.proposal, mls.Remove):
+            self._turns.leaves_us(FarewellIntent(stored.sender, stored.reference, what.proposal), now)
+            self._consider_farewells(now)
+        return True
+
+    def _consider_farewells(self, now: float) -> None:
+        room = self.room
+        members = [(leaf, host) for leaf, _, host in room.m.members()]
+        for farewell in self._turns.farewells_due(members, room.m.own_leaf, now):
+            room.want_once(farewell, now)
