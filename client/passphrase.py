@@ -1,0 +1,67 @@
+"""Where a passphrase comes from: a file, the environment, or a prompt."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+from pathlib import Path
+from typing import Final
+
+#: The environment variable that is looked at when no file is given.
+VARIABLE: Final = "SNUG_PASSPHRASE"
+_MOST: Final = 4096
+
+
+class PassphraseError(Exception):
+    """There is no passphrase to be had; the text is a sentence for a person."""
+
+
+def add_argument(parser: argparse.ArgumentParser) -> None:
+    """`--passphrase-file FILE`."""
+    parser.add_argument(
+        "--passphrase-file",
+        metavar="FILE",
+        type=Path,
+        help=f"its first line is the passphrase; else {VARIABLE} of the environment, else a prompt",
+    )
+
+
+def read_passphrase(file: Path | None, *, what: str, twice: bool = False) -> str:
+    """The passphrase for `what` (a path or a name, shown in the prompt); `twice` for a new one.
+
+    PassphraseError if the file can't be read, the two differ, it is empty, or nobody can be asked. The prompt
+    reads the terminal, never standard input: commands come from there.
+    """
+    if file is not None:
+        try:
+            with file.open("rb") as stream:
+                line = stream.readline(_MOST)
+            found = line.decode().rstrip("\r\n")
+        except OSError as error:
+            raise PassphraseError(f"{file} can't be read: {error.strerror or error}.") from None
+        except UnicodeDecodeError:
+            raise PassphraseError(f"{file} is not a text file.") from None
+    elif VARIABLE in os.environ:
+        found = os.environ.pop(VARIABLE)  # no program that we start needs it
+    else:
+        found = _ask(what, twice)
+    if not found:
+        raise PassphraseError("An empty passphrase protects nothing.")
+    return found
+
+
+def _ask(what: str, twice: bool) -> str:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        raise PassphraseError(
+            f"There is no terminal to ask for a passphrase: give --passphrase-file or {VARIABLE}."
+        ) from None
+    try:
+        found = getpass.getpass(f"Passphrase for {what}: ")
+        if twice and getpass.getpass("Once more: ") != found:
+            raise PassphraseError("The two passphrases differ.")
+    except (EOFError, KeyboardInterrupt):
+        raise PassphraseError("No passphrase was given.") from None
+    return found

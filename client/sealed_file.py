@@ -1,0 +1,302 @@
+"""Files that a passphrase seals: a contact book, a host's way back.
+
+One form, all of it authenticated::
+
+    "snug sealed 1\\n" | len8(kind) | ops 4 | memory 8 | salt 16 | sealed | H(all before)
+    sealed = seal(key, padded payload, all in front of it)
+
+`key` is Argon2id (RFC 9106, version 1.3, one lane) of the passphrase in NFC, with the limits that stand in
+the header. The payload is padded to a multiple of 4,096 bytes, so that a file's size tells little of what is
+in it. The hash at the end tells a damaged file from a wrong passphrase: it protects from accidents, the seal
+from people.
+
+A file is written beside its place, with mode 0600, and moved there when it is whole. What can't be read is
+never written over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from nacl.pwhash import argon2id
+
+from crypto.errors import AuthenticationError, MalformedError
+from crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
+from crypto.kdf import KEY_SIZE, SEAL_OVERHEAD, H, Rng, same, seal, unseal
+
+_MAGIC: Final = b"snug sealed 1\n"
+_SALT: Final = argon2id.SALTBYTES
+_PAD: Final = 4096
+#: Largest file that is read, in bytes.
+FILE_MAX: Final = 16 * 2**20
+#: Most that a file's header may ask of this machine: bytes of memory, and passes.
+MEMORY_MAX: Final = argon2id.MEMLIMIT_SENSITIVE
+OPS_MAX: Final = 16
+KIND_MAX: Final = 64
+
+
+class SealedFileError(Exception):
+    """A sealed file can't be used; the text is a sentence for a person. Nothing was written."""
+
+
+class WrongPassphraseError(SealedFileError):
+    """The file is whole, and this passphrase doesn't open it."""
+
+
+class DamagedFileError(SealedFileError):
+    """The bytes are not those that were written."""
+
+
+class WrongKindError(SealedFileError):
+    """It is no sealed file, or one of another kind or version."""
+
+
+class FileThereError(SealedFileError):
+    """There is a file already where a new one was to be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Argon2id's limits: `ops` passes over `memory` bytes."""
+
+    ops: int
+    memory: int
+
+
+#: About a second and 256 MiB: libsodium's "moderate".
+MODERATE: Final = Cost(argon2id.OPSLIMIT_MODERATE, argon2id.MEMLIMIT_MODERATE)
+
+
+class SealedFile:
+    """A sealed file that has been opened. It keeps the key, so that saving again asks for no passphrase."""
+
+    __slots__ = ("_header", "_key", "_kind", "_rng", "path", "payload")
+
+    def __init__(self, path: Path, kind: str, header: bytes, key: bytes, payload: bytes, rng: Rng) -> None:
+        self.path = path
+        #: What was last read or written.
+        self.payload = payload
+        self._kind = kind
+        self._header = header
+        self._key = key
+        self._rng = rng
+
+    def __repr__(self) -> str:
+        return f"SealedFile({str(self.path)!r}, {self._kind!r})"
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        passphrase: str,
+        kind: str,
+        payload: bytes,
+        *,
+        cost: Cost = MODERATE,
+        rng: Rng = os.urandom,
+    ) -> SealedFile:
+        """Make a new file. FileThereError if there is one; SealedFileError if it can't be written."""
+        made = cls._fresh(path, passphrase, kind, payload, cost, rng)
+        with _locked(made.path):
+            if made.path.exists():
+                raise FileThereError(f"{path} is there already, and is left as it is.")
+            made._write(payload)
+        return made
+
+    @classmethod
+    def _fresh(
+        cls, path: Path, passphrase: str, kind: str, payload: bytes, cost: Cost, rng: Rng
+    ) -> SealedFile:
+        header = b"".join(
+            (
+                _MAGIC,
+                prefixed(_kind_bytes(kind), 1),
+                uint(cost.ops, 4),
+                uint(cost.memory, 8),
+                exactly(rng(_SALT), _SALT, "a salt"),
+            )
+        )
+        key = _stretch(passphrase, header[-_SALT:], cost)
+        return cls(_real(path), kind, header, key, payload, rng)
+
+    @classmethod
+    def open(cls, path: Path, passphrase: str, kind: str, *, rng: Rng = os.urandom) -> SealedFile:
+        """Read one.
+
+        WrongPassphraseError, DamagedFileError, WrongKindError as their names say; SealedFileError if there is
+        no such file or it can't be read.
+        """
+        real = _real(path)
+        header, sealed, cost = _split(_read(real), kind, path)
+        key = _stretch(passphrase, header[-_SALT:], cost)
+        return cls(real, kind, header, key, _unseal(key, header, sealed, path), rng)
+
+    def update(self, change: Callable[[bytes], bytes]) -> bytes:
+        """Read what is there now, change it, and write it; returns what was written.
+
+        Programs that save the same file at the same moment wait for each other: nothing of theirs is lost.
+        DamagedFileError or WrongPassphraseError (it has been sealed anew meanwhile) when it can't be read:
+        then nothing is written. What `change` raises passes, and nothing is written either.
+        """
+        with _locked(self.path):
+            header, sealed, _ = _split(_read(self.path), self._kind, self.path)
+            if header != self._header:
+                raise WrongPassphraseError(f"{self.path} has been sealed anew since it was opened.")
+            payload = change(_unseal(self._key, header, sealed, self.path))
+            self._write(payload)
+        return payload
+
+    def _write(self, payload: bytes) -> None:
+        size = -(-(len(payload) + 4) // _PAD) * _PAD
+        body = self._header + seal(self._key, padded(payload, size), self._header, rng=self._rng)
+        whole = body + H(body)
+        if len(whole) > FILE_MAX:
+            raise SealedFileError(f"{len(payload)} bytes are too many for a sealed file.")
+        _replace(self.path, whole)
+        self.payload = payload
+
+
+def seal_file(
+    path: Path,
+    passphrase: str,
+    kind: str,
+    payload: bytes,
+    *,
+    cost: Cost = MODERATE,
+    rng: Rng = os.urandom,
+) -> None:
+    """Write `payload` (bytes of any meaning) sealed. `kind` says what it is, at most 64 characters of ASCII.
+
+    A file that is there is replaced only if it is of this kind and opens with this passphrase; otherwise what
+    `open_file` raises is raised, and the file stays. SealedFileError if it can't be written.
+    """
+    if _real(path).exists():
+        SealedFile.open(path, passphrase, kind)
+    made = SealedFile._fresh(path, passphrase, kind, payload, cost, rng)
+    with _locked(made.path):
+        made._write(payload)
+
+
+def open_file(path: Path, passphrase: str, kind: str) -> bytes:
+    """What `seal_file` was given; raises what `SealedFile.open` raises."""
+    return SealedFile.open(path, passphrase, kind).payload
+
+
+# -- inside --------------------------------------------------------------------------------------
+
+
+def _real(path: Path) -> Path:
+    # a link to a book stays a link: what it leads to is replaced
+    return Path(os.path.realpath(path))
+
+
+def _kind_bytes(kind: str) -> bytes:
+    if not (0 < len(kind) <= KIND_MAX and kind.isascii()):
+        raise ValueError(f"a kind of file has 1 to {KIND_MAX} characters of ASCII")
+    return kind.encode()
+
+
+def _stretch(passphrase: str, salt: bytes, cost: Cost) -> bytes:
+    if not passphrase:
+        raise SealedFileError("An empty passphrase protects nothing.")
+    try:
+        secret = unicodedata.normalize("NFC", passphrase).encode()
+    except UnicodeEncodeError:
+        raise SealedFileError("The passphrase is not Unicode.") from None
+    return argon2id.kdf(KEY_SIZE, secret, salt, cost.ops, cost.memory)
+
+
+def _split(whole: bytes, kind: str, path: Path) -> tuple[bytes, bytes, Cost]:
+    """The header, what is sealed, and the limits; everything that can be told without the passphrase."""
+    if not whole.startswith(_MAGIC):
+        raise WrongKindError(f"{path} is not a sealed file of Snug's.")
+    body, checksum = whole[: -len(H())], whole[-len(H()) :]
+    if not same(H(body), checksum):
+        raise DamagedFileError(f"{path} is damaged: its bytes are not those that were written. Use a copy.")
+    reader = Reader(body)
+    try:
+        reader.take(len(_MAGIC))
+        there = reader.prefixed(1)
+        cost = Cost(reader.uint(4), reader.uint(8))
+        reader.take(_SALT)
+        sealed = reader.rest()
+    except MalformedError:
+        raise DamagedFileError(f"{path} is damaged: it is cut short.") from None
+    if there != _kind_bytes(kind):
+        what = there.decode("ascii", "replace")
+        raise WrongKindError(f"{path} holds {what!r}, and not {kind!r}.")
+    if not (
+        argon2id.OPSLIMIT_MIN <= cost.ops <= OPS_MAX
+        and argon2id.MEMLIMIT_MIN <= cost.memory <= MEMORY_MAX
+        and len(sealed) >= SEAL_OVERHEAD
+    ):
+        raise DamagedFileError(
+            f"{path} asks for more than any file of Snug's does: it was not written by Snug."
+        )
+    return body[: -len(sealed)], sealed, cost
+
+
+def _unseal(key: bytes, header: bytes, sealed: bytes, path: Path) -> bytes:
+    try:
+        return unpadded(unseal(key, sealed, header))
+    except AuthenticationError:
+        raise WrongPassphraseError(f"That passphrase does not open {path}.") from None
+    except MalformedError:
+        raise DamagedFileError(f"{path} is damaged.") from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            whole = file.read(FILE_MAX + 1)
+    except OSError as error:
+        raise SealedFileError(f"{path} can't be read: {error.strerror or error}.") from None
+    if len(whole) > FILE_MAX:
+        raise WrongKindError(f"{path} is too large for a sealed file of Snug's.")
+    return whole
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Alone among those who save in this folder."""
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise SealedFileError(f"{path.parent} can't be used: {error.strerror or error}.") from None
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _replace(path: Path, whole: bytes) -> None:
+    """Put `whole` there at once: whoever reads, or loses power, has the old file or the new one."""
+    beside = path.parent / f".{path.name}.{secrets.token_hex(6)}"
+    try:
+        number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(number, "wb") as file:
+                os.fchmod(file.fileno(), 0o600)  # whatever the umask is
+                file.write(whole)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise SealedFileError(f"{path} can't be written: {error.strerror or error}.") from None
