@@ -80,6 +80,47 @@ class Deputise:
 
 
 @dataclass(frozen=True)
+class Undeputise:
+    """A host takes the host's powers from the member at a leaf, or lays down its own."""
+
+    leaf: int
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """A host makes the member at a leaf a host, and steps down once that one shows that it can host."""
+
+    leaf: int
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A host locks the room (nobody new), or unlocks it."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
+class NewInvite:
+    """A host makes another invite; the label (at most 64 bytes) stays with its program."""
+
+    label: str = ""
+    once: bool = False
+
+
+@dataclass(frozen=True)
+class ListInvites:
+    """A host asks which invites there are."""
+
+
+@dataclass(frozen=True)
+class Revoke:
+    """A host takes an invite back."""
+
+    index: int
+
+
+@dataclass(frozen=True)
 class EndMeeting:
     """A host ends the meeting for all."""
 
@@ -99,7 +140,25 @@ class Publish:
     streams: tuple[tuple[int, Literal["audio", "video"], int], ...]  # (SSRC, kind, stream number)
 
 
-Input = Received | Lost | Tick | Say | Admit | Refuse | Remove | Deputise | EndMeeting | Leave | Publish
+Input = (
+    Received
+    | Lost
+    | Tick
+    | Say
+    | Admit
+    | Refuse
+    | Remove
+    | Deputise
+    | Undeputise
+    | HandOver
+    | Lock
+    | NewInvite
+    | ListInvites
+    | Revoke
+    | EndMeeting
+    | Leave
+    | Publish
+)
 
 # -- events that a person or a script sees -----------------------------------------------------
 
@@ -115,10 +174,47 @@ class Member:
 
 @dataclass(frozen=True)
 class InviteMade:
-    """A link that leads to this meeting's lobby."""
+    """A link that leads to this meeting's lobby. `label` is the host's own word for it."""
 
     link: str
     index: int
+    label: str = ""
+    once: bool = False
+    #: The invite of ours that this one stands for from now on, which opens nothing any more.
+    replaces: int | None = None
+
+
+@dataclass(frozen=True)
+class InviteRow:
+    """What a host knows of one invite."""
+
+    index: int
+    label: str | None  # None: another host has made it
+    once: bool
+    used_by: tuple[str, ...]
+    revoked: bool
+
+
+@dataclass(frozen=True)
+class Invites:
+    """The answer to `ListInvites`."""
+
+    rows: tuple[InviteRow, ...]
+
+
+@dataclass(frozen=True)
+class PolicyChanged:
+    """A host has changed how the room is kept: whose act (a leaf), what, and a sentence.
+
+    `kind` is "host" or "no_host" (then `leaf` is the member's, None if it is not in the room), "mode" (then
+    `mode` is "ask", "all" or "locked"), "title" or "servers".
+    """
+
+    by: int
+    kind: Literal["host", "no_host", "mode", "title", "servers"]
+    text: str
+    leaf: int | None = None
+    mode: Literal["ask", "all", "locked"] | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +226,7 @@ class Knocked:
     greeting: str
     invite: int
     looks_like: str | None = None
+    label: str | None = None  # of the invite; None: another host has made it
 
 
 @dataclass(frozen=True)
@@ -142,6 +239,11 @@ class Roster:
     removed: tuple[Member, ...]
     by: int | None
     rejoined: bool = False
+    #: The invite that the added one came in by, and what it is called here: None for one of another host's.
+    invite: int | None = None
+    label: str | None = None
+    #: Leaves of the removed who went of themselves: the others were removed by `by`.
+    left: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -185,7 +287,7 @@ class Ended:
     text: str
 
 
-Event = InviteMade | Knocked | Roster | Code | Said | Alarm | Status | Ended
+Event = InviteMade | Invites | PolicyChanged | Knocked | Roster | Code | Said | Alarm | Status | Ended
 
 # -- out ---------------------------------------------------------------------------------------
 

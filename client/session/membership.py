@@ -97,6 +97,10 @@ class Change:
     removed: tuple[tuple[int, str, bytes], ...]  # (leaf, name, signature key)
     rejoined: bool
     hosts_changed: bool
+    policy_before: Policy
+    policy_after: Policy
+    invite: int | None  # by which the added one came in, now or (a rejoin) at first
+    left: frozenset[int]  # those of the removed who had proposed it themselves
 
 
 def exported(group: mls.Group, label: str) -> bytes:
@@ -335,7 +339,7 @@ class Membership:
         view = step.view
         slot = self.journal.slot + 1
         before = {m.leaf: m.leaf_node for m in self.group.members()}
-        old_hosts = self.policy.hosts
+        old_policy = self.policy
         self.group.adopt(step.candidate if isinstance(step, Valid) else step.stage)
         after = {m.leaf: m.leaf_node for m in self.group.members()}
         rejoin_leaf = view.rejoin_leaf
@@ -369,7 +373,11 @@ class Membership:
             added=tuple((leaf, _name(after[leaf])) for leaf in added),
             removed=tuple((leaf, _name(before[leaf]), before[leaf].signature_key) for leaf in removed),
             rejoined=rejoin_leaf is not None,
-            hosts_changed=old_hosts != self.policy.hosts,
+            hosts_changed=old_policy.hosts != self.policy.hosts,
+            policy_before=old_policy,
+            policy_after=self.policy,
+            invite=self.ledger.invite_of(added[0]) if added else None,
+            left=frozenset(p.removed for p in view.of("remove") if p.by_reference and p.removed is not None),
         )
 
     def void(self, blob: bytes) -> None:
