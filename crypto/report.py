@@ -7,7 +7,7 @@ host's signature over the sender's key, the group and the invite that was used::
     admission = sign_host("snug 1 admission" | len16(group_id) | signature_key 32 | invite 2)
 
 The host key is the one that stands in the meeting's link: whoever judges a report has to have it from the
-host. A member can't sign for another, an outsider has no admission, and an operator has neither. Only meetings
+host. A member can't sign for another, an outsider has no admission, an operator has neither. Only meetings
 whose policy says so from the beginning (`Policy.reports`) can be reported, and what is signed there says it.
 """
 
