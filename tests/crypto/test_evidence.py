@@ -1,0 +1,291 @@
+"""Evidence: what a stranger can check, and that nothing in a file can be changed or made up."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crypto import evidence
+from crypto.beats import NO_BEAT, Beat, Got
+from crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
+from crypto.evidence import (
+    Evidence,
+    Exhibit,
+    LastWord,
+    NamedLeaf,
+    Probe,
+    ProbeReceipt,
+    Receipt,
+    SignedBeat,
+)
+from crypto.invite import receipt_message
+from crypto.kdf import H, SigningKey
+from crypto.mls.labels import sign_with_label
+from tests.mls.world import Room, state_of
+
+NUMBER, PROBED = H(b"room")[:16], H(b"probed")[:16]
+SERVER, OTHER_SERVER = SigningKey(H(b"server")), SigningKey(H(b"another"))
+KEYS = [SigningKey(H(b"member", bytes([n]))) for n in range(3)]
+CHAIN = H(b"chain")
+
+
+def sign(key: SigningKey) -> Any:
+    return lambda label, data: sign_with_label(key.seed, label, data)
+
+
+def beat(who: int, *, seq: int = 1, at: int = 1000, slot: int = 7, chain: bytes = CHAIN) -> SignedBeat:
+    made = Beat(
+        leaf=who,
+        handle=bytes(8),
+        since=0,
+        seq=seq,
+        prev=NO_BEAT,
+        at=at,
+        epoch=5,
+        slot=slot,
+        chain=chain,
+        authenticator=H(b"a"),
+        incarnation=bytes(8),
+        relay=0,
+        window=bytes(32),
+        sent=((0, 50),),
+        want=True,
+        got=(Got(1 + who, 1, ((0, 49),)),),
+    ).signed(NUMBER, sign(KEYS[who]))
+    return SignedBeat(KEYS[who].public, made.encode())
+
+
+def receipt(slot: int, chain: bytes = CHAIN, server: SigningKey = SERVER, number: bytes = NUMBER) -> Receipt:
+    return Receipt(server.public, slot, chain, server.sign(receipt_message(number, slot, chain)))
+
+
+def probed(
+    beats: list[SignedBeat], receipts: list[Receipt], *, server: SigningKey = SERVER, number: bytes = PROBED
+) -> Probe:
+    chain = evidence.probe_chain(NUMBER, beats, receipts)
+    signed = server.sign(receipt_message(number, 0, chain))
+    return Probe(1004, "The server serves others.", ProbeReceipt(number, server.public, signed))
+
+
+def exhibit(who: int = 0, **changed: Any) -> Exhibit:
+    beats = changed.get("beats", [beat(0), beat(1), beat(2, at=1002)])
+    receipts = changed.get("receipts", [receipt(6, H(b"six")), receipt(7)])
+    facts: dict[str, Any] = {
+        "at": 1005,
+        "origin": "https://meet.example",
+        "number": NUMBER,
+        "server_key": SERVER.public,
+        "dropped_at": 1003,
+        "beats": beats,
+        "receipts": receipts,
+        "last_words": [LastWord(1003, "idle", "nothing came for a while")],
+        "probe": probed(beats, receipts),
+        "leaves": [],
+        "key": KEYS[who].public,
+        "signature": bytes(64),
+    }
+    unsigned = Exhibit(**(facts | changed))
+    signature = sign(KEYS[who])(evidence.LABEL, unsigned.to_be_signed())
+    return msgspec.structs.replace(unsigned, signature=signature)
+
+
+def of(*exhibits: Exhibit) -> Evidence:
+    return Evidence(evidence.FORMAT, list(exhibits))
+
+
+def test_a_drop_as_a_stranger_finds_it() -> None:
+    found = evidence.verify_evidence(evidence.decode_evidence(evidence.encode(of(exhibit()))))
+    assert [(m.key, m.count, m.at, m.slot, m.chain) for m in found.members] == [
+        (KEYS[2].public, 1, 1002, 7, CHAIN),
+        *((key, 1, 1000, 7, CHAIN) for key in sorted((KEYS[0].public, KEYS[1].public))),
+    ]
+    assert all(found.served(member) for member in found.members)
+    (probe,) = found.probes
+    assert (probe.server_key, probe.beats, probe.keys, probe.same_server) == (SERVER.public, 3, 3, True)
+    assert (found.two_stories, found.split_slots, found.names) == ([], [], ())
+
+
+def test_a_history_that_the_server_has_not_signed_is_not_said_to_be_served() -> None:
+    found = evidence.verify_evidence(of(exhibit(receipts=[receipt(7, H(b"other"))])))
+    assert not any(found.served(member) for member in found.members)
+    found = evidence.verify_evidence(of(exhibit(receipts=[receipt(6)])))
+    assert not any(found.served(member) for member in found.members)
+
+
+def test_the_newest_beat_of_a_key_counts_once_over_all_exhibits() -> None:
+    beats = [beat(0), beat(0, seq=2, at=1009, slot=8, chain=H(b"8")), beat(1)]
+    merged = evidence.merge([of(exhibit(beats=beats)), of(exhibit(1))])
+    found = evidence.verify_evidence(merged)
+    by_key = {m.key: m for m in found.members}
+    assert (by_key[KEYS[0].public].count, by_key[KEYS[0].public].slot) == (2, 8)
+    assert by_key[KEYS[1].public].count == 1
+
+
+def test_two_receipts_of_one_slot_are_two_stories() -> None:
+    one, two = exhibit(0), exhibit(1, receipts=[receipt(7, H(b"the other story"))])
+    found = evidence.verify_evidence(evidence.merge([of(one), of(two)]))
+    assert found.two_stories == [(SERVER.public, 7)]
+    # another server's key (a restart) tells another story at most of itself
+    three = exhibit(1, receipts=[receipt(7, H(b"the other story"), OTHER_SERVER)])
+    assert evidence.verify_evidence(evidence.merge([of(one), of(three)])).two_stories == []
+
+
+def test_members_whose_histories_differ() -> None:
+    split = exhibit(beats=[beat(0), beat(1, chain=H(b"another"))])
+    assert evidence.verify_evidence(of(split)).split_slots == [7]
+
+
+def test_a_server_that_was_started_anew() -> None:
+    beats, receipts = [beat(0)], [receipt(7)]
+    restarted = exhibit(beats=beats, receipts=receipts, probe=probed(beats, receipts, server=OTHER_SERVER))
+    (probe,) = evidence.verify_evidence(of(restarted)).probes
+    assert not probe.same_server
+
+
+def test_names_on_request_are_each_leafs_own() -> None:
+    room = Room(2)
+    node = state_of(room[0]).tree.leaf(0)
+    assert node is not None
+    named = NamedLeaf(0, room[0].group_id, node.encoded)
+    (found,) = evidence.verify_evidence(of(exhibit(leaves=[named]))).names
+    assert (found.key, found.name) == (node.signature_key, "ember 0")  # the first byte is the flags
+    for bad in (
+        NamedLeaf(1, room[0].group_id, node.encoded),
+        NamedLeaf(0, b"elsewhere", node.encoded),
+        NamedLeaf(0, room[0].group_id, node.encoded.replace(b"member", b"Member")),
+    ):
+        if bad.node == node.encoded and node.parent_hash == b"":
+            continue  # a key package's leaf is bound to no place
+        with pytest.raises(SnugCryptoError):
+            evidence.verify_evidence(of(exhibit(leaves=[bad])))
+
+
+# -- made up -----------------------------------------------------------------------------------
+
+
+def made_up() -> list[tuple[str, Exhibit, str]]:
+    good, receipts = [beat(0), beat(1)], [receipt(7)]
+    swapped = SignedBeat(KEYS[1].public, good[0].beat)
+    later = replace(Beat.decode(good[0].beat), at=9999)
+    elsewhere = Beat.decode(good[0].beat).signed(H(b"another room")[:16], sign(KEYS[0]))
+    old = probed([beat(0)], receipts)
+    return [
+        ("a beat under another's key", exhibit(beats=[swapped]), "beat 1 is not signed"),
+        ("a beat with another time", exhibit(beats=[SignedBeat(KEYS[0].public, later.encode())]), "beat 1"),
+        ("a beat of another room", exhibit(beats=[SignedBeat(KEYS[0].public, elsewhere.encode())]), "beat 1"),
+        ("a beat that is none", exhibit(beats=[SignedBeat(KEYS[0].public, b"\1")]), "cut short"),
+        ("a receipt by another key", exhibit(receipts=[_by_another()]), "not signed by its key"),
+        ("a receipt of another room", exhibit(receipts=[receipt(7, number=PROBED)]), "not signed by its key"),
+        (
+            "a probe over fewer beats",
+            exhibit(beats=good, receipts=receipts, probe=old),
+            "did not sign a probe",
+        ),
+        (
+            "a receipt added after the probe",
+            exhibit(beats=good, receipts=[*receipts, receipt(8)], probe=probed(good, receipts)),
+            "did not sign a probe",
+        ),
+        (
+            "this room's own number as the probe's",
+            exhibit(beats=good, receipts=receipts, probe=probed(good, receipts, number=NUMBER)),
+            "of this room",
+        ),
+        ("a statement of another", msgspec.structs.replace(exhibit(0), key=KEYS[1].public), "own statement"),
+        ("a later drop", msgspec.structs.replace(exhibit(0), dropped_at=1), "own statement"),
+        ("other last words", msgspec.structs.replace(exhibit(0), last_words=[]), "own statement"),
+    ]
+
+
+def _by_another() -> Receipt:
+    return msgspec.structs.replace(receipt(7, server=OTHER_SERVER), server_key=SERVER.public)
+
+
+@pytest.mark.parametrize(("bad", "why"), [case[1:] for case in made_up()], ids=[c[0] for c in made_up()])
+def test_what_is_made_up_fails(bad: Exhibit, why: str) -> None:
+    with pytest.raises(SnugCryptoError, match=why):
+        evidence.verify_evidence(of(bad))
+
+
+def test_one_bad_exhibit_spoils_the_file() -> None:
+    with pytest.raises(AuthenticationError):
+        evidence.verify_evidence(of(exhibit(0), msgspec.structs.replace(exhibit(1), at=1)))
+
+
+def test_exhibits_of_two_rooms_do_not_mix() -> None:
+    other = exhibit(0, number=PROBED, beats=[], receipts=[], probe=None)
+    with pytest.raises(MalformedError, match="different rooms"):
+        evidence.merge([of(exhibit()), of(other)])
+    with pytest.raises(MalformedError, match="different rooms"):
+        evidence.verify_evidence(of(exhibit(), other))
+
+
+def test_merging_takes_each_exhibit_once() -> None:
+    one, two = exhibit(0), exhibit(1)
+    merged = evidence.merge([of(one, two), of(two), of(one)])
+    assert len(merged.exhibits) == 2
+    assert evidence.merge([of(two), of(one)]) == merged
+    with pytest.raises(MalformedError, match="1 to 64"):
+        evidence.merge([])
+
+
+@settings(deadline=None, max_examples=400)
+@given(place=st.integers(0, 10**9), flip=st.integers(1, 255))
+def test_no_byte_of_evidence_can_be_changed(place: int, flip: int) -> None:
+    data = bytearray(FILE)
+    data[place % len(data)] ^= flip
+    with pytest.raises(SnugCryptoError):
+        evidence.verify_evidence(evidence.decode_evidence(bytes(data)))
+
+
+@settings(deadline=None, max_examples=200)
+@given(seed=st.integers(0, 2**32))
+def test_no_field_of_evidence_can_be_changed(seed: int) -> None:
+    """Any leaf value of the JSON replaced by another of its kind, in the canonical form."""
+    source = random.Random(seed)
+    value = msgspec.json.decode(FILE)
+    places: list[tuple[Any, Any]] = []
+
+    def walk(node: Any) -> None:
+        for key, item in node.items() if isinstance(node, dict) else enumerate(node):
+            if isinstance(item, dict | list):
+                places.append((node, key))
+                walk(item)
+            else:
+                places.append((node, key))
+
+    walk(value)
+    node, key = source.choice(places)
+    old = node[key]
+    if isinstance(old, list) and old:
+        source.choice((old.pop, old.reverse))() if len(old) > 1 else old.pop()
+        if len(old) > 1 and msgspec.json.decode(FILE) == value:
+            old.pop()
+    elif isinstance(old, int):
+        node[key] = old + source.choice((-1, 1))
+    elif isinstance(old, str):
+        node[key] = "A" + old[1:] if old[:1] != "A" else "B" + old[1:]
+    else:
+        node[key] = None if old is not None else 5
+    if msgspec.json.decode(FILE) == value:
+        return
+    data = msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+    with pytest.raises(SnugCryptoError):
+        evidence.verify_evidence(evidence.decode_evidence(data))
+
+
+def test_another_form_of_the_same_evidence_is_refused() -> None:
+    for changed in (FILE + b"\n", FILE.replace(b": ", b":"), FILE[:-1], b"", b"[]", b"\xff", b"[" * 100_000):
+        with pytest.raises(MalformedError):
+            evidence.decode_evidence(changed)
+    with pytest.raises(MalformedError, match="at most"):
+        evidence.decode_evidence(b" " * (evidence.FILE_MAX + 1))
+
+
+FILE = evidence.encode(of(exhibit()))
