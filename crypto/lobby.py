@@ -22,6 +22,7 @@ from typing import Final, Literal
 from crypto import hpke
 from crypto.errors import AuthenticationError, MalformedError, StateError, UnsupportedError, ValidationError
 from crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
+from crypto.identity import SHOWN_SIZE, IdentityKey, check_shown
 from crypto.invite import Invite, origin_field
 from crypto.kdf import SEAL_OVERHEAD, H, NotCopyable, Rng, SigningKey, mac, same, seal, unseal, verify
 from crypto.names import check_name
@@ -45,6 +46,8 @@ _CALL, _CARD, _KNOCK, _REPLY = 1, 2, 3, 4
 _ANSWER, _REFUSAL = 1, 2
 #: Overrides and isolates, with which a text can pretend to be another.
 _BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+#: In the place of an identity, where none is shown: no key of an identity begins like that.
+_NO_IDENTITY: Final = bytes(SHOWN_SIZE)
 _REPLY_ID: Final = 8
 _CARD_SIZE: Final = 32 + 16 + 8 + 4 + 64
 #: What the veil adds to a message: its seal, its kind, its length.
@@ -251,6 +254,8 @@ class OpenedKnock:
     #: Unix seconds at which its card expires.
     expiry: int
     exporter: hpke.Exporter = field(repr=False)
+    #: The identity (32 bytes, X25519) that it shows and holds, if it shows one.
+    identity: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,26 +281,38 @@ class PendingKnock:
 
 
 def knock(
-    invite: Invite, card: Card, key_package: bytes, name: str, greeting: str, *, rng: Rng = os.urandom
+    invite: Invite,
+    card: Card,
+    key_package: bytes,
+    name: str,
+    greeting: str,
+    *,
+    identity: IdentityKey | None = None,
+    rng: Rng = os.urandom,
 ) -> tuple[Knock, PendingKnock]:
     """Knock with a *verified* card. `name` as `check_name` allows it, `greeting` at most 280 bytes.
 
+    `identity` is shown to the hosts, who can prove it to nobody; the knock's size is the same without.
     ValidationError("SNUG-11") on the name, MalformedError on the rest.
     """
     check_name(name)
     check_text(greeting, GREETING_MAX)
     if not 0 < len(key_package) <= KEY_PACKAGE_MAX:
         raise MalformedError(f"a KeyPackage has 1 to {KEY_PACKAGE_MAX} bytes, not {len(key_package)}")
+    card_hash = card.hash
+    sender = hpke.Sender(SUITE, card.eph_public, _knock_info(card_hash), rng=rng)
+    shown = _NO_IDENTITY
+    if identity is not None:
+        shown = identity.show(card.eph_public, card_hash, sender.enc, key_package)
     rest = b"".join(
         (
             uint(invite.index, 2),
             prefixed(key_package, 2),
             prefixed(name.encode(), 1),
             prefixed(greeting.encode(), 2),
+            shown,
         )
     )
-    card_hash = card.hash
-    sender = hpke.Sender(SUITE, card.eph_public, _knock_info(card_hash), rng=rng)
     inner = _use(invite.token, card_hash, sender.enc, rest) + rest
     room = _bucket(len(inner) + 4 + _KNOCK_OVERHEAD, KNOCK_BUCKET) - _KNOCK_OVERHEAD
     return Knock(sender.enc, sender.seal(b"", padded(inner, room))), PendingKnock(sender.exporter)
@@ -305,8 +322,8 @@ def open_knock(secret: CardSecret, knock: Knock, token_of: Callable[[int], bytes
     """Open a knock; `token_of` gives an invite's token (`HostSeed.invite_token`).
 
     StateError once the card is erased; AuthenticationError when it isn't sealed to this card, or not made by
-    a holder of the invite that it names: then there is nothing to show. MalformedError and
-    ValidationError("SNUG-11") when what it says is not allowed.
+    a holder of the invite that it names and the identity that it shows: then there is nothing to show.
+    MalformedError and ValidationError("SNUG-11") when what it says is not allowed.
     """
     card_hash = secret.card.hash
     opened = hpke.open(SUITE, secret.private, knock.enc, _knock_info(card_hash), b"", knock.ciphertext)
@@ -317,12 +334,16 @@ def open_knock(secret: CardSecret, knock: Knock, token_of: Callable[[int], bytes
     if not same(proof, _use(token_of(index), card_hash, knock.enc, rest)):
         raise AuthenticationError(f"a knock that names invite {index} and wasn't made with it")
     key_package, name, greeting = reader.prefixed(2), reader.text(1), reader.text(2)
+    shown = reader.take(SHOWN_SIZE)
     reader.end()
     if not 0 < len(key_package) <= KEY_PACKAGE_MAX:
         raise MalformedError(f"a KeyPackage has 1 to {KEY_PACKAGE_MAX} bytes, not {len(key_package)}")
     check_name(name)
     check_text(greeting, GREETING_MAX)
-    return OpenedKnock(index, key_package, name, greeting, secret.card.expiry, opened.exporter)
+    identity = None
+    if shown != _NO_IDENTITY:
+        identity = check_shown(shown, secret.private, card_hash, knock.enc, key_package)
+    return OpenedKnock(index, key_package, name, greeting, secret.card.expiry, opened.exporter, identity)
 
 
 def _knock_info(card_hash: bytes) -> bytes:

@@ -18,7 +18,8 @@ from crypto.errors import (
     UnsupportedError,
     ValidationError,
 )
-from crypto.fields import padded, prefixed, uint
+from crypto.fields import padded, prefixed, uint, unpadded
+from crypto.identity import IdentityKey
 from crypto.invite import HostSeed, Invite
 from crypto.lobby import (
     BUCKETS,
@@ -274,9 +275,15 @@ def _raw_knock(
 
 
 def _rest(
-    index: int = 5, key_package: bytes = b"kp", name: bytes = b"Ada", greeting: bytes = b"", end: bytes = b""
+    index: int = 5,
+    key_package: bytes = b"kp",
+    name: bytes = b"Ada",
+    greeting: bytes = b"",
+    shown: bytes = bytes(64),
+    end: bytes = b"",
 ) -> bytes:
-    return uint(index, 2) + prefixed(key_package, 2) + prefixed(name, 1) + prefixed(greeting, 2) + end
+    words = prefixed(key_package, 2) + prefixed(name, 1) + prefixed(greeting, 2)
+    return uint(index, 2) + words + shown + end
 
 
 @pytest.mark.parametrize(
@@ -300,12 +307,45 @@ def _rest(
         (_rest(greeting=b"a\nb"), MalformedError),
         (_rest(greeting="a\u202eb".encode()), MalformedError),
         (_rest(greeting="a\u2028b".encode()), MalformedError),
+        (_rest(shown=b""), MalformedError),
+        (_rest(shown=bytes(63) + b"\1"), MalformedError),
+        (_rest(shown=b"\1" + bytes(63)), MalformedError),
+        (_rest(shown=b"\x09" + bytes(30) + b"\x80" + bytes(32)), MalformedError),
+        (_rest(shown=b"\x09" + bytes(63)), AuthenticationError),
     ],
 )
 def test_a_holder_s_wrong_knock_is_refused(rest: bytes, kind: type[SnugCryptoError]) -> None:
     secret = _card()
     with pytest.raises(kind):
         open_knock(secret, _raw_knock(secret, rest), SEED.invite_token)
+
+
+def test_a_knock_may_show_an_identity_and_its_size_does_not_tell() -> None:
+    secret, me = _card(), IdentityKey.generate()
+    for size in range(1400, 1800, 7):  # around the edge of a bucket too
+        package = bytes(size)
+        sent, _ = knock(INVITE, secret.card, package, "Ada", "", identity=me)
+        bare, _ = knock(INVITE, secret.card, package, "Ada", "")
+        assert len(post(VEIL, sent)) == len(post(VEIL, bare))
+        assert len(sent.ciphertext) == len(bare.ciphertext)
+    assert open_knock(secret, sent, SEED.invite_token).identity == me.public
+    assert open_knock(secret, bare, SEED.invite_token).identity is None
+    assert me.public not in sent.ciphertext
+
+
+def test_an_identity_that_another_knock_has_shown_is_not_shown_again_by_somebody_else() -> None:
+    # a host (or who holds this card) has Ada's proof; it fits no other card, encryption or KeyPackage
+    secret, other, me = _card(), _card(), IdentityKey.generate()
+    sent, _ = knock(INVITE, secret.card, KEY_PACKAGE, "Ada", "", identity=me)
+    opened = hpke.open(
+        lobby.SUITE, secret.private, sent.enc, b"snug 1 knock" + secret.card.hash, b"", sent.ciphertext
+    )
+    shown = unpadded(opened.plaintext)[-64:]
+    assert shown[:32] == me.public
+    for card, package in ((secret, KEY_PACKAGE), (other, KEY_PACKAGE), (secret, b"another")):
+        again = _raw_knock(card, _rest(key_package=package, shown=shown))
+        with pytest.raises(AuthenticationError, match="identity"):
+            open_knock(card, again, SEED.invite_token)
 
 
 def test_a_raw_knock_by_the_rules_opens() -> None:

@@ -1,0 +1,217 @@
+"""An identity that outlives meetings: a long-term X25519 key, shown to whom one likes, provable to nobody
+else (docs/protocol.md, section 9).
+
+A proof is an HMAC under a key that both ends of a Diffie-Hellman can compute. It convinces the one to whom it
+is made, who knows that it did not make it itself, and nobody beyond, for the receiver could have made it too.
+There are two, to keys that the receiver holds and has signed:
+
+- **at the knock**, to the card's key of a host;
+- **in the room**, to another member's box. There the key is mixed of two exchanges, identity with box and own
+  box with box: it takes who holds the identity *and* the leaf, so that nobody vouches for a leaf of somebody
+  else. It is sealed to the box and must travel unsigned: a signature around it would make it the proof to
+  others that it must not be.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
+from crypto import hpke
+from crypto.errors import AuthenticationError, MalformedError
+from crypto.fields import Reader, exactly, prefixed, uint
+from crypto.kdf import KDF, KEY_SIZE, H, NotCopyable, Rng, mac, same
+
+#: Digits of a fingerprint: 132 bits, read out in eight groups of five.
+DIGITS: Final = 40
+#: Bytes of an identity in a knock: the public key and the proof.
+SHOWN_SIZE: Final = 64
+#: Bytes of a sealed vouch: `enc`, and under HPKE the leaf, the public key and the proof.
+VOUCH_SIZE: Final = hpke.KEY_SIZE + 4 + 64 + hpke.TAG_SIZE
+_SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
+_PRIME: Final = 2**255 - 19
+
+
+def check_public(public: bytes) -> bytes:
+    """The public key itself (32 bytes, X25519), if it may be somebody's.
+
+    MalformedError when it has another size, is of small order (then every proof would be anybody's), or isn't
+    in the one form that a point has: the same key must not have two fingerprints.
+    """
+    exactly(public, KEY_SIZE, "an identity's public key")
+    if int.from_bytes(public, "little") >= _PRIME:
+        raise MalformedError("an identity's public key that is not in its one form")
+    _exchange(bytes(KEY_SIZE), public)
+    return public
+
+
+def fingerprint(public: bytes) -> str:
+    """40 digits of H("snug 1 fingerprint" | public), without spaces; MalformedError as of `check_public`."""
+    digest = H(b"snug 1 fingerprint", check_public(public))
+    return f"{int.from_bytes(digest, 'big') % 10**DIGITS:0{DIGITS}d}"
+
+
+def _exchange(private: bytes, public: bytes) -> bytes:
+    """X25519 (RFC 7748), refusing the all-zero result of section 6.1."""
+    key = X25519PrivateKey.from_private_bytes(exactly(private, KEY_SIZE, "an X25519 private key"))
+    peer = X25519PublicKey.from_public_bytes(exactly(public, KEY_SIZE, "an X25519 public key"))
+    try:
+        return key.exchange(peer)
+    except ValueError:  # the library's word for an all-zero result
+        raise MalformedError("the X25519 public key is of small order") from None
+
+
+class IdentityKey(NotCopyable):
+    """One's own identity. Its repr shows the public half alone."""
+
+    __slots__ = ("_private", "public")
+
+    def __init__(self, private: bytes) -> None:
+        """MalformedError unless `private` has 32 bytes."""
+        self._private = exactly(private, KEY_SIZE, "an identity's private key")
+        #: The public half, 32 bytes.
+        self.public: bytes = hpke.public_key(private)
+
+    @classmethod
+    def generate(cls, rng: Rng = os.urandom) -> IdentityKey:
+        """A new one."""
+        return cls(rng(KEY_SIZE))
+
+    @property
+    def private(self) -> bytes:
+        """The secret half, 32 bytes: for the sealed book alone."""
+        return self._private
+
+    def __repr__(self) -> str:
+        return f"IdentityKey(public={self.public.hex()})"
+
+    # -- at the knock ----------------------------------------------------------------------------
+
+    def show(self, card_public: bytes, card_hash: bytes, enc: bytes, key_package: bytes) -> bytes:
+        """`public 32 | proof 32` for the host whose card this is, bound to this knock and its KeyPackage.
+
+        MalformedError when `card_public` (32 bytes) is of small order.
+        """
+        shared = _exchange(self._private, card_public)
+        return self.public + _shown(shared, self.public, card_public, card_hash, enc, key_package)
+
+    # -- in the room -----------------------------------------------------------------------------
+
+    def vouch(self, ends: Ends, box_private: bytes, *, rng: Rng = os.urandom) -> bytes:
+        """That the leaf `ends.leaf` is ours, to the member at `ends.to_leaf` alone: `VOUCH_SIZE` bytes.
+
+        `box_private` (32 bytes) is the private half of `ends.box`. MalformedError when a box is of small
+        order.
+        """
+        proof = _vouched(
+            _exchange(self._private, ends.to_box), _exchange(box_private, ends.to_box), self.public, ends
+        )
+        return _seal_vouch(ends, self.public, proof, rng)
+
+
+# -- at the knock ---------------------------------------------------------------------------------
+
+
+def check_shown(shown: bytes, card_private: bytes, card_hash: bytes, enc: bytes, key_package: bytes) -> bytes:
+    """Whose identity a knock shows: its public key.
+
+    MalformedError when it can't be anybody's, AuthenticationError when whoever knocked does not hold it.
+    """
+    reader = Reader(exactly(shown, SHOWN_SIZE, "an identity in a knock"))
+    public, proof = check_public(reader.take(KEY_SIZE)), reader.rest()
+    shared = _exchange(card_private, public)
+    expected = _shown(shared, public, hpke.public_key(card_private), card_hash, enc, key_package)
+    if not same(proof, expected):
+        raise AuthenticationError("a knock that shows an identity which it doesn't hold")
+    return public
+
+
+def _shown(
+    shared: bytes, public: bytes, card_public: bytes, card_hash: bytes, enc: bytes, key_package: bytes
+) -> bytes:
+    key = KDF(shared, b"snug 1 id knock")
+    return mac(key, public, card_public, card_hash, enc, H(key_package))
+
+
+# -- in the room ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Who vouches to whom: leaves, their signature keys and announced boxes (public), and the group."""
+
+    group_id: bytes
+    leaf: int
+    signature_key: bytes
+    box: bytes
+    to_leaf: int
+    to_signature_key: bytes
+    to_box: bytes
+
+    def encode(self) -> bytes:
+        """What a proof is about; MalformedError when a part has a wrong size."""
+        return b"".join(
+            (
+                prefixed(self.group_id, 1),
+                uint(self.leaf, 4),
+                uint(self.to_leaf, 4),
+                exactly(self.signature_key, 32, "a signature key"),
+                exactly(self.to_signature_key, 32, "a signature key"),
+                exactly(self.box, 32, "a box"),
+                exactly(self.to_box, 32, "a box"),
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedVouch:
+    """A vouch to us, opened and unverified: `leaf` claims to be of the identity `public` (32 bytes)."""
+
+    leaf: int
+    public: bytes
+    proof: bytes = field(repr=False)
+
+    def check(self, ends: Ends, box_private: bytes) -> bytes:
+        """The identity's public key, proven; `box_private` (32 bytes) is ours, of `ends.to_box`.
+
+        AuthenticationError when it is not by who holds both the identity and the box of that leaf (or not for
+        these ends), MalformedError when a key can't be anybody's.
+        """
+        check_public(self.public)
+        expected = _vouched(
+            _exchange(box_private, self.public), _exchange(box_private, ends.box), self.public, ends
+        )
+        if self.leaf != ends.leaf or not same(self.proof, expected):
+            raise AuthenticationError("a vouch that whoever holds that identity and leaf did not make")
+        return self.public
+
+
+def open_vouch(sealed: bytes, box_private: bytes, own_signature_key: bytes, group_id: bytes) -> OpenedVouch:
+    """Open a vouch; nothing of it is proven before its `check`.
+
+    AuthenticationError when it is sealed to somebody else, in another group or to another leaf of ours;
+    MalformedError when it isn't `VOUCH_SIZE` bytes or its key is of small order.
+    """
+    exactly(sealed, VOUCH_SIZE, "a vouch")
+    enc, ciphertext = sealed[: hpke.KEY_SIZE], sealed[hpke.KEY_SIZE :]
+    opened = hpke.open(_SUITE, box_private, enc, _info(group_id), own_signature_key, ciphertext)
+    reader = Reader(opened.plaintext)
+    return OpenedVouch(reader.uint(4), reader.take(KEY_SIZE), reader.rest())
+
+
+def _seal_vouch(ends: Ends, public: bytes, proof: bytes, rng: Rng) -> bytes:
+    plaintext = uint(ends.leaf, 4) + public + proof
+    sealed = hpke.seal(_SUITE, ends.to_box, _info(ends.group_id), ends.to_signature_key, plaintext, rng=rng)
+    return sealed.enc + sealed.ciphertext
+
+
+def _info(group_id: bytes) -> bytes:
+    return b"snug 1 vouch" + group_id
+
+
+def _vouched(by_identity: bytes, by_box: bytes, public: bytes, ends: Ends) -> bytes:
+    # both exchanges can be had from the receiver's private half: that is the point
+    return mac(KDF(by_identity + by_box, b"snug 1 id"), public, ends.encode())
