@@ -13,7 +13,8 @@ SNUG-6   the path's leaf keeps signature key, credential, capabilities and exten
 SNUG-7   Add, Remove and GroupContextExtensions come from a host under the old policy;
          nobody is added while the room is locked
 SNUG-8   ... except a rejoin: exactly {Remove, Add, PSK} of one leaf with a valid ticket
-SNUG-9   ... and a host's return (not built yet: such a commit is refused)
+SNUG-9   ... and a host's return: exactly {PSK, Add, GCE}, and the Remove of its old leaf, signed by the
+         host seed's key, for as long as nobody was a host who is none now
 SNUG-10  an Add goes with exactly one PSK, external, the link's
 SNUG-11  an added signature key is new; the name is allowed and looks like nobody's who is present
 SNUG-12  an Add names an invite that is neither revoked nor a used single one
@@ -23,7 +24,7 @@ SNUG-15  suite, version and sizes are the profile's
 SNUG-16  all of RFC 9420 12.2 to 12.4 (crypto.mls checks them; `snug_16` gives them this name)
 SNUG-17  a message's epoch is this or the last, its generation within 200, its sender not removed
 SNUG-18  END and MOVE come from a host, on the current chain
-SNUG-19  beats are continuous (not built yet)
+SNUG-19  a member's beats don't contradict each other: one for a number, each after the one before
 SNUG-20  a media stream is announced by the leaf that its key id names
 SNUG-21  SFrame: the full tag, and a replay window
 =======  ====================================================================================
@@ -32,10 +33,12 @@ SNUG-21  SFrame: the full tag, and a replay window
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from crypto.errors import MalformedError, ValidationError
+from crypto.beats import NO_BEAT
+from crypto.errors import MalformedError, SnugCryptoError, ValidationError
+from crypto.kdf import verify
 from crypto.names import check_name, look_alike
 from crypto.room_state import (
     LEDGER_KEYS_MAX,
@@ -49,6 +52,7 @@ from crypto.room_state import (
     Mode,
     Policy,
     RejoinTicket,
+    host_return_message,
 )
 
 #: PSK id of the link's secret.
@@ -59,6 +63,8 @@ SUITES: Final = frozenset({0x0001, 0x0003})
 MLS10: Final = 1
 MEMBERS_MAX: Final = 1000
 GENERATION_GAP: Final = 200
+#: Slots that may pass between the signature of a host's return and its commit.
+RETURN_SLOTS: Final = 8
 #: Bytes of the tag of the SFrame suite in use (0x0004).
 SFRAME_TAG: Final = 16
 
@@ -84,6 +90,7 @@ class ProposalView:
     sender: int | None  # leaf; None: not a member
     by_reference: bool = False
     added: LeafView | None = None
+    package: bytes = b""  # of an Add: H(KeyPackage), 32 bytes
     ticket: bytes | None = None  # of an added KeyPackage: its rejoin extension
     suite: int = 0x0001  # of an added KeyPackage
     version: int = MLS10
@@ -201,6 +208,8 @@ def snug_6(v: CommitView) -> None:
 
 def snug_7(v: CommitView) -> None:
     """Powers are the hosts'."""
+    if v.context.host_return is not None:
+        return  # SNUG-9 has judged it
     if v.rejoin_leaf is not None:
         snug_8(v)
         return
@@ -246,9 +255,45 @@ def snug_8(v: CommitView) -> None:
 
 
 def snug_9(v: CommitView) -> None:
-    """HostReturn is not built yet, and what can't be checked is refused."""
-    if v.context.host_return is not None:
-        raise ValidationError("SNUG-9", "a host's return is not known to this version")
+    """A host that has crashed comes back, by whoever commits it: the host seed's key signs for it.
+
+    It is added, made a host in place of its old leaf, if that is still there, and nothing else changes. Once
+    a host was removed or lost its powers the seed is in other hands too, and nobody comes back by it.
+    """
+    returned = v.context.host_return
+    if returned is None:
+        return
+    adds, removes, changes = v.of("add"), v.of("remove"), v.of("gce")
+    if len(adds) != 1 or len(changes) != 1 or len(removes) > 1 or len(v.proposals) != 3 + len(removes):
+        raise ValidationError("SNUG-9", "a host's return is one Add, one PSK, one change of the policy")
+    if any(p.by_reference for p in v.proposals) or adds[0].ticket is not None:
+        raise ValidationError("SNUG-9", "a host's return stands by itself")
+    if v.ledger.returns_closed:
+        raise ValidationError("SNUG-9", "somebody holds the host seed who is no host any more")
+    if not v.ledger.returned <= returned.slot < v.slot or v.slot - returned.slot > RETURN_SLOTS:
+        raise ValidationError("SNUG-9", f"the return was signed at slot {returned.slot}, this is {v.slot}")
+    message = host_return_message(v.group_id, adds[0].package, returned.slot)
+    try:
+        verify(v.policy.host_public, message, returned.signature)
+    except SnugCryptoError:
+        raise ValidationError("SNUG-9", "the return is not signed by the host key") from None
+    hosts = set(v.policy.hosts)
+    if removes:
+        old = None if removes[0].removed is None else v.members.get(removes[0].removed)
+        if old is None or old.signature_key not in hosts:
+            raise ValidationError("SNUG-9", "the leaf that is replaced is no host's")
+        if adds[0].added is None or adds[0].added.identity != old.identity:
+            raise ValidationError("SNUG-9", "who returns has another name than the leaf had")
+        hosts.discard(old.signature_key)
+    if adds[0].added is not None:
+        hosts.add(adds[0].added.signature_key)
+    _changes_hosts_alone(v, changes[0], hosts)
+
+
+def _changes_hosts_alone(v: CommitView, change: ProposalView, hosts: set[bytes]) -> None:
+    expected = replace(v.policy, version=v.policy.version + 1, hosts=tuple(sorted(hosts))).encode()
+    if change.extensions[1:] != ((POLICY_EXTENSION, expected),):
+        raise ValidationError("SNUG-9", "a return changes who is a host, and nothing else")
 
 
 def snug_10(v: CommitView) -> None:
@@ -297,7 +342,7 @@ def _looks_like(member: LeafView, name: str) -> bool:
 def snug_12(v: CommitView) -> None:
     """Nobody comes in without an invite that all can see, nor twice by one for a single use."""
     invite = v.context.invite
-    if not v.of("add") or v.rejoin_leaf is not None:
+    if not v.of("add") or v.rejoin_leaf is not None or v.context.host_return is not None:
         if invite is not None:
             raise ValidationError("SNUG-12", "an invite is named, and nobody new is added")
         return
@@ -419,6 +464,25 @@ def snug_18(*, by_host: bool, chain: bytes, current_chain: bytes) -> None:
         raise ValidationError("SNUG-18", "only a host ends or moves the meeting")
     if chain != current_chain:
         raise ValidationError("SNUG-18", "it speaks of another history than ours")
+
+
+def snug_19(*, seq: int, prev: bytes, digest: bytes, known: Mapping[int, tuple[bytes, bytes]]) -> None:
+    """A member beats in one line: what it has signed twice in different words, it has told to two audiences.
+
+    `known` are (prev, digest) of the same membership's beats by their number. A gap breaks nothing, nor does
+    a beat that comes late or again: a server can bring that about. Only two signatures of the member's own
+    can contradict each other.
+    """
+    if (seq == 1) != (prev == NO_BEAT):
+        raise ValidationError(
+            "SNUG-19", "a first beat that follows another, or a later one that follows none"
+        )
+    if seq in known and known[seq][1] != digest:
+        raise ValidationError("SNUG-19", f"two beats with the number {seq}")
+    if seq - 1 in known and known[seq - 1][1] != prev:
+        raise ValidationError("SNUG-19", f"beat {seq} does not follow the one before it")
+    if seq + 1 in known and known[seq + 1][0] != digest:
+        raise ValidationError("SNUG-19", f"beat {seq + 1} does not follow the one before it")
 
 
 def snug_20(*, announcers: Mapping[int, int], key_leaf: int, stream: int) -> None:

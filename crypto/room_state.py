@@ -160,6 +160,22 @@ class RejoinTicket:
 
 
 @dataclass(frozen=True)
+class HostReturn:
+    """A host that has crashed asks to be let in again: signed by the key of the host seed (section 6)."""
+
+    slot: int  # the last one taken when it was signed
+    signature: bytes  # 64 bytes
+
+    def encode(self) -> bytes:
+        return uint(self.slot, 8) + self.signature
+
+
+def host_return_message(group_id: bytes, key_package: bytes, slot: int) -> bytes:
+    """What the host key signs for a return. `key_package` is H of the KeyPackage's bytes."""
+    return b"snug 1 return" + prefixed(group_id, 2) + key_package + uint(slot, 8)
+
+
+@dataclass(frozen=True)
 class CommitContext:
     """What a commit says of itself, in its authenticated_data: where it belongs (SNUG-1)."""
 
@@ -168,12 +184,12 @@ class CommitContext:
     chain: bytes  # 32 bytes, before this slot
     ledger: bytes  # 32 bytes: H(ledger before this slot)
     invite: int | None = None  # the index of the invite that an added member used
-    host_return: bytes | None = None  # 64 bytes: a returning host's signature (SNUG-9)
+    host_return: HostReturn | None = None  # SNUG-9
 
     def encode(self) -> bytes:
         parts = [uint(1, 1), self.room, uint(self.slot, 8), self.chain, self.ledger]
         parts.append(uint(0, 1) if self.invite is None else uint(1, 1) + uint(self.invite, 2))
-        parts.append(uint(0, 1) if self.host_return is None else uint(1, 1) + self.host_return)
+        parts.append(uint(0, 1) if self.host_return is None else uint(1, 1) + self.host_return.encode())
         return b"".join(parts)
 
     @classmethod
@@ -185,7 +201,7 @@ class CommitContext:
         has_invite = r.uint(1)
         invite = r.uint(2) if has_invite else None
         has_return = r.uint(1)
-        host_return = r.take(64) if has_return else None
+        host_return = HostReturn(r.uint(8), r.take(64)) if has_return else None
         r.end()
         if has_invite > 1 or has_return > 1:
             raise MalformedError("commit context: a flag that is neither 0 nor 1")
@@ -213,6 +229,9 @@ class Ledger:
     keys: frozenset[bytes] = frozenset()
     invites: tuple[tuple[int, int], ...] = ()  # (leaf, invite), sorted by leaf
     rejoins: tuple[Rejoined, ...] = field(default=())
+    returned: int = 0  # the slot at which a host came back last (SNUG-9), 0: never
+    #: Somebody who was a host is none any more: the host seed proves nothing from then on.
+    returns_closed: bool = False
 
     def encode(self) -> bytes:
         return b"".join(
@@ -226,6 +245,8 @@ class Ledger:
                 *(uint(leaf, 4) + uint(invite, 2) for leaf, invite in self.invites),
                 uint(len(self.rejoins), 1),
                 *(uint(r.slot, 8) + r.signature_key + r.nonce for r in self.rejoins),
+                uint(self.returned, 8),
+                uint(self.returns_closed, 1),
             )
         )
 
@@ -238,14 +259,17 @@ class Ledger:
         keys = frozenset(r.take(32) for _ in range(r.uint(2)))
         invites = tuple((r.uint(4), r.uint(2)) for _ in range(r.uint(2)))
         rejoins = tuple(Rejoined(r.uint(8), r.take(32), r.take(16)) for _ in range(r.uint(1)))
+        returned, closed = r.uint(8), r.uint(1)
         r.end()
+        if closed > 1:
+            raise MalformedError("ledger: a flag that is neither 0 nor 1")
         if (
             max(len(used), len(revoked), len(keys), len(invites)) > LEDGER_KEYS_MAX
             or len(rejoins) > REJOIN_SLOTS
         ):
             raise MalformedError("ledger: more than a meeting can hold")
         leaves, slots = [leaf for leaf, _ in invites], [r.slot for r in rejoins]
-        ledger = cls(used, revoked, keys, invites, rejoins)
+        ledger = cls(used, revoked, keys, invites, rejoins, returned, bool(closed))
         if leaves != sorted(set(leaves)) or slots != sorted(set(slots)) or ledger.encode() != data:
             raise MalformedError("ledger: not in canonical order")
         return ledger
@@ -264,6 +288,8 @@ class Ledger:
         removed: dict[int, bool],  # leaf -> whether its invite is revoked with it
         added: dict[int, tuple[bytes, int | None]],  # leaf -> (signature key, invite)
         rejoined: Rejoined | None = None,
+        host_returned: bool = False,
+        host_lost: bool = False,
     ) -> Ledger:
         """The ledger after a commit that was adopted at `slot`."""
         by_leaf = dict(self.invites)
@@ -290,6 +316,8 @@ class Ledger:
             self.keys | {key for key, _ in added.values()},
             tuple(sorted(by_leaf.items())),
             recent,
+            slot if host_returned else self.returned,
+            self.returns_closed or host_lost,
         )
 
 

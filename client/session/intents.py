@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from crypto.mls import KeyPackage
-from crypto.room_state import Policy
+from crypto.room_state import HostReturn, Policy
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,16 @@ class RejoinIntent:
     knock: int
     key_package: KeyPackage
     ticket: bytes
+    name: str
+
+
+@dataclass(frozen=True)
+class ReturnIntent:
+    """Let a host that has crashed in again (SNUG-9). `knock` is the number under which it is answered."""
+
+    knock: int
+    key_package: KeyPackage
+    host_return: HostReturn
     name: str
 
 
@@ -60,4 +70,4 @@ class HealIntent:
     epoch: int
 
 
-Intent = AddIntent | RejoinIntent | RemoveIntent | PolicyIntent | FarewellIntent | HealIntent
+Intent = AddIntent | RejoinIntent | ReturnIntent | RemoveIntent | PolicyIntent | FarewellIntent | HealIntent

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from client.session.intents import (
@@ -19,6 +19,7 @@ from client.session.intents import (
     PolicyIntent,
     RejoinIntent,
     RemoveIntent,
+    ReturnIntent,
 )
 from client.session.journal import Journal
 from client.session.views import Ground, leaf_view, names_of, proposal_view
@@ -230,7 +231,8 @@ class Membership:
             return None
         proposals, references, carried, invite = built
         ground = self.ground()
-        context = CommitContext(self.room, ground.slot, ground.chain, self.ledger.digest(), invite)
+        returned = intent.host_return if isinstance(intent, ReturnIntent) else None
+        context = CommitContext(self.room, ground.slot, ground.chain, self.ledger.digest(), invite, returned)
         own = self.own_leaf
         facts = [proposal_view(p, own) for p in proposals]
         if isinstance(intent, FarewellIntent):
@@ -267,6 +269,9 @@ class Membership:
             if self.journal.chains.get(ticket.slot, ticket.chain) != ticket.chain:
                 raise ValidationError("SNUG-8", "the ticket is of another history")
             return [mls.Remove(leaf), link, mls.Add(intent.key_package)], [], [], None
+        if isinstance(intent, ReturnIntent):
+            known = intent.key_package.leaf_node.signature_key in members.values()
+            return None if known else (self._returning(intent, link), [], [], None)
         if isinstance(intent, RemoveIntent):
             if members.get(intent.leaf) != intent.signature_key:
                 return None
@@ -275,18 +280,35 @@ class Membership:
             changed = intent.change(self.policy)
             if changed is None:
                 return None
-            kept = self.group.extensions[0]
-            return (
-                [mls.GroupContextExtensions((kept, mls.Extension(POLICY_EXTENSION, changed.encode())))],
-                [],
-                [],
-                None,
-            )
+            return [self._with_policy(changed)], [], [], None
         if isinstance(intent, FarewellIntent):
             if intent.leaf not in members or intent.reference not in self.group.stored_proposals:
                 return None
             return [], [intent.reference], [intent.proposal], None
         return ([], [], [], None) if intent.epoch == self.group.epoch else None
+
+    def _with_policy(self, changed: Policy) -> mls.Proposal:
+        kept = self.group.extensions[0]
+        return mls.GroupContextExtensions((kept, mls.Extension(POLICY_EXTENSION, changed.encode())))
+
+    def _returning(self, intent: ReturnIntent, link: mls.Proposal) -> list[mls.Proposal]:
+        """The old leaf of the host who returns, if it is still there, gives way to the new one."""
+        leaf = intent.key_package.leaf_node
+        old = next(
+            (
+                m
+                for m in self.group.members()
+                if m.leaf_node.signature_key in self.policy.hosts
+                and m.leaf_node.credential.identity == leaf.credential.identity
+            ),
+            None,
+        )
+        hosts = set(self.policy.hosts) | {leaf.signature_key}
+        if old is not None:
+            hosts.discard(old.leaf_node.signature_key)
+        changed = replace(self.policy, version=self.policy.version + 1, hosts=tuple(sorted(hosts)))
+        gone: list[mls.Proposal] = [] if old is None else [mls.Remove(old.leaf)]
+        return [*gone, link, mls.Add(intent.key_package), self._with_policy(changed)]
 
     def judge(self, blob: bytes) -> Valid | Void | Stuck:
         """What a blob in the next slot is. Changes nothing but used-up ratchet generations."""
@@ -344,7 +366,9 @@ class Membership:
         after = {m.leaf: m.leaf_node for m in self.group.members()}
         rejoin_leaf = view.rejoin_leaf
         removed = [p.removed for p in view.of("remove") if p.removed is not None]
-        revoke = {p.removed: not p.by_reference and rejoin_leaf is None for p in view.of("remove")}
+        returned = view.context.host_return is not None
+        evicts = rejoin_leaf is None and not returned
+        revoke = {p.removed: not p.by_reference and evicts for p in view.of("remove")}
         added_keys = {p.added.signature_key for p in view.of("add") if p.added is not None}
         added = [leaf for leaf, node in after.items() if node.signature_key in added_keys]
         invite = view.context.invite
@@ -352,13 +376,17 @@ class Membership:
         if rejoin_leaf is not None:
             ticket = RejoinTicket.decode(view.of("add")[0].ticket or b"")
             rejoined = Rejoined(slot, before[rejoin_leaf].signature_key, ticket.nonce)
+        self.policy = policy_of(self.group)
+        evicted = {before[leaf].signature_key for leaf, gone in revoke.items() if gone and leaf in before}
+        hosts = set(old_policy.hosts)
         self.ledger = self.ledger.after(
             slot,
             removed={leaf: revoke[leaf] for leaf in removed},
             added={leaf: (after[leaf].signature_key, invite) for leaf in added},
             rejoined=rejoined,
+            host_returned=returned,
+            host_lost=not returned and bool(hosts & evicted or hosts - set(self.policy.hosts)),
         )
-        self.policy = policy_of(self.group)
         self.journal.append(blob, room_pass(self.group, self.room))
         self.epoch_slot = slot
         self._references.clear()  # proposals end with their epoch

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from crypto import mls
+from crypto.kdf import H
 from crypto.policy import CommitView, LeafView, ProposalView
 from crypto.room_state import REJOIN_EXTENSION, Ledger, Policy
 
@@ -31,6 +32,7 @@ def proposal_view(proposal: mls.Proposal, sender: int | None, by_reference: bool
             sender,
             by_reference,
             added=leaf_view(package.leaf_node),
+            package=H(package.encoded),
             ticket=ticket,
             suite=package.cipher_suite,
             version=package.version,

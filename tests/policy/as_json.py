@@ -46,6 +46,7 @@ def _proposal(value: Any) -> ProposalView:
     ticket = value["ticket"]
     changed = {
         "added": _leaf(value["added"]),
+        "package": bytes.fromhex(value["package"]),
         "ticket": None if ticket is None else bytes.fromhex(ticket),
         "psk_id": bytes.fromhex(value["psk_id"]),
         "extensions": _pairs(value["extensions"]),

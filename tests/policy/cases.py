@@ -12,18 +12,21 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from crypto.kdf import SigningKey
 from crypto.policy import LINK_PSK_ID, CommitView, LeafView, ProposalView
 from crypto.room_state import (
     LEDGER_KEYS_MAX,
     POLICY_EXTENSION,
     SINGLE_USE,
     CommitContext,
+    HostReturn,
     Identity,
     Ledger,
     Mode,
     Policy,
     Rejoined,
     RejoinTicket,
+    host_return_message,
 )
 
 ADA, BO, CEM, DANA, NOBODY = 0, 1, 2, 3, 9
@@ -57,9 +60,12 @@ def leaf(who: int | str, name: str = "", **other: Any) -> LeafView:
     return LeafView(**(facts | other))
 
 
+#: The signature key of a host who comes back.
+AGAIN = h("signature", "ada again")
+HOST_KEY = SigningKey(h("host seed"))
 MEMBERS = {ADA: leaf(ADA, "Ada"), BO: leaf(BO, "Bo"), CEM: leaf(CEM, "Cem"), DANA: leaf(DANA, "Dana")}
 POLICY = Policy(
-    4, (MEMBERS[ADA].signature_key,), h("host public"), Mode.ASK, "Weekly", ("https://two.example",)
+    4, (MEMBERS[ADA].signature_key,), HOST_KEY.public, Mode.ASK, "Weekly", ("https://two.example",)
 )
 REQUIRED = (0x0003, bytes.fromhex("02f0010000"))
 ROOM, CHAIN, GROUP_ID = h("room")[:16], h("chain"), h("group")[:16]
@@ -187,6 +193,39 @@ def full_ledger(keys: int) -> Ledger:
     return replace(LEDGER, keys=LEDGER.keys | frozenset(more))
 
 
+def returning(
+    *,
+    key: SigningKey = HOST_KEY,
+    package: bytes = h("package", "ada again"),
+    group_id: bytes = GROUP_ID,
+    at: int = SLOT - 1,
+    removed: int | None = ADA,
+    name: str = "Ada",
+    hosts: tuple[bytes, ...] | None = None,
+    title: str = POLICY.title,
+    more: tuple[ProposalView, ...] = (),
+    mode: Mode = POLICY.mode,
+    view: dict[str, Any] | None = None,
+) -> CommitView:
+    """Ada has crashed and comes back: Dana, who is no host, commits it."""
+    new, old = leaf("ada again", name), replace(POLICY, mode=mode)
+    left = () if removed is None else (remove(removed, DANA),)
+    kept = set(POLICY.hosts) - ({MEMBERS[removed].signature_key} if removed is not None else set())
+    named = tuple(sorted(kept | {new.signature_key})) if hosts is None else tuple(sorted(hosts))
+    message = host_return_message(group_id, package, at)
+    # what is signed is for the package that it names; the commit carries the real one
+    return commit(
+        DANA,
+        *left,
+        psk(DANA),
+        add(sender=DANA, who=new, package=h("package", "ada again")),
+        gce(DANA, of=old, hosts=named, title=title),
+        *more,
+        context={"host_return": HostReturn(at, key.sign(message))},
+        **({"policy": old, "extensions": (REQUIRED, (POLICY_EXTENSION, old.encode()))} | (view or {})),
+    )
+
+
 # -- the cases -------------------------------------------------------------------------------------
 
 
@@ -199,6 +238,15 @@ def _valid() -> Iterator[tuple[str, CommitView]]:
         "empty, with a member whose credential can't be read",
         commit(BO, members=MEMBERS | {4: leaf(4, identity=b"")}),
     )
+    without_ada = {place: member for place, member in MEMBERS.items() if place != ADA}
+    yield "a host's return", returning()
+    yield "a host's return, eight slots after it was signed", returning(at=SLOT - 8)
+    yield (
+        "a host's return, its old leaf is gone",
+        returning(removed=None, hosts=(AGAIN, POLICY.hosts[0]), view={"members": without_ada}),
+    )
+    yield "a host's return, while the room is locked", returning(mode=Mode.LOCKED)
+    yield "a host's second return", returning(view={"ledger": replace(LEDGER, returned=SLOT - 1)})
     yield "add, open invite", admission()
     yield "add, open invite, once more", admission(invite=USED_OPEN)
     yield "add, single invite", admission(invite=SINGLE)
@@ -399,10 +447,34 @@ def _snug_8() -> Iterator[tuple[str, CommitView]]:
 
 
 def _snug_9() -> Iterator[tuple[str, CommitView]]:
+    garbage = HostReturn(SLOT - 1, h(1) * 2)
     for name, sender in (("a member's", BO), ("the host's", ADA)):
-        yield name, commit(sender, context={"host_return": bytes(64)})
-    yield "with an Add", commit(BO, psk(BO), add(sender=BO), context={"host_return": h(1) * 2})
-    yield "with a rejoin", rejoin(context={"host_return": h(1) * 2})
+        yield name, commit(sender, context={"host_return": HostReturn(SLOT - 1, bytes(64))})
+    yield "with an Add alone", commit(BO, psk(BO), add(sender=BO), context={"host_return": garbage})
+    yield "with a rejoin", rejoin(context={"host_return": garbage})
+    yield "signed by another", returning(key=SigningKey(h("another seed")))
+    yield "signed for another KeyPackage", returning(package=h("another package"))
+    yield "signed for another group", returning(group_id=h("another group")[:16])
+    yield "signed nine slots ago", returning(at=SLOT - 9)
+    yield "signed for a slot to come", returning(at=SLOT)
+    yield (
+        "signed before the last return",
+        returning(view={"ledger": replace(LEDGER, returned=SLOT - 1)}, at=SLOT - 2),
+    )
+    yield "when a host has lost its powers", returning(view={"ledger": replace(LEDGER, returns_closed=True)})
+    yield "in place of another than a host", returning(removed=BO)
+    yield "under another name", returning(name="Eve")
+    yield (
+        "that makes somebody else a host too",
+        returning(hosts=(AGAIN, h("signature", BO))),
+    )
+    yield (
+        "that leaves the old key a host",
+        returning(hosts=(AGAIN, h("signature", ADA))),
+    )
+    yield "that makes nobody a host", returning(hosts=())
+    yield "that changes the title too", returning(title="Daily")
+    yield "with another removal", returning(more=(remove(CEM, DANA),))
 
 
 def _snug_10() -> Iterator[tuple[str, CommitView]]:

@@ -22,7 +22,7 @@ from crypto.errors import (
 from crypto.media_keys import FutureEpochError, seal_frame
 from crypto.mls.proposals import Commit
 from crypto.policy import GENERATION_GAP
-from crypto.room_state import CommitContext, RejoinTicket
+from crypto.room_state import CommitContext, HostReturn, RejoinTicket
 from server.wire import messages as wire
 from tests.mls.world import forge
 from tests.session.test_trouble import forged
@@ -110,7 +110,7 @@ def test_what_is_no_commit_takes_a_slot_in_vain() -> None:
         ({"slot": 9}, "SNUG-1"),
         ({"chain": bytes(32)}, "SNUG-1"),
         ({"ledger": bytes(32)}, "SNUG-1"),
-        ({"host_return": bytes(64)}, "SNUG-9"),
+        ({"host_return": HostReturn(1, bytes(64))}, "SNUG-9"),
         ({"invite": 3}, "SNUG-12"),
     ],
 )
@@ -122,7 +122,7 @@ def test_what_a_commit_says_of_itself(context: dict[str, object], rule: str) -> 
 
 def test_a_hosts_return_is_refused_from_a_host_too() -> None:
     ada, bo, cem = World(206).meeting("Ada", "Bo", "Cem")
-    blob, _ = forged(ada, [], host_return=bytes(64))
+    blob, _ = forged(ada, [], host_return=HostReturn(1, bytes(64)))
     assert judged(blob, bo, cem) == [(0, "SNUG-9")] * 2
 
 

@@ -19,6 +19,7 @@ from crypto.room_state import (
     SERVERS_MAX,
     TITLE_MAX,
     CommitContext,
+    HostReturn,
     Identity,
     Ledger,
     Mode,
@@ -57,7 +58,7 @@ contexts = st.builds(
     chain=b32,
     ledger=b32,
     invite=st.none() | u16,
-    host_return=st.none() | b64,
+    host_return=st.none() | st.builds(HostReturn, slot=u64, signature=b64),
 )
 ledgers = st.builds(
     Ledger,
@@ -68,6 +69,8 @@ ledgers = st.builds(
     rejoins=st.dictionaries(u64, st.tuples(b32, b16), max_size=6).map(
         lambda d: tuple(Rejoined(slot, key, nonce) for slot, (key, nonce) in sorted(d.items()))
     ),
+    returned=u64,
+    returns_closed=st.booleans(),
 )
 Value = Policy | Identity | RejoinTicket | CommitContext | Ledger
 anything: st.SearchStrategy[Value] = st.one_of(policies, identities, tickets, contexts, ledgers)
@@ -75,7 +78,7 @@ anything: st.SearchStrategy[Value] = st.one_of(policies, identities, tickets, co
 FULL: list[Value] = [
     replace(POLICY, hosts=tuple(sorted((h(1), h(2))))),
     TICKET,
-    CommitContext(h("room")[:16], 3, h("chain"), h("ledger"), 7, h(0) * 2),
+    CommitContext(h("room")[:16], 3, h("chain"), h("ledger"), 7, HostReturn(2, h(0) * 2)),
     CommitContext(h("room")[:16], 3, h("chain"), h("ledger")),
     LEDGER,
 ]
