@@ -79,7 +79,7 @@ JUDGING = [
     "_no_external_senders",
     "judge_group",
     "judge_commit",
-    *(f"snug_{n}" for n in (*range(1, 19), 20, 21)),
+    *(f"snug_{n}" for n in range(1, 22)),
 ]
 _FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -155,6 +155,24 @@ def _says(module: Any, case: Case) -> str | None:
         return type(error).__name__
 
 
+#: Beats 4 and 6 are known, as (prev, digest), and 5 comes or another: (seq, prev, digest, known, verdict).
+_KNOWN = {4: (b"3", b"4"), 6: (b"5", b"6")}
+_BEATS: list[tuple[int, bytes, bytes, dict[int, tuple[bytes, bytes]], bool | str]] = [
+    (1, bytes(32), b"1", {}, True),
+    (1, b"0", b"1", {}, "SNUG-19: a first beat"),
+    (2, bytes(32), b"2", {}, "SNUG-19: a first beat"),
+    (5, b"4", b"5", _KNOWN, True),
+    (5, b"x", b"5", _KNOWN, "SNUG-19: beat 5 does not follow"),
+    (5, b"4", b"x", _KNOWN, "SNUG-19: beat 6 does not follow"),
+    (6, b"5", b"6", _KNOWN, True),  # again
+    (6, b"5", b"x", _KNOWN, "SNUG-19: two beats with the number 6"),
+    (7, b"6", b"7", _KNOWN, True),
+    (7, b"x", b"7", _KNOWN, "SNUG-19: beat 7 does not follow"),
+    (9, b"8", b"9", _KNOWN, True),  # after a gap
+    (3, b"2", b"3", _KNOWN, True),  # late
+    (3, b"2", b"x", _KNOWN, "SNUG-19: beat 4 does not follow"),
+]
+
 #: Checks called by themselves: (check, arguments, True if it holds, else what the error says or begins with).
 CALLS: list[tuple[str, dict[str, Any], bool | str]] = [
     *(
@@ -174,6 +192,10 @@ CALLS: list[tuple[str, dict[str, Any], bool | str]] = [
         "SNUG-18: it speaks of another history",
     ),
     ("snug_18", {"by_host": False, "chain": b"a", "current_chain": b"a"}, "SNUG-18: only a host"),
+    *(
+        ("snug_19", {"seq": seq, "prev": prev, "digest": digest, "known": known}, expected)
+        for seq, prev, digest, known, expected in _BEATS
+    ),
     ("snug_20", {"announcers": {0: 1}, "key_leaf": 0, "stream": 1}, True),
     ("snug_20", {"announcers": {1: 1, 3: 0}, "key_leaf": 3, "stream": 0}, True),
     ("snug_20", {"announcers": {1: 1}, "key_leaf": 0, "stream": 1}, "SNUG-20: a stream sealed by another"),
@@ -188,6 +210,11 @@ CALLS: list[tuple[str, dict[str, Any], bool | str]] = [
         for size in (0, 4, 8, 10, 15, 16, 17)
     ),
     ("snug_21", {"tag_size": 16, "replayed": True}, "SNUG-21: a frame that has been seen"),
+    *(
+        ("snug_22", {"forged": False, "unlisted": seconds}, seconds <= 2.0 or "SNUG-22: sound or pictures")
+        for seconds in (0.0, 1.9, 2.0, 2.1, 60.0)
+    ),
+    ("snug_22", {"forged": True, "unlisted": 0.0}, "SNUG-22: a frame that its sender has not signed"),
     # what SNUG-2 and SNUG-5 refuse is no business of those that come later, and no trouble for them
     ("snug_6", {"v": commit(None, path_leaf=leaf("new"))}, True),
     ("snug_6", {"v": commit(9, path_leaf=leaf("new"))}, True),
