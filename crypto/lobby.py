@@ -369,6 +369,8 @@ class Answer:
     chain: bytes
     #: Opaque here: used invites, signature keys ever seen, recent rejoins.
     ledger: bytes
+    #: The host's signature that it let this key in (`crypto.report`, 64 bytes); empty unless reports are on.
+    admission: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +393,7 @@ def reply(opened: OpenedKnock, answer: Answer | Refusal, *, rng: Rng = os.urando
                 uint(answer.slot, 8),
                 exactly(answer.chain, 32, "a chain value"),
                 prefixed(answer.ledger, 4),
+                prefixed(_admission(answer.admission), 1),
             )
         )
     else:
@@ -399,6 +402,10 @@ def reply(opened: OpenedKnock, answer: Answer | Refusal, *, rng: Rng = os.urando
     size = _bucket(len(body) + 4 + _REPLY_OVERHEAD) - _REPLY_OVERHEAD
     name = _reply_id(opened.exporter)
     return Reply(name, seal(_reply_key(opened.exporter), padded(body, size), name, rng=rng))
+
+
+def _admission(admission: bytes) -> bytes:
+    return exactly(admission, 64, "an admission") if admission else admission
 
 
 def _read_reply(reader: Reader) -> Answer | Refusal:
@@ -413,6 +420,7 @@ def _read_reply(reader: Reader) -> Answer | Refusal:
             reader.uint(8),
             reader.take(32),
             reader.prefixed(4),
+            _admission(reader.prefixed(1)),
         )
     elif kind == _REFUSAL:
         answer = Refusal(reader.text(2))

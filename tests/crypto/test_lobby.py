@@ -395,10 +395,15 @@ def test_the_newcomer_s_end_refuses_too(key_package: bytes, name: str, greeting:
 # -- replies ------------------------------------------------------------------------------------
 
 
-@given(st.binary(max_size=9000), st.binary(max_size=3000), st.integers(0, 2**64 - 1))
-def test_answers_round_trip(welcome: bytes, ledger: bytes, slot: int) -> None:
+@given(
+    st.binary(max_size=9000),
+    st.binary(max_size=3000),
+    st.integers(0, 2**64 - 1),
+    st.sampled_from((b"", b"a" * 64)),
+)
+def test_answers_round_trip(welcome: bytes, ledger: bytes, slot: int, admission: bytes) -> None:
     opened, pending = _knocked()
-    answer = Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, slot, b"c" * 32, ledger)
+    answer = Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, slot, b"c" * 32, ledger, admission)
     blob = post(VEIL, reply(opened, answer))
     posted = read(VEIL, blob)
     assert isinstance(posted, Reply)
@@ -433,7 +438,7 @@ def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
     opened, pending = _knocked()
     fixed = len(post(VEIL, reply(opened, _answer(b""))))
     assert fixed == 512
-    most = BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 32 * 4 + 8 + 4 + len(b"ledger"))
+    most = BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 32 * 4 + 8 + 4 + len(b"ledger") + 1)
     large = reply(opened, _answer(bytes(most)))
     assert len(post(VEIL, large)) == BUCKETS[-1]
     assert pending.open(large) == _answer(bytes(most))
@@ -441,7 +446,7 @@ def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
         reply(opened, _answer(bytes(most + 1)))
 
 
-@pytest.mark.parametrize("field", ["door_seed", "steward_public", "beat_key", "chain"])
+@pytest.mark.parametrize("field", ["door_seed", "steward_public", "beat_key", "chain", "admission"])
 def test_an_answer_s_sizes(field: str) -> None:
     opened, _ = _knocked()
     values = {name: getattr(_answer(), name) for name in Answer.__dataclass_fields__}
@@ -464,7 +469,7 @@ def _raw_reply(opened: OpenedKnock, body: bytes) -> Reply:
     return Reply(name, kdf.seal(key, padded(body, 600), name))
 
 
-ANSWER_BODY = b"\x01" + prefixed(b"w", 4) + bytes(96) + uint(7, 8) + bytes(32) + prefixed(b"l", 4)
+ANSWER_BODY = b"\x01" + prefixed(b"w", 4) + bytes(96) + uint(7, 8) + bytes(32) + prefixed(b"l", 4) + b"\0"
 
 
 def test_what_is_no_answer() -> None:
