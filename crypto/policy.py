@@ -1,4 +1,4 @@
-"""SNUG-1 to SNUG-21: what every member checks before it believes anything (protocol section 5).
+"""SNUG-1 to SNUG-22: what every member checks before it believes anything (protocol section 5).
 
 One small function a number; all raise ValidationError with that number and nothing else. They see
 facts only (`CommitView`), never a live group, so that both clients can be held to the same cases.
@@ -27,6 +27,7 @@ SNUG-18  END and MOVE come from a host, on the current chain
 SNUG-19  a member's beats don't contradict each other: one for a number, each after the one before
 SNUG-20  a media stream is announced by the leaf that its key id names
 SNUG-21  SFrame: the full tag, and a replay window
+SNUG-22  a media frame is in its sender's signed list, within 2 s
 =======  ====================================================================================
 """
 
@@ -67,6 +68,8 @@ GENERATION_GAP: Final = 200
 RETURN_SLOTS: Final = 8
 #: Bytes of the tag of the SFrame suite in use (0x0004).
 SFRAME_TAG: Final = 16
+#: Seconds of sound or pictures for which their sender's signature may be missing.
+MEDIA_SIGNATURE_TIME: Final = 2.0
 
 ProposalKind = Literal["add", "update", "remove", "psk", "reinit", "external_init", "gce", "other"]
 
@@ -504,3 +507,15 @@ def snug_21(*, tag_size: int, replayed: bool) -> None:
         raise ValidationError("SNUG-21", f"a tag of {tag_size} bytes")
     if replayed:
         raise ValidationError("SNUG-21", "a frame that has been seen")
+
+
+def snug_22(*, forged: bool, unlisted: float) -> None:
+    """All members share the media keys: only its own signature says that a frame is a member's.
+
+    `forged`: the leaf's signed lists name another frame in its place, or pass it over. `unlisted` are seconds
+    of sound or pictures, from the oldest frame on that no list has named yet.
+    """
+    if forged:
+        raise ValidationError("SNUG-22", "a frame that its sender has not signed")
+    if unlisted > MEDIA_SIGNATURE_TIME:
+        raise ValidationError("SNUG-22", "sound or pictures that nobody has signed in time")

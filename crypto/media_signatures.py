@@ -1,0 +1,503 @@
+"""Media signatures: a sender lists the hashes of the frames that it has sealed, and signs the list.
+
+All members share an epoch's SFrame base key, so a member together with the server could seal frames in
+another's name (docs/protocol.md, section 10). Each leaf draws an Ed25519 *media key* for each epoch. Its
+signature key vouches for that key, and that key signs, about twice a second, which frames are its own::
+
+    list        = body | sign_media_key("snug 1 signatures" | scope | body)
+    body        = 1 | leaf 4 | number 4 | media key 32 | certificate 64 | count 1, runs
+    run         = kid 4 | first counter 4 | n 2, hashes 16 each: H(SFrame ciphertext, header included)[:16]
+    certificate = SignWithLabel by the leaf (RFC 9420 section 5.1.2), label "snug 1 media key",
+                  over scope | leaf 4 | media key 32
+    scope       = room number 16 | epoch slot 8 | H(epoch_authenticator) 32
+
+Lists are numbered from 0 in each epoch. A sender lists every frame that it has sealed, each once, and each
+key id's in the order of its counters: so a frame that a list passes over is not the sender's. Once the epoch
+has been over for a while the secret half of the media key is told to all, and its signatures prove nothing.
+
+Frames are played at once, and compared when the list is there (`Checker`); after the first doubt a leaf's
+frames are compared before they are played.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from math import inf
+from typing import Final, Literal
+
+from crypto.errors import AuthenticationError, MalformedError, ReplayError, StateError, ValidationError
+from crypto.fields import Reader, exactly, uint
+from crypto.kdf import KEY_SIZE, SIGNATURE_SIZE, H, NotCopyable, SigningKey, verify
+from crypto.media_keys import STREAMS, FutureEpochError
+from crypto.mls.labels import verify_with_label
+from crypto.policy import MEDIA_SIGNATURE_TIME, snug_22
+
+VERSION: Final = 1
+#: Bytes of a frame's hash in a list.
+DIGEST_SIZE: Final = 16
+SCOPE_SIZE: Final = 16 + 8 + 32
+#: Seconds between two lists of one sender: so many in a small room, more in a larger one, up to a limit.
+INTERVAL: Final = 0.5
+INTERVAL_MAX: Final = 1.0
+MEMBERS_A_SECOND: Final = 50
+#: Frames in one list, and runs (a sender has 8 streams at the most).
+FRAMES_MAX: Final = 1024
+RUNS_MAX: Final = 64
+LISTS_MAX: Final = 1 << 32
+#: What a receiver keeps of a leaf: frames that no list has named, and per key id, listed frames not yet met:
+#: as many as the replay window of SFrame lets through.
+UNLISTED_MAX: Final = 1024
+LISTED_MAX: Final = 1024
+#: Seconds for which a list is kept for frames that come later than it.
+LISTED_TIME: Final = 6.0
+#: Seconds of verified frames after which a leaf's frames are played at once again.
+RECOVERY: Final = 10.0
+#: A frame counts as so many seconds of sound or pictures: what has passed since the one before, within these.
+PLAYED: Final = (0.002, 0.2)
+#: Seconds around a reconnect of ours in which lists may have gone by.
+EXCUSED: Final = 2.0
+#: Seconds after which what an ended epoch owed is forgotten.
+WRITE_OFF: Final = 60.0
+
+#: Under which a leaf vouches for its media key.
+MEDIA_KEY_LABEL: Final = "snug 1 media key"
+_LIST_LABEL: Final = b"snug 1 signatures"
+
+
+class UnverifiedFrameError(FutureEpochError):
+    """A frame of a leaf in doubt, not yet in a list: hold it and try again when the next list is there."""
+
+
+def interval(members: int) -> float:
+    """Seconds between two lists of one sender in a room of so many members."""
+    return min(INTERVAL_MAX, max(INTERVAL, members / MEMBERS_A_SECOND))
+
+
+def digest(frame: bytes) -> bytes:
+    """The hash (16 bytes) by which a list names a frame: SFrame header and ciphertext, without the shim."""
+    return H(frame)[:DIGEST_SIZE]
+
+
+def scope(room: bytes, epoch_slot: int, epoch_authenticator: bytes) -> bytes:
+    """What binds certificates and lists to one epoch of one room, 56 bytes."""
+    return exactly(room, 16, "a room number") + uint(epoch_slot, 8) + H(epoch_authenticator)
+
+
+def certified(scope_: bytes, leaf: int, key: bytes) -> bytes:
+    """What the leaf signs, under MEDIA_KEY_LABEL (`Membership.sign`), to vouch for a media key."""
+    return scope_ + uint(leaf, 4) + exactly(key, KEY_SIZE, "a media key")
+
+
+# -- the list ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Frames of one key id with consecutive counters; `digests` are 16 bytes each."""
+
+    kid: int
+    first: int
+    digests: bytes = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.digests) // DIGEST_SIZE
+
+    @property
+    def last(self) -> int:
+        """The highest counter."""
+        return self.first + len(self) - 1
+
+    def of(self, counter: int) -> bytes:
+        """The hash of the frame with that counter, which the run must hold."""
+        at = (counter - self.first) * DIGEST_SIZE
+        return self.digests[at : at + DIGEST_SIZE]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameList:
+    """One sender's list, as it travels. Only `Checker.hear` says whether it is true."""
+
+    leaf: int
+    number: int
+    key: bytes
+    certificate: bytes = field(repr=False)
+    runs: tuple[Run, ...]
+    signature: bytes = field(default=b"", repr=False)
+
+    @property
+    def body(self) -> bytes:
+        """What is signed, without label and scope. MalformedError where a value doesn't fit."""
+        runs = b"".join(
+            uint(run.kid, 4) + uint(run.first, 4) + uint(len(run), 2) + run.digests for run in self.runs
+        )
+        head = uint(VERSION, 1) + uint(self.leaf, 4) + uint(self.number, 4)
+        return head + self.key + self.certificate + uint(len(self.runs), 1) + runs
+
+    def signed(self, scope_: bytes, key: SigningKey) -> bytes:
+        """The whole encoding, signed with the media key."""
+        body = self.body
+        return body + key.sign(_LIST_LABEL + scope_ + body)
+
+    @classmethod
+    def decode(cls, data: bytes) -> FrameList:
+        """MalformedError on anything that a sender would not write: other orders, empty runs, too much."""
+        reader = Reader(data)
+        if (version := reader.uint(1)) != VERSION:
+            raise MalformedError(f"media signatures of version {version}")
+        leaf, number = reader.uint(4), reader.uint(4)
+        key, certificate = reader.take(KEY_SIZE), reader.take(SIGNATURE_SIZE)
+        runs: list[Run] = []
+        total = 0
+        for _ in range(reader.uint(1)):
+            kid, first, count = reader.uint(4), reader.uint(4), reader.uint(2)
+            run = Run(kid, first, reader.take(count * DIGEST_SIZE))
+            total += count
+            after = not runs or (kid, first) > (runs[-1].kid, runs[-1].last + 1)
+            if not count or not after or run.last >= 1 << 32:
+                raise MalformedError("a list of frames in another order than theirs")
+            runs.append(run)
+        if not runs or len(runs) > RUNS_MAX or total > FRAMES_MAX:
+            raise MalformedError(f"a list of {len(runs)} runs and {total} frames")
+        signature = reader.take(SIGNATURE_SIZE)
+        reader.end()
+        return cls(leaf, number, key, certificate, tuple(runs), signature)
+
+
+class Signer(NotCopyable):
+    """Lists and signs one leaf's frames of one epoch. Its repr shows no secret."""
+
+    __slots__ = ("_certificate", "_key", "_leaf", "_next", "_pending", "_scope", "oldest")
+
+    def __init__(self, leaf: int, scope_: bytes, key: SigningKey, certificate: bytes) -> None:
+        """`certificate`: the leaf's signature (64 bytes) over `certified(scope_, leaf, key.public)`."""
+        self._leaf = leaf
+        self._scope = exactly(scope_, SCOPE_SIZE, "a scope")
+        self._key = key
+        self._certificate = exactly(certificate, SIGNATURE_SIZE, "a certificate")
+        self._pending: dict[int, dict[int, bytes]] = {}  # key id -> counter -> hash
+        self._next = 0
+        #: When the first of the frames that wait was sealed; None where none waits.
+        self.oldest: float | None = None
+
+    @property
+    def used(self) -> bool:
+        """Whether anybody can have seen a signature of this key."""
+        return self._next > 0
+
+    @property
+    def secret(self) -> bytes:
+        """The key's secret half (32 bytes), to be told when its epoch has long been over."""
+        return self._key.seed
+
+    def add(self, kid: int, counter: int, frame: bytes, now: float) -> None:
+        """A frame that was sealed (header and ciphertext)."""
+        self._pending.setdefault(kid, {})[counter] = digest(frame)
+        if self.oldest is None:
+            self.oldest = now
+
+    def take(self) -> list[bytes]:
+        """Signed lists of all that waits; nothing waits then."""
+        runs: list[Run] = []
+        for kid, frames in sorted(self._pending.items()):
+            start: int | None = None
+            held: list[bytes] = []
+            for counter in sorted(frames):
+                if start is not None and (counter != start + len(held) or len(held) == FRAMES_MAX):
+                    runs.append(Run(kid, start, b"".join(held)))
+                    start, held = None, []
+                start = counter if start is None else start
+                held.append(frames[counter])
+            if start is not None:
+                runs.append(Run(kid, start, b"".join(held)))
+        self._pending.clear()
+        self.oldest = None
+        lists = []
+        for portion in _portions(runs):
+            if self._next >= LISTS_MAX:
+                raise StateError("this media key has signed all the lists that it may")
+            made = FrameList(self._leaf, self._next, self._key.public, self._certificate, portion)
+            self._next += 1
+            lists.append(made.signed(self._scope, self._key))
+        return lists
+
+    def __repr__(self) -> str:
+        return f"Signer(leaf={self._leaf}, key={self._key.public.hex()})"
+
+
+def _portions(runs: Iterable[Run]) -> Iterable[tuple[Run, ...]]:
+    portion: list[Run] = []
+    total = 0
+    for run in runs:
+        # two runs of one key id that follow on each other are one, unless it would be too long
+        joined = bool(portion) and portion[-1].kid == run.kid and portion[-1].last + 1 == run.first
+        if portion and (total + len(run) > FRAMES_MAX or len(portion) == RUNS_MAX or joined):
+            yield tuple(portion)
+            portion, total = [], 0
+        portion.append(run)
+        total += len(run)
+    if portion:
+        yield tuple(portion)
+
+
+# -- checking ------------------------------------------------------------------------------------
+
+
+class Finding(Enum):
+    """What a `Checker` has found out about its leaf; each is told once, until it has changed."""
+
+    FORGED = "forged"  # a frame was opened under its key id, and it has not signed that
+    UNVERIFIED = "unverified"  # its frames have gone unlisted for longer than 2 s
+    VERIFIED = "verified"  # they have been listed again for 10 s
+
+
+class _Verdict(Enum):
+    LISTED = 1
+    UNLISTED = 2
+    FORGED = 3
+
+
+class _Stream:
+    """What the lists have said of one key id."""
+
+    __slots__ = ("_runs", "covered", "known_from", "torn")
+
+    def __init__(self, torn: bool) -> None:
+        self._runs: deque[tuple[float, Run]] = deque()  # when it came
+        #: From `known_from` to `covered` we know all of the sender's frames, as far as counters go.
+        self.known_from = 0
+        self.covered = -1
+        #: Lists were lost: what comes next need not follow on `covered`.
+        self.torn = torn
+
+    def judge(self, counter: int, hash_: bytes) -> _Verdict:
+        for _, run in reversed(self._runs):
+            if run.first <= counter <= run.last:
+                return _Verdict.LISTED if run.of(counter) == hash_ else _Verdict.FORGED
+        passed_over = self.known_from <= counter <= self.covered
+        return _Verdict.FORGED if passed_over else _Verdict.UNLISTED
+
+    def extend(self, run: Run, now: float) -> None:
+        if self.torn:
+            self.torn, self.known_from = False, run.first
+        self._runs.append((now, run))
+        self.covered = run.last
+        while self._runs[0][0] + LISTED_TIME <= now or self._runs[0][1].last <= self.covered - LISTED_MAX:
+            self.known_from = max(self.known_from, self._runs.popleft()[1].last + 1)
+
+
+class _Epoch:
+    """One epoch as far as one leaf is concerned."""
+
+    __slots__ = ("key", "number", "published", "streams", "whole")
+
+    def __init__(self) -> None:
+        self.key: bytes | None = None
+        self.number = -1
+        #: No list was lost since number 0.
+        self.whole = True
+        self.published = False
+        self.streams: dict[int, _Stream] = {}
+
+    def in_order(self, heard: FrameList) -> None:
+        """MalformedError if a list names frames again, or more key ids than a leaf has."""
+        firsts: dict[int, int] = {}
+        for run in heard.runs:
+            firsts.setdefault(run.kid, run.first)
+        if len(self.streams.keys() | firsts.keys()) > STREAMS:
+            raise MalformedError("frames of more streams than one member has")
+        if any(kid in self.streams and first <= self.streams[kid].covered for kid, first in firsts.items()):
+            raise MalformedError("frames that an earlier list has named")
+
+    def take(self, heard: FrameList, now: float) -> None:
+        self.key = heard.key
+        if heard.number != self.number + 1:
+            self.whole = False
+            for stream in self.streams.values():
+                stream.torn = True
+        self.number = heard.number
+        for run in heard.runs:
+            if run.kid not in self.streams:
+                self.streams[run.kid] = _Stream(torn=not self.whole)
+            self.streams[run.kid].extend(run, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unlisted:
+    """A frame that was played, and that no list has named so far."""
+
+    hash: bytes
+    at: float  # on the leaf's clock of played seconds; infinite: lists may have gone by
+    cost: float
+
+
+class Checker:
+    """One leaf's frames against its lists. All its memory is bounded (a few hundred kilobytes at the worst).
+
+    `epoch` is the MLS epoch's number everywhere. Who calls takes the epochs' ends to it (`end_epoch`).
+    `doubt` says why this leaf's frames are compared before they are played, None: they are played at once.
+    """
+
+    __slots__ = (
+        "_epochs",
+        "_excused_until",
+        "_frame_at",
+        "_good_since",
+        "_played",
+        "_step",
+        "_unlisted",
+        "_verified_at",
+        "_written_off",
+        "_written_off_at",
+        "doubt",
+        "findings",
+    )
+
+    def __init__(self, now: float) -> None:
+        self.doubt: Literal["forged", "unverified"] | None = None
+        self.findings: list[Finding] = []
+        self._epochs: dict[int, _Epoch] = {}
+        self._unlisted: dict[tuple[int, int, int], _Unlisted] = {}
+        self._played = 0.0
+        self._step = 0.0
+        self._frame_at = now
+        self._excused_until = now + EXCUSED  # we have just come in, or it has
+        self._good_since = self._verified_at = -inf
+        self._written_off = 0.0
+        self._written_off_at = -inf
+
+    # -- frames --------------------------------------------------------------------------------
+
+    def opening(self, epoch: int, kid: int, counter: int, frame: bytes, now: float) -> None:
+        """A frame of this leaf's key id, before it is opened.
+
+        ValidationError("SNUG-22") if the leaf has signed another, or none, in its place;
+        UnverifiedFrameError if the leaf is in doubt, and no list has come that names it.
+        """
+        # here and not when it has opened: else one frame far ahead, after which nothing opens, would stay
+        # unnoticed for ever
+        self._play(now)
+        verdict = self._judge(epoch, kid, counter, digest(frame))
+        snug_22(forged=verdict is _Verdict.FORGED, unlisted=0.0)
+        if verdict is _Verdict.UNLISTED and self.doubt is not None:
+            raise UnverifiedFrameError("a frame that its sender has not signed yet")
+
+    def opened(self, epoch: int, kid: int, counter: int, frame: bytes, now: float) -> None:
+        """The same frame, once it has opened."""
+        hash_ = digest(frame)
+        if self._judge(epoch, kid, counter, hash_) is _Verdict.LISTED:
+            self._verified(now)
+            return
+        if len(self._unlisted) >= UNLISTED_MAX:
+            self._doubt("unverified")  # much more than two seconds of anything
+            return
+        at = inf if now < self._excused_until else self._played
+        self._unlisted[epoch, kid, counter] = _Unlisted(hash_, at, self._step)
+
+    def tick(self, now: float) -> None:
+        """Whether frames have gone unlisted for too long. Only while the server's word reaches us."""
+        if self.doubt is not None:
+            return
+        try:
+            snug_22(forged=False, unlisted=self.unlisted(now))
+        except ValidationError:
+            self._doubt("unverified")
+
+    def unlisted(self, now: float) -> float:
+        """Seconds of sound or pictures for which no list has come, the oldest frame's on."""
+        if self._written_off_at + WRITE_OFF <= now:
+            self._written_off = 0.0
+        oldest = min((frame.at for frame in self._unlisted.values()), default=inf)
+        return self._written_off + max(0.0, self._played - oldest)
+
+    def excuse(self, until: float) -> None:
+        """Lists may have gone by: no doubt comes of frames that no list names, up to that time."""
+        self._excused_until = until
+        self._unlisted = {
+            which: _Unlisted(frame.hash, inf, frame.cost) for which, frame in self._unlisted.items()
+        }
+
+    # -- lists ---------------------------------------------------------------------------------
+
+    def hear(self, epoch: int, scope_: bytes, heard: FrameList, leaf_key: bytes, now: float) -> None:
+        """A list in this leaf's name, of an epoch that isn't over. `leaf_key`: the leaf's signature key.
+
+        ReplayError if it, or a later one, has been heard; AuthenticationError if the leaf has not vouched for
+        the key, the key has not signed it, or is no secret any more; MalformedError if it names more key
+        ids than a leaf has, or a frame again. Then all is as before.
+        """
+        held = self._epochs.get(epoch, _Epoch())
+        if heard.number <= held.number:
+            raise ReplayError("a list of frames that has been heard")
+        if held.published:
+            raise AuthenticationError("a list under a key that is no secret any more")
+        if held.key is None:
+            vouched = certified(scope_, heard.leaf, heard.key)
+            verify_with_label(leaf_key, MEDIA_KEY_LABEL, vouched, heard.certificate)
+        elif held.key != heard.key:
+            raise AuthenticationError("a list under another media key than this leaf's")
+        verify(heard.key, _LIST_LABEL + scope_ + heard.body, heard.signature)
+        held.in_order(heard)
+        held.take(heard, now)
+        self._epochs[epoch] = held
+        self._compare(epoch, now)
+
+    def publish(self, epoch: int, secret: bytes) -> None:
+        """A media key's secret half was told: if it is this leaf's of that epoch, its lists count no more."""
+        held = self._epochs.get(epoch)
+        if held is not None and held.key is not None and SigningKey(secret).public == held.key:
+            held.published = True
+
+    def end_epoch(self, epoch: int, now: float) -> None:
+        """An epoch whose frames are not opened any more: forget it, but not what it owed."""
+        self._epochs.pop(epoch, None)
+        owed = [which for which in self._unlisted if which[0] == epoch]
+        lost = sum(frame.cost for which in owed if (frame := self._unlisted.pop(which)).at != inf)
+        if lost:
+            before = self._written_off if now < self._written_off_at + WRITE_OFF else 0.0
+            self._written_off, self._written_off_at = before + lost, now
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _judge(self, epoch: int, kid: int, counter: int, hash_: bytes) -> _Verdict:
+        held = self._epochs.get(epoch)
+        stream = None if held is None else held.streams.get(kid)
+        return _Verdict.UNLISTED if stream is None else stream.judge(counter, hash_)
+
+    def _compare(self, epoch: int, now: float) -> None:
+        """A list has come: what of the frames that were played before it?"""
+        for which, frame in list(self._unlisted.items()):
+            if which[0] != epoch:
+                continue
+            verdict = self._judge(*which, frame.hash)
+            if verdict is not _Verdict.UNLISTED:
+                del self._unlisted[which]
+            if verdict is _Verdict.FORGED:
+                self._doubt("forged")
+
+    def _play(self, now: float) -> None:
+        least, most = PLAYED
+        self._step = min(most, max(least, now - self._frame_at))
+        self._played += self._step
+        self._frame_at = now
+
+    def _doubt(self, why: Literal["forged", "unverified"]) -> None:
+        if self.doubt in ("forged", why):
+            return  # once forged it stays so: who could do it once can do it again
+        self.doubt = why
+        self._verified_at = -inf
+        self.findings.append(Finding.FORGED if why == "forged" else Finding.UNVERIFIED)
+
+    def _verified(self, now: float) -> None:
+        if self.doubt != "unverified":
+            return
+        if now - self._verified_at > MEDIA_SIGNATURE_TIME:
+            self._good_since = now
+        self._verified_at = now
+        if now - self._good_since >= RECOVERY:
+            self.doubt = None
+            self._unlisted.clear()
+            self._written_off = 0.0
+            self.findings.append(Finding.VERIFIED)
