@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import shlex
+from collections.abc import Callable
+from typing import Any, Final
 
 from client.session import events as ev
 
@@ -12,12 +14,30 @@ class CommandError(ValueError):
     """A line that is no command; the text says what would be."""
 
 
-_HELP = "/admit N, /refuse N, /remove LEAF, /deputy LEAF, /leave, /end; anything else is said to all"
+_HELP = (
+    "/admit N, /refuse N, /remove LEAF, /deputy LEAF, /undeputy LEAF, /handover LEAF, /lock, /unlock, "
+    '/invite [--for "NAME"] [--once], /invites, /revoke N, /leave, /end; anything else is said to all'
+)
+#: Commands about a knock, a leaf or an invite, by its number.
+_NUMBERED: Final[dict[str, Callable[[int], ev.Input]]] = {
+    "admit": ev.Admit,
+    "refuse": ev.Refuse,
+    "remove": ev.Remove,
+    "deputy": ev.Deputise,
+    "undeputy": ev.Undeputise,
+    "handover": ev.HandOver,
+    "revoke": ev.Revoke,
+}
+#: Commands that need no more than their name.
+_PLAIN: Final[dict[str, Callable[[], ev.Input]]] = {
+    "leave": ev.Leave,
+    "end": ev.EndMeeting,
+    "invites": ev.ListInvites,
+}
 
 
 def parse_json(line: str) -> ev.Input:
-    """``{"admit": id}``, ``{"refuse": id}``, ``{"chat": text}``, ``{"remove": leaf}``, ``{"deputy": leaf}``,
-    ``{"leave": true}``, ``{"end": true}``. CommandError for anything else."""
+    """One key and its value, as docs/headless.md lists them. CommandError for anything else."""
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError):
@@ -27,11 +47,41 @@ def parse_json(line: str) -> ev.Input:
     ((name, argument),) = value.items()
     if name == "chat" and isinstance(argument, str):
         return _said(argument)
-    if name in ("leave", "end") and argument is True:
-        return ev.Leave() if name == "leave" else ev.EndMeeting()
-    if type(argument) is int:
-        return _numbered(name, argument)
+    if name in _PLAIN and argument is True:
+        return _PLAIN[name]()
+    if name == "lock" and isinstance(argument, bool):
+        return ev.Lock(argument)
+    if name == "invite" and isinstance(argument, dict):
+        return _invite(argument)
+    if name in _NUMBERED and type(argument) is int:
+        return _NUMBERED[name](argument)
     raise CommandError(f"no such command, or not with that value: {name[:40]!r}")
+
+
+def _invite(wanted: dict[str, Any]) -> ev.NewInvite:
+    label, once = wanted.get("for", ""), wanted.get("once", False)
+    if not wanted.keys() <= {"for", "once"} or not isinstance(label, str) or not isinstance(once, bool):
+        raise CommandError('an invite is made by {"invite": {"for": "Ada", "once": true}}, both optional')
+    return ev.NewInvite(label, once)
+
+
+def _typed_invite(text: str) -> ev.NewInvite:
+    """What stands behind /invite: ``[--for NAME] [--once]``."""
+    wrong = CommandError('an invite is made by /invite, with --for "NAME" and --once if you like')
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        raise wrong from None
+    label, once = "", False
+    while words:
+        word = words.pop(0)
+        if word == "--once":
+            once = True
+        elif word == "--for" and words:
+            label = words.pop(0)
+        else:
+            raise wrong
+    return ev.NewInvite(label, once)
 
 
 def _said(text: str) -> ev.Say:
@@ -40,19 +90,6 @@ def _said(text: str) -> ev.Say:
     except UnicodeEncodeError:  # half of a surrogate pair: JSON can escape one, UTF-8 can't carry it
         raise CommandError("a text that is not Unicode") from None
     return ev.Say(text)
-
-
-def _numbered(name: str, number: int) -> ev.Input:
-    match name:
-        case "admit":
-            return ev.Admit(number)
-        case "refuse":
-            return ev.Refuse(number)
-        case "remove":
-            return ev.Remove(number)
-        case "deputy":
-            return ev.Deputise(number)
-    raise CommandError(f"no such command: {name[:40]!r}")
 
 
 def parse_human(line: str) -> ev.Input | None:
@@ -65,11 +102,13 @@ def parse_human(line: str) -> ev.Input | None:
     if not line.startswith("/"):
         return _said(line)
     name, _, argument = line[1:].partition(" ")
-    if name == "leave":
-        return ev.Leave()
-    if name == "end":
-        return ev.EndMeeting()
+    if name in _PLAIN and not argument.strip():
+        return _PLAIN[name]()
+    if name in ("lock", "unlock") and not argument.strip():
+        return ev.Lock(name == "lock")
+    if name == "invite":
+        return _typed_invite(argument)
     try:
-        return _numbered(name, int(argument))
-    except ValueError:
+        return _NUMBERED[name](int(argument))
+    except (KeyError, ValueError):
         raise CommandError(f"what you can type: {_HELP}") from None

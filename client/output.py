@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from rich.text import Text
 
 from client.media.stats import StreamStats
 from client.session import events as ev
+from client.session.invites import called
 from crypto.verification import spoken
 
 #: What can move a terminal's cursor, reverse what stands beside it, or not be encoded. What json leaves as it
@@ -43,8 +45,26 @@ def _member(member: ev.Member) -> dict[str, Any]:
 def as_json(event: ev.Event) -> dict[str, Any]:
     """An event as the object that `--json` prints."""
     match event:
-        case ev.InviteMade(link, index):
-            return {"event": "invite", "link": link, "index": index}
+        case ev.InviteMade():
+            return {
+                "event": "invite",
+                "link": event.link,
+                "index": event.index,
+                "label": event.label,
+                "once": event.once,
+                "replaces": event.replaces,
+            }
+        case ev.Invites(rows):
+            return {"event": "invites", "invites": [asdict(row) for row in rows]}
+        case ev.PolicyChanged():
+            return {
+                "event": "policy",
+                "by": event.by,
+                "kind": event.kind,
+                "leaf": event.leaf,
+                "mode": event.mode,
+                "text": event.text,
+            }
         case ev.Knocked():
             return {
                 "event": "knock",
@@ -53,6 +73,7 @@ def as_json(event: ev.Event) -> dict[str, Any]:
                 "greeting": event.greeting,
                 "invite": event.invite,
                 "looks_like": event.looks_like,
+                "label": event.label,
             }
         case ev.Roster():
             return {
@@ -63,6 +84,9 @@ def as_json(event: ev.Event) -> dict[str, Any]:
                 "removed": [_member(m) for m in event.removed],
                 "by": event.by,
                 "rejoined": event.rejoined,
+                "invite": event.invite,
+                "label": event.label,
+                "left": list(event.left),
             }
         case ev.Code(epoch, digits):
             return {"event": "code", "epoch": epoch, "digits": digits}
@@ -125,6 +149,13 @@ class JsonOutput:
 _CONTINUED = "\n  | "
 
 
+#: How a host begins.
+_HOSTS_HINT = (
+    'An invite for one person: /invite --for "Ada" --once. All of them: /invites. One taken back: /revoke N. '
+    "Nobody new: /lock."
+)
+
+
 class HumanOutput:
     """Sentences, and a table at the end; plain when piped."""
 
@@ -140,10 +171,12 @@ class HumanOutput:
     def event(self, event: ev.Event) -> None:
         """Print an event as a person would tell it."""
         match event:
-            case ev.InviteMade(link, index):
-                again = "A new invite, since the last one opens nothing any more" if index else "Invite"
-                self._say(f"{again}: ", (link, "bold"))
-                self._say("Whoever has this link can knock; nobody comes in without a host.")
+            case ev.InviteMade():
+                self._invite(event)
+            case ev.Invites(rows):
+                self._invites(rows)
+            case ev.PolicyChanged():
+                self._say(plain(event.text))
             case ev.Knocked():
                 self._knocked(event)
             case ev.Roster():
@@ -160,11 +193,35 @@ class HumanOutput:
             case ev.Ended(_, text):
                 self._say(plain(text))
 
+    def _invite(self, event: ev.InviteMade) -> None:
+        link = (event.link, "bold")
+        if event.replaces is not None:
+            self._say("A new invite, since the last one opens nothing any more: ", link)
+        elif event.index == 0:
+            self._say("Invite: ", link)
+        else:
+            whom = f" for \u201c{plain(event.label)}\u201d" if event.label else ""
+            good = ", good once" if event.once else ""
+            self._say(f"Invite{whom}{good} (no. {event.index}): ", link)
+        if event.once:
+            self._say("The first who comes in by it uses it up; a second use is told to you.")
+        else:
+            self._say("Whoever has this link can knock; nobody comes in without a host.")
+
+    def _invites(self, rows: tuple[ev.InviteRow, ...]) -> None:
+        if not rows:
+            self._say("There are no invites yet. ", ('/invite --for "Ada" --once', "bold"), " makes one.")
+        for row in rows:
+            used = f"used by {', '.join(map(plain, row.used_by))}" if row.used_by else "not used"
+            state = f"{used}, opens nothing any more" if row.revoked else used
+            kind = "once" if row.once else "open"
+            self._say(f"  {plain(called(row.index, row.label))}: {kind}, {state}")
+
     def _knocked(self, event: ev.Knocked) -> None:
         greeting = f' "{plain(event.greeting)}"' if event.greeting else ""
         self._say(
             (plain(event.name), "bold"),
-            f" knocks, with invite {event.invite}.{greeting} Type ",
+            f" knocks, by {plain(called(event.invite, event.label))}.{greeting} Type ",
             (f"/admit {event.knock}", "bold"),
             " or ",
             (f"/refuse {event.knock}", "bold"),
@@ -183,12 +240,16 @@ class HumanOutput:
         if not self._inside:
             self._inside = True
             self._say("You are in.")
+            if event.by is None and [m.host for m in event.members] == [True]:
+                self._say((_HOSTS_HINT, "dim"))
         for member in event.added:
             how = "is back" if event.rejoined else "came in"
-            self._say((plain(member.name), "bold"), f" {how}. {by or 'A host'} let them in.")
+            way = "" if event.invite is None else f", by {plain(called(event.invite, event.label or ''))}"
+            self._say((plain(member.name), "bold"), f" {how}. {by or 'A host'} let them in{way}.")
         if not event.rejoined:
             for member in event.removed:
-                self._say((plain(member.name), "bold"), " is gone, and can read nothing from here on.")
+                went = "left" if member.leaf in event.left else f"was removed by {by or 'a host'}"
+                self._say((plain(member.name), "bold"), f" {went}, and can read nothing from here on.")
         people = ", ".join(f"{plain(m.name)} (host)" if m.host else plain(m.name) for m in event.members)
         self._say(f"  in the room: {people}")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from client.session import content
 from crypto import hpke
 from crypto.errors import SnugCryptoError
+from crypto.fields import prefixed
 from crypto.invite import HostSeed
 from crypto.kdf import Rng
 
@@ -64,6 +65,11 @@ def open_grant(grant: content.Grant, own_key: bytes, own_box: bytes, group_id: b
         return HostSeed(opened.plaintext)
     except SnugCryptoError:
         return None
+
+
+def granted_message(group_id: bytes, signature_key: bytes) -> bytes:
+    """What the host key signs to show that the member of that signature key (32 bytes) holds the seed."""
+    return b"snug 1 granted" + prefixed(group_id, 2) + signature_key
 
 
 def _info(group_id: bytes) -> bytes:

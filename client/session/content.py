@@ -7,10 +7,14 @@ from typing import Annotated, Final
 import msgspec
 
 from crypto.errors import MalformedError
-from server.wire.messages import Bytes8, Bytes16, Bytes32, MediaKind, Ssrc
+from server.wire.messages import Bytes8, Bytes16, Bytes32, Bytes64, MediaKind, Ssrc
 
 #: Characters of one chat message.
 TEXT_MAX: Final = 8000
+#: Invites that one message takes back.
+REVOKED_MAX: Final = 1024
+#: Secret halves of media keys in one message.
+SECRETS_MAX: Final = 64
 
 
 class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
@@ -54,13 +58,34 @@ class Grant(Content, frozen=True, tag="grant"):
     sealed: bytes
 
 
+class Granted(Content, frozen=True, tag="granted"):
+    """The sender has the host seed, and shows it: the host key's signature (`announced.granted_message`)."""
+
+    signature: Bytes64
+
+
+class Revoked(Content, frozen=True, tag="revoked"):
+    """A host has taken these invites back, or hands on what hosts have: no host shows knocks by them."""
+
+    invites: Annotated[
+        list[Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]],
+        msgspec.Meta(min_length=1, max_length=REVOKED_MAX),
+    ]
+
+
 class End(Content, frozen=True, tag="end"):
     """A host ends the meeting for all (SNUG-18), as of `chain`."""
 
     chain: Bytes32
 
 
-AnyContent = Say | Announce | Leaving | Grant | End
+class MediaSecret(Content, frozen=True, tag="media_secret"):
+    """Secret halves of media keys of the sender's, of epochs long over: their signatures prove nothing now."""
+
+    secrets: Annotated[list[Bytes32], msgspec.Meta(min_length=1, max_length=SECRETS_MAX)]
+
+
+AnyContent = Say | Announce | Leaving | Grant | Granted | Revoked | End | MediaSecret
 _decoder: msgspec.json.Decoder[AnyContent] = msgspec.json.Decoder(AnyContent)
 _encoder = msgspec.json.Encoder()
 

@@ -1,16 +1,34 @@
-"""The host seed, handed to those whom a host makes hosts as well (docs/decisions/0009-turns-and-hosts.md)."""
+"""The host seed, handed to those whom a host makes hosts as well (docs/decisions/0009-turns-and-hosts.md).
+
+Whoever has it says so with a signature that only the seed makes. Until then it is handed over again and
+again, later each time: a connection that was lost in between costs a moment, and no power.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from client.session import content
-from client.session.announced import open_grant, seal_grant
+from client.session.announced import granted_message, open_grant, seal_grant
 from client.session.aspect import Aspect
+from client.session.membership import Change
 from crypto import mls
+from crypto.errors import SnugCryptoError
+from crypto.invite import verify
 
 if TYPE_CHECKING:
     from client.session.room import RoomSession
+
+#: Seconds until a grant that nobody has answered is sent again, doubled each time up to the most.
+AGAIN: Final = 5.0
+AGAIN_MOST: Final = 300.0
+
+
+@dataclass
+class _Owed:
+    at: float = 0.0  # when it is due
+    wait: float = AGAIN
 
 
 class Granting(Aspect):
@@ -18,32 +36,77 @@ class Granting(Aspect):
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
-        self._owed: set[bytes] = set()
+        self._owed: dict[bytes, _Owed] = {}
+        #: Signature keys of hosts that have shown that they hold the seed.
+        self.shown: set[bytes] = set()
+        self._to_show = False
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Granting)
+        self._owed, self.shown, self._to_show = before._owed, before.shown, before._to_show
 
     def owe(self, signature_key: bytes) -> None:
         """Hand the seed to that member as soon as it is a host by the policy."""
-        self._owed.add(signature_key)
+        self._owed.setdefault(signature_key, _Owed())
 
     def tick(self, now: float) -> None:
         room = self.room
-        if room.host_seed is None or not self._owed or not room.is_level(now):
+        if room.host_seed is None or not room.is_level(now):
+            return
+        if self._to_show:
+            self._to_show = False
+            own = room.m.signature_key(room.m.own_leaf) or b""
+            message = granted_message(room.m.group.group_id, own)
+            room.relay(content.Granted(room.host_seed.host_key.sign(message)))
+        if not self._owed:
             return
         for leaf, box in room.announced.boxes():
             key = room.m.signature_key(leaf)
-            if key is not None and key in self._owed and key in room.m.policy.hosts:
-                self._owed.discard(key)
-                room.relay(seal_grant(room.host_seed, leaf, key, box, room.m.group.group_id, room.rng))
+            owed = None if key is None else self._owed.get(key)
+            if key is None or owed is None or now < owed.at or key not in room.m.policy.hosts:
+                continue
+            owed.at, owed.wait = now + owed.wait, min(2 * owed.wait, AGAIN_MOST)
+            room.relay(seal_grant(room.host_seed, leaf, key, box, room.m.group.group_id, room.rng))
+
+    def adopted(self, change: Change, now: float) -> None:
+        rejoined = {key for _, _, key in change.removed} if change.rejoined else set()
+        gone = {key for _, _, key in change.removed} - rejoined
+        gone |= set(change.policy_before.hosts) - set(change.policy_after.hosts)
+        self.shown -= gone
+        for key in gone & self._owed.keys():
+            del self._owed[key]
 
     def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
-        if not isinstance(what, content.Grant):
-            return False
+        if isinstance(what, content.Grant):
+            self._take(received.sender, what)
+            return True
+        if isinstance(what, content.Granted):
+            self._show(received.sender, what)
+            return True
+        return False
+
+    def _take(self, sender: int, grant: content.Grant) -> None:
         room = self.room
-        if what.leaf == room.m.own_leaf and room.m.is_host(received.sender) and room.host_seed is None:
+        if grant.leaf != room.m.own_leaf or not room.m.is_host(sender):
+            return
+        if room.host_seed is None:
             own_key = room.m.signature_key(room.m.own_leaf) or b""
-            seed = open_grant(what, own_key, room.box, room.m.group.group_id)
-            if seed is not None:
-                steward = seed.steward_key(room.m.group.group_id)
-                ours = seed.host_public == room.m.policy.host_public
-                if ours and steward.public == room.steward_public:
-                    room.host_seed = room.granted = seed
-        return True
+            seed = open_grant(grant, own_key, room.box, room.m.group.group_id)
+            if seed is None or seed.host_public != room.m.policy.host_public:
+                return
+            if seed.steward_key(room.m.group.group_id).public != room.steward_public:
+                return
+            room.host_seed = room.granted = seed
+        self._to_show = True
+
+    def _show(self, sender: int, granted: content.Granted) -> None:
+        room = self.room
+        key = room.m.signature_key(sender)
+        if key is None or key not in room.m.policy.hosts:
+            return
+        try:
+            verify(room.m.policy.host_public, granted_message(room.m.group.group_id, key), granted.signature)
+        except SnugCryptoError:
+            return  # it has something else, and can't host
+        self.shown.add(key)
+        self._owed.pop(key, None)

@@ -21,6 +21,14 @@ from client.session import events as ev
         ('{"deputy": 2}', ev.Deputise(2)),
         ('{"chat": "hé 🦊"}', ev.Say("hé 🦊")),
         ('{"chat": "\\ud83e\\udd8a"}', ev.Say("🦊")),
+        ('{"undeputy": 2}', ev.Undeputise(2)),
+        ('{"handover": 2}', ev.HandOver(2)),
+        ('{"lock": true}', ev.Lock(True)),
+        ('{"lock": false}', ev.Lock(False)),
+        ('{"invite": {}}', ev.NewInvite("", False)),
+        ('{"invite": {"for": "Ada", "once": true}}', ev.NewInvite("Ada", True)),
+        ('{"invites": true}', ev.ListInvites()),
+        ('{"revoke": 32775}', ev.Revoke(32775)),
         ('{"leave": true}', ev.Leave()),
         ('{"end": true}', ev.EndMeeting()),
         (' {"leave": true} \n', ev.Leave()),
@@ -53,6 +61,15 @@ def test_json(line: str, expected: ev.Input) -> None:
         '{"leave": 1}',
         '{"end": "true"}',
         '{"dance": 1}',
+        '{"lock": 1}',
+        '{"unlock": true}',
+        '{"invite": true}',
+        '{"invite": "Ada"}',
+        '{"invite": {"for": 1}}',
+        '{"invite": {"once": 1}}',
+        '{"invite": {"whom": "Ada"}}',
+        '{"invites": false}',
+        '{"revoke": "1"}',
         '{"dance": true}',
         '{"": 1}',
         "[" * 100_000,
@@ -77,6 +94,16 @@ def test_json_that_is_no_command(line: str) -> None:
         ("/refuse 4", ev.Refuse(4)),
         ("/remove 1", ev.Remove(1)),
         ("/deputy 1", ev.Deputise(1)),
+        ("/undeputy 1", ev.Undeputise(1)),
+        ("/handover 1", ev.HandOver(1)),
+        ("/lock", ev.Lock(True)),
+        ("/unlock", ev.Lock(False)),
+        ("/invite", ev.NewInvite()),
+        ("/invite --once", ev.NewInvite("", True)),
+        ('/invite --for "Ada B." --once', ev.NewInvite("Ada B.", True)),
+        ("/invite --once --for Ada", ev.NewInvite("Ada", True)),
+        ("/invites", ev.ListInvites()),
+        ("/revoke 7", ev.Revoke(7)),
         ("/leave", ev.Leave()),
         ("/end", ev.EndMeeting()),
     ],
@@ -86,7 +113,24 @@ def test_what_a_person_types(line: str, expected: ev.Input | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["/", "/admit", "/admit x", "/admit 1 2", "/dance", "/dance 1", "{oops", "\udc80"]
+    "line",
+    [
+        "/",
+        "/admit",
+        "/admit x",
+        "/admit 1 2",
+        "/dance",
+        "/dance 1",
+        "/lock 1",
+        "/end now",
+        "/invite Ada",
+        "/invite --for",
+        '/invite --for "Ada',
+        "/invites all",
+        "/revoke",
+        "{oops",
+        "\udc80",
+    ],
 )
 def test_what_a_person_mistypes(line: str) -> None:
     with pytest.raises(CommandError) as caught:
@@ -95,7 +139,7 @@ def test_what_a_person_mistypes(line: str) -> None:
 
 
 def test_the_error_says_what_could_be_typed() -> None:
-    with pytest.raises(CommandError, match="/admit N, /refuse N, /remove LEAF, /deputy LEAF, /leave, /end"):
+    with pytest.raises(CommandError, match=r"/admit N, /refuse N, .*/undeputy LEAF.*/leave, /end"):
         parse_human("/help")
 
 

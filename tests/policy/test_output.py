@@ -20,18 +20,57 @@ ADA, BO = ev.Member(0, "Ada", True), ev.Member(1, "Bo", False)
 EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
     (
         ev.InviteMade("https://meet.example/#1abc", 0),
-        {"event": "invite", "link": "https://meet.example/#1abc", "index": 0},
+        {
+            "event": "invite",
+            "link": "https://meet.example/#1abc",
+            "index": 0,
+            "label": "",
+            "once": False,
+            "replaces": None,
+        },
     ),
     (
-        ev.Knocked(3, "Bo", "let me in", 7, "Bob"),
-        {"event": "knock", "id": 3, "name": "Bo", "greeting": "let me in", "invite": 7, "looks_like": "Bob"},
+        ev.Invites(
+            (ev.InviteRow(0x8003, "Bo", True, ("Bo",), True), ev.InviteRow(9, None, False, (), False))
+        ),
+        {
+            "event": "invites",
+            "invites": [
+                {"index": 0x8003, "label": "Bo", "once": True, "used_by": ["Bo"], "revoked": True},
+                {"index": 9, "label": None, "once": False, "used_by": [], "revoked": False},
+            ],
+        },
+    ),
+    (
+        ev.PolicyChanged(0, "host", "Ada made Bo a host.", leaf=1),
+        {"event": "policy", "by": 0, "kind": "host", "leaf": 1, "mode": None, "text": "Ada made Bo a host."},
+    ),
+    (
+        ev.Knocked(3, "Bo", "let me in", 7, "Bob", "my friend"),
+        {
+            "event": "knock",
+            "id": 3,
+            "name": "Bo",
+            "greeting": "let me in",
+            "invite": 7,
+            "looks_like": "Bob",
+            "label": "my friend",
+        },
     ),
     (
         ev.Knocked(4, "Cem", "", 7),
-        {"event": "knock", "id": 4, "name": "Cem", "greeting": "", "invite": 7, "looks_like": None},
+        {
+            "event": "knock",
+            "id": 4,
+            "name": "Cem",
+            "greeting": "",
+            "invite": 7,
+            "looks_like": None,
+            "label": None,
+        },
     ),
     (
-        ev.Roster(5, (ADA, BO), (BO,), (), 0),
+        ev.Roster(5, (ADA, BO), (BO,), (), 0, invite=7),
         {
             "event": "roster",
             "epoch": 5,
@@ -43,6 +82,9 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
             "removed": [],
             "by": 0,
             "rejoined": False,
+            "invite": 7,
+            "label": None,
+            "left": [],
         },
     ),
     (ev.Code(5, "0123456789" * 4), {"event": "code", "epoch": 5, "digits": "0123456789" * 4}),
@@ -144,20 +186,78 @@ def _unsafe(text: str) -> set[str]:
             ],
         ),
         (
-            ev.Knocked(3, "Bo", "let me in", 7, "Bob"),
+            ev.Knocked(3, "Bo", "let me in", 7, "Bob", "my friend"),
             [
-                'Bo knocks, with invite 7. "let me in" Type /admit 3 or /refuse 3.',
+                "Bo knocks, by the invite for \u201cmy friend\u201d (no. 7)."
+                ' "let me in" Type /admit 3 or /refuse 3.',
                 "! This name looks like Bob's, who is in the room already, and has another key.",
             ],
         ),
-        (ev.Knocked(4, "Cem", "", 7), ["Cem knocks, with invite 7. Type /admit 4 or /refuse 4."]),
+        (
+            ev.Knocked(4, "Cem", "", 7),
+            ["Cem knocks, by an invite that another host made (no. 7). Type /admit 4 or /refuse 4."],
+        ),
+        (
+            ev.Knocked(4, "Cem", "", 7, label=""),
+            ["Cem knocks, by invite 7. Type /admit 4 or /refuse 4."],
+        ),
+        (
+            ev.InviteMade("l", 0x8007, "Bo", once=True),
+            [
+                "Invite for \u201cBo\u201d, good once (no. 32775): l",
+                "The first who comes in by it uses it up; a second use is told to you.",
+            ],
+        ),
+        (
+            ev.InviteMade("l", 7),
+            ["Invite (no. 7): l", "Whoever has this link can knock; nobody comes in without a host."],
+        ),
+        (ev.Invites(()), ['There are no invites yet. /invite --for "Ada" --once makes one.']),
+        (
+            ev.Invites(
+                (
+                    ev.InviteRow(0, "", False, ("Bo", "Cem"), False),
+                    ev.InviteRow(0x8007, "Bo", True, (), False),
+                    ev.InviteRow(9, None, False, (), True),
+                )
+            ),
+            [
+                "  the open invite: open, used by Bo, Cem",
+                "  the invite for \u201cBo\u201d (no. 32775): once, not used",
+                "  an invite that another host made (no. 9): open, not used, opens nothing any more",
+            ],
+        ),
+        (
+            ev.PolicyChanged(0, "mode", "Ada locked the room: nobody new.", mode="locked"),
+            ["Ada locked the room: nobody new."],
+        ),
         (
             ev.Roster(5, (ADA, BO), (BO,), (), 0),
             ["You are in.", "Bo came in. Ada let them in.", "  in the room: Ada (host), Bo"],
         ),
         (
+            ev.Roster(5, (ADA, BO), (BO,), (), 0, invite=3),
+            ["You are in.", "Bo came in. Ada let them in, by invite 3.", "  in the room: Ada (host), Bo"],
+        ),
+        (
+            ev.Roster(5, (ADA, BO), (BO,), (), 0, invite=3, label="Bo"),
+            [
+                "You are in.",
+                "Bo came in. Ada let them in, by the invite for \u201cBo\u201d (no. 3).",
+                "  in the room: Ada (host), Bo",
+            ],
+        ),
+        (
             ev.Roster(6, (ADA,), (), (BO,), 0),
-            ["You are in.", "Bo is gone, and can read nothing from here on.", "  in the room: Ada (host)"],
+            [
+                "You are in.",
+                "Bo was removed by Ada, and can read nothing from here on.",
+                "  in the room: Ada (host)",
+            ],
+        ),
+        (
+            ev.Roster(6, (ADA,), (), (BO,), 0, left=(1,)),
+            ["You are in.", "Bo left, and can read nothing from here on.", "  in the room: Ada (host)"],
         ),
         (
             ev.Roster(7, (ADA, BO), (BO,), (BO,), None, True),
@@ -178,8 +278,18 @@ def test_plain_sentences_when_piped(event: ev.Event, lines: list[str]) -> None:
     assert human(event).splitlines() == lines
 
 
+def test_a_host_is_told_how_to_make_invites() -> None:
+    told = human(ev.Roster(0, (ADA,), (), (), None)).splitlines()
+    assert told[:2] == [
+        "You are in.",
+        'An invite for one person: /invite --for "Ada" --once. All of them: /invites. '
+        "One taken back: /revoke N. Nobody new: /lock.",
+    ]
+    assert "/invite" not in human(ev.Roster(5, (ADA, BO), (), (), None)), "and nobody else is"
+
+
 def test_a_new_invite_is_told_as_one() -> None:
-    assert human(ev.InviteMade("l", 2)).startswith(
+    assert human(ev.InviteMade("l", 2, replaces=0)).startswith(
         "A new invite, since the last one opens nothing any more: l\n"
     )
 
@@ -212,7 +322,7 @@ def test_markup_is_printed_as_it_was_written(name: str) -> None:
         ev.Status("s", name),
         ev.Ended("left", name),
     )
-    assert told.count(name) == 12, "each time that it is said"
+    assert told.count(name) == 13, "each time that it is said"
     assert f"{name}: {name}\n" in told
 
 
@@ -238,8 +348,11 @@ HOSTILE = [
 def test_control_characters_do_not_reach_the_terminal(text: str, terminal: bool) -> None:
     member = ev.Member(1, text, False)
     told = human(
-        ev.Knocked(1, text, text, 0, text),
-        ev.Roster(1, (member,), (member,), (member,), 1),
+        ev.Knocked(1, text, text, 7, text, text),
+        ev.Roster(1, (member,), (member,), (member,), 1, invite=7, label=text),
+        ev.InviteMade("l", 7, text),
+        ev.Invites((ev.InviteRow(7, text, False, (text,), False),)),
+        ev.PolicyChanged(1, "title", text),
         ev.Said(1, text, text),
         ev.Alarm("a", text),
         ev.Status("s", text),
