@@ -203,14 +203,14 @@ def returning(
     name: str = "Ada",
     hosts: tuple[bytes, ...] | None = None,
     title: str = POLICY.title,
-    more: tuple[ProposalView, ...] = (),
     mode: Mode = POLICY.mode,
     view: dict[str, Any] | None = None,
 ) -> CommitView:
     """Ada has crashed and comes back: Dana, who is no host, commits it."""
     new, old = leaf("ada again", name), replace(POLICY, mode=mode)
     left = () if removed is None else (remove(removed, DANA),)
-    kept = set(POLICY.hosts) - ({MEMBERS[removed].signature_key} if removed is not None else set())
+    gone = set() if removed is None else {MEMBERS[removed].signature_key}
+    kept = set(POLICY.hosts) - gone
     named = tuple(sorted(kept | {new.signature_key})) if hosts is None else tuple(sorted(hosts))
     message = host_return_message(group_id, package, at)
     # what is signed is for the package that it names; the commit carries the real one
@@ -220,7 +220,6 @@ def returning(
         psk(DANA),
         add(sender=DANA, who=new, package=h("package", "ada again")),
         gce(DANA, of=old, hosts=named, title=title),
-        *more,
         context={"host_return": HostReturn(at, key.sign(message))},
         **({"policy": old, "extensions": (REQUIRED, (POLICY_EXTENSION, old.encode()))} | (view or {})),
     )
@@ -462,7 +461,25 @@ def _snug_9() -> Iterator[tuple[str, CommitView]]:
         returning(view={"ledger": replace(LEDGER, returned=SLOT - 1)}, at=SLOT - 2),
     )
     yield "when a host has lost its powers", returning(view={"ledger": replace(LEDGER, returns_closed=True)})
-    yield "in place of another than a host", returning(removed=BO)
+    yield "in place of another than a host", returning(removed=BO, name="Bo")
+    # its four proposals, and what else could stand in their places
+    gone, link, added, changed = returning().proposals
+
+    def instead(*proposals: ProposalView) -> CommitView:
+        return replace(returning(), proposals=proposals)
+
+    yield "in place of nobody", instead(replace(gone, removed=NOBODY), link, added, changed)
+    yield "in place of no leaf", instead(replace(gone, removed=None), link, added, changed)
+    yield "in place of a leaf that says its farewell", instead(farewell(ADA), link, added, changed)
+    yield "in place of two leaves", instead(gone, remove(BO, DANA), link, added, changed)
+    yield "with a ticket", instead(gone, link, replace(added, ticket=TICKET.encode()), changed)
+    yield "with two Adds", instead(gone, link, added, add("Eve", DANA), changed)
+    yield "with two Adds and no PSK", instead(gone, added, add("Eve", DANA), changed)
+    yield "with two PSKs", instead(gone, link, psk(DANA), added, changed)
+    yield "that adds nobody", instead(gone, link, psk(DANA), changed)
+    yield "that changes no policy", instead(gone, link, psk(DANA), added)
+    yield "that changes the policy twice", instead(gone, changed, added, changed)
+    yield "of no leaf", instead(gone, link, replace(added, added=None), changed)
     yield "under another name", returning(name="Eve")
     yield (
         "that makes somebody else a host too",
@@ -474,7 +491,6 @@ def _snug_9() -> Iterator[tuple[str, CommitView]]:
     )
     yield "that makes nobody a host", returning(hosts=())
     yield "that changes the title too", returning(title="Daily")
-    yield "with another removal", returning(more=(remove(CEM, DANA),))
 
 
 def _snug_10() -> Iterator[tuple[str, CommitView]]:

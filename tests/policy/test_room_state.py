@@ -141,7 +141,7 @@ def test_flags_are_0_or_1(flag: int) -> None:
     with pytest.raises(MalformedError, match="neither 0 nor 1"):
         CommitContext.decode(bare[:-2] + bytes([flag]) + bytes(2) + b"\0")
     with pytest.raises(MalformedError, match="neither 0 nor 1"):
-        CommitContext.decode(bare[:-1] + bytes([flag]) + bytes(64))
+        CommitContext.decode(bare[:-1] + bytes([flag]) + bytes(72))
 
 
 def test_a_credential_is_utf8_behind_its_flags() -> None:
@@ -240,10 +240,11 @@ def raw_ledger(
     keys: tuple[bytes, ...] = (),
     invites: tuple[bytes, ...] = (),
     rejoins: tuple[bytes, ...] = (),
+    end: bytes = bytes(9),
 ) -> bytes:
     sized = b"".join(len(part).to_bytes(2, "big") + part for part in (used, revoked))
     counted = b"".join(len(part).to_bytes(2, "big") + b"".join(part) for part in (keys, invites))
-    return b"\1" + sized + counted + bytes([len(rejoins)]) + b"".join(rejoins)
+    return b"\1" + sized + counted + bytes([len(rejoins)]) + b"".join(rejoins) + end
 
 
 def numbers(*values: int, size: int = 2) -> bytes:
@@ -264,6 +265,7 @@ def test_a_ledger_in_raw_bytes() -> None:
         keys=(K1, K2),
         invites=(numbers(1, size=4) + numbers(0),),
         rejoins=(rejoined(5), rejoined(6)),
+        end=numbers(9, size=8) + b"\1",
     )
     assert Ledger.decode(raw) == Ledger(
         frozenset({0, 0x8001}),
@@ -271,12 +273,15 @@ def test_a_ledger_in_raw_bytes() -> None:
         frozenset({K1, K2}),
         ((1, 0),),
         (Rejoined(5, h(1), h("nonce", 5)[:16]), Rejoined(6, h(1), h("nonce", 6)[:16])),
+        9,
+        True,
     )
 
 
 @pytest.mark.parametrize(
     ("raw", "why"),
     [
+        (raw_ledger(end=bytes(8) + b"\2"), "neither 0 nor 1"),
         (raw_ledger(used=b"\0"), "half a number"),
         (raw_ledger(revoked=b"\0\1\2"), "half a number"),
         (raw_ledger(used=numbers(2, 1)), "order"),
