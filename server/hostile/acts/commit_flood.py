@@ -1,0 +1,42 @@
+"""Take slot after slot with noise, so that nobody else ever gets one."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal
+
+import msgspec
+
+from server.hostile.act import Act, Orders
+from server.hostile.troupe import Troupe
+from server.wire import limits
+
+
+class Flooded(Orders, frozen=True):
+    """`rate` slots a second, `most` in all, each with noise of `size` bytes."""
+
+    rate: Annotated[float, msgspec.Meta(gt=0, le=1_000)] = 5.0
+    most: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 20
+    size: Literal[512, 1024, 2048, 4096] = 512
+
+
+class CommitFlood(Act):
+    name = "commit_flood"
+    about = "take slots with noise, many a second"
+    orders_kind = Flooded
+
+    def __init__(self, troupe: Troupe, orders: Flooded) -> None:
+        super().__init__(troupe)
+        self._orders = orders
+        self._next = 0.0
+        self._left = orders.most
+
+    def tick(self, now: float) -> None:
+        self._next = self._next or now
+        while self._left and now >= self._next:
+            self._left -= 1
+            self._next += 1 / self._orders.rate
+            blob = os.urandom(self._orders.size)
+            room = self.troupe.room()
+            self.troupe.signaling.perform(room.take(blob, os.urandom(limits.HASH_SIZE), now))
+            self.did("took a slot with noise")

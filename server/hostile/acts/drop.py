@@ -1,0 +1,21 @@
+"""Drop messages or frames on the way to their receivers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from server.hostile.aim import Blobbed, Meddling
+from server.wire.messages import Message
+
+
+class Drop(Meddling):
+    name = "drop"
+    about = "drop messages, beats, commits or frames: of one to another, of all, every n-th"
+
+    def message(self, handle: bytes, message: Blobbed, now: float) -> Sequence[Message]:
+        self.did(f"dropped one of the {self.aim.what}")
+        return ()
+
+    def frame(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
+        self.did(f"dropped one of the {self.aim.what}")
+        return ()

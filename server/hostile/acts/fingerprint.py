@@ -1,0 +1,37 @@
+"""Swap the fingerprint: media goes to somebody who is not whom the server named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import msgspec
+
+from server.hostile.act import Act, Orders
+from server.hostile.troupe import Troupe
+from server.wire.messages import Message, Transport
+
+
+class Swapped(Orders, frozen=True):
+    """For `victim`, who is cut off, so that it has to connect anew."""
+
+    victim: int
+
+
+class Fingerprint(Act):
+    name = "fingerprint"
+    about = "give another DTLS fingerprint than the media server's, as a middleman's would be"
+    orders_kind = Swapped
+
+    def __init__(self, troupe: Troupe, orders: Swapped) -> None:
+        super().__init__(troupe)
+        self._orders = orders
+
+    def begin(self, now: float) -> None:
+        self.troupe.drop(self._orders.victim)
+
+    def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
+        if isinstance(message, Transport) and self.troupe.guests.number(handle) == self._orders.victim:
+            self.did("gave another fingerprint")
+            return (msgspec.structs.replace(message, fingerprint=os.urandom(32)),)
+        return (message,)

@@ -1,0 +1,36 @@
+"""Alter a bit of what passes: in a blob, or in a frame's ciphertext."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from server.hostile.aim import Blobbed, Meddling
+from server.wire import signed
+from server.wire.messages import Committed, Message
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    """`data` with the lowest bit of one byte the other way; `at` may count from the end."""
+    changed = bytearray(data)
+    changed[at] ^= 1
+    return bytes(changed)
+
+
+class Flip(Meddling):
+    name = "flip"
+    about = "alter one bit of messages or frames; a commit's chain and receipt are made to fit"
+
+    def message(self, handle: bytes, message: Blobbed, now: float) -> Sequence[Message]:
+        self.did(f"altered one of the {self.aim.what}")
+        blob = flipped(message.blob, len(message.blob) // 2)
+        if not isinstance(message, Committed):
+            return (msgspec.structs.replace(message, blob=blob),)
+        room = self.troupe.room()
+        chain = signed.next_chain(room.before, message.slot, blob)
+        return (Committed(message.slot, blob, chain, room.receipt(message.slot, chain)),)
+
+    def frame(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
+        self.did(f"altered one of the {self.aim.what}")
+        return (flipped(packet, -1),)

@@ -1,0 +1,64 @@
+"""Tell of connections and streams that don't exist, and of departures that didn't happen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from server.hostile.act import Act, Orders
+from server.hostile.troupe import Troupe
+from server.wire import limits
+from server.wire.messages import Arrived, Entered, HandleStream, Left, Message, Streams
+
+
+class Forged(Orders, frozen=True):
+    """`ghosts` who never came. `gone`: numbers of members whom everybody is told to have left."""
+
+    ghosts: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
+    gone: tuple[int, ...] = ()
+
+
+class ForgedRoster(Act):
+    name = "forged_roster"
+    about = "invent connections and streams, and say that members have left who are there"
+    orders_kind = Forged
+
+    def __init__(self, troupe: Troupe, orders: Forged) -> None:
+        super().__init__(troupe)
+        self._orders = orders
+        self._ghosts = [os.urandom(limits.HANDLE_SIZE) for _ in range(orders.ghosts)]
+
+    def _invented(self) -> list[HandleStream]:
+        return [
+            HandleStream(ghost, int.from_bytes(os.urandom(4), "big") | 1, kind)
+            for ghost in self._ghosts
+            for kind in ("audio", "video")
+        ]
+
+    def begin(self, now: float) -> None:
+        room = self.troupe.room()
+        gone = {self.troupe.handle(number) for number in self._orders.gone}
+        for handle in room.handles():
+            for ghost in self._ghosts:
+                self.troupe.deliver(handle, Arrived(ghost))
+            for left in gone - {handle}:
+                self.troupe.deliver(handle, Left(left))
+            streams = [
+                HandleStream(other, ssrc, "audio" if kind == "audio" else "video")
+                for other in room.handles()
+                if other not in (handle, *gone)
+                for ssrc, kind in room.streams_of(other)
+            ]
+            self.troupe.deliver(handle, Streams([*streams, *self._invented()]))
+            self.did("told of connections and streams that do not exist")
+
+    def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
+        if isinstance(message, Streams):
+            self.did("added streams that do not exist")
+            return (Streams([*message.streams, *self._invented()]),)
+        if isinstance(message, Entered) and message.slot is not None:
+            return (msgspec.structs.replace(message, handles=[*message.handles, *self._ghosts]),)
+        return (message,)

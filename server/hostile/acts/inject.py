@@ -1,0 +1,82 @@
+"""Put in what nobody in the meeting sent: bytes that the operator was handed, or just noise."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal
+
+import msgspec
+
+from server.hostile.act import Act, OrderError, Orders
+from server.hostile.aim import numbered, of_stream, sequence_of, ssrc_of
+from server.hostile.troupe import Troupe
+from server.media.limits import AUDIO_PAYLOAD_TYPE
+from server.wire import limits
+from server.wire.messages import Passed, Posted
+
+
+class Injected(Orders, frozen=True):
+    """`blob` goes `into` the next slot (no pass shown, chain and receipt right, `gate` or a random one), the
+    relay, what is passed on, or the lobby; or it is the payload of an RTP packet in the stream of sound of
+    the member `name_of`. None: noise, of `size` bytes.
+    """
+
+    into: Literal["slot", "relay", "passed", "lobby", "frame"]
+    blob: bytes | None = None
+    gate: bytes | None = None
+    name_of: int | None = None
+    size: Annotated[int, msgspec.Meta(ge=1, le=limits.ROOM_BLOB_MAX)] = 2048
+    count: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1
+
+
+class Inject(Act):
+    name = "inject"
+    about = "forged bytes: a commit takes a slot past all gates, a message, a lobby post, a frame in a name"
+    orders_kind = Injected
+
+    def __init__(self, troupe: Troupe, orders: Injected) -> None:
+        super().__init__(troupe)
+        self._orders = orders
+        self._left = orders.count if orders.into == "frame" else 0
+        self._shift: dict[tuple[int | None, int], int] = {}
+
+    def begin(self, now: float) -> None:
+        orders, troupe = self._orders, self.troupe
+        if orders.into == "frame":
+            if orders.name_of is None:
+                raise OrderError("a frame needs name_of: in whose stream it is to appear")
+            return
+        for _ in range(orders.count):
+            blob = os.urandom(orders.size) if orders.blob is None else orders.blob
+            if len(blob) not in limits.BUCKETS:
+                raise OrderError("a blob has the size of a bucket")
+            if orders.into == "slot":
+                gate = orders.gate or os.urandom(limits.HASH_SIZE)
+                troupe.signaling.perform(troupe.room().take(blob, gate, now))
+                self.did("took a slot", slot=troupe.room().slot)
+            elif orders.into == "relay":
+                troupe.signaling.perform(troupe.room().relay(blob, now))
+                self.did("relayed a message of nobody's")
+            elif orders.into == "passed":
+                for handle in troupe.room().handles():
+                    troupe.deliver(handle, Passed(blob))
+                self.did("passed on a blob of nobody's")
+            else:
+                for handle in troupe.hub.lobby_handles():
+                    troupe.deliver(handle, Posted(blob))
+                self.did("posted in the lobby")
+
+    def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> tuple[bytes, ...]:
+        orders = self._orders
+        if sender != orders.name_of or packet[1] & 0x7F != AUDIO_PAYLOAD_TYPE or orders.into != "frame":
+            return (packet,)
+        key = (receiver, ssrc_of(packet))
+        shift = self._shift.get(key, 0)
+        shifted = numbered(packet, sequence_of(packet) + shift)
+        if shift >= self._left:
+            return (shifted,)
+        self._shift[key] = shift + 1
+        self.did("sent a frame in somebody's name")
+        payload = os.urandom(orders.size) if orders.blob is None else orders.blob
+        forged = numbered(packet[:12], sequence_of(packet) + shift + 1) + payload
+        return (shifted, of_stream(forged, ssrc_of(packet)))

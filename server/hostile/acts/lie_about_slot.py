@@ -1,0 +1,52 @@
+"""Say that the room is at another slot, or has another past, than it has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import msgspec
+
+from server.hostile.act import Act, Orders
+from server.hostile.troupe import Troupe
+from server.wire.messages import Committed, Entered, Message, Opened
+
+
+class Lied(Orders, frozen=True):
+    """To `victim`: a chain that is none of the room's, signed all the same; and the slot is `ahead` of it."""
+
+    victim: int
+    ahead: int = 0
+
+
+class LieAboutSlot(Act):
+    name = "lie_about_slot"
+    about = "tell one member another slot or another chain than the others, signed by the server"
+    orders_kind = Lied
+
+    def __init__(self, troupe: Troupe, orders: Lied) -> None:
+        super().__init__(troupe)
+        self._orders = orders
+
+    def begin(self, now: float) -> None:
+        room, orders = self.troupe.room(), self._orders
+        assert room.slot is not None
+        slot, chain = room.slot + orders.ahead, os.urandom(32)
+        told = Opened(slot, chain, room.receipt(slot, chain))
+        self.troupe.deliver(self.troupe.handle(orders.victim), told)
+        self.did("told of another slot or chain", slot=slot)
+
+    def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
+        if self.troupe.guests.number(handle) != self._orders.victim:
+            return (message,)
+        room = self.troupe.hub.room_of(handle)
+        if isinstance(message, Committed | Opened) and room is not None:
+            self.did("told of another chain")
+            chain = os.urandom(32)
+            signature = room.receipt(message.slot, chain)
+            return (msgspec.structs.replace(message, chain=chain, signature=signature),)
+        if isinstance(message, Entered) and message.slot is not None:
+            self.did("told of another slot or chain")
+            slot = max(0, message.slot + self._orders.ahead)
+            return (msgspec.structs.replace(message, slot=slot, chain=os.urandom(32)),)
+        return (message,)

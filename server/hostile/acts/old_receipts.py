@@ -1,0 +1,43 @@
+"""Give out receipts that hold the server to nothing: an older slot's, or somebody else's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from server.hostile.act import Act, Orders
+from server.hostile.troupe import Troupe
+from server.wire.messages import Committed, Message, Opened
+
+
+class Receipts(Orders, frozen=True):
+    """`old`: the receipt of the slot before. `noise`: a signature of nobody's. To `victim`, or to all."""
+
+    how: Literal["old", "noise"] = "old"
+    victim: int | None = None
+
+
+class OldReceipts(Act):
+    name = "old_receipts"
+    about = "hand out receipts of another slot, or forged ones: nothing can be held against the server"
+    orders_kind = Receipts
+
+    def __init__(self, troupe: Troupe, orders: Receipts) -> None:
+        super().__init__(troupe)
+        self._orders = orders
+
+    def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
+        if not isinstance(message, Committed | Opened):
+            return (message,)
+        if self._orders.victim not in (None, self.troupe.guests.number(handle)):
+            return (message,)
+        room = self.troupe.hub.room_of(handle)
+        if room is None:
+            return (message,)
+        self.did("gave a receipt that holds it to nothing")
+        old = room.receipt(max(0, message.slot - 1), room.before)
+        signature = old if self._orders.how == "old" else os.urandom(64)
+        return (msgspec.structs.replace(message, signature=signature),)

@@ -1,0 +1,34 @@
+"""Let somebody in who has no key: the door opens for any signature, and blobs flow without a pass."""
+
+from __future__ import annotations
+
+from server.hostile.act import Act, Orders
+from server.hostile.troupe import Troupe
+
+
+class Opened(Orders, frozen=True):
+    """For everybody who connects from now on; with `passes` they receive as if they had shown one."""
+
+    passes: bool = True
+
+
+class OpenDoors(Act):
+    name = "open_doors"
+    about = "let anybody into a room whose number they know, without its door key and without a pass"
+    orders_kind = Opened
+
+    def __init__(self, troupe: Troupe, orders: Opened) -> None:
+        super().__init__(troupe)
+        self._passes = orders.passes
+        self._strangers: set[bytes] = set()
+
+    def opens(self, handle: bytes) -> bool:
+        self._strangers.add(handle)
+        self.did("opened a door to somebody without its key")
+        return True
+
+    def arrived(self, handle: bytes, now: float) -> None:
+        room = self.troupe.hub.room_of(handle)
+        if self._passes and handle in self._strangers and room is not None and room.slot is not None:
+            room.admit(handle)
+            self.did("let somebody receive without a pass")

@@ -1,0 +1,54 @@
+"""Two worlds: from here on some members live in a meeting of their own, with the same past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from server.hostile.act import Act, OrderError, Orders
+from server.hostile.troupe import Troupe
+from server.wire.messages import ClientMessage, Passed, PassOn
+
+
+class Parted(Orders, frozen=True):
+    """`apart` are those of the second world. `media` and `beats` still cross, if true."""
+
+    apart: tuple[int, ...]
+    media: bool = False
+    beats: bool = False
+
+
+class Partition(Act):
+    name = "partition"
+    about = "split the meeting in two: each half gets its own commits and messages, both signed by the server"
+    orders_kind = Parted
+
+    def __init__(self, troupe: Troupe, orders: Parted) -> None:
+        super().__init__(troupe)
+        self._orders = orders
+        self._apart = frozenset(orders.apart)
+
+    def begin(self, now: float) -> None:
+        room = self.troupe.room()
+        if not self._apart or not self._apart < set(self.troupe.guests.handles(room.number)):
+            raise OrderError("some of those in the room are to be apart, and not all")
+        self.troupe.hub.part(self._apart)
+        self.did("parted the meeting", apart=sorted(self._apart))
+
+    def _across(self, one: int | None, other: int | None) -> bool:
+        return (one in self._apart) != (other in self._apart)
+
+    def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
+        if self._orders.beats and isinstance(message, PassOn):
+            here = self.troupe.hub.room_of(handle)
+            number = self.troupe.guests.number(handle)
+            if here is not None:
+                for other, there in self.troupe.guests.handles(here.number).items():
+                    if self._across(number, other):
+                        self.troupe.deliver(there, Passed(message.blob))
+        return (message,)
+
+    def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
+        if self._orders.media or not self._across(sender, receiver):
+            return (packet,)
+        self.did("kept a packet in its world")
+        return ()

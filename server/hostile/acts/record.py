@@ -1,0 +1,54 @@
+"""Keep everything that passes, for whoever may come by the keys one day."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from server.hostile.act import Act, Orders
+from server.hostile.troupe import Troupe
+from server.wire.messages import ClientMessage, Commit, PassOn, Post, Relay
+
+
+class Recorded(Orders, frozen=True):
+    """At most `most` blobs and as many packets, in memory; `end` prints all of them, one a line."""
+
+    most: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 20_000
+
+
+class Record(Act):
+    name = "record"
+    about = "keep every blob and every media packet in memory; end prints them all"
+    orders_kind = Recorded
+
+    def __init__(self, troupe: Troupe, orders: Recorded) -> None:
+        super().__init__(troupe)
+        self._most = orders.most
+        self._blobs: list[tuple[str, int | None, bytes]] = []
+        self._packets: list[tuple[float, int | None, bytes]] = []
+
+    def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
+        if isinstance(message, Commit | Relay | PassOn | Post) and len(self._blobs) < self._most:
+            kind = str(type(message).__struct_config__.tag)
+            self._blobs.append((kind, self.troupe.guests.number(handle), message.blob))
+            self.did("recorded a blob")
+        return (message,)
+
+    def packet(self, sender: int | None, packet: bytes, now: float) -> None:
+        if len(self._packets) < self._most:
+            self._packets.append((now, sender, packet))
+            self.did("recorded a packet")
+
+    def end(self, now: float) -> None:
+        for kind, sender, blob in self._blobs:
+            self.troupe.tell({"act": self.name, "blob": _text(blob), "kind": kind, "sender": sender})
+        for at, sender, packet in self._packets:
+            age = round(now - at, 3)
+            self.troupe.tell({"act": self.name, "packet": _text(packet), "sender": sender, "age": age})
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()

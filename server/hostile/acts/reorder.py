@@ -1,0 +1,52 @@
+"""Tell one member things in another order than they happened; the numbers that go with them look right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from server.hostile.aim import Aim, Blobbed, Meddling, numbered, sequence_of
+from server.hostile.troupe import Troupe
+from server.wire.messages import Committed, Message, Relayed
+
+
+class Reorder(Meddling):
+    name = "reorder"
+    about = "swap each two messages or frames that follow each other, and number them as if nothing were"
+
+    def __init__(self, troupe: Troupe, orders: Aim) -> None:
+        super().__init__(troupe, orders)
+        self._messages: dict[bytes, Blobbed] = {}
+        self._packets: dict[tuple[int | None, bytes], bytes] = {}
+
+    def message(self, handle: bytes, message: Blobbed, now: float) -> Sequence[Message]:
+        first = self._messages.pop(handle, None)
+        if first is None or type(first) is not type(message):
+            self._messages[handle] = message
+            return ()
+        self.did(f"swapped two of the {self.aim.what}")
+        if isinstance(first, Relayed) and isinstance(message, Relayed):
+            return (Relayed(first.relay, message.blob), Relayed(message.relay, first.blob))
+        if isinstance(first, Committed) and isinstance(message, Committed):
+            return (
+                msgspec.structs.replace(message, slot=first.slot),
+                msgspec.structs.replace(first, slot=message.slot),
+            )
+        return (message, first)
+
+    def frame(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
+        key = (receiver, packet[8:12])
+        first = self._packets.pop(key, None)
+        if first is None:
+            self._packets[key] = packet
+            return ()
+        self.did(f"swapped two of the {self.aim.what}")
+        # each in the other's place: number and time stamp of the place, contents of the other
+        one = numbered(packet, sequence_of(first))
+        two = numbered(first, sequence_of(packet))
+        return (one[:4] + first[4:8] + one[8:], two[:4] + packet[4:8] + two[8:])
+
+    def end(self, now: float) -> None:
+        for handle, message in self._messages.items():
+            self.troupe.deliver(handle, message)

@@ -1,0 +1,61 @@
+"""Hand over once more what was handed over before, as if it were new."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from server.hostile.aim import Aim, Blobbed, Meddling, Numbers
+from server.hostile.troupe import Troupe
+from server.wire.messages import Message, Relayed
+
+
+class Replayed(Aim, frozen=True):
+    """`back`: how many of the same kind ago it was."""
+
+    back: Annotated[int, msgspec.Meta(ge=0, le=5_000)] = 0
+
+
+class Replay(Meddling):
+    name = "replay"
+    about = "hand old messages or frames over again, numbered as new ones"
+    orders_kind = Replayed
+
+    def __init__(self, troupe: Troupe, orders: Replayed) -> None:
+        super().__init__(troupe, orders)
+        self._numbers = Numbers()
+        self._back = orders.back
+        self._messages: dict[bytes, deque[Blobbed]] = {}
+        self._packets: dict[tuple[int | None, bytes], deque[bytes]] = {}
+
+    def message(self, handle: bytes, message: Blobbed, now: float) -> Sequence[Message]:
+        kept = self._messages.setdefault(handle, deque(maxlen=self._back + 1))
+        kept.append(message)
+        if len(kept) <= self._back:
+            return (message,)
+        self.did(f"replayed one of the {self.aim.what}")
+        old = kept[0]
+        again = Relayed(message.relay, old.blob) if isinstance(message, Relayed) else old
+        return (message, again)
+
+    def past(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
+        self._kept(receiver, packet)
+        return (self._numbers.next(receiver, packet),)
+
+    def frame(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
+        kept = self._kept(receiver, packet)
+        new = self._numbers.next(receiver, packet)
+        if len(kept) <= self._back:
+            return (new,)
+        self.did(f"replayed one of the {self.aim.what}")
+        # the old contents, under a number and a time that the receiver expects
+        old = kept[0][:4] + packet[4:8] + kept[0][8:]
+        return (new, self._numbers.next(receiver, old))
+
+    def _kept(self, receiver: int | None, packet: bytes) -> deque[bytes]:
+        kept = self._packets.setdefault((receiver, packet[8:12]), deque(maxlen=self._back + 1))
+        kept.append(packet)
+        return kept

@@ -1,0 +1,53 @@
+"""Silence somebody: their media reaches nobody, or one person not, while everything else goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from server.hostile.act import Act, Orders
+from server.hostile.troupe import Troupe
+from server.wire.messages import ClientMessage, PassOn, Relay
+
+
+class Silenced(Orders, frozen=True):
+    """Nothing of `victim` reaches those `for` whom it is silenced (None: everybody).
+
+    `words`: what it relays goes nowhere either, for anybody, and is answered as if it had.
+    """
+
+    victim: int
+    listeners: tuple[int, ...] | None = None
+    words: bool = False
+
+
+class Silence(Act):
+    name = "silence"
+    about = "one member is neither heard nor seen: by one other, or by all; with words, their chat neither"
+    orders_kind = Silenced
+
+    def __init__(self, troupe: Troupe, orders: Silenced) -> None:
+        super().__init__(troupe)
+        self._orders = orders
+
+    def begin(self, now: float) -> None:
+        self.troupe.handle(self._orders.victim)
+
+    def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
+        if (
+            self._orders.words
+            and isinstance(message, Relay | PassOn)
+            and self.troupe.guests.number(handle) == self._orders.victim
+            and self.troupe.hub.room_of(handle) is not None
+        ):
+            self.did("swallowed a message")
+            return ()
+        return (message,)
+
+    def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
+        orders = self._orders
+        if sender != orders.victim:
+            return (packet,)
+        if orders.listeners is not None and receiver not in orders.listeners:
+            return (packet,)
+        self.did("swallowed a packet")
+        return ()

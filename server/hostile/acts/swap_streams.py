@@ -1,0 +1,51 @@
+"""Show one member's picture and voice as another's: their streams change places on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from server.hostile.act import Act, OrderError, Orders
+from server.hostile.aim import Numbers, of_stream, ssrc_of
+from server.hostile.troupe import Troupe
+
+
+class Swapped(Orders, frozen=True):
+    """Of these two members, for the receivers (None: everybody else)."""
+
+    between: tuple[int, int]
+    receivers: tuple[int, ...] | None = None
+
+
+class SwapStreams(Act):
+    name = "swap_streams"
+    about = "exchange two members' streams: each one's frames go out under the other's SSRC"
+    orders_kind = Swapped
+
+    def __init__(self, troupe: Troupe, orders: Swapped) -> None:
+        super().__init__(troupe)
+        self._orders = orders
+        self._other: dict[int, int] = {}
+        self._numbers = Numbers()
+
+    def begin(self, now: float) -> None:
+        one, two = self._orders.between
+        room = self.troupe.room()
+        streams = [
+            {kind: ssrc for ssrc, kind in room.streams_of(self.troupe.handle(number))}
+            for number in (one, two)
+        ]
+        for kind in streams[0].keys() & streams[1].keys():
+            self._other[streams[0][kind]] = streams[1][kind]
+            self._other[streams[1][kind]] = streams[0][kind]
+        if not self._other:
+            raise OrderError("these two send nothing of one kind")
+
+    def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
+        other = self._other.get(ssrc_of(packet))
+        wanted = self._orders.receivers
+        if other is None or (wanted is not None and receiver not in wanted):
+            return (packet,)
+        if receiver in self._orders.between:
+            return ()  # a member would know its own frames
+        self.did("sent a packet as another member's")
+        return (self._numbers.next(receiver, of_stream(packet, other)),)

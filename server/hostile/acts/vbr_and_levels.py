@@ -1,0 +1,64 @@
+"""Ask for what tells who speaks: a variable bitrate, pauses in silence, audio levels, another codec."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from server.hostile.act import Act, Orders
+from server.hostile.troupe import Troupe, raw
+from server.media.limits import AUDIO_PAYLOAD_TYPE
+from server.wire.messages import Message, Transport
+
+#: RFC 6464, as an offer would name it.
+_LEVELS = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+
+
+class Asked(Orders, frozen=True):
+    """Of `victim`, by all the ways that this wire has: of whom it is asked is cut off, to hear it anew."""
+
+    victim: int
+
+
+class VbrAndLevels(Act):
+    name = "vbr_and_levels"
+    about = "ask for variable bitrate, DTX, audio levels and another codec; look for it in what comes"
+    orders_kind = Asked
+
+    def __init__(self, troupe: Troupe, orders: Asked) -> None:
+        super().__init__(troupe)
+        self._orders = orders
+        self._sizes: set[int] = set()
+        self._extended = 0
+        self._others = 0
+
+    def begin(self, now: float) -> None:
+        self.troupe.drop(self._orders.victim)
+
+    def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
+        if isinstance(message, Transport):
+            self.did("asked for variable bitrate and audio levels")
+            sdp = "a=fmtp:111 cbr=0;usedtx=1;maxaveragebitrate=510000"
+            return (
+                raw(message, codecs=["PCMU", "opus"], sdp=sdp, extensions={"1": _LEVELS}, vbr=True, dtx=True),
+                message,
+            )
+        return (message,)
+
+    def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
+        """What others send it, with an audio level on top: perhaps it will do the same."""
+        if receiver != self._orders.victim or packet[0] & 0x10 or packet[1] & 0x7F != AUDIO_PAYLOAD_TYPE:
+            return (packet,)
+        self.did("put an audio level on a packet")
+        level = b"\xbe\xde" + struct.pack("!H", 1) + b"\x10\x2a\0\0"
+        return (bytes([packet[0] | 0x10]) + packet[1:12] + level + packet[12:],)
+
+    def packet(self, sender: int | None, packet: bytes, now: float) -> None:
+        if sender == self._orders.victim and packet[1] & 0x7F == AUDIO_PAYLOAD_TYPE:
+            self._sizes.add(len(packet))
+            self._extended += bool(packet[0] & 0x10)
+        elif sender == self._orders.victim and packet[1] & 0x7F not in (AUDIO_PAYLOAD_TYPE, 96):
+            self._others += 1
+
+    def end(self, now: float) -> None:
+        self.did("looked", sizes=sorted(self._sizes), levels=self._extended, other_codecs=self._others)

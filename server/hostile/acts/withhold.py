@@ -1,0 +1,44 @@
+"""Withhold a change: some members never learn of the next commit, and are told that all is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from server.hostile.act import Act, Orders
+from server.hostile.troupe import Troupe
+from server.wire.messages import ClientMessage, Commit
+
+
+class Withheld(Orders, frozen=True):
+    """The next commit reaches none of `victims` (numbers), who stay together in the world before it.
+
+    If it was a removal, and who was removed is among them, they go on talking to somebody who is gone.
+    """
+
+    victims: tuple[int, ...]
+
+
+class Withhold(Act):
+    name = "withhold"
+    about = "the next commit (a removal) never reaches some members; the server stays with the old story"
+    orders_kind = Withheld
+
+    def __init__(self, troupe: Troupe, orders: Withheld) -> None:
+        super().__init__(troupe)
+        self._victims = frozenset(orders.victims)
+        self._done = False
+
+    def begin(self, now: float) -> None:
+        for victim in self._victims:
+            self.troupe.handle(victim)
+
+    def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
+        number = self.troupe.guests.number(handle)
+        if self._done or not isinstance(message, Commit) or number in self._victims:
+            return (message,)
+        room = self.troupe.hub.room_of(handle)
+        if room is not None and room.slot is not None and message.slot == room.slot + 1:
+            self._done = True
+            self.troupe.hub.part(self._victims)
+            self.did("withheld a commit", slot=message.slot)
+        return (message,)

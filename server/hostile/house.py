@@ -1,0 +1,342 @@
+"""The house that hostile acts are played in: the honest server's parts, each with the acts behind it.
+
+What these parts do without an act is what the honest ones do: they call them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, cast
+
+from nacl.signing import SigningKey
+
+from server.app import Server
+from server.config import Settings
+from server.effects import Effect, Send
+from server.hostile.troupe import Troupe
+from server.hub import Hub
+from server.media.limits import RTP_MAX, MediaLimits
+from server.media.path import Handler, Path, Receiver
+from server.media.sfu import Link, Sfu
+from server.room import Room, _Seat
+from server.signaling import MediaServer, Signaling
+from server.wire import limits, signed
+from server.wire.messages import (
+    Challenge,
+    ClientMessage,
+    Closing,
+    Commit,
+    LobbyDoor,
+    Message,
+    Relay,
+    RoomDoor,
+    encode,
+)
+
+
+class HostileRoom(Room):
+    """A room that an act can do things to which nobody in it asked for."""
+
+    #: The chain before the current slot.
+    before = b""
+
+    def _take(self, seat: _Seat, message: Commit, now: float) -> list[Effect]:
+        self.before = self.chain
+        return super()._take(seat, message, now)
+
+    def receipt(self, slot: int, chain: bytes) -> bytes:
+        """The server's signature over whatever it likes: the key is its own."""
+        return self._sign(signed.receipt(self.number, slot, chain))
+
+    def take(self, blob: bytes, gate: bytes, now: float) -> list[Effect]:
+        """The next slot is taken by `blob`, no pass shown; chain and receipt are right."""
+        assert self.slot is not None
+        nobody = next(iter(self._seats.values()))
+        nobody = _Seat(bytes(limits.HANDLE_SIZE), b"", now, nobody.catch_ups, nobody.media_changes)
+        return self._take(nobody, Commit(self.slot + 1, blob, gate), now)
+
+    def relay(self, blob: bytes, now: float) -> list[Effect]:
+        """A blob for all, from nobody."""
+        return self._relay_blob(Relay(blob), now)
+
+    def admit(self, handle: bytes) -> None:
+        """Somebody who has shown no pass receives as if."""
+        seat = self._seats[handle]
+        seat.shown, seat.until = self.slot, float("inf")
+
+    def handles(self) -> list[bytes]:
+        """Connections in it, in the order of their coming."""
+        return list(self._seats)
+
+    def streams_of(self, handle: bytes) -> list[tuple[int, str]]:
+        """(SSRC, kind) of what a connection sends."""
+        media = self._seats[handle].media if handle in self._seats else None
+        return [] if media is None else [(stream.ssrc, stream.kind) for stream in media.streams]
+
+    def fork(self, handles: Iterable[bytes]) -> HostileRoom:
+        """A second room with the same past, for these: they are in this one no more, and are not told."""
+        other = copy.copy(self)
+        other._gates, other._taken_at = dict(self._gates), dict(self._taken_at)
+        other._commits, other._relays = self._commits.copy(), self._relays.copy()
+        other._held, other._rivals = None, []
+        other._seats = {h: self._seats.pop(h) for h in handles if h in self._seats}
+        self._rivals = [seat for seat in self._rivals if seat.handle in self._seats]
+        if self._held is not None and self._held.seat.handle not in self._seats:
+            self._held = None
+        return other
+
+
+class HostileHub(Hub):
+    """Every door and every message goes through the acts. A room may have several worlds."""
+
+    def __init__(self, troupe: Troupe, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.troupe = troupe
+        self.worlds: list[tuple[frozenset[int], HostileRoom]] = []
+
+    def all_rooms(self) -> Iterator[HostileRoom]:
+        """Rooms with somebody in them, the oldest first."""
+        for room in self._rooms.values():
+            if room.slot is not None and isinstance(room, HostileRoom):
+                yield room
+
+    def room_of(self, handle: bytes) -> HostileRoom | None:
+        """Where a connection is."""
+        room = self._in_room.get(handle)
+        return room if isinstance(room, HostileRoom) else None
+
+    def lobby_handles(self) -> list[bytes]:
+        """Connections in lobbies."""
+        return list(self._in_lobby)
+
+    def part(self, numbers: frozenset[int]) -> HostileRoom:
+        """From now on the people of these numbers live in a world of their own; that world."""
+        room = self.troupe.room()
+        by_number = self.troupe.guests.handles(room.number)
+        moved = [by_number[n] for n in sorted(numbers) if n in by_number]
+        other = room.fork(moved)
+        for handle in moved:
+            self._in_room[handle] = other
+        self.worlds.append((numbers, other))
+        return other
+
+    def connect(self) -> tuple[bytes, Challenge]:
+        handle, challenge = super().connect()
+        return handle, self.troupe.challenge(handle, challenge)
+
+    def handle(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for one in self.troupe.from_client(handle, message, now):
+            effects += self.honestly(handle, one, now)
+        return effects
+
+    def honestly(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
+        """What the honest hub does with it."""
+        return super().handle(handle, message, now)
+
+    def leave(self, handle: bytes, now: float) -> list[Effect]:
+        self.troupe.guests.leave(handle, now)
+        return super().leave(handle, now)
+
+    def tick(self, now: float) -> list[Effect]:
+        self.troupe.tick(now)
+        effects = super().tick(now)
+        for _, room in self.worlds:
+            if room.deadline <= now:
+                effects += room.tick(now)
+        return effects
+
+    def forget(self, number: bytes) -> None:
+        """A room is gone, whoever is in it."""
+        self._rooms.pop(number, None)
+        self.worlds = [(numbers, room) for numbers, room in self.worlds if room.number != number]
+
+    def _make_room(self, number: bytes, steward_key: bytes) -> Room:
+        return HostileRoom(number, steward_key, self._settings, self._sign)
+
+    def _opens(self, handle: bytes, door: LobbyDoor | RoomDoor, key: bytes, number: bytes) -> bool:
+        return super()._opens(handle, door, key, number) or self.troupe.opens(handle)
+
+    def _enter_lobby(self, handle: bytes, door: LobbyDoor, now: float) -> list[Effect]:
+        effects = super()._enter_lobby(handle, door, now)
+        if handle in self._in_lobby:
+            self.troupe.guests.arrive(door.lobby_key, handle, now)
+            self.troupe.arrived(handle, now)
+        return effects
+
+    def _enter_room(self, handle: bytes, door: RoomDoor, now: float) -> list[Effect]:
+        number = signed.room_number(door.door_key, door.steward_key)
+        world = self._world(number, now)
+        first = self._rooms.get(number)
+        if world is not None:
+            self._rooms[number] = world
+        try:
+            effects = super()._enter_room(handle, door, now)
+        finally:
+            if world is not None and first is not None:
+                self._rooms[number] = first
+        if handle in self._in_room:
+            self.troupe.guests.arrive(number, handle, now)
+            self.troupe.arrived(handle, now)
+        return effects
+
+    def _world(self, number: bytes, now: float) -> HostileRoom | None:
+        """The world that whoever comes next belongs to, by the operator's guess."""
+        expected = self.troupe.guests.expected(number, now)
+        for numbers, room in self.worlds:
+            if room.number == number and expected in numbers:
+                return room
+        return None
+
+
+class HostileSignaling(Signaling):
+    """Everything that goes to a connection goes through the acts, one message at a time."""
+
+    def __init__(self, troupe: Troupe, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.troupe = troupe
+
+    def _send(self, effect: Send, frame: bytes) -> list[Effect]:
+        effects: list[Effect] = []
+        for message in self.troupe.to_client(effect.handle, effect.message, self._clock()):
+            out = frame if message is effect.message else encode(message)
+            effects += super()._send(Send(effect.handle, message), out)
+        return effects
+
+    def deliver(self, handle: bytes, message: Message) -> None:
+        """To one connection, past all acts."""
+        self.perform(super()._send(Send(handle, message), encode(message)))
+
+    def cut(self, handle: bytes) -> None:
+        """End a connection without a word; the hub learns of it as of any other end."""
+        connection = self._connections.get(handle)
+        if connection is not None:
+            connection._cut()
+
+    def expel(self, handle: bytes, last: Closing) -> None:
+        """End a connection with a last word."""
+        self.perform(self._expel(handle, last))
+
+
+class HostilePath:
+    """The way of packets to receivers, with the acts on it: each receiver gets what they make of a packet."""
+
+    def __init__(self, inner: Path, sfu: HostileSfu) -> None:
+        self._inner = inner
+        self._sfu = sfu
+
+    @property
+    def sent(self) -> int:
+        return self._inner.sent
+
+    @sent.setter
+    def sent(self, value: int) -> None:
+        self._inner.sent = value
+
+    @property
+    def unsent(self) -> int:
+        return self._inner.unsent
+
+    @unsent.setter
+    def unsent(self, value: int) -> None:
+        self._inner.unsent = value
+
+    def drain(self, limit: int, handle: Handler) -> None:
+        self._inner.drain(limit, handle)
+
+    def fan_out(
+        self, packet: bytes, receivers: Sequence[Receiver], *, steady: bool = False, burst: bool = False
+    ) -> None:
+        troupe, now = self._sfu.troupe, self._sfu.troupe.now
+        if not troupe.playing:
+            self._inner.fan_out(packet, receivers, steady=steady, burst=burst)
+            return
+        links = [link for link in receivers if isinstance(link, Link)]
+        if not links:
+            return
+        sender = self._sfu.sender(links[0].key[0], int.from_bytes(packet[8:12], "big"))
+        troupe.packet(sender, packet, now)
+        for link in links:
+            for one in troupe.rtp(sender, link.key[1], packet, now):
+                if len(one) <= RTP_MAX:
+                    self._inner.fan_out(one, (link,))
+
+    def flush(self) -> None:
+        self._inner.flush()
+
+    def changed(self) -> None:
+        self._inner.changed()
+
+
+class HostileSfu(Sfu):
+    """The SFU, in whose forwarding path the acts stand."""
+
+    def __init__(self, troupe: Troupe, **more: Any) -> None:
+        super().__init__(**more)
+        self.troupe = troupe
+        self._inner: Path | None = None
+
+    async def start(self) -> None:
+        await super().start()
+        self._inner = self._path
+        if self._inner is not None:
+            self._path = cast(Path, HostilePath(self._inner, self))
+
+    def sender(self, room: bytes, ssrc: int) -> bytes | None:
+        """The connection that publishes a stream."""
+        home = self._core._rooms.get(room)
+        track = None if home is None else home.tracks.get(ssrc)
+        return None if track is None else track.owner.key[1]
+
+    def send(self, handle: bytes, packet: bytes) -> bool:
+        """An RTP packet to one connection, past all acts; whether there was a way to it."""
+        for (_, name), link in self._links.items():
+            if name == handle and link.outbound is not None and link.address is not None:
+                assert self._inner is not None
+                self._inner.fan_out(packet, (link,))
+                self._inner.flush()
+                return True
+        return False
+
+
+class HostileServer(Server):
+    """A server with a troupe in it. Makes what `server.app.Server` makes, of hostile parts."""
+
+    def __init__(self, settings: Settings, troupe: Troupe, *, media: MediaServer | None = None) -> None:
+        super().__init__(settings, media=media)
+        self.troupe = troupe
+        troupe.enter(self)
+
+    @property
+    def hub(self) -> HostileHub:
+        hub = self.signaling.hub
+        assert isinstance(hub, HostileHub)
+        return hub
+
+    @property
+    def hostile_signaling(self) -> HostileSignaling:
+        assert isinstance(self.signaling, HostileSignaling)
+        return self.signaling
+
+    @property
+    def sfu(self) -> HostileSfu:
+        assert isinstance(self._sfu, HostileSfu)
+        return self._sfu
+
+    def _make_hub(self, origin: str, key: SigningKey) -> Hub:
+        return HostileHub(
+            self.troupe,
+            self.settings,
+            origin=origin,
+            server_key=bytes(key.verify_key),
+            incarnation=self._rng(limits.HANDLE_SIZE),
+            sign=lambda text: key.sign(text).signature,
+            rng=self._rng,
+        )
+
+    def _make_signaling(self, hub: Hub, media: MediaServer, origins: list[str]) -> Signaling:
+        return HostileSignaling(self.troupe, hub, media, self.settings, origins=origins, clock=self.clock)
+
+    def _make_sfu(self, *, address: str, port: int, bind: str, limits: MediaLimits) -> Sfu:
+        return HostileSfu(self.troupe, address=address, port=port, bind=bind, limits=limits)

@@ -1,0 +1,82 @@
+"""``snug-server --hostile``: which acts there are, the server that plays them, and its console."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Sequence
+
+from server.config import ConfigError, Settings
+from server.hostile.act import Act
+from server.hostile.acts import ACTS
+from server.hostile.house import HostileServer
+from server.hostile.troupe import Troupe
+
+_LINE_MAX = 1 << 20
+_WARNING = (
+    "snug-server: this server is hostile. It is for showing what an operator can do, and for nothing else."
+)
+
+
+def chosen(names: str) -> dict[str, type[Act]]:
+    """The acts of a comma-separated list; ``all`` is all of them. ConfigError."""
+    wanted = list(ACTS) if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in ACTS]
+    if unknown or not wanted:
+        raise ConfigError(f"there is no act {', '.join(unknown) or names!r}: --hostile list shows them")
+    return {name: ACTS[name] for name in wanted}
+
+
+def listing() -> str:
+    """One line an act."""
+    width = max(map(len, ACTS))
+    return "\n".join(f"{name:{width}}  {kind.about}" for name, kind in ACTS.items())
+
+
+class ConsoleServer(HostileServer):
+    """A hostile server whose operator types."""
+
+    async def start(self) -> str:
+        url = await super().start()
+        listen(self.troupe)
+        return url
+
+
+def make(settings: Settings, names: str) -> HostileServer:
+    """A server that plays these acts when told to; ConfigError for a name that is none."""
+    troupe = Troupe(chosen(names), lambda line: print(line, flush=True))
+    print(_WARNING, file=sys.stderr, flush=True)
+    return ConsoleServer(settings, troupe)
+
+
+def listen(troupe: Troupe) -> None:
+    """Take orders from standard input, a line each, until it ends; the server goes on without.
+
+    In a thread of its own: a file, a pipe and a terminal can all be read that way.
+    """
+    loop = asyncio.get_running_loop()
+    threading.Thread(target=_read, args=(loop, troupe), daemon=True).start()
+
+
+def _read(loop: asyncio.AbstractEventLoop, troupe: Troupe) -> None:
+    rest = b""
+    while True:
+        try:
+            chunk = os.read(sys.stdin.fileno(), 65_536)
+        except (OSError, ValueError):
+            return
+        if not chunk:
+            return
+        *lines, rest = (rest + chunk).split(b"\n")
+        rest = rest if len(rest) <= _LINE_MAX else b""
+        _hand_over(loop, troupe, [line for line in lines if line.strip()])
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop, troupe: Troupe, lines: Sequence[bytes]) -> None:
+    for line in lines:
+        try:
+            loop.call_soon_threadsafe(troupe.order, line)
+        except RuntimeError:
+            return  # the loop is closed: the server has stopped
