@@ -9,6 +9,8 @@ import msgspec
 from crypto.errors import MalformedError
 from server.wire.messages import Bytes8, Bytes16, Bytes32, Bytes64, MediaKind, Ssrc
 
+#: Members up to which there are short codes: each has to say two things for one, to all.
+COMPARING_MAX: Final = 100
 #: Characters of one chat message.
 TEXT_MAX: Final = 8000
 #: Invites that one message takes back.
@@ -85,7 +87,46 @@ class MediaSecret(Content, frozen=True, tag="media_secret"):
     secrets: Annotated[list[Bytes32], msgspec.Meta(min_length=1, max_length=SECRETS_MAX)]
 
 
-AnyContent = Say | Announce | Leaving | Grant | Granted | Revoked | End | MediaSecret
+class CodeOpen(Content, frozen=True, tag="code_open"):
+    """Opens a run for a short code (protocol section 8): of this epoch, this chain, and all these leaves."""
+
+    sid: Bytes16
+    epoch: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
+    chain: Bytes32
+    leaves: Annotated[
+        list[Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]],
+        msgspec.Meta(min_length=2, max_length=COMPARING_MAX),
+    ]
+
+
+class CodeCommit(Content, frozen=True, tag="code_commit"):
+    """The sender's commitment to a share in that run."""
+
+    sid: Bytes16
+    commitment: Bytes32
+
+
+class CodeReveal(Content, frozen=True, tag="code_reveal"):
+    """The sender's share, shown on all commitments' digest V."""
+
+    sid: Bytes16
+    digest: Bytes32
+    share: Bytes32
+
+
+AnyContent = (
+    Say
+    | Announce
+    | Leaving
+    | Grant
+    | Granted
+    | Revoked
+    | End
+    | MediaSecret
+    | CodeOpen
+    | CodeCommit
+    | CodeReveal
+)
 _decoder: msgspec.json.Decoder[AnyContent] = msgspec.json.Decoder(AnyContent)
 _encoder = msgspec.json.Encoder()
 
