@@ -355,15 +355,15 @@ class Checker:
         "findings",
     )
 
-    def __init__(self, now: float) -> None:
+    def __init__(self) -> None:
         self.doubt: Literal["forged", "unverified"] | None = None
         self.findings: list[Finding] = []
         self._epochs: dict[int, _Epoch] = {}
         self._unlisted: dict[tuple[int, int, int], _Unlisted] = {}
         self._played = 0.0
         self._step = 0.0
-        self._frame_at = now
-        self._excused_until = now + EXCUSED  # we have just come in, or it has
+        self._frame_at = -inf
+        self._excused_until = -inf
         self._good_since = self._verified_at = -inf
         self._written_off = 0.0
         self._written_off_at = -inf
@@ -444,11 +444,10 @@ class Checker:
         self._epochs[epoch] = held
         self._compare(epoch, now)
 
-    def publish(self, epoch: int, secret: bytes) -> None:
-        """A media key's secret half was told: if it is this leaf's of that epoch, its lists count no more."""
-        held = self._epochs.get(epoch)
-        if held is not None and held.key is not None and SigningKey(secret).public == held.key:
-            held.published = True
+    def publish(self, public: bytes) -> None:
+        """The secret half of a media key was told: if it is this leaf's, its lists count no more."""
+        for held in self._epochs.values():
+            held.published |= held.key == public
 
     def end_epoch(self, epoch: int, now: float) -> None:
         """An epoch whose frames are not opened any more: forget it, but not what it owed."""

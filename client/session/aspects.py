@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from client.session.aspect import Aspect
 from client.session.granting import Granting
+from client.session.identity import Vouching
+from client.session.signing import Signing
 from client.session.turning import Turning
 
 if TYPE_CHECKING:
@@ -14,4 +16,4 @@ if TYPE_CHECKING:
 
 def make(room: RoomSession, now: float) -> list[Aspect]:
     """A new membership's aspects."""
-    return [Granting(room), Turning(room, now)]
+    return [Granting(room), Turning(room, now), Vouching(room), Signing(room)]

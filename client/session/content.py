@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from crypto.errors import MalformedError
+from crypto.kdf import H
 from server.wire.messages import Bytes8, Bytes16, Bytes32, Bytes64, MediaKind, Ssrc
 
 #: Members up to which there are short codes: each has to say two things for one, to all.
 COMPARING_MAX: Final = 100
 #: Characters of one chat message.
 TEXT_MAX: Final = 8000
+#: Bytes of one picture: in base64, sealed and padded, it fits the largest bucket.
+PICTURE_MAX: Final = 128 * 1024
+#: Hex digits by which people and scripts name a message.
+MARK_DIGITS: Final = 16
 #: Invites that one message takes back.
 REVOKED_MAX: Final = 1024
 #: Secret halves of media keys in one message.
@@ -28,6 +33,21 @@ class Say(Content, frozen=True, tag="say"):
 
     id: Bytes16
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX)]
+
+
+class Picture(Content, frozen=True, tag="picture"):
+    """A picture for the chat. `id` as in Say; whoever receives it tells from the data what it really is."""
+
+    id: Bytes16
+    mime: Literal["image/png", "image/jpeg", "image/webp", "image/gif"]
+    data: Annotated[bytes, msgspec.Meta(min_length=1, max_length=PICTURE_MAX)]
+
+
+class Admitted(Content, frozen=True, tag="admitted"):
+    """In a meeting that can be reported: the host signed that the sender's key came in by that invite."""
+
+    invite: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
+    admission: Bytes64
 
 
 class OwnStream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +102,7 @@ class End(Content, frozen=True, tag="end"):
 
 
 class MediaSecret(Content, frozen=True, tag="media_secret"):
-    """Secret halves of media keys of the sender's, of epochs long over: their signatures prove nothing now."""
+    """Secret halves of the sender's media keys of old epochs: their signatures prove nothing from now on."""
 
     secrets: Annotated[list[Bytes32], msgspec.Meta(min_length=1, max_length=SECRETS_MAX)]
 
@@ -116,6 +136,8 @@ class CodeReveal(Content, frozen=True, tag="code_reveal"):
 
 AnyContent = (
     Say
+    | Picture
+    | Admitted
     | Announce
     | Leaving
     | Grant
@@ -142,3 +164,8 @@ def decode(data: bytes) -> AnyContent:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedError(f"a message whose content can't be read: {str(error)[:120]}") from None
+
+
+def mark(what: Say | Picture, signature_key: bytes) -> bytes:
+    """What a message is known by, 32 bytes: its id is the sender's choice, and counts beside its key only."""
+    return H(b"say" if isinstance(what, Say) else b"picture", what.id, signature_key)

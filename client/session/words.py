@@ -60,6 +60,52 @@ def not_done(why: str) -> Alarm:
     return Alarm("not_done", f"That could not be done: {why}")
 
 
+def invite_leaked(invite: str, earlier: str | None, name: str, came_in: bool) -> Alarm:
+    """A single-use invite was used by two; `earlier` is the name of the first, if it is known."""
+    if came_in:
+        first = f"{earlier} came in by it" if earlier else "Somebody came in by it"
+        what = f"{first}, and now somebody who says \u201c{name}\u201d knocks with it"
+        todo = f"Ask {earlier or 'who came in'} something that only the right one can know, or remove them."
+    else:
+        what = f"\u201c{earlier}\u201d and \u201c{name}\u201d knock with it, and one of them is not whom it was for"
+        todo = "Make another one, and hand it over by another way."
+    return Alarm(
+        "invite_leaked",
+        f"{invite[:1].upper()}{invite[1:]} was used twice: it has leaked. {what}. "
+        f"It opens nothing any more. {todo}",
+    )
+
+
+def removed_knocks(invite: str, removed: str, name: str) -> Alarm:
+    """Somebody knocks with the invite of a member who has been removed."""
+    return Alarm(
+        "removed_knocks",
+        f"Somebody who says \u201c{name}\u201d knocks with {invite}, by which {removed} had come in, who was "
+        "removed. It may be the same person, or somebody who was given the link. It opens nothing any more; "
+        "whoever you still want here needs another invite.",
+    )
+
+
 def false_end(name: str, why: str) -> Alarm:
     """A member who may not has tried to end the meeting."""
     return Alarm("false_end", f"{name} tried to end the meeting: {why}")
+
+
+def forged_media(name: str) -> Alarm:
+    """A frame was opened under a member's key id, and that member has not signed it."""
+    return Alarm(
+        "forged_media",
+        f"Somebody sent sound or pictures in {name}'s name. Only a member can do that, with the server's "
+        f"help. What you heard and saw of {name} just now may be false; from here on only what {name} has "
+        "signed is played.",
+    )
+
+
+def unverified_media(names: str) -> Alarm:
+    """Frames are played that their senders have not signed."""
+    return Alarm(
+        "unverified_media",
+        f"Nothing says whether sound and pictures in the name of {names} are theirs: the signatures don't "
+        "come. The server may hold them back, or somebody else speaks. From here on they are played only "
+        "once signed; ask by another way.",
+    )

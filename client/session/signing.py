@@ -1,0 +1,299 @@
+"""Media signatures: we sign which frames are ours, and compare what others' frames and lists say.
+
+Protocol section 10, SNUG-22. The lists themselves, and what follows from them for one leaf, are in
+`crypto.media_signatures`; here is when to pass them on, in which epoch, and what is told of it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from client.session import content, words
+from client.session import events as ev
+from client.session.aspect import Aspect
+from client.session.membership import Change, exported
+from crypto import mls, veil
+from crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
+from crypto.kdf import SigningKey
+from crypto.media_keys import ADD_SWITCH, EPOCH_BITS, OLD_EPOCH
+from crypto.media_signatures import (
+    EXCUSED,
+    MEDIA_KEY_LABEL,
+    Checker,
+    Finding,
+    FrameList,
+    Signer,
+    certified,
+    interval,
+    scope,
+)
+from crypto.sframe import Header
+from server.wire.limits import BUCKETS
+
+if TYPE_CHECKING:
+    from client.session.room import RoomSession
+
+#: Seconds for which frames may wait to be signed; then nothing more is sealed.
+PATIENCE: Final = 1.5
+#: Seconds before a connection is lost in which lists may not have got out.
+RESEND: Final = 5.0
+#: Seconds after an epoch after which its media key is no secret any more, and between two such messages.
+PUBLISH_AFTER: Final = 60.0
+PUBLISH_EVERY: Final = 60.0
+_SENT_MAX: Final = 32
+#: Blobs of an epoch that we have not reached yet, and the largest that a list fits in.
+_EARLY_MAX: Final = 64
+_LIST_BLOB_MAX: Final = 32_768
+
+
+@dataclass(eq=False)
+class _Epoch:
+    """An epoch in which frames are sealed or opened. Its repr shows no key."""
+
+    number: int
+    slot: int
+    key: bytes
+    scope: bytes
+    signer: Signer | None = None
+    #: When its senders stop, and when its last frames and lists count.
+    ended_at: float = inf
+    over_at: float = inf
+
+    def __repr__(self) -> str:
+        return f"_Epoch({self.number}, slot={self.slot})"
+
+
+class Signing(Aspect):
+    """`refused` counts lists that were not what they said: by whom can't be told."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self.refused = 0
+        self._epochs: dict[int, _Epoch] = {}  # by slot, oldest first
+        self._checkers: dict[int, Checker] = {}  # by leaf
+        self._connected = False
+        self._excused_until = -inf
+        self._lost_at: float | None = None
+        self._early: deque[bytes] = deque(maxlen=_EARLY_MAX)
+        self._sent: deque[tuple[float, bytes]] = deque(maxlen=_SENT_MAX)
+        self._secrets: list[tuple[float, bytes]] = []  # when to tell it, and the secret
+        self._publish_at = -inf
+        self._begin()
+
+    def carry_over(self, old: RoomSession) -> None:
+        """What we have signed before a rejoin is to prove nothing either."""
+        before = old.aspect(Signing)
+        self._secrets = before._secrets
+        for epoch in before._epochs.values():
+            self._retire(epoch, before._lost_at or 0.0)
+
+    # -- the connection ----------------------------------------------------------------------------
+
+    def level(self, now: float) -> None:
+        """Lists went by while we were away, ours and others'."""
+        self._connected = True
+        self._excuse(now + EXCUSED)
+        if self._lost_at is not None:
+            for sent_at, blob in self._sent:
+                if sent_at > self._lost_at - RESEND:
+                    self.room.pass_on(blob)
+        self._lost_at = None
+        self._sign(now, all_of_it=True)
+
+    def lost(self, why: str, now: float) -> None:
+        if self._connected:
+            self._lost_at = now
+        self._connected = False
+        self._excuse(inf)
+
+    def _excuse(self, until: float) -> None:
+        self._excused_until = until
+        for checker in self._checkers.values():
+            checker.excuse(until)
+
+    def tick(self, now: float) -> None:
+        self._end_epochs(now)
+        if self.room.is_level(now):
+            self._sign(now)
+            self._publish(now)
+        if self._connected:
+            for checker in self._checkers.values():
+                checker.tick(now)
+        self._tell_findings()
+
+    # -- epochs --------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        m = self.room.m
+        slot = m.epoch_slot
+        bound = scope(m.room, slot, m.group.epoch_authenticator)
+        self._epochs[slot] = _Epoch(m.group.epoch, slot, exported(m.group, "signatures"), bound)
+        self._members = len(m.members())
+
+    def adopted(self, change: Change, now: float) -> None:
+        switch = now if change.removed else now + ADD_SWITCH
+        for epoch in self._epochs.values():
+            epoch.ended_at = min(epoch.ended_at, switch)
+            epoch.over_at = min(epoch.over_at, switch + OLD_EPOCH)
+        for leaf, _, _ in change.removed:
+            self._checkers.pop(leaf, None)
+        bits = self.room.m.group.epoch % (1 << EPOCH_BITS)
+        for epoch in list(self._epochs.values()):
+            if epoch.number % (1 << EPOCH_BITS) == bits:
+                self._end(epoch, now)  # the keys of its frames are gone too
+        self._begin()
+        early, self._early = self._early, deque(maxlen=_EARLY_MAX)
+        for blob in early:
+            self.passed(blob, now)
+
+    def _end_epochs(self, now: float) -> None:
+        for epoch in list(self._epochs.values()):
+            if epoch.over_at <= now:
+                self._end(epoch, now)
+
+    def _end(self, epoch: _Epoch, now: float) -> None:
+        del self._epochs[epoch.slot]
+        self._retire(epoch, now)
+        for checker in self._checkers.values():
+            checker.end_epoch(epoch.number, now)
+
+    def _retire(self, epoch: _Epoch, now: float) -> None:
+        if epoch.signer is not None and epoch.signer.used:
+            self._secrets.append((min(epoch.ended_at, now) + PUBLISH_AFTER, epoch.signer.secret))
+
+    def _epoch_of(self, kid: int) -> _Epoch | None:
+        bits = kid % (1 << EPOCH_BITS)
+        held = (e for e in self._epochs.values() if e.number % (1 << EPOCH_BITS) == bits)
+        return next(held, None)
+
+    # -- our own frames ------------------------------------------------------------------------------
+
+    def may_send(self, now: float) -> str | None:
+        oldest = min((at for e in self._epochs.values() if (at := _oldest(e)) is not None), default=now)
+        if now - oldest > PATIENCE:
+            return "Sound and pictures wait: what was sent last can't be signed while the server is away."
+        return None
+
+    def sealed(self, stream: int, frame: bytes, now: float) -> None:
+        header = Header.decode(frame)
+        epoch = self._epoch_of(header.kid)
+        if epoch is None:
+            return  # sealed with keys that nobody opens with any more
+        if epoch.signer is None:
+            leaf = self.room.m.own_leaf
+            key = SigningKey.generate(self.room.rng)
+            certificate = self.room.m.sign(MEDIA_KEY_LABEL, certified(epoch.scope, leaf, key.public))
+            epoch.signer = Signer(leaf, epoch.scope, key, certificate)
+        epoch.signer.add(header.kid, header.counter, frame, now)
+
+    def _sign(self, now: float, *, all_of_it: bool = False) -> None:
+        waiting = [epoch for epoch in self._epochs.values() if _oldest(epoch) is not None]
+        for epoch in waiting:
+            signer = epoch.signer
+            assert signer is not None
+            assert signer.oldest is not None
+            # once we seal in the next epoch this one's list is complete, and the sooner there the better
+            if all_of_it or epoch is not waiting[-1] or now - signer.oldest >= interval(self._members):
+                for signed in signer.take():
+                    m = self.room.m
+                    blob = veil.cover(
+                        epoch.key, "signatures", m.room, epoch.slot, signed, BUCKETS, rng=self.room.rng
+                    )
+                    self._sent.append((now, blob))
+                    self.room.pass_on(blob)
+
+    def _publish(self, now: float) -> None:
+        """Tell the secret halves of old keys: whoever keeps our signatures can have made them."""
+        due = [secret for at, secret in self._secrets if at <= now][: content.SECRETS_MAX]
+        if due and now >= self._publish_at:
+            self._publish_at = now + PUBLISH_EVERY
+            self._secrets = [(at, secret) for at, secret in self._secrets if secret not in due]
+            self.room.relay(content.MediaSecret(due))
+
+    # -- others' frames ------------------------------------------------------------------------------
+
+    def opening(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+        header = Header.decode(frame)
+        epoch = self._epoch_of(header.kid)
+        if epoch is not None and leaf != self.room.m.own_leaf:
+            self._checker(leaf).opening(epoch.number, header.kid, header.counter, frame, now)
+
+    def opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+        header = Header.decode(frame)
+        epoch = self._epoch_of(header.kid)
+        if epoch is not None:
+            self._checker(leaf).opened(epoch.number, header.kid, header.counter, frame, now)
+
+    def passed(self, blob: bytes, now: float) -> bool:
+        try:
+            slot = veil.epoch_slot(blob)
+            epoch = self._epochs.get(slot)
+            if epoch is None:
+                if slot > self.room.m.epoch_slot and len(blob) <= _LIST_BLOB_MAX:
+                    self._early.append(blob)
+                return False
+            payload = veil.uncover(epoch.key, "signatures", self.room.m.room, blob)
+        except SnugCryptoError:
+            return False  # another aspect's, or garbage
+        if now < epoch.over_at:
+            self._hear(epoch, payload, now)
+        return True
+
+    def _hear(self, epoch: _Epoch, payload: bytes, now: float) -> None:
+        m = self.room.m
+        try:
+            heard = FrameList.decode(payload)
+            leaf_key = m.signature_key(heard.leaf)
+            if leaf_key is None or heard.leaf == m.own_leaf:
+                raise MissingKeyError(f"a list in the name of leaf {heard.leaf}")
+            self._checker(heard.leaf).hear(epoch.number, epoch.scope, heard, leaf_key, now)
+        except ReplayError:
+            return  # after a lost connection lists are passed on again
+        except SnugCryptoError:
+            self.refused += 1
+            return
+        self._tell_findings()
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if not isinstance(what, content.MediaSecret):
+            return False
+        checker = self._checkers.get(received.sender)
+        if checker is not None:
+            for secret in what.secrets:
+                checker.publish(SigningKey(secret).public)
+        return True
+
+    def _checker(self, leaf: int) -> Checker:
+        checker = self._checkers.get(leaf)
+        if checker is None:
+            checker = self._checkers[leaf] = Checker()
+            checker.excuse(self._excused_until)
+        return checker
+
+    def _tell_findings(self) -> None:
+        found: dict[Finding, list[str]] = {}
+        for leaf, checker in self._checkers.items():
+            for finding in checker.findings:
+                found.setdefault(finding, []).append(self.room.m.name(leaf))
+            checker.findings.clear()
+        for name in found.get(Finding.FORGED, ()):
+            self.room.tell(words.forged_media(name))
+        if Finding.UNVERIFIED in found:
+            self.room.tell(words.unverified_media(_listed(found[Finding.UNVERIFIED])))
+        if Finding.VERIFIED in found:
+            names = _listed(found[Finding.VERIFIED])
+            self.room.tell(ev.Status("verified", f"Sound and pictures of {names} are signed again."))
+
+
+def _oldest(epoch: _Epoch) -> float | None:
+    return None if epoch.signer is None else epoch.signer.oldest
+
+
+def _listed(names: list[str]) -> str:
+    """Some names in a sentence, not a whole room's."""
+    if len(names) > 4:
+        return f"{', '.join(names[:3])} and {len(names) - 3} others"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
