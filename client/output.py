@@ -91,7 +91,23 @@ def as_json(event: ev.Event) -> dict[str, Any]:
         case ev.Code(epoch, digits):
             return {"event": "code", "epoch": epoch, "digits": digits}
         case ev.Said():
-            return {"event": "chat", "from": event.name, "leaf": event.leaf, "text": event.text}
+            return {
+                "event": "chat",
+                "from": event.name,
+                "leaf": event.leaf,
+                "text": event.text,
+                "id": event.id,
+            }
+        case ev.Picture():
+            return {
+                "event": "picture",
+                "from": event.name,
+                "leaf": event.leaf,
+                "id": event.id,
+                "bytes": len(event.data),
+                "mime": event.mime,
+                "path": event.path,
+            }
         case ev.Alarm(kind, text):
             return {"event": "alarm", "kind": kind, "text": text}
         case ev.Status(kind, text):
@@ -163,6 +179,7 @@ class HumanOutput:
         self._console = console or Console(highlight=False)
         self._names: dict[int, str] = {}
         self._inside = False
+        self._reports = False
 
     def _say(self, *parts: str | tuple[str, str]) -> None:
         # parts and not markup: what others write is never read for styles or emoji names
@@ -185,10 +202,14 @@ class HumanOutput:
                 code = (spoken(digits), "bold yellow")
                 self._say("  code  ", code, "  (the same for everybody in the room)")
             case ev.Said():
-                self._say((plain(event.name), "bold"), ": ", plain(event.text, lines=_CONTINUED))
+                words = plain(event.text, lines=_CONTINUED)
+                self._say((plain(event.name), "bold"), ": ", words, *self._mark(event.id))
+            case ev.Picture():
+                self._picture(event)
             case ev.Alarm(_, text):
                 self._say(("!", "bold red"), " ", plain(text))
-            case ev.Status(_, text):
+            case ev.Status(kind, text):
+                self._reports = self._reports or kind == "reports"
                 self._say((plain(text), "dim"))
             case ev.Ended(_, text):
                 self._say(plain(text))
@@ -216,6 +237,15 @@ class HumanOutput:
             state = f"{used}, opens nothing any more" if row.revoked else used
             kind = "once" if row.once else "open"
             self._say(f"  {plain(called(row.index, row.label))}: {kind}, {state}")
+
+    def _picture(self, event: ev.Picture) -> None:
+        size = f"{event.mime.removeprefix('image/').upper()}, {len(event.data):,} bytes"
+        where = "" if event.path is None else f" It is at {plain(event.path)}."
+        self._say((plain(event.name), "bold"), f" sent a picture ({size}).{where}", *self._mark(event.id))
+
+    def _mark(self, name: str) -> list[tuple[str, str]]:
+        """What a message is reported by, where it can be."""
+        return [(f"  [{name}]", "dim")] if self._reports and name else []
 
     def _knocked(self, event: ev.Knocked) -> None:
         greeting = f' "{plain(event.greeting)}"' if event.greeting else ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from client.contacts import Standing
 from server.wire.messages import ClientMessage, HandleStream, ServerMessage, Transport
 
 # -- in --------------------------------------------------------------------------------------
@@ -12,15 +13,22 @@ from server.wire.messages import ClientMessage, HandleStream, ServerMessage, Tra
 
 @dataclass(frozen=True)
 class Door:
-    """One connection's purpose: a room (`day` is None), or the lobby of a UTC day."""
+    """One connection's purpose: a room (`day` is None), the lobby of a UTC day, or a probe.
+
+    A probe is a room of our own, opened to see whether the server still serves others.
+    """
 
     day: int | None = None
+    probe: bool = False
 
     def __str__(self) -> str:
+        if self.probe:
+            return "probe"
         return "room" if self.day is None else f"lobby {self.day}"
 
 
 ROOM = Door()
+PROBE = Door(probe=True)
 
 
 @dataclass(frozen=True)
@@ -33,10 +41,14 @@ class Received:
 
 @dataclass(frozen=True)
 class Lost:
-    """A door's connection is gone, or could not be made; `why` is for a person."""
+    """A door's connection is gone, or could not be made; `why` is for a person.
+
+    `answered`: somebody was there, and took the connection or refused it in words.
+    """
 
     door: Door
     why: str
+    answered: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,30 @@ class Say:
     """A chat message for all members."""
 
     text: str
+
+
+@dataclass(frozen=True)
+class SendPicture:
+    """A picture for all members. The shell reads the file at `path`; `data` is what stood in it."""
+
+    path: str
+    data: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class SaveReport:
+    """Write a report of these messages (their `id`s) to a file."""
+
+    messages: tuple[str, ...]
+    path: str
+
+
+@dataclass(frozen=True)
+class SaveEvidence:
+    """Write what shows what the server did to a file; with `names`, the names in the room as well."""
+
+    path: str
+    names: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,6 +157,49 @@ class Revoke:
 
 
 @dataclass(frozen=True)
+class Vouch:
+    """Show our identity to the member at a leaf, and to nobody else."""
+
+    leaf: int
+
+
+@dataclass(frozen=True)
+class Know:
+    """Put who vouched at a leaf in the contact book, under that name (None: the one that it has here)."""
+
+    leaf: int
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Mark who vouched at a leaf as verified in the contact book: fingerprints have been compared."""
+
+    leaf: int
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Have everybody shown a short code."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A person's word: the codes are the same with everybody, or not.
+
+    `digits` None: the four words. Else the long code: the one that begins with these, or the current one ("").
+    """
+
+    same: bool
+    digits: str | None = None
+
+
+@dataclass(frozen=True)
+class ShowCode:
+    """Tell the codes again, and what has changed since they were compared."""
+
+
+@dataclass(frozen=True)
 class EndMeeting:
     """A host ends the meeting for all."""
 
@@ -145,6 +224,9 @@ Input = (
     | Lost
     | Tick
     | Say
+    | SendPicture
+    | SaveReport
+    | SaveEvidence
     | Admit
     | Refuse
     | Remove
@@ -155,6 +237,12 @@ Input = (
     | NewInvite
     | ListInvites
     | Revoke
+    | Vouch
+    | Know
+    | Verified
+    | Compare
+    | Compared
+    | ShowCode
     | EndMeeting
     | Leave
     | Publish
@@ -227,6 +315,12 @@ class Knocked:
     invite: int
     looks_like: str | None = None
     label: str | None = None  # of the invite; None: another host has made it
+    #: How well the identity that they show is known; `contact` is its name in the book, if it is there.
+    standing: Standing = "none"
+    contact: str | None = None
+    fingerprint: str | None = None  # 40 digits; None: no identity is shown
+    #: What is odd about name and identity, a sentence each.
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -255,12 +349,85 @@ class Code:
 
 
 @dataclass(frozen=True)
+class ShortCode:
+    """Four emoji and the words that they are read out as; the same for everybody who was in that epoch."""
+
+    epoch: int
+    emoji: tuple[str, ...]
+    words: tuple[str, ...]
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A member, as far as a comparison of codes goes: `new_since` if it did not cover them."""
+
+    leaf: int
+    name: str
+    host: bool
+    new_since: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What has become of the codes that were compared in epoch `compared`: all that changed since, and by whom.
+
+    `same` is what the person said then, `news` whether this epoch has added to `changes`.
+    """
+
+    epoch: int
+    compared: int
+    how: Literal["short", "digits"]
+    same: bool
+    news: bool
+    members: tuple[Known, ...]
+    changes: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True)
 class Said:
-    """A chat message."""
+    """A chat message; `id` is what it is known by here, to report it."""
 
     leaf: int
     name: str
     text: str
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in the chat. `path` is where the shell has put it, if it was asked to."""
+
+    leaf: int
+    name: str
+    id: str
+    mime: str
+    data: bytes = field(repr=False)
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class Vouched:
+    """A member has proven its identity to us (to us alone); fields as of `Knocked`."""
+
+    leaf: int
+    name: str
+    standing: Standing
+    contact: str | None
+    fingerprint: str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BookChanged:
+    """A contact is new in the book, or is kept otherwise there: to be written. `at` is in Unix seconds."""
+
+    name: str
+    fingerprint: str
+    verified: bool
+    public: bytes
+    at: float
 
 
 @dataclass(frozen=True)
@@ -283,11 +450,25 @@ class Status:
 class Ended:
     """The meeting is over for this participant."""
 
-    reason: Literal["left", "removed", "refused", "ended", "failed"]
+    reason: Literal["left", "removed", "refused", "ended", "dropped", "failed"]
     text: str
 
 
-Event = InviteMade | Invites | PolicyChanged | Knocked | Roster | Code | Said | Alarm | Status | Ended
+Event = (
+    InviteMade
+    | Invites
+    | PolicyChanged
+    | Knocked
+    | Roster
+    | Code
+    | Said
+    | Picture
+    | Vouched
+    | BookChanged
+    | Alarm
+    | Status
+    | Ended
+)
 
 # -- out ---------------------------------------------------------------------------------------
 
@@ -322,6 +503,15 @@ class Tell:
 
 
 @dataclass(frozen=True)
+class Save:
+    """Write a file for the person, readable for nobody else."""
+
+    what: Literal["evidence", "report"]
+    path: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
 class MediaTransport:
     """The server's media transport parameters: connect there."""
 
@@ -335,4 +525,4 @@ class RemoteStreams:
     streams: tuple[HandleStream, ...]
 
 
-Effect = Connect | Disconnect | Transmit | Tell | MediaTransport | RemoteStreams
+Effect = Connect | Disconnect | Transmit | Tell | Save | MediaTransport | RemoteStreams

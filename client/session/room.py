@@ -216,7 +216,11 @@ class RoomSession:
         """ValueError if the text is empty or too long."""
         if not 0 < len(text) <= content.TEXT_MAX:
             raise ValueError(f"a message has 1 to {content.TEXT_MAX} characters")
-        self._outbox.add(Said(self.rng(16), text, now))
+        self.post(content.Say(self.rng(16), text), now)
+
+    def post(self, what: content.Say | content.Picture, now: float) -> None:
+        """Say it to all, and again after a lost connection, until all can have it."""
+        self._outbox.add(Said(what, now))
         self._drive(now)
 
     def remove(self, leaf: int, now: float) -> None:
@@ -240,7 +244,7 @@ class RoomSession:
         """End the meeting for all; ValueError if we are no host."""
         self._host_only()
         self.relay(content.End(self.m.journal.chain))
-        self._finish("ended", "You ended the meeting.")
+        self.finish("ended", "You ended the meeting.")
 
     def _host_only(self) -> None:
         if not self.m.is_host(self.m.own_leaf):
@@ -251,7 +255,7 @@ class RoomSession:
         if self._leaving_since is None:
             self._leaving_since = now
         if len(self.m.members()) == 1 or self._door is None or not self._door.entered:
-            self._finish("left", "You left.")
+            self.finish("left", "You left.")
             return
         self._drive(now)
 
@@ -300,7 +304,7 @@ class RoomSession:
             self._reconnect_at = None
             self.effects.append(ev.Connect(ev.ROOM))
         if self._leaving_since is not None and now - self._leaving_since > FAREWELL_WAIT:
-            self._finish("left", "You left.")
+            self.finish("left", "You left.")
             return
         if self._stuck_at_timeout(now):
             return
@@ -543,7 +547,7 @@ class RoomSession:
     def _send_said(self, said: Said) -> None:
         over = said.epoch_slot != self.m.epoch_slot
         if over and not said.shown:
-            said.blob = self.relay(content.Say(said.id, said.text))
+            said.blob = self.relay(said.what)
             said.epoch_slot = self.m.epoch_slot
         elif self.m.keeps_epoch(said.epoch_slot):
             self.send(wire.Relay(said.blob))
@@ -637,9 +641,9 @@ class RoomSession:
                 sender = verdict.view.sender
                 by = "somebody" if sender is None else self.m.name(sender)
                 if self._leaving_since is not None:
-                    self._finish("left", "You left.")
+                    self.finish("left", "You left.")
                 else:
-                    self._finish("removed", f"You were removed by {by}.")
+                    self.finish("removed", f"You were removed by {by}.")
                 return
             self._adopt(verdict, blob, now)
         elif isinstance(verdict, Void):
@@ -766,10 +770,10 @@ class RoomSession:
         match what:
             case content.Say():
                 # a message that is sent again has the same id, and is shown once
-                mark = H(b"say", what.id, self.m.signature_key(leaf) or b"")
+                mark = content.mark(what, self.m.signature_key(leaf) or b"")
                 if mark not in self._seen:
                     self._seen.add(mark)
-                    self.tell(ev.Said(leaf, self.m.name(leaf), what.text))
+                    self.tell(ev.Said(leaf, self.m.name(leaf), what.text, mark.hex()[: content.MARK_DIGITS]))
             case content.Announce():
                 self.announced.hear(leaf, received.epoch, received.generation, what)
             case content.End():
@@ -782,7 +786,7 @@ class RoomSession:
                 except ValidationError as error:
                     self.tell(words.false_end(self.m.name(leaf), str(error)))
                     return
-                self._finish("ended", f"{self.m.name(leaf)} ended the meeting.")
+                self.finish("ended", f"{self.m.name(leaf)} ended the meeting.")
 
     # -- telling -----------------------------------------------------------------------------------
 
@@ -817,7 +821,7 @@ class RoomSession:
         )
         self.tell(ev.Code(self.m.group.epoch, self.m.code))
 
-    def _finish(self, reason: Literal["left", "removed", "ended", "failed"], text: str) -> None:
+    def finish(self, reason: Literal["left", "removed", "ended", "dropped", "failed"], text: str) -> None:
         if self.ended is None:
             self.ended = ev.Ended(reason, text)
             self.m.media.wipe()

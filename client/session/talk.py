@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from client.session import content
+
 #: Seconds for which what was said is said again to a server that has restarted.
 RECENT: Final = 120.0
 RECENT_MAX: Final = 64
@@ -17,14 +19,18 @@ SEEN_MAX: Final = 4096
 class Said:
     """One message of ours. `digest` is of the blob that is out, None: it has to be sent (again)."""
 
-    id: bytes  # 16 random bytes: whoever has seen it knows it by this
-    text: str
+    what: content.Say | content.Picture  # its id: whoever has seen it knows it by this
     at: float
     blob: bytes = b""  # as it was sent last, and the slot at which the epoch of its keys began
     epoch_slot: int = -1
     digest: bytes | None = None
     confirmed: bool = False  # the blob came back: this server, since it started, has had it
     shown: bool = False  # it came back from a server that has restarted since: some may have had it
+
+    @property
+    def text(self) -> str:
+        """What a person knows it by."""
+        return self.what.text if isinstance(self.what, content.Say) else "(a picture)"
 
 
 class Outbox:
