@@ -42,7 +42,7 @@ KEY_PACKAGE_MAX: Final = 8192
 
 SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 _AAD: Final = b"snug 1 posted"
-_CALL, _CARD, _KNOCK, _REPLY = 1, 2, 3, 4
+_CALL, _CARD, _KNOCK, _REPLY, _INSIDE = 1, 2, 3, 4, 5
 _ANSWER, _REFUSAL = 1, 2
 #: Overrides and isolates, with which a text can pretend to be another.
 _BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -130,7 +130,14 @@ class Reply:
     sealed: bytes
 
 
-LobbyMessage = Call | Card | Knock | Reply
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Said between members and a host that comes back (`crypto.returning`); sealed once more."""
+
+    sealed: bytes
+
+
+LobbyMessage = Call | Card | Knock | Reply | Inside
 
 
 def post(veil: bytes, message: LobbyMessage, *, rng: Rng = os.urandom) -> bytes:
@@ -162,6 +169,8 @@ def read(veil: bytes, blob: bytes) -> LobbyMessage:
         message = Knock(reader.take(hpke.KEY_SIZE), reader.rest())
     elif kind == _REPLY:
         message = Reply(reader.take(_REPLY_ID), reader.rest())
+    elif kind == _INSIDE:
+        message = Inside(reader.rest())
     else:
         raise UnsupportedError(f"a lobby message of the unknown kind {kind}")
     reader.end()
@@ -175,6 +184,8 @@ def _encode(message: LobbyMessage) -> tuple[int, bytes]:
         return _CARD, message.encode()
     if isinstance(message, Knock):
         return _KNOCK, message.enc + message.ciphertext
+    if isinstance(message, Inside):
+        return _INSIDE, message.sealed
     return _REPLY, message.id + message.sealed
 
 
@@ -276,8 +287,7 @@ class PendingKnock:
         """
         if not self.owns(reply):
             raise AuthenticationError("a reply to another knock")
-        reader = Reader(unpadded(unseal(_reply_key(self.exporter), reply.sealed, reply.id)))
-        return _read_reply(reader)
+        return read_answer(unpadded(unseal(_reply_key(self.exporter), reply.sealed, reply.id)))
 
 
 def knock(
@@ -382,8 +392,16 @@ class Refusal:
 
 def reply(opened: OpenedKnock, answer: Answer | Refusal, *, rng: Rng = os.urandom) -> Reply:
     """Seal an answer or a refusal to who knocked. MalformedError when a part has a wrong size."""
+    body = encode_answer(answer)
+    size = _bucket(len(body) + 4 + _REPLY_OVERHEAD) - _REPLY_OVERHEAD
+    name = _reply_id(opened.exporter)
+    return Reply(name, seal(_reply_key(opened.exporter), padded(body, size), name, rng=rng))
+
+
+def encode_answer(answer: Answer | Refusal) -> bytes:
+    """What is sealed in a reply. MalformedError when a part has a wrong size."""
     if isinstance(answer, Answer):
-        body = b"".join(
+        return b"".join(
             (
                 uint(_ANSWER, 1),
                 prefixed(answer.welcome, 4),
@@ -396,19 +414,17 @@ def reply(opened: OpenedKnock, answer: Answer | Refusal, *, rng: Rng = os.urando
                 prefixed(_admission(answer.admission), 1),
             )
         )
-    else:
-        check_text(answer.reason, REASON_MAX)
-        body = uint(_REFUSAL, 1) + prefixed(answer.reason.encode(), 2)
-    size = _bucket(len(body) + 4 + _REPLY_OVERHEAD) - _REPLY_OVERHEAD
-    name = _reply_id(opened.exporter)
-    return Reply(name, seal(_reply_key(opened.exporter), padded(body, size), name, rng=rng))
+    check_text(answer.reason, REASON_MAX)
+    return uint(_REFUSAL, 1) + prefixed(answer.reason.encode(), 2)
 
 
 def _admission(admission: bytes) -> bytes:
     return exactly(admission, 64, "an admission") if admission else admission
 
 
-def _read_reply(reader: Reader) -> Answer | Refusal:
+def read_answer(body: bytes) -> Answer | Refusal:
+    """What `encode_answer` made. MalformedError or UnsupportedError if it is none."""
+    reader = Reader(body)
     kind = reader.uint(1)
     answer: Answer | Refusal
     if kind == _ANSWER:

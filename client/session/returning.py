@@ -1,0 +1,248 @@
+"""A host's return after a crash: members at the lobby while no host is there, and the host who seeks them.
+
+Protocol section 6, SNUG-9. The host knows its seed, the link's secret and the door key, and nothing of the
+epoch; the members know the epoch, and that no host is there. A member whom the server lets near them can
+only commit what the host key has signed; a server sees that somebody talks in the lobby.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from client.session import events as ev
+from client.session.intents import ReturnIntent
+from client.session.lobby import MIDNIGHT, Doors, Entry
+from client.session.membership import policy_of
+from crypto import invite, lobby, mls, returning
+from crypto.errors import SnugCryptoError
+from crypto.invite import day_of
+from crypto.kdf import H, Rng, verify
+from crypto.room_state import Identity, host_return_message
+from server.wire import messages as wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from client.session.room import RoomSession
+
+#: Members who wait in the lobby while no host is there: those with the lowest leaves.
+WATCHERS: Final = 8
+#: Seconds that each next in rank waits for the one before it to answer, and to commit.
+HERE_STEP: Final = 0.5
+COMMIT_STEP: Final = 1.5
+SEEK_EVERY: Final = 3.0
+#: Seconds without an answer after which the host begins anew.
+PATIENCE: Final = 15.0
+#: Requests of hosts that a member remembers.
+ASKED_MAX: Final = 16
+
+
+@dataclass
+class _Asked:
+    asked: returning.Return
+    day: int
+    package: mls.KeyPackage
+    due: float
+    wanted: bool = False
+
+
+class MembersLobby:
+    """A member without the host seed, at the lobby for as long as no host is heard."""
+
+    def __init__(self, link: invite.Invite, door_seed: bytes, *, rng: Rng = os.urandom) -> None:
+        self.effects: list[ev.Effect] = []
+        self.wanted: list[ReturnIntent] = []
+        self._rng = rng
+        self._key = returning.inside_key(door_seed)
+        self._doors = Doors(link.secret, link.origin, self.effects, rng)
+        self._here_due: dict[bytes, tuple[float, int]] = {}  # nonce of a Seek -> when, day
+        self._asked: OrderedDict[int, _Asked] = OrderedDict()
+        self._number = 0
+
+    def tick(self, room: RoomSession, rank: int, now: float) -> None:
+        """Stand in the lobby; answer what is due, unless somebody has."""
+        self._doors.want({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
+        for nonce, (due, day) in list(self._here_due.items()):
+            if now >= due:
+                del self._here_due[nonce]
+                journal = room.m.journal
+                here = returning.Here(nonce, journal.slot, journal.chain, invite.gate(journal.token))
+                self._doors.post(day, returning.cover(self._key, here, rng=self._rng))
+        for number, asked in self._asked.items():
+            if not asked.wanted and now >= asked.due + COMMIT_STEP * rank:
+                asked.wanted = True
+                identity = Identity.decode(asked.package.leaf_node.credential.identity)
+                self.wanted.append(ReturnIntent(number, asked.package, asked.asked.proof, identity.name))
+
+    def lost(self, day: int, now: float) -> None:
+        """A lobby's connection is gone."""
+        self._doors.lost(day, now)
+
+    def received(
+        self, day: int, message: wire.ServerMessage, room: RoomSession, rank: int, now: float
+    ) -> None:
+        """What the server said there."""
+        posted = self._doors.received(day, message)
+        if not isinstance(posted, lobby.Inside):
+            return
+        try:
+            said = returning.uncover(self._key, posted)
+        except SnugCryptoError:
+            return  # by somebody who has the link, and was never admitted
+        match said:
+            case returning.Seek(nonce) if len(self._here_due) < ASKED_MAX:
+                self._here_due.setdefault(nonce, (now + HERE_STEP * rank, day))
+            case returning.Here(nonce):
+                self._here_due.pop(nonce, None)
+            case returning.Return():
+                self._ask(day, said, room, now)
+            case _:
+                pass
+
+    def _ask(self, day: int, said: returning.Return, room: RoomSession, now: float) -> None:
+        message = host_return_message(room.m.group.group_id, H(said.key_package), said.slot)
+        try:
+            verify(room.m.policy.host_public, message, said.signature)
+            package = mls.KeyPackageIn.decode(said.key_package).verify(room.m.group.suite, now=int(now))
+        except SnugCryptoError:
+            return  # somebody who was admitted once, and is no host
+        if any(known.asked.key_package == said.key_package for known in self._asked.values()):
+            return
+        self._number += 1
+        self._asked[self._number] = _Asked(said, day, package, now)
+        if len(self._asked) > ASKED_MAX:
+            self._asked.popitem(last=False)
+
+    def answer(self, number: int, answer: lobby.Answer) -> None:
+        """Our commit of that return has come back."""
+        asked = self._asked.get(number)
+        if asked is not None:
+            back = returning.make_back(asked.asked, answer, rng=self._rng)
+            self._doors.post(asked.day, returning.cover(self._key, back, rng=self._rng))
+
+    def close(self) -> None:
+        """A host is here again, or we go."""
+        self._doors.close()
+
+
+@dataclass
+class _Sent:
+    asked: returning.Return
+    private: bytes
+    bundle: mls.KeyPackageBundle
+
+
+class ReturningLobby:
+    """A host that has crashed, at the lobby: seeks members, and asks to be added."""
+
+    def __init__(
+        self,
+        kept: returning.Kept,
+        make_package: Callable[[float], mls.KeyPackageBundle],
+        psks: dict[bytes, bytes],
+        *,
+        now: float,
+        rng: Rng = os.urandom,
+    ) -> None:
+        self.effects: list[ev.Effect] = []
+        self.entry: Entry | None = None
+        self.refusal: str | None = None
+        self._kept = kept
+        self._make_package = make_package
+        self._psks = psks
+        self._rng = rng
+        self._key = returning.inside_key(kept.door_seed)
+        self._doors = Doors(kept.secret, kept.origin, self.effects, rng)
+        self._nonce = b""
+        self._sought_at = 0.0
+        self._here: returning.Here | None = None
+        self._sent: _Sent | None = None
+        self._sent_at = 0.0
+        self._server_nonce = b""
+        self._tell("returning", "Looking for members who can let the host in again...")
+        self.tick(now)
+
+    def _tell(self, kind: str, text: str) -> None:
+        self.effects.append(ev.Tell(ev.Status(kind, text)))
+
+    def tick(self, now: float) -> None:
+        """Be in today's lobby, and seek until a member answers; begin anew when nothing comes of it."""
+        today = day_of(now)
+        self._doors.want({today}, now)
+        if today not in self._doors.inside or self.entry is not None:
+            return
+        if self._sent is not None and now - self._sent_at > PATIENCE:
+            self._sent, self._here = None, None
+        if self._sent is None and now - self._sought_at >= SEEK_EVERY:
+            self._sought_at = now
+            self._nonce = self._rng(16)
+            self._post(today, returning.Seek(self._nonce))
+
+    def _post(self, day: int, message: returning.Message) -> None:
+        self._doors.post(day, returning.cover(self._key, message, rng=self._rng))
+
+    def lost(self, day: int, why: str, now: float) -> None:
+        """The lobby's connection is gone."""
+        self._doors.lost(day, now)
+
+    def received(self, day: int, message: wire.ServerMessage, now: float) -> None:
+        """What the server said in the lobby."""
+        posted = self._doors.received(day, message)
+        if posted is True:
+            self._sought_at = 0.0
+            self.tick(now)
+        if not isinstance(posted, lobby.Inside):
+            return
+        try:
+            said = returning.uncover(self._key, posted)
+        except SnugCryptoError:
+            return
+        if isinstance(said, returning.Here) and said.nonce == self._nonce and self._sent is None:
+            self._ask(day, said, now)
+        elif isinstance(said, returning.Back) and self._sent is not None and said.id == self._sent.asked.id:
+            self._let_in(said, self._sent)
+
+    def _ask(self, day: int, here: returning.Here, now: float) -> None:
+        bundle = self._make_package(now)
+        asked, private = returning.make_return(
+            self._kept.host_seed, self._kept.group_id, here.slot, bundle.encoded, rng=self._rng
+        )
+        self._here, self._sent, self._sent_at = here, _Sent(asked, private, bundle), now
+        self._post(day, asked)
+        self.effects.append(ev.Connect(ev.ROOM))  # a server that has restarted needs a steward to open
+
+    def at_the_room(self, message: wire.ServerMessage) -> None:
+        """The room's door, which only has to be opened: the members can't do that themselves."""
+        here, door = self._here, self._kept.door_key
+        steward = self._kept.host_seed.steward_key(self._kept.group_id)
+        number = invite.room_number(door.public, steward.public)
+        if isinstance(message, wire.Challenge):
+            self._server_nonce = message.nonce
+            nonce = self._rng(32)
+            signed = door.sign(invite.door_message(self._kept.origin, number, message.nonce, nonce))
+            self._transmit(wire.RoomDoor(door.public, steward.public, nonce, signed))
+        elif isinstance(message, wire.Entered) and message.slot is None and here is not None:
+            text = invite.open_message(number, here.slot, here.gate, here.chain, self._server_nonce)
+            self._transmit(wire.Open(here.slot, here.gate, here.chain, steward.sign(text)))
+
+    def _transmit(self, message: wire.ClientMessage) -> None:
+        self.effects.append(ev.Transmit(ev.ROOM, message))
+
+    def _let_in(self, back: returning.Back, sent: _Sent) -> None:
+        try:
+            answer = back.open(sent.asked, sent.private)
+            group = mls.Group.join(answer.welcome, sent.bundle, psks=self._psks, rng=self._rng)
+            policy = policy_of(group)
+        except SnugCryptoError:
+            return  # by somebody who was a member once: another may still answer
+        own = next(m.leaf_node.signature_key for m in group.members() if m.leaf == group.own_leaf)
+        ours = group.group_id == self._kept.group_id and answer.door_seed == self._kept.door_seed
+        if ours and policy.host_public == self._kept.host_seed.host_public and own in policy.hosts:
+            self.entry = Entry(answer, group)
+
+    def close(self) -> None:
+        """Leave the lobby."""
+        self._doors.close()

@@ -1,0 +1,192 @@
+"""How a host that has crashed reaches the members again: messages in the lobby that only they can read.
+
+Protocol section 6. Members don't sit in the lobby while a host is there; where none is, some do. Everybody
+with a link can enter a lobby, so what is said about a return is sealed once more, under a key of the door
+seed, which only those admitted have. (Somebody evicted has it too, and can read that a host comes back.)
+
+    Seek    the host: is a member here?
+    Here    a member: this is the slot, the chain, and the gate
+    Return  the host: its new KeyPackage, and the host key's signature for that slot
+    Back    the member who has committed it: what a newcomer is told, for the host alone
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Final
+
+from crypto import hpke, lobby
+from crypto.errors import MalformedError, UnsupportedError
+from crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
+from crypto.invite import HostSeed, canonical_origin
+from crypto.kdf import KDF, H, Rng, SigningKey, seal, unseal
+from crypto.names import check_name
+from crypto.room_state import HostReturn, host_return_message
+
+_AAD: Final = b"snug 1 inside"
+_SEEK, _HERE, _RETURN, _BACK = 1, 2, 3, 4
+_SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
+_ID: Final = 8
+#: Bytes to which what is said is padded, an answer aside.
+_LEAST: Final = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Seek:
+    """A host looks for members. `nonce` (16 bytes) ties the answers to it."""
+
+    nonce: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A member answers: the room's slot, the chain after it (32 bytes) and its gate (32 bytes)."""
+
+    nonce: bytes
+    slot: int
+    chain: bytes
+    gate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """A host asks to be added. `reply_public` is an X25519 key for the answer; nothing is verified yet."""
+
+    reply_public: bytes
+    slot: int
+    signature: bytes
+    key_package: bytes
+
+    def encode(self) -> bytes:
+        return self.reply_public + uint(self.slot, 8) + self.signature + self.key_package
+
+    @property
+    def id(self) -> bytes:
+        """What an answer names it by, 8 bytes."""
+        return H(b"snug 1 return id", self.encode())[:_ID]
+
+    @property
+    def proof(self) -> HostReturn:
+        """What its commit carries."""
+        return HostReturn(self.slot, self.signature)
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """The answer to a `Return`."""
+
+    id: bytes
+    enc: bytes
+    sealed: bytes
+
+    def open(self, asked: Return, reply_private: bytes) -> lobby.Answer:
+        """AuthenticationError when it is not to that request; MalformedError when it is no answer."""
+        info = b"snug 1 back" + H(asked.encode())
+        opened = hpke.open(_SUITE, reply_private, self.enc, info, self.id, self.sealed)
+        answer = lobby.read_answer(opened.plaintext)
+        if not isinstance(answer, lobby.Answer):
+            raise MalformedError("an answer to a return says no")
+        return answer
+
+
+Message = Seek | Here | Return | Back
+
+
+def make_return(
+    seed: HostSeed, group_id: bytes, slot: int, key_package: bytes, *, rng: Rng = os.urandom
+) -> tuple[Return, bytes]:
+    """The request, signed by the host key, and the private half of its reply key (32 bytes)."""
+    private = exactly(rng(hpke.KEY_SIZE), hpke.KEY_SIZE, "an X25519 private key")
+    signature = seed.host_key.sign(host_return_message(group_id, H(key_package), slot))
+    return Return(hpke.public_key(private), slot, signature, key_package), private
+
+
+def make_back(asked: Return, answer: lobby.Answer, *, rng: Rng = os.urandom) -> Back:
+    """Seal the answer to the host that asked."""
+    info = b"snug 1 back" + H(asked.encode())
+    body = lobby.encode_answer(answer)
+    sealed = hpke.seal(_SUITE, asked.reply_public, info, asked.id, body, rng=rng)
+    return Back(asked.id, sealed.enc, sealed.ciphertext)
+
+
+def inside_key(door_seed: bytes) -> bytes:
+    """The key under which members and a returning host talk in the lobby, 32 bytes."""
+    return KDF(exactly(door_seed, 32, "a door seed"), "snug 1 inside")
+
+
+def cover(key: bytes, message: Message, *, rng: Rng = os.urandom) -> lobby.Inside:
+    """For `lobby.post`."""
+    match message:
+        case Seek():
+            raw = uint(_SEEK, 1) + exactly(message.nonce, 16, "a nonce")
+        case Here():
+            raw = uint(_HERE, 1) + message.nonce + uint(message.slot, 8) + message.chain + message.gate
+        case Return():
+            raw = uint(_RETURN, 1) + message.encode()
+        case Back():
+            raw = uint(_BACK, 1) + message.id + message.enc + message.sealed
+    return lobby.Inside(seal(key, padded(raw, max(_LEAST, 4 + len(raw))), _AAD, rng=rng))
+
+
+def uncover(key: bytes, inside: lobby.Inside) -> Message:
+    """What was said; AuthenticationError if not by anybody who was ever admitted, else as `Reader`."""
+    reader = Reader(unpadded(unseal(key, inside.sealed, _AAD)))
+    kind = reader.uint(1)
+    message: Message
+    if kind == _SEEK:
+        message = Seek(reader.take(16))
+    elif kind == _HERE:
+        message = Here(reader.take(16), reader.uint(8), reader.take(32), reader.take(32))
+    elif kind == _RETURN:
+        message = Return(reader.take(hpke.KEY_SIZE), reader.uint(8), reader.take(64), reader.rest())
+        if not 0 < len(message.key_package) <= lobby.KEY_PACKAGE_MAX:
+            raise MalformedError("a return without a KeyPackage, or with too large a one")
+    elif kind == _BACK:
+        message = Back(reader.take(_ID), reader.take(hpke.KEY_SIZE), reader.rest())
+    else:
+        raise UnsupportedError(f"a message between members and host of the unknown kind {kind}")
+    reader.end()
+    return message
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a host keeps, sealed, to come back by after a crash. No key that opens anything said."""
+
+    host_seed: HostSeed
+    door_seed: bytes = field(repr=False)  # 32 bytes
+    secret: bytes = field(repr=False)  # the link's, 16 bytes
+    group_id: bytes
+    origin: str
+    name: str
+
+    @property
+    def door_key(self) -> SigningKey:
+        """Opens the room's door at the server."""
+        return SigningKey(self.door_seed)
+
+    def encode(self) -> bytes:
+        """One form, as everywhere."""
+        return b"".join(
+            (
+                uint(1, 1),
+                self.host_seed.seed,
+                self.door_seed,
+                self.secret,
+                prefixed(self.group_id, 1),
+                prefixed(self.origin.encode("ascii"), 2),
+                prefixed(self.name.encode(), 1),
+            )
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Kept:
+        """MalformedError, or ValidationError("SNUG-11") for a name that is none."""
+        r = Reader(data)
+        if r.uint(1) != 1:
+            raise MalformedError("what a host keeps: another format than 1")
+        seed, door, secret, group_id = HostSeed(r.take(32)), r.take(32), r.take(16), r.prefixed(1)
+        origin, name = r.text(2), r.text(1)
+        r.end()
+        return cls(seed, door, secret, group_id, canonical_origin(origin), check_name(name))
