@@ -16,6 +16,7 @@ class CommandError(ValueError):
 
 _HELP = (
     "/admit N, /refuse N, /remove LEAF, /deputy LEAF, /undeputy LEAF, /handover LEAF, /lock, /unlock, "
+    "/vouch LEAF, /known LEAF [NAME], /verified LEAF, "
     '/invite [--for "NAME"] [--once], /invites, /revoke N, /leave, /end; anything else is said to all'
 )
 #: Commands about a knock, a leaf or an invite, by its number.
@@ -27,6 +28,8 @@ _NUMBERED: Final[dict[str, Callable[[int], ev.Input]]] = {
     "undeputy": ev.Undeputise,
     "handover": ev.HandOver,
     "revoke": ev.Revoke,
+    "vouch": ev.Vouch,
+    "verified": ev.Verified,
 }
 #: Commands that need no more than their name.
 _PLAIN: Final[dict[str, Callable[[], ev.Input]]] = {
@@ -53,6 +56,8 @@ def parse_json(line: str) -> ev.Input:
         return ev.Lock(argument)
     if name == "invite" and isinstance(argument, dict):
         return _invite(argument)
+    if name == "know" and isinstance(argument, dict):
+        return _know(argument)
     if name in _NUMBERED and type(argument) is int:
         return _NUMBERED[name](argument)
     raise CommandError(f"no such command, or not with that value: {name[:40]!r}")
@@ -63,6 +68,13 @@ def _invite(wanted: dict[str, Any]) -> ev.NewInvite:
     if not wanted.keys() <= {"for", "once"} or not isinstance(label, str) or not isinstance(once, bool):
         raise CommandError('an invite is made by {"invite": {"for": "Ada", "once": true}}, both optional')
     return ev.NewInvite(label, once)
+
+
+def _know(wanted: dict[str, Any]) -> ev.Know:
+    leaf, name = wanted.get("leaf"), wanted.get("name")
+    if not wanted.keys() <= {"leaf", "name"} or type(leaf) is not int or not isinstance(name, str | None):
+        raise CommandError('a contact is kept by {"know": {"leaf": 2, "name": "Ada"}}, the name optional')
+    return ev.Know(leaf, name)
 
 
 def _typed_invite(text: str) -> ev.NewInvite:
@@ -108,6 +120,10 @@ def parse_human(line: str) -> ev.Input | None:
         return ev.Lock(name == "lock")
     if name == "invite":
         return _typed_invite(argument)
+    if name == "known":
+        leaf, _, petname = argument.strip().partition(" ")
+        if leaf.isdecimal() and len(leaf) < 10:
+            return ev.Know(int(leaf), petname.strip() or None)
     try:
         return _NUMBERED[name](int(argument))
     except (KeyError, ValueError):

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from client.contacts import Standing
 from client.media.stats import StreamStats
 from client.session import events as ev
 from client.session.invites import called
@@ -74,6 +75,10 @@ def as_json(event: ev.Event) -> dict[str, Any]:
                 "invite": event.invite,
                 "looks_like": event.looks_like,
                 "label": event.label,
+                "standing": event.standing,
+                "contact": event.contact,
+                "fingerprint": event.fingerprint,
+                "warnings": list(event.warnings),
             }
         case ev.Roster():
             return {
@@ -107,6 +112,23 @@ def as_json(event: ev.Event) -> dict[str, Any]:
                 "bytes": len(event.data),
                 "mime": event.mime,
                 "path": event.path,
+            }
+        case ev.Vouched():
+            return {
+                "event": "vouched",
+                "leaf": event.leaf,
+                "name": event.name,
+                "standing": event.standing,
+                "contact": event.contact,
+                "fingerprint": event.fingerprint,
+                "warnings": list(event.warnings),
+            }
+        case ev.BookChanged():
+            return {
+                "event": "contact",
+                "name": event.name,
+                "fingerprint": event.fingerprint,
+                "verified": event.verified,
             }
         case ev.Alarm(kind, text):
             return {"event": "alarm", "kind": kind, "text": text}
@@ -172,6 +194,11 @@ _HOSTS_HINT = (
 )
 
 
+def _identity(standing: Standing, contact: str | None, fingerprint: str) -> str:
+    who = "an identity that is not in your book" if contact is None else f"your contact {plain(contact)}"
+    return f"{who}{', verified' if standing == 'verified' else ''}. Fingerprint {spoken(fingerprint)}."
+
+
 class HumanOutput:
     """Sentences, and a table at the end; plain when piped."""
 
@@ -206,6 +233,13 @@ class HumanOutput:
                 self._say((plain(event.name), "bold"), ": ", words, *self._mark(event.id))
             case ev.Picture():
                 self._picture(event)
+            case ev.Vouched():
+                self._vouched(event)
+            case ev.BookChanged():
+                verified = ", verified" if event.verified else ""
+                self._say(
+                    f"In your book: {plain(event.name)}{verified}. Fingerprint {spoken(event.fingerprint)}."
+                )
             case ev.Alarm(_, text):
                 self._say(("!", "bold red"), " ", plain(text))
             case ev.Status(kind, text):
@@ -263,6 +297,21 @@ class HumanOutput:
                 f" This name looks like {plain(event.looks_like)}'s, who is in the room already, "
                 "and has another key.",
             )
+        if event.fingerprint is not None:
+            self._say("  ", _identity(event.standing, event.contact, event.fingerprint))
+        self._warn(event.warnings)
+
+    def _vouched(self, event: ev.Vouched) -> None:
+        identity = _identity(event.standing, event.contact, event.fingerprint)
+        self._say((plain(event.name), "bold"), f" shows you who they are: {identity}")
+        self._warn(event.warnings)
+        if event.standing != "verified":
+            keep = f" To keep it: /known {event.leaf}." if event.standing == "new" else ""
+            self._say((f"When they have read out these digits to you: /verified {event.leaf}.{keep}", "dim"))
+
+    def _warn(self, warnings: tuple[str, ...]) -> None:
+        for warning in warnings:
+            self._say(("!", "bold red"), f" {plain(warning)}")
 
     def _roster(self, event: ev.Roster) -> None:
         self._names |= {m.leaf: plain(m.name) for m in event.members}

@@ -209,7 +209,7 @@ def _seal_vouch(ends: Ends, public: bytes, proof: bytes, rng: Rng) -> bytes:
 
 
 def _info(group_id: bytes) -> bytes:
-    return b"snug 1 vouch" + group_id
+    return b"snug 1 id vouch" + group_id
 
 
 def _vouched(by_identity: bytes, by_box: bytes, public: bytes, ends: Ends) -> bytes:

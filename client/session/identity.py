@@ -1,0 +1,211 @@
+"""Identities in the room: vouching for our own leaf to one other member, and hearing who vouches to us.
+
+Protocol section 9. A vouch is a blob that the server does not keep and no leaf signs (`crypto.identity` says
+why). Members see that somebody vouches to somebody; the server sees a blob of the smallest size.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from client.contacts import ContactError, Contacts
+from client.session import content
+from client.session import events as ev
+from client.session.aspect import Aspect
+from client.session.membership import Change
+from client.session.standing import look
+from crypto import hpke, mls, veil
+from crypto.errors import SnugCryptoError
+from crypto.identity import Ends, OpenedVouch, fingerprint, open_vouch
+from server.wire.limits import BUCKETS
+
+if TYPE_CHECKING:
+    from client.session.room import RoomSession
+
+#: Vouches to us that came before the announcement of who makes them.
+EARLY_MAX: Final = 8
+
+
+class Vouching(Aspect):
+    """Knows which identity stands behind which leaf, as far as that was shown to us.
+
+    Everything is kept by signature key: that of a leaf is the same after it has rejoined.
+    """
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self._met: dict[bytes, bytes] = {}  # signature key -> identity
+        self._to: dict[bytes, bytes] = {}  # signature key -> the box that has had our vouch; empty: none yet
+        self._told: set[bytes] = set()
+        self._handles: dict[int, bytes] = {}
+        self._announced: set[int] = set()
+        self._early: deque[OpenedVouch] = deque(maxlen=EARLY_MAX)
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Vouching)
+        self._met, self._told = before._met, before._told
+        self._to = dict.fromkeys(before._to, b"")  # to be said again: our box, and perhaps our leaf, are new
+
+    # -- commands ----------------------------------------------------------------------------------
+
+    def vouch(self, leaf: int, now: float) -> None:
+        """Show our identity to the member at `leaf`, as soon as it can be; ValueError if that is nobody else,
+        or we have no identity."""
+        key = self._other(leaf)
+        self._book()
+        self._to[key] = b""
+        self._send(now)
+
+    def know(self, leaf: int, petname: str | None, now: float) -> None:
+        """Put who vouched at `leaf` in the book, by default under the name that it has here.
+
+        ValueError if there is nobody else, no identity was shown, or the book can't take it.
+        """
+        self._learn(leaf, petname, now, verified=False)
+
+    def verify(self, leaf: int, now: float) -> None:
+        """Mark it as verified, and put it in the book if it isn't there; ValueError as for `know`."""
+        self._learn(leaf, None, now, verified=True)
+
+    def _learn(self, leaf: int, petname: str | None, now: float, *, verified: bool) -> None:
+        key = self._other(leaf)
+        book = self._book()
+        name = self.room.m.name(leaf)
+        public = self._met.get(key)
+        if public is None:
+            raise ValueError(f"{name} has shown you no identity: there is no key to keep")
+        if petname is None and book.find(public) is None:
+            petname = name
+        try:
+            contact = book.learn(public, petname, now, verified=verified)
+        except ContactError as error:
+            raise ValueError(str(error)) from None
+        self.room.tell(ev.BookChanged(contact.petname, contact.fingerprint, contact.verified, public, now))
+
+    def _other(self, leaf: int) -> bytes:
+        key = self.room.m.signature_key(leaf)
+        if key is None or leaf == self.room.m.own_leaf:
+            raise ValueError(f"there is nobody else at leaf {leaf}")
+        return key
+
+    def _book(self) -> Contacts:
+        book = self.room.options.contacts
+        if book is None:
+            raise ValueError("there is no contact book here: start with --contacts BOOK")
+        return book
+
+    # -- to others -----------------------------------------------------------------------------------
+
+    def level(self, now: float) -> None:
+        self._again(self._to)
+
+    def adopted(self, change: Change, now: float) -> None:
+        if change.removed:
+            self._again(self._to)  # there is another beat key: what was under way can't be opened any more
+
+    def tick(self, now: float) -> None:
+        self._reconsider(now)
+        self._send(now)
+
+    def _again(self, keys: Iterable[bytes]) -> None:
+        # who was away, or had other keys, has not had it; who has had it takes no notice
+        self._to.update(dict.fromkeys(list(keys), b""))
+
+    def _send(self, now: float) -> None:
+        room, book = self.room, self.room.options.contacts
+        if not self._to or book is None or not room.is_level(now):
+            return
+        m = room.m
+        for leaf, box in room.announced.boxes():
+            key = m.signature_key(leaf)
+            if key is None or leaf == m.own_leaf or self._to.get(key, box) == box:
+                continue
+            self._to[key] = box
+            own = m.signature_key(m.own_leaf) or b""
+            ends = Ends(m.group.group_id, m.own_leaf, own, hpke.public_key(room.box), leaf, key, box)
+            try:
+                vouch = book.own.vouch(ends, room.box, rng=room.rng)
+            except SnugCryptoError:
+                continue  # a box that is no key: nobody can be sure of anything with its owner
+            room.pass_on(
+                veil.cover(m.beat_key, "vouch", room.number, m.epoch_slot, vouch, BUCKETS, rng=room.rng)
+            )
+            if key not in self._told:
+                self._told.add(key)
+                name = m.name(leaf)
+                room.tell(
+                    ev.Status("vouched", f"{name} can see now who you are, and can prove it to nobody else.")
+                )
+
+    # -- to us -----------------------------------------------------------------------------------------
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if isinstance(what, content.Announce):
+            leaf = received.sender
+            if self._handles.get(leaf) != what.handle:  # a new connection, which has had nothing yet
+                self._handles[leaf] = what.handle
+                key = self.room.m.signature_key(leaf)
+                self._again(k for k in self._to if k == key)
+            self._announced.add(leaf)  # the room reads it after us
+        return False
+
+    def passed(self, blob: bytes, now: float) -> bool:
+        room = self.room
+        try:
+            vouch = veil.uncover(room.m.beat_key, "vouch", room.number, blob)
+        except SnugCryptoError:
+            return False
+        own = room.m.signature_key(room.m.own_leaf) or b""
+        try:
+            opened = open_vouch(vouch, room.box, own, room.m.group.group_id)
+        except SnugCryptoError:
+            return True  # to somebody else, or nothing: it has cost one check
+        if not self._consider(opened, now):
+            self._early.append(opened)
+        return True
+
+    def _reconsider(self, now: float) -> None:
+        if not self._announced:
+            return
+        announced, self._announced = self._announced, set()
+        for opened in [early for early in self._early if early.leaf in announced]:
+            self._early.remove(opened)
+            self._consider(opened, now)
+
+    def _consider(self, opened: OpenedVouch, now: float) -> bool:
+        """Whether it is settled; False: perhaps its maker's announcement is still on its way."""
+        m = self.room.m
+        key, box = m.signature_key(opened.leaf), dict(self.room.announced.boxes()).get(opened.leaf)
+        if opened.leaf == m.own_leaf:
+            return True
+        if key is None or box is None:
+            return False
+        own = m.signature_key(m.own_leaf) or b""
+        own_box = hpke.public_key(self.room.box)
+        ends = Ends(m.group.group_id, opened.leaf, key, box, m.own_leaf, own, own_box)
+        try:
+            public = opened.check(ends, self.room.box)
+        except SnugCryptoError:
+            return False
+        self.met(key, public)
+        return True
+
+    def met(self, signature_key: bytes, public: bytes) -> None:
+        """The member with that signature key has proven the identity `public` (32 bytes) to us.
+
+        Its first word counts: no honest program has two.
+        """
+        if signature_key in self._met:
+            return
+        m = self.room.m
+        leaf = next((n for n, _, _ in m.members() if m.signature_key(n) == signature_key), None)
+        if leaf is None:
+            return
+        self._met[signature_key] = public
+        name = m.name(leaf)
+        seen = look(name, public, self.room.options.contacts, verb="is here")
+        self.room.tell(
+            ev.Vouched(leaf, name, seen.standing, seen.contact, fingerprint(public), seen.warnings)
+        )
