@@ -1,4 +1,4 @@
-"""``snug-server``: start, serve until SIGTERM or SIGINT, tell everybody, exit 0.
+"""``snug-server``: start, serve until SIGTERM or SIGINT, tell everybody, exit 0; or ``snug-server disclose``.
 
 Standard output carries one line, ``listening on URL``, and on every SIGUSR1 one line ``disclosure JSON``
 (`server.console`). Standard error carries the log. Exit status: 0 stopped when asked, 2 could not start.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import resource
 import signal
 import sys
@@ -16,14 +17,19 @@ from pathlib import Path
 
 import msgspec
 
-from server import config, console, logs
+from server import config, console, disclose, logs
 from server.app import Server, StartError
 from server.config import ConfigError, Settings
+from server.disclose import Desk
+
+log = logging.getLogger(__name__)
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="snug-server", description="Snug: a meeting server that carries a meeting and cannot read it."
+        prog="snug-server",
+        description="Snug: a meeting server that carries a meeting and cannot read it.",
+        epilog="snug-server disclose [PID] asks a running one for everything that it could hand over.",
     )
     parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (default 127.0.0.1:8080)")
     parser.add_argument("--config", metavar="FILE", type=Path, help="settings, as TOML")
@@ -32,6 +38,11 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         default="warning",
         choices=["debug", "info", "warning", "error"],
         help="default: warning",
+    )
+    parser.add_argument(
+        "--hostile",
+        metavar="ACT[,ACT]",
+        help="turn against the meetings here when told to on standard input; list shows what can be done",
     )
     return parser.parse_args(argv)
 
@@ -54,29 +65,52 @@ def _allow_files(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def _serve(settings: Settings) -> None:
+def _make(settings: Settings, hostile: str | None) -> Server:
+    if hostile is None:
+        return Server(settings)
+    # nothing of it is in an honest server's process
+    from server.hostile import run
+
+    return run.make(settings, hostile)
+
+
+async def _serve(settings: Settings, hostile: str | None) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = Server(settings)
+    server = _make(settings, hostile)
+    desk = Desk(server)
     try:
         url = await server.start()
+        try:
+            await desk.start()
+        except OSError:
+            log.warning("disclose gets no answer from this process")
         loop.add_signal_handler(signal.SIGUSR1, lambda: print(console.line(server), flush=True))
         print(f"listening on {url}", flush=True)
         await stop.wait()
     finally:
+        desk.stop()
         await server.stop()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the server; returns the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    if argv and argv[0] == "disclose":
+        return disclose.main(argv[1:])
     arguments = _arguments(argv)
     logs.install(arguments.log_level)
     try:
         settings = _settings(arguments)
         _allow_files(settings.max_connections)
-        asyncio.run(_serve(settings))
+        if arguments.hostile == "list":
+            from server.hostile import run
+
+            print(run.listing())
+            return 0
+        asyncio.run(_serve(settings, arguments.hostile))
     except (ConfigError, StartError) as error:
         print(f"snug-server: {error}", file=sys.stderr)
         return 2

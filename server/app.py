@@ -67,6 +67,12 @@ class Server:
         assert self._signaling is not None
         return self._signaling
 
+    @property
+    def greeting(self) -> int:
+        """TCP connections that have not become WebSockets (yet)."""
+        upgraded = self.signaling.upgraded
+        return sum(h.transport is not None and h not in upgraded for h in self._greeting)
+
     async def start(self) -> str:
         """Listen; returns the URL. StartError if it can't, ConfigError if settings contradict each other."""
         s = self.settings

@@ -224,6 +224,13 @@ class Forwarding(Generic[P]):
         known.ready = ready
         return self._reconnect(peer, known, now)
 
+    def held(self) -> tuple[int, int, int]:
+        """Sealed packets kept to be sent again, their bytes, and streams that have ended, in all rooms."""
+        tracks = [track for room in self._rooms.values() for track in room.tracks.values()]
+        sizes = [len(packet) for track in tracks for packet in track.cache if packet is not None]
+        ended = sum(len(room.retired) + len(room.burnt) for room in self._rooms.values())
+        return len(sizes), sum(sizes), ended
+
     def find(self, peer: P, ssrc: int) -> Track[P] | None:
         """The stream `ssrc`, if it is this peer's own."""
         known = self._peers.get(peer)

@@ -166,3 +166,15 @@ class Hub:
     def lobbies(self) -> list[int]:
         """How many connections are in each lobby."""
         return [len(lobby) for lobby in self._lobbies.values()]
+
+    def lobbies_held(self) -> list[tuple[bytes, tuple[bytes, ...]]]:
+        """Of each lobby its number, and who is there; in the order of `lobbies`."""
+        return [(number, lobby.handles) for number, lobby in self._lobbies.items()]
+
+    def nonce(self, handle: bytes) -> bytes:
+        """What `handle` was challenged with; empty if there is no such connection."""
+        return self._nonces.get(handle, b"")
+
+    def at_the_door(self) -> int:
+        """Connections that have been challenged, and have opened no door yet."""
+        return len(self._nonces) - len(self._in_room) - len(self._in_lobby)

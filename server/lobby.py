@@ -24,6 +24,11 @@ class Lobby:
         """Connections in it now."""
         return len(self._posts)
 
+    @property
+    def handles(self) -> tuple[bytes, ...]:
+        """Who is in it now."""
+        return tuple(self._posts)
+
     def arrive(self, handle: bytes, incarnation: bytes, now: float) -> list[Effect]:
         """A connection whose door signature was right; a full lobby drops it."""
         s = self._settings

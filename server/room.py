@@ -512,12 +512,19 @@ class Room:
                 stream.kind for s in self._seats.values() if s.media is not None for stream in s.media.streams
             ),
             held_bytes=len(self._held.commit.blob) if self._held else 0,
+            chain=self.chain,
+            waiting=(self._held is not None) + len(self._rivals),
+            seats=tuple((s.since, s.shown, s.won, s.lost) for s in self._seats.values()),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class RoomFacts:
-    """What a room holds: `commits` are (slot, bytes, when taken), `relays` (number, bytes)."""
+    """What a room holds: `commits` are (slot, bytes, when taken), `relays` (number, bytes).
+
+    `seats`, one a connection: since when, the slot of the last pass shown, the last slot won, and the last
+    one lost (-1: none).
+    """
 
     number: bytes
     steward_key: bytes
@@ -529,3 +536,6 @@ class RoomFacts:
     passes_current: int
     streams: tuple[str, ...]
     held_bytes: int
+    chain: bytes
+    waiting: int
+    seats: tuple[tuple[float, int | None, int, int], ...]

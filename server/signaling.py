@@ -75,6 +75,11 @@ class Connection:
         """Bytes that wait for this reader."""
         return self._bytes
 
+    @property
+    def came_from(self) -> tuple[str, dict[str, str]]:
+        """What HTTP told of this connection, and is kept with it: its address, and the request's headers."""
+        return self._request.remote or "", dict(self._request.headers)
+
     def put(self, frame: bytes) -> bool:
         """Queue a frame; False if this reader is too slow for it."""
         s = self._settings
@@ -365,3 +370,7 @@ class Signaling:
     def queued(self) -> int:
         """Bytes that wait for slow readers."""
         return sum(c.waiting for c in self._connections.values())
+
+    def people(self) -> list[tuple[bytes, str, dict[str, str]]]:
+        """Of each connection its handle, its address, and the headers of its request."""
+        return [(handle, *c.came_from) for handle, c in self._connections.items()]

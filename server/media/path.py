@@ -64,7 +64,7 @@ class Path(Protocol):
         """Nothing waits any longer."""
 
     def changed(self) -> None:
-        """Somebody's address or session is another, or will be gone."""
+        """Somebody's address or session is another, or will be gone: nothing is known by heart any more."""
 
 
 class PlainPath:
@@ -114,6 +114,16 @@ class PlainPath:
 
     def changed(self) -> None:
         pass
+
+    @property
+    def buffers(self) -> int:
+        """Bytes of the buffers for datagrams: the last ones are in them until others come."""
+        return len(self._inbox.view) + len(self._outbox.view)
+
+    @property
+    def by_heart(self) -> int:
+        """Addresses known by heart: none."""
+        return 0
 
 
 class _Plan:
@@ -294,6 +304,17 @@ class BatchPath:
 
     def changed(self) -> None:
         self._plans.clear()
+        self._names.clear()
+
+    @property
+    def buffers(self) -> int:
+        """Bytes of the buffers for datagrams: the last ones are in them until others come."""
+        return len(self._inbox.view) + len(self._outbox.view)
+
+    @property
+    def by_heart(self) -> int:
+        """Addresses known by heart, of whoever sent something in the last second."""
+        return len(self._names)
 
 
 def choose(sock: socket.socket, batch: int) -> Path:

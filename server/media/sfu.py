@@ -15,19 +15,33 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from server.forwarding import Effect, Forget, Forwarding, SendRtp
 from server.media import dtls, rtcp, rtp, srtp, stun
 from server.media.ice import Address, Credentials, IceLite
 from server.media.limits import DATAGRAM_MAX, RTCP_MAX, MediaError, MediaLimits
-from server.media.path import Path, choose
+from server.media.path import BatchPath, Path, PlainPath, choose
 from server.rate import TokenBucket
 from server.wire.messages import Media, Transport
 
 log = logging.getLogger(__name__)
 
 _SSRC = struct.Struct("!L")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFacts:
+    """What the SFU holds: sealed packets to send again, keys of sessions, buffers (bytes), addresses."""
+
+    packets: int
+    packet_bytes: int
+    ended_streams: int
+    sessions: int
+    buffers: int
+    addresses_by_heart: int
+    addresses: dict[bytes, list[str]]
 
 
 class Link:
@@ -188,6 +202,23 @@ class Sfu:
         sent, unsent = (self._path.sent, self._path.unsent) if self._path is not None else (0, 0)
         counts = {**self._counts, **self._core.counts, "forwarded": sent, "unsent": unsent}
         return {**counts, "peers": len(self._links), "peers_ready": ready}
+
+    def held(self) -> MediaFacts:
+        """All that the SFU holds, for the operator's view."""
+        packets, size, ended = self._core.held()
+        path = self._path if isinstance(self._path, PlainPath | BatchPath) else None
+        return MediaFacts(
+            packets=packets,
+            packet_bytes=size,
+            ended_streams=ended,
+            sessions=sum(link.outbound is not None for link in self._links.values()),
+            buffers=path.buffers if path is not None else 0,
+            addresses_by_heart=path.by_heart if path is not None else 0,
+            addresses={
+                handle: [str(address[0]) for address in link.ice.addresses]
+                for (_, handle), link in self._links.items()
+            },
+        )
 
     def _changed(self) -> None:
         if self._path is not None:
@@ -446,6 +477,7 @@ class Sfu:
             if now >= self._next_sweep:
                 self._next_sweep = now + 1.0
                 self._sweep(now)
+                self._changed()  # addresses of who has gone, or was never here, are kept for no longer
             if self._path is not None:
                 self._path.flush()
         except Exception as error:  # the next tick comes all the same

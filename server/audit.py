@@ -1,0 +1,177 @@
+"""Is the disclosure complete? Looks at the living objects themselves, and compares with `server.holdings`.
+
+Not trusting what the code says of itself is the point: this walks everything reachable from the server (and
+every instance of a class of `server.*` that is alive, reachable or not), and reports attributes that no table
+names, and bytes and texts where the table says none of that kind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import functools
+import gc
+import logging
+import sys
+import types
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from server.holdings import KINDS, entry
+
+_LEAVES: Final = (str, bytes, bytearray, memoryview)
+_PLAIN: Final = (int, float, complex, type(None), enum.Enum)
+#: Code and its surroundings: of these everything in the process can be reached.
+_WALLS: Final = (
+    type,
+    types.ModuleType,
+    types.CodeType,
+    types.BuiltinFunctionType,
+    asyncio.AbstractEventLoop,
+    logging.Logger,
+    logging.Handler,
+)
+_CONTAINERS: Final = (list, tuple, set, frozenset, deque)
+
+
+def _of_ours(value: object) -> bool:
+    """An object of the server's own; messages of `server.wire` count as what holds them."""
+    module = str(type(value).__module__)  # of a class that is made in C, it may be anything
+    return module.startswith("server.") and not module.startswith("server.wire.")
+
+
+def attributes(value: object) -> dict[str, Any]:
+    """All that `value` holds under a name: its dictionary, its slots, its struct's fields."""
+    found: dict[str, Any] = {}
+    for base in type(value).__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else tuple(slots):
+            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
+                found[name] = getattr(value, name)
+    for name in getattr(type(value), "__struct_fields__", ()):
+        found[name] = getattr(value, name)
+    found.update(getattr(value, "__dict__", {}))
+    return found
+
+
+def _inside(value: object) -> tuple[Iterable[object], bool]:
+    """What `value` refers to; and whether it is somebody else's object, the inside of which isn't ours."""
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()], False
+    if isinstance(value, _CONTAINERS):
+        return value, False
+    if isinstance(value, msgspec.Struct):
+        return [getattr(value, name) for name in type(value).__struct_fields__], False
+    if isinstance(value, types.FunctionType):
+        return [
+            *(value.__closure__ or ()),
+            *(value.__defaults__ or ()),
+            *(value.__kwdefaults__ or {}).values(),
+        ], False
+    if isinstance(value, types.CellType):
+        try:
+            return [value.cell_contents], False
+        except ValueError:
+            return [], False
+    if isinstance(value, types.MethodType):
+        return [value.__self__, value.__func__], False
+    if isinstance(value, functools.partial):
+        return [value.func, value.args, value.keywords], False
+    return gc.get_referents(value), True
+
+
+def leaves(value: object, meet: list[object] | None = None) -> Iterator[tuple[bytes | str, bool]]:
+    """Every text and byte string in `value`, and whether it sits within somebody else's object.
+
+    The walk ends at objects of the server's own, which are added to `meet`.
+    """
+    todo: list[tuple[object, bool]] = [(value, False)]
+    seen: set[int] = set()
+    kept: list[object] = []  # so that no address is used twice while we walk
+    while todo:
+        at, foreign = todo.pop()
+        if isinstance(at, _PLAIN + _WALLS) or id(at) in seen:
+            continue
+        seen.add(id(at))
+        kept.append(at)
+        if isinstance(at, str | bytes):
+            yield at, foreign
+        elif isinstance(at, bytearray):
+            yield bytes(at), foreign
+        elif isinstance(at, memoryview):
+            yield at.tobytes(), foreign
+        elif _of_ours(at) and not isinstance(at, types.FunctionType | types.MethodType):
+            if meet is not None:
+                meet.append(at)
+        else:
+            values, is_foreign = _inside(at)
+            todo += [(v, foreign or is_foreign) for v in values]
+
+
+@dataclass
+class Audit:
+    """`undeclared`: attributes that no table names. `misplaced`: attributes that hold what the table doesn't
+    say. `found`: each attribute's texts and byte strings, for tests that know what to look for."""
+
+    objects: int = 0
+    classes: set[str] = field(default_factory=set)
+    undeclared: set[str] = field(default_factory=set)
+    misplaced: set[str] = field(default_factory=set)
+    found: dict[str, set[bytes | str]] = field(default_factory=dict)
+
+
+def _globals() -> Iterator[tuple[str, object]]:
+    """What the server's modules hold that isn't code: a cache there would outlive every meeting."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("server.") and module is not None:
+            for key, value in list(vars(module).items()):
+                if key.startswith("__") or isinstance(value, _WALLS):
+                    continue
+                wrapped = hasattr(value, "cache_info")
+                if wrapped or isinstance(value, dict | list | set | deque | bytearray):
+                    yield f"{name}.{key}", value
+
+
+def alive() -> list[object]:
+    """All instances of the server's classes, whoever holds them."""
+    return [o for o in gc.get_objects() if _of_ours(o) and not isinstance(o, type | Audit)]
+
+
+def audit(root: object, besides: Iterable[object] = ()) -> Audit:
+    """Walk from `root`. Takes about a second for a hundred thousand objects, and stops the loop meanwhile.
+
+    `besides`: objects that are not this server's, and are looked at only if they can be reached from it
+    (tests make some).
+    """
+    result = Audit()
+    gc.collect()
+    strangers = {id(o) for o in besides}
+    todo: list[object] = [root, *(o for o in alive() if id(o) not in strangers)]
+    seen: dict[int, object] = {}
+    while todo:
+        value = todo.pop()
+        if id(value) in seen or isinstance(value, (*_PLAIN, types.FunctionType)):
+            continue
+        seen[id(value)] = value
+        klass = type(value)
+        result.classes.add(f"{klass.__module__}.{klass.__qualname__}")
+        for name, held in attributes(value).items():
+            where = f"{klass.__module__}.{klass.__qualname__}.{name}"
+            declared = entry(klass, name)
+            if declared is None:
+                result.undeclared.add(where)
+            kinds = declared[1] if declared is not None else ()
+            for leaf, foreign in leaves(held, todo):
+                result.found.setdefault(where, set()).add(leaf)
+                # of somebody else's object the inside isn't ours to tell apart: tests look for known values
+                fits = bool(kinds) if foreign else any(KINDS[kind](leaf) for kind in kinds)
+                if not fits:
+                    result.misplaced.add(where)
+    for where, held in _globals():
+        result.found[where] = {leaf for leaf, _ in leaves(held)}
+    result.objects = len(seen)
+    return result

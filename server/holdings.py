@@ -1,0 +1,360 @@
+"""What each attribute of the server's living objects is, and where `server.console` discloses it.
+
+An entry reads ``PLACE`` or ``PLACE = KIND...``. A place is a path into the disclosure (``rooms[].slot``; what
+stands there only with identifiers is marked ``?``), or ``- why`` for what says nothing about any meeting.
+Kinds (`KINDS`) are the only bytes and texts that may sit in the attribute; without kinds there may be none.
+`server.audit` compares this with the objects themselves, so that an attribute that nobody disclosed is found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from server.wire import limits
+
+_LABEL: Final = re.compile(r"[a-z_][a-z0-9_:,' -]{0,79}\Z")
+_ICE: Final = re.compile(r"[A-Za-z0-9+/]{4,64}(:[A-Za-z0-9+/]{4,64})?\Z")
+_ADDRESS: Final = re.compile(r"[0-9a-fA-F:.]{2,45}(%[\w.-]{1,20})?\Z")
+
+
+def _bytes(*sizes: int) -> Callable[[bytes | str], bool]:
+    return lambda value: not isinstance(value, str) and len(value) in sizes
+
+
+def _text(pattern: re.Pattern[str]) -> Callable[[bytes | str], bool]:
+    return lambda value: isinstance(value, str) and pattern.match(value) is not None
+
+
+#: What may be held, and how it is recognised.
+KINDS: Final[dict[str, Callable[[bytes | str], bool]]] = {
+    "blob": _bytes(*limits.BUCKETS),
+    "packet": lambda value: not isinstance(value, str),
+    "frame": lambda value: not isinstance(value, str),
+    "handle": _bytes(limits.HANDLE_SIZE),
+    "incarnation": _bytes(limits.HANDLE_SIZE),
+    "number": _bytes(limits.NUMBER_SIZE),
+    "lobby": _bytes(limits.KEY_SIZE),
+    "key": _bytes(limits.KEY_SIZE),
+    "own_key": _bytes(limits.KEY_SIZE),
+    "nonce": _bytes(limits.NONCE_SIZE),
+    "chain": _bytes(0, limits.HASH_SIZE),
+    "gate": _bytes(limits.HASH_SIZE),
+    "fingerprint": _bytes(limits.FINGERPRINT_SIZE),
+    "signature": _bytes(limits.SIGNATURE_SIZE),
+    "address": lambda v: isinstance(v, str) and (v == "" or _ADDRESS.match(v) is not None),
+    "sockaddr": lambda value: not isinstance(value, str) and (not value or len(value) % 4 == 0),
+    "ice": lambda v: _ICE.match(v if isinstance(v, str) else v.decode("ascii", "replace")) is not None,
+    "srtp": lambda value: not isinstance(value, str) and len(value) <= 30,
+    "stamp": lambda value: not isinstance(value, str) and len(value) <= 4,
+    "label": _text(_LABEL),
+    "setting": lambda value: isinstance(value, str),
+    "http": lambda value: True,  # seen from outside: what aiohttp and asyncio keep for one connection
+    "tls": lambda value: True,
+    "library": lambda value: False,  # names of functions and the like, within somebody else's object
+}
+
+_LIMITS: Final = "- a limit"
+_MACHINERY: Final = "- machinery"
+_SETTINGS: Final = "- the operator's own settings"
+_COUNT: Final = "- a count of bytes or packets, within what is counted there"
+
+HOLDS: Final[dict[str, dict[str, str]]] = {
+    "server.app.Server": {
+        "settings": _SETTINGS,
+        "url": "- the server's own address = setting",
+        "started_at": "uptime",
+        "clock": _MACHINERY,
+        "_rng": _MACHINERY,
+        "_media": "- instead of the SFU, in tests",
+        "_sfu": "media",
+        "_signaling": "connections",
+        "_runner": "greeting = http",
+        "_listener": "greeting = http",
+        "_tick": _MACHINERY + " = http",
+        "_greeting": "greeting = http",
+    },
+    "server.config.Settings": dict.fromkeys(
+        ("listen", "origin", "allowed_origins", "media_address", "media_bind"), _SETTINGS + " = setting"
+    ),
+    "server.media.limits.MediaLimits": {},
+    "server.signaling.Signaling": {
+        "hub": "rooms",
+        "media": "media",
+        "_settings": _SETTINGS,
+        "_origins": _SETTINGS + " = setting",
+        "_clock": _MACHINERY,
+        "_connections": "connections = handle",
+        "_addresses": "addresses = address",
+        "_sockets": "connections",
+        "_stopping": _MACHINERY,
+        "upgraded": "connections = http",
+        "refusals": "refusals = label",
+    },
+    "server.signaling.Connection": {
+        "guard": _LIMITS,
+        "dropped": "connections",
+        "_ws": "?people[].headers = http",
+        "_request": "?people[].headers = http",
+        "_settings": _SETTINGS,
+        "_queue": "queued_bytes = frame",
+        "_bytes": "queued_bytes",
+        "_wake": _MACHINERY + " = http",
+        "_writer": "queued_bytes = http",
+        "_finishing": "queued_bytes = http",
+    },
+    "server.rate.TokenBucket": dict.fromkeys(("_at", "_burst", "_rate", "_tokens"), _LIMITS),
+    "server.rate.Guard": dict.fromkeys(("_bytes", "_errors", "_messages"), _LIMITS),
+    "server.hub.Hub": {
+        "_settings": _SETTINGS,
+        "_origin": _SETTINGS + " = setting",
+        "_server_key": "own_keys = own_key",
+        "_incarnation": "- random, the server's own = incarnation",
+        "_sign": "own_keys = own_key",
+        "_rng": _MACHINERY,
+        "_nonces": "?people[].nonce = handle nonce",
+        "_rooms": "?rooms[].number = number",
+        "_lobbies": "?lobbies[].number = lobby",
+        "_in_room": "?rooms[].handles = handle",
+        "_in_lobby": "?lobbies[].handles = handle lobby",
+    },
+    "server.lobby.Lobby": {
+        "_settings": _SETTINGS,
+        "_posts": "?lobbies[].handles = handle",
+    },
+    "server.room.Room": {
+        "number": "?rooms[].number = number",
+        "slot": "rooms[].slot",
+        "chain": "?rooms[].chain = chain",
+        "_steward_key": "?rooms[].steward_key = key",
+        "_settings": _SETTINGS,
+        "_sign": "own_keys = own_key",
+        "_seats": "?rooms[].handles = handle",
+        "_gates": "rooms[].gates = gate",
+        "_taken_at": "rooms[].commits[].age",
+        "_commits": "rooms[].commits[].bytes = blob chain signature",
+        "_commit_bytes": _COUNT,
+        "_relays": "rooms[].relays[].bytes = blob",
+        "_relay_bytes": _COUNT,
+        "_relay": "rooms[].relays[].relay",
+        "_held": "rooms[].waiting_commit_bytes",
+        "_rivals": "rooms[].waiting_commits",
+        "_forget_at": _MACHINERY,
+        "deadline": _MACHINERY,
+    },
+    "server.room._Seat": {
+        "handle": "?rooms[].handles = handle",
+        "nonce": "?people[].nonce = nonce",
+        "since": "rooms[].seats[].age",
+        "catch_ups": _LIMITS,
+        "media_changes": _LIMITS,
+        "shown": "rooms[].seats[].pass_slot",
+        "below": "rooms[].seats[].pass_slot",
+        "until": "rooms[].connections_with_current_pass",
+        "won": "rooms[].seats[].won",
+        "lost": "rooms[].seats[].lost",
+        "media": "rooms[].streams = ice fingerprint label",
+        "view": "rooms[].streams = handle label",
+    },
+    "server.room._Held": {
+        "seat": "rooms[].waiting_commits",
+        "commit": "rooms[].waiting_commit_bytes = blob gate",
+        "until": _MACHINERY,
+    },
+    "server.media.sfu.Sfu": {
+        "_advertised": _SETTINGS + " = setting",
+        "_bind": _SETTINGS + " = setting",
+        "port": _SETTINGS,
+        "_limits": _SETTINGS,
+        "_clock": _MACHINERY,
+        "_rng": _MACHINERY,
+        "_core": "sealed_media.packets",
+        "_links": "?people[].media_addresses = number handle",
+        "_by_ufrag": "media = ice",
+        "_by_address": "?people[].media_addresses = address",
+        "_handshaking": "media",
+        "_counts": "media = label",
+        "_now": _MACHINERY,
+        "_path": "datagram_buffers",
+        "_length": _MACHINERY,
+        "_certificate": "own_keys",
+        "_context": "own_keys = tls",
+        "_socket": _MACHINERY,
+        "_timer": _MACHINERY + " = http",
+        "_loop": _MACHINERY,
+        "_next_sweep": _MACHINERY,
+    },
+    "server.media.sfu.Link": {
+        "key": "?rooms[].handles = number handle",
+        "media": "rooms[].streams = ice fingerprint label",
+        "ice": "?people[].media_addresses",
+        "dtls": "srtp_sessions",
+        "deadline": _MACHINERY,
+        "tries": _MACHINERY,
+        "inbound": "srtp_sessions",
+        "outbound": "srtp_sessions",
+        "address": "?people[].media_addresses = address",
+        "rtcp_sources": "rooms[].streams = stamp",
+        "rtcp_allowance": _LIMITS,
+    },
+    "server.media.ice.IceLite": {
+        "local": "media",
+        "_username": "media = ice",
+        "_password": "media = ice",
+        "_addresses_max": _LIMITS,
+        "_rebinding": _LIMITS,
+        "addresses": "?people[].media_addresses = address",
+        "selected": "?people[].media_addresses = address",
+        "heard": _MACHINERY,
+    },
+    "server.media.ice.Credentials": {"ufrag": "media = ice", "password": "media = ice"},
+    "server.media.dtls.Certificate": {
+        "certificate": "own_keys = tls",
+        "key": "own_keys = tls",
+        "fingerprint": "own_keys = own_key",
+    },
+    "server.media.dtls.DtlsServer": {
+        "state": "srtp_sessions",
+        "keys": "srtp_sessions",
+        "_left": _LIMITS,
+        "_connection": "srtp_sessions = tls",
+    },
+    "server.media.srtp.Keys": {
+        "profile": _MACHINERY,
+        "client": "srtp_sessions = srtp",
+        "server": "srtp_sessions = srtp",
+    },
+    "server.media.srtp.Profile": {
+        "name": "- a public name = srtp",
+        **dict.fromkeys(("number", "key", "salt", "tag"), _MACHINERY),
+    },
+    "server.media.srtp.SrtpSession": {
+        "profile": _MACHINERY,
+        "_session": "srtp_sessions",
+        "pointer": "srtp_sessions",
+    },
+    "server.media.srtp.Buffer": {"data": "datagram_buffers", "view": "datagram_buffers = packet"},
+    "server.media.path.PlainPath": {
+        "_socket": _MACHINERY,
+        "_inbox": "datagram_buffers",
+        "_outbox": "datagram_buffers",
+        "_length": _MACHINERY,
+        "sent": "media",
+        "unsent": "media",
+    },
+    "server.media.path.BatchPath": {
+        "_socket": _MACHINERY,
+        "run": _MACHINERY,
+        "_descriptor": _MACHINERY,
+        "_family": _MACHINERY,
+        "_inbox": "datagram_buffers",
+        "_outbox": "datagram_buffers",
+        "_incoming": "datagram_buffers",
+        "_outgoing": "datagram_buffers",
+        "_name_size": _MACHINERY,
+        "_inboxes": "datagram_buffers = packet sockaddr",
+        "_slots": "datagram_buffers = packet",
+        "_slots_used": _MACHINERY,
+        "_messages_used": _MACHINERY,
+        "_runs": _MACHINERY,
+        "_length": _MACHINERY,
+        "_names": "datagram_addresses = sockaddr address",
+        "_plans": "datagram_addresses",
+        "sent": "media",
+        "unsent": "media",
+    },
+    "server.media.path._Plan": {
+        "count": _MACHINERY,
+        "names": "datagram_addresses = sockaddr",
+        "pointers": "srtp_sessions",
+        "run": _MACHINERY,
+        "sessions": "srtp_sessions",
+        "tags": _MACHINERY,
+    },
+    "server.media.path._Run": dict.fromkeys(
+        ("lengths", "message", "plan", "room", "size", "slot", "used"), _MACHINERY
+    ),
+    "server.media.mmsg.Vector": {
+        "_libc": _MACHINERY + " = library",
+        "count": _MACHINERY,
+        "name_size": _MACHINERY,
+        "_names": "datagram_buffers",
+        "_iov": _MACHINERY,
+        "_first_iov": _MACHINERY,
+        "_control": _MACHINERY,
+        "messages": _MACHINERY,
+        "names": "datagram_buffers = sockaddr",
+        **dict.fromkeys(
+            ("lengths", "_iov_words", "_iovlen_words", "_control_words", "_segments"),
+            _MACHINERY + " = packet",
+        ),
+    },
+    "server.forwarding.Forwarding": {
+        "_limits": _SETTINGS,
+        "_rooms": "?rooms[].number = number",
+        "_peers": "media",
+        "_open": _MACHINERY,
+        "_next_report": _MACHINERY,
+        "counts": "media = label",
+    },
+    "server.forwarding._Room": {
+        "number": "?rooms[].number = number",
+        "peers": "media",
+        "tracks": "rooms[].streams",
+        "retired": "sealed_media.ended_streams",
+        "burnt": "sealed_media.ended_streams",
+    },
+    "server.forwarding._Peer": {
+        "room": "rooms[].streams",
+        "tracks": "rooms[].streams",
+        "receives": "rooms[].streams",
+        "wants": "rooms[].streams",
+        "ready": "media",
+        "nacks": _LIMITS,
+        "carried": "rooms[].streams",
+        "videos": "rooms[].streams",
+        "remb": _COUNT,
+        "remb_at": _MACHINERY,
+    },
+    "server.forwarding.Track": {
+        "room": "rooms[].streams",
+        "owner": "rooms[].streams",
+        "ssrc": "rooms[].streams",
+        "kind": "rooms[].streams = label",
+        "clock": _MACHINERY,
+        "receivers": "rooms[].streams",
+        "fan": "rooms[].streams",
+        "paused": "rooms[].streams",
+        "cache": "sealed_media.packets = packet",
+        "mask": _LIMITS,
+        "stamp": _COUNT + " = stamp",
+        **dict.fromkeys(
+            ("high", "floor", "base", "received", "prior", "transit", "jitter", "missing", "estimates"),
+            _COUNT,
+        ),
+        **dict.fromkeys(("last_pli", "pli_due", "last_sr", "sr_at"), _MACHINERY),
+        **dict.fromkeys(("bytes_rate", "allowance", "allowed_at"), _LIMITS),
+    },
+    "server.disclose.Desk": {
+        "_server": _MACHINERY,
+        "_name": "- the process's number = setting",
+        "_listener": _MACHINERY + " = http",
+        "_busy": _MACHINERY,
+    },
+}
+
+
+def entry(klass: type, attribute: str) -> tuple[str, tuple[str, ...]] | None:
+    """Place and kinds of an attribute, looked for in `klass` and the classes that it derives from."""
+    for base in klass.__mro__:
+        holds = HOLDS.get(f"{base.__module__}.{base.__qualname__}")
+        if holds is None:
+            continue
+        if attribute in holds:
+            place, _, kinds = holds[attribute].partition(" = ")
+            return place, tuple(kinds.split())
+        # a struct of settings: numbers all, but for those that the table names
+        if base.__module__ in ("server.config", "server.media.limits"):
+            return _SETTINGS, ()
+    return None

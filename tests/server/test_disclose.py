@@ -1,0 +1,448 @@
+"""What a server could hand over: complete, compared with its living objects; and who is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import json
+import math
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from server import audit, console, disclose, holdings, spoken
+from server.app import Server
+from server.wire import signed
+from server.wire.messages import Committed, Relay, Relayed, Shown, Stale, Streams, Transport
+from tests.media_server.peer import Peer, rtp
+from tests.server.guests import CLIENT_ADDRESS, Guest, Place, eventually, quiet, visiting
+from tests.server.people import (
+    DOOR,
+    NUMBER,
+    STEWARD,
+    ZERO,
+    blob,
+    commit,
+    gate,
+    lobby_door,
+    show,
+    token,
+)
+from tests.server.test_process import running
+
+ROOT = __file__.rpartition("/tests/")[0]
+AGENT = "canary-agent/1.0"
+
+
+class Clock:
+    """Goes on when it is told to, so that a commit that waits goes on waiting."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Meeting:
+    """A meeting that is going on, and what is known about it outside the server, each with its kinds."""
+
+    place: Place
+    clock: Clock
+    known: dict[bytes | str, set[str]]
+    nowhere: list[bytes | str]
+    before: list[object]  # what other tests have left
+
+    @property
+    def server(self) -> Server:
+        return self.place.server
+
+
+async def _with_media(who: Guest, peer: Peer) -> None:
+    await who.say(peer.media)
+    await peer.connect(await who.until(Transport))
+    await who.until(Streams)
+
+
+@asynccontextmanager
+async def meeting() -> AsyncIterator[Meeting]:
+    """Two members with media, one of them with a commit that waits; one in a lobby, one at the door."""
+    gc.collect()
+    before = audit.alive()
+    clock = Clock()
+    server = Server(quiet(), clock=clock)
+    url = await server.start()
+    assert server._sfu is not None
+    server._sfu._next_sweep = math.inf  # what is known by heart is kept until we have looked
+    one, two = Peer((1111, "audio"), (1112, "video")), Peer((2222, "audio"))
+    try:
+        async with visiting(url, server) as place:
+            headers = {"User-Agent": AGENT}
+            ada, bob = (
+                await (await place.guest(headers)).member(),
+                await (await place.guest(headers)).member(),
+            )
+            lobby, door = await place.guest(headers), await place.guest(headers)
+            await lobby.say(lobby_door(lobby.challenge.origin, lobby.challenge.nonce, STEWARD))
+            await ada.say(commit(1))
+            await ada.until(Committed)
+            await bob.say(commit(1, "too late"))
+            await bob.until(Stale)
+            for who in (ada, bob):
+                await who.say(show(1))
+                await who.until(Shown)
+            await bob.say(Relay(blob("relayed", 2048)))
+            await ada.until(Relayed)
+            await _with_media(ada, one)
+            await _with_media(bob, two)
+            packets = [rtp(1111, 7, b"sealed audio", kind="audio"), rtp(1112, 9, b"sealed video" * 50)]
+            for packet in packets:
+                one.send_rtp(packet)
+            await two.until(lambda: len(two.rtp) == 2)
+            hub = server.signaling.hub
+            await ada.say(commit(2, "waits"))  # she won the last slot, he lost it: hers waits
+            await eventually(lambda: any(room.held_bytes for room in hub.rooms()))
+            chain = signed.next_chain(ZERO, 1, blob("commit 1"))
+            known: dict[bytes | str, set[str]] = {
+                NUMBER: {"number"},
+                bytes(STEWARD.verify_key): {"key", "lobby"},
+                chain: {"chain"},
+                gate(1): {"gate"},
+                gate(2): {"gate"},
+                blob("commit 1"): {"blob"},
+                blob("waits"): {"blob"},
+                blob("relayed", 2048): {"blob"},
+                CLIENT_ADDRESS: {"address"},
+                "127.0.0.1": {"address", "setting"},
+                AGENT: set(),
+                **{who.handle: {"handle"} for who in (ada, bob)},
+                **{who.challenge.nonce: {"nonce"} for who in (ada, bob, lobby, door)},
+                **{packet: {"packet"} for packet in packets},
+                **{peer.ufrag: {"ice"} for peer in (one, two)},
+                **{peer.password: {"ice"} for peer in (one, two)},
+                # own_key: these peers make their certificates with the server's class
+                one.media.fingerprint: {"fingerprint", "own_key"},
+            }
+            nowhere: list[bytes | str] = [bytes(DOOR.verify_key), token(0), token(1), blob("too late")]
+            yield Meeting(place, clock, known, nowhere, before)
+    finally:
+        one.close()
+        two.close()
+        await server.stop()
+
+
+def _kinds(where: str) -> set[str]:
+    klass, _, attribute = where.rpartition(".")
+    text = holdings.HOLDS.get(klass, {}).get(attribute, "")
+    return set(text.partition(" = ")[2].split())
+
+
+def _astray(meeting: Meeting, found: audit.Audit) -> set[str]:
+    """Where something known sits, and the table doesn't say so. Others' objects may hold what passes."""
+    return {
+        where
+        for where, leaves in found.found.items()
+        for value, kinds in meeting.known.items()
+        if value in leaves and not _kinds(where) & (kinds | {"http", "tls", "frame"})
+    }
+
+
+async def test_all_that_is_held_is_in_the_disclosure() -> None:
+    async with meeting() as held:
+        found = audit.audit(held.server, held.before)
+        assert found.undeclared == set()
+        assert found.misplaced == set()
+        assert _astray(held, found) == set()
+        everything = set().union(*found.found.values())
+        # the walk did get everywhere: what is there was found, what is not there was not
+        assert [value for value in held.known if value not in everything] == []
+        assert [value for value in held.nowhere if value in everything] == []
+        # the table is no longer than what there is
+        alive = found.classes | {"server.media.path.PlainPath", "server.disclose.Desk"}
+        assert set(holdings.HOLDS) <= alive | {"server.media.path._Run"}
+        real: dict[str, set[str]] = {}
+        for value in audit.alive():
+            name = f"{type(value).__module__}.{type(value).__qualname__}"
+            real.setdefault(name, set()).update(audit.attributes(value))
+        for name, attributes in real.items():
+            if name in holdings.HOLDS:
+                assert set(holdings.HOLDS[name]) <= attributes, name
+
+
+def _reach(view: Any, path: list[str]) -> bool:
+    if not path:
+        return True
+    name = path[0].removesuffix("[]")
+    if not isinstance(view, dict) or name not in view:
+        return False
+    inner = view[name]
+    if path[0].endswith("[]"):
+        return any(_reach(item, path[1:]) for item in inner)
+    return _reach(inner, path[1:])
+
+
+async def test_every_place_that_the_table_names_exists() -> None:
+    async with meeting() as held:
+        plain = console.disclosure(held.server)
+        full = console.disclosure(held.server, identifiers=True)
+        for klass, attributes in holdings.HOLDS.items():
+            for attribute, text in attributes.items():
+                place = text.partition(" = ")[0]
+                if place.startswith("- "):
+                    continue
+                path = place.removeprefix("?").split(".")
+                assert _reach(full, path), (klass, attribute, place)
+                assert _reach(plain, path) is not place.startswith("?"), (klass, attribute, place)
+
+
+async def test_the_disclosure_says_what_is_there() -> None:
+    async with meeting() as held:
+        view = console.disclosure(held.server)
+        [room] = view["rooms"]
+        assert (view["connections"], view["at_the_door"], view["lobbies"]) == (4, 1, [{"connections": 1}])
+        assert (room["waiting_commits"], room["waiting_commit_bytes"]) == (1, 512)
+        assert sorted(seat["won"] for seat in room["seats"]) == [-1, 1]
+        assert [seat["pass_slot"] for seat in room["seats"]] == [1, 1]
+        assert room["streams"] == {"audio": 2, "video": 1}
+        assert view["sealed_media"]["packets"] == 2
+        assert view["sealed_media"]["bytes"] == sum(
+            len(value) for value, kinds in held.known.items() if kinds == {"packet"}
+        )
+        assert view["srtp_sessions"] == 2
+        text = json.dumps(view)
+        full = console.disclosure(held.server, identifiers=True)
+        for value in (
+            NUMBER,
+            bytes(STEWARD.verify_key),
+            *(k for k, v in held.known.items() if "handle" in v),
+        ):
+            assert isinstance(value, bytes)
+            assert value.hex() not in text
+            assert value.hex() in json.dumps(full)
+        assert CLIENT_ADDRESS not in text
+        assert "canary" not in text
+        assert {p["address"] for p in full["people"]} == {CLIENT_ADDRESS}
+        assert {p["headers"]["User-Agent"] for p in full["people"]} == {AGENT}
+        assert sorted(len(p["media_addresses"]) for p in full["people"]) == [0, 0, 1, 1]
+        for secret in ("password", "ufrag"):
+            assert secret not in json.dumps(full)
+
+
+async def test_no_address_is_kept_longer_than_its_connection() -> None:
+    async with meeting() as held:
+        sfu = held.server._sfu
+        assert sfu is not None
+        assert console.disclosure(held.server)["datagram_addresses"] > 0
+        sfu._next_sweep = -math.inf
+        for room, handle in list(sfu._links):
+            sfu.leave(room, handle)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.bind((CLIENT_ADDRESS, 0))
+            stranger.sendto(b"\x80" + bytes(40), ("127.0.0.1", sfu.port))
+            await eventually(lambda: sfu.totals().get("strangers", 0) > 0)
+        await eventually(lambda: console.disclosure(held.server)["datagram_addresses"] == 0)
+
+
+# -- the audit can fail ----------------------------------------------------------------------------------
+
+
+async def test_what_is_hidden_is_found() -> None:
+    async with meeting() as held:
+        hub = held.server.signaling.hub
+        [room] = hub._rooms.values()
+        handle = next(k for k, v in held.known.items() if "handle" in v)
+        assert isinstance(handle, bytes)
+
+        hub.memory = [handle]  # type: ignore[attr-defined]
+        assert audit.audit(held.server, held.before).undeclared == {"server.hub.Hub.memory"}
+        del hub.memory  # type: ignore[attr-defined]
+
+        # in an attribute that is declared, and says nothing of it
+        room._taken_at[handle] = 1.0  # type: ignore[index]
+        assert audit.audit(held.server, held.before).misplaced == {"server.room.Room._taken_at"}
+        del room._taken_at[handle]  # type: ignore[arg-type]
+
+        # something of the right size, and the wrong thing: the gate of a slot where the chain should be
+        room._gates[99] = held.server.signaling.hub._nonces[handle]
+        assert _astray(held, audit.audit(held.server, held.before)) == {"server.room.Room._gates"}
+        del room._gates[99]
+
+        # within a closure, within a container, within a closure
+        kept = {"deep": [lambda: handle]}
+        hub._rng = lambda size: bytes(size) if kept else b""
+        assert audit.audit(held.server, held.before).misplaced == {"server.hub.Hub._rng"}
+        hub._rng = os.urandom
+
+        # beside the server, in a module
+        signed.seen = {handle: 1}  # type: ignore[attr-defined]
+        try:
+            assert _astray(held, audit.audit(held.server, held.before)) == {"server.wire.signed.seen"}
+        finally:
+            del signed.seen  # type: ignore[attr-defined]
+        assert not audit.audit(held.server, held.before).misplaced
+
+
+async def test_an_object_that_nobody_can_reach_is_looked_at_too() -> None:
+    async with meeting() as held:
+        [room] = held.server.signaling.hub._rooms.values()
+        elsewhere = type(room)(NUMBER, b"k" * 32, quiet(), bytes)
+        elsewhere.diary = "11:03 they met"  # type: ignore[attr-defined]
+        assert audit.audit(held.server, held.before).undeclared == {"server.room.Room.diary"}
+        del elsewhere
+
+
+# -- read aloud ------------------------------------------------------------------------------------------
+
+
+async def test_it_can_be_read_aloud() -> None:
+    async with meeting() as held:
+        held.clock.now += 7300
+        said = spoken.sentences(console.disclosure(held.server))
+    assert 8 <= len(said) <= 13
+    assert all(line.endswith(".") and len(line) < 260 for line in said)
+    text = " ".join(said)
+    assert "running for 2 hours" in text
+    assert "4 connections from 1 address: 2 in 1 room, 1 in 1 lobby, 1 at a door" in text
+    assert "2 sealed blobs of 2.5 kB" in text
+    assert "2 audio streams and 1 video stream" in text
+    assert "last 2 sealed packets" in text
+    assert "does not know names" in text
+
+
+# -- the command -----------------------------------------------------------------------------------------
+
+
+async def _command(*arguments: str) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "server",
+        "disclose",
+        *arguments,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_a_running_server_is_asked() -> None:
+    async with running() as server, visiting(server.url) as place:
+        ada = await (await place.guest()).member()
+        pid = str(server.process.pid)
+        assert server.process.pid in disclose.servers()
+        status, text, _ = await _command(pid, "--audit")
+        view = json.loads(text)
+        assert status == 0
+        assert view["connections"] == 1
+        assert view["audit"]["undeclared"] == view["audit"]["misplaced"] == []
+        assert view["audit"]["objects"] > 20
+        assert ada.handle.hex() not in text
+        status, text, _ = await _command(pid, "--identifiers")
+        assert ada.handle.hex() in text
+        status, text, _ = await _command(pid, "--read", "--audit")
+        assert status == 0
+        assert "nothing was left out" in text
+        assert (await server.end(signal.SIGTERM))[0] == 0
+        status, text, error = await _command(pid)
+        assert (status, text) == (2, "")
+        assert error == f"snug-server: no server answers as process {pid}\n"
+
+
+async def test_without_a_number_the_only_one_is_asked_or_all_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with running() as one, running() as two:
+        pids = {one.process.pid, two.process.pid}
+        assert pids <= set(disclose.servers())
+        for count, says in (
+            (0, "no server is running here"),
+            (2, "several servers are running; name one of"),
+        ):
+            monkeypatch.setattr(disclose, "servers", lambda: sorted(pids)[:count])
+            assert disclose.main([]) == 2
+            assert says in capsys.readouterr().err
+        monkeypatch.setattr(disclose, "servers", lambda: [one.process.pid])
+        assert await asyncio.to_thread(disclose.main, []) == 0
+        assert json.loads(capsys.readouterr().out)["connections"] == 0
+
+
+async def test_another_user_is_told_nothing_and_believed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with meeting() as held:
+        desk = disclose.Desk(held.server, 4_000_000_001)
+        await desk.start()
+        try:
+            asked = asyncio.to_thread(disclose.ask, 4_000_000_001)
+            assert (await asked)["connections"] == 4
+            other = os.geteuid() + 1
+            monkeypatch.setattr(disclose, "_user_of", lambda sock: other)
+            # the server sees somebody who is not its own user
+            reader, writer = await asyncio.open_unix_connection(desk._name)
+            writer.write(b"{}\n")
+            answer = b""
+            async with asyncio.timeout(10):
+                with contextlib.suppress(ConnectionError):  # closed with something unread
+                    answer = await reader.read()
+            writer.close()
+            assert answer == b""
+            # and whoever asks sees that it isn't theirs
+            with pytest.raises(disclose.DiscloseError, match="another user's"):
+                await asyncio.to_thread(disclose.ask, 4_000_000_001)
+        finally:
+            desk.stop()
+
+
+async def test_bad_questions_get_no_word_and_do_no_harm() -> None:
+    async with meeting() as held:
+        desk = disclose.Desk(held.server, 4_000_000_002)
+        await desk.start()
+        try:
+            for question in (b"", b"\n", b"x" * 100_000 + b"\n", b"[" * 250 + b"\n", b"\xff\n"):
+                reader, writer = await asyncio.open_unix_connection(desk._name)
+                writer.write(question)
+                writer.write_eof()
+                async with asyncio.timeout(10):
+                    with contextlib.suppress(ConnectionError):  # closed with something unread
+                        assert await reader.read() == b""
+                writer.close()
+            # what is no object asks for nothing special
+            reader, writer = await asyncio.open_unix_connection(desk._name)
+            writer.write(b'["identifiers"]\n')
+            async with asyncio.timeout(10):
+                assert "people" not in json.loads(await reader.read())
+            writer.close()
+            # many who say nothing: the next is turned away, and let in when they have gone
+            idle = [await asyncio.open_unix_connection(desk._name) for _ in range(8)]
+            await eventually(lambda: desk._busy == 4)
+            with pytest.raises(disclose.DiscloseError, match="too busy"):
+                await asyncio.to_thread(disclose.ask, 4_000_000_002)
+            for _, writer in idle:
+                writer.close()
+            await eventually(lambda: desk._busy == 0)
+            assert (await asyncio.to_thread(disclose.ask, 4_000_000_002))["connections"] == 4
+        finally:
+            desk.stop()
+
+
+async def test_a_taken_name_does_not_keep_a_server_from_starting() -> None:
+    async with meeting() as held:
+        desk, second = disclose.Desk(held.server, 4_000_000_003), disclose.Desk(held.server, 4_000_000_003)
+        await desk.start()
+        try:
+            with pytest.raises(OSError, match="in use"):
+                await second.start()
+            second.stop()
+        finally:
+            desk.stop()
