@@ -16,7 +16,7 @@ class CommandError(ValueError):
 
 _HELP = (
     "/admit N, /refuse N, /remove LEAF, /deputy LEAF, /undeputy LEAF, /handover LEAF, /lock, /unlock, "
-    "/vouch LEAF, /known LEAF [NAME], /verified LEAF, "
+    "/override, /vouch LEAF, /known LEAF [NAME], /verified LEAF, "
     '/invite [--for "NAME"] [--once], /invites, /revoke N, /leave, /end; anything else is said to all'
 )
 #: Commands about a knock, a leaf or an invite, by its number.
@@ -35,6 +35,7 @@ _NUMBERED: Final[dict[str, Callable[[int], ev.Input]]] = {
 _PLAIN: Final[dict[str, Callable[[], ev.Input]]] = {
     "leave": ev.Leave,
     "end": ev.EndMeeting,
+    "override": ev.Override,
     "invites": ev.ListInvites,
 }
 

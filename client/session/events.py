@@ -187,7 +187,7 @@ class Compare:
 class Compared:
     """A person's word: the codes are the same with everybody, or not.
 
-    `digits` None: the four words. Else the long code: the one that begins with these, or the current one ("").
+    `digits` None: the four words. Else the long code: the one that begins with these; "": the current one.
     """
 
     same: bool
@@ -197,6 +197,11 @@ class Compared:
 @dataclass(frozen=True)
 class ShowCode:
     """Tell the codes again, and what has changed since they were compared."""
+
+
+@dataclass(frozen=True)
+class Override:
+    """Send sound and pictures although too few have confirmed who is in the room."""
 
 
 @dataclass(frozen=True)
@@ -243,6 +248,7 @@ Input = (
     | Compare
     | Compared
     | ShowCode
+    | Override
     | EndMeeting
     | Leave
     | Publish
@@ -370,7 +376,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What has become of the codes that were compared in epoch `compared`: all that changed since, and by whom.
+    """What has become of the codes that were compared in epoch `compared`: what changed since, and by whom.
 
     `same` is what the person said then, `news` whether this epoch has added to `changes`.
     """
@@ -461,6 +467,8 @@ Event = (
     | Knocked
     | Roster
     | Code
+    | ShortCode
+    | Comparison
     | Said
     | Picture
     | Vouched

@@ -102,6 +102,7 @@ class Change:
     policy_after: Policy
     invite: int | None  # by which the added one came in, now or (a rejoin) at first
     left: frozenset[int]  # those of the removed who had proposed it themselves
+    stuck_slot: int | None = None  # a rejoin of one who could not read the commit of that slot
 
 
 def exported(group: mls.Group, label: str) -> bytes:
@@ -372,9 +373,10 @@ class Membership:
         added_keys = {p.added.signature_key for p in view.of("add") if p.added is not None}
         added = [leaf for leaf, node in after.items() if node.signature_key in added_keys]
         invite = view.context.invite
-        rejoined = None
+        rejoined = stuck_slot = None
         if rejoin_leaf is not None:
             ticket = RejoinTicket.decode(view.of("add")[0].ticket or b"")
+            stuck_slot = ticket.slot + 1 if ticket.stuck else None
             rejoined = Rejoined(slot, before[rejoin_leaf].signature_key, ticket.nonce)
         self.policy = policy_of(self.group)
         evicted = {before[leaf].signature_key for leaf, gone in revoke.items() if gone and leaf in before}
@@ -406,6 +408,7 @@ class Membership:
             policy_after=self.policy,
             invite=self.ledger.invite_of(added[0]) if added else None,
             left=frozenset(p.removed for p in view.of("remove") if p.by_reference and p.removed is not None),
+            stuck_slot=stuck_slot,
         )
 
     def void(self, blob: bytes) -> None:

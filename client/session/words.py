@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from client.session.events import Alarm
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from client.session.events import Alarm, Status
 
 
 def void_commit(why: str, who: str, slot: int) -> Alarm:
@@ -23,12 +26,19 @@ def receipt() -> Alarm:
     return Alarm("receipt", "The server did not sign what it told us. Compare codes by phone.")
 
 
-def two_stories(slot: int) -> Alarm:
-    """The server's chain is not ours."""
+def two_stories(slot: int, who: str = "") -> Alarm:
+    """The server's chain is not ours; or that of `who`, members who signed theirs, is not."""
+    if not who:
+        return Alarm(
+            "two_stories",
+            f"The server told two stories of this meeting (at slot {slot}). What you say may not reach "
+            "everybody. Compare codes by phone, or open a new room.",
+        )
     return Alarm(
         "two_stories",
-        f"The server told two stories of this meeting (at slot {slot}). What you say may not reach "
-        "everybody. Compare codes by phone, or open a new room.",
+        f"By the word of {who} the meeting went on in another way than here (at slot {slot}): the server "
+        "told two stories of it, or that word is false. What you say may not reach everybody. Compare codes "
+        "by phone, or open a new room.",
     )
 
 
@@ -67,7 +77,9 @@ def invite_leaked(invite: str, earlier: str | None, name: str, came_in: bool) ->
         what = f"{first}, and now somebody who says \u201c{name}\u201d knocks with it"
         todo = f"Ask {earlier or 'who came in'} something that only the right one can know, or remove them."
     else:
-        what = f"\u201c{earlier}\u201d and \u201c{name}\u201d knock with it, and one of them is not whom it was for"
+        what = (
+            f"\u201c{earlier}\u201d and \u201c{name}\u201d knock with it, and it was for one of them at most"
+        )
         todo = "Make another one, and hand it over by another way."
     return Alarm(
         "invite_leaked",
@@ -108,4 +120,245 @@ def unverified_media(names: str) -> Alarm:
         f"Nothing says whether sound and pictures in the name of {names} are theirs: the signatures don't "
         "come. The server may hold them back, or somebody else speaks. From here on they are played only "
         "once signed; ask by another way.",
+    )
+
+
+#: Why no sound and pictures are sent, where a beat's absence or content is the reason.
+PAUSED_STALE: Final = (
+    "Sound and pictures are paused: too few of the others have lately confirmed who is in the room."
+)
+PAUSED_WITHHELD: Final = (
+    "Sound and pictures are paused: the meeting has moved on, and the change has not come here."
+)
+FRESH_AGAIN: Final = "The others confirm again who is in the room. Sound and pictures may flow."
+OVERRIDE: Final = "Sound and pictures go on by your word. Somebody who has been removed may be listening."
+
+_STREAMS: Final = ("sound", "pictures", "screen's sound", "screen")
+
+
+def listed(names: Iterable[str], most: int = 6) -> str:
+    """ "Ada", "Ada and Bo", "Ada, Bo and Cem"; beyond `most` the others are counted."""
+    known = list(names)
+    if len(known) > most:
+        known = [*known[: most - 1], f"{len(known) - most + 1} more"]
+    return known[0] if len(known) == 1 else " and ".join((", ".join(known[:-1]), known[-1])) if known else ""
+
+
+def stream_of(whose: str, number: int) -> str:
+    """ "Ada's sound": a stream number as a person says it."""
+    return f"{whose} {_STREAMS[number] if number < len(_STREAMS) else 'pictures'}"
+
+
+def withheld(slot: int, who: str) -> Alarm:
+    """Others have, by the signed word of `who` (or the server's own: ""), what we have not been given."""
+    return Alarm(
+        "withheld",
+        f"The meeting has moved on to change {slot}, by the word of {who or 'the server itself'}, and the "
+        "server does not hand that change over. It may be a removal. Sound and pictures are paused until it "
+        "comes; if it doesn't, leave and join again, or ask by another way.",
+    )
+
+
+def stale(who: str, no_host: bool) -> Alarm:
+    """Too few have confirmed our epoch lately; `who` has not."""
+    missing = f"No host has been heard; {who} did not confirm" if no_host else f"{who} did not confirm"
+    return Alarm(
+        "stale",
+        f"{missing} who is in the room lately. Somebody may have been removed without your being told, so "
+        "sound and pictures are paused. /override sends them anyway.",
+    )
+
+
+def silent(who: str, seconds: float) -> Alarm:
+    """Nothing has come from somebody who is in the room."""
+    return Alarm(
+        "silent",
+        f"Nothing has come from {who} for {seconds:.0f} s. The connection may be lost, or the server keeps "
+        "it from you.",
+    )
+
+
+def gone(who: str, leaf: int, seconds: float) -> Alarm:
+    """The same, for hosts, after long."""
+    return Alarm(
+        "gone",
+        f"{who} has been silent for {seconds:.0f} s and still has the meeting's keys. /remove {leaf} takes "
+        "them out; they can knock again.",
+    )
+
+
+def unheard(who: str, everybody: bool) -> Alarm:
+    """Others' beats do not acknowledge ours."""
+    verb = "do" if everybody or " and " in who else "does"
+    return Alarm(
+        "unheard",
+        f"{who} {verb} not hear you: what this program signs does not arrive there. The server may keep it "
+        "back. What you say may not be heard; ask by another way.",
+    )
+
+
+def not_reaching(streams: str, whom: str, blamed: bool) -> Alarm:
+    """Media that is sent and does not come; `blamed`: two say so, or we see it ourselves."""
+    if blamed:
+        text = (
+            f"{streams} does not reach {whom}, although it is sent: the server drops it, or the network to "
+            "the server does."
+        )
+    else:
+        text = f"{whom} reports that {streams} does not come there, although it is sent."
+    return Alarm("not_reaching", f"{text} Chat still works; if it lasts, use another network or server.")
+
+
+def reordered(who: str) -> Alarm:
+    """Windows over the relays differ."""
+    return Alarm(
+        "reordered",
+        f"The server gave {who} other messages, or in another order, than you. Do not rely on having read "
+        "all that was said, or on the order of it.",
+    )
+
+
+def renumbered() -> Alarm:
+    """One number, two messages, on one connection."""
+    return Alarm(
+        "reordered",
+        "The server gave you two different messages under one number. Do not rely on having read all that "
+        "was said, or on the order of it.",
+    )
+
+
+def held_back(who: str) -> Alarm:
+    """Others have had relays that have not come here."""
+    return Alarm(
+        "reordered",
+        f"The server has given {who} messages that it has not given you. Do not rely on having read all that "
+        "was said.",
+    )
+
+
+def double_beat(who: str, leaf: int, host: bool) -> Alarm:
+    """SNUG-19 is broken."""
+    offer = f" /remove {leaf} takes them out." if host else ""
+    return Alarm(
+        "double_beat",
+        f"{who} has signed two different accounts of the same moment: their program lies to some of you, or "
+        f"two programs use one key.{offer}",
+    )
+
+
+def unreadable_commit(who: str, leaf: int) -> Alarm:
+    """Two members could not read a commit that was valid for the others."""
+    return Alarm(
+        "unreadable_commit",
+        f"Two members could not read {who}'s last change and had to come in anew. {who}'s program may do "
+        f"that on purpose. /remove {leaf} takes them out.",
+    )
+
+
+def removal_reach(names: Sequence[str], total: int, missing: str, count: int) -> str:
+    """How far a removal has come, for hosts."""
+    if not count:
+        return f"The removal of {listed(names)} has reached everybody ({total} of {total})."
+    return (
+        f"The removal of {listed(names)} has reached {total - count} of {total}: not {missing}. Until it "
+        f"does, {listed(names)} may still hear and see what comes from there."
+    )
+
+
+def code_fork(name: str) -> Alarm:
+    """A member goes by other commitments than we do in a run for a short code."""
+    return Alarm(
+        "code_fork",
+        f"{name} was told other things than you while the code was made, or says so: the server may be "
+        f"telling two stories, or {name} lies. There is no code. Compare the long code (/code) by phone.",
+    )
+
+
+def code_cheat(name: str) -> Alarm:
+    """A member has shown another share than it had committed to."""
+    return Alarm(
+        "code_cheat",
+        f"{name} did not keep to what {name}'s program had promised while the code was made. Only who wants "
+        f"to choose the code has a use for that. There is no code; speak with the others about removing {name}.",
+    )
+
+
+def code_aborted(names: str, why: str) -> Alarm:
+    """A run ended after somebody could have known the code; `names` of those whose part is missing."""
+    return Alarm(
+        "code_aborted",
+        f"There is no code, for {names} did not show a part of it when others had: {why}. Once can be an "
+        "accident; if it happens again, somebody is trying out codes, with or without the server. Type /compare "
+        "to try again.",
+    )
+
+
+def code_different() -> Alarm:
+    """A person has said that the codes are not the same."""
+    return Alarm(
+        "code_different",
+        "The codes are not the same: you are not in one room with those you compared with, and somebody may "
+        "stand between you. Leave, say nothing more here, and meet anew in another room, by another way.",
+    )
+
+
+Drop = Literal["serves", "restarted", "refuses", "forgotten"]
+"""What a probe says of a server that has dropped us: it serves others, by which key; or it serves nobody new."""
+
+_DROPPED = {
+    "serves": "The server dropped us; nobody in the room did. It still serves others, and has signed that.",
+    "restarted": "The server dropped us; nobody in the room did. It was started anew, and does not let this "
+    "meeting back in.",
+    "refuses": "The server dropped us; nobody in the room did. It answers, but opens no new room either: it may "
+    "be refusing everybody.",
+    "forgotten": "The server knows nothing of this meeting any more. Either everybody has left while we were "
+    "away, or the server ended it.",
+}
+
+
+def dropped(what: Drop, saved: str | None) -> Alarm:
+    """The server keeps us out of the room; `saved` is where evidence goes, if that was asked for."""
+    proof = (
+        f"Evidence is in {saved}." if saved is not None else "/evidence FILE keeps what can be shown of it."
+    )
+    return Alarm(
+        "dropped", f"{_DROPPED[what]} {proof} Trying to get back in; agree by phone where to go on otherwise."
+    )
+
+
+def dropped_end(what: Drop) -> str:
+    """The end of a meeting from which the server has dropped us for good."""
+    return f"{_DROPPED[what]} We gave up trying to get back in."
+
+
+def unreachable() -> Status:
+    """The server is not there at all."""
+    return Status(
+        "away",
+        "The server can't be reached at all: it may be down, or the way to it. Nothing that came here says that "
+        "anybody ended the meeting. Trying again...",
+    )
+
+
+def restarted() -> Status:
+    """The server is another process than before, and nobody has opened the room there yet."""
+    return Status(
+        "away", "The server was started anew and knows nothing of this meeting until a host is back there."
+    )
+
+
+def reports() -> Status:
+    """The price of a meeting that can be reported, told to everybody who comes in."""
+    return Status(
+        "reports",
+        "What you write here can be proven to others afterwards: this meeting keeps signatures for reports.",
+    )
+
+
+def unreportable(name: str) -> Alarm:
+    """Somebody writes in a meeting that can be reported, and has not shown the host's admission."""
+    return Alarm(
+        "unreportable",
+        f"{name} has not shown the host's signature for coming in: what {name} writes can't be reported. An "
+        "honest program shows it at once; ask, or have a host remove them.",
     )
