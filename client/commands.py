@@ -16,6 +16,7 @@ class CommandError(ValueError):
 
 _HELP = (
     "/admit N, /refuse N, /remove LEAF, /deputy LEAF, /undeputy LEAF, /handover LEAF, /lock, /unlock, "
+    "/compare, /same [digits], /different [digits], /code, "
     "/override, /vouch LEAF, /known LEAF [NAME], /verified LEAF, "
     '/invite [--for "NAME"] [--once], /invites, /revoke N, /leave, /end; anything else is said to all'
 )
@@ -35,6 +36,8 @@ _NUMBERED: Final[dict[str, Callable[[int], ev.Input]]] = {
 _PLAIN: Final[dict[str, Callable[[], ev.Input]]] = {
     "leave": ev.Leave,
     "end": ev.EndMeeting,
+    "compare": ev.Compare,
+    "code": ev.ShowCode,
     "override": ev.Override,
     "invites": ev.ListInvites,
 }
@@ -53,6 +56,10 @@ def parse_json(line: str) -> ev.Input:
         return _said(argument)
     if name in _PLAIN and argument is True:
         return _PLAIN[name]()
+    if name == "compared" and isinstance(argument, bool):
+        return ev.Compared(argument)
+    if name in ("same", "different") and isinstance(argument, str):
+        return ev.Compared(name == "same", _digits(argument))
     if name == "lock" and isinstance(argument, bool):
         return ev.Lock(argument)
     if name == "invite" and isinstance(argument, dict):
@@ -69,6 +76,16 @@ def _invite(wanted: dict[str, Any]) -> ev.NewInvite:
     if not wanted.keys() <= {"for", "once"} or not isinstance(label, str) or not isinstance(once, bool):
         raise CommandError('an invite is made by {"invite": {"for": "Ada", "once": true}}, both optional')
     return ev.NewInvite(label, once)
+
+
+def _digits(text: str) -> str | None:
+    """What stands behind /same and /different: nothing for the four words, else ``digits [FIRST...]``."""
+    word, _, first = text.strip().partition(" ")
+    if not word:
+        return None
+    if word == "digits":
+        return first.replace(" ", "")
+    raise CommandError("/same (or /different) is about the four words, /same digits about the long code")
 
 
 def _know(wanted: dict[str, Any]) -> ev.Know:
@@ -119,6 +136,8 @@ def parse_human(line: str) -> ev.Input | None:
         return _PLAIN[name]()
     if name in ("lock", "unlock") and not argument.strip():
         return ev.Lock(name == "lock")
+    if name in ("same", "different"):
+        return ev.Compared(name == "same", _digits(argument))
     if name == "invite":
         return _typed_invite(argument)
     if name == "known":

@@ -39,7 +39,7 @@ def plain(text: str, *, lines: str = " ") -> str:
     return lines.join(rows)
 
 
-def _member(member: ev.Member) -> dict[str, Any]:
+def _member(member: ev.Member | ev.Known) -> dict[str, Any]:
     return {"leaf": member.leaf, "name": member.name, "host": member.host}
 
 
@@ -95,6 +95,26 @@ def as_json(event: ev.Event) -> dict[str, Any]:
             }
         case ev.Code(epoch, digits):
             return {"event": "code", "epoch": epoch, "digits": digits}
+        case ev.ShortCode(epoch, emoji, words, members):
+            return {
+                "event": "short_code",
+                "epoch": epoch,
+                "emoji": list(emoji),
+                "words": list(words),
+                "members": [_member(m) for m in members],
+            }
+        case ev.Comparison():
+            return {
+                "event": "comparison",
+                "epoch": event.epoch,
+                "compared": event.compared,
+                "how": event.how,
+                "same": event.same,
+                "news": event.news,
+                "members": [_member(m) | {"new_since": m.new_since} for m in event.members],
+                "changes": list(event.changes),
+                "text": event.text,
+            }
         case ev.Said():
             return {
                 "event": "chat",
@@ -228,6 +248,14 @@ class HumanOutput:
             case ev.Code(_, digits):
                 code = (spoken(digits), "bold yellow")
                 self._say("  code  ", code, "  (the same for everybody in the room)")
+            case ev.ShortCode(_, emoji, said, _):
+                pairs = "   ".join(f"{e} {w}" for e, w in zip(emoji, said, strict=True))
+                self._say("  ", (pairs, "bold yellow"))
+                todo = "Read the four words aloud. If everybody has the same, type /same; if not, /different."
+                self._say(todo)
+            case ev.Comparison():
+                if event.news:
+                    self._say((plain(event.text), "bold" if event.changes else "dim"))
             case ev.Said():
                 words = plain(event.text, lines=_CONTINUED)
                 self._say((plain(event.name), "bold"), ": ", words, *self._mark(event.id))

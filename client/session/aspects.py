@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from client.session.aspect import Aspect
+from client.session.comparing import Comparing
 from client.session.granting import Granting
 from client.session.identity import Vouching
+from client.session.powers import Powers
+from client.session.revoking import Revoking
 from client.session.signing import Signing
 from client.session.turning import Turning
+from client.session.watch import Watch
 
 if TYPE_CHECKING:
     from client.session.room import RoomSession
@@ -16,4 +20,13 @@ if TYPE_CHECKING:
 
 def make(room: RoomSession, now: float) -> list[Aspect]:
     """A new membership's aspects."""
-    return [Granting(room), Turning(room, now), Vouching(room), Signing(room)]
+    return [
+        Granting(room),
+        Powers(room),
+        Revoking(room),
+        Turning(room, now),
+        Comparing(room, now),
+        Vouching(room),
+        Signing(room),
+        Watch(room, now),
+    ]

@@ -25,13 +25,11 @@ from client.session.announced import Announced
 from client.session.aspect import Aspect
 from client.session.aspects import make as make_aspects
 from client.session.doorway import Doorway
-from client.session.granting import Granting
 from client.session.intents import (
     AddIntent,
     FarewellIntent,
     HealIntent,
     Intent,
-    PolicyIntent,
     RejoinIntent,
     RemoveIntent,
 )
@@ -148,6 +146,11 @@ class RoomSession:
         """The one aspect of that class; StopIteration if this membership has none."""
         return next(a for a in self.aspects if isinstance(a, kind))
 
+    @property
+    def catching_up(self) -> bool:
+        """Whether what comes now may have been said a while ago."""
+        return self._door is not None and self._door.catching_up
+
     def is_level(self, now: float) -> bool:
         """Whether we are connected and in step with the server, and what is said now is heard."""
         door = self._door
@@ -180,6 +183,11 @@ class RoomSession:
         return b"" if self._door is None else self._door.handle
 
     @property
+    def has_media(self) -> bool:
+        """Whether a media engine is here, which asks for all streams."""
+        return self._publish is not None
+
+    @property
     def incarnation(self) -> bytes | None:
         """Of the server's process, 8 bytes; None before we were ever in."""
         return self._incarnation
@@ -207,6 +215,15 @@ class RoomSession:
         if intent not in self._intents:
             self.want(intent, now)
 
+    def rank_without_hosts(self) -> int:
+        """Our place among the members who are no hosts, by leaf."""
+        return sum(leaf < self.m.own_leaf and not host for leaf, _, host in self.m.members())
+
+    def hostless(self, now: float) -> bool:
+        """Whether no host is in the tree, or none of them has been heard lately."""
+        hosts = [leaf for leaf, _, host in self.m.members() if host]
+        return not any(aspect.hears(leaf, now) for aspect in self.aspects for leaf in hosts)
+
     @property
     def idle(self) -> bool:
         """Whether nothing waits to be committed, and nothing stands in the way."""
@@ -230,15 +247,6 @@ class RoomSession:
             raise ValueError(f"there is nobody else at leaf {leaf}")
         self._host_only()
         self.want(RemoveIntent(leaf, key), now)
-
-    def deputise(self, leaf: int, now: float) -> None:
-        """Make the member at `leaf` a host; ValueError as for `remove`."""
-        key = self.m.signature_key(leaf)
-        if key is None:
-            raise ValueError(f"there is nobody at leaf {leaf}")
-        self._host_only()
-        self.aspect(Granting).owe(key)
-        self.want(PolicyIntent(lambda p: None if key in p.hosts else p.with_host(key)), now)
 
     def end(self, now: float) -> None:
         """End the meeting for all; ValueError if we are no host."""

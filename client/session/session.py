@@ -7,21 +7,31 @@ shell anchors a monotonic clock to the wall clock once.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
 from client.session import events as ev
+from client.session import words
+from client.session.comparing import Comparing
+from client.session.identity import Vouching
 from client.session.intents import AddIntent, RejoinIntent
+from client.session.invites import InviteBook, called
 from client.session.lobby import Entry, GuestLobby, HostLobby
 from client.session.membership import SUITE, Membership
 from client.session.options import Options
+from client.session.powers import Powers
+from client.session.returning import WATCHERS, MembersLobby, ReturningLobby
+from client.session.revoking import Revoking
 from client.session.room import RoomSession
+from client.session.watch import Watch
 from crypto import lobby, mls, policy
 from crypto.errors import SnugCryptoError
 from crypto.invite import HostSeed, Invite, link_psk, room_number
 from crypto.kdf import H, Rng, SigningKey
 from crypto.media_keys import OpenedFrame
 from crypto.names import check_name
+from crypto.returning import Kept
 from crypto.room_state import (
     POLICY_EXTENSION,
     REJOIN_EXTENSION,
@@ -67,18 +77,23 @@ class _Me:
 class Session:
     """One participant. Make one with `host` or `join`; then feed inputs and perform effects."""
 
-    def __init__(self, me: _Me, invite: Invite, admission: Admission, options: Options, rng: Rng) -> None:
+    def __init__(self, me: _Me, invite: Invite, options: Options, rng: Rng) -> None:
         self._me = me
         self._invite = invite
-        self._admission: Admission = admission
+        self._book = InviteBook()
+        #: The invite that whoever has none of their own is given; None if there is none.
+        self._open: int | None = None
         self._options = options
         self._rng = rng
         self._effects: list[ev.Effect] = []
         self._room: RoomSession | None = None
         self._host: HostLobby | None = None
-        self._guest: GuestLobby | None = None
+        self._guest: GuestLobby | ReturningLobby | None = None
+        self._members: MembersLobby | None = None
+        self._kept: Kept | None = None
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
+        self._policy: Policy | None = None  # as it was when we last looked whether we are a host
 
     # -- beginnings ------------------------------------------------------------------------------
 
@@ -90,15 +105,20 @@ class Session:
         name: str,
         title: str = "",
         admission: Admission = "ask",
+        invites: Sequence[ev.NewInvite] = (),
+        open_invite: bool = True,
         options: Options = Options(),  # noqa: B008 - frozen
         now: float,
         rng: Rng = os.urandom,
     ) -> Session:
-        """Open a meeting at a server; ValidationError("SNUG-11") if the name is not allowed."""
+        """Open a meeting at a server, with the open invite and those that are wanted besides.
+
+        ValidationError("SNUG-11") if the name is not allowed, ValueError if a label isn't.
+        """
         me = _Me(name, rng)
         seed = HostSeed.from_random(rng)
         secret = rng(16)
-        session = cls(me, seed.invite(origin, secret, 0), admission, options, rng)
+        session = cls(me, seed.invite(origin, secret, 0), options, rng)
         bundle = me.package(now)
         mode = Mode.WAVE_IN if admission == "all" else Mode.ASK
         first = Policy(1, (me.public,), seed.host_public, mode, title)
@@ -136,8 +156,16 @@ class Session:
             rng=rng,
         )
         session._room.start()
-        session._host = HostLobby(seed, secret, origin, now=now, rng=rng)
-        session._tell(ev.InviteMade(session._invite.link(), 0))
+        session._host = HostLobby(
+            seed, secret, origin, session._book, contacts=options.contacts, now=now, rng=rng
+        )
+        session._policy = membership.policy
+        if open_invite:
+            session._open = 0
+            session._book.first()
+            session._tell(ev.InviteMade(session._invite.link(), 0))
+        for wanted in invites:
+            session._new_invite(session._room, wanted)
         session._collect(now)
         return session
 
@@ -154,12 +182,51 @@ class Session:
     ) -> Session:
         """Knock with a link; MalformedError or UnsupportedError say what is wrong with it."""
         me = _Me(name, rng)
-        session = cls(me, Invite.parse(link), "ask", options, rng)
+        session = cls(me, Invite.parse(link), options, rng)
+        book = options.contacts
         session._guest = GuestLobby(
-            session._invite, name, greeting, me.package, session._psks(), now=now, rng=rng
+            session._invite,
+            name,
+            greeting,
+            me.package,
+            session._psks(),
+            identity=book.own if book is not None and options.show_identity else None,
+            now=now,
+            rng=rng,
         )
         session._collect(now)
         return session
+
+    @classmethod
+    def come_back(
+        cls,
+        kept: Kept,
+        *,
+        options: Options = Options(),  # noqa: B008 - frozen
+        now: float,
+        rng: Rng = os.urandom,
+    ) -> Session:
+        """A host returns to its meeting after a crash, by what `kept` gave it then (SNUG-9)."""
+        me = _Me(kept.name, rng)
+        session = cls(me, kept.host_seed.invite(kept.origin, kept.secret, 0), options, rng)
+        session._kept = kept
+        session._guest = ReturningLobby(kept, me.package, session._psks(), now=now, rng=rng)
+        session._collect(now)
+        return session
+
+    def kept(self) -> Kept | None:
+        """What a host keeps (sealed!) to come back by; None for others."""
+        room = self._room
+        if room is None or room.host_seed is None:
+            return None
+        return Kept(
+            room.host_seed,
+            room.door_key.seed,
+            self._invite.secret,
+            room.m.group.group_id,
+            self._invite.origin,
+            self._me.name,
+        )
 
     def _psks(self) -> dict[bytes, bytes]:
         return {policy.LINK_PSK_ID: link_psk(self._invite.secret)}
@@ -225,6 +292,8 @@ class Session:
                 for part in (self._room, self._host, self._guest):
                     if part is not None:
                         part.tick(now)
+                if self._room is not None:
+                    self._watch_the_lobby(self._room, now)
             case ev.Publish():
                 self._publish = what
                 if self._room is not None:
@@ -240,7 +309,35 @@ class Session:
             case ev.Remove(leaf):
                 self._in_room().remove(leaf, now)
             case ev.Deputise(leaf):
-                self._in_room().deputise(leaf, now)
+                self._in_room().aspect(Powers).deputise(leaf, now)
+            case ev.Undeputise(leaf):
+                self._in_room().aspect(Powers).undeputise(leaf, now)
+            case ev.HandOver(leaf):
+                self._in_room().aspect(Powers).hand_over(leaf, now)
+            case ev.Lock(on):
+                self._in_room().aspect(Powers).lock(on, now)
+            case ev.NewInvite():
+                self._as_host()
+                self._new_invite(self._in_room(), what)
+            case ev.ListInvites():
+                self._as_host()
+                self._tell(ev.Invites(self._book.rows(self._in_room().m)))
+            case ev.Revoke(index):
+                self._revoke(self._as_host(), self._in_room(), index)
+            case ev.Vouch(leaf):
+                self._in_room().aspect(Vouching).vouch(leaf, now)
+            case ev.Know(leaf, name):
+                self._in_room().aspect(Vouching).know(leaf, name, now)
+            case ev.Verified(leaf):
+                self._in_room().aspect(Vouching).verify(leaf, now)
+            case ev.Override():
+                self._in_room().aspect(Watch).override(now)
+            case ev.Compare():
+                self._in_room().aspect(Comparing).compare(now)
+            case ev.Compared(same, digits):
+                self._in_room().aspect(Comparing).compared(same, digits, now)
+            case ev.ShowCode():
+                self._in_room().aspect(Comparing).show()
             case ev.EndMeeting():
                 self._in_room().end(now)
 
@@ -248,10 +345,15 @@ class Session:
         if door.day is None:
             if self._room is not None:
                 self._room.received(message, now)
+            elif isinstance(self._guest, ReturningLobby):
+                self._guest.at_the_room(message)
+        elif self._members is not None and self._room is not None:
+            rank = self._room.rank_without_hosts()
+            self._members.received(door.day, message, self._room, rank, now)
         elif self._host is not None and self._room is not None:
             for knocked in self._host.received(door.day, message, self._room.m, now):
-                self._tell(knocked)
-                if self._admission == "all" or self._room.m.policy.mode is Mode.WAVE_IN:
+                self._tell(replace(knocked, label=self._book.label(knocked.invite)))
+                if self._room.m.policy.mode is Mode.WAVE_IN:
                     self._host.admit(knocked.knock, now)
         if door.day is not None and self._guest is not None:
             self._guest.received(door.day, message, now)
@@ -263,6 +365,8 @@ class Session:
         else:
             if self._host is not None:
                 self._host.lost(door.day, now)
+            if self._members is not None:
+                self._members.lost(door.day, now)
             if self._guest is not None:
                 self._guest.lost(door.day, why, now)
 
@@ -287,17 +391,25 @@ class Session:
 
     def _collect(self, now: float) -> None:
         """Carry what one part has come to over to the others, and gather effects."""
-        if self._host is not None and self._room is not None:
-            self._serve(self._host, self._room, now)
+        if self._room is not None:
+            self._keep_book(self._room)
+            if self._host is not None:
+                self._serve(self._host, self._room, now)
+        if self._members is not None and self._room is not None:
+            self._serve_host(self._members, self._room, now)
         if self._guest is not None:
             self._guided(self._guest, now)
         room = self._room
         if room is not None:
+            if self._policy is not room.m.policy:
+                self._policy = room.m.policy
+                if room.host_seed is not None and not room.m.is_host(room.m.own_leaf):
+                    self._be_no_host(room)
             if room.granted is not None and self._host is None:
                 self._become_host(room.granted, now)
             if room.needs_rejoin and self._guest is None and room.ended is None:
                 self._rejoin(room, now)
-        for part in (self._room, self._host, self._guest):
+        for part in (self._room, self._host, self._guest, self._members):
             if part is not None:
                 self._effects += part.effects
                 part.effects.clear()
@@ -314,24 +426,101 @@ class Session:
             if isinstance(done, AddIntent):
                 host.used(done.invite)
         room.admitted.clear()
+        for signature_key, identity in host.met:
+            room.aspect(Vouching).met(signature_key, identity)
+        host.met.clear()
         for intent, why in room.failed:
             if isinstance(intent, AddIntent | RejoinIntent):
-                host.fail(
-                    intent.knock,
-                    f"You could not be let in: {why}. Knock again with another name, or ask the host.",
-                )
-                self._tell(ev.Alarm("not_admitted", f"{intent.name} could not be let in: {why}"))
+                host.not_added(intent, why, m)
         room.failed.clear()
-        for index in m.ledger.revoked:
+        for index in host.leaked:
+            room.aspect(Revoking).revoke(index)
+        host.leaked.clear()
+        for index in m.ledger.revoked | self._book.taken_back:
             host.revoke(index)
-        if self._invite.index in m.ledger.revoked and room.host_seed is not None and room.ended is None:
-            # whoever was removed still holds that link: another one for everybody else
-            taken = [i for i in m.ledger.used | m.ledger.revoked if not i & SINGLE_USE]
-            index = max(taken) + 1
-            self._invite = room.host_seed.invite(
-                self._invite.origin, self._invite.secret, index, self._invite.servers
-            )
-            self._tell(ev.InviteMade(self._invite.link(), self._invite.index))
+        if m.policy.mode is Mode.LOCKED:
+            host.lock(now)
+        self._replace_open(room)
+
+    def _keep_book(self, room: RoomSession) -> None:
+        """Who came and went by which invite, and which were taken back; labels stay with us."""
+        for i, effect in enumerate(room.effects):
+            if isinstance(effect, ev.Tell) and isinstance(effect.event, ev.Roster):
+                roster = effect.event
+                self._book.changed(roster)
+                if roster.invite is not None:
+                    room.effects[i] = ev.Tell(replace(roster, label=self._book.label(roster.invite)))
+        self._book.taken_back |= room.aspect(Revoking).revoked
+
+    # -- invites -----------------------------------------------------------------------------------------
+
+    def _link(self, seed: HostSeed, index: int) -> Invite:
+        return seed.invite(self._invite.origin, self._invite.secret, index, self._invite.servers)
+
+    def _new_invite(self, room: RoomSession, wanted: ev.NewInvite) -> None:
+        assert room.host_seed is not None
+        known = room.m.ledger.used | room.m.ledger.revoked
+        index = self._book.make(wanted.label, wanted.once, known, self._rng)
+        link = self._link(room.host_seed, index).link()
+        self._tell(ev.InviteMade(link, index, wanted.label, wanted.once))
+
+    def _replace_open(self, room: RoomSession) -> None:
+        """Whoever was removed still holds the open link: another one for everybody else."""
+        old = self._open
+        if (
+            old is None
+            or old not in room.m.ledger.revoked
+            or room.host_seed is None
+            or room.ended is not None
+        ):
+            return
+        self._open = None
+        if old in self._book.taken_back:
+            return
+        try:
+            self._open = self._book.make("", False, room.m.ledger.used | room.m.ledger.revoked, self._rng)
+        except ValueError as error:
+            self._tell(words.not_done(str(error)))
+            return
+        self._invite = self._link(room.host_seed, self._open)
+        self._tell(ev.InviteMade(self._invite.link(), self._open, replaces=old))
+
+    def _revoke(self, host: HostLobby, room: RoomSession, index: int) -> None:
+        if not self._book.known(index) and not host.knows(index):
+            raise ValueError(f"no invite {index} is known here: /invites lists them")
+        if index in self._book.taken_back or index in room.m.ledger.revoked:
+            raise ValueError(f"invite {index} opens nothing any more")
+        if index == self._open:
+            self._open = None
+        room.aspect(Revoking).revoke(index)
+        name = called(index, self._book.label(index))
+        self._tell(ev.Status("revoked", f"{name[:1].upper()}{name[1:]} opens nothing any more."))
+
+    def _watch_the_lobby(self, room: RoomSession, now: float) -> None:
+        """Where no host is heard some members wait at the lobby, for a host that comes back."""
+        rank = room.rank_without_hosts()
+        wanted = room.ended is None and room.host_seed is None and self._guest is None
+        if wanted and rank < WATCHERS and room.hostless(now):
+            if self._members is None:
+                self._members = MembersLobby(self._invite, room.door_key.seed, rng=self._rng)
+            self._members.tick(room, rank, now)
+        elif self._members is not None:
+            self._close_members()
+
+    def _close_members(self) -> None:
+        if self._members is not None:
+            self._members.close()
+            self._effects += self._members.effects
+            self._members = None
+
+    def _serve_host(self, members: MembersLobby, room: RoomSession, now: float) -> None:
+        for wanted in members.wanted:
+            room.want(wanted, now)
+        members.wanted.clear()
+        for done in room.admitted:
+            members.answer(done.knock, self._answer(room))
+        room.admitted.clear()
+        room.failed.clear()
 
     def _answer(self, room: RoomSession) -> lobby.Answer:
         assert room.last_welcome is not None
@@ -345,7 +534,7 @@ class Session:
             ledger=room.m.ledger.encode(),
         )
 
-    def _guided(self, guest: GuestLobby, now: float) -> None:
+    def _guided(self, guest: GuestLobby | ReturningLobby, now: float) -> None:
         if guest.refusal is not None:
             self._close_guest(guest)
             self._end(ev.Ended("refused", guest.refusal))
@@ -353,13 +542,13 @@ class Session:
         elif guest.entry is not None:
             self._enter(guest, guest.entry, now)
 
-    def _close_guest(self, guest: GuestLobby) -> None:
+    def _close_guest(self, guest: GuestLobby | ReturningLobby) -> None:
         guest.close()
         self._effects += guest.effects
         guest.effects.clear()
         self._guest = None
 
-    def _enter(self, guest: GuestLobby, entry: Entry, now: float) -> None:
+    def _enter(self, guest: GuestLobby | ReturningLobby, entry: Entry, now: float) -> None:
         answer = entry.answer
         door_key = SigningKey(answer.door_seed)
         try:
@@ -385,20 +574,33 @@ class Session:
                 origin=self._invite.origin,
                 door_key=door_key,
                 steward_public=answer.steward_public,
-                host_seed=None if self._room is None else self._room.host_seed,
+                host_seed=self._seed(),
                 now=now,
                 options=self._options,
                 rng=self._rng,
             ),
         )
+        self._policy = None
+        self._book.enter(membership)
         self._close_guest(guest)
         if old is not None:
             self._effects += old.effects
+        if old is not None or self._kept is not None:
             self._effects.append(ev.Disconnect(ev.ROOM))
+        if old is not None:
             self._room.carry_over(old)
         self._room.start()
+        if self._kept is not None and self._host is None:
+            self._become_host(self._kept.host_seed, now)
+            self._tell(ev.InviteMade(self._invite.link(), self._invite.index))
         if self._publish is not None:
             self._room.publish(self._publish, now)
+
+    def _seed(self) -> HostSeed | None:
+        """The host seed, if we have had it before this membership."""
+        if self._room is not None:
+            return self._room.host_seed
+        return None if self._kept is None else self._kept.host_seed
 
     def _rejoin(self, room: RoomSession, now: float) -> None:
         ticket = RejoinTicket(
@@ -418,14 +620,34 @@ class Session:
         )
 
     def _become_host(self, seed: HostSeed, now: float) -> None:
-        self._invite = seed.invite(
-            self._invite.origin, self._invite.secret, self._invite.index, self._invite.servers
+        self._invite = self._link(seed, self._invite.index)
+        self._open = None if self._invite.index & SINGLE_USE else self._invite.index
+        self._host = HostLobby(
+            seed,
+            self._invite.secret,
+            self._invite.origin,
+            self._book,
+            contacts=self._options.contacts,
+            now=now,
+            rng=self._rng,
         )
-        self._host = HostLobby(seed, self._invite.secret, self._invite.origin, now=now, rng=self._rng)
         self._tell(ev.Status("host", "You are a host of this meeting now."))
+
+    def _be_no_host(self, room: RoomSession) -> None:
+        """Our powers were taken, or laid down: forget what only hosts have, as far as a program can."""
+        room.host_seed = room.granted = None
+        room.admitted.clear()
+        room.failed.clear()
+        self._open = None
+        if self._host is not None:
+            self._host.close()
+            self._effects += self._host.effects
+            self._host = None
+        self._tell(ev.Status("no_host", "You are no host of this meeting any more."))
 
     def _end(self, ended: ev.Ended) -> None:
         self._ended = ended
+        self._close_members()
         if self._host is not None:
             self._host.close()
             self._effects += self._host.effects

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from client.session.events import Alarm, Status
 
@@ -303,14 +303,14 @@ def code_different() -> Alarm:
 
 
 Drop = Literal["serves", "restarted", "refuses", "forgotten"]
-"""What a probe says of a server that has dropped us: it serves others, by which key; or it serves nobody new."""
+"""What a probe says of a server that has dropped us: it serves others (by which key), or nobody new."""
 
 _DROPPED = {
     "serves": "The server dropped us; nobody in the room did. It still serves others, and has signed that.",
     "restarted": "The server dropped us; nobody in the room did. It was started anew, and does not let this "
     "meeting back in.",
-    "refuses": "The server dropped us; nobody in the room did. It answers, but opens no new room either: it may "
-    "be refusing everybody.",
+    "refuses": "The server dropped us; nobody in the room did. It answers, but opens no new room either: it "
+    "may be refusing everybody.",
     "forgotten": "The server knows nothing of this meeting any more. Either everybody has left while we were "
     "away, or the server ended it.",
 }
@@ -335,8 +335,8 @@ def unreachable() -> Status:
     """The server is not there at all."""
     return Status(
         "away",
-        "The server can't be reached at all: it may be down, or the way to it. Nothing that came here says that "
-        "anybody ended the meeting. Trying again...",
+        "The server can't be reached at all: it may be down, or the way to it. Nothing that came here says "
+        "that anybody ended the meeting. Trying again...",
     )
 
 

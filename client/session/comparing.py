@@ -1,0 +1,405 @@
+"""Short codes: who opens a run, what each says in it and when, and what people have compared (section 8).
+
+All members go by the server's order, for their own messages too: what we say counts when it has come back. So
+whatever two openers or a member that lies do, honest members stand in the same run at the same phase, unless
+the server tells them different things; and that shows (`code_fork`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from client.session import content, words
+from client.session import events as ev
+from client.session.aspect import Aspect
+from client.session.compared import Compared, Seen, members_of
+from client.session.membership import Change
+from crypto import mls
+from crypto.errors import SnugCryptoError
+from crypto.kdf import H
+from crypto.verification import SHARE_SIZE, SID_SIZE, CodeRun, Ground, signs
+from server.wire import messages as wire
+
+if TYPE_CHECKING:
+    from client.session.room import RoomSession
+
+#: Seconds for all commitments, and again for all shares.
+PHASE: Final = 8.0
+#: Seconds for which commits wait while runs go on without a pause and nobody has had to show anything.
+HOLD_MAX: Final = 16.0
+#: Seconds without a run that make a pause.
+PAUSE: Final = 1.0
+#: Seconds between two runs of one opener, and after a code until the next run of anybody.
+OPEN_EVERY: Final = 5.0
+REST: Final = 10.0
+#: Seconds that an opener waits longer than others ask for: its messages don't all take the same time.
+MARGIN: Final = 1.0
+#: Seconds that an OPEN may have been under way to one who catches up.
+FRESH: Final = 3.0
+#: Seconds after which a wish for a code that could not be sent is given up.
+WISH_MAX: Final = 30.0
+#: Seconds within which a person may still mean the code before.
+SLIP: Final = 2.0
+#: Runs of this epoch whose ids are kept, so that none is used twice.
+SIDS_MAX: Final = 256
+
+
+@dataclass
+class _Running:
+    """A run, and what this member knows of it beside its arithmetic."""
+
+    run: CodeRun
+    opener: int
+    names: dict[int, str]
+    seen: Seen
+    deadline: float
+    #: Blobs of ours, said again on every new connection: who has had them drops them.
+    blobs: list[bytes] = field(default_factory=list)
+    showing: bool = False  # our share has left, so somebody else may know the code
+    cut: bool = False  # our connection was lost meanwhile
+    leaver: bool = False  # a member wants to go: it won't wait
+
+    @property
+    def out(self) -> bool:
+        """Whether an abort is somebody's choice from here on."""
+        return self.showing or self.run.shown
+
+
+@dataclass
+class _Wish:
+    """We are to open a run."""
+
+    since: float
+    again: bool = False  # it is the second try
+    sid: bytes | None = None  # sent, and not come back
+    sent_at: float = 0.0
+
+
+class Comparing(Aspect):
+    """Runs for short codes, and the memory of comparisons."""
+
+    def __init__(self, room: RoomSession, now: float) -> None:
+        super().__init__(room)
+        self._running: _Running | None = None
+        self._wish: _Wish | None = None
+        self._asked = False  # whether our person waits for a code
+        self._mine: dict[bytes, content.AnyContent] = {}  # H(blob) -> what has not come back
+        self._unsent: list[content.AnyContent] = []
+        self._opened: dict[int, float] = {}  # leaf -> when its last OPEN came
+        self._own_open = float("-inf")
+        self._sids: deque[bytes] = deque(maxlen=SIDS_MAX)
+        self._seen: Seen | None = None  # the last code
+        self._signs: tuple[tuple[str, str], ...] = ()
+        self._slip_until = 0.0
+        self._answered = True
+        self._in_touch = now
+        self._held_since = 0.0
+        self._idle_since = float("-inf")
+        self._compared = Compared()
+        self._compared.begin(room.m, now)
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Comparing)
+        self._compared, self._seen, self._signs = before._compared, before._seen, before._signs
+        self._answered = before._answered
+        self._compared.begin(self.room.m, self._in_touch)
+        self._tell_standing(news=True)
+
+    # -- what a person asks --------------------------------------------------------------------------
+
+    def compare(self, now: float) -> None:
+        """Have a run opened; ValueError, with a sentence, where there can be none."""
+        count = len(self.room.m.members())
+        if count < 2:
+            raise ValueError("there is nobody here to compare with")
+        if count > content.COMPARING_MAX:
+            raise ValueError(
+                f"the short code is for up to {content.COMPARING_MAX}: compare the long one, /code"
+            )
+        self._asked = True
+        self._tell("comparing", "A code is being made with everybody in the room...")
+        if self._running is None and self._wish is None:
+            self._wish = _Wish(now)
+            self._open(now)
+
+    def compared(self, same: bool, digits: str | None, now: float) -> None:
+        """A person's word on a code; ValueError, with a sentence, if it can't be told on which."""
+        if digits is not None:
+            self._compared.digits(same, digits.replace(" ", ""), now)
+        elif self._seen is None:
+            raise ValueError("there is no code to compare yet: type /compare")
+        elif now < self._slip_until:
+            raise ValueError("another code has come just now: look again")
+        else:
+            self._answered = True
+            self._compared.short(same, self._seen)
+        if not same:
+            self.room.tell(words.code_different())
+        self._tell_standing(news=True)
+
+    def show(self) -> None:
+        """Tell the codes again, and what has changed since."""
+        m = self.room.m
+        self.room.tell(ev.Code(m.group.epoch, m.code))
+        if self._seen is not None and self._seen.epoch == m.group.epoch:
+            self._tell_code()
+        self._tell_standing(news=True)
+
+    def _tell_code(self) -> None:
+        assert self._seen is not None
+        members = tuple(ev.Member(*member) for member in self.room.m.members())
+        emoji, spelled = zip(*self._signs, strict=True)
+        self.room.tell(ev.ShortCode(self._seen.epoch, emoji, spelled, members))
+
+    def _tell_standing(self, *, news: bool) -> None:
+        standing = self._compared.standing(self.room.m, news=news)
+        if standing is not None:
+            self.room.tell(standing)
+
+    def _tell(self, kind: str, text: str) -> None:
+        self.room.tell(ev.Status(kind, text))
+
+    # -- hooks -----------------------------------------------------------------------------------------
+
+    def level(self, now: float) -> None:
+        if self._running is not None:
+            for blob in self._running.blobs:
+                self.room.send(wire.Relay(blob))
+        self._flush()
+        self._open(now)
+
+    def lost(self, why: str, now: float) -> None:
+        if self._running is not None:
+            self._running.cut = True
+
+    def tick(self, now: float) -> None:
+        if self.room.is_level(now) and not self.room.catching_up:
+            self._in_touch = now
+        self._expire(now)
+        self._flush()
+        self._open(now)
+
+    def adopted(self, change: Change, now: float) -> None:
+        for leaf, _, _ in change.removed:
+            self._opened.pop(leaf, None)
+        running, self._running = self._running, None
+        own_wish = self._wish is not None and self._wish.sid is not None
+        self._over(now)
+        self._sids.clear()  # messages are bound to their epoch
+        if running is not None:
+            if running.out:
+                who = self.room.m.name(change.by)
+                self._alarm_missing(running, f"{who} changed the meeting's keys in the middle of it")
+            elif running.opener == self.room.m.own_leaf:
+                own_wish = True
+            elif self._asked:
+                self._no_code("somebody came, went or changed keys meanwhile")
+        if own_wish:
+            self._once_more(now)
+        news = self._compared.moved(change, self.room.m, now)
+        if self._compared.verified:
+            self._tell_standing(news=news)
+
+    def relayed(self, number: int, digest: bytes, now: float) -> None:
+        what = self._mine.pop(digest, None)
+        if what is not None:
+            self._take(self.room.m.own_leaf, what, now)
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if isinstance(what, content.Leaving) and self._running is not None:
+            self._running.leaver = True
+        if not isinstance(what, content.CodeOpen | content.CodeCommit | content.CodeReveal):
+            return False
+        if received.epoch == self.room.m.group.epoch:
+            self._take(received.sender, what, now)
+        return True
+
+    def holds_commits(self, now: float) -> bool:
+        running = self._running
+        if running is None or running.leaver:
+            return False
+        # once shares may be out a change of keys would look like somebody's way out
+        return running.out or running.run.complete or now - self._held_since <= HOLD_MAX
+
+    # -- saying ----------------------------------------------------------------------------------------
+
+    def _say(self, what: content.AnyContent) -> None:
+        self._unsent.append(what)
+        self._flush()
+
+    def _flush(self) -> None:
+        if not self._unsent or not self.room.is_level(self._in_touch):
+            return
+        unsent, self._unsent = self._unsent, []
+        for what in unsent:
+            blob = self.room.relay(what)
+            self._mine[H(blob)] = what
+            if self._running is not None:
+                self._running.blobs.append(blob)
+
+    def _open(self, now: float) -> None:
+        """Open the run that we wish for, once that can be."""
+        wish = self._wish
+        if wish is None:
+            return
+        if wish.sid is not None:
+            if now - wish.sent_at > PHASE:
+                self._no_code("the server did not pass it on")
+            return
+        if now - wish.since > WISH_MAX:
+            self._no_code("the server can't be reached")
+            return
+        room, m = self.room, self.room.m
+        rested = self._seen is None or now - self._seen.at >= REST + MARGIN
+        if (
+            self._running is not None
+            or not rested
+            or now - self._own_open < OPEN_EVERY + MARGIN
+            or not room.is_level(now)
+            or room.catching_up
+        ):
+            return
+        wish.sid, wish.sent_at = room.rng(SID_SIZE), now
+        self._own_open = now
+        leaves = [leaf for leaf, _, _ in m.members()]
+        self._say(content.CodeOpen(wish.sid, m.group.epoch, m.journal.chain, leaves))
+
+    def _once_more(self, now: float) -> None:
+        """Our run ended before anybody had shown anything: open another, but not for ever."""
+        if self._wish is None or not self._wish.again:
+            self._wish = _Wish(now, again=True)
+        else:
+            self._no_code("somebody came, went or changed keys meanwhile")
+
+    def _no_code(self, why: str) -> None:
+        self._wish = None
+        if self._asked:
+            self._asked = False
+            self._tell("no_code", f"There is no code this time: {why}. Type /compare to try again.")
+
+    # -- hearing ---------------------------------------------------------------------------------------
+
+    def _take(self, leaf: int, what: content.AnyContent, now: float) -> None:
+        """A message of a run, in the server's order, of this epoch."""
+        self._expire(now)
+        running = self._running
+        if isinstance(what, content.CodeOpen):
+            self._take_open(leaf, what, now)
+        elif running is None:
+            return
+        elif isinstance(what, content.CodeCommit) and what.sid == running.run.sid:
+            running.run.committed(leaf, what.commitment)
+            self._advance(running, now)
+        elif isinstance(what, content.CodeReveal) and what.sid == running.run.sid:
+            running.run.revealed(leaf, what.digest, what.share)
+            self._advance(running, now)
+
+    def _take_open(self, leaf: int, what: content.CodeOpen, now: float) -> None:
+        m = self.room.m
+        own = leaf == m.own_leaf
+        if own and (self._wish is None or self._wish.sid != what.sid):
+            return  # given up meanwhile
+        last = self._opened.get(leaf)
+        if last is not None and now - last < OPEN_EVERY:
+            return
+        self._opened[leaf] = now
+        if what.sid in self._sids or (self._seen is not None and now - self._seen.at < REST):
+            return
+        self._sids.append(what.sid)
+        members = m.members()
+        if (what.epoch, what.chain) != (m.group.epoch, m.journal.chain) or what.leaves != [
+            other for other, _, _ in members
+        ]:
+            if own:
+                self._once_more(now)
+            return
+        if self.room.catching_up and now - self._in_touch > FRESH:
+            return  # the others may have given it up long ago, and we would blame them for that
+        running = self._running
+        if running is not None:
+            if running.run.complete or (running.opener, running.run.sid) < (leaf, what.sid):
+                if own:
+                    self._wish = None  # that run's code will do
+                return
+            self._over(now)
+        if not own and self._wish is not None and self._wish.sid is None:
+            self._wish = None
+        self._begin(leaf, what, now)
+
+    def _begin(self, opener: int, what: content.CodeOpen, now: float) -> None:
+        m = self.room.m
+        ground = Ground(
+            what.sid, m.group.group_id, what.chain, m.group.epoch_authenticator, m.group.tree_hash
+        )
+        keys = {leaf: m.signature_key(leaf) or b"" for leaf in what.leaves}
+        try:
+            run = CodeRun(ground, keys, m.own_leaf, self.room.rng(SHARE_SIZE))
+        except SnugCryptoError:
+            return  # a leaf whose key has another size: there is no code with it
+        names = {leaf: name for leaf, name, _ in m.members()}
+        seen = Seen(m.group.epoch, members_of(m), now)
+        self._running = _Running(run, opener, names, seen, now + PHASE)
+        if now - self._idle_since >= PAUSE:
+            self._held_since = now
+        self._say(content.CodeCommit(what.sid, run.own_commitment()))
+
+    def _advance(self, running: _Running, now: float) -> None:
+        run = running.run
+        finding = run.judge()
+        if finding is not None:
+            name = running.names[finding.leaf]
+            self._over(now)
+            self._asked, self._wish = False, None
+            self.room.tell(words.code_fork(name) if finding.kind == "fork" else words.code_cheat(name))
+            return
+        if run.complete and not running.showing:
+            running.showing = True
+            running.deadline = now + PHASE
+            self._say(content.CodeReveal(run.sid, *run.own_reveal()))
+        code = run.code
+        if code is None:
+            return
+        self._over(now)
+        self._asked, self._wish = False, None
+        if not self._answered:
+            self._slip_until = now + SLIP
+        self._answered = False
+        self._seen, self._signs = Seen(running.seen.epoch, running.seen.members, now), signs(code)
+        self._tell_code()
+
+    # -- ends ------------------------------------------------------------------------------------------
+
+    def _over(self, now: float) -> None:
+        """Nothing of a run is left, our share least of all."""
+        self._running = None
+        self._mine.clear()
+        self._unsent.clear()
+        self._idle_since = now
+
+    def _expire(self, now: float) -> None:
+        running = self._running
+        if running is None or now <= running.deadline:
+            return
+        self._over(now)
+        self._wish = None
+        if not running.out:
+            self._no_code(f"nothing came from {_listed(running)}")
+            return
+        self._asked = False
+        gone = running.cut and not self.room.is_level(now)
+        self._alarm_missing(
+            running, "your own connection broke" if gone else f"nothing came for {PHASE:.0f} seconds"
+        )
+
+    def _alarm_missing(self, running: _Running, why: str) -> None:
+        self._asked, self._wish = False, None
+        self.room.tell(words.code_aborted(_listed(running), why))
+
+
+def _listed(running: _Running) -> str:
+    """Who is waited for, by name; of oneself only if there is nobody else."""
+    waited = running.run.waiting_for()
+    others = [running.names[leaf] for leaf in waited if leaf != running.run.own_leaf]
+    return ", ".join(others) if others else "this participant"
