@@ -72,6 +72,8 @@ class Granting(Aspect):
         rejoined = {key for _, _, key in change.removed} if change.rejoined else set()
         gone = {key for _, _, key in change.removed} - rejoined
         gone |= set(change.policy_before.hosts) - set(change.policy_after.hosts)
+        if self.room.m.signature_key(self.room.m.own_leaf) in gone:
+            self._owed.clear()  # we are no host any more
         self.shown -= gone
         for key in gone & self._owed.keys():
             del self._owed[key]

@@ -11,15 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from client.contacts import Contacts
 from client.session import events as ev
+from client.session import words
 from client.session.intents import AddIntent, RejoinIntent
+from client.session.invites import InviteBook, called
 from client.session.membership import Membership, policy_of
+from client.session.standing import look
 from crypto import lobby, mls
 from crypto.errors import SnugCryptoError
+from crypto.identity import IdentityKey
 from crypto.invite import HostSeed, Invite, day_of, door_message, lobby_key, lobby_veil_key
 from crypto.kdf import H, Rng, SigningKey
 from crypto.names import look_alike
-from crypto.room_state import REJOIN_EXTENSION, SINGLE_USE, Identity
+from crypto.room_state import REJOIN_EXTENSION, SINGLE_USE, Identity, Mode
 from server.wire import messages as wire
 
 #: Seconds around midnight in which a host stands in both days' lobbies.
@@ -33,12 +38,18 @@ POST_RATE: Final = 8.0
 POST_BURST: Final = 60.0
 #: Seconds between two posts of the same card: one serves all who called meanwhile.
 CARD_EVERY: Final = 0.5
+#: Posts that may wait: what nobody has asked for (a refusal without a host's word) is not added to more.
+CROWDED: Final = 32
 #: Replies kept, for who lost the connection before theirs came.
 REPLIES_KEPT: Final = 64
 CALL_EVERY: Final = 3.0
 KNOCK_EVERY: Final = 5.0
 #: Seconds without an answer after which another host's newer card is tried.
 KNOCK_PATIENCE: Final = 12.0
+
+#: What knockers are told of whom no host is asked.
+IS_LOCKED: Final = "The room is locked: nobody new is let in now."
+IS_OVER: Final = "This invite has been used or taken back. Ask for another one."
 
 
 class Doors:
@@ -125,6 +136,11 @@ class Doors:
             self._waiting.append((day, message))
             self._flush()
 
+    @property
+    def crowded(self) -> bool:
+        """Whether so much waits to be posted that only what hosts have said should be added."""
+        return len(self._waiting) >= CROWDED
+
     def _flush(self) -> None:
         while self._waiting and self._allowance >= 1:
             day, message = self._waiting.popleft()
@@ -148,16 +164,34 @@ class _Asked:
     ticket: bytes | None
     mark: bytes  # H of the knock
 
+    @property
+    def who(self) -> bytes:
+        """The signature key: one person knocks with one, however often and at whichever host's card."""
+        return self.package.leaf_node.signature_key
+
 
 class HostLobby:
     """A host at its lobby: hands out cards, reads knocks, answers them when the commit is in."""
 
     def __init__(
-        self, seed: HostSeed, secret: bytes, origin: str, *, now: float, rng: Rng = os.urandom
+        self,
+        seed: HostSeed,
+        secret: bytes,
+        origin: str,
+        book: InviteBook,
+        *,
+        contacts: Contacts | None = None,
+        now: float,
+        rng: Rng = os.urandom,
     ) -> None:
         self.effects: list[ev.Effect] = []
+        #: Single-use invites that have leaked while somebody waited by them: to be taken back everywhere.
+        self.leaked: list[int] = []
         #: Intents that the room is to commit.
         self.wanted: list[AddIntent | RejoinIntent] = []
+        #: Signature keys of those who came in, and the identities (32 bytes each) that they had shown.
+        self.met: list[tuple[bytes, bytes]] = []
+        self._contacts = contacts
         self._seed = seed
         self._origin = origin
         self._rng = rng
@@ -166,7 +200,10 @@ class HostLobby:
         self._card_posted: dict[int, float] = {}
         self._card_wanted: set[int] = set()
         self._knocks = lobby.Knocks(each=KNOCKS_EACH)
+        self._book = book
         self._known: set[int] = set()
+        self._shut: set[int] = set()
+        self._admitted: set[int] = set()  # knocks whose Add is under way
         self._asked: dict[int, _Asked] = {}
         self._rejoining = -1
         #: Replies by the hash of their knock: who lost the connection knocks the same again.
@@ -181,6 +218,8 @@ class HostLobby:
                 if secret.expired(now):
                     secret.erase()
             self._cards[day] = [s for s in secrets if not s.expired(now)]
+        patient = {w.id for w in self._knocks.waiting(now)} | self._admitted
+        self._asked = {n: a for n, a in self._asked.items() if n < 0 or n in patient}
         for day in self._doors.inside:
             cards = self._cards.get(day)
             if day in self._card_wanted or (cards and cards[-1].card.expiry - now < CARD_RENEW):
@@ -191,14 +230,33 @@ class HostLobby:
         self._doors.lost(day, now)
 
     def revoke(self, index: int) -> None:
-        """That invite opens nothing any more."""
-        self._issued(index)
-        self._knocks.revoke(index)
+        """That invite opens nothing any more; who waits by it is told so."""
+        if index not in self._shut:
+            self._shut.add(index)
+            self._issued(index)
+            for number in self._waiting_by(index):
+                self.fail(number, IS_OVER)
+            self._knocks.revoke(index)
+
+    def lock(self, now: float) -> None:
+        """Nobody new: who waits is told so."""
+        for waiting in self._knocks.waiting(now):
+            self._knocks.take(waiting.id, now)
+            self.fail(waiting.id, IS_LOCKED)
 
     def used(self, index: int) -> None:
         """Somebody has come in by that invite."""
         self._issued(index)
         self._knocks.use([index])
+
+    def knows(self, index: int) -> bool:
+        """Whether anybody has knocked by that invite."""
+        return index in self._known
+
+    def _waiting_by(self, index: int) -> list[int]:
+        """Knocks by an invite that wait for the host's word."""
+        asked = self._asked.items()
+        return [n for n, a in asked if n > 0 and a.knock.index == index and n not in self._admitted]
 
     def _issued(self, index: int) -> None:
         if index not in self._known:
@@ -251,12 +309,76 @@ class HostLobby:
         if Identity.decode(package.leaf_node.credential.identity) != Identity(opened.name):
             return []
         self._issued(opened.index)
+        if self._turned_away(_Asked(opened, day, package, None, mark), membership):
+            return []
         outcome = self._knocks.consider(opened, now)
         if isinstance(outcome, lobby.Ignored):
             return []
+        others = [(w.id, w.knock.name) for w in self._knocks.waiting(now) if w.id != outcome.id]
+        seen = look(opened.name, opened.identity, self._contacts, waiting=others)
         self._asked[outcome.id] = _Asked(opened, day, package, None, mark)
         alike = next((n for _, n, _ in membership.members() if look_alike(n, opened.name)), None)
-        return [ev.Knocked(outcome.id, opened.name, opened.greeting, opened.index, alike)]
+        return [
+            ev.Knocked(
+                outcome.id,
+                opened.name,
+                opened.greeting,
+                opened.index,
+                alike,
+                standing=seen.standing,
+                contact=seen.contact,
+                fingerprint=seen.fingerprint,
+                warnings=seen.warnings,
+            )
+        ]
+
+    def _turned_away(self, asked: _Asked, m: Membership) -> bool:
+        """Whether the answer is no without a host's word: the invite is over, or the room locked.
+
+        Nothing is kept for it: the same knock gets the same answer again.
+        """
+        if self._opens_nothing(asked, m):
+            why = IS_OVER
+        elif m.policy.mode is Mode.LOCKED:
+            why = IS_LOCKED
+        else:
+            return False
+        if not self._doors.crowded:
+            self._doors.post(asked.day, lobby.reply(asked.knock, lobby.Refusal(why), rng=self._rng))
+        return True
+
+    def _opens_nothing(self, asked: _Asked, m: Membership) -> bool:
+        """Whether that knock's invite is over. Tells the host, once an invite, if it has leaked."""
+        index, single = asked.knock.index, bool(asked.knock.index & SINGLE_USE)
+        removed = self._book.removed_with(index)
+        known = asked.who in m.ledger.keys  # somebody who is or was in the room: no second use
+        if index in m.ledger.revoked or (single and index in m.ledger.used):
+            if removed is not None and not known:
+                self._alarm(index, words.removed_knocks(self._called(index), removed, asked.knock.name))
+            elif single and not known:
+                self._leaks(asked, self._book.came_in(index), came_in=True)
+            return True
+        if index in self._shut:
+            return True
+        others = (a for a in self._asked.values() if a.knock.index == index and a.ticket is None)
+        other = next((a for a in others if a.who != asked.who), None)
+        if not single or other is None:
+            return False
+        self._leaks(asked, other.knock.name, came_in=False)
+        self.leaked.append(index)
+        self.revoke(index)
+        return True
+
+    def _leaks(self, asked: _Asked, earlier: str | None, *, came_in: bool) -> None:
+        index = asked.knock.index
+        self._alarm(index, words.invite_leaked(self._called(index), earlier, asked.knock.name, came_in))
+
+    def _alarm(self, index: int, alarm: ev.Alarm) -> None:
+        if self._book.first_alarm(index):
+            self.effects.append(ev.Tell(alarm))
+
+    def _called(self, index: int) -> str:
+        return called(index, self._book.label(index))
 
     def _rejoin(self, asked: _Asked) -> None:
         if any(a.package.encoded == asked.package.encoded for a in self._asked.values()):
@@ -272,6 +394,7 @@ class HostLobby:
         if asked is None or number not in {w.id for w in self._knocks.waiting(now)}:
             raise ValueError(f"nobody waits under the number {number}")
         self._knocks.take(number, now)
+        self._admitted.add(number)
         self.wanted.append(AddIntent(number, asked.package, asked.knock.index, asked.knock.name))
 
     def refuse(self, number: int, reason: str, now: float) -> None:
@@ -281,8 +404,21 @@ class HostLobby:
         self._knocks.take(number, now)
         self.fail(number, reason)
 
+    def not_added(self, intent: AddIntent | RejoinIntent, why: str, m: Membership) -> None:
+        """An admission has failed, for the reason that a rule gives: tell both sides."""
+        asked = self._asked.get(intent.knock)
+        text = f"You could not be let in: {why}. Knock again with another name, or ask the host."
+        if isinstance(intent, AddIntent) and asked is not None:
+            if self._opens_nothing(asked, m):
+                text = IS_OVER
+            elif m.policy.mode is Mode.LOCKED:
+                text = IS_LOCKED
+        self.fail(intent.knock, text)
+        self.effects.append(ev.Tell(ev.Alarm("not_admitted", f"{intent.name} could not be let in: {why}")))
+
     def fail(self, number: int, reason: str) -> None:
         """It could not be done: tell who knocked why (at most 280 bytes)."""
+        self._admitted.discard(number)
         asked = self._asked.pop(number, None)
         if asked is not None:
             short = reason.encode()[: lobby.REASON_MAX].decode(errors="ignore")
@@ -290,8 +426,11 @@ class HostLobby:
 
     def answer(self, number: int, answer: lobby.Answer) -> None:
         """The commit has come back: hand over the Welcome and what goes with it."""
+        self._admitted.discard(number)
         asked = self._asked.pop(number, None)
         if asked is not None:
+            if asked.knock.identity is not None:
+                self.met.append((asked.package.leaf_node.signature_key, asked.knock.identity))
             self._reply(asked, answer)
 
     def _reply(self, asked: _Asked, answer: lobby.Answer | lobby.Refusal) -> None:
@@ -340,6 +479,7 @@ class GuestLobby:
         make_package: Callable[[float], mls.KeyPackageBundle],
         psks: dict[bytes, bytes],
         *,
+        identity: IdentityKey | None = None,
         now: float,
         rng: Rng = os.urandom,
     ) -> None:
@@ -351,6 +491,7 @@ class GuestLobby:
         self._greeting = greeting
         self._make_package = make_package
         self._psks = psks
+        self._identity = identity
         self._rng = rng
         self._doors = Doors(link.secret, link.origin, self.effects, rng)
         self._called_at = 0.0
@@ -405,7 +546,13 @@ class GuestLobby:
             return  # anybody with the link can post a card, but only the link's host can sign one
         bundle = self._make_package(now)
         knock, pending = lobby.knock(
-            self._link, card, bundle.encoded, self._name, self._greeting, rng=self._rng
+            self._link,
+            card,
+            bundle.encoded,
+            self._name,
+            self._greeting,
+            identity=self._identity,
+            rng=self._rng,
         )
         self._sent.append(_Sent(knock, pending, bundle, day, card.nonce, now, now))
         del self._sent[:-4]

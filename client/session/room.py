@@ -32,6 +32,7 @@ from client.session.intents import (
     Intent,
     RejoinIntent,
     RemoveIntent,
+    ReturnIntent,
 )
 from client.session.membership import Change, Membership, Staged, Stuck, Valid, Void
 from client.session.options import Options
@@ -100,7 +101,7 @@ class RoomSession:
         self.needs_rejoin: bool = False
         self.stuck_at: int | None = None
         #: (knock number) -> done: the facade's host lobby answers.
-        self.admitted: list[AddIntent | RejoinIntent] = []
+        self.admitted: list[AddIntent | RejoinIntent | ReturnIntent] = []
         #: The Welcome of the last commit of ours that added somebody.
         self.last_welcome: bytes | None = None
         self.failed: list[tuple[Intent, str]] = []
@@ -615,7 +616,7 @@ class RoomSession:
 
     def _intent_failed(self, intent: Intent, why: str) -> None:
         self.failed.append((intent, why))
-        if not isinstance(intent, AddIntent | RejoinIntent):
+        if not isinstance(intent, AddIntent | RejoinIntent | ReturnIntent):
             self.tell(words.not_done(why))
 
     def _committed(self, message: wire.Committed, now: float) -> None:
@@ -704,7 +705,7 @@ class RoomSession:
             intent = step.intent
             if self._intents and self._intents[0] is intent:
                 self._intents.popleft()
-            if isinstance(intent, AddIntent | RejoinIntent):
+            if isinstance(intent, AddIntent | RejoinIntent | ReturnIntent):
                 self.admitted.append(intent)
                 self.last_welcome = step.stage.welcome
         gone = {leaf for leaf, _, _ in change.removed}

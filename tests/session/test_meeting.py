@@ -104,7 +104,9 @@ def test_removal_takes_effect_and_takes_the_invite_with_it() -> None:
     w.until(lambda: w.link_of(ada) != first)
     again = w.guest(first, "Bo again")
     w.run(15)
-    assert again.ended is None
+    assert again.ended is not None
+    assert again.ended.reason == "refused"
+    assert ada.alarms == ["removed_knocks"]
     assert ada.roster == ["Ada", "Cem"], "the evicted one's invite opens nothing any more"
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: w.agreed([ada, cem, dana]))

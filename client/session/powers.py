@@ -1,0 +1,216 @@
+"""What hosts do to the room as a whole: lock it, take powers back, hand them over; and telling all of it.
+
+All of these are commits that change the policy (SNUG-7, SNUG-13): every member checks them, and every member
+is told whose act they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from client.session import events as ev
+from client.session import words
+from client.session.aspect import Aspect
+from client.session.granting import Granting
+from client.session.intents import PolicyIntent
+from client.session.membership import Change, Membership
+from crypto.errors import StateError
+from crypto.room_state import HOSTS_MAX, Mode, Policy
+
+if TYPE_CHECKING:
+    from client.session.room import RoomSession
+
+#: Seconds that a new host has to show that it can host, before a handover is given up.
+HANDOVER_WAIT: Final = 30.0
+
+MODES: Final[dict[Mode, Literal["ask", "all", "locked"]]] = {
+    Mode.ASK: "ask",
+    Mode.WAVE_IN: "all",
+    Mode.LOCKED: "locked",
+}
+_NAME_ANOTHER: Final = "there would be no host left: name another host first"
+
+
+@dataclass(frozen=True)
+class _HandOver:
+    key: bytes
+    name: str
+    since: float
+
+
+class Powers(Aspect):
+    """A host's acts on the policy, and every member's news of them."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        #: What an unlocked room returns to: who never saw it open takes the more careful mode.
+        self._open_mode = Mode.ASK if room.m.policy.mode is Mode.LOCKED else room.m.policy.mode
+        self._handing: _HandOver | None = None
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Powers)
+        if self.room.m.policy.mode is Mode.LOCKED:
+            self._open_mode = before._open_mode
+        self._handing = before._handing
+
+    # -- commands ----------------------------------------------------------------------------------
+
+    def lock(self, on: bool, now: float) -> None:
+        """Let nobody new in, or again as before. ValueError if it is so already, or we are no host."""
+        self._host_only()
+        if on == (self.room.m.policy.mode is Mode.LOCKED):
+            raise ValueError(f"the room is {'locked' if on else 'not locked'}")
+
+        def change(policy: Policy) -> Policy | None:
+            if on == (policy.mode is Mode.LOCKED):
+                return None
+            return replace(policy, version=policy.version + 1, mode=Mode.LOCKED if on else self._open_mode)
+
+        self.room.want(PolicyIntent(change), now)
+
+    def deputise(self, leaf: int, now: float) -> None:
+        """Make the member at `leaf` a host. ValueError if nobody is there, or we are no host."""
+        key = self._key_of(leaf)
+
+        def change(policy: Policy) -> Policy | None:
+            if key in policy.hosts:
+                return None
+            named = policy.with_host(key)
+            if len(named.hosts) > HOSTS_MAX:
+                raise StateError(f"a room has at most {HOSTS_MAX} hosts")
+            return named
+
+        self.room.aspect(Granting).owe(key)
+        self.room.want(PolicyIntent(change), now)
+
+    def undeputise(self, leaf: int, now: float) -> None:
+        """Take the host's powers from the member at `leaf`, who may be us.
+
+        ValueError if nobody is there or it is no host, if no host would be left, or if we are none.
+        """
+        key = self._key_of(leaf)
+        if key not in self.room.m.policy.hosts:
+            raise ValueError(f"{self.room.m.name(leaf)} is no host")
+        if not self._others(key, self.room.m.policy):
+            raise ValueError(_NAME_ANOTHER)
+        self._give_up(key, None, now)
+
+    def hand_over(self, leaf: int, now: float) -> None:
+        """Make the member at `leaf` a host, and step down once it has shown that it can host.
+
+        ValueError if nobody else is there, or we are no host, or are handing over already.
+        """
+        key = self._key_of(leaf)
+        if leaf == self.room.m.own_leaf:
+            raise ValueError("you can't hand over to yourself")
+        if self._handing is not None:
+            raise ValueError(f"you are handing over to {self._handing.name} already")
+        name = self.room.m.name(leaf)
+        self._handing = _HandOver(key, name, now)
+        self.room.tell(ev.Status("handing_over", f"Handing the meeting over to {name}..."))
+        self.deputise(leaf, now)
+
+    # -- hooks ---------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        handing, room = self._handing, self.room
+        if handing is None:
+            return
+        if not room.m.is_host(room.m.own_leaf):
+            self._handing = None  # another host was quicker
+        elif self._leaf_of(handing.key) is None:
+            self._stop(f"{handing.name} went before the meeting was theirs; you are a host as before.")
+        elif handing.key in room.m.policy.hosts and handing.key in room.aspect(Granting).shown:
+            self._handing = None
+            self._give_up(room.m.signature_key(room.m.own_leaf) or b"", handing.key, now)
+        elif now - handing.since > HANDOVER_WAIT:
+            self._stop(f"{handing.name} has not shown that it can host; you are a host as before.")
+
+    def adopted(self, change: Change, now: float) -> None:
+        if change.policy_after.mode is not Mode.LOCKED:
+            self._open_mode = change.policy_after.mode
+        for event in changes(change, self.room.m):
+            self.room.tell(event)
+
+    # -- inside --------------------------------------------------------------------------------------
+
+    def _stop(self, why: str) -> None:
+        self._handing = None
+        self.room.tell(words.not_done(why))
+
+    def _give_up(self, key: bytes, to: bytes | None, now: float) -> None:
+        """Have `key` taken out of the hosts, as long as somebody (`to`, if it is given) remains one."""
+
+        def change(policy: Policy) -> Policy | None:
+            if key not in policy.hosts:
+                return None
+            if not self._others(key, policy) or (to is not None and to not in self._others(key, policy)):
+                raise StateError(_NAME_ANOTHER)
+            return policy.without_host(key)
+
+        self.room.want(PolicyIntent(change), now)
+
+    def _others(self, key: bytes, policy: Policy) -> set[bytes]:
+        """Signature keys of the hosts who are in the room, that one aside."""
+        present = {self.room.m.signature_key(leaf) for leaf, _, _ in self.room.m.members()}
+        return {host for host in policy.hosts if host != key and host in present}
+
+    def _host_only(self) -> None:
+        if not self.room.m.is_host(self.room.m.own_leaf):
+            raise ValueError("only a host can do that")
+
+    def _key_of(self, leaf: int) -> bytes:
+        key = self.room.m.signature_key(leaf)
+        if key is None:
+            raise ValueError(f"there is nobody at leaf {leaf}")
+        self._host_only()
+        return key
+
+    def _leaf_of(self, key: bytes) -> int | None:
+        return leaf_of(self.room.m, key)
+
+
+def leaf_of(m: Membership, key: bytes) -> int | None:
+    """Where the member of a signature key sits; None if it is not in the room."""
+    return next((leaf for leaf, _, _ in m.members() if m.signature_key(leaf) == key), None)
+
+
+def changes(change: Change, m: Membership) -> Iterator[ev.PolicyChanged]:
+    """What a commit did to the policy, each thing as an event for all; `m` is the membership after it."""
+    before, after, by = change.policy_before, change.policy_after, change.by
+    if before == after:
+        return
+    who = m.name(by)
+    went = {key: name for _, name, key in change.removed}
+    for kind, keys in (
+        ("host", set(after.hosts) - set(before.hosts)),
+        ("no_host", set(before.hosts) - set(after.hosts)),
+    ):
+        for key in sorted(keys):
+            leaf = leaf_of(m, key)
+            whom = went.get(key, "somebody who is not in the room") if leaf is None else m.name(leaf)
+            if kind == "host":
+                yield ev.PolicyChanged(by, "host", f"{who} made {whom} a host.", leaf)
+            elif leaf == by:
+                yield ev.PolicyChanged(by, "no_host", f"{who} has laid down the host's powers.", leaf)
+            else:
+                yield ev.PolicyChanged(by, "no_host", f"{who} took the host's powers from {whom}.", leaf)
+    if before.mode is not after.mode:
+        yield ev.PolicyChanged(
+            by, "mode", _mode_sentence(who, before.mode, after.mode), mode=MODES[after.mode]
+        )
+    if before.title != after.title:
+        yield ev.PolicyChanged(by, "title", f"{who} named the meeting \u201c{after.title}\u201d.")
+    if before.servers != after.servers:
+        yield ev.PolicyChanged(by, "servers", f"{who} changed the servers that the meeting may move to.")
+
+
+def _mode_sentence(who: str, before: Mode, after: Mode) -> str:
+    if after is Mode.LOCKED:
+        return f"{who} locked the room: nobody new."
+    how = "a host is asked about everybody" if after is Mode.ASK else "whoever has a good invite comes in"
+    return (
+        f"{who} unlocked the room: {how}." if before is Mode.LOCKED else f"{who} changed who comes in: {how}."
+    )
