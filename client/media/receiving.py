@@ -16,10 +16,15 @@ from client.media.reorder import Ask, Frame, Lost, Reorder, ReorderEffect
 from client.media.rtp import PAYLOAD_TYPE, RtpPacket
 from crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
 from crypto.media_keys import FutureEpochError, FutureFrames
+from crypto.media_signatures import UnverifiedFrameError
 from server.wire.messages import MediaKind
 
 #: Seconds between requests for a key frame while none comes; the last one goes on.
 KEY_WAITS: Final = (0.3, 0.3, 0.3, 0.6, 1.2, 2.4, 5.0)
+#: What a member in doubt has sent waits to be signed: for a list a second and the way of one that was lost;
+#: frames at 60 a second for so long, and some more.
+UNVERIFIED_TIME: Final = 2.5
+UNVERIFIED_FRAMES: Final = 192
 
 
 class Opened(Protocol):
@@ -41,7 +46,8 @@ class FrameCrypto(Protocol):
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> Opened:
         """The frame, authenticated and of the leaf that announced `ssrc` (SNUG-20).
 
-        FutureEpochError: hold it and try again. Any other SnugCryptoError: never.
+        FutureEpochError (UnverifiedFrameError is one): hold it and try again. Any other SnugCryptoError:
+        never.
         """
         ...
 
@@ -72,10 +78,20 @@ class AskKey:
 ReceiveEffect = Deliver | Conceal | AskKey | Ask
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A frame that waits, since when, and in which order they came."""
+
+    order: int
+    since: float
+    frame: Frame
+
+
 class Receiver:
     """The receiving end of one SSRC. Counters are frames unless they say packets.
 
-    `opened`: authenticated. `failed`: refused by the keys for good. `unkeyed`: of an epoch whose keys this
+    `opened`: authenticated. `failed`: refused for good, by the keys or because the member that it claims to
+    be of has not signed it. `unkeyed`: of an epoch whose keys this
     member doesn't have, before it came in mostly, or never announced. `skipped`: opened, but no use without
     a key frame. `lost`: given up by the reorder buffer. `key_frames`: opened key frames.
     """
@@ -90,8 +106,10 @@ class Receiver:
         self.opened = self.failed = self.unkeyed = self.skipped = self.key_frames = 0
         self.reorder = Reorder(kind)
         self._open = open_frame
-        self._future: FutureFrames[Frame] = FutureFrames()
-        self._future_dropped = 0
+        self._future: FutureFrames[_Held] = FutureFrames()
+        self._unverified: FutureFrames[_Held] = FutureFrames(most=UNVERIFIED_FRAMES, seconds=UNVERIFIED_TIME)
+        self._dropped = (0, 0)
+        self._order = 0
         self._need_key = kind == "video"
         self._key_asked = 0
         self._next_ask = 0.0
@@ -100,7 +118,9 @@ class Receiver:
     def waiting(self) -> bool:
         """Whether `tick` has anything to do."""
         return (
-            self.reorder.waiting or bool(len(self._future)) or (self._need_key and self.reorder.received > 0)
+            self.reorder.waiting
+            or bool(len(self._future) or len(self._unverified))
+            or (self._need_key and self.reorder.received > 0)
         )
 
     @property
@@ -117,17 +137,16 @@ class Receiver:
     def tick(self, now: float) -> list[ReceiveEffect]:
         """Let time pass."""
         out = self._consider(self.reorder.tick(now), now)
-        self._future.expire(now)
-        self._count_future()
+        self._count_dropped(now)
         return out + self._ask_key(now)
 
     def keys_changed(self, now: float) -> list[ReceiveEffect]:
-        """New keys are there: try again what waited for them."""
+        """New keys are there, an announcement or signatures: try again what waited for them."""
         out: list[ReceiveEffect] = []
-        held = self._future.release(now)
-        self._count_future()
-        for frame in held:
-            out += self._try(frame, now)
+        held = self._future.release(now) + self._unverified.release(now)
+        for again in sorted(held, key=lambda item: item.order):
+            out += self._try(again.frame, now, again)
+        self._count_dropped(now)
         return out + self._ask_key(now)
 
     def demand_key(self, now: float) -> list[ReceiveEffect]:
@@ -152,12 +171,16 @@ class Receiver:
                     out += self._try(effect, now)
         return out
 
-    def _try(self, frame: Frame, now: float) -> list[ReceiveEffect]:
+    def _try(self, frame: Frame, now: float, held: _Held | None = None) -> list[ReceiveEffect]:
         try:
             opened = self._open(self.ssrc, self.kind, frame.data)
-        except FutureEpochError:
-            self._future.hold(frame, now)
-            self._count_future()
+        except FutureEpochError as error:
+            if held is None:
+                self._order += 1
+                held = _Held(self._order, now, frame)
+            waiting = self._unverified if isinstance(error, UnverifiedFrameError) else self._future
+            waiting.hold(held, held.since)
+            self._count_dropped(now)
             return []
         except SnugCryptoError as error:
             if isinstance(error, MissingKeyError):
@@ -186,11 +209,13 @@ class Receiver:
                 return []
         return [Deliver(opened.leaf, opened.frame, frame.timestamp, frame.arrived, key)]
 
-    def _count_future(self) -> None:
-        dropped = self._future.dropped - self._future_dropped
-        if dropped:
-            self._future_dropped = self._future.dropped
-            self.unkeyed += dropped
+    def _count_dropped(self, now: float) -> None:
+        for waiting in (self._future, self._unverified):
+            waiting.expire(now)
+        before, self._dropped = self._dropped, (self._future.dropped, self._unverified.dropped)
+        if self._dropped != before:
+            self.unkeyed += self._dropped[0] - before[0]
+            self.failed += self._dropped[1] - before[1]
             self._need_key = self.kind == "video"
 
     def _ask_key(self, now: float) -> list[ReceiveEffect]:
