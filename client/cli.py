@@ -11,10 +11,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from client import contacts_cli, passphrase
+from client.book import Book
 from client.media.files import SourceError
 from client.output import HumanOutput, JsonOutput, Output
 from client.participant import MediaChoice, Participant, Status
+from client.sealed_file import SealedFileError
 from client.session import Session
+from client.session.options import Options
 from crypto.errors import SnugCryptoError
 from crypto.invite import canonical_origin
 
@@ -49,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     media.add_argument("--no-audio", action="store_true", help="send no sound")
     media.add_argument("--no-video", action="store_true", help="send no pictures")
     media.add_argument("--record", metavar="DIR", type=Path, help="one file a participant, made here")
+    media.add_argument(
+        "--contacts", metavar="BOOK", type=Path, help="your book (snug contacts); nothing of it is sent"
+    )
+    passphrase.add_argument(media)
     media.add_argument("--json", action="store_true", help="one JSON object a line, in and out")
     media.add_argument("--for", dest="seconds", type=duration, metavar="30s", help="leave after that time")
 
@@ -64,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
         help="the link; - reads it from the first line of input, as others on a machine can see arguments",
     )
     join.add_argument("--greeting", default="", help="a word to the host (at most 280 bytes)")
+    join.add_argument(
+        "--identity", metavar="BOOK", type=Path, help="as --contacts, and show your identity to the hosts"
+    )
+
+    contacts_cli.add_parser(commands)
 
     demo = commands.add_parser("demo", help="a whole meeting on this machine, and what its server saw")
     demo.add_argument("--participants", type=int, default=3, metavar="3", help="2 to 8 (default 3)")
@@ -104,6 +117,14 @@ def _first_line() -> str:
     return line.decode("utf-8", "replace").strip()
 
 
+def _book(arguments: argparse.Namespace) -> Book | None:
+    """The contact book that was named, opened; SealedFileError or PassphraseError."""
+    path = getattr(arguments, "identity", None) or arguments.contacts
+    if path is None:
+        return None
+    return Book.open(path, passphrase.read_passphrase(arguments.passphrase_file, what=str(path)))
+
+
 def _participant(arguments: argparse.Namespace) -> int:
     output: Output = JsonOutput() if arguments.json else HumanOutput()
     media = MediaChoice(arguments.play, not arguments.no_audio, not arguments.no_video, arguments.record)
@@ -111,21 +132,33 @@ def _participant(arguments: argparse.Namespace) -> int:
     name = arguments.name or ("Host" if hosting else _some_name())
     try:
         media.check()
+        book = _book(arguments)
+        options = Options(
+            contacts=None if book is None else book.contacts,
+            show_identity=getattr(arguments, "identity", None) is not None,
+        )
         if hosting:
             origin = canonical_origin(arguments.server)
 
             def make(now: float) -> Session:
                 return Session.host(
-                    origin=origin, name=name, title=arguments.title, admission=arguments.admit, now=now
+                    origin=origin,
+                    name=name,
+                    title=arguments.title,
+                    admission=arguments.admit,
+                    options=options,
+                    now=now,
                 )
         else:
             link = _first_line() if arguments.link == "-" else arguments.link
 
             def make(now: float) -> Session:
-                return Session.join(link, name=name, greeting=arguments.greeting, now=now)
+                return Session.join(link, name=name, greeting=arguments.greeting, options=options, now=now)
 
-        participant = Participant(make, name=name, media=media, output=output, seconds=arguments.seconds)
-    except SourceError as error:
+        participant = Participant(
+            make, name=name, media=media, output=output, seconds=arguments.seconds, book=book
+        )
+    except (SourceError, SealedFileError, passphrase.PassphraseError) as error:
         return _usage(str(error))
     except SnugCryptoError as error:
         return _usage(str(error))
@@ -157,6 +190,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.command == "demo":
         return _demo(arguments)
+    if arguments.command == "contacts":
+        return contacts_cli.run(arguments)
     if arguments.command == "bench":
         return _bench(arguments)
     return _participant(arguments)

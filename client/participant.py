@@ -13,13 +13,16 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
+from client.book import Book
 from client.commands import CommandError, parse_human, parse_json
 from client.connection import Clock, Connection, SessionCrypto
+from client.contacts import ContactError
 from client.media.engine import MediaEngine, StreamStats
 from client.media.files import FileSource, SourceError
 from client.media.record import Recorder
 from client.media.sources import Source, TestCard
 from client.output import JsonOutput, Output
+from client.sealed_file import SealedFileError
 from client.session import Session
 from client.session import events as ev
 
@@ -82,6 +85,7 @@ class Participant:
         media: MediaChoice,
         output: Output,
         seconds: float | None = None,
+        book: Book | None = None,
         read_input: bool = True,
     ) -> None:
         self._clock = Clock()
@@ -89,6 +93,7 @@ class Participant:
         self._media = media
         self._output = output
         self._seconds = seconds
+        self._book = book
         self._read_input = read_input
         self._names: dict[int, str] = {}
         self._senders: dict[int, str] = {}  # by SSRC
@@ -104,8 +109,23 @@ class Participant:
         return self.connection.session
 
     def _event(self, event: ev.Event) -> None:
+        if isinstance(event, ev.BookChanged) and not self._keep(event):
+            return
         if not isinstance(event, ev.Ended):  # told last, after the counters
             self._output.event(event)
+
+    def _keep(self, changed: ev.BookChanged) -> bool:
+        """Write a contact into the book; False if that can't be done, which is told."""
+        if self._book is None:
+            return False
+        try:
+            self._book.update(
+                lambda c: c.learn(changed.public, changed.name, changed.at, verified=changed.verified)
+            )
+        except (SealedFileError, ContactError) as error:
+            self._output.event(ev.Alarm("book", f"Your contact book was not changed: {error}"))
+            return False
+        return True
 
     def _engine(self, session: Session, crypto: SessionCrypto) -> MediaEngine | None:
         leaf = session.own_leaf or 0
