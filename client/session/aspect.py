@@ -61,6 +61,10 @@ class Aspect:
         """None: media may be sealed; else why not, as a sentence for a person."""
         return None
 
+    def hears(self, leaf: int, now: float) -> bool:
+        """Whether something that this leaf has signed has come in the last seconds."""
+        return False
+
     def holds_commits(self, now: float) -> bool:
         """Whether a host's commits, removals aside, have to wait."""
         return False

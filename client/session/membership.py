@@ -102,6 +102,7 @@ class Change:
     policy_after: Policy
     invite: int | None  # by which the added one came in, now or (a rejoin) at first
     left: frozenset[int]  # those of the removed who had proposed it themselves
+    returned: bool = False  # a host has come back by the host key (SNUG-9)
     stuck_slot: int | None = None  # a rejoin of one who could not read the commit of that slot
 
 
@@ -408,6 +409,7 @@ class Membership:
             policy_after=self.policy,
             invite=self.ledger.invite_of(added[0]) if added else None,
             left=frozenset(p.removed for p in view.of("remove") if p.by_reference and p.removed is not None),
+            returned=returned,
             stuck_slot=stuck_slot,
         )
 

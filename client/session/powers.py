@@ -183,6 +183,11 @@ def changes(change: Change, m: Membership) -> Iterator[ev.PolicyChanged]:
     if before == after:
         return
     who = m.name(by)
+    if change.returned and change.added:
+        back, name = change.added[0]
+        text = f"{name} is back as a host, by the host's own key. {who}'s program let them in."
+        yield ev.PolicyChanged(by, "host", text, back)
+        return
     went = {key: name for _, name, key in change.removed}
     for kind, keys in (
         ("host", set(after.hosts) - set(before.hosts)),

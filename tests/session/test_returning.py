@@ -1,0 +1,165 @@
+"""A host that has crashed comes back by the host seed, let in by whoever is there (SNUG-9)."""
+
+from __future__ import annotations
+
+import pytest
+
+from client.session import Session
+from client.session import events as ev
+from client.session.intents import ReturnIntent
+from crypto import mls, returning
+from crypto.errors import AuthenticationError, MalformedError, ValidationError
+from crypto.invite import HostSeed
+from crypto.kdf import H
+from crypto.returning import Kept
+from crypto.room_state import HostReturn, host_return_message
+from server.wire import messages as wire
+from tests.session.test_trouble import two_hosts
+from tests.session.world import Participant, World, seeded
+
+
+def come_back(w: World, kept: Kept) -> Participant:
+    session = Session.come_back(kept, now=w.now, rng=seeded(w.random.getrandbits(32)))
+    return w.add(f"{kept.name} again", session)
+
+
+def crashed(w: World, *others: str) -> tuple[Kept, list[Participant]]:
+    """A meeting whose only host dies; what it had kept, and who is left."""
+    host, *people = w.meeting("Ada", *others)
+    kept = host.session.kept()
+    assert kept is not None
+    w.kill(host)
+    w.run(20)
+    return Kept.decode(kept.encode()), people
+
+
+def test_a_host_comes_back_and_is_host_again() -> None:
+    w = World(300)
+    kept, people = crashed(w, "Bo", "Cem")
+    ada = come_back(w, kept)
+    w.until(lambda: w.agreed([ada, *people]), 30)
+    assert ada.roster == people[0].roster
+    assert sorted(ada.roster) == ["Ada", "Bo", "Cem"], "in place of the leaf that it had"
+    assert ada.session._room is not None
+    assert ada.session._room.m.is_host(ada.session._room.m.own_leaf)
+    w.do(ada, ev.Say("here again"))
+    w.until(lambda: all(("Ada", "here again") in p.said for p in people))
+    # with all its powers: lets somebody in, and removes somebody
+    dana = w.guest(w.link_of(ada), "Dana")
+    w.until(lambda: w.agreed([ada, *people, dana]), 20)
+    cem = next(leaf for leaf, name, _ in ada.room.m.members() if name == "Cem")
+    w.do(ada, ev.Remove(cem))
+    w.until(lambda: w.agreed([ada, people[0], dana]), 10)
+    # and the members have left the lobby
+    assert people[0].session._members is None
+
+
+def test_it_comes_back_to_a_server_that_has_restarted_meanwhile() -> None:
+    w = World(301)
+    kept, people = crashed(w, "Bo", "Cem")
+    w.kill_server()
+    w.run(2)
+    w.start_server()
+    w.run(5)
+    ada = come_back(w, kept)
+    w.until(lambda: w.agreed([ada, *people]), 40)
+
+
+def test_it_comes_back_twice() -> None:
+    w = World(302)
+    kept, people = crashed(w, "Bo")
+    again = come_back(w, kept)
+    w.until(lambda: w.agreed([again, *people]), 30)
+    w.kill(again)
+    w.run(20)
+    third = come_back(w, kept)
+    w.until(lambda: w.agreed([third, *people]), 30)
+
+
+def test_one_member_alone_lets_it_in_when_the_first_in_rank_is_gone() -> None:
+    w = World(303)
+    kept, people = crashed(w, "Bo", "Cem", "Dana")
+    w.kill(people[0])
+    ada = come_back(w, kept)
+    left = [ada, *people[1:]]
+    w.until(
+        lambda: len({p.code for p in left}) == 1 and sorted(ada.roster) == ["Ada", "Bo", "Cem", "Dana"], 40
+    )
+
+
+def test_who_was_removed_as_a_host_does_not_come_back_by_the_seed() -> None:
+    """The seed can't be made to be forgotten: from the first host who is none any more it opens nothing."""
+    w = World(304)
+    ada, bo, cem = two_hosts(w, "Cem")
+    kept = bo.session.kept()
+    assert kept is not None
+    w.do(ada, ev.Remove(bo.room.m.own_leaf))
+    w.until(lambda: w.agreed([ada, cem]))
+    assert ada.room.m.ledger.returns_closed
+    w.kill(ada)
+    w.run(20)
+    back = come_back(w, kept)
+    w.run(30)
+    assert back.roster == []
+    assert cem.roster == ["Ada", "Cem"]
+
+
+def test_a_member_cannot_make_a_return_up() -> None:
+    w = World(305)
+    kept, (bo, cem) = crashed(w, "Bo", "Cem")
+    mallory = HostSeed.from_random(w.rng)
+    forged = Kept(mallory, kept.door_seed, kept.secret, kept.group_id, kept.origin, "Ada")
+    back = come_back(w, forged)
+    w.run(30)
+    assert back.roster == []
+    # nor by committing one itself, over what it has signed
+    package = mls.create_key_package  # a member's own program would refuse to stage it
+    assert package is not None
+    bundle = back.session._me.package(w.now)
+    slot = bo.room.m.journal.slot
+    signature = mallory.host_key.sign(host_return_message(kept.group_id, H(bundle.encoded), slot))
+    verified = mls.KeyPackageIn.decode(bundle.encoded).verify(bo.room.m.group.suite, now=int(w.now))
+    with pytest.raises(ValidationError, match="host key"):
+        bo.room.m.stage(ReturnIntent(1, verified, HostReturn(slot, signature), "Ada"))
+    assert cem.roster == ["Ada", "Bo", "Cem"]
+
+
+def test_members_stay_out_of_the_lobby_while_a_host_is_heard() -> None:
+    w = World(306)
+    people = w.meeting("Ada", "Bo", "Cem")
+    w.run(30)
+    assert all(p.session._members is None for p in people)
+
+
+def test_what_is_said_about_a_return_is_for_those_admitted() -> None:
+    w = World(307)
+    posted: list[bytes] = []
+
+    def listen(who: Participant, message: object) -> bool:
+        if isinstance(message, wire.Posted):
+            posted.append(message.blob)
+        return True
+
+    w.down_filter = listen
+    kept, people = crashed(w, "Bo")
+    posted.clear()
+    ada = come_back(w, kept)
+    w.until(lambda: w.agreed([ada, *people]), 30)
+    assert posted
+    assert {len(blob) for blob in posted} <= set(wire.limits.BUCKETS)
+    key = returning.inside_key(kept.door_seed)
+    said = returning.cover(key, returning.Seek(bytes(16)), rng=w.rng)
+    assert returning.uncover(key, said) == returning.Seek(bytes(16))
+    with pytest.raises(AuthenticationError):
+        returning.uncover(returning.inside_key(bytes(32)), said)
+
+
+def test_what_a_host_keeps_survives_its_bytes_and_nothing_else_passes() -> None:
+    seed = HostSeed(bytes(range(32)))
+    kept = Kept(seed, bytes(32), bytes(16), bytes(16), "https://meet.example", "Ada")
+    raw = kept.encode()
+    assert Kept.decode(raw) == kept
+    for bad in (b"", raw[:-1], raw + b"\0", b"\2" + raw[1:]):
+        with pytest.raises(MalformedError):
+            Kept.decode(bad)
+    assert seed.seed.hex() not in repr(kept)
