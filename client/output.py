@@ -307,7 +307,7 @@ class HumanOutput:
 
     def _mark(self, name: str) -> list[tuple[str, str]]:
         """What a message is reported by, where it can be."""
-        return [(f"  [{name}]", "dim")] if self._reports and name else []
+        return [(f"  [{name[:8]}]", "dim")] if self._reports and name else []
 
     def _knocked(self, event: ev.Knocked) -> None:
         greeting = f' "{plain(event.greeting)}"' if event.greeting else ""

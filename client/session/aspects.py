@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from client.session.aspect import Aspect
 from client.session.comparing import Comparing
+from client.session.dropped import Dropped
 from client.session.granting import Granting
 from client.session.identity import Vouching
+from client.session.pictures import Pictures
 from client.session.powers import Powers
+from client.session.reporting import Reporting
 from client.session.revoking import Revoking
 from client.session.signing import Signing
 from client.session.turning import Turning
@@ -29,4 +32,7 @@ def make(room: RoomSession, now: float) -> list[Aspect]:
         Vouching(room),
         Signing(room),
         Watch(room, now),
+        Dropped(room),
+        Reporting(room, now),
+        Pictures(room),
     ]

@@ -17,7 +17,7 @@ TEXT_MAX: Final = 8000
 #: Bytes of one picture: in base64, sealed and padded, it fits the largest bucket.
 PICTURE_MAX: Final = 128 * 1024
 #: Hex digits by which people and scripts name a message.
-MARK_DIGITS: Final = 16
+MARK_DIGITS: Final = 32
 #: Invites that one message takes back.
 REVOKED_MAX: Final = 1024
 #: Secret halves of media keys in one message.

@@ -14,6 +14,7 @@ from typing import Final
 from client.session import events as ev
 from client.session.membership import Membership
 from crypto.kdf import Rng
+from crypto.report import NO_INVITE
 from crypto.room_state import SINGLE_USE
 
 #: UTF-8 bytes of a label.
@@ -64,7 +65,7 @@ class InviteBook:
             raise ValueError(f"a label has at most {LABEL_MAX} bytes, and no control characters")
         if len(self._mine) >= MINE_MAX:
             raise ValueError(f"{MINE_MAX} invites are as many as one host makes in one meeting")
-        taken = {i & ~SINGLE_USE for i in (*known, *self._mine, *self._came, *self.taken_back, 0)}
+        taken = {i & ~SINGLE_USE for i in (*known, *self._mine, *self._came, *self.taken_back, 0, NO_INVITE)}
         drawn = (int.from_bytes(rng(2), "big") & ~SINGLE_USE for _ in range(_DRAWS))
         number = next((n for n in drawn if n not in taken), None)
         if number is None:

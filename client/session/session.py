@@ -14,13 +14,16 @@ from typing import Final, Literal
 from client.session import events as ev
 from client.session import words
 from client.session.comparing import Comparing
+from client.session.dropped import Dropped
 from client.session.identity import Vouching
-from client.session.intents import AddIntent, RejoinIntent
+from client.session.intents import AddIntent, RejoinIntent, ReturnIntent
 from client.session.invites import InviteBook, called
 from client.session.lobby import Entry, GuestLobby, HostLobby
 from client.session.membership import SUITE, Membership
 from client.session.options import Options
+from client.session.pictures import Pictures
 from client.session.powers import Powers
+from client.session.reporting import Reporting
 from client.session.returning import WATCHERS, MembersLobby, ReturningLobby
 from client.session.revoking import Revoking
 from client.session.room import RoomSession
@@ -35,6 +38,7 @@ from crypto.returning import Kept
 from crypto.room_state import (
     POLICY_EXTENSION,
     REJOIN_EXTENSION,
+    REPORTS,
     SINGLE_USE,
     Identity,
     Ledger,
@@ -121,7 +125,8 @@ class Session:
         session = cls(me, seed.invite(origin, secret, 0), options, rng)
         bundle = me.package(now)
         mode = Mode.WAVE_IN if admission == "all" else Mode.ASK
-        first = Policy(1, (me.public,), seed.host_public, mode, title)
+        flags = REPORTS if options.reports else 0
+        first = Policy(1, (me.public,), seed.host_public, mode, title, flags=flags)
         required = mls.Extension(
             mls.ExtensionType.REQUIRED_CAPABILITIES,
             mls.RequiredCapabilities(extensions=(POLICY_EXTENSION,)).encode(),
@@ -286,8 +291,11 @@ class Session:
         match what:
             case ev.Received(door, message):
                 self._received(door, message, now)
-            case ev.Lost(door, why):
-                self._lost(door, why, now)
+            case ev.Lost(door, why, answered):
+                if not door.probe:
+                    self._lost(door, why, now)
+                elif self._room is not None:
+                    self._room.aspect(Dropped).probe_lost(why, answered, now)
             case ev.Tick():
                 for part in (self._room, self._host, self._guest):
                     if part is not None:
@@ -302,6 +310,12 @@ class Session:
                 self._leave(now)
             case ev.Say(text):
                 self._in_room().say(text, now)
+            case ev.SendPicture(_, data):
+                self._in_room().aspect(Pictures).send(data, now)
+            case ev.SaveReport(messages, path):
+                self._in_room().aspect(Reporting).save(messages, path)
+            case ev.SaveEvidence(path, names):
+                self._in_room().aspect(Dropped).save(path, names, now)
             case ev.Admit(knock):
                 self._as_host().admit(knock, now)
             case ev.Refuse(knock):
@@ -342,6 +356,10 @@ class Session:
                 self._in_room().end(now)
 
     def _received(self, door: ev.Door, message: ServerMessage, now: float) -> None:
+        if door.probe:
+            if self._room is not None:
+                self._room.aspect(Dropped).probe_received(message, now)
+            return
         if door.day is None:
             if self._room is not None:
                 self._room.received(message, now)
@@ -422,7 +440,7 @@ class Session:
         host.wanted.clear()
         m = room.m
         for done in room.admitted:
-            host.answer(done.knock, self._answer(room))
+            host.answer(done.knock, self._answer(room, done))
             if isinstance(done, AddIntent):
                 host.used(done.invite)
         room.admitted.clear()
@@ -518,12 +536,13 @@ class Session:
             room.want(wanted, now)
         members.wanted.clear()
         for done in room.admitted:
-            members.answer(done.knock, self._answer(room))
+            members.answer(done.knock, self._answer(room, done))
         room.admitted.clear()
         room.failed.clear()
 
-    def _answer(self, room: RoomSession) -> lobby.Answer:
+    def _answer(self, room: RoomSession, done: AddIntent | RejoinIntent | ReturnIntent) -> lobby.Answer:
         assert room.last_welcome is not None
+        key = done.key_package.leaf_node.signature_key
         return lobby.Answer(
             welcome=room.last_welcome,
             door_seed=room.door_key.seed,
@@ -532,6 +551,7 @@ class Session:
             slot=room.m.journal.slot,
             chain=room.m.journal.chain,
             ledger=room.m.ledger.encode(),
+            admission=room.aspect(Reporting).admission_for(key),
         )
 
     def _guided(self, guest: GuestLobby | ReturningLobby, now: float) -> None:
@@ -589,6 +609,7 @@ class Session:
             self._effects.append(ev.Disconnect(ev.ROOM))
         if old is not None:
             self._room.carry_over(old)
+        self._room.aspect(Reporting).take(answer.admission)
         self._room.start()
         if self._kept is not None and self._host is None:
             self._become_host(self._kept.host_seed, now)
