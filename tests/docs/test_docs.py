@@ -235,6 +235,8 @@ def events() -> list[tuple[str, dict[str, Any]]]:
         ev.Roster(1, (member,), (member,), (), 0),
         ev.Code(1, "0" * 40),
         ev.Said(1, "Bo", "hello"),
+        ev.Vouched(1, "Bo", "new", None, "0" * 40),
+        ev.BookChanged("Bo", "0" * 40, False, b"", 1.0),
         ev.Alarm("stuck", "A sentence."),
         ev.Status("away", "A sentence."),
         ev.Ended("left", "You left."),
@@ -297,5 +299,5 @@ def test_documented_commands_are_commands() -> None:
     scripts = {ev.Received, ev.Lost, ev.Tick, ev.Publish}  # what only the shell feeds
     assert parsed == set(get_args(ev.Input)) - scripts
     typed = " ".join(re.findall(r"^    /.*$", page("docs/headless.md"), re.MULTILINE)).split()
-    names = {*commands._NUMBERED, *commands._PLAIN, "lock", "unlock", "invite"}
+    names = {*commands._NUMBERED, *commands._PLAIN, "lock", "unlock", "invite", "known"}
     assert {f"/{name}" for name in names} <= set(typed)

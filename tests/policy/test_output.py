@@ -17,6 +17,8 @@ from client.output import HumanOutput, JsonOutput, media_json, plain
 from client.session import events as ev
 
 ADA, BO = ev.Member(0, "Ada", True), ev.Member(1, "Bo", False)
+PRINT = "0123456789" * 4
+SPOKEN = "01234 56789 01234 56789 01234 56789 01234 56789"
 EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
     (
         ev.InviteMade("https://meet.example/#1abc", 0),
@@ -55,10 +57,16 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
             "invite": 7,
             "looks_like": "Bob",
             "label": "my friend",
+            "standing": "none",
+            "contact": None,
+            "fingerprint": None,
+            "warnings": [],
         },
     ),
     (
-        ev.Knocked(4, "Cem", "", 7),
+        ev.Knocked(
+            4, "Cem", "", 7, standing="known", contact="Jim", fingerprint=PRINT, warnings=("Look out.",)
+        ),
         {
             "event": "knock",
             "id": 4,
@@ -67,6 +75,10 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
             "invite": 7,
             "looks_like": None,
             "label": None,
+            "standing": "known",
+            "contact": "Jim",
+            "fingerprint": PRINT,
+            "warnings": ["Look out."],
         },
     ),
     (
@@ -88,6 +100,22 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
         },
     ),
     (ev.Code(5, "0123456789" * 4), {"event": "code", "epoch": 5, "digits": "0123456789" * 4}),
+    (
+        ev.Vouched(1, "Bo", "new", None, PRINT, ("Look out.",)),
+        {
+            "event": "vouched",
+            "leaf": 1,
+            "name": "Bo",
+            "standing": "new",
+            "contact": None,
+            "fingerprint": PRINT,
+            "warnings": ["Look out."],
+        },
+    ),
+    (
+        ev.BookChanged("Bo", PRINT, True, bytes(32), 1.0),
+        {"event": "contact", "name": "Bo", "fingerprint": PRINT, "verified": True},
+    ),
     (ev.Said(1, "Bo", "hé"), {"event": "chat", "from": "Bo", "leaf": 1, "text": "hé"}),
     (ev.Alarm("stuck", "Nothing is sent."), {"event": "alarm", "kind": "stuck", "text": "Nothing is sent."}),
     (ev.Status("away", "Trying again..."), {"event": "status", "kind": "away", "text": "Trying again..."}),
@@ -267,6 +295,30 @@ def _unsafe(text: str) -> set[str]:
             ev.Code(5, "0123456789" * 4),
             ["  code  " + " ".join(["01234", "56789"] * 4) + "  (the same for everybody in the room)"],
         ),
+        (
+            ev.Knocked(
+                3, "Bo", "", 7, standing="known", contact="Bo", fingerprint=PRINT, warnings=("Look out.",)
+            ),
+            [
+                "Bo knocks, by invite 7. Type /admit 3 or /refuse 3.",
+                f"  your contact Bo. Fingerprint {SPOKEN}.",
+                "! Look out.",
+            ],
+        ),
+        (
+            ev.Vouched(1, "Bo", "new", None, PRINT, ("Look out.",)),
+            [
+                f"Bo shows you who they are: an identity that is not in your book. Fingerprint {SPOKEN}.",
+                "! Look out.",
+                "When they have read out these digits to you: /verified 1. To keep it: /known 1.",
+            ],
+        ),
+        (
+            ev.Vouched(1, "Bo", "verified", "Bo", PRINT),
+            [f"Bo shows you who they are: your contact Bo, verified. Fingerprint {SPOKEN}."],
+        ),
+        (ev.BookChanged("Bo", PRINT, False, b"", 1.0), [f"In your book: Bo. Fingerprint {SPOKEN}."]),
+        (ev.BookChanged("Bo", PRINT, True, b"", 1.0), [f"In your book: Bo, verified. Fingerprint {SPOKEN}."]),
         (ev.Said(1, "Bo", "hello"), ["Bo: hello"]),
         (ev.Alarm("stuck", "Nothing is sent."), ["! Nothing is sent."]),
         (ev.Status("away", "Trying again..."), ["Trying again..."]),
@@ -349,6 +401,9 @@ def test_control_characters_do_not_reach_the_terminal(text: str, terminal: bool)
     member = ev.Member(1, text, False)
     told = human(
         ev.Knocked(1, text, text, 7, text, text),
+        ev.Knocked(1, text, text, 0, contact=text, fingerprint=PRINT, warnings=(text,)),
+        ev.Vouched(1, text, "known", text, PRINT, (text,)),
+        ev.BookChanged(text, PRINT, True, b"", 1.0),
         ev.Roster(1, (member,), (member,), (member,), 1, invite=7, label=text),
         ev.InviteMade("l", 7, text),
         ev.Invites((ev.InviteRow(7, text, False, (text,), False),)),
