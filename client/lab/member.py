@@ -1,0 +1,214 @@
+"""A member of a scene's meeting: a whole client without a keyboard, that keeps what it was told and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from client.connection import Clock, Connection, SessionCrypto
+from client.media.engine import MediaEngine
+from client.media.receiving import FrameCrypto, Opened
+from client.media.sources import TestCard
+from client.session import Session
+from client.session import events as ev
+from crypto.errors import SnugCryptoError
+from crypto.kdf import H
+from server.wire.messages import MediaKind
+
+#: Width and height: small, for several meetings run at a time.
+SIZE: Final = (128, 96)
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that a person would have seen. `at` is the loop's time, seconds."""
+
+    at: float
+    #: alarm, status or ended.
+    how: str
+    kind: str
+    text: str
+
+
+class Truth:
+    """What honest members really sealed, by name: what is shown in anybody's name is held against it."""
+
+    def __init__(self) -> None:
+        self._sealed: dict[str, set[bytes]] = {}
+        #: Beginnings of frames as they were before sealing: none may be found in what the server has.
+        self.plain: set[bytes] = set()
+
+    def sealed(self, name: str, kind: MediaKind, frame: bytes) -> None:
+        """An honest member has let a frame go."""
+        self._sealed.setdefault(name, set()).add(H(kind.encode(), frame))
+        if len(frame) >= 40:
+            self.plain.add(frame[12:36])
+
+    def holds(self, name: str, kind: MediaKind, frame: bytes) -> bool:
+        """Whether that member sealed it."""
+        return H(kind.encode(), frame) in self._sealed.get(name, set())
+
+
+class Watched:
+    """A session's seal and open, with a ledger of who showed what."""
+
+    def __init__(self, inner: FrameCrypto, member: Member, truth: Truth) -> None:
+        self._inner = inner
+        self._member = member
+        self._truth = truth
+        self._shown: set[bytes] = set()
+
+    def seal(self, kind: MediaKind, frame: bytes) -> bytes | None:
+        """The frame as it may leave, None: not now."""
+        sealed = self._inner.seal(kind, frame)
+        if sealed is not None:
+            self._truth.sealed(self._member.name, kind, frame)
+            self._member.sealed[kind] += 1
+            self._member.last_sealed = asyncio.get_running_loop().time()
+        return sealed
+
+    def open(self, ssrc: int, kind: MediaKind, data: bytes) -> Opened:
+        """The frame, authenticated; and was it theirs?"""
+        try:
+            opened = self._inner.open(ssrc, kind, data)
+        except SnugCryptoError as error:
+            self._member.refused[type(error).__name__] += 1
+            raise
+        member = self._member
+        name = member.connection.session.name_of(opened.leaf) or "somebody"
+        member.opened[name, kind] += 1
+        member.last_opened[name] = asyncio.get_running_loop().time()
+        if not self._truth.holds(name, kind, opened.frame):
+            member.false_frames[name] += 1
+        mark = H(data)
+        if mark in self._shown:
+            member.false_frames[name] += 1  # the same sealed frame, shown twice
+        self._shown.add(mark)
+        return opened
+
+
+class Member:
+    """Runs a session with a test card to its end. `truth` is shared by all honest members of a scene.
+
+    As a host it lets in whoever's name is in `welcome`; others it leaves standing, as a person would whom it
+    doesn't know. `make_crypto` may put something else between engine and session (a hostile member).
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make_session: Callable[[float], Session],
+        *,
+        truth: Truth,
+        welcome: set[str] | None = None,
+        make_crypto: Callable[[Session, SessionCrypto], FrameCrypto] | None = None,
+        media: bool = True,
+    ) -> None:
+        clock = Clock()
+        self.name = name
+        self.welcome = welcome if welcome is not None else set()
+        self.notes: list[Note] = []
+        self.said: list[tuple[str, str]] = []
+        self.links: list[ev.InviteMade] = []
+        self.knocks: list[ev.Knocked] = []
+        self.members: tuple[ev.Member, ...] = ()
+        self.events: list[ev.Event] = []
+        self.ended: ev.Ended | None = None
+        self.sealed: Counter[str] = Counter()
+        self.opened: Counter[tuple[str, str]] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.false_frames: Counter[str] = Counter()
+        self.last_opened: dict[str, float] = {}
+        self.last_sealed = 0.0
+        #: Told of every event, first.
+        self.on_event: Callable[[ev.Event], None] = lambda _: None
+        self._truth = truth
+        self._media = media
+        self._make_crypto = make_crypto
+        self.connection = Connection(
+            make_session(clock()), make_engine=self._engine, on_event=self._event, clock=clock
+        )
+
+    @property
+    def session(self) -> Session:
+        """Its session."""
+        return self.connection.session
+
+    @property
+    def roster(self) -> set[str]:
+        """Who is in the room, for this member."""
+        return {m.name for m in self.members}
+
+    def frames_of(self, name: str) -> int:
+        """Frames opened so far in somebody's name."""
+        return sum(count for (who, _), count in self.opened.items() if who == name)
+
+    def leaf_of(self, name: str) -> int:
+        """Where somebody sits; ValueError if nowhere."""
+        for member in self.members:
+            if member.name == name:
+                return member.leaf
+        raise ValueError(f"{name} is not in the room")
+
+    def do(self, what: ev.Input) -> None:
+        """An input; ValueError, with a sentence, for a command that can't be done."""
+        self.connection.feed(what)
+
+    def since(self, at: float) -> list[Note]:
+        """What was seen from some time on."""
+        return [note for note in self.notes if note.at >= at]
+
+    async def run(self) -> None:
+        """Until the meeting has ended, for whatever reason."""
+        ended = await self.connection.run()
+        if self.ended is None:
+            self.ended = ended or ev.Ended("failed", self.connection.cannot_connect or "It never connected.")
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _event(self, event: ev.Event) -> None:
+        now = asyncio.get_running_loop().time()
+        self.events.append(event)
+        self.on_event(event)
+        match event:
+            case ev.InviteMade():
+                self.links.append(event)
+            case ev.Knocked():
+                self.knocks.append(event)
+                if event.name in self.welcome:
+                    # not from within the event: the session is in the middle of telling
+                    asyncio.get_running_loop().call_soon(self._admit, event.knock)
+            case ev.Roster():
+                self.members = event.members
+            case ev.Said():
+                self.said.append((event.name, event.text))
+            case ev.Alarm():
+                self.notes.append(Note(now, "alarm", event.kind, event.text))
+            case ev.Status():
+                self.notes.append(Note(now, "status", event.kind, event.text))
+            case ev.Ended():
+                self.ended = event
+                self.notes.append(Note(now, "ended", event.reason, event.text))
+
+    def _admit(self, knock: int) -> None:
+        try:
+            self.do(ev.Admit(knock))
+        except ValueError as error:
+            self.notes.append(Note(asyncio.get_running_loop().time(), "status", "admit", str(error)))
+
+    def _engine(self, session: Session, crypto: SessionCrypto) -> MediaEngine | None:
+        if not self._media:
+            return None
+        inner = crypto if self._make_crypto is None else self._make_crypto(session, crypto)
+        width, height = SIZE
+        return MediaEngine(
+            crypto=Watched(inner, self, self._truth) if self._make_crypto is None else inner,
+            source=TestCard(self.name, session.own_leaf or 0, width=width, height=height),
+            size=SIZE,
+            decode=False,
+            on_lost=self.connection.media_lost,
+            on_failed=lambda why: self._event(ev.Alarm("media_failed", why)),
+        )

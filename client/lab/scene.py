@@ -1,0 +1,200 @@
+"""What a scene is, what came of it, and how it is judged: by facts alone, and what wasn't tried is no success."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from client.lab.stage import Stage
+
+#: How a scene may end. `harmed`: what must never happen did. `unplayed`: the act did not come about.
+Verdict = Literal["impossible", "detected", "succeeds", "harmed", "unplayed"]
+_RANK: Final[dict[Verdict, int]] = {
+    "impossible": 0,
+    "detected": 1,
+    "succeeds": 2,
+    "harmed": 3,
+    "unplayed": 3,
+}
+
+
+@dataclass(frozen=True)
+class Documented:
+    """What docs/lab.md and the README say of a scene.
+
+    `by` are kinds of alarms, statuses or endings, any of which tells a person; `within` seconds everybody
+    whom it concerns has been told. An impossible act may be told of as well, and then has to be.
+    """
+
+    verdict: Verdict
+    by: frozenset[str] = frozenset()
+    within: float | None = None
+
+    def __str__(self) -> str:
+        if self.within is None:
+            return self.verdict
+        what = "detected" if self.verdict == "detected" else f"{self.verdict}, and told"
+        return f"{what} within {self.within:g} s"
+
+
+def impossible(*by: str, within: float | None = None) -> Documented:
+    """It doesn't get what it is for; if `by` is given, people are told of the attempt as well."""
+    return Documented("impossible", frozenset(by), within if by else None)
+
+
+def detected(*by: str, within: float) -> Documented:
+    """It has an effect, and everybody concerned is told within that many seconds."""
+    return Documented("detected", frozenset(by), within)
+
+
+def succeeds() -> Documented:
+    """It works, and nothing here hinders it: said plainly."""
+    return Documented("succeeds")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a scene's play found: whether the act got what it is for, in a sentence, and for whom it counts.
+
+    `watchers` are those who have to be told (None: everybody honest); `harms` what must never happen and did;
+    `loses`: honest members may be out of the meeting now, for that is what the act is; `reads`: the intruder
+    reads what it was let in to read. `attempts`: how often something was tried, where no act of the server's
+    was played.
+    """
+
+    worked: bool
+    what: str
+    watchers: tuple[str, ...] | None = None
+    harms: tuple[str, ...] = ()
+    loses: bool = False
+    reads: bool = False
+    attempts: int = 0
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One act on a live meeting. `mirrors`: "case 1" to "case 7" (docs/threat-model.md), or "field"."""
+
+    id: str
+    theme: str
+    mirrors: str
+    prediction: str
+    documented: Documented
+    play: Callable[[Stage], Awaitable[Outcome]] = field(repr=False)
+    names: tuple[str, ...] = ("Ada", "Bo", "Cem")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Something that a member was told, `after` seconds after the act began."""
+
+    after: float
+    how: str
+    kind: str
+    text: str
+
+
+@dataclass
+class Facts:
+    """All that a scene's judge looks at."""
+
+    outcome: Outcome
+    deeds: dict[str, int]
+    seen: dict[str, list[Seen]]
+    frames_tried: int = 0
+    frames_opened: int = 0
+    false_frames: int = 0
+    false_words: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict and why; `after` is how long it took until the last of those concerned had been told."""
+
+    verdict: Verdict
+    why: str
+    after: float | None
+    worse: bool
+
+
+def told_after(documented: Documented, facts: Facts) -> float | None:
+    """Seconds until the last of those whom it concerns was told; None if anybody never was."""
+    watchers = facts.outcome.watchers
+    latest = 0.0
+    for name in facts.seen if watchers is None else watchers:
+        first = min((s.after for s in facts.seen.get(name, ()) if s.kind in documented.by), default=None)
+        if first is None:
+            return None
+        latest = max(latest, first)
+    return latest
+
+
+def _harms(facts: Facts) -> list[str]:
+    harms = list(facts.outcome.harms)
+    if facts.frames_opened and not facts.outcome.reads:
+        harms.append(f"the intruder opened {facts.frames_opened} frames")
+    if facts.false_frames:
+        harms.append(f"{facts.false_frames} frames were shown as somebody's who did not send them")
+    if facts.false_words:
+        harms.append(f"words were shown that nobody said: {facts.false_words[0]}")
+    if facts.lost and not facts.outcome.loses:
+        harms.append(f"lost to the meeting: {', '.join(facts.lost)}")
+    return harms
+
+
+def judge(documented: Documented, facts: Facts) -> Judgement:
+    """The verdict on what happened, and whether it is worse than what is documented."""
+    outcome = facts.outcome
+    after = told_after(documented, facts) if documented.by else None
+    harms = _harms(facts)
+    if not sum(facts.deeds.values()) + outcome.attempts:
+        return Judgement("unplayed", "The act was never done.", after, worse=True)
+    if harms:
+        return Judgement("harmed", f"{outcome.what} And {'; '.join(harms)}.", after, worse=True)
+    verdict: Verdict = "impossible"
+    if outcome.worked:
+        verdict = "succeeds" if after is None else "detected"
+    worse = _RANK[verdict] > _RANK[documented.verdict]
+    why = outcome.what
+    if documented.within is not None and not worse:
+        if after is None:
+            worse, why = True, f"{why} Not everybody was told."
+        elif after > documented.within:
+            worse, why = True, f"{why} It took {after:.1f} s until everybody had been told."
+    return Judgement(verdict, why, after, worse)
+
+
+def as_json(scene: Scene, facts: Facts, judgement: Judgement) -> dict[str, Any]:
+    """One scene's line of `snug lab --json`."""
+    return {
+        "scene": scene.id,
+        "theme": scene.theme,
+        "mirrors": scene.mirrors,
+        "prediction": scene.prediction,
+        "documented": {
+            "verdict": scene.documented.verdict,
+            "by": sorted(scene.documented.by),
+            "within": scene.documented.within,
+        },
+        "verdict": judgement.verdict,
+        "after": None if judgement.after is None else round(judgement.after, 2),
+        "why": judgement.why,
+        "worse": judgement.worse,
+        "worked": facts.outcome.worked,
+        "deeds": facts.deeds,
+        "attempts": facts.outcome.attempts,
+        "frames_tried": facts.frames_tried,
+        "frames_opened": facts.frames_opened,
+        "false_frames": facts.false_frames,
+        "false_words": facts.false_words,
+        "lost": facts.lost,
+        "seen": {
+            name: [{**asdict(s), "after": round(s.after, 2)} for s in notes]
+            for name, notes in facts.seen.items()
+        },
+        "seconds": round(facts.seconds, 1),
+    }
