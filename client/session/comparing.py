@@ -42,6 +42,8 @@ FRESH: Final = 3.0
 WISH_MAX: Final = 30.0
 #: Seconds within which a person may still mean the code before.
 SLIP: Final = 2.0
+#: Messages of runs that are kept until those that were said before them have come.
+WAITING_MAX: Final = 512
 #: Runs of this epoch whose ids are kept, so that none is used twice.
 SIDS_MAX: Final = 256
 
@@ -60,6 +62,7 @@ class _Running:
     showing: bool = False  # our share has left, so somebody else may know the code
     cut: bool = False  # our connection was lost meanwhile
     leaver: bool = False  # a member wants to go: it won't wait
+    again: bool = False  # opened by us, for the second time
 
     @property
     def out(self) -> bool:
@@ -87,6 +90,9 @@ class Comparing(Aspect):
         self._asked = False  # whether our person waits for a code
         self._mine: dict[bytes, content.AnyContent] = {}  # H(blob) -> what has not come back
         self._unsent: list[content.AnyContent] = []
+        #: (number at the server, leaf, what), while we catch up: what is said now overtakes what was said.
+        self._waiting: deque[tuple[int, int, content.AnyContent]] = deque(maxlen=WAITING_MAX)
+        self._number = 0
         self._opened: dict[int, float] = {}  # leaf -> when its last OPEN came
         self._own_open = float("-inf")
         self._sids: deque[bytes] = deque(maxlen=SIDS_MAX)
@@ -171,11 +177,13 @@ class Comparing(Aspect):
         self._open(now)
 
     def lost(self, why: str, now: float) -> None:
+        self._catch_up(now)
         if self._running is not None:
             self._running.cut = True
 
     def tick(self, now: float) -> None:
         if self.room.is_level(now) and not self.room.catching_up:
+            self._catch_up(now)
             self._in_touch = now
         self._expire(now)
         self._flush()
@@ -185,27 +193,31 @@ class Comparing(Aspect):
         for leaf, _, _ in change.removed:
             self._opened.pop(leaf, None)
         running, self._running = self._running, None
-        own_wish = self._wish is not None and self._wish.sid is not None
+        wish = self._wish
+        unheard = wish is not None and wish.sid is not None
+        again = wish is not None and wish.again
         self._over(now)
+        self._waiting.clear()
         self._sids.clear()  # messages are bound to their epoch
         if running is not None:
             if running.out:
                 who = self.room.m.name(change.by)
                 self._alarm_missing(running, f"{who} changed the meeting's keys in the middle of it")
             elif running.opener == self.room.m.own_leaf:
-                own_wish = True
+                unheard, again = True, running.again
             elif self._asked:
                 self._no_code("somebody came, went or changed keys meanwhile")
-        if own_wish:
-            self._once_more(now)
+        if unheard:
+            self._once_more(again, now)
         news = self._compared.moved(change, self.room.m, now)
         if self._compared.verified:
             self._tell_standing(news=news)
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
+        self._number = number
         what = self._mine.pop(digest, None)
         if what is not None:
-            self._take(self.room.m.own_leaf, what, now)
+            self._hear(self.room.m.own_leaf, what, now)
 
     def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
         if isinstance(what, content.Leaving) and self._running is not None:
@@ -213,7 +225,7 @@ class Comparing(Aspect):
         if not isinstance(what, content.CodeOpen | content.CodeCommit | content.CodeReveal):
             return False
         if received.epoch == self.room.m.group.epoch:
-            self._take(received.sender, what, now)
+            self._hear(received.sender, what, now)
         return True
 
     def holds_commits(self, now: float) -> bool:
@@ -266,9 +278,9 @@ class Comparing(Aspect):
         leaves = [leaf for leaf, _, _ in m.members()]
         self._say(content.CodeOpen(wish.sid, m.group.epoch, m.journal.chain, leaves))
 
-    def _once_more(self, now: float) -> None:
+    def _once_more(self, again: bool, now: float) -> None:
         """Our run ended before anybody had shown anything: open another, but not for ever."""
-        if self._wish is None or not self._wish.again:
+        if not again:
             self._wish = _Wish(now, again=True)
         else:
             self._no_code("somebody came, went or changed keys meanwhile")
@@ -280,6 +292,22 @@ class Comparing(Aspect):
             self._tell("no_code", f"There is no code this time: {why}. Type /compare to try again.")
 
     # -- hearing ---------------------------------------------------------------------------------------
+
+    def _hear(self, leaf: int, what: content.AnyContent, now: float) -> None:
+        if self.room.catching_up:
+            self._waiting.append((self._number, leaf, what))
+        else:
+            self._catch_up(now)
+            self._take(leaf, what, now)
+
+    def _catch_up(self, now: float) -> None:
+        """All that was said is here: take it in the server's order."""
+        waiting = sorted(self._waiting, key=lambda item: item[0])
+        self._waiting.clear()
+        for _, leaf, what in waiting:
+            # the others may have given up an old run long ago, and we would blame them for that
+            if not isinstance(what, content.CodeOpen) or now - self._in_touch <= FRESH:
+                self._take(leaf, what, now)
 
     def _take(self, leaf: int, what: content.AnyContent, now: float) -> None:
         """A message of a run, in the server's order, of this epoch."""
@@ -312,11 +340,9 @@ class Comparing(Aspect):
         if (what.epoch, what.chain) != (m.group.epoch, m.journal.chain) or what.leaves != [
             other for other, _, _ in members
         ]:
-            if own:
-                self._once_more(now)
+            if own and self._wish is not None:
+                self._once_more(self._wish.again, now)
             return
-        if self.room.catching_up and now - self._in_touch > FRESH:
-            return  # the others may have given it up long ago, and we would blame them for that
         running = self._running
         if running is not None:
             if running.run.complete or (running.opener, running.run.sid) < (leaf, what.sid):
@@ -324,11 +350,11 @@ class Comparing(Aspect):
                     self._wish = None  # that run's code will do
                 return
             self._over(now)
-        if not own and self._wish is not None and self._wish.sid is None:
-            self._wish = None
-        self._begin(leaf, what, now)
+        again = own and self._wish is not None and self._wish.again
+        self._wish = None  # this run's code will do, whoever has opened it
+        self._begin(leaf, what, again, now)
 
-    def _begin(self, opener: int, what: content.CodeOpen, now: float) -> None:
+    def _begin(self, opener: int, what: content.CodeOpen, again: bool, now: float) -> None:
         m = self.room.m
         ground = Ground(
             what.sid, m.group.group_id, what.chain, m.group.epoch_authenticator, m.group.tree_hash
@@ -340,7 +366,7 @@ class Comparing(Aspect):
             return  # a leaf whose key has another size: there is no code with it
         names = {leaf: name for leaf, name, _ in m.members()}
         seen = Seen(m.group.epoch, members_of(m), now)
-        self._running = _Running(run, opener, names, seen, now + PHASE)
+        self._running = _Running(run, opener, names, seen, now + PHASE, again=again)
         if now - self._idle_since >= PAUSE:
             self._held_since = now
         self._say(content.CodeCommit(what.sid, run.own_commitment()))
