@@ -11,6 +11,7 @@ from client.session.granting import Granting
 from client.session.identity import Vouching
 from client.session.pictures import Pictures
 from client.session.powers import Powers
+from client.session.recovery import Recovery
 from client.session.reporting import Reporting
 from client.session.revoking import Revoking
 from client.session.signing import Signing
@@ -32,6 +33,7 @@ def make(room: RoomSession, now: float) -> list[Aspect]:
         Vouching(room),
         Signing(room),
         Watch(room, now),
+        Recovery(room),
         Dropped(room),
         Reporting(room, now),
         Pictures(room),

@@ -34,8 +34,9 @@ from client.session.intents import (
     RemoveIntent,
     ReturnIntent,
 )
-from client.session.membership import Change, Membership, Staged, Stuck, Valid, Void
+from client.session.membership import Change, Membership, Staged, Valid, Void
 from client.session.options import Options
+from client.session.recovery import Recovery
 from client.session.talk import Outbox, Said, Seen
 from client.session.turning import Turning
 from crypto import hpke, invite, mls, policy, veil
@@ -56,8 +57,6 @@ from server.wire import messages as wire
 COMMIT_RETRY: Final = 3.0
 #: Seconds after which a catch-up that came too soon for the server is asked for again.
 CATCH_UP_RETRY: Final = 1.5
-#: Seconds that a stuck member waits for the hosts to declare the slot void.
-STUCK_WAIT: Final = 3.0
 #: Seconds between two members' announcements to a newcomer, who hears nobody for half a second anyway.
 ANNOUNCE_STEP: Final = 0.01
 #: Seconds before a connection is lost in which what was said may not have reached everybody.
@@ -109,7 +108,8 @@ class RoomSession:
         self.ended: ev.Ended | None = None
         #: The private half of the X25519 key that we announce, for what is for us alone.
         self.box = rng(32)
-        self._door: Doorway | None = None
+        #: The connection that is open now.
+        self.door: Doorway | None = None
         self._reconnect_at: float | None = None
         self._failures = 0
         self._slot: int | None = None  # the server's
@@ -122,8 +122,6 @@ class RoomSession:
         self._intents: deque[Intent] = deque()
         self._staged: Staged | None = None
         self._staged_sent: float = 0.0
-        self._stuck_since = 0.0
-        self._stuck_blob = b""
         self._outbox = Outbox()
         self._seen = Seen()
         self._early: list[bytes] = []
@@ -150,11 +148,11 @@ class RoomSession:
     @property
     def catching_up(self) -> bool:
         """Whether what comes now may have been said a while ago."""
-        return self._door is not None and self._door.catching_up
+        return self.door is not None and self.door.catching_up
 
     def is_level(self, now: float) -> bool:
         """Whether we are connected and in step with the server, and what is said now is heard."""
-        door = self._door
+        door = self.door
         return (
             door is not None
             and door.entered
@@ -176,12 +174,12 @@ class RoomSession:
     @property
     def server_key(self) -> bytes | None:
         """The key by which this connection's server signs receipts (32 bytes); None while there is none."""
-        return None if self._door is None else self._door.server_key
+        return None if self.door is None else self.door.server_key
 
     @property
     def handle(self) -> bytes:
         """Our handle at the server now, 8 bytes; empty while there is none."""
-        return b"" if self._door is None else self._door.handle
+        return b"" if self.door is None else self.door.handle
 
     @property
     def has_media(self) -> bool:
@@ -263,7 +261,7 @@ class RoomSession:
         """Propose our own removal, and go when it is committed or after two seconds."""
         if self._leaving_since is None:
             self._leaving_since = now
-        if len(self.m.members()) == 1 or self._door is None or not self._door.entered:
+        if len(self.m.members()) == 1 or self.door is None or not self.door.entered:
             self.finish("left", "You left.")
             return
         self._drive(now)
@@ -271,8 +269,8 @@ class RoomSession:
     def publish(self, media: ev.Publish, now: float) -> None:
         """Our media's transport parameters and streams; sent now and on every new connection."""
         self._publish = media
-        if self._door is not None:
-            self._door.level_done = False
+        if self.door is not None:
+            self.door.level_done = False
         self._drive(now)
 
     # -- media -------------------------------------------------------------------------------------
@@ -289,9 +287,9 @@ class RoomSession:
 
     def lost(self, why: str, now: float) -> None:
         """The connection is gone, or could not be made: try again, soon at first."""
-        if self._door is not None and self._door.entered:
+        if self.door is not None and self.door.entered:
             self._lost_at = now
-        self._door = None
+        self.door = None
         self._slot = None
         for aspect in self.aspects:
             aspect.lost(why, now)
@@ -315,11 +313,9 @@ class RoomSession:
         if self._leaving_since is not None and now - self._leaving_since > FAREWELL_WAIT:
             self.finish("left", "You left.")
             return
-        if self._stuck_at_timeout(now):
-            return
         if self._staged is not None and now - self._staged_sent > COMMIT_RETRY:
             self._staged_sent = 0.0
-        door = self._door
+        door = self.door
         if door is not None and door.catch_up_again is not None and now >= door.catch_up_again:
             door.catch_up_again, door.catching_up = None, False
         if self._missed and (door is None or not door.catching_up):
@@ -348,19 +344,19 @@ class RoomSession:
                 self._committed(message, now)
             case wire.Stale():
                 self._slot = message.slot
-                if self._door is not None:
-                    self._door.handing_over = None
+                if self.door is not None:
+                    self.door.handing_over = None
             case wire.Regated():
-                if self._door is not None:
-                    self._door.refused_at = self._door.showing = None
-                    if self._door.shown is not None:
-                        self._door.shown = min(self._door.shown, message.slot - 1)
+                if self.door is not None:
+                    self.door.refused_at = self.door.showing = None
+                    if self.door.shown is not None:
+                        self.door.shown = min(self.door.shown, message.slot - 1)
                     if self.stuck_at is not None:
-                        self._show_for_stuck(self._door)
+                        self.aspect(Recovery).show(self.door)
             case wire.CaughtUp():
                 self._relay = max(self._relay, message.relay)
-                if self._door is not None:
-                    self._door.catching_up = False
+                if self.door is not None:
+                    self.door.catching_up = False
                 self._missed += message.missing
             case wire.Relayed():
                 if message.relay == self._relay + 1:
@@ -393,13 +389,13 @@ class RoomSession:
         self._drive(now)
 
     def _challenged(self, challenge: wire.Challenge) -> None:
-        self._door = Doorway(challenge.nonce, challenge.server_key)
+        self.door = Doorway(challenge.nonce, challenge.server_key)
         nonce = self.rng(32)
         signature = self.door_key.sign(invite.door_message(self.origin, self.number, challenge.nonce, nonce))
         self.send(wire.RoomDoor(self.door_key.public, self.steward_public, nonce, signature))
 
     def _entered(self, entered: wire.Entered, now: float) -> None:
-        door = self._door
+        door = self.door
         if door is None:
             return
         door.entered, door.handle = True, entered.handle
@@ -416,7 +412,7 @@ class RoomSession:
             self.tell(ev.Status("back", "The server is back."))
 
     def _shown(self, slot: int) -> None:
-        door = self._door
+        door = self.door
         if door is None:
             return
         wanted, door.showing = door.showing, None
@@ -425,7 +421,7 @@ class RoomSession:
             door.refused_at = wanted  # our pass fits an older gate only: this slot's was posted wrong
 
     def _refused(self, refused: wire.Refused, now: float) -> None:
-        door = self._door
+        door = self.door
         if door is None:
             return
         if refused.about == "show":
@@ -459,7 +455,7 @@ class RoomSession:
     # -- being in step -----------------------------------------------------------------------------
 
     def _drive(self, now: float) -> None:
-        door = self._door
+        door = self.door
         if door is None or not door.entered or self.ended is not None or self.needs_rejoin:
             return
         mine = self.m.journal.slot
@@ -621,8 +617,8 @@ class RoomSession:
 
     def _committed(self, message: wire.Committed, now: float) -> None:
         self._slot = max(self._slot or 0, message.slot)
-        if self._door is not None and self._door.handing_over == message.slot:
-            self._door.handing_over = None
+        if self.door is not None and self.door.handing_over == message.slot:
+            self.door.handing_over = None
         mine = self.m.journal.slot
         if message.slot <= mine:
             known = self.m.journal.chains.get(message.slot)
@@ -658,49 +654,25 @@ class RoomSession:
         elif isinstance(verdict, Void):
             slot = self.m.journal.slot + 1
             self.m.void(blob)
-            if self._door is not None:
-                self._door.shown = None  # our pass must be shown for this slot too
-            self.tell(words.void_commit(verdict.text, self._who(verdict.author), slot))
+            if self.door is not None:
+                self.door.shown = None  # our pass must be shown for this slot too
+            self.tell(words.void_commit(verdict.text, self.who(verdict.author), slot))
             for aspect in self.aspects:
                 aspect.voided(slot, verdict.author, now)
         else:
-            self._become_stuck(verdict, blob, now)
+            recovery = self.aspect(Recovery)
+            recovery.begin(verdict, blob, now)
+            if self.door is not None:
+                recovery.show(self.door)
 
-    def _who(self, leaf: int | None) -> str:
+    def who(self, leaf: int | None) -> str:
+        """Whose act it was, for a person."""
         return "a member or the server" if leaf is None else self.m.name(leaf)
-
-    def _become_stuck(self, verdict: Stuck, blob: bytes, now: float) -> None:
-        self.stuck_at = self.m.journal.slot + 1
-        self._stuck_blob = blob
-        self._stuck_since = now
-        self.tell(words.stuck(self._who(verdict.author)))
-        if self._door is not None:
-            self._door.shown = self._door.showing = self._door.refused_at = None
-            self._show_for_stuck(self._door)
-
-    def _show_for_stuck(self, door: Doorway) -> None:
-        # if the hosts find the slot void they set its gate to the pass that we still have
-        door.showing = self.stuck_at
-        self.send(wire.Show(self.m.journal.token))
-
-    def _stuck_at_timeout(self, now: float) -> bool:
-        if self.stuck_at is None or self.needs_rejoin:
-            return False
-        door = self._door
-        if door is not None and door.shown is not None and door.shown >= self.stuck_at:
-            # hosts have set that slot's gate to the pass that we still have: it was void for them
-            self.m.void(self._stuck_blob)
-            self.stuck_at = None
-            return False
-        if now - self._stuck_since > STUCK_WAIT:
-            self.needs_rejoin = True
-            return True
-        return False
 
     def _adopt(self, step: Valid | Staged, blob: bytes, now: float) -> None:
         change = self.m.adopt(step, blob, now)
-        if self._door is not None:
-            self._door.refused_at = None
+        if self.door is not None:
+            self.door.refused_at = None
         if isinstance(step, Staged):
             intent = step.intent
             if self._intents and self._intents[0] is intent:
@@ -723,10 +695,10 @@ class RoomSession:
             self._relayed(waiting, now)
 
     def _check_receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
-        if self._door is None:
+        if self.door is None:
             return
         try:
-            invite.verify_receipt(self._door.server_key, self.number, slot, chain, signature)
+            invite.verify_receipt(self.door.server_key, self.number, slot, chain, signature)
         except SnugCryptoError:
             self.tell(words.receipt())
             return

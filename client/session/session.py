@@ -297,7 +297,8 @@ class Session:
                 elif self._room is not None:
                     self._room.aspect(Dropped).probe_lost(why, answered, now)
             case ev.Tick():
-                for part in (self._room, self._host, self._guest):
+                host = None if self._guest is not None else self._host  # one of us in a lobby at a time
+                for part in (self._room, host, self._guest):
                     if part is not None:
                         part.tick(now)
                 if self._room is not None:
@@ -368,7 +369,7 @@ class Session:
         elif self._members is not None and self._room is not None:
             rank = self._room.rank_without_hosts()
             self._members.received(door.day, message, self._room, rank, now)
-        elif self._host is not None and self._room is not None:
+        elif self._host is not None and self._room is not None and self._guest is None:
             for knocked in self._host.received(door.day, message, self._room.m, now):
                 self._tell(replace(knocked, label=self._book.label(knocked.invite)))
                 if self._room.m.policy.mode is Mode.WAVE_IN:
@@ -518,7 +519,8 @@ class Session:
         """Where no host is heard some members wait at the lobby, for a host that comes back."""
         rank = room.rank_without_hosts()
         wanted = room.ended is None and room.host_seed is None and self._guest is None
-        if wanted and rank < WATCHERS and room.hostless(now):
+        connected = room.door is not None and room.door.entered
+        if wanted and connected and rank < WATCHERS and room.hostless(now):
             if self._members is None:
                 self._members = MembersLobby(self._invite, room.door_key.seed, rng=self._rng)
             self._members.tick(room, rank, now)
@@ -635,6 +637,8 @@ class Session:
         def package(at: float) -> mls.KeyPackageBundle:
             return self._me.package(at, replace(ticket, nonce=self._rng(16)))
 
+        if self._host is not None:
+            self._host.close()  # until we are in again; who waits there knocks at our next card
         self._tell(ev.Alarm("rejoining", "This participant fell out of step, and asks to be let in again."))
         self._guest = GuestLobby(
             self._invite, self._me.name, "", package, self._psks(), now=now, rng=self._rng

@@ -258,6 +258,7 @@ def spoil_path(monkeypatch: pytest.MonkeyPatch, committer: Participant, victim: 
 def test_a_member_who_alone_cannot_read_a_commit_rejoins(monkeypatch: pytest.MonkeyPatch) -> None:
     w = World(92)
     ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    w.run(1)
     with monkeypatch.context() as patch:
         spoil_path(patch, bo, cem)
         bo.room.want(HealIntent(bo.epoch), w.now)

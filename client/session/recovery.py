@@ -1,0 +1,78 @@
+"""Back in step: after a commit that we alone can't read, or a verdict in which the others are not with us.
+
+Protocol section 6. A commit can pass every check and carry a path secret that is wrong for us alone. Then
+nothing leaves; the others' beats say whether it was void for them too, and else we rejoin with a ticket.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from client.session import words
+from client.session.aspect import Aspect
+from client.session.membership import Stuck
+from client.session.watch import Watch
+from server.wire import messages as wire
+
+if TYPE_CHECKING:
+    from client.session.doorway import Doorway
+    from client.session.room import RoomSession
+
+#: Seconds that a stuck member waits for the others' beats, or for a host's new gate.
+STUCK_WAIT: Final = 4.0
+#: Seconds for which the others may be in a later epoch at our own slot before we believe them.
+ASTRAY_WAIT: Final = 4.0
+
+
+class Recovery(Aspect):
+    """Finds out that we fell out of step, and how to get back."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self._since = 0.0
+        self._blob = b""
+        self._astray: float | None = None
+
+    def begin(self, verdict: Stuck, blob: bytes, now: float) -> None:
+        """We can't read what took the next slot, and it breaks no rule."""
+        room = self.room
+        room.stuck_at = room.m.journal.slot + 1
+        self._since, self._blob = now, blob
+        room.tell(words.stuck(room.who(verdict.author)))
+
+    def show(self, door: Doorway) -> None:
+        """If the hosts find the slot void they set its gate to the pass that we still have."""
+        door.shown = door.refused_at = None
+        door.showing = self.room.stuck_at
+        self.room.send(wire.Show(self.room.m.journal.token))
+
+    def tick(self, now: float) -> None:
+        room = self.room
+        if room.needs_rejoin:
+            return
+        if room.stuck_at is None:
+            self._consider_astray(now)
+            return
+        door = room.door
+        verdict = room.aspect(Watch).verdict_on_slot(room.stuck_at)
+        regated = door is not None and door.shown is not None and door.shown >= room.stuck_at
+        if regated or verdict == "void":
+            slot, room.stuck_at = room.stuck_at, None
+            room.m.void(self._blob)
+            if door is not None and not regated:
+                door.shown = door.showing = None
+            for aspect in room.aspects:
+                aspect.voided(slot, None, now)
+        elif verdict == "valid" or now - self._since > STUCK_WAIT:
+            room.needs_rejoin = True
+
+    def _consider_astray(self, now: float) -> None:
+        """The others are in a later epoch at our own slot: our verdict on a commit was not theirs."""
+        room = self.room
+        level = room.server_slot == room.m.journal.slot and room.ended is None
+        if not level or room.aspect(Watch).verdict_on_slot(room.m.journal.slot) != "valid":
+            self._astray = None
+        elif self._astray is None:
+            self._astray = now
+        elif now - self._astray > ASTRAY_WAIT:
+            room.needs_rejoin = True
