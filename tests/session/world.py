@@ -16,6 +16,7 @@ from nacl.signing import SigningKey
 
 from client.session import Session
 from client.session import events as ev
+from client.session.options import Options
 from server.config import Settings
 from server.effects import Drop, Send
 from server.hub import Hub
@@ -51,6 +52,7 @@ class Participant:
     session: Session
     links: dict[ev.Door, Link] = field(default_factory=dict)
     told: list[ev.Event] = field(default_factory=list)
+    performed: list[ev.Effect] = field(default_factory=list)  # all effects but messages and what is told
     alive: bool = True
 
     def of(self, kind: type[ev.Event]) -> list[ev.Event]:
@@ -161,7 +163,14 @@ class World:
         self._every(0.1, lambda: self._feed(who, ev.Tick()) if who.alive else None)
         return who
 
-    def host(self, name: str = "Ada", *, admission: str = "all", title: str = "") -> Participant:
+    def host(
+        self,
+        name: str = "Ada",
+        *,
+        admission: str = "all",
+        title: str = "",
+        options: Options = Options(),  # noqa: B008 - frozen
+    ) -> Participant:
         return self.add(
             name,
             Session.host(
@@ -169,15 +178,15 @@ class World:
                 name=name,
                 title=title,
                 admission=admission,  # type: ignore[arg-type]  # tests say "ask" or "all"
+                options=options,
                 now=self.now,
                 rng=seeded(self.random.getrandbits(32)),
             ),
         )
 
-    def guest(self, link: str, name: str) -> Participant:
-        return self.add(
-            name, Session.join(link, name=name, now=self.now, rng=seeded(self.random.getrandbits(32)))
-        )
+    def guest(self, link: str, name: str, *, options: Options = Options()) -> Participant:  # noqa: B008 - frozen
+        rng = seeded(self.random.getrandbits(32))
+        return self.add(name, Session.join(link, name=name, options=options, now=self.now, rng=rng))
 
     def do(self, who: Participant, what: ev.Input) -> None:
         """A command."""
@@ -187,6 +196,7 @@ class World:
         self._perform(who, who.session.handle(what, self.now))
 
     def _perform(self, who: Participant, effects: Sequence[ev.Effect]) -> None:
+        who.performed += [e for e in effects if not isinstance(e, ev.Transmit | ev.Tell)]
         for effect in effects:
             match effect:
                 case ev.Connect(door):
@@ -238,7 +248,7 @@ class World:
             del link.who.links[link.door]
         self._server_lost(link)
         if link.who.alive:
-            self._after(0.01, lambda: self._feed(link.who, ev.Lost(link.door, "cut")))
+            self._after(0.01, lambda: self._feed(link.who, ev.Lost(link.door, "cut", True)))
 
     def kill(self, who: Participant) -> None:
         """SIGKILL of a participant."""
