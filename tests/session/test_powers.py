@@ -1,0 +1,415 @@
+"""What hosts may do to the room, who is told, and what it takes to stop being one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from client.session import content
+from client.session import events as ev
+from client.session.granting import Granting
+from client.session.intents import AddIntent, PolicyIntent
+from client.session.lobby import IS_LOCKED
+from client.session.powers import Powers
+from crypto.invite import HostSeed
+from crypto.room_state import Mode
+from tests.session.world import Participant, World
+
+
+def two_hosts(w: World, *others: str) -> list[Participant]:
+    people = w.meeting("Ada", "Bo", *others)
+    w.do(people[0], ev.Deputise(1))
+    w.until(lambda: people[1].session._host is not None, why="Bo is a host")
+    w.until(lambda: bool(people[0].room.aspect(Granting).shown), why="and has shown it")
+    return people
+
+
+def changes(who: Participant) -> list[str]:
+    return [e.text for e in who.told if isinstance(e, ev.PolicyChanged)]
+
+
+def statuses(who: Participant) -> list[str]:
+    return [e.kind for e in who.told if isinstance(e, ev.Status)]
+
+
+def not_done(who: Participant) -> list[str]:
+    return [e.text for e in who.told if isinstance(e, ev.Alarm) and e.kind == "not_done"]
+
+
+# -- locking ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("admission", "how"), [("ask", "a host is asked"), ("all", "whoever has a good")])
+def test_a_locked_room_refuses_and_an_unlocked_one_is_as_before(admission: str, how: str) -> None:
+    w = World(1)
+    ada = w.host("Ada", admission=admission)
+    bo = w.guest(w.link_of(ada), "Bo")
+    if admission == "ask":
+        w.until(lambda: bool(ada.of(ev.Knocked)))
+        w.do(ada, ev.Admit(1))
+    w.until(lambda: w.agreed([ada, bo]))
+    w.do(ada, ev.Lock(True))
+    w.until(lambda: changes(bo) == ["Ada locked the room: nobody new."])
+    event = bo.of(ev.PolicyChanged)[0]
+    assert event == ev.PolicyChanged(0, "mode", "Ada locked the room: nobody new.", mode="locked")
+    knocks = len(ada.of(ev.Knocked))
+    cem = w.guest(w.link_of(ada), "Cem")
+    w.until(lambda: cem.ended is not None)
+    assert cem.ended == ev.Ended("refused", IS_LOCKED)
+    assert len(ada.of(ev.Knocked)) == knocks, "nobody is asked about"
+    assert ada.roster == ["Ada", "Bo"]
+    with pytest.raises(ValueError, match="is locked"):
+        w.do(ada, ev.Lock(True))
+    w.do(ada, ev.Lock(False))
+    w.until(lambda: len(changes(bo)) == 2)
+    assert changes(bo)[1].startswith(f"Ada unlocked the room: {how}")
+    dana = w.guest(w.link_of(ada), "Dana")
+    w.until(lambda: len(ada.of(ev.Knocked)) > knocks)
+    if admission == "ask":
+        w.run(3)
+        assert ada.roster == ["Ada", "Bo"], "not without the host's word"
+        w.do(ada, ev.Admit(ada.of(ev.Knocked)[-1].knock))
+    w.until(lambda: w.agreed([ada, bo, dana]))
+
+
+def test_who_waits_when_the_room_is_locked_is_told_so() -> None:
+    w = World(2)
+    ada = w.host("Ada", admission="ask")
+    bo = w.guest(w.link_of(ada), "Bo")
+    w.until(lambda: bool(ada.of(ev.Knocked)))
+    w.do(ada, ev.Lock(True))
+    w.until(lambda: bo.ended is not None)
+    assert bo.ended == ev.Ended("refused", IS_LOCKED)
+    with pytest.raises(ValueError, match="nobody waits"):
+        w.do(ada, ev.Admit(1))
+
+
+def test_an_admission_that_crosses_another_hosts_lock_is_refused_as_locked() -> None:
+    w = World(3, latency=0.1)
+    ada, bo = two_hosts(w)
+    link = w.link_of(ada)
+    w.do(ada, ev.Lock(True))
+    cem = w.guest(link, "Cem")  # knocks while the lock is under way; the room lets everybody in
+    w.until(lambda: cem.ended is not None, 15)
+    assert cem.ended == ev.Ended("refused", IS_LOCKED)
+    assert ada.roster == bo.roster == ["Ada", "Bo"]
+
+
+def test_every_member_voids_an_add_to_a_locked_room() -> None:
+    """A host whose program does not keep to the lock is stopped by the others (SNUG-7)."""
+    w = World(4)
+    ada, bo, cem = two_hosts(w, "Cem")
+    link = w.link_of(ada)
+    w.do(ada, ev.Lock(True))
+    w.until(lambda: len(changes(cem)) == 2 and len(changes(bo)) == 2)
+    bo_host = bo.session._host
+    assert bo_host is not None
+    bo.room.m.policy = replace(bo.room.m.policy, mode=Mode.WAVE_IN)  # its own idea of the policy
+    ada.session._host._turned_away = lambda asked, m: True  # type: ignore[method-assign]  # leave it to Bo
+    bo.room.m.journal  # noqa: B018
+    dana = w.guest(link, "Dana")
+    w.until(lambda: "void_commit" in ada.alarms and "void_commit" in cem.alarms, 40)
+    assert ada.roster == cem.roster == ["Ada", "Bo", "Cem"]
+    voided = [e.text for e in cem.told if isinstance(e, ev.Alarm) and e.kind == "void_commit"]
+    assert "the room is locked" in voided[0]
+    assert "It came from Bo" in voided[0], "named"
+    assert dana.roster == [] or dana.code != cem.code
+
+
+def test_the_mode_before_the_lock_survives_another_host_and_a_rejoin() -> None:
+    w = World(5)
+    ada, bo = two_hosts(w)
+    w.do(ada, ev.Lock(True))
+    w.until(lambda: bo.room.m.policy.mode is Mode.LOCKED)
+    bo.room.needs_rejoin = True
+    w.do(bo, ev.Tick())
+    w.until(lambda: not bo.room.needs_rejoin and w.agreed([ada, bo]), 30)
+    assert bo.room.m.policy.mode is Mode.LOCKED, "a rejoin is nobody new"
+    w.do(bo, ev.Lock(False))
+    w.until(lambda: ada.room.m.policy.mode is Mode.WAVE_IN)
+    assert changes(ada)[-1].startswith("Bo unlocked the room")
+
+
+def test_only_hosts_have_these_powers() -> None:
+    w = World(6)
+    _, bo, _ = w.meeting("Ada", "Bo", "Cem")
+    acts: list[ev.Input] = [
+        ev.Lock(True),
+        ev.Deputise(1),
+        ev.Undeputise(0),
+        ev.HandOver(2),
+        ev.NewInvite("x"),
+        ev.ListInvites(),
+        ev.Revoke(0),
+    ]
+    for act in acts:
+        with pytest.raises(ValueError, match="only a host"):
+            w.do(bo, act)
+
+
+def test_a_lock_by_a_member_who_is_no_host_is_void_and_named() -> None:
+    w = World(7)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("client.session.membership.policy.judge_commit", lambda view: None)
+        intent = PolicyIntent(lambda p: replace(p, version=p.version + 1, mode=Mode.LOCKED))
+        bo.room.want(intent, w.now)  # staged and sent while its own check is off
+    w.until(lambda: "void_commit" in ada.alarms and "void_commit" in cem.alarms)
+    assert not changes(ada)
+    assert ada.room.m.policy.mode is Mode.WAVE_IN
+
+
+# -- naming hosts, and taking it back --------------------------------------------------------------
+
+
+def test_hosts_are_named_and_unnamed_before_everybody() -> None:
+    w = World(10)
+    ada, bo, cem = two_hosts(w, "Cem")
+    w.do(ada, ev.Undeputise(1))
+    w.until(lambda: "no_host" in statuses(bo))
+    told = ["Ada made Bo a host.", "Ada took the host's powers from Bo."]
+    w.until(lambda: all(changes(p) == told for p in (ada, bo, cem)))
+    assert [(e.kind, e.by, e.leaf) for e in cem.of(ev.PolicyChanged)] == [("host", 0, 1), ("no_host", 0, 1)]
+    assert bo.session._host is None, "it has left the lobby"
+    assert bo.room.host_seed is None, "and forgotten the seed"
+    assert bo.room.granted is None
+    w.run(1)
+    assert not [door for door in bo.links if door.day is not None]
+    with pytest.raises(ValueError, match="only a host"):
+        w.do(bo, ev.Remove(2))
+    w.do(ada, ev.Deputise(1))
+    w.until(lambda: bo.session._host is not None, why="and it can become one again")
+    w.do(bo, ev.Remove(2))
+    w.until(lambda: cem.ended is not None)
+
+
+def test_a_room_keeps_a_host() -> None:
+    w = World(11)
+    ada, bo = w.meeting("Ada", "Bo")
+    with pytest.raises(ValueError, match="name another host first"):
+        w.do(ada, ev.Undeputise(0))
+    with pytest.raises(ValueError, match="Bo is no host"):
+        w.do(ada, ev.Undeputise(1))
+    with pytest.raises(ValueError, match="nobody at leaf 7"):
+        w.do(ada, ev.Undeputise(7))
+    w.do(ada, ev.Deputise(1))
+    w.until(lambda: bo.session._host is not None)
+    w.kill(bo)
+    w.do(ada, ev.Remove(1))
+    w.until(lambda: ada.roster == ["Ada"])
+    assert len(ada.room.m.policy.hosts) == 2, "the one who is gone stands there still"
+    with pytest.raises(ValueError, match="name another host first"):
+        w.do(ada, ev.Undeputise(0))
+
+
+def test_two_hosts_who_step_down_at_once_leave_one() -> None:
+    for seed in range(6):
+        w = World(20 + seed, latency=0.1)
+        ada, bo, cem = two_hosts(w, "Cem")
+        w.do(ada, ev.Undeputise(0))
+        w.do(bo, ev.Undeputise(1))
+        w.until(lambda: bool(not_done(ada) or not_done(bo)), 10)
+        w.run(1)
+        hosts = [[leaf for leaf, _, host in p.room.m.members() if host] for p in (ada, bo, cem)]
+        assert hosts in ([[0]] * 3, [[1]] * 3)
+        stayed = (ada, bo)[hosts[0][0]]
+        assert not_done(stayed) == [
+            "That could not be done: there would be no host left: name another host first"
+        ]
+        assert stayed.session._host is not None
+
+
+def test_who_was_made_a_host_while_it_lost_the_connection_is_one_in_the_end() -> None:
+    """The grant, or what shows that it has come, is lost: it is handed over again."""
+    w = World(30)
+    ada, bo = w.meeting("Ada", "Bo")
+    lost: list[object] = []
+
+    def filtered(who: Participant, message: object) -> bool:
+        if (
+            who is bo
+            and getattr(message, "relay", None) is not None
+            and len(lost) < 1
+            and bo.room.m.is_host(1)
+        ):
+            lost.append(message)
+            return False
+        return True
+
+    w.down_filter = filtered
+    w.do(ada, ev.Deputise(1))
+    w.until(lambda: bo.session._host is not None, 12)
+    assert lost, "the first grant did not come"
+    w.until(lambda: bool(ada.room.aspect(Granting).shown), 12)
+
+
+def test_what_shows_that_one_has_the_seed_can_be_made_by_nobody_without_it() -> None:
+    w = World(31)
+    ada, bo, cem = two_hosts(w, "Cem")
+    granting = ada.room.aspect(Granting)
+    bos = bo.room.m.signature_key(1)
+    assert granting.shown == {bos}
+    w.do(ada, ev.Deputise(2))
+    cem.room.aspect(Granting)._take = lambda sender, grant: None  # it never gets it
+    w.until(lambda: cem.room.m.is_host(2))
+    w.run(1)
+    wrong = HostSeed(bytes(32)).host_key.sign(b"snug 1 granted")
+    cem.room.relay(content.Granted(wrong))
+    replayed = bo.room.host_seed.host_key.sign(b"snug 1 granted of another")
+    cem.room.relay(content.Granted(replayed))
+    w.run(2)
+    assert granting.shown == {bos}
+
+
+# -- handing over ----------------------------------------------------------------------------------
+
+
+def test_a_host_hands_over() -> None:
+    w = World(40)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.do(ada, ev.HandOver(1))
+    w.until(lambda: "no_host" in statuses(ada))
+    w.until(lambda: changes(cem) == ["Ada made Bo a host.", "Ada has laid down the host's powers."])
+    assert [(leaf, host) for leaf, _, host in cem.room.m.members()] == [(0, False), (1, True), (2, False)]
+    assert ada.session._host is None
+    assert ada.room.host_seed is None
+    assert bo.session._host is not None
+    dana = w.guest(a_link_of(bo, w), "Dana")
+    w.until(lambda: w.agreed([ada, bo, cem, dana]), why="Bo hosts")
+
+
+def a_link_of(host: Participant, w: World) -> str:
+    w.do(host, ev.NewInvite())
+    return w.link_of(host)
+
+
+def test_a_handover_to_a_host_needs_no_second_naming() -> None:
+    w = World(41)
+    ada, bo, cem = two_hosts(w, "Cem")
+    w.do(ada, ev.HandOver(1))
+    w.until(lambda: "no_host" in statuses(ada))
+    assert changes(cem) == ["Ada made Bo a host.", "Ada has laid down the host's powers."]
+    assert bo.session._host is not None
+
+
+def test_nobody_steps_down_for_who_has_not_shown_that_it_can_host() -> None:
+    w = World(42)
+    ada, bo = w.meeting("Ada", "Bo")
+    bo.room.aspect(Granting)._take = lambda sender, grant: None  # its program takes no seed
+    w.do(ada, ev.HandOver(1))
+    with pytest.raises(ValueError, match="handing over to Bo already"):
+        w.do(ada, ev.HandOver(1))
+    w.run(29)
+    assert not not_done(ada)
+    w.run(3)
+    assert not_done(ada) == [
+        "That could not be done: Bo has not shown that it can host; you are a host as before."
+    ]
+    assert ada.room.m.is_host(0)
+    assert ada.session._host is not None
+
+
+def test_a_handover_to_who_goes_meanwhile_is_given_up() -> None:
+    w = World(43)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    bo.room.aspect(Granting)._take = lambda sender, grant: None
+    w.do(ada, ev.HandOver(1))
+    w.run(2)
+    w.do(bo, ev.Leave())
+    w.until(lambda: bool(not_done(ada)))
+    assert not_done(ada) == [
+        "That could not be done: Bo went before the meeting was theirs; you are a host as before."
+    ]
+    assert w.agreed([ada, cem])
+    assert ada.room.m.is_host(0)
+    with pytest.raises(ValueError, match="yourself"):
+        w.do(ada, ev.HandOver(0))
+    w.do(ada, ev.HandOver(2))
+    w.until(lambda: "no_host" in statuses(ada), why="and another one can be chosen")
+
+
+def test_a_handover_survives_a_server_that_dies() -> None:
+    for seed in range(5):
+        w = World(50 + seed, latency=0.05)
+        ada, bo = w.meeting("Ada", "Bo")
+        w.do(ada, ev.HandOver(1))
+        w.run(w.random.uniform(0, 0.4))
+        w.kill_server()
+        w.run(1)
+        w.start_server()
+        w.until(lambda: "no_host" in statuses(ada), 25, f"seed {seed}")
+        assert bo.session._host is not None
+        assert w.agreed([ada, bo])
+
+
+def test_who_knocked_at_a_host_that_steps_down_comes_in_by_the_next() -> None:
+    w = World(60)
+    ada = w.host("Ada", admission="ask")
+    bo = w.guest(w.link_of(ada), "Bo")
+    w.until(lambda: bool(ada.of(ev.Knocked)))
+    w.do(ada, ev.Admit(1))
+    w.until(lambda: w.agreed([ada, bo]))
+    cem = w.guest(w.link_of(ada), "Cem")
+    w.until(lambda: len(ada.of(ev.Knocked)) == 2)
+    w.do(ada, ev.HandOver(1))
+    w.until(lambda: bool(bo.of(ev.Knocked)), 30, "Cem knocks at Bo's card")
+    w.do(bo, ev.Admit(bo.of(ev.Knocked)[0].knock))
+    w.until(lambda: w.agreed([ada, bo, cem]))
+    assert not cem.ended
+
+
+# -- what is told ----------------------------------------------------------------------------------
+
+
+def test_a_policy_that_changes_at_once_in_all_is_told_in_full() -> None:
+    w = World(70)
+    ada, bo, _ = w.meeting("Ada", "Bo", "Cem")
+    stranger = bytes([7]) * 32
+
+    def change(p):  # type: ignore[no-untyped-def]
+        if p.title:
+            return None
+        return replace(
+            p.with_host(stranger), mode=Mode.ASK, title="Elsewhere", servers=("https://meet.example",)
+        )
+
+    ada.room.want(PolicyIntent(change), w.now)
+    w.until(lambda: len(changes(bo)) == 4)
+    assert changes(bo) == [
+        "Ada made somebody who is not in the room a host.",
+        "Ada changed who comes in: a host is asked about everybody.",
+        "Ada named the meeting \u201cElsewhere\u201d.",
+        "Ada changed the servers that the meeting may move to.",
+    ]
+    kinds = [(e.kind, e.leaf, e.mode) for e in bo.of(ev.PolicyChanged)]
+    assert kinds == [
+        ("host", None, None),
+        ("mode", None, "ask"),
+        ("title", None, None),
+        ("servers", None, None),
+    ]
+
+
+def test_who_left_and_who_was_removed_are_told_apart() -> None:
+    w = World(71)
+    ada, bo, cem, dana = w.meeting("Ada", "Bo", "Cem", "Dana")
+    w.do(bo, ev.Leave())
+    w.until(lambda: w.agreed([ada, cem, dana]))
+    w.do(ada, ev.Remove(2))
+    w.until(lambda: w.agreed([ada, dana]))
+    gone = [(e.removed[0].name, e.left, e.by) for e in dana.of(ev.Roster) if e.removed]
+    assert gone == [("Bo", (1,), 0), ("Cem", (), 0)]
+
+
+def test_powers_know_who_is_meant_when_it_is_done() -> None:
+    """The one at the leaf when it was decided, not whoever sits there when it is committed."""
+    w = World(72)
+    ada, bo, cem = two_hosts(w, "Cem")
+    w.do(ada, ev.Undeputise(1))
+    ada.room.aspect(Powers).undeputise(1, w.now)  # twice: nothing is left to do the second time
+    w.until(lambda: "no_host" in statuses(bo))
+    w.run(2)
+    assert not not_done(ada)
+    assert changes(cem).count("Ada took the host's powers from Bo.") == 1
+    assert not [i for i in ada.room._intents if isinstance(i, AddIntent | PolicyIntent)]
