@@ -8,7 +8,7 @@ the server tells them different things; and that shows (`code_fork`).
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from client.session import content, words
@@ -42,6 +42,8 @@ FRESH: Final = 3.0
 WISH_MAX: Final = 30.0
 #: Seconds within which a person may still mean the code before.
 SLIP: Final = 2.0
+#: Messages of ours that are said again: the three of a run.
+OWN_MAX: Final = 3
 #: Messages of runs that are kept until those that were said before them have come.
 WAITING_MAX: Final = 512
 #: Runs of this epoch whose ids are kept, so that none is used twice.
@@ -57,8 +59,6 @@ class _Running:
     names: dict[int, str]
     seen: Seen
     deadline: float
-    #: Blobs of ours, said again on every new connection: who has had them drops them.
-    blobs: list[bytes] = field(default_factory=list)
     showing: bool = False  # our share has left, so somebody else may know the code
     cut: bool = False  # our connection was lost meanwhile
     leaver: bool = False  # a member wants to go: it won't wait
@@ -90,6 +90,9 @@ class Comparing(Aspect):
         self._asked = False  # whether our person waits for a code
         self._mine: dict[bytes, content.AnyContent] = {}  # H(blob) -> what has not come back
         self._unsent: list[content.AnyContent] = []
+        #: The last of ours and when they were said: said again on every new connection, also when the run is
+        #: over here, for it may not be elsewhere. Who has had them drops them.
+        self._blobs: deque[tuple[bytes, float]] = deque(maxlen=OWN_MAX)
         #: (number at the server, leaf, what), while we catch up: what is said now overtakes what was said.
         self._waiting: deque[tuple[int, int, content.AnyContent]] = deque(maxlen=WAITING_MAX)
         self._number = 0
@@ -170,8 +173,8 @@ class Comparing(Aspect):
     # -- hooks -----------------------------------------------------------------------------------------
 
     def level(self, now: float) -> None:
-        if self._running is not None:
-            for blob in self._running.blobs:
+        for blob, said_at in self._blobs:
+            if now - said_at <= 2 * PHASE:
                 self.room.send(wire.Relay(blob))
         self._flush()
         self._open(now)
@@ -192,11 +195,11 @@ class Comparing(Aspect):
     def adopted(self, change: Change, now: float) -> None:
         for leaf, _, _ in change.removed:
             self._opened.pop(leaf, None)
-        running, self._running = self._running, None
-        wish = self._wish
+        running, wish = self._running, self._wish
         unheard = wish is not None and wish.sid is not None
         again = wish is not None and wish.again
         self._over(now)
+        self._blobs.clear()
         self._waiting.clear()
         self._sids.clear()  # messages are bound to their epoch
         if running is not None:
@@ -248,8 +251,7 @@ class Comparing(Aspect):
         for what in unsent:
             blob = self.room.relay(what)
             self._mine[H(blob)] = what
-            if self._running is not None:
-                self._running.blobs.append(blob)
+            self._blobs.append((blob, self._in_touch))
 
     def _open(self, now: float) -> None:
         """Open the run that we wish for, once that can be."""
@@ -399,10 +401,10 @@ class Comparing(Aspect):
 
     def _over(self, now: float) -> None:
         """Nothing of a run is left, our share least of all."""
-        self._running = None
+        if self._running is not None:
+            self._running, self._idle_since = None, now
         self._mine.clear()
         self._unsent.clear()
-        self._idle_since = now
 
     def _expire(self, now: float) -> None:
         running = self._running
