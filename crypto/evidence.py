@@ -16,7 +16,7 @@ No names: keys alone, unless the member adds the signed leaf nodes (RFC 9420 7.2
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
@@ -39,6 +39,8 @@ EXHIBITS_MAX: Final = 64
 LISTED_MAX: Final = 64
 LEAVES_MAX: Final = 1000
 WORDS_MAX: Final = 16
+#: Characters of a text in it.
+TEXT_MAX: Final = 500
 #: Bytes of one beat: 1,000 members with 8 streams each.
 BEAT_MAX: Final = 128 * 1024
 #: Bytes of a file.
@@ -50,7 +52,7 @@ Number = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
 Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 Slot = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
-Text = Annotated[str, msgspec.Meta(max_length=500)]
+Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]
 
 
 class SignedBeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,6 +126,10 @@ class Exhibit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def to_be_signed(self) -> bytes:
         """What the member's leaf signs under LABEL: H of all else, 32 bytes."""
         return H(msgspec.json.encode(msgspec.structs.replace(self, signature=bytes(64))))
+
+    def signed(self, sign: Callable[[str, bytes], bytes]) -> Exhibit:
+        """The same, signed; `sign` takes a label and what to sign, as `Group.sign` of crypto.mls."""
+        return msgspec.structs.replace(self, signature=sign(LABEL, self.to_be_signed()))
 
 
 class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -200,6 +206,7 @@ class Signed:
     beats: int  # that the server signed over
     keys: int
     same_server: bool  # whether that key has also signed receipts of this room
+    claimed_server: bool  # whether it is the key that the room was at by the member's word
 
 
 @dataclass(frozen=True)
@@ -293,6 +300,7 @@ def verify_evidence(evidence: Evidence) -> Findings:
                 beats=len(e.beats),
                 keys=len({b.key for b in e.beats}),
                 same_server=any(key == e.probe.receipt.server_key for key, _ in receipts),
+                claimed_server=e.probe.receipt.server_key == e.server_key,
             )
             for e in evidence.exhibits
             if e.probe is not None and e.probe.receipt is not None

@@ -25,13 +25,15 @@ if TYPE_CHECKING:
     from client.session.room import RoomSession
 
 #: Seconds without the room before a probe is made; between two probes; and for which one may take.
-PROBE_AFTER: Final = 1.5
+PROBE_AFTER: Final = 1.0
 PROBE_EVERY: Final = 10.0
 PROBE_TIME: Final = 5.0
 #: Probes of one drop.
 PROBES_MAX: Final = 12
 #: Seconds without the room before it is told that the server dropped it.
 TELL_AFTER: Final = 3.0
+#: Seconds that the room's own door has, once a probe has found the server there, before anything is told.
+SETTLE: Final = 2.0
 #: Seconds of our own absence after which a server may honestly have forgotten the room (30, less a margin).
 FORGOTTEN: Final = 25.0
 
@@ -64,6 +66,7 @@ class Drop:
     run: _Run | None = None
     probe: Probe | None = None  # the last one that is over
     answered: bool = False  # whether the server was there at that probe
+    answered_at: float | None = None  # when it was found to be there first
     told_at: float | None = None
     told_away: bool = False
     last_words: list[LastWord] = field(default_factory=list)
@@ -195,6 +198,8 @@ class Dropped(Aspect):
         drop.run = None
         drop.probe = Probe(int(now), text[: evidence.TEXT_MAX], receipt)
         drop.answered = answered
+        if answered and drop.answered_at is None:
+            drop.answered_at = now
         self.room.effects.append(ev.Disconnect(ev.PROBE))
         if drop.told_at is not None:
             self._save(now)
@@ -213,6 +218,8 @@ class Dropped(Aspect):
                 reachable = self._restarted()
                 self.room.tell(words.restarted() if reachable else words.unreachable())
             return
+        if drop.answered_at is not None and now - drop.answered_at < SETTLE:
+            return  # the way to the server is back: perhaps the room is as well
         if drop.told_at is None:
             drop.told_at = now
             self.room.tell(words.dropped(self._what(drop), saved=self.room.options.evidence))
