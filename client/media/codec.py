@@ -37,6 +37,12 @@ class CodecError(Exception):
     """FFmpeg would not encode or decode this."""
 
 
+class SoundEncoder(Protocol):
+    """What own sound is handed to, 20 ms at a time."""
+
+    def encode(self, sound: Sound) -> bytes: ...
+
+
 class SoundDecoder(Protocol):
     """What a received Opus stream is handed to, authenticated frames only."""
 

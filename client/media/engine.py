@@ -13,7 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from client.media.codec import HEIGHT, WIDTH, OpusDecoder, PictureDecoder, SoundDecoder, Vp8Decoder
+from client.media.codec import (
+    HEIGHT,
+    WIDTH,
+    OpusDecoder,
+    OpusEncoder,
+    PictureDecoder,
+    SoundDecoder,
+    SoundEncoder,
+    Vp8Decoder,
+)
 from client.media.incoming import Disk, Incoming
 from client.media.outgoing import Outgoing
 from client.media.receiving import FrameCrypto, Opened
@@ -62,6 +71,7 @@ class MediaEngine:
         size: tuple[int, int] = (WIDTH, HEIGHT),
         rng: Callable[[int], bytes] = os.urandom,
         link: Callable[[], Link] | None = None,
+        sound_encoder: Callable[[], SoundEncoder] = OpusEncoder,
         sound_decoder: Callable[[], SoundDecoder] = OpusDecoder,
         picture_decoder: Callable[[], PictureDecoder] = Vp8Decoder,
         on_lost: Callable[[str], None] | None = None,
@@ -71,6 +81,7 @@ class MediaEngine:
         self._crypto = crypto
         self._source = source
         self._size = size
+        self._sound_encoder = sound_encoder
         self._rng = rng
         self._make_link = link or partial(MediaTransport, rng)
         self._on_lost = on_lost
@@ -150,6 +161,7 @@ class MediaEngine:
                     muted=self._muted,
                     size=self._size,
                     rng=self._rng,
+                    sound_encoder=self._sound_encoder,
                     on_failed=self._on_failed,
                 )
         elif self._outgoing is not None:

@@ -10,7 +10,15 @@ from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from client.media.codec import FRAME_SECONDS, VIDEO_RATE, OpusEncoder, Sound, Vp8Encoder, is_key_frame
+from client.media.codec import (
+    FRAME_SECONDS,
+    VIDEO_RATE,
+    OpusEncoder,
+    Sound,
+    SoundEncoder,
+    Vp8Encoder,
+    is_key_frame,
+)
 from client.media.receiving import FrameCrypto
 from client.media.rtp import Cname, Nack, Pli, build_rtcp
 from client.media.sending import KeyGate, Pace, Sender
@@ -47,6 +55,7 @@ class Outgoing:
         muted: Set[MediaKind],
         size: tuple[int, int],
         rng: Callable[[int], bytes],
+        sound_encoder: Callable[[], SoundEncoder] = OpusEncoder,
         on_failed: Callable[[str], None] | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -57,6 +66,7 @@ class Outgoing:
         self._link = link
         self._muted = muted
         self._size = size
+        self._sound_encoder = sound_encoder
         self._on_failed = on_failed
         self._own = {
             kind: _Own(Sender(ssrc, kind, rng, started=started), Pace(started, periods[kind]))
@@ -129,7 +139,7 @@ class Outgoing:
 
     async def _send_audio(self, own: _Own) -> None:
         loop = asyncio.get_running_loop()
-        encoder = OpusEncoder()
+        encoder = self._sound_encoder()
         sounds: dict[int, Sound] = {}
         fetching: asyncio.Future[list[Sound]] | None = None
         first = 0

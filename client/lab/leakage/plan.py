@@ -1,0 +1,90 @@
+"""What happens in a meeting of the leakage lab, and what really happened: plans and truths, as JSON.
+
+A plan is drawn from a seed. Everything that is asked of the classifiers is drawn at random and balanced, so
+that nothing can be guessed from how often or when it usually happens.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Literal
+
+import msgspec
+
+State = Literal["speaking", "listening", "muted"]
+STATES: tuple[State, ...] = ("speaking", "listening", "muted")
+#: Seconds that a state lasts.
+SEGMENT = 2.5
+#: Lengths of chat messages in characters, drawn from these ranges with equal chances.
+CHATS = ((1, 40), (41, 100), (101, 220), (300, 900), (1000, 2500))
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """What a member does for `SEGMENT` seconds; `chat`: the length of a message, and when it is sent."""
+
+    state: State
+    camera: bool
+    chat: int
+    chat_at: float
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One member of a meeting. `back_after`: seconds from leaving to coming back, None for who stays."""
+
+    name: str
+    seed: int
+    has_camera: bool
+    stretches: list[Stretch]
+    back_after: float | None = None
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """One meeting; the first part is the host's. `planted`: its members' Opus has a variable bitrate."""
+
+    number: int
+    starts_after: float
+    parts: list[Part]
+    planted: bool = False
+
+
+class Lived(msgspec.Struct, frozen=True):
+    """What one member really did, from one joining to its leaving. Times are Unix seconds.
+
+    `stretches`: (from, to, state, camera on). `chats`: (when, characters). `handles`, hex: its connections to
+    the room.
+    """
+
+    meeting: int
+    person: int
+    life: int
+    host: bool
+    has_camera: bool
+    planted: bool
+    ssrcs: dict[str, int]
+    handles: list[str]
+    stretches: list[tuple[float, float, str, bool]]
+    chats: list[tuple[float, int]]
+
+
+_NAMES = ("Ada", "Bob", "Cleo", "Dario", "Edith", "Farid", "Gunhild", "Hal", "Ines", "Jo", "Konstantin", "Lu")
+
+
+def draw(number: int, seconds: float, seed: int, *, starts_after: float = 0.0, planted: bool = False) -> Plan:
+    """The plan of a meeting of three, of about `seconds` in its first half."""
+    source = random.Random(seed * 1_000_003 + number)  # noqa: S311  # a plan, not a secret
+    count = max(1, round(seconds / SEGMENT))
+    names = source.sample(_NAMES, 3)
+    camera = source.randrange(3)
+    parts = []
+    for i, name in enumerate(names):
+        states = [STATES[(i + k) % 3] for k in range(count)]
+        cameras = [k % 2 == 0 for k in range(count)]
+        source.shuffle(states)
+        source.shuffle(cameras)
+        stretches = [
+            Stretch(state, on, source.randint(*source.choice(CHATS)), source.uniform(0.3, SEGMENT - 0.6))
+            for state, on in zip(states, cameras, strict=True)
+        ]
+        back = source.uniform(0.3, 1.5) if i else None
+        parts.append(Part(name, source.getrandbits(31), i == camera, stretches, back))
+    return Plan(number, starts_after, parts, planted)

@@ -1,0 +1,177 @@
+"""A server that does nothing wrong, and notes all that it can see: who connects when, sizes, times, headers.
+
+What it keeps is what any operator could, and no content, for it has none: of each datagram of media the
+kernel's time of arrival, its size and what stands in the clear in front of it (RTP or RTCP); of each frame of
+a WebSocket its direction, size and the kind of message. ``python -m server.hostile.observer FILE`` writes it
+when it is stopped (SIGTERM), as JSON lines, one array each. Times are Unix seconds:
+
+    ["in", at, handle, room]                        a connection is through a door (room or lobby number, hex)
+    ["out", at, handle]                             it is gone
+    ["ws", at, handle, up, bytes, kind]             a frame, up (to the server) or down
+    ["rtp", at, handle, bytes, ssrc, sequence, timestamp, first, second]   `first`, `second`: the header's
+    ["rtcp", at, handle, bytes, ssrc, type]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from server import logs
+from server.app import Server
+from server.config import Settings
+from server.effects import Effect, Send
+from server.hub import Hub
+from server.media import srtp
+from server.media.ice import Address
+from server.media.limits import DATAGRAM_MAX, MediaLimits
+from server.media.path import Handler, PlainPath
+from server.media.sfu import Sfu
+from server.signaling import Connection, MediaServer, Signaling
+from server.wire.messages import Entered, WireError, decode_client
+
+#: SO_TIMESTAMPNS: the kernel notes when a datagram came (Linux; struct timespec, CLOCK_REALTIME).
+_TIMESTAMP = 35
+_TIMESPEC = struct.Struct("@qq")
+_HEADER = struct.Struct("!BBHLL")
+_DRAIN = 64
+
+Note = Callable[..., None]
+
+
+class TimedPath(PlainPath):
+    """As the plain path, with the kernel's time of arrival of each datagram in `at`, Unix seconds."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        sock.setsockopt(socket.SOL_SOCKET, _TIMESTAMP, 1)
+        self.at = 0.0
+        self._box = srtp.Buffer(DATAGRAM_MAX)
+
+    def drain(self, limit: int, handle: Handler) -> None:
+        data, view = self._box.data, self._box.view
+        for _ in range(limit):
+            try:
+                size, extra, _, source = self._socket.recvmsg_into([view], 64)
+            except BlockingIOError:
+                return
+            except OSError:  # an ICMP error for something sent before
+                continue
+            self.at = time.time()
+            for level, kind, value in extra:
+                if level == socket.SOL_SOCKET and kind == _TIMESTAMP:
+                    seconds, nanoseconds = _TIMESPEC.unpack(value[: _TIMESPEC.size])
+                    self.at = seconds + nanoseconds / 1e9
+            handle(data, view, size, source)
+
+
+class NotingSfu(Sfu):
+    """The SFU, and notes of what comes in."""
+
+    note: Note
+
+    async def start(self) -> None:
+        await super().start()
+        assert self._socket is not None
+        self._timed = TimedPath(self._socket)
+        self._path = self._timed
+
+    def _handle(self, data: Any, view: memoryview, size: int, source: Address) -> None:
+        if 127 < view[0] < 192 and size > 12 and (link := self._by_address.get(source)) is not None:
+            first, second, sequence, stamp, ssrc = _HEADER.unpack_from(view)
+            at, handle = self._timed.at, link.key[1].hex()
+            if 191 < second < 224:
+                self.note("rtcp", at, handle, size, stamp, second)  # an RTCP header's SSRC comes second
+            else:
+                self.note("rtp", at, handle, size, ssrc, sequence, stamp, first, second)
+        super()._handle(data, view, size, source)
+
+
+class NotingSignaling(Signaling):
+    """The WebSockets, and notes of what passes."""
+
+    def __init__(
+        self,
+        note: Note,
+        hub: Hub,
+        media: MediaServer,
+        settings: Settings,
+        *,
+        origins: Iterable[str],
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(hub, media, settings, origins=origins, clock=clock)
+        self._note = note
+
+    def _frame(self, connection: Connection, handle: bytes, data: bytes | str, is_text: bool) -> None:
+        try:
+            kind = str(type(decode_client(data)).__struct_config__.tag)
+        except WireError:
+            kind = "?"
+        self._note("ws", time.time(), handle.hex(), True, len(data), kind)
+        super()._frame(connection, handle, data, is_text)
+
+    def _send(self, effect: Send, frame: bytes) -> list[Effect]:
+        now, handle = time.time(), effect.handle.hex()
+        if isinstance(effect.message, Entered):
+            room = self.hub._in_room.get(effect.handle)
+            number = self.hub._in_lobby.get(effect.handle, b"") if room is None else room.number
+            self._note("in", now, handle, number.hex())
+        self._note("ws", now, handle, False, len(frame), str(type(effect.message).__struct_config__.tag))
+        return super()._send(effect, frame)
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        before = set(self._connections)
+        super().perform(effects)
+        for handle in before - set(self.hub._nonces):
+            self._note("out", time.time(), handle.hex())
+
+
+class Observer(Server):
+    """An honest server, put together of parts that note."""
+
+    def __init__(self, settings: Settings, note: Note) -> None:
+        super().__init__(settings)
+        self._note = note
+
+    def _make_signaling(self, hub: Hub, media: MediaServer, origins: list[str]) -> Signaling:
+        return NotingSignaling(self._note, hub, media, self.settings, origins=origins, clock=self.clock)
+
+    def _make_sfu(self, *, address: str, port: int, bind: str, limits: MediaLimits) -> Sfu:
+        sfu = NotingSfu(address=address, port=port, bind=bind, limits=limits)
+        sfu.note = self._note
+        return sfu
+
+
+async def _observe(file: Path) -> None:
+    notes: list[tuple[object, ...]] = []
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    server = Observer(Settings(listen="127.0.0.1:0"), lambda *note: notes.append(note))
+    try:
+        print(f"listening on {await server.start()}", flush=True)
+        await stop.wait()
+    finally:
+        await server.stop()
+        with file.open("w", encoding="ascii") as out:
+            for note in notes:
+                out.write(json.dumps(note, separators=(",", ":")) + "\n")
+
+
+def main() -> None:
+    """Observe until told to stop."""
+    logs.install("warning")
+    asyncio.run(_observe(Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()
