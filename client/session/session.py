@@ -453,7 +453,7 @@ class Session:
                 host.not_added(intent, why, m)
         room.failed.clear()
         for index in host.leaked:
-            room.aspect(Revoking).revoke(index)
+            self._take_back(room, index)
         host.leaked.clear()
         for index in m.ledger.revoked | self._book.taken_back:
             host.revoke(index)
@@ -504,6 +504,10 @@ class Session:
         self._invite = self._link(room.host_seed, self._open)
         self._tell(ev.InviteMade(self._invite.link(), self._open, replaces=old))
 
+    def _take_back(self, room: RoomSession, index: int) -> None:
+        room.aspect(Revoking).revoke(index)
+        self._book.taken_back.add(index)
+
     def _revoke(self, host: HostLobby, room: RoomSession, index: int) -> None:
         if not self._book.known(index) and not host.knows(index):
             raise ValueError(f"no invite {index} is known here: /invites lists them")
@@ -511,7 +515,7 @@ class Session:
             raise ValueError(f"invite {index} opens nothing any more")
         if index == self._open:
             self._open = None
-        room.aspect(Revoking).revoke(index)
+        self._take_back(room, index)
         name = called(index, self._book.label(index))
         self._tell(ev.Status("revoked", f"{name[:1].upper()}{name[1:]} opens nothing any more."))
 

@@ -340,7 +340,7 @@ def test_a_handover_survives_a_server_that_dies() -> None:
         w.start_server()
         w.until(lambda: "no_host" in statuses(ada), 25, f"seed {seed}")
         assert bo.session._host is not None
-        assert w.agreed([ada, bo])
+        w.until(lambda: w.agreed([ada, bo]), 5)
 
 
 def test_who_knocked_at_a_host_that_steps_down_comes_in_by_the_next() -> None:
