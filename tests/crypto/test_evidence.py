@@ -90,9 +90,7 @@ def exhibit(who: int = 0, **changed: Any) -> Exhibit:
         "key": KEYS[who].public,
         "signature": bytes(64),
     }
-    unsigned = Exhibit(**(facts | changed))
-    signature = sign(KEYS[who])(evidence.LABEL, unsigned.to_be_signed())
-    return msgspec.structs.replace(unsigned, signature=signature)
+    return Exhibit(**(facts | changed)).signed(sign(KEYS[who]))
 
 
 def of(*exhibits: Exhibit) -> Evidence:
