@@ -1,0 +1,365 @@
+"""Meetings that can be reported, and those that can't; pictures in the chat."""
+
+from __future__ import annotations
+
+import pytest
+
+from client.session import content
+from client.session import events as ev
+from client.session import reporting as reporting_module
+from client.session.invites import InviteBook
+from client.session.options import Options
+from client.session.pictures import mime_of
+from client.session.reporting import Reporting
+from crypto import report
+from crypto.errors import SnugCryptoError
+from crypto.invite import HostSeed, Invite
+from crypto.report import NO_INVITE, Proven
+from crypto.room_state import SINGLE_USE
+from tests.session.world import Participant, World
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
+REPORTABLE = Options(reports=True)
+
+
+def meeting(w: World, *names: str, options: Options = REPORTABLE) -> list[Participant]:
+    host = w.host(names[0], options=options)
+    people = [host]
+    for name in names[1:]:
+        people.append(w.guest(w.link_of(host), name))
+        w.until(lambda: w.agreed(people))
+    w.until(lambda: all(p.room.is_level(w.now) for p in people))
+    w.run(1)
+    return people
+
+
+def host_key(w: World, host: Participant) -> bytes:
+    return Invite.parse(w.link_of(host)).host_public
+
+
+def name_of(who: Participant, text: str) -> str:
+    return next(e.id for e in who.told if isinstance(e, ev.Said) and e.text == text)
+
+
+def reported(who: Participant, w: World, *texts: str) -> bytes:
+    w.do(who, ev.SaveReport(tuple(name_of(who, text) for text in texts), "r.json"))
+    save = [e for e in who.performed if isinstance(e, ev.Save)][-1]
+    assert (save.what, save.path) == ("report", "r.json")
+    return save.data
+
+
+def judged(data: bytes, key: bytes) -> list[Proven]:
+    return report.verify_report(report.decode_report(data), key)
+
+
+def hear(*people: Participant, w: World, text: str) -> None:
+    w.until(lambda: all(any(t == text for _, t in p.said) for p in people))
+
+
+# -- reports ---------------------------------------------------------------------------------------
+
+
+def test_everybody_is_told_the_price_on_coming_in_and_nobody_elsewhere() -> None:
+    w = World(1)
+    for who in meeting(w, "Ada", "Bo"):
+        told = [e.text for e in who.told if isinstance(e, ev.Status) and e.kind == "reports"]
+        assert told == [
+            "What you write here can be proven to others afterwards: "
+            "this meeting keeps signatures for reports."
+        ]
+    other = World(2)
+    for who in meeting(other, "Ada", "Bo", options=Options()):
+        assert not any(isinstance(e, ev.Status) and e.kind == "reports" for e in who.told)
+        assert who.room.aspect(Reporting)._admissions == {}
+
+
+def test_a_report_of_one_message_shows_that_one_and_who_signed_it() -> None:
+    w = World(3)
+    ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
+    w.do(bo, ev.Say("a threat"))
+    w.do(ada, ev.Say("an answer in confidence"))
+    hear(ada, cem, w=w, text="a threat")
+    hear(cem, w=w, text="an answer in confidence")
+    data = reported(cem, w, "a threat")
+    (proven,) = judged(data, host_key(w, ada))
+    said = content.decode(proven.data)
+    assert isinstance(said, content.Say)
+    assert said.text == "a threat"
+    assert proven.signature_key == cem.room.m.signature_key(1)
+    assert (proven.invite, proven.by_host) == (0, False)
+    raw = report.decode_report(data)
+    assert b"confidence" not in b"".join(m.tbs for m in raw.messages)
+    for who in (ada, cem):
+        assert (who.room.m.signature_key(0) or b"x") not in data, "nobody else's key, in any form"
+
+
+def test_hosts_can_be_reported_too() -> None:
+    w = World(4)
+    ada, bo = meeting(w, "Ada", "Bo")
+    w.do(ada, ev.Say("by the host"))
+    hear(bo, w=w, text="by the host")
+    (proven,) = judged(reported(bo, w, "by the host"), host_key(w, ada))
+    assert (proven.invite, proven.by_host) == (None, True)
+
+
+def test_what_somebody_said_who_has_been_removed_since() -> None:
+    w = World(5)
+    ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
+    w.do(bo, ev.Say("and then gone"))
+    hear(cem, w=w, text="and then gone")
+    w.do(ada, ev.Remove(1))
+    w.until(lambda: bo.ended is not None and cem.roster == ["Ada", "Cem"])
+    assert judged(reported(cem, w, "and then gone"), host_key(w, ada))
+
+
+def test_newcomers_and_those_who_rejoin_are_shown_all_admissions() -> None:
+    w = World(6)
+    ada, bo = people = meeting(w, "Ada", "Bo")
+    bo.room.needs_rejoin = True
+    w.do(bo, ev.Tick())
+    w.until(lambda: bo.session._guest is None and w.agreed(people) and bo.room.is_level(w.now), 20)
+    dana = w.guest(w.link_of(ada), "Dana")
+    w.until(lambda: w.agreed([ada, bo, dana]) and dana.room.is_level(w.now))
+    w.run(1)
+    for who in (ada, bo, dana):
+        others = {who.room.m.signature_key(leaf) for leaf in (0, 1, 2) if leaf != who.room.m.own_leaf}
+        assert set(who.room.aspect(Reporting)._admissions) >= others
+    w.do(bo, ev.Say("after a rejoin"))
+    hear(dana, w=w, text="after a rejoin")
+    (proven,) = judged(reported(dana, w, "after a rejoin"), host_key(w, ada))
+    assert proven.invite == 0
+
+
+def test_a_meeting_that_is_not_reportable_has_nothing_to_report() -> None:
+    w = World(7)
+    ada, bo = meeting(w, "Ada", "Bo", options=Options())
+    w.do(bo, ev.Say("in confidence"))
+    hear(ada, w=w, text="in confidence")
+    with pytest.raises(ValueError, match="keeps no signatures"):
+        w.do(ada, ev.SaveReport((name_of(ada, "in confidence"),), "r.json"))
+    assert ada.room.aspect(Reporting)._kept == {}
+
+
+def test_what_can_not_be_reported_is_said() -> None:
+    w = World(8)
+    ada, bo = meeting(w, "Ada", "Bo")
+    w.do(bo, ev.Say("x"))
+    hear(ada, w=w, text="x")
+    name = name_of(ada, "x")
+    for names in ((), (name, name), ("0" * 32,), (name[:5],), ("",)):
+        with pytest.raises(ValueError, match=r"1 to 64|no message"):
+            w.do(ada, ev.SaveReport(names, "r.json"))
+    w.do(ada, ev.SaveReport((name[:6],), "r.json"))  # enough where it is of one message alone
+
+
+def test_a_member_who_withholds_its_admission_is_named_once() -> None:
+    w = World(9)
+    ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
+    for who in (ada, cem):
+        key = who.room.m.signature_key(1)
+        del who.room.aspect(Reporting)._admissions[key]
+    w.run(15)
+    for text in ("one", "two"):
+        w.do(bo, ev.Say(text))
+        hear(ada, cem, w=w, text=text)
+    for who in (ada, cem):
+        assert who.alarms.count("unreportable") == 1
+    with pytest.raises(ValueError, match="has not shown"):
+        w.do(cem, ev.SaveReport((name_of(cem, "one"),), "r.json"))
+
+
+def test_no_honest_member_is_suspected() -> None:
+    w = World(10)
+    people = meeting(w, "Ada", "Bo", "Cem")
+    for n in range(8):
+        w.cut(w.random.choice(people).links[ev.ROOM])
+        w.do(people[n % 3], ev.Say(f"{n}"))
+        w.run(5)
+    assert all("unreportable" not in p.alarms for p in people)
+
+
+@pytest.mark.parametrize("how", ["another invite", "another's key", "another host", "no signature"])
+def test_an_admission_that_is_not_the_hosts_word_is_none(how: str) -> None:
+    w = World(11)
+    ada, bo, cem = meeting(w, "Ada", "Bo", "Cem")
+    key, group = bo.room.m.signature_key(1), bo.room.m.group.group_id
+    seed = ada.room.host_seed.host_key
+    other = HostSeed(b"x" * 32).host_key
+    invite, admission = {
+        "another invite": (5, report.admit(seed, group, key, 5)),
+        "another's key": (0, report.admit(seed, group, cem.room.m.signature_key(2), 0)),
+        "another host": (0, report.admit(other, group, key, 0)),
+        "no signature": (0, bytes(64)),
+    }[how]
+    seen = cem.room.aspect(Reporting)
+    del seen._admissions[key]
+    bo.room.relay(content.Admitted(invite, admission))
+    w.run(1)
+    assert key not in seen._admissions
+    bo.room.relay(content.Admitted(0, report.admit(seed, group, key, 0)))
+    w.do(bo, ev.Tick())
+    w.until(lambda: key in seen._admissions)
+
+
+def test_an_answer_with_a_wrong_admission_is_not_shown_on() -> None:
+    w = World(12)
+    ada, bo = meeting(w, "Ada", "Bo")
+    own = bo.room.aspect(Reporting)
+    right = own._admission
+    own.take(bytes(64))
+    assert own._admission == right
+    own.take(report.admit(ada.room.host_seed.host_key, bo.room.m.group.group_id, bytes(32), 0))
+    assert own._admission == right
+
+
+def test_a_member_can_not_report_what_nobody_said() -> None:
+    """Mallory has all that a member has, and makes bundles of it by hand."""
+    w = World(13)
+    ada, bo, mallory = meeting(w, "Ada", "Bo", "Mallory")
+    w.do(bo, ev.Say("good morning"))
+    hear(mallory, w=w, text="good morning")
+    real = report.decode_report(reported(mallory, w, "good morning"))
+    key = host_key(w, ada)
+    changed = real.messages[0].tbs.replace(b"good morning", b"vile morning")
+    assert changed != real.messages[0].tbs
+    accused = real.messages[0]
+    forged = report.Accused(
+        changed, accused.signature, accused.signature_key, accused.invite, accused.admission
+    )
+    with pytest.raises(SnugCryptoError):
+        report.verify_message(forged, key)
+    own = mallory.room.aspect(Reporting)._admission
+    hers = mallory.room.m.signature_key(2)
+    signed = mallory.room.m.sign("snug 1 evidence", changed)
+    for k, s in ((hers, signed), (accused.signature_key, signed)):
+        with pytest.raises(SnugCryptoError):
+            report.verify_message(report.Accused(changed, s, k, 0, own), key)
+
+
+def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = World(14)
+    ada, bo = meeting(w, "Ada", "Bo")
+    kept = ada.room.aspect(Reporting)
+    monkeypatch.setattr(reporting_module, "KEPT_MAX", 5)
+    for n in range(9):
+        w.do(bo, ev.Say(f"{n}"))
+        w.run(0.3)
+    assert len(kept._kept) == 5
+    assert kept._bytes == sum(len(k.tbs) for k in kept._kept.values())
+    with pytest.raises(ValueError, match="no message"):
+        w.do(ada, ev.SaveReport((name_of(ada, "0"),), "r.json"))
+    assert judged(reported(ada, w, "8"), host_key(w, ada))
+    monkeypatch.setattr(reporting_module, "KEPT_BYTES", len(next(iter(kept._kept.values())).tbs) + 10)
+    w.do(bo, ev.Say("x"))
+    hear(ada, w=w, text="x")
+    assert len(kept._kept) == 1
+
+
+def test_nobody_is_given_the_number_that_stands_for_no_invite() -> None:
+    drawn = iter((b"\xff\xff", b"\x7f\xff", b"\0\7"))
+    assert InviteBook().make("", True, (), lambda size: next(drawn)) == SINGLE_USE | 7
+    assert NO_INVITE == 0xFFFF
+
+
+# -- pictures --------------------------------------------------------------------------------------
+
+
+def pictures(who: Participant) -> list[ev.Picture]:
+    return [e for e in who.told if isinstance(e, ev.Picture)]
+
+
+def test_pictures_reach_everybody_once() -> None:
+    w = World(20)
+    ada, bo, cem = meeting(w, "Ada", "Bo", "Cem", options=Options())
+    w.do(bo, ev.SendPicture("me.png", PNG))
+    w.until(lambda: all(pictures(p) for p in (ada, cem)))
+    for who in (ada, cem):
+        (got,) = pictures(who)
+        assert (got.leaf, got.name, got.mime, got.data, got.path) == (1, "Bo", "image/png", PNG, None)
+        assert str(PNG) not in repr(got)
+    assert pictures(bo) == []
+
+
+def test_a_picture_is_sent_again_after_a_lost_connection() -> None:
+    w = World(21, latency=0.2)
+    ada, bo = meeting(w, "Ada", "Bo", options=Options())
+    w.do(bo, ev.SendPicture("x", PNG))
+    w.cut(bo.links[ev.ROOM])
+    w.until(lambda: len(pictures(ada)) == 1)
+    w.kill_server()
+    w.run(0.5)
+    w.start_server()
+    w.run(10)
+    assert len(pictures(ada)) == 1
+
+
+def test_the_largest_picture_fits_and_a_larger_one_is_refused() -> None:
+    w = World(22)
+    ada, bo = meeting(w, "Ada", "Bo", options=Options())
+    largest = PNG.ljust(content.PICTURE_MAX, b"x")
+    w.do(bo, ev.SendPicture("x", largest))
+    w.until(lambda: bool(pictures(ada)))
+    assert pictures(ada)[0].data == largest
+    assert "refused" not in bo.alarms
+    w.run(5)
+    for data, why in ((largest + b"x", "at most"), (b"MZ" + bytes(50), "PNG, JPEG"), (b"", "PNG, JPEG")):
+        with pytest.raises(ValueError, match=why):
+            w.do(bo, ev.SendPicture("x", data))
+    w.do(bo, ev.SendPicture("x", PNG))
+    with pytest.raises(ValueError, match="every 3 seconds"):
+        w.do(bo, ev.SendPicture("x", PNG))
+
+
+def test_what_lies_about_its_kind_is_shown_to_nobody() -> None:
+    w = World(23)
+    ada, bo = meeting(w, "Ada", "Bo", options=Options())
+    bo.room.relay(content.Picture(bytes(16), "image/gif", PNG))
+    bo.room.relay(content.Picture(bytes(15) + b"1", "image/png", b"<svg onload=x>"))
+    w.do(bo, ev.Say("after"))
+    hear(ada, w=w, text="after")
+    assert pictures(ada) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "mime"),
+    [
+        (PNG, "image/png"),
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"),
+        (b"GIF89a", "image/gif"),
+        (b"GIF87a", "image/gif"),
+        (b"RIFF\0\0\0\0WAVE", None),
+        (b"<svg", None),
+        (b"\x89PNG", None),
+        (b"", None),
+    ],
+)
+def test_kinds_are_told_by_the_first_bytes(data: bytes, mime: str | None) -> None:
+    assert mime_of(data) == mime
+
+
+def test_a_picture_can_be_reported() -> None:
+    w = World(24)
+    ada, bo = meeting(w, "Ada", "Bo")
+    w.do(bo, ev.SendPicture("x", PNG))
+    w.until(lambda: bool(pictures(ada)))
+    w.do(ada, ev.SaveReport((pictures(ada)[0].id,), "r.json"))
+    save = [e for e in ada.performed if isinstance(e, ev.Save)][-1]
+    (proven,) = judged(save.data, host_key(w, ada))
+    shown = content.decode(proven.data)
+    assert isinstance(shown, content.Picture)
+    assert shown.data == PNG
+
+
+def test_nobody_is_shown_anothers_picture_as_their_own_twice() -> None:
+    """The id is the sender's choice: Bo's reuse of Cem's id hides nothing of Cem's."""
+    w = World(25)
+    ada, bo, cem = meeting(w, "Ada", "Bo", "Cem", options=Options())
+    same = bytes(16)
+    bo.room.relay(content.Picture(same, "image/png", PNG + b"b"))
+    w.do(bo, ev.Tick())
+    w.until(lambda: len(pictures(ada)) == 1)
+    cem.room.relay(content.Picture(same, "image/png", PNG + b"c"))
+    w.do(cem, ev.Tick())
+    w.until(lambda: len(pictures(ada)) == 2)
+    assert [p.name for p in pictures(ada)] == ["Bo", "Cem"]
