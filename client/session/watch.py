@@ -119,6 +119,7 @@ class Watch(Aspect):
         self._override: frozenset[int] | None = None
         self._silent, self._gone, self._unheard = Told(), Told(), Told()
         self._gathered = 0.0
+        self._deaf_since: float | None = None
         self._withheld: set[int] = set()
         self._server_withholds = False
         self._storytellers: set[int] = set()
@@ -170,7 +171,11 @@ class Watch(Aspect):
         self.room.tell(ev.Status("override", words.OVERRIDE))
 
     def carry_over(self, old: RoomSession) -> None:
-        self._beats.record = old.aspect(Watch).record
+        before = old.aspect(Watch)
+        self._beats.record = before.record
+        self._stale = before._stale
+        if before._withheld or before._server_withholds:
+            self.room.tell(ev.Status("cleared", words.HANDED_OVER))
 
     # -- hooks ---------------------------------------------------------------------------------------
 
@@ -243,6 +248,11 @@ class Watch(Aspect):
         if doubt or self._server_withholds:
             return words.PAUSED_WITHHELD
         return None if fresh else words.PAUSED_STALE
+
+    def hears(self, leaf: int, now: float) -> bool:
+        if leaf not in self._others:
+            return leaf == self.room.m.own_leaf
+        return now - max(self._heard.get(leaf, 0.0), self._since[leaf]) <= self._span(FRESH)
 
     def passed(self, blob: bytes, now: float) -> bool:
         payload = self._beats.uncover(blob, now)
@@ -358,7 +368,7 @@ class Watch(Aspect):
                 self._override = None
                 room.tell(words.withheld(slot, self._names(ahead)))
         elif not ahead and not late and (self._withheld or self._server_withholds):
-            room.tell(ev.Status("cleared", "The change that was missing here has come."))
+            room.tell(ev.Status("cleared", words.HANDED_OVER))
         self._withheld, self._server_withholds = ahead, late
 
     def _judge_freshness(self, now: float) -> None:
@@ -399,9 +409,16 @@ class Watch(Aspect):
 
     def _judge_unheard(self, now: float) -> None:
         deaf = {leaf for leaf, beats in self._deaf.items() if beats >= DEAF and leaf in self._others}
+        everybody = deaf >= self._others.keys()
+        if not deaf - self._unheard.leaves:
+            self._deaf_since = None
+        elif self._deaf_since is None:
+            self._deaf_since = now
+        if self._deaf_since is not None and not everybody and now - self._deaf_since < interval(len(deaf)):
+            deaf &= self._unheard.leaves  # the others' beats come within an interval: told in one
         new, over = self._unheard.update(deaf)
         if new:
-            everybody = len(self._others) > 1 and deaf >= self._others.keys()
+            everybody = everybody and len(new) > 1
             self.room.tell(words.unheard("The others" if everybody else self._names(new), everybody))
         self._over(over, lambda who: f"What you send reaches {who} again.")
 
@@ -419,7 +436,7 @@ class Watch(Aspect):
                 self.room.tell(words.not_reaching(self._streams(streams), whom, blamed))
         if back:
             whom = "you" if listener == own else self._name(listener)
-            self.room.tell(ev.Status("cleared", f"{self._streams(back)} reaches {whom} again."))
+            self.room.tell(ev.Status("cleared", f"Reaching {whom} again: {self._streams(back)}."))
 
     def _is_blamed(self, stream: Stream) -> bool:
         losers = self._reaching.losers(stream)
@@ -521,7 +538,7 @@ class Watch(Aspect):
     def _streams(self, streams: Iterable[Stream]) -> str:
         own = self.room.m.own_leaf
         return words.listed(
-            words.stream_of("Your" if leaf == own else f"{self._name(leaf)}'s", number)
+            words.stream_of("your" if leaf == own else f"{self._name(leaf)}'s", number)
             for leaf, number in sorted(streams)
         )
 

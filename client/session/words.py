@@ -131,6 +131,7 @@ PAUSED_WITHHELD: Final = (
     "Sound and pictures are paused: the meeting has moved on, and the change has not come here."
 )
 FRESH_AGAIN: Final = "The others confirm again who is in the room. Sound and pictures may flow."
+HANDED_OVER: Final = "The change that was missing here has come."
 OVERRIDE: Final = "Sound and pictures go on by your word. Somebody who has been removed may be listening."
 
 _STREAMS: Final = ("sound", "pictures", "screen's sound", "screen")
@@ -201,11 +202,11 @@ def not_reaching(streams: str, whom: str, blamed: bool) -> Alarm:
     """Media that is sent and does not come; `blamed`: two say so, or we see it ourselves."""
     if blamed:
         text = (
-            f"{streams} does not reach {whom}, although it is sent: the server drops it, or the network to "
-            "the server does."
+            f"Sent, but not reaching {whom}: {streams}. The server drops that, or the network to the server "
+            "does."
         )
     else:
-        text = f"{whom} reports that {streams} does not come there, although it is sent."
+        text = f"By the word of {whom} this is sent and does not come there: {streams}."
     return Alarm("not_reaching", f"{text} Chat still works; if it lasts, use another network or server.")
 
 

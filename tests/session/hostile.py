@@ -1,0 +1,121 @@
+"""A server that forks the room in memory, and media between participants, for tests of what beats show."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from client.session import events as ev
+from crypto.errors import SnugCryptoError
+from crypto.media_keys import FutureEpochError
+from server.effects import Send
+from server.hub import Hub
+from server.wire.messages import Passed, decode_client
+from tests.session.world import Link, Participant, World
+
+
+class Forked(World):
+    """After `fork`, two rooms go on from one: each side is served by a copy of the server of its own."""
+
+    other: Hub | None = None
+    bridged = False  # whether what is passed on (beats) crosses over
+
+    def fork(self, beyond: Sequence[Participant]) -> None:
+        self._beyond = list(beyond)
+        self.other = copy.deepcopy(self.hub)
+
+    def _serves(self, who: Participant) -> Hub:
+        return self.other if self.other is not None and who in self._beyond else self.hub
+
+    def _server_tick(self) -> None:
+        super()._server_tick()
+        if self.other is not None:
+            self._from(self.other, self.other.tick(self.now))
+
+    def _server(self, effects: Sequence[object]) -> None:
+        self._from(self.hub, effects)
+
+    def _from(self, hub: Hub, effects: Sequence[object]) -> None:
+        for effect in effects:
+            link = self.handles.get(effect.handle) if isinstance(effect, Send) else None
+            if link is not None and isinstance(effect, Send) and self.other is not None:
+                crosses = self.bridged and isinstance(effect.message, Passed)
+                if self._serves(link.who) is not hub and not crosses:
+                    continue
+            super()._server([effect])
+
+    def _ascend(self, link: Link, frame: bytes) -> None:
+        link.last_up = max(link.last_up, self.now + self.random.uniform(0, self.latency))
+
+        def arrive() -> None:
+            if self.server_up and link.handle in self.handles:
+                hub = self._serves(link.who)
+                self._from(hub, hub.handle(link.handle, decode_client(frame), self.now))
+
+        self._at(link.last_up, arrive)
+
+
+class Media:
+    """Every participant speaks 50 times a second and shows 10 pictures; each frame goes to all others.
+
+    `carries(sender, kind, receiver)`: False drops a frame on its way.
+    """
+
+    KINDS = (("audio", 0, 5), ("video", 1, 1))
+
+    def __init__(self, w: World, people: Sequence[Participant]) -> None:
+        self.w = w
+        self.carries: Callable[[Participant, str, Participant], bool] = lambda sender, kind, receiver: True
+        self.sealed: dict[str, list[float]] = {}
+        self.opened: dict[tuple[str, str], list[float]] = {}
+        self.muted: set[str] = set()
+        self._ssrcs: dict[tuple[str, str], int] = {}
+        self.people: list[Participant] = []
+        for who in people:
+            self.add(who)
+        w._every(0.1, self._step)
+
+    def add(self, who: Participant) -> None:
+        for kind, _, _ in self.KINDS:
+            self._ssrcs[who.label, kind] = 1 + len(self._ssrcs)
+        self.people.append(who)
+        streams = tuple((self._ssrcs[who.label, kind], kind, number) for kind, number, _ in self.KINDS)
+        self.w.do(who, ev.Publish("ufrag", "p" * 24, bytes(32), streams))  # type: ignore[arg-type]
+
+    def _step(self) -> None:
+        for sender in self.people:
+            if not sender.alive or sender.ended or sender.label in self.muted or not sender.session.inside:
+                continue
+            for kind, number, frames in self.KINDS:
+                for _ in range(frames):
+                    data = sender.session.seal(kind, number, b"\x00frame", self.w.now)  # type: ignore[arg-type]
+                    if data is None:
+                        continue
+                    self.sealed.setdefault(sender.label, []).append(self.w.now)
+                    for receiver in self.people:
+                        if receiver is not sender and self.carries(sender, kind, receiver):
+                            self.w._after(0.03, partial(self._arrive, sender, kind, receiver, data))
+
+    def _arrive(
+        self, sender: Participant, kind: str, receiver: Participant, data: bytes, tries: int = 6
+    ) -> None:
+        if not receiver.alive or receiver.ended:
+            return
+        try:
+            receiver.session.open(self._ssrcs[sender.label, kind], kind, data, self.w.now)  # type: ignore[arg-type]
+        except FutureEpochError:
+            if tries:  # held and tried again, as the media engine does
+                self.w._after(0.5, partial(self._arrive, sender, kind, receiver, data, tries - 1))
+            return
+        except SnugCryptoError:
+            return
+        self.opened.setdefault((sender.label, receiver.label), []).append(self.w.now)
+
+    def sealed_after(self, who: Participant, when: float) -> int:
+        return sum(at > when for at in self.sealed.get(who.label, []))
+
+
+def texts(who: Participant, kind: str) -> list[str]:
+    """The sentences of alarms or statuses of that kind."""
+    return [e.text for e in who.told if isinstance(e, ev.Alarm | ev.Status) and e.kind == kind]
