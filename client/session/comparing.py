@@ -2,7 +2,8 @@
 
 All members go by the server's order, for their own messages too: what we say counts when it has come back. So
 whatever two openers or a member that lies do, honest members stand in the same run at the same phase, unless
-the server tells them different things; and that shows (`code_fork`).
+the server tells them different things; and that shows (`code_fork`). Where the order is lost (to one who
+catches up, or with a server that restarts), a word waits for the run that it belongs to.
 """
 
 from __future__ import annotations
@@ -44,8 +45,6 @@ WISH_MAX: Final = 30.0
 SLIP: Final = 2.0
 #: Messages of ours that are said again: the three of a run.
 OWN_MAX: Final = 3
-#: Messages of runs that are kept until those that were said before them have come.
-WAITING_MAX: Final = 512
 #: Runs of this epoch whose ids are kept, so that none is used twice.
 SIDS_MAX: Final = 256
 
@@ -93,9 +92,8 @@ class Comparing(Aspect):
         #: The last of ours and when they were said: said again on every new connection, also when the run is
         #: over here, for it may not be elsewhere. Who has had them drops them.
         self._blobs: deque[tuple[bytes, float]] = deque(maxlen=OWN_MAX)
-        #: (number at the server, leaf, what), while we catch up: what is said now overtakes what was said.
-        self._waiting: deque[tuple[int, int, content.AnyContent]] = deque(maxlen=WAITING_MAX)
-        self._number = 0
+        #: What leaves have said in runs that we know nothing of: of each leaf the last such run's alone.
+        self._early: dict[int, list[content.CodeCommit | content.CodeReveal]] = {}
         self._opened: dict[int, float] = {}  # leaf -> when its last OPEN came
         self._own_open = float("-inf")
         self._sids: deque[bytes] = deque(maxlen=SIDS_MAX)
@@ -180,13 +178,11 @@ class Comparing(Aspect):
         self._open(now)
 
     def lost(self, why: str, now: float) -> None:
-        self._catch_up(now)
         if self._running is not None:
             self._running.cut = True
 
     def tick(self, now: float) -> None:
         if self.room.is_level(now) and not self.room.catching_up:
-            self._catch_up(now)
             self._in_touch = now
         self._expire(now)
         self._flush()
@@ -200,7 +196,7 @@ class Comparing(Aspect):
         again = wish is not None and wish.again
         self._over(now)
         self._blobs.clear()
-        self._waiting.clear()
+        self._early.clear()
         self._sids.clear()  # messages are bound to their epoch
         if running is not None:
             if running.out:
@@ -217,10 +213,9 @@ class Comparing(Aspect):
             self._tell_standing(news=news)
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
-        self._number = number
         what = self._mine.pop(digest, None)
         if what is not None:
-            self._hear(self.room.m.own_leaf, what, now)
+            self._take(self.room.m.own_leaf, what, now)
 
     def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
         if isinstance(what, content.Leaving) and self._running is not None:
@@ -228,7 +223,7 @@ class Comparing(Aspect):
         if not isinstance(what, content.CodeOpen | content.CodeCommit | content.CodeReveal):
             return False
         if received.epoch == self.room.m.group.epoch:
-            self._hear(received.sender, what, now)
+            self._take(received.sender, what, now)
         return True
 
     def holds_commits(self, now: float) -> bool:
@@ -295,36 +290,23 @@ class Comparing(Aspect):
 
     # -- hearing ---------------------------------------------------------------------------------------
 
-    def _hear(self, leaf: int, what: content.AnyContent, now: float) -> None:
-        if self.room.catching_up:
-            self._waiting.append((self._number, leaf, what))
-        else:
-            self._catch_up(now)
-            self._take(leaf, what, now)
-
-    def _catch_up(self, now: float) -> None:
-        """All that was said is here: take it in the server's order."""
-        waiting = sorted(self._waiting, key=lambda item: item[0])
-        self._waiting.clear()
-        for _, leaf, what in waiting:
-            # the others may have given up an old run long ago, and we would blame them for that
-            if not isinstance(what, content.CodeOpen) or now - self._in_touch <= FRESH:
-                self._take(leaf, what, now)
-
     def _take(self, leaf: int, what: content.AnyContent, now: float) -> None:
         """A message of a run, in the server's order, of this epoch."""
         self._expire(now)
         running = self._running
         if isinstance(what, content.CodeOpen):
             self._take_open(leaf, what, now)
-        elif running is None:
+        elif not isinstance(what, content.CodeCommit | content.CodeReveal):
             return
-        elif isinstance(what, content.CodeCommit) and what.sid == running.run.sid:
-            running.run.committed(leaf, what.commitment)
+        elif running is not None and what.sid == running.run.sid:
+            _enter(running.run, leaf, what)
             self._advance(running, now)
-        elif isinstance(what, content.CodeReveal) and what.sid == running.run.sid:
-            running.run.revealed(leaf, what.digest, what.share)
-            self._advance(running, now)
+        elif what.sid not in self._sids:
+            before = self._early.get(leaf, [])
+            self._early[leaf] = [
+                *(b for b in before if b.sid == what.sid and type(b) is not type(what)),
+                what,
+            ]
 
     def _take_open(self, leaf: int, what: content.CodeOpen, now: float) -> None:
         m = self.room.m
@@ -345,6 +327,8 @@ class Comparing(Aspect):
             if own and self._wish is not None:
                 self._once_more(self._wish.again, now)
             return
+        if self.room.catching_up and now - self._in_touch > FRESH:
+            return  # the others may have given it up long ago, and we would blame them for that
         running = self._running
         if running is not None:
             if running.run.complete or (running.opener, running.run.sid) < (leaf, what.sid):
@@ -353,7 +337,8 @@ class Comparing(Aspect):
                 return
             self._over(now)
         again = own and self._wish is not None and self._wish.again
-        self._wish = None  # this run's code will do, whoever has opened it
+        if own or (self._wish is not None and self._wish.sid is None):
+            self._wish = None  # this run's code will do, whoever has opened it
         self._begin(leaf, what, again, now)
 
     def _begin(self, opener: int, what: content.CodeOpen, again: bool, now: float) -> None:
@@ -368,10 +353,16 @@ class Comparing(Aspect):
             return  # a leaf whose key has another size: there is no code with it
         names = {leaf: name for leaf, name, _ in m.members()}
         seen = Seen(m.group.epoch, members_of(m), now)
+        for leaf, early in self._early.items():
+            for said in early:
+                if said.sid == what.sid:
+                    _enter(run, leaf, said)
+        self._early.clear()
         self._running = _Running(run, opener, names, seen, now + PHASE, again=again)
         if now - self._idle_since >= PAUSE:
             self._held_since = now
         self._say(content.CodeCommit(what.sid, run.own_commitment()))
+        # without ours it is not complete: what was early is judged when ours has come back
 
     def _advance(self, running: _Running, now: float) -> None:
         run = running.run
@@ -424,6 +415,13 @@ class Comparing(Aspect):
     def _alarm_missing(self, running: _Running, why: str) -> None:
         self._asked, self._wish = False, None
         self.room.tell(words.code_aborted(_listed(running), why))
+
+
+def _enter(run: CodeRun, leaf: int, what: content.CodeCommit | content.CodeReveal) -> None:
+    if isinstance(what, content.CodeCommit):
+        run.committed(leaf, what.commitment)
+    else:
+        run.revealed(leaf, what.digest, what.share)
 
 
 def _listed(running: _Running) -> str:
