@@ -27,7 +27,7 @@ class Note:
     """Something that a person would have seen. `at` is the loop's time, seconds."""
 
     at: float
-    #: alarm, status or ended.
+    #: alarm, status, ended, or event for what is neither and is shown all the same.
     how: str
     kind: str
     text: str
@@ -178,6 +178,8 @@ class Member:
                 self.links.append(event)
             case ev.Knocked():
                 self.knocks.append(event)
+                label = event.label or f"invite {event.invite}"
+                self.notes.append(Note(now, "event", "knock", f"{event.name} knocks with {label}."))
                 if event.name in self.welcome:
                     # not from within the event: the session is in the middle of telling
                     asyncio.get_running_loop().call_soon(self._admit, event.knock)

@@ -1,4 +1,4 @@
-"""What a scene is, what came of it, and how it is judged: by facts alone, and what wasn't tried is no success."""
+"""What a scene is, what came of it, and how it is judged: by facts alone, untried acts are no success."""
 
 from __future__ import annotations
 

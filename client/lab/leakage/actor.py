@@ -77,6 +77,7 @@ class Actor:
         self._host = person == 0
         self._microphone = Microphone(self._part.seed, width=SIZE[0], height=SIZE[1])
         self._handles: list[str] = []
+        self._doors: list[str] = []
         self._stretches: list[tuple[float, float, str, bool]] = []
         self._chats: list[tuple[float, int]] = []
         self._ssrcs: dict[str, int] = {}
@@ -131,6 +132,7 @@ class Actor:
             self._plan.planted,
             self._ssrcs,
             self._handles,
+            self._doors,
             self._stretches,
             self._chats,
         )
@@ -154,8 +156,8 @@ class Actor:
             self.problems.append(str(error))
 
     def _message(self, door: ev.Door, message: ServerMessage) -> None:
-        if isinstance(message, Entered) and door == ev.ROOM:
-            self._handles.append(message.handle.hex())
+        if isinstance(message, Entered):
+            (self._handles if door == ev.ROOM else self._doors).append(message.handle.hex())
 
     def _event(self, event: ev.Event) -> None:
         match event:

@@ -50,8 +50,8 @@ class Plan(msgspec.Struct, frozen=True):
 class Lived(msgspec.Struct, frozen=True):
     """What one member really did, from one joining to its leaving. Times are Unix seconds.
 
-    `stretches`: (from, to, state, camera on). `chats`: (when, characters). `handles`, hex: its connections to
-    the room.
+    `stretches`: (from, to, state, camera on). `chats`: (when, characters). `handles` and
+    `doors`, hex: its connections to the room, and those to lobbies.
     """
 
     meeting: int
@@ -62,6 +62,7 @@ class Lived(msgspec.Struct, frozen=True):
     planted: bool
     ssrcs: dict[str, int]
     handles: list[str]
+    doors: list[str]
     stretches: list[tuple[float, float, str, bool]]
     chats: list[tuple[float, int]]
 

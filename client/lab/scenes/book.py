@@ -1,0 +1,63 @@
+"""How a scene is written down: a function that plays it, under a decorator that says what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from client.lab.scene import Documented, Outcome, Scene
+from client.lab.stage import Stage
+
+Play = Callable[[Stage], Awaitable[Outcome]]
+
+#: Every scene, in the order of writing.
+SCENES: list[Scene] = []
+
+
+def scene(
+    theme: str,
+    mirrors: str,
+    documented: Documented,
+    prediction: str,
+    *,
+    names: tuple[str, ...] = ("Ada", "Bo", "Cem"),
+) -> Callable[[Play], Play]:
+    """The scene's id is the function's name."""
+
+    def note(play: Play) -> Play:
+        SCENES.append(
+            Scene(
+                id=play.__name__,
+                theme=theme,
+                mirrors=mirrors,
+                prediction=prediction,
+                documented=documented,
+                play=play,
+                names=names,
+            )
+        )
+        return play
+
+    return note
+
+
+async def goes_on(stage: Stage, text: str = "Are you all still there?") -> tuple[str, ...]:
+    """What is wrong with the meeting after an act that should have harmed nobody, as harms."""
+    harms = []
+    if not await stage.until(stage.together, 20.0):
+        rosters = "; ".join(f"{m.name} sees {', '.join(sorted(m.roster))}" for m in stage.honest)
+        harms.append(f"members no longer agree on who is there ({rosters})")
+    elif not await stage.talk(text):
+        harms.append("words of the host no longer reach everybody")
+    elif not await stage.heard():
+        harms.append("not everybody is heard any more")
+    return tuple(harms)
+
+
+def gained(stage: Stage, before: dict[tuple[str, str], int], who: str, by: str) -> int:
+    """Frames of `who` that `by` has opened since `before` (see `counts`)."""
+    return stage.member(by).frames_of(who) - before.get((who, by), 0)
+
+
+def counts(stage: Stage) -> dict[tuple[str, str], int]:
+    """How many frames of each each has opened: (sender, receiver) -> frames."""
+    return {(o.name, m.name): m.frames_of(o.name) for m in stage.honest for o in stage.honest}

@@ -1,0 +1,136 @@
+"""Ending: meetings that were ended on invented grounds, members who were thrown out, silence in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+
+from client.lab import mallory
+from client.lab.member import Member
+from client.lab.scene import Outcome, detected, impossible
+from client.lab.scenes.book import counts, gained, goes_on, scene
+from client.lab.stage import Stage
+from client.session import events as ev
+
+_THEME = "ending"
+#: Seconds between two looks of a member at who reaches whom come to this: three beats, and some.
+_REACH = 40.0
+
+
+def _false_words(members: list[Member], text: str) -> list[str]:
+    """Endings that claim a member's act where there was none."""
+    return [
+        f"{m.name} was told: {m.ended.text}"
+        for m in members
+        if m.ended is not None and m.ended.reason in ("removed", "ended") and text not in m.ended.text
+    ]
+
+
+@scene(
+    _THEME,
+    "case 1",
+    detected("dropped", within=25.0),
+    "The operator throws one member out, and says that the host did; it is told that the server dropped it, "
+    "and that nobody in the room did.",
+)
+async def kicked(stage: Stage) -> Outcome:
+    """The server's text is shown as the server's. Nobody's removal carries a signature but a host's."""
+    bo = stage.member("Bo")
+    await stage.act("kick", victim=2)
+    told = await stage.told(["dropped"], 30.0, [bo])
+    out = not bo.connection.session.inside or not told or bo.frames_of("Ada") == bo.frames_of("Ada")
+    harms = tuple(_false_words([bo], "\0"))
+    await stage.operator.end("kick")
+    return Outcome(
+        out, "Bo was kept out for as long as the operator liked, and knew by whom.", watchers=("Bo",),
+        harms=harms + await goes_on(stage), loses=True,
+    )  # fmt: skip
+
+
+@scene(
+    _THEME,
+    "case 1",
+    detected("dropped", within=30.0),
+    "The operator ends the meeting and refuses its number from then on; every member is told that nobody in "
+    "the room did, and can keep evidence of it.",
+)
+async def ended_by_operator(stage: Stage) -> Outcome:
+    """Only a host's signed word ends a meeting."""
+    await stage.act("end")
+    await stage.told(["dropped"], 35.0)
+    harms = list(_false_words(stage.honest, "\0"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "evidence.json"
+        stage.host.do(ev.SaveEvidence(str(path)))
+        kept = await stage.until(lambda: path.exists() and bool(path.read_bytes()), 5.0)
+        if not kept:
+            harms.append("no evidence could be kept")
+        elif any(name in json.dumps(json.loads(path.read_bytes())) for name in stage.names):
+            harms.append("the evidence shows names that nobody asked to be shown")
+    return Outcome(True, "The meeting was over, and everybody knew by whom.", harms=tuple(harms), loses=True)
+
+
+@scene(
+    _THEME,
+    "case 1",
+    impossible("false_end", within=3.0),
+    "A member who is no host says that the meeting is over; it goes on, and everybody is told who tried.",
+)
+async def ended_by_a_member(stage: Stage) -> Outcome:
+    """SNUG-18."""
+    stage.mark()
+    mallory.false_end(stage.member("Bo").session)
+    # what a client relays is sent with its next input
+    stage.member("Bo").do(ev.Tick())
+    others = [m for m in stage.honest if m.name != "Bo"]
+    await stage.told(["false_end"], 8.0, others)
+    over = any(m.ended is not None for m in stage.honest)
+    return Outcome(
+        over, "The meeting went on.", watchers=tuple(m.name for m in others), harms=await goes_on(stage),
+        attempts=1,
+    )  # fmt: skip
+
+
+@scene(
+    _THEME,
+    "case 6",
+    detected("unheard", "not_reaching", "silent", "stale", within=_REACH),
+    "The operator lets nobody hear or see one member; its frames are signed for by nobody, and it is told "
+    "that it isn't heard.",
+)
+async def silenced(stage: Stage) -> Outcome:
+    """Everything else goes on, so that nothing seems wrong."""
+    before = counts(stage)
+    await stage.act("silence", victim=2)
+    await asyncio.sleep(1.0)
+    before = counts(stage)
+    told = await stage.told(["unheard", "not_reaching", "silent", "stale"], _REACH + 5, [stage.member("Bo")])
+    heard = sum(gained(stage, before, "Bo", by) for by in ("Ada", "Cem"))
+    await stage.operator.end("silence")
+    del told
+    return Outcome(
+        heard < 5, "Nobody heard Bo, and Bo was told so.", watchers=("Bo",), harms=await goes_on(stage)
+    )
+
+
+@scene(
+    _THEME,
+    "case 7",
+    detected("not_reaching", "unheard", within=_REACH),
+    "The operator keeps one member's media from another and from nobody else; both are told who doesn't "
+    "reach whom.",
+)
+async def selective_drop(stage: Stage) -> Outcome:
+    """What each one has sent and got is signed in beats."""
+    await stage.act("silence", victim=2, listeners=[3])
+    await asyncio.sleep(1.0)
+    before = counts(stage)
+    await stage.told(["not_reaching", "unheard"], _REACH + 5, [stage.member("Bo"), stage.member("Cem")])
+    heard, elsewhere = gained(stage, before, "Bo", "Cem"), gained(stage, before, "Bo", "Ada")
+    await stage.operator.end("silence")
+    return Outcome(
+        heard < 5 and elsewhere > 20, "Bo did not reach Cem, and both were told.", watchers=("Bo", "Cem"),
+        harms=await goes_on(stage),
+    )  # fmt: skip

@@ -1,0 +1,289 @@
+"""Sound and pictures: recorded, altered, played again, shown as another's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from client.connection import SessionCrypto
+from client.lab import mallory
+from client.lab.intruder import Intruder
+from client.lab.scene import Outcome, detected, impossible, succeeds
+from client.lab.scenes.book import counts, gained, goes_on, scene
+from client.lab.stage import Stage
+from client.media.receiving import FrameCrypto
+from client.session import Session
+from client.session import events as ev
+from crypto.media_keys import Stream
+
+_THEME = "media"
+_WHILE = 3.0
+
+
+@scene(
+    _THEME,
+    "case 4",
+    impossible(),
+    "The operator records everything, for whoever comes by a key one day: nothing that it has opens a frame, "
+    "and nothing stands in the clear.",
+)
+async def recorded_for_later(stage: Stage) -> Outcome:
+    """Every blob and every packet of some seconds, and the room's number and keys that the server knows."""
+    await stage.act("record")
+    await stage.talk("This is for us alone, and for nobody later.")
+    await asyncio.sleep(_WHILE)
+    frames = await stage.recorded()
+    opened = stage.intruder.attack(frames, stage.truth.plain)
+    stage.intruder.take(bytes(16))
+    words = any(b"for us alone" in blob for _, _, blob in stage.operator.blobs)
+    control = Intruder()
+    control.take_session(stage.host.session)
+    sees = control.attack(frames)
+    harms = () if sees else ("the recording could not be opened by a member either: it shows nothing",)
+    return Outcome(
+        bool(opened) or words, f"Of {len(frames)} recorded frames none opened (a member's keys open {sees}).",
+        harms=harms + await goes_on(stage),
+    )  # fmt: skip
+
+
+@scene(
+    _THEME,
+    "case 4",
+    impossible(),
+    "Who was removed has kept all keys up to then, and gets everything that is recorded afterwards: it opens "
+    "nothing of that.",
+    names=("Ada", "Bo", "Cem", "Eve"),
+)
+async def evicted_kept_keys(stage: Stage) -> Outcome:
+    """Every eviction changes all keys at once."""
+    eve = stage.member("Eve")
+    stage.intruder.take_session(eve.session)
+    eve.on_event = lambda _: stage.intruder.take_session(eve.session)
+    await stage.operator.begin("record")
+    await asyncio.sleep(1.0)
+    before = Intruder()
+    before.take_session(eve.session)
+    old = await stage.recorded()
+    control = before.attack(old)
+    stage.mark()
+    stage.honest.remove(eve)
+    stage.host.do(ev.Remove(stage.host.leaf_of("Eve")))
+    await stage.need(stage.together, "Eve was not removed")
+    await asyncio.sleep(0.5)
+    await stage.operator.begin("record")
+    await asyncio.sleep(_WHILE)
+    opened = stage.intruder.attack(await stage.recorded(), stage.truth.plain)
+    harms = () if control else ("the keys that Eve kept open nothing of before either: that shows nothing",)
+    return Outcome(
+        bool(opened), f"Eve's keys opened {control} frames of before, and none of after.",
+        harms=harms + await goes_on(stage), attempts=1,
+    )  # fmt: skip
+
+
+@scene(
+    _THEME,
+    "case 4",
+    impossible(),
+    "Somebody who is let in later has got a recording of what went before: its keys begin where it came in.",
+)
+async def newcomer_looks_back(stage: Stage) -> Outcome:
+    """Every commit changes all keys."""
+    await stage.act("record")
+    await asyncio.sleep(_WHILE)
+    old = await stage.recorded()
+    stage.host.welcome.add("Dana")
+    dana = stage.knock("Dana")
+    await stage.need(stage.together, "Dana did not get in")
+    stage.intruder.take_session(dana.session)
+    opened = stage.intruder.attack(old, stage.truth.plain)
+    return Outcome(bool(opened), f"None of {len(old)} frames of before opened.", harms=await goes_on(stage))
+
+
+@scene(
+    _THEME,
+    "field",
+    impossible(),
+    "One bit of every fourth frame is altered: none of these is ever shown, and the others are.",
+)
+async def altered_frames(stage: Stage) -> Outcome:
+    """Full tags of 16 bytes."""
+    refused = sum(sum(m.refused.values()) for m in stage.honest)
+    await stage.act("flip", what="sound", every=4)
+    await asyncio.sleep(_WHILE)
+    now = sum(sum(m.refused.values()) for m in stage.honest)
+    shown = any(m.false_frames for m in stage.honest)
+    await stage.operator.end("flip")
+    return Outcome(
+        shown or now == refused, f"{now - refused} altered frames were refused.", harms=await goes_on(stage)
+    )
+
+
+@scene(
+    _THEME,
+    "field",
+    impossible(),
+    "Old frames are sent again under new numbers: each frame is shown once.",
+)
+async def replayed_frames(stage: Stage) -> Outcome:
+    """Numbers of packets are the server's to write; counters of frames are not."""
+    refused = sum(m.refused["ReplayError"] for m in stage.honest)
+    await stage.act("replay", what="sound", every=5, back=20)
+    await asyncio.sleep(_WHILE)
+    now = sum(m.refused["ReplayError"] for m in stage.honest)
+    await stage.operator.end("replay")
+    shown = any(m.false_frames for m in stage.honest)
+    return Outcome(
+        shown or now == refused, f"{now - refused} frames that had been shown were refused.",
+        harms=await goes_on(stage),
+    )  # fmt: skip
+
+
+@scene(
+    _THEME,
+    "field",
+    impossible(),
+    "Two members' streams change places on their way to a third: nothing is shown, for each frame names the "
+    "leaf that sealed it.",
+)
+async def swapped_streams(stage: Stage) -> Outcome:
+    """SNUG-20."""
+    await stage.act("swap_streams", between=[1, 2])
+    await asyncio.sleep(1.0)
+    before = counts(stage)
+    await asyncio.sleep(_WHILE)
+    wrong = gained(stage, before, "Ada", "Cem") + gained(stage, before, "Bo", "Cem")
+    await stage.operator.end("swap_streams")
+    return Outcome(wrong > 0, "Cem was shown nothing of either.", harms=await goes_on(stage))
+
+
+@scene(
+    _THEME,
+    "field",
+    impossible(),
+    "The operator puts frames of its own into a member's stream: noise, which nobody opens.",
+)
+async def noise_in_a_name(stage: Stage) -> Outcome:
+    """Without the epoch's keys there is nothing else to put there."""
+    refused = sum(sum(m.refused.values()) for m in stage.honest)
+    await stage.act("inject", into="frame", name_of=1, size=160, count=40)
+    await asyncio.sleep(_WHILE)
+    now = sum(sum(m.refused.values()) for m in stage.honest)
+    shown = any(m.false_frames for m in stage.honest)
+    return Outcome(
+        shown or now == refused, f"{now - refused} frames of noise were refused.", harms=await goes_on(stage)
+    )
+
+
+@scene(
+    _THEME,
+    "field",
+    detected("forged_media", within=6.0),
+    "A member seals a frame with another's key, and the operator puts it into that one's stream: members "
+    "share keys, so it plays; signatures say within seconds that it was not theirs.",
+)
+async def forged_media(stage: Stage) -> Outcome:
+    """The one thing that encryption in a group can't tell: SNUG-22 does."""
+    bo, cem, ada = stage.member("Bo"), stage.member("Cem"), stage.host
+    leaf = bo.leaf_of("Ada")
+    ahead = ada.sealed["audio"] + 300
+    forged = mallory.Keys(bo.session).seal(leaf, Stream.AUDIO, "audio", b"\xf8" + bytes(119), ahead)
+    await stage.act("inject", into="frame", name_of=1, blob=forged, count=1)
+    await stage.told(["forged_media"], 12.0, [cem])
+    played = sum(cem.false_frames.values())
+    cem.false_frames.clear()  # what the act is: it is shown, and told of
+    bo.false_frames.clear()
+    await stage.operator.end("inject")
+    return Outcome(
+        True, f"{played} forged frames were played before Cem was told.", watchers=("Cem",),
+        harms=await goes_on(stage),
+    )  # fmt: skip
+
+
+@scene(
+    _THEME,
+    "field",
+    impossible(),
+    "A member names another as the sender of its own frames, by that one's key id: nobody shows them.",
+    names=("Ada", "Bo"),
+)
+async def forged_key_id(stage: Stage) -> Outcome:
+    """SNUG-20: a stream is announced by the leaf that its key id names."""
+    made: list[mallory.InAnothersName] = []
+
+    def crypto(session: Session, inner: SessionCrypto) -> FrameCrypto:
+        made.append(mallory.InAnothersName(session, inner, stage.host.leaf_of("Ada")))
+        return made[-1]
+
+    stage.host.welcome.add("Mallory")
+    mallory_member = stage.knock("Mallory", honest=False, make_crypto=crypto)
+    everybody = [*stage.honest, mallory_member]
+    await stage.need(lambda: stage.together(everybody) and bool(made), "Mallory did not get in")
+    refused = stage.member("Bo").refused.copy()
+    stage.mark()
+    made[0].forging = True
+    await asyncio.sleep(_WHILE)
+    made[0].forging = False
+    now = sum((stage.member("Bo").refused - refused).values())
+    shown = sum(stage.member("Bo").false_frames.values())
+    return Outcome(
+        shown > 0 or not now, f"Bo refused {now} frames and showed none of them.", attempts=made[0].forged
+    )
+
+
+@scene(
+    _THEME,
+    "case 5",
+    impossible(),
+    "The server asks for variable bitrate, pauses, audio levels and another codec, by every way there is: "
+    "packets of sound keep one size, and say nothing else.",
+)
+async def asked_for_levels(stage: Stage) -> Outcome:
+    """There is no SDP: a client writes its own descriptions."""
+    await stage.act("vbr_and_levels", victim=2)
+    await stage.need(lambda: stage.operator.deeds["vbr_and_levels"] >= 1, "nothing was asked")
+    await asyncio.sleep(8.0)
+    await stage.operator.end("vbr_and_levels")
+    looked = next(t for t in stage.operator.told if t.get("did") == "looked")
+    tells = len(looked["sizes"]) > 1 or looked["levels"] or looked["other_codecs"]
+    return Outcome(
+        bool(tells), f"Packets of sound had {len(looked['sizes'])} size.", harms=await goes_on(stage)
+    )
+
+
+@scene(
+    _THEME,
+    "field",
+    impossible("media_unreachable", within=20.0),
+    "The server gives another fingerprint than the one that answers: no media flows to it, and the member is "
+    "told.",
+)
+async def swapped_fingerprint(stage: Stage) -> Outcome:
+    """DTLS is transport, not protection; all the same nobody talks to a stranger."""
+    bo = stage.member("Bo")
+    await stage.act("fingerprint", victim=2)
+    await stage.told(["media_unreachable"], 25.0, [bo])
+    engine = bo.connection.engine
+    before = bo.sealed.copy()
+    await asyncio.sleep(1.5)
+    sent = sum((bo.sealed - before).values())
+    flows = engine is not None and engine.connected and sent > 0
+    await stage.operator.end("fingerprint")
+    return Outcome(flows, "Nothing was sent there.", watchers=("Bo",), harms=await goes_on(stage))
+
+
+@scene(
+    _THEME,
+    "field",
+    succeeds(),
+    "The operator holds somebody's frames back for a while: timing is its own, and a slow network looks the "
+    "same.",
+)
+async def delayed_frames(stage: Stage) -> Outcome:
+    """Said plainly. What comes too late for a listener counts as lost."""
+    await stage.act("delay", what="sound", sender=2, receiver=3, seconds=0.8)
+    await asyncio.sleep(_WHILE)
+    deeds = await stage.operator.end("delay")
+    return Outcome(deeds.total() > 0, f"{deeds.total()} packets came 0.8 s late.", harms=await goes_on(stage))
+
+
+_ = os

@@ -1,0 +1,62 @@
+"""What succeeds, and is said as plainly: no mathematics hides it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from client.lab.scene import Outcome, detected, succeeds
+from client.lab.scenes.book import scene
+from client.lab.stage import Stage
+
+_THEME = "plainly"
+
+
+@scene(
+    _THEME,
+    "case 5",
+    succeeds(),
+    "The server sees which connections there are, from which addresses, and when how many bytes went by: not "
+    "what was said, but that somebody was there.",
+)
+async def addresses_and_timing(stage: Stage) -> Outcome:
+    """Relays, onion services and shaping make it less. What the rest tells is measured by the leakage lab."""
+    await stage.act("record")
+    await asyncio.sleep(2.0)
+    frames = await stage.recorded()
+    senders = {frame.sender for frame in frames}
+    stage.intruder.attack(frames, stage.truth.plain)
+    return Outcome(
+        len(senders) == len(stage.names),
+        f"The operator counted {len(senders)} senders and {len(frames)} frames in two seconds.",
+    )
+
+
+@scene(
+    _THEME,
+    "case 4",
+    succeeds(),
+    "A member who is in the room can record it, photograph it, or say who was there: no encryption hinders "
+    "who holds the keys.",
+)
+async def member_records(stage: Stage) -> Outcome:
+    """Faces and voices identify."""
+    bo = stage.member("Bo")
+    before = bo.opened.total()
+    stage.mark()
+    await asyncio.sleep(2.0)
+    kept = bo.opened.total() - before
+    return Outcome(kept > 50, f"Bo had {kept} frames to keep.", attempts=1)
+
+
+@scene(
+    _THEME,
+    "case 1",
+    detected("dropped", "away", "closing", within=15.0),
+    "The operator refuses all service: nothing hinders it. It can't do so silently, selectively, or for a "
+    "reason found in the content.",
+)
+async def denial_of_service(stage: Stage) -> Outcome:
+    """Everybody is told, and that nobody in the room did it; a meeting moves on by another server."""
+    await stage.act("end", text="This service is not available.")
+    await stage.told(["dropped", "away", "closing"], 20.0)
+    return Outcome(True, "Nobody had a meeting there any more, and everybody knew.", loses=True)
