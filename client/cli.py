@@ -18,6 +18,8 @@ from client.output import HumanOutput, JsonOutput, Output
 from client.participant import MediaChoice, Participant, Status
 from client.sealed_file import SealedFileError
 from client.session import Session
+from client.session import events as ev
+from client.session.invites import LabelError
 from client.session.options import Options
 from crypto.errors import SnugCryptoError
 from crypto.invite import canonical_origin
@@ -64,6 +66,15 @@ def _parser() -> argparse.ArgumentParser:
     host.add_argument("--server", required=True, metavar="URL", help="such as http://127.0.0.1:8080")
     host.add_argument("--title", default="", help="known to members alone (at most 128 bytes)")
     host.add_argument("--admit", choices=["ask", "all"], default="ask", help="who may come in (default: ask)")
+    host.add_argument(
+        "--invite",
+        metavar="WHOM",
+        action="append",
+        default=[],
+        help="an invite of somebody's own, besides the open one; give it as often as you like",
+    )
+    host.add_argument("--once", action="store_true", help="each --invite lets in once")
+    host.add_argument("--no-open-invite", action="store_true", help="no invite that everybody may use")
 
     join = commands.add_parser("join", parents=[media], help="knock with a link")
     join.add_argument(
@@ -129,6 +140,8 @@ def _participant(arguments: argparse.Namespace) -> int:
     output: Output = JsonOutput() if arguments.json else HumanOutput()
     media = MediaChoice(arguments.play, not arguments.no_audio, not arguments.no_video, arguments.record)
     hosting = arguments.command == "host"
+    if hosting and arguments.once and not arguments.invite:
+        return _usage('--once is about --invite: such as --invite "Ada" --once')
     name = arguments.name or ("Host" if hosting else _some_name())
     try:
         media.check()
@@ -146,6 +159,8 @@ def _participant(arguments: argparse.Namespace) -> int:
                     name=name,
                     title=arguments.title,
                     admission=arguments.admit,
+                    invites=[ev.NewInvite(whom, arguments.once) for whom in arguments.invite],
+                    open_invite=not arguments.no_open_invite,
                     options=options,
                     now=now,
                 )
@@ -160,7 +175,7 @@ def _participant(arguments: argparse.Namespace) -> int:
         )
     except (SourceError, SealedFileError, passphrase.PassphraseError) as error:
         return _usage(str(error))
-    except SnugCryptoError as error:
+    except (SnugCryptoError, LabelError) as error:
         return _usage(str(error))
     return asyncio.run(participant.run())
 

@@ -25,6 +25,10 @@ MINE_MAX: Final = 1000
 _DRAWS: Final = 1000
 
 
+class LabelError(ValueError):
+    """An invite that can't be made as it is wanted; the text says why."""
+
+
 @dataclass(frozen=True)
 class _Mine:
     label: str
@@ -57,19 +61,19 @@ class InviteBook:
     def make(self, label: str, single: bool, known: Iterable[int], rng: Rng) -> int:
         """A new invite's index; `known` are indices that are in use already.
 
-        ValueError when the label is too long, has control characters, or there are too many invites.
+        LabelError when the label is too long, has control characters, or there are too many invites.
         """
         if len(label.encode("utf-8", "surrogatepass")) > LABEL_MAX or any(
             unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in label
         ):
-            raise ValueError(f"a label has at most {LABEL_MAX} bytes, and no control characters")
+            raise LabelError(f"a label has at most {LABEL_MAX} bytes, and no control characters")
         if len(self._mine) >= MINE_MAX:
-            raise ValueError(f"{MINE_MAX} invites are as many as one host makes in one meeting")
+            raise LabelError(f"{MINE_MAX} invites are as many as one host makes in one meeting")
         taken = {i & ~SINGLE_USE for i in (*known, *self._mine, *self._came, *self.taken_back, 0, NO_INVITE)}
         drawn = (int.from_bytes(rng(2), "big") & ~SINGLE_USE for _ in range(_DRAWS))
         number = next((n for n in drawn if n not in taken), None)
         if number is None:
-            raise ValueError("nearly all invites of this meeting have been made: open another meeting")
+            raise LabelError("nearly all invites of this meeting have been made: open another meeting")
         index = number | (SINGLE_USE if single else 0)
         self._mine[index] = _Mine(label, single)
         return index

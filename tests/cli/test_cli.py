@@ -180,7 +180,46 @@ def test_human_text_is_plain_when_piped() -> None:
             bo.send("/leave")
             bo.wait_line(lambda line: line == "You left.")
             assert bo.status() == 0
-        ada.wait_line(lambda line: "Bo is gone" in line)
+        ada.wait_line(lambda line: "Bo left" in line)
+
+
+def test_powers_and_invites_from_the_command_line() -> None:
+    wanted = ("--invite", "Bo", "--invite", "Cem", "--once", "--no-open-invite")
+    with (
+        server() as (_, url),
+        running("host", "--server", url, "--name", "Ada", "--admit", "all", *wanted, *NO_MEDIA) as ada,
+    ):
+        ada.wait_line(lambda line: "/invite --for" in line and "/revoke N" in line)
+        for_bo = ada.wait_line(lambda line: line.startswith("Invite for \u201cBo\u201d, good once"))
+        ada.wait_line(lambda line: line.startswith("Invite for \u201cCem\u201d, good once"))
+        with running("join", for_bo.split()[-1], "--name", "Bo", "--json", *NO_MEDIA) as bo:
+            bo.wait("roster", lambda e: names(e) == ["Ada", "Bo"])
+            ada.wait_line(lambda line: "Ada let them in, by the invite for \u201cBo\u201d" in line)
+            with running("join", for_bo.split()[-1], "--name", "Eve", "--json", *NO_MEDIA) as eve:
+                assert eve.wait("end")["text"].startswith("This invite has been used or taken back.")
+                assert eve.status() == 4
+            ada.wait_line(lambda line: "was used twice: it has leaked" in line)
+            ada.send("/lock")
+            locked = bo.wait("policy")
+            assert locked == {
+                "event": "policy",
+                "by": 0,
+                "kind": "mode",
+                "leaf": None,
+                "mode": "locked",
+                "text": "Ada locked the room: nobody new.",
+            }
+            ada.send("/handover 1")
+            ada.wait_line(lambda line: line == "You are no host of this meeting any more.")
+            bo.send({"lock": False})
+            ada.wait_line(lambda line: line.startswith("Bo unlocked the room"))
+            bo.send({"invite": {"for": "Dana", "once": True}})
+            link = bo.wait("invite", lambda e: e["label"] == "Dana")["link"]
+            with running("join", link, "--name", "Dana", "--json", *NO_MEDIA) as dana:
+                dana.wait("roster", lambda e: names(e) == ["Ada", "Bo", "Dana"])
+            bo.send({"invites": True})
+            told = bo.wait("invites")["invites"]
+            assert [(row["label"], row["used_by"]) for row in told if row["label"]] == [("Dana", ["Dana"])]
 
 
 @pytest.mark.parametrize(
@@ -195,6 +234,8 @@ def test_human_text_is_plain_when_piped() -> None:
         (("host", "--server", "http://127.0.0.1:1", "--for", "soon"), "duration"),
         (("demo", "--participants", "1"), "2 to 8"),
         (("host",), "--server"),
+        (("host", "--server", "http://127.0.0.1:1", "--once"), "--once is about --invite"),
+        (("host", "--server", "http://127.0.0.1:1", "--invite", "x" * 65), "64 bytes"),
     ],
 )
 def test_what_is_typed_wrongly_is_status_2_and_one_sentence(arguments: tuple[str, ...], says: str) -> None:

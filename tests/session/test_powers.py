@@ -107,7 +107,6 @@ def test_every_member_voids_an_add_to_a_locked_room() -> None:
     assert bo_host is not None
     bo.room.m.policy = replace(bo.room.m.policy, mode=Mode.WAVE_IN)  # its own idea of the policy
     ada.session._host._turned_away = lambda asked, m: True  # type: ignore[method-assign]  # leave it to Bo
-    bo.room.m.journal  # noqa: B018
     dana = w.guest(link, "Dana")
     w.until(lambda: "void_commit" in ada.alarms and "void_commit" in cem.alarms, 40)
     assert ada.roster == cem.roster == ["Ada", "Bo", "Cem"]
