@@ -18,7 +18,9 @@ _HELP = (
     "/admit N, /refuse N, /remove LEAF, /deputy LEAF, /undeputy LEAF, /handover LEAF, /lock, /unlock, "
     "/compare, /same [digits], /different [digits], /code, "
     "/override, /vouch LEAF, /known LEAF [NAME], /verified LEAF, "
-    '/invite [--for "NAME"] [--once], /invites, /revoke N, /leave, /end; anything else is said to all'
+    '/invite [--for "NAME"] [--once], /invites, /revoke N, '
+    "/picture FILE, /report MESSAGE... FILE, /evidence FILE [--names], "
+    "/leave, /end; anything else is said to all"
 )
 #: Commands about a knock, a leaf or an invite, by its number.
 _NUMBERED: Final[dict[str, Callable[[int], ev.Input]]] = {
@@ -64,6 +66,12 @@ def parse_json(line: str) -> ev.Input:
         return ev.Lock(argument)
     if name == "invite" and isinstance(argument, dict):
         return _invite(argument)
+    if name == "picture" and isinstance(argument, str):
+        return ev.SendPicture(_path(argument))
+    if name == "report" and isinstance(argument, dict):
+        return _report(argument.get("messages"), argument.get("file"), len(argument) == 2)
+    if name == "evidence":
+        return _evidence(argument)
     if name == "know" and isinstance(argument, dict):
         return _know(argument)
     if name in _NUMBERED and type(argument) is int:
@@ -93,6 +101,51 @@ def _know(wanted: dict[str, Any]) -> ev.Know:
     if not wanted.keys() <= {"leaf", "name"} or type(leaf) is not int or not isinstance(name, str | None):
         raise CommandError('a contact is kept by {"know": {"leaf": 2, "name": "Ada"}}, the name optional')
     return ev.Know(leaf, name)
+
+
+def _path(text: str) -> str:
+    if not text or "\0" in text or not text.isprintable():
+        raise CommandError("that is no name of a file")
+    return text
+
+
+def _report(messages: object, file: object, whole: bool = True) -> ev.SaveReport:
+    if (
+        not whole
+        or not isinstance(messages, list)
+        or not all(isinstance(m, str) for m in messages)
+        or not isinstance(file, str)
+    ):
+        raise CommandError('a report is made by {"report": {"messages": ["ID"], "file": "FILE"}}')
+    return ev.SaveReport(tuple(messages), _path(file))
+
+
+def _evidence(wanted: object) -> ev.SaveEvidence:
+    if isinstance(wanted, str):
+        return ev.SaveEvidence(_path(wanted))
+    if isinstance(wanted, dict) and wanted.keys() <= {"file", "names"}:
+        file, names = wanted.get("file"), wanted.get("names", False)
+        if isinstance(file, str) and isinstance(names, bool):
+            return ev.SaveEvidence(_path(file), names)
+    raise CommandError('evidence is written by {"evidence": "FILE"}')
+
+
+def _typed_files(name: str, text: str) -> ev.Input:
+    """What stands behind /picture, /report and /evidence."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = []
+    match name, words:
+        case "picture", [path]:
+            return ev.SendPicture(_path(path))
+        case "report", [*messages, path] if messages:
+            return _report(messages, path)
+        case "evidence", [path]:
+            return ev.SaveEvidence(_path(path))
+        case "evidence", [path, "--names"] | ["--names", path]:
+            return ev.SaveEvidence(_path(path), names=True)
+    raise CommandError("/picture FILE, /report MESSAGE... FILE, /evidence FILE [--names]")
 
 
 def _typed_invite(text: str) -> ev.NewInvite:
@@ -140,6 +193,8 @@ def parse_human(line: str) -> ev.Input | None:
         return ev.Compared(name == "same", _digits(argument))
     if name == "invite":
         return _typed_invite(argument)
+    if name in ("picture", "report", "evidence"):
+        return _typed_files(name, argument)
     if name == "known":
         leaf, _, petname = argument.strip().partition(" ")
         if leaf.isdecimal() and len(leaf) < 10:

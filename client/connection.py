@@ -70,8 +70,8 @@ class Connection:
     """Runs one session against its server until it ends.
 
     `make_engine` is called once we are inside (our leaf is known then) and may return None for no media;
-    `on_event` gets every event, in order; `on_message` every message of the server, before the session does
-    (to measure with). `cannot_connect` is set when no connection was ever made.
+    `on_event` gets every event, in order; `on_save` what is to be written; `on_message` every message of the
+    server, before the session does (to measure with). `cannot_connect` is set when no connection was ever made.
     """
 
     def __init__(
@@ -81,6 +81,7 @@ class Connection:
         make_engine: Callable[[Session, SessionCrypto], MediaEngine | None],
         on_event: Callable[[ev.Event], None],
         on_message: Callable[[ev.Door, ServerMessage], None] | None = None,
+        on_save: Callable[[ev.Save], None] | None = None,
         clock: Clock | None = None,
         patience: float = 10.0,
     ) -> None:
@@ -91,6 +92,7 @@ class Connection:
         self._make_engine = make_engine
         self._on_event = on_event
         self._on_message = on_message
+        self._on_save = on_save
         self._patience = patience
         self._http: aiohttp.ClientSession | None = None
         self._doors: dict[ev.Door, asyncio.Task[None]] = {}
@@ -160,6 +162,9 @@ class Connection:
                     self._on_event(event)
                     if isinstance(event, ev.Roster) and self.engine is not None:
                         self.engine.keys_changed()
+                case ev.Save():
+                    if self._on_save is not None:
+                        self._on_save(effect)
                 case ev.Transmit(door, message):
                     queue = self._queues.get(door)
                     if queue is not None:
@@ -195,13 +200,13 @@ class Connection:
 
     async def _serve(self, door: ev.Door, queue: asyncio.Queue[bytes]) -> None:
         """One connection, from its making to its end."""
-        why = "the connection ended"
+        why, answered = "the connection ended", False
         try:
             assert self._http is not None
             async with self._http.ws_connect(
                 self.session.origin + "/ws", compress=0, max_msg_size=limits.FRAME_MAX, heartbeat=20
             ) as ws:
-                self._ever_connected = True
+                self._ever_connected = answered = True
                 writer = asyncio.get_running_loop().create_task(_write(ws, queue))
                 try:
                     why = await self._read(door, ws)
@@ -211,12 +216,13 @@ class Connection:
                     writer.cancel()
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             why = _reason(error)
+            answered = answered or _refused_in_words(error)
         finally:
             if self._doors.get(door) is asyncio.current_task():
                 del self._doors[door]
                 self._queues.pop(door, None)
         if door not in self._closing and self.session.ended is None and not self._done.is_set():
-            self.feed(ev.Lost(door, why))
+            self.feed(ev.Lost(door, why, answered))
             if door == ev.ROOM:
                 self._publish()
 
@@ -292,6 +298,11 @@ async def _write(ws: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[bytes
             await ws.close()
             return
         await ws.send_str(frame.decode())
+
+
+def _refused_in_words(error: BaseException) -> bool:
+    """Whether it was the server that refused: what stands before one that is down answers with these."""
+    return isinstance(error, aiohttp.WSServerHandshakeError) and error.status not in (502, 503, 504)
 
 
 def _reason(error: BaseException) -> str:

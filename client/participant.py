@@ -17,6 +17,7 @@ from client.book import Book
 from client.commands import CommandError, parse_human, parse_json
 from client.connection import Clock, Connection, SessionCrypto
 from client.contacts import ContactError
+from client.keeping import Keeper
 from client.media.engine import MediaEngine, StreamStats
 from client.media.files import FileSource, SourceError
 from client.media.record import Recorder
@@ -42,6 +43,7 @@ class Status(IntEnum):
     REMOVED = 5  # a host removed us
     NOT_ADMITTED = 6  # the time was up before a host let us in
     FAILED = 7  # a check of `snug demo` did not hold
+    DROPPED = 8  # the server dropped the meeting, and did not let us back in
 
 
 _STATUS_OF_END: Final = {
@@ -49,6 +51,7 @@ _STATUS_OF_END: Final = {
     "ended": Status.OK,
     "refused": Status.REFUSED,
     "removed": Status.REMOVED,
+    "dropped": Status.DROPPED,
     "failed": Status.ERROR,
 }
 
@@ -86,6 +89,7 @@ class Participant:
         output: Output,
         seconds: float | None = None,
         book: Book | None = None,
+        pictures: Path | None = None,
         read_input: bool = True,
     ) -> None:
         self._clock = Clock()
@@ -94,6 +98,7 @@ class Participant:
         self._output = output
         self._seconds = seconds
         self._book = book
+        self._keeper = Keeper(output, pictures)
         self._read_input = read_input
         self._names: dict[int, str] = {}
         self._senders: dict[int, str] = {}  # by SSRC
@@ -101,6 +106,7 @@ class Participant:
             make_session(self._clock()),
             make_engine=self._engine,
             on_event=self._event,
+            on_save=self._keeper.save,
             clock=self._clock,
         )
 
@@ -111,6 +117,8 @@ class Participant:
     def _event(self, event: ev.Event) -> None:
         if isinstance(event, ev.BookChanged) and not self._keep(event):
             return
+        if isinstance(event, ev.Picture):
+            event = self._keeper.picture(event)
         if not isinstance(event, ev.Ended):  # told last, after the counters
             self._output.event(event)
 
@@ -213,6 +221,8 @@ class Participant:
 
     def _feed(self, what: ev.Input) -> None:
         try:
+            if isinstance(what, ev.SendPicture):
+                what = self._keeper.read(what)
             self.connection.feed(what)
         except ValueError as error:
             self._output.event(ev.Alarm("input", f"{str(error)[:1].upper()}{str(error)[1:]}."))
