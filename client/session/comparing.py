@@ -357,7 +357,6 @@ class Comparing(Aspect):
             for said in early:
                 if said.sid == what.sid:
                     _enter(run, leaf, said)
-        self._early.clear()
         self._running = _Running(run, opener, names, seen, now + PHASE, again=again)
         if now - self._idle_since >= PAUSE:
             self._held_since = now
@@ -366,6 +365,11 @@ class Comparing(Aspect):
 
     def _advance(self, running: _Running, now: float) -> None:
         run = running.run
+        if run.complete and not running.showing:
+            # before anything is judged: if there is a fork, the other side is to see it too
+            running.showing = True
+            running.deadline = now + PHASE
+            self._say(content.CodeReveal(run.sid, *run.own_reveal()))
         finding = run.judge()
         if finding is not None:
             name = running.names[finding.leaf]
@@ -373,10 +377,6 @@ class Comparing(Aspect):
             self._asked, self._wish = False, None
             self.room.tell(words.code_fork(name) if finding.kind == "fork" else words.code_cheat(name))
             return
-        if run.complete and not running.showing:
-            running.showing = True
-            running.deadline = now + PHASE
-            self._say(content.CodeReveal(run.sid, *run.own_reveal()))
         code = run.code
         if code is None:
             return
