@@ -121,6 +121,7 @@ class Watch(Aspect):
         self._gathered = 0.0
         self._deaf_since: float | None = None
         self._withheld: set[int] = set()
+        self._withheld_at = 0.0
         self._server_withholds = False
         self._storytellers: set[int] = set()
         self._doubled: set[int] = set()
@@ -362,12 +363,13 @@ class Watch(Aspect):
         ahead = {leaf for leaf, a in self._ahead.items() if min(now - a.since, connected) > WITHHELD}
         if room.stuck_at is not None or room.needs_rejoin:
             return
-        if (ahead - self._withheld) or (late and not self._server_withholds):
+        told = bool(self._withheld) or self._server_withholds
+        # whoever says the same later is no news, unless the first has long been alone with it
+        if (ahead or late) and (not told or (ahead - self._withheld and now - self._withheld_at > DOUBT)):
+            self._override, self._withheld_at = None, now
             slot = max([a.slot for a in self._ahead.values()] + [room.server_slot or 0])
-            if len(self._withheld) < 2:
-                self._override = None
-                room.tell(words.withheld(slot, self._names(ahead)))
-        elif not ahead and not late and (self._withheld or self._server_withholds):
+            room.tell(words.withheld(slot, self._names(ahead)))
+        elif told and not ahead and not late:
             room.tell(ev.Status("cleared", words.HANDED_OVER))
         self._withheld, self._server_withholds = ahead, late
 
