@@ -161,6 +161,25 @@ def test_a_leaf_vouches_for_its_own_identity_only() -> None:
         to_bo(sealed).check(ends, BO_BOX)
 
 
+class Thief(IdentityKey):
+    """Has the victim's public key, and not the private one."""
+
+    __slots__ = ()
+
+    def __init__(self, victim: bytes) -> None:
+        super().__init__(b"\x55" * 32)
+        self.public = victim
+
+
+def test_who_has_a_public_key_alone_can_prove_nothing_with_it() -> None:
+    ends = replace(ENDS, leaf=3, signature_key=b"m" * 32, box=hpke.public_key(MALLORY_BOX))
+    with pytest.raises(AuthenticationError):
+        to_bo(Thief(ADA.public).vouch(ends, MALLORY_BOX)).check(ends, BO_BOX)
+    shown = Thief(ADA.public).show(hpke.public_key(CARD), HASH, ENC, b"package")
+    with pytest.raises(AuthenticationError):
+        check_shown(shown, CARD, HASH, ENC, b"package")
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -17,10 +17,20 @@ from client.session.options import Options
 from client.session.standing import look
 from crypto import hpke, identity, veil
 from crypto.errors import SnugCryptoError
-from crypto.identity import VOUCH_SIZE, Ends, IdentityKey, OpenedVouch, fingerprint
+from crypto.identity import VOUCH_SIZE, Ends, IdentityKey, fingerprint
 from server.wire import messages as wire
 from server.wire.limits import BUCKETS
 from tests.session.world import ORIGIN, Participant, World, seeded
+
+
+class Thief(IdentityKey):
+    """Has the victim's public key, and not the private one."""
+
+    __slots__ = ()
+
+    def __init__(self, victim: bytes) -> None:
+        super().__init__(os.urandom(32))
+        self.public = victim
 
 
 def book(seed: int = 1) -> Contacts:
@@ -194,8 +204,7 @@ def test_nobody_vouches_for_anothers_leaf_or_with_anothers_identity() -> None:
     adas = ends(ada, bo)
     pass_on(w, mallory, other.own.vouch(adas, mallory.room.box))  # Mallory's identity, Ada's leaf
     mallorys = ends(mallory, bo)
-    proof = OpenedVouch(0, b"", os.urandom(32)).proof
-    pass_on(w, mallory, identity._seal_vouch(mallorys, own.own.public, proof, os.urandom))
+    pass_on(w, mallory, Thief(own.own.public).vouch(mallorys, mallory.room.box))
     true = other.own.vouch(mallorys, mallory.room.box)
     opened = identity.open_vouch(true, bo.room.box, mallorys.to_signature_key, mallorys.group_id)
     swapped = identity._seal_vouch(mallorys, own.own.public, opened.proof, os.urandom)
@@ -473,16 +482,7 @@ def test_a_knock_that_shows_what_it_does_not_hold_is_not_shown() -> None:
     ada = host(w, "Ada", book(), admission="ask")
     victim = book(9).own
 
-    class Thief(IdentityKey):
-        """Has the victim's public key, and not the private one."""
-
-        __slots__ = ()
-
-        def __init__(self) -> None:
-            super().__init__(os.urandom(32))
-            self.public = victim.public
-
-    guest(w, ada, "Mallory", Contacts(Thief()), shows=True)
+    guest(w, ada, "Mallory", Contacts(Thief(victim.public)), shows=True)
     w.run(20)
     assert not knocks(ada)
     guest(w, ada, "Bo", Contacts(IdentityKey(victim.private)), shows=True)
