@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from client import contacts_cli, passphrase
+from client import contacts_cli, evidence_cli, passphrase
 from client.book import Book
 from client.media.files import SourceError
 from client.output import HumanOutput, JsonOutput, Output
@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="snug",
         description="Meetings that their server carries and cannot read.",
         epilog="Exit status: 0 well, 1 error, 2 usage, 3 server unreachable, 4 refused, 5 removed, "
-        "6 not admitted in time, 7 a check of the demo failed.",
+        "6 not admitted in time, 7 a check of the demo failed, 8 dropped by the server.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -59,6 +59,18 @@ def _parser() -> argparse.ArgumentParser:
         "--contacts", metavar="BOOK", type=Path, help="your book (snug contacts); nothing of it is sent"
     )
     passphrase.add_argument(media)
+    media.add_argument("--pictures", metavar="DIR", type=Path, help="put away the pictures that others send")
+    media.add_argument(
+        "--evidence", metavar="FILE", help="write what shows it, if the server drops the meeting"
+    )
+    media.add_argument("--evidence-names", action="store_true", help="with everybody's name in it")
+    media.add_argument(
+        "--patience",
+        type=duration,
+        default=60.0,
+        metavar="60s",
+        help="how long to try again when the server has dropped the meeting (default 60s)",
+    )
     media.add_argument("--json", action="store_true", help="one JSON object a line, in and out")
     media.add_argument("--for", dest="seconds", type=duration, metavar="30s", help="leave after that time")
 
@@ -72,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         help="an invite of somebody's own, besides the open one; give it as often as you like",
+    )
+    host.add_argument(
+        "--reports",
+        action="store_true",
+        help="keep signatures, so that what is written can be proven to others afterwards; all are told",
     )
     host.add_argument("--once", action="store_true", help="each --invite lets in once")
     host.add_argument("--no-open-invite", action="store_true", help="no invite that everybody may use")
@@ -88,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     contacts_cli.add_parser(commands)
+    evidence_cli.add_parser(commands)
 
     demo = commands.add_parser("demo", help="a whole meeting on this machine, and what its server saw")
     demo.add_argument("--participants", type=int, default=3, metavar="3", help="2 to 8 (default 3)")
@@ -149,6 +167,10 @@ def _participant(arguments: argparse.Namespace) -> int:
         options = Options(
             contacts=None if book is None else book.contacts,
             show_identity=getattr(arguments, "identity", None) is not None,
+            reports=getattr(arguments, "reports", False),
+            evidence=arguments.evidence,
+            evidence_names=arguments.evidence_names,
+            patience=arguments.patience,
         )
         if hosting:
             origin = canonical_origin(arguments.server)
@@ -171,7 +193,13 @@ def _participant(arguments: argparse.Namespace) -> int:
                 return Session.join(link, name=name, greeting=arguments.greeting, options=options, now=now)
 
         participant = Participant(
-            make, name=name, media=media, output=output, seconds=arguments.seconds, book=book
+            make,
+            name=name,
+            media=media,
+            output=output,
+            seconds=arguments.seconds,
+            book=book,
+            pictures=arguments.pictures,
         )
     except (SourceError, SealedFileError, passphrase.PassphraseError) as error:
         return _usage(str(error))
@@ -207,6 +235,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _demo(arguments)
     if arguments.command == "contacts":
         return contacts_cli.run(arguments)
+    if arguments.command in ("evidence", "report"):
+        return evidence_cli.run(arguments)
     if arguments.command == "bench":
         return _bench(arguments)
     return _participant(arguments)

@@ -227,6 +227,8 @@ class Findings:
     members: tuple[LastBeat, ...]  # newest first
     #: (server key, slot) -> the different chain values that it signed: more than one is two stories.
     receipts: dict[tuple[bytes, int], tuple[bytes, ...]]
+    #: Slot -> the different chain values that beats name for it.
+    histories: dict[int, tuple[bytes, ...]]
     probes: tuple[Signed, ...]
     names: tuple[Named, ...]
 
@@ -237,11 +239,8 @@ class Findings:
 
     @property
     def split_slots(self) -> list[int]:
-        """Slots at which members' newest beats name different histories."""
-        slots: dict[int, set[bytes]] = {}
-        for member in self.members:
-            slots.setdefault(member.slot, set()).add(member.chain)
-        return sorted(slot for slot, chains in slots.items() if len(chains) > 1)
+        """Slots of which members' beats name different histories."""
+        return sorted(slot for slot, chains in self.histories.items() if len(chains) > 1)
 
     def served(self, member: LastBeat) -> bool:
         """Whether the server signed the very history that this member's newest beat names."""
@@ -285,6 +284,11 @@ def verify_evidence(evidence: Evidence) -> Findings:
     for exhibit in evidence.exhibits:
         for r in exhibit.receipts:
             receipts.setdefault((r.server_key, r.slot), set()).add(r.chain)
+    histories: dict[int, set[bytes]] = {}
+    for exhibit in evidence.exhibits:
+        for signed in exhibit.beats:
+            beat = Beat.decode(signed.beat)
+            histories.setdefault(beat.slot, set()).add(beat.chain)
     names = {_name(leaf): None for exhibit in evidence.exhibits for leaf in exhibit.leaves}
     return Findings(
         origin=first.origin,
@@ -292,6 +296,7 @@ def verify_evidence(evidence: Evidence) -> Findings:
         exhibits=tuple(evidence.exhibits),
         members=_last_beats(evidence.exhibits),
         receipts={place: tuple(sorted(chains)) for place, chains in receipts.items()},
+        histories={slot: tuple(sorted(chains)) for slot, chains in histories.items()},
         probes=tuple(
             Signed(
                 exhibit_key=e.key,

@@ -137,6 +137,8 @@ def test_two_receipts_of_one_slot_are_two_stories() -> None:
 def test_members_whose_histories_differ() -> None:
     split = exhibit(beats=[beat(0), beat(1, chain=H(b"another"))])
     assert evidence.verify_evidence(of(split)).split_slots == [7]
+    earlier = exhibit(beats=[beat(0, chain=H(b"another")), beat(0, seq=2, slot=8), beat(1)])
+    assert evidence.verify_evidence(of(earlier)).split_slots == [7], "also where they have gone on since"
 
 
 def test_a_server_that_was_started_anew() -> None:
