@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from client import contacts_cli, evidence_cli, passphrase
+from client import contacts_cli, evidence_cli, keeping, passphrase
 from client.book import Book
 from client.media.files import SourceError
 from client.output import HumanOutput, JsonOutput, Output
@@ -75,7 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     media.add_argument("--for", dest="seconds", type=duration, metavar="30s", help="leave after that time")
 
     host = commands.add_parser("host", parents=[media], help="open a meeting")
-    host.add_argument("--server", required=True, metavar="URL", help="such as http://127.0.0.1:8080")
+    host.add_argument("--server", metavar="URL", help="such as http://127.0.0.1:8080")
+    host.add_argument(
+        "--keep", metavar="FILE", type=Path, help="write a sealed file by which to come back after a crash"
+    )
+    host.add_argument(
+        "--return", dest="kept", metavar="FILE", type=Path, help="come back to the meeting of that file"
+    )
     host.add_argument("--title", default="", help="known to members alone (at most 128 bytes)")
     host.add_argument("--admit", choices=["ask", "all"], default="ask", help="who may come in (default: ask)")
     host.add_argument(
@@ -151,13 +157,25 @@ def _book(arguments: argparse.Namespace) -> Book | None:
     path = getattr(arguments, "identity", None) or arguments.contacts
     if path is None:
         return None
-    return Book.open(path, passphrase.read_passphrase(arguments.passphrase_file, what=str(path)))
+    return Book.open(path, _phrase(arguments, path))
+
+
+def _phrase(arguments: argparse.Namespace, path: Path, *, twice: bool = False) -> str:
+    """The passphrase of a file: from where the person said, once for all files, or asked for each."""
+    asked = arguments.passphrase_file is None and passphrase.VARIABLE not in os.environ
+    known: str | None = getattr(arguments, "phrase", None)
+    if known is None:
+        known = passphrase.read_passphrase(arguments.passphrase_file, what=str(path), twice=twice)
+        arguments.phrase = None if asked else known
+    return known
 
 
 def _participant(arguments: argparse.Namespace) -> int:
     output: Output = JsonOutput() if arguments.json else HumanOutput()
     media = MediaChoice(arguments.play, not arguments.no_audio, not arguments.no_video, arguments.record)
     hosting = arguments.command == "host"
+    if hosting and (arguments.server is None) == (arguments.kept is None):
+        return _usage("host takes --server URL for a new meeting, or --return FILE for the one that it names")
     if hosting and arguments.once and not arguments.invite:
         return _usage('--once is about --invite: such as --invite "Ada" --once')
     name = arguments.name or ("Host" if hosting else _some_name())
@@ -172,7 +190,13 @@ def _participant(arguments: argparse.Namespace) -> int:
             evidence_names=arguments.evidence_names,
             patience=arguments.patience,
         )
-        if hosting:
+        if hosting and arguments.kept is not None:
+            kept = keeping.read(arguments.kept, _phrase(arguments, arguments.kept))
+            name = kept.name
+
+            def make(now: float) -> Session:
+                return Session.come_back(kept, options=options, now=now)
+        elif hosting:
             origin = canonical_origin(arguments.server)
 
             def make(now: float) -> Session:
@@ -201,6 +225,8 @@ def _participant(arguments: argparse.Namespace) -> int:
             book=book,
             pictures=arguments.pictures,
         )
+        if hosting and arguments.keep is not None:
+            keeping.keep(participant.session, arguments.keep, _phrase(arguments, arguments.keep, twice=True))
     except (SourceError, SealedFileError, passphrase.PassphraseError) as error:
         return _usage(str(error))
     except (SnugCryptoError, LabelError) as error:
