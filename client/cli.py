@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from client import contacts_cli, evidence_cli, keeping, passphrase
+from client import contacts_cli, evidence_cli, passphrase, way_back
 from client.book import Book
 from client.media.files import SourceError
 from client.output import HumanOutput, JsonOutput, Output
@@ -191,7 +191,7 @@ def _participant(arguments: argparse.Namespace) -> int:
             patience=arguments.patience,
         )
         if hosting and arguments.kept is not None:
-            kept = keeping.read(arguments.kept, _phrase(arguments, arguments.kept))
+            kept = way_back.read(arguments.kept, _phrase(arguments, arguments.kept))
             name = kept.name
 
             def make(now: float) -> Session:
@@ -226,7 +226,7 @@ def _participant(arguments: argparse.Namespace) -> int:
             pictures=arguments.pictures,
         )
         if hosting and arguments.keep is not None:
-            keeping.keep(participant.session, arguments.keep, _phrase(arguments, arguments.keep, twice=True))
+            way_back.keep(participant.session, arguments.keep, _phrase(arguments, arguments.keep, twice=True))
     except (SourceError, SealedFileError, passphrase.PassphraseError) as error:
         return _usage(str(error))
     except (SnugCryptoError, LabelError) as error:

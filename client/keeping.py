@@ -1,29 +1,111 @@
-"""A host's way back: what `snug host --keep` writes and `snug host --return` reads (SNUG-9)."""
+"""Files of a person's: evidence and reports written for them, pictures read and put away.
+
+Nothing that is there already is written over, and nothing that others send chooses a file's name.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from client.sealed_file import SealedFileError, open_file, seal_file
-from client.session import Session
-from crypto.errors import SnugCryptoError
-from crypto.returning import Kept
+from client.output import Output
+from client.session import content
+from client.session import events as ev
+from client.session.pictures import SUFFIX
 
-KIND: Final = "host's way back"
-
-
-def keep(session: Session, path: Path, passphrase: str) -> None:
-    """Write what the host of `session` can come back by; SealedFileError if that can't be done."""
-    kept = session.kept()
-    if kept is None:
-        raise SealedFileError("Only a host has something to come back by.")
-    seal_file(path, passphrase, KIND, kept.encode())
+#: Names that are tried where one is taken: FILE, FILE.1, FILE.2 ...
+_NAMES: Final = 100
+#: Pictures that one run puts away, and bytes of all together.
+PICTURES_MAX: Final = 1000
+PICTURES_BYTES: Final = 64 * 2**20
+_MARK: Final = re.compile(r"[0-9a-f]{32}\Z")
 
 
-def read(path: Path, passphrase: str) -> Kept:
-    """What was kept; SealedFileError if the file is none, or not opened by that passphrase."""
-    try:
-        return Kept.decode(open_file(path, passphrase, KIND))
-    except SnugCryptoError as error:
-        raise SealedFileError(f"{path} can't be used: {error}") from None
+class Keeper:
+    """Does what a session can't: it has no files. Others' pictures go to `pictures`, or nowhere (None)."""
+
+    def __init__(self, output: Output, pictures: Path | None = None) -> None:
+        self._output = output
+        self._pictures = pictures
+        self._put = 0
+        self._bytes = 0
+        self._full = False
+        self._ours: dict[str, Path] = {}  # where evidence for a path has gone: it is written anew as it grows
+
+    def save(self, save: ev.Save) -> None:
+        """Write a file, readable for its owner alone, and say where it is; an alarm if that can't be done."""
+        try:
+            if save.what == "evidence" and save.path in self._ours:
+                path = self._ours[save.path]
+                _write_anew(path, save.data)
+            else:
+                path = _write_new(Path(save.path), save.data)
+                if save.what == "evidence":
+                    self._ours[save.path] = path
+        except OSError as error:
+            self._alarm(f"the {save.what} could not be written to {save.path}: {error.strerror or error}")
+            return
+        self._output.note(
+            "saved", f"The {save.what} is in {path}. Nobody else has it.", what=save.what, path=str(path)
+        )
+
+    def picture(self, picture: ev.Picture) -> ev.Picture:
+        """Put a picture of somebody's away, if that was asked for; the same with its path."""
+        if self._pictures is None or not _MARK.match(picture.id):
+            return picture
+        if self._put >= PICTURES_MAX or self._bytes + len(picture.data) > PICTURES_BYTES:
+            if not self._full:
+                self._full = True
+                self._alarm("no more pictures are put away: too many came")
+            return picture
+        path = self._pictures / f"{picture.leaf}-{picture.id[:16]}{SUFFIX[picture.mime]}"
+        try:
+            self._pictures.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = _write_new(path, picture.data)
+        except OSError as error:
+            self._alarm(f"a picture could not be put away: {error.strerror or error}")
+            return picture
+        self._put += 1
+        self._bytes += len(picture.data)
+        return replace(picture, path=str(path))
+
+    def read(self, picture: ev.SendPicture) -> ev.SendPicture:
+        """What stands in the file; ValueError, with a sentence, if it can't be read or is too large."""
+        try:
+            with Path(picture.path).open("rb") as file:
+                data = file.read(content.PICTURE_MAX + 1)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else None
+            raise ValueError(f"{picture.path} can't be read: {why or error}") from None
+        return replace(picture, data=data)
+
+    def _alarm(self, text: str) -> None:
+        self._output.event(ev.Alarm("file", f"{text[:1].upper()}{text[1:]}."))
+
+
+def _write_new(path: Path, data: bytes) -> Path:
+    """Into that file, or the first of FILE.1, FILE.2 ... that isn't there; OSError if none of them can be."""
+    for number in range(_NAMES):
+        place = path if number == 0 else path.with_name(f"{path.name}.{number}")
+        with contextlib.suppress(FileExistsError):
+            _whole(place, data)
+            return place
+    raise FileExistsError(17, "there are too many files of that name")
+
+
+def _whole(path: Path, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(data)
+
+
+def _write_anew(path: Path, data: bytes) -> None:
+    """In place of what we wrote there before, whole or not at all."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)
+    _whole(beside, data)
+    beside.replace(path)
