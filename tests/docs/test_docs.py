@@ -234,6 +234,8 @@ def events() -> list[tuple[str, dict[str, Any]]]:
         ev.Knocked(1, "Bo", "", 0),
         ev.Roster(1, (member,), (member,), (), 0),
         ev.Code(1, "0" * 40),
+        ev.ShortCode(1, ("a",) * 4, ("b",) * 4, (member,)),
+        ev.Comparison(2, 1, "short", True, False, (), (), "A sentence."),
         ev.Said(1, "Bo", "hello"),
         ev.Vouched(1, "Bo", "new", None, "0" * 40),
         ev.BookChanged("Bo", "0" * 40, False, b"", 1.0),
@@ -299,5 +301,5 @@ def test_documented_commands_are_commands() -> None:
     scripts = {ev.Received, ev.Lost, ev.Tick, ev.Publish}  # what only the shell feeds
     assert parsed == set(get_args(ev.Input)) - scripts
     typed = " ".join(re.findall(r"^    /.*$", page("docs/headless.md"), re.MULTILINE)).split()
-    names = {*commands._NUMBERED, *commands._PLAIN, "lock", "unlock", "invite", "known"}
+    names = {*commands._NUMBERED, *commands._PLAIN, "lock", "unlock", "invite", "known", "same", "different"}
     assert {f"/{name}" for name in names} <= set(typed)

@@ -99,6 +99,41 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
             "left": [],
         },
     ),
+    (
+        ev.ShortCode(
+            5, ("\U0001f436", "\U0001f981", "\u2b50", "\u26fa"), ("dog", "lion", "star", "tent"), (ADA,)
+        ),
+        {
+            "event": "short_code",
+            "epoch": 5,
+            "emoji": ["\U0001f436", "\U0001f981", "\u2b50", "\u26fa"],
+            "words": ["dog", "lion", "star", "tent"],
+            "members": [{"leaf": 0, "name": "Ada", "host": True}],
+        },
+    ),
+    (
+        ev.Comparison(
+            7,
+            5,
+            "digits",
+            True,
+            True,
+            (ev.Known(1, "Bo", False, True),),
+            ("Bo came in",),
+            "Since: Bo came in.",
+        ),
+        {
+            "event": "comparison",
+            "epoch": 7,
+            "compared": 5,
+            "how": "digits",
+            "same": True,
+            "news": True,
+            "members": [{"leaf": 1, "name": "Bo", "host": False, "new_since": True}],
+            "changes": ["Bo came in"],
+            "text": "Since: Bo came in.",
+        },
+    ),
     (ev.Code(5, "0123456789" * 4), {"event": "code", "epoch": 5, "digits": "0123456789" * 4}),
     (
         ev.Vouched(1, "Bo", "new", None, PRINT, ("Look out.",)),
@@ -461,3 +496,22 @@ def test_the_table_at_the_end() -> None:
     ]
     output.note("x", "[red]note\x07")
     assert stream.getvalue().endswith("[red]note\ufffd\n")
+
+
+def test_four_words_are_shown_with_what_to_do() -> None:
+    code = ev.ShortCode(
+        5, ("\U0001f436", "\U0001f981", "\u2b50", "\u26fa"), ("dog", "lion", "star", "tent"), ()
+    )
+    shown = human(code)
+    assert "\U0001f436 dog   \U0001f981 lion   \u2b50 star   \u26fa tent" in shown
+    assert "/same" in shown
+    assert "/different" in shown
+
+
+def test_what_changed_since_is_told_when_it_is_news() -> None:
+    known = (ev.Known(1, "Bo", False, True),)
+    news = ev.Comparison(7, 5, "short", True, True, known, ("Bo came in",), "Since: Bo\x1b[31m came in.")
+    assert "Since: Bo\ufffd[31m came in." in human(news)
+    assert (
+        human(ev.Comparison(8, 5, "short", True, False, known, ("Bo came in",), "Since: Bo came in.")) == ""
+    )
