@@ -256,6 +256,11 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    if list(argv[:2]) == ["lab", "leakage"]:
+        from client.lab.leakage import run as leakage
+
+        return leakage.main(argv[2:])
     arguments = _parser().parse_args(argv)
     if arguments.command == "demo":
         return _demo(arguments)

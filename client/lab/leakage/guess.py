@@ -41,13 +41,18 @@ def _models(seed: int) -> list[Any]:
 
     return [
         HistGradientBoostingClassifier(
-            max_iter=120, learning_rate=0.06, max_leaf_nodes=12, min_samples_leaf=12, random_state=seed
+            max_iter=120,
+            learning_rate=0.06,
+            max_leaf_nodes=12,
+            min_samples_leaf=12,
+            class_weight="balanced",
+            random_state=seed,
         ),
         # heavy tails (a machine that was busy) would otherwise be all that it sees
         make_pipeline(
-            QuantileTransformer(n_quantiles=50, output_distribution="normal", random_state=seed),
+            QuantileTransformer(n_quantiles=20, output_distribution="normal", random_state=seed),
             StandardScaler(),
-            LogisticRegression(C=0.05, max_iter=2_000),
+            LogisticRegression(C=0.05, max_iter=2_000, class_weight="balanced"),
         ),
     ]
 
@@ -55,8 +60,8 @@ def _models(seed: int) -> list[Any]:
 def guess(features: Numbers, truth: Numbers, meetings: NDArray[np.int64], seed: int = 1) -> Guess:
     """Train on some meetings, guess in the others, until all have been guessed; the CI resamples meetings.
 
-    Two classifiers vote (gradient boosting and logistic regression, ranks averaged): whatever one of them finds
-    counts. ValueError if there are too few meetings, or only one answer.
+    Two classifiers vote (gradient boosting and logistic regression). ValueError if there are too few
+    meetings, or only one answer.
     """
     from sklearn.model_selection import GroupKFold
 

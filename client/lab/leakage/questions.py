@@ -1,4 +1,4 @@
-"""What is asked: each question makes (features, answer, meeting) of what was seen and what really happened."""
+"""What is asked: each question makes (features, answer, meeting) of what was seen and what happened."""
 
 from __future__ import annotations
 
@@ -115,11 +115,9 @@ def _chat(over: int, at_most: int) -> Callable[[Seen, Sequence[Held]], Iterator[
             for at, characters in who.chats:
                 if characters <= at_most and who.handles:
                     frames = seen.frames.get(who.handles[0], ())
-                    sizes = [
-                        f[2] for f in frames if f[1] and f[3] == "relay" and at - 0.01 <= f[0] < at + 0.4
-                    ]
+                    mine = [f for f in frames if f[1] and f[3] == "relay" and 0 <= f[0] - at + 0.01 < 0.4]
                     near = s.frames_window(seen, who.handles[0], at - 0.01, at + 0.4)
-                    yield [float(sizes[0] if sizes else 0), *near], characters > over, who.meeting
+                    yield [float(mine[0][2] if mine else 0), *near], characters > over, who.meeting
 
     return items
 

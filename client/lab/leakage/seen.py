@@ -129,7 +129,7 @@ def frames_window(seen: Seen, handle: str, begin: float, end: float) -> list[flo
 
 
 def audio_window(seen: Seen, who: Lived, room: Sequence[Lived], begin: float, end: float) -> list[float]:
-    """What the server sees of a member's sound in a window, and how it differs from the others' in the room."""
+    """What the server sees of a member's sound in a window, and how that differs from the others' there."""
     own = stream_window(seen.streams.get(who.ssrcs["audio"]), begin, end)
     others = [
         stream_window(seen.streams.get(other.ssrcs["audio"]), begin, end)
