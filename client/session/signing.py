@@ -18,7 +18,7 @@ from client.session.membership import Change, exported
 from crypto import mls, veil
 from crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
 from crypto.kdf import SigningKey
-from crypto.media_keys import ADD_SWITCH, EPOCH_BITS, OLD_EPOCH
+from crypto.media_keys import ADD_SWITCH, EPOCH_BITS
 from crypto.media_signatures import (
     EXCUSED,
     MEDIA_KEY_LABEL,
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 PATIENCE: Final = 1.5
 #: Seconds before a connection is lost in which lists may not have got out.
 RESEND: Final = 5.0
+#: Seconds after an epoch for which its lists count: frames were played whose sender was away when it ended.
+#: Long before anybody is told the key.
+LATE: Final = 10.0
 #: Seconds after an epoch after which its media key is no secret any more, and between two such messages.
 PUBLISH_AFTER: Final = 60.0
 PUBLISH_EVERY: Final = 60.0
@@ -58,7 +61,7 @@ class _Epoch:
     key: bytes
     scope: bytes
     signer: Signer | None = None
-    #: When its senders stop, and when its last frames and lists count.
+    #: When its senders stop, and when its last lists count.
     ended_at: float = inf
     over_at: float = inf
 
@@ -137,7 +140,7 @@ class Signing(Aspect):
         switch = now if change.removed else now + ADD_SWITCH
         for epoch in self._epochs.values():
             epoch.ended_at = min(epoch.ended_at, switch)
-            epoch.over_at = min(epoch.over_at, switch + OLD_EPOCH)
+            epoch.over_at = min(epoch.over_at, switch + LATE)
         for leaf, _, _ in change.removed:
             self._checkers.pop(leaf, None)
         bits = self.room.m.group.epoch % (1 << EPOCH_BITS)
@@ -172,9 +175,12 @@ class Signing(Aspect):
     # -- our own frames ------------------------------------------------------------------------------
 
     def may_send(self, now: float) -> str | None:
+        if not self._connected:
+            # receivers have little patience: what can't be signed now would be held against us later
+            return "Sound and pictures wait until the server is back."
         oldest = min((at for e in self._epochs.values() if (at := _oldest(e)) is not None), default=now)
         if now - oldest > PATIENCE:
-            return "Sound and pictures wait: what was sent last can't be signed while the server is away."
+            return "Sound and pictures wait: what was sent last can't be signed: we are out of step."
         return None
 
     def sealed(self, stream: int, frame: bytes, now: float) -> None:

@@ -121,6 +121,7 @@ def meeting(seed: int, *names: str) -> tuple[World, Media, list[Participant]]:
     media = Media(w)
     media.join(*people)
     w.run(4)
+    media.withheld.clear()  # before they were in step
     return w, media, people
 
 
@@ -235,6 +236,31 @@ def test_a_long_absence_of_the_sender_is_no_forgery() -> None:
     assert of_media(ada) == of_media(bo) == []
     assert signing(ada)._checkers[leaf_of(bo)].unlisted(w.now) < 1.0
     assert len(signing(ada)._checkers[leaf_of(bo)]._unlisted) < 100, "and none of before"
+
+
+def test_a_slow_line_and_one_trouble_after_the_other_alarm_nobody() -> None:
+    """Each hop takes up to 0.3 s; these seeds have alarmed once, with less patience at either end."""
+    for seed in (1008, 1021, 2001, 2022):
+        w = World(seed, latency=0.3)
+        people = w.meeting("Ada", "Bo", "Cem", "Dana")
+        media = Media(w)
+        media.join(*people)
+        w.run(4)
+        media.passes = lambda sender, receiver: w.random.random() >= 0.2
+        chance = random.Random(seed)
+        for _ in range(10):
+            victim, dice = chance.choice(people), chance.random()
+            if dice < 0.15:
+                w.kill_server()
+                w.run(chance.uniform(0.1, 4))
+                w.start_server()
+            elif dice < 0.6 and ev.ROOM in victim.links:
+                w.cut(victim.links[ev.ROOM])
+            if chance.random() < 0.5:
+                people[0].room.want(HealIntent(people[0].room.m.group.epoch), w.now)
+            w.run(chance.uniform(0.1, 5))
+        w.run(10)
+        assert [of_media(p) for p in people] == [[]] * 4, seed
 
 
 def test_who_can_sign_nothing_seals_nothing() -> None:
