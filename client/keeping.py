@@ -62,7 +62,7 @@ class Keeper:
                 self._full = True
                 self._alarm("no more pictures are put away: too many came")
             return picture
-        path = self._pictures / f"{picture.leaf}-{picture.id[:16]}{SUFFIX[picture.mime]}"
+        path = self._pictures / f"{picture.leaf}-{picture.id}{SUFFIX[picture.mime]}"
         try:
             self._pictures.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = _write_new(path, picture.data)

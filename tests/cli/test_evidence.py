@@ -1,0 +1,307 @@
+"""Evidence, reports and pictures as people and scripts use them; the server really drops a meeting."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client import cli
+from client.keeping import Keeper
+from client.output import JsonOutput
+from client.session import content
+from client.session import events as ev
+from crypto import evidence
+from tests.cli.processes import ROOT, Process, environment, running, server
+from tests.crypto import test_evidence as made
+
+NO_MEDIA = ("--no-audio", "--no-video")
+NAMES = ("Adelheid", "Bonifatius", "Cemile")
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
+
+
+def snug(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "client.cli", *arguments],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@contextmanager
+def hostile(acts: str) -> Iterator[tuple[Process, str]]:
+    with running("--listen", "127.0.0.1:0", "--hostile", acts, module="server") as process:
+        line = process.wait_line(lambda line: line.startswith("listening on "))
+        yield process, line.removeprefix("listening on ")
+        process.signal(signal.SIGTERM)
+        assert process.status() == 0
+
+
+def test_a_meeting_that_the_server_ends_on_invented_grounds(tmp_path: Path) -> None:
+    files = {name: tmp_path / f"{name}.json" for name in NAMES}
+
+    def options(name: str) -> tuple[str, ...]:
+        own = ("--name", name, "--json", "--evidence", str(files[name]), "--patience", "6s")
+        return (*own, *NO_MEDIA)
+
+    with (
+        hostile("end") as (operator, url),
+        running("host", "--server", url, "--admit", "all", *options(NAMES[0])) as ada,
+    ):
+        link = ada.wait("invite")["link"]
+        with (
+            running("join", link, *options(NAMES[1])) as bo,
+            running("join", link, *options(NAMES[2]), "--evidence-names") as cem,
+        ):
+            people = dict(zip(NAMES, (ada, bo, cem), strict=True))
+            for process in people.values():
+                process.wait("roster", lambda e: len(e["members"]) == 3)
+            bo.send({"chat": "hello"})
+            for process in (ada, cem):
+                assert process.wait("chat")["text"] == "hello"
+            operator.send({"act": "end", "begin": {}})
+            for process in people.values():
+                alarm = process.wait("alarm", lambda e: e["kind"] == "dropped")
+                assert alarm["text"].startswith("The server dropped us; nobody in the room did.")
+                told = process.wait("status", lambda e: e["kind"] == "closing")
+                assert told["text"] == "The server says: The host has ended this meeting."
+            for name, process in people.items():
+                end = process.wait("end")
+                assert end["reason"] == "dropped"
+                assert process.status() == 8
+                saved = process.events("saved")[0]
+                assert (saved["what"], saved["path"]) == ("evidence", str(files[name]))
+                assert files[name].stat().st_mode & 0o777 == 0o600
+
+    each = snug("evidence", "verify", str(files[NAMES[1]]), "--json")
+    assert each.returncode == 0, each.stderr
+    found = json.loads(each.stdout)
+    assert found["verified"]
+    assert len(found["members"]) == 3
+    assert found["names"] == []
+    (own,) = evidence.decode_evidence(files[NAMES[1]].read_bytes()).exhibits
+    everything = files[NAMES[1]].read_bytes() + b"".join(b.beat for b in own.beats)
+    assert own.beats
+    assert not any(name.encode() in everything for name in (*NAMES, "hello"))
+    assert any("The host has ended this meeting." in text for text in found["claimed"])
+
+    merged = snug("evidence", "merge", *map(str, files.values()))
+    assert merged.returncode == 0, merged.stderr
+    (tmp_path / "all.json").write_text(merged.stdout)
+    shown = snug("evidence", "verify", str(tmp_path / "all.json"))
+    assert shown.returncode == 0
+    assert "3 different keys signed beats in this room" in shown.stdout
+    assert "That server was running and opened another room after" in shown.stdout
+    assert "Not proven:\n  - That no host ended the meeting" in shown.stdout
+    assert all(f"{name}\n" in shown.stdout for name in NAMES), "Cemile gave the names"
+    once = json.loads(snug("evidence", "verify", str(tmp_path / "all.json"), "--json").stdout)
+    assert [p["same_server"] for p in once["probes"]] == [True] * 3
+
+    changed = merged.stdout.replace("The host has ended", "The host hath ended")
+    assert changed != merged.stdout
+    (tmp_path / "all.json").write_text(changed)
+    for command in ("verify", "merge"):
+        bad = snug("evidence", command, str(tmp_path / "all.json"))
+        assert bad.returncode == 1
+        assert "own statement is not signed" in bad.stdout + bad.stderr
+
+
+def test_a_report_is_judged_by_whom_the_host_names(tmp_path: Path) -> None:
+    picture = tmp_path / "vile.png"
+    picture.write_bytes(PNG)
+    with (
+        server() as (_, url),
+        running(
+            *("host", "--server", url, "--name", "Ada", "--admit", "all", "--reports", "--json"), *NO_MEDIA
+        ) as ada,
+    ):
+        link = ada.wait("invite")["link"]
+        with (
+            running("join", link, "--name", "Bo", "--json", *NO_MEDIA) as bo,
+            running(
+                *("join", link, "--name", "Cem", "--json", "--pictures", str(tmp_path / "got")), *NO_MEDIA
+            ) as cem,
+        ):
+            for process in (ada, bo, cem):
+                process.wait("roster", lambda e: len(e["members"]) == 3)
+                process.wait("status", lambda e: e["kind"] == "reports")
+            bo.send({"chat": "a threat"})
+            bo.send({"picture": str(picture)})
+            bo.send({"picture": str(tmp_path / "none.png")})
+            assert "can't be read" in bo.wait("alarm", lambda e: e["kind"] == "input")["text"]
+            chat, seen = cem.wait("chat"), cem.wait("picture")
+            assert (seen["from"], seen["leaf"], seen["bytes"], seen["mime"]) == ("Bo", 1, 208, "image/png")
+            assert Path(seen["path"]).read_bytes() == PNG
+            assert Path(seen["path"]).parent == tmp_path / "got"
+            file = tmp_path / "report.json"
+            wanted = {"report": {"messages": [chat["id"], seen["id"]], "file": str(file)}}
+            while not cem.events("saved"):  # as soon as Bo's program has shown the host's admission
+                since = len(cem.lines)
+                cem.send(wanted)
+                line = cem.wait_line(lambda line: '"saved"' in line or "has not shown" in line, since)
+            assert json.loads(line)["path"] == str(file)
+            cem.send({"report": {"messages": ["f" * 32], "file": str(file)}})
+            cem.wait("alarm", lambda e: e["kind"] == "input" and e["text"].startswith("No message"))
+            cem.send({"report": {"messages": [chat["id"]], "file": str(file)}})
+            cem.wait("saved", lambda e: e["path"] == f"{file}.1")  # what is there stays
+            ada.send({"end": True})
+            for process in (ada, bo, cem):
+                assert process.status() == 0
+
+    good = snug("report", "verify", str(file), "--link", link)
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "wrote: \u201ca threat\u201d, in the meeting of the host key" in good.stdout
+    assert "sent a picture (image/png, 208 bytes" in good.stdout
+    assert "was let in by the host with invite 0" in good.stdout
+    assert "Not proven:\n  - Who the person is" in good.stdout
+    rows = json.loads(snug("report", "verify", str(file), "--link", link, "--json").stdout)["messages"]
+    assert [row["kind"] for row in rows] == ["say", "picture"]
+    key = rows[0]["host_key"]
+    assert snug("report", "verify", str(file), "--host-key", key).returncode == 0
+
+    claimed = snug("report", "verify", str(file))
+    assert claimed.returncode == 1
+    assert "Nothing of it is proven" in claimed.stdout
+    assert "a threat" not in claimed.stdout
+    other = snug("report", "verify", str(file), "--host-key", "ab" * 32)
+    assert other.returncode == 1
+    assert "another host's meeting" in other.stdout
+    assert snug("report", "verify", str(file), "--host-key", "zz").returncode == 2
+    file.write_bytes(file.read_bytes().replace(b'"invite": 0', b'"invite": 3', 1))
+    changed = snug("report", "verify", str(file), "--link", link)
+    assert changed.returncode == 1
+    assert "did not sign that this key was let in" in changed.stdout
+
+
+# -- what the commands say ----------------------------------------------------------------------
+
+
+def verify(path: Path, exhibits: list[evidence.Exhibit]) -> int:
+    path.write_bytes(evidence.encode(made.of(*exhibits)))
+    return cli.main(["evidence", "verify", str(path)])
+
+
+def test_two_stories_are_said_in_capitals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = made.exhibit(1, receipts=[made.receipt(7, bytes(32))])
+    assert verify(tmp_path / "e", [made.exhibit(0), other]) == 0
+    out = capsys.readouterr().out
+    assert "TWO STORIES: the server's key" in out
+    assert "for slot 7" in out
+
+
+def test_another_servers_probe_is_not_taken_for_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beats, receipts = [made.beat(0)], [made.receipt(7)]
+    probe = made.probed(beats, receipts, server=made.OTHER_SERVER)
+    assert verify(tmp_path / "e", [made.exhibit(beats=beats, receipts=receipts, probe=probe)]) == 0
+    out = capsys.readouterr().out
+    assert "which is not the key that served this room" in out
+    assert "That server was running" not in out
+
+
+def test_an_empty_exhibit_proves_next_to_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(tmp_path / "e", [made.exhibit(beats=[], receipts=[], probe=None)]) == 0
+    assert "Nothing but that the exhibits are their makers'" in capsys.readouterr().out
+
+
+def test_what_a_server_said_can_not_move_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [evidence.LastWord(1, "idle", "\x1b[2Jgone\nProven:\n  - all of it")]
+    assert verify(tmp_path / "e", [made.exhibit(last_words=words)]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert out.count("\nProven:\n") == 1
+
+
+def test_files_that_are_not_there_or_no_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evidence", "verify", str(tmp_path / "none")]) == 2
+    (tmp_path / "e").write_text("{}")
+    for command in (["evidence", "verify"], ["evidence", "merge"]):
+        assert cli.main([*command, str(tmp_path / "e")]) == 1
+    assert cli.main(["evidence", "verify", str(tmp_path / "e"), "--json"]) == 1
+    assert cli.main(["report", "verify", str(tmp_path / "e"), "--host-key", "ab" * 32]) == 1
+    assert cli.main(["report", "verify", str(tmp_path / "e"), "--link", "https://x/"]) == 2
+    capsys.readouterr()
+
+
+# -- files ---------------------------------------------------------------------------------------
+
+
+class Heard(JsonOutput):
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def _line(self, value: dict[str, Any]) -> None:
+        self.lines.append(value)
+
+
+def picture(number: int, leaf: int = 1, mime: str = "image/png", data: bytes = PNG) -> ev.Picture:
+    return ev.Picture(leaf, "../Bo", f"{number:032x}", mime, data)
+
+
+def test_nothing_that_is_there_is_written_over(tmp_path: Path) -> None:
+    keeper, path = Keeper(Heard()), tmp_path / "e.json"
+    path.write_text("mine")
+    keeper.save(ev.Save("evidence", str(path), b"one"))
+    keeper.save(ev.Save("evidence", str(path), b"two"))
+    keeper.save(ev.Save("report", str(path), b"three"))
+    assert path.read_text() == "mine"
+    assert (tmp_path / "e.json.1").read_bytes() == b"two", "evidence of one run grows"
+    assert (tmp_path / "e.json.2").read_bytes() == b"three"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["e.json", "e.json.1", "e.json.2"]
+
+
+def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
+    keeper, path = Keeper(Heard()), tmp_path / "e.json"
+    path.symlink_to(tmp_path / "elsewhere")
+    keeper.save(ev.Save("report", str(path), b"x"))
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_that_can_not_be_written_is_said(tmp_path: Path) -> None:
+    heard = Heard()
+    Keeper(heard).save(ev.Save("evidence", str(tmp_path / "no" / "e.json"), b"x"))
+    assert [line["kind"] for line in heard.lines] == ["file"]
+
+
+def test_names_of_pictures_are_of_our_own_making(tmp_path: Path) -> None:
+    keeper = Keeper(Heard(), tmp_path / "in")
+    put = [keeper.picture(picture(n)).path for n in (1, 1, 2)]
+    assert [Path(p or "").parent for p in put] == [tmp_path / "in"] * 3
+    assert len({*put}) == 3
+    assert all(Path(p or "").read_bytes() == PNG for p in put)
+    odd = ev.Picture(1, "Bo", "../../etc/passwd", "image/png", PNG)
+    assert keeper.picture(odd).path is None
+    assert (tmp_path / "in").stat().st_mode & 0o777 == 0o700
+    assert Keeper(Heard()).picture(picture(1)).path is None
+
+
+def test_pictures_fill_no_disk(tmp_path: Path) -> None:
+    heard = Heard()
+    keeper = Keeper(heard, tmp_path)
+    large = bytes(content.PICTURE_MAX)
+    put = [keeper.picture(picture(n, data=large)).path for n in range(600)]
+    assert sum(p is not None for p in put) == 512
+    assert [line["kind"] for line in heard.lines] == ["file"]
+
+
+def test_a_picture_file_is_read_up_to_what_may_be_sent(tmp_path: Path) -> None:
+    keeper, path = Keeper(Heard()), tmp_path / "x"
+    path.write_bytes(bytes(content.PICTURE_MAX + 5000))
+    assert len(keeper.read(ev.SendPicture(str(path))).data) == content.PICTURE_MAX + 1
+    for bad in (tmp_path / "none", tmp_path):
+        with pytest.raises(ValueError, match="can't be read"):
+            keeper.read(ev.SendPicture(str(bad)))
