@@ -24,6 +24,7 @@ SAMPLES: list[content.AnyContent] = [
     content.Leaving(b"proposal"),
     content.Grant(2**32 - 1, bytes(32), b"sealed"),
     content.End(bytes(32)),
+    content.MediaSecret([bytes(32), bytes(range(32))]),
 ]
 
 
@@ -31,7 +32,7 @@ SAMPLES: list[content.AnyContent] = [
 def test_a_content_comes_back(sample: content.AnyContent) -> None:
     raw = content.encode(sample)
     assert content.decode(raw) == sample
-    assert json.loads(raw)["type"] == type(sample).__name__.lower()
+    assert json.loads(raw)["type"] == type(sample).__struct_config__.tag
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: type(s).__name__)
@@ -55,7 +56,8 @@ def _with(sample: content.AnyContent, **changes: Any) -> bytes:
     return json.dumps(json.loads(content.encode(sample)) | changes).encode()
 
 
-SAY, ANNOUNCE, LEAVING, GRANT, END = SAMPLES
+SAY, ANNOUNCE, LEAVING, GRANT, END, MEDIA_SECRET = SAMPLES
+SECRET = json.loads(content.encode(MEDIA_SECRET))["secrets"][0]
 STREAM = {"ssrc": 1, "kind": "audio", "stream": 0}
 
 
@@ -93,6 +95,9 @@ STREAM = {"ssrc": 1, "kind": "audio", "stream": 0}
         _with(GRANT, leaf=2**32),
         _with(GRANT, enc="AAAA"),
         _with(END, chain="AAAA"),
+        _with(MEDIA_SECRET, secrets=[]),
+        _with(MEDIA_SECRET, secrets=["AAAA"]),
+        _with(MEDIA_SECRET, secrets=[SECRET] * (content.SECRETS_MAX + 1)),
     ],
     ids=lambda raw: repr(raw[:40]),
 )
