@@ -331,9 +331,7 @@ def _unsafe(text: str) -> set[str]:
             ["  code  " + " ".join(["01234", "56789"] * 4) + "  (the same for everybody in the room)"],
         ),
         (
-            ev.Knocked(
-                3, "Bo", "", 7, standing="known", contact="Bo", fingerprint=PRINT, warnings=("Look out.",)
-            ),
+            ev.Knocked(3, "Bo", "", 7, None, "", "known", "Bo", PRINT, ("Look out.",)),
             [
                 "Bo knocks, by invite 7. Type /admit 3 or /refuse 3.",
                 f"  your contact Bo. Fingerprint {SPOKEN}.",
