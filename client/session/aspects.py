@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from client.session.aspect import Aspect
 from client.session.comparing import Comparing
 from client.session.dropped import Dropped
+from client.session.ending import Ending
 from client.session.granting import Granting
 from client.session.identity import Vouching
 from client.session.pictures import Pictures
@@ -34,6 +35,7 @@ def make(room: RoomSession, now: float) -> list[Aspect]:
         Signing(room),
         Watch(room, now),
         Recovery(room),
+        Ending(room),
         Dropped(room),
         Reporting(room, now),
         Pictures(room),

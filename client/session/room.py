@@ -25,6 +25,7 @@ from client.session.announced import Announced
 from client.session.aspect import Aspect
 from client.session.aspects import make as make_aspects
 from client.session.doorway import Doorway
+from client.session.ending import Ending
 from client.session.intents import (
     AddIntent,
     FarewellIntent,
@@ -39,7 +40,7 @@ from client.session.options import Options
 from client.session.recovery import Recovery
 from client.session.talk import Outbox, Said, Seen
 from client.session.turning import Turning
-from crypto import hpke, invite, mls, policy, veil
+from crypto import hpke, invite, mls, veil
 from crypto.errors import (
     AuthenticationError,
     MissingKeyError,
@@ -250,8 +251,7 @@ class RoomSession:
     def end(self, now: float) -> None:
         """End the meeting for all; ValueError if we are no host."""
         self._host_only()
-        self.relay(content.End(self.m.journal.chain))
-        self.finish("ended", "You ended the meeting.")
+        self.aspect(Ending).end(now)
 
     def _host_only(self) -> None:
         if not self.m.is_host(self.m.own_leaf):
@@ -757,17 +757,6 @@ class RoomSession:
                     self.tell(ev.Said(leaf, self.m.name(leaf), what.text, mark.hex()[: content.MARK_DIGITS]))
             case content.Announce():
                 self.announced.hear(leaf, received.epoch, received.generation, what)
-            case content.End():
-                try:
-                    policy.snug_18(
-                        by_host=self.m.is_host(leaf),
-                        chain=what.chain,
-                        current_chain=self.m.journal.chain,
-                    )
-                except ValidationError as error:
-                    self.tell(words.false_end(self.m.name(leaf), str(error)))
-                    return
-                self.finish("ended", f"{self.m.name(leaf)} ended the meeting.")
 
     # -- telling -----------------------------------------------------------------------------------
 

@@ -98,6 +98,9 @@ def removed_knocks(invite: str, removed: str, name: str) -> Alarm:
     )
 
 
+ENDED_UNHEARD = "You ended the meeting and left it. The server did not pass that on in time: others may still be in the room."
+
+
 def false_end(name: str, why: str) -> Alarm:
     """A member who may not has tried to end the meeting."""
     return Alarm("false_end", f"{name} tried to end the meeting: {why}")

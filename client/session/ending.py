@@ -1,0 +1,65 @@
+"""A host ends the meeting for all (SNUG-18): said again until it was said of the meeting as it then is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from client.session import content, words
+from client.session.aspect import Aspect
+from crypto import mls, policy
+from crypto.errors import ValidationError
+from crypto.kdf import H
+
+if TYPE_CHECKING:
+    from client.session.room import RoomSession
+
+#: Seconds after which a host who ended the meeting goes, whether the server has passed it on or not.
+END_WAIT: Final = 5.0
+
+
+class Ending(Aspect):
+    """Says END as of a chain, and says it again when a commit came between."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self._since: float | None = None
+        self._digest = b""
+        self._chain = b""
+
+    def end(self, now: float) -> None:
+        """End it; what is said goes out as soon as we are in step with the server."""
+        if self._since is None:
+            self._since = now
+        self.tick(now)
+
+    def tick(self, now: float) -> None:
+        room = self.room
+        if self._since is None or room.ended is not None:
+            return
+        if room.is_level(now) and self._chain != room.m.journal.chain:
+            self._chain = room.m.journal.chain
+            self._digest = H(room.relay(content.End(self._chain)))
+        if now - self._since > END_WAIT:
+            room.finish("ended", words.ENDED_UNHEARD)
+
+    def lost(self, why: str, now: float) -> None:
+        self._chain = b""  # it may not have arrived
+
+    def relayed(self, number: int, digest: bytes, now: float) -> None:
+        if self._since is not None and digest == self._digest and self._chain == self.room.m.journal.chain:
+            self.room.finish("ended", "You ended the meeting.")
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if not isinstance(what, content.End):
+            return False
+        room, leaf = self.room, received.sender
+        by_host, chain = room.m.is_host(leaf), room.m.journal.chain
+        if by_host and what.chain != chain and what.chain in room.m.journal.chains.values():
+            return True  # a commit came between: the host says it again
+        try:
+            policy.snug_18(by_host=by_host, chain=what.chain, current_chain=chain)
+        except ValidationError as error:
+            room.tell(words.false_end(room.m.name(leaf), str(error)))
+        else:
+            room.finish("ended", f"{room.m.name(leaf)} ended the meeting.")
+        return True

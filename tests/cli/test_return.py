@@ -1,0 +1,40 @@
+"""`snug host --keep` and `--return`, as processes: a host is killed, and comes back."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+from tests.cli.processes import running, server
+
+
+def test_a_host_that_was_killed_comes_back(tmp_path: Path) -> None:
+    phrase, way = tmp_path / "phrase", tmp_path / "way back"
+    phrase.write_text("correct horse\n")
+    sealed = ("--passphrase-file", str(phrase))
+    quiet = ("--no-audio", "--no-video", "--json")
+    with server() as (_, url):
+        hosting = ("host", "--server", url, "--name", "Ada", "--admit", "all", "--keep", str(way))
+        with running(*hosting, *sealed, *quiet) as ada:
+            link = ada.wait("invite")["link"]
+            assert way.stat().st_mode & 0o777 == 0o600
+            assert b"Ada" not in way.read_bytes()
+            with running("join", link, "--name", "Bo", *quiet) as bo:
+                bo.wait("roster")
+                ada.signal(signal.SIGKILL)
+                bo.wait("alarm", lambda e: e["kind"] == "silent")
+                since = len(bo.lines)
+                with running("host", "--return", str(way), *sealed, *quiet) as again:
+                    again.wait("roster", lambda e: len(e["members"]) == 2)
+                    told = bo.wait("policy", since=since)
+                    assert (told["kind"], told["text"]) == (
+                        "host",
+                        "Ada is back as a host, by the host's own key. Bo's program let them in.",
+                    )
+                    again.send({"end": True})
+                    assert bo.wait("end")["reason"] == "ended"
+                    assert (again.status(), bo.status()) == (0, 0)
+        phrase.write_text("another\n")
+        with running("host", "--return", str(way), *sealed, *quiet) as wrong:
+            assert wrong.status() == 2
+            assert "passphrase" in wrong.errors[-1]
