@@ -237,6 +237,7 @@ def events() -> list[tuple[str, dict[str, Any]]]:
         ev.ShortCode(1, ("a",) * 4, ("b",) * 4, (member,)),
         ev.Comparison(2, 1, "short", True, False, (), (), "A sentence."),
         ev.Said(1, "Bo", "hello"),
+        ev.Picture(1, "Bo", "0" * 32, "image/png", b""),
         ev.Vouched(1, "Bo", "new", None, "0" * 40),
         ev.BookChanged("Bo", "0" * 40, False, b"", 1.0),
         ev.Alarm("stuck", "A sentence."),
@@ -252,6 +253,7 @@ def events() -> list[tuple[str, dict[str, Any]]]:
     all_of_them = [output.as_json(sample) for sample in samples]
     all_of_them.append(output.media_json(make(**values), "Bo"))
     all_of_them.append({"event": "recording", "text": "", "path": ""})  # as Participant.run notes it
+    all_of_them.append({"event": "saved", "text": "", "what": "", "path": ""})  # as Keeper.save notes it
     return [(value["event"], value) for value in all_of_them]
 
 
@@ -280,7 +282,7 @@ def test_every_kind_of_alarm_and_status_is_documented() -> None:
 
 def test_every_note_is_documented() -> None:
     made = set(re.findall(r'output\.note\(\s*"(\w+)"', sources("client")))
-    assert made == {"recording"}
+    assert made == {"recording", "saved"}
 
 
 def test_every_reason_for_the_end_is_documented() -> None:
@@ -302,4 +304,5 @@ def test_documented_commands_are_commands() -> None:
     assert parsed == set(get_args(ev.Input)) - scripts
     typed = " ".join(re.findall(r"^    /.*$", page("docs/headless.md"), re.MULTILINE)).split()
     names = {*commands._NUMBERED, *commands._PLAIN, "lock", "unlock", "invite", "known", "same", "different"}
+    names |= {"picture", "report", "evidence"}
     assert {f"/{name}" for name in names} <= set(typed)
