@@ -98,7 +98,9 @@ def removed_knocks(invite: str, removed: str, name: str) -> Alarm:
     )
 
 
-ENDED_UNHEARD = "You ended the meeting and left it. The server did not pass that on in time: others may still be in the room."
+ENDED_UNHEARD = (
+    "You ended the meeting and left it. The server did not pass it on in time: others may still be in it."
+)
 
 
 def false_end(name: str, why: str) -> Alarm:
@@ -283,7 +285,8 @@ def code_cheat(name: str) -> Alarm:
     return Alarm(
         "code_cheat",
         f"{name} did not keep to what {name}'s program had promised while the code was made. Only who wants "
-        f"to choose the code has a use for that. There is no code; speak with the others about removing {name}.",
+        "to choose the code has a use for that. There is no code; speak with the others about removing "
+        f"{name}.",
     )
 
 
@@ -292,8 +295,8 @@ def code_aborted(names: str, why: str) -> Alarm:
     return Alarm(
         "code_aborted",
         f"There is no code, for {names} did not show a part of it when others had: {why}. Once can be an "
-        "accident; if it happens again, somebody is trying out codes, with or without the server. Type /compare "
-        "to try again.",
+        "accident; if it happens again, somebody is trying out codes, with or without the server. Type "
+        "/compare to try again.",
     )
 
 
