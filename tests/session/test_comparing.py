@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from client.session import content, words
 from client.session import events as ev
-from client.session.comparing import HOLD_MAX, PHASE, SIDS_MAX, Comparing
+from client.session.comparing import HOLD_MAX, PHASE, SIDS_MAX, Comparing, _Wish
 from client.session.intents import HealIntent
 from crypto.emoji import EMOJI
 from crypto.kdf import H
@@ -72,12 +72,13 @@ def keeps_back(who: Participant, kind: type[content.Content]) -> list[content.Co
     return kept
 
 
-def open_run(who: Participant, sid: bytes) -> None:
-    """A member's own program says OPEN, whatever the protocol thinks of that."""
-    m = who.room.m
-    who.room.relay(
-        content.CodeOpen(sid, m.group.epoch, m.journal.chain, [leaf for leaf, _, _ in m.members()])
-    )
+def open_run(who: Participant, sid: bytes, now: float) -> None:
+    """A member's own program says OPEN, whatever it thinks of that itself."""
+    m, aspect = who.room.m, part(who)
+    aspect._wish = _Wish(now, sid=sid, sent_at=now)
+    leaves = [leaf for leaf, _, _ in m.members()]
+    what = content.CodeOpen(sid, m.group.epoch, m.journal.chain, leaves)
+    aspect._mine[H(who.room.relay(what))] = what
 
 
 # -- agreement ---------------------------------------------------------------------------------------------
@@ -119,6 +120,19 @@ def test_two_who_ask_at_once_get_one_code() -> None:
         have_code(w, people)
         w.run(25)
         assert [(len(codes(p)), ours(p), texts(p, "no_code")) for p in people] == [(1, [], [])] * 4
+
+
+def test_of_two_runs_the_lower_leafs_is_made() -> None:
+    w = World(77)
+    people = w.meeting("Ada", "Bo", "Cem", "Dana")
+    w.run(1)
+    keeps_back(people[0], content.CodeCommit)
+    for opener, wins in ((2, 2), (1, 1), (3, 1)):
+        open_run(people[opener], bytes([9 - opener] * 16), w.now)
+        w.do(people[opener], ev.Tick())
+        w.run(0.5)
+        runs = [part(p)._running for p in people]
+        assert [r.opener for r in runs if r is not None] == [wins] * 4
 
 
 def test_a_code_needs_somebody_else_and_is_asked_for_once() -> None:
@@ -277,7 +291,7 @@ def test_a_hundred_runs_of_one_opener_are_one_every_five_seconds() -> None:
     part(ada)._begin = begin  # type: ignore[method-assign]
     start = w.now
     for i in range(100):
-        open_run(mallory, i.to_bytes(16, "big"))
+        open_run(mallory, (99 - i).to_bytes(16, "big"), w.now)  # each would win over the one before
         w.do(mallory, ev.Tick())
         w.run(0.5)
     assert 2 <= len(begun) <= (w.now - start) / 5 + 1
@@ -297,7 +311,10 @@ def test_an_id_is_used_once() -> None:
     sid = part(cem)._running.run.sid  # type: ignore[union-attr]
     have_code(w, people)
     w.run(12)
-    open_run(cem, sid)
+    open_run(cem, sid, w.now)
+    w.do(cem, ev.Tick())
+    w.run(1)
+    assert [part(p)._running for p in people] == [None] * 3
     w.run(PHASE + 3)
     assert [(len(codes(p)), ours(p)) for p in people] == [(1, [])] * 3
 
@@ -357,18 +374,21 @@ def test_hosts_do_not_hold_their_commits_for_ever() -> None:
     ada = people[0]
     for p in people[1:]:
         keeps_back(p, content.CodeCommit)
-    held = free = 0.0
-    turn = 0
-    w.guest(w.link_of(ada), "Zoe")
+    w.run(1)
     start = w.now
-    while "Zoe" not in ada.roster and w.now - start < 60:
-        open_run(people[7 - turn % 7], ada.room.rng(16))
-        turn += 1
-        w.do(people[7 - turn % 7], ev.Tick())
-        w.run(0.9)
-        held, free = (held + 0.9, free) if part(ada).holds_commits(w.now) else (held, free + 0.9)
+    for turn, p in enumerate(reversed(people[1:])):
+        open_run(p, bytes([turn] * 16), w.now)
+        w.do(p, ev.Tick())
+        w.run(0.5)
+        assert part(ada)._running is not None, f"run {turn}"
+        if turn == 0:
+            w.guest(w.link_of(ada), "Zoe")
+        w.run(PHASE - 1)
+        if "Zoe" in ada.roster:
+            break
+        assert part(ada)._running is not None, "one run goes over into the next"
+    assert HOLD_MAX - PHASE < w.now - start < HOLD_MAX + PHASE
     assert "Zoe" in ada.roster
-    assert w.now - start < HOLD_MAX + 2 * PHASE
 
 
 def test_who_comes_in_meanwhile_starts_it_anew() -> None:
@@ -412,6 +432,9 @@ def test_an_opener_tries_twice_and_then_says_so() -> None:
         cem.room.want(HealIntent(cem.room.m.group.epoch), w.now)
         w.do(cem, ev.Tick())
         w.until(lambda: part(ada)._running is None, 3)
+    w.run(0.5)
+    assert len(texts(bo, "no_code")) == 1
+    assert "changed keys" in texts(bo, "no_code")[0]
     w.run(20)
     assert len(texts(bo, "no_code")) == 1
     assert not texts(ada, "no_code")
