@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="snug",
         description="Meetings that their server carries and cannot read.",
         epilog="Exit status: 0 well, 1 error, 2 usage, 3 server unreachable, 4 refused, 5 removed, "
-        "6 not admitted in time, 7 a check of the demo failed, 8 dropped by the server.",
+        "6 not admitted in time, 7 a check of the demo or the lab failed, 8 dropped by the server.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -117,6 +117,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--participants", type=int, default=3, metavar="3", help="2 to 8 (default 3)")
     demo.add_argument("--seconds", type=float, default=15.0, metavar="15", help="of meeting (default 15)")
     demo.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    lab = commands.add_parser("lab", help="every act of a hostile operator, done to a live meeting here")
+    lab.add_argument("scenes", nargs="*", metavar="SCENE", help='ids, themes, or "case 2" (default: all)')
+    lab.add_argument("--list", action="store_true", help="say what there is, and play nothing")
+    lab.add_argument("--json", action="store_true", help="one JSON object a scene")
 
     bench = commands.add_parser("bench", help="measure, as ratios within one run")
     which = bench.add_subparsers(dest="bench", required=True, metavar="WHAT")
@@ -244,6 +249,12 @@ def _demo(arguments: argparse.Namespace) -> int:
     return asyncio.run(run(arguments.participants, arguments.seconds, arguments.json))
 
 
+def _lab(arguments: argparse.Namespace) -> int:
+    from client.lab import command
+
+    return command.run(arguments.scenes, as_json=arguments.json, only_list=arguments.list)
+
+
 def _bench(arguments: argparse.Namespace) -> int:
     if arguments.bench == "forward":
         from client.bench import forward
@@ -264,6 +275,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.command == "demo":
         return _demo(arguments)
+    if arguments.command == "lab":
+        return _lab(arguments)
     if arguments.command == "contacts":
         return contacts_cli.run(arguments)
     if arguments.command in ("evidence", "report"):

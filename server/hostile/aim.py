@@ -114,10 +114,13 @@ class Numbers:
     def __init__(self) -> None:
         self._last: dict[tuple[int | None, int], int] = {}
 
-    def next(self, receiver: int | None, packet: bytes) -> bytes:
-        """The packet under the number after the last that this receiver got of its stream."""
+    def next(self, receiver: int | None, packet: bytes, last: int | None = None) -> bytes:
+        """The packet under the number after the last that this receiver got of its stream.
+
+        `last` is what that was before the first that came through here, if it isn't the packet's own.
+        """
         key = (receiver, ssrc_of(packet))
-        last = self._last.get(key)
+        last = self._last.get(key, last)
         sequence = sequence_of(packet) if last is None else last + 1
         self._last[key] = sequence
         return numbered(packet, sequence)

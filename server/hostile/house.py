@@ -289,6 +289,12 @@ class HostileSfu(Sfu):
         track = None if home is None else home.tracks.get(ssrc)
         return None if track is None else track.owner.key[1]
 
+    def highest(self, room: bytes, ssrc: int) -> int | None:
+        """The last sequence number of a stream, None before the first."""
+        home = self._core._rooms.get(room)
+        track = None if home is None else home.tracks.get(ssrc)
+        return None if track is None or track.high is None else track.high & 0xFFFF
+
     def send(self, handle: bytes, packet: bytes) -> bool:
         """An RTP packet to one connection, past all acts; whether there was a way to it."""
         for (_, name), link in self._links.items():

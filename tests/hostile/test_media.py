@@ -129,11 +129,11 @@ async def test_levels_are_put_on_and_looked_for(stage: Stage, people: People) ->
     ((_, _, heard),) = await back.heard(1)
     assert heard.startswith(b"\xbe\xde")  # an audio level that ada never sent
     assert contents(await bob.heard(1)) == [b"frame"]
-    back.sound(0xCE, b"four", b"and seven")
+    back.sound(0xCE, b"\x00four", b"\x99aabband seven")
     await bob.heard(3)
     stage.end("vbr_and_levels")
     found = next(d for d in stage.deeds if d.get("did") == "looked")
-    assert (found["sizes"], found["levels"], found["other_codecs"]) == ([16, 21], 0, 0)
+    assert (found["sizes"], found["levels"], found["other_codecs"]) == ([4, 9], 0, 0)
     back.peer.close()
 
 

@@ -102,14 +102,12 @@ async def ended_by_a_member(stage: Stage) -> Outcome:
 )
 async def silenced(stage: Stage) -> Outcome:
     """Everything else goes on, so that nothing seems wrong."""
-    before = counts(stage)
     await stage.act("silence", victim=2)
     await asyncio.sleep(1.0)
     before = counts(stage)
-    told = await stage.told(["unheard", "not_reaching", "silent", "stale"], _REACH + 5, [stage.member("Bo")])
+    await stage.told(["unheard", "not_reaching", "silent", "stale"], _REACH + 5, [stage.member("Bo")])
     heard = sum(gained(stage, before, "Bo", by) for by in ("Ada", "Cem"))
     await stage.operator.end("silence")
-    del told
     return Outcome(
         heard < 5, "Nobody heard Bo, and Bo was told so.", watchers=("Bo",), harms=await goes_on(stage)
     )

@@ -204,8 +204,8 @@ async def _outsider(stage: Stage) -> list[bytes]:
     _THEME,
     "case 3",
     impossible(),
-    "The operator hands a room's number to somebody and opens the door; what comes out is ciphertext, and the "
-    "number opens nothing.",
+    "The operator hands a room's number to somebody and opens the door; what comes out is ciphertext, and "
+    "the number opens nothing.",
 )
 async def leaked_room_number(stage: Stage) -> Outcome:
     """The outsider has number and public keys, the operator's help, and all that it relays."""
@@ -250,8 +250,8 @@ async def leaked_invite(stage: Stage) -> Outcome:
     _THEME,
     "case 3",
     impossible("invite_leaked", within=6.0),
-    "A link that admits once is used by a second person; it opens nothing, and the host is told which one has "
-    "leaked.",
+    "A link that admits once is used by a second person; it opens nothing, and the host is told which one "
+    "has leaked.",
 )
 async def leaked_once_invite(stage: Stage) -> Outcome:
     """Traceable: the host made it for one guest."""

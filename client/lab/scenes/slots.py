@@ -40,7 +40,7 @@ async def partition(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
-    detected("two_stories", "stale", "withheld", "silent", within=_FRESH + 5),
+    detected("two_stories", within=15.0),
     "One member is led into a world of its own, in which a slot holds another change, with the server's "
     "signature on both; beats cross, and everybody is told of two stories.",
 )
@@ -49,8 +49,9 @@ async def two_stories(stage: Stage) -> Outcome:
     await stage.act("partition", apart=[3], beats=True, media=True)
     stage.member("Cem").do(ev.Say("Is this still the same room?"))
     stage.words.add(("Cem", "Is this still the same room?"))
-    await stage.operator.begin("inject", into="slot", blob=os.urandom(1024))
-    await stage.told(["two_stories", "stale", "withheld", "silent"], _FRESH + 10)
+    for world in (1, 3):
+        await stage.operator.begin("inject", into="slot", blob=os.urandom(1024), world=world)
+    await stage.told(["two_stories"], 20.0)
     apart = ("Cem", "Is this still the same room?") not in stage.host.said
     return Outcome(apart, "Cem lived in another story, and all were told.")
 
@@ -64,7 +65,7 @@ async def two_stories(stage: Stage) -> Outcome:
     names=("Ada", "Bo", "Cem", "Eve"),
 )
 async def withheld_removal(stage: Stage) -> Outcome:
-    """The one who is kept in the dark is told, and stops; what Eve still heard is what it was a member for."""
+    """Who is kept in the dark is told, and stops; what Eve heard until then it had been a member for."""
     bo, eve = stage.member("Bo"), stage.member("Eve")
     intruder = Intruder()
     intruder.take_session(eve.session)
@@ -272,16 +273,14 @@ async def forged_roster(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    impossible("version", "away", within=5.0),
+    impossible("version", within=5.0),
     "The server offers an older version of the protocol: nobody speaks it, and everybody is told.",
 )
 async def downgrade(stage: Stage) -> Outcome:
     """There is nothing older to fall back to."""
-    sealed = {m.name: m.sealed.total() for m in stage.honest}
     await stage.act("downgrade", how="version")
-    await stage.told(["version", "away"], 10.0)
+    await stage.told(["version"], 10.0)
     await stage.operator.end("downgrade")
-    del sealed
     suites = {str(room_of(m.session).m.group.suite) for m in stage.honest}
     return Outcome(len(suites) != 1, "Nothing was spoken but version 1.", harms=await goes_on(stage))
 
@@ -297,9 +296,11 @@ async def plain_media(stage: Stage) -> Outcome:
     """Unknown fields are no suggestions."""
     await stage.operator.begin("record")
     await stage.act("downgrade", how="plain")
-    await stage.told(["away"], 12.0)
-    await asyncio.sleep(4.0)
+    refused = "not of this protocol"
+    knew = await stage.until(lambda: all(any(refused in n.text for n in m.notes) for m in stage.honest), 12.0)
     await stage.operator.end("downgrade")
-    frames = await stage.recorded()
-    opened = stage.intruder.attack(frames, stage.truth.plain)
-    return Outcome(bool(opened), "Nothing went out in the clear.", harms=await goes_on(stage))
+    harms = await goes_on(stage)
+    opened = stage.intruder.attack(await stage.recorded(), stage.truth.plain)
+    if not knew:
+        harms += ("not everybody was told that the server doesn't keep to the protocol",)
+    return Outcome(bool(opened), "Nothing went out in the clear.", harms=harms)

@@ -46,14 +46,21 @@ class ForgedRoster(Act):
                 self.troupe.deliver(handle, Arrived(ghost))
             for left in gone - {handle}:
                 self.troupe.deliver(handle, Left(left))
-            streams = [
-                HandleStream(other, ssrc, "audio" if kind == "audio" else "video")
-                for other in room.handles()
-                if other not in (handle, *gone)
-                for ssrc, kind in room.streams_of(other)
-            ]
-            self.troupe.deliver(handle, Streams([*streams, *self._invented()]))
+            self.troupe.deliver(handle, Streams([*self._streams(handle, gone), *self._invented()]))
             self.did("told of connections and streams that do not exist")
+
+    def _streams(self, handle: bytes, gone: set[bytes]) -> list[HandleStream]:
+        room = self.troupe.room()
+        return [
+            HandleStream(other, ssrc, "audio" if kind == "audio" else "video")
+            for other in room.handles()
+            if other not in (handle, *gone)
+            for ssrc, kind in room.streams_of(other)
+        ]
+
+    def end(self, now: float) -> None:
+        for handle in self.troupe.room().handles():
+            self.troupe.deliver(handle, Streams(self._streams(handle, set())))
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
         if isinstance(message, Streams):

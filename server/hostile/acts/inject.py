@@ -9,6 +9,7 @@ import msgspec
 
 from server.hostile.act import Act, OrderError, Orders
 from server.hostile.aim import numbered, of_stream, sequence_of, ssrc_of
+from server.hostile.house import HostileRoom
 from server.hostile.troupe import Troupe
 from server.media.limits import AUDIO_PAYLOAD_TYPE
 from server.wire import limits
@@ -18,13 +19,15 @@ from server.wire.messages import Passed, Posted
 class Injected(Orders, frozen=True):
     """`blob` goes `into` the next slot (no pass shown, chain and receipt right, `gate` or a random one), the
     relay, what is passed on, or the lobby; or it is the payload of an RTP packet in the stream of sound of
-    the member `name_of`. None: noise, of `size` bytes.
+    the member `name_of`. None: noise, of `size` bytes. After a partition `world` names a member in whose
+    world it is done.
     """
 
     into: Literal["slot", "relay", "passed", "lobby", "frame"]
     blob: bytes | None = None
     gate: bytes | None = None
     name_of: int | None = None
+    world: int | None = None
     size: Annotated[int, msgspec.Meta(ge=1, le=limits.ROOM_BLOB_MAX)] = 2048
     count: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1
 
@@ -50,21 +53,31 @@ class Inject(Act):
             blob = os.urandom(orders.size) if orders.blob is None else orders.blob
             if len(blob) not in limits.BUCKETS:
                 raise OrderError("a blob has the size of a bucket")
-            if orders.into == "slot":
-                gate = orders.gate or os.urandom(limits.HASH_SIZE)
-                troupe.signaling.perform(troupe.room().take(blob, gate, now))
-                self.did("took a slot", slot=troupe.room().slot)
-            elif orders.into == "relay":
-                troupe.signaling.perform(troupe.room().relay(blob, now))
-                self.did("relayed a message of nobody's")
-            elif orders.into == "passed":
-                for handle in troupe.room().handles():
-                    troupe.deliver(handle, Passed(blob))
-                self.did("passed on a blob of nobody's")
-            else:
+            if orders.into == "lobby":
                 for handle in troupe.hub.lobby_handles():
                     troupe.deliver(handle, Posted(blob))
                 self.did("posted in the lobby")
+            else:
+                self._put(self._room(), blob, now)
+
+    def _room(self) -> HostileRoom:
+        number = self._orders.world
+        here = None if number is None else self.troupe.hub.room_of(self.troupe.handle(number))
+        return here or self.troupe.room()
+
+    def _put(self, room: HostileRoom, blob: bytes, now: float) -> None:
+        troupe = self.troupe
+        if self._orders.into == "slot":
+            gate = self._orders.gate or os.urandom(limits.HASH_SIZE)
+            troupe.signaling.perform(room.take(blob, gate, now))
+            self.did("took a slot", slot=room.slot)
+        elif self._orders.into == "relay":
+            troupe.signaling.perform(room.relay(blob, now))
+            self.did("relayed a message of nobody's")
+        else:
+            for handle in room.handles():
+                troupe.deliver(handle, Passed(blob))
+            self.did("passed on a blob of nobody's")
 
     def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> tuple[bytes, ...]:
         orders = self._orders

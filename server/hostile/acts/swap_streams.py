@@ -48,4 +48,5 @@ class SwapStreams(Act):
         if receiver in self._orders.between:
             return ()  # a member would know its own frames
         self.did("sent a packet as another member's")
-        return (self._numbers.next(receiver, of_stream(packet, other)),)
+        last = self.troupe.sfu.highest(self.troupe.room().number, other)
+        return (self._numbers.next(receiver, of_stream(packet, other), last),)

@@ -31,12 +31,15 @@ class VbrAndLevels(Act):
         self._sizes: set[int] = set()
         self._extended = 0
         self._others = 0
+        self._asked = False
 
     def begin(self, now: float) -> None:
         self.troupe.drop(self._orders.victim)
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
-        if isinstance(message, Transport):
+        if isinstance(message, Transport) and not self._asked:
+            # once: who doesn't know these fields goes, and comes back
+            self._asked = True
             self.did("asked for variable bitrate and audio levels")
             sdp = "a=fmtp:111 cbr=0;usedtx=1;maxaveragebitrate=510000"
             return (
@@ -55,10 +58,16 @@ class VbrAndLevels(Act):
 
     def packet(self, sender: int | None, packet: bytes, now: float) -> None:
         if sender == self._orders.victim and packet[1] & 0x7F == AUDIO_PAYLOAD_TYPE:
-            self._sizes.add(len(packet))
+            self._sizes.add(_ciphertext(packet[12:]))
             self._extended += bool(packet[0] & 0x10)
         elif sender == self._orders.victim and packet[1] & 0x7F not in (AUDIO_PAYLOAD_TYPE, 96):
             self._others += 1
 
     def end(self, now: float) -> None:
         self.did("looked", sizes=sorted(self._sizes), levels=self._extended, other_codecs=self._others)
+
+
+def _ciphertext(frame: bytes) -> int:
+    """Bytes of a sealed frame without its header, which grows with the counter (RFC 9605 4.3)."""
+    key, counter = frame[0] >> 4, frame[0] & 15
+    return len(frame) - 1 - sum((code & 7) + 1 for code in (key, counter) if code >= 8)
