@@ -81,7 +81,8 @@ class Line:
             self.known.popitem(last=False)
         if self.last is not None and beat.seq < self.last.seq:
             return False
-        self.gaps += beat.seq - (self.last.seq if self.last is not None else 0) - 1
+        if self.last is not None:  # what was before we heard it first was not for us
+            self.gaps += beat.seq - self.last.seq - 1
         self.last = beat
         return True
 

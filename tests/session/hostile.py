@@ -57,12 +57,12 @@ class Forked(World):
 
 
 class Media:
-    """Every participant speaks 50 times a second and shows 10 pictures; each frame goes to all others.
+    """Every participant sends 10 frames of sound and 5 pictures a second; each goes to all others.
 
     `carries(sender, kind, receiver)`: False drops a frame on its way.
     """
 
-    KINDS = (("audio", 0, 5), ("video", 1, 1))
+    KINDS = (("audio", 0, 2), ("video", 1, 1))
 
     def __init__(self, w: World, people: Sequence[Participant]) -> None:
         self.w = w
@@ -74,7 +74,7 @@ class Media:
         self.people: list[Participant] = []
         for who in people:
             self.add(who)
-        w._every(0.1, self._step)
+        w._every(0.2, self._step)
 
     def add(self, who: Participant) -> None:
         for kind, _, _ in self.KINDS:

@@ -86,15 +86,15 @@ def test_an_honest_meeting_has_no_alarm_and_all_that_is_said_of_it_is_so() -> No
     media = Media(w, people)
     w.run(120)
     assert [ours(p) for p in people] == [[]] * 4
-    assert all(len(media.opened[a.label, b.label]) > 6500 for a in people for b in people if a is not b)
+    assert all(len(media.opened[a.label, b.label]) > 1600 for a in people for b in people if a is not b)
     ada, bo = people[:2]
     beat = last_beat(bo)
     assert beat.slot == bo.room.m.journal.slot
     assert beat.chain == ada.room.m.journal.chain
     sent = dict(beat.sent)
     got = {g.leaf: dict(g.frames) for g in last_beat(ada).got}[1]
-    assert sent[0] == pytest.approx(5 * sent[1])
-    assert 0 <= sent[0] - got[0] <= 300, "what Ada has opened of Bo is what Bo has sent, but for one beat"
+    assert sent[0] == pytest.approx(2 * sent[1])
+    assert 0 <= sent[0] - got[0] <= 75, "what Ada has opened of Bo is what Bo has sent, but for one beat"
     assert beat.relay > 0
 
 
@@ -135,7 +135,7 @@ def test_cuts_and_dead_servers_are_no_hostile_acts(seed: int) -> None:
     w.run(20)
     assert {p.label: ours(p) for p in people} == {p.label: [] for p in people}
     assert all(p.session.seal("audio", 0, b"x", w.now) is not None for p in people)
-    assert media.sealed_after(people[0], w.now - 5) > 200
+    assert media.sealed_after(people[0], w.now - 5) > 50
 
 
 def test_a_long_outage_pauses_without_an_alarm_and_ends_with_the_outage() -> None:
@@ -248,7 +248,7 @@ def test_of_two_sides_the_larger_one_with_the_host_goes_on() -> None:
     w.run(20)
     w.fork([eve])
     w.run(40)
-    assert all(media.sealed_after(p, w.now - 5) > 200 for p in many)
+    assert all(media.sealed_after(p, w.now - 5) > 50 for p in many)
     assert media.sealed_after(eve, w.now - 20) == 0
     assert not texts(many[1], "stale")
     assert texts(eve, "stale")
@@ -326,7 +326,7 @@ def test_a_withheld_removal_leaves_the_evicted_listening_for_seconds(beats_too: 
     limit = removed + (15.5 if beats_too else 1.5)
     if beats_too:
         assert media.sealed_after(bo, limit) == 0, "no frame is sealed under keys that the evicted has"
-    assert len(heard) > 1000
+    assert len(heard) > 300
     assert max(heard) <= limit, "Bo may be back in the room by now, and Cem is not"
 
 
@@ -361,6 +361,20 @@ def test_beats_that_are_held_back_do_not_pass_for_fresh() -> None:
     w.run(100)
     assert texts(bo, "stale")
     assert media.sealed_after(bo, began + 26) == 0
+
+
+def test_a_beat_of_another_group_state_at_our_own_slot_is_not_fresh() -> None:
+    w = World(41)
+    ada, bo = w.meeting("Ada", "Bo")
+    w.run(12)
+    bo.alive = False
+    beat = last_beat(bo)
+    for _ in range(5):
+        beat = replace(beat, seq=beat.seq + 1, prev=beat.digest, authenticator=bytes(32))
+        send_beat(w, bo, beat)
+        w.run(5)
+    assert texts(ada, "stale")
+    assert not texts(ada, "silent")
 
 
 def test_a_liar_does_not_cover_up_what_is_true() -> None:
@@ -410,7 +424,7 @@ def test_a_person_can_go_on_anyway() -> None:
     assert "/override" in texts(bo, "stale")[0]
     w.do(bo, ev.Override())
     w.run(20)
-    assert media.sealed_after(bo, w.now - 10) > 400
+    assert media.sealed_after(bo, w.now - 10) > 100
     assert media.sealed_after(cem, w.now - 10) == 0
     assert len(texts(bo, "stale")) == 1
     w.kill(cem)  # somebody more is missing: that has to be decided anew
@@ -749,15 +763,17 @@ def test_garbage_and_strangers_beats_cost_one_check_and_no_word() -> None:
         replace(later, leaf=9),
         replace(later, leaf=0),
         replace(later, leaf=1),
-        replace(later, since=1),
+        replace(later, since=later.since - 1),
+        replace(later, since=later.since + 1, slot=later.slot + 1),
     ):
-        send_beat(w, cem, beat)  # nobody's, Ada's by Cem's key, Bo's own, of an older membership
+        send_beat(w, cem, beat)  # nobody's, Ada's by Cem's key, Bo's own, of memberships that there were not
     for payload in (b"", b"\x01", later.signed(cem.room.number, m.sign).encode()[:-1]):
         blob = veil.cover(m.beat_key, "beat", cem.room.number, m.epoch_slot, payload, BUCKETS)
         w._ascend(cem.links[ev.ROOM], wire.encode(wire.PassOn(blob)))
     w._ascend(cem.links[ev.ROOM], wire.encode(wire.PassOn(w.rng(512))))
-    w.run(3)
+    w.run(12)  # Ada and Cem go on beating: nothing has been taken for theirs
     assert bo.told[told:] == []
+    assert [line.gaps for line in watch(bo)._beats.lines.values()] == [0, 0]
     assert watch(bo)._beats.lines.keys() == {0, 2}
 
 
