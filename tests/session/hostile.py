@@ -14,6 +14,20 @@ from server.hub import Hub
 from server.wire.messages import Passed, decode_client
 from tests.session.world import Link, Participant, World
 
+#: Alarms that come of beats.
+FROM_BEATS = {
+    "two_stories",
+    "withheld",
+    "stale",
+    "silent",
+    "gone",
+    "unheard",
+    "not_reaching",
+    "reordered",
+    "double_beat",
+    "unreadable_commit",
+}
+
 
 class Forked(World):
     """After `fork`, two rooms go on from one: each side is served by a copy of the server of its own."""

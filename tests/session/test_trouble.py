@@ -20,6 +20,7 @@ from crypto.room_state import CommitContext
 from server.config import Settings
 from server.wire import messages as wire
 from server.wire.limits import BUCKETS
+from tests.session.hostile import FROM_BEATS
 from tests.session.world import Participant, World
 
 
@@ -156,6 +157,7 @@ def test_cut_anywhere_and_everybody_is_back(seed: int) -> None:
     w.until(lambda: w.agreed(people), 40)
     w.run(8)
     assert w.agreed(people)
+    assert not [alarm for p in people for alarm in p.alarms if alarm in FROM_BEATS], "nobody was hostile"
     for listener in people[:3]:  # those who were there from the beginning
         others = sorted(words for words in said if words[0] != listener.label)
         lost = [words for words in others if words not in listener.said]
