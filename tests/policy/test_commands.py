@@ -40,6 +40,10 @@ from client.session import events as ev
         ('{"know": {"leaf": 2}}', ev.Know(2)),
         ('{"know": {"leaf": 2, "name": "Ada"}}', ev.Know(2, "Ada")),
         ('{"verified": 2}', ev.Verified(2)),
+        ('{"picture": "a b.png"}', ev.SendPicture("a b.png")),
+        ('{"evidence": "e.json"}', ev.SaveEvidence("e.json")),
+        ('{"evidence": {"file": "e.json", "names": true}}', ev.SaveEvidence("e.json", True)),
+        ('{"report": {"messages": ["5f", "ab"], "file": "r"}}', ev.SaveReport(("5f", "ab"), "r")),
         ('{"leave": true}', ev.Leave()),
         ('{"end": true}', ev.EndMeeting()),
         (' {"leave": true} \n', ev.Leave()),
@@ -75,6 +79,19 @@ def test_json(line: str, expected: ev.Input) -> None:
         '{"know": {"leaf": 2, "name": 3}}',
         '{"know": {"leaf": 2, "as": "Ada"}}',
         '{"vouch": "2"}',
+        '{"picture": 3}',
+        '{"picture": ""}',
+        '{"picture": "a\\u0000b"}',
+        '{"picture": "a\\nb"}',
+        '{"evidence": true}',
+        '{"evidence": {"names": true}}',
+        '{"evidence": {"file": "e", "names": 1}}',
+        '{"evidence": {"file": "e", "all": true}}',
+        '{"report": ["5f", "r"]}',
+        '{"report": {"messages": "5f", "file": "r"}}',
+        '{"report": {"messages": [5], "file": "r"}}',
+        '{"report": {"messages": ["5f"]}}',
+        '{"report": {"messages": ["5f"], "file": "r", "to": "x"}}',
         '{"leave": false}',
         '{"leave": 1}',
         '{"end": "true"}',
@@ -192,3 +209,28 @@ def test_any_json_object_is_a_command_or_an_error(value: object, name: str) -> N
             parse_json(json.dumps({key: value}))
         except CommandError as error:
             assert str(error)  # noqa: PT017 - either is fine, and an error has a text
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("/picture me.png", ev.SendPicture("me.png")),
+        ('/picture "my own.png"', ev.SendPicture("my own.png")),
+        ("/evidence e.json", ev.SaveEvidence("e.json")),
+        ("/evidence e.json --names", ev.SaveEvidence("e.json", True)),
+        ("/evidence --names e.json", ev.SaveEvidence("e.json", True)),
+        ("/report 5f5f5f r.json", ev.SaveReport(("5f5f5f",), "r.json")),
+        ("/report 5f5f5f ababab r.json", ev.SaveReport(("5f5f5f", "ababab"), "r.json")),
+    ],
+)
+def test_files_are_typed(line: str, expected: ev.Input) -> None:
+    assert parse_human(line) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["/picture", "/picture a b", '/picture "a', "/evidence", "/evidence a b", "/report r.json", "/report"],
+)
+def test_files_that_are_typed_wrong(line: str) -> None:
+    with pytest.raises(CommandError, match=r"/report MESSAGE"):
+        parse_human(line)

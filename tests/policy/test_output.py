@@ -151,7 +151,22 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
         ev.BookChanged("Bo", PRINT, True, bytes(32), 1.0),
         {"event": "contact", "name": "Bo", "fingerprint": PRINT, "verified": True},
     ),
-    (ev.Said(1, "Bo", "hé"), {"event": "chat", "from": "Bo", "leaf": 1, "text": "hé"}),
+    (
+        ev.Said(1, "Bo", "hé", "5f" * 16),
+        {"event": "chat", "from": "Bo", "leaf": 1, "text": "hé", "id": "5f" * 16},
+    ),
+    (
+        ev.Picture(1, "Bo", "5f" * 16, "image/png", b"12345", "in/x.png"),
+        {
+            "event": "picture",
+            "from": "Bo",
+            "leaf": 1,
+            "id": "5f" * 16,
+            "bytes": 5,
+            "mime": "image/png",
+            "path": "in/x.png",
+        },
+    ),
     (ev.Alarm("stuck", "Nothing is sent."), {"event": "alarm", "kind": "stuck", "text": "Nothing is sent."}),
     (ev.Status("away", "Trying again..."), {"event": "status", "kind": "away", "text": "Trying again..."}),
     (ev.Ended("left", "You left."), {"event": "end", "reason": "left", "text": "You left."}),
@@ -513,3 +528,12 @@ def test_what_changed_since_is_told_when_it_is_news() -> None:
     assert (
         human(ev.Comparison(8, 5, "short", True, False, known, ("Bo came in",), "Since: Bo came in.")) == ""
     )
+
+
+def test_messages_are_named_where_they_can_be_reported() -> None:
+    said, shown = ev.Said(1, "Bo", "hello", "5f" * 16), ev.Picture(1, "Bo", "ab" * 16, "image/gif", b"12345")
+    assert human(said, shown) == "Bo: hello\nBo sent a picture (GIF, 5 bytes).\n"
+    told = human(ev.Status("reports", "It keeps signatures."), said, shown)
+    assert told.splitlines()[1:] == ["Bo: hello  [5f5f5f5f]", "Bo sent a picture (GIF, 5 bytes).  [abababab]"]
+    put = ev.Picture(1, "Bo\x1b[2J", "ab" * 16, "image/gif", b"1", "in/1.gif")
+    assert human(put) == "Bo\ufffd[2J sent a picture (GIF, 1 bytes). It is at in/1.gif.\n"
