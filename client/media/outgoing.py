@@ -145,14 +145,15 @@ class Outgoing:
         first = 0
         fetched_to = 0
         while True:
-            index, wait = own.pace.next(loop.time())
-            await asyncio.sleep(wait)
+            now = loop.time()
+            index, wait = own.pace.next(now)
+            due = now + wait
             if fetching is None and fetched_to < index + _PREFETCH:
                 first, fetched_to = max(fetched_to, index), max(fetched_to, index) + _PREFETCH
                 fetching = loop.run_in_executor(self._thread, self._fetch, first)
             if fetching is not None and index >= first:
                 # not there when it is due: a little patience, or the source would be late for ever
-                await asyncio.wait([fetching], timeout=FRAME_SECONDS)
+                await asyncio.wait([fetching], timeout=wait + FRAME_SECONDS)
             if fetching is not None and fetching.done():
                 sounds.update(enumerate(fetching.result(), first))
                 fetching = None
@@ -162,10 +163,13 @@ class Outgoing:
             if sound is None:
                 own.starved += 1
                 sound = silence()
-            if self._link() is not None:
-                self._send(
-                    own, encoder.encode(silence() if "audio" in self._muted else sound), index * FRAME_SECONDS
-                )
+            # encoded ahead: silence takes the encoder almost twice as long as sound, and if a packet left as
+            # soon as it is encoded, the moment of its leaving would tell who is muted
+            connected = self._link() is not None
+            packet = encoder.encode(silence() if "audio" in self._muted else sound) if connected else b""
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            if packet:
+                self._send(own, packet, index * FRAME_SECONDS)
 
     async def _send_video(self, own: _Own) -> None:
         loop = asyncio.get_running_loop()

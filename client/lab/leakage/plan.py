@@ -70,8 +70,16 @@ class Lived(msgspec.Struct, frozen=True):
 _NAMES = ("Ada", "Bob", "Cleo", "Dario", "Edith", "Farid", "Gunhild", "Hal", "Ines", "Jo", "Konstantin", "Lu")
 
 
-def draw(number: int, seconds: float, seed: int, *, starts_after: float = 0.0, planted: bool = False) -> Plan:
-    """The plan of a meeting of three, of about `seconds` in its first half."""
+def draw(
+    number: int,
+    seconds: float,
+    seed: int,
+    *,
+    starts_after: float = 0.0,
+    planted: bool = False,
+    returns: bool = True,
+) -> Plan:
+    """The plan of a meeting of three, about `seconds` long; `returns`: then both guests go, and come back."""
     source = random.Random(seed * 1_000_003 + number)  # noqa: S311  # a plan, not a secret
     count = max(1, round(seconds / SEGMENT))
     names = source.sample(_NAMES, 3)
@@ -86,6 +94,6 @@ def draw(number: int, seconds: float, seed: int, *, starts_after: float = 0.0, p
             Stretch(state, on, source.randint(*source.choice(CHATS)), source.uniform(0.3, SEGMENT - 0.6))
             for state, on in zip(states, cameras, strict=True)
         ]
-        back = source.uniform(0.3, 1.5) if i else None
+        back = source.uniform(0.3, 1.5) if i and returns else None
         parts.append(Part(name, source.getrandbits(31), i == camera, stretches, back))
     return Plan(number, starts_after, parts, planted)

@@ -115,8 +115,8 @@ def _chat(over: int, at_most: int) -> Callable[[Seen, Sequence[Held]], Iterator[
             for at, characters in who.chats:
                 if characters <= at_most and who.handles:
                     frames = seen.frames.get(who.handles[0], ())
-                    mine = [f for f in frames if f[1] and f[3] == "relay" and 0 <= f[0] - at + 0.01 < 0.4]
-                    near = s.frames_window(seen, who.handles[0], at - 0.01, at + 0.4)
+                    mine = [f for f in frames if f[1] and f[3] == "relay" and 0 <= f[0] - at + 0.01 < 0.6]
+                    near = s.frames_window(seen, who.handles[0], at - 0.01, at + 0.6)
                     yield [float(mine[0][2] if mine else 0), *near], characters > over, who.meeting
 
     return items
