@@ -101,7 +101,7 @@ class Comparing(Aspect):
         self._signs: tuple[tuple[str, str], ...] = ()
         self._slip_until = 0.0
         self._answered = True
-        self._in_touch = now
+        self._now = self._in_touch = now
         self._held_since = 0.0
         self._idle_since = float("-inf")
         self._compared = Compared()
@@ -171,6 +171,7 @@ class Comparing(Aspect):
     # -- hooks -----------------------------------------------------------------------------------------
 
     def level(self, now: float) -> None:
+        self._now = now
         for blob, said_at in self._blobs:
             if now - said_at <= 2 * PHASE:
                 self.room.send(wire.Relay(blob))
@@ -182,6 +183,7 @@ class Comparing(Aspect):
             self._running.cut = True
 
     def tick(self, now: float) -> None:
+        self._now = now
         if self.room.is_level(now) and not self.room.catching_up:
             self._in_touch = now
         self._expire(now)
@@ -195,6 +197,7 @@ class Comparing(Aspect):
         unheard = wish is not None and wish.sid is not None
         again = wish is not None and wish.again
         self._over(now)
+        self._mine.clear()
         self._blobs.clear()
         self._early.clear()
         self._sids.clear()  # messages are bound to their epoch
@@ -240,13 +243,13 @@ class Comparing(Aspect):
         self._flush()
 
     def _flush(self) -> None:
-        if not self._unsent or not self.room.is_level(self._in_touch):
+        if not self._unsent or not self.room.is_level(self._now):
             return
         unsent, self._unsent = self._unsent, []
         for what in unsent:
             blob = self.room.relay(what)
             self._mine[H(blob)] = what
-            self._blobs.append((blob, self._in_touch))
+            self._blobs.append((blob, self._now))
 
     def _open(self, now: float) -> None:
         """Open the run that we wish for, once that can be."""
@@ -292,6 +295,7 @@ class Comparing(Aspect):
 
     def _take(self, leaf: int, what: content.AnyContent, now: float) -> None:
         """A message of a run, in the server's order, of this epoch."""
+        self._now = now
         self._expire(now)
         running = self._running
         if isinstance(what, content.CodeOpen):
@@ -394,7 +398,10 @@ class Comparing(Aspect):
         """Nothing of a run is left, our share least of all."""
         if self._running is not None:
             self._running, self._idle_since = None, now
-        self._mine.clear()
+        # but an OPEN of ours that is under way will be taken up by the others
+        self._mine = {
+            digest: what for digest, what in self._mine.items() if isinstance(what, content.CodeOpen)
+        }
         self._unsent.clear()
 
     def _expire(self, now: float) -> None:

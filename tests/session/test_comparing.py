@@ -135,6 +135,21 @@ def test_of_two_runs_the_lower_leafs_is_made() -> None:
         assert [r.opener for r in runs if r is not None] == [wins] * 4
 
 
+def test_an_opening_that_is_under_way_outlives_the_run_that_another_one_ends() -> None:
+    for seed in range(8):
+        w = World(350 + seed)
+        people = w.meeting("Ada", "Bo", "Cem", "Dana")
+        w.run(1)
+        keeps_back(people[0], content.CodeCommit)
+        for openers in ((3,), (2, 1)):
+            for opener in openers:
+                open_run(people[opener], bytes([9 - opener] * 16), w.now)
+                w.do(people[opener], ev.Tick())
+            w.run(0.5)
+        runs = [part(p)._running for p in people]
+        assert [r.opener for r in runs if r is not None] == [1] * 4, f"seed {seed}"
+
+
 def test_a_code_needs_somebody_else_and_is_asked_for_once() -> None:
     w = World(51)
     ada = w.host("Ada")
