@@ -60,8 +60,8 @@ class Revoking(Aspect):
         self._under_way.pop(digest, None)
 
     def adopted(self, change: Change, now: float) -> None:
-        if change.rejoined and any(self.room.m.is_host(leaf) for leaf, _ in change.added):
-            self._untold |= self.revoked  # it may have been away while they were told
+        if any(self.room.m.is_host(leaf) for leaf, _ in change.added):
+            self._untold |= self.revoked  # a host who is back may have been away while they were told
 
     def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
         if isinstance(what, content.Granted):

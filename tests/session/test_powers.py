@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from client.session import content
 from client.session import events as ev
 from client.session.granting import Granting
 from client.session.intents import AddIntent, PolicyIntent
-from client.session.lobby import IS_LOCKED
+from client.session.lobby import IS_LOCKED, HostLobby
 from client.session.powers import Powers
 from crypto.invite import HostSeed
 from crypto.room_state import Mode
@@ -23,6 +24,11 @@ def two_hosts(w: World, *others: str) -> list[Participant]:
     w.until(lambda: people[1].session._host is not None, why="Bo is a host")
     w.until(lambda: bool(people[0].room.aspect(Granting).shown), why="and has shown it")
     return people
+
+
+def lobby_of(who: Participant) -> HostLobby:
+    assert who.session._host is not None
+    return who.session._host
 
 
 def changes(who: Participant) -> list[str]:
@@ -103,10 +109,8 @@ def test_every_member_voids_an_add_to_a_locked_room() -> None:
     link = w.link_of(ada)
     w.do(ada, ev.Lock(True))
     w.until(lambda: len(changes(cem)) == 2 and len(changes(bo)) == 2)
-    bo_host = bo.session._host
-    assert bo_host is not None
     bo.room.m.policy = replace(bo.room.m.policy, mode=Mode.WAVE_IN)  # its own idea of the policy
-    ada.session._host._turned_away = lambda asked, m: True  # type: ignore[method-assign]  # leave it to Bo
+    lobby_of(ada)._turned_away = lambda asked, m: True  # type: ignore[method-assign]  # leave it to Bo
     dana = w.guest(link, "Dana")
     w.until(lambda: "void_commit" in ada.alarms and "void_commit" in cem.alarms, 40)
     assert ada.roster == cem.roster == ["Ada", "Bo", "Cem"]
@@ -236,7 +240,7 @@ def test_a_grant_that_was_lost_is_handed_over_again(monkeypatch: pytest.MonkeyPa
     w = World(30)
     ada, bo = w.meeting("Ada", "Bo")
     grants: list[content.Grant] = []
-    real = ada.room.relay
+    real: Callable[[content.AnyContent], bytes] = ada.room.relay
 
     def lossy(what: content.AnyContent) -> bytes:
         if isinstance(what, content.Grant):

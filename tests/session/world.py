@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeVar
 
 from nacl.signing import SigningKey
 
@@ -21,6 +22,8 @@ from server.config import Settings
 from server.effects import Drop, Send
 from server.hub import Hub
 from server.wire.messages import decode_client, decode_server, encode
+
+_E = TypeVar("_E")
 
 ORIGIN = "http://127.0.0.1:8080"
 START = 1_790_000_000.0  # some day, at ten to two
@@ -55,7 +58,7 @@ class Participant:
     performed: list[ev.Effect] = field(default_factory=list)  # all effects but messages and what is told
     alive: bool = True
 
-    def of(self, kind: type[ev.Event]) -> list[ev.Event]:
+    def of(self, kind: type[_E]) -> list[_E]:
         return [e for e in self.told if isinstance(e, kind)]
 
     @property
