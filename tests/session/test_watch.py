@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from client.session import events as ev
+from client.session import words
 from client.session.beats import RECORDED
 from client.session.intents import HealIntent
 from client.session.watch import Watch
 from crypto import veil
-from crypto.beats import Beat
+from crypto.beats import Beat, Got
 from crypto.errors import SnugCryptoError
 from crypto.invite import verify_receipt
 from crypto.kdf import H
@@ -61,6 +62,13 @@ def send_beat(w: World, who: Participant, beat: Beat) -> None:
 def last_beat(who: Participant) -> Beat:
     key = who.room.m.signature_key(who.room.m.own_leaf)
     return next(Beat.decode(raw) for raw, by in reversed(watch(who).record.beats) if by == key)
+
+
+def last_digest(seen: Watch, leaf: int) -> bytes:
+    """What the next beat of that leaf has to follow."""
+    last = seen._beats.lines[leaf].last
+    assert last is not None
+    return last.digest
 
 
 # -- honest trouble --------------------------------------------------------------------------------------
@@ -347,6 +355,9 @@ def test_beats_that_are_held_back_do_not_pass_for_fresh() -> None:
     w.run(100)
     assert texts(bo, "stale")
     assert media.sealed_after(bo, began + 26) == 0
+    w.down_filter = lambda who, message: True
+    w.until(lambda: words.FRESH_AGAIN in texts(bo, "cleared"), 12)
+    w.until(lambda: media.sealed_after(bo, w.now - 1) > 5, 3)
 
 
 def test_a_beat_of_another_group_state_at_our_own_slot_is_not_fresh() -> None:
@@ -354,9 +365,9 @@ def test_a_beat_of_another_group_state_at_our_own_slot_is_not_fresh() -> None:
     ada, bo = w.meeting("Ada", "Bo")
     w.run(12)
     bo.alive = False
-    beat = last_beat(bo)
-    for _ in range(5):
-        beat = replace(beat, seq=beat.seq + 1, prev=beat.digest, authenticator=bytes(32))
+    beat = replace(last_beat(bo), got=(Got(0, 2**31, ()),))  # it acknowledges all that Ada ever sends
+    for _ in range(6):
+        beat = replace(beat, seq=beat.seq + 1, prev=last_digest(watch(ada), 1), authenticator=bytes(32))
         send_beat(w, bo, beat)
         w.run(5)
     assert texts(ada, "stale")
@@ -754,6 +765,7 @@ def test_garbage_and_strangers_beats_cost_one_check_and_no_word() -> None:
     for beat in (
         replace(later, leaf=9),
         replace(later, leaf=0),
+        replace(later, leaf=0, since=0, seq=later.seq + 9),
         replace(later, leaf=1),
         replace(later, since=later.since - 1),
         replace(later, since=later.since + 1, slot=later.slot + 1),
@@ -766,7 +778,7 @@ def test_garbage_and_strangers_beats_cost_one_check_and_no_word() -> None:
     w.run(12)  # Ada and Cem go on beating: nothing has been taken for theirs
     assert bo.told[told:] == []
     assert [line.gaps for line in watch(bo)._beats.lines.values()] == [0, 0]
-    assert watch(bo)._beats.lines.keys() == {0, 2}
+    assert {leaf: line.since for leaf, line in watch(bo)._beats.lines.items()} == {0: 0, 2: 2}
 
 
 def test_what_is_kept_as_evidence_is_bounded_and_a_stranger_can_check_it() -> None:
