@@ -20,6 +20,8 @@ import pytest
 
 from server import audit, console, disclose, holdings, spoken
 from server.app import Server
+from server.hostile.house import HostileServer
+from server.hostile.troupe import Troupe
 from server.wire import signed
 from server.wire.messages import Committed, Relay, Relayed, Shown, Stale, Streams, Transport
 from tests.media_server.peer import Peer, rtp
@@ -298,6 +300,19 @@ async def test_an_object_that_nobody_can_reach_is_looked_at_too() -> None:
         elsewhere.diary = "11:03 they met"  # type: ignore[attr-defined]
         assert audit.audit(held.server, held.before).undeclared == {"server.room.Room.diary"}
         del elsewhere
+
+
+async def test_what_somebody_has_added_to_a_server_shows() -> None:
+    gc.collect()
+    before = audit.alive()
+    server = HostileServer(quiet(), Troupe({}, lambda line: None))
+    await server.start()
+    try:
+        undeclared = audit.audit(server, before).undeclared
+    finally:
+        await server.stop()
+    assert any("Troupe" in where for where in undeclared)
+    assert all(where.startswith("server.hostile.") for where in undeclared)
 
 
 # -- read aloud ------------------------------------------------------------------------------------------
