@@ -37,6 +37,8 @@ class Truth:
     """What honest members really sealed, by name: what is shown in anybody's name is held against it."""
 
     def __init__(self) -> None:
+        #: Of whom all is known; what anybody else shows is their own affair.
+        self.names: set[str] = set()
         self._sealed: dict[str, set[bytes]] = {}
         #: Beginnings of frames as they were before sealing: none may be found in what the server has.
         self.plain: set[bytes] = set()
@@ -48,8 +50,8 @@ class Truth:
             self.plain.add(frame[12:36])
 
     def holds(self, name: str, kind: MediaKind, frame: bytes) -> bool:
-        """Whether that member sealed it."""
-        return H(kind.encode(), frame) in self._sealed.get(name, set())
+        """Whether that member sealed it, as far as is known."""
+        return name not in self.names or H(kind.encode(), frame) in self._sealed.get(name, set())
 
 
 class Watched:
@@ -60,6 +62,8 @@ class Watched:
         self._member = member
         self._truth = truth
         self._shown: set[bytes] = set()
+        self._newest: dict[tuple[str, MediaKind, int], int] = {}
+        truth.names.add(member.name)
 
     def seal(self, kind: MediaKind, frame: bytes) -> bytes | None:
         """The frame as it may leave, None: not now."""
@@ -83,6 +87,11 @@ class Watched:
         member.last_opened[name] = asyncio.get_running_loop().time()
         if not self._truth.holds(name, kind, opened.frame):
             member.false_frames[name] += 1
+        counter = getattr(opened, "counter", None)
+        if isinstance(counter, int):
+            key = (name, kind, getattr(opened, "epoch", 0))
+            member.disorder += counter < self._newest.get(key, -1)
+            self._newest[key] = max(counter, self._newest.get(key, -1))
         mark = H(data)
         if mark in self._shown:
             member.false_frames[name] += 1  # the same sealed frame, shown twice
@@ -117,10 +126,14 @@ class Member:
         self.members: tuple[ev.Member, ...] = ()
         self.events: list[ev.Event] = []
         self.ended: ev.Ended | None = None
+        #: Files that were to be written: evidence, reports.
+        self.saved: list[bytes] = []
         self.sealed: Counter[str] = Counter()
         self.opened: Counter[tuple[str, str]] = Counter()
         self.refused: Counter[str] = Counter()
         self.false_frames: Counter[str] = Counter()
+        #: Frames that were opened after one that was sealed later.
+        self.disorder = 0
         self.last_opened: dict[str, float] = {}
         self.last_sealed = 0.0
         #: Told of every event, first.
@@ -129,7 +142,11 @@ class Member:
         self._media = media
         self._make_crypto = make_crypto
         self.connection = Connection(
-            make_session(clock()), make_engine=self._engine, on_event=self._event, clock=clock
+            make_session(clock()),
+            make_engine=self._engine,
+            on_event=self._event,
+            on_save=lambda save: self.saved.append(save.data),
+            clock=clock,
         )
 
     @property

@@ -109,8 +109,8 @@ class HumanShow:
         worse = [r.scene.id for r in results if r.judgement.worse]
         frames = sum(r.facts.frames_tried for r in results)
         self._console.print(
-            f"{len(results)} scenes. Intruders tried their keys on {frames} frames; where no host had let them "
-            f"in they opened {sum(r.facts.frames_opened for r in results if not r.facts.outcome.reads)}."
+            f"{len(results)} scenes. Intruders tried their keys on {frames} frames; where no host had let "
+            f"them in they opened {sum(r.facts.frames_opened for r in results if not r.facts.outcome.reads)}."
         )
         if worse:
             self._console.print(f"[bold red]Worse than documented: {', '.join(worse)}[/]")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import tempfile
-from pathlib import Path
+
+import msgspec
 
 from client.lab import mallory
 from client.lab.member import Member
@@ -13,6 +12,8 @@ from client.lab.scene import Outcome, detected, impossible
 from client.lab.scenes.book import counts, gained, goes_on, scene
 from client.lab.stage import Stage
 from client.session import events as ev
+from crypto.errors import SnugCryptoError
+from crypto.evidence import decode_evidence, verify_evidence
 
 _THEME = "ending"
 #: Seconds between two looks of a member at who reaches whom come to this: three beats, and some.
@@ -26,6 +27,32 @@ def _false_words(members: list[Member], text: str) -> list[str]:
         for m in members
         if m.ended is not None and m.ended.reason in ("removed", "ended") and text not in m.ended.text
     ]
+
+
+def _wanting(kept: bytes, names: tuple[str, ...]) -> list[str]:
+    """What a stranger would find wanting in evidence of a drop."""
+    wanting = []
+    try:
+        read = decode_evidence(kept)
+        found = verify_evidence(read)
+    except SnugCryptoError as error:
+        return [f"the evidence does not hold: {error}"]
+    if len(found.members) < len(names):
+        wanting.append("the evidence does not show when each member was heard last")
+    probes = [e.probe.receipt for e in found.exhibits if e.probe is not None]
+    if not any(probes):
+        wanting.append("the server's own signature that it served others is not in the evidence")
+    if any(name.encode() in kept for name in names):
+        wanting.append("the evidence shows names that nobody asked to be shown")
+    first = read.exhibits[0]
+    beat = first.beats[0]
+    other = msgspec.structs.replace(beat, beat=beat.beat[:-1] + bytes([beat.beat[-1] ^ 1]))
+    altered = msgspec.structs.replace(first, beats=[other, *first.beats[1:]])
+    try:
+        verify_evidence(msgspec.structs.replace(read, exhibits=[altered]))
+    except SnugCryptoError:
+        return wanting
+    return [*wanting, "altered evidence holds as well"]
 
 
 @scene(
@@ -61,14 +88,9 @@ async def ended_by_operator(stage: Stage) -> Outcome:
     await stage.act("end")
     await stage.told(["dropped"], 35.0)
     harms = list(_false_words(stage.honest, "\0"))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "evidence.json"
-        stage.host.do(ev.SaveEvidence(str(path)))
-        kept = await stage.until(lambda: path.exists() and bool(path.read_bytes()), 5.0)
-        if not kept:
-            harms.append("no evidence could be kept")
-        elif any(name in json.dumps(json.loads(path.read_bytes())) for name in stage.names):
-            harms.append("the evidence shows names that nobody asked to be shown")
+    stage.host.do(ev.SaveEvidence("evidence.json"))
+    (kept,) = stage.host.saved
+    harms += _wanting(kept, stage.names)
     return Outcome(True, "The meeting was over, and everybody knew by whom.", harms=tuple(harms), loses=True)
 
 

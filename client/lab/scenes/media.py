@@ -205,6 +205,48 @@ async def forged_media(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
+    detected("forged_media", "unverified_media", "not_reaching", within=45.0),
+    "The same, right after the operator has cut a listener's connection, when lists of signatures may "
+    "honestly have gone by: it plays, and that is told of.",
+)
+async def forged_media_after_a_cut(stage: Stage) -> Outcome:
+    """One frame far ahead moves the window that keeps replays out, so that real ones are too old."""
+    cem, ada = stage.member("Cem"), stage.host
+    await stage.operator.begin("kick", victim=3, keep=False)
+    await stage.need(lambda: any(n.kind == "back" for n in cem.notes), "Cem did not come back")
+    await stage.heard([ada, cem], 20.0)
+    forged = mallory.Keys(stage.member("Bo").session).seal(
+        cem.leaf_of("Ada"), Stream.AUDIO, "audio", b"\xf8" + bytes(119), ada.sealed["audio"] + 50_000
+    )
+    await stage.act("inject", into="frame", name_of=1, blob=forged, count=1)
+    await stage.told(["forged_media", "unverified_media", "not_reaching"], 50.0, [cem])
+    played = cem.false_frames.total()
+    for member in stage.honest:
+        member.false_frames.clear()
+    return Outcome(played > 0, f"{played} forged frame was played.", watchers=("Cem",))
+
+
+@scene(
+    _THEME,
+    "field",
+    succeeds(),
+    "The operator exchanges each two frames of sound that follow each other, under numbers in order: 20 ms "
+    "change places.",
+)
+async def reordered_frames(stage: Stage) -> Outcome:
+    """Said plainly. Within the replay window a frame's place is the server's to say."""
+    await stage.act("reorder", what="sound", sender=2, receiver=3)
+    cem = stage.member("Cem")
+    before = cem.disorder
+    await asyncio.sleep(_WHILE)
+    swapped = cem.disorder - before
+    await stage.operator.end("reorder")
+    return Outcome(swapped > 10, f"{swapped} frames came before their elders.", harms=await goes_on(stage))
+
+
+@scene(
+    _THEME,
+    "field",
     impossible(),
     "A member names another as the sender of its own frames, by that one's key id: nobody shows them.",
     names=("Ada", "Bo"),

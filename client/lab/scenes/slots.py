@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 from client.lab import mallory
 from client.lab.intruder import Intruder
+from client.lab.member import Member
 from client.lab.scene import Outcome, detected, impossible
 from client.lab.scenes.book import counts, gained, goes_on, scene
 from client.lab.stage import Stage, room_of
 from client.session import events as ev
+from client.session.intents import HealIntent
 from crypto import mls
+from crypto.evidence import decode_evidence, merge, verify_evidence
 
 _THEME = "slots"
 #: Freshness lasts 15 s, and a beat may be 5 s old.
@@ -45,15 +47,58 @@ async def partition(stage: Stage) -> Outcome:
     "signature on both; beats cross, and everybody is told of two stories.",
 )
 async def two_stories(stage: Stage) -> Outcome:
-    """The same slot, another chain, both signed."""
-    await stage.act("partition", apart=[3], beats=True, media=True)
-    stage.member("Cem").do(ev.Say("Is this still the same room?"))
-    stage.words.add(("Cem", "Is this still the same room?"))
-    for world in (1, 3):
-        await stage.operator.begin("inject", into="slot", blob=os.urandom(1024), world=world)
+    """The same slot, another chain, both signed: whoever holds both has caught it."""
+    await _part(stage)
     await stage.told(["two_stories"], 20.0)
-    apart = ("Cem", "Is this still the same room?") not in stage.host.said
-    return Outcome(apart, "Cem lived in another story, and all were told.")
+    apart = _chain(stage.host) != _chain(stage.member("Cem"))
+    harms = []
+    kept = []
+    for member in (stage.host, stage.member("Cem")):
+        member.do(ev.SaveEvidence("evidence.json"))
+        kept.append(decode_evidence(member.saved[-1]))
+    found = verify_evidence(merge(kept))
+    if not any(len(chains) > 1 for chains in found.receipts.values()):
+        harms.append("the server's two signatures can't be shown together")
+    return Outcome(
+        apart,
+        "Cem lived in another story; both of the server's signatures are in the evidence.",
+        harms=tuple(harms),
+    )
+
+
+async def _part(stage: Stage) -> None:
+    """Cem gets a world of its own, and in each world something else happens in the same slot."""
+    await stage.act("partition", apart=[3], beats=True, media=True)
+    cem = stage.member("Cem")
+    room = room_of(cem.session)
+    before = room.m.journal.slot
+    stage.host.do(ev.Lock(True))
+    room.want(HealIntent(room.m.group.epoch), cem.connection.clock())
+    cem.do(ev.Tick())
+    await stage.until(lambda: room.m.journal.slot > before, 10.0)
+
+
+def _chain(member: Member) -> bytes:
+    return room_of(member.session).m.journal.chain
+
+
+@scene(
+    _THEME,
+    "case 7",
+    impossible("code_different", within=12.0),
+    "Two worlds of one meeting are to show one code, so that comparing tells nothing: the codes differ, and "
+    "who compares them is told what that means.",
+)
+async def one_code_for_two_worlds(stage: Stage) -> Outcome:
+    """40 digits over everything that has happened."""
+    await _part(stage)
+    await asyncio.sleep(1.0)
+    codes = {m.name: room_of(m.session).m.code for m in stage.honest}
+    same = codes["Ada"] == codes["Cem"]
+    for member in (stage.host, stage.member("Cem")):
+        member.do(ev.Compared(same=same, digits=codes[member.name][:5]))
+    await stage.told(["code_different"], 8.0, [stage.host, stage.member("Cem")])
+    return Outcome(same, "Ada and Cem read other digits to each other.", watchers=("Ada", "Cem"))
 
 
 @scene(
