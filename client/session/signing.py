@@ -110,7 +110,6 @@ class Signing(Aspect):
         if self._connected:
             self._lost_at = now
         self._connected = False
-        self._excuse(inf)
 
     def _excuse(self, until: float) -> None:
         self._excused_until = until

@@ -625,6 +625,27 @@ def test_an_epochs_end_forgets_its_frames_but_not_what_they_owed() -> None:
     assert not bo.checker._unlisted
 
 
+def test_what_was_owed_does_not_come_back_after_a_minute() -> None:
+    bo = Bo()
+    bo.run(1.5, listed=False)
+    bo.checker.end_epoch(EPOCH, bo.now)
+    bo.now += WRITE_OFF
+    bo.signer = signer(media=10)
+    bo.run(1.0, listed=False)
+    assert bo.found == []
+    bo.run(1.5, listed=False)
+    assert bo.found == [Finding.UNVERIFIED]
+
+
+def test_no_flood_makes_a_forged_leaf_less_doubtful() -> None:
+    bo = Bo()
+    bo.checker.doubt = "forged"
+    for counter in range(UNLISTED_MAX + 2):
+        bo.checker.opened(EPOCH, AUDIO, counter, b"mallory's", bo.now)
+    assert bo.checker.doubt == "forged"
+    assert bo.found == []
+
+
 def test_what_one_epoch_owed_is_forgotten_after_a_minute() -> None:
     bo = Bo()
     for epoch in range(EPOCH, EPOCH + 8):
