@@ -1,4 +1,4 @@
-"""How a host that has crashed reaches the members again: messages in the lobby that only they can read.
+"""How a host that has crashed, or a member out of step, reaches the members where no host is.
 
 Protocol section 6. Members don't sit in the lobby while a host is there; where none is, some do. Everybody
 with a link can enter a lobby, so what is said about a return is sealed once more, under a key of the door
@@ -7,7 +7,8 @@ seed, which only those admitted have. (Somebody evicted has it too, and can read
     Seek    the host: is a member here?
     Here    a member: this is the slot, the chain, and the gate
     Return  the host: its new KeyPackage, and the host key's signature for that slot
-    Back    the member who has committed it: what a newcomer is told, for the host alone
+    Again   a member that has to rejoin and finds no host: its new KeyPackage, with its ticket
+    Back    the member who has committed either: what a newcomer is told, for the one who asked alone
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from crypto.names import check_name
 from crypto.room_state import HostReturn, host_return_message
 
 _AAD: Final = b"snug 1 inside"
-_SEEK, _HERE, _RETURN, _BACK = 1, 2, 3, 4
+_SEEK, _HERE, _RETURN, _BACK, _AGAIN = 1, 2, 3, 4, 5
 _SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 _ID: Final = 8
 #: Bytes to which what is said is padded, an answer aside.
@@ -73,14 +74,30 @@ class Return:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """A member asks to be added in place of its old leaf (SNUG-8); the ticket is in the KeyPackage."""
+
+    reply_public: bytes
+    key_package: bytes
+
+    def encode(self) -> bytes:
+        return self.reply_public + self.key_package
+
+    @property
+    def id(self) -> bytes:
+        """What an answer names it by, 8 bytes."""
+        return H(b"snug 1 again id", self.encode())[:_ID]
+
+
+@dataclass(frozen=True, slots=True)
 class Back:
-    """The answer to a `Return`."""
+    """The answer to a `Return` or an `Again`."""
 
     id: bytes
     enc: bytes
     sealed: bytes
 
-    def open(self, asked: Return, reply_private: bytes) -> lobby.Answer:
+    def open(self, asked: Return | Again, reply_private: bytes) -> lobby.Answer:
         """AuthenticationError when it is not to that request; MalformedError when it is no answer."""
         info = b"snug 1 back" + H(asked.encode())
         opened = hpke.open(_SUITE, reply_private, self.enc, info, self.id, self.sealed)
@@ -90,7 +107,7 @@ class Back:
         return answer
 
 
-Message = Seek | Here | Return | Back
+Message = Seek | Here | Return | Again | Back
 
 
 def make_return(
@@ -102,8 +119,8 @@ def make_return(
     return Return(hpke.public_key(private), slot, signature, key_package), private
 
 
-def make_back(asked: Return, answer: lobby.Answer, *, rng: Rng = os.urandom) -> Back:
-    """Seal the answer to the host that asked."""
+def make_back(asked: Return | Again, answer: lobby.Answer, *, rng: Rng = os.urandom) -> Back:
+    """Seal the answer to who asked."""
     info = b"snug 1 back" + H(asked.encode())
     body = lobby.encode_answer(answer)
     sealed = hpke.seal(_SUITE, asked.reply_public, info, asked.id, body, rng=rng)
@@ -124,6 +141,8 @@ def cover(key: bytes, message: Message, *, rng: Rng = os.urandom) -> lobby.Insid
             raw = uint(_HERE, 1) + message.nonce + uint(message.slot, 8) + message.chain + message.gate
         case Return():
             raw = uint(_RETURN, 1) + message.encode()
+        case Again():
+            raw = uint(_AGAIN, 1) + message.encode()
         case Back():
             raw = uint(_BACK, 1) + message.id + message.enc + message.sealed
     return lobby.Inside(seal(key, padded(raw, max(_LEAST, 4 + len(raw))), _AAD, rng=rng))
@@ -140,14 +159,21 @@ def uncover(key: bytes, inside: lobby.Inside) -> Message:
         message = Here(reader.take(16), reader.uint(8), reader.take(32), reader.take(32))
     elif kind == _RETURN:
         message = Return(reader.take(hpke.KEY_SIZE), reader.uint(8), reader.take(64), reader.rest())
-        if not 0 < len(message.key_package) <= lobby.KEY_PACKAGE_MAX:
-            raise MalformedError("a return without a KeyPackage, or with too large a one")
+        _of_a_size(message.key_package)
+    elif kind == _AGAIN:
+        message = Again(reader.take(hpke.KEY_SIZE), reader.rest())
+        _of_a_size(message.key_package)
     elif kind == _BACK:
         message = Back(reader.take(_ID), reader.take(hpke.KEY_SIZE), reader.rest())
     else:
         raise UnsupportedError(f"a message between members and host of the unknown kind {kind}")
     reader.end()
     return message
+
+
+def _of_a_size(key_package: bytes) -> None:
+    if not 0 < len(key_package) <= lobby.KEY_PACKAGE_MAX:
+        raise MalformedError("a request without a KeyPackage, or with too large a one")
 
 
 @dataclass(frozen=True)

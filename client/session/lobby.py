@@ -530,7 +530,12 @@ class GuestLobby:
         if posted is True:
             self._called_at = 0.0
             self.tick(now)
-        elif isinstance(posted, lobby.Card):
+        elif posted is not False:
+            self.heard(day, posted, now)
+
+    def heard(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
+        """What somebody in the lobby said."""
+        if isinstance(posted, lobby.Card):
             self._card(day, posted, now)
         elif isinstance(posted, lobby.Reply):
             self._replied(posted)

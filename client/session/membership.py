@@ -176,6 +176,10 @@ class Membership:
         """The signature key at a leaf, None if nobody is there."""
         return next((m.leaf_node.signature_key for m in self.group.members() if m.leaf == leaf), None)
 
+    def leaves(self) -> list[mls.LeafNode]:
+        """All leaves, by their place."""
+        return [m.leaf_node for m in self.group.members()]
+
     def name(self, leaf: int) -> str:
         """The name at a leaf; "somebody" where nobody is."""
         for m in self.group.members():

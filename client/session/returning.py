@@ -1,7 +1,7 @@
-"""A host's return after a crash: members at the lobby while no host is there, and the host who seeks them.
+"""Where no host is: members wait at the lobby, for a host that comes back and for members out of step.
 
-Protocol section 6, SNUG-9. The host knows its seed, the link's secret and the door key, and nothing of the
-epoch; the members know the epoch, and that no host is there. A member whom the server lets near them can
+Protocol section 6, SNUG-8 and 9. The host knows its seed, the link's secret and the door key, and nothing of
+the epoch; the members know the epoch, and that no host is there. A member whom the server lets near them can
 only commit what the host key has signed; a server sees that somebody talks in the lobby.
 """
 
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from client.session import events as ev
-from client.session.intents import ReturnIntent
-from client.session.lobby import MIDNIGHT, Doors, Entry
+from client.session.intents import RejoinIntent, ReturnIntent
+from client.session.lobby import MIDNIGHT, Doors, Entry, GuestLobby
 from client.session.membership import policy_of
-from crypto import invite, lobby, mls, returning
+from crypto import hpke, invite, lobby, mls, returning
 from crypto.errors import SnugCryptoError
 from crypto.invite import day_of
 from crypto.kdf import H, Rng, verify
-from crypto.room_state import Identity, host_return_message
+from crypto.room_state import REJOIN_EXTENSION, Identity, host_return_message
 from server.wire import messages as wire
 
 if TYPE_CHECKING:
@@ -36,13 +36,15 @@ COMMIT_STEP: Final = 1.5
 SEEK_EVERY: Final = 3.0
 #: Seconds without an answer after which the host begins anew.
 PATIENCE: Final = 15.0
+#: Seconds after which a member that is not let in makes another ticket, of the slot that it knows then.
+TICKET_FOR: Final = 120.0
 #: Requests of hosts that a member remembers.
 ASKED_MAX: Final = 16
 
 
 @dataclass
 class _Asked:
-    asked: returning.Return
+    asked: returning.Return | returning.Again
     day: int
     package: mls.KeyPackage
     due: float
@@ -54,7 +56,7 @@ class MembersLobby:
 
     def __init__(self, link: invite.Invite, door_seed: bytes, *, rng: Rng = os.urandom) -> None:
         self.effects: list[ev.Effect] = []
-        self.wanted: list[ReturnIntent] = []
+        self.wanted: list[ReturnIntent | RejoinIntent] = []
         self._rng = rng
         self._key = returning.inside_key(door_seed)
         self._doors = Doors(link.secret, link.origin, self.effects, rng)
@@ -75,7 +77,7 @@ class MembersLobby:
             if not asked.wanted and now >= asked.due + COMMIT_STEP * rank:
                 asked.wanted = True
                 identity = Identity.decode(asked.package.leaf_node.credential.identity)
-                self.wanted.append(ReturnIntent(number, asked.package, asked.asked.proof, identity.name))
+                self.wanted.append(_intent(number, asked, identity.name))
 
     def lost(self, day: int, now: float) -> None:
         """A lobby's connection is gone."""
@@ -97,18 +99,24 @@ class MembersLobby:
                 self._here_due.setdefault(nonce, (now + HERE_STEP * rank, day))
             case returning.Here(nonce):
                 self._here_due.pop(nonce, None)
-            case returning.Return():
+            case returning.Return() | returning.Again():
                 self._ask(day, said, room, now)
             case _:
                 pass
 
-    def _ask(self, day: int, said: returning.Return, room: RoomSession, now: float) -> None:
-        message = host_return_message(room.m.group.group_id, H(said.key_package), said.slot)
+    def _ask(self, day: int, said: returning.Return | returning.Again, room: RoomSession, now: float) -> None:
         try:
-            verify(room.m.policy.host_public, message, said.signature)
             package = mls.KeyPackageIn.decode(said.key_package).verify(room.m.group.suite, now=int(now))
+            if isinstance(said, returning.Return):
+                message = host_return_message(room.m.group.group_id, H(said.key_package), said.slot)
+                verify(room.m.policy.host_public, message, said.signature)
+            elif _ticket(package) is None:
+                return
         except SnugCryptoError:
             return  # somebody who was admitted once, and is no host
+        key = package.leaf_node.signature_key
+        if isinstance(said, returning.Again) and key not in [k.signature_key for k in room.m.leaves()]:
+            return  # and no member any more
         if any(known.asked.key_package == said.key_package for known in self._asked.values()):
             return
         self._number += 1
@@ -133,6 +141,74 @@ class _Sent:
     asked: returning.Return
     private: bytes
     bundle: mls.KeyPackageBundle
+
+
+def _ticket(package: mls.KeyPackage) -> bytes | None:
+    return next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
+
+
+def _intent(number: int, asked: _Asked, name: str) -> ReturnIntent | RejoinIntent:
+    if isinstance(asked.asked, returning.Return):
+        return ReturnIntent(number, asked.package, asked.asked.proof, name)
+    return RejoinIntent(number, asked.package, _ticket(asked.package) or b"", name)
+
+
+class RejoiningLobby(GuestLobby):
+    """A member out of step: knocks as a newcomer does, and asks the members too, in case no host is there."""
+
+    def __init__(
+        self,
+        link: invite.Invite,
+        name: str,
+        old: RoomSession,
+        make_package: Callable[[float], mls.KeyPackageBundle],
+        psks: dict[bytes, bytes],
+        *,
+        now: float,
+        rng: Rng = os.urandom,
+    ) -> None:
+        self._group_id = old.m.group.group_id
+        self._door_seed = old.door_key.seed
+        self._key = returning.inside_key(old.door_key.seed)
+        self._asked: tuple[returning.Again, bytes, mls.KeyPackageBundle] | None = None
+        self._asked_at = now  # a host may be quicker
+        self._made: tuple[float, mls.KeyPackageBundle] | None = None
+
+        def one(at: float) -> mls.KeyPackageBundle:
+            # the same for hosts and members: by one ticket we are let in once, and not thrown out again
+            if self._made is None or at - self._made[0] > TICKET_FOR:
+                self._made, self._asked = (at, make_package(at)), None
+            return self._made[1]
+
+        super().__init__(link, name, "", one, psks, now=now, rng=rng)
+
+    def tick(self, now: float) -> None:
+        super().tick(now)
+        today = day_of(now)
+        if today in self._doors.inside and self.entry is None and now - self._asked_at >= SEEK_EVERY:
+            self._asked_at = now
+            bundle = self._make_package(now)
+            if self._asked is None:
+                private = self._rng(32)
+                self._asked = (returning.Again(hpke.public_key(private), bundle.encoded), private, bundle)
+            self._doors.post(today, returning.cover(self._key, self._asked[0], rng=self._rng))
+
+    def heard(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
+        if not isinstance(posted, lobby.Inside) or self._asked is None or self.entry is not None:
+            super().heard(day, posted, now)
+            return
+        asked, private, bundle = self._asked
+        try:
+            said = returning.uncover(self._key, posted)
+            if not isinstance(said, returning.Back) or said.id != asked.id:
+                return
+            answer = said.open(asked, private)
+            group = mls.Group.join(answer.welcome, bundle, psks=self._psks, rng=self._rng)
+            same_host = policy_of(group).host_public == self._link.host_public
+        except SnugCryptoError:
+            return  # by somebody who was a member once: another may still answer
+        if same_host and group.group_id == self._group_id and answer.door_seed == self._door_seed:
+            self.entry = Entry(answer, group)
 
 
 class ReturningLobby:

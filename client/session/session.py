@@ -24,7 +24,7 @@ from client.session.options import Options
 from client.session.pictures import Pictures
 from client.session.powers import Powers
 from client.session.reporting import Reporting
-from client.session.returning import WATCHERS, MembersLobby, ReturningLobby
+from client.session.returning import WATCHERS, MembersLobby, RejoiningLobby, ReturningLobby
 from client.session.revoking import Revoking
 from client.session.room import RoomSession
 from client.session.watch import Watch
@@ -643,9 +643,10 @@ class Session:
 
         if self._host is not None:
             self._host.close()  # until we are in again; who waits there knocks at our next card
+        self._close_members()
         self._tell(ev.Alarm("rejoining", "This participant fell out of step, and asks to be let in again."))
-        self._guest = GuestLobby(
-            self._invite, self._me.name, "", package, self._psks(), now=now, rng=self._rng
+        self._guest = RejoiningLobby(
+            self._invite, self._me.name, room, package, self._psks(), now=now, rng=self._rng
         )
 
     def _become_host(self, seed: HostSeed, now: float) -> None:

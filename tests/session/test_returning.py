@@ -163,3 +163,48 @@ def test_what_a_host_keeps_survives_its_bytes_and_nothing_else_passes() -> None:
         with pytest.raises(MalformedError):
             Kept.decode(bad)
     assert seed.seed.hex() not in repr(kept)
+
+
+def test_a_member_out_of_step_is_let_in_where_no_host_is() -> None:
+    w = World(308)
+    _, people = crashed(w, "Bo", "Cem", "Dana")
+    bo, cem, dana = people
+    cem.room.needs_rejoin = True
+    w.do(cem, ev.Tick())
+    w.until(lambda: cem.session._guest is None and not cem.room.needs_rejoin, 30)
+    w.until(lambda: len({p.code for p in people}) == 1)
+    w.do(cem, ev.Say("here again"))
+    w.until(lambda: ("Cem", "here again") in bo.said and ("Cem", "here again") in dana.said)
+
+
+def test_a_rejoin_that_host_and_members_hear_of_takes_place_once() -> None:
+    w = World(309)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    w.run(20)
+    # to Bo the host is silent, so Bo stands in the lobby; to Cem it answers
+    w.down_filter = lambda who, message: not (who is bo and isinstance(message, wire.Passed))
+    w.until(lambda: bo.session._members is not None, 40)
+    slot = ada.room.m.journal.slot
+    cem.room.needs_rejoin = True
+    w.do(cem, ev.Tick())
+    w.until(lambda: cem.session._guest is None and not cem.room.needs_rejoin, 30)
+    w.run(10)
+    w.until(lambda: w.agreed(people), 10)
+    rejoins = [r for r in ada.room.m.ledger.rejoins if r.slot > slot]
+    assert len(rejoins) == 1
+    assert cem.ended is None
+
+
+def test_who_is_no_member_any_more_is_not_let_in_that_way_either() -> None:
+    w = World(310)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    gone = cem.room
+    w.do(ada, ev.Remove(gone.m.own_leaf))
+    w.until(lambda: w.agreed([ada, bo]))
+    w.kill(ada)
+    w.until(lambda: bo.session._members is not None, 40)
+    gone.ended, cem.session._ended, gone.needs_rejoin = None, None, True
+    again = w.add("Cem again", cem.session)
+    w.run(30)
+    assert again.session._guest is not None
+    assert bo.roster == ["Ada", "Bo"]
