@@ -352,3 +352,30 @@ def test_a_lost_connection_now_and_then_is_nothing() -> None:
     w.run(5)
     assert all("dropped" not in p.alarms for p in people)
     assert not any(e == ev.Connect(ev.PROBE) for p in people for e in p.performed)
+
+
+def test_a_way_that_is_back_gives_the_room_a_moment() -> None:
+    """A probe may get through before the room's own door has tried again."""
+    w = Meetings(19)
+    _, bo = w.meeting("Ada", "Bo")
+    connect = w._connect
+    probes = 0
+
+    def cable(who: Participant, door: ev.Door) -> None:
+        nonlocal probes
+        probes += who is bo and door == ev.PROBE
+        if who is bo and probes < 2:
+            w._feed(who, ev.Lost(door, "no network"))
+        elif who is bo and door == ev.ROOM:
+            w._after(1.2, lambda: connect(who, door))
+        else:
+            connect(who, door)
+
+    w._connect = cable  # type: ignore[method-assign]
+    for link in list(bo.links.values()):
+        w.cut(link)
+    w.until(lambda: probes == 2, 15)
+    assert not bo.room.handle
+    w.until(lambda: bo.room.is_level(w.now), 5)
+    w.run(5)
+    assert "dropped" not in bo.alarms

@@ -363,3 +363,7 @@ def test_nobody_is_shown_anothers_picture_as_their_own_twice() -> None:
     w.do(cem, ev.Tick())
     w.until(lambda: len(pictures(ada)) == 2)
     assert [p.name for p in pictures(ada)] == ["Bo", "Cem"]
+    cem.room.relay(content.Picture(same, "image/png", PNG + b"d"))
+    w.do(cem, ev.Say("after"))
+    hear(ada, w=w, text="after")
+    assert len(pictures(ada)) == 2, "one id of one sender is shown once"
