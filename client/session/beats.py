@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -46,12 +46,22 @@ class SignedReceipt:
 
 
 class Record:
-    """Evidence: the last beats that verified, as they were signed, and the last receipts. Bounded."""
+    """Evidence: the last beats that verified, as they were signed, and the last receipts.
+
+    Bounded, and whoever beats too often pushes out none but its own.
+    """
 
     def __init__(self) -> None:
         #: (encoded `crypto.beats.Beat`, its leaf's signature key), others' and our own, oldest first.
-        self.beats: deque[tuple[bytes, bytes]] = deque(maxlen=RECORDED)
+        self.beats: deque[tuple[bytes, bytes]] = deque()
         self.receipts: deque[SignedReceipt] = deque(maxlen=RECORDED)
+
+    def add(self, beat: bytes, key: bytes) -> None:
+        """Keep a beat; beyond RECORDED the oldest goes of whoever has most."""
+        self.beats.append((beat, key))
+        if len(self.beats) > RECORDED:
+            ((most, _),) = Counter(key for _, key in self.beats).most_common(1)
+            del self.beats[next(at for at, (_, key) in enumerate(self.beats) if key == most)]
 
 
 @dataclass(frozen=True)
@@ -162,7 +172,7 @@ class Beats:
             self._ours.popitem(last=False)
         own_key = m.signature_key(m.own_leaf)
         if own_key is not None:
-            self.record.beats.append((payload, own_key))
+            self.record.add(payload, own_key)
         return beat
 
     def sent_at(self, seq: int) -> float | None:
@@ -209,7 +219,7 @@ class Beats:
             beat.verify(self._room.number, key)
         except SnugCryptoError:
             return None
-        self.record.beats.append((payload, key))
+        self.record.add(payload, key)
         if line is None or beat.since > line.since:
             line = self.lines[beat.leaf] = Line(key, beat.since)
         try:

@@ -37,6 +37,10 @@ WITHHELD: Final = 3.0
 DOUBT: Final = 15.0
 #: Seconds on a new connection before it is told that freshness is gone: the others beat when they see us.
 RETURN: Final = 8.0
+#: Seconds between two ticks that say that this machine has slept.
+ASLEEP: Final = 3.0
+#: Seconds for which freshness has to hold on before it is told that it is back.
+STEADY: Final = 5.0
 #: Beats of another in which nothing newer of ours is acknowledged, and how old what is missed must be.
 DEAF: Final = 3
 DEAF_FOR: Final = 10.0
@@ -97,6 +101,7 @@ class Watch(Aspect):
         super().__init__(room)
         self._began = now
         self._level_at: float | None = None
+        self._ticked = now
         self._beats = Beats(room, now)
         self._fresh = Freshness()
         self._reaching = Reaching()
@@ -269,6 +274,9 @@ class Watch(Aspect):
         return True
 
     def tick(self, now: float) -> None:
+        if self._level_at is not None and now - self._ticked > ASLEEP:
+            self._level_at = now  # we have slept: what did not come meanwhile is nobody's doing
+        self._ticked = now
         if self._others and self._beats.is_due(now) and self.room.is_level(now):
             self._reaching.sends(self.room.m.own_leaf, self._beats.sent.items())
             want = self.room.has_media
@@ -374,7 +382,10 @@ class Watch(Aspect):
         self._withheld, self._server_withholds = ahead, late
 
     def _judge_freshness(self, now: float) -> None:
-        if self._fresh.until(self._others, host=self._is_host()) > now:
+        until = self._fresh.until(self._others, host=self._is_host())
+        if until > now:
+            if self._stale and until < now + STEADY:
+                return  # the answer to an old beat of ours: wait for one to a newer, before it is told
             if self._stale or self._override is not None:
                 self.room.tell(ev.Status("cleared", words.FRESH_AGAIN))
             self._stale, self._override = False, None

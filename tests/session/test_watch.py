@@ -148,6 +148,27 @@ def test_a_long_outage_pauses_without_an_alarm_and_ends_with_the_outage() -> Non
     assert [ours(p) for p in people] == [[]] * 3
 
 
+def test_a_laptop_that_was_shut_accuses_nobody_when_it_is_opened() -> None:
+    w = World(24)
+    ada, bo, _ = w.meeting("Ada", "Bo", "Cem")
+    w.run(20)
+    for sleeper in (ada, bo):
+        sleeper.alive = False
+        w.run(20)
+        sleeper.alive = True
+        back = w.now
+        w.run(0.2)
+        assert sleeper.session.seal("audio", 0, b"x", w.now) is None, "nobody has confirmed anything yet"
+        w.until(lambda: sleeper.session.seal("audio", 0, b"x", w.now) is not None, 8)
+        assert w.now - back < 8
+    w.run(30)
+    assert [text for text in ours(ada) if "Bo" not in text] == []
+    assert [text for text in ours(bo) if "Ada" not in text] == []
+    assert len(texts(ada, "silent")) == len(texts(bo, "silent")) == 1, "each has missed the other, once"
+    assert len(texts(bo, "stale")) == 1, "Ada is the only host"
+    assert not texts(ada, "stale")
+
+
 @pytest.mark.parametrize("latency", [0.5, 1.5])
 def test_a_slow_network_is_no_hostile_act(latency: float) -> None:
     w = World(21, latency=latency)
@@ -779,6 +800,23 @@ def test_garbage_and_strangers_beats_cost_one_check_and_no_word() -> None:
     assert bo.told[told:] == []
     assert [line.gaps for line in watch(bo)._beats.lines.values()] == [0, 0]
     assert {leaf: line.since for leaf, line in watch(bo)._beats.lines.items()} == {0: 0, 2: 2}
+
+
+def test_who_beats_too_often_pushes_nobody_elses_beats_out() -> None:
+    w = World(74)
+    _, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(120)
+    key = bo.room.m.signature_key(0)
+    before = sum(by == key for _, by in watch(bo).record.beats)
+    cem.alive = False
+    beat = last_beat(cem)
+    for _ in range(100):
+        beat = replace(beat, seq=beat.seq + 1, prev=beat.digest)
+        send_beat(w, cem, beat)
+        w.run(0.05)
+    assert before > 15
+    assert sum(by == key for _, by in watch(bo).record.beats) >= before
+    assert len(watch(bo).record.beats) == RECORDED
 
 
 def test_what_is_kept_as_evidence_is_bounded_and_a_stranger_can_check_it() -> None:
