@@ -7,10 +7,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from client.session import events as ev
+from client.session.intents import HealIntent
+from client.session.watch import Watch
+from crypto import veil
+from crypto.beats import Beat
 from crypto.errors import SnugCryptoError
 from crypto.media_keys import FutureEpochError
 from server.effects import Send
 from server.hub import Hub
+from server.wire import messages as wire
+from server.wire.limits import BUCKETS
 from server.wire.messages import Passed, decode_client
 from tests.session.world import Link, Participant, World
 
@@ -133,3 +139,51 @@ class Media:
 def texts(who: Participant, kind: str) -> list[str]:
     """The sentences of alarms or statuses of that kind."""
     return [e.text for e in who.told if isinstance(e, ev.Alarm | ev.Status) and e.kind == kind]
+
+
+def ours(who: Participant) -> list[str]:
+    return [text for kind in sorted(FROM_BEATS) for text in texts(who, kind)]
+
+
+def watch(who: Participant) -> Watch:
+    found = who.room.aspect(Watch)
+    assert isinstance(found, Watch)
+    return found
+
+
+def heal(w: World, who: Participant) -> None:
+    who.room.want(HealIntent(who.room.m.group.epoch), w.now)
+    w.do(who, ev.Tick())
+
+
+def beat_of(who: Participant, blob: bytes) -> Beat:
+    m = who.room.m
+    return Beat.decode(veil.uncover(m.beat_key, "beat", who.room.number, blob))
+
+
+def signed_by(reader: Participant, blob: bytes) -> int | None:
+    """The leaf of a beat that `reader` has the key for."""
+    try:
+        return beat_of(reader, blob).leaf
+    except SnugCryptoError:
+        return None
+
+
+def send_beat(w: World, who: Participant, beat: Beat) -> None:
+    """Pass on whatever a member likes to sign."""
+    m = who.room.m
+    signed = beat.signed(who.room.number, m.sign)
+    blob = veil.cover(m.beat_key, "beat", who.room.number, m.epoch_slot, signed.encode(), BUCKETS)
+    w._ascend(who.links[ev.ROOM], wire.encode(wire.PassOn(blob)))
+
+
+def last_beat(who: Participant) -> Beat:
+    key = who.room.m.signature_key(who.room.m.own_leaf)
+    return next(Beat.decode(raw) for raw, by in reversed(watch(who).record.beats) if by == key)
+
+
+def last_digest(seen: Watch, leaf: int) -> bytes:
+    """What the next beat of that leaf has to follow."""
+    last = seen._beats.lines[leaf].last
+    assert last is not None
+    return last.digest

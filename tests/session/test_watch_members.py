@@ -1,0 +1,212 @@
+"""What beats show of members: commits that some can't read, beats that contradict each other, evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from client.session import events as ev
+from client.session.beats import RECORDED
+from crypto import veil
+from crypto.beats import Beat
+from crypto.invite import verify_receipt
+from crypto.kdf import H
+from crypto.mls import labels, treekem
+from server.wire import messages as wire
+from server.wire.limits import BUCKETS
+from tests.session.hostile import (
+    heal,
+    last_beat,
+    ours,
+    send_beat,
+    texts,
+    watch,
+)
+from tests.session.world import Participant, World
+
+# -- commits that some can't read ----------------------------------------------------------------------------
+
+
+def stuck(w: World, monkeypatch: pytest.MonkeyPatch, committer: Participant, *victims: Participant) -> int:
+    """The committer takes a slot with a commit that these alone can't read; the slot."""
+    slot = int(committer.room.m.journal.slot) + 1
+    keys = [victim.room.m.signature_key(victim.room.m.own_leaf) for victim in victims]
+    leaves = committer.room.m.group._live.tree.leaves()
+    bad = {node.encryption_key for _, node in leaves if node.signature_key in keys}
+    real = labels.encrypt_with_label
+
+    def spoiled(suite, public, label, context, plaintext, rng):  # type: ignore[no-untyped-def]
+        return real(suite, public, label, context, bytes(len(plaintext)) if public in bad else plaintext, rng)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(treekem, "encrypt_with_label", spoiled)
+        heal(w, committer)
+    return slot
+
+
+def test_who_makes_commits_that_others_cannot_read_is_named_to_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = World(80)
+    ada, bo, cem, dana = people = w.meeting("Ada", "Bo", "Cem", "Dana")
+    w.run(12)
+    stuck(w, monkeypatch, bo, cem)
+    w.until(lambda: "stuck" in cem.alarms, 5)
+    w.until(lambda: w.agreed(people), 20)
+    assert not texts(ada, "unreadable_commit"), "one may be lying, or broken"
+    w.run(5)
+    stuck(w, monkeypatch, bo, cem, dana)
+    w.until(lambda: bool(texts(ada, "unreadable_commit")), 30)
+    assert "could not read Bo's last change" in texts(ada, "unreadable_commit")[0]
+    assert "/remove 1" in texts(ada, "unreadable_commit")[0]
+    assert not texts(bo, "unreadable_commit")
+    w.until(lambda: w.agreed(people), 20)
+    assert not [text for p in people for text in ours(p) if text not in texts(ada, "unreadable_commit")]
+
+
+def test_the_others_beats_say_that_a_commit_was_valid(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = World(81)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(12)
+    slot = stuck(w, monkeypatch, bo, cem)
+    w.until(lambda: "stuck" in cem.alarms, 5)
+    kept = watch(cem)
+    assert kept.verdict_on_slot(slot) is None, "nobody has said anything of it yet"
+    w.until(lambda: kept.verdict_on_slot(slot) is not None, 2)
+    assert kept.verdict_on_slot(slot) == "valid"
+    assert watch(ada).verdict_on_slot(slot + 1) is None
+
+
+def test_the_others_beats_say_that_a_commit_was_void() -> None:
+    w = World(82)
+    ada, bo, cem, dana = w.meeting("Ada", "Bo", "Cem", "Dana")
+    w.run(12)
+    slot = ada.room.m.journal.slot + 1
+    # Dana is given nothing of the slot but what the others sign of it
+    w.down_filter = lambda who, message: not (who is dana and isinstance(message, wire.Committed))
+    w._ascend(bo.links[ev.ROOM], wire.encode(wire.Commit(slot, w.rng(512), bytes(32))))
+    w.until(lambda: "void_commit" in cem.alarms, 5)
+    w.until(lambda: watch(dana).verdict_on_slot(slot) is not None, 3)
+    assert watch(dana).verdict_on_slot(slot) == "void"
+
+
+def test_without_a_host_it_takes_more_than_half_of_the_others() -> None:
+    w = World(83)
+    people = w.meeting("Ada", "Bo", "Cem", "Dana", "Eve")
+    w.run(12)
+    eve = people[-1]
+    eve.alive = False
+    m = eve.room.m
+    slot = m.journal.slot + 1
+    seen = watch(eve)
+    for who, verdict in ((people[1], None), (people[2], None), (people[3], "void")):
+        beat = last_beat(who)
+        forged = replace(
+            beat,
+            seq=beat.seq + 1,
+            prev=beat.digest,
+            slot=slot,
+            epoch=m.group.epoch,
+            authenticator=H(m.group.epoch_authenticator),
+        ).signed(who.room.number, who.room.m.sign)
+        blob = veil.cover(m.beat_key, "beat", who.room.number, m.epoch_slot, forged.encode(), BUCKETS)
+        assert seen.passed(blob, w.now)
+        assert seen.verdict_on_slot(slot) == verdict
+
+
+# -- members that lie ----------------------------------------------------------------------------------------
+
+
+def test_two_beats_of_one_number_name_their_author() -> None:
+    w = World(70)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    w.run(12)
+    send_beat(w, cem, replace(last_beat(cem), at=1))
+    w.run(1)
+    assert "Cem has signed two different accounts" in texts(bo, "double_beat")[0]
+    assert "/remove 2" in texts(ada, "double_beat")[0]
+    assert "/remove" not in texts(bo, "double_beat")[0]
+    send_beat(w, cem, replace(last_beat(cem), at=2))
+    w.run(30)
+    assert [len(texts(p, "double_beat")) for p in people] == [1, 1, 0]
+
+
+def test_beats_that_the_server_repeats_or_mixes_up_accuse_nobody() -> None:
+    w = World(71)
+    _, bo, _ = people = w.meeting("Ada", "Bo", "Cem")
+    passed: list[wire.Passed] = []
+
+    def keep(who: Participant, message: object) -> bool:
+        if who is bo and isinstance(message, wire.Passed):
+            passed.append(message)
+            return len(passed) % 5 != 0  # now and then one is lost, and comes much later
+        return True
+
+    w.down_filter = keep
+    for _ in range(10):
+        w.run(6)
+        for message in w.random.sample(passed, min(5, len(passed))):
+            w._feed(bo, ev.Received(ev.ROOM, message))
+    assert [ours(p) for p in people] == [[]] * 3
+    assert watch(bo)._beats.lines[0].gaps > 0
+
+
+def test_garbage_and_strangers_beats_cost_one_check_and_no_word() -> None:
+    w = World(72)
+    _, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(12)
+    told = len(bo.told)
+    m = cem.room.m
+    base = last_beat(cem)
+    later = replace(base, seq=base.seq + 1, prev=base.digest)
+    for beat in (
+        replace(later, leaf=9),
+        replace(later, leaf=0),
+        replace(later, leaf=0, since=0, seq=later.seq + 9),
+        replace(later, leaf=1),
+        replace(later, since=later.since - 1),
+        replace(later, since=later.since + 1, slot=later.slot + 1),
+    ):
+        send_beat(w, cem, beat)  # nobody's, Ada's by Cem's key, Bo's own, of memberships that there were not
+    for payload in (b"", b"\x01", later.signed(cem.room.number, m.sign).encode()[:-1]):
+        blob = veil.cover(m.beat_key, "beat", cem.room.number, m.epoch_slot, payload, BUCKETS)
+        w._ascend(cem.links[ev.ROOM], wire.encode(wire.PassOn(blob)))
+    w._ascend(cem.links[ev.ROOM], wire.encode(wire.PassOn(w.rng(512))))
+    w.run(12)  # Ada and Cem go on beating: nothing has been taken for theirs
+    assert bo.told[told:] == []
+    assert [line.gaps for line in watch(bo)._beats.lines.values()] == [0, 0]
+    assert {leaf: line.since for leaf, line in watch(bo)._beats.lines.items()} == {0: 0, 2: 2}
+
+
+def test_who_beats_too_often_pushes_nobody_elses_beats_out() -> None:
+    w = World(74)
+    _, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(120)
+    key = bo.room.m.signature_key(0)
+    before = sum(by == key for _, by in watch(bo).record.beats)
+    cem.alive = False
+    beat = last_beat(cem)
+    for _ in range(100):
+        beat = replace(beat, seq=beat.seq + 1, prev=beat.digest)
+        send_beat(w, cem, beat)
+        w.run(0.05)
+    assert before > 15
+    assert sum(by == key for _, by in watch(bo).record.beats) >= before
+    assert len(watch(bo).record.beats) == RECORDED
+
+
+def test_what_is_kept_as_evidence_is_bounded_and_a_stranger_can_check_it() -> None:
+    w = World(73)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(400)
+    record = watch(bo).record
+    assert len(record.beats) == RECORDED
+    leaves = set()
+    for raw, key in record.beats:
+        beat = Beat.decode(raw)
+        beat.verify(bo.room.number, key)
+        leaves.add(beat.leaf)
+    assert leaves == {0, 1, 2}
+    assert 2 <= len(record.receipts) <= RECORDED
+    for receipt in record.receipts:
+        verify_receipt(receipt.server_key, bo.room.number, receipt.slot, receipt.chain, receipt.signature)
+    assert ada.epoch == cem.epoch
