@@ -187,6 +187,8 @@ class HostLobby:
         self.effects: list[ev.Effect] = []
         #: Single-use invites that have leaked while somebody waited by them: to be taken back everywhere.
         self.leaked: list[int] = []
+        #: What was said under the key that members have (`returning.Desk`), and in which day's lobby.
+        self.inside: list[tuple[int, lobby.Inside]] = []
         #: Intents that the room is to commit.
         self.wanted: list[AddIntent | RejoinIntent] = []
         #: Signature keys of those who came in, and the identities (32 bytes each) that they had shown.
@@ -270,9 +272,15 @@ class HostLobby:
         posted = self._doors.received(day, message)
         if posted is True or isinstance(posted, lobby.Call):
             self._post_card(day, now)
+        elif isinstance(posted, lobby.Inside):
+            self.inside.append((day, posted))
         elif isinstance(posted, lobby.Knock):
             return self._knocked(day, posted, membership, now)
         return []
+
+    def post(self, day: int, message: lobby.LobbyMessage) -> None:
+        """Say something in that day's lobby."""
+        self._doors.post(day, message)
 
     def _post_card(self, day: int, now: float) -> None:
         cards = self._cards.setdefault(day, [])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -24,8 +25,6 @@ from crypto.room_state import REJOIN_EXTENSION, Identity, host_return_message
 from server.wire import messages as wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from client.session.room import RoomSession
 
 #: Members who wait in the lobby while no host is there: those with the lowest leaves.
@@ -51,45 +50,42 @@ class _Asked:
     wanted: bool = False
 
 
-class MembersLobby:
-    """A member without the host seed, at the lobby for as long as no host is heard."""
+#: Where the numbers of a desk's requests begin: a host's lobby counts its own from 1, up and down.
+NUMBERS: Final = 1 << 32
 
-    def __init__(self, link: invite.Invite, door_seed: bytes, *, rng: Rng = os.urandom) -> None:
-        self.effects: list[ev.Effect] = []
+Post = Callable[[int, lobby.LobbyMessage], None]
+
+
+class Desk:
+    """A member's part in letting back in: hosts who have crashed, and members out of step.
+
+    It needs a way into the lobby: a host's own, or, where no host is heard, `MembersLobby`.
+    """
+
+    def __init__(self, door_seed: bytes, *, rng: Rng = os.urandom) -> None:
         self.wanted: list[ReturnIntent | RejoinIntent] = []
         self._rng = rng
         self._key = returning.inside_key(door_seed)
-        self._doors = Doors(link.secret, link.origin, self.effects, rng)
         self._here_due: dict[bytes, tuple[float, int]] = {}  # nonce of a Seek -> when, day
         self._asked: OrderedDict[int, _Asked] = OrderedDict()
-        self._number = 0
+        self._number = NUMBERS
 
-    def tick(self, room: RoomSession, rank: int, now: float) -> None:
-        """Stand in the lobby; answer what is due, unless somebody has."""
-        self._doors.want({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
+    def tick(self, room: RoomSession, rank: int, post: Post, now: float) -> None:
+        """Answer what is due, unless somebody has."""
         for nonce, (due, day) in list(self._here_due.items()):
             if now >= due:
                 del self._here_due[nonce]
                 journal = room.m.journal
                 here = returning.Here(nonce, journal.slot, journal.chain, invite.gate(journal.token))
-                self._doors.post(day, returning.cover(self._key, here, rng=self._rng))
+                post(day, returning.cover(self._key, here, rng=self._rng))
         for number, asked in self._asked.items():
             if not asked.wanted and now >= asked.due + COMMIT_STEP * rank:
                 asked.wanted = True
                 identity = Identity.decode(asked.package.leaf_node.credential.identity)
                 self.wanted.append(_intent(number, asked, identity.name))
 
-    def lost(self, day: int, now: float) -> None:
-        """A lobby's connection is gone."""
-        self._doors.lost(day, now)
-
-    def received(
-        self, day: int, message: wire.ServerMessage, room: RoomSession, rank: int, now: float
-    ) -> None:
-        """What the server said there."""
-        posted = self._doors.received(day, message)
-        if not isinstance(posted, lobby.Inside):
-            return
+    def heard(self, day: int, posted: lobby.Inside, room: RoomSession, rank: int, now: float) -> None:
+        """What was said in the lobby, under the key that members have."""
         try:
             said = returning.uncover(self._key, posted)
         except SnugCryptoError:
@@ -124,12 +120,37 @@ class MembersLobby:
         if len(self._asked) > ASKED_MAX:
             self._asked.popitem(last=False)
 
-    def answer(self, number: int, answer: lobby.Answer) -> None:
-        """Our commit of that return has come back."""
+    def answer(self, number: int, answer: lobby.Answer, post: Post) -> None:
+        """Our commit of that request has come back."""
         asked = self._asked.get(number)
         if asked is not None:
             back = returning.make_back(asked.asked, answer, rng=self._rng)
-            self._doors.post(asked.day, returning.cover(self._key, back, rng=self._rng))
+            post(asked.day, returning.cover(self._key, back, rng=self._rng))
+
+
+class MembersLobby:
+    """A member without the host seed, at the lobby for as long as no host is heard."""
+
+    def __init__(self, link: invite.Invite, *, rng: Rng = os.urandom) -> None:
+        self.effects: list[ev.Effect] = []
+        self._doors = Doors(link.secret, link.origin, self.effects, rng)
+
+    def tick(self, now: float) -> None:
+        """Stand in the lobby."""
+        self._doors.want({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
+
+    def lost(self, day: int, now: float) -> None:
+        """A lobby's connection is gone."""
+        self._doors.lost(day, now)
+
+    def received(self, day: int, message: wire.ServerMessage) -> lobby.Inside | None:
+        """What was said among members there."""
+        posted = self._doors.received(day, message)
+        return posted if isinstance(posted, lobby.Inside) else None
+
+    def post(self, day: int, message: lobby.LobbyMessage) -> None:
+        """Say something there."""
+        self._doors.post(day, message)
 
     def close(self) -> None:
         """A host is here again, or we go."""

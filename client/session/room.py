@@ -215,9 +215,12 @@ class RoomSession:
         if intent not in self._intents:
             self.want(intent, now)
 
-    def rank_without_hosts(self) -> int:
-        """Our place among the members who are no hosts, by leaf."""
-        return sum(leaf < self.m.own_leaf and not host for leaf, _, host in self.m.members())
+    @property
+    def rank(self) -> int:
+        """Our place among the hosts, if we are one, or among the others, by leaf."""
+        own = self.m.own_leaf
+        alike = self.m.is_host(own)
+        return sum(leaf < own and host == alike for leaf, _, host in self.m.members())
 
     def hostless(self, now: float) -> bool:
         """Whether no host is in the tree, or none of them has been heard lately."""

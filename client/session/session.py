@@ -16,7 +16,7 @@ from client.session import words
 from client.session.comparing import Comparing
 from client.session.dropped import Dropped
 from client.session.identity import Vouching
-from client.session.intents import AddIntent, RejoinIntent, ReturnIntent
+from client.session.intents import AddIntent, Intent, RejoinIntent, ReturnIntent
 from client.session.invites import InviteBook, called
 from client.session.lobby import Entry, GuestLobby, HostLobby
 from client.session.membership import SUITE, Membership
@@ -24,7 +24,7 @@ from client.session.options import Options
 from client.session.pictures import Pictures
 from client.session.powers import Powers
 from client.session.reporting import Reporting
-from client.session.returning import WATCHERS, MembersLobby, RejoiningLobby, ReturningLobby
+from client.session.returning import NUMBERS, WATCHERS, Desk, MembersLobby, RejoiningLobby, ReturningLobby
 from client.session.revoking import Revoking
 from client.session.room import RoomSession
 from client.session.watch import Watch
@@ -94,6 +94,7 @@ class Session:
         self._host: HostLobby | None = None
         self._guest: GuestLobby | ReturningLobby | None = None
         self._members: MembersLobby | None = None
+        self._desk: Desk | None = None
         self._kept: Kept | None = None
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
@@ -367,8 +368,9 @@ class Session:
             elif isinstance(self._guest, ReturningLobby):
                 self._guest.at_the_room(message)
         elif self._members is not None and self._room is not None:
-            rank = self._room.rank_without_hosts()
-            self._members.received(door.day, message, self._room, rank, now)
+            said = self._members.received(door.day, message)
+            if said is not None and self._desk is not None:
+                self._desk.heard(door.day, said, self._room, self._room.rank, now)
         elif self._host is not None and self._room is not None and self._guest is None:
             for knocked in self._host.received(door.day, message, self._room.m, now):
                 self._tell(replace(knocked, label=self._book.label(knocked.invite)))
@@ -412,10 +414,10 @@ class Session:
         """Carry what one part has come to over to the others, and gather effects."""
         if self._room is not None:
             self._keep_book(self._room)
+            if self._desk is not None:
+                self._serve_at_the_desk(self._desk, self._room, now)
             if self._host is not None:
                 self._serve(self._host, self._room, now)
-        if self._members is not None and self._room is not None:
-            self._serve_host(self._members, self._room, now)
         if self._guest is not None:
             self._guided(self._guest, now)
         room = self._room
@@ -520,16 +522,23 @@ class Session:
         self._tell(ev.Status("revoked", f"{name[:1].upper()}{name[1:]} opens nothing any more."))
 
     def _watch_the_lobby(self, room: RoomSession, now: float) -> None:
-        """Where no host is heard some members wait at the lobby, for a host that comes back."""
-        rank = room.rank_without_hosts()
-        wanted = room.ended is None and room.host_seed is None and self._guest is None
-        connected = room.door is not None and room.door.entered
-        if wanted and connected and rank < WATCHERS and room.hostless(now):
-            if self._members is None:
-                self._members = MembersLobby(self._invite, room.door_key.seed, rng=self._rng)
-            self._members.tick(room, rank, now)
-        elif self._members is not None:
+        """Hosts let those back in who have crashed or fell out of step; where none is heard, members do."""
+        if self._guest is not None or room.ended is not None:
             self._close_members()
+            return
+        if self._desk is None:
+            self._desk = Desk(room.door_key.seed, rng=self._rng)
+        connected = room.door is not None and room.door.entered
+        watch = self._host is None and connected and room.rank < WATCHERS and room.hostless(now)
+        if watch and self._members is None:
+            self._members = MembersLobby(self._invite, rng=self._rng)
+        elif not watch:
+            self._close_members()
+        place = self._host or self._members
+        if self._members is not None:
+            self._members.tick(now)
+        if place is not None:
+            self._desk.tick(room, room.rank, place.post, now)
 
     def _close_members(self) -> None:
         if self._members is not None:
@@ -537,14 +546,21 @@ class Session:
             self._effects += self._members.effects
             self._members = None
 
-    def _serve_host(self, members: MembersLobby, room: RoomSession, now: float) -> None:
-        for wanted in members.wanted:
+    def _serve_at_the_desk(self, desk: Desk, room: RoomSession, now: float) -> None:
+        place = self._host or self._members
+        if self._host is not None:
+            for day, said in self._host.inside:
+                desk.heard(day, said, room, room.rank, now)
+            self._host.inside.clear()
+        for wanted in desk.wanted:
             room.want(wanted, now)
-        members.wanted.clear()
-        for done in room.admitted:
-            members.answer(done.knock, self._answer(room, done))
-        room.admitted.clear()
-        room.failed.clear()
+        desk.wanted.clear()
+        for done in [done for done in room.admitted if done.knock >= NUMBERS]:
+            room.admitted.remove(done)
+            if place is not None:
+                desk.answer(done.knock, self._answer(room, done), place.post)
+        for failed in [failed for failed in room.failed if self._host is None or _at_a_desk(failed[0])]:
+            room.failed.remove(failed)  # whoever asked asks again, or somebody else
 
     def _answer(self, room: RoomSession, done: AddIntent | RejoinIntent | ReturnIntent) -> lobby.Answer:
         assert room.last_welcome is not None
@@ -689,3 +705,7 @@ class Session:
     def _drain(self) -> list[ev.Effect]:
         effects, self._effects = self._effects, []
         return effects
+
+
+def _at_a_desk(intent: Intent) -> bool:
+    return isinstance(intent, RejoinIntent | ReturnIntent) and intent.knock >= NUMBERS

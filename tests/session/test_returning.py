@@ -14,6 +14,7 @@ from crypto.kdf import H
 from crypto.returning import Kept
 from crypto.room_state import HostReturn, host_return_message
 from server.wire import messages as wire
+from server.wire.limits import BUCKETS
 from tests.session.test_trouble import two_hosts
 from tests.session.world import Participant, World, seeded
 
@@ -146,7 +147,7 @@ def test_what_is_said_about_a_return_is_for_those_admitted() -> None:
     ada = come_back(w, kept)
     w.until(lambda: w.agreed([ada, *people]), 30)
     assert posted
-    assert {len(blob) for blob in posted} <= set(wire.limits.BUCKETS)
+    assert {len(blob) for blob in posted} <= set(BUCKETS)
     key = returning.inside_key(kept.door_seed)
     said = returning.cover(key, returning.Seek(bytes(16)), rng=w.rng)
     assert returning.uncover(key, said) == returning.Seek(bytes(16))
@@ -208,3 +209,18 @@ def test_who_is_no_member_any_more_is_not_let_in_that_way_either() -> None:
     w.run(30)
     assert again.session._guest is not None
     assert bo.roster == ["Ada", "Bo"]
+
+
+def test_a_host_comes_back_while_another_is_there() -> None:
+    w = World(311)
+    ada, bo, cem = two_hosts(w, "Cem")
+    kept = ada.session.kept()
+    assert kept is not None
+    w.kill(ada)
+    w.run(5)
+    again = come_back(w, kept)
+    w.until(lambda: w.agreed([again, bo, cem]), 20)
+    assert again.room.m.is_host(again.room.m.own_leaf)
+    assert bo.room.m.is_host(bo.room.m.own_leaf)
+    dana = w.guest(w.link_of(again), "Dana")
+    w.until(lambda: w.agreed([again, bo, cem, dana]), 20)
