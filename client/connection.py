@@ -71,7 +71,7 @@ class Connection:
 
     `make_engine` is called once we are inside (our leaf is known then) and may return None for no media;
     `on_event` gets every event, in order; `on_save` what is to be written; `on_message` every message of the
-    server, before the session does (to measure with). `cannot_connect` is set when no connection was ever made.
+    server, before the session does (to measure with). `cannot_connect` is set when none was ever made.
     """
 
     def __init__(
