@@ -6,6 +6,9 @@ from server.hostile.act import Act, Orders
 from server.hostile.troupe import Troupe
 from server.wire.messages import Closing
 
+#: No code of the protocol's: what a server sends here is its own affair.
+_CODE = "ended"
+
 
 class Ended(Orders, frozen=True):
     """Everybody hears `text` last; with `keep` whoever comes back to that room is dropped too."""
@@ -38,4 +41,4 @@ class End(Act):
 
     def _drop(self, handle: bytes) -> None:
         self.did("dropped somebody")
-        self.troupe.signaling.expel(handle, Closing("ended", self._orders.text))
+        self.troupe.signaling.expel(handle, Closing(_CODE, self._orders.text))

@@ -6,6 +6,9 @@ from server.hostile.act import Act, Orders
 from server.hostile.troupe import Troupe
 from server.wire.messages import Closing
 
+#: No code of the protocol's: what a server sends here is its own affair.
+_CODE = "removed"
+
 
 class Kicked(Orders, frozen=True):
     """`victim` is cut off with `text`; with `keep` whoever comes in its place is cut off as well."""
@@ -35,4 +38,4 @@ class Kick(Act):
 
     def _throw_out(self, handle: bytes) -> None:
         self.did("threw somebody out")
-        self.troupe.signaling.expel(handle, Closing("removed", self._orders.text))
+        self.troupe.signaling.expel(handle, Closing(_CODE, self._orders.text))

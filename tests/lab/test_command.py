@@ -1,0 +1,129 @@
+"""`snug lab` without a meeting: what can be chosen, what is told, and the exit status."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from client.lab import command, runner
+from client.lab.operator import OperatorError
+from client.lab.runner import run_one
+from client.lab.scene import Facts, Outcome, Scene, Seen, impossible
+from client.lab.scenes import SCENES
+from client.lab.show import HumanShow
+from client.lab.stage import Stage
+
+ROOT = Path(__file__).parents[2]
+
+
+async def _never(stage: Stage) -> Outcome:
+    raise AssertionError("perform is replaced")
+
+
+SCENE = Scene("a_scene", "theme", "case 2", "It fails.", impossible("void_commit", within=3.0), _never)
+GOOD = Facts(
+    Outcome(False, "It failed."), {"inject": 1}, {"Ada": [Seen(0.5, "alarm", "void_commit", "It is void.")]}
+)
+
+
+def plays(monkeypatch: pytest.MonkeyPatch, facts: Facts) -> None:
+    async def perform(scene: Scene) -> Facts:
+        return facts
+
+    monkeypatch.setattr(runner, "perform", perform)
+    monkeypatch.setattr(command, "SCENES", [SCENE])
+
+
+def test_scenes_are_chosen_by_id_theme_and_case() -> None:
+    assert command.chosen([]) == SCENES
+    assert [s.id for s in command.chosen(["bad_commit"])] == ["bad_commit"]
+    assert {s.mirrors for s in command.chosen(["case 2"])} == {"case 2"}
+    assert command.chosen(["2"]) == command.chosen(["case 2"])
+    assert {s.theme for s in command.chosen(["media", "slots"])} == {"media", "slots"}
+    assert len(command.chosen(["bad_commit", "slots"])) == len(command.chosen(["slots"]))
+
+
+def test_a_scene_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.run(["bad_comit"], as_json=False, only_list=False) == 2
+    assert "did you mean bad_commit?" in capsys.readouterr().err
+
+
+def test_the_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.run([], as_json=False, only_list=True) == 0
+    told = capsys.readouterr().out
+    assert all(scene.id in told and scene.prediction in told for scene in SCENES)
+    assert command.run([], as_json=True, only_list=True) == 0
+    assert [json.loads(line)["scene"] for line in capsys.readouterr().out.splitlines()] == [
+        scene.id for scene in SCENES
+    ]
+
+
+def test_as_documented(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    plays(monkeypatch, GOOD)
+    assert command.run([], as_json=True, only_list=False) == 0
+    line = json.loads(capsys.readouterr().out)
+    assert (line["scene"], line["verdict"], line["worse"], line["after"]) == (
+        "a_scene", "impossible", False, 0.5,
+    )  # fmt: skip
+    assert line["seen"]["Ada"][0]["text"] == "It is void."
+
+
+def test_worse_than_documented(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    plays(monkeypatch, Facts(GOOD.outcome, GOOD.deeds, GOOD.seen, frames_opened=3))
+    assert command.run([], as_json=False, only_list=False) == 7
+    told = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "Worse than documented: a_scene" in told
+    assert "opened 3 frames" in told
+
+
+async def test_a_meeting_that_does_not_come_about_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    async def perform(scene: Scene) -> Facts:
+        tries.append(scene)
+        raise OperatorError("The server did not start.")
+
+    monkeypatch.setattr(runner, "perform", perform)
+    result = await run_one(SCENE)
+    assert (result.judgement.verdict, result.judgement.worse) == ("unplayed", True)
+    assert result.judgement.why == "The server did not start."
+    assert len(tries) == 2
+
+
+async def test_a_person_sees_what_members_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    plays(monkeypatch, GOOD)
+    out = io.StringIO()
+    show = HumanShow(1, Console(file=out, width=120))
+    await runner.run_all([SCENE], show)
+    told = out.getvalue()
+    assert "impossible, told in 0.5 s" in told
+    assert "Ada after 0.5 s: \u201cIt is void.\u201d" in told
+
+
+def test_scenes_are_what_they_say() -> None:
+    assert len({scene.id for scene in SCENES}) == len(SCENES)
+    assert {s.mirrors for s in SCENES} >= {f"case {n}" for n in range(1, 8)}
+    for scene in SCENES:
+        assert scene.mirrors == "field" or re.fullmatch(r"case [1-7]", scene.mirrors), scene.id
+        assert scene.prediction.endswith("."), scene.id
+        assert (scene.documented.within is None) == (not scene.documented.by), scene.id
+
+
+def test_every_scene_stands_in_the_documentation_with_its_verdict() -> None:
+    page = (ROOT / "docs" / "lab.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| [^|]+ \| ([^|]+) \|", page, re.MULTILINE))
+    assert rows == {scene.id: str(scene.documented) for scene in SCENES}
+
+
+def test_what_scenes_wait_for_is_something_that_members_are_told() -> None:
+    told = "\n".join(
+        p.read_text(encoding="utf-8") for p in (ROOT / "client").rglob("*.py") if "lab" not in p.parts
+    )
+    for scene in SCENES:
+        for kind in scene.documented.by - {"knock"}:  # an event: a member notes it by that name
+            assert f'"{kind}"' in told, (scene.id, kind)

@@ -1,0 +1,85 @@
+"""How scenes are judged: whatever must not happen makes the verdict worse, and nothing untried passes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from client.lab.scene import Documented, Facts, Outcome, Seen, detected, impossible, judge, succeeds
+
+NAMES = ("Ada", "Bo", "Cem")
+IMPOSSIBLE = impossible()
+TOLD = impossible("void_commit", within=3.0)
+DETECTED = detected("stale", within=20.0)
+
+
+def facts(worked: bool = False, kind: str | None = None, after: float = 1.0, **changes: object) -> Facts:
+    """Everybody was told `kind`, if any, and nothing else happened."""
+    seen = [] if kind is None else [Seen(after, "alarm", kind, "A sentence.")]
+    good = Facts(Outcome(worked, "It did."), {"inject": 2}, {name: list(seen) for name in NAMES})
+    return replace(good, **changes)  # type: ignore[arg-type] # by name
+
+
+@pytest.mark.parametrize(
+    ("documented", "found", "verdict", "worse"),
+    [
+        (IMPOSSIBLE, facts(), "impossible", False),
+        (IMPOSSIBLE, facts(worked=True), "succeeds", True),
+        (TOLD, facts(kind="void_commit"), "impossible", False),
+        (TOLD, facts(), "impossible", True),
+        (TOLD, facts(kind="other"), "impossible", True),
+        (TOLD, facts(kind="void_commit", after=3.5), "impossible", True),
+        (TOLD, facts(worked=True, kind="void_commit"), "detected", True),
+        (DETECTED, facts(worked=True, kind="stale", after=14.0), "detected", False),
+        (DETECTED, facts(worked=True, kind="stale", after=21.0), "detected", True),
+        (DETECTED, facts(worked=True), "succeeds", True),
+        (succeeds(), facts(worked=True), "succeeds", False),
+        (succeeds(), facts(), "impossible", False),
+    ],
+)
+def test_verdicts(documented: Documented, found: Facts, verdict: str, worse: bool) -> None:
+    judged = judge(documented, found)
+    assert (judged.verdict, judged.worse) == (verdict, worse)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        {"frames_opened": 1},
+        {"false_frames": 1},
+        {"false_words": ["Ada: never said"]},
+        {"lost": ["Bo"]},
+        {"outcome": Outcome(True, "It did.", harms=("something else",))},
+    ],
+)
+@pytest.mark.parametrize("documented", [IMPOSSIBLE, DETECTED, succeeds()])
+def test_harm_is_worse_than_anything_documented(documented: Documented, harm: dict[str, object]) -> None:
+    good = facts(worked=True, kind="stale")
+    assert judge(documented, replace(good, **harm)).verdict == "harmed"  # type: ignore[arg-type] # by name
+    assert judge(documented, replace(good, **harm)).worse  # type: ignore[arg-type] # by name
+
+
+def test_what_an_act_is_for_is_no_harm_of_it() -> None:
+    out = Outcome(True, "It did.", loses=True, reads=True)
+    assert not judge(succeeds(), facts(outcome=out, lost=["Bo"], frames_opened=9)).worse
+
+
+def test_an_act_that_was_never_done_proves_nothing() -> None:
+    idle = facts(deeds={})
+    assert judge(IMPOSSIBLE, idle).verdict == "unplayed"
+    assert judge(IMPOSSIBLE, idle).worse
+    tried = replace(idle, outcome=Outcome(False, "It was tried.", attempts=1))
+    assert not judge(IMPOSSIBLE, tried).worse
+
+
+def test_everybody_concerned_has_to_be_told() -> None:
+    found = facts(worked=True, kind="stale", after=4.0)
+    found.seen["Cem"] = [Seen(9.0, "alarm", "stale", "A sentence.")]
+    assert judge(DETECTED, found).after == 9.0  # the last of them counts
+    found.seen["Cem"] = []
+    assert judge(DETECTED, found).verdict == "succeeds"
+    only = replace(found, outcome=replace(found.outcome, watchers=("Ada", "Bo")))
+    assert judge(DETECTED, only).after == 4.0
+    nobody = replace(found, outcome=replace(found.outcome, watchers=("Zoe",)))
+    assert judge(DETECTED, nobody).after is None
