@@ -34,6 +34,12 @@ class Opened(Protocol):
     def leaf(self) -> int: ...
     @property
     def frame(self) -> bytes: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def counter(self) -> int:
+        """Rises with each frame that this sender seals in this epoch."""
+        ...
 
 
 class FrameCrypto(Protocol):
@@ -110,6 +116,7 @@ class Receiver:
         self._unverified: FutureFrames[_Held] = FutureFrames(most=UNVERIFIED_FRAMES, seconds=UNVERIFIED_TIME)
         self._dropped = (0, 0)
         self._order = 0
+        self._place = (-1, -1)  # of the frame that was given out last: its epoch and counter
         self._need_key = kind == "video"
         self._key_asked = 0
         self._next_ask = 0.0
@@ -193,6 +200,13 @@ class Receiver:
             # a frame that has been here before leaves no hole
             self._need_key |= not isinstance(error, ReplayError)
             return []
+        place = (opened.epoch, opened.counter)
+        if place < self._place:
+            # packets are numbered by whoever forwards them; the order in which they were sealed is not
+            self.failed += 1
+            self._need_key = self.kind == "video"
+            return [Conceal(1)] if self.kind == "audio" else []
+        self._place = place
         self.opened += 1
         self.leaf = opened.leaf
         if self.first_opened is None:

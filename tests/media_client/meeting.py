@@ -29,6 +29,8 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
 class PlainOpened:
     leaf: int
     frame: bytes
+    epoch: int
+    counter: int
 
 
 @dataclass
@@ -70,7 +72,7 @@ class TestCrypto:
         if head in self.seen:
             raise ReplayError("again")
         self.seen.add(head)
-        return PlainOpened(head[1], frame)
+        return PlainOpened(head[1], frame, head[0], int.from_bytes(head[2:], "big"))
 
 
 class MemoryLink:

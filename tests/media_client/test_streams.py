@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import random
@@ -59,6 +60,34 @@ def test_sound_is_delivered_with_its_leaf() -> None:
     assert isinstance(effect, Deliver)
     assert (effect.leaf, effect.frame, effect.key) == (4, b"hello", True)
     assert (wire.receiver.leaf, wire.receiver.opened, wire.receiver.first_opened) == (4, 1, 0.0)
+
+
+def test_sound_in_another_order_than_it_was_sealed_is_not_played() -> None:
+    """The numbers of packets are the server's to write; here it has exchanged two frames, in order."""
+    wire = Wire("audio")
+    packets = [packet for n in range(4) for packet in wire.packets(b"%d" % n, n * 0.02)]
+    one, two = packets[1], packets[2]
+    packets[1] = dataclasses.replace(two, sequence=one.sequence, timestamp=one.timestamp)
+    packets[2] = dataclasses.replace(one, sequence=two.sequence, timestamp=two.timestamp)
+    effects = [e for n, packet in enumerate(packets) for e in wire.receiver.receive(packet, n * 0.02)]
+    assert delivered(effects) == [b"0", b"2", b"3"]
+    assert [e for e in effects if isinstance(e, Conceal)] == [Conceal(1)]
+    assert wire.receiver.failed == 1
+
+
+def test_pictures_in_another_order_wait_for_a_key_frame() -> None:
+    wire = Wire("video")
+    wire.send(KEY, 0.0)
+    (one,), (two,) = wire.packets(DELTA, 0.1), wire.packets(DELTA, 0.2)
+    swapped = [
+        dataclasses.replace(two, sequence=one.sequence, timestamp=one.timestamp),
+        dataclasses.replace(one, sequence=two.sequence, timestamp=two.timestamp),
+    ]
+    effects = [e for packet in swapped for e in wire.receiver.receive(packet, 0.2)]
+    assert len(delivered(effects)) == 1
+    assert AskKey() in effects
+    assert delivered(wire.send(DELTA, 0.3)) == []
+    assert delivered(wire.send(KEY, 0.4)) == [KEY]
 
 
 def test_pictures_are_delivered_from_a_key_frame_on() -> None:
