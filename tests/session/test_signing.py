@@ -236,6 +236,7 @@ def test_a_long_absence_of_the_sender_is_no_forgery() -> None:
     assert of_media(ada) == of_media(bo) == []
     assert signing(ada)._checkers[leaf_of(bo)].unlisted(w.now) < 1.0
     assert len(signing(ada)._checkers[leaf_of(bo)]._unlisted) < 100, "and none of before"
+    assert signing(ada).refused == 0, "what is passed on twice is nobody's fault"
 
 
 def test_a_slow_line_and_one_trouble_after_the_other_alarm_nobody() -> None:
@@ -591,6 +592,44 @@ def test_the_epochs_key_is_told_to_all_a_minute_later() -> None:
     assert aspect.passed(blob, w.now)
     assert signing(ada).refused == refused + 1
     assert of_media(ada) == []
+
+
+def test_the_last_list_of_an_epoch_goes_out_with_the_next_ones_first_frame() -> None:
+    w, _, (_, bo) = meeting(27, "Ada", "Bo")
+    before = list(signing(bo)._epochs.values())[-1]
+    bo.room.want(HealIntent(bo.room.m.group.epoch), w.now)
+
+    def moved() -> bool:
+        newest = list(signing(bo)._epochs.values())[-1]
+        return newest is not before and newest.signer is not None and newest.signer.oldest is not None
+
+    w.until(moved, 3)
+    w.run(0.15)
+    assert before.signer is not None
+    assert before.signer.oldest is None
+
+
+def test_what_was_not_signed_when_the_connection_broke_is_signed_at_once_when_it_is_back() -> None:
+    w, media, (_, bo) = meeting(28, "Ada", "Bo")
+    signer = list(signing(bo)._epochs.values())[-1].signer
+    assert signer is not None
+    w.until(lambda: signer.oldest is not None, 1)
+    w.cut(bo.links[ev.ROOM])
+    media.silent.add("Bo")
+    assert signer.oldest is not None
+    signer.oldest = w.now + 60  # by the clock it would not be due
+    w.until(lambda: signing(bo)._connected is False, 1)
+    w.until(lambda: signing(bo)._connected, 4)
+    assert signer.oldest is None
+
+
+def test_a_key_that_has_signed_nothing_is_not_told() -> None:
+    w, _, (_, bo) = meeting(29, "Ada", "Bo")
+    epoch = list(signing(bo)._epochs.values())[-1]
+    assert epoch.signer is not None
+    epoch.signer._next = 0  # all its lists were lost with the connection
+    signing(bo)._end(epoch, w.now)
+    assert epoch.signer.secret not in {secret for _, secret in signing(bo)._secrets}
 
 
 def test_a_key_that_nobody_saw_is_not_told() -> None:
