@@ -603,9 +603,11 @@ def test_the_last_list_of_an_epoch_goes_out_with_the_next_ones_first_frame() -> 
         newest = list(signing(bo)._epochs.values())[-1]
         return newest is not before and newest.signer is not None and newest.signer.oldest is not None
 
+    assert before.signer is not None
+    w.until(lambda: before.signer.oldest is not None, 1)  # type: ignore[union-attr]  # it is there
+    before.signer.oldest = w.now + 60  # by the clock it would not be due
     w.until(moved, 3)
     w.run(0.15)
-    assert before.signer is not None
     assert before.signer.oldest is None
 
 
