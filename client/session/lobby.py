@@ -24,7 +24,7 @@ from crypto.identity import IdentityKey
 from crypto.invite import HostSeed, Invite, day_of, door_message, lobby_key, lobby_veil_key
 from crypto.kdf import H, Rng, SigningKey
 from crypto.names import look_alike
-from crypto.room_state import REJOIN_EXTENSION, SINGLE_USE, Identity, Mode
+from crypto.room_state import REJOIN_EXTENSION, SINGLE_USE, Identity, Mode, RejoinTicket
 from server.wire import messages as wire
 
 #: Seconds around midnight in which a host stands in both days' lobbies.
@@ -40,8 +40,12 @@ POST_BURST: Final = 60.0
 CARD_EVERY: Final = 0.5
 #: Posts that may wait: what nobody has asked for (a refusal without a host's word) is not added to more.
 CROWDED: Final = 32
+#: Posts that wait at most: whoever floods the lobby makes us answer, and the oldest of it is given up.
+WAITING_MAX: Final = 256
 #: Replies kept, for who lost the connection before theirs came.
 REPLIES_KEPT: Final = 64
+#: Seconds between two requests of one member to be let back in that count.
+REJOIN_EVERY: Final = 5.0
 CALL_EVERY: Final = 3.0
 KNOCK_EVERY: Final = 5.0
 #: Seconds without an answer after which another host's newer card is tried.
@@ -135,6 +139,8 @@ class Doors:
         if day in self._inside:
             self._waiting.append((day, message))
             self._flush()
+            if len(self._waiting) > WAITING_MAX:
+                self._waiting.popleft()
 
     @property
     def crowded(self) -> bool:
@@ -208,6 +214,8 @@ class HostLobby:
         self._admitted: set[int] = set()  # knocks whose Add is under way
         self._asked: dict[int, _Asked] = {}
         self._rejoining = -1
+        self._rejoined_at: dict[int, float] = {}  # leaf -> when we took a request of its
+        self._not_let_in: set[bytes] = set()  # who rejoined too often: told once
         #: Replies by the hash of their knock: who lost the connection knocks the same again.
         self._replied: dict[bytes, lobby.Reply] = {}
         self.tick(now)
@@ -305,6 +313,7 @@ class HostLobby:
                 package = mls.KeyPackageIn.decode(opened.key_package).verify(
                     membership.group.suite, now=int(now)
                 )
+                identity = Identity.decode(package.leaf_node.credential.identity)
             except SnugCryptoError:
                 continue  # to another host's card, or by nobody who holds that invite: never shown
             break
@@ -312,9 +321,9 @@ class HostLobby:
             return []
         ticket = next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
         if ticket is not None:
-            self._rejoin(_Asked(opened, day, package, ticket, mark))
+            self._rejoin(_Asked(opened, day, package, ticket, mark), membership, now)
             return []
-        if Identity.decode(package.leaf_node.credential.identity) != Identity(opened.name):
+        if identity != Identity(opened.name):
             return []
         self._issued(opened.index)
         if self._turned_away(_Asked(opened, day, package, None, mark), membership):
@@ -387,13 +396,23 @@ class HostLobby:
     def _called(self, index: int) -> str:
         return called(index, self._book.label(index))
 
-    def _rejoin(self, asked: _Asked) -> None:
+    def _rejoin(self, asked: _Asked, m: Membership, now: float) -> None:
         if any(a.package.encoded == asked.package.encoded for a in self._asked.values()):
             return
+        leaf = next((n for n, _, _ in m.members() if m.signature_key(n) == asked.who), None)
+        if leaf is None or now - self._rejoined_at.get(leaf, 0.0) < REJOIN_EVERY:
+            return  # nobody who is in the room, or it has asked just now
+        try:
+            assert asked.ticket is not None
+            if RejoinTicket.decode(asked.ticket).group_id != m.group.group_id:
+                return
+        except SnugCryptoError:
+            return
+        self._rejoined_at[leaf] = now
+        self._asked = {n: a for n, a in self._asked.items() if n > 0 or a.who != asked.who}
         number, self._rejoining = self._rejoining, self._rejoining - 1
         self._asked[number] = asked
-        assert asked.ticket is not None
-        self.wanted.append(RejoinIntent(number, asked.package, asked.ticket, asked.knock.name))
+        self.wanted.append(RejoinIntent(number, asked.package, asked.ticket, m.name(leaf)))
 
     def admit(self, number: int, now: float) -> None:
         """The host says yes; ValueError if nobody waits under that number."""
@@ -421,6 +440,11 @@ class HostLobby:
             elif m.policy.mode is Mode.LOCKED:
                 text = IS_LOCKED
         self.fail(intent.knock, text)
+        if isinstance(intent, RejoinIntent):
+            key = intent.key_package.leaf_node.signature_key
+            if key in self._not_let_in:
+                return
+            self._not_let_in.add(key)
         self.effects.append(ev.Tell(ev.Alarm("not_admitted", f"{intent.name} could not be let in: {why}")))
 
     def fail(self, number: int, reason: str) -> None:

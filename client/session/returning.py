@@ -21,7 +21,8 @@ from crypto import hpke, invite, lobby, mls, returning
 from crypto.errors import SnugCryptoError
 from crypto.invite import day_of
 from crypto.kdf import H, Rng, verify
-from crypto.room_state import REJOIN_EXTENSION, Identity, host_return_message
+from crypto.names import check_name
+from crypto.room_state import REJOIN_EXTENSION, Identity, RejoinTicket, host_return_message
 from server.wire import messages as wire
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ SEEK_EVERY: Final = 3.0
 PATIENCE: Final = 15.0
 #: Seconds after which a member that is not let in makes another ticket, of the slot that it knows then.
 TICKET_FOR: Final = 120.0
-#: Requests of hosts that a member remembers.
+#: Requests that a member remembers, and seconds between two of one member's that count.
 ASKED_MAX: Final = 16
+ASKED_EVERY: Final = 5.0
 
 
 @dataclass
@@ -46,6 +48,7 @@ class _Asked:
     asked: returning.Return | returning.Again
     day: int
     package: mls.KeyPackage
+    name: str
     due: float
     wanted: bool = False
 
@@ -81,8 +84,7 @@ class Desk:
         for number, asked in self._asked.items():
             if not asked.wanted and now >= asked.due + COMMIT_STEP * rank:
                 asked.wanted = True
-                identity = Identity.decode(asked.package.leaf_node.credential.identity)
-                self.wanted.append(_intent(number, asked, identity.name))
+                self.wanted.append(_intent(number, asked))
 
     def heard(self, day: int, posted: lobby.Inside, room: RoomSession, rank: int, now: float) -> None:
         """What was said in the lobby, under the key that members have."""
@@ -101,24 +103,40 @@ class Desk:
                 pass
 
     def _ask(self, day: int, said: returning.Return | returning.Again, room: RoomSession, now: float) -> None:
+        if any(known.asked.key_package == said.key_package for known in self._asked.values()):
+            return
+        m = room.m
+        if isinstance(said, returning.Return) and m.ledger.returns_closed:
+            return  # by somebody who was a host: it can't be let in, and must not crowd others out
         try:
-            package = mls.KeyPackageIn.decode(said.key_package).verify(room.m.group.suite, now=int(now))
+            package = mls.KeyPackageIn.decode(said.key_package).verify(m.group.suite, now=int(now))
+            name = check_name(Identity.decode(package.leaf_node.credential.identity).name)
             if isinstance(said, returning.Return):
-                message = host_return_message(room.m.group.group_id, H(said.key_package), said.slot)
-                verify(room.m.policy.host_public, message, said.signature)
-            elif _ticket(package) is None:
+                message = host_return_message(m.group.group_id, H(said.key_package), said.slot)
+                verify(m.policy.host_public, message, said.signature)
+            elif RejoinTicket.decode(_ticket(package) or b"").group_id != m.group.group_id:
                 return
         except SnugCryptoError:
             return  # somebody who was admitted once, and is no host
-        key = package.leaf_node.signature_key
-        if isinstance(said, returning.Again) and key not in [k.signature_key for k in room.m.leaves()]:
-            return  # and no member any more
-        if any(known.asked.key_package == said.key_package for known in self._asked.values()):
+        if isinstance(said, returning.Again) and not self._may_ask(package, room, now):
             return
         self._number += 1
-        self._asked[self._number] = _Asked(said, day, package, now)
-        if len(self._asked) > ASKED_MAX:
-            self._asked.popitem(last=False)
+        self._asked[self._number] = _Asked(said, day, package, name, now)
+        while len(self._asked) > ASKED_MAX:  # what members ask goes before what hosts ask
+            again = (n for n, a in self._asked.items() if isinstance(a.asked, returning.Again))
+            del self._asked[next(again, next(iter(self._asked)))]
+
+    def _may_ask(self, package: mls.KeyPackage, room: RoomSession, now: float) -> bool:
+        """Whether a member asks, and not too soon after it has asked before; that is forgotten then."""
+        key = package.leaf_node.signature_key
+        if key not in [leaf.signature_key for leaf in room.m.leaves()]:
+            return False
+        for number, asked in list(self._asked.items()):
+            if isinstance(asked.asked, returning.Again) and asked.package.leaf_node.signature_key == key:
+                if now - asked.due < ASKED_EVERY:
+                    return False
+                del self._asked[number]
+        return True
 
     def answer(self, number: int, answer: lobby.Answer, post: Post) -> None:
         """Our commit of that request has come back."""
@@ -168,10 +186,10 @@ def _ticket(package: mls.KeyPackage) -> bytes | None:
     return next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
 
 
-def _intent(number: int, asked: _Asked, name: str) -> ReturnIntent | RejoinIntent:
+def _intent(number: int, asked: _Asked) -> ReturnIntent | RejoinIntent:
     if isinstance(asked.asked, returning.Return):
-        return ReturnIntent(number, asked.package, asked.asked.proof, name)
-    return RejoinIntent(number, asked.package, _ticket(asked.package) or b"", name)
+        return ReturnIntent(number, asked.package, asked.asked.proof, asked.name)
+    return RejoinIntent(number, asked.package, _ticket(asked.package) or b"", asked.name)
 
 
 class RejoiningLobby(GuestLobby):

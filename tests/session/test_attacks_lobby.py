@@ -1,0 +1,166 @@
+"""What somebody with the link, or admitted once, can do to those who stand in a lobby: nothing lasting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from client.session import Session
+from client.session import events as ev
+from client.session.lobby import WAITING_MAX, Doors
+from client.session.membership import SUITE
+from client.session.session import _Me
+from crypto import lobby, mls, returning
+from crypto.invite import day_of, lobby_key
+from crypto.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, Identity, RejoinTicket
+from server.wire import messages as wire
+from tests.session.test_returning import crashed
+from tests.session.world import ORIGIN, START, Participant, World, seeded
+
+
+def package_of(
+    me: _Me,
+    now: float,
+    *,
+    credential: mls.Credential | None = None,
+    ticket: bytes | None = None,
+) -> mls.KeyPackageBundle:
+    """A KeyPackage that is well signed, and that no honest program would make."""
+    credential = credential or mls.Credential.basic(Identity(me.name).encode())
+    return mls.create_key_package(
+        SUITE,
+        signature_private=me.private,
+        credential=credential,
+        capabilities=mls.Capabilities(
+            extensions=(POLICY_EXTENSION, REJOIN_EXTENSION), credentials=(credential.credential_type,)
+        ),
+        lifetime=mls.Lifetime(int(now) - 60, int(now) + 3600),
+        extensions=() if ticket is None else (mls.Extension(REJOIN_EXTENSION, ticket),),
+        rng=me.rng,
+    )
+
+
+def knocker(
+    w: World, link: str, name: str, make: Callable[[_Me, float], mls.KeyPackageBundle]
+) -> Participant:
+    """Somebody who has the link, and knocks with another KeyPackage than programs make."""
+    rng = seeded(w.random.getrandbits(32))
+    session = Session.join(link, name=name, now=w.now, rng=rng)
+    assert session._guest is not None
+    session._guest._make_package = lambda now: make(session._me, now)
+    return w.add(name, session)
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        mls.Credential.basic(b"\x00\xff\xfe"),
+        mls.Credential.basic(b""),
+        mls.Credential(credential_type=mls.CredentialType.X509, certificates=(b"x",)),
+    ],
+)
+def test_a_name_that_is_none_costs_a_host_one_check(credential: mls.Credential) -> None:
+    w = World(400)
+    ada, bo = w.meeting("Ada", "Bo")
+    knocker(w, w.link_of(ada), "Mallory", lambda me, now: package_of(me, now, credential=credential))
+    w.run(10)
+    assert ada.of(ev.Knocked) == ada.of(ev.Knocked)[:1], "Bo's alone"
+    cem = w.guest(w.link_of(ada), "Cem")
+    w.until(lambda: w.agreed([ada, bo, cem]))
+
+
+def test_a_member_whose_new_name_is_none_costs_those_in_the_lobby_one_check() -> None:
+    w = World(401)
+    _, (bo, cem) = crashed(w, "Bo", "Cem")
+    w.until(lambda: bo.session._members is not None)
+    desk = bo.session._desk
+    assert desk is not None
+    me, m = cem.session._me, cem.room.m
+    ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16)).encode()
+    bundle = package_of(me, w.now, credential=mls.Credential.basic(b"\x00\xff\xfe"), ticket=ticket)
+    ask(w, bo, cem, returning.Again(bytes(range(32)), bundle.encoded))
+    w.run(5)
+    assert not desk._asked
+    assert bo.roster == cem.roster == ["Ada", "Bo", "Cem"]
+
+
+def ask(w: World, bo: Participant, by: Participant, *messages: returning.Message) -> None:
+    """What members in the lobby hear, as if it had been posted there."""
+    key = returning.inside_key(by.room.door_key.seed)
+    day = day_of(w.now)
+    veil = bo.session._members._doors._veils[day]  # type: ignore[union-attr]
+    for message in messages:
+        blob = lobby.post(veil, returning.cover(key, message, rng=w.rng), rng=w.rng)
+        w._feed(bo, ev.Received(ev.Door(day), wire.Posted(blob)))
+
+
+def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> None:
+    w = World(402)
+    kept, (bo, cem) = crashed(w, "Bo", "Cem")
+    w.until(lambda: bo.session._members is not None)
+    desk = bo.session._desk
+    assert desk is not None
+    me, m = cem.session._me, cem.room.m
+    host, _ = returning.make_return(
+        kept.host_seed,
+        kept.group_id,
+        m.journal.slot,
+        package_of(_Me("Ada", w.rng), w.now).encoded,
+        rng=w.rng,
+    )
+    flood = []
+    for n in range(40):
+        ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes([n]) * 16).encode()
+        flood.append(returning.Again(bytes(range(32)), package_of(me, w.now, ticket=ticket).encoded))
+    ask(w, bo, cem, host, *flood)
+    assert host in [asked.asked for asked in desk._asked.values()]
+    assert len(desk._asked) <= 4, "one member's requests are few"
+
+
+def test_rejoins_of_nobody_are_not_kept_and_alarm_nobody() -> None:
+    w = World(403)
+    ada, _ = w.meeting("Ada", "Bo")
+    made = iter(range(1000))
+
+    def garbage(me: _Me, now: float) -> mls.KeyPackageBundle:
+        n = next(made)
+        ticket = RejoinTicket(bytes(16), 1, bytes(32), n.to_bytes(16, "big")).encode()
+        return package_of(_Me("Bo", w.rng), now, ticket=ticket if n % 2 else b"no ticket")
+
+    for n in range(6):
+        knocker(w, w.link_of(ada), f"Mallory {'abcdef'[n]}", garbage)
+    w.run(20)
+    assert next(made) >= 6
+    assert ada.session._host is not None
+    assert ada.session._host._asked == {}
+    assert ada.alarms == []
+
+
+def test_a_members_rejoins_that_wait_are_few() -> None:
+    w = World(404)
+    ada, bo = w.meeting("Ada", "Bo")
+    host, me, m = ada.session._host, bo.session._me, bo.room.m
+    assert host is not None
+    for n in range(40):
+        ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes([n]) * 16).encode()
+        bundle = package_of(me, w.now, ticket=ticket)
+        day = day_of(w.now)
+        knock, _ = lobby.knock(
+            bo.session._invite, host._cards[day][-1].card, bundle.encoded, "Bo", "", rng=w.rng
+        )
+        host._knocked(day, knock, ada.room.m, w.now)
+    assert len(host._asked) <= 2
+    assert len(host.wanted) <= 2
+
+
+def test_what_waits_to_be_posted_is_bounded() -> None:
+    secret, day = bytes(16), day_of(START)
+    doors = Doors(secret, ORIGIN, [], seeded(1))
+    doors.want({day}, START)
+    entered = wire.Entered(bytes(8), bytes(8))
+    doors.received(day, entered)
+    for _ in range(10 * WAITING_MAX):
+        doors.post(day, lobby.Call())
+    assert len(doors._waiting) <= WAITING_MAX
+    assert lobby_key(secret, ORIGIN, day).public
