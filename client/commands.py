@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from client.session import events as ev
@@ -15,24 +16,28 @@ class CommandError(ValueError):
 
 
 _HELP = (
-    "/admit N, /refuse N, /remove LEAF, /deputy LEAF, /undeputy LEAF, /handover LEAF, /lock, /unlock, "
+    "/admit N, /refuse N, /remove WHO, /deputy WHO, /undeputy WHO, /handover WHO, /lock, /unlock, "
     "/compare, /same [digits], /different [digits], /code, "
-    "/override, /vouch LEAF, /known LEAF [NAME], /verified LEAF, "
+    "/override, /vouch WHO, /known WHO [NAME], /verified WHO (WHO is a name, or #LEAF), "
     '/invite [--for "NAME"] [--once], /invites, /revoke N, '
     "/picture FILE, /report MESSAGE... FILE, /evidence FILE [--names], "
     "/leave, /end; anything else is said to all"
 )
-#: Commands about a knock, a leaf or an invite, by its number.
-_NUMBERED: Final[dict[str, Callable[[int], ev.Input]]] = {
-    "admit": ev.Admit,
-    "refuse": ev.Refuse,
+#: Commands about somebody in the room, by the leaf.
+_ABOUT_SOMEBODY: Final[dict[str, Callable[[int], ev.Input]]] = {
     "remove": ev.Remove,
     "deputy": ev.Deputise,
     "undeputy": ev.Undeputise,
     "handover": ev.HandOver,
-    "revoke": ev.Revoke,
     "vouch": ev.Vouch,
     "verified": ev.Verified,
+}
+#: Commands about a knock, a leaf or an invite, by its number.
+_NUMBERED: Final[dict[str, Callable[[int], ev.Input]]] = {
+    "admit": ev.Admit,
+    "refuse": ev.Refuse,
+    "revoke": ev.Revoke,
+    **_ABOUT_SOMEBODY,
 }
 #: Commands that need no more than their name.
 _PLAIN: Final[dict[str, Callable[[], ev.Input]]] = {
@@ -156,6 +161,8 @@ def _typed_invite(text: str) -> ev.NewInvite:
     except ValueError:
         raise wrong from None
     label, once = "", False
+    if words[:1] == ["new"]:
+        del words[0]
     while words:
         word = words.pop(0)
         if word == "--once":
@@ -167,6 +174,15 @@ def _typed_invite(text: str) -> ev.NewInvite:
     return ev.NewInvite(label, once)
 
 
+def _typed_known(text: str, names: Mapping[int, str]) -> ev.Know:
+    """What stands behind /known: ``WHO [NAME]``; a name with a space in it stands in quotes."""
+    try:
+        who, *petname = shlex.split(text)
+    except ValueError:
+        raise CommandError('somebody is kept by /known WHO [NAME], such as /known "Ada L." Ada') from None
+    return ev.Know(_somebody(who, names), " ".join(petname) or None)
+
+
 def _said(text: str) -> ev.Say:
     try:
         text.encode()
@@ -175,8 +191,28 @@ def _said(text: str) -> ev.Say:
     return ev.Say(text)
 
 
-def parse_human(line: str) -> ev.Input | None:
-    """A person's line; None for an empty one. JSON objects work too."""
+def _somebody(who: str, names: Mapping[int, str]) -> int:
+    """The leaf that a person means: ``#LEAF``, a name, or a number that is nobody else's name."""
+    who = who.strip()
+    number = who.removeprefix("#")
+    leaf = int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else None
+    if leaf is not None and who.startswith("#"):
+        return leaf
+    named = [place for place, name in names.items() if name == who]
+    if leaf is not None and named and named != [leaf]:
+        raise CommandError(f"{who} is a number and somebody's name: write #{leaf} or #{named[0]}")
+    if named:
+        return named[0]
+    if leaf is None:
+        raise CommandError(f"nobody of that name is in the room: {who[:64]!r}")
+    return leaf
+
+
+def parse_human(line: str, names: Mapping[int, str] = MappingProxyType({})) -> ev.Input | None:
+    """A person's line; None for an empty one. JSON objects work too.
+
+    `names` are those of the people in the room, by leaf: a person says whom it means by name.
+    """
     line = line.strip()
     if not line:
         return None
@@ -195,10 +231,10 @@ def parse_human(line: str) -> ev.Input | None:
         return _typed_invite(argument)
     if name in ("picture", "report", "evidence"):
         return _typed_files(name, argument)
-    if name == "known":
-        leaf, _, petname = argument.strip().partition(" ")
-        if leaf.isdecimal() and len(leaf) < 10:
-            return ev.Know(int(leaf), petname.strip() or None)
+    if name == "known" and argument.strip():
+        return _typed_known(argument, names)
+    if name in _ABOUT_SOMEBODY and argument.strip():
+        return _ABOUT_SOMEBODY[name](_somebody(argument, names))
     try:
         return _NUMBERED[name](int(argument))
     except (KeyError, ValueError):

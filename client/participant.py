@@ -254,7 +254,8 @@ class Participant:
         if not line:
             return
         try:
-            what = parse_json(line) if isinstance(self._output, JsonOutput) else parse_human(line)
+            as_json = isinstance(self._output, JsonOutput)
+            what = parse_json(line) if as_json else parse_human(line, self.session.names)
         except CommandError as error:
             self._output.event(ev.Alarm("input", f"{str(error)[:1].upper()}{str(error)[1:]}."))
             return

@@ -263,6 +263,11 @@ class Session:
         """Our leaf, while we are a member."""
         return None if self._room is None else self._room.m.own_leaf
 
+    @property
+    def names(self) -> dict[int, str]:
+        """Who is in the room, by leaf; nobody while we are not."""
+        return {} if self._room is None else {leaf: name for leaf, name, _ in self._room.m.members()}
+
     def name_of(self, leaf: int) -> str | None:
         """The name of the member at a leaf; None where nobody is."""
         if self._room is None or self._room.m.signature_key(leaf) is None:

@@ -143,6 +143,8 @@ def test_json_that_is_no_command(line: str) -> None:
         ("/invite --once", ev.NewInvite("", True)),
         ('/invite --for "Ada B." --once', ev.NewInvite("Ada B.", True)),
         ("/invite --once --for Ada", ev.NewInvite("Ada", True)),
+        ("/invite new", ev.NewInvite()),
+        ('/invite new --for "Ada" --once', ev.NewInvite("Ada", True)),
         ("/invites", ev.ListInvites()),
         ("/revoke 7", ev.Revoke(7)),
         ("/vouch 2", ev.Vouch(2)),
@@ -155,6 +157,37 @@ def test_json_that_is_no_command(line: str) -> None:
 )
 def test_what_a_person_types(line: str, expected: ev.Input | None) -> None:
     assert parse_human(line) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("/remove Bo", ev.Remove(1)),
+        ("/remove  Ada L. ", ev.Remove(2)),
+        ("/remove #1", ev.Remove(1)),
+        ("/remove 1", ev.Remove(1)),
+        ("/deputy Bo", ev.Deputise(1)),
+        ("/undeputy Bo", ev.Undeputise(1)),
+        ("/handover Bo", ev.HandOver(1)),
+        ("/vouch Bo", ev.Vouch(1)),
+        ("/verified Bo", ev.Verified(1)),
+        ("/known Bo", ev.Know(1)),
+        ('/known "Ada L." Ada', ev.Know(2, "Ada")),
+        ("/remove 4", ev.Remove(4)),
+        ("/remove #7", ev.Remove(7)),
+    ],
+)
+def test_a_person_says_whom_by_name(line: str, expected: ev.Input) -> None:
+    assert parse_human(line, {0: "Ada", 1: "Bo", 2: "Ada L.", 4: "4", 5: "7"}) == expected
+
+
+@pytest.mark.parametrize(
+    "line", ["/remove bo", "/remove Eve", "/remove 7", "/remove #", "/known Eve", "/remove -1"]
+)
+def test_whom_nobody_can_mean(line: str) -> None:
+    """Seven is a leaf and somebody's name: whoever calls themselves a number has nobody else removed."""
+    with pytest.raises(CommandError):
+        parse_human(line, {0: "Ada", 1: "Bo", 7: "Cem", 5: "7"})
 
 
 @pytest.mark.parametrize(
@@ -187,7 +220,7 @@ def test_what_a_person_mistypes(line: str) -> None:
 
 
 def test_the_error_says_what_could_be_typed() -> None:
-    with pytest.raises(CommandError, match=r"/admit N, /refuse N, .*/undeputy LEAF.*/leave, /end"):
+    with pytest.raises(CommandError, match=r"/admit N, /refuse N, .*/undeputy WHO.*/leave, /end"):
         parse_human("/help")
 
 
