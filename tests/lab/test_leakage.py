@@ -82,6 +82,11 @@ def test_plans_are_balanced_and_repeat() -> None:
     states = Counter(x.state for p in plans for part in p.parts for x in part.stretches)
     assert len(set(states.values())) == 1
     # nothing about time, place or name gives an answer away
+    for plan in plans:
+        for k in range(6):
+            assert len({part.stretches[k].state for part in plan.parts}) == 3
+        for part in plan.parts:
+            assert set(Counter(x.state for x in part.stretches).values()) == {2}
     for person in range(3):
         first = Counter(p.parts[person].stretches[0].state for p in plans)
         assert min(first.values()) > 8

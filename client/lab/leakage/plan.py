@@ -1,7 +1,8 @@
 """What happens in a meeting of the leakage lab, and what really happened: plans and truths, as JSON.
 
-A plan is drawn from a seed. Everything that is asked of the classifiers is drawn at random and balanced, so
-that nothing can be guessed from how often or when it usually happens.
+A plan is drawn from a seed, and balanced, so that nothing can be guessed from when or by whom it usually
+happens: in each stretch one member speaks, one listens and one is muted, and each member does all of it
+equally often (in meetings of a multiple of three stretches).
 """
 
 from __future__ import annotations
@@ -83,12 +84,13 @@ def draw(
     source = random.Random(seed * 1_000_003 + number)  # noqa: S311  # a plan, not a secret
     count = max(1, round(seconds / SEGMENT))
     names = source.sample(_NAMES, 3)
+    turns = [k % 3 for k in range(count)]
+    source.shuffle(turns)
     camera = source.randrange(3)
     parts = []
     for i, name in enumerate(names):
-        states = [STATES[(i + k) % 3] for k in range(count)]
+        states = [STATES[(i + turn) % 3] for turn in turns]
         cameras = [k % 2 == 0 for k in range(count)]
-        source.shuffle(states)
         source.shuffle(cameras)
         stretches = [
             Stretch(state, on, source.randint(*source.choice(CHATS)), source.uniform(0.3, SEGMENT - 0.6))

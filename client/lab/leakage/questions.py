@@ -96,17 +96,24 @@ def _first_stay(seen: Seen, who: Lived) -> list[float]:
     ]
 
 
-def _same_person(seen: Seen, held: Sequence[Held]) -> Iterator[Item]:
-    for meeting in held:
-        before = [w for w in meeting.lives if w.life == 0 and not w.host and w.handles]
-        after = [w for w in meeting.lives if w.life == 1 and w.handles]
-        for old in before:
-            for new in after:
-                was, is_now = _first_stay(seen, old), _first_stay(seen, new)
-                gone, came = seen.went.get(old.handles[0]), seen.came.get(new.handles[0])
-                if was and is_now and gone is not None and came is not None:
-                    features = [came[0] - gone, *np.abs(np.array(was) - np.array(is_now))]
-                    yield features, old.person == new.person, meeting.number
+def _same_person(alike: bool) -> Callable[[Seen, Sequence[Held]], Iterator[Item]]:
+    """Whether one who came back is one who left. `alike`: only where neither who left has a camera."""
+
+    def items(seen: Seen, held: Sequence[Held]) -> Iterator[Item]:
+        for meeting in held:
+            before = [w for w in meeting.lives if w.life == 0 and not w.host and w.handles]
+            after = [w for w in meeting.lives if w.life == 1 and w.handles]
+            if alike and any(who.has_camera for who in before):
+                continue
+            for old in before:
+                for new in after:
+                    was, is_now = _first_stay(seen, old), _first_stay(seen, new)
+                    gone, came = seen.went.get(old.handles[0]), seen.came.get(new.handles[0])
+                    if was and is_now and gone is not None and came is not None:
+                        features = [came[0] - gone, *np.abs(np.array(was) - np.array(is_now))]
+                        yield features, old.person == new.person, meeting.number
+
+    return items
 
 
 def _chat(over: int, at_most: int) -> Callable[[Seen, Sequence[Held]], Iterator[Item]]:
@@ -128,7 +135,8 @@ QUESTIONS: tuple[Question, ...] = (
     Question("camera", "Camera on or off", _camera),
     Question("host", "Who is host, seen from the beginning", _host_by_all),
     Question("host_later", "Who is host, by a few seconds in the middle", _host_later),
-    Question("same_person", "The same person, who left and came back (addresses aside)", _same_person),
+    Question("same_person", "The same person, who left and came back (addresses aside)", _same_person(False)),
+    Question("same_alike", "The same, where neither of two has a camera", _same_person(True)),
     Question("chat_long", "A chat message of more than 100 characters", _chat(100, 10_000)),
     Question("chat_short", "Of a short one: more than 40 characters, or not", _chat(40, 220)),
     Question("control", "Control: who speaks, if Opus had a variable bitrate", _speaks, planted=True),

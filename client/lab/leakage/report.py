@@ -38,8 +38,13 @@ _WORDS: dict[str, tuple[str, str, str]] = {
         "Nothing is needed.",
     ),
     "same_person": (
-        "Something links two stays of one person besides the address.",
+        "It leaks by habits: who had a camera mostly comes back with one, who had none without.",
         "Nothing but the address (and who comes back when) links two stays.",
+        "Come back through another address, and with as many streams as others have.",
+    ),
+    "same_alike": (
+        "Something besides address and camera links two stays of one person.",
+        "Among people of the same habits nothing but the address links two stays.",
         "Come back through another address: it is the address that gives people away.",
     ),
     "chat_long": (
