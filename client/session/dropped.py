@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from client.session import events as ev
@@ -34,6 +35,10 @@ PROBES_MAX: Final = 12
 TELL_AFTER: Final = 3.0
 #: Seconds that the room's own door has, once a probe has found the server there, before anything is told.
 SETTLE: Final = 2.0
+#: So many losses within so many seconds are told, and not again for so many.
+OFTEN: Final = 10
+OFTEN_WITHIN: Final = 60.0
+OFTEN_AGAIN: Final = 300.0
 #: Seconds of our own absence after which a server may honestly have forgotten the room (30, less a margin).
 FORGOTTEN: Final = 25.0
 
@@ -87,6 +92,8 @@ class Dropped(Aspect):
         self._drop: Drop | None = None
         self._last: Drop | None = None  # the drop before, when it was told
         self._words: deque[LastWord] = deque(maxlen=evidence.WORDS_MAX)
+        self._lost_at: deque[float] = deque(maxlen=OFTEN)
+        self._often_told = -inf
 
     def carry_over(self, old: RoomSession) -> None:
         before = old.aspect(Dropped)
@@ -108,6 +115,7 @@ class Dropped(Aspect):
             self._words.append(_word(now, "lost", why))
             beats, receipts = self._record()
             self._drop = Drop(now, beats, receipts, self._server_key)
+            self._lost_at.append(now)
 
     def _inside(self) -> bool:
         """Whether the server lets us into the room, and the room is open."""
@@ -123,7 +131,7 @@ class Dropped(Aspect):
         if drop is None:
             return
         if self._inside():
-            self._back(drop)
+            self._back(drop, now)
             return
         if drop.run is not None and now - drop.run.began > PROBE_TIME:
             self._probe_over(drop, now, "The server took a new connection, and said nothing.", answered=True)
@@ -132,7 +140,11 @@ class Dropped(Aspect):
             self._start_probe(drop, now)
         self._judge(drop, now)
 
-    def _back(self, drop: Drop) -> None:
+    def _back(self, drop: Drop, now: float) -> None:
+        often = len(self._lost_at) == OFTEN and now - self._lost_at[0] < OFTEN_WITHIN
+        if often and now - self._often_told > OFTEN_AGAIN:
+            self._often_told = now
+            self.room.tell(words.dropped_often(OFTEN))
         if drop.run is not None:
             self.room.effects.append(ev.Disconnect(ev.PROBE))
             drop.run = None

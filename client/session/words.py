@@ -261,6 +261,21 @@ def unreadable_commit(who: str, leaf: int) -> Alarm:
     )
 
 
+def not_yet(why: str) -> str:
+    """A member out of step can't be let back in for now."""
+    return f"You can't come back in yet: {why.split(' Knock again')[0]} This program goes on trying."
+
+
+def unreadable_again(victim: str, victim_leaf: int, who: str, leaf: int) -> Alarm:
+    """One member could not read commits of one other, twice, and everybody else could."""
+    return Alarm(
+        "unreadable_commit",
+        f"{victim} could not read two of {who}'s changes, which all others could, and had to come in anew. "
+        f"One of their two programs may do that on purpose: ask both. /remove {leaf} takes out {who}, "
+        f"/remove {victim_leaf} takes out {victim}.",
+    )
+
+
 def removal_reach(names: Sequence[str], total: int, missing: str, count: int) -> str:
     """How far a removal has come, for hosts."""
     if not count:
@@ -330,6 +345,15 @@ def dropped(what: Drop, saved: str | None) -> Alarm:
     )
     return Alarm(
         "dropped", f"{_DROPPED[what]} {proof} Trying to get back in; agree by phone where to go on otherwise."
+    )
+
+
+def dropped_often(count: int) -> Alarm:
+    """The server lets us in and drops us again and again."""
+    return Alarm(
+        "dropped",
+        f"The connection to this meeting was lost {count} times within a minute, and each time the server let "
+        "us in again. Nobody in the room did that: it is the server, or the network to it.",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from client.session import events as ev
+from client.session import words
 from client.session.dropped import PROBE_EVERY, PROBES_MAX, Dropped
 from client.session.options import Options
 from crypto import evidence
@@ -378,4 +379,24 @@ def test_a_way_that_is_back_gives_the_room_a_moment() -> None:
     assert not bo.room.handle
     w.until(lambda: bo.room.is_level(w.now), 5)
     w.run(5)
+    assert "dropped" not in bo.alarms
+
+
+def test_a_server_that_lets_in_and_drops_again_and_again_is_told_of_once() -> None:
+    w = World(77)
+    ada, bo = w.meeting("Ada", "Bo")
+    w.run(2)
+    for _ in range(15):
+        w.cut(bo.links[ev.ROOM])
+        w.until(lambda: ev.ROOM in bo.links and bo.room.is_level(w.now), 5)
+        w.run(2)
+    told = [e.text for e in bo.told if isinstance(e, ev.Alarm) and e.kind == "dropped"]
+    assert told == [words.dropped_often(10).text]
+    assert "dropped" not in ada.alarms
+    # and a bad moment now and then is nothing
+    w = World(78)
+    ada, bo = w.meeting("Ada", "Bo")
+    for _ in range(8):
+        w.run(20)
+        w.cut(bo.links[ev.ROOM])
     assert "dropped" not in bo.alarms
