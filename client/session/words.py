@@ -352,8 +352,8 @@ def dropped_often(count: int) -> Alarm:
     """The server lets us in and drops us again and again."""
     return Alarm(
         "dropped",
-        f"The connection to this meeting was lost {count} times within a minute, and each time the server let "
-        "us in again. Nobody in the room did that: it is the server, or the network to it.",
+        f"The connection to this meeting was lost {count} times within a minute, and each time the server "
+        "let us in again. Nobody in the room did that: it is the server, or the network to it.",
     )
 
 
