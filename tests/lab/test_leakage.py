@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -278,3 +279,20 @@ def test_what_cannot_be_measured_is_no_success(
     monkeypatch.setattr(run, "measure", measure)
     assert run.main([]) == 2
     assert "did not start" in capsys.readouterr().err
+
+
+def test_the_published_page_is_of_this_program() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "leakage.md").read_text()
+    cells = [row.split(" | ") for row in page.splitlines() if row.startswith("| ")]
+    rows = {cell[0].removeprefix("| "): cell[1] for cell in cells}
+    for question in QUESTIONS:
+        number = float(rows[question.text].split()[0])
+        assert question.limit is None or number < question.limit
+        assert not question.planted or number > 0.9
+    count = re.search(r"^- (\d+) meetings", page, re.MULTILINE)
+    assert count is not None
+    again = as_page(run.Result([], int(count[1]), 0, 15.0, 0.0))
+    prose, same = (
+        [line for line in text.splitlines() if line and not line.startswith("| ")] for text in (page, again)
+    )
+    assert prose == same

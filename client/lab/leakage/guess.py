@@ -33,7 +33,7 @@ def auc(truth: Numbers, score: Numbers) -> float:
     return float(roc_auc_score(truth, score))
 
 
-def _models(seed: int) -> list[Any]:
+def _models(seed: int, size: int) -> list[Any]:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -50,7 +50,7 @@ def _models(seed: int) -> list[Any]:
         ),
         # heavy tails (a machine that was busy) would otherwise be all that it sees
         make_pipeline(
-            QuantileTransformer(n_quantiles=10, output_distribution="normal", random_state=seed),
+            QuantileTransformer(n_quantiles=min(20, size), output_distribution="normal", random_state=seed),
             StandardScaler(),
             LogisticRegression(C=0.05, max_iter=2_000, class_weight="balanced"),
         ),
@@ -73,7 +73,7 @@ def guess(features: Numbers, truth: Numbers, meetings: NDArray[np.int64], seed: 
     # so little work is slower with several threads, and very slow where others work too
     with threadpool_limits(1):
         for train, test in GroupKFold(min(_FOLDS, len(groups))).split(features, truth, meetings):
-            for model in _models(seed):
+            for model in _models(seed, len(train)):
                 if len(np.unique(truth[train])) < 2:
                     scores[test] += 0.5
                     continue

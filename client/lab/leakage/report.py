@@ -33,9 +33,9 @@ _WORDS: dict[str, tuple[str, str, str]] = {
         "Reach the server through Tor or a VPN, so that it knows a host by no address.",
     ),
     "host_later": (
-        "It leaks in the middle of a meeting, too, when nothing is hosted.",
-        "A host who does nothing as a host looks like everybody else.",
-        "Nothing is needed.",
+        "It leaks a little: a host has been there longer (a counter is a byte longer), and has more to do.",
+        "A host who does nothing as a host was not told from the others.",
+        "Nothing is known to help.",
     ),
     "same_person": (
         "It leaks by habits: who had a camera mostly comes back with one, who had none without.",
@@ -44,7 +44,7 @@ _WORDS: dict[str, tuple[str, str, str]] = {
     ),
     "same_alike": (
         "Something besides address and camera links two stays of one person.",
-        "Among people of the same habits nothing but the address links two stays.",
+        "Among people of the same habits nothing but the address was found to link two stays.",
         "Come back through another address: it is the address that gives people away.",
     ),
     "chat_long": (
