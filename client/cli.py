@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from client import contacts_cli, evidence_cli, passphrase, way_back
+from client import contacts_cli, evidence_cli, explain, passphrase, way_back
 from client.book import Book
 from client.media.files import SourceError
 from client.output import HumanOutput, JsonOutput, Output
@@ -112,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
     contacts_cli.add_parser(commands)
     evidence_cli.add_parser(commands)
+    explain.add_parser(commands)
 
     demo = commands.add_parser("demo", help="a whole meeting on this machine, and what its server saw")
     demo.add_argument("--participants", type=int, default=3, metavar="3", help="2 to 8 (default 3)")
@@ -281,6 +282,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return contacts_cli.run(arguments)
     if arguments.command in ("evidence", "report"):
         return evidence_cli.run(arguments)
+    if arguments.command == "explain":
+        return explain.run(arguments)
     if arguments.command == "bench":
         return _bench(arguments)
     return _participant(arguments)

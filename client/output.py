@@ -207,6 +207,9 @@ class JsonOutput:
 _CONTINUED = "\n  | "
 
 
+#: Alarms about what one has typed or named oneself: their sentence says it all.
+_PLAIN = {"book", "file", "input", "not_done", "source"}
+
 #: How a host begins.
 _HOSTS_HINT = (
     'An invite for one person: /invite --for "Ada" --once. All of them: /invites. One taken back: /revoke N. '
@@ -227,6 +230,7 @@ class HumanOutput:
         self._names: dict[int, str] = {}
         self._inside = False
         self._reports = False
+        self._hinted = False
 
     def _say(self, *parts: str | tuple[str, str]) -> None:
         # parts and not markup: what others write is never read for styles or emoji names
@@ -268,8 +272,11 @@ class HumanOutput:
                 self._say(
                     f"In your book: {plain(event.name)}{verified}. Fingerprint {spoken(event.fingerprint)}."
                 )
-            case ev.Alarm(_, text):
+            case ev.Alarm(kind, text):
                 self._say(("!", "bold red"), " ", plain(text))
+                if not self._hinted and kind not in _PLAIN:
+                    self._hinted = True  # once a meeting: who wants to know more knows now how to
+                    self._say((f"  More, in another window: snug explain {kind}", "dim"))
             case ev.Status(kind, text):
                 self._reports = self._reports or kind == "reports"
                 self._say((plain(text), "dim"))

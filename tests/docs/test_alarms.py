@@ -100,7 +100,7 @@ def flat(text: str) -> str:
 
 def test_the_sentences_are_found() -> None:
     assert len(sentences()) > 35
-    assert len(sentences()["dropped"]) == 8
+    assert len(sentences()["dropped"]) >= 8
     assert sentences()["silent"][0].startswith(f"Nothing has come from {HOLE} for {HOLE} s.")
     assert any("speaks version" in text for text in sentences()["version"])
 

@@ -368,7 +368,10 @@ def _unsafe(text: str) -> set[str]:
         (ev.BookChanged("Bo", PRINT, False, b"", 1.0), [f"In your book: Bo. Fingerprint {SPOKEN}."]),
         (ev.BookChanged("Bo", PRINT, True, b"", 1.0), [f"In your book: Bo, verified. Fingerprint {SPOKEN}."]),
         (ev.Said(1, "Bo", "hello"), ["Bo: hello"]),
-        (ev.Alarm("stuck", "Nothing is sent."), ["! Nothing is sent."]),
+        (
+            ev.Alarm("stuck", "Nothing is sent."),
+            ["! Nothing is sent.", "  More, in another window: snug explain stuck"],
+        ),
         (ev.Status("away", "Trying again..."), ["Trying again..."]),
         (ev.Ended("left", "You left."), ["You left."]),
     ],

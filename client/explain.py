@@ -1,0 +1,73 @@
+"""``snug explain KIND``: the page of an alarm (docs/alarms), which is part of the installed package."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.markdown import Markdown
+
+_HERE: Final = Path(__file__).parent
+#: In a wheel, and in the source tree; the first that is there.
+_FOLDERS: Final = (_HERE / "alarms", _HERE.parent / "docs" / "alarms")
+_ROW: Final = re.compile(r"^\| `(\w+)` \| (.+?) \|", re.MULTILINE)
+#: What stands for something else in the table's sentences.
+_ELSE: Final = re.compile(r"\*([^*]+)\*")
+_LINK: Final = re.compile(r"\[([^\]]+)\]\([^)\s]+\)")
+#: Columns; longer lines are hard to read.
+_WIDTH: Final = 100
+
+
+class NoPageError(Exception):
+    """There is no such page; the text is a sentence."""
+
+
+def _folder() -> Path:
+    for folder in _FOLDERS:
+        if (folder / "README.md").is_file():
+            return folder
+    raise NoPageError("the pages of the alarms are not installed")
+
+
+def kinds() -> dict[str, str]:
+    """The sentence, in short, of each kind of alarm, those that matter most first. NoPageError."""
+    rows = _ROW.findall((_folder() / "README.md").read_text(encoding="utf-8"))
+    return {kind: _ELSE.sub(lambda found: found[1].upper(), sentence) for kind, sentence in rows}
+
+
+def page(kind: str) -> str:
+    """The page of a kind, as Markdown without links. NoPageError."""
+    known = kinds()
+    if kind not in known:
+        near = difflib.get_close_matches(kind, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else "; snug explain lists all"
+        raise NoPageError(f"there is no alarm {kind!r}{hint}")
+    return _LINK.sub(r"\1", (_folder() / f"{kind}.md").read_text(encoding="utf-8"))
+
+
+def add_parser(commands: Any) -> None:
+    """`snug explain`, among the other commands."""
+    parser = commands.add_parser("explain", help="what an alarm means, what can have caused it, what to do")
+    parser.add_argument("kind", nargs="?", metavar="KIND", help="of the alarm (default: list all)")
+
+
+def run(arguments: argparse.Namespace, console: Console | None = None) -> int:
+    """Print a page, or the list of all; 2 if there is no such page."""
+    console = console or Console(highlight=False)
+    try:
+        if arguments.kind is not None:
+            console.print(Markdown(page(arguments.kind)), width=min(console.width, _WIDTH))
+            return 0
+        listed = kinds()
+    except NoPageError as error:
+        print(f"snug: {error}", file=sys.stderr)
+        return 2
+    width = max(map(len, listed))
+    for kind, sentence in listed.items():
+        console.print(f"{kind:{width}}  {sentence}", markup=False, soft_wrap=True)
+    return 0
