@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from math import inf
 from typing import Final, Literal
@@ -59,6 +59,11 @@ RECOVERY: Final = 10.0
 PLAYED: Final = (0.002, 0.2)
 #: Seconds around a reconnect of ours in which lists may have gone by.
 EXCUSED: Final = 2.0
+#: Seconds of sound or pictures within a minute that are excused so: whoever can cut our connection can do it
+#: again and again. And unlisted frames of one key id, in seconds of sound (20 ms each), for what comes in a
+#: burst costs next to nothing in time.
+EXCUSED_MAX: Final = 6.0
+UNLISTED_KID_MAX: Final = 300
 #: Seconds after which what an ended epoch owed is forgotten.
 WRITE_OFF: Final = 60.0
 
@@ -331,6 +336,7 @@ class _Unlisted:
     hash: bytes
     at: float  # on the leaf's clock of played seconds; infinite: lists may have gone by
     cost: float
+    opened_at: float
 
 
 class Checker:
@@ -342,6 +348,7 @@ class Checker:
 
     __slots__ = (
         "_epochs",
+        "_excused",
         "_excused_until",
         "_frame_at",
         "_good_since",
@@ -364,6 +371,7 @@ class Checker:
         self._step = 0.0
         self._frame_at = -inf
         self._excused_until = -inf
+        self._excused: deque[tuple[float, float]] = deque()  # of ended epochs: when, and seconds
         self._good_since = self._verified_at = -inf
         self._written_off = 0.0
         self._written_off_at = -inf
@@ -390,11 +398,17 @@ class Checker:
         if self._judge(epoch, kid, counter, hash_) is _Verdict.LISTED:
             self._verified(now)
             return
-        if len(self._unlisted) >= UNLISTED_MAX:
+        if self._too_many(epoch, kid):
             self._doubt("unverified")  # much more than two seconds of anything
             return
         at = inf if now < self._excused_until else self._played
-        self._unlisted[epoch, kid, counter] = _Unlisted(hash_, at, self._step)
+        self._unlisted[epoch, kid, counter] = _Unlisted(hash_, at, self._step, now)
+
+    def _too_many(self, epoch: int, kid: int) -> bool:
+        count = len(self._unlisted)
+        if UNLISTED_KID_MAX <= count < UNLISTED_MAX:
+            return sum(which[:2] == (epoch, kid) for which in self._unlisted) >= UNLISTED_KID_MAX
+        return count >= UNLISTED_MAX
 
     def tick(self, now: float) -> None:
         """Whether frames have gone unlisted for too long. Only while the server's word reaches us."""
@@ -404,6 +418,8 @@ class Checker:
             snug_22(forged=False, unlisted=self.unlisted(now))
         except ValidationError:
             self._doubt("unverified")
+        if self.excused(now) > EXCUSED_MAX:
+            self._doubt("unverified")
 
     def unlisted(self, now: float) -> float:
         """Seconds of sound or pictures for which no list has come, the oldest frame's on."""
@@ -412,12 +428,27 @@ class Checker:
         oldest = min((frame.at for frame in self._unlisted.values()), default=inf)
         return self._written_off + max(0.0, self._played - oldest)
 
+    def excused(self, now: float) -> float:
+        """Seconds of sound or pictures within the last minute that were excused and stand in no list."""
+        while self._excused and self._excused[0][0] + WRITE_OFF <= now:
+            self._excused.popleft()
+        forgotten = [
+            which
+            for which, frame in self._unlisted.items()
+            if frame.at == inf and frame.opened_at + WRITE_OFF <= now
+        ]
+        for which in forgotten:
+            del self._unlisted[which]
+        still = sum(frame.cost for frame in self._unlisted.values() if frame.at == inf)
+        return still + sum(seconds for _, seconds in self._excused)
+
     def excuse(self, until: float) -> None:
-        """Lists may have gone by: no doubt comes of frames that no list names, up to that time."""
+        """Lists may have gone by: no doubt comes of frames that no list names, up to that time.
+
+        But for EXCUSED_MAX in a minute.
+        """
         self._excused_until = until
-        self._unlisted = {
-            which: _Unlisted(frame.hash, inf, frame.cost) for which, frame in self._unlisted.items()
-        }
+        self._unlisted = {which: replace(frame, at=inf) for which, frame in self._unlisted.items()}
 
     # -- lists ---------------------------------------------------------------------------------
 
@@ -452,11 +483,19 @@ class Checker:
     def end_epoch(self, epoch: int, now: float) -> None:
         """An epoch whose frames are not opened any more: forget it, but not what it owed."""
         self._epochs.pop(epoch, None)
-        owed = [which for which in self._unlisted if which[0] == epoch]
-        lost = sum(frame.cost for which in owed if (frame := self._unlisted.pop(which)).at != inf)
+        owed = [self._unlisted.pop(which) for which in list(self._unlisted) if which[0] == epoch]
+        lost = sum(frame.cost for frame in owed if frame.at != inf)
         if lost:
             before = self._written_off if now < self._written_off_at + WRITE_OFF else 0.0
             self._written_off, self._written_off_at = before + lost, now
+        excused = sum(frame.cost for frame in owed if frame.at == inf)
+        if excused:
+            self._excused.append((now, excused))
+
+    def end_all(self, now: float) -> None:
+        """We have come in anew: all epochs so far are over, and what is known of the leaf stays."""
+        for epoch in {*self._epochs, *(which[0] for which in self._unlisted)}:
+            self.end_epoch(epoch, now)
 
     # -- inside --------------------------------------------------------------------------------
 
@@ -498,5 +537,6 @@ class Checker:
         if now - self._good_since >= RECOVERY:
             self.doubt = None
             self._unlisted.clear()
+            self._excused.clear()
             self._written_off = 0.0
             self.findings.append(Finding.VERIFIED)

@@ -334,7 +334,7 @@ class RoomSession:
             return
         before = self._slot
         match message:
-            case wire.Challenge():
+            case wire.Challenge() if self.door is None:  # a connection begins once: much is excused then
                 self._challenged(message)
             case wire.Entered():
                 self._entered(message, now)
@@ -399,7 +399,7 @@ class RoomSession:
 
     def _entered(self, entered: wire.Entered, now: float) -> None:
         door = self.door
-        if door is None:
+        if door is None or door.entered:
             return
         door.entered, door.handle = True, entered.handle
         self._slot = entered.slot

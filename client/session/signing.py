@@ -26,6 +26,7 @@ from crypto.media_signatures import (
     Finding,
     FrameList,
     Signer,
+    UnverifiedFrameError,
     certified,
     interval,
     scope,
@@ -84,6 +85,7 @@ class Signing(Aspect):
         self._sent: deque[tuple[float, bytes]] = deque(maxlen=_SENT_MAX)
         self._secrets: list[tuple[float, bytes]] = []  # when to tell it, and the secret
         self._publish_at = -inf
+        self._now = -inf
         self._begin()
 
     def carry_over(self, old: RoomSession) -> None:
@@ -92,6 +94,13 @@ class Signing(Aspect):
         self._secrets = before._secrets
         for epoch in before._epochs.values():
             self._retire(epoch, before._lost_at or 0.0)
+        # and who was in doubt is still: else whoever can have us come in anew could speak in their name again
+        leaves = {self.room.m.signature_key(leaf): leaf for leaf, _, _ in self.room.m.members()}
+        for leaf, checker in before._checkers.items():
+            now_at = leaves.get(old.m.signature_key(leaf))
+            if now_at is not None:
+                checker.end_all(before._now)
+                self._checkers[now_at] = checker
 
     # -- the connection ----------------------------------------------------------------------------
 
@@ -117,6 +126,7 @@ class Signing(Aspect):
             checker.excuse(until)
 
     def tick(self, now: float) -> None:
+        self._now = now
         self._end_epochs(now)
         if self.room.is_level(now):
             self._sign(now)
@@ -221,9 +231,14 @@ class Signing(Aspect):
     # -- others' frames ------------------------------------------------------------------------------
 
     def opening(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+        if not self._connected:
+            # nothing is counted now: what the server lets through meanwhile waits for the connection
+            raise UnverifiedFrameError("a frame that came while no list can come")
         header = Header.decode(frame)
         epoch = self._epoch_of(header.kid)
-        if epoch is not None and leaf != self.room.m.own_leaf:
+        if epoch is None:
+            raise MissingKeyError("a frame of an epoch that no list could name any more")
+        if leaf != self.room.m.own_leaf:
             self._checker(leaf).opening(epoch.number, header.kid, header.counter, frame, now)
 
     def opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:

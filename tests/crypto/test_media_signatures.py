@@ -26,6 +26,7 @@ from crypto.media_signatures import (
     LISTED_TIME,
     MEDIA_KEY_LABEL,
     RECOVERY,
+    UNLISTED_KID_MAX,
     UNLISTED_MAX,
     WRITE_OFF,
     Checker,
@@ -564,12 +565,51 @@ def test_one_frame_far_ahead_is_found_though_nothing_opens_after_it() -> None:
 
 def test_a_flood_is_bounded_and_found() -> None:
     bo = Bo()
-    for counter in range(UNLISTED_MAX + 1):
+    for counter in range(UNLISTED_KID_MAX + 1):
         bo.play((AUDIO, counter, b"mallory's"))
+    with pytest.raises(UnverifiedFrameError):
+        bo.play((AUDIO, UNLISTED_KID_MAX + 1, b"mallory's"))
+    assert bo.found == [Finding.UNVERIFIED]
+    assert len(bo.checker._unlisted) == UNLISTED_KID_MAX
+
+
+def test_a_flood_over_many_key_ids_is_bounded_and_found() -> None:
+    bo = Bo()
+    for counter in range(UNLISTED_MAX + 1):
+        bo.play((AUDIO + 16 * (counter % 7), counter, b"mallory's"))
     with pytest.raises(UnverifiedFrameError):
         bo.play((AUDIO, UNLISTED_MAX + 1, b"mallory's"))
     assert bo.found == [Finding.UNVERIFIED]
-    assert len(bo.checker._unlisted) <= UNLISTED_MAX
+    assert len(bo.checker._unlisted) == UNLISTED_MAX
+
+
+def test_what_is_excused_is_bounded_too_and_forgotten_after_a_minute() -> None:
+    for pause, found in ((0.0, [Finding.UNVERIFIED]), (20.0, [])):
+        bo = Bo()
+        counter = 0
+        for _ in range(20):
+            bo.checker.excuse(bo.now + 1.0)
+            for _ in range(40):
+                counter += 1
+                try:
+                    bo.play((AUDIO, counter, b"mallory's"))
+                except UnverifiedFrameError:
+                    break
+                bo.now += 0.02
+                bo.checker.tick(bo.now)
+            bo.now += pause
+        assert bo.found == found, pause
+        assert len(bo.checker._unlisted) <= UNLISTED_KID_MAX
+
+
+def test_what_was_excused_and_is_listed_after_all_counts_for_nothing() -> None:
+    bo = Bo()
+    for _ in range(30):
+        bo.checker.excuse(bo.now + 2.0)
+        bo.run(1.0)
+        bo.checker.tick(bo.now)
+    assert bo.found == []
+    assert bo.checker.excused(bo.now) < 1.0
 
 
 def test_what_a_checker_keeps_of_lists_is_bounded() -> None:
@@ -590,15 +630,15 @@ def test_what_a_checker_keeps_of_lists_is_bounded() -> None:
 
 def test_around_a_reconnect_nothing_is_held_against_anybody() -> None:
     bo = Bo()
-    bo.run(1.5, listed=False)
+    bo.run(1.2, listed=False)
     bo.checker.excuse(float("inf"))  # away
-    bo.run(1.5, listed=False)
+    bo.run(1.2, listed=False)
     bo.checker.excuse(bo.now + 2.0)  # back
-    bo.run(1.5, listed=False)
+    bo.run(1.2, listed=False)
     assert bo.found == []
     bo.run(10)
     assert bo.found == []
-    bo.run(4, listed=False)
+    bo.run(2.3, listed=False)
     assert bo.found == [Finding.UNVERIFIED]
 
 
