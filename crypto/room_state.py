@@ -215,6 +215,7 @@ class Rejoined:
     slot: int
     signature_key: bytes
     nonce: bytes
+    stuck: bool = False  # it could not read somebody's commit: that is not counted against it
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ class Ledger:
                 uint(len(self.invites), 2),
                 *(uint(leaf, 4) + uint(invite, 2) for leaf, invite in self.invites),
                 uint(len(self.rejoins), 1),
-                *(uint(r.slot, 8) + r.signature_key + r.nonce for r in self.rejoins),
+                *(uint(r.slot, 8) + r.signature_key + r.nonce + uint(r.stuck, 1) for r in self.rejoins),
                 uint(self.returned, 8),
                 uint(self.returns_closed, 1),
             )
@@ -258,7 +259,9 @@ class Ledger:
         used, revoked = (_u16s(r.prefixed(2)) for _ in range(2))
         keys = frozenset(r.take(32) for _ in range(r.uint(2)))
         invites = tuple((r.uint(4), r.uint(2)) for _ in range(r.uint(2)))
-        rejoins = tuple(Rejoined(r.uint(8), r.take(32), r.take(16)) for _ in range(r.uint(1)))
+        rejoins = tuple(
+            Rejoined(r.uint(8), r.take(32), r.take(16), bool(r.uint(1))) for _ in range(r.uint(1))
+        )
         returned, closed = r.uint(8), r.uint(1)
         r.end()
         if closed > 1:

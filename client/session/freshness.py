@@ -21,6 +21,10 @@ class Freshness:
         """A leaf's word holds until then; what held longer goes on to."""
         self._until[leaf] = max(until, self._until.get(leaf, 0.0))
 
+    def of(self, leaf: int) -> float:
+        """Until when a leaf's word holds; 0 if it has given none."""
+        return self._until.get(leaf, 0.0)
+
     def forget(self, leaf: int) -> None:
         """Nobody, or another, is at that leaf now."""
         self._until.pop(leaf, None)

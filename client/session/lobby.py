@@ -616,7 +616,12 @@ class GuestLobby:
         if policy.host_public != self._link.host_public or signer.signature_key not in policy.hosts:
             self.refusal = "The answer is not by a host of the meeting that the link names."
             return
-        self.entry = Entry(opened, group)
+        if self.fits(opened, group):
+            self.entry = Entry(opened, group)
+
+    def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
+        """Whether it leads to where we want to go."""
+        return True
 
     def close(self) -> None:
         """Leave the lobby."""

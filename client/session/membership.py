@@ -382,7 +382,7 @@ class Membership:
         if rejoin_leaf is not None:
             ticket = RejoinTicket.decode(view.of("add")[0].ticket or b"")
             stuck_slot = ticket.slot + 1 if ticket.stuck else None
-            rejoined = Rejoined(slot, before[rejoin_leaf].signature_key, ticket.nonce)
+            rejoined = Rejoined(slot, before[rejoin_leaf].signature_key, ticket.nonce, ticket.stuck)
         self.policy = policy_of(self.group)
         evicted = {before[leaf].signature_key for leaf, gone in revoke.items() if gone and leaf in before}
         hosts = set(old_policy.hosts)

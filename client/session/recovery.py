@@ -70,7 +70,7 @@ class Recovery(Aspect):
         """The others are in a later epoch at our own slot: our verdict on a commit was not theirs."""
         room = self.room
         level = room.server_slot == room.m.journal.slot and room.ended is None
-        if not level or room.aspect(Watch).verdict_on_slot(room.m.journal.slot) != "valid":
+        if not level or room.aspect(Watch).verdict_on_slot(room.m.journal.slot, doubted=True) != "valid":
             self._astray = None
         elif self._astray is None:
             self._astray = now

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from client.session import events as ev
+from client.session import words
 from client.session.intents import RejoinIntent, ReturnIntent
 from client.session.lobby import MIDNIGHT, Doors, Entry, GuestLobby
 from client.session.membership import policy_of
@@ -22,7 +23,7 @@ from crypto.errors import SnugCryptoError
 from crypto.invite import day_of
 from crypto.kdf import H, Rng, verify
 from crypto.names import check_name
-from crypto.room_state import REJOIN_EXTENSION, Identity, RejoinTicket, host_return_message
+from crypto.room_state import REJOIN_EXTENSION, Identity, Ledger, RejoinTicket, host_return_message
 from server.wire import messages as wire
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ SEEK_EVERY: Final = 3.0
 PATIENCE: Final = 15.0
 #: Seconds after which a member that is not let in makes another ticket, of the slot that it knows then.
 TICKET_FOR: Final = 120.0
+#: Seconds until a member asks again who could not be let back in yet.
+REFUSED_WAIT: Final = 30.0
 #: Requests that a member remembers, and seconds between two of one member's that count.
 ASKED_MAX: Final = 16
 ASKED_EVERY: Final = 5.0
@@ -206,8 +209,8 @@ class RejoiningLobby(GuestLobby):
         now: float,
         rng: Rng = os.urandom,
     ) -> None:
-        self._group_id = old.m.group.group_id
-        self._door_seed = old.door_key.seed
+        self._old = old
+        self._refused_at: float | None = None
         self._key = returning.inside_key(old.door_key.seed)
         self._asked: tuple[returning.Again, bytes, mls.KeyPackageBundle] | None = None
         self._asked_at = now  # a host may be quicker
@@ -222,6 +225,8 @@ class RejoiningLobby(GuestLobby):
         super().__init__(link, name, "", one, psks, now=now, rng=rng)
 
     def tick(self, now: float) -> None:
+        if self._refused_at is not None and now - self._refused_at < REFUSED_WAIT:
+            return
         super().tick(now)
         today = day_of(now)
         if today in self._doors.inside and self.entry is None and now - self._asked_at >= SEEK_EVERY:
@@ -235,6 +240,12 @@ class RejoiningLobby(GuestLobby):
     def heard(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
         if not isinstance(posted, lobby.Inside) or self._asked is None or self.entry is not None:
             super().heard(day, posted, now)
+            if self.refusal is not None:
+                # no person has said no, for nobody is asked: what stands in the way may not do so later
+                self._tell("not_yet", words.not_yet(self.refusal))
+                self.refusal, self._refused_at = None, now
+                self._sent.clear()
+                self._made = self._asked = None
             return
         asked, private, bundle = self._asked
         try:
@@ -243,11 +254,37 @@ class RejoiningLobby(GuestLobby):
                 return
             answer = said.open(asked, private)
             group = mls.Group.join(answer.welcome, bundle, psks=self._psks, rng=self._rng)
-            same_host = policy_of(group).host_public == self._link.host_public
         except SnugCryptoError:
             return  # by somebody who was a member once: another may still answer
-        if same_host and group.group_id == self._group_id and answer.door_seed == self._door_seed:
+        if self.fits(answer, group):
             self.entry = Entry(answer, group)
+
+    def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
+        """Whether it is the meeting that we were in, and goes on from what we know of it.
+
+        Whoever was removed can answer as well, in a room that goes on from before that.
+        """
+        old = self._old
+        before = old.m.ledger
+        try:
+            same_host = policy_of(group).host_public == old.m.policy.host_public
+            after = Ledger.decode(answer.ledger)
+        except SnugCryptoError:
+            return False
+        here = {member.leaf_node.signature_key for member in group.members()}
+        return (
+            same_host
+            and group.group_id == old.m.group.group_id
+            and answer.door_seed == old.door_key.seed
+            and answer.steward_public == old.steward_public
+            and answer.slot > old.m.journal.slot
+            and group.epoch > old.m.group.epoch
+            and before.keys <= after.keys
+            and before.revoked <= after.revoked
+            and before.used <= after.used
+            and after.returns_closed >= before.returns_closed
+            and here & before.keys <= {leaf.signature_key for leaf in old.m.leaves()}
+        )
 
 
 class ReturningLobby:
@@ -354,7 +391,9 @@ class ReturningLobby:
         except SnugCryptoError:
             return  # by somebody who was a member once: another may still answer
         own = next(m.leaf_node.signature_key for m in group.members() if m.leaf == group.own_leaf)
+        steward = self._kept.host_seed.steward_key(self._kept.group_id).public
         ours = group.group_id == self._kept.group_id and answer.door_seed == self._kept.door_seed
+        ours = ours and answer.steward_public == steward
         if ours and policy.host_public == self._kept.host_seed.host_public and own in policy.hosts:
             self.entry = Entry(answer, group)
 

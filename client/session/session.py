@@ -611,6 +611,9 @@ class Session:
                 rng=self._rng,
             )
         except SnugCryptoError as error:
+            if not isinstance(guest, GuestLobby) or isinstance(guest, RejoiningLobby):
+                guest.entry = None  # by somebody who was a member once: another may still answer
+                return
             guest.refusal = f"The host's answer can't be used: {error}"
             self._guided(guest, now)
             return
@@ -636,6 +639,8 @@ class Session:
             self._effects.append(ev.Disconnect(ev.ROOM))
         if old is not None:
             self._room.carry_over(old)
+        elif self._kept is not None:
+            self._room.aspect(Watch).trust_nobody_yet()
         self._room.aspect(Reporting).take(answer.admission)
         self._room.start()
         if self._kept is not None and self._host is None:

@@ -118,6 +118,8 @@ class Watch(Aspect):
         self._epochs: OrderedDict[bytes, float | None] = OrderedDict()
         self._committers: OrderedDict[int, tuple[int, bytes]] = OrderedDict()  # slot -> (leaf, its key)
         self._stuck: OrderedDict[int, set[bytes]] = OrderedDict()  # slot -> keys that rejoined as stuck there
+        #: (who rejoined as stuck, on whose commit) -> how often
+        self._unread: OrderedDict[tuple[bytes, bytes], int] = OrderedDict()
         self._reaches: list[_Reach] = []
         # what has been told
         self._stale = False
@@ -143,12 +145,12 @@ class Watch(Aspect):
         """The last 64 verified beats and 64 good receipts."""
         return self._beats.record
 
-    def verdict_on_slot(self, slot: int) -> Literal["void", "valid"] | None:
+    def verdict_on_slot(self, slot: int, *, doubted: bool = False) -> Literal["void", "valid"] | None:
         """How the others have judged the commit in `slot`, which we alone can't read (protocol section 6).
 
         By a host's beats, or those of more than half of the others: at that slot or later and still in our
         epoch, it was void; in a later epoch, valid. None while too few have spoken, or they contradict each
-        other.
+        other. If that is `doubted`, a host's word alone counts only where nobody says otherwise.
         """
         ours = self._authenticator()
         verdicts: dict[str, list[int]] = {"void": [], "valid": []}
@@ -160,7 +162,8 @@ class Watch(Aspect):
         carried = [
             verdict
             for verdict, leaves in verdicts.items()
-            if 2 * len(leaves) > len(self._others) or any(self._others[leaf] for leaf in leaves)
+            if 2 * len(leaves) > len(self._others)
+            or (any(self._others[leaf] for leaf in leaves) and not (doubted and all(verdicts.values())))
         ]
         if len(carried) != 1:
             return None
@@ -176,8 +179,22 @@ class Watch(Aspect):
         self._override = frozenset(self._fresh.missing(self._others, now))
         self.room.tell(ev.Status("override", words.OVERRIDE))
 
+    def trust_nobody_yet(self) -> None:
+        """Seal nothing until the others have answered us here.
+
+        A member lets us in, who need be no host: whoever was evicted can do that too, in a room of its own
+        that it goes on from the last epoch that it was in.
+        """
+        self._fresh = Freshness()
+
     def carry_over(self, old: RoomSession) -> None:
         before = old.aspect(Watch)
+        self.trust_nobody_yet()
+        was = {old.m.signature_key(leaf): leaf for leaf in before._others}
+        for leaf in self._others:
+            known = was.get(self.room.m.signature_key(leaf))
+            if known is not None:
+                self._fresh.word(leaf, before._fresh.of(known))
         self._beats.record = before.record
         self._stale = before._stale
         if before._withheld or before._server_withholds:
@@ -500,8 +517,16 @@ class Watch(Aspect):
         victims.update(key for _, _, key in change.removed)
         _trim(self._stuck)
         leaf, key = self._committers.get(change.stuck_slot, (-1, b""))
-        if len(victims) == 2 and self._is_host() and key and m.signature_key(leaf) == key:
+        if not self._is_host() or not key or m.signature_key(leaf) != key:
+            return
+        if len(victims) == 2:
             self.room.tell(words.unreadable_commit(self._name(leaf), leaf))
+        for victim, name in change.added:
+            pair = (m.signature_key(victim) or b"", key)
+            self._unread[pair] = self._unread.get(pair, 0) + 1
+            _trim(self._unread)
+            if self._unread[pair] == 2:
+                self.room.tell(words.unreadable_again(name, victim, self._name(leaf), leaf))
 
     # -- inside ------------------------------------------------------------------------------------------
 

@@ -176,9 +176,10 @@ def admission(
     return commit(ADA, psk(), add(name, **other), context={"invite": invite}, **(view or {}))
 
 
-def rejoins(count: int, *, slot: int = 95, who: int = CEM) -> Ledger:
+def rejoins(count: int, *, slot: int = 95, who: int = CEM, stuck: bool = False) -> Ledger:
     """The ledger after that many rejoins of one leaf, the last of them at `slot`."""
-    taken = (Rejoined(slot - n, h("signature", who), h("nonce", n)[:16]) for n in reversed(range(count)))
+    key = h("signature", who)
+    taken = (Rejoined(slot - n, key, h("nonce", n)[:16], stuck) for n in reversed(range(count)))
     return replace(LEDGER, rejoins=tuple(taken))
 
 
@@ -305,6 +306,11 @@ def _valid() -> Iterator[tuple[str, CommitView]]:
     yield "rejoin, oldest ticket", rejoin(at=replace(TICKET, slot=SLOT - 64))
     yield "rejoin, other capabilities", rejoin(capabilities=b"\x02\x01", extensions=b"more")
     yield "rejoin, the third", rejoin(view={"ledger": rejoins(2)})
+    yield (
+        "rejoin, stuck, the fourth",
+        rejoin(at=replace(TICKET, slot=SLOT - 2, stuck=True), view={"ledger": rejoins(3)}),
+    )
+    yield "rejoin, three before, stuck on others' commits", rejoin(view={"ledger": rejoins(3, stuck=True)})
     yield (
         "rejoin, three before, the first of them long ago",
         rejoin(view={"ledger": rejoins(3, slot=SLOT - 62)}),
@@ -443,6 +449,10 @@ def _snug_8() -> Iterator[tuple[str, CommitView]]:
         rejoin(at=replace(TICKET, nonce=h("nonce", 0)[:16]), view={"ledger": rejoins(1, slot=SLOT - 63)}),
     )
     yield "a fourth time", rejoin(view={"ledger": rejoins(3)})
+    yield (
+        "a fourth time, stuck, and nothing has come since the slot that it knows",
+        rejoin(at=replace(TICKET, slot=SLOT - 1, stuck=True), view={"ledger": rejoins(3)}),
+    )
 
 
 def _snug_9() -> Iterator[tuple[str, CommitView]]:

@@ -251,8 +251,8 @@ def numbers(*values: int, size: int = 2) -> bytes:
     return b"".join(value.to_bytes(size, "big") for value in values)
 
 
-def rejoined(slot: int, who: int = 1) -> bytes:
-    return numbers(slot, size=8) + h(who) + h("nonce", slot)[:16]
+def rejoined(slot: int, who: int = 1, stuck: int = 0) -> bytes:
+    return numbers(slot, size=8) + h(who) + h("nonce", slot)[:16] + bytes([stuck])
 
 
 K1, K2 = sorted((h(1), h(2)))
@@ -264,7 +264,7 @@ def test_a_ledger_in_raw_bytes() -> None:
         revoked=numbers(4),
         keys=(K1, K2),
         invites=(numbers(1, size=4) + numbers(0),),
-        rejoins=(rejoined(5), rejoined(6)),
+        rejoins=(rejoined(5), rejoined(6, stuck=1)),
         end=numbers(9, size=8) + b"\1",
     )
     assert Ledger.decode(raw) == Ledger(
@@ -272,7 +272,7 @@ def test_a_ledger_in_raw_bytes() -> None:
         frozenset({4}),
         frozenset({K1, K2}),
         ((1, 0),),
-        (Rejoined(5, h(1), h("nonce", 5)[:16]), Rejoined(6, h(1), h("nonce", 6)[:16])),
+        (Rejoined(5, h(1), h("nonce", 5)[:16]), Rejoined(6, h(1), h("nonce", 6)[:16], True)),
         9,
         True,
     )
@@ -282,6 +282,7 @@ def test_a_ledger_in_raw_bytes() -> None:
     ("raw", "why"),
     [
         (raw_ledger(end=bytes(8) + b"\2"), "neither 0 nor 1"),
+        (raw_ledger(rejoins=(rejoined(6, stuck=2),)), "order"),
         (raw_ledger(used=b"\0"), "half a number"),
         (raw_ledger(revoked=b"\0\1\2"), "half a number"),
         (raw_ledger(used=numbers(2, 1)), "order"),

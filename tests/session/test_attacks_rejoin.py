@@ -1,0 +1,188 @@
+"""Members who use the ways back into step against others: throwing somebody out again and again, or luring
+somebody into a room of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from client.session import events as ev
+from client.session.intents import HealIntent, RejoinIntent
+from client.session.returning import RejoiningLobby, _ticket
+from client.session.room import RoomSession
+from client.session.watch import Watch
+from crypto import returning
+from crypto.beats import Beat
+from crypto.invite import day_of
+from crypto.lobby import Answer, Inside
+from crypto.mls import KeyPackageIn
+from crypto.room_state import REJOIN_SLOTS
+from tests.session.hostile import texts
+from tests.session.test_hostile_members import together
+from tests.session.test_trouble import spoil_path
+from tests.session.world import Participant, World
+
+
+def spoil(w: World, mallory: Participant, victim: Participant) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        spoil_path(patch, mallory, victim)
+        mallory.room.want(HealIntent(mallory.room.m.group.epoch), w.now)
+        w.do(mallory, ev.Tick())
+
+
+def stuck_again(who: Participant, before: int) -> bool:
+    return who.alarms.count("stuck") > before
+
+
+def test_a_member_cannot_shut_another_out_by_commits_that_it_alone_cannot_read() -> None:
+    w = World(420)
+    ada, mallory, bo, cem = people = w.meeting("Ada", "Mallory", "Bo", "Cem")
+    w.run(1)
+    for round_ in range(6):
+        w.until(lambda: w.agreed(people) and bo.room.is_level(w.now), 40, f"round {round_}")
+        w.run(6)
+        stuck = bo.alarms.count("stuck")
+        spoil(w, mallory, bo)
+        w.until(partial(stuck_again, bo, stuck), 5, f"round {round_}")
+    w.until(lambda: w.agreed(people) and bo.room.is_level(w.now), 40)
+    assert bo.ended is None
+    told = texts(ada, "unreadable_commit")
+    assert len(told) == 1, "the host hears of it, once"
+    assert "Bo" in told[0]
+    assert "Mallory" in told[0]
+    assert texts(cem, "unreadable_commit") == []
+
+
+def test_who_may_not_rejoin_yet_is_not_lost() -> None:
+    """A server can bring a member out of step as often as it likes: the end must not look like the host's."""
+    w = World(421)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    for _ in range(3):
+        w.run(6)
+        bo.room.needs_rejoin = True
+        w.until(lambda: bo.session._guest is None and w.agreed(people), 30)
+    w.run(6)
+    bo.room.needs_rejoin = True
+    w.run(60)
+    assert bo.ended is None, "more than three are too many, and it waits"
+    assert isinstance(bo.session._guest, RejoiningLobby)
+    assert texts(bo, "not_yet")
+    assert ada.alarms.count("not_admitted") == 1
+    m = ada.room.m
+    while m.journal.slot + 1 - m.ledger.rejoins[0].slot < REJOIN_SLOTS:  # as they heal, its turn comes
+        ada.room.want(HealIntent(m.group.epoch), w.now)
+        w.run(0.2)
+    w.until(lambda: together(people) and bo.session._guest is None, 200)
+    assert cem.ended is None
+
+
+def lure(w: World, victim: Participant, old: RoomSession) -> RejoiningLobby:
+    """An evicted member answers a rejoin in its own room, forked from the last epoch that it was in."""
+    lobby = victim.session._guest
+    assert isinstance(lobby, RejoiningLobby)
+    w.until(lambda: lobby._asked is not None or lobby.entry is not None, 10)
+    assert lobby._asked is not None
+    asked = lobby._asked[0]
+    m = old.m
+    package = KeyPackageIn.decode(asked.key_package).verify(m.group.suite, now=int(w.now))
+    staged = m.stage(RejoinIntent(1, package, _ticket(package) or b"", victim.label))
+    assert staged is not None
+    welcome = staged.stage.welcome
+    assert welcome is not None
+    m.adopt(staged, staged.blob, w.now)
+    answer = Answer(
+        welcome=welcome,
+        door_seed=old.door_key.seed,
+        steward_public=old.steward_public,
+        beat_key=m.beat_key,
+        slot=m.journal.slot,
+        chain=m.journal.chain,
+        ledger=m.ledger.encode(),
+    )
+    back = returning.make_back(asked, answer, rng=w.rng)
+    inside = returning.cover(returning.inside_key(old.door_key.seed), back, rng=w.rng)
+    assert isinstance(inside, Inside)
+    lobby.heard(day_of(w.now), inside, w.now)
+    return lobby
+
+
+def test_who_has_seen_a_removal_is_not_lured_back_before_it() -> None:
+    w = World(422)
+    ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
+    w.run(1)
+    kept = mallory.room
+    w.do(ada, ev.Remove(kept.m.own_leaf))
+    w.until(lambda: w.agreed([ada, bo]))
+    w.kill(ada)
+    bo.room.needs_rejoin = True
+    w.do(bo, ev.Tick())
+    for _ in range(3):  # slots of Mallory's own, until that of the ticket fits
+        staged = kept.m.stage(HealIntent(kept.m.group.epoch))
+        kept.m.adopt(staged, staged.blob, w.now)
+    kept.m.journal.chains[bo.room.m.journal.slot] = bo.room.m.journal.chain  # and she minds no other history
+    lobby = lure(w, bo, kept)
+    assert lobby.entry is None
+    w.run(1)
+    assert bo.session._guest is lobby
+
+
+def test_who_was_lured_into_a_fork_seals_nothing_there() -> None:
+    """From Bo the removal is withheld; so Bo can't tell the fork from the room by its members."""
+    w = World(423)
+    ada, bo, mallory, cem = w.meeting("Ada", "Bo", "Mallory", "Cem")
+    w.run(1)
+    kept = mallory.room
+    w.down_filter = lambda who, message: who is not bo  # Bo hears nothing any more
+    w.do(ada, ev.Remove(kept.m.own_leaf))
+    w.until(lambda: "Mallory" not in [*ada.roster, *cem.roster])
+    began = w.now
+    w.run(26)
+    assert bo.session.seal("audio", 0, b"x", w.now) is None
+    bo.room.needs_rejoin = True
+    w.do(bo, ev.Tick())
+    lobby = bo.session._guest
+    assert isinstance(lobby, RejoiningLobby)
+    lobby._doors._inside.add(day_of(w.now))
+    w.run(4)
+    lure(w, bo, kept)
+    w.do(bo, ev.Tick())
+    assert bo.session._guest is None, "it can't be told from the room"
+    assert bo.room.m.signature_key(kept.m.own_leaf) is not None
+    watch = bo.room.aspect(Watch)  # asked by itself: the fork's server would serve Bo all that else is needed
+    for _ in range(200):
+        assert watch.may_send(w.now) is not None, w.now - began
+        w.run(0.1)
+
+
+def test_who_rejoins_among_honest_members_is_heard_within_seconds() -> None:
+    w = World(424)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    w.run(30)
+    bo.room.needs_rejoin = True
+    w.until(lambda: bo.session._guest is None and w.agreed(people) and not bo.room.needs_rejoin, 30)
+    took = w.until(lambda: bo.session.seal("audio", 0, b"x", w.now) is not None, 5)
+    assert took < 3
+    assert "stale" not in [*ada.alarms, *bo.alarms, *cem.alarms]
+
+
+def test_nobody_who_lies_alone_makes_a_host_fall_out_of_step() -> None:
+    """A deputy that signs a later epoch at our own slot: what it says is its own word, not the room's."""
+    w = World(425)
+    ada, liar, bo = w.meeting("Ada", "Liar", "Bo")
+    w.do(ada, ev.Deputise(1))
+    w.until(lambda: liar.session._host is not None)
+    w.run(6)
+    real, own = Beat.signed, liar.room.m.own_leaf
+
+    def lying(self: Beat, number: bytes, sign: Callable[[str, bytes], bytes]) -> Beat:
+        if self.leaf == own:
+            self = replace(self, epoch=self.epoch + 1, authenticator=bytes(32))
+        return real(self, number, sign)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Beat, "signed", lying)
+        w.run(30)
+    assert "rejoining" not in [*ada.alarms, *bo.alarms]
