@@ -20,8 +20,9 @@ from client.session.powers import changes as policy_changes
 CHANGES_MAX: Final = 200
 #: Epochs whose digits may still be said to be the same.
 DIGITS_MAX: Final = 16
-#: Digits that have to be named at least to say which code was compared.
-DIGITS_LEAST: Final = 5
+#: Digits that have to be named at least to say which code was compared: who changes the keys again and again
+#: until a new code begins like one that was read out has 10^10 to try.
+DIGITS_LEAST: Final = 10
 #: Seconds for which nobody can have read 40 digits.
 JUST_NOW: Final = 10.0
 
@@ -100,15 +101,19 @@ class Compared:
         if which:
             if len(which) < DIGITS_LEAST or not (which.isascii() and which.isdecimal()):
                 raise ValueError(f"which digits? Type at least the first {DIGITS_LEAST} of the code")
-            found = next((d for d in reversed(self._digits) if d.digits.startswith(which)), None)
-            if found is None:
+            alike = [d for d in self._digits if d.digits.startswith(which)]
+            if not alike:
                 raise ValueError("no code of the last epochs begins with these digits")
+            if len({d.digits for d in alike}) > 1:
+                # who changes the keys can have a few first digits as they like, and mean other people
+                raise ValueError("two codes of the last epochs begin with these digits: type more of them")
+            found = alike[-1]
         else:
             found = self._digits[-1]
             if any(d.newcomers and now - d.at < JUST_NOW for d in list(self._digits)[1:]):
                 raise ValueError(
                     "somebody has just come in, and the digits are others now: type the first "
-                    f"{DIGITS_LEAST} of those that you have compared, as in /same digits 12345"
+                    f"{DIGITS_LEAST} of those that you have compared, as in /same digits 12345 67890"
                 )
         self._basis = _Basis("digits", same, found)
 

@@ -47,6 +47,7 @@ SLIP: Final = 2.0
 OWN_MAX: Final = 3
 #: Runs of this epoch whose ids are kept, so that none is used twice.
 SIDS_MAX: Final = 256
+_NO_CODE: Final = "There is no code this time: {}. Type /compare to try again."
 
 
 @dataclass
@@ -112,6 +113,11 @@ class Comparing(Aspect):
         self._compared, self._seen, self._signs = before._compared, before._seen, before._signs
         self._answered = before._answered
         self._compared.begin(self.room.m, self._in_touch)
+        if before._running is not None and before._running.out:
+            # or whoever can have us fall out of step could try out codes unseen
+            self._alarm_missing(before._running, "your program had to come in anew in the middle of it")
+        elif before._asked:
+            self._tell("no_code", _NO_CODE.format("your program had to come in anew meanwhile"))
         self._tell_standing(news=True)
 
     # -- what a person asks --------------------------------------------------------------------------
@@ -289,7 +295,7 @@ class Comparing(Aspect):
         self._wish = None
         if self._asked:
             self._asked = False
-            self._tell("no_code", f"There is no code this time: {why}. Type /compare to try again.")
+            self._tell("no_code", _NO_CODE.format(why))
 
     # -- hearing ---------------------------------------------------------------------------------------
 

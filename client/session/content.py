@@ -167,5 +167,10 @@ def decode(data: bytes) -> AnyContent:
 
 
 def mark(what: Say | Picture, signature_key: bytes) -> bytes:
-    """What a message is known by, 32 bytes: its id is the sender's choice, and counts beside its key only."""
-    return H(b"say" if isinstance(what, Say) else b"picture", what.id, signature_key)
+    """What a message is known by, 32 bytes: its id is the sender's choice, and counts beside key and content.
+
+    Else one that was harmless could lend its id, and its place among what can be reported, to another.
+    """
+    if isinstance(what, Say):
+        return H(b"say", what.id, signature_key, H(what.text.encode()))
+    return H(b"picture", what.id, signature_key, H(what.mime.encode(), b"\0", what.data))

@@ -694,7 +694,7 @@ def test_digits_are_those_that_were_read() -> None:
     w.until(lambda: w.agreed([ada, bo, cem]))
     with pytest.raises(ValueError, match="just come in"):
         w.do(ada, ev.Compared(True, ""))
-    for nonsense in ("4", "abcde", "\u0661\u0662\u0663\u0664\u0665", "0" * 41):
+    for nonsense in ("4", old[:9], "abcdefghij", "\u0661" * 10, "0" * 41):
         with pytest.raises(ValueError, match="digits"):
             w.do(ada, ev.Compared(True, nonsense))
     w.do(ada, ev.Compared(True, f"{old[:5]} {old[5:10]}"))
@@ -704,6 +704,57 @@ def test_digits_are_those_that_were_read() -> None:
     assert new_since(ada) == []
     w.do(cem, ev.Compared(True, cem.code))
     assert new_since(cem) == []
+
+
+def test_a_code_that_was_made_to_begin_like_another_is_not_taken_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w = World(78)
+    ada, bo = w.meeting("Ada", "Bo")
+    w.run(15)
+    read_out = ada.code
+    made = read_out[:12] + ("0" if read_out[12] != "0" else "1") * 28
+    monkeypatch.setattr("client.session.membership.long_code", lambda *_: made)
+    ghost = w.guest(w.link_of(ada), "Ghost")
+    w.until(lambda: "Ghost" in ada.roster)
+    with pytest.raises(ValueError, match="two codes"):
+        w.do(ada, ev.Compared(True, read_out[:10]))
+    w.do(ada, ev.Compared(True, read_out[:15]))
+    assert new_since(ada) == ["Ghost"]
+    assert ghost.ended is None
+    assert bo.ended is None
+
+
+def test_falling_out_of_step_is_no_way_to_try_out_codes_unseen() -> None:
+    """Mallory, a host, knows the code; the server makes Bo fall out of step; she lets Bo in anew at once."""
+    w = World(79)
+    mallory, ada, bo = w.meeting("Mallory", "Ada", "Bo")
+    keeps_back(mallory, content.CodeReveal)
+    part(mallory).holds_commits = lambda now: False  # type: ignore[method-assign]
+    w.do(bo, ev.Compare())
+    w.until(lambda: all((r := part(p)._running) is not None and r.out for p in (ada, bo)), 5)
+    old = bo.room
+    bo.room.needs_rejoin = True
+    w.until(lambda: bo.room is not old, PHASE - 2)
+    w.run(1)
+    for p in (ada, bo):
+        assert ours(p) == ["code_aborted"]
+        assert "for Mallory did not show" in texts(p, "code_aborted")[0]
+
+
+def test_who_asked_and_comes_in_anew_is_told_that_there_is_no_code() -> None:
+    w = World(80)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    keeps_back(cem, content.CodeCommit)
+    part(ada).holds_commits = lambda now: False  # type: ignore[method-assign]
+    w.do(bo, ev.Compare())
+    w.until(lambda: part(ada)._running is not None, 5)
+    old = bo.room
+    bo.room.needs_rejoin = True
+    w.until(lambda: bo.room is not old, PHASE - 2)
+    w.run(3)
+    assert len(texts(bo, "no_code")) == 1
+    assert ours(ada) == ours(bo) == []
 
 
 def test_codes_can_be_shown_again() -> None:

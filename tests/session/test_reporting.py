@@ -255,6 +255,25 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(kept._kept) == 1
 
 
+def test_a_threat_can_not_hide_behind_a_harmless_message_of_the_same_id(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What has been shown is forgotten sooner than what is kept, for whoever floods."""
+    monkeypatch.setattr("client.session.talk.SEEN_MAX", 8)
+    w = World(18)
+    ada, mallory = meeting(w, "Ada", "Mallory")
+    mallory.room.relay(content.Say(bytes(16), "Good morning."))
+    hear(ada, w=w, text="Good morning.")
+    for n in range(10):
+        mallory.room.relay(content.Announce(bytes(8), n.to_bytes(32, "big"), []))
+    mallory.room.relay(content.Say(bytes(16), "I know where you live."))
+    hear(ada, w=w, text="I know where you live.")
+    (proven,) = judged(reported(ada, w, "I know where you live."), host_key(w, ada))
+    assert b"I know where" in proven.data
+    (proven,) = judged(reported(ada, w, "Good morning."), host_key(w, ada))
+    assert b"Good morning." in proven.data
+
+
 def test_nobody_is_given_the_number_that_stands_for_no_invite() -> None:
     drawn = iter((b"\xff\xff", b"\x7f\xff", b"\0\7"))
     assert InviteBook().make("", True, (), lambda size: next(drawn)) == SINGLE_USE | 7
@@ -363,7 +382,10 @@ def test_nobody_is_shown_anothers_picture_as_their_own_twice() -> None:
     w.do(cem, ev.Tick())
     w.until(lambda: len(pictures(ada)) == 2)
     assert [p.name for p in pictures(ada)] == ["Bo", "Cem"]
-    cem.room.relay(content.Picture(same, "image/png", PNG + b"d"))
+    cem.room.relay(content.Picture(same, "image/png", PNG + b"c"))
     w.do(cem, ev.Say("after"))
     hear(ada, w=w, text="after")
-    assert len(pictures(ada)) == 2, "one id of one sender is shown once"
+    assert len(pictures(ada)) == 2, "one picture of one sender under one id is shown once"
+    cem.room.relay(content.Picture(same, "image/png", PNG + b"d"))
+    w.until(lambda: len(pictures(ada)) == 3)
+    assert len({p.id for p in pictures(ada)}) == 3, "and another one is another"
