@@ -17,6 +17,7 @@ from typing import Any, Final
 from client.output import plain
 from client.session import content
 from client.session.pictures import mime_of
+from client.session.words import listed
 from crypto import evidence, report
 from crypto.errors import SnugCryptoError
 from crypto.evidence import Findings
@@ -31,6 +32,7 @@ _EVIDENCE_NOT: Final = (
     "That no host ended the meeting or removed anybody: a word that never came can't be shown not to exist.",
     "That the keys are of different people, or of members: whoever knew the room's number could make keys "
     "and sign with them, its server and any one member included.",
+    "Whose a name is: every key calls itself what it likes, and is in the list whether it was here or not.",
     "Whose clocks were right: times are by each signer's own.",
     "That the server's key is that operator's. A running server shows its key in the first message to "
     "whoever connects (`challenge`), and makes a new one at each start: compare it while that server runs, "
@@ -149,9 +151,9 @@ def _verify_evidence(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _json(_evidence_json(found, proven))
         return _OK
-    print(f"A meeting at {plain(found.origin)}, room {found.number.hex()}.")
+    print(f"Evidence of room {found.number.hex()}.")
     if found.names:
-        _tell("Names, each signed by its own key:", (f"{_who(found, n.key)}: {n.name}" for n in found.names))
+        _tell("Names, by which each key has called itself:", (_named(found, n) for n in found.names))
     _tell("Proven:", proven)
     _tell("As the exhibits tell it, not proven:", claims_of(found))
     _tell("Not proven:", _EVIDENCE_NOT)
@@ -168,6 +170,15 @@ def _who(found: Findings, key: bytes) -> str:
     return f"member {order.index(key) + 1}" if key in order else f"key {key.hex()[:16]}"
 
 
+def _named(found: Findings, named: evidence.Named) -> str:
+    known = named.key in _order(found)
+    return f"{_who(found, named.key)}: {named.name}" + ("" if known else " (it has signed nothing here)")
+
+
+def _server(key: bytes) -> str:
+    return f"the server key {key.hex()[:16]}..."
+
+
 def proven_of(found: Findings) -> list[str]:
     """What verified signatures show, a sentence each."""
     sentences = []
@@ -179,9 +190,8 @@ def proven_of(found: Findings) -> list[str]:
             f"{_clock(last.at)}."
         )
     for member in found.members:
-        served = (
-            "the server's key signed the same history" if found.served(member) else "no receipt for that here"
-        )
+        by = listed(_server(key) for key in found.served_by(member))
+        served = f"{by} signed the same history" if by else "no receipt for that here"
         sentences.append(
             f"{_who(found, member.key).capitalize()} was there at {_clock(member.at)}, at slot {member.slot} "
             f"(history {member.chain.hex()[:16]}): {served}."
@@ -193,7 +203,7 @@ def proven_of(found: Findings) -> list[str]:
             f"{max(slots)}."
         )
     for probe in found.probes:
-        whose = "That server" if probe.same_server else f"A server with the key {probe.server_key.hex()}"
+        whose = f"The server with the key {probe.server_key.hex()}"
         more = ""
         if not probe.same_server:
             more = (
@@ -207,7 +217,7 @@ def proven_of(found: Findings) -> list[str]:
         )
     for server_key, slot in found.two_stories:
         sentences.append(
-            f"TWO STORIES: the server's key {server_key.hex()[:16]}... signed two different histories for "
+            f"TWO STORIES: {_server(server_key)} signed two different histories for "
             f"slot {slot}. An honest server does so only if a host opened the room anew with another history."
         )
     sentences += [
@@ -222,7 +232,7 @@ def proven_of(found: Findings) -> list[str]:
 
 def claims_of(found: Findings) -> list[str]:
     """What the exhibits say besides, a sentence each."""
-    sentences = []
+    sentences = [f"The meeting was at {found.origin}."]
     for exhibit in found.exhibits:
         who = _who(found, exhibit.key).capitalize()
         if exhibit.dropped_at is None:
@@ -252,7 +262,8 @@ def _evidence_json(found: Findings, proven: list[str]) -> dict[str, Any]:
                 "last": m.at,
                 "slot": m.slot,
                 "chain": m.chain.hex(),
-                "served": found.served(m),
+                "served": bool(found.served_by(m)),
+                "served_by": [key.hex() for key in found.served_by(m)],
             }
             for m in found.members
         ],

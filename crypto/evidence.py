@@ -242,10 +242,12 @@ class Findings:
         """Slots of which members' beats name different histories."""
         return sorted(slot for slot, chains in self.histories.items() if len(chains) > 1)
 
-    def served(self, member: LastBeat) -> bool:
-        """Whether the server signed the very history that this member's newest beat names."""
-        return any(
-            slot == member.slot and member.chain in chains for (_, slot), chains in self.receipts.items()
+    def served_by(self, member: LastBeat) -> list[bytes]:
+        """The keys that signed the very history that this member's newest beat names, whosever they are."""
+        return sorted(
+            key
+            for (key, slot), chains in self.receipts.items()
+            if slot == member.slot and member.chain in chains
         )
 
 

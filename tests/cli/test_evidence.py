@@ -20,8 +20,10 @@ from client.output import JsonOutput
 from client.session import content
 from client.session import events as ev
 from crypto import evidence
+from crypto.kdf import H
 from tests.cli.processes import PATIENCE, ROOT, Process, environment, running, server
 from tests.crypto import test_evidence as made
+from tests.mls.world import Room, state_of
 
 NO_MEDIA = ("--no-audio", "--no-video")
 NAMES = ("Adelheid", "Bonifatius", "Cemile")
@@ -121,7 +123,8 @@ def test_a_meeting_that_the_server_ends_on_invented_grounds(tmp_path: Path) -> N
     shown = snug("evidence", "verify", str(tmp_path / "all.json"))
     assert shown.returncode == 0
     assert "3 different keys signed beats in this room" in shown.stdout
-    assert "That server was running and opened another room after" in shown.stdout
+    assert " was running and opened another room after" in shown.stdout
+    assert "which is not the key" not in shown.stdout
     assert "Not proven:\n  - That no host ended the meeting" in shown.stdout
     assert all(f"{name}\n" in shown.stdout for name in NAMES), "Cemile gave the names"
     once = json.loads(snug("evidence", "verify", str(tmp_path / "all.json"), "--json").stdout)
@@ -216,7 +219,7 @@ def test_two_stories_are_said_in_capitals(tmp_path: Path, capsys: pytest.Capture
     other = made.exhibit(1, receipts=[made.receipt(7, bytes(32))])
     assert verify(tmp_path / "e", [made.exhibit(0), other]) == 0
     out = capsys.readouterr().out
-    assert "TWO STORIES: the server's key" in out
+    assert "TWO STORIES: the server key" in out
     assert "for slot 7" in out
 
 
@@ -228,7 +231,39 @@ def test_another_servers_probe_is_not_taken_for_the_same(
     assert verify(tmp_path / "e", [made.exhibit(beats=beats, receipts=receipts, probe=probe)]) == 0
     out = capsys.readouterr().out
     assert "which is not the key that served this room" in out
-    assert "That server was running" not in out
+    assert f"The server with the key {made.OTHER_SERVER.public.hex()} was running" in out
+
+
+def test_a_key_of_ones_own_making_does_not_pass_for_the_servers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Real receipts for one slot, and the maker's own key for the history that it made up."""
+    made_up = H(b"made up")
+    receipts = [made.receipt(7), made.receipt(8, made_up, server=made.OTHER_SERVER)]
+    beats = [made.beat(0), made.beat(1, slot=8, chain=made_up)]
+    assert verify(tmp_path / "e", [made.exhibit(beats=beats, receipts=receipts, probe=None)]) == 0
+    out = capsys.readouterr().out
+    assert "at slot 8" in out
+    (line,) = (line for line in out.splitlines() if "at slot 8" in line)
+    assert f"the server key {made.OTHER_SERVER.public.hex()[:16]}... signed the same history" in line
+    assert "the server's key" not in out.split("Not proven:")[0]
+
+
+def test_origin_and_names_are_told_as_what_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever makes an exhibit writes the origin; and can take a leaf from another meeting for its name."""
+    elsewhere = Room(2)
+    node = state_of(elsewhere[0]).tree.leaf(0)
+    assert node is not None
+    leaves = [evidence.NamedLeaf(0, elsewhere[0].group_id, node.encoded)]
+    assert verify(tmp_path / "e", [made.exhibit(origin="https://slandered.example", leaves=leaves)]) == 0
+    out = capsys.readouterr().out
+    proven, told = out.split("As the exhibits tell it, not proven:")
+    assert "slandered.example" not in proven
+    assert "slandered.example" in told
+    assert ": ember 0 (it has signed nothing here)" in proven
+    assert "every key calls itself what it likes" in told
 
 
 def test_an_empty_exhibit_proves_next_to_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

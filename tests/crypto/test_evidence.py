@@ -103,7 +103,7 @@ def test_a_drop_as_a_stranger_finds_it() -> None:
         (KEYS[2].public, 1, 1002, 7, CHAIN),
         *((key, 1, 1000, 7, CHAIN) for key in sorted((KEYS[0].public, KEYS[1].public))),
     ]
-    assert all(found.served(member) for member in found.members)
+    assert all(found.served_by(member) == [SERVER.public] for member in found.members)
     (probe,) = found.probes
     assert (probe.server_key, probe.beats, probe.keys, probe.same_server) == (SERVER.public, 3, 3, True)
     assert (found.two_stories, found.split_slots, found.names) == ([], [], ())
@@ -111,9 +111,9 @@ def test_a_drop_as_a_stranger_finds_it() -> None:
 
 def test_a_history_that_the_server_has_not_signed_is_not_said_to_be_served() -> None:
     found = evidence.verify_evidence(of(exhibit(receipts=[receipt(7, H(b"other"))])))
-    assert not any(found.served(member) for member in found.members)
+    assert not any(found.served_by(member) for member in found.members)
     found = evidence.verify_evidence(of(exhibit(receipts=[receipt(6)])))
-    assert not any(found.served(member) for member in found.members)
+    assert not any(found.served_by(member) for member in found.members)
 
 
 def test_the_newest_beat_of_a_key_counts_once_over_all_exhibits() -> None:

@@ -124,7 +124,7 @@ def test_a_meeting_that_the_server_drops() -> None:
         assert found.exhibits[0].dropped_at == int(last)
         assert found.names == ()
         assert not any(name.encode() in who.room.aspect(Dropped).export(False, w.now) for name in w_names)
-    assert all(shown(people[0], w).served(m) for m in shown(people[0], w).members), "she has all receipts"
+    assert all(shown(people[0], w).served_by(m) for m in shown(people[0], w).members), "she has all receipts"
     w.until(lambda: all(p.ended is not None for p in people), 70)
     assert {p.ended.reason for p in people if p.ended} == {"dropped"}
     assert all(p.alarms.count("dropped") == 1 for p in people)
