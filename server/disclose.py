@@ -149,6 +149,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("pid", metavar="PID", type=int, nargs="?", help="its process (default: the only one)")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--read", action="store_true", help="in sentences, to be read aloud")
+    how.add_argument("--whole", action="store_true", help="each blob, seat and room by itself")
     how.add_argument(
         "--identifiers",
         action="store_true",
@@ -163,7 +164,12 @@ def main(argv: Sequence[str]) -> int:
     try:
         process = arguments.pid if arguments.pid is not None else _the_one()
         view = ask(process, identifiers=arguments.identifiers, complete=arguments.audit)
-        text = "\n".join(spoken.sentences(view)) if arguments.read else json.dumps(view, indent=2)
+        if arguments.read:
+            text = "\n".join(spoken.sentences(view))
+        elif arguments.whole or arguments.identifiers:
+            text = json.dumps(view, indent=2)
+        else:
+            text = json.dumps(spoken.brief(view), indent=2)
     except DiscloseError as error:
         print(f"snug-server: {error}", file=sys.stderr)
         return 2

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, Final
 
 
 def _count(number: int, one: str, many: str = "") -> str:
@@ -73,3 +74,38 @@ def sentences(view: dict[str, Any]) -> list[str]:
             + ("nothing was left out." if not missing else "this was left out: " + ", ".join(missing) + ".")
         )
     return said
+
+
+#: Rooms, and lobbies, that are told one by one.
+_EACH: Final = 4
+_LISTED: Final = frozenset({"rooms", "lobbies", "commits", "relays", "seats"})
+
+
+def brief(value: Any, name: str = "") -> Any:
+    """A disclosure that is short enough to be read aloud, and leaves nothing out.
+
+    What is listed item by item is counted, a few rooms and lobbies aside: ``{"count": n}``, and for each
+    field the sum (bytes), or the one value, or the least and the greatest.
+    """
+    if isinstance(value, dict):
+        return {inner: brief(item, inner) for inner, item in value.items()}
+    if name not in _LISTED or not isinstance(value, list):
+        return value
+    if name in ("rooms", "lobbies") and len(value) <= _EACH:
+        return [brief(item) for item in value]
+    names = dict.fromkeys(inner for item in value for inner in item)
+    return {"count": len(value), **{inner: _several(inner, value) for inner in names}}
+
+
+def _several(name: str, items: list[dict[str, Any]]) -> Any:
+    values = [item[name] for item in items if name in item]
+    if all(isinstance(value, dict) for value in values):
+        return {inner: _several(inner, values) for inner in values[0]}
+    if all(isinstance(value, list) for value in values):
+        return brief([item for value in values for item in value], name)
+    if not all(isinstance(value, int | float) for value in values):
+        return sorted({json.dumps(value) for value in values})
+    if name == "bytes":
+        return sum(values)
+    least, greatest = min(values), max(values)
+    return least if least == greatest else [least, greatest]

@@ -461,3 +461,36 @@ async def test_a_taken_name_does_not_keep_a_server_from_starting() -> None:
             second.stop()
         finally:
             desk.stop()
+
+
+def test_what_is_printed_is_short_whatever_is_held_and_names_every_field() -> None:
+    def room(blobs: int) -> dict[str, Any]:
+        return {
+            "slot": blobs,
+            "commits": [{"slot": n, "bytes": 512, "age": 1.5} for n in range(blobs)],
+            "relays": [{"relay": n, "bytes": 1024} for n in range(blobs)],
+            "streams": {"audio": 2, "video": blobs},
+        }
+
+    one = spoken.brief({"rooms": [room(64)], "own_keys": ["a key"], "lobbies": []})
+    assert one == {
+        "rooms": [
+            {
+                "slot": 64,
+                "commits": {"count": 64, "slot": [0, 63], "bytes": 32768, "age": 1.5},
+                "relays": {"count": 64, "relay": [0, 63], "bytes": 65536},
+                "streams": {"audio": 2, "video": 64},
+            }
+        ],
+        "own_keys": ["a key"],
+        "lobbies": [],
+    }
+    many = spoken.brief({"rooms": [room(n) for n in range(1000)]})
+    assert many["rooms"] == {
+        "count": 1000,
+        "slot": [0, 999],
+        "commits": {"count": 499500, "slot": [0, 998], "bytes": 499500 * 512, "age": 1.5},
+        "relays": {"count": 499500, "relay": [0, 998], "bytes": 499500 * 1024},
+        "streams": {"audio": 2, "video": [0, 999]},
+    }
+    assert spoken.brief({"relays": []}) == {"relays": {"count": 0}}
