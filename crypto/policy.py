@@ -24,7 +24,8 @@ SNUG-15  suite, version and sizes are the profile's
 SNUG-16  all of RFC 9420 12.2 to 12.4 (crypto.mls checks them; `snug_16` gives them this name)
 SNUG-17  a message's epoch is this or the last, its generation within 200, its sender not removed
 SNUG-18  END and MOVE come from a host, on the current chain
-SNUG-19  a member's beats don't contradict each other: one for a number, each after the one before
+SNUG-19  a member's beats don't contradict each other: one for a number, each after the one before,
+         none of an earlier slot or epoch
 SNUG-20  a media stream is announced by the leaf that its key id names
 SNUG-21  SFrame: the full tag, and a replay window
 SNUG-22  a media frame is in its sender's signed list, within 2 s

@@ -86,6 +86,10 @@ class Line:
     def take(self, beat: Beat, digest: bytes) -> bool:
         """Hold a beat against those before it: False if it comes late. ValidationError("SNUG-19")."""
         policy.snug_19(seq=beat.seq, prev=beat.prev, digest=digest, known=self.known)
+        last = self.last
+        goes_back = last is not None and (beat.slot < last.slot or beat.epoch < last.epoch)
+        if goes_back and last is not None and beat.seq > last.seq:
+            raise ValidationError("SNUG-19", f"beat {beat.seq} is of an earlier slot than one before it")
         self.known[beat.seq] = (beat.prev, digest)
         while len(self.known) > LINE:
             self.known.popitem(last=False)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from client.session import content, words
 from client.session.aspect import Aspect
+from client.session.membership import Change
 from crypto import mls, policy
 from crypto.errors import ValidationError
 from crypto.kdf import H
@@ -25,6 +26,7 @@ class Ending(Aspect):
         self._since: float | None = None
         self._digest = b""
         self._chain = b""
+        self._false: set[int] = set()  # leaves that have said it without being hosts: told once
 
     def end(self, now: float) -> None:
         """End it; what is said goes out as soon as we are in step with the server."""
@@ -41,6 +43,9 @@ class Ending(Aspect):
             self._digest = H(room.relay(content.End(self._chain)))
         if now - self._since > END_WAIT:
             room.finish("ended", words.ENDED_UNHEARD)
+
+    def adopted(self, change: Change, now: float) -> None:
+        self._false -= {leaf for leaf, _, _ in change.removed}
 
     def lost(self, why: str, now: float) -> None:
         self._chain = b""  # it may not have arrived
@@ -59,7 +64,9 @@ class Ending(Aspect):
         try:
             policy.snug_18(by_host=by_host, chain=what.chain, current_chain=chain)
         except ValidationError as error:
-            room.tell(words.false_end(room.m.name(leaf), str(error)))
+            if leaf not in self._false:
+                self._false.add(leaf)
+                room.tell(words.false_end(room.m.name(leaf), str(error)))
         else:
             room.finish("ended", f"{room.m.name(leaf)} ended the meeting.")
         return True

@@ -341,18 +341,19 @@ class Membership:
             _self_contained(received, carried)
             policy.judge_commit(view)
         except ValidationError as error:
-            return Void(received.sender, error.rule, str(error))
+            return Void(_to_blame(view, error), error.rule, str(error))
         return Valid(received, view, received.removes_us)
 
     def _judge_unreadable(
         self, error: mls.PathError, ground: Ground, carried: set[bytes | None]
     ) -> Void | Stuck:
         # a commit that breaks the policy is void for everybody, readable to us or not
+        view = ground.of_candidate(error.commit)
         try:
             _self_contained(error.commit, carried)
-            policy.judge_commit(ground.of_candidate(error.commit))
+            policy.judge_commit(view)
         except ValidationError as broken:
-            return Void(error.sender, broken.rule, str(broken))
+            return Void(_to_blame(view, broken), broken.rule, str(broken))
         return Stuck(error.commit.sender, str(error))
 
     def _store(self, message: bytes) -> bytes | None:
@@ -440,11 +441,23 @@ class Membership:
         return message
 
     def store_proposal(self, message: bytes) -> mls.ReceivedProposal:
-        """Take in a proposal that somebody sent along; errors as of `Group.process`."""
+        """Take in what somebody sent along to leave; errors as of `Group.process`, MalformedError for others.
+
+        Of each member one is kept: nothing else has its place in a commit by reference (SNUG-3), and what is
+        kept is bounded.
+        """
         if mls.kind_of(message) != (mls.WireFormat.PUBLIC_MESSAGE, mls.ContentType.PROPOSAL):
             raise MalformedError("a message that is no public proposal stands in the place of one")
         received = self.group.process(message)
         assert isinstance(received, mls.ReceivedProposal)
+        who, proposal = received.sender, received.proposal
+        if who is None or not isinstance(proposal, mls.Remove) or proposal.removed != who:
+            self.group.discard(received.reference)
+            raise MalformedError("a proposal that is not somebody's own leaving")
+        for reference, item in self.group.stored_proposals.items():
+            if item.sender == who and reference != received.reference:
+                self.group.discard(reference)
+                self._references = {h: r for h, r in self._references.items() if r != reference}
         self._references[H(message)] = received.reference
         return received
 
@@ -499,6 +512,15 @@ def _self_contained(commit: mls.CandidateCommit, carried: Set[bytes | None]) -> 
     for item in commit.proposals:
         if item.by_reference and item.reference not in carried:
             raise ValidationError("SNUG-3", "the commit names a proposal that it does not carry")
+
+
+def _to_blame(view: policy.CommitView, broken: ValidationError) -> int | None:
+    """Whose fault a bad commit is: where it stands, and behind what, is the server's choice."""
+    if broken.rule == "SNUG-1":
+        with contextlib.suppress(ValidationError):
+            if (view.context.slot, view.context.chain) != (view.slot, view.chain):
+                return None
+    return view.sender
 
 
 def _name(leaf: mls.LeafNode) -> str:

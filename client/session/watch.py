@@ -267,7 +267,9 @@ class Watch(Aspect):
         if self._override is not None:
             return None
         fresh = self._fresh.until(self._others, host=self._is_host()) > now
-        doubt = any(now - a.since < DOUBT or not fresh for a in self._ahead.values())
+        # who has told another story than the chain does stops nobody by it
+        ahead = [a for leaf, a in self._ahead.items() if leaf not in self._storytellers]
+        doubt = any(now - a.since < DOUBT or not fresh for a in ahead)
         if doubt or self._server_withholds:
             return words.PAUSED_WITHHELD
         return None if fresh else words.PAUSED_STALE
@@ -386,6 +388,7 @@ class Watch(Aspect):
         late = self._server_ahead is not None and now - self._server_ahead > WITHHELD
         connected = self._connected_for(now)
         ahead = {leaf for leaf, a in self._ahead.items() if min(now - a.since, connected) > WITHHELD}
+        ahead -= self._storytellers
         if room.stuck_at is not None or room.needs_rejoin:
             return
         told = bool(self._withheld) or self._server_withholds

@@ -210,7 +210,8 @@ def test_a_bad_commit_is_void_for_all_and_the_meeting_goes_on(kind: str) -> None
     elif kind == "remove":
         blob, token = forged(bo, [mls.Remove(2)])
     elif kind == "wrong_chain":
-        blob, token = forged(bo, [], chain=bytes(32))
+        # the server can put a commit behind another history than its author's
+        (blob, token), named = forged(bo, [], chain=bytes(32)), False
     else:
         changed = bo.room.m.policy.with_host(bo.room.m.signature_key(1))
         kept = bo.room.m.group.extensions[0]

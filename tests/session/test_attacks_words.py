@@ -1,0 +1,157 @@
+"""Lies in what members sign, and blame that is put on others: who lies is told, and nobody else is hurt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from client.session import content
+from client.session import events as ev
+from client.session.intents import HealIntent
+from client.session.session import _Me
+from client.session.watch import Watch
+from crypto import mls, veil
+from crypto.beats import Beat
+from server.wire import messages as wire
+from server.wire.limits import BUCKETS
+from tests.session.hostile import texts
+from tests.session.test_trouble import post_commit
+from tests.session.world import Participant, World
+
+
+def void(w: World, by: Participant, people: list[Participant], blob: bytes) -> None:
+    """The server puts that into the next slot, and it is void for all."""
+    slot = by.room.m.journal.slot
+    post_commit(w, by, blob, w.rng(32))
+    w.until(lambda: all(p.room.m.journal.slot == slot + 1 and p.room.is_level(w.now) for p in people), 10)
+
+
+def test_a_server_cannot_have_an_honest_member_blamed_for_where_it_puts_its_commit() -> None:
+    w = World(440)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    w.run(1)
+    staged = bo.room.m.stage(
+        HealIntent(bo.room.m.group.epoch)
+    )  # on its way to the server, which holds it back
+    void(w, cem, people, w.rng(BUCKETS[2]))
+    void(w, cem, people, staged.blob)
+    for p in people:
+        assert p.alarms.count("void_commit") == 2
+        assert not any("It came from Bo" in text for text in texts(p, "void_commit"))
+
+
+def test_nor_for_a_history_that_the_server_has_shown_to_it_alone() -> None:
+    w = World(441)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(1)
+    m = bo.room.m
+    # to Bo the server shows one thing that is void, and to the others another
+    m.void(w.rng(BUCKETS[2]))
+    staged = m.stage(HealIntent(m.group.epoch))
+    w.kill(bo)
+    void(w, cem, [ada, cem], w.rng(BUCKETS[2]))
+    void(w, cem, [ada, cem], staged.blob)
+    assert not any("It came from Bo" in text for text in texts(ada, "void_commit"))
+
+
+def lying(monkeypatch: pytest.MonkeyPatch, liar: Participant, change: Callable[[Beat], Beat]) -> None:
+    real, own = Beat.signed, liar.room.m.own_leaf
+
+    def signed(self: Beat, number: bytes, sign: Callable[[str, bytes], bytes]) -> Beat:
+        return real(change(self) if self.leaf == own else self, number, sign)
+
+    monkeypatch.setattr(Beat, "signed", signed)
+
+
+def test_a_member_that_cries_wolf_stops_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = World(442)
+    ada, bo, liar = w.meeting("Ada", "Bo", "Liar")
+    w.run(20)
+
+    def ahead_or_not(beat: Beat) -> Beat:
+        ahead = beat.seq % 3 != 0
+        return replace(beat, slot=beat.slot + 1, chain=bytes(32)) if ahead else beat
+
+    lying(monkeypatch, liar, ahead_or_not)
+    paused = 0
+    for _ in range(1200):
+        w.run(0.1)
+        paused += bo.room.aspect(Watch).may_send(w.now) is not None
+    assert 0 < paused <= 160, "once, for 15 s"
+    assert len(texts(bo, "withheld")) == 1
+    assert len(texts(bo, "double_beat")) == 1
+    assert "Liar" in texts(bo, "double_beat")[0]
+    assert "rejoining" not in [*ada.alarms, *bo.alarms]
+
+
+def test_who_is_known_to_tell_another_story_stops_nobody_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = World(443)
+    ada, bo, liar = w.meeting("Ada", "Bo", "Liar")
+    w.run(20)
+    lying(monkeypatch, liar, lambda beat: replace(beat, slot=beat.slot + 1, chain=bytes(32)))
+    paused = 0
+    for n in range(1200):
+        if n % 200 == 199:
+            ada.room.want(HealIntent(ada.room.m.group.epoch), w.now)
+        w.run(0.1)
+        paused += bo.room.aspect(Watch).may_send(w.now) is not None
+    assert 0 < paused <= 160, paused
+    assert len(texts(bo, "two_stories")) == 1
+
+
+def say(w: World, who: Participant, what: content.AnyContent) -> None:
+    w._ascend(who.links[ev.ROOM], wire.encode(wire.Relay(who.room.m.protect(content.encode(what)))))
+
+
+def test_false_ends_alarm_once() -> None:
+    w = World(444)
+    ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
+    for _ in range(20):
+        say(w, mallory, content.End(mallory.room.m.journal.chain))
+        w.run(0.2)
+    assert ada.alarms.count("false_end") == bo.alarms.count("false_end") == 1
+
+
+def test_proposals_that_nobody_will_commit_are_not_kept() -> None:
+    w = World(445)
+    ada, bo, mallory, cem = w.meeting("Ada", "Bo", "Mallory", "Cem")
+    group = mallory.room.m.group
+    for n in range(30):
+        proposal = mls.PreSharedKey.external(b"x%d" % n, w.rng)
+        say(w, mallory, content.Leaving(group.propose(proposal, private=False)))
+        say(w, mallory, content.Leaving(group.propose(mls.Remove(0), private=False)))
+        w.run(0.3)
+    assert len(bo.room.m.group.stored_proposals) <= 1
+    # nor those that a commit carries, which is void then
+    messages = [group.propose(mls.Remove(1), private=False) for _ in range(40)]
+    stage = group.stage([], authenticated_data=b"")
+    void(w, mallory, [ada, bo, cem], mallory.room.m._cover("commit", veil.pack([*messages, stage.message])))
+    assert len(bo.room.m.group.stored_proposals) <= 2
+    # and those who go still can
+    w.do(cem, ev.Leave())
+    w.until(lambda: "Cem" not in ada.roster, 10)
+
+
+def test_what_somebody_said_is_not_put_in_the_mouth_of_who_sits_there_next() -> None:
+    """A host can put somebody else at a leaf in the very commit that removes the one before."""
+    w = World(446)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    w.run(1)
+    m = ada.room.m
+    blob = bo.room.m.protect(content.encode(content.Say(bytes(16), "I said that")))
+    dana = mls.KeyPackageIn.decode(_Me("Dana", w.rng).package(w.now).encoded).verify(
+        m.group.suite, now=int(w.now)
+    )
+    link = mls.PreSharedKey.external(b"snug 1 link", w.rng)
+    real = m._proposals
+    m._proposals = lambda intent: ([mls.Remove(1), link, mls.Add(dana)], [], [], 0)
+    ada.room.want(HealIntent(m.group.epoch), w.now)
+    w.do(ada, ev.Tick())
+    m._proposals = real
+    w.until(lambda: "Dana" in cem.roster)
+    assert cem.room.m.name(1) == "Dana"
+    w._ascend(cem.links[ev.ROOM], wire.encode(wire.Relay(blob)))
+    w.run(2)
+    assert cem.said == []
