@@ -42,8 +42,10 @@ _EVIDENCE_NOT: Final = (
 #: What a report can't show.
 _REPORT_NOT: Final = (
     "Who the person is: a key is a program's, for one meeting.",
-    "When it was said, but for the epoch; what was said before it and after it.",
-    "That the host is honest: a host can let anybody in, and can be the writer itself under another key.",
+    "When it was said, and what was said before it and after it: the epoch, and who was host then, are the "
+    "writer's own word.",
+    "That the host is honest: a host can let anybody in, can be the writer itself under another key, and can "
+    "make up a whole meeting in which nobody else ever was.",
     "That the host key is the host's: it has to come from the host, by the link or by word of mouth.",
 )
 
@@ -360,10 +362,10 @@ def _proven_sentence(proven: Proven, what: content.AnyContent) -> str:
         if proven.invite is None
         else f"was let in by the host with invite {proven.invite}"
     )
-    host = " It was a host's key at that time." if proven.by_host else ""
+    host = " By the writer's own word it was a host's key then." if proven.claims_host else ""
     return (
         f"The holder of the leaf key {proven.signature_key.hex()} {_what(what)}, in the meeting of the host "
-        f"key {proven.host_public.hex()}, in epoch {proven.epoch}; that key {came}.{host}"
+        f"key {proven.host_public.hex()}, in what it calls epoch {proven.epoch}; that key {came}.{host}"
     )
 
 
@@ -374,7 +376,7 @@ def _report_json(proven: Proven, what: content.AnyContent) -> dict[str, Any]:
         "group": proven.group_id.hex(),
         "epoch": proven.epoch,
         "invite": proven.invite,
-        "by_host": proven.by_host,
+        "claims_host": proven.claims_host,
         "text": _proven_sentence(proven, what),
     }
     if isinstance(what, content.Say):

@@ -63,7 +63,8 @@ class Proven:
     """What holds once a message has verified: the holder of `signature_key` wrote `data`.
 
     `data` is the application data (one JSON object, protocol section 7); `invite` is None for who opened the
-    meeting.
+    meeting. `epoch` and `claims_host` stand in what the writer has signed, and are its word alone: nobody
+    else vouches for the context in a report.
     """
 
     signature_key: bytes
@@ -71,7 +72,7 @@ class Proven:
     group_id: bytes
     epoch: int
     invite: int | None
-    by_host: bool
+    claims_host: bool
     data: bytes
 
 
@@ -146,7 +147,7 @@ def verify_message(accused: Accused, host_public: bytes) -> Proven:
         group_id=content.group_id,
         epoch=content.epoch,
         invite=None if accused.invite == NO_INVITE else accused.invite,
-        by_host=accused.signature_key in policy.hosts,
+        claims_host=accused.signature_key in policy.hosts,
         data=content.content,
     )
 

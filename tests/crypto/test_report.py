@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from client.evidence_cli import _proven_sentence
+from client.session.content import Say
 from crypto import mls, report
 from crypto.errors import MalformedError, SnugCryptoError
 from crypto.invite import HostSeed
@@ -105,6 +108,26 @@ def test_a_message_of_the_epoch_before_is_proven_in_its_own_epoch() -> None:
 
 
 # -- made up ---------------------------------------------------------------------------------------
+
+
+def test_a_writer_who_calls_itself_a_host_is_one_by_its_own_word_alone(meeting: Meeting) -> None:
+    """Mallory slanders the hosts: whatever context she signs, nobody else has."""
+    key = meeting.key(MALLORY)
+    lie = Policy(9, (key,), meeting.seed.host_public, flags=REPORTS)
+    group = meeting.room[0]
+    true = state_of(group).context
+    context = dataclasses.replace(true, epoch=77, extensions=(mls.Extension(POLICY_EXTENSION, lie.encode()),))
+    content = FramedContent(
+        group.group_id, 77, Sender(SenderType.MEMBER, MALLORY), b"", b'{"type":"say","id":"","text":"Die."}'
+    )
+    tbs = to_be_signed(WireFormat.PRIVATE_MESSAGE, content, context.encoded)
+    signature = sign_with_label(meeting.private(MALLORY), "FramedContentTBS", tbs)
+    made = Accused(tbs, signature, key, INVITE + 1, meeting.admission(MALLORY))
+    proven = report.verify_message(made, meeting.seed.host_public)
+    assert proven.claims_host
+    said = _proven_sentence(proven, Say(bytes(16), "Die."))
+    assert "By the writer's own word it was a host's key" in said
+    assert "what it calls epoch 77" in said
 
 
 def test_a_member_signs_anothers_words_anew(meeting: Meeting) -> None:

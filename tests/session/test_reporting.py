@@ -86,7 +86,7 @@ def test_a_report_of_one_message_shows_that_one_and_who_signed_it() -> None:
     assert isinstance(said, content.Say)
     assert said.text == "a threat"
     assert proven.signature_key == cem.room.m.signature_key(1)
-    assert (proven.invite, proven.by_host) == (0, False)
+    assert (proven.invite, proven.claims_host) == (0, False)
     raw = report.decode_report(data)
     assert b"confidence" not in b"".join(m.tbs for m in raw.messages)
     for who in (ada, cem):
@@ -99,7 +99,7 @@ def test_hosts_can_be_reported_too() -> None:
     w.do(ada, ev.Say("by the host"))
     hear(bo, w=w, text="by the host")
     (proven,) = judged(reported(bo, w, "by the host"), host_key(w, ada))
-    assert (proven.invite, proven.by_host) == (None, True)
+    assert (proven.invite, proven.claims_host) == (None, True)
 
 
 def test_what_somebody_said_who_has_been_removed_since() -> None:
