@@ -50,12 +50,19 @@ def check_name(name: str) -> str:
     """The name itself, if members may carry it; ValidationError("SNUG-11") if not.
 
     NFC, 1 to 64 bytes of UTF-8, only characters of Unicode 14.0, none of them a control, format, surrogate,
-    private-use or ignorable one, no space at either end, no line or paragraph separator.
+    private-use or ignorable one, no space at either end, no line or paragraph separator, no mark at its
+    beginning, and nothing of what stands around names where they are shown (`_AROUND`): else "Ada: I agree.
+    Bo" speaks for Ada, and "Ada (host)" is one to whoever reads it.
     """
     if not name or len(name.encode("utf-8", "surrogatepass")) > NAME_MAX:
         raise ValidationError("SNUG-11", f"a name has 1 to {NAME_MAX} bytes")
     if name != name.strip() or not all(_shows(c) for c in name):
         raise ValidationError("SNUG-11", "the name has a character that does not show, or a space at its end")
+    if unicodedata.category(name[0])[0] == "M" or any(_stands_around(c) for c in name):
+        raise ValidationError(
+            "SNUG-11",
+            "the name begins with a mark, or has a colon, parenthesis or quotation mark in it",
+        )
     if unicodedata.normalize("NFC", name) != name:
         raise ValidationError("SNUG-11", "the name is not in NFC")
     return name
@@ -64,7 +71,9 @@ def check_name(name: str) -> str:
 _FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 #: Letters, marks and symbols that nothing is drawn for: those of Unicode's Default_Ignorable_Code_Point whose
-#: category does not say so (joiner, Hangul fillers, variation selectors, ...), and the blank Braille pattern.
+#: category does not say so (joiner, Hangul fillers, variation selectors, ...), and more that are blank in
+#: common fonts: Braille's empty pattern, joiners of numbers and consonants, the filler of Khitan, the null
+#: note, the place of an object.
 _INVISIBLE = frozenset(
     chr(code)
     for first, last in (
@@ -73,9 +82,14 @@ _INVISIBLE = frozenset(
         (0x17B4, 0x17B5),
         (0x180B, 0x180F),
         (0x2800, 0x2800),
+        (0x2D7F, 0x2D7F),
         (0x3164, 0x3164),
         (0xFE00, 0xFE0F),
         (0xFFA0, 0xFFA0),
+        (0xFFFC, 0xFFFC),
+        (0x1107F, 0x1107F),
+        (0x16FE4, 0x16FE4),
+        (0x1D159, 0x1D159),
         (0xE0100, 0xE01EF),
     )
     for code in range(first, last + 1)
@@ -84,6 +98,17 @@ _INVISIBLE = frozenset(
 
 def _shows(char: str) -> bool:
     return assigned(char) and char not in _INVISIBLE and unicodedata.category(char) not in _FORBIDDEN
+
+
+#: What programs set around names: "Ada (host)", "Ada: hello", a label in quotation marks.
+_AROUND = frozenset('():"\u201c\u201d\u201e\u201f\u00ab\u00bb')
+
+
+def _stands_around(char: str) -> bool:
+    if unicodedata.category(char)[0] in "LMN":
+        return char == "\u02d0"  # a letter of phonetics that is a colon to the eye
+    looks = unicodedata.normalize("NFKC", char)
+    return not _AROUND.isdisjoint({char, *looks, *(_prototypes().get(c, c) for c in looks)})
 
 
 def _mapped(text: str) -> str:
