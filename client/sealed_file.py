@@ -16,9 +16,12 @@ never written over.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
+import stat
+import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,6 +44,8 @@ FILE_MAX: Final = 16 * 2**20
 MEMORY_MAX: Final = argon2id.MEMLIMIT_SENSITIVE
 OPS_MAX: Final = 16
 KIND_MAX: Final = 64
+#: Seconds for which another program's saving is waited for.
+LOCK_TIME: Final = 2.0
 
 
 class SealedFileError(Exception):
@@ -255,7 +260,10 @@ def _unseal(key: bytes, header: bytes, sealed: bytes, path: Path) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        # without waiting: a pipe in the place of a file would be waited for for ever
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise WrongKindError(f"{path} is not a sealed file of Snug's.")
             whole = file.read(FILE_MAX + 1)
     except OSError as error:
         raise SealedFileError(f"{path} can't be read: {error.strerror or error}.") from None
@@ -266,13 +274,23 @@ def _read(path: Path) -> bytes:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Alone among those who save in this folder."""
+    """Alone among those who save in this folder. SealedFileError if somebody keeps it for LOCK_TIME.
+
+    Whoever may read a folder may lock it, and an honest program is done in much less.
+    """
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise SealedFileError(f"{path.parent} can't be used: {error.strerror or error}.") from None
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        until = time.monotonic() + LOCK_TIME
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            if time.monotonic() >= until:
+                raise SealedFileError(f"{path.parent} is being kept by another program: try again.")
+            time.sleep(0.01)
         yield
     finally:
         os.close(folder)

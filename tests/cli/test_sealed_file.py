@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import stat
@@ -191,6 +192,28 @@ def test_a_write_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.
         opened.update(lambda was: b"new")
     assert open_file(path, PASS, "contacts") == b"old"
     assert [p.name for p in path.parent.iterdir()] == ["book"]
+
+
+def test_who_keeps_the_folder_locked_stops_nobody_for_long(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = SealedFile.create(path, "secret", "contacts", b"old", cost=CHEAP)
+    monkeypatch.setattr(sealed_file, "LOCK_TIME", 0.05)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_SH)
+        with pytest.raises(SealedFileError, match="kept by another program"):
+            book.update(lambda _: b"new")
+    finally:
+        os.close(folder)
+    assert open_file(path, "secret", "contacts") == b"old"
+    assert book.update(lambda _: b"new") == b"new"
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(WrongKindError):
+        open_file(path, "secret", "contacts")
 
 
 def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
