@@ -54,6 +54,9 @@ async def run_one(scene: Scene) -> Result:
         except TimeoutError:
             why = f"It was not over after {LONGEST:.0f} s."
             break
+        except Exception as error:  # one scene's fault is that scene's verdict, and no other's
+            why = f"It could not be played: {type(error).__name__}: {error}"
+            break
     facts = Facts(Outcome(False, why), {}, {})
     return Result(scene, facts, Judgement("unplayed", why, None, worse=True))
 

@@ -56,7 +56,7 @@ def succeeds() -> Documented:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a scene's play found: whether the act got what it is for, in a sentence, and for whom it counts.
+    """What a scene's play found: whether the act got what it is for, and a sentence on that, as predicted.
 
     `watchers` are those who have to be told (None: everybody honest); `harms` what must never happen and did;
     `loses`: honest members may be out of the meeting now, for that is what the act is; `reads`: the intruder
@@ -119,6 +119,7 @@ class Judgement:
     why: str
     after: float | None
     worse: bool
+    better: bool = False
 
 
 def told_after(documented: Documented, facts: Facts) -> float | None:
@@ -158,14 +159,16 @@ def judge(documented: Documented, facts: Facts) -> Judgement:
     verdict: Verdict = "impossible"
     if outcome.worked:
         verdict = "succeeds" if after is None else "detected"
-    worse = _RANK[verdict] > _RANK[documented.verdict]
-    why = outcome.what
-    if documented.within is not None and not worse:
-        if after is None:
-            worse, why = True, f"{why} Not everybody was told."
-        elif after > documented.within:
-            worse, why = True, f"{why} It took {after:.1f} s until everybody had been told."
-    return Judgement(verdict, why, after, worse)
+    if documented.verdict == "impossible" and outcome.worked:
+        return Judgement(verdict, f"It got what it is for. Expected was: {outcome.what}", after, worse=True)
+    if documented.within is not None and after is None:
+        why = f"Not everybody whom it concerns was told. Expected was: {outcome.what}"
+        return Judgement(verdict, why, after, worse=True)
+    if documented.within is not None and after is not None and after > documented.within:
+        why = f"{outcome.what} It took {after:.1f} s until everybody had been told."
+        return Judgement(verdict, why, after, worse=True)
+    rank = _RANK[verdict] - _RANK[documented.verdict]
+    return Judgement(verdict, outcome.what, after, worse=rank > 0, better=rank < 0)
 
 
 def as_json(scene: Scene, facts: Facts, judgement: Judgement) -> dict[str, Any]:
@@ -184,6 +187,7 @@ def as_json(scene: Scene, facts: Facts, judgement: Judgement) -> dict[str, Any]:
         "after": None if judgement.after is None else round(judgement.after, 2),
         "why": judgement.why,
         "worse": judgement.worse,
+        "better": judgement.better,
         "worked": facts.outcome.worked,
         "deeds": facts.deeds,
         "attempts": facts.outcome.attempts,

@@ -112,6 +112,9 @@ class HumanShow:
             f"{len(results)} scenes. Intruders tried their keys on {frames} frames; where no host had let "
             f"them in they opened {sum(r.facts.frames_opened for r in results if not r.facts.outcome.reads)}."
         )
+        better = [r.scene.id for r in results if r.judgement.better]
+        if better:
+            self._console.print(f"Better than documented: {', '.join(better)}")
         if worse:
             self._console.print(f"[bold red]Worse than documented: {', '.join(worse)}[/]")
 

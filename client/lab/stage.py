@@ -51,6 +51,8 @@ class Stage:
         self.intruder = Intruder()
         self.words: set[tuple[str, str]] = set()
         self.act_at: float | None = None
+        #: The acts that the scene is about; what helps it along is none of them.
+        self.acts: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
     # -- people --------------------------------------------------------------------------------
@@ -192,6 +194,7 @@ class Stage:
     async def act(self, name: str, **orders: object) -> None:
         """The operator begins an act; the clock starts with the first."""
         self.mark()
+        self.acts.add(name)
         await self.operator.begin(name, **orders)
 
     async def recorded(self) -> list[SealedFrame]:
@@ -208,7 +211,7 @@ class Stage:
         names = {m.name for m in self.honest}
         return Facts(
             outcome=outcome,
-            deeds=dict(self.operator.deeds),
+            deeds={name: self.operator.deeds[name] for name in sorted(self.acts)},
             seen={m.name: [Seen(n.at - at, n.how, n.kind, n.text) for n in m.since(at)] for m in self.honest},
             frames_tried=self.intruder.tried,
             frames_opened=self.intruder.opened,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from client.lab.operator import OperatorError
 from client.lab.runner import run_one
 from client.lab.scene import Facts, Outcome, Scene, Seen, impossible
 from client.lab.scenes import SCENES
-from client.lab.show import HumanShow
+from client.lab.show import HumanShow, JsonShow
 from client.lab.stage import Stage
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +94,20 @@ async def test_a_meeting_that_does_not_come_about_is_no_success(monkeypatch: pyt
     assert (result.judgement.verdict, result.judgement.worse) == ("unplayed", True)
     assert result.judgement.why == "The server did not start."
     assert len(tries) == 2
+
+
+async def test_a_scene_that_breaks_breaks_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def perform(scene: Scene) -> Facts:
+        if scene is SCENE:
+            raise KeyError("something")
+        return GOOD
+
+    monkeypatch.setattr(runner, "perform", perform)
+    other = replace(SCENE, id="another")
+    broken, good = await runner.run_all([SCENE, other], JsonShow(io.StringIO()))
+    assert (broken.judgement.verdict, broken.judgement.worse) == ("unplayed", True)
+    assert "KeyError" in broken.judgement.why
+    assert not good.judgement.worse
 
 
 async def test_a_person_sees_what_members_saw(monkeypatch: pytest.MonkeyPatch) -> None:

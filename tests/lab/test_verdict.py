@@ -83,3 +83,16 @@ def test_everybody_concerned_has_to_be_told() -> None:
     assert judge(DETECTED, only).after == 4.0
     nobody = replace(found, outcome=replace(found.outcome, watchers=("Zoe",)))
     assert judge(DETECTED, nobody).after is None
+
+
+def test_better_than_documented_is_said() -> None:
+    assert judge(DETECTED, facts(kind="stale")).better
+    assert judge(succeeds(), facts()).better
+    assert not judge(IMPOSSIBLE, facts()).better
+
+
+def test_a_verdict_never_repeats_a_prediction_that_did_not_come_true() -> None:
+    predicted = Outcome(True, "Nobody was let in.")
+    why = judge(IMPOSSIBLE, facts(outcome=predicted)).why
+    assert why == "It got what it is for. Expected was: Nobody was let in."
+    assert "Not everybody" in judge(DETECTED, facts(outcome=predicted)).why

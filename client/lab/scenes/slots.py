@@ -96,7 +96,7 @@ async def one_code_for_two_worlds(stage: Stage) -> Outcome:
     codes = {m.name: room_of(m.session).m.code for m in stage.honest}
     same = codes["Ada"] == codes["Cem"]
     for member in (stage.host, stage.member("Cem")):
-        member.do(ev.Compared(same=same, digits=codes[member.name][:5]))
+        member.do(ev.Compared(same=same, digits=codes[member.name]))
     await stage.told(["code_different"], 8.0, [stage.host, stage.member("Cem")])
     return Outcome(same, "Ada and Cem read other digits to each other.", watchers=("Ada", "Cem"))
 
@@ -116,8 +116,7 @@ async def withheld_removal(stage: Stage) -> Outcome:
     intruder.take_session(eve.session)
     stage.honest.remove(eve)
     stage.others.append(eve)
-    await stage.operator.begin("withhold", victims=[2, 4])
-    stage.mark()
+    await stage.act("withhold", victims=[2, 4])
     stage.host.do(ev.Remove(stage.host.leaf_of("Eve")))
     await stage.told(["stale", "withheld", "silent"], _FRESH + 10, [bo])
     heard = eve.last_opened.get("Bo", 0.0) > (stage.act_at or 0.0)
