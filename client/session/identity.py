@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Vouches to us that came before the announcement of who makes them.
 EARLY_MAX: Final = 8
+#: Seconds after somebody has taken another's leaf in which a command may still mean who was there before.
+TAKEN: Final = 60.0
 
 
 class Vouching(Aspect):
@@ -42,6 +44,8 @@ class Vouching(Aspect):
         self._handles: dict[int, bytes] = {}
         self._announced: set[int] = set()
         self._early: deque[OpenedVouch] = deque(maxlen=EARLY_MAX)
+        self._left: dict[int, str] = {}  # who sat at a leaf that is free now
+        self._taken: dict[int, tuple[float, str]] = {}  # when somebody else came to it, and who was there
 
     def carry_over(self, old: RoomSession) -> None:
         before = old.aspect(Vouching)
@@ -53,7 +57,7 @@ class Vouching(Aspect):
     def vouch(self, leaf: int, now: float) -> None:
         """Show our identity to the member at `leaf`, as soon as it can be; ValueError if that is nobody else,
         or we have no identity."""
-        key = self._other(leaf)
+        key = self._other(leaf, now)
         self._book()
         self._to[key] = b""
         self._send(now)
@@ -70,7 +74,7 @@ class Vouching(Aspect):
         self._learn(leaf, None, now, verified=True)
 
     def _learn(self, leaf: int, petname: str | None, now: float, *, verified: bool) -> None:
-        key = self._other(leaf)
+        key = self._other(leaf, now)
         book = self._book()
         name = self.room.m.name(leaf)
         public = self._met.get(key)
@@ -84,10 +88,17 @@ class Vouching(Aspect):
             raise ValueError(str(error)) from None
         self.room.tell(ev.BookChanged(contact.petname, contact.fingerprint, contact.verified, public, now))
 
-    def _other(self, leaf: int) -> bytes:
+    def _other(self, leaf: int, now: float) -> bytes:
         key = self.room.m.signature_key(leaf)
         if key is None or leaf == self.room.m.own_leaf:
             raise ValueError(f"there is nobody else at leaf {leaf}")
+        taken_at, before = self._taken.pop(leaf, (float("-inf"), ""))
+        if now - taken_at < TAKEN:
+            # the digits that a person has just compared are those of who was there
+            raise ValueError(
+                f"{self.room.m.name(leaf)} is at leaf {leaf} since a moment ago, where {before} was: if you "
+                "mean who is there now, say it again"
+            )
         return key
 
     def _book(self) -> Contacts:
@@ -102,6 +113,11 @@ class Vouching(Aspect):
         self._again(self._to)
 
     def adopted(self, change: Change, now: float) -> None:
+        if not change.rejoined:
+            self._left |= {leaf: name for leaf, name, _ in change.removed}
+            for leaf, _ in change.added:
+                if leaf in self._left:
+                    self._taken[leaf] = now, self._left.pop(leaf)
         if change.removed:
             self._again(self._to)  # there is another beat key: what was under way can't be opened any more
 

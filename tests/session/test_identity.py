@@ -493,3 +493,27 @@ def test_what_is_read_of_a_meeting_has_no_private_key_in_it() -> None:
     own = book()
     assert own.own.private.hex() not in repr(Options(contacts=own))
     assert repr(own.own.private) not in repr(Options(contacts=own))
+
+
+def test_who_takes_a_leaf_over_is_not_verified_in_the_place_of_who_was_there() -> None:
+    """Ada reads Bo's digits; before she has typed it somebody else is at Bo's leaf, called Bo as well."""
+    w = World(95)
+    mine = book(1)
+    ada, bo = meeting(w, ("Ada", mine), ("Bo", book(2)))
+    w.do(bo, ev.Vouch(0))
+    w.until(lambda: len(vouched(ada)) == 1)
+    w.do(bo, ev.Leave())
+    w.until(lambda: bo.ended is not None)
+    mallory = guest(w, ada, "Bo", book(3))
+    w.until(lambda: w.agreed([ada, mallory]))
+    w.until(lambda: len(dict(ada.room.announced.boxes())) >= 1)
+    w.run(1)
+    w.do(mallory, ev.Vouch(0))
+    w.until(lambda: len(vouched(ada)) == 2)
+    assert vouched(ada)[1].leaf == vouched(ada)[0].leaf == 1
+    with pytest.raises(ValueError, match="where Bo was"):
+        w.do(ada, ev.Verified(1))
+    assert mine.everybody() == []
+    w.do(ada, ev.Verified(1))
+    (changed,) = [e for e in ada.told if isinstance(e, ev.BookChanged)]
+    assert changed.fingerprint == vouched(ada)[1].fingerprint, "said again, it is meant"
