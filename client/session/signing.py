@@ -95,12 +95,16 @@ class Signing(Aspect):
         for epoch in before._epochs.values():
             self._retire(epoch, before._lost_at or 0.0)
         # and who was in doubt is still: else whoever can have us come in anew could speak in their name again
-        leaves = {self.room.m.signature_key(leaf): leaf for leaf, _, _ in self.room.m.members()}
         for leaf, checker in before._checkers.items():
-            now_at = leaves.get(old.m.signature_key(leaf))
-            if now_at is not None:
-                checker.end_all(before._now)
-                self._checkers[now_at] = checker
+            self._keep(checker, old.m.signature_key(leaf), before._now)
+
+    def _keep(self, checker: Checker, key: bytes | None, now: float) -> None:
+        """What is known of who has that signature key (32 bytes) goes on at the leaf where it sits now."""
+        members = self.room.m.members()
+        leaf = next((n for n, _, _ in members if self.room.m.signature_key(n) == key), None)
+        if leaf is not None:
+            checker.end_all(now)
+            self._checkers[leaf] = checker
 
     # -- the connection ----------------------------------------------------------------------------
 
@@ -150,8 +154,12 @@ class Signing(Aspect):
         for epoch in self._epochs.values():
             epoch.ended_at = min(epoch.ended_at, switch)
             epoch.over_at = min(epoch.over_at, switch + LATE)
-        for leaf, _, _ in change.removed:
-            self._checkers.pop(leaf, None)
+        for leaf, _, key in change.removed:
+            checker = self._checkers.pop(leaf, None)
+            if checker is not None and change.rejoined:
+                # the same member: what is doubted of it is doubted still, and what it has not listed it can't
+                checker.excuse(max(now, self._excused_until))
+                self._keep(checker, key, now)
         bits = self.room.m.group.epoch % (1 << EPOCH_BITS)
         for epoch in list(self._epochs.values()):
             if epoch.number % (1 << EPOCH_BITS) == bits:

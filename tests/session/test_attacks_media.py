@@ -122,6 +122,24 @@ def test_who_comes_in_anew_still_doubts_whom_it_doubted() -> None:
     assert of_media(ada) == of_media(cem) == []
 
 
+def test_who_lets_the_victim_come_in_anew_has_no_new_credit() -> None:
+    w, media, (ada, bo, cem) = meeting(807, "Ada", "Bo", "Cem")
+    signing(ada)._checker(leaf_of(bo)).doubt = "forged"
+    old = bo.room
+    bo.room.needs_rejoin = True
+    w.until(lambda: bo.room is not old and bo.room.is_level(w.now), 30)
+    assert signing(ada)._checkers[leaf_of(bo)].doubt == "forged"
+    played = media.opened["Ada", "Bo"]
+    w.run(5)
+    assert media.opened["Ada", "Bo"] > played + 200
+    for _ in range(2):
+        old = bo.room
+        bo.room.needs_rejoin = True
+        w.until(lambda: bo.room is not old and bo.room.is_level(w.now), 30)
+        w.run(3)
+    assert of_media(ada) == of_media(cem) == []
+
+
 def test_a_burst_is_no_way_to_say_much_in_little_time() -> None:
     """20 seconds of sound within one: each frame costs 2 ms by the clock, and is 20 ms to the ear."""
     w, media, (ada, _bo, _), speak = bos_silence(806)
