@@ -43,6 +43,7 @@ from crypto.errors import MalformedError, SnugCryptoError, ValidationError
 from crypto.kdf import verify
 from crypto.names import check_name, look_alike
 from crypto.room_state import (
+    ANY_HOST,
     LEDGER_KEYS_MAX,
     POLICY_EXTENSION,
     REJOIN_SLOTS,
@@ -231,7 +232,8 @@ def snug_8(v: CommitView) -> None:
 
     The ticket's chain is for the member who commits it to compare: who came later doesn't know it, and a
     verdict must not depend on that. Who is stuck on another's commit is never too often back: else whoever
-    spoils three commits for one member would be rid of it.
+    spoils three commits for one member would be rid of it. A ticket names who may commit it: else any member
+    could use it up, and keep the Welcome.
     """
     adds, removes = v.of("add"), v.of("remove")
     if len(v.proposals) != 3 or len(v.of("psk")) != 1 or len(adds) != 1 or len(removes) != 1:
@@ -250,6 +252,8 @@ def snug_8(v: CommitView) -> None:
         raise ValidationError("SNUG-8", str(error)) from None
     if ticket.group_id != v.group_id:
         raise ValidationError("SNUG-8", "the ticket is of another group")
+    if not v.by_host if ticket.by == ANY_HOST else ticket.by != v.sender:
+        raise ValidationError("SNUG-8", "the ticket is for somebody else to commit")
     if not 0 <= v.slot - 1 - ticket.slot < REJOIN_SLOTS:
         raise ValidationError("SNUG-8", f"the ticket is of slot {ticket.slot}, too far from {v.slot}")
     recent = [r for r in v.ledger.rejoins if v.slot - r.slot < REJOIN_SLOTS]

@@ -29,6 +29,8 @@ REPORTS: Final = 0x01
 #: Slots within which a ticket is fresh, and rejoins of one leaf are counted.
 REJOIN_SLOTS: Final = 64
 REJOINS_MAX: Final = 3
+#: In the place of a leaf: any host may commit that rejoin.
+ANY_HOST: Final = 0xFFFFFFFF
 LEDGER_KEYS_MAX: Final = 4096
 
 
@@ -144,14 +146,24 @@ class RejoinTicket:
     chain: bytes  # 32 bytes, after that slot
     nonce: bytes  # 16 bytes
     stuck: bool = False  # it could not process the commit of slot + 1
+    by: int = ANY_HOST  # the leaf that may commit it
 
     def encode(self) -> bytes:
-        return prefixed(self.group_id, 1) + uint(self.slot, 8) + self.chain + self.nonce + uint(self.stuck, 1)
+        return b"".join(
+            (
+                prefixed(self.group_id, 1),
+                uint(self.slot, 8),
+                self.chain,
+                self.nonce,
+                uint(self.by, 4),
+                uint(self.stuck, 1),
+            )
+        )
 
     @classmethod
     def decode(cls, data: bytes) -> RejoinTicket:
         r = Reader(data)
-        ticket = cls(r.prefixed(1), r.uint(8), r.take(32), r.take(16), False)
+        ticket = cls(r.prefixed(1), r.uint(8), r.take(32), r.take(16), False, r.uint(4))
         stuck = r.uint(1)
         r.end()
         if stuck > 1:

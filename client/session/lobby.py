@@ -24,7 +24,7 @@ from crypto.identity import IdentityKey
 from crypto.invite import HostSeed, Invite, day_of, door_message, lobby_key, lobby_veil_key
 from crypto.kdf import H, Rng, SigningKey
 from crypto.names import look_alike
-from crypto.room_state import REJOIN_EXTENSION, SINGLE_USE, Identity, Mode, RejoinTicket
+from crypto.room_state import ANY_HOST, REJOIN_EXTENSION, SINGLE_USE, Identity, Mode, RejoinTicket
 from server.wire import messages as wire
 
 #: Seconds around midnight in which a host stands in both days' lobbies.
@@ -404,7 +404,8 @@ class HostLobby:
             return  # nobody who is in the room, or it has asked just now
         try:
             assert asked.ticket is not None
-            if RejoinTicket.decode(asked.ticket).group_id != m.group.group_id:
+            ticket = RejoinTicket.decode(asked.ticket)
+            if ticket.group_id != m.group.group_id or ticket.by not in (ANY_HOST, m.own_leaf):
                 return
         except SnugCryptoError:
             return

@@ -319,6 +319,12 @@ class Membership:
     def judge(self, blob: bytes) -> Valid | Void | Stuck:
         """What a blob in the next slot is. Changes nothing but used-up ratchet generations."""
         try:
+            return self._judge(blob)
+        finally:
+            self._tidy()
+
+    def _judge(self, blob: bytes) -> Valid | Void | Stuck:
+        try:
             began = veil.epoch_slot(blob)
             messages = veil.unpack(veil.uncover(self._veil(began), "commit", self.room, blob))
         except SnugCryptoError:
@@ -360,7 +366,7 @@ class Membership:
         """Take in a proposal that a commit carries; its reference, None where that can't be told."""
         # it may have come through the relay as well, or be our own: then it is stored, and known by its hash
         with contextlib.suppress(ReplayError, StateError):
-            self.store_proposal(message)
+            self._take_in(message)
         return self._references.get(H(message))
 
     def adopt(self, step: Valid | Staged, blob: bytes, now: float) -> Change:
@@ -443,23 +449,32 @@ class Membership:
     def store_proposal(self, message: bytes) -> mls.ReceivedProposal:
         """Take in what somebody sent along to leave; errors as of `Group.process`, MalformedError for others.
 
-        Of each member one is kept: nothing else has its place in a commit by reference (SNUG-3), and what is
-        kept is bounded.
+        Nothing else has its place in a commit by reference (SNUG-3). Of each member the last is kept.
         """
+        received = self._take_in(message)
+        self._tidy()
+        if received.reference not in self.group.stored_proposals:
+            raise MalformedError("a proposal that is not somebody's own leaving")
+        return received
+
+    def _take_in(self, message: bytes) -> mls.ReceivedProposal:
         if mls.kind_of(message) != (mls.WireFormat.PUBLIC_MESSAGE, mls.ContentType.PROPOSAL):
             raise MalformedError("a message that is no public proposal stands in the place of one")
         received = self.group.process(message)
         assert isinstance(received, mls.ReceivedProposal)
-        who, proposal = received.sender, received.proposal
-        if who is None or not isinstance(proposal, mls.Remove) or proposal.removed != who:
-            self.group.discard(received.reference)
-            raise MalformedError("a proposal that is not somebody's own leaving")
-        for reference, item in self.group.stored_proposals.items():
-            if item.sender == who and reference != received.reference:
-                self.group.discard(reference)
-                self._references = {h: r for h, r in self._references.items() if r != reference}
         self._references[H(message)] = received.reference
         return received
+
+    def _tidy(self) -> None:
+        """Keep of each member the last proposal to leave, and nothing else: what is kept is bounded."""
+        kept: dict[int | None, bytes] = {}
+        stored = self.group.stored_proposals
+        for reference, item in stored.items():
+            if isinstance(item.proposal, mls.Remove) and item.proposal.removed == item.sender:
+                kept[item.sender] = reference
+        for reference in stored.keys() - set(kept.values()):
+            self.group.discard(reference)
+        self._references = {h: r for h, r in self._references.items() if r in kept.values()}
 
     def open_relay(self, blob: bytes) -> mls.ApplicationMessage:
         """The message in a relay blob. SnugCryptoError of some kind if it is none for us (SNUG-17)."""

@@ -23,7 +23,7 @@ from crypto.errors import SnugCryptoError
 from crypto.invite import day_of
 from crypto.kdf import H, Rng, verify
 from crypto.names import check_name
-from crypto.room_state import REJOIN_EXTENSION, Identity, Ledger, RejoinTicket, host_return_message
+from crypto.room_state import ANY_HOST, REJOIN_EXTENSION, Identity, Ledger, RejoinTicket, host_return_message
 from server.wire import messages as wire
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ SEEK_EVERY: Final = 3.0
 PATIENCE: Final = 15.0
 #: Seconds after which a member that is not let in makes another ticket, of the slot that it knows then.
 TICKET_FOR: Final = 120.0
+#: Seconds for which one member is asked to let us back in, before the next.
+HELPER_WAIT: Final = 6.0
 #: Seconds until a member asks again who could not be let back in yet.
 REFUSED_WAIT: Final = 30.0
 #: Requests that a member remembers, and seconds between two of one member's that count.
@@ -85,7 +87,8 @@ class Desk:
                 here = returning.Here(nonce, journal.slot, journal.chain, invite.gate(journal.token))
                 post(day, returning.cover(self._key, here, rng=self._rng))
         for number, asked in self._asked.items():
-            if not asked.wanted and now >= asked.due + COMMIT_STEP * rank:
+            step = COMMIT_STEP if isinstance(asked.asked, returning.Return) else 0.0
+            if not asked.wanted and now >= asked.due + step * rank:
                 asked.wanted = True
                 self.wanted.append(_intent(number, asked))
 
@@ -117,8 +120,10 @@ class Desk:
             if isinstance(said, returning.Return):
                 message = host_return_message(m.group.group_id, H(said.key_package), said.slot)
                 verify(m.policy.host_public, message, said.signature)
-            elif RejoinTicket.decode(_ticket(package) or b"").group_id != m.group.group_id:
-                return
+            else:
+                ticket = RejoinTicket.decode(_ticket(package) or b"")
+                if ticket.group_id != m.group.group_id or ticket.by != m.own_leaf:
+                    return  # or somebody else is asked
         except SnugCryptoError:
             return  # somebody who was admitted once, and is no host
         if isinstance(said, returning.Again) and not self._may_ask(package, room, now):
@@ -185,6 +190,17 @@ class _Sent:
     bundle: mls.KeyPackageBundle
 
 
+@dataclass
+class _Again:
+    """A request to one member, and what belongs to it."""
+
+    asked: returning.Again
+    private: bytes
+    bundle: mls.KeyPackageBundle
+    leaf: int
+    at: float
+
+
 def _ticket(package: mls.KeyPackage) -> bytes | None:
     return next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
 
@@ -203,23 +219,39 @@ class RejoiningLobby(GuestLobby):
         link: invite.Invite,
         name: str,
         old: RoomSession,
-        make_package: Callable[[float], mls.KeyPackageBundle],
+        make_package: Callable[[float, bytes, int], mls.KeyPackageBundle],
         psks: dict[bytes, bytes],
         *,
+        first: int | None = None,
         now: float,
         rng: Rng = os.urandom,
     ) -> None:
+        """`make_package` is given a time, the ticket's nonce (16 bytes) and the leaf that may commit it.
+
+        `first` is the leaf of who has helped before, if anybody has.
+        """
         self._old = old
+        self._rejoining_package = make_package
+        others = (leaf for leaf, _, host in old.m.members() if not host and leaf != old.m.own_leaf)
+        #: Who may be asked in the lobby, and how many of them have been.
+        self._helpers = sorted(list(others)[:WATCHERS], key=lambda leaf: leaf != first)
+        #: The leaf of who has let us in, if it was one of them.
+        self.helped_by: int | None = None
+        self._turn = 0
+        self._nonce = b""
         self._refused_at: float | None = None
         self._key = returning.inside_key(old.door_key.seed)
-        self._asked: tuple[returning.Again, bytes, mls.KeyPackageBundle] | None = None
-        self._asked_at = now  # a host may be quicker
+        #: What we have asked of members, the last of it last.
+        self._asked: list[_Again] = []
+        self._posted_at = now  # a host may be quicker
         self._made: tuple[float, mls.KeyPackageBundle] | None = None
 
         def one(at: float) -> mls.KeyPackageBundle:
-            # the same for hosts and members: by one ticket we are let in once, and not thrown out again
+            # one nonce for hosts and members: by it we are let in once, and not thrown out again
             if self._made is None or at - self._made[0] > TICKET_FOR:
-                self._made, self._asked = (at, make_package(at)), None
+                self._nonce = rng(16)
+                self._made = (at, make_package(at, self._nonce, ANY_HOST))
+                self._asked.clear()
             return self._made[1]
 
         super().__init__(link, name, "", one, psks, now=now, rng=rng)
@@ -229,35 +261,51 @@ class RejoiningLobby(GuestLobby):
             return
         super().tick(now)
         today = day_of(now)
-        if today in self._doors.inside and self.entry is None and now - self._asked_at >= SEEK_EVERY:
-            self._asked_at = now
-            bundle = self._make_package(now)
-            if self._asked is None:
-                private = self._rng(32)
-                self._asked = (returning.Again(hpke.public_key(private), bundle.encoded), private, bundle)
-            self._doors.post(today, returning.cover(self._key, self._asked[0], rng=self._rng))
+        waited = now - self._posted_at >= SEEK_EVERY
+        if today in self._doors.inside and self.entry is None and waited and self._helpers:
+            self._posted_at = now
+            self._make_package(now)
+            if not self._asked or now - self._asked[-1].at >= HELPER_WAIT:
+                self._ask_next(now)
+            self._doors.post(today, returning.cover(self._key, self._asked[-1].asked, rng=self._rng))
+
+    def _ask_next(self, now: float) -> None:
+        """Ask one member after the other: one who does not help could use up what it is asked with."""
+        if self._asked and self._turn % len(self._helpers) == 0:
+            self._made = None  # all have been asked, and perhaps one has used up the nonce
+            self._make_package(now)
+        # and each time round another is the first
+        rounds, turn = divmod(self._turn, len(self._helpers))
+        leaf = self._helpers[(turn + rounds) % len(self._helpers)]
+        self._turn += 1
+        private, bundle = self._rng(32), self._rejoining_package(now, self._nonce, leaf)
+        self._asked.append(
+            _Again(returning.Again(hpke.public_key(private), bundle.encoded), private, bundle, leaf, now)
+        )
 
     def heard(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
-        if not isinstance(posted, lobby.Inside) or self._asked is None or self.entry is not None:
+        if not isinstance(posted, lobby.Inside) or self.entry is not None:
             super().heard(day, posted, now)
             if self.refusal is not None:
                 # no person has said no, for nobody is asked: what stands in the way may not do so later
                 self._tell("not_yet", words.not_yet(self.refusal))
                 self.refusal, self._refused_at = None, now
                 self._sent.clear()
-                self._made = self._asked = None
+                self._made = None
             return
-        asked, private, bundle = self._asked
         try:
             said = returning.uncover(self._key, posted)
-            if not isinstance(said, returning.Back) or said.id != asked.id:
+            if not isinstance(said, returning.Back):
                 return
-            answer = said.open(asked, private)
-            group = mls.Group.join(answer.welcome, bundle, psks=self._psks, rng=self._rng)
+            ours = next((a for a in self._asked if a.asked.id == said.id), None)
+            if ours is None:
+                return
+            answer = said.open(ours.asked, ours.private)
+            group = mls.Group.join(answer.welcome, ours.bundle, psks=self._psks, rng=self._rng)
         except SnugCryptoError:
             return  # by somebody who was a member once: another may still answer
         if self.fits(answer, group):
-            self.entry = Entry(answer, group)
+            self.entry, self.helped_by = Entry(answer, group), ours.leaf
 
     def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
         """Whether it is the meeting that we were in, and goes on from what we know of it.

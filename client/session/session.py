@@ -95,6 +95,7 @@ class Session:
         self._guest: GuestLobby | ReturningLobby | None = None
         self._members: MembersLobby | None = None
         self._desk: Desk | None = None
+        self._helper: int | None = None  # the leaf of a member who has let us back in
         self._kept: Kept | None = None
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
@@ -631,6 +632,8 @@ class Session:
             ),
         )
         self._policy = None
+        if isinstance(guest, RejoiningLobby) and guest.helped_by is not None:
+            self._helper = guest.helped_by
         self._book.enter(membership)
         self._close_guest(guest)
         if old is not None:
@@ -660,19 +663,26 @@ class Session:
             group_id=room.m.group.group_id,
             slot=room.m.journal.slot,
             chain=room.m.journal.chain,
-            nonce=b"",
+            nonce=b"",  # set for each package
             stuck=room.stuck_at is not None,
         )
 
-        def package(at: float) -> mls.KeyPackageBundle:
-            return self._me.package(at, replace(ticket, nonce=self._rng(16)))
+        def package(at: float, nonce: bytes, by: int) -> mls.KeyPackageBundle:
+            return self._me.package(at, replace(ticket, nonce=nonce, by=by))
 
         if self._host is not None:
             self._host.close()  # until we are in again; who waits there knocks at our next card
         self._close_members()
         self._tell(ev.Alarm("rejoining", "This participant fell out of step, and asks to be let in again."))
         self._guest = RejoiningLobby(
-            self._invite, self._me.name, room, package, self._psks(), now=now, rng=self._rng
+            self._invite,
+            self._me.name,
+            room,
+            package,
+            self._psks(),
+            first=self._helper,
+            now=now,
+            rng=self._rng,
         )
 
     def _become_host(self, seed: HostSeed, now: float) -> None:

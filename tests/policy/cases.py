@@ -15,6 +15,7 @@ from typing import Any
 from crypto.kdf import SigningKey
 from crypto.policy import LINK_PSK_ID, CommitView, LeafView, ProposalView
 from crypto.room_state import (
+    ANY_HOST,
     LEDGER_KEYS_MAX,
     POLICY_EXTENSION,
     SINGLE_USE,
@@ -140,7 +141,7 @@ def raw_gce(*extensions: tuple[int, bytes], sender: int = ADA) -> ProposalView:
     return ProposalView("gce", sender, extensions=extensions)
 
 
-TICKET = RejoinTicket(GROUP_ID, 97, h("chain", 97), h("nonce", "new")[:16])
+TICKET = RejoinTicket(GROUP_ID, 97, h("chain", 97), h("nonce", "new")[:16], by=BO)
 
 
 def back(
@@ -298,7 +299,8 @@ def _valid() -> Iterator[tuple[str, CommitView]]:
     yield "farewell of the host", commit(BO, farewell(ADA))
     yield "farewell beside a removal", commit(ADA, farewell(CEM), remove(BO))
     yield "rejoin", rejoin()
-    yield "rejoin, by the host", rejoin(ADA)
+    yield "rejoin, by the host", rejoin(ADA, at=replace(TICKET, by=ANY_HOST))
+    yield "rejoin, by the host, who was asked for", rejoin(ADA, at=replace(TICKET, by=ADA))
     yield "rejoin of the host", rejoin(BO, ADA)
     yield "rejoin, while the room is locked", rejoin(view={"policy": replace(POLICY, mode=Mode.LOCKED)})
     yield "rejoin, stuck", rejoin(at=replace(TICKET, stuck=True))
@@ -429,7 +431,10 @@ def _snug_8() -> Iterator[tuple[str, CommitView]]:
     yield "no PSK", commit(BO, remove(CEM, BO), back(CEM))
     yield "two PSKs", commit(BO, remove(CEM, BO), psk(BO), psk(BO), back(CEM))
     yield "a policy instead of the PSK", commit(BO, remove(CEM, BO), gce(BO), back(CEM))
-    yield "a policy beside", commit(ADA, remove(CEM), psk(), back(CEM, ADA), gce())
+    yield (
+        "a policy beside",
+        commit(ADA, remove(CEM), psk(), back(CEM, ADA, at=replace(TICKET, by=ANY_HOST)), gce()),
+    )
     yield "the Remove by reference", commit(BO, farewell(CEM), psk(BO), back(CEM))
     yield "of an empty leaf", commit(BO, remove(NOBODY, BO), psk(BO), back(CEM))
     yield "an Add without a leaf", commit(BO, remove(CEM, BO), psk(BO), replace(back(CEM), added=None))
@@ -440,6 +445,9 @@ def _snug_8() -> Iterator[tuple[str, CommitView]]:
     yield "a ticket that is none", rejoin(ticket=b"")
     yield "a ticket with something behind", rejoin(ticket=TICKET.encode() + b"\0")
     yield "a ticket with a flag of 2", rejoin(ticket=TICKET.encode()[:-1] + b"\x02")
+    yield "for a host", rejoin(at=replace(TICKET, by=ANY_HOST))
+    yield "for another member", rejoin(at=replace(TICKET, by=DANA))
+    yield "for a member, by the host", rejoin(ADA)
     yield "another group", rejoin(at=replace(TICKET, group_id=h("other group")[:16]))
     yield "a ticket of this slot", rejoin(at=replace(TICKET, slot=SLOT))
     yield "a ticket too old", rejoin(at=replace(TICKET, slot=SLOT - 65))

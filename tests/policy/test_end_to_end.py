@@ -22,7 +22,7 @@ from crypto.errors import (
 from crypto.media_keys import FutureEpochError, seal_frame
 from crypto.mls.proposals import Commit
 from crypto.policy import GENERATION_GAP
-from crypto.room_state import CommitContext, HostReturn, RejoinTicket
+from crypto.room_state import ANY_HOST, CommitContext, HostReturn, RejoinTicket
 from server.wire import messages as wire
 from tests.mls.world import forge
 from tests.session.test_trouble import forged
@@ -107,8 +107,6 @@ def test_what_is_no_commit_takes_a_slot_in_vain() -> None:
     ("context", "rule"),
     [
         ({"room": bytes(16)}, "SNUG-1"),
-        ({"slot": 9}, "SNUG-1"),
-        ({"chain": bytes(32)}, "SNUG-1"),
         ({"ledger": bytes(32)}, "SNUG-1"),
         ({"host_return": HostReturn(1, bytes(64))}, "SNUG-9"),
         ({"invite": 3}, "SNUG-12"),
@@ -129,7 +127,7 @@ def test_a_hosts_return_is_refused_from_a_host_too() -> None:
 def returning(who: Participant, now: float, **changes: object) -> tuple[mls.KeyPackage, RejoinTicket]:
     """What a member sends whose state is lost."""
     m = who.room.m
-    ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16))
+    ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=1)
     ticket = replace(ticket, **changes)  # type: ignore[arg-type]  # a test's liberty
     bundle = who.session._me.package(now, ticket)
     return mls.KeyPackageIn.decode(bundle.encoded).verify(m.group.suite, now=int(now)), ticket
@@ -140,7 +138,8 @@ def test_a_rejoin_is_judged_alike_by_who_was_there_and_by_who_came_later() -> No
     w = World(207)
     ada, bo, cem, dana = people = w.meeting("Ada", "Bo", "Cem", "Dana")
     heal(w, ada, people)
-    package, ticket = returning(cem, w.now, slot=2, chain=bytes(32))
+    package, _ = returning(cem, w.now, slot=2, chain=bytes(32))
+    for_a_host, its_ticket = returning(cem, w.now, slot=2, chain=bytes(32), by=ANY_HOST)
     link = mls.PreSharedKey.external(b"snug 1 link", w.rng)
     blob, _ = forged(bo, [mls.Remove(2), link, mls.Add(package)])
     assert 2 in ada.room.m.journal.chains
@@ -148,13 +147,13 @@ def test_a_rejoin_is_judged_alike_by_who_was_there_and_by_who_came_later() -> No
     assert judged(blob, ada, dana) == [None] * 2
     # no honest member makes such a commit
     with pytest.raises(ValidationError, match="SNUG-8: the ticket is of another history"):
-        ada.room.m.stage(RejoinIntent(-1, package, ticket.encode(), "Cem"))
+        ada.room.m.stage(RejoinIntent(-1, for_a_host, its_ticket.encode(), "Cem"))
 
 
 def test_a_ticket_is_used_once() -> None:
     w = World(208)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
-    package, ticket = returning(cem, w.now)
+    package, ticket = returning(cem, w.now, by=ANY_HOST)
     staged = ada.room.m.stage(RejoinIntent(-1, package, ticket.encode(), "Cem"))
     assert staged is not None
     verdict = bo.room.m.judge(staged.blob)
@@ -171,11 +170,19 @@ def test_a_ticket_is_used_once() -> None:
     assert judged(blob, ada) == [(1, "SNUG-8")]
 
 
+@pytest.mark.parametrize("context", [{"slot": 9}, {"chain": bytes(32)}])
+def test_where_a_commit_stands_is_the_servers_choice(context: dict[str, object]) -> None:
+    ada, bo, cem = World(205).meeting("Ada", "Bo", "Cem")
+    blob, _ = forged(bo, [], **context)
+    assert judged(blob, ada, cem) == [(None, "SNUG-1")] * 2
+
+
 def test_a_removal_is_laundered_through_no_host() -> None:
     ada, bo, cem = World(209).meeting("Ada", "Bo", "Cem")
     proposal = bo.room.m.group.propose(mls.Remove(2), private=False)
     m = ada.room.m
-    stored = m.store_proposal(proposal)
+    stored = m.group.process(proposal)
+    assert isinstance(stored, mls.ReceivedProposal)
     stage = m.group.stage(
         [], include_stored=[stored.reference], authenticated_data=context_of(m), psks=m._psks
     )

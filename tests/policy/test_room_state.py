@@ -49,7 +49,13 @@ policies = st.builds(
 )
 identities = st.builds(Identity, name=short(80), flags=st.integers(0, 255))
 tickets = st.builds(
-    RejoinTicket, group_id=st.binary(max_size=255), slot=u64, chain=b32, nonce=b16, stuck=st.booleans()
+    RejoinTicket,
+    group_id=st.binary(max_size=255),
+    slot=u64,
+    chain=b32,
+    nonce=b16,
+    stuck=st.booleans(),
+    by=st.integers(0, 2**32 - 1),
 )
 contexts = st.builds(
     CommitContext,

@@ -77,7 +77,7 @@ def test_a_member_whose_new_name_is_none_costs_those_in_the_lobby_one_check() ->
     desk = bo.session._desk
     assert desk is not None
     me, m = cem.session._me, cem.room.m
-    ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16)).encode()
+    ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=1).encode()
     bundle = package_of(me, w.now, credential=mls.Credential.basic(b"\x00\xff\xfe"), ticket=ticket)
     ask(w, bo, cem, returning.Again(bytes(range(32)), bundle.encoded))
     w.run(5)
@@ -111,7 +111,9 @@ def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> N
     )
     flood = []
     for n in range(40):
-        ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes([n]) * 16).encode()
+        ticket = RejoinTicket(
+            m.group.group_id, m.journal.slot, m.journal.chain, bytes([n]) * 16, by=bo.room.m.own_leaf
+        ).encode()
         flood.append(returning.Again(bytes(range(32)), package_of(me, w.now, ticket=ticket).encoded))
     ask(w, bo, cem, host, *flood)
     assert host in [asked.asked for asked in desk._asked.values()]

@@ -16,10 +16,11 @@ from client.session.room import RoomSession
 from client.session.watch import Watch
 from crypto import returning
 from crypto.beats import Beat
+from crypto.errors import ValidationError
 from crypto.invite import day_of
 from crypto.lobby import Answer, Inside
 from crypto.mls import KeyPackageIn
-from crypto.room_state import REJOIN_SLOTS
+from crypto.room_state import ANY_HOST, REJOIN_SLOTS, RejoinTicket
 from tests.session.hostile import texts
 from tests.session.test_hostile_members import together
 from tests.session.test_trouble import spoil_path
@@ -83,9 +84,10 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoiningLobby:
     """An evicted member answers a rejoin in its own room, forked from the last epoch that it was in."""
     lobby = victim.session._guest
     assert isinstance(lobby, RejoiningLobby)
-    w.until(lambda: lobby._asked is not None or lobby.entry is not None, 10)
-    assert lobby._asked is not None
-    asked = lobby._asked[0]
+    if old.m.own_leaf not in lobby._helpers:
+        lobby._helpers.append(old.m.own_leaf)
+    w.until(lambda: any(a.leaf == old.m.own_leaf for a in lobby._asked), 30)
+    asked = next(a.asked for a in lobby._asked if a.leaf == old.m.own_leaf)
     m = old.m
     package = KeyPackageIn.decode(asked.key_package).verify(m.group.suite, now=int(w.now))
     staged = m.stage(RejoinIntent(1, package, _ticket(package) or b"", victim.label))
@@ -155,6 +157,37 @@ def test_who_was_lured_into_a_fork_seals_nothing_there() -> None:
     for _ in range(200):
         assert watch.may_send(w.now) is not None, w.now - began
         w.run(0.1)
+
+
+def test_who_is_asked_for_a_rejoin_and_keeps_the_welcome_is_asked_once() -> None:
+    w = World(426)
+    ada, mallory, bo, cem = w.meeting("Ada", "Mallory", "Bo", "Cem")
+    w.kill(ada)
+    w.until(lambda: mallory.session._members is not None and cem.session._members is not None, 40)
+    desk = mallory.session._desk
+    assert desk is not None
+    desk.answer = lambda number, answer, post: None  # type: ignore[method-assign]  # commits, and answers nothing
+    for round_ in range(2):
+        bo.room.needs_rejoin = True
+        w.do(bo, ev.Tick())
+        took = w.until(lambda: bo.session._guest is None and together([bo, cem]), 40, f"round {round_}")
+        assert took < 30
+        w.run(6)
+    assert len(cem.room.m.ledger.rejoins) == 3, "one of them used up by Mallory, and none the second time"
+
+
+def test_nobody_but_who_is_asked_can_commit_a_rejoin() -> None:
+    w = World(427)
+    ada, mallory, bo, cem = w.meeting("Ada", "Mallory", "Bo", "Cem")
+    for by in (ANY_HOST, cem.room.m.own_leaf):
+        m = bo.room.m
+        ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=by)
+        bundle = bo.session._me.package(w.now, ticket)
+        package = KeyPackageIn.decode(bundle.encoded).verify(m.group.suite, now=int(w.now))
+        intent = RejoinIntent(1, package, ticket.encode(), "Bo")
+        with pytest.raises(ValidationError, match="SNUG-8"):
+            mallory.room.m.stage(intent)
+        assert (ada if by == ANY_HOST else cem).room.m.stage(intent) is not None
 
 
 def test_who_rejoins_among_honest_members_is_heard_within_seconds() -> None:

@@ -30,11 +30,9 @@ def void(w: World, by: Participant, people: list[Participant], blob: bytes) -> N
 
 def test_a_server_cannot_have_an_honest_member_blamed_for_where_it_puts_its_commit() -> None:
     w = World(440)
-    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    _, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
     w.run(1)
-    staged = bo.room.m.stage(
-        HealIntent(bo.room.m.group.epoch)
-    )  # on its way to the server, which holds it back
+    staged = bo.room.m.stage(HealIntent(bo.room.m.group.epoch))  # the server holds it back
     void(w, cem, people, w.rng(BUCKETS[2]))
     void(w, cem, people, staged.blob)
     for p in people:
