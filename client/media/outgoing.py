@@ -163,8 +163,8 @@ class Outgoing:
             if sound is None:
                 own.starved += 1
                 sound = silence()
-            # encoded ahead: silence takes the encoder almost twice as long as sound, and if a packet left as
-            # soon as it is encoded, the moment of its leaving would tell who is muted
+            # encoded ahead: how long that takes depends on the sound, and if a packet left as soon as it is
+            # encoded, the moment of its leaving would tell who is muted
             connected = self._link() is not None
             packet = encoder.encode(silence() if "audio" in self._muted else sound) if connected else b""
             await asyncio.sleep(max(0.0, due - loop.time()))

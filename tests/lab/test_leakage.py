@@ -122,7 +122,7 @@ def test_the_microphone_speaks_and_hears_the_room() -> None:
 
 
 async def test_sound_is_encoded_before_it_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The moment of sending must not depend on how long the encoder took: silence takes it longer."""
+    """The moment of sending must not depend on how long the encoder took, for that depends on the sound."""
     happened: list[str] = []
 
     class Encoder(OpusEncoder):
