@@ -20,12 +20,12 @@ _THEME = "ending"
 _REACH = 40.0
 
 
-def _false_words(members: list[Member], text: str) -> list[str]:
+def _false_words(members: list[Member]) -> list[str]:
     """Endings that claim a member's act where there was none."""
     return [
         f"{m.name} was told: {m.ended.text}"
         for m in members
-        if m.ended is not None and m.ended.reason in ("removed", "ended") and text not in m.ended.text
+        if m.ended is not None and m.ended.reason in ("removed", "ended")
     ]
 
 
@@ -42,7 +42,11 @@ def _wanting(kept: bytes, names: tuple[str, ...]) -> list[str]:
     probes = [e.probe.receipt for e in found.exhibits if e.probe is not None]
     if not any(probes):
         wanting.append("the server's own signature that it served others is not in the evidence")
-    if any(name.encode() in kept for name in names):
+    # what is base64 in the file is bytes here; and names of two letters stand in any noise
+    read_whole = [kept, *(signed.beat for e in read.exhibits for signed in e.beats)]
+    if any(name.encode() in data for name in names for data in read_whole) or any(
+        e.leaves for e in read.exhibits
+    ):
         wanting.append("the evidence shows names that nobody asked to be shown")
     first = read.exhibits[0]
     beat = first.beats[0]
@@ -66,9 +70,11 @@ async def kicked(stage: Stage) -> Outcome:
     """The server's text is shown as the server's. Nobody's removal carries a signature but a host's."""
     bo = stage.member("Bo")
     await stage.act("kick", victim=2)
-    told = await stage.told(["dropped"], 30.0, [bo])
-    out = not bo.connection.session.inside or not told or bo.frames_of("Ada") == bo.frames_of("Ada")
-    harms = tuple(_false_words([bo], "\0"))
+    await asyncio.sleep(0.5)
+    before = counts(stage)
+    await stage.told(["dropped"], 30.0, [bo])
+    out = gained(stage, before, "Ada", "Bo") == 0 and gained(stage, before, "Bo", "Ada") == 0
+    harms = tuple(_false_words([bo]))
     await stage.operator.end("kick")
     return Outcome(
         out, "Bo was kept out for as long as the operator liked, and knew by whom.", watchers=("Bo",),
@@ -82,12 +88,13 @@ async def kicked(stage: Stage) -> Outcome:
     detected("dropped", within=30.0),
     "The operator ends the meeting and refuses its number from then on; every member is told that nobody in "
     "the room did, and can keep evidence of it.",
+    names=("Ada Brandt", "Bo Ekman", "Cem Aydin"),
 )
 async def ended_by_operator(stage: Stage) -> Outcome:
     """Only a host's signed word ends a meeting."""
     await stage.act("end")
     await stage.told(["dropped"], 35.0)
-    harms = list(_false_words(stage.honest, "\0"))
+    harms = list(_false_words(stage.honest))
     stage.host.do(ev.SaveEvidence("evidence.json"))
     (kept,) = stage.host.saved
     harms += _wanting(kept, stage.names)
