@@ -66,7 +66,11 @@ class Granting(Aspect):
             if key is None or owed is None or now < owed.at or key not in room.m.policy.hosts:
                 continue
             owed.at, owed.wait = now + owed.wait, min(2 * owed.wait, AGAIN_MOST)
-            room.relay(seal_grant(room.host_seed, leaf, key, box, room.m.group.group_id, room.rng))
+            try:
+                grant = seal_grant(room.host_seed, leaf, key, box, room.m.group.group_id, room.rng)
+            except SnugCryptoError:
+                continue  # a box that is no key: its owner can be handed nothing
+            room.relay(grant)
 
     def adopted(self, change: Change, now: float) -> None:
         rejoined = {key for _, _, key in change.removed} if change.rejoined else set()

@@ -53,6 +53,7 @@ KNOCK_PATIENCE: Final = 12.0
 
 #: What knockers are told of whom no host is asked.
 IS_LOCKED: Final = "The room is locked: nobody new is let in now."
+IS_FULL: Final = "So many people have been in this meeting that nobody new can be told all of it."
 IS_OVER: Final = "This invite has been used or taken back. Ask for another one."
 
 
@@ -152,7 +153,10 @@ class Doors:
             day, message = self._waiting.popleft()
             if day in self._inside:
                 self._allowance -= 1
-                blob = lobby.post(self._veils[day], message, rng=self._rng)
+                try:
+                    blob = lobby.post(self._veils[day], message, rng=self._rng)
+                except SnugCryptoError:
+                    continue  # more than a lobby carries
                 self._effects.append(ev.Transmit(ev.Door(day), wire.Post(blob)))
 
     def close(self) -> None:
@@ -466,7 +470,10 @@ class HostLobby:
             self._reply(asked, answer)
 
     def _reply(self, asked: _Asked, answer: lobby.Answer | lobby.Refusal) -> None:
-        reply = lobby.reply(asked.knock, answer, rng=self._rng)
+        try:
+            reply = lobby.reply(asked.knock, answer, rng=self._rng)
+        except SnugCryptoError:
+            reply = lobby.reply(asked.knock, lobby.Refusal(IS_FULL), rng=self._rng)
         self._replied[asked.mark] = reply
         if len(self._replied) > REPLIES_KEPT:
             del self._replied[next(iter(self._replied))]

@@ -150,7 +150,10 @@ class Desk:
         """Our commit of that request has come back."""
         asked = self._asked.get(number)
         if asked is not None:
-            back = returning.make_back(asked.asked, answer, rng=self._rng)
+            try:
+                back = returning.make_back(asked.asked, answer, rng=self._rng)
+            except SnugCryptoError:
+                return  # a reply key that is none: whoever asked can be told nothing
             post(asked.day, returning.cover(self._key, back, rng=self._rng))
 
 

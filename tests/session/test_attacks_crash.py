@@ -1,0 +1,74 @@
+"""Keys and sizes that make sealing fail: it costs whoever brings them, and nobody else's program."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from client.session import content, granting
+from client.session import events as ev
+from client.session.lobby import Doors
+from crypto import lobby, returning
+from crypto.invite import day_of
+from crypto.room_state import RejoinTicket
+from server.wire import messages as wire
+from tests.session.test_attacks_lobby import ask
+from tests.session.test_attacks_words import say
+from tests.session.test_returning import crashed
+from tests.session.world import ORIGIN, START, World, seeded
+
+
+def test_a_box_that_is_no_key_costs_its_owner_the_seed() -> None:
+    w = World(460)
+    ada, bo, mallory = w.meeting("Ada", "Bo", "Mallory")
+    w.run(1)
+    say(w, mallory, content.Announce(bytes(8), bytes(32), []))
+    w.run(1)
+    w.do(ada, ev.Deputise(2))
+    w.do(ada, ev.Deputise(1))
+    w.until(lambda: bo.session._host is not None)
+    w.run(granting.AGAIN * 3)
+    assert mallory.session._host is None
+    dana = w.guest(w.link_of(ada), "Dana")
+    w.until(lambda: w.agreed([ada, bo, mallory, dana]))
+
+
+def test_a_reply_key_that_is_none_costs_who_asked_the_answer() -> None:
+    w = World(461)
+    _, (bo, mallory) = crashed(w, "Bo", "Mallory")
+    w.until(lambda: bo.session._members is not None)
+    m = mallory.room.m
+    by = bo.room.m.own_leaf
+    ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=by)
+    bundle = mallory.session._me.package(w.now, ticket)
+    slot = m.journal.slot
+    ask(w, bo, mallory, returning.Again(bytes(32), bundle.encoded))
+    w.until(lambda: bo.room.m.journal.slot > slot, 10)
+    w.run(5)
+    assert bo.ended is None
+
+
+def test_an_answer_that_is_too_large_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    w = World(462)
+    ada, bo = w.meeting("Ada", "Bo")
+    real = ada.session._answer
+    monkeypatch.setattr(ada.session, "_answer", lambda *a: replace(real(*a), ledger=bytes(lobby.BUCKETS[-1])))
+    cem = w.guest(w.link_of(ada), "Cem")
+    w.until(lambda: cem.ended is not None, 10)
+    assert cem.ended is not None
+    assert cem.ended.reason == "refused"
+    w.do(ada, ev.Say("still here"))
+    w.until(lambda: ("Ada", "still here") in bo.said)
+
+
+def test_what_is_too_large_for_a_lobby_is_not_posted() -> None:
+    secret, day = bytes(16), day_of(START)
+    effects: list[ev.Effect] = []
+    doors = Doors(secret, ORIGIN, effects, seeded(1))
+    doors.want({day}, START)
+    doors.received(day, wire.Entered(bytes(8), bytes(8)))
+    effects.clear()
+    doors.post(day, lobby.Inside(bytes(lobby.BUCKETS[-1])))
+    doors.post(day, lobby.Call())
+    assert len(effects) == 1
