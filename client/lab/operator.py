@@ -88,6 +88,13 @@ class Operator:
             raise OperatorError(f"{act}: {answer['error']}")
         return Counter(answer["done"])
 
+    async def stop(self) -> None:
+        """Switch the server off, without a word to anybody."""
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
     # -- inside ------------------------------------------------------------------------------
 
     async def _order(self, order: dict[str, Any]) -> dict[str, Any]:

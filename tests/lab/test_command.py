@@ -142,3 +142,9 @@ def test_what_scenes_wait_for_is_something_that_members_are_told() -> None:
     for scene in SCENES:
         for kind in scene.documented.by - {"knock"}:  # an event: a member notes it by that name
             assert f'"{kind}"' in told, (scene.id, kind)
+
+
+def test_the_readme_shows_every_verdict() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    for scene in SCENES:
+        assert f"`{scene.id}`: {scene.documented}" in page, scene.id

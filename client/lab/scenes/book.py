@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from client.lab.scene import Documented, Outcome, Scene
@@ -56,6 +57,13 @@ async def goes_on(stage: Stage, text: str = "Are you all still there?") -> tuple
 def gained(stage: Stage, before: dict[tuple[str, str], int], who: str, by: str) -> int:
     """Frames of `who` that `by` has opened since `before` (see `counts`)."""
     return stage.member(by).frames_of(who) - before.get((who, by), 0)
+
+
+async def nobody_is_heard(stage: Stage, seconds: float = 1.0) -> bool:
+    """Whether no member opens a frame of any other for that long."""
+    before = counts(stage)
+    await asyncio.sleep(seconds)
+    return counts(stage) == before
 
 
 def counts(stage: Stage) -> dict[tuple[str, str], int]:

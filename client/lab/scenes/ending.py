@@ -9,7 +9,7 @@ import msgspec
 from client.lab import mallory
 from client.lab.member import Member
 from client.lab.scene import Outcome, detected, impossible
-from client.lab.scenes.book import counts, gained, goes_on, scene
+from client.lab.scenes.book import counts, gained, goes_on, nobody_is_heard, scene
 from client.lab.stage import Stage
 from client.session import events as ev
 from crypto.errors import SnugCryptoError
@@ -94,11 +94,12 @@ async def ended_by_operator(stage: Stage) -> Outcome:
     """Only a host's signed word ends a meeting."""
     await stage.act("end")
     await stage.told(["dropped"], 35.0)
+    over = await nobody_is_heard(stage)
     harms = list(_false_words(stage.honest))
     stage.host.do(ev.SaveEvidence("evidence.json"))
     (kept,) = stage.host.saved
     harms += _wanting(kept, stage.names)
-    return Outcome(True, "The meeting was over, and everybody knew by whom.", harms=tuple(harms), loses=True)
+    return Outcome(over, "The meeting was over, and everybody knew by whom.", harms=tuple(harms), loses=True)
 
 
 @scene(

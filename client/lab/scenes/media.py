@@ -197,7 +197,7 @@ async def forged_media(stage: Stage) -> Outcome:
     bo.false_frames.clear()
     await stage.operator.end("inject")
     return Outcome(
-        True, f"{played} forged frames were played before Cem was told.", watchers=("Cem",),
+        played > 0, f"{played} forged frames were played before Cem was told.", watchers=("Cem",),
         harms=await goes_on(stage),
     )  # fmt: skip
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from client.lab.scene import Outcome, detected, succeeds
-from client.lab.scenes.book import scene
+from client.lab.scene import Outcome, succeeds
+from client.lab.scenes.book import nobody_is_heard, scene
 from client.lab.stage import Stage
 
 _THEME = "plainly"
@@ -51,12 +51,22 @@ async def member_records(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 1",
-    detected("dropped", "away", "closing", within=15.0),
-    "The operator refuses all service: nothing hinders it. It can't do so silently, selectively, or for a "
-    "reason found in the content.",
+    succeeds(),
+    "The operator refuses all service, and nothing hinders it. Members are told that the server is away: not "
+    "silently, and not for a reason found in the content.",
 )
 async def denial_of_service(stage: Stage) -> Outcome:
-    """Everybody is told, and that nobody in the room did it; a meeting moves on by another server."""
-    await stage.act("end", text="This service is not available.")
-    await stage.told(["dropped", "away", "closing"], 20.0)
-    return Outcome(True, "Nobody had a meeting there any more, and everybody knew.", loses=True)
+    """For one member alone it is no more silent: `kicked`, `selective_drop`."""
+    stage.mark()
+    await stage.operator.stop()
+    told = await stage.told(["away"], 20.0)
+    over = await nobody_is_heard(stage)
+    harms = [
+        f"{m.name} took it for a member's act"
+        for m in stage.honest
+        if m.ended is not None and m.ended.reason in ("removed", "ended")
+    ]
+    if not told:
+        harms.append("not everybody was told that the server is away")
+    what = "Nobody had a meeting there any more."
+    return Outcome(over, what, harms=tuple(harms), loses=True, attempts=1)

@@ -13,6 +13,7 @@ from client.lab.stage import Stage, room_of
 from client.session import events as ev
 from client.session.intents import HealIntent
 from crypto import mls
+from crypto.errors import SnugCryptoError
 from crypto.evidence import decode_evidence, merge, verify_evidence
 
 _THEME = "slots"
@@ -166,8 +167,18 @@ async def forged_receipts(stage: Stage) -> Outcome:
     stage.knock("Dana")
     await stage.told(["receipt"], 15.0, stage.honest[:3])
     await stage.operator.end("old_receipts")
+    kept = 0
+    for member in stage.honest[:3]:
+        member.do(ev.SaveEvidence("evidence.json"))
+        try:
+            verify_evidence(decode_evidence(member.saved[-1]))
+        except SnugCryptoError:
+            kept += 1
     return Outcome(
-        False, "No false receipt was taken for one.", watchers=stage.names, harms=await goes_on(stage)
+        kept > 0,
+        "No false receipt was taken for one.",
+        watchers=stage.names,
+        harms=await goes_on(stage),
     )
 
 
