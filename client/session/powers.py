@@ -48,9 +48,15 @@ class Powers(Aspect):
         #: What an unlocked room returns to: who never saw it open takes the more careful mode.
         self._open_mode = Mode.ASK if room.m.policy.mode is Mode.LOCKED else room.m.policy.mode
         self._handing: _HandOver | None = None
+        #: All who were hosts while we were here: they have had the host seed, with which links are made.
+        self._ever = set(room.m.policy.hosts)
+        #: Whether one of them was thrown out, or lost the powers to another: a good invite says little then.
+        self.seed_astray = False
 
     def carry_over(self, old: RoomSession) -> None:
         before = old.aspect(Powers)
+        self._ever |= before._ever
+        self.seed_astray = before.seed_astray
         if self.room.m.policy.mode is Mode.LOCKED:
             self._open_mode = before._open_mode
         self._handing = before._handing
@@ -133,8 +139,25 @@ class Powers(Aspect):
             self._open_mode = change.policy_after.mode
         for event in changes(change, self.room.m):
             self.room.tell(event)
+        self._look_for_the_seed(change)
 
     # -- inside --------------------------------------------------------------------------------------
+
+    def _look_for_the_seed(self, change: Change) -> None:
+        m, before = self.room.m, change.policy_before.hosts
+        evicts = not change.rejoined and not change.returned
+        thrown = {key: name for leaf, name, key in change.removed if evicts and leaf not in change.left}
+        by = m.signature_key(change.by)
+        deposed = set(before) - set(change.policy_after.hosts) - {by} if evicts else set()
+        gone = (self._ever & thrown.keys()) | deposed
+        self._ever |= set(change.policy_after.hosts)
+        if not gone or self.seed_astray:
+            return
+        self.seed_astray = True
+        if change.policy_after.mode is Mode.WAVE_IN and m.is_host(m.own_leaf):
+            leaf = leaf_of(m, key := min(gone))
+            whom = thrown.get(key, "A host") if leaf is None else m.name(leaf)
+            self.room.tell(words.asks_again(whom))
 
     def _stop(self, why: str) -> None:
         self._handing = None

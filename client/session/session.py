@@ -380,7 +380,7 @@ class Session:
         elif self._host is not None and self._room is not None and self._guest is None:
             for knocked in self._host.received(door.day, message, self._room.m, now):
                 self._tell(replace(knocked, label=self._book.label(knocked.invite)))
-                if self._room.m.policy.mode is Mode.WAVE_IN:
+                if self._room.m.policy.mode is Mode.WAVE_IN and not self._room.aspect(Powers).seed_astray:
                     self._host.admit(knocked.knock, now)
         if door.day is not None and self._guest is not None:
             self._guest.received(door.day, message, now)

@@ -393,3 +393,12 @@ def unreportable(name: str) -> Alarm:
         f"{name} has not shown the host's signature for coming in: what {name} writes can't be reported. An "
         "honest program shows it at once; ask, or have a host remove them.",
     )
+
+
+def asks_again(name: str) -> Status:
+    """Whoever knocked was waved in, until somebody who can make invites lost the host's trust."""
+    return Status(
+        "asks_again",
+        f"{name} was a host, and may still be able to make links to this meeting. So nobody is waved in any "
+        "more: you are asked about everybody.",
+    )
