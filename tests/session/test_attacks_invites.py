@@ -1,0 +1,65 @@
+"""Links that a host makes who is none any more."""
+
+from __future__ import annotations
+
+from client.session import events as ev
+from client.session.powers import Powers
+from tests.session.world import Participant, World
+
+
+def deputy(w: World) -> tuple[Participant, Participant, Participant]:
+    """Ada waves everybody in, Mallory is a host as well, Cem is not."""
+    ada, mallory, cem = w.meeting("Ada", "Mallory", "Cem")
+    w.do(ada, ev.Deputise(1))
+    w.until(lambda: mallory.session._host is not None, 20)
+    return ada, mallory, cem
+
+
+def asked_again(who: Participant) -> list[str]:
+    return [e.text for e in who.told if isinstance(e, ev.Status) and e.kind == "asks_again"]
+
+
+def test_a_host_who_was_thrown_out_is_not_waved_in_by_a_link_of_her_own() -> None:
+    for throw in (ev.Remove(1), ev.Undeputise(1)):
+        w = World(901)
+        ada, mallory, cem = deputy(w)
+        link = mallory.session._link(mallory.room.host_seed, 4711).link()
+        w.do(ada, throw)
+        w.until(lambda: len(asked_again(ada)) == 1, 10)
+        assert asked_again(ada)[0].startswith("Mallory was a host")
+        again = w.guest(link, "Friend of hers")
+        w.until(lambda: any(isinstance(e, ev.Knocked) for e in ada.told[-5:]), 20)
+        w.run(5)
+        assert not again.session.inside
+        assert "Friend of hers" not in ada.roster
+        assert asked_again(cem) == []
+        (knock,) = [e.knock for e in ada.told if isinstance(e, ev.Knocked) and e.name == "Friend of hers"]
+        w.do(ada, ev.Admit(knock))
+        w.until(lambda: again.session.inside, 10)
+
+
+def test_who_lays_the_powers_down_or_leaves_changes_nothing() -> None:
+    w = World(902)
+    ada, mallory, cem = deputy(w)
+    w.do(mallory, ev.Undeputise(1))
+    w.until(lambda: mallory.session._host is None, 10)
+    w.do(mallory, ev.Leave())
+    w.until(lambda: mallory.ended is not None, 10)
+    dana = w.guest(w.link_of(ada), "Dana")
+    w.until(lambda: w.agreed([ada, cem, dana]), 20)
+    assert asked_again(ada) == []
+    assert not ada.room.aspect(Powers).seed_astray
+
+
+def test_who_was_a_host_once_and_is_thrown_out_later_is_one_too() -> None:
+    w = World(903)
+    ada, mallory, _ = deputy(w)
+    w.do(mallory, ev.Undeputise(1))
+    w.until(lambda: mallory.session._host is None, 10)
+    assert asked_again(ada) == []
+    w.do(ada, ev.Remove(1))
+    w.until(lambda: len(asked_again(ada)) == 1, 10)
+    old = ada.room
+    ada.room.needs_rejoin = True
+    w.run(3)
+    assert ada.room is old or ada.room.aspect(Powers).seed_astray
