@@ -50,7 +50,7 @@ class Reporting(Aspect):
     def __init__(self, room: RoomSession, now: float) -> None:
         super().__init__(room)
         self.on = room.m.policy.reports
-        self._told = False
+        self._told = self._told_without = False
         self._admission = b""
         self._show_at: float | None = None
         self._began = now
@@ -130,6 +130,9 @@ class Reporting(Aspect):
         if not self._told:
             self._told = True
             self.room.tell(words.reports())
+        if not self._told_without and now - self._began > PATIENCE and not self._own():
+            self._told_without = True
+            self.room.tell(words.no_admission())
         if self._show_at is not None and now >= self._show_at and self.room.is_level(now):
             self._show_at = None
             own = self._own()

@@ -390,8 +390,9 @@ def unreportable(name: str) -> Alarm:
     """Somebody writes in a meeting that can be reported, and has not shown the host's admission."""
     return Alarm(
         "unreportable",
-        f"{name} has not shown the host's signature for coming in: what {name} writes can't be reported. An "
-        "honest program shows it at once; ask, or have a host remove them.",
+        f"{name} has not shown the host's signature for coming in: what {name} writes can't be reported. "
+        "Their program shows it at once, if it is honest and the host's has given it; ask, or have a host "
+        "remove them.",
     )
 
 
@@ -401,4 +402,13 @@ def asks_again(name: str) -> Status:
         "asks_again",
         f"{name} was a host, and may still be able to make links to this meeting. So nobody is waved in any "
         "more: you are asked about everybody.",
+    )
+
+
+def no_admission() -> Status:
+    """Our own side of `unreportable`: nobody else can know whose fault it is."""
+    return Status(
+        "no_admission",
+        "The host has not signed that it let you in. What you write here can't be reported, and others may "
+        "be told that you hold the signature back. Ask the host, and come in again.",
     )

@@ -168,6 +168,21 @@ def test_a_member_who_withholds_its_admission_is_named_once() -> None:
         w.do(cem, ev.SaveReport((name_of(cem, "one"),), "r.json"))
 
 
+def test_whom_a_host_gives_no_admission_learns_it_before_others_suspect_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A host who wants Bo to look as if Bo did not answer for anything."""
+    w = World(19)
+    monkeypatch.setattr(Reporting, "admission_for", lambda self, key: b"")
+    ada, bo = meeting(w, "Ada", "Bo")
+    w.run(15)
+    assert [e.kind for e in bo.told if isinstance(e, ev.Status)].count("no_admission") == 1
+    w.do(bo, ev.Say("one"))
+    hear(ada, w=w, text="one")
+    (text,) = [e.text for e in ada.told if isinstance(e, ev.Alarm) and e.kind == "unreportable"]
+    assert "if it is honest and the host's has given it" in text
+
+
 def test_no_honest_member_is_suspected() -> None:
     w = World(10)
     people = meeting(w, "Ada", "Bo", "Cem")
@@ -176,6 +191,7 @@ def test_no_honest_member_is_suspected() -> None:
         w.do(people[n % 3], ev.Say(f"{n}"))
         w.run(5)
     assert all("unreportable" not in p.alarms for p in people)
+    assert not any(isinstance(e, ev.Status) and e.kind == "no_admission" for p in people for e in p.told)
 
 
 @pytest.mark.parametrize("how", ["another invite", "another's key", "another host", "no signature"])
