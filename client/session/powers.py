@@ -208,7 +208,8 @@ def changes(change: Change, m: Membership) -> Iterator[ev.PolicyChanged]:
     who = m.name(by)
     if change.returned and change.added:
         back, name = change.added[0]
-        text = f"{name} is back as a host, by the host's own key. {who}'s program let them in."
+        whose = "the host's own key" if len(before.hosts) == 1 else "the key that all hosts have"
+        text = f"{name} is back as a host, by {whose}. {who}'s program let them in."
         yield ev.PolicyChanged(by, "host", text, back)
         return
     went = {key: name for _, name, key in change.removed}

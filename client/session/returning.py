@@ -88,6 +88,11 @@ class Desk:
                 post(day, returning.cover(self._key, here, rng=self._rng))
         for number, asked in self._asked.items():
             step = COMMIT_STEP if isinstance(asked.asked, returning.Return) else 0.0
+            if isinstance(asked.asked, returning.Return) and (
+                now - asked.due > PATIENCE or _is_here(room, asked.name, now)
+            ):
+                # given up meanwhile; or who is heard has not crashed, and whoever has the seed too waits
+                continue
             if not asked.wanted and now >= asked.due + step * rank:
                 asked.wanted = True
                 self.wanted.append(_intent(number, asked))
@@ -202,6 +207,12 @@ class _Again:
     bundle: mls.KeyPackageBundle
     leaf: int
     at: float
+
+
+def _is_here(room: RoomSession, name: str, now: float) -> bool:
+    """Whether a host of that name has signed something lately."""
+    hosts = [leaf for leaf, known, host in room.m.members() if host and known == name]
+    return any(aspect.hears(leaf, now) for aspect in room.aspects for leaf in hosts)
 
 
 def _ticket(package: mls.KeyPackage) -> bytes | None:

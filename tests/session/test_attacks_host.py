@@ -1,0 +1,46 @@
+"""What a host can do to other hosts in their name, with the seed that they share."""
+
+from __future__ import annotations
+
+from client.session import events as ev
+from crypto.returning import Kept
+from tests.session.test_returning import come_back
+from tests.session.test_trouble import two_hosts
+from tests.session.world import Participant, World
+
+
+def renamed(kept: Kept | None, name: str) -> Kept:
+    assert kept is not None
+    return Kept(kept.host_seed, kept.door_seed, kept.secret, kept.group_id, kept.origin, name)
+
+
+def of_hosts(who: Participant) -> list[str]:
+    return [e.text for e in who.of(ev.PolicyChanged) if e.kind == "host"]
+
+
+def test_a_host_who_is_heard_is_not_replaced_by_who_has_the_seed_too() -> None:
+    w = World(480)
+    ada, bo, cem = two_hosts(w, "Cem")
+    w.run(1)
+    false_ada = come_back(w, renamed(bo.session.kept(), "Ada"))
+    w.run(60)
+    assert false_ada.roster == []
+    assert ada.ended is None
+    assert w.agreed([ada, bo, cem])
+    w.kill(ada)
+    # once Ada is silent nobody can tell them apart: the words say what the proof is worth
+    w.until(lambda: false_ada.roster != [], 60)
+    w.until(lambda: len(of_hosts(cem)) == 2)
+    assert "by the key that all hosts have" in of_hosts(cem)[1]
+
+
+def test_a_host_who_comes_back_at_once_waits_until_it_is_missed() -> None:
+    w = World(481)
+    ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
+    kept = ada.session.kept()
+    w.run(6)
+    w.kill(ada)
+    back = come_back(w, renamed(kept, "Ada"))
+    took = w.until(lambda: w.agreed([back, bo, cem]), 60)
+    assert 5 < took < 45
+    assert "by the host's own key" in of_hosts(cem)[0]
