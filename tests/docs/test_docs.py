@@ -113,6 +113,10 @@ def test_the_folders_of_the_architecture_exist() -> None:
     }
     assert files - there == set()
     assert len(files) > 30
+    told = ["crypto", "server", "server/hostile", "client", "client/session", "client/lab"]
+    told.append("client/lab/leakage")
+    own = {file.name for folder in told for file in (ROOT / folder).glob("*.py")} - {"__init__.py"}
+    assert own - files == set(), "each is named, so that one finds it"
 
 
 # -- settings --------------------------------------------------------------------------------
