@@ -136,8 +136,11 @@ class Doors:
         return False
 
     def post(self, day: int, message: lobby.LobbyMessage) -> None:
-        """Seal and post, if we are there; at once, or as soon as the server's limits allow."""
-        if day in self._inside:
+        """Seal and post, if we are there; at once, or as soon as the server's limits allow.
+
+        What waits already is not said twice: else who knocks the same again and again would crowd out others.
+        """
+        if day in self._inside and not any(waiting is message for _, waiting in self._waiting):
             self._waiting.append((day, message))
             self._flush()
             if len(self._waiting) > WAITING_MAX:

@@ -12,7 +12,7 @@ from client.session.lobby import WAITING_MAX, Doors
 from client.session.membership import SUITE
 from client.session.session import _Me
 from crypto import lobby, mls, returning
-from crypto.invite import day_of, lobby_key
+from crypto.invite import day_of
 from crypto.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, Identity, RejoinTicket
 from server.wire import messages as wire
 from tests.session.test_returning import crashed
@@ -162,7 +162,21 @@ def test_what_waits_to_be_posted_is_bounded() -> None:
     doors.want({day}, START)
     entered = wire.Entered(bytes(8), bytes(8))
     doors.received(day, entered)
-    for _ in range(10 * WAITING_MAX):
-        doors.post(day, lobby.Call())
+    for n in range(10 * WAITING_MAX):
+        doors.post(day, lobby.Inside(n.to_bytes(32, "big")))
     assert len(doors._waiting) <= WAITING_MAX
-    assert lobby_key(secret, ORIGIN, day).public
+
+
+def test_an_answer_that_is_asked_for_again_and_again_crowds_out_no_other() -> None:
+    day = day_of(START)
+    effects: list[ev.Effect] = []
+    doors = Doors(bytes(16), ORIGIN, effects, seeded(1))
+    doors.want({day}, START)
+    doors.received(day, wire.Entered(bytes(8), bytes(8)))
+    again, other = lobby.Reply(bytes(8), bytes(64)), lobby.Reply(bytes(8), bytes(65))
+    for _ in range(100):
+        doors.post(day, again)
+    doors.post(day, other)
+    for _ in range(10 * WAITING_MAX):
+        doors.post(day, again)
+    assert [message for _, message in doors._waiting] == [again, other]

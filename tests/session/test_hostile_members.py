@@ -16,6 +16,7 @@ from client.session import content
 from client.session import events as ev
 from client.session.intents import HealIntent
 from crypto import mls, veil
+from crypto.beats import Beat
 from crypto.errors import SnugCryptoError
 from crypto.kdf import H
 from crypto.mls import treekem
@@ -54,6 +55,9 @@ class Mallory:
             self.commit_in_the_relay,
             self.quick_heals,
             self.cut_off,
+            self.bad_box,
+            self.odd_leavings,
+            self.lie_in_a_beat,
         ]
 
     def act(self) -> None:
@@ -142,6 +146,40 @@ class Mallory:
     def steal_streams(self) -> None:
         streams = [content.OwnStream(77, "audio", 0)]
         self.say(wire.Relay(self.m.protect(content.encode(content.Announce(bytes(8), bytes(32), streams)))))
+
+    def bad_box(self) -> None:
+        self.say(wire.Relay(self.m.protect(content.encode(content.Announce(bytes(8), bytes(32), [])))))
+
+    def odd_leavings(self) -> None:
+        for proposal in (mls.Remove(self.victims()[0].room.m.own_leaf), mls.PreSharedKey.external(b"x")):
+            leaving = content.Leaving(self.m.group.propose(proposal, private=False))
+            self.say(wire.Relay(self.m.protect(content.encode(leaving))))
+
+    def lie_in_a_beat(self) -> None:
+        m = self.m
+        beat = Beat(
+            leaf=m.own_leaf,
+            handle=self.w.rng(8),
+            since=self.chance.choice([0, m.journal.slot]),
+            seq=1 + self.chance.randrange(99),
+            prev=self.w.rng(32),
+            at=int(self.w.now),
+            epoch=m.group.epoch + self.chance.randrange(2),
+            slot=m.journal.slot + self.chance.randrange(3),
+            chain=self.w.rng(32),
+            authenticator=self.w.rng(32),
+            incarnation=self.w.rng(8),
+            relay=self.chance.randrange(1 << 20),
+            window=self.w.rng(32),
+            sent=(),
+            want=True,
+            got=(),
+        ).signed(m.room, m.sign)
+        self.say(
+            wire.PassOn(
+                veil.cover(m.beat_key, "beat", m.room, m.epoch_slot, beat.encode(), BUCKETS, rng=self.w.rng)
+            )
+        )
 
     def commit_in_the_relay(self) -> None:
         m = self.m
