@@ -50,6 +50,9 @@ UNDER_WAY: Final = 2.0
 SETTLED: Final = 15.0
 #: Seconds for which messages that others have may be on their way to us.
 BEHIND: Final = 10.0
+#: Seconds, and intervals between beats where that is more, after which it is news that more members have
+#: what we have not: who was first may have lied.
+NEWS: Final = (20.0, 3)
 #: Seconds after which it is told whom a removal has not reached.
 REACH: Final = 10.0
 #: Seconds for which further silent members are gathered into one alarm.
@@ -134,6 +137,7 @@ class Watch(Aspect):
         self._doubled: set[int] = set()
         self._disorder: set[int] = set()
         self._behind: set[int] = set()
+        self._behind_at = 0.0
         self._contradicted = False
         self._look_around(now)
         self._epochs[self._authenticator()] = None
@@ -484,8 +488,10 @@ class Watch(Aspect):
     def _judge_behind(self, now: float) -> None:
         connected = self.room.is_level(now) and self._connected_for(now) > BEHIND
         behind = set(self._order.behind(now - BEHIND)) if connected else set()
-        if behind and not self._behind:
-            self.room.tell(words.held_back(self._names(behind)))
+        # the others say the same with their next beats; much later it is news, for the first may have lied
+        if behind - self._behind and (not self._behind or now - self._behind_at > self._span(NEWS)):
+            self._behind_at = now
+            self.room.tell(words.held_back(self._names(behind - self._behind)))
         elif self._behind and not behind and connected:
             self.room.tell(ev.Status("cleared", "The messages that were missing here have come."))
         if connected:

@@ -99,6 +99,26 @@ def test_who_is_known_to_tell_another_story_stops_nobody_by_it(monkeypatch: pyte
     assert len(texts(bo, "two_stories")) == 1
 
 
+def test_who_lies_about_messages_does_not_hide_that_others_are_held_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    w = World(447)
+    ada, bo, liar, cem = w.meeting("Ada", "Bo", "Liar", "Cem")
+    w.run(20)
+    lying(monkeypatch, liar, lambda beat: replace(beat, relay=beat.relay + 1000, window=bytes(32)))
+    w.run(40)
+    told = texts(bo, "reordered")
+    assert len(told) == 1
+    assert "Liar" in told[0]
+    w.down_filter = lambda who, message: not (who is bo and isinstance(message, wire.Relayed))
+    w.do(ada, ev.Say("can you hear me?"))
+    w.run(40)
+    told = texts(bo, "reordered")
+    assert len(told) == 2, "and once more, for those who did not lie"
+    assert "Ada" in told[1] or "Cem" in told[1]
+    assert cem.said == [("Ada", "can you hear me?")]
+
+
 def say(w: World, who: Participant, what: content.AnyContent) -> None:
     w._ascend(who.links[ev.ROOM], wire.encode(wire.Relay(who.room.m.protect(content.encode(what)))))
 
