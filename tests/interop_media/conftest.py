@@ -19,19 +19,25 @@ ROOM = b"r" * 16
 class _Clear:
     """An opened frame whose sender is told by its SSRC."""
 
-    def __init__(self, leaf: int, frame: bytes) -> None:
+    def __init__(self, leaf: int, frame: bytes, counter: int) -> None:
         self.leaf = leaf
         self.frame = frame
+        self.epoch = 0
+        self.counter = counter
 
 
 class Unsealed:
     """In place of SFrame, which no stock peer has: frames go as the encoder made them."""
 
+    def __init__(self) -> None:
+        self._opened = 0
+
     def seal(self, kind: MediaKind, frame: bytes) -> bytes:
         return frame
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> Opened:
-        return _Clear(ssrc & 0x7F, data)
+        self._opened += 1
+        return _Clear(ssrc & 0x7F, data, self._opened)
 
 
 class Meeting:

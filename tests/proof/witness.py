@@ -76,7 +76,7 @@ class Secrets:
     def window(self, kind: str, data: bytes, at: int) -> None:
         """A part of something longer that tells it from anything else."""
         part = data[at : at + _WINDOW]
-        if len(part) == _WINDOW and len(set(part)) >= _WINDOW // 2:
+        if len(part) == _WINDOW and len(set(part)) >= _WINDOW // 2 and bytes(8) not in part:
             self.note(kind, part)
 
     @staticmethod
