@@ -374,6 +374,7 @@ class Answer:
     welcome: bytes
     door_seed: bytes = field(repr=False)
     steward_public: bytes
+    #: XOR X("handed") of the epoch that the Welcome leads to: no use to who reads the answer and not that.
     beat_key: bytes = field(repr=False)
     slot: int
     chain: bytes

@@ -143,12 +143,13 @@ class Membership:
         ledger: Ledger,
         link_psk: bytes,
         now: float,
-        beat_key: bytes | None = None,
+        handed: bytes | None = None,
         rng: Rng = os.urandom,
     ) -> None:
+        """`handed`: what `hand_beat_key` gave in the epoch that this group begins in; None: it is new."""
         self.group = group
         #: X("beat") of the creation or the last eviction (protocol section 7), handed to newcomers.
-        self.beat_key = exported(group, "beat") if beat_key is None else beat_key
+        self.beat_key = exported(group, "beat") if handed is None else self._masked(handed)
         self.room = room
         self.policy = policy_of(group)
         policy.judge_group(
@@ -210,6 +211,18 @@ class Membership:
     def sign(self, label: str, data: bytes) -> bytes:
         """Our leaf's signature (64 bytes) over what is no MLS message; `label` begins with "snug 1 "."""
         return self.group.sign(label, data)
+
+    def hand_beat_key(self) -> bytes:
+        """The beat key for who comes in with this epoch, and for nobody else who reads the answer (32 bytes).
+
+        Who was a host can bring somebody else's KeyPackage in a knock of its own, and so read the answer; the
+        Welcome in it is for the newcomer's keys alone, and so is this.
+        """
+        return self._masked(self.beat_key)
+
+    def _masked(self, key: bytes) -> bytes:
+        mask = exported(self.group, "handed")
+        return bytes(a ^ b for a, b in zip(key, mask, strict=True))
 
     def ground(self) -> Ground:
         """What the commit for the next slot is judged on."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from client.session import events as ev
 from client.session.powers import Powers
+from crypto import lobby
 from tests.session.world import Participant, World
 
 
@@ -63,3 +68,29 @@ def test_who_was_a_host_once_and_is_thrown_out_later_is_one_too() -> None:
     ada.room.needs_rejoin = True
     w.run(3)
     assert ada.room is old or ada.room.aspect(Powers).seed_astray
+
+
+def test_who_reads_the_answer_to_anothers_knock_reads_no_beats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host who was thrown out signs cards, and brings Dana's KeyPackage in a knock of her own."""
+    w = World(904)
+    ada, _, cem = deputy(w)
+    w.do(ada, ev.Remove(1))
+    w.until(lambda: "Mallory" not in cem.roster, 10)
+    answers: list[lobby.Answer] = []
+    reply = lobby.reply
+
+    def reads(opened: lobby.OpenedKnock, answer: lobby.Answer | lobby.Refusal, **more: Any) -> lobby.Reply:
+        if isinstance(answer, lobby.Answer):
+            answers.append(answer)
+        return reply(opened, answer, **more)
+
+    monkeypatch.setattr(lobby, "reply", reads)
+    dana = w.guest(w.link_of(ada), "Dana")
+    w.until(lambda: any(isinstance(e, ev.Knocked) and e.name == "Dana" for e in ada.told), 10)
+    w.do(ada, ev.Admit(next(e.knock for e in reversed(ada.told) if isinstance(e, ev.Knocked))))
+    w.until(lambda: w.agreed([ada, cem, dana]), 10)
+    (answer,) = answers
+    assert dana.room.m.beat_key == ada.room.m.beat_key == cem.room.m.beat_key
+    assert ada.room.m.beat_key not in lobby.encode_answer(answer)
+    w.run(8)
+    assert not {"silent", "unheard", "gone"} & {*ada.alarms, *dana.alarms, *cem.alarms}
