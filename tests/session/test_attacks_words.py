@@ -143,7 +143,7 @@ def test_proposals_that_nobody_will_commit_are_not_kept() -> None:
         w.run(0.3)
     assert len(bo.room.m.group.stored_proposals) <= 1
     # nor those that a commit carries, which is void then
-    messages = [group.propose(mls.Remove(1), private=False) for _ in range(40)]
+    messages = [group.propose(mls.Remove(1), authenticated_data=bytes([n]), private=False) for n in range(40)]
     stage = group.stage([], authenticated_data=b"")
     void(w, mallory, [ada, bo, cem], mallory.room.m._cover("commit", veil.pack([*messages, stage.message])))
     assert len(bo.room.m.group.stored_proposals) <= 2
