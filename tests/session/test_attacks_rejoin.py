@@ -99,7 +99,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoiningLobby:
         welcome=welcome,
         door_seed=old.door_key.seed,
         steward_public=old.steward_public,
-        beat_key=m.beat_key,
+        beat_key=m.hand_beat_key(),
         slot=m.journal.slot,
         chain=m.journal.chain,
         ledger=m.ledger.encode(),
