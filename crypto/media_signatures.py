@@ -262,18 +262,21 @@ class _Verdict(Enum):
     LISTED = 1
     UNLISTED = 2
     FORGED = 3
+    LATE = 4  # the list that would have named it is forgotten
 
 
 class _Stream:
     """What the lists have said of one key id."""
 
-    __slots__ = ("_runs", "covered", "known_from", "torn")
+    __slots__ = ("_runs", "covered", "forgotten", "known_from", "torn")
 
     def __init__(self, torn: bool) -> None:
         self._runs: deque[tuple[float, Run]] = deque()  # when it came
         #: From `known_from` to `covered` we know all of the sender's frames, as far as counters go.
         self.known_from = 0
         self.covered = -1
+        #: Up to here lists have been forgotten by age, or for their number.
+        self.forgotten = -1
         #: Lists were lost: what comes next need not follow on `covered`.
         self.torn = torn
 
@@ -281,6 +284,8 @@ class _Stream:
         for _, run in reversed(self._runs):
             if run.first <= counter <= run.last:
                 return _Verdict.LISTED if run.of(counter) == hash_ else _Verdict.FORGED
+        if counter <= self.forgotten:
+            return _Verdict.LATE
         passed_over = self.known_from <= counter <= self.covered
         return _Verdict.FORGED if passed_over else _Verdict.UNLISTED
 
@@ -290,7 +295,8 @@ class _Stream:
         self._runs.append((now, run))
         self.covered = run.last
         while self._runs[0][0] + LISTED_TIME <= now or self._runs[0][1].last <= self.covered - LISTED_MAX:
-            self.known_from = max(self.known_from, self._runs.popleft()[1].last + 1)
+            self.forgotten = self._runs.popleft()[1].last
+            self.known_from = max(self.known_from, self.forgotten + 1)
 
 
 class _Epoch:
@@ -381,14 +387,17 @@ class Checker:
     def opening(self, epoch: int, kid: int, counter: int, frame: bytes, now: float) -> None:
         """A frame of this leaf's key id, before it is opened.
 
-        ValidationError("SNUG-22") if the leaf has signed another, or none, in its place;
-        UnverifiedFrameError if the leaf is in doubt, and no list has come that names it.
+        ValidationError("SNUG-22") if the leaf has signed another, or none, in its place; AuthenticationError
+        if it comes so late that the list which would name it is forgotten (a path that was cut for a while
+        brings such frames); UnverifiedFrameError if the leaf is in doubt, and no list has come that names it.
         """
         # here and not when it has opened: else one frame far ahead, after which nothing opens, would stay
         # unnoticed for ever
         self._play(now)
         verdict = self._judge(epoch, kid, counter, digest(frame))
         snug_22(forged=verdict is _Verdict.FORGED, unlisted=0.0)
+        if verdict is _Verdict.LATE:
+            raise AuthenticationError("a frame that comes too late to be compared")
         if verdict is _Verdict.UNLISTED and self.doubt is not None:
             raise UnverifiedFrameError("a frame that its sender has not signed yet")
 
@@ -510,7 +519,7 @@ class Checker:
             if which[0] != epoch:
                 continue
             verdict = self._judge(*which, frame.hash)
-            if verdict is not _Verdict.UNLISTED:
+            if verdict in (_Verdict.LISTED, _Verdict.FORGED):
                 del self._unlisted[which]
             if verdict is _Verdict.FORGED:
                 self._doubt("forged")

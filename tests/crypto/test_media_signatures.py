@@ -624,8 +624,31 @@ def test_what_a_checker_keeps_of_lists_is_bounded() -> None:
     bo.seal()
     bo.pass_on()
     assert len(stream._runs) == 1
-    bo.play((AUDIO, 0, b"much too late"))
+    with pytest.raises(AuthenticationError, match="too late"):
+        bo.play((AUDIO, 0, b"much too late"))
     assert bo.found == [], "what is not known any more is not called forged"
+
+
+def test_what_comes_after_its_list_is_forgotten_is_refused_and_accuses_nobody() -> None:
+    """The path of media is cut for half a minute, the lists are not; then the server sends old frames."""
+    bo = Bo()
+    bo.run(2.0)
+    held = []
+    for _ in range(30):
+        for _ in range(15):
+            held.append(bo.seal())
+            bo.now += 1 / 15
+        bo.pass_on()
+    refused = 0
+    for frame in held:
+        try:
+            bo.play(frame)
+        except AuthenticationError:
+            refused += 1
+    bo.checker.tick(bo.now)
+    bo.run(5.0)
+    assert bo.found == []
+    assert len(held) - 7 * 15 <= refused < len(held), "those of the last seconds are still listed"
 
 
 def test_around_a_reconnect_nothing_is_held_against_anybody() -> None:
