@@ -38,13 +38,10 @@ from client.session.intents import (
 from client.session.membership import Change, Membership, Staged, Valid, Void
 from client.session.options import Options
 from client.session.recovery import Recovery
-from client.session.talk import Outbox, Said, Seen
+from client.session.saying import Saying
 from client.session.turning import Turning
-from crypto import hpke, invite, mls, veil
+from crypto import hpke, invite
 from crypto.errors import (
-    AuthenticationError,
-    MissingKeyError,
-    ReplayError,
     SnugCryptoError,
     ValidationError,
 )
@@ -60,15 +57,11 @@ COMMIT_RETRY: Final = 3.0
 CATCH_UP_RETRY: Final = 1.5
 #: Seconds between two members' announcements to a newcomer, who hears nobody for half a second anyway.
 ANNOUNCE_STEP: Final = 0.01
-#: Seconds before a connection is lost in which what was said may not have reached everybody.
-DOUBT: Final = 5.0
 #: Seconds for which a leaver waits for somebody to commit its farewell.
 FAREWELL_WAIT: Final = 2.0
 #: Seconds for which the slot of a restarted server's room has to rest before anything new is said there:
 #: while blobs are handed over the room passes through old slots, and is not yet where its members are.
 SETTLE: Final = 0.8
-#: Relay blobs of an epoch that we have not reached yet.
-EARLY_MAX: Final = 256
 
 
 _A = TypeVar("_A", bound=Aspect)
@@ -118,16 +111,11 @@ class RoomSession:
         self._relay = 0
         self._settling = False
         self._moved_at = now
-        self._lost_at: float | None = None
         self._refusal = ""
         self._intents: deque[Intent] = deque()
         self._staged: Staged | None = None
         self._staged_sent: float = 0.0
-        self._outbox = Outbox()
-        self._seen = Seen()
-        self._early: list[bytes] = []
-        self._born = membership.epoch_slot
-        self._missed = 0
+        self._saying = Saying(self)
         self._publish: ev.Publish | None = None
         self.announced = Announced()
         self._announce_at: float | None = None
@@ -199,8 +187,7 @@ class RoomSession:
 
     def carry_over(self, old: RoomSession) -> None:
         """After a rejoin: what was said and not heard is said again, and nothing is shown twice."""
-        self._outbox = old._outbox.after_rejoin()
-        self._seen = old._seen
+        self._saying.carry_over(old._saying)
         self._intents = deque(i for i in old._intents if not isinstance(i, FarewellIntent | HealIntent))
         for aspect in self.aspects:
             aspect.carry_over(old)
@@ -240,7 +227,7 @@ class RoomSession:
 
     def post(self, what: content.Say | content.Picture, now: float) -> None:
         """Say it to all, and again after a lost connection, until all can have it."""
-        self._outbox.add(Said(what, now))
+        self._saying.post(what, now)
         self._drive(now)
 
     def remove(self, leaf: int, now: float) -> None:
@@ -291,7 +278,7 @@ class RoomSession:
     def lost(self, why: str, now: float) -> None:
         """The connection is gone, or could not be made: try again, soon at first."""
         if self.door is not None and self.door.entered:
-            self._lost_at = now
+            self._saying.lost(now)
         self.door = None
         self._slot = None
         for aspect in self.aspects:
@@ -321,9 +308,8 @@ class RoomSession:
         door = self.door
         if door is not None and door.catch_up_again is not None and now >= door.catch_up_again:
             door.catch_up_again, door.catching_up = None, False
-        if self._missed and (door is None or not door.catching_up):
-            missed, self._missed = self._missed, 0
-            self.tell(words.missed(missed))
+        if door is None or not door.catching_up:
+            self._saying.tell_missed()
         self._drive(now)
         for aspect in self.aspects:
             aspect.tick(now)
@@ -360,7 +346,7 @@ class RoomSession:
                 self._relay = max(self._relay, message.relay)
                 if self.door is not None:
                     self.door.catching_up = False
-                self._missed += message.missing
+                self._saying.missing(message.missing)
             case wire.Relayed():
                 if message.relay == self._relay + 1:
                     # without a hole only: what is still to be caught up on may be lost with the connection
@@ -368,7 +354,7 @@ class RoomSession:
                 digest = H(message.blob)
                 for aspect in self.aspects:
                     aspect.relayed(message.relay, digest, now)
-                self._relayed(message.blob, now)
+                self._saying.relayed(message.blob, now)
             case wire.Passed():
                 for aspect in self.aspects:
                     if aspect.passed(message.blob, now):
@@ -409,7 +395,7 @@ class RoomSession:
         if restarted:
             self._relay = 0
             self._settling = True
-        self._outbox.again(all_recent=restarted)  # a restarted server has forgotten what it had
+        self._saying.again(all_recent=restarted)  # a restarted server has forgotten what it had
         if self._away:
             self._away = False
             self.tell(ev.Status("back", "The server is back."))
@@ -448,7 +434,7 @@ class RoomSession:
         elif refused.about == "pass_on" and refused.code == "pass":
             door.shown = None
         elif refused.about == "relay" and refused.code == "pass":
-            self._outbox.again()
+            self._saying.again()
             self._announce_at = now
             door.shown = None
         if refused.code != "pass" and refused.about != "open" and refused.text != self._refusal:
@@ -548,23 +534,8 @@ class RoomSession:
         if self._leaving_since is not None:
             self.aspect(Turning).farewell()
             return
-        for said in self._outbox.unsent():
-            self._send_said(said)
+        self._saying.send_waiting()
         self._commit_next(now)
-
-    def _send_said(self, said: Said) -> None:
-        over = said.epoch_slot != self.m.epoch_slot
-        if over and not said.shown:
-            said.blob = self.relay(said.what)
-            said.epoch_slot = self.m.epoch_slot
-        elif self.m.keeps_epoch(said.epoch_slot):
-            self.send(wire.Relay(said.blob))
-        else:
-            said.confirmed = True  # nothing more can be done for it
-        said.digest = H(said.blob)
-        if over and said.shown and self._lost_at is not None and said.at > self._lost_at - DOUBT:
-            # it came back once, and its epoch is over: nobody new may read it, so it is not sealed anew
-            self.tell(words.maybe_lost(said.text))
 
     def _announce(self, door: Doorway) -> None:
         streams = [] if self._publish is None else self._publish.streams
@@ -693,9 +664,7 @@ class RoomSession:
         self._tell_roster(change.added, change.removed, change.by, change)
         for aspect in self.aspects:
             aspect.adopted(change, now)
-        early, self._early = self._early, []
-        for waiting in early:
-            self._relayed(waiting, now)
+        self._saying.new_epoch(now)
 
     def _check_receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
         if self.door is None:
@@ -719,47 +688,7 @@ class RoomSession:
 
     def relay(self, what: content.AnyContent) -> bytes:
         """Say something to all members, those who catch up too; only while level. Returns the blob."""
-        blob = self.m.protect(content.encode(what))
-        self._seen.add(H(blob))
-        self.send(wire.Relay(blob))
-        return blob
-
-    def _relayed(self, blob: bytes, now: float) -> None:
-        digest = H(blob)
-        if digest in self._seen:
-            self._outbox.came_back(digest, now)
-            return
-        try:
-            received = self.m.open_relay(blob)
-            said_content = content.decode(received.data)
-        except MissingKeyError:
-            began = veil.epoch_slot(blob)
-            if began > self.m.epoch_slot and len(self._early) < EARLY_MAX:
-                self._early.append(blob)
-            elif self._born <= began < self.m.epoch_slot:
-                self._missed += 1  # of an epoch that we were in, and whose keys are gone
-            return
-        except ReplayError:
-            return
-        except (AuthenticationError, SnugCryptoError):
-            return  # whoever can post at all can post garbage: it costs one failed check, and no word
-        self._seen.add(digest)
-        self._heard(received, said_content, now)
-
-    def _heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> None:
-        leaf = received.sender
-        takers = [aspect for aspect in self.aspects if aspect.heard(received, what, now)]
-        if takers:
-            return
-        match what:
-            case content.Say():
-                # a message that is sent again has the same id, and is shown once
-                mark = content.mark(what, self.m.signature_key(leaf) or b"")
-                if mark not in self._seen:
-                    self._seen.add(mark)
-                    self.tell(ev.Said(leaf, self.m.name(leaf), what.text, mark.hex()[: content.MARK_DIGITS]))
-            case content.Announce():
-                self.announced.hear(leaf, received.epoch, received.generation, what)
+        return self._saying.relay(what)
 
     # -- telling -----------------------------------------------------------------------------------
 

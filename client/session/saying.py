@@ -1,0 +1,137 @@
+"""What members say to each other over the relay: sealed, said again when it may be lost, and shown once.
+
+Protocol sections 5 to 7. What a message means is for the aspects; chat and announcements are told from here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from client.session import content, words
+from client.session import events as ev
+from client.session.talk import Outbox, Said, Seen
+from crypto import mls, veil
+from crypto.errors import MissingKeyError, SnugCryptoError
+from crypto.kdf import H
+from server.wire import messages as wire
+
+if TYPE_CHECKING:
+    from client.session.room import RoomSession
+
+#: Seconds before a connection is lost in which what was said may not have reached everybody.
+DOUBT: Final = 5.0
+#: Relay blobs of an epoch that we have not reached yet.
+EARLY_MAX: Final = 256
+
+
+class Saying:
+    """One membership's messages, ours and others'."""
+
+    def __init__(self, room: RoomSession) -> None:
+        self._room = room
+        self._outbox = Outbox()
+        self._seen = Seen()
+        self._early: list[bytes] = []
+        self._born = room.m.epoch_slot
+        self._missed = 0
+        self._lost_at: float | None = None
+
+    def carry_over(self, old: Saying) -> None:
+        """After a rejoin: what was said and not heard is said again, and nothing is shown twice."""
+        self._outbox = old._outbox.after_rejoin()
+        self._seen = old._seen
+
+    # -- ours ------------------------------------------------------------------------------------
+
+    def post(self, what: content.Say | content.Picture, now: float) -> None:
+        """Say it to all, and again after a lost connection, until all can have it."""
+        self._outbox.add(Said(what, now))
+
+    def relay(self, what: content.AnyContent) -> bytes:
+        """Say something to all members, those who catch up too; only while level. Returns the blob."""
+        blob = self._room.m.protect(content.encode(what))
+        self._seen.add(H(blob))
+        self._room.send(wire.Relay(blob))
+        return blob
+
+    def lost(self, now: float) -> None:
+        """The connection on which we were in is gone."""
+        self._lost_at = now
+
+    def again(self, *, all_recent: bool = False) -> None:
+        """The connection was another's, or the server's memory is: say again what may be lost."""
+        self._outbox.again(all_recent=all_recent)
+
+    def send_waiting(self) -> None:
+        """Say what is to be said; only while level."""
+        for said in self._outbox.unsent():
+            self._send(said)
+
+    def _send(self, said: Said) -> None:
+        m = self._room.m
+        over = said.epoch_slot != m.epoch_slot
+        if over and not said.shown:
+            said.blob = self.relay(said.what)
+            said.epoch_slot = m.epoch_slot
+        elif m.keeps_epoch(said.epoch_slot):
+            self._room.send(wire.Relay(said.blob))
+        else:
+            said.confirmed = True  # nothing more can be done for it
+        said.digest = H(said.blob)
+        if over and said.shown and self._lost_at is not None and said.at > self._lost_at - DOUBT:
+            # it came back once, and its epoch is over: nobody new may read it, so it is not sealed anew
+            self._room.tell(words.maybe_lost(said.text))
+
+    # -- others' ---------------------------------------------------------------------------------
+
+    def missing(self, count: int) -> None:
+        """The server no longer had so many relays when we caught up."""
+        self._missed += count
+
+    def tell_missed(self) -> None:
+        """Once caught up: how many words of others went by."""
+        if self._missed:
+            missed, self._missed = self._missed, 0
+            self._room.tell(words.missed(missed))
+
+    def new_epoch(self, now: float) -> None:
+        """Its keys are here: what came before them is tried again."""
+        early, self._early = self._early, []
+        for waiting in early:
+            self.relayed(waiting, now)
+
+    def relayed(self, blob: bytes, now: float) -> None:
+        """A blob that the server relayed."""
+        m, digest = self._room.m, H(blob)
+        if digest in self._seen:
+            self._outbox.came_back(digest, now)
+            return
+        try:
+            received = m.open_relay(blob)
+            what = content.decode(received.data)
+        except MissingKeyError:
+            began = veil.epoch_slot(blob)
+            if began > m.epoch_slot and len(self._early) < EARLY_MAX:
+                self._early.append(blob)
+            elif self._born <= began < m.epoch_slot:
+                self._missed += 1  # of an epoch that we were in, and whose keys are gone
+            return
+        except SnugCryptoError:
+            return  # whoever can post at all can post garbage: it costs one failed check, and no word
+        self._seen.add(digest)
+        self._heard(received, what, now)
+
+    def _heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> None:
+        room, leaf = self._room, received.sender
+        takers = [aspect for aspect in room.aspects if aspect.heard(received, what, now)]
+        if takers:
+            return
+        match what:
+            case content.Say():
+                # a message that is sent again has the same id, and is shown once
+                mark = content.mark(what, room.m.signature_key(leaf) or b"")
+                if mark not in self._seen:
+                    self._seen.add(mark)
+                    room.tell(ev.Said(leaf, room.m.name(leaf), what.text, mark.hex()[: content.MARK_DIGITS]))
+            case content.Announce():
+                room.announced.hear(leaf, received.epoch, received.generation, what)
