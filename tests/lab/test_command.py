@@ -147,4 +147,4 @@ def test_what_scenes_wait_for_is_something_that_members_are_told() -> None:
 def test_the_readme_shows_every_verdict() -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     for scene in SCENES:
-        assert f"`{scene.id}`: {scene.documented}" in page, scene.id
+        assert f"| `{scene.id}` | {scene.documented} |" in page, scene.id

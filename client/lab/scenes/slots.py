@@ -293,6 +293,27 @@ async def dropped_words(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "case 7",
+    detected("reordered", within=25.0),
+    "The operator holds words back from one member, for later: beats tell that others have more.",
+)
+async def delayed_words(stage: Stage) -> Outcome:
+    """A slow line looks the same: so it is told that they are missing, and not why."""
+    bo = stage.member("Bo")
+    await stage.act("delay", what="relays", receiver=2, seconds=60)
+    for number in range(3):
+        stage.say(stage.host, f"This is word {number}.")
+    await stage.until(lambda: len(stage.member("Cem").said) >= 3, 8.0)
+    await stage.told(["reordered"], 30.0, [bo])
+    missing = len(bo.said) < 3
+    await stage.operator.end("delay")
+    came = await stage.until(lambda: len(bo.said) >= 3, 8.0)
+    harms = await goes_on(stage) if came else ("what was held back never came",)
+    return Outcome(missing, "Bo had to wait for what was said, and knew.", watchers=("Bo",), harms=harms)
+
+
+@scene(
+    _THEME,
+    "case 7",
     detected("reordered", within=20.0),
     "The operator gives one member the same messages in another order: answers before questions; it is told.",
 )
