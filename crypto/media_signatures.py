@@ -64,6 +64,8 @@ EXCUSED: Final = 2.0
 #: burst costs next to nothing in time.
 EXCUSED_MAX: Final = 6.0
 UNLISTED_KID_MAX: Final = 300
+#: Frames beyond the last listed one that are played before they are listed: some seconds of sound.
+AHEAD_MAX: Final = 300
 #: Seconds after which what an ended epoch owed is forgotten.
 WRITE_OFF: Final = 60.0
 
@@ -389,7 +391,8 @@ class Checker:
 
         ValidationError("SNUG-22") if the leaf has signed another, or none, in its place; AuthenticationError
         if it comes so late that the list which would name it is forgotten (a path that was cut for a while
-        brings such frames); UnverifiedFrameError if the leaf is in doubt, and no list has come that names it.
+        brings such frames); UnverifiedFrameError if no list has come that names it, and the leaf is in doubt
+        or its lists are far from there: a frame far ahead would make all that are sealed before it too old.
         """
         # here and not when it has opened: else one frame far ahead, after which nothing opens, would stay
         # unnoticed for ever
@@ -398,8 +401,13 @@ class Checker:
         snug_22(forged=verdict is _Verdict.FORGED, unlisted=0.0)
         if verdict is _Verdict.LATE:
             raise AuthenticationError("a frame that comes too late to be compared")
-        if verdict is _Verdict.UNLISTED and self.doubt is not None:
-            raise UnverifiedFrameError("a frame that its sender has not signed yet")
+        if verdict is _Verdict.UNLISTED:
+            if self.doubt is not None:
+                raise UnverifiedFrameError("a frame that its sender has not signed yet")
+            if counter - self._covered(epoch, kid) > AHEAD_MAX:
+                if self._too_many(epoch, kid):
+                    self._doubt("unverified")
+                raise UnverifiedFrameError("a frame far ahead of all that its sender has signed")
 
     def opened(self, epoch: int, kid: int, counter: int, frame: bytes, now: float) -> None:
         """The same frame, once it has opened."""
@@ -507,6 +515,12 @@ class Checker:
             self.end_epoch(epoch, now)
 
     # -- inside --------------------------------------------------------------------------------
+
+    def _covered(self, epoch: int, kid: int) -> int:
+        """The highest counter that a list has named; -1 before the first."""
+        held = self._epochs.get(epoch)
+        stream = None if held is None else held.streams.get(kid)
+        return -1 if stream is None else stream.covered
 
     def _judge(self, epoch: int, kid: int, counter: int, hash_: bytes) -> _Verdict:
         held = self._epochs.get(epoch)

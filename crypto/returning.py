@@ -215,4 +215,6 @@ class Kept:
         seed, door, secret, group_id = HostSeed(r.take(32)), r.take(32), r.take(16), r.prefixed(1)
         origin, name = r.text(2), r.text(1)
         r.end()
-        return cls(seed, door, secret, group_id, canonical_origin(origin), check_name(name))
+        if canonical_origin(origin) != origin:
+            raise MalformedError("what a host keeps: the server's address is not in its one form")
+        return cls(seed, door, secret, group_id, origin, check_name(name))

@@ -92,6 +92,7 @@ class Watched:
             key = (name, kind, getattr(opened, "epoch", 0))
             member.disorder += counter < self._newest.get(key, -1)
             self._newest[key] = max(counter, self._newest.get(key, -1))
+            member.newest[name, kind] = counter
         mark = H(data)
         if mark in self._shown:
             member.false_frames[name] += 1  # the same sealed frame, shown twice
@@ -132,6 +133,8 @@ class Member:
         self.opened: Counter[tuple[str, str]] = Counter()
         self.refused: Counter[str] = Counter()
         self.false_frames: Counter[str] = Counter()
+        #: Counters of the frames that were opened last, by who sealed them, and kind.
+        self.newest: dict[tuple[str, str], int] = {}
         #: Frames that were opened after one that was sealed later.
         self.disorder = 0
         self.last_opened: dict[str, float] = {}

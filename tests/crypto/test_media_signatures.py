@@ -20,6 +20,7 @@ from crypto.errors import (
 )
 from crypto.kdf import H, SigningKey
 from crypto.media_signatures import (
+    AHEAD_MAX,
     DIGEST_SIZE,
     FRAMES_MAX,
     LISTED_MAX,
@@ -548,35 +549,57 @@ def test_bursts_between_silences_add_up() -> None:
     assert counter <= 120
 
 
-def test_one_frame_far_ahead_is_found_though_nothing_opens_after_it() -> None:
+def test_one_frame_far_ahead_waits_and_makes_no_other_too_old() -> None:
     bo = Bo()
     bo.run(2)
-    bo.play((AUDIO, 10_000, b"mallory's: it pushes Bo's own out of the replay window"))
-    for _ in range(120):
-        frame = bo.seal()
-        try:
-            bo.checker.opening(EPOCH, *frame, bo.now)  # SFrame refuses it then: a replay, it thinks
-        except UnverifiedFrameError:
-            break
+    for ahead in (AHEAD_MAX + 1, 10_000):
+        with pytest.raises(UnverifiedFrameError, match="far ahead"):
+            bo.play((AUDIO, bo.counters[AUDIO] + ahead, b"mallory's: it would push Bo's out of the window"))
+    bo.checker.excuse(bo.now + 2.0)  # a connection that was cut changes nothing
+    with pytest.raises(UnverifiedFrameError, match="far ahead"):
+        bo.play((AUDIO, 20_000, b"mallory's"))
+    bo.run(5)
+    assert bo.found == []
+
+
+def test_one_frame_a_little_ahead_is_found_when_its_place_is_listed() -> None:
+    bo = Bo()
+    bo.run(2)
+    bo.play((AUDIO, bo.counters[AUDIO] + 100, b"mallory's"))
+    for _ in range(150):
+        bo.seal()
         bo.now += 0.02
-        bo.checker.tick(bo.now)
-    assert bo.found == [Finding.UNVERIFIED]
+    bo.pass_on()
+    assert bo.found == [Finding.FORGED]
+
+
+def test_who_has_sealed_much_since_the_last_list_that_came_is_played_on_from_the_next() -> None:
+    bo = Bo()
+    bo.run(1)
+    for _ in range(2 * AHEAD_MAX):
+        bo.seal()
+    bo.lists()  # nobody got this
+    with pytest.raises(UnverifiedFrameError):
+        bo.play(bo.seal())
+    bo.pass_on()
+    bo.run(3)
+    assert bo.found == []
 
 
 def test_a_flood_is_bounded_and_found() -> None:
     bo = Bo()
-    for counter in range(UNLISTED_KID_MAX + 1):
+    for counter in range(UNLISTED_KID_MAX):
         bo.play((AUDIO, counter, b"mallory's"))
     with pytest.raises(UnverifiedFrameError):
-        bo.play((AUDIO, UNLISTED_KID_MAX + 1, b"mallory's"))
+        bo.play((AUDIO, UNLISTED_KID_MAX, b"mallory's"))
     assert bo.found == [Finding.UNVERIFIED]
     assert len(bo.checker._unlisted) == UNLISTED_KID_MAX
 
 
 def test_a_flood_over_many_key_ids_is_bounded_and_found() -> None:
     bo = Bo()
-    for counter in range(UNLISTED_MAX + 1):
-        bo.play((AUDIO + 16 * (counter % 7), counter, b"mallory's"))
+    for number in range(UNLISTED_MAX + 1):
+        bo.play((AUDIO + 16 * (number % 7), number // 7, b"mallory's"))
     with pytest.raises(UnverifiedFrameError):
         bo.play((AUDIO, UNLISTED_MAX + 1, b"mallory's"))
     assert bo.found == [Finding.UNVERIFIED]

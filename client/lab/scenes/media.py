@@ -18,8 +18,8 @@ from crypto.media_signatures import EXCUSED
 
 _THEME = "media"
 _WHILE = 3.0
-#: Frames: far enough ahead of what was sent that no counter is used twice.
-_AHEAD = 500
+#: Frames: ahead of what was sent, and not so far that it waits for a list before it is played.
+_AHEAD = 100
 
 
 @scene(
@@ -185,10 +185,10 @@ async def noise_in_a_name(stage: Stage) -> Outcome:
 )
 async def forged_media(stage: Stage) -> Outcome:
     """The one thing that encryption in a group can't tell: SNUG-22 does."""
-    bo, cem, ada = stage.member("Bo"), stage.member("Cem"), stage.host
+    bo, cem = stage.member("Bo"), stage.member("Cem")
     leaf = bo.leaf_of("Ada")
     await asyncio.sleep(2 * EXCUSED)  # lists may have gone by before
-    ahead = ada.sealed["audio"] + _AHEAD
+    ahead = bo.newest["Ada", "audio"] + _AHEAD
     forged = mallory.Keys(bo.session).seal(leaf, Stream.AUDIO, "audio", b"\xf8" + bytes(119), ahead)
     await stage.act("inject", into="frame", name_of=1, blob=forged, count=1)
     await stage.told(["forged_media", "unverified_media"], 15.0, [cem])
@@ -205,25 +205,34 @@ async def forged_media(stage: Stage) -> Outcome:
 @scene(
     _THEME,
     "field",
-    detected("forged_media", "unverified_media", "not_reaching", within=45.0),
+    detected("forged_media", "unverified_media", within=12.0),
     "The same, right after the operator has cut a listener's connection, when lists of signatures may "
-    "honestly have gone by: it plays, and that is told of.",
+    "honestly have gone by: a frame far ahead waits in vain for a list; one close by plays, and is told of.",
 )
 async def forged_media_after_a_cut(stage: Stage) -> Outcome:
-    """One frame far ahead moves the window that keeps replays out, so that real ones are too old."""
+    """A frame far ahead would move the window that keeps replays out, so that real ones were too old."""
     cem, ada = stage.member("Cem"), stage.host
     await stage.operator.begin("kick", victim=3, keep=False)
     await stage.need(lambda: any(n.kind == "back" for n in cem.notes), "Cem did not come back")
     await stage.heard([ada, cem], 20.0)
-    forged = mallory.Keys(stage.member("Bo").session).seal(
-        cem.leaf_of("Ada"), Stream.AUDIO, "audio", b"\xf8" + bytes(119), ada.sealed["audio"] + 50_000
-    )
-    await stage.act("inject", into="frame", name_of=1, blob=forged, count=1)
-    await stage.told(["forged_media", "unverified_media", "not_reaching"], 50.0, [cem])
+    keys = mallory.Keys(stage.member("Bo").session)
+
+    async def inject(ahead: int) -> None:
+        counter = stage.member("Bo").newest["Ada", "audio"] + ahead
+        leaf = cem.leaf_of("Ada")
+        forged = keys.seal(leaf, Stream.AUDIO, "audio", b"\xf8" + bytes([ahead & 255]) * 119, counter)
+        await stage.act("inject", into="frame", name_of=1, blob=forged, count=1)
+
+    await inject(50_000)
+    await asyncio.sleep(1.0)
+    harms = ["a frame far ahead was played"] if cem.false_frames else []
+    await inject(_AHEAD)
+    await stage.told(["forged_media", "unverified_media"], 20.0, [cem])
     played = cem.false_frames.total()
     for member in stage.honest:
         member.false_frames.clear()
-    return Outcome(played > 0, f"{played} forged frame was played.", watchers=("Cem",))
+    harms += await goes_on(stage)
+    return Outcome(played > 0, f"{played} forged frame was played.", watchers=("Cem",), harms=tuple(harms))
 
 
 @scene(
