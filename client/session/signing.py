@@ -310,18 +310,11 @@ class Signing(Aspect):
         for name in found.get(Finding.FORGED, ()):
             self.room.tell(words.forged_media(name))
         if Finding.UNVERIFIED in found:
-            self.room.tell(words.unverified_media(_listed(found[Finding.UNVERIFIED])))
+            self.room.tell(words.unverified_media(words.listed(found[Finding.UNVERIFIED])))
         if Finding.VERIFIED in found:
-            names = _listed(found[Finding.VERIFIED])
+            names = words.listed(found[Finding.VERIFIED])
             self.room.tell(ev.Status("verified", f"Sound and pictures of {names} are signed again."))
 
 
 def _oldest(epoch: _Epoch) -> float | None:
     return None if epoch.signer is None else epoch.signer.oldest
-
-
-def _listed(names: list[str]) -> str:
-    """Some names in a sentence, not a whole room's."""
-    if len(names) > 4:
-        return f"{', '.join(names[:3])} and {len(names) - 3} others"
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
