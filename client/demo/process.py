@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 import sys
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -23,7 +25,16 @@ class ServerError(Exception):
 
 
 class ServerProcess:
-    """Started by ``async with``, and gone after it, whatever happened."""
+    """Started by ``async with``, and gone after it, whatever happened.
+
+    `start_time`: seconds until it has to listen. Another kind of server overrides these, and `_hear`.
+    """
+
+    arguments: Sequence[str] = ()
+    start_time = _START_TIME
+    #: Whether it is given orders on its standard input, and the longest line that it prints (bytes).
+    takes_orders = False
+    line_max = 1 << 16
 
     def __init__(self) -> None:
         self.url = ""
@@ -54,14 +65,16 @@ class ServerProcess:
             "server",
             "--listen",
             "127.0.0.1:0",
-            stdin=asyncio.subprocess.DEVNULL,
+            *self.arguments,
+            stdin=asyncio.subprocess.PIPE if self.takes_orders else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            limit=self.line_max,
             env={**os.environ, "PYTHONPATH": path},
         )
         self._readers = [asyncio.create_task(self._read_out()), asyncio.create_task(self._read_log())]
         try:
-            self.url = await self._line("listening on ", _START_TIME)
+            self.url = await self._line("listening on ", self.start_time)
         except BaseException:
             await self._end()
             raise
@@ -113,8 +126,12 @@ class ServerProcess:
         assert self._process is not None
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
-            self._lines.put_nowait(line.decode("utf-8", "replace"))
+            self._hear(line.decode("utf-8", "replace"))
         self._lines.put_nowait("")
+
+    def _hear(self, line: str) -> None:
+        """A line of its standard output."""
+        self._lines.put_nowait(line)
 
     async def _read_log(self) -> None:
         assert self._process is not None
@@ -127,7 +144,8 @@ class ServerProcess:
         if process is None:
             return
         if process.returncode is None:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
         # shielded: a second Ctrl-C does not leave a zombie
         await asyncio.shield(process.wait())
         for reader in self._readers:

@@ -6,73 +6,37 @@ import asyncio
 import base64
 import contextlib
 import json
-import os
-import sys
-from collections import Counter, deque
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from collections import Counter
+from typing import Any, Final
 
-_ROOT: Final = Path(__file__).resolve().parents[2]
-_START_TIME: Final = 40.0
+from client.demo.process import ServerError, ServerProcess
+
 _ANSWER_TIME: Final = 15.0
 #: Bytes of one line: the largest blob in base64, and room for the rest.
 _LINE_MAX: Final = 1 << 20
 
 
-class OperatorError(Exception):
+class OperatorError(ServerError):
     """The server did not do what it was ordered to; the text is a sentence."""
 
 
-class Operator:
+class Operator(ServerProcess):
     """Started by ``async with``, and gone after it. `deeds` counts what acts say that they did."""
 
+    arguments = ("--hostile", "all")
+    start_time = 40.0
+    takes_orders = True
+    line_max = _LINE_MAX
+
     def __init__(self) -> None:
-        self.url = ""
+        super().__init__()
         self.deeds: Counter[str] = Counter()
         #: What `record` has printed: (kind, sender, blob), (sender, packet).
         self.blobs: list[tuple[str, int | None, bytes]] = []
         self.packets: list[tuple[int | None, bytes]] = []
         #: Deeds with more to them than their name, as they were printed.
         self.told: list[dict[str, Any]] = []
-        self.log: deque[str] = deque(maxlen=200)
-        self._process: asyncio.subprocess.Process | None = None
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self._readers: list[asyncio.Task[None]] = []
-        self._listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    async def __aenter__(self) -> Self:
-        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "server",
-            "--listen",
-            "127.0.0.1:0",
-            "--hostile",
-            "all",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            limit=_LINE_MAX,
-            env={**os.environ, "PYTHONPATH": path},
-        )
-        self._readers = [asyncio.create_task(self._read_out()), asyncio.create_task(self._read_log())]
-        try:
-            async with asyncio.timeout(_START_TIME):
-                self.url = await self._listening
-        except TimeoutError:
-            await self._end()
-            raise OperatorError(f"The server did not start: {' '.join(self.log)}") from None
-        except BaseException:
-            await self._end()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._end()
 
     async def begin(self, act: str, **orders: object) -> None:
         """Have an act begin; bytes are handed in as base64. OperatorError if it can't."""
@@ -88,8 +52,8 @@ class Operator:
             raise OperatorError(f"{act}: {answer['error']}")
         return Counter(answer["done"])
 
-    async def stop(self) -> None:
-        """Switch the server off, without a word to anybody."""
+    async def switch_off(self) -> None:
+        """Without a word to anybody."""
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
@@ -108,10 +72,9 @@ class Operator:
         except (TimeoutError, ConnectionError):
             raise OperatorError(f"The server does not answer: {' '.join(self.log)}") from None
 
-    def _hear(self, line: bytes) -> None:
-        if line.startswith(b"listening on "):
-            if not self._listening.done():
-                self._listening.set_result(line.removeprefix(b"listening on ").decode().strip())
+    def _hear(self, line: str) -> None:
+        if line.startswith("listening on "):
+            super()._hear(line)
             return
         try:
             told: dict[str, Any] = json.loads(line)
@@ -127,30 +90,3 @@ class Operator:
             self.packets.append((told["sender"], base64.b64decode(told["packet"])))
         else:
             self._answers.put_nowait(told)
-
-    async def _read_out(self) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
-            self._hear(line)
-        if not self._listening.done():
-            self._listening.set_exception(OperatorError(f"The server ended: {' '.join(self.log)}"))
-
-    async def _read_log(self) -> None:
-        assert self._process is not None
-        assert self._process.stderr is not None
-        while line := await self._process.stderr.readline():
-            self.log.append(line.decode("utf-8", "replace").rstrip("\n"))
-
-    async def _end(self) -> None:
-        process = self._process
-        if process is None:
-            return
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        # shielded: a second Ctrl-C does not leave a zombie
-        await asyncio.shield(process.wait())
-        for reader in self._readers:
-            reader.cancel()
-        await asyncio.gather(*self._readers, return_exceptions=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from client.lab.operator import OperatorError
+from client.demo.process import ServerError
 from client.lab.scene import Facts, Judgement, Outcome, Scene, judge
 from client.lab.stage import SceneError, perform
 
@@ -49,7 +49,7 @@ async def run_one(scene: Scene) -> Result:
             async with asyncio.timeout(LONGEST):
                 facts = await perform(scene)
             return Result(scene, facts, judge(scene.documented, facts))
-        except (SceneError, OperatorError) as error:
+        except (SceneError, ServerError) as error:
             why = str(error)
         except TimeoutError:
             why = f"It was not over after {LONGEST:.0f} s."

@@ -247,7 +247,7 @@ async def staged(names: Sequence[str]) -> AsyncIterator[Stage]:
 
 
 async def perform(scene: Scene) -> Facts:
-    """Hold the meeting, do the act, and gather the facts; SceneError or OperatorError if that can't be."""
+    """Hold the meeting, do the act, and gather the facts; SceneError or ServerError if that can't be."""
     began = asyncio.get_running_loop().time()
     async with staged(scene.names) as stage:
         await stage.gather()

@@ -58,7 +58,7 @@ async def member_records(stage: Stage) -> Outcome:
 async def denial_of_service(stage: Stage) -> Outcome:
     """For one member alone it is no more silent: `kicked`, `selective_drop`."""
     stage.mark()
-    await stage.operator.stop()
+    await stage.operator.switch_off()
     told = await stage.told(["away"], 20.0)
     over = await nobody_is_heard(stage)
     harms = [
