@@ -22,6 +22,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from crypto import one_form
 from crypto.beats import Beat
 from crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
 from crypto.fields import prefixed, uint
@@ -153,20 +154,12 @@ def probe_chain(number: bytes, beats: Sequence[SignedBeat], receipts: Sequence[R
 
 def encode(evidence: Evidence) -> bytes:
     """One JSON object in its one form, UTF-8, with a line end."""
-    return msgspec.json.format(msgspec.json.encode(evidence), indent=1) + b"\n"
+    return one_form.encode(evidence)
 
 
 def decode_evidence(data: bytes) -> Evidence:
     """MalformedError for anything but what `encode` makes."""
-    if len(data) > FILE_MAX:
-        raise MalformedError(f"evidence has at most {FILE_MAX} bytes")
-    try:
-        evidence = msgspec.json.decode(data, type=Evidence)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"this is no evidence that can be read: {str(error)[:120]}") from None
-    if encode(evidence) != data:
-        raise MalformedError("this evidence is not in the form in which it is written: it was changed")
-    return evidence
+    return one_form.decode(data, Evidence, "evidence", FILE_MAX)
 
 
 def merge(files: Iterable[Evidence]) -> Evidence:

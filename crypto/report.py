@@ -18,6 +18,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from crypto import one_form
 from crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
 from crypto.fields import exactly, prefixed, uint
 from crypto.kdf import SigningKey, verify
@@ -99,20 +100,12 @@ def check_admission(
 
 def encode(report: Report) -> bytes:
     """The file: one JSON object in its one form, UTF-8, with a line end."""
-    return msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n"
+    return one_form.encode(report)
 
 
 def decode_report(data: bytes) -> Report:
     """MalformedError for anything but what `encode` makes."""
-    if len(data) > FILE_MAX:
-        raise MalformedError(f"a report has at most {FILE_MAX} bytes")
-    try:
-        report = msgspec.json.decode(data, type=Report)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(f"this is no report that can be read: {str(error)[:120]}") from None
-    if encode(report) != data:
-        raise MalformedError("this report is not in the form in which reports are written: it was changed")
-    return report
+    return one_form.decode(data, Report, "report", FILE_MAX)
 
 
 def verify_report(report: Report, host_public: bytes) -> list[Proven]:

@@ -23,7 +23,6 @@ import msgspec
 
 from server.holdings import KINDS, entry
 
-_LEAVES: Final = (str, bytes, bytearray, memoryview)
 _PLAIN: Final = (int, float, complex, type(None), enum.Enum)
 #: Code and its surroundings: of these everything in the process can be reached.
 _WALLS: Final = (

@@ -77,10 +77,6 @@ class Troupe:
         """Send something to a connection, past all acts."""
         self.signaling.deliver(handle, message)
 
-    def submit(self, handle: bytes, message: ClientMessage) -> None:
-        """Handle something as if the connection had sent it, past all acts."""
-        self.signaling.perform(self.hub.honestly(handle, message, self.now))
-
     def drop(self, number: int) -> None:
         """Cut a person's connection."""
         self.signaling.cut(self.handle(number))
