@@ -22,6 +22,11 @@ MARK_DIGITS: Final = 32
 REVOKED_MAX: Final = 1024
 #: Secret halves of media keys in one message.
 SECRETS_MAX: Final = 64
+#: Bytes of one file, and of the pieces that it goes out in.
+FILE_MAX: Final = 8 * 1024 * 1024
+PIECE_SIZE: Final = 60 * 1024
+#: Pieces that one `file_again` asks for.
+AGAIN_MAX: Final = 256
 
 
 class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
@@ -134,6 +139,49 @@ class CodeReveal(Content, frozen=True, tag="code_reveal"):
     share: Bytes32
 
 
+class State(Content, frozen=True, tag="state"):
+    """What the sender shows of itself now: told anew whenever it changes, and to whoever comes in."""
+
+    mic: bool
+    camera: bool
+    screen: bool
+    hand: bool
+    recording: bool
+
+
+class Reaction(Content, frozen=True, tag="reaction"):
+    """One of a few signs, shown for a moment."""
+
+    reaction: Literal["yes", "applause", "heart", "laugh", "surprise", "party"]
+
+
+class Page(Content, frozen=True, tag="page"):
+    """Which page the sender runs: the hash of its bundle, to be compared (protocol section 7)."""
+
+    hash: Bytes32
+
+
+class File(Content, frozen=True, tag="file"):
+    """A file for all who are here now: its pieces are passed on, sealed under a key of its own."""
+
+    id: Bytes16
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    mime: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}\Z")]
+    size: Annotated[int, msgspec.Meta(ge=1, le=FILE_MAX)]
+    digest: Bytes32
+    key: Bytes32
+
+
+class FileAgain(Content, frozen=True, tag="file_again"):
+    """Pieces of a file that have not come here, for its sender to pass on again."""
+
+    id: Bytes16
+    pieces: Annotated[
+        list[Annotated[int, msgspec.Meta(ge=0, lt=AGAIN_MAX)]],
+        msgspec.Meta(min_length=1, max_length=AGAIN_MAX),
+    ]
+
+
 AnyContent = (
     Say
     | Picture
@@ -148,6 +196,11 @@ AnyContent = (
     | CodeOpen
     | CodeCommit
     | CodeReveal
+    | State
+    | Reaction
+    | Page
+    | File
+    | FileAgain
 )
 _decoder: msgspec.json.Decoder[AnyContent] = msgspec.json.Decoder(AnyContent)
 _encoder = msgspec.json.Encoder()

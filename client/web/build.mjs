@@ -1,0 +1,52 @@
+// The page's bundle, the same bytes from the same sources: `node build.mjs [OUT]`.
+//
+// index.html, main.js, main.css, worker.js, a chunk for each further language and view that is loaded later, and
+// manifest.json: each file's SHA-256, and `hash`, which is SHA-256 over the lines "sha256 name\n" in order.
+import { build } from "esbuild"
+import { createHash } from "node:crypto"
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const here = fileURLToPath(new URL(".", import.meta.url))
+const out = resolve(process.argv[2] ?? join(here, "../../server/page/bundle"))
+
+const common = {
+  absWorkingDir: here,
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: ["es2022"],
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  legalComments: "none",
+  charset: "utf8",
+  logLevel: "warning",
+  // ts-mls asks for these only for suites that the protocol does not have
+  external: [
+    "@hpke/chacha20poly1305", "@hpke/dhkem-x448", "@hpke/hybridkem-x-wing", "@hpke/ml-kem", "@noble/post-quantum",
+    "@noble/ciphers/chacha.js",
+  ],
+}
+
+await rm(out, { recursive: true, force: true })
+await mkdir(out, { recursive: true })
+await build({
+  ...common,
+  entryPoints: { main: "src/app/main.tsx" },
+  splitting: true,
+  chunkNames: "[name]-[hash]",
+  outdir: out,
+})
+await build({ ...common, entryPoints: { worker: "src/worker/main.ts" }, outdir: out })
+await writeFile(join(out, "index.html"), await readFile(join(here, "src/index.html")))
+
+const names = (await readdir(out)).filter((name) => name !== "manifest.json").sort()
+const sums = new Map()
+for (const name of names) sums.set(name, createHash("sha256").update(await readFile(join(out, name))).digest("hex"))
+const hash = createHash("sha256")
+for (const [name, sum] of sums) hash.update(`${sum} ${name}\n`)
+await writeFile(
+  join(out, "manifest.json"),
+  `${JSON.stringify({ hash: hash.digest("hex"), files: Object.fromEntries(sums) }, null, 1)}\n`,
+)

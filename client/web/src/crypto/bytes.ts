@@ -1,0 +1,56 @@
+/** Byte strings: what Python's `bytes` can do and `Uint8Array` can't. */
+
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Draws that many random bytes. */
+export type Rng = (count: number) => Bytes;
+
+const encoder = new TextEncoder();
+
+/** UTF-8. */
+export const utf8 = (text: string): Bytes => encoder.encode(text) as Bytes;
+
+/** One after the other. */
+export function concat(...parts: readonly Uint8Array[]): Bytes {
+  const done = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    done.set(part, at);
+    at += part.length;
+  }
+  return done;
+}
+
+/** Whether both hold the same; in constant time for equal lengths. */
+export function same(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  let differs = 0;
+  for (let i = 0; i < one.length; i++) differs |= one[i]! ^ other[i]!;
+  return differs === 0;
+}
+
+/** Below 0, 0 or above 0, as Python orders bytes. */
+export function compare(one: Uint8Array, other: Uint8Array): number {
+  const shared = Math.min(one.length, other.length);
+  for (let i = 0; i < shared; i++) if (one[i] !== other[i]) return one[i]! - other[i]!;
+  return one.length - other.length;
+}
+
+/** Lower-case hex: also how bytes are keys of a Map or members of a Set. */
+export const hex = (bytes: Uint8Array): string => Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+
+/** RangeError if it is not hex. */
+export function unhex(text: string): Bytes {
+  if (!/^(?:[0-9a-f]{2})*$/i.test(text)) throw new RangeError("not hex");
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+/** Big-endian, of `size` bytes (at most 8; numbers up to 2^53 - 1). */
+export function int(value: number, size: number): Bytes {
+  const done = new Uint8Array(size);
+  for (let i = size - 1, rest = value; i >= 0; i--, rest = Math.floor(rest / 256)) done[i] = rest % 256;
+  return done;
+}
+
+/** From the system's generator. */
+export const systemRng: Rng = (count) => crypto.getRandomValues(new Uint8Array(count));

@@ -1,0 +1,169 @@
+// Written by `python -m client.typescript`, from client/session/content.py: change it there.
+
+import type { Bytes } from "../crypto/bytes";
+import type { Schemas } from "./codec";
+
+/** Chat. `id` is random: a message that is sent again after a lost connection is shown once. */
+export interface Say {
+  readonly type: "say";
+  readonly id: Bytes;
+  readonly text: string;
+}
+
+/** A picture for the chat. `id` as in Say; whoever receives it tells from the data what it really is. */
+export interface Picture {
+  readonly type: "picture";
+  readonly id: Bytes;
+  readonly mime: "image/gif" | "image/jpeg" | "image/png" | "image/webp";
+  readonly data: Bytes;
+}
+
+/** In a meeting that can be reported: the host signed that the sender's key came in by that invite. */
+export interface Admitted {
+  readonly type: "admitted";
+  readonly invite: number;
+  readonly admission: Bytes;
+}
+
+/** A stream of the sender's: its SSRC at the server, and its stream number in key ids. */
+export interface OwnStream {
+  readonly ssrc: number;
+  readonly kind: "audio" | "video";
+  readonly stream: number;
+}
+
+/** This leaf's connection and media streams (SNUG-20); `box` is an X25519 key for what is for it alone. */
+export interface Announce {
+  readonly type: "announce";
+  readonly handle: Bytes;
+  readonly box: Bytes;
+  readonly streams: OwnStream[];
+}
+
+/** The sender goes: `proposal` is its Remove of itself, as an MLSMessage, for anybody to commit. */
+export interface Leaving {
+  readonly type: "leaving";
+  readonly proposal: Bytes;
+}
+
+/** The host seed, sealed to a new host's `box` by HPKE (info "snug 1 grant" | group id). */
+export interface Grant {
+  readonly type: "grant";
+  readonly leaf: number;
+  readonly enc: Bytes;
+  readonly sealed: Bytes;
+}
+
+/** The sender has the host seed, and shows it: the host key's signature (`announced.granted_message`). */
+export interface Granted {
+  readonly type: "granted";
+  readonly signature: Bytes;
+}
+
+/** A host has taken these invites back, or hands on what hosts have: no host shows knocks by them. */
+export interface Revoked {
+  readonly type: "revoked";
+  readonly invites: number[];
+}
+
+/** A host ends the meeting for all (SNUG-18), as of `chain`. */
+export interface End {
+  readonly type: "end";
+  readonly chain: Bytes;
+}
+
+/** Secret halves of the sender's media keys of old epochs: their signatures prove nothing from now on. */
+export interface MediaSecret {
+  readonly type: "media_secret";
+  readonly secrets: Bytes[];
+}
+
+/** Opens a run for a short code (protocol section 8): of this epoch, this chain, and all these leaves. */
+export interface CodeOpen {
+  readonly type: "code_open";
+  readonly sid: Bytes;
+  readonly epoch: number;
+  readonly chain: Bytes;
+  readonly leaves: number[];
+}
+
+/** The sender's commitment to a share in that run. */
+export interface CodeCommit {
+  readonly type: "code_commit";
+  readonly sid: Bytes;
+  readonly commitment: Bytes;
+}
+
+/** The sender's share, shown on all commitments' digest V. */
+export interface CodeReveal {
+  readonly type: "code_reveal";
+  readonly sid: Bytes;
+  readonly digest: Bytes;
+  readonly share: Bytes;
+}
+
+/** What the sender shows of itself now: told anew whenever it changes, and to whoever comes in. */
+export interface State {
+  readonly type: "state";
+  readonly mic: boolean;
+  readonly camera: boolean;
+  readonly screen: boolean;
+  readonly hand: boolean;
+  readonly recording: boolean;
+}
+
+/** One of a few signs, shown for a moment. */
+export interface Reaction {
+  readonly type: "reaction";
+  readonly reaction: "applause" | "heart" | "laugh" | "party" | "surprise" | "yes";
+}
+
+/** Which page the sender runs: the hash of its bundle, to be compared (protocol section 7). */
+export interface Page {
+  readonly type: "page";
+  readonly hash: Bytes;
+}
+
+/** A file for all who are here now: its pieces are passed on, sealed under a key of its own. */
+export interface File {
+  readonly type: "file";
+  readonly id: Bytes;
+  readonly name: string;
+  readonly mime: string;
+  readonly size: number;
+  readonly digest: Bytes;
+  readonly key: Bytes;
+}
+
+/** Pieces of a file that have not come here, for its sender to pass on again. */
+export interface FileAgain {
+  readonly type: "file_again";
+  readonly id: Bytes;
+  readonly pieces: number[];
+}
+
+export type AnyContent = Say | Picture | Admitted | Announce | Leaving | Grant | Granted | Revoked | End | MediaSecret | CodeOpen | CodeCommit | CodeReveal | State | Reaction | Page | File | FileAgain;
+
+export const schemas: Schemas = {
+  Say: {"tag": "say", "fields": {"id": [["bytes", 16, 16]], "text": [["str", 1, 8000, null]]}},
+  Picture: {"tag": "picture", "fields": {"id": [["bytes", 16, 16]], "mime": [["one of", ["image/gif", "image/jpeg", "image/png", "image/webp"]]], "data": [["bytes", 1, 131072]]}},
+  Admitted: {"tag": "admitted", "fields": {"invite": [["int", 0, 65535]], "admission": [["bytes", 64, 64]]}},
+  OwnStream: {"tag": null, "fields": {"ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]], "stream": [["int", 0, 7]]}},
+  Announce: {"tag": "announce", "fields": {"handle": [["bytes", 8, 8]], "box": [["bytes", 32, 32]], "streams": [["list", ["struct", "OwnStream"], 0, 8]]}},
+  Leaving: {"tag": "leaving", "fields": {"proposal": [["bytes", 0, null]]}},
+  Grant: {"tag": "grant", "fields": {"leaf": [["int", 0, 4294967295]], "enc": [["bytes", 32, 32]], "sealed": [["bytes", 0, null]]}},
+  Granted: {"tag": "granted", "fields": {"signature": [["bytes", 64, 64]]}},
+  Revoked: {"tag": "revoked", "fields": {"invites": [["list", ["int", 0, 65535], 1, 1024]]}},
+  End: {"tag": "end", "fields": {"chain": [["bytes", 32, 32]]}},
+  MediaSecret: {"tag": "media_secret", "fields": {"secrets": [["list", ["bytes", 32, 32], 1, 64]]}},
+  CodeOpen: {"tag": "code_open", "fields": {"sid": [["bytes", 16, 16]], "epoch": [["int", 0, 4294967295]], "chain": [["bytes", 32, 32]], "leaves": [["list", ["int", 0, 4294967295], 2, 100]]}},
+  CodeCommit: {"tag": "code_commit", "fields": {"sid": [["bytes", 16, 16]], "commitment": [["bytes", 32, 32]]}},
+  CodeReveal: {"tag": "code_reveal", "fields": {"sid": [["bytes", 16, 16]], "digest": [["bytes", 32, 32]], "share": [["bytes", 32, 32]]}},
+  State: {"tag": "state", "fields": {"mic": [["bool"]], "camera": [["bool"]], "screen": [["bool"]], "hand": [["bool"]], "recording": [["bool"]]}},
+  Reaction: {"tag": "reaction", "fields": {"reaction": [["one of", ["applause", "heart", "laugh", "party", "surprise", "yes"]]]}},
+  Page: {"tag": "page", "fields": {"hash": [["bytes", 32, 32]]}},
+  File: {"tag": "file", "fields": {"id": [["bytes", 16, 16]], "name": [["str", 1, 200, null]], "mime": [["str", 0, null, "^[a-z0-9.+-]{1,40}/[a-z0-9.+-]{1,60}$"]], "size": [["int", 1, 8388608]], "digest": [["bytes", 32, 32]], "key": [["bytes", 32, 32]]}},
+  FileAgain: {"tag": "file_again", "fields": {"id": [["bytes", 16, 16]], "pieces": [["list", ["int", 0, 255], 1, 256]]}},
+};
+
+export const AnyContentNames = ["Say", "Picture", "Admitted", "Announce", "Leaving", "Grant", "Granted", "Revoked", "End", "MediaSecret", "CodeOpen", "CodeCommit", "CodeReveal", "State", "Reaction", "Page", "File", "FileAgain"];

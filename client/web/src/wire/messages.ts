@@ -1,0 +1,273 @@
+// Written by `python -m client.typescript`, from server/wire/messages.py: change it there.
+
+import type { Bytes } from "../crypto/bytes";
+import type { Schemas } from "./codec";
+
+/** Client: into a lobby. `lobby_key` is the lobby's number; `signature` is by its secret half over */
+export interface LobbyDoor {
+  readonly type: "lobby_door";
+  readonly lobby_key: Bytes;
+  readonly nonce: Bytes;
+  readonly signature: Bytes;
+}
+
+/** Client: into a room. The number is ``H("snug 1 room" | door_key | steward_key)[:16]``. */
+export interface RoomDoor {
+  readonly type: "room_door";
+  readonly door_key: Bytes;
+  readonly steward_key: Bytes;
+  readonly nonce: Bytes;
+  readonly signature: Bytes;
+}
+
+/** Client: a blob for everybody else who is in the lobby now. No history is kept. */
+export interface Post {
+  readonly type: "post";
+  readonly blob: Bytes;
+}
+
+/** Client: the pass of a slot, to prove that this connection is a current member's. */
+export interface Show {
+  readonly type: "show";
+  readonly token: Bytes;
+}
+
+/** Client, the steward only (G1): open the room, or reopen it after the server's restart. */
+export interface Open {
+  readonly type: "open";
+  readonly slot: number;
+  readonly gate: Bytes;
+  readonly chain: Bytes;
+  readonly signature: Bytes;
+}
+
+/** Client (G2): take slot `slot`, the one after the current. `gate` = H(pass of `slot`). */
+export interface Commit {
+  readonly type: "commit";
+  readonly slot: number;
+  readonly blob: Bytes;
+  readonly gate: Bytes;
+}
+
+/** Client, the steward only (G5): another gate for the current slot. */
+export interface Regate {
+  readonly type: "regate";
+  readonly slot: number;
+  readonly gate: Bytes;
+  readonly signature: Bytes;
+}
+
+/** Client (G4): everything after slot `slot` and relay number `relay` that is still held. */
+export interface CatchUp {
+  readonly type: "catch_up";
+  readonly slot: number;
+  readonly relay: number;
+}
+
+/** Client: a blob for all in the room, with the current pass shown. */
+export interface Relay {
+  readonly type: "relay";
+  readonly blob: Bytes;
+}
+
+/** Client: a blob for all others who are in the room now; nobody catches up on it. */
+export interface PassOn {
+  readonly type: "pass_on";
+  readonly blob: Bytes;
+}
+
+/** One RTP stream. Whose it is, members say to each other, sealed. */
+export interface Stream {
+  readonly ssrc: number;
+  readonly kind: "audio" | "video";
+}
+
+/** Client: my transport parameters and the streams that I send (none: I only receive). */
+export interface Media {
+  readonly type: "media";
+  readonly ufrag: string;
+  readonly password: string;
+  readonly fingerprint: Bytes;
+  readonly streams: Stream[];
+}
+
+/** Client: the streams that I want forwarded; None: all of them (how every connection begins). */
+export interface Want {
+  readonly type: "want";
+  readonly ssrcs: number[] | null;
+}
+
+/** Server, first frame: what to sign. `server_key` (Ed25519, made at start) signs receipts. */
+export interface Challenge {
+  readonly type: "challenge";
+  readonly version: number;
+  readonly origin: string;
+  readonly nonce: Bytes;
+  readonly server_key: Bytes;
+}
+
+/** Server: the door is open. `handle` is random, and this connection's alone. */
+export interface Entered {
+  readonly type: "entered";
+  readonly handle: Bytes;
+  readonly incarnation: Bytes;
+  readonly slot: number | null;
+  readonly chain: Bytes | null;
+  readonly handles: Bytes[];
+}
+
+/** Server: one clear error. Afterwards the connection goes on, unless `fatal`. */
+export interface Refused {
+  readonly type: "refused";
+  readonly code: string;
+  readonly text: string;
+  readonly about: string;
+  readonly fatal: boolean;
+}
+
+/** Server: this process stops, or this connection does; `text` says why. */
+export interface Closing {
+  readonly type: "closing";
+  readonly code: string;
+  readonly text: string;
+}
+
+/** Server: somebody else's blob. */
+export interface Posted {
+  readonly type: "posted";
+  readonly blob: Bytes;
+}
+
+/** Server: that pass opens the gate of `slot`. */
+export interface Shown {
+  readonly type: "shown";
+  readonly slot: number;
+}
+
+/** Server, to all in the room: it is open at `slot`. */
+export interface Opened {
+  readonly type: "opened";
+  readonly slot: number;
+  readonly chain: Bytes;
+  readonly signature: Bytes;
+}
+
+/** Server, to all who may receive, the committer too: slot `slot` is taken by `blob`. */
+export interface Committed {
+  readonly type: "committed";
+  readonly slot: number;
+  readonly blob: Bytes;
+  readonly chain: Bytes;
+  readonly signature: Bytes;
+}
+
+/** Server: the slot that you asked for is not the next one; `slot` is the current one. */
+export interface Stale {
+  readonly type: "stale";
+  readonly asked: number;
+  readonly slot: number;
+}
+
+/** Server, to all in the room: the gate of `slot` has been mended; show your pass again. */
+export interface Regated {
+  readonly type: "regated";
+  readonly slot: number;
+}
+
+/** Server, after the blobs that it still had. `missing` is how many relays it no longer had. */
+export interface CaughtUp {
+  readonly type: "caught_up";
+  readonly slot: number;
+  readonly relay: number;
+  readonly missing: number;
+}
+
+/** Server, to all who may receive, the sender too; numbered from 1 in each incarnation. */
+export interface Relayed {
+  readonly type: "relayed";
+  readonly relay: number;
+  readonly blob: Bytes;
+}
+
+/** Server, to all others who may receive: a blob that is neither numbered nor held. */
+export interface Passed {
+  readonly type: "passed";
+  readonly blob: Bytes;
+}
+
+/** Server: another connection is in the room. */
+export interface Arrived {
+  readonly type: "arrived";
+  readonly handle: Bytes;
+}
+
+/** Server: that connection is gone. */
+export interface Left {
+  readonly type: "left";
+  readonly handle: Bytes;
+}
+
+/** Server: its own transport parameters for this connection. ICE-lite, DTLS server. */
+export interface Transport {
+  readonly type: "transport";
+  readonly ufrag: string;
+  readonly password: string;
+  readonly fingerprint: Bytes;
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A stream, and the connection that sends it. */
+export interface HandleStream {
+  readonly handle: Bytes;
+  readonly ssrc: number;
+  readonly kind: "audio" | "video";
+}
+
+/** Server, whenever it changes: all streams of the others. */
+export interface Streams {
+  readonly type: "streams";
+  readonly streams: HandleStream[];
+}
+
+export type ClientMessage = LobbyDoor | RoomDoor | Post | Show | Open | Commit | Regate | CatchUp | Relay | PassOn | Media | Want;
+
+export type ServerMessage = Challenge | Entered | Refused | Closing | Posted | Shown | Opened | Committed | Stale | Regated | CaughtUp | Relayed | Passed | Arrived | Left | Transport | Streams;
+
+export const schemas: Schemas = {
+  LobbyDoor: {"tag": "lobby_door", "fields": {"lobby_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
+  RoomDoor: {"tag": "room_door", "fields": {"door_key": [["bytes", 32, 32]], "steward_key": [["bytes", 32, 32]], "nonce": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
+  Post: {"tag": "post", "fields": {"blob": [["bytes", 512, 262144]]}},
+  Show: {"tag": "show", "fields": {"token": [["bytes", 32, 32]]}},
+  Open: {"tag": "open", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
+  Commit: {"tag": "commit", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "gate": [["bytes", 32, 32]]}},
+  Regate: {"tag": "regate", "fields": {"slot": [["int", 0, 9007199254740991]], "gate": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
+  CatchUp: {"tag": "catch_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]]}},
+  Relay: {"tag": "relay", "fields": {"blob": [["bytes", 512, 262144]]}},
+  PassOn: {"tag": "pass_on", "fields": {"blob": [["bytes", 512, 262144]]}},
+  Stream: {"tag": null, "fields": {"ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]]}},
+  Media: {"tag": "media", "fields": {"ufrag": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "password": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "fingerprint": [["bytes", 32, 32]], "streams": [["list", ["struct", "Stream"], 0, 8]]}},
+  Want: {"tag": "want", "fields": {"ssrcs": [["or null", ["list", ["int", 1, 4294967295], 0, 1024]]]}},
+  Challenge: {"tag": "challenge", "fields": {"version": [["int", null, null]], "origin": [["str", 0, null, null]], "nonce": [["bytes", 32, 32]], "server_key": [["bytes", 32, 32]]}},
+  Entered: {"tag": "entered", "fields": {"handle": [["bytes", 8, 8]], "incarnation": [["bytes", 8, 8]], "slot": [["or null", ["int", 0, 9007199254740991]], null], "chain": [["or null", ["bytes", 32, 32]], null], "handles": [["list", ["bytes", 8, 8], 0, null], []]}},
+  Refused: {"tag": "refused", "fields": {"code": [["str", 0, null, null]], "text": [["str", 0, null, null]], "about": [["str", 0, null, null], ""], "fatal": [["bool"], false]}},
+  Closing: {"tag": "closing", "fields": {"code": [["str", 0, null, null]], "text": [["str", 0, null, null]]}},
+  Posted: {"tag": "posted", "fields": {"blob": [["bytes", 512, 262144]]}},
+  Shown: {"tag": "shown", "fields": {"slot": [["int", 0, 9007199254740991]]}},
+  Opened: {"tag": "opened", "fields": {"slot": [["int", 0, 9007199254740991]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
+  Committed: {"tag": "committed", "fields": {"slot": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]], "chain": [["bytes", 32, 32]], "signature": [["bytes", 64, 64]]}},
+  Stale: {"tag": "stale", "fields": {"asked": [["int", 0, 9007199254740991]], "slot": [["int", 0, 9007199254740991]]}},
+  Regated: {"tag": "regated", "fields": {"slot": [["int", 0, 9007199254740991]]}},
+  CaughtUp: {"tag": "caught_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]], "missing": [["int", null, null]]}},
+  Relayed: {"tag": "relayed", "fields": {"relay": [["int", 0, 9007199254740991]], "blob": [["bytes", 512, 262144]]}},
+  Passed: {"tag": "passed", "fields": {"blob": [["bytes", 512, 262144]]}},
+  Arrived: {"tag": "arrived", "fields": {"handle": [["bytes", 8, 8]]}},
+  Left: {"tag": "left", "fields": {"handle": [["bytes", 8, 8]]}},
+  Transport: {"tag": "transport", "fields": {"ufrag": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "password": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "fingerprint": [["bytes", 32, 32]], "address": [["str", 0, null, null]], "port": [["int", 1, 65535]]}},
+  HandleStream: {"tag": null, "fields": {"handle": [["bytes", 8, 8]], "ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]]}},
+  Streams: {"tag": "streams", "fields": {"streams": [["list", ["struct", "HandleStream"], 0, null]]}},
+};
+
+export const ClientMessageNames = ["LobbyDoor", "RoomDoor", "Post", "Show", "Open", "Commit", "Regate", "CatchUp", "Relay", "PassOn", "Media", "Want"];
+
+export const ServerMessageNames = ["Challenge", "Entered", "Refused", "Closing", "Posted", "Shown", "Opened", "Committed", "Stale", "Regated", "CaughtUp", "Relayed", "Passed", "Arrived", "Left", "Transport", "Streams"];
