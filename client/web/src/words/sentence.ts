@@ -2,9 +2,10 @@
  * A sentence as what it says, not in which language: the session and its worker make them, the page words them.
  *
  * `key` names an entry of the languages' files (`words/en/...`), `args` are what stands in its braces: texts and
- * numbers, lists of names (worded as "Ada, Bo and Cem"), or further sentences.
+ * numbers, lists of names (worded as "Ada, Bo and Cem", of sentences as well: "Ada's sound and you"), or further
+ * sentences.
  */
-export type Arg = string | number | boolean | null | readonly string[] | Sentence;
+export type Arg = string | number | boolean | null | readonly (string | Sentence)[] | Sentence;
 
 export interface Sentence {
   readonly key: string;
