@@ -1,0 +1,112 @@
+/**
+ * Where tiles go: pure arithmetic in CSS pixels. Nothing here scrolls; what doesn't fit is counted, and told.
+ */
+
+/** Of a tile's width to its height: a camera may be cropped to anything between these. */
+const NARROWEST = 0.8;
+const WIDEST = 16 / 9;
+/** Below this a face is no face: then fewer are shown. */
+const LEAST_WIDTH = 132;
+const LEAST_HEIGHT = 92;
+/** As many as are ever shown at once. */
+export const MOST_TILES = 49;
+/** A place narrower than this is a phone's: no more than two columns, whatever fits. */
+const PHONE = 560;
+
+export interface Grid {
+  readonly columns: number;
+  readonly rows: number;
+  /** Of each tile. */
+  readonly width: number;
+  readonly height: number;
+}
+
+const clampShape = (width: number, height: number): { width: number; height: number } => {
+  if (width > height * WIDEST) return { width: height * WIDEST, height };
+  if (width < height * NARROWEST) return { width, height: width / NARROWEST };
+  return { width, height };
+};
+
+/** The grid in which `count` equal tiles are largest; the fewest empty places where several are alike. */
+export function grid(count: number, width: number, height: number, gap: number): Grid {
+  let best: Grid = { columns: 1, rows: Math.max(1, count), width: 0, height: 0 };
+  let bestArea = -1;
+  const most = width < PHONE ? 2 : count;
+  for (let columns = 1; columns <= Math.max(1, Math.min(count, most)); columns += 1) {
+    const rows = Math.ceil(count / columns);
+    const shape = clampShape(
+      Math.max(0, (width - gap * (columns - 1)) / columns),
+      Math.max(0, (height - gap * (rows - 1)) / rows),
+    );
+    const area = shape.width * shape.height;
+    const empty = columns * rows - count;
+    const bestEmpty = best.columns * best.rows - count;
+    // a hair larger isn't worth a hole in the last row
+    if (area > bestArea * 1.02 || (area >= bestArea * 0.98 && empty < bestEmpty)) {
+      best = { columns, rows, width: Math.floor(shape.width), height: Math.floor(shape.height) };
+      bestArea = area;
+    }
+  }
+  return best;
+}
+
+/** How many of `count` tiles can be shown so large that one sees something; at least one. */
+export function capacity(count: number, width: number, height: number, gap: number): number {
+  let shown = Math.min(count, MOST_TILES);
+  while (shown > 1) {
+    const each = grid(shown, width, height, gap);
+    if (each.width >= LEAST_WIDTH && each.height >= LEAST_HEIGHT) break;
+    shown -= 1;
+  }
+  return Math.max(1, shown);
+}
+
+export interface Speaker {
+  /** Of the large tile's place. */
+  readonly width: number;
+  readonly height: number;
+  /** Where the others stand: beside the large one, or below it. */
+  readonly strip: "beside" | "below";
+  /** How many of the others are shown, and how large. */
+  readonly shown: number;
+  readonly each: { readonly width: number; readonly height: number };
+}
+
+/** One large tile and a strip of the `others`, beside it where that leaves it larger. */
+export function speakerLayout(others: number, width: number, height: number, gap: number): Speaker {
+  if (others === 0) return { width, height, strip: "beside", shown: 0, each: { width: 0, height: 0 } };
+  const besideWidth = Math.round(Math.min(240, Math.max(LEAST_WIDTH, width * 0.17)));
+  const belowHeight = Math.round(Math.min(150, Math.max(LEAST_HEIGHT, height * 0.17)));
+  const picture = (w: number, h: number): number => Math.min(w, h * WIDEST) * Math.min(h, w / WIDEST);
+  const beside = picture(width - besideWidth - gap, height) >= picture(width, height - belowHeight - gap);
+  const each = beside
+    ? { width: besideWidth, height: Math.round(besideWidth / WIDEST) }
+    : { width: Math.round(belowHeight * (width < PHONE ? 1.3 : WIDEST)), height: belowHeight };
+  const [length, one] = beside ? [height, each.height] : [width, each.width];
+  return {
+    width: beside ? width - besideWidth - gap : width,
+    height: beside ? height : height - belowHeight - gap,
+    strip: beside ? "beside" : "below",
+    shown: Math.max(1, Math.min(others, Math.floor((length + gap) / (one + gap)))),
+    each,
+  };
+}
+
+/**
+ * Of `all`, those that are shown if there is place for `places`, in their order: nobody changes place because
+ * somebody else speaks. The last place tells how many more there are, so with too many one fewer is shown.
+ */
+export function visible<T extends { readonly id: string }>(
+  all: readonly T[],
+  places: number,
+  weight: (tile: T) => number,
+): { readonly shown: readonly T[]; readonly more: number } {
+  if (all.length <= places) return { shown: all, more: 0 };
+  const count = Math.max(1, places - 1);
+  const ranked = all
+    .map((tile, place) => ({ tile, place, weight: weight(tile) }))
+    .sort((a, b) => b.weight - a.weight || a.place - b.place)
+    .slice(0, count);
+  const chosen = new Set(ranked.map((entry) => entry.tile.id));
+  return { shown: all.filter((tile) => chosen.has(tile.id)), more: all.length - count };
+}
