@@ -1,0 +1,41 @@
+/** Which aspects a membership has, in the order in which their hooks run. */
+import type { Aspect } from "./aspect";
+import { Comparing } from "./comparing";
+import { Dropped } from "./dropped";
+import { Ending } from "./ending";
+import { Files } from "./filesharing";
+import { Granting } from "./granting";
+import { Vouching } from "./identity";
+import { Pages } from "./pages";
+import { Pictures } from "./pictures";
+import { Powers } from "./powers";
+import { Reactions } from "./reactions";
+import { Recovery } from "./recovery";
+import { Reporting } from "./reporting";
+import { Revoking } from "./revoking";
+import type { RoomSession } from "./room";
+import { Signing } from "./signing";
+import { States } from "./states";
+import { Turning } from "./turning";
+import { Watch } from "./watch";
+
+/** A new membership's aspects. */
+export const make = (room: RoomSession, now: number): Aspect[] => [
+  new Granting(room),
+  new Powers(room),
+  new Revoking(room),
+  new Turning(room, now),
+  new Comparing(room, now),
+  new Vouching(room),
+  new Signing(room),
+  new Watch(room, now),
+  new Recovery(room),
+  new Ending(room),
+  new Dropped(room),
+  new Reporting(room, now),
+  new Pictures(room),
+  new States(room),
+  new Reactions(room),
+  new Pages(room),
+  new Files(room),
+];

@@ -1,0 +1,44 @@
+/** What members say to each other inside MLS application messages: one JSON object each. */
+import { type Bytes, utf8 } from "../crypto/bytes";
+import { MalformedError } from "../crypto/errors";
+import { H } from "../crypto/kdf";
+import { Codec } from "../wire/codec";
+import { type AnyContent, AnyContentNames, type Picture, type Say, schemas } from "../wire/content";
+
+export type * from "../wire/content";
+export {
+  CONTENT_AGAIN_MAX as AGAIN_MAX,
+  CONTENT_COMPARING_MAX as COMPARING_MAX,
+  CONTENT_FILE_MAX as FILE_MAX,
+  CONTENT_MARK_DIGITS as MARK_DIGITS,
+  CONTENT_PICTURE_MAX as PICTURE_MAX,
+  CONTENT_PIECE_SIZE as PIECE_SIZE,
+  CONTENT_REVOKED_MAX as REVOKED_MAX,
+  CONTENT_SECRETS_MAX as SECRETS_MAX,
+  CONTENT_TEXT_MAX as TEXT_MAX,
+} from "../wire/limits";
+
+const codec = new Codec<AnyContent>(schemas, AnyContentNames);
+const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** UTF-8 JSON. */
+export const encode = (content: AnyContent): Bytes => utf8(codec.encode(content));
+
+/** MalformedError for anything that is no content of this version. */
+export function decode(data: Bytes): AnyContent {
+  try {
+    return codec.decode(strict.decode(data));
+  } catch (error) {
+    throw new MalformedError(`a message whose content can't be read: ${String(error).slice(0, 120)}`);
+  }
+}
+
+/**
+ * What a message is known by, 32 bytes: its id is the sender's choice, and counts beside key and content.
+ *
+ * Else one that was harmless could lend its id, and its place among what can be reported, to another.
+ */
+export function mark(what: Say | Picture, signatureKey: Bytes): Bytes {
+  if (what.type === "say") return H(utf8("say"), what.id, signatureKey, H(utf8(what.text)));
+  return H(utf8("picture"), what.id, signatureKey, H(utf8(what.mime), new Uint8Array(1), what.data));
+}
