@@ -1,0 +1,168 @@
+"""Debian's Chromium (by Playwright) and Firefox (by BiDi), behind one small interface."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+from playwright.async_api import BrowserContext, Page, async_playwright
+
+from tests.web import bidi
+
+CHROMIUM: Final = "/usr/bin/chromium"
+FLAGS: Final = (
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    # with nothing but `lo` up, Chromium gathers no address otherwise
+    "--allow-loopback-in-peer-connection",
+    "--autoplay-policy=no-user-gesture-required",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--no-default-browser-check",
+    "--no-first-run",
+    # a tab that isn't in front is as good as one that is
+    "--disable-background-timer-throttling",
+    "--disable-backgrounding-occluded-windows",
+    "--disable-renderer-backgrounding",
+)
+
+Name = Literal["chromium", "firefox"]
+NAMES: Final[tuple[Name, ...]] = ("chromium", "firefox")
+
+
+class Tab(Protocol):
+    """One tab of either browser."""
+
+    async def before(self, script: str) -> None:
+        """Run this in every document of the tab, before its own scripts."""
+
+    async def goto(self, url: str) -> None: ...
+    async def js(self, expression: str) -> Any:
+        """The value of a JavaScript expression, awaited; it passes through JSON. Raises if it throws."""
+
+    async def shot(self, path: Path) -> None: ...
+    async def close(self) -> None: ...
+    def log(self) -> list[str]:
+        """Console lines and uncaught errors so far."""
+
+
+class ChromiumTab:
+    """See `Tab`."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self._log: list[str] = []
+        page.on("console", lambda message: self._log.append(message.text))
+        page.on("pageerror", lambda error: self._log.append(str(error)))
+
+    async def before(self, script: str) -> None:
+        await self.page.add_init_script(script)
+
+    async def goto(self, url: str) -> None:
+        await self.page.goto(url)
+
+    async def js(self, expression: str) -> Any:
+        return await self.page.evaluate(f"async () => (await ({expression}))")
+
+    async def shot(self, path: Path) -> None:
+        await self.page.screenshot(path=path)
+
+    async def close(self) -> None:
+        await self.page.close()
+
+    def log(self) -> list[str]:
+        return list(self._log)
+
+
+class Browser:
+    """Opens tabs; `context` is Playwright's, where there is one."""
+
+    def __init__(self, name: Name, tab: Callable[[], Awaitable[Tab]], context: BrowserContext | None) -> None:
+        self.name = name
+        self.tab = tab
+        self.context = context
+
+
+@contextlib.asynccontextmanager
+async def chromium(*flags: str) -> AsyncIterator[Browser]:
+    """A headless Chromium with a profile of its own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, headless=True, args=[*FLAGS, *flags]
+        )
+        try:
+            context = await browser.new_context(permissions=["camera", "microphone"])
+
+            async def tab() -> Tab:
+                return ChromiumTab(await context.new_page())
+
+            yield Browser("chromium", tab, context)
+        finally:
+            await browser.close()
+
+
+@contextlib.asynccontextmanager
+async def firefox(**preferences: Any) -> AsyncIterator[Browser]:
+    """A headless Firefox with a profile of its own."""
+    async with bidi.start(**preferences) as client:
+
+        async def tab() -> Tab:
+            return await bidi.open_tab(client)
+
+        yield Browser("firefox", tab, None)
+
+
+def browser(name: Name) -> contextlib.AbstractAsyncContextManager[Browser]:
+    return chromium() if name == "chromium" else firefox()
+
+
+async def until(tab: Tab, condition: str, seconds: float = 20.0) -> Any:
+    """Until the expression is truthy: its value. AssertionError, with what it was, after that time."""
+    value: Any = None
+    try:
+        async with asyncio.timeout(seconds):
+            while not (value := await tab.js(condition)):
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"{condition} is still {value!r}; the log ends {tab.log()[-5:]}") from None
+    return value
+
+
+def source(colour: str, pitch: float, *, seconds: float | None = None) -> str:
+    """A script that makes getUserMedia give pictures of one colour and a tone, so that both can be told.
+
+    `colour` is CSS's; `pitch` in Hz. The page under test doesn't know: it asks for devices as ever.
+    """
+    return f"""
+    (() => {{
+      const kinds = {{ video: () => {{
+        const canvas = document.createElement("canvas");
+        canvas.width = 640; canvas.height = 360;
+        const ink = canvas.getContext("2d");
+        let n = 0;
+        const draw = () => {{
+          ink.fillStyle = {colour!r}; ink.fillRect(0, 0, 640, 360);
+          // something that moves, at the very edge, or there would be no frames
+          ink.fillStyle = "#888"; ink.fillRect((n++ * 8) % 640, 352, 8, 8);
+        }};
+        draw(); setInterval(draw, 50);
+        return canvas.captureStream(20).getVideoTracks()[0];
+      }}, audio: () => {{
+        const context = new AudioContext({{ sampleRate: 48000 }});
+        const tone = context.createOscillator(), volume = context.createGain();
+        const out = context.createMediaStreamDestination();
+        tone.frequency.value = {pitch}; volume.gain.value = 0.4;
+        tone.connect(volume).connect(out); tone.start(); context.resume();
+        return out.stream.getAudioTracks()[0];
+      }} }};
+      const fake = async (wanted) =>
+        new MediaStream(["audio", "video"].filter((kind) => wanted[kind]).map((kind) => kinds[kind]()));
+      navigator.mediaDevices.getUserMedia = fake;
+    }})();
+    """
