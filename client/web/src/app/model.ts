@@ -195,6 +195,8 @@ export interface Model {
   readonly now: ReadonlySignal<number>;
 
   // start and pre-join
+  /** What the pre-join view leads to: a new room at `origin`, or one that a link names. null: nothing was chosen yet. */
+  readonly going: ReadonlySignal<{ readonly as: "host" | "guest"; readonly origin: string } | null>;
   readonly name: Signal<string>;
   readonly title: Signal<string>;
   readonly greeting: Signal<string>;

@@ -1,0 +1,67 @@
+// Writes src/app/iconShapes.ts from the icons of lucide-static that the page uses: `node icons.mjs`.
+import { readFile, writeFile } from "node:fs/promises"
+import { fileURLToPath } from "node:url"
+
+const NAMES = [
+  "arrow-left", "arrow-right", "check", "chevron-down", "chevron-left", "chevron-right", "chevron-up", "circle-dot",
+  "circle-question-mark", "clock", "copy", "crown", "door-open", "download", "ellipsis", "eye", "file", "globe", "graduation-cap",
+  "hand", "image", "info", "keyboard", "languages", "layout-grid", "link", "lock", "lock-open", "log-out", "maximize-2",
+  "message-square", "mic", "mic-off", "monitor", "moon", "paperclip", "phone-off", "picture-in-picture-2", "pin", "pin-off",
+  "plus", "presentation", "qr-code", "refresh-cw", "scan-qr-code", "screen-share", "screen-share-off", "send-horizontal",
+  "settings", "shield-check", "signal-low", "smile", "square", "sun", "sun-moon", "trash-2", "triangle-alert", "user-check",
+  "user-minus", "user-plus", "users", "video", "video-off", "volume-2", "volume-x", "x",
+]
+
+const here = fileURLToPath(new URL(".", import.meta.url))
+
+/** The elements of an icon's file: [[tag, attributes], ...]. */
+async function nodes(name) {
+  const svg = await readFile(`${here}node_modules/lucide-static/icons/${name}.svg`, "utf8")
+  const inside = svg.slice(svg.indexOf(">", svg.indexOf("<svg")))
+  return Array.from(inside.matchAll(/<(\w+)([^>]*)\/>/g), ([, tag, text]) => [
+    tag, Object.fromEntries(Array.from(text.matchAll(/([\w-]+)="([^"]*)"/g), ([, key, value]) => [key, value])),
+  ])
+}
+
+/** Every element of an icon as path data: one path an icon. */
+function path([tag, a]) {
+  const n = (name) => Number(a[name] ?? 0)
+  switch (tag) {
+    case "path":
+      // a first "m" is absolute only where nothing stands before it; what follows its pair stays relative
+      return a.d.replace(/^m\s*(-?[\d.]+)[\s,]*(-?[\d.]+)[\s,]*(?=([-\d.])?)/, (_, x, y, more) => `M${x} ${y}${more ? "l" : ""}`)
+    case "line":
+      return `M${a.x1} ${a.y1}L${a.x2} ${a.y2}`
+    case "polyline":
+    case "polygon":
+      return `M${a.points.trim().replace(/\s+/g, " ")}${tag === "polygon" ? "Z" : ""}`
+    case "circle":
+      return `M${n("cx") - n("r")} ${n("cy")}a${n("r")} ${n("r")} 0 1 0 ${2 * n("r")} 0a${n("r")} ${n("r")} 0 1 0 ${-2 * n("r")} 0`
+    case "ellipse":
+      return `M${n("cx") - n("rx")} ${n("cy")}a${n("rx")} ${n("ry")} 0 1 0 ${2 * n("rx")} 0a${n("rx")} ${n("ry")} 0 1 0 ${-2 * n("rx")} 0`
+    case "rect": {
+      const r = n("rx") || n("ry")
+      const [w, h] = [n("width"), n("height")]
+      const c = (x, y) => (r ? `a${r} ${r} 0 0 1 ${x} ${y}` : "")
+      return `M${n("x") + r} ${n("y")}h${w - 2 * r}${c(r, r)}v${h - 2 * r}${c(-r, r)}h${2 * r - w}${c(-r, -r)}v${2 * r - h}${c(r, -r)}z`
+    }
+    default:
+      throw new Error(`no path for ${tag}`)
+  }
+}
+
+const lines = []
+for (const name of NAMES) lines.push(`  "${name}":\n    ${JSON.stringify((await nodes(name)).map(path).join(""))},`)
+await writeFile(
+  `${here}src/app/iconShapes.ts`,
+  `/**
+ * Icons of Lucide (https://lucide.dev), each as one path in a box of 24: written by \`node icons.mjs\`.
+ *
+ * ISC License, Copyright (c) Lucide Icons and Contributors; parts MIT License, Copyright (c) 2013-present Cole Bemis
+ * (Feather). The texts stand in lucide-static's LICENSE.
+ */
+export const shapes = {
+${lines.join("\n")}
+} as const;
+`,
+)

@@ -1,0 +1,12 @@
+import { shapes } from "./iconShapes";
+
+export type IconName = keyof typeof shapes;
+
+/** An icon beside words, or in a button with a label of its own: it says nothing to a screen reader. `size` in px. */
+export function Icon({ name, size = 20 }: { readonly name: IconName; readonly size?: number }) {
+  return (
+    <svg class="icon" width={size} height={size} viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+      <path d={shapes[name]} />
+    </svg>
+  );
+}

@@ -1,0 +1,8 @@
+import crypto from "./de/crypto";
+import meeting from "./de/meeting";
+import room from "./de/room";
+import start from "./de/start";
+import watch from "./de/watch";
+import type { Words } from "./entry";
+
+export default { ...crypto, ...room, ...watch, ...start, ...meeting } satisfies Words;

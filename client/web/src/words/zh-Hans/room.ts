@@ -1,0 +1,3 @@
+import type { Words } from "../entry";
+
+export default {} satisfies Words;

@@ -1,0 +1,101 @@
+/** A Model out of nothing, for stories: every signal with something in it, and commands that only say what was asked. */
+import { type Signal, signal } from "@preact/signals";
+import type { Commands, Devices, Model } from "../../../client/web/src/app/model";
+
+/** What commands were given, in order: [name, ...arguments]. */
+export const asked: unknown[][] = [];
+
+/** When all stories play: a fixed second. */
+export const NOW = 1_790_000_000;
+
+export const HASH = "5f2b9d0c7e4418a6c3d1f08b6a92e57d40c1b8f3e6a7952d1c0f4b3a8e7d6c59";
+
+export const devices: Devices = {
+  cameras: [
+    { id: "c1", label: "Integrated camera" },
+    { id: "c2", label: "Camera on the shelf" },
+  ],
+  microphones: [
+    { id: "m1", label: "Built-in microphone" },
+    { id: "m2", label: "Headset" },
+  ],
+  speakers: [
+    { id: "s1", label: "Built-in speakers" },
+    { id: "s2", label: "Headset" },
+  ],
+  camera: "c1",
+  microphone: "m1",
+  speaker: "s1",
+  cameraTrouble: null,
+  microphoneTrouble: null,
+};
+
+const commands = new Proxy({}, {
+  get: (_, name) => (...args: unknown[]) => {
+    asked.push([name, ...args]);
+  },
+}) as Commands;
+
+type Values = { [K in keyof Omit<Model, "do" | "can">]: Model[K] extends { value: infer V } ? V : never };
+
+const empty: Values = {
+  language: "en",
+  theme: "system",
+  place: "start",
+  unable: null,
+  where: { origin: "https://meet.example", pageOrigin: "https://meet.example", own: false, hash: HASH, lecture: false },
+  now: NOW,
+  going: null,
+  name: "",
+  title: "",
+  greeting: "",
+  admission: "ask",
+  linkTrouble: null,
+  nameTrouble: null,
+  opening: false,
+  devices,
+  preview: null,
+  ownLevel: 0,
+  mic: true,
+  camera: true,
+  waiting: null,
+  ended: null,
+  roomTitle: "",
+  locked: false,
+  amHost: false,
+  ownLeaf: 0,
+  people: [],
+  tiles: [],
+  levels: new Map(),
+  speaker: null,
+  layout: "grid",
+  pinned: null,
+  followSpeaker: false,
+  sharing: false,
+  hand: false,
+  recording: false,
+  panel: "none",
+  chat: [],
+  unread: 0,
+  reactions: [],
+  knocks: [],
+  invites: [],
+  inviteRows: [],
+  code: null,
+  alarms: [],
+  banner: null,
+  toasts: [],
+  encryption: { sealed: 0, opened: 0, silent: null },
+  tree: [],
+};
+
+/** A Model that shows `values`, and else nothing. */
+export function fake(values: Partial<Values> = {}, can: Partial<Model["can"]> = {}): Model {
+  const signals: Record<string, Signal<unknown>> = {};
+  for (const [key, value] of Object.entries({ ...empty, ...values })) signals[key] = signal(value);
+  return {
+    ...(signals as unknown as Omit<Model, "do" | "can">),
+    can: { share: true, pip: true, record: true, scan: true, ...can },
+    do: commands,
+  };
+}

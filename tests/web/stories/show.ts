@@ -1,0 +1,50 @@
+/** Shows the story that the address asks for: ?story=NAME&theme=dark&language=de; without a name, a list of all. */
+import { h, render } from "preact";
+import { speak } from "../../../client/web/src/words/index";
+import { App } from "../../../client/web/src/app/views/app";
+import type { Language, Theme } from "../../../client/web/src/app/model";
+import { asked } from "./fake";
+import type { Story } from "./story";
+
+declare global {
+  interface Window {
+    /** The names of all stories. */
+    stories: readonly string[];
+    /** True once the one that was asked for is drawn. */
+    drawn: boolean;
+    asked: unknown[][];
+  }
+}
+
+export async function show(stories: readonly Story[]): Promise<void> {
+  window.stories = stories.map((story) => story.name);
+  window.asked = asked;
+  window.drawn = false;
+  const root = document.getElementById("app");
+  const wish = new URLSearchParams(location.search);
+  const story = stories.find((one) => one.name === wish.get("story"));
+  if (root === null) throw new Error("no place to draw in");
+  if (story === undefined) {
+    const link = (name: string) => h("li", {}, h("a", { href: `?story=${name}` }, name));
+    render(h("ul", {}, window.stories.map(link)), root);
+    window.drawn = true;
+    return;
+  }
+  const language = (wish.get("language") ?? "en") as Language;
+  const model = story.model();
+  model.language.value = language;
+  model.theme.value = (wish.get("theme") ?? "system") as Theme;
+  await speak(language);
+  render(story.view ? story.view(model) : h(App, { model }), root);
+  await new Promise(requestAnimationFrame);
+  await story.play?.(root);
+  await Promise.all(Array.from(document.querySelectorAll("video"), pictured));
+  await new Promise(requestAnimationFrame);
+  window.drawn = true;
+}
+
+/** A stream's first picture is there. */
+const pictured = (video: HTMLVideoElement): Promise<unknown> =>
+  video.srcObject === null || video.readyState >= 2
+    ? Promise.resolve()
+    : new Promise((done) => video.addEventListener("loadeddata", done, { once: true }));

@@ -1,0 +1,14 @@
+import type { VNode } from "preact";
+import type { Model } from "../../../client/web/src/app/model";
+
+/** One state of the page, looked at by itself. Each `*.tsx` here exports a list of them as its default. */
+export interface Story {
+  /** Of small letters and hyphens; names the screenshot. */
+  readonly name: string;
+  /** Called when the story is shown. */
+  readonly model: () => Model;
+  /** What is shown of it; without: the whole page. */
+  readonly view?: (model: Model) => VNode;
+  /** Done when it is drawn: to open a menu, say. */
+  readonly play?: (root: HTMLElement) => void | Promise<void>;
+}

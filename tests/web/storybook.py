@@ -1,0 +1,126 @@
+"""The page's views in states made up for looking at them: built, served on loopback, shown in Chromium.
+
+A story is a fake `Model` (tests/web/stories/*.tsx). They are served under the policy of the product's page.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+from urllib.parse import urlencode
+
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.web.browsers import CHROMIUM, FLAGS
+
+HERE: Final = Path(__file__).parent / "stories"
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+
+Theme = Literal["light", "dark"]
+THEMES: Final[tuple[Theme, ...]] = ("light", "dark")
+
+
+class Screen(NamedTuple):
+    """A size in CSS pixels."""
+
+    name: str
+    width: int
+    height: int
+
+
+PHONE: Final = Screen("phone", 390, 844)
+WIDE: Final = Screen("wide", 1440, 900)
+SCREENS: Final = (PHONE, WIDE)
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    def end_headers(self) -> None:
+        self.send_header("Content-Security-Policy", POLICY)
+        super().end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def served() -> Iterator[str]:
+    """Builds the stories and serves them; their address."""
+    with tempfile.TemporaryDirectory(prefix="snug-stories-") as out:
+        subprocess.run(["node", str(HERE / "build.mjs"), out], check=True)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=out))
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/"
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+
+class Book:
+    """The stories, open in Chromium."""
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self._browser = browser
+        self._address = address
+
+    @contextlib.asynccontextmanager
+    async def page(self, screen: Screen, theme: Theme) -> AsyncIterator[Page]:
+        """A page of that size; whatever goes wrong in it is raised at its end."""
+        context = await self._browser.new_context(
+            viewport={"width": screen.width, "height": screen.height},
+            color_scheme=theme,
+            reduced_motion="reduce",
+            timezone_id="UTC",
+            locale="en-GB",
+            has_touch=screen is PHONE,
+        )
+        wrong: list[str] = []
+        try:
+            page = await context.new_page()
+            page.on("pageerror", lambda error: wrong.append(str(error)))
+            page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+            yield page
+        finally:
+            await context.close()
+        if wrong:
+            raise AssertionError("the page complained:\n" + "\n".join(wrong))
+
+    async def names(self, part: str = "") -> list[str]:
+        """Of the stories that have `part` in their names."""
+        async with self.page(WIDE, "light") as page:
+            await page.goto(self._address)
+            await page.wait_for_function("window.drawn")
+            names: list[str] = await page.evaluate("window.stories")
+        if len(set(names)) != len(names):
+            raise AssertionError("two stories have one name")
+        return [name for name in names if part in name]
+
+    async def show(self, page: Page, story: str, *, language: str = "en") -> None:
+        """Goes to a story, and waits until it is drawn."""
+        await page.goto(f"{self._address}?{urlencode({'story': story, 'language': language})}")
+        await page.wait_for_function("window.drawn")
+
+
+@contextlib.asynccontextmanager
+async def opened() -> AsyncIterator[Book]:
+    """Builds, serves, and starts a browser."""
+    with served() as address:
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=[*FLAGS])
+            try:
+                yield Book(browser, address)
+            finally:
+                await browser.close()
