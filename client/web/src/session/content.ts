@@ -3,7 +3,7 @@ import { type Bytes, utf8 } from "../crypto/bytes";
 import { MalformedError } from "../crypto/errors";
 import { H } from "../crypto/kdf";
 import { Codec } from "../wire/codec";
-import { type AnyContent, AnyContentNames, type Picture, type Say, schemas } from "../wire/content";
+import { type AnyContent, AnyContentNames, type File, type Picture, type Say, schemas } from "../wire/content";
 
 export type * from "../wire/content";
 export {
@@ -17,6 +17,9 @@ export {
   CONTENT_SECRETS_MAX as SECRETS_MAX,
   CONTENT_TEXT_MAX as TEXT_MAX,
 } from "../wire/limits";
+
+/** What is said again after a lost connection, until all can have it: each has an id. */
+export type Posted = Say | Picture | File;
 
 const codec = new Codec<AnyContent>(schemas, AnyContentNames);
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

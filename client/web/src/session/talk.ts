@@ -1,7 +1,7 @@
 /** What was said and may have to be said again, and what has been seen already. */
 import { type Bytes, hex, same } from "../crypto/bytes";
 import { type Arg, sentence } from "../words/sentence";
-import type { Picture, Say } from "./content";
+import type { Posted } from "./content";
 
 /** Seconds for which what was said is said again to a server that has restarted. */
 export const RECENT = 120;
@@ -11,7 +11,7 @@ export const SEEN_MAX = 4096;
 /** One message of ours. `digest` is of the blob that is out, null: it has to be sent (again). */
 export class Said {
   /** Its id: whoever has seen it knows it by this. */
-  readonly what: Say | Picture;
+  readonly what: Posted;
   readonly at: number;
   /** As it was sent last, and the slot at which the epoch of its keys began. */
   blob: Bytes = new Uint8Array();
@@ -22,14 +22,15 @@ export class Said {
   /** It came back from a server that has restarted since: some may have had it. */
   shown = false;
 
-  constructor(what: Say | Picture, at: number) {
+  constructor(what: Posted, at: number) {
     this.what = what;
     this.at = at;
   }
 
   /** What a person knows it by. */
   get text(): Arg {
-    return this.what.type === "say" ? this.what.text : sentence("room.a_picture");
+    if (this.what.type === "say") return this.what.text;
+    return sentence(this.what.type === "picture" ? "room.a_picture" : "room.a_file");
   }
 }
 
