@@ -2,20 +2,26 @@
  * The kinds of error that `crypto` raises, named for who must act.
  *
  * Every message says what happened and why; the caller knows what to do from the kind alone. Where a person will
- * read it, it is a sentence of the languages' files (`words/en/crypto.ts`), and `sentence` is that sentence.
+ * read it, it is a sentence of the languages' files (`words/en/crypto.ts`).
  */
 
-import type { Sentence } from "../words/sentence";
+import english from "../words/en/crypto";
+import { type Sentence, verbatim } from "../words/sentence";
 
-/** Base of all errors raised by `crypto`. */
+const texts: Readonly<Record<string, string>> = english;
+
+const inEnglish = ({ key, args }: Sentence): string =>
+  (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, arg: string) => String(args?.[arg]));
+
+/** Base of all errors raised by `crypto`: its message is English, its sentence can be said in any language. */
 export class SnugCryptoError extends Error {
   override readonly name: string = "SnugCryptoError";
-  /** What to tell a person; null where nobody but who reads the code can do anything about it. */
-  readonly sentence: Sentence | null;
+  /** What to tell a person. */
+  readonly sentence: Sentence;
 
   constructor(why: string | Sentence) {
-    super(typeof why === "string" ? why : why.key);
-    this.sentence = typeof why === "string" ? null : why;
+    super(typeof why === "string" ? why : inEnglish(why));
+    this.sentence = typeof why === "string" ? verbatim(why) : why;
   }
 }
 
