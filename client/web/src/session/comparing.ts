@@ -9,7 +9,7 @@
 import { type Bytes, compare, hex, same } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
 import { H } from "../crypto/kdf";
-import { CodeRun, type Ground, SHARE_SIZE, SID_SIZE, signs } from "../crypto/verification";
+import { CodeRun, type Ground, indices, SHARE_SIZE, SID_SIZE, signs } from "../crypto/verification";
 import type { ApplicationMessage } from "../mls";
 import { type Arg, CommandError, type Sentence, sentence } from "../words/sentence";
 import { Aspect } from "./aspect";
@@ -170,7 +170,7 @@ export class Comparing extends Aspect {
       epoch: seen.epoch,
       emoji: four.map(([emoji]) => emoji),
       words: four.map(([, word]) => word),
-      indices: [18, 12, 6, 0].map((shift) => (this.#code >> shift) & 63),
+      indices: indices(this.#code),
       members: this.room.m.members(),
     });
   }

@@ -9,7 +9,7 @@ import { MalformedError, ValidationError } from "../crypto/errors";
 import { checkPublic, DIGITS, fingerprint, IdentityKey } from "../crypto/identity";
 import { caseFold, checkName, lookAlike } from "../crypto/names";
 import { Codec, WireError } from "../wire/codec";
-import { CommandError, sentence, verbatim } from "../words/sentence";
+import { CommandError, sentence } from "../words/sentence";
 import type { Standing } from "./events";
 
 /** Contacts in one book. */
@@ -139,7 +139,7 @@ export class Contacts {
       checkName(contact.petname);
     } catch (error) {
       if (!(error instanceof ValidationError)) throw error;
-      throw new CommandError(sentence("cant.petname", { why: verbatim(error.text) }));
+      throw new CommandError(sentence("cant.petname", { why: error.sentence }));
     }
     if (contact.fingerprint === fingerprint(this.own.public)) throw new CommandError(sentence("cant.own_key"));
     for (const other of this.alike(contact.petname))

@@ -85,8 +85,7 @@ export class Reporting extends Aspect {
     const seed = this.room.hostSeed;
     const member = m.group.members().find((x) => same(x.leafNode.signatureKey, signatureKey));
     if (!this.on || seed === null || member === undefined) return new Uint8Array();
-    const hostKey = await seed.hostKey();
-    return await report.admit(hostKey, m.group.groupId, signatureKey, this.inviteOf(member.leaf));
+    return await report.admit(seed.hostKey, m.group.groupId, signatureKey, this.inviteOf(member.leaf));
   }
 
   /** Our own admission, as the host's answer brought it. One that isn't right is none. */
@@ -211,7 +210,7 @@ export class Reporting extends Aspect {
     const hostPublic = this.room.m.policy.hostPublic;
     const made: report.Report = {
       format: report.FORMAT,
-      hostPublic,
+      host_public: hostPublic,
       messages: names.map((name) => this.#accused(name)),
     };
     try {
@@ -230,6 +229,6 @@ export class Reporting extends Aspect {
       throw new CommandError(sentence("cant.report_unknown", { name: name.slice(0, 40), most: KEPT_MAX }));
     const shown = this.#admissions.get(hex(kept.signatureKey));
     if (shown === undefined) throw new CommandError(sentence("cant.report_no_admission", { name: kept.name }));
-    return { tbs: kept.tbs, signature: kept.signature, signatureKey: kept.signatureKey, ...shown };
+    return { tbs: kept.tbs, signature: kept.signature, signature_key: kept.signatureKey, ...shown };
   }
 }

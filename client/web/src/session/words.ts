@@ -3,7 +3,7 @@
  *
  * Only their keys stand here: the English is in `words/en/room.ts` and `words/en/watch.ts`.
  */
-import { SnugCryptoError, ValidationError } from "../crypto/errors";
+import { SnugCryptoError, type ValidationError } from "../crypto/errors";
 import { type Arg, CommandError, type Sentence, sentence } from "../words/sentence";
 import type { EventOf } from "./events";
 
@@ -26,17 +26,18 @@ export const status = (key: string, args?: Args): EventOf<"Status"> => ({
   text: sentence(`status.${key}`, args),
 });
 
-/** Why something could not be done, or was not valid: what an error of ours says. */
+/** Why something could not be done: what an error of ours says, without the number of a rule. */
 export function because(error: unknown): Sentence {
-  if (error instanceof CommandError) return error.sentence;
-  if (error instanceof ValidationError) return sentence("room.because", { rule: error.rule, text: error.text });
-  if (error instanceof SnugCryptoError) return sentence("room.because", { rule: "", text: error.message });
+  if (error instanceof CommandError || error instanceof SnugCryptoError) return error.sentence;
   throw error;
 }
 
+/** Which rule was broken, and how. */
+export const ruled = (error: ValidationError): Sentence =>
+  sentence("room.ruled", { rule: error.rule, why: error.sentence });
+
 /** A slot holds nothing; `who` is a name, or that it can't be told. */
-export const voidCommit = (rule: string, why: string, who: Arg, slot: number) =>
-  alarm("void_commit", { rule, why, who, slot });
+export const voidCommit = (why: Sentence, who: Arg, slot: number) => alarm("void_commit", { why, who, slot });
 
 /** We alone can't read a commit. */
 export const stuck = (who: Arg) => alarm("stuck", { who });
@@ -68,3 +69,19 @@ export const falseEnd = (name: string, why: Sentence) => alarm("false_end", { na
 
 /** Whoever knocked was waved in, until somebody who can make invites lost the host's trust. */
 export const asksAgain = (name: Arg) => status("asks_again", { name });
+
+// -- by members' words and a run for a short code: the others' sentences, of whom the kind has several ----------
+
+/** There is no code this time; `why` is a clause. */
+export const noCode = (why: Sentence) => status("no_code", { why });
+
+/** The server keeps us out of the room; `saved` is where evidence is, if that was asked for. */
+export const dropped = (what: string, saved: string | null) =>
+  alarm("dropped", {
+    what: sentence(`dropped.${what}`),
+    proof: saved === null ? sentence("dropped.proof") : sentence("dropped.saved", { file: saved }),
+  });
+
+/** Members run another page than `most` of the `of` who have said which; `we`: than ours. */
+export const pageDiffers = (names: readonly string[], most: number, of: number, we: boolean) =>
+  alarm(we ? "page_differs" : "page_differs.others", { names, most, of });

@@ -1,0 +1,354 @@
+/**
+ * Media signatures: we sign which frames are ours, and compare what others' frames and lists say.
+ *
+ * Protocol section 10, SNUG-22. The lists themselves, and what follows from them for one leaf, are in
+ * `crypto/mediaSignatures`; here is when to pass them on, in which epoch, and what is told of it.
+ *
+ * Frames are sealed and opened between the awaits of everything else: `sealed`, `opening` and `opened` never wait,
+ * and what is sealed before its epoch has a key to sign with waits for that.
+ */
+import type { Bytes } from "../crypto/bytes";
+import { MissingKeyError, ReplayError, SnugCryptoError } from "../crypto/errors";
+import { SigningKey } from "../crypto/kdf";
+import { ADD_SWITCH, EPOCH_BITS } from "../crypto/mediaKeys";
+import {
+  Checker,
+  certified,
+  EXCUSED,
+  type Finding,
+  FrameList,
+  interval,
+  MEDIA_KEY_LABEL,
+  Signer,
+  scope,
+  UnverifiedFrameError,
+} from "../crypto/mediaSignatures";
+import { Header } from "../crypto/sframe";
+import * as veil from "../crypto/veil";
+import type { ApplicationMessage } from "../mls";
+import { BUCKETS } from "../wire/limits";
+import { type Sentence, sentence } from "../words/sentence";
+import { Aspect } from "./aspect";
+import { type AnyContent, SECRETS_MAX } from "./content";
+import { type Change, exported } from "./membership";
+import type { RoomSession } from "./room";
+import * as words from "./words";
+
+/** Seconds for which frames may wait to be signed; then nothing more is sealed. */
+export const PATIENCE = 1.5;
+/** Seconds before a connection is lost in which lists may not have got out. */
+export const RESEND = 5;
+/**
+ * Seconds after an epoch for which its lists count: frames were played whose sender was away when it ended. Long
+ * before anybody is told the key.
+ */
+export const LATE = 10;
+/** Seconds after an epoch after which its media key is no secret any more, and between two such messages. */
+export const PUBLISH_AFTER = 60;
+export const PUBLISH_EVERY = 60;
+const SENT_MAX = 32;
+/** Blobs of an epoch that we have not reached yet, and the largest that a list fits in. */
+const EARLY_MAX = 64;
+const LIST_BLOB_MAX = 32_768;
+
+/** A frame that was sealed before there was a key to sign it with. */
+interface Waiting {
+  readonly kid: number;
+  readonly counter: number;
+  readonly frame: Bytes;
+  readonly at: number;
+}
+
+/** An epoch in which frames are sealed or opened. */
+interface Epoch {
+  readonly number: number;
+  readonly slot: number;
+  readonly key: Bytes;
+  readonly scope: Bytes;
+  signer: Signer | null;
+  waiting: Waiting[];
+  /** When its senders stop, and when its last lists count. */
+  endedAt: number;
+  overAt: number;
+}
+
+const oldestOf = (epoch: Epoch): number | null => epoch.signer?.oldest ?? epoch.waiting[0]?.at ?? null;
+
+const bitsOf = (number: number): number => number % 2 ** EPOCH_BITS;
+
+/** `refused` counts lists that were not what they said: by whom can't be told. */
+export class Signing extends Aspect {
+  refused = 0;
+  /** By slot, oldest first. */
+  readonly #epochs = new Map<number, Epoch>();
+  /** By leaf. */
+  readonly #checkers = new Map<number, Checker>();
+  #connected = false;
+  #excusedUntil = -Infinity;
+  #lostAt: number | null = null;
+  #early: Bytes[] = [];
+  readonly #sent: { readonly at: number; readonly blob: Bytes }[] = [];
+  /** When to tell it, and the secret. */
+  #secrets: { readonly at: number; readonly secret: Bytes }[] = [];
+  #publishAt = -Infinity;
+  #now = -Infinity;
+  #members = 0;
+
+  constructor(room: RoomSession) {
+    super(room);
+    this.#beginEpoch();
+  }
+
+  /** What we have signed before a rejoin is to prove nothing either. */
+  override carryOver(old: RoomSession): void {
+    const before = old.aspect(Signing);
+    this.#secrets = before.#secrets;
+    for (const epoch of before.#epochs.values()) this.#retire(epoch, before.#lostAt ?? 0);
+    // and who was in doubt is still: else whoever can have us come in anew could speak in their name again
+    for (const [leaf, checker] of before.#checkers) this.#keep(checker, old.m.signatureKey(leaf), before.#now);
+  }
+
+  /** What is known of who has that signature key (32 bytes) goes on at the leaf where it sits now. */
+  #keep(checker: Checker, key: Bytes | null, now: number): void {
+    const leaf = key === null ? null : this.room.m.leafOf(key);
+    if (leaf === null) return;
+    checker.endAll(now);
+    this.#checkers.set(leaf, checker);
+  }
+
+  // -- the connection --------------------------------------------------------------------------------------
+
+  /** Lists went by while we were away, ours and others'. */
+  override async level(now: number): Promise<void> {
+    this.#connected = true;
+    this.#excuse(now + EXCUSED);
+    if (this.#lostAt !== null)
+      for (const { at, blob } of this.#sent) if (at > this.#lostAt - RESEND) this.room.passOn(blob);
+    this.#lostAt = null;
+    await this.#sign(now, true);
+  }
+
+  override lost(_why: Sentence, now: number): void {
+    if (this.#connected) this.#lostAt = now;
+    this.#connected = false;
+  }
+
+  #excuse(until: number): void {
+    this.#excusedUntil = until;
+    for (const checker of this.#checkers.values()) checker.excuse(until);
+  }
+
+  override async tick(now: number): Promise<void> {
+    this.#now = now;
+    for (const epoch of [...this.#epochs.values()]) if (epoch.overAt <= now) this.#end(epoch, now);
+    if (this.room.isLevel(now)) {
+      await this.#sign(now, false);
+      await this.#publish(now);
+    }
+    if (this.#connected) for (const checker of this.#checkers.values()) checker.tick(now);
+    this.#tellFindings();
+  }
+
+  // -- epochs ----------------------------------------------------------------------------------------------
+
+  #beginEpoch(): void {
+    const m = this.room.m;
+    const slot = m.epochSlot;
+    this.#epochs.set(slot, {
+      number: m.group.epoch,
+      slot,
+      key: exported(m.group, "signatures"),
+      scope: scope(m.room, slot, m.group.epochAuthenticator),
+      signer: null,
+      waiting: [],
+      endedAt: Infinity,
+      overAt: Infinity,
+    });
+    this.#members = m.members().length;
+  }
+
+  override async adopted(change: Change, now: number): Promise<void> {
+    const switchAt = change.removed.length > 0 ? now : now + ADD_SWITCH;
+    for (const epoch of this.#epochs.values()) {
+      epoch.endedAt = Math.min(epoch.endedAt, switchAt);
+      epoch.overAt = Math.min(epoch.overAt, switchAt + LATE);
+    }
+    for (const { leaf, key } of change.removed) {
+      const checker = this.#checkers.get(leaf);
+      this.#checkers.delete(leaf);
+      if (checker === undefined || !change.rejoined) continue;
+      // the same member: what is doubted of it is doubted still, and what it has not listed it can't
+      checker.excuse(Math.max(now, this.#excusedUntil));
+      this.#keep(checker, key, now);
+    }
+    const bits = bitsOf(this.room.m.group.epoch);
+    // the keys of its frames are gone too
+    for (const epoch of [...this.#epochs.values()]) if (bitsOf(epoch.number) === bits) this.#end(epoch, now);
+    this.#beginEpoch();
+    const early = this.#early;
+    this.#early = [];
+    for (const blob of early) await this.passed(blob, now);
+  }
+
+  #end(epoch: Epoch, now: number): void {
+    this.#epochs.delete(epoch.slot);
+    this.#retire(epoch, now);
+    for (const checker of this.#checkers.values()) checker.endEpoch(epoch.number, now);
+  }
+
+  #retire(epoch: Epoch, now: number): void {
+    if (epoch.signer?.used)
+      this.#secrets.push({ at: Math.min(epoch.endedAt, now) + PUBLISH_AFTER, secret: epoch.signer.secret });
+  }
+
+  #epochOf(kid: number): Epoch | undefined {
+    const bits = bitsOf(kid);
+    return [...this.#epochs.values()].find((epoch) => bitsOf(epoch.number) === bits);
+  }
+
+  // -- our own frames --------------------------------------------------------------------------------------
+
+  override maySend(now: number): Sentence | null {
+    // receivers have little patience: what can't be signed now would be held against us later
+    if (!this.#connected) return sentence("signing.away");
+    let oldest = now;
+    for (const epoch of this.#epochs.values()) oldest = Math.min(oldest, oldestOf(epoch) ?? now);
+    return now - oldest > PATIENCE ? sentence("signing.out_of_step") : null;
+  }
+
+  override sealed(_stream: number, frame: Bytes, now: number): void {
+    const { kid, counter } = Header.decode(frame);
+    const epoch = this.#epochOf(kid);
+    if (epoch === undefined) return; // sealed with keys that nobody opens with any more
+    if (epoch.signer === null) epoch.waiting.push({ kid, counter, frame, at: now });
+    else epoch.signer.add(kid, counter, frame, now);
+  }
+
+  async #makeSigner(epoch: Epoch): Promise<Signer> {
+    const leaf = this.room.m.ownLeaf;
+    const key = await SigningKey.generate(this.room.rng, true);
+    const certificate = await this.room.m.sign(MEDIA_KEY_LABEL, certified(epoch.scope, leaf, key.public));
+    const signer = new Signer(leaf, epoch.scope, key, certificate);
+    // from here on without a wait: what is sealed meanwhile is in one of both
+    epoch.signer = signer;
+    for (const { kid, counter, frame, at } of epoch.waiting) signer.add(kid, counter, frame, at);
+    epoch.waiting = [];
+    return signer;
+  }
+
+  async #sign(now: number, allOfIt: boolean): Promise<void> {
+    const waiting = [...this.#epochs.values()].filter((epoch) => oldestOf(epoch) !== null);
+    for (const epoch of waiting) {
+      // once we seal in the next epoch this one's list is complete, and the sooner there the better
+      const due = allOfIt || epoch !== waiting.at(-1) || now - (oldestOf(epoch) ?? now) >= interval(this.#members);
+      if (!due) continue;
+      const signer = epoch.signer ?? (await this.#makeSigner(epoch));
+      const m = this.room.m;
+      for (const signed of await signer.take()) {
+        const blob = await veil.cover(epoch.key, "signatures", m.room, epoch.slot, signed, BUCKETS, this.room.rng);
+        this.#sent.push({ at: now, blob });
+        if (this.#sent.length > SENT_MAX) this.#sent.shift();
+        this.room.passOn(blob);
+      }
+    }
+  }
+
+  /** Tell the secret halves of old keys: whoever keeps our signatures can have made them. */
+  async #publish(now: number): Promise<void> {
+    const due = this.#secrets.filter(({ at }) => at <= now).slice(0, SECRETS_MAX);
+    if (due.length === 0 || now < this.#publishAt) return;
+    this.#publishAt = now + PUBLISH_EVERY;
+    this.#secrets = this.#secrets.filter((each) => !due.includes(each));
+    await this.room.relay({ type: "media_secret", secrets: due.map(({ secret }) => secret) });
+  }
+
+  // -- others' frames --------------------------------------------------------------------------------------
+
+  override opening(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
+    // nothing is counted now: what the server lets through meanwhile waits for the connection
+    if (!this.#connected) throw new UnverifiedFrameError("a frame that came while no list can come");
+    const { kid, counter } = Header.decode(frame);
+    const epoch = this.#epochOf(kid);
+    if (epoch === undefined) throw new MissingKeyError("a frame of an epoch that no list could name any more");
+    if (leaf !== this.room.m.ownLeaf) this.#checker(leaf).opening(epoch.number, kid, counter, frame, now);
+  }
+
+  override opened(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
+    const { kid, counter } = Header.decode(frame);
+    const epoch = this.#epochOf(kid);
+    if (epoch !== undefined) this.#checker(leaf).opened(epoch.number, kid, counter, frame, now);
+  }
+
+  override async passed(blob: Bytes, now: number): Promise<boolean> {
+    let epoch: Epoch | undefined, payload: Bytes;
+    try {
+      const slot = veil.epochSlot(blob);
+      epoch = this.#epochs.get(slot);
+      if (epoch === undefined) {
+        if (slot > this.room.m.epochSlot && blob.length <= LIST_BLOB_MAX) {
+          this.#early.push(blob);
+          if (this.#early.length > EARLY_MAX) this.#early.shift();
+        }
+        return false;
+      }
+      payload = await veil.uncover(epoch.key, "signatures", this.room.m.room, blob);
+    } catch (error) {
+      if (error instanceof SnugCryptoError) return false; // another aspect's, or garbage
+      throw error;
+    }
+    if (now < epoch.overAt) await this.#hear(epoch, payload, now);
+    return true;
+  }
+
+  async #hear(epoch: Epoch, payload: Bytes, now: number): Promise<void> {
+    const m = this.room.m;
+    try {
+      const heard = FrameList.decode(payload);
+      const leafKey = m.signatureKey(heard.leaf);
+      if (leafKey === null || heard.leaf === m.ownLeaf)
+        throw new MissingKeyError(`a list in the name of leaf ${heard.leaf}`);
+      await this.#checker(heard.leaf).hear(epoch.number, epoch.scope, heard, leafKey, now);
+    } catch (error) {
+      if (error instanceof ReplayError) return; // after a lost connection lists are passed on again
+      if (!(error instanceof SnugCryptoError)) throw error;
+      this.refused++;
+      return;
+    }
+    this.#tellFindings();
+  }
+
+  override async heard(received: ApplicationMessage, what: AnyContent, _now: number): Promise<boolean> {
+    if (what.type !== "media_secret") return false;
+    const checker = this.#checkers.get(received.sender);
+    if (checker !== undefined)
+      for (const secret of what.secrets) checker.publish((await SigningKey.fromSeed(secret)).public);
+    return true;
+  }
+
+  #checker(leaf: number): Checker {
+    let checker = this.#checkers.get(leaf);
+    if (checker === undefined) {
+      checker = new Checker();
+      this.#checkers.set(leaf, checker);
+      checker.excuse(this.#excusedUntil);
+    }
+    return checker;
+  }
+
+  #tellFindings(): void {
+    const found = new Map<Finding, string[]>();
+    for (const [leaf, checker] of this.#checkers) {
+      for (const finding of checker.findings) {
+        const names = found.get(finding) ?? [];
+        found.set(finding, names);
+        names.push(this.room.m.name(leaf));
+      }
+      checker.findings.length = 0;
+    }
+    for (const name of found.get("forged") ?? []) this.room.tell(words.alarm("forged_media", { name }));
+    const unverified = found.get("unverified");
+    if (unverified !== undefined) this.room.tell(words.alarm("unverified_media", { names: unverified }));
+    const verified = found.get("verified");
+    if (verified !== undefined) this.room.tell(words.status("verified", { names: verified }));
+  }
+}
