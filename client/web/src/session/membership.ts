@@ -5,7 +5,7 @@
  * member (protocol sections 5 and 6). Operations must not overlap: await each before the next. Media are sealed and
  * opened between them, so nothing that media need changes before all that has to be awaited is there.
  */
-import { type Bytes, type Rng, hex, same, systemRng, utf8 } from "../crypto/bytes";
+import { type Bytes, type Rng, hex, same, systemRng } from "../crypto/bytes";
 import {
   MalformedError,
   MissingKeyError,
@@ -30,12 +30,12 @@ import * as veil from "../crypto/veil";
 import { longCode } from "../crypto/verification";
 import * as mls from "../mls";
 import { BUCKETS } from "../wire/limits";
-import type { Arg } from "../words/sentence";
-import { sentence } from "../words/sentence";
+import { type Arg, type Sentence, sentence } from "../words/sentence";
 import type { Member } from "./events";
 import type { Intent, ReturnIntent } from "./intents";
 import { Journal } from "./journal";
-import { Ground, leafView, namesOf, proposalView } from "./views";
+import { Ground, namesOf, proposalView } from "./views";
+import { ruled } from "./words";
 
 export const SUITE = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519;
 /** Epochs whose veil is kept: this one and the last. */
@@ -54,7 +54,7 @@ export interface Void {
   readonly type: "Void";
   readonly author: number | null;
   readonly rule: string;
-  readonly text: string;
+  readonly text: Sentence;
 }
 
 /** The commit passes every check, and this member alone can't read its path secret. */
@@ -403,7 +403,7 @@ export class Membership {
       messages = veil.unpack(await veil.uncover(this.#veil(began), "commit", this.room, blob));
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      return nothing(null, "SNUG-2", "a commit that nobody can read: by a member or the server");
+      return nothing(null, "SNUG-2", sentence("room.void_unreadable"));
     }
     const ground = this.ground();
     const carried = new Set<string>();
@@ -418,16 +418,16 @@ export class Membership {
       if (error instanceof mls.PathError) return this.#judgeUnreadable(error, ground, carried);
       if (error instanceof mls.CommitError) {
         const verdict = policy.snug16(error);
-        return nothing(error.sender, verdict.rule, verdict.message);
+        return nothing(error.sender, verdict.rule, ruled(verdict));
       }
       if (!(error instanceof SnugCryptoError)) throw error;
-      return nothing(null, "SNUG-16", `a commit that is not a member's: ${error.message}`);
+      return nothing(null, "SNUG-16", sentence("room.void_of_no_member", { why: error.sentence }));
     }
     if (received.type !== "CandidateCommit")
-      return nothing(received.sender, "SNUG-2", "a message that is no commit took a slot");
+      return nothing(received.sender, "SNUG-2", sentence("room.void_no_commit"));
     const view = ground.ofCandidate(received);
     const broken = await brokenBy(received, view, carried);
-    if (broken !== null) return nothing(toBlame(view, broken), broken.rule, broken.message);
+    if (broken !== null) return nothing(toBlame(view, broken), broken.rule, ruled(broken));
     return { type: "Valid", candidate: received, view, removesUs: received.removesUs };
   }
 
@@ -435,7 +435,7 @@ export class Membership {
     // a commit that breaks the policy is void for everybody, readable to us or not
     const view = ground.ofCandidate(error.commit);
     const broken = await brokenBy(error.commit, view, carried);
-    if (broken !== null) return nothing(toBlame(view, broken), broken.rule, broken.message);
+    if (broken !== null) return nothing(toBlame(view, broken), broken.rule, ruled(broken));
     return { type: "Stuck", author: error.commit.sender, text: error.message };
   }
 
@@ -620,7 +620,7 @@ const epochKeys = (group: mls.Group): Promise<EpochKeys> =>
     leafCount: group.leafCount,
   });
 
-const nothing = (author: number | null, rule: string, text: string): Void => ({ type: "Void", author, rule, text });
+const nothing = (author: number | null, rule: string, text: Sentence): Void => ({ type: "Void", author, rule, text });
 
 const hostsLeft = (before: Policy, after: Policy): boolean =>
   before.hosts.some((host) => !among(host, after.hosts));

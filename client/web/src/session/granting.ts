@@ -1,0 +1,120 @@
+/**
+ * The host seed, handed to those whom a host makes hosts as well (docs/decisions/0009-turns-and-hosts.md).
+ *
+ * Whoever has it says so with a signature that only the seed makes. Until then it is handed over again and again,
+ * later each time: a connection that was lost in between costs a moment, and no power.
+ */
+import { type Bytes, hex, same } from "../crypto/bytes";
+import { SnugCryptoError } from "../crypto/errors";
+import { verify } from "../crypto/kdf";
+import type { ApplicationMessage } from "../mls";
+import { grantedMessage, openGrant, sealGrant } from "./announced";
+import { Aspect } from "./aspect";
+import type { AnyContent, Grant, Granted } from "./content";
+import { type Change, among } from "./membership";
+import type { RoomSession } from "./room";
+
+/** Seconds until a grant that nobody has answered is sent again, doubled each time up to the most. */
+export const AGAIN = 5;
+export const AGAIN_MOST = 300;
+
+interface Owed {
+  /** When it is due. */
+  readonly at: number;
+  readonly wait: number;
+}
+
+/** Owes the seed to signature keys, and pays when their policy and their box are known. */
+export class Granting extends Aspect {
+  #owed = new Map<string, Owed>();
+  /** Signature keys (hex) of hosts that have shown that they hold the seed. */
+  shown = new Set<string>();
+  #toShow = false;
+
+  override carryOver(old: RoomSession): void {
+    const before = old.aspect(Granting);
+    this.#owed = before.#owed;
+    this.shown = before.shown;
+    this.#toShow = before.#toShow;
+  }
+
+  /** Hand the seed to that member as soon as it is a host by the policy. */
+  owe(signatureKey: Bytes): void {
+    const key = hex(signatureKey);
+    if (!this.#owed.has(key)) this.#owed.set(key, { at: 0, wait: AGAIN });
+  }
+
+  override async tick(now: number): Promise<void> {
+    const { room } = this;
+    const { hostSeed } = room;
+    if (hostSeed === null || !room.isLevel(now)) return;
+    const { groupId } = room.m.group;
+    if (this.#toShow) {
+      this.#toShow = false;
+      const own = room.m.signatureKey(room.m.ownLeaf) ?? new Uint8Array();
+      const signature = await hostSeed.hostKey.sign(grantedMessage(groupId, own));
+      await room.relay({ type: "granted", signature });
+    }
+    if (this.#owed.size === 0) return;
+    for (const [leaf, box] of room.announced.boxes()) {
+      const key = room.m.signatureKey(leaf);
+      const owed = key === null ? undefined : this.#owed.get(hex(key));
+      if (key === null || owed === undefined || now < owed.at || !among(key, room.m.policy.hosts)) continue;
+      this.#owed.set(hex(key), { at: now + owed.wait, wait: Math.min(2 * owed.wait, AGAIN_MOST) });
+      let grant: Grant;
+      try {
+        grant = await sealGrant(hostSeed, leaf, key, box, groupId, room.rng);
+      } catch (error) {
+        if (error instanceof SnugCryptoError) continue; // a box that is no key: its owner can be handed nothing
+        throw error;
+      }
+      await room.relay(grant);
+    }
+  }
+
+  override adopted(change: Change): void {
+    const { m } = this.room;
+    const gone = change.rejoined ? [] : change.removed.map(({ key }) => key);
+    gone.push(...change.policyBefore.hosts.filter((host) => !among(host, change.policyAfter.hosts)));
+    if (among(m.signatureKey(m.ownLeaf), gone)) this.#owed.clear(); // we are no host any more
+    for (const key of gone) {
+      this.shown.delete(hex(key));
+      this.#owed.delete(hex(key));
+    }
+  }
+
+  override async heard(received: ApplicationMessage, what: AnyContent): Promise<boolean> {
+    if (what.type === "grant") await this.#take(received.sender, what);
+    else if (what.type === "granted") await this.#show(received.sender, what);
+    else return false;
+    return true;
+  }
+
+  async #take(sender: number, grant: Grant): Promise<void> {
+    const { room } = this;
+    const { m } = room;
+    if (grant.leaf !== m.ownLeaf || !m.isHost(sender)) return;
+    if (room.hostSeed === null) {
+      const own = m.signatureKey(m.ownLeaf) ?? new Uint8Array();
+      const seed = await openGrant(grant, own, room.box, m.group.groupId);
+      if (seed === null || !same(seed.hostPublic, m.policy.hostPublic)) return;
+      if (!same((await seed.stewardKey(m.group.groupId)).public, room.stewardPublic)) return;
+      room.hostSeed = room.granted = seed;
+    }
+    this.#toShow = true;
+  }
+
+  async #show(sender: number, granted: Granted): Promise<void> {
+    const { m } = this.room;
+    const key = m.signatureKey(sender);
+    if (key === null || !among(key, m.policy.hosts)) return;
+    try {
+      await verify(m.policy.hostPublic, grantedMessage(m.group.groupId, key), granted.signature);
+    } catch (error) {
+      if (error instanceof SnugCryptoError) return; // it has something else, and can't host
+      throw error;
+    }
+    this.shown.add(hex(key));
+    this.#owed.delete(hex(key));
+  }
+}
