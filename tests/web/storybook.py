@@ -102,7 +102,7 @@ class Book:
         """Of the stories that have `part` in their names."""
         async with self.page(WIDE, "light") as page:
             await page.goto(self._address)
-            await page.wait_for_function("window.drawn")
+            await page.evaluate("window.drawn")
             names: list[str] = await page.evaluate("window.stories")
         if len(set(names)) != len(names):
             raise AssertionError("two stories have one name")
@@ -111,7 +111,7 @@ class Book:
     async def show(self, page: Page, story: str, *, language: str = "en") -> None:
         """Goes to a story, and waits until it is drawn."""
         await page.goto(f"{self._address}?{urlencode({'story': story, 'language': language})}")
-        await page.wait_for_function("window.drawn")
+        await page.evaluate("window.drawn")
 
 
 @contextlib.asynccontextmanager

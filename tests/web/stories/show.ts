@@ -10,16 +10,19 @@ declare global {
   interface Window {
     /** The names of all stories. */
     stories: readonly string[];
-    /** True once the one that was asked for is drawn. */
-    drawn: boolean;
+    /** Done once the one that was asked for is drawn. */
+    drawn: Promise<void>;
     asked: unknown[][];
   }
 }
 
-export async function show(stories: readonly Story[]): Promise<void> {
+export function show(stories: readonly Story[]): void {
   window.stories = stories.map((story) => story.name);
   window.asked = asked;
-  window.drawn = false;
+  window.drawn = draw(stories);
+}
+
+async function draw(stories: readonly Story[]): Promise<void> {
   const root = document.getElementById("app");
   const wish = new URLSearchParams(location.search);
   const story = stories.find((one) => one.name === wish.get("story"));
@@ -27,7 +30,6 @@ export async function show(stories: readonly Story[]): Promise<void> {
   if (story === undefined) {
     const link = (name: string) => h("li", {}, h("a", { href: `?story=${name}` }, name));
     render(h("ul", {}, window.stories.map(link)), root);
-    window.drawn = true;
     return;
   }
   const language = (wish.get("language") ?? "en") as Language;
@@ -40,7 +42,6 @@ export async function show(stories: readonly Story[]): Promise<void> {
   await story.play?.(root);
   await Promise.all(Array.from(document.querySelectorAll("video"), pictured));
   await new Promise(requestAnimationFrame);
-  window.drawn = true;
 }
 
 /** A stream's first picture is there. */

@@ -1,0 +1,88 @@
+/**
+ * The seal's shape: what a rosette looks like, reckoned from the 40 digits of the code, and nothing else.
+ *
+ * `client/seal.py` is its twin; both read the same bytes in the same order (tests/web/shared/seal.json). A seal is for
+ * a glance: its shapes make up about 30 bits. What settles it are the digits.
+ */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { utf8 } from "../crypto/bytes";
+
+export const PETALS = [5, 6, 7, 8, 9, 10, 12, 16] as const;
+export const OUTLINES = ["round", "pointed", "wave", "twin", "broad", "spire"] as const;
+export const WEAVES = ["straight", "left", "right", "crossed"] as const;
+export const DEPTHS = ["shallow", "middle", "deep"] as const;
+export const TURNS = ["upright", "between"] as const;
+export const MARKS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12] as const;
+export const EDGES = ["line", "double", "beads", "teeth", "scallops", "rays"] as const;
+export const RINGS = ["none", "double", "beads", "dashes", "rope", "spokes"] as const;
+export const EYES = ["star", "polygon", "flower", "wheel"] as const;
+export const POINTS = [3, 4, 5, 6, 7, 8] as const;
+export const FILLS = ["hollow", "petals", "eye", "both"] as const;
+export const GAPS = ["none", "dots", "rings", "spears"] as const;
+export const TINTS = ["brass", "moss", "lake", "plum", "rust", "slate"] as const;
+
+/** Twelve choices that people can tell apart without colour, and a tint. */
+export interface SealShape {
+  readonly petals: (typeof PETALS)[number];
+  readonly outline: (typeof OUTLINES)[number];
+  /** Which way the lines inside are wound. */
+  readonly weave: (typeof WEAVES)[number];
+  /** How far the petals stand apart. */
+  readonly depth: (typeof DEPTHS)[number];
+  /** Whether a petal or a gap points up. */
+  readonly turn: (typeof TURNS)[number];
+  /** The hour at which the mark in the edge stands. */
+  readonly mark: (typeof MARKS)[number];
+  readonly edge: (typeof EDGES)[number];
+  readonly ring: (typeof RINGS)[number];
+  readonly eye: (typeof EYES)[number];
+  /** Of the eye. */
+  readonly points: (typeof POINTS)[number];
+  readonly fill: (typeof FILLS)[number];
+  readonly gaps: (typeof GAPS)[number];
+  readonly tint: (typeof TINTS)[number];
+}
+
+/** The seal of a code of 40 digits: each choice by a byte of SHA-256(digits), in this order. */
+export function sealOf(digits: string): SealShape {
+  const bytes = sha256(utf8(digits));
+  let at = 0;
+  const one = <T>(choices: readonly T[]): T => choices[(bytes[at++] ?? 0) % choices.length] as T;
+  return {
+    petals: one(PETALS),
+    outline: one(OUTLINES),
+    weave: one(WEAVES),
+    depth: one(DEPTHS),
+    turn: one(TURNS),
+    mark: one(MARKS),
+    edge: one(EDGES),
+    ring: one(RINGS),
+    eye: one(EYES),
+    points: one(POINTS),
+    fill: one(FILLS),
+    gaps: one(GAPS),
+    tint: one(TINTS),
+  };
+}
+
+/** Of a petal, by the place across it, -0.5 to 0.5: 1 at its tip, 0 in the gaps. */
+export const PROFILES: Readonly<Record<SealShape["outline"], (across: number) => number>> = {
+  round: (u) => Math.sqrt(Math.cos(Math.PI * u)),
+  pointed: (u) => 1 - 2 * Math.abs(u),
+  wave: (u) => (1 + Math.cos(2 * Math.PI * u)) / 2,
+  // two tips, and a cleft between them
+  twin: (u) => Math.sqrt(Math.abs(Math.cos(Math.PI * u))) * (1 - 0.42 * Math.exp(-((u / 0.09) ** 2))),
+  broad: (u) => Math.min(1, 3.2 * (0.5 - Math.abs(u))) ** 0.6,
+  spire: (u) => (1 - 2 * Math.abs(u)) ** 2,
+};
+
+/** Out of 100: how deep the gaps between petals are. */
+export const DEPTH: Readonly<Record<SealShape["depth"], number>> = { shallow: 13, middle: 23, deep: 34 };
+
+/** Out of 100: the tips of the petals, where the weave begins, and the size of the eye. */
+export const TIP = 80;
+export const RING = 31;
+export const EYE = 20;
+
+/** By how many petals the innermost line is turned against the outermost. */
+export const SHEAR = 1.25;

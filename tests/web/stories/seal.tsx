@@ -1,0 +1,37 @@
+import { Seal } from "../../../client/web/src/app/seal";
+import { fake } from "./fake";
+import type { Story } from "./story";
+
+const codes = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => String((from + i) * 7919).padStart(40, "2718281828459045235360287471352662497757"));
+
+export default [
+  {
+    name: "seal-many",
+    model: () => fake(),
+    view: () => (
+      <main class="row">
+        {codes(1, 24).map((digits) => (
+          <Seal key={digits} digits={digits} size={210} />
+        ))}
+      </main>
+    ),
+  },
+  {
+    name: "seal-small",
+    model: () => fake(),
+    view: () => (
+      <main class="row">
+        {codes(1, 24).map((digits) => (
+          <Seal key={digits} digits={digits} size={40} />
+        ))}
+        {codes(1, 24).map((digits) => (
+          <Seal key={digits} digits={digits} size={28} />
+        ))}
+        {codes(1, 8).map((digits) => (
+          <Seal key={digits} digits={digits} size={96} />
+        ))}
+      </main>
+    ),
+  },
+] satisfies Story[];

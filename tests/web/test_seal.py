@@ -1,0 +1,66 @@
+"""The seal of a code: the same on every screen, and in the terminal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+
+from client import seal
+from tests.web.vectors_seal import PATH, vectors
+
+CODE = "1234567890" * 4
+
+
+def test_the_shared_vectors_are_what_is_reckoned_here() -> None:
+    assert json.loads(PATH.read_text()) == vectors()
+
+
+def test_another_code_is_another_seal() -> None:
+    codes = [f"{i:040d}" for i in range(500)]
+    assert len({seal.seal_of(code) for code in codes}) == len(codes)
+
+
+def test_every_choice_is_made_by_some_code() -> None:
+    made = [seal.seal_of(f"{i:040d}") for i in range(500)]
+    for field in fields(seal.Seal):
+        choices = {getattr(one, field.name) for one in made}
+        assert len(choices) >= 2, field.name
+    assert {one.petals for one in made} == set(seal.PETALS)
+    assert {one.mark for one in made} == set(seal.MARKS)
+
+
+def test_blocks_fill_their_square_and_no_more() -> None:
+    for i in range(24):
+        lines = seal.blocks(seal.seal_of(f"{i:040d}"), rows=16)
+        assert len(lines) == 16
+        assert all(len(line) <= 32 and set(line) <= set(" ▀▄█") for line in lines)
+        assert lines == [line.rstrip() for line in lines]
+
+
+def test_what_blocks_can_show_is_told_apart_by_them() -> None:
+    first = seal.seal_of(CODE)
+    first = replace(first, petals=8, fill="both", weave="left", eye="star", points=5)
+    others = [
+        replace(first, petals=9),
+        replace(first, outline="spire" if first.outline != "spire" else "round"),
+        replace(first, weave="right"),
+        replace(first, depth="deep" if first.depth != "deep" else "shallow"),
+        replace(first, turn="between" if first.turn == "upright" else "upright"),
+        replace(first, mark=first.mark % 12 + 1),
+        replace(first, edge="rays" if first.edge != "rays" else "line"),
+        replace(first, eye="wheel"),
+        replace(first, points=4),
+        replace(first, fill="hollow"),
+    ]
+    drawn = {"\n".join(seal.blocks(one)) for one in (first, *others)}
+    assert len(drawn) == 1 + len(others)
+
+
+def test_a_star_is_as_wide_as_it_says() -> None:
+    shape = replace(seal.seal_of(CODE), eye="star", points=4, fill="eye", ring="none")
+    lines = seal.blocks(shape, rows=50)
+    middle = lines[25]
+    # a sign is 2 of 100 wide: the star's points lie 10 signs from the middle, and the ring begins after 13
+    assert middle[41:59].strip(" ") == middle[41:59] != ""
+    assert middle[37:39] == middle[61:63] == "  "
+    assert "█" in middle[30:37]

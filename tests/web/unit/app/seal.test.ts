@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { PROFILES, type SealShape, sealOf } from "../../../../client/web/src/app/sealShape";
+
+interface Vectors {
+  readonly seals: readonly { readonly digits: string; readonly seal: SealShape }[];
+  readonly profiles: Readonly<Record<SealShape["outline"], readonly number[]>>;
+}
+
+const vectors = JSON.parse(readFileSync(join(import.meta.dirname, "../shared/seal.json"), "utf8")) as Vectors;
+
+test("a code has the same seal here as in the terminal", () => {
+  assert.equal(vectors.seals.length, 64);
+  for (const { digits, seal } of vectors.seals) assert.deepEqual(sealOf(digits), seal);
+});
+
+test("petals have the same outlines", () => {
+  assert.deepEqual(Object.keys(PROFILES).sort(), Object.keys(vectors.profiles).sort());
+  for (const [name, values] of Object.entries(vectors.profiles)) {
+    values.forEach((value, i) => {
+      const here = PROFILES[name as SealShape["outline"]](i / 20);
+      assert.ok(Math.abs(here - value) < 1e-8, `${name} at ${i}: ${here}`);
+    });
+  }
+});

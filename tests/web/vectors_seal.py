@@ -1,0 +1,29 @@
+"""Writes tests/web/shared/seal.json, which tests on both sides read: python -m tests.web.vectors_seal"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from client.seal import PROFILES, seal_of
+
+PATH: Final = Path(__file__).parent / "shared" / "seal.json"
+
+
+def vectors() -> dict[str, Any]:
+    """Codes and their seals; and the outlines of petals, across half of one."""
+    draw = random.Random("seal")
+    codes = ["0" * 40, "9" * 40, *("".join(draw.choices("0123456789", k=40)) for _ in range(62))]
+    return {
+        "seals": [{"digits": code, "seal": asdict(seal_of(code))} for code in codes],
+        "profiles": {
+            name: [round(profile(i / 20), 9) for i in range(10)] for name, profile in PROFILES.items()
+        },
+    }
+
+
+if __name__ == "__main__":
+    PATH.write_text(json.dumps(vectors(), indent=1) + "\n")
