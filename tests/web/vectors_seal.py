@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from client.seal import PROFILES, seal_of
+from client.seal import DEPTH, EYE, PROFILES, RING, SHEAR, TIP, seal_of
 
 PATH: Final = Path(__file__).parent / "shared" / "seal.json"
 
@@ -19,6 +19,7 @@ def vectors() -> dict[str, Any]:
     codes = ["0" * 40, "9" * 40, *("".join(draw.choices("0123456789", k=40)) for _ in range(62))]
     return {
         "seals": [{"digits": code, "seal": asdict(seal_of(code))} for code in codes],
+        "sizes": {"depth": DEPTH, "tip": TIP, "ring": RING, "eye": EYE, "shear": SHEAR},
         "profiles": {
             name: [round(profile(i / 20), 9) for i in range(10)] for name, profile in PROFILES.items()
         },

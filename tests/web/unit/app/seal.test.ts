@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { PROFILES, type SealShape, sealOf } from "../../../../client/web/src/app/sealShape";
+import { DEPTH, EYE, PROFILES, RING, type SealShape, SHEAR, sealOf, TIP } from "../../../../client/web/src/app/sealShape";
 
 interface Vectors {
   readonly seals: readonly { readonly digits: string; readonly seal: SealShape }[];
+  readonly sizes: unknown;
   readonly profiles: Readonly<Record<SealShape["outline"], readonly number[]>>;
 }
 
@@ -14,6 +15,10 @@ const vectors = JSON.parse(readFileSync(join(import.meta.dirname, "../shared/sea
 test("a code has the same seal here as in the terminal", () => {
   assert.equal(vectors.seals.length, 64);
   for (const { digits, seal } of vectors.seals) assert.deepEqual(sealOf(digits), seal);
+});
+
+test("all parts have the same sizes", () => {
+  assert.deepEqual({ depth: DEPTH, tip: TIP, ring: RING, eye: EYE, shear: SHEAR }, vectors.sizes);
 });
 
 test("petals have the same outlines", () => {
