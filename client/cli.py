@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
         "--contacts", metavar="BOOK", type=Path, help="your book (snug contacts); nothing of it is sent"
     )
     passphrase.add_argument(media)
-    media.add_argument("--pictures", metavar="DIR", type=Path, help="put away the pictures that others send")
+    media.add_argument("--pictures", metavar="DIR", type=Path, help="put away others' pictures and files")
     media.add_argument(
         "--evidence", metavar="FILE", help="write what shows it, if the server drops the meeting"
     )

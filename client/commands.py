@@ -6,8 +6,9 @@ import json
 import shlex
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+from client.session import content
 from client.session import events as ev
 
 
@@ -20,7 +21,8 @@ _HELP = (
     "/compare, /same [digits], /different [digits], /code, "
     "/override, /vouch WHO, /known WHO [NAME], /verified WHO (WHO is a name, or #LEAF), "
     '/invite [--for "NAME"] [--once], /invites, /revoke N, '
-    "/picture FILE, /report MESSAGE... FILE, /evidence FILE [--names], "
+    "/picture FILE, /file FILE, /hand, /unhand, /react SIGN, "
+    "/report MESSAGE... FILE, /evidence FILE [--names], "
     "/leave, /end; anything else is said to all"
 )
 #: Commands about somebody in the room, by the leaf.
@@ -73,6 +75,12 @@ def parse_json(line: str) -> ev.Input:
         return _invite(argument)
     if name == "picture" and isinstance(argument, str):
         return ev.SendPicture(_path(argument))
+    if name == "file" and isinstance(argument, str):
+        return ev.SendFile(_path(argument))
+    if name == "hand" and isinstance(argument, bool):
+        return ev.RaiseHand(argument)
+    if name == "react" and isinstance(argument, str):
+        return _reaction(argument)
     if name == "report" and isinstance(argument, dict):
         return _report(argument.get("messages"), argument.get("file"), len(argument) == 2)
     if name == "evidence":
@@ -114,6 +122,13 @@ def _path(text: str) -> str:
     return text
 
 
+def _reaction(text: str) -> ev.React:
+    for sign in get_args(content.ReactionKind):
+        if text.strip() == sign:
+            return ev.React(sign)
+    raise CommandError(f"a sign is one of {', '.join(get_args(content.ReactionKind))}")
+
+
 def _report(messages: object, file: object, whole: bool = True) -> ev.SaveReport:
     if (
         not whole
@@ -136,7 +151,7 @@ def _evidence(wanted: object) -> ev.SaveEvidence:
 
 
 def _typed_files(name: str, text: str) -> ev.Input:
-    """What stands behind /picture, /report and /evidence."""
+    """What stands behind /picture, /file, /report and /evidence."""
     try:
         words = shlex.split(text)
     except ValueError:
@@ -144,13 +159,15 @@ def _typed_files(name: str, text: str) -> ev.Input:
     match name, words:
         case "picture", [path]:
             return ev.SendPicture(_path(path))
+        case "file", [path]:
+            return ev.SendFile(_path(path))
         case "report", [*messages, path] if messages:
             return _report(messages, path)
         case "evidence", [path]:
             return ev.SaveEvidence(_path(path))
         case "evidence", [path, "--names"] | ["--names", path]:
             return ev.SaveEvidence(_path(path), names=True)
-    raise CommandError("/picture FILE, /report MESSAGE... FILE, /evidence FILE [--names]")
+    raise CommandError("/picture FILE, /file FILE, /report MESSAGE... FILE, /evidence FILE [--names]")
 
 
 def _typed_invite(text: str) -> ev.NewInvite:
@@ -229,7 +246,11 @@ def parse_human(line: str, names: Mapping[int, str] = MappingProxyType({})) -> e
         return ev.Compared(name == "same", _digits(argument))
     if name == "invite":
         return _typed_invite(argument)
-    if name in ("picture", "report", "evidence"):
+    if name in ("hand", "unhand") and not argument.strip():
+        return ev.RaiseHand(name == "hand")
+    if name == "react":
+        return _reaction(argument)
+    if name in ("picture", "file", "report", "evidence"):
         return _typed_files(name, argument)
     if name == "known" and argument.strip():
         return _typed_known(argument, names)

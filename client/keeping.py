@@ -6,6 +6,7 @@ Nothing that is there already is written over, and nothing that others send choo
 from __future__ import annotations
 
 import contextlib
+import mimetypes
 import os
 import re
 from dataclasses import replace
@@ -57,34 +58,55 @@ class Keeper:
         """Put a picture of somebody's away, if that was asked for; the same with its path."""
         if self._pictures is None or not _MARK.match(picture.id):
             return picture
-        if self._put >= PICTURES_MAX or self._bytes + len(picture.data) > PICTURES_BYTES:
+        name = f"{picture.leaf}-{picture.id}{SUFFIX[picture.mime]}"
+        path = self._put_away(name, picture.data, "a picture")
+        return picture if path is None else replace(picture, path=str(path))
+
+    def _put_away(self, name: str, data: bytes, what: str) -> Path | None:
+        assert self._pictures is not None
+        if self._put >= PICTURES_MAX or self._bytes + len(data) > PICTURES_BYTES:
             if not self._full:
                 self._full = True
-                self._alarm("no more pictures are put away: too many came")
-            return picture
-        path = self._pictures / f"{picture.leaf}-{picture.id}{SUFFIX[picture.mime]}"
+                self._alarm("no more pictures and files are put away: too many came")
+            return None
         try:
             self._pictures.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = _write_new(path, picture.data)
+            path = _write_new(self._pictures / name, data)
         except OSError as error:
-            self._alarm(f"a picture could not be put away: {error.strerror or error}")
-            return picture
+            self._alarm(f"{what} could not be put away: {error.strerror or error}")
+            return None
         self._put += 1
-        self._bytes += len(picture.data)
-        return replace(picture, path=str(path))
+        self._bytes += len(data)
+        return path
+
+    def file(self, leaf: int, done: ev.FileDone) -> ev.FileDone:
+        """Put a file of somebody's away, like a picture; the same with its path."""
+        if self._pictures is None or not _MARK.match(done.id):
+            return done
+        path = self._put_away(f"{leaf}-{done.id}.file", done.data, "a file")
+        return done if path is None else replace(done, path=str(path))
 
     def read(self, picture: ev.SendPicture) -> ev.SendPicture:
         """What stands in the file; ValueError, with a sentence, if it can't be read or is too large."""
-        try:
-            with Path(picture.path).open("rb") as file:
-                data = file.read(content.PICTURE_MAX + 1)
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else None
-            raise ValueError(f"{picture.path} can't be read: {why or error}") from None
-        return replace(picture, data=data)
+        return replace(picture, data=_read(picture.path, content.PICTURE_MAX))
+
+    def read_file(self, file: ev.SendFile) -> ev.SendFile:
+        """The same for any file; others are told its name, without the folder."""
+        mime = mimetypes.guess_type(file.path)[0] or "application/octet-stream"
+        return replace(file, name=Path(file.path).name, mime=mime, data=_read(file.path, content.FILE_MAX))
 
     def _alarm(self, text: str) -> None:
         self._output.event(ev.Alarm("file", f"{text[:1].upper()}{text[1:]}."))
+
+
+def _read(path: str, most: int) -> bytes:
+    """At most one byte more than is allowed: who sends it says what is."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(most + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else None
+        raise ValueError(f"{path} can't be read: {why or error}") from None
 
 
 def _write_new(path: Path, data: bytes) -> Path:

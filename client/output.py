@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -37,6 +37,13 @@ def plain(text: str, *, lines: str = " ") -> str:
     """
     rows = [_NOT_IN_TEXT.sub("\ufffd", row.replace("\t", " ")) for row in text.splitlines()]
     return lines.join(rows)
+
+
+_FILE_EVENTS: Final[dict[type, str]] = {
+    ev.FileOffered: "file",
+    ev.FileProgress: "file_progress",
+    ev.FileFailed: "file_failed",
+}
 
 
 def _member(member: ev.Member | ev.Known) -> dict[str, Any]:
@@ -133,6 +140,17 @@ def as_json(event: ev.Event) -> dict[str, Any]:
                 "mime": event.mime,
                 "path": event.path,
             }
+        case ev.FileOffered() | ev.FileProgress() | ev.FileFailed():
+            return {"event": _FILE_EVENTS[type(event)]} | asdict(event)
+        case ev.FileDone():
+            return {"event": "file_done", "id": event.id, "bytes": len(event.data), "path": event.path}
+        case ev.StateTold():
+            return {"event": "state"} | asdict(event)
+        case ev.Reacted():
+            return {"event": "reaction", "from": event.name, "leaf": event.leaf, "reaction": event.reaction}
+        case ev.Pages(pages):
+            run = [{"leaf": p.leaf, "name": p.name, "hash": p.hash.hex()} for p in pages]
+            return {"event": "pages", "pages": run}
         case ev.Vouched():
             return {
                 "event": "vouched",
@@ -172,6 +190,26 @@ def media_json(stats: StreamStats, name: str) -> dict[str, Any]:
         "lost": stats.lost,
         "concealed": stats.concealed,
     }
+
+
+_SIGNS: Final[dict[str, str]] = {
+    "yes": "\U0001f44d",
+    "applause": "\U0001f44f",
+    "heart": "\u2764",
+    "laugh": "\U0001f604",
+    "surprise": "\U0001f62e",
+    "party": "\U0001f389",
+}
+
+
+def _file(offered: ev.FileOffered | None) -> str:
+    if offered is None:
+        return "a file"
+    return f"the file \u201c{plain(offered.filename)}\u201d ({offered.size:,} bytes)"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 class JsonOutput:
@@ -231,6 +269,8 @@ class HumanOutput:
         self._inside = False
         self._reports = False
         self._hinted = False
+        self._files: dict[str, ev.FileOffered] = {}
+        self._states: dict[int, ev.StateTold] = {}
 
     def _say(self, *parts: str | tuple[str, str]) -> None:
         # parts and not markup: what others write is never read for styles or emoji names
@@ -265,6 +305,20 @@ class HumanOutput:
                 self._say((plain(event.name), "bold"), ": ", words, *self._mark(event.id))
             case ev.Picture():
                 self._picture(event)
+            case ev.FileOffered():
+                self._files[event.id] = event
+                self._say((plain(event.name), "bold"), f" sends {_file(event)}.")
+            case ev.FileDone(file_id, _, path):
+                where = "" if path is None else f" It is at {plain(path)}."
+                self._say(f"{_capital(_file(self._files.pop(file_id, None)))} has arrived whole.{where}")
+            case ev.FileFailed(file_id, why):
+                self._say(f"{_capital(_file(self._files.pop(file_id, None)))} did not come. {plain(why)}")
+            case ev.StateTold():
+                self._state(event)
+            case ev.Reacted():
+                self._say((plain(event.name), "bold"), f" {_SIGNS[event.reaction]}")
+            case ev.FileProgress() | ev.Pages():
+                pass  # an alarm tells who runs another page
             case ev.Vouched():
                 self._vouched(event)
             case ev.BookChanged():
@@ -335,6 +389,18 @@ class HumanOutput:
         if event.fingerprint is not None:
             self._say("  ", _identity(event.standing, event.contact, event.fingerprint))
         self._warn(event.warnings)
+
+    def _state(self, event: ev.StateTold) -> None:
+        """What a person would look up for: a hand, a screen, a recording."""
+        before = self._states.get(event.leaf)
+        self._states[event.leaf] = event
+        for now, was, begins, ends in (
+            (event.hand, before is not None and before.hand, "raises a hand", "takes the hand down"),
+            (event.screen, before is not None and before.screen, "shows a screen", "shows it no more"),
+            (event.recording, before is not None and before.recording, "is recording", "records no more"),
+        ):
+            if now != was:
+                self._say((plain(event.name), "bold"), f" {begins if now else ends}.")
 
     def _vouched(self, event: ev.Vouched) -> None:
         identity = _identity(event.standing, event.contact, event.fingerprint)

@@ -101,6 +101,7 @@ class Participant:
         self._keeper = Keeper(output, pictures)
         self._read_input = read_input
         self._names: dict[int, str] = {}
+        self._files: dict[str, int] = {}  # whose a file is that comes
         self._senders: dict[int, str] = {}  # by SSRC
         self.connection = Connection(
             make_session(self._clock()),
@@ -119,6 +120,12 @@ class Participant:
             return
         if isinstance(event, ev.Picture):
             event = self._keeper.picture(event)
+        elif isinstance(event, ev.FileOffered):
+            self._files[event.id] = event.leaf
+        elif isinstance(event, ev.FileDone):
+            leaf = self._files.pop(event.id, None)
+            if leaf is not None and leaf != self.session.own_leaf:
+                event = self._keeper.file(leaf, event)
         if not isinstance(event, ev.Ended):  # told last, after the counters
             self._output.event(event)
 
@@ -142,6 +149,13 @@ class Participant:
         except SourceError as error:
             self._output.event(ev.Alarm("source", str(error)))
             source = None
+        sends = source is not None
+        shown = ev.SetState(
+            sends and self._media.audio,
+            sends and self._media.video,
+            recording=self._media.record is not None,
+        )
+        asyncio.get_running_loop().call_soon(self._feed, shown)
         recorder = None
         if self._media.record is not None:
             recorder = Recorder(self._media.record, zero=asyncio.get_running_loop().time())
@@ -223,6 +237,8 @@ class Participant:
         try:
             if isinstance(what, ev.SendPicture):
                 what = self._keeper.read(what)
+            elif isinstance(what, ev.SendFile):
+                what = self._keeper.read_file(what)
             self.connection.feed(what)
         except ValueError as error:
             self._output.event(ev.Alarm("input", f"{str(error)[:1].upper()}{str(error)[1:]}."))

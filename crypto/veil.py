@@ -18,7 +18,7 @@ from crypto.errors import MalformedError
 from crypto.fields import Reader, padded, prefixed, uint, unpadded
 from crypto.kdf import SEAL_OVERHEAD, Rng, seal, unseal
 
-Kind = Literal["commit", "relay", "beat", "signatures", "vouch"]
+Kind = Literal["commit", "relay", "beat", "signatures", "vouch", "piece"]
 
 _SLOT: Final = 8
 #: Bytes of a blob that are not payload: the slot, the seal, the payload's length.

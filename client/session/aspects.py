@@ -8,14 +8,17 @@ from client.session.aspect import Aspect
 from client.session.comparing import Comparing
 from client.session.dropped import Dropped
 from client.session.ending import Ending
+from client.session.filesharing import Files
 from client.session.granting import Granting
 from client.session.identity import Vouching
+from client.session.pages import Pages
 from client.session.pictures import Pictures
 from client.session.powers import Powers
 from client.session.recovery import Recovery
 from client.session.reporting import Reporting
 from client.session.revoking import Revoking
 from client.session.signing import Signing
+from client.session.states import Reactions, States
 from client.session.turning import Turning
 from client.session.watch import Watch
 
@@ -39,4 +42,8 @@ def make(room: RoomSession, now: float) -> list[Aspect]:
         Dropped(room),
         Reporting(room, now),
         Pictures(room),
+        States(room),
+        Reactions(room),
+        Pages(room),
+        Files(room),
     ]

@@ -29,6 +29,9 @@ PIECE_SIZE: Final = 60 * 1024
 AGAIN_MAX: Final = 256
 
 
+ReactionKind = Literal["yes", "applause", "heart", "laugh", "surprise", "party"]
+
+
 class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
     """Base of all contents."""
 
@@ -152,7 +155,7 @@ class State(Content, frozen=True, tag="state"):
 class Reaction(Content, frozen=True, tag="reaction"):
     """One of a few signs, shown for a moment."""
 
-    reaction: Literal["yes", "applause", "heart", "laugh", "surprise", "party"]
+    reaction: ReactionKind
 
 
 class Page(Content, frozen=True, tag="page"):
@@ -202,6 +205,8 @@ AnyContent = (
     | File
     | FileAgain
 )
+#: What is said again after a lost connection, until all can have it: each has an id.
+Posted = Say | Picture | File
 _decoder: msgspec.json.Decoder[AnyContent] = msgspec.json.Decoder(AnyContent)
 _encoder = msgspec.json.Encoder()
 

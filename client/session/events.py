@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from client.contacts import Standing
+from client.session.content import ReactionKind
 from server.wire.messages import ClientMessage, HandleStream, ServerMessage, Transport
 
 # -- in --------------------------------------------------------------------------------------
@@ -69,6 +70,48 @@ class SendPicture:
 
     path: str
     data: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class SendFile:
+    """A file for all members. The shell reads the file at `path`; the rest is what it found."""
+
+    path: str
+    name: str = ""
+    mime: str = "application/octet-stream"
+    data: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class SetState:
+    """What we show of ourselves from now on."""
+
+    mic: bool
+    camera: bool
+    screen: bool = False
+    hand: bool = False
+    recording: bool = False
+
+
+@dataclass(frozen=True)
+class RaiseHand:
+    """Raise our hand, or take it down; the rest of what we show stays."""
+
+    up: bool
+
+
+@dataclass(frozen=True)
+class React:
+    """A sign for all, for a moment."""
+
+    reaction: ReactionKind
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """We run the page of that hash (32 bytes): tell all, and compare."""
+
+    hash: bytes
 
 
 @dataclass(frozen=True)
@@ -230,6 +273,11 @@ Input = (
     | Tick
     | Say
     | SendPicture
+    | SendFile
+    | SetState
+    | RaiseHand
+    | React
+    | RunPage
     | SaveReport
     | SaveEvidence
     | Admit
@@ -414,6 +462,82 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class FileOffered:
+    """A file that comes, or goes out: the three events below name it by `id`."""
+
+    leaf: int
+    name: str
+    id: str
+    filename: str
+    mime: str
+    size: int
+
+
+@dataclass(frozen=True)
+class FileProgress:
+    """`done` of `size` bytes have come, or have gone out."""
+
+    id: str
+    done: int
+    size: int
+
+
+@dataclass(frozen=True)
+class FileDone:
+    """It is here as its sender sent it, or has gone out. `path` is where the shell has put it."""
+
+    id: str
+    data: bytes = field(repr=False)
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class FileFailed:
+    """It will not come; `why` is a sentence."""
+
+    id: str
+    why: str
+
+
+@dataclass(frozen=True)
+class StateTold:
+    """What a member shows of itself, by its own word."""
+
+    leaf: int
+    name: str
+    mic: bool
+    camera: bool
+    screen: bool
+    hand: bool
+    recording: bool
+
+
+@dataclass(frozen=True)
+class Reacted:
+    """A member's passing sign."""
+
+    leaf: int
+    name: str
+    reaction: ReactionKind
+
+
+@dataclass(frozen=True)
+class RunsPage:
+    """Which page a member runs, by its own word: the bundle's hash, 32 bytes."""
+
+    leaf: int
+    name: str
+    hash: bytes
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Which pages members run, as far as they have said so."""
+
+    pages: tuple[RunsPage, ...]
+
+
+@dataclass(frozen=True)
 class Vouched:
     """A member has proven its identity to us (to us alone); fields as of `Knocked`."""
 
@@ -471,6 +595,13 @@ Event = (
     | Comparison
     | Said
     | Picture
+    | FileOffered
+    | FileProgress
+    | FileDone
+    | FileFailed
+    | StateTold
+    | Reacted
+    | Pages
     | Vouched
     | BookChanged
     | Alarm

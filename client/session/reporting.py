@@ -121,8 +121,7 @@ class Reporting(Aspect):
         for leaf, _ in change.added:
             self._since[leaf] = now
         if change.added:
-            rank = [leaf for leaf, _, _ in self.room.m.members()].index(self.room.m.own_leaf)
-            self._show_at = now + STEP * rank
+            self._show_at = now + STEP * self.room.place
 
     def tick(self, now: float) -> None:
         if not self.on:

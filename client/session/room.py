@@ -203,6 +203,11 @@ class RoomSession:
             self.want(intent, now)
 
     @property
+    def place(self) -> int:
+        """Our place among the members, by leaf."""
+        return [leaf for leaf, _, _ in self.m.members()].index(self.m.own_leaf)
+
+    @property
     def rank(self) -> int:
         """Our place among the hosts, if we are one, or among the others, by leaf."""
         own = self.m.own_leaf
@@ -225,7 +230,7 @@ class RoomSession:
             raise ValueError(f"a message has 1 to {content.TEXT_MAX} characters")
         self.post(content.Say(self.rng(16), text), now)
 
-    def post(self, what: content.Say | content.Picture, now: float) -> None:
+    def post(self, what: content.Posted, now: float) -> None:
         """Say it to all, and again after a lost connection, until all can have it."""
         self._saying.post(what, now)
         self._drive(now)
@@ -659,8 +664,7 @@ class RoomSession:
             self.announced.forget(leaf)
         if change.added:
             # one after the other, so that a large room's server is not hit by all at the same moment
-            rank = [leaf for leaf, _, _ in self.m.members()].index(self.m.own_leaf)
-            self._announce_at = now + ANNOUNCE_STEP * rank
+            self._announce_at = now + ANNOUNCE_STEP * self.place
         self._tell_roster(change.added, change.removed, change.by, change)
         for aspect in self.aspects:
             aspect.adopted(change, now)

@@ -43,7 +43,7 @@ class Saying:
 
     # -- ours ------------------------------------------------------------------------------------
 
-    def post(self, what: content.Say | content.Picture, now: float) -> None:
+    def post(self, what: content.Posted, now: float) -> None:
         """Say it to all, and again after a lost connection, until all can have it."""
         self._outbox.add(Said(what, now))
 

@@ -11,22 +11,25 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
+from client.session import content, words
 from client.session import events as ev
-from client.session import words
 from client.session.comparing import Comparing
 from client.session.dropped import Dropped
+from client.session.filesharing import Files
 from client.session.identity import Vouching
 from client.session.intents import AddIntent, Intent, RejoinIntent, ReturnIntent
 from client.session.invites import InviteBook, called
 from client.session.lobby import Entry, GuestLobby, HostLobby
 from client.session.membership import SUITE, Membership
 from client.session.options import Options
+from client.session.pages import Pages
 from client.session.pictures import Pictures
 from client.session.powers import Powers
 from client.session.reporting import Reporting
 from client.session.returning import NUMBERS, WATCHERS, Desk, MembersLobby, RejoiningLobby, ReturningLobby
 from client.session.revoking import Revoking
 from client.session.room import RoomSession
+from client.session.states import Reactions, States
 from client.session.watch import Watch
 from crypto import lobby, mls, policy
 from crypto.errors import SnugCryptoError
@@ -320,6 +323,17 @@ class Session:
                 self._in_room().say(text, now)
             case ev.SendPicture(_, data):
                 self._in_room().aspect(Pictures).send(data, now)
+            case ev.SendFile(_, name, mime, data):
+                self._in_room().aspect(Files).send(name, mime, data, now)
+            case ev.SetState():
+                state = content.State(what.mic, what.camera, what.screen, what.hand, what.recording)
+                self._in_room().aspect(States).set(state, now)
+            case ev.RaiseHand(up):
+                self._in_room().aspect(States).raise_hand(up, now)
+            case ev.React(reaction):
+                self._in_room().aspect(Reactions).react(content.Reaction(reaction), now)
+            case ev.RunPage(digest):
+                self._in_room().aspect(Pages).run(digest, now)
             case ev.SaveReport(messages, path):
                 self._in_room().aspect(Reporting).save(messages, path)
             case ev.SaveEvidence(path, names):

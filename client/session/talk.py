@@ -19,7 +19,7 @@ SEEN_MAX: Final = 4096
 class Said:
     """One message of ours. `digest` is of the blob that is out, None: it has to be sent (again)."""
 
-    what: content.Say | content.Picture  # its id: whoever has seen it knows it by this
+    what: content.Posted  # its id: whoever has seen it knows it by this
     at: float
     blob: bytes = b""  # as it was sent last, and the slot at which the epoch of its keys began
     epoch_slot: int = -1
@@ -30,7 +30,9 @@ class Said:
     @property
     def text(self) -> str:
         """What a person knows it by."""
-        return self.what.text if isinstance(self.what, content.Say) else "(a picture)"
+        if isinstance(self.what, content.Say):
+            return self.what.text
+        return "(a picture)" if isinstance(self.what, content.Picture) else "(a file)"
 
 
 class Outbox:

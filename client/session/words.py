@@ -98,6 +98,25 @@ def removed_knocks(invite: str, removed: str, name: str) -> Alarm:
     )
 
 
+def page_differs(names: str, several: bool, same: int, of: int, we: bool) -> Alarm:
+    """Members run another page than `same` of the `of` who have said which; `we`: than ours."""
+    runs, serves = ("run", "them") if several else ("runs", "it")
+    than = "you" if we else "the others"
+    return Alarm(
+        "page_differs",
+        f"{names} {runs} another page than {than}: {same} of {of} here run the same one. Whoever "
+        f"served {serves} could have changed it, and what it shows or sends. Ask which page that is; "
+        "snug verify-page compares what a server serves with what was released.",
+    )
+
+
+#: Why a file does not come.
+FILE_SENDER_GONE: Final = "Who sent it has gone before all of it was here."
+FILE_TOO_MANY: Final = "Too many files come at a time: ask for it again."
+FILE_WRONG: Final = "What came is not what was sent: pieces of it were false. Ask for it again."
+FILE_STOPPED: Final = "It stopped coming. Ask for it again."
+
+
 ENDED_UNHEARD = (
     "You ended the meeting and left it. The server did not pass it on in time: others may still be in it."
 )

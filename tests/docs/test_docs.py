@@ -242,6 +242,13 @@ def events() -> list[tuple[str, dict[str, Any]]]:
         ev.Comparison(2, 1, "short", True, False, (), (), "A sentence."),
         ev.Said(1, "Bo", "hello"),
         ev.Picture(1, "Bo", "0" * 32, "image/png", b""),
+        ev.FileOffered(1, "Bo", "0" * 32, "plan.pdf", "application/pdf", 1),
+        ev.FileProgress("0" * 32, 1, 1),
+        ev.FileDone("0" * 32, b""),
+        ev.FileFailed("0" * 32, "A sentence."),
+        ev.StateTold(1, "Bo", True, True, False, False, False),
+        ev.Reacted(1, "Bo", "heart"),
+        ev.Pages(()),
         ev.Vouched(1, "Bo", "new", None, "0" * 40),
         ev.BookChanged("Bo", "0" * 40, False, b"", 1.0),
         ev.Alarm("stuck", "A sentence."),
@@ -304,9 +311,16 @@ def test_every_exit_status_is_documented() -> None:
 def test_documented_commands_are_commands() -> None:
     told = re.findall(r"^\| `(\{.*?\})` \|", chapter(page("docs/headless.md"), "## JSON in"), re.MULTILINE)
     parsed = {type(commands.parse_json(line)) for line in told}
-    scripts = {ev.Received, ev.Lost, ev.Tick, ev.Publish}  # what only the shell feeds
+    scripts = {
+        ev.Received,
+        ev.Lost,
+        ev.Tick,
+        ev.Publish,
+        ev.SetState,
+        ev.RunPage,
+    }  # what only the shell feeds
     assert parsed == set(get_args(ev.Input)) - scripts
     typed = " ".join(re.findall(r"^    /.*$", page("docs/headless.md"), re.MULTILINE)).split()
     names = {*commands._NUMBERED, *commands._PLAIN, "lock", "unlock", "invite", "known", "same", "different"}
-    names |= {"picture", "report", "evidence"}
+    names |= {"picture", "file", "hand", "unhand", "react", "report", "evidence"}
     assert {f"/{name}" for name in names} <= set(typed)

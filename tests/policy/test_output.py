@@ -167,6 +167,51 @@ EVENTS: list[tuple[ev.Event, dict[str, Any]]] = [
             "path": "in/x.png",
         },
     ),
+    (
+        ev.FileOffered(1, "Bo", "5f" * 16, "plan.pdf", "application/pdf", 7),
+        {
+            "event": "file",
+            "leaf": 1,
+            "name": "Bo",
+            "id": "5f" * 16,
+            "filename": "plan.pdf",
+            "mime": "application/pdf",
+            "size": 7,
+        },
+    ),
+    (
+        ev.FileProgress("5f" * 16, 3, 7),
+        {"event": "file_progress", "id": "5f" * 16, "done": 3, "size": 7},
+    ),
+    (
+        ev.FileDone("5f" * 16, b"1234567", "in/x"),
+        {"event": "file_done", "id": "5f" * 16, "bytes": 7, "path": "in/x"},
+    ),
+    (
+        ev.FileFailed("5f" * 16, "It stopped."),
+        {"event": "file_failed", "id": "5f" * 16, "why": "It stopped."},
+    ),
+    (
+        ev.StateTold(1, "Bo", True, False, False, True, False),
+        {
+            "event": "state",
+            "leaf": 1,
+            "name": "Bo",
+            "mic": True,
+            "camera": False,
+            "screen": False,
+            "hand": True,
+            "recording": False,
+        },
+    ),
+    (
+        ev.Reacted(1, "Bo", "heart"),
+        {"event": "reaction", "from": "Bo", "leaf": 1, "reaction": "heart"},
+    ),
+    (
+        ev.Pages((ev.RunsPage(1, "Bo", bytes(32)),)),
+        {"event": "pages", "pages": [{"leaf": 1, "name": "Bo", "hash": "00" * 32}]},
+    ),
     (ev.Alarm("stuck", "Nothing is sent."), {"event": "alarm", "kind": "stuck", "text": "Nothing is sent."}),
     (ev.Status("away", "Trying again..."), {"event": "status", "kind": "away", "text": "Trying again..."}),
     (ev.Ended("left", "You left."), {"event": "end", "reason": "left", "text": "You left."}),

@@ -1,0 +1,98 @@
+"""Which page members run: each says its bundle's hash inside the room, and all compare.
+
+A page comes from a server, and whoever runs that could change it. One that is changed as a whole can say any
+hash: what this shows is a member who was served another release, or a clumsy change (docs/threat-model.md).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from client.session import content, words
+from client.session import events as ev
+from client.session.aspect import Aspect
+from client.session.membership import Change
+from crypto import mls
+
+if TYPE_CHECKING:
+    from client.session.room import RoomSession
+
+#: Seconds between two members' words told to a newcomer, as with announcements.
+STEP: Final = 0.01
+
+
+class Pages(Aspect):
+    """Says which page we run, if we run one, and tells who runs another."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self._own: bytes | None = None
+        self._say_at: float | None = None
+        self._heard: dict[int, bytes] = {}
+        self._told: set[tuple[bytes, bytes]] = set()  # (signature key, hash) that it was told of
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Pages)
+        self._own, self._told = before._own, before._told
+
+    def run(self, digest: bytes, now: float) -> None:
+        """We run the page of that hash (32 bytes)."""
+        self._own, self._say_at = digest, now
+        self._say(now)
+        self._compare()
+
+    def level(self, now: float) -> None:
+        self._say_at = now
+
+    def adopted(self, change: Change, now: float) -> None:
+        before = dict(self._heard)
+        for leaf, _, _ in change.removed:
+            self._heard.pop(leaf, None)
+        if change.added:
+            self._say_at = now + STEP * self.room.place
+        if before != self._heard:
+            self._compare()
+
+    def tick(self, now: float) -> None:
+        self._say(now)
+
+    def _say(self, now: float) -> None:
+        due = self._own is not None and self._say_at is not None and now >= self._say_at
+        if due and self._own is not None and self.room.is_level(now):
+            self._say_at = None
+            self.room.relay(content.Page(self._own))
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if not isinstance(what, content.Page):
+            return False
+        if self._heard.get(received.sender) != what.hash:
+            self._heard[received.sender] = what.hash
+            self._compare()
+        return True
+
+    def _compare(self) -> None:
+        m = self.room.m
+        pages = dict(self._heard)
+        if self._own is not None:
+            pages[m.own_leaf] = self._own
+        self.room.tell(
+            ev.Pages(tuple(ev.RunsPage(leaf, m.name(leaf), h) for leaf, h in sorted(pages.items())))
+        )
+        by_hash = defaultdict(list)
+        for leaf, digest in sorted(pages.items()):
+            by_hash[digest].append(leaf)
+        if len(by_hash) < 2:
+            return
+        # ours, if we run one; else what most run, and of equals the one of whoever has been here longest
+        most = max(by_hash, key=lambda h: (h == self._own, len(by_hash[h]), -by_hash[h][0]))
+        others = [leaf for digest, leaves in by_hash.items() if digest != most for leaf in leaves]
+        new = {(m.signature_key(leaf) or b"", pages[leaf]) for leaf in others} - self._told
+        if new:
+            self._told |= new
+            names = [m.name(leaf) for leaf in sorted(others)]
+            self.room.tell(
+                words.page_differs(
+                    words.listed(names), len(names) > 1, len(by_hash[most]), len(pages), self._own is not None
+                )
+            )
