@@ -9,13 +9,12 @@ import { Vouching } from "./identity";
 import { Pages } from "./pages";
 import { Pictures } from "./pictures";
 import { Powers } from "./powers";
-import { Reactions } from "./reactions";
 import { Recovery } from "./recovery";
 import { Reporting } from "./reporting";
 import { Revoking } from "./revoking";
 import type { RoomSession } from "./room";
 import { Signing } from "./signing";
-import { States } from "./states";
+import { Reactions, States } from "./states";
 import { Turning } from "./turning";
 import { Watch } from "./watch";
 

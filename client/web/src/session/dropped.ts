@@ -113,7 +113,7 @@ export class Dropped extends Aspect {
   override lost(why: Sentence, now: number): void {
     // null: we were never in, and there is nothing that could be dropped
     if (this.#serverKey === null || this.#drop !== null) return;
-    this.#noted(now, "lost", plain(why));
+    this.#noted(now, "lost", words.plain(why));
     this.#drop = this.#newDrop(now, this.#serverKey);
     this.#lostAt.push(now);
     if (this.#lostAt.length > OFTEN) this.#lostAt.shift();
@@ -231,7 +231,7 @@ export class Dropped extends Aspect {
     const drop = this.#drop;
     if (drop === null || drop.run === null) return;
     const there = answered || drop.run.serverKey.length > 0;
-    await this.#probeOver(drop, now, `The server did not serve a new room: ${plain(why)}`, there);
+    await this.#probeOver(drop, now, `The server did not serve a new room: ${words.plain(why)}`, there);
   }
 
   async #probeOver(
@@ -337,10 +337,4 @@ export class Dropped extends Aspect {
     };
     return evidence.signed(unsigned, (label, data) => m.sign(label, data));
   }
-}
-
-/** A sentence as it stands in a file that is in no reader's language: what it quotes, or which it is. */
-function plain({ key, args = {} }: Sentence): string {
-  const quoted = Object.values(args).filter((arg) => typeof arg === "string" || typeof arg === "number");
-  return key === "verbatim" ? quoted.join(" ") : [key, ...quoted].join(" ");
 }

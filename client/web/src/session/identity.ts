@@ -6,7 +6,6 @@
  */
 import { type Bytes, hex, same } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
-import { publicKey } from "../crypto/hpke";
 import { type Ends, fingerprint, type OpenedVouch, openVouch } from "../crypto/identity";
 import * as veil from "../crypto/veil";
 import type { ApplicationMessage } from "../mls";
@@ -163,7 +162,7 @@ export class Vouching extends Aspect {
         groupId: m.group.groupId,
         leaf: m.ownLeaf,
         signatureKey: m.signatureKey(m.ownLeaf) ?? NONE,
-        box: await publicKey(room.box),
+        box: room.box.public,
         toLeaf: leaf,
         toSignatureKey: signatureKey,
         toBox: box,
@@ -246,7 +245,7 @@ export class Vouching extends Aspect {
       box,
       toLeaf: m.ownLeaf,
       toSignatureKey: m.signatureKey(m.ownLeaf) ?? NONE,
-      toBox: await publicKey(this.room.box),
+      toBox: this.room.box.public,
     };
     let identity: Bytes;
     try {

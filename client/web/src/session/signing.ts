@@ -151,10 +151,13 @@ export class Signing extends Aspect {
 
   // -- epochs ----------------------------------------------------------------------------------------------
 
-  #beginEpoch(): void {
+  #beginEpoch(): Epoch {
     const m = this.room.m;
     const slot = m.epochSlot;
-    this.#epochs.set(slot, {
+    this.#members = m.members().length;
+    const known = this.#epochs.get(slot);
+    if (known !== undefined) return known;
+    const epoch: Epoch = {
       number: m.group.epoch,
       slot,
       key: exported(m.group, "signatures"),
@@ -163,13 +166,19 @@ export class Signing extends Aspect {
       waiting: [],
       endedAt: Infinity,
       overAt: Infinity,
-    });
-    this.#members = m.members().length;
+    };
+    this.#epochs.set(slot, epoch);
+    return epoch;
+  }
+
+  /** Those before the one that we are in. */
+  #past(): Epoch[] {
+    return [...this.#epochs.values()].filter(({ slot }) => slot !== this.room.m.epochSlot);
   }
 
   override async adopted(change: Change, now: number): Promise<void> {
     const switchAt = change.removed.length > 0 ? now : now + ADD_SWITCH;
-    for (const epoch of this.#epochs.values()) {
+    for (const epoch of this.#past()) {
       epoch.endedAt = Math.min(epoch.endedAt, switchAt);
       epoch.overAt = Math.min(epoch.overAt, switchAt + LATE);
     }
@@ -183,7 +192,7 @@ export class Signing extends Aspect {
     }
     const bits = bitsOf(this.room.m.group.epoch);
     // the keys of its frames are gone too
-    for (const epoch of [...this.#epochs.values()]) if (bitsOf(epoch.number) === bits) this.#end(epoch, now);
+    for (const epoch of this.#past()) if (bitsOf(epoch.number) === bits) this.#end(epoch, now);
     this.#beginEpoch();
     const early = this.#early;
     this.#early = [];
@@ -203,6 +212,8 @@ export class Signing extends Aspect {
 
   #epochOf(kid: number): Epoch | undefined {
     const bits = bitsOf(kid);
+    // a frame may come between a commit's adoption and our turn to be told of it
+    if (bitsOf(this.room.m.group.epoch) === bits) return this.#beginEpoch();
     return [...this.#epochs.values()].find((epoch) => bitsOf(epoch.number) === bits);
   }
 

@@ -85,3 +85,9 @@ export const dropped = (what: string, saved: string | null) =>
 /** Members run another page than `most` of the `of` who have said which; `we`: than ours. */
 export const pageDiffers = (names: readonly string[], most: number, of: number, we: boolean) =>
   alarm(we ? "page_differs" : "page_differs.others", { names, most, of });
+
+/** A sentence where no reader's language is known (a file, a word to another's program): what it quotes, or its key. */
+export function plain({ key, args = {} }: Sentence): string {
+  if (typeof args["text"] === "string") return args["text"];
+  return [key, ...Object.values(args).filter((arg) => typeof arg === "string" || typeof arg === "number")].join(" ");
+}
