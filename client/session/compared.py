@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from client.session import events as ev
+from client.session import words
 from client.session.invites import called
 from client.session.membership import Change, Membership
 from client.session.powers import changes as policy_changes
@@ -156,7 +157,7 @@ def _text(basis: _Basis, since: Iterable[str], new: list[str]) -> str:
     if not new:
         return told
     what = "is not in" if len(new) == 1 else "are not in"
-    return f"{told} {', '.join(new)} {what} what you compared: type /compare to compare anew."
+    return f"{told} {words.listed(new)} {what} what you compared: type /compare to compare anew."
 
 
 def _sentences(change: Change, m: Membership) -> Iterator[str]:

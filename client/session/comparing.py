@@ -441,4 +441,4 @@ def _listed(running: _Running) -> str:
     """Who is waited for, by name; of oneself only if there is nobody else."""
     waited = running.run.waiting_for()
     others = [running.names[leaf] for leaf in waited if leaf != running.run.own_leaf]
-    return ", ".join(others) if others else "this participant"
+    return words.listed(others) if others else "this participant"

@@ -10,7 +10,8 @@ import { type Sentence, verbatim } from "../words/sentence";
 
 const texts: Readonly<Record<string, string>> = english;
 
-const inEnglish = ({ key, args }: Sentence): string =>
+/** A sentence of `words/en/crypto.ts` in English; of others the key. */
+export const inEnglish = ({ key, args }: Sentence): string =>
   (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, arg: string) => String(args?.[arg]));
 
 /** Base of all errors raised by `crypto`: its message is English, its sentence can be said in any language. */

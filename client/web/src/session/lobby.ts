@@ -751,7 +751,7 @@ export class GuestLobby {
         among(signer.signatureKey, policy.hosts);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      this.refusal = sentence("refusal.unusable", { why: words.because(error) });
+      this.refusal = sentence("refusal.unusable", { why: words.inFull(error) });
       return;
     }
     if (!byHost) this.refusal = sentence("refusal.not_by_host");

@@ -217,7 +217,7 @@ export class Reporting extends Aspect {
       await report.verifyReport(made, hostPublic);
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      throw new CommandError(sentence("cant.report_proves_nothing", { why: words.because(error) }));
+      throw new CommandError(sentence("cant.report_proves_nothing", { why: words.inFull(error) }));
     }
     return report.encode(made);
   }

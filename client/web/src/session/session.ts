@@ -659,7 +659,7 @@ export class Session {
         guest.entry = null; // by somebody who was a member once: another may still answer
         return;
       }
-      guest.refusal = sentence("refusal.unusable", { why: words.because(error) });
+      guest.refusal = sentence("refusal.unusable", { why: words.inFull(error) });
       await this.#guided(guest, now);
       return;
     }

@@ -23,7 +23,7 @@ import {
   scope,
   UnverifiedFrameError,
 } from "../crypto/mediaSignatures";
-import { Header } from "../crypto/sframe";
+import { decodeHeader } from "../crypto/sframe";
 import * as veil from "../crypto/veil";
 import type { ApplicationMessage } from "../mls";
 import { BUCKETS } from "../wire/limits";
@@ -228,7 +228,7 @@ export class Signing extends Aspect {
   }
 
   override sealed(_stream: number, frame: Bytes, now: number): void {
-    const { kid, counter } = Header.decode(frame);
+    const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
     if (epoch === undefined) return; // sealed with keys that nobody opens with any more
     if (epoch.signer === null) epoch.waiting.push({ kid, counter, frame, at: now });
@@ -278,14 +278,14 @@ export class Signing extends Aspect {
   override opening(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
     // nothing is counted now: what the server lets through meanwhile waits for the connection
     if (!this.#connected) throw new UnverifiedFrameError("a frame that came while no list can come");
-    const { kid, counter } = Header.decode(frame);
+    const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
     if (epoch === undefined) throw new MissingKeyError("a frame of an epoch that no list could name any more");
     if (leaf !== this.room.m.ownLeaf) this.#checker(leaf).opening(epoch.number, kid, counter, frame, now);
   }
 
   override opened(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
-    const { kid, counter } = Header.decode(frame);
+    const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
     if (epoch !== undefined) this.#checker(leaf).opened(epoch.number, kid, counter, frame, now);
   }

@@ -3,7 +3,7 @@
  *
  * Only their keys stand here: the English is in `words/en/room.ts` and `words/en/watch.ts`.
  */
-import { SnugCryptoError, type ValidationError } from "../crypto/errors";
+import { inEnglish, SnugCryptoError, ValidationError } from "../crypto/errors";
 import { type Arg, CommandError, type Sentence, sentence } from "../words/sentence";
 import type { EventOf } from "./events";
 
@@ -86,8 +86,15 @@ export const dropped = (what: string, saved: string | null) =>
 export const pageDiffers = (names: readonly string[], most: number, of: number, we: boolean) =>
   alarm(we ? "page_differs" : "page_differs.others", { names, most, of });
 
-/** A sentence where no reader's language is known (a file, a word to another's program): what it quotes, or its key. */
-export function plain({ key, args = {} }: Sentence): string {
-  if (typeof args["text"] === "string") return args["text"];
+/** What an error says, in full: with the rule's number where one was broken. */
+export const inFull = (error: unknown): Sentence =>
+  error instanceof ValidationError ? ruled(error) : because(error);
+
+/** A sentence where no reader's language is known (a file, a word to another's program): English, or its key. */
+export function plain(text: Sentence): string {
+  const { key, args = {} } = text;
+  if (key === "verbatim") return String(args["text"]);
+  const english = inEnglish(text);
+  if (english !== key) return english;
   return [key, ...Object.values(args).filter((arg) => typeof arg === "string" || typeof arg === "number")].join(" ");
 }
