@@ -5,7 +5,7 @@ import { AuthenticationError, MalformedError } from "./errors";
 import { verify } from "./kdf";
 
 /** `opaque data<V>` (RFC 9420 2.1.2): behind a length of 1, 2 or 4 bytes, the shortest that holds it. */
-function opaque(data: Bytes): Bytes {
+export function opaque(data: Uint8Array): Bytes {
   const size = data.length;
   if (size < 0x40) return concat(int(size, 1), data);
   return size < 0x4000 ? concat(int(0x4000 + size, 2), data) : concat(int(0x8000_0000 + size, 4), data);

@@ -1,0 +1,549 @@
+/**
+ * From one epoch to the next (RFC 9420 sections 12.2 to 12.4.2): making a commit, and processing somebody's.
+ *
+ * Nothing here changes the epoch that it starts from, but for the handshake key that a staged commit uses up. The
+ * steps and their order are Python's; trees, paths and the key schedule are ts-mls's.
+ */
+
+import type { Commit } from "ts-mls/commit.js";
+import type { GroupContext } from "ts-mls/groupContext.js";
+import { encodeGroupContext } from "ts-mls/groupContext.js";
+import { decryptWithLabel } from "ts-mls/crypto/hpke.js";
+import type { EpochSecrets } from "ts-mls/keySchedule.js";
+import { initializeEpoch } from "ts-mls/keySchedule.js";
+import type { KeyPackage } from "ts-mls/keyPackage.js";
+import { verifyKeyPackage } from "ts-mls/keyPackage.js";
+import { type LeafNode, verifyLeafNodeSignature } from "ts-mls/leafNode.js";
+import type { PreSharedKeyID } from "ts-mls/presharedkey.js";
+import type { Proposal } from "ts-mls/proposal.js";
+import type { ProposalOrRef } from "ts-mls/proposalOrRefType.js";
+import { accumulatePskSecret } from "ts-mls/pskIndex.js";
+import {
+  addLeafNode,
+  filteredDirectPathAndCopathResolution,
+  type RatchetTree,
+  removeLeafNode,
+  updateLeafNode,
+} from "ts-mls/ratchetTree.js";
+import type { Sender } from "ts-mls/sender.js";
+import { createConfirmedHash } from "ts-mls/transcriptHash.js";
+import { directPath, leafWidth, nodeToLeafIndex, toLeafIndex, toNodeIndex } from "ts-mls/treemath.js";
+import { treeHashRoot } from "ts-mls/treeHash.js";
+import { applyUpdatePath, createUpdatePath, type PathSecret, type UpdatePath } from "ts-mls/updatePath.js";
+import { type Bytes, hex, type Rng, same } from "../crypto/bytes";
+import {
+  AuthenticationError,
+  MalformedError,
+  SnugCryptoError,
+  StateError,
+  ValidationError,
+} from "../crypto/errors";
+import * as hpke from "../crypto/hpke";
+import type { X25519Key } from "../crypto/primitives";
+import { CommitError } from "./errors";
+import { framedBy, send, type Signed, signContent } from "./framing";
+import { MLS10 } from "./read";
+import { type EpochState, enterEpoch } from "./state";
+import { deriveSecret, handle, hash, kdf, macMatches, NH, ourSuite, signature, SUITE, suiteWith } from "./suite";
+import * as validate from "./validate";
+import { leafAt, must } from "./validate";
+import * as rules from "./validateCommit";
+import type { Item } from "./validateCommit";
+
+/** External pre-shared keys by `hex(id)`. */
+export type Psks = ReadonlyMap<string, Bytes>;
+
+/** Whatever is wrong in here is the fault of `sender`, whose signature has verified: CommitError. */
+export async function blaming<T>(sender: number | null, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CommitError || error instanceof StateError) throw error;
+    if (error instanceof ValidationError) throw new CommitError(error.rule, error.text, sender);
+    if (error instanceof SnugCryptoError) throw new CommitError("MLS-12.2-1", error.message, sender);
+    throw error;
+  }
+}
+
+// -- proposals --
+
+/** MLS-7.3-1. The group and leaf index count for all sources but the key package. */
+export async function verifyLeaf(leaf: LeafNode, groupId: Uint8Array, index: number): Promise<void> {
+  must(
+    await verifyLeafNodeSignature(leaf, groupId, index, signature),
+    "7.3-1",
+    "the signature of a leaf node does not verify",
+  );
+}
+
+/** Everything of RFC 9420 section 10.1 that can be checked without a group. ValidationError, UnsupportedError. */
+export async function checkKeyPackage(keyPackage: KeyPackage, suite: number | null, now: number | null): Promise<void> {
+  validate.keyPackageSuite(keyPackage, suite);
+  ourSuite(Number(keyPackage.cipherSuite));
+  await verifyLeaf(keyPackage.leafNode, new Uint8Array(), 0);
+  must(
+    await verifyKeyPackage(keyPackage, signature),
+    "10.1-3",
+    "the signature of a key package does not verify",
+  );
+  validate.keyPackage(keyPackage);
+  validate.newLeaf(keyPackage.leafNode, SUITE);
+  if (now !== null) validate.lifetime(keyPackage.leafNode, now);
+}
+
+/** A proposal that is valid by itself, in this epoch. ValidationError and MalformedError. */
+export async function verifyProposal(state: EpochState, proposal: Proposal, sender: Sender): Promise<void> {
+  if (sender.senderType === "external")
+    must(
+      proposal.proposalType !== "update" && proposal.proposalType !== "external_init",
+      "12.1.8-2",
+      "an external sender can't send that",
+    );
+  switch (proposal.proposalType) {
+    case "add":
+      await checkKeyPackage(proposal.add.keyPackage, SUITE, null);
+      break;
+    case "update": {
+      must(sender.senderType === "member", "12.1.2-1", "an Update of somebody who is not a member");
+      const leaf: LeafNode = proposal.update.leafNode;
+      const current = rules.senderIsMember(state.tree, sender.leafIndex);
+      await verifyLeaf(leaf, state.context.groupId, sender.leafIndex);
+      must(leaf.leafNodeSource === "update", "7.3-8", "the leaf of an Update is not of that source");
+      validate.newEncryptionKey(leaf, current);
+      validate.newLeaf(leaf, SUITE);
+      break;
+    }
+    case "remove": {
+      const { removed } = proposal.remove;
+      must(leafAt(state.tree, removed) !== null, "12.1.3-1", `a Remove of leaf ${removed}, which is blank`);
+      break;
+    }
+    case "psk": {
+      const id = proposal.psk.preSharedKeyId;
+      must(
+        id.psktype === "external" || id.usage !== "reinit",
+        "12.1.4-1",
+        "a reinit PSK outside a reinitialisation",
+      );
+      must(
+        id.psktype === "external" || id.usage !== "branch",
+        "12.1.4-2",
+        "a branch PSK outside a branching",
+      );
+      const size = id.pskNonce.length;
+      must(size === NH, "12.1.4-3", `a PSK nonce of ${size} bytes, not ${NH}`);
+      break;
+    }
+    case "reinit":
+      must(Number(proposal.reinit.version) >= MLS10, "12.1.5-1", "a ReInit to an older version");
+      validate.uniqueExtensions(proposal.reinit.extensions);
+      break;
+    case "group_context_extensions":
+      validate.uniqueExtensions(proposal.groupContextExtensions.extensions);
+      break;
+    case "external_init":
+      break;
+    default:
+      throw new MalformedError(`a proposal of type ${String(proposal.proposalType)}`);
+  }
+}
+
+/** The verified proposals that a commit's items stand for. */
+async function resolve(state: EpochState, items: readonly ProposalOrRef[], leaf: number): Promise<readonly Item[]> {
+  const resolved: Item[] = [];
+  for (const item of items)
+    if (item.proposalOrRefType === "reference") {
+      const stored = state.proposals.get(hex(item.reference));
+      must(stored !== undefined, "12.4-2", "a commit refers to a proposal that is not here");
+      resolved.push({ ...stored, reference: item.reference });
+    } else {
+      await verifyProposal(state, item.proposal, { senderType: "member", leafIndex: leaf });
+      resolved.push({ proposal: item.proposal, sender: leaf, reference: null });
+    }
+  return resolved;
+}
+
+/** What a list of proposals makes of an epoch's tree and extensions (section 12.3). */
+interface Applied {
+  tree: RatchetTree;
+  context: GroupContext;
+  /** In the order of the proposals. */
+  readonly added: (readonly [leaf: number, KeyPackage])[];
+  readonly removed: readonly number[];
+  readonly ended: boolean;
+}
+
+/** On a copy, in the order of section 12.3. The list must be valid. */
+function applyProposals(state: EpochState, items: readonly Item[]): Applied {
+  let tree = state.tree;
+  const changes = rules.ofType(items, "group_context_extensions")[0]?.groupContextExtensions;
+  const removed = rules.removedLeaves(items);
+  for (const { proposal, sender } of items)
+    if (proposal.proposalType === "update" && sender !== null)
+      tree = updateLeafNode(tree, proposal.update.leafNode, toLeafIndex(sender));
+  for (const leaf of removed) tree = removeLeafNode(tree, toLeafIndex(leaf));
+  const added: [number, KeyPackage][] = [];
+  for (const keyPackage of rules.addedPackages(items)) {
+    const [grown, index] = addLeafNode(tree, keyPackage.leafNode);
+    tree = grown;
+    added.push([nodeToLeafIndex(index), keyPackage]);
+  }
+  const context = { ...state.context, extensions: changes?.extensions ?? state.context.extensions };
+  return { tree, context, added, removed, ended: rules.ofType(items, "reinit").length > 0 };
+}
+
+/** The keys themselves, chained (section 8.4). MLS-12.4.2-1: nothing stands in for a missing key. */
+async function pskSecret(state: EpochState, ids: PreSharedKeyID[], psks: Psks): Promise<Uint8Array> {
+  const { context, secrets } = state;
+  const found = (id: PreSharedKeyID): Uint8Array | undefined => {
+    if (id.psktype === "external") return psks.get(hex(id.pskId));
+    return same(id.pskGroupId, context.groupId) && id.pskEpoch === context.epoch ? secrets.resumptionPsk : undefined;
+  };
+  must(
+    ids.every((id) => found(id) !== undefined),
+    "12.4.2-1",
+    "a commit needs a pre-shared key that is not here",
+  );
+  const [secret] = await accumulatePskSecret(ids, { findPsk: found }, suiteWith(noRng), new Uint8Array(NH));
+  return secret;
+}
+
+export const noRng: Rng = () => {
+  throw new StateError("nothing is drawn here");
+};
+
+/** The tree that results must be one of valid members (section 12.2, last rule). */
+function checkMembers(applied: Applied): void {
+  const leaves = validate.leavesOf(applied.tree).map(([, leaf]) => leaf);
+  validate.membership(leaves, SUITE, applied.context.extensions);
+  validate.uniqueParentKeys(applied.tree);
+}
+
+// -- the next epoch --
+
+/** The next state, and what a Welcome needs. */
+export interface NextEpoch {
+  readonly state: EpochState;
+  readonly joinerSecret: Bytes;
+  readonly welcomeSecret: Bytes;
+}
+
+async function nextEpoch(
+  state: EpochState,
+  applied: Applied,
+  privateKeys: ReadonlyMap<number, X25519Key>,
+  signed: Signed,
+  commitSecret: Uint8Array,
+  psk: Uint8Array,
+): Promise<NextEpoch> {
+  if (signed.content.contentType !== "commit") throw new StateError("no commit starts an epoch");
+  const context: GroupContext = {
+    ...applied.context,
+    epoch: state.context.epoch + 1n,
+    treeHash: await treeHashRoot(applied.tree, hash),
+    confirmedTranscriptHash: await createConfirmedHash(
+      state.interimTranscriptHash,
+      {
+        wireformat: signed.private ? "mls_private_message" : "mls_public_message",
+        content: signed.content,
+        signature: signed.auth.signature,
+      },
+      hash,
+    ),
+  };
+  const made: EpochSecrets = await initializeEpoch(state.secrets.initSecret, commitSecret, context, psk, kdf);
+  const own = { ownLeaf: state.ownLeaf, signatureKey: state.signatureKey, privateKeys };
+  return {
+    state: await enterEpoch(context, applied.tree, own, made.keySchedule, made.encryptionSecret, applied.ended),
+    joinerSecret: made.joinerSecret as Bytes,
+    welcomeSecret: made.welcomeSecret as Bytes,
+  };
+}
+
+/** Our private keys whose nodes the proposals have left alone. */
+function remainingKeys(state: EpochState, applied: Applied, items: readonly Item[]): Map<number, X25519Key> {
+  must(
+    !items.some(({ proposal, sender }) => proposal.proposalType === "update" && sender === state.ownLeaf),
+    "12.1.2-2",
+    "an Update of ours whose key is not here",
+  );
+  return new Map([...state.privateKeys].filter(([index]) => applied.tree[index] !== undefined));
+}
+
+function dropPath(keys: Map<number, X25519Key>, leaf: number, tree: RatchetTree): void {
+  for (const index of directPath(toNodeIndex(2 * leaf), leafWidth(tree.length))) keys.delete(index);
+}
+
+/** The provisional GroupContext (section 12.4.1), for which path secrets are sealed. */
+async function provisional(applied: Applied): Promise<Bytes> {
+  const { tree, context } = applied;
+  const treeHash = await treeHashRoot(tree, hash);
+  return encodeGroupContext({ ...context, epoch: context.epoch + 1n, treeHash }) as Bytes;
+}
+
+// -- making a commit --
+
+/** A commit of ours, and what it leads to. */
+export interface StagedCommit {
+  readonly next: NextEpoch;
+  readonly items: readonly Item[];
+  readonly added: readonly (readonly [leaf: number, KeyPackage])[];
+  readonly removed: readonly number[];
+  /** From the bottom up; empty without a path. */
+  readonly pathSecrets: readonly PathSecret[];
+  readonly message: Bytes;
+}
+
+export interface StageWish {
+  readonly authenticatedData: Bytes;
+  readonly forcePath: boolean;
+  readonly private: boolean;
+  readonly psks: Psks;
+  readonly rng: Rng;
+}
+
+/**
+ * Section 12.4.1. Everything is validated before the handshake key is used up.
+ *
+ * ValidationError when the proposals are not valid together.
+ */
+export async function stageCommit(
+  state: EpochState,
+  proposals: ProposalOrRef[],
+  wish: StageWish,
+): Promise<StagedCommit> {
+  const { ownLeaf } = state;
+  const items = await resolve(state, proposals, ownLeaf);
+  rules.memberList(items, ownLeaf, state.tree);
+  const psk = await pskSecret(state, rules.pskIds(items), wish.psks);
+  const applied = applyProposals(state, items);
+  const privateKeys = remainingKeys(state, applied, items);
+  let path: UpdatePath | undefined;
+  let pathSecrets: readonly PathSecret[] = [];
+  let commitSecret: Uint8Array = new Uint8Array(NH);
+  if (wish.forcePath || rules.needsPath(items)) {
+    const excluded = applied.added.map(([leaf]) => toNodeIndex(2 * leaf));
+    const made = await createUpdatePath(
+      applied.tree,
+      toLeafIndex(ownLeaf),
+      applied.context,
+      handle(state.signatureKey),
+      suiteWith(wish.rng),
+      excluded,
+    );
+    [applied.tree, path, pathSecrets] = made;
+    dropPath(privateKeys, ownLeaf, applied.tree);
+    privateKeys.set(2 * ownLeaf, handle(made[3] as unknown as X25519Key));
+    for (const { nodeIndex, secret } of pathSecrets)
+      privateKeys.set(nodeIndex, await hpke.deriveKeyPair(deriveSecret(secret, "node")));
+    // alone in the tree there is no node above us whose secret could be it, and nobody who would have to know it
+    const last = pathSecrets.at(-1);
+    commitSecret = last === undefined ? wish.rng(NH) : deriveSecret(last.secret, "path");
+  }
+  checkMembers(applied);
+  const content = {
+    ...framedBy(state, wish.authenticatedData),
+    contentType: "commit",
+    commit: { proposals, path } satisfies Commit,
+  } as const;
+  const unconfirmed: Signed = {
+    private: wish.private,
+    content,
+    auth: {
+      contentType: "commit",
+      signature: await signContent(state, wish.private, content),
+      confirmationTag: new Uint8Array(),
+    },
+  };
+  const next = await nextEpoch(state, applied, privateKeys, unconfirmed, commitSecret, psk);
+  const auth = { ...unconfirmed.auth, contentType: "commit", confirmationTag: next.state.confirmationTag } as const;
+  const message = await send(state, { ...unconfirmed, auth }, wish.rng);
+  return { next, items, added: applied.added, removed: applied.removed, pathSecrets, message };
+}
+
+// -- processing a commit --
+
+/** Somebody's commit, valid for all to see. `state` is null when it removes us, or our path fails. */
+export interface ProcessedCommit {
+  state: EpochState | null;
+  readonly sender: number;
+  readonly items: readonly Item[];
+  readonly pathLeaf: LeafNode | null;
+  readonly added: readonly number[];
+  readonly removed: readonly number[];
+  readonly removesUs: boolean;
+  pathFailure: ValidationError | null;
+}
+
+/** Section 12.4.2, for a member's commit whose signature has verified. CommitError. */
+export const processCommit = (
+  state: EpochState,
+  signed: Signed,
+  commit: Commit,
+  sender: number,
+  psks: Psks,
+): Promise<ProcessedCommit> => blaming(sender, () => process(state, signed, commit, sender, psks));
+
+async function process(
+  state: EpochState,
+  signed: Signed,
+  commit: Commit,
+  sender: number,
+  psks: Psks,
+): Promise<ProcessedCommit> {
+  const items = await resolve(state, commit.proposals, sender);
+  rules.memberList(items, sender, state.tree);
+  must(commit.path !== undefined || !rules.needsPath(items), "12.4-1", "a commit lacks the path that it needs");
+  const applied = applyProposals(state, items);
+  const excluded = applied.added.map(([leaf]) => 2 * leaf);
+  if (commit.path !== undefined) {
+    await checkPath(state, applied.tree, sender, commit.path, excluded);
+    applied.tree = await mergePath(applied.tree, sender, commit.path);
+  }
+  checkMembers(applied);
+  const outcome: ProcessedCommit = {
+    state: null,
+    sender,
+    items,
+    pathLeaf: commit.path?.leafNode ?? null,
+    added: applied.added.map(([leaf]) => leaf),
+    removed: applied.removed,
+    removesUs: applied.removed.includes(state.ownLeaf),
+    pathFailure: null,
+  };
+  if (outcome.removesUs) return outcome;
+  const psk = await pskSecret(state, rules.pskIds(items), psks);
+  let share: readonly [ReadonlyMap<number, X25519Key>, Uint8Array];
+  try {
+    // failing here is nobody's fault that all can see
+    const keys = remainingKeys(state, applied, items);
+    share =
+      commit.path === undefined
+        ? [keys, new Uint8Array(NH)]
+        : await openPath(state, applied, keys, sender, commit.path, excluded);
+  } catch (error) {
+    if (!(error instanceof ValidationError)) throw error;
+    outcome.pathFailure = error;
+    return outcome;
+  }
+  const next = await nextEpoch(state, applied, share[0], signed, share[1], psk);
+  next.joinerSecret.fill(0);
+  next.welcomeSecret.fill(0);
+  const { context, secrets } = next.state;
+  const tag = signed.auth.contentType === "commit" ? signed.auth.confirmationTag : new Uint8Array();
+  must(
+    macMatches(secrets.confirmationKey, context.confirmedTranscriptHash, tag),
+    "12.4.2-3",
+    "the confirmation tag is wrong",
+  );
+  outcome.state = next.state;
+  return outcome;
+}
+
+async function checkPath(
+  state: EpochState,
+  tree: RatchetTree,
+  sender: number,
+  path: UpdatePath,
+  excluded: readonly number[],
+): Promise<void> {
+  const leaf: LeafNode = path.leafNode;
+  must(leaf.leafNodeSource === "commit", "7.3-10", "the leaf of a commit's path is not of that source");
+  validate.newEncryptionKey(leaf, rules.senderIsMember(tree, sender));
+  await verifyLeaf(leaf, state.context.groupId, sender);
+  for (const node of [leaf, ...path.nodes]) validate.usableKey(node.hpkePublicKey);
+  rules.pathKeysNew(tree, path);
+  const filtered = filteredDirectPathAndCopathResolution(toLeafIndex(sender), tree);
+  must(
+    path.nodes.length === filtered.length,
+    "7.6-1",
+    `an update path of ${path.nodes.length} nodes, not ${filtered.length}`,
+  );
+  filtered.forEach(({ resolution }, i) =>
+    must(
+      path.nodes[i]?.encryptedPathSecret.length === receivers(resolution, excluded).length,
+      "7.6-2",
+      "a path secret is not sealed once to each receiver",
+    ),
+  );
+}
+
+/** Whom a path secret is sealed to: the resolution of the copath child without the new leaves. */
+const receivers = (resolution: readonly number[], excluded: readonly number[]): readonly number[] =>
+  resolution.filter((index) => !excluded.includes(index));
+
+/** Somebody's update path in the tree (section 7.5). After `checkPath` only the parent hash can be wrong. */
+async function mergePath(tree: RatchetTree, sender: number, path: UpdatePath): Promise<RatchetTree> {
+  try {
+    return await applyUpdatePath(tree, toLeafIndex(sender), path, hash);
+  } catch {
+    throw new ValidationError(
+      "MLS-7.9.2-2",
+      "the parent hash of a path's leaf does not match the path",
+    );
+  }
+}
+
+/**
+ * Our share of a merged path: (our private keys in the new tree, the commit secret), section 7.5.
+ *
+ * MLS-7.5-1 when no path secret opens for us, MLS-7.5-2 when one opens to keys that are not those of the path.
+ */
+async function openPath(
+  state: EpochState,
+  applied: Applied,
+  keys: Map<number, X25519Key>,
+  sender: number,
+  path: UpdatePath,
+  excluded: readonly number[],
+): Promise<readonly [ReadonlyMap<number, X25519Key>, Uint8Array]> {
+  const { tree } = applied;
+  const filtered = filteredDirectPathAndCopathResolution(toLeafIndex(sender), tree);
+  const start = filtered.findIndex(({ nodeIndex }) => validate.isBelow(2 * state.ownLeaf, nodeIndex));
+  const covered = receivers(filtered[start]?.resolution ?? [], excluded);
+  const place = covered.findIndex((index) => keys.has(index));
+  const key = keys.get(covered[place] ?? -1);
+  const sealed = path.nodes[start]?.encryptedPathSecret[place];
+  must(key !== undefined && sealed !== undefined, "7.5-1", "no path secret is sealed to a key of ours");
+  let secret: Uint8Array;
+  try {
+    const { hpke } = suiteWith(noRng);
+    const { kemOutput, ciphertext } = sealed;
+    const context = await provisional(applied);
+    secret = await decryptWithLabel(handle(key), "UpdatePathNode", context, kemOutput, ciphertext, hpke);
+  } catch (error) {
+    if (!(error instanceof AuthenticationError || error instanceof MalformedError)) throw error;
+    throw new ValidationError("MLS-7.5-1", "the path secret sealed to us does not open");
+  }
+  const [opened, commitSecret] = await deriveUpwards(
+    tree,
+    filtered.slice(start).map(({ nodeIndex }) => nodeIndex),
+    secret,
+  );
+  dropPath(keys, sender, tree);
+  return [new Map([...keys, ...opened]), commitSecret];
+}
+
+/** Private keys of `nodes`, from the lowest one's path secret; and the secret above them. MLS-7.5-2. */
+export async function deriveUpwards(
+  tree: RatchetTree,
+  nodes: readonly number[],
+  secret: Uint8Array,
+): Promise<readonly [ReadonlyMap<number, X25519Key>, Uint8Array]> {
+  const keys = new Map<number, X25519Key>();
+  let current = secret;
+  for (const index of nodes) {
+    const pair = await hpke.deriveKeyPair(deriveSecret(current, "node"));
+    const node = tree[index];
+    must(
+      node?.nodeType === "parent" && same(node.parent.hpkePublicKey, pair.public),
+      "7.5-2",
+      "a path secret is not that of its node's key",
+    );
+    keys.set(index, pair);
+    const following = deriveSecret(current, "path");
+    current.fill(0);
+    current = following;
+  }
+  return [keys, current];
+}

@@ -1,0 +1,546 @@
+/**
+ * A member's group (RFC 9420): create or join, send, receive, commit in stages, adopt.
+ *
+ * A `Group` is the one mutable thing here, and each of its operations either succeeds or leaves it as it was. A
+ * commit, ours (`stage`) or somebody's (`process`), yields a candidate that changes nothing until `adopt`. Keys are
+ * used up by `protect`, `propose` and `stage` when they are called, and by `process` once a signature has verified.
+ */
+
+import { encodeRatchetTree } from "ts-mls/ratchetTree.js";
+import { type GroupContext } from "ts-mls/groupContext.js";
+import { initializeKeySchedule } from "ts-mls/keySchedule.js";
+import type { PrivateMessage } from "ts-mls/privateMessage.js";
+import type { ProposalOrRef } from "ts-mls/proposalOrRefType.js";
+import type { PublicMessage } from "ts-mls/publicMessage.js";
+import { leafWidth } from "ts-mls/treemath.js";
+import { treeHashRoot } from "ts-mls/treeHash.js";
+import { type Bytes, hex, type Rng, same } from "../crypto/bytes";
+import {
+  MalformedError,
+  MissingKeyError,
+  StateError,
+  UnsupportedError,
+  ValidationError,
+} from "../crypto/errors";
+import { H } from "../crypto/kdf";
+import { labeled } from "../crypto/labels";
+import { blaming, type Psks, processCommit, stageCommit, verifyProposal } from "./commit";
+import { PathError } from "./errors";
+import {
+  framedBy,
+  openSenderData,
+  proposalRef,
+  send,
+  type Signed,
+  signContent,
+  unprotectPrivate,
+  unprotectPublic,
+  verifyContent,
+} from "./framing";
+import type { KeyPackageBundle } from "./keyPackage";
+import { CandidateCommit, Stage } from "./outcomes";
+import { decodeMessage, MLS10, suiteName, versionName } from "./read";
+import { committedOf, extensionOf, leafOf, proposalOf, toExtension, toProposal } from "./shapes";
+import {
+  type EpochState,
+  enterEpoch,
+  type OpenEpoch,
+  openEpoch,
+  PAST_EPOCHS,
+  STORED_PROPOSALS,
+  wipePast,
+  wipeSecrets,
+  wipeState,
+} from "./state";
+import { deriveSecret, expandWithLabel, hash, kdf, NH, SUITE } from "./suite";
+import type {
+  ApplicationMessage,
+  CommittedProposal,
+  Extension,
+  LeafNode,
+  Member,
+  Proposal,
+  ReceivedProposal,
+  TreeNode,
+} from "./types";
+import * as validate from "./validate";
+import { must } from "./validate";
+import * as rules from "./validateCommit";
+import { join, makeWelcome } from "./welcome";
+
+export interface StageOptions {
+  /** References of stored proposals. */
+  readonly includeStored?: readonly Bytes[];
+  readonly authenticatedData?: Bytes;
+  readonly forcePath?: boolean;
+  readonly private?: boolean;
+  readonly psks?: Psks;
+}
+
+export interface ProposeOptions {
+  readonly authenticatedData?: Bytes;
+  readonly private?: boolean;
+}
+
+const NOTHING = new Uint8Array();
+const NO_PSKS: Psks = new Map();
+
+/** One member's view of a group. Make one with `create` or `join`; await each operation before the next. */
+export class Group {
+  #state: EpochState | null;
+  readonly #rng: Rng;
+  readonly #adopted: boolean;
+  /** Those of the present epoch, so that what nobody wants any more is wiped when it ends. */
+  readonly #candidates = new Set<Stage | CandidateCommit>();
+
+  private constructor(state: EpochState, rng: Rng, adopted = true) {
+    this.#state = state;
+    this.#rng = rng;
+    this.#adopted = adopted;
+  }
+
+  // -- entering --
+
+  /**
+   * A group of one, in epoch 0 (section 11). The bundle is used up.
+   *
+   * ValidationError when our own leaf does not support the extensions, StateError for a used bundle.
+   */
+  static async create(
+    bundle: KeyPackageBundle,
+    groupId: Bytes,
+    extensions: readonly Extension[],
+    rng: Rng,
+  ): Promise<Group> {
+    const { keys, made } = bundle;
+    const tree = [{ nodeType: "leaf", leaf: made.leafNode } as const];
+    const context: GroupContext = {
+      version: versionName(MLS10),
+      cipherSuite: suiteName(SUITE),
+      groupId,
+      epoch: 0n,
+      treeHash: await treeHashRoot(tree, hash),
+      confirmedTranscriptHash: NOTHING,
+      extensions: extensions.map(toExtension),
+    };
+    validate.membership([made.leafNode], SUITE, context.extensions);
+    const epochSecret = rng(NH);
+    const secrets = await initializeKeySchedule(epochSecret, kdf);
+    const own = { ownLeaf: 0, signatureKey: keys.signature, privateKeys: new Map([[0, keys.encryption]]) };
+    const state = await enterEpoch(context, tree, own, secrets, deriveSecret(epochSecret, "encryption"));
+    epochSecret.fill(0);
+    bundle.wipe();
+    return new Group(state, rng);
+  }
+
+  /**
+   * Enter by a Welcome (12.4.3.1), an MLSMessage. The bundle is used up by success, and left alone by failure.
+   *
+   * MalformedError, UnsupportedError, AuthenticationError, ValidationError, MissingKeyError, StateError (a used
+   * bundle). Lifetimes aren't judged.
+   */
+  static async join(
+    welcome: Bytes,
+    bundle: KeyPackageBundle,
+    options: { readonly psks?: Psks; readonly rng: Rng },
+  ): Promise<Group> {
+    const state = await join(welcome, bundle, options.psks ?? NO_PSKS);
+    bundle.wipe();
+    return new Group(state, options.rng);
+  }
+
+  // -- looking --
+
+  get #live(): EpochState {
+    if (this.#state === null) throw new StateError("this group is gone: wiped, or its state was adopted elsewhere");
+    return this.#state;
+  }
+
+  /** The state, for whatever sends or changes. */
+  get #active(): EpochState {
+    const state = this.#live;
+    if (!this.#adopted) throw new StateError("this is a candidate: it can be read, and used after adoption only");
+    return state;
+  }
+
+  get #sending(): EpochState {
+    const state = this.#active;
+    if (state.ended) throw new StateError("the group has been ended by a ReInit: nothing more is sent in it");
+    return state;
+  }
+
+  get epoch(): number {
+    return Number(this.#live.context.epoch);
+  }
+
+  get groupId(): Bytes {
+    return this.#live.context.groupId as Bytes;
+  }
+
+  get suite(): number {
+    return Number(this.#live.context.cipherSuite);
+  }
+
+  /** Our leaf index. */
+  get ownLeaf(): number {
+    return this.#live.ownLeaf;
+  }
+
+  /** Those of the GroupContext. */
+  get extensions(): readonly Extension[] {
+    return this.#live.context.extensions.map(extensionOf);
+  }
+
+  /** Section 8.7; 32 bytes that are the same for all members of the epoch. */
+  get epochAuthenticator(): Bytes {
+    return this.#live.secrets.epochAuthenticator as Bytes;
+  }
+
+  /** Empty in epoch 0, else 32 bytes. */
+  get confirmedTranscriptHash(): Bytes {
+    return this.#live.context.confirmedTranscriptHash as Bytes;
+  }
+
+  get treeHash(): Bytes {
+    return this.#live.context.treeHash as Bytes;
+  }
+
+  /** Leaves of the tree, blank ones included: every leaf index is below this power of two. */
+  get leafCount(): number {
+    return leafWidth(this.#live.tree.length);
+  }
+
+  /** The leaf that signed the Welcome by which this epoch was entered; null in any other epoch. */
+  get welcomedBy(): number | null {
+    return this.#live.welcomedBy;
+  }
+
+  /** Whether a ReInit has ended the group. */
+  get ended(): boolean {
+    return this.#live.ended;
+  }
+
+  /** Whether the group's state is gone. */
+  get wiped(): boolean {
+    return this.#state === null;
+  }
+
+  /** All members, by leaf index. */
+  members(): readonly Member[] {
+    return validate.leavesOf(this.#live.tree).map(([leaf, node]) => ({ leaf, leafNode: leafOf(node) }));
+  }
+
+  /** The leaf node at a leaf index, null where nobody is. */
+  member(leaf: number): LeafNode | null {
+    const node = validate.leafAt(this.#live.tree, leaf);
+    return node === null ? null : leafOf(node);
+  }
+
+  /** Proposals of this epoch that a commit can refer to, ours included, by `hex(reference)`. */
+  get storedProposals(): ReadonlyMap<string, CommittedProposal> {
+    return new Map([...this.#live.proposals].map(([reference, item]) => [reference, committedOf(item)]));
+  }
+
+  /** MLS-Exporter (section 8.5): `length` bytes, at most 8,160. */
+  export(label: string, context: Bytes, length: number): Bytes {
+    const secret = deriveSecret(this.#live.secrets.exporterSecret, label);
+    return expandWithLabel(secret, "exported", H(context), length);
+  }
+
+  /** The encoded tree. */
+  ratchetTree(): Bytes {
+    return encodeRatchetTree(this.#live.tree) as Bytes;
+  }
+
+  /** The tree as this member knows it, by node index: who is where, and which private halves are ours. */
+  treeView(): readonly TreeNode[] {
+    const { tree, privateKeys } = this.#live;
+    return tree.map((node, index): TreeNode => {
+      const held = privateKeys.has(index);
+      if (node === undefined)
+        return { index, kind: "blank", encryptionKey: null, identity: null, unmergedLeaves: [], held };
+      if (node.nodeType === "parent") {
+        const { hpkePublicKey, unmergedLeaves } = node.parent;
+        return { index, kind: "parent", encryptionKey: hpkePublicKey as Bytes, identity: null, unmergedLeaves, held };
+      }
+      const { encryptionKey, credential } = leafOf(node.leaf);
+      return { index, kind: "leaf", encryptionKey, identity: credential.identity, unmergedLeaves: [], held };
+    });
+  }
+
+  // -- sending --
+
+  /** Application data as an MLSMessage (a PrivateMessage). Each call uses up a key. StateError, MissingKeyError. */
+  async protect(data: Bytes, authenticatedData: Bytes = NOTHING): Promise<Bytes> {
+    const state = this.#sending;
+    const content = {
+      ...framedBy(state, authenticatedData),
+      contentType: "application",
+      applicationData: data,
+    } as const;
+    const auth = { contentType: "application", signature: await signContent(state, true, content) } as const;
+    return send(state, { private: true, content, auth }, this.#rng);
+  }
+
+  /**
+   * Our leaf's signature (64 bytes) over something that is no MLS message, by SignWithLabel (5.1.2).
+   *
+   * `label` begins with "snug 1 ", so that it can't pass for a signature of MLS's own; else StateError.
+   */
+  async sign(label: string, content: Bytes): Promise<Bytes> {
+    if (!label.startsWith("snug 1 ")) throw new StateError("a label of the application's own is needed");
+    return this.#live.signatureKey.sign(labeled(label, content));
+  }
+
+  /**
+   * A proposal for somebody to commit by reference, as an MLSMessage; it is stored here as well.
+   *
+   * ValidationError when it is not valid by itself, or too many are stored, and StateError.
+   */
+  async propose(proposal: Proposal, options: ProposeOptions = {}): Promise<Bytes> {
+    const state = this.#sending;
+    const isPrivate = options.private ?? true;
+    const made = toProposal(proposal);
+    const head = framedBy(state, options.authenticatedData ?? NOTHING);
+    await verifyProposal(state, made, head.sender);
+    const content = { ...head, contentType: "proposal", proposal: made } as const;
+    const auth = { contentType: "proposal", signature: await signContent(state, isPrivate, content) } as const;
+    const signed: Signed = { private: isPrivate, content, auth };
+    this.#store(state, signed, { proposal: made, sender: state.ownLeaf, reference: null });
+    return send(state, signed, this.#rng);
+  }
+
+  #store(state: EpochState, signed: Signed, item: Omit<rules.Item, "reference"> & { reference: null }): Bytes {
+    const reference = proposalRef(signed);
+    const stored = state.proposals.size;
+    must(
+      state.proposals.has(hex(reference)) || stored < STORED_PROPOSALS,
+      "12.1-1",
+      `${stored} proposals are stored already`,
+    );
+    state.proposals.set(hex(reference), { ...item, reference });
+    return reference;
+  }
+
+  /** Forget a stored proposal that policy refuses. Unknown references are nothing. */
+  discard(reference: Bytes): void {
+    this.#active.proposals.delete(hex(reference));
+  }
+
+  /**
+   * A commit (section 12.4.1) that isn't in force until `adopt`. Each call uses up a handshake key.
+   *
+   * `includeStored` names stored proposals by reference. Without `forcePath` there is a path only where the proposals
+   * need one. ValidationError when the proposals aren't valid together, StateError.
+   */
+  async stage(proposals: readonly Proposal[], options: StageOptions = {}): Promise<Stage> {
+    const state = this.#sending;
+    const items: ProposalOrRef[] = [
+      ...(options.includeStored ?? []).map((reference) => ({ proposalOrRefType: "reference", reference }) as const),
+      ...proposals.map((p) => ({ proposalOrRefType: "proposal", proposal: toProposal(p) }) as const),
+    ];
+    const staged = await stageCommit(state, items, {
+      authenticatedData: options.authenticatedData ?? NOTHING,
+      forcePath: options.forcePath ?? true,
+      private: options.private ?? true,
+      psks: options.psks ?? NO_PSKS,
+      rng: this.#rng,
+    });
+    const welcome = staged.added.length === 0 ? null : await makeWelcome(staged, this.#rng);
+    for (const secret of [staged.next.joinerSecret, staged.next.welcomeSecret]) secret.fill(0);
+    for (const { secret } of staged.pathSecrets) secret.fill(0);
+    const stage = new Stage(state, new Group(staged.next.state, this.#rng, false), {
+      message: staged.message,
+      welcome,
+      proposals: staged.items.map(committedOf),
+      added: staged.added.map(([leaf]) => leaf),
+      removed: staged.removed,
+    });
+    this.#candidates.add(stage);
+    return stage;
+  }
+
+  // -- epochs --
+
+  /**
+   * Enter the candidate's epoch, in place and at once. All other candidates of the present epoch are dropped.
+   *
+   * Late application messages of the present epoch can still be opened afterwards, but for those of members whom the
+   * commit removes. StateError for a candidate that was dropped, that doesn't follow from the present epoch, or that
+   * removes us.
+   */
+  adopt(candidate: Stage | CandidateCommit): void {
+    const old = this.#active;
+    const following = candidate.take(old).#release();
+    old.secretTree.onlyApplication(old.ownLeaf);
+    for (const past of old.past) for (const leaf of candidate.removed) past.departed.add(leaf);
+    const latest = openEpoch(old, candidate.removed);
+    const past = [{ ...latest, senderDataSecret: latest.senderDataSecret.slice() }, ...old.past];
+    following.past = past.slice(0, PAST_EPOCHS);
+    past.slice(PAST_EPOCHS).forEach(wipePast);
+    this.#state = following;
+    this.#dropCandidates();
+    wipeSecrets(old.secrets);
+  }
+
+  #release(): EpochState {
+    const state = this.#live;
+    this.#state = null;
+    return state;
+  }
+
+  #dropCandidates(): void {
+    for (const candidate of this.#candidates) candidate.drop();
+    this.#candidates.clear();
+  }
+
+  /** Forget everything; the group can't be used any more. For members who leave or were removed. */
+  wipe(): void {
+    const state = this.#state;
+    this.#state = null;
+    if (state !== null) wipeState(state);
+    this.#dropCandidates();
+  }
+
+  // -- receiving --
+
+  /**
+   * Open and verify an MLSMessage of this epoch, or application data of the one before.
+   *
+   * A message that is not authentic uses up nothing. MalformedError, UnsupportedError, AuthenticationError,
+   * ReplayError, MissingKeyError (another group or epoch), StateError (our own message, come back), ValidationError;
+   * once the signature has verified CommitError, which names the sender, and PathError, when a commit is valid but
+   * gives us no path secret. Commits from outside the group are not read at all (UnsupportedError).
+   */
+  async process(
+    message: Bytes,
+    psks: Psks = NO_PSKS,
+  ): Promise<ApplicationMessage | ReceivedProposal | CandidateCommit> {
+    const state = this.#active;
+    const decoded = decodeMessage(message);
+    if (decoded.kind === "private") return this.#processPrivate(state, decoded.message, psks);
+    if (decoded.kind === "public") return this.#processPublic(state, decoded.message, psks);
+    throw new MalformedError("the message is neither a PublicMessage nor a PrivateMessage");
+  }
+
+  async #processPrivate(
+    state: EpochState,
+    message: PrivateMessage,
+    psks: Psks,
+  ): Promise<ApplicationMessage | ReceivedProposal | CandidateCommit> {
+    const epoch = this.#epochOf(state, message);
+    const sender = await openSenderData(message, epoch.senderDataSecret);
+    const leaf = rules.senderIsMember(epoch.tree, sender.leaf);
+    if (sender.leaf === state.ownLeaf) throw new StateError("this message is our own");
+    if (epoch.departed.has(sender.leaf))
+      throw new ValidationError("SNUG-17", `leaf ${sender.leaf} has been removed since`);
+    const [signed, key] = await unprotectPrivate(message, sender, epoch.secretTree);
+    const tbs = await verifyContent(signed, epoch.encodedContext, leaf.signaturePublicKey);
+    key.consume();
+    const { content } = signed;
+    if (content.contentType !== "application") return this.#processHandshake(state, signed, sender.leaf, psks);
+    return {
+      type: "ApplicationMessage",
+      sender: sender.leaf,
+      epoch: Number(message.epoch),
+      generation: sender.generation,
+      authenticatedData: message.authenticatedData as Bytes,
+      data: content.applicationData as Bytes,
+      tbs,
+      signature: signed.auth.signature as Bytes,
+    };
+  }
+
+  /** The keys of a message's epoch; those of past epochs open application data only. */
+  #epochOf(state: EpochState, message: PrivateMessage): OpenEpoch {
+    this.#checkGroup(state, message.groupId);
+    if (message.epoch === state.context.epoch) return openEpoch(state);
+    for (const past of state.past)
+      if (past.context.epoch === message.epoch && message.contentType === "application") return past;
+    throw new MissingKeyError(`a message of epoch ${message.epoch}; we are in ${state.context.epoch}`);
+  }
+
+  #checkGroup(state: EpochState, groupId: Uint8Array): void {
+    if (!same(groupId, state.context.groupId)) throw new MissingKeyError("a message of another group");
+  }
+
+  async #processPublic(
+    state: EpochState,
+    message: PublicMessage,
+    psks: Psks,
+  ): Promise<ReceivedProposal | CandidateCommit> {
+    const { content } = message;
+    this.#checkGroup(state, content.groupId);
+    if (content.epoch !== state.context.epoch)
+      throw new MissingKeyError(`a message of epoch ${content.epoch}; we are in ${state.context.epoch}`);
+    const signed = unprotectPublic(message, state.encodedContext, state.secrets.membershipKey);
+    await verifyContent(signed, state.encodedContext, this.#signatureKey(state, signed));
+    const leaf = content.sender.senderType === "member" ? content.sender.leafIndex : null;
+    if (leaf === state.ownLeaf) throw new StateError("this message is our own");
+    return this.#processHandshake(state, signed, leaf, psks);
+  }
+
+  /** Whose signature a PublicMessage must carry (section 6.1). */
+  #signatureKey(state: EpochState, { content }: Signed): Uint8Array {
+    const { sender } = content;
+    switch (sender.senderType) {
+      case "member":
+        return rules.senderIsMember(state.tree, sender.leafIndex).signaturePublicKey;
+      case "external": {
+        must(
+          content.contentType === "proposal",
+          "6-2",
+          "an external sender sends something else than a proposal",
+        );
+        const key = validate.externalSenders(state.context.extensions)[sender.senderIndex];
+        must(key !== undefined, "12.1.8-1", `there is no external sender ${sender.senderIndex}`);
+        return key;
+      }
+      case "new_member_proposal":
+        must(
+          content.contentType === "proposal" && content.proposal.proposalType === "add",
+          "6-3",
+          "a newcomer proposes something else than an Add",
+        );
+        return content.proposal.add.keyPackage.leafNode.signaturePublicKey;
+      case "new_member_commit":
+        throw new UnsupportedError("nobody comes in by a commit of its own");
+    }
+  }
+
+  async #processHandshake(
+    state: EpochState,
+    signed: Signed,
+    sender: number | null,
+    psks: Psks,
+  ): Promise<ReceivedProposal | CandidateCommit> {
+    const { content } = signed;
+    const authenticatedData = content.authenticatedData as Bytes;
+    if (content.contentType === "proposal") {
+      const { proposal } = content;
+      const reference = await blaming(sender, async () => {
+        await verifyProposal(state, proposal, content.sender);
+        return this.#store(state, signed, { proposal, sender, reference: null });
+      });
+      return { type: "ReceivedProposal", sender, proposal: proposalOf(proposal), reference, authenticatedData };
+    }
+    if (content.contentType !== "commit" || sender === null) throw new StateError("no handshake message");
+    const done = await processCommit(state, signed, content.commit, sender, psks);
+    const group = done.state === null ? null : new Group(done.state, this.#rng, false);
+    const candidate = new CandidateCommit(state, group, {
+      sender,
+      epoch: Number(state.context.epoch) + 1,
+      proposals: done.items.map(committedOf),
+      pathLeaf: done.pathLeaf === null ? null : leafOf(done.pathLeaf),
+      authenticatedData,
+      added: done.added,
+      removed: done.removed,
+      removesUs: done.removesUs,
+      private: signed.private,
+    });
+    if (done.pathFailure !== null)
+      throw new PathError(done.pathFailure.rule, done.pathFailure.text, sender, candidate);
+    this.#candidates.add(candidate);
+    return candidate;
+  }
+}

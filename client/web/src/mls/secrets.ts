@@ -1,0 +1,179 @@
+/**
+ * The secret tree and its ratchets (RFC 9420 section 9): one key a message, gone once it is used.
+ *
+ * ts-mls keeps the ratchet's secret of a generation that was skipped, from which all later keys follow; here only that
+ * generation's key stays, and what has been derived from is overwritten. Looking at a generation changes nothing;
+ * only `consume` does, so that a forged message can't use up a key.
+ */
+
+import { directPath, left, nodeWidth, right, root, toNodeIndex } from "ts-mls/treemath.js";
+import { type Bytes, int } from "../crypto/bytes";
+import { MissingKeyError, ReplayError, ValidationError } from "../crypto/errors";
+import { expandWithLabel, NH } from "./suite";
+
+/** Generations that one message may skip. */
+export const MAX_GAP = 200;
+/** Skipped message keys kept for each ratchet. */
+export const WINDOW = 200;
+const MAX_GENERATION = 2 ** 32 - 1;
+
+export type RatchetKind = "handshake" | "application";
+
+/** The AEAD key (16 bytes) and nonce (12) of one generation. `consume` it once the message is known to be authentic. */
+export interface MessageKey {
+  readonly generation: number;
+  readonly key: Bytes;
+  readonly nonce: Bytes;
+  readonly consume: () => void;
+}
+
+type Kept = readonly [key: Bytes, nonce: Bytes];
+
+/** One sender's keys of one kind, in order (section 9.1). */
+class Ratchet {
+  #secret: Bytes;
+  #next = 0;
+  readonly #skipped = new Map<number, Kept>();
+
+  constructor(secret: Bytes) {
+    this.#secret = secret;
+  }
+
+  /** The lowest generation that has not been derived yet. */
+  get nextGeneration(): number {
+    return this.#next;
+  }
+
+  /** ReplayError when it was used or dropped, ValidationError SNUG-17 when it is too far ahead. */
+  peek(generation: number): MessageKey {
+    if (generation < this.#next) {
+      const kept = this.#skipped.get(generation);
+      if (kept === undefined) throw new ReplayError(`generation ${generation} was used, or is too old`);
+      const [key, nonce] = kept;
+      const consume = (): void => {
+        this.#skipped.delete(generation);
+        key.fill(0);
+      };
+      return { generation, key, nonce, consume };
+    }
+    if (generation - this.#next > MAX_GAP)
+      throw new ValidationError(
+        "SNUG-17",
+        `generation ${generation} is more than ${MAX_GAP} ahead of ${this.#next}`,
+      );
+    let secret = this.#secret.slice();
+    const passed: [number, Kept][] = [];
+    for (let step = this.#next; ; step++) {
+      const at = int(step, 4);
+      const key = expandWithLabel(secret, "key", at, 16);
+      const nonce = expandWithLabel(secret, "nonce", at, 12);
+      const following = expandWithLabel(secret, "secret", at, NH);
+      secret.fill(0);
+      secret = following;
+      if (step < generation) passed.push([step, [key, nonce]]);
+      else return { generation, key, nonce, consume: () => this.#advance(generation, key, secret, passed) };
+    }
+  }
+
+  #advance(generation: number, key: Bytes, secret: Bytes, passed: readonly [number, Kept][]): void {
+    this.#secret.fill(0);
+    key.fill(0);
+    this.#secret = secret;
+    this.#next = generation + 1;
+    for (const [step, kept] of passed) this.#skipped.set(step, kept);
+    for (const [step, [dropped]] of this.#skipped) {
+      if (this.#skipped.size <= WINDOW) break;
+      this.#skipped.delete(step);
+      dropped.fill(0);
+    }
+  }
+
+  wipe(): void {
+    this.#secret.fill(0);
+    for (const [key] of this.#skipped.values()) key.fill(0);
+    this.#skipped.clear();
+  }
+}
+
+/** All ratchets of an epoch, derived from the encryption secret (which is taken over) as they are needed. */
+export class SecretTree {
+  readonly #size: number;
+  readonly #nodes = new Map<number, Bytes>();
+  readonly #ratchets = new Map<string, Ratchet>();
+  #kinds: readonly RatchetKind[] = ["handshake", "application"];
+
+  /** `size` is the tree's number of leaves, blank ones included. */
+  constructor(size: number, encryptionSecret: Bytes) {
+    this.#size = size;
+    this.#nodes.set(root(size), encryptionSecret);
+  }
+
+  #ratchet(leaf: number, kind: RatchetKind): Ratchet {
+    const place = `${leaf} ${kind}`;
+    if (!this.#ratchets.has(place)) this.#start(leaf);
+    const ratchet = this.#ratchets.get(place);
+    if (ratchet === undefined) throw new MissingKeyError(`the ${kind} keys of leaf ${leaf} are gone`);
+    return ratchet;
+  }
+
+  /** Derive down to a leaf; on the way each secret is replaced by those of its children. */
+  #start(leaf: number): void {
+    const node = toNodeIndex(2 * leaf);
+    if (node >= nodeWidth(this.#size)) throw new MissingKeyError(`there is no leaf ${leaf}`);
+    const replace = (index: number, derived: (secret: Bytes) => void): void => {
+      const secret = this.#nodes.get(index);
+      if (secret === undefined) return;
+      this.#nodes.delete(index);
+      derived(secret);
+      secret.fill(0);
+    };
+    const side = (secret: Bytes, name: string): Bytes =>
+      expandWithLabel(secret, "tree", new TextEncoder().encode(name), NH);
+    for (const index of directPath(node, this.#size).reverse())
+      replace(index, (secret) => {
+        this.#nodes.set(left(index), side(secret, "left"));
+        this.#nodes.set(right(index), side(secret, "right"));
+      });
+    replace(node, (secret) => {
+      for (const kind of this.#kinds)
+        this.#ratchets.set(
+          `${leaf} ${kind}`,
+          new Ratchet(expandWithLabel(secret, kind, new Uint8Array(), NH)),
+        );
+    });
+  }
+
+  /** The key for a received message. Throws as a ratchet does, and MissingKeyError. */
+  peek(leaf: number, kind: RatchetKind, generation: number): MessageKey {
+    return this.#ratchet(leaf, kind).peek(generation);
+  }
+
+  /** The next key for sending, already used up: it is never given twice. MissingKeyError when there is none. */
+  next(leaf: number, kind: RatchetKind): Omit<MessageKey, "consume"> {
+    const ratchet = this.#ratchet(leaf, kind);
+    if (ratchet.nextGeneration > MAX_GENERATION) throw new MissingKeyError("the ratchet is exhausted");
+    const { generation, key, nonce, consume } = ratchet.peek(ratchet.nextGeneration);
+    const taken = key.slice();
+    consume();
+    return { generation, key: taken, nonce };
+  }
+
+  /** Forget all handshake keys and all of our own: what is left opens late messages of others. */
+  onlyApplication(ownLeaf: number): void {
+    this.#start(ownLeaf);
+    this.#kinds = ["application"];
+    for (const [place, ratchet] of this.#ratchets)
+      if (place.startsWith(`${ownLeaf} `) || place.endsWith("handshake")) {
+        this.#ratchets.delete(place);
+        ratchet.wipe();
+      }
+  }
+
+  /** Forget everything. */
+  wipe(): void {
+    for (const secret of this.#nodes.values()) secret.fill(0);
+    for (const ratchet of this.#ratchets.values()) ratchet.wipe();
+    this.#nodes.clear();
+    this.#ratchets.clear();
+  }
+}
