@@ -1,0 +1,331 @@
+"""Writes tests/web/shared/words.json: what Python says, for the page to say word for word in English.
+
+`rows` are sentences by key and arguments, as the functions of client/session make them; `templates` are all
+texts in client/session's source, with {} where something is filled in. A page's entry is one of either.
+`python -m tests.web.vectors_words`
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final, cast
+
+from client import contacts
+from client.session import compared, content, invites, lobby, standing, words
+from client.session import events as ev
+from client.session.comparing import _NO_CODE
+from client.session.membership import Change, Membership
+from client.session.powers import Powers, _mode_sentence, changes
+from client.session.reporting import KEPT_MAX, Reporting
+from client.session.revoking import Revoking
+from client.session.room import RoomSession
+from crypto import mls
+from crypto.errors import ValidationError
+from crypto.identity import DIGITS, IdentityKey
+from crypto.room_state import Mode
+
+ROOT: Final = Path(__file__).parents[2]
+PATH: Final = Path(__file__).parent / "shared" / "words.json"
+SOURCES: Final = (*sorted((ROOT / "client" / "session").glob("*.py")), ROOT / "client" / "contacts.py")
+
+_FEW: Final = (["Ada"], ["Ada", "Bo"], ["Ada", "Bo", "Cem"], ["Ada", "Bo", "Cem", "Dana", "Eve", "Ada", "Bo"])
+
+Args = dict[str, Any]
+Row = tuple[str, Args, ev.Alarm | ev.Status | str]
+
+
+def say(key: str, **args: Any) -> Args:
+    """A sentence inside a sentence."""
+    return {"key": key, "args": args} if args else {"key": key}
+
+
+def _alarms() -> Iterator[Row]:
+    why = "the reason"
+    reason = say("verbatim", text=why)
+    yield "alarm.void_commit", {"why": reason, "who": "Bo", "slot": 7}, words.void_commit(why, "Bo", 7)
+    yield "alarm.stuck", {"who": "Bo"}, words.stuck("Bo")
+    yield "alarm.receipt", {}, words.receipt()
+    yield "alarm.two_stories", {"slot": 1234}, words.two_stories(1234)
+    yield "alarm.maybe_lost", {"text": "yes, „so“"}, words.maybe_lost("yes, „so“")
+    yield "alarm.missed", {"count": 3}, words.missed(3)
+    yield "alarm.refused", {"why": why}, words.refused(why)
+    yield "alarm.not_done", {"why": reason}, words.not_done(why)
+    yield "alarm.false_end", {"name": "Bo", "why": reason}, words.false_end("Bo", why)
+    yield "alarm.forged_media", {"name": "Bo"}, words.forged_media("Bo")
+    yield "alarm.withheld", {"slot": 9, "who": say("watch.server_itself")}, words.withheld(9, "")
+    yield "alarm.gone", {"who": "Bo", "leaf": 1, "seconds": 60}, words.gone("Bo", 1, 60.0)
+    yield "alarm.double_beat", {"who": "Bo", "leaf": 1}, words.double_beat("Bo", 1, False)
+    yield "alarm.double_beat.host", {"who": "Bo", "leaf": 1}, words.double_beat("Bo", 1, True)
+    yield "alarm.unreadable_commit", {"who": "Bo", "leaf": 1}, words.unreadable_commit("Bo", 1)
+    yield (
+        "alarm.unreadable_commit.again",
+        {"victim": "Ada", "victimLeaf": 2, "who": "Bo", "leaf": 1},
+        words.unreadable_again("Ada", 2, "Bo", 1),
+    )
+    yield "alarm.reordered.renumbered", {}, words.renumbered()
+    yield "alarm.code_fork", {"name": "Bo"}, words.code_fork("Bo")
+    yield "alarm.code_cheat", {"name": "Bo"}, words.code_cheat("Bo")
+    yield "alarm.code_different", {}, words.code_different()
+    yield "alarm.unreportable", {"name": "Bo"}, words.unreportable("Bo")
+    yield "alarm.dropped.often", {"count": 10}, words.dropped_often(10)
+    the_others = words.unheard("The others", True)
+    yield "alarm.unheard.everybody", {"who": ["Ada", "Bo"]}, the_others
+    for names in _FEW:
+        who = words.listed(names)
+        yield "alarm.two_stories.by", {"slot": 3, "who": names}, words.two_stories(3, who)
+        yield "alarm.unverified_media", {"names": names}, words.unverified_media(who)
+        yield "alarm.withheld", {"slot": 3, "who": names}, words.withheld(3, who)
+        yield "alarm.stale", {"who": names}, words.stale(who, False)
+        yield "alarm.stale.no_host", {"who": names}, words.stale(who, True)
+        yield "alarm.silent", {"who": names, "seconds": 15}, words.silent(who, 15.0)
+        key = "alarm.unheard.one" if len(names) == 1 else "alarm.unheard.many"
+        yield key, {"who": names}, words.unheard(who, False)
+        yield "alarm.reordered", {"who": names}, words.reordered(who)
+        yield "alarm.reordered.held_back", {"who": names}, words.held_back(who)
+        aborted = words.code_aborted(who, "nothing came for 8 seconds")
+        yield "alarm.code_aborted", {"names": names, "why": say("nocode.nothing", seconds=8)}, aborted
+        several = len(names) > 1
+        for we, key in ((True, "alarm.page_differs"), (False, "alarm.page_differs.others")):
+            differs = words.page_differs(who, several, 2, 2 + len(names), we)
+            yield key, {"names": names, "most": 2, "of": 2 + len(names)}, differs
+        streams = [
+            ("Ada", 0, "sound"),
+            ("your", 1, "pictures"),
+            ("Bo", 2, "screen_sound"),
+            ("Bo", 3, "screen"),
+        ]
+        streams = streams[: len(names)]
+        said = words.listed(
+            words.stream_of(whose if whose == "your" else f"{whose}'s", number)
+            for whose, number, _ in streams
+        )
+        sentences = [
+            say(f"stream.own.{kind}") if whose == "your" else say(f"stream.{kind}", whose=whose)
+            for whose, _, kind in streams
+        ]
+        whom = words.listed([*names[:2], "you"])
+        args = {"streams": sentences, "whom": [*names[:2], say("watch.you")]}
+        yield "alarm.not_reaching", args, words.not_reaching(said, whom, False)
+        yield "alarm.not_reaching.blamed", args, words.not_reaching(said, whom, True)
+
+
+def _invites() -> Iterator[Row]:
+    called = [
+        (0, "", say("invite.open")),
+        (5, "", say("invite.number", index=5)),
+        (5, None, say("invite.other", index=5)),
+        (5, "Bo's mother", say("invite.label", label="Bo's mother", index=5)),
+    ]
+    for index, label, sentence in called:
+        text = invites.called(index, label)
+        yield sentence["key"], sentence.get("args", {}), text
+        for earlier, came_in, which in (
+            ("Ada", True, "came_in"),
+            (None, True, "somebody_in"),
+            ("Ada", False, "both_wait"),
+        ):
+            args = {"invite": sentence, "earlier": earlier, "name": "Bo"}
+            yield f"alarm.invite_leaked.{which}", args, words.invite_leaked(text, earlier, "Bo", came_in)
+        removed = words.removed_knocks(text, "Ada", "Bo")
+        yield "alarm.removed_knocks", {"invite": sentence, "removed": "Ada", "name": "Bo"}, removed
+        opens_nothing = f"{text[:1].upper()}{text[1:]} opens nothing any more."
+        yield "status.revoked", {"invite": sentence}, opens_nothing
+
+
+def _statuses() -> Iterator[Row]:
+    yield "status.asks_again", {"name": "Bo"}, words.asks_again("Bo")
+    yield "status.reports", {}, words.reports()
+    yield "status.no_admission", {}, words.no_admission()
+    yield "status.away.unreachable", {}, words.unreachable()
+    yield "status.away.restarted", {}, words.restarted()
+    yield "status.cleared.fresh", {}, words.FRESH_AGAIN
+    yield "status.cleared.handed_over", {}, words.HANDED_OVER
+    yield "status.override", {}, words.OVERRIDE
+    yield "watch.paused_stale", {}, words.PAUSED_STALE
+    yield "watch.paused_withheld", {}, words.PAUSED_WITHHELD
+    yield "room.ended_unheard", {}, words.ENDED_UNHEARD
+    for key in ("sender_gone", "too_many", "wrong", "stopped"):
+        yield f"file.{key}", {}, getattr(words, f"FILE_{key.upper()}")
+    for key, text in (("locked", lobby.IS_LOCKED), ("full", lobby.IS_FULL), ("over", lobby.IS_OVER)):
+        yield f"refusal.{key}", {}, text
+        yield "status.not_yet", {"why": say(f"refusal.{key}")}, words.not_yet(text)
+    not_added = "You could not be let in: the name is taken. Knock again with another name, or ask the host."
+    yield "refusal.not_added", {"why": "the name is taken"}, not_added
+    why = say("refusal.not_added.yet", why="the name is taken")
+    yield "status.not_yet", {"why": why}, words.not_yet(not_added)
+    broke = say("nocode.broke")
+    yield "status.no_code", {"why": broke}, _NO_CODE.format("your own connection broke")
+    for names in _FEW:
+        yield (
+            "status.removal_reach.all",
+            {"names": names, "total": 5},
+            words.removal_reach(names, 5, "", 0),
+        )
+        args = {"names": names, "total": 7, "reached": 5, "missing": ["Dana", "Eve"]}
+        yield "status.removal_reach", args, words.removal_reach(names, 7, "Dana and Eve", 2)
+    what: words.Drop
+    for what in ("serves", "restarted", "refuses", "forgotten"):
+        found = say(f"dropped.{what}")
+        args = {"what": found, "proof": say("dropped.proof")}
+        yield "alarm.dropped", args, words.dropped(what, None)
+        args = {"what": found, "proof": say("dropped.saved", file="snug-evidence.json")}
+        yield "alarm.dropped", args, words.dropped(what, "snug-evidence.json")
+        yield "dropped.gave_up", {"what": found}, words.dropped_end(what)
+
+
+def _codes() -> Iterator[Row]:
+    """What has changed since codes were compared, as a memory of it tells it."""
+    seen = compared.Seen(1, {}, 0.0)
+    same = compared._Basis("short", True, seen)
+    different = compared._Basis("short", False, seen)
+    yield "compared.different", {}, compared._text(different, [], [])
+    yield "compared.same", {}, compared._text(same, [], [])
+    came, left = say("since.came", name="Bo", by="Ada"), say("since.left", name="Cem")
+    both = say("since.and", before=came, next=left)
+    texts = ["Bo came in (let in by Ada)", "Cem left"]
+    yield "compared.since", {"changes": both}, compared._text(same, texts, [])
+    for names in _FEW:
+        key = "compared.since.new" if len(names) == 1 else "compared.since.news"
+        yield key, {"changes": both, "names": names}, compared._text(same, texts, names)
+    policy = say("room.made_host", who="Ada", whom="Bo")
+    yield "since.policy", {"text": policy}, "Ada made Bo a host."[:-1]
+    by = say("since.came_by", name="Bo", by="Ada", invite=say("invite.number", index=5))
+    yield by["key"], by["args"], f"Bo came in (let in by Ada, {compared._invite(5)})"
+
+
+def _looks() -> Iterator[Row]:
+    """What is odd about somebody's name and identity."""
+    ada, other = (IdentityKey(bytes([n]) * 32) for n in (1, 2))
+    book = contacts.Contacts(IdentityKey(bytes([3]) * 32))
+    book.learn(ada.public, "Ada", 0.0)
+    for verb, said in (("knocks", "knocks"), ("here", "is here")):
+        for public, which in ((None, "no_key"), (other.public, "other_key")):
+            (impostor,) = standing.look("Ada", public, book, verb=said).warnings
+            yield f"look.{verb}.{which}", {"petname": "Ada"}, impostor
+            (alike,) = standing.look("ADA", public, book, verb=said).warnings
+            yield f"look.alike.{which}", {"petname": "Ada"}, alike
+    (known,) = standing.look("Bo", ada.public, book).warnings
+    yield "look.known_as", {"petname": "Ada"}, known
+    waiting = standing.look("Bo", None, None, waiting=[(4, "Bo"), (5, "BO")]).warnings
+    yield "look.same_waits", {"knock": 4, "name": "Bo"}, waiting[0]
+    yield "look.alike_waits", {"knock": 5, "name": "BO"}, waiting[1]
+
+
+def _refused() -> Iterator[Row]:
+    """What can't be done, where a few lines have it said."""
+    book = contacts.Contacts(IdentityKey(bytes([3]) * 32))
+    ada = IdentityKey(bytes([1]) * 32).public
+    digits = "0" * DIGITS
+
+    yield "cant.no_contact", {"what": "Bo"}, _refusal(lambda: book.named("Bo"))
+    yield "cant.no_key", {"digits": DIGITS}, _refusal(lambda: book.add("12", "Bo", 0.0))
+    yield "cant.own_key", {}, _refusal(lambda: book.add(book.own.public.hex(), "Bo", 0.0))
+    yield "cant.contact_name", {}, _refusal(lambda: book.learn(ada, None, 0.0))
+    yield "cant.petname", {"why": say("name.size", most=64)}, _refusal(lambda: book.add(digits, "", 0.0))
+    book.add(digits, "Ada", 0.0)
+    yield "cant.in_book", {"petname": "Ada"}, _refusal(lambda: book.add(digits, "Bo", 0.0))
+    yield "cant.known_as", {"petname": "Ada"}, _refusal(lambda: book.learn(ada, "ADA", 0.0))
+    made = invites.InviteBook()
+    yield "cant.label", {"most": 64}, _refusal(lambda: made.make("x" * 65, False, (), bytes))
+    yield "cant.invites_all", {}, _refusal(lambda: made.make("", False, (), bytes))
+    codes = compared.Compared()
+    yield "cant.digits_few", {"least": 10}, _refusal(lambda: codes.digits(True, "12", 0.0))
+    yield "cant.digits_none", {}, _refusal(lambda: codes.digits(True, "1" * 10, 0.0))
+
+
+class _Told(list[ev.Status]):
+    """In the place of a room: everybody is a host and called Bo, and what is told is kept."""
+
+    def __init__(self, mode: Mode = Mode.ASK) -> None:
+        super().__init__()
+        policy = SimpleNamespace(mode=mode)
+        self.m = SimpleNamespace(own_leaf=0, policy=policy, is_host=lambda _: True, name=lambda _: "Bo")
+        self.tell = self.append
+
+
+def _powers() -> Iterator[Row]:
+    """What hosts do, and what members hear of it."""
+    for on, mode, key in ((True, Mode.LOCKED, "locked_already"), (False, Mode.ASK, "not_locked")):
+        powers = cast(Powers, SimpleNamespace(room=_Told(mode), _host_only=lambda: None))
+        yield f"room.{key}", {}, _refusal(partial(Powers.lock, powers, on, 0.0))
+    names = {Mode.ASK: "ask", Mode.WAVE_IN: "all"}
+    for after, name in names.items():
+        unlocked = _mode_sentence("Bo", Mode.LOCKED, after)
+        yield f"room.mode_unlocked_{name}", {"who": "Bo"}, unlocked
+        changed = _mode_sentence("Bo", Mode.WAVE_IN if after is Mode.ASK else Mode.ASK, after)
+        yield f"room.mode_changed_{name}", {"who": "Bo"}, changed
+    yield "room.mode_locked", {"who": "Bo"}, _mode_sentence("Bo", Mode.ASK, Mode.LOCKED)
+    for hosts, key in ((1, "own"), (2, "shared")):
+        before = SimpleNamespace(hosts=[b"key"] * hosts)
+        change = SimpleNamespace(
+            policy_before=before, policy_after=None, by=0, returned=True, added=[(1, "Ada")]
+        )
+        (back,) = changes(cast(Change, change), cast(Membership, _Told().m))
+        yield f"room.back_by_{key}_key", {"name": "Ada", "who": "Bo"}, back.text
+    for taken in ([5], [5, 6]):
+        room = _Told()
+        revoking = Revoking(cast(RoomSession, room))
+        revoking.heard(cast(mls.ApplicationMessage, SimpleNamespace(sender=1)), content.Revoked(taken), 0.0)
+        yield "status.revoked.by", {"name": "Bo", "count": len(taken), "invite": 5}, room[0]
+    nobody = SimpleNamespace(group=SimpleNamespace(members=list))
+    yield "room.somebody", {}, Membership.name(cast(Membership, nobody), 0)
+    why = say("verbatim", text="too few")
+    yield "room.ruled", {"rule": "SNUG-7", "why": why}, str(ValidationError("SNUG-7", "too few"))
+    kept = cast(Reporting, SimpleNamespace(_kept={}))
+    unknown = _refusal(lambda: Reporting._accused(kept, "12ab"))
+    yield "cant.report_unknown", {"name": "12ab", "most": KEPT_MAX}, unknown
+
+
+def _streams() -> Iterator[Row]:
+    for number, kind in enumerate(("sound", "pictures", "screen_sound", "screen")):
+        yield f"stream.{kind}", {"whose": "Bo"}, words.stream_of("Bo's", number)
+        yield f"stream.own.{kind}", {}, words.stream_of("your", number)
+
+
+def _refusal(act: Callable[[], object]) -> str:
+    """Why it can't be done."""
+    try:
+        act()
+    except ValueError as error:
+        return str(error)
+    raise AssertionError("it was done")
+
+
+def _templates() -> list[str]:
+    """All texts in the source of client/session, formatted ones with {} where something is filled in."""
+    found: set[str] = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = [str(p.value) if isinstance(p, ast.Constant) else "{}" for p in node.values]
+                found.add("".join(parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return sorted(text for text in found if " " in text and "\n" not in text)
+
+
+def vectors() -> dict[str, Any]:
+    """Rows and templates; the rows are as many as there are functions that make sentences, and more."""
+    rows = [*_alarms(), *_invites(), *_statuses(), *_codes(), *_looks(), *_refused()]
+    rows += [*_powers(), *_streams()]
+    return {
+        "rows": [
+            {
+                "key": key,
+                "args": args,
+                "kind": None if isinstance(said, str) else said.kind,
+                "text": said if isinstance(said, str) else said.text,
+            }
+            for key, args, said in rows
+        ],
+        "templates": _templates(),
+    }
+
+
+if __name__ == "__main__":
+    PATH.write_text(json.dumps(vectors(), indent=1, ensure_ascii=False) + "\n")
