@@ -1,6 +1,6 @@
 """Writes tests/web/shared/words.json: what Python says, for the page to say word for word in English.
 
-`rows` are sentences by key and arguments, as the functions of client/session make them; `templates` are all
+`rows` are sentences by key and arguments, as the functions of client/session make them; `templates` are
 texts in client/session's source, with {} where something is filled in. A page's entry is one of either.
 `python -m tests.web.vectors_words`
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from crypto.room_state import Mode
 
 ROOT: Final = Path(__file__).parents[2]
 PATH: Final = Path(__file__).parent / "shared" / "words.json"
+ENGLISH: Final = ROOT / "client" / "web" / "src" / "words" / "en"
 SOURCES: Final = (*sorted((ROOT / "client" / "session").glob("*.py")), ROOT / "client" / "contacts.py")
 
 _FEW: Final = (["Ada"], ["Ada", "Bo"], ["Ada", "Bo", "Cem"], ["Ada", "Bo", "Cem", "Dana", "Eve", "Ada", "Bo"])
@@ -297,7 +299,10 @@ def _refusal(act: Callable[[], object]) -> str:
 
 
 def _templates() -> list[str]:
-    """All texts in the source of client/session, formatted ones with {} where something is filled in."""
+    """Texts in the source of client/session, formatted ones with {} where something is filled in: of all of
+    them those that the page has too."""
+    pages = "".join((ENGLISH / name).read_text() for name in ("room.ts", "watch.ts"))
+    pages = re.sub(r"\{\w+(:n)?\}", "{}", pages)
     found: set[str] = set()
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -306,7 +311,7 @@ def _templates() -> list[str]:
                 found.add("".join(parts))
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.add(node.value)
-    return sorted(text for text in found if " " in text and "\n" not in text)
+    return sorted(text for text in found if " " in text and f'"{text}"' in pages)
 
 
 def vectors() -> dict[str, Any]:
