@@ -6,9 +6,10 @@
  */
 
 import english from "../words/en/crypto";
+import policy from "../words/en/policy";
 import { type Sentence, verbatim } from "../words/sentence";
 
-const texts: Readonly<Record<string, string>> = english;
+const texts: Readonly<Record<string, string>> = { ...english, ...policy };
 
 /** A sentence of `words/en/crypto.ts` in English; of others the key. */
 export const inEnglish = ({ key, args }: Sentence): string =>
