@@ -1,0 +1,70 @@
+/** What happens elsewhere in the room, said to who reads by ear: politely, and never twice. */
+import { useSignal, useSignalEffect } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { word } from "../../../words";
+import type { Model } from "../../model";
+import { inviteWords } from "./invites";
+import { reactionWords } from "./reactions";
+import { useUi } from "./ui";
+
+interface Heard {
+  readonly knocks: ReadonlySet<number>;
+  readonly reactions: ReadonlySet<number>;
+  readonly chat: ReadonlySet<string>;
+  readonly hands: ReadonlySet<number>;
+  readonly people: ReadonlyMap<number, string>;
+}
+
+const hear = (model: Model): Heard => ({
+  knocks: new Set(model.knocks.value.map(({ knock }) => knock)),
+  reactions: new Set(model.reactions.value.map(({ id }) => id)),
+  chat: new Set(model.chat.value.map(({ id }) => id)),
+  hands: new Set(model.people.value.filter((person) => person.hand !== null && !person.self).map(({ leaf }) => leaf)),
+  people: new Map(model.people.value.map(({ leaf, name }) => [leaf, name])),
+});
+
+/** What is new in the room since `before`, a sentence each. */
+export function news(model: Model, before: Heard, now: Heard): string[] {
+  const told: string[] = [];
+  for (const knock of model.knocks.value) {
+    if (before.knocks.has(knock.knock)) continue;
+    told.push(word("meet.knock_told", { name: knock.name, invite: inviteWords(knock.invite, knock.label) }));
+  }
+  const came = [...now.people].filter(([leaf]) => !before.people.has(leaf)).map(([, name]) => name);
+  const went = [...before.people].filter(([leaf]) => !now.people.has(leaf)).map(([, name]) => name);
+  if (came.length > 0) told.push(word("meet.told_came", { names: came }));
+  if (went.length > 0) told.push(word("meet.told_went", { names: went }));
+  for (const person of model.people.value) {
+    if (now.hands.has(person.leaf) && !before.hands.has(person.leaf)) told.push(word("meet.told_hand", { name: person.name }));
+  }
+  for (const { id, name, reaction } of model.reactions.value) {
+    if (!before.reactions.has(id)) told.push(word("meet.reacted", { name, reaction: reactionWords(reaction) }));
+  }
+  // the open chat is read out by itself
+  if (model.panel.value === "chat") return told;
+  for (const line of model.chat.value) {
+    if (before.chat.has(line.id) || line.kind === "note" || line.self) continue;
+    if (line.kind === "text") told.push(word("meet.chat_told", { name: line.name, text: line.text }));
+    else if (line.kind === "picture") told.push(word("meet.chat_told_picture", { name: line.name }));
+    else told.push(word("meet.chat_told_file", { name: line.name, file: line.filename }));
+  }
+  return told;
+}
+
+export function Announcer() {
+  const { model } = useUi();
+  const said = useSignal("");
+  const before = useRef<Heard | null>(null);
+  useSignalEffect(() => {
+    const now = hear(model);
+    // what was there when the room was entered is seen, not news
+    const told = before.current === null ? [] : news(model, before.current, now);
+    before.current = now;
+    if (told.length > 0) said.value = told.join(" ");
+  });
+  return (
+    <p class="unseen" role="status">
+      {said.value}
+    </p>
+  );
+}

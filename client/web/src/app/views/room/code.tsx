@@ -1,0 +1,155 @@
+/** The code that is the same for everybody: its seal, its digits, and four pictures to read out. */
+import { useSignal } from "@preact/signals";
+import { word } from "../../../words";
+import { Icon } from "../../icons";
+import type { CodeView } from "../../model";
+import { Seal } from "../../seal";
+import { groups } from "./admission";
+import { useUi } from "./ui";
+
+export function Code() {
+  const { model } = useUi();
+  const code = model.code.value;
+  if (code === null) return <p class="note">{word("meet.code_none")}</p>;
+  return (
+    <>
+      <figure class="code">
+        <Seal digits={code.digits} size={184} />
+        <figcaption>
+          <p class="code-digits" aria-label={word("meet.code_digits")} role="group">
+            {groups(code.digits).map((group, place) => (
+              <span key={place}>{group}</span>
+            ))}
+          </p>
+        </figcaption>
+      </figure>
+      <p class="code-why">{word("meet.code_why")}</p>
+      {model.people.value.length < 2 ? (
+        <p class="note">{word("meet.code_alone")}</p>
+      ) : (
+        <>
+          <Compared code={code} />
+          <Compare code={code} />
+        </>
+      )}
+    </>
+  );
+}
+
+/** What was compared, and what has changed since. */
+function Compared({ code }: { readonly code: CodeView }) {
+  const { model } = useUi();
+  const { comparison } = code;
+  if (comparison === null) return null;
+  if (!comparison.same) {
+    return (
+      <section class="alarm differ" aria-labelledby="differ-title">
+        <Icon name="triangle-alert" />
+        <div class="stack tight">
+          <h3 id="differ-title">{word("meet.differ_title")}</h3>
+          <ol>
+            <li>{word("meet.differ_1")}</li>
+            <li>{word("meet.differ_2")}</li>
+            <li>{word("meet.differ_3")}</li>
+          </ol>
+          <div class="row">
+            <button type="button" class="button small alarming" onClick={() => model.do.compare()}>
+              {word("meet.differ_again")}
+            </button>
+            <button type="button" class="button small alarming" onClick={() => model.do.leave()}>
+              {word("meet.leave_only")}
+            </button>
+          </div>
+        </div>
+      </section>
+    );
+  }
+  const news = comparison.members.filter((member) => member.newSince).map((member) => member.name);
+  return (
+    <section class="compared" data-news={news.length > 0}>
+      <h3>
+        <Icon name={news.length > 0 ? "info" : "check"} />
+        {word("meet.compared_same")}
+      </h3>
+      <p class="note">
+        {word(comparison.how === "short" ? "meet.compared_short" : "meet.compared_digits")}
+      </p>
+      {comparison.changes.length > 0 && (
+        <>
+          <p class="label">{word("meet.compared_changed")}</p>
+          <ul class="changes">
+            {comparison.changes.map((change, place) => (
+              <li key={place}>{word(change)}</li>
+            ))}
+          </ul>
+        </>
+      )}
+      <p>{news.length > 0 ? word("meet.compared_new", { names: news }) : word("meet.compared_covers")}</p>
+    </section>
+  );
+}
+
+/** The run for four pictures, and the digits as another way. */
+function Compare({ code }: { readonly code: CodeView }) {
+  const { model } = useUi();
+  const digits = useSignal(false);
+  const { short, running, comparison } = code;
+  const answer = (how: "short" | "digits") => (
+    <div class="two">
+      <button type="button" class="button" onClick={() => model.do.compared(false, how)}>
+        {word("meet.differ")}
+      </button>
+      <button type="button" class="button" onClick={() => model.do.compared(true, how)}>
+        {word(how === "short" ? "meet.same" : "meet.same_digits")}
+      </button>
+    </div>
+  );
+  return (
+    <section class="compare panel-part">
+      {short !== null && (
+        <>
+          <p class="label">{word("meet.compare_short")}</p>
+          <ol class="signs">
+            {short.emoji.map((emoji, place) => (
+              <li key={place}>
+                <span class="emoji" aria-hidden="true">
+                  {emoji}
+                </span>
+                <span>{word("meet.sign", { n: short.indices[place] ?? 0 })}</span>
+              </li>
+            ))}
+          </ol>
+          {answer("short")}
+        </>
+      )}
+      <div role="status">{running && <p class="running">{word("meet.compare_running")}</p>}</div>
+      {short === null && !running && (
+        <>
+          <button
+            type="button"
+            class={comparison === null ? "button primary wide" : "button wide"}
+            onClick={() => model.do.compare()}
+          >
+            <Icon name="volume-2" />
+            {word("meet.compare")}
+          </button>
+          <p class="note">{word("meet.compare_text")}</p>
+        </>
+      )}
+      <details
+        open={digits.value}
+        onToggle={(event) => {
+          digits.value = event.currentTarget.open;
+        }}
+      >
+        <summary>{word("meet.compare_digits")}</summary>
+        <p class="note">{word("meet.compare_digits_text")}</p>
+        {answer("digits")}
+        <button type="button" class="button quiet wide" onClick={() => model.do.copy(groups(code.digits).join(" "))}>
+          <Icon name="copy" />
+          {word("meet.code_copy")}
+        </button>
+      </details>
+    </section>
+  );
+}

@@ -1,0 +1,260 @@
+/** The bar at the bottom: what one does with the thumb on a phone. */
+import { word } from "../../../words";
+import { Icon, type IconName } from "../../icons";
+import { type Act, keyOf } from "./keys";
+import { Item, Menu } from "./menu";
+import { endQuestion } from "./people";
+import { REACTIONS } from "./reactions";
+import { togglePanel, useUi } from "./ui";
+
+interface ControlProps {
+  readonly icon: IconName;
+  /** Under the icon. */
+  readonly words: string;
+  /** What a press does. */
+  readonly label: string;
+  readonly act: Act;
+  /** off: of one's own devices, to be seen from afar. on: something that is not always so. */
+  readonly state?: "off" | "on" | undefined;
+  readonly expanded?: boolean;
+  readonly class?: string;
+  readonly count?: number;
+  press(): void;
+}
+
+function Control(props: ControlProps) {
+  const { icon, words, label, act, state, expanded, count } = props;
+  const key = keyOf(act);
+  return (
+    <button
+      type="button"
+      class={`control ${props.class ?? ""}`}
+      data-state={state}
+      data-act={act}
+      aria-label={label}
+      aria-keyshortcuts={key}
+      aria-expanded={expanded}
+      title={word("meet.shortcut", { what: label, key })}
+      onClick={props.press}
+    >
+      <span class="control-face">
+        <Icon name={icon} size={22} />
+        {count !== undefined && count > 0 && <span class="count figures">{count > 99 ? "99+" : count}</span>}
+      </span>
+      <span class="control-words">{words}</span>
+    </button>
+  );
+}
+
+export function Controls() {
+  const { model } = useUi();
+  const { can } = model;
+  const mic = model.mic.value;
+  const camera = model.camera.value;
+  const sharing = model.sharing.value;
+  const hand = model.hand.value;
+  const panel = model.panel.value;
+  const unread = panel === "chat" ? 0 : model.unread.value;
+  const waiting = model.amHost.value ? model.knocks.value.length : 0;
+  return (
+    <nav class="controls" aria-label={word("meet.controls")}>
+      <Control
+        icon={mic ? "mic" : "mic-off"}
+        words={word("meet.mic")}
+        label={word(mic ? "meet.mic_off" : "meet.mic_on")}
+        act="mic"
+        state={mic ? undefined : "off"}
+        press={() => model.do.toggleMic()}
+      />
+      <Control
+        icon={camera ? "video" : "video-off"}
+        words={word("meet.camera")}
+        label={word(camera ? "meet.camera_off" : "meet.camera_on")}
+        act="camera"
+        state={camera ? undefined : "off"}
+        press={() => model.do.toggleCamera()}
+      />
+      {can.share && (
+        <Control
+          icon={sharing ? "screen-share-off" : "screen-share"}
+          words={word("meet.share")}
+          label={word(sharing ? "meet.share_off" : "meet.share_on")}
+          act="share"
+          class="wide-only"
+          state={sharing ? "on" : undefined}
+          press={() => model.do.toggleShare()}
+        />
+      )}
+      <Control
+        icon="hand"
+        words={word("meet.hand")}
+        label={word(hand ? "meet.hand_down" : "meet.hand_up")}
+        act="hand"
+        state={hand ? "on" : undefined}
+        press={() => model.do.toggleHand()}
+      />
+      <span class="wide-only contents">
+        <Menu
+          label={word("meet.react")}
+          class="control"
+          row
+          face={
+            <>
+              <span class="control-face">
+                <Icon name="smile" size={22} />
+              </span>
+              <span class="control-words">{word("meet.react")}</span>
+            </>
+          }
+        >
+          <ReactionItems />
+        </Menu>
+      </span>
+      <span class="divider" />
+      <Control
+        icon="message-square"
+        words={word("meet.chat")}
+        label={unread > 0 ? word("meet.chat_unread", { n: unread }) : word("meet.chat")}
+        act="chat"
+        expanded={panel === "chat"}
+        count={unread}
+        press={() => togglePanel(model, "chat")}
+      />
+      <Control
+        icon="users"
+        words={word("meet.people")}
+        label={waiting > 0 ? word("meet.people_waiting", { n: waiting }) : word("meet.people")}
+        act="people"
+        class="wide-only"
+        expanded={panel === "people"}
+        count={waiting}
+        press={() => togglePanel(model, "people")}
+      />
+      <Control
+        icon="shield-check"
+        words={word("meet.code")}
+        label={word("meet.code_title")}
+        act="code"
+        class="wide-only"
+        expanded={panel === "code"}
+        press={() => togglePanel(model, "code")}
+      />
+      <MoreMenu />
+      <span class="divider" />
+      <Leave />
+    </nav>
+  );
+}
+
+function ReactionItems() {
+  const { model } = useUi();
+  return (
+    <>
+      {REACTIONS.map(([kind, emoji, key]) => (
+        <Item
+          key={kind}
+          class="item emoji"
+          words={emoji}
+          label={word(key)}
+          face={emoji}
+          act={() => model.do.react(kind)}
+        />
+      ))}
+    </>
+  );
+}
+
+function MoreMenu() {
+  const { model, help } = useUi();
+  const { can } = model;
+  const recording = model.recording.value;
+  const layout = model.layout.value;
+  const sharing = model.sharing.value;
+  return (
+    <Menu
+      label={word("meet.more")}
+      class="control"
+      face={
+        <>
+          <span class="control-face">
+            <Icon name="ellipsis" size={22} />
+          </span>
+          <span class="control-words">{word("meet.more")}</span>
+        </>
+      }
+    >
+      <div class="narrow-only reaction-row" role="group" aria-label={word("meet.react")}>
+        <ReactionItems />
+      </div>
+      {can.share && (
+        <Item
+          class="item narrow-only"
+          icon={sharing ? "screen-share-off" : "screen-share"}
+          words={word(sharing ? "meet.share_off" : "meet.share_on")}
+          act={() => model.do.toggleShare()}
+        />
+      )}
+      <Item class="item narrow-only" icon="users" words={word("meet.people")} act={() => togglePanel(model, "people")} />
+      <Item class="item narrow-only" icon="shield-check" words={word("meet.code_title")} act={() => togglePanel(model, "code")} />
+      <Item
+        icon={layout === "grid" ? "square" : "layout-grid"}
+        words={word(layout === "grid" ? "meet.speaker" : "meet.grid")}
+        act={() => {
+          model.layout.value = layout === "grid" ? "speaker" : "grid";
+        }}
+      />
+      {can.record && (
+        <Item
+          icon={recording ? "square" : "circle-dot"}
+          words={word(recording ? "meet.record_stop" : "meet.record")}
+          {...(recording ? {} : { hint: word("meet.record_hint") })}
+          act={() => model.do.toggleRecording()}
+        />
+      )}
+      {model.where.value.lecture && (
+        <Item icon="graduation-cap" words={word("meet.lecture")} act={() => togglePanel(model, "lecture")} />
+      )}
+      <Item icon="settings" words={word("meet.settings")} act={() => togglePanel(model, "settings")} />
+      <Item
+        class="item keyboard-only"
+        icon="keyboard"
+        words={word("meet.shortcuts")}
+        act={() => {
+          help.value = true;
+        }}
+      />
+    </Menu>
+  );
+}
+
+/** A host is asked whether the others stay. */
+function Leave() {
+  const { model, question } = useUi();
+  const face = (
+    <>
+      <span class="control-face">
+        <Icon name="log-out" size={22} />
+      </span>
+      <span class="control-words">{word("meet.leave")}</span>
+    </>
+  );
+  if (!model.amHost.value) {
+    return (
+      <button type="button" class="control leave" aria-label={word("meet.leave_only")} title={word("meet.leave_only")} onClick={() => model.do.leave()}>
+        {face}
+      </button>
+    );
+  }
+  return (
+    <Menu label={word("meet.leave")} class="control leave" face={face}>
+      <Item icon="log-out" words={word("meet.leave_only")} hint={word("meet.leave_hint")} act={() => model.do.leave()} />
+      <Item
+        icon="phone-off"
+        words={word("meet.end_all")}
+        act={() => {
+          question.value = endQuestion(() => model.do.endMeeting());
+        }}
+      />
+    </Menu>
+  );
+}

@@ -1,0 +1,108 @@
+/** What nobody may miss: alarms, what holds up now, and passing words. */
+import { clock, word } from "../../../words";
+import { Icon } from "../../icons";
+import type { AlarmView } from "../../model";
+import { useUi } from "./ui";
+
+/** Alarms whose sentence says to compare codes: the way there. */
+const ASKS_FOR_CODE = new Set(["receipt", "two_stories", "code_fork", "code_aborted", "code_cheat", "code_different", "unverified_media"]);
+
+/** Every alarm, the newest first; each stays until somebody has read it. */
+export function Alarms() {
+  const { model } = useUi();
+  const alarms = model.alarms.value;
+  return (
+    <section class="alarms" aria-label={word("meet.alarms")} hidden={alarms.length === 0}>
+      {alarms.toReversed().map((alarm) => (
+        <Alarm key={alarm.id} alarm={alarm} />
+      ))}
+    </section>
+  );
+}
+
+function Alarm({ alarm }: { readonly alarm: AlarmView }) {
+  const { model } = useUi();
+  return (
+    <div class="alarm" data-kind={alarm.kind}>
+      <Icon name="triangle-alert" />
+      <div role="alert">
+        <p>{word(alarm.text)}</p>
+        <time class="note">{word("meet.alarm_at", { time: clock(alarm.at) })}</time>
+      </div>
+      <div class="row">
+        {ASKS_FOR_CODE.has(alarm.kind) && (
+          <button
+            type="button"
+            class="button small alarming"
+            onClick={() => {
+              model.panel.value = "code";
+            }}
+          >
+            {word("meet.alarm_code")}
+          </button>
+        )}
+        {alarm.kind === "dropped" && (
+          <button type="button" class="button small alarming" onClick={() => model.do.saveEvidence(false)}>
+            {word("meet.alarm_evidence")}
+          </button>
+        )}
+        <button type="button" class="button small alarming" onClick={() => model.do.dismissAlarm(alarm.id)}>
+          {word("meet.alarm_dismiss")}
+        </button>
+      </div>
+    </div>
+  );
+}
+
+/** The server is away, nothing of ours leaves...: lines that go when it is over. */
+export function Banners() {
+  const { model, question } = useUi();
+  const banner = model.banner.value;
+  const { silent } = model.encryption.value;
+  return (
+    <div class="banners" role="status">
+      {banner !== null && (
+        <p class="banner">
+          <Icon name="refresh-cw" />
+          <span>{word(banner)}</span>
+        </p>
+      )}
+      {silent !== null && (
+        <div class="banner">
+          <Icon name="volume-x" />
+          <span>{word(silent)}</span>
+          <button
+            type="button"
+            class="button small"
+            onClick={() => {
+              question.value = {
+                title: word("meet.override_title"),
+                text: word("meet.override_text"),
+                yes: word("meet.override_yes"),
+                act: () => model.do.override(),
+              };
+            }}
+          >
+            {word("meet.override")}
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+export function Toasts() {
+  const { model } = useUi();
+  return (
+    <div class="toasts" role="status">
+      {model.toasts.value.map(({ id, text }) => (
+        <p key={id} class="toast">
+          <span>{word(text)}</span>
+          <button type="button" class="button round quiet" aria-label={word("meet.close")} onClick={() => model.do.dismissToast(id)}>
+            <Icon name="x" size={16} />
+          </button>
+        </p>
+      ))}
+    </div>
+  );
+}

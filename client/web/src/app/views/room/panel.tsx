@@ -1,0 +1,72 @@
+/** What stands beside the stage on a wide screen, and over it on a phone. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { type Key, word } from "../../../words";
+import { Icon } from "../../icons";
+import { Chat } from "./chat";
+import { Code } from "./code";
+import { People } from "./people";
+import { Settings } from "./settings";
+import { type Panel, useUi } from "./ui";
+
+const TITLES: Readonly<Record<Exclude<Panel, "none">, Key>> = {
+  people: "meet.people",
+  chat: "meet.chat",
+  code: "meet.code_title",
+  settings: "meet.settings",
+  lecture: "meet.lecture",
+};
+
+export function SidePanel() {
+  const { model } = useUi();
+  const panel = model.panel.value;
+  if (panel === "none" || panel === "lecture") return null;
+  return (
+    <Frame key={panel} panel={panel}>
+      {panel === "people" && <People />}
+      {panel === "chat" && <Chat />}
+      {panel === "code" && <Code />}
+      {panel === "settings" && <Settings />}
+    </Frame>
+  );
+}
+
+function Frame({ panel, children }: { readonly panel: Exclude<Panel, "none">; readonly children: ComponentChildren }) {
+  const { model } = useUi();
+  const frame = useRef<HTMLElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
+  // the focus comes along, and goes back to where it was
+  useEffect(() => {
+    const before = document.activeElement;
+    const { current } = frame;
+    // on a phone the field would bring the keyboard up before anything was read
+    const field = matchMedia("(pointer: fine)").matches ? current?.querySelector<HTMLElement>("[data-first]") : null;
+    (field ?? heading.current)?.focus({ preventScroll: true });
+    return () => {
+      const here = document.activeElement;
+      const held = here === null || here === document.body || current?.contains(here) === true;
+      if (held && before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
+    };
+  }, []);
+  return (
+    <aside class="panel" ref={frame} aria-labelledby="panel-title" data-panel={panel}>
+      <header class="panel-head">
+        <h2 id="panel-title" ref={heading} tabIndex={-1}>
+          {word(TITLES[panel])}
+        </h2>
+        <button
+          type="button"
+          class="button round quiet"
+          aria-label={word("meet.close")}
+          title={word("meet.shortcut", { what: word("meet.close"), key: "Esc" })}
+          onClick={() => {
+            model.panel.value = "none";
+          }}
+        >
+          <Icon name="x" />
+        </button>
+      </header>
+      <div class="panel-body">{children}</div>
+    </aside>
+  );
+}

@@ -1,0 +1,147 @@
+/** Devices, how the room is shown, and the page itself. */
+import type { ComponentChildren } from "preact";
+import { useId } from "preact/hooks";
+import { type Key, LANGUAGES, word } from "../../../words";
+import { Icon } from "../../icons";
+import type { Device, DeviceTrouble, Language, Theme } from "../../model";
+import { useUi } from "./ui";
+
+export function Settings() {
+  const { model, keys } = useUi();
+  const { cameras, microphones, speakers, camera, microphone, speaker, cameraTrouble, microphoneTrouble } = model.devices.value;
+  return (
+    <>
+      <section class="panel-part" aria-labelledby="devices-title">
+        <h3 id="devices-title">{word("meet.devices")}</h3>
+        <Picker label={word("meet.microphone")} devices={microphones} chosen={microphone} choose={(id) => model.do.chooseMicrophone(id)} />
+        <Trouble of="microphone" trouble={microphoneTrouble} />
+        <Picker label={word("meet.camera")} devices={cameras} chosen={camera} choose={(id) => model.do.chooseCamera(id)} />
+        <Trouble of="camera" trouble={cameraTrouble} />
+        {speakers.length > 0 && (
+          <Picker label={word("meet.speakers")} devices={speakers} chosen={speaker} choose={(id) => model.do.chooseSpeaker(id)} />
+        )}
+      </section>
+      <section class="panel-part" aria-labelledby="view-title">
+        <h3 id="view-title">{word("meet.view")}</h3>
+        <fieldset class="stack tight">
+          <legend class="unseen">{word("meet.view")}</legend>
+          {(["grid", "speaker"] as const).map((layout) => (
+            <label key={layout} class="choice">
+              <input
+                type="radio"
+                name="layout"
+                checked={model.layout.value === layout}
+                onChange={() => {
+                  model.layout.value = layout;
+                }}
+              />
+              {word(layout === "grid" ? "meet.layout_grid" : "meet.layout_speaker")}
+            </label>
+          ))}
+        </fieldset>
+        <Switch
+          on={model.followSpeaker.value}
+          words={word("meet.follow")}
+          note={word("meet.follow_text")}
+          turn={(on) => {
+            model.followSpeaker.value = on;
+          }}
+        />
+        <Switch
+          on={keys.value}
+          words={word("meet.keys")}
+          note={word("meet.keys_text")}
+          turn={(on) => {
+            keys.value = on;
+          }}
+        />
+      </section>
+      <section class="panel-part" aria-labelledby="page-title">
+        <h3 id="page-title">{word("meet.page")}</h3>
+        <Select
+          label={word("meet.language")}
+          value={model.language.value}
+          options={LANGUAGES}
+          choose={(language) => {
+            model.language.value = language as Language;
+          }}
+        />
+        <Select
+          label={word("meet.theme")}
+          value={model.theme.value}
+          options={[
+            ["system", word("theme.system")],
+            ["light", word("theme.light")],
+            ["dark", word("theme.dark")],
+          ]}
+          choose={(theme) => {
+            model.theme.value = theme as Theme;
+          }}
+        />
+      </section>
+    </>
+  );
+}
+
+function Switch(props: { readonly on: boolean; readonly words: string; readonly note: string; turn(on: boolean): void }) {
+  return (
+    <label class="choice">
+      <input
+        type="checkbox"
+        role="switch"
+        checked={props.on}
+        onChange={(event) => props.turn(event.currentTarget.checked)}
+      />
+      {props.words}
+      <span class="note">{props.note}</span>
+    </label>
+  );
+}
+
+function Select(props: {
+  readonly label: string;
+  readonly value: string;
+  readonly options: readonly (readonly [string, string])[];
+  readonly disabled?: boolean;
+  choose(value: string): void;
+  readonly children?: ComponentChildren;
+}) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{props.label}</label>
+      <span class="select">
+        <select id={id} value={props.value} disabled={props.disabled ?? false} onChange={(event) => props.choose(event.currentTarget.value)}>
+          {props.options.map(([value, words]) => (
+            <option key={value} value={value}>
+              {words}
+            </option>
+          ))}
+        </select>
+        <Icon name="chevron-down" size={16} />
+      </span>
+    </div>
+  );
+}
+
+function Picker(props: { readonly label: string; readonly devices: readonly Device[]; readonly chosen: string | null; choose(id: string): void }) {
+  const { devices, chosen } = props;
+  const named = devices.map(({ id, label }, place) => [id, label || word("prejoin.unnamed", { number: place + 1 })] as const);
+  const options = devices.length === 0 ? [["", word("prejoin.none")] as const] : chosen === null ? [["", word("prejoin.default")] as const, ...named] : named;
+  return <Select label={props.label} value={chosen ?? ""} options={options} disabled={devices.length === 0} choose={props.choose} />;
+}
+
+function Trouble({ of, trouble }: { readonly of: "camera" | "microphone"; readonly trouble: DeviceTrouble }) {
+  const { model } = useUi();
+  if (trouble === null) return null;
+  const key: Key = `trouble.${of}.${trouble}`;
+  return (
+    <div class="notice">
+      <Icon name="info" />
+      <p>{word(key)}</p>
+      <button type="button" class="button small" onClick={() => model.do.retryDevices()}>
+        {word("meet.try_again")}
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,152 @@
+import { useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { word } from "../../../words";
+import type { Tile } from "../../model";
+import { Icon } from "../../icons";
+import { largeTile, type Wish, weigh } from "./large";
+import { capacity, grid, speakerLayout, visible } from "./layout";
+import { Reactions } from "./reactions";
+import { TileView } from "./tile";
+import { useUi } from "./ui";
+
+/** Between tiles, in px. */
+const GAP = 8;
+
+/** All tiles, each as large as can be. */
+export function Stage() {
+  const { model, lastSpeaker } = useUi();
+  const place = useRef<HTMLDivElement>(null);
+  const size = useSignal({ width: 0, height: 0 });
+  useLayoutEffect(() => {
+    const { current } = place;
+    if (current === null) return undefined;
+    const measure = () => {
+      const { clientWidth: width, clientHeight: height } = current;
+      const before = size.peek();
+      if (width !== before.width || height !== before.height) size.value = { width, height };
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(current);
+    return () => observer.disconnect();
+  }, [size]);
+
+  const tiles = model.tiles.value;
+  const wish: Wish = {
+    pinned: model.pinned.value,
+    layout: model.layout.value,
+    speaker: model.speaker.value,
+    lastSpeaker: lastSpeaker.value,
+  };
+  const { width, height } = size.value;
+  const large = largeTile(tiles, wish);
+  return (
+    <main class="stage" aria-label={word("meet.stage")}>
+      <div class="stage-place" ref={place}>
+        {width > 0 && (large === null ? <Grid {...{ tiles, wish, width, height }} /> : <Large {...{ tiles, wish, width, height, large }} />)}
+      </div>
+      <Alone />
+      <Reactions />
+    </main>
+  );
+}
+
+interface Sized {
+  readonly tiles: readonly Tile[];
+  readonly wish: Wish;
+  readonly width: number;
+  readonly height: number;
+}
+
+function Grid({ tiles, wish, width, height }: Sized) {
+  const { shown, more } = visible(tiles, capacity(tiles.length, width, height, GAP), (tile) => weigh(tile, wish));
+  const each = grid(shown.length + (more > 0 ? 1 : 0), width, height, GAP);
+  const across = each.columns * each.width + (each.columns - 1) * GAP;
+  return (
+    <ul class="grid" style={{ width: `${across}px` }}>
+      {shown.map((tile) => (
+        <TileView key={tile.id} tile={tile} width={each.width} height={each.height} />
+      ))}
+      {more > 0 && <More count={more} width={each.width} height={each.height} />}
+    </ul>
+  );
+}
+
+function Large({ tiles, wish, width, height, large }: Sized & { readonly large: string }) {
+  const others = tiles.filter((tile) => tile.id !== large);
+  const plan = speakerLayout(others.length, width, height, GAP);
+  const { shown, more } = visible(others, plan.shown, (tile) => weigh(tile, wish));
+  const { each } = plan;
+  const tile = tiles.find((one) => one.id === large);
+  if (tile === undefined) return null;
+  // a camera's picture may be cropped a little; so wide as to show a slice of a face it must not be
+  const most = tile.kind === "camera" ? Math.min(plan.width, plan.height * 1.78) : plan.width;
+  const least = tile.kind === "camera" ? Math.min(plan.height, plan.width * 1.25) : plan.height;
+  return (
+    <ul class={`large ${plan.strip}`}>
+      <TileView key={tile.id} tile={tile} width={Math.floor(most)} height={Math.floor(least)} large />
+      {others.length > 0 && (
+        <li class="strip">
+          <ul>
+            {shown.map((one) => (
+              <TileView key={one.id} tile={one} width={each.width} height={each.height} />
+            ))}
+            {more > 0 && <More count={more} width={each.width} height={each.height} />}
+          </ul>
+        </li>
+      )}
+    </ul>
+  );
+}
+
+/** Those for whom there is no place: a way to the list of all. */
+function More({ count, width, height }: { readonly count: number; readonly width: number; readonly height: number }) {
+  const { model } = useUi();
+  return (
+    <li class="tile more" style={{ width: `${width}px`, height: `${height}px` }}>
+      <button
+        type="button"
+        onClick={() => {
+          model.panel.value = "people";
+        }}
+      >
+        <Icon name="users" size={24} />
+        {word("meet.more_people", { n: count })}
+      </button>
+    </li>
+  );
+}
+
+/** Nobody else is here: what to do about it. */
+function Alone() {
+  const { model } = useUi();
+  if (model.people.value.length !== 1) return null;
+  const invite = model.invites.value[0];
+  return (
+    <section class="alone">
+      <p>
+        <strong>{word("meet.alone")}</strong>
+        {model.amHost.value && <span> {word("meet.alone_host")}</span>}
+      </p>
+      {model.amHost.value && (
+        <div class="row">
+          {invite !== undefined && (
+            <button type="button" class="button primary" onClick={() => model.do.copy(invite.link)}>
+              <Icon name="copy" />
+              {word("meet.alone_copy")}
+            </button>
+          )}
+          <button
+            type="button"
+            class="button"
+            onClick={() => {
+              model.panel.value = "people";
+            }}
+          >
+            {word("meet.alone_invites")}
+          </button>
+        </div>
+      )}
+    </section>
+  );
+}

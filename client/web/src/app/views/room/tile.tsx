@@ -1,0 +1,171 @@
+import { useComputed, useSignalEffect } from "@preact/signals";
+import { memo } from "preact/compat";
+import { useEffect, useRef } from "preact/hooks";
+import { type Key, word } from "../../../words";
+import { Icon } from "../../icons";
+import type { Tile, TileState } from "../../model";
+import { Item, Menu } from "./menu";
+import { Monogram } from "./monogram";
+import { PersonItems } from "./person";
+import { useUi } from "./ui";
+
+/** From this level on somebody speaks, rather than breathes. */
+const SPEAKS = 0.08;
+
+const PICTURE: Readonly<Record<Exclude<TileState, "live">, Key>> = {
+  connecting: "meet.connecting",
+  not_decrypting: "meet.not_decrypting",
+  stalled: "meet.stalled",
+  off: "meet.camera_is_off",
+};
+const SOUND: Readonly<Partial<Record<TileState, Key>>> = {
+  connecting: "meet.sound_connecting",
+  not_decrypting: "meet.sound_not_decrypting",
+  stalled: "meet.sound_stalled",
+};
+
+/** What a tile is called: somebody's name, or whose screen it is. */
+export function tileName(tile: Tile): string {
+  if (tile.kind === "screen") return tile.self ? word("meet.screen_own") : word("meet.screen_of", { name: tile.name });
+  return tile.self ? word("meet.you", { name: tile.name }) : tile.name;
+}
+
+function stateWords(tile: Tile): string | null {
+  const { pictureState: state } = tile;
+  if (state === "live") return null;
+  return word(state === "off" && tile.kind === "screen" ? "meet.screen_off" : PICTURE[state]);
+}
+
+/** One person's picture, or a screen; with its state in words. `width` and `height` in px. */
+export function TileView(props: {
+  readonly tile: Tile;
+  readonly width: number;
+  readonly height: number;
+  readonly large?: boolean;
+}) {
+  const { tile, width, height } = props;
+  const { model } = useUi();
+  const { leaf, mic } = tile;
+  const speaking = useComputed(() => (model.levels.value.get(leaf) ?? 0) > SPEAKS);
+  const speaks = mic && tile.kind === "camera" && speaking.value;
+  const name = tileName(tile);
+  const state = stateWords(tile);
+  const sound = tile.kind === "camera" && mic && !tile.self ? SOUND[tile.soundState] : undefined;
+  // an old picture must not pass for a live one: it is frosted, and the words stand on it
+  const old = tile.picture !== null && tile.pictureState !== "live" && tile.pictureState !== "off";
+  const showsPicture = tile.picture !== null && tile.pictureState !== "off" && tile.pictureState !== "connecting";
+  const size = width < 200 || height < 120 ? "small" : width < 360 ? "middle" : "big";
+  return (
+    <li
+      class={`tile ${tile.kind} ${size}`}
+      data-speaking={speaks}
+      data-old={old}
+      data-large={props.large}
+      data-tile={tile.id}
+      style={{ width: `${width}px`, height: `${height}px` }}
+    >
+      {showsPicture && <Picture stream={tile.picture} mirrored={tile.self && tile.kind === "camera"} id={tile.id} />}
+      {!showsPicture && tile.kind === "camera" && <Monogram name={tile.name} />}
+      {!showsPicture && tile.kind === "screen" && <Icon name="monitor" size={40} />}
+      {state !== null && <p class="tile-state">{state}</p>}
+      <div class="tile-marks">
+        {tile.hand !== null && (
+          <span class="mark hand" title={word("meet.hand_nth", { n: tile.hand })}>
+            <Icon name="hand" size={16} />
+            <span aria-hidden="true">{tile.hand}</span>
+            <span class="unseen">{word("meet.hand_nth", { n: tile.hand })}</span>
+          </span>
+        )}
+        {tile.recording && (
+          <span class="mark recording">
+            <Icon name="circle-dot" size={16} />
+            <span class={size === "small" ? "unseen" : ""}>{word("meet.is_recording")}</span>
+          </span>
+        )}
+        {tile.weakNetwork && (
+          <span class="mark" title={word("meet.weak")}>
+            <Icon name="signal-low" size={16} />
+            <span class={size === "big" ? "" : "unseen"}>{word("meet.weak")}</span>
+          </span>
+        )}
+      </div>
+      <div class="tile-name">
+        {tile.kind === "camera" &&
+          (mic ? (
+            <Level leaf={leaf} />
+          ) : (
+            <span class="muted-mark" title={word("meet.muted")}>
+              <Icon name="mic-off" size={16} />
+              <span class="unseen">{word("meet.muted")}</span>
+            </span>
+          ))}
+        <bdi>{name}</bdi>
+        {speaks && <span class="unseen">{word("meet.speaking")}</span>}
+        {sound !== undefined && <span class="tile-sound">{word(sound)}</span>}
+      </div>
+      <TileMenu tile={tile} name={name} />
+    </li>
+  );
+}
+
+function TileMenu({ tile, name }: { readonly tile: Tile; readonly name: string }) {
+  const { model } = useUi();
+  const pinned = model.pinned.value === tile.id;
+  const person = model.people.value.find((one) => one.leaf === tile.leaf);
+  return (
+    <Menu label={word("meet.tile_menu", { name })} class="tile-button">
+      <Item
+        icon={pinned ? "pin-off" : "pin"}
+        words={word(pinned ? "meet.unpin" : "meet.pin")}
+        act={() => {
+          model.pinned.value = pinned ? null : tile.id;
+        }}
+      />
+      {model.can.pip && tile.picture !== null && tile.pictureState === "live" && (
+        <Item
+          icon="picture-in-picture-2"
+          words={word("meet.pip")}
+          act={() => model.do.pictureInPicture(tile.id)}
+        />
+      )}
+      {person !== undefined && tile.kind === "camera" && <PersonItems person={person} />}
+    </Menu>
+  );
+}
+
+/** The stream is handed over by reference: a picture has no address. */
+const Picture = memo(function Picture(props: {
+  readonly stream: MediaStream | null;
+  readonly mirrored: boolean;
+  readonly id: string;
+}) {
+  const video = useRef<HTMLVideoElement>(null);
+  const { stream } = props;
+  useEffect(() => {
+    const { current } = video;
+    if (current === null) return undefined;
+    current.srcObject = stream;
+    // refused while the page has never been touched: the store asks for a touch then
+    void current.play().catch(() => undefined);
+    return () => {
+      current.srcObject = null;
+    };
+  }, [stream]);
+  return <video ref={video} class={props.mirrored ? "mirrored" : ""} data-picture={props.id} autoplay muted playsInline aria-hidden="true" />;
+});
+
+/** How loud they are, ten times a second, without drawing the tile anew. */
+function Level({ leaf }: { readonly leaf: number }) {
+  const { model } = useUi();
+  const bars = useRef<HTMLSpanElement>(null);
+  useSignalEffect(() => {
+    bars.current?.style.setProperty("--level", String(Math.min(1, model.levels.value.get(leaf) ?? 0)));
+  });
+  return (
+    <span ref={bars} class="bars" aria-hidden="true">
+      <i />
+      <i />
+      <i />
+    </span>
+  );
+}

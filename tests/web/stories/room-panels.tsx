@@ -1,0 +1,90 @@
+/** What stands beside the stage: people, code, chat, settings. */
+import type { ChatLine, CodeView } from "../../../client/web/src/app/model";
+import type { Comparison, ShortCode } from "../../../client/web/src/session/events";
+import { fake, HASH, NOW } from "./fake";
+import { person, press, room, some, story } from "./room";
+import type { Story } from "./story";
+
+const said = (text: string) => ({ key: "verbatim", args: { text } });
+const DIGITS = "4820193375610284960713582946017358204913";
+const members = some(4).map(({ leaf, name, host }) => ({ leaf, name, host }));
+const SHORT: ShortCode = {
+  type: "ShortCode", epoch: 7, emoji: ["\u{1f418}", "\u2614", "\u{1f369}", "\u{1f52d}"],
+  words: ["elephant", "umbrella", "donut", "telescope"], indices: [5, 27, 37, 54], members,
+};
+const comparison = (over: Partial<Comparison> = {}): Comparison => ({
+  type: "Comparison", epoch: 7, compared: 7, how: "short", same: true, news: false,
+  members: members.map((member) => ({ ...member, newSince: false })), changes: [], text: said(""), ...over,
+});
+const code = (over: Partial<CodeView> = {}): CodeView => ({ epoch: 7, digits: DIGITS, short: null, comparison: null, running: false, ...over });
+const coded = (name: string, over: Partial<CodeView>, play?: Story["play"]) =>
+  story(`code-${name}`, () => room(some(4), { panel: "code", code: code(over) }), play);
+
+const drawn = (hue: number): string => {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [480, 300];
+  const context = canvas.getContext("2d");
+  if (context === null) throw new Error("no canvas");
+  const sky = context.createLinearGradient(0, 0, 480, 300);
+  sky.addColorStop(0, `hsl(${hue} 50% 70%)`);
+  sky.addColorStop(1, `hsl(${hue + 60} 45% 40%)`);
+  context.fillStyle = sky;
+  context.fillRect(0, 0, 480, 300);
+  context.fillStyle = "hsl(40 60% 92% / 0.9)";
+  context.fillRect(90, 90, 300, 120);
+  return canvas.toDataURL();
+};
+
+const by = (leaf: number, at: number) => ({ leaf, name: person(leaf).name, self: leaf === 0, at: NOW - at });
+const CHAT = (): ChatLine[] => [
+  { kind: "note", id: "n1", at: NOW - 700, text: said("Bo came in. Ada let Bo in, with the invite for Bo.") },
+  { kind: "text", id: "1", ...by(1, 640), text: "Hello! Can you all hear me?" },
+  { kind: "text", id: "2", ...by(0, 620), text: "Perfectly." },
+  { kind: "text", id: "3", ...by(1, 600), text: "Here is the draft. The second section is the one I mean:\nhttps://example.org/notes/2026/thursday-seminar-draft-with-a-long-address" },
+  { kind: "text", id: "4", ...by(1, 590), text: "and the figure" },
+  { kind: "picture", id: "5", ...by(1, 580), url: drawn(170), mime: "image/png" },
+  { kind: "note", id: "n2", at: NOW - 400, text: said("Cem came in. Ada let Cem in, with the open invite.") },
+  { kind: "file", id: "6", ...by(2, 300), filename: "minutes-of-the-last-meeting.pdf", mime: "application/pdf", size: 3_420_000, done: 3_420_000, url: "blob:x", failed: null },
+  { kind: "file", id: "7", ...by(0, 200), filename: "slides.odp", mime: "application/x", size: 6_900_000, done: 2_300_000, url: null, failed: null },
+  { kind: "file", id: "8", ...by(2, 100), filename: "recording.ogg", mime: "audio/ogg", size: 1_200_000, done: 400_000, url: null, failed: said("parts of it never came.") },
+  { kind: "text", id: "9", ...by(0, 20), text: "Thanks, reading it now" },
+];
+
+const OTHER = "a".repeat(64);
+const PEOPLE = [
+  person(0),
+  person(1, { standing: "verified", contact: "Bo", newSinceCompared: false, hand: 2 }),
+  person(2, { standing: "new", newSinceCompared: true, hand: 1, invite: "" }),
+  person(3, { standing: "known", contact: "Dana K.", newSinceCompared: false, page: OTHER, host: true }),
+  person(4, { newSinceCompared: true, recording: true, sharing: true }),
+];
+
+export default [
+  story("people-panel", () => room(PEOPLE, { panel: "people", locked: true })),
+  story("people-panel-guest", () => room(PEOPLE.map((one) => ({ ...one, host: one.leaf === 1 })), { panel: "people" })),
+  story("person-menu", () => room(PEOPLE, { panel: "people" }), press(".person:nth-child(4) .button.round")),
+  story("invites", () => room([person(0)], { panel: "people" }), (root) => {
+    root.querySelector<HTMLElement>(".invite [aria-expanded]")?.click();
+    root.querySelector<HTMLElement>(".invites + .button")?.click();
+  }),
+  coded("first", {}),
+  coded("running", { running: true }),
+  coded("short", { short: SHORT }),
+  coded("same", { comparison: comparison() }),
+  coded("changed", {
+    comparison: comparison({
+      news: true,
+      members: members.map((member) => ({ ...member, newSince: member.name === "Dana" })),
+      changes: [said("Dana came in (let in by Ada, the open invite)"), said("Eve left")],
+    }),
+  }),
+  coded("differ", { comparison: comparison({ same: false }) }),
+  coded("digits", {}, press(".compare summary")),
+  story("code-alone", () => room([person(0)], { panel: "code" })),
+  story("chat", () => room(some(4), { panel: "chat", chat: CHAT() })),
+  story("chat-empty", () => room(some(4), { panel: "chat" })),
+  story("chat-unread", () => room(some(4), { chat: CHAT(), unread: 3 })),
+  story("chat-picture", () => room(some(4), { panel: "chat", chat: CHAT() }), press(".chat-picture")),
+  story("settings", () =>
+    room(some(4), { panel: "settings", devices: { ...fake().devices.value, cameraTrouble: "in_use" }, where: { ...fake().where.value, hash: HASH } })),
+] satisfies Story[];

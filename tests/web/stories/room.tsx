@@ -1,0 +1,188 @@
+/** The room in all its states: tiles, layouts, alarms, who knocks, what opens. */
+import type { Model, Person, Tile, TileState } from "../../../client/web/src/app/model";
+import { Room } from "../../../client/web/src/app/views/room/room";
+import { fake, HASH, NOW } from "./fake";
+import { painted } from "./pictures";
+import type { Story } from "./story";
+
+const NAMES = [
+  "Ada", "Bo", "Cem", "Dana", "Eve", "Finn Okafor", "Gül", "Hana Sato", "Ines", "Jonas", "Kofi", "Lea", "Mira", "Nils",
+  "Oya", "Pia", "Quentin", "Rosa",
+];
+
+const DIGITS = "4820193375610284960713582946017358204913";
+
+/** A person; the first is oneself. */
+export const person = (leaf: number, over: Partial<Person> = {}): Person => ({
+  leaf,
+  name: NAMES[leaf] ?? `Guest ${leaf}`,
+  host: leaf === 0,
+  self: leaf === 0,
+  mic: leaf % 3 !== 2,
+  camera: leaf % 4 !== 3,
+  sharing: false,
+  hand: null,
+  recording: false,
+  since: NOW - 1500 + leaf * 130,
+  admittedBy: leaf === 0 ? null : "Ada",
+  invite: leaf === 0 ? null : (NAMES[leaf] ?? ""),
+  standing: "none",
+  contact: null,
+  newSinceCompared: null,
+  page: HASH,
+  ...over,
+});
+
+export const tileOf = (one: Person, over: Partial<Tile> = {}): Tile => ({
+  id: `${one.leaf} camera`,
+  leaf: one.leaf,
+  kind: "camera",
+  name: one.name,
+  self: one.self,
+  picture: one.camera ? painted(one.leaf + 1) : null,
+  pictureState: one.camera ? "live" : "off",
+  soundState: "live",
+  mic: one.mic,
+  hand: one.hand,
+  recording: one.recording,
+  weakNetwork: false,
+  ...over,
+});
+
+type Values = NonNullable<Parameters<typeof fake>[0]>;
+
+/** A room of `people`, each with a tile. */
+export function room(people: readonly Person[], values: Values = {}): Model {
+  const amHost = people.some((one) => one.self && one.host);
+  return fake({
+    place: "room",
+    roomTitle: "Thursday seminar",
+    amHost,
+    people,
+    tiles: people.map((one) => tileOf(one)),
+    mic: people[0]?.mic ?? true,
+    camera: people[0]?.camera ?? true,
+    levels: new Map([[1, 0.5], [0, 0.02]]),
+    speaker: 1,
+    code: { epoch: 7, digits: DIGITS, short: null, comparison: null, running: false },
+    encryption: { sealed: 1204, opened: 3410, silent: null },
+    invites: [
+      { link: "https://meet.example/#1/8Qx0hQ2Yc0Jb4lJmQvTt3w7oH0mXyq2s9Zr1u5bNfKg", index: 0, label: "", once: false },
+      { link: "https://meet.example/#1/Zb4lJmQvTt3w7oH0mXyq2s9Zr1u5bNfKg8Qx0hQ2Yc0", index: 1, label: "Bo", once: true },
+      { link: "https://meet.example/#1/9Zr1u5bNfKg8Qx0hQ2Yc0Jb4lJmQvTt3w7oH0mXyq2s", index: 2, label: "Dana", once: true },
+    ],
+    inviteRows: [
+      { index: 0, label: "", once: false, usedBy: ["Cem"], revoked: false },
+      { index: 1, label: "Bo", once: true, usedBy: ["Bo"], revoked: false },
+      { index: 2, label: "Dana", once: true, usedBy: [], revoked: false },
+      { index: 3, label: null, once: false, usedBy: [], revoked: false },
+      { index: 4, label: "Eve", once: true, usedBy: [], revoked: true },
+    ],
+    ...values,
+  });
+}
+
+export const some = (count: number): Person[] => Array.from({ length: count }, (_, leaf) => person(leaf));
+const guests = (count: number): Person[] => some(count).map((one) => ({ ...one, host: one.leaf === 1, admittedBy: one.leaf === 1 ? null : "Bo" }));
+export const shown = (model: Model) => <Room model={model} />;
+export const story = (name: string, model: () => Model, play?: Story["play"]): Story => ({
+  name: `room-${name}`,
+  model,
+  view: shown,
+  ...(play ? { play } : {}),
+});
+
+/** Presses what has that selector. */
+export const press = (selector: string) => (root: HTMLElement) => {
+  root.querySelector<HTMLElement>(selector)?.click();
+};
+
+const knock = {
+  type: "Knocked", knock: 3, name: "Dana", greeting: "It's me, from the library.", invite: 2, looksLike: null, label: "Dana",
+  standing: "none", contact: null, fingerprint: null, warnings: [], at: NOW - 40,
+} as const;
+
+const STATES: readonly [TileState, Partial<Tile>][] = [
+  ["live", { hand: 1, recording: true, weakNetwork: true }],
+  ["connecting", { picture: null }],
+  ["not_decrypting", { picture: null }],
+  ["not_decrypting", {}],
+  ["stalled", { soundState: "stalled", mic: true }],
+  ["off", { picture: null, mic: false, hand: 2 }],
+  ["off", { picture: null, soundState: "not_decrypting", mic: true }],
+  ["live", { soundState: "not_decrypting", mic: true }],
+  ["connecting", { picture: null, soundState: "connecting", mic: true, weakNetwork: true }],
+];
+const states = (count: number) =>
+  some(9).map((one, place) => tileOf(one, { pictureState: STATES[place]?.[0] ?? "live", ...STATES[place]?.[1] })).slice(0, count);
+
+const shared = (of: number): Tile => ({
+  ...tileOf(person(of)), id: `${of} screen`, kind: "screen", picture: painted(40, 1280, 800), pictureState: "live", hand: null,
+});
+
+const alarm = (id: number, kind: string, text: string) => ({ id, kind, at: NOW - id * 60, text: { key: "verbatim", args: { text } } });
+const ALARMS = [
+  alarm(3, "not_reaching", "Ada's picture doesn't reach Bo, by Bo's report and Dana's. The server is holding it back."),
+  alarm(2, "receipt", "The server did not sign what it told us. Compare codes by phone."),
+  alarm(
+    1,
+    "two_stories",
+    "The server told two stories of this meeting (at slot 12). What you say may not reach everybody. Compare codes by phone, or open a new room.",
+  ),
+];
+const said = (text: string) => ({ key: "verbatim", args: { text } });
+
+export default [
+  ...[1, 2, 3, 5, 9, 16].map((count) => story(`people-${count}`, () => room(some(count)))),
+  story("people-49", () => room(some(49), { tiles: some(60).map((one) => tileOf(one, { picture: null, pictureState: "off" })), people: some(60) })),
+  story("guest", () => room(guests(3), { mic: false, camera: false })),
+  story("speaker", () => room(some(6), { layout: "speaker" })),
+  story("pinned", () => room(some(4), { pinned: "2 camera" })),
+  story("screen", () => room(some(5), { tiles: [...some(5).map((one) => tileOf(one)), shared(1)] })),
+  story("screen-own", () => room(some(3), { sharing: true, tiles: [...some(3).map((one) => tileOf(one)), shared(0)] })),
+  story("tile-states", () => room(some(9), { tiles: states(9) })),
+  story("tile-menu", () => room(some(4)), press("[data-tile='1 camera'] .tile-button")),
+  story("admission", () => room(some(3), { knocks: [knock] })),
+  story("admission-many", () =>
+    room(some(3), {
+      knocks: [
+        {
+          ...knock, name: "Вo", greeting: "", invite: 0, label: "", looksLike: "Bo", standing: "new", fingerprint: "9134820571630028491756620384715590263847",
+          warnings: [said("This name looks like that of your contact Bo, and comes with another key than Bo's: it may be somebody else.")],
+        },
+        { ...knock, knock: 4 },
+        { ...knock, knock: 5, name: "Eve" },
+      ],
+    })),
+  story("admission-known", () =>
+    room(some(3), { panel: "people", knocks: [{ ...knock, standing: "verified", contact: "Dana K.", fingerprint: "9134820571630028491756620384715590263847" }] })),
+  story("alarm", () => room(some(3), { alarms: [ALARMS[2]!] })),
+  story("alarms", () => room(some(3), { alarms: ALARMS })),
+  story("banner", () => room(some(3), { banner: said("The server dropped us. Nobody in the room did this. Moving on... (3 s)") })),
+  story("silent", () =>
+    room(some(3), {
+      encryption: { sealed: 1204, opened: 3410, silent: said("Sound and pictures are paused: too few of the others have lately confirmed who is in the room.") },
+    })),
+  story("override", () => room(some(3), { encryption: { sealed: 0, opened: 0, silent: said("Sound and pictures are paused: the meeting has moved on, and the change has not come here.") } }), press(".banner .button")),
+  story("recording", () => room(guests(4).map((one) => (one.leaf === 1 ? { ...one, recording: true } : one)), { locked: true })),
+  story("reactions", () =>
+    room(some(5), {
+      reactions: [
+        { id: 1, leaf: 1, name: "Bo", reaction: "applause" },
+        { id: 2, leaf: 2, name: "Cem", reaction: "heart" },
+        { id: 3, leaf: 0, name: "Ada", reaction: "party" },
+      ],
+      toasts: [{ id: 1, text: said("Copied.") }],
+    })),
+  story("hands", () => room([person(0), person(1, { hand: 2 }), person(2, { hand: 1 }), person(3)], { hand: false })),
+  story("before-frames", () => room(some(2), { encryption: { sealed: 0, opened: 0, silent: null }, tiles: some(2).map((one) => tileOf(one, { pictureState: "connecting", picture: null })) })),
+  story("more", () => room(some(3), { recording: false, where: { origin: "https://meet.example", pageOrigin: "https://meet.example", own: false, hash: HASH, lecture: true } }), press(".controls [aria-label=More]")),
+  story("leave", () => room(some(3)), press(".control.leave")),
+  story("react", () => room(some(3)), press(".controls [aria-label=React]")),
+  story("keys", () => room(some(3)), () => {
+    document.dispatchEvent(new KeyboardEvent("keydown", { key: "?", bubbles: true }));
+  }),
+  story("end", () => room(some(3), { panel: "people" }), (root) => {
+    [...root.querySelectorAll<HTMLElement>(".panel .button.wide")].at(-1)?.click();
+  }),
+] satisfies Story[];
