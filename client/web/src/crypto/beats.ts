@@ -8,8 +8,8 @@
  *     count 1, sent (stream 1 | frames 6) by stream | want 1 |
  *     count 2, got (leaf 4 | seq 4 | count 1, (stream 1 | frames 6) by stream) by leaf | signature 64
  *
- * The signature is SignWithLabel of MLS under "snug 1 beat", over room number (16 bytes) | all but itself. Who
- * has the beat, the number and the leaf's signature key can check it.
+ * The signature is SignWithLabel of MLS under "snug 1 beat", over room number (16 bytes) | all but itself.
+ * Who has the beat, the number and the leaf's signature key can check it.
  */
 
 import { type Bytes, concat, utf8 } from "./bytes";
@@ -143,7 +143,8 @@ export class Beat {
     };
     const beat = new Beat(fields, reader.take(SIGNATURE_SIZE));
     reader.end();
-    if (beat.seq < 1 || beat.slot < beat.since) throw new MalformedError("a beat before its membership began");
+    if (beat.seq < 1 || beat.slot < beat.since)
+      throw new MalformedError("a beat before its membership began");
     rising(beat.got.map(({ leaf }) => leaf));
     return beat;
   }

@@ -1,21 +1,21 @@
 /**
  * Evidence that a server dropped a meeting, or told two stories of it: to be checked by a stranger, offline.
  *
- * Protocol section 13. An *exhibit* is what one member shows: the signed beats that it had heard, the server's
- * receipts, what the server said last, and a *probe*: a room of the member's own, opened at the same server
- * after the drop under the chain value
+ * Protocol section 13. An *exhibit* is what one member shows: the signed beats that it had heard, the
+ * server's receipts, what the server said last, and a *probe*: a room of the member's own, opened at the same
+ * server after the drop under the chain value
  *
  *     H("snug 1 probe" | H(number 16 | count 2, (key 32 | len32(beat)) |
  *                          count 2, (server key 32 | slot 8 | chain 32 | signature 64)))
  *
- * The server's receipt for that room is its signature that it was alive and served others after those beats were
- * made. The member's leaf signs the exhibit as a whole, by SignWithLabel under "snug 1 evidence". Exhibits of
- * several members of one room stand beside each other in one file.
+ * The server's receipt for that room is its signature that it was alive and served others after those beats
+ * were made. The member's leaf signs the exhibit as a whole, by SignWithLabel under "snug 1 evidence".
+ * Exhibits of several members of one room stand beside each other in one file.
  *
  * No names: keys alone, unless the member adds the signed leaf nodes (RFC 9420 7.2) that bear them.
  *
- * The page makes such files; `snug evidence verify` (crypto/evidence.py) checks them and puts them together. Fields
- * are named as in the file.
+ * The page makes such files; `snug evidence verify` (crypto/evidence.py) checks them and puts them together.
+ * Fields are named as in the file.
  */
 
 import type { Sign } from "./beats";
@@ -79,8 +79,8 @@ export interface NamedLeaf {
 /**
  * One member's.
  *
- * `at` is when it was made; `dropped_at` when this member lost the room, null if it had not. `server_key` is the
- * key by which the server last answered at the room's door.
+ * `at` is when it was made; `dropped_at` when this member lost the room, null if it had not. `server_key` is
+ * the key by which the server last answered at the room's door.
  */
 export interface Exhibit {
   readonly at: number;
@@ -105,8 +105,8 @@ export interface Evidence {
 
 // one order that has the fields of each struct in theirs
 const ORDER = (
-  "format exhibits at origin number server_key dropped_at beats receipts last_words probe leaves key beat slot chain " +
-  "signature code text receipt leaf group_id node"
+  "format exhibits at origin number server_key dropped_at beats receipts last_words probe leaves key beat " +
+  "slot chain signature code text receipt leaf group_id node"
 ).split(" ");
 
 /** The first TEXT_MAX characters, counted as Python counts them. */

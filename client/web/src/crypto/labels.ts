@@ -1,4 +1,7 @@
-/** SignWithLabel's other half (RFC 9420 5.1.2): every signature says what for, so that none passes for another. */
+/**
+ * SignWithLabel's other half (RFC 9420 5.1.2): every signature says what for, so that none passes for
+ * another.
+ */
 
 import { type Bytes, concat, int, utf8 } from "./bytes";
 import { AuthenticationError, MalformedError } from "./errors";

@@ -6,9 +6,9 @@
  *
  *     KID = tag << 4 | epoch mod 16
  *
- * where the RFC has the member's index above the epoch bits. A *tag* stands for (leaf, stream), by a permutation
- * that is drawn anew each epoch, so that the server can't follow a leaf by its number. With n = 8 * w, where w
- * is the leaf count's next power of two (at least 8), tag(leaf, stream) is the rank of the block
+ * where the RFC has the member's index above the epoch bits. A *tag* stands for (leaf, stream), by a
+ * permutation that is drawn anew each epoch, so that the server can't follow a leaf by its number. With n = 8
+ * * w, where w is the leaf count's next power of two (at least 8), tag(leaf, stream) is the rank of the block
  * AES-256(tags, leaf * 8 + stream) among the n blocks AES-256(tags, 0) .. AES-256(tags, n - 1), numbers as
  * 128-bit big-endian blocks, results compared as byte strings; `tags` is a secret of the epoch, X("tags").
  *
@@ -68,8 +68,8 @@ export class EpochKeys {
   }
 
   /**
-   * From the exporter's `baseKey` (16 bytes) and `tags` (32 bytes), and the tree's number of leaves, blank ones
-   * included (1 to 65,536).
+   * From the exporter's `baseKey` (16 bytes) and `tags` (32 bytes), and the tree's number of leaves, blank
+   * ones included (1 to 65,536).
    *
    * MalformedError on wrong sizes.
    */
@@ -170,11 +170,11 @@ export class MediaKeys {
   }
 
   /**
-   * Enter a new epoch. `removed` are the leaves that this change removed, a rejoining member's too; where there
-   * are any, or `isRemoval`, it is a removal.
+   * Enter a new epoch. `removed` are the leaves that this change removed, a rejoining member's too; where
+   * there are any, or `isRemoval`, it is a removal.
    *
-   * StateError when `keys` aren't of a later epoch than all before (keys installed twice would count twice), or
-   * `ownLeaf` isn't in its tree.
+   * StateError when `keys` aren't of a later epoch than all before (keys installed twice would count twice),
+   * or `ownLeaf` isn't in its tree.
    */
   install(
     keys: EpochKeys,
@@ -228,8 +228,8 @@ export class MediaKeys {
       if (held.sendFrom <= now && (due === undefined || epoch > due.keys.epoch)) due = held;
       if (oldest === undefined || epoch < oldest.keys.epoch) oldest = held;
     }
-    // a newcomer has nothing older and waits for nothing; and where sixteen quick changes displaced the epoch in
-    // use, the oldest that is left comes nearest to it
+    // a newcomer has nothing older and waits for nothing; and where sixteen quick changes displaced the epoch
+    // in use, the oldest that is left comes nearest to it
     return due ?? oldest;
   }
 
@@ -258,10 +258,10 @@ export class MediaKeys {
   /**
    * Open somebody's frame.
    *
-   * FutureEpochError when it is of an epoch to come; MissingKeyError when its epoch is gone or was never ours,
-   * its leaf has been removed, or its key id is nobody's; AuthenticationError when its tag is wrong, or it is a
-   * frame of our own sent back; ReplayError; MalformedError. Nothing but time changes anything before a frame
-   * has authenticated.
+   * FutureEpochError when it is of an epoch to come; MissingKeyError when its epoch is gone or was never
+   * ours, its leaf has been removed, or its key id is nobody's; AuthenticationError when its tag is wrong, or
+   * it is a frame of our own sent back; ReplayError; MalformedError. Nothing but time changes anything before
+   * a frame has authenticated.
    */
   async open(extra: Bytes, data: Bytes, now: number): Promise<OpenedFrame> {
     const header = decodeHeader(data);
@@ -401,10 +401,8 @@ export class FutureFrames<T> {
 
   /** Drop what has waited too long. */
   expire(now: number): void {
-    for (let [first] = this.#held; first !== undefined && first[0] + this.#seconds <= now; [first] = this.#held) {
-      this.#held.shift();
-      this.dropped++;
-    }
+    const kept = this.#held.findIndex(([since]) => since + this.#seconds > now);
+    this.dropped += this.#held.splice(0, kept < 0 ? this.#held.length : kept).length;
   }
 
   get length(): number {

@@ -1,4 +1,7 @@
-/** Files that strangers check: one JSON object in the one form in which Python's msgspec writes it, and no other. */
+/**
+ * Files that strangers check: one JSON object in the one form in which Python's msgspec writes it, and no
+ * other.
+ */
 
 import { toBase64 } from "../wire/codec";
 import { type Bytes, utf8 } from "./bytes";

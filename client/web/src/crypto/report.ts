@@ -9,10 +9,11 @@
  *
  * The host key is the one that stands in the meeting's link: whoever judges a report has to have it from the
  * host. A member can't sign for another, an outsider has no admission, an operator has neither. Only meetings
- * whose policy says so from the beginning (`Policy.reports`) can be reported, and what is signed there says it.
+ * whose policy says so from the beginning (`Policy.reports`) can be reported, and what is signed there says
+ * it.
  *
- * The page makes such files, and checks what it makes; `snug report verify` (crypto/report.py) reads them. Fields are
- * named as in the file.
+ * The page makes such files, and checks what it makes; `snug report verify` (crypto/report.py) reads them.
+ * Fields are named as in the file.
  */
 
 import { decode, type Reader } from "../mls/reader";
@@ -141,7 +142,7 @@ export async function verifyMessage(accused: Accused, hostPublic: Bytes): Promis
   };
 }
 
-// -- what was signed (RFC 9420 6.1, 8.1) ---------------------------------------------------------------------
+// -- what was signed (RFC 9420 6.1, 8.1) --------------------------------------------------------------------
 
 interface Signed {
   readonly groupId: Bytes;
@@ -174,7 +175,8 @@ function readContext(reader: Reader): Signed & { readonly policies: readonly Byt
   reader.opaque(); // tree hash
   reader.opaque(); // confirmed transcript hash
   const extensions = reader.vector((each) => [each.u16(), each.opaque()] as const);
-  return { groupId, epoch, policies: extensions.filter(([type]) => type === POLICY_EXTENSION).map(([, d]) => d) };
+  const policies = extensions.filter(([type]) => type === POLICY_EXTENSION).map(([, data]) => data);
+  return { groupId, epoch, policies };
 }
 
 function policyOf(policies: readonly Bytes[]): Policy {

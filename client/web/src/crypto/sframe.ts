@@ -3,8 +3,8 @@
  * Snug speaks, 0x0004 (AES_128_GCM_SHA256_128).
  *
  * A `FrameKey` is the cipher of one key id. A `Sealer` counts with it and never reuses a counter; an `Opener`
- * opens with it and never opens the same counter twice (the replay window that 7.4 leaves to the application).
- * Key ids and counters are numbers below 2^53: ours have 32 bits at the most.
+ * opens with it and never opens the same counter twice (the replay window that 7.4 leaves to the
+ * application). Key ids and counters are numbers below 2^53: ours have 32 bits at the most.
  */
 
 import { expand as hkdfExpand } from "@noble/hashes/hkdf.js";
@@ -38,8 +38,8 @@ export interface Header {
 /**
  * The header at the front of an SFrame ciphertext.
  *
- * MalformedError when it is cut short, a value isn't in its shortest form (each has exactly one), or is 2^53 or
- * more.
+ * MalformedError when it is cut short, a value isn't in its shortest form (each has exactly one), or is 2^53
+ * or more.
  */
 export function decodeHeader(data: Bytes): Header {
   const config = data[0];

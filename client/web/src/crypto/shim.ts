@@ -1,9 +1,10 @@
 /**
  * What must stay clear in front of a sealed frame, so that codecs' packetizers can carry it.
  *
- * Opus needs nothing. VP8's packetizers and browsers look at the frame header (RFC 6386 section 9.1): they are
- * given a constant fake one, of a 16x16 key frame or of a delta frame, which hides the real resolution and gives
- * a decoder without the key nothing to decode. The server can tell key frames from others, and no more.
+ * Opus needs nothing. VP8's packetizers and browsers look at the frame header (RFC 6386 section 9.1): they
+ * are given a constant fake one, of a 16x16 key frame or of a delta frame, which hides the real resolution
+ * and gives a decoder without the key nothing to decode. The server can tell key frames from others, and no
+ * more.
  *
  * The clear header is SFrame metadata, so it is authenticated with the frame.
  */
@@ -39,4 +40,5 @@ export function split(kind: Kind, data: Bytes): readonly [Bytes, Bytes] {
 }
 
 /** What SFrame authenticates beside the frame: one byte for the kind, and the clear header. */
-export const metadata = (kind: Kind, header: Bytes): Bytes => concat(utf8(kind === "audio" ? "a" : "v"), header);
+export const metadata = (kind: Kind, header: Bytes): Bytes =>
+  concat(utf8(kind === "audio" ? "a" : "v"), header);

@@ -3,13 +3,13 @@
  * (docs/protocol.md, section 8).
  *
  * The *long* code is 40 decimal digits, from a value that only the members of this epoch can compute and the
- * hash of all that led to it. 40 digits are 132 bits: a committer who wanted two groups to show the same code,
- * and could choose keys on both sides, would need about 2^66 trials; with 30 digits 2^50 would do.
+ * hash of all that led to it. 40 digits are 132 bits: a committer who wanted two groups to show the same
+ * code, and could choose keys on both sides, would need about 2^66 trials; with 30 digits 2^50 would do.
  *
  * The *short* code is four emoji, 24 bits. So few bits can only be compared if nobody can try again and again
  * until they suit: all members first commit to a random share, and show their shares when everybody has
- * committed. Who sits in two groups at once has one chance in 2^24 a run, and can't know before all others have
- * shown; to hold back one's own share then is all that is left, and everybody sees it.
+ * committed. Who sits in two groups at once has one chance in 2^24 a run, and can't know before all others
+ * have shown; to hold back one's own share then is all that is left, and everybody sees it.
  */
 
 import { hkdf } from "@noble/hashes/hkdf.js";
@@ -224,7 +224,8 @@ export class CodeRun {
       // V first: with other commitments of its own in mind, a share need not fit the one that we have
       if (!same(digest, ours)) return { kind: "fork", leaf };
       const theirs = this.#commitments.get(leaf);
-      if (theirs === undefined || !same(this.#commitment(leaf, share), theirs)) return { kind: "cheat", leaf };
+      if (theirs === undefined || !same(this.#commitment(leaf, share), theirs))
+        return { kind: "cheat", leaf };
       this.#checked.add(leaf);
     }
     return null;
