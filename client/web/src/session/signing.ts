@@ -4,7 +4,8 @@
  * Protocol section 10, SNUG-22. The lists themselves, and what follows from them for one leaf, are in
  * `crypto/mediaSignatures`; here is when to pass them on, in which epoch, and what is told of it.
  *
- * Frames are sealed and opened between the awaits of everything else: `sealed`, `opening` and `opened` never wait.
+ * Frames are sealed and opened between the awaits of everything else: `sealed`, `opening` and `opened` never wait,
+ * and what is sealed before its epoch has a key to sign with waits for that.
  */
 import type { Bytes } from "../crypto/bytes";
 import { MissingKeyError, ReplayError, SnugCryptoError } from "../crypto/errors";
@@ -21,7 +22,6 @@ import {
   Signer,
   scope,
   UnverifiedFrameError,
-  type Vouched,
 } from "../crypto/mediaSignatures";
 import { decodeHeader } from "../crypto/sframe";
 import * as veil from "../crypto/veil";
@@ -51,6 +51,14 @@ const SENT_MAX = 32;
 const EARLY_MAX = 64;
 const LIST_BLOB_MAX = 32_768;
 
+/** A frame that was sealed before there was a key to sign it with. */
+interface Waiting {
+  readonly kid: number;
+  readonly counter: number;
+  readonly frame: Bytes;
+  readonly at: number;
+}
+
 /** An epoch in which frames are sealed or opened. */
 interface Epoch {
   readonly number: number;
@@ -58,12 +66,13 @@ interface Epoch {
   readonly key: Bytes;
   readonly scope: Bytes;
   signer: Signer | null;
+  waiting: Waiting[];
   /** When its senders stop, and when its last lists count. */
   endedAt: number;
   overAt: number;
 }
 
-const oldestOf = (epoch: Epoch): number | null => epoch.signer?.oldest ?? null;
+const oldestOf = (epoch: Epoch): number | null => epoch.signer?.oldest ?? epoch.waiting[0]?.at ?? null;
 
 const bitsOf = (number: number): number => number % 2 ** EPOCH_BITS;
 
@@ -154,6 +163,7 @@ export class Signing extends Aspect {
       key: exported(m.group, "signatures"),
       scope: scope(m.room, slot, m.group.epochAuthenticator),
       signer: null,
+      waiting: [],
       endedAt: Infinity,
       overAt: Infinity,
     };
@@ -221,15 +231,20 @@ export class Signing extends Aspect {
     const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
     if (epoch === undefined) return; // sealed with keys that nobody opens with any more
-    epoch.signer ??= new Signer(this.room.m.ownLeaf, epoch.scope, this.#vouched(epoch));
-    epoch.signer.add(kid, counter, frame, now);
+    if (epoch.signer === null) epoch.waiting.push({ kid, counter, frame, at: now });
+    else epoch.signer.add(kid, counter, frame, now);
   }
 
-  /** A media key for an epoch, with our leaf's word that it is ours. */
-  async #vouched(epoch: Epoch): Promise<Vouched> {
-    const { m, rng } = this.room;
-    const key = await SigningKey.generate(rng, true);
-    return { key, certificate: await m.sign(MEDIA_KEY_LABEL, certified(epoch.scope, m.ownLeaf, key.public)) };
+  async #makeSigner(epoch: Epoch): Promise<Signer> {
+    const leaf = this.room.m.ownLeaf;
+    const key = await SigningKey.generate(this.room.rng, true);
+    const certificate = await this.room.m.sign(MEDIA_KEY_LABEL, certified(epoch.scope, leaf, key.public));
+    const signer = new Signer(leaf, epoch.scope, key, certificate);
+    // from here on without a wait: what is sealed meanwhile is in one of both
+    epoch.signer = signer;
+    for (const { kid, counter, frame, at } of epoch.waiting) signer.add(kid, counter, frame, at);
+    epoch.waiting = [];
+    return signer;
   }
 
   async #sign(now: number, allOfIt: boolean): Promise<void> {
@@ -237,9 +252,10 @@ export class Signing extends Aspect {
     for (const epoch of waiting) {
       // once we seal in the next epoch this one's list is complete, and the sooner there the better
       const due = allOfIt || epoch !== waiting.at(-1) || now - (oldestOf(epoch) ?? now) >= interval(this.#members);
-      if (!due || epoch.signer === null) continue;
+      if (!due) continue;
+      const signer = epoch.signer ?? (await this.#makeSigner(epoch));
       const m = this.room.m;
-      for (const signed of await epoch.signer.take()) {
+      for (const signed of await signer.take()) {
         const blob = await veil.cover(epoch.key, "signatures", m.room, epoch.slot, signed, BUCKETS, this.room.rng);
         this.#sent.push({ at: now, blob });
         if (this.#sent.length > SENT_MAX) this.#sent.shift();
