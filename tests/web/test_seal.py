@@ -60,6 +60,6 @@ def test_a_star_is_as_wide_as_it_says() -> None:
     shape = replace(seal.seal_of(CODE), eye="star", points=4, fill="eye", ring="none")
     lines = seal.blocks(shape, rows=50)
     middle = lines[25]
-    # a sign is 2 of 100 wide: the star's points end 10 signs from the middle, or, thin as they are, a little before
+    # a sign is 2 of 100 wide: the points of the star end 10 signs from the middle, thin as they are
     assert 14 <= len(middle[37:63].strip()) <= 18
     assert "█" in middle[30:37]  # the ring
