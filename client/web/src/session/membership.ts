@@ -307,9 +307,14 @@ export class Membership {
     if (built === null) return null;
     const { proposals, references = [], carried = [], invite = null } = built;
     const ground = this.ground();
-    const returned = intent.type === "ReturnIntent" ? intent.hostReturn : null;
-    const context = new CommitContext(this.room, ground.slot, ground.chain, this.ledger.digest(), invite, returned);
-    const authenticatedData = context.encode();
+    const authenticatedData = new CommitContext({
+      room: this.room,
+      slot: ground.slot,
+      chain: ground.chain,
+      ledger: this.ledger.digest(),
+      invite,
+      hostReturn: intent.type === "ReturnIntent" ? intent.hostReturn : null,
+    }).encode();
     const own = this.ownLeaf;
     const facts = proposals.map((proposal) => proposalView(proposal, own));
     if (intent.type === "FarewellIntent") facts.push(proposalView(mls.remove(intent.leaf), intent.leaf, true));

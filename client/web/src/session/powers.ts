@@ -60,7 +60,9 @@ export class Powers extends Aspect {
     this.room.hostOnly();
     if (on === (this.room.m.policy.mode === Mode.LOCKED)) throw refuse(on ? "locked_already" : "not_locked");
     const change = (policy: Policy): Policy | null =>
-      on === (policy.mode === Mode.LOCKED) ? null : policy.next({ mode: on ? Mode.LOCKED : this.#openMode });
+      on === (policy.mode === Mode.LOCKED)
+        ? null
+        : policy.with({ version: policy.version + 1, mode: on ? Mode.LOCKED : this.#openMode });
     await this.room.want({ type: "PolicyIntent", change }, now);
   }
 
