@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.interop.ts_peer import TsProcess
+from tests.interop.ts_peer import PageProcess, TsProcess
 from tests.interop.ts_setup import Node, ensure_installed
 
 
@@ -25,5 +25,12 @@ def node(_interop_wanted: None) -> Node:
 @pytest.fixture(scope="session")
 def ts(node: Node) -> Iterator[TsProcess]:
     process = TsProcess(node)
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
+def page(node: Node) -> Iterator[PageProcess]:
+    process = PageProcess(node)
     yield process
     process.close()

@@ -8,7 +8,14 @@ from typing import Literal, Protocol
 
 
 class PeerError(Exception):
-    """The implementation behind a peer refused or failed; the text is its own."""
+    """The implementation behind a peer refused or failed; the text is its own.
+
+    `sender`: whom it blames, where it tells that.
+    """
+
+    def __init__(self, text: str, sender: int | None = None) -> None:
+        super().__init__(text)
+        self.sender = sender
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from tests.interop.meeting import Meeting
 from tests.interop.our_peer import OurPeer
 from tests.interop.peer import Changes, Manner, Peer, Psk
 from tests.interop.rs_peer import RsPeer
-from tests.interop.ts_peer import TsProcess
+from tests.interop.ts_peer import PageProcess, TsProcess
 
 COMMITS = 45
 MOST = 9
@@ -105,12 +105,31 @@ def test_all_three_kinds(ts: TsProcess, seed: int) -> None:
     churn(random.Random(seed), list(makers(ts).values()))
 
 
-@pytest.mark.parametrize("suite", [1, 3])
-def test_ours_and_ts_mls_with_policy_and_psks(ts: TsProcess, suite: int) -> None:
+@pytest.mark.parametrize("seed", [7, 8, 9])
+def test_the_page_among_all_kinds(ts: TsProcess, page: PageProcess, seed: int) -> None:
+    churn(random.Random(seed), [page.member, *makers(ts).values()])
+
+
+@pytest.mark.parametrize("seed", [10, 11])
+def test_ours_and_the_page(page: PageProcess, seed: int) -> None:
+    churn(random.Random(seed), [OurPeer, page.member])
+
+
+def with_policy(process: TsProcess, suite: int, seed: int) -> None:
     def ours(name: str) -> Peer:
         return OurPeer(name, suite=suite, extensions=[POLICY])
 
     def theirs(name: str) -> Peer:
-        return ts.member(name, suite=suite, extensions=[POLICY])
+        return process.member(name, suite=suite, extensions=[POLICY])
 
-    churn(random.Random(6), [ours, theirs], Rules(policy=True))
+    churn(random.Random(seed), [ours, theirs], Rules(policy=True))
+
+
+@pytest.mark.parametrize("suite", [1, 3])
+def test_ours_and_ts_mls_with_policy_and_psks(ts: TsProcess, suite: int) -> None:
+    with_policy(ts, suite, 6)
+
+
+@pytest.mark.parametrize("seed", [12, 13])
+def test_ours_and_the_page_with_policy_and_psks(page: PageProcess, seed: int) -> None:
+    with_policy(page, 1, seed)

@@ -10,21 +10,21 @@ from tests.interop.meeting import Meeting
 from tests.interop.peer import Changes, Manner, PeerError, Psk
 from tests.interop.rs_peer import RsPeer
 from tests.interop.ts_peer import TsProcess
-from tests.interop.ts_setup import TS, ensure_installed
+from tests.interop.ts_setup import WEB, ensure_installed
 
 
 def test_the_lock_pins_hashes_and_names_no_registry() -> None:
-    lock = (TS / "package-lock.json").read_text()
+    lock = (WEB / "package-lock.json").read_text()
     assert '"resolved"' not in lock
     assert lock.count('"integrity"') == len(re.findall(r'"node_modules/[^"]+": \{', lock))
 
 
 def test_the_patch_is_in_force_and_a_second_set_up_does_nothing(ts: TsProcess) -> None:
-    stamp = TS / "node_modules" / ".snug-stamp"
+    stamp = WEB / "node_modules" / ".snug-stamp"
     before = stamp.stat().st_mtime_ns
     ensure_installed()
     assert stamp.stat().st_mtime_ns == before
-    assert "stagedFrom" in (TS / "node_modules/ts-mls/dist/src/createCommit.js").read_text()
+    assert "stagedFrom" in (WEB / "node_modules/ts-mls/dist/src/createCommit.js").read_text()
 
 
 def test_ts_creates_and_mls_rs_joins(ts: TsProcess) -> None:

@@ -1,4 +1,4 @@
-"""Ours and ts-mls, in suites 1 and 3, each as creator and as newcomer."""
+"""Ours and ts-mls in suites 1 and 3, ours and the page's MLS in suite 1: each as creator and as newcomer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from crypto.mls import RequiredCapabilities
 from tests.interop.meeting import Meeting
 from tests.interop.our_peer import OurPeer, to_bucket
 from tests.interop.peer import Changes, Manner, Peer, PeerError, Psk
-from tests.interop.ts_peer import TsPeer, TsProcess
+from tests.interop.ts_peer import PageProcess, TsPeer, TsProcess
 
 POLICY = 0xF001
 REQUIRED = (3, RequiredCapabilities(extensions=(POLICY,)).encode())
@@ -20,15 +20,37 @@ both_ways = pytest.mark.parametrize("ours_first", [True, False], ids=["we create
 both_wire_formats = pytest.mark.parametrize("manner", [PRIVATE, PUBLIC], ids=["private", "public"])
 
 
-@pytest.fixture(params=[1, 3], ids=["suite 1", "suite 3"])
-def suite(request: pytest.FixtureRequest) -> int:
-    value: int = request.param
+STOCK = [("ts-mls", 1), ("ts-mls", 3)]
+
+
+def name(world: tuple[str, int]) -> str:
+    return f"{world[0]}, suite {world[1]}"
+
+
+@pytest.fixture(params=[*STOCK, ("page", 1)], ids=name)
+def world(request: pytest.FixtureRequest) -> tuple[str, int]:
+    """Whose MLS the others have, and the suite."""
+    value: tuple[str, int] = request.param
     return value
 
 
+# what only ts-mls by itself can be brought to do
+by_stock_alone = pytest.mark.parametrize("world", STOCK, ids=name, indirect=True)
+
+
 @pytest.fixture
-def pair(ts: TsProcess, suite: int) -> Pair:
-    return OurPeer("ours", suite=suite, extensions=[POLICY]), ts.member(
+def suite(world: tuple[str, int]) -> int:
+    return world[1]
+
+
+@pytest.fixture
+def them(world: tuple[str, int], ts: TsProcess, page: PageProcess) -> TsProcess:
+    return page if world[0] == "page" else ts
+
+
+@pytest.fixture
+def pair(them: TsProcess, suite: int) -> Pair:
+    return OurPeer("ours", suite=suite, extensions=[POLICY]), them.member(
         "theirs", suite=suite, extensions=[POLICY]
     )
 
@@ -80,12 +102,12 @@ def test_updates_by_empty_commits(pair: Pair, ours_first: bool, manner: Manner) 
 @both_ways
 @both_wire_formats
 def test_adds_and_removals_by_both(
-    ts: TsProcess, suite: int, pair: Pair, ours_first: bool, manner: Manner
+    them: TsProcess, suite: int, pair: Pair, ours_first: bool, manner: Manner
 ) -> None:
     meeting = meet(pair, ours_first)
     for round_, by in enumerate(both(pair)):
         ours = [OurPeer(f"ours {round_}{n}", suite=suite, extensions=[POLICY]) for n in range(2)]
-        theirs = [ts.member(f"theirs {round_}{n}", suite=suite, extensions=[POLICY]) for n in range(2)]
+        theirs = [them.member(f"theirs {round_}{n}", suite=suite, extensions=[POLICY]) for n in range(2)]
         made = meeting.commit(by, Changes(adds=[ours[0], theirs[0]]), manner)
         assert all(got.proposals == ("add", "add") for got in made.values())
         meeting.commit(ours[0], Changes(adds=[theirs[1]]), manner)
@@ -111,11 +133,11 @@ def test_both_remove_the_other(pair: Pair, ours_first: bool) -> None:
 
 
 @both_ways
-def test_commits_without_a_path(ts: TsProcess, suite: int, pair: Pair, ours_first: bool) -> None:
+def test_commits_without_a_path(them: TsProcess, suite: int, pair: Pair, ours_first: bool) -> None:
     manner = Manner(force_path=False)
     meeting = meet(pair, ours_first)
     for n, by in enumerate(both(pair)):
-        theirs = ts.member(f"theirs {n}", suite=suite, extensions=[POLICY])
+        theirs = them.member(f"theirs {n}", suite=suite, extensions=[POLICY])
         ours = OurPeer(f"ours {n}", suite=suite, extensions=[POLICY])
         meeting.commit(by, Changes(adds=[theirs]), manner)
         meeting.commit(by, Changes(adds=[ours]), manner)
@@ -126,12 +148,12 @@ def test_commits_without_a_path(ts: TsProcess, suite: int, pair: Pair, ours_firs
 
 
 @both_ways
-def test_an_add_with_the_psk_of_the_link(ts: TsProcess, suite: int, pair: Pair, ours_first: bool) -> None:
+def test_an_add_with_the_psk_of_the_link(them: TsProcess, suite: int, pair: Pair, ours_first: bool) -> None:
     """What our protocol does at each admission: external PSK and Add in one commit."""
     meeting = meet(pair, ours_first)
     for n, by in enumerate(both(pair)):
         for newcomer in (
-            ts.member(f"theirs {n}", suite=suite, extensions=[POLICY]),
+            them.member(f"theirs {n}", suite=suite, extensions=[POLICY]),
             OurPeer(f"ours {n}", suite=suite, extensions=[POLICY]),
         ):
             psk = Psk(LINK.id, LINK.secret, bytes([n]) * 32)
@@ -182,7 +204,7 @@ def test_a_missing_psk_is_refused_on_both_sides(pair: Pair) -> None:
     theirs.drop()
     other = Psk(b"another", b"\x44" * 32, b"\x55" * 32)
     staged = ours.stage(Changes(psks=[other]))
-    with pytest.raises(PeerError, match="pskId"):
+    with pytest.raises(PeerError, match=r"pskId|pre-shared key"):
         theirs.process(staged.message)
     ours.drop()
     meeting.commit(ours)
@@ -200,19 +222,19 @@ def test_group_context_extensions(pair: Pair, ours_first: bool, manner: Manner) 
 
 
 @both_ways
-def test_policy_and_add_in_one_commit(ts: TsProcess, suite: int, pair: Pair, ours_first: bool) -> None:
+def test_policy_and_add_in_one_commit(them: TsProcess, suite: int, pair: Pair, ours_first: bool) -> None:
     meeting = meet(pair, ours_first)
     for n, by in enumerate(both(pair)):
-        newcomer: Peer = ts.member(f"theirs {n}", suite=suite, extensions=[POLICY])
+        newcomer: Peer = them.member(f"theirs {n}", suite=suite, extensions=[POLICY])
         meeting.commit(by, Changes(adds=[newcomer], extensions=[REQUIRED, (POLICY, b"next")]))
         newcomer = OurPeer(f"ours {n}", suite=suite, extensions=[POLICY])
         meeting.commit(by, Changes(adds=[newcomer], extensions=[REQUIRED, (POLICY, b"after next")]))
 
 
-def test_who_lacks_the_required_capability_is_not_added(ts: TsProcess, suite: int, pair: Pair) -> None:
+def test_who_lacks_the_required_capability_is_not_added(them: TsProcess, suite: int, pair: Pair) -> None:
     ours, theirs = pair
     meeting = meet(pair, True)
-    for lacking in (ts.member("plain", suite=suite), OurPeer("plain", suite=suite)):
+    for lacking in (them.member("plain", suite=suite), OurPeer("plain", suite=suite)):
         with pytest.raises(ValidationError):
             ours.stage(Changes(adds=[lacking]))
         with pytest.raises(PeerError):
@@ -224,15 +246,15 @@ def test_who_lacks_the_required_capability_is_not_added(ts: TsProcess, suite: in
 @both_ways
 @both_wire_formats
 def test_removes_by_reference(
-    ts: TsProcess, suite: int, pair: Pair, ours_first: bool, manner: Manner
+    them: TsProcess, suite: int, pair: Pair, ours_first: bool, manner: Manner
 ) -> None:
     """Each asks to be removed, and the other kind commits it."""
     ours, theirs = pair
     meeting = meet(pair, ours_first)
-    leaver = ts.member("leaver", suite=suite, extensions=[POLICY])
+    leaver = them.member("leaver", suite=suite, extensions=[POLICY])
     meeting.commit(ours, Changes(adds=[leaver]))
     meeting.propose(leaver, leaver.propose_remove(leaver, private=manner.private))
-    assert meeting.commit(ours, manner=manner, leaving=[leaver])["ts-mls"].proposals == ("remove",)
+    assert meeting.commit(ours, manner=manner, leaving=[leaver])[them.kind].proposals == ("remove",)
 
     own = OurPeer("own leaver", suite=suite, extensions=[POLICY])
     meeting.commit(theirs, Changes(adds=[own]))
@@ -255,14 +277,14 @@ def test_our_update_by_reference(pair: Pair, ours_first: bool, manner: Manner) -
 
 
 @both_ways
-def test_a_rejoin_in_one_commit(ts: TsProcess, suite: int, pair: Pair, ours_first: bool) -> None:
+def test_a_rejoin_in_one_commit(them: TsProcess, suite: int, pair: Pair, ours_first: bool) -> None:
     """Section 6 of our protocol: Remove, Add with the same signature key, and PSK in one commit."""
     meeting = meet(pair, ours_first)
     for by in both(pair):
         own = OurPeer("lost", suite=suite, extensions=[POLICY])
         own_again = OurPeer("lost", suite=suite, extensions=[POLICY], again=own)
-        their = ts.member("lost", suite=suite, extensions=[POLICY])
-        their_again = ts.member("lost", suite=suite, extensions=[POLICY], again=their)
+        their = them.member("lost", suite=suite, extensions=[POLICY])
+        their_again = them.member("lost", suite=suite, extensions=[POLICY], again=their)
         for lost, fresh in ((own, own_again), (their, their_again)):
             assert lost.signature_key == fresh.signature_key
             meeting.commit(by, Changes(adds=[lost]))
@@ -347,14 +369,15 @@ def flipped(message: bytes, position: int) -> bytes:
     return bytes(changed)
 
 
+@by_stock_alone
 @both_ways
 def test_a_newcomer_by_external_commit_is_understood(
-    ts: TsProcess, suite: int, pair: Pair, ours_first: bool
+    them: TsProcess, suite: int, pair: Pair, ours_first: bool
 ) -> None:
     """Our policy refuses it; the mathematics must follow it all the same."""
     ours, theirs = pair
     meeting = meet(pair, ours_first)
-    outsider = ts.member("outsider", suite=suite, extensions=[POLICY])
+    outsider = them.member("outsider", suite=suite, extensions=[POLICY])
     commit = outsider.join_by_external_commit(theirs.group_info())
     meeting.members.append(outsider)
     made = meeting.deliver(outsider, commit)
@@ -365,15 +388,16 @@ def test_a_newcomer_by_external_commit_is_understood(
     meeting.commit(outsider)
 
 
-def test_a_resync_by_external_commit_is_understood(ts: TsProcess, suite: int, pair: Pair) -> None:
+@by_stock_alone
+def test_a_resync_by_external_commit_is_understood(them: TsProcess, suite: int, pair: Pair) -> None:
     """A member that lost its state replaces its own leaf; nobody else's could be replaced so."""
     ours, theirs = pair
     meeting = meet(pair, True)
-    lost = ts.member("lost", suite=suite, extensions=[POLICY])
+    lost = them.member("lost", suite=suite, extensions=[POLICY])
     meeting.commit(ours, Changes(adds=[lost]))
     before = meeting.check().members
     meeting.members.remove(lost)
-    fresh = ts.member("lost", suite=suite, extensions=[POLICY], again=lost)
+    fresh = them.member("lost", suite=suite, extensions=[POLICY], again=lost)
     commit = fresh.join_by_external_commit(theirs.group_info(), resync=True)
     meeting.members.append(fresh)
     assert sorted(meeting.deliver(fresh, commit)["snug"].proposals) == ["external_init", "remove"]
@@ -382,6 +406,7 @@ def test_a_resync_by_external_commit_is_understood(ts: TsProcess, suite: int, pa
     meeting.commit(fresh)
 
 
+@by_stock_alone
 def test_a_reinit_is_understood(pair: Pair) -> None:
     ours, theirs = pair
     meet(pair, True)
@@ -391,6 +416,7 @@ def test_a_reinit_is_understood(pair: Pair) -> None:
     assert ours.process(staged.message).proposals == ("reinit",)
 
 
+@by_stock_alone
 def test_an_unknown_proposal_is_refused(pair: Pair) -> None:
     """ts-mls lets itself commit a proposal of a type that nobody supports."""
     ours, theirs = pair
@@ -405,9 +431,9 @@ def test_an_unknown_proposal_is_refused(pair: Pair) -> None:
     meeting.commit(ours)
 
 
-def test_a_lapsed_key_package_is_judged_by_who_admits(ts: TsProcess, pair: Pair) -> None:
+def test_a_lapsed_key_package_is_judged_by_who_admits(them: TsProcess, pair: Pair) -> None:
     ours, _ = pair
-    lapsed = ts.member("lapsed", lifetime=(1000, 2000))
+    lapsed = them.member("lapsed", lifetime=(1000, 2000))
     package = ours.key_package_of(lapsed)
     package.verify(now=None)
     with pytest.raises(ValidationError) as refused:

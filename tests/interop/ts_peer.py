@@ -1,17 +1,24 @@
-"""ts-mls members, many in one node process, spoken to in JSON lines (see ts/peer.mjs)."""
+"""ts-mls and the page's MLS as members, many in one node process, spoken to in JSON lines.
+
+The programs are `ts/peer.mjs` (ts-mls by itself, as its authors mean it) and `tests/web/peers/mls_peer.ts`
+(the page's own code, which uses ts-mls).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import queue
 import subprocess
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 from tests.interop.peer import NOTHING, USUAL, Changes, Manner, Peer, PeerError, Psk, Received, Staged, View
-from tests.interop.ts_setup import TS, Node
+from tests.interop.ts_setup import ROOT, Node, bundle
 
 SUITES = {
     1: "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
@@ -24,14 +31,29 @@ DEFAULT_PADDING = 256
 class TsProcess:
     """The node process. Every call is bounded; a process that fell silent is an error."""
 
+    kind: ClassVar[str] = "ts-mls"
+    program: ClassVar[Path] = ROOT / "tests" / "interop" / "ts" / "peer.mjs"
+
     def __init__(self, node: Node) -> None:
         self._ids = itertools.count()
-        self._process = subprocess.Popen(
-            [node.node, "peer.mjs"], cwd=TS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        with tempfile.TemporaryDirectory(prefix="snug-peer-") as folder:
+            out = Path(folder) / "peer.mjs"
+            bundle(node, self.program, out)
+            # read whole before the first answer, so the file may go then
+            self._process = subprocess.Popen(
+                [node.node, "--enable-source-maps", str(out)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            self._begin()
+
+    def _begin(self) -> None:
         self._lines: queue.Queue[str] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        with contextlib.suppress(PeerError):
+            self.call("are you there?", -1)
 
     def _read(self) -> None:
         assert self._process.stdout is not None
@@ -40,7 +62,7 @@ class TsProcess:
         self._lines.put("")
 
     def call(self, op: str, member: int, **arguments: object) -> dict[str, Any]:
-        """One request. Raises PeerError with ts-mls's own text when it refuses."""
+        """One request. Raises PeerError with the program's own text when it refuses."""
         assert self._process.stdin is not None
         request = {"op": op, "member": member, **{k: _plain(v) for k, v in arguments.items()}}
         self._process.stdin.write(json.dumps(request) + "\n")
@@ -48,11 +70,11 @@ class TsProcess:
         try:
             line = self._lines.get(timeout=ANSWER_SECONDS)
         except queue.Empty:
-            raise AssertionError(f"ts-mls gave no answer to {op} within {ANSWER_SECONDS} s") from None
+            raise AssertionError(f"{self.kind} gave no answer to {op} within {ANSWER_SECONDS} s") from None
         assert line, f"the node process ended at {op} (its stderr says why)"
         answer: dict[str, Any] = json.loads(line)
         if not answer.pop("ok"):
-            raise PeerError(answer["error"])
+            raise PeerError(answer["error"], answer.get("sender"))
         return answer
 
     def member(
@@ -73,13 +95,15 @@ class TsProcess:
         self.call(
             "new",
             number,
-            suite=SUITES[suite],
             name=name,
             extensions=list(extensions),
-            padUntil=pad_until,
+            **self._suite(suite, pad_until),
             **arguments,
         )
         return TsPeer(self, number, name.encode())
+
+    def _suite(self, suite: int, pad_until: int) -> dict[str, object]:
+        return {"suite": SUITES[suite], "padUntil": pad_until}
 
     def close(self) -> None:
         assert self._process.stdin is not None
@@ -94,43 +118,53 @@ class TsProcess:
         self._process.stdout.close()
 
 
-class TsPeer:
-    """One member of ts-mls."""
+class PageProcess(TsProcess):
+    """The page's MLS. It speaks suite 1 alone, and MLS's own padding is not used."""
 
-    kind = "ts-mls"
+    kind = "page"
+    program = ROOT / "tests" / "web" / "peers" / "mls_peer.ts"
+
+    def _suite(self, suite: int, pad_until: int) -> dict[str, object]:
+        return {"suite": suite}
+
+
+class TsPeer:
+    """One member of ts-mls, or of the page's MLS: `kind` says which."""
 
     def __init__(self, process: TsProcess, number: int, name: bytes) -> None:
+        self.kind = process.kind
         self._process = process
         self.number = number
         self.name = name
-        made = self._call("keyPackage")
+        made = self.call("keyPackage")
         self.key_package = bytes.fromhex(made["message"])
         self.reference = bytes.fromhex(made["reference"])
         self.signature_key = bytes.fromhex(made["signatureKey"])
 
-    def _call(self, op: str, **arguments: object) -> dict[str, Any]:
+    def call(self, op: str, **arguments: object) -> dict[str, Any]:
+        """An operation of the program's own. Raises PeerError."""
         return self._process.call(op, self.number, **arguments)
 
     def create(self, group_id: bytes, extensions: Sequence[tuple[int, bytes]] = ()) -> None:
-        self._call("create", groupId=group_id, extensions=[list(e) for e in extensions])
+        self.call("create", groupId=group_id, extensions=[list(e) for e in extensions])
 
     def know(self, psks: Sequence[Psk]) -> None:
         """Remember the secrets, for commits and joins to come."""
         for psk in psks:
-            self._call("psk", id=psk.id, secret=psk.secret)
+            self.call("psk", id=psk.id, secret=psk.secret)
 
     def join(self, welcome: bytes, psks: Sequence[Psk] = ()) -> None:
         self.know(psks)
-        self._call("join", welcome=welcome)
+        self.call("join", welcome=welcome)
 
     def group_info(self) -> bytes:
         """MLSMessage(GroupInfo) with external_pub and the tree."""
-        return bytes.fromhex(self._call("groupInfo")["message"])
+        return bytes.fromhex(self.call("groupInfo")["message"])
 
     def join_by_external_commit(self, group_info: bytes, *, resync: bool = False) -> bytes:
         """Join and return the external commit, a PublicMessage."""
         return bytes.fromhex(
-            self._call("joinByExternalCommit", groupInfo=group_info, resync=resync)["message"]
+            self.call("joinByExternalCommit", groupInfo=group_info, resync=resync)["message"]
         )
 
     def stage(self, changes: Changes = NOTHING, manner: Manner = USUAL) -> Staged:
@@ -142,7 +176,7 @@ class TsPeer:
         proposals += [{"kind": "psk", "id": p.id, "nonce": p.nonce} for p in changes.psks]
         if changes.extensions is not None:
             proposals.append({"kind": "extensions", "extensions": [list(e) for e in changes.extensions]})
-        made = self._call(
+        made = self.call(
             "stage",
             proposals=proposals,
             isPublic=not manner.private,
@@ -154,22 +188,22 @@ class TsPeer:
         )
 
     def adopt(self) -> None:
-        self._call("adopt")
+        self.call("adopt")
 
     def drop(self) -> None:
         """Forget the staged commit; the generation that it used stays used."""
-        self._call("drop")
+        self.call("drop")
 
     def propose(self, proposal: Mapping[str, object], *, private: bool = True) -> bytes:
         """A by-reference proposal as `peer.mjs` spells it, such as ``{"kind": "remove", "leaf": 2}``."""
-        made = self._call("propose", proposal=proposal, isPublic=not private, authenticatedData=b"")
+        made = self.call("propose", proposal=proposal, isPublic=not private, authenticatedData=b"")
         return bytes.fromhex(made["message"])
 
     def propose_remove(self, peer: Peer, *, private: bool = True) -> bytes:
         return self.propose({"kind": "remove", "leaf": self.leaf_of(peer)}, private=private)
 
     def process(self, message: bytes) -> Received:
-        got = self._call("process", message=message)
+        got = self.call("process", message=message)
         return Received(
             got["kind"],
             got["sender"],
@@ -179,12 +213,10 @@ class TsPeer:
         )
 
     def protect(self, data: bytes, *, authenticated_data: bytes = b"") -> bytes:
-        return bytes.fromhex(
-            self._call("protect", data=data, authenticatedData=authenticated_data)["message"]
-        )
+        return bytes.fromhex(self.call("protect", data=data, authenticatedData=authenticated_data)["message"])
 
     def view(self, label: str = "interop", context: bytes = b"", length: int = 32) -> View:
-        got = self._call("view", label=label, context=context, length=length)
+        got = self.call("view", label=label, context=context, length=length)
         assert got["active"] == "active"
         return View(
             epoch=got["epoch"],

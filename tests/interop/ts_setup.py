@@ -1,4 +1,4 @@
-"""Node, npm and the packages of `tests/interop/ts`, installed once and checked by a stamp.
+"""Node, npm and the page's packages (`client/web`), installed once and checked by a stamp.
 
 Needs the npm registry the first time only. Failing is an error and never a skip: an interop suite
 that quietly does not run proves nothing.
@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-TS = Path(__file__).parent / "ts"
+ROOT = Path(__file__).parents[2]
+WEB = ROOT / "client" / "web"
+_BUNDLE = ROOT / "tests" / "web" / "peers" / "bundle.mjs"
 NODE_AT_LEAST = 20
 INSTALL_SECONDS = 300.0
 _PATCHED = "ts-mls+1.6.4.patch"
@@ -62,7 +65,7 @@ def _major(node: str) -> int:
         return 0
 
 
-def ensure_installed(folder: Path = TS) -> Node:
+def ensure_installed(folder: Path = WEB) -> Node:
     """Install the locked packages into `folder/node_modules` and patch ts-mls, unless that was done.
 
     Safe to call from several processes at a time. Raises SetupError.
@@ -73,11 +76,39 @@ def ensure_installed(folder: Path = TS) -> Node:
     with (folder / ".install.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.is_file() or stamp.read_text() != wanted:
-            # npm ci starts from an empty node_modules, so an old patch is never patched again
-            _run(node, [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
-            _run(node, [node.node, "node_modules/patch-package/index.js", "--error-on-fail"], folder)
+            if not (_has_all(folder) and _patched(node, folder)):
+                # npm ci starts from an empty node_modules, so an old patch is never patched again
+                _run(node, [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
+                _run(node, [node.node, "node_modules/patch-package/index.js", "--error-on-fail"], folder)
             stamp.write_text(wanted)
     return node
+
+
+def _has_all(folder: Path) -> bool:
+    """Whether somebody else has installed just what the lock names."""
+    try:
+        here = json.loads((folder / "node_modules" / ".package-lock.json").read_text())["packages"]
+    except (OSError, ValueError, KeyError):
+        return False
+    locked = json.loads((folder / "package-lock.json").read_text())["packages"]
+    wanted = {name for name, package in locked.items() if name and not package.get("optional")}
+    return wanted <= here.keys() <= locked.keys() and all(
+        here[name].get("integrity") == locked[name].get("integrity") for name in here
+    )
+
+
+def _patched(node: Node, folder: Path) -> bool:
+    """Apply the patches; what is applied already stays as it is."""
+    try:
+        _run(node, [node.node, "node_modules/patch-package/index.js", "--error-on-fail"], folder)
+    except SetupError:
+        return False
+    return True
+
+
+def bundle(node: Node, entry: Path, out: Path) -> None:
+    """Make one file of a test's program and of what it imports of the page. Raises SetupError."""
+    _run(node, [node.node, str(_BUNDLE), str(entry), str(out)], ROOT)
 
 
 def _fingerprint(folder: Path) -> str:
