@@ -80,7 +80,10 @@ export type FromWorker =
   | { readonly type: "refused"; readonly ask: number; readonly why: Sentence }
   | { readonly type: "save"; readonly what: Extract<Effect, { type: "Save" }>["what"]; readonly data: Bytes }
   | { readonly type: "inside"; readonly ownLeaf: number; readonly origin: string }
-  | { readonly type: "transport"; readonly transport: Transport }
+  /** The server's answer to the `media` with that ufrag: another's is of a link that is no more. */
+  | { readonly type: "transport"; readonly transport: Transport; readonly ufrag: string }
+  /** The connection that our media belonged to is gone: make a link, and publish it. */
+  | { readonly type: "republish" }
   | { readonly type: "streams"; readonly streams: readonly HandleStream[]; readonly own: readonly OwnStream[] }
   /** Whose a stream is, once a member has said so: by SSRC. */
   | { readonly type: "announced"; readonly ssrc: number; readonly leaf: number; readonly stream: number }
@@ -88,5 +91,7 @@ export type FromWorker =
   | { readonly type: "tree"; readonly view: TreeView }
   /** Ask a remote sender for a key frame: a frame that we can't do without did not open. */
   | { readonly type: "wantKeyFrame"; readonly ssrc: number }
+  /** The next picture of ours is to be whole: frames of this stream were not let out. */
+  | { readonly type: "wantOwnKeyFrame"; readonly stream: number }
   /** The worker can't go on; nothing is sent any more. */
   | { readonly type: "broken"; readonly why: Sentence };
