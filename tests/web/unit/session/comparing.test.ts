@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CommandError } from "../../../../client/web/src/words/sentence";
+import type { RoomSession } from "../../../../client/web/src/session/room";
+import { Comparing, PHASE } from "../../../../client/web/src/session/comparing";
+import { worded, World } from "./rooms";
+
+const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];
+const aspects = (room: RoomSession, now: number): Comparing[] => [new Comparing(room, now)];
+const three = (): Promise<World> => World.of(THREE, aspects);
+
+const refused = async (act: () => Promise<void> | void): Promise<string> => {
+  try {
+    await act();
+  } catch (error) {
+    assert.ok(error instanceof CommandError);
+    return worded(error.sentence);
+  }
+  throw new assert.AssertionError({ message: "it was done" });
+};
+
+test("all are shown the same code, and told what changes once they have compared it", async () => {
+  const world = await three();
+  const [ada, bo] = [world.room(0), world.room(1)];
+  await ada.act(ada.aspect(Comparing).compare(world.now));
+  const codes = world.rooms.map((room) => room.events("ShortCode"));
+  for (const shown of codes) assert.equal(shown.length, 1);
+  assert.equal(new Set(codes.map(([code]) => JSON.stringify([code?.emoji, code?.words, code?.indices]))).size, 1);
+  assert.deepEqual(codes[0]?.[0]?.members.map(({ name }) => name), ["Ada", "Bo", "Cem"]);
+  bo.aspect(Comparing).compared(true, null, world.now);
+  assert.equal(worded(bo.events("Comparison").at(-1)!.text), "Since you compared codes nobody has come in or gone.");
+  await world.commit(0, { removed: [world.room(2).gone] }, [ada, bo]);
+  const last = bo.events("Comparison").at(-1)!;
+  assert.equal(worded(last.text), "Since you compared codes: Cem was removed by Ada.");
+  assert.ok(last.news);
+  assert.deepEqual(last.members.map(({ newSince }) => newSince), [false, false]);
+  assert.deepEqual(ada.events("Comparison"), []); // who has said nothing is told nothing
+});
+
+test("two who open at once come to one code", async () => {
+  const world = await three();
+  const [bo, cem] = [world.room(1), world.room(2)];
+  world.held = [];
+  await cem.act(cem.aspect(Comparing).compare(world.now));
+  await bo.act(bo.aspect(Comparing).compare(world.now));
+  while (world.held.length > 0) for (const give of world.held.splice(0)) await give();
+  assert.equal(new Set(world.rooms.map((room) => JSON.stringify(room.events("ShortCode")[0]?.words))).size, 1);
+  for (const room of world.rooms) assert.equal(room.events("ShortCode").length, 1);
+});
+
+test("a server that tells two stories of a commitment is found out, and there is no code", async () => {
+  const world = await three();
+  const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
+  world.held = [];
+  await ada.act(ada.aspect(Comparing).compare(world.now));
+  for (const give of world.held.splice(0)) await give();
+  // everybody has committed; Bo is given another commitment in Cem's name
+  const lie = { type: "code_commit", sid: sidOf(world), commitment: new Uint8Array(32) } as const;
+  await bo.hear(cem, lie);
+  while (world.held.length > 0) for (const give of world.held.splice(0)) await give();
+  assert.deepEqual(world.rooms.flatMap((room) => room.events("ShortCode")), []);
+  assert.match(bo.alarms("code_fork")[0] ?? "", /was told other things than you/);
+  assert.match(ada.alarms("code_fork")[0] ?? "", /^Bo was told other things than you/);
+});
+
+/** The run that is open, from what Ada has said. */
+function sidOf(world: World): Uint8Array<ArrayBuffer> {
+  const opened = world.opened.find((what) => what.type === "code_open");
+  assert.ok(opened?.type === "code_open");
+  return opened.sid;
+}
+
+test("whose part is missing is named, before and after anybody has shown anything", async () => {
+  const world = await three();
+  const [ada, cem] = [world.room(0), world.room(2)];
+  cem.level = false; // commits to nothing
+  await ada.act(ada.aspect(Comparing).compare(world.now));
+  await world.run(PHASE + 1);
+  assert.match(ada.statuses("no_code")[0] ?? "", /There is no code this time: nothing came from Cem\./);
+  assert.deepEqual(ada.alarms(), []);
+
+  const again = await three();
+  const [first, second, third] = [again.room(0), again.room(1), again.room(2)];
+  again.withheld = (to, from) => from === third && again.opened.some((w) => w.type === "code_reveal") && to !== third;
+  await first.act(first.aspect(Comparing).compare(again.now));
+  await again.run(PHASE + 1);
+  for (const room of [first, second])
+    assert.match(room.alarms("code_aborted")[0] ?? "", /^There is no code, for Cem did not show a part of it when others had: nothing came for 8 seconds/);
+});
+
+test("commits wait for a run, removals aside, and not for one who leaves", async () => {
+  const world = await three();
+  const ada = world.room(0);
+  world.room(2).level = false;
+  await ada.act(ada.aspect(Comparing).compare(world.now));
+  assert.ok(ada.aspect(Comparing).holdsCommits(world.now));
+  await ada.hear(world.room(1), { type: "leaving", proposal: new Uint8Array(3) });
+  assert.ok(!ada.aspect(Comparing).holdsCommits(world.now));
+});
+
+test("a change of keys after shares are out is somebody's choice, and is told", async () => {
+  const world = await three();
+  const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
+  world.withheld = (_, from) => from === cem && world.opened.some((w) => w.type === "code_reveal");
+  await ada.act(ada.aspect(Comparing).compare(world.now));
+  await world.commit(2, {}, [ada, bo]);
+  assert.match(ada.alarms("code_aborted")[0] ?? "", /Cem changed the meeting's keys in the middle of it/);
+});
+
+test("what can't be compared is refused with a sentence", async () => {
+  const alone = await World.of([{ name: "Ada" }], aspects);
+  const ada = alone.room(0);
+  const comparing = ada.aspect(Comparing);
+  assert.equal(await refused(() => comparing.compare(alone.now)), "there is nobody here to compare with");
+  assert.equal(await refused(() => comparing.compared(true, null, alone.now)), "there is no code to compare yet: type /compare");
+  assert.match(await refused(() => comparing.compared(true, "12", alone.now)), /at least the first 10/);
+  assert.match(await refused(() => comparing.compared(true, "99999 99999", alone.now)), /no code of the last epochs/);
+  comparing.compared(true, "12345 67890", alone.now);
+  assert.equal(ada.events("Comparison").at(-1)?.how, "digits");
+  comparing.compared(false, "", alone.now);
+  assert.equal(ada.alarms("code_different").length, 1);
+  assert.match(worded(ada.events("Comparison").at(-1)!.text), /not the same\. Leave/);
+});
+
+test("digits of an epoch in which somebody has just come in must be named", async () => {
+  const world = await three();
+  const ada = world.room(0);
+  await world.commit(0, { added: [{ leaf: 2, name: "Cem" }], invite: 0 }, [ada]);
+  const comparing = ada.aspect(Comparing);
+  assert.match(await refused(() => comparing.compared(true, "", world.now)), /somebody has just come in/);
+  await world.run(11);
+  comparing.compared(true, "", world.now);
+  assert.equal(ada.events("Comparison").at(-1)?.same, true);
+});

@@ -1,0 +1,382 @@
+/**
+ * Rooms without MLS and without a server's core: members that share an epoch, and a relay that gives all of them the
+ * same in the same order, until it is told to do otherwise. What aspects do with each other is tested on them.
+ */
+import assert from "node:assert/strict";
+import { type Bytes, hex, type Rng, same, utf8 } from "../../../../client/web/src/crypto/bytes";
+import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
+import { labeled } from "../../../../client/web/src/crypto/labels";
+import { X25519Key } from "../../../../client/web/src/crypto/primitives";
+import { Ledger, Policy } from "../../../../client/web/src/crypto/roomState";
+import type { ApplicationMessage } from "../../../../client/web/src/mls";
+import { Announced } from "../../../../client/web/src/session/announced";
+import type { Aspect } from "../../../../client/web/src/session/aspect";
+import { type AnyContent, decode, encode } from "../../../../client/web/src/session/content";
+import type { Effect, Event, EventOf, Member } from "../../../../client/web/src/session/events";
+import type { Change, Gone } from "../../../../client/web/src/session/membership";
+import { OPTIONS, type Options } from "../../../../client/web/src/session/options";
+import type { AspectClass, RoomSession } from "../../../../client/web/src/session/room";
+import { english, render } from "../../../../client/web/src/words/index";
+import type { Sentence } from "../../../../client/web/src/words/sentence";
+
+export const START = 1_790_000_000;
+
+/** Bytes that are the same in every run. */
+export function seeded(seed: string): Rng {
+  let drawn = 0;
+  return (count) => {
+    const parts: number[] = [];
+    while (parts.length < count) parts.push(...H(utf8(`${seed} ${drawn++}`)));
+    return Uint8Array.from(parts.slice(0, count));
+  };
+}
+
+/** A sentence in English. */
+export const worded = ({ key, args }: Sentence): string => render(english, "en", key, args ?? {});
+
+export interface Person {
+  readonly name: string;
+  readonly host?: boolean;
+}
+
+interface Blob {
+  readonly from: Room;
+  readonly what: AnyContent;
+  readonly data: Bytes;
+}
+
+/** What all members have in common, and the server between them. */
+export class World {
+  readonly rooms: Room[] = [];
+  now = START;
+  epoch = 3;
+  slot = 3;
+  relays = 0;
+  incarnation: Bytes = new Uint8Array(8).fill(7);
+  readonly chains = new Map<number, Bytes>([[3, H(utf8("chain 3"))]]);
+  /** Who is not given what is relayed, or passed on, by whom. */
+  withheld: (to: Room, from: Room) => boolean = () => false;
+  /** Relays that the server has and has not given out yet; null: it gives them out at once. */
+  held: (() => Promise<void>)[] | null = null;
+  /** All that members have said so far. */
+  readonly opened: AnyContent[] = [];
+  readonly #blobs = new Map<string, Blob>();
+  #generation = 0;
+  readonly #giving: (() => Promise<void>)[] = [];
+  #busy = false;
+
+  static async of(people: readonly Person[], aspects: (room: RoomSession, now: number) => Aspect[], options?: Partial<Options>): Promise<World> {
+    const world = new World();
+    for (const [leaf, person] of people.entries()) world.rooms.push(await Room.make(world, leaf, person, options ?? {}));
+    for (const room of world.rooms) room.begin(aspects);
+    for (const room of world.rooms) await room.goLevel();
+    return world;
+  }
+
+  room(leaf: number): Room {
+    const room = this.rooms.find((each) => each.leaf === leaf);
+    assert.ok(room);
+    return room;
+  }
+
+  /** Time passes, a tenth of a second at a time. */
+  async run(seconds: number): Promise<void> {
+    const end = this.now + seconds;
+    while (this.now < end - 1e-6) {
+      this.now += 0.1;
+      for (const room of this.rooms) if (!room.asleep) await room.tick();
+    }
+  }
+
+  keep(from: Room, what: AnyContent): Bytes {
+    const data = encode(what);
+    const blob = H(utf8(`${this.#generation++}`), data);
+    this.opened.push(what);
+    this.#blobs.set(hex(blob), { from, what: decode(data), data });
+    return blob;
+  }
+
+  async relay(blob: Bytes): Promise<void> {
+    const kept = this.#blobs.get(hex(blob));
+    assert.ok(kept);
+    const number = ++this.relays;
+    for (const to of this.rooms) {
+      if (to !== kept.from && this.withheld(to, kept.from)) continue;
+      (this.held ?? this.#giving).push(() => to.relayed(number, blob, kept.from, kept.what, kept.data));
+    }
+    await this.#give();
+  }
+
+  /** One after the other: what is said in answer to something comes after it, with everybody. */
+  async #give(): Promise<void> {
+    if (this.#busy) return;
+    this.#busy = true;
+    for (let give = this.#giving.shift(); give !== undefined; give = this.#giving.shift()) await give();
+    this.#busy = false;
+  }
+
+  async passOn(from: Room, blob: Bytes): Promise<void> {
+    for (const to of this.rooms) if (to !== from && !this.withheld(to, from)) await to.passed(blob);
+  }
+
+  /** A commit takes the next slot: whoever is in `told` adopts it. */
+  async commit(by: number, change: Partial<Change>, told: readonly Room[] = this.rooms): Promise<void> {
+    this.slot++;
+    this.epoch++;
+    this.chains.set(this.slot, H(utf8(`chain ${this.slot}`)));
+    for (const room of told) await room.adopt(by, change, this.slot, this.epoch);
+  }
+}
+
+/** One member, as far as aspects see a room. */
+export class Room {
+  readonly leaf: number;
+  readonly name: string;
+  readonly host: boolean;
+  readonly world: World;
+  readonly key: SigningKey;
+  readonly box: X25519Key;
+  readonly rng: Rng;
+  readonly options: Options;
+  readonly announced = new Announced();
+  readonly effects: Effect[] = [];
+  readonly told: Event[] = [];
+  aspects: readonly Aspect[] = [];
+  level = false;
+  asleep = false;
+  catchingUp = false;
+  hasMedia = false;
+  hostSeed = null;
+  stuckAt: number | null = null;
+  needsRejoin = false;
+  ended: Event | null = null;
+  serverKey: Bytes | null = new Uint8Array(32).fill(5);
+  serverSlot: number | null;
+  origin = "http://127.0.0.1:8080";
+  number: Bytes = new Uint8Array(16).fill(6);
+  doorHandle: Bytes;
+  readonly m;
+  readonly #relaying: Bytes[] = [];
+  readonly #passing: Bytes[] = [];
+
+  static async make(world: World, leaf: number, person: Person, options: Partial<Options>): Promise<Room> {
+    const rng = seeded(`${person.name} ${leaf}`);
+    return new Room(world, leaf, person, { ...OPTIONS, ...options }, rng, await SigningKey.generate(rng, true), await X25519Key.generate(rng));
+  }
+
+  private constructor(world: World, leaf: number, person: Person, options: Options, rng: Rng, key: SigningKey, box: X25519Key) {
+    this.world = world;
+    this.leaf = leaf;
+    this.name = person.name;
+    this.host = person.host ?? false;
+    this.options = options;
+    this.rng = rng;
+    this.key = key;
+    this.box = box;
+    this.doorHandle = H(utf8(`handle ${leaf}`)).slice(0, 8);
+    this.serverSlot = world.slot;
+    const room = this;
+    const chains = new Map(world.chains);
+    this.m = {
+      ownLeaf: leaf,
+      room: this.number,
+      beatKey: H(utf8("beat key")),
+      epochSlot: world.slot,
+      code: "1234567890".repeat(4),
+      policy: new Policy({ version: 1, hosts: [], hostPublic: new Uint8Array(32) }),
+      ledger: new Ledger(),
+      group: {
+        epoch: world.epoch,
+        groupId: utf8("the group"),
+        treeHash: H(utf8("tree")),
+        epochAuthenticator: H(utf8(`epoch ${world.epoch}`)),
+        export: (label: string) => H(utf8(`${label} ${room.m.group.epoch}`)),
+      },
+      journal: {
+        slot: world.slot,
+        get chain(): Bytes {
+          return chains.get(this.slot) ?? new Uint8Array(32);
+        },
+        chains,
+      },
+      here: null as readonly Room[] | null,
+      rooms: (): readonly Room[] => room.m.here ?? world.rooms,
+      members: (): Member[] => room.m.rooms().map((r) => ({ leaf: r.leaf, name: r.name, host: r.host })),
+      signatureKey: (at: number): Bytes | null => room.m.rooms().find((r) => r.leaf === at)?.key.public ?? null,
+      leafOf: (known: Bytes): number | null => room.m.rooms().find((r) => same(r.key.public, known))?.leaf ?? null,
+      name: (at: number): string => room.m.rooms().find((r) => r.leaf === at)?.name ?? "somebody",
+      who: (at: number): string => room.m.name(at),
+      isHost: (at: number): boolean => room.m.rooms().find((r) => r.leaf === at)?.host ?? false,
+      sign: (label: string, data: Bytes): Promise<Bytes> => room.key.sign(labeled(label, data)),
+    };
+  }
+
+  get asSession(): RoomSession {
+    return this as unknown as RoomSession;
+  }
+
+  get handle(): Bytes {
+    return this.level ? this.doorHandle : new Uint8Array();
+  }
+
+  get incarnation(): Bytes {
+    return this.world.incarnation;
+  }
+
+  get place(): number {
+    return this.m.members().findIndex(({ leaf }) => leaf === this.leaf);
+  }
+
+  begin(aspects: (room: RoomSession, now: number) => Aspect[]): void {
+    this.aspects = aspects(this.asSession, this.world.now);
+  }
+
+  aspect<A extends Aspect>(kind: AspectClass<A>): A {
+    const found = this.aspects.find((each) => each instanceof kind);
+    assert.ok(found instanceof kind);
+    return found;
+  }
+
+  isLevel(): boolean {
+    return this.level;
+  }
+
+  // -- what aspects do -------------------------------------------------------------------------------------------
+
+  tell(event: Event): void {
+    this.told.push(event);
+  }
+
+  async relay(what: AnyContent): Promise<Bytes> {
+    const blob = this.world.keep(this, what);
+    this.#relaying.push(blob);
+    return blob;
+  }
+
+  async post(what: AnyContent): Promise<void> {
+    await this.relay(what);
+    await this.flush();
+  }
+
+  send(message: { readonly type: string; readonly blob?: Bytes }): void {
+    if (message.type === "relay" && message.blob !== undefined) this.#relaying.push(message.blob);
+  }
+
+  passOn(blob: Bytes): void {
+    this.#passing.push(blob);
+  }
+
+  finish(reason: EventOf<"Ended">["reason"], text: Sentence): void {
+    this.ended = { type: "Ended", reason, text };
+    this.told.push(this.ended);
+  }
+
+  /** What was said goes out: aspects never see it come back while they say it. */
+  async flush(): Promise<void> {
+    while (this.level && this.#relaying.length + this.#passing.length > 0) {
+      for (const blob of this.#relaying.splice(0)) await this.world.relay(blob);
+      for (const blob of this.#passing.splice(0)) await this.world.passOn(this, blob);
+    }
+  }
+
+  // -- what happens to them --------------------------------------------------------------------------------------
+
+  async tick(): Promise<void> {
+    for (const aspect of this.aspects) await aspect.tick(this.world.now);
+    await this.flush();
+  }
+
+  async goLevel(): Promise<void> {
+    this.level = true;
+    for (const aspect of this.aspects) await aspect.level(this.world.now);
+    await this.flush();
+  }
+
+  async lose(): Promise<void> {
+    this.level = false;
+    this.#relaying.length = this.#passing.length = 0;
+    for (const aspect of this.aspects) await aspect.lost({ key: "verbatim", args: { text: "cut" } }, this.world.now);
+  }
+
+  /** Something that this member says by a person's wish. */
+  async act(done: Promise<void> | void): Promise<void> {
+    await done;
+    await this.flush();
+  }
+
+  async relayed(number: number, blob: Bytes, from: Room, what: AnyContent, data: Bytes): Promise<void> {
+    for (const aspect of this.aspects) await aspect.relayed(number, H(blob), this.world.now);
+    if (from !== this) await this.hear(from, what, number, data);
+    await this.flush();
+  }
+
+  /** A member's message, authentic; `generation` orders those of one member. */
+  async hear(from: Room, what: AnyContent, generation = 1, data: Bytes = encode(what)): Promise<void> {
+    const received: ApplicationMessage = {
+      type: "ApplicationMessage",
+      sender: from.leaf,
+      epoch: this.m.group.epoch,
+      generation,
+      authenticatedData: new Uint8Array(),
+      data,
+      tbs: data,
+      signature: new Uint8Array(64),
+    };
+    let taken = false;
+    for (const aspect of this.aspects) taken = (await aspect.heard(received, what, this.world.now)) || taken;
+    if (what.type === "announce" && !taken) this.announced.hear(from.leaf, received.epoch, generation, what);
+  }
+
+  async passed(blob: Bytes): Promise<boolean> {
+    for (const aspect of this.aspects) if (await aspect.passed(blob, this.world.now)) return true;
+    return false;
+  }
+
+  async adopt(by: number, change: Partial<Change>, slot: number, epoch: number): Promise<void> {
+    const gone = new Set((change.removed ?? []).map((removed) => removed.leaf));
+    this.m.here = this.m.rooms().filter((room) => !gone.has(room.leaf) || (change.added ?? []).some((a) => a.leaf === room.leaf));
+    this.m.journal.slot = slot;
+    this.m.journal.chains.set(slot, this.world.chains.get(slot) ?? new Uint8Array(32));
+    this.m.group.epoch = epoch;
+    this.m.group.epochAuthenticator = H(utf8(`epoch ${epoch}`));
+    this.m.epochSlot = slot;
+    this.serverSlot = slot;
+    if (gone.size > 0 && !change.rejoined) this.m.beatKey = H(utf8(`beat key ${epoch}`));
+    const whole: Change = {
+      by,
+      added: [],
+      removed: [],
+      rejoined: false,
+      hostsChanged: false,
+      policyBefore: this.m.policy,
+      policyAfter: this.m.policy,
+      invite: null,
+      left: new Set(),
+      returned: false,
+      stuckSlot: null,
+      ...change,
+    };
+    for (const aspect of this.aspects) await aspect.adopted(whole, this.world.now);
+    await this.flush();
+  }
+
+  /** As it stands in a change that removes this member. */
+  get gone(): Gone {
+    return { leaf: this.leaf, name: this.name, key: this.key.public };
+  }
+
+  // -- what a person saw -----------------------------------------------------------------------------------------
+
+  events<T extends Event["type"]>(type: T): EventOf<T>[] {
+    return this.told.filter((event): event is EventOf<T> => event.type === type);
+  }
+
+  /** Alarms of a kind, in English; all without one. */
+  alarms(kind?: string): string[] {
+    return this.events("Alarm").filter((alarm) => kind === undefined || alarm.kind === kind).map(({ text }) => worded(text));
+  }
+
+  statuses(kind: string): string[] {
+    return this.events("Status").filter((status) => status.kind === kind).map(({ text }) => worded(text));
+  }
+}

@@ -1,0 +1,189 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { CommandError } from "../../../../client/web/src/words/sentence";
+import type { RoomSession } from "../../../../client/web/src/session/room";
+import { Beats, Line, Record } from "../../../../client/web/src/session/beats";
+import { Freshness } from "../../../../client/web/src/session/freshness";
+import { Watch } from "../../../../client/web/src/session/watch";
+import { Beat } from "../../../../client/web/src/crypto/beats";
+import { ValidationError } from "../../../../client/web/src/crypto/errors";
+import { H } from "../../../../client/web/src/crypto/kdf";
+import { utf8 } from "../../../../client/web/src/crypto/bytes";
+import { type Room, worded, World } from "./rooms";
+
+const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];
+const three = (): Promise<World> => World.of(THREE, (room: RoomSession, now) => [new Watch(room, now)]);
+
+const why = (room: Room): string | null => {
+  const reason = room.aspect(Watch).maySend(room.world.now);
+  return reason === null ? null : worded(reason);
+};
+
+test("where all is well nothing is told, and sound and pictures may flow", async () => {
+  const world = await three();
+  await world.run(120);
+  for (const room of world.rooms) {
+    assert.deepEqual(room.told, []);
+    assert.equal(why(room), null);
+    assert.ok(room.aspect(Watch).hears(0, world.now));
+  }
+  assert.ok(world.room(1).aspect(Watch).record.beats.length >= 60);
+});
+
+test("who is not heard is told of once, and again when it is over", async () => {
+  const world = await three();
+  const [ada, bo] = [world.room(0), world.room(1)];
+  await world.run(20);
+  world.room(2).asleep = true;
+  await world.run(40);
+  assert.deepEqual(bo.alarms("silent"), [
+    "Nothing has come from Cem for 15 s. The connection may be lost, or the server keeps it from you.",
+  ]);
+  assert.deepEqual(bo.alarms("gone"), []);
+  await world.run(30);
+  assert.match(ada.alarms("gone")[0] ?? "", /^Cem has been silent for 60 s and still has the meeting's keys\. \/remove 2/);
+  assert.equal(why(bo), null); // of three two are enough
+  world.room(2).asleep = false;
+  await world.run(6);
+  assert.deepEqual(bo.statuses("cleared"), ["Cem can be heard again."]);
+});
+
+test("without a host's word sound and pictures pause, until somebody says to go on", async () => {
+  const world = await three();
+  const [bo, cem] = [world.room(1), world.room(2)];
+  await world.run(10);
+  world.room(0).asleep = true;
+  await world.run(45);
+  for (const room of [bo, cem]) {
+    assert.match(room.alarms("stale")[0] ?? "", /^No host has been heard; Ada did not confirm who is in the room lately\./);
+    assert.match(why(room) ?? "", /too few of the others have lately confirmed/);
+  }
+  bo.aspect(Watch).override(world.now);
+  assert.equal(why(bo), null);
+  assert.throws(() => bo.aspect(Watch).override(world.now), CommandError);
+  world.room(0).asleep = false;
+  await world.run(12);
+  assert.ok(bo.statuses("cleared").includes("The others confirm again who is in the room. Sound and pictures may flow."));
+  assert.equal(why(bo), null);
+});
+
+test("a change that others have and we are not given stops our sound and pictures, and is told", async () => {
+  const world = await three();
+  const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
+  await world.run(8);
+  await world.commit(0, { removed: [cem.gone] }, [ada, bo]);
+  await world.run(5);
+  assert.match(cem.alarms("withheld")[0] ?? "", /^The meeting has moved on to change 4, by the word of (Ada|Ada and Bo|Bo), and/);
+  assert.match(why(cem) ?? "", /the meeting has moved on, and the change has not come here/);
+  assert.equal(why(bo), null);
+  const reach = ada.statuses("removal_reach");
+  await world.run(10);
+  assert.match([...reach, ...ada.statuses("removal_reach")].at(-1) ?? "", /^The removal of Cem has reached everybody \(1 of 1\)\.$/);
+});
+
+test("two who were told different changes find that out", async () => {
+  const world = await three();
+  const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
+  await world.run(8);
+  world.chains.set(4, H(utf8("one story")));
+  for (const room of [ada, bo]) await room.adopt(0, {}, 4, 4);
+  world.chains.set(4, H(utf8("another")));
+  await cem.adopt(0, {}, 4, 4);
+  await world.run(8);
+  assert.match(cem.alarms("two_stories")[0] ?? "", /^By the word of (Ada|Bo) the meeting went on in another way than here \(at slot 4\)/);
+  assert.match(bo.alarms("two_stories")[0] ?? "", /^By the word of Cem/);
+});
+
+test("a member who is not heard by others is told so", async () => {
+  const world = await three();
+  const cem = world.room(2);
+  await world.run(20);
+  world.withheld = (_, from) => from === cem; // nobody has Cem's beats, and Cem has theirs
+  await world.run(60);
+  assert.match(cem.alarms("unheard")[0] ?? "", /^(The others do|Ada and Bo do|Ada does|Bo does) not hear you/);
+  world.withheld = () => false;
+  await world.run(12);
+  assert.match(cem.statuses("cleared").join(), /What you send reaches (Ada and Bo|Ada|Bo) again\./);
+});
+
+test("other messages in another order are told, and one number for two messages is", async () => {
+  const world = await three();
+  const [ada, bo] = [world.room(0), world.room(1)];
+  const one = H(utf8("one"));
+  for (let number = 1; number <= 9; number++) {
+    for (const room of [ada, world.room(2)]) await room.aspect(Watch).relayed(number, H(utf8(`${number}`)), world.now);
+    await bo.aspect(Watch).relayed(number, H(utf8(`other ${number}`)), world.now);
+  }
+  await world.run(20);
+  assert.match(bo.alarms("reordered")[0] ?? "", /^The server gave (Ada|Cem|Ada and Cem) other messages, or in another order, than you/);
+  assert.match(ada.alarms("reordered")[0] ?? "", /^The server gave Bo other messages/);
+  await ada.aspect(Watch).relayed(20, one, world.now);
+  await ada.aspect(Watch).relayed(20, H(utf8("two")), world.now);
+  assert.match(ada.alarms("reordered").at(-1) ?? "", /two different messages under one number/);
+});
+
+test("a beat forged in another's name, or by somebody who is none of us, is nothing", async () => {
+  const world = await three();
+  const [ada, bo] = [world.room(0), world.room(1)];
+  const beats = new Beats(ada.asSession, world.now);
+  const lie = new Beats(bo.asSession, world.now);
+  const sent: Uint8Array<ArrayBuffer>[] = [];
+  const honest = await lie.beat(world.now, orderOf(), 3, false);
+  sent.push(honest.encode());
+  assert.equal((await beats.hear(honest.encode()))?.leaf, 1);
+  assert.equal(await beats.hear(honest.encode()), null); // heard before
+  const forged = await new Beat({ ...honest, leaf: 2, seq: 9 }).signed(ada.number, (label, data) => bo.m.sign(label, data));
+  assert.equal(await beats.hear(forged.encode()), null);
+  assert.equal(await beats.hear(utf8("garbage")), null);
+  // but two that contradict each other under one key are told
+  const other = await new Beat({ ...honest, relay: 99 }).signed(ada.number, (label, data) => bo.m.sign(label, data));
+  const double = await beats.hear(other.encode());
+  assert.equal(double?.constructor.name, "DoubleBeat");
+});
+
+const orderOf = (): Parameters<Beats["beat"]>[1] =>
+  ({ newest: () => [0, new Uint8Array(32)], incarnation: new Uint8Array(8) }) as unknown as Parameters<Beats["beat"]>[1];
+
+test("a line of beats holds each against those before it", () => {
+  const line = new Line(0);
+  const beat = (seq: number, slot: number, prev = "0"): Beat =>
+    new Beat({
+      leaf: 1, handle: new Uint8Array(8), since: 0, seq, prev: seq === 1 ? new Uint8Array(32) : H(utf8(prev)), at: 0, epoch: slot, slot,
+      chain: new Uint8Array(32), authenticator: new Uint8Array(32), incarnation: new Uint8Array(8), relay: 0,
+      window: new Uint8Array(32), sent: [], want: false, got: [],
+    });
+  assert.ok(line.take(beat(1, 5), H(utf8("a"))));
+  assert.ok(line.take(beat(4, 6, "x"), H(utf8("d"))));
+  assert.equal(line.gaps, 2);
+  assert.ok(!line.take(beat(3, 6, "y"), H(utf8("x")))); // late, and as its follower says
+  assert.throws(() => line.take(beat(4, 6, "x"), H(utf8("another"))), ValidationError);
+  assert.throws(() => line.take(beat(6, 5, "z"), H(utf8("back"))), ValidationError);
+});
+
+test("evidence is bounded, and who beats most pushes out none but its own", () => {
+  const record = new Record();
+  const [much, little] = [utf8("much"), utf8("little")];
+  record.add(utf8("first"), little);
+  for (let i = 0; i < 100; i++) record.add(utf8(`${i}`), much);
+  assert.equal(record.beats.length, 64);
+  assert.deepEqual(record.beats[0], { beat: utf8("first"), key: little });
+  assert.deepEqual(record.beats.at(-1)?.beat, utf8("99"));
+});
+
+test("freshness asks for a host and for more than half", () => {
+  const fresh = new Freshness();
+  const others = new Map([[0, true], [1, false], [2, false], [3, false]]);
+  assert.equal(fresh.until(new Map(), false), Infinity);
+  assert.equal(fresh.until(others, false), 0);
+  fresh.word(1, 10);
+  fresh.word(2, 20);
+  assert.equal(fresh.until(others, false), 0); // no host
+  assert.equal(fresh.until(others, true), 10); // with ourselves three of five
+  fresh.word(0, 15);
+  assert.equal(fresh.until(others, false), 15);
+  fresh.word(0, 5); // what held longer goes on to
+  assert.equal(fresh.of(0), 15);
+  assert.deepEqual(fresh.missing(others, 15), [0, 1, 3]);
+  fresh.forget(2);
+  assert.equal(fresh.until(others, false), 10);
+});
