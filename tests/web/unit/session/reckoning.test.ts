@@ -1,0 +1,210 @@
+/** What the session reckons with, alone: order, reach, turns, announcements (as tests/session/test_reckoning.py). */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { NO_BEAT } from "../../../../client/web/src/crypto/beats";
+import { type Bytes, type Rng, utf8 } from "../../../../client/web/src/crypto/bytes";
+import { HostSeed } from "../../../../client/web/src/crypto/invite";
+import { H } from "../../../../client/web/src/crypto/kdf";
+import { X25519Key } from "../../../../client/web/src/crypto/primitives";
+import { Announced, openGrant, sealGrant } from "../../../../client/web/src/session/announced";
+import type { Announce } from "../../../../client/web/src/session/content";
+import { KEPT, Order } from "../../../../client/web/src/session/order";
+import { Reaching, type Stream } from "../../../../client/web/src/session/reaching";
+import { Turns } from "../../../../client/web/src/session/turns";
+
+const filled = (byte: number): Bytes => new Uint8Array(32).fill(byte);
+const LIFE = utf8("server 1");
+const OTHER = filled(119);
+
+function seeded(name: string): Rng {
+  let count = 0;
+  return (size) => {
+    assert.ok(size <= 32);
+    return H(utf8(`${name} ${count++}`)).slice(0, size);
+  };
+}
+
+// -- reaching --------------------------------------------------------------------------------------------------
+
+/** Leaf 1 on leaf 0's stream 0: (sent, got) every 5 s. */
+function reports(reaching: Reaching, rounds: readonly (readonly [number, number])[], start = 0) {
+  return rounds.map(([sent, got], at) => {
+    reaching.sends(0, [[0, sent]]);
+    return reaching.reports(1, new Map([[0, new Map([[0, got]])]]), [0, 1], 5 * (start + at));
+  });
+}
+
+test("three beats without what is sent are told once, and so is the end", () => {
+  const reaching = new Reaching();
+  const told = reports(reaching, [[0, 0], [250, 250], [500, 250], [750, 250], [1000, 250], [1250, 250], [1500, 600]]);
+  const none: Stream[] = [];
+  assert.deepEqual(told.map(({ lost }) => lost), [none, none, none, none, [[0, 0]], none, none]);
+  assert.deepEqual(told.map(({ back }) => back), [none, none, none, none, none, none, [[0, 0]]]);
+  assert.deepEqual(reaching.losers([0, 0]), []);
+});
+
+test("what is not sent is not missed, and beats in quick succession count as one", () => {
+  const still = Array.from({ length: 10 }, () => [252, 200] as const);
+  assert.ok(reports(new Reaching(), [[0, 0], [250, 200], ...still]).every(({ lost }) => lost.length === 0));
+  const reaching = new Reaching();
+  for (let n = 0; n < 18; n++) {
+    reaching.sends(0, [[0, 50 * n]]);
+    assert.deepEqual(reaching.reports(1, new Map(), [0, 1], 0.5 * n).lost, []);
+  }
+});
+
+test("a new connection or another member begins again", () => {
+  for (const again of ["beginAgain", "forget"] as const)
+    for (const leaf of [0, 1]) {
+      const reaching = new Reaching();
+      reports(reaching, [[0, 0], [250, 0], [500, 0]]);
+      reaching[again](leaf);
+      const told = reports(reaching, [[750, 0], [1000, 0], [1250, 0], [1500, 0]], 3);
+      assert.deepEqual(told.map(({ lost }) => lost.length), [0, 0, 0, 1], `${again} ${leaf}`);
+      assert.deepEqual(reaching.losers([0, 0]), [1]);
+    }
+});
+
+test("leaf 1's streams are not leaf 10's", () => {
+  const reaching = new Reaching();
+  const beats = (n: number) => {
+    reaching.sends(10, [[0, 100 * n]]);
+    return reaching.reports(2, new Map(), [10], 5 * n).lost;
+  };
+  for (let n = 0; n < 3; n++) beats(n);
+  reaching.forget(1);
+  assert.deepEqual(beats(3), [[10, 0]]);
+});
+
+// -- order -----------------------------------------------------------------------------------------------------
+
+const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+
+function order(numbers: readonly number[], life = LIFE): Order {
+  const made = new Order();
+  made.life(life);
+  for (const number of numbers) assert.ok(made.hear(number, filled(number)));
+  return made;
+}
+
+test("who has the same relays vouches for the same", () => {
+  const [ours, theirs] = [order(range(1, 20)), order(range(11, 20))]; // who came later has fewer
+  assert.deepEqual(theirs.newest(), ours.newest());
+  assert.equal(theirs.newest()[0], 19);
+  assert.equal(ours.claimed(1, ...theirs.newest(), 0), false);
+  assert.notDeepEqual(ours.at(18), ours.at(19));
+});
+
+test("nothing is vouched for without all that a window covers", () => {
+  assert.deepEqual(new Order().newest(), [0, NO_BEAT]);
+  assert.deepEqual(order([5, 6, 7]).newest(), [0, NO_BEAT]);
+  assert.equal(order([1, 2, 4]).newest()[0], 2);
+  assert.equal(order([...range(3, 11), 13]).newest()[0], 10);
+});
+
+test("a difference is told at the second time, and once", () => {
+  let ours = order([1, 2, 3]);
+  const claims = () => ours.claimed(1, 3, OTHER, 0);
+  assert.deepEqual([claims(), claims(), claims(), claims()], [false, true, false, false]);
+  const mine = ours.newest();
+  ours = order([1, 2, 3]);
+  assert.deepEqual([claims(), ours.claimed(1, ...mine, 0), claims()], [false, false, false], "not twice on end");
+});
+
+test("what others have and we have not is compared when it comes", () => {
+  let ours = order([1, 2]);
+  assert.equal(ours.claimed(1, ...order([1, 2, 3]).newest(), 5), false);
+  assert.equal(ours.claimed(1, 3, OTHER, 9), false, "the first claim stays");
+  assert.deepEqual([ours.behind(4.9), ours.behind(5)], [[], [1]]);
+  ours.hear(3, filled(3));
+  assert.deepEqual([ours.settle(), ours.behind(99)], [[], []]);
+  ours = order([1, 2]);
+  for (const claim of [3, 4]) {
+    ours.claimed(1, claim, OTHER, 0);
+    ours.hear(claim, filled(0));
+    assert.deepEqual(ours.settle(), claim === 4 ? [1] : []);
+  }
+});
+
+test("one number is one message on one connection", () => {
+  const ours = order([1, 2]);
+  assert.ok(ours.hear(2, filled(2)));
+  assert.equal(ours.hear(2, filled(0)), false);
+  ours.disconnected();
+  assert.ok(ours.hear(1, filled(0)), "the room was forgotten meanwhile, and counts anew");
+  assert.equal(ours.newest()[0], 1);
+  ours.life(utf8("server 2"));
+  assert.deepEqual(ours.newest(), [0, NO_BEAT]);
+});
+
+test("the memory of relays is bounded", () => {
+  const ours = order([]);
+  for (const number of range(1, 3 * KEPT)) ours.hear(number, filled(0));
+  assert.equal(ours.newest()[0], 3 * KEPT - 1);
+  assert.notEqual(ours.at(2 * KEPT + 8), null);
+  assert.equal(ours.at(2 * KEPT + 6), null, "of the oldest only what is kept is known");
+});
+
+// -- turns -----------------------------------------------------------------------------------------------------
+
+test("the longest unhealed heals, and the next in rank when that one does not", () => {
+  const turns = new Turns([0, 1, 2], 0);
+  const due = (now: number) => [0, 1, 2].filter((own) => turns.healNow([0, 1, 2], own, now));
+  assert.deepEqual([due(99), due(100), due(105), due(110)], [[], [0], [0, 1], [0, 1, 2]]);
+  turns.committed(0, [], [], 100);
+  assert.deepEqual([due(199), due(200), due(205)], [[], [1], [1, 2]]);
+  assert.equal(turns.healNow([1], 1, 1e6), false, "alone there is nobody to heal for");
+  const many = range(0, 60);
+  assert.equal(new Turns(many, 0).healNow(many, 0, 10), true, "not more often than every ten seconds");
+});
+
+test("hosts commit farewells first, each next in rank a second later", () => {
+  const turns = new Turns([0, 1, 2, 3], 0);
+  const farewell = { type: "FarewellIntent", leaf: 0, reference: filled(1), proposal: filled(2) } as const;
+  turns.leavesUs(farewell, 50);
+  const members = [[0, true], [1, false], [2, true], [3, false]] as const;
+  const due = (own: number, now: number) => turns.farewellsDue(members, own, now).length;
+  assert.deepEqual([2, 1, 3].map((own) => [due(own, 50), due(own, 51), due(own, 52)]), [[1, 1, 1], [0, 1, 1], [0, 0, 1]]);
+  turns.committed(2, [], [], 51);
+  assert.equal(due(2, 99), 0, "proposals end with their epoch");
+});
+
+// -- announcements ---------------------------------------------------------------------------------------------
+
+const announce = (ssrc: number, stream: number): Announce => ({
+  type: "announce",
+  handle: new Uint8Array(8),
+  box: filled(ssrc),
+  streams: [{ ssrc, kind: "audio", stream }],
+});
+
+test("the newest announcement of each leaf counts, and goes with it", () => {
+  const announced = new Announced();
+  announced.hear(1, 3, 5, announce(7, 0));
+  announced.hear(2, 3, 1, announce(7, 1)); // the same SSRC in another's name
+  assert.deepEqual([...announced.announcers(7)], [[1, 0], [2, 1]]);
+  for (const [epoch, generation] of [[3, 4], [2, 9]] as const) announced.hear(1, epoch, generation, announce(8, 0));
+  assert.deepEqual([...announced.streams(1)], [[7, 0]], "older ones are nothing");
+  announced.hear(1, 4, 0, announce(8, 2));
+  assert.deepEqual([...announced.announcers(7)], [[2, 1]]);
+  assert.deepEqual([...announced.streams(1)], [[8, 2]]);
+  announced.forget(1);
+  assert.deepEqual([announced.streams(1).size, announced.boxes().map(([leaf]) => leaf)], [0, [2]]);
+});
+
+test("the host seed reaches its new holder, and nobody with another key, box or group", async () => {
+  const rng = seeded("grant");
+  const seed = await HostSeed.fromRandom(rng);
+  const box = await X25519Key.generate(rng);
+  const other = await X25519Key.generate(rng);
+  const [key, group] = [filled(3), filled(4)];
+  const grant = await sealGrant(seed, 2, key, box.public, group, rng);
+  assert.deepEqual((await openGrant(grant, key, box, group))?.seed, seed.seed);
+  assert.equal(await openGrant(grant, filled(5), box, group), null);
+  assert.equal(await openGrant(grant, key, other, group), null);
+  assert.equal(await openGrant(grant, key, box, filled(5)), null);
+  const changed = grant.sealed.slice();
+  changed[0] = (changed[0] ?? 0) ^ 1;
+  assert.equal(await openGrant({ ...grant, sealed: changed }, key, box, group), null);
+  await assert.rejects(sealGrant(seed, 2, key, new Uint8Array(32), group, rng), /small order/);
+});
