@@ -1,0 +1,118 @@
+"""What sessions reckon alike on both sides, beside cryptography: python -m tests.web.vectors_session
+
+Freshness, draws of invites, names of files, what is odd about a name, and the contact book's bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from base64 import b64encode
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from client import contacts
+from client.session import filesharing, invites, standing
+from client.session.beats import interval
+from client.session.freshness import Freshness
+from crypto.identity import IdentityKey, fingerprint
+
+PATH: Final = Path(__file__).parent / "shared" / "session.json"
+_CHARACTERS: Final = (
+    *range(0x20, 0x100),
+    *(0x2D0, 0x300, 0x61C, 0x1680, 0x180E, 0x2000, 0x200B, 0x200D, 0x2028, 0x202E, 0x2060, 0x3000, 0x4E00),
+    *(0xAC00, 0xD7A4, 0xE000, 0xFE0F, 0xFEFF, 0xFF21, 0xFFFD, 0xFFFF, 0x1F600, 0x1F1E6, 0xE0001, 0x10FFFF),
+)
+_NAMES: Final = ("Ada", "ADA", "A da", "Bo", "Bó", "\u0410da", "Cem")
+
+
+def _freshness(draw: random.Random) -> list[dict[str, Any]]:
+    cases = []
+    for _ in range(60):
+        others = {leaf: draw.random() < 0.3 for leaf in draw.sample(range(20), draw.randrange(1, 9))}
+        words = [(leaf, draw.randrange(100)) for leaf in others for _ in range(draw.randrange(3))]
+        host, now = draw.random() < 0.4, draw.randrange(100)
+        fresh = Freshness()
+        for leaf, until in words:
+            fresh.word(leaf, until)
+        cases.append(
+            {
+                "others": list(others.items()),
+                "words": words,
+                "host": host,
+                "now": now,
+                "until": fresh.until(others, host=host),
+                "missing": fresh.missing(others, now),
+            }
+        )
+    return cases
+
+
+def _draws(draw: random.Random) -> list[dict[str, Any]]:
+    cases = []
+    for _ in range(20):
+        known = draw.sample(range(1 << 16), 40)
+        drawn = [draw.choice([known[0], 0, 0xFFFF, 0x7FFF, draw.randrange(1 << 16)]) for _ in range(30)]
+        left = [number.to_bytes(2, "big") for number in reversed(drawn)]
+        single = draw.random() < 0.5
+        book = invites.InviteBook()
+        index = book.make("", single, known, partial(_next, left))
+        cases.append({"known": known, "drawn": drawn, "single": single, "index": index})
+    return cases
+
+
+def _next(left: list[bytes], _: int) -> bytes:
+    return left.pop()
+
+
+def _looks() -> list[dict[str, Any]]:
+    keys = {name: IdentityKey(bytes([n]) * 32).public for n, name in enumerate(("Ada", "Bo", "Eve"), 1)}
+    book = contacts.Contacts(IdentityKey(bytes([9]) * 32))
+    book.learn(keys["Ada"], "Ada", 0.0, verified=True)
+    book.learn(keys["Bo"], "Bo", 0.0)
+    waiting = [(3, "Cem"), (4, "CEM")]
+    cases = []
+    for name in _NAMES:
+        for public in (None, *keys.values()):
+            seen = standing.look(name, public, book, waiting=waiting)
+            cases.append(
+                {
+                    "name": name,
+                    "public": None if public is None else public.hex(),
+                    "standing": seen.standing,
+                    "contact": seen.contact,
+                    "fingerprint": seen.fingerprint,
+                    "warnings": list(seen.warnings),
+                }
+            )
+    return cases
+
+
+def _book() -> dict[str, Any]:
+    book = contacts.Contacts(IdentityKey(bytes(range(32))))
+    for n, name in enumerate(("Zoë", "ada", "Bo", "äda", "\u5927", "Straße"), 1):
+        public = IdentityKey(bytes([n]) * 32).public
+        if n % 2:
+            book.learn(public, name, 1000.5 * n, verified=n == 3)
+        else:
+            book.add(fingerprint(public), name, 1000.5 * n)
+    return {"data": b64encode(book.encode()).decode(), "names": [c.petname for c in book.everybody()]}
+
+
+def vectors() -> dict[str, Any]:
+    """Deterministic."""
+    draw = random.Random("session")
+    return {
+        "freshness": _freshness(draw),
+        "intervals": [[n, interval(n)] for n in (1, 2, 49, 50, 51, 100, 1000)],
+        "draws": _draws(draw),
+        "file_names": [[c, filesharing.is_name(f"a{chr(c)}b")] for c in _CHARACTERS],
+        "pieces": [[n, filesharing.pieces_of(n)] for n in (1, 61_439, 61_440, 61_441, 8 * 1024 * 1024)],
+        "looks": _looks(),
+        "book": _book(),
+    }
+
+
+if __name__ == "__main__":
+    PATH.write_text(json.dumps(vectors(), indent=1) + "\n")
