@@ -10,12 +10,12 @@ from typing import Literal, Protocol
 class PeerError(Exception):
     """The implementation behind a peer refused or failed; the text is its own.
 
-    `sender`: whom it blames, where it tells that.
+    `sender`: whom it blames, where it tells that; `path`: whether a path secret for itself alone is bad.
     """
 
-    def __init__(self, text: str, sender: int | None = None) -> None:
+    def __init__(self, text: str, sender: int | None = None, path: bool = False) -> None:
         super().__init__(text)
-        self.sender = sender
+        self.sender, self.path = sender, path
 
 
 @dataclass(frozen=True)

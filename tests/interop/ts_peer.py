@@ -74,7 +74,7 @@ class TsProcess:
         assert line, f"the node process ended at {op} (its stderr says why)"
         answer: dict[str, Any] = json.loads(line)
         if not answer.pop("ok"):
-            raise PeerError(answer["error"], answer.get("sender"))
+            raise PeerError(answer["error"], answer.get("sender"), answer.get("path", False))
         return answer
 
     def member(

@@ -247,6 +247,11 @@ async function answer(request: Json): Promise<Json> {
     members.set(request["member"], await Member.make(request));
     return {};
   }
+  if (request["op"] === "verify") {
+    const now = request["now"] === null ? null : number(request["now"]);
+    await mls.KeyPackageIn.decode(bytes(request["keyPackage"])).verify(number(request["suite"]), now);
+    return {};
+  }
   const member = find(request["member"]);
   switch (request["op"]) {
     case "keyPackage":

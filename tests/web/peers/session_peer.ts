@@ -1,0 +1,234 @@
+// The page's sessions behind JSON lines: a request a line on stdin, its answer a line on stdout.
+//
+// Request  {"op": name, "who": id, ...}, answer {"ok": true, ...} or {"ok": false, "kind": error's name, "text": ...}.
+// Bytes are {"$bytes": hex}; a Sentence goes out in English as {"$sentence": text}; the server's and the client's
+// messages are the frames that would go over the wire. One process holds any number of sessions.
+import readline from "node:readline";
+import { type Bytes, hex, type Rng, unhex, utf8 } from "../../../client/web/src/crypto/bytes";
+import { SnugCryptoError, ValidationError } from "../../../client/web/src/crypto/errors";
+import { H } from "../../../client/web/src/crypto/kdf";
+import { FutureEpochError } from "../../../client/web/src/crypto/mediaKeys";
+import { Kept } from "../../../client/web/src/crypto/returning";
+import type { Kind } from "../../../client/web/src/crypto/shim";
+import { decodeContacts } from "../../../client/web/src/session/contacts";
+import { decode as decodeContent } from "../../../client/web/src/session/content";
+import type { Effect, Input } from "../../../client/web/src/session/events";
+import { OPTIONS, type Options } from "../../../client/web/src/session/options";
+import type { RoomSession } from "../../../client/web/src/session/room";
+import { Session } from "../../../client/web/src/session/session";
+import { Codec } from "../../../client/web/src/wire/codec";
+import {
+  type ClientMessage,
+  ClientMessageNames,
+  schemas,
+  type ServerMessage,
+  ServerMessageNames,
+} from "../../../client/web/src/wire/messages";
+import { english, render } from "../../../client/web/src/words";
+import { CommandError, type Sentence, verbatim } from "../../../client/web/src/words/sentence";
+
+type Json = Record<string, unknown>;
+
+const clientCodec = new Codec<ClientMessage>(schemas, ClientMessageNames);
+const serverCodec = new Codec<ServerMessage>(schemas, ServerMessageNames);
+
+// -- in and out ------------------------------------------------------------------------------------------------
+
+const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null;
+
+/** What JSON holds, with bytes as bytes. */
+function read(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(read);
+  if (!isObject(value)) return value;
+  if (typeof value["$bytes"] === "string") return unhex(value["$bytes"]);
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, read(each)]));
+}
+
+const isSentence = (value: Json): value is Json & Sentence =>
+  typeof value["key"] === "string" && Object.keys(value).every((key) => key === "key" || key === "args");
+
+/** In English; an error if a language's file lacks it, or it lacks an argument. */
+function worded(sentence: Sentence): string {
+  const missing = unworded(sentence);
+  if (missing !== undefined) throw new Error(`no English for ${missing}`);
+  const text = render(english, "en", sentence.key, sentence.args ?? {});
+  if (/\{\w+(:n)?\}|undefined/.test(text)) throw new Error(`an argument is missing for ${sentence.key}: ${text}`);
+  return text;
+}
+
+function unworded(sentence: Sentence): string | undefined {
+  if (!Object.hasOwn(english, sentence.key)) return sentence.key;
+  for (const arg of Object.values(sentence.args ?? {}))
+    for (const each of Array.isArray(arg) ? arg : [arg])
+      if (isObject(each) && isSentence(each)) {
+        const missing = unworded(each);
+        if (missing !== undefined) return missing;
+      }
+  return undefined;
+}
+
+/** What JSON can hold. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return { $bytes: hex(value) };
+  if (value instanceof Map) return [...value].map(plain);
+  if (value instanceof Set) return [...value].map(plain);
+  if (Array.isArray(value)) return value.map(plain);
+  if (!isObject(value)) return value;
+  if (isSentence(value)) return { $sentence: worded(value) };
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)]));
+}
+
+const effectOut = (effect: Effect): unknown => {
+  if (effect.type === "Transmit") return { ...effect, message: clientCodec.encode(effect.message) };
+  if (effect.type === "MediaTransport") return { ...effect, transport: serverCodec.encode(effect.transport) };
+  return plain(effect);
+};
+
+function inputIn(raw: unknown): Input {
+  const input = read(raw) as Json;
+  if (input["type"] === "Received") input["message"] = serverCodec.decode(String(input["message"]));
+  if (input["type"] === "Lost") input["why"] = verbatim(String(input["why"]));
+  return input as unknown as Input;
+}
+
+// -- sessions --------------------------------------------------------------------------------------------------
+
+/** The same bytes in every run of a test. */
+function seeded(seed: string): Rng {
+  let count = 0;
+  return (size) => {
+    const drawn = new Uint8Array(size);
+    for (let at = 0; at < size; at += 32) drawn.set(H(utf8(`${seed}/${count++}`)).subarray(0, size - at), at);
+    return drawn;
+  };
+}
+
+const sessions = new Map<unknown, Session>();
+
+function session(request: Json): Session {
+  const found = sessions.get(request["who"]);
+  if (found === undefined) throw new Error("no such session");
+  return found;
+}
+
+function room(request: Json): RoomSession {
+  const found = session(request).room;
+  if (found === null) throw new Error("not in a room");
+  return found;
+}
+
+async function options(raw: unknown): Promise<Options> {
+  const given = (read(raw ?? {}) ?? {}) as Json;
+  const book = given["contacts"];
+  return { ...OPTIONS, ...given, contacts: book instanceof Uint8Array ? await decodeContacts(book) : null };
+}
+
+const common = async (request: Json) => ({
+  options: await options(request["options"]),
+  now: Number(request["now"]),
+  rng: seeded(String(request["seed"])),
+});
+
+function state(one: Session): Json {
+  const held = one.room;
+  return {
+    inside: one.inside,
+    ended: plain(one.ended),
+    ownLeaf: one.ownLeaf,
+    names: [...one.names],
+    hosts: held !== null && held.hostSeed !== null,
+  };
+}
+
+const started = (request: Json, made: Session): Json => {
+  sessions.set(request["who"], made);
+  return { effects: made.start().map(effectOut), state: state(made) };
+};
+
+/** The value at the end of a path: each step a property, or [method, ...arguments]. */
+function look(from: unknown, path: readonly unknown[]): unknown {
+  let at = from;
+  for (const step of path) {
+    if (!isObject(at)) throw new TypeError(`nothing at ${String(step)}`);
+    const [name, ...args] = Array.isArray(step) ? step : [step];
+    const value: unknown = at[String(name)];
+    at = typeof value === "function" ? (value as (...given: unknown[]) => unknown).apply(at, args.map(read)) : value;
+  }
+  return at;
+}
+
+const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
+  host: async (request) => {
+    const facts = { ...(request["facts"] as Json), ...(await common(request)) };
+    return started(request, await Session.host(facts as unknown as Parameters<typeof Session.host>[0]));
+  },
+  join: async (request) => {
+    const facts = { ...(request["facts"] as Json), ...(await common(request)) };
+    return started(request, await Session.join(facts as unknown as Parameters<typeof Session.join>[0]));
+  },
+  comeBack: async (request) => {
+    const kept = await Kept.decode(read(request["kept"]) as Bytes);
+    return started(request, await Session.comeBack(kept, await common(request)));
+  },
+  kept: (request) => ({ value: plain(session(request).kept()?.encode() ?? null) }),
+  handle: async (request) => {
+    const one = session(request);
+    const effects = await one.handle(inputIn(request["input"]), Number(request["now"]));
+    return { effects: effects.map(effectOut), state: state(one) };
+  },
+  seal: async (request) => {
+    const { kind, stream, frame, now } = request;
+    const sealed = await session(request).seal(kind as Kind, Number(stream), read(frame) as Bytes, Number(now));
+    return { value: plain(sealed) };
+  },
+  open: async (request) => {
+    const { ssrc, kind, data, now } = request;
+    return { value: plain(await session(request).open(Number(ssrc), kind as Kind, read(data) as Bytes, Number(now))) };
+  },
+  whySilent: (request) => ({ value: plain(session(request).whySilent(Number(request["now"]))) }),
+  /** Something of its membership, to compare with others'. */
+  look: async (request) => ({ value: plain(await look(room(request), request["path"] as unknown[])) }),
+  /** A commit that nobody asked for, so that there is one. */
+  heal: async (request) => {
+    const held = room(request);
+    await held.want({ type: "HealIntent", epoch: held.m.group.epoch }, Number(request["now"]));
+    return {};
+  },
+  /** As if it had found itself out of step. */
+  rejoin: (request) => {
+    room(request).needsRejoin = true;
+    return {};
+  },
+  /** Says whatever a member likes, in a relay. */
+  relay: async (request) => {
+    await room(request).relay(decodeContent(read(request["content"]) as Bytes));
+    return {};
+  },
+  close: (request) => {
+    sessions.delete(request["who"]);
+    return {};
+  },
+};
+
+function refusal(error: unknown): Json {
+  if (error instanceof CommandError) return { ok: false, kind: "CommandError", text: worded(error.sentence) };
+  if (error instanceof FutureEpochError)
+    return { ok: false, kind: "FutureEpochError", error: error.constructor.name, text: error.message };
+  if (error instanceof ValidationError)
+    return { ok: false, kind: "ValidationError", rule: error.rule, text: error.text };
+  if (error instanceof SnugCryptoError) return { ok: false, kind: error.name, text: error.message };
+  return { ok: false, kind: "bug", text: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+}
+
+for await (const line of readline.createInterface({ input: process.stdin })) {
+  let answer: Json;
+  try {
+    const request = JSON.parse(line) as Json;
+    const operation = operations[String(request["op"])];
+    if (operation === undefined) throw new TypeError(`no operation ${String(request["op"])}`);
+    answer = { ok: true, ...(await operation(request)) };
+  } catch (error) {
+    answer = refusal(error);
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
