@@ -7,8 +7,8 @@
  *     KID = tag << 4 | epoch mod 16
  *
  * where the RFC has the member's index above the epoch bits. A *tag* stands for (leaf, stream), by a
- * permutation that is drawn anew each epoch, so that the server can't follow a leaf by its number. With n = 8
- * * w, where w is the leaf count's next power of two (at least 8), tag(leaf, stream) is the rank of the block
+ * permutation that is drawn anew each epoch, so that the server can't follow a leaf by its number. With n = 8w,
+ * where w is the leaf count's next power of two (at least 8), tag(leaf, stream) is the rank of the block
  * AES-256(tags, leaf * 8 + stream) among the n blocks AES-256(tags, 0) .. AES-256(tags, n - 1), numbers as
  * 128-bit big-endian blocks, results compared as byte strings; `tags` is a secret of the epoch, X("tags").
  *

@@ -27,13 +27,7 @@ import { exactly, Reader, uint } from "./fields";
 import { H, KEY_SIZE, SIGNATURE_SIZE, type SigningKey, verify } from "./kdf";
 import { verifyWithLabel } from "./labels";
 import { FutureEpochError, STREAMS } from "./mediaKeys";
-
-const MEDIA_SIGNATURE_TIME = 2;
-function snug22(facts: { readonly forged: boolean; readonly unlisted: number }): void {
-  if (facts.forged) throw new ValidationError("SNUG-22", "a frame that its sender has not signed");
-  if (facts.unlisted > MEDIA_SIGNATURE_TIME)
-    throw new ValidationError("SNUG-22", "sound or pictures that nobody has signed in time");
-}
+import { MEDIA_SIGNATURE_TIME, snug22 } from "./policy";
 
 export const VERSION = 1;
 /** Bytes of a frame's hash in a list. */

@@ -1,0 +1,633 @@
+"""Shared vectors of what a page seals, signs and shows: SFrame, media keys, signatures, codes, beats, files.
+
+Each function gives one file of tests/web/shared; Python reckons, the page's unit tests reckon the same. Bytes
+are hex. `python -m tests.web.vectors_media` writes them.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from crypto import evidence, report, shim
+from crypto.beats import GOT_MAX, NO_BEAT, Beat, Counters, Got, window
+from crypto.errors import MalformedError, SnugCryptoError
+from crypto.evidence import Exhibit, LastWord, NamedLeaf, Probe, ProbeReceipt, Receipt, SignedBeat
+from crypto.invite import receipt_message
+from crypto.kdf import H, SigningKey
+from crypto.media_keys import EpochKeys, MediaKeys, open_frame, seal_frame
+from crypto.media_signatures import (
+    MEDIA_KEY_LABEL,
+    Checker,
+    FrameList,
+    Run,
+    Signer,
+    certified,
+    interval,
+    scope,
+)
+from crypto.mls.framing import to_be_signed
+from crypto.mls.labels import sign_with_label
+from crypto.mls.messages import FramedContent, GroupContext, Sender, SenderType, WireFormat
+from crypto.mls.nodes import Extension
+from crypto.mls.proposals import Remove
+from crypto.report import Accused, Report
+from crypto.room_state import POLICY_EXTENSION, REPORTS, Policy
+from crypto.sframe import FrameKey, Header, Suite, encode_header, expand, extract
+from crypto.verification import long_code, spoken
+
+SHARED: Final = Path(__file__).parent / "shared"
+SUITE: Final = Suite.AES_128_GCM_SHA256_128
+_SAFE: Final = 2**53 - 1
+
+
+def _outcome(attempt: Callable[[], object]) -> object:
+    """What comes of it: a value that JSON knows, or the kind of error."""
+    try:
+        value = attempt()
+    except SnugCryptoError as error:
+        return {"error": type(error).__name__}
+    return value.hex() if isinstance(value, bytes) else value
+
+
+# -- SFrame ----------------------------------------------------------------------------------------------
+
+
+def sframe() -> dict[str, Any]:
+    """Headers, good and bad; keys, and frames sealed under them."""
+    draw = random.Random("sframe")
+    edges = [0, 7, 8, *(256**n + d for n in range(1, 7) for d in (-1, 0)), 2**32, _SAFE]
+    pairs = [(kid, counter) for kid in edges for counter in (0, 8, _SAFE)]
+    pairs += [(draw.choice(edges), draw.choice(edges)) for _ in range(40)]
+    read = ["", "8007", "0807", "900001", "0900ff", "ff" + "00" * 16, "80", "0f01", "88", "99ff", "7f"]
+    read += [draw.randbytes(draw.randrange(1, 19)).hex() for _ in range(400)]
+    keys = []
+    for kid in (0, 7, 8, 0x123, 2**20 + 5, 2**32 - 1):
+        base_key = draw.randbytes(16)
+        secret = extract(SUITE, base_key)
+        frame_key, (key, salt) = FrameKey(SUITE, secret, kid), expand(SUITE, secret, kid)
+        frames = []
+        for counter, size in ((0, 0), (1, 1), (7, 20), (8, 100), (65536, 1200), (2**32 - 1, 3)):
+            metadata, frame = draw.randbytes(draw.randrange(12)), draw.randbytes(size)
+            sealed = frame_key.encrypt(counter, metadata, frame)
+            frames.append(
+                {"counter": counter, "metadata": metadata.hex(), "frame": frame.hex(), "sealed": sealed.hex()}
+            )
+        keys.append(
+            {
+                "base_key": base_key.hex(),
+                "kid": kid,
+                "secret": secret.hex(),
+                "key": key.hex(),
+                "salt": salt.hex(),
+                "frames": frames,
+            }
+        )
+    return {
+        "headers": [
+            {"kid": kid, "counter": counter, "encoded": encode_header(kid, counter).hex()}
+            for kid, counter in pairs
+        ],
+        "read": [{"data": data, "header": _header(bytes.fromhex(data))} for data in read],
+        # what Python still reads, and the page's numbers don't hold
+        "too_large": [encode_header(n, 0).hex() for n in (2**53, 2**60, 2**64 - 1)]
+        + [encode_header(0, n).hex() for n in (2**53, 2**60, 2**64 - 1)],
+        "keys": keys,
+    }
+
+
+def _header(data: bytes) -> list[int] | None:
+    try:
+        header = Header.decode(data)
+    except MalformedError:
+        return None
+    if max(header.kid, header.counter) > _SAFE:
+        return None
+    return [header.kid, header.counter, header.size]
+
+
+# -- media keys ------------------------------------------------------------------------------------------
+
+
+def media_keys() -> dict[str, Any]:
+    """The key ids of trees, and members who go through epochs together: each step and what came of it."""
+    draw = random.Random("media keys")
+    trees = []
+    for epoch, leaf_count in ((0, 1), (1, 3), (15, 8), (16, 9), (1000, 20), (2**40 + 3, 70)):
+        base_key, tags = draw.randbytes(16), draw.randbytes(32)
+        keys = EpochKeys.derive(epoch=epoch, base_key=base_key, tags=tags, leaf_count=leaf_count)
+        kids = [[keys.kid(leaf, stream) for stream in range(8)] for leaf in range(leaf_count)]
+        strangers = sorted({tag << 4 | epoch % 16 for tag in range(600)} - {k for row in kids for k in row})
+        trees.append(
+            {
+                "epoch": epoch,
+                "base_key": base_key.hex(),
+                "tags": tags.hex(),
+                "leaf_count": leaf_count,
+                "kids": kids,
+                "strangers": strangers[:20],
+                "sealed": keys.key(kids[0][1]).encrypt(5, b"m", b"frame").hex(),
+            }
+        )
+    return {"trees": trees, "stories": [_story(seed) for seed in range(4)]}
+
+
+_LEAVES: Final = 4
+
+
+def _epoch_keys(epoch: int) -> tuple[bytes, bytes]:
+    return H(b"base", epoch.to_bytes(4, "big"))[:16], H(b"tags", epoch.to_bytes(4, "big"))
+
+
+def _story(seed: int) -> list[dict[str, Any]]:
+    draw = random.Random(f"story {seed}")
+    members = [MediaKeys() for _ in range(_LEAVES)]
+    at = [0] * _LEAVES  # who is in which epoch
+    now, epoch, steps = 100.0, 3, list[dict[str, Any]]()
+    frames: list[tuple[shim.Kind, bytes]] = []
+    removals: dict[int, tuple[list[int], bool]] = {}
+
+    def step(what: str, who: int, outcome: object, **more: object) -> None:
+        steps.append({"what": what, "who": who, "now": now, **more, "outcome": outcome})
+
+    def enter(who: int, number: int) -> None:
+        removed, is_removal = removals.get(number, ([], False))
+        base_key, tags = _epoch_keys(number)
+        keys = EpochKeys.derive(epoch=number, base_key=base_key, tags=tags, leaf_count=_LEAVES)
+        outcome = _outcome(
+            lambda: members[who].install(
+                keys, own_leaf=who, removed=frozenset(removed) - {who}, is_removal=is_removal, now=now
+            )
+        )
+        listed = [leaf for leaf in removed if leaf != who]
+        step("install", who, outcome, epoch=number, removed=listed, is_removal=is_removal)
+        at[who] = max(at[who], number)
+
+    for _ in range(300):
+        now = round(now + draw.choice((0.0, 0.0, 0.01, 0.01, 0.05, 0.1, 0.3, 0.7)), 3)
+        who = draw.randrange(_LEAVES)
+        match draw.randrange(16):
+            case 0:
+                epoch += 1
+                if draw.random() < 0.4:
+                    removals[epoch] = ([draw.randrange(_LEAVES)] if draw.random() < 0.7 else [], True)
+                enter(who, epoch)
+            case 1 | 2 | 3:
+                behind = min(range(_LEAVES), key=lambda leaf: at[leaf])
+                enter(behind, draw.choice((epoch, epoch, min(at[behind] + 1, epoch))))
+            case 4 | 5 | 6 | 7 | 8:
+                kind: shim.Kind = draw.choice(("audio", "video"))
+                stream = draw.choice((0, 2, 0, 2, 1)) if kind == "audio" else draw.choice((1, 3, 4, 0))
+                frame = draw.choice((b"\x10key", b"\x11delta", b"")) + draw.randbytes(draw.randrange(6))
+                outcome = _outcome(partial(seal_frame, members[who], kind, stream, frame, now))
+                step("seal", who, outcome, kind=kind, stream=stream, frame=frame.hex())
+                if isinstance(outcome, str):
+                    frames.append((kind, bytes.fromhex(outcome)))
+            case 9 | 10 | 11 | 12 | 13 | 14 if frames:
+                as_kind, data = draw.choice(frames[-5:])
+                if draw.random() < 0.1:
+                    place = draw.randrange(len(data))
+                    data = data[:place] + bytes((data[place] ^ 1 << draw.randrange(8),)) + data[place + 1 :]
+                outcome = _outcome(partial(_open, members[who], as_kind, data, now))
+                step("open", who, outcome, kind=as_kind, data=data.hex())
+            case _ if draw.random() < 0.1:
+                members[who].wipe()
+                step("wipe", who, None)
+        step("sending", who, members[who].sending_epoch(now))
+    return steps
+
+
+def _open(keys: MediaKeys, kind: shim.Kind, data: bytes, now: float) -> dict[str, Any]:
+    opened = open_frame(keys, kind, data, now)
+    return {**asdict(opened), "frame": opened.frame.hex()}
+
+
+# -- media signatures ------------------------------------------------------------------------------------
+
+_LEAF: Final = SigningKey(H(b"leaf"))
+_SCOPE: Final = scope(H(b"room")[:16], 3, b"authenticator")
+
+
+def _signer(media: SigningKey, leaf: int = 2) -> Signer:
+    vouched = sign_with_label(_LEAF.seed, MEDIA_KEY_LABEL, certified(_SCOPE, leaf, media.public))
+    return Signer(leaf, _SCOPE, media, vouched)
+
+
+def media_signatures() -> dict[str, Any]:
+    """Lists as they are written, what is no list, and checkers through all that frames and lists can do."""
+    draw = random.Random("media signatures")
+    media = SigningKey(H(b"media"))
+    signer = _signer(media)
+    adds: list[dict[str, Any]] = []
+    for frames in (
+        [(0x15, n) for n in range(3)],
+        [(0x15, n) for n in (3, 4, 9)] + [(0x25, 0)],
+        [(0x25, n) for n in range(1, 1030)],
+        [(0x35, 2 * n) for n in range(70)],
+    ):
+        draw.shuffle(frames)
+        for kid, counter in frames:
+            signer.add(kid, counter, b"%d of %d" % (counter, kid), 1.0)
+        adds.append({"frames": frames, "lists": [data.hex() for data in signer.take()]})
+    good = bytes.fromhex(adds[1]["lists"][0])
+    bad = [good[:-1], good + b"\0", b"", b"\2" + good[1:]]
+    for _ in range(60):
+        place = draw.randrange(len(good) - 64)
+        bad.append(good[:place] + bytes((good[place] ^ 1 << draw.randrange(8),)) + good[place + 1 :])
+    runs: tuple[tuple[Run, ...], ...] = (
+        (),
+        (Run(1, 0, b""),),
+        (Run(2, 0, bytes(16)), Run(1, 0, bytes(16))),
+        (Run(1, 5, bytes(16)), Run(1, 0, bytes(16))),
+        (Run(1, 0, bytes(32)), Run(1, 1, bytes(16))),
+        (Run(1, 0, bytes(16)), Run(1, 1, bytes(16))),
+        (Run(1, 0, bytes(16)), Run(1, 2, bytes(16))),
+        (Run(1, 2**32 - 1, bytes(32)),),
+        (Run(1, 2**32 - 1, bytes(16)),),
+        tuple(Run(1, 2 * n, bytes(16)) for n in range(65)),
+        tuple(Run(kid, 0, bytes(16 * 600)) for kid in (1, 2)),
+    )
+    bad += [FrameList(2, 0, bytes(32), bytes(64), made).signed(_SCOPE, media) for made in runs]
+    return {
+        "leaf_seed": _LEAF.seed.hex(),
+        "media_seed": media.seed.hex(),
+        "scope": {"room": H(b"room")[:16].hex(), "slot": 3, "authenticator": b"authenticator".hex()},
+        "bound": _SCOPE.hex(),
+        "intervals": [[n, interval(n)] for n in (1, 2, 25, 26, 40, 50, 51, 1000)],
+        "adds": adds,
+        "read": [{"data": data.hex(), "good": _reads(data)} for data in (good, *bad)],
+        "stories": [_checked(seed) for seed in range(5)],
+    }
+
+
+def _reads(data: bytes) -> bool:
+    try:
+        FrameList.decode(data)
+    except MalformedError:
+        return False
+    return True
+
+
+def _checked(seed: int) -> list[list[Any]]:
+    """Each: when, what, of what, and the error; then doubt, findings, seconds unlisted and excused."""
+    draw = random.Random(f"checker {seed}")
+    # how often frames are lost, forged, lists lost; seconds between lists
+    loss, forgery, lost, pause = (
+        (0.0, 0.0, 0.0, 0.5),
+        (0.05, 0.0, 0.1, 0.5),
+        (0.02, 0.01, 0.0, 0.5),
+        (0.0, 0.0, 0.6, 1.0),
+        (0.3, 0.02, 0.3, 0.5),
+    )[seed]
+    checker, epoch, now, rows = Checker(), 5, 100.0, list[list[Any]]()
+    media = SigningKey(H(b"media of story", bytes((seed,))))
+    signer, counters, last_list = _signer(media), {0x15: 0, 0x25: 0}, 100.0
+    waiting: list[tuple[int, int, bytes]] = []
+    held: list[tuple[int, int, bytes]] = []
+
+    def do(what: str, *arguments: Any) -> bool:
+        at = () if what in ("excuse", "publish") else (now,)
+        given = [H(b"x") if a is None else a for a in arguments]
+        if what == "hear":
+            given = [epoch, _SCOPE, FrameList.decode(arguments[0]), _LEAF.public]
+        outcome = _outcome(lambda: getattr(checker, what)(*given, *at))
+        told = [a.hex() if isinstance(a, bytes) else a for a in arguments]
+        found = [finding.value for finding in checker.findings]
+        checker.findings.clear()
+        sums = [round(checker.unlisted(now), 9), round(checker.excused(now), 9)]
+        rows.append([now, what, told, outcome, checker.doubt, found, *sums])
+        return outcome is None
+
+    def play(which: tuple[int, int, bytes]) -> None:
+        if do("opening", epoch, *which):
+            do("opened", epoch, *which)
+        elif rows[-1][3] == {"error": "UnverifiedFrameError"} and draw.random() < 0.3:
+            held.append(which)  # tried again when the next list is there
+
+    for _ in range(600):
+        now = round(now + draw.choice((0.02, 0.02, 0.02, 0.03, 0.07)), 3)
+        kid = draw.choice((0x15, 0x15, 0x15, 0x25))
+        counter = counters[kid]
+        counters[kid] += 1 if draw.random() < 0.995 else draw.choice((2, 2, 2, 400))
+        frame = b"%d of %d" % (counter, kid)
+        signer.add(kid, counter, frame, now)
+        if draw.random() >= loss:
+            waiting.append((kid, counter, b"forged" if draw.random() < forgery else frame))
+        while waiting and (draw.random() < 0.9 or len(waiting) > 5):
+            which = waiting.pop(0 if draw.random() < 0.9 else -1)
+            play(which)
+        if now - last_list >= pause:
+            last_list = now
+            for data in signer.take():
+                if draw.random() >= lost:
+                    do("hear", data)
+                    if draw.random() < 0.02:
+                        do("hear", data)
+            again, held = held, []
+            for which in again:
+                play(which)
+        if draw.random() < 0.2:
+            do("tick")
+        if draw.random() < 0.005:
+            do("excuse", round(now + draw.choice((0.5, 2.0, 5.0)), 3))
+        if draw.random() < 0.003:
+            do("end_epoch", epoch)
+            epoch += 1
+            counters = {0x15: 0, 0x25: 0}
+            waiting.clear()
+            held.clear()
+            signer = _signer(media)
+        if draw.random() < 0.002:
+            now += 61.0
+    do("publish", H(b"another key"))
+    signer.add(0x15, counters[0x15], b"after", now)
+    do("publish", media.public)
+    for data in signer.take():
+        do("hear", data)
+    do("end_all")
+    return rows
+
+
+# -- codes -----------------------------------------------------------------------------------------------
+
+
+def codes() -> dict[str, Any]:
+    """Long codes (the short ones' known answers are in tests/crypto/short_code.json)."""
+    draw = random.Random("codes")
+    rows = []
+    for size in [0, *[32] * 30]:
+        authenticator, transcript = draw.randbytes(32), draw.randbytes(size)
+        code = long_code(authenticator, transcript)
+        rows.append([authenticator.hex(), transcript.hex(), code, spoken(code)])
+    padded = [(n.to_bytes(32, "big"), bytes(32)) for n in range(200)]
+    shortest = next(pair for pair in padded if long_code(*pair).startswith("0"))
+    code = long_code(*shortest)
+    rows.append([shortest[0].hex(), shortest[1].hex(), code, spoken(code)])
+    return {"long": rows}
+
+
+# -- beats -----------------------------------------------------------------------------------------------
+
+_NUMBER: Final = H(b"room")[:16]
+
+
+def _sign(key: SigningKey) -> Callable[[str, bytes], bytes]:
+    return lambda label, data: sign_with_label(key.seed, label, data)
+
+
+def _counters(draw: random.Random) -> Counters:
+    streams = sorted(draw.sample(range(8), draw.randrange(9)))
+    return tuple((stream, draw.choice((0, 1, 2**48 - 1, draw.randrange(2**30)))) for stream in streams)
+
+
+def _beat(draw: random.Random) -> Beat:
+    since = draw.choice((0, 3, draw.randrange(2**40)))
+    return Beat(
+        leaf=draw.choice((0, 5, 2**32 - 1)),
+        handle=draw.randbytes(8),
+        since=since,
+        seq=draw.choice((1, 2**32 - 1, draw.randrange(1, 1000))),
+        prev=draw.choice((NO_BEAT, draw.randbytes(32))),
+        at=draw.choice((0, 1_790_000_000)),
+        epoch=draw.choice((0, _SAFE)),
+        slot=since + draw.randrange(100),
+        chain=draw.randbytes(32),
+        authenticator=draw.randbytes(32),
+        incarnation=draw.randbytes(8),
+        relay=draw.randrange(2**40),
+        window=draw.randbytes(32),
+        sent=_counters(draw),
+        want=draw.random() < 0.5,
+        got=tuple(
+            Got(leaf, draw.randrange(2**32), _counters(draw))
+            for leaf in sorted(draw.sample(range(300), draw.randrange(6)))
+        ),
+    )
+
+
+def beats() -> dict[str, Any]:
+    """Beats with all their fields, as they are signed; what is none; and windows."""
+    draw = random.Random("beats")
+    key = SigningKey(H(b"beating"))
+    rows = []
+    for _ in range(25):
+        beat = _beat(draw).signed(_NUMBER, _sign(key))
+        fields = msgspec.to_builtins(beat, builtin_types=(bytes,))
+        shown = {k: v.hex() if isinstance(v, bytes) else v for k, v in fields.items()}
+        rows.append({"fields": shown, "encoded": beat.encode().hex(), "digest": beat.digest.hex()})
+    plain = _beat(draw).signed(_NUMBER, _sign(key))
+    raw = plain.encode()
+    wrong: list[dict[str, Any]] = [
+        {"seq": 0},
+        {"slot": plain.since - 1, "since": plain.since} if plain.since else {"slot": 0, "since": 1},
+        {"sent": ((1, 1), (0, 1))},
+        {"sent": ((0, 1), (0, 1))},
+        {"sent": ((8, 1),)},
+        {"sent": tuple((n, 0) for n in range(9))},
+        {"got": (Got(2, 0, ()), Got(1, 0, ()))},
+        {"got": (Got(1, 0, ()), Got(1, 0, ()))},
+        {"got": (Got(1, 0, ((1, 0), (0, 0))),)},
+        {"got": tuple(Got(n, 0, ()) for n in range(GOT_MAX + 1))},
+    ]
+    bad = [_changed(plain, change).encode() for change in wrong]
+    bad += [raw[:-1], raw + b"\0", b"", b"\2" + raw[1:], raw[:100]]
+    bad += [_flipped(draw, raw) for _ in range(100)]
+    read = [{"data": data.hex(), "outcome": _outcome(partial(_heard, data, key))} for data in bad]
+    windows = []
+    for count in range(10):
+        incarnation, digests = draw.randbytes(8), [draw.randbytes(32) for _ in range(count)]
+        made = window(incarnation, count, digests)
+        windows.append([incarnation.hex(), count, [d.hex() for d in digests], made.hex()])
+    return {"seed": key.seed.hex(), "number": _NUMBER.hex(), "beats": rows, "read": read, "windows": windows}
+
+
+def _changed(beat: Beat, change: dict[str, Any]) -> Beat:
+    fields = {name: getattr(beat, name) for name in Beat.__slots__}
+    return Beat(**(fields | change))
+
+
+def _heard(data: bytes, key: SigningKey) -> bool:
+    Beat.decode(data).verify(_NUMBER, key.public)
+    return True
+
+
+def _flipped(draw: random.Random, data: bytes) -> bytes:
+    place = draw.randrange(len(data))
+    return data[:place] + bytes((data[place] ^ 1 << draw.randrange(8),)) + data[place + 1 :]
+
+
+# -- evidence --------------------------------------------------------------------------------------------
+
+_ODD: Final = 'so: "ä" \\ / \b\f\n\r\t\x00\x1f\x7f\u2028\U0001f436 <&>'
+
+
+def evidence_files() -> dict[str, Any]:
+    """Whole files, and of each exhibit what is signed and the probe's chain value."""
+    draw = random.Random("evidence")
+    keys = [SigningKey(H(b"member", bytes((n,)))) for n in range(3)]
+    server = SigningKey(H(b"server"))
+
+    def receipt(slot: int) -> Receipt:
+        chain = draw.randbytes(32)
+        return Receipt(server.public, slot, chain, server.sign(receipt_message(_NUMBER, slot, chain)))
+
+    def exhibit(who: int, beats: int, receipts: int, *, probed: bool | None, **changed: Any) -> Exhibit:
+        heard = []
+        for n in range(beats):
+            key = keys[n % 3]
+            heard.append(SignedBeat(key.public, _beat(draw).signed(_NUMBER, _sign(key)).encode()))
+        signed = [receipt(slot) for slot in range(receipts)]
+        made = None
+        if probed is not None:
+            number = H(b"probed")[:16]
+            chain = evidence.probe_chain(_NUMBER, heard, signed)
+            answer = ProbeReceipt(number, server.public, server.sign(receipt_message(number, 0, chain)))
+            made = Probe(1004, _ODD, answer if probed else None)
+        facts: dict[str, Any] = {
+            "at": 1005,
+            "origin": "https://meet.example",
+            "number": _NUMBER,
+            "server_key": server.public,
+            "dropped_at": None if probed is None else 1003,
+            "beats": heard,
+            "receipts": signed,
+            "last_words": [LastWord(1003, "idle", _ODD), LastWord(0, "", "x" * 500)],
+            "probe": made,
+            "leaves": [],
+            "key": keys[who].public,
+            "signature": bytes(64),
+        }
+        return Exhibit(**(facts | changed)).signed(_sign(keys[who]))
+
+    leaves = [NamedLeaf(7, b"group", b"node"), NamedLeaf(2**32 - 1, b"", draw.randbytes(70))]
+    files = [
+        [exhibit(0, 3, 2, probed=True)],
+        [exhibit(1, 0, 0, probed=None, last_words=[])],
+        [exhibit(0, 5, 1, probed=False), exhibit(2, 2, 3, probed=True)],
+        [exhibit(2, 1, 0, probed=None, leaves=leaves, at=_SAFE)],
+    ]
+    return {
+        "seeds": {key.public.hex(): key.seed.hex() for key in keys},
+        "files": [
+            {
+                "text": evidence.encode(evidence.Evidence(evidence.FORMAT, exhibits)).decode(),
+                "signed": [e.to_be_signed().hex() for e in exhibits],
+                "chains": [evidence.probe_chain(e.number, e.beats, e.receipts).hex() for e in exhibits],
+                "provable": not any(e.leaves for e in exhibits),
+            }
+            for exhibits in files
+        ],
+    }
+
+
+# -- reports ---------------------------------------------------------------------------------------------
+
+
+def reports() -> dict[str, Any]:
+    """A whole report, and messages one by one: what each proves, or why it is refused."""
+    host, writer, other = (SigningKey(H(b"report", bytes((n,)))) for n in range(3))
+    group = H(b"group")
+    policy = Policy(1, (writer.public,), host.public, title="Ärger", flags=REPORTS)
+    context = GroupContext(1, group, 9, bytes(32), bytes(32), (Extension(POLICY_EXTENSION, policy.encode()),))
+
+    def accused(
+        data: Any = b'{"type":"say"}',
+        *,
+        of: GroupContext = context,
+        epoch: int = 9,
+        sender: Sender = Sender(SenderType.MEMBER, 1),  # noqa: B008 - frozen
+        wire: WireFormat = WireFormat.PRIVATE_MESSAGE,
+        label: str = "FramedContentTBS",
+        invite: int = 3,
+        admitted: int | None = None,
+        tail: bytes = b"",
+    ) -> Accused:
+        framed = FramedContent(group, epoch, sender, b"aad", data)
+        tbs = to_be_signed(wire, framed, of.encoded) + tail
+        admission = report.admit(host, group, writer.public, invite if admitted is None else admitted)
+        return Accused(tbs, sign_with_label(writer.seed, label, tbs), writer.public, invite, admission)
+
+    def context_with(*extensions: Extension, **changed: Any) -> GroupContext:
+        facts = {"cipher_suite": 1, "group_id": group, "epoch": 9, "tree_hash": bytes(32)}
+        facts |= {"confirmed_transcript_hash": b"", "extensions": extensions}
+        return GroupContext(**(facts | changed))  # type: ignore[arg-type]
+
+    plain = Extension(POLICY_EXTENSION, Policy(1, (), host.public).encode())
+    ours = context.extensions[0]
+    others = Extension(POLICY_EXTENSION, Policy(1, (), other.public, flags=REPORTS).encode())
+    good = accused()
+    cases = [
+        good,
+        accused(b"", invite=report.NO_INVITE),
+        accused(b"x" * 70),
+        accused(b"x" * 20_000),
+        accused(of=context_with(Extension(0x0A0A, b"grease"), ours)),
+        msgspec.structs.replace(good, tbs=good.tbs[:-1]),
+        accused(tail=b"\0"),
+        msgspec.structs.replace(good, signature=bytes(64)),
+        msgspec.structs.replace(good, signature_key=other.public),
+        msgspec.structs.replace(good, invite=4),
+        msgspec.structs.replace(good, admission=bytes(64)),
+        accused(label="LeafNodeTBS"),
+        accused(admitted=5),
+        accused(epoch=8),
+        accused(of=context_with(ours, group_id=b"elsewhere")),
+        accused(of=context_with(plain)),
+        accused(of=context_with(others)),
+        accused(of=context_with()),
+        accused(of=context_with(ours, ours)),
+        accused(of=context_with(Extension(POLICY_EXTENSION, b"\1"))),
+        accused(wire=WireFormat.PUBLIC_MESSAGE),
+        accused(Remove(0)),
+        accused(b"", sender=Sender(SenderType.EXTERNAL, 0)),
+        *(msgspec.structs.replace(good, tbs=good.tbs[:n]) for n in (0, 3, 4, 40, 60)),
+        # the length of the group id in two bytes where one would do, and with the prefix that is none
+        msgspec.structs.replace(good, tbs=good.tbs[:4] + b"\x40" + good.tbs[4:]),
+        msgspec.structs.replace(good, tbs=good.tbs[:4] + b"\xff" + good.tbs[5:]),
+    ]
+
+    def shown(one: Accused) -> dict[str, Any]:
+        return {
+            name: value.hex() if isinstance(value, bytes) else value
+            for name, value in msgspec.structs.asdict(one).items()
+        }
+
+    def proven(one: Accused) -> dict[str, Any]:
+        found = asdict(report.verify_message(one, host.public))
+        return {name: value.hex() if isinstance(value, bytes) else value for name, value in found.items()}
+
+    return {
+        "host_seed": host.seed.hex(),
+        "group_id": group.hex(),
+        "cases": [{"accused": shown(one), "outcome": _outcome(partial(proven, one))} for one in cases],
+        "file": report.encode(Report(report.FORMAT, host.public, cases[:3])).decode(),
+    }
+
+
+#: By the name of the file.
+FILES: Final[dict[str, Callable[[], Any]]] = {
+    "sframe": sframe,
+    "media_keys": media_keys,
+    "media_signatures": media_signatures,
+    "codes": codes,
+    "beats": beats,
+    "evidence": evidence_files,
+    "reports": reports,
+}
+
+
+def written(name: str) -> str:
+    """A file's text."""
+    return json.dumps(FILES[name](), separators=(",", ":"), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+if __name__ == "__main__":
+    for name in FILES:
+        (SHARED / f"{name}.json").write_text(written(name), "utf-8")
