@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { hex } from "../../../../client/web/src/crypto/bytes";
 import { CommandError } from "../../../../client/web/src/words/sentence";
 import type { RoomSession } from "../../../../client/web/src/session/room";
 import { Comparing, PHASE } from "../../../../client/web/src/session/comparing";
@@ -46,6 +47,9 @@ test("two who open at once come to one code", async () => {
   while (world.held.length > 0) for (const give of world.held.splice(0)) await give();
   assert.equal(new Set(world.rooms.map((room) => JSON.stringify(room.events("ShortCode")[0]?.words))).size, 1);
   for (const room of world.rooms) assert.equal(room.events("ShortCode").length, 1);
+  const sids = (type: "code_open" | "code_reveal"): string[] =>
+    world.opened.flatMap((what) => (what.type === type ? [hex(what.sid)] : []));
+  assert.deepEqual(new Set(sids("code_reveal")), new Set(sids("code_open").slice(1))); // Bo's, who sits before Cem
 });
 
 test("a server that tells two stories of a commitment is found out, and there is no code", async () => {

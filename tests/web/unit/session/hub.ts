@@ -94,8 +94,8 @@ export class Hub {
   #handles = 0;
   #lives = 1;
   up = true;
-  /** What the server leaves out. */
-  drops: (to: Participant, message: ServerMessage) => boolean = () => false;
+  /** What the server sends instead of what it should; null: nothing. */
+  tells: (to: Participant, message: ServerMessage, door: Door) => ServerMessage | null = (_, message) => message;
 
   private constructor(key: SigningKey) {
     this.#key = key;
@@ -116,6 +116,13 @@ export class Hub {
   /** A person's command, or what the shell says. Throws what can't be done. */
   async feed(who: Participant, input: Input): Promise<void> {
     await this.#perform(who, await who.session.handle(input, this.now));
+    await this.settle();
+  }
+
+  /** Inputs that come while the ones before are still being handled. */
+  async feedAll(who: Participant, inputs: readonly Input[]): Promise<void> {
+    const handled = await Promise.all(inputs.map((input) => who.session.handle(input, this.now)));
+    for (const effects of handled) await this.#perform(who, effects);
     await this.settle();
   }
 
@@ -203,8 +210,9 @@ export class Hub {
     this.#send(link, { type: "challenge", version: 1, origin: ORIGIN, nonce, server_key: this.#key.public });
   }
 
-  #send(link: Link, message: ServerMessage): void {
-    if (this.drops(link.who, message)) return;
+  #send(link: Link, honest: ServerMessage): void {
+    const message = this.tells(link.who, honest, link.door);
+    if (message === null) return;
     this.#way.push(async () => {
       if (!this.#links.has(link) || !link.who.alive) return;
       await this.#input(link.who, { type: "Received", door: link.door, message });

@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Bytes } from "../../../../client/web/src/crypto/bytes";
 import { MalformedError, ValidationError } from "../../../../client/web/src/crypto/errors";
+import { Invite } from "../../../../client/web/src/crypto/invite";
+import type { Answer } from "../../../../client/web/src/crypto/lobby";
 import { Contacts } from "../../../../client/web/src/session/contacts";
 import type { Participant } from "./hub";
 import { Hub, ORIGIN } from "./hub";
 import { OPTIONS, type Options } from "../../../../client/web/src/session/options";
+import { RejoiningLobby } from "../../../../client/web/src/session/returning";
 import { type HostFacts, Session } from "../../../../client/web/src/session/session";
 import { seeded } from "./rooms";
 
@@ -94,6 +97,7 @@ test("who is waved in is not asked about; who is removed is told, and the link i
   const cem = await knocks(hub, made.at(-1)!.link, "Cem");
   await hub.until(() => cem.session.inside);
   assert.match((await knocks(hub, link, "Bo")).ended, /^This invite has been used or taken back/);
+  assert.match(ada.alarms().at(-1) ?? "", /^Somebody who says “Bo” knocks with the open invite, by which Bo had come in, who was removed\./);
 });
 
 test("hosts share and hand over their powers", async () => {
@@ -214,7 +218,7 @@ test("a server that drops the room and serves others is shown to have done that"
   const bo = await comes(hub, ada, link, "Bo");
   await hub.run(6);
   const number = ada.session.room!.number;
-  hub.drops = (to, message) => to === bo && message.type === "entered" && bo.links.has("room") && !probing(bo, message);
+  hub.tells = (to, message, door) => (to === bo && message.type === "entered" && !door.probe ? null : message);
   await hub.cut(bo);
   await hub.run(8);
   assert.match(bo.alarms().at(-1) ?? "", /^The server dropped us; nobody in the room did\. It still serves others, and has signed that\./);
@@ -227,9 +231,70 @@ test("a server that drops the room and serves others is shown to have done that"
   assert.ok((file.exhibits[0]?.beats.length ?? 0) > 0);
 });
 
-/** Whether an `entered` is at the probe's door: only the room's own door is kept shut. */
-const probing = (who: Participant, message: { readonly handle: Bytes }): boolean =>
-  [...who.links].some(([key, link]) => key === "probe" && Buffer.compare(link.handle, message.handle) === 0);
+test("a probe that the server has not signed proves nothing", async () => {
+  const { hub, ada, link } = await hosted();
+  const bo = await comes(hub, ada, link, "Bo");
+  hub.tells = (to, message, door) => {
+    if (to !== bo) return message;
+    if (message.type === "opened" && door.probe) return { ...message, signature: new Uint8Array(64) };
+    return message.type === "entered" && !door.probe ? null : message;
+  };
+  await hub.cut(bo);
+  await hub.run(8);
+  assert.match(bo.alarms().at(-1) ?? "", /It answers, but opens no new room either: it may be refusing everybody\./);
+});
+
+test("inputs are handled in their order, however fast they come", async () => {
+  const { hub, ada, link } = await hosted();
+  const bo = await comes(hub, ada, link, "Bo");
+  const said = [...Array(12).keys()].map(String);
+  await hub.feedAll(ada, said.map((text) => ({ type: "Say", text })));
+  await hub.run(1);
+  assert.deepEqual(texts(bo), said.map((text) => `Ada: ${text}`));
+  const off = { mic: false, camera: false, screen: false, recording: false };
+  await hub.feedAll(ada, [true, false].map((hand) => ({ type: "SetState", state: { ...off, hand } })));
+  assert.deepEqual(ada.events("StateTold").map(({ state }) => state.hand), [true, false]);
+});
+
+test("who falls out of step goes on only from what it knows", async () => {
+  const { hub, ada, link } = await hosted();
+  const bo = await comes(hub, ada, link, "Bo");
+  const cem = await comes(hub, ada, link, "Cem");
+  bo.alive = false;
+  await hub.cut(bo);
+  await hub.feed(ada, { type: "Lock", on: true });
+  await hub.run(2);
+  const [old, now, others] = [bo.session.room!, ada.session.room!, cem.session.room!];
+  assert.equal(others.m.journal.slot, old.m.journal.slot + 1);
+  const lobby = await RejoiningLobby.begin({
+    link: Invite.parse(link),
+    name: "Bo",
+    old,
+    makePackage: () => Promise.reject(new Error("not asked")),
+    psks: new Map(),
+    first: null,
+    now: hub.now,
+  });
+  const answer: Answer = {
+    type: "Answer",
+    welcome: new Uint8Array(),
+    doorSeed: now.doorKey.seed,
+    stewardPublic: now.stewardPublic,
+    beatKey: new Uint8Array(32),
+    slot: now.m.journal.slot,
+    chain: now.m.journal.chain,
+    ledger: now.m.ledger.encode(),
+    admission: new Uint8Array(),
+  };
+  const group = now.m.group;
+  assert.ok(lobby.fits(answer, group));
+  assert.ok(!lobby.fits({ ...answer, slot: old.m.journal.slot }, group));
+  assert.ok(!lobby.fits({ ...answer, doorSeed: new Uint8Array(32) }, group));
+  assert.ok(!lobby.fits({ ...answer, stewardPublic: new Uint8Array(32) }, group));
+  assert.ok(!lobby.fits({ ...answer, ledger: new Uint8Array(3) }, group));
+  assert.ok(!lobby.fits({ ...answer, ledger: now.m.ledger.with({ keys: new Set() }).encode() }, group));
+  assert.ok(!lobby.fits(answer, old.m.group));
+});
 
 test("links and names that are none are refused before anything is sent", async () => {
   const facts = { now: 0, rng: seeded("x") };

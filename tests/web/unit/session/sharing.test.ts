@@ -85,6 +85,9 @@ test("a member who runs another page is shown to all, once", async () => {
   assert.equal(ada.alarms("page_differs").length, 1); // said again, and no news
   await bo.hear(cem, { type: "page", hash: new Uint8Array(32).fill(3) });
   assert.equal(bo.alarms("page_differs").length, 2);
+  await world.commit(0, { removed: [bo.gone] }, [ada, cem]);
+  assert.equal(ada.events("Pages").at(-1)?.pages.length, 2);
+  assert.equal(ada.alarms("page_differs").length, 1);
 });
 
 test("who runs none is told when two differ, and of equals the first is the measure", async () => {

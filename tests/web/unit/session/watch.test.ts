@@ -81,6 +81,18 @@ test("a change that others have and we are not given stops our sound and picture
   assert.match([...reach, ...ada.statuses("removal_reach")].at(-1) ?? "", /^The removal of Cem has reached everybody \(1 of 1\)\.$/);
 });
 
+test("the word of who stands in an epoch that is long over is worth nothing", async () => {
+  const world = await three();
+  const [ada, bo] = [world.room(0), world.room(1)];
+  await world.run(20);
+  bo.asleep = true;
+  await world.commit(0, {}, [ada, bo]); // Cem is not told, and goes on beating where it stands
+  await world.run(13);
+  assert.equal(why(ada), null);
+  await world.run(6);
+  assert.match(why(ada) ?? "", /too few of the others/);
+});
+
 test("two who were told different changes find that out", async () => {
   const world = await three();
   const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
