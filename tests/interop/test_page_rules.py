@@ -1,7 +1,7 @@
 """The page refuses what our members refuse, by the same numbered rule, and blames the same leaf.
 
-Every case of `tests/mls` that breaks a rule of RFC 9420 is tried on the page's MLS: who judges otherwise than the
-others splits the room. Commits with random bytes changed are given to both, and both must say the same.
+Every case of `tests/mls` that breaks a rule of RFC 9420 is tried on the page's MLS: who judges otherwise than
+the others splits the room. Commits with random bytes changed are given to both, and both must say the same.
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ from crypto.mls import (
     GroupContextExtensions,
     Lifetime,
     PreSharedKey,
+    Proposal,
     PskUsage,
     ReInit,
     Remove,
+    Stage,
 )
-from crypto.mls.codec import decode
+from crypto.mls.codec import decode, opaque
 from crypto.mls.labels import sign_with_label, verify_with_label
 from crypto.mls.messages import GroupInfo, PublicMessage, decode_message
-from crypto.mls.nodes import ExtensionType
-from crypto.mls.proposals import Commit
-from crypto.mls.tree import RatchetTree
+from crypto.mls.nodes import ExtensionType, ParentNode
+from crypto.mls.proposals import Commit, UpdatePath
+from crypto.mls.tree import RatchetTree, read_tree
+from crypto.primitives import suite_of
 from tests.interop.page_room import PageBundle, PageError, PageGroup, PageRoom, as_ours
 from tests.interop.peer import PeerError
 from tests.interop.ts_peer import PageProcess
@@ -144,8 +147,8 @@ class _Joining:
         return bundle.join(welcome, options.get("psks", {}))
 
 
-# the page judges no lifetimes when it joins, and is in no other group; suite 3 it doesn't have; the last two reach
-# into our own code, and are tried below
+# the page judges no lifetimes when it joins, and is in no other group; suite 3 it doesn't have; two cases
+# reach into our own code, and are tried below
 ENTERING = [
     case
     for case in WELCOMES
@@ -186,14 +189,22 @@ def with_tree(change: Callable[[RatchetTree], None]) -> Callable[[GroupInfo], Gr
     def changed(info: GroupInfo) -> GroupInfo:
         extensions = list(info.extensions)
         place = next(i for i, e in enumerate(extensions) if e.extension_type == ExtensionType.RATCHET_TREE)
-        nodes = decode(extensions[place].data, crypto.mls.welcome.read_tree)
-        tree = RatchetTree.unverified(crypto.mls.welcome.suite_of(1), nodes)
+        nodes = decode(extensions[place].data, read_tree)
+        tree = RatchetTree.unverified(suite_of(1), nodes)
         change(tree)
         extensions[place] = Extension(ExtensionType.RATCHET_TREE, tree.encode())
         context = replace(info.context, tree_hash=tree.tree_hash())
         return replace(info, extensions=tuple(extensions), context=context)
 
     return changed
+
+
+def its_setter_unmerged(tree: RatchetTree) -> None:
+    """All hashes stay right; but the leaf that vouches for node 13 is said not to know its secret."""
+    for index in (7, 11, 13):
+        node = tree.parent_node(index)
+        assert node is not None
+        tree.set_node(index, ParentNode(node.encryption_key, node.parent_hash, (6,)))
 
 
 def without_the_newcomer(tree: RatchetTree) -> None:
@@ -210,6 +221,7 @@ TREES: list[tuple[str, Callable[[RatchetTree], None]]] = [
     ("MLS-12.4.3-3", same_parent_keys),
     ("MLS-7.9.2-1", another_parent_key),
     ("MLS-7.9.2-1", unmerged(13, 6)),
+    ("MLS-7.9.2-1", its_setter_unmerged),
     ("MLS-12.4.3.1-9", without_the_newcomer),
     ("MLS-7.3-1", lambda tree: tree.set_node(6, tree.leaf(2))),
 ]
@@ -283,6 +295,16 @@ def verdict(process: Callable[[bytes], object], message: bytes) -> object:
     return None
 
 
+def content_of(stage: Stage) -> tuple[Commit, bytes]:
+    """What a public commit carries, and its confirmation tag."""
+    decoded = decode_message(stage.message)
+    assert isinstance(decoded, PublicMessage)
+    content, tag = decoded.content.framed.content, decoded.content.confirmation_tag
+    assert isinstance(content, Commit)
+    assert tag is not None
+    return content, tag
+
+
 def changed_bytes(encoded: bytes, seed: int, step: int) -> Iterator[bytes]:
     rand = random.Random(seed)
     for position in range(rand.randrange(step), len(encoded), step):
@@ -296,12 +318,8 @@ def changed_bytes(encoded: bytes, seed: int, step: int) -> Iterator[bytes]:
 def test_commits_with_bytes_changed(page: PageProcess, private: bool, seed: int) -> None:
     """The committer signs each: nothing but the contents can refuse it."""
     room = PageRoom(page, 5)
-    stage = room[0].stage([add_of(new_bundle("new")), Remove(3), GroupContextExtensions(())], private=False)
-    decoded = decode_message(stage.message)
-    assert isinstance(decoded, PublicMessage)
-    content, tag = decoded.content.framed.content, decoded.content.confirmation_tag
-    assert isinstance(content, Commit)
-    assert tag is not None
+    changes: list[Proposal] = [add_of(new_bundle("new")), Remove(3), GroupContextExtensions(())]
+    content, tag = content_of(room[0].stage(changes, private=False))
     judged: list[object] = []
     for encoded in changed_bytes(content.encode(), seed, 11):
         try:
@@ -320,16 +338,15 @@ def test_commits_with_bytes_changed(page: PageProcess, private: bool, seed: int)
 
 @pytest.mark.parametrize("seed", [3, 4, 5])
 def test_commits_of_any_lists(page: PageProcess, seed: int) -> None:
-    """Lists that no honest member would commit, each signed, with the path of an honest commit or with none."""
+    """Lists that no honest member would commit, signed, with the path of an honest commit or with none."""
     rand = random.Random(seed)
     room = PageRoom(page, 5)
-    path = None
-    stage = room[0].stage([Remove(3)], private=False)
-    decoded = decode_message(stage.message)
-    if isinstance(decoded, PublicMessage) and isinstance(decoded.content.framed.content, Commit):
-        path = decoded.content.framed.content.path
-    assert path is not None
-    by_reference = [Remove(3), rule_cases.update(room), rule_cases.PSK, Remove(4)]
+    paths: list[UpdatePath | None] = [None]
+    lists: list[list[Proposal]] = [[], [Remove(3)], [add_of(new_bundle("new"))]]
+    for honest in lists:
+        content, _ = content_of(room[0].stage(honest, private=False))
+        paths += [content.path, content.path]
+    by_reference: list[Any] = [Remove(3), rule_cases.update(room), rule_cases.PSK, Remove(4)]
     references = []
     for proposal in by_reference:
         message = forge(room[1], proposal, private=False)
@@ -371,7 +388,7 @@ def test_commits_of_any_lists(page: PageProcess, seed: int) -> None:
     judged: list[object] = []
     for _ in range(250):
         items = tuple(rand.sample(pool, rand.choice((0, 1, 1, 1, 2, 2, 3))))
-        forged = Commit(items, rand.choice((path, path, None)))
+        forged = Commit(items, rand.choice(paths))
         message = forge(room[0], forged, private=rand.random() < 0.5)
         ours, theirs = verdict(room[2].process, message), verdict(room.theirs.process, message)
         assert ours == theirs, items
@@ -393,6 +410,43 @@ def test_what_can_be_read_is_the_same(page: PageProcess) -> None:
             assert ours == theirs
             seen.append(ours)
     assert {"MalformedError", "AuthenticationError", "MissingKeyError"} <= set(seen)
+
+
+def test_a_length_that_is_longer_than_needed(page: PageProcess) -> None:
+    room = PageRoom(page, 3)
+    message = room[0].protect(b"data")
+    head = bytes([0, 1, 0, 2])
+    assert message.startswith(head + opaque(b"room"))
+    long = head + bytes([0x40, 4]) + message[len(head) + 1 :]
+    assert verdict(room[1].process, long) == verdict(room.theirs.process, long) == "MalformedError"
+    assert room.theirs.process(message).data == b"data"
+
+
+def test_padding_that_is_not_zero(page: PageProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = PageRoom(page, 3)
+    assert room.theirs.process(room[0].protect(b"x", pad_to=lambda size: 512)).data == b"x"
+    suite = state_of(room[0]).suite
+    seal = type(suite).seal
+
+    def dirty(self: object, key: bytes, nonce: bytes, plaintext: bytes, aad: bytes) -> bytes:
+        if plaintext.endswith(bytes(64)):
+            plaintext = plaintext[:-1] + b"\x01"
+        return seal(suite, key, nonce, plaintext, aad)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(suite), "seal", dirty)
+        bad = room[0].protect(b"x", pad_to=lambda size: 512)
+    assert refused(room.theirs, bad).startswith("MalformedError")
+
+
+def test_ones_own_message_come_back(page: PageProcess) -> None:
+    room = PageRoom(page, 3)
+    for message in (
+        room.theirs.peer.protect(b"own"),
+        room.theirs.peer.propose_remove(room.theirs.peer, private=False),
+    ):
+        assert refused(room.theirs, message).startswith("StateError")
+    assert room.theirs.process(room[0].protect(b"another's")).data == b"another's"
 
 
 def test_welcomes_with_bytes_of_the_tree_changed(page: PageProcess) -> None:
@@ -497,7 +551,7 @@ def test_our_leafs_signature_under_a_label_of_our_own(page: PageProcess) -> None
 
 
 def test_the_tree_as_it_is_shown(page: PageProcess) -> None:
-    """Public keys are everybody's; the page says which private ones it holds, and those are on its own path."""
+    """Public keys are everybody's; the page says which private ones it holds: those on its own path."""
     room = PageRoom(page, 5)
     for place in (0, 2, 3):
         room.commit(by=place)
