@@ -1,0 +1,489 @@
+"""The page's session as Python's: the same inputs, effects and events, over a Node process in JSON lines.
+
+So the meetings of tests/session can have people who run the page's code among people who run ours. What the page
+says comes in English, so that each sentence can be held to ours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import queue
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from client.session import content
+from client.session import events as ev
+from client.session.content import AnyContent
+from client.session.intents import HealIntent, Intent
+from client.session.options import Options
+from crypto import errors
+from crypto.media_keys import FutureEpochError, OpenedFrame
+from crypto.returning import Kept
+from crypto.room_state import Mode
+from crypto.shim import Kind
+from server.wire.messages import Transport, decode_client, decode_server, encode
+from tests.interop.ts_setup import ROOT, Node, bundle
+
+ANSWER_SECONDS: Final = 60.0
+_PROGRAM: Final = ROOT / "tests" / "web" / "peers" / "session_peer.ts"
+_T = TypeVar("_T")
+
+
+class PageBug(AssertionError):
+    """The page's code failed in a way that it has no word for; the text has its stack."""
+
+
+class SessionProcess:
+    """The Node process; every call is bounded."""
+
+    def __init__(self, node: Node) -> None:
+        self._ids = itertools.count()
+        with tempfile.TemporaryDirectory(prefix="snug-peer-") as folder:
+            out = Path(folder) / "peer.mjs"
+            bundle(node, _PROGRAM, out)
+            self._process = subprocess.Popen(
+                [node.node, "--enable-source-maps", str(out)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            self._lines: queue.Queue[str] = queue.Queue()
+            self._reader = threading.Thread(target=self._read, daemon=True)
+            self._reader.start()
+            self.call("close", -1)  # it has read its file once it answers
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
+
+    def call(self, op: str, who: int, **arguments: object) -> dict[str, Any]:
+        """One request. Raises what Python's session would, and PageBug for what it never would."""
+        assert self._process.stdin is not None
+        request = {"op": op, "who": who, **{k: _plain(v) for k, v in arguments.items()}}
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        try:
+            line = self._lines.get(timeout=ANSWER_SECONDS)
+        except queue.Empty:
+            raise PageBug(f"no answer to {op} within {ANSWER_SECONDS} s") from None
+        if not line:
+            raise PageBug(f"the node process ended at {op} (its stderr says why)")
+        answer: dict[str, Any] = json.loads(line)
+        if not answer.pop("ok"):
+            raise _error(answer)
+        return answer
+
+    def new_id(self) -> int:
+        return next(self._ids)
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+        self._reader.join(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+def _error(answer: dict[str, Any]) -> Exception:
+    kind, text = answer["kind"], answer["text"]
+    if kind == "CommandError":
+        return ValueError(text)
+    if kind == "FutureEpochError":
+        return FutureEpochError(text)
+    if kind == "ValidationError":
+        return errors.ValidationError(answer["rule"], text)
+    known = getattr(errors, kind, None)
+    return PageBug(text) if known is None else known(text)  # type: ignore[no-any-return]
+
+
+# -- there and back --------------------------------------------------------------------------------------------
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray):
+        return {"$bytes": bytes(value).hex()}
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _real(value: Any) -> Any:
+    """JSON back as Python's values: bytes as bytes, sentences as text, lists as tuples."""
+    if isinstance(value, dict):
+        if "$bytes" in value:
+            return bytes.fromhex(value["$bytes"])
+        if "$sentence" in value:
+            return value["$sentence"]
+        return {k: _real(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return tuple(_real(v) for v in value)
+    return value
+
+
+_RENAMED: Final = {
+    "looksLike": "looks_like",
+    "newSince": "new_since",
+    "usedBy": "used_by",
+}
+#: Fields that the page's events have and ours have not.
+_MORE: Final = {"ShortCode": {"indices"}, "type": set()}
+
+
+def _dataclass(kind: type[_T], fields: dict[str, Any]) -> _T:
+    known = {f.name for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    given = {_RENAMED.get(k, k): v for k, v in fields.items() if k != "type"}
+    extra = given.keys() - known - _MORE.get(kind.__name__, set())
+    assert not extra, f"{kind.__name__} has no {extra}"
+    return kind(**{k: v for k, v in given.items() if k in known})
+
+
+def _members(rows: Sequence[dict[str, Any]], kind: type[Any] = ev.Member) -> tuple[Any, ...]:
+    return tuple(_dataclass(kind, row) for row in rows)
+
+
+def _event(raw: dict[str, Any]) -> ev.Event:
+    kind: str = raw["type"]
+    fields = dict(raw)
+    if kind == "StateTold":
+        return ev.StateTold(fields["leaf"], fields["name"], **fields["state"])
+    if kind == "Pages":
+        return ev.Pages(
+            tuple(ev.RunsPage(p["leaf"], p["name"], bytes.fromhex(p["hash"])) for p in fields["pages"])
+        )
+    if kind == "Invites":
+        return ev.Invites(tuple(_dataclass(ev.InviteRow, row) for row in fields["rows"]))
+    for name in ("members", "added", "removed"):
+        if name in fields:
+            fields[name] = _members(fields[name], ev.Known if kind == "Comparison" else ev.Member)
+    return _dataclass(getattr(ev, kind), fields)  # type: ignore[no-any-return]
+
+
+def _door(raw: dict[str, Any]) -> ev.Door:
+    return ev.Door(raw["day"], raw["probe"])
+
+
+def _input(what: ev.Input, state: ev.SetState) -> dict[str, Any]:
+    kind = type(what).__name__
+    if isinstance(what, ev.RaiseHand):
+        what = dataclasses.replace(state, hand=what.up)
+    if isinstance(what, ev.SetState):
+        return {"type": "SetState", "state": dataclasses.asdict(what)}
+    if isinstance(what, ev.Received):
+        return {
+            "type": kind,
+            "door": dataclasses.asdict(what.door),
+            "message": encode(what.message).decode(),
+        }
+    if isinstance(what, ev.RunPage):
+        return {"type": "RunsPage", "hash": what.hash}
+    fields = {f.name: getattr(what, f.name) for f in dataclasses.fields(what)}
+    if isinstance(what, ev.Lost):
+        fields["door"] = dataclasses.asdict(what.door)
+    if isinstance(what, ev.Publish):
+        fields["streams"] = [{"ssrc": s, "kind": k, "stream": n} for s, k, n in what.streams]
+    if isinstance(what, ev.SaveReport | ev.SaveEvidence | ev.SendFile | ev.SendPicture):
+        del fields["path"]
+    return {"type": kind, **fields}
+
+
+def _options(options: Options) -> dict[str, Any]:
+    return {
+        "contacts": None if options.contacts is None else options.contacts.encode(),
+        "showIdentity": options.show_identity,
+        "reports": options.reports,
+        "evidence": options.evidence is not None,
+        "evidenceNames": options.evidence_names,
+        "patience": options.patience,
+    }
+
+
+# -- what tests look at inside -----------------------------------------------------------------------------------
+
+
+class _Look:
+    """Something of a page's membership, asked for anew each time."""
+
+    def __init__(self, session: TsSession) -> None:
+        self._session = session
+
+    def _at(self, *path: object) -> Any:
+        return self._session.look(*path)
+
+
+class _Group(_Look):
+    @property
+    def epoch(self) -> int:
+        return int(self._at("m", "group", "epoch"))
+
+    @property
+    def group_id(self) -> bytes:
+        return bytes(self._at("m", "group", "groupId"))
+
+
+class _Journal(_Look):
+    @property
+    def slot(self) -> int:
+        return int(self._at("m", "journal", "slot"))
+
+    @property
+    def chain(self) -> bytes:
+        return bytes(self._at("m", "journal", "chain"))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Policy:
+    version: int
+    hosts: tuple[bytes, ...]
+    mode: Mode
+    title: str
+    encoded: bytes
+
+    def encode(self) -> bytes:
+        return self.encoded
+
+
+class _Membership(_Look):
+    @property
+    def group(self) -> _Group:
+        return _Group(self._session)
+
+    @property
+    def journal(self) -> _Journal:
+        return _Journal(self._session)
+
+    @property
+    def policy(self) -> _Policy:
+        raw = self._at("m", "policy")
+        return _Policy(
+            raw["version"],
+            raw["hosts"],
+            Mode(raw["mode"]),
+            raw["title"],
+            self._at("m", "policy", ["encode"]),
+        )
+
+    @property
+    def own_leaf(self) -> int:
+        return int(self._at("m", "ownLeaf"))
+
+    @property
+    def code(self) -> str:
+        return str(self._at("m", "code"))
+
+    @property
+    def beat_key(self) -> bytes:
+        return bytes(self._at("m", "beatKey"))
+
+    def ledger_bytes(self) -> bytes:
+        return bytes(self._at("m", "ledger", ["encode"]))
+
+    def signature_key(self, leaf: int) -> bytes | None:
+        return self._at("m", ["signatureKey", leaf])  # type: ignore[no-any-return]
+
+    def is_host(self, leaf: int) -> bool:
+        return bool(self._at("m", ["isHost", leaf]))
+
+    def name(self, leaf: int) -> str:
+        return str(self._at("m", ["name", leaf]))
+
+    def members(self) -> list[tuple[int, str, bool]]:
+        return [(m["leaf"], m["name"], m["host"]) for m in self._at("m", ["members"])]
+
+
+class _Room(_Look):
+    """As far as scenarios look into a `RoomSession`, and have it do what no person can ask for."""
+
+    @property
+    def m(self) -> _Membership:
+        return _Membership(self._session)
+
+    @property
+    def needs_rejoin(self) -> bool:
+        return bool(self._at("needsRejoin"))
+
+    @needs_rejoin.setter
+    def needs_rejoin(self, value: bool) -> None:
+        assert value
+        self._session.call("rejoin")
+
+    @property
+    def stuck_at(self) -> int | None:
+        return self._at("stuckAt")  # type: ignore[no-any-return]
+
+    @property
+    def host_seed(self) -> object | None:
+        return self._at("hostSeed")  # type: ignore[no-any-return]
+
+    @property
+    def granted(self) -> object | None:
+        return self._at("granted")  # type: ignore[no-any-return]
+
+    @property
+    def number(self) -> bytes:
+        return bytes(self._at("number"))
+
+    def want(self, intent: Intent, now: float) -> None:
+        assert isinstance(intent, HealIntent), "of all intents a person's program can be told this one"
+        self._session.call("heal", now=now)
+
+    def relay(self, what: AnyContent) -> None:
+        self._session.call("relay", content=content.encode(what))
+
+
+class TsSession:
+    """One participant who runs the page's code; what `client.session.Session` is for one who runs ours."""
+
+    def __init__(self, process: SessionProcess, options: Options) -> None:
+        self._process = process
+        self._number = process.new_id()
+        self._options = options
+        self._first: list[ev.Effect] = []
+        self._state: dict[str, Any] = {}
+        self._path = ""
+        self._shows = ev.SetState(False, False)
+
+    # -- beginnings ----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def _begin(
+        cls, process: SessionProcess, op: str, seed: str, now: float, options: Options, **more: Any
+    ) -> TsSession:
+        made = cls(process, options)
+        made._first = made._effects(made.call(op, seed=seed, now=now, options=_options(options), **more))
+        return made
+
+    @classmethod
+    def host(
+        cls, process: SessionProcess, *, seed: str, now: float, options: Options, **facts: Any
+    ) -> TsSession:
+        return cls._begin(process, "host", seed, now, options, facts=facts)
+
+    @classmethod
+    def join(
+        cls, process: SessionProcess, link: str, *, seed: str, now: float, options: Options, **facts: Any
+    ) -> TsSession:
+        return cls._begin(process, "join", seed, now, options, facts={"link": link, **facts})
+
+    @classmethod
+    def come_back(
+        cls, process: SessionProcess, kept: Kept, *, seed: str, now: float, options: Options
+    ) -> TsSession:
+        return cls._begin(process, "comeBack", seed, now, options, kept=kept.encode())
+
+    # -- the same as Python's ------------------------------------------------------------------------------------
+
+    def start(self) -> list[ev.Effect]:
+        return self._first
+
+    def handle(self, what: ev.Input, now: float) -> list[ev.Effect]:
+        if isinstance(what, ev.SaveReport | ev.SaveEvidence):
+            self._path = what.path
+        answer = self.call("handle", input=_input(what, self._shows), now=now)
+        if isinstance(what, ev.SetState):
+            self._shows = what
+        elif isinstance(what, ev.RaiseHand):
+            self._shows = dataclasses.replace(self._shows, hand=what.up)
+        return self._effects(answer)
+
+    def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
+        sealed = self.call("seal", kind=kind, stream=stream, frame=frame, now=now)
+        return _real(sealed["value"])  # type: ignore[no-any-return]
+
+    def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
+        return OpenedFrame(**_real(self.call("open", ssrc=ssrc, kind=kind, data=data, now=now)["value"]))
+
+    def kept(self) -> Kept | None:
+        raw = _real(self.call("kept")["value"])
+        return None if raw is None else Kept.decode(raw)
+
+    @property
+    def inside(self) -> bool:
+        return bool(self._state["inside"])
+
+    @property
+    def ended(self) -> ev.Ended | None:
+        raw = self._state["ended"]
+        return None if raw is None else _dataclass(ev.Ended, raw)
+
+    @property
+    def own_leaf(self) -> int | None:
+        return self._state["ownLeaf"]  # type: ignore[no-any-return]
+
+    @property
+    def names(self) -> dict[int, str]:
+        return dict(self._state["names"])
+
+    def name_of(self, leaf: int) -> str | None:
+        return self.names.get(leaf)
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    @property
+    def _room(self) -> _Room | None:
+        return _Room(self) if self.inside else None
+
+    @property
+    def _host(self) -> object | None:
+        """Something, once it is a host who can host."""
+        return self if self._state["hosts"] else None
+
+    def call(self, op: str, **arguments: object) -> dict[str, Any]:
+        return self._process.call(op, self._number, **arguments)
+
+    def look(self, *path: object) -> Any:
+        return _real(self.call("look", path=list(path))["value"])
+
+    def close(self) -> None:
+        self.call("close")
+
+    def _effects(self, answer: dict[str, Any]) -> list[ev.Effect]:
+        self._state = _real(answer["state"])
+        return [self._effect(raw) for raw in answer["effects"]]
+
+    def _effect(self, raw: dict[str, Any]) -> ev.Effect:
+        match raw["type"]:
+            case "Connect":
+                return ev.Connect(_door(raw["door"]))
+            case "Disconnect":
+                return ev.Disconnect(_door(raw["door"]))
+            case "Transmit":
+                return ev.Transmit(_door(raw["door"]), decode_client(raw["message"].encode()))
+            case "Tell":
+                return ev.Tell(_event(_real(raw["event"])))
+            case "Save":
+                path = self._path or self._options.evidence or ""
+                return ev.Save(raw["what"], path, _real(raw["data"]))
+            case "MediaTransport":
+                transport = decode_server(raw["transport"].encode())
+                assert isinstance(transport, Transport)
+                return ev.MediaTransport(transport)
+            case "RemoteStreams":
+                streams = msgspec.convert(_stream_rows(raw["streams"]), list[ev.HandleStream])
+                return ev.RemoteStreams(tuple(streams))
+            case other:
+                raise PageBug(f"an effect that nobody knows: {other}")
+
+
+def _stream_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [_real(row) for row in rows]
+
+
+#: Which people run the page's code, by their name and whether they open the meeting.
+Who = Callable[[str, bool], bool]
