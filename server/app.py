@@ -7,12 +7,13 @@ import logging
 import os
 import socket
 import time
+import weakref
 from collections.abc import Callable
 
 from aiohttp import web
 from nacl.signing import SigningKey
 
-from server import config
+from server import config, page
 from server.config import ConfigError, Settings
 from server.hub import Hub
 from server.media.limits import MediaLimits
@@ -60,6 +61,7 @@ class Server:
         self._listener: asyncio.Server | None = None
         self._tick: asyncio.Task[None] | None = None
         self._greeting: set[web.RequestHandler] = set()
+        self._reading: weakref.WeakSet[web.RequestHandler] = weakref.WeakSet()
 
     @property
     def signaling(self) -> Signaling:
@@ -103,9 +105,10 @@ class Server:
             [
                 web.get("/ws", self._signaling.handle),
                 web.get("/healthz", self._health),
-                web.get("/", self._hello),
+                *self._page(origin),
             ]
         )
+        app.on_response_prepare.append(self._reads)
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=0.5, keepalive_timeout=s.handshake_time, lingering_time=1.0
         )
@@ -168,6 +171,10 @@ class Server:
         loop = asyncio.get_running_loop()
 
         def cut() -> None:
+            if handler in self._reading and handler.transport is not None:
+                self._reading.discard(handler)
+                loop.call_later(self.settings.page_time, cut)
+                return
             self._greeting.discard(handler)
             if handler not in self.signaling.upgraded and handler.transport is not None:
                 handler.transport.abort()
@@ -186,6 +193,22 @@ class Server:
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"ok": True})
+
+    def _page(self, origin: str) -> list[web.RouteDef]:
+        if not self.settings.page:
+            return [web.get("/", self._hello)]
+        try:
+            bundle = page.load()
+        except page.PageError as error:
+            log.warning("no page is served: %s", error)
+            return [web.get("/", self._hello)]
+        log.info("serving the page %s", bundle.hash)
+        where = {"origin": origin, "own": False, "lecture": False}
+        return page.routes(bundle, where=where, connect=[page.sockets(origin)])
+
+    async def _reads(self, request: web.Request, _: web.StreamResponse) -> None:
+        """Who asks for the page's files has longer than who is to become a WebSocket."""
+        self._reading.add(request.protocol)
 
     async def _hello(self, _: web.Request) -> web.Response:
         return web.Response(text="Snug: a landlord that can't see in\n")

@@ -35,7 +35,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         listen: ``HOST:PORT`` (``[HOST]:PORT`` for IPv6) of HTTP and WebSocket; port 0 takes a free one.
         origin: what clients sign at the door; default ``http://HOST:PORT`` of `listen`. Set it when a
             proxy or a wildcard address stands between.
-        allowed_origins: further values of a browser's ``Origin`` header that may connect.
+        allowed_origins: further values of a browser's ``Origin`` header that may connect; pages from the
+            participant's own machine (``http://127.0.0.1:PORT``) always may.
+        page: whether the meeting page is served.
         media_address, media_port: the UDP address told to clients; default the host of `listen`, any port.
         media_bind: the address that the UDP socket binds, where it differs from `media_address`.
 
@@ -63,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     How long
         handshake_time: from the TCP connection, and again from the challenge, to the next step.
+        page_time: for loading the page, beyond the handshake time.
         idle_time: without a frame or pong; also the wait in a room that nobody opens.
         heartbeat: between pings; no pong within half of it closes the connection.
         room_linger: that an opened room outlives its last connection.
@@ -75,6 +78,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     listen: str = "127.0.0.1:8080"
     origin: str | None = None
     allowed_origins: list[str] = []
+    page: bool = True
     media_address: str | None = None
     media_port: Port = 0
     media_bind: str | None = None
@@ -109,6 +113,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     commit_bytes: Size = 8_388_608
 
     handshake_time: Seconds = 5.0
+    page_time: Seconds = 30.0
     idle_time: Seconds = 60.0
     heartbeat: Seconds = 20.0
     room_linger: Annotated[float, msgspec.Meta(ge=0, le=86400)] = 30.0

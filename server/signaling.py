@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -237,7 +238,7 @@ class Signaling:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """The WebSocket path."""
         origin = request.headers.get("Origin")
-        if origin is not None and origin not in self._origins:
+        if origin is not None and origin not in self._origins and not _own_page(origin):
             raise web.HTTPForbidden(text="this origin may not connect\n")
         s = self._settings
         ws = web.WebSocketResponse(
@@ -374,3 +375,12 @@ class Signaling:
     def people(self) -> list[tuple[bytes, str, dict[str, str]]]:
         """Of each connection its handle, its address, and the headers of its request."""
         return [(handle, *c.came_from) for handle, c in self._connections.items()]
+
+
+def _own_page(origin: str) -> bool:
+    """Whether a page comes from the participant's own machine (`snug page`).
+
+    Nothing is opened by it: no cookie or address lets anybody in here, a connection shows keys. What the
+    check of origins keeps out are other sites' pages, and none of them can have this origin.
+    """
+    return re.fullmatch(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", origin) is not None

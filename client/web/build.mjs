@@ -39,7 +39,7 @@ await build({
   outdir: out,
 })
 await build({ ...common, entryPoints: { worker: "src/worker/main.ts" }, outdir: out })
-await writeFile(join(out, "index.html"), await readFile(join(here, "src/index.html")))
+for (const name of ["index.html", "icon.svg"]) await writeFile(join(out, name), await readFile(join(here, "src", name)))
 
 const names = (await readdir(out)).filter((name) => name !== "manifest.json").sort()
 const sums = new Map()
