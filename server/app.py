@@ -7,7 +7,6 @@ import logging
 import os
 import socket
 import time
-import weakref
 from collections.abc import Callable
 
 from aiohttp import web
@@ -61,7 +60,7 @@ class Server:
         self._listener: asyncio.Server | None = None
         self._tick: asyncio.Task[None] | None = None
         self._greeting: set[web.RequestHandler] = set()
-        self._reading: weakref.WeakSet[web.RequestHandler] = weakref.WeakSet()
+        self._reading: set[web.RequestHandler] = set()
 
     @property
     def signaling(self) -> Signaling:
@@ -171,8 +170,9 @@ class Server:
         loop = asyncio.get_running_loop()
 
         def cut() -> None:
-            if handler in self._reading and handler.transport is not None:
-                self._reading.discard(handler)
+            reads = handler in self._reading
+            self._reading.discard(handler)
+            if reads and handler.transport is not None and handler not in self.signaling.upgraded:
                 loop.call_later(self.settings.page_time, cut)
                 return
             self._greeting.discard(handler)

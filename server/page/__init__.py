@@ -1,8 +1,8 @@
 """The meeting page: where its bundle lies, what it is known by, and the headers that it is served with.
 
 The server serves it, and so does `snug page` on a participant's own machine: the same files, by this. The
-bundle is built with the package (`hatch_build.py`), into `server/page/bundle`; `hash` is SHA-256 over the lines
-``"sha256 name\\n"`` in order of names, and stands in `manifest.json`.
+bundle is built with the package (`hatch_build.py`), into `server/page/bundle`; `hash` is SHA-256 over the
+lines ``"sha256 name\\n"`` in order of names, and stands in `manifest.json`.
 """
 
 from __future__ import annotations
