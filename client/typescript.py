@@ -15,6 +15,7 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import inspect
 
+from client import typescript_names
 from client.session import content
 from server.wire import limits, messages
 
@@ -153,6 +154,7 @@ def files() -> dict[Path, str]:
         WEB / "wire" / "limits.ts": _HEAD.format(source="server/wire/limits.py, client/session/content.py")
         + "\n".join(lines)
         + "\n",
+        **typescript_names.files(WEB / "crypto"),
     }
 
 
