@@ -59,14 +59,14 @@ def files(crypto: Path) -> dict[Path, str]:
     return {
         crypto / "confusables.ts": _head(
             "crypto/names.py",
-            "Characters that look like others (UTS 39), each by its distance from the one before, in base 36.",
+            "Characters that look like others (UTS 39), each by its distance from the last one, in base 36.",
         )
         + f"export const CHARACTERS = {_wrapped(' '.join(distances))};\n\n"
         + "/** And what each looks like: code points in base 36. */\n"
         + f"export const PROTOTYPES = {_wrapped(' '.join(others))};\n",
         crypto / "assignedLengths.ts": _head(
             "crypto/assigned.py",
-            "Lengths in base 36, by turns of code points not assigned by Unicode 14.0 and assigned, from 0 on.",
+            "Lengths in base 36, by turns of code points unassigned by Unicode 14.0 and assigned, from 0 on.",
         )
         + f"export const LENGTHS = {_wrapped(lengths)};\n",
     }
