@@ -9,13 +9,14 @@ import enCrypto from "./en/crypto";
 import enMeeting from "./en/meeting";
 import enPolicy from "./en/policy";
 import enRoom from "./en/room";
+import enShell from "./en/shell";
 import enStart from "./en/start";
 import enWatch from "./en/watch";
 import type { Words } from "./entry";
 import type { Arg, Sentence } from "./sentence";
 
 /** Every entry there is; what another language lacks is said in English. */
-export const english = { ...enCrypto, ...enPolicy, ...enRoom, ...enWatch, ...enStart, ...enMeeting, verbatim: "{text}" } satisfies Words;
+export const english = { ...enCrypto, ...enPolicy, ...enRoom, ...enWatch, ...enShell, ...enStart, ...enMeeting, verbatim: "{text}" } satisfies Words;
 
 /** The keys of the page's own sentences, checked where they are written. */
 export type Key = Extract<keyof typeof english, string>;

@@ -1,0 +1,356 @@
+/**
+ * One connection to the media server: an RTCPeerConnection, made, connected once, closed. For another, make another.
+ *
+ * The server wants our ufrag, fingerprint and SSRCs before it tells its own, and a browser changes its ufrag when
+ * the offerer's changes after an answer has been applied (RFC 8839 4.4.1.1.1). What works in Chromium and in Firefox:
+ * apply an offer with a placeholder's parameters, create the answer and keep it; when the server has answered, apply
+ * the offer with its real parameters in the same state, and then that same answer. Two traps decide the rest:
+ * Firefox makes transceivers anew at the second offer unless `addTrack` has made them, and Chromium matches only such
+ * to the offer's lines; so every stream of ours begins with `addTrack` of a track that carries nothing.
+ *
+ * No frame leaves or is shown before a transform has it: in Chromium `encodedInsertableStreams` holds all back that
+ * has none, in Firefox a transform that is there before there is a track and a description misses nothing. So it is
+ * attached in the task that makes the sender, or tells of the receiver.
+ */
+import { same } from "../crypto/bytes";
+import type { Kind } from "../crypto/shim";
+import type { InputOf } from "../session/events";
+import type { HandleStream, Transport } from "../wire/messages";
+import { type Sentence, sentence } from "../words/sentence";
+import type { TransformOptions } from "../worker/messages";
+import { type Answer, type Line, NOBODY, offer, readAnswer, SdpError, type TransportSide } from "./sdp";
+
+/** Seconds in which the server has to be reached, and after which one that isn't heard is gone. */
+export const CONNECT_TIME = 10;
+export const SILENT_TIME = 6;
+/** Remote streams at most: what else a server lists is not asked of the browser. */
+export const REMOTE_MAX = 256;
+
+/** A stream of ours; `track` null sends nothing. */
+export interface OwnTrack {
+  readonly stream: number;
+  readonly kind: Kind;
+  readonly track: MediaStreamTrack | null;
+}
+
+export interface LinkEvents {
+  /** A remote stream's track: nothing comes of it but frames that the worker has opened. */
+  track(ssrc: number, track: MediaStreamTrack): void;
+  /** A remote stream is over. */
+  gone(ssrc: number): void;
+  connected(): void;
+  /** The link is of no use any more; `ever`: it was connected. */
+  lost(why: Sentence, ever: boolean): void;
+}
+
+/** Limits of what is sent, bits and pictures a second. */
+const LIMITS: Readonly<Record<number, { readonly maxBitrate: number; readonly maxFramerate: number }>> = {
+  1: { maxBitrate: 500_000, maxFramerate: 30 },
+  3: { maxBitrate: 1_500_000, maxFramerate: 15 },
+};
+
+/** Whether this browser can hold a meeting at all. */
+export const supported = (): boolean =>
+  typeof RTCPeerConnection === "function" && typeof RTCRtpScriptTransform === "function";
+
+/** A track that carries nothing: what `addTrack` needs, and no device. */
+function placeholder(kind: Kind): MediaStreamTrack {
+  let track: MediaStreamTrack | undefined;
+  if (kind === "video") {
+    const canvas = document.createElement("canvas");
+    canvas.getContext("2d");
+    [track] = canvas.captureStream(0).getVideoTracks();
+  } else {
+    const context = new AudioContext();
+    [track] = context.createMediaStreamDestination().stream.getAudioTracks();
+    void context.close();
+  }
+  if (track === undefined) throw new SdpError("no placeholder for a track");
+  return track;
+}
+
+interface Own {
+  readonly line: Line;
+  readonly stream: number;
+  readonly sender: RTCRtpSender;
+  track: MediaStreamTrack | null;
+}
+
+export class MediaLink {
+  readonly #pc: RTCPeerConnection;
+  readonly #worker: Worker;
+  readonly #events: LinkEvents;
+  readonly #own: Own[] = [];
+  #lines: Line[] = [];
+  #remote: readonly HandleStream[] = [];
+  #server: TransportSide = NOBODY;
+  #answer: Answer | null = null;
+  /** The answer that waits for the server's parameters. */
+  #kept: RTCSessionDescriptionInit | null = null;
+  #version = 0;
+  #mids = 0;
+  #work: Promise<unknown> = Promise.resolve();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #ever = false;
+  #over = false;
+
+  constructor(worker: Worker, events: LinkEvents) {
+    this.#worker = worker;
+    this.#events = events;
+    const configuration: RTCConfiguration & { readonly encodedInsertableStreams: boolean } = {
+      encodedInsertableStreams: true, // Chromium's: what has no transform yet goes nowhere
+      bundlePolicy: "max-bundle",
+      rtcpMuxPolicy: "require",
+    };
+    this.#pc = new RTCPeerConnection(configuration);
+    this.#pc.addEventListener("track", (event) => this.#track(event));
+    this.#pc.addEventListener("connectionstatechange", () => this.#state());
+  }
+
+  /** Our ufrag as it was published, to know which `transport` answers it; null before. */
+  get ufrag(): string | null {
+    return this.#answer?.ufrag ?? null;
+  }
+
+  get connected(): boolean {
+    return !this.#over && this.#pc.connectionState === "connected";
+  }
+
+  /** Our half of the transport, and our streams. SdpError if the browser answers otherwise than we demand. */
+  open(tracks: readonly OwnTrack[]): Promise<InputOf<"Publish">> {
+    return this.#after(async () => {
+      for (const track of tracks) this.#add(track);
+      await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(NOBODY, this.#lines, ++this.#version) });
+      this.#kept = await this.#pc.createAnswer();
+      this.#answer = readAnswer(this.#kept.sdp ?? "", this.#lines);
+      await this.#carry();
+      return this.#published(this.#answer);
+    });
+  }
+
+  /**
+   * Reach the server at these parameters of its. The same ones again change nothing; others would be another link's.
+   *
+   * What goes wrong is told as `lost`.
+   */
+  connect(transport: Transport): Promise<void> {
+    return this.#guarded(async () => {
+      const kept = this.#kept;
+      if (kept === null) return;
+      const { ufrag, password, fingerprint, address, port } = transport;
+      this.#server = { ufrag, password, fingerprint, address, port };
+      this.#kept = null;
+      this.#wait(CONNECT_TIME, () => this.#lost("shell.media_no_answer"));
+      await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(this.#server, this.#lines, ++this.#version) });
+      await this.#pc.setLocalDescription(kept);
+      this.#check(this.#pc.localDescription?.sdp ?? "");
+      await this.#limit();
+      await this.#renegotiate();
+    });
+  }
+
+  /** All streams of the others, as the server lists them. */
+  setRemote(streams: readonly HandleStream[]): Promise<void> {
+    return this.#guarded(async () => {
+      this.#remote = streams;
+      await this.#renegotiate();
+    });
+  }
+
+  /**
+   * What this stream of ours carries from now on; null: nothing leaves. A stream that there wasn't yet is to be
+   * published: then what to publish is returned.
+   */
+  send(track: OwnTrack): Promise<InputOf<"Publish"> | null> {
+    return this.#after(async () => {
+      const own = this.#own.find(({ stream }) => stream === track.stream);
+      if (own !== undefined) {
+        own.track = track.track;
+        await own.sender.replaceTrack(track.track);
+        return null;
+      }
+      if (track.track === null || this.#answer === null) return null;
+      this.#add(track);
+      if (this.#kept !== null) {
+        // not connected yet: the answer that waits has to have the new line too
+        await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(NOBODY, this.#lines, ++this.#version) });
+        this.#kept = await this.#pc.createAnswer();
+        this.#answer = readAnswer(this.#kept.sdp ?? "", this.#lines);
+      } else await this.#negotiate();
+      await this.#carry();
+      await this.#limit();
+      return this.#published(this.#answer);
+    });
+  }
+
+  /** The next picture of that stream is to be whole. Firefox's worker can ask for it by itself. */
+  async keyFrame(stream: number): Promise<void> {
+    const own = this.#own.find((each) => each.stream === stream);
+    if (own === undefined || this.#over) return;
+    const set = own.sender.setParameters.bind(own.sender) as (
+      parameters: RTCRtpSendParameters,
+      options: { readonly encodingOptions: readonly { readonly keyFrame: boolean }[] },
+    ) => Promise<void>;
+    // refused while another change is under way: it is asked for again in a second
+    await set(own.sender.getParameters(), { encodingOptions: [{ keyFrame: true }] }).catch(() => undefined);
+  }
+
+  /** Of the browser; empty once closed. */
+  async stats(): Promise<RTCStatsReport | null> {
+    return this.#over ? null : await this.#pc.getStats();
+  }
+
+  /** Closing twice is harmless. Tracks of devices go on: they are their owner's. */
+  close(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#pc.close();
+  }
+
+  // -- inside ----------------------------------------------------------------------------------------------
+
+  #after<T>(job: () => Promise<T>): Promise<T> {
+    const done = this.#work.then(job);
+    this.#work = done.catch(() => undefined);
+    return done;
+  }
+
+  #guarded(job: () => Promise<void>): Promise<void> {
+    return this.#after(async () => {
+      if (this.#over) return;
+      try {
+        await job();
+      } catch (error) {
+        if (this.#over) return;
+        this.#fail(sentence("shell.media_refused", { why: error instanceof Error ? error.message : String(error) }));
+      }
+    });
+  }
+
+  #add({ stream, kind, track }: OwnTrack): void {
+    const sender = this.#pc.addTrack(placeholder(kind));
+    const options: TransformOptions = { role: "seal", kind, stream };
+    sender.transform = new RTCRtpScriptTransform(this.#worker, options);
+    const line: Line = { mid: String(this.#mids++), kind, use: "own", ssrc: 0 };
+    this.#lines = [...this.#lines, line];
+    this.#own.push({ line, stream, sender, track });
+  }
+
+  /** Put in each stream's own track, in place of what it began with. */
+  async #carry(): Promise<void> {
+    for (const { sender, track } of this.#own) {
+      const before = sender.track;
+      if (before === track) continue;
+      await sender.replaceTrack(track);
+      before?.stop();
+    }
+  }
+
+  #published(answer: Answer): InputOf<"Publish"> {
+    const { ufrag, password, fingerprint, ssrcs } = answer;
+    const streams = this.#own.map(({ line, stream }) => {
+      const ssrc = ssrcs.get(line.mid);
+      if (ssrc === undefined) throw new SdpError("a stream without an SSRC");
+      return { ssrc, kind: line.kind, stream };
+    });
+    return { type: "Publish", ufrag, password, fingerprint, streams };
+  }
+
+  /** The same transport as published, or all ends. */
+  #check(sdp: string): void {
+    const answer = readAnswer(sdp, this.#lines);
+    const before = this.#answer;
+    const kept =
+      before !== null &&
+      answer.ufrag === before.ufrag &&
+      answer.password === before.password &&
+      same(answer.fingerprint, before.fingerprint) &&
+      [...before.ssrcs].every(([mid, ssrc]) => answer.ssrcs.get(mid) === ssrc);
+    if (!kept) throw new SdpError("the browser has changed what it had told");
+    this.#answer = answer;
+  }
+
+  async #negotiate(): Promise<void> {
+    await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(this.#server, this.#lines, ++this.#version) });
+    const answer = await this.#pc.createAnswer();
+    readAnswer(answer.sdp ?? "", this.#lines); // looked at before it counts
+    await this.#pc.setLocalDescription(answer);
+    this.#check(this.#pc.localDescription?.sdp ?? "");
+  }
+
+  /** Bring the lines to what the server lists: ended ones are rejected first, and their places taken again. */
+  async #renegotiate(): Promise<void> {
+    if (this.#over || this.#answer === null || this.#kept !== null) return; // it is done once connected
+    const own = new Set(this.#answer.ssrcs.values());
+    const wanted = new Map<number, Kind>();
+    for (const { ssrc, kind } of this.#remote)
+      if (!own.has(ssrc) && wanted.size < REMOTE_MAX) wanted.set(ssrc, wanted.get(ssrc) ?? kind);
+    const ended = this.#lines.filter(({ use, ssrc, kind }) => use === "remote" && wanted.get(ssrc) !== kind);
+    if (ended.length > 0) {
+      this.#lines = this.#lines.map((line) => (ended.includes(line) ? { ...line, use: "off", ssrc: 0 } : line));
+      await this.#negotiate();
+      for (const { ssrc } of ended) this.#events.gone(ssrc);
+    }
+    const known = new Set(this.#lines.filter(({ use }) => use === "remote").map(({ ssrc }) => ssrc));
+    const fresh = [...wanted].filter(([ssrc]) => !known.has(ssrc));
+    if (fresh.length === 0) return;
+    const lines = [...this.#lines];
+    for (const [ssrc, kind] of fresh) {
+      // a rejected line's place is taken by another, under another mid: then it is another transceiver (RFC 9429 5.3.1)
+      const line: Line = { mid: String(this.#mids++), kind, use: "remote", ssrc };
+      const free = lines.findIndex(({ use }) => use === "off");
+      if (free < 0) lines.push(line);
+      else lines[free] = line;
+    }
+    this.#lines = lines;
+    await this.#negotiate();
+  }
+
+  #track({ receiver, transceiver, track }: RTCTrackEvent): void {
+    const line = this.#lines.find(({ mid, use }) => mid === transceiver.mid && use === "remote");
+    // also where nobody knows whose it is: without a transform Firefox would decode whatever comes
+    const options: TransformOptions = { role: "open", kind: track.kind === "audio" ? "audio" : "video", ssrc: line?.ssrc ?? 0 };
+    receiver.transform = new RTCRtpScriptTransform(this.#worker, options);
+    if (line !== undefined && !this.#over) this.#events.track(line.ssrc, track);
+  }
+
+  async #limit(): Promise<void> {
+    for (const { stream, sender } of this.#own) {
+      const limits = LIMITS[stream];
+      const parameters = sender.getParameters();
+      const [encoding] = parameters.encodings;
+      if (limits === undefined || encoding === undefined || encoding.maxBitrate === limits.maxBitrate) continue;
+      Object.assign(encoding, limits);
+      if (stream === 3) parameters.degradationPreference = "maintain-resolution";
+      // a browser that can't be limited sends what the server's REMB lets it
+      await sender.setParameters(parameters).catch(() => undefined);
+    }
+  }
+
+  #state(): void {
+    if (this.#over) return;
+    const state = this.#pc.connectionState;
+    if (state === "connected") {
+      clearTimeout(this.#timer);
+      const first = !this.#ever;
+      this.#ever = true;
+      if (first) this.#events.connected();
+    } else if (state === "failed" || state === "closed") this.#lost(this.#ever ? "shell.media_gone" : "shell.media_no_answer");
+    else if (state === "disconnected") this.#wait(SILENT_TIME, () => this.#lost("shell.media_gone"));
+  }
+
+  #wait(seconds: number, then: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(then, seconds * 1000);
+  }
+
+  #lost(key: string): void {
+    this.#fail(sentence(key));
+  }
+
+  #fail(why: Sentence): void {
+    if (this.#over) return;
+    this.close();
+    this.#events.lost(why, this.#ever);
+  }
+}

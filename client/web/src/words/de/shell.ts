@@ -1,0 +1,26 @@
+import type { Words } from "../entry";
+
+export default {
+  "shell.no_answer": "er antwortet nicht",
+  "shell.nobody_there": "dort hört niemand zu",
+  "shell.ended": "die Verbindung ist zu Ende",
+  "shell.alien": "der Server hat etwas geschickt, das nicht zu diesem Protokoll gehört",
+  "shell.network_changed": "das Netz ist ein anderes",
+  "shell.cannot_connect": "Der Server {origin} antwortet nicht.",
+  "shell.media_no_answer": "der Server für Ton und Bild hat nicht geantwortet",
+  "shell.media_gone": "der Server für Ton und Bild antwortet nicht mehr",
+  "shell.media_refused": "dieser Browser tut nicht, was er muss ({why})",
+  "shell.sizes_vary":
+    "Dieser Browser schickt Ton in Paketen verschiedener Größe. Daran wäre zu sehen, wer spricht: Es wird kein Ton gesendet.",
+  "shell.broken":
+    "Es ist etwas geschehen, das nicht geschehen darf ({why}). Es wird nichts mehr gesendet und nichts mehr gezeigt: Geh hinaus und komm wieder herein.",
+  "alarm.version": "Der Server spricht Version {theirs} des Protokolls, dieses Programm Version {ours}.",
+  "alarm.media_lost": "Die Verbindung für Ton und Bild ist weg ({why}). Neuer Versuch ...",
+  "alarm.media_unreachable": "Keine Verbindung für Ton und Bild: {why}. Neuer Versuch ...",
+  "alarm.media_failed": "Das Senden hat aufgehört: {why}",
+  "tree.now": "So steht es jetzt.",
+  "tree.added": "{names} kam herein.",
+  "tree.removed": "{names} ging.",
+  "tree.rejoined": "{names} ist wieder im Takt.",
+  "tree.healed": "Frische Schlüssel, niemand Neues.",
+} satisfies Words;

@@ -1,0 +1,27 @@
+import type { Words } from "../entry";
+
+/** What the page's own shell tells: of its connections, its media, its worker. */
+export default {
+  "shell.no_answer": "it does not answer",
+  "shell.nobody_there": "nobody listens there",
+  "shell.ended": "the connection ended",
+  "shell.alien": "the server sent something that is not of this protocol",
+  "shell.network_changed": "the network has changed",
+  "shell.cannot_connect": "The server at {origin} does not answer.",
+  "shell.media_no_answer": "the media server did not answer",
+  "shell.media_gone": "the media server has stopped answering",
+  "shell.media_refused": "this browser does not do what it must ({why})",
+  "shell.sizes_vary":
+    "This browser sends sound in packets of different sizes, which would show who speaks: no sound is sent.",
+  "shell.broken":
+    "Something happened that should not ({why}). Nothing is sent or shown any more: leave, and come in again.",
+  "alarm.version": "The server speaks version {theirs} of the protocol, and this program version {ours}.",
+  "alarm.media_lost": "The media connection is gone ({why}). Trying again...",
+  "alarm.media_unreachable": "No media connection: {why}. Trying again...",
+  "alarm.media_failed": "sending stopped: {why}",
+  "tree.now": "So it stands now.",
+  "tree.added": "{names} came in.",
+  "tree.removed": "{names} went.",
+  "tree.rejoined": "{names} came back in step.",
+  "tree.healed": "Fresh keys, and nobody new.",
+} satisfies Words;

@@ -1,0 +1,24 @@
+import type { Words } from "../entry";
+
+export default {
+  "shell.no_answer": "它没有回应",
+  "shell.nobody_there": "那里没有人在听",
+  "shell.ended": "连接结束了",
+  "shell.alien": "服务器发来了不属于这个协议的东西",
+  "shell.network_changed": "网络换了",
+  "shell.cannot_connect": "{origin} 的服务器没有回应。",
+  "shell.media_no_answer": "音视频服务器没有回应",
+  "shell.media_gone": "音视频服务器不再回应",
+  "shell.media_refused": "这个浏览器没有照该做的做（{why}）",
+  "shell.sizes_vary": "这个浏览器发出的声音数据包大小不一，会泄露谁在说话：所以不发送声音。",
+  "shell.broken": "发生了不该发生的事（{why}）。不再发送或显示任何内容：请离开，再重新进来。",
+  "alarm.version": "服务器使用协议第 {theirs} 版，这个程序使用第 {ours} 版。",
+  "alarm.media_lost": "音视频连接断了（{why}）。正在重试……",
+  "alarm.media_unreachable": "没有音视频连接：{why}。正在重试……",
+  "alarm.media_failed": "停止发送：{why}",
+  "tree.now": "现在是这样。",
+  "tree.added": "{names} 进来了。",
+  "tree.removed": "{names} 离开了。",
+  "tree.rejoined": "{names} 重新跟上了。",
+  "tree.healed": "换了新的密钥，没有新的人。",
+} satisfies Words;

@@ -1,0 +1,24 @@
+import type { Words } from "../entry";
+
+export default {
+  "shell.no_answer": "它沒有回應",
+  "shell.nobody_there": "那裡沒有人在聽",
+  "shell.ended": "連線結束了",
+  "shell.alien": "伺服器送來了不屬於這個協定的東西",
+  "shell.network_changed": "網路換了",
+  "shell.cannot_connect": "{origin} 的伺服器沒有回應。",
+  "shell.media_no_answer": "影音伺服器沒有回應",
+  "shell.media_gone": "影音伺服器不再回應",
+  "shell.media_refused": "這個瀏覽器沒有照該做的做（{why}）",
+  "shell.sizes_vary": "這個瀏覽器送出的聲音封包大小不一，會洩漏誰在說話：所以不送聲音。",
+  "shell.broken": "發生了不該發生的事（{why}）。不再送出或顯示任何內容：請離開，再重新進來。",
+  "alarm.version": "伺服器使用協定第 {theirs} 版，這個程式使用第 {ours} 版。",
+  "alarm.media_lost": "影音連線斷了（{why}）。正在重試……",
+  "alarm.media_unreachable": "沒有影音連線：{why}。正在重試……",
+  "alarm.media_failed": "停止傳送：{why}",
+  "tree.now": "現在是這樣。",
+  "tree.added": "{names} 進來了。",
+  "tree.removed": "{names} 離開了。",
+  "tree.rejoined": "{names} 重新跟上了。",
+  "tree.healed": "換了新的金鑰，沒有新的人。",
+} satisfies Words;

@@ -1,0 +1,28 @@
+/** The worker's beginning: session, MLS and SFrame live here, the page has none of their keys. */
+import { Doors } from "./doors";
+import type { FromWorker, ToWorker } from "./messages";
+import { Shell } from "./shell";
+import type { Transformer } from "./transforms";
+
+/** What a worker's global scope has, and a page's doesn't. */
+interface Scope {
+  postMessage(message: FromWorker): void;
+  addEventListener(type: "message", listener: (event: MessageEvent<ToWorker>) => void): void;
+  addEventListener(type: "rtctransform", listener: (event: { readonly transformer: Transformer }) => void): void;
+  addEventListener(type: "error" | "unhandledrejection" | "online", listener: (event: Event) => void): void;
+}
+
+const scope = self as unknown as Scope;
+
+const shell = new Shell({
+  post: (message) => scope.postMessage(message),
+  // the wall clock once, a monotonic one since
+  now: () => (performance.timeOrigin + performance.now()) / 1000,
+  doors: (origin, events) => new Doors(origin, events),
+});
+
+scope.addEventListener("message", ({ data }) => void shell.hear(data));
+scope.addEventListener("rtctransform", ({ transformer }) => shell.transform(transformer));
+scope.addEventListener("online", () => shell.networkChanged());
+scope.addEventListener("error", (event) => shell.broken((event as ErrorEvent).error ?? "error"));
+scope.addEventListener("unhandledrejection", (event) => shell.broken((event as PromiseRejectionEvent).reason));

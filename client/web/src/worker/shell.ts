@@ -1,0 +1,343 @@
+/**
+ * The shell around a session, in its worker: sockets in and out, frame transforms, a clock (`client/connection.py`).
+ *
+ * It decides nothing. Inputs go to `Session.handle`, its effects are performed in order; the transforms ask the session
+ * for every frame. What should never happen ends all of it: then nothing leaves and nothing is shown.
+ */
+import { SnugCryptoError } from "../crypto/errors";
+import { Identity } from "../crypto/roomState";
+import { hex } from "../crypto/bytes";
+import {
+  type Door,
+  type Effect,
+  type Event,
+  type EventOf,
+  type Input,
+  type OwnStream,
+} from "../session/events";
+import { OPTIONS } from "../session/options";
+import { Session } from "../session/session";
+import { PROTOCOL_VERSION } from "../wire/limits";
+import type { HandleStream, ServerMessage } from "../wire/messages";
+import { CommandError, type Sentence, sentence } from "../words/sentence";
+import { Doors } from "./doors";
+import type { FromWorker, HostWish, JoinWish, ToWorker, TreeView } from "./messages";
+import { type Transformer, Transforms } from "./transforms";
+
+export const TICK = 0.1;
+/** Seconds in which the server has to be reached at first. */
+export const PATIENCE = 10;
+
+/** What a shell needs of the place where it runs. */
+export interface Around {
+  post(message: FromWorker): void;
+  /** Unix seconds that never go back. */
+  now(): number;
+  /** Sockets to a server. */
+  doors(origin: string, events: ConstructorParameters<typeof Doors>[1]): Doors;
+}
+
+type Wish = Extract<ToWorker, HostWish | JoinWish>;
+
+/** One participant's, from a wish to the end of the meeting. */
+export class Shell {
+  readonly #around: Around;
+  readonly #transforms: Transforms;
+  #session: Session | null = null;
+  #doors: Doors | null = null;
+  #began = 0;
+  #wished = false;
+  #over = false;
+  #inside = false;
+  #ticking = false;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #events: Event[] = [];
+  /** Ufrags of `media` that the server has still to answer at the room's door. */
+  #asked: string[] = [];
+  #own: readonly OwnStream[] = [];
+  #remote: readonly HandleStream[] = [];
+  /** By SSRC: what was told of it. */
+  #announced = new Map<number, string>();
+  #watching = false;
+  #epoch = -1;
+
+  constructor(around: Around) {
+    this.#around = around;
+    this.#transforms = new Transforms({
+      now: () => around.now(),
+      crypto: {
+        seal: (kind, stream, frame, now) => this.#session?.seal(kind, stream, frame, now) ?? Promise.resolve(null),
+        open: async (ssrc, kind, data, now) => {
+          if (this.#session === null) throw new SnugCryptoError("not in a meeting");
+          return await this.#session.open(ssrc, kind, data, now);
+        },
+      },
+      wantOwnKeyFrame: (stream) => around.post({ type: "wantOwnKeyFrame", stream }),
+      wantKeyFrame: (ssrc) => around.post({ type: "wantKeyFrame", ssrc }),
+      broken: (error) => this.broken(error),
+    });
+  }
+
+  /** A message of the page. */
+  async hear(message: ToWorker): Promise<void> {
+    try {
+      await this.#hear(message);
+    } catch (error) {
+      this.broken(error);
+    }
+  }
+
+  /** The browser has made a transform for a stream. */
+  transform(transformer: Transformer): void {
+    try {
+      this.#transforms.begin(transformer);
+    } catch (error) {
+      this.broken(error);
+    }
+  }
+
+  /** The network is there again, and may be another: connections made before lead nowhere. */
+  networkChanged(): void {
+    this.#doors?.networkChanged();
+  }
+
+  /** Fail closed: what happened was never meant to. */
+  broken(error: unknown): void {
+    console.error(error);
+    this.#transforms.stop();
+    if (this.#over) return;
+    this.#end();
+    this.#around.post({ type: "broken", why: sentence("shell.broken", { why: String(error) }) });
+  }
+
+  // -- the page --------------------------------------------------------------------------------------------
+
+  async #hear(message: ToWorker): Promise<void> {
+    switch (message.type) {
+      case "host":
+      case "join":
+        return await this.#begin(message);
+      case "command":
+        return await this.#command(message.ask, message.command);
+      case "publish":
+        this.#own = message.media.streams;
+        await this.#feed(message.media);
+        return;
+      case "count":
+        return this.#count();
+      case "watchTree":
+        this.#watching = message.on;
+        this.#epoch = -1;
+        return this.#tree(sentence("tree.now"), null, 0);
+    }
+  }
+
+  async #begin(wish: Wish): Promise<void> {
+    if (this.#wished) return;
+    this.#wished = true;
+    const now = this.#around.now();
+    this.#began = now;
+    let session: Session;
+    try {
+      const options = { ...OPTIONS, reports: wish.type === "host" && wish.reports };
+      session = await (wish.type === "host"
+        ? Session.host({ ...wish, options, now })
+        : Session.join({ ...wish, options, now }));
+    } catch (error) {
+      if (!(error instanceof CommandError || error instanceof SnugCryptoError)) throw error;
+      this.#wished = false; // another wish can be one that can be granted
+      return this.#around.post({ type: "refused", ask: 0, why: error.sentence });
+    }
+    this.#session = session;
+    this.#doors = this.#around.doors(session.origin, {
+      received: (door, message) => void this.#received(door, message).catch((error) => this.broken(error)),
+      lost: (door, why, answered) => void this.#lost(door, why, answered).catch((error) => this.broken(error)),
+    });
+    this.#around.post({ type: "done", ask: 0 });
+    this.#perform(session.start());
+    if (wish.pageHash !== null) await this.#feed({ type: "RunsPage", hash: wish.pageHash });
+    this.#timer = setInterval(() => void this.#tick().catch((error) => this.broken(error)), TICK * 1000);
+  }
+
+  async #command(ask: number, command: Input): Promise<void> {
+    try {
+      await this.#feed(command);
+    } catch (error) {
+      if (!(error instanceof CommandError || error instanceof SnugCryptoError)) throw error;
+      return this.#around.post({ type: "refused", ask, why: error.sentence });
+    }
+    this.#around.post({ type: "done", ask });
+  }
+
+  #count(): void {
+    const session = this.#session;
+    const silent =
+      session === null
+        ? sentence("cant.not_inside")
+        : (session.whySilent(this.#around.now()) ?? (this.#transforms.varies ? sentence("shell.sizes_vary") : null));
+    const counts = { sealed: this.#transforms.sealed(), silent, streams: this.#transforms.streams() };
+    this.#around.post({ type: "counts", counts });
+  }
+
+  // -- the session -----------------------------------------------------------------------------------------
+
+  /** An input, and what comes of it. CommandError, with a sentence, for a command that can't be done. */
+  async #feed(what: Input): Promise<readonly Event[]> {
+    const session = this.#session;
+    if (session === null || this.#over) return [];
+    const effects = await session.handle(what, this.#around.now());
+    const told = this.#perform(effects);
+    this.#look(session);
+    return told;
+  }
+
+  /** What there is to see from outside, after each input. */
+  #look(session: Session): void {
+    if (session.inside && !this.#inside) {
+      this.#inside = true;
+      this.#around.post({ type: "inside", ownLeaf: session.ownLeaf ?? 0, origin: session.origin });
+    }
+    if (session.ended !== null && !this.#over) this.#end();
+  }
+
+  /** Nothing goes on any more; what is queued still goes out: the last words are among it. */
+  #end(): void {
+    this.#over = true;
+    this.#transforms.stop();
+    clearInterval(this.#timer);
+    this.#doors?.close();
+  }
+
+  async #tick(): Promise<void> {
+    if (this.#ticking || this.#over) return; // a slow one is not followed by a heap of others
+    this.#ticking = true;
+    try {
+      await this.#feed({ type: "Tick" });
+    } finally {
+      this.#ticking = false;
+    }
+    this.#transforms.tick();
+    const session = this.#session;
+    if (session === null || this.#doors?.everConnected !== false || this.#over) return;
+    if (this.#around.now() - this.#began <= PATIENCE) return;
+    const text = sentence("shell.cannot_connect", { origin: session.origin });
+    this.#end();
+    this.#around.post({ type: "events", events: [{ type: "Ended", reason: "failed", text }] });
+  }
+
+  #perform(effects: readonly Effect[]): readonly Event[] {
+    const told: Event[] = [];
+    for (const effect of effects) {
+      switch (effect.type) {
+        case "Tell":
+          told.push(effect.event);
+          this.#events.push(effect.event);
+          if (effect.event.type === "Roster") this.#transforms.keysChanged();
+          break;
+        case "Save":
+          this.#post({ type: "save", what: effect.what, data: effect.data });
+          break;
+        case "Connect":
+          if (isRoom(effect.door)) this.#asked = [];
+          this.#doors?.connect(effect.door);
+          break;
+        case "Disconnect":
+          this.#doors?.disconnect(effect.door);
+          break;
+        case "Transmit":
+          if (effect.message.type === "media") this.#asked.push(effect.message.ufrag);
+          this.#doors?.transmit(effect.door, effect.message);
+          break;
+        case "MediaTransport":
+          this.#post({ type: "transport", transport: effect.transport, ufrag: this.#asked.shift() ?? "" });
+          break;
+        case "RemoteStreams":
+          this.#remote = effect.streams;
+          this.#post({ type: "streams", streams: effect.streams, own: this.#own });
+          break;
+      }
+    }
+    this.#flush();
+    return told;
+  }
+
+  /** In the order in which it happened. */
+  #post(message: FromWorker): void {
+    this.#flush();
+    this.#around.post(message);
+  }
+
+  #flush(): void {
+    if (this.#events.length === 0) return;
+    const events = this.#events;
+    this.#events = [];
+    this.#around.post({ type: "events", events });
+  }
+
+  async #received(door: Door, message: ServerMessage): Promise<void> {
+    if (message.type === "challenge" && message.version !== PROTOCOL_VERSION) {
+      const text = sentence("alarm.version", { theirs: message.version, ours: PROTOCOL_VERSION });
+      this.#around.post({ type: "events", events: [{ type: "Alarm", kind: "version", text }] });
+    }
+    const room = isRoom(door);
+    // answered, though not with a transport
+    if (room && message.type === "refused" && message.about === "media") this.#asked.shift();
+    const told = await this.#feed({ type: "Received", door, message });
+    if (!room) return;
+    if (message.type === "committed" || message.type === "relayed" || message.type === "passed")
+      this.#transforms.keysChanged(); // frames that came before their keys or their announcement
+    this.#announce();
+    const roster = told.findLast((event): event is EventOf<"Roster"> => event.type === "Roster") ?? null;
+    this.#tree(changeOf(roster), roster, message.type === "committed" ? message.blob.length : 0);
+  }
+
+  async #lost(door: Door, why: Sentence, answered: boolean): Promise<void> {
+    await this.#feed({ type: "Lost", door, why, answered });
+    if (isRoom(door) && this.#inside && !this.#over) this.#around.post({ type: "republish" });
+  }
+
+  /** Whose the streams are that the server lists, where one member has said so. */
+  #announce(): void {
+    const announced = this.#session?.room?.announced;
+    if (announced === undefined) return;
+    const known = new Map<number, string>();
+    for (const { ssrc } of this.#remote) {
+      const [first, ...others] = announced.announcers(ssrc);
+      if (first === undefined || others.length > 0) continue;
+      const [leaf, stream] = first;
+      known.set(ssrc, `${leaf} ${stream}`);
+      if (this.#announced.get(ssrc) !== known.get(ssrc)) this.#around.post({ type: "announced", ssrc, leaf, stream });
+    }
+    this.#announced = known;
+  }
+
+  /** The tree of an epoch that has just begun, and what began it. */
+  #tree(what: Sentence, roster: EventOf<"Roster"> | null, bytes: number): void {
+    const m = this.#session?.room?.m;
+    if (!this.#watching || m === undefined || m.group.epoch === this.#epoch) return;
+    this.#epoch = m.group.epoch;
+    const nodes = m.group.treeView().map((node) =>
+      node.kind === "blank" || node.encryptionKey === null
+        ? null
+        : {
+            key: hex(node.encryptionKey),
+            name: node.identity === null ? null : Identity.decode(node.identity).name,
+            held: node.held,
+            unmerged: node.unmergedLeaves,
+          },
+    );
+    const by = roster?.members.find(({ leaf }) => leaf === roster.by)?.name ?? null;
+    const view: TreeView = { epoch: this.#epoch, by, what, ownLeaf: m.ownLeaf, nodes, bytes };
+    this.#post({ type: "tree", view });
+  }
+}
+
+const isRoom = (door: Door): boolean => door.day === null && !door.probe;
+
+function changeOf(roster: EventOf<"Roster"> | null): Sentence {
+  const names = (members: readonly { readonly name: string }[]): string[] => members.map(({ name }) => name);
+  if (roster?.rejoined) return sentence("tree.rejoined", { names: names(roster.added) });
+  if (roster !== null && roster.added.length > 0) return sentence("tree.added", { names: names(roster.added) });
+  if (roster !== null && roster.removed.length > 0) return sentence("tree.removed", { names: names(roster.removed) });
+  return sentence("tree.healed");
+}
