@@ -9,7 +9,7 @@ import english from "../words/en/crypto";
 import policy from "../words/en/policy";
 import { type Sentence, verbatim } from "../words/sentence";
 
-const texts: Readonly<Record<string, string>> = { ...english, ...policy };
+const texts: Readonly<Record<string, string>> = { ...english, ...policy, verbatim: "{text}" };
 
 /** A sentence of `words/en/crypto.ts` in English; of others the key. */
 export const inEnglish = ({ key, args }: Sentence): string =>

@@ -282,8 +282,8 @@ async function parentHashValid(tree: RatchetTree, index: NodeIndex): Promise<voi
     for (const below of covered) {
       const said = parentHashOf(tree[below]);
       const others = covered.filter((other) => other !== below);
-      const same_ = others.length === unmerged.length && others.every((other) => unmerged.includes(other));
-      if (said !== null && compare(said, expected) === 0 && same_) vouchers++;
+      const covers = others.length === unmerged.length && others.every((other) => unmerged.includes(other));
+      if (said !== null && compare(said, expected) === 0 && covers) vouchers++;
     }
   }
   must(vouchers === 1, "7.9.2-1", `parent node ${index} is not parent-hash valid`);

@@ -1,0 +1,22 @@
+"""The vectors that the page's checks are held to are what is judged here."""
+
+from __future__ import annotations
+
+from tests.policy.cases import all_cases
+from tests.web.vectors_policy import PATH, commits, written
+
+
+def test_the_shared_vectors_are_what_is_judged_here() -> None:
+    assert PATH.read_text("utf-8") == written()
+
+
+def test_nothing_but_full_rooms_is_left_out() -> None:
+    left_out = {case.name for case in all_cases()} - {case["name"] for case in commits()[1]}
+    assert left_out == {
+        "valid: add, the last key of the ledger",
+        "valid: add, the last place",
+        "valid: rejoin, ledger full",
+        "valid: rejoin, room full",
+        "SNUG-15: one key too many",
+        "SNUG-15: one member too many",
+    }
