@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 STAMP := .venv/.snug-setup
 
-.PHONY: demo test test-cores test-live setup lint bench clean
+.PHONY: demo test test-cores test-live setup page lint bench clean
 
 demo: setup
 	.venv/bin/snug demo
@@ -34,6 +34,10 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml $(if $(findstring .uv,$(UV)),.uv/bin/uv)
 	$(UV) sync --quiet
 	touch $(STAMP)
+
+# the meeting page and the landlord's window, unless they are built of these sources already
+page: setup
+	.venv/bin/python client/web/node.py
 
 lint: setup
 	.venv/bin/ruff check .

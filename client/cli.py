@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from client import contacts_cli, evidence_cli, explain, passphrase, way_back
+from client import contacts_cli, evidence_cli, explain, page_cli, passphrase, way_back
 from client.book import Book
 from client.media.files import SourceError
 from client.output import HumanOutput, JsonOutput, Output
@@ -113,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     contacts_cli.add_parser(commands)
     evidence_cli.add_parser(commands)
     explain.add_parser(commands)
+    page_cli.add_parser(commands)
 
     demo = commands.add_parser("demo", help="a whole meeting on this machine, and what its server saw")
     demo.add_argument("--participants", type=int, default=3, metavar="3", help="2 to 8 (default 3)")
@@ -282,6 +283,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return contacts_cli.run(arguments)
     if arguments.command in ("evidence", "report"):
         return evidence_cli.run(arguments)
+    if arguments.command == "page":
+        return page_cli.run_page(arguments, _first_line)
+    if arguments.command == "verify-page":
+        return page_cli.run_verify(arguments)
     if arguments.command == "explain":
         return explain.run(arguments)
     if arguments.command == "bench":

