@@ -1,7 +1,7 @@
 """`snug page`: the meeting page from one's own machine. `snug verify-page`: what a server's page is made of.
 
-Who takes a page from a server trusts whoever runs it, at every load. The same page from one's own machine asks
-the server for nothing but the meeting.
+Who takes a page from a server trusts whoever runs it, at every load. The same page from one's own machine
+asks the server for nothing but the meeting.
 """
 
 from __future__ import annotations
