@@ -1,4 +1,37 @@
-import { fake } from "./fake";
+import { sentence } from "../../../client/web/src/words/sentence";
+import { fake, HASH } from "./fake";
 import type { Story } from "./story";
 
-export default [{ name: "start", model: () => fake() }] satisfies Story[];
+const press = (selector: string) => (root: HTMLElement) => root.querySelector<HTMLElement>(selector)?.click();
+
+export default [
+  { name: "start", model: () => fake() },
+  { name: "start-about", model: () => fake(), play: press("summary") },
+  {
+    name: "start-wrong-link",
+    model: () => fake({ linkTrouble: sentence("link.empty") }),
+    play: (root) => {
+      const input = root.querySelector("input");
+      if (input === null) return;
+      input.value = "https://meet.example/#";
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    },
+  },
+  {
+    name: "start-own-page",
+    model: () =>
+      fake(
+        { where: { origin: null, pageOrigin: "http://127.0.0.1:8090", own: true, hash: HASH, lecture: false } },
+        { scan: false },
+      ),
+    play: press("summary"),
+  },
+  {
+    name: "start-scan",
+    model: () => fake(),
+    play: async (root) => {
+      press(".start-scan")(root);
+      while (document.querySelector("dialog[open]") === null) await new Promise(requestAnimationFrame);
+    },
+  },
+] satisfies Story[];

@@ -1,7 +1,15 @@
 import { useSignalEffect } from "@preact/signals";
 import { speak } from "../../words/index";
 import type { Model } from "../model";
+import { Ended } from "./ended";
+import { Frame } from "./frame";
+import { PreJoin } from "./prejoin";
+import { Room } from "./room/room";
 import { Start } from "./start";
+import { Unable } from "./unable";
+import { Waiting } from "./waiting";
+
+const VIEWS = { start: Start, prejoin: PreJoin, waiting: Waiting, ended: Ended, unable: Unable } as const;
 
 /** The whole page: a view for each place. */
 export function App({ model }: { readonly model: Model }) {
@@ -9,7 +17,19 @@ export function App({ model }: { readonly model: Model }) {
     document.documentElement.dataset["theme"] = model.theme.value;
   });
   useSignalEffect(() => {
+    // a language whose file can't be had now: the page goes on in the one that it speaks
     void speak(model.language.value).catch(() => undefined);
   });
-  return <Start model={model} />;
+  useSignalEffect(() => {
+    const title = model.place.value === "room" ? model.roomTitle.value : "";
+    document.title = title === "" ? "Snug" : `${title} · Snug`;
+  });
+  const place = model.place.value;
+  if (place === "room") return <Room model={model} />;
+  const View = VIEWS[place];
+  return (
+    <Frame model={model}>
+      <View model={model} />
+    </Frame>
+  );
 }

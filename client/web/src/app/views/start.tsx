@@ -1,14 +1,105 @@
+import { useSignal } from "@preact/signals";
+import { lazy, Suspense } from "preact/compat";
+import { useId } from "preact/hooks";
 import { word } from "../../words/index";
+import { Icon } from "../icons";
 import type { Model } from "../model";
+import { Seal } from "../seal";
+import { hostOf } from "./about";
+import { MARK } from "./frame";
+import { Heading } from "./heading";
 
-/** Open a room, or go to one. */
+const Scan = lazy(() => import("./scan").then((module) => module.Scan));
+
+/** Open a room, or go to one: by its link, pasted or scanned. */
 export function Start({ model }: { readonly model: Model }) {
+  const link = useSignal("");
+  const scanning = useSignal(false);
+  const id = useId();
+  const { origin } = model.where.value;
+  const trouble = model.linkTrouble.value;
   return (
-    <main>
-      <h1>{word("start.heading")}</h1>
-      <button type="button" class="button primary" onClick={() => model.do.openRoom()}>
-        {word("start.open")}
-      </button>
-    </main>
+    <div class="start">
+      <div class="start-text stack">
+        <Heading>{word("start.heading")}</Heading>
+        <p class="start-lede">{word("start.lede")}</p>
+        <div class="start-ways">
+          {origin === null ? (
+            <p class="muted">{word("start.no_origin")}</p>
+          ) : (
+            <div class="start-open">
+              <button type="button" class="button primary" onClick={() => model.do.openRoom()}>
+                <Icon name="door-open" />
+                {word("start.open")}
+              </button>
+              <p class="note">{word("start.open_at", { origin: hostOf(origin) })}</p>
+            </div>
+          )}
+          <form
+            class="field"
+            noValidate
+            onSubmit={(event) => {
+              event.preventDefault();
+              model.do.follow(link.value.trim());
+            }}
+          >
+            <label for={id}>{word("start.link")}</label>
+            <div class="start-link">
+              <input
+                id={id}
+                class="input"
+                type="text"
+                inputMode="url"
+                autocomplete="off"
+                autocapitalize="off"
+                spellcheck={false}
+                placeholder="https://meet.example/#1..."
+                value={link.value}
+                aria-invalid={trouble !== null}
+                aria-describedby={trouble === null ? undefined : `${id}-wrong`}
+                onInput={(event) => {
+                  link.value = event.currentTarget.value;
+                }}
+              />
+              <button type="submit" class="button" disabled={link.value.trim() === ""}>
+                {word("start.follow")}
+                <Icon name="arrow-right" size={18} />
+              </button>
+            </div>
+            <p id={`${id}-wrong`} class="wrong" role="alert">
+              {trouble === null ? null : word(trouble)}
+            </p>
+            {model.can.scan ? (
+              <button
+                type="button"
+                class="button quiet small start-scan"
+                onClick={() => {
+                  scanning.value = true;
+                }}
+              >
+                <Icon name="scan-qr-code" size={18} />
+                {word("start.scan")}
+              </button>
+            ) : null}
+          </form>
+        </div>
+      </div>
+      <div class="start-window" aria-hidden="true">
+        <Seal digits={MARK} size={560} label={false} />
+      </div>
+      {scanning.value ? (
+        <Suspense fallback={null}>
+          <Scan
+            onFound={(found) => {
+              scanning.value = false;
+              model.do.follow(found);
+            }}
+            onClose={() => {
+              scanning.value = false;
+            }}
+          />
+        </Suspense>
+      ) : null}
+    </div>
   );
 }

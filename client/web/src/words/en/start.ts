@@ -3,7 +3,6 @@ import type { Words } from "../entry";
 /** The page around the room: its frame, the start, before and after a meeting, and why there can't be one. */
 export default {
   "list.more": "{count} more",
-  "app.skip": "Skip to the content",
   "app.language": "Language",
   "app.theme": "Light or dark",
   "theme.system": "As the system",
@@ -12,13 +11,13 @@ export default {
   "app.close": "Close",
   "app.cancel": "Cancel",
   "app.copy": "Copy",
+  "app.copy_what": "Copy {what}",
 
   "about.title": "About this page",
   "about.served": "This page comes from {origin}. Whoever runs it could change it.",
   "about.own": "This page comes from your own machine. No server can change it.",
   "about.hash": "Its fingerprint",
   "about.hash_wait": "Working out its fingerprint...",
-  "about.hash_none": "Its fingerprint can't be worked out in this browser.",
   "about.hash_why":
     "In a meeting the pages tell each other their fingerprints, and everybody is shown who was given another one.",
   "about.lie": "A changed page could show a false fingerprint. To be sure, ask from outside:",
@@ -32,7 +31,6 @@ export default {
   "start.open": "Open a room",
   "start.open_at": "At {origin}. You will be its host.",
   "start.no_origin": "This page has no server of its own. It follows links to any.",
-  "start.or": "or go to one",
   "start.link": "The link you were given",
   "start.follow": "Go",
   "start.scan": "Scan a QR code",
@@ -47,6 +45,7 @@ export default {
   "prejoin.guest": "Before you knock",
   "prejoin.at": "At {origin}",
   "prejoin.name": "Your name",
+  "prejoin.name_needed": "Type your name first.",
   "prejoin.name_hint": "As the others will see it.",
   "prejoin.title": "What the meeting is called",
   "prejoin.title_hint": "Only the people in it can read this.",
@@ -65,7 +64,6 @@ export default {
   "prejoin.guest_note": "A host is shown your name, your words and which invite you have, and lets you in or doesn't.",
   "prejoin.back": "Back",
   "prejoin.preview": "What your camera sees, as in a mirror",
-  "prejoin.you": "You",
   "prejoin.camera": "Camera",
   "prejoin.microphone": "Microphone",
   "prejoin.speaker": "Speaker",
@@ -83,6 +81,11 @@ export default {
   "prejoin.unnamed": "Device {number}",
   "prejoin.retry": "Try again",
 
+  "trouble.both.insecure":
+    "Your browser gives no camera and no microphone to http addresses. Open it as https, or run `snug page` on your own machine.",
+  "trouble.both.refused":
+    "The browser was told not to give this page camera and microphone. Allow them in the address bar, or come in to " +
+    "watch and listen.",
   "trouble.camera.none_found": "No camera was found. Plug one in, or come in without: the others hear you.",
   "trouble.camera.refused":
     "The browser was told not to give this page the camera. Allow it in the address bar, or come in without.",

@@ -1,0 +1,50 @@
+import { word } from "../../words/index";
+import { Icon } from "../icons";
+import type { Model } from "../model";
+import { Command, Groups, Prose } from "./prose";
+
+/** Of an origin, without its scheme where that is https: as people say it. */
+export const hostOf = (origin: string): string => origin.replace(/^https:\/\//, "");
+
+/** Where this page comes from, in one line; what can be done about it, when that is opened. */
+export function About({ model }: { readonly model: Model }) {
+  const { own, pageOrigin } = model.where.value;
+  return (
+    <details class="about">
+      <summary>
+        <Icon name="info" size={18} />
+        <span>{own ? word("about.own") : word("about.served", { origin: hostOf(pageOrigin) })}</span>
+        <Icon name="chevron-down" size={18} />
+      </summary>
+      <AboutText model={model} />
+    </details>
+  );
+}
+
+/** The page's fingerprint, and how to do without the server's copy. */
+export function AboutText({ model }: { readonly model: Model }) {
+  const { own, pageOrigin, hash } = model.where.value;
+  return (
+    <div class="about-text stack">
+      <div class="stack tight">
+        <h2>{word("about.hash")}</h2>
+        <p>{hash === null ? <span class="muted">{word("about.hash_wait")}</span> : <Groups text={hash} every={8} />}</p>
+        <p class="muted">{word(own ? "about.hash_own" : "about.hash_why")}</p>
+      </div>
+      {own ? null : (
+        <div class="about-ways">
+          <div class="stack tight">
+            <p class="muted">{word("about.lie")}</p>
+            <Command model={model} text={`snug verify-page ${pageOrigin}`} />
+          </div>
+          <div class="stack tight">
+            <p class="muted">
+              <Prose text={word("about.self")} />
+            </p>
+            <Command model={model} text="snug page" />
+          </div>
+        </div>
+      )}
+    </div>
+  );
+}

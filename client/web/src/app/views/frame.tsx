@@ -1,0 +1,77 @@
+import type { ComponentChildren } from "preact";
+import { LANGUAGES, word } from "../../words/index";
+import { Icon } from "../icons";
+import type { Language, Model, Theme } from "../model";
+import { Seal } from "../seal";
+import { About } from "./about";
+
+/** The rosette of the wordmark and of the start: no room's. */
+export const MARK = "2718281828459045235360287471352662509894";
+
+const THEMES = ["system", "light", "dark"] as const satisfies readonly Theme[];
+
+/** What stands around every view but the room: the wordmark, language and theme, and where this page comes from. */
+export function Frame({ model, children }: { readonly model: Model; readonly children: ComponentChildren }) {
+  return (
+    <div class="frame">
+      <header class="frame-head">
+        <span class="wordmark">
+          <Seal digits={MARK} size={30} label={false} />
+          Snug
+        </span>
+        <div class="row">
+          <LanguageChoice model={model} />
+          <ThemeChoice model={model} />
+        </div>
+      </header>
+      <main class="frame-main">{children}</main>
+      <footer class="frame-foot">
+        <About model={model} />
+      </footer>
+    </div>
+  );
+}
+
+/** In which language the page speaks. */
+export function LanguageChoice({ model }: { readonly model: Model }) {
+  return (
+    <span class="select bare">
+      <select
+        aria-label={word("app.language")}
+        value={model.language.value}
+        onChange={(event) => {
+          model.language.value = event.currentTarget.value as Language;
+        }}
+      >
+        {LANGUAGES.map(([language, name]) => (
+          <option key={language} value={language} lang={language}>
+            {name}
+          </option>
+        ))}
+      </select>
+      <Icon name="chevron-down" size={16} />
+    </span>
+  );
+}
+
+/** Light, dark, or as the system is. */
+export function ThemeChoice({ model }: { readonly model: Model }) {
+  return (
+    <span class="select bare">
+      <select
+        aria-label={word("app.theme")}
+        value={model.theme.value}
+        onChange={(event) => {
+          model.theme.value = event.currentTarget.value as Theme;
+        }}
+      >
+        {THEMES.map((theme) => (
+          <option key={theme} value={theme}>
+            {word(`theme.${theme}`)}
+          </option>
+        ))}
+      </select>
+      <Icon name="chevron-down" size={16} />
+    </span>
+  );
+}

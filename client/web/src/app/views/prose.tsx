@@ -1,0 +1,37 @@
+import { word } from "../../words/index";
+import { Icon } from "../icons";
+import type { Model } from "../model";
+
+/** A sentence in which `what is typed` stands between backticks. */
+export function Prose({ text }: { readonly text: string }) {
+  return <>{text.split("`").map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part))}</>;
+}
+
+/** A line to be typed in a terminal, and copied from here. */
+export function Command({ model, text }: { readonly model: Model; readonly text: string }) {
+  return (
+    <div class="command">
+      <code>{text}</code>
+      <button
+        type="button"
+        class="button quiet small"
+        aria-label={word("app.copy_what", { what: text })}
+        onClick={() => model.do.copy(text)}
+      >
+        <Icon name="copy" size={18} />
+      </button>
+    </div>
+  );
+}
+
+/** Digits or hex in groups of `every`, each kept whole. */
+export function Groups({ text, every }: { readonly text: string; readonly every: number }) {
+  const groups = text.match(new RegExp(`.{1,${every}}`, "g")) ?? [];
+  return (
+    <span class="groups">
+      {groups.map((group, i) => (
+        <span key={i}>{group}</span>
+      ))}
+    </span>
+  );
+}

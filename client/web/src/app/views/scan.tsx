@@ -1,0 +1,80 @@
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { type Key, word } from "../../words/index";
+import { Icon } from "../icons";
+
+/** The browser's own reader of codes; TypeScript doesn't know it yet. */
+interface BarcodeDetector {
+  detect(source: HTMLVideoElement): Promise<readonly { readonly rawValue: string }[]>;
+}
+declare const BarcodeDetector: new (options: { formats: readonly string[] }) => BarcodeDetector;
+
+/** Milliseconds between two looks at the picture. */
+const EVERY = 200;
+
+/** Looks for a link in front of the camera, in a dialog. The camera is let go when it closes. */
+export function Scan({ onFound, onClose }: ScanProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const video = useRef<HTMLVideoElement>(null);
+  const state = useSignal<Key>("scan.starting");
+  useEffect(() => {
+    dialog.current?.showModal();
+    let over = false;
+    let stream: MediaStream | null = null;
+    let timer = 0;
+    const look = async (detector: BarcodeDetector): Promise<void> => {
+      const picture = video.current;
+      if (over || picture === null) return;
+      const codes = picture.readyState >= 2 ? await detector.detect(picture).catch(() => []) : [];
+      if (over) return;
+      const link = codes.find((code) => /^https?:\/\/[^#]+#1/.test(code.rawValue));
+      if (link !== undefined) return onFound(link.rawValue);
+      if (codes.length > 0) state.value = "scan.other";
+      timer = window.setTimeout(() => void look(detector), EVERY);
+    };
+    const start = async (): Promise<void> => {
+      try {
+        const detector = new BarcodeDetector({ formats: ["qr_code"] });
+        const got = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+        if (over || video.current === null) return got.getTracks().forEach((track) => track.stop());
+        stream = got;
+        video.current.srcObject = got;
+        await video.current.play();
+        state.value = "scan.how";
+        await look(detector);
+      } catch {
+        if (!over) state.value = "scan.no_camera";
+      }
+    };
+    void start();
+    return () => {
+      over = true;
+      window.clearTimeout(timer);
+      stream?.getTracks().forEach((track) => track.stop());
+    };
+  }, []);
+  return (
+    <dialog ref={dialog} aria-labelledby="scan-title" onClose={onClose}>
+      <div class="dialog-head">
+        <h2 id="scan-title">{word("scan.title")}</h2>
+        <button
+          type="button"
+          class="button quiet round"
+          aria-label={word("app.close")}
+          onClick={() => dialog.current?.close()}
+        >
+          <Icon name="x" />
+        </button>
+      </div>
+      <div class="stack">
+        <video ref={video} class="scan-picture" muted playsInline aria-hidden="true" />
+        <p role="status">{word(state.value)}</p>
+      </div>
+    </dialog>
+  );
+}
+
+interface ScanProps {
+  readonly onFound: (link: string) => void;
+  readonly onClose: () => void;
+}

@@ -1,0 +1,56 @@
+import type { Unable } from "../../../client/web/src/app/model";
+import { verbatim } from "../../../client/web/src/words/sentence";
+import { fake, NOW } from "./fake";
+import { painted } from "./pictures";
+import type { Story } from "./story";
+
+const going = { as: "guest", origin: "https://meet.example" } as const;
+
+const waiting = (kind: string, text: string, seconds: number) => () =>
+  fake({
+    place: "waiting",
+    going,
+    name: "Bo",
+    waiting: { kind, text: verbatim(text), since: NOW - seconds },
+    preview: painted(3),
+    ownLevel: 0.4,
+  });
+
+const ended = (reason: string, text: string, canSaveEvidence = false) => () =>
+  fake({ place: "ended", ended: { reason, text: verbatim(text), canSaveEvidence } });
+
+const unable = (why: Unable): Story => ({
+  name: `unable-${why.replace("_", "-")}`,
+  model: () =>
+    fake({
+      place: "unable",
+      unable: why,
+      where: { origin: null, pageOrigin: "https://meet.example", own: false, hash: null, lecture: false },
+    }),
+});
+
+export default [
+  { name: "waiting-knocking", model: waiting("knocking", "Knocked. Waiting for the host's answer...", 84) },
+  { name: "waiting-no-host", model: waiting("waiting", "Waiting for a host to open the door...", 3900) },
+  {
+    name: "waiting-away",
+    model: waiting("away", "The server is away (it closed the connection). Trying again...", 8),
+  },
+  { name: "ended-left", model: ended("left", "You left.") },
+  { name: "ended-refused", model: ended("refused", "The host did not let you in.") },
+  { name: "ended-removed", model: ended("removed", "Ada removed you from the meeting.") },
+  { name: "ended-over", model: ended("ended", "Ada has ended the meeting.") },
+  {
+    name: "ended-dropped",
+    model: ended(
+      "dropped",
+      "The server dropped us; nobody in the room did. It still serves others, and has signed that. We gave up trying " +
+        "to get back in.",
+      true,
+    ),
+  },
+  { name: "ended-failed", model: ended("failed", "The host's answer can't be used: it is of another meeting.") },
+  ...(
+    ["insecure", "old_browser", "no_transform", "second_tab", "server_gone", "page_changed", "worker"] as const
+  ).map(unable),
+] satisfies Story[];
