@@ -438,7 +438,7 @@ def beats() -> dict[str, Any]:
     ]
     bad = [_changed(plain, change).encode() for change in wrong]
     bad += [raw[:-1], raw + b"\0", b"", b"\2" + raw[1:], raw[:100]]
-    bad += [_flipped(draw, raw) for _ in range(100)]
+    bad += [data for data in (_flipped(draw, raw) for _ in range(100)) if _fits(data)]
     read = [{"data": data.hex(), "outcome": _outcome(partial(_heard, data, key))} for data in bad]
     windows = []
     for count in range(10):
@@ -451,6 +451,15 @@ def beats() -> dict[str, Any]:
 def _changed(beat: Beat, change: dict[str, Any]) -> Beat:
     fields = {name: getattr(beat, name) for name in Beat.__slots__}
     return Beat(**(fields | change))
+
+
+def _fits(data: bytes) -> bool:
+    """Whether the page's numbers hold what is in it, if it is a beat."""
+    try:
+        beat = Beat.decode(data)
+    except MalformedError:
+        return True
+    return max(beat.since, beat.at, beat.epoch, beat.slot, beat.relay) <= _SAFE
 
 
 def _heard(data: bytes, key: SigningKey) -> bool:
@@ -530,6 +539,9 @@ def evidence_files() -> dict[str, Any]:
 # -- reports ---------------------------------------------------------------------------------------------
 
 
+_SAID: Final = b'{"type":"say","id":"AAECAwQFBgcICQoLDA0ODw==","text":"\xc3\x84rger"}'
+
+
 def reports() -> dict[str, Any]:
     """A whole report, and messages one by one: what each proves, or why it is refused."""
     host, writer, other = (SigningKey(H(b"report", bytes((n,)))) for n in range(3))
@@ -538,7 +550,7 @@ def reports() -> dict[str, Any]:
     context = GroupContext(1, group, 9, bytes(32), bytes(32), (Extension(POLICY_EXTENSION, policy.encode()),))
 
     def accused(
-        data: Any = b'{"type":"say"}',
+        data: Any = _SAID,
         *,
         of: GroupContext = context,
         epoch: int = 9,
@@ -607,7 +619,7 @@ def reports() -> dict[str, Any]:
         "host_seed": host.seed.hex(),
         "group_id": group.hex(),
         "cases": [{"accused": shown(one), "outcome": _outcome(partial(proven, one))} for one in cases],
-        "file": report.encode(Report(report.FORMAT, host.public, cases[:3])).decode(),
+        "file": report.encode(Report(report.FORMAT, host.public, [good, cases[4]])).decode(),
     }
 
 

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Beat, type BeatFields, type Counters, type Got, NO_BEAT, window } from "../../../../client/web/src/crypto/beats";
+import { hex, unhex } from "../../../../client/web/src/crypto/bytes";
+import { AuthenticationError, MalformedError } from "../../../../client/web/src/crypto/errors";
+import { SigningKey } from "../../../../client/web/src/crypto/kdf";
+import { labeled } from "../../../../client/web/src/crypto/labels";
+import { given, type Outcome, outcomeOf, refused } from "./given";
+
+type Written = Readonly<
+  Record<"handle" | "prev" | "chain" | "authenticator" | "incarnation" | "window" | "signature", string> &
+    Record<"leaf" | "since" | "seq" | "at" | "epoch" | "slot" | "relay", number>
+> & { readonly sent: Counters; readonly want: boolean; readonly got: readonly Got[] };
+
+interface Shared {
+  readonly seed: string;
+  readonly number: string;
+  readonly beats: readonly { readonly fields: Written; readonly encoded: string; readonly digest: string }[];
+  readonly read: readonly { readonly data: string; readonly outcome: Outcome }[];
+  readonly windows: readonly (readonly [string, number, readonly string[], string])[];
+}
+const shared = given<Shared>("beats");
+const number = unhex(shared.number);
+const key = await SigningKey.fromSeed(unhex(shared.seed));
+const sign = (label: string, data: Parameters<typeof labeled>[1]) => key.sign(labeled(label, data));
+
+function fieldsOf({ signature: _, ...w }: Written): BeatFields {
+  const [handle, prev, chain] = [unhex(w.handle), unhex(w.prev), unhex(w.chain)];
+  const [authenticator, incarnation] = [unhex(w.authenticator), unhex(w.incarnation)];
+  return { ...w, handle, prev, chain, authenticator, incarnation, window: unhex(w.window) };
+}
+
+test("beats are Python's, in both directions", async () => {
+  for (const { fields, encoded, digest } of shared.beats) {
+    const beat = await new Beat(fieldsOf(fields)).signed(number, sign);
+    assert.equal(hex(beat.signature), fields.signature);
+    assert.equal(hex(beat.encode()), encoded);
+    assert.equal(hex(beat.digest), digest);
+    const heard = Beat.decode(unhex(encoded));
+    assert.deepEqual({ ...heard }, { ...beat });
+    await heard.verify(number, key.public);
+  }
+});
+
+test("what Python refuses is refused for the same reason", async () => {
+  const kinds = new Set<string>();
+  for (const { data, outcome } of shared.read) {
+    const attempt = async (): Promise<boolean> => {
+      await Beat.decode(unhex(data)).verify(number, key.public);
+      return true;
+    };
+    const here = await outcomeOf(attempt);
+    assert.deepEqual(here, outcome, data.slice(0, 60));
+    kinds.add(JSON.stringify(here));
+  }
+  assert.equal(kinds.size, 2);
+});
+
+test("a beat is for one room and by one key", async () => {
+  const beat = Beat.decode(unhex(shared.beats[0]?.encoded ?? ""));
+  await beat.verify(number, key.public);
+  await refused(() => beat.verify(new Uint8Array(16), key.public), AuthenticationError);
+  const other = await SigningKey.fromSeed(new Uint8Array(32));
+  await refused(() => beat.verify(number, other.public), AuthenticationError);
+  await refused(() => beat.verify(new Uint8Array(15), key.public), MalformedError);
+});
+
+test("what has no encoding is refused, and what is not signed is not sent", async () => {
+  const fields = fieldsOf(shared.beats[0]?.fields ?? assert.fail());
+  const wrong: Partial<BeatFields>[] = [
+    { leaf: 2 ** 32 },
+    { handle: new Uint8Array(0) },
+    { prev: new Uint8Array(0) },
+    { chain: new Uint8Array(31) },
+    { window: new Uint8Array(0) },
+    { at: -1 },
+    { at: 1.5 },
+    { epoch: 2 ** 53 },
+    { sent: [[0, 2 ** 48]] },
+  ];
+  for (const change of wrong)
+    await refused(() => new Beat({ ...fields, ...change }).signed(number, sign), MalformedError);
+  await refused(() => new Beat(fields).encode(), MalformedError);
+  assert.equal(NO_BEAT.length, 32);
+});
+
+test("windows are Python's", () => {
+  for (const [incarnation, relay, digests, made] of shared.windows)
+    assert.equal(hex(window(unhex(incarnation), relay, digests.map(unhex))), made);
+});
