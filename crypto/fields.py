@@ -7,15 +7,19 @@ a reader refuses what is left over, and padding that isn't zero.
 
 from __future__ import annotations
 
+from typing import Final
+
 from crypto.errors import MalformedError
+
+#: No integer is larger: a browser's numbers are exact up to here, and all members must read the same.
+UINT_MAX: Final = (1 << 53) - 1
 
 
 def uint(value: int, size: int) -> bytes:
-    """`value` in `size` bytes, big-endian; MalformedError when it doesn't fit."""
-    try:
-        return value.to_bytes(size, "big")
-    except OverflowError:
-        raise MalformedError(f"{value} is no unsigned integer of {size} bytes") from None
+    """`value` in `size` bytes, big-endian; MalformedError when it doesn't fit or is above 2^53 - 1."""
+    if not 0 <= value <= UINT_MAX or value >= 1 << (8 * size):
+        raise MalformedError(f"{value} is no unsigned integer of {size} bytes")
+    return value.to_bytes(size, "big")
 
 
 def prefixed(data: bytes, size: int) -> bytes:
@@ -67,8 +71,11 @@ class Reader:
         return piece
 
     def uint(self, size: int) -> int:
-        """An unsigned integer of `size` bytes."""
-        return int.from_bytes(self.take(size), "big")
+        """An unsigned integer of `size` bytes, at most 2^53 - 1."""
+        value = int.from_bytes(self.take(size), "big")
+        if value > UINT_MAX:
+            raise MalformedError("an integer above 2^53 - 1")
+        return value
 
     def prefixed(self, size: int) -> bytes:
         """Bytes behind their length of `size` bytes."""

@@ -61,6 +61,8 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _ORIGIN: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?/?\Z"
 )
+#: Two zero groups or more.
+_ZEROS: Final = re.compile(r"\b0(?::0)+\b")
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 
 
@@ -92,12 +94,23 @@ def canonical_origin(url: str) -> str:
 def _canonical_host(host: str) -> str | None:
     try:
         if host.startswith("["):
-            return f"[{ipaddress.IPv6Address(host[1:-1]).compressed}]"
+            return f"[{_compressed(ipaddress.IPv6Address(host[1:-1]).packed)}]"
         if host.rpartition(".")[2].isdigit():
             return str(ipaddress.IPv4Address(host))
     except ValueError:
         return None
     return host if all(_LABEL.match(label) for label in host.split(".")) else None
+
+
+def _compressed(address: bytes) -> str:
+    """RFC 5952's form, all in hex as browsers write it; what Python's own gives depends on its version."""
+    text = ":".join(f"{int.from_bytes(address[i : i + 2], 'big'):x}" for i in range(0, 16, 2))
+    runs: list[str] = [run[0] for run in _ZEROS.finditer(text)]
+    longest = max(runs, key=len, default="")  # the first of several
+    if not longest:
+        return text
+    before, after = f":{text}:".split(f":{longest}:", 1)
+    return f"{before[1:]}::{after[:-1]}"
 
 
 def origin_field(origin: str) -> bytes:

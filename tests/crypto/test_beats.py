@@ -51,7 +51,7 @@ counters = st.dictionaries(st.integers(0, 7), st.integers(0, 2**48 - 1)).map(
 
 @given(
     st.integers(1, 2**32 - 1),
-    st.integers(0, 2**62),
+    st.integers(0, 2**53 - 4),
     counters,
     st.booleans(),
     st.dictionaries(st.integers(0, 2**32 - 1), st.tuples(st.integers(0, 2**32 - 1), counters), max_size=12),

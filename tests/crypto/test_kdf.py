@@ -140,6 +140,12 @@ def test_fields_refuse() -> None:
         uint(256, 1)
     with pytest.raises(MalformedError):
         uint(-1, 4)
+    # what a browser's numbers can't tell apart is nobody's number
+    assert Reader(uint(2**53 - 1, 8)).uint(8) == 2**53 - 1
+    with pytest.raises(MalformedError):
+        uint(2**53, 8)
+    with pytest.raises(MalformedError):
+        Reader((2**53).to_bytes(8, "big")).uint(8)
     with pytest.raises(MalformedError):
         prefixed(bytes(256), 1)
     with pytest.raises(MalformedError, match="a nonce has 12 bytes, not 11"):

@@ -25,7 +25,7 @@ def test_a_blob_comes_back() -> None:
     assert b"payload" not in blob
 
 
-@given(st.binary(max_size=2100), st.integers(0, 2**64 - 1), st.sampled_from(["commit", "relay"]))
+@given(st.binary(max_size=2100), st.integers(0, 2**53 - 1), st.sampled_from(["commit", "relay"]))
 def test_any_payload_comes_back_from_the_smallest_bucket(payload: bytes, slot: int, kind: veil.Kind) -> None:
     whole = len(payload) + veil.OVERHEAD
     if whole > BUCKETS[-1]:
@@ -73,7 +73,7 @@ def test_every_changed_byte_is_noticed() -> None:
     blob = veil.cover(KEY, "commit", ROOM, 7, b"payload", BUCKETS)
     for at in range(len(blob)):  # the slot in front, the nonce, the text, the padding, the tag
         changed = blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :]
-        with pytest.raises(AuthenticationError):
+        with pytest.raises((AuthenticationError, MalformedError)):
             veil.uncover(KEY, "commit", ROOM, changed)
 
 
