@@ -191,9 +191,9 @@ export class Group {
     return this.#live.context.extensions.map(extensionOf);
   }
 
-  /** Section 8.7; 32 bytes that are the same for all members of the epoch. */
+  /** Section 8.7; 32 bytes that are the same for all members of the epoch. Yours to keep: ours is wiped with it. */
   get epochAuthenticator(): Bytes {
-    return this.#live.secrets.epochAuthenticator as Bytes;
+    return this.#live.secrets.epochAuthenticator.slice() as Bytes;
   }
 
   /** Empty in epoch 0, else 32 bytes. */
