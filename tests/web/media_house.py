@@ -1,0 +1,256 @@
+"""A media server for browsers' tests: the real SFU, whose operator looks into every packet and may change it.
+
+Beside it the test's own page around `MediaLink` (tests/web/pages/media.ts), and a little HTTP in place of the
+WebSocket. Pages share one base key, so that what arrives can be opened here too.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from aiohttp import web
+
+from client.media.rtp import RtpPacket, parse_rtp, parse_vp8
+from client.web.node import ensure_installed, run
+from crypto.errors import SnugCryptoError
+from crypto.media_keys import EpochKeys, MediaKeys, OpenedFrame, open_frame
+from crypto.shim import Kind
+from server.media import rtp, srtp
+from server.media.sfu import Link, MediaLimits, Sfu
+from server.wire.messages import Media, MediaKind, Stream
+from tests.web.browsers import Browser, Tab
+
+PAGES: Final = Path(__file__).parent / "pages"
+ROOM: Final = b"r" * 16
+BASE: Final = bytes(range(16))
+TAGS: Final = bytes(range(32))
+LEAVES: Final = 8
+_HTML: Final = (
+    '<!doctype html><meta charset="utf-8"><title>media</title><script type="module" src="/media.js"></script>'
+)
+
+
+def address() -> str:
+    """An address of this machine's that isn't loopback, if it has one: Firefox reaches no other.
+
+    Nothing is sent, and nothing leaves the machine when two of its own programs talk through it.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect(("192.0.2.1", 9))
+        except OSError:
+            return "127.0.0.1"
+        return str(asked.getsockname()[0])
+
+
+@dataclass
+class Packet:
+    """What arrived from a peer, after SRTP: `known` if the peer had announced its SSRC."""
+
+    handle: bytes
+    ssrc: int
+    data: bytes
+    known: bool
+
+    @property
+    def payload_type(self) -> int:
+        return self.data[1] & 0x7F
+
+
+class TapSfu(Sfu):
+    """Takes down every RTP packet of every peer, from the first on; `change` may put another in its place.
+
+    Packets of an SSRC that nobody announced are taken down too: the SFU forwards none of them.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.packets: list[Packet] = []
+        self.change: Callable[[Packet], bytes | None] = lambda packet: packet.data
+
+    def _rtp(self, data: Any, view: memoryview, size: int, source: Any) -> None:
+        link: Link | None = self._by_address.get(source)
+        if link is None or link.inbound is None:
+            return
+        ssrc = int.from_bytes(view[8:12], "big")
+        track = self._core.find(link, ssrc)
+        self._length[0] = size
+        if srtp.unprotect(link.inbound.pointer, data, self._length):
+            return
+        packet = Packet(link.key[1], ssrc, view[: self._length[0]].tobytes(), track is not None)
+        self.packets.append(packet)
+        if track is None:
+            return
+        assert rtp.check(packet.data, track.kind) is None, (
+            rtp.check(packet.data, track.kind),
+            packet.data[:40],
+        )
+        forwarded = self.change(packet)
+        if forwarded is None:
+            return
+        receivers, effects = self._core.on_rtp(track, forwarded, self._now)
+        if receivers:
+            assert self._path is not None
+            self._path.fan_out(forwarded, receivers, steady=False, burst=False)
+        self._perform(effects)
+
+
+@dataclass
+class House:
+    """`url` is the page's."""
+
+    sfu: TapSfu
+    url: str
+    published: dict[bytes, list[Stream]] = field(default_factory=dict)
+
+    async def tab(self, browser: Browser, *scripts: str) -> Tab:
+        """A tab at the page, the scripts before its own."""
+        tab = await browser.tab()
+        for script in scripts:
+            await tab.before(script)
+        await tab.goto(self.url)
+        return tab
+
+    async def join(self, tab: Tab, leaf: int, kinds: str = "undefined", *, keys: bool = True) -> list[int]:
+        """The tab's own SSRCs: sound, pictures."""
+        place = json.dumps({"leaf": leaf, "base": BASE.hex(), "tags": TAGS.hex(), "keys": keys})
+        ssrcs: list[int] = await tab.js(f"test.join({place}, {kinds})")
+        return ssrcs
+
+    def of(self, *ssrcs: int) -> list[Packet]:
+        """What has arrived of these."""
+        return [packet for packet in self.sfu.packets if packet.ssrc in ssrcs]
+
+    def frames(self, ssrc: int, kind: MediaKind) -> list[bytes]:
+        """Whole frames as they were sent, put together of the packets that came."""
+        packets: dict[int, RtpPacket] = {}
+        last = 0
+        for taken in self.of(ssrc):
+            packet = parse_rtp(taken.data)
+            step = (packet.sequence - last + 0x8000) % 0x10000 - 0x8000 if packets else packet.sequence
+            last += step
+            if has_payload(taken.data):
+                packets.setdefault(last, packet)
+        frames, pieces, begun = [], b"", kind == "audio"
+        for _, packet in sorted(packets.items()):
+            if kind == "audio":
+                frames.append(packet.payload)
+                continue
+            payload = parse_vp8(packet.payload)
+            pieces, begun = (b"", True) if payload.start else (pieces, begun)
+            pieces += payload.data
+            if packet.marker and begun:
+                frames.append(pieces)
+                begun = False
+        return frames
+
+
+def has_payload(packet: bytes) -> bool:
+    """False of packets that are padding and nothing else: a sender measures the path with them."""
+    start = 12 + (4 + 4 * int.from_bytes(packet[14:16], "big") if packet[0] & 0x10 else 0)
+    padding = packet[-1] if packet[0] & 0x20 else 0
+    return len(packet) - start - padding > 0
+
+
+def keys(epoch: int = 1) -> MediaKeys:
+    """Those that the pages have, as leaf 7 has them."""
+    held = MediaKeys()
+    made = EpochKeys.derive(epoch=epoch, base_key=BASE, tags=TAGS, leaf_count=LEAVES)
+    held.install(made, own_leaf=7, removed=frozenset(), is_removal=True, now=0)
+    return held
+
+
+def open_all(kind: Kind, frames: list[bytes], held: MediaKeys) -> list[OpenedFrame]:
+    """All of them; AssertionError with the first that is no frame of a member's."""
+    out = []
+    for i, frame in enumerate(frames):
+        try:
+            out.append(open_frame(held, kind, frame, 0))
+        except SnugCryptoError as error:
+            raise AssertionError(f"frame {i} of {kind}, {frame[:24].hex()}...: {error}") from None
+    return out
+
+
+def build(out: Path) -> None:
+    """The test's pages, built into a folder. Raises SetupError."""
+    node = ensure_installed()
+    run(node, [node.node, str(PAGES / "build.mjs"), str(out)])
+
+
+@contextlib.asynccontextmanager
+async def start(folder: Path, limits: MediaLimits = MediaLimits()) -> AsyncIterator[House]:  # noqa: B008 - frozen
+    """A house that serves the pages built in `folder`."""
+    sfu = TapSfu(address=address(), limits=limits)
+    await sfu.start()
+    house = House(sfu, "")
+
+    async def join(_request: web.Request) -> web.Response:
+        return web.json_response({"handle": os.urandom(8).hex()})
+
+    async def media(request: web.Request) -> web.Response:
+        body = await request.json()
+        streams = [Stream(ssrc=s["ssrc"], kind=s["kind"]) for s in body["streams"]]
+        handle = bytes.fromhex(body["handle"])
+        house.published[handle] = streams
+        told = sfu.join(
+            ROOM,
+            handle,
+            Media(
+                ufrag=body["ufrag"],
+                password=body["password"],
+                fingerprint=base64.b64decode(body["fingerprint"]),
+                streams=streams,
+            ),
+        )
+        return web.json_response(
+            {
+                "type": "transport",
+                "ufrag": told.ufrag,
+                "password": told.password,
+                "fingerprint": base64.b64encode(told.fingerprint).decode(),
+                "address": told.address,
+                "port": told.port,
+            }
+        )
+
+    async def streams(request: web.Request) -> web.Response:
+        own = bytes.fromhex((await request.json())["handle"])
+        listed = [
+            {"handle": "", "ssrc": s.ssrc, "kind": s.kind}
+            for handle, theirs in house.published.items()
+            for s in theirs
+            if handle != own
+        ]
+        return web.json_response({"streams": listed})
+
+    async def page(_request: web.Request) -> web.Response:
+        return web.Response(text=_HTML, content_type="text/html")
+
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/", page),
+            web.post("/join", join),
+            web.post("/media", media),
+            web.post("/streams", streams),
+            web.static("/", folder),
+        ]
+    )
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    house.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    try:
+        yield house
+    finally:
+        sfu.close()
+        await runner.cleanup()
