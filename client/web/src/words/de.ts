@@ -1,9 +1,10 @@
 import crypto from "./de/crypto";
 import meeting from "./de/meeting";
+import notes from "./de/notes";
 import room from "./de/room";
 import shell from "./de/shell";
 import start from "./de/start";
 import watch from "./de/watch";
 import type { Words } from "./entry";
 
-export default { ...crypto, ...room, ...watch, ...shell, ...start, ...meeting } satisfies Words;
+export default { ...crypto, ...room, ...watch, ...shell, ...start, ...meeting, ...notes } satisfies Words;

@@ -8,6 +8,7 @@ import type { Language } from "../app/model";
 import enCrypto from "./en/crypto";
 import enMeeting from "./en/meeting";
 import enPolicy from "./en/policy";
+import enNotes from "./en/notes";
 import enRoom from "./en/room";
 import enShell from "./en/shell";
 import enStart from "./en/start";
@@ -16,7 +17,7 @@ import type { Words } from "./entry";
 import type { Arg, Sentence } from "./sentence";
 
 /** Every entry there is; what another language lacks is said in English. */
-export const english = { ...enCrypto, ...enPolicy, ...enRoom, ...enWatch, ...enShell, ...enStart, ...enMeeting, verbatim: "{text}" } satisfies Words;
+export const english = { ...enCrypto, ...enPolicy, ...enRoom, ...enWatch, ...enShell, ...enStart, ...enMeeting, ...enNotes, verbatim: "{text}" } satisfies Words;
 
 /** The keys of the page's own sentences, checked where they are written. */
 export type Key = Extract<keyof typeof english, string>;

@@ -79,7 +79,13 @@ export type FromWorker =
   | { readonly type: "done"; readonly ask: number }
   | { readonly type: "refused"; readonly ask: number; readonly why: Sentence }
   | { readonly type: "save"; readonly what: Extract<Effect, { type: "Save" }>["what"]; readonly data: Bytes }
-  | { readonly type: "inside"; readonly ownLeaf: number; readonly origin: string }
+  | {
+      readonly type: "inside";
+      readonly ownLeaf: number;
+      readonly origin: string;
+      readonly title: string;
+      readonly locked: boolean;
+    }
   /** The server's answer to the `media` with that ufrag: another's is of a link that is no more. */
   | { readonly type: "transport"; readonly transport: Transport; readonly ufrag: string }
   /** The connection that our media belonged to is gone: make a link, and publish it. */

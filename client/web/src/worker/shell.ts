@@ -5,7 +5,7 @@
  * for every frame. What should never happen ends all of it: then nothing leaves and nothing is shown.
  */
 import { SnugCryptoError } from "../crypto/errors";
-import { Identity } from "../crypto/roomState";
+import { Identity, Mode } from "../crypto/roomState";
 import { hex } from "../crypto/bytes";
 import {
   type Door,
@@ -195,7 +195,14 @@ export class Shell {
   #look(session: Session): void {
     if (session.inside && !this.#inside) {
       this.#inside = true;
-      this.#around.post({ type: "inside", ownLeaf: session.ownLeaf ?? 0, origin: session.origin });
+      const policy = session.room?.m.policy;
+      this.#around.post({
+        type: "inside",
+        ownLeaf: session.ownLeaf ?? 0,
+        origin: session.origin,
+        title: policy?.title ?? "",
+        locked: policy?.mode === Mode.LOCKED,
+      });
     }
     if (session.ended !== null && !this.#over) this.#end();
   }

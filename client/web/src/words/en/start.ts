@@ -118,7 +118,7 @@ export default {
   "ended.ended": "The meeting is over",
   "ended.dropped": "The server dropped us",
   "ended.failed": "It can't go on",
-  "ended.forgotten": "Its keys are gone from this page. What was said can't be opened again with anything on the server.",
+  "ended.forgotten": "The meeting's keys are gone from this page. What was said can't be opened again with anything that the server kept.",
   "ended.evidence": "Keep what shows it",
   "ended.evidence_why":
     "A file that shows to others, without your word, what the server did. Anybody can check it: `snug evidence verify`.",
@@ -133,11 +133,11 @@ export default {
   "unable.insecure_way": "Open it as https, or run the page on your own machine:",
   "unable.old_browser": "This browser is too old",
   "unable.old_browser_why": "It lacks what the keys of a meeting are made with (X25519 and Ed25519).",
-  "unable.old_browser_way": "Update it. Chromium 137, Firefox 140 and Safari 18.4 can do it, and what is newer than these.",
+  "unable.old_browser_way": "Update it, or use another one: Chromium from 141 on and Firefox from 140 on can do it.",
   "unable.no_transform": "This browser can't seal pictures before it sends them",
   "unable.no_transform_why":
     "It has no RTCRtpScriptTransform. Without it the server could see and hear the meeting, so nothing is sent.",
-  "unable.no_transform_way": "Use Chromium 141, Firefox 140 or Safari 18.4, or one that is newer.",
+  "unable.no_transform_way": "Update it, or use another one: Chromium from 141 on and Firefox from 140 on can do it.",
   "unable.second_tab": "You are in this meeting in another tab",
   "unable.second_tab_why": "Two at once would be two people to the others.",
   "unable.second_tab_way": "Go on there, or close it and try again here.",

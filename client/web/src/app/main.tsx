@@ -1,0 +1,55 @@
+/** The page's beginning. */
+import { render } from "preact";
+import "./style/index.css";
+import { Media } from "../media/room";
+import { Store } from "./store";
+import { App } from "./views/app";
+import { bundleHash, takeLink, unable, where } from "./where";
+
+/** What a page under `require-trusted-types-for 'script'` has to say to start its worker, and can't say of another. */
+interface TrustedTypes {
+  createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
+}
+
+const policy = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes?.createPolicy("snug", {
+  createScriptURL: (url) => {
+    if (url !== "worker.js") throw new TypeError("a script that is none of ours");
+    return url;
+  },
+});
+
+const createWorker = (): Worker => new Worker(policy?.createScriptURL("worker.js") ?? "worker.js", { type: "module" });
+
+function kept(): Storage | null {
+  try {
+    return localStorage;
+  } catch {
+    return null;
+  }
+}
+
+const root = document.getElementById("app");
+if (root === null) throw new Error("no place for the page");
+
+const at = await where();
+const link = takeLink(at, location.origin);
+const store = new Store(at, { media: new Media(), createWorker, kept: kept() });
+const cant = await unable();
+if (cant !== null) {
+  store.unable.value = cant;
+  store.place.value = "unable";
+} else if (link !== null) store.opened(link);
+render(<App model={store} />, root);
+
+addEventListener("hashchange", () => {
+  const other = takeLink(at, location.origin);
+  if (other !== null) store.opened(other);
+});
+addEventListener("beforeunload", (event) => {
+  // a page that is loaded anew is somebody new to the others
+  if (store.place.value === "room" && store.people.value.length > 1) event.preventDefault();
+});
+addEventListener("pagehide", () => {
+  if (store.place.value === "room") store.do.leave();
+});
+void bundleHash().then((hash) => (store.where.value = { ...store.where.value, hash }));

@@ -1,0 +1,143 @@
+/** Who is in the room, and what their tiles show: from events and counts to what the views read. */
+import type { Event, EventOf, Known, OwnState, Standing } from "../session/events";
+import type { StreamCount } from "../worker/messages";
+import type { RemoteStream } from "./mediaSide";
+import type { Person, Tile, TileState } from "./model";
+
+/** Milliseconds for which a stream whose last frame has opened counts as live. */
+export const LIVE = 3000;
+
+interface Entry {
+  readonly leaf: number;
+  readonly name: string;
+  host: boolean;
+  since: number;
+  admittedBy: string | null;
+  invite: string | null;
+  state: OwnState | null;
+  hand: number | null;
+  standing: Standing;
+  contact: string | null;
+  newSince: boolean | null;
+  page: string | null;
+}
+
+/** All that is known of the people in the room. Plain state: the store makes signals of it. */
+export class People {
+  readonly #entries = new Map<number, Entry>();
+  #hands = 0;
+
+  /** How a leaf is called, also of who has just gone. */
+  name(leaf: number): string | null {
+    return this.#entries.get(leaf)?.name ?? null;
+  }
+
+  roster(event: EventOf<"Roster">, now: number): void {
+    const by = event.by === null ? null : (event.members.find(({ leaf }) => leaf === event.by)?.name ?? null);
+    const added = new Set(event.added.map(({ leaf }) => leaf));
+    const here = new Set(event.members.map(({ leaf }) => leaf));
+    for (const leaf of [...this.#entries.keys()]) if (!here.has(leaf)) this.#entries.delete(leaf);
+    for (const { leaf, name, host } of event.members) {
+      const known = this.#entries.get(leaf);
+      // a leaf that was taken by somebody else is somebody new, whatever stood there
+      if (known !== undefined && known.name === name && (!added.has(leaf) || event.rejoined)) known.host = host;
+      else {
+        const invite = !added.has(leaf) ? null : (event.label ?? (event.invite === 0 ? "" : null));
+        this.#entries.set(leaf, {
+          leaf, name, host, since: now, admittedBy: added.has(leaf) ? by : null, invite, state: null, hand: null,
+          standing: "none", contact: null, newSince: null, page: null,
+        });
+      }
+    }
+  }
+
+  told(event: Event): void {
+    switch (event.type) {
+      case "StateTold": {
+        const entry = this.#entries.get(event.leaf);
+        if (entry === undefined) return;
+        entry.hand = event.state.hand ? (entry.hand ?? ++this.#hands) : null;
+        entry.state = event.state;
+        return;
+      }
+      case "Vouched": {
+        const entry = this.#entries.get(event.leaf);
+        if (entry !== undefined) ({ standing: entry.standing, contact: entry.contact } = event);
+        return;
+      }
+      case "Pages":
+        for (const entry of this.#entries.values())
+          entry.page = event.pages.find(({ leaf }) => leaf === entry.leaf)?.hash ?? null;
+        return;
+      case "Comparison":
+        for (const entry of this.#entries.values())
+          entry.newSince = event.members.find((member: Known) => member.leaf === entry.leaf)?.newSince ?? null;
+        return;
+      default:
+        return;
+    }
+  }
+
+  list(ownLeaf: number, own: OwnState, streams: ReadonlyMap<number, ReadonlySet<number>>): Person[] {
+    const up = [...this.#entries.values()].flatMap(({ hand }) => (hand === null ? [] : [hand])).sort((a, b) => a - b);
+    return [...this.#entries.values()]
+      .sort((a, b) => a.leaf - b.leaf)
+      .map((entry) => {
+        const self = entry.leaf === ownLeaf;
+        const sends = streams.get(entry.leaf);
+        // who says nothing of itself (a script, say) is taken at what it sends
+        const state = self ? own : entry.state;
+        return {
+          leaf: entry.leaf, name: entry.name, host: entry.host, self,
+          mic: state?.mic ?? sends?.has(0) ?? false,
+          camera: state?.camera ?? sends?.has(1) ?? false,
+          sharing: (state?.screen ?? sends?.has(3) ?? false) && (self || (sends?.has(3) ?? false)),
+          hand: entry.hand === null ? null : up.indexOf(entry.hand) + 1,
+          recording: state?.recording ?? false,
+          since: entry.since, admittedBy: entry.admittedBy, invite: entry.invite, standing: entry.standing,
+          contact: entry.contact, newSinceCompared: entry.newSince, page: entry.page,
+        };
+      });
+  }
+}
+
+/** How a stream does, by what the worker has counted. `now` in ms. */
+export function stateOf(count: StreamCount | undefined, sends: boolean, now: number): TileState {
+  if (!sends) return "off";
+  if (count === undefined) return "connecting";
+  if (now - count.lastOpened < LIVE) return "live";
+  if (now - count.lastFailed < LIVE) return "not_decrypting";
+  return count.opened > 0 ? "stalled" : "connecting";
+}
+
+/** What the tiles show: one for each person, and one for each shared screen. `now` in ms. */
+export function tilesOf(
+  people: readonly Person[],
+  own: { readonly camera: MediaStream | null; readonly screen: MediaStream | null },
+  remote: readonly RemoteStream[],
+  counts: readonly StreamCount[],
+  now: number,
+): Tile[] {
+  const find = (leaf: number, stream: number): RemoteStream | undefined =>
+    remote.find((each) => each.leaf === leaf && each.stream === stream);
+  const count = (leaf: number, stream: number): StreamCount | undefined =>
+    counts.find((each) => each.leaf === leaf && each.stream === stream);
+  const tile = (person: Person, kind: "camera" | "screen"): Tile => {
+    const { leaf, name, self } = person;
+    const [sound, picture] = kind === "camera" ? [0, 1] : [2, 3];
+    const shows = kind === "camera" ? person.camera : person.sharing;
+    const media = self ? (kind === "camera" ? own.camera : own.screen) : (find(leaf, picture)?.media ?? null);
+    return {
+      id: `${leaf} ${kind}`, leaf, kind, name, self,
+      picture: shows ? media : null,
+      pictureState: self ? (shows ? "live" : "off") : stateOf(count(leaf, picture), shows, now),
+      soundState: self ? "live" : stateOf(count(leaf, sound), kind === "camera" && person.mic, now),
+      mic: person.mic, hand: person.hand, recording: person.recording,
+      weakNetwork: (find(leaf, picture)?.weak ?? false) || (find(leaf, sound)?.weak ?? false),
+    };
+  };
+  return [
+    ...people.filter(({ sharing }) => sharing).map((person) => tile(person, "screen")),
+    ...people.map((person) => tile(person, "camera")),
+  ];
+}

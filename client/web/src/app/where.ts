@@ -1,0 +1,86 @@
+/** Where this page comes from, what it is known by, and whether this browser can hold a meeting. */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { type Bytes, hex, utf8 } from "../crypto/bytes";
+import { supported } from "../media/link";
+import type { Unable, Where } from "./model";
+
+/** What the server says of itself; everything is missing where there is no such server. */
+export async function where(): Promise<Where> {
+  const pageOrigin = location.origin;
+  const told = await fetch("where.json")
+    .then((answer): unknown => (answer.ok ? answer.json() : null))
+    .catch(() => null);
+  const { origin, own, lecture } = (told ?? {}) as Partial<Record<"origin" | "own" | "lecture", unknown>>;
+  return {
+    origin: typeof origin === "string" ? origin : null,
+    pageOrigin,
+    own: own === true,
+    lecture: lecture === true,
+    hash: null,
+  };
+}
+
+/** Whether the page may connect to that server: to the one that it comes from, and to all if it is one's own. */
+export const reaches = (at: Where, origin: string): boolean => at.own || origin === at.origin;
+
+/**
+ * The bundle's hash, hex, reckoned over its files as this browser has them; null if they can't be had.
+ *
+ * A page that was changed can say another: see docs/threat-model.md.
+ */
+export async function bundleHash(): Promise<string | null> {
+  try {
+    const manifest = (await (await fetch("manifest.json")).json()) as { readonly files: Readonly<Record<string, string>> };
+    const names = Object.keys(manifest.files).sort();
+    const sums = await Promise.all(
+      names.map(async (name) => {
+        const answer = await fetch(name === "index.html" ? "./" : name);
+        if (!answer.ok) throw new Error(name);
+        return hex(sha256(new Uint8Array(await answer.arrayBuffer())));
+      }),
+    );
+    return hex(sha256(utf8(names.map((name, i) => `${sums[i]} ${name}\n`).join(""))));
+  } catch {
+    return null;
+  }
+}
+
+/** Why no meeting can be held here; null: it can. */
+export async function unable(): Promise<Unable | null> {
+  if (!globalThis.isSecureContext || globalThis.crypto?.subtle === undefined) return "insecure";
+  if (!supported()) return "no_transform";
+  try {
+    for (const name of ["Ed25519", "X25519"])
+      await crypto.subtle.generateKey({ name }, false, name === "X25519" ? ["deriveBits"] : ["sign", "verify"]);
+  } catch {
+    return "old_browser";
+  }
+  return null;
+}
+
+/** What is behind the `#` of the address, which is taken out of the address and of the history at once. */
+export function takeLink(at: { readonly origin: string | null }, pageOrigin: string): string | null {
+  const rest = location.hash.slice(1);
+  if (rest === "") return null;
+  history.replaceState(null, "", location.pathname + location.search);
+  // a page of one's own is given whole links: http://127.0.0.1:8790/#https://meet.example/#1...
+  return /^https?:/.test(rest) ? rest : `${at.origin ?? pageOrigin}/#${rest}`;
+}
+
+/** Says to the others that this meeting is held in this tab; false: another tab holds it. */
+export async function holdTab(name: Bytes): Promise<boolean> {
+  if (!("locks" in navigator)) return true;
+  return await new Promise((done) => {
+    void navigator.locks
+      .request(`snug ${hex(name)}`, { ifAvailable: true }, (lock) => {
+        done(lock !== null);
+        return lock === null ? undefined : new Promise<void>((free) => (release = free));
+      })
+      .catch(() => done(true));
+  });
+}
+
+let release: () => void = () => undefined;
+
+/** The meeting is over: another tab may hold it. */
+export const freeTab = (): void => release();
