@@ -86,6 +86,9 @@ class _Held:
     start: bool
     data: bytes
     arrived: float
+    #: Padding and nothing else: browsers measure the path with such packets, between two frames. It has a
+    #: number, so it must not be missed, and belongs to no frame.
+    filler: bool = False
 
 
 class Reorder:
@@ -115,17 +118,18 @@ class Reorder:
     def receive(self, packet: RtpPacket, now: float) -> list[ReorderEffect]:
         """Take one packet in; whatever order, however often."""
         start, data = True, packet.payload
-        if self.kind == "video":
+        filler = not data
+        if self.kind == "video" and data:
             try:
                 payload = parse_vp8(packet.payload)
             except RtpError:
                 self.malformed += 1
                 return []
             start, data = payload.start, payload.data
-        elif not data:
+        elif not data and self.kind == "audio":
             self.malformed += 1
             return []
-        held = _Held(packet.timestamp, packet.marker, start, data, now)
+        held = _Held(packet.timestamp, packet.marker and not filler, start and not filler, data, now, filler)
         if self._next is None:
             self._begin(packet.sequence)
         assert self._next is not None
@@ -185,6 +189,9 @@ class Reorder:
         out: list[ReorderEffect] = []
         assert self._next is not None
         while True:
+            if (held := self._held.get(self._next)) is not None and held.filler:
+                self._leave_behind(self._next + 1)
+                continue
             frame, after = self._whole_at(self._next)
             if after is not None:
                 self._leave_behind(after)
