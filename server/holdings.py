@@ -74,6 +74,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_listener": "greeting = http",
         "_tick": _MACHINERY + " = http",
         "_greeting": "greeting = http",
+        "_reading": "greeting = http",
     },
     "server.config.Settings": dict.fromkeys(
         ("listen", "origin", "allowed_origins", "media_address", "media_bind"), _SETTINGS + " = setting"
