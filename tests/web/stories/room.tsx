@@ -89,8 +89,20 @@ export const story = (name: string, model: () => Model, play?: Story["play"]): S
   name: `room-${name}`,
   model,
   view: shown,
-  ...(play ? { play } : {}),
+  play: async (root) => {
+    await play?.(root);
+    await Promise.all(Array.from(root.querySelectorAll("video"), painting));
+    // what shows videos is another process
+    if (root.querySelector("video") !== null) await new Promise((done) => setTimeout(done, 200));
+  },
 });
+
+/** Done when a video's picture is on the screen, not only in its memory. */
+const painting = (video: HTMLVideoElement): Promise<unknown> =>
+  new Promise((done) => {
+    if (video.srcObject === null) done(null);
+    else video.requestVideoFrameCallback(() => video.requestVideoFrameCallback(() => requestAnimationFrame(done)));
+  });
 
 /** Presses what has that selector. */
 export const press = (selector: string) => (root: HTMLElement) => {

@@ -97,14 +97,14 @@ function Card({ knock, others }: { readonly knock: Knock; readonly others: numbe
         </span>
       </p>
       {knock.fingerprint !== null && (
-        <details>
-          <summary>{word("meet.knock_fingerprint")}</summary>
-          <p class="groups digits">
+        <div class="digits">
+          <p class="note">{word("meet.knock_fingerprint")}</p>
+          <p class="code-digits">
             {groups(knock.fingerprint).map((group, place) => (
               <span key={place}>{group}</span>
             ))}
           </p>
-        </details>
+        </div>
       )}
       <div class="two">
         <button

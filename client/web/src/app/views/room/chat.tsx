@@ -17,6 +17,7 @@ export function Chat() {
   const lines = model.chat.value;
   const list = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
+  const top = useRef(0);
   const below = useSignal(false);
   const over = useSignal(0);
   const trouble = useSignal<string | null>(null);
@@ -38,6 +39,17 @@ export function Chat() {
     if (atEnd.current || ownLast) toEnd();
     else below.value = true;
   }, [lines.length]);
+
+  // a picture has come in, a keyboard has come up: who reads the end still reads it
+  useLayoutEffect(() => {
+    const { current } = list;
+    if (current === null) return undefined;
+    const observer = new ResizeObserver(() => {
+      if (atEnd.current) toEnd();
+    });
+    observer.observe(current);
+    return () => observer.disconnect();
+  }, []);
 
   return (
     <div
@@ -62,9 +74,15 @@ export function Chat() {
         role="log"
         aria-label={word("meet.chat")}
         tabIndex={0}
+        onLoadCapture={() => {
+          if (atEnd.current) toEnd();
+        }}
         onScroll={(event) => {
           const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
-          atEnd.current = scrollHeight - scrollTop - clientHeight < NEAR;
+          // only who goes up has left the end: it can also go down by itself, when a picture comes in
+          if (scrollHeight - scrollTop - clientHeight < NEAR) atEnd.current = true;
+          else if (scrollTop < top.current) atEnd.current = false;
+          top.current = scrollTop;
           if (atEnd.current) below.value = false;
         }}
       >

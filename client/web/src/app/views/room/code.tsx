@@ -95,12 +95,12 @@ function Compare({ code }: { readonly code: CodeView }) {
   const digits = useSignal(false);
   const { short, running, comparison } = code;
   const answer = (how: "short" | "digits") => (
-    <div class="two">
-      <button type="button" class="button" onClick={() => model.do.compared(false, how)}>
-        {word("meet.differ")}
-      </button>
-      <button type="button" class="button" onClick={() => model.do.compared(true, how)}>
+    <div class="stack tight">
+      <button type="button" class="button wide" onClick={() => model.do.compared(true, how)}>
         {word(how === "short" ? "meet.same" : "meet.same_digits")}
+      </button>
+      <button type="button" class="button wide" onClick={() => model.do.compared(false, how)}>
+        {word("meet.differ")}
       </button>
     </div>
   );

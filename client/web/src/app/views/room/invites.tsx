@@ -14,6 +14,13 @@ export function inviteWords(index: number, label: string | null): string {
   return label === null ? word("meet.by_other") : word("meet.by_number", { n: index });
 }
 
+/** An invite as it is called in a list. */
+function inviteTitle(index: number, label: string | null): string {
+  if (label) return word("meet.invite_title", { label });
+  if (index === 0) return word("meet.invite_title_open");
+  return label === null ? word("meet.invite_title_other") : word("meet.invite_title_number", { n: index });
+}
+
 export function Invites() {
   const { model } = useUi();
   const rows = model.inviteRows.value;
@@ -40,14 +47,14 @@ function Row({ row }: { readonly row: InviteRow }) {
   const { model } = useUi();
   const shown = useSignal(false);
   const link = model.invites.value.find(({ index }) => index === row.index)?.link;
-  const name = inviteWords(row.index, row.label);
+  const name = inviteTitle(row.index, row.label);
   const used = row.usedBy.length > 0;
   const open = !row.revoked && !(row.once && used);
   return (
     <li class="invite" data-over={!open}>
       <p>
         <strong>
-          <bdi>{row.label || sentenceCase(name)}</bdi>
+          <bdi>{name}</bdi>
         </strong>
         <span class="note">
           {word(row.once ? "meet.invite_is_once" : "meet.invite_is_open")}
@@ -101,8 +108,6 @@ function Row({ row }: { readonly row: InviteRow }) {
     </li>
   );
 }
-
-const sentenceCase = (text: string): string => text.slice(0, 1).toLocaleUpperCase() + text.slice(1);
 
 function NewInvite() {
   const { model } = useUi();

@@ -2,8 +2,9 @@
  * Where tiles go: pure arithmetic in CSS pixels. Nothing here scrolls; what doesn't fit is counted, and told.
  */
 
-/** Of a tile's width to its height: a camera may be cropped to anything between these. */
-const NARROWEST = 0.8;
+/** Of a tile's width to its height: a camera may be cropped to anything between these, more on a narrow phone. */
+const NARROWEST = 1;
+const NARROWEST_PHONE = 0.75;
 const WIDEST = 16 / 9;
 /** Below this a face is no face: then fewer are shown. */
 const LEAST_WIDTH = 132;
@@ -21,9 +22,9 @@ export interface Grid {
   readonly height: number;
 }
 
-const clampShape = (width: number, height: number): { width: number; height: number } => {
+const clampShape = (width: number, height: number, narrowest: number): { width: number; height: number } => {
   if (width > height * WIDEST) return { width: height * WIDEST, height };
-  if (width < height * NARROWEST) return { width, height: width / NARROWEST };
+  if (width < height * narrowest) return { width, height: width / narrowest };
   return { width, height };
 };
 
@@ -37,6 +38,7 @@ export function grid(count: number, width: number, height: number, gap: number):
     const shape = clampShape(
       Math.max(0, (width - gap * (columns - 1)) / columns),
       Math.max(0, (height - gap * (rows - 1)) / rows),
+      width < PHONE ? NARROWEST_PHONE : NARROWEST,
     );
     const area = shape.width * shape.height;
     const empty = columns * rows - count;
@@ -81,11 +83,13 @@ export function speakerLayout(others: number, width: number, height: number, gap
   const beside = picture(width - besideWidth - gap, height) >= picture(width, height - belowHeight - gap);
   const each = beside
     ? { width: besideWidth, height: Math.round(besideWidth / WIDEST) }
-    : { width: Math.round(belowHeight * (width < PHONE ? 1.3 : WIDEST)), height: belowHeight };
+    : width < PHONE
+      ? { width: Math.floor((width - 2 * gap) / 3), height: Math.min(belowHeight, Math.round(width / 4)) }
+      : { width: Math.round(belowHeight * WIDEST), height: belowHeight };
   const [length, one] = beside ? [height, each.height] : [width, each.width];
   return {
     width: beside ? width - besideWidth - gap : width,
-    height: beside ? height : height - belowHeight - gap,
+    height: beside ? height : height - each.height - gap,
     strip: beside ? "beside" : "below",
     shown: Math.max(1, Math.min(others, Math.floor((length + gap) / (one + gap)))),
     each,

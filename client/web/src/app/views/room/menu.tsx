@@ -72,7 +72,7 @@ export function Menu(props: {
         popover="auto"
         role="menu"
         aria-label={props.label}
-        class={props.row === true ? "menu row" : "menu"}
+        class={props.row === true ? "menu across" : "menu"}
         onBeforeToggle={(event) => place(event.newState === "open")}
         onToggle={(event) => {
           if (event.newState === "open") items()[0]?.focus();

@@ -111,12 +111,20 @@ function Row({ person }: { readonly person: Person }) {
     <li class="person">
       <Monogram name={person.name} />
       <div class="person-words">
-        <p class="person-name">
-          <strong>
-            <bdi>{person.self ? word("meet.you", { name: person.name }) : person.name}</bdi>
-          </strong>
-          {person.host && <span class="badge">{word("meet.host")}</span>}
-        </p>
+        <div class="person-head">
+          <p class="person-name">
+            <strong>
+              <bdi>{person.self ? word("meet.you", { name: person.name }) : person.name}</bdi>
+            </strong>
+            {person.host && <span class="badge">{word("meet.host")}</span>}
+          </p>
+          <Marks person={person} />
+          {hasItems(person, model.amHost.value) && (
+            <Menu label={word("meet.person_menu", { name: person.name })} class="button round quiet">
+              <PersonItems person={person} />
+            </Menu>
+          )}
+        </div>
         <p class="note">{cameHow(person)}</p>
         {known !== null && (
           <p class="note with-icon">
@@ -137,39 +145,40 @@ function Row({ person }: { readonly person: Person }) {
           </p>
         )}
       </div>
-      <span class="person-marks">
-        {person.hand !== null && (
-          <span class="with-icon brass figures">
-            <Icon name="hand" size={16} />
-            <span aria-hidden="true">{person.hand}</span>
-            <span class="unseen">{word("meet.hand_nth", { n: person.hand })}</span>
-          </span>
-        )}
-        {person.recording && (
-          <span class="brass">
-            <Icon name="circle-dot" size={16} />
-            <span class="unseen">{word("meet.is_recording")}</span>
-          </span>
-        )}
-        {person.sharing && <Icon name="screen-share" size={16} />}
-        {!person.mic && (
-          <>
-            <Icon name="mic-off" size={16} />
-            <span class="unseen">{word("meet.muted")}</span>
-          </>
-        )}
-        {!person.camera && (
-          <>
-            <Icon name="video-off" size={16} />
-            <span class="unseen">{word("meet.camera_is_off")}</span>
-          </>
-        )}
-      </span>
-      {hasItems(person, model.amHost.value) && (
-        <Menu label={word("meet.person_menu", { name: person.name })} class="button round quiet">
-          <PersonItems person={person} />
-        </Menu>
-      )}
     </li>
+  );
+}
+
+/** What their tile shows, as icons with words for who doesn't see them. */
+function Marks({ person }: { readonly person: Person }) {
+  return (
+    <span class="person-marks">
+      {person.hand !== null && (
+        <span class="with-icon brass figures">
+          <Icon name="hand" size={16} />
+          <span aria-hidden="true">{person.hand}</span>
+          <span class="unseen">{word("meet.hand_nth", { n: person.hand })}</span>
+        </span>
+      )}
+      {person.recording && (
+        <span class="brass">
+          <Icon name="circle-dot" size={16} />
+          <span class="unseen">{word("meet.is_recording")}</span>
+        </span>
+      )}
+      {person.sharing && <Icon name="screen-share" size={16} />}
+      {!person.mic && (
+        <>
+          <Icon name="mic-off" size={16} />
+          <span class="unseen">{word("meet.muted")}</span>
+        </>
+      )}
+      {!person.camera && (
+        <>
+          <Icon name="video-off" size={16} />
+          <span class="unseen">{word("meet.camera_is_off")}</span>
+        </>
+      )}
+    </span>
   );
 }

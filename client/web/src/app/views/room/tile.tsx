@@ -54,20 +54,22 @@ export function TileView(props: {
   // an old picture must not pass for a live one: it is frosted, and the words stand on it
   const old = tile.picture !== null && tile.pictureState !== "live" && tile.pictureState !== "off";
   const showsPicture = tile.picture !== null && tile.pictureState !== "off" && tile.pictureState !== "connecting";
-  const size = width < 200 || height < 120 ? "small" : width < 360 ? "middle" : "big";
+  const size = height < 116 || width < 150 ? "small" : width < 300 ? "middle" : "big";
+  const { lettered, worded } = placeFor(tile, state, sound !== undefined, showsPicture, width, height);
   return (
     <li
       class={`tile ${tile.kind} ${size}`}
       data-speaking={speaks}
       data-old={old}
       data-large={props.large}
+      data-sound={sound}
       data-tile={tile.id}
       style={{ width: `${width}px`, height: `${height}px` }}
     >
       {showsPicture && <Picture stream={tile.picture} mirrored={tile.self && tile.kind === "camera"} id={tile.id} />}
-      {!showsPicture && tile.kind === "camera" && <Monogram name={tile.name} />}
+      {lettered && <Monogram name={tile.name} />}
       {!showsPicture && tile.kind === "screen" && <Icon name="monitor" size={40} />}
-      {state !== null && <p class="tile-state">{state}</p>}
+      {state !== null && <p class={worded ? "tile-state" : "unseen"}>{state}</p>}
       <div class="tile-marks">
         {tile.hand !== null && (
           <span class="mark hand" title={word("meet.hand_nth", { n: tile.hand })}>
@@ -79,33 +81,49 @@ export function TileView(props: {
         {tile.recording && (
           <span class="mark recording">
             <Icon name="circle-dot" size={16} />
-            <span class={size === "small" ? "unseen" : ""}>{word("meet.is_recording")}</span>
+            <span class={size === "big" ? "" : "unseen"}>{word("meet.is_recording")}</span>
           </span>
         )}
         {tile.weakNetwork && (
           <span class="mark" title={word("meet.weak")}>
-            <Icon name="signal-low" size={16} />
+            <Weak />
             <span class={size === "big" ? "" : "unseen"}>{word("meet.weak")}</span>
           </span>
         )}
       </div>
-      <div class="tile-name">
-        {tile.kind === "camera" &&
-          (mic ? (
-            <Level leaf={leaf} />
-          ) : (
-            <span class="muted-mark" title={word("meet.muted")}>
-              <Icon name="mic-off" size={16} />
-              <span class="unseen">{word("meet.muted")}</span>
-            </span>
-          ))}
-        <bdi>{name}</bdi>
-        {speaks && <span class="unseen">{word("meet.speaking")}</span>}
-        {sound !== undefined && <span class="tile-sound">{word(sound)}</span>}
+      <div class="tile-foot">
+        {sound !== undefined && <p class="tile-sound">{word(sound)}</p>}
+        <div class="tile-name">
+          {tile.kind === "camera" &&
+            (mic ? (
+              <Level leaf={leaf} />
+            ) : (
+              <span class="muted-mark" title={word("meet.muted")}>
+                <Icon name="mic-off" size={16} />
+                <span class="unseen">{word("meet.muted")}</span>
+              </span>
+            ))}
+          <bdi>{name}</bdi>
+          {speaks && <span class="unseen">{word("meet.speaking")}</span>}
+        </div>
       </div>
       <TileMenu tile={tile} name={name} />
     </li>
   );
+}
+
+/**
+ * Whether a tile has place for letters and for words: where it is too small for both, letters say that a camera is
+ * off, and words all that is not so plain. Sizes as in room-tile.css, in px.
+ */
+function placeFor(tile: Tile, state: string | null, sound: boolean, showsPicture: boolean, width: number, height: number) {
+  if (showsPicture || tile.kind === "screen") return { lettered: false, worded: true };
+  const free = height - 36 - (sound ? 30 : 0);
+  const letters = Math.min(140, Math.max(40, Math.min(width, height) * 0.34 * 1.25));
+  const words = state === null ? 0 : 8 + (state.length * 7.5 > width - 24 ? 36 : 18);
+  if (free >= letters + words) return { lettered: true, worded: true };
+  const off = tile.pictureState === "off";
+  return { lettered: off && free >= 40, worded: !off };
 }
 
 function TileMenu({ tile, name }: { readonly tile: Tile; readonly name: string }) {
@@ -153,6 +171,14 @@ const Picture = memo(function Picture(props: {
   }, [stream]);
   return <video ref={video} class={props.mirrored ? "mirrored" : ""} data-picture={props.id} autoplay muted playsInline aria-hidden="true" />;
 });
+
+/** Three bars of which one is full. */
+const Weak = () => (
+  <svg class="weak" width={16} height={16} viewBox="0 0 16 16" aria-hidden="true">
+    <path d="M2 10h3v4H2z" />
+    <path class="gone" d="M7 6h3v8H7zM12 2h3v12h-3z" />
+  </svg>
+);
 
 /** How loud they are, ten times a second, without drawing the tile anew. */
 function Level({ leaf }: { readonly leaf: number }) {
