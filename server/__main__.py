@@ -1,7 +1,8 @@
 """``snug-server``: start, serve until SIGTERM or SIGINT, tell everybody, exit 0; or ``snug-server disclose``.
 
-Standard output carries one line, ``listening on URL``, and on every SIGUSR1 one line ``disclosure JSON``
-(`server.console`). Standard error carries the log. Exit status: 0 stopped when asked, 2 could not start.
+Standard output carries one line, ``listening on URL``, with ``--window`` another, ``window URL``, and on
+every SIGUSR1 one line ``disclosure JSON`` (`server.console`). Standard error carries the log. Exit status:
+0 stopped when asked, 2 could not start.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from pathlib import Path
 
 import msgspec
 
-from server import config, console, disclose, logs
+from server import config, console, disclose, logs, window
 from server.app import Server, StartError
 from server.config import ConfigError, Settings
 from server.disclose import Desk
+from server.page import PageError
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,13 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="default: warning",
     )
     parser.add_argument(
+        "--window",
+        metavar="HOST:PORT",
+        nargs="?",
+        const="127.0.0.1:0",
+        help="show, on this machine alone, all that you can see (default 127.0.0.1 and a free port)",
+    )
+    parser.add_argument(
         "--hostile",
         metavar="ACT[,ACT]",
         help="turn against the meetings here when told to on standard input; list shows what can be done",
@@ -52,6 +61,10 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     if arguments.listen:
         config.host_and_port(arguments.listen)
         settings = msgspec.structs.replace(settings, listen=arguments.listen)
+    if arguments.window:
+        settings = msgspec.structs.replace(settings, window=arguments.window)
+    if settings.window is not None:
+        window.where(settings.window)
     return settings
 
 
@@ -81,6 +94,7 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
         loop.add_signal_handler(number, stop.set)
     server = _make(settings, hostile)
     desk = Desk(server)
+    looking: window.Window | None = None
     try:
         url = await server.start()
         try:
@@ -89,8 +103,18 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
             log.warning("disclose gets no answer from this process")
         loop.add_signal_handler(signal.SIGUSR1, lambda: print(console.line(server), flush=True))
         print(f"listening on {url}", flush=True)
+        if settings.window is not None:
+            looking = window.Window(server, settings.window)
+            try:
+                print(f"window {await looking.start()}", flush=True)
+            except OSError as error:
+                raise StartError(f"can't listen on {settings.window}: {error.strerror}") from None
+            except PageError as error:
+                raise StartError(str(error)) from None
         await stop.wait()
     finally:
+        if looking is not None:
+            await looking.stop()
         desk.stop()
         await server.stop()
 

@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         allowed_origins: further values of a browser's ``Origin`` header that may connect; pages from the
             participant's own machine (``http://127.0.0.1:PORT``) always may.
         page: whether the meeting page is served.
+        window: where the landlord's window listens, a loopback address; default none: there is no window.
         media_address, media_port: the UDP address told to clients; default the host of `listen`, any port.
         media_bind: the address that the UDP socket binds, where it differs from `media_address`.
 
@@ -79,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     origin: str | None = None
     allowed_origins: list[str] = []
     page: bool = True
+    window: str | None = None
     media_address: str | None = None
     media_port: Port = 0
     media_bind: str | None = None

@@ -11,7 +11,7 @@ that can't follow says `want` with fewer streams. (Simulcast layers will make th
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
@@ -103,6 +103,14 @@ class Track(Generic[P]):
         self.allowed_at = now
         #: What each receiver's loss lets it take, in bits a second.
         self.estimates: dict[P, float] = {}
+
+    def last(self, count: int) -> list[bytes]:
+        """Of the last `count` packets those that are held, in order."""
+        if self.high is None:
+            return []
+        first = max(self.high - min(count, self.mask + 1) + 1, 0)
+        held = (self.cache[number & self.mask] for number in range(first, self.high + 1))
+        return [packet for packet in held if packet is not None]
 
 
 @dataclass(slots=True)
@@ -230,6 +238,10 @@ class Forwarding(Generic[P]):
         sizes = [len(packet) for track in tracks for packet in track.cache if packet is not None]
         ended = sum(len(room.retired) + len(room.burnt) for room in self._rooms.values())
         return len(sizes), sum(sizes), ended
+
+    def tracks(self) -> Iterator[Track[P]]:
+        """All streams of all rooms."""
+        return (track for room in self._rooms.values() for track in room.tracks.values())
 
     def find(self, peer: P, ssrc: int) -> Track[P] | None:
         """The stream `ssrc`, if it is this peer's own."""

@@ -44,6 +44,23 @@ class MediaFacts:
     addresses: dict[bytes, list[str]]
 
 
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """One stream that passes: whose connection sends it, packets that came, bytes of the last ones."""
+
+    room: bytes
+    handle: bytes
+    ssrc: int
+    kind: str
+    packets: int
+    receivers: int
+    sizes: tuple[int, ...]
+
+
+#: Packets whose sizes are told of a stream.
+_SIZES = 48
+
+
 class Link:
     """One peer's transport. `inbound` and `outbound` are None while there are no keys."""
 
@@ -219,6 +236,34 @@ class Sfu:
                 for (_, handle), link in self._links.items()
             },
         )
+
+    def streams(self) -> list[StreamFacts]:
+        """The streams that pass now, for the operator's window."""
+        return [
+            StreamFacts(
+                room=track.owner.key[0],
+                handle=track.owner.key[1],
+                ssrc=track.ssrc,
+                kind=track.kind,
+                packets=track.received,
+                receivers=len(track.receivers),
+                sizes=tuple(len(packet) for packet in track.last(_SIZES)),
+            )
+            for track in self._core.tracks()
+        ]
+
+    def last_frame(self, ssrc: int) -> list[bytes]:
+        """The packets of a stream's last whole frame, as they are held: RTP, sealed. May be none."""
+        track = next((track for track in self._core.tracks() if track.ssrc == ssrc), None)
+        if track is None:
+            return []
+        frames: list[list[bytes]] = []
+        for packet in track.last(track.mask + 1):
+            if not frames or frames[-1][0][4:8] != packet[4:8]:
+                frames.append([])
+            frames[-1].append(packet)
+        # the last one may still be coming
+        return frames[-2] if len(frames) > 1 else []
 
     def _changed(self) -> None:
         if self._path is not None:

@@ -1,0 +1,146 @@
+"""The landlord's window: a page on this machine that shows, live, all that the operator can see.
+
+Off unless asked for. It listens on a loopback address of its own, apart from the meetings' port, and answers
+only who shows the token that stands in its address, behind the ``#``. What it shows is read from the living
+objects when it is asked (`server.console`, `Sfu.streams`): nothing is noted for it, and nothing is kept.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import json
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+
+from server import config, console, page, spoken
+from server.app import Server
+from server.config import ConfigError
+from server.media.sfu import Sfu, StreamFacts
+
+#: Where the token is shown; a page of another site can't send it without being asked about first.
+_HEADER: Final = "X-Snug-Token"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def where(listen: str) -> tuple[str, int]:
+    """The loopback address and port of ``HOST:PORT``; ConfigError for any other address."""
+    host, port = config.host_and_port(listen)
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ConfigError(
+            f"the window shows all that you can see: it listens on 127.0.0.1, and not on {host}"
+        )
+    return address, port
+
+
+def _stream(facts: StreamFacts) -> dict[str, Any]:
+    return {
+        "handle": facts.handle.hex(),
+        "room": facts.room.hex(),
+        "ssrc": facts.ssrc,
+        "kind": facts.kind,
+        "packets": facts.packets,
+        "receivers": facts.receivers,
+        "sizes": list(facts.sizes),
+    }
+
+
+def view(server: Server) -> dict[str, Any]:
+    """What the page shows: the whole disclosure, in numbers and read aloud, and the streams that pass."""
+    disclosed = console.disclosure(server, identifiers=True)
+    media = server.signaling.media
+    streams = [_stream(facts) for facts in media.streams()] if isinstance(media, Sfu) else []
+    return {
+        "at": round(server.clock(), 3),
+        "disclosure": disclosed,
+        "spoken": spoken.sentences(disclosed),
+        "streams": streams,
+    }
+
+
+class Window:
+    """Serves the window of one server. `start` before, `stop` after; stopping twice is harmless."""
+
+    def __init__(self, server: Server, listen: str) -> None:
+        self._server = server
+        self._address, self._port = where(listen)
+        self._token = secrets.token_urlsafe(16)
+        self._runner: web.AppRunner | None = None
+        self._hosts: frozenset[str] = frozenset()
+
+    async def start(self) -> str:
+        """Listen; the URL, token and all. OSError if the port is taken, PageError if there is no window."""
+        bundle = page.load(page.WINDOW)
+        app = web.Application(client_max_size=1024, middlewares=[self._guard()])
+        app.add_routes(
+            [
+                *page.routes(bundle, where={"window": True}),
+                web.get("/now", self._now),
+                web.get("/frame", self._frame),
+            ]
+        )
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await self._runner.setup()
+        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((self._address, self._port))
+            await web.SockSite(self._runner, listening).start()
+        except OSError:
+            listening.close()
+            await self.stop()
+            raise
+        url = config.url(self._address, listening.getsockname()[1])
+        port = listening.getsockname()[1]
+        # another site's page that has its name point here sends its own name
+        self._hosts = frozenset(
+            {url.removeprefix("http://"), f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"}
+        )
+        return f"{url}/#{self._token}"
+
+    async def stop(self) -> None:
+        """Answer no more."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def _guard(self) -> Any:
+        @web.middleware
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.headers.get(hdrs.HOST) not in self._hosts:
+                raise web.HTTPForbidden(text="the window is opened by its own address\n")
+            if request.path in ("/now", "/frame"):
+                shown = request.headers.get(_HEADER, "")
+                if not hmac.compare_digest(shown.encode(), self._token.encode()):
+                    raise web.HTTPForbidden(text="open the address that the server printed, token and all\n")
+            return await handler(request)
+
+        return guard
+
+    async def _now(self, _: web.Request) -> web.Response:
+        return _json(view(self._server))
+
+    async def _frame(self, request: web.Request) -> web.Response:
+        """The packets (hex, RTP as it was relayed) of one stream's last whole frame."""
+        media = self._server.signaling.media
+        try:
+            ssrc = int(request.query.get("ssrc", ""))
+        except ValueError:
+            raise web.HTTPBadRequest(text="which stream? ssrc=NUMBER\n") from None
+        packets = media.last_frame(ssrc) if isinstance(media, Sfu) else []
+        return _json({"ssrc": ssrc, "packets": [packet.hex() for packet in packets]})
+
+
+def _json(value: dict[str, Any]) -> web.Response:
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return web.Response(body=json.dumps(value).encode(), content_type="application/json", headers=headers)
