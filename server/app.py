@@ -199,10 +199,9 @@ class Server:
             return [web.get("/", self._hello)]
         try:
             bundle = page.load()
-        except page.PageError as error:
-            log.warning("no page is served: %s", error)
+        except page.PageError:
+            log.warning("the page has not been built, or is not whole, and is not served: run `make page`")
             return [web.get("/", self._hello)]
-        log.info("serving the page %s", bundle.hash)
         where = {"origin": origin, "own": False, "lecture": False}
         return page.routes(bundle, where=where, connect=[page.sockets(origin)])
 
