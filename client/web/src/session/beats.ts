@@ -17,7 +17,9 @@ export const GAP = 1;
 export const STEP = 0.02;
 /** Seconds for which the beat key from before an eviction is kept. */
 export const OLD_KEY = 15;
-/** Beats of one member that are remembered to hold new ones against, and of ours to know what was heard when. */
+/**
+ * Beats of one member that are remembered to hold new ones against, and of ours to know what was heard when.
+ */
 export const LINE = 64;
 /** Beats and receipts that are kept as evidence. */
 export const RECORDED = 64;
@@ -99,7 +101,8 @@ export class Line {
     this.known.set(beat.seq, [beat.prev, digest]);
     trim(this.known, LINE);
     if (last !== null && beat.seq < last.seq) return false;
-    if (last !== null) this.gaps += beat.seq - last.seq - 1; // what was before we heard it first was not for us
+    // what was before we heard it first was not for us
+    if (last !== null) this.gaps += beat.seq - last.seq - 1;
     this.last = beat;
     return true;
   }

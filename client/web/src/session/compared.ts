@@ -168,9 +168,12 @@ function sentences(change: Change, m: Membership): Sentence[] {
           : sentence("since.came_by", { name, by, invite: called(change.invite, "") }),
       );
     for (const { leaf, name } of change.removed)
-      said.push(change.left.has(leaf) ? sentence("since.left", { name }) : sentence("since.removed", { name, by }));
+      said.push(
+        change.left.has(leaf) ? sentence("since.left", { name }) : sentence("since.removed", { name, by }),
+      );
   }
   for (const event of policyChanges(change, m))
-    if (event.kind === "host" || event.kind === "no_host") said.push(sentence("since.policy", { text: event.text }));
+    if (event.kind === "host" || event.kind === "no_host")
+      said.push(sentence("since.policy", { text: event.text }));
   return said;
 }

@@ -1,10 +1,10 @@
 /**
  * Short codes: who opens a run, what each says in it and when, and what people have compared (section 8).
  *
- * All members go by the server's order, for their own messages too: what we say counts when it has come back. So
- * whatever two openers or a member that lies do, honest members stand in the same run at the same phase, unless
- * the server tells them different things; and that shows (`code_fork`). Where the order is lost (to one who
- * catches up, or with a server that restarts), a word waits for the run that it belongs to.
+ * All members go by the server's order, for their own messages too: what we say counts when it has come back.
+ * So whatever two openers or a member that lies do, honest members stand in the same run at the same phase,
+ * unless the server tells them different things; and that shows (`code_fork`). Where the order is lost (to
+ * one who catches up, or with a server that restarts), a word waits for the run that it belongs to.
  */
 import { type Bytes, compare, hex, same } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -86,8 +86,8 @@ export class Comparing extends Aspect {
   #mine = new Map<string, AnyContent>();
   #unsent: AnyContent[] = [];
   /**
-   * The last of ours and when they were said: said again on every new connection, also when the run is over here,
-   * for it may not be elsewhere. Who has had them drops them.
+   * The last of ours and when they were said: said again on every new connection, also when the run is over
+   * here, for it may not be elsewhere. Who has had them drops them.
    */
   readonly #blobs: { readonly blob: Bytes; readonly saidAt: number }[] = [];
   /** What leaves have said in runs that we know nothing of: of each leaf the last such run's alone. */
@@ -293,7 +293,13 @@ export class Comparing extends Aspect {
     wish.sentAt = now;
     this.#ownOpen = now;
     const leaves = m.members().map(({ leaf }) => leaf);
-    await this.#say({ type: "code_open", sid: wish.sid, epoch: m.group.epoch, chain: m.journal.chain, leaves });
+    await this.#say({
+      type: "code_open",
+      sid: wish.sid,
+      epoch: m.group.epoch,
+      chain: m.journal.chain,
+      leaves,
+    });
   }
 
   /** Our run ended before anybody had shown anything: open another, but not for ever. */
@@ -382,7 +388,8 @@ export class Comparing extends Aspect {
     try {
       run = new CodeRun(ground, keys, m.ownLeaf, this.room.rng(SHARE_SIZE));
     } catch (error) {
-      if (error instanceof SnugCryptoError) return; // a leaf whose key has another size: there is no code with it
+      // a leaf whose key has another size: there is no code with it
+      if (error instanceof SnugCryptoError) return;
       throw error;
     }
     const names = new Map(m.members().map(({ leaf, name }) => [leaf, name]));
@@ -449,7 +456,10 @@ export class Comparing extends Aspect {
     }
     this.#asked = false;
     const gone = running.cut && !this.room.isLevel(now);
-    this.#alarmMissing(running, gone ? sentence("nocode.broke") : sentence("nocode.nothing", { seconds: PHASE }));
+    this.#alarmMissing(
+      running,
+      gone ? sentence("nocode.broke") : sentence("nocode.nothing", { seconds: PHASE }),
+    );
   }
 
   #alarmMissing(running: Running, why: Sentence): void {

@@ -80,8 +80,8 @@ export class Contacts {
   /**
    * A contact by what it has told: its fingerprint, or its public key in hex.
    *
-   * CommandError if `key` is neither, it is there already, it is one's own, or the name is not allowed or looks
-   * like that of another contact.
+   * CommandError if `key` is neither, it is there already, it is one's own, or the name is not allowed or
+   * looks like that of another contact.
    */
   add(key: string, petname: string, now: number): Contact {
     let known: Bytes | null = null;
@@ -97,7 +97,13 @@ export class Contacts {
     }
     const there = this.#byPrint.get(digits);
     if (there !== undefined) throw new CommandError(sentence("cant.in_book", { petname: there.petname }));
-    return this.#put({ fingerprint: digits, petname, firstSeen: Math.floor(now), verified: false, public: known });
+    return this.#put({
+      fingerprint: digits,
+      petname,
+      firstSeen: Math.floor(now),
+      verified: false,
+      public: known,
+    });
   }
 
   /**
@@ -109,7 +115,13 @@ export class Contacts {
     const known = this.find(key);
     if (known === null) {
       if (petname === null) throw new CommandError(sentence("cant.contact_name"));
-      return this.#put({ fingerprint: fingerprint(key), petname, firstSeen: Math.floor(now), verified, public: key });
+      return this.#put({
+        fingerprint: fingerprint(key),
+        petname,
+        firstSeen: Math.floor(now),
+        verified,
+        public: key,
+      });
     }
     return this.#put({
       ...known,
@@ -141,7 +153,8 @@ export class Contacts {
       if (!(error instanceof ValidationError)) throw error;
       throw new CommandError(sentence("cant.petname", { why: error.sentence }));
     }
-    if (contact.fingerprint === fingerprint(this.own.public)) throw new CommandError(sentence("cant.own_key"));
+    if (contact.fingerprint === fingerprint(this.own.public))
+      throw new CommandError(sentence("cant.own_key"));
     for (const other of this.alike(contact.petname))
       if (other.fingerprint !== contact.fingerprint)
         throw new CommandError(sentence("cant.known_as", { petname: other.petname }));

@@ -1,9 +1,9 @@
 /**
  * The end of a meeting, told apart: did a member end it, is the server down, or has the server dropped us?
  *
- * Protocol section 13. While the room is lost, a probe says which: a room of our own, opened at the same server
- * under a chain value that commits to the beats and receipts of the room that is gone. The server's receipt for it
- * is its signature that it was alive, and served others, after the members were heard last.
+ * Protocol section 13. While the room is lost, a probe says which: a room of our own, opened at the same
+ * server under a chain value that commits to the beats and receipts of the room that is gone. The server's
+ * receipt for it is its signature that it was alive, and served others, after the members were heard last.
  */
 import { type Bytes, same } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -32,7 +32,9 @@ export const SETTLE = 2;
 export const OFTEN = 10;
 export const OFTEN_WITHIN = 60;
 export const OFTEN_AGAIN = 300;
-/** Seconds of our own absence after which a server may honestly have forgotten the room (30, less a margin). */
+/**
+ * Seconds of our own absence after which a server may honestly have forgotten the room (30, less a margin).
+ */
 export const FORGOTTEN = 25;
 /** What the evidence that is given out unasked is called. */
 export const EVIDENCE_FILE = "snug-evidence.json";
@@ -147,7 +149,9 @@ export class Dropped extends Aspect {
   /** Whether it lets us in, and has another key: another process, which knows of no room. */
   #restarted(): boolean {
     const key = this.room.serverKey;
-    return this.room.handle.length > 0 && key !== null && (this.#serverKey === null || !same(key, this.#serverKey));
+    return (
+      this.room.handle.length > 0 && key !== null && (this.#serverKey === null || !same(key, this.#serverKey))
+    );
   }
 
   override async tick(now: number): Promise<void> {
@@ -160,7 +164,8 @@ export class Dropped extends Aspect {
     if (drop.run !== null && now - drop.run.began > PROBE_TIME)
       await this.#probeOver(drop, now, "The server took a new connection, and said nothing.", true);
     const due = drop.probedAt === null ? now - drop.at >= PROBE_AFTER : now - drop.probedAt >= PROBE_EVERY;
-    if (drop.run === null && due && drop.probes < PROBES_MAX && !proven(drop)) await this.#startProbe(drop, now);
+    if (drop.run === null && due && drop.probes < PROBES_MAX && !proven(drop))
+      await this.#startProbe(drop, now);
     await this.#judge(drop, now);
   }
 
@@ -201,7 +206,13 @@ export class Dropped extends Aspect {
       const nonce = rng(32);
       const text = invite.doorMessage(origin, numberOf(run), message.nonce, nonce);
       const [door_key, steward_key] = [run.doorKey.public, run.stewardKey.public];
-      this.#send({ type: "room_door", door_key, steward_key, nonce, signature: await run.doorKey.sign(text) });
+      this.#send({
+        type: "room_door",
+        door_key,
+        steward_key,
+        nonce,
+        signature: await run.doorKey.sign(text),
+      });
       const gate = rng(32);
       const opening = invite.openMessage(numberOf(run), 0, gate, run.chain, message.nonce);
       const signature = await run.stewardKey.sign(opening);
@@ -273,7 +284,10 @@ export class Dropped extends Aspect {
       await this.#saveUnasked(now);
     } else if (now - drop.toldAt + TELL_AFTER > this.room.options.patience) {
       await this.#saveUnasked(now);
-      this.room.finish("dropped", sentence("dropped.gave_up", { what: sentence(`dropped.${this.#what(drop)}`) }));
+      this.room.finish(
+        "dropped",
+        sentence("dropped.gave_up", { what: sentence(`dropped.${this.#what(drop)}`) }),
+      );
     }
   }
 
@@ -302,7 +316,8 @@ export class Dropped extends Aspect {
     if (this.#serverKey === null) throw new CommandError(sentence("cant.no_evidence"));
     const exhibits: evidence.Exhibit[] = [];
     for (const drop of [this.#last, this.#drop])
-      if (drop !== null) exhibits.push(await this.#exhibit(drop, Math.floor(drop.at), drop.probe, names, now));
+      if (drop !== null)
+        exhibits.push(await this.#exhibit(drop, Math.floor(drop.at), drop.probe, names, now));
     if (this.#drop === null)
       exhibits.push(await this.#exhibit(this.#newDrop(now, this.#serverKey), null, null, names, now));
     return evidence.encode({ format: evidence.FORMAT, exhibits });

@@ -1,8 +1,8 @@
 /**
  * Files for all who are here: an offer by the relay, then pieces that the server hands on and does not keep.
  *
- * Protocol section 7. The offer carries a key of the file's own, and the digest of the whole. Pieces that have not
- * come are asked for again, of the sender alone. Nothing here opens or runs a file.
+ * Protocol section 7. The offer carries a key of the file's own, and the digest of the whole. Pieces that
+ * have not come are asked for again, of the sender alone. Nothing here opens or runs a file.
  */
 import { type Bytes, concat, hex, same, utf8 } from "../crypto/bytes";
 import { MalformedError, SnugCryptoError } from "../crypto/errors";
@@ -85,11 +85,20 @@ export class Files extends Aspect {
     if (data.length < 1 || data.length > FILE_MAX)
       throw new CommandError(sentence("cant.file_size", { most: FILE_MAX, size: data.length }));
     const characters = [...name].length;
-    if (characters < 1 || characters > NAME_MAX || !isName(name)) throw new CommandError(sentence("cant.file_name"));
+    if (characters < 1 || characters > NAME_MAX || !isName(name))
+      throw new CommandError(sentence("cant.file_name"));
     if (this.#out.filter((out) => !out.done).length >= OUT_MAX)
       throw new CommandError(sentence("cant.files_many", { most: OUT_MAX }));
     const { rng, m } = this.room;
-    const offer: File = { type: "file", id: rng(16), name, mime, size: data.length, digest: H(data), key: rng(32) };
+    const offer: File = {
+      type: "file",
+      id: rng(16),
+      name,
+      mime,
+      size: data.length,
+      digest: H(data),
+      key: rng(32),
+    };
     const waiting = [...Array(piecesOf(data.length)).keys()];
     this.#out.push({ offer, data, waiting, sentAt: null, done: false, budget: AGAIN_TIMES * waiting.length });
     this.room.tell(this.#offered(m.ownLeaf, offer));

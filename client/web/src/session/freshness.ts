@@ -1,9 +1,9 @@
 /**
  * How long it may be taken for granted that we stand where the others stand (protocol section 7).
  *
- * Each other member's word holds for a while: until then it has told us, lately, that it is in our epoch, or in
- * one that ours has followed lately. Sound and pictures are sealed only while the words of a host and of enough
- * others hold; else whoever a withheld removal has evicted could go on listening.
+ * Each other member's word holds for a while: until then it has told us, lately, that it is in our epoch, or
+ * in one that ours has followed lately. Sound and pictures are sealed only while the words of a host and of
+ * enough others hold; else whoever a withheld removal has evicted could go on listening.
  */
 
 /** Times are seconds; nothing here looks at a clock. */

@@ -1,8 +1,8 @@
 /**
  * Identities in the room: vouching for our own leaf to one other member, and hearing who vouches to us.
  *
- * Protocol section 9. A vouch is a blob that the server does not keep and no leaf signs (`crypto/identity` says
- * why). Members see that somebody vouches to somebody; the server sees a blob of the smallest size.
+ * Protocol section 9. A vouch is a blob that the server does not keep and no leaf signs (`crypto/identity`
+ * says why). Members see that somebody vouches to somebody; the server sees a blob of the smallest size.
  */
 import { type Bytes, hex, same } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -56,8 +56,8 @@ export class Vouching extends Aspect {
   // -- commands --------------------------------------------------------------------------------------------
 
   /**
-   * Show our identity to the member at `leaf`, as soon as it can be; CommandError if that is nobody else, or we
-   * have no identity.
+   * Show our identity to the member at `leaf`, as soon as it can be; CommandError if that is nobody else, or
+   * we have no identity.
    */
   async vouch(leaf: number, now: number): Promise<void> {
     const key = this.#other(leaf, now);
@@ -171,7 +171,8 @@ export class Vouching extends Aspect {
       try {
         vouch = await book.own.vouch(ends, room.box, room.rng);
       } catch (error) {
-        if (error instanceof SnugCryptoError) continue; // a box that is no key: nobody can be sure of its owner
+        // a box that is no key: nobody can be sure of its owner
+        if (error instanceof SnugCryptoError) continue;
         throw error;
       }
       room.passOn(await veil.cover(m.beatKey, "vouch", room.number, m.epochSlot, vouch, BUCKETS, room.rng));
@@ -212,7 +213,8 @@ export class Vouching extends Aspect {
     try {
       opened = await openVouch(vouch, room.box, m.signatureKey(m.ownLeaf) ?? NONE, m.group.groupId);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return true; // to somebody else, or nothing: it has cost one check
+      // to somebody else, or nothing: it has cost one check
+      if (error instanceof SnugCryptoError) return true;
       throw error;
     }
     if (!(await this.#consider(opened))) {

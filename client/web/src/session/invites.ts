@@ -1,8 +1,8 @@
 /**
  * What a host's program knows of the meeting's invites: which, for whom, who came in by them, which leaked.
  *
- * A label never leaves this program. An invite's index is 15 random bits (two hosts must not take the same one)
- * and the bit `SINGLE_USE`; index 0 is the open invite that a meeting begins with.
+ * A label never leaves this program. An invite's index is 15 random bits (two hosts must not take the same
+ * one) and the bit `SINGLE_USE`; index 0 is the open invite that a meeting begins with.
  */
 import { type Rng, utf8 } from "../crypto/bytes";
 import { NO_INVITE } from "../crypto/report";

@@ -312,7 +312,8 @@ export class HostLobby {
     this.#shut.add(index);
     this.#issued(index);
     for (const [number, asked] of [...this.#asked])
-      if (number > 0 && asked.knock.index === index && !this.#admitted.has(number)) await this.fail(number, IS_OVER);
+      if (number > 0 && asked.knock.index === index && !this.#admitted.has(number))
+        await this.fail(number, IS_OVER);
     this.#knocks.revoke(index);
   }
 
@@ -428,8 +429,15 @@ export class HostLobby {
     for (const secret of this.#cards.get(day) ?? []) {
       try {
         const opened = await lobby.openKnock(secret, knock, (index) => this.#seed.inviteToken(index));
-        const keyPackage = await mls.KeyPackageIn.decode(opened.keyPackage).verify(m.group.suite, Math.floor(now));
-        return { knock: opened, keyPackage, identity: Identity.decode(keyPackage.leafNode.credential.identity) };
+        const keyPackage = await mls.KeyPackageIn.decode(opened.keyPackage).verify(
+          m.group.suite,
+          Math.floor(now),
+        );
+        return {
+          knock: opened,
+          keyPackage,
+          identity: Identity.decode(keyPackage.leafNode.credential.identity),
+        };
       } catch (error) {
         if (!(error instanceof SnugCryptoError)) throw error;
         // else to another host's card, or by nobody who holds that invite
@@ -449,7 +457,10 @@ export class HostLobby {
     else if (m.policy.mode === Mode.LOCKED) reason = IS_LOCKED;
     else return false;
     if (!this.#doors.crowded)
-      await this.#doors.post(asked.day, await lobby.reply(asked.knock, { type: "Refusal", reason }, this.#rng));
+      await this.#doors.post(
+        asked.day,
+        await lobby.reply(asked.knock, { type: "Refusal", reason }, this.#rng),
+      );
     return true;
   }
 
@@ -712,14 +723,22 @@ export class GuestLobby {
     try {
       await card.verify(this.#link.hostPublic, this.#link.origin, day, now);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return; // anybody with the link can post one, only its host can sign one
+      // anybody with the link can post one, only its host can sign one
+      if (error instanceof SnugCryptoError) return;
       throw error;
     }
     const bundle = await this.makePackage(now);
-    const { knock, pending } = await lobby.knock(this.#link, card, bundle.encoded, this.#name, this.#greeting, {
-      identity: this.#identity,
-      rng: this.rng,
-    });
+    const { knock, pending } = await lobby.knock(
+      this.#link,
+      card,
+      bundle.encoded,
+      this.#name,
+      this.#greeting,
+      {
+        identity: this.#identity,
+        rng: this.rng,
+      },
+    );
     this.sent.push({ knock, pending, bundle, day, nonce: card.nonce, at: now, postedAt: now });
     this.sent = this.sent.slice(-4);
     await this.doors.post(day, knock);

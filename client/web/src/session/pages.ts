@@ -1,8 +1,9 @@
 /**
  * Which page members run: each says its bundle's hash inside the room, and all compare.
  *
- * A page comes from a server, and whoever runs that could change it. One that is changed as a whole can say any hash:
- * what this shows is a member who was served another release, or a clumsy change (docs/threat-model.md).
+ * A page comes from a server, and whoever runs that could change it. One that is changed as a whole can say
+ * any hash: what this shows is a member who was served another release, or a clumsy change
+ * (docs/threat-model.md).
  */
 import { type Bytes, hex, same } from "../crypto/bytes";
 import type { ApplicationMessage } from "../mls";
@@ -74,14 +75,19 @@ export class Pages extends Aspect {
     const pages = new Map([...this.#heard].map(([leaf, hash]) => [leaf, hex(hash)]));
     if (own !== null) pages.set(m.ownLeaf, own);
     const rows = [...pages].sort(([one], [other]) => one - other);
-    this.room.tell({ type: "Pages", pages: rows.map(([leaf, hash]) => ({ leaf, name: m.name(leaf), hash })) });
+    this.room.tell({
+      type: "Pages",
+      pages: rows.map(([leaf, hash]) => ({ leaf, name: m.name(leaf), hash })),
+    });
     const byHash = new Map<string, number[]>();
     for (const [leaf, hash] of rows) byHash.set(hash, [...(byHash.get(hash) ?? []), leaf]);
     if (byHash.size < 2) return;
     // ours, if we run one; else what most run, and of equals the one of whoever has been here longest
     const [most] = [...byHash].sort(
       ([one, leaves], [other, others]) =>
-        Number(other === own) - Number(one === own) || others.length - leaves.length || (leaves[0] ?? 0) - (others[0] ?? 0),
+        Number(other === own) - Number(one === own) ||
+        others.length - leaves.length ||
+        (leaves[0] ?? 0) - (others[0] ?? 0),
     );
     if (most === undefined) return;
     const others = rows.filter(([, hash]) => hash !== most[0]);

@@ -1,8 +1,9 @@
 /**
  * Reports: keeping what was signed, in a meeting that says so from its beginning (protocol section 13).
  *
- * Every member shows the host's signature for its own admission; everybody checks it. What others write is kept as
- * they signed it, bounded, so that single messages can be reported. In any other meeting this does nothing.
+ * Every member shows the host's signature for its own admission; everybody checks it. What others write is
+ * kept as they signed it, bounded, so that single messages can be reported. In any other meeting this does
+ * nothing.
  */
 import { type Bytes, hex, same } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -72,7 +73,7 @@ export class Reporting extends Aspect {
     if (this.#admission.length === 0) this.#admission = before.#admission; // the leaf's key is the same
   }
 
-  // -- admissions --------------------------------------------------------------------------------------------
+  // -- admissions ------------------------------------------------------------------------------------------
 
   /** The invite that a leaf came in by, as all members know it; NO_INVITE for who opened the meeting. */
   inviteOf(leaf: number): number {
@@ -152,7 +153,7 @@ export class Reporting extends Aspect {
       await this.room.relay({ type: "admitted", invite: this.inviteOf(this.room.m.ownLeaf), admission });
   }
 
-  // -- what is said --------------------------------------------------------------------------------------------
+  // -- what is said ----------------------------------------------------------------------------------------
 
   override async heard(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
     if (what.type === "admitted") {
@@ -228,7 +229,8 @@ export class Reporting extends Aspect {
     if (name.length < NAME_MIN || kept === undefined || found.length !== 1)
       throw new CommandError(sentence("cant.report_unknown", { name: name.slice(0, 40), most: KEPT_MAX }));
     const shown = this.#admissions.get(hex(kept.signatureKey));
-    if (shown === undefined) throw new CommandError(sentence("cant.report_no_admission", { name: kept.name }));
+    if (shown === undefined)
+      throw new CommandError(sentence("cant.report_no_admission", { name: kept.name }));
     return { tbs: kept.tbs, signature: kept.signature, signature_key: kept.signatureKey, ...shown };
   }
 }

@@ -1,9 +1,9 @@
 /**
  * Where no host is: members wait at the lobby, for a host that comes back and for members out of step.
  *
- * Protocol section 6, SNUG-8 and 9. The host knows its seed, the link's secret and the door key, and nothing of the
- * epoch; the members know the epoch, and that no host is there. A member whom the server lets near them can only
- * commit what the host key has signed; a server sees that somebody talks in the lobby.
+ * Protocol section 6, SNUG-8 and 9. The host knows its seed, the link's secret and the door key, and nothing
+ * of the epoch; the members know the epoch, and that no host is there. A member whom the server lets near
+ * them can only commit what the host key has signed; a server sees that somebody talks in the lobby.
  */
 import { type Bytes, hex, type Rng, same, systemRng } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -13,7 +13,14 @@ import type * as lobby from "../crypto/lobby";
 import { checkName } from "../crypto/names";
 import { X25519Key } from "../crypto/primitives";
 import * as returning from "../crypto/returning";
-import { ANY_HOST, hostReturnMessage, Identity, Ledger, REJOIN_EXTENSION, RejoinTicket } from "../crypto/roomState";
+import {
+  ANY_HOST,
+  hostReturnMessage,
+  Identity,
+  Ledger,
+  REJOIN_EXTENSION,
+  RejoinTicket,
+} from "../crypto/roomState";
 import * as mls from "../mls";
 import type { ClientMessage, ServerMessage } from "../wire/messages";
 import type { Sentence } from "../words/sentence";
@@ -70,7 +77,10 @@ export class Desk {
   readonly #rng: Rng;
   readonly #key: Bytes;
   /** hex(nonce of a Seek) -> the nonce, when, day */
-  readonly #hereDue = new Map<string, { readonly nonce: Bytes; readonly due: number; readonly day: number }>();
+  readonly #hereDue = new Map<
+    string,
+    { readonly nonce: Bytes; readonly due: number; readonly day: number }
+  >();
   readonly #asked = new Map<number, Asked>();
   #number = NUMBERS;
 
@@ -137,7 +147,8 @@ export class Desk {
         await verify(m.policy.hostPublic, message, said.signature);
       } else {
         const ticket = RejoinTicket.decode(encoded);
-        if (!same(ticket.groupId, m.group.groupId) || ticket.by !== m.ownLeaf) return; // or somebody else is asked
+        // or somebody else is asked
+        if (!same(ticket.groupId, m.group.groupId) || ticket.by !== m.ownLeaf) return;
       }
     } catch (error) {
       if (error instanceof SnugCryptoError) return; // somebody who was admitted once, and is no host
@@ -145,7 +156,15 @@ export class Desk {
     }
     if (said.type === "Again" && !this.#mayAsk(keyPackage, room, now)) return;
     this.#number++;
-    this.#asked.set(this.#number, { asked: said, day, keyPackage, ticket: encoded, name, due: now, wanted: false });
+    this.#asked.set(this.#number, {
+      asked: said,
+      day,
+      keyPackage,
+      ticket: encoded,
+      name,
+      due: now,
+      wanted: false,
+    });
     while (this.#asked.size > ASKED_MAX) {
       // what members ask goes before what hosts ask
       const [first] = this.#asked.keys();
@@ -174,7 +193,8 @@ export class Desk {
     try {
       back = await returning.makeBack(asked.asked, answer, this.#rng);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return; // a reply key that is none: whoever asked can be told nothing
+      // a reply key that is none: whoever asked can be told nothing
+      if (error instanceof SnugCryptoError) return;
       throw error;
     }
     await place.post(asked.day, await returning.cover(this.#key, back, this.#rng));
@@ -276,13 +296,24 @@ export class RejoiningLobby extends GuestLobby {
 
   private constructor(facts: RejoiningFacts) {
     const { link, name, old, psks, first, now, rng = systemRng } = facts;
-    super({ link, name, greeting: "", psks, now, rng, makePackage: (at) => facts.makePackage(at, rng(16), ANY_HOST) });
+    super({
+      link,
+      name,
+      greeting: "",
+      psks,
+      now,
+      rng,
+      makePackage: (at) => facts.makePackage(at, rng(16), ANY_HOST),
+    });
     this.#old = old;
     this.#packageFor = facts.makePackage;
     const { m } = old;
     const others = m.members().filter(({ leaf, host }) => !host && leaf !== m.ownLeaf);
     const helpers = others.slice(0, WATCHERS).map(({ leaf }) => leaf);
-    this.#helpers = [...helpers.filter((leaf) => leaf === first), ...helpers.filter((leaf) => leaf !== first)];
+    this.#helpers = [
+      ...helpers.filter((leaf) => leaf === first),
+      ...helpers.filter((leaf) => leaf !== first),
+    ];
     this.#key = returning.insideKey(old.doorKey.seed);
     this.#postedAt = now;
   }
@@ -485,7 +516,8 @@ export class ReturningLobby {
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
-    if (said.type === "Here" && same(said.nonce, this.#nonce) && this.#sent === null) await this.#ask(day, said, now);
+    if (said.type === "Here" && same(said.nonce, this.#nonce) && this.#sent === null)
+      await this.#ask(day, said, now);
     else if (said.type === "Back" && this.#sent !== null && same(said.id, this.#sent.asked.id))
       await this.#letIn(said, this.#sent);
   }
@@ -493,7 +525,13 @@ export class ReturningLobby {
   async #ask(day: number, here: returning.Here, now: number): Promise<void> {
     const bundle = await this.#makePackage(now);
     const { hostSeed, groupId } = this.#kept;
-    const { asked, privateKey } = await returning.makeReturn(hostSeed, groupId, here.slot, bundle.encoded, this.#rng);
+    const { asked, privateKey } = await returning.makeReturn(
+      hostSeed,
+      groupId,
+      here.slot,
+      bundle.encoded,
+      this.#rng,
+    );
     this.#here = here;
     this.#sent = { asked, privateKey, bundle, at: now };
     await this.#post(day, asked);

@@ -1,9 +1,9 @@
 /**
  * The whole of one participant: the lobby, the room, and the way from one to the other and back.
  *
- * `handle(input, now)` gives effects: that is all there is to it. `now` is in Unix seconds and never goes back: the
- * shell anchors a monotonic clock to the wall clock once. Inputs are handled strictly one after another, however
- * they are fed; media frames alone are sealed and opened between.
+ * `handle(input, now)` gives effects: that is all there is to it. `now` is in Unix seconds and never goes
+ * back: the shell anchors a monotonic clock to the wall clock once. Inputs are handled strictly one after
+ * another, however they are fed; media frames alone are sealed and opened between.
  */
 import { type Bytes, hex, type Rng, systemRng, utf8 } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -335,7 +335,8 @@ export class Session {
         return await this.#received(what.door, what.message, now);
       case "Lost":
         if (!what.door.probe) await this.#lost(what.door, what.why, now);
-        else if (this.#room !== null) await this.#room.aspect(Dropped).probeLost(what.why, what.answered, now);
+        else if (this.#room !== null)
+          await this.#room.aspect(Dropped).probeLost(what.why, what.answered, now);
         return;
       case "Tick": {
         const host = this.#guest === null ? this.#host : null; // one of us in a lobby at a time
@@ -501,7 +502,8 @@ export class Session {
       await host.answer(done.knock, await this.#answer(room, done));
       if (done.type === "AddIntent") host.used(done.invite);
     }
-    for (const [signatureKey, identity] of host.met.splice(0)) room.aspect(Vouching).met(signatureKey, identity);
+    for (const [signatureKey, identity] of host.met.splice(0))
+      room.aspect(Vouching).met(signatureKey, identity);
     for (const [intent, why] of room.failed.splice(0))
       if (intent.type === "AddIntent" || intent.type === "RejoinIntent") await host.notAdded(intent, why, m);
     for (const index of host.leaked.splice(0)) this.#takeBack(room, index);

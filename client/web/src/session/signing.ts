@@ -4,8 +4,8 @@
  * Protocol section 10, SNUG-22. The lists themselves, and what follows from them for one leaf, are in
  * `crypto/mediaSignatures`; here is when to pass them on, in which epoch, and what is told of it.
  *
- * Frames are sealed and opened between the awaits of everything else: `sealed`, `opening` and `opened` never wait,
- * and what is sealed before its epoch has a key to sign with waits for that.
+ * Frames are sealed and opened between the awaits of everything else: `sealed`, `opening` and `opened` never
+ * wait, and what is sealed before its epoch has a key to sign with waits for that.
  */
 import type { Bytes } from "../crypto/bytes";
 import { MissingKeyError, ReplayError, SnugCryptoError } from "../crypto/errors";
@@ -39,8 +39,8 @@ export const PATIENCE = 1.5;
 /** Seconds before a connection is lost in which lists may not have got out. */
 export const RESEND = 5;
 /**
- * Seconds after an epoch for which its lists count: frames were played whose sender was away when it ended. Long
- * before anybody is told the key.
+ * Seconds after an epoch for which its lists count: frames were played whose sender was away when it ended.
+ * Long before anybody is told the key.
  */
 export const LATE = 10;
 /** Seconds after an epoch after which its media key is no secret any more, and between two such messages. */
@@ -105,7 +105,8 @@ export class Signing extends Aspect {
     this.#secrets = before.#secrets;
     for (const epoch of before.#epochs.values()) this.#retire(epoch, before.#lostAt ?? 0);
     // and who was in doubt is still: else whoever can have us come in anew could speak in their name again
-    for (const [leaf, checker] of before.#checkers) this.#keep(checker, old.m.signatureKey(leaf), before.#now);
+    for (const [leaf, checker] of before.#checkers)
+      this.#keep(checker, old.m.signatureKey(leaf), before.#now);
   }
 
   /** What is known of who has that signature key (32 bytes) goes on at the leaf where it sits now. */
@@ -251,12 +252,21 @@ export class Signing extends Aspect {
     const waiting = [...this.#epochs.values()].filter((epoch) => oldestOf(epoch) !== null);
     for (const epoch of waiting) {
       // once we seal in the next epoch this one's list is complete, and the sooner there the better
-      const due = allOfIt || epoch !== waiting.at(-1) || now - (oldestOf(epoch) ?? now) >= interval(this.#members);
+      const due =
+        allOfIt || epoch !== waiting.at(-1) || now - (oldestOf(epoch) ?? now) >= interval(this.#members);
       if (!due) continue;
       const signer = epoch.signer ?? (await this.#makeSigner(epoch));
       const m = this.room.m;
       for (const signed of await signer.take()) {
-        const blob = await veil.cover(epoch.key, "signatures", m.room, epoch.slot, signed, BUCKETS, this.room.rng);
+        const blob = await veil.cover(
+          epoch.key,
+          "signatures",
+          m.room,
+          epoch.slot,
+          signed,
+          BUCKETS,
+          this.room.rng,
+        );
         this.#sent.push({ at: now, blob });
         if (this.#sent.length > SENT_MAX) this.#sent.shift();
         this.room.passOn(blob);
@@ -280,7 +290,8 @@ export class Signing extends Aspect {
     if (!this.#connected) throw new UnverifiedFrameError("a frame that came while no list can come");
     const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
-    if (epoch === undefined) throw new MissingKeyError("a frame of an epoch that no list could name any more");
+    if (epoch === undefined)
+      throw new MissingKeyError("a frame of an epoch that no list could name any more");
     if (leaf !== this.room.m.ownLeaf) this.#checker(leaf).opening(epoch.number, kid, counter, frame, now);
   }
 

@@ -17,8 +17,8 @@ export interface Look {
 /**
  * Judge who calls itself `name` and has proven the identity `key` (32 bytes; null: none).
  *
- * `waiting` are the others who wait: knock and name. Without a book every identity is new. `verb`: whether they
- * knock, or are in the room.
+ * `waiting` are the others who wait: knock and name. Without a book every identity is new. `verb`: whether
+ * they knock, or are in the room.
  */
 export function look(
   name: string,
@@ -35,7 +35,8 @@ export function look(
     const fits = contact !== null && lookAlike(contact.petname, name);
     if (contact !== null && !fits) warnings.push(sentence("look.known_as", { petname: contact.petname }));
     // only of contacts to whom the key isn't: who has the key of one of several alike is that one
-    for (const other of fits ? [] : contacts.alike(name)) warnings.push(impostor(other.petname, name, key, verb));
+    for (const other of fits ? [] : contacts.alike(name))
+      warnings.push(impostor(other.petname, name, key, verb));
   }
   for (const [knock, other] of waiting) {
     if (other === name) warnings.push(sentence("look.same_waits", { knock, name: other }));

@@ -1,8 +1,8 @@
 /**
  * What members show of themselves: microphone, camera, screen, a raised hand, a recording; and passing signs.
  *
- * Each member's own word, sealed like all words: the server learns none of it. A state is told anew to whoever comes
- * in, as announcements are; a reaction is said once, and shown only to those who are there.
+ * Each member's own word, sealed like all words: the server learns none of it. A state is told anew to
+ * whoever comes in, as announcements are; a reaction is said once, and shown only to those who are there.
  */
 import type { ApplicationMessage } from "../mls";
 import { CommandError, sentence } from "../words/sentence";
@@ -87,7 +87,8 @@ export class States extends Aspect {
     if (what.type !== "state") return false;
     const { sender: leaf, epoch, generation } = received;
     const [lastEpoch, last] = this.#saidAs.get(leaf) ?? [0, 0];
-    if (epoch < lastEpoch || (epoch === lastEpoch && generation < last)) return true; // catching up brings older ones
+    // catching up brings older ones
+    if (epoch < lastEpoch || (epoch === lastEpoch && generation < last)) return true;
     this.#saidAs.set(leaf, [epoch, generation]);
     if (!equal(this.#heard.get(leaf), what)) {
       this.#heard.set(leaf, bare(what));

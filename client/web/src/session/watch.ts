@@ -1,8 +1,8 @@
 /**
  * What the members' signed beats show, and what follows: alarms, and when media may be sealed.
  *
- * Protocol section 7. `beats` sends and hears them; `freshness`, `reaching` and `order` reckon. Here it is put
- * together: each finding is told once in one sentence, and when it is over, that is told too.
+ * Protocol section 7. `beats` sends and hears them; `freshness`, `reaching` and `order` reckon. Here it is
+ * put together: each finding is told once in one sentence, and when it is over, that is told too.
  */
 import type { Beat } from "../crypto/beats";
 import { type Bytes, hex, same } from "../crypto/bytes";
@@ -74,8 +74,10 @@ interface Reach {
 
 type Leaves = ReadonlySet<number>;
 
-const without = (some: Leaves, others: Leaves): Set<number> => new Set([...some].filter((leaf) => !others.has(leaf)));
-const within = (some: Leaves, others: Leaves): Set<number> => new Set([...some].filter((leaf) => others.has(leaf)));
+const without = (some: Leaves, others: Leaves): Set<number> =>
+  new Set([...some].filter((leaf) => !others.has(leaf)));
+const within = (some: Leaves, others: Leaves): Set<number> =>
+  new Set([...some].filter((leaf) => others.has(leaf)));
 const sorted = (leaves: Iterable<number>): number[] => [...leaves].sort((a, b) => a - b);
 
 /** Leaves about which one kind of thing has been told, and is not over. */
@@ -163,9 +165,9 @@ export class Watch extends Aspect {
   /**
    * How the others have judged the commit in `slot`, which we alone can't read (protocol section 6).
    *
-   * By a host's beats, or those of more than half of the others: at that slot or later and still in our epoch, it
-   * was void; in a later epoch, valid. null while too few have spoken, or they contradict each other. If that is
-   * `doubted`, a host's word alone counts only where nobody says otherwise.
+   * By a host's beats, or those of more than half of the others: at that slot or later and still in our
+   * epoch, it was void; in a later epoch, valid. null while too few have spoken, or they contradict each
+   * other. If that is `doubted`, a host's word alone counts only where nobody says otherwise.
    */
   verdictOnSlot(slot: number, doubted = false): "void" | "valid" | null {
     const ours = this.#authenticator();
@@ -198,8 +200,8 @@ export class Watch extends Aspect {
   /**
    * Seal nothing until the others have answered us here.
    *
-   * A member lets us in, who need be no host: whoever was evicted can do that too, in a room of its own that it
-   * goes on from the last epoch that it was in.
+   * A member lets us in, who need be no host: whoever was evicted can do that too, in a room of its own that
+   * it goes on from the last epoch that it was in.
    */
   trustNobodyYet(): void {
     this.#fresh = new Freshness();
@@ -215,7 +217,8 @@ export class Watch extends Aspect {
     }
     this.#beats.record = before.record;
     this.#stale = before.#stale;
-    if (before.#withheld.size > 0 || before.#serverWithholds) this.room.tell(words.status("cleared.handed_over"));
+    if (before.#withheld.size > 0 || before.#serverWithholds)
+      this.room.tell(words.status("cleared.handed_over"));
   }
 
   // -- hooks -----------------------------------------------------------------------------------------------
@@ -394,7 +397,8 @@ export class Watch extends Aspect {
     if (this.#storytellers.has(leaf)) return;
     this.#storytellers.add(leaf);
     // one may lie; more than two say nothing new
-    if (this.#storytellers.size <= 2) this.room.tell(words.twoStories(slot, this.#listed(this.#storytellers)));
+    if (this.#storytellers.size <= 2)
+      this.room.tell(words.twoStories(slot, this.#listed(this.#storytellers)));
   }
 
   /** A slot has been judged: those who were ahead at it agree with us, or not. */
@@ -500,11 +504,7 @@ export class Watch extends Aspect {
     this.#over(over, "reaches");
   }
 
-  #judgeReaching(
-    listener: number,
-    got: ReadonlyMap<number, ReadonlyMap<number, number>>,
-    now: number,
-  ): void {
+  #judgeReaching(listener: number, got: ReadonlyMap<number, ReadonlyMap<number, number>>, now: number): void {
     const own = this.room.m.ownLeaf;
     const isSettled = (leaf: number): boolean => now >= (this.#settled.get(leaf) ?? this.#began + SETTLED);
     if (!isSettled(listener)) return;
@@ -553,7 +553,14 @@ export class Watch extends Aspect {
   #beginReach(names: readonly string[], now: number): void {
     if (!this.#host || this.#others.size === 0) return;
     const waiting = new Set(this.#others.keys());
-    this.#reaches.push({ slot: this.room.m.journal.slot, names, waiting, total: waiting.size, at: now, told: false });
+    this.#reaches.push({
+      slot: this.room.m.journal.slot,
+      names,
+      waiting,
+      total: waiting.size,
+      at: now,
+      told: false,
+    });
     this.#reaches = this.#reaches.slice(-REACHES);
   }
 
@@ -575,7 +582,10 @@ export class Watch extends Aspect {
 
   #noteCommitter(change: Change): void {
     const m = this.room.m;
-    this.#committers.set(m.journal.slot, { leaf: change.by, key: m.signatureKey(change.by) ?? new Uint8Array() });
+    this.#committers.set(m.journal.slot, {
+      leaf: change.by,
+      key: m.signatureKey(change.by) ?? new Uint8Array(),
+    });
     trim(this.#committers, EPOCHS);
     if (change.stuckSlot === null) return;
     const victims = this.#stuck.get(change.stuckSlot) ?? new Set<string>();
@@ -594,7 +604,8 @@ export class Watch extends Aspect {
       const count = (this.#unread.get(pair) ?? 0) + 1;
       this.#unread.set(pair, count);
       trim(this.#unread, EPOCHS);
-      if (count === 2) this.room.tell(words.alarm("unreadable_commit.again", { victim, victimLeaf, who, leaf }));
+      if (count === 2)
+        this.room.tell(words.alarm("unreadable_commit.again", { victim, victimLeaf, who, leaf }));
     }
   }
 
@@ -617,7 +628,8 @@ export class Watch extends Aspect {
   }
 
   #forget(leaf: number): void {
-    for (const known of [this.#since, this.#heard, this.#settled, this.#deaf, this.#ahead]) known.delete(leaf);
+    for (const known of [this.#since, this.#heard, this.#settled, this.#deaf, this.#ahead])
+      known.delete(leaf);
     for (const part of [this.#beats, this.#fresh, this.#reaching, this.#order]) part.forget(leaf);
     for (const told of [this.#silent, this.#gone, this.#unheard]) told.forget(leaf);
     for (const leaves of [this.#withheld, this.#storytellers, this.#doubled, this.#disorder, this.#behind])
@@ -651,7 +663,9 @@ export class Watch extends Aspect {
       .sort((one, other) => one[0] - other[0] || one[1] - other[1])
       .map(([leaf, number]) => {
         const kind = ["sound", "pictures", "screen_sound", "screen"][number] ?? "pictures";
-        return leaf === own ? sentence(`stream.own.${kind}`) : sentence(`stream.${kind}`, { whose: this.#name(leaf) });
+        return leaf === own
+          ? sentence(`stream.own.${kind}`)
+          : sentence(`stream.${kind}`, { whose: this.#name(leaf) });
       });
   }
 

@@ -12,7 +12,8 @@ import { look } from "../../../../client/web/src/session/standing";
 import { CommandError } from "../../../../client/web/src/words/sentence";
 import { seeded, worded } from "./rooms";
 
-const key = async (n: number): Promise<Bytes> => (await IdentityKey.fromPrivate(new Uint8Array(32).fill(n))).public;
+const key = async (n: number): Promise<Bytes> =>
+  (await IdentityKey.fromPrivate(new Uint8Array(32).fill(n))).public;
 const refusal = (act: () => unknown): string => {
   try {
     act();
@@ -28,7 +29,13 @@ test("a contact is found by its fingerprint, before its key was ever met", async
   const ada = await key(1);
   const digits = fingerprint(ada);
   book.add(digits.replace(/(.{5})/g, "$1 "), "Ada", 5.7);
-  assert.deepEqual(book.find(ada), { fingerprint: digits, petname: "Ada", firstSeen: 5, verified: false, public: null });
+  assert.deepEqual(book.find(ada), {
+    fingerprint: digits,
+    petname: "Ada",
+    firstSeen: 5,
+    verified: false,
+    public: null,
+  });
   assert.equal(book.standing(ada), "known");
   assert.equal(book.learn(ada, null, 9, true).firstSeen, 5);
   assert.equal(book.standing(ada), "verified");
@@ -37,14 +44,32 @@ test("a contact is found by its fingerprint, before its key was ever met", async
   assert.equal(book.named(digits).petname, "Ada");
   assert.equal(book.add(hex(await key(2)), "bo", 0).public?.length, 32);
   book.learn(await key(4), "Äda", 0);
-  assert.deepEqual(book.everybody().map(({ petname }) => petname), ["Ada", "bo", "Äda"]);
+  assert.deepEqual(
+    book.everybody().map(({ petname }) => petname),
+    ["Ada", "bo", "Äda"],
+  );
   for (const wrong of ["", "12", "zz".repeat(32), "00".repeat(32), hex(ada).slice(2)])
-    assert.match(refusal(() => book.add(wrong, "Cem", 0)), /neither a fingerprint/);
-  assert.match(refusal(() => book.add(hex(ada), "Dana", 0)), /in the book already: Ada/);
-  assert.match(refusal(() => book.add(hex(book.own.public), "Dana", 0)), /your own key/);
+    assert.match(
+      refusal(() => book.add(wrong, "Cem", 0)),
+      /neither a fingerprint/,
+    );
+  assert.match(
+    refusal(() => book.add(hex(ada), "Dana", 0)),
+    /in the book already: Ada/,
+  );
+  assert.match(
+    refusal(() => book.add(hex(book.own.public), "Dana", 0)),
+    /your own key/,
+  );
   const eve = hex(await key(3));
-  assert.match(refusal(() => book.add(eve, "ADA", 0)), /you know somebody else as Ada/);
-  assert.match(refusal(() => book.add(eve, "Eve: hello", 0)), /^that is no name for a contact: the name begins with a mark/);
+  assert.match(
+    refusal(() => book.add(eve, "ADA", 0)),
+    /you know somebody else as Ada/,
+  );
+  assert.match(
+    refusal(() => book.add(eve, "Eve: hello", 0)),
+    /^that is no name for a contact: the name begins with a mark/,
+  );
 });
 
 test("a book is kept and read again, and nothing else is read", async () => {
@@ -58,7 +83,16 @@ test("a book is kept and read again, and nothing else is read", async () => {
   assert.deepEqual(again.own.public, own.public);
   assert.deepEqual(encodeContacts(again), data);
   const text = new TextDecoder().decode(data);
-  for (const wrong of ["", "{}", "[]", text.slice(1), text.replace('"version":1', '"version":2'), text.replace("Ada", "A:da"), text.replace('"first_seen":7', '"first_seen":-7'), `{"type":"book",${text.slice(1)}`])
+  for (const wrong of [
+    "",
+    "{}",
+    "[]",
+    text.slice(1),
+    text.replace('"version":1', '"version":2'),
+    text.replace("Ada", "A:da"),
+    text.replace('"first_seen":7', '"first_seen":-7'),
+    `{"type":"book",${text.slice(1)}`,
+  ])
     await assert.rejects(decodeContacts(utf8(wrong)), MalformedError, wrong.slice(0, 60));
 });
 
@@ -84,13 +118,33 @@ test("invites: drawn, told apart, used, taken back", () => {
   const rng = (): Bytes => draws.shift() ?? new Uint8Array(2);
   assert.equal(book.make("Bo", false, [], rng), 5); // 0 is the open invite, 7fff stands for none
   assert.equal(book.make("", true, [5], rng), 6 | SINGLE_USE);
-  assert.match(refusal(() => book.make("", false, [], rng)), /nearly all invites/);
-  assert.match(refusal(() => book.make("ü".repeat(33), false, [], seeded("x"))), /at most 64 bytes/);
-  assert.match(refusal(() => book.make("a\u202eb", false, [], seeded("x"))), /no control characters/);
+  assert.match(
+    refusal(() => book.make("", false, [], rng)),
+    /nearly all invites/,
+  );
+  assert.match(
+    refusal(() => book.make("ü".repeat(33), false, [], seeded("x"))),
+    /at most 64 bytes/,
+  );
+  assert.match(
+    refusal(() => book.make("a\u202eb", false, [], seeded("x"))),
+    /no control characters/,
+  );
   assert.equal(worded(called(5, book.label(5))), "the invite for “Bo” (no. 5)");
   assert.equal(worded(called(0, book.label(0))), "the open invite");
   assert.equal(worded(called(9, book.label(9))), "an invite that another host made (no. 9)");
-  const roster: Roster = { type: "Roster", epoch: 1, members: [], added: [{ leaf: 1, name: "Bo", host: false }], removed: [], by: 0, rejoined: false, invite: 5, label: null, left: [] };
+  const roster: Roster = {
+    type: "Roster",
+    epoch: 1,
+    members: [],
+    added: [{ leaf: 1, name: "Bo", host: false }],
+    removed: [],
+    by: 0,
+    rejoined: false,
+    invite: 5,
+    label: null,
+    left: [],
+  };
   book.changed(roster);
   assert.equal(book.cameIn(5), "Bo");
   book.changed({ ...roster, added: [], removed: [{ leaf: 1, name: "Bo", host: false }], invite: null });
@@ -98,8 +152,15 @@ test("invites: drawn, told apart, used, taken back", () => {
   book.takenBack.add(77);
   const m = { ledger: new Ledger({ revoked: new Set([5]) }) } as unknown as Membership;
   assert.deepEqual(
-    book.rows(m).map(({ index, label, once, usedBy, revoked }) => [index, label, once, usedBy.length, revoked]),
-    [[0, "", false, 0, false], [5, "Bo", false, 1, true], [6 | SINGLE_USE, "", true, 0, false], [77, null, false, 0, true]],
+    book
+      .rows(m)
+      .map(({ index, label, once, usedBy, revoked }) => [index, label, once, usedBy.length, revoked]),
+    [
+      [0, "", false, 0, false],
+      [5, "Bo", false, 1, true],
+      [6 | SINGLE_USE, "", true, 0, false],
+      [77, null, false, 0, true],
+    ],
   );
   assert.ok(book.firstAlarm(5));
   assert.ok(!book.firstAlarm(5));

@@ -26,15 +26,27 @@ test("all are shown the same code, and told what changes once they have compared
   await ada.act(ada.aspect(Comparing).compare(world.now));
   const codes = world.rooms.map((room) => room.events("ShortCode"));
   for (const shown of codes) assert.equal(shown.length, 1);
-  assert.equal(new Set(codes.map(([code]) => JSON.stringify([code?.emoji, code?.words, code?.indices]))).size, 1);
-  assert.deepEqual(codes[0]?.[0]?.members.map(({ name }) => name), ["Ada", "Bo", "Cem"]);
+  assert.equal(
+    new Set(codes.map(([code]) => JSON.stringify([code?.emoji, code?.words, code?.indices]))).size,
+    1,
+  );
+  assert.deepEqual(
+    codes[0]?.[0]?.members.map(({ name }) => name),
+    ["Ada", "Bo", "Cem"],
+  );
   bo.aspect(Comparing).compared(true, null, world.now);
-  assert.equal(worded(bo.events("Comparison").at(-1)!.text), "Since you compared codes nobody has come in or gone.");
+  assert.equal(
+    worded(bo.events("Comparison").at(-1)!.text),
+    "Since you compared codes nobody has come in or gone.",
+  );
   await world.commit(0, { removed: [world.room(2).gone] }, [ada, bo]);
   const last = bo.events("Comparison").at(-1)!;
   assert.equal(worded(last.text), "Since you compared codes: Cem was removed by Ada.");
   assert.ok(last.news);
-  assert.deepEqual(last.members.map(({ newSince }) => newSince), [false, false]);
+  assert.deepEqual(
+    last.members.map(({ newSince }) => newSince),
+    [false, false],
+  );
   assert.deepEqual(ada.events("Comparison"), []); // who has said nothing is told nothing
 });
 
@@ -45,7 +57,10 @@ test("two who open at once come to one code", async () => {
   await cem.act(cem.aspect(Comparing).compare(world.now));
   await bo.act(bo.aspect(Comparing).compare(world.now));
   while (world.held.length > 0) for (const give of world.held.splice(0)) await give();
-  assert.equal(new Set(world.rooms.map((room) => JSON.stringify(room.events("ShortCode")[0]?.words))).size, 1);
+  assert.equal(
+    new Set(world.rooms.map((room) => JSON.stringify(room.events("ShortCode")[0]?.words))).size,
+    1,
+  );
   for (const room of world.rooms) assert.equal(room.events("ShortCode").length, 1);
   const sids = (type: "code_open" | "code_reveal"): string[] =>
     world.opened.flatMap((what) => (what.type === type ? [hex(what.sid)] : []));
@@ -62,7 +77,10 @@ test("a server that tells two stories of a commitment is found out, and there is
   const lie = { type: "code_commit", sid: sidOf(world), commitment: new Uint8Array(32) } as const;
   await bo.hear(cem, lie);
   while (world.held.length > 0) for (const give of world.held.splice(0)) await give();
-  assert.deepEqual(world.rooms.flatMap((room) => room.events("ShortCode")), []);
+  assert.deepEqual(
+    world.rooms.flatMap((room) => room.events("ShortCode")),
+    [],
+  );
   assert.match(bo.alarms("code_fork")[0] ?? "", /was told other things than you/);
   assert.match(ada.alarms("code_fork")[0] ?? "", /^Bo was told other things than you/);
 });
@@ -85,11 +103,15 @@ test("whose part is missing is named, before and after anybody has shown anythin
 
   const again = await three();
   const [first, second, third] = [again.room(0), again.room(1), again.room(2)];
-  again.withheld = (to, from) => from === third && again.opened.some((w) => w.type === "code_reveal") && to !== third;
+  again.withheld = (to, from) =>
+    from === third && again.opened.some((w) => w.type === "code_reveal") && to !== third;
   await first.act(first.aspect(Comparing).compare(again.now));
   await again.run(PHASE + 1);
   for (const room of [first, second])
-    assert.match(room.alarms("code_aborted")[0] ?? "", /^There is no code, for Cem did not show a part of it when others had: nothing came for 8 seconds/);
+    assert.match(
+      room.alarms("code_aborted")[0] ?? "",
+      /^There is no code, for Cem did not show a part of it when others had: nothing came for 8 seconds/,
+    );
 });
 
 test("commits wait for a run, removals aside, and not for one who leaves", async () => {
@@ -116,9 +138,15 @@ test("what can't be compared is refused with a sentence", async () => {
   const ada = alone.room(0);
   const comparing = ada.aspect(Comparing);
   assert.equal(await refused(() => comparing.compare(alone.now)), "there is nobody here to compare with");
-  assert.equal(await refused(() => comparing.compared(true, null, alone.now)), "there is no code to compare yet: type /compare");
+  assert.equal(
+    await refused(() => comparing.compared(true, null, alone.now)),
+    "there is no code to compare yet: type /compare",
+  );
   assert.match(await refused(() => comparing.compared(true, "12", alone.now)), /at least the first 10/);
-  assert.match(await refused(() => comparing.compared(true, "99999 99999", alone.now)), /no code of the last epochs/);
+  assert.match(
+    await refused(() => comparing.compared(true, "99999 99999", alone.now)),
+    /no code of the last epochs/,
+  );
   comparing.compared(true, "12345 67890", alone.now);
   assert.equal(ada.events("Comparison").at(-1)?.how, "digits");
   comparing.compared(false, "", alone.now);

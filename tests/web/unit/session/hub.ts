@@ -7,7 +7,14 @@ import assert from "node:assert/strict";
 import { type Bytes, hex, same, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { chainNext, gate, receiptMessage, roomNumber } from "../../../../client/web/src/crypto/invite";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
-import { type Door, doorKey, type Effect, type Event, type EventOf, type Input } from "../../../../client/web/src/session/events";
+import {
+  type Door,
+  doorKey,
+  type Effect,
+  type Event,
+  type EventOf,
+  type Input,
+} from "../../../../client/web/src/session/events";
 import type { Session } from "../../../../client/web/src/session/session";
 import type { ClientMessage, ServerMessage } from "../../../../client/web/src/wire/messages";
 import { CommandError, type Sentence } from "../../../../client/web/src/words/sentence";
@@ -95,7 +102,8 @@ export class Hub {
   #lives = 1;
   up = true;
   /** What the server sends instead of what it should; null: nothing. */
-  tells: (to: Participant, message: ServerMessage, door: Door) => ServerMessage | null = (_, message) => message;
+  tells: (to: Participant, message: ServerMessage, door: Door) => ServerMessage | null = (_, message) =>
+    message;
 
   private constructor(key: SigningKey) {
     this.#key = key;
@@ -142,7 +150,7 @@ export class Hub {
   }
 
   async run(seconds: number): Promise<void> {
-    for (const end = this.now + seconds; this.now < end - 1e-6; ) {
+    for (const end = this.now + seconds; this.now < end - 1e-6;) {
       this.now += 0.1;
       for (const who of this.people)
         if (who.alive) await this.#perform(who, await who.session.handle({ type: "Tick" }, this.now));
@@ -151,7 +159,7 @@ export class Hub {
   }
 
   async until(what: () => boolean, seconds = 30): Promise<void> {
-    for (const end = this.now + seconds; !what(); ) {
+    for (const end = this.now + seconds; !what();) {
       assert.ok(this.now < end, "it did not happen in time");
       await this.run(0.1);
     }
@@ -220,7 +228,10 @@ export class Hub {
   }
 
   #others(link: Link): Link[] {
-    return [...this.#links].filter((other) => other !== link && (link.room === null ? other.lobby === link.lobby : other.room === link.room));
+    return [...this.#links].filter(
+      (other) =>
+        other !== link && (link.room === null ? other.lobby === link.lobby : other.room === link.room),
+    );
   }
 
   async #heard(link: Link, message: ClientMessage): Promise<void> {
@@ -229,7 +240,14 @@ export class Hub {
     switch (message.type) {
       case "lobby_door":
         link.lobby = hex(message.lobby_key);
-        this.#send(link, { type: "entered", handle: link.handle, incarnation, slot: null, chain: null, handles: [] });
+        this.#send(link, {
+          type: "entered",
+          handle: link.handle,
+          incarnation,
+          slot: null,
+          chain: null,
+          handles: [],
+        });
         return;
       case "post":
         for (const other of this.#others(link)) this.#send(other, { type: "posted", blob: message.blob });
@@ -265,7 +283,13 @@ export class Hub {
       case "show": {
         const at = room.slots.findLastIndex((slot) => same(slot.gate, gate(message.token)));
         if (at < 0) {
-          this.#send(link, { type: "refused", code: "pass", text: "no such pass", about: "show", fatal: false });
+          this.#send(link, {
+            type: "refused",
+            code: "pass",
+            text: "no such pass",
+            about: "show",
+            fatal: false,
+          });
           return;
         }
         link.shown = room.first + at;
@@ -278,7 +302,13 @@ export class Hub {
           return;
         }
         if (link.shown === null || link.shown < current) {
-          this.#send(link, { type: "refused", code: "pass", text: "show your pass", about: "commit", fatal: false });
+          this.#send(link, {
+            type: "refused",
+            code: "pass",
+            text: "show your pass",
+            about: "commit",
+            fatal: false,
+          });
           return;
         }
         const chain = chainNext(room.slots.at(-1)?.chain ?? new Uint8Array(32), message.slot, message.blob);
@@ -297,7 +327,13 @@ export class Hub {
       case "catch_up": {
         for (const [i, slot] of room.slots.entries())
           if (room.first + i > message.slot && slot.blob !== null)
-            this.#send(link, { type: "committed", slot: room.first + i, blob: slot.blob, chain: slot.chain, signature: slot.signature });
+            this.#send(link, {
+              type: "committed",
+              slot: room.first + i,
+              blob: slot.blob,
+              chain: slot.chain,
+              signature: slot.signature,
+            });
         for (const [i, blob] of room.relays.entries())
           if (i + 1 > message.relay) this.#send(link, { type: "relayed", relay: i + 1, blob });
         this.#send(link, { type: "caught_up", slot: current, relay: room.relays.length, missing: 0 });
@@ -305,10 +341,12 @@ export class Hub {
       }
       case "relay":
         room.relays.push(message.blob);
-        for (const other of shown) this.#send(other, { type: "relayed", relay: room.relays.length, blob: message.blob });
+        for (const other of shown)
+          this.#send(other, { type: "relayed", relay: room.relays.length, blob: message.blob });
         return;
       case "pass_on":
-        for (const other of shown) if (other !== link) this.#send(other, { type: "passed", blob: message.blob });
+        for (const other of shown)
+          if (other !== link) this.#send(other, { type: "passed", blob: message.blob });
     }
   }
 }

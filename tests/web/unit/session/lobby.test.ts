@@ -5,7 +5,12 @@ import { dayOf, HostSeed, lobbyVeilKey } from "../../../../client/web/src/crypto
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import * as lobby from "../../../../client/web/src/crypto/lobby";
 import * as returning from "../../../../client/web/src/crypto/returning";
-import { Identity, Policy, POLICY_EXTENSION, REJOIN_EXTENSION } from "../../../../client/web/src/crypto/roomState";
+import {
+  Identity,
+  Policy,
+  POLICY_EXTENSION,
+  REJOIN_EXTENSION,
+} from "../../../../client/web/src/crypto/roomState";
 import * as mls from "../../../../client/web/src/mls";
 import { Contacts } from "../../../../client/web/src/session/contacts";
 import type { Effect } from "../../../../client/web/src/session/events";
@@ -21,7 +26,14 @@ import { ORIGIN } from "./hub";
 import { seeded, START, worded, World } from "./rooms";
 
 const DAY = dayOf(START);
-const ENTERED: ServerMessage = { type: "entered", handle: new Uint8Array(8), incarnation: new Uint8Array(8), slot: null, chain: null, handles: [] };
+const ENTERED: ServerMessage = {
+  type: "entered",
+  handle: new Uint8Array(8),
+  incarnation: new Uint8Array(8),
+  slot: null,
+  chain: null,
+  handles: [],
+};
 const SECRET: Bytes = new Uint8Array(16).fill(3);
 const VEIL = lobbyVeilKey(SECRET, ORIGIN, DAY);
 
@@ -36,7 +48,12 @@ const packageOf = async (name: string, key: mls.SignatureKey): Promise<mls.KeyPa
 
 async function guest(seed: HostSeed): Promise<GuestLobby> {
   const key = await mls.generateSignatureKey(SUITE);
-  const facts = { link: seed.invite(ORIGIN, SECRET, 0), name: "Bo", greeting: "", makePackage: () => packageOf("Bo", key) };
+  const facts = {
+    link: seed.invite(ORIGIN, SECRET, 0),
+    name: "Bo",
+    greeting: "",
+    makePackage: () => packageOf("Bo", key),
+  };
   const made = await GuestLobby.open({ ...facts, psks: new Map(), now: START, rng: seeded("guest") });
   await made.received(DAY, ENTERED, START);
   return made;
@@ -46,16 +63,26 @@ async function guest(seed: HostSeed): Promise<GuestLobby> {
 async function posted(effects: Effect[]): Promise<lobby.LobbyMessage[]> {
   const found: lobby.LobbyMessage[] = [];
   for (const effect of effects.splice(0))
-    if (effect.type === "Transmit" && effect.message.type === "post") found.push(await lobby.read(VEIL, effect.message.blob));
+    if (effect.type === "Transmit" && effect.message.type === "post")
+      found.push(await lobby.read(VEIL, effect.message.blob));
   return found;
 }
 
-const post = async (message: lobby.LobbyMessage): Promise<ServerMessage> => ({ type: "posted", blob: await lobby.post(VEIL, message) });
+const post = async (message: lobby.LobbyMessage): Promise<ServerMessage> => ({
+  type: "posted",
+  blob: await lobby.post(VEIL, message),
+});
 
 test("a guest knocks at its host's card and at nobody else's", async () => {
-  const [seed, mallory] = [await HostSeed.fromRandom(seeded("host")), await HostSeed.fromRandom(seeded("mallory"))];
+  const [seed, mallory] = [
+    await HostSeed.fromRandom(seeded("host")),
+    await HostSeed.fromRandom(seeded("mallory")),
+  ];
   const bo = await guest(seed);
-  assert.deepEqual((await posted(bo.effects)).map(({ type }) => type), ["Call"]);
+  assert.deepEqual(
+    (await posted(bo.effects)).map(({ type }) => type),
+    ["Call"],
+  );
   const forged = await lobby.makeCard(mallory.hostKey, ORIGIN, DAY, START, seeded("card"));
   const old = await lobby.makeCard(seed.hostKey, ORIGIN, DAY, START - 1000, seeded("old card"));
   const yesterday = await lobby.makeCard(seed.hostKey, ORIGIN, DAY - 1, START, seeded("card of yesterday"));
@@ -64,7 +91,10 @@ test("a guest knocks at its host's card and at nobody else's", async () => {
   assert.deepEqual(await posted(bo.effects), []);
   const card = await lobby.makeCard(seed.hostKey, ORIGIN, DAY, START, seeded("good card"));
   await bo.received(DAY, await post(card.card), START);
-  assert.deepEqual((await posted(bo.effects)).map(({ type }) => type), ["Knock"]);
+  assert.deepEqual(
+    (await posted(bo.effects)).map(({ type }) => type),
+    ["Knock"],
+  );
 });
 
 test("an answer by who is no host of the meeting leads nowhere", async () => {
@@ -79,16 +109,38 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
     const key = await mls.generateSignatureKey(SUITE);
     const hosts = [honest ? key.public : new Uint8Array(32).fill(1)];
     const policy = new Policy({ version: 1, hosts, hostPublic: seed.hostPublic });
-    const extensions = [mls.requiredCapabilities([POLICY_EXTENSION]), { extensionType: POLICY_EXTENSION, data: policy.encode() }];
-    const group = await mls.Group.create(await packageOf("Ada", key), utf8("the group"), extensions, seeded("group"));
+    const extensions = [
+      mls.requiredCapabilities([POLICY_EXTENSION]),
+      { extensionType: POLICY_EXTENSION, data: policy.encode() },
+    ];
+    const group = await mls.Group.create(
+      await packageOf("Ada", key),
+      utf8("the group"),
+      extensions,
+      seeded("group"),
+    );
     const newcomer = await mls.KeyPackageIn.decode(opened.keyPackage).verify(SUITE, START);
     const { welcome } = await group.stage([mls.add(newcomer)], { forcePath: true });
     assert.ok(welcome);
     const some = new Uint8Array(32).fill(9);
-    const answer: lobby.Answer = { type: "Answer", welcome, doorSeed: some, stewardPublic: some, beatKey: some, slot: 1, chain: some, ledger: some, admission: new Uint8Array() };
+    const answer: lobby.Answer = {
+      type: "Answer",
+      welcome,
+      doorSeed: some,
+      stewardPublic: some,
+      beatKey: some,
+      slot: 1,
+      chain: some,
+      ledger: some,
+      admission: new Uint8Array(),
+    };
     await bo.received(DAY, await post(await lobby.reply(opened, answer)), START);
     if (honest) assert.equal(bo.entry?.group.members().length, 2);
-    else assert.equal(bo.refusal && worded(bo.refusal), "The answer is not by a host of the meeting that the link names.");
+    else
+      assert.equal(
+        bo.refusal && worded(bo.refusal),
+        "The answer is not by a host of the meeting that the link names.",
+      );
     assert.equal(bo.entry === null, !honest);
   }
 });
@@ -136,7 +188,11 @@ test("a desk lets nobody back in whom the host key has not signed for", async ()
   const said: lobby.LobbyMessage[] = [];
   const place = { post: async (_: number, message: lobby.LobbyMessage) => void said.push(message) };
   const key = returning.insideKey(door.seed);
-  for (const [by, closed, expected] of [["host", false, 1], ["mallory", false, 0], ["host", true, 0]] as const) {
+  for (const [by, closed, expected] of [
+    ["host", false, 1],
+    ["mallory", false, 0],
+    ["host", true, 0],
+  ] as const) {
     m.ledger.returnsClosed = closed;
     const desk = new Desk(door.seed, seeded("desk"));
     const signer = by === "host" ? seed : await HostSeed.fromRandom(seeded(by));
@@ -148,7 +204,12 @@ test("a desk lets nobody back in whom the host key has not signed for", async ()
   }
   const desk = new Desk(door.seed, seeded("desk"));
   await desk.heard(DAY, await returning.cover(key, new returning.Seek(new Uint8Array(16))), room, START);
-  await desk.heard(DAY, await returning.cover(new Uint8Array(32), new returning.Seek(new Uint8Array(16).fill(1))), room, START);
+  await desk.heard(
+    DAY,
+    await returning.cover(new Uint8Array(32), new returning.Seek(new Uint8Array(16).fill(1))),
+    room,
+    START,
+  );
   await desk.tick(room, place, START);
   assert.equal(said.length, 1); // by who was never admitted: nothing
   assert.ok(said[0]?.type === "Inside");
@@ -158,21 +219,34 @@ test("a desk lets nobody back in whom the host key has not signed for", async ()
 
 test("nobody vouches for a leaf of somebody else", async () => {
   const book = await Contacts.make(seeded("book"));
-  const world = await World.of([{ name: "Ada" }, { name: "Bo" }, { name: "Cem" }], (room) => [new Vouching(room)], { contacts: book });
+  const world = await World.of(
+    [{ name: "Ada" }, { name: "Bo" }, { name: "Cem" }],
+    (room) => [new Vouching(room)],
+    { contacts: book },
+  );
   const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
   for (const to of world.rooms)
     for (const from of world.rooms)
-      if (from !== to) await to.hear(from, { type: "announce", handle: from.handle, box: from.box.public, streams: [] });
+      if (from !== to)
+        await to.hear(from, { type: "announce", handle: from.handle, box: from.box.public, streams: [] });
   const mallory = (await Contacts.make(seeded("mallory"))).own;
   for (const leaf of [bo, cem]) {
     const ends = {
-      groupId: ada.m.group.groupId, leaf: leaf.leaf, signatureKey: leaf.key.public, box: leaf.box.public,
-      toLeaf: 0, toSignatureKey: ada.key.public, toBox: ada.box.public,
+      groupId: ada.m.group.groupId,
+      leaf: leaf.leaf,
+      signatureKey: leaf.key.public,
+      box: leaf.box.public,
+      toLeaf: 0,
+      toSignatureKey: ada.key.public,
+      toBox: ada.box.public,
     };
     const vouch = await mallory.vouch(ends, cem.box, seeded("vouch"));
     const blob = await veil.cover(ada.m.beatKey, "vouch", ada.number, ada.m.epochSlot, vouch, BUCKETS);
     assert.ok(await ada.passed(blob));
     assert.ok(!(await bo.passed(blob)) || bo.events("Vouched").length === 0);
   }
-  assert.deepEqual(ada.events("Vouched").map(({ name }) => name), ["Cem"]); // Cem's own leaf, and not Bo's
+  assert.deepEqual(
+    ada.events("Vouched").map(({ name }) => name),
+    ["Cem"],
+  ); // Cem's own leaf, and not Bo's
 });

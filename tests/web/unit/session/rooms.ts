@@ -65,9 +65,14 @@ export class World {
   readonly #giving: (() => Promise<void>)[] = [];
   #busy = false;
 
-  static async of(people: readonly Person[], aspects: (room: RoomSession, now: number) => Aspect[], options?: Partial<Options>): Promise<World> {
+  static async of(
+    people: readonly Person[],
+    aspects: (room: RoomSession, now: number) => Aspect[],
+    options?: Partial<Options>,
+  ): Promise<World> {
     const world = new World();
-    for (const [leaf, person] of people.entries()) world.rooms.push(await Room.make(world, leaf, person, options ?? {}));
+    for (const [leaf, person] of people.entries())
+      world.rooms.push(await Room.make(world, leaf, person, options ?? {}));
     for (const room of world.rooms) room.begin(aspects);
     for (const room of world.rooms) await room.goLevel();
     return world;
@@ -161,10 +166,26 @@ export class Room {
 
   static async make(world: World, leaf: number, person: Person, options: Partial<Options>): Promise<Room> {
     const rng = seeded(`${person.name} ${leaf}`);
-    return new Room(world, leaf, person, { ...OPTIONS, ...options }, rng, await SigningKey.generate(rng, true), await X25519Key.generate(rng));
+    return new Room(
+      world,
+      leaf,
+      person,
+      { ...OPTIONS, ...options },
+      rng,
+      await SigningKey.generate(rng, true),
+      await X25519Key.generate(rng),
+    );
   }
 
-  private constructor(world: World, leaf: number, person: Person, options: Options, rng: Rng, key: SigningKey, box: X25519Key) {
+  private constructor(
+    world: World,
+    leaf: number,
+    person: Person,
+    options: Options,
+    rng: Rng,
+    key: SigningKey,
+    box: X25519Key,
+  ) {
     this.world = world;
     this.leaf = leaf;
     this.name = person.name;
@@ -202,8 +223,10 @@ export class Room {
       here: null as readonly Room[] | null,
       rooms: (): readonly Room[] => room.m.here ?? world.rooms,
       members: (): Member[] => room.m.rooms().map((r) => ({ leaf: r.leaf, name: r.name, host: r.host })),
-      signatureKey: (at: number): Bytes | null => room.m.rooms().find((r) => r.leaf === at)?.key.public ?? null,
-      leafOf: (known: Bytes): number | null => room.m.rooms().find((r) => same(r.key.public, known))?.leaf ?? null,
+      signatureKey: (at: number): Bytes | null =>
+        room.m.rooms().find((r) => r.leaf === at)?.key.public ?? null,
+      leafOf: (known: Bytes): number | null =>
+        room.m.rooms().find((r) => same(r.key.public, known))?.leaf ?? null,
       name: (at: number): string => room.m.rooms().find((r) => r.leaf === at)?.name ?? "somebody",
       who: (at: number): string => room.m.name(at),
       isHost: (at: number): boolean => room.m.rooms().find((r) => r.leaf === at)?.host ?? false,
@@ -295,7 +318,8 @@ export class Room {
   async lose(): Promise<void> {
     this.level = false;
     this.#relaying.length = this.#passing.length = 0;
-    for (const aspect of this.aspects) await aspect.lost({ key: "verbatim", args: { text: "cut" } }, this.world.now);
+    for (const aspect of this.aspects)
+      await aspect.lost({ key: "verbatim", args: { text: "cut" } }, this.world.now);
   }
 
   /** Something that this member says by a person's wish. */
@@ -334,7 +358,9 @@ export class Room {
 
   async adopt(by: number, change: Partial<Change>, slot: number, epoch: number): Promise<void> {
     const gone = new Set((change.removed ?? []).map((removed) => removed.leaf));
-    this.m.here = this.m.rooms().filter((room) => !gone.has(room.leaf) || (change.added ?? []).some((a) => a.leaf === room.leaf));
+    this.m.here = this.m
+      .rooms()
+      .filter((room) => !gone.has(room.leaf) || (change.added ?? []).some((a) => a.leaf === room.leaf));
     this.m.journal.slot = slot;
     this.m.journal.chains.set(slot, this.world.chains.get(slot) ?? new Uint8Array(32));
     this.m.group.epoch = epoch;
@@ -373,10 +399,14 @@ export class Room {
 
   /** Alarms of a kind, in English; all without one. */
   alarms(kind?: string): string[] {
-    return this.events("Alarm").filter((alarm) => kind === undefined || alarm.kind === kind).map(({ text }) => worded(text));
+    return this.events("Alarm")
+      .filter((alarm) => kind === undefined || alarm.kind === kind)
+      .map(({ text }) => worded(text));
   }
 
   statuses(kind: string): string[] {
-    return this.events("Status").filter((status) => status.kind === kind).map(({ text }) => worded(text));
+    return this.events("Status")
+      .filter((status) => status.kind === kind)
+      .map(({ text }) => worded(text));
   }
 }

@@ -14,18 +14,42 @@ import { seeded } from "./rooms";
 
 async function hosted(more: Partial<HostFacts> = {}): Promise<{ hub: Hub; ada: Participant; link: string }> {
   const hub = await Hub.start();
-  const ada = await hub.add("ada", await Session.host({ origin: ORIGIN, name: "Ada", title: "Tea", now: hub.now, rng: seeded("ada"), ...more }));
+  const ada = await hub.add(
+    "ada",
+    await Session.host({
+      origin: ORIGIN,
+      name: "Ada",
+      title: "Tea",
+      now: hub.now,
+      rng: seeded("ada"),
+      ...more,
+    }),
+  );
   await hub.run(1);
   return { hub, ada, link: ada.events("InviteMade")[0]!.link };
 }
 
-async function knocks(hub: Hub, link: string, name: string, options: Options = OPTIONS): Promise<Participant> {
-  const who = await hub.add(name, await Session.join({ link, name, greeting: "hello", options, now: hub.now, rng: seeded(name) }));
+async function knocks(
+  hub: Hub,
+  link: string,
+  name: string,
+  options: Options = OPTIONS,
+): Promise<Participant> {
+  const who = await hub.add(
+    name,
+    await Session.join({ link, name, greeting: "hello", options, now: hub.now, rng: seeded(name) }),
+  );
   await hub.run(1);
   return who;
 }
 
-async function comes(hub: Hub, ada: Participant, link: string, name: string, options: Options = OPTIONS): Promise<Participant> {
+async function comes(
+  hub: Hub,
+  ada: Participant,
+  link: string,
+  name: string,
+  options: Options = OPTIONS,
+): Promise<Participant> {
   const who = await knocks(hub, link, name, options);
   const { knock } = ada.events("Knocked").at(-1)!;
   await hub.feed(ada, { type: "Admit", knock });
@@ -40,8 +64,14 @@ test("a guest knocks, is let in, and all talk", async () => {
   const { hub, ada, link } = await hosted();
   const bo = await knocks(hub, link, "Bo");
   const [knocked] = ada.events("Knocked");
-  assert.deepEqual([knocked?.name, knocked?.greeting, knocked?.invite, knocked?.label, knocked?.standing], ["Bo", "hello", 0, "", "none"]);
-  assert.deepEqual(bo.statuses(), ["Waiting for a host to open the door...", "Knocked. Waiting for the host's answer..."]);
+  assert.deepEqual(
+    [knocked?.name, knocked?.greeting, knocked?.invite, knocked?.label, knocked?.standing],
+    ["Bo", "hello", 0, "", "none"],
+  );
+  assert.deepEqual(bo.statuses(), [
+    "Waiting for a host to open the door...",
+    "Knocked. Waiting for the host's answer...",
+  ]);
   assert.equal(await hub.refusal(bo, { type: "Say", text: "?" }), "you are not in the room yet");
   assert.equal(await hub.refusal(bo, { type: "Admit", knock: 1 }), "only a host can do that");
   assert.equal(await hub.refusal(ada, { type: "Admit", knock: 77 }), "nobody waits under the number 77");
@@ -69,7 +99,10 @@ test("a refusal, a lock, a used invite and one taken back each say so", async ()
   assert.equal(ada.events("Roster").at(-1)?.label, "Cem");
   const dana = await knocks(hub, once.link, "Dana");
   assert.equal(dana.ended, "This invite has been used or taken back. Ask for another one.");
-  assert.match(ada.alarms()[0] ?? "", /^The invite for “Cem” \(no\. \d+\) was used twice: it has leaked\. Cem came in by it, and now somebody who says “Dana” knocks/);
+  assert.match(
+    ada.alarms()[0] ?? "",
+    /^The invite for “Cem” \(no\. \d+\) was used twice: it has leaked\. Cem came in by it, and now somebody who says “Dana” knocks/,
+  );
   await hub.feed(ada, { type: "Lock", on: true });
   assert.equal((await knocks(hub, link, "Eve")).ended, "The room is locked: nobody new is let in now.");
   await hub.feed(ada, { type: "Lock", on: false });
@@ -78,7 +111,13 @@ test("a refusal, a lock, a used invite and one taken back each say so", async ()
   assert.equal(ada.statuses().at(-1), "The open invite opens nothing any more.");
   assert.match((await knocks(hub, link, "Eve")).ended, /^This invite has been used or taken back/);
   await hub.feed(ada, { type: "ListInvites" });
-  assert.deepEqual(ada.events("Invites")[0]?.rows.map(({ usedBy, revoked }) => [[...usedBy], revoked]), [[[], true], [["Cem"], false]]);
+  assert.deepEqual(
+    ada.events("Invites")[0]?.rows.map(({ usedBy, revoked }) => [[...usedBy], revoked]),
+    [
+      [[], true],
+      [["Cem"], false],
+    ],
+  );
   assert.match(await hub.refusal(ada, { type: "Revoke", index: 0 }), /opens nothing any more/);
   assert.match(await hub.refusal(ada, { type: "Revoke", index: 999 }), /no invite 999 is known here/);
 });
@@ -97,7 +136,10 @@ test("who is waved in is not asked about; who is removed is told, and the link i
   const cem = await knocks(hub, made.at(-1)!.link, "Cem");
   await hub.until(() => cem.session.inside);
   assert.match((await knocks(hub, link, "Bo")).ended, /^This invite has been used or taken back/);
-  assert.match(ada.alarms().at(-1) ?? "", /^Somebody who says “Bo” knocks with the open invite, by which Bo had come in, who was removed\./);
+  assert.match(
+    ada.alarms().at(-1) ?? "",
+    /^Somebody who says “Bo” knocks with the open invite, by which Bo had come in, who was removed\./,
+  );
 });
 
 test("hosts share and hand over their powers", async () => {
@@ -109,7 +151,10 @@ test("hosts share and hand over their powers", async () => {
   assert.ok(ada.statuses().includes("You are no host of this meeting any more."));
   const cem = await comes(hub, bo, link, "Cem");
   assert.deepEqual(cem.names, ["Ada", "Bo", "Cem"]);
-  assert.equal(await hub.refusal(ada, { type: "NewInvite", label: "", once: false }), "only a host can do that");
+  assert.equal(
+    await hub.refusal(ada, { type: "NewInvite", label: "", once: false }),
+    "only a host can do that",
+  );
   await hub.feed(bo, { type: "EndMeeting" });
   await hub.run(1);
   for (const who of [ada, cem]) assert.equal(who.ended, "Bo ended the meeting.");
@@ -167,7 +212,10 @@ test("where no host is heard members let each other back in, and the host that h
   bo.session.room!.needsRejoin = true;
   await hub.until(() => bo.session.room?.needsRejoin === false, 60);
   assert.ok(cem.events("Roster").at(-1)?.rejoined);
-  const back = await hub.add("ada again", await Session.comeBack(kept, { now: hub.now, rng: seeded("again") }));
+  const back = await hub.add(
+    "ada again",
+    await Session.comeBack(kept, { now: hub.now, rng: seeded("again") }),
+  );
   await hub.until(() => back.session.inside, 60);
   await hub.run(3);
   assert.ok(back.statuses().includes("You are a host of this meeting now."));
@@ -181,7 +229,13 @@ test("frames are sealed for the others alone, and opened once their sender has a
   const { hub, ada, link } = await hosted();
   const bo = await comes(hub, ada, link, "Bo");
   const streams = [{ ssrc: 7, kind: "audio", stream: 0 }] as const;
-  await hub.feed(ada, { type: "Publish", ufrag: "uuuu", password: "pppp", fingerprint: new Uint8Array(32), streams });
+  await hub.feed(ada, {
+    type: "Publish",
+    ufrag: "uuuu",
+    password: "pppp",
+    fingerprint: new Uint8Array(32),
+    streams,
+  });
   await hub.run(1);
   const frame: Bytes = seeded("frame")(120);
   const heard: Bytes[] = [];
@@ -199,18 +253,27 @@ test("frames are sealed for the others alone, and opened once their sender has a
 });
 
 test("somebody vouches, and is in the other's book", async () => {
-  const [mine, theirs] = [await Contacts.make(seeded("book of Ada")), await Contacts.make(seeded("book of Bo"))];
+  const [mine, theirs] = [
+    await Contacts.make(seeded("book of Ada")),
+    await Contacts.make(seeded("book of Bo")),
+  ];
   const { hub, ada, link } = await hosted({ options: { ...OPTIONS, contacts: mine } });
   const bo = await comes(hub, ada, link, "Bo", { ...OPTIONS, contacts: theirs, showIdentity: true });
   assert.equal(ada.events("Knocked")[0]?.standing, "new");
   assert.equal(ada.events("Vouched")[0]?.name, "Bo");
-  assert.match(await hub.refusal(bo, { type: "Know", leaf: 0, name: null }), /^Ada has shown you no identity/);
+  assert.match(
+    await hub.refusal(bo, { type: "Know", leaf: 0, name: null }),
+    /^Ada has shown you no identity/,
+  );
   await hub.feed(ada, { type: "Vouch", leaf: 1 });
   await hub.run(2);
   assert.equal(bo.events("Vouched")[0]?.fingerprint.length, 40);
   await hub.feed(bo, { type: "Verified", leaf: 0 });
   assert.equal(theirs.standing(mine.own.public), "verified");
-  assert.deepEqual(bo.events("BookChanged").map(({ name, verified }) => [name, verified]), [["Ada", true]]);
+  assert.deepEqual(
+    bo.events("BookChanged").map(({ name, verified }) => [name, verified]),
+    [["Ada", true]],
+  );
 });
 
 test("a server that drops the room and serves others is shown to have done that", async () => {
@@ -218,14 +281,20 @@ test("a server that drops the room and serves others is shown to have done that"
   const bo = await comes(hub, ada, link, "Bo");
   await hub.run(6);
   const number = ada.session.room!.number;
-  hub.tells = (to, message, door) => (to === bo && message.type === "entered" && !door.probe ? null : message);
+  hub.tells = (to, message, door) =>
+    to === bo && message.type === "entered" && !door.probe ? null : message;
   await hub.cut(bo);
   await hub.run(8);
-  assert.match(bo.alarms().at(-1) ?? "", /^The server dropped us; nobody in the room did\. It still serves others, and has signed that\./);
+  assert.match(
+    bo.alarms().at(-1) ?? "",
+    /^The server dropped us; nobody in the room did\. It still serves others, and has signed that\./,
+  );
   await hub.feed(bo, { type: "SaveEvidence", names: true });
   const saved = bo.effects.find((effect) => effect.type === "Save");
   assert.ok(saved?.type === "Save");
-  const file = JSON.parse(new TextDecoder().decode(saved.data)) as { exhibits: { number: string; probe: { receipt: unknown }; beats: unknown[] }[] };
+  const file = JSON.parse(new TextDecoder().decode(saved.data)) as {
+    exhibits: { number: string; probe: { receipt: unknown }; beats: unknown[] }[];
+  };
   assert.equal(file.exhibits[0]?.number, Buffer.from(number).toString("base64"));
   assert.ok(file.exhibits[0]?.probe.receipt);
   assert.ok((file.exhibits[0]?.beats.length ?? 0) > 0);
@@ -241,19 +310,34 @@ test("a probe that the server has not signed proves nothing", async () => {
   };
   await hub.cut(bo);
   await hub.run(8);
-  assert.match(bo.alarms().at(-1) ?? "", /It answers, but opens no new room either: it may be refusing everybody\./);
+  assert.match(
+    bo.alarms().at(-1) ?? "",
+    /It answers, but opens no new room either: it may be refusing everybody\./,
+  );
 });
 
 test("inputs are handled in their order, however fast they come", async () => {
   const { hub, ada, link } = await hosted();
   const bo = await comes(hub, ada, link, "Bo");
   const said = [...Array(12).keys()].map(String);
-  await hub.feedAll(ada, said.map((text) => ({ type: "Say", text })));
+  await hub.feedAll(
+    ada,
+    said.map((text) => ({ type: "Say", text })),
+  );
   await hub.run(1);
-  assert.deepEqual(texts(bo), said.map((text) => `Ada: ${text}`));
+  assert.deepEqual(
+    texts(bo),
+    said.map((text) => `Ada: ${text}`),
+  );
   const off = { mic: false, camera: false, screen: false, recording: false };
-  await hub.feedAll(ada, [true, false].map((hand) => ({ type: "SetState", state: { ...off, hand } })));
-  assert.deepEqual(ada.events("StateTold").map(({ state }) => state.hand), [true, false]);
+  await hub.feedAll(
+    ada,
+    [true, false].map((hand) => ({ type: "SetState", state: { ...off, hand } })),
+  );
+  assert.deepEqual(
+    ada.events("StateTold").map(({ state }) => state.hand),
+    [true, false],
+  );
 });
 
 test("who falls out of step goes on only from what it knows", async () => {

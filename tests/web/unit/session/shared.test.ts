@@ -25,7 +25,12 @@ const vectors = JSON.parse(readFileSync(join(import.meta.dirname, "../shared/ses
     readonly missing: readonly number[];
   }[];
   readonly intervals: Pairs<number>;
-  readonly draws: readonly { readonly known: number[]; readonly drawn: number[]; readonly single: boolean; readonly index: number }[];
+  readonly draws: readonly {
+    readonly known: number[];
+    readonly drawn: number[];
+    readonly single: boolean;
+    readonly index: number;
+  }[];
   readonly file_names: Pairs<boolean>;
   readonly pieces: Pairs<number>;
   readonly looks: readonly {
@@ -67,12 +72,17 @@ test("files may be called alike, and have as many pieces", () => {
 });
 
 test("names and identities look alike odd", async () => {
-  const keys = await Promise.all([1, 2].map(async (n) => (await IdentityKey.fromPrivate(new Uint8Array(32).fill(n))).public));
+  const keys = await Promise.all(
+    [1, 2].map(async (n) => (await IdentityKey.fromPrivate(new Uint8Array(32).fill(n))).public),
+  );
   const book = new Contacts(await IdentityKey.fromPrivate(new Uint8Array(32).fill(9)));
   book.learn(keys[0]!, "Ada", 0, true);
   book.learn(keys[1]!, "Bo", 0);
   for (const { name, public: key, warnings, ...rest } of vectors.looks) {
-    const seen = look(name, key === null ? null : unhex(key), book, [[3, "Cem"], [4, "CEM"]]);
+    const seen = look(name, key === null ? null : unhex(key), book, [
+      [3, "Cem"],
+      [4, "CEM"],
+    ]);
     assert.deepEqual(seen.warnings.map(worded), warnings, name);
     assert.deepEqual({ standing: seen.standing, contact: seen.contact, fingerprint: seen.fingerprint }, rest);
   }
@@ -80,6 +90,9 @@ test("names and identities look alike odd", async () => {
 
 test("a contact book is the same bytes", async () => {
   const book = await decodeContacts(fromBase64(vectors.book.data));
-  assert.deepEqual(book.everybody().map(({ petname }) => petname), vectors.book.names);
+  assert.deepEqual(
+    book.everybody().map(({ petname }) => petname),
+    vectors.book.names,
+  );
   assert.equal(toBase64(encodeContacts(book)), vectors.book.data);
 });

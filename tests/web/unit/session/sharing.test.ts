@@ -11,7 +11,12 @@ import { seeded, worded, World } from "./rooms";
 
 const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];
 const three = (): Promise<World> =>
-  World.of(THREE, (room: RoomSession) => [new States(room), new Reactions(room), new Pages(room), new Files(room)]);
+  World.of(THREE, (room: RoomSession) => [
+    new States(room),
+    new Reactions(room),
+    new Pages(room),
+    new Files(room),
+  ]);
 const OFF: OwnState = { mic: false, camera: false, screen: false, hand: false, recording: false };
 
 const refused = async (act: () => Promise<void>): Promise<string> => {
@@ -30,10 +35,16 @@ test("a state is told to all, at most one a second, and the last one wins", asyn
   await world.run(5);
   assert.deepEqual(world.opened, []); // nobody has set one
   for (const hand of [true, false, true]) await ada.act(ada.aspect(States).set({ ...OFF, hand }, world.now));
-  assert.deepEqual(bo.events("StateTold").map(({ state }) => state.hand), [true]);
+  assert.deepEqual(
+    bo.events("StateTold").map(({ state }) => state.hand),
+    [true],
+  );
   assert.equal(ada.events("StateTold").length, 3); // our own are told at once
   await world.run(1.2);
-  assert.deepEqual(bo.events("StateTold").map(({ state }) => state.hand), [true]); // the same again is no news
+  assert.deepEqual(
+    bo.events("StateTold").map(({ state }) => state.hand),
+    [true],
+  ); // the same again is no news
   assert.equal(world.opened.filter(({ type }) => type === "state").length, 2);
   await ada.act(ada.aspect(States).set({ ...OFF, hand: true }, world.now));
   await world.run(2);
@@ -62,8 +73,14 @@ test("reactions are shown once to who is there, and not too many of them", async
   const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
   cem.catchingUp = true;
   await ada.act(ada.aspect(Reactions).react("heart", world.now));
-  assert.equal(await refused(() => ada.aspect(Reactions).react("yes", world.now)), "one at a time: try again in a moment");
-  assert.deepEqual([ada, bo, cem].map((room) => room.events("Reacted").length), [1, 1, 0]);
+  assert.equal(
+    await refused(() => ada.aspect(Reactions).react("yes", world.now)),
+    "one at a time: try again in a moment",
+  );
+  assert.deepEqual(
+    [ada, bo, cem].map((room) => room.events("Reacted").length),
+    [1, 1, 0],
+  );
   for (let i = 0; i < 40; i++) await bo.hear(ada, { type: "reaction", reaction: "laugh" });
   assert.equal(bo.events("Reacted").length, 20);
   ada.level = false;
@@ -75,10 +92,22 @@ test("a member who runs another page is shown to all, once", async () => {
   const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
   const [ours, other] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
   for (const room of [ada, bo]) await room.act(room.aspect(Pages).run(ours, world.now));
-  assert.deepEqual(world.rooms.flatMap((room) => room.alarms()), []);
-  assert.deepEqual(cem.events("Pages").at(-1)?.pages.map(({ name }) => name), ["Ada", "Bo"]);
+  assert.deepEqual(
+    world.rooms.flatMap((room) => room.alarms()),
+    [],
+  );
+  assert.deepEqual(
+    cem
+      .events("Pages")
+      .at(-1)
+      ?.pages.map(({ name }) => name),
+    ["Ada", "Bo"],
+  );
   await cem.act(cem.aspect(Pages).run(other, world.now));
-  assert.match(ada.alarms("page_differs")[0] ?? "", /^Cem runs another page than you: 2 of 3 here run the same one\. Whoever served it/);
+  assert.match(
+    ada.alarms("page_differs")[0] ?? "",
+    /^Cem runs another page than you: 2 of 3 here run the same one\. Whoever served it/,
+  );
   assert.match(cem.alarms("page_differs")[0] ?? "", /^Ada and Bo run another page than you: 1 of 3/);
   await world.commit(0, { added: [{ leaf: 2, name: "Cem" }] });
   await world.run(2);
@@ -108,7 +137,10 @@ test("a file arrives as it was sent, piece by piece", async () => {
   for (const room of [bo, cem]) {
     const [offered] = room.events("FileOffered");
     assert.deepEqual([offered?.name, offered?.filename, offered?.size], ["Ada", "notes.pdf", 200_000]);
-    assert.deepEqual(room.events("FileProgress").map(({ done }) => done), [61_440, 122_880, 184_320, 200_000]);
+    assert.deepEqual(
+      room.events("FileProgress").map(({ done }) => done),
+      [61_440, 122_880, 184_320, 200_000],
+    );
     assert.deepEqual(room.events("FileDone")[0]?.data, data);
   }
   assert.equal(ada.events("FileDone").length, 1);
@@ -125,7 +157,10 @@ test("pieces that were lost are asked for again, of the sender alone; what never
   await world.run(6);
   assert.deepEqual(bo.events("FileDone")[0]?.data, data);
   const asked = world.opened.filter((what) => what.type === "file_again");
-  assert.deepEqual(asked.map((what) => what.type === "file_again" && what.pieces), [[0, 1]]);
+  assert.deepEqual(
+    asked.map((what) => what.type === "file_again" && what.pieces),
+    [[0, 1]],
+  );
 
   bo.passed = async () => false;
   await ada.act(ada.aspect(Files).send("more.pdf", "application/pdf", data, world.now));
@@ -137,7 +172,8 @@ test("what is not what was offered is not given out", async () => {
   const world = await three();
   const [ada, bo] = [world.room(0), world.room(1)];
   const wrong = world.keep.bind(world);
-  world.keep = (from, what) => wrong(from, what.type === "file" ? { ...what, digest: new Uint8Array(32) } : what);
+  world.keep = (from, what) =>
+    wrong(from, what.type === "file" ? { ...what, digest: new Uint8Array(32) } : what);
   await ada.act(ada.aspect(Files).send("notes.pdf", "application/pdf", seeded("a file")(1000), world.now));
   await world.run(2);
   assert.deepEqual(bo.events("FileDone"), []);
@@ -147,17 +183,47 @@ test("what is not what was offered is not given out", async () => {
 test("a file whose sender goes fails, and names of files stay names", async () => {
   const world = await three();
   const [ada, bo, cem] = [world.room(0), world.room(1), world.room(2)];
-  const offer: File = { type: "file", id: new Uint8Array(16), name: "x", mime: "a/b", size: 100, digest: new Uint8Array(32), key: new Uint8Array(32) };
+  const offer: File = {
+    type: "file",
+    id: new Uint8Array(16),
+    name: "x",
+    mime: "a/b",
+    size: 100,
+    digest: new Uint8Array(32),
+    key: new Uint8Array(32),
+  };
   await bo.hear(cem, offer);
   await bo.hear(cem, { ...offer, id: new Uint8Array(16).fill(1), name: "../x" });
   assert.equal(bo.events("FileOffered").length, 1);
   await world.commit(0, { removed: [cem.gone] }, [ada, bo]);
   assert.match(worded(bo.events("FileFailed")[0]!.why), /has gone/);
-  for (const name of ["..", ".x", "a/b", "a\\b", "a:b", "a\u0000b", "a\u202eb", "a\u00a0b", "a\nb", 'a"b', "a\u2028b"]) assert.ok(!isName(name), name);
+  for (const name of [
+    "..",
+    ".x",
+    "a/b",
+    "a\\b",
+    "a:b",
+    "a\u0000b",
+    "a\u202eb",
+    "a\u00a0b",
+    "a\nb",
+    'a"b',
+    "a\u2028b",
+  ])
+    assert.ok(!isName(name), name);
   for (const name of ["a b.pdf", "über.txt", "會議.md", "a'b", "x..y"]) assert.ok(isName(name), name);
   const files = ada.aspect(Files);
-  assert.match(await refused(() => files.send("x", "a/b", new Uint8Array(), world.now)), /^a file has 1 to 8,388,608 bytes, and this has 0$/);
-  assert.match(await refused(() => files.send("a/b", "a/b", new Uint8Array(1), world.now)), /can't be a file's name/);
+  assert.match(
+    await refused(() => files.send("x", "a/b", new Uint8Array(), world.now)),
+    /^a file has 1 to 8,388,608 bytes, and this has 0$/,
+  );
+  assert.match(
+    await refused(() => files.send("a/b", "a/b", new Uint8Array(1), world.now)),
+    /can't be a file's name/,
+  );
   for (let i = 0; i < 8; i++) await files.send("x", "a/b", new Uint8Array(1), world.now);
-  assert.match(await refused(() => files.send("x", "a/b", new Uint8Array(1), world.now)), /^8 files are on their way/);
+  assert.match(
+    await refused(() => files.send("x", "a/b", new Uint8Array(1), world.now)),
+    /^8 files are on their way/,
+  );
 });

@@ -41,7 +41,10 @@ test("who is not heard is told of once, and again when it is over", async () => 
   ]);
   assert.deepEqual(bo.alarms("gone"), []);
   await world.run(30);
-  assert.match(ada.alarms("gone")[0] ?? "", /^Cem has been silent for 60 s and still has the meeting's keys\. \/remove 2/);
+  assert.match(
+    ada.alarms("gone")[0] ?? "",
+    /^Cem has been silent for 60 s and still has the meeting's keys\. \/remove 2/,
+  );
   assert.equal(why(bo), null); // of three two are enough
   world.room(2).asleep = false;
   await world.run(6);
@@ -55,7 +58,10 @@ test("without a host's word sound and pictures pause, until somebody says to go 
   world.room(0).asleep = true;
   await world.run(45);
   for (const room of [bo, cem]) {
-    assert.match(room.alarms("stale")[0] ?? "", /^No host has been heard; Ada did not confirm who is in the room lately\./);
+    assert.match(
+      room.alarms("stale")[0] ?? "",
+      /^No host has been heard; Ada did not confirm who is in the room lately\./,
+    );
     assert.match(why(room) ?? "", /too few of the others have lately confirmed/);
   }
   bo.aspect(Watch).override(world.now);
@@ -63,7 +69,11 @@ test("without a host's word sound and pictures pause, until somebody says to go 
   assert.throws(() => bo.aspect(Watch).override(world.now), CommandError);
   world.room(0).asleep = false;
   await world.run(12);
-  assert.ok(bo.statuses("cleared").includes("The others confirm again who is in the room. Sound and pictures may flow."));
+  assert.ok(
+    bo
+      .statuses("cleared")
+      .includes("The others confirm again who is in the room. Sound and pictures may flow."),
+  );
   assert.equal(why(bo), null);
 });
 
@@ -73,12 +83,18 @@ test("a change that others have and we are not given stops our sound and picture
   await world.run(8);
   await world.commit(0, { removed: [cem.gone] }, [ada, bo]);
   await world.run(5);
-  assert.match(cem.alarms("withheld")[0] ?? "", /^The meeting has moved on to change 4, by the word of (Ada|Ada and Bo|Bo), and/);
+  assert.match(
+    cem.alarms("withheld")[0] ?? "",
+    /^The meeting has moved on to change 4, by the word of (Ada|Ada and Bo|Bo), and/,
+  );
   assert.match(why(cem) ?? "", /the meeting has moved on, and the change has not come here/);
   assert.equal(why(bo), null);
   const reach = ada.statuses("removal_reach");
   await world.run(10);
-  assert.match([...reach, ...ada.statuses("removal_reach")].at(-1) ?? "", /^The removal of Cem has reached everybody \(1 of 1\)\.$/);
+  assert.match(
+    [...reach, ...ada.statuses("removal_reach")].at(-1) ?? "",
+    /^The removal of Cem has reached everybody \(1 of 1\)\.$/,
+  );
 });
 
 test("the word of who stands in an epoch that is long over is worth nothing", async () => {
@@ -102,7 +118,10 @@ test("two who were told different changes find that out", async () => {
   world.chains.set(4, H(utf8("another")));
   await cem.adopt(0, {}, 4, 4);
   await world.run(8);
-  assert.match(cem.alarms("two_stories")[0] ?? "", /^By the word of (Ada|Bo) the meeting went on in another way than here \(at slot 4\)/);
+  assert.match(
+    cem.alarms("two_stories")[0] ?? "",
+    /^By the word of (Ada|Bo) the meeting went on in another way than here \(at slot 4\)/,
+  );
   assert.match(bo.alarms("two_stories")[0] ?? "", /^By the word of Cem/);
 });
 
@@ -112,7 +131,10 @@ test("a member who is not heard by others is told so", async () => {
   await world.run(20);
   world.withheld = (_, from) => from === cem; // nobody has Cem's beats, and Cem has theirs
   await world.run(60);
-  assert.match(cem.alarms("unheard")[0] ?? "", /^(The others do|Ada and Bo do|Ada does|Bo does) not hear you/);
+  assert.match(
+    cem.alarms("unheard")[0] ?? "",
+    /^(The others do|Ada and Bo do|Ada does|Bo does) not hear you/,
+  );
   world.withheld = () => false;
   await world.run(12);
   assert.match(cem.statuses("cleared").join(), /What you send reaches (Ada and Bo|Ada|Bo) again\./);
@@ -123,11 +145,15 @@ test("other messages in another order are told, and one number for two messages 
   const [ada, bo] = [world.room(0), world.room(1)];
   const one = H(utf8("one"));
   for (let number = 1; number <= 9; number++) {
-    for (const room of [ada, world.room(2)]) await room.aspect(Watch).relayed(number, H(utf8(`${number}`)), world.now);
+    for (const room of [ada, world.room(2)])
+      await room.aspect(Watch).relayed(number, H(utf8(`${number}`)), world.now);
     await bo.aspect(Watch).relayed(number, H(utf8(`other ${number}`)), world.now);
   }
   await world.run(20);
-  assert.match(bo.alarms("reordered")[0] ?? "", /^The server gave (Ada|Cem|Ada and Cem) other messages, or in another order, than you/);
+  assert.match(
+    bo.alarms("reordered")[0] ?? "",
+    /^The server gave (Ada|Cem|Ada and Cem) other messages, or in another order, than you/,
+  );
   assert.match(ada.alarms("reordered")[0] ?? "", /^The server gave Bo other messages/);
   await ada.aspect(Watch).relayed(20, one, world.now);
   await ada.aspect(Watch).relayed(20, H(utf8("two")), world.now);
@@ -144,25 +170,44 @@ test("a beat forged in another's name, or by somebody who is none of us, is noth
   sent.push(honest.encode());
   assert.equal((await beats.hear(honest.encode()))?.leaf, 1);
   assert.equal(await beats.hear(honest.encode()), null); // heard before
-  const forged = await new Beat({ ...honest, leaf: 2, seq: 9 }).signed(ada.number, (label, data) => bo.m.sign(label, data));
+  const forged = await new Beat({ ...honest, leaf: 2, seq: 9 }).signed(ada.number, (label, data) =>
+    bo.m.sign(label, data),
+  );
   assert.equal(await beats.hear(forged.encode()), null);
   assert.equal(await beats.hear(utf8("garbage")), null);
   // but two that contradict each other under one key are told
-  const other = await new Beat({ ...honest, relay: 99 }).signed(ada.number, (label, data) => bo.m.sign(label, data));
+  const other = await new Beat({ ...honest, relay: 99 }).signed(ada.number, (label, data) =>
+    bo.m.sign(label, data),
+  );
   const double = await beats.hear(other.encode());
   assert.equal(double?.constructor.name, "DoubleBeat");
 });
 
 const orderOf = (): Parameters<Beats["beat"]>[1] =>
-  ({ newest: () => [0, new Uint8Array(32)], incarnation: new Uint8Array(8) }) as unknown as Parameters<Beats["beat"]>[1];
+  ({ newest: () => [0, new Uint8Array(32)], incarnation: new Uint8Array(8) }) as unknown as Parameters<
+    Beats["beat"]
+  >[1];
 
 test("a line of beats holds each against those before it", () => {
   const line = new Line(0);
   const beat = (seq: number, slot: number, prev = "0"): Beat =>
     new Beat({
-      leaf: 1, handle: new Uint8Array(8), since: 0, seq, prev: seq === 1 ? new Uint8Array(32) : H(utf8(prev)), at: 0, epoch: slot, slot,
-      chain: new Uint8Array(32), authenticator: new Uint8Array(32), incarnation: new Uint8Array(8), relay: 0,
-      window: new Uint8Array(32), sent: [], want: false, got: [],
+      leaf: 1,
+      handle: new Uint8Array(8),
+      since: 0,
+      seq,
+      prev: seq === 1 ? new Uint8Array(32) : H(utf8(prev)),
+      at: 0,
+      epoch: slot,
+      slot,
+      chain: new Uint8Array(32),
+      authenticator: new Uint8Array(32),
+      incarnation: new Uint8Array(8),
+      relay: 0,
+      window: new Uint8Array(32),
+      sent: [],
+      want: false,
+      got: [],
     });
   assert.ok(line.take(beat(1, 5), H(utf8("a"))));
   assert.ok(line.take(beat(4, 6, "x"), H(utf8("d"))));
@@ -184,7 +229,12 @@ test("evidence is bounded, and who beats most pushes out none but its own", () =
 
 test("freshness asks for a host and for more than half", () => {
   const fresh = new Freshness();
-  const others = new Map([[0, true], [1, false], [2, false], [3, false]]);
+  const others = new Map([
+    [0, true],
+    [1, false],
+    [2, false],
+    [3, false],
+  ]);
   assert.equal(fresh.until(new Map(), false), Infinity);
   assert.equal(fresh.until(others, false), 0);
   fresh.word(1, 10);
