@@ -30,6 +30,8 @@ export interface MediaSide {
   readonly recording: ReadonlySignal<boolean>;
   /** Something that a person should know: the browser plays no sound before a click, say. */
   readonly trouble: ReadonlySignal<Sentence | null>;
+  /** No media connection, as an alarm (docs/alarms/media_*.md); null: there is one, or none is wanted. */
+  readonly alarm: ReadonlySignal<{ readonly kind: string; readonly text: Sentence } | null>;
   readonly can: { readonly share: boolean; readonly pip: boolean; readonly record: boolean; readonly scan: boolean };
 
   /** Ask for camera and microphone, for the preview. */

@@ -1,5 +1,5 @@
 /** The real Model: what worker and devices tell becomes what views show, and what a person asks for is passed on. */
-import { batch, computed, effect, type Signal, signal } from "@preact/signals";
+import { batch, computed, effect, type Signal, signal, untracked } from "@preact/signals";
 import { type Bytes, unhex, utf8 } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
 import { Invite } from "../crypto/invite";
@@ -179,6 +179,13 @@ export class Store implements Model {
     });
     effect(() => {
       if (media.trouble.value !== null) this.#toast(media.trouble.value);
+    });
+    effect(() => {
+      const alarm = media.alarm.value;
+      untracked(() => {
+        if (alarm !== null) this.#told({ type: "Alarm", ...alarm });
+        else if (this.banner.value?.key === "alarm.media_unreachable") this.banner.value = null;
+      });
     });
     effect(() => {
       if (this.panel.value === "chat") this.unread.value = 0;

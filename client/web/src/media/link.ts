@@ -112,6 +112,11 @@ export class MediaLink {
     return this.#answer?.ufrag ?? null;
   }
 
+  /** Whether it waits for the server's parameters. */
+  get waiting(): boolean {
+    return !this.#over && this.#server === NOBODY;
+  }
+
   get connected(): boolean {
     return !this.#over && this.#pc.connectionState === "connected";
   }

@@ -23,4 +23,8 @@ export default {
   "tree.removed": "{names} ging.",
   "tree.rejoined": "{names} ist wieder im Takt.",
   "tree.healed": "Frische Schlüssel, niemand Neues.",
+  "media.sound_blocked": "Dein Browser gibt vor einem Klick keinen Ton: Klick irgendwohin.",
+  "media.no_share": "Dein Browser teilt den Bildschirm nicht ({why}).",
+  "media.no_pip": "Dein Browser zeigt kein Bild in einem eigenen Fenster.",
+  "media.no_recording": "Dein Browser kann nicht aufnehmen.",
 } satisfies Words;

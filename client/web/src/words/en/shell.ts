@@ -24,4 +24,8 @@ export default {
   "tree.removed": "{names} went.",
   "tree.rejoined": "{names} came back in step.",
   "tree.healed": "Fresh keys, and nobody new.",
+  "media.sound_blocked": "Your browser plays no sound before a click: click anywhere.",
+  "media.no_share": "Your browser does not share the screen ({why}).",
+  "media.no_pip": "Your browser shows no picture in a window of its own.",
+  "media.no_recording": "Your browser can't record.",
 } satisfies Words;

@@ -21,4 +21,8 @@ export default {
   "tree.removed": "{names} 离开了。",
   "tree.rejoined": "{names} 重新跟上了。",
   "tree.healed": "换了新的密钥，没有新的人。",
+  "media.sound_blocked": "浏览器要先点一下才会播放声音：请点任何地方。",
+  "media.no_share": "浏览器无法共享屏幕（{why}）。",
+  "media.no_pip": "浏览器无法把画面放在独立窗口。",
+  "media.no_recording": "浏览器无法录制。",
 } satisfies Words;

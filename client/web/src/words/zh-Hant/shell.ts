@@ -21,4 +21,8 @@ export default {
   "tree.removed": "{names} 離開了。",
   "tree.rejoined": "{names} 重新跟上了。",
   "tree.healed": "換了新的金鑰，沒有新的人。",
+  "media.sound_blocked": "瀏覽器要先點一下才會播放聲音：請點任何地方。",
+  "media.no_share": "瀏覽器無法分享螢幕（{why}）。",
+  "media.no_pip": "瀏覽器無法把畫面放在獨立視窗。",
+  "media.no_recording": "瀏覽器無法錄影。",
 } satisfies Words;

@@ -1,0 +1,189 @@
+/** Camera, microphone and speakers: asked for, chosen, lost and let go. */
+import { type ReadonlySignal, signal } from "@preact/signals";
+import type { Device, Devices, DeviceTrouble } from "../app/model";
+
+type Kind = "audio" | "video";
+
+const WANTED: Readonly<Record<Kind, MediaTrackConstraints>> = {
+  audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: { ideal: 1 } },
+  video: { width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 24, max: 30 } },
+};
+
+const NO_DEVICES: Devices = {
+  cameras: [],
+  microphones: [],
+  speakers: [],
+  camera: null,
+  microphone: null,
+  speaker: null,
+  cameraTrouble: null,
+  microphoneTrouble: null,
+};
+
+/** What a refusal of `getUserMedia` means for a person. */
+export function troubleOf(error: unknown): Exclude<DeviceTrouble, null> {
+  const name = error instanceof Error || error instanceof DOMException ? error.name : "";
+  switch (name) {
+    case "NotAllowedError":
+    case "PermissionDeniedError":
+      return "refused";
+    case "NotFoundError":
+    case "OverconstrainedError":
+      return "none_found";
+    case "NotReadableError":
+    case "AbortError":
+      return "in_use";
+    case "SecurityError":
+      return "insecure";
+    case "TypeError":
+      return "unsupported";
+    default:
+      return "failed";
+  }
+}
+
+/** Our own devices. `changed` is told which track there is now of a kind; null: none. */
+export class OwnDevices {
+  readonly devices = signal<Devices>(NO_DEVICES);
+  readonly #changed: (kind: Kind, track: MediaStreamTrack | null) => void;
+  readonly #tracks: Record<Kind, MediaStreamTrack | null> = { audio: null, video: null };
+  /** Numbers what was asked for last, so that an answer that comes too late is let go. */
+  readonly #asked: Record<Kind, number> = { audio: 0, video: 0 };
+  #listening = false;
+
+  constructor(changed: (kind: Kind, track: MediaStreamTrack | null) => void) {
+    this.#changed = changed;
+  }
+
+  get list(): ReadonlySignal<Devices> {
+    return this.devices;
+  }
+
+  track(kind: Kind): MediaStreamTrack | null {
+    return this.#tracks[kind];
+  }
+
+  /** Ask for both, at once if it can be: then the person is asked once. What can't be had is told as a trouble. */
+  async begin(): Promise<void> {
+    const media = this.#media();
+    if (media === null) return;
+    if (!this.#listening) {
+      media.addEventListener?.("devicechange", this.#refresh);
+      this.#listening = true;
+    }
+    const numbers = { audio: ++this.#asked.audio, video: ++this.#asked.video };
+    try {
+      const stream = await media.getUserMedia({ audio: this.#wish("audio"), video: this.#wish("video") });
+      this.#take("audio", stream.getAudioTracks()[0] ?? null, numbers.audio);
+      this.#take("video", stream.getVideoTracks()[0] ?? null, numbers.video);
+    } catch {
+      // one of them is missing or refused: which, and why
+      await this.ask("audio");
+      await this.ask("video");
+    }
+    await this.#refresh();
+  }
+
+  /** One of them, the chosen one or another if it is gone; whether there is one now. */
+  async ask(kind: Kind): Promise<boolean> {
+    const media = this.#media();
+    if (media === null) return false;
+    const number = ++this.#asked[kind];
+    this.#stop(kind); // some can be had once only, and a phone's cameras one at a time
+    for (const wish of [this.#wish(kind), WANTED[kind], true]) {
+      try {
+        const stream = await media.getUserMedia({ [kind]: wish });
+        this.#take(kind, stream.getTracks()[0] ?? null, number);
+        await this.#refresh();
+        return this.#tracks[kind] !== null;
+      } catch (error) {
+        const trouble = troubleOf(error);
+        this.#trouble(kind, trouble);
+        if (trouble === "refused" || trouble === "insecure") break; // asking again would only annoy
+      }
+    }
+    this.#changed(kind, null);
+    return false;
+  }
+
+  /** By its id, from now on. */
+  async choose(kind: Kind, id: string): Promise<void> {
+    this.#set(kind === "audio" ? { microphone: id } : { camera: id });
+    await this.ask(kind);
+  }
+
+  chooseSpeaker(id: string): void {
+    this.#set({ speaker: id });
+  }
+
+  /** Its light goes out. */
+  release(kind: Kind): void {
+    this.#asked[kind]++;
+    this.#stop(kind);
+    this.#changed(kind, null);
+  }
+
+  end(): void {
+    this.release("audio");
+    this.release("video");
+    if (this.#listening) navigator.mediaDevices.removeEventListener?.("devicechange", this.#refresh);
+    this.#listening = false;
+  }
+
+  // -- inside ----------------------------------------------------------------------------------------------
+
+  #media(): MediaDevices | null {
+    const media = (globalThis.navigator as Navigator | undefined)?.mediaDevices as MediaDevices | undefined;
+    if (media !== undefined) return media;
+    const trouble: DeviceTrouble = globalThis.isSecureContext ? "unsupported" : "insecure";
+    this.#set({ cameraTrouble: trouble, microphoneTrouble: trouble });
+    return null;
+  }
+
+  #wish(kind: Kind): MediaTrackConstraints {
+    const { camera, microphone } = this.devices.value;
+    const id = kind === "audio" ? microphone : camera;
+    return id === null ? WANTED[kind] : { ...WANTED[kind], deviceId: { exact: id } };
+  }
+
+  #take(kind: Kind, track: MediaStreamTrack | null, number: number): void {
+    if (number !== this.#asked[kind]) {
+      track?.stop(); // something else was asked for meanwhile
+      return;
+    }
+    this.#stop(kind);
+    this.#tracks[kind] = track;
+    this.#trouble(kind, track === null ? "none_found" : null);
+    if (track === null) return this.#changed(kind, null);
+    track.contentHint = kind === "audio" ? "speech" : "motion";
+    track.addEventListener("ended", () => {
+      // pulled out, or taken away by the system; we ourselves stop without this event
+      if (this.#tracks[kind] === track) void this.ask(kind);
+    });
+    const { deviceId } = track.getSettings?.() ?? {};
+    if (deviceId) this.#set(kind === "audio" ? { microphone: deviceId } : { camera: deviceId });
+    this.#changed(kind, track);
+  }
+
+  #stop(kind: Kind): void {
+    const track = this.#tracks[kind];
+    this.#tracks[kind] = null;
+    track?.stop();
+  }
+
+  #trouble(kind: Kind, trouble: DeviceTrouble): void {
+    this.#set(kind === "audio" ? { microphoneTrouble: trouble } : { cameraTrouble: trouble });
+  }
+
+  #set(change: Partial<Devices>): void {
+    this.devices.value = { ...this.devices.value, ...change };
+  }
+
+  readonly #refresh = async (): Promise<void> => {
+    const all = await navigator.mediaDevices.enumerateDevices?.().catch(() => []);
+    const of = (kind: MediaDeviceKind): Device[] =>
+      // without permission they have neither ids nor names
+      (all ?? []).filter((each) => each.kind === kind && each.deviceId !== "").map(({ deviceId, label }) => ({ id: deviceId, label }));
+    this.#set({ cameras: of("videoinput"), microphones: of("audioinput"), speakers: of("audiooutput") });
+  };
+}
