@@ -433,6 +433,37 @@ test("around a reconnect nothing is held against anybody, but forgery", async ()
   assert.deepEqual(bo.found, ["forged"]);
 });
 
+test("what is excused is bounded too, and forgotten after a minute", async () => {
+  for (const pause of [0, 20]) {
+    const bo = await Bo.make();
+    let counter = 0;
+    for (let cut = 0; cut < 7; cut++) {
+      bo.checker.excuse(bo.now + 2);
+      for (let n = 0; n < 40 && bo.checker.doubt === null; n++) {
+        bo.play([AUDIO, counter++, utf8("mallory's")]);
+        bo.now += 0.03;
+        bo.checker.tick(bo.now);
+      }
+      bo.now += pause;
+    }
+    assert.deepEqual(bo.found, pause === 0 ? ["unverified"] : []);
+  }
+});
+
+test("what is excused in epochs that are over counts as well", async () => {
+  const bo = await Bo.make();
+  for (let epoch = EPOCH; epoch < EPOCH + 12; epoch++) {
+    bo.checker.excuse(bo.now + 2);
+    for (let counter = 0; counter < 40 && bo.checker.doubt === null; counter++) {
+      bo.play([AUDIO, counter, utf8("mallory's")], epoch);
+      bo.now += 0.02;
+    }
+    bo.checker.endEpoch(epoch, bo.now);
+    bo.checker.tick(bo.now);
+  }
+  assert.deepEqual(bo.found, ["unverified"]);
+});
+
 test("an epoch's end forgets its frames but not what they owed, for a minute", async () => {
   for (const pause of [0, WRITE_OFF]) {
     const bo = await Bo.make();
