@@ -1,7 +1,7 @@
 // The page's MLS as group members behind JSON lines: a request a line on stdin, its answer a line on stdout.
 //
 // Request  {"op": name, "member": id, ...}: bytes are hex strings, lists and numbers are themselves.
-// Answer   {"ok": true, ...} or {"ok": false, "error": "Kind: text", "sender": leaf of a CommitError or null}.
+// Answer   {"ok": true, ...} or {"ok": false, "error": "Kind: text", "sender": whom a CommitError blames}.
 // One process holds any number of members; they share nothing but the code.
 import readline from "node:readline";
 import { concat, hex, systemRng, unhex, utf8 } from "../../../client/web/src/crypto/bytes";
@@ -54,8 +54,10 @@ class Member {
 
   static async make(request: Json): Promise<Member> {
     const suite = number(request["suite"]);
-    const key = request["again"] === undefined ? await mls.generateSignatureKey(suite) : find(request["again"]).key;
-    const [notBefore, notAfter] = request["lifetime"] === undefined ? [0, 2 ** 40] : list(request["lifetime"]);
+    const key =
+      request["again"] === undefined ? await mls.generateSignatureKey(suite) : find(request["again"]).key;
+    const [notBefore, notAfter] =
+      request["lifetime"] === undefined ? [0, 2 ** 40] : list(request["lifetime"]);
     const bundle = await mls.createKeyPackage(suite, {
       signatureKey: key,
       identity: utf8(text(request["name"])),
@@ -96,7 +98,10 @@ class Member {
   }
 
   async join(request: Json): Promise<Json> {
-    this.#group = await mls.Group.join(bytes(request["welcome"]), this.bundle, { psks: this.#psks, rng: systemRng });
+    this.#group = await mls.Group.join(bytes(request["welcome"]), this.bundle, {
+      psks: this.#psks,
+      rng: systemRng,
+    });
     return { welcomedBy: this.#group.welcomedBy };
   }
 
@@ -119,13 +124,17 @@ class Member {
     throw new TypeError(`no such proposal: ${String(request["kind"])}`);
   }
 
-  /** Stage a commit of `proposals` and of all that is stored and can be committed: a Remove before an Update. */
+  /**
+   * Stage a commit of `proposals` and of all that is stored and can be committed: a Remove before an Update.
+   */
   async stage(request: Json): Promise<Json> {
     if (this.#stage !== null) throw new TypeError("a commit is staged already");
     const proposals: mls.Proposal[] = [];
     for (const each of list(request["proposals"])) proposals.push(await this.#proposal(each as Json));
     const chosen = new Map<string, ReturnType<typeof unhex>>();
-    const stored = [...this.#in.storedProposals].map(([reference, item]) => [unhex(reference), item] as const);
+    const stored = [...this.#in.storedProposals].map(
+      ([reference, item]) => [unhex(reference), item] as const,
+    );
     for (const [reference, { proposal, sender }] of stored) {
       if (proposal.type === "Update") {
         if (!chosen.has(`leaf ${sender}`)) chosen.set(`leaf ${sender}`, reference);
@@ -160,11 +169,17 @@ class Member {
   async propose(request: Json): Promise<Json> {
     const proposal = await this.#proposal(request["proposal"] as Json);
     const authenticatedData = bytes(request["authenticatedData"]);
-    return { message: hex(await this.#in.propose(proposal, { authenticatedData, private: request["isPublic"] !== true })) };
+    return {
+      message: hex(
+        await this.#in.propose(proposal, { authenticatedData, private: request["isPublic"] !== true }),
+      ),
+    };
   }
 
   async protect(request: Json): Promise<Json> {
-    return { message: hex(await this.#in.protect(bytes(request["data"]), bytes(request["authenticatedData"]))) };
+    return {
+      message: hex(await this.#in.protect(bytes(request["data"]), bytes(request["authenticatedData"]))),
+    };
   }
 
   async sign(request: Json): Promise<Json> {
@@ -189,8 +204,17 @@ class Member {
         signature: hex(got.signature),
       };
     if (got.type === "ReceivedProposal")
-      return { ...common, kind: "proposal", proposals: [NAMES[got.proposal.type]], reference: hex(got.reference) };
-    const told = { ...common, proposals: got.proposals.map((p) => NAMES[p.proposal.type]), private: got.private };
+      return {
+        ...common,
+        kind: "proposal",
+        proposals: [NAMES[got.proposal.type]],
+        reference: hex(got.reference),
+      };
+    const told = {
+      ...common,
+      proposals: got.proposals.map((p) => NAMES[p.proposal.type]),
+      private: got.private,
+    };
     if (request["judge"] === true) {
       const next = got.group?.epochAuthenticator ?? null;
       return { ...told, kind: "judged", next: next === null ? null : hex(next) };
@@ -202,12 +226,14 @@ class Member {
   }
 
   tree(): Json {
-    const nodes = this.#in.treeView().map((node) => [
-      node.kind,
-      node.encryptionKey === null ? null : hex(node.encryptionKey),
-      [...node.unmergedLeaves],
-      node.held,
-    ]);
+    const nodes = this.#in
+      .treeView()
+      .map((node) => [
+        node.kind,
+        node.encryptionKey === null ? null : hex(node.encryptionKey),
+        [...node.unmergedLeaves],
+        node.held,
+      ]);
     return { nodes };
   }
 
@@ -225,7 +251,9 @@ class Member {
       treeHash: hex(group.treeHash),
       tree: hex(group.ratchetTree()),
       extensions: group.extensions.map((e) => [e.extensionType, hex(e.data)]),
-      exported: hex(group.export(text(request["label"]), bytes(request["context"]), number(request["length"]))),
+      exported: hex(
+        group.export(text(request["label"]), bytes(request["context"]), number(request["length"])),
+      ),
       members: group
         .members()
         .map(({ leaf, leafNode }) => [leaf, hex(leafNode.credential.identity), hex(leafNode.signatureKey)]),
@@ -292,7 +320,8 @@ for await (const line of readline.createInterface({ input: process.stdin, crlfDe
     reply = { ok: true, ...(await answer(JSON.parse(line) as Json)) };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    const blamed = error instanceof mls.CommitError ? { sender: error.sender, path: error instanceof mls.PathError } : {};
+    const blamed =
+      error instanceof mls.CommitError ? { sender: error.sender, path: error instanceof mls.PathError } : {};
     reply = { ok: false, error: `${error.name}: ${error.message}`, ...blamed };
   }
   process.stdout.write(`${JSON.stringify(reply)}\n`);

@@ -1,9 +1,9 @@
 /**
  * SNUG-1 to SNUG-22: what every member checks before it believes anything (protocol section 5).
  *
- * One small function a number, as in `crypto/policy.py`, which lists them; all throw ValidationError with that number
- * and nothing else. They see facts only (`CommitView`), never a live group, so that both clients can be held to the
- * same cases.
+ * One small function a number, as in `crypto/policy.py`, which lists them; all throw ValidationError with
+ * that number and nothing else. They see facts only (`CommitView`), never a live group, so that both clients
+ * can be held to the same cases.
  */
 
 import type { Arg } from "../words/sentence";
@@ -248,20 +248,22 @@ function snug7(v: CommitView): void {
 /**
  * A rejoin: exactly {Remove(i), Add, PSK}, same key and credential, a fresh ticket of this group.
  *
- * The ticket's chain is for the member who commits it to compare: who came later doesn't know it, and a verdict must
- * not depend on that. Who is stuck on another's commit is never too often back: else whoever spoils three commits
- * for one member would be rid of it. A ticket names who may commit it: else any member could use it up, and keep
- * the Welcome.
+ * The ticket's chain is for the member who commits it to compare: who came later doesn't know it, and a
+ * verdict must not depend on that. Who is stuck on another's commit is never too often back: else whoever
+ * spoils three commits for one member would be rid of it. A ticket names who may commit it: else any member
+ * could use it up, and keep the Welcome.
  */
 function snug8(v: CommitView): void {
   const [adds, removes] = [v.of("add"), v.of("remove")];
   const { facts } = v;
   const [add, remove] = [adds[0], removes[0]];
-  const one = facts.proposals.length === 3 && v.of("psk").length === 1 && adds.length === 1 && removes.length === 1;
+  const one =
+    facts.proposals.length === 3 && v.of("psk").length === 1 && adds.length === 1 && removes.length === 1;
   if (!one || add === undefined || remove === undefined) throw broken(8, "rejoin_shape");
   const { added, ticket: raw } = add;
   const old = remove.removed === null ? undefined : facts.members.get(remove.removed);
-  if (added === null || raw === null || old === undefined || remove.byReference) throw broken(8, "rejoin_leaf");
+  if (added === null || raw === null || old === undefined || remove.byReference)
+    throw broken(8, "rejoin_leaf");
   if (!same(added.signatureKey, old.signatureKey) || !same(added.identity, old.identity))
     throw broken(8, "rejoin_other");
   if (same(added.encryptionKey, old.encryptionKey)) throw broken(8, "rejoin_stale");
@@ -272,7 +274,8 @@ function snug8(v: CommitView): void {
   if (age < 0 || age >= REJOIN_SLOTS) throw broken(8, "ticket_slot", { said: ticket.slot, slot: facts.slot });
   const recent = facts.ledger.rejoins.filter((r) => facts.slot - r.slot < REJOIN_SLOTS);
   if (recent.some((r) => same(r.nonce, ticket.nonce))) throw broken(8, "ticket_used");
-  if (ticket.stuck && ticket.slot + 1 < facts.slot) return; // somebody else's commit brought that about, and could again
+  // somebody else's commit brought that about, and could do so again and again
+  if (ticket.stuck && ticket.slot + 1 < facts.slot) return;
   if (recent.filter((r) => same(r.signatureKey, old.signatureKey) && !r.stuck).length >= REJOINS_MAX)
     throw broken(8, "rejoins", { most: REJOINS_MAX, slots: REJOIN_SLOTS });
 }
@@ -280,8 +283,8 @@ function snug8(v: CommitView): void {
 /**
  * A host that has crashed comes back, by whoever commits it: the host seed's key signs for it.
  *
- * It is added, made a host in place of its old leaf, if that is still there, and nothing else changes. Once a host was
- * removed or lost its powers the seed is in other hands too, and nobody comes back by it.
+ * It is added, made a host in place of its old leaf, if that is still there, and nothing else changes. Once a
+ * host was removed or lost its powers the seed is in other hands too, and nobody comes back by it.
  */
 async function snug9(v: CommitView): Promise<void> {
   const returned = v.context.hostReturn;
@@ -366,7 +369,8 @@ function snug12(v: CommitView): void {
   }
   if (invite === null) throw broken(12, "no_invite");
   if (v.facts.ledger.revoked.has(invite)) throw broken(12, "invite_revoked", { invite });
-  if ((invite & SINGLE_USE) !== 0 && v.facts.ledger.used.has(invite)) throw broken(12, "invite_used", { invite });
+  if ((invite & SINGLE_USE) !== 0 && v.facts.ledger.used.has(invite))
+    throw broken(12, "invite_used", { invite });
 }
 
 /** The policy changes step by step, and nothing else of the context does. */
@@ -374,9 +378,11 @@ function snug13(v: CommitView): void {
   const { extensions: ours, policy } = v.facts;
   for (const { extensions } of v.of("gce")) {
     const [required, carried] = exactlyTwo(extensions);
-    if (!ours.some(([kind, data]) => kind === required[0] && same(data, required[1]))) throw broken(13, "required");
+    if (!ours.some(([kind, data]) => kind === required[0] && same(data, required[1])))
+      throw broken(13, "required");
     const next = reading(13, () => Policy.decode(carried[1]));
-    if (next.version !== policy.version + 1 || !same(next.hostPublic, policy.hostPublic)) throw broken(13, "version");
+    if (next.version !== policy.version + 1 || !same(next.hostPublic, policy.hostPublic))
+      throw broken(13, "version");
     // people have spoken under them: whether words can be proven later is settled at the beginning
     if (next.flags !== policy.flags) throw broken(13, "flags");
   }
@@ -416,11 +422,12 @@ function snug15(v: CommitView): void {
 }
 
 /** What `mls` found wrong with a commit, as a verdict of this list. */
-export const snug16 = (error: SnugCryptoError): ValidationError => new ValidationError("SNUG-16", error.message);
+export const snug16 = (error: SnugCryptoError): ValidationError =>
+  new ValidationError("SNUG-16", error.message);
 
 /**
- * In this order: a commit that breaks several is told the same first one by everybody. SNUG-8 is reached through
- * SNUG-7. Kinds and shapes come before what is read out of them.
+ * In this order: a commit that breaks several is told the same first one by everybody. SNUG-8 is reached
+ * through SNUG-7. Kinds and shapes come before what is read out of them.
  */
 const COMMIT_CHECKS: readonly ((view: CommitView) => void | Promise<void>)[] = [
   snug2,
@@ -486,8 +493,9 @@ export function snug18(said: {
 /**
  * A member beats in one line: what it has signed twice in different words, it has told to two audiences.
  *
- * `known` are (prev, digest) of the same membership's beats by their number. A gap breaks nothing, nor does a beat that
- * comes late or again: a server can bring that about. Only two signatures of the member's own can contradict each other.
+ * `known` are (prev, digest) of the same membership's beats by their number. A gap breaks nothing, nor does a
+ * beat that comes late or again: a server can bring that about. Only two signatures of the member's own can
+ * contradict each other.
  */
 export function snug19(beat: {
   readonly seq: number;
@@ -528,11 +536,10 @@ export function snug21(frame: { readonly tagSize: number; readonly replayed: boo
 /**
  * All members share the media keys: only its own signature says that a frame is a member's.
  *
- * `forged`: the leaf's signed lists name another frame in its place, or pass it over. `unlisted` are seconds of sound
- * or pictures, from the oldest frame on that no list has named yet.
+ * `forged`: the leaf's signed lists name another frame in its place, or pass it over. `unlisted` are seconds
+ * of sound or pictures, from the oldest frame on that no list has named yet.
  */
 export function snug22(frame: { readonly forged: boolean; readonly unlisted: number }): void {
   if (frame.forged) throw broken(22, "unsigned");
   if (frame.unlisted > MEDIA_SIGNATURE_TIME) throw broken(22, "unlisted");
 }
-

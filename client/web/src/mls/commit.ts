@@ -1,223 +1,45 @@
 /**
- * From one epoch to the next (RFC 9420 sections 12.2 to 12.4.2): making a commit, and processing somebody's.
+ * From one epoch to the next (RFC 9420 sections 12.4.1 and 12.4.2): making a commit, and processing
+ * somebody's.
  *
- * Nothing here changes the epoch that it starts from, but for the handshake key that a staged commit uses up. The
- * steps and their order are Python's; trees, paths and the key schedule are ts-mls's.
+ * Nothing here changes the epoch that it starts from, but for the handshake key that a staged commit uses up.
+ * The steps and their order are Python's; trees, paths and the key schedule are ts-mls's.
  */
 
 import type { Commit } from "ts-mls/commit.js";
-import type { GroupContext } from "ts-mls/groupContext.js";
-import { encodeGroupContext } from "ts-mls/groupContext.js";
 import { decryptWithLabel } from "ts-mls/crypto/hpke.js";
-import type { EpochSecrets } from "ts-mls/keySchedule.js";
-import { initializeEpoch } from "ts-mls/keySchedule.js";
+import { encodeGroupContext, type GroupContext } from "ts-mls/groupContext.js";
 import type { KeyPackage } from "ts-mls/keyPackage.js";
-import { verifyKeyPackage } from "ts-mls/keyPackage.js";
-import { type LeafNode, verifyLeafNodeSignature } from "ts-mls/leafNode.js";
-import type { PreSharedKeyID } from "ts-mls/presharedkey.js";
-import type { Proposal } from "ts-mls/proposal.js";
+import { initializeEpoch } from "ts-mls/keySchedule.js";
+import type { LeafNode } from "ts-mls/leafNode.js";
 import type { ProposalOrRef } from "ts-mls/proposalOrRefType.js";
-import { accumulatePskSecret } from "ts-mls/pskIndex.js";
-import {
-  addLeafNode,
-  filteredDirectPathAndCopathResolution,
-  type RatchetTree,
-  removeLeafNode,
-  updateLeafNode,
-} from "ts-mls/ratchetTree.js";
-import type { Sender } from "ts-mls/sender.js";
+import { filteredDirectPathAndCopathResolution, type RatchetTree } from "ts-mls/ratchetTree.js";
 import { createConfirmedHash } from "ts-mls/transcriptHash.js";
-import { directPath, leafWidth, nodeToLeafIndex, toLeafIndex, toNodeIndex } from "ts-mls/treemath.js";
 import { treeHashRoot } from "ts-mls/treeHash.js";
+import { directPath, leafWidth, toLeafIndex, toNodeIndex } from "ts-mls/treemath.js";
 import { applyUpdatePath, createUpdatePath, type PathSecret, type UpdatePath } from "ts-mls/updatePath.js";
-import { type Bytes, hex, type Rng, same } from "../crypto/bytes";
-import {
-  AuthenticationError,
-  MalformedError,
-  SnugCryptoError,
-  StateError,
-  ValidationError,
-} from "../crypto/errors";
+import { type Bytes, type Rng, same } from "../crypto/bytes";
+import { AuthenticationError, MalformedError, StateError, ValidationError } from "../crypto/errors";
 import * as hpke from "../crypto/hpke";
 import type { X25519Key } from "../crypto/primitives";
-import { CommitError } from "./errors";
 import { framedBy, send, type Signed, signContent } from "./framing";
-import { MLS10 } from "./read";
+import {
+  type Applied,
+  applyProposals,
+  blaming,
+  checkMembers,
+  noRng,
+  type Psks,
+  pskSecret,
+  resolve,
+  verifyLeaf,
+} from "./proposals";
 import { type EpochState, enterEpoch } from "./state";
-import { deriveSecret, handle, hash, kdf, macMatches, NH, ourSuite, signature, SUITE, suiteWith } from "./suite";
+import { deriveSecret, handle, hash, kdf, macMatches, NH, suiteWith } from "./suite";
 import * as validate from "./validate";
-import { leafAt, must } from "./validate";
+import { must } from "./validate";
 import * as rules from "./validateCommit";
 import type { Item } from "./validateCommit";
-
-/** External pre-shared keys by `hex(id)`. */
-export type Psks = ReadonlyMap<string, Bytes>;
-
-/** Whatever is wrong in here is the fault of `sender`, whose signature has verified: CommitError. */
-export async function blaming<T>(sender: number | null, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof CommitError || error instanceof StateError) throw error;
-    if (error instanceof ValidationError) throw new CommitError(error.rule, error.text, sender);
-    if (error instanceof SnugCryptoError) throw new CommitError("MLS-12.2-1", error.message, sender);
-    throw error;
-  }
-}
-
-// -- proposals --
-
-/** MLS-7.3-1. The group and leaf index count for all sources but the key package. */
-export async function verifyLeaf(leaf: LeafNode, groupId: Uint8Array, index: number): Promise<void> {
-  must(
-    await verifyLeafNodeSignature(leaf, groupId, index, signature),
-    "7.3-1",
-    "the signature of a leaf node does not verify",
-  );
-}
-
-/** Everything of RFC 9420 section 10.1 that can be checked without a group. ValidationError, UnsupportedError. */
-export async function checkKeyPackage(keyPackage: KeyPackage, suite: number | null, now: number | null): Promise<void> {
-  validate.keyPackageSuite(keyPackage, suite);
-  ourSuite(Number(keyPackage.cipherSuite));
-  await verifyLeaf(keyPackage.leafNode, new Uint8Array(), 0);
-  must(
-    await verifyKeyPackage(keyPackage, signature),
-    "10.1-3",
-    "the signature of a key package does not verify",
-  );
-  validate.keyPackage(keyPackage);
-  validate.newLeaf(keyPackage.leafNode, SUITE);
-  if (now !== null) validate.lifetime(keyPackage.leafNode, now);
-}
-
-/** A proposal that is valid by itself, in this epoch. ValidationError and MalformedError. */
-export async function verifyProposal(state: EpochState, proposal: Proposal, sender: Sender): Promise<void> {
-  if (sender.senderType === "external")
-    must(
-      proposal.proposalType !== "update" && proposal.proposalType !== "external_init",
-      "12.1.8-2",
-      "an external sender can't send that",
-    );
-  switch (proposal.proposalType) {
-    case "add":
-      await checkKeyPackage(proposal.add.keyPackage, SUITE, null);
-      break;
-    case "update": {
-      must(sender.senderType === "member", "12.1.2-1", "an Update of somebody who is not a member");
-      const leaf: LeafNode = proposal.update.leafNode;
-      const current = rules.senderIsMember(state.tree, sender.leafIndex);
-      await verifyLeaf(leaf, state.context.groupId, sender.leafIndex);
-      must(leaf.leafNodeSource === "update", "7.3-8", "the leaf of an Update is not of that source");
-      validate.newEncryptionKey(leaf, current);
-      validate.newLeaf(leaf, SUITE);
-      break;
-    }
-    case "remove": {
-      const { removed } = proposal.remove;
-      must(leafAt(state.tree, removed) !== null, "12.1.3-1", `a Remove of leaf ${removed}, which is blank`);
-      break;
-    }
-    case "psk": {
-      const id = proposal.psk.preSharedKeyId;
-      must(
-        id.psktype === "external" || id.usage !== "reinit",
-        "12.1.4-1",
-        "a reinit PSK outside a reinitialisation",
-      );
-      must(
-        id.psktype === "external" || id.usage !== "branch",
-        "12.1.4-2",
-        "a branch PSK outside a branching",
-      );
-      const size = id.pskNonce.length;
-      must(size === NH, "12.1.4-3", `a PSK nonce of ${size} bytes, not ${NH}`);
-      break;
-    }
-    case "reinit":
-      must(Number(proposal.reinit.version) >= MLS10, "12.1.5-1", "a ReInit to an older version");
-      validate.uniqueExtensions(proposal.reinit.extensions);
-      break;
-    case "group_context_extensions":
-      validate.uniqueExtensions(proposal.groupContextExtensions.extensions);
-      break;
-    case "external_init":
-      break;
-    default:
-      throw new MalformedError(`a proposal of type ${String(proposal.proposalType)}`);
-  }
-}
-
-/** The verified proposals that a commit's items stand for. */
-async function resolve(state: EpochState, items: readonly ProposalOrRef[], leaf: number): Promise<readonly Item[]> {
-  const resolved: Item[] = [];
-  for (const item of items)
-    if (item.proposalOrRefType === "reference") {
-      const stored = state.proposals.get(hex(item.reference));
-      must(stored !== undefined, "12.4-2", "a commit refers to a proposal that is not here");
-      resolved.push({ ...stored, reference: item.reference });
-    } else {
-      await verifyProposal(state, item.proposal, { senderType: "member", leafIndex: leaf });
-      resolved.push({ proposal: item.proposal, sender: leaf, reference: null });
-    }
-  return resolved;
-}
-
-/** What a list of proposals makes of an epoch's tree and extensions (section 12.3). */
-interface Applied {
-  tree: RatchetTree;
-  context: GroupContext;
-  /** In the order of the proposals. */
-  readonly added: (readonly [leaf: number, KeyPackage])[];
-  readonly removed: readonly number[];
-  readonly ended: boolean;
-}
-
-/** On a copy, in the order of section 12.3. The list must be valid. */
-function applyProposals(state: EpochState, items: readonly Item[]): Applied {
-  let tree = state.tree;
-  const changes = rules.ofType(items, "group_context_extensions")[0]?.groupContextExtensions;
-  const removed = rules.removedLeaves(items);
-  for (const { proposal, sender } of items)
-    if (proposal.proposalType === "update" && sender !== null)
-      tree = updateLeafNode(tree, proposal.update.leafNode, toLeafIndex(sender));
-  for (const leaf of removed) tree = removeLeafNode(tree, toLeafIndex(leaf));
-  const added: [number, KeyPackage][] = [];
-  for (const keyPackage of rules.addedPackages(items)) {
-    const [grown, index] = addLeafNode(tree, keyPackage.leafNode);
-    tree = grown;
-    added.push([nodeToLeafIndex(index), keyPackage]);
-  }
-  const context = { ...state.context, extensions: changes?.extensions ?? state.context.extensions };
-  return { tree, context, added, removed, ended: rules.ofType(items, "reinit").length > 0 };
-}
-
-/** The keys themselves, chained (section 8.4). MLS-12.4.2-1: nothing stands in for a missing key. */
-async function pskSecret(state: EpochState, ids: PreSharedKeyID[], psks: Psks): Promise<Uint8Array> {
-  const { context, secrets } = state;
-  const found = (id: PreSharedKeyID): Uint8Array | undefined => {
-    if (id.psktype === "external") return psks.get(hex(id.pskId));
-    return same(id.pskGroupId, context.groupId) && id.pskEpoch === context.epoch ? secrets.resumptionPsk : undefined;
-  };
-  must(
-    ids.every((id) => found(id) !== undefined),
-    "12.4.2-1",
-    "a commit needs a pre-shared key that is not here",
-  );
-  const [secret] = await accumulatePskSecret(ids, { findPsk: found }, suiteWith(noRng), new Uint8Array(NH));
-  return secret;
-}
-
-export const noRng: Rng = () => {
-  throw new StateError("nothing is drawn here");
-};
-
-/** The tree that results must be one of valid members (section 12.2, last rule). */
-function checkMembers(applied: Applied): void {
-  const leaves = validate.leavesOf(applied.tree).map(([, leaf]) => leaf);
-  validate.membership(leaves, SUITE, applied.context.extensions);
-  validate.uniqueParentKeys(applied.tree);
-}
 
 // -- the next epoch --
 
@@ -251,10 +73,17 @@ async function nextEpoch(
       hash,
     ),
   };
-  const made: EpochSecrets = await initializeEpoch(state.secrets.initSecret, commitSecret, context, psk, kdf);
+  const made = await initializeEpoch(state.secrets.initSecret, commitSecret, context, psk, kdf);
   const own = { ownLeaf: state.ownLeaf, signatureKey: state.signatureKey, privateKeys };
   return {
-    state: await enterEpoch(context, applied.tree, own, made.keySchedule, made.encryptionSecret, applied.ended),
+    state: await enterEpoch(
+      context,
+      applied.tree,
+      own,
+      made.keySchedule,
+      made.encryptionSecret,
+      applied.ended,
+    ),
     joinerSecret: made.joinerSecret as Bytes,
     welcomeSecret: made.welcomeSecret as Bytes,
   };
@@ -336,7 +165,8 @@ export async function stageCommit(
     privateKeys.set(2 * ownLeaf, handle(made[3] as unknown as X25519Key));
     for (const { nodeIndex, secret } of pathSecrets)
       privateKeys.set(nodeIndex, await hpke.deriveKeyPair(deriveSecret(secret, "node")));
-    // alone in the tree there is no node above us whose secret could be it, and nobody who would have to know it
+    // alone in the tree there is no node above us whose secret could be it, and nobody who would have to know
+    // it
     const last = pathSecrets.at(-1);
     commitSecret = last === undefined ? wish.rng(NH) : deriveSecret(last.secret, "path");
   }
@@ -356,7 +186,11 @@ export async function stageCommit(
     },
   };
   const next = await nextEpoch(state, applied, privateKeys, unconfirmed, commitSecret, psk);
-  const auth = { ...unconfirmed.auth, contentType: "commit", confirmationTag: next.state.confirmationTag } as const;
+  const auth = {
+    ...unconfirmed.auth,
+    contentType: "commit",
+    confirmationTag: next.state.confirmationTag,
+  } as const;
   const message = await send(state, { ...unconfirmed, auth }, wish.rng);
   return { next, items, added: applied.added, removed: applied.removed, pathSecrets, message };
 }
@@ -393,7 +227,11 @@ async function process(
 ): Promise<ProcessedCommit> {
   const items = await resolve(state, commit.proposals, sender);
   rules.memberList(items, sender, state.tree);
-  must(commit.path !== undefined || !rules.needsPath(items), "12.4-1", "a commit lacks the path that it needs");
+  must(
+    commit.path !== undefined || !rules.needsPath(items),
+    "12.4-1",
+    "a commit lacks the path that it needs",
+  );
   const applied = applyProposals(state, items);
   const excluded = applied.added.map(([leaf]) => 2 * leaf);
   if (commit.path !== undefined) {
@@ -477,17 +315,15 @@ async function mergePath(tree: RatchetTree, sender: number, path: UpdatePath): P
   try {
     return await applyUpdatePath(tree, toLeafIndex(sender), path, hash);
   } catch {
-    throw new ValidationError(
-      "MLS-7.9.2-2",
-      "the parent hash of a path's leaf does not match the path",
-    );
+    throw new ValidationError("MLS-7.9.2-2", "the parent hash of a path's leaf does not match the path");
   }
 }
 
 /**
  * Our share of a merged path: (our private keys in the new tree, the commit secret), section 7.5.
  *
- * MLS-7.5-1 when no path secret opens for us, MLS-7.5-2 when one opens to keys that are not those of the path.
+ * MLS-7.5-1 when no path secret opens for us, MLS-7.5-2 when one opens to keys that are not those of the
+ * path.
  */
 async function openPath(
   state: EpochState,

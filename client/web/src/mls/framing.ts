@@ -1,8 +1,8 @@
 /**
  * Protecting and unprotecting messages (RFC 9420 sections 6.1 to 6.3).
  *
- * Unprotecting opens a message into content that nobody has verified; `verifyContent` does that. Keys are consumed
- * by the caller after it, never before.
+ * Unprotecting opens a message into content that nobody has verified; `verifyContent` does that. Keys are
+ * consumed by the caller after it, never before.
  */
 
 import { authenticatedContentEncoder } from "ts-mls/authenticatedContent.js";
@@ -113,7 +113,11 @@ function senderDataKey(secret: Uint8Array, ciphertext: Uint8Array): readonly [By
   return [expandWithLabel(secret, "key", sample, 16), expandWithLabel(secret, "nonce", sample, 12)];
 }
 
-/** Encrypt under the next key of our ratchet, which is used up by this at once. MLS's own padding is not used. */
+/**
+ * Encrypt under the next key of our ratchet, which is used up by this at once.
+ *
+ * MLS's own padding is not used.
+ */
 async function protectPrivate(state: EpochState, signed: Signed, rng: Rng): Promise<Bytes> {
   const { content, auth } = signed;
   const head = senderDataAad(content);
@@ -180,7 +184,12 @@ export async function unprotectPrivate(
   const auth = readAuth(reader, contentType);
   if (reader.rest().some((byte) => byte !== 0))
     throw new MalformedError("the padding of a PrivateMessage is not all zeros");
-  const head = { groupId, epoch, sender: { senderType: "member", leafIndex: sender.leaf }, authenticatedData } as const;
+  const head = {
+    groupId,
+    epoch,
+    sender: { senderType: "member", leafIndex: sender.leaf },
+    authenticatedData,
+  } as const;
   return [{ private: true, content: { ...head, ...inside }, auth }, key];
 }
 

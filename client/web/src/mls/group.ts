@@ -1,9 +1,10 @@
 /**
  * A member's group (RFC 9420): create or join, send, receive, commit in stages, adopt.
  *
- * A `Group` is the one mutable thing here, and each of its operations either succeeds or leaves it as it was. A
- * commit, ours (`stage`) or somebody's (`process`), yields a candidate that changes nothing until `adopt`. Keys are
- * used up by `protect`, `propose` and `stage` when they are called, and by `process` once a signature has verified.
+ * A `Group` is the one mutable thing here, and each of its operations either succeeds or leaves it as it was.
+ * A commit, ours (`stage`) or somebody's (`process`), yields a candidate that changes nothing until `adopt`.
+ * Keys are used up by `protect`, `propose` and `stage` when they are called, and by `process` once a
+ * signature has verified.
  */
 
 import { encodeRatchetTree } from "ts-mls/ratchetTree.js";
@@ -24,7 +25,7 @@ import {
 } from "../crypto/errors";
 import { H } from "../crypto/kdf";
 import { labeled } from "../crypto/labels";
-import { blaming, type Psks, processCommit, stageCommit, verifyProposal } from "./commit";
+import { processCommit, stageCommit } from "./commit";
 import { PathError } from "./errors";
 import {
   framedBy,
@@ -39,6 +40,7 @@ import {
 } from "./framing";
 import type { KeyPackageBundle } from "./keyPackage";
 import { CandidateCommit, Stage } from "./outcomes";
+import { blaming, type Psks, verifyProposal } from "./proposals";
 import { decodeMessage, MLS10, suiteName, versionName } from "./read";
 import { committedOf, extensionOf, leafOf, proposalOf, toExtension, toProposal } from "./shapes";
 import {
@@ -134,10 +136,11 @@ export class Group {
   }
 
   /**
-   * Enter by a Welcome (12.4.3.1), an MLSMessage. The bundle is used up by success, and left alone by failure.
+   * Enter by a Welcome (12.4.3.1), an MLSMessage. The bundle is used up by success, and left alone by
+   * failure.
    *
-   * MalformedError, UnsupportedError, AuthenticationError, ValidationError, MissingKeyError, StateError (a used
-   * bundle). Lifetimes aren't judged.
+   * MalformedError, UnsupportedError, AuthenticationError, ValidationError, MissingKeyError, StateError (a
+   * used bundle). Lifetimes aren't judged.
    */
   static async join(
     welcome: Bytes,
@@ -152,14 +155,16 @@ export class Group {
   // -- looking --
 
   get #live(): EpochState {
-    if (this.#state === null) throw new StateError("this group is gone: wiped, or its state was adopted elsewhere");
+    if (this.#state === null)
+      throw new StateError("this group is gone: wiped, or its state was adopted elsewhere");
     return this.#state;
   }
 
   /** The state, for whatever sends or changes. */
   get #active(): EpochState {
     const state = this.#live;
-    if (!this.#adopted) throw new StateError("this is a candidate: it can be read, and used after adoption only");
+    if (!this.#adopted)
+      throw new StateError("this is a candidate: it can be read, and used after adoption only");
     return state;
   }
 
@@ -191,7 +196,10 @@ export class Group {
     return this.#live.context.extensions.map(extensionOf);
   }
 
-  /** Section 8.7; 32 bytes that are the same for all members of the epoch. Yours to keep: ours is wiped with it. */
+  /**
+   * Section 8.7; 32 bytes that are the same for all members of the epoch. Yours to keep: ours is wiped with
+   * it.
+   */
   get epochAuthenticator(): Bytes {
     return this.#live.secrets.epochAuthenticator.slice() as Bytes;
   }
@@ -261,7 +269,14 @@ export class Group {
         return { index, kind: "blank", encryptionKey: null, identity: null, unmergedLeaves: [], held };
       if (node.nodeType === "parent") {
         const { hpkePublicKey, unmergedLeaves } = node.parent;
-        return { index, kind: "parent", encryptionKey: hpkePublicKey as Bytes, identity: null, unmergedLeaves, held };
+        return {
+          index,
+          kind: "parent",
+          encryptionKey: hpkePublicKey as Bytes,
+          identity: null,
+          unmergedLeaves,
+          held,
+        };
       }
       const { encryptionKey, credential } = leafOf(node.leaf);
       return { index, kind: "leaf", encryptionKey, identity: credential.identity, unmergedLeaves: [], held };
@@ -270,7 +285,11 @@ export class Group {
 
   // -- sending --
 
-  /** Application data as an MLSMessage (a PrivateMessage). Each call uses up a key. StateError, MissingKeyError. */
+  /**
+   * Application data as an MLSMessage (a PrivateMessage).
+   *
+   * Each call uses up a key. StateError, MissingKeyError.
+   */
   async protect(data: Bytes, authenticatedData: Bytes = NOTHING): Promise<Bytes> {
     const state = this.#sending;
     const content = {
@@ -304,13 +323,20 @@ export class Group {
     const head = framedBy(state, options.authenticatedData ?? NOTHING);
     await verifyProposal(state, made, head.sender);
     const content = { ...head, contentType: "proposal", proposal: made } as const;
-    const auth = { contentType: "proposal", signature: await signContent(state, isPrivate, content) } as const;
+    const auth = {
+      contentType: "proposal",
+      signature: await signContent(state, isPrivate, content),
+    } as const;
     const signed: Signed = { private: isPrivate, content, auth };
     this.#store(state, signed, { proposal: made, sender: state.ownLeaf, reference: null });
     return send(state, signed, this.#rng);
   }
 
-  #store(state: EpochState, signed: Signed, item: Omit<rules.Item, "reference"> & { reference: null }): Bytes {
+  #store(
+    state: EpochState,
+    signed: Signed,
+    item: Omit<rules.Item, "reference"> & { reference: null },
+  ): Bytes {
     const reference = proposalRef(signed);
     const stored = state.proposals.size;
     must(
@@ -330,13 +356,15 @@ export class Group {
   /**
    * A commit (section 12.4.1) that isn't in force until `adopt`. Each call uses up a handshake key.
    *
-   * `includeStored` names stored proposals by reference. Without `forcePath` there is a path only where the proposals
-   * need one. ValidationError when the proposals aren't valid together, StateError.
+   * `includeStored` names stored proposals by reference. Without `forcePath` there is a path only where the
+   * proposals need one. ValidationError when the proposals aren't valid together, StateError.
    */
   async stage(proposals: readonly Proposal[], options: StageOptions = {}): Promise<Stage> {
     const state = this.#sending;
     const items: ProposalOrRef[] = [
-      ...(options.includeStored ?? []).map((reference) => ({ proposalOrRefType: "reference", reference }) as const),
+      ...(options.includeStored ?? []).map(
+        (reference) => ({ proposalOrRefType: "reference", reference }) as const,
+      ),
       ...proposals.map((p) => ({ proposalOrRefType: "proposal", proposal: toProposal(p) }) as const),
     ];
     const staged = await stageCommit(state, items, {
@@ -365,9 +393,9 @@ export class Group {
   /**
    * Enter the candidate's epoch, in place and at once. All other candidates of the present epoch are dropped.
    *
-   * Late application messages of the present epoch can still be opened afterwards, but for those of members whom the
-   * commit removes. StateError for a candidate that was dropped, that doesn't follow from the present epoch, or that
-   * removes us.
+   * Late application messages of the present epoch can still be opened afterwards, but for those of members
+   * whom the commit removes. StateError for a candidate that was dropped, that doesn't follow from the
+   * present epoch, or that removes us.
    */
   adopt(candidate: Stage | CandidateCommit): void {
     const old = this.#active;
@@ -408,9 +436,10 @@ export class Group {
    * Open and verify an MLSMessage of this epoch, or application data of the one before.
    *
    * A message that is not authentic uses up nothing. MalformedError, UnsupportedError, AuthenticationError,
-   * ReplayError, MissingKeyError (another group or epoch), StateError (our own message, come back), ValidationError;
-   * once the signature has verified CommitError, which names the sender, and PathError, when a commit is valid but
-   * gives us no path secret. Commits from outside the group are not read at all (UnsupportedError).
+   * ReplayError, MissingKeyError (another group or epoch), StateError (our own message, come back),
+   * ValidationError; once the signature has verified CommitError, which names the sender, and PathError, when
+   * a commit is valid but gives us no path secret. Commits from outside the group are not read at all
+   * (UnsupportedError).
    */
   async process(
     message: Bytes,
@@ -438,7 +467,8 @@ export class Group {
     const tbs = await verifyContent(signed, epoch.encodedContext, leaf.signaturePublicKey);
     key.consume();
     const { content } = signed;
-    if (content.contentType !== "application") return this.#processHandshake(state, signed, sender.leaf, psks);
+    if (content.contentType !== "application")
+      return this.#processHandshake(state, signed, sender.leaf, psks);
     return {
       type: "ApplicationMessage",
       sender: sender.leaf,
@@ -522,7 +552,13 @@ export class Group {
         await verifyProposal(state, proposal, content.sender);
         return this.#store(state, signed, { proposal, sender, reference: null });
       });
-      return { type: "ReceivedProposal", sender, proposal: proposalOf(proposal), reference, authenticatedData };
+      return {
+        type: "ReceivedProposal",
+        sender,
+        proposal: proposalOf(proposal),
+        reference,
+        authenticatedData,
+      };
     }
     if (content.contentType !== "commit" || sender === null) throw new StateError("no handshake message");
     const done = await processCommit(state, signed, content.commit, sender, psks);

@@ -6,7 +6,7 @@ import { signLeafNodeKeyPackage } from "ts-mls/leafNode.js";
 import type { Bytes, Rng } from "../crypto/bytes";
 import { StateError } from "../crypto/errors";
 import type { X25519Key } from "../crypto/primitives";
-import { checkKeyPackage } from "./commit";
+import { checkKeyPackage } from "./proposals";
 import { credentialName, MLS10, readKeyPackage, suiteName, versionName } from "./read";
 import { decode } from "./reader";
 import { keyPackageOf, toExtension } from "./shapes";
@@ -32,8 +32,8 @@ export class KeyPackageIn {
   /**
    * Check everything of RFC 9420 section 10.1 that can be checked without a group.
    *
-   * `suite` is the group's (null: any that we speak). `now` (Unix seconds, null: unjudged) makes its lifetime count.
-   * ValidationError, or UnsupportedError for a suite that we don't speak.
+   * `suite` is the group's (null: any that we speak). `now` (Unix seconds, null: unjudged) makes its lifetime
+   * count. ValidationError, or UnsupportedError for a suite that we don't speak.
    */
   async verify(suite: number | null, now: number | null): Promise<KeyPackage> {
     await checkKeyPackage(this.#read, suite, now);
@@ -100,7 +100,8 @@ export interface KeyPackageOptions {
 /**
  * A fresh key package of ours, signed, with new HPKE keys. ValidationError when it contradicts itself.
  *
- * Values that mean nothing (GREASE, RFC 9420 13.5) stand in its lists, so that everybody's tolerance is exercised.
+ * Values that mean nothing (GREASE, RFC 9420 13.5) stand in its lists, so that everybody's tolerance is
+ * exercised.
  */
 export async function createKeyPackage(suite: number, options: KeyPackageOptions): Promise<KeyPackageBundle> {
   ourSuite(suite);

@@ -18,6 +18,7 @@ const TYPES = {
 export function kindOf(message: Bytes): readonly [WireFormat, ContentType] | null {
   const decoded = decodeMessage(message);
   if (decoded.kind === "private") return [WireFormat.PRIVATE_MESSAGE, TYPES[decoded.message.contentType]];
-  if (decoded.kind === "public") return [WireFormat.PUBLIC_MESSAGE, TYPES[decoded.message.content.contentType]];
+  if (decoded.kind === "public")
+    return [WireFormat.PUBLIC_MESSAGE, TYPES[decoded.message.content.contentType]];
   return null;
 }

@@ -31,7 +31,8 @@ abstract class NextEpoch {
   /** Hand over the candidate, for adoption by `Group` alone. StateError. */
   take(base: object): Group {
     if (this.#dropped) throw new StateError("this candidate was dropped or adopted before");
-    if (this.#base !== base) throw new StateError("this candidate does not follow from the group's present epoch");
+    if (this.#base !== base)
+      throw new StateError("this candidate does not follow from the group's present epoch");
     const group = this.#group;
     if (group === null) throw new StateError("this commit removes us: there is no next epoch for us");
     this.#group = null;

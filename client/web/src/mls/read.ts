@@ -1,8 +1,9 @@
 /**
- * Messages off the wire, into ts-mls's shapes (RFC 9420 6, 7, 8.4, 10, 12). Nothing that is read here is verified.
+ * Messages off the wire, into ts-mls's shapes (RFC 9420 6, 7, 8.4, 10, 12). Nothing that is read here is
+ * verified.
  *
- * Numbers that ts-mls has names for (versions, suites, extensions) stay numbers, those in lists of names as digits:
- * its encoders take both, and there is one spelling of each.
+ * Numbers that ts-mls has names for (versions, suites, extensions) stay numbers, those in lists of names as
+ * digits: its encoders take both, and there is one spelling of each.
  */
 
 import type { Capabilities } from "ts-mls/capabilities.js";
@@ -97,7 +98,12 @@ export function readLeafNode(reader: Reader): LeafNode {
       return { ...data, ...info, extensions: readExtensions(reader), signature: reader.opaque() };
     }
     case 2:
-      return { ...data, leafNodeSource: "update", extensions: readExtensions(reader), signature: reader.opaque() };
+      return {
+        ...data,
+        leafNodeSource: "update",
+        extensions: readExtensions(reader),
+        signature: reader.opaque(),
+      };
     case 3: {
       const info = { leafNodeSource: "commit", parentHash: reader.opaque() } as const;
       return { ...data, ...info, extensions: readExtensions(reader), signature: reader.opaque() };
@@ -106,7 +112,8 @@ export function readLeafNode(reader: Reader): LeafNode {
   throw new MalformedError(`leaf node source ${source} does not exist`);
 }
 
-// Python reads a leaf of another source here too, and then blames whoever signed for it: so do `validate`'s rules.
+// Python reads a leaf of another source here too, and then blames whoever signed for it: so do `validate`'s
+// rules.
 
 export const readKeyPackage = (reader: Reader): KeyPackage => ({
   version: version(reader),
@@ -117,7 +124,12 @@ export const readKeyPackage = (reader: Reader): KeyPackage => ({
   signature: reader.opaque(),
 });
 
-const USAGES: readonly (ResumptionPSKUsageName | undefined)[] = [undefined, "application", "reinit", "branch"];
+const USAGES: readonly (ResumptionPSKUsageName | undefined)[] = [
+  undefined,
+  "application",
+  "reinit",
+  "branch",
+];
 
 function readPskId(reader: Reader): PreSharedKeyID {
   const kind = reader.u8();
@@ -183,7 +195,12 @@ const readCommit = (reader: Reader): Commit => ({
   path: reader.optional(readPath),
 });
 
-const CONTENT_TYPES: readonly (ContentTypeName | undefined)[] = [undefined, "application", "proposal", "commit"];
+const CONTENT_TYPES: readonly (ContentTypeName | undefined)[] = [
+  undefined,
+  "application",
+  "proposal",
+  "commit",
+];
 
 function readContentType(reader: Reader): ContentTypeName {
   const value = reader.u8();

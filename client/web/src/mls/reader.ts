@@ -1,8 +1,8 @@
 /**
  * Reading the presentation language of RFC 9420 section 2.1, strictly: every value has one encoding.
  *
- * ts-mls's own decoders take what they can make sense of. Verdicts must not depend on that, so what comes off the
- * wire is read here, and into the shapes that ts-mls writes again.
+ * ts-mls's own decoders take what they can make sense of. Verdicts must not depend on that, so what comes off
+ * the wire is read here, and into the shapes that ts-mls writes again.
  */
 
 import { MalformedError } from "../crypto/errors";

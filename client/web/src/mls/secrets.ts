@@ -1,9 +1,9 @@
 /**
  * The secret tree and its ratchets (RFC 9420 section 9): one key a message, gone once it is used.
  *
- * ts-mls keeps the ratchet's secret of a generation that was skipped, from which all later keys follow; here only that
- * generation's key stays, and what has been derived from is overwritten. Looking at a generation changes nothing;
- * only `consume` does, so that a forged message can't use up a key.
+ * ts-mls keeps the ratchet's secret of a generation that was skipped, from which all later keys follow; here
+ * only that generation's key stays, and what has been derived from is overwritten. Looking at a generation
+ * changes nothing; only `consume` does, so that a forged message can't use up a key.
  */
 
 import { directPath, left, nodeWidth, right, root, toNodeIndex } from "ts-mls/treemath.js";
@@ -19,7 +19,11 @@ const MAX_GENERATION = 2 ** 32 - 1;
 
 export type RatchetKind = "handshake" | "application";
 
-/** The AEAD key (16 bytes) and nonce (12) of one generation. `consume` it once the message is known to be authentic. */
+/**
+ * The AEAD key (16 bytes) and nonce (12) of one generation.
+ *
+ * `consume` it once the message is known to be authentic.
+ */
 export interface MessageKey {
   readonly generation: number;
   readonly key: Bytes;
@@ -148,7 +152,9 @@ export class SecretTree {
     return this.#ratchet(leaf, kind).peek(generation);
   }
 
-  /** The next key for sending, already used up: it is never given twice. MissingKeyError when there is none. */
+  /**
+   * The next key for sending, already used up: it is never given twice. MissingKeyError when there is none.
+   */
   next(leaf: number, kind: RatchetKind): Omit<MessageKey, "consume"> {
     const ratchet = this.#ratchet(leaf, kind);
     if (ratchet.nextGeneration > MAX_GENERATION) throw new MissingKeyError("the ratchet is exhausted");

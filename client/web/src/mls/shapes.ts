@@ -105,7 +105,10 @@ export function proposalOf(proposal: TsProposal): Proposal {
 export function toProposal(proposal: Proposal): TsProposal {
   switch (proposal.type) {
     case "Add":
-      return { proposalType: "add", add: { keyPackage: decode(proposal.keyPackage.encoded, readKeyPackage) } };
+      return {
+        proposalType: "add",
+        add: { keyPackage: decode(proposal.keyPackage.encoded, readKeyPackage) },
+      };
     case "Remove":
       return { proposalType: "remove", remove: { removed: proposal.removed } };
     case "GroupContextExtensions":
@@ -116,7 +119,10 @@ export function toProposal(proposal: Proposal): TsProposal {
     case "PreSharedKey":
       if (proposal.psk.type === "ExternalPsk") {
         const { pskId, nonce } = proposal.psk;
-        return { proposalType: "psk", psk: { preSharedKeyId: { psktype: "external", pskId, pskNonce: nonce } } };
+        return {
+          proposalType: "psk",
+          psk: { preSharedKeyId: { psktype: "external", pskId, pskNonce: nonce } },
+        };
       }
   }
   throw new StateError(`this page makes no proposal of the kind ${proposal.type}`);

@@ -1,5 +1,6 @@
 /**
- * Cipher suite 1 for ts-mls, of what the browser has: X25519, Ed25519 and AES-GCM by WebCrypto, hashes by noble.
+ * Cipher suite 1 for ts-mls, of what the browser has: X25519, Ed25519 and AES-GCM by WebCrypto, hashes by
+ * noble.
  *
  * Private keys go through ts-mls as handles: it never sees their bytes, and neither does anything else.
  */
@@ -37,7 +38,12 @@ export function ourSuite(suite: number): void {
 // -- labelled operations (RFC 9420 5.1, 8), at once --
 
 /** ExpandWithLabel. */
-export function expandWithLabel(secret: Uint8Array, label: string, context: Uint8Array, length: number): Bytes {
+export function expandWithLabel(
+  secret: Uint8Array,
+  label: string,
+  context: Uint8Array,
+  length: number,
+): Bytes {
   const info = concat(int(length, 2), opaque(utf8(`MLS 1.0 ${label}`)), opaque(context));
   return expand(sha256, secret, info, length) as Bytes;
 }
@@ -45,7 +51,8 @@ export function expandWithLabel(secret: Uint8Array, label: string, context: Uint
 const NOTHING = new Uint8Array();
 
 /** DeriveSecret: 32 bytes. */
-export const deriveSecret = (secret: Uint8Array, label: string): Bytes => expandWithLabel(secret, label, NOTHING, NH);
+export const deriveSecret = (secret: Uint8Array, label: string): Bytes =>
+  expandWithLabel(secret, label, NOTHING, NH);
 
 /** RefHash (5.2). */
 export const refHash = (label: string, value: Uint8Array): Bytes => H(opaque(utf8(label)), opaque(value));
@@ -129,7 +136,13 @@ export function suiteWith(rng: Rng): CiphersuiteImpl {
     deriveKeyPair: async (ikm) => pair(await hpke.deriveKeyPair(ikm as Bytes)),
     generateKeyPair: async () => pair(await generateKey(rng)),
     async seal(key, plaintext, info, aad) {
-      const sealed = await hpke.seal(ours(key), info as Bytes, (aad ?? NOTHING) as Bytes, plaintext as Bytes, rng);
+      const sealed = await hpke.seal(
+        ours(key),
+        info as Bytes,
+        (aad ?? NOTHING) as Bytes,
+        plaintext as Bytes,
+        rng,
+      );
       return { enc: sealed.enc, ct: sealed.ciphertext };
     },
     open: async (key, enc, ciphertext, info, aad) => {

@@ -130,7 +130,9 @@ export interface ApplicationMessage {
   readonly generation: number;
   readonly authenticatedData: Bytes;
   readonly data: Bytes;
-  /** FramedContentTBS (RFC 9420 6.1), the epoch's GroupContext included, to show to others with `signature`. */
+  /**
+   * FramedContentTBS (RFC 9420 6.1), the epoch's GroupContext included, to show to others with `signature`.
+   */
   readonly tbs: Bytes;
   readonly signature: Bytes;
 }

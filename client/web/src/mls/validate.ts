@@ -7,9 +7,23 @@
 import type { Extension } from "ts-mls/extension.js";
 import type { KeyPackage } from "ts-mls/keyPackage.js";
 import type { LeafNode } from "ts-mls/leafNode.js";
-import { getHpkePublicKey, type Node, type RatchetTree, removeLeaves, resolution } from "ts-mls/ratchetTree.js";
+import {
+  getHpkePublicKey,
+  type Node,
+  type RatchetTree,
+  removeLeaves,
+  resolution,
+} from "ts-mls/ratchetTree.js";
 import { treeHash } from "ts-mls/treeHash.js";
-import { directPath, left, leafWidth, type NodeIndex, right, toLeafIndex, toNodeIndex } from "ts-mls/treemath.js";
+import {
+  directPath,
+  left,
+  leafWidth,
+  type NodeIndex,
+  right,
+  toLeafIndex,
+  toNodeIndex,
+} from "ts-mls/treemath.js";
 import { type Bytes, compare, concat, hex, same } from "../crypto/bytes";
 import { ValidationError } from "../crypto/errors";
 import { H } from "../crypto/kdf";
@@ -99,18 +113,15 @@ export const newEncryptionKey = (leaf: LeafNode, replaced: LeafNode): void =>
 
 export const keyPackageSuite = (keyPackage: KeyPackage, suite: number | null): void =>
   must(
-    keyPackage.version === versionName(MLS10) && (suite === null || keyPackage.cipherSuite === suiteName(suite)),
+    keyPackage.version === versionName(MLS10) &&
+      (suite === null || keyPackage.cipherSuite === suiteName(suite)),
     "10.1-1",
     "a key package is of another version or cipher suite",
   );
 
 /** All rules on a key package but those on its signatures, its suite and its leaf. */
 export function keyPackage({ leafNode, initKey, extensions }: KeyPackage): void {
-  must(
-    leafNode.leafNodeSource === "key_package",
-    "7.3-7",
-    "the leaf of a key package is not of that source",
-  );
+  must(leafNode.leafNodeSource === "key_package", "7.3-7", "the leaf of a key package is not of that source");
   usableKey(initKey);
   must(
     listed(extensions, leafNode.capabilities.extensions),
@@ -141,7 +152,11 @@ export function externalSenders(extensions: readonly Extension[]): readonly Byte
 }
 
 /** All rules on the leaves of a group together, under the extensions of its GroupContext. */
-export function membership(leaves: readonly LeafNode[], suite: number, extensions: readonly Extension[]): void {
+export function membership(
+  leaves: readonly LeafNode[],
+  suite: number,
+  extensions: readonly Extension[],
+): void {
   uniqueExtensions(extensions);
   externalSenders(extensions); // MalformedError when they can't be read
   const data = find(extensions, ExtensionType.REQUIRED_CAPABILITIES);
@@ -156,11 +171,7 @@ export function membership(leaves: readonly LeafNode[], suite: number, extension
       "7.3-2",
       "a leaf lacks a capability that the group requires",
     );
-    must(
-      listed(extensions, own.extensions),
-      "13.4-2",
-      "a member does not support an extension of the group",
-    );
+    must(listed(extensions, own.extensions), "13.4-2", "a member does not support an extension of the group");
   }
   const used = new Set(leaves.map((leaf) => leaf.credential.credentialType));
   must(
@@ -205,11 +216,7 @@ export const encryptionKeys = (tree: RatchetTree): readonly Uint8Array[] =>
 
 /** Of all nodes of a tree after proposals or a path, too. */
 export const uniqueParentKeys = (tree: RatchetTree): void =>
-  must(
-    distinct(encryptionKeys(tree)),
-    "12.4.3-3",
-    "two nodes of the tree have the same encryption key",
-  );
+  must(distinct(encryptionKeys(tree)), "12.4.3-3", "two nodes of the tree have the same encryption key");
 
 /** Whether a node lies in the subtree of another, itself included. */
 export function isBelow(node: number, ancestor: number): boolean {
@@ -261,7 +268,8 @@ const parentHashOf = (node: Node | undefined): Uint8Array | null => {
 };
 
 /**
- * Every parent was set by one member below it (section 7.9.2): exactly one descendant's parent hash vouches for it.
+ * Every parent was set by one member below it (section 7.9.2): exactly one descendant's parent hash vouches
+ * for it.
  *
  * That is a leaf, or a parent that is checked likewise, so chains reach down to leaves.
  */

@@ -18,7 +18,10 @@ export interface Item {
 
 type Kind = Exclude<Proposal["proposalType"], number>;
 
-export const ofType = <K extends Kind>(items: readonly Item[], kind: K): Extract<Proposal, { proposalType: K }>[] =>
+export const ofType = <K extends Kind>(
+  items: readonly Item[],
+  kind: K,
+): Extract<Proposal, { proposalType: K }>[] =>
   items.flatMap(({ proposal }) =>
     proposal.proposalType === kind ? [proposal as Extract<Proposal, { proposalType: K }>] : [],
   );
@@ -42,14 +45,18 @@ const twice = (values: readonly unknown[]): boolean => new Set(values).size !== 
 
 /** All rules on the list of a member's commit, under the tree of the old epoch. */
 export function memberList(items: readonly Item[], committer: number, tree: RatchetTree): void {
-  const updated = items.flatMap(({ proposal, sender }) => (proposal.proposalType === "update" ? [sender] : []));
+  const updated = items.flatMap(({ proposal, sender }) =>
+    proposal.proposalType === "update" ? [sender] : [],
+  );
   const removed = removedLeaves(items);
   must(!updated.includes(committer), "12.2-2", "the committer's own Update is committed");
   must(!removed.includes(committer), "12.2-3", "the committer removes itself");
   must(!twice([...updated, ...removed]), "12.2-4", "two Updates or Removes of one leaf");
   const keys = addedPackages(items).map((p) => hex(p.leafNode.signaturePublicKey));
   must(!twice(keys), "12.2-5", "two Adds of one signature key");
-  const staying = leavesOf(tree).flatMap(([i, l]) => (removed.includes(i) ? [] : [hex(l.signaturePublicKey)]));
+  const staying = leavesOf(tree).flatMap(([i, l]) =>
+    removed.includes(i) ? [] : [hex(l.signaturePublicKey)],
+  );
   must(
     !staying.some((key) => keys.includes(key)),
     "12.2-6",

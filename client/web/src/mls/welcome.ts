@@ -6,7 +6,12 @@
 
 import { encode } from "ts-mls/codec/tlsEncoder.js";
 import { decryptWithLabel, encryptWithLabel } from "ts-mls/crypto/hpke.js";
-import { type GroupInfo, extractWelcomeSecret, signGroupInfo, verifyGroupInfoSignature } from "ts-mls/groupInfo.js";
+import {
+  type GroupInfo,
+  extractWelcomeSecret,
+  signGroupInfo,
+  verifyGroupInfoSignature,
+} from "ts-mls/groupInfo.js";
 import { groupSecretsEncoder } from "ts-mls/groupSecrets.js";
 import { deriveKeySchedule } from "ts-mls/keySchedule.js";
 import { encodeLeafNode } from "ts-mls/leafNode.js";
@@ -19,13 +24,34 @@ import { encryptGroupInfo, welcomeKey, welcomeNonce, type EncryptedGroupSecrets 
 import { type Bytes, hex, type Rng, same } from "../crypto/bytes";
 import { AuthenticationError, MalformedError, MissingKeyError } from "../crypto/errors";
 import type { X25519Key } from "../crypto/primitives";
-import { deriveUpwards, noRng, type Psks, type StagedCommit, verifyLeaf } from "./commit";
+import { deriveUpwards, type StagedCommit } from "./commit";
 import type { KeyPackageBundle } from "./keyPackage";
-import { decodeMessage, MLS10, readGroupInfo, readGroupSecrets, readTree, suiteName, versionName } from "./read";
+import {
+  decodeMessage,
+  MLS10,
+  readGroupInfo,
+  readGroupSecrets,
+  readTree,
+  suiteName,
+  versionName,
+} from "./read";
 import { decode } from "./reader";
 import { keyPackageOf } from "./shapes";
+import { noRng, type Psks, verifyLeaf } from "./proposals";
 import { type EpochState, enterEpoch } from "./state";
-import { handle, hash, kdf, macMatches, NH, open, pickGrease, refHash, signature, SUITE, suiteWith } from "./suite";
+import {
+  handle,
+  hash,
+  kdf,
+  macMatches,
+  NH,
+  open,
+  pickGrease,
+  refHash,
+  signature,
+  SUITE,
+  suiteWith,
+} from "./suite";
 import { ExtensionType } from "./types";
 import * as validate from "./validate";
 import { must } from "./validate";
@@ -81,11 +107,7 @@ export async function join(message: Bytes, bundle: KeyPackageBundle, psks: Psks)
   if (decoded.kind !== "welcome") throw new MalformedError("the message is not a Welcome");
   const welcome = decoded.message;
   const { made, keys, reference } = bundle;
-  must(
-    welcome.cipherSuite === made.cipherSuite,
-    `${RULE}2`,
-    "the Welcome is of another cipher suite",
-  );
+  must(welcome.cipherSuite === made.cipherSuite, `${RULE}2`, "the Welcome is of another cipher suite");
   const ours = welcome.secrets.find(({ newMember }) => same(newMember, reference));
   must(ours !== undefined, `${RULE}1`, "the Welcome is not for this key package");
   const cs = suiteWith(noRng);
@@ -100,18 +122,17 @@ export async function join(message: Bytes, bundle: KeyPackageBundle, psks: Psks)
   );
   const secrets = decode(plain as Bytes, readGroupSecrets);
   plain.fill(0);
-  const find = { findPsk: (id: (typeof secrets.psks)[number]) => (id.psktype === "external" ? psks.get(hex(id.pskId)) : undefined) };
+  const find = {
+    findPsk: (id: (typeof secrets.psks)[number]) =>
+      id.psktype === "external" ? psks.get(hex(id.pskId)) : undefined,
+  };
   for (const id of secrets.psks) {
     must(
       id.psktype === "external" || id.usage === "application",
       `${RULE}4`,
       "the Welcome continues another group",
     );
-    must(
-      find.findPsk(id) !== undefined,
-      `${RULE}3`,
-      "the Welcome needs a pre-shared key that is not here",
-    );
+    must(find.findPsk(id) !== undefined, `${RULE}3`, "the Welcome needs a pre-shared key that is not here");
   }
   const [psk] = await accumulatePskSecret(secrets.psks, find, cs, new Uint8Array(NH));
   const welcomeSecret = await extractWelcomeSecret(secrets.joinerSecret, psk, kdf);
@@ -148,11 +169,7 @@ export async function join(message: Bytes, bundle: KeyPackageBundle, psks: Psks)
   const own = encodeLeafNode(made.leafNode);
   const ownLeaf = leaves.find(([, leaf]) => same(encodeLeafNode(leaf), own))?.[0];
   must(ownLeaf !== undefined, `${RULE}9`, "our leaf is not in the ratchet tree");
-  must(
-    info.signer !== ownLeaf,
-    `${RULE}5`,
-    "the GroupInfo is signed by the newcomer's own leaf",
-  );
+  must(info.signer !== ownLeaf, `${RULE}5`, "the GroupInfo is signed by the newcomer's own leaf");
 
   const privateKeys = new Map<number, X25519Key>([[2 * ownLeaf, keys.encryption]]);
   if (secrets.pathSecret !== undefined) {

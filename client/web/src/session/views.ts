@@ -2,7 +2,13 @@
 
 import type { Bytes } from "../crypto/bytes";
 import { H } from "../crypto/kdf";
-import { CommitView, type ExtensionView, type LeafView, proposal as fact, type ProposalView } from "../crypto/policy";
+import {
+  CommitView,
+  type ExtensionView,
+  type LeafView,
+  proposal as fact,
+  type ProposalView,
+} from "../crypto/policy";
 import { type Ledger, type Policy, REJOIN_EXTENSION } from "../crypto/roomState";
 import type * as mls from "../mls";
 
@@ -28,7 +34,11 @@ const pairs = (extensions: readonly mls.Extension[]): readonly ExtensionView[] =
   extensions.map((each) => [each.extensionType, each.data] as const);
 
 /** One proposal's facts. */
-export function proposalView(proposal: mls.Proposal, sender: number | null, byReference = false): ProposalView {
+export function proposalView(
+  proposal: mls.Proposal,
+  sender: number | null,
+  byReference = false,
+): ProposalView {
   switch (proposal.type) {
     case "Add": {
       const { leafNode, extensions, encoded, cipherSuite, version } = proposal.keyPackage;

@@ -12,8 +12,16 @@ type Json = null | boolean | number | string | readonly Json[] | { readonly [key
 // read whole, and as what it is declared to be: Python has written it
 const file = JSON.parse(readFileSync(join(import.meta.dirname, "../shared/policy.json"), "utf8")) as {
   readonly shared: Record<"members" | "policy" | "ledger" | "extensions" | "path_leaf", Json[]>;
-  readonly commits: readonly { readonly name: string; readonly verdict: string | null; readonly view: Record<string, Json> }[];
-  readonly checks: readonly { readonly check: string; readonly verdict: string | null; readonly arguments: Record<string, Json> }[];
+  readonly commits: readonly {
+    readonly name: string;
+    readonly verdict: string | null;
+    readonly view: Record<string, Json>;
+  }[];
+  readonly checks: readonly {
+    readonly check: string;
+    readonly verdict: string | null;
+    readonly arguments: Record<string, Json>;
+  }[];
   readonly groups: readonly Record<"suite" | "extensions" | "members" | "verdict", Json>[];
 };
 
@@ -90,7 +98,8 @@ const judge = (of: policy.CommitFacts): Promise<string | null> =>
   verdict(() => policy.judgeCommit(new policy.CommitView(of)));
 
 test("every commit has the verdict that Python gives it, in the same words", async () => {
-  for (const { name, verdict: says, view } of file.commits) assert.equal(await judge(facts(view)), says, name);
+  for (const { name, verdict: says, view } of file.commits)
+    assert.equal(await judge(facts(view)), says, name);
   assert.ok(file.commits.length > 200);
 });
 
@@ -115,7 +124,11 @@ test("a room and a ledger can be filled, and no further", async () => {
       ...add.members,
       ...Array.from({ length: size - add.members.size }, (_, n): [number, policy.LeafView] => [
         n + 10,
-        { ...ada, signatureKey: numbered(n, 32), identity: new TextEncoder().encode(`\0Member ${n}`) as Bytes },
+        {
+          ...ada,
+          signatureKey: numbered(n, 32),
+          identity: new TextEncoder().encode(`\0Member ${n}`) as Bytes,
+        },
       ]),
     ]);
   assert.equal(await judge({ ...add, members: crowd(999) }), null);

@@ -61,7 +61,10 @@ test("who was let in agrees with who let it in, and knows who that was", async (
   assert.equal(ada.welcomedBy, null);
   const got = await ada.process(await bo.protect(utf8("hello"), utf8("clear")));
   assert.ok(got.type === "ApplicationMessage");
-  assert.deepEqual([hex(got.data), hex(got.authenticatedData), got.sender], [hex(utf8("hello")), hex(utf8("clear")), 1]);
+  assert.deepEqual(
+    [hex(got.data), hex(got.authenticatedData), got.sender],
+    [hex(utf8("hello")), hex(utf8("clear")), 1],
+  );
 });
 
 test("a candidate is read before it is adopted, and used for nothing", async () => {
@@ -113,7 +116,10 @@ test("who is removed has no next epoch, and its late words are not read", async 
   assert.equal(theirs.group, null);
   assert.throws(() => bo.adopt(theirs), StateError);
   ada.adopt(stage);
-  await assert.rejects(ada.process(late), (error) => error instanceof ValidationError && error.rule === "SNUG-17");
+  await assert.rejects(
+    ada.process(late),
+    (error) => error instanceof ValidationError && error.rule === "SNUG-17",
+  );
 });
 
 test("who was removed and added again in one commit is told that it is removed", async () => {
@@ -146,7 +152,12 @@ test("a farewell is stored, carried and committed by its reference", async () =>
   const stage = await ada.stage([], { includeStored: [got.reference] });
   const theirs = await candidate(bo, stage.message);
   assert.deepEqual(
-    theirs.proposals.map((p) => [p.proposal.type, p.sender, p.byReference, p.reference === null ? "" : hex(p.reference)]),
+    theirs.proposals.map((p) => [
+      p.proposal.type,
+      p.sender,
+      p.byReference,
+      p.reference === null ? "" : hex(p.reference),
+    ]),
     [["Remove", 2, true, hex(got.reference)]],
   );
   bo.discard(got.reference);
@@ -171,7 +182,12 @@ test("keys go with what they were for", async () => {
 test("another suite is refused in words", async () => {
   const signatureKey = await mls.generateSignatureKey(SUITE);
   await assert.rejects(mls.generateSignatureKey(OTHER), UnsupportedError);
-  const options = { signatureKey, identity: utf8("Ada"), supports: [], lifetime: { notBefore: 0, notAfter: 1 } };
+  const options = {
+    signatureKey,
+    identity: utf8("Ada"),
+    supports: [],
+    lifetime: { notBefore: 0, notAfter: 1 },
+  };
   await assert.rejects(mls.createKeyPackage(OTHER, { ...options, rng: systemRng }), UnsupportedError);
 });
 
@@ -179,8 +195,14 @@ test("a lifetime counts where somebody asks for it", async () => {
   const read = mls.KeyPackageIn.decode((await bundle("Bo")).encoded);
   await read.verify(SUITE, null);
   await read.verify(null, 1000);
-  await assert.rejects(read.verify(SUITE, 1001), (error) => error instanceof ValidationError && error.rule === "MLS-7.3-5");
-  await assert.rejects(read.verify(OTHER, null), (error) => error instanceof ValidationError && error.rule === "MLS-10.1-1");
+  await assert.rejects(
+    read.verify(SUITE, 1001),
+    (error) => error instanceof ValidationError && error.rule === "MLS-7.3-5",
+  );
+  await assert.rejects(
+    read.verify(OTHER, null),
+    (error) => error instanceof ValidationError && error.rule === "MLS-10.1-1",
+  );
 });
 
 test("a key package says the same as its leaf, and lists what means nothing", async () => {
