@@ -11,6 +11,7 @@ export default [
     model: () => fake(),
     view: () => (
       <main class="row">
+        <h1 class="unseen">Seals</h1>
         {codes(1, 24).map((digits) => (
           <Seal key={digits} digits={digits} size={210} />
         ))}
@@ -22,6 +23,7 @@ export default [
     model: () => fake(),
     view: () => (
       <main class="row">
+        <h1 class="unseen">Seals</h1>
         {codes(1, 24).map((digits) => (
           <Seal key={digits} digits={digits} size={40} />
         ))}

@@ -3,7 +3,8 @@ import { DEPTH, EYE, PROFILES, RING, type SealShape, SHEAR, sealOf, TIP } from "
 
 export { type SealShape, sealOf } from "./sealShape";
 
-/** Lines of the weave: in full, and where a seal is as small as an icon. */
+/** Lines of the weave: where a seal is as large as a window, in full, and where it is as small as an icon. */
+const MANY_LINES = 18;
 const LINES = 9;
 const FEW_LINES = 3;
 const SAMPLES = 20;
@@ -33,7 +34,7 @@ export function Seal({ digits, size = 160, label = true }: SealProps) {
       {...(label ? { role: "img", "aria-label": name } : { "aria-hidden": true })}
       focusable="false"
     >
-      <Rosette shape={shape} small={size < 64} />
+      <Rosette shape={shape} small={size < 64} lines={size < 64 ? FEW_LINES : size < 400 ? LINES : MANY_LINES} />
     </svg>
   );
 }
@@ -44,10 +45,15 @@ interface SealProps {
   readonly label?: boolean;
 }
 
-function Rosette({ shape, small }: { readonly shape: SealShape; readonly small: boolean }) {
+interface RosetteProps {
+  readonly shape: SealShape;
+  readonly small: boolean;
+  readonly lines: number;
+}
+
+function Rosette({ shape, small, lines: count }: RosetteProps) {
   const turned = shape.turn === "upright" ? 0 : 0.5;
   const filled = shape.fill === "petals" || shape.fill === "both";
-  const count = small ? FEW_LINES : LINES;
   const lines: string[] = [];
   const winds = shape.weave === "crossed" ? [-1, 1] : [shape.weave === "left" ? -1 : shape.weave === "right" ? 1 : 0];
   for (let i = 1; i < count; i++) {

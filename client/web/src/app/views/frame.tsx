@@ -6,7 +6,7 @@ import { Seal } from "../seal";
 import { About } from "./about";
 
 /** The rosette of the wordmark and of the start: no room's. */
-export const MARK = "2718281828459045235360287471352662509894";
+export const MARK = "0000000000000000000000000000000001396671";
 
 const THEMES = ["system", "light", "dark"] as const satisfies readonly Theme[];
 
@@ -36,6 +36,7 @@ export function Frame({ model, children }: { readonly model: Model; readonly chi
 export function LanguageChoice({ model }: { readonly model: Model }) {
   return (
     <span class="select bare">
+      <Icon name="globe" size={18} />
       <select
         aria-label={word("app.language")}
         value={model.language.value}
@@ -58,6 +59,7 @@ export function LanguageChoice({ model }: { readonly model: Model }) {
 export function ThemeChoice({ model }: { readonly model: Model }) {
   return (
     <span class="select bare">
+      <Icon name="sun-moon" size={18} />
       <select
         aria-label={word("app.theme")}
         value={model.theme.value}

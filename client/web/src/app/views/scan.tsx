@@ -67,7 +67,7 @@ export function Scan({ onFound, onClose }: ScanProps) {
         </button>
       </div>
       <div class="stack">
-        <video ref={video} class="scan-picture" muted playsInline aria-hidden="true" />
+        <video ref={video} class="scan-picture" hidden={state.value === "scan.no_camera"} muted playsInline aria-hidden="true" />
         <p role="status">{word(state.value)}</p>
       </div>
     </dialog>

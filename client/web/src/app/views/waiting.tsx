@@ -22,7 +22,7 @@ export function Waiting({ model }: { readonly model: Model }) {
       <div class="stack">
         <Heading>{word(heading)}</Heading>
         <div role="status" class="stack tight">
-          <p>{word(waiting.text)}</p>
+          {kind === "waiting" || kind === "knocking" ? null : <p>{word(waiting.text)}</p>}
           {kind === undefined ? null : <p class="muted">{word(`waiting.${kind}_note`)}</p>}
         </div>
         {gone < 5 ? null : <p class="muted figures">{word("waiting.since", { time: duration(gone) })}</p>}

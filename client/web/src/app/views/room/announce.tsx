@@ -15,7 +15,8 @@ interface Heard {
   readonly people: ReadonlyMap<number, string>;
 }
 
-const hear = (model: Model): Heard => ({
+/** What is there to be heard of now. */
+export const hear = (model: Model): Heard => ({
   knocks: new Set(model.knocks.value.map(({ knock }) => knock)),
   reactions: new Set(model.reactions.value.map(({ id }) => id)),
   chat: new Set(model.chat.value.map(({ id }) => id)),

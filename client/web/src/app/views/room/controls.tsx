@@ -37,9 +37,9 @@ function Control(props: ControlProps) {
       title={word("meet.shortcut", { what: label, key })}
       onClick={props.press}
     >
-      <span class="control-face">
+      {/* drawn by the stylesheet: it is no part of the name, which says it in words */}
+      <span class="control-face" data-count={count === undefined || count === 0 ? undefined : count > 99 ? "99+" : count}>
         <Icon name={icon} size={22} />
-        {count !== undefined && count > 0 && <span class="count figures">{count > 99 ? "99+" : count}</span>}
       </span>
       <span class="control-words">{words}</span>
     </button>
@@ -77,7 +77,7 @@ export function Controls() {
       {can.share && (
         <Control
           icon={sharing ? "screen-share-off" : "screen-share"}
-          words={word("meet.share")}
+          words={word(sharing ? "meet.share_stop" : "meet.share")}
           label={word(sharing ? "meet.share_off" : "meet.share_on")}
           act="share"
           class="wide-only"

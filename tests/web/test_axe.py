@@ -1,0 +1,98 @@
+"""No story of the page violates what axe knows of WCAG, light and dark, on a phone and on a wide screen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page
+
+from tests.web.storybook import PHONE, SCREENS, WIDE, Book, Screen, opened
+
+AXE: Final = (Path(__file__).parents[2] / "client/web/node_modules/axe-core/axe.min.js").read_text()
+#: WCAG 2.2 A and AA, and axe's own best practices.
+TAGS: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def book() -> AsyncIterator[Book]:
+    async with opened() as one:
+        yield one
+
+
+async def violations(page: Page, **only: Any) -> list[str]:
+    """What axe finds on the page as it is now: by all of its rules, or by `only`."""
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE)
+    found: list[dict[str, Any]] = await page.evaluate(
+        "async (runOnly) => (await axe.run({runOnly, resultTypes: ['violations']})).violations",
+        only or {"type": "tag", "values": list(TAGS)},
+    )
+    return [
+        f"{one['id']}: {one['help']}: {node['html'][:160]} {node['failureSummary'].splitlines()[-1]}"
+        for one in found
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: screen.name)
+async def test_no_story_violates_anything(book: Book, screen: Screen) -> None:
+    """By all rules in the light; in the dark, where only colours are others, by that of colours."""
+    names = await book.names()
+    assert names
+    found: dict[str, list[str]] = {}
+    async with book.page(screen, "light") as page:
+        for name in names:
+            await page.emulate_media(color_scheme="light")
+            await book.show(page, name)
+            wrong = await violations(page)
+            await page.emulate_media(color_scheme="dark")
+            wrong += await violations(page, type="rule", values=["color-contrast"])
+            if wrong:
+                found[name] = wrong
+    assert not found, "\n".join(f"{name}\n  " + "\n  ".join(wrong) for name, wrong in found.items())
+
+
+async def test_what_is_wrong_is_found(book: Book) -> None:
+    """The test above can fail: by a button without a name, by words too pale, by an input without a label."""
+    async with book.page(WIDE, "dark") as page:
+        await book.show(page, "start")
+        await page.evaluate(
+            """() => {
+              const main = document.querySelector("main");
+              main.append(document.createElement("button"), document.createElement("input"));
+              const pale = document.createElement("p");
+              pale.textContent = "hard to read";
+              pale.style.color = "#222";
+              main.append(pale);
+            }"""
+        )
+        found = " ".join(await violations(page))
+        for rule in ("button-name:", "color-contrast:", "label:"):
+            assert rule in found
+        # what is too pale in the dark alone is found as well
+        await page.evaluate("document.querySelector('main > p:last-child').style.color = '#ddd'")
+        assert not await violations(page, type="rule", values=["color-contrast"])
+        await page.emulate_media(color_scheme="light")
+        assert await violations(page, type="rule", values=["color-contrast"])
+
+
+async def test_no_story_is_wider_than_its_screen(book: Book) -> None:
+    """Nothing has to be scrolled sideways, and no text is cut off by the screen's edge."""
+    too_wide = []
+    for screen in (PHONE, Screen("narrow", 320, 640)):
+        async with book.page(screen, "light") as page:
+            for name in await book.names():
+                await book.show(page, name)
+                if name.startswith("seal-"):
+                    continue
+                width: int = await page.evaluate("document.documentElement.scrollWidth")
+                if width > screen.width:
+                    too_wide.append(f"{name} on {screen.name}: {width}")
+    assert not too_wide
