@@ -17,11 +17,15 @@ import {
   digest,
   FrameList,
   interval,
+  LISTED_MAX,
+  LISTED_TIME,
   MEDIA_KEY_LABEL,
   RECOVERY,
   Run,
   scope,
   Signer,
+  UNLISTED_KID_MAX,
+  UNLISTED_MAX,
   UnverifiedFrameError,
   WRITE_OFF,
 } from "../../../../client/web/src/crypto/mediaSignatures";
@@ -431,6 +435,49 @@ test("around a reconnect nothing is held against anybody, but forgery", async ()
   bo.play([kid, counter, utf8("mallory's")]);
   await bo.passOn();
   assert.deepEqual(bo.found, ["forged"]);
+});
+
+test("a flood is bounded and found, of one key id and of many", async () => {
+  const one = await Bo.make();
+  for (let counter = 0; counter < UNLISTED_KID_MAX; counter++) one.play([AUDIO, counter, utf8("mallory's")]);
+  assert.deepEqual(one.found, []);
+  await refused(() => one.play([AUDIO, UNLISTED_KID_MAX, utf8("mallory's")]), UnverifiedFrameError);
+  assert.deepEqual(one.found, ["unverified"]);
+  const many = await Bo.make();
+  for (let n = 0; n < UNLISTED_MAX; n++) many.play([AUDIO + 16 * (n % 7), Math.floor(n / 7), utf8("mallory's")]);
+  assert.deepEqual(many.found, []);
+  many.play([AUDIO, UNLISTED_MAX / 7, utf8("one more")]);
+  assert.deepEqual(many.found, ["unverified"]);
+  // and of one key id where its lists have come, so that none is far ahead
+  const listed = await Bo.make();
+  for (let n = 0; n < UNLISTED_KID_MAX; n++) {
+    listed.seal();
+    if (n % 100 === 99) await listed.passOn();
+  }
+  for (let n = 0; n < UNLISTED_KID_MAX; n++) listed.play([AUDIO, UNLISTED_KID_MAX + n, utf8("mallory's")]);
+  assert.deepEqual(listed.found, []);
+  listed.checker.opened(EPOCH, AUDIO, 2 * UNLISTED_KID_MAX, utf8("mallory's"), listed.now);
+  assert.deepEqual(listed.found, ["unverified"]);
+});
+
+test("what is kept of lists is bounded by number as well as by age", async () => {
+  for (const age of [0, LISTED_TIME]) {
+    const bo = await Bo.make();
+    const frames = Array.from({ length: age > 0 ? 10 : LISTED_MAX }, () => bo.seal());
+    await bo.passOn();
+    for (const frame of frames.slice(0, 2)) bo.play(frame);
+    bo.now += age;
+    bo.seal();
+    await bo.passOn();
+    const [first] = frames;
+    assert.ok(first);
+    if (age > 0) await refused(() => bo.play(first), AuthenticationError, /too late/);
+    else bo.play(first); // its run reaches into the last 1,024
+    for (let n = 0; n < LISTED_MAX; n++) bo.seal();
+    await bo.passOn();
+    await refused(() => bo.play(first), AuthenticationError, /too late/);
+    assert.deepEqual(bo.found, []);
+  }
 });
 
 test("what is excused is bounded too, and forgotten after a minute", async () => {
