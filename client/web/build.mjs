@@ -33,12 +33,12 @@ await rm(out, { recursive: true, force: true })
 await mkdir(out, { recursive: true })
 await build({
   ...common,
-  entryPoints: { main: "src/app/main.tsx" },
+  // page and worker share what both need: it is loaded once
+  entryPoints: { main: "src/app/main.tsx", worker: "src/worker/main.ts" },
   splitting: true,
   chunkNames: "[name]-[hash]",
   outdir: out,
 })
-await build({ ...common, entryPoints: { worker: "src/worker/main.ts" }, outdir: out })
 for (const name of ["index.html", "icon.svg"]) await writeFile(join(out, name), await readFile(join(here, "src", name)))
 
 const names = (await readdir(out)).filter((name) => name !== "manifest.json").sort()

@@ -7,6 +7,7 @@ lines ``"sha256 name\\n"`` in order of names, and stands in `manifest.json`.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -51,11 +52,12 @@ class PageError(Exception):
 
 @dataclass(frozen=True)
 class File:
-    """One file, as it is served."""
+    """One file, as it is served: whole, or packed for who takes that (RFC 9110 8.4.1.3)."""
 
     name: str
     data: bytes
     sha256: str
+    packed: bytes
 
     @property
     def content_type(self) -> str:
@@ -84,7 +86,8 @@ def load(folder: Path = FOLDER) -> Bundle:
         files = {}
         for name, wanted in manifest["files"].items():
             data = (folder / name).read_bytes()
-            files[name] = File(name, data, hashlib.sha256(data).hexdigest())
+            packed = gzip.compress(data, 9, mtime=0)
+            files[name] = File(name, data, hashlib.sha256(data).hexdigest(), packed)
             if files[name].sha256 != wanted:
                 raise PageError(f"the page's {name} is not what was built: install Snug again")
     except (OSError, ValueError, KeyError, AttributeError):
@@ -126,7 +129,7 @@ def routes(bundle: Bundle, *, where: Mapping[str, object], connect: Iterable[str
     for everybody. `connect` are origins that the page may connect to besides its own.
     """
     headers = {**_HEADERS, "Content-Security-Policy": content_policy(connect)}
-    told = json.dumps(where).encode()
+    place = json.dumps(where).encode()
 
     def serve(file: File) -> web.RouteDef:
         tag = f'"{file.sha256}"'
@@ -135,14 +138,17 @@ def routes(bundle: Bundle, *, where: Mapping[str, object], connect: Iterable[str
             # `no-cache` above: a browser's copy is good for as long as this is the same
             if request.headers.get(hdrs.IF_NONE_MATCH) == tag:
                 return web.Response(status=304, headers={**headers, hdrs.ETAG: tag})
-            return web.Response(
-                body=file.data, headers={**headers, hdrs.ETAG: tag, hdrs.CONTENT_TYPE: file.content_type}
-            )
+            told = {**headers, hdrs.ETAG: tag, hdrs.CONTENT_TYPE: file.content_type}
+            told[hdrs.VARY] = hdrs.ACCEPT_ENCODING
+            if "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
+                told[hdrs.CONTENT_ENCODING] = "gzip"
+                return web.Response(body=file.packed, headers=told)
+            return web.Response(body=file.data, headers=told)
 
         return web.get("/" if file.name == "index.html" else f"/{file.name}", answer)
 
     async def tell(_: web.Request) -> web.Response:
-        return web.Response(body=told, headers={**headers, hdrs.CONTENT_TYPE: "application/json"})
+        return web.Response(body=place, headers={**headers, hdrs.CONTENT_TYPE: "application/json"})
 
     async def manifest(_: web.Request) -> web.Response:
         sums = {name: file.sha256 for name, file in bundle.files.items()}

@@ -32,6 +32,7 @@ export default {
   "meet.camera_on": "打开摄像头",
   "meet.camera_off": "关闭摄像头",
   "meet.share": "分享",
+  "meet.share_stop": "停止",
   "meet.share_on": "分享屏幕",
   "meet.share_off": "停止分享屏幕",
   "meet.hand": "举手",

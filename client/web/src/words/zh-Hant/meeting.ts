@@ -32,6 +32,7 @@ export default {
   "meet.camera_on": "打開鏡頭",
   "meet.camera_off": "關閉鏡頭",
   "meet.share": "分享",
+  "meet.share_stop": "停止",
   "meet.share_on": "分享螢幕",
   "meet.share_off": "停止分享螢幕",
   "meet.hand": "舉手",
