@@ -9,7 +9,7 @@ const { build } = createRequire(join(web, "package.json"))("esbuild")
 
 await build({
   absWorkingDir: here,
-  entryPoints: ["media.ts", "mediaWorker.ts"],
+  entryPoints: ["crypto.ts", "media.ts", "mediaWorker.ts"],
   outdir: process.argv[2],
   bundle: true,
   format: "esm",
