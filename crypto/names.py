@@ -108,7 +108,8 @@ def _stands_around(char: str) -> bool:
     if unicodedata.category(char)[0] in "LMN":
         return char == "\u02d0"  # a letter of phonetics that is a colon to the eye
     looks = unicodedata.normalize("NFKC", char)
-    return not _AROUND.isdisjoint({char, *looks, *(_prototypes().get(c, c) for c in looks)})
+    # a prototype may be of several characters: a double parenthesis is two of them
+    return not _AROUND.isdisjoint({char, *looks, *"".join(_prototypes().get(c, c) for c in looks)})
 
 
 def _mapped(text: str) -> str:

@@ -99,6 +99,8 @@ def test_allowed(name: str) -> None:
         "Ada (host)",
         "Ada \uff08host\uff09",
         "Ada \u2768host\u2769",
+        "Ada \u2e28host\u2e29",
+        "Ada\u29f4 I agree. Bo",
         "Ada: I agree. Bo",
         "Ada\ua789 I agree. Bo",
         "Ada\u2236 I agree. Bo",

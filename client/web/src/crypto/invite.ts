@@ -14,7 +14,7 @@ import { type Bytes, concat, type Rng, systemRng, utf8 } from "./bytes";
 import { AuthenticationError, MalformedError, UnsupportedError } from "./errors";
 import { exactly, prefixed, Reader, uint } from "./fields";
 import { H, HASH_SIZE, KDF, SigningKey, verify } from "./kdf";
-import { trimmed } from "./text";
+import { excerpt, trimmed } from "./text";
 
 export { SigningKey, verify };
 
@@ -48,7 +48,7 @@ export function canonicalOrigin(url: string): string {
   const port = given === undefined ? standard : Number(given);
   const host = name === undefined ? null : canonicalHost(name);
   if (host === null || port < 1 || port > 65_535)
-    throw new MalformedError(sentence("link.address", { address: url.slice(0, 100) }));
+    throw new MalformedError(sentence("link.address", { address: excerpt(url, 100) }));
   const origin = `${scheme}://${host}${port === standard ? "" : `:${port}`}`;
   if (origin.length > ORIGIN_MAX) throw new MalformedError(sentence("link.address_long", { most: ORIGIN_MAX }));
   return origin;
@@ -108,7 +108,7 @@ function compressed(groups: readonly number[]): string {
 export function originField(origin: string): Bytes {
   const canonical = canonicalOrigin(origin);
   if (canonical !== origin)
-    throw new MalformedError(`'${origin.slice(0, 100)}' is not in canonical form, which is '${canonical}'`);
+    throw new MalformedError(`'${excerpt(origin, 100)}' is not in canonical form, which is '${canonical}'`);
   return prefixed(utf8(origin), 2);
 }
 
@@ -214,7 +214,7 @@ export class Invite {
     const origin = canonicalOrigin(address);
     const [version, ...code] = behind.join("#");
     if (version === undefined) throw new MalformedError(sentence("link.empty"));
-    if (version !== VERSION) throw new UnsupportedError(sentence("link.version", { version, known: VERSION }));
+    if (version !== VERSION) throw new UnsupportedError(sentence("link.version", { version: excerpt(version, 1), known: VERSION }));
     const raw = fromBase64url(code.join(""));
     if (raw.length < FIXED) throw new MalformedError(sentence("link.missing", { bytes: FIXED - raw.length }));
     const reader = new Reader(raw);
@@ -250,7 +250,7 @@ const base64url = (raw: Uint8Array): string =>
 
 function fromBase64url(text: string): Bytes {
   const stray = /[^A-Za-z0-9_-]/u.exec(text)?.[0];
-  if (stray !== undefined) throw new MalformedError(sentence("link.stray", { stray }));
+  if (stray !== undefined) throw new MalformedError(sentence("link.stray", { stray: excerpt(stray, 1) }));
   if (text.length % 4 === 1) throw new MalformedError(sentence("link.cut"));
   const plain = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
   const raw = Uint8Array.from(plain, (c) => c.charCodeAt(0));

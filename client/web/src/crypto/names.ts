@@ -104,8 +104,8 @@ export function standsAround(char: string): boolean {
   // a letter of phonetics is a colon to the eye
   if (/[\p{L}\p{M}\p{N}]/u.test(char)) return char === "\u02d0";
   const looks = normalized(char, "NFKC");
-  // one look-alike at a time, as a prototype of several characters is none of these
-  return AROUND.test(char + looks) || [...looks].some((c) => AROUND.test(prototypes().get(c) ?? c));
+  // a prototype may be of several characters: a double parenthesis is two of them
+  return AROUND.test(char + looks + mapped(looks));
 }
 
 const skeletonOf = (text: string): string =>

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Bytes } from "../../../../client/web/src/crypto/bytes";
+import { MalformedError } from "../../../../client/web/src/crypto/errors";
+import * as invite from "../../../../client/web/src/crypto/invite";
+import { HostSeed, Invite } from "../../../../client/web/src/crypto/invite";
+import { compareWithPython } from "./cases";
+
+const INDICES = [0, 1, 0x8000, 0xffff];
+
+compareWithPython("invite", {
+  origin: invite.canonicalOrigin,
+  origin_field: invite.originField,
+  link: (origin: string, secret: Bytes, host: Bytes, index: number, token: Bytes, servers: string[]) =>
+    new Invite(origin, secret, host, index, token, servers).link(),
+  parse: (link: string) => {
+    const { origin, secret, hostPublic, index, token, servers, ...rest } = Invite.parse(link);
+    assert.deepEqual(rest, {});
+    const found = { type: "Invite", origin, secret, hostPublic, index, token, servers };
+    return [found, new Invite(origin, secret, hostPublic, index, token, servers).link()];
+  },
+  keys: async (seed: Bytes, groupId: Bytes) => {
+    const host = await HostSeed.from(seed);
+    const steward = await host.stewardKey(groupId);
+    return [host.hostPublic, steward.public, INDICES.map((index) => host.inviteToken(index))];
+  },
+  token: async (seed: Bytes, index: number) => (await HostSeed.from(seed)).inviteToken(index),
+  lobby: async (secret: Bytes, origin: string, day: number) => [
+    (await invite.lobbyKey(secret, origin, day)).public,
+    invite.lobbyVeilKey(secret, origin, day),
+  ],
+  psk: invite.linkPsk,
+  day: invite.dayOf,
+  number: invite.roomNumber,
+  door: invite.doorMessage,
+  open: invite.openMessage,
+  regate: invite.regateMessage,
+  receipt: invite.receiptMessage,
+  verify_receipt: invite.verifyReceipt,
+  chain: invite.chainNext,
+  gate: invite.gate,
+});
+
+test("what is wrong with a link can be said in any language", () => {
+  assert.throws(() => Invite.parse("https://meet.example/#1AAA"), (error) => {
+    assert.ok(error instanceof MalformedError);
+    assert.deepEqual(error.sentence, { key: "link.missing", args: { bytes: 64 } });
+    return true;
+  });
+  assert.throws(() => Invite.parse("https://{meet}/#1abc"), /^MalformedError: 'https:\/\/\{meet\}\/' is no server/);
+});
+
+test("a host's own link leads back to it", async () => {
+  const host = await HostSeed.fromRandom();
+  const made = host.invite("https://meet.example", host.seed.slice(0, 16), 0x8123, ["http://127.0.0.1:8080"]);
+  assert.deepEqual(Invite.parse(made.link()), made);
+});

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Bytes, concat, type Rng, utf8 } from "../../../../client/web/src/crypto/bytes";
+import { SnugCryptoError, StateError } from "../../../../client/web/src/crypto/errors";
+import { padded, Reader } from "../../../../client/web/src/crypto/fields";
+import { Exporter } from "../../../../client/web/src/crypto/hpke";
+import { IdentityKey } from "../../../../client/web/src/crypto/identity";
+import { HostSeed } from "../../../../client/web/src/crypto/invite";
+import { H, SEAL_OVERHEAD, seal } from "../../../../client/web/src/crypto/kdf";
+import * as lobby from "../../../../client/web/src/crypto/lobby";
+import { Call, Card, Inside, Knock, Reply } from "../../../../client/web/src/crypto/lobby";
+import { compareWithPython } from "./cases";
+import { seeded } from "./given";
+
+const DAY = 20_000;
+const NOW = DAY * 86_400 + 3_600;
+const ORIGIN = "https://meet.example";
+const SECRET = seeded("secret")(16);
+const host = HostSeed.from(seeded("host seed")(32));
+
+type Fields = Readonly<Record<string, never>>;
+
+/** A message as Python's cases have it. */
+function messageOf(fields: Fields & { readonly type: string }): lobby.LobbyMessage {
+  switch (fields.type) {
+    case "Call":
+      return new Call();
+    case "Card":
+      return new Card(
+        fields.ephPublic as never,
+        fields.nonce as never,
+        fields.expiry as never,
+        fields.day as never,
+        fields.signature as never,
+      );
+    case "Knock":
+      return new Knock(fields.enc as never, fields.ciphertext as never);
+    case "Reply":
+      return new Reply(fields.id as never, fields.sealed as never);
+    default:
+      return new Inside(fields.sealed as never);
+  }
+}
+
+const pairOf = async (rng: Rng): Promise<lobby.CardSecret> =>
+  lobby.makeCard((await host).hostKey, ORIGIN, DAY, NOW, rng);
+
+const knockOf = async (card: Card, index: number, keyPackage: Bytes, name: string, greeting: string, own: Bytes | null, rng: Rng) =>
+  lobby.knock((await host).invite(ORIGIN, SECRET, index), card, keyPackage, name, greeting, {
+    identity: own && (await IdentityKey.fromPrivate(own)),
+    rng,
+  });
+
+/** Python's shows every knock with its type. */
+const opened = async (secret: lobby.CardSecret, knock: Knock) => {
+  const { inviteToken } = await host;
+  return lobby.openKnock(secret, knock, inviteToken.bind(await host));
+};
+
+compareWithPython("lobby", {
+  card: async (seed: Bytes, origin: string, day: number, now: number, rng: Rng) =>
+    (await lobby.makeCard((await HostSeed.from(seed)).hostKey, origin, day, now, rng)).card,
+  check_card: async (raw: Bytes, hostPublic: Bytes, origin: string, day: number, now: number) => {
+    const r = new Reader(raw);
+    const card = new Card(r.take(32), r.take(16), r.uint(8), r.uint(4), r.take(64));
+    assert.deepEqual(card.encode(), raw);
+    await card.verify(hostPublic, origin, day, now);
+  },
+  text: lobby.checkText,
+  knock: async (cardRng: Rng, index: number, keyPackage: Bytes, name: string, greeting: string, own: Bytes | null, rng: Rng) => {
+    const { card } = await pairOf(cardRng);
+    const { knock } = await knockOf(card, index, keyPackage, name, greeting, own, rng);
+    return [knock.enc, knock.ciphertext];
+  },
+  open_knock: async (cardRng: Rng, enc: Bytes, ciphertext: Bytes) => ({
+    type: "OpenedKnock",
+    ...(await opened(await pairOf(cardRng), new Knock(enc, ciphertext))),
+  }),
+  reply: async (cardRng: Rng, rng: Rng, answer: lobby.Answer | lobby.Refusal, replyRng: Rng) => {
+    const secret = await pairOf(cardRng);
+    const { knock, pending } = await knockOf(secret.card, 0, utf8("package"), "Ada", "", null, rng);
+    const reply = await lobby.reply(await opened(secret, knock), answer, replyRng);
+    return [reply.id, reply.sealed, await pending.open(reply)];
+  },
+  answer: (body: Bytes) => {
+    const answer = lobby.readAnswer(body);
+    assert.deepEqual(lobby.encodeAnswer(answer), body);
+    return answer;
+  },
+  post: async (veil: Bytes, fields: Fields & { readonly type: string }, rng: Rng) => {
+    const message = messageOf(fields);
+    const blob = await lobby.post(veil, message, rng);
+    assert.deepEqual(await lobby.read(veil, blob), message);
+    return [blob.length, H(blob), blob.slice(0, 64)];
+  },
+  under: async (inner: Bytes, size: number) => {
+    const key = new Uint8Array(32);
+    const sealed = await seal(key, padded(inner, size - SEAL_OVERHEAD), utf8("snug 1 posted"), seeded("veil"));
+    return lobby.read(key, sealed);
+  },
+  read: lobby.read,
+  book: (each: number, steps: readonly (readonly [string, ...never[]])[]) => {
+    const book = new lobby.Knocks(each);
+    const exporter = new Exporter(new Uint8Array(32));
+    const take = ([step, ...given]: readonly [string, ...never[]]): unknown => {
+      const [index, keyPackage, expiry, now] = given;
+      switch (step) {
+        case "issue":
+          return book.issue(index as never, keyPackage as never);
+        case "consider": {
+          const knock = { index, keyPackage, expiry, name: "Ada", greeting: "", exporter, identity: null };
+          return book.consider(knock as never, now as never);
+        }
+        case "waiting":
+          return book.waiting(index as never).map(({ id, knock, since }) => [id, knock.index, since]);
+        case "take":
+          return book.take(index as never, keyPackage as never).keyPackage;
+        case "use":
+          return book.use(index as never);
+        default:
+          return book.revoke(index as never);
+      }
+    };
+    return steps.map((step) => {
+      try {
+        return take(step);
+      } catch (error) {
+        if (!(error instanceof SnugCryptoError)) throw error;
+        return { error: error.name, text: error.message };
+      }
+    });
+  },
+});
+
+test("an erased card opens nothing", async () => {
+  const secret = await pairOf(seeded("card"));
+  const { knock } = await knockOf(secret.card, 0, utf8("package"), "Ada", "", null, seeded("knock"));
+  assert.equal((await opened(secret, knock)).name, "Ada");
+  assert.ok(!secret.expired(NOW + 599) && secret.expired(NOW + 600));
+  secret.erase();
+  await assert.rejects(opened(secret, knock), StateError);
+});
+
+test("a reply is nobody's but its knock's, and the same size as any near it", async () => {
+  const secret = await pairOf(seeded("card"));
+  const [one, other] = [
+    await knockOf(secret.card, 0, utf8("package"), "Ada", "", null, seeded("one")),
+    await knockOf(secret.card, 1, utf8("package"), "Bo", "Hello, it is me", seeded("bo")(32), seeded("other")),
+  ];
+  assert.equal(one.knock.ciphertext.length, other.knock.ciphertext.length);
+  const reply = await lobby.reply(await opened(secret, one.knock), { type: "Refusal", reason: "later" });
+  assert.ok(one.pending.owns(reply) && !other.pending.owns(reply));
+  assert.deepEqual(await one.pending.open(reply), { type: "Refusal", reason: "later" });
+  await assert.rejects(other.pending.open(reply), /another knock/);
+  const changed = new Reply(reply.id, concat(reply.sealed.slice(0, -1), Uint8Array.of((reply.sealed.at(-1) ?? 0) ^ 1)));
+  await assert.rejects(one.pending.open(changed), /not sealed under this key/);
+});

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { type Bytes, type Rng, same, utf8 } from "../../../../client/web/src/crypto/bytes";
+import { padded } from "../../../../client/web/src/crypto/fields";
+import { HostSeed } from "../../../../client/web/src/crypto/invite";
+import { seal } from "../../../../client/web/src/crypto/kdf";
+import { type Answer, Inside } from "../../../../client/web/src/crypto/lobby";
+import { X25519Key } from "../../../../client/web/src/crypto/primitives";
+import * as returning from "../../../../client/web/src/crypto/returning";
+import { Again, Back, Here, Kept, Return, Seek } from "../../../../client/web/src/crypto/returning";
+import { compareWithPython } from "./cases";
+import { seeded } from "./given";
+
+/** All that the messages' fields are called. */
+interface Fields {
+  readonly type: string;
+  readonly nonce: Bytes;
+  readonly slot: number;
+  readonly chain: Bytes;
+  readonly gate: Bytes;
+  readonly replyPublic: Bytes;
+  readonly signature: Bytes;
+  readonly keyPackage: Bytes;
+  readonly id: Bytes;
+  readonly enc: Bytes;
+  readonly sealed: Bytes;
+}
+
+const askedOf = (fields: Fields): Return | Again =>
+  fields.type === "Return"
+    ? new Return(fields.replyPublic, fields.slot, fields.signature, fields.keyPackage)
+    : new Again(fields.replyPublic, fields.keyPackage);
+
+function messageOf(fields: Fields): returning.Message {
+  if (fields.type === "Seek") return new Seek(fields.nonce);
+  if (fields.type === "Here") return new Here(fields.nonce, fields.slot, fields.chain, fields.gate);
+  if (fields.type === "Back") return new Back(fields.id, fields.enc, fields.sealed);
+  return askedOf(fields);
+}
+
+const reply = X25519Key.fromPrivate(seeded("reply")(32));
+
+compareWithPython("returning", {
+  inside_key: returning.insideKey,
+  inside: async (doorSeed: Bytes, fields: Fields, rng: Rng) => {
+    const [key, message] = [returning.insideKey(doorSeed), messageOf(fields)];
+    const inside = await returning.cover(key, message, rng);
+    assert.deepEqual(await returning.uncover(key, inside), message);
+    return inside.sealed;
+  },
+  uncovered: async (raw: Bytes) => {
+    const key = returning.insideKey(new Uint8Array(32));
+    const sealed = await seal(key, padded(raw, 4 + raw.length), utf8("snug 1 inside"), seeded("inside"));
+    return returning.uncover(key, new Inside(sealed));
+  },
+  make_return: async (seed: Bytes, groupId: Bytes, slot: number, keyPackage: Bytes, rng: Rng) => {
+    const { asked, privateKey } = await returning.makeReturn(await HostSeed.from(seed), groupId, slot, keyPackage, rng);
+    assert.ok(same(privateKey.public, asked.replyPublic));
+    assert.deepEqual(asked.proof, { slot, signature: asked.signature });
+    return asked;
+  },
+  id: (fields: Fields) => askedOf(fields).id,
+  back: async (fields: Fields, answer: Answer, rng: Rng) => {
+    const back = await returning.makeBack(askedOf(fields), answer, rng);
+    return [back, await back.open(askedOf(fields), await reply)];
+  },
+  open_back: async (back: Fields, asked: Fields, key: Bytes) =>
+    new Back(back.id, back.enc, back.sealed).open(askedOf(asked), await X25519Key.fromPrivate(key)),
+  kept: async (data: Bytes) => {
+    const kept = await Kept.decode(data);
+    assert.ok(same(kept.encode(), data));
+    const door = await kept.doorKey();
+    assert.ok(same(door.seed, kept.doorSeed));
+    return [kept.hostSeed.seed, kept.doorSeed, kept.secret, kept.groupId, kept.origin, kept.name, door.public];
+  },
+});

@@ -1,0 +1,187 @@
+"""Shared vectors of what members agree on, and of the veil (crypto/{room_state,veil}.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from crypto import veil
+from crypto.room_state import (
+    ANY_HOST,
+    REPORTS,
+    SINGLE_USE,
+    CommitContext,
+    HostReturn,
+    Identity,
+    Ledger,
+    Mode,
+    Policy,
+    Rejoined,
+    RejoinTicket,
+    host_return_message,
+)
+from tests.web.cases import ORIGIN, OTHER, Cases, Seed, filled
+
+# -- what members agree on -----------------------------------------------------------------------
+
+
+def _again(kind: Any, data: bytes) -> Any:
+    found = kind.decode(data)
+    assert found.encode() == data
+    return found
+
+
+def _after(data: bytes, slot: int, how: dict[str, Any]) -> Any:
+    after = Ledger.decode(data).after(
+        slot,
+        removed=dict(how["removed"]),
+        added={leaf: (key, number) for leaf, key, number in how["added"]},
+        rejoined=how["rejoined"],
+        host_returned=how["host_returned"],
+        host_lost=how["host_lost"],
+    )
+    return [after.encode(), after.digest(), [after.invite_of(leaf) for leaf in range(8)]]
+
+
+def room_state_cases() -> Any:
+    """crypto/room_state.py."""
+    cases = Cases(
+        policy=partial(_again, Policy),
+        with_host=lambda data, key: Policy.decode(data).with_host(key).encode(),
+        without_host=lambda data, key: Policy.decode(data).without_host(key).encode(),
+        identity=partial(_again, Identity),
+        ticket=partial(_again, RejoinTicket),
+        context=partial(_again, CommitContext),
+        ledger=partial(_again, Ledger),
+        after=_after,
+        host_return=host_return_message,
+    )
+    keys = sorted(filled(f"key {i}") for i in range(20))
+    small = Policy(1, (keys[0],), keys[1])
+    policies = [
+        small,
+        Policy(
+            2**32 - 1, tuple(keys[:3]), keys[4], Mode.LOCKED, "Bücher \U0001f98a", (ORIGIN, OTHER), REPORTS
+        ),
+        replace(small, title="t" * 128, hosts=tuple(keys[:16]), servers=tuple(str(i) for i in range(8))),
+    ]
+    for policy in policies[:2]:
+        cases.cuts("policy", policy.encode())
+    cases.do("policy", policies[2].encode())
+    for wrong in (
+        replace(small, title="t" * 129),
+        replace(small, title="é" * 65),
+        replace(small, hosts=tuple(keys[:17])),
+        replace(small, hosts=(keys[0], keys[0])),
+        replace(small, servers=tuple(str(i) for i in range(9))),
+        replace(small, flags=2),
+        replace(small, hosts=()),
+    ):
+        cases.do("policy", wrong.encode())
+    raw = replace(policies[1], version=7).encode()
+    cases.do("policy", raw[:6] + keys[1] + keys[0] + raw[70:])  # hosts in another order
+    cases.do("policy", small.encode()[:-3] + b"\1\xff\0\0")
+    for key in (keys[0], keys[2], keys[19]):
+        cases.do("with_host", raw, key)
+        cases.do("without_host", raw, key)
+    for data in (b"", b"\0", b"\0Ada", b"\1Ada", b"\0\xef\xbb\xbfAda", b"\0\xff", b"\0Zo\xc3\xab"):
+        cases.do("identity", data)
+    ticket = RejoinTicket(b"group", 12, keys[0], filled("n", 16), True, 3)
+    cases.cuts("ticket", ticket.encode())
+    cases.do("ticket", replace(ticket, by=ANY_HOST, stuck=False, slot=2**53 - 1).encode())
+    context = CommitContext(filled("room", 16), 9, keys[0], keys[1])
+    back = HostReturn(4, filled("signature", 64))
+    for each in (context, replace(context, invite=0xFFFF), replace(context, invite=0, host_return=back)):
+        cases.cuts("context", each.encode())
+    cases.do("host_return", b"group", keys[0], 5)
+    ledger = Ledger(
+        frozenset({1, 2, 0x8001}),
+        frozenset({3}),
+        frozenset(keys[:3]),
+        ((0, 1), (2, 0x8001), (7, 2)),
+        (Rejoined(5, keys[0], filled("m", 16)), Rejoined(9, keys[1], filled("n", 16), True)),
+        4,
+        True,
+    )
+    cases.do("ledger", Ledger().encode())
+    cases.cuts("ledger", ledger.encode())
+    for wrong_ledger in (
+        replace(ledger, invites=((2, 1), (0, 2))),
+        replace(ledger, invites=((0, 1), (0, 2))),
+        replace(ledger, rejoins=tuple(reversed(ledger.rejoins))),
+        replace(ledger, rejoins=(ledger.rejoins[0], ledger.rejoins[0])),
+        Ledger(rejoins=tuple(Rejoined(i, keys[0], bytes(16)) for i in range(64))),
+        Ledger(rejoins=tuple(Rejoined(i, keys[0], bytes(16)) for i in range(65))),
+    ):
+        cases.do("ledger", wrong_ledger.encode())
+    start = ledger.encode()
+    nothing: dict[str, Any] = {
+        "removed": [],
+        "added": [],
+        "rejoined": None,
+        "host_returned": False,
+        "host_lost": False,
+    }
+    rejoined = Rejoined(20, keys[2], filled("o", 16))
+    for slot, how in (
+        (20, {}),
+        (69, {}),
+        (73, {}),
+        (20, {"removed": [[2, True]]}),
+        (20, {"removed": [[2, False], [5, True]], "added": [[2, keys[5], 9], [3, keys[6], None]]}),
+        (20, {"removed": [[7, True]], "added": [[7, keys[2], None]], "rejoined": rejoined}),
+        (20, {"removed": [[5, True]], "added": [[5, keys[2], None]], "rejoined": rejoined}),
+        (20, {"host_returned": True, "added": [[1, keys[7], None]]}),
+        (20, {"host_lost": True, "removed": [[0, True]]}),
+    ):
+        cases.do("after", start, slot, nothing | how)
+    assert SINGLE_USE == 0x8000
+    return cases
+
+
+# -- the veil ------------------------------------------------------------------------------------
+
+
+def veil_cases() -> Any:
+    """crypto/veil.py."""
+    cases = Cases(
+        cover=lambda key, kind, room, slot, payload, buckets, rng: veil.cover(
+            key, kind, room, slot, payload, buckets, rng=rng
+        ),
+        uncover=veil.uncover,
+        slot=veil.epoch_slot,
+        pack=veil.pack,
+        unpack=veil.unpack,
+    )
+    key, room = filled("veil"), filled("room", 16)
+    for kind in ("commit", "relay", "beat", "signatures", "vouch", "piece"):
+        blob = cases.do("cover", key, kind, room, 7, b"payload", [64, 512], Seed(kind))
+        cases.do("uncover", key, kind, room, blob)
+        cases.do("uncover", key, "commit", room, blob)
+    for size in (0, 472, 473, 984, 985):
+        cases.do("cover", key, "commit", room, 2**53 - 1, bytes(size), [512, 1024], Seed("sizes"))
+    for wrong in (
+        (filled("other"), "piece", room, blob),
+        (key, "piece", filled("other", 16), blob),
+        (key, "piece", room, blob[:-1]),
+        (key, "piece", room, blob[:30]),
+        (key, "piece", room, blob[:7]),
+        (key, "piece", room, b"\1" + blob[1:]),
+        (key, "piece", room, blob[:7] + b"\6" + blob[8:]),
+    ):
+        cases.do("uncover", *wrong)
+    for data in (blob, b"\xff" * 8, bytes(7)):
+        cases.do("slot", data)
+    for messages in ([], [b"one"], [b"one", b"", b"three"]):
+        packed = cases.do("pack", messages)
+        cases.cuts("unpack", packed)
+    return cases
+
+
+#: By the name of the file.
+FILES: Final[dict[str, Callable[[], Any]]] = {
+    "room_state": room_state_cases,
+    "veil": veil_cases,
+}

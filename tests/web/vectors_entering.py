@@ -1,0 +1,526 @@
+"""Shared vectors of how one gets in, and back in, and shows who one is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+from crypto import fields, hpke, identity, kdf, lobby, returning
+from crypto.errors import SnugCryptoError
+from crypto.identity import Ends, IdentityKey
+from crypto.invite import HostSeed
+from crypto.kdf import H, Rng, SigningKey
+from crypto.lobby import Answer, Refusal
+from tests.web.cases import DAY, NOW, ODD_KEYS, ORIGIN, OTHER, SUITE, Cases, Seed, filled
+
+# -- the lobby -----------------------------------------------------------------------------------
+
+_HOST: Final = HostSeed(filled("host seed"))
+_SECRET: Final = filled("secret", 16)
+
+
+def _card(seed: bytes, origin: str, day: int, now: float, rng: Rng) -> lobby.Card:
+    return lobby.make_card(HostSeed(seed).host_key, origin, day, now, rng=rng).card
+
+
+def _check_card(card: bytes, host: bytes, origin: str, day: int, now: float) -> None:
+    reader = fields.Reader(card)
+    lobby.Card(reader.take(32), reader.take(16), reader.uint(8), reader.uint(4), reader.take(64)).verify(
+        host, origin, day, now
+    )
+
+
+def _pair(card_rng: Rng) -> lobby.CardSecret:
+    return lobby.make_card(_HOST.host_key, ORIGIN, DAY, NOW, rng=card_rng)
+
+
+def _knock(
+    card_rng: Rng, index: int, package: bytes, name: str, greeting: str, own: bytes | None, rng: Rng
+) -> Any:
+    shown = None if own is None else IdentityKey(own)
+    made, _ = lobby.knock(
+        _HOST.invite(ORIGIN, _SECRET, index),
+        _pair(card_rng).card,
+        package,
+        name,
+        greeting,
+        identity=shown,
+        rng=rng,
+    )
+    return [made.enc, made.ciphertext]
+
+
+def _open_knock(card_rng: Rng, enc: bytes, ciphertext: bytes) -> Any:
+    return lobby.open_knock(_pair(card_rng), lobby.Knock(enc, ciphertext), _HOST.invite_token)
+
+
+def _reply(card_rng: Rng, rng: Rng, answer: Answer | Refusal, reply_rng: Rng) -> Any:
+    """The way there and back: what is answered to a knock, and what the newcomer finds in it."""
+    made, pending = lobby.knock(
+        _HOST.invite(ORIGIN, _SECRET, 0), _pair(card_rng).card, b"package", "Ada", "", rng=rng
+    )
+    reply = lobby.reply(
+        lobby.open_knock(_pair_again(card_rng), made, _HOST.invite_token), answer, rng=reply_rng
+    )
+    return [reply.id, reply.sealed, pending.open(reply)]
+
+
+def _pair_again(card_rng: Rng) -> lobby.CardSecret:
+    # what was drawn once is drawn again: the same seed from its beginning
+    return _pair(Seed("card").rng())
+
+
+def _answer(body: bytes) -> Any:
+    answer = lobby.read_answer(body)
+    assert lobby.encode_answer(answer) == body
+    return answer
+
+
+def _posted(veil_key: bytes, message: Any, rng: Rng) -> Any:
+    blob = lobby.post(veil_key, message, rng=rng)
+    assert lobby.read(veil_key, blob) == message
+    return [len(blob), H(blob), blob[:64]]
+
+
+def _under_the_veil(inner: bytes, size: int) -> Any:
+    """What is read of bytes under the veil of 32 zeros, padded to a blob of that size."""
+    key = bytes(32)
+    sealed = kdf.seal(
+        key, fields.padded(inner, size - kdf.SEAL_OVERHEAD), b"snug 1 posted", rng=Seed("veil").rng()
+    )
+    return lobby.read(key, sealed)
+
+
+def _book(each: int, steps: list[list[Any]]) -> list[Any]:
+    """A host's book of knocks, step by step."""
+    book, told = lobby.Knocks(each=each), []
+    exporter = hpke.Exporter(SUITE, bytes(32))
+    for step, *given in steps:
+        outcome: Any
+        try:
+            if step == "issue":
+                book.issue(given[0], single=given[1])
+                outcome = None
+            elif step == "consider":
+                index, package, expiry, now = given
+                outcome = book.consider(lobby.OpenedKnock(index, package, "Ada", "", expiry, exporter), now)
+            elif step == "waiting":
+                outcome = [[w.id, w.knock.index, w.since] for w in book.waiting(*given)]
+            elif step == "take":
+                outcome = book.take(*given).key_package
+            else:
+                outcome = getattr(book, step)(*given)
+        except SnugCryptoError as error:
+            outcome = {"error": type(error).__name__, "text": str(error)}
+        told.append(outcome)
+    return told
+
+
+def lobby_cases() -> Any:
+    """crypto/lobby.py."""
+    cases = Cases(
+        card=_card,
+        check_card=_check_card,
+        text=lobby.check_text,
+        knock=_knock,
+        open_knock=_open_knock,
+        reply=_reply,
+        answer=_answer,
+        post=_posted,
+        under=_under_the_veil,
+        read=lobby.read,
+        book=_book,
+    )
+    card = cases.do("card", _HOST.seed, ORIGIN, DAY, NOW + 0.7, Seed("card"))
+    raw, host = card.encode(), _HOST.host_public
+    for given in (
+        (raw, host, ORIGIN, DAY, NOW),
+        (raw, host, OTHER, DAY, NOW),
+        (raw, filled("another"), ORIGIN, DAY, NOW),
+        (raw, SigningKey(filled("another")).public, ORIGIN, DAY, NOW),
+        (raw, host, ORIGIN, DAY + 1, NOW),
+        (raw, host, ORIGIN, DAY, NOW + 899),
+        (raw, host, ORIGIN, DAY, NOW + 900),
+        (raw, host, ORIGIN, DAY, NOW - 300),
+        (raw, host, ORIGIN, DAY, NOW - 301),
+        (raw[:-1] + bytes([raw[-1] ^ 1]), host, ORIGIN, DAY, NOW),
+        (raw[:55] + bytes([raw[55] ^ 1]) + raw[56:], host, ORIGIN, DAY, NOW),
+    ):
+        cases.do("check_card", *given)
+    for text, most in (
+        ("", 0),
+        ("a", 0),
+        ("é", 2),
+        ("é", 1),
+        ("e\u0301", 9),
+        ("\u212b", 9),
+        *(
+            (f"a{c}b", 9)
+            for c in "\n\t\0\x7f\x9f\u200b\u200d\u202a\u202e\u2066\u2069\u2028\u2029\ufeff\ue000\U0001f98a"
+        ),
+        ("a\ud800b", 9),
+        ("a\U0001fae8b", 9),
+    ):
+        cases.do("text", text, most)
+    own, package = filled("identity"), filled("package", 300)
+    knocks = [
+        cases.do("knock", Seed("card"), *given, Seed(f"knock {i}"))
+        for i, given in enumerate(
+            (
+                (0, package, "Ada", "", None),
+                (0x8001, package, "Ada", "Hello, \U0001f98a!", own),
+                (0xFFFF, b"k" * 8192, "Zoë", "g" * 280, own),
+                (1, b"", "Ada", "", None),
+                (1, bytes(8193), "Ada", "", None),
+                (1, package, "Ada:", "", None),
+                (1, package, "Ada", "g" * 281, None),
+            )
+        )
+    ]
+    for made in knocks[:3]:
+        cases.do("open_knock", Seed("card"), *made)
+    enc, ciphertext = knocks[1]
+    cases.do("open_knock", Seed("another card"), enc, ciphertext)
+    cases.do("open_knock", Seed("card"), enc, ciphertext[:-1])
+    cases.do("open_knock", Seed("card"), ciphertext[:32], ciphertext)
+    cases.do("open_knock", Seed("card"), bytes(32), ciphertext)
+    for forged in _forged(package, own):
+        cases.do("open_knock", Seed("card"), *forged)
+    answer = Answer(
+        b"welcome", filled("door"), filled("steward"), filled("beat"), 2**53 - 1, filled("chain"), b"ledger"
+    )
+    replies = (
+        answer,
+        replace(answer, admission=filled("admission", 64), welcome=bytes(9000)),
+        replace(answer, admission=bytes(63)),
+        replace(answer, door_seed=bytes(31)),
+        replace(answer, slot=-1),
+        replace(answer, welcome=bytes(131_000)),
+        Refusal(""),
+        Refusal("r" * 280),
+        Refusal("r" * 281),
+        Refusal("a\nb"),
+    )
+    for each in replies:
+        cases.do("reply", Seed("card"), Seed("knock"), each, Seed("reply"))
+    for body in (
+        lobby.encode_answer(answer),
+        lobby.encode_answer(replies[1])[:200],
+        lobby.encode_answer(Refusal("no")),
+    ):
+        cases.cuts("answer", body)
+    cases.do("answer", b"\3")
+    veil_key = filled("veil")
+    messages: list[Any] = [
+        lobby.Call(),
+        card,
+        lobby.Knock(enc, ciphertext),
+        lobby.Reply(filled("id", 8), b"sealed"),
+        lobby.Inside(b"inside"),
+        lobby.Inside(bytes(131_072 - lobby._VEIL)),
+        lobby.Inside(bytes(131_072 - lobby._VEIL + 1)),
+    ]
+    for message in messages:
+        cases.do("post", veil_key, message, Seed("post"))
+    for inner in (
+        b"",
+        b"\0",
+        b"\1",
+        b"\1\0",
+        b"\2" + raw,
+        b"\2" + raw[1:],
+        b"\2" + raw + b"\0",
+        b"\3" + bytes(31),
+    ):
+        cases.do("under", inner, 512)
+    for inner in (b"\3" + bytes(32), b"\4" + bytes(7), b"\4" + bytes(8), b"\5", b"\6"):
+        cases.do("under", inner, 512)
+    cases.do("under", b"\1", 600)
+    cases.do("read", veil_key, bytes(512))
+    cases.do("book", 1, _STEPS)
+    cases.do("book", 2, _STEPS)
+    crowd = [["issue", i, False] for i in range(66)]
+    crowd += [["consider", i, i.to_bytes(2, "big"), 1000, 1] for i in range(66)]
+    cases.do("book", 1, [*crowd, ["waiting", 600], ["waiting", 601]])
+    return cases
+
+
+_STEPS: Final[list[list[Any]]] = [
+    ["issue", 0, False],
+    ["issue", 0x8001, True],
+    ["issue", 0, False],
+    ["consider", 5, b"a", 1000, 1],
+    ["consider", 0, b"a", 1000, 1],
+    ["consider", 0, b"a", 1000, 2],
+    ["consider", 0, b"b", 1000, 3],
+    ["consider", 0, b"c", 1000, 4],
+    ["consider", 0x8001, b"d", 1000, 5],
+    ["consider", 0x8001, b"e", 1000, 6],
+    ["consider", 0, b"f", 7, 7],
+    ["waiting", 8],
+    ["take", 1, 9],
+    ["take", 1, 10],
+    ["consider", 0, b"a", 1000, 11],
+    ["use", [0, 0x8001]],
+    ["consider", 0x8001, b"g", 1000, 12],
+    ["waiting", 13],
+    ["revoke", 0],
+    ["consider", 0, b"h", 1000, 14],
+    ["waiting", 15],
+]
+
+
+def _forged(package: bytes, own: bytes) -> list[tuple[bytes, bytes]]:
+    """Knocks that open and say what is not allowed, or weren't made with what they name."""
+    card = _pair(Seed("card").rng()).card
+    forged = []
+
+    def make(rest: Callable[[bytes], bytes], *, index: int = 1, token: int | None = None) -> None:
+        sender = hpke.Sender(SUITE, card.eph_public, b"snug 1 knock" + card.hash, rng=Seed("forged").rng())
+        inner = fields.uint(index, 2) + rest(sender.enc)
+        proof = lobby._use(
+            _HOST.invite_token(index if token is None else token), card.hash, sender.enc, inner
+        )
+        forged.append((sender.enc, sender.seal(b"", fields.padded(proof + inner, 4096))))
+
+    def said(
+        name: bytes = b"Ada", greeting: bytes = b"", key_package: bytes = package, shown: bytes = bytes(64)
+    ) -> bytes:
+        p = fields.prefixed
+        return p(key_package, 2) + p(name, 1) + p(greeting, 2) + shown
+
+    shown = IdentityKey(own).show(card.eph_public, card.hash, filled("another enc"), package)
+    make(lambda _: said())
+    make(lambda _: said(), token=2)
+    make(lambda _: said(name=b""))
+    make(lambda _: said(name=b"\xff"))
+    make(lambda _: said(name=b"Ada (host)"))
+    make(lambda _: said(greeting=b"a\nb"))
+    make(lambda _: said(greeting=b"g" * 281))
+    make(lambda _: said(key_package=b""))
+    make(lambda _: said() + b"\0")
+    make(lambda _: said(shown=bytes(63)))
+    make(lambda _: said(shown=bytes(63) + b"\1"))
+    make(lambda _: said(shown=shown))
+    make(lambda enc: said(shown=IdentityKey(own).show(card.eph_public, card.hash, enc, package)))
+    make(lambda enc: said(shown=IdentityKey(own).show(card.eph_public, card.hash, enc, b"another")))
+    return forged
+
+
+# -- the way back --------------------------------------------------------------------------------
+
+
+def _inside(door_seed: bytes, message: Any, rng: Rng) -> bytes:
+    key = returning.inside_key(door_seed)
+    inside = returning.cover(key, message, rng=rng)
+    assert returning.uncover(key, inside) == message
+    return inside.sealed
+
+
+def _uncovered(raw: bytes) -> Any:
+    """What is read of bytes under the key of a door seed of zeros."""
+    key = returning.inside_key(bytes(32))
+    inside = lobby.Inside(
+        kdf.seal(key, fields.padded(raw, 4 + len(raw)), b"snug 1 inside", rng=Seed("inside").rng())
+    )
+    return returning.uncover(key, inside)
+
+
+def _asked(seed: bytes, group_id: bytes, slot: int, package: bytes, rng: Rng) -> returning.Return:
+    asked, _ = returning.make_return(HostSeed(seed), group_id, slot, package, rng=rng)
+    return asked
+
+
+def _back(asked: Any, answer: Answer, rng: Rng) -> Any:
+    back = returning.make_back(asked, answer, rng=rng)
+    return [back, back.open(asked, filled("reply"))]
+
+
+def returning_cases() -> Any:
+    """crypto/returning.py."""
+    cases = Cases(
+        inside_key=returning.inside_key,
+        inside=_inside,
+        uncovered=_uncovered,
+        make_return=_asked,
+        id=lambda asked: asked.id,
+        back=_back,
+        open_back=lambda back, asked, private: back.open(asked, private),
+        kept=_kept,
+    )
+    cases.do("inside_key", filled("door"))
+    cases.do("inside_key", bytes(31))
+    asked = cases.do("make_return", _HOST.seed, b"group", 5, b"package", Seed("return"))
+    public = hpke.public_key(filled("reply"))
+    ours = replace(asked, reply_public=public)
+    again = returning.Again(public, b"package")
+    answer = Answer(
+        b"welcome", filled("door"), filled("steward"), filled("beat"), 9, filled("chain"), b"ledger"
+    )
+    back, _ = cases.do("back", ours, answer, Seed("back"))
+    cases.do("back", again, answer, Seed("back"))
+    cases.do("back", replace(again, reply_public=bytes(32)), answer, Seed("back"))
+    for each in (asked, ours, again):
+        cases.do("id", each)
+    cases.do("open_back", back, ours, filled("reply"))
+    cases.do("open_back", back, asked, filled("reply"))
+    cases.do("open_back", back, again, filled("reply"))
+    cases.do("open_back", back, ours, filled("another"))
+    cases.do("open_back", replace(back, id=bytes(8)), ours, filled("reply"))
+    no = hpke.seal(
+        SUITE,
+        public,
+        b"snug 1 back" + H(again.encode()),
+        again.id,
+        lobby.encode_answer(Refusal("no")),
+        rng=Seed("no").rng(),
+    )
+    cases.do("open_back", returning.Back(again.id, no.enc, no.ciphertext), again, filled("reply"))
+    nonce = filled("nonce", 16)
+    for message in (
+        returning.Seek(nonce),
+        returning.Here(nonce, 2**53 - 1, filled("chain"), filled("gate")),
+        ours,
+        again,
+        replace(again, key_package=bytes(8192)),
+        back,
+        returning.Seek(nonce[1:]),
+    ):
+        cases.do("inside", filled("door"), message, Seed("inside"))
+    large = fields.uint(5, 1) + public + bytes(8193)
+    for raw in (
+        b"",
+        b"\0",
+        b"\1" + nonce,
+        b"\1" + nonce + b"\0",
+        b"\2" + bytes(88),
+        b"\2" + bytes(87),
+        b"\2" + bytes(89),
+    ):
+        cases.do("uncovered", raw)
+    for raw in (
+        b"\3" + bytes(104),
+        b"\3" + bytes(105),
+        b"\4" + bytes(40),
+        b"\4" + bytes(39),
+        b"\5" + bytes(32),
+        large,
+        b"\6",
+    ):
+        cases.do("uncovered", raw)
+    kept = returning.Kept(_HOST, filled("door"), _SECRET, b"group", ORIGIN, "Ada")
+    cases.cuts("kept", kept.encode())
+    for wrong in (
+        replace(kept, origin="https://Meet.example"),
+        replace(kept, origin="x"),
+        replace(kept, name="Ada:"),
+    ):
+        cases.do("kept", wrong.encode())
+    return cases
+
+
+def _kept(data: bytes) -> Any:
+    kept = returning.Kept.decode(data)
+    assert kept.encode() == data
+    return [
+        kept.host_seed.seed,
+        kept.door_seed,
+        kept.secret,
+        kept.group_id,
+        kept.origin,
+        kept.name,
+        kept.door_key.public,
+    ]
+
+
+# -- identities ----------------------------------------------------------------------------------
+
+
+def _ends(given: list[Any]) -> Ends:
+    return Ends(*given)
+
+
+def identity_cases() -> Any:
+    """crypto/identity.py."""
+    cases = Cases(
+        check_public=identity.check_public,
+        fingerprint=identity.fingerprint,
+        public=lambda private: IdentityKey(private).public,
+        show=lambda private, *rest: IdentityKey(private).show(*rest),
+        check_shown=identity.check_shown,
+        ends=lambda *given: Ends(*given).encode(),
+        vouch=lambda private, ends, box, rng: IdentityKey(private).vouch(_ends(ends), box, rng=rng),
+        heard=lambda sealed, box, key, group, ends: identity.open_vouch(sealed, box, key, group).check(
+            _ends(ends), box
+        ),
+    )
+    ada, card, bo = filled("ada"), filled("card"), filled("bo's box")
+    public = cases.do("public", ada)
+    cases.do("public", ada[1:])
+    for key in (public, hpke.public_key(bo), *ODD_KEYS):
+        cases.do("check_public", key)
+        cases.do("fingerprint", key)
+    card_hash, enc = filled("card hash"), filled("enc")
+    shown = cases.do("show", ada, hpke.public_key(card), card_hash, enc, b"package")
+    cases.do("show", ada, bytes(32), card_hash, enc, b"package")
+    for given in (
+        (shown, card, card_hash, enc, b"package"),
+        (shown, bo, card_hash, enc, b"package"),
+        (shown, card, enc, enc, b"package"),
+        (shown, card, card_hash, card_hash, b"package"),
+        (shown, card, card_hash, enc, b"packagf"),
+        (shown[:-1] + b"\0", card, card_hash, enc, b"package"),
+        (shown[:-1], card, card_hash, enc, b"package"),
+        (bytes(64), card, card_hash, enc, b"package"),
+        (b"\xff" * 64, card, card_hash, enc, b"package"),
+    ):
+        cases.do("check_shown", *given)
+    box = filled("ada's box")
+    ends: list[Any] = [
+        b"group",
+        1,
+        filled("ada signs"),
+        hpke.public_key(box),
+        2,
+        filled("bo signs"),
+        hpke.public_key(bo),
+    ]
+    cases.do("ends", *ends)
+    for at in (2, 3, 5, 6):
+        cases.do("ends", *(each[1:] if i == at else each for i, each in enumerate(ends)))
+    sealed = cases.do("vouch", ada, ends, box, Seed("vouch"))
+    for at, other in ((3, filled("another")), (6, bytes(32))):
+        cases.do(
+            "vouch", ada, [other if i == at else each for i, each in enumerate(ends)], box, Seed("vouch")
+        )
+    cases.do("heard", sealed, bo, ends[5], b"group", ends)
+    heard: list[tuple[Any, ...]] = [
+        (sealed, box, ends[5], b"group", ends),
+        (sealed, bo, ends[2], b"group", ends),
+        (sealed, bo, ends[5], b"groups", ends),
+        (sealed[:-1], bo, ends[5], b"group", ends),
+        (bytes(len(sealed)), bo, ends[5], b"group", ends),
+        *(
+            (sealed, bo, ends[5], b"group", [other if i == at else each for i, each in enumerate(ends)])
+            for at, other in enumerate(
+                (b"groups", 3, filled("x"), hpke.public_key(filled("x")), 3, filled("x"))
+            )
+        ),
+        (sealed, bo, ends[5], b"group", [bytes(32) if i == 3 else each for i, each in enumerate(ends)]),
+    ]
+    for given in heard:
+        cases.do("heard", *given)
+    for claimed, leaf in ((bytes(32), 1), (b"\xff" * 32, 1), (hpke.public_key(box), 1), (public, 2)):
+        body = fields.uint(leaf, 4) + claimed + bytes(32)
+        forged = hpke.seal(SUITE, ends[6], b"snug 1 id vouchgroup", ends[5], body, rng=Seed("forged").rng())
+        cases.do("heard", forged.enc + forged.ciphertext, bo, ends[5], b"group", ends)
+    return cases
+
+
+#: By the name of the file.
+FILES: Final[dict[str, Callable[[], Any]]] = {
+    "lobby": lobby_cases,
+    "returning": returning_cases,
+    "identity": identity_cases,
+}
