@@ -30,7 +30,8 @@ from crypto.room_state import (
 from tests.policy.cases import LEDGER, POLICY, TICKET, h
 
 b16, b32, b64 = (st.binary(min_size=n, max_size=n) for n in (16, 32, 64))
-u16, u32, u64 = (st.integers(0, 2**n - 1) for n in (16, 32, 64))
+# of 8 bytes a number takes at most 53 bits: a browser holds no more
+u16, u32, u64 = (st.integers(0, 2**n - 1) for n in (16, 32, 53))
 
 
 def short(most: int) -> st.SearchStrategy[str]:
