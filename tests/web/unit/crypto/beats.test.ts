@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Beat, type BeatFields, type Counters, type Got, NO_BEAT, window } from "../../../../client/web/src/crypto/beats";
+import {
+  Beat,
+  type BeatFields,
+  type Counters,
+  type Got,
+  NO_BEAT,
+  window,
+} from "../../../../client/web/src/crypto/beats";
 import { hex, unhex } from "../../../../client/web/src/crypto/bytes";
 import { AuthenticationError, MalformedError } from "../../../../client/web/src/crypto/errors";
 import { SigningKey } from "../../../../client/web/src/crypto/kdf";

@@ -54,7 +54,7 @@ async function member(ownLeaf: number, epoch = 1, now = 0): Promise<MediaKeys> {
 
 const epochBits = (data: Bytes): number => decodeHeader(data).kid % 16;
 
-// -- Python's ------------------------------------------------------------------------------------------------
+// -- Python's ------------------------------------------------------------------------------------------
 
 interface Tree {
   readonly epoch: number;
@@ -167,7 +167,7 @@ test("a wide tree is still a permutation", async () => {
   assert.equal(kids.size, 1025 * STREAMS);
 });
 
-// -- one epoch -------------------------------------------------------------------------------------------------
+// -- one epoch -----------------------------------------------------------------------------------------
 
 test("replay, forgery and reflection", async () => {
   const [ada, bo] = [await member(0), await member(1)];
@@ -219,7 +219,7 @@ test("counters are taken in the call itself, and frames come out in their order"
   assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6]);
 });
 
-// -- what changes while a frame is being sealed or opened --------------------------------------------------------
+// -- what changes while a frame is being sealed or opened ----------------------------------------------
 
 test("a frame that is being sealed when somebody is removed leaves under the new keys", async () => {
   const ada = await member(0);
@@ -264,7 +264,7 @@ test("a frame that is being opened when its sender is removed, or keys go, is no
   }
 });
 
-// -- epoch changes ------------------------------------------------------------------------------------------------
+// -- epoch changes -------------------------------------------------------------------------------------
 
 test("after an Add senders switch after half a second; a removal overtakes it", async () => {
   const ada = await member(0);
@@ -347,7 +347,7 @@ test("at most 64 wait for at most a second", () => {
   assert.deepEqual(waiting.release(6), []);
 });
 
-// -- the shim ------------------------------------------------------------------------------------------------------
+// -- the shim ------------------------------------------------------------------------------------------
 
 const keyFrame = concat(unhex("1002009d012a80026801"), utf8("data"));
 const deltaFrame = concat(unhex("110200"), utf8("data"));

@@ -30,14 +30,18 @@ import { flipped, given, refused } from "./given";
 const none = new Uint8Array(0);
 const key = (kid = 9): FrameKey => new FrameKey(extract(new Uint8Array(16)), kid);
 
-// -- the public vectors ----------------------------------------------------------------------------------
+// -- the public vectors --------------------------------------------------------------------------------
 
 interface HeaderVector {
   readonly kid: number;
   readonly ctr: number;
   readonly encoded: string;
 }
-type FrameVector = Readonly<Record<string, string>> & { readonly cipher_suite: number; kid: number; ctr: number };
+type FrameVector = Readonly<Record<string, string>> & {
+  readonly cipher_suite: number;
+  readonly kid: number;
+  readonly ctr: number;
+};
 
 /** RFC 9605, appendix C.3, the suite in use: so that a checkout without the vectors' file has it too. */
 const RFC: FrameVector = {
@@ -86,7 +90,9 @@ test("the RFC's own frame", () => checkFrame(RFC));
 const vectorsAt = process.env["SNUG_VECTORS"] ?? join(import.meta.dirname, "../../../../shared/vectors");
 const file = join(vectorsAt, "sframe/test-vectors.json");
 
-test("the public vectors", { skip: existsSync(file) ? false : `no vectors at ${file}: set SNUG_VECTORS` }, async () => {
+const skip = existsSync(file) ? false : `no vectors at ${file}: set SNUG_VECTORS`;
+
+test("the public vectors", { skip }, async () => {
   const all = JSON.parse(readFileSync(file, "utf8")) as { header: HeaderVector[]; sframe: FrameVector[] };
   let held = 0;
   for (const { kid, ctr, encoded } of all.header) {
@@ -105,7 +111,9 @@ test("the public vectors", { skip: existsSync(file) ? false : `no vectors at ${f
   for (const vector of ours) await checkFrame(vector);
 });
 
-// -- Python's -----------------------------------------------------------------------------------------------
+// -- Python's ------------------------------------------------------------------------------------------
+
+type SealedFrame = Readonly<Record<"metadata" | "frame" | "sealed", string> & { counter: number }>;
 
 interface Shared {
   readonly headers: readonly { readonly kid: number; readonly counter: number; readonly encoded: string }[];
@@ -117,7 +125,7 @@ interface Shared {
     readonly secret: string;
     readonly key: string;
     readonly salt: string;
-    readonly frames: readonly Readonly<Record<"metadata" | "frame" | "sealed", string> & { counter: number }>[];
+    readonly frames: readonly SealedFrame[];
   }[];
 }
 const shared = given<Shared>("sframe");
@@ -154,7 +162,7 @@ test("keys and frames are Python's", async () => {
   }
 });
 
-// -- sealing and opening ------------------------------------------------------------------------------------
+// -- sealing and opening -------------------------------------------------------------------------------
 
 test("no byte of a frame can be changed or left out", async () => {
   const sealer = new Sealer(key());
@@ -226,7 +234,7 @@ test("another key's frame is refused before anything", async () => {
   assert.equal(opener.window.highest, -1);
 });
 
-// -- replays ------------------------------------------------------------------------------------------------
+// -- replays -------------------------------------------------------------------------------------------
 
 test("replays, and the window's edge", async () => {
   const frameKey = key();

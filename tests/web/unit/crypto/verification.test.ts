@@ -32,7 +32,7 @@ test("long codes are Python's", async () => {
     await refused(() => longCode(zeros(first), zeros(second)), MalformedError);
 });
 
-// -- the short code ----------------------------------------------------------------------------------------------
+// -- the short code ------------------------------------------------------------------------------------
 
 interface Known {
   readonly emoji: readonly (readonly [string, string])[];
@@ -92,7 +92,11 @@ function grounds(seed: string): [Ground, (count: number) => Bytes] {
   return [{ sid, groupId, chain, authenticator, treeHash }, draw];
 }
 
-function aRun(count: number, seed = "a run", change: (leaf: number, ground: Ground) => Ground = (_, g) => g): CodeRun[] {
+function aRun(
+  count: number,
+  seed = "a run",
+  change: (leaf: number, ground: Ground) => Ground = (_, same) => same,
+): CodeRun[] {
   const [ground, draw] = grounds(seed);
   const keys = new Map(Array.from({ length: count }, (_, leaf) => [leaf, draw(32)]));
   return [...keys.keys()].map((leaf) => new CodeRun(change(leaf, ground), keys, leaf, draw(32)));
@@ -208,7 +212,8 @@ test("a commitment is nobody else's", () => {
 });
 
 test("sizes", async () => {
-  const good = { sid: zeros(16), groupId: zeros(5), chain: zeros(32), authenticator: zeros(32), treeHash: zeros(32) };
+  const hashes = { chain: zeros(32), authenticator: zeros(32), treeHash: zeros(32) };
+  const good = { sid: zeros(16), groupId: zeros(5), ...hashes };
   for (const field of ["sid", "chain", "authenticator"] as const)
     for (const size of [0, 15, 31, 33])
       await refused(
