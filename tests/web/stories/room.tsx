@@ -87,21 +87,28 @@ const guests = (count: number): Person[] => some(count).map((one) => ({ ...one, 
 export const shown = (model: Model) => <Room model={model} />;
 export const story = (name: string, model: () => Model, play?: Story["play"]): Story => ({
   name: `room-${name}`,
-  model,
+  // within reach of tests/web/test_room_views.py, which changes it
+  model: () => (window.model = model()),
   view: shown,
   play: async (root) => {
     await play?.(root);
     await Promise.all(Array.from(root.querySelectorAll("video"), painting));
     // what shows videos is another process
-    if (root.querySelector("video") !== null) await new Promise((done) => setTimeout(done, 200));
+    if (root.querySelector("video") !== null) await new Promise((done) => setTimeout(done, 150));
   },
 });
+
+declare global {
+  interface Window {
+    model: Model;
+  }
+}
 
 /** Done when a video's picture is on the screen, not only in its memory. */
 const painting = (video: HTMLVideoElement): Promise<unknown> =>
   new Promise((done) => {
     if (video.srcObject === null) done(null);
-    else video.requestVideoFrameCallback(() => video.requestVideoFrameCallback(() => requestAnimationFrame(done)));
+    else video.requestVideoFrameCallback(() => requestAnimationFrame(done));
   });
 
 /** Presses what has that selector. */

@@ -1,0 +1,410 @@
+"""What the room's views do when people press, write and wait.
+
+In Chromium, on stories whose model the tests change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import FilePayload, Page
+
+from tests.web.storybook import PHONE, WIDE, Book, opened
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def book() -> AsyncIterator[Book]:
+    async with opened() as one:
+        yield one
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def page(book: Book) -> AsyncIterator[Page]:
+    async with book.page(WIDE, "dark") as one:
+        yield one
+
+
+async def asked(page: Page) -> list[Any]:
+    """What the views have asked the store for, but for lists that they only refresh."""
+    every: list[Any] = await page.evaluate("JSON.parse(JSON.stringify(window.asked))")
+    return [one for one in every if one[0] != "refreshInvites"]
+
+
+async def focused(page: Page) -> str:
+    """What has the focus, by its label or words."""
+    return str(
+        await page.evaluate(
+            "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText.trim()"
+        )
+    )
+
+
+KNOCK = """{
+  type: "Knocked", knock: %d, name: "Dana", greeting: "", invite: 2, looksLike: null, label: "Dana",
+  standing: "none", contact: null, fingerprint: null, warnings: [], at: 1790000000
+}"""
+
+
+class TestAdmission:
+    async def test_enter_does_not_admit_and_space_does(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-admission")
+        await page.focus("[data-admit]")
+        await page.keyboard.press("Enter")
+        assert await asked(page) == []
+        await page.keyboard.press("Space")
+        assert await asked(page) == [["admit", 3]]
+
+    async def test_a_card_that_comes_takes_no_focus_from_who_writes(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-chat")
+        await page.keyboard.type("Dear ")
+        await page.evaluate(f"window.model.knocks.value = [{KNOCK % 7}]")
+        await page.wait_for_selector(".admission")
+        await page.keyboard.type("all, yes a\n")
+        assert await asked(page) == [["say", "Dear all, yes a"]]
+
+    async def test_of_a_double_click_only_the_first_half_counts(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-admission-many")
+        await page.evaluate(
+            "document.addEventListener('click', () => { model.knocks.value = model.knocks.value.slice(1) })"
+        )
+        await page.dblclick("[data-admit]")
+        assert await asked(page) == [["admit", 3]]
+
+    async def test_a_key_leads_to_it_and_the_next_card_keeps_the_focus(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-admission-many")
+        assert await page.inner_text(".admission .badge") == "2 more wait"
+        await page.keyboard.press("a")
+        assert await page.evaluate("document.activeElement.id") == "admission"
+        await page.keyboard.press("Tab")
+        assert await focused(page) == "Turn away"
+        await page.evaluate(
+            "document.addEventListener('click', () => { model.knocks.value = model.knocks.value.slice(1) })"
+        )
+        await page.keyboard.press("Space")
+        await page.wait_for_selector(".admission >> text=1 more waits")
+        assert await asked(page) == [["refuse", 3]]
+        assert await page.evaluate("document.activeElement.id") == "admission"
+
+    async def test_both_answers_are_as_large(self, book: Book, page: Page) -> None:
+        for story in ("room-admission", "room-admission-many"):
+            await book.show(page, story)
+            sizes = await page.eval_on_selector_all(
+                ".admission .two .button",
+                "all => all.map(e => [e.offsetWidth, e.offsetHeight, getComputedStyle(e).backgroundColor])",
+            )
+            assert sizes[0] == sizes[1]
+
+    async def test_guests_see_none(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-guest")
+        await page.evaluate(f"window.model.knocks.value = [{KNOCK % 7}]")
+        assert await page.locator(".admission").count() == 0
+
+    async def test_it_is_said_politely(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-people-3")
+        await page.evaluate(f"window.model.knocks.value = [{KNOCK % 7}]")
+        said = page.locator("[role=status].unseen")
+        assert await said.inner_text() == "Dana waits to be let in, with the invite for \u201cDana\u201d."
+
+
+class TestKeys:
+    async def test_they_do_what_they_say(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-people-3")
+        for key in "mvsh":
+            await page.keyboard.press(key)
+        assert [one[0] for one in await asked(page)] == [
+            "toggleMic",
+            "toggleCamera",
+            "toggleShare",
+            "toggleHand",
+        ]
+        for key, panel in (
+            ("c", "chat"),
+            ("Escape", None),
+            ("p", "people"),
+            ("k", "code"),
+            (",", "settings"),
+        ):
+            await page.keyboard.press(key)
+            await page.wait_for_function(
+                "p => (document.querySelector('.panel')?.dataset.panel ?? null) === p", arg=panel
+            )
+
+    async def test_not_while_one_writes_chooses_or_answers(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-chat")
+        await page.focus("textarea")
+        await page.keyboard.type("mvshcpk")
+        await book.show(page, "room-settings")
+        await page.focus("select")
+        await page.keyboard.press("m")
+        await book.show(page, "room-override")
+        await page.keyboard.press("m")
+        await book.show(page, "room-people-3")
+        await page.keyboard.press("Control+m")
+        assert await asked(page) == []
+
+    async def test_they_can_be_turned_off(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-settings")
+        await page.get_by_label("Single keys").uncheck()
+        await page.focus(".control")
+        await page.keyboard.press("m")
+        assert await asked(page) == []
+        await page.get_by_label("Single keys").check()
+        await page.focus(".control")
+        await page.keyboard.press("m")
+        assert await asked(page) == [["toggleMic"]]
+
+    async def test_escape_closes_what_is_open_and_the_focus_goes_back(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-people-3")
+        await page.focus("[data-act=people]")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector(".panel")
+        assert await focused(page) == "People"
+        # a menu in the panel first, then the panel
+        await page.locator(".person .button.round").first.focus()
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector(":popover-open")
+        assert await focused(page) == "Make a host too"
+        await page.keyboard.press("ArrowDown")
+        assert await focused(page) == "Hand the room over..."
+        await page.keyboard.press("Escape")
+        assert await page.locator(":popover-open").count() == 0
+        assert await focused(page) == "What you can do about Bo"
+        assert await page.locator(".panel").count() == 1
+        await page.keyboard.press("Escape")
+        await page.wait_for_selector(".panel", state="detached")
+        await page.wait_for_function("document.activeElement.dataset.act === 'people'")
+
+    async def test_the_list_of_keys_opens_and_closes(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-people-3")
+        await page.keyboard.press("?")
+        assert "Raise or lower your hand" in await page.inner_text("dialog:modal")
+        await page.keyboard.press("Escape")
+        await page.wait_for_selector("dialog", state="detached")
+
+
+class TestQuestions:
+    async def test_removing_is_asked_first_and_enter_cancels(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-people-3")
+        await page.hover("[data-tile='1 camera']")
+        await page.click("[data-tile='1 camera'] .tile-button")
+        await page.click(":popover-open >> text=Remove from the room")
+        assert "Bo sees and hears nothing from then on" in await page.inner_text("dialog:modal")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("dialog", state="detached")
+        assert await asked(page) == []
+        await page.click("[data-tile='1 camera'] .tile-button")
+        await page.click(":popover-open >> text=Remove from the room")
+        await page.click("[data-yes]")
+        assert await asked(page) == [["remove", 1]]
+
+    async def test_ending_and_going_on_unconfirmed_are_asked_first(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-silent")
+        await page.click(".banner .button")
+        assert await asked(page) == []
+        await page.click("[data-yes]")
+        await page.click(".control.leave")
+        await page.click(":popover-open >> text=End for everybody")
+        await page.keyboard.press("Escape")
+        await page.click(".control.leave")
+        await page.click(":popover-open >> text=End for everybody")
+        await page.click("[data-yes]")
+        assert await asked(page) == [["override"], ["endMeeting"]]
+
+
+class TestChat:
+    async def test_enter_sends_and_shift_enter_begins_a_line(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-chat-empty")
+        await page.focus("textarea")
+        await page.keyboard.type("one")
+        await page.keyboard.press("Shift+Enter")
+        await page.keyboard.type("two")
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Enter")  # nothing is written: nothing is sent
+        assert await asked(page) == [["say", "one\ntwo"]]
+        assert await page.input_value("textarea") == ""
+
+    async def test_what_is_too_long_or_too_large_is_not_sent_and_that_is_said(
+        self, book: Book, page: Page
+    ) -> None:
+        await book.show(page, "room-chat-empty")
+        await page.fill("textarea", "\U0001f436" * 8000)
+        await page.press("textarea", "Enter")
+        assert [one[0] for one in await asked(page)] == ["say"], (
+            "8,000 characters, by code points, are no more"
+        )
+        await page.fill("textarea", "x" * 8002)
+        await page.press("textarea", "Enter")
+        assert len(await asked(page)) == 1
+        assert "too long by 2 characters" in await page.inner_text(".composer [role=alert]")
+        await page.fill("textarea", "")
+        large: FilePayload = {
+            "name": "film.webm",
+            "mimeType": "video/webm",
+            "buffer": b"\0" * (8 * 2**20 + 1),
+        }
+        small: FilePayload = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"note"}
+        await page.set_input_files("input[type=file]", files=[large, small])
+        assert "film.webm is larger than 8 MiB" in await page.inner_text(".composer [role=alert]")
+        assert [one[0] for one in await asked(page)] == ["say", "sendFiles"]
+        assert await page.evaluate("window.asked.at(-1)[1].map(file => file.name)") == ["note.txt"]
+
+    async def test_pasted_and_dropped_files_are_sent(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-chat-empty")
+        await page.evaluate(
+            """() => {
+              const data = new DataTransfer();
+              data.items.add(new File(["x"], "pasted.png", { type: "image/png" }));
+              const box = document.querySelector("textarea");
+              const way = { bubbles: true, cancelable: true };
+              box.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, ...way }));
+              const drop = new DataTransfer();
+              drop.items.add(new File(["y"], "dropped.txt"));
+              const over = (type) => new DragEvent(type, { dataTransfer: drop, ...way });
+              document.querySelector(".chat").dispatchEvent(over("dragenter"));
+              document.querySelector(".chat").dispatchEvent(over("drop"));
+            }"""
+        )
+        names = "window.asked.filter(one => one[0] === 'sendFiles').map(one => one[1][0].name)"
+        assert await page.evaluate(names) == ["pasted.png", "dropped.txt"]
+        assert await page.locator(".chat-drop").count() == 0
+
+    async def test_words_stay_words(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-chat")
+        assert await page.locator(".chat-text a").count() == 0
+        await page.evaluate(
+            """() => {
+              const line = { kind: "text", at: 1790000000, leaf: 1, name: "<b>Bo</b>", self: false };
+              const text = "<img src=x onerror=alert(1)> https://example.org";
+              model.chat.value = [{ ...line, id: "x", text }];
+            }"""
+        )
+        assert "<img src=x" in await page.inner_text(".chat-text")
+        assert "<b>Bo</b>" in await page.inner_text(".chat-head")
+
+    async def test_what_is_written_stays_while_the_panel_is_closed(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-chat-empty")
+        await page.fill("textarea", "half a thou")
+        await page.press("textarea", "Escape")
+        await page.wait_for_selector(".panel", state="detached")
+        await page.keyboard.press("c")
+        assert await page.input_value("textarea") == "half a thou"
+
+    async def test_who_reads_the_end_is_taken_along_and_who_reads_above_is_not(
+        self, book: Book, page: Page
+    ) -> None:
+        await book.show(page, "room-chat")
+        rest = """() => {
+          const list = document.querySelector(".chat-lines");
+          return list.scrollHeight - list.scrollTop - list.clientHeight;
+        }"""
+        add = """(id) => {
+          const line = { kind: "text", at: 1790000000, leaf: 1, name: "Bo", self: false };
+          model.chat.value = [...model.chat.value, { ...line, id, text: "x\\n".repeat(9) }];
+        }"""
+        assert await page.evaluate(rest) < 2
+        await page.evaluate(add, "p")
+        await page.wait_for_selector(".chat-line >> nth=9")
+        assert await page.evaluate(rest) < 2
+        await page.evaluate("document.querySelector('.chat-lines').scrollTop = 0")
+        await page.wait_for_timeout(50)
+        await page.evaluate(add, "q")
+        await page.wait_for_selector(".chat-below")
+        assert await page.evaluate(rest) > 100
+        await page.click(".chat-below")
+        assert await page.evaluate(rest) < 2
+
+
+class TestWhatIsShown:
+    async def test_encrypted_is_said_only_once_frames_were_counted(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-before-frames")
+        assert await page.inner_text(".sealed") == "Nothing has been sent yet"
+        await page.evaluate("model.encryption.value = { sealed: 1, opened: 0, silent: null }")
+        assert "Encrypted" in await page.inner_text(".sealed")
+        silent = "{ key: 'verbatim', args: { text: 'x' } }"
+        await page.evaluate(f"model.encryption.value = {{ sealed: 1, opened: 0, silent: {silent} }}")
+        assert await page.inner_text(".sealed") == "Nothing of yours is sent"
+
+    async def test_alarms_are_alerts_that_stay_until_they_are_read(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-alarms")
+        assert await page.locator("[role=alert]:visible").count() == 3
+        await page.locator(".alarm >> text=I have read it").first.click()
+        assert await page.locator(".alarm").count() == 3, "the store takes them away, nothing else"
+        assert await asked(page) == [["dismissAlarm", 1]]
+
+    async def test_a_frozen_picture_is_frosted_and_no_picture_is_shown_before_the_first(
+        self, book: Book, page: Page
+    ) -> None:
+        await book.show(page, "room-tile-states")
+        words = await page.locator(".tile-state").all_inner_texts()
+        for state in (
+            "Waiting for the first picture",
+            "Not decrypting: asking for a key frame",
+            "The picture has stopped",
+            "Camera off",
+        ):
+            assert state in words
+        blurred = "getComputedStyle(document.querySelector('[data-old=true] video')).filter"
+        assert "blur" in await page.evaluate(blurred)
+        assert await page.locator("[data-tile='1 camera'] video").count() == 0
+
+    async def test_the_picture_is_the_stream_itself(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-people-2")
+        same = """[...document.querySelectorAll('video')].every(
+          (video, place) => video.srcObject === model.tiles.value[place].picture && video.muted
+        )"""
+        assert await page.evaluate(same)
+        # another drawing of the tile must not start the picture anew
+        await page.evaluate("document.querySelector('video').dataset.kept = 1")
+        await page.evaluate("model.tiles.value = model.tiles.value.map(tile => ({ ...tile, hand: 1 }))")
+        await page.wait_for_selector(".mark.hand")
+        assert await page.evaluate("document.querySelector('video').dataset.kept") == "1"
+
+    async def test_the_room_fits_a_phone_and_its_controls_are_of_a_thumbs_size(self, book: Book) -> None:
+        async with book.page(PHONE, "light") as phone:
+            await book.show(phone, "room-people-5")
+            for box in await phone.eval_on_selector_all(
+                ".control",
+                "all => all.filter(e => e.offsetWidth > 0).map(e => [e.offsetWidth, e.offsetHeight])",
+            ):
+                assert min(box) >= 44
+            assert await phone.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+    async def test_nothing_moves_for_who_wants_no_motion(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-reactions")
+        assert (
+            await page.evaluate("getComputedStyle(document.querySelector('.reaction')).animationName")
+            == "none"
+        )
+        assert await page.locator(".reaction:visible").count() == 3
+
+
+class TestCode:
+    async def test_the_words_of_the_signs_stand_below_them(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-code-short")
+        texts = await page.locator(".signs li > span:last-child").all_inner_texts()
+        assert texts == ["elephant", "umbrella", "donut", "telescope"]
+        await page.click("text=They are the same with everybody")
+        await page.click("text=They differ")
+        assert await asked(page) == [["compared", True, "short"], ["compared", False, "short"]]
+
+    async def test_every_language_has_a_word_for_each_sign(self, book: Book, page: Page) -> None:
+        for language in ("en", "de", "zh-Hant", "zh-Hans"):
+            await book.show(page, "room-code-short", language=language)
+            every = await page.evaluate(
+                """async () => {
+                  const code = model.code.value, words = [];
+                  for (let i = 0; i < 64; i++) {
+                    model.code.value = { ...code, short: { ...code.short, emoji: ["x"], indices: [i] } };
+                    await new Promise(requestAnimationFrame);
+                    words.push(document.querySelector(".signs li > span:last-child").textContent);
+                  }
+                  return words;
+                }"""
+            )
+            assert len(set(every)) == 64, language
+            assert "" not in every, language
