@@ -232,7 +232,8 @@ export class Signing extends Aspect {
     const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
     if (epoch === undefined) return; // sealed with keys that nobody opens with any more
-    if (epoch.signer === null) epoch.waiting.push({ kid, counter, frame, at: now });
+    // a copy: once the frame has gone to the browser its bytes are the browser's
+    if (epoch.signer === null) epoch.waiting.push({ kid, counter, frame: frame.slice(), at: now });
     else epoch.signer.add(kid, counter, frame, now);
   }
 
