@@ -39,7 +39,7 @@ _HEADERS: Final = {
     "Permissions-Policy": (
         "camera=(self), microphone=(self), display-capture=(self), picture-in-picture=(self), "
         "autoplay=(self), speaker-selection=(self), fullscreen=(self), clipboard-write=(self), "
-        "geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), hid=(), midi=(), interest-cohort=()"
+        "geolocation=(), payment=(), usb=(), serial=(), hid=(), midi=()"
     ),
     # every file is asked for again, and answered by 304 while it is the same
     "Cache-Control": "no-cache",
