@@ -9,11 +9,8 @@ export default {
   "theme.light": "Light",
   "theme.dark": "Dark",
   "app.close": "Close",
-  "app.cancel": "Cancel",
-  "app.copy": "Copy",
   "app.copy_what": "Copy {what}",
 
-  "about.title": "About this page",
   "about.served": "This page comes from {origin}. Whoever runs it could change it.",
   "about.own": "This page comes from your own machine. No server can change it.",
   "about.hash": "Its fingerprint",

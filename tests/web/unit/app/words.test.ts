@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { duration, languageFor, listed, number, render, size, speak, speaking, word } from "../../../../client/web/src/words/index";
+import { sentence, verbatim } from "../../../../client/web/src/words/sentence";
+
+const words = {
+  plain: "{who} says {what}.",
+  counted: "{n:n} of {m}",
+  plural: (a: Readonly<Record<string, string>>, n: (arg: string) => number) => `${a["names"]} ${n("names") === 1 ? "is" : "are"}`,
+  flags: (_: unknown, n: (arg: string) => number) => `${n("yes")}${n("no")}${n("nothing")}${n("text")}${n("empty")}${n("missing")}`,
+};
+const say = (key: string, args: Parameters<typeof render>[3]) => render(words, "en", key, args);
+
+test("arguments stand where their braces are, and what is in them is not read again", () => {
+  assert.equal(say("plain", { who: "Ada", what: "{who}" }), "Ada says {who}.");
+  assert.equal(say("plain", { who: "$&", what: "$1" }), "$& says $1.");
+  assert.equal(say("plain", { who: "Ada" }), "Ada says {what}.");
+});
+
+test("numbers are written as they are, or as the language does", () => {
+  assert.equal(say("counted", { n: 1204, m: 5000 }), "1,204 of 5000");
+  assert.equal(render(words, "de", "counted", { n: 1204, m: 5000 }), "1.204 of 5000");
+});
+
+test("sentences stand within sentences, and in lists", () => {
+  const inner = sentence("plain", { who: "Bo", what: "hello" });
+  assert.equal(say("plain", { who: verbatim("Ada"), what: inner }), "Ada says Bo says hello..");
+  assert.equal(say("plain", { who: ["Ada", verbatim("Bo"), "Cem"], what: "so" }), "Ada, Bo and Cem says so.");
+});
+
+test("functions are given texts, and numbers to count by", () => {
+  assert.equal(say("plural", { names: ["Ada"] }), "Ada is");
+  assert.equal(say("plural", { names: ["Ada", "Bo"] }), "Ada and Bo are");
+  assert.equal(say("flags", { yes: true, no: false, nothing: null, text: "x", empty: "" }), "100100");
+});
+
+test("lists are those of the terminal", () => {
+  assert.equal(listed([]), "");
+  assert.equal(listed(["Ada"]), "Ada");
+  assert.equal(listed(["Ada", "Bo"]), "Ada and Bo");
+  assert.equal(listed(["1", "2", "3", "4", "5", "6"]), "1, 2, 3, 4, 5 and 6");
+  assert.equal(listed(["1", "2", "3", "4", "5", "6", "7"]), "1, 2, 3, 4, 5 and 2 more");
+});
+
+test("a reader's language is found among what the browser says", () => {
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [[], "en"], [["fr", "de-AT"], "de"], [["en-GB", "de"], "en"], [["fr", "pt"], "en"],
+    [["zh"], "zh-Hans"], [["zh-CN"], "zh-Hans"], [["zh-SG"], "zh-Hans"], [["zh-TW"], "zh-Hant"],
+    [["zh-HK"], "zh-Hant"], [["zh-MO"], "zh-Hant"], [["zh-Hant"], "zh-Hant"], [["zh-Hans-HK"], "zh-Hans"],
+    [["zh-Hant-CN"], "zh-Hant"], [["yue"], "zh-Hant"], [["ZH-tw"], "zh-Hant"],
+  ];
+  for (const [tags, language] of cases) assert.equal(languageFor(tags), language, tags.join());
+});
+
+test("a language is spoken from when its words have come, and the last wish counts", async () => {
+  assert.equal(speaking(), "en");
+  const late = speak("de");
+  const last = speak("zh-Hant");
+  await Promise.all([late, last]);
+  assert.equal(speaking(), "zh-Hant");
+  assert.equal(word("app.close"), "關閉");
+  assert.equal(listed(["Ada", "Bo"]), "Ada和Bo");
+  await speak("de");
+  assert.equal(word("app.close"), "Schließen");
+  assert.equal(listed(["Ada", "Bo", "Cem"]), "Ada, Bo und Cem");
+  assert.equal(number(1204), "1.204");
+  await speak("en");
+  assert.equal(word("app.close"), "Close");
+});
+
+test("lengths of time and sizes are told in whole words", () => {
+  assert.equal(duration(-3), "0 seconds");
+  assert.equal(duration(59.9), "59 seconds");
+  assert.equal(duration(60), "1 minute");
+  assert.equal(duration(3600), "1 hour");
+  assert.equal(duration(3900), "1 hour and 5 minutes");
+  assert.equal(size(1), "1 byte");
+  assert.equal(size(999), "999 bytes");
+  assert.equal(size(12_400), "12.4 kB");
+  assert.equal(size(8_388_608), "8.4 MB");
+});
