@@ -1,6 +1,6 @@
 /** What stands over the room until it is answered: a question, the list of keys, a picture. */
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { word } from "../../../words";
 import { Icon } from "../../icons";
 import { KEYS } from "./keys";
@@ -8,7 +8,8 @@ import { useUi } from "./ui";
 
 function Dialog(props: { readonly label: string; readonly class?: string; close(): void; readonly children: ComponentChildren }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // before the next key can come
+  useLayoutEffect(() => {
     const { current } = dialog;
     const before = document.activeElement;
     current?.showModal();
