@@ -95,6 +95,9 @@ def room_state_cases() -> Any:
     back = HostReturn(4, filled("signature", 64))
     for each in (context, replace(context, invite=0xFFFF), replace(context, invite=0, host_return=back)):
         cases.cuts("context", each.encode())
+    raw = context.encode()
+    for flags in (b"\0\1", b"\1\0", b"\2\0\0\0", b"\0\2" + back.encode(), b"\xff\0\7\0"):
+        cases.do("context", raw[:-2] + flags)
     cases.do("host_return", b"group", keys[0], 5)
     ledger = Ledger(
         frozenset({1, 2, 0x8001}),
@@ -117,6 +120,8 @@ def room_state_cases() -> Any:
     ):
         cases.do("ledger", wrong_ledger.encode())
     start = ledger.encode()
+    for closed in (b"\0", b"\2", b"\xff"):
+        cases.do("ledger", start[:-1] + closed)
     nothing: dict[str, Any] = {
         "removed": [],
         "added": [],
@@ -130,7 +135,7 @@ def room_state_cases() -> Any:
         (69, {}),
         (73, {}),
         (20, {"removed": [[2, True]]}),
-        (20, {"removed": [[2, False], [5, True]], "added": [[2, keys[5], 9], [3, keys[6], None]]}),
+        (20, {"removed": [[5, True], [2, False]], "added": [[2, keys[5], 9], [3, keys[6], None]]}),
         (20, {"removed": [[7, True]], "added": [[7, keys[2], None]], "rejoined": rejoined}),
         (20, {"removed": [[5, True]], "added": [[5, keys[2], None]], "rejoined": rejoined}),
         (20, {"host_returned": True, "added": [[1, keys[7], None]]}),

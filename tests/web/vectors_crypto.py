@@ -152,6 +152,12 @@ def _signatures() -> list[tuple[bytes, bytes, bytes]]:
     mixed, mixed_key = (crypto_core_ed25519_add(p, _SMALL[1]) for p in (point, key.public))
     cases += [
         (key.public, message, _signed(key.public, scalar, point, 12345, message)),
+        # whoever has a key of no order makes signatures that are right but for that
+        (_SMALL[0], message, _signed(_SMALL[0], 0, point, 12345, message)),
+        *(
+            (_SMALL[1], message + bytes([i]), _signed(_SMALL[1], 0, point, 12345, message + bytes([i])))
+            for i in range(4)
+        ),
         (key.public, message, _signed(key.public, scalar, mixed, 12345, message)),
         (key.public, message, _signed(key.public, scalar, _SMALL[0], 0, message)),
     ]

@@ -511,6 +511,14 @@ def identity_cases() -> Any:
     ]
     for given in heard:
         cases.do("heard", *given)
+    # what was proven of one leaf, said of another
+    proof = identity._vouched(
+        identity._exchange(bo, public), identity._exchange(bo, hpke.public_key(box)), public, Ends(*ends)
+    )
+    for leaf in (1, 2):
+        body = fields.uint(leaf, 4) + public + proof
+        other_leaf = hpke.seal(SUITE, ends[6], b"snug 1 id vouchgroup", ends[5], body, rng=Seed("leaf").rng())
+        cases.do("heard", other_leaf.enc + other_leaf.ciphertext, bo, ends[5], b"group", ends)
     for claimed, leaf in ((bytes(32), 1), (b"\xff" * 32, 1), (hpke.public_key(box), 1), (public, 2)):
         body = fields.uint(leaf, 4) + claimed + bytes(32)
         forged = hpke.seal(SUITE, ends[6], b"snug 1 id vouchgroup", ends[5], body, rng=Seed("forged").rng())
