@@ -19,6 +19,7 @@ from rich.text import Text
 
 from client.contacts import Standing
 from client.media.stats import StreamStats
+from client.seal import COLOURS, blocks, seal_of
 from client.session import events as ev
 from client.session.invites import called
 from crypto.verification import spoken
@@ -245,6 +246,9 @@ class JsonOutput:
 _CONTINUED = "\n  | "
 
 
+#: Lines that a seal is drawn in.
+_SEAL_ROWS = 22
+
 #: Alarms about what one has typed or named oneself: their sentence says it all.
 _PLAIN = {"book", "file", "input", "not_done", "source"}
 
@@ -271,6 +275,7 @@ class HumanOutput:
         self._hinted = False
         self._files: dict[str, ev.FileOffered] = {}
         self._states: dict[int, ev.StateTold] = {}
+        self._code = ""
 
     def _say(self, *parts: str | tuple[str, str]) -> None:
         # parts and not markup: what others write is never read for styles or emoji names
@@ -292,6 +297,9 @@ class HumanOutput:
             case ev.Code(_, digits):
                 code = (spoken(digits), "bold yellow")
                 self._say("  code  ", code, "  (the same for everybody in the room)")
+                if digits == self._code:  # it was told when it came to be: this time somebody asks
+                    self._seal(digits)
+                self._code = digits
             case ev.ShortCode(_, emoji, said, _):
                 pairs = "   ".join(f"{e} {w}" for e, w in zip(emoji, said, strict=True))
                 self._say("  ", (pairs, "bold yellow"))
@@ -336,6 +344,13 @@ class HumanOutput:
                 self._say((plain(text), "dim"))
             case ev.Ended(_, text):
                 self._say(plain(text))
+
+    def _seal(self, digits: str) -> None:
+        """The rosette that stands beside the code on the meeting page, where there is room to draw it."""
+        if self._console.is_terminal and self._console.width >= 2 * _SEAL_ROWS + 2:
+            shape = seal_of(digits)
+            for line in blocks(shape, _SEAL_ROWS):
+                self._say("  ", (line, COLOURS[shape.tint]))
 
     def _invite(self, event: ev.InviteMade) -> None:
         link = (event.link, "bold")

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from client.media.stats import StreamStats
 from client.output import HumanOutput, JsonOutput, media_json, plain
+from client.seal import blocks, seal_of
 from client.session import events as ev
 
 ADA, BO = ev.Member(0, "Ada", True), ev.Member(1, "Bo", False)
@@ -585,3 +586,14 @@ def test_messages_are_named_where_they_can_be_reported() -> None:
     assert told.splitlines()[1:] == ["Bo: hello  [5f5f5f5f]", "Bo sent a picture (GIF, 5 bytes).  [abababab]"]
     put = ev.Picture(1, "Bo\x1b[2J", "ab" * 16, "image/gif", b"1", "in/1.gif")
     assert human(put) == "Bo\ufffd[2J sent a picture (GIF, 1 bytes). It is at in/1.gif.\n"
+
+
+def test_who_asks_for_the_code_sees_its_seal_and_a_pipe_does_not() -> None:
+    code, other = ev.Code(3, "1234567890" * 4), ev.Code(4, "0987654321" * 4)
+    seal = [line for line in blocks(seal_of(code.digits), 22) if line]
+    assert all(line not in human(code, terminal=True) for line in seal)
+    assert all(line not in human(code, other, terminal=True) for line in seal)
+    asked = human(code, code, terminal=True)
+    assert all(line in asked for line in seal)
+    assert "\u2588" not in human(code, code, terminal=False)
+    assert "\u2588" not in human(code, code, terminal=True, width=40)
