@@ -4,7 +4,7 @@ export default {
   "list.more": "{count} weitere",
   "app.language": "Sprache",
   "app.theme": "Hell oder dunkel",
-  "theme.system": "Wie das System",
+  "theme.system": "System",
   "theme.light": "Hell",
   "theme.dark": "Dunkel",
   "app.close": "Schließen",
@@ -23,7 +23,7 @@ export default {
   "start.heading": "Nur wer im Raum ist.",
   "start.lede":
     "Ton, Bild und Chat werden auf deinem Gerät versiegelt. Der Server trägt sie weiter und kann sie nicht lesen. Du " +
-    "siehst, wer da ist, seit wann, und wer sie hereingelassen hat.",
+    "siehst, wer da ist, seit wann, und durch wen.",
   "start.open": "Raum öffnen",
   "start.open_at": "Bei {origin}. Du leitest das Treffen.",
   "start.no_origin": "Diese Seite hat keinen eigenen Server. Sie folgt Links zu jedem.",
@@ -47,7 +47,7 @@ export default {
   "prejoin.title_hint": "Das lesen nur die, die dabei sind.",
   "prejoin.greeting": "Ein Wort an die Leitung",
   "prejoin.greeting_hint": "Etwas, woran man dich erkennt.",
-  "prejoin.optional": "freiwillig",
+  "prejoin.optional": "optional",
   "prejoin.admission": "Wer hereinkommt",
   "prejoin.ask": "Ich werde bei allen gefragt",
   "prejoin.ask_hint": "Du siehst, wer anklopft und mit welcher Einladung, und lässt sie herein.",

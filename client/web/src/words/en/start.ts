@@ -5,7 +5,7 @@ export default {
   "list.more": "{count} more",
   "app.language": "Language",
   "app.theme": "Light or dark",
-  "theme.system": "As the system",
+  "theme.system": "System",
   "theme.light": "Light",
   "theme.dark": "Dark",
   "app.close": "Close",

@@ -4,7 +4,7 @@ export default {
   "list.more": "另外 {count} 个",
   "app.language": "语言",
   "app.theme": "浅色或深色",
-  "theme.system": "跟随系统",
+  "theme.system": "系统",
   "theme.light": "浅色",
   "theme.dark": "深色",
   "app.close": "关闭",

@@ -4,7 +4,7 @@ export default {
   "list.more": "另外 {count} 個",
   "app.language": "語言",
   "app.theme": "淺色或深色",
-  "theme.system": "跟隨系統",
+  "theme.system": "系統",
   "theme.light": "淺色",
   "theme.dark": "深色",
   "app.close": "關閉",
