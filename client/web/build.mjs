@@ -1,4 +1,5 @@
-// The page's bundle, the same bytes from the same sources: `node build.mjs [OUT]`.
+// The page's bundle, the same bytes from the same sources: `node build.mjs [OUT]`. Without OUT: the landlord's window as
+// well, into its own folder.
 //
 // index.html, main.js, main.css, worker.js, a chunk for each further language and view that is loaded later, and
 // manifest.json: each file's SHA-256, and `hash`, which is SHA-256 over the lines "sha256 name\n" in order.
@@ -29,24 +30,26 @@ const common = {
   ],
 }
 
-await rm(out, { recursive: true, force: true })
-await mkdir(out, { recursive: true })
-await build({
-  ...common,
+/** One bundle: `entryPoints`, the `html` that loads them, and the manifest. */
+async function bundle(out, entryPoints, html) {
+  await rm(out, { recursive: true, force: true })
+  await mkdir(out, { recursive: true })
   // page and worker share what both need: it is loaded once
-  entryPoints: { main: "src/app/main.tsx", worker: "src/worker/main.ts" },
-  splitting: true,
-  chunkNames: "[name]-[hash]",
-  outdir: out,
-})
-for (const name of ["index.html", "icon.svg"]) await writeFile(join(out, name), await readFile(join(here, "src", name)))
+  await build({ ...common, entryPoints, splitting: true, chunkNames: "[name]-[hash]", outdir: out })
+  await writeFile(join(out, "index.html"), await readFile(join(here, html)))
+  await writeFile(join(out, "icon.svg"), await readFile(join(here, "src/icon.svg")))
 
-const names = (await readdir(out)).filter((name) => name !== "manifest.json").sort()
-const sums = new Map()
-for (const name of names) sums.set(name, createHash("sha256").update(await readFile(join(out, name))).digest("hex"))
-const hash = createHash("sha256")
-for (const [name, sum] of sums) hash.update(`${sum} ${name}\n`)
-await writeFile(
-  join(out, "manifest.json"),
-  `${JSON.stringify({ hash: hash.digest("hex"), files: Object.fromEntries(sums) }, null, 1)}\n`,
-)
+  const names = (await readdir(out)).filter((name) => name !== "manifest.json").sort()
+  const sums = new Map()
+  for (const name of names) sums.set(name, createHash("sha256").update(await readFile(join(out, name))).digest("hex"))
+  const hash = createHash("sha256")
+  for (const [name, sum] of sums) hash.update(`${sum} ${name}\n`)
+  await writeFile(
+    join(out, "manifest.json"),
+    `${JSON.stringify({ hash: hash.digest("hex"), files: Object.fromEntries(sums) }, null, 1)}\n`,
+  )
+}
+
+await bundle(out, { main: "src/app/main.tsx", worker: "src/worker/main.ts" }, "src/index.html")
+if (process.argv[2] === undefined)
+  await bundle(join(here, "../../server/page/landlord"), { main: "src/landlord/main.tsx" }, "src/landlord/index.html")

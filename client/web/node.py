@@ -116,7 +116,7 @@ def build() -> None:
     named = [WEB / name for name in ("package.json", "package-lock.json", "build.mjs", "tsconfig.json")]
     wanted = _fingerprint([*sources, *named, *_PATCHES])
     stamp = OUT / ".built"
-    there = (OUT / "bundle" / "manifest.json").is_file()
+    there = all((OUT / name / "manifest.json").is_file() for name in ("bundle", "landlord"))
     if there and stamp.is_file() and stamp.read_text() == wanted:
         return
     node = ensure_installed()

@@ -33,7 +33,7 @@ export function Frame({ model, children }: { readonly model: Model; readonly chi
 }
 
 /** In which language the page speaks. */
-export function LanguageChoice({ model }: { readonly model: Model }) {
+export function LanguageChoice({ model }: { readonly model: Pick<Model, "language"> }) {
   return (
     <span class="select bare">
       <Icon name="globe" size={18} />
@@ -56,7 +56,7 @@ export function LanguageChoice({ model }: { readonly model: Model }) {
 }
 
 /** Light, dark, or as the system is. */
-export function ThemeChoice({ model }: { readonly model: Model }) {
+export function ThemeChoice({ model }: { readonly model: Pick<Model, "theme"> }) {
   return (
     <span class="select bare">
       <Icon name="sun-moon" size={18} />

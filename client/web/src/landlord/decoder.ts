@@ -1,0 +1,70 @@
+/** What a decoder without the key makes of a relayed frame: this browser's own, for VP8 and Opus (WebCodecs). */
+import type { Frame } from "./frame";
+
+/** `refused`: it says no, in its own words. `sound`: samples from -1 to 1. `picture`: what it painted. */
+export type Verdict =
+  | { readonly type: "refused"; readonly why: string }
+  | { readonly type: "sound"; readonly samples: Float32Array }
+  | { readonly type: "picture"; readonly image: ImageBitmap }
+  | { readonly type: "nothing" }
+  /** This browser has no decoder to try it with. */
+  | { readonly type: "none" };
+
+/** Milliseconds that a decoder may take. */
+const PATIENCE = 3_000;
+
+/** Gives the frame to a decoder as if it were none that is sealed. Does not throw. */
+export async function attempt({ kind, payload }: Frame): Promise<Verdict> {
+  if (typeof VideoDecoder === "undefined" || typeof AudioDecoder === "undefined") return { type: "none" };
+  const patience = new Promise<Verdict>((done) => setTimeout(() => done({ type: "nothing" }), PATIENCE));
+  const tried = kind === "audio" ? sound(payload) : picture(payload);
+  return await Promise.race([tried.catch((error: unknown): Verdict => refused(error)), patience]);
+}
+
+const refused = (error: unknown): Verdict => ({
+  type: "refused",
+  why: error instanceof Error ? error.message : String(error),
+});
+
+async function picture(data: BufferSource): Promise<Verdict> {
+  let verdict: Verdict = { type: "nothing" };
+  let drawn: Promise<void> = Promise.resolve();
+  const decoder = new VideoDecoder({
+    output: (frame) => {
+      drawn = createImageBitmap(frame).then((image) => {
+        frame.close();
+        verdict = { type: "picture", image };
+      });
+    },
+    error: (error) => (verdict = refused(error)),
+  });
+  decoder.configure({ codec: "vp8" });
+  // a decoder begins with a key frame: said of every frame, so that each is tried
+  decoder.decode(new EncodedVideoChunk({ type: "key", timestamp: 0, data }));
+  await decoder.flush().catch((error: unknown) => {
+    if (verdict.type === "nothing") verdict = refused(error);
+  });
+  await drawn;
+  if (decoder.state !== "closed") decoder.close();
+  return verdict;
+}
+
+async function sound(data: BufferSource): Promise<Verdict> {
+  let verdict: Verdict = { type: "nothing" };
+  const decoder = new AudioDecoder({
+    output: (decoded) => {
+      const samples = new Float32Array(decoded.numberOfFrames);
+      decoded.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+      decoded.close();
+      verdict = { type: "sound", samples };
+    },
+    error: (error) => (verdict = refused(error)),
+  });
+  decoder.configure({ codec: "opus", sampleRate: 48_000, numberOfChannels: 1 });
+  decoder.decode(new EncodedAudioChunk({ type: "key", timestamp: 0, data }));
+  await decoder.flush().catch((error: unknown) => {
+    if (verdict.type === "nothing") verdict = refused(error);
+  });
+  if (decoder.state !== "closed") decoder.close();
+  return verdict;
+}

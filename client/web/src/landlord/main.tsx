@@ -1,0 +1,13 @@
+/** The landlord's window: its beginning. */
+import { render } from "preact";
+import "./landlord.css";
+import { Store } from "./store";
+import { Window } from "./views";
+
+const root = document.getElementById("app");
+if (root === null) throw new Error("no place for the window");
+// the token stays behind the `#`, which no server is told, so that the page can be loaded again
+const store = new Store(location.hash.slice(1), navigator.languages);
+render(<Window model={store} />, root);
+void store.run();
+addEventListener("hashchange", () => location.reload());

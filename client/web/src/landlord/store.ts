@@ -1,0 +1,99 @@
+/** Asks the server twice a second what it holds, and remembers the last minute: the server does not. */
+import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { Language, Theme } from "../app/model";
+import { unhex } from "../crypto/bytes";
+import { languageFor } from "../words";
+import { attempt, type Verdict } from "./decoder";
+import { type Frame, frameOf } from "./frame";
+import { History } from "./history";
+import type { Now, Relayed, Stream } from "./now";
+
+/** Milliseconds from one look to the next. */
+const EVERY = 500;
+/** Milliseconds that an answer may take. */
+const PATIENCE = 5_000;
+
+/** Why nothing new is shown: the address lacks its token, or the server does not answer. */
+export type Trouble = "token" | "gone";
+
+/** A relayed frame beside what a decoder makes of it. `frame` is null where the server held no whole one. */
+export interface Look {
+  readonly stream: Stream;
+  readonly frame: Frame | null;
+  readonly verdict: Verdict | null;
+}
+
+/** What the views show and may ask for. */
+export interface Landlord {
+  readonly language: Signal<Language>;
+  readonly theme: Signal<Theme>;
+  readonly now: ReadonlySignal<Now | null>;
+  readonly history: History;
+  readonly trouble: ReadonlySignal<Trouble | null>;
+  readonly paused: Signal<boolean>;
+  readonly look: ReadonlySignal<Look | null>;
+  /** Take that stream's last whole frame out of what the server holds. */
+  take(stream: Stream): void;
+}
+
+export class Store implements Landlord {
+  readonly language: Signal<Language>;
+  readonly theme = signal<Theme>("system");
+  readonly now = signal<Now | null>(null);
+  readonly history = new History();
+  readonly trouble = signal<Trouble | null>(null);
+  readonly paused = signal(false);
+  readonly look = signal<Look | null>(null);
+  readonly #token: string;
+
+  constructor(token: string, languages: readonly string[]) {
+    this.#token = token;
+    this.language = signal(languageFor(languages));
+  }
+
+  /** Looks, and goes on looking for as long as the page is there. */
+  async run(): Promise<never> {
+    for (;;) {
+      if (!this.paused.peek()) await this.#see();
+      await new Promise((next) => setTimeout(next, EVERY));
+    }
+  }
+
+  take = (stream: Stream): void => {
+    void this.#take(stream);
+  };
+
+  async #see(): Promise<void> {
+    const now = await this.#ask<Now>("now");
+    if (now === null || this.paused.peek()) return;
+    this.history.take(now);
+    this.now.value = now;
+  }
+
+  async #take(stream: Stream): Promise<void> {
+    const relayed = await this.#ask<Relayed>(`frame?ssrc=${stream.ssrc}`);
+    if (relayed === null) return;
+    const frame = frameOf(stream.kind, relayed.packets.map(unhex));
+    this.look.value = { stream, frame, verdict: frame === null ? null : await attempt(frame) };
+  }
+
+  /** null: there is no answer, and `trouble` says why. */
+  async #ask<T>(what: string): Promise<T | null> {
+    try {
+      const answer = await fetch(what, {
+        headers: { "X-Snug-Token": this.#token },
+        cache: "no-store",
+        signal: AbortSignal.timeout(PATIENCE),
+      });
+      if (answer.ok) {
+        const told = (await answer.json()) as T;
+        this.trouble.value = null;
+        return told;
+      }
+      this.trouble.value = answer.status === 403 ? "token" : "gone";
+    } catch {
+      this.trouble.value = "gone";
+    }
+    return null;
+  }
+}
