@@ -40,7 +40,8 @@ const mapped = (text: string): string => [...text].map((char) => prototypes().ge
 export function normalized(text: string, form: "NFC" | "NFD" | "NFKC"): string {
   let [done, run] = ["", ""];
   for (const char of text) {
-    if (assigned(char)) run += char;
+    // half a surrogate pair is no text: Firefox would put U+FFFD in its place
+    if (assigned(char) && !/\p{Cs}/u.test(char)) run += char;
     else {
       done += run.normalize(form) + char;
       run = "";
