@@ -119,6 +119,10 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--participants", type=int, default=3, metavar="3", help="2 to 8 (default 3)")
     demo.add_argument("--seconds", type=float, default=15.0, metavar="15", help="of meeting (default 15)")
     demo.add_argument("--json", action="store_true", help="one JSON object a line")
+    demo.add_argument(
+        "--lecture", action="store_true", help="a room with three robots, your page and the landlord's window"
+    )
+    demo.add_argument("--no-open", action="store_true", help="with --lecture: open no browser")
 
     lab = commands.add_parser("lab", help="every act of a hostile operator, done to a live meeting here")
     lab.add_argument("scenes", nargs="*", metavar="SCENE", help='ids, themes, or "case 2" (default: all)')
@@ -242,6 +246,10 @@ def _participant(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    if arguments.lecture:
+        from client.demo import lecture
+
+        return asyncio.run(lecture.run(open_browser=not arguments.no_open))
     from client.demo import run
 
     if not 2 <= arguments.participants <= 8:

@@ -67,10 +67,10 @@ def run_page(arguments: argparse.Namespace, first_line: Callable[[], str]) -> in
     return asyncio.run(_serve(bundle, origin, link, arguments.port))
 
 
-def application(bundle: page.Bundle, origin: str | None) -> web.Application:
+def application(bundle: page.Bundle, origin: str | None, *, lecture: bool = False) -> web.Application:
     """The page, for a browser on this machine: with a server it may reach that one and no other."""
     app = web.Application(client_max_size=1024)
-    where = {"origin": origin, "own": True, "lecture": False}
+    where = {"origin": origin, "own": True, "lecture": lecture}
     # without a server: any link may be pasted, and its server has to be reached
     connect = ["ws:", "wss:"] if origin is None else [page.sockets(origin)]
     app.add_routes(page.routes(bundle, where=where, connect=connect))
@@ -81,7 +81,7 @@ async def _serve(bundle: page.Bundle, origin: str | None, link: str | None, port
     runner = web.AppRunner(application(bundle, origin), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
-        address = await _listen(runner, port)
+        address = await listen(runner, port)
     except OSError as error:
         await runner.cleanup()
         print(f"snug: can't listen on port {port}: {error.strerror}", file=sys.stderr)
@@ -100,7 +100,7 @@ async def _serve(bundle: page.Bundle, origin: str | None, link: str | None, port
     return Status.OK
 
 
-async def _listen(runner: web.AppRunner, port: int | None) -> str:
+async def listen(runner: web.AppRunner, port: int | None) -> str:
     """Start listening on 127.0.0.1; the URL. OSError if the port that was asked for is taken."""
     site = web.TCPSite(runner, "127.0.0.1", PORT if port is None else port)
     try:

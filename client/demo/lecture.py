@@ -1,0 +1,319 @@
+"""``snug demo --lecture``: a room with three robots, a member's page, the landlord's window, the lab's scenes.
+
+The member's page is that of `snug page`, with two things more: it shows the ratchet tree, and plays the lab's
+scenes, which run in processes of their own and have nothing to do with the room. Both addresses carry a
+token, and both are of 127.0.0.1 alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import json
+import os
+import re
+import secrets
+import signal
+import sys
+import webbrowser
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Self
+
+from aiohttp import hdrs, web
+from rich.console import Console
+from rich.text import Text
+
+from client import page_cli
+from client.demo.meeting import until
+from client.demo.process import ServerError, ServerProcess
+from client.demo.robot import Robot
+from client.lab.scene import Scene
+from client.lab.scenes import SCENES
+from client.media.codec import HEIGHT, WIDTH
+from client.participant import Status
+from client.session import Session
+from client.session import events as ev
+from crypto.invite import canonical_origin
+from server import page
+
+#: The first opens the room, and lets in whoever knocks.
+NAMES: Final = ("Ada", "Bo", "Cem")
+TITLE: Final = "A lecture"
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_HEADER: Final = "X-Snug-Token"
+_COME_IN_TIME: Final = 30.0
+#: Seconds for a scene, twice over if it has to be tried again; and for its process to end when told to.
+_SCENE_TIME: Final = 330.0
+_STOP_TIME: Final = 10.0
+_LINE_MAX: Final = 4 * 2**20
+
+#: What is asked about a scene, where the first half of its prediction would give the answer away.
+QUESTIONS: Final = {
+    "impostor_with_link": "Somebody has got hold of a link, and comes under the name of a person whom the "
+    "host expects.",
+    "forged_media_after_a_cut": "A member seals a frame with another's key, right after the operator has cut "
+    "a listener's connection.",
+    "addresses_and_timing": "The server writes down which connections there are, from which addresses, and "
+    "when how many bytes went by.",
+    "member_records": "A member who is in the room records it, and tells others who was there.",
+    "denial_of_service": "The operator refuses all service.",
+}
+
+
+def question(scene: Scene) -> str:
+    """What is done in a scene, without what comes of it: so that students can guess."""
+    told = QUESTIONS.get(scene.id)
+    return told if told is not None else re.split(r"[;:]", scene.prediction)[0].rstrip(".") + "."
+
+
+def listed() -> list[dict[str, str]]:
+    """The scenes, as the page asks about them."""
+    return [
+        {"scene": scene.id, "theme": scene.theme, "mirrors": scene.mirrors, "question": question(scene)}
+        for scene in SCENES
+    ]
+
+
+class Landlord(ServerProcess):
+    """The server, with a window. `window` is its address, token and all."""
+
+    arguments = ("--window",)
+    window = ""
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        try:
+            self.window = await self._line("window ", self.start_time)
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+
+class Theatre:
+    """Plays scenes for the page that shows the token: one at a time."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+        self._playing = False
+
+    def routes(self) -> list[web.RouteDef]:
+        """``GET /lecture/scenes``, ``POST /lecture/play``."""
+        return [
+            web.get("/lecture/scenes", self._guarded(self._scenes)),
+            web.post("/lecture/play", self._guarded(self._play)),
+        ]
+
+    def _guarded(
+        self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def guard(request: web.Request) -> web.StreamResponse:
+            # no form and no page of another site can send this header without being asked about first
+            shown = request.headers.get(_HEADER, "")
+            if not hmac.compare_digest(shown.encode(), self._token.encode()):
+                raise web.HTTPForbidden(text="open the address that `snug demo --lecture` printed\n")
+            return await handler(request)
+
+        return guard
+
+    async def _scenes(self, _: web.Request) -> web.Response:
+        return web.json_response(listed(), headers={hdrs.CACHE_CONTROL: "no-store"})
+
+    async def _play(self, request: web.Request) -> web.StreamResponse:
+        """A line of JSON as it begins, and at the end that of ``snug lab --json``, or ``{"failed": why}``."""
+        try:
+            asked = await request.json()
+            name = asked["scene"]
+        except (ValueError, KeyError, TypeError):
+            raise web.HTTPBadRequest(text='which scene? {"scene": ID}\n') from None
+        if not any(scene.id == name for scene in SCENES):
+            raise web.HTTPNotFound(text="there is no such scene\n")
+        if self._playing:
+            raise web.HTTPConflict(text="a scene is being played\n")
+        self._playing = True
+        try:
+            headers = {hdrs.CACHE_CONTROL: "no-store", "X-Content-Type-Options": "nosniff"}
+            answer = web.StreamResponse(headers=headers)
+            answer.content_type = "application/x-ndjson"
+            await answer.prepare(request)
+            await answer.write(_line({"began": name}))
+            async with play(name) as lines:
+                async for line in lines:
+                    await answer.write(_line(line))
+            await answer.write_eof()
+            return answer
+        finally:
+            self._playing = False
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+
+
+@contextlib.asynccontextmanager
+async def play(name: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+    """``snug lab NAME --json`` in a process of its own, which is gone afterwards, whatever happened."""
+    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "client.cli",
+        "lab",
+        name,
+        "--json",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=_LINE_MAX,
+        env={**os.environ, "PYTHONPATH": path},
+        # Ctrl-C is for us: the scene is told once, below
+        start_new_session=True,
+    )
+    try:
+        yield _told(process)
+    finally:
+        await asyncio.shield(_end(process))
+
+
+async def _told(process: asyncio.subprocess.Process) -> AsyncIterator[dict[str, Any]]:
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(_SCENE_TIME):
+            line = await process.stdout.readline()
+    except TimeoutError:
+        yield {"failed": "It was not over in time."}
+        return
+    except ValueError:
+        line = b""
+    try:
+        yield json.loads(line)
+    except ValueError:
+        yield {"failed": "It could not be played here."}
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """It and the server that it started: asked first, then killed."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGINT)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_TIME):
+                await process.wait()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+class Lecture:
+    """The server, the robots and the member's page. Within ``async with`` all of it is there."""
+
+    def __init__(self, port: int | None = None) -> None:
+        self._port = port
+        self._token = secrets.token_urlsafe(16)
+        self._robots: list[Robot] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stack = contextlib.AsyncExitStack()
+        self.server = Landlord()
+        #: Addresses to open: of the member's page, with the link, and of the landlord's window.
+        self.page = ""
+        self.window = ""
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def over(self) -> bool:
+        """The server, or everybody in the room, is gone."""
+        return not self.server.running or all(task.done() for task in self._tasks)
+
+    async def _start(self) -> None:
+        bundle = page.load()
+        await self._stack.enter_async_context(self.server)
+        self.window = self.server.window
+        self._stack.push_async_callback(self._stop_robots)
+        link = await self._gather()
+        app = page_cli.application(bundle, canonical_origin(self.server.url), lecture=True)
+        app.add_routes(Theatre(self._token).routes())
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        self._stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        address = await page_cli.listen(runner, self._port)
+        self.page = f"{address}/?lecture={self._token}#{link}"
+
+    async def _gather(self) -> str:
+        """The robots come in; the open link. ServerError if that does not work out."""
+        origin = canonical_origin(self.server.url)
+        host = self._robot(
+            NAMES[0],
+            lambda now: Session.host(origin=origin, name=NAMES[0], title=TITLE, admission="ask", now=now),
+        )
+        if not await until(lambda: host.invite is not None, _COME_IN_TIME) or host.invite is None:
+            raise ServerError("The host could not open the room.")
+        for name in NAMES[1:]:
+            self._robot(name, partial(_guest, host.invite, name))
+        everybody = set(NAMES)
+        if not await until(lambda: all(robot.sees(everybody) for robot in self._robots), _COME_IN_TIME):
+            raise ServerError("Not everybody came in.")
+        return host.invite
+
+    def _robot(self, name: str, make: Callable[[float], Session]) -> Robot:
+        robot = Robot(name, make, directory=None, size=(WIDTH // 2, HEIGHT // 2), on_event=_nothing)
+        self._robots.append(robot)
+        self._tasks.append(asyncio.get_running_loop().create_task(robot.run()))
+        return robot
+
+    async def _stop_robots(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _guest(link: str, name: str, now: float) -> Session:
+    return Session.join(link, name=name, now=now)
+
+
+def _nothing(_: Robot, __: ev.Event) -> None:
+    """Nobody reads along: the page shows what there is to see."""
+
+
+async def run(*, open_browser: bool, port: int | None = None) -> int:
+    """Until SIGINT or SIGTERM, or until the server is gone; returns the exit status."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    out = Console(highlight=False)
+    try:
+        async with Lecture(port) as lecture:
+            out.print(Text(f"A member's page: {lecture.page}"), soft_wrap=True)
+            out.print(Text(f"The landlord's window: {lecture.window}"), soft_wrap=True)
+            out.print(f"In the room: {', '.join(NAMES)}. Come in by the first, and watch in the second.")
+            out.print("docs/lecture.md has a script of ten minutes. Ctrl-C ends it.", style="dim")
+            sys.stdout.flush()
+            if open_browser:
+                for address in (lecture.window, lecture.page):
+                    await asyncio.to_thread(webbrowser.open, address)
+            while not stop.is_set() and not lecture.over:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), 0.5)
+            if stop.is_set():
+                return Status.OK
+            out.print("The meeting is over, or the server is gone.")
+            return Status.ERROR
+    except (ServerError, page.PageError) as error:
+        print(f"snug: {error}", file=sys.stderr)
+        return Status.ERROR
+    except OSError as error:
+        print(f"snug: can't listen: {error.strerror}", file=sys.stderr)
+        return Status.USAGE
