@@ -123,7 +123,7 @@ const knock = {
 
 const STATES: readonly [TileState, Partial<Tile>][] = [
   ["live", { hand: 1, recording: true, weakNetwork: true }],
-  ["connecting", { picture: null }],
+  ["connecting", {}],
   ["not_decrypting", { picture: null }],
   ["not_decrypting", {}],
   ["stalled", { soundState: "stalled", mic: true }],

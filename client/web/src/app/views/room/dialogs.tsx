@@ -49,11 +49,11 @@ export function Dialogs() {
         >
           <h2>{asked.title}</h2>
           <p>{asked.text}</p>
+          {/* what changes nothing comes first: it is what has the focus */}
           <div class="two">
             <button
               type="button"
               class="button"
-              autofocus
               onClick={() => {
                 question.value = null;
               }}
