@@ -1,14 +1,14 @@
-// Writes src/app/iconShapes.ts from the icons of lucide-static that the page uses: `node icons.mjs`.
+// Writes src/app/iconShapes.ts from the icons of lucide-static that the page uses: `node icons.mjs`; with --check it only compares.
 import { readFile, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 
 const NAMES = [
-  "arrow-left", "arrow-right", "check", "chevron-down", "chevron-left", "chevron-right", "chevron-up", "circle-dot",
-  "circle-question-mark", "clock", "copy", "crown", "door-open", "download", "ellipsis", "eye", "file", "globe", "graduation-cap",
-  "hand", "image", "info", "keyboard", "languages", "layout-grid", "link", "lock", "lock-open", "log-out", "maximize-2",
-  "message-square", "mic", "mic-off", "monitor", "moon", "paperclip", "phone-off", "picture-in-picture-2", "pin", "pin-off",
-  "plus", "presentation", "qr-code", "refresh-cw", "scan-qr-code", "screen-share", "screen-share-off", "send-horizontal",
-  "settings", "shield-check", "signal-low", "smile", "square", "sun", "sun-moon", "trash-2", "triangle-alert", "user-check",
+  "arrow-left", "arrow-right", "check", "chevron-down", "circle-dot",
+  "circle-question-mark", "copy", "crown", "door-open", "download", "ellipsis", "eye", "file", "globe", "graduation-cap",
+  "hand", "image", "info", "keyboard", "layout-grid", "link", "lock", "log-out",
+  "message-square", "mic", "mic-off", "monitor", "paperclip", "phone-off", "picture-in-picture-2", "pin", "pin-off",
+  "plus", "qr-code", "refresh-cw", "scan-qr-code", "screen-share", "screen-share-off", "send-horizontal",
+  "settings", "shield-check", "signal-low", "smile", "square", "sun-moon", "triangle-alert", "user-check",
   "user-minus", "user-plus", "users", "video", "video-off", "volume-2", "volume-x", "x",
 ]
 
@@ -24,7 +24,7 @@ async function nodes(name) {
 }
 
 /** Every element of an icon as path data: one path an icon. */
-function path([tag, a]) {
+function pathOf([tag, a]) {
   const n = (name) => Number(a[name] ?? 0)
   switch (tag) {
     case "path":
@@ -51,10 +51,8 @@ function path([tag, a]) {
 }
 
 const lines = []
-for (const name of NAMES) lines.push(`  "${name}":\n    ${JSON.stringify((await nodes(name)).map(path).join(""))},`)
-await writeFile(
-  `${here}src/app/iconShapes.ts`,
-  `/**
+for (const name of NAMES) lines.push(`  "${name}":\n    ${JSON.stringify((await nodes(name)).map(pathOf).join(""))},`)
+const text = `/**
  * Icons of Lucide (https://lucide.dev), each as one path in a box of 24: written by \`node icons.mjs\`.
  *
  * ISC License, Copyright (c) Lucide Icons and Contributors; parts MIT License, Copyright (c) 2013-present Cole Bemis
@@ -63,5 +61,7 @@ await writeFile(
 export const shapes = {
 ${lines.join("\n")}
 } as const;
-`,
-)
+`
+const path = `${here}src/app/iconShapes.ts`
+if (!process.argv.includes("--check")) await writeFile(path, text)
+else if ((await readFile(path, "utf8")) !== text) throw new Error("src/app/iconShapes.ts is not what icons.mjs writes")

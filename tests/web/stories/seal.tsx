@@ -1,3 +1,4 @@
+import type { Model } from "../../../client/web/src/app/model";
 import { Seal } from "../../../client/web/src/app/seal";
 import { fake } from "./fake";
 import type { Story } from "./story";
@@ -36,4 +37,18 @@ export default [
       </main>
     ),
   },
+  {
+    name: "seal-one",
+    model: () => fake({ code: { epoch: 1, digits: "1".repeat(40), short: null, comparison: null, running: false } }),
+    view: (model) => <One model={model} />,
+  },
 ] satisfies Story[];
+
+function One({ model }: { readonly model: Model }) {
+  return (
+    <main>
+      <h1 class="unseen">A seal</h1>
+      <Seal digits={model.code.value?.digits ?? ""} size={320} />
+    </main>
+  );
+}

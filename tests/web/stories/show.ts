@@ -2,7 +2,7 @@
 import { h, render } from "preact";
 import { speak } from "../../../client/web/src/words/index";
 import { App } from "../../../client/web/src/app/views/app";
-import type { Language, Theme } from "../../../client/web/src/app/model";
+import type { Language, Model, Theme } from "../../../client/web/src/app/model";
 import { asked } from "./fake";
 import type { Story } from "./story";
 
@@ -13,6 +13,8 @@ declare global {
     /** Done once the one that was asked for is drawn. */
     drawn: Promise<void>;
     asked: unknown[][];
+    /** Of the story that is shown, so that a test can have something happen. */
+    model: Model;
   }
 }
 
@@ -34,6 +36,7 @@ async function draw(stories: readonly Story[]): Promise<void> {
   }
   const language = (wish.get("language") ?? "en") as Language;
   const model = story.model();
+  window.model = model;
   model.language.value = language;
   model.theme.value = (wish.get("theme") ?? "system") as Theme;
   await speak(language);
