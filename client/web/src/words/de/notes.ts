@@ -7,7 +7,7 @@ export default {
   "note.came_by_label": "{name} ist hereingekommen, eingelassen von {by}, mit der Einladung für {label}.",
   "note.back": "{name} ist wieder da.",
   "note.left": "{name} ist gegangen.",
-  "note.removed": "{by} hat {name} hinausgesetzt. {name} sieht und hört von jetzt an nichts mehr.",
+  "note.removed": "{by} hat {name} entfernt. {name} sieht und hört von jetzt an nichts mehr.",
   "note.records": "{name} nimmt auf.",
   "note.records_no_more": "{name} nimmt nicht mehr auf.",
   "note.shows": "{name} zeigt einen Bildschirm.",

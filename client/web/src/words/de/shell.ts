@@ -1,4 +1,4 @@
-import type { Words } from "../entry";
+import { plural, type Words } from "../entry";
 
 export default {
   "shell.no_answer": "er antwortet nicht",
@@ -19,9 +19,9 @@ export default {
   "alarm.media_unreachable": "Keine Verbindung für Ton und Bild: {why}. Neuer Versuch ...",
   "alarm.media_failed": "Das Senden hat aufgehört: {why}",
   "tree.now": "So steht es jetzt.",
-  "tree.added": "{names} kam herein.",
-  "tree.removed": "{names} ging.",
-  "tree.rejoined": "{names} ist wieder im Takt.",
+  "tree.added": (a, n) => `${a.names} ${plural(n("names"), "kam", "kamen")} herein.`,
+  "tree.removed": (a, n) => `${a.names} ${plural(n("names"), "ging", "gingen")}.`,
+  "tree.rejoined": (a, n) => `${a.names} ${plural(n("names"), "ist", "sind")} wieder im Takt.`,
   "tree.healed": "Frische Schlüssel, niemand Neues.",
   "media.sound_blocked": "Dein Browser gibt vor einem Klick keinen Ton: Klick irgendwohin.",
   "media.no_share": "Dein Browser teilt den Bildschirm nicht ({why}).",

@@ -102,7 +102,7 @@ export default {
   "waiting.give_up": "不等了",
 
   "ended.left": "你离开了",
-  "ended.removed": "你被移出会议",
+  "ended.removed": "你被请出了房间",
   "ended.refused": "没有让你进去",
   "ended.ended": "会议结束了",
   "ended.dropped": "服务器把我们踢出去了",
