@@ -30,16 +30,14 @@ const ALIKE: Readonly<Record<string, readonly string[]>> = {
     "meet.hand",
     "meet.reacted",
     "meet.shortcut",
-    "meet.sign",
     "prejoin.optional",
     "room.ruled",
     "since.and",
     "since.policy",
     "theme.system",
   ],
-  // by numbers of signs; and without the full stop
-  "zh-Hant": ["meet.sign", "since.policy"],
-  "zh-Hans": ["meet.sign", "since.policy"],
+  "zh-Hant": ["since.policy"],
+  "zh-Hans": ["since.policy"],
 };
 
 /** Where English names a command of the terminal with a number, the page has a button, and no number to press. */
