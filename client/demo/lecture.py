@@ -1,4 +1,4 @@
-"""``snug demo --lecture``: a room with three robots, a member's page, the landlord's window, the lab's scenes.
+"""``snug demo --lecture``: robots in a room, a member's page, the landlord's window, and the lab.
 
 The member's page is that of `snug page`, with two things more: it shows the ratchet tree, and plays the lab's
 scenes, which run in processes of their own and have nothing to do with the room. Both addresses carry a

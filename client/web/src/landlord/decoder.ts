@@ -1,4 +1,5 @@
 /** What a decoder without the key makes of a relayed frame: this browser's own, for VP8 and Opus (WebCodecs). */
+import type { Bytes } from "../crypto/bytes";
 import type { Frame } from "./frame";
 
 /** `refused`: it says no, in its own words. `sound`: samples from -1 to 1. `picture`: what it painted. */
@@ -26,11 +27,30 @@ const refused = (error: unknown): Verdict => ({
   why: error instanceof Error ? error.message : String(error),
 });
 
-async function picture(data: BufferSource): Promise<Verdict> {
+/** Pixels of the picture that a decoder is given before. */
+const FIRST = 16;
+
+/** A key frame of grey: without one before it a decoder does not even look at any other frame. */
+async function grey(): Promise<EncodedVideoChunk | null> {
+  const chunks: EncodedVideoChunk[] = [];
+  const encoder = new VideoEncoder({ output: (chunk) => chunks.push(chunk), error: () => undefined });
+  encoder.configure({ codec: "vp8", width: FIRST, height: FIRST });
+  const pixels = new Uint8Array(FIRST * FIRST * 4).fill(128);
+  const frame = new VideoFrame(pixels, { format: "RGBX", codedWidth: FIRST, codedHeight: FIRST, timestamp: 0 });
+  encoder.encode(frame, { keyFrame: true });
+  frame.close();
+  await encoder.flush();
+  encoder.close();
+  return chunks[0] ?? null;
+}
+
+async function picture(data: Bytes): Promise<Verdict> {
   let verdict: Verdict = { type: "nothing" };
   let drawn: Promise<void> = Promise.resolve();
+  const first = await grey();
   const decoder = new VideoDecoder({
     output: (frame) => {
+      if (frame.timestamp === 0) return frame.close();
       drawn = createImageBitmap(frame).then((image) => {
         frame.close();
         verdict = { type: "picture", image };
@@ -39,8 +59,9 @@ async function picture(data: BufferSource): Promise<Verdict> {
     error: (error) => (verdict = refused(error)),
   });
   decoder.configure({ codec: "vp8" });
-  // a decoder begins with a key frame: said of every frame, so that each is tried
-  decoder.decode(new EncodedVideoChunk({ type: "key", timestamp: 0, data }));
+  if (first !== null) decoder.decode(first);
+  const type = (data[0] ?? 0) & 1 ? "delta" : "key";
+  decoder.decode(new EncodedVideoChunk({ type, timestamp: 1, data }));
   await decoder.flush().catch((error: unknown) => {
     if (verdict.type === "nothing") verdict = refused(error);
   });
@@ -49,7 +70,7 @@ async function picture(data: BufferSource): Promise<Verdict> {
   return verdict;
 }
 
-async function sound(data: BufferSource): Promise<Verdict> {
+async function sound(data: Bytes): Promise<Verdict> {
   let verdict: Verdict = { type: "nothing" };
   const decoder = new AudioDecoder({
     output: (decoded) => {

@@ -59,7 +59,7 @@ interface PaneProps {
 
 export function Pane({ model, handle, seat, person, streams }: PaneProps) {
   const points = model.history.points(handle);
-  const last = points.at(-1);
+  const last = model.history.pace(handle);
   const kinds = [...new Set(streams.map(({ kind }) => kind))].sort();
   return (
     <li class="pane">
@@ -79,7 +79,7 @@ export function Pane({ model, handle, seat, person, streams }: PaneProps) {
           )}
           <dt>{say("streams")}</dt>
           <dd>{kinds.length === 0 ? say("stream_none") : kinds.map((kind) => say(`stream_${kind}`)).join(", ")}</dd>
-          {last !== undefined && (
+          {last !== null && (
             <>
               <dt>{say("rate")}</dt>
               <dd class="figures">
@@ -89,7 +89,7 @@ export function Pane({ model, handle, seat, person, streams }: PaneProps) {
           )}
         </dl>
       </div>
-      <Rate points={points} />
+      {seat !== null && <Rate points={points} />}
     </li>
   );
 }

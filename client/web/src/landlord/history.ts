@@ -6,6 +6,8 @@ import type { Now, Stream } from "./now";
 export const SPAN = 60;
 /** Connections whose rates are remembered. */
 const CONNECTIONS_MAX = 200;
+/** Points that `pace` is the mean of. */
+const PACE = 4;
 
 export interface Point {
   /** By the server's clock. */
@@ -42,6 +44,15 @@ export class History {
 
   /** The last minute of a connection, oldest first. */
   points = (handle: string): readonly Point[] => this.#points.get(handle) ?? [];
+
+  /** How a connection does now: the mean of the last two seconds or so. null: nothing is known yet. */
+  pace(handle: string): Point | null {
+    const last = this.points(handle).slice(-PACE);
+    const end = last.at(-1);
+    if (end === undefined) return null;
+    const of = (part: "packets" | "bytes"): number => last.reduce((sum, point) => sum + point[part], 0) / last.length;
+    return { at: end.at, packets: of("packets"), bytes: of("bytes") };
+  }
 
   /** The last minute's blobs, oldest first. */
   blobs(): readonly Blob[] {

@@ -25,7 +25,7 @@ export const de: Readonly<Record<LandlordKey, Entry>> = {
   room_facts_new: "Nummer {number}",
   nobody: "Es gibt keinen Raum. Öffnen Sie einen, und sehen Sie, was der Server davon erfährt.",
   lobby: "Ein Vorzimmer",
-  lobby_facts: "Nummer {number}",
+  lobby_facts: "Nummer {number} · hier warten Gastgeber auf die, die anklopfen",
   glass: "Jemand hinter Milchglas. Die Gestalt bedeutet nichts: sie ist für alle dieselbe.",
   address: "Adresse",
   since: "da seit",

@@ -24,7 +24,7 @@ export const en = {
   room_facts_new: "number {number}",
   nobody: "There is no room. Open one, and look at what the server learns of it.",
   lobby: "A lobby",
-  lobby_facts: "number {number}",
+  lobby_facts: "number {number} · here hosts wait for those who knock",
   glass: "Somebody behind frosted glass. The shape means nothing: it is the same for everybody.",
   address: "address",
   since: "here for",

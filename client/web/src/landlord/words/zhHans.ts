@@ -25,7 +25,7 @@ export const zhHans: Readonly<Record<LandlordKey, Entry>> = {
   room_facts_new: "编号 {number}",
   nobody: "目前没有房间。开一个，看看服务器会知道些什么。",
   lobby: "一个门厅",
-  lobby_facts: "编号 {number}",
+  lobby_facts: "编号 {number} · 主持人在这里等人敲门",
   glass: "毛玻璃后面的某个人。形状没有意义：每个人都一样。",
   address: "地址",
   since: "已在",

@@ -25,7 +25,7 @@ export const zhHant: Readonly<Record<LandlordKey, Entry>> = {
   room_facts_new: "編號 {number}",
   nobody: "目前沒有房間。開一個，看看伺服器會知道些什麼。",
   lobby: "一個門廳",
-  lobby_facts: "編號 {number}",
+  lobby_facts: "編號 {number} · 主持人在這裡等人敲門",
   glass: "毛玻璃後面的某個人。形狀沒有意義：每個人都一樣。",
   address: "位址",
   since: "已在",

@@ -1,5 +1,6 @@
 /** What stands beside the stage on a wide screen, and over it on a phone. */
 import type { ComponentChildren } from "preact";
+import { lazy, Suspense } from "preact/compat";
 import { useEffect, useRef } from "preact/hooks";
 import { type Key, word } from "../../../words";
 import { Icon } from "../../icons";
@@ -8,6 +9,9 @@ import { Code } from "./code";
 import { People } from "./people";
 import { Settings } from "./settings";
 import { type Panel, useUi } from "./ui";
+
+// few have it: it comes when it is opened
+const Lecture = lazy(() => import("./lecture").then((module) => module.Lecture));
 
 const TITLES: Readonly<Record<Exclude<Panel, "none">, Key>> = {
   people: "meet.people",
@@ -20,13 +24,18 @@ const TITLES: Readonly<Record<Exclude<Panel, "none">, Key>> = {
 export function SidePanel() {
   const { model } = useUi();
   const panel = model.panel.value;
-  if (panel === "none" || panel === "lecture") return null;
+  if (panel === "none" || (panel === "lecture" && !model.where.value.lecture)) return null;
   return (
     <Frame key={panel} panel={panel}>
       {panel === "people" && <People />}
       {panel === "chat" && <Chat />}
       {panel === "code" && <Code />}
       {panel === "settings" && <Settings />}
+      {panel === "lecture" && (
+        <Suspense fallback={null}>
+          <Lecture />
+        </Suspense>
+      )}
     </Frame>
   );
 }

@@ -1,0 +1,336 @@
+/** For a lecture: the ratchet tree as members know it, epoch by epoch, and the scenes of the lab. Loaded by itself. */
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { listed, number, size, word } from "../../../words";
+import type { TreeView } from "../../../worker/messages";
+import { Icon } from "../../icons";
+import { GUESSES, type Guess, noticed, play, type Played, scenes, type SceneView } from "./lecturePlay";
+import { epochs, fresh, holders, layout } from "./lectureTree";
+import { say } from "./lectureWords";
+import { useUi } from "./ui";
+
+export function Lecture() {
+  const { model } = useUi();
+  useEffect(() => {
+    model.do.watchTree(true);
+    return () => model.do.watchTree(false);
+  }, [model]);
+  return (
+    <>
+      <Tree />
+      <Lab />
+    </>
+  );
+}
+
+// -- the tree ------------------------------------------------------------------------------------------------
+
+function Tree() {
+  const { model } = useUi();
+  /** The epoch that is looked at; null: always the newest. */
+  const held = useSignal<number | null>(null);
+  const chosen = useSignal<number | null>(null);
+  const views = epochs(model.tree.value);
+  const at = held.value === null ? views.length - 1 : views.findIndex(({ epoch }) => epoch === held.value);
+  const view = views[at];
+  const step = (by: number): void => {
+    held.value = views[at + by]?.epoch ?? held.value;
+  };
+  return (
+    <section class="panel-part" aria-labelledby="tree-title">
+      <h3 id="tree-title">{say("tree")}</h3>
+      <p class="note">{say("tree_text")}</p>
+      {view === undefined ? (
+        <p role="status">{say("tree_waiting")}</p>
+      ) : (
+        <>
+          <div class="row">
+            <button type="button" class="button small" disabled={at <= 0} onClick={() => step(-1)} aria-label={say("step_back")}>
+              <Icon name="arrow-left" size={16} />
+            </button>
+            <button
+              type="button"
+              class="button small"
+              disabled={at >= views.length - 1}
+              onClick={() => step(1)}
+              aria-label={say("step_on")}
+            >
+              <Icon name="arrow-right" size={16} />
+            </button>
+            <button
+              type="button"
+              class="button small"
+              onClick={() => {
+                held.value = held.value === null ? view.epoch : null;
+              }}
+            >
+              {say(held.value === null ? "pause" : "live")}
+            </button>
+            <span class="note figures">{say("of", { at: at + 1, all: views.length })}</span>
+          </div>
+          <p aria-live="polite">
+            <b class="figures">{say("epoch", { epoch: number(view.epoch) })}</b> {word(view.what)}{" "}
+            {view.by !== null && say("by", { name: view.by })} {view.bytes > 0 && say("bytes", { size: size(view.bytes) })}
+          </p>
+          <Drawn view={view} before={views[at - 1] ?? null} chosen={chosen.value} choose={(node) => (chosen.value = node)} />
+          <Holds view={view} node={chosen.value} />
+          <ul class="tree-legend note">
+            <li data-kind="fresh">{say("legend_fresh")}</li>
+            <li data-kind="held">{say("legend_held")}</li>
+            <li data-kind="other">{say("legend_other")}</li>
+            <li data-kind="blank">{say("legend_blank")}</li>
+          </ul>
+        </>
+      )}
+    </section>
+  );
+}
+
+const COLUMN = 46;
+const ROW = 64;
+const RADIUS = 17;
+const MARGIN = 34;
+
+function Drawn(props: {
+  readonly view: TreeView;
+  readonly before: TreeView | null;
+  readonly chosen: number | null;
+  choose(node: number): void;
+}) {
+  const { view, before, chosen, choose } = props;
+  const { rows, placed } = layout(view.nodes);
+  const changed = fresh(before, view);
+  const x = (column: number): number => MARGIN + column * COLUMN;
+  const y = (row: number): number => MARGIN + row * ROW;
+  const width = 2 * MARGIN + (placed.length - 1) * COLUMN;
+  const height = 2 * MARGIN + (rows - 1) * ROW + 14;
+  const holding = chosen === null ? [] : holders(view, chosen);
+  return (
+    <div class="tree" tabIndex={0} role="group" aria-label={say("tree_label", { epoch: view.epoch, fresh: changed.size })}>
+      <svg viewBox={`0 0 ${width} ${height}`} width={width} height={height}>
+        {placed.flatMap(({ index, column, row, children }) =>
+          (children ?? []).map((child) => {
+            const below = placed[child];
+            return (
+              below !== undefined && (
+                <line
+                  key={`${index}-${child}`}
+                  data-fresh={changed.has(index) && changed.has(child)}
+                  x1={x(column)}
+                  y1={y(row)}
+                  x2={x(below.column)}
+                  y2={y(below.row)}
+                />
+              )
+            );
+          }),
+        )}
+        {placed.map(({ index, column, row, node, children }) => {
+          const isHeld = node !== null && (node.held || index === 2 * view.ownLeaf);
+          const name = node?.name ?? null;
+          return (
+            <g
+              key={index}
+              class="tree-node"
+              data-blank={node === null}
+              data-fresh={changed.has(index)}
+              data-held={isHeld}
+              data-holding={children === null && holding.includes(index / 2)}
+              role="button"
+              tabIndex={node === null ? -1 : 0}
+              aria-pressed={chosen === index}
+              aria-label={labelOf(view, index, changed.has(index))}
+              aria-disabled={node === null}
+              onClick={() => node !== null && choose(index)}
+              onKeyDown={(event) => {
+                if (node === null || (event.key !== "Enter" && event.key !== " ")) return;
+                event.preventDefault();
+                choose(index);
+              }}
+            >
+              {isHeld && <circle class="tree-ring" cx={x(column)} cy={y(row)} r={RADIUS + 4} />}
+              <circle cx={x(column)} cy={y(row)} r={RADIUS} />
+              <text x={x(column)} y={y(row) + 4}>
+                {node === null ? "∅" : node.key.slice(0, 4)}
+              </text>
+              {children === null && (
+                <text class="tree-name" x={x(column)} y={y(row) + RADIUS + 20}>
+                  {node === null ? "" : index === 2 * view.ownLeaf ? say("you") : cut(name ?? "?")}
+                </text>
+              )}
+            </g>
+          );
+        })}
+      </svg>
+    </div>
+  );
+}
+
+/** As much of a name as fits below a leaf. */
+const cut = (name: string): string => ([...name].length > 10 ? `${[...name].slice(0, 9).join("")}…` : name);
+
+const namesOf = (view: TreeView, leaves: readonly number[]): readonly string[] =>
+  leaves.map((leaf) => (leaf === view.ownLeaf ? say("you") : (view.nodes[2 * leaf]?.name ?? "?")));
+
+function labelOf(view: TreeView, index: number, changed: boolean): string {
+  const node = view.nodes[index] ?? null;
+  if (node === null) return say("node_blank");
+  const names = listed(namesOf(view, holders(view, index)));
+  return say(changed ? "node_fresh" : "node", { key: node.key.slice(0, 4), names });
+}
+
+/** Who holds the private half of the node that was chosen. */
+function Holds({ view, node }: { readonly view: TreeView; readonly node: number | null }) {
+  if (node === null) return <p class="note">{say("choose")}</p>;
+  const here = view.nodes[node] ?? null;
+  if (here === null) return <p class="note">{say("node_blank")}</p>;
+  const names = listed(namesOf(view, holders(view, node)));
+  const unmerged = namesOf(view, here.unmerged);
+  return (
+    <div class="notice" role="status">
+      <Icon name="info" />
+      <p>
+        <code>{here.key.slice(0, 16)}…</code> {say("holds", { names })}
+        {unmerged.length > 0 && ` ${say("unmerged", { names: listed(unmerged) })}`}
+      </p>
+    </div>
+  );
+}
+
+// -- the lab -------------------------------------------------------------------------------------------------
+
+type Stand = "asking" | "playing" | "busy" | "failed" | Played;
+
+function Lab() {
+  const every = useSignal<readonly SceneView[] | null | undefined>(undefined);
+  const chosen = useSignal<SceneView | null>(null);
+  useEffect(() => {
+    void scenes().then((found) => (every.value = found));
+  }, [every]);
+  const { value: found } = every;
+  const scene = chosen.value;
+  const themes = [...new Set((found ?? []).map(({ theme }) => theme))];
+  return (
+    <section class="panel-part" aria-labelledby="lab-title">
+      <h3 id="lab-title">{say("lab")}</h3>
+      <p class="note">{say("lab_text")}</p>
+      {found === null && <p role="status">{say("lab_missing")}</p>}
+      {scene !== null ? (
+        <Act key={scene.scene} scene={scene} back={() => (chosen.value = null)} />
+      ) : (
+        themes.map((theme) => (
+          <details key={theme} class="scenes" open={theme === themes[0]}>
+            <summary>{say(themeKey(theme))}</summary>
+            <ul>
+              {(found ?? [])
+                .filter((one) => one.theme === theme)
+                .map((one) => (
+                  <li key={one.scene}>
+                    <button type="button" class="scene" data-scene={one.scene} onClick={() => (chosen.value = one)}>
+                      <span lang="en">{one.question}</span>
+                    </button>
+                  </li>
+                ))}
+            </ul>
+          </details>
+        ))
+      )}
+    </section>
+  );
+}
+
+const THEMES = ["entering", "ending", "media", "slots", "plainly"] as const;
+const themeKey = (theme: string) => {
+  const known = THEMES.find((one) => one === theme);
+  return known === undefined ? "theme_other" : (`theme_${known}` as const);
+};
+
+function Act({ scene, back }: { readonly scene: SceneView; back(): void }) {
+  const stand = useSignal<Stand>("asking");
+  const guess = useSignal<Guess | null>(null);
+  const stop = useSignal(new AbortController());
+  // who goes away stops it
+  useEffect(() => () => stop.peek().abort(), [stop]);
+  const begin = (one: Guess): void => {
+    guess.value = one;
+    stand.value = "playing";
+    const { signal } = stop.peek();
+    void play(scene.scene, signal).then((played) => {
+      if (!signal.aborted) stand.value = played ?? "failed";
+    });
+  };
+  const { value } = stand;
+  return (
+    <div class="act">
+      <button type="button" class="button small quiet" onClick={back}>
+        <Icon name="arrow-left" size={16} />
+        {say("back")}
+      </button>
+      <p class="act-question" lang="en">
+        {scene.question}
+      </p>
+      <p class="note">
+        <code>{scene.scene}</code> · {scene.mirrors}
+      </p>
+      {value === "asking" || value === "busy" || value === "failed" ? (
+        <fieldset>
+          <legend>{say("predict")}</legend>
+          {value === "busy" && <p role="status">{say("busy")}</p>}
+          {value === "failed" && <p role="status">{say("failed")}</p>}
+          <div class="guesses">
+            {GUESSES.map((one) => (
+              <button key={one} type="button" class="button" data-guess={one} onClick={() => begin(one)}>
+                <b>{say(`guess_${one}`)}</b>
+                <span class="note">{say(`guess_${one}_text`)}</span>
+              </button>
+            ))}
+          </div>
+        </fieldset>
+      ) : value === "playing" ? (
+        <p role="status" class="playing">
+          {say("playing")}
+        </p>
+      ) : (
+        <Outcome played={value} guess={guess.value} />
+      )}
+    </div>
+  );
+}
+
+function Outcome({ played, guess }: { readonly played: Played; readonly guess: Guess | null }) {
+  const told = noticed(played);
+  const right = guess === played.verdict;
+  return (
+    <div class="stack tight" role="status" data-verdict={played.verdict}>
+      <p>
+        <b>{say(`verdict_${played.verdict}`)}</b> {played.after !== null && say("told_in", { seconds: played.after.toFixed(1) })}
+      </p>
+      {played.verdict !== "unplayed" && guess !== null && (
+        <p>
+          {say(right ? "held" : "not_held", { guess: say(`guess_${guess}`) })}
+        </p>
+      )}
+      <p lang="en">{played.why}</p>
+      <p class="note" lang="en">
+        {played.prediction}
+      </p>
+      {played.frames_tried > 0 && (
+        <p class="note figures">{say("frames", { tried: number(played.frames_tried), opened: number(played.frames_opened) })}</p>
+      )}
+      {played.worse && <p class="alarm">{say("worse")}</p>}
+      {told.length > 0 && (
+        <>
+          <h4>{say("noticed")}</h4>
+          <ul class="told">
+            {told.map(({ name, note }) => (
+              <li key={name}>
+                <span class="note figures">{say("told_after", { name, seconds: note.after.toFixed(1) })}</span>
+                <q lang="en">{note.text}</q>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,79 @@
+/** Playing scenes of the lab: `snug demo --lecture` does that, beside the page (client/demo/lecture.py). */
+
+export interface SceneView {
+  readonly scene: string;
+  readonly theme: string;
+  /** "case 2" of docs/threat-model.md, or "field". */
+  readonly mirrors: string;
+  /** In English: what is done, without what comes of it. */
+  readonly question: string;
+}
+
+export const GUESSES = ["impossible", "detected", "succeeds"] as const;
+export type Guess = (typeof GUESSES)[number];
+
+/** What a member was told, `after` seconds after the act began. */
+interface Note {
+  readonly after: number;
+  readonly kind: string;
+  readonly text: string;
+}
+
+/** A line of `snug lab --json`. */
+export interface Played {
+  readonly scene: string;
+  readonly prediction: string;
+  readonly documented: { readonly verdict: string; readonly by: readonly string[] };
+  readonly verdict: Guess | "harmed" | "unplayed";
+  readonly after: number | null;
+  readonly why: string;
+  readonly worse: boolean;
+  readonly frames_tried: number;
+  readonly frames_opened: number;
+  readonly seen: Readonly<Record<string, readonly Note[]>>;
+}
+
+type Line = { readonly began: string } | { readonly failed: string } | Played;
+
+const headers = (): Record<string, string> => ({
+  "X-Snug-Token": new URLSearchParams(location.search).get("lecture") ?? "",
+});
+
+/** All scenes; null if they can't be had. */
+export async function scenes(): Promise<readonly SceneView[] | null> {
+  try {
+    const answer = await fetch("lecture/scenes", { headers: headers() });
+    return answer.ok ? ((await answer.json()) as readonly SceneView[]) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Plays one to its end; "busy": another one is being played; null: it could not be played. */
+export async function play(scene: string, signal: AbortSignal): Promise<Played | "busy" | null> {
+  try {
+    const answer = await fetch("lecture/play", {
+      method: "POST",
+      headers: { ...headers(), "Content-Type": "application/json" },
+      body: JSON.stringify({ scene }),
+      signal,
+    });
+    if (answer.status === 409) return "busy";
+    if (!answer.ok) return null;
+    const lines = (await answer.text()).trim().split("\n");
+    const last = JSON.parse(lines.at(-1) ?? "") as Line;
+    return "verdict" in last ? last : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The first words by which each member was told of it, the earliest first: what the scene is documented to be told by. */
+export function noticed(played: Played): readonly { readonly name: string; readonly note: Note }[] {
+  return Object.entries(played.seen)
+    .flatMap(([name, notes]) => {
+      const note = notes.find(({ kind }) => played.documented.by.includes(kind));
+      return note === undefined ? [] : [{ name, note }];
+    })
+    .sort((a, b) => a.note.after - b.note.after);
+}
