@@ -68,7 +68,7 @@ async def test_what_is_wrong_with_a_link_is_read_out_and_stands_by_the_field(boo
         assert await field.get_attribute("aria-invalid") == "true"
         described = await field.get_attribute("aria-describedby")
         text = await page.locator(f"[id='{described}'][role=alert]").inner_text()
-        assert text == "the link is cut off behind the '#': please copy all of it"
+        assert text == "The link is cut off behind the '#': please copy all of it."
 
 
 async def test_the_scanner_closes_with_escape_and_gives_the_focus_back(book: Book) -> None:

@@ -100,6 +100,13 @@ export function render(words: Words, language: Language, key: string, args: Read
   });
 }
 
+/** The reason of a refusal, which is worded to stand within a sentence, as a sentence of its own. */
+export function whole(reason: Sentence): string {
+  const text = word(reason);
+  const end = /[.!?…。！？]$/.test(text) ? "" : speaking().startsWith("zh") ? "。" : ".";
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${end}`;
+}
+
 /** Names as one says them: "Ada", "Ada and Bo", "Ada, Bo and Cem"; beyond six the others are counted. */
 export const listed = (names: readonly string[]): string => list(spoken.value.words, spoken.value.language, names);
 

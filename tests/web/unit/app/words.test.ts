@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { duration, languageFor, listed, number, render, size, speak, speaking, word } from "../../../../client/web/src/words/index";
+import { duration, languageFor, listed, number, render, size, speak, speaking, whole, word } from "../../../../client/web/src/words/index";
 import { sentence, verbatim } from "../../../../client/web/src/words/sentence";
 
 const words = {
@@ -32,6 +32,14 @@ test("functions are given texts, and numbers to count by", () => {
   assert.equal(say("plural", { names: ["Ada"] }), "Ada is");
   assert.equal(say("plural", { names: ["Ada", "Bo"] }), "Ada and Bo are");
   assert.equal(say("flags", { yes: true, no: false, nothing: null, text: "x", empty: "" }), "100100");
+});
+
+test("a reason stands by itself as a sentence", async () => {
+  assert.equal(whole(verbatim("the link is cut off")), "The link is cut off.");
+  assert.equal(whole(verbatim("Is it?")), "Is it?");
+  await speak("zh-Hant");
+  assert.equal(whole(verbatim("連結不完整")), "連結不完整。");
+  await speak("en");
 });
 
 test("lists are those of the terminal", () => {

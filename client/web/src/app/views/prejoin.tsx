@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
-import { word } from "../../words/index";
+import { whole, word } from "../../words/index";
 import { Icon } from "../icons";
 import type { Model } from "../model";
 import { hostOf } from "./about";
@@ -41,7 +41,7 @@ function Entry({ model, host }: { readonly model: Model; readonly host: boolean 
   const tried = useSignal(false);
   const empty = model.name.value.trim() === "";
   const trouble = model.nameTrouble.value;
-  const wrong = empty ? (tried.value ? word("prejoin.name_needed") : null) : trouble === null ? null : word(trouble);
+  const wrong = empty ? (tried.value ? word("prejoin.name_needed") : null) : trouble === null ? null : whole(trouble);
   const opening = model.opening.value;
   return (
     <form
@@ -93,7 +93,7 @@ function Entry({ model, host }: { readonly model: Model; readonly host: boolean 
         {host ? null : <p class="note">{word("prejoin.guest_note")}</p>}
         {model.linkTrouble.value === null ? null : (
           <p class="wrong" role="alert">
-            {word(model.linkTrouble.value)}
+            {whole(model.linkTrouble.value)}
           </p>
         )}
       </div>

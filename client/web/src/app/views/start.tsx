@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { lazy, Suspense } from "preact/compat";
 import { useId } from "preact/hooks";
-import { word } from "../../words/index";
+import { whole, word } from "../../words/index";
 import { Icon } from "../icons";
 import type { Model } from "../model";
 import { Seal } from "../seal";
@@ -67,7 +67,7 @@ export function Start({ model }: { readonly model: Model }) {
               </button>
             </div>
             <p id={`${id}-wrong`} class="wrong" role="alert">
-              {trouble === null ? null : word(trouble)}
+              {trouble === null ? null : whole(trouble)}
             </p>
             {model.can.scan ? (
               <button
