@@ -28,6 +28,9 @@ PREFERENCES: Final[dict[str, Any]] = {
     "media.navigator.permission.disabled": True,
     "media.peerconnection.ice.loopback": True,
     "media.peerconnection.ice.obfuscate_host_addresses": False,
+    # a machine without a sound card has no running AudioContext otherwise
+    "media.cubeb.force_mock_context": True,
+    "media.block-autoplay-until-in-foreground": False,
     "media.autoplay.default": 0,
     "media.autoplay.blocking_policy": 0,
     "media.gmp-manager.updateEnabled": False,
@@ -110,18 +113,24 @@ class FirefoxTab:
         """The value of an expression, awaited, by way of JSON."""
         answer = await self._bidi.command(
             "script.evaluate",
-            expression=f"(async () => JSON.stringify(await ({expression})))()",
+            # an exception is caught there: BiDi can't tell of all kinds, and the stack says where
+            expression="(async () => { try { return JSON.stringify({ value: await ("
+            + expression
+            + ") }); } catch (e) { return JSON.stringify({ error: `${e} ${e.stack ?? ''}` }); } })()",
             target={"context": self.context},
             awaitPromise=True,
             userActivation=True,
         )
         if answer["type"] == "exception":
             raise BidiError(answer["exceptionDetails"]["text"])
-        return json.loads(answer["result"].get("value", "null"))
+        result = json.loads(answer["result"]["value"])
+        if "error" in result:
+            raise BidiError(result["error"])
+        return result.get("value")
 
     async def shot(self, path: Path) -> None:
         answer = await self._bidi.command("browsingContext.captureScreenshot", context=self.context)
-        path.write_bytes(base64.b64decode(answer["data"]))
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
 
     async def close(self) -> None:
         await self._bidi.command("browsingContext.close", context=self.context)

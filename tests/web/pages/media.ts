@@ -32,7 +32,7 @@ const listening = new Map<number, AnalyserNode>();
 worker.addEventListener("message", ({ data }) => {
   if (data.type === "counts") for (const done of waiting.splice(0)) done(data);
   else if (data.type === "wantOwnKeyFrame") void link?.keyFrame(data.stream);
-  else told.push(data);
+  else if (data.type !== "installed") told.push(data);
 });
 
 const ask = async (what: string, body: unknown): Promise<unknown> =>
@@ -173,6 +173,7 @@ const test = {
     return [(top * context.sampleRate) / analyser.fftSize, bins[top] ?? 0];
   },
 
+  sections: () => link!.sections,
   stats: async () => [...((await link!.stats()) ?? new Map()).values()],
 };
 

@@ -112,6 +112,11 @@ export class MediaLink {
     return this.#answer?.ufrag ?? null;
   }
 
+  /** Streams that the descriptions have a place for. */
+  get sections(): number {
+    return this.#lines.length;
+  }
+
   /** Whether it waits for the server's parameters. */
   get waiting(): boolean {
     return !this.#over && this.#server === NOBODY;

@@ -12,6 +12,7 @@ import { MissingKeyError, ReplayError, SnugCryptoError } from "../crypto/errors"
 import { FutureEpochError, FutureFrames, type OpenedFrame } from "../crypto/mediaKeys";
 import { UnverifiedFrameError } from "../crypto/mediaSignatures";
 import { isKeyFrame, type Kind } from "../crypto/shim";
+import { padOpus } from "./opus";
 
 /** What seals and opens whole frames: the session, or who stands in for it. */
 export interface FrameCrypto {
@@ -36,9 +37,9 @@ export const UNVERIFIED_FRAMES = 192;
  */
 export const PATIENCE = 0.4;
 export const AHEAD_MAX = 64;
-/** Of so many sound frames at most so many may have another size than the one before, or sizes tell who speaks. */
-export const SIZES_OVER = 250;
-export const SIZES_CHANGES = 8;
+/** Of so many packets of sound, so many may be too large to be sent; beyond it that is told. */
+export const SOUNDS = 250;
+export const TOO_LARGE = 25;
 
 /** When to ask for a key frame again. */
 class Asking {
@@ -67,15 +68,14 @@ export class Outgoing {
   readonly stream: number;
   sealed = 0;
   withheld = 0;
-  /** Sound whose sizes vary is not sent: the browser does not do what it was told. */
+  /** Much of the sound can't be sent: the browser makes packets that can't be of one size. */
   varies = false;
   readonly #crypto: FrameCrypto;
   readonly #askKey: () => void;
   readonly #asking = new Asking();
   #needKey = false;
-  #size = 0;
-  readonly #changes: number[] = [];
-  #frames = 0;
+  #sounds = 0;
+  readonly #tooLarge: number[] = [];
 
   constructor(kind: Kind, stream: number, crypto: FrameCrypto, askKey: () => void) {
     this.kind = kind;
@@ -100,12 +100,12 @@ export class Outgoing {
   }
 
   async #seal(frame: Bytes, now: number): Promise<Bytes | null> {
-    if (this.kind === "audio") {
-      if (!this.#steady(frame.length)) return null;
-    } else if (frame.length === 0 || (this.#needKey && !isKeyFrame(frame))) return null;
+    const whole = this.kind === "audio" ? this.#sound(frame) : frame;
+    if (whole === null || whole.length === 0) return null;
+    if (this.#needKey && !isKeyFrame(whole)) return null;
     let data: Bytes | null;
     try {
-      data = await this.#crypto.seal(this.kind, this.stream, frame, now);
+      data = await this.#crypto.seal(this.kind, this.stream, whole, now);
     } catch (error) {
       if (error instanceof SnugCryptoError) return null;
       throw error;
@@ -117,13 +117,14 @@ export class Outgoing {
     return data;
   }
 
-  #steady(size: number): boolean {
-    this.#frames++;
-    if (this.#size !== 0 && size !== this.#size) this.#changes.push(this.#frames);
-    this.#size = size;
-    while (this.#changes[0] !== undefined && this.#changes[0] <= this.#frames - SIZES_OVER) this.#changes.shift();
-    this.varies = this.#changes.length > SIZES_CHANGES;
-    return !this.varies;
+  /** In its one size; null: it can't be. */
+  #sound(frame: Bytes): Bytes | null {
+    const padded = padOpus(frame);
+    this.#sounds++;
+    if (padded === null) this.#tooLarge.push(this.#sounds);
+    while (this.#tooLarge[0] !== undefined && this.#tooLarge[0] <= this.#sounds - SOUNDS) this.#tooLarge.shift();
+    this.varies = this.#tooLarge.length > TOO_LARGE;
+    return padded;
   }
 }
 

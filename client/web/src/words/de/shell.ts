@@ -11,7 +11,7 @@ export default {
   "shell.media_gone": "der Server für Ton und Bild antwortet nicht mehr",
   "shell.media_refused": "dieser Browser tut nicht, was er muss ({why})",
   "shell.sizes_vary":
-    "Dieser Browser schickt Ton in Paketen verschiedener Größe. Daran wäre zu sehen, wer spricht: Es wird kein Ton gesendet.",
+    "Viel von deinem Ton wird nicht gesendet: Dieser Browser macht Pakete, die nicht auf eine Größe zu bringen sind, und an Größen wäre zu sehen, wer spricht.",
   "shell.broken":
     "Es ist etwas geschehen, das nicht geschehen darf ({why}). Es wird nichts mehr gesendet und nichts mehr gezeigt: Geh hinaus und komm wieder herein.",
   "alarm.version": "Der Server spricht Version {theirs} des Protokolls, dieses Programm Version {ours}.",

@@ -12,7 +12,7 @@ export default {
   "shell.media_gone": "the media server has stopped answering",
   "shell.media_refused": "this browser does not do what it must ({why})",
   "shell.sizes_vary":
-    "This browser sends sound in packets of different sizes, which would show who speaks: no sound is sent.",
+    "Much of your sound is not sent: this browser makes packets that can't be brought to one size, and sizes would show who speaks.",
   "shell.broken":
     "Something happened that should not ({why}). Nothing is sent or shown any more: leave, and come in again.",
   "alarm.version": "The server speaks version {theirs} of the protocol, and this program version {ours}.",

@@ -10,7 +10,8 @@ export default {
   "shell.media_no_answer": "音视频服务器没有回应",
   "shell.media_gone": "音视频服务器不再回应",
   "shell.media_refused": "这个浏览器没有照该做的做（{why}）",
-  "shell.sizes_vary": "这个浏览器发出的声音数据包大小不一，会泄露谁在说话：所以不发送声音。",
+  "shell.sizes_vary":
+    "你的许多声音没有发出：这个浏览器产生的数据包无法调成同一大小，而大小会泄露谁在说话。",
   "shell.broken": "发生了不该发生的事（{why}）。不再发送或显示任何内容：请离开，再重新进来。",
   "alarm.version": "服务器使用协议第 {theirs} 版，这个程序使用第 {ours} 版。",
   "alarm.media_lost": "音视频连接断了（{why}）。正在重试……",

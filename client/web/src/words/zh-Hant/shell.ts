@@ -10,7 +10,8 @@ export default {
   "shell.media_no_answer": "影音伺服器沒有回應",
   "shell.media_gone": "影音伺服器不再回應",
   "shell.media_refused": "這個瀏覽器沒有照該做的做（{why}）",
-  "shell.sizes_vary": "這個瀏覽器送出的聲音封包大小不一，會洩漏誰在說話：所以不送聲音。",
+  "shell.sizes_vary":
+    "你的許多聲音沒有送出：這個瀏覽器產生的封包無法調成同一大小，而大小會洩漏誰在說話。",
   "shell.broken": "發生了不該發生的事（{why}）。不再送出或顯示任何內容：請離開，再重新進來。",
   "alarm.version": "伺服器使用協定第 {theirs} 版，這個程式使用第 {ours} 版。",
   "alarm.media_lost": "影音連線斷了（{why}）。正在重試……",

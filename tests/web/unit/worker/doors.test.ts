@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+import { type Door, PROBE, ROOM } from "../../../../client/web/src/session/events";
+import { FRAME_MAX } from "../../../../client/web/src/wire/limits";
+import { CONNECT_TIME, Doors, type Socket } from "../../../../client/web/src/worker/doors";
+
+class FakeSocket implements Socket {
+  onopen: ((event: Event) => unknown) | null = null;
+  onmessage: ((event: MessageEvent) => unknown) | null = null;
+  onclose: ((event: CloseEvent) => unknown) | null = null;
+  readonly sent: string[] = [];
+  closed = false;
+  send(text: string): void {
+    assert.ok(!this.closed);
+    this.sent.push(text);
+  }
+  close(): void {
+    this.closed = true;
+  }
+  opens(): void {
+    this.onopen?.(new Event("open"));
+  }
+  says(data: unknown): void {
+    this.onmessage?.({ data } as MessageEvent);
+  }
+  ends(): void {
+    this.onclose?.({} as CloseEvent);
+  }
+}
+
+let sockets: FakeSocket[] = [];
+let told: unknown[] = [];
+let urls: string[] = [];
+let listens = false;
+
+const doors = (): Doors =>
+  new Doors(
+    "https://meet.example",
+    {
+      received: (door: Door, message) => told.push(["received", door, message.type]),
+      lost: (door: Door, why, answered) => told.push(["lost", door, why.key, answered]),
+    },
+    (url) => {
+      urls.push(url);
+      const socket = new FakeSocket();
+      sockets.push(socket);
+      return socket;
+    },
+    async () => listens,
+  );
+
+beforeEach(() => {
+  [sockets, told, urls, listens] = [[], [], [], false];
+});
+
+const show = { type: "show", token: new Uint8Array(32) } as const;
+const shown = JSON.stringify({ type: "shown", slot: 3 });
+const settled = (): Promise<void> => new Promise((done) => setImmediate(done));
+
+test("what is said while it connects is said once it has, in order", () => {
+  const all = doors();
+  all.connect(ROOM);
+  assert.deepEqual(urls, ["wss://meet.example/ws"]);
+  all.transmit(ROOM, show);
+  all.transmit(ROOM, { ...show, token: new Uint8Array(32).fill(1) });
+  assert.equal(all.everConnected, false);
+  sockets[0]?.opens();
+  assert.equal(all.everConnected, true);
+  assert.equal(sockets[0]?.sent.length, 2);
+  all.transmit(ROOM, show);
+  assert.deepEqual(sockets[0]?.sent.map((text) => (JSON.parse(text) as { token: string }).token.slice(0, 2)), ["AA", "AQ", "AA"]);
+  sockets[0]?.says(shown);
+  assert.deepEqual(told, [["received", ROOM, "shown"]]);
+  all.transmit(PROBE, show); // no such connection: nothing
+});
+
+for (const [name, frame] of [
+  ["no JSON", "{"],
+  ["an unknown message", JSON.stringify({ type: "sudo" })],
+  ["bytes", new ArrayBuffer(3)],
+  ["more than a frame may have", `${shown}${" ".repeat(FRAME_MAX)}`],
+] as const)
+  test(`${name} ends the connection`, async () => {
+    const all = doors();
+    all.connect(ROOM);
+    sockets[0]?.opens();
+    sockets[0]?.says(frame);
+    await settled();
+    assert.deepEqual(told, [["lost", ROOM, "shell.alien", true]]);
+    assert.equal(sockets[0]?.closed, true);
+    sockets[0]?.says(shown);
+    assert.equal(told.length, 1);
+  });
+
+test("a connection that ends was answered, one that was never made only if somebody listens", async () => {
+  const all = doors();
+  all.connect(ROOM);
+  sockets[0]?.opens();
+  sockets[0]?.ends();
+  all.connect(PROBE);
+  sockets[1]?.ends();
+  await settled();
+  listens = true;
+  all.connect(PROBE);
+  sockets[2]?.ends();
+  await settled();
+  assert.deepEqual(told, [
+    ["lost", ROOM, "shell.ended", true],
+    ["lost", PROBE, "shell.nobody_there", false],
+    ["lost", PROBE, "shell.nobody_there", true],
+  ]);
+});
+
+test("nobody who answers in time is nobody", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const all = doors();
+    all.connect(ROOM);
+    mock.timers.tick(CONNECT_TIME * 1000 - 1);
+    assert.deepEqual(told, []);
+    mock.timers.tick(1);
+  } finally {
+    mock.timers.reset();
+  }
+  await settled();
+  assert.deepEqual(told, [["lost", ROOM, "shell.no_answer", false]]);
+  assert.equal(sockets[0]?.closed, true);
+});
+
+test("a connection in another's place hears nothing of it, and an old one is not told of", async () => {
+  const all = doors();
+  all.connect(ROOM);
+  sockets[0]?.opens();
+  all.connect(ROOM);
+  assert.equal(sockets[0]?.closed, true);
+  sockets[0]?.says(shown);
+  sockets[0]?.ends();
+  sockets[1]?.opens();
+  sockets[1]?.says(shown);
+  await settled();
+  assert.deepEqual(told, [["received", ROOM, "shown"]]);
+});
+
+test("what was said last goes out before it is closed, and the end is not told", async () => {
+  const all = doors();
+  all.connect(ROOM);
+  all.transmit(ROOM, show);
+  all.disconnect(ROOM);
+  assert.equal(sockets[0]?.closed, false);
+  sockets[0]?.opens();
+  assert.equal(sockets[0]?.sent.length, 1);
+  assert.equal(sockets[0]?.closed, true);
+  all.connect({ day: 3, probe: false });
+  sockets[1]?.opens();
+  all.transmit({ day: 3, probe: false }, show);
+  all.close();
+  assert.equal(sockets[1]?.sent.length, 1);
+  assert.equal(sockets[1]?.closed, true);
+  sockets[1]?.ends();
+  await settled();
+  assert.deepEqual(told, []);
+});
+
+test("another network ends all connections", async () => {
+  const all = doors();
+  all.connect(ROOM);
+  sockets[0]?.opens();
+  all.networkChanged();
+  await settled();
+  assert.deepEqual(told, [["lost", ROOM, "shell.network_changed", true]]);
+});

@@ -1,0 +1,278 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Bytes } from "../../../../client/web/src/crypto/bytes";
+import { AuthenticationError, MissingKeyError, ReplayError } from "../../../../client/web/src/crypto/errors";
+import { FutureEpochError } from "../../../../client/web/src/crypto/mediaKeys";
+import { UnverifiedFrameError } from "../../../../client/web/src/crypto/mediaSignatures";
+import type { Kind } from "../../../../client/web/src/crypto/shim";
+import {
+  AHEAD_MAX, type FrameCrypto, Incoming, Outgoing, PATIENCE, TOO_LARGE, UNVERIFIED_TIME,
+} from "../../../../client/web/src/worker/frames";
+import { SOUND_SIZE } from "../../../../client/web/src/worker/opus";
+
+/** A frame that says of itself what is to become of it: epoch, counter, key or not, and how often it waits. */
+type What = "open" | "future" | "unverified" | "forged" | "replay" | "unkeyed" | "broken";
+
+const frame = (epoch: number, counter: number, key = false, what: What = "open"): Bytes =>
+  new Uint8Array([epoch, counter, key ? 0 : 1, ["open", "future", "unverified", "forged", "replay", "unkeyed", "broken"].indexOf(what)]);
+
+class Fake implements FrameCrypto {
+  sealing = true;
+  waits = true;
+  /** Frames open in any order, as WebCrypto does it. */
+  slow = 0;
+
+  async seal(_kind: Kind, _stream: number, data: Bytes): Promise<Bytes | null> {
+    return this.sealing ? new Uint8Array([0xee, ...data]) : null;
+  }
+
+  async open(_ssrc: number, _kind: Kind, data: Bytes): Promise<{ leaf: number; stream: number; epoch: number; counter: number; frame: Bytes }> {
+    for (let i = 0; i < this.slow; i++) await null;
+    const [epoch = 0, counter = 0, first = 0, what = 0] = data;
+    if (what === 1 && this.waits) throw new FutureEpochError("early");
+    if (what === 2 && this.waits) throw new UnverifiedFrameError("unsigned");
+    if (what === 3) throw new AuthenticationError("forged");
+    if (what === 4) throw new ReplayError("again");
+    if (what === 5) throw new MissingKeyError("whose?");
+    if (what === 6) throw new TypeError("a fault");
+    return { leaf: 3, stream: 1, epoch, counter, frame: new Uint8Array([first, counter]) };
+  }
+}
+
+class Rig {
+  readonly crypto = new Fake();
+  readonly given: string[] = [];
+  asked = 0;
+  now = 1000;
+  readonly incoming: Incoming<string>;
+
+  constructor(kind: Kind = "video") {
+    this.incoming = new Incoming<string>(kind, 7, this.crypto, {
+      give: (item, data) => {
+        assert.equal(data.length, 2, "what was opened, never what came");
+        this.given.push(item);
+      },
+      askKey: () => void this.asked++,
+    });
+  }
+
+  async come(epoch: number, counter: number, key = false, what: What = "open"): Promise<void> {
+    await this.incoming.frame(frame(epoch, counter, key, what), `${epoch}.${counter}`, this.now);
+  }
+
+  async later(seconds: number): Promise<void> {
+    this.now += seconds;
+    await this.incoming.tick(this.now);
+  }
+}
+
+test("pictures are given from a key frame on, in the order in which they were sealed", async () => {
+  const rig = new Rig();
+  await rig.come(1, 3);
+  assert.deepEqual(rig.given, []);
+  assert.equal(rig.asked, 1);
+  await rig.come(1, 4, true);
+  for (const counter of [5, 6, 7]) await rig.come(1, counter);
+  assert.deepEqual(rig.given, ["1.4", "1.5", "1.6", "1.7"]);
+  assert.equal(rig.incoming.opened, 5);
+  assert.equal(rig.incoming.skipped, 1);
+  assert.equal(rig.incoming.leaf, 3);
+});
+
+test("a picture that was overtaken is waited for, and not asked to be whole", async () => {
+  const rig = new Rig();
+  await rig.come(1, 0, true);
+  for (const counter of [2, 3]) await rig.come(1, counter);
+  assert.deepEqual(rig.given, ["1.0"]);
+  await rig.later(PATIENCE / 2);
+  await rig.come(1, 1);
+  assert.deepEqual(rig.given, ["1.0", "1.1", "1.2", "1.3"]);
+  await rig.later(PATIENCE);
+  assert.equal(rig.asked, 0);
+});
+
+test("what doesn't come in time is a hole: nothing more until a key frame, which is asked for", async () => {
+  const rig = new Rig();
+  await rig.come(1, 0, true);
+  await rig.come(1, 2);
+  await rig.later(PATIENCE);
+  assert.equal(rig.asked, 1);
+  await rig.come(1, 1); // too late
+  await rig.come(1, 3);
+  assert.deepEqual(rig.given, ["1.0"]);
+  await rig.come(1, 4, true);
+  await rig.come(1, 5);
+  assert.deepEqual(rig.given, ["1.0", "1.4", "1.5"]);
+  assert.equal(rig.incoming.failed, 0);
+});
+
+test("a key frame passes over what is missing, and nothing older is given out after it", async () => {
+  const rig = new Rig();
+  await rig.come(1, 0, true);
+  await rig.come(1, 2);
+  await rig.come(1, 4, true);
+  await rig.come(1, 1);
+  await rig.come(1, 3);
+  await rig.come(1, 5);
+  assert.deepEqual(rig.given, ["1.0", "1.4", "1.5"]);
+  assert.equal(rig.asked, 0);
+});
+
+test("not more than so many pictures wait for one that is missing", async () => {
+  const rig = new Rig();
+  await rig.come(1, 0, true);
+  for (let i = 0; i <= AHEAD_MAX; i++) await rig.come(1, 2 + i);
+  assert.equal(rig.asked, 1);
+  assert.deepEqual(rig.given, ["1.0"]);
+});
+
+test("a new epoch begins at its first frame, behind what the one before still owes", async () => {
+  const rig = new Rig();
+  await rig.come(1, 0, true);
+  await rig.come(1, 2);
+  await rig.come(2, 0);
+  await rig.come(2, 1);
+  assert.deepEqual(rig.given, ["1.0"]);
+  await rig.come(1, 1);
+  assert.deepEqual(rig.given, ["1.0", "1.1", "1.2", "2.0", "2.1"]);
+});
+
+test("sound is given at once, and never behind what was sealed later", async () => {
+  const rig = new Rig("audio");
+  for (const counter of [5, 7, 6, 8]) await rig.come(1, counter);
+  await rig.come(2, 0);
+  await rig.come(1, 9);
+  assert.deepEqual(rig.given, ["1.5", "1.7", "1.8", "2.0"]);
+  assert.equal(rig.asked, 0);
+  assert.equal(rig.incoming.failed, 0);
+});
+
+test("a frame that doesn't open is given to nobody", async () => {
+  for (const kind of ["audio", "video"] as const) {
+    const rig = new Rig(kind);
+    await rig.come(1, 0, true);
+    await rig.come(1, 1, false, "forged");
+    assert.deepEqual(rig.given, ["1.0"]);
+    assert.equal(rig.incoming.failed, 1);
+    assert.equal(rig.incoming.lastFailed, rig.now);
+    assert.equal(rig.asked, kind === "video" ? 1 : 0);
+    await rig.come(1, 2, false, "unkeyed");
+    assert.equal(rig.incoming.unkeyed, 1);
+    await rig.come(1, 3, true);
+    assert.deepEqual(rig.given, ["1.0", "1.3"]);
+  }
+});
+
+test("a replay leaves no hole", async () => {
+  const rig = new Rig();
+  await rig.come(1, 0, true);
+  await rig.come(1, 0, true, "replay");
+  await rig.come(1, 1);
+  assert.deepEqual(rig.given, ["1.0", "1.1"]);
+  assert.equal(rig.asked, 0);
+});
+
+test("frames wait for their keys and are tried again in their order", async () => {
+  const rig = new Rig();
+  await rig.come(1, 0, true, "future");
+  await rig.come(1, 1, false, "unverified");
+  await rig.come(1, 2, false, "future");
+  assert.deepEqual(rig.given, []);
+  assert.equal(rig.incoming.held, 3);
+  rig.crypto.waits = false;
+  await rig.incoming.keysChanged(rig.now);
+  assert.deepEqual(rig.given, ["1.0", "1.1", "1.2"]);
+  assert.equal(rig.incoming.held, 0);
+});
+
+test("frames that came while others were being tried again come after them", async () => {
+  const rig = new Rig("audio");
+  await rig.come(1, 0, false, "future");
+  await rig.come(1, 1, false, "future");
+  rig.crypto.waits = false;
+  rig.crypto.slow = 5;
+  await Promise.all([rig.incoming.keysChanged(rig.now), rig.come(1, 2), rig.come(1, 3)]);
+  assert.deepEqual(rig.given, ["1.0", "1.1", "1.2", "1.3"]);
+});
+
+test("frames wait for a second, and for signatures a little longer; then they are refused", async () => {
+  const rig = new Rig();
+  await rig.come(1, 0, true, "future");
+  await rig.come(1, 1, false, "unverified");
+  await rig.later(1.01);
+  assert.deepEqual([rig.incoming.unkeyed, rig.incoming.failed], [1, 0]);
+  await rig.later(UNVERIFIED_TIME);
+  assert.deepEqual([rig.incoming.unkeyed, rig.incoming.failed], [1, 1]);
+  rig.crypto.waits = false;
+  await rig.incoming.keysChanged(rig.now);
+  assert.deepEqual(rig.given, []);
+});
+
+test("a key frame is asked for at most once a second, and less often in the end", async () => {
+  const rig = new Rig();
+  await rig.come(1, 0);
+  const asked: number[] = [];
+  for (let i = 0; i < 200; i++) {
+    const before = rig.asked;
+    await rig.later(0.1);
+    if (rig.asked > before) asked.push(Math.round((rig.now - 1000) * 10) / 10);
+  }
+  assert.deepEqual(asked.map(Math.round), [1, 2, 4, 9, 14, 19]);
+});
+
+test("what is no verdict on a frame is not taken for one", async () => {
+  const rig = new Rig();
+  await assert.rejects(rig.come(1, 0, true, "broken"), TypeError);
+  assert.deepEqual(rig.given, []);
+});
+
+// -- out ---------------------------------------------------------------------------------------------------
+
+const sound = (size: number): Bytes => new Uint8Array(size).fill(0x78);
+const picture = (key: boolean): Bytes => new Uint8Array([key ? 0 : 1, 2, 3]);
+
+test("every packet of sound leaves in one size", async () => {
+  const sizes = new Set<number>();
+  const outgoing = new Outgoing("audio", 0, new Fake(), () => assert.fail("no key frame of sound"));
+  for (let size = 1; size <= SOUND_SIZE; size++) sizes.add((await outgoing.frame(sound(size), 0))?.length ?? 0);
+  assert.deepEqual([...sizes], [SOUND_SIZE + 1]);
+  assert.equal(outgoing.sealed, SOUND_SIZE);
+  assert.equal(await outgoing.frame(sound(SOUND_SIZE + 1), 0), null);
+  assert.equal(outgoing.varies, false);
+  for (let i = 0; i < TOO_LARGE; i++) assert.equal(await outgoing.frame(sound(200), 0), null);
+  assert.equal(outgoing.varies, true);
+  for (let i = 0; i < 300; i++) await outgoing.frame(sound(80), 0);
+  assert.equal(outgoing.varies, false);
+});
+
+test("nothing leaves that isn't sealed, and what leaves next is a whole picture", async () => {
+  const crypto = new Fake();
+  let asked = 0;
+  const outgoing = new Outgoing("video", 1, crypto, () => asked++);
+  assert.notEqual(await outgoing.frame(picture(true), 0), null);
+  crypto.sealing = false;
+  assert.equal(await outgoing.frame(picture(false), 1), null);
+  assert.equal(await outgoing.frame(picture(false), 1.1), null);
+  assert.equal(asked, 1);
+  crypto.sealing = true;
+  assert.equal(await outgoing.frame(picture(false), 1.5), null, "it would refer to what nobody has");
+  assert.equal(await outgoing.frame(picture(false), 2.1), null);
+  assert.equal(asked, 2);
+  assert.notEqual(await outgoing.frame(picture(true), 2.2), null);
+  assert.notEqual(await outgoing.frame(picture(false), 2.3), null);
+  assert.deepEqual([outgoing.sealed, outgoing.withheld], [3, 4]);
+  assert.equal(await outgoing.frame(new Uint8Array(0), 3), null);
+});
+
+test("a refusal of the keys lets nothing out, and a fault is one", async () => {
+  const crypto = new Fake();
+  const outgoing = new Outgoing("audio", 0, crypto, () => undefined);
+  crypto.seal = async () => {
+    throw new MissingKeyError("no keys");
+  };
+  assert.equal(await outgoing.frame(sound(80), 0), null);
+  crypto.seal = async () => {
+    throw new TypeError("a fault");
+  };
+  await assert.rejects(outgoing.frame(sound(80), 0), TypeError);
+});
