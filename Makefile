@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 STAMP := .venv/.snug-setup
 
-.PHONY: demo test test-cores test-live setup page lint bench clean
+.PHONY: demo test test-cores test-live test-page setup page browsers lint bench clean
 
 demo: setup
 	.venv/bin/snug demo
@@ -13,13 +13,18 @@ demo: setup
 # What only reckons runs beside what waits for sockets and clocks; the lines of the two come mixed.
 PURE := tests/crypto tests/mls tests/policy tests/vectors
 
-test: setup lint
+test: setup browsers page lint
 	$(MAKE) --no-print-directory -j2 test-cores test-live
 
 test-cores:
 	.venv/bin/python -m pytest $(PURE) --cov --cov-report=term
 	.venv/bin/coverage report --fail-under=95 --include='crypto/*' --format=total
 	.venv/bin/python -m pytest tests/session
+	$(MAKE) --no-print-directory test-page
+
+# what of the page needs no browser
+test-page: setup
+	.venv/bin/python client/web/node.py unit
 
 test-live:
 	.venv/bin/python -m pytest $(addprefix --ignore=,$(PURE) tests/session)
@@ -39,15 +44,20 @@ $(STAMP): pyproject.toml $(if $(findstring .uv,$(UV)),.uv/bin/uv)
 page: setup
 	.venv/bin/python client/web/node.py
 
+# Chromium, Firefox and fonts, for the tests of the page: installed where that can be done, else asked for
+browsers:
+	.ci/browsers
+
 lint: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python client/web/node.py check
 
 bench: setup
 	.venv/bin/snug bench forward
 	.venv/bin/snug bench join
 
 clean:
-	rm -rf .venv .uv tests/interop/ts/node_modules
+	rm -rf .venv .uv client/web/node_modules server/page/bundle server/page/landlord server/page/.built

@@ -11,7 +11,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,5 +154,36 @@ def run(node: Node, command: list[str]) -> None:
         raise SetupError(f"`{' '.join(command)}` in {WEB} ended with {done.returncode}:\n{said}")
 
 
+def check() -> None:
+    """The types of everything that is TypeScript. Raises SetupError."""
+    node = ensure_installed()
+    run(node, [node.node, "node_modules/typescript/bin/tsc", "--noEmit"])
+
+
+def unit(names: Sequence[str] = ()) -> int:
+    """The unit tests, or those whose files' names have one of these in them; their exit status."""
+    node = ensure_installed()
+    return subprocess.run([node.node, "unit.mjs", *names], cwd=WEB, check=False).returncode  # noqa: S603
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`build` (which nothing means too), `check`, or `unit [NAME...]`."""
+    try:
+        match list(arguments):
+            case [] | ["build"]:
+                build()
+            case ["check"]:
+                check()
+            case ["unit", *names]:
+                return unit(names)
+            case _:
+                print("usage: node.py [build | check | unit [NAME...]]", file=sys.stderr)
+                return 2
+    except SetupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    build()
+    sys.exit(main(sys.argv[1:]))
