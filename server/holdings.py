@@ -50,6 +50,7 @@ KINDS: Final[dict[str, Callable[[bytes | str], bool]]] = {
     "stamp": lambda value: not isinstance(value, str) and len(value) <= 4,
     "label": _text(_LABEL),
     "setting": lambda value: isinstance(value, str),
+    "page": lambda value: True,  # what everybody is served
     "http": lambda value: True,  # seen from outside: what aiohttp and asyncio keep for one connection
     "tls": lambda value: True,
     "library": lambda value: False,  # names of functions and the like, within somebody else's object
@@ -58,6 +59,7 @@ KINDS: Final[dict[str, Callable[[bytes | str], bool]]] = {
 _LIMITS: Final = "- a limit"
 _MACHINERY: Final = "- machinery"
 _SETTINGS: Final = "- the operator's own settings"
+_PAGE: Final = "- the page, the same for everybody"
 _COUNT: Final = "- a count of bytes or packets, within what is counted there"
 
 HOLDS: Final[dict[str, dict[str, str]]] = {
@@ -336,6 +338,17 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         ),
         **dict.fromkeys(("last_pli", "pli_due", "last_sr", "sr_at"), _MACHINERY),
         **dict.fromkeys(("bytes_rate", "allowance", "allowed_at"), _LIMITS),
+    },
+    "server.page.Bundle": dict.fromkeys(("files", "hash"), _PAGE + " = page"),
+    "server.page.File": dict.fromkeys(("name", "data", "sha256", "packed"), _PAGE + " = page"),
+    "server.window.Window": {
+        "_server": _MACHINERY,
+        "_address": _SETTINGS + " = setting",
+        "_port": _SETTINGS,
+        "_token": "- in the address that was printed for the operator = setting",
+        "_hosts": "- its own address = setting",
+        # whoever looks is the operator, and none of those who meet
+        "_runner": _MACHINERY + " = http",
     },
     "server.disclose.Desk": {
         "_server": _MACHINERY,
