@@ -35,9 +35,10 @@ function now(at: number, connections: number): Now {
       handle, room: NUMBER, ssrc: 1000 + i, kind: "audio", packets: Math.round(50 * at), receivers: connections - 1,
       sizes: Array.from({ length: 48 }, () => 180),
     };
-    // one has no camera; another's picture moves now and then
-    const busy = 24 + (i === 1 && at % 24 > 12 ? 26 : 0) + ((at * 7 + i * 3) % 5);
-    const sight: Stream = { ...sound, ssrc: 2000 + i, kind: "video", packets: Math.round(at * busy), sizes: Array.from({ length: 48 }, () => 900) };
+    // one has no camera; another's picture moves for a while
+    const moved = i === 1 ? Math.max(0, Math.min(at, 44) - 22) * 22 : 0;
+    const came = Math.round(24 * at + 5 * Math.sin(at / 2 + i) + moved);
+    const sight: Stream = { ...sound, ssrc: 2000 + i, kind: "video", packets: came, sizes: Array.from({ length: 48 }, () => 900) };
     return i === 2 ? [sound] : [sound, sight];
   });
   const commits = [3, 19, 41].filter((when) => when < at).map((when, slot) => ({ slot, bytes: slot === 1 ? 4096 : 2048, age: at - when }));

@@ -5,7 +5,9 @@ import { type Blob, bucketOf, type Point, SPAN } from "./history";
 import { say } from "./words";
 
 const WIDTH = 300;
-const HEIGHT = 44;
+const HEIGHT = 60;
+/** For the words in the corner. */
+const HEAD = 20;
 
 /** Bytes a second of one connection over the last minute. The newest is on the right. */
 export function Rate({ points }: { readonly points: readonly Point[] }) {
@@ -13,7 +15,7 @@ export function Rate({ points }: { readonly points: readonly Point[] }) {
   const most = Math.max(1, ...points.map(({ bytes }) => bytes));
   const label = say("graph_label", { bytes: size(Math.round(end?.bytes ?? 0)), most: size(Math.round(most)) });
   const x = (at: number): number => WIDTH - ((end?.at ?? at) - at) * (WIDTH / SPAN);
-  const y = (bytes: number): number => HEIGHT - 1 - (bytes / most) * (HEIGHT - 8);
+  const y = (bytes: number): number => HEIGHT - 1 - (bytes / most) * (HEIGHT - HEAD);
   const line = points.map(({ at, bytes }) => `${x(at).toFixed(1)} ${y(bytes).toFixed(1)}`).join("L");
   return (
     <figure class="rate">

@@ -315,7 +315,7 @@ function Outcome({ played, guess }: { readonly played: Played; readonly guess: G
         {played.prediction}
       </p>
       {played.frames_tried > 0 && (
-        <p class="note figures">{say("frames", { tried: number(played.frames_tried), opened: number(played.frames_opened) })}</p>
+        <p class="note figures">{say("frames", { tried: played.frames_tried, opened: played.frames_opened })}</p>
       )}
       {played.worse && <p class="alarm">{say("worse")}</p>}
       {told.length > 0 && (
