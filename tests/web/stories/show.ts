@@ -41,14 +41,20 @@ async function draw(stories: readonly Story[]): Promise<void> {
   model.theme.value = (wish.get("theme") ?? "system") as Theme;
   await speak(language);
   render(story.view ? story.view(model) : h(App, { model }), root);
-  await new Promise(requestAnimationFrame);
+  await frames(3);
   await story.play?.(root);
+  await frames(3);
   await Promise.all(Array.from(document.querySelectorAll("video"), pictured));
-  await new Promise(requestAnimationFrame);
+  await frames(2);
 }
 
-/** A stream's first picture is there. */
+/** Effects of views come a frame after them, and what signals change there another one later. */
+async function frames(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise(requestAnimationFrame);
+}
+
+/** A picture of the stream has been put on the screen, where it can be seen at all. */
 const pictured = (video: HTMLVideoElement): Promise<unknown> =>
-  video.srcObject === null || video.readyState >= 2
+  video.srcObject === null || !video.checkVisibility()
     ? Promise.resolve()
-    : new Promise((done) => video.addEventListener("loadeddata", done, { once: true }));
+    : new Promise((done) => video.requestVideoFrameCallback(done));

@@ -27,7 +27,7 @@ export function AboutText({ model }: { readonly model: Model }) {
   return (
     <div class="about-text stack">
       <div class="stack tight">
-        <h2>{word("about.hash")}</h2>
+        <strong>{word("about.hash")}</strong>
         <p>{hash === null ? <span class="muted">{word("about.hash_wait")}</span> : <Groups text={hash} every={8} />}</p>
         <p class="muted">{word(own ? "about.hash_own" : "about.hash_why")}</p>
       </div>

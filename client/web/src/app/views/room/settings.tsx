@@ -4,6 +4,7 @@ import { useId } from "preact/hooks";
 import { type Key, LANGUAGES, word } from "../../../words";
 import { Icon } from "../../icons";
 import type { Device, DeviceTrouble, Language, Theme } from "../../model";
+import { About } from "../about";
 import { useUi } from "./ui";
 
 export function Settings() {
@@ -78,6 +79,7 @@ export function Settings() {
             model.theme.value = theme as Theme;
           }}
         />
+        <About model={model} />
       </section>
     </>
   );
