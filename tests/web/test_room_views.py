@@ -333,6 +333,8 @@ class TestWhatIsShown:
         silent = "{ key: 'verbatim', args: { text: 'x' } }"
         await page.evaluate(f"model.encryption.value = {{ sealed: 1, opened: 0, silent: {silent} }}")
         assert await page.inner_text(".sealed") == "Nothing of yours is sent"
+        # that one is paused can be decided otherwise; that the page can't seal can't
+        assert await page.locator(".banner .button").count() == 0
 
     async def test_alarms_are_alerts_that_stay_until_they_are_read(self, book: Book, page: Page) -> None:
         await book.show(page, "room-alarms")

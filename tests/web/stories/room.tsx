@@ -180,9 +180,9 @@ export default [
   story("banner", () => room(some(3), { banner: said("The server dropped us. Nobody in the room did this. Moving on... (3 s)") })),
   story("silent", () =>
     room(some(3), {
-      encryption: { sealed: 1204, opened: 3410, silent: said("Sound and pictures are paused: too few of the others have lately confirmed who is in the room.") },
+      encryption: { sealed: 1204, opened: 3410, silent: { key: "watch.paused_stale" } },
     })),
-  story("override", () => room(some(3), { encryption: { sealed: 0, opened: 0, silent: said("Sound and pictures are paused: the meeting has moved on, and the change has not come here.") } }), press(".banner .button")),
+  story("override", () => room(some(3), { encryption: { sealed: 0, opened: 0, silent: { key: "watch.paused_withheld" } } }), press(".banner .button")),
   story("recording", () => room(guests(4).map((one) => (one.leaf === 1 ? { ...one, recording: true } : one)), { locked: true })),
   story("reactions", () =>
     room(some(5), {

@@ -18,8 +18,7 @@ export default {
   "meet.not_sending": "Von dir wird nichts gesendet",
   "meet.override": "Trotzdem senden ...",
   "meet.override_title": "Trotzdem senden?",
-  "meet.override_text":
-    "Zu wenige haben bestätigt, wer im Raum ist. Wenn du weitermachst, hört vielleicht jemand mit, der entfernt worden ist.",
+  "meet.override_text": "Wenn du weitermachst, hört vielleicht jemand mit, der entfernt worden ist.",
   "meet.override_yes": "Trotzdem senden",
   "meet.code_button": "Der Code des Raums",
   "meet.recording": (a, n) => `${a.names} ${plural(n("names"), "nimmt", "nehmen")} auf`,

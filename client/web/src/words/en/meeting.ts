@@ -21,8 +21,7 @@ export default {
   "meet.not_sending": "Nothing of yours is sent",
   "meet.override": "Send all the same...",
   "meet.override_title": "Send all the same?",
-  "meet.override_text":
-    "Too few of the others have confirmed who is in the room. If you go on, somebody who has been removed may be listening.",
+  "meet.override_text": "If you go on, somebody who has been removed may be listening.",
   "meet.override_yes": "Send all the same",
   "meet.code_button": "The room's code",
   "meet.recording": (a, n) => `${a.names} ${plural(n("names"), "is", "are")} recording`,

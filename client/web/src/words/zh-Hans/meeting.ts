@@ -18,7 +18,7 @@ export default {
   "meet.not_sending": "现在不发送你的任何内容",
   "meet.override": "仍然发送……",
   "meet.override_title": "仍然发送吗？",
-  "meet.override_text": "确认谁在房间里的人太少。如果继续，已被请出去的人可能还在听。",
+  "meet.override_text": "如果继续，已被请出去的人可能还在听。",
   "meet.override_yes": "仍然发送",
   "meet.code_button": "这个房间的码",
   "meet.recording": "{names}正在录制",

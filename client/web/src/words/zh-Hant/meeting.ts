@@ -18,7 +18,7 @@ export default {
   "meet.not_sending": "現在不送出你的任何東西",
   "meet.override": "仍然送出……",
   "meet.override_title": "仍然送出嗎？",
-  "meet.override_text": "確認誰在房間裡的人太少。如果繼續，已被請出去的人可能還在聽。",
+  "meet.override_text": "如果繼續，已被請出去的人可能還在聽。",
   "meet.override_yes": "仍然送出",
   "meet.code_button": "這個房間的碼",
   "meet.recording": "{names}正在錄製",

@@ -7,6 +7,9 @@ import { useUi } from "./ui";
 /** Alarms whose sentence says to compare codes: the way there. */
 const ASKS_FOR_CODE = new Set(["receipt", "two_stories", "code_fork", "code_aborted", "code_cheat", "code_different", "unverified_media"]);
 
+/** Why nothing leaves, where a person may decide otherwise (`Override`): not where the page itself can't seal. */
+const OVERRIDABLE = new Set(["watch.paused_stale", "watch.paused_withheld"]);
+
 /** Every alarm, the newest first; each stays until somebody has read it. */
 export function Alarms() {
   const { model } = useUi();
@@ -71,20 +74,22 @@ export function Banners() {
         <div class="banner">
           <Icon name="volume-x" />
           <span>{word(silent)}</span>
-          <button
-            type="button"
-            class="button small"
-            onClick={() => {
-              question.value = {
-                title: word("meet.override_title"),
-                text: word("meet.override_text"),
-                yes: word("meet.override_yes"),
-                act: () => model.do.override(),
-              };
-            }}
-          >
-            {word("meet.override")}
-          </button>
+          {OVERRIDABLE.has(silent.key) && (
+            <button
+              type="button"
+              class="button small"
+              onClick={() => {
+                question.value = {
+                  title: word("meet.override_title"),
+                  text: `${word(silent)} ${word("meet.override_text")}`,
+                  yes: word("meet.override_yes"),
+                  act: () => model.do.override(),
+                };
+              }}
+            >
+              {word("meet.override")}
+            </button>
+          )}
         </div>
       )}
     </div>

@@ -51,9 +51,9 @@ export function TileView(props: {
   const name = tileName(tile);
   const state = stateWords(tile);
   const sound = tile.kind === "camera" && mic && !tile.self ? SOUND[tile.soundState] : undefined;
-  // an old picture must not pass for a live one: it is frosted, and the words stand on it
-  const old = tile.picture !== null && tile.pictureState !== "live" && tile.pictureState !== "off";
   const showsPicture = tile.picture !== null && tile.pictureState !== "off" && tile.pictureState !== "connecting";
+  // an old picture must not pass for a live one: it is frosted, and the words stand on it
+  const old = showsPicture && tile.pictureState !== "live";
   const size = height < 116 || width < 150 ? "small" : width < 300 ? "middle" : "big";
   const { lettered, worded } = placeFor(tile, state, sound !== undefined, showsPicture, width, height);
   return (
