@@ -6,9 +6,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
+from client.web import node
+from server import page
 from tests.web import media_house
 from tests.web.browsers import NAMES, Browser, Name, browser
 from tests.web.media_house import House
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Path:
+    """The meeting page, built of the sources as they are."""
+    node.build()
+    return page.FOLDER
 
 
 @pytest.fixture(scope="session")
