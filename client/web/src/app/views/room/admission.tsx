@@ -106,31 +106,33 @@ function Card({ knock, others }: { readonly knock: Knock; readonly others: numbe
           </p>
         </div>
       )}
-      <div class="two">
-        <button
-          type="button"
-          class="button"
-          onClick={answer(() => model.do.refuse(knock.knock))}
-        >
-          {word("meet.refuse")}
-        </button>
-        <button
-          type="button"
-          class="button"
-          data-admit
-          // Enter is what people strike without looking
-          onKeyDown={(event) => {
-            if (event.key === "Enter") event.preventDefault();
-          }}
-          aria-describedby="admission-note"
-          onClick={answer(() => model.do.admit(knock.knock))}
-        >
-          {word("meet.admit")}
-        </button>
+      <div class="admission-foot">
+        <div class="two">
+          <button
+            type="button"
+            class="button"
+            onClick={answer(() => model.do.refuse(knock.knock))}
+          >
+            {word("meet.refuse")}
+          </button>
+          <button
+            type="button"
+            class="button"
+            data-admit
+            // Enter is what people strike without looking
+            onKeyDown={(event) => {
+              if (event.key === "Enter") event.preventDefault();
+            }}
+            aria-describedby="admission-note"
+            onClick={answer(() => model.do.admit(knock.knock))}
+          >
+            {word("meet.admit")}
+          </button>
+        </div>
+        <p class="note" id="admission-note">
+          {word("meet.knock_waits", { time: clock(knock.at) })} <span class="keyboard-only">{word("meet.knock_enter")}</span>
+        </p>
       </div>
-      <p class="note" id="admission-note">
-        {word("meet.knock_waits", { time: clock(knock.at) })} <span class="keyboard-only">{word("meet.knock_enter")}</span>
-      </p>
     </section>
   );
 }
