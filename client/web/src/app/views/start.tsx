@@ -1,5 +1,4 @@
 import { useSignal } from "@preact/signals";
-import { lazy, Suspense } from "preact/compat";
 import { useId } from "preact/hooks";
 import { whole, word } from "../../words/index";
 import { Icon } from "../icons";
@@ -8,13 +7,16 @@ import { Seal } from "../seal";
 import { hostOf } from "./about";
 import { MARK } from "./frame";
 import { Heading } from "./heading";
-
-const Scan = lazy(() => import("./scan").then((module) => module.Scan));
+import type { Scan } from "./scan";
 
 /** Open a room, or go to one: by its link, pasted or scanned. */
 export function Start({ model }: { readonly model: Model }) {
   const link = useSignal("");
-  const scanning = useSignal(false);
+  /** The scanner while it is open: its file is loaded when somebody wants it. */
+  const scanner = useSignal<{ readonly Scan: typeof Scan } | null>(null);
+  const close = () => {
+    scanner.value = null;
+  };
   const id = useId();
   const { origin } = model.where.value;
   const trouble = model.linkTrouble.value;
@@ -74,7 +76,9 @@ export function Start({ model }: { readonly model: Model }) {
                 type="button"
                 class="button quiet small start-scan"
                 onClick={() => {
-                  scanning.value = true;
+                  void import("./scan").then((loaded) => {
+                    scanner.value = loaded;
+                  });
                 }}
               >
                 <Icon name="scan-qr-code" size={18} />
@@ -87,19 +91,15 @@ export function Start({ model }: { readonly model: Model }) {
       <div class="start-window" aria-hidden="true">
         <Seal digits={MARK} size={560} label={false} />
       </div>
-      {scanning.value ? (
-        <Suspense fallback={null}>
-          <Scan
-            onFound={(found) => {
-              scanning.value = false;
-              model.do.follow(found);
-            }}
-            onClose={() => {
-              scanning.value = false;
-            }}
-          />
-        </Suspense>
-      ) : null}
+      {scanner.value === null ? null : (
+        <scanner.value.Scan
+          onFound={(found) => {
+            close();
+            model.do.follow(found);
+          }}
+          onClose={close}
+        />
+      )}
     </div>
   );
 }
