@@ -21,9 +21,14 @@ import msgspec
 
 from client.session import content
 from client.session import events as ev
+from client.session.aspect import Aspect
 from client.session.content import AnyContent
+from client.session.granting import Granting
 from client.session.intents import HealIntent, Intent
 from client.session.options import Options
+from client.session.powers import Powers
+from client.session.revoking import Revoking
+from client.session.watch import Watch
 from crypto import errors
 from crypto.media_keys import FutureEpochError, OpenedFrame
 from crypto.returning import Kept
@@ -218,7 +223,9 @@ def _options(options: Options) -> dict[str, Any]:
 
 
 class _Look:
-    """Something of a page's membership, asked for anew each time."""
+    """Something of a page's membership, asked for anew each time; it can't be changed from here."""
+
+    __slots__ = ("_session",)
 
     def __init__(self, session: TsSession) -> None:
         self._session = session
@@ -228,6 +235,8 @@ class _Look:
 
 
 class _Group(_Look):
+    __slots__ = ()
+
     @property
     def epoch(self) -> int:
         return int(self._at("m", "group", "epoch"))
@@ -238,6 +247,8 @@ class _Group(_Look):
 
 
 class _Journal(_Look):
+    __slots__ = ()
+
     @property
     def slot(self) -> int:
         return int(self._at("m", "journal", "slot"))
@@ -260,6 +271,8 @@ class _Policy:
 
 
 class _Membership(_Look):
+    __slots__ = ()
+
     @property
     def group(self) -> _Group:
         return _Group(self._session)
@@ -307,12 +320,59 @@ class _Membership(_Look):
         return [(m["leaf"], m["name"], m["host"]) for m in self._at("m", ["members"])]
 
 
+class _Granting(_Look):
+    __slots__ = ()
+
+    @property
+    def shown(self) -> set[bytes]:
+        return {bytes.fromhex(key) for key in self._session.look("shown", aspect="Granting")}
+
+
+class _Powers(_Look):
+    __slots__ = ()
+
+    @property
+    def seed_astray(self) -> bool:
+        return bool(self._session.look("seedAstray", aspect="Powers"))
+
+
+class _Revoking(_Look):
+    __slots__ = ()
+
+    @property
+    def revoked(self) -> set[int]:
+        return set(self._session.look("revoked", aspect="Revoking"))
+
+
+class _Watch(_Look):
+    __slots__ = ()
+
+    def may_send(self, now: float) -> str | None:
+        return self._session.look(["maySend", now], aspect="Watch")  # type: ignore[no-any-return]
+
+
+_ASPECTS: Final[dict[type[Aspect], type[_Look]]] = {
+    Granting: _Granting,
+    Powers: _Powers,
+    Revoking: _Revoking,
+    Watch: _Watch,
+}
+
+
 class _Room(_Look):
     """As far as scenarios look into a `RoomSession`, and have it do what no person can ask for."""
+
+    __slots__ = ()
 
     @property
     def m(self) -> _Membership:
         return _Membership(self._session)
+
+    def aspect(self, kind: type[Aspect]) -> Any:
+        return _ASPECTS[kind](self._session)
+
+    def is_level(self, now: float) -> bool:
+        return bool(self._at(["isLevel", now]))
 
     @property
     def needs_rejoin(self) -> bool:
@@ -349,6 +409,9 @@ class _Room(_Look):
 
 class TsSession:
     """One participant who runs the page's code; what `client.session.Session` is for one who runs ours."""
+
+    # a scenario that wants to change more of a session than it can must fail, and not run as if nothing was
+    __slots__ = ("_first", "_number", "_options", "_path", "_process", "_shows", "_state")
 
     def __init__(self, process: SessionProcess, options: Options) -> None:
         self._process = process
@@ -447,8 +510,9 @@ class TsSession:
     def call(self, op: str, **arguments: object) -> dict[str, Any]:
         return self._process.call(op, self._number, **arguments)
 
-    def look(self, *path: object) -> Any:
-        return _real(self.call("look", path=list(path))["value"])
+    def look(self, *path: object, aspect: str | None = None) -> Any:
+        more = {} if aspect is None else {"aspect": aspect}
+        return _real(self.call("look", path=list(path), **more)["value"])
 
     def close(self) -> None:
         self.call("close")

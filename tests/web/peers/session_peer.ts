@@ -187,7 +187,12 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
   },
   whySilent: (request) => ({ value: plain(session(request).whySilent(Number(request["now"]))) }),
   /** Something of its membership, to compare with others'. */
-  look: async (request) => ({ value: plain(await look(room(request), request["path"] as unknown[])) }),
+  look: async (request) => {
+    const held = room(request);
+    const name = request["aspect"];
+    const from = name === undefined ? held : held.aspects.find((aspect) => aspect.constructor.name.replace(/^_/, "") === name);
+    return { value: plain(await look(from, request["path"] as unknown[])) };
+  },
   /** A commit that nobody asked for, so that there is one. */
   heal: async (request) => {
     const held = room(request);
