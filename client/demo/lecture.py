@@ -196,14 +196,17 @@ async def _told(process: asyncio.subprocess.Process) -> AsyncIterator[dict[str, 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """It and the server that it started: asked first, then killed."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGINT)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_STOP_TIME):
-                await process.wait()
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    try:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGINT)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_TIME):
+                    await process.wait()
+    finally:
+        # its group is its own: whatever is left of it
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
 
 
@@ -245,7 +248,8 @@ class Lecture:
         link = await self._gather()
         app = page_cli.application(bundle, canonical_origin(self.server.url), lecture=True)
         app.add_routes(Theatre(self._token).routes())
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        # whoever closes the page, or goes back, stops the scene that is being played for it
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
         self._stack.push_async_callback(runner.cleanup)
         await runner.setup()
         address = await page_cli.listen(runner, self._port)

@@ -77,7 +77,7 @@ function looked(stream: Stream, verdict: Look["verdict"]): Look {
   return { stream, frame, verdict };
 }
 
-type Values = { readonly connections?: number; readonly trouble?: "token" | "gone"; readonly seen?: boolean; readonly look?: "audio" | "video" };
+type Values = { readonly connections?: number; readonly trouble?: "token" | "gone"; readonly seen?: boolean; readonly look?: "audio" | "video"; readonly at?: string };
 
 const view = ({ connections = 4, trouble, seen = true, look }: Values) => (model: Model) => {
   const history = new History();
@@ -98,13 +98,21 @@ const view = ({ connections = 4, trouble, seen = true, look }: Values) => (model
   return <Window model={landlord} />;
 };
 
-const story = (name: string, values: Values): Story => ({ name: `window-${name}`, model: () => fake(), view: view(values) });
+const story = (name: string, values: Values): Story => ({
+  name: `window-${name}`,
+  model: () => fake(),
+  view: view(values),
+  play: (root) => {
+    if (values.at !== undefined) root.querySelector(values.at)?.scrollIntoView();
+  },
+});
 
 export default [
   story("room", {}),
+  story("unknown", { at: "#unknown-title" }),
   story("empty", { connections: 0 }),
-  story("frame", { look: "video" }),
-  story("sound", { look: "audio", connections: 3 }),
+  story("frame", { look: "video", at: "#look-title" }),
+  story("sound", { look: "audio", connections: 3, at: "#look-title" }),
   story("gone", { connections: 2, trouble: "gone" }),
   story("token", { seen: false, trouble: "token" }),
   story("waiting", { seen: false }),

@@ -1,0 +1,277 @@
+"""`snug demo --lecture`, in Chromium: robots, a member's page that plays scenes, the landlord's window.
+
+Real, all of it: the room's server, its robots, the window that reads its memory, and a scene of the lab.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page
+
+from client.demo import lecture
+from client.demo.lecture import NAMES, QUESTIONS, TITLE, Lecture, play, question
+from client.lab.scenes import SCENES
+from server import page as pages
+from tests.web.browsers import ChromiumTab, chromium
+from tests.web.test_axe import violations
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ROOT = Path(__file__).parents[2]
+#: The name of who comes in by the page: it is nowhere else on this machine.
+NAME = "Zephyrine Quill"
+#: Milliseconds; two cores run robots, browser and scene.
+PATIENCE = 120_000
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def open_lecture() -> AsyncIterator[Lecture]:
+    if not (pages.WINDOW / "manifest.json").exists():
+        pytest.skip("the pages have not been built")
+    async with Lecture(0) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def tabs(open_lecture: Lecture) -> AsyncIterator[tuple[Page, Page]]:
+    """The member's page, come in; and the window."""
+    async with chromium() as browser:
+        member, window = await browser.tab(), await browser.tab()
+        assert isinstance(member, ChromiumTab)
+        assert isinstance(window, ChromiumTab)
+        await window.goto(open_lecture.window)
+        await window.page.wait_for_selector(".pane", timeout=PATIENCE)
+        await member.goto(open_lecture.page)
+        await member.page.fill("input[autocomplete=name]", NAME)
+        await member.page.click("button[type=submit].primary")
+        await member.page.wait_for_selector(".room", timeout=PATIENCE)
+        yield member.page, window.page
+        complaints = [line for line in [*member.log(), *window.log()] if "Content Security" in line]
+        assert complaints == []
+
+
+async def see(page: Page, expression: str, seconds: float = 30.0) -> Any:
+    """What a JavaScript expression comes to, once it is true."""
+    return await (await page.wait_for_function(expression, timeout=seconds * 1000)).json_value()
+
+
+async def test_the_window_shows_one_shape_a_connection(
+    open_lecture: Lecture, tabs: tuple[Page, Page], tmp_path: Path
+) -> None:
+    _, window = tabs
+    in_room = "document.querySelectorAll('section[aria-labelledby^=room-] .pane').length"
+    await see(window, f"{in_room} === {len(NAMES) + 1}")
+    # as the process says it, by another way
+    view = await open_lecture.server.disclosure()
+    assert view["rooms"][0]["connections"] == len(NAMES) + 1
+    counted = await window.inner_text(".counts")
+    assert str(view["connections"]) in counted
+    # packets pass, and are drawn
+    await see(window, "[...document.querySelectorAll('.rate .line')].length >= 3")
+    for theme in ("light", "dark"):
+        await window.emulate_media(color_scheme=theme)
+        assert await violations(window) == []
+        await window.screenshot(path=tmp_path / f"window-{theme}.png", full_page=True)
+
+
+async def test_no_name_and_no_secret_is_in_the_window(open_lecture: Lecture, tabs: tuple[Page, Page]) -> None:
+    _, window = tabs
+    url, _, token = open_lecture.window.partition("/#")
+    headers = {"X-Snug-Token": token}
+    async with aiohttp.ClientSession() as http, http.get(url + "/now", headers=headers) as answer:
+        told = await answer.text()
+    shown = str(await window.evaluate("document.documentElement.outerHTML + document.body.innerText"))
+    link = open_lecture.page.partition("#")[2].partition("#")[2]
+    assert len(link) > 60
+    for text in (told, shown):
+        for secret in (*NAMES, NAME, "Zephyrine", TITLE, link, link[4:40]):
+            # a word of its own: "Bo" is in "Body"
+            assert re.search(rf"\b{re.escape(secret)}\b", text) is None, secret
+    # the search can find: what is known is there
+    assert "127.0.0.1" in told
+    assert json.loads(told)["disclosure"]["rooms"][0]["number"] in shown
+
+
+async def test_a_relayed_frame_is_noise_to_a_decoder(tabs: tuple[Page, Page]) -> None:
+    _, window = tabs
+    options: list[list[str]] = await window.evaluate(
+        "[...document.querySelector('[aria-label=\"Of which stream\"]').options].map(o => [o.value, o.text])"
+    )
+    for kind in ("a picture", "sound"):
+        ssrc = next(value for value, text in options if text.startswith(kind))
+        await window.select_option("[aria-label='Of which stream']", ssrc)
+        await see(window, f"document.querySelector('[aria-label=\"Of which stream\"]').value === '{ssrc}'")
+        for _ in range(10):
+            await window.click("[data-take]")
+            with contextlib.suppress(Exception):
+                await see(
+                    window,
+                    "(document.querySelector('.seen')?.innerText ?? '').includes("
+                    f"'SSRC {int(ssrc):x}')"
+                    " && !!document.querySelector('.seen h3 + p, .seen h3 + svg, .seen h3 + canvas')",
+                    3,
+                )
+                break
+        text = await window.inner_text(".seen")
+        bits, noise = map(float, re.findall(r"(\d\.\d\d)", re.search(r".* bits a byte.*", text)[0]))  # type: ignore[index]
+        assert abs(bits - noise) < 0.25, text
+        if kind == "sound":
+            assert "Opus makes a sound of almost any bytes" in text or "It refuses" in text
+        else:
+            assert "It refuses" in text or "that nobody ever took" in text or "Nothing: it says" in text
+            assert "f0ffff9d012a10001000" in text or "f1ffff" in text
+
+
+async def test_members_see_the_tree(tabs: tuple[Page, Page]) -> None:
+    member, _ = tabs
+    await member.click(".controls [aria-label=More]")
+    await member.click("text=How it works")
+    await member.wait_for_selector(".tree-node", timeout=PATIENCE)
+    names = set(await member.locator(".tree-name").all_inner_texts())
+    assert {*NAMES, "you"} <= names
+    # four leaves, and the root is held by all of them
+    assert await member.locator(".tree-node").count() == 7
+    held = await member.locator(".tree-node[data-held=true]").count()
+    assert held >= 2
+    await member.locator(".tree-node[data-held=true]").first.click()
+    assert "is held by" in await member.inner_text(".panel .notice")
+
+
+async def test_a_scene_is_guessed_played_and_told(tabs: tuple[Page, Page], tmp_path: Path) -> None:
+    member, _ = tabs
+    await member.wait_for_selector(".scene", timeout=PATIENCE)
+    assert await member.locator("[data-scene]").count() == len(SCENES)
+    await member.locator("details.scenes:has([data-scene=bad_commit])").evaluate("at => (at.open = true)")
+    await member.click("[data-scene=bad_commit]")
+    # the answer isn't given away before it was guessed
+    assert "void" not in await member.inner_text(".act")
+    await member.click("[data-guess=detected]")
+    await member.wait_for_selector(".playing")
+    verdict = member.locator("[data-verdict]")
+    await verdict.wait_for(timeout=4 * PATIENCE)
+    text = await verdict.inner_text()
+    assert await verdict.get_attribute("data-verdict") == "impossible", text
+    assert "You had said" in text
+    assert "was not valid and was ignored" in text
+    assert await violations(member) == []
+    await member.screenshot(path=tmp_path / "scene.png")
+
+
+# -- without a browser -----------------------------------------------------------------------------------
+
+
+async def test_scenes_are_played_only_for_who_has_the_token(open_lecture: Lecture) -> None:
+    address, _, rest = open_lecture.page.partition("/?lecture=")
+    token = rest.partition("#")[0]
+    async with aiohttp.ClientSession() as http:
+        for shown in ("", "x", token[:-1]):
+            headers = {"X-Snug-Token": shown}
+            async with http.get(address + "/lecture/scenes", headers=headers) as answer:
+                assert answer.status == 403
+            async with http.post(
+                address + "/lecture/play", json={"scene": "kicked"}, headers=headers
+            ) as answer:
+                assert answer.status == 403
+        headers = {"X-Snug-Token": token}
+        async with http.get(address + "/lecture/scenes", headers=headers) as answer:
+            assert [one["scene"] for one in await answer.json()] == [scene.id for scene in SCENES]
+        for wrong, status in (({"scene": "--help"}, 404), ({"scene": ["kicked"]}, 404), ({}, 400), ([], 400)):
+            async with http.post(address + "/lecture/play", json=wrong, headers=headers) as answer:
+                assert answer.status == status
+        # one at a time; and who goes away stops it
+        first = await http.post(address + "/lecture/play", json={"scene": "kicked"}, headers=headers)
+        assert json.loads(await first.content.readline()) == {"began": "kicked"}
+        async with http.post(address + "/lecture/play", json={"scene": "kicked"}, headers=headers) as second:
+            assert second.status == 409
+        assert len(_of(os.getpid(), "lab")) == 1
+        first.close()
+        async with asyncio.timeout(30):
+            while _of(os.getpid(), "lab"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+
+async def test_a_scene_that_is_left_is_gone() -> None:
+    async with play("kicked") as lines:
+        waiting = asyncio.ensure_future(anext(lines))
+        await asyncio.sleep(1.0)
+        children = _of(os.getpid(), "lab")
+        assert len(children) == 1
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    assert not _of(os.getpid(), "lab")
+    assert not _there(children[0])
+
+
+def _there(process: int) -> bool:
+    return Path(f"/proc/{process}").exists()
+
+
+def _of(parent: int, word: str) -> list[int]:
+    """Processes that this one has started, with that word on their command line."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            status = (folder / "stat").read_text().rpartition(")")[2].split()
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if int(status[1]) == parent and word.encode() in words:
+                found.append(int(folder.name))
+    return found
+
+
+async def test_questions_do_not_give_the_answer_away() -> None:
+    assert set(QUESTIONS) <= {scene.id for scene in SCENES}
+    for scene in SCENES:
+        asked = question(scene)
+        assert 20 < len(asked) < len(scene.prediction) + 40, scene.id
+        assert asked.endswith(".")
+        for word in ("impossible", "is told", "are told", "void", "nothing hinders", "detected"):
+            assert word not in asked, (scene.id, asked)
+    assert len({question(scene) for scene in SCENES}) == len(SCENES)
+
+
+async def test_the_command_prints_both_addresses_and_ends_when_told() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "client.cli", "demo", "--lecture", "--no-open",
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(90):
+            member = (await process.stdout.readline()).decode()
+            window = (await process.stdout.readline()).decode()
+        assert re.fullmatch(
+            r"A member's page: http://127\.0\.0\.1:\d+/\?lecture=[\w-]{22}#http://127\.0\.0\.1:\d+/#1[\w-]{60,}\n",
+            member,
+        )
+        assert re.fullmatch(r"The landlord's window: http://127\.0\.0\.1:\d+/#[\w-]{22}\n", window)
+        servers = _of(process.pid, "server")
+        assert len(servers) == 1
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
+        assert not _there(servers[0])
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_without_the_pages_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pages.load, "__defaults__", (tmp_path,))
+    assert await lecture.run(open_browser=False) == 1
+    assert "the page has not been built: run `make page`" in capsys.readouterr().err
