@@ -1,10 +1,11 @@
 import { plural, type Words } from "../entry";
 
+/** With soft hyphens where four in a row leave no place. */
 const SIGNS = (
-  "Hund Löwe Giraffe Koala Pferd Elefant Kamel Pinguin Pfau Schildkröte Delfin Krake Schmetterling Eule Hummer Schlange " +
-  "Kaktus Baum Pilz Tulpe Kleeblatt Regenbogen Stern Sonne Feuer Schneemann Blitz Regenschirm Vulkan Zelt Apfel Banane Trauben " +
+  "Hund Löwe Giraffe Koala Pferd Elefant Kamel Pinguin Pfau Schild\u00adkröte Delfin Krake Schmetter\u00adling Eule Hummer Schlange " +
+  "Kaktus Baum Pilz Tulpe Klee\u00adblatt Regen\u00adbogen Stern Sonne Feuer Schnee\u00admann Blitz Regen\u00adschirm Vulkan Zelt Apfel Banane Trauben " +
   "Mais Avocado Karotte Pizza Donut Brezel Honig Brot Puzzle Glocke Hut Schuh Brille Fußball Trompete Geige Buch Magnet " +
-  "Schere Diamant Uhr Teleskop Lampe Geschenk Ballon Anker Fahrrad Zug Rakete Hubschrauber Traktor"
+  "Schere Diamant Uhr Teleskop Lampe Geschenk Ballon Anker Fahrrad Zug Rakete Hub\u00adschrauber Traktor"
 ).split(" ");
 
 export default {
