@@ -1,6 +1,7 @@
 /** The room in all its states: tiles, layouts, alarms, who knocks, what opens. */
 import type { Model, Person, Tile, TileState } from "../../../client/web/src/app/model";
 import { Room } from "../../../client/web/src/app/views/room/room";
+import { type Sentence, sentence } from "../../../client/web/src/words/sentence";
 import { fake, HASH, NOW } from "./fake";
 import { painted } from "./pictures";
 import type { Story } from "./story";
@@ -139,15 +140,13 @@ const shared = (of: number): Tile => ({
   ...tileOf(person(of)), id: `${of} screen`, kind: "screen", picture: painted(40, 1280, 800), pictureState: "live", hand: null,
 });
 
-const alarm = (id: number, kind: string, text: string) => ({ id, kind, at: NOW - id * 60, text: { key: "verbatim", args: { text } } });
+const alarm = (id: number, kind: string, key: string, args: Sentence["args"] = {}) => ({
+  id, kind, at: NOW - id * 60, text: sentence(`alarm.${key}`, args),
+});
 const ALARMS = [
-  alarm(3, "not_reaching", "Ada's picture doesn't reach Bo, by Bo's report and Dana's. The server is holding it back."),
-  alarm(2, "receipt", "The server did not sign what it told us. Compare codes by phone."),
-  alarm(
-    1,
-    "two_stories",
-    "The server told two stories of this meeting (at slot 12). What you say may not reach everybody. Compare codes by phone, or open a new room.",
-  ),
+  alarm(3, "not_reaching", "not_reaching.blamed", { streams: [sentence("stream.pictures", { whose: "Ada" })], whom: ["Bo", "Dana"] }),
+  alarm(2, "receipt", "receipt"),
+  alarm(1, "two_stories", "two_stories", { slot: 12 }),
 ];
 const said = (text: string) => ({ key: "verbatim", args: { text } });
 
@@ -167,7 +166,7 @@ export default [
       knocks: [
         {
           ...knock, name: "Вo", greeting: "", invite: 0, label: "", looksLike: "Bo", standing: "new", fingerprint: "9134820571630028491756620384715590263847",
-          warnings: [said("This name looks like that of your contact Bo, and comes with another key than Bo's: it may be somebody else.")],
+          warnings: [sentence("look.alike.other_key", { petname: "Bo" })],
         },
         { ...knock, knock: 4 },
         { ...knock, knock: 5, name: "Eve" },
