@@ -180,7 +180,7 @@ export class MediaLink {
         return null;
       }
       if (track.track === null || this.#answer === null) return null;
-      this.#add(track);
+      await this.#addLate(track);
       if (this.#kept !== null) {
         // not connected yet: the answer that waits has to have the new line too
         await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(NOBODY, this.#lines, ++this.#version) });
@@ -235,6 +235,23 @@ export class MediaLink {
         this.#fail(sentence("shell.media_refused", { why: error instanceof Error ? error.message : String(error) }));
       }
     });
+  }
+
+  /**
+   * A stream that begins while others' are there. `addTrack` would take a place that somebody else's stream comes in
+   * by, as nothing was ever sent there, and the descriptions would not agree: such places are held meanwhile.
+   */
+  async #addLate(own: OwnTrack): Promise<void> {
+    const mine = new Set(this.#own.map(({ sender }) => sender));
+    const places = this.#pc
+      .getTransceivers()
+      .filter(({ sender, receiver }) => !mine.has(sender) && sender.track === null && receiver.track.kind === own.kind)
+      .filter(({ currentDirection }) => currentDirection !== "stopped");
+    const track = placeholder(own.kind);
+    await Promise.all(places.map(({ sender }) => sender.replaceTrack(track)));
+    this.#add(own);
+    await Promise.all(places.map(({ sender }) => sender.replaceTrack(null)));
+    track.stop();
   }
 
   #add({ stream, kind, track }: OwnTrack): void {
