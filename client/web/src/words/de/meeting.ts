@@ -91,7 +91,7 @@ export default {
   "meet.camera_is_off": "Kamera aus",
   "meet.screen_off": "Gerade wird nichts geteilt",
   "meet.sound_connecting": "Wartet auf Ton",
-  "meet.sound_not_decrypting": "Ton lässt sich nicht entschlüsseln",
+  "meet.sound_not_decrypting": "Ton nicht lesbar",
   "meet.sound_stalled": "Es kommt kein Ton",
   "meet.muted": "Stumm",
   "meet.speaking": "Spricht",
