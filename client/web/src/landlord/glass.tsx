@@ -1,4 +1,5 @@
 /** A connection: a shape behind frosted glass, and beside it, in clear print, all that is known of it. */
+import { memo } from "preact/compat";
 import { duration, number, size } from "../words";
 import { Rate } from "./graphs";
 import type { Person, Seat, Stream } from "./now";
@@ -16,7 +17,7 @@ const HEIGHT = 150;
 const SPREAD = 3.4;
 
 /** Whoever it may be, through fluted glass. The same for everybody: nothing is known that could make a difference. */
-export function Glass() {
+const Glass = memo(function Glass() {
   const flute = WIDTH / FLUTES;
   const seen = flute * SPREAD;
   return (
@@ -47,7 +48,7 @@ export function Glass() {
       ))}
     </svg>
   );
-}
+});
 
 interface PaneProps {
   readonly model: Landlord;
