@@ -30,6 +30,8 @@ try {
     jsxImportSource: "preact",
     sourcemap: "inline",
     nodePaths: [join(here, "node_modules")],
+    // tests and what they test share one copy: signals of another would tell nobody
+    alias: { "@preact/signals": join(here, "node_modules/@preact/signals/dist/signals.mjs") },
     define: { "import.meta.dirname": JSON.stringify(folder) },
     banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
     logLevel: "warning",

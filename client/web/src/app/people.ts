@@ -32,6 +32,12 @@ export class People {
     return this.#entries.get(leaf)?.name ?? null;
   }
 
+  /** Another meeting. */
+  clear(): void {
+    this.#entries.clear();
+    this.#hands = 0;
+  }
+
   roster(event: EventOf<"Roster">, now: number): void {
     const by = event.by === null ? null : (event.members.find(({ leaf }) => leaf === event.by)?.name ?? null);
     const added = new Set(event.added.map(({ leaf }) => leaf));

@@ -25,6 +25,8 @@ const TREES_MAX = 200;
 /** Milliseconds for which a reaction and a passing word are shown. */
 const REACTION_TIME = 4000;
 const TOAST_TIME = 6000;
+/** Milliseconds until a picture that came too soon is tried again. */
+const SOON = 500;
 /** Milliseconds between two looks at the counts. */
 const COUNT_EVERY = 1000;
 /** Pictures that chat offers as such; others are files. */
@@ -37,6 +39,9 @@ export interface Around {
   readonly kept: Storage | null;
 }
 
+/** Before anything was counted. */
+const NOTHING: Counts = { sealed: {}, silent: null, streams: [], waiting: null };
+
 interface Preferences {
   readonly language?: string;
   readonly theme?: string;
@@ -47,12 +52,12 @@ export class Store implements Model {
   readonly #people = new People();
   #worker: Worker | null = null;
   #asks = 0;
-  readonly #waitingFor = new Map<number, { readonly done: () => void; readonly refused: (why: Sentence) => void }>();
+  readonly #waitingFor = new Map<number, (why: Sentence | null) => void>();
   #numbers = 0;
   #link: string | null = null;
   #urls: string[] = [];
   /** Files in the chat by their ids, and whether they are pictures that could not go as such. */
-  readonly #counts: Signal<Counts> = signal({ sealed: {}, silent: null, streams: [] });
+  readonly #counts: Signal<Counts> = signal(NOTHING);
   readonly #roster = signal(0);
   #timer: ReturnType<typeof setInterval> | undefined;
   #seconds: ReturnType<typeof setInterval>;
@@ -180,11 +185,14 @@ export class Store implements Model {
     effect(() => {
       if (media.trouble.value !== null) this.#toast(media.trouble.value);
     });
+    let told: string | null = null;
     effect(() => {
       const alarm = media.alarm.value;
       untracked(() => {
-        if (alarm !== null) this.#told({ type: "Alarm", ...alarm });
-        else if (this.banner.value?.key === "alarm.media_unreachable") this.banner.value = null;
+        // it is tried again and again: told once, and for as long as it lasts
+        if (alarm !== null && alarm.kind !== told) this.#told({ type: "Alarm", ...alarm });
+        else if (alarm === null && this.banner.value?.key.startsWith("alarm.media_")) this.banner.value = null;
+        told = alarm?.kind ?? null;
       });
     });
     effect(() => {
@@ -202,7 +210,11 @@ export class Store implements Model {
 
   /** The page was opened with a link, or one was put into the address. */
   opened(link: string): void {
-    if (this.place.value === "start" || this.place.value === "prejoin" || this.place.value === "ended") this.do.follow(link);
+    const place = this.place.value;
+    if (place === "room" || place === "waiting") return this.#toast(sentence("note.in_meeting"));
+    if (this.opening.value || (place === "unable" && this.unable.value !== "second_tab")) return;
+    this.do.again();
+    this.do.follow(link);
   }
 
   // -- commands --------------------------------------------------------------------------------------------
@@ -240,12 +252,15 @@ export class Store implements Model {
         this.#finish({ type: "Ended", reason: "left", text: sentence("end.left") });
       },
       again: () => {
+        const link = this.unable.value === "second_tab" ? this.#link : null;
+        this.#leaveRoom();
         batch(() => {
-          this.ended.value = null;
+          this.ended.value = this.unable.value = null;
           this.place.value = "start";
           this.going.value = null;
           this.linkTrouble.value = null;
         });
+        if (link !== null) this.#follow(link);
       },
       chooseCamera: (id) => quietly(media.chooseCamera(id)),
       chooseMicrophone: (id) => quietly(media.chooseMicrophone(id)),
@@ -329,6 +344,7 @@ export class Store implements Model {
     const name = normal(this.name.value);
     const held = this.#link === null || (await holdTab(H(utf8("tab"), Invite.parse(this.#link).secret).slice(0, 8)));
     if (!held) {
+      this.#around.media.end();
       batch(() => {
         this.opening.value = false;
         this.unable.value = "second_tab";
@@ -344,21 +360,39 @@ export class Store implements Model {
         : { type: "join", link: this.#link, name, greeting: this.greeting.value.trim(), pageHash };
     const worker = this.#around.createWorker();
     this.#worker = worker;
-    worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => this.hear(data));
-    worker.addEventListener("error", () => this.hear({ type: "broken", why: sentence("unable.worker_why") }));
+    let runs = false;
+    worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
+      runs = true;
+      // a meeting's last words are not the next one's
+      if (this.#worker === worker) this.hear(data);
+    });
+    worker.addEventListener("error", () => {
+      if (this.#worker === worker) void this.#broken(runs);
+    });
     this.#post(wish);
   }
 
-  async #ask(command: Command): Promise<void> {
+  /** The worker has failed: at its start, by what the server gave for it; later, by itself. */
+  async #broken(ran: boolean): Promise<void> {
+    const why = sentence("unable.worker_why");
+    const there = ran || (await fetch("where.json", { cache: "no-store" }).then(({ ok }) => ok, () => false));
+    this.hear({ type: "broken", why });
+    if (!ran) this.unable.value = there ? "page_changed" : "server_gone";
+  }
+
+  /** Have it done; whether it was. Why not is told in passing. */
+  async #ask(command: Command): Promise<boolean> {
+    const why = await this.#asked(command);
+    if (why !== null) this.#toast(why);
+    return why === null;
+  }
+
+  /** Have it done; null, or why that can't be. */
+  async #asked(command: Command): Promise<Sentence | null> {
+    if (this.#worker === null) return null;
     const ask = ++this.#asks;
-    return await new Promise((done) => {
-      this.#waitingFor.set(ask, {
-        done,
-        refused: (why) => {
-          this.#toast(why);
-          done();
-        },
-      });
+    return await new Promise((answered) => {
+      this.#waitingFor.set(ask, answered);
       this.#post({ type: "command", ask, command });
     });
   }
@@ -373,26 +407,12 @@ export class Store implements Model {
   }
 
   async #say(text: string): Promise<void> {
-    const before = this.#asks + 1;
-    let refused = false;
-    await new Promise<void>((done) => {
-      this.#asks = before;
-      this.#waitingFor.set(before, {
-        done,
-        refused: (why) => {
-          refused = true;
-          this.#toast(why);
-          done();
-        },
-      });
-      this.#post({ type: "command", ask: before, command: { type: "Say", text } });
-    });
-    if (!refused) this.#line({ kind: "text", ...this.#own(`own ${before}`), text });
+    if (await this.#ask({ type: "Say", text })) this.#line({ kind: "text", ...this.#own(), text });
   }
 
-  #own(id: string): { readonly id: string; readonly at: number; readonly leaf: number; readonly name: string; readonly self: true } {
+  #own(): { readonly id: string; readonly at: number; readonly leaf: number; readonly name: string; readonly self: true } {
     const leaf = this.ownLeaf.value;
-    return { id, at: Date.now() / 1000, leaf, name: this.#people.name(leaf) ?? this.name.value, self: true };
+    return { id: `own ${++this.#numbers}`, at: Date.now() / 1000, leaf, name: this.#people.name(leaf) ?? this.name.value, self: true };
   }
 
   async #sendFiles(files: readonly File[]): Promise<void> {
@@ -405,12 +425,24 @@ export class Store implements Model {
         continue;
       }
       if (PICTURES.includes(file.type) && data.length <= CONTENT_PICTURE_MAX) {
-        await this.#ask({ type: "SendPicture", data });
-        this.#line({ kind: "picture", ...this.#own(`own ${this.#asks}`), url: this.#url(data, file.type), mime: file.type });
+        if (await this.#sendPicture(data))
+          this.#line({ kind: "picture", ...this.#own(), url: this.#url(data, file.type), mime: file.type });
       } else {
         const mime = /^[a-z0-9.+-]{1,40}\/[a-z0-9.+-]{1,60}$/.test(file.type) ? file.type : "application/octet-stream";
         await this.#ask({ type: "SendFile", name: file.name, mime, data });
       }
+    }
+  }
+
+  /** One picture in so many seconds is let through: what is too soon waits. */
+  async #sendPicture(data: Bytes): Promise<boolean> {
+    for (;;) {
+      const why = await this.#asked({ type: "SendPicture", data });
+      if (why?.key !== "room.picture_soon") {
+        if (why !== null) this.#toast(why);
+        return why === null && this.place.value === "room";
+      }
+      await new Promise((wait) => setTimeout(wait, SOON));
     }
   }
 
@@ -452,7 +484,7 @@ export class Store implements Model {
         return;
       case "done":
         if (message.ask === 0) this.#begun();
-        this.#waitingFor.get(message.ask)?.done();
+        this.#waitingFor.get(message.ask)?.(null);
         this.#waitingFor.delete(message.ask);
         return;
       case "refused":
@@ -464,7 +496,7 @@ export class Store implements Model {
           freeTab();
           return;
         }
-        this.#waitingFor.get(message.ask)?.refused(message.why);
+        this.#waitingFor.get(message.ask)?.(message.why);
         this.#waitingFor.delete(message.ask);
         return;
       case "save": {
@@ -475,6 +507,7 @@ export class Store implements Model {
         this.ownLeaf.value = message.ownLeaf;
         this.roomTitle.value = message.title;
         this.locked.value = message.locked;
+        this.opening.value = false;
         this.place.value = "room";
         this.waiting.value = null;
         if (this.#worker !== null) this.#around.media.enter(this.#worker, message.ownLeaf);
@@ -482,6 +515,7 @@ export class Store implements Model {
         return;
       case "counts":
         this.#counts.value = message.counts;
+        this.#stillWait(message.counts.waiting);
         return;
       case "tree":
         this.tree.value = [...this.tree.value, message.view].slice(-TREES_MAX);
@@ -496,13 +530,19 @@ export class Store implements Model {
     }
   }
 
+  /** The wish is granted: a guest stands at the door; a host is told so once the room is open. */
   #begun(): void {
+    if (this.place.value !== "prejoin" || this.going.value?.as !== "guest") return;
     this.opening.value = false;
-    if (this.place.value !== "prejoin") return;
-    if (this.going.value?.as === "guest") {
-      this.waiting.value = { kind: "waiting", text: sentence("waiting.waiting_note"), since: Date.now() / 1000 };
-      this.place.value = "waiting";
-    }
+    this.waiting.value = { kind: "waiting", text: sentence("waiting.waiting_note"), since: Date.now() / 1000 };
+    this.place.value = "waiting";
+  }
+
+  /** Who was let in by another host, or has waited too long, needs no answer of ours. */
+  #stillWait(waiting: readonly number[] | null): void {
+    const knocks = this.knocks.value;
+    if (waiting !== null && knocks.some(({ knock }) => !waiting.includes(knock)))
+      this.knocks.value = knocks.filter(({ knock }) => waiting.includes(knock));
   }
 
   #told(event: Event): void {
@@ -514,8 +554,7 @@ export class Store implements Model {
         const first = this.#people.name(this.ownLeaf.value) === null;
         this.#people.roster(event, at);
         if (!first) for (const text of rosterNotes(event)) this.#note(text);
-        const names = new Set(event.added.map(({ name }) => name));
-        this.knocks.value = this.knocks.value.filter(({ name }) => !names.has(name));
+        if (event.rejoined && this.banner.value?.key === "alarm.rejoining") this.banner.value = null;
         return;
       }
       case "Code": {
@@ -581,6 +620,7 @@ export class Store implements Model {
         return;
       case "PolicyChanged":
         if (event.kind === "mode") this.locked.value = event.mode === "locked";
+        if (event.kind === "title" && typeof event.text.args?.["title"] === "string") this.roomTitle.value = event.text.args["title"];
         this.#note(event.text);
         return;
       case "Vouched":
@@ -640,6 +680,7 @@ export class Store implements Model {
   #finish({ reason, text }: EventOf<"Ended">): void {
     if (this.ended.value !== null) return;
     this.ended.value = { reason, text, canSaveEvidence: reason === "dropped" };
+    this.opening.value = false;
     this.place.value = "ended";
     this.#around.media.end();
     clearInterval(this.#timer);
@@ -657,11 +698,32 @@ export class Store implements Model {
     setTimeout(() => worker?.terminate(), 2000);
     clearInterval(this.#timer);
     this.#timer = undefined;
+    for (const answered of this.#waitingFor.values()) answered(null);
+    this.#waitingFor.clear();
     for (const url of this.#urls) URL.revokeObjectURL(url);
     this.#urls = [];
     this.#link = null;
-    this.ownLeaf.value = -1;
     freeTab();
+    this.#people.clear();
+    this.#recorders.clear();
+    this.#counts.value = NOTHING;
+    // what was said, and who was there, is not the next meeting's
+    batch(() => {
+      this.opening.value = this.hand.value = this.locked.value = false;
+      this.ownLeaf.value = -1;
+      this.unread.value = 0;
+      this.roomTitle.value = "";
+      this.panel.value = "none";
+      this.pinned.value = this.waiting.value = this.code.value = this.banner.value = null;
+      this.chat.value = [];
+      this.reactions.value = [];
+      this.knocks.value = [];
+      this.invites.value = [];
+      this.inviteRows.value = [];
+      this.alarms.value = [];
+      this.tree.value = [];
+      this.#roster.value++;
+    });
   }
 
   #note(text: Sentence): void {

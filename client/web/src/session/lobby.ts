@@ -521,6 +521,14 @@ export class HostLobby {
     this.wanted.push({ type: "RejoinIntent", knock, keyPackage, ticket: encoded, name: m.name(leaf) });
   }
 
+  /** Who waits for an answer of ours, by number: not who was let in by another host meanwhile. */
+  waiting(m: Membership, now: number): number[] {
+    return this.#knocks
+      .waiting(now)
+      .map(({ id }) => id)
+      .filter((id) => !m.ledger.keys.has(this.#asked.get(id)?.who ?? ""));
+  }
+
   #waits(number: number, now: number): boolean {
     return this.#knocks.waiting(now).some(({ id }) => id === number);
   }

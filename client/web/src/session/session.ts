@@ -298,6 +298,11 @@ export class Session {
     return this.#room;
   }
 
+  /** The knocks that wait for a host's answer; null: we answer none. */
+  waiting(now: number): readonly number[] | null {
+    return this.#host === null || this.#room === null ? null : this.#host.waiting(this.#room.m, now);
+  }
+
   /** Why no media of ours may leave now; null: it may. */
   whySilent(now: number): Sentence | null {
     return this.#room === null ? sentence("cant.not_inside") : whySilent(this.#room, now);
@@ -322,6 +327,9 @@ export class Session {
       if (this.#ended === null) {
         await this.#dispatch(what, now);
         await this.#collect(now);
+      } else if (what.type === "SaveEvidence" && this.#ended.reason === "dropped" && this.#room !== null) {
+        await this.#room.aspect(Dropped).save(what.names, now);
+        this.#gather(this.#room);
       }
       return this.#drain();
     });

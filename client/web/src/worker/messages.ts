@@ -54,6 +54,8 @@ export interface Counts {
   /** Why nothing leaves now; null: it may. */
   readonly silent: Sentence | null;
   readonly streams: readonly StreamCount[];
+  /** The knocks that wait for our answer; null: we answer none now. */
+  readonly waiting: readonly number[] | null;
 }
 
 /** One node of the ratchet tree; `null` where it is blank. */

@@ -48,7 +48,8 @@ export class Shell {
   #began = 0;
   #wished = false;
   #over = false;
-  #inside = false;
+  /** Our leaf, once we are in: who fell out of step comes back at another. */
+  #leaf: number | null = null;
   #ticking = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #events: Event[] = [];
@@ -175,7 +176,12 @@ export class Shell {
       session === null
         ? sentence("cant.not_inside")
         : (session.whySilent(this.#around.now()) ?? (this.#transforms.varies ? sentence("shell.sizes_vary") : null));
-    const counts = { sealed: this.#transforms.sealed(), silent, streams: this.#transforms.streams() };
+    const counts = {
+      sealed: this.#transforms.sealed(),
+      silent,
+      streams: this.#transforms.streams(),
+      waiting: session?.waiting(this.#around.now()) ?? null,
+    };
     this.#around.post({ type: "counts", counts });
   }
 
@@ -184,7 +190,8 @@ export class Shell {
   /** An input, and what comes of it. CommandError, with a sentence, for a command that can't be done. */
   async #feed(what: Input): Promise<readonly Event[]> {
     const session = this.#session;
-    if (session === null || this.#over) return [];
+    // what shows what the server did can be had after the end
+    if (session === null || (this.#over && what.type !== "SaveEvidence")) return [];
     const effects = await session.handle(what, this.#around.now());
     const told = this.#perform(effects);
     this.#look(session);
@@ -193,12 +200,13 @@ export class Shell {
 
   /** What there is to see from outside, after each input. */
   #look(session: Session): void {
-    if (session.inside && !this.#inside) {
-      this.#inside = true;
+    const leaf = session.ownLeaf;
+    if (session.inside && leaf !== null && leaf !== this.#leaf) {
+      this.#leaf = leaf;
       const policy = session.room?.m.policy;
       this.#around.post({
         type: "inside",
-        ownLeaf: session.ownLeaf ?? 0,
+        ownLeaf: leaf,
         origin: session.origin,
         title: policy?.title ?? "",
         locked: policy?.mode === Mode.LOCKED,
@@ -300,7 +308,7 @@ export class Shell {
 
   async #lost(door: Door, why: Sentence, answered: boolean): Promise<void> {
     await this.#feed({ type: "Lost", door, why, answered });
-    if (isRoom(door) && this.#inside && !this.#over) this.#around.post({ type: "republish" });
+    if (isRoom(door) && this.#leaf !== null && !this.#over) this.#around.post({ type: "republish" });
   }
 
   /** Whose the streams are that the server lists, where one member has said so. */

@@ -16,6 +16,7 @@ export default {
   "note.saved": "Es liegt bei deinen Downloads. Niemand sonst hat es.",
   "note.vouched": "{name} zeigt dir, wer das ist. Die Ziffern: {digits}",
   "note.other_server": "Dieser Link führt zu einem anderen Server. Eine Seite trifft sich nur bei dem Server, von dem sie kommt: Öffne {origin} selbst, oder starte `snug page`.",
+  "note.in_meeting": "Du bist hier in einem Treffen. Verlass es zuerst und öffne den Link dann.",
   "note.no_server": "Hier gibt es keinen Server für einen neuen Raum. Starte `snug page` mit --server, oder folge einem Link.",
   "note.picture_too_large": "Das Bild hat mehr als 128 KiB: Es geht als Datei hinaus.",
   "note.unreadable": "{name} lässt sich nicht lesen.",

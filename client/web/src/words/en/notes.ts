@@ -17,6 +17,7 @@ export default {
   "note.saved": "It is among your downloads. Nobody else has it.",
   "note.vouched": "{name} shows you who they are. Their digits: {digits}",
   "note.other_server": "This link leads to another server. A page meets only at the server it comes from: open {origin} itself, or run `snug page`.",
+  "note.in_meeting": "You are in a meeting here. Leave it first, then open the link.",
   "note.no_server": "There is no server here to open a room at. Start `snug page` with --server, or follow a link.",
   "note.picture_too_large": "That picture has more than 128 KiB: it goes out as a file.",
   "note.unreadable": "{name} can't be read.",

@@ -16,6 +16,7 @@ export default {
   "note.saved": "已在你的下载文件夹里，别人都没有。",
   "note.vouched": "{name}向你表明了身份。数字是：{digits}",
   "note.other_server": "这个链接通往另一个服务器。网页只在自己的服务器上开会：请直接打开 {origin}，或运行 `snug page`。",
+  "note.in_meeting": "你正在这里开会。请先离开，再打开链接。",
   "note.no_server": "这里没有可以开房间的服务器。请用 --server 启动 `snug page`，或使用链接。",
   "note.picture_too_large": "这张图超过 128 KiB，会以文件发送。",
   "note.unreadable": "无法读取{name}。",

@@ -16,6 +16,7 @@ export default {
   "note.saved": "已在你的下載資料夾裡，別人都沒有。",
   "note.vouched": "{name}向你表明了身分。數字是：{digits}",
   "note.other_server": "這個連結通往另一個伺服器。網頁只在自己的伺服器上開會：請直接開啟 {origin}，或執行 `snug page`。",
+  "note.in_meeting": "你正在這裡開會。請先離開，再開啟連結。",
   "note.no_server": "這裡沒有可以開房間的伺服器。請用 --server 啟動 `snug page`，或使用連結。",
   "note.picture_too_large": "這張圖超過 128 KiB，會以檔案傳送。",
   "note.unreadable": "無法讀取{name}。",

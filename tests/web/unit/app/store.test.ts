@@ -1,0 +1,325 @@
+/** The store: what worker and devices tell becomes what views show, and nothing of a meeting outlives it. */
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { signal } from "@preact/signals";
+import type { MediaSide } from "../../../../client/web/src/app/mediaSide";
+import { Store } from "../../../../client/web/src/app/store";
+import type { Command, Event, EventOf } from "../../../../client/web/src/session/events";
+import type { Counts, FromWorker, ToWorker } from "../../../../client/web/src/worker/messages";
+import { type Sentence, sentence, verbatim } from "../../../../client/web/src/words/sentence";
+
+const ORIGIN = "http://127.0.0.1:8080";
+const SECRET = "A".repeat(21) + "A".repeat(40);
+
+// Node 20 has none
+if (!("navigator" in globalThis)) Object.defineProperty(globalThis, "navigator", { value: { languages: ["en"] } });
+
+/** What a worker is to the page; what the page says to it is kept, and answered by hand. */
+class FakeWorker extends EventTarget {
+  readonly said: ToWorker[] = [];
+  terminated = false;
+
+  postMessage(message: ToWorker): void {
+    this.said.push(message);
+  }
+
+  terminate(): void {
+    this.terminated = true;
+  }
+
+  tell(message: FromWorker): void {
+    this.dispatchEvent(new MessageEvent("message", { data: message }));
+  }
+
+  events(...events: Event[]): void {
+    this.tell({ type: "events", events });
+  }
+
+  commands(): Command[] {
+    return this.said.flatMap((message) => (message.type === "command" ? [message.command] : []));
+  }
+
+  /** The answer to the last command of that type. */
+  answer(type: Command["type"], why: Sentence | null = null): void {
+    const asked = this.said.findLast((message) => message.type === "command" && message.command.type === type);
+    assert.ok(asked?.type === "command", `nobody asked for ${type}`);
+    this.tell(why === null ? { type: "done", ask: asked.ask } : { type: "refused", ask: asked.ask, why });
+  }
+}
+
+function fakeMedia() {
+  const did: string[] = [];
+  const done = async (): Promise<void> => undefined;
+  const alarm = signal<{ readonly kind: string; readonly text: Sentence } | null>(null);
+  const none = { cameras: [], microphones: [], speakers: [], camera: null, microphone: null, speaker: null } as const;
+  const media: MediaSide = {
+    devices: signal({ ...none, cameraTrouble: null, microphoneTrouble: null }),
+    preview: signal(null), screen: signal(null), ownLevel: signal(0), mic: signal(true), camera: signal(true),
+    remote: signal([]), levels: signal(new Map()), speaker: signal(null), recording: signal(false),
+    trouble: signal(null), alarm, can: { share: true, pip: true, record: true, scan: false },
+    begin: async () => void did.push("begin"), end: () => void did.push("end"),
+    chooseCamera: done, chooseMicrophone: done, chooseSpeaker: done, toggleMic: () => undefined, toggleCamera: done,
+    toggleShare: done, enter: () => void did.push("enter"), hear: () => undefined, startRecording: done,
+    stopRecording: async () => null, pictureInPicture: done,
+  };
+  return { media, alarm, did };
+}
+
+const ADA = { leaf: 0, name: "Ada", host: true };
+const BO = { leaf: 1, name: "Bo", host: false };
+
+const roster = (over: Partial<EventOf<"Roster">> = {}): EventOf<"Roster"> => ({
+  type: "Roster", epoch: 1, members: [ADA], added: [], removed: [], by: null, rejoined: false, invite: null, label: null,
+  left: [], ...over,
+});
+const knocked = (knock: number, name: string): EventOf<"Knocked"> => ({
+  type: "Knocked", knock, name, greeting: "", invite: 0, looksLike: null, label: null, standing: "none", contact: null,
+  fingerprint: null, warnings: [],
+});
+const counts = (waiting: readonly number[] | null): FromWorker => ({
+  type: "counts", counts: { sealed: {}, silent: null, streams: [], waiting } satisfies Counts,
+});
+const turn = (): Promise<void> => new Promise((done) => setTimeout(done, 0));
+
+describe("the store", () => {
+  let store: Store;
+  let workers: FakeWorker[];
+  let side: ReturnType<typeof fakeMedia>;
+  const worker = (): FakeWorker => workers.at(-1) ?? assert.fail("no worker was made");
+
+  beforeEach(() => {
+    workers = [];
+    side = fakeMedia();
+    store = new Store(
+      { origin: ORIGIN, pageOrigin: ORIGIN, own: false, hash: null, lecture: false },
+      {
+        media: side.media,
+        createWorker: () => {
+          workers.push(new FakeWorker());
+          return worker() as unknown as Worker;
+        },
+        kept: null,
+      },
+    );
+  });
+  afterEach(() => store.close());
+
+  async function open(): Promise<FakeWorker> {
+    store.do.openRoom();
+    store.name.value = "Ada";
+    store.do.enter();
+    await turn();
+    worker().tell({ type: "done", ask: 0 });
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Garden", locked: false });
+    worker().events(roster());
+    return worker();
+  }
+  const banner = (): string | undefined => store.banner.value?.key;
+  const notes = (): string[] => store.chat.value.flatMap((line) => (line.kind === "note" ? [line.text.key] : []));
+
+  it("opens one room, however often the button is pressed before it stands", async () => {
+    store.do.openRoom();
+    store.name.value = "Ada";
+    store.do.enter();
+    await turn();
+    worker().tell({ type: "done", ask: 0 });
+    store.do.enter();
+    await turn();
+    assert.equal(workers.length, 1);
+    assert.equal(store.opening.value, true);
+    worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false });
+    assert.deepEqual([store.opening.value, store.place.value], [false, "room"]);
+  });
+
+  it("tells who came in and went, by whose word, and not who was there before us", async () => {
+    const tab = await open();
+    assert.deepEqual(notes(), []);
+    tab.events(roster({ members: [ADA, BO], added: [BO], by: 0, invite: 0 }));
+    tab.events(roster({ removed: [BO], by: 0 }));
+    tab.events(roster({ members: [ADA, BO], added: [BO], by: 0, invite: 5, label: "Bo" }));
+    tab.events(roster({ removed: [BO], by: 0, left: [1] }));
+    assert.deepEqual(notes(), ["note.came_by_open", "note.removed", "note.came_by_label", "note.left"]);
+    assert.equal(store.unread.value, 0, "notes are not messages");
+  });
+
+  it("keeps another's knock when somebody of the same name comes in, and drops what waits no more", async () => {
+    const tab = await open();
+    tab.events(knocked(1, "Bo"), knocked(2, "Bo"), knocked(3, "Cem"));
+    store.do.admit(1);
+    tab.events(roster({ members: [ADA, BO], added: [BO], by: 0, invite: 0 }));
+    assert.deepEqual(store.knocks.value.map(({ knock }) => knock), [2, 3]);
+    tab.tell(counts([2]));
+    assert.deepEqual(store.knocks.value.map(({ knock }) => knock), [2]);
+    tab.tell(counts(null));
+    assert.deepEqual(store.knocks.value.map(({ knock }) => knock), [2], "while no lobby is ours, nothing is known of it");
+  });
+
+  it("shows a message of ours once it has gone out, and not one that was refused", async () => {
+    const tab = await open();
+    store.do.say("Hello");
+    assert.equal(store.chat.value.length, 0);
+    tab.answer("Say");
+    await turn();
+    store.do.say("x".repeat(9000));
+    tab.answer("Say", sentence("room.text_size", { most: 4000 }));
+    await turn();
+    assert.deepEqual(store.chat.value.map((line) => line.kind === "text" && line.text), ["Hello"]);
+    assert.deepEqual(store.toasts.value.map(({ text }) => text.key), ["room.text_size"]);
+  });
+
+  it("waits with a picture that comes too soon, and shows none that was refused", async () => {
+    const tab = await open();
+    const picture = (): File => new File([new Uint8Array(9)], "a.png", { type: "image/png" });
+    const sent = (): number => tab.commands().filter(({ type }) => type === "SendPicture").length;
+    const until = async (count: number): Promise<void> => {
+      for (let i = 0; i < 100 && sent() < count; i++) await new Promise((done) => setTimeout(done, 20));
+      assert.equal(sent(), count);
+    };
+    store.do.sendFiles([picture(), picture()]);
+    await until(1);
+    tab.answer("SendPicture");
+    await until(2);
+    tab.answer("SendPicture", sentence("room.picture_soon", { seconds: 3 }));
+    await until(3);
+    assert.equal(store.chat.value.length, 1);
+    assert.deepEqual(store.toasts.value, []);
+    tab.answer("SendPicture", sentence("room.no_picture"));
+    await turn();
+    assert.equal(store.chat.value.length, 1);
+    assert.deepEqual(store.toasts.value.map(({ text }) => text.key), ["room.no_picture"]);
+  });
+
+  it("counts what was not read, until the chat is open", async () => {
+    const tab = await open();
+    tab.events({ type: "Said", leaf: 1, name: "Bo", text: "Hi", id: "1" });
+    tab.events({ type: "Said", leaf: 1, name: "Bo", text: "Hi", id: "2" });
+    assert.equal(store.unread.value, 2);
+    store.panel.value = "chat";
+    assert.equal(store.unread.value, 0);
+    tab.events({ type: "Said", leaf: 1, name: "Bo", text: "Hi", id: "3" });
+    assert.equal(store.unread.value, 0);
+  });
+
+  it("says that the server is away for as long as it is", async () => {
+    const tab = await open();
+    tab.events({ type: "Status", kind: "away", text: sentence("status.away", { why: "gone" }) });
+    assert.equal(banner(), "status.away");
+    tab.events({ type: "Status", kind: "back", text: sentence("status.back") });
+    assert.equal(banner(), undefined);
+    tab.events({ type: "Alarm", kind: "rejoining", text: sentence("alarm.rejoining") });
+    assert.equal(banner(), "alarm.rejoining");
+    tab.events(roster({ added: [ADA], rejoined: true, by: 0 }));
+    assert.equal(banner(), undefined);
+  });
+
+  it("tells of a lost media connection once, however often it is tried", async () => {
+    await open();
+    for (let i = 0; i < 5; i++)
+      side.alarm.value = { kind: "media_unreachable", text: sentence("alarm.media_unreachable", { why: String(i) }) };
+    assert.equal(store.alarms.value.length, 1);
+    assert.equal(banner(), "alarm.media_unreachable");
+    side.alarm.value = null;
+    assert.equal(banner(), undefined);
+    side.alarm.value = { kind: "media_unreachable", text: sentence("alarm.media_unreachable", { why: "again" }) };
+    assert.equal(store.alarms.value.length, 2);
+  });
+
+  it("takes nothing of a meeting over into the next", async () => {
+    const tab = await open();
+    tab.events(
+      roster({ members: [ADA, BO], added: [BO], by: 0, invite: 0 }),
+      knocked(1, "Cem"),
+      { type: "Said", leaf: 1, name: "Bo", text: "A secret", id: "1" },
+      { type: "Alarm", kind: "two_stories", text: sentence("alarm.two_stories", { slot: 1 }) },
+      { type: "Code", epoch: 2, digits: "1".repeat(40) },
+      { type: "InviteMade", link: "x", index: 0, label: "", once: false, replaces: null },
+    );
+    store.do.toggleHand();
+    store.panel.value = "people";
+    tab.events({ type: "Ended", reason: "removed", text: sentence("room.removed_by", { by: "Bo" }) });
+    assert.equal(store.place.value, "ended");
+    assert.equal(store.ended.value?.reason, "removed");
+    assert.ok(side.did.includes("end"), "the camera is let go");
+    store.do.again();
+    assert.equal(store.place.value, "start");
+    const next = await open();
+    assert.notEqual(next, tab);
+    assert.deepEqual(
+      [store.chat, store.knocks, store.alarms, store.invites, store.reactions, store.tree].map(({ value }) => value.length),
+      [0, 0, 0, 0, 0, 0],
+    );
+    assert.deepEqual(
+      [store.unread.value, store.code.value, store.banner.value, store.hand.value, store.panel.value, store.ended.value],
+      [0, null, null, false, "none", null],
+    );
+    assert.deepEqual(store.people.value.map(({ name }) => name), ["Ada"]);
+  });
+
+  it("hears nothing more of a meeting that it has left", async () => {
+    const tab = await open();
+    store.do.giveUp();
+    assert.deepEqual(tab.commands().at(-1), { type: "Leave" });
+    store.do.again();
+    tab.events({ type: "Ended", reason: "left", text: sentence("room.you_left") });
+    assert.equal(store.place.value, "start");
+  });
+
+  it("keeps the worker of a dropped meeting for what it can show, until one goes on", async () => {
+    const tab = await open();
+    tab.events({ type: "Ended", reason: "dropped", text: verbatim("dropped") });
+    assert.equal(store.ended.value?.canSaveEvidence, true);
+    store.do.saveEvidence(true);
+    assert.deepEqual(tab.commands().at(-1), { type: "SaveEvidence", names: true });
+    store.do.again();
+    const before = tab.said.length;
+    store.do.saveEvidence(true);
+    assert.equal(tab.said.length, before);
+  });
+
+  it("follows no link out of a meeting, and says so", async () => {
+    await open();
+    store.opened(`${ORIGIN}/#1${SECRET}`);
+    assert.equal(store.place.value, "room");
+    assert.deepEqual(store.toasts.value.map(({ text }) => text.key), ["note.in_meeting"]);
+  });
+
+  it("says what is wrong with a link, and leads to no other server", () => {
+    store.do.follow("not a link");
+    assert.equal(store.place.value, "start");
+    assert.notEqual(store.linkTrouble.value, null);
+  });
+
+  it("tells a worker that never ran from one that has stopped", async () => {
+    const real = globalThis.fetch;
+    try {
+      for (const [answer, why] of [
+        [async () => new Response("{}"), "page_changed"],
+        [async () => Promise.reject(new TypeError("gone")), "server_gone"],
+      ] as const) {
+        globalThis.fetch = answer;
+        store.do.openRoom();
+        store.name.value = "Ada";
+        store.do.enter();
+        await turn();
+        worker().dispatchEvent(new Event("error"));
+        await turn();
+        await turn();
+        assert.deepEqual([store.place.value, store.unable.value, store.opening.value], ["unable", why, false]);
+        store.do.again();
+      }
+    } finally {
+      globalThis.fetch = real;
+    }
+    (await open()).dispatchEvent(new Event("error"));
+    await turn();
+    assert.deepEqual([store.place.value, store.unable.value], ["unable", "worker"]);
+  });
+
+  it("offers what is wrong with the name only after it was tried", () => {
+    store.do.openRoom();
+    assert.equal(store.nameTrouble.value, null);
+    store.do.enter();
+    assert.notEqual(store.nameTrouble.value, null);
+    assert.equal(workers.length, 0);
+  });
+});
