@@ -86,7 +86,7 @@ export default {
   "meet.screen_of": "Bildschirm von {name}",
   "meet.screen_own": "Dein Bildschirm",
   "meet.connecting": "Wartet auf das erste Bild",
-  "meet.not_decrypting": "Lässt sich nicht entschlüsseln: bittet um ein ganzes Bild",
+  "meet.not_decrypting": "Nicht lesbar: bittet um ein ganzes Bild",
   "meet.stalled": "Das Bild ist stehen geblieben",
   "meet.camera_is_off": "Kamera aus",
   "meet.screen_off": "Gerade wird nichts geteilt",
