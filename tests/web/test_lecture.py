@@ -140,7 +140,7 @@ async def test_members_see_the_tree(tabs: tuple[Page, Page]) -> None:
     await member.click(".controls [aria-label=More]")
     await member.click("text=How it works")
     await member.wait_for_selector(".tree-node", timeout=PATIENCE)
-    names = set(await member.locator(".tree-name").all_inner_texts())
+    names = set(await member.locator(".tree-name").all_text_contents())
     assert {*NAMES, "you"} <= names
     # four leaves, and the root is held by all of them
     assert await member.locator(".tree-node").count() == 7

@@ -125,9 +125,8 @@ function Drawn(props: {
             );
           }),
         )}
-        {placed.map(({ index, column, row, node, children }) => {
+        {placed.map(({ index, column, row, node }) => {
           const isHeld = node !== null && (node.held || index === 2 * view.ownLeaf);
-          const name = node?.name ?? null;
           return (
             <g
               key={index}
@@ -135,7 +134,6 @@ function Drawn(props: {
               data-blank={node === null}
               data-fresh={changed.has(index)}
               data-held={isHeld}
-              data-holding={children === null && holding.includes(index / 2)}
               role="button"
               tabIndex={node === null ? -1 : 0}
               aria-pressed={chosen === index}
@@ -153,14 +151,25 @@ function Drawn(props: {
               <text x={x(column)} y={y(row) + 4}>
                 {node === null ? "∅" : node.key.slice(0, 4)}
               </text>
-              {children === null && (
-                <text class="tree-name" x={x(column)} y={y(row) + RADIUS + 20}>
-                  {node === null ? "" : index === 2 * view.ownLeaf ? say("you") : cut(name ?? "?")}
-                </text>
-              )}
             </g>
           );
         })}
+        {placed.map(
+          ({ index, column, row, node, children }) =>
+            children === null &&
+            node !== null && (
+              <text
+                key={index}
+                class="tree-name"
+                data-holding={holding.includes(index / 2)}
+                x={x(column)}
+                y={y(row) + RADIUS + 20}
+                aria-hidden="true"
+              >
+                {index === 2 * view.ownLeaf ? say("you") : cut(node.name ?? "?")}
+              </text>
+            ),
+        )}
       </svg>
     </div>
   );
