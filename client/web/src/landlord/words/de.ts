@@ -56,7 +56,7 @@ export const de: Readonly<Record<LandlordKey, Entry>> = {
   clear_packets: (a, n) => `${a.n} ${plural(n("n"), "Paket", "Pakete")}, ${a.size}`,
   clear_number: "Nummer {sequence}, Zeit {timestamp}",
   clear_source: "SSRC {ssrc}, Nutzlasttyp {type}",
-  clear_shim: "VP8-Kopf {header}: derselbe für alle, von einem Bild von 16 × 16, das nie jemand aufgenommen hat",
+  clear_shim: "VP8-Kopf {header}: immer derselbe, von einem Bild von 16 × 16, das nie jemand aufgenommen hat",
   no_shim: "vom Ton selbst: nichts",
   bytes_label: "Die {n} Bytes als graue Quadrate: Rauschen.",
   bits: "{bits} Bit je Byte. Rauschen dieser Länge hat {noise}.",

@@ -55,7 +55,7 @@ export const en = {
   clear_packets: (a, n) => `${a.n} ${plural(n("n"), "packet", "packets")}, ${a.size}`,
   clear_number: "number {sequence}, time {timestamp}",
   clear_source: "SSRC {ssrc}, payload type {type}",
-  clear_shim: "VP8 header {header}: the same for every frame, of a picture of 16 × 16 that nobody ever took",
+  clear_shim: "VP8 header {header}: always the same, of a picture of 16 × 16 that nobody ever took",
   no_shim: "of the sound itself: nothing",
   bytes_label: "The frame's {n} bytes as grey squares: noise.",
   bits: "{bits} bits a byte. Noise of that length has {noise}.",

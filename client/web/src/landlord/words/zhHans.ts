@@ -56,7 +56,7 @@ export const zhHans: Readonly<Record<LandlordKey, Entry>> = {
   clear_packets: "{n} 个数据包，{size}",
   clear_number: "序号 {sequence}，时间 {timestamp}",
   clear_source: "SSRC {ssrc}，载荷类型 {type}",
-  clear_shim: "VP8 头 {header}：每一帧都相同，属于一张从没有人拍过的 16 × 16 画面",
+  clear_shim: "VP8 头 {header}：总是相同，属于一张从没有人拍过的 16 × 16 画面",
   no_shim: "声音本身：什么也没有",
   bytes_label: "这一帧的 {n} 个字节，画成灰色方格：噪声。",
   bits: "每字节 {bits} 比特。同样长度的噪声是 {noise}。",

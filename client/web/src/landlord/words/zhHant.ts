@@ -56,7 +56,7 @@ export const zhHant: Readonly<Record<LandlordKey, Entry>> = {
   clear_packets: "{n} 個封包，{size}",
   clear_number: "序號 {sequence}，時間 {timestamp}",
   clear_source: "SSRC {ssrc}，承載類型 {type}",
-  clear_shim: "VP8 標頭 {header}：每個影格都相同，屬於一張從沒有人拍過的 16 × 16 畫面",
+  clear_shim: "VP8 標頭 {header}：總是相同，屬於一張從沒有人拍過的 16 × 16 畫面",
   no_shim: "聲音本身：什麼也沒有",
   bytes_label: "影格的 {n} 個位元組，畫成灰色方格：雜訊。",
   bits: "每位元組 {bits} 位元。同樣長度的雜訊是 {noise}。",
