@@ -1,4 +1,4 @@
-"""Worlds in which some people run the page's code and some run ours, and the scenarios of tests/session in them."""
+"""Worlds in which some run the page's code and some run ours, and the scenarios of tests/session in them."""
 
 from __future__ import annotations
 
@@ -81,16 +81,12 @@ def cases(function: Callable[..., Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         names = [name.strip() for name in names]
         rows = [row if len(names) > 1 else (row,) for row in mark.args[1]]
         tables.append([dict(zip(names, row, strict=True)) for row in rows])
-    for number, rows in enumerate(itertools.product(*tables)):
-        merged: dict[str, Any] = {}
-        for row in rows:
-            merged |= row
+    for number, chosen in enumerate(itertools.product(*tables)):
+        merged = {name: value for row in chosen for name, value in row.items()}
         yield (f"-{number}" if marks else ""), merged
 
 
-def scenarios(
-    module: ModuleType, mixes: Collection[str], *, without: Collection[str] = ()
-) -> list[Any]:
+def scenarios(module: ModuleType, mixes: Collection[str], *, without: Collection[str] = ()) -> list[Any]:
     """(function, its arguments, mix) for all tests of a module, except those named."""
     found = []
     named = set(without)

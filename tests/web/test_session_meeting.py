@@ -14,7 +14,9 @@ from tests.web.ts_session import SessionProcess, Who
 __all__ = ["sessions"]
 
 
-@pytest.mark.parametrize(("scenario", "arguments", "who"), [*scenarios(test_meeting, MIXES)])
+@pytest.mark.parametrize(
+    ("scenario", "arguments", "who"), [*scenarios(test_meeting, MIXES), *scenarios(test_ending, MIXES)]
+)
 def test_meetings(
     monkeypatch: pytest.MonkeyPatch,
     sessions: SessionProcess,

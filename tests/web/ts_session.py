@@ -1,7 +1,7 @@
 """The page's session as Python's: the same inputs, effects and events, over a Node process in JSON lines.
 
-So the meetings of tests/session can have people who run the page's code among people who run ours. What the page
-says comes in English, so that each sentence can be held to ours.
+So the meetings of tests/session can have people who run the page's code among people who run ours. What the
+page says comes in English, so that each sentence can be held to ours.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
-
-import msgspec
 
 from client.session import content
 from client.session import events as ev
@@ -34,7 +32,7 @@ from crypto.media_keys import FutureEpochError, OpenedFrame
 from crypto.returning import Kept
 from crypto.room_state import Mode
 from crypto.shim import Kind
-from server.wire.messages import Transport, decode_client, decode_server, encode
+from server.wire.messages import HandleStream, Transport, decode_client, decode_server, encode
 from tests.interop.ts_setup import ROOT, Node, bundle
 
 ANSWER_SECONDS: Final = 60.0
@@ -42,7 +40,7 @@ _PROGRAM: Final = ROOT / "tests" / "web" / "peers" / "session_peer.ts"
 _T = TypeVar("_T")
 
 
-class PageBug(AssertionError):
+class PageError(AssertionError):
     """The page's code failed in a way that it has no word for; the text has its stack."""
 
 
@@ -72,7 +70,7 @@ class SessionProcess:
         self._lines.put("")
 
     def call(self, op: str, who: int, **arguments: object) -> dict[str, Any]:
-        """One request. Raises what Python's session would, and PageBug for what it never would."""
+        """One request. Raises what Python's session would, and PageError for what it never would."""
         assert self._process.stdin is not None
         request = {"op": op, "who": who, **{k: _plain(v) for k, v in arguments.items()}}
         self._process.stdin.write(json.dumps(request) + "\n")
@@ -80,9 +78,9 @@ class SessionProcess:
         try:
             line = self._lines.get(timeout=ANSWER_SECONDS)
         except queue.Empty:
-            raise PageBug(f"no answer to {op} within {ANSWER_SECONDS} s") from None
+            raise PageError(f"no answer to {op} within {ANSWER_SECONDS} s") from None
         if not line:
-            raise PageBug(f"the node process ended at {op} (its stderr says why)")
+            raise PageError(f"the node process ended at {op} (its stderr says why)")
         answer: dict[str, Any] = json.loads(line)
         if not answer.pop("ok"):
             raise _error(answer)
@@ -113,10 +111,10 @@ def _error(answer: dict[str, Any]) -> Exception:
     if kind == "ValidationError":
         return errors.ValidationError(answer["rule"], text)
     known = getattr(errors, kind, None)
-    return PageBug(text) if known is None else known(text)  # type: ignore[no-any-return]
+    return PageError(text) if known is None else known(text)
 
 
-# -- there and back --------------------------------------------------------------------------------------------
+# -- there and back --------------------------------------------------------------------------------------
 
 
 def _plain(value: Any) -> Any:
@@ -219,7 +217,7 @@ def _options(options: Options) -> dict[str, Any]:
     }
 
 
-# -- what tests look at inside -----------------------------------------------------------------------------------
+# -- what tests look at inside ---------------------------------------------------------------------------
 
 
 class _Look:
@@ -422,7 +420,7 @@ class TsSession:
         self._path = ""
         self._shows = ev.SetState(False, False)
 
-    # -- beginnings ----------------------------------------------------------------------------------------------
+    # -- beginnings ---------------------------------------------------------------------------------------
 
     @classmethod
     def _begin(
@@ -450,7 +448,7 @@ class TsSession:
     ) -> TsSession:
         return cls._begin(process, "comeBack", seed, now, options, kept=kept.encode())
 
-    # -- the same as Python's ------------------------------------------------------------------------------------
+    # -- the same as Python's -----------------------------------------------------------------------------
 
     def start(self) -> list[ev.Effect]:
         return self._first
@@ -496,7 +494,7 @@ class TsSession:
     def name_of(self, leaf: int) -> str | None:
         return self.names.get(leaf)
 
-    # -- inside --------------------------------------------------------------------------------------------------
+    # -- inside -------------------------------------------------------------------------------------------
 
     @property
     def _room(self) -> _Room | None:
@@ -539,14 +537,9 @@ class TsSession:
                 assert isinstance(transport, Transport)
                 return ev.MediaTransport(transport)
             case "RemoteStreams":
-                streams = msgspec.convert(_stream_rows(raw["streams"]), list[ev.HandleStream])
-                return ev.RemoteStreams(tuple(streams))
+                return ev.RemoteStreams(tuple(HandleStream(**_real(row)) for row in raw["streams"]))
             case other:
-                raise PageBug(f"an effect that nobody knows: {other}")
-
-
-def _stream_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [_real(row) for row in rows]
+                raise PageError(f"an effect that nobody knows: {other}")
 
 
 #: Which people run the page's code, by their name and whether they open the meeting.

@@ -1,8 +1,9 @@
 // The page's sessions behind JSON lines: a request a line on stdin, its answer a line on stdout.
 //
-// Request  {"op": name, "who": id, ...}, answer {"ok": true, ...} or {"ok": false, "kind": error's name, "text": ...}.
-// Bytes are {"$bytes": hex}; a Sentence goes out in English as {"$sentence": text}; the server's and the client's
-// messages are the frames that would go over the wire. One process holds any number of sessions.
+// Request  {"op": name, "who": id, ...}.
+// Answer   {"ok": true, ...} or {"ok": false, "kind": the error's name, "text": ...}.
+// Bytes are {"$bytes": hex}; a Sentence goes out in English as {"$sentence": text}; messages are the frames that
+// would go over the wire. One process holds any number of sessions.
 import readline from "node:readline";
 import { type Bytes, hex, type Rng, unhex, utf8 } from "../../../client/web/src/crypto/bytes";
 import { SnugCryptoError, ValidationError } from "../../../client/web/src/crypto/errors";
@@ -32,7 +33,7 @@ type Json = Record<string, unknown>;
 const clientCodec = new Codec<ClientMessage>(schemas, ClientMessageNames);
 const serverCodec = new Codec<ServerMessage>(schemas, ServerMessageNames);
 
-// -- in and out ------------------------------------------------------------------------------------------------
+// -- in and out -------------------------------------------------------------------------------------------
 
 const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null;
 
@@ -52,7 +53,8 @@ function worded(sentence: Sentence): string {
   const missing = unworded(sentence);
   if (missing !== undefined) throw new Error(`no English for ${missing}`);
   const text = render(english, "en", sentence.key, sentence.args ?? {});
-  if (/\{\w+(:n)?\}|undefined/.test(text)) throw new Error(`an argument is missing for ${sentence.key}: ${text}`);
+  if (/\{\w+(:n)?\}|undefined/.test(text))
+    throw new Error(`an argument is missing for ${sentence.key}: ${text}`);
   return text;
 }
 
@@ -91,7 +93,7 @@ function inputIn(raw: unknown): Input {
   return input as unknown as Input;
 }
 
-// -- sessions --------------------------------------------------------------------------------------------------
+// -- sessions ---------------------------------------------------------------------------------------------
 
 /** The same bytes in every run of a test. */
 function seeded(seed: string): Rng {
@@ -152,7 +154,10 @@ function look(from: unknown, path: readonly unknown[]): unknown {
     if (!isObject(at)) throw new TypeError(`nothing at ${String(step)}`);
     const [name, ...args] = Array.isArray(step) ? step : [step];
     const value: unknown = at[String(name)];
-    at = typeof value === "function" ? (value as (...given: unknown[]) => unknown).apply(at, args.map(read)) : value;
+    at =
+      typeof value === "function"
+        ? (value as (...given: unknown[]) => unknown).apply(at, args.map(read))
+        : value;
   }
   return at;
 }
@@ -178,19 +183,29 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
   },
   seal: async (request) => {
     const { kind, stream, frame, now } = request;
-    const sealed = await session(request).seal(kind as Kind, Number(stream), read(frame) as Bytes, Number(now));
+    const sealed = await session(request).seal(
+      kind as Kind,
+      Number(stream),
+      read(frame) as Bytes,
+      Number(now),
+    );
     return { value: plain(sealed) };
   },
   open: async (request) => {
     const { ssrc, kind, data, now } = request;
-    return { value: plain(await session(request).open(Number(ssrc), kind as Kind, read(data) as Bytes, Number(now))) };
+    return {
+      value: plain(await session(request).open(Number(ssrc), kind as Kind, read(data) as Bytes, Number(now))),
+    };
   },
   whySilent: (request) => ({ value: plain(session(request).whySilent(Number(request["now"]))) }),
   /** Something of its membership, to compare with others'. */
   look: async (request) => {
     const held = room(request);
     const name = request["aspect"];
-    const from = name === undefined ? held : held.aspects.find((aspect) => aspect.constructor.name.replace(/^_/, "") === name);
+    const from =
+      name === undefined
+        ? held
+        : held.aspects.find((aspect) => aspect.constructor.name.replace(/^_/, "") === name);
     return { value: plain(await look(from, request["path"] as unknown[])) };
   },
   /** A commit that nobody asked for, so that there is one. */
@@ -222,7 +237,11 @@ function refusal(error: unknown): Json {
   if (error instanceof ValidationError)
     return { ok: false, kind: "ValidationError", rule: error.rule, text: error.text };
   if (error instanceof SnugCryptoError) return { ok: false, kind: error.name, text: error.message };
-  return { ok: false, kind: "bug", text: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+  return {
+    ok: false,
+    kind: "bug",
+    text: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  };
 }
 
 for await (const line of readline.createInterface({ input: process.stdin })) {

@@ -1,8 +1,9 @@
 /**
  * A part of a member's session that stands beside slots, commits and chat: one file, one concern.
  *
- * `RoomSession` calls these hooks at the moments that they are named for, and awaits each before the next; what an
- * aspect wants done it does through the room. None sees a socket. Hooks run in the order of `aspects.make`.
+ * `RoomSession` calls these hooks at the moments that they are named for, and awaits each before the next;
+ * what an aspect wants done it does through the room. None sees a socket. Hooks run in the order of
+ * `aspects.make`.
  */
 import type { Bytes } from "../crypto/bytes";
 import type { ApplicationMessage } from "../mls";
@@ -17,7 +18,8 @@ export type Soon<T> = T | Promise<T>;
 /**
  * Every hook does nothing by default. `now` is in Unix seconds and never goes back.
  *
- * The hooks of media (`maySend`, `hears`, `sealed`, `opening`, `opened`) run between the others' awaits, at any time.
+ * The hooks of media (`maySend`, `hears`, `sealed`, `opening`, `opened`) run between the others' awaits, at
+ * any time.
  */
 export class Aspect {
   readonly room: RoomSession;

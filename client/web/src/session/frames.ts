@@ -1,4 +1,6 @@
-/** A member's media frames: sealed and opened under the epoch's keys, with all that may be said against it. */
+/**
+ * A member's media frames: sealed and opened under the epoch's keys, with all that may be said against it.
+ */
 import type { Bytes } from "../crypto/bytes";
 import { FutureEpochError, type OpenedFrame, openFrame, sealFrame } from "../crypto/mediaKeys";
 import { snug20 } from "../crypto/policy";

@@ -1,8 +1,8 @@
 /**
  * The host seed, handed to those whom a host makes hosts as well (docs/decisions/0009-turns-and-hosts.md).
  *
- * Whoever has it says so with a signature that only the seed makes. Until then it is handed over again and again,
- * later each time: a connection that was lost in between costs a moment, and no power.
+ * Whoever has it says so with a signature that only the seed makes. Until then it is handed over again and
+ * again, later each time: a connection that was lost in between costs a moment, and no power.
  */
 import { type Bytes, hex, same } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -65,7 +65,7 @@ export class Granting extends Aspect {
       try {
         grant = await sealGrant(hostSeed, leaf, key, box, groupId, room.rng);
       } catch (error) {
-        if (error instanceof SnugCryptoError) continue; // a box that is no key: its owner can be handed nothing
+        if (error instanceof SnugCryptoError) continue; // a box that is no key: its owner gets nothing
         throw error;
       }
       await room.relay(grant);

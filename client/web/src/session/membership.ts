@@ -1,9 +1,10 @@
 /**
  * A member's keys and knowledge in a room: the MLS group, the policy, the ledger, the history, the veil.
  *
- * No connection here: `room.RoomSession` has that. Everything that a blob can be is decided here, alike by every
- * member (protocol sections 5 and 6). Operations must not overlap: await each before the next. Media are sealed and
- * opened between them, so nothing that media need changes before all that has to be awaited is there.
+ * No connection here: `room.RoomSession` has that. Everything that a blob can be is decided here, alike by
+ * every member (protocol sections 5 and 6). Operations must not overlap: await each before the next. Media
+ * are sealed and opened between them, so nothing that media need changes before all that has to be awaited
+ * is there.
  */
 import { type Bytes, type Rng, hex, same, systemRng } from "../crypto/bytes";
 import {
@@ -200,7 +201,7 @@ export class Membership {
     this.#look();
   }
 
-  // -- what is so --------------------------------------------------------------------------------------------
+  // -- what is so -----------------------------------------------------------------------------------------
 
   get ownLeaf(): number {
     return this.group.ownLeaf;
@@ -267,8 +268,8 @@ export class Membership {
   /**
    * The beat key for who comes in with this epoch, and for nobody else who reads the answer (32 bytes).
    *
-   * Who was a host can bring somebody else's KeyPackage in a knock of its own, and so read the answer; the Welcome
-   * in it is for the newcomer's keys alone, and so is this.
+   * Who was a host can bring somebody else's KeyPackage in a knock of its own, and so read the answer; the
+   * Welcome in it is for the newcomer's keys alone, and so is this.
    */
   handBeatKey(): Bytes {
     return this.#masked(this.beatKey);
@@ -295,7 +296,7 @@ export class Membership {
     });
   }
 
-  // -- committing ----------------------------------------------------------------------------------------------
+  // -- committing -----------------------------------------------------------------------------------------
 
   /**
    * Make the commit that an intent wants; null where there is nothing left to do.
@@ -317,7 +318,8 @@ export class Membership {
     }).encode();
     const own = this.ownLeaf;
     const facts = proposals.map((proposal) => proposalView(proposal, own));
-    if (intent.type === "FarewellIntent") facts.push(proposalView(mls.remove(intent.leaf), intent.leaf, true));
+    if (intent.type === "FarewellIntent")
+      facts.push(proposalView(mls.remove(intent.leaf), intent.leaf, true));
     const view = ground.view({
       sender: own,
       proposals: facts,
@@ -332,7 +334,15 @@ export class Membership {
       psks: this.#psks,
     });
     const blob = await this.#cover("commit", veil.pack([...carried, stage.message]));
-    return { type: "Staged", intent, slot: ground.slot, blob, token: roomPass(stage.group, this.room), stage, view };
+    return {
+      type: "Staged",
+      intent,
+      slot: ground.slot,
+      blob,
+      token: roomPass(stage.group, this.room),
+      stage,
+      view,
+    };
   }
 
   #proposals(intent: Intent): Built | null {
@@ -458,8 +468,10 @@ export class Membership {
   /** The commit has taken its slot: the group, the ledger and all keys move on. */
   async adopt(step: Valid | Staged, blob: Bytes, now: number): Promise<Change> {
     const candidate = step.type === "Valid" ? step.candidate : step.stage;
-    if (candidate.group === null) throw new StateError("this commit removes us: there is no next epoch for us");
-    const keys = await epochKeys(candidate.group); // from here on nothing waits: media see all of it or nothing
+    if (candidate.group === null)
+      throw new StateError("this commit removes us: there is no next epoch for us");
+    const keys = await epochKeys(candidate.group);
+    // from here on nothing waits: media see all of it or nothing
     const { view } = step;
     const slot = this.journal.slot + 1;
     const before = new Map(this.group.members().map((member) => [member.leaf, member.leafNode]));
@@ -467,7 +479,9 @@ export class Membership {
     const { context, rejoinLeaf } = view;
     this.group.adopt(candidate);
     const after = this.group.members();
-    const removals = view.of("remove").flatMap((p) => (p.removed === null ? [] : [{ ...p, leaf: p.removed }]));
+    const removals = view
+      .of("remove")
+      .flatMap((p) => (p.removed === null ? [] : [{ ...p, leaf: p.removed }]));
     const returned = context.hostReturn !== null;
     const evicts = rejoinLeaf === null && !returned;
     const revoke = new Map(removals.map((p) => [p.leaf, !p.byReference && evicts]));
@@ -482,11 +496,15 @@ export class Membership {
       rejoined = { slot, signatureKey: old.signatureKey, nonce: ticket.nonce, stuck: ticket.stuck };
     }
     this.policy = policyOf(this.group);
-    const evicted = [...revoke].flatMap(([leaf, gone]) => (gone ? (before.get(leaf)?.signatureKey ?? []) : []));
+    const evicted = [...revoke].flatMap(([leaf, gone]) =>
+      gone ? (before.get(leaf)?.signatureKey ?? []) : [],
+    );
     const hostLost = oldPolicy.hosts.some((host) => among(host, evicted) || !among(host, this.policy.hosts));
     this.ledger = this.ledger.after(slot, {
       removed: revoke,
-      added: new Map(added.map(({ leaf, leafNode }) => [leaf, [leafNode.signatureKey, context.invite] as const])),
+      added: new Map(
+        added.map(({ leaf, leafNode }) => [leaf, [leafNode.signatureKey, context.invite] as const]),
+      ),
       rejoined,
       hostReturned: returned,
       hostLost: !returned && hostLost,
@@ -523,7 +541,7 @@ export class Membership {
     this.journal.append(blob, this.journal.token);
   }
 
-  // -- messages ------------------------------------------------------------------------------------------------
+  // -- messages -------------------------------------------------------------------------------------------
 
   /** A relay blob with an application message. */
   async protect(content: Bytes): Promise<Bytes> {
@@ -533,9 +551,9 @@ export class Membership {
   /**
    * A proposal that removes ourselves, as an MLSMessage.
    *
-   * A PublicMessage (under the veil it is as hidden as anything): what comes through the relay must use up no
-   * handshake generation, for not everybody gets it, and a commit with that generation would then be readable to
-   * some and a replay to others.
+   * A PublicMessage (under the veil it is as hidden as anything): what comes through the relay must use up
+   * no handshake generation, for not everybody gets it, and a commit with that generation would then be
+   * readable to some and a replay to others.
    */
   async proposeOwnRemoval(): Promise<Bytes> {
     const before = new Set(this.group.storedProposals.keys());
@@ -572,7 +590,8 @@ export class Membership {
   #tidy(): void {
     const kept = new Map<number | null, string>();
     for (const [key, item] of this.group.storedProposals)
-      if (item.proposal.type === "Remove" && item.proposal.removed === item.sender) kept.set(item.sender, key);
+      if (item.proposal.type === "Remove" && item.proposal.removed === item.sender)
+        kept.set(item.sender, key);
     const keep = new Set(kept.values());
     for (const [key, item] of [...this.group.storedProposals])
       if (!keep.has(key) && item.reference !== null) this.group.discard(item.reference);
@@ -583,13 +602,15 @@ export class Membership {
   async openRelay(blob: Bytes): Promise<mls.ApplicationMessage> {
     const payload = await veil.uncover(this.#veil(veil.epochSlot(blob)), "relay", this.room, blob);
     const [message, ...more] = veil.unpack(payload);
-    if (message === undefined || more.length > 0) throw new MalformedError("a relay blob carries one message");
+    if (message === undefined || more.length > 0)
+      throw new MalformedError("a relay blob carries one message");
     const kind = mls.kindOf(message);
     if (kind?.[0] !== mls.WireFormat.PRIVATE_MESSAGE || kind[1] !== mls.ContentType.APPLICATION)
       // before it is processed: see `proposeOwnRemoval`
       throw new MalformedError("a relay blob carries an application message and nothing else");
     const received = await this.group.process(message);
-    if (received.type !== "ApplicationMessage") throw new MalformedError("a message that is none of a person's");
+    if (received.type !== "ApplicationMessage")
+      throw new MalformedError("a message that is none of a person's");
     const senderRemoved = this.signatureKey(received.sender) === null;
     policy.snug17({ epoch: received.epoch, current: this.group.epoch, generationGap: 0, senderRemoved });
     return received;
@@ -600,7 +621,7 @@ export class Membership {
     return this.#veils.has(began);
   }
 
-  // -- inside --------------------------------------------------------------------------------------------------
+  // -- inside ---------------------------------------------------------------------------------------------
 
   #veil(began: number): Bytes {
     const key = this.#veils.get(began);
@@ -609,7 +630,15 @@ export class Membership {
   }
 
   #cover(kind: "commit" | "relay", payload: Bytes): Promise<Bytes> {
-    return veil.cover(this.#veil(this.epochSlot), kind, this.room, this.epochSlot, payload, BUCKETS, this.#rng);
+    return veil.cover(
+      this.#veil(this.epochSlot),
+      kind,
+      this.room,
+      this.epochSlot,
+      payload,
+      BUCKETS,
+      this.#rng,
+    );
   }
 
   #installMedia(keys: EpochKeys, removed: ReadonlySet<number>, isRemoval: boolean, now: number): void {
@@ -625,7 +654,12 @@ const epochKeys = (group: mls.Group): Promise<EpochKeys> =>
     leafCount: group.leafCount,
   });
 
-const nothing = (author: number | null, rule: string, text: Sentence): Void => ({ type: "Void", author, rule, text });
+const nothing = (author: number | null, rule: string, text: Sentence): Void => ({
+  type: "Void",
+  author,
+  rule,
+  text,
+});
 
 const hostsLeft = (before: Policy, after: Policy): boolean =>
   before.hosts.some((host) => !among(host, after.hosts));

@@ -1,8 +1,9 @@
 /**
  * Whether the server gives all members the same messages in the same order (protocol section 7).
  *
- * It numbers the relays that it keeps, in each of its lives anew. A window is a hash over the last eight of them: two
- * members who have different windows at one number were given different things, or in another order.
+ * It numbers the relays that it keeps, in each of its lives anew. A window is a hash over the last eight of
+ * them: two members who have different windows at one number were given different things, or in another
+ * order.
  */
 import { NO_BEAT, WINDOW, window } from "../crypto/beats";
 import { type Bytes, same } from "../crypto/bytes";
@@ -97,7 +98,9 @@ export class Order {
   settle(): number[] {
     const due = [...this.#claims].filter(([, claim]) => claim.relay <= this.last);
     for (const [leaf] of due) this.#claims.delete(leaf);
-    return due.filter(([leaf, claim]) => this.#compare(leaf, claim.relay, claim.window)).map(([leaf]) => leaf);
+    return due
+      .filter(([leaf, claim]) => this.#compare(leaf, claim.relay, claim.window))
+      .map(([leaf]) => leaf);
   }
 
   #compare(leaf: number, relay: number, theirs: Bytes): boolean {

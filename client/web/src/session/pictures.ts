@@ -1,7 +1,8 @@
 /**
  * Pictures in the chat: small files of four kinds, told from what they are and not from what they are called.
  *
- * Nothing here decodes a picture: what others send is checked for its first bytes and its size, and handed on.
+ * Nothing here decodes a picture: what others send is checked for its first bytes and its size, and handed
+ * on.
  */
 import { type Bytes, hex } from "../crypto/bytes";
 import type { ApplicationMessage } from "../mls";

@@ -1,8 +1,8 @@
 /**
  * What hosts do to the room as a whole: lock it, take powers back, hand them over; and telling all of it.
  *
- * All of these are commits that change the policy (SNUG-7, SNUG-13): every member checks them, and every member is
- * told whose act they were.
+ * All of these are commits that change the policy (SNUG-7, SNUG-13): every member checks them, and every
+ * member is told whose act they were.
  */
 import { type Bytes, compare, hex, same } from "../crypto/bytes";
 import { HOSTS_MAX, Mode, type Policy } from "../crypto/roomState";
@@ -53,7 +53,7 @@ export class Powers extends Aspect {
     this.#handing = before.#handing;
   }
 
-  // -- commands ------------------------------------------------------------------------------------------------
+  // -- commands -------------------------------------------------------------------------------------------
 
   /** Let nobody new in, or again as before. CommandError if it is so already, or we are no host. */
   async lock(on: boolean, now: number): Promise<void> {
@@ -106,14 +106,15 @@ export class Powers extends Aspect {
     await this.deputise(leaf, now);
   }
 
-  // -- hooks ---------------------------------------------------------------------------------------------------
+  // -- hooks ----------------------------------------------------------------------------------------------
 
   override async tick(now: number): Promise<void> {
     const handing = this.#handing;
     const { room } = this;
     const { m } = room;
     if (handing === null) return;
-    if (!m.isHost(m.ownLeaf)) this.#handing = null; // another host was quicker
+    if (!m.isHost(m.ownLeaf))
+      this.#handing = null; // another host was quicker
     else if (m.leafOf(handing.key) === null) this.#stop("handover_gone", handing);
     else if (among(handing.key, m.policy.hosts) && room.aspect(Granting).shown.has(hex(handing.key))) {
       this.#handing = null;
@@ -127,7 +128,7 @@ export class Powers extends Aspect {
     this.#lookForTheSeed(change);
   }
 
-  // -- inside --------------------------------------------------------------------------------------------------
+  // -- inside ---------------------------------------------------------------------------------------------
 
   #lookForTheSeed(change: Change): void {
     const { m } = this.room;

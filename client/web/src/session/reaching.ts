@@ -1,8 +1,8 @@
 /**
  * Whose sound and pictures reach whom, from what each has signed of what it sent and of what came.
  *
- * A stream does not reach Y if, in three of Y's beats one after the other, what its sender has sealed has risen and
- * what Y could open has not. A stream that nothing is sent on says nothing.
+ * A stream does not reach Y if, in three of Y's beats one after the other, what its sender has sealed has
+ * risen and what Y could open has not. A stream that nothing is sent on says nothing.
  */
 
 /** Beats in which nothing came, until it is told. */
@@ -41,8 +41,8 @@ export class Reaching {
   /**
    * A listener's word on what it has opened: leaf -> stream -> frames.
    *
-   * Gives the streams that are now known not to reach it, and those that do again. `settled` are senders who have
-   * been here long enough to be judged.
+   * Gives the streams that are now known not to reach it, and those that do again. `settled` are senders
+   * who have been here long enough to be judged.
    */
   reports(
     listener: number,
@@ -76,7 +76,9 @@ export class Reaching {
   /** Listeners whom that stream does not reach. */
   losers(stream: Stream): number[] {
     const key = keyOf(stream);
-    return [...this.#pairs].filter(([, pairs]) => (pairs.get(key)?.misses ?? 0) >= MISSES).map(([leaf]) => leaf);
+    return [...this.#pairs]
+      .filter(([, pairs]) => (pairs.get(key)?.misses ?? 0) >= MISSES)
+      .map(([leaf]) => leaf);
   }
 
   /** That member has a new connection: what it sends and hears is counted from here. */

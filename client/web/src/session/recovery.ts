@@ -1,8 +1,9 @@
 /**
  * Back in step: after a commit that we alone can't read, or a verdict in which the others are not with us.
  *
- * Protocol section 6. A commit can pass every check and carry a path secret that is wrong for us alone. Then nothing
- * leaves; the others' beats say whether it was void for them too, and else we rejoin with a ticket.
+ * Protocol section 6. A commit can pass every check and carry a path secret that is wrong for us alone.
+ * Then nothing leaves; the others' beats say whether it was void for them too, and else we rejoin with a
+ * ticket.
  */
 import type { Bytes } from "../crypto/bytes";
 import { Aspect } from "./aspect";
@@ -60,7 +61,8 @@ export class Recovery extends Aspect {
   #considerAstray(now: number): void {
     const { room } = this;
     const level = room.serverSlot === room.m.journal.slot && room.ended === null;
-    if (!level || room.aspect(Watch).verdictOnSlot(room.m.journal.slot, true) !== "valid") this.#astray = null;
+    if (!level || room.aspect(Watch).verdictOnSlot(room.m.journal.slot, true) !== "valid")
+      this.#astray = null;
     else if (this.#astray === null) this.#astray = now;
     else if (now - this.#astray > ASTRAY_WAIT) room.needsRejoin = true;
   }

@@ -1,8 +1,8 @@
 /**
  * Invites that hosts have taken back by hand, told to all hosts, those who were away or became one later too.
  *
- * A removal revokes its invite by itself, in the ledger (protocol section 5). This is for invites that nobody has
- * come in by yet: no member's verdict hangs on it, but no host's program shows a knock by them.
+ * A removal revokes its invite by itself, in the ledger (protocol section 5). This is for invites that
+ * nobody has come in by yet: no member's verdict hangs on it, but no host's program shows a knock by them.
  */
 import { type Bytes, hex } from "../crypto/bytes";
 import { H } from "../crypto/kdf";

@@ -1,8 +1,8 @@
 /**
  * A member at the room's door: slots in step with the server, commits, the relay, and what is told of it.
  *
- * Protocol sections 3, 5 and 6. One method, `#drive`, looks at where the server's room and our own history stand,
- * and does the next thing:
+ * Protocol sections 3, 5 and 6. One method, `#drive`, looks at where the server's room and our own history
+ * stand, and does the next thing:
  *
  *     the room is not open       hosts open it at the oldest slot that they can replay from
  *     the room is ahead of us    show our pass, catch up
@@ -48,8 +48,8 @@ export const ANNOUNCE_STEP = 0.01;
 /** Seconds for which a leaver waits for somebody to commit its farewell. */
 export const FAREWELL_WAIT = 2;
 /**
- * Seconds for which the slot of a restarted server's room has to rest before anything new is said there: while blobs
- * are handed over the room passes through old slots, and is not yet where its members are.
+ * Seconds for which the slot of a restarted server's room has to rest before anything new is said there:
+ * while blobs are handed over the room passes through old slots, and is not yet where its members are.
  */
 export const SETTLE = 0.8;
 
@@ -133,7 +133,7 @@ export class RoomSession {
     this.aspects = makeAspects(this, facts.now);
   }
 
-  // -- commands ------------------------------------------------------------------------------------------------
+  // -- commands -------------------------------------------------------------------------------------------
 
   /** Connect, and tell who is there. */
   start(): void {
@@ -288,7 +288,7 @@ export class RoomSession {
     await this.#drive(now);
   }
 
-  // -- media ---------------------------------------------------------------------------------------------------
+  // -- media ----------------------------------------------------------------------------------------------
 
   /** A media frame, sealed; null while nothing may leave. */
   seal(kind: Kind, stream: number, frame: Bytes, now: number): Promise<Bytes | null> {
@@ -300,7 +300,7 @@ export class RoomSession {
     return open(this, ssrc, kind, data, now);
   }
 
-  // -- the connection ------------------------------------------------------------------------------------------
+  // -- the connection -------------------------------------------------------------------------------------
 
   /** The connection is gone, or could not be made: try again, soon at first. */
   async lost(why: Sentence, now: number): Promise<void> {
@@ -464,9 +464,11 @@ export class RoomSession {
     } else if (about === "commit") {
       door.handingOver = null;
       if (code === "pass") door.shown = null;
-      else if (code === "size" && this.#staged !== null) this.#failStage(this.#staged, verbatim(refused.text));
+      else if (code === "size" && this.#staged !== null)
+        this.#failStage(this.#staged, verbatim(refused.text));
     } else if (about === "catch_up") {
-      if (code === "pass" || code === "gone") this.needsRejoin = true; // what we missed is not to be had any more
+      if (code === "pass" || code === "gone")
+        this.needsRejoin = true; // what we missed is not to be had any more
       else if (code === "rate") door.catchUpAgain = now + CATCH_UP_RETRY;
       else door.catchingUp = false;
     } else if (about === "media" && code === "pass") {
@@ -484,7 +486,7 @@ export class RoomSession {
     }
   }
 
-  // -- being in step -------------------------------------------------------------------------------------------
+  // -- being in step --------------------------------------------------------------------------------------
 
   async #drive(now: number): Promise<void> {
     const { door } = this;
@@ -590,7 +592,7 @@ export class RoomSession {
     await this.relay({ type: "announce", handle: door.handle, box: this.box.public, streams });
   }
 
-  // -- commits -------------------------------------------------------------------------------------------------
+  // -- commits --------------------------------------------------------------------------------------------
 
   async #commitNext(now: number): Promise<void> {
     const staged = this.#staged;
@@ -729,7 +731,7 @@ export class RoomSession {
     for (const aspect of this.aspects) await aspect.receipt(slot, chain, signature, now);
   }
 
-  // -- the relay -----------------------------------------------------------------------------------------------
+  // -- the relay ------------------------------------------------------------------------------------------
 
   /** Hand a blob to those who are here now: the server neither numbers nor keeps it. */
   passOn(blob: Bytes): void {
@@ -741,7 +743,7 @@ export class RoomSession {
     return this.#saying.relay(what);
   }
 
-  // -- telling -------------------------------------------------------------------------------------------------
+  // -- telling --------------------------------------------------------------------------------------------
 
   /** Say something at the room's door. */
   send(message: ClientMessage): void {

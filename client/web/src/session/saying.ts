@@ -1,7 +1,8 @@
 /**
  * What members say to each other over the relay: sealed, said again when it may be lost, and shown once.
  *
- * Protocol sections 5 to 7. What a message means is for the aspects; chat and announcements are told from here.
+ * Protocol sections 5 to 7. What a message means is for the aspects; chat and announcements are told from
+ * here.
  */
 import { type Bytes, hex } from "../crypto/bytes";
 import { MissingKeyError, SnugCryptoError } from "../crypto/errors";
@@ -39,7 +40,7 @@ export class Saying {
     this.#seen = old.#seen;
   }
 
-  // -- ours ----------------------------------------------------------------------------------------------------
+  // -- ours -----------------------------------------------------------------------------------------------
 
   /** Say it to all, and again after a lost connection, until all can have it. */
   post(what: Posted, now: number): void {
@@ -83,7 +84,7 @@ export class Saying {
       this.#room.tell(words.maybeLost(said.text));
   }
 
-  // -- others' -------------------------------------------------------------------------------------------------
+  // -- others' --------------------------------------------------------------------------------------------
 
   /** The server no longer had so many relays when we caught up. */
   missing(count: number): void {
@@ -122,10 +123,11 @@ export class Saying {
         const began = epochSlot(blob);
         if (began > m.epochSlot) {
           if (this.#early.length < EARLY_MAX) this.#early.push(blob);
-        } else if (this.#born <= began && began < m.epochSlot) this.#missed++; // we were in it, its keys are gone
+        } else if (this.#born <= began && began < m.epochSlot) this.#missed++; // of one whose keys are gone
         return;
       }
-      if (error instanceof SnugCryptoError) return; // whoever can post can post garbage: one failed check, no word
+      // whoever can post at all can post garbage: it costs one failed check, and no word
+      if (error instanceof SnugCryptoError) return;
       throw error;
     }
     this.#seen.add(digest);

@@ -37,10 +37,10 @@ export class Said {
 /**
  * Our messages, until all can have them.
  *
- * A message is sent again while its blob has not come back on a connection that is gone; and for two minutes
- * longer when the server has restarted, for it may have reached some. What never came back is sealed anew in a new
- * epoch, with the same id. What came back once is sent as the same blob, while its epoch's keys still serve: who has
- * had it drops it, and who came in later can't read it.
+ * A message is sent again while its blob has not come back on a connection that is gone; and for two
+ * minutes longer when the server has restarted, for it may have reached some. What never came back is
+ * sealed anew in a new epoch, with the same id. What came back once is sent as the same blob, while its
+ * epoch's keys still serve: who has had it drops it, and who came in later can't read it.
  */
 export class Outbox {
   #said: Said[] = [];
@@ -57,7 +57,8 @@ export class Outbox {
 
   /** A blob of ours has come back from the server. */
   cameBack(digest: Bytes, now: number): void {
-    for (const said of this.#said) if (said.digest !== null && same(said.digest, digest)) said.confirmed = true;
+    for (const said of this.#said)
+      if (said.digest !== null && same(said.digest, digest)) said.confirmed = true;
     this.#said = this.#said.filter((said) => !said.confirmed || now - said.at < RECENT);
     while (this.#said.length > RECENT_MAX && this.#said[0]?.confirmed) this.#said.shift();
   }

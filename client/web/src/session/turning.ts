@@ -54,7 +54,10 @@ export class Turning extends Aspect {
     }
     if (stored.sender === received.sender && stored.proposal.type === "Remove") {
       const { reference } = stored;
-      this.#turns.leavesUs({ type: "FarewellIntent", leaf: stored.sender, reference, proposal: what.proposal }, now);
+      this.#turns.leavesUs(
+        { type: "FarewellIntent", leaf: stored.sender, reference, proposal: what.proposal },
+        now,
+      );
       await this.#considerFarewells(now);
     }
     return true;
@@ -63,6 +66,7 @@ export class Turning extends Aspect {
   async #considerFarewells(now: number): Promise<void> {
     const { room } = this;
     const members = room.m.members().map(({ leaf, host }) => [leaf, host] as const);
-    for (const farewell of this.#turns.farewellsDue(members, room.m.ownLeaf, now)) await room.wantOnce(farewell, now);
+    for (const farewell of this.#turns.farewellsDue(members, room.m.ownLeaf, now))
+      await room.wantOnce(farewell, now);
   }
 }

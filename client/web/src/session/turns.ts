@@ -1,8 +1,8 @@
 /**
  * Whose turn it is to commit what nobody in particular has to: healing, and farewells of those who leave.
  *
- * All members reckon alike, and wait by their rank, so that mostly one commits and another steps in only when that
- * one does not.
+ * All members reckon alike, and wait by their rank, so that mostly one commits and another steps in only
+ * when that one does not.
  */
 import type { FarewellIntent } from "./intents";
 
@@ -52,8 +52,13 @@ export class Turns {
 
   /** Those for `own` to commit; `members` are (leaf, whether a host): hosts go first. */
   farewellsDue(members: readonly (readonly [number, boolean])[], own: number, now: number): FarewellIntent[] {
-    const order = [...members].sort((a, b) => Number(b[1]) - Number(a[1]) || a[0] - b[0]).map(([leaf]) => leaf);
-    const ours = rank(order.filter((leaf) => !this.#farewells.has(leaf)), own);
+    const order = [...members]
+      .sort((a, b) => Number(b[1]) - Number(a[1]) || a[0] - b[0])
+      .map(([leaf]) => leaf);
+    const ours = rank(
+      order.filter((leaf) => !this.#farewells.has(leaf)),
+      own,
+    );
     return [...this.#farewells.values()]
       .filter(([, since]) => now - since >= FAREWELL_STEP * ours)
       .map(([farewell]) => farewell);

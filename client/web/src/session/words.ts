@@ -70,7 +70,7 @@ export const falseEnd = (name: string, why: Sentence) => alarm("false_end", { na
 /** Whoever knocked was waved in, until somebody who can make invites lost the host's trust. */
 export const asksAgain = (name: Arg) => status("asks_again", { name });
 
-// -- by members' words and a run for a short code: the others' sentences, of whom the kind has several ----------
+// -- by members' words and a run for a short code: the others' sentences, of whom the kind has several ----
 
 /** There is no code this time; `why` is a clause. */
 export const noCode = (why: Sentence) => status("no_code", { why });
@@ -90,11 +90,17 @@ export const pageDiffers = (names: readonly string[], most: number, of: number, 
 export const inFull = (error: unknown): Sentence =>
   error instanceof ValidationError ? ruled(error) : because(error);
 
-/** A sentence where no reader's language is known (a file, a word to another's program): English, or its key. */
+/**
+ * A sentence where no reader's language is known (a file, a word to another's program): English, or its
+ * key.
+ */
 export function plain(text: Sentence): string {
   const { key, args = {} } = text;
   if (key === "verbatim") return String(args["text"]);
   const english = inEnglish(text);
   if (english !== key) return english;
-  return [key, ...Object.values(args).filter((arg) => typeof arg === "string" || typeof arg === "number")].join(" ");
+  return [
+    key,
+    ...Object.values(args).filter((arg) => typeof arg === "string" || typeof arg === "number"),
+  ].join(" ");
 }

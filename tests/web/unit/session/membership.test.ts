@@ -2,7 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, hex, utf8 } from "../../../../client/web/src/crypto/bytes";
-import { MalformedError, MissingKeyError, ReplayError, ValidationError } from "../../../../client/web/src/crypto/errors";
+import {
+  MalformedError,
+  MissingKeyError,
+  ReplayError,
+  ValidationError,
+} from "../../../../client/web/src/crypto/errors";
 import { HostSeed } from "../../../../client/web/src/crypto/invite";
 import { openFrame, sealFrame } from "../../../../client/web/src/crypto/mediaKeys";
 import { LINK_PSK_ID } from "../../../../client/web/src/crypto/policy";
@@ -54,10 +59,21 @@ async function hosted(mode: Mode = Mode.ASK): Promise<Membership> {
   ];
   const group = await mls.Group.create(ada.bundle, new Uint8Array(16), extensions, seeded("group"));
   const ledger = new Ledger({ keys: new Set([hex(ada.key.public)]) });
-  return Membership.create(group, { room: ROOM, slot: 0, chain: new Uint8Array(32), ledger, linkPsk: PSK, now: NOW, rng: seeded("ada") });
+  return Membership.create(group, {
+    room: ROOM,
+    slot: 0,
+    chain: new Uint8Array(32),
+    ledger,
+    linkPsk: PSK,
+    now: NOW,
+    rng: seeded("ada"),
+  });
 }
 
-const enter = async (name: string, invite: number): Promise<Intent & { readonly bundle: mls.KeyPackageBundle }> => {
+const enter = async (
+  name: string,
+  invite: number,
+): Promise<Intent & { readonly bundle: mls.KeyPackageBundle }> => {
   const { bundle } = await person(name);
   return { type: "AddIntent", knock: 1, keyPackage: bundle.keyPackage, invite, name, bundle };
 };
@@ -76,12 +92,24 @@ async function commits(by: Membership, intent: Intent, others: readonly Membersh
   return welcome;
 }
 
-async function lets(by: Membership, name: string, invite: number, others: readonly Membership[]): Promise<Membership> {
+async function lets(
+  by: Membership,
+  name: string,
+  invite: number,
+  others: readonly Membership[],
+): Promise<Membership> {
   const intent = await enter(name, invite);
   const welcome = await commits(by, intent, others);
   assert.ok(welcome);
   const group = await mls.Group.join(welcome, intent.bundle, { psks, rng: seeded(`${name} joins`) });
-  const facts = { room: ROOM, slot: by.journal.slot, chain: by.journal.chain, linkPsk: PSK, now: NOW, rng: seeded(name) };
+  const facts = {
+    room: ROOM,
+    slot: by.journal.slot,
+    chain: by.journal.chain,
+    linkPsk: PSK,
+    now: NOW,
+    rng: seeded(name),
+  };
   const ledger = Ledger.decode(by.ledger.encode());
   return Membership.create(group, { ...facts, ledger, handed: by.handBeatKey() });
 }
@@ -94,24 +122,49 @@ async function three(): Promise<readonly [Membership, Membership, Membership]> {
 
 /** Whether all keep the same of the room. */
 function agreed(...all: readonly Membership[]): void {
-  const states = all.map((m) => [m.code, hex(m.journal.chain), hex(m.journal.token), hex(m.ledger.encode()), hex(m.policy.encode()), hex(m.beatKey)].join());
+  const states = all.map((m) =>
+    [
+      m.code,
+      hex(m.journal.chain),
+      hex(m.journal.token),
+      hex(m.ledger.encode()),
+      hex(m.policy.encode()),
+      hex(m.beatKey),
+    ].join(),
+  );
   assert.equal(new Set(states).size, 1, "one room");
 }
 
 const veils = (m: Membership): Bytes => exported(m.group, "veil");
 
 /** A commit that no honest member makes, sealed as a member seals. */
-async function forged(by: Membership, proposals: readonly mls.Proposal[], more: Partial<CommitContext> = {}): Promise<Bytes> {
+async function forged(
+  by: Membership,
+  proposals: readonly mls.Proposal[],
+  more: Partial<CommitContext> = {},
+): Promise<Bytes> {
   const { slot, chain } = by.ground();
   const context = new CommitContext({ room: ROOM, slot, chain, ledger: by.ledger.digest(), ...more });
-  const stage = await by.group.stage(proposals, { authenticatedData: context.encode(), forcePath: true, psks });
+  const stage = await by.group.stage(proposals, {
+    authenticatedData: context.encode(),
+    forcePath: true,
+    psks,
+  });
   const blob = await cover(by, "commit", [stage.message]);
   stage.drop();
   return blob;
 }
 
 const cover = (by: Membership, kind: "commit" | "relay", messages: readonly Bytes[]): Promise<Bytes> =>
-  veil.cover(veils(by), kind, ROOM, by.epochSlot, veil.pack(messages), BUCKETS, seeded(`forged ${by.ownLeaf} ${by.journal.slot}`));
+  veil.cover(
+    veils(by),
+    kind,
+    ROOM,
+    by.epochSlot,
+    veil.pack(messages),
+    BUCKETS,
+    seeded(`forged ${by.ownLeaf} ${by.journal.slot}`),
+  );
 
 test("members agree on everything, commit after commit", async () => {
   const [ada, bo, cem] = await three();
@@ -130,7 +183,11 @@ test("members agree on everything, commit after commit", async () => {
   agreed(ada, bo, cem);
   assert.ok(cem.isHost(1));
   assert.equal(hex(ada.beatKey), before, "nobody has gone");
-  await commits(bo, { type: "RemoveIntent", leaf: 2, signatureKey: ada.signatureKey(2) ?? new Uint8Array() }, [ada]);
+  await commits(
+    bo,
+    { type: "RemoveIntent", leaf: 2, signatureKey: ada.signatureKey(2) ?? new Uint8Array() },
+    [ada],
+  );
   agreed(ada, bo);
   assert.notEqual(hex(ada.beatKey), before);
   assert.deepEqual([...ada.ledger.revoked], [0x8001], "the invite goes with whom it let in");
@@ -138,7 +195,11 @@ test("members agree on everything, commit after commit", async () => {
 
 test("what an adopted commit changed is told", async () => {
   const [ada, bo, cem] = await three();
-  const staged = await ada.stage({ type: "RemoveIntent", leaf: 1, signatureKey: ada.signatureKey(1) ?? new Uint8Array() });
+  const staged = await ada.stage({
+    type: "RemoveIntent",
+    leaf: 1,
+    signatureKey: ada.signatureKey(1) ?? new Uint8Array(),
+  });
   assert.ok(staged);
   const verdict = await bo.judge(staged.blob);
   assert.ok(verdict.type === "Valid" && verdict.removesUs);
@@ -146,8 +207,14 @@ test("what an adopted commit changed is told", async () => {
   const seen = await cem.judge(staged.blob);
   assert.ok(seen.type === "Valid");
   const change = await cem.adopt(seen, staged.blob, NOW);
-  assert.deepEqual(change.removed.map(({ leaf, name }) => [leaf, name]), [[1, "Bo"]]);
-  assert.deepEqual([change.by, change.rejoined, change.hostsChanged, change.left.size, change.invite], [0, false, false, 0, null]);
+  assert.deepEqual(
+    change.removed.map(({ leaf, name }) => [leaf, name]),
+    [[1, "Bo"]],
+  );
+  assert.deepEqual(
+    [change.by, change.rejoined, change.hostsChanged, change.left.size, change.invite],
+    [0, false, false, 0, null],
+  );
   assert.equal(cem.name(1), "somebody");
   assert.equal(cem.who(2), "Cem");
 });
@@ -163,15 +230,25 @@ test("an intent is staged anew in each epoch, and not when it is done", async ()
   await commits(ada, removal, [bo]);
   assert.equal(await ada.stage(removal), null, "nobody sits there");
   assert.equal(await ada.stage({ type: "HealIntent", epoch: 1 }), null, "an epoch that is over");
-  await assert.rejects(bo.stage(removal.type === "RemoveIntent" ? { ...removal, leaf: 0, signatureKey: bo.signatureKey(0) ?? key } : removal), (error) => error instanceof ValidationError && error.rule === "SNUG-7");
+  await assert.rejects(
+    bo.stage(
+      removal.type === "RemoveIntent"
+        ? { ...removal, leaf: 0, signatureKey: bo.signatureKey(0) ?? key }
+        : removal,
+    ),
+    (error) => error instanceof ValidationError && error.rule === "SNUG-7",
+  );
 });
 
-test("a bad commit is void for all, its author is named where that is known, and the room goes on", async () => {
+test("a bad commit is void for all, its author named where that is known, and the room goes on", async () => {
   const [ada, bo, cem] = await three();
   const elsewhere = new Uint8Array(32).fill(1);
   const named = await forged(bo, [mls.remove(2)]);
   const moved = await forged(bo, [], { chain: elsewhere });
-  const policy = mls.groupContextExtensions([...ada.group.extensions.slice(0, 1), { extensionType: POLICY_EXTENSION, data: ada.policy.withHost(bo.signatureKey(1) ?? elsewhere).encode() }]);
+  const policy = mls.groupContextExtensions([
+    ...ada.group.extensions.slice(0, 1),
+    { extensionType: POLICY_EXTENSION, data: ada.policy.withHost(bo.signatureKey(1) ?? elsewhere).encode() },
+  ]);
   const crowned = await forged(bo, [policy]);
   const garbage = seeded("garbage");
   for (const [blob, rule, author] of [
@@ -184,7 +261,11 @@ test("a bad commit is void for all, its author is named where that is known, and
   ] as const)
     for (const judge of [ada, cem]) {
       const verdict = await judge.judge(blob);
-      assert.deepEqual([verdict.type, verdict.type === "Void" && verdict.rule, verdict.type === "Void" && verdict.author], ["Void", rule, author], rule);
+      assert.deepEqual(
+        [verdict.type, verdict.type === "Void" && verdict.rule, verdict.type === "Void" && verdict.author],
+        ["Void", rule, author],
+        rule,
+      );
     }
   for (const m of [ada, bo, cem]) m.void(garbage(512).fill(7));
   await commits(bo, { type: "HealIntent", epoch: bo.group.epoch }, [ada, cem]);
@@ -199,7 +280,15 @@ test("a commit is of one slot, and of no other room", async () => {
   const late = await bo.judge(staged.blob);
   assert.ok(late.type === "Void" && late.rule === "SNUG-1" && late.author === null);
   const wrongRoom = new Uint8Array(16);
-  const blob = await veil.cover(veils(ada), "commit", wrongRoom, ada.epochSlot, veil.pack([staged.stage.message]), BUCKETS, seeded("other"));
+  const blob = await veil.cover(
+    veils(ada),
+    "commit",
+    wrongRoom,
+    ada.epochSlot,
+    veil.pack([staged.stage.message]),
+    BUCKETS,
+    seeded("other"),
+  );
   const verdict = await cem.judge(blob);
   assert.ok(verdict.type === "Void" && verdict.rule === "SNUG-2");
 });
@@ -211,7 +300,10 @@ test("what is said is read once, in this epoch and the last, by those who are th
   const never = await bo.protect(utf8("never"));
   const received = await ada.openRelay(now);
   assert.deepEqual([received.sender, received.data, received.epoch], [1, utf8("now"), bo.group.epoch]);
-  await assert.rejects(ada.openRelay(now), (error) => error instanceof ReplayError || error instanceof MissingKeyError);
+  await assert.rejects(
+    ada.openRelay(now),
+    (error) => error instanceof ReplayError || error instanceof MissingKeyError,
+  );
   await commits(ada, { type: "HealIntent", epoch: ada.group.epoch }, [bo, cem]);
   assert.deepEqual((await ada.openRelay(late)).data, utf8("late"));
   assert.ok(cem.keepsEpoch(veil.epochSlot(never)));
@@ -221,26 +313,54 @@ test("what is said is read once, in this epoch and the last, by those who are th
   const ahead = await ada.stage({ type: "HealIntent", epoch: ada.group.epoch });
   assert.ok(ahead);
   await ada.adopt(ahead, ahead.blob, NOW);
-  await assert.rejects(cem.openRelay(await ada.protect(utf8("early"))), MissingKeyError, "of an epoch to come");
+  await assert.rejects(
+    cem.openRelay(await ada.protect(utf8("early"))),
+    MissingKeyError,
+    "of an epoch to come",
+  );
 });
 
 test("words of somebody who has been removed are nobody's", async () => {
   const [ada, bo, cem] = await three();
   const last = await bo.protect(utf8("last words"));
-  await commits(ada, { type: "RemoveIntent", leaf: 1, signatureKey: ada.signatureKey(1) ?? new Uint8Array() }, [cem]);
-  await assert.rejects(cem.openRelay(last), (error) => error instanceof ValidationError && error.rule === "SNUG-17");
+  await commits(
+    ada,
+    { type: "RemoveIntent", leaf: 1, signatureKey: ada.signatureKey(1) ?? new Uint8Array() },
+    [cem],
+  );
+  await assert.rejects(
+    cem.openRelay(last),
+    (error) => error instanceof ValidationError && error.rule === "SNUG-17",
+  );
 });
 
 test("a relay holds one application message, and nothing that a commit may need is used up", async () => {
   const [ada, bo, cem] = await three();
   const { slot, chain } = bo.ground();
-  const authenticatedData = new CommitContext({ room: ROOM, slot, chain, ledger: bo.ledger.digest() }).encode();
+  const authenticatedData = new CommitContext({
+    room: ROOM,
+    slot,
+    chain,
+    ledger: bo.ledger.digest(),
+  }).encode();
   const stage = await bo.group.stage([], { authenticatedData, forcePath: true, psks });
   await assert.rejects(cem.openRelay(await cover(bo, "relay", [stage.message])), MalformedError);
-  await assert.rejects(cem.openRelay(await cover(bo, "relay", [await bo.group.protect(utf8("a")), await bo.group.protect(utf8("b"))])), MalformedError);
-  await assert.rejects(cem.openRelay(await cover(bo, "relay", [await bo.proposeOwnRemoval()])), MalformedError);
-  await assert.rejects(cem.storeProposal(await bo.group.propose(mls.remove(1), { private: true })), MalformedError);
-  for (const m of [ada, cem]) assert.equal((await m.judge(await cover(bo, "commit", [stage.message]))).type, "Valid");
+  await assert.rejects(
+    cem.openRelay(
+      await cover(bo, "relay", [await bo.group.protect(utf8("a")), await bo.group.protect(utf8("b"))]),
+    ),
+    MalformedError,
+  );
+  await assert.rejects(
+    cem.openRelay(await cover(bo, "relay", [await bo.proposeOwnRemoval()])),
+    MalformedError,
+  );
+  await assert.rejects(
+    cem.storeProposal(await bo.group.propose(mls.remove(1), { private: true })),
+    MalformedError,
+  );
+  for (const m of [ada, cem])
+    assert.equal((await m.judge(await cover(bo, "commit", [stage.message]))).type, "Valid");
 });
 
 test("a farewell is committed by another, carried along, and revokes nothing", async () => {
@@ -267,8 +387,18 @@ test("a commit that does not carry what it names is void, whoever has had it els
   const { reference } = await bo.storeProposal(farewell);
   await ada.storeProposal(farewell); // and Cem has it too, being its author
   const { slot, chain } = bo.ground();
-  const authenticatedData = new CommitContext({ room: ROOM, slot, chain, ledger: bo.ledger.digest() }).encode();
-  const stage = await bo.group.stage([], { includeStored: [reference], authenticatedData, forcePath: true, psks });
+  const authenticatedData = new CommitContext({
+    room: ROOM,
+    slot,
+    chain,
+    ledger: bo.ledger.digest(),
+  }).encode();
+  const stage = await bo.group.stage([], {
+    includeStored: [reference],
+    authenticatedData,
+    forcePath: true,
+    psks,
+  });
   const blob = await cover(bo, "commit", [stage.message]);
   for (const m of [ada, cem]) {
     const verdict = await m.judge(blob);
@@ -278,7 +408,10 @@ test("a commit that does not carry what it names is void, whoever has had it els
 
 test("only somebody's own leaving is kept, and of each member the last", async () => {
   const [ada, bo, cem] = await three();
-  await assert.rejects(ada.storeProposal(await bo.group.propose(mls.remove(2), { private: false })), MalformedError);
+  await assert.rejects(
+    ada.storeProposal(await bo.group.propose(mls.remove(2), { private: false })),
+    MalformedError,
+  );
   assert.equal(ada.group.storedProposals.size, 0);
   const first = await cem.proposeOwnRemoval();
   const second = await cem.group.propose(mls.remove(2), { private: false, authenticatedData: utf8("again") });
@@ -293,16 +426,28 @@ test("media keys go with the epoch, the removed one's at once", async () => {
   const sealed = await sealFrame(bo.media, "audio", 0, frame, NOW + 1);
   assert.deepEqual((await openFrame(ada.media, "audio", sealed, NOW + 1)).leaf, 1);
   const before = await sealFrame(bo.media, "audio", 0, frame, NOW + 1);
-  await commits(ada, { type: "RemoveIntent", leaf: 1, signatureKey: ada.signatureKey(1) ?? new Uint8Array() }, [cem]);
+  await commits(
+    ada,
+    { type: "RemoveIntent", leaf: 1, signatureKey: ada.signatureKey(1) ?? new Uint8Array() },
+    [cem],
+  );
   await assert.rejects(openFrame(cem.media, "audio", before, NOW + 1), MissingKeyError);
   const after = await sealFrame(ada.media, "audio", 0, frame, NOW + 1);
   assert.deepEqual((await openFrame(cem.media, "audio", after, NOW + 1)).leaf, 0);
-  await assert.rejects(openFrame(bo.media, "audio", after, NOW + 1), MissingKeyError, "who is removed opens nothing more");
+  await assert.rejects(
+    openFrame(bo.media, "audio", after, NOW + 1),
+    MissingKeyError,
+    "who is removed opens nothing more",
+  );
 });
 
-test("a frame that is sealed while a commit is adopted is of the old epoch or the new one, whole", async () => {
+test("a frame that is sealed while a commit is adopted is for those who are left", async () => {
   const [ada, bo, cem] = await three();
-  const staged = await ada.stage({ type: "RemoveIntent", leaf: 2, signatureKey: ada.signatureKey(2) ?? new Uint8Array() });
+  const staged = await ada.stage({
+    type: "RemoveIntent",
+    leaf: 2,
+    signatureKey: ada.signatureKey(2) ?? new Uint8Array(),
+  });
   assert.ok(staged);
   const verdict = await bo.judge(staged.blob);
   assert.ok(verdict.type === "Valid");
@@ -330,6 +475,16 @@ test("the beat key is handed to the newcomer alone", async () => {
 test("a group that no commits could have brought about is none of ours", async () => {
   const ada = await person("Ada");
   const create = async (extensions: mls.Extension[], name = ada.bundle): Promise<Membership> =>
-    Membership.create(await mls.Group.create(name, new Uint8Array(16), extensions, seeded("g")), { room: ROOM, slot: 0, chain: new Uint8Array(32), ledger: new Ledger(), linkPsk: PSK, now: NOW });
-  await assert.rejects(create([mls.requiredCapabilities([POLICY_EXTENSION])]), (error) => error instanceof ValidationError && error.rule === "SNUG-13");
+    Membership.create(await mls.Group.create(name, new Uint8Array(16), extensions, seeded("g")), {
+      room: ROOM,
+      slot: 0,
+      chain: new Uint8Array(32),
+      ledger: new Ledger(),
+      linkPsk: PSK,
+      now: NOW,
+    });
+  await assert.rejects(
+    create([mls.requiredCapabilities([POLICY_EXTENSION])]),
+    (error) => error instanceof ValidationError && error.rule === "SNUG-13",
+  );
 });

@@ -1,4 +1,7 @@
-/** What the session reckons with, alone: order, reach, turns, announcements (as tests/session/test_reckoning.py). */
+/**
+ * What the session reckons with, alone: order, reach, turns, announcements (as
+ * tests/session/test_reckoning.py).
+ */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NO_BEAT } from "../../../../client/web/src/crypto/beats";
@@ -24,7 +27,7 @@ function seeded(name: string): Rng {
   };
 }
 
-// -- reaching --------------------------------------------------------------------------------------------------
+// -- reaching ---------------------------------------------------------------------------------------------
 
 /** Leaf 1 on leaf 0's stream 0: (sent, got) every 5 s. */
 function reports(reaching: Reaching, rounds: readonly (readonly [number, number])[], start = 0) {
@@ -36,10 +39,24 @@ function reports(reaching: Reaching, rounds: readonly (readonly [number, number]
 
 test("three beats without what is sent are told once, and so is the end", () => {
   const reaching = new Reaching();
-  const told = reports(reaching, [[0, 0], [250, 250], [500, 250], [750, 250], [1000, 250], [1250, 250], [1500, 600]]);
+  const told = reports(reaching, [
+    [0, 0],
+    [250, 250],
+    [500, 250],
+    [750, 250],
+    [1000, 250],
+    [1250, 250],
+    [1500, 600],
+  ]);
   const none: Stream[] = [];
-  assert.deepEqual(told.map(({ lost }) => lost), [none, none, none, none, [[0, 0]], none, none]);
-  assert.deepEqual(told.map(({ back }) => back), [none, none, none, none, none, none, [[0, 0]]]);
+  assert.deepEqual(
+    told.map(({ lost }) => lost),
+    [none, none, none, none, [[0, 0]], none, none],
+  );
+  assert.deepEqual(
+    told.map(({ back }) => back),
+    [none, none, none, none, none, none, [[0, 0]]],
+  );
   assert.deepEqual(reaching.losers([0, 0]), []);
 });
 
@@ -57,10 +74,27 @@ test("a new connection or another member begins again", () => {
   for (const again of ["beginAgain", "forget"] as const)
     for (const leaf of [0, 1]) {
       const reaching = new Reaching();
-      reports(reaching, [[0, 0], [250, 0], [500, 0]]);
+      reports(reaching, [
+        [0, 0],
+        [250, 0],
+        [500, 0],
+      ]);
       reaching[again](leaf);
-      const told = reports(reaching, [[750, 0], [1000, 0], [1250, 0], [1500, 0]], 3);
-      assert.deepEqual(told.map(({ lost }) => lost.length), [0, 0, 0, 1], `${again} ${leaf}`);
+      const told = reports(
+        reaching,
+        [
+          [750, 0],
+          [1000, 0],
+          [1250, 0],
+          [1500, 0],
+        ],
+        3,
+      );
+      assert.deepEqual(
+        told.map(({ lost }) => lost.length),
+        [0, 0, 0, 1],
+        `${again} ${leaf}`,
+      );
       assert.deepEqual(reaching.losers([0, 0]), [1]);
     }
 });
@@ -76,7 +110,7 @@ test("leaf 1's streams are not leaf 10's", () => {
   assert.deepEqual(beats(3), [[10, 0]]);
 });
 
-// -- order -----------------------------------------------------------------------------------------------------
+// -- order ------------------------------------------------------------------------------------------------
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
@@ -108,7 +142,11 @@ test("a difference is told at the second time, and once", () => {
   assert.deepEqual([claims(), claims(), claims(), claims()], [false, true, false, false]);
   const mine = ours.newest();
   ours = order([1, 2, 3]);
-  assert.deepEqual([claims(), ours.claimed(1, ...mine, 0), claims()], [false, false, false], "not twice on end");
+  assert.deepEqual(
+    [claims(), ours.claimed(1, ...mine, 0), claims()],
+    [false, false, false],
+    "not twice on end",
+  );
 });
 
 test("what others have and we have not is compared when it comes", () => {
@@ -145,7 +183,7 @@ test("the memory of relays is bounded", () => {
   assert.equal(ours.at(2 * KEPT + 6), null, "of the oldest only what is kept is known");
 });
 
-// -- turns -----------------------------------------------------------------------------------------------------
+// -- turns ------------------------------------------------------------------------------------------------
 
 test("the longest unhealed heals, and the next in rank when that one does not", () => {
   const turns = new Turns([0, 1, 2], 0);
@@ -162,14 +200,26 @@ test("hosts commit farewells first, each next in rank a second later", () => {
   const turns = new Turns([0, 1, 2, 3], 0);
   const farewell = { type: "FarewellIntent", leaf: 0, reference: filled(1), proposal: filled(2) } as const;
   turns.leavesUs(farewell, 50);
-  const members = [[0, true], [1, false], [2, true], [3, false]] as const;
+  const members = [
+    [0, true],
+    [1, false],
+    [2, true],
+    [3, false],
+  ] as const;
   const due = (own: number, now: number) => turns.farewellsDue(members, own, now).length;
-  assert.deepEqual([2, 1, 3].map((own) => [due(own, 50), due(own, 51), due(own, 52)]), [[1, 1, 1], [0, 1, 1], [0, 0, 1]]);
+  assert.deepEqual(
+    [2, 1, 3].map((own) => [due(own, 50), due(own, 51), due(own, 52)]),
+    [
+      [1, 1, 1],
+      [0, 1, 1],
+      [0, 0, 1],
+    ],
+  );
   turns.committed(2, [], [], 51);
   assert.equal(due(2, 99), 0, "proposals end with their epoch");
 });
 
-// -- announcements ---------------------------------------------------------------------------------------------
+// -- announcements ----------------------------------------------------------------------------------------
 
 const announce = (ssrc: number, stream: number): Announce => ({
   type: "announce",
@@ -182,8 +232,18 @@ test("the newest announcement of each leaf counts, and goes with it", () => {
   const announced = new Announced();
   announced.hear(1, 3, 5, announce(7, 0));
   announced.hear(2, 3, 1, announce(7, 1)); // the same SSRC in another's name
-  assert.deepEqual([...announced.announcers(7)], [[1, 0], [2, 1]]);
-  for (const [epoch, generation] of [[3, 4], [2, 9]] as const) announced.hear(1, epoch, generation, announce(8, 0));
+  assert.deepEqual(
+    [...announced.announcers(7)],
+    [
+      [1, 0],
+      [2, 1],
+    ],
+  );
+  for (const [epoch, generation] of [
+    [3, 4],
+    [2, 9],
+  ] as const)
+    announced.hear(1, epoch, generation, announce(8, 0));
   assert.deepEqual([...announced.streams(1)], [[7, 0]], "older ones are nothing");
   announced.hear(1, 4, 0, announce(8, 2));
   assert.deepEqual([...announced.announcers(7)], [[2, 1]]);

@@ -3,7 +3,13 @@ import { test } from "node:test";
 import { type Bytes, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { MalformedError } from "../../../../client/web/src/crypto/errors";
 import { H } from "../../../../client/web/src/crypto/kdf";
-import { type AnyContent, decode, encode, mark, type Posted } from "../../../../client/web/src/session/content";
+import {
+  type AnyContent,
+  decode,
+  encode,
+  mark,
+  type Posted,
+} from "../../../../client/web/src/session/content";
 import { CHAINS, Journal, KEPT } from "../../../../client/web/src/session/journal";
 import { mimeOf } from "../../../../client/web/src/session/pictures";
 import { Outbox, RECENT, RECENT_MAX, Said, Seen, SEEN_MAX } from "../../../../client/web/src/session/talk";
@@ -76,7 +82,10 @@ test("what is seen is remembered, the oldest forgotten beyond the most", () => {
 test("a journal keeps the last slots and their chain, and hands over what followed", () => {
   const chain = digest(0);
   const journal = new Journal(5, chain, digest(1));
-  assert.deepEqual([journal.slot, journal.oldest.blob, journal.entry(4), journal.entry(6)], [5, null, null, null]);
+  assert.deepEqual(
+    [journal.slot, journal.oldest.blob, journal.entry(4), journal.entry(6)],
+    [5, null, null, null],
+  );
   const first = journal.chainAfter(utf8("blob 6"));
   for (let slot = 6; slot < 6 + CHAINS + 3; slot++) journal.append(utf8(`blob ${slot}`), digest(slot));
   assert.deepEqual(journal.chains.get(6 + CHAINS - 1) === undefined, false);
@@ -92,7 +101,12 @@ test("a journal keeps the last slots and their chain, and hands over what follow
 test("contents come back as they were, and anything else is malformed", () => {
   const contents: AnyContent[] = [
     say("\u{1f600} and “quotes”"),
-    { type: "announce", handle: new Uint8Array(8), box: digest(1), streams: [{ ssrc: 7, kind: "audio", stream: 0 }] },
+    {
+      type: "announce",
+      handle: new Uint8Array(8),
+      box: digest(1),
+      streams: [{ ssrc: 7, kind: "audio", stream: 0 }],
+    },
     { type: "revoked", invites: [0, 65535] },
     { type: "code_open", sid: new Uint8Array(16), epoch: 3, chain: digest(2), leaves: [0, 1] },
   ];
