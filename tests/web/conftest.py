@@ -1,4 +1,7 @@
-"""Browsers and pages for the tests of this folder."""
+"""Browsers and pages for the tests of this folder: each browser is started once, and has tabs for each test.
+
+Tests that use these run in the session's event loop: `pytest.mark.asyncio(loop_scope="session")`.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from client.web import node
-from server import page
-from tests.web import media_house
-from tests.web.browsers import NAMES, Browser, Name, browser
+from tests.web import browsers, media_house
+from tests.web.browsers import NAMES, Browser, Name
 from tests.web.media_house import House
-
-
-@pytest.fixture(scope="session")
-def bundle() -> Path:
-    """The meeting page, built of the sources as they are."""
-    node.build()
-    return page.FOLDER
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +24,27 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """Debian's Chromium."""
+    async with browsers.chromium() as made:
+        yield made
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def firefox() -> AsyncIterator[Browser]:
+    """Debian's Firefox ESR."""
+    async with browsers.firefox() as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def house(pages: Path) -> AsyncIterator[House]:
-    """A media server that can be looked into, and a page for it."""
+    """A media server that can be looked into, and a page for it. Its tabs are closed in the end."""
     async with media_house.start(pages) as made:
         yield made
+        for tab in made.tabs:
+            await tab.close()
 
 
 @pytest.fixture(params=NAMES)
@@ -44,7 +55,7 @@ def name(request: pytest.FixtureRequest) -> Name:
 
 
 @pytest.fixture
-async def shown(name: Name) -> AsyncIterator[Browser]:
+def shown(name: Name, request: pytest.FixtureRequest) -> Browser:
     """Each browser in turn."""
-    async with browser(name) as made:
-        yield made
+    made: Browser = request.getfixturevalue(name)
+    return made

@@ -110,10 +110,12 @@ class House:
     sfu: TapSfu
     url: str
     published: dict[bytes, list[Stream]] = field(default_factory=dict)
+    tabs: list[Tab] = field(default_factory=list)
 
     async def tab(self, browser: Browser, *scripts: str) -> Tab:
         """A tab at the page, the scripts before its own."""
         tab = await browser.tab()
+        self.tabs.append(tab)
         for script in scripts:
             await tab.before(script)
         await tab.goto(self.url)

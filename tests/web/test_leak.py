@@ -15,6 +15,8 @@ from server.wire.messages import MediaKind
 from tests.web.browsers import Browser, Tab, source, until
 from tests.web.media_house import House, has_payload, keys, open_all
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
 KINDS: tuple[MediaKind, ...] = ("audio", "video")
 FEW = 40
 
@@ -22,7 +24,7 @@ FEW = 40
 async def sent(house: House, tab: Tab, ssrcs: list[int], least: int = FEW) -> None:
     """Until so many packets of each stream have come."""
     async with asyncio.timeout(20):
-        while any(len(house.of(ssrc)) < least for ssrc in ssrcs):
+        while any(len(house.of(ssrc)) < least for ssrc in ssrcs):  # noqa: ASYNC110 - packets tell nobody
             await asyncio.sleep(0.05)
 
 
@@ -95,7 +97,7 @@ LATE = """
 
 
 async def test_a_late_transform_is_seen_here(shown: Browser, house: House) -> None:
-    """The tests above can fail: with a transform that comes late, plaintext would be found, or nothing leaves."""
+    """The tests above can fail: with a transform that comes late there is plaintext, or nothing leaves."""
     tab = await house.tab(shown, source("#c00", 440), LATE)
     ssrcs = await house.join(tab, 2)
     await until(tab, "test.connected()")

@@ -136,7 +136,7 @@ export function readAnswer(sdp: string, lines: readonly Line[]): Answer {
     const [what = "", ...types] = (section[0] ?? "").split(" UDP/TLS/RTP/SAVPF ");
     if (use === "off") return;
     if (!new RegExp(`^m=${kind} [1-9]\\d*$`).test(what)) throw new SdpError(`a stream of ${kind} was refused`);
-    if (types.length !== 1 || types[0] !== String(type)) throw new SdpError("other payload types than offered");
+    if (types.join() !== String(type)) throw new SdpError("other payload types than offered");
     if (one("mid:") !== mid) throw new SdpError("the streams come in another order");
     if (one(`rtpmap:${type} `).toLowerCase() !== name.toLowerCase()) throw new SdpError("another codec than offered");
     if (one("setup:") !== "active") throw new SdpError("the browser would be the DTLS server");

@@ -120,7 +120,6 @@ export class Doors {
   }
 
   #frame(open: Open, data: unknown): void {
-    if (this.#open.get(doorKey(open.door)) !== open) return;
     let message: ServerMessage;
     try {
       if (typeof data !== "string" || data.length > FRAME_MAX) throw new TypeError("no frame of this protocol");

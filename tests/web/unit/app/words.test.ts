@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { duration, languageFor, listed, number, render, size, speak, speaking, whole, word } from "../../../../client/web/src/words/index";
+import { duration, languageFor, listed, number, render, shown, size, speak, speaking, whole, word } from "../../../../client/web/src/words/index";
 import { sentence, verbatim } from "../../../../client/web/src/words/sentence";
 
 const words = {
@@ -86,4 +86,13 @@ test("lengths of time and sizes are told in whole words", () => {
   assert.equal(size(999), "999 bytes");
   assert.equal(size(12_400), "12.4 kB");
   assert.equal(size(8_388_608), "8.4 MB");
+});
+
+test("nobody is told to type what only a terminal understands", () => {
+  for (const [key, entry] of Object.entries(shown))
+    assert.doesNotMatch(typeof entry === "string" ? entry : entry({}, () => 1), /(^|\s)\/[a-z]/, key);
+  assert.equal(
+    word(sentence("compared.since.new", { changes: ["Eve came in"], names: ["Eve"] })),
+    "Since you compared codes: Eve came in. Eve is not in what you compared: compare anew under Code.",
+  );
 });

@@ -185,6 +185,14 @@ test("frames wait for their keys and are tried again in their order", async () =
   assert.equal(rig.incoming.held, 0);
 });
 
+test("of those that wait for different things too", async () => {
+  const rig = new Rig("audio");
+  for (const [counter, what] of ["unverified", "future", "unverified"].entries()) await rig.come(1, counter, false, what as What);
+  rig.crypto.waits = false;
+  await rig.incoming.keysChanged(rig.now);
+  assert.deepEqual(rig.given, ["1.0", "1.1", "1.2"]);
+});
+
 test("frames that came while others were being tried again come after them", async () => {
   const rig = new Rig("audio");
   await rig.come(1, 0, false, "future");
