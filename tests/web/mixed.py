@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import os
 from collections.abc import Callable, Collection, Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
 
+from client.session import Session
 from client.session.options import Options
+from crypto.kdf import Rng
+from crypto.returning import Kept
 from tests.interop.ts_setup import ensure_installed
-from tests.session.world import ORIGIN, Participant, World
+from tests.session.world import ORIGIN, Participant, World, seeded
 from tests.web.ts_session import SessionProcess, TsSession, Who
 
 #: The ways to mix them: who opens the meeting, and who comes in.
@@ -28,6 +32,33 @@ def all_but(*names: str) -> Who:
     return lambda name, opens: name not in names
 
 
+def sessions_of(process: SessionProcess, who: Who) -> Any:
+    """What `Session` is to scenarios: its beginnings, of the page's code where `who` says so."""
+
+    class Sessions:
+        @staticmethod
+        def host(*, name: str, options: Options = Options(), rng: Rng = os.urandom, **more: Any) -> Any:  # noqa: B008
+            if not who(name, True):
+                return Session.host(name=name, options=options, rng=rng, **more)
+            return TsSession.host(process, name=name, options=options, seed=rng(8).hex(), **more)
+
+        @staticmethod
+        def join(
+            link: str, *, name: str, options: Options = Options(), rng: Rng = os.urandom, **more: Any
+        ) -> Any:  # noqa: B008
+            if not who(name, False):
+                return Session.join(link, name=name, options=options, rng=rng, **more)
+            return TsSession.join(process, link, name=name, options=options, seed=rng(8).hex(), **more)
+
+        @staticmethod
+        def come_back(kept: Kept, *, options: Options = Options(), rng: Rng = os.urandom, **more: Any) -> Any:  # noqa: B008
+            if not who(kept.name, True):
+                return Session.come_back(kept, options=options, rng=rng, **more)
+            return TsSession.come_back(process, kept, options=options, seed=rng(8).hex(), **more)
+
+    return Sessions
+
+
 def mixed_world(process: SessionProcess, who: Who, base: type[World] = World) -> type[World]:
     """A World whose people run the page's code where `who` says so."""
 
@@ -40,19 +71,9 @@ def mixed_world(process: SessionProcess, who: Who, base: type[World] = World) ->
             title: str = "",
             options: Options = Options(),  # noqa: B008 - frozen
         ) -> Participant:
-            if not who(name, True):
-                return super().host(name, admission=admission, title=title, options=options)  # type: ignore[no-any-return]
-            seed = f"{name} {self.random.getrandbits(32)}"
-            session = TsSession.host(
-                process,
-                seed=seed,
-                now=self.now,
-                options=options,
-                origin=ORIGIN,
-                name=name,
-                title=title,
-                admission=admission,
-            )
+            rng = seeded(self.random.getrandbits(32))
+            facts = {"origin": ORIGIN, "name": name, "title": title, "admission": admission}
+            session = sessions_of(process, who).host(**facts, options=options, now=self.now, rng=rng)
             return self.add(name, session)  # type: ignore[no-any-return]
 
         def guest(
@@ -62,10 +83,8 @@ def mixed_world(process: SessionProcess, who: Who, base: type[World] = World) ->
             *,
             options: Options = Options(),  # noqa: B008 - frozen
         ) -> Participant:
-            if not who(name, False):
-                return super().guest(link, name, options=options)  # type: ignore[no-any-return]
-            seed = f"{name} {self.random.getrandbits(32)}"
-            session = TsSession.join(process, link, seed=seed, now=self.now, options=options, name=name)
+            rng = seeded(self.random.getrandbits(32))
+            session = sessions_of(process, who).join(link, name=name, options=options, now=self.now, rng=rng)
             return self.add(name, session)  # type: ignore[no-any-return]
 
     return Mixed
@@ -117,6 +136,8 @@ def play(
     for name, value in list(vars(module).items()):
         if inspect.isclass(value) and issubclass(value, World):
             monkeypatch.setattr(module, name, mixed_world(process, who, value))
+        elif value is Session:
+            monkeypatch.setattr(module, name, sessions_of(process, who))
     if "monkeypatch" in inspect.signature(function).parameters:
         arguments = {**arguments, "monkeypatch": monkeypatch}
     function(**arguments)

@@ -21,6 +21,7 @@ from client.session import content
 from client.session import events as ev
 from client.session.aspect import Aspect
 from client.session.content import AnyContent
+from client.session.dropped import Dropped
 from client.session.granting import Granting
 from client.session.intents import HealIntent, Intent
 from client.session.options import Options
@@ -257,6 +258,13 @@ class _Journal(_Look):
 
 
 @dataclasses.dataclass(frozen=True)
+class PublicHalf:
+    """All of a key that a page gives out."""
+
+    public: bytes
+
+
+@dataclasses.dataclass(frozen=True)
 class _Policy:
     version: int
     hosts: tuple[bytes, ...]
@@ -349,12 +357,27 @@ class _Watch(_Look):
         return self._session.look(["maySend", now], aspect="Watch")  # type: ignore[no-any-return]
 
 
+class _Dropped(_Look):
+    __slots__ = ()
+
+    def export(self, names: bool, now: float) -> bytes:
+        return bytes(self._session.look(["export", names, now], aspect="Dropped"))
+
+
 _ASPECTS: Final[dict[type[Aspect], type[_Look]]] = {
     Granting: _Granting,
     Powers: _Powers,
     Revoking: _Revoking,
     Watch: _Watch,
+    Dropped: _Dropped,
 }
+
+
+class _Announced(_Look):
+    __slots__ = ()
+
+    def boxes(self) -> list[tuple[int, bytes]]:
+        return list(self._session.look("announced", ["boxes"]))
 
 
 class _Room(_Look):
@@ -396,6 +419,18 @@ class _Room(_Look):
     @property
     def number(self) -> bytes:
         return bytes(self._at("number"))
+
+    @property
+    def handle(self) -> bytes:
+        return bytes(self._at("handle"))
+
+    @property
+    def door_key(self) -> PublicHalf:
+        return PublicHalf(self._at("doorKey", "public"))
+
+    @property
+    def announced(self) -> _Announced:
+        return _Announced(self._session)
 
     def want(self, intent: Intent, now: float) -> None:
         assert isinstance(intent, HealIntent), "of all intents a person's program can be told this one"
