@@ -127,7 +127,7 @@ async def until(tab: Tab, condition: str, seconds: float = 20.0) -> Any:
     value: Any = None
     try:
         async with asyncio.timeout(seconds):
-            while not (value := await tab.js(condition)):
+            while not (value := await tab.js(condition)):  # noqa: ASYNC110 - what is awaited is in the browser
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise AssertionError(f"{condition} is still {value!r}; the log ends {tab.log()[-5:]}") from None
@@ -141,6 +141,7 @@ def source(colour: str, pitch: float, *, seconds: float | None = None) -> str:
     """
     return f"""
     (() => {{
+      if (!navigator.mediaDevices) return;
       const kinds = {{ video: () => {{
         const canvas = document.createElement("canvas");
         canvas.width = 640; canvas.height = 360;
