@@ -19,7 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 #: No step of a test takes longer on a slow machine; every wait ends as soon as what it waits for is there.
-PATIENCE = 40.0
+PATIENCE = 120.0
 Event = dict[str, Any]
 
 

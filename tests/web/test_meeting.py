@@ -18,6 +18,8 @@ import pytest
 
 from client.media import check
 from client.media.sources import colour_of_identity, pitch_of_identity
+from client.web import node
+from server import page
 from tests.cli.processes import Event, Process, free_port, running
 from tests.web.browsers import NAMES, Browser, Name, browser
 from tests.web.visitor import Visitor, distance, meeting_server, rgb_of, until
@@ -49,6 +51,20 @@ async def eventually(look: Callable[[], Awaitable[Event]]) -> Event:
         with contextlib.suppress(AssertionError):
             return await look()
     return await look()
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Path:
+    """The meeting page, built of the sources as they are."""
+    node.build()
+    return page.FOLDER
+
+
+@pytest.fixture(params=NAMES)
+async def shown(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
+    """Each browser in turn, with a profile in which nothing was kept before."""
+    async with browser(request.param) as made:
+        yield made
 
 
 @pytest.fixture
