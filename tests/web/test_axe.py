@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
-from tests.web.storybook import PHONE, SCREENS, WIDE, Book, Screen, opened
+from tests.web.storybook import SCREENS, WIDE, Book, Screen, opened
 
 AXE: Final = (Path(__file__).parents[2] / "client/web/node_modules/axe-core/axe.min.js").read_text()
 #: WCAG 2.2 A and AA, and axe's own best practices.
@@ -83,16 +83,15 @@ async def test_what_is_wrong_is_found(book: Book) -> None:
         assert await violations(page, type="rule", values=["color-contrast"])
 
 
-async def test_no_story_is_wider_than_its_screen(book: Book) -> None:
-    """Nothing has to be scrolled sideways, and no text is cut off by the screen's edge."""
+async def test_no_story_is_wider_than_a_small_screen(book: Book) -> None:
+    """Nothing has to be scrolled sideways at 320 px, which is what WCAG asks for (1.4.10)."""
     too_wide = []
-    for screen in (PHONE, Screen("narrow", 320, 640)):
-        async with book.page(screen, "light") as page:
-            for name in await book.names():
-                await book.show(page, name)
-                if name.startswith("seal-"):
-                    continue
-                width: int = await page.evaluate("document.documentElement.scrollWidth")
-                if width > screen.width:
-                    too_wide.append(f"{name} on {screen.name}: {width}")
+    async with book.page(Screen("narrow", 320, 640), "light") as page:
+        for name in await book.names():
+            if name.startswith("seal-"):
+                continue
+            await book.show(page, name)
+            width: int = await page.evaluate("document.documentElement.scrollWidth")
+            if width > 320:
+                too_wide.append(f"{name}: {width}")
     assert not too_wide
