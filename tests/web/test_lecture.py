@@ -64,8 +64,11 @@ async def tabs(open_lecture: Lecture) -> AsyncIterator[tuple[Page, Page]]:
 
 
 async def see(page: Page, expression: str, seconds: float = 30.0) -> Any:
-    """What a JavaScript expression comes to, once it is true."""
-    return await (await page.wait_for_function(expression, timeout=seconds * 1000)).json_value()
+    """What a JavaScript expression comes to, once it is true. (`wait_for_function` would need `eval`.)"""
+    async with asyncio.timeout(seconds):
+        while not (value := await page.evaluate(expression)):  # noqa: ASYNC110 - the page's inside
+            await asyncio.sleep(0.05)
+    return value
 
 
 async def test_the_window_shows_one_shape_a_connection(
