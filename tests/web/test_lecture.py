@@ -26,6 +26,7 @@ from client.demo.lecture import NAMES, QUESTIONS, TITLE, Lecture, play, question
 from client.lab.scenes import SCENES
 from server import page as pages
 from tests.web.browsers import ChromiumTab, chromium
+from tests.web.storybook import THEMES
 from tests.web.test_axe import violations
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -84,8 +85,9 @@ async def test_the_window_shows_one_shape_a_connection(
     assert str(view["connections"]) in counted
     # packets pass, and are drawn
     await see(window, "[...document.querySelectorAll('.rate .line')].length >= 3")
-    for theme in ("light", "dark"):
-        await window.emulate_media(color_scheme=theme)
+    for theme in THEMES:
+        # colours change at once, rather than within 120 ms
+        await window.emulate_media(color_scheme=theme, reduced_motion="reduce")
         assert await violations(window) == []
         await window.screenshot(path=tmp_path / f"window-{theme}.png", full_page=True)
 
