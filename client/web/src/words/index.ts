@@ -9,6 +9,7 @@ import enCrypto from "./en/crypto";
 import enMeeting from "./en/meeting";
 import enPolicy from "./en/policy";
 import enNotes from "./en/notes";
+import enPage from "./en/page";
 import enRoom from "./en/room";
 import enShell from "./en/shell";
 import enStart from "./en/start";
@@ -32,7 +33,10 @@ export const LANGUAGES: readonly (readonly [Language, string])[] = [
 /** How Intl is to write numbers, lists and times; lists in English as "Ada, Bo and Cem". */
 const LOCALES: Readonly<Record<Language, string>> = { en: "en-GB", de: "de", "zh-Hant": "zh-Hant", "zh-Hans": "zh-Hans" };
 
-const spoken = signal<{ readonly language: Language; readonly words: Words }>({ language: "en", words: english });
+/** English as the page speaks it. */
+export const shown: Words = { ...english, ...enPage };
+
+const spoken = signal<{ readonly language: Language; readonly words: Words }>({ language: "en", words: shown });
 let wanted: Language = "en";
 
 const load = {
@@ -44,7 +48,7 @@ const load = {
 /** Has all views speak that language from now on. Rejects, and changes nothing, if its file can't be had. */
 export async function speak(language: Language): Promise<void> {
   wanted = language;
-  const words: Words = language === "en" ? english : (await load[language]()).default;
+  const words: Words = language === "en" ? shown : (await load[language]()).default;
   if (wanted !== language) return;
   spoken.value = { language, words };
   if (typeof document !== "undefined") document.documentElement.lang = language;
