@@ -237,14 +237,29 @@ async def test_streams_come_and_go_and_their_places_are_taken_again(shown: Brows
 
 
 async def test_a_screen_is_a_stream_more(shown: Browser, house: House) -> None:
-    sender, receiver, ssrcs = await pair(shown, house)
-    all_of_them = await sender.js(f"test.share({COLOURS[4][0]!r})")
-    assert all_of_them[:2] == ssrcs
+    """Shared by one who receives others' streams: theirs keep their places."""
+    sender, sharer, ssrcs = await pair(shown, house)
+    all_of_them = await sharer.js(f"test.share({COLOURS[4][0]!r})")
     assert len(all_of_them) == 3
-    assert sorted(await receiver.js("test.remote()")) == sorted(all_of_them)
-    await sees(receiver, all_of_them[2], 4)
-    await sees(receiver, ssrcs[1], 2)
-    assert (await count(receiver, all_of_them[2]))["stream"] == 3
+    assert sorted(await sender.js("test.remote()")) == sorted(all_of_them)
+    await sees(sender, all_of_them[2], 4)
+    await sees(sender, all_of_them[1], 3)
+    assert (await count(sender, all_of_them[2]))["stream"] == 3
+    await sees(sharer, ssrcs[1], 2)
+    await hears(sharer, ssrcs[0], 2)
+    assert await sharer.js("test.lost") == []
+
+
+async def test_a_screen_is_shared_by_one_whose_camera_is_off(shown: Browser, house: House) -> None:
+    tab, other = await house.tab(shown, person(2)), await house.tab(shown, person(3))
+    ssrcs = await house.join(tab, 2, "{ audio: true }")
+    await house.join(other, 3)
+    await tab.js("test.remote()")
+    all_of_them = await tab.js(f"test.share({COLOURS[4][0]!r})")
+    assert all_of_them[:2] == ssrcs
+    await other.js("test.remote()")
+    await sees(other, all_of_them[2], 4)
+    assert not [p for p in house.of(ssrcs[1]) if has_payload(p.data)]
 
 
 async def test_a_server_that_is_gone_is_told(shown: Browser, house: House) -> None:

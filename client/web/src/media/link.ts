@@ -239,13 +239,13 @@ export class MediaLink {
 
   /**
    * A stream that begins while others' are there. `addTrack` would take a place that somebody else's stream comes in
-   * by, as nothing was ever sent there, and the descriptions would not agree: such places are held meanwhile.
+   * by, or that of a camera that is off, if nothing was ever sent there, and the descriptions would not agree: such
+   * places are held meanwhile.
    */
   async #addLate(own: OwnTrack): Promise<void> {
-    const mine = new Set(this.#own.map(({ sender }) => sender));
     const places = this.#pc
       .getTransceivers()
-      .filter(({ sender, receiver }) => !mine.has(sender) && sender.track === null && receiver.track.kind === own.kind)
+      .filter(({ sender, receiver }) => sender.track === null && receiver.track.kind === own.kind)
       .filter(({ currentDirection }) => currentDirection !== "stopped");
     const track = placeholder(own.kind);
     await Promise.all(places.map(({ sender }) => sender.replaceTrack(track)));

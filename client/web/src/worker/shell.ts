@@ -105,7 +105,6 @@ export class Shell {
   /** Fail closed: what happened was never meant to. */
   broken(error: unknown): void {
     console.error(error);
-    this.#transforms.stop();
     if (this.#over) return;
     this.#end();
     this.#around.post({ type: "broken", why: sentence("shell.broken", { why: String(error) }) });

@@ -1,0 +1,230 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+import { type Door, ROOM } from "../../../../client/web/src/session/events";
+import type { ClientMessage, ServerMessage } from "../../../../client/web/src/wire/messages";
+import type { Doors } from "../../../../client/web/src/worker/doors";
+import type { FromWorker, ToWorker } from "../../../../client/web/src/worker/messages";
+import { type Around, PATIENCE, Shell, TICK } from "../../../../client/web/src/worker/shell";
+import type { EncodedFrame, Transformer } from "../../../../client/web/src/worker/transforms";
+
+const ORIGIN = "https://meet.example";
+const HOST: ToWorker = {
+  type: "host", origin: ORIGIN, name: "Ada", title: "Plans", admission: "ask", reports: false, pageHash: new Uint8Array(32).fill(5),
+};
+const PUBLISH: ToWorker = {
+  type: "publish",
+  media: {
+    type: "Publish", ufrag: "abcd", password: "secretsecret", fingerprint: new Uint8Array(32),
+    streams: [{ ssrc: 11, kind: "audio", stream: 0 }, { ssrc: 12, kind: "video", stream: 1 }],
+  },
+};
+
+/** A shell whose server is this test. */
+class Rig {
+  readonly posted: FromWorker[] = [];
+  readonly done: string[] = [];
+  everConnected = false;
+  now = 1_800_000_000;
+  events: Parameters<Around["doors"]>[1] | null = null;
+  readonly shell = new Shell({
+    post: (message) => this.posted.push(message),
+    now: () => this.now,
+    doors: (origin, events) => {
+      assert.equal(origin, ORIGIN);
+      this.events = events;
+      const rig = this;
+      return {
+        get everConnected() {
+          return rig.everConnected;
+        },
+        connect: (door: Door) => this.done.push(`connect ${name(door)}`),
+        disconnect: (door: Door) => this.done.push(`disconnect ${name(door)}`),
+        transmit: (door: Door, message: ClientMessage) =>
+          this.done.push(`${message.type}${message.type === "media" ? ` ${message.ufrag}` : ""} to ${name(door)}`),
+        close: () => this.done.push("close"),
+        networkChanged: () => this.done.push("network"),
+      } as unknown as Doors;
+    },
+  });
+
+  of<T extends FromWorker["type"]>(type: T): Extract<FromWorker, { type: T }>[] {
+    return this.posted.filter((message): message is Extract<FromWorker, { type: T }> => message.type === type);
+  }
+
+  told(): string[] {
+    return this.of("events").flatMap(({ events }) => events.map(({ type }) => type));
+  }
+
+  /** The server says something, and all that comes of it has come. */
+  async says(message: ServerMessage, door: Door = ROOM): Promise<void> {
+    this.events?.received(door, message);
+    await this.settles();
+  }
+
+  async settles(): Promise<void> {
+    await this.shell.hear({ type: "command", ask: 99, command: { type: "ListInvites" } });
+    await new Promise((done) => setImmediate(done));
+  }
+
+  /** The room's door is opened, and the room. */
+  async enters(): Promise<void> {
+    this.everConnected = true;
+    const fixed = { nonce: new Uint8Array(32), server_key: new Uint8Array(32) };
+    await this.says({ type: "challenge", version: 1, origin: ORIGIN, ...fixed });
+    await this.says({ type: "entered", handle: new Uint8Array(8), incarnation: new Uint8Array(8), slot: null, chain: null, handles: [] });
+    await this.says({ type: "opened", slot: 0, chain: new Uint8Array(32), signature: new Uint8Array(64) });
+    await this.says({ type: "shown", slot: 0 });
+  }
+}
+
+const name = (door: Door): string => (door.probe ? "probe" : door.day === null ? "room" : "lobby");
+
+/** A transformer whose frames are put in by hand; what comes out is kept. */
+function transformer(options: unknown): Transformer & { readonly out: EncodedFrame[]; put(frame: EncodedFrame): Promise<void> } {
+  const out: EncodedFrame[] = [];
+  const inner = new TransformStream<EncodedFrame, EncodedFrame>();
+  const writer = inner.writable.getWriter();
+  const writable = new WritableStream<EncodedFrame>({ write: (frame) => void out.push(frame) });
+  return { readable: inner.readable, writable, options, out, put: (frame) => writer.write(frame) };
+}
+
+let rig: Rig;
+
+beforeEach(() => {
+  mock.timers.enable({ apis: ["setInterval"] });
+  mock.method(console, "error", () => undefined);
+  rig = new Rig();
+});
+
+afterEach(() => {
+  mock.timers.reset();
+  mock.restoreAll();
+});
+
+test("a host's wish opens a meeting, and is answered", async () => {
+  await rig.shell.hear(HOST);
+  assert.deepEqual(rig.of("done"), [{ type: "done", ask: 0 }]);
+  assert.ok(rig.done.includes("connect room"));
+  assert.deepEqual(rig.told().slice(0, 1), ["InviteMade"]);
+  assert.deepEqual(rig.of("inside"), [{ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "Plans", locked: false }]);
+  await rig.shell.hear(HOST); // a second one is none
+  assert.equal(rig.of("done").length, 1);
+});
+
+test("a wish that can't be granted is refused in a sentence, and another can be made", async () => {
+  await rig.shell.hear({ ...HOST, name: "Ada: " } as ToWorker);
+  assert.equal(rig.of("refused")[0]?.ask, 0);
+  await rig.shell.hear({ type: "join", link: "https://meet.example/#nonsense", name: "Bo", greeting: "", pageHash: null });
+  assert.equal(rig.of("refused").length, 2);
+  await rig.shell.hear(HOST);
+  assert.equal(rig.of("done").length, 1);
+  assert.equal(rig.of("broken").length, 0);
+});
+
+test("a command is answered by its number", async () => {
+  await rig.shell.hear(HOST);
+  await rig.shell.hear({ type: "command", ask: 7, command: { type: "Remove", leaf: 5 } });
+  await rig.shell.hear({ type: "command", ask: 8, command: { type: "NewInvite", label: "Bo", once: true } });
+  assert.equal(rig.of("refused")[0]?.ask, 7);
+  assert.deepEqual(rig.of("done").map(({ ask }) => ask), [0, 8]);
+});
+
+test("the server's transport is told with the ufrag that it answers", async () => {
+  await rig.shell.hear(HOST);
+  await rig.shell.hear(PUBLISH);
+  await rig.enters();
+  assert.ok(rig.done.includes("media abcd to room"), rig.done.join(", "));
+  const transport = { ufrag: "srvr", password: "serverserver", fingerprint: new Uint8Array(32), address: "192.0.2.1", port: 9 } as const;
+  await rig.shell.hear({ ...PUBLISH, media: { ...(PUBLISH as Extract<ToWorker, { type: "publish" }>).media, ufrag: "efgh" } } as ToWorker);
+  assert.ok(rig.done.includes("media efgh to room"));
+  await rig.says({ type: "transport", ...transport });
+  await rig.says({ type: "transport", ...transport, port: 10 });
+  assert.deepEqual(rig.of("transport").map(({ ufrag, transport: { port } }) => [ufrag, port]), [["abcd", 9], ["efgh", 10]]);
+});
+
+test("a refused publication is passed over", async () => {
+  await rig.shell.hear(HOST);
+  await rig.shell.hear(PUBLISH);
+  await rig.enters();
+  await rig.shell.hear({ ...PUBLISH, media: { ...(PUBLISH as Extract<ToWorker, { type: "publish" }>).media, ufrag: "efgh" } } as ToWorker);
+  await rig.says({ type: "refused", code: "ssrc", text: "taken", about: "media", fatal: false });
+  await rig.says({ type: "transport", ufrag: "srvr", password: "serverserver", fingerprint: new Uint8Array(32), address: "192.0.2.1", port: 9 });
+  assert.deepEqual(rig.of("transport").map(({ ufrag }) => ufrag), ["efgh"]);
+});
+
+test("a lost room asks for other media, and streams are none", async () => {
+  await rig.shell.hear(HOST);
+  await rig.enters();
+  await rig.says({ type: "streams", streams: [{ handle: new Uint8Array(8), ssrc: 21, kind: "audio" }] });
+  rig.events?.lost(ROOM, { key: "shell.ended" }, true);
+  await rig.settles();
+  assert.equal(rig.of("republish").length, 1);
+  assert.deepEqual(rig.of("streams").map(({ streams }) => streams.length), [1, 0]);
+  assert.ok(rig.told().includes("Status"));
+});
+
+test("another version of the protocol is told", async () => {
+  await rig.shell.hear(HOST);
+  await rig.says({ type: "challenge", version: 9, origin: ORIGIN, nonce: new Uint8Array(32), server_key: new Uint8Array(32) });
+  assert.ok(rig.of("events").some(({ events }) => events.some((event) => event.type === "Alarm" && event.kind === "version")));
+});
+
+test("a server that never answers is given up", async () => {
+  await rig.shell.hear(HOST);
+  for (let i = 0; i < 3; i++) {
+    mock.timers.tick(TICK * 1000);
+    await rig.settles();
+  }
+  assert.ok(!rig.told().includes("Ended"));
+  rig.now += PATIENCE + 1;
+  mock.timers.tick(TICK * 1000);
+  await rig.settles();
+  assert.ok(rig.told().includes("Ended"));
+  assert.equal(rig.done.at(-1), "close");
+});
+
+test("what should never happen ends all of it, and nothing passes any more", async () => {
+  await rig.shell.hear(HOST);
+  await rig.enters();
+  const own = transformer({ role: "seal", kind: "audio", stream: 0 });
+  rig.shell.transform(own);
+  const sound = (): EncodedFrame => ({ data: new Uint8Array(60).fill(0x78).buffer });
+  await own.put(sound());
+  // WebCrypto takes its time
+  for (let i = 0; i < 500 && own.out.length === 0; i++) await new Promise((done) => setTimeout(done, 2));
+  await rig.shell.hear({ type: "count" });
+  assert.equal(own.out.length, 1, JSON.stringify(rig.of("counts").at(-1)));
+  assert.ok((own.out[0]?.data.byteLength ?? 0) > 120);
+  void own.put(sound()); // this one is being sealed when it happens
+  await new Promise((done) => queueMicrotask(() => done(null)));
+  rig.shell.broken(new Error("on purpose"));
+  assert.equal(rig.of("broken").length, 1);
+  await own.put(sound());
+  await new Promise((done) => setTimeout(done, 100));
+  assert.equal(own.out.length, 1);
+  assert.equal(rig.done.at(-1), "close");
+  const before = rig.done.length;
+  await rig.shell.hear({ type: "command", ask: 3, command: { type: "Say", text: "hello" } });
+  assert.equal(rig.done.length, before);
+});
+
+test("a transform with options that are none of ours lets nothing pass", async () => {
+  await rig.shell.hear(HOST);
+  const odd = transformer({ role: "pass", kind: "audio" });
+  rig.shell.transform(odd);
+  void odd.put({ data: new ArrayBuffer(3) });
+  await new Promise((done) => setImmediate(done));
+  assert.equal(odd.out.length, 0);
+});
+
+test("the tree is shown to who watches it", async () => {
+  await rig.shell.hear(HOST);
+  assert.equal(rig.of("tree").length, 0);
+  await rig.shell.hear({ type: "watchTree", on: true });
+  const [{ view } = { view: null }] = rig.of("tree");
+  assert.equal(view?.nodes.length, 1);
+  assert.equal(view?.nodes[0]?.name, "Ada");
+  assert.equal(view?.nodes[0]?.held, true);
+  await rig.shell.hear({ type: "watchTree", on: false });
+  assert.equal(rig.of("tree").length, 1);
+});
