@@ -281,7 +281,7 @@ async def test_the_page_shows_the_hash_that_it_has(shown: Browser, bundle: Path)
     made = page.load()
     with server() as (_, url):
         ada = await Visitor.at(shown, url, "Ada")
-        digits = "document.querySelector('.about-text p').textContent.replaceAll(/\\s/g, '')"
+        digits = "document.querySelector('.about-text p')?.textContent.replaceAll(/\\s/g, '')"
         await until(lambda: ada.tab.js(f"{digits} === '{made.hash}'"), "another hash")
         await ada.clean()
 
