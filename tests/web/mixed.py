@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import itertools
 import os
-from collections.abc import Callable, Collection, Iterator
-from types import ModuleType
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import pytest
@@ -18,6 +18,8 @@ from crypto.returning import Kept
 from tests.interop.ts_setup import ensure_installed
 from tests.session.world import ORIGIN, Participant, World, seeded
 from tests.web.ts_session import SessionProcess, TsSession, Who
+
+USUAL = Options()
 
 #: The ways to mix them: who opens the meeting, and who comes in.
 MIXES: dict[str, Who] = {
@@ -37,21 +39,21 @@ def sessions_of(process: SessionProcess, who: Who) -> Any:
 
     class Sessions:
         @staticmethod
-        def host(*, name: str, options: Options = Options(), rng: Rng = os.urandom, **more: Any) -> Any:  # noqa: B008
+        def host(*, name: str, options: Options = USUAL, rng: Rng = os.urandom, **more: Any) -> Any:
             if not who(name, True):
                 return Session.host(name=name, options=options, rng=rng, **more)
             return TsSession.host(process, name=name, options=options, seed=rng(8).hex(), **more)
 
         @staticmethod
         def join(
-            link: str, *, name: str, options: Options = Options(), rng: Rng = os.urandom, **more: Any
-        ) -> Any:  # noqa: B008
+            link: str, *, name: str, options: Options = USUAL, rng: Rng = os.urandom, **more: Any
+        ) -> Any:
             if not who(name, False):
                 return Session.join(link, name=name, options=options, rng=rng, **more)
             return TsSession.join(process, link, name=name, options=options, seed=rng(8).hex(), **more)
 
         @staticmethod
-        def come_back(kept: Kept, *, options: Options = Options(), rng: Rng = os.urandom, **more: Any) -> Any:  # noqa: B008
+        def come_back(kept: Kept, *, options: Options = USUAL, rng: Rng = os.urandom, **more: Any) -> Any:
             if not who(kept.name, True):
                 return Session.come_back(kept, options=options, rng=rng, **more)
             return TsSession.come_back(process, kept, options=options, seed=rng(8).hex(), **more)
@@ -69,7 +71,7 @@ def mixed_world(process: SessionProcess, who: Who, base: type[World] = World) ->
             *,
             admission: str = "all",
             title: str = "",
-            options: Options = Options(),  # noqa: B008 - frozen
+            options: Options = USUAL,
         ) -> Participant:
             rng = seeded(self.random.getrandbits(32))
             facts = {"origin": ORIGIN, "name": name, "title": title, "admission": admission}
@@ -81,7 +83,7 @@ def mixed_world(process: SessionProcess, who: Who, base: type[World] = World) ->
             link: str,
             name: str,
             *,
-            options: Options = Options(),  # noqa: B008 - frozen
+            options: Options = USUAL,
         ) -> Participant:
             rng = seeded(self.random.getrandbits(32))
             session = sessions_of(process, who).join(link, name=name, options=options, now=self.now, rng=rng)
@@ -105,20 +107,35 @@ def cases(function: Callable[..., Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield (f"-{number}" if marks else ""), merged
 
 
-def scenarios(module: ModuleType, mixes: Collection[str], *, without: Collection[str] = ()) -> list[Any]:
-    """(function, its arguments, mix) for all tests of a module, except those named."""
-    found = []
-    named = set(without)
+def mix(name: str) -> Who:
+    """One of `MIXES`, or "-Bo": everybody but Bo; "-Ada-Bo" everybody but both."""
+    return MIXES[name] if name in MIXES else all_but(*name.removeprefix("-").split("-"))
+
+
+def scenarios(
+    module: ModuleType,
+    mixes: Collection[str] = ("host", "guests"),
+    *,
+    other: Mapping[str, str] = MappingProxyType({}),
+    without: Collection[str] = (),
+) -> list[Any]:
+    """(function, its arguments, mix) for all tests of a module.
+
+    `other` has the mixes (in one text) of those that have somebody do what only our own code can be made to;
+    `without` are those that look too far inside.
+    """
+    found: list[Any] = []
+    named = {*without, *other}
     for name, function in inspect.getmembers(module, inspect.isfunction):
-        if not name.startswith("test_") or function.__module__ != module.__name__:
+        short = name.removeprefix("test_")
+        if short == name or function.__module__ != module.__name__:
             continue
-        if name in named:
-            named.discard(name)
+        named.discard(short)
+        if short in without or hasattr(function, "is_hypothesis_test"):
             continue
         for suffix, arguments in cases(function):
-            for mix in mixes:
-                label = f"{name.removeprefix('test_')}{suffix}-{mix}"
-                found.append(pytest.param(function, arguments, MIXES[mix], id=label))
+            ways = other[short].split() if short in other else mixes
+            found += [pytest.param(function, arguments, mix(w), id=f"{short}{suffix}-{w}") for w in ways]
     assert not named, f"{module.__name__} has no {named}"
     return found
 

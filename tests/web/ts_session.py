@@ -563,7 +563,11 @@ class TsSession:
             case "Transmit":
                 return ev.Transmit(_door(raw["door"]), decode_client(raw["message"].encode()))
             case "Tell":
-                return ev.Tell(_event(_real(raw["event"])))
+                event = _event(_real(raw["event"]))
+                if isinstance(event, ev.BookChanged) and self._options.contacts is not None:
+                    # as whoever keeps the book does; the page has a copy of its own
+                    self._options.contacts.learn(event.public, event.name, event.at, verified=event.verified)
+                return ev.Tell(event)
             case "Save":
                 path = self._path or self._options.evidence or ""
                 return ev.Save(raw["what"], path, _real(raw["data"]))
