@@ -467,8 +467,18 @@ class TsSession:
 
     @classmethod
     def host(
-        cls, process: SessionProcess, *, seed: str, now: float, options: Options, **facts: Any
+        cls,
+        process: SessionProcess,
+        *,
+        seed: str,
+        now: float,
+        options: Options,
+        invites: Sequence[ev.NewInvite] = (),
+        open_invite: bool = True,
+        **facts: Any,
     ) -> TsSession:
+        facts["invites"] = [dataclasses.asdict(wanted) for wanted in invites]
+        facts["openInvite"] = open_invite
         return cls._begin(process, "host", seed, now, options, facts=facts)
 
     @classmethod

@@ -1,0 +1,115 @@
+"""What hostile members do to the page's people, and to ours beside them: the same checks, the same alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.session import (
+    test_attacks_crash,
+    test_attacks_host,
+    test_attacks_invites,
+    test_attacks_lobby,
+    test_attacks_media,
+    test_attacks_rejoin,
+    test_attacks_words,
+    test_hostile_members,
+    test_returning,
+)
+from tests.web.mixed import play, scenarios, sessions
+from tests.web.ts_session import SessionProcess, Who
+
+__all__ = ["sessions"]
+
+SCENARIOS = [
+    *scenarios(
+        test_hostile_members,
+        other={
+            "the_acts_are_what_they_are_called": "host -Mallory",
+            "two_whom_a_commit_shuts_out_name_its_author_to_the_host": "host -Mallory",
+        },
+    ),
+    *scenarios(
+        test_attacks_crash,
+        other={
+            "a_box_that_is_no_key_costs_its_owner_the_seed": "host -Mallory",
+            "a_reply_key_that_is_none_costs_who_asked_the_answer": "host",
+            "an_answer_that_is_too_large_is_a_refusal": "guests",
+        },
+    ),
+    *scenarios(test_attacks_host),
+    *scenarios(
+        test_attacks_invites,
+        other={
+            "a_host_who_was_thrown_out_is_not_waved_in_by_a_link_of_her_own": "host",
+            "who_reads_the_answer_to_anothers_knock_reads_no_beats": "guests",
+        },
+    ),
+    *scenarios(
+        test_attacks_lobby,
+        other={
+            "a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host": "host",
+            "a_member_whose_new_name_is_none_costs_those_in_the_lobby_one_check": "host",
+            "a_name_that_is_none_costs_a_host_one_check": "host -Mallory",
+        },
+        without=[
+            "a_members_rejoins_that_wait_are_few",
+            "rejoins_of_nobody_are_not_kept_and_alarm_nobody",
+        ],
+    ),
+    *scenarios(test_attacks_media),
+    *scenarios(
+        test_attacks_rejoin,
+        other={
+            "a_member_cannot_shut_another_out_by_commits_that_it_alone_cannot_read": "host -Mallory",
+            "who_has_seen_a_removal_is_not_lured_back_before_it": "host",
+            "who_is_asked_for_a_rejoin_and_keeps_the_welcome_is_asked_once": "host",
+            "who_may_not_rejoin_yet_is_not_lost": "-Ada-Bo",
+            "who_rejoins_among_honest_members_is_heard_within_seconds": "host -Bo",
+            "who_was_lured_into_a_fork_seals_nothing_there": "host",
+        },
+        without=[
+            "nobody_but_who_is_asked_can_commit_a_rejoin",
+        ],
+    ),
+    *scenarios(
+        test_attacks_words,
+        other={
+            "a_member_that_cries_wolf_stops_nobody_for_long": "host -Liar",
+            "a_server_cannot_have_an_honest_member_blamed_for_where_it_puts_its_commit": "host -Bo",
+            "false_ends_alarm_once": "host -Mallory",
+            "nor_for_a_history_that_the_server_has_shown_to_it_alone": "host -Bo",
+            "proposals_that_nobody_will_commit_are_not_kept": "host",
+            "what_somebody_said_is_not_put_in_the_mouth_of_who_sits_there_next": "-Ada-Bo",
+            "who_is_known_to_tell_another_story_stops_nobody_by_it": "host -Liar",
+            "who_lies_about_messages_does_not_hide_that_others_are_held_back": "host -Liar",
+        },
+    ),
+    *scenarios(
+        test_returning,
+        other={
+            "a_host_comes_back_and_is_host_again": "host -Bo",
+            "a_member_cannot_make_a_return_up": "-Ada-Bo",
+            "a_member_out_of_step_is_let_in_where_no_host_is": "host -Cem",
+            "who_is_no_member_any_more_is_not_let_in_that_way_either": "host",
+            "who_was_removed_as_a_host_does_not_come_back_by_the_seed": "guests",
+        },
+        without=[
+            "a_rejoin_that_host_and_members_hear_of_takes_place_once",
+            "members_stay_out_of_the_lobby_while_a_host_is_heard",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("scenario", "arguments", "who"), SCENARIOS)
+def test_attacks(
+    monkeypatch: pytest.MonkeyPatch,
+    sessions: SessionProcess,
+    scenario: Callable[..., Any],
+    arguments: dict[str, Any],
+    who: Who,
+) -> None:
+    play(monkeypatch, sessions, scenario, arguments, who)

@@ -1,0 +1,81 @@
+"""The page's people among ours when things go wrong, and what hosts do about the room and its invites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.session import test_invites, test_powers, test_trouble
+from tests.web.mixed import MIXES, mixed_world, play, scenarios, sessions
+from tests.web.ts_session import SessionProcess, Who
+
+__all__ = ["sessions"]
+
+SCENARIOS = [
+    *scenarios(
+        test_trouble,
+        other={
+            "a_bad_commit_is_void_for_all_and_the_meeting_goes_on": "host",
+            "a_commit_that_does_not_carry_what_it_names_splits_nobody_off": "host",
+            "a_commit_that_is_void_is_void_for_who_cannot_read_it_too": "host -Bo",
+            "a_member_who_alone_cannot_read_a_commit_rejoins": "host -Bo",
+            "a_policy_change_is_done_once_and_only_by_hosts": "guests",
+            "a_replayed_commit_is_void": "guests",
+            "an_evicted_member_who_kept_everything_gets_nowhere": "host -Bo",
+            "garbage_in_the_relay_costs_one_check_and_no_word": "host -Bo",
+            "what_comes_through_the_relay_uses_up_no_handshake_key": "host",
+        },
+    ),
+    *scenarios(
+        test_powers,
+        other={
+            "a_grant_that_was_lost_is_handed_over_again": "guests",
+            "a_handover_survives_ones_own_rejoin": "host -Cem",
+            "a_handover_to_who_goes_meanwhile_is_given_up": "host -Bo",
+            "a_lock_by_a_member_who_is_no_host_is_void_and_named": "host -Bo",
+            "a_policy_that_changes_at_once_in_all_is_told_in_full": "guests",
+            "a_room_is_unlocked_to_what_it_was_last_and_not_at_first": "guests",
+            "every_member_voids_an_add_to_a_locked_room": "-Ada-Bo",
+            "nobody_steps_down_for_who_has_not_shown_that_it_can_host": "host -Bo",
+            "powers_know_who_is_meant_when_it_is_done": "guests",
+            "what_shows_that_one_has_the_seed_can_be_made_by_nobody_without_it": "host",
+        },
+    ),
+    *scenarios(
+        test_invites,
+        other={
+            "a_knock_that_is_played_again_by_the_server_is_no_second_use": "guests",
+            "an_invite_that_was_taken_back_is_refused_by_all_hosts": "host -Bo",
+            "hosts_who_were_away_or_come_later_hear_what_was_taken_back": "host",
+            "only_hosts_take_invites_back": "-Ada-Bo",
+        },
+        without=[
+            "refusals_that_nobody_asked_for_are_bounded",
+            "what_was_taken_back_is_told_again_until_it_has_come_back",
+            "who_knocks_again_with_the_same_invite_has_not_leaked_it",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("scenario", "arguments", "who"), SCENARIOS)
+def test_trouble_and_powers(
+    monkeypatch: pytest.MonkeyPatch,
+    sessions: SessionProcess,
+    scenario: Callable[..., Any],
+    arguments: dict[str, Any],
+    who: Who,
+) -> None:
+    play(monkeypatch, sessions, scenario, arguments, who)
+
+
+@pytest.mark.parametrize("who", [pytest.param(who, id=name) for name, who in MIXES.items()])
+@pytest.mark.parametrize("seed", range(4))
+def test_cut_anywhere_and_everybody_is_back(
+    monkeypatch: pytest.MonkeyPatch, sessions: SessionProcess, seed: int, who: Who
+) -> None:
+    """Links break and the server dies at random moments; in the end all agree and all is said once."""
+    monkeypatch.setattr(test_trouble, "World", mixed_world(sessions, who))
+    test_trouble.test_cut_anywhere_and_everybody_is_back.hypothesis.inner_test(seed)  # type: ignore[attr-defined]

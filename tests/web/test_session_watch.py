@@ -1,0 +1,93 @@
+"""What the page's people and ours know of their server, of each other's beats, and of sound and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.session import test_dropped, test_signing, test_watch, test_watch_members
+from tests.web.mixed import play, scenarios, sessions
+from tests.web.ts_session import SessionProcess, Who
+
+__all__ = ["sessions"]
+
+SCENARIOS = [
+    *scenarios(
+        test_watch_members,
+        other={
+            "beats_that_the_server_repeats_or_mixes_up_accuse_nobody": "host -Bo",
+            "garbage_and_strangers_beats_cost_one_check_and_no_word": "host",
+            "the_others_beats_say_that_a_commit_was_void": "host -Dana",
+            "two_beats_of_one_number_name_their_author": "host -Cem",
+            "what_is_kept_as_evidence_is_bounded_and_a_stranger_can_check_it": "host -Bo",
+            "who_beats_too_often_pushes_nobody_elses_beats_out": "host",
+            "who_makes_commits_that_others_cannot_read_is_named_to_hosts": "host -Bo",
+            "without_a_host_it_takes_more_than_half_of_the_others": "host",
+        },
+        without=[
+            "the_others_beats_say_that_a_commit_was_valid",
+        ],
+    ),
+    *scenarios(test_dropped),
+    *scenarios(
+        test_signing,
+        other={
+            "a_key_that_has_signed_nothing_is_not_told": "host -Bo",
+            "a_key_that_nobody_saw_is_not_told": "guests",
+            "a_key_told_too_early_signs_nothing_any_more": "host -Bo",
+            "a_leaf_in_doubt_is_not_the_next_one_who_sits_there": "host -Cem",
+            "a_long_absence_of_the_sender_is_no_forgery": "guests",
+            "a_newcomer_is_not_deceived_either": "host -Cem",
+            "garbage_costs_one_check_and_no_word": "guests",
+            "lists_of_an_epoch_that_we_have_not_reached_wait_for_it": "guests",
+            "lists_of_several_that_do_not_come_are_one_alarm": "guests",
+            "mallory_speaks_for_bo_who_has_crashed": "host -Cem",
+            "mallory_speaks_in_bos_place_and_is_found_with_bos_next_list": "host -Cem",
+            "mallory_speaks_in_bursts_and_across_epochs_for_bo_who_has_crashed": "host -Cem",
+            "mallory_speaks_while_bo_is_held_back": "host -Cem",
+            "one_cannot_tell_anothers_key_away": "host -Bo",
+            "the_last_list_of_an_epoch_goes_out_with_the_next_ones_first_frame": "host -Bo",
+            "the_server_holds_back_one_members_lists_and_gives_them_back": "guests",
+            "what_is_shown_of_epochs_and_signers_holds_no_key": "host -Bo",
+            "what_was_not_signed_when_the_connection_broke_is_signed_at_once_when_it_is_back": "host -Bo",
+            "what_went_by_around_our_own_reconnect_is_held_against_nobody": "guests",
+            "who_can_sign_nothing_seals_nothing": "host -Bo",
+            "who_is_connected_and_out_of_step_stops_sealing": "host -Bo",
+        },
+        without=[
+            "a_receiver_gives_up_on_what_nobody_signs",
+            "a_receiver_holds_what_is_not_signed_yet_and_loses_nothing",
+            "honest_media_with_five_percent_lost_gives_no_alarm",
+            "mallory_signs_in_bos_name",
+            "mallory_spoils_no_list_of_bos",
+            "the_epochs_key_is_told_to_all_a_minute_later",
+        ],
+    ),
+    *scenarios(
+        test_watch,
+        other={
+            "a_liar_does_not_cover_up_what_is_true": "host -Cem",
+            "a_member_who_invents_a_later_change_is_named_and_stops_nobody_for_long": "host -Cem",
+            "a_slow_line_and_one_trouble_after_the_other_alarm_nobody": "host",
+            "beats_come_every_five_seconds_and_not_more_often": "host -Bo",
+            "connections_break_and_servers_restart_and_nobody_is_alarmed": "host",
+        },
+        without=[
+            "a_beat_of_another_group_state_at_our_own_slot_is_not_fresh",
+            "an_honest_meeting_has_no_alarm_and_all_that_is_said_of_it_is_so",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("scenario", "arguments", "who"), SCENARIOS)
+def test_watching(
+    monkeypatch: pytest.MonkeyPatch,
+    sessions: SessionProcess,
+    scenario: Callable[..., Any],
+    arguments: dict[str, Any],
+    who: Who,
+) -> None:
+    play(monkeypatch, sessions, scenario, arguments, who)
