@@ -34,6 +34,8 @@ SCENARIOS = [
     *scenarios(
         test_signing,
         other={
+            "a_slow_line_and_one_trouble_after_the_other_alarm_nobody": "host",
+            "connections_break_and_servers_restart_and_nobody_is_alarmed": "host",
             "a_key_that_has_signed_nothing_is_not_told": "host -Bo",
             "a_key_that_nobody_saw_is_not_told": "guests",
             "a_key_told_too_early_signs_nothing_any_more": "host -Bo",
@@ -70,9 +72,7 @@ SCENARIOS = [
         other={
             "a_liar_does_not_cover_up_what_is_true": "host -Cem",
             "a_member_who_invents_a_later_change_is_named_and_stops_nobody_for_long": "host -Cem",
-            "a_slow_line_and_one_trouble_after_the_other_alarm_nobody": "host",
             "beats_come_every_five_seconds_and_not_more_often": "host -Bo",
-            "connections_break_and_servers_restart_and_nobody_is_alarmed": "host",
         },
         without=[
             "a_beat_of_another_group_state_at_our_own_slot_is_not_fresh",

@@ -151,10 +151,10 @@ function Rooms({ model, now }: { readonly model: Landlord; readonly now: Now }) 
   return (
     <>
       {rooms.map((room) => (
-        <section key={room.number} class="card stack" aria-labelledby={`room-${room.number}`}>
+        <section key={room.number} class="card stack" aria-labelledby={`room-${room.number} room-facts-${room.number}`}>
           <div class="stack tight">
             <h2 id={`room-${room.number}`}>{say("room")}</h2>
-            <p class="note figures">
+            <p class="note figures" id={`room-facts-${room.number}`}>
               {room.slot === null
                 ? say("room_facts_new", { number: short(room.number) })
                 : say("room_facts", { number: short(room.number), slot: number(room.slot) })}
@@ -178,10 +178,10 @@ function Rooms({ model, now }: { readonly model: Landlord; readonly now: Now }) 
         </section>
       ))}
       {outside.map((lobby) => (
-        <section key={lobby.number} class="card stack" aria-labelledby={`lobby-${lobby.number}`}>
+        <section key={lobby.number} class="card stack" aria-labelledby={`lobby-${lobby.number} lobby-facts-${lobby.number}`}>
           <div class="stack tight">
             <h2 id={`lobby-${lobby.number}`}>{say("lobby")}</h2>
-            <p class="note figures">{say("lobby_facts", { number: short(lobby.number) })}</p>
+            <p class="note figures" id={`lobby-facts-${lobby.number}`}>{say("lobby_facts", { number: short(lobby.number) })}</p>
           </div>
           <ul class="panes">
             {lobby.handles.map((handle) => (
