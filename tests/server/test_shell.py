@@ -61,7 +61,7 @@ async def test_http_says_little() -> None:
         async with place.http.get(place.url + "/healthz") as response:
             assert (response.status, await response.json()) == (200, {"ok": True})
         async with place.http.get(place.url + "/") as response:
-            assert "can't see in" in await response.text()
+            assert "<title>Snug</title>" in await response.text()
         async with place.http.get(place.url + "/ws") as response:
             assert response.status == 400
         async with place.http.get(place.url + "/rooms") as response:
