@@ -13,6 +13,7 @@ from tests.web.ts_session import SessionProcess, Who
 
 __all__ = ["sessions"]
 
+# those that take long are played once
 SCENARIOS = [
     *scenarios(
         test_watch_members,
@@ -70,6 +71,12 @@ SCENARIOS = [
     *scenarios(
         test_watch,
         other={
+            "a_selective_drop_is_seen_by_the_victim_and_reported_to_the_others": "host",
+            "a_slow_network_is_no_hostile_act": "host",
+            "a_withheld_removal_leaves_the_evicted_listening_for_seconds": "host",
+            "cuts_and_dead_servers_are_no_hostile_acts": "host",
+            "twenty_members_are_no_hostile_act": "host",
+            "who_is_muted_or_has_just_come_is_not_missed": "host",
             "a_liar_does_not_cover_up_what_is_true": "host -Cem",
             "a_member_who_invents_a_later_change_is_named_and_stops_nobody_for_long": "host -Cem",
             "beats_come_every_five_seconds_and_not_more_often": "host -Bo",
