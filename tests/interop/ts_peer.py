@@ -6,19 +6,13 @@ The programs are `ts/peer.mjs` (ts-mls by itself, as its authors mean it) and `t
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import json
-import queue
-import subprocess
-import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from tests.interop.lines import LineProcess
 from tests.interop.peer import NOTHING, USUAL, Changes, Manner, Peer, PeerError, Psk, Received, Staged, View
-from tests.interop.ts_setup import ROOT, Node, bundle
+from tests.interop.ts_setup import ROOT, Node
 
 SUITES = {
     1: "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
@@ -28,51 +22,19 @@ ANSWER_SECONDS = 30.0
 DEFAULT_PADDING = 256
 
 
-class TsProcess:
-    """The node process. Every call is bounded; a process that fell silent is an error."""
+class TsProcess(LineProcess):
+    """ts-mls's members."""
 
     kind: ClassVar[str] = "ts-mls"
     program: ClassVar[Path] = ROOT / "tests" / "interop" / "ts" / "peer.mjs"
 
     def __init__(self, node: Node) -> None:
-        self._ids = itertools.count()
-        with tempfile.TemporaryDirectory(prefix="snug-peer-") as folder:
-            out = Path(folder) / "peer.mjs"
-            bundle(node, self.program, out)
-            # read whole before the first answer, so the file may go then
-            self._process = subprocess.Popen(
-                [node.node, "--enable-source-maps", str(out)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            self._begin()
-
-    def _begin(self) -> None:
-        self._lines: queue.Queue[str] = queue.Queue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        with contextlib.suppress(PeerError):
-            self.call("are you there?", -1)
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
-        self._lines.put("")
+        super().__init__(node, self.program, ANSWER_SECONDS)
 
     def call(self, op: str, member: int, **arguments: object) -> dict[str, Any]:
         """One request. Raises PeerError with the program's own text when it refuses."""
-        assert self._process.stdin is not None
-        request = {"op": op, "member": member, **{k: _plain(v) for k, v in arguments.items()}}
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        try:
-            line = self._lines.get(timeout=ANSWER_SECONDS)
-        except queue.Empty:
-            raise AssertionError(f"{self.kind} gave no answer to {op} within {ANSWER_SECONDS} s") from None
-        assert line, f"the node process ended at {op} (its stderr says why)"
-        answer: dict[str, Any] = json.loads(line)
+        plain = {name: _plain(value) for name, value in arguments.items()}
+        answer = self.answer({"op": op, "member": member, **plain})
         if not answer.pop("ok"):
             raise PeerError(answer["error"], answer.get("sender"), answer.get("path", False))
         return answer
@@ -88,7 +50,7 @@ class TsProcess:
         again: TsPeer | None = None,
     ) -> TsPeer:
         """A new member whose leaf supports `extensions`; `again` lends its signature key."""
-        number = next(self._ids)
+        number = self.new_id()
         arguments: dict[str, object] = {} if lifetime is None else {"lifetime": list(lifetime)}
         if again is not None:
             arguments["again"] = again.number
@@ -104,18 +66,6 @@ class TsProcess:
 
     def _suite(self, suite: int, pad_until: int) -> dict[str, object]:
         return {"suite": SUITES[suite], "padUntil": pad_until}
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(10)
-        self._reader.join(10)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
 
 class PageProcess(TsProcess):

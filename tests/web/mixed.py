@@ -140,7 +140,7 @@ def scenarios(
     return found
 
 
-def play(
+def _play(
     monkeypatch: pytest.MonkeyPatch,
     process: SessionProcess,
     function: Callable[..., Any],
@@ -158,6 +158,22 @@ def play(
     if "monkeypatch" in inspect.signature(function).parameters:
         arguments = {**arguments, "monkeypatch": monkeypatch}
     function(**arguments)
+
+
+def played(found: list[Any]) -> Any:
+    """The test that plays these scenarios, each by itself."""
+
+    @pytest.mark.parametrize(("scenario", "arguments", "who"), found)
+    def test(
+        monkeypatch: pytest.MonkeyPatch,
+        sessions: SessionProcess,
+        scenario: Callable[..., Any],
+        arguments: dict[str, Any],
+        who: Who,
+    ) -> None:
+        _play(monkeypatch, sessions, scenario, arguments, who)
+
+    return test
 
 
 @pytest.fixture(scope="module")

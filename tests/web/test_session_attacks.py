@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import pytest
-
 from tests.session import (
     test_attacks_crash,
     test_attacks_host,
@@ -18,8 +13,7 @@ from tests.session import (
     test_hostile_members,
     test_returning,
 )
-from tests.web.mixed import play, scenarios, sessions
-from tests.web.ts_session import SessionProcess, Who
+from tests.web.mixed import played, scenarios, sessions
 
 __all__ = ["sessions"]
 
@@ -104,12 +98,4 @@ SCENARIOS = [
 ]
 
 
-@pytest.mark.parametrize(("scenario", "arguments", "who"), SCENARIOS)
-def test_attacks(
-    monkeypatch: pytest.MonkeyPatch,
-    sessions: SessionProcess,
-    scenario: Callable[..., Any],
-    arguments: dict[str, Any],
-    who: Who,
-) -> None:
-    play(monkeypatch, sessions, scenario, arguments, who)
+test_attacks = played(SCENARIOS)

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-import pytest
-
 from tests.session import test_comparing, test_identity, test_reporting, test_sharing
-from tests.web.mixed import play, scenarios, sessions
-from tests.web.ts_session import SessionProcess, Who
+from tests.web.mixed import played, scenarios, sessions
 
 __all__ = ["sessions"]
 
@@ -86,12 +80,4 @@ SCENARIOS = [
 ]
 
 
-@pytest.mark.parametrize(("scenario", "arguments", "who"), SCENARIOS)
-def test_people(
-    monkeypatch: pytest.MonkeyPatch,
-    sessions: SessionProcess,
-    scenario: Callable[..., Any],
-    arguments: dict[str, Any],
-    who: Who,
-) -> None:
-    play(monkeypatch, sessions, scenario, arguments, who)
+test_people = played(SCENARIOS)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from tests.session import test_invites, test_powers, test_trouble
-from tests.web.mixed import MIXES, mixed_world, play, scenarios, sessions
+from tests.web.mixed import MIXES, mixed_world, played, scenarios, sessions
 from tests.web.ts_session import SessionProcess, Who
 
 __all__ = ["sessions"]
@@ -60,15 +57,7 @@ SCENARIOS = [
 ]
 
 
-@pytest.mark.parametrize(("scenario", "arguments", "who"), SCENARIOS)
-def test_trouble_and_powers(
-    monkeypatch: pytest.MonkeyPatch,
-    sessions: SessionProcess,
-    scenario: Callable[..., Any],
-    arguments: dict[str, Any],
-    who: Who,
-) -> None:
-    play(monkeypatch, sessions, scenario, arguments, who)
+test_trouble_and_powers = played(SCENARIOS)
 
 
 @pytest.mark.parametrize("who", [pytest.param(who, id=name) for name, who in MIXES.items()])

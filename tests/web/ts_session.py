@@ -7,14 +7,7 @@ page says comes in English, so that each sentence can be held to ours.
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import json
-import queue
-import subprocess
-import tempfile
-import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from client.session import content
@@ -34,7 +27,8 @@ from crypto.returning import Kept
 from crypto.room_state import Mode
 from crypto.shim import Kind
 from server.wire.messages import HandleStream, Transport, decode_client, decode_server, encode
-from tests.interop.ts_setup import ROOT, Node, bundle
+from tests.interop.lines import LineProcess
+from tests.interop.ts_setup import ROOT, Node
 
 ANSWER_SECONDS: Final = 60.0
 _PROGRAM: Final = ROOT / "tests" / "web" / "peers" / "session_peer.ts"
@@ -45,62 +39,19 @@ class PageError(AssertionError):
     """The page's code failed in a way that it has no word for; the text has its stack."""
 
 
-class SessionProcess:
-    """The Node process; every call is bounded."""
+class SessionProcess(LineProcess):
+    """The Node process of the page's sessions."""
 
     def __init__(self, node: Node) -> None:
-        self._ids = itertools.count()
-        with tempfile.TemporaryDirectory(prefix="snug-peer-") as folder:
-            out = Path(folder) / "peer.mjs"
-            bundle(node, _PROGRAM, out)
-            self._process = subprocess.Popen(
-                [node.node, "--enable-source-maps", str(out)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            self._lines: queue.Queue[str] = queue.Queue()
-            self._reader = threading.Thread(target=self._read, daemon=True)
-            self._reader.start()
-            self.call("close", -1)  # it has read its file once it answers
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
-        self._lines.put("")
+        super().__init__(node, _PROGRAM, ANSWER_SECONDS)
 
     def call(self, op: str, who: int, **arguments: object) -> dict[str, Any]:
         """One request. Raises what Python's session would, and PageError for what it never would."""
-        assert self._process.stdin is not None
-        request = {"op": op, "who": who, **{k: _plain(v) for k, v in arguments.items()}}
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        try:
-            line = self._lines.get(timeout=ANSWER_SECONDS)
-        except queue.Empty:
-            raise PageError(f"no answer to {op} within {ANSWER_SECONDS} s") from None
-        if not line:
-            raise PageError(f"the node process ended at {op} (its stderr says why)")
-        answer: dict[str, Any] = json.loads(line)
+        plain = {name: _plain(value) for name, value in arguments.items()}
+        answer = self.answer({"op": op, "who": who, **plain})
         if not answer.pop("ok"):
             raise _error(answer)
         return answer
-
-    def new_id(self) -> int:
-        return next(self._ids)
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(10)
-        self._reader.join(10)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
 
 def _error(answer: dict[str, Any]) -> Exception:
