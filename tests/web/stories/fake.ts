@@ -70,7 +70,6 @@ const empty: Values = {
   speaker: null,
   layout: "grid",
   pinned: null,
-  followSpeaker: false,
   sharing: false,
   hand: false,
   recording: false,

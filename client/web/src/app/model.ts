@@ -232,8 +232,6 @@ export interface Model {
   readonly layout: Signal<"grid" | "speaker">;
   /** The tile that the person has chosen to see large, by its id. */
   readonly pinned: Signal<string | null>;
-  /** Ask the server for a bigger picture of who speaks: it would learn who that is. Off by default. */
-  readonly followSpeaker: Signal<boolean>;
   readonly sharing: ReadonlySignal<boolean>;
   readonly hand: ReadonlySignal<boolean>;
   readonly recording: ReadonlySignal<boolean>;

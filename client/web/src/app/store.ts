@@ -97,7 +97,6 @@ export class Store implements Model {
   readonly speaker;
   readonly layout = signal<"grid" | "speaker">("grid");
   readonly pinned = signal<string | null>(null);
-  readonly followSpeaker = signal(false);
   readonly sharing;
   readonly hand = signal(false);
   readonly recording;

@@ -1,8 +1,7 @@
 /** The landlord's window: all that the operator of a server can see, and what they can't. */
 import { useSignalEffect } from "@preact/signals";
 import { Icon } from "../app/icons";
-import { Seal } from "../app/seal";
-import { LanguageChoice, MARK, ThemeChoice } from "../app/views/frame";
+import { Head } from "../app/views/frame";
 import { duration, number, size, speak } from "../words";
 import { Pane, short } from "./glass";
 import { Timeline } from "./graphs";
@@ -26,16 +25,7 @@ export function Window({ model }: { readonly model: Landlord }) {
   const trouble = model.trouble.value;
   return (
     <div class="landlord">
-      <header class="frame-head">
-        <span class="wordmark">
-          <Seal digits={MARK} size={30} label={false} />
-          Snug
-        </span>
-        <div class="row">
-          <LanguageChoice model={model} />
-          <ThemeChoice model={model} />
-        </div>
-      </header>
+      <Head model={model} />
       <main class="stack">
         <div class="landlord-top">
           <div class="stack tight">

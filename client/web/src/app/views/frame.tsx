@@ -14,16 +14,7 @@ const THEMES = ["system", "light", "dark"] as const satisfies readonly Theme[];
 export function Frame({ model, children }: { readonly model: Model; readonly children: ComponentChildren }) {
   return (
     <div class="frame">
-      <header class="frame-head">
-        <span class="wordmark">
-          <Seal digits={MARK} size={30} label={false} />
-          Snug
-        </span>
-        <div class="row">
-          <LanguageChoice model={model} />
-          <ThemeChoice model={model} />
-        </div>
-      </header>
+      <Head model={model} />
       <main class="frame-main">{children}</main>
       <footer class="frame-foot">
         <About model={model} />
@@ -32,8 +23,24 @@ export function Frame({ model, children }: { readonly model: Model; readonly chi
   );
 }
 
+/** The wordmark, language and theme: the head of every page of ours. */
+export function Head({ model }: { readonly model: Pick<Model, "language" | "theme"> }) {
+  return (
+    <header class="frame-head">
+      <span class="wordmark">
+        <Seal digits={MARK} size={30} label={false} />
+        Snug
+      </span>
+      <div class="row">
+        <LanguageChoice model={model} />
+        <ThemeChoice model={model} />
+      </div>
+    </header>
+  );
+}
+
 /** In which language the page speaks. */
-export function LanguageChoice({ model }: { readonly model: Pick<Model, "language"> }) {
+function LanguageChoice({ model }: { readonly model: Pick<Model, "language"> }) {
   return (
     <span class="select bare">
       <Icon name="globe" size={18} />
@@ -56,7 +63,7 @@ export function LanguageChoice({ model }: { readonly model: Pick<Model, "languag
 }
 
 /** Light, dark, or as the system is. */
-export function ThemeChoice({ model }: { readonly model: Pick<Model, "theme"> }) {
+function ThemeChoice({ model }: { readonly model: Pick<Model, "theme"> }) {
   return (
     <span class="select bare">
       <Icon name="sun-moon" size={18} />

@@ -248,8 +248,6 @@ export default {
   "meet.view": "Ansicht",
   "meet.layout_grid": "Alle gleich groß",
   "meet.layout_speaker": "Wer spricht, groß",
-  "meet.follow": "Um ein schärferes Bild bitten von denen, die sprechen",
-  "meet.follow_text": "Der Server erfährt dann, wer wann spricht. Sonst nicht.",
   "meet.keys": "Einzelne Tasten tun etwas",
   "meet.keys_text": "M für das Mikrofon und so weiter. Nie, während du schreibst.",
   "meet.page": "Die Seite",

@@ -257,8 +257,6 @@ export default {
   "meet.view": "View",
   "meet.layout_grid": "Everybody alike",
   "meet.layout_speaker": "Who speaks large",
-  "meet.follow": "Ask for a sharper picture of who speaks",
-  "meet.follow_text": "The server then learns who speaks, and when. Without it, it doesn't.",
   "meet.keys": "Single keys do something",
   "meet.keys_text": "M for the microphone and so on. Never while you write.",
   "meet.page": "The page",

@@ -243,8 +243,6 @@ export default {
   "meet.view": "查看",
   "meet.layout_grid": "每个人一样大",
   "meet.layout_speaker": "放大正在说话的人",
-  "meet.follow": "要求说话者更清晰的画面",
-  "meet.follow_text": "这样服务器就会知道谁在什么时候说话。不开就不知道。",
   "meet.keys": "单键快捷键",
   "meet.keys_text": "M 是麦克风，以此类推。打字时不起作用。",
   "meet.page": "页面",

@@ -243,8 +243,6 @@ export default {
   "meet.view": "檢視",
   "meet.layout_grid": "每個人一樣大",
   "meet.layout_speaker": "放大正在說話的人",
-  "meet.follow": "要求說話者更清晰的畫面",
-  "meet.follow_text": "這樣伺服器就會知道誰在什麼時候說話。不開就不知道。",
   "meet.keys": "單鍵快速鍵",
   "meet.keys_text": "M 是麥克風，以此類推。打字時不會作用。",
   "meet.page": "頁面",

@@ -41,14 +41,6 @@ export function Settings() {
           ))}
         </fieldset>
         <Switch
-          on={model.followSpeaker.value}
-          words={word("meet.follow")}
-          note={word("meet.follow_text")}
-          turn={(on) => {
-            model.followSpeaker.value = on;
-          }}
-        />
-        <Switch
           on={keys.value}
           words={word("meet.keys")}
           note={word("meet.keys_text")}
