@@ -5,7 +5,7 @@
 // manifest.json: each file's SHA-256, and `hash`, which is SHA-256 over the lines "sha256 name\n" in order.
 import { build } from "esbuild"
 import { createHash } from "node:crypto"
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -31,7 +31,9 @@ const common = {
 }
 
 /** One bundle: `entryPoints`, the `html` that loads them, and the manifest. */
-async function bundle(out, entryPoints, html) {
+async function bundle(to, entryPoints, html) {
+  // beside it, and then in its place: half a page is served to nobody
+  const out = `${to}.new`
   await rm(out, { recursive: true, force: true })
   await mkdir(out, { recursive: true })
   // page and worker share what both need: it is loaded once
@@ -48,6 +50,8 @@ async function bundle(out, entryPoints, html) {
     join(out, "manifest.json"),
     `${JSON.stringify({ hash: hash.digest("hex"), files: Object.fromEntries(sums) }, null, 1)}\n`,
   )
+  await rm(to, { recursive: true, force: true })
+  await rename(out, to)
 }
 
 await bundle(out, { main: "src/app/main.tsx", worker: "src/worker/main.ts" }, "src/index.html")

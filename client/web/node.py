@@ -5,6 +5,7 @@ Standard library only: `hatch_build.py` runs this before the package and its dep
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -12,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,8 +79,7 @@ def ensure_installed() -> Node:
     node = find_node()
     wanted = _fingerprint(_LOCKED)
     stamp = WEB / "node_modules" / ".snug-stamp"
-    with (WEB / ".install.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone("install"):
         if not stamp.is_file() or stamp.read_text() != wanted:
             if not (_has_all() and _patched(node)):
                 # npm ci starts from an empty node_modules, so an old patch is never patched again
@@ -117,12 +117,21 @@ def build() -> None:
     named = [WEB / name for name in ("package.json", "package-lock.json", "build.mjs", "tsconfig.json")]
     wanted = _fingerprint([*sources, *named, *_PATCHES])
     stamp = OUT / ".built"
-    there = all((OUT / name / "manifest.json").is_file() for name in ("bundle", "landlord"))
-    if there and stamp.is_file() and stamp.read_text() == wanted:
-        return
-    node = ensure_installed()
-    run(node, [node.node, "build.mjs"])
-    stamp.write_text(wanted)
+    with _alone("build"):
+        there = all((OUT / name / "manifest.json").is_file() for name in ("bundle", "landlord"))
+        if there and stamp.is_file() and stamp.read_text() == wanted:
+            return
+        node = ensure_installed()
+        run(node, [node.node, "build.mjs"])
+        stamp.write_text(wanted)
+
+
+@contextlib.contextmanager
+def _alone(what: str) -> Iterator[None]:
+    """One process at a time does this; the others wait for it."""
+    with (WEB / f".{what}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _fingerprint(paths: Iterable[Path]) -> str:
