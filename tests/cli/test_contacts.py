@@ -134,7 +134,7 @@ def test_a_wrong_passphrase_and_a_damaged_book_are_told_apart(snug: Snug, book: 
     secret.write_text("wrong\n")
     assert "does not open" in snug("add", book, "1" * 40, "Cem", status=2)
     secret.write_text(f"{WORD}\n")
-    book.write_bytes(whole[:200] + b"?" + whole[201:])
+    book.write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
     assert "damaged" in snug("add", book, "1" * 40, "Cem", status=2)
     book.write_bytes(b"")
     assert "is there already" in snug("new", book, status=2)
