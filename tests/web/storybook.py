@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 from playwright.async_api import Browser, Page, async_playwright
 
+from tests.interop.ts_setup import ensure_installed
 from tests.web.browsers import CHROMIUM, FLAGS
 
 HERE: Final = Path(__file__).parent / "stories"
@@ -57,7 +58,7 @@ class _Handler(SimpleHTTPRequestHandler):
 def served() -> Iterator[str]:
     """Builds the stories and serves them; their address."""
     with tempfile.TemporaryDirectory(prefix="snug-stories-") as out:
-        subprocess.run(["node", str(HERE / "build.mjs"), out], check=True)
+        subprocess.run([ensure_installed().node, str(HERE / "build.mjs"), out], check=True)
         server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=out))
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

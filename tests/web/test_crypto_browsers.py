@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from tests.web.browsers import Browser
 from tests.web.vectors_media import SHARED
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _HTML = "<!doctype html><title>crypto</title><script type=module src=/crypto.js></script>"
 

@@ -110,8 +110,10 @@ class TestAdmission:
     async def test_it_is_said_politely(self, book: Book, page: Page) -> None:
         await book.show(page, "room-people-3")
         await page.evaluate(f"window.model.knocks.value = [{KNOCK % 7}]")
-        said = page.locator("[role=status].unseen")
-        assert await said.inner_text() == "Dana waits to be let in, with the invite for \u201cDana\u201d."
+        words = "Dana waits to be let in, with the invite for \u201cDana\u201d."
+        said = page.locator("[role=status].unseen", has_text=words)
+        await said.wait_for(state="attached")  # it is said in the frame after
+        assert await said.inner_text() == words
 
 
 class TestKeys:
@@ -170,7 +172,8 @@ class TestKeys:
         # a menu in the panel first, then the panel
         await page.locator(".person .button.round").first.focus()
         await page.keyboard.press("Enter")
-        await page.wait_for_selector(":popover-open")
+        # the menu takes the focus in the frame after
+        await page.locator(":popover-open :focus").wait_for()
         assert await focused(page) == "Make a host too"
         await page.keyboard.press("ArrowDown")
         assert await focused(page) == "Hand the room over..."

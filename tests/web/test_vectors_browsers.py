@@ -9,14 +9,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
+from tests.interop.ts_setup import ensure_installed
 from tests.web.browsers import Browser, Tab
 from tests.web.vectors_agreed import FILES as AGREED
 from tests.web.vectors_crypto import FILES as CRYPTO
 from tests.web.vectors_entering import FILES as ENTERING
 from tests.web.vectors_names import FILES as NAMES
 from tests.web.write_shared import SHARED
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _PAGES: Final = Path(__file__).parent / "pages"
 _FILES: Final = [*CRYPTO, *AGREED, *ENTERING, *NAMES]
@@ -27,11 +31,11 @@ _HTML: Final = "<!doctype html><title>unit tests</title><script type=module src=
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tests, for a browser."""
     out = tmp_path_factory.mktemp("unit")
-    subprocess.run(["node", str(_PAGES / "unit.mjs"), str(out)], check=True)
+    subprocess.run([ensure_installed().node, str(_PAGES / "unit.mjs"), str(out)], check=True)
     return out
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def address(built: Path) -> AsyncIterator[str]:
     """Where they and the vectors are served."""
 
