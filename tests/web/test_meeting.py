@@ -233,6 +233,11 @@ async def test_a_meeting_outlives_its_server(both: dict[Name, Browser], tmp_path
             await ada.reads("While it is away")
             await ada.say("Welcome back")
             await bo.reads("Welcome back")
+            for who, other in ((ada, "Bo"), (bo, "Ada")):
+                live = "[...document.querySelectorAll('.tile')].every((tile) => tile.dataset.old !== 'true')"
+                await until(lambda who=who: who.tab.js(live), "pictures are old")  # type: ignore[misc]
+                await who.sees(other, LOOKS[other][1])
+                await who.hears(LOOKS[other][2])
             assert await ada.digits() == await bo.digits() == code, "the same epoch as before"
             await leave(bo, ada)
 

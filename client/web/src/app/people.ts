@@ -116,7 +116,10 @@ export function stateOf(count: StreamCount | undefined, sends: boolean, now: num
   return count.opened > 0 ? "stalled" : "connecting";
 }
 
-/** What the tiles show: one for each person, and one for each shared screen. `now` in ms. */
+/**
+ * What the tiles show: one for each person, and one for each shared screen. `counts` has streams that are over first.
+ * `now` in ms.
+ */
 export function tilesOf(
   people: readonly Person[],
   own: { readonly camera: MediaStream | null; readonly screen: MediaStream | null },
@@ -126,8 +129,9 @@ export function tilesOf(
 ): Tile[] {
   const find = (leaf: number, stream: number): RemoteStream | undefined =>
     remote.find((each) => each.leaf === leaf && each.stream === stream);
+  // the last: before it stand those of links that are no more
   const count = (leaf: number, stream: number): StreamCount | undefined =>
-    counts.find((each) => each.leaf === leaf && each.stream === stream);
+    counts.findLast((each) => each.leaf === leaf && each.stream === stream);
   const tile = (person: Person, kind: "camera" | "screen"): Tile => {
     const { leaf, name, self } = person;
     const [sound, picture] = kind === "camera" ? [0, 1] : [2, 3];

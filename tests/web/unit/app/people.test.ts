@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { RemoteStream } from "../../../../client/web/src/app/mediaSide";
+import type { Person } from "../../../../client/web/src/app/model";
+import { LIVE, stateOf, tilesOf } from "../../../../client/web/src/app/people";
+import type { StreamCount } from "../../../../client/web/src/worker/messages";
+
+const NOW = 1_000_000;
+const count = (ssrc: number, lastOpened: number, more: Partial<StreamCount> = {}): StreamCount => ({
+  ssrc, leaf: 1, stream: 1, opened: 9, failed: 0, lastOpened, lastFailed: 0, ...more,
+});
+const BO = { leaf: 1, name: "Bo", self: false, mic: true, camera: true, sharing: false, hand: null, recording: false } as Person;
+const PICTURE = { ssrc: 22, leaf: 1, stream: 1, media: {} as MediaStream, weak: false } satisfies RemoteStream;
+
+test("a stream is live, stalled, undecryptable, off, or not there yet", () => {
+  assert.equal(stateOf(undefined, false, NOW), "off");
+  assert.equal(stateOf(undefined, true, NOW), "connecting");
+  assert.equal(stateOf(count(1, NOW - LIVE + 1), true, NOW), "live");
+  assert.equal(stateOf(count(1, NOW - LIVE), true, NOW), "stalled");
+  assert.equal(stateOf(count(1, 0, { lastFailed: NOW - 1 }), true, NOW), "not_decrypting");
+  assert.equal(stateOf(count(1, 0, { opened: 0 }), true, NOW), "connecting");
+});
+
+test("a tile goes by the stream that there is, not by one of a link that is no more", () => {
+  const counts = [count(11, NOW - 60_000), count(22, NOW - 10)];
+  const [tile] = tilesOf([BO], { camera: null, screen: null }, [PICTURE], counts, NOW);
+  assert.equal(tile?.pictureState, "live");
+});
