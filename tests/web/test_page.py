@@ -319,7 +319,6 @@ async def test_a_page_of_ones_own_meets_elsewhere(shown: Browser, bundle: Path, 
             await until(lambda: bo.tab.js("probe.violations.length === 1"), "the policy lets it go elsewhere")
 
 
-@pytest.mark.parametrize("shown", ["chromium"], indirect=True)  # seen in one browser: Firefox is slow at it
 async def test_who_was_served_another_page_is_shown(shown: Browser, bundle: Path, tmp_path: Path) -> None:
     other = changed(page.load(), "main.js", b"\n//another")
     with meeting_server(tmp_path) as (_, url):

@@ -182,6 +182,12 @@ export class Store implements Model {
       if (this.ownLeaf.value >= 0 && this.place.value === "room") void this.#ask({ type: "SetState", state });
     });
     effect(() => {
+      // however late it is reckoned: who came in before that tells it then
+      const { hash } = this.where.value;
+      if (hash !== null && this.ownLeaf.value >= 0 && this.place.value === "room")
+        void this.#ask({ type: "RunsPage", hash: unhex(hash) });
+    });
+    effect(() => {
       if (media.trouble.value !== null) this.#toast(media.trouble.value);
     });
     let told: string | null = null;
@@ -351,12 +357,10 @@ export class Store implements Model {
       });
       return;
     }
-    const hash = this.where.value.hash;
-    const pageHash = hash === null ? null : unhex(hash);
     const wish: ToWorker =
       this.#link === null
-        ? { type: "host", origin, name, title: this.title.value.trim(), admission: this.admission.value, reports: false, pageHash }
-        : { type: "join", link: this.#link, name, greeting: this.greeting.value.trim(), pageHash };
+        ? { type: "host", origin, name, title: this.title.value.trim(), admission: this.admission.value, reports: false }
+        : { type: "join", link: this.#link, name, greeting: this.greeting.value.trim() };
     const worker = this.#around.createWorker();
     this.#worker = worker;
     let runs = false;

@@ -22,8 +22,8 @@ export interface JoinWish {
 }
 
 export type ToWorker =
-  | (HostWish & { readonly pageHash: Bytes | null })
-  | (JoinWish & { readonly pageHash: Bytes | null })
+  | HostWish
+  | JoinWish
   /** `ask` numbers it, from 1: answered by `done`, or by `refused` with a sentence. A wish is number 0. */
   | { readonly type: "command"; readonly ask: number; readonly command: Command }
   | { readonly type: "publish"; readonly media: InputOf<"Publish"> }

@@ -155,7 +155,7 @@ export class Shell {
     });
     this.#around.post({ type: "done", ask: 0 });
     this.#perform(session.start());
-    if (wish.pageHash !== null) await this.#feed({ type: "RunsPage", hash: wish.pageHash });
+    this.#look(session);
     this.#timer = setInterval(() => void this.#tick().catch((error) => this.broken(error)), TICK * 1000);
   }
 

@@ -131,6 +131,14 @@ describe("the store", () => {
     assert.deepEqual([store.opening.value, store.place.value], [false, "room"]);
   });
 
+  it("tells which page it runs, also where that is known only after we came in", async () => {
+    const tab = await open();
+    const told = (): Command[] => tab.commands().filter(({ type }) => type === "RunsPage");
+    assert.deepEqual(told(), []);
+    store.where.value = { ...store.where.value, hash: "05".repeat(32) };
+    assert.deepEqual(told(), [{ type: "RunsPage", hash: new Uint8Array(32).fill(5) }]);
+  });
+
   it("tells who came in and went, by whose word, and not who was there before us", async () => {
     const tab = await open();
     assert.deepEqual(notes(), []);

@@ -9,7 +9,7 @@ import type { EncodedFrame, Transformer } from "../../../../client/web/src/worke
 
 const ORIGIN = "https://meet.example";
 const HOST: ToWorker = {
-  type: "host", origin: ORIGIN, name: "Ada", title: "Plans", admission: "ask", reports: false, pageHash: new Uint8Array(32).fill(5),
+  type: "host", origin: ORIGIN, name: "Ada", title: "Plans", admission: "ask", reports: false,
 };
 const PUBLISH: ToWorker = {
   type: "publish",
@@ -114,7 +114,7 @@ test("a host's wish opens a meeting, and is answered", async () => {
 test("a wish that can't be granted is refused in a sentence, and another can be made", async () => {
   await rig.shell.hear({ ...HOST, name: "Ada: " } as ToWorker);
   assert.equal(rig.of("refused")[0]?.ask, 0);
-  await rig.shell.hear({ type: "join", link: "https://meet.example/#nonsense", name: "Bo", greeting: "", pageHash: null });
+  await rig.shell.hear({ type: "join", link: "https://meet.example/#nonsense", name: "Bo", greeting: "" });
   assert.equal(rig.of("refused").length, 2);
   await rig.shell.hear(HOST);
   assert.equal(rig.of("done").length, 1);
