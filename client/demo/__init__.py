@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -19,13 +20,14 @@ async def run(participants: int, seconds: float, json_output: bool) -> int:
     """Hold a meeting of 2 to 8 participants for so many seconds; returns the exit status.
 
     0 if all of it held, 7 if something did not (a sentence each says what), 128 and the signal's number if
-    it was interrupted by SIGINT or SIGTERM.
+    it was interrupted by SIGINT or SIGTERM. At a terminal the room waits a while for who comes by the page.
     """
     loop = asyncio.get_running_loop()
+    go_on = None if json_output else _enter(loop)
     show = JsonShow() if json_output else HumanShow()
     interrupted: list[int] = []
     with tempfile.TemporaryDirectory(prefix="snug-demo-") as directory:
-        meeting = Meeting(NAMES[:participants], seconds, Path(directory), show)
+        meeting = Meeting(NAMES[:participants], seconds, Path(directory), show, go_on)
         work = loop.create_task(meeting.run())
 
         def stop(number: int) -> None:
@@ -44,8 +46,24 @@ async def run(participants: int, seconds: float, json_output: bool) -> int:
             return 128 + interrupted[0]
         finally:
             show.close()
+            if go_on is not None:
+                loop.remove_reader(sys.stdin.fileno())
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
     failures = verdict(facts)
     show.result(facts, failures)
     return Status.FAILED if failures else Status.OK
+
+
+def _enter(loop: asyncio.AbstractEventLoop) -> asyncio.Event | None:
+    """Set when Enter is pressed; None where nobody sits who could."""
+    if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
+        return None
+    pressed = asyncio.Event()
+
+    def read() -> None:
+        sys.stdin.readline()
+        pressed.set()
+
+    loop.add_reader(sys.stdin.fileno(), read)
+    return pressed

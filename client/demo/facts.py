@@ -93,6 +93,8 @@ class Facts:
     alarms: tuple[tuple[str, str, str], ...] = ()
     #: What kept the meeting from going on at all.
     trouble: tuple[str, ...] = field(default=())
+    #: Who came in besides, by the page: they knocked, and the host let them in.
+    visitors: frozenset[str] = frozenset()
 
     @property
     def code(self) -> str | None:
@@ -127,7 +129,7 @@ def _room(facts: Facts) -> list[str]:
         roster = facts.rosters.get(name, frozenset())
         if missing := sorted(everybody - roster):
             failures.append(f"{name} did not see {_list(missing)} in the room.")
-        if strangers := sorted(roster - everybody):
+        if strangers := sorted(roster - everybody - facts.visitors):
             failures.append(f"{name} saw {_list(strangers)} in the room, whom nobody sent.")
         ending = facts.endings.get(name, "nothing")
         if ending not in ("left", "ended"):

@@ -22,6 +22,7 @@ from client.session import Session
 from client.session import events as ev
 from crypto.invite import Invite, canonical_origin
 from crypto.verification import spoken
+from server import page
 from server.wire.messages import MediaKind
 
 #: First names for the eye; whole ones, because two letters are found in any memory.
@@ -52,6 +53,9 @@ _COME_IN_TIME: Final = 30.0
 _MEDIA_TIME: Final = 20.0
 _SETTLE_TIME: Final = 8.0
 _END_TIME: Final = 10.0
+#: Seconds for which the room stays open to who comes in by the page, and for which one may be in it.
+VISIT_TIME: Final = 60.0
+_STAY_TIME: Final = 1800.0
 _LOOK: Final = 0.05
 _PROGRESS: Final = 0.25
 
@@ -61,6 +65,10 @@ class Show(Protocol):
 
     def server(self, url: str, pid: int) -> None:
         """The server is there."""
+        ...
+
+    def page(self, link: str) -> None:
+        """Where a person can come in, with a browser."""
         ...
 
     def event(self, robot: Robot, event: ev.Event) -> None:
@@ -119,9 +127,21 @@ def _guest(link: str, name: str, now: float) -> Session:
 
 
 class Meeting:
-    """One run of it, with these participants, for so many seconds. Recordings go to `directory`."""
+    """One run of it, with these participants, for so many seconds. Recordings go to `directory`.
 
-    def __init__(self, names: tuple[str, ...], seconds: float, directory: Path, show: Show) -> None:
+    Whoever comes in by the page is let in, and the end waits for them. With `go_on` it waits for somebody who
+    may still come too, for a minute or until that is set.
+    """
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        seconds: float,
+        directory: Path,
+        show: Show,
+        go_on: asyncio.Event | None = None,
+    ) -> None:
+        self._go_on = go_on
         self._names = names
         self._seconds = seconds
         self._directory = directory
@@ -158,6 +178,7 @@ class Meeting:
             if await self._gather():
                 await self._meet()
                 await self._look()
+                await self._visited()
                 await self._end()
         finally:
             await self._stop_all()
@@ -194,6 +215,9 @@ class Meeting:
         if not await self._wait(lambda: all(r.sees(everybody) for r in self._robots), _COME_IN_TIME):
             self._trouble.append("Not everybody came in.")
             return False
+        with contextlib.suppress(page.PageError):
+            page.load()
+            self._show.page(link)
         return True
 
     async def _meet(self) -> None:
@@ -284,6 +308,28 @@ class Meeting:
             known=sorted(handles),
         )
 
+    def _visitors(self) -> frozenset[str]:
+        """Who is in the room, or was, besides the robots: people whom the host has let in."""
+        return frozenset(self._robots[0].knocked - set(self._names))
+
+    async def _visited(self) -> None:
+        """Nobody who has come in by the page is thrown out; who may still come gets a minute for it."""
+        host, go_on = self._robots[0], self._go_on
+
+        def inside() -> bool:
+            return any(member.name not in self._names for member in host.members)
+
+        self._show.close()
+        if go_on is not None and not inside() and not go_on.is_set():
+            self._show.step(
+                f"The room stays open for {VISIT_TIME:.0f} s: come in by the page above, "
+                "or press Enter to see what the server saw."
+            )
+            await self._wait(lambda: inside() or go_on.is_set(), VISIT_TIME)
+        if inside():
+            self._show.step("The meeting goes on while somebody is in it by the page.")
+            await self._wait(lambda: not inside() or (go_on is not None and go_on.is_set()), _STAY_TIME)
+
     async def _end(self) -> None:
         with contextlib.suppress(ValueError):  # no host any more: the verdict tells
             self._robots[0].leave()
@@ -352,4 +398,5 @@ class Meeting:
             search_refused=seen.unreadable,
             alarms=tuple((r.name, alarm.kind, alarm.text) for r in self._robots for alarm in r.alarms),
             trouble=tuple(self._trouble),
+            visitors=self._visitors() if self._robots else frozenset(),
         )

@@ -63,6 +63,7 @@ class Robot:
         self.name = name
         self.invite: str | None = None
         self.members: tuple[ev.Member, ...] = ()
+        self.knocked: set[str] = set()
         self.code: ev.Code | None = None
         self.heard: set[tuple[str, str]] = set()
         self.alarms: list[ev.Alarm] = []
@@ -82,8 +83,8 @@ class Robot:
         return self.connection.session.own_leaf
 
     def sees(self, names: set[str]) -> bool:
-        """Whether these, and nobody else, are in the room for this robot."""
-        return {m.name for m in self.members} == names
+        """Whether these are in the room for this robot."""
+        return names <= {m.name for m in self.members}
 
     def say(self, text: str) -> None:
         """A chat message for all; ValueError if it can't be sent."""
@@ -139,7 +140,8 @@ class Robot:
         match event:
             case ev.InviteMade(link, _):
                 self.invite = link
-            case ev.Knocked(knock):
+            case ev.Knocked(knock, name):
+                self.knocked.add(name)
                 # not from within the event: the session is in the middle of telling
                 asyncio.get_running_loop().call_soon(self._admit, knock)
             case ev.Roster():

@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from client import qr
 from client.demo.facts import Facts, Pair, Stream
 from client.demo.robot import Robot
 from client.output import as_json
@@ -53,6 +54,10 @@ class JsonShow:
     def server(self, url: str, pid: int) -> None:
         """The server is there."""
         self._line({"event": "server", "url": url, "pid": pid})
+
+    def page(self, link: str) -> None:
+        """Where a person can come in, with a browser."""
+        self._line({"event": "page", "url": link})
 
     def event(self, robot: Robot, event: ev.Event) -> None:
         """A participant was told something."""
@@ -111,6 +116,12 @@ class HumanShow:
     def server(self, url: str, pid: int) -> None:
         """The server is there."""
         self.step(f"A server listens on {url}, in a process of its own ({pid}).")
+
+    def page(self, link: str) -> None:
+        """Where a person can come in, with a browser: the address, and a code for a camera that is near."""
+        if (code := qr.drawn(link, self._console)) is not None:
+            self._console.print(code)
+        self._say(f"Come in yourself, with a browser: [bold]{escape(link)}[/]")
 
     def step(self, text: str) -> None:
         """The next thing begins."""

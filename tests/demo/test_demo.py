@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -116,6 +117,33 @@ async def test_a_person_is_told_in_plain_lines_when_piped() -> None:
     assert "\x1b" not in out
     for sentence in ("Bo came in. Ada let them in.", "All of it held.", "Who heard and saw whom"):
         assert sentence in out
+    # piped there is nobody who could come in: the address and its code are told, and nothing waits
+    assert re.search(r"Come in yourself, with a browser: http://127\.0\.0\.1:\d+/#1\S+\n", out)
+    assert "\u2588\u2580\u2580\u2580\u2580\u2580\u2588" in out
+    assert "press Enter" not in out
+
+
+async def test_who_comes_in_by_the_link_is_let_in_and_not_thrown_out() -> None:
+    """The meeting goes on while they are in it, and all that was to hold of the others does."""
+    process = await start("demo", "--participants", "2", "--seconds", "3", "--json")
+    assert process.stdout is not None
+    link = None
+    async with asyncio.timeout(60):
+        while link is None:
+            told = json.loads(await process.stdout.readline())
+            link = told.get("url") if told["event"] == "page" else None
+    # longer than the demo's own meeting
+    guest = await start("join", link, "--name", "Zoe Visitor", "--json", "--for", "6s")
+    status, out, _ = await finished(guest, 60)
+    events = [json.loads(line) for line in out.splitlines()]
+    assert (status, events[-1]["reason"]) == (0, "left")
+    assert any(len(event.get("members", ())) == 3 for event in events if event["event"] == "roster")
+    status, out, _ = await finished(process, 90)
+    last = json.loads(out.splitlines()[-1])
+    assert (status, last["failures"]) == (0, [])
+    assert any(
+        json.loads(line).get("text", "").startswith("The meeting goes on") for line in out.splitlines()
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -184,6 +212,7 @@ class Quiet:
     def server(self, url: str, pid: int) -> None:
         self.pid = pid
 
+    def page(self, link: str) -> None: ...
     def event(self, robot: Robot, event: ev.Event) -> None: ...
     def said(self, robot: Robot, text: str) -> None: ...
     def step(self, text: str) -> None: ...

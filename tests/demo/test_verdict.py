@@ -49,6 +49,12 @@ def test_a_good_meeting_passes() -> None:
     assert good().pace == 1.0
 
 
+def test_a_visitor_is_no_stranger() -> None:
+    rosters = {**good().rosters, BO: frozenset({*NAMES, "Zoe"})}
+    assert verdict(replace(good(), rosters=rosters, visitors=frozenset({"Zoe"}))) == []
+    assert verdict(replace(good(), rosters=rosters)) == ["Bo Ekman saw Zoe in the room, whom nobody sent."]
+
+
 def test_what_can_be_excused_passes() -> None:
     unreadable = replace(good(), search=None, search_refused="Permission denied: /proc/7/mem")
     alarmed = replace(good(), alarms=((BO, "media_lost", "The media connection is gone."),))
