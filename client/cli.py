@@ -134,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (
         ("forward", "CPU of the server's forwarding path, and its ratio to bare system calls"),
         ("join", "from the knock to the first opened frame"),
+        ("page", "bytes, first paint and first picture of the meeting page, in Chromium"),
     ):
         which.add_parser(name, help=text).add_argument("--json", action="store_true")
     return parser
@@ -270,6 +271,10 @@ def _bench(arguments: argparse.Namespace) -> int:
         from client.bench import forward
 
         return forward.run(arguments.json)
+    if arguments.bench == "page":
+        from client.bench import page
+
+        return asyncio.run(page.run(arguments.json))
     from client.bench import join
 
     return asyncio.run(join.run(arguments.json))

@@ -155,7 +155,8 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def _measure(guests: int) -> list[Marks]:
+async def measure(guests: int) -> list[Marks]:
+    """So many guests, one after the other. ServerError, TimeoutError."""
     async with ServerProcess() as server:
         party = _Party(server.url)
         hosting = asyncio.get_running_loop().create_task(party.host.run())
@@ -203,7 +204,7 @@ async def run(json_output: bool, guests: int = GUESTS) -> int:
     """Measure and print: a table, or one JSON object. Exit status: 0, or 1 when the measurement failed."""
     try:
         async with asyncio.timeout(_WHOLE_TIME):
-            measured = summary(await _measure(guests))
+            measured = summary(await measure(guests))
     except (ServerError, TimeoutError, OSError) as error:
         print(f"the measurement failed: {error or 'it took too long'}", file=sys.stderr)
         return 1

@@ -6,7 +6,7 @@
 import { build } from "esbuild"
 import { createHash } from "node:crypto"
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
-import { join, resolve } from "node:path"
+import { basename, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const here = fileURLToPath(new URL(".", import.meta.url))
@@ -30,6 +30,22 @@ const common = {
   ],
 }
 
+/** The page with what main.js is going to ask for asked for beside it: else each is found out after the last has come. */
+function withChunks(html, { outputs }) {
+  const named = (path) => Object.keys(outputs).find((each) => basename(each) === basename(path)) ?? path
+  const wanted = new Set()
+  const visit = (path) => {
+    for (const { path: to, kind } of outputs[named(path)]?.imports ?? [])
+      if (kind === "import-statement" && !wanted.has(to)) {
+        wanted.add(to)
+        visit(to)
+      }
+  }
+  visit("main.js")
+  const links = [...wanted].map((path) => basename(path)).sort().map((name) => `<link rel="modulepreload" href="${name}" />\n    `)
+  return html.replace('<script type="module"', () => `${links.join("")}<script type="module"`)
+}
+
 /** One bundle: `entryPoints`, the `html` that loads them, and the manifest. */
 async function bundle(to, entryPoints, html) {
   // beside it, and then in its place: half a page is served to nobody
@@ -37,8 +53,10 @@ async function bundle(to, entryPoints, html) {
   await rm(out, { recursive: true, force: true })
   await mkdir(out, { recursive: true })
   // page and worker share what both need: it is loaded once
-  await build({ ...common, entryPoints, splitting: true, chunkNames: "[name]-[hash]", outdir: out })
-  await writeFile(join(out, "index.html"), await readFile(join(here, html)))
+  const { metafile } = await build({
+    ...common, entryPoints, splitting: true, chunkNames: "[name]-[hash]", outdir: out, metafile: true,
+  })
+  await writeFile(join(out, "index.html"), withChunks(await readFile(join(here, html), "utf8"), metafile))
   await writeFile(join(out, "icon.svg"), await readFile(join(here, "src/icon.svg")))
 
   const names = (await readdir(out)).filter((name) => name !== "manifest.json").sort()

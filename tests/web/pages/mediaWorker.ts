@@ -43,6 +43,7 @@ const transforms = new Transforms({
   },
   wantOwnKeyFrame: (stream) => scope.postMessage({ type: "wantOwnKeyFrame", stream }),
   wantKeyFrame: (ssrc) => scope.postMessage({ type: "wantKeyFrame", ssrc }),
+  began: () => undefined,
   broken: (error) => scope.postMessage({ type: "broken", why: String(error) }),
 });
 

@@ -28,13 +28,15 @@ function kept(): Storage | null {
   }
 }
 
+/** Milliseconds from the first view to the reckoning of what this page is known by. */
+const HASH_AFTER = 400;
+
 const root = document.getElementById("app");
 if (root === null) throw new Error("no place for the page");
 
-const at = await where();
+const [at, cant] = await Promise.all([where(), unable()]);
 const link = takeLink(at, location.origin);
 const store = new Store(at, { media: new Media(), createWorker, kept: kept() });
-const cant = await unable();
 if (cant !== null) {
   store.unable.value = cant;
   store.place.value = "unable";
@@ -52,4 +54,7 @@ addEventListener("beforeunload", (event) => {
 addEventListener("pagehide", () => {
   if (store.place.value === "room") store.do.leave();
 });
-void bundleHash().then((hash) => (store.where.value = { ...store.where.value, hash }));
+// every file of the page is asked for: not before what is there has been painted
+setTimeout(() => {
+  void bundleHash().then((hash) => (store.where.value = { ...store.where.value, hash }));
+}, HASH_AFTER);

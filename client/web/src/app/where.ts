@@ -1,5 +1,4 @@
 /** Where this page comes from, what it is known by, and whether this browser can hold a meeting. */
-import { sha256 } from "@noble/hashes/sha2.js";
 import { type Bytes, hex, utf8 } from "../crypto/bytes";
 import { supported } from "../media/link";
 import type { Unable, Where } from "./model";
@@ -36,14 +35,17 @@ export async function bundleHash(): Promise<string | null> {
       names.map(async (name) => {
         const answer = await fetch(name === "index.html" ? "./" : name);
         if (!answer.ok) throw new Error(name);
-        return hex(sha256(new Uint8Array(await answer.arrayBuffer())));
+        return await sha256(await answer.arrayBuffer());
       }),
     );
-    return hex(sha256(utf8(names.map((name, i) => `${sums[i]} ${name}\n`).join(""))));
+    return await sha256(utf8(names.map((name, i) => `${sums[i]} ${name}\n`).join("")));
   } catch {
     return null;
   }
 }
+
+/** By the browser, beside the page's own thread; hex. */
+const sha256 = async (data: BufferSource): Promise<string> => hex(new Uint8Array(await crypto.subtle.digest("SHA-256", data)));
 
 /** Why no meeting can be held here; null: it can. */
 export async function unable(): Promise<Unable | null> {

@@ -75,6 +75,7 @@ export class Shell {
       },
       wantOwnKeyFrame: (stream) => around.post({ type: "wantOwnKeyFrame", stream }),
       wantKeyFrame: (ssrc) => around.post({ type: "wantKeyFrame", ssrc }),
+      began: () => this.#count(),
       broken: (error) => this.broken(error),
     });
   }

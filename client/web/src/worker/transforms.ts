@@ -22,6 +22,8 @@ export interface TransformsOf {
   /** A key frame of ours is wanted, and this worker can't ask for it. */
   wantOwnKeyFrame(stream: number): void;
   wantKeyFrame(ssrc: number): void;
+  /** A remote stream's first frame has opened: what is counted is worth a look now. */
+  began(): void;
   /** Sound or pictures can't be dealt with as they must: nothing leaves or is shown any more. */
   broken(error: unknown): void;
 }
@@ -116,9 +118,14 @@ export class Transforms {
       },
     });
     this.#incoming.add(incoming);
-    void this.#run(transformer.readable, (frame) =>
-      incoming.frame(new Uint8Array(frame.data), frame, this.#of.now()),
-    ).then(() => {
+    let began = false;
+    void this.#run(transformer.readable, async (frame) => {
+      await incoming.frame(new Uint8Array(frame.data), frame, this.#of.now());
+      if (!began && incoming.opened > 0) {
+        began = true;
+        this.#of.began();
+      }
+    }).then(() => {
       this.#incoming.delete(incoming);
       this.#over.push(counted(incoming));
       if (this.#over.length > COUNTS_MAX) this.#over.shift();

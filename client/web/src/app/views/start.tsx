@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useId } from "preact/hooks";
+import { useEffect, useId } from "preact/hooks";
 import { whole, word } from "../../words/index";
 import { Icon } from "../icons";
 import type { Model } from "../model";
@@ -14,6 +14,14 @@ export function Start({ model }: { readonly model: Model }) {
   const link = useSignal("");
   /** The scanner while it is open: its file is loaded when somebody wants it. */
   const scanner = useSignal<{ readonly Scan: typeof Scan } | null>(null);
+  /** The window's many lines come when what one reads and presses has been painted. */
+  const painted = useSignal(false);
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => {
+      painted.value = true;
+    });
+    return () => cancelAnimationFrame(frame);
+  }, []);
   const close = () => {
     scanner.value = null;
   };
@@ -89,7 +97,7 @@ export function Start({ model }: { readonly model: Model }) {
         </div>
       </div>
       <div class="start-window" aria-hidden="true">
-        <Seal digits={MARK} size={560} label={false} />
+        {painted.value ? <Seal digits={MARK} size={560} label={false} /> : null}
       </div>
       {scanner.value === null ? null : (
         <scanner.value.Scan
