@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 STAMP := .venv/.snug-setup
 
-.PHONY: demo test test-cores test-live test-page setup page browsers lint bench clean
+.PHONY: demo test test-cores test-live test-page setup page browsers lint bench screenshots clean
 
 demo: setup
 	.venv/bin/snug demo
@@ -55,9 +55,14 @@ lint: setup
 	.venv/bin/lint-imports
 	.venv/bin/python client/web/node.py check
 
-bench: setup
+bench: setup page
 	.venv/bin/snug bench forward
 	.venv/bin/snug bench join
+	.venv/bin/snug bench page
+
+# every view, light and dark, on a phone and on a wide screen: some minutes. The README's are kept in git, no others.
+screenshots: setup browsers
+	.venv/bin/python -m tests.web.shots docs/images
 
 clean:
 	rm -rf .venv .uv client/web/node_modules server/page/bundle server/page/landlord server/page/.built

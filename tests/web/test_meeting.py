@@ -263,6 +263,17 @@ async def test_without_its_worker_nothing_leaves(shown: Browser, bundle: Path, t
             assert await asyncio.to_thread(cem.status) == 0
 
 
+async def test_a_media_server_that_firefox_never_reaches_is_told_with_the_way_out(bundle: Path) -> None:
+    with running("--listen", "127.0.0.1:0", module="server") as server:
+        line = server.wait_line(lambda line: line.startswith("listening on "))
+        async with browser("firefox") as made:
+            ada = await Visitor.at(made, line.removeprefix("listening on "), "Ada", look("Ada"))
+            await ada.open_room()
+            await ada.reads(
+                "Firefox reaches no such address: use Chromium, or set media_address on the server"
+            )
+
+
 async def settled(who: Visitor) -> None:
     """Until two looks at what is sent, a second apart, are the same."""
     before: Any = None

@@ -41,6 +41,7 @@ if (cant !== null) {
   store.unable.value = cant;
   store.place.value = "unable";
 } else if (link !== null) store.opened(link);
+root.replaceChildren();
 render(<App model={store} />, root);
 
 addEventListener("hashchange", () => {

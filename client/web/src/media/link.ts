@@ -150,7 +150,7 @@ export class MediaLink {
       const { ufrag, password, fingerprint, address, port } = transport;
       this.#server = { ufrag, password, fingerprint, address, port };
       this.#kept = null;
-      this.#wait(CONNECT_TIME, () => this.#lost("shell.media_no_answer"));
+      this.#wait(CONNECT_TIME, () => this.#unreached());
       await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(this.#server, this.#lines, ++this.#version) });
       await this.#pc.setLocalDescription(kept);
       this.#check(this.#pc.localDescription?.sdp ?? "");
@@ -362,8 +362,10 @@ export class MediaLink {
       const first = !this.#ever;
       this.#ever = true;
       if (first) this.#events.connected();
-    } else if (state === "failed" || state === "closed") this.#lost(this.#ever ? "shell.media_gone" : "shell.media_no_answer");
-    else if (state === "disconnected") this.#wait(SILENT_TIME, () => this.#lost("shell.media_gone"));
+    } else if (state === "failed" || state === "closed") {
+      if (this.#ever) this.#fail(sentence("shell.media_gone"));
+      else this.#unreached();
+    } else if (state === "disconnected") this.#wait(SILENT_TIME, () => this.#fail(sentence("shell.media_gone")));
   }
 
   #wait(seconds: number, then: () => void): void {
@@ -371,8 +373,11 @@ export class MediaLink {
     this.#timer = setTimeout(then, seconds * 1000);
   }
 
-  #lost(key: string): void {
-    this.#fail(sentence(key));
+  /** It never answered: where it is inside this machine, some browsers don't get there. */
+  #unreached(): void {
+    const { address } = this.#server;
+    const inside = address !== null && /^127\.|^::1$/.test(address);
+    this.#fail(inside ? sentence("shell.media_no_answer_inside", { address }) : sentence("shell.media_no_answer"));
   }
 
   #fail(why: Sentence): void {

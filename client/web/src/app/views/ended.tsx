@@ -19,7 +19,8 @@ export function Ended({ model }: { readonly model: Model }) {
   return (
     <div class="narrow stack">
       <Heading>{word(heading)}</Heading>
-      <p>{word(ended.text)}</p>
+      {/* who leaves by themselves is told nothing that the heading doesn't say */}
+      {reason === "left" ? null : <p>{word(ended.text)}</p>}
       {WAS_IN.includes(reason) ? <p class="muted">{word("ended.forgotten")}</p> : null}
       {ended.canSaveEvidence ? (
         <section class="card stack" aria-labelledby="evidence">

@@ -8,6 +8,8 @@ export default {
   "shell.network_changed": "das Netz ist ein anderes",
   "shell.cannot_connect": "Der Server {origin} antwortet nicht.",
   "shell.media_no_answer": "der Server für Ton und Bild hat nicht geantwortet",
+  "shell.media_no_answer_inside":
+    "der Server für Ton und Bild hat unter {address}, einer Adresse nur innerhalb dieses Geräts, nicht geantwortet. Firefox erreicht solche Adressen nicht: nimm Chromium, oder setze media_address auf dem Server",
   "shell.media_gone": "der Server für Ton und Bild antwortet nicht mehr",
   "shell.media_refused": "dieser Browser tut nicht, was er muss ({why})",
   "shell.sizes_vary":

@@ -9,6 +9,8 @@ export default {
   "shell.network_changed": "the network has changed",
   "shell.cannot_connect": "The server at {origin} does not answer.",
   "shell.media_no_answer": "the media server did not answer",
+  "shell.media_no_answer_inside":
+    "the media server did not answer at {address}, which is this machine's own inside. Firefox reaches no such address: use Chromium, or set media_address on the server",
   "shell.media_gone": "the media server has stopped answering",
   "shell.media_refused": "this browser does not do what it must ({why})",
   "shell.sizes_vary":

@@ -8,6 +8,8 @@ export default {
   "shell.network_changed": "网络换了",
   "shell.cannot_connect": "{origin} 的服务器没有回应。",
   "shell.media_no_answer": "音视频服务器没有回应",
+  "shell.media_no_answer_inside":
+    "音视频服务器在 {address} 没有回应，这个地址只在本机之内。Firefox 连不到这种地址：请改用 Chromium，或在服务器上设置 media_address",
   "shell.media_gone": "音视频服务器不再回应",
   "shell.media_refused": "这个浏览器没有照该做的做（{why}）",
   "shell.sizes_vary":

@@ -8,6 +8,8 @@ export default {
   "shell.network_changed": "網路換了",
   "shell.cannot_connect": "{origin} 的伺服器沒有回應。",
   "shell.media_no_answer": "影音伺服器沒有回應",
+  "shell.media_no_answer_inside":
+    "影音伺服器在 {address} 沒有回應，這個位址只在本機之內。Firefox 連不到這種位址：請改用 Chromium，或在伺服器上設定 media_address",
   "shell.media_gone": "影音伺服器不再回應",
   "shell.media_refused": "這個瀏覽器沒有照該做的做（{why}）",
   "shell.sizes_vary":

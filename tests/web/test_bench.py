@@ -1,0 +1,68 @@
+"""`snug bench page` as a person starts it, and what it makes of what it has seen."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from client.bench import page as bench
+from client.web import node
+from server import page
+
+
+@pytest.fixture(scope="module")
+def bundle() -> page.Bundle:
+    node.build()
+    return page.load()
+
+
+async def test_every_part_is_measured(bundle: page.Bundle, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await bench.run(True, loads=1, guests=1) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert [part["part"] for part in measured["parts"]] == [mark for mark, _ in bench.PARTS]
+    assert all(part["ms"] > 0 for part in measured["parts"])
+    assert sum(part["ms"] for part in measured["parts"]) == pytest.approx(
+        measured["link_to_picture_ms"], abs=1
+    )
+    assert measured["plain_paint_ms"] > 0
+    assert 0 < measured["first_paint_ms"] <= measured["start_view_ms"]
+    # what is loaded on demand, or looked at to be hashed, isn't counted
+    assert {"index.html", "main.js", "main.css", "worker.js"} <= measured["files"].keys()
+    assert not [name for name in measured["files"] if name.startswith(("de-", "zh-", "lecture", "scan"))]
+    assert measured["bytes"] == sum(measured["files"].values()) < measured["bytes_all"]
+
+
+def test_the_summary_is_made_of_medians_of_one_run(bundle: page.Bundle) -> None:
+    guests = [
+        (
+            {"ready": 100.0, "knocked": 150.0, "inside": 400.0, "picture": 1000.0 + late},
+            {"main.js", "where.json"},
+        )
+        for late in (0.0, 50.0, 9000.0)
+    ]
+    paints = {
+        "page": [(90.0, 200.0), (110.0, 210.0), (400.0, 900.0)],
+        "plain": [(50.0, 50.0), (55.0, 55.0), (60.0, 60.0)],
+    }
+    measured = bench.summary(bundle, paints, guests, {"first_picture_ms": 600.0})
+    assert measured["files"] == {"main.js": len(bundle.files["main.js"].packed)}
+    assert (measured["first_paint_ms"], measured["first_paint_worst_ms"]) == (110.0, 400.0)
+    assert (measured["first_paint_x"], measured["start_view_ms"]) == (2.0, 210.0)
+    assert measured["link_to_picture_ms"] == 1050.0
+    assert (measured["knock_to_picture_ms"], measured["knock_to_picture_x"]) == (900.0, 1.5)
+    assert [part["ms"] for part in measured["parts"]] == [100.0, 50.0, 250.0, 650.0]
+
+
+async def test_without_a_browser_it_says_what_to_install(
+    bundle: page.Bundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "python3").symlink_to(shutil.which("python3") or "")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert await bench.run(False, loads=1, guests=1) == 1
+    assert "there is no Chromium on the path: install it" in capsys.readouterr().err
