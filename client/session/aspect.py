@@ -28,6 +28,9 @@ class Aspect:
     def level(self, now: float) -> None:
         """This connection has just come in step with the server; told anew for every connection."""
 
+    def published(self, now: float) -> None:
+        """Our media have been sent to the server, which begins anew with what it forwards to us."""
+
     def lost(self, why: str, now: float) -> None:
         """The room's connection is gone, or could not be made."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from client.session.asking import Asking
 from client.session.aspect import Aspect
 from client.session.comparing import Comparing
 from client.session.dropped import Dropped
@@ -46,4 +47,5 @@ def make(room: RoomSession, now: float) -> list[Aspect]:
         Reactions(room),
         Pages(room),
         Files(room),
+        Asking(room),
     ]

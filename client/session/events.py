@@ -83,6 +83,13 @@ class SendFile:
 
 
 @dataclass(frozen=True)
+class AskFor:
+    """Which streams the server is to forward to us, by SSRC; None: all. The server sees what is asked for."""
+
+    ssrcs: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
 class SetState:
     """What we show of ourselves from now on."""
 
@@ -274,6 +281,7 @@ Input = (
     | Say
     | SendPicture
     | SendFile
+    | AskFor
     | SetState
     | RaiseHand
     | React

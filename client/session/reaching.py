@@ -79,6 +79,10 @@ class Reaching:
         """Listeners whom that stream does not reach."""
         return [listener for listener, pairs in self._pairs.items() if stream in pairs and pairs[stream].lost]
 
+    def rests(self, listener: int) -> None:
+        """That member doesn't want all streams now: what it hears is counted from when it does."""
+        self._pairs.pop(listener, None)
+
     def begin_again(self, leaf: int) -> None:
         """That member has a new connection: what it sends and hears is counted from here."""
         self._pairs.pop(leaf, None)

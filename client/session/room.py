@@ -172,7 +172,7 @@ class RoomSession:
 
     @property
     def has_media(self) -> bool:
-        """Whether a media engine is here, which asks for all streams."""
+        """Whether a media engine is here."""
         return self._publish is not None
 
     @property
@@ -525,6 +525,8 @@ class RoomSession:
                 streams = [wire.Stream(ssrc, kind) for ssrc, kind, _ in self._publish.streams]
                 media = self._publish
                 self.send(wire.Media(media.ufrag, media.password, media.fingerprint, streams))
+                for aspect in self.aspects:
+                    aspect.published(now)
             self._announce_at = now
         if self._settling and now - self._moved_at < SETTLE:
             return

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from client.session import content, words
 from client.session import events as ev
+from client.session.asking import Asking
 from client.session.comparing import Comparing
 from client.session.dropped import Dropped
 from client.session.filesharing import Files
@@ -325,6 +326,8 @@ class Session:
                 self._in_room().aspect(Pictures).send(data, now)
             case ev.SendFile(_, name, mime, data):
                 self._in_room().aspect(Files).send(name, mime, data, now)
+            case ev.AskFor(ssrcs):
+                self._in_room().aspect(Asking).ask(ssrcs)
             case ev.SetState():
                 state = content.State(what.mic, what.camera, what.screen, what.hand, what.recording)
                 self._in_room().aspect(States).set(state, now)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from client.session import events as ev
 from client.session import words
+from client.session.asking import Asking
 from client.session.aspect import Aspect
 from client.session.beats import Beats, DoubleBeat, Record, SignedReceipt, interval
 from client.session.freshness import Freshness
@@ -302,10 +303,12 @@ class Watch(Aspect):
         self._ticked = now
         if self._others and self._beats.is_due(now) and self.room.is_level(now):
             self._reaching.sends(self.room.m.own_leaf, self._beats.sent.items())
-            want = self.room.has_media
+            want = self.room.aspect(Asking).everything
             self._beats.beat(now, self._order, members=len(self._members), want=want)
             if want:
                 self._judge_reaching(self.room.m.own_leaf, self._beats.got, now)
+            else:
+                self._reaching.rests(self.room.m.own_leaf)
         self._judge_withheld(now)
         self._judge_freshness(now)
         self._judge_silence(now)
@@ -348,6 +351,8 @@ class Watch(Aspect):
         self._reaching.sends(leaf, beat.sent)
         if beat.want:
             self._judge_reaching(leaf, {g.leaf: dict(g.frames) for g in beat.got}, now)
+        else:
+            self._reaching.rests(leaf)
         for reach in self._reaches:
             if beat.slot >= reach.slot:
                 reach.waiting.discard(leaf)

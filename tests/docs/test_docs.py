@@ -316,6 +316,7 @@ def test_documented_commands_are_commands() -> None:
         ev.Lost,
         ev.Tick,
         ev.Publish,
+        ev.AskFor,
         ev.SetState,
         ev.RunPage,
     }  # what only the shell feeds

@@ -10,6 +10,7 @@ from client.session import events as ev
 from client.session import words
 from crypto.beats import Got
 from server.wire import messages as wire
+from server.wire.messages import decode_client
 from tests.session.hostile import (
     Forked,
     Media,
@@ -22,7 +23,7 @@ from tests.session.hostile import (
     texts,
     watch,
 )
-from tests.session.world import Participant, World
+from tests.session.world import Link, Participant, World
 
 # -- honest trouble --------------------------------------------------------------------------------------
 
@@ -601,3 +602,62 @@ def test_a_room_that_all_had_left_counts_anew_without_an_alarm() -> None:
         w.do(w.random.choice(people), ev.Say(f"again {n}"))
         w.run(4)
     assert [ours(p) for p in people] == [[]] * 3
+
+
+def asked(w: World) -> list[tuple[str, object]]:
+    """What each has asked the server for, from here on."""
+    told: list[tuple[str, object]] = []
+    real = w._ascend
+
+    def ascend(link: Link, frame: bytes) -> None:
+        message = decode_client(frame)
+        if isinstance(message, wire.Want):
+            told.append((link.who.label, message.ssrcs))
+        real(link, frame)
+
+    w._ascend = ascend  # type: ignore[method-assign]
+    return told
+
+
+def test_who_asks_for_fewer_streams_misses_none_and_is_missed_by_nobody() -> None:
+    w = World(55)
+    ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
+    media = Media(w, people)
+    told = asked(w)
+    w.run(30)
+    assert told == [], "all is how every connection begins"
+    ears = (1, 5)
+    w.do(bo, ev.AskFor(ears))
+    media.carries = lambda sender, kind, receiver: not (receiver is bo and kind == "video")
+    w.run(40)
+    assert told == [("Bo", [1, 5])]
+    assert [ours(p) for p in people] == [[]] * 3, "what was not asked for is not held back"
+    w.do(bo, ev.AskFor(None))
+    media.carries = lambda sender, kind, receiver: True
+    w.run(40)
+    assert told[1:] == [("Bo", None)]
+    assert [ours(p) for p in people] == [[]] * 3
+    # and from then on it is noticed again
+    media.carries = lambda sender, kind, receiver: not (sender is ada and receiver is bo and kind == "video")
+    w.until(lambda: all(texts(p, "not_reaching") for p in (ada, bo, cem)), 30)
+
+
+def test_what_is_asked_for_is_said_again_on_each_connection() -> None:
+    w = World(56)
+    people = w.meeting("Ada", "Bo")
+    Media(w, people)
+    w.run(5)
+    told = asked(w)
+    w.do(people[1], ev.AskFor((1,)))
+    w.do(people[1], ev.AskFor((1,)))
+    w.run(2)
+    assert told == [("Bo", [1])]
+    w.cut(people[1].links[ev.ROOM])
+    w.run(5)
+    assert told == [("Bo", [1])] * 2
+    w.kill_server()
+    w.run(3)
+    w.do(people[1], ev.AskFor(()))
+    w.start_server()
+    w.run(5)
+    assert told[2:] == [("Bo", [])], "once the server has our media, and not before"

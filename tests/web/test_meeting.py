@@ -242,6 +242,61 @@ async def test_a_meeting_outlives_its_server(both: dict[Name, Browser], tmp_path
             await leave(bo, ada)
 
 
+async def test_pictures_that_were_not_asked_for_do_not_come_and_come_again_when_they_are(
+    bundle: Path, tmp_path: Path
+) -> None:
+    """The server does as it is asked, sound goes on, and nobody takes it for a picture that is held back."""
+    got = """Promise.all(probe.peers.map(async (peer) => [...(await peer.getStats()).values()]
+        .filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video')
+        .map(({ ssrc, packetsReceived }) => [ssrc, packetsReceived]))).then((all) => all.flat())"""
+    with meeting_server(tmp_path) as (_, url):
+        async with browser("chromium") as made:
+            ada = await Visitor.at(made, url, "Ada", look("Ada"))
+            link = await ada.open_room()
+            with running("join", link, "--name", "Bo", "--json") as bo:
+                await ada.here("Bo")
+                with running("join", link, "--name", "Cem", "--json") as cem:
+                    await ada.here("Bo", "Cem")
+                    cards = {name: rgb_of(colour_of_identity(leaf)) for name, leaf in (("Bo", 1), ("Cem", 2))}
+                    for name, card in cards.items():
+                        await ada.sees(name, card)
+                    await ada.press("What you can do with Cem's tile")
+                    await ada.press("Show large")
+                    await ada.press("More")
+                    await ada.press("Settings")
+                    await ada.choose("Ask only for the picture of who speaks")
+                    await ada.reads("Not asked for")
+                    before = dict(await quiet(ada, got))
+                    await ada.sees("Cem", cards["Cem"])
+                    await ada.hears(pitch_of_identity(1))
+                    after = dict(await ada.tab.js(got))
+                    still = [ssrc for ssrc in after if after[ssrc] == before[ssrc]]
+                    assert len(after) == 2
+                    assert len(still) == 1, "one goes on, one doesn't come"
+                    await ada.choose("Ask only for the picture of who speaks")
+                    await ada.sees("Bo", cards["Bo"])
+                    for who in (bo, cem):
+                        assert who.events("alarm") == []
+                        who.send({"leave": True})
+                        assert await asyncio.to_thread(who.status) == 0
+            assert await ada.tab.js("document.querySelectorAll('.alarm').length") == 0
+            await ada.clean()
+
+
+async def quiet(who: Visitor, counters: str) -> list[tuple[int, int]]:
+    """Until one of two counters has stood still for a second, while the other has risen; both."""
+    last: list[tuple[int, int]] = []
+
+    async def one_stands() -> bool:
+        nonlocal last
+        before, last = dict(last), [(int(ssrc), int(count)) for ssrc, count in await who.tab.js(counters)]
+        await asyncio.sleep(1)
+        return len(last) == 2 and sorted(before.get(ssrc) == count for ssrc, count in last) == [False, True]
+
+    await until(one_stands, "both come, or none")
+    return last
+
+
 async def test_without_its_worker_nothing_leaves(shown: Browser, bundle: Path, tmp_path: Path) -> None:
     """Fail closed: what seals is gone, so nothing goes out, and what goes on coming in isn't shown."""
     with meeting_server(tmp_path) as (_, url):

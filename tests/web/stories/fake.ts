@@ -69,6 +69,7 @@ const empty: Values = {
   levels: new Map(),
   speaker: null,
   layout: "grid",
+  onlySpeaker: false,
   pinned: null,
   sharing: false,
   hand: false,

@@ -158,6 +158,11 @@ export default [
   story("pinned", () => room(some(4), { pinned: "2 camera" })),
   story("screen", () => room(some(5), { tiles: [...some(5).map((one) => tileOf(one)), shared(1)] })),
   story("screen-own", () => room(some(3), { sharing: true, tiles: [...some(3).map((one) => tileOf(one)), shared(0)] })),
+  story("spared", () =>
+    room(some(5), {
+      layout: "speaker", onlySpeaker: true, panel: "settings",
+      tiles: some(5).map((one) => tileOf(one, one.self || one.leaf === 1 ? {} : { pictureState: "spared" })),
+    })),
   story("tile-states", () => room(some(9), { tiles: states(9) })),
   story("tile-menu", () => room(some(4)), press("[data-tile='1 camera'] .tile-button")),
   story("admission", () => room(some(3), { knocks: [knock] })),

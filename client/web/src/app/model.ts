@@ -58,6 +58,8 @@ export type TileState =
   | "not_decrypting"
   /** They opened, and none has come for a while. */
   | "stalled"
+  /** We have not asked the server for it. */
+  | "spared"
   /** By their own word. */
   | "off";
 
@@ -230,6 +232,8 @@ export interface Model {
   /** Who speaks, as this page hears it. */
   readonly speaker: ReadonlySignal<number | null>;
   readonly layout: Signal<"grid" | "speaker">;
+  /** Ask the server for the picture of who speaks alone: it learns who that is. */
+  readonly onlySpeaker: Signal<boolean>;
   /** The tile that the person has chosen to see large, by its id. */
   readonly pinned: Signal<string | null>;
   readonly sharing: ReadonlySignal<boolean>;

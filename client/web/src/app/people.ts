@@ -117,14 +117,15 @@ export function stateOf(count: StreamCount | undefined, sends: boolean, now: num
 }
 
 /**
- * What the tiles show: one for each person, and one for each shared screen. `counts` has streams that are over first.
- * `now` in ms.
+ * What the tiles show: one for each person, and one for each shared screen. `counts` has streams that are over first,
+ * `asked` those that the server was asked for (null: all). `now` in ms.
  */
 export function tilesOf(
   people: readonly Person[],
   own: { readonly camera: MediaStream | null; readonly screen: MediaStream | null },
   remote: readonly RemoteStream[],
   counts: readonly StreamCount[],
+  asked: ReadonlySet<number> | null,
   now: number,
 ): Tile[] {
   const find = (leaf: number, stream: number): RemoteStream | undefined =>
@@ -136,18 +137,30 @@ export function tilesOf(
     const { leaf, name, self } = person;
     const [sound, picture] = kind === "camera" ? [0, 1] : [2, 3];
     const shows = kind === "camera" ? person.camera : person.sharing;
-    const media = self ? (kind === "camera" ? own.camera : own.screen) : (find(leaf, picture)?.media ?? null);
+    const picked = find(leaf, picture);
+    const spared = shows && !self && asked !== null && picked !== undefined && !asked.has(picked.ssrc);
+    const media = self ? (kind === "camera" ? own.camera : own.screen) : (picked?.media ?? null);
     return {
       id: `${leaf} ${kind}`, leaf, kind, name, self,
       picture: shows ? media : null,
-      pictureState: self ? (shows ? "live" : "off") : stateOf(count(leaf, picture), shows, now),
+      pictureState: self ? (shows ? "live" : "off") : spared ? "spared" : stateOf(count(leaf, picture), shows, now),
       soundState: self ? "live" : stateOf(count(leaf, sound), kind === "camera" && person.mic, now),
       mic: person.mic, hand: person.hand, recording: person.recording,
-      weakNetwork: (find(leaf, picture)?.weak ?? false) || (find(leaf, sound)?.weak ?? false),
+      weakNetwork: (picked?.weak ?? false) || (find(leaf, sound)?.weak ?? false),
     };
   };
   return [
     ...people.filter(({ sharing }) => sharing).map((person) => tile(person, "screen")),
     ...people.map((person) => tile(person, "camera")),
   ];
+}
+
+/**
+ * The streams to ask for where only one camera's picture is wanted: `leaf`'s, or the first that there is. All sound and
+ * all shared screens are among them, for nobody is to go unheard by it.
+ */
+export function sparing(remote: readonly RemoteStream[], leaf: number | null): ReadonlySet<number> {
+  const cameras = remote.filter(({ stream }) => stream === 1);
+  const shown = cameras.find((camera) => camera.leaf === leaf) ?? cameras[0];
+  return new Set(remote.filter((each) => each.stream !== 1 || each === shown).map(({ ssrc }) => ssrc));
 }

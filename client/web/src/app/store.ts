@@ -16,7 +16,7 @@ import type {
   Theme, Tile, Toast, Unable, Where,
 } from "./model";
 import { rosterNotes } from "./notes";
-import { People, tilesOf } from "./people";
+import { People, sparing, tilesOf } from "./people";
 import { freeTab, holdTab, reaches } from "./where";
 
 const CHAT_MAX = 2000;
@@ -96,6 +96,9 @@ export class Store implements Model {
   readonly levels;
   readonly speaker;
   readonly layout = signal<"grid" | "speaker">("grid");
+  readonly onlySpeaker = signal(false);
+  /** Who has spoken last, of the others. */
+  readonly #spoke = signal<number | null>(null);
   readonly pinned = signal<string | null>(null);
   readonly sharing;
   readonly hand = signal(false);
@@ -160,12 +163,18 @@ export class Store implements Model {
       return this.#people.list(this.ownLeaf.value, own.value, streams);
     });
     this.amHost = computed(() => this.people.value.some(({ self, host }) => self && host));
+    const asked = computed((): ReadonlySet<number> | null => {
+      if (!this.onlySpeaker.value) return null;
+      const pinned = /^(\d+) camera$/.exec(this.pinned.value ?? "")?.[1];
+      return sparing(media.remote.value, pinned === undefined ? this.#spoke.value : Number(pinned));
+    });
     this.tiles = computed((): readonly Tile[] =>
       tilesOf(
         this.people.value,
         { camera: media.preview.value, screen: media.screen.value },
         media.remote.value,
         this.#counts.value.streams,
+        asked.value,
         performance.timeOrigin + performance.now(),
       ),
     );
@@ -180,6 +189,14 @@ export class Store implements Model {
     effect(() => {
       const state = own.value;
       if (this.ownLeaf.value >= 0 && this.place.value === "room") void this.#ask({ type: "SetState", state });
+    });
+    effect(() => {
+      const speaker = media.speaker.value;
+      if (speaker !== null && speaker !== this.ownLeaf.value) this.#spoke.value = speaker;
+    });
+    effect(() => {
+      const ssrcs = asked.value === null ? null : [...asked.value].sort((a, b) => a - b);
+      if (this.ownLeaf.value >= 0 && this.place.value === "room") void this.#ask({ type: "AskFor", ssrcs });
     });
     effect(() => {
       // however late it is reckoned: who came in before that tells it then
@@ -712,11 +729,12 @@ export class Store implements Model {
     this.#counts.value = NOTHING;
     // what was said, and who was there, is not the next meeting's
     batch(() => {
-      this.opening.value = this.hand.value = this.locked.value = false;
+      this.opening.value = this.hand.value = this.locked.value = this.onlySpeaker.value = false;
       this.ownLeaf.value = -1;
       this.unread.value = 0;
       this.roomTitle.value = "";
       this.panel.value = "none";
+      this.#spoke.value = null;
       this.pinned.value = this.waiting.value = this.code.value = this.banner.value = null;
       this.chat.value = [];
       this.reactions.value = [];

@@ -37,6 +37,9 @@ export class Aspect {
   /** This connection has just come in step with the server; told anew for every connection. */
   level(_now: number): Soon<void> {}
 
+  /** Our media have been sent to the server, which begins anew with what it forwards to us. */
+  published(_now: number): Soon<void> {}
+
   /** The room's connection is gone, or could not be made. */
   lost(_why: Sentence, _now: number): Soon<void> {}
 

@@ -1,4 +1,5 @@
 /** Which aspects a membership has, in the order in which their hooks run. */
+import { Asking } from "./asking";
 import type { Aspect } from "./aspect";
 import { Comparing } from "./comparing";
 import { Dropped } from "./dropped";
@@ -37,4 +38,5 @@ export const make = (room: RoomSession, now: number): Aspect[] => [
   new Reactions(room),
   new Pages(room),
   new Files(room),
+  new Asking(room),
 ];

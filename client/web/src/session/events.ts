@@ -61,6 +61,8 @@ export type Command =
   | { readonly type: "Say"; readonly text: string }
   | { readonly type: "SendPicture"; readonly data: Bytes }
   | { readonly type: "SendFile"; readonly name: string; readonly mime: string; readonly data: Bytes }
+  /** Which streams the server is to forward to us; null: all. The server sees what is asked for. */
+  | { readonly type: "AskFor"; readonly ssrcs: readonly number[] | null }
   | { readonly type: "SetState"; readonly state: OwnState }
   | { readonly type: "React"; readonly reaction: ReactionKind }
   /** Which page we run; told to all who are there and who come in. */

@@ -81,6 +81,11 @@ export class Reaching {
       .map(([leaf]) => leaf);
   }
 
+  /** That member doesn't want all streams now: what it hears is counted from when it does. */
+  rests(listener: number): void {
+    this.#pairs.delete(listener);
+  }
+
   /** That member has a new connection: what it sends and hears is counted from here. */
   beginAgain(leaf: number): void {
     this.#pairs.delete(leaf);

@@ -184,7 +184,7 @@ export class RoomSession {
     return this.door?.handle ?? new Uint8Array();
   }
 
-  /** Whether a media engine is here, which asks for all streams. */
+  /** Whether a media engine is here. */
   get hasMedia(): boolean {
     return this.#publish !== null;
   }
@@ -566,6 +566,7 @@ export class RoomSession {
         const { ufrag, password, fingerprint } = this.#publish;
         const streams = this.#publish.streams.map(({ ssrc, kind }) => ({ ssrc, kind }));
         this.send({ type: "media", ufrag, password, fingerprint, streams });
+        for (const aspect of this.aspects) await aspect.published(now);
       }
       this.#announceAt = now;
     }

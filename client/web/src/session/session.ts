@@ -29,6 +29,7 @@ import type { Kind } from "../crypto/shim";
 import * as mls from "../mls";
 import type { ServerMessage } from "../wire/messages";
 import { CommandError, type Sentence, sentence } from "../words/sentence";
+import { Asking } from "./asking";
 import { Comparing } from "./comparing";
 import { Dropped } from "./dropped";
 import { type Door, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "./events";
@@ -369,6 +370,8 @@ export class Session {
         return await room.aspect(Pictures).send(what.data, now);
       case "SendFile":
         return await room.aspect(Files).send(what.name, what.mime, what.data, now);
+      case "AskFor":
+        return room.aspect(Asking).ask(what.ssrcs);
       case "SetState":
         return await room.aspect(States).set(what.state, now);
       case "React":

@@ -8,6 +8,7 @@ import type { Beat } from "../crypto/beats";
 import { type Bytes, hex, same } from "../crypto/bytes";
 import { H } from "../crypto/kdf";
 import { type Arg, CommandError, type Sentence, sentence } from "../words/sentence";
+import { Asking } from "./asking";
 import { Aspect } from "./aspect";
 import { Beats, DoubleBeat, interval, type Record, trim } from "./beats";
 import { Freshness } from "./freshness";
@@ -328,9 +329,10 @@ export class Watch extends Aspect {
     this.#ticked = now;
     if (this.#others.size > 0 && this.#beats.isDue(now) && this.room.isLevel(now)) {
       this.#reaching.sends(this.room.m.ownLeaf, this.#beats.sent);
-      const want = this.room.hasMedia;
+      const want = this.room.aspect(Asking).everything;
       await this.#beats.beat(now, this.#order, this.#members.length, want);
       if (want) this.#judgeReaching(this.room.m.ownLeaf, this.#beats.got, now);
+      else this.#reaching.rests(this.room.m.ownLeaf);
     }
     this.#judgeWithheld(now);
     this.#judgeFreshness(now);
@@ -377,6 +379,7 @@ export class Watch extends Aspect {
     else if (this.#order.claimed(leaf, beat.relay, beat.window, now)) this.#tellDisorder([leaf]);
     this.#reaching.sends(leaf, beat.sent);
     if (beat.want) this.#judgeReaching(leaf, new Map(beat.got.map((g) => [g.leaf, new Map(g.frames)])), now);
+    else this.#reaching.rests(leaf);
     for (const reach of this.#reaches) if (beat.slot >= reach.slot) reach.waiting.delete(leaf);
   }
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { signal } from "@preact/signals";
-import type { MediaSide } from "../../../../client/web/src/app/mediaSide";
+import type { MediaSide, RemoteStream } from "../../../../client/web/src/app/mediaSide";
 import { Store } from "../../../../client/web/src/app/store";
 import type { Command, Event, EventOf } from "../../../../client/web/src/session/events";
 import type { Counts, FromWorker, ToWorker } from "../../../../client/web/src/worker/messages";
@@ -52,17 +52,19 @@ function fakeMedia() {
   const done = async (): Promise<void> => undefined;
   const alarm = signal<{ readonly kind: string; readonly text: Sentence } | null>(null);
   const none = { cameras: [], microphones: [], speakers: [], camera: null, microphone: null, speaker: null } as const;
+  const remote = signal<readonly RemoteStream[]>([]);
+  const speaker = signal<number | null>(null);
   const media: MediaSide = {
     devices: signal({ ...none, cameraTrouble: null, microphoneTrouble: null }),
     preview: signal(null), screen: signal(null), ownLevel: signal(0), mic: signal(true), camera: signal(true),
-    remote: signal([]), levels: signal(new Map()), speaker: signal(null), recording: signal(false),
+    remote, levels: signal(new Map()), speaker, recording: signal(false),
     trouble: signal(null), alarm, can: { share: true, pip: true, record: true, scan: false },
     begin: async () => void did.push("begin"), end: () => void did.push("end"),
     chooseCamera: done, chooseMicrophone: done, chooseSpeaker: done, toggleMic: () => undefined, toggleCamera: done,
     toggleShare: done, enter: () => void did.push("enter"), hear: () => undefined, startRecording: done,
     stopRecording: async () => null, pictureInPicture: done,
   };
-  return { media, alarm, did };
+  return { media, alarm, did, remote, speaker };
 }
 
 const ADA = { leaf: 0, name: "Ada", host: true };
@@ -129,6 +131,29 @@ describe("the store", () => {
     assert.equal(store.opening.value, true);
     worker().tell({ type: "inside", ownLeaf: 0, origin: ORIGIN, title: "", locked: false });
     assert.deepEqual([store.opening.value, store.place.value], [false, "room"]);
+  });
+
+  it("asks for the picture of who speaks alone only where that was chosen, and for all again", async () => {
+    const tab = await open();
+    const asked = (): unknown[] => tab.commands().flatMap((each) => (each.type === "AskFor" ? [each.ssrcs] : []));
+    const of = (ssrc: number, leaf: number, stream: number): RemoteStream =>
+      ({ ssrc, leaf, stream, media: {} as MediaStream, weak: false });
+    side.remote.value = [of(10, 1, 0), of(11, 1, 1), of(20, 2, 0), of(21, 2, 1)];
+    side.speaker.value = 2;
+    assert.ok(asked().every((ssrcs) => ssrcs === null), "who speaks is nothing that a server is told by itself");
+    store.onlySpeaker.value = true;
+    assert.deepEqual(asked().at(-1), [10, 20, 21]);
+    side.speaker.value = 0; // oneself: nobody is shown to themselves
+    assert.deepEqual(asked().at(-1), [10, 20, 21]);
+    side.speaker.value = 1;
+    assert.deepEqual(asked().at(-1), [10, 11, 20]);
+    store.pinned.value = "2 camera";
+    assert.deepEqual(asked().at(-1), [10, 20, 21], "who was chosen to be seen comes first");
+    store.onlySpeaker.value = false;
+    assert.equal(asked().at(-1), null);
+    store.onlySpeaker.value = true;
+    store.close();
+    assert.equal(store.onlySpeaker.value, false, "the next meeting begins with all");
   });
 
   it("tells which page it runs, also where that is known only after we came in", async () => {

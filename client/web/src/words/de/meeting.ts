@@ -88,6 +88,7 @@ export default {
   "meet.connecting": "Wartet auf das erste Bild",
   "meet.not_decrypting": "Nicht lesbar: bittet um ein ganzes Bild",
   "meet.stalled": "Das Bild ist stehen geblieben",
+  "meet.spared": "Nicht angefordert",
   "meet.camera_is_off": "Kamera aus",
   "meet.screen_off": "Gerade wird nichts geteilt",
   "meet.sound_connecting": "Wartet auf Ton",
@@ -248,6 +249,10 @@ export default {
   "meet.view": "Ansicht",
   "meet.layout_grid": "Alle gleich groß",
   "meet.layout_speaker": "Wer spricht, groß",
+  "meet.layout_speaker_text": "Dieses Gerät erkennt es selbst: der Server wird dafür um nichts gebeten.",
+  "meet.only_speaker": "Nur das Bild der Person anfordern, die spricht",
+  "meet.only_speaker_text":
+    "Schont eine langsame Leitung. Der Server erfährt dadurch, wer spricht, und du merkst nicht mehr, ob er ein Bild zurückhält.",
   "meet.keys": "Einzelne Tasten tun etwas",
   "meet.keys_text": "M für das Mikrofon und so weiter. Nie, während du schreibst.",
   "meet.page": "Die Seite",

@@ -92,6 +92,7 @@ export default {
   "meet.connecting": "Waiting for the first picture",
   "meet.not_decrypting": "Not decrypting: asking for a key frame",
   "meet.stalled": "The picture has stopped",
+  "meet.spared": "Not asked for",
   "meet.camera_is_off": "Camera off",
   "meet.screen_off": "Nothing shared now",
   "meet.sound_connecting": "Waiting for sound",
@@ -257,6 +258,10 @@ export default {
   "meet.view": "View",
   "meet.layout_grid": "Everybody alike",
   "meet.layout_speaker": "Who speaks large",
+  "meet.layout_speaker_text": "Found out on this device: the server is asked for nothing by it.",
+  "meet.only_speaker": "Ask only for the picture of who speaks",
+  "meet.only_speaker_text":
+    "Spares a slow line. It tells the server who speaks, and you can no longer notice whether the server holds back a picture.",
   "meet.keys": "Single keys do something",
   "meet.keys_text": "M for the microphone and so on. Never while you write.",
   "meet.page": "The page",

@@ -87,6 +87,7 @@ export default {
   "meet.connecting": "等待第一个画面",
   "meet.not_decrypting": "无法解密：正在要求完整画面",
   "meet.stalled": "画面停住了",
+  "meet.spared": "未请求",
   "meet.camera_is_off": "摄像头已关",
   "meet.screen_off": "现在没有共享",
   "meet.sound_connecting": "等待声音",
@@ -243,6 +244,10 @@ export default {
   "meet.view": "查看",
   "meet.layout_grid": "每个人一样大",
   "meet.layout_speaker": "放大正在说话的人",
+  "meet.layout_speaker_text": "由这台设备自己判断，不会为此向服务器请求什么。",
+  "meet.only_speaker": "只请求说话者的画面",
+  "meet.only_speaker_text":
+    "节省慢速的线路。服务器会因此知道谁在说话，你也不再能察觉它是否扣住画面。",
   "meet.keys": "单键快捷键",
   "meet.keys_text": "M 是麦克风，以此类推。打字时不起作用。",
   "meet.page": "页面",

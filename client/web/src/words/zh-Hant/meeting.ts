@@ -87,6 +87,7 @@ export default {
   "meet.connecting": "等待第一個畫面",
   "meet.not_decrypting": "無法解密：正在要求完整畫面",
   "meet.stalled": "畫面停住了",
+  "meet.spared": "未要求",
   "meet.camera_is_off": "鏡頭已關",
   "meet.screen_off": "現在沒有分享",
   "meet.sound_connecting": "等待聲音",
@@ -243,6 +244,10 @@ export default {
   "meet.view": "檢視",
   "meet.layout_grid": "每個人一樣大",
   "meet.layout_speaker": "放大正在說話的人",
+  "meet.layout_speaker_text": "由這部裝置自己判斷，不會為此向伺服器要求什麼。",
+  "meet.only_speaker": "只要求說話者的畫面",
+  "meet.only_speaker_text":
+    "節省慢速的線路。伺服器會因此知道誰在說話，你也不再能察覺它是否扣住畫面。",
   "meet.keys": "單鍵快速鍵",
   "meet.keys_text": "M 是麥克風，以此類推。打字時不會作用。",
   "meet.page": "頁面",

@@ -37,9 +37,20 @@ export function Settings() {
                 }}
               />
               {word(layout === "grid" ? "meet.layout_grid" : "meet.layout_speaker")}
+              {layout === "speaker" && <span class="note">{word("meet.layout_speaker_text")}</span>}
             </label>
           ))}
         </fieldset>
+        <Switch
+          on={model.onlySpeaker.value}
+          words={word("meet.only_speaker")}
+          note={word("meet.only_speaker_text")}
+          turn={(on) => {
+            model.onlySpeaker.value = on;
+            // the one that there is, where it can be seen
+            if (on) model.layout.value = "speaker";
+          }}
+        />
         <Switch
           on={keys.value}
           words={word("meet.keys")}

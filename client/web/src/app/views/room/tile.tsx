@@ -16,6 +16,7 @@ const PICTURE: Readonly<Record<Exclude<TileState, "live">, Key>> = {
   connecting: "meet.connecting",
   not_decrypting: "meet.not_decrypting",
   stalled: "meet.stalled",
+  spared: "meet.spared",
   off: "meet.camera_is_off",
 };
 const SOUND: Readonly<Partial<Record<TileState, Key>>> = {
@@ -23,6 +24,9 @@ const SOUND: Readonly<Partial<Record<TileState, Key>>> = {
   not_decrypting: "meet.sound_not_decrypting",
   stalled: "meet.sound_stalled",
 };
+
+/** States in which there is no picture, not even an old one. */
+const UNSEEN: readonly TileState[] = ["off", "connecting", "spared"];
 
 /** What a tile is called: somebody's name, or whose screen it is. */
 export function tileName(tile: Tile): string {
@@ -51,7 +55,7 @@ export function TileView(props: {
   const name = tileName(tile);
   const state = stateWords(tile);
   const sound = tile.kind === "camera" && mic && !tile.self ? SOUND[tile.soundState] : undefined;
-  const showsPicture = tile.picture !== null && tile.pictureState !== "off" && tile.pictureState !== "connecting";
+  const showsPicture = tile.picture !== null && !UNSEEN.includes(tile.pictureState);
   // an old picture must not pass for a live one: it is frosted, and the words stand on it
   const old = showsPicture && tile.pictureState !== "live";
   const size = height < 116 || width < 150 ? "small" : width < 300 ? "middle" : "big";
@@ -122,8 +126,9 @@ function placeFor(tile: Tile, state: string | null, sound: boolean, showsPicture
   const letters = Math.min(140, Math.max(40, Math.min(width, height) * 0.34 * 1.25));
   const words = state === null ? 0 : 8 + (state.length * 7.5 > width - 24 ? 36 : 18);
   if (free >= letters + words) return { lettered: true, worded: true };
-  const off = tile.pictureState === "off";
-  return { lettered: off && free >= 40, worded: !off };
+  // letters say it well enough of who is not shown by choice, theirs or ours
+  const chosen = tile.pictureState === "off" || tile.pictureState === "spared";
+  return { lettered: chosen && free >= 40, worded: !chosen };
 }
 
 function TileMenu({ tile, name }: { readonly tile: Tile; readonly name: string }) {
