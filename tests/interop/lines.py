@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
-import queue
+import os
+import select
 import subprocess
 import tempfile
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,29 +34,35 @@ class LineProcess:
                 [node.node, "--enable-source-maps", str(out)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                text=True,
+                bufsize=0,
             )
-            self._lines: queue.Queue[str] = queue.Queue()
-            self._reader = threading.Thread(target=self._read, daemon=True)
-            self._reader.start()
+            self._poll = select.poll()
+            assert self._process.stdout is not None
+            self._out = self._process.stdout.fileno()
+            self._poll.register(self._out, select.POLLIN | select.POLLHUP)
+            self._begun: list[bytes] = []  # of a line
             self.answer({"op": "are you there?"})
 
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
-        self._lines.put("")
+    def _line(self) -> bytes | None:
+        """The next one: an answer is all that comes until the next request. Empty: it has ended; None: too late."""
+        while self._poll.poll(self._seconds * 1000):
+            part = os.read(self._out, 1 << 20)
+            self._begun.append(part)
+            if not part or part.endswith(b"\n"):
+                line = b"".join(self._begun)
+                self._begun.clear()
+                return line if part else b""
+        return None
 
     def answer(self, request: Mapping[str, object]) -> dict[str, Any]:
         """One request's answer, whatever it says. SilentError if there is none."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        try:
-            line = self._lines.get(timeout=self._seconds)
-        except queue.Empty:
-            why = f"{self._name} gave no answer to {request['op']} within {self._seconds} s"
-            raise SilentError(why) from None
+        data = memoryview(json.dumps(request).encode() + b"\n")
+        while data:  # a pipe takes what it has place for
+            data = data[self._process.stdin.write(data) :]
+        line = self._line()
+        if line is None:
+            raise SilentError(f"{self._name} gave no answer to {request['op']} within {self._seconds} s")
         if not line:
             raise SilentError(f"{self._name} ended at {request['op']} (its stderr says why)")
         answer: dict[str, Any] = json.loads(line)
@@ -75,6 +81,5 @@ class LineProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(10)
-        self._reader.join(10)
         assert self._process.stdout is not None
         self._process.stdout.close()
