@@ -10,8 +10,10 @@ demo: setup
 	.venv/bin/snug demo
 
 # crypto/ is measured where it is tested by itself: meetings would take three times as long under the measure.
-# What only reckons runs beside what waits for sockets and clocks; the lines of the two come mixed.
+# What only reckons, or looks at views alone, runs beside what waits for sockets and clocks; their lines come mixed.
 PURE := tests/crypto tests/mls tests/policy tests/vectors
+RECKONS := tests/session tests/interop $(wildcard tests/web/test_session_*.py) \
+  tests/web/test_axe.py tests/web/test_room_views.py tests/web/test_seal.py tests/web/test_views.py tests/web/test_words_fit.py
 
 test: setup browsers page lint
 	$(MAKE) --no-print-directory -j2 test-cores test-live
@@ -19,7 +21,7 @@ test: setup browsers page lint
 test-cores:
 	.venv/bin/python -m pytest $(PURE) --cov --cov-report=term
 	.venv/bin/coverage report --fail-under=95 --include='crypto/*' --format=total
-	.venv/bin/python -m pytest tests/session
+	.venv/bin/python -m pytest $(RECKONS)
 	$(MAKE) --no-print-directory test-page
 
 # what of the page needs no browser
@@ -27,7 +29,7 @@ test-page: setup
 	.venv/bin/python client/web/node.py unit
 
 test-live:
-	.venv/bin/python -m pytest $(addprefix --ignore=,$(PURE) tests/session)
+	.venv/bin/python -m pytest $(addprefix --ignore=,$(PURE) $(RECKONS))
 
 setup: $(STAMP)
 

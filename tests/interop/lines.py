@@ -44,7 +44,7 @@ class LineProcess:
             self.answer({"op": "are you there?"})
 
     def _line(self) -> bytes | None:
-        """The next one: an answer is all that comes until the next request. Empty: it has ended; None: too late."""
+        """The next one: all that comes until the next request. Empty: it has ended; None: too late."""
         while self._poll.poll(self._seconds * 1000):
             part = os.read(self._out, 1 << 20)
             self._begun.append(part)

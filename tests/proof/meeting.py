@@ -266,8 +266,8 @@ async def _meet(record: Record, server: int) -> None:
     for who, person in record.people.items():
         record.participants[who] = await asyncio.to_thread(snapshot, person.pid, held)
     for moment in ("a little later", "later still", "yet later", "at last"):
-        # her card is silent for 0.4 s of each second: in one of some moments so far apart it beeps, and a busy
-        # machine has not written over all of it
+        # her card is silent for 0.4 s of each second: in one of some moments so far apart it beeps, and a
+        # busy machine has not written over all of it
         await asyncio.sleep(_BETWEEN_BEEPS)
         record.participants[f"ada, {moment}"] = await asyncio.to_thread(snapshot, ada.pid, held)
 

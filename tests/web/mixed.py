@@ -21,6 +21,8 @@ from tests.web.ts_session import SessionProcess, TsSession, Who
 
 USUAL = Options()
 
+#: Whether each scenario is played in every way: usually in one, by turns, for each takes its time.
+EVERY_WAY = os.environ.get("SNUG_EVERY_MIX") == "1"
 #: The ways to mix them: who opens the meeting, and who comes in.
 MIXES: dict[str, Who] = {
     "host": lambda name, opens: opens,
@@ -119,7 +121,7 @@ def scenarios(
     other: Mapping[str, str] = MappingProxyType({}),
     without: Collection[str] = (),
 ) -> list[Any]:
-    """(function, its arguments, mix) for all tests of a module.
+    """(function, its arguments, mix) for all tests of a module: each in one of `mixes`, by turns.
 
     `other` has the mixes (in one text) of those that have somebody do what only our own code can be made to;
     `without` are those that look too far inside.
@@ -134,7 +136,9 @@ def scenarios(
         if short in without or hasattr(function, "is_hypothesis_test"):
             continue
         for suffix, arguments in cases(function):
-            ways = other[short].split() if short in other else mixes
+            ways = other[short].split() if short in other else list(mixes)
+            if short not in other and not EVERY_WAY:
+                ways = [ways[len(found) % len(ways)]]
             found += [pytest.param(function, arguments, mix(w), id=f"{short}{suffix}-{w}") for w in ways]
     assert not named, f"{module.__name__} has no {named}"
     return found

@@ -24,7 +24,7 @@ async def take(out: Path, part: str, language: str, themes: list[str], screens: 
                     continue
                 async with book.page(screen, theme) as page:
                     for name in names:
-                        await book.show(page, name, language=language)
+                        await book.turn(page, name, language=language)
                         await page.screenshot(path=out / f"{name}-{screen.name}-{theme}{suffix}.png")
                         taken += 1
     return taken

@@ -114,6 +114,13 @@ class Book:
         await page.goto(f"{self._address}?{urlencode({'story': story, 'language': language})}")
         await page.evaluate("window.drawn")
 
+    async def turn(self, page: Page, story: str, *, language: str = "en") -> None:
+        """The same without a new page, where one story is on it already: for who looks at all of them."""
+        if page.url.startswith(self._address):
+            await page.evaluate("([story, language]) => window.turn(story, language)", [story, language])
+        else:
+            await self.show(page, story, language=language)
+
 
 @contextlib.asynccontextmanager
 async def opened() -> AsyncIterator[Book]:

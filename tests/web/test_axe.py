@@ -50,7 +50,7 @@ async def test_no_story_violates_anything(book: Book, screen: Screen) -> None:
     async with book.page(screen, "light") as page:
         for name in names:
             await page.emulate_media(color_scheme="light")
-            await book.show(page, name)
+            await book.turn(page, name)
             wrong = await violations(page)
             await page.emulate_media(color_scheme="dark")
             wrong += await violations(page, type="rule", values=["color-contrast"])
@@ -90,7 +90,7 @@ async def test_no_story_is_wider_than_a_small_screen(book: Book) -> None:
         for name in await book.names():
             if name.startswith("seal-"):
                 continue
-            await book.show(page, name)
+            await book.turn(page, name)
             width: int = await page.evaluate("document.documentElement.scrollWidth")
             if width > 320:
                 too_wide.append(f"{name}: {width}")

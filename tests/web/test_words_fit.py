@@ -67,7 +67,7 @@ async def test_nothing_is_cut_on_a_small_phone(book: Book, language: str) -> Non
     found: dict[str, list[str]] = {}
     async with book.page(SMALL, "light") as page:
         for story in STORIES:
-            await book.show(page, story, language=language)
+            await book.turn(page, story, language=language)
             if wrong := await cut(page):
                 found[story] = wrong
     assert not found, found

@@ -10,8 +10,26 @@ export function painted(seed: number, width = 640, height = 360): MediaStream {
   paint(context, seed, width, height);
   // a stream of a canvas has a frame only when something is drawn: one sign of it will do
   const corner = context.getImageData(0, 0, 1, 1);
-  setInterval(() => context.putImageData(corner, 0, 0), 200);
-  return canvas.captureStream(5);
+  const touch = () => context.putImageData(corner, 0, 0);
+  // often until it has been seen, so that nobody waits for it
+  let left = 30;
+  const often = setInterval(() => {
+    touch();
+    if (--left > 0) return;
+    clearInterval(often);
+    painting.add(setInterval(touch, 200));
+  }, 30);
+  painting.add(often);
+  return canvas.captureStream(30);
+}
+
+/** What paints on, of stories that are shown. */
+const painting = new Set<ReturnType<typeof setInterval>>();
+
+/** The pictures of the story before stand still. */
+export function still(): void {
+  for (const each of painting) clearInterval(each);
+  painting.clear();
 }
 
 function paint(context: CanvasRenderingContext2D, seed: number, width: number, height: number): void {

@@ -4,6 +4,7 @@ import { speak } from "../../../client/web/src/words/index";
 import { App } from "../../../client/web/src/app/views/app";
 import type { Language, Model, Theme } from "../../../client/web/src/app/model";
 import { asked } from "./fake";
+import { still } from "./pictures";
 import type { Story } from "./story";
 
 declare global {
@@ -13,6 +14,8 @@ declare global {
     /** Done once the one that was asked for is drawn. */
     drawn: Promise<void>;
     asked: unknown[][];
+    /** Another story in the place of this one, without a new page; done once it is drawn. */
+    turn(name: string, language: string): Promise<void>;
     /** Of the story that is shown, so that a test can have something happen. */
     model: Model;
   }
@@ -21,12 +24,20 @@ declare global {
 export function show(stories: readonly Story[]): void {
   window.stories = stories.map((story) => story.name);
   window.asked = asked;
-  window.drawn = draw(stories);
+  window.drawn = draw(stories, new URLSearchParams(location.search));
+  window.turn = async (name, language) => {
+    await window.drawn;
+    const root = document.getElementById("app");
+    if (root !== null) render(null, root);
+    still();
+    getSelection()?.removeAllRanges();
+    scrollTo(0, 0);
+    await (window.drawn = draw(stories, new URLSearchParams({ story: name, language })));
+  };
 }
 
-async function draw(stories: readonly Story[]): Promise<void> {
+async function draw(stories: readonly Story[], wish: URLSearchParams): Promise<void> {
   const root = document.getElementById("app");
-  const wish = new URLSearchParams(location.search);
   const story = stories.find((one) => one.name === wish.get("story"));
   if (root === null) throw new Error("no place to draw in");
   if (story === undefined) {
