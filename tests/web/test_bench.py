@@ -31,7 +31,9 @@ async def test_every_part_is_measured(bundle: page.Bundle, capsys: pytest.Captur
     assert 0 < measured["first_paint_ms"] <= measured["start_view_ms"]
     # what is loaded on demand, or looked at to be hashed, isn't counted
     assert {"index.html", "main.js", "main.css", "worker.js"} <= measured["files"].keys()
-    assert not [name for name in measured["files"] if name.startswith(("de-", "zh-", "lecture", "scan"))]
+    assert not [
+        name for name in measured["files"] if name.startswith(("de-", "zh-", "lecture", "scan", "decode"))
+    ]
     assert measured["bytes"] == sum(measured["files"].values()) < measured["bytes_all"]
 
 

@@ -214,7 +214,8 @@ class Visitor:
     async def clean(self) -> None:
         """AssertionError if the policy had to stop anything, or anything went wrong in the console."""
         assert await self.tab.js("probe.violations") == []
-        assert [line for line in self.tab.log() if not _noise(line)] == []
+        said = [line for line in self.tab.log() if not _noise(line)]
+        assert said == [], said
 
 
 _SHOWN: Final = "document.body.innerText.slice(0, 900)"

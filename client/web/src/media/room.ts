@@ -67,7 +67,7 @@ export class Media implements MediaSide {
     share: typeof navigator.mediaDevices?.getDisplayMedia === "function",
     pip: document.pictureInPictureEnabled === true,
     record: canRecord(),
-    scan: "BarcodeDetector" in globalThis,
+    scan: typeof navigator.mediaDevices?.getUserMedia === "function",
   };
 
   // -- devices ---------------------------------------------------------------------------------------------

@@ -2,12 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { type Key, word } from "../../words/index";
 import { Icon } from "../icons";
-
-/** The browser's own reader of codes; TypeScript doesn't know it yet. */
-interface BarcodeDetector {
-  detect(source: HTMLVideoElement): Promise<readonly { readonly rawValue: string }[]>;
-}
-declare const BarcodeDetector: new (options: { formats: readonly string[] }) => BarcodeDetector;
+import { type QrReader, qrReader } from "../qrReader";
 
 /** Milliseconds between two looks at the picture. */
 const EVERY = 200;
@@ -22,26 +17,26 @@ export function Scan({ onFound, onClose }: ScanProps) {
     let over = false;
     let stream: MediaStream | null = null;
     let timer = 0;
-    const look = async (detector: BarcodeDetector): Promise<void> => {
+    const look = async (reader: QrReader): Promise<void> => {
       const picture = video.current;
       if (over || picture === null) return;
-      const codes = picture.readyState >= 2 ? await detector.detect(picture).catch(() => []) : [];
+      const codes = picture.readyState >= 2 ? await reader.read(picture).catch(() => []) : [];
       if (over) return;
-      const link = codes.find((code) => /^https?:\/\/[^#]+#1/.test(code.rawValue));
-      if (link !== undefined) return onFound(link.rawValue);
+      const link = codes.find((code) => /^https?:\/\/[^#]+#1/.test(code));
+      if (link !== undefined) return onFound(link);
       if (codes.length > 0) state.value = "scan.other";
-      timer = window.setTimeout(() => void look(detector), EVERY);
+      timer = window.setTimeout(() => void look(reader), EVERY);
     };
     const start = async (): Promise<void> => {
       try {
-        const detector = new BarcodeDetector({ formats: ["qr_code"] });
+        const reader = await qrReader();
         const got = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
         if (over || video.current === null) return got.getTracks().forEach((track) => track.stop());
         stream = got;
         video.current.srcObject = got;
         await video.current.play();
         state.value = "scan.how";
-        await look(detector);
+        await look(reader);
       } catch {
         if (!over) state.value = "scan.no_camera";
       }

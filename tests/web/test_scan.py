@@ -1,0 +1,72 @@
+"""A link is scanned off a screen: by the browser's own reader where it has one, else by a library's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import segno
+
+from client.web import node
+from tests.cli.processes import running
+from tests.web.browsers import NAMES, Browser, browser
+from tests.web.visitor import Visitor, meeting_server
+
+
+@pytest.fixture(params=NAMES)
+async def shown(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
+    node.build()
+    async with browser(request.param) as made:
+        yield made
+
+
+def before_the_camera(*texts: str) -> str:
+    """A script that has cameras see these codes, each for a second: askew, grey, and on something."""
+    codes = [["".join("1" if dark else "0" for dark in row) for row in segno.make(t).matrix] for t in texts]
+    return f"""
+    (() => {{
+      if (!navigator.mediaDevices) return;
+      const codes = {json.dumps(codes)};
+      const began = performance.now();
+      navigator.mediaDevices.getUserMedia = async () => {{
+        const canvas = document.createElement("canvas");
+        canvas.width = 1280; canvas.height = 720;
+        const ink = canvas.getContext("2d");
+        const draw = () => {{
+          const rows = codes[Math.min(codes.length - 1, Math.floor((performance.now() - began) / 1000))];
+          const glow = ink.createLinearGradient(0, 0, 1280, 720);
+          glow.addColorStop(0, "#556"); glow.addColorStop(1, "#998");
+          ink.setTransform(1, 0, 0, 1, 0, 0);
+          ink.fillStyle = glow; ink.fillRect(0, 0, 1280, 720);
+          ink.translate(640, 360); ink.rotate(0.2);
+          const side = 480 / (rows.length + 8);
+          ink.fillStyle = "#d8d8d0"; ink.fillRect(-240, -240, 480, 480);
+          ink.fillStyle = "#282830";
+          rows.forEach((row, y) => [...row].forEach((dark, x) => {{
+            const [left, top] = [-240 + (x + 4) * side, -240 + (y + 4) * side];
+            if (dark === "1") ink.fillRect(left, top, side + 0.5, side + 0.5);
+          }}));
+        }};
+        draw(); setInterval(draw, 50);
+        return canvas.captureStream(20);
+      }};
+    }})();
+    """
+
+
+async def test_who_scans_a_link_stands_before_its_door(shown: Browser, tmp_path: Path) -> None:
+    with (
+        meeting_server(tmp_path) as (_, url),
+        running("host", "--server", url, "--name", "Ada", "--admit", "all", "--json") as ada,
+    ):
+        link = ada.wait("invite")["link"]
+        codes = before_the_camera("https://meet.example/no-link", link)
+        bo = await Visitor.at(shown, url, "Bo", None, codes)
+        await bo.press("Scan a QR code")
+        await bo.reads("That code is no link to a meeting.")
+        await bo.reads("Before you knock")
+        await bo.knock()
+        await bo.here("Ada")
+        await bo.clean()
