@@ -55,6 +55,14 @@
     field?.click();
     return field !== null;
   };
+  probe.pick = (name, option) => {
+    const list = document.getElementById(first("label", name)?.htmlFor ?? "");
+    const found = [...(list?.options ?? [])].find((each) => each.textContent === option);
+    if (found === undefined) return false;
+    list.value = found.value;
+    list.dispatchEvent(new Event("change", { bubbles: true }));
+    return true;
+  };
   probe.says = (text) => document.body.innerText.replace(/\s+/g, " ").includes(text);
 
   probe.sees = (name) => {

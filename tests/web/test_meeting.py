@@ -21,7 +21,7 @@ from client.media.sources import colour_of_identity, pitch_of_identity
 from client.web import node
 from server import page
 from tests.cli.processes import Event, Process, free_port, running
-from tests.web.browsers import NAMES, Browser, Name, browser
+from tests.web.browsers import NAMES, Browser, Name, browser, chromium
 from tests.web.visitor import Visitor, distance, meeting_server, rgb_of, until
 
 #: As CSS has it, as it is seen, and in Hz.
@@ -295,6 +295,38 @@ async def quiet(who: Visitor, counters: str) -> list[tuple[int, int]]:
 
     await until(one_stands, "both come, or none")
     return last
+
+
+async def test_devices_are_changed_in_the_room_and_a_tile_has_a_window_of_its_own(
+    bundle: Path, tmp_path: Path
+) -> None:
+    # the second of Chromium's made-up cameras measures depth, which nobody can send; the third is one
+    devices = "--use-fake-device-for-media-stream=device-count=3"
+    with meeting_server(tmp_path) as (_, url):
+        async with chromium(devices) as made:
+            ada = await Visitor.at(made, url, "Ada", None)
+            link = await ada.open_room()
+            with running("join", link, "--name", "Bo", "--json") as bo:
+                await ada.here("Bo")
+                await wait(bo, "media", lambda e: e["stream"] == "video" and e["decoded"] > 20)
+                await ada.press("More")
+                await ada.press("Settings")
+                await ada.pick("Camera", "fake_device_2")
+                await ada.pick("Microphone", "Fake Audio Input 2")
+                sent = "probe.peers.flatMap((p) => p.getSenders()).map((s) => s.track?.label ?? '').join()"
+                await until(lambda: ada.tab.js(f"{sent}.includes('Input 2,fake_device_2')"), "other devices")
+                before = bo.events("media")[-1]["decoded"]
+                await wait(bo, "media", lambda e: e["stream"] == "video" and e["decoded"] > before + 40)
+                await ada.press("Turn your camera off")
+                await ada.reads("Camera off")
+                await ada.press("Turn your camera on")
+                await wait(bo, "media", lambda e: e["stream"] == "video" and e["decoded"] > before + 80)
+                assert {e["failed"] for e in bo.events("media")} == {0}
+                await ada.press("What you can do with Bo's tile")
+                await ada.press("In a window of its own")
+                await until(lambda: ada.tab.js("document.pictureInPictureElement !== null"), "no window")
+                assert bo.events("alarm") == []
+                await ada.clean()
 
 
 async def test_without_its_worker_nothing_leaves(shown: Browser, bundle: Path, tmp_path: Path) -> None:

@@ -114,6 +114,10 @@ class Visitor:
         """A radio button, a switch or a check box."""
         await self._do(f"probe.choose({json.dumps(label)})")
 
+    async def pick(self, label: str, option: str) -> None:
+        """One of a list's options, by what it is called."""
+        await self._do(f"probe.pick({json.dumps(label)}, {json.dumps(option)})")
+
     async def reads(self, text: str) -> None:
         """Until that is written somewhere on the page."""
 
