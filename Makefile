@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 STAMP := .venv/.snug-setup
 
-.PHONY: demo test test-cores test-live test-page setup page browsers lint bench screenshots clean
+.PHONY: demo test test-cores test-live test-page setup page note browsers lint bench screenshots clean
 
 demo: setup
 	.venv/bin/snug demo
@@ -45,6 +45,10 @@ $(STAMP): pyproject.toml $(if $(findstring .uv,$(UV)),.uv/bin/uv)
 # the meeting page and the landlord's window, unless they are built of these sources already
 page: setup
 	.venv/bin/python client/web/node.py
+
+# what the page is known by, into the release notes: whenever the page has changed
+note: setup
+	.venv/bin/python client/web/node.py note
 
 # Chromium, Firefox and fonts, for the tests of the page: installed where that can be done, else asked for
 browsers:

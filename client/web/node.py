@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,8 @@ OUT = WEB.parents[1] / "server" / "page"
 NODE_AT_LEAST = 20
 INSTALL_SECONDS = 600.0
 _PATCHES = sorted((WEB / "patches").glob("*.patch"))
+#: Where the release notes tell it.
+_HASH = re.compile(r"^The page's hash, from any machine that builds it: `([0-9a-f]{64})`$", re.MULTILINE)
 _LOCKED = [WEB / "package.json", WEB / "package-lock.json", *_PATCHES]
 
 
@@ -175,18 +178,34 @@ def unit(names: Sequence[str] = ()) -> int:
     return subprocess.run([node.node, "unit.mjs", *names], cwd=WEB, check=False).returncode  # noqa: S603
 
 
+def note() -> str:
+    """Write what the page is known by into the release notes; that hash. SetupError if they have no place."""
+    build()
+    made: str = json.loads((OUT / "bundle" / "manifest.json").read_text(encoding="utf-8"))["hash"]
+    notes = WEB.parents[1] / "CHANGELOG.md"
+    text = notes.read_text(encoding="utf-8")
+    # the first: that of what is not released yet
+    there = _HASH.search(text)
+    if there is None:
+        raise SetupError(f"{notes} has no line with a page's hash")
+    notes.write_text(f"{text[: there.start(1)]}{made}{text[there.end(1) :]}", encoding="utf-8")
+    return made
+
+
 def main(arguments: Sequence[str]) -> int:
-    """`build` (which nothing means too), `check`, or `unit [NAME...]`."""
+    """`build` (which nothing means too), `check`, `note`, or `unit [NAME...]`."""
     try:
         match list(arguments):
             case [] | ["build"]:
                 build()
             case ["check"]:
                 check()
+            case ["note"]:
+                print(note())
             case ["unit", *names]:
                 return unit(names)
             case _:
-                print("usage: node.py [build | check | unit [NAME...]]", file=sys.stderr)
+                print("usage: node.py [build | check | note | unit [NAME...]]", file=sys.stderr)
                 return 2
     except SetupError as error:
         print(error, file=sys.stderr)

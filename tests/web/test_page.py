@@ -83,6 +83,12 @@ def test_the_hash_is_over_the_names_and_sums_of_all_files(bundle: Path) -> None:
     assert page.load().hash == hashlib.sha256(lines.encode()).hexdigest()
 
 
+def test_the_release_notes_have_the_hash_that_this_machine_comes_to(bundle: Path) -> None:
+    notes = (Path(__file__).parents[2] / "CHANGELOG.md").read_text(encoding="utf-8")
+    told = re.findall(r"^The page's hash, from any machine that builds it: `(.*)`$", notes, re.MULTILINE)
+    assert told[0] == page.load().hash, "the page has changed: run `make note`"
+
+
 def test_the_page_does_not_grow(bundle: Path, record_property: Any) -> None:
     made = page.load()
     first = loaded_first(made)
