@@ -24,6 +24,7 @@ STORIES: Final = (
     "room-admission-many",
     "room-people-panel",
     "room-person-menu",
+    "room-spared",
     "room-tile-states",
 )
 
