@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { CommandError } from "../../../../client/web/src/words/sentence";
 import type { RoomSession } from "../../../../client/web/src/session/room";
 import { Beats, Line, Record } from "../../../../client/web/src/session/beats";
+import { Asking } from "../../../../client/web/src/session/asking";
 import { Freshness } from "../../../../client/web/src/session/freshness";
 import { Watch } from "../../../../client/web/src/session/watch";
 import { Beat } from "../../../../client/web/src/crypto/beats";
@@ -12,7 +13,7 @@ import { utf8 } from "../../../../client/web/src/crypto/bytes";
 import { type Room, worded, World } from "./rooms";
 
 const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];
-const three = (): Promise<World> => World.of(THREE, (room: RoomSession, now) => [new Watch(room, now)]);
+const three = (): Promise<World> => World.of(THREE, (room: RoomSession, now) => [new Asking(room), new Watch(room, now)]);
 
 const why = (room: Room): string | null => {
   const reason = room.aspect(Watch).maySend(room.world.now);
