@@ -10,7 +10,7 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
@@ -202,16 +202,32 @@ def summary(guests: list[Marks]) -> dict[str, Any]:
 
 async def run(json_output: bool, guests: int = GUESTS) -> int:
     """Measure and print: a table, or one JSON object. Exit status: 0, or 1 when the measurement failed."""
+
+    async def whole() -> dict[str, Any]:
+        return summary(await measure(guests))
+
+    return await reported(whole(), _WHOLE_TIME, json_output, _show)
+
+
+async def reported(
+    measuring: Coroutine[Any, Any, dict[str, Any]],
+    seconds: float,
+    json_output: bool,
+    show: Callable[[dict[str, Any]], None],
+    *failures: type[Exception],
+) -> int:
+    """Print what is measured within that time, or why it can't be; the exit status (see `run`)."""
+    expected: tuple[type[Exception], ...] = (ServerError, TimeoutError, OSError, *failures)
     try:
-        async with asyncio.timeout(_WHOLE_TIME):
-            measured = summary(await measure(guests))
-    except (ServerError, TimeoutError, OSError) as error:
+        async with asyncio.timeout(seconds):
+            measured = await measuring
+    except expected as error:
         print(f"the measurement failed: {error or 'it took too long'}", file=sys.stderr)
         return 1
     if json_output:
         print(json.dumps(measured))
     else:
-        _show(measured)
+        show(measured)
     return 0
 
 

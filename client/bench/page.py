@@ -7,10 +7,8 @@ is a new profile's: nothing was kept. Paint is compared with a page of a few wor
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import statistics
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -257,17 +255,9 @@ def summary(
 
 async def run(json_output: bool, loads: int = LOADS, guests: int = GUESTS) -> int:
     """Measure and print: tables, or one JSON object. Exit status: 0, or 1 when the measurement failed."""
-    try:
-        async with asyncio.timeout(_WHOLE_TIME):
-            measured = await _measure(loads, guests)
-    except (BenchError, ServerError, page.PageError, TimeoutError, OSError) as error:
-        print(f"the measurement failed: {error or 'it took too long'}", file=sys.stderr)
-        return 1
-    if json_output:
-        print(json.dumps(measured))
-    else:
-        _show(measured)
-    return 0
+    return await join.reported(
+        _measure(loads, guests), _WHOLE_TIME, json_output, _show, BenchError, page.PageError
+    )
 
 
 def _show(measured: Mapping[str, Any]) -> None:
