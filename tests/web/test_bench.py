@@ -35,6 +35,7 @@ async def test_every_part_is_measured(bundle: page.Bundle, capsys: pytest.Captur
         name for name in measured["files"] if name.startswith(("de-", "zh-", "lecture", "scan", "decode"))
     ]
     assert measured["bytes"] == sum(measured["files"].values()) < measured["bytes_all"]
+    assert measured["bytes_start"] == measured["bytes"] - measured["files"]["worker.js"]
 
 
 def test_the_summary_is_made_of_medians_of_one_run(bundle: page.Bundle) -> None:
