@@ -32,16 +32,15 @@ const common = {
 
 /** The page with what main.js is going to ask for asked for beside it: else each is found out after the last has come. */
 function withChunks(html, { outputs }) {
-  const named = (path) => Object.keys(outputs).find((each) => basename(each) === basename(path)) ?? path
   const wanted = new Set()
   const visit = (path) => {
-    for (const { path: to, kind } of outputs[named(path)]?.imports ?? [])
+    for (const { path: to, kind } of outputs[path]?.imports ?? [])
       if (kind === "import-statement" && !wanted.has(to)) {
         wanted.add(to)
         visit(to)
       }
   }
-  visit("main.js")
+  visit(Object.keys(outputs).find((path) => basename(path) === "main.js"))
   const links = [...wanted].map((path) => basename(path)).sort().map((name) => `<link rel="modulepreload" href="${name}" />\n    `)
   return html.replace('<script type="module"', () => `${links.join("")}<script type="module"`)
 }

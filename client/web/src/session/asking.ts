@@ -20,7 +20,7 @@ export class Asking extends Aspect {
 
   /** These from now on; null: all. It goes out as soon as the server has our media. */
   ask(ssrcs: readonly number[] | null): void {
-    if (String(ssrcs) === String(this.#ssrcs) && (ssrcs === null) === (this.#ssrcs === null)) return;
+    if (String(ssrcs) === String(this.#ssrcs)) return; // "null", or the numbers
     this.#ssrcs = ssrcs;
     if (this.#published) this.#tell();
   }
