@@ -34,11 +34,15 @@ class MediaJoin:
 
 @dataclass(frozen=True, slots=True)
 class MediaWant:
-    """`handle` wants these SSRCs forwarded; None is all."""
+    """`handle` wants these SSRCs forwarded, each with layers up to that of `tops` (empty: the largest).
+
+    `ssrcs` None is all.
+    """
 
     room: bytes
     handle: bytes
     ssrcs: tuple[int, ...] | None
+    tops: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

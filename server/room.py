@@ -54,6 +54,11 @@ from server.wire.messages import (
 )
 
 
+def _ssrcs(media: Media) -> list[int]:
+    """All that this sends under, layers and RTX too."""
+    return [ssrc for stream in media.streams for ssrc in (stream.ssrc, *stream.layers, *stream.rtx)]
+
+
 def refuse(handle: bytes, code: str, text: str, about: str) -> list[Effect]:
     """One clear error to `handle`; the connection goes on."""
     return [Send(handle, Refused(code, text, about))]
@@ -239,7 +244,10 @@ class Room:
         if seat.media is None:
             return refuse(handle, "media", "send media first", about)
         wanted = None if message.ssrcs is None else tuple(message.ssrcs)
-        return [MediaWant(self.number, handle, wanted)]
+        tops = tuple(message.tops)
+        if tops and len(tops) != len(wanted or ()):
+            return refuse(handle, "layers", "one layer for each of the streams, or none", about)
+        return [MediaWant(self.number, handle, wanted, tops)]
 
     def _signed_by_steward(self, text: bytes, signature: bytes) -> bool:
         try:
@@ -453,15 +461,24 @@ class Room:
     # -- media -------------------------------------------------------------------------------
 
     def _media(self, seat: _Seat, message: Media, now: float) -> list[Effect]:
-        mine = {stream.ssrc for stream in message.streams}
+        mine = _ssrcs(message)
         taken = {
-            stream.ssrc
+            ssrc
             for other in self._seats.values()
             if other is not seat and other.media is not None
-            for stream in other.media.streams
+            for ssrc in _ssrcs(other.media)
         }
-        if len(mine) < len(message.streams) or mine & taken:
+        if len(set(mine)) < len(mine) or taken.intersection(mine):
             return refuse(seat.handle, "ssrc", "an SSRC is taken: choose another at random", "media")
+        if sum(1 + len(stream.layers) for stream in message.streams) > limits.STREAMS_MAX:
+            return refuse(
+                seat.handle, "streams", f"at most {limits.STREAMS_MAX} streams, layers counted", "media"
+            )
+        for stream in message.streams:
+            if stream.layers and stream.kind == "audio":
+                return refuse(seat.handle, "layers", "sound has no layers", "media")
+            if stream.rtx and (stream.kind == "audio" or len(stream.rtx) != 1 + len(stream.layers)):
+                return refuse(seat.handle, "rtx", "one SSRC of RTX for each of video", "media")
         if not seat.media_changes.take(now):
             return refuse(seat.handle, "rate", "too many changes of media", "media")
         seat.media = message
@@ -480,7 +497,13 @@ class Room:
     def _views(self) -> list[Effect]:
         """`streams` to everybody with media whose view of the others' streams has changed."""
         streams = [
-            HandleStream(seat.handle, stream.ssrc, stream.kind)
+            HandleStream(
+                seat.handle,
+                stream.ssrc,
+                stream.kind,
+                layers=len(stream.layers),
+                rtx=stream.rtx[0] if stream.rtx else None,
+            )
             for seat in self._seats.values()
             if seat.media is not None
             for stream in seat.media.streams

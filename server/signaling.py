@@ -44,8 +44,8 @@ class MediaServer(Protocol):
     def join(self, room: bytes, handle: bytes, media: Media) -> Transport:
         """New or changed streams or transport; ValueError when it can't be."""
 
-    def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None) -> None:
-        """Forward these; None: all."""
+    def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None, tops: list[int]) -> None:
+        """Forward these, in layers up to those of `tops` (empty: the largest); None: all."""
 
     def leave(self, room: bytes, handle: bytes) -> None:
         """No media any more."""
@@ -186,7 +186,7 @@ class Signaling:
                 todo.extend(consequences)
             elif isinstance(effect, MediaWant):
                 wanted = None if effect.ssrcs is None else list(effect.ssrcs)
-                self.media.want(effect.room, effect.handle, wanted)
+                self.media.want(effect.room, effect.handle, wanted, list(effect.tops))
             elif isinstance(effect, MediaLeave):
                 self.media.leave(effect.room, effect.handle)
 

@@ -10,10 +10,14 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from server.wire import limits
 from server.wire.messages import MediaKind
 
 #: Payload types are the protocol's, the same for everybody: nothing is negotiated.
-PAYLOAD_TYPE: Final[dict[MediaKind, int]] = {"audio": 111, "video": 96}
+PAYLOAD_TYPE: Final[dict[MediaKind, int]] = {
+    "audio": limits.AUDIO_PAYLOAD_TYPE,
+    "video": limits.VIDEO_PAYLOAD_TYPE,
+}
 CLOCK_RATE: Final[dict[MediaKind, int]] = {"audio": 48_000, "video": 90_000}
 #: Bytes of frame in one packet, VP8 descriptor not counted. With SRTP, UDP and IPv6 it stays below 1,200.
 PAYLOAD_MAX: Final = 1_100

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from client.contacts import Standing
 from client.session.content import ReactionKind
+from server.wire import messages as wire
 from server.wire.messages import ClientMessage, HandleStream, ServerMessage, Transport
 
 # -- in --------------------------------------------------------------------------------------
@@ -266,12 +268,35 @@ class Leave:
 
 @dataclass(frozen=True)
 class Publish:
-    """The media engine's transport parameters and streams; sent whenever the room is entered."""
+    """The media engine's transport parameters and streams; sent whenever the room is entered.
+
+    `layers` and `rtx` are further SSRCs of a stream, by its own; `feedback` and `takes_rtx` as in
+    `server.wire.messages.Media`.
+    """
 
     ufrag: str
     password: str
     fingerprint: bytes
     streams: tuple[tuple[int, Literal["audio", "video"], int], ...]  # (SSRC, kind, stream number)
+    layers: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    rtx: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    feedback: bool = False
+    takes_rtx: bool = False
+
+    def message(self) -> wire.Media:
+        """What the server is told of it."""
+        streams = [
+            wire.Stream(ssrc, kind, list(self.layers.get(ssrc, ())), list(self.rtx.get(ssrc, ())))
+            for ssrc, kind, _ in self.streams
+        ]
+        return wire.Media(
+            self.ufrag,
+            self.password,
+            self.fingerprint,
+            streams,
+            feedback=self.feedback,
+            rtx=self.takes_rtx,
+        )
 
 
 Input = (

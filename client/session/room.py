@@ -522,9 +522,7 @@ class RoomSession:
                 door.catching_up = True
                 self.send(wire.CatchUp(self.m.journal.slot, self._relay))
             if self._publish is not None:
-                streams = [wire.Stream(ssrc, kind) for ssrc, kind, _ in self._publish.streams]
-                media = self._publish
-                self.send(wire.Media(media.ufrag, media.password, media.fingerprint, streams))
+                self.send(self._publish.message())
                 for aspect in self.aspects:
                     aspect.published(now)
             self._announce_at = now

@@ -18,8 +18,8 @@ DATAGRAM_MAX: Final = 2048
 #: Our DTLS flights go out in datagrams of at most this many bytes.
 DTLS_MTU: Final = 1200
 
-AUDIO_PAYLOAD_TYPE: Final = 111
-VIDEO_PAYLOAD_TYPE: Final = 96
+AUDIO_PAYLOAD_TYPE: Final = wire.AUDIO_PAYLOAD_TYPE
+VIDEO_PAYLOAD_TYPE: Final = wire.VIDEO_PAYLOAD_TYPE
 AUDIO_CLOCK: Final = 48_000
 VIDEO_CLOCK: Final = 90_000
 #: The SFU's own SSRC in the RTCP that it writes.

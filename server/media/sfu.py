@@ -197,7 +197,7 @@ class Sfu:
             port=self.port,
         )
 
-    def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None) -> None:
+    def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None, tops: Sequence[int] = ()) -> None:
         """The streams to forward to this peer; None: all of the others'. Unknown peers are ignored."""
         link = self._links.get((room, handle))
         if link is not None:

@@ -34,6 +34,18 @@ FINGERPRINT_SIZE: Final = 32
 #: Streams of one participant (audio, video, a shared screen with sound, simulcast layers).
 STREAMS_MAX: Final = 8
 WANT_MAX: Final = 1024
+#: Sizes in which a picture is sent at once (simulcast).
+LAYERS_MAX: Final = 3
+
+# -- RTP: the same for everybody, never negotiated -------------------------------------------
+AUDIO_PAYLOAD_TYPE: Final = 111
+VIDEO_PAYLOAD_TYPE: Final = 96
+#: Video sent again (RFC 4588), of payload type 96.
+RTX_PAYLOAD_TYPE: Final = 97
+#: Header extensions of video (audio has none): abs-send-time, 3 bytes, and the transport-wide sequence
+#: number, 2 bytes (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+SEND_TIME_EXTENSION: Final = 3
+FEEDBACK_EXTENSION: Final = 5
 
 # -- time and number -----------------------------------------------------------------------
 SLOT_MAX: Final = 2**53 - 1

@@ -30,6 +30,10 @@ Blob = Annotated[bytes, msgspec.Meta(min_length=limits.BUCKETS[0], max_length=li
 Slot = Annotated[int, msgspec.Meta(ge=0, le=limits.SLOT_MAX)]
 Ssrc = Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)]
 IceText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{4,64}\Z")]
+#: A simulcast layer: 0 is the smallest.
+Layer = Annotated[int, msgspec.Meta(ge=0, le=limits.LAYERS_MAX - 1)]
+TurnUrl = Annotated[str, msgspec.Meta(pattern=r"^turns?:[A-Za-z0-9.:\[\]-]{1,255}(\?transport=(udp|tcp))?\Z")]
+TurnText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/=:.-]{1,256}\Z")]
 MediaKind = Literal["audio", "video"]
 
 
@@ -270,29 +274,50 @@ class Left(Message, frozen=True, tag="left"):
 
 
 class Stream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One RTP stream. Whose it is, members say to each other, sealed."""
+    """One RTP stream. Whose it is, members say to each other, sealed.
+
+    `layers` are the SSRCs of the same pictures, larger: simulcast, from the next larger to the largest.
+    Receivers are sent one of them at a time, as if it were `ssrc`. `rtx` (none, or one for `ssrc` and one for
+    each of `layers`) are those that carry what is sent again (RFC 4588).
+    """
 
     ssrc: Ssrc
     kind: MediaKind
+    layers: Annotated[list[Ssrc], msgspec.Meta(max_length=limits.LAYERS_MAX - 1)] = []
+    rtx: Annotated[list[Ssrc], msgspec.Meta(max_length=limits.LAYERS_MAX)] = []
 
 
 class Media(Message, frozen=True, tag="media"):
     """Client: my transport parameters and the streams that I send (none: I only receive).
 
     Sent again with other streams it changes them; with another `ufrag` it restarts ICE.
-    `fingerprint` is SHA-256 of the DTLS certificate (RFC 8122).
+    `fingerprint` is SHA-256 of the DTLS certificate (RFC 8122). `feedback`: video that comes here may carry
+    transport-wide sequence numbers, which are reported on. `rtx`: what is sent again may come as RTX, under
+    the SSRC that the list of streams names.
     """
 
     ufrag: IceText
     password: IceText
     fingerprint: Bytes32
     streams: Annotated[list[Stream], msgspec.Meta(max_length=limits.STREAMS_MAX)]
+    feedback: bool = False
+    rtx: bool = False
+
+
+class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A TURN server (RFC 8656) of the landlord's, with credentials that lapse."""
+
+    urls: Annotated[list[TurnUrl], msgspec.Meta(min_length=1, max_length=8)]
+    username: TurnText
+    credential: TurnText
 
 
 class Transport(Message, frozen=True, tag="transport"):
     """Server: its own transport parameters for this connection. ICE-lite, DTLS server.
 
-    Payload types and header extensions are the protocol's (docs/protocol.md, "Media").
+    Payload types and header extensions are the protocol's (docs/protocol.md, "Media"). `others` are further
+    addresses of the same server, with the same port. `tcp`: that port takes ICE over TCP too (RFC 6544),
+    at all of these addresses.
     """
 
     ufrag: IceText
@@ -300,14 +325,22 @@ class Transport(Message, frozen=True, tag="transport"):
     fingerprint: Bytes32
     address: str
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
+    others: Annotated[list[str], msgspec.Meta(max_length=8)] = []
+    tcp: bool = False
+    turn: Annotated[list[Turn], msgspec.Meta(max_length=4)] = []
 
 
 class HandleStream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A stream, and the connection that sends it."""
+    """A stream, and the connection that sends it.
+
+    `layers`: how many larger ones of it can be had. `rtx`: under which SSRC it is sent again, if it is.
+    """
 
     handle: Bytes8
     ssrc: Ssrc
     kind: MediaKind
+    layers: Layer = 0
+    rtx: Ssrc | None = None
 
 
 class Streams(Message, frozen=True, tag="streams"):
@@ -317,9 +350,14 @@ class Streams(Message, frozen=True, tag="streams"):
 
 
 class Want(Message, frozen=True, tag="want"):
-    """Client: the streams that I want forwarded; None: all of them (how every connection begins)."""
+    """Client: the streams that I want forwarded; None: all of them (how every connection begins).
+
+    `tops`, none or one for each of `ssrcs`: the largest layer that is of use (0 is the smallest), by the size
+    of the tile. Without it the largest that the network carries is sent.
+    """
 
     ssrcs: Annotated[list[Ssrc], msgspec.Meta(max_length=limits.WANT_MAX)] | None
+    tops: Annotated[list[Layer], msgspec.Meta(max_length=limits.WANT_MAX)] = []
 
 
 ClientMessage = (

@@ -20,7 +20,9 @@ from server.wire.messages import (
     Commit,
     Committed,
     Entered,
+    HandleStream,
     Left,
+    Media,
     Message,
     Open,
     Opened,
@@ -33,6 +35,7 @@ from server.wire.messages import (
     Relayed,
     Shown,
     Stale,
+    Stream,
     Streams,
     Want,
 )
@@ -734,6 +737,29 @@ def test_an_ssrc_is_unique_in_the_room() -> None:
     assert codes(t.says(B, media(1))) == ["Streams"]
 
 
+def sends(*streams: Stream) -> Media:
+    return msgspec.structs.replace(media(), streams=list(streams))
+
+
+def test_layers_and_what_is_sent_again_have_ssrcs_of_their_own() -> None:
+    t = Table().opened(A, B)
+    layered = sends(Stream(1, "video", [2, 3], [4, 5, 6]))
+    t.says(B, media(9))
+    t.says(A, layered)
+    assert only(Streams, t.heard(B)[1:]).streams == [HandleStream(A, 1, "video", layers=2, rtx=4)]
+    for taken in range(1, 7):
+        assert codes(t.says(B, media(taken))) == ["ssrc"]
+    for stream, code in (
+        (Stream(1, "audio", [2]), "layers"),
+        (Stream(1, "audio", [], [2]), "rtx"),
+        (Stream(1, "video", [2], [3]), "rtx"),
+        (Stream(1, "video", [2, 1]), "ssrc"),
+    ):
+        assert codes(t.says(A, sends(stream))) == [code]
+    many = [Stream(10 * i, "video", [10 * i + 1, 10 * i + 2]) for i in range(1, 4)]
+    assert codes(t.says(A, sends(*many))) == ["streams"]
+
+
 def test_media_needs_the_pass_and_want_needs_media() -> None:
     t = Table().opened(A)
     t.arrive(B)
@@ -745,6 +771,10 @@ def test_media_needs_the_pass_and_want_needs_media() -> None:
     t.says(A, Want([7, 8]))
     t.says(A, Want(None))
     assert t.effects == [MediaWant(NUMBER, A, (7, 8)), MediaWant(NUMBER, A, None)]
+    t.says(A, Want([7, 8], [0, 2]))
+    assert t.effects[-1] == MediaWant(NUMBER, A, (7, 8), (0, 2))
+    for wrong in (Want([7, 8], [1]), Want(None, [1])):
+        assert codes(t.says(A, wrong))[-1:] == ["layers"]
 
 
 def test_media_lapses_with_the_pass_and_comes_back_by_media() -> None:

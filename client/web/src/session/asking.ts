@@ -39,6 +39,6 @@ export class Asking extends Aspect {
   }
 
   #tell(): void {
-    this.room.send({ type: "want", ssrcs: this.#ssrcs === null ? null : [...this.#ssrcs] });
+    this.room.send({ type: "want", ssrcs: this.#ssrcs === null ? null : [...this.#ssrcs], tops: [] });
   }
 }

@@ -36,6 +36,8 @@ export type Input =
       readonly password: string;
       readonly fingerprint: Bytes;
       readonly streams: readonly OwnStream[];
+      readonly feedback?: boolean;
+      readonly takesRtx?: boolean;
     };
 
 export interface OwnStream {
@@ -43,6 +45,9 @@ export interface OwnStream {
   readonly kind: "audio" | "video";
   /** 0 audio, 1 video, 2 screen's audio, 3 screen's video. */
   readonly stream: number;
+  /** Further SSRCs of it: larger layers, and what is sent again of each (`Stream` in wire/messages.ts). */
+  readonly layers?: readonly number[];
+  readonly rtx?: readonly number[];
 }
 
 export type ReactionKind = "yes" | "applause" | "heart" | "laugh" | "surprise" | "party";

@@ -563,9 +563,11 @@ export class RoomSession {
       door.levelDone = true;
       if (!door.catchingUp) this.#catchUp(door);
       if (this.#publish !== null) {
-        const { ufrag, password, fingerprint } = this.#publish;
-        const streams = this.#publish.streams.map(({ ssrc, kind }) => ({ ssrc, kind }));
-        this.send({ type: "media", ufrag, password, fingerprint, streams });
+        const { ufrag, password, fingerprint, feedback = false, takesRtx: rtx = false } = this.#publish;
+        const streams = this.#publish.streams.map(({ ssrc, kind, layers = [], rtx: again = [] }) => ({
+          ssrc, kind, layers: [...layers], rtx: [...again],
+        }));
+        this.send({ type: "media", ufrag, password, fingerprint, streams, feedback, rtx });
         for (const aspect of this.aspects) await aspect.published(now);
       }
       this.#announceAt = now;

@@ -80,6 +80,8 @@ export interface PassOn {
 export interface Stream {
   readonly ssrc: number;
   readonly kind: "audio" | "video";
+  readonly layers: number[];
+  readonly rtx: number[];
 }
 
 /** Client: my transport parameters and the streams that I send (none: I only receive). */
@@ -89,12 +91,15 @@ export interface Media {
   readonly password: string;
   readonly fingerprint: Bytes;
   readonly streams: Stream[];
+  readonly feedback: boolean;
+  readonly rtx: boolean;
 }
 
 /** Client: the streams that I want forwarded; None: all of them (how every connection begins). */
 export interface Want {
   readonly type: "want";
   readonly ssrcs: number[] | null;
+  readonly tops: number[];
 }
 
 /** Server, first frame: what to sign. `server_key` (Ed25519, made at start) signs receipts. */
@@ -207,6 +212,13 @@ export interface Left {
   readonly handle: Bytes;
 }
 
+/** A TURN server (RFC 8656) of the landlord's, with credentials that lapse. */
+export interface Turn {
+  readonly urls: string[];
+  readonly username: string;
+  readonly credential: string;
+}
+
 /** Server: its own transport parameters for this connection. ICE-lite, DTLS server. */
 export interface Transport {
   readonly type: "transport";
@@ -215,6 +227,9 @@ export interface Transport {
   readonly fingerprint: Bytes;
   readonly address: string;
   readonly port: number;
+  readonly others: string[];
+  readonly tcp: boolean;
+  readonly turn: Turn[];
 }
 
 /** A stream, and the connection that sends it. */
@@ -222,6 +237,8 @@ export interface HandleStream {
   readonly handle: Bytes;
   readonly ssrc: number;
   readonly kind: "audio" | "video";
+  readonly layers: number;
+  readonly rtx: number | null;
 }
 
 /** Server, whenever it changes: all streams of the others. */
@@ -245,9 +262,9 @@ export const schemas: Schemas = {
   CatchUp: {"tag": "catch_up", "fields": {"slot": [["int", 0, 9007199254740991]], "relay": [["int", 0, 9007199254740991]]}},
   Relay: {"tag": "relay", "fields": {"blob": [["bytes", 512, 262144]]}},
   PassOn: {"tag": "pass_on", "fields": {"blob": [["bytes", 512, 262144]]}},
-  Stream: {"tag": null, "fields": {"ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]]}},
-  Media: {"tag": "media", "fields": {"ufrag": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "password": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "fingerprint": [["bytes", 32, 32]], "streams": [["list", ["struct", "Stream"], 0, 8]]}},
-  Want: {"tag": "want", "fields": {"ssrcs": [["or null", ["list", ["int", 1, 4294967295], 0, 1024]]]}},
+  Stream: {"tag": null, "fields": {"ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]], "layers": [["list", ["int", 1, 4294967295], 0, 2], []], "rtx": [["list", ["int", 1, 4294967295], 0, 3], []]}},
+  Media: {"tag": "media", "fields": {"ufrag": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "password": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "fingerprint": [["bytes", 32, 32]], "streams": [["list", ["struct", "Stream"], 0, 8]], "feedback": [["bool"], false], "rtx": [["bool"], false]}},
+  Want: {"tag": "want", "fields": {"ssrcs": [["or null", ["list", ["int", 1, 4294967295], 0, 1024]]], "tops": [["list", ["int", 0, 2], 0, 1024], []]}},
   Challenge: {"tag": "challenge", "fields": {"version": [["int", null, null]], "origin": [["str", 0, null, null]], "nonce": [["bytes", 32, 32]], "server_key": [["bytes", 32, 32]]}},
   Entered: {"tag": "entered", "fields": {"handle": [["bytes", 8, 8]], "incarnation": [["bytes", 8, 8]], "slot": [["or null", ["int", 0, 9007199254740991]], null], "chain": [["or null", ["bytes", 32, 32]], null], "handles": [["list", ["bytes", 8, 8], 0, null], []]}},
   Refused: {"tag": "refused", "fields": {"code": [["str", 0, null, null]], "text": [["str", 0, null, null]], "about": [["str", 0, null, null], ""], "fatal": [["bool"], false]}},
@@ -263,8 +280,9 @@ export const schemas: Schemas = {
   Passed: {"tag": "passed", "fields": {"blob": [["bytes", 512, 262144]]}},
   Arrived: {"tag": "arrived", "fields": {"handle": [["bytes", 8, 8]]}},
   Left: {"tag": "left", "fields": {"handle": [["bytes", 8, 8]]}},
-  Transport: {"tag": "transport", "fields": {"ufrag": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "password": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "fingerprint": [["bytes", 32, 32]], "address": [["str", 0, null, null]], "port": [["int", 1, 65535]]}},
-  HandleStream: {"tag": null, "fields": {"handle": [["bytes", 8, 8]], "ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]]}},
+  Turn: {"tag": null, "fields": {"urls": [["list", ["str", 0, null, "^turns?:[A-Za-z0-9.:\\[\\]-]{1,255}(\\?transport=(udp|tcp))?$"], 1, 8]], "username": [["str", 0, null, "^[A-Za-z0-9+/=:.-]{1,256}$"]], "credential": [["str", 0, null, "^[A-Za-z0-9+/=:.-]{1,256}$"]]}},
+  Transport: {"tag": "transport", "fields": {"ufrag": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "password": [["str", 0, null, "^[A-Za-z0-9+/]{4,64}$"]], "fingerprint": [["bytes", 32, 32]], "address": [["str", 0, null, null]], "port": [["int", 1, 65535]], "others": [["list", ["str", 0, null, null], 0, 8], []], "tcp": [["bool"], false], "turn": [["list", ["struct", "Turn"], 0, 4], []]}},
+  HandleStream: {"tag": null, "fields": {"handle": [["bytes", 8, 8]], "ssrc": [["int", 1, 4294967295]], "kind": [["one of", ["audio", "video"]]], "layers": [["int", 0, 2], 0], "rtx": [["or null", ["int", 1, 4294967295]], null]}},
   Streams: {"tag": "streams", "fields": {"streams": [["list", ["struct", "HandleStream"], 0, null]]}},
 };
 

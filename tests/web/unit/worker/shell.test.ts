@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 import { type Door, ROOM } from "../../../../client/web/src/session/events";
-import type { ClientMessage, ServerMessage } from "../../../../client/web/src/wire/messages";
+import type { ClientMessage, ServerMessage, Transport } from "../../../../client/web/src/wire/messages";
 import type { Doors } from "../../../../client/web/src/worker/doors";
 import type { FromWorker, ToWorker } from "../../../../client/web/src/worker/messages";
 import { type Around, PATIENCE, Shell, TICK } from "../../../../client/web/src/worker/shell";
@@ -134,7 +134,7 @@ test("the server's transport is told with the ufrag that it answers", async () =
   await rig.shell.hear(PUBLISH);
   await rig.enters();
   assert.ok(rig.done.includes("media abcd to room"), rig.done.join(", "));
-  const transport = { ufrag: "srvr", password: "serverserver", fingerprint: new Uint8Array(32), address: "192.0.2.1", port: 9 } as const;
+  const transport: Omit<Transport, "type"> = { ufrag: "srvr", password: "serverserver", fingerprint: new Uint8Array(32), address: "192.0.2.1", port: 9, others: [], tcp: false, turn: [] };
   await rig.shell.hear({ ...PUBLISH, media: { ...(PUBLISH as Extract<ToWorker, { type: "publish" }>).media, ufrag: "efgh" } } as ToWorker);
   assert.ok(rig.done.includes("media efgh to room"));
   await rig.says({ type: "transport", ...transport });
@@ -148,14 +148,14 @@ test("a refused publication is passed over", async () => {
   await rig.enters();
   await rig.shell.hear({ ...PUBLISH, media: { ...(PUBLISH as Extract<ToWorker, { type: "publish" }>).media, ufrag: "efgh" } } as ToWorker);
   await rig.says({ type: "refused", code: "ssrc", text: "taken", about: "media", fatal: false });
-  await rig.says({ type: "transport", ufrag: "srvr", password: "serverserver", fingerprint: new Uint8Array(32), address: "192.0.2.1", port: 9 });
+  await rig.says({ type: "transport", ufrag: "srvr", password: "serverserver", fingerprint: new Uint8Array(32), address: "192.0.2.1", port: 9, others: [], tcp: false, turn: [] });
   assert.deepEqual(rig.of("transport").map(({ ufrag }) => ufrag), ["efgh"]);
 });
 
 test("a lost room asks for other media, and streams are none", async () => {
   await rig.shell.hear(HOST);
   await rig.enters();
-  await rig.says({ type: "streams", streams: [{ handle: new Uint8Array(8), ssrc: 21, kind: "audio" }] });
+  await rig.says({ type: "streams", streams: [{ handle: new Uint8Array(8), ssrc: 21, kind: "audio", layers: 0, rtx: null }] });
   rig.events?.lost(ROOM, { key: "shell.ended" }, true);
   await rig.settles();
   assert.equal(rig.of("republish").length, 1);
