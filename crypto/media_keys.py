@@ -53,7 +53,11 @@ _T = TypeVar("_T")
 
 
 class Stream(IntEnum):
-    """A member's streams. 4 to 7 are kept for simulcast layers, which are video."""
+    """A member's streams: what it announces, each under one SSRC.
+
+    Pictures that are sent in several sizes at once (simulcast) are one stream of these, and each size is
+    sealed under a stream number of its own, from which nonces and replay windows follow (`layer_stream`).
+    """
 
     AUDIO = 0
     VIDEO = 1
@@ -62,6 +66,25 @@ class Stream(IntEnum):
 
 
 _AUDIO: Final = frozenset({Stream.AUDIO, Stream.SCREEN_AUDIO})
+#: The stream numbers that a stream of pictures is sealed under, from the smallest layer to the largest.
+_LAYERS: Final[dict[int, tuple[int, ...]]] = {Stream.VIDEO: (1, 4, 5), Stream.SCREEN_VIDEO: (3, 6, 7)}
+_BASE: Final = {number: (base, at) for base, row in _LAYERS.items() for at, number in enumerate(row)}
+
+
+def layer_stream(base: int, layer: int) -> int:
+    """The stream number under which `layer` (0: the smallest) of stream `base` is sealed.
+
+    StateError where there is no such stream or layer: sound has layer 0 alone.
+    """
+    layers = _LAYERS.get(base, (base,) if base in _AUDIO else ())
+    if not 0 <= layer < len(layers):
+        raise StateError(f"no layer {layer} of stream {base}")
+    return layers[layer]
+
+
+def base_stream(stream: int) -> tuple[int, int]:
+    """(the stream that is announced, its layer) of what is sealed under that stream number, 0 to 7."""
+    return _BASE.get(stream, (stream, 0))
 
 
 class FutureEpochError(MissingKeyError):

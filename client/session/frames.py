@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crypto import policy, shim
-from crypto.media_keys import FutureEpochError, OpenedFrame, open_frame, seal_frame
+from crypto.media_keys import FutureEpochError, OpenedFrame, base_stream, open_frame, seal_frame
 from crypto.shim import Kind
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ def open_(room: RoomSession, ssrc: int, kind: Kind, data: bytes, now: float) -> 
         raise FutureEpochError("a stream that nobody has announced yet")
     _, sealed = shim.split(kind, data)
     leaf, stream = room.m.media.sender(sealed, now)
-    policy.snug_20(announcers=announcers, key_leaf=leaf, stream=stream)
+    # whichever layer it is of: who announced the pictures may seal them in any size
+    policy.snug_20(announcers=announcers, key_leaf=leaf, stream=base_stream(stream)[0])
     for aspect in room.aspects:
         aspect.opening(ssrc, leaf, stream, sealed, now)
     opened = open_frame(room.m.media, kind, data, now)

@@ -24,6 +24,8 @@ from crypto.media_keys import (
     FutureFrames,
     MediaKeys,
     Stream,
+    base_stream,
+    layer_stream,
     open_frame,
     seal_frame,
 )
@@ -102,6 +104,24 @@ def test_the_permutation_is_the_documented_one() -> None:
         for stream in range(8):
             tag = ranked.index(blocks[leaf * 8 + stream])
             assert epoch_keys.kid(leaf, stream) == tag << 4 | 5
+
+
+def test_layers_have_stream_numbers_of_their_own() -> None:
+    camera = [layer_stream(Stream.VIDEO, layer) for layer in range(3)]
+    screen = [layer_stream(Stream.SCREEN_VIDEO, layer) for layer in range(3)]
+    assert (camera, screen) == ([1, 4, 5], [3, 6, 7])
+    assert [layer_stream(sound, 0) for sound in (Stream.AUDIO, Stream.SCREEN_AUDIO)] == [0, 2]
+    # each number is one stream's one layer, and the way back
+    for stream in range(STREAMS):
+        assert layer_stream(*base_stream(stream)) == stream
+
+
+@pytest.mark.parametrize(
+    ("base", "layer"), [(0, 1), (2, 1), (1, 3), (3, 3), (1, -1), (4, 0), (8, 0), (-1, 0)]
+)
+def test_no_such_layer(base: int, layer: int) -> None:
+    with pytest.raises(StateError):
+        layer_stream(base, layer)
 
 
 def test_tags_change_with_the_secret() -> None:

@@ -22,7 +22,15 @@ from crypto.errors import MalformedError, SnugCryptoError
 from crypto.evidence import Exhibit, LastWord, NamedLeaf, Probe, ProbeReceipt, Receipt, SignedBeat
 from crypto.invite import receipt_message
 from crypto.kdf import H, SigningKey
-from crypto.media_keys import EpochKeys, MediaKeys, open_frame, seal_frame
+from crypto.media_keys import (
+    STREAMS,
+    EpochKeys,
+    MediaKeys,
+    base_stream,
+    layer_stream,
+    open_frame,
+    seal_frame,
+)
 from crypto.media_signatures import (
     MEDIA_KEY_LABEL,
     Checker,
@@ -136,7 +144,13 @@ def media_keys() -> dict[str, Any]:
                 "sealed": keys.key(kids[0][1]).encrypt(5, b"m", b"frame").hex(),
             }
         )
-    return {"trees": trees, "stories": [_story(seed) for seed in range(4)]}
+    layers = [
+        {"base": base, "layer": layer, "stream": _outcome(partial(layer_stream, base, layer))}
+        for base in range(-1, 9)
+        for layer in range(-1, 4)
+    ]
+    bases = [list(base_stream(stream)) for stream in range(STREAMS)]
+    return {"trees": trees, "layers": layers, "bases": bases, "stories": [_story(seed) for seed in range(4)]}
 
 
 _LEAVES: Final = 4

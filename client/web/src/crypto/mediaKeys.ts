@@ -42,10 +42,35 @@ export const FUTURE_TIME = 1;
 
 const EPOCHS = 2 ** EPOCH_BITS;
 
-/** A member's streams. 4 to 7 are kept for simulcast layers, which are video. */
+/**
+ * A member's streams: what it announces, each under one SSRC.
+ *
+ * Pictures that are sent in several sizes at once (simulcast) are one stream of these, and each size is sealed under a
+ * stream number of its own, from which nonces and replay windows follow (`layerStream`).
+ */
 export const Stream = { AUDIO: 0, VIDEO: 1, SCREEN_AUDIO: 2, SCREEN_VIDEO: 3 } as const;
 
 const isAudio = (stream: number): boolean => stream === Stream.AUDIO || stream === Stream.SCREEN_AUDIO;
+
+/** By stream, the stream numbers that it is sealed under, from the smallest layer to the largest. */
+const LAYERS: readonly (readonly number[])[] = [[0], [1, 4, 5], [2], [3, 6, 7]];
+
+/**
+ * The stream number under which `layer` (0: the smallest) of stream `base` is sealed.
+ *
+ * StateError where there is no such stream or layer: sound has layer 0 alone.
+ */
+export function layerStream(base: number, layer: number): number {
+  const found = LAYERS[base]?.[layer];
+  if (found === undefined) throw new StateError(`no layer ${layer} of stream ${base}`);
+  return found;
+}
+
+/** [the stream that is announced, its layer] of what is sealed under that stream number, 0 to 7. */
+export function baseStream(stream: number): readonly [base: number, layer: number] {
+  const base = LAYERS.findIndex((layers) => layers.includes(stream));
+  return base < 0 ? [stream, 0] : [base, LAYERS[base]?.indexOf(stream) ?? 0];
+}
 
 /** A frame of an epoch that we are about to enter: hold it (`FutureFrames`) and try again then. */
 export class FutureEpochError extends MissingKeyError {}

@@ -2,7 +2,7 @@
  * A member's media frames: sealed and opened under the epoch's keys, with all that may be said against it.
  */
 import type { Bytes } from "../crypto/bytes";
-import { FutureEpochError, type OpenedFrame, openFrame, sealFrame } from "../crypto/mediaKeys";
+import { baseStream, FutureEpochError, type OpenedFrame, openFrame, sealFrame } from "../crypto/mediaKeys";
 import { snug20 } from "../crypto/policy";
 import { type Kind, split } from "../crypto/shim";
 import { type Sentence, sentence } from "../words/sentence";
@@ -56,11 +56,13 @@ export async function open(
   if (announcers.size === 0) throw new FutureEpochError("a stream that nobody has announced yet");
   const [, sealed] = split(kind, data);
   const [leaf, stream] = room.m.media.sender(sealed, now);
-  snug20({ announcers, keyLeaf: leaf, stream });
+  // whichever layer it is of: who announced the pictures may seal them in any size
+  const [announced] = baseStream(stream);
+  snug20({ announcers, keyLeaf: leaf, stream: announced });
   for (const aspect of room.aspects) aspect.opening(ssrc, leaf, stream, sealed, now);
   const opened = await openFrame(room.m.media, kind, data, now);
   // while it was opened its stream may have been announced as another's
-  snug20({ announcers: room.announced.announcers(ssrc), keyLeaf: leaf, stream });
+  snug20({ announcers: room.announced.announcers(ssrc), keyLeaf: leaf, stream: announced });
   for (const aspect of room.aspects) aspect.opened(ssrc, leaf, stream, sealed, now);
   return opened;
 }

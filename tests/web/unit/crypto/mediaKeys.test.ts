@@ -11,9 +11,11 @@ import {
 import { H, KDF } from "../../../../client/web/src/crypto/kdf";
 import {
   ADD_SWITCH,
+  baseStream,
   EpochKeys,
   FutureEpochError,
   FutureFrames,
+  layerStream,
   MediaKeys,
   openFrame,
   sealFrame,
@@ -78,9 +80,20 @@ interface Step {
   readonly data?: string;
   readonly outcome: Outcome;
 }
-const shared = given<{ readonly trees: readonly Tree[]; readonly stories: readonly (readonly Step[])[] }>(
-  "media_keys",
-);
+interface Shared {
+  readonly trees: readonly Tree[];
+  readonly layers: readonly { readonly base: number; readonly layer: number; readonly stream: Outcome }[];
+  readonly bases: readonly (readonly [number, number])[];
+  readonly stories: readonly (readonly Step[])[];
+}
+const shared = given<Shared>("media_keys");
+
+test("layers have Python's stream numbers, and each number is of one stream", async () => {
+  for (const { base, layer, stream } of shared.layers)
+    assert.deepEqual(await outcomeOf(() => layerStream(base, layer)), stream, `layer ${layer} of ${base}`);
+  assert.equal(shared.bases.length, STREAMS);
+  for (const [stream, expected] of shared.bases.entries()) assert.deepEqual(baseStream(stream), expected);
+});
 
 test("key ids are Python's, and nobody else's", async () => {
   for (const tree of shared.trees) {
