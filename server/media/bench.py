@@ -1,13 +1,18 @@
-"""What forwarding costs: CPU time a forwarded packet, and its ratio to the floor of the same run.
+"""What forwarding costs: CPU time a forwarded packet, beside yardsticks of the same run.
 
     python -m server.media.bench [--packets N] [--rounds N]        one JSON object on stdout
 
 For each fan-out a real `Sfu` forwards SRTP packets of 1,200 bytes (AEAD_AES_128_GCM) that another process
 sends in frames of eight, through the path of every day: `add_reader`, unprotect, checks, cache, protect,
-send. The floor is bare `sendmmsg` of as many ready packets to the same receivers. Path and floor take turns,
-in one process on one core; the medians count. What is measured is the process's own CPU time, user and
-system. Receivers are sockets on the loopback that nobody reads, for the path and the floor alike: what
-reading costs is theirs, not the forwarder's.
+send. There are two yardsticks. The floor is bare `sendmmsg` of as many ready packets to the same receivers.
+The compiled loop (`bench_loop.c`) receives, opens, seals and sends with the same system calls and the same
+libsrtp, fed in the same way, and does nothing else. All take turns, in one process on one core; the medians
+count. What is measured is the process's own CPU time, user and system. Receivers are sockets on the loopback
+that nobody reads: what reading costs is theirs, not the forwarder's.
+
+That caching for NACKs, RTCP and the check of header extensions are on while the path is measured isn't
+believed but tried (`_Measure.probe`): a NACK must bring its packet back, and a packet with an impossible
+extension must be refused.
 """
 
 from __future__ import annotations
@@ -20,15 +25,14 @@ import json
 import os
 import socket
 import statistics
-import struct
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from server.media import mmsg, srtp
+from server.media import bench_loop, mmsg, rtcp, srtp
+from server.media.bench_feeder import ACK, SSRC, Feeder
 from server.media.limits import MediaLimits
 from server.media.path import BatchPath
 from server.media.sfu import Link, Sfu
@@ -36,64 +40,45 @@ from server.wire.messages import Media, Stream
 
 SIZE: Final = 1200
 FAN_OUTS: Final = (2, 9, 49)
-_SSRC: Final = 0x0BE7C4
 _ROOM: Final = bytes(16)
-#: Packets that may be on their way to the forwarder: well within a receive buffer of the default size.
-_CREDIT: Final = 96
-_ACK: Final = 32
 _TIMEOUT: Final = 30.0
+#: What a NACK may take to bring its packet back.
+_ANSWER_TIME: Final = 2.0
+#: What must be found on while the path is measured (see `_Measure.probe`).
+ON: Final = ("cache", "nack", "rtcp", "extensions")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """CPU microseconds a forwarded packet, medians; `ratio` = `path_us` / `floor_us`.
+    """CPU microseconds a forwarded packet, medians.
 
-    `single_us` is the path when no packet finds a companion to share a UDP_SEGMENT message with.
+    `ratio` = `path_us` / `floor_us`. `single_us` is the path when no packet finds a companion to share a
+    UDP_SEGMENT message with. `compiled_us` is the compiled loop with each packet as a message of its own, and
+    `compiled_segmented_us` with such companions; both are None where there is no compiler.
     """
 
     fan_out: int
     path_us: float
     single_us: float
     floor_us: float
+    compiled_us: float | None
+    compiled_segmented_us: float | None
     ratio: float
     single_ratio: float
     forwarded: int
 
 
-def _feeder() -> int:
-    """The publisher: a process of its own, told on stdin what to send; a byte is credit for `_ACK`."""
-    told = json.loads(sys.stdin.buffer.readline())
+def _receiver() -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.bind(("127.0.0.1", told["from"]))
-    sock.connect(("127.0.0.1", told["to"]))
-    session = srtp.SrtpSession(srtp.AEAD_AES_128_GCM, bytes.fromhex(told["key"]), outbound=True)
-    extension = struct.pack("!HH", 0xBEDE, 1) + b"\x32\1\2\3"
-    body = os.urandom(SIZE - 12 - len(extension))
-    buffer, length = srtp.Buffer(2048), srtp.new_length()
-    sequence = 0
-    while line := sys.stdin.buffer.readline():
-        packets = []
-        for _ in range(int(line)):
-            header = struct.pack("!BBHLL", 0x90, 96, sequence & 0xFFFF, sequence // 8 * 3000, _SSRC)
-            buffer.view[:SIZE] = header + extension + body
-            length[0] = SIZE
-            if srtp.protect(session.pointer, buffer.data, length):
-                return 1
-            packets.append(bytes(buffer.view[: length[0]]))
-            sequence += 1
-        sys.stdout.buffer.write(b"+")
-        sys.stdout.buffer.flush()
-        if not sys.stdin.buffer.readline():
-            return 0
-        sent = done = 0
-        while sent < len(packets):
-            while sent - done >= _CREDIT:
-                done += _ACK * len(os.read(sys.stdin.fileno(), 1))
-            sock.send(packets[sent])
-            sent += 1
-        while done < len(packets) // _ACK * _ACK:
-            done += _ACK * len(os.read(sys.stdin.fileno(), 1))
-    return 0
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the least there is: it is full at once
+    sock.bind(("127.0.0.1", 0))
+    return sock
+
+
+def _free_port() -> int:
+    with _receiver() as sock:
+        port: int = sock.getsockname()[1]
+        return port
 
 
 class _Measure:
@@ -101,25 +86,14 @@ class _Measure:
 
     def __init__(self, sfu: Sfu, fan_out: int, cores: list[int]) -> None:
         self._sfu = sfu
-        self._fan_out = fan_out
-        self._receivers = [self._receiver() for _ in range(fan_out)]
+        self._receivers = [_receiver() for _ in range(fan_out)]
         self._addresses: list[tuple[str, int]] = [sock.getsockname() for sock in self._receivers]
-        publisher = self._receiver()
-        source = publisher.getsockname()
-        publisher.close()
-        key = os.urandom(28)
-        self._admit(0, [Stream(ssrc=_SSRC, kind="video")], key, source)
+        source, key = _free_port(), os.urandom(28)
+        self._keys = [os.urandom(28) for _ in range(fan_out)]
+        self._admit(0, [Stream(ssrc=SSRC, kind="video")], key, ("127.0.0.1", source))
         for i, address in enumerate(self._addresses):
-            self._admit(i + 1, [], os.urandom(28), address)
-        self._feeder = subprocess.Popen(
-            [sys.executable, "-m", "server.media.bench", "--feeder"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-        )
-        if len(cores) > 1:
-            os.sched_setaffinity(self._feeder.pid, set(cores[1:]))
-        self._tell({"from": source[1], "to": sfu.port, "key": key.hex()})
+            self._admit(i + 1, [], self._keys[i], address)
+        self._feeder = Feeder(source, sfu.port, key, SIZE, cores)
         batch = max(1, 1024 // fan_out)
         libc = mmsg.load()
         if libc is None:
@@ -129,12 +103,10 @@ class _Measure:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 22)
         self._socket.bind(("127.0.0.1", 0))
 
-    @staticmethod
-    def _receiver() -> socket.socket:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the least there is: it is full at once
-        sock.bind(("127.0.0.1", 0))
-        return sock
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Those of the receivers."""
+        return self._addresses
 
     def _admit(self, number: int, streams: list[Stream], key: bytes, address: tuple[str, int]) -> None:
         """A peer as it is after ICE and DTLS, which are not what is measured."""
@@ -147,31 +119,22 @@ class _Measure:
         self._sfu._claim(link, address)
         self._sfu._secure(link, srtp.Keys(srtp.AEAD_AES_128_GCM, key, key), time.monotonic())
 
-    def _tell(self, what: object) -> None:
-        assert self._feeder.stdin is not None
-        self._feeder.stdin.write(json.dumps(what).encode() + b"\n")
-
-    async def path(self, packets: int) -> tuple[float, int]:
+    async def path(self, packets: int, *, bad: bool = False) -> tuple[float, int]:
         """CPU seconds for `packets` packets in, and how many went out."""
+        await self._feeder.prepare(packets, bad=bad)
         loop = asyncio.get_running_loop()
-        assert self._feeder.stdin is not None
-        assert self._feeder.stdout is not None
-        credit = self._feeder.stdin.fileno()
-        self._tell(packets)
-        if await loop.run_in_executor(None, self._feeder.stdout.read, 1) != b"+":
-            raise RuntimeError("the publisher stopped")
         done = loop.create_future()
         counts = self._sfu._counts
-        first = counts["received"]
+        first = counts["received"] + counts["refused"]
         acknowledged = 0
         readable = self._sfu._readable
 
         def turn() -> None:
             nonlocal acknowledged
             readable()
-            received = counts["received"] - first
-            if (now_due := received // _ACK) > acknowledged:
-                os.write(credit, b"+" * (now_due - acknowledged))
+            received = counts["received"] + counts["refused"] - first
+            if (now_due := received // ACK) > acknowledged:
+                os.write(self._feeder.credit, b"+" * (now_due - acknowledged))
                 acknowledged = now_due
             if received >= packets and not done.done():
                 done.set_result(None)
@@ -182,11 +145,32 @@ class _Measure:
         loop.add_reader(self._sfu._socket.fileno(), turn)
         forwarded = path.sent
         begin = time.process_time()
-        self._tell("go")
+        self._feeder.go()
         await asyncio.wait_for(done, _TIMEOUT)
         spent = time.process_time() - begin
         loop.add_reader(self._sfu._socket.fileno(), readable)
         return spent, path.sent - forwarded
+
+    async def probe(self) -> None:
+        """Try what has to be on (`ON`); RuntimeError if something of it isn't. Spoils no measurement."""
+        before = self._sfu.totals()
+        await self.path(ACK, bad=True)
+        refused = self._sfu.totals()["refused"] - before.get("refused", 0)
+        packets = self._sfu.held().packets
+        cached = next(iter(self._sfu.streams())).packets > 0 and packets > 0
+        first = self._receivers[0]
+        session = srtp.SrtpSession(srtp.AEAD_AES_128_GCM, self._keys[0], outbound=True)
+        track = next(iter(self._sfu._core.tracks()))
+        assert track.high is not None
+        asked = session.protect_rtcp(rtcp.receiver_report([]) + rtcp.nack(SSRC, [track.high & 0xFFFF]))
+        first.sendto(asked, ("127.0.0.1", self._sfu.port))
+        resent = 0
+        deadline = time.monotonic() + _ANSWER_TIME
+        while not resent and time.monotonic() < deadline:
+            await asyncio.sleep(0.001)
+            resent = self._sfu.totals()["resent"] - before["resent"]
+        if (refused, cached, resent) != (ACK, True, 1):
+            raise RuntimeError("the path was measured with something switched off")
 
     @contextlib.contextmanager
     def segmenting(self, wanted: bool) -> Iterator[None]:
@@ -208,47 +192,98 @@ class _Measure:
         return time.process_time() - begin, sent
 
     def close(self) -> None:
-        assert self._feeder.stdin is not None
-        self._feeder.stdin.close()
-        try:
-            self._feeder.wait(5)
-        except subprocess.TimeoutExpired:
-            self._feeder.kill()
-            self._feeder.wait()
-        assert self._feeder.stdout is not None
-        self._feeder.stdout.close()
+        self._feeder.close()
         for sock in (*self._receivers, self._socket):
             sock.close()
 
 
-async def measure(fan_out: int, packets: int, rounds: int, cores: list[int]) -> Result:
-    """Path and floor in turn, `rounds` times, `packets` forwarded packets each; their medians."""
-    limits = MediaLimits(video_bitrate=1 << 50)  # nobody sends so fast
+class _Compiled:
+    """The same receivers, and a publisher of its own, with the compiled loop between."""
+
+    def __init__(
+        self, loop: bench_loop.Loop, receivers: list[tuple[str, int]], limits: MediaLimits, cores: list[int]
+    ) -> None:
+        self._loop = loop
+        self._receivers = receivers
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            self._socket.setsockopt(socket.SOL_SOCKET, option, limits.socket_buffer)
+        self._socket.bind(("127.0.0.1", 0))
+        key = os.urandom(28)
+        self._inbound = srtp.SrtpSession(srtp.AEAD_AES_128_GCM, key, outbound=False)
+        self._outbound = [
+            srtp.SrtpSession(srtp.AEAD_AES_128_GCM, os.urandom(28), outbound=True) for _ in receivers
+        ]
+        self._feeder = Feeder(_free_port(), self._socket.getsockname()[1], key, SIZE, cores)
+
+    async def measure(self, packets: int, run: int) -> tuple[float, int]:
+        """CPU seconds for `packets` packets in, and how many went out."""
+        await self._feeder.prepare(packets)
+        begin = time.process_time()
+        self._feeder.go()
+        sent = self._loop.forward(
+            self._socket.fileno(),
+            self._feeder.credit,
+            packets,
+            ACK,
+            run,
+            self._inbound,
+            self._outbound,
+            self._receivers,
+            _TIMEOUT,
+        )
+        return time.process_time() - begin, sent
+
+    def close(self) -> None:
+        self._feeder.close()
+        self._socket.close()
+
+
+async def measure(
+    fan_out: int, packets: int, rounds: int, cores: list[int], loop: bench_loop.Loop | None
+) -> Result:
+    """Path, compiled loop and floor in turn, `rounds` times, `packets` forwarded packets each; medians."""
+    limits = MediaLimits(video_bitrate=10**12)  # nobody sends so fast
     sfu = Sfu(address="127.0.0.1", limits=limits)
     await sfu.start()
     bench = _Measure(sfu, fan_out, cores)
+    compiled = None if loop is None else _Compiled(loop, bench.addresses, limits, cores)
     try:
-        each = max(_ACK, packets // fan_out // _ACK * _ACK)
+        each = max(ACK, packets // fan_out // ACK * ACK)
         await bench.path(each)  # warm: libsrtp's streams, caches, the other process
+        await bench.probe()
         bench.floor(each)
-        path: list[float] = []
-        single: list[float] = []
-        floor: list[float] = []
+        costs: dict[str, list[float]] = {name: [] for name in ("path", "single", "loop", "loops", "floor")}
         forwarded = 0
         for _ in range(rounds):
-            for costs, segmented in ((path, True), (single, False)):
+            for name, segmented in (("path", True), ("single", False)):
                 gc.collect()
                 with bench.segmenting(segmented):
                     spent, count = await bench.path(each)
-                costs.append(1e6 * spent / count)
+                costs[name].append(1e6 * spent / count)
                 forwarded += count
+            for name, run in (("loop", 1), ("loops", bench_loop.RUN)):
+                if compiled is not None:
+                    spent, count = await compiled.measure(each, run)
+                    costs[name].append(1e6 * spent / count)
             spent, count = bench.floor(each * fan_out)
-            floor.append(1e6 * spent / count)
-        cost, alone, least = (round(statistics.median(costs), 3) for costs in (path, single, floor))
-        ratio, single_ratio = round(cost / least, 3), round(alone / least, 3)
-        return Result(fan_out, cost, alone, least, ratio, single_ratio, forwarded)
+            costs["floor"].append(1e6 * spent / count)
+        middle = {name: round(statistics.median(of), 3) for name, of in costs.items() if of}
+        return Result(
+            fan_out,
+            middle["path"],
+            middle["single"],
+            middle["floor"],
+            middle.get("loop"),
+            middle.get("loops"),
+            round(middle["path"] / middle["floor"], 3),
+            round(middle["single"] / middle["floor"], 3),
+            forwarded,
+        )
     finally:
         bench.close()
+        if compiled is not None:
+            compiled.close()
         sfu.close()
 
 
@@ -257,12 +292,18 @@ async def run(packets: int, rounds: int) -> dict[str, object]:
     cores = sorted(os.sched_getaffinity(0))
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, {cores[0]})
-    results = [asdict(await measure(fan_out, packets, rounds, cores)) for fan_out in FAN_OUTS]
+    try:
+        loop, why = bench_loop.build(), ""
+    except bench_loop.NoCompilerError as error:
+        loop, why = None, str(error)
+    results = [asdict(await measure(fan_out, packets, rounds, cores, loop)) for fan_out in FAN_OUTS]
     return {
         "bench": "forward",
         "packet_bytes": SIZE,
         "profile": "AEAD_AES_128_GCM",
         "rounds": rounds,
+        "on": list(ON),
+        "not_compiled": why,
         "results": results,
     }
 
@@ -271,10 +312,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m server.media.bench")
     parser.add_argument("--packets", type=int, default=36_000, help="forwarded packets a round")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--feeder", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.feeder:
-        return _feeder()
     print(json.dumps(asyncio.run(run(max(1, options.packets), max(1, options.rounds)))))
     return 0
 

@@ -17,6 +17,9 @@ from pylibsrtp._binding import ffi, lib
 #: int (pointer, buffer, int *length): in place, the length is updated; 0 is success.
 protect: Final[Any] = lib.srtp_protect
 unprotect: Final[Any] = lib.srtp_unprotect
+#: Where these two are in memory, for code that isn't Python (the bench's yardstick).
+PROTECT_AT: Final = int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_protect")))
+UNPROTECT_AT: Final = int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_unprotect")))
 
 REPLAY_WINDOW: Final = 1024
 
@@ -80,6 +83,11 @@ class Buffer:
     def at(self, offset: int) -> Any:
         """A pointer to byte `offset`. Valid as long as this object lives."""
         return self.data + offset
+
+
+def address_of(session: SrtpSession) -> int:
+    """Where libsrtp's session is in memory. Valid as long as `session` lives."""
+    return int(ffi.cast("uintptr_t", session.pointer))
 
 
 def new_length() -> Any:

@@ -1,0 +1,117 @@
+"""The publisher of the bench of forwarding: a process of its own that sends frames of sealed packets.
+
+It is told on its standard input what to send, and how much of it has come: never more is on its way than
+fits into a receive buffer of the default size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import struct
+import subprocess
+import sys
+from typing import Final
+
+from server.media import srtp
+
+SSRC: Final = 0x0BE7C4
+#: Packets of one frame: they have one timestamp.
+FRAME: Final = 8
+#: A byte on its standard input tells that so many packets have come.
+ACK: Final = 32
+#: Packets that may be on their way.
+_CREDIT: Final = 96
+#: abs-send-time, as a browser writes it, and the same with an impossible length.
+_EXTENSION: Final = struct.pack("!HH", 0xBEDE, 1) + b"\x32\1\2\3"
+_BAD_EXTENSION: Final = struct.pack("!HH", 0xBEDE, 1) + b"\x31\1\2\0"
+
+
+class Feeder:
+    """The process. Whoever is at `to` gives `credit` (a descriptor) a byte for each `ACK` packets."""
+
+    def __init__(self, source: int, to: int, key: bytes, size: int, cores: list[int]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "server.media.bench_feeder"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+        if len(cores) > 1:
+            os.sched_setaffinity(self._process.pid, set(cores[1:]))
+        self._tell({"from": source, "to": to, "key": key.hex(), "size": size})
+
+    @property
+    def credit(self) -> int:
+        """Where it is told what has come."""
+        assert self._process.stdin is not None
+        return self._process.stdin.fileno()
+
+    async def prepare(self, packets: int, *, bad: bool = False) -> None:
+        """Make so many packets; they are sent at `go`. `bad`: their extension is malformed."""
+        assert self._process.stdout is not None
+        self._tell([packets, bad])
+        loop = asyncio.get_running_loop()
+        if await loop.run_in_executor(None, self._process.stdout.read, 1) != b"+":
+            raise RuntimeError("the publisher stopped")
+
+    def go(self) -> None:
+        self._tell("go")
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _tell(self, what: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(what).encode() + b"\n")
+
+
+def main() -> int:
+    """The process: packets of one stream, sealed before they are wanted."""
+    told = json.loads(sys.stdin.buffer.readline())
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind(("127.0.0.1", told["from"]))
+    sock.connect(("127.0.0.1", told["to"]))
+    session = srtp.SrtpSession(srtp.AEAD_AES_128_GCM, bytes.fromhex(told["key"]), outbound=True)
+    size = told["size"]
+    body = os.urandom(size - 12 - len(_EXTENSION))
+    buffer, length = srtp.Buffer(2048), srtp.new_length()
+    sequence = 0
+    while line := sys.stdin.buffer.readline():
+        count, bad = json.loads(line)
+        packets = []
+        for _ in range(count):
+            header = struct.pack("!BBHLL", 0x90, 96, sequence & 0xFFFF, sequence // FRAME * 3000, SSRC)
+            buffer.view[:size] = header + (_BAD_EXTENSION if bad else _EXTENSION) + body
+            length[0] = size
+            if srtp.protect(session.pointer, buffer.data, length):
+                return 1
+            packets.append(bytes(buffer.view[: length[0]]))
+            sequence += 1
+        sys.stdout.buffer.write(b"+")
+        sys.stdout.buffer.flush()
+        if not sys.stdin.buffer.readline():
+            return 0
+        sent = done = 0
+        while sent < len(packets):
+            while sent - done >= _CREDIT:
+                done += ACK * len(os.read(sys.stdin.fileno(), 1))
+            sock.send(packets[sent])
+            sent += 1
+        while done < len(packets) // ACK * ACK:
+            done += ACK * len(os.read(sys.stdin.fileno(), 1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
