@@ -155,7 +155,7 @@ class _Measure:
         """Try what has to be on (`ON`); RuntimeError if something of it isn't. Spoils no measurement."""
         before = self._sfu.totals()
         await self.path(ACK, bad=True)
-        refused = self._sfu.totals()["refused"] - before.get("refused", 0)
+        refused = self._sfu.totals().get("refused", 0) - before.get("refused", 0)
         packets = self._sfu.held().packets
         cached = next(iter(self._sfu.streams())).packets > 0 and packets > 0
         first = self._receivers[0]
