@@ -12,6 +12,7 @@ from typing import Final
 
 import av
 import numpy as np
+from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
 from client.media.codec import SAMPLE_RATE, Picture
@@ -64,7 +65,16 @@ def read_audio(file: Path | str) -> NDArray[np.float64]:
         if not container.streams.audio:
             return np.zeros(0)
         resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-        for frame in container.decode(container.streams.audio[0]):
+        stream = container.streams.audio[0]
+        decoder = stream.codec_context
+        if decoder.name == "opus":
+            # FFmpeg's own decoder makes an even tone of 516 Hz waver (SILK's long-term prediction)
+            reference = av.CodecContext.create("libopus", "r")
+            assert isinstance(reference, AudioCodecContext)
+            reference.extradata, reference.sample_rate = decoder.extradata, SAMPLE_RATE
+            reference.layout = decoder.layout
+            decoder = reference
+        for frame in (f for packet in container.demux(stream) for f in decoder.decode(packet)):
             pieces += [f.to_ndarray()[0].astype(np.float64) for f in resampler.resample(frame)]
     return np.concatenate(pieces) if pieces else np.zeros(0)
 

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from client.media import opus
 from client.media.codec import (
     HEIGHT,
     WIDTH,
-    OpusDecoder,
     OpusEncoder,
     PictureDecoder,
     SoundDecoder,
@@ -72,7 +72,7 @@ class MediaEngine:
         rng: Callable[[int], bytes] = os.urandom,
         link: Callable[[], Link] | None = None,
         sound_encoder: Callable[[], SoundEncoder] = OpusEncoder,
-        sound_decoder: Callable[[], SoundDecoder] = OpusDecoder,
+        sound_decoder: Callable[[], SoundDecoder] = opus.sound_decoder,
         picture_decoder: Callable[[], PictureDecoder] = Vp8Decoder,
         on_lost: Callable[[str], None] | None = None,
         on_failed: Callable[[str], None] | None = None,

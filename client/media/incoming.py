@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, ParamSpec
 
-from client.media.codec import CodecError, PictureDecoder, SoundDecoder
+from client.media.codec import FRAME_SAMPLES, CodecError, PictureDecoder, SoundDecoder
 from client.media.receiving import AskKey, Conceal, Deliver, FrameCrypto, ReceiveEffect, Receiver
 from client.media.record import Recorder, Taken
 from client.media.reorder import Ask
@@ -82,7 +82,10 @@ class _Remote:
         self.worker: asyncio.Task[None] | None = None
         self.report: SenderReport | None = None
         self.told = False
-        self.decoded = self.concealed = self.dropped = self.undecodable = 0
+        self.decoded = self.concealed = self.recovered = self.dropped = self.undecodable = 0
+        #: Frames of sound that are missing behind `heard`, the RTP timestamp of the last one decoded.
+        self.hole = 0
+        self.heard: int | None = None
         self.gone = False
 
     def stats(self) -> StreamStats:
@@ -97,13 +100,15 @@ class _Remote:
             failed=core.failed,
             unkeyed=core.unkeyed,
             lost=core.lost,
-            concealed=self.concealed,
+            # the last one of a hole may yet be found in the packet behind it
+            concealed=self.concealed + max(0, self.hole - 1),
             key_frames=core.key_frames,
             first_opened_at=core.first_opened,
             skipped=core.skipped,
             dropped=self.dropped,
             undecodable=self.undecodable,
             gone=self.gone,
+            recovered=self.recovered,
         )
 
 
@@ -204,10 +209,7 @@ class Incoming:
                 case Deliver():
                     self._deliver(remote, effect)
                 case Conceal():
-                    remote.concealed += effect.frames
-                    if remote.sound_decoder is not None:
-                        for _ in range(min(effect.frames, _CONCEAL_MAX)):
-                            remote.sound_decoder.conceal()
+                    remote.hole += effect.frames
                 case Ask():
                     self._send_rtcp(build_rtcp(Nack(self._feedback_ssrc, ssrc, effect.sequences)))
                 case AskKey():
@@ -219,6 +221,7 @@ class Incoming:
             if self._on_opened is not None:
                 self._on_opened(remote.stats())
         if not self._decode:
+            remote.concealed, remote.hole = remote.concealed + remote.hole, 0
             self._record(remote, frame)
         elif remote.stream.kind == "audio":
             # 20 us: less than it would take to hand it to a thread
@@ -236,13 +239,34 @@ class Incoming:
     def _decode_sound(self, remote: _Remote, frame: Deliver) -> None:
         if remote.sound_decoder is None:
             remote.sound_decoder = self._make_sound_decoder()
+        self._fill(remote, remote.sound_decoder, frame)
         try:
             remote.sound_decoder.decode(frame.frame)
         except CodecError:
             remote.undecodable += 1
             return
         remote.decoded += 1
+        remote.heard = frame.timestamp
         self._record(remote, frame)
+
+    @staticmethod
+    def _fill(remote: _Remote, decoder: SoundDecoder, frame: Deliver) -> None:
+        """Make up what is missing before this frame; the last of it from the copy in the frame, if any."""
+        hole, remote.hole = remote.hole, 0
+        if not hole:
+            return
+        for _ in range(min(hole - 1, _CONCEAL_MAX)):
+            decoder.conceal()
+        # frames that wait for their keys come late, and then this one isn't the next behind the hole
+        follows = remote.heard is not None and (
+            (frame.timestamp - remote.heard) & 0xFFFFFFFF == (hole + 1) * FRAME_SAMPLES
+        )
+        if follows and decoder.recover(frame.frame) is not None:
+            remote.recovered += 1
+            hole -= 1
+        else:
+            decoder.conceal()
+        remote.concealed += hole
 
     async def _decode_pictures(self, remote: _Remote) -> None:
         loop = asyncio.get_running_loop()

@@ -14,8 +14,8 @@ class StreamStats:
     `opened`: authenticated. `decoded`: of those, decoded. `failed`: refused for good, by the keys or for want
     of its sender's signature. `unkeyed`: of an epoch whose keys this member does not have (from before it
     came in, mostly). `lost`: given up on the way. `concealed`: frames of sound made up for the lost and the
-    failed. `skipped`: opened pictures that were no use without an earlier one. `dropped`: opened, but this
-    machine was too slow.
+    failed; `recovered`: those that the frame behind them carried once more (FEC). `skipped`: opened pictures
+    that were no use without an earlier one. `dropped`: opened, but this machine was too slow.
     `undecodable`: opened, but the codec refuses it. `leaf` is None until a frame has opened;
     `first_opened_at` is on the event loop's clock, seconds. `gone`: the stream is listed no more.
     """
@@ -36,6 +36,7 @@ class StreamStats:
     dropped: int
     undecodable: int
     gone: bool
+    recovered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
