@@ -14,6 +14,7 @@ from nacl.signing import SigningKey
 
 from server import config, page
 from server.config import ConfigError, Settings
+from server.flow import Flow
 from server.hub import Hub
 from server.media.limits import MediaLimits
 from server.media.sfu import Sfu
@@ -189,7 +190,9 @@ class Server:
         else:
             self._greeting.add(handler)
         loop.call_later(delay, cut)
-        return handler
+        flows = self.signaling.flows
+        flows[handler] = Flow(handler, lambda: flows.pop(handler, None))
+        return flows[handler]
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"ok": True})

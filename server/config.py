@@ -58,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         lobby_blob_bytes: the largest blob in a lobby.
         lobby_posts_per_second, lobby_post_burst: posts of one connection; beyond it they are refused.
         queue_bytes, queue_messages: what may wait for one slow reader before it is dropped.
+        queue_total_bytes: what may wait for all of them together; then those go for whom most is waiting.
         errors_max: refusals a minute before the connection is closed.
 
     How much, one room
@@ -108,6 +109,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     lobby_post_burst: Rate = 100.0
     queue_bytes: Size = 33_554_432
     queue_messages: Count = 8192
+    queue_total_bytes: Size = 536_870_912
     errors_max: Count = 8
 
     ring_relays: Count = 1024

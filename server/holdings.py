@@ -93,6 +93,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_sockets": "connections",
         "_stopping": _MACHINERY,
         "upgraded": "connections = http",
+        "flows": "connections = http",
         "refusals": "refusals = label",
     },
     "server.signaling.Connection": {
@@ -106,6 +107,14 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_wake": _MACHINERY + " = http",
         "_writer": "queued_bytes = http",
         "_finishing": "queued_bytes = http",
+    },
+    "server.flow.Flow": {
+        "handler": "connections = http",
+        "_gone": "connections = http",
+        "_transport": "connections = http",
+        "_unclaimed": _LIMITS,
+        "_most": _LIMITS,
+        "_too_much": _MACHINERY,
     },
     "server.rate.TokenBucket": dict.fromkeys(("_at", "_burst", "_rate", "_tokens"), _LIMITS),
     "server.rate.Guard": dict.fromkeys(("_bytes", "_errors", "_messages"), _LIMITS),
@@ -210,6 +219,9 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "addresses": "?people[].media_addresses = address",
         "selected": "?people[].media_addresses = address",
         "heard": _MACHINERY,
+        "_checks": _LIMITS,
+        "_moves": _LIMITS,
+        "refused": _LIMITS,
     },
     "server.media.ice.Credentials": {"ufrag": "media = ice", "password": "media = ice"},
     "server.media.dtls.Certificate": {

@@ -18,6 +18,7 @@ from aiohttp import WSMsgType, web
 
 from server.config import Settings
 from server.effects import Drop, Effect, MediaJoin, MediaLeave, MediaWant, Send
+from server.flow import Flow
 from server.hub import Hub
 from server.rate import Guard
 from server.wire.messages import (
@@ -97,13 +98,18 @@ class Connection:
                 while self._queue:
                     frame = self._queue.popleft()
                     await self._ws.send_frame(frame, WSMsgType.TEXT)
-                    self._bytes -= len(frame)
+                    self._bytes = max(0, self._bytes - len(frame))
                 if self.dropped:
                     return
                 self._wake.clear()
                 await self._wake.wait()
         except ConnectionError:
             pass  # the reader notices, and takes the connection out
+
+    def forget(self) -> None:
+        """Nothing waits for this reader any more."""
+        self._queue.clear()
+        self._bytes = 0
 
     def drop(self, last: bytes) -> None:
         """Say one last thing after what is waiting (or instead, if that is too much), and close."""
@@ -162,6 +168,8 @@ class Signaling:
         self._stopping = False
         #: HTTP connections that are WebSockets now.
         self.upgraded: set[object] = set()
+        #: What stands before each HTTP connection, WebSocket or not, as long as it is there.
+        self.flows: dict[object, Flow] = {}
         self.refusals: Counter[str] = Counter()
 
     # -- effects -------------------------------------------------------------------------------
@@ -262,7 +270,10 @@ class Signaling:
                     await ws.send_frame(encode(refusal), WSMsgType.TEXT)
                     await ws.close()
                 return ws
-            await self._serve(ws, request)
+            flow = self.flows.get(request.protocol)
+            if flow is not None:
+                flow.watch(2 * s.frame_bytes + 65_536, self._too_much)
+            await self._serve(ws, request, flow)
         except (ConnectionError, TimeoutError):
             pass  # gone while it was being greeted
         finally:
@@ -273,21 +284,29 @@ class Signaling:
                 del self._addresses[address]
         return ws
 
-    async def _serve(self, ws: web.WebSocketResponse, request: web.Request) -> None:
+    def _too_much(self) -> None:
+        self.refusals["pieces"] += 1
+
+    async def _serve(self, ws: web.WebSocketResponse, request: web.Request, flow: Flow | None) -> None:
         now = self._clock()
         connection = Connection(ws, request, self._settings, now)
         handle, challenge = self.hub.connect()
         self._connections[handle] = connection
         try:
             connection.put(encode(challenge))
-            await self._read(ws, connection, handle, now)
+            await self._read(ws, connection, handle, now, flow)
         finally:
             self.perform(self.hub.leave(handle, self._clock()))
             del self._connections[handle]
             await connection.finish()
 
     async def _read(
-        self, ws: web.WebSocketResponse, connection: Connection, handle: bytes, since: float
+        self,
+        ws: web.WebSocketResponse,
+        connection: Connection,
+        handle: bytes,
+        since: float,
+        flow: Flow | None,
     ) -> None:
         s = self._settings
         while True:
@@ -306,6 +325,8 @@ class Signaling:
                 return
             if connection.dropped:
                 return
+            if flow is not None and isinstance(message.data, bytes | bytearray | str):
+                flow.claim(len(message.data))
             if message.type is WSMsgType.PING:
                 # answered out of turn, it would be a way to make us write without reading
                 if self._within_rates(connection, handle, len(message.data)):
@@ -342,10 +363,25 @@ class Signaling:
         while True:
             await asyncio.sleep(TICK)
             try:
+                self._relieve()
                 self.perform(self.hub.tick(self._clock()))
             except Exception:
                 # a fault in one room must not stop the time of all others
                 log.exception("a tick failed")
+
+    def _relieve(self) -> None:
+        """Those who read slowest go first when too much is waiting for all together."""
+        waiting = self.queued()
+        if waiting <= self._settings.queue_total_bytes:
+            return
+        for handle, connection in sorted(self._connections.items(), key=lambda item: -item[1].waiting):
+            if waiting <= self._settings.queue_total_bytes:
+                return
+            waiting -= connection.waiting
+            if not connection.dropped:
+                last = Closing("slow", "too much was waiting for this connection")
+                connection.forget()
+                self.perform(self._expel(handle, last))
 
     async def stop(self) -> None:
         """Tell everybody that the process stops, and wait (bounded) until they have been told."""

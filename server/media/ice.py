@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from typing import Final
 
 from server.media import stun
+from server.rate import TokenBucket
 
 #: As the socket gives it: (host, port), and for IPv6 flow and scope after them.
 Address = tuple[str, int] | tuple[str, int, int, int]
 
 _UNKNOWN_MAX: Final = 8
+#: Authentic checks of one peer that are answered, a second and at once. A browser with four addresses sends
+#: about 80 in the first second, and one in a few seconds after that.
+CHECK_RATE: Final = 40.0
+CHECK_BURST: Final = 200.0
+#: Addresses that are new, or become the one to send to: each costs the server a walk over what it knows by
+#: address. A phone that goes from one network to another needs one or two.
+MOVE_RATE: Final = 1.0
+MOVE_BURST: Final = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,8 @@ class IceLite:
     `addresses_max`, the longest silent goes first). `selected` is the one to send to: nominated; or the first
     that passed, while none is; or the one that is heard when a nominated one has been silent for `rebinding`
     seconds (a NAT gave the client another port, and the client doesn't know). `heard` is the time of the
-    last good check, None before the first.
+    last good check, None before the first. `refused` counts authentic checks beyond the rates above: they
+    are not answered, and change nothing.
     """
 
     def __init__(self, local: Credentials, remote_ufrag: str, addresses_max: int, rebinding: float) -> None:
@@ -53,6 +63,10 @@ class IceLite:
         self._password = local.password.encode()
         self._addresses_max = max(2, addresses_max)
         self._rebinding = rebinding
+        # strangers can't empty these: only what is authenticated is counted
+        self._checks = TokenBucket(CHECK_RATE, CHECK_BURST, 0.0)
+        self._moves = TokenBucket(MOVE_RATE, MOVE_BURST, 0.0)
+        self.refused = 0
         self.addresses: dict[Address, float] = {}
         self.selected: Address | None = None
         self.heard: float | None = None
@@ -60,6 +74,9 @@ class IceLite:
     def check(self, request: stun.Request, source: Address, now: float) -> Answer | None:
         """Judge a request; None (say nothing) if it isn't this peer's, authenticated."""
         if request.username != self._username or not stun.authentic(request, self._password):
+            return None
+        if not self._checks.take(now):
+            self.refused += 1
             return None
         transaction = request.transaction
         if request.unknown:
@@ -69,16 +86,22 @@ class IceLite:
             return Answer(stun.error(transaction, 487, "Role Conflict", self._password))
         if not request.controlling:
             return Answer(stun.error(transaction, 400, "Bad Request", self._password))
-        self.heard = now
         before = self.selected
+        chosen = source != before and (
+            request.use_candidate or before is None or now - self.addresses[before] > self._rebinding
+        )
+        if (chosen or source not in self.addresses) and not self._moves.take(now):
+            self.refused += 1
+            return None
+        self.heard = now
         if source not in self.addresses and len(self.addresses) >= self._addresses_max:
             others = (a for a in self.addresses if a != before)
             del self.addresses[min(others, key=self.addresses.__getitem__)]
         self.addresses[source] = now
-        if request.use_candidate or before is None or now - self.addresses[before] > self._rebinding:
+        if chosen:
             self.selected = source
         reply = stun.success(transaction, source[0], source[1], self._password)
-        return Answer(reply, good=True, selected=source == self.selected != before)
+        return Answer(reply, good=True, selected=chosen)
 
     def release(self) -> None:
         """Consent is over: no address any more, until the next good check."""

@@ -19,8 +19,10 @@ SDES: Final = 202
 RTPFB: Final = 205
 PSFB: Final = 206
 _PARTS_MAX: Final = 32
-#: Entries read of one NACK, each of up to 17 packets; more than any cache holds.
-_NACK_ENTRIES: Final = 64
+#: Reports and requests in one compound; four report packets, full, make 124.
+_ITEMS_MAX: Final = 128
+#: Sequence numbers read of all NACKs in one compound: reading them is what costs. Who misses more asks again.
+_ASKED_MAX: Final = 256
 #: Sequence numbers in one NACK that we write.
 NACK_MAX: Final = 256
 
@@ -97,7 +99,7 @@ def parse(data: bytes) -> list[Item]:
     if not 8 <= size <= RTCP_MAX or size % 4:
         raise RtcpError("size")
     items: list[Item] = []
-    position = parts = 0
+    position = parts = asked = 0
     while position < size:
         parts += 1
         if parts > _PARTS_MAX or position + 4 > size:
@@ -112,9 +114,13 @@ def parse(data: bytes) -> list[Item]:
         if kind in (SR, RR):
             items += _reports(part, kind, first & 31)
         elif kind == RTPFB and first & 31 == 1:
-            items.append(_nack(part))
+            request, steps = _nack(part, _ASKED_MAX - asked)
+            asked += steps
+            items.append(request)
         elif kind == PSFB:
             items += _payload_feedback(part, first & 31)
+        if len(items) > _ITEMS_MAX:
+            raise RtcpError("items")
         position = end
     return items
 
@@ -129,17 +135,23 @@ def _reports(part: bytes, kind: int, count: int) -> Iterable[Item]:
         yield ReportBlock(int.from_bytes(part[at : at + 4], "big"), part[at + 4])
 
 
-def _nack(part: bytes) -> Nack:
+def _nack(part: bytes, room: int) -> tuple[Nack, int]:
+    """Its first sequence numbers, about `room` of them, and how many were read: some may be the same."""
     if len(part) < 16:
         raise RtcpError("nack")
     sequences: dict[int, None] = {}
-    for first, following in struct.iter_unpack("!HH", part[12 : 12 + 4 * _NACK_ENTRIES]):
+    steps = 0
+    for first, following in struct.iter_unpack("!HH", part[12:]):
+        if steps >= room:
+            break
         sequences[first] = None
+        steps += 1
         while following:
             low = following & -following
             sequences[(first + low.bit_length()) & 0xFFFF] = None
             following ^= low
-    return Nack(int.from_bytes(part[8:12], "big"), tuple(sequences))
+            steps += 1
+    return Nack(int.from_bytes(part[8:12], "big"), tuple(sequences)), steps
 
 
 def _payload_feedback(part: bytes, form: int) -> Iterable[Item]:

@@ -411,9 +411,10 @@ class Sfu:
             # a member can forge the source of a check, and mustn't get another's address by it
             self._counts["contested"] += 1
             return
+        refused = link.ice.refused
         answer = link.ice.check(request, source, now)
         if answer is None:
-            self._counts["strangers"] += 1
+            self._counts["refused_checks" if link.ice.refused > refused else "strangers"] += 1
             return
         self._send(answer.reply, source)
         if not answer.good:

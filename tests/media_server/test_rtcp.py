@@ -96,7 +96,21 @@ def test_a_nack_costs_little_whatever_it_asks_for() -> None:
     )
     (nack,) = rtcp.parse(data)
     assert isinstance(nack, rtcp.Nack)
-    assert len(nack.sequences) == 64 * 17
+    # what fits in 256, and the rest of the entry in which they ended
+    assert 256 <= len(nack.sequences) < 256 + 17
+    # five of them in one compound, distinct or all the same, cost no more than one
+    part = struct.pack("!BBHLL", 0x81, 205, 2 + 64, 1, 7) + data[12 : 12 + 4 * 64]
+    asked = [item for item in rtcp.parse(b"".join([part] * 5)) if isinstance(item, rtcp.Nack)]
+    assert len(asked) == 5
+    assert sum(len(item.sequences) for item in asked) < 256 + 17
+
+
+def test_a_compound_has_so_many_reports_and_requests() -> None:
+    entries = b"".join(struct.pack("!LL", ssrc, 0) for ssrc in range(128))
+    fir = struct.pack("!BBHLL", 0x84, 206, 2 + 2 * 128, 1, 0)
+    assert len(rtcp.parse(fir + entries)) == 128
+    with pytest.raises(rtcp.RtcpError, match="items"):
+        rtcp.parse(struct.pack("!BBHLL", 0x84, 206, 2 + 2 * 129, 1, 0) + entries + bytes(8))
 
 
 @given(st.integers(0, 65535), st.lists(st.integers(1, 40), max_size=60))
