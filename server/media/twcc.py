@@ -1,0 +1,336 @@
+"""Transport-wide congestion control feedback: draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.
+
+Each video packet of one sender carries a number of 16 bits that counts over all its streams; the receiver
+reports when each arrived. The SFU stands on both sides: to publishers it reports (`Arrivals`), and what
+receivers report of its own packets it reads (`parse`) and lays beside what it sent (`Sent`).
+
+Arrivals are whole numbers of 250 us (`TICKS` a second), on the clock of whoever reports.
+"""
+
+from __future__ import annotations
+
+import array
+import struct
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from server.media.limits import OWN_SSRC, RTCP_MAX
+
+TICKS: Final = 4000
+#: The reference time counts 64 ms, in 24 bits.
+_REFERENCE: Final = 256
+_REFERENCES: Final = 1 << 24
+_RUN_MAX: Final = 8191
+#: Of one report that we write: arrivals, and statuses, so that it is below `RTCP_MAX` in the worst order.
+ARRIVALS_MAX: Final = 340
+STATUSES_MAX: Final = 2048
+#: Numbers that a publisher's packet may be late by and still be reported; further on is a new beginning.
+_WINDOW: Final = 1024
+#: A report goes out when it has this many packets (or `_SLOW` has passed), and `_QUICK` has passed.
+_FULL: Final = 10
+_QUICK: Final = 0.05
+_SLOW: Final = 0.1
+#: Packets sent and not yet reported on, for one receiver: 11 bytes each. A power of two.
+_SENT: Final = 2048
+
+
+class TwccError(ValueError):
+    """Not a valid report."""
+
+
+class Report(NamedTuple):
+    """What a receiver says of the numbers `base` to `base` + `statuses` - 1 (modulo 2^16).
+
+    `arrivals`: those that arrived, in order, as (number, tick). The others have not arrived. Ticks begin at
+    the reference time, which wraps after 12 days (`REFERENCE_WRAP` ticks). `feedback` counts the reports, 8
+    bits.
+    """
+
+    ssrc: int
+    base: int
+    statuses: int
+    feedback: int
+    arrivals: list[tuple[int, int]]
+
+
+#: Ticks after which reference times begin anew.
+REFERENCE_WRAP: Final = _REFERENCE * _REFERENCES
+
+
+# -- reading ---------------------------------------------------------------------------------
+
+
+def parse(part: bytes) -> Report:
+    """One RTCP packet (RTPFB, FMT 15), header included, RTCP's own padding taken off. TwccError if malformed.
+
+    What it costs is bounded by its size: packets that haven't arrived cost nothing.
+    """
+    size = len(part)
+    if not 20 <= size <= RTCP_MAX:
+        raise TwccError("size")
+    ssrc, base, count, tail = struct.unpack_from("!LHHL", part, 8)
+    reference, feedback = tail >> 8, tail & 0xFF
+    if not count:
+        raise TwccError("empty")
+    # which have arrived, and by how many bytes each says when: 1 or 2
+    steps: list[tuple[int, int]] = []
+    position, offset = 20, 0
+    while offset < count:
+        if position + 2 > size:
+            raise TwccError("chunks")
+        chunk = part[position] << 8 | part[position + 1]
+        position += 2
+        if chunk < 0x8000:
+            run, symbol = chunk & 0x1FFF, chunk >> 13
+            if not run or symbol == 3:
+                raise TwccError("run")
+            run = min(run, count - offset)
+            if symbol:
+                if run > size - position:  # each has a byte at least
+                    raise TwccError("deltas")
+                steps += [(number, symbol) for number in range(offset, offset + run)]
+            offset += run
+        elif chunk < 0xC000:
+            left = min(14, count - offset)
+            steps += [(offset + i, 1) for i in range(left) if chunk >> 13 - i & 1]
+            offset += left
+        else:
+            left = min(7, count - offset)
+            for i in range(left):
+                if symbol := chunk >> 12 - 2 * i & 3:
+                    if symbol == 3:
+                        raise TwccError("symbol")
+                    steps.append((offset + i, symbol))
+            offset += left
+    return Report(ssrc, base, count, feedback, _times(part, position, base, reference * _REFERENCE, steps))
+
+
+def _times(
+    part: bytes, position: int, base: int, tick: int, steps: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    size = len(part)
+    arrivals: list[tuple[int, int]] = []
+    try:
+        for offset, width in steps:
+            if width == 1:
+                tick += part[position]
+                position += 1
+            else:
+                delta = part[position] << 8 | part[position + 1]
+                tick += delta - 0x10000 if delta & 0x8000 else delta
+                position += 2
+            arrivals.append((base + offset & 0xFFFF, tick))
+    except IndexError:
+        raise TwccError("deltas") from None
+    if size - position > 3:
+        raise TwccError("tail")
+    return arrivals
+
+
+# -- writing ---------------------------------------------------------------------------------
+
+
+def build(ssrc: int, base: int, ticks: Sequence[int | None], feedback: int) -> tuple[bytes, int]:
+    """A report on the numbers from `base` on, and how many of `ticks` it covers: the first of them arrived.
+
+    It ends early before an arrival more than 8 s off the one before it, or where it would be too long.
+    """
+    first = ticks[0]
+    assert first is not None
+    reference = first // _REFERENCE
+    last = reference * _REFERENCE
+    symbols = bytearray()
+    deltas = bytearray()
+    arrived = 0
+    for tick in ticks[:STATUSES_MAX]:
+        if tick is None:
+            symbols.append(0)
+            continue
+        delta = tick - last
+        if arrived == ARRIVALS_MAX or not -0x8000 <= delta <= 0x7FFF:
+            break
+        arrived += 1
+        last = tick
+        if 0 <= delta <= 0xFF:
+            symbols.append(1)
+            deltas.append(delta)
+        else:
+            symbols.append(2)
+            deltas += struct.pack("!h", delta)
+    body = _chunks(symbols) + deltas
+    body += bytes(-len(body) % 4)
+    head = struct.pack("!BBHLLHH", 0x8F, 205, 4 + len(body) // 4, OWN_SSRC, ssrc, base, len(symbols))
+    return head + struct.pack("!L", reference % _REFERENCES << 8 | feedback) + body, len(symbols)
+
+
+def _chunks(symbols: bytes | bytearray) -> bytes:
+    """Runs where they are long, else vectors of 14 or 7 symbols (3.1.3, 3.1.4)."""
+    out = bytearray()
+    position, size = 0, len(symbols)
+    while position < size:
+        symbol = symbols[position]
+        end = position + 1
+        while end < size and symbols[end] == symbol and end - position < _RUN_MAX:
+            end += 1
+        run = end - position
+        if run >= 14 or end == size or (run >= 7 and symbol == 2):
+            out += (symbol << 13 | run).to_bytes(2, "big")
+            position = end
+            continue
+        part = symbols[position : position + 14]
+        if 2 not in part:
+            bits = sum(1 << 13 - i for i, s in enumerate(part) if s)
+            out += (0x8000 | bits).to_bytes(2, "big")
+            position += 14
+        else:
+            bits = sum(s << 12 - 2 * i for i, s in enumerate(part[:7]))
+            out += (0xC000 | bits).to_bytes(2, "big")
+            position += 7
+    return bytes(out)
+
+
+class Arrivals:
+    """When one publisher's packets came, until they have been reported."""
+
+    __slots__ = ("_feedback", "_high", "_last", "_new", "_next", "_ticks")
+
+    def __init__(self) -> None:
+        #: Extended number -> tick, the last `_WINDOW` of them. Also those that have been reported: a late one
+        #: makes the report begin with it, and would say of all behind it that they are lost.
+        self._ticks: dict[int, int] = {}
+        self._high = -1
+        #: The next report's base.
+        self._next = 0
+        self._new = 0
+        self._last = float("-inf")
+        self._feedback = 0
+
+    def record(self, number: int, now: float) -> None:
+        """The packet with this number (16 bits) has come. Of one that comes twice the first time counts."""
+        high = self._high
+        ticks = self._ticks
+        if high < 0:
+            self._begin(0x10000 + number)
+            number = self._high
+        else:
+            step = (number - high) & 0xFFFF
+            number = high + step
+            if step < 0x8000:
+                if step > _WINDOW:
+                    self._begin(number)
+                self._high = number
+            else:
+                number -= 0x10000
+                if number <= high - _WINDOW:
+                    return
+                if number in ticks:
+                    return
+                if number < self._next:
+                    self._next = number
+            if step == 0:
+                return
+        ticks[number] = int(now * TICKS)
+        self._new += 1
+        if len(ticks) > _WINDOW:
+            del ticks[next(iter(ticks))]
+
+    def _begin(self, number: int) -> None:
+        self._ticks.clear()
+        self._high = self._next = number
+        self._new = 0
+
+    def due(self, ssrc: int, now: float) -> list[bytes]:
+        """The reports to send now (RTCP packets, each below `RTCP_MAX`), for the publisher of `ssrc`.
+
+        None while nothing new has come; else after 50 ms if there is much to report, or after 100 ms.
+        """
+        if not self._new or now - self._last < (_QUICK if self._new >= _FULL else _SLOW):
+            return []
+        self._last = now
+        self._new = 0
+        ticks, reports = self._ticks, []
+        begin, end = max(self._next, self._high - _WINDOW), self._high + 1
+        self._next = end
+        statuses = [ticks.get(number) for number in range(begin, end)]
+        # a report begins with an arrival, for the reference time, and what went missing before it would go
+        # untold: so it begins with the last one that was reported
+        lead = 0
+        if statuses[0] is None and begin - 1 in ticks:
+            statuses.insert(0, ticks[begin - 1])
+            begin -= 1
+        while lead < len(statuses):
+            if statuses[lead] is None:
+                lead += 1
+                continue
+            data, covered = build(ssrc, begin + lead & 0xFFFF, statuses[lead:], self._feedback)
+            self._feedback = self._feedback + 1 & 0xFF
+            reports.append(data)
+            lead += covered
+        return reports
+
+
+# -- what was sent ---------------------------------------------------------------------------
+
+
+class Sent:
+    """The numbers given to one receiver's packets, and what has become of them: the last `_SENT`."""
+
+    __slots__ = ("_next", "_reference", "_sizes", "_states", "_times")
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._times = array.array("d", bytes(8 * _SENT))
+        self._sizes = array.array("H", bytes(2 * _SENT))
+        #: 0: reported as arrived, or never sent; 1: on its way; 2: reported as lost, and may still come.
+        self._states = bytearray(_SENT)
+        self._reference: int | None = None
+
+    def number(self, size: int, now: float) -> int:
+        """The number (16 bits) for a packet of `size` bytes that is sent now."""
+        number = self._next
+        self._next = number + 1
+        at = number & _SENT - 1
+        self._times[at] = now
+        self._sizes[at] = size
+        self._states[at] = 1
+        return number & 0xFFFF
+
+    def settle(self, report: Report) -> list[tuple[float, int, float | None]]:
+        """What the report says, as (sent at, size, arrived at or None), in order, each packet once.
+
+        A packet that was reported lost may be told once more, as arrived. Arrivals are seconds on the
+        receiver's clock; only differences mean something.
+        """
+        # the 16 bits mean the newest number that they can mean
+        newest = self._next - 1
+        base = newest - ((newest - report.base) & 0xFFFF)
+        begin, end = max(base, newest + 1 - _SENT, 0), min(base + report.statuses, newest + 1)
+        if begin >= end:
+            return []
+        wrap = self._unwrap(report.arrivals[0][1]) if report.arrivals else 0
+        when = dict(report.arrivals)
+        times, sizes, states = self._times, self._sizes, self._states
+        results: list[tuple[float, int, float | None]] = []
+        for number in range(begin, end):
+            at = number & _SENT - 1
+            state = states[at]
+            if not state:
+                continue
+            tick = when.get(number & 0xFFFF)
+            if tick is not None:
+                states[at] = 0
+                results.append((times[at], sizes[at], (tick + wrap) / TICKS))
+            elif state == 1:
+                states[at] = 2
+                results.append((times[at], sizes[at], None))
+        return results
+
+    def _unwrap(self, tick: int) -> int:
+        """What to add to this report's ticks, so that they go on where the last one's were."""
+        last = self._reference
+        if last is None:
+            self._reference = tick
+            return 0
+        step = (tick - last + REFERENCE_WRAP // 2) % REFERENCE_WRAP - REFERENCE_WRAP // 2
+        self._reference = last + step
+        return self._reference - tick
