@@ -68,10 +68,10 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return settings
 
 
-def _allow_files(connections: int) -> None:
+def _allow_files(settings: Settings) -> None:
     # every connection is a file to the system, and the customary 1,024 are fewer than our default
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * connections + 64
+    wanted = 2 * settings.max_connections + settings.media.tcp_connections * settings.media_tcp + 64
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logs.install(arguments.log_level)
     try:
         settings = _settings(arguments)
-        _allow_files(settings.max_connections)
+        _allow_files(settings)
         if arguments.hostile == "list":
             from server.hostile import run
 

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
 from nacl.signing import SigningKey
@@ -16,8 +17,8 @@ from server import config, page
 from server.config import ConfigError, Settings
 from server.flow import Flow
 from server.hub import Hub
-from server.media.limits import MediaLimits
 from server.media.sfu import Sfu
+from server.media.sockets import BindError
 from server.signaling import MediaServer, Signaling
 from server.wire import limits
 
@@ -120,13 +121,27 @@ class Server:
 
     async def _start_sfu(self, address: str) -> MediaServer:
         s = self.settings
-        public = s.media_address
-        if public is not None:
-            _, public = await _resolve(public)
+        told = [(await _resolve(host))[1] for host in (s.media_address or address, *s.media_also)]
+        try:
+            turn = [relay.read() for relay in s.turn]
+        except OSError as error:
+            raise StartError(f"a TURN server's secret_file can't be read: {error.strerror}") from None
+        except ValueError as error:
+            raise StartError(str(error)) from None
         self._sfu = self._make_sfu(
-            address=public or address, port=s.media_port, bind=s.media_bind or address, limits=s.media
+            address=told[0],
+            port=s.media_port,
+            bind=(await _resolve(s.media_bind))[1] if s.media_bind else address,
+            also=list(dict.fromkeys(told[1:])),
+            tcp=s.media_tcp,
+            turn=turn,
+            turn_time=s.turn_time,
+            limits=s.media,
         )
-        await self._sfu.start()
+        try:
+            await self._sfu.start()
+        except BindError as error:
+            raise StartError(f"can't take {error.what} for media: {error.strerror}") from None
         return self._sfu
 
     # -- of what it is put together: `server.hostile` takes other parts -------------------------
@@ -144,8 +159,8 @@ class Server:
     def _make_signaling(self, hub: Hub, media: MediaServer, origins: list[str]) -> Signaling:
         return Signaling(hub, media, self.settings, origins=origins, clock=self.clock)
 
-    def _make_sfu(self, *, address: str, port: int, bind: str, limits: MediaLimits) -> Sfu:
-        return Sfu(address=address, port=port, bind=bind, limits=limits)
+    def _make_sfu(self, **options: Any) -> Sfu:
+        return Sfu(**options)
 
     async def stop(self) -> None:
         """Tell everybody, close everything; bounded in time, and harmless when not started."""

@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 
 from server.media.limits import MediaLimits
+from server.media.turn import TurnServer
 from server.wire import limits
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
@@ -40,7 +41,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         page: whether the meeting page is served.
         window: where the landlord's window listens, a loopback address; default none: there is no window.
         media_address, media_port: the UDP address told to clients; default the host of `listen`, any port.
-        media_bind: the address that the UDP socket binds, where it differs from `media_address`.
+        media_also: further addresses of this machine told to clients, IPv6 for example; with the same port.
+        media_bind: the address to bind for media, where it differs from `media_address`. With addresses of
+            both families told, that of the other one is bound too.
+        media_tcp: whether that port takes ICE over TCP too, for networks that let no UDP through.
+        turn: relays told to browsers, each a table of `urls` and of `secret` or `secret_file`, what coturn's
+            ``static-auth-secret`` has.
+        turn_time: that the credentials made for them last.
 
     How many
         max_connections: WebSockets at a time.
@@ -85,6 +92,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     media_address: str | None = None
     media_port: Port = 0
     media_bind: str | None = None
+    media_also: Annotated[list[str], msgspec.Meta(max_length=limits.ADDRESSES_MAX)] = []
+    media_tcp: bool = True
+    turn: Annotated[list[TurnServer], msgspec.Meta(max_length=limits.TURN_MAX)] = []
+    turn_time: Seconds = 21_600.0
 
     max_connections: Count = 4096
     max_connections_per_address: CountOrOff = 0
@@ -154,6 +165,9 @@ def checked(table: dict[str, object]) -> Settings:
     except msgspec.ValidationError as error:
         raise ConfigError(f"a setting is wrong: {error}") from None
     host_and_port(settings.listen)
+    for number, relay in enumerate(settings.turn):
+        if (relay.secret is None) == (relay.secret_file is None):
+            raise ConfigError(f"turn[{number}] wants one of secret and secret_file")
     return settings
 
 

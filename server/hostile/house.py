@@ -16,7 +16,7 @@ from server.config import Settings
 from server.effects import Effect, Send
 from server.hostile.troupe import Troupe
 from server.hub import Hub
-from server.media.limits import RTP_MAX, MediaLimits
+from server.media.limits import RTP_MAX
 from server.media.path import Handler, Path, Receiver
 from server.media.sfu import Link, Sfu
 from server.room import Room, _Seat
@@ -344,5 +344,5 @@ class HostileServer(Server):
     def _make_signaling(self, hub: Hub, media: MediaServer, origins: list[str]) -> Signaling:
         return HostileSignaling(self.troupe, hub, media, self.settings, origins=origins, clock=self.clock)
 
-    def _make_sfu(self, *, address: str, port: int, bind: str, limits: MediaLimits) -> Sfu:
-        return HostileSfu(self.troupe, address=address, port=port, bind=bind, limits=limits)
+    def _make_sfu(self, **options: Any) -> Sfu:
+        return HostileSfu(self.troupe, **options)

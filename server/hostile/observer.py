@@ -32,7 +32,7 @@ from server.effects import Effect, Send
 from server.hub import Hub
 from server.media import srtp
 from server.media.ice import Address
-from server.media.limits import DATAGRAM_MAX, MediaLimits
+from server.media.limits import DATAGRAM_MAX
 from server.media.path import Handler, PlainPath
 from server.media.sfu import Sfu
 from server.signaling import Connection, MediaServer, Signaling
@@ -145,8 +145,9 @@ class Observer(Server):
     def _make_signaling(self, hub: Hub, media: MediaServer, origins: list[str]) -> Signaling:
         return NotingSignaling(self._note, hub, media, self.settings, origins=origins, clock=self.clock)
 
-    def _make_sfu(self, *, address: str, port: int, bind: str, limits: MediaLimits) -> Sfu:
-        sfu = NotingSfu(address=address, port=port, bind=bind, limits=limits)
+    def _make_sfu(self, **options: Any) -> Sfu:
+        # what is noted comes by one socket, with the kernel's time on it
+        sfu = NotingSfu(**{**options, "also": (), "tcp": False})
         sfu.note = self._note
         return sfu
 

@@ -10,8 +10,9 @@ from typing import Final
 from server.media import stun
 from server.rate import TokenBucket
 
-#: As the socket gives it: (host, port), and for IPv6 flow and scope after them.
-Address = tuple[str, int] | tuple[str, int, int, int]
+#: As the socket gives it: (host, port), and for IPv6 flow and scope after them. With a third item alone it is
+#: a TCP connection, by its number (`server.media.tcp`).
+Address = tuple[str, int] | tuple[str, int, int] | tuple[str, int, int, int]
 
 _UNKNOWN_MAX: Final = 8
 #: Authentic checks of one peer that are answered, a second and at once. A browser with four addresses sends
@@ -102,6 +103,12 @@ class IceLite:
             self.selected = source
         reply = stun.success(transaction, source[0], source[1], self._password)
         return Answer(reply, good=True, selected=chosen)
+
+    def forget(self, address: Address) -> None:
+        """There is no such address any more: if it was selected, the next that passes a check is."""
+        self.addresses.pop(address, None)
+        if self.selected == address:
+            self.selected = None
 
     def release(self) -> None:
         """Consent is over: no address any more, until the next good check."""

@@ -66,6 +66,13 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         handshake_bytes: received in one handshake.
         handshake_tries: for one set of parameters, failed ones included.
 
+    TCP
+        tcp_connections: at a time, of peers and strangers.
+        tcp_per_address: of these, from one address (from one /64, with IPv6).
+        tcp_buffer: bytes that may wait for a slow reader; packets beyond it get lost, pictures beyond half.
+        tcp_time: a connection that no authenticated check has come by is cut after so long.
+        tcp_stall: a reader that takes nothing for so long is cut.
+
     How long
         idle: silent in STUN for so long, and consent to send is over (RFC 7675): forwarding stops.
         address_hold: after it was last heard, an address can't be claimed by another peer for so long.
@@ -110,6 +117,12 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     #: Less than a hello, a certificate and a key exchange would let nobody in.
     handshake_bytes: Annotated[int, msgspec.Meta(ge=4096, le=2**24)] = 65_536
     handshake_tries: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 4
+
+    tcp_connections: Count = 1024
+    tcp_per_address: Count = 64
+    tcp_buffer: Annotated[int, msgspec.Meta(ge=8192, le=2**24)] = 131_072
+    tcp_time: Seconds = 5.0
+    tcp_stall: Seconds = 5.0
 
     idle: Seconds = 30.0
     address_hold: Seconds = 10.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import ipaddress
 import logging
 import os
 import socket
@@ -22,7 +21,11 @@ from server.forwarding import Effect, Forget, Forwarding, SendRtp
 from server.media import dtls, rtcp, rtp, srtp, stun
 from server.media.ice import Address, Credentials, IceLite
 from server.media.limits import DATAGRAM_MAX, RTCP_MAX, MediaError, MediaLimits
-from server.media.path import BatchPath, Path, PlainPath, choose
+from server.media.path import BatchPath, Path, PlainPath
+from server.media.sockets import open_sockets, places
+from server.media.tcp import Tcp
+from server.media.turn import TurnServer, offers
+from server.media.ways import Ways
 from server.rate import TokenBucket
 from server.wire.messages import Media, Transport
 
@@ -88,8 +91,10 @@ class Link:
 class Sfu:
     """Forwards RTP between the members of each room, and can read none of it.
 
-    `address` is the one told to clients; `bind` the one to listen on (default: the same); `port` 0 takes
-    a free one. All methods belong to the event loop's thread.
+    `address` is the one told to clients, `also` others of this machine; `bind` the one to listen on (default:
+    the same), and what to bind for `also` follows from it (`server.media.sockets.places`). `port` 0 takes a
+    free one. `tcp`: it takes ICE over TCP too. `turn` are relays that clients are told of, with credentials
+    for `turn_time` seconds by `wall`, Unix time. All methods belong to the event loop's thread.
     """
 
     def __init__(
@@ -98,12 +103,22 @@ class Sfu:
         address: str,
         port: int = 0,
         bind: str | None = None,
+        also: Sequence[str] = (),
+        tcp: bool = False,
+        turn: Sequence[TurnServer] = (),
+        turn_time: float = 21_600.0,
         limits: MediaLimits = MediaLimits(),  # noqa: B008 - frozen
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
         rng: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._advertised = address
+        self._also = list(also)
         self._bind = bind if bind is not None else address
+        self._tcp = tcp
+        self._turn = list(turn)
+        self._turn_time = turn_time
+        self._wall = wall
         self.port = port
         self._limits = limits
         self._clock = clock
@@ -116,6 +131,7 @@ class Sfu:
         self._counts: collections.Counter[str] = collections.Counter()
         self._now = 0.0
         self._path: Path | None = None
+        self._ways: Ways | None = None
         self._length = srtp.new_length()
         self._certificate = dtls.Certificate.generate()
         self._context = dtls.server_context(self._certificate)
@@ -127,35 +143,40 @@ class Sfu:
     # -- life ------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Open the socket; OSError if the address can't be bound. `port` is the real one afterwards."""
-        family = socket.AF_INET6 if ipaddress.ip_address(self._bind).version == 6 else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            sock.setblocking(False)
-            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-                sock.setsockopt(socket.SOL_SOCKET, option, self._limits.socket_buffer)
-            sock.bind((self._bind, self.port))
-        except BaseException:
-            sock.close()
-            raise
-        self._socket = sock
-        self._path = choose(sock, self._limits.drain if self._limits.batched else 0)
-        self.port = sock.getsockname()[1]
+        """Open the sockets, or `BindError`, an OSError. `port` is the real one afterwards."""
+        limits = self._limits
+        hosts = places(self._bind, [self._advertised, *self._also])
+        sockets = open_sockets(hosts, self.port, limits.socket_buffer, tcp=self._tcp)
+        self.port = sockets.port
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(sock.fileno(), self._readable)
-        self._timer = self._loop.call_later(self._limits.tick, self._tick)
+        self._ways = ways = Ways(sockets.udp, limits.drain if limits.batched else 0)
+        if sockets.tcp:
+            ways.take(
+                Tcp(
+                    sockets.tcp,
+                    limits,
+                    self._clock,
+                    handle=self._handle_now,
+                    then=self._flush,
+                    gone=self._gone,
+                )
+            )
+        self._path = ways.path
+        self._socket = sockets.udp[0]
+        for sock in sockets.udp:
+            self._loop.add_reader(sock.fileno(), self._readable)
+        self._timer = self._loop.call_later(limits.tick, self._tick)
 
     def close(self) -> None:
-        """Say goodbye to all peers and close the socket. Calling it again does nothing."""
-        if self._socket is None or self._loop is None:
+        """Say goodbye to all peers and close the sockets. Calling it again does nothing."""
+        if self._ways is None or self._loop is None:
             return
         for room, handle in list(self._links):
             self.leave(room, handle)
-        self._loop.remove_reader(self._socket.fileno())
         if self._timer is not None:
             self._timer.cancel()
-        self._socket.close()
-        self._socket = self._path = None
+        self._ways.close(self._loop)
+        self._socket = self._path = self._ways = None
 
     # -- signaling -------------------------------------------------------------------------
 
@@ -195,6 +216,9 @@ class Sfu:
             fingerprint=self._certificate.fingerprint,
             address=self._advertised,
             port=self.port,
+            others=self._also,
+            tcp=self._tcp,
+            turn=offers(self._turn, self._wall(), self._turn_time),
         )
 
     def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None, tops: Sequence[int] = ()) -> None:
@@ -218,12 +242,14 @@ class Sfu:
         ready = sum(1 for link in self._links.values() if link.outbound is not None)
         sent, unsent = (self._path.sent, self._path.unsent) if self._path is not None else (0, 0)
         counts = {**self._counts, **self._core.counts, "forwarded": sent, "unsent": unsent}
+        if self._ways is not None:
+            counts |= self._ways.counts
         return {**counts, "peers": len(self._links), "peers_ready": ready}
 
     def held(self) -> MediaFacts:
         """All that the SFU holds, for the operator's view."""
         packets, size, ended = self._core.held()
-        path = self._path if isinstance(self._path, PlainPath | BatchPath) else None
+        path = self._path if isinstance(self._path, PlainPath | BatchPath | Ways) else None
         return MediaFacts(
             packets=packets,
             packet_bytes=size,
@@ -310,6 +336,15 @@ class Sfu:
             self._now = self._clock()
             path.drain(self._limits.drain, self._handle)
             path.flush()
+
+    def _handle_now(self, data: Any, view: memoryview, size: int, source: Address) -> None:
+        """A frame of TCP, for which the clock has not been looked at yet."""
+        self._now = self._clock()
+        self._handle(data, view, size, source)
+
+    def _flush(self) -> None:
+        if self._path is not None:
+            self._path.flush()
 
     def _handle(self, data: Any, view: memoryview, size: int, source: Address) -> None:
         """A datagram that breaks something breaks nothing of others."""
@@ -426,6 +461,12 @@ class Sfu:
             if link.outbound is not None:
                 self._counts["moved"] += 1
 
+    def _gone(self, address: Address) -> None:
+        """A TCP connection has ended: its address is nobody's, and another one is taken at once."""
+        link = self._by_address.pop(address, None)
+        if link is not None:
+            link.ice.forget(address)
+
     def _holds(self, holder: Link, address: Address, now: float) -> bool:
         return now - holder.ice.addresses.get(address, float("-inf")) < self._limits.address_hold
 
@@ -506,10 +547,10 @@ class Sfu:
                 self._send(sealed, link.address)
 
     def _send(self, datagram: bytes, address: Address) -> None:
-        if self._socket is None:
+        if self._ways is None:
             return
         try:
-            self._socket.sendto(datagram, address)
+            self._ways.send(datagram, address)
         except OSError:
             self._counts["unanswered"] += 1
 
@@ -543,6 +584,8 @@ class Sfu:
 
     def _sweep(self, now: float) -> None:
         """RFC 7675: nothing is sent to who hasn't asked for it in the last `idle` seconds."""
+        if self._ways is not None:
+            self._ways.sweep(now, self._by_address)
         for link in self._links.values():
             heard = link.ice.heard
             if heard is not None and now - heard > self._limits.idle:

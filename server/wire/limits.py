@@ -31,6 +31,10 @@ HANDLE_SIZE: Final = 8
 UFRAG_MAX: Final = 32
 PASSWORD_MAX: Final = 64
 FINGERPRINT_SIZE: Final = 32
+#: Further addresses of a media server, and TURN servers with the addresses (URLs) of each.
+ADDRESSES_MAX: Final = 8
+TURN_MAX: Final = 4
+TURN_URLS_MAX: Final = 8
 #: Streams of one participant (audio, video, a shared screen with sound, simulcast layers).
 STREAMS_MAX: Final = 8
 WANT_MAX: Final = 1024

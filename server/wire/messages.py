@@ -307,7 +307,7 @@ class Media(Message, frozen=True, tag="media"):
 class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A TURN server (RFC 8656) of the landlord's, with credentials that lapse."""
 
-    urls: Annotated[list[TurnUrl], msgspec.Meta(min_length=1, max_length=8)]
+    urls: Annotated[list[TurnUrl], msgspec.Meta(min_length=1, max_length=limits.TURN_URLS_MAX)]
     username: TurnText
     credential: TurnText
 
@@ -325,9 +325,9 @@ class Transport(Message, frozen=True, tag="transport"):
     fingerprint: Bytes32
     address: str
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)]
-    others: Annotated[list[str], msgspec.Meta(max_length=8)] = []
+    others: Annotated[list[str], msgspec.Meta(max_length=limits.ADDRESSES_MAX)] = []
     tcp: bool = False
-    turn: Annotated[list[Turn], msgspec.Meta(max_length=4)] = []
+    turn: Annotated[list[Turn], msgspec.Meta(max_length=limits.TURN_MAX)] = []
 
 
 class HandleStream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

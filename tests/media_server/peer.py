@@ -100,7 +100,8 @@ class Peer:
         asyncio.get_running_loop().add_reader(self.socket.fileno(), self._readable)
 
     def close(self) -> None:
-        asyncio.get_running_loop().remove_reader(self.socket.fileno())
+        if self.socket.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self.socket.fileno())
         self.socket.close()
 
     # -- sending -----------------------------------------------------------------------------

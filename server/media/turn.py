@@ -1,0 +1,55 @@
+"""Credentials for TURN servers of the landlord's, as coturn's ``use-auth-secret`` takes them.
+
+The name is the second at which they lapse and nothing else, so that a relay learns nobody's handle by it, and
+the password an HMAC-SHA1 of the name under the secret that both servers have (draft-uberti-behave-turn-rest).
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from server.wire.limits import TURN_URLS_MAX
+from server.wire.messages import Turn, TurnUrl
+
+
+class TurnServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A TURN server as the settings have it, with one of `secret` and `secret_file`."""
+
+    urls: Annotated[list[TurnUrl], msgspec.Meta(min_length=1, max_length=TURN_URLS_MAX)]
+    secret: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+    secret_file: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+
+    def read(self) -> TurnServer:
+        """With its secret, read from `secret_file` if it stands there. OSError, ValueError."""
+        if self.secret_file is None:
+            return self
+        try:
+            secret = Path(self.secret_file).read_text(encoding="utf-8").strip()
+        except UnicodeDecodeError:
+            secret = ""
+        if not secret:
+            raise ValueError("a TURN server's secret_file has no text in it")
+        return msgspec.structs.replace(self, secret=secret, secret_file=None)
+
+
+def credential(secret: str, now: float, lifetime: float) -> tuple[str, str]:
+    """(username, password) that lapse `lifetime` seconds after `now`, Unix seconds."""
+    username = str(int(now + lifetime))
+    tag = hmac.digest(secret.encode(), username.encode(), "sha1")
+    return username, base64.b64encode(tag).decode()
+
+
+def offers(servers: Sequence[TurnServer], now: float, lifetime: float) -> list[Turn]:
+    """What a client is told of each; those without a secret are left out."""
+    told = []
+    for server in servers:
+        if server.secret is not None:
+            username, password = credential(server.secret, now, lifetime)
+            told.append(Turn(urls=server.urls, username=username, credential=password))
+    return told
