@@ -108,9 +108,11 @@ def parse(data: bytes) -> list[Item]:
         end = position + 4 * (words + 1)
         if first >> 6 != 2 or end > size:
             raise RtcpError("header")
-        if first & 0x20:
-            raise RtcpError("padding")  # encryption needs none, and nobody sends it
         part = data[position:end]
+        if first & 0x20:  # libwebrtc fills transport-wide feedback up so, by 1 to 3 bytes
+            if end != size or not 1 <= part[-1] <= len(part) - 8:
+                raise RtcpError("padding")
+            part = part[: -part[-1]]
         if kind in (SR, RR):
             items += _reports(part, kind, first & 31)
         elif kind == RTPFB and first & 31 == 1:

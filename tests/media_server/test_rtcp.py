@@ -51,7 +51,10 @@ def test_reads_a_compound_packet() -> None:
         SR[:-1],
         SR + b"\x80\xc9\0\1",
         b"\x40" + SR[1:],
-        b"\xa0" + SR[1:],
+        b"\xa0" + SR[1:],  # its last byte says 19, and leaves no report
+        b"\xa0\xcb\0\2" + bytes(8),
+        b"\xa0\xcb\0\1\0\0\0\1",
+        b"\xa0\xcb\0\2" + bytes(7) + b"\1" + SR,  # not the last
         b"\x81" + SR[1:],  # a report block that isn't there
         struct.pack("!BBHL", 0x81, 206, 1, 1),
         struct.pack("!BBHLLL", 0x81, 206, 3, 1, 6, 0),
@@ -66,6 +69,11 @@ def test_reads_a_compound_packet() -> None:
 def test_refuses(data: bytes) -> None:
     with pytest.raises(rtcp.RtcpError):
         rtcp.parse(data)
+
+
+def test_padding_is_taken_off_the_last() -> None:
+    data = SR + struct.pack("!BBHLLHHL", 0xA1, 205, 4, 1, 7, 9, 0, 4)
+    assert rtcp.parse(data) == [rtcp.SenderReport(77, bytes(range(20))), rtcp.Nack(7, (9,))]
 
 
 @given(st.binary(max_size=200))
