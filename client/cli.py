@@ -135,8 +135,16 @@ def _parser() -> argparse.ArgumentParser:
         ("forward", "CPU of the server's forwarding path, and its ratio to bare system calls"),
         ("join", "from the knock to the first opened frame"),
         ("page", "bytes, first paint and first picture of the meeting page, in Chromium"),
+        ("room", "CPU of the whole server a forwarded packet, and how many it forwards"),
     ):
-        which.add_parser(name, help=text).add_argument("--json", action="store_true")
+        part = which.add_parser(name, help=text)
+        part.add_argument("--json", action="store_true")
+        if name == "room":
+            part.add_argument("--subscribers", type=int, default=49, metavar="49", help="1 to 99")
+            part.add_argument("--publishers", type=int, default=1, metavar="1", help="1 to 16")
+            part.add_argument(
+                "--rates", metavar="N,N", help="forwarded packets a second to measure at (default 14000,...)"
+            )
     return parser
 
 
@@ -275,6 +283,18 @@ def _bench(arguments: argparse.Namespace) -> int:
         from client.bench import page
 
         return asyncio.run(page.run(arguments.json))
+    if arguments.bench == "room":
+        from client.bench import room
+
+        if not 1 <= arguments.subscribers <= 99 or not 1 <= arguments.publishers <= 16:
+            return _usage("--subscribers takes 1 to 99, --publishers 1 to 16")
+        rates: tuple[int, ...] = room.RATES
+        if arguments.rates is not None:
+            try:
+                rates = tuple(int(rate) for rate in arguments.rates.split(","))
+            except ValueError:
+                return _usage("--rates takes numbers with commas between: 14000,50000")
+        return asyncio.run(room.run(arguments.json, arguments.subscribers, arguments.publishers, rates))
     from client.bench import join
 
     return asyncio.run(join.run(arguments.json))

@@ -1,0 +1,81 @@
+"""Facts about a process and its sockets, as Linux tells them in /proc."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+#: clock_gettime(2): a process's CPU clock has this number, beside its own in the upper bits.
+_CPU_OF: Final = 2
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time (user and system) of the process and the children that it has now. OSError if it is gone."""
+    return sum(time.clock_gettime(~one << 3 | _CPU_OF) for one in (pid, *children(pid)))
+
+
+def waited_seconds(pid: int) -> float:
+    """Time that the process's first thread could have run, and had no core: others had it. 0.0 if untold."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def children(pid: int) -> list[int]:
+    """Processes that this one has started, and theirs."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            own = [int(child) for child in (task / "children").read_text().split()]
+        except OSError:
+            continue  # the thread is gone, or the kernel doesn't tell
+        found += [*own, *(further for child in own for further in children(child))]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """What a process takes up: resident bytes (`own`: without those of files), open files, threads."""
+
+    resident: int
+    own: int
+    files: int
+    threads: int
+
+
+def footprint(pid: int) -> Footprint:
+    """Of the process and the children that it has now. OSError if it is gone."""
+    resident = own = files = threads = 0
+    for one in (pid, *children(pid)):
+        status = dict(re.findall(r"^(\w+):\s+(\d+)", Path(f"/proc/{one}/status").read_text(), re.MULTILINE))
+        resident += 1024 * int(status["VmRSS"])
+        own += 1024 * int(status["RssAnon"])
+        threads += int(status["Threads"])
+        files += len(os.listdir(f"/proc/{one}/fd"))
+    return Footprint(resident, own, files, threads)
+
+
+def udp_drops() -> dict[int, int]:
+    """By local port: datagrams that the kernel threw away because a socket's buffer was full."""
+    found: dict[int, int] = {}
+    for name in ("udp", "udp6"):
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            fields = line.split()
+            port = int(fields[1].rpartition(":")[2], 16)
+            found[port] = found.get(port, 0) + int(fields[-1])
+    return found
+
+
+def split_cores(server: int) -> bool:
+    """The server on the first core, whoever asks on the others; False where there is one core only."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        return False
+    os.sched_setaffinity(server, {cores[0]})
+    os.sched_setaffinity(0, set(cores[1:]))
+    return True
