@@ -273,7 +273,7 @@ class _Stream:
     __slots__ = ("_runs", "covered", "forgotten", "known_from", "torn")
 
     def __init__(self, torn: bool) -> None:
-        self._runs: deque[tuple[float, Run]] = deque()  # when it came
+        self._runs: deque[tuple[float, int, Run]] = deque()  # when it came, in the list of which number
         #: From `known_from` to `covered` we know all of the sender's frames, as far as counters go.
         self.known_from = 0
         self.covered = -1
@@ -283,7 +283,7 @@ class _Stream:
         self.torn = torn
 
     def judge(self, counter: int, hash_: bytes) -> _Verdict:
-        for _, run in reversed(self._runs):
+        for _, _, run in reversed(self._runs):
             if run.first <= counter <= run.last:
                 return _Verdict.LISTED if run.of(counter) == hash_ else _Verdict.FORGED
         if counter <= self.forgotten:
@@ -291,13 +291,20 @@ class _Stream:
         passed_over = self.known_from <= counter <= self.covered
         return _Verdict.FORGED if passed_over else _Verdict.UNLISTED
 
-    def extend(self, run: Run, now: float) -> None:
+    def number_of(self, counter: int) -> int | None:
+        """The number of the list that names that counter; None if none does."""
+        for _, number, run in self._runs:
+            if run.first <= counter <= run.last:
+                return number
+        return None
+
+    def extend(self, run: Run, number: int, now: float) -> None:
         if self.torn:
             self.torn, self.known_from = False, run.first
-        self._runs.append((now, run))
+        self._runs.append((now, number, run))
         self.covered = run.last
-        while self._runs[0][0] + LISTED_TIME <= now or self._runs[0][1].last <= self.covered - LISTED_MAX:
-            self.forgotten = self._runs.popleft()[1].last
+        while self._runs[0][0] + LISTED_TIME <= now or self._runs[0][2].last <= self.covered - LISTED_MAX:
+            self.forgotten = self._runs.popleft()[2].last
             self.known_from = max(self.known_from, self.forgotten + 1)
 
 
@@ -334,7 +341,7 @@ class _Epoch:
         for run in heard.runs:
             if run.kid not in self.streams:
                 self.streams[run.kid] = _Stream(torn=not self.whole)
-            self.streams[run.kid].extend(run, now)
+            self.streams[run.kid].extend(run, heard.number, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +433,21 @@ class Checker:
         if UNLISTED_KID_MAX <= count < UNLISTED_MAX:
             return sum(which[:2] == (epoch, kid) for which in self._unlisted) >= UNLISTED_KID_MAX
         return count >= UNLISTED_MAX
+
+    def listed_in(self, epoch: int, kid: int, counter: int) -> int | None:
+        """The number of the list that names a frame, or of the next one if it was sealed after the last.
+
+        None where lists were lost that may have named it.
+        """
+        held = self._epochs.get(epoch)
+        if held is None:
+            return 0
+        stream = held.streams.get(kid)
+        if stream is None:
+            return held.number + 1 if held.whole else None
+        if counter > stream.covered:
+            return None if stream.torn else held.number + 1
+        return stream.number_of(counter)
 
     def tick(self, now: float) -> None:
         """Whether frames have gone unlisted for too long. Only while the server's word reaches us."""

@@ -6,11 +6,13 @@ through the room. None may wait, and none sees a socket. Hooks run in the order 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from client.session import content
 from client.session.membership import Change
 from crypto import mls
+from server.wire import messages as wire
 
 if TYPE_CHECKING:
     from client.session.room import RoomSession
@@ -30,6 +32,9 @@ class Aspect:
 
     def published(self, now: float) -> None:
         """Our media have been sent to the server, which begins anew with what it forwards to us."""
+
+    def streams(self, streams: Sequence[wire.HandleStream], now: float) -> None:
+        """The streams that others send now, as the server lists them."""
 
     def lost(self, why: str, now: float) -> None:
         """The room's connection is gone, or could not be made."""

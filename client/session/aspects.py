@@ -12,6 +12,7 @@ from client.session.ending import Ending
 from client.session.filesharing import Files
 from client.session.granting import Granting
 from client.session.identity import Vouching
+from client.session.layering import Layering
 from client.session.pages import Pages
 from client.session.pictures import Pictures
 from client.session.powers import Powers
@@ -37,6 +38,7 @@ def make(room: RoomSession, now: float) -> list[Aspect]:
         Comparing(room, now),
         Vouching(room),
         Signing(room),
+        Layering(room),
         Watch(room, now),
         Recovery(room),
         Ending(room),

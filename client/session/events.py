@@ -86,9 +86,13 @@ class SendFile:
 
 @dataclass(frozen=True)
 class AskFor:
-    """Which streams the server is to forward to us, by SSRC; None: all. The server sees what is asked for."""
+    """Which streams the server is to forward to us, by SSRC; None: all. The server sees what is asked for.
+
+    `tops`: the largest layer (0: the smallest, to 2) that is of use of a stream, where it isn't the largest.
+    """
 
     ssrcs: tuple[int, ...] | None
+    tops: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Whose sound and pictures reach whom, from what each has signed of what it sent and of what came.
 
 A stream does not reach Y if, in three of Y's beats one after the other, what its sender has sealed has risen
-and what Y could open has not. A stream that nothing is sent on says nothing.
+and what Y could open has not. A stream that nothing is sent on says nothing. Layers are one stream: of
+several sizes of one picture the server forwards one, and whoever gets any of them gets the picture.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from crypto.media_keys import base_stream
+
 #: Beats in which nothing came, until it is told.
 MISSES: Final = 3
 #: Frames by which a sender's counter has to rise for a beat to count.
@@ -17,7 +20,7 @@ RISE: Final = 5
 #: Seconds that lie between two beats that count, at least.
 APART: Final = 3.0
 
-#: (sender's leaf, stream number)
+#: (sender's leaf, the stream as it was announced)
 Stream = tuple[int, int]
 
 
@@ -44,7 +47,7 @@ class Reaching:
 
     def sends(self, leaf: int, sent: Iterable[tuple[int, int]]) -> None:
         """What a leaf has sealed so far: (stream number, frames)."""
-        self._sent[leaf] = dict(sent)
+        self._sent[leaf] = _whole(sent)
 
     def reports(
         self, listener: int, got: Mapping[int, Mapping[int, int]], settled: Iterable[int], now: float
@@ -60,8 +63,9 @@ class Reaching:
         for leaf in settled:
             if leaf == listener:
                 continue
+            opened = _whole(got.get(leaf, {}).items())
             for stream, sent in self._sent.get(leaf, {}).items():
-                came = got.get(leaf, {}).get(stream, 0)
+                came = opened.get(stream, 0)
                 pair = pairs.get((leaf, stream))
                 if pair is None:
                     pairs[leaf, stream] = _Pair(came, sent, now)
@@ -94,3 +98,12 @@ class Reaching:
         """Nobody, or another, is at that leaf now."""
         self._sent.pop(leaf, None)
         self.begin_again(leaf)
+
+
+def _whole(frames: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Frames of all layers of a stream together: each count only rises, and so does their sum."""
+    whole: dict[int, int] = {}
+    for stream, count in frames:
+        base, _ = base_stream(stream)
+        whole[base] = whole.get(base, 0) + count
+    return whole

@@ -376,6 +376,8 @@ class RoomSession:
                 self.effects.append(ev.MediaTransport(message))
             case wire.Streams():
                 self.effects.append(ev.RemoteStreams(tuple(message.streams)))
+                for aspect in self.aspects:
+                    aspect.streams(message.streams, now)
             case _:
                 pass  # arrivals and departures of handles say nothing that a member signs
         if self._slot != before:

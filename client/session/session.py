@@ -326,8 +326,8 @@ class Session:
                 self._in_room().aspect(Pictures).send(data, now)
             case ev.SendFile(_, name, mime, data):
                 self._in_room().aspect(Files).send(name, mime, data, now)
-            case ev.AskFor(ssrcs):
-                self._in_room().aspect(Asking).ask(ssrcs)
+            case ev.AskFor(ssrcs, tops):
+                self._in_room().aspect(Asking).ask(ssrcs, tops, now)
             case ev.SetState():
                 state = content.State(what.mic, what.camera, what.screen, what.hand, what.recording)
                 self._in_room().aspect(States).set(state, now)

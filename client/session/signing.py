@@ -255,6 +255,14 @@ class Signing(Aspect):
         if epoch is not None:
             self._checker(leaf).opened(epoch.number, header.kid, header.counter, frame, now)
 
+    def listed_in(self, leaf: int, frame: bytes) -> tuple[int, int | None]:
+        """Of a frame that is opened: its epoch's number, and `Checker.listed_in`."""
+        header = Header.decode(frame)
+        epoch = self._epoch_of(header.kid)
+        if epoch is None:
+            return -1, None
+        return epoch.number, self._checker(leaf).listed_in(epoch.number, header.kid, header.counter)
+
     def passed(self, blob: bytes, now: float) -> bool:
         try:
             slot = veil.epoch_slot(blob)

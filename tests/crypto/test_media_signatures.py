@@ -451,6 +451,40 @@ def test_a_stream_that_begins_after_a_lost_list_may_have_begun_in_it() -> None:
     assert bo.found == []
 
 
+def test_lists_tell_in_which_order_frames_of_several_key_ids_were_sealed() -> None:
+    bo = Bo()
+    listed_in = bo.checker.listed_in
+    assert listed_in(EPOCH, VIDEO, 0) == 0, "before any list everything is of the first"
+    for _ in range(3):
+        bo.seal(AUDIO), bo.seal(VIDEO)
+        bo.pass_on()
+    bo.seal(AUDIO), bo.seal(AUDIO)
+    bo.pass_on()
+    assert [listed_in(EPOCH, AUDIO, n) for n in range(6)] == [0, 1, 2, 3, 3, 4], (
+        "what is not named comes next"
+    )
+    assert [listed_in(EPOCH, VIDEO, n) for n in range(4)] == [0, 1, 2, 4]
+    assert listed_in(EPOCH, VIDEO + 0x10, 0) == 4, "nor is a stream that is yet to begin"
+    assert listed_in(EPOCH + 1, VIDEO, 0) == 0
+
+
+def test_where_a_list_was_lost_nobody_knows_when_a_frame_was_sealed() -> None:
+    bo = Bo()
+    listed_in = bo.checker.listed_in
+    bo.seal(AUDIO), bo.seal(VIDEO)
+    bo.pass_on()
+    bo.seal(AUDIO), bo.seal(VIDEO)
+    bo.lists()  # lost
+    bo.seal(AUDIO)
+    bo.pass_on()
+    assert [listed_in(EPOCH, AUDIO, n) for n in range(4)] == [0, None, 2, 3]
+    assert [listed_in(EPOCH, VIDEO, n) for n in range(3)] == [0, None, None]
+    assert listed_in(EPOCH, VIDEO + 0x10, 0) is None
+    bo.seal(VIDEO)
+    bo.pass_on()
+    assert [listed_in(EPOCH, VIDEO, n) for n in range(4)] == [0, None, 3, 4]
+
+
 def test_a_frame_whose_place_is_taken_is_refused_before_it_is_opened() -> None:
     bo = Bo()
     bo.seal()
@@ -642,7 +676,7 @@ def test_what_a_checker_keeps_of_lists_is_bounded() -> None:
         bo.seal()
         bo.pass_on()
     stream = bo.checker._epochs[EPOCH].streams[AUDIO]
-    assert sum(len(run) for _, run in stream._runs) <= LISTED_MAX + 2
+    assert sum(len(run) for _, _, run in stream._runs) <= LISTED_MAX + 2
     bo.now += LISTED_TIME
     bo.seal()
     bo.pass_on()

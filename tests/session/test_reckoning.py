@@ -107,6 +107,23 @@ def test_what_is_not_sent_is_not_missed() -> None:
     assert all(lost == [] for lost, _ in told)
 
 
+def test_of_layers_one_is_enough_and_none_is_a_loss_of_one_stream() -> None:
+    reaching = Reaching()
+    # the larger ones are not forwarded; later the smallest alone is sent, and it does not come
+    for at in range(8):
+        reaching.sends(0, [(1, 100 * at), (4, 100 * at), (5, 100 * at)])
+        assert reaching.reports(1, {0: {1: 100 * min(at, 3), 4: 100 * max(0, at - 3)}}, [0, 1], 5.0 * at) == (
+            [],
+            [],
+        )
+    told = []
+    for at in range(8, 12):
+        reaching.sends(0, [(1, 100 * at), (4, 700), (5, 700)])
+        told += reaching.reports(1, {0: {1: 300, 4: 400}}, [0, 1], 5.0 * at)[0]
+    assert told == [(0, 1)]
+    assert reaching.losers((0, 1)) == [1]
+
+
 def test_beats_in_quick_succession_count_as_one() -> None:
     reaching = Reaching()
     for n in range(18):

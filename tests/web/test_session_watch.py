@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.session import test_dropped, test_signing, test_watch, test_watch_members
+from tests.session import test_dropped, test_layers, test_signing, test_watch, test_watch_members
 from tests.web.mixed import played, scenarios, sessions
 
 __all__ = ["sessions"]
@@ -26,6 +26,20 @@ SCENARIOS = [
         ],
     ),
     *scenarios(test_dropped),
+    *scenarios(
+        test_layers,
+        other={
+            "a_server_that_changes_layers_does_not_show_the_past_again": "host guests",
+            "around_a_reconnect_the_past_waits_for_a_list_that_does_not_come": "host guests",
+            "layers_belong_to_pictures_that_were_announced": "host guests",
+            "whoever_gets_one_layer_misses_nothing": "guests",
+        },
+        # they set what only our code lets a test set
+        without=[
+            "a_frame_that_no_list_can_place_waits",
+            "lists_name_all_layers",
+        ],
+    ),
     *scenarios(
         test_signing,
         other={

@@ -152,7 +152,20 @@ def _input(what: ev.Input, state: ev.SetState) -> dict[str, Any]:
     if isinstance(what, ev.Lost):
         fields["door"] = dataclasses.asdict(what.door)
     if isinstance(what, ev.Publish):
-        fields["streams"] = [{"ssrc": s, "kind": k, "stream": n} for s, k, n in what.streams]
+        fields["streams"] = [
+            {
+                "ssrc": s,
+                "kind": k,
+                "stream": n,
+                "layers": what.layers.get(s, ()),
+                "rtx": what.rtx.get(s, ()),
+            }
+            for s, k, n in what.streams
+        ]
+        fields["takesRtx"] = fields.pop("takes_rtx")
+        del fields["layers"], fields["rtx"]
+    if isinstance(what, ev.AskFor):
+        fields["tops"] = list(what.tops.items())
     if isinstance(what, ev.SaveReport | ev.SaveEvidence | ev.SendFile | ev.SendPicture):
         del fields["path"]
     return {"type": kind, **fields}

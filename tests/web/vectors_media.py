@@ -307,7 +307,7 @@ def _checked(seed: int) -> list[list[Any]]:
     held: list[tuple[int, int, bytes]] = []
 
     def do(what: str, *arguments: Any) -> bool:
-        at = () if what in ("excuse", "publish") else (now,)
+        at = () if what in ("excuse", "publish", "listed_in") else (now,)
         given = [H(b"x") if a is None else a for a in arguments]
         if what == "hear":
             given = [epoch, _SCOPE, FrameList.decode(arguments[0]), _LEAF.public]
@@ -320,6 +320,8 @@ def _checked(seed: int) -> list[list[Any]]:
         return outcome is None
 
     def play(which: tuple[int, int, bytes]) -> None:
+        if which[1] % 3 == 0:
+            do("listed_in", epoch, which[0], max(0, which[1] - (which[1] // 3) % 60))
         if do("opening", epoch, *which):
             do("opened", epoch, *which)
         elif rows[-1][3] == {"error": "UnverifiedFrameError"} and draw.random() < 0.3:

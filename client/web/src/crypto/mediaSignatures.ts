@@ -305,7 +305,7 @@ type Verdict = "listed" | "unlisted" | "forged" | "late";
 
 /** What the lists have said of one key id. */
 class Heard {
-  readonly #runs: { readonly at: number; readonly run: Run }[] = [];
+  readonly #runs: { readonly at: number; readonly number: number; readonly run: Run }[] = [];
   /** From `#knownFrom` to `covered` we know all of the sender's frames, as far as counters go. */
   #knownFrom = 0;
   covered = -1;
@@ -325,12 +325,17 @@ class Heard {
     return this.#knownFrom <= counter && counter <= this.covered ? "forged" : "unlisted";
   }
 
-  extend(run: Run, now: number): void {
+  /** The number of the list that names that counter; null if none does. */
+  numberOf(counter: number): number | null {
+    return this.#runs.find(({ run: { first, last } }) => first <= counter && counter <= last)?.number ?? null;
+  }
+
+  extend(run: Run, number: number, now: number): void {
     if (this.torn) {
       this.torn = false;
       this.#knownFrom = run.first;
     }
-    this.#runs.push({ at: now, run });
+    this.#runs.push({ at: now, number, run });
     this.covered = run.last;
     for (;;) {
       const [first] = this.#runs;
@@ -348,7 +353,7 @@ class Epoch {
   key: Bytes | null = null;
   number = -1;
   /** No list was lost since number 0. */
-  #whole = true;
+  whole = true;
   published = false;
   readonly streams = new Map<number, Heard>();
 
@@ -366,14 +371,14 @@ class Epoch {
   take(heard: FrameList, now: number): void {
     this.key = heard.key;
     if (heard.number !== this.number + 1) {
-      this.#whole = false;
+      this.whole = false;
       for (const stream of this.streams.values()) stream.torn = true;
     }
     this.number = heard.number;
     for (const run of heard.runs) {
-      const stream = this.streams.get(run.kid) ?? new Heard(!this.#whole);
+      const stream = this.streams.get(run.kid) ?? new Heard(!this.whole);
       this.streams.set(run.kid, stream);
-      stream.extend(run, now);
+      stream.extend(run, heard.number, now);
     }
   }
 }
@@ -466,6 +471,20 @@ export class Checker {
     const count = this.#unlisted.size;
     if (count < UNLISTED_KID_MAX || count >= UNLISTED_MAX) return count >= UNLISTED_MAX;
     return this.#frames((each) => each.epoch === epoch && each.kid === kid).length >= UNLISTED_KID_MAX;
+  }
+
+  /**
+   * The number of the list that names a frame, or of the next one if it was sealed after the last.
+   *
+   * null where lists were lost that may have named it.
+   */
+  listedIn(epoch: number, kid: number, counter: number): number | null {
+    const held = this.#epochs.get(epoch);
+    if (held === undefined) return 0;
+    const stream = held.streams.get(kid);
+    if (stream === undefined) return held.whole ? held.number + 1 : null;
+    if (counter > stream.covered) return stream.torn ? null : held.number + 1;
+    return stream.numberOf(counter);
   }
 
   /** Whether frames have gone unlisted for too long. Only while the server's word reaches us. */

@@ -7,6 +7,7 @@
  */
 import type { Bytes } from "../crypto/bytes";
 import type { ApplicationMessage } from "../mls";
+import type { HandleStream } from "../wire/messages";
 import type { Sentence } from "../words/sentence";
 import type { AnyContent } from "./content";
 import type { Change } from "./membership";
@@ -64,6 +65,9 @@ export class Aspect {
 
   /** `refused` (fatal) or `closing`: the server's last word on a connection, or on an act of ours. */
   saidByServer(_code: string, _text: string, _now: number): Soon<void> {}
+
+  /** The streams that others send now, as the server lists them. */
+  streams(_streams: readonly HandleStream[], _now: number): Soon<void> {}
 
   /** A commit was adopted: group, policy, ledger and all keys have moved on. */
   adopted(_change: Change, _now: number): Soon<void> {}

@@ -7,6 +7,7 @@ import { Ending } from "./ending";
 import { Files } from "./filesharing";
 import { Granting } from "./granting";
 import { Vouching } from "./identity";
+import { Layering } from "./layering";
 import { Pages } from "./pages";
 import { Pictures } from "./pictures";
 import { Powers } from "./powers";
@@ -28,6 +29,7 @@ export const make = (room: RoomSession, now: number): Aspect[] => [
   new Comparing(room, now),
   new Vouching(room),
   new Signing(room),
+  new Layering(room),
   new Watch(room, now),
   new Recovery(room),
   new Ending(room),

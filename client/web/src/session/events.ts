@@ -66,8 +66,15 @@ export type Command =
   | { readonly type: "Say"; readonly text: string }
   | { readonly type: "SendPicture"; readonly data: Bytes }
   | { readonly type: "SendFile"; readonly name: string; readonly mime: string; readonly data: Bytes }
-  /** Which streams the server is to forward to us; null: all. The server sees what is asked for. */
-  | { readonly type: "AskFor"; readonly ssrcs: readonly number[] | null }
+  /**
+   * Which streams the server is to forward to us; null: all. The server sees what is asked for. `tops`: of a stream, the
+   * largest layer (0: the smallest, to 2) that is of use, where it isn't the largest.
+   */
+  | {
+      readonly type: "AskFor";
+      readonly ssrcs: readonly number[] | null;
+      readonly tops?: readonly (readonly [ssrc: number, top: number])[];
+    }
   | { readonly type: "SetState"; readonly state: OwnState }
   | { readonly type: "React"; readonly reaction: ReactionKind }
   /** Which page we run; told to all who are there and who come in. */

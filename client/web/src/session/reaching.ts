@@ -2,8 +2,10 @@
  * Whose sound and pictures reach whom, from what each has signed of what it sent and of what came.
  *
  * A stream does not reach Y if, in three of Y's beats one after the other, what its sender has sealed has
- * risen and what Y could open has not. A stream that nothing is sent on says nothing.
+ * risen and what Y could open has not. A stream that nothing is sent on says nothing. Layers are one stream: of several
+ * sizes of one picture the server forwards one, and whoever gets any of them gets the picture.
  */
+import { baseStream } from "../crypto/mediaKeys";
 
 /** Beats in which nothing came, until it is told. */
 export const MISSES = 3;
@@ -12,7 +14,7 @@ export const RISE = 5;
 /** Seconds that lie between two beats that count, at least. */
 export const APART = 3;
 
-/** (sender's leaf, stream number) */
+/** (sender's leaf, the stream as it was announced) */
 export type Stream = readonly [leaf: number, stream: number];
 
 /** One stream, as one listener reports it. */
@@ -35,7 +37,7 @@ export class Reaching {
 
   /** What a leaf has sealed so far: (stream number, frames). */
   sends(leaf: number, sent: Iterable<readonly [number, number]>): void {
-    this.#sent.set(leaf, new Map(sent));
+    this.#sent.set(leaf, whole(sent));
   }
 
   /**
@@ -56,8 +58,9 @@ export class Reaching {
     const back: Stream[] = [];
     for (const leaf of settled) {
       if (leaf === listener) continue;
+      const opened = whole(got.get(leaf) ?? []);
       for (const [stream, sent] of this.#sent.get(leaf) ?? []) {
-        const came = got.get(leaf)?.get(stream) ?? 0;
+        const came = opened.get(stream) ?? 0;
         const key = keyOf([leaf, stream]);
         const pair = pairs.get(key);
         if (pair === undefined) pairs.set(key, { got: came, mark: sent, at: now, misses: 0 });
@@ -98,4 +101,14 @@ export class Reaching {
     this.#sent.delete(leaf);
     this.beginAgain(leaf);
   }
+}
+
+/** Frames of all layers of a stream together: each count only rises, and so does their sum. */
+function whole(frames: Iterable<readonly [number, number]>): Map<number, number> {
+  const sums = new Map<number, number>();
+  for (const [stream, count] of frames) {
+    const [base] = baseStream(stream);
+    sums.set(base, (sums.get(base) ?? 0) + count);
+  }
+  return sums;
 }

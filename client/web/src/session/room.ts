@@ -407,6 +407,7 @@ export class RoomSession {
         break;
       case "streams":
         this.effects.push({ type: "RemoteStreams", streams: message.streams });
+        for (const aspect of this.aspects) await aspect.streams(message.streams, now);
         break;
       default: // arrivals and departures of handles say nothing that a member signs
     }

@@ -371,7 +371,7 @@ export class Session {
       case "SendFile":
         return await room.aspect(Files).send(what.name, what.mime, what.data, now);
       case "AskFor":
-        return room.aspect(Asking).ask(what.ssrcs);
+        return room.aspect(Asking).ask(what.ssrcs, what.tops ?? [], now);
       case "SetState":
         return await room.aspect(States).set(what.state, now);
       case "React":

@@ -302,6 +302,13 @@ export class Signing extends Aspect {
     if (epoch !== undefined) this.#checker(leaf).opened(epoch.number, kid, counter, frame, now);
   }
 
+  /** Of a frame that is opened: its epoch's number, and `Checker.listedIn`. */
+  listedIn(leaf: number, frame: Bytes): readonly [epoch: number, list: number | null] {
+    const { kid, counter } = decodeHeader(frame);
+    const epoch = this.#epochOf(kid);
+    return epoch === undefined ? [-1, null] : [epoch.number, this.#checker(leaf).listedIn(epoch.number, kid, counter)];
+  }
+
   override async passed(blob: Bytes, now: number): Promise<boolean> {
     let epoch: Epoch | undefined, payload: Bytes;
     try {

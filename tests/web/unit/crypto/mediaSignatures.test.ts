@@ -161,7 +161,7 @@ test("what no sender would write is no list", async () => {
   }
 });
 
-async function act(checker: Checker, epoch: number, row: Row): Promise<void> {
+async function act(checker: Checker, epoch: number, row: Row): Promise<number | null | void> {
   const [now, what, told] = row;
   const number = (at: number): number => Number(told[at]);
   const bytes = (at: number): Bytes => unhex(String(told[at]));
@@ -180,6 +180,8 @@ async function act(checker: Checker, epoch: number, row: Row): Promise<void> {
       return checker.endEpoch(number(0), now);
     case "publish":
       return checker.publish(bytes(0));
+    case "listed_in":
+      return checker.listedIn(number(0), number(1), number(2));
     case "end_all":
       return checker.endAll(now);
     default:

@@ -70,6 +70,27 @@ test("what is not sent is not missed, and beats in quick succession count as one
   }
 });
 
+test("of layers one is enough, and none is a loss of one stream", () => {
+  const reaching = new Reaching();
+  const came = (small: number, larger: number) => new Map([[0, new Map([[1, small], [4, larger]])]]); // prettier-ignore
+  for (let at = 0; at < 8; at++) {
+    reaching.sends(0, [1, 4, 5].map((stream) => [stream, 100 * at] as const));
+    const { lost } = reaching.reports(1, came(100 * Math.min(at, 3), 100 * Math.max(0, at - 3)), [0, 1], 5 * at);
+    assert.deepEqual(lost, []);
+  }
+  const told: Stream[] = [];
+  for (let at = 8; at < 12; at++) {
+    reaching.sends(0, [
+      [1, 100 * at],
+      [4, 700],
+      [5, 700],
+    ]);
+    told.push(...reaching.reports(1, came(300, 400), [0, 1], 5 * at).lost);
+  }
+  assert.deepEqual(told, [[0, 1]]);
+  assert.deepEqual(reaching.losers([0, 1]), [1]);
+});
+
 test("a new connection or another member begins again", () => {
   for (const again of ["beginAgain", "forget"] as const)
     for (const leaf of [0, 1]) {

@@ -1,0 +1,67 @@
+"""Pictures in several sizes: a server that switches between them shows nobody again what was shown before.
+
+Of one layer nothing is given out behind what was sealed after it, for counters tell the order; between
+layers no counter does. The sender's lists do (protocol section 10, decision 29): each names what all layers
+sealed in the same half second.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from client.session.aspect import Aspect
+from client.session.membership import Change
+from client.session.signing import Signing
+from crypto.errors import ReplayError
+from crypto.media_keys import Stream, base_stream
+from crypto.media_signatures import UnverifiedFrameError
+
+if TYPE_CHECKING:
+    from client.session.room import RoomSession
+
+#: Lists by which a frame may be older than what another layer has shown: one picture's layers are sealed one
+#: after the other, and a list may end between two of them.
+SLACK: Final = 1
+
+_PICTURES: Final = frozenset({Stream.VIDEO, Stream.SCREEN_VIDEO})
+
+#: (epoch, number of the list in it): rises with the time at which a frame was sealed.
+Place = tuple[int, int]
+
+
+class Layering(Aspect):
+    """Bounded by members times layers; leaves are forgotten with their members."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        # (leaf, stream that was announced) -> layer -> where its newest frame that opened stands, at least
+        self._shown: dict[tuple[int, int], dict[int, Place]] = {}
+
+    def opening(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+        """ReplayError for what was sealed before what another layer has shown.
+
+        UnverifiedFrameError where lists were lost and that can't be told: the next list will tell.
+        """
+        base, layer = base_stream(stream)
+        others = [at for each, at in self._shown.get((leaf, base), {}).items() if each != layer]
+        if not others:
+            return
+        epoch, number = self.room.aspect(Signing).listed_in(leaf, frame)
+        shown_epoch, shown_number = max(others)
+        if epoch == shown_epoch and number is None:
+            raise UnverifiedFrameError("a frame of another layer, of which no list says how old it is")
+        if epoch < shown_epoch or (epoch == shown_epoch and (number or 0) < shown_number - SLACK):
+            raise ReplayError("a frame that was sealed before what another layer has shown")
+
+    def opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+        base, layer = base_stream(stream)
+        if base not in _PICTURES:
+            return
+        epoch, number = self.room.aspect(Signing).listed_in(leaf, frame)
+        if number is not None:
+            shown = self._shown.setdefault((leaf, base), {})
+            shown[layer] = max(shown.get(layer, (-1, -1)), (epoch, number))
+
+    def adopted(self, change: Change, now: float) -> None:
+        gone = {leaf for leaf, _, _ in change.removed}
+        self._shown = {which: shown for which, shown in self._shown.items() if which[0] not in gone}

@@ -1,0 +1,71 @@
+/**
+ * Pictures in several sizes: a server that switches between them shows nobody again what was shown before.
+ *
+ * Of one layer nothing is given out behind what was sealed after it, for counters tell the order; between layers no
+ * counter does. The sender's lists do (protocol section 10, decision 29): each names what all layers sealed in the same
+ * half second.
+ */
+import type { Bytes } from "../crypto/bytes";
+import { ReplayError } from "../crypto/errors";
+import { baseStream, Stream } from "../crypto/mediaKeys";
+import { UnverifiedFrameError } from "../crypto/mediaSignatures";
+import { Aspect } from "./aspect";
+import type { Change } from "./membership";
+import { Signing } from "./signing";
+
+/**
+ * Lists by which a frame may be older than what another layer has shown: one picture's layers are sealed one after the
+ * other, and a list may end between two of them.
+ */
+const SLACK = 1;
+
+/** Rises with the time at which a frame was sealed. */
+type Place = readonly [epoch: number, list: number];
+
+const later = (one: Place, other: Place): boolean => one[0] > other[0] || (one[0] === other[0] && one[1] > other[1]);
+
+/** Bounded by members times layers; leaves are forgotten with their members. */
+export class Layering extends Aspect {
+  /** By leaf, by the stream that was announced, by layer: where its newest frame that opened stands, at least. */
+  readonly #shown = new Map<number, Map<number, Map<number, Place>>>();
+
+  /**
+   * ReplayError for what was sealed before what another layer has shown.
+   *
+   * UnverifiedFrameError where lists were lost and that can't be told: the next list will tell.
+   */
+  override opening(_ssrc: number, leaf: number, stream: number, frame: Bytes, _now: number): void {
+    this.#compare(leaf, stream, frame);
+  }
+
+  override opened(_ssrc: number, leaf: number, stream: number, frame: Bytes, _now: number): void {
+    this.#compare(leaf, stream, frame); // another layer may have shown something while it was opened
+    const [base, layer] = baseStream(stream);
+    if (base !== Stream.VIDEO && base !== Stream.SCREEN_VIDEO) return;
+    const [epoch, number] = this.room.aspect(Signing).listedIn(leaf, frame);
+    if (number === null) return;
+    const streams = this.#shown.get(leaf) ?? new Map<number, Map<number, Place>>();
+    this.#shown.set(leaf, streams);
+    const shown = streams.get(base) ?? new Map<number, Place>();
+    streams.set(base, shown);
+    const before = shown.get(layer);
+    if (before === undefined || later([epoch, number], before)) shown.set(layer, [epoch, number]);
+  }
+
+  #compare(leaf: number, stream: number, frame: Bytes): void {
+    const [base, layer] = baseStream(stream);
+    let newest: Place | null = null;
+    for (const [each, at] of this.#shown.get(leaf)?.get(base) ?? [])
+      if (each !== layer && (newest === null || later(at, newest))) newest = at;
+    if (newest === null) return;
+    const [epoch, number] = this.room.aspect(Signing).listedIn(leaf, frame);
+    if (epoch === newest[0] && number === null)
+      throw new UnverifiedFrameError("a frame of another layer, of which no list says how old it is");
+    if (epoch < newest[0] || (epoch === newest[0] && (number ?? 0) < newest[1] - SLACK))
+      throw new ReplayError("a frame that was sealed before what another layer has shown");
+  }
+
+  override adopted(change: Change, _now: number): void {
+    for (const { leaf } of change.removed) this.#shown.delete(leaf);
+  }
+}
