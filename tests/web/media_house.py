@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from aiohttp import web
 
 from client.media.rtp import RtpPacket, parse_rtp, parse_vp8
@@ -220,6 +221,9 @@ async def start(folder: Path, limits: MediaLimits = MediaLimits()) -> AsyncItera
                 "fingerprint": base64.b64encode(told.fingerprint).decode(),
                 "address": told.address,
                 "port": told.port,
+                "others": told.others,
+                "tcp": told.tcp,
+                "turn": msgspec.to_builtins(told.turn),
             }
         )
 

@@ -18,6 +18,7 @@ import type { InputOf } from "../session/events";
 import type { HandleStream, Transport } from "../wire/messages";
 import { type Sentence, sentence } from "../words/sentence";
 import type { TransformOptions } from "../worker/messages";
+import { addresses, relays } from "./reach";
 import { type Answer, type Line, NOBODY, offer, readAnswer, SdpError, type TransportSide } from "./sdp";
 
 /** Seconds in which the server has to be reached, and after which one that isn't heard is gone. */
@@ -147,8 +148,11 @@ export class MediaLink {
     return this.#guarded(async () => {
       const kept = this.#kept;
       if (kept === null) return;
-      const { ufrag, password, fingerprint, address, port } = transport;
-      this.#server = { ufrag, password, fingerprint, address, port };
+      const { ufrag, password, fingerprint, address, port, others, tcp } = transport;
+      this.#server = { ufrag, password, fingerprint, address, port, others, tcp };
+      const iceServers = relays(transport.turn);
+      // before it gathers: that begins with our own description
+      if (iceServers.length > 0) this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
       this.#kept = null;
       this.#wait(CONNECT_TIME, () => this.#unreached());
       await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(this.#server, this.#lines, ++this.#version) });
@@ -375,9 +379,10 @@ export class MediaLink {
 
   /** It never answered: where it is inside this machine, some browsers don't get there. */
   #unreached(): void {
-    const { address } = this.#server;
-    const inside = address !== null && /^127\.|^::1$/.test(address);
-    this.#fail(inside ? sentence("shell.media_no_answer_inside", { address }) : sentence("shell.media_no_answer"));
+    const { address, port, tcp } = this.#server;
+    const all = addresses(this.#server).join(", ");
+    if (address !== null && /^127\.|^::1$/.test(address)) this.#fail(sentence("shell.media_no_answer_inside", { address }));
+    else this.#fail(sentence(tcp === true ? "shell.media_no_answer" : "shell.media_no_answer_udp", { addresses: all, port }));
   }
 
   #fail(why: Sentence): void {

@@ -7,15 +7,14 @@
  */
 import { type Bytes, hex, unhex } from "../crypto/bytes";
 import type { Kind } from "../crypto/shim";
+import { candidates, isReachable, type Reached } from "./reach";
 
 /** What the server, or we, have to say about a transport; `address` null: not told yet. */
-export interface TransportSide {
+export interface TransportSide extends Reached {
   readonly ufrag: string;
   readonly password: string;
   /** SHA-256 of the certificate. */
   readonly fingerprint: Bytes;
-  readonly address: string | null;
-  readonly port: number;
 }
 
 /** One m-line. `own`: we send. `remote`: the server sends that SSRC. `off`: rejected, its place free for another. */
@@ -69,7 +68,6 @@ const FORMAT: Readonly<Record<Kind, { readonly type: number; readonly name: stri
 };
 
 const ICE = /^[A-Za-z0-9+/]{4,64}$/;
-const IP = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]{2,39}(?:\d{1,3}(?:\.\d{1,3}){3})?)$/i;
 
 /** A place holder for a server that hasn't answered: our browser's own half can be had with it, and nothing else. */
 export const NOBODY: TransportSide = {
@@ -89,7 +87,7 @@ const colons = (bytes: Uint8Array): string => (hex(bytes).match(/../g) ?? []).jo
 export function offer(server: TransportSide, lines: readonly Line[], version: number): string {
   if (!ICE.test(server.ufrag) || !ICE.test(server.password) || server.fingerprint.length !== 32)
     throw new SdpError("the server's transport parameters are none");
-  if (server.address !== null && (!IP.test(server.address) || !Number.isInteger(server.port)))
+  if (!isReachable(server))
     throw new SdpError("the server's media address is no IP address");
   const bundled = lines.filter(({ use }) => use !== "off").map(({ mid }) => mid);
   const out = [
@@ -110,7 +108,7 @@ export function offer(server: TransportSide, lines: readonly Line[], version: nu
     out.push(`a=rtpmap:${type} ${name}`, ...more.map((line) => `a=${line}`));
     if (use === "remote") out.push(`a=msid:${mid} ${mid}`, `a=ssrc:${ssrc} cname:snug`);
     if (server.address !== null && use !== "off")
-      out.push(`a=candidate:1 1 udp 2130706431 ${server.address} ${server.port} typ host`, "a=end-of-candidates");
+      out.push(...candidates(server).map((line) => `a=${line}`), "a=end-of-candidates");
   }
   return `${out.join("\r\n")}\r\n`;
 }

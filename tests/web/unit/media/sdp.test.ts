@@ -47,6 +47,7 @@ test("an offer has what the protocol says, and no more", () => {
   assert.doesNotMatch(sdp, /sdes:mid|audio-level|transport-wide|rtx|red\//);
   assert.doesNotMatch(offer(NOBODY, LINES, 1), /candidate/);
   assert.match(offer({ ...SERVER, address: "2001:db8::7" }, LINES, 1), / 2001:db8::7 3478 /);
+  assert.doesNotMatch(sdp, /tcptype/);
 });
 
 test("nothing that a server says begins a line of its own", () => {
@@ -58,6 +59,8 @@ test("nothing that a server says begins a line of its own", () => {
     { password: "short" + "\n" },
     { fingerprint: new Uint8Array(20) },
     { port: 1.5 },
+    { others: ["2001:db8::7", "meet.example"] },
+    { others: ["192.0.2.8\r\na=x"] },
   ])
     assert.throws(() => offer({ ...SERVER, ...wrong }, LINES, 1), SdpError, JSON.stringify(wrong));
 });

@@ -7,7 +7,10 @@ export default {
   "shell.alien": "der Server hat etwas geschickt, das nicht zu diesem Protokoll gehört",
   "shell.network_changed": "das Netz ist ein anderes",
   "shell.cannot_connect": "Der Server {origin} antwortet nicht.",
-  "shell.media_no_answer": "der Server für Ton und Bild hat nicht geantwortet",
+  "shell.media_no_answer":
+    "unter {addresses} antwortet Port {port} weder über UDP noch über TCP: Etwas dazwischen lässt beides nicht durch",
+  "shell.media_no_answer_udp":
+    "unter {addresses} antwortet Port {port} über UDP nicht: Etwas dazwischen lässt kein UDP durch",
   "shell.media_no_answer_inside":
     "der Server für Ton und Bild hat unter {address}, einer Adresse nur innerhalb dieses Geräts, nicht geantwortet. Firefox erreicht solche Adressen nicht: nimm Chromium, oder setze media_address auf dem Server",
   "shell.media_gone": "der Server für Ton und Bild antwortet nicht mehr",

@@ -8,7 +8,10 @@ export default {
   "shell.alien": "the server sent something that is not of this protocol",
   "shell.network_changed": "the network has changed",
   "shell.cannot_connect": "The server at {origin} does not answer.",
-  "shell.media_no_answer": "the media server did not answer",
+  "shell.media_no_answer":
+    "neither UDP nor TCP port {port} of {addresses} answers: something between here and there lets neither through",
+  "shell.media_no_answer_udp":
+    "UDP port {port} of {addresses} does not answer: something between here and there lets no UDP through",
   "shell.media_no_answer_inside":
     "the media server did not answer at {address}, which is this machine's own inside. Firefox reaches no such address: use Chromium, or set media_address on the server",
   "shell.media_gone": "the media server has stopped answering",

@@ -7,7 +7,10 @@ export default {
   "shell.alien": "服务器发来了不属于这个协议的东西",
   "shell.network_changed": "网络换了",
   "shell.cannot_connect": "{origin} 的服务器没有回应。",
-  "shell.media_no_answer": "音视频服务器没有回应",
+  "shell.media_no_answer":
+    "{addresses} 的 {port} 端口，UDP 和 TCP 都没有回应：中间有东西把两者都挡住了",
+  "shell.media_no_answer_udp":
+    "{addresses} 的 {port} 端口，UDP 没有回应：中间有东西挡住了 UDP",
   "shell.media_no_answer_inside":
     "音视频服务器在 {address} 没有回应，这个地址只在本机之内。Firefox 连不到这种地址：请改用 Chromium，或在服务器上设置 media_address",
   "shell.media_gone": "音视频服务器不再回应",

@@ -7,7 +7,10 @@ export default {
   "shell.alien": "伺服器送來了不屬於這個協定的東西",
   "shell.network_changed": "網路換了",
   "shell.cannot_connect": "{origin} 的伺服器沒有回應。",
-  "shell.media_no_answer": "影音伺服器沒有回應",
+  "shell.media_no_answer":
+    "{addresses} 的 {port} 連接埠，UDP 和 TCP 都沒有回應：中間有東西把兩者都擋住了",
+  "shell.media_no_answer_udp":
+    "{addresses} 的 {port} 連接埠，UDP 沒有回應：中間有東西擋住了 UDP",
   "shell.media_no_answer_inside":
     "影音伺服器在 {address} 沒有回應，這個位址只在本機之內。Firefox 連不到這種位址：請改用 Chromium，或在伺服器上設定 media_address",
   "shell.media_gone": "影音伺服器不再回應",

@@ -1,0 +1,44 @@
+/**
+ * By which ways the media server may be reached: what the browser is told of them, and when another try is due.
+ *
+ * The browser chooses: UDP where it passes, TCP (RFC 6544) where only that does, a relay where neither does.
+ */
+import type { Turn } from "../wire/messages";
+
+/** The addresses of a server, all with one port; `tcp`: it takes ICE over TCP there too. */
+export interface Reached {
+  readonly address: string | null;
+  readonly port: number;
+  readonly others?: readonly string[];
+  readonly tcp?: boolean;
+}
+
+const IP = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]{2,39}(?:\d{1,3}(?:\.\d{1,3}){3})?)$/i;
+
+/** All of its addresses; none that isn't told yet. */
+export const addresses = ({ address, others = [] }: Reached): string[] => (address === null ? [] : [address, ...others]);
+
+/** Whether what a server tells can stand in a description. */
+export const isReachable = (server: Reached): boolean =>
+  Number.isInteger(server.port) && addresses(server).every((address) => IP.test(address));
+
+/** Its candidates, as lines without `a=`: UDP at each address before TCP at any, in the order told (RFC 8445 5.1.2.1). */
+export function candidates(server: Reached): string[] {
+  const all = addresses(server);
+  const lines = all.map((address, i) => {
+    const priority = 126 * 2 ** 24 + (65_535 - i) * 256 + 255;
+    return `candidate:${i + 1} 1 udp ${priority} ${address} ${server.port} typ host`;
+  });
+  if (server.tcp !== true) return lines;
+  return lines.concat(
+    all.map((address, i) => {
+      // RFC 6544 4.2: below UDP's, the direction preference of a passive one
+      const priority = 90 * 2 ** 24 + (2 * 8192 + 8191 - i) * 256 + 255;
+      return `candidate:${all.length + i + 1} 1 tcp ${priority} ${address} ${server.port} typ host tcptype passive`;
+    }),
+  );
+}
+
+/** Relays, as RTCPeerConnection wants them. */
+export const relays = (turn: readonly Turn[] | undefined): RTCIceServer[] =>
+  (turn ?? []).map(({ urls, username, credential }) => ({ urls, username, credential }));
