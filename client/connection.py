@@ -270,7 +270,8 @@ class Connection:
             return
         ufrag, password, fingerprint = self.engine.parameters()
         streams = tuple((s.ssrc, s.kind, int(_STREAM_OF[s.kind])) for s in self.engine.streams)
-        self.feed(ev.Publish(ufrag, password, fingerprint, streams))
+        # the engine reports on numbered packets, and takes RTX apart
+        self.feed(ev.Publish(ufrag, password, fingerprint, streams, feedback=True, takes_rtx=True))
 
     def media_lost(self, why: str) -> None:
         """The engine's link is gone (for its `on_lost`): tell, and ask for another."""

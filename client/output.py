@@ -190,6 +190,11 @@ def media_json(stats: StreamStats, name: str) -> dict[str, Any]:
         "unkeyed": stats.unkeyed,
         "lost": stats.lost,
         "concealed": stats.concealed,
+        "recovered": stats.recovered,
+        "asked": stats.asked,
+        "bitrate": stats.bitrate,
+        "layer": stats.layer,
+        "frozen": round(stats.frozen, 3),
     }
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from client.media import opus
+from client.media import opus, twcc
 from client.media.codec import (
     HEIGHT,
     WIDTH,
@@ -27,6 +27,7 @@ from client.media.incoming import Disk, Incoming
 from client.media.outgoing import Outgoing
 from client.media.receiving import FrameCrypto, Opened
 from client.media.record import Recorder
+from client.media.reports import RoundTrip
 from client.media.rtp import Nack, Pli, RtpError, SenderReport, parse_rtcp, parse_rtp
 from client.media.sending import random_ssrc
 from client.media.sources import Source
@@ -104,6 +105,7 @@ class MediaEngine:
             on_opened=on_opened,
         )
         self._closed = False
+        self._round_trip = RoundTrip()
         #: Packets from the server that are no RTP or RTCP.
         self.malformed = 0
         #: Files written, once closed.
@@ -118,6 +120,11 @@ class MediaEngine:
     def streams(self) -> list[Stream]:
         """My own streams, for the `media` message."""
         return [Stream(ssrc=ssrc, kind=kind) for kind, ssrc in self._ssrcs.items()]
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds to the server and back, smoothed; None before it was measured."""
+        return self._round_trip.seconds
 
     @property
     def connected(self) -> bool:
@@ -245,17 +252,29 @@ class MediaEngine:
         for packet in packets:
             match packet:
                 case SenderReport():
-                    self._incoming.sender_report(packet)
+                    self._incoming.sender_report(packet, asyncio.get_running_loop().time())
                 case Pli() | Nack() if self._outgoing is not None:
                     self._outgoing.feedback(packet, asyncio.get_running_loop().time())
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         next_report = loop.time() + _REPORT_INTERVAL
+        next_feedback = loop.time() + twcc.INTERVAL
+        told: float | None = None
         while True:
             await asyncio.sleep(_TICK)
             now = loop.time()
+            if self._link is not None and self._link.round_trip not in (None, told):
+                told = self._link.round_trip
+                self._round_trip.measured(told)
+            if self._round_trip.seconds is not None:
+                self._incoming.round_trip(self._round_trip.seconds)
             self._incoming.tick(now)
-            if self._outgoing is not None and now >= next_report:
+            if now >= next_feedback:
+                next_feedback = now + twcc.INTERVAL
+                self._incoming.acknowledge()
+            if now >= next_report:
                 next_report = now + _REPORT_INTERVAL
-                self._outgoing.report(now)
+                self._incoming.report(now)
+                if self._outgoing is not None:
+                    self._outgoing.report(now)

@@ -58,7 +58,9 @@ class IceClient:
         self._rng = rng
         self._tie_breaker = int.from_bytes(rng(8), "big")
         self._remote: tuple[str, str] | None = None
-        self._outstanding: dict[bytes, None] = {}
+        self._outstanding: dict[bytes, float] = {}  # when each was sent
+        #: Seconds from the check that was answered last to its answer.
+        self.round_trip: float | None = None
         self._next_check = 0.0
         self._interval = CHECK_INTERVAL
         self._answered = 0.0
@@ -78,6 +80,7 @@ class IceClient:
             return []
         if reply.transaction not in self._outstanding or not reply.authentic(self._remote[1]):
             return []
+        self.round_trip = now - self._outstanding[reply.transaction]
         self._outstanding.clear()
         self._answered = now
         self._next_check = now + CONSENT_INTERVAL
@@ -99,7 +102,7 @@ class IceClient:
         assert self._remote is not None
         ufrag, password = self._remote
         transaction = self._rng(12)
-        self._outstanding[transaction] = None
+        self._outstanding[transaction] = now
         while len(self._outstanding) > _OUTSTANDING_MAX:
             del self._outstanding[next(iter(self._outstanding))]
         self._next_check = now + (CONSENT_RETRY if self.connected else self._interval)

@@ -18,8 +18,22 @@ from client.media.codec import FRAME_SAMPLES, CodecError, PictureDecoder, SoundD
 from client.media.receiving import AskKey, Conceal, Deliver, FrameCrypto, ReceiveEffect, Receiver
 from client.media.record import Recorder, Taken
 from client.media.reorder import Ask
-from client.media.rtp import Nack, Pli, RtpPacket, SenderReport, build_rtcp
+from client.media.reports import Reception
+from client.media.rtp import (
+    BLOCKS_MAX,
+    Cname,
+    Nack,
+    Pli,
+    ReceiverReport,
+    RtpError,
+    RtpPacket,
+    SenderReport,
+    TransportFeedback,
+    build_rtcp,
+    unwrap_rtx,
+)
 from client.media.stats import StreamStats
+from client.media.twcc import Arrivals
 from server.wire.messages import HandleStream, MediaKind
 
 _DECODE_QUEUE: Final = 30
@@ -76,6 +90,9 @@ class _Remote:
     def __init__(self, stream: HandleStream, receiver: Receiver) -> None:
         self.stream = stream
         self.receiver = receiver
+        self.reception = Reception(stream.ssrc, stream.kind)
+        #: Packets that came again as RTX.
+        self.again = 0
         self.sound_decoder: SoundDecoder | None = None
         self.picture_decoder: PictureDecoder | None = None
         self.queue: deque[Deliver] = deque()
@@ -109,6 +126,11 @@ class _Remote:
             undecodable=self.undecodable,
             gone=self.gone,
             recovered=self.recovered,
+            asked=core.reorder.asked,
+            again=self.again,
+            bitrate=self.reception.bitrate,
+            layer=core.layer,
+            frozen=core.frozen,
         )
 
 
@@ -138,6 +160,11 @@ class Incoming:
         self._make_picture_decoder = picture_decoder
         self._on_opened = on_opened
         self._remote: dict[int, _Remote] = {}
+        self._again: dict[int, _Remote] = {}  # by the SSRC that what is sent again comes under
+        self._arrivals = Arrivals()
+        self._round_trip: float | None = None
+        #: Packets that are no RTX although they came under its SSRC.
+        self.malformed = 0
         # streams that are gone: counters alone, for decoders and windows are a megabyte each
         self._departed: deque[StreamStats] = deque(maxlen=_DEPARTED_MAX)
         self._departing: list[_Remote] = []  # with pictures that still wait for their decoder
@@ -149,11 +176,16 @@ class Incoming:
         """All streams there are; those that changed hands begin anew."""
         wanted = {s.ssrc: s for s in streams}
         for ssrc, remote in list(self._remote.items()):
-            if wanted.get(ssrc) != remote.stream:
+            new = wanted.get(ssrc)
+            if new is None or (new.handle, new.kind) != (remote.stream.handle, remote.stream.kind):
                 self._depart(self._remote.pop(ssrc))
         for ssrc, stream in wanted.items():
             if ssrc not in self._remote:
                 self._remote[ssrc] = _Remote(stream, Receiver(ssrc, stream.kind, self._crypto.open))
+                self._remote[ssrc].receiver.reorder.round_trip = self._round_trip
+            self._remote[ssrc].stream = stream
+        video = [r for r in self._remote.values() if r.stream.kind == "video"]
+        self._again = {r.stream.rtx: r for r in video if r.stream.rtx is not None}
 
     def _depart(self, remote: _Remote) -> None:
         remote.gone = True
@@ -169,17 +201,50 @@ class Incoming:
         remote.worker.add_done_callback(finished)
 
     def receive(self, packet: RtpPacket, now: float) -> None:
+        if packet.transport is not None:
+            self._arrivals.record(packet.transport, now)
         remote = self._remote.get(packet.ssrc)
-        if remote is None:
+        if remote is not None:
+            remote.reception.receive(packet, now)
+        elif (remote := self._again.get(packet.ssrc)) is None:
             self.unknown += 1
+            return
         else:
-            self._perform(remote, remote.receiver.receive(packet, now))
+            try:
+                original = unwrap_rtx(packet, remote.stream.ssrc)
+            except RtpError:
+                self.malformed += 1
+                return
+            if original is None:
+                return
+            remote.again += 1
+            packet = original
+        self._perform(remote, remote.receiver.receive(packet, now))
 
-    def sender_report(self, report: SenderReport) -> None:
+    def sender_report(self, report: SenderReport, now: float) -> None:
         remote = self._remote.get(report.ssrc)
         if remote is not None:
             remote.report = report
+            remote.reception.sender_report(report.ntp, now)
             self._tell_report(remote)
+
+    def round_trip(self, seconds: float) -> None:
+        """The way to the server and back, as it is now."""
+        self._round_trip = seconds
+        for remote in self._remote.values():
+            remote.receiver.reorder.round_trip = seconds
+
+    def acknowledge(self) -> None:
+        """Report which numbered packets have come (`twcc.INTERVAL`)."""
+        for fci in self._arrivals.take():
+            self._send_rtcp(build_rtcp(TransportFeedback(self._feedback_ssrc, 0, fci)))
+
+    def report(self, now: float) -> None:
+        """A receiver report of all streams that have begun (RFC 3550 6.4.2)."""
+        blocks = [b for r in self._remote.values() if (b := r.reception.report(now)) is not None]
+        for at in range(0, len(blocks), BLOCKS_MAX):
+            report = ReceiverReport(self._feedback_ssrc, tuple(blocks[at : at + BLOCKS_MAX]))
+            self._send_rtcp(build_rtcp(report, Cname(self._feedback_ssrc)))
 
     def tick(self, now: float) -> None:
         for remote in list(self._remote.values()):

@@ -15,7 +15,7 @@ from client.media.codec import is_key_frame
 from client.media.reorder import Ask, Frame, Lost, Reorder, ReorderEffect
 from client.media.rtp import PAYLOAD_TYPE, RtpPacket
 from crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
-from crypto.media_keys import FutureEpochError, FutureFrames
+from crypto.media_keys import FutureEpochError, FutureFrames, base_stream
 from crypto.media_signatures import UnverifiedFrameError
 from server.wire.messages import MediaKind
 
@@ -34,6 +34,11 @@ class Opened(Protocol):
     def leaf(self) -> int: ...
     @property
     def frame(self) -> bytes: ...
+    @property
+    def stream(self) -> int:
+        """The stream number: each layer of a stream of pictures has its own."""
+        ...
+
     @property
     def epoch(self) -> int: ...
     @property
@@ -116,7 +121,13 @@ class Receiver:
         self._unverified: FutureFrames[_Held] = FutureFrames(most=UNVERIFIED_FRAMES, seconds=UNVERIFIED_TIME)
         self._dropped = (0, 0)
         self._order = 0
-        self._place = (-1, -1)  # of the frame that was given out last: its epoch and counter
+        # of the frame of each layer that was given out last: its epoch and counter
+        self._places: dict[int, tuple[int, int]] = {}
+        #: The stream number that pictures come under at the moment: each layer has its own.
+        self._stream: int | None = None
+        #: Seconds: the longest time between two pictures that were given out.
+        self.frozen = 0.0
+        self._shown: float | None = None
         self._need_key = kind == "video"
         self._key_asked = 0
         self._next_ask = 0.0
@@ -133,6 +144,11 @@ class Receiver:
     @property
     def lost(self) -> int:
         return self.reorder.lost
+
+    @property
+    def layer(self) -> int | None:
+        """Which layer of the pictures comes at the moment, 0 the smallest; None for sound, and at first."""
+        return None if self._stream is None else base_stream(self._stream)[1]
 
     def receive(self, packet: RtpPacket, now: float) -> list[ReceiveEffect]:
         """One RTP packet of this SSRC, as it came."""
@@ -201,19 +217,23 @@ class Receiver:
             self._need_key |= not isinstance(error, ReplayError)
             return []
         place = (opened.epoch, opened.counter)
-        if place < self._place:
+        if place < self._places.get(opened.stream, (-1, -1)):
             # packets are numbered by whoever forwards them; the order in which they were sealed is not
             self.failed += 1
             self._need_key = self.kind == "video"
             return [Conceal(1)] if self.kind == "audio" else []
-        self._place = place
+        self._places[opened.stream] = place
         self.opened += 1
         self.leaf = opened.leaf
         if self.first_opened is None:
             self.first_opened = now
         key = self.kind == "audio" or is_key_frame(opened.frame)
         if self.kind == "video":
+            if opened.stream != self._stream and not key:
+                # another layer, entered in the middle: it refers to pictures that never came
+                self._need_key = True
             if key:
+                self._stream = opened.stream
                 self.key_frames += 1
                 self._need_key = False
                 self._key_asked = 0
@@ -221,6 +241,9 @@ class Receiver:
             elif self._need_key:
                 self.skipped += 1
                 return []
+            if self._shown is not None:
+                self.frozen = max(self.frozen, now - self._shown)
+            self._shown = now
         return [Deliver(opened.leaf, opened.frame, frame.timestamp, frame.arrived, key)]
 
     def _count_dropped(self, now: float) -> None:
@@ -233,7 +256,10 @@ class Receiver:
             self._need_key = self.kind == "video"
 
     def _ask_key(self, now: float) -> list[ReceiveEffect]:
-        if not self._need_key or now < self._next_ask:
+        if not (self._need_key or self.reorder.stalled(now)):
+            self._key_asked = 0
+            return []
+        if now < self._next_ask:
             return []
         self._next_ask = now + KEY_WAITS[min(self._key_asked, len(KEY_WAITS) - 1)]
         self._key_asked += 1

@@ -1,10 +1,11 @@
 """Reordering and loss for one received stream: a pure core, packets and time in, frames and requests out.
 
 A gap is asked for almost at once (RFC 4585 generic NACK): 5 ms are left for packets that only overtook
-each other. Then again after 20 ms, and with back-off. What doesn't come is given up after
-`ReorderPolicy.patience`, so one lost packet never holds up the rest for longer. An audio frame is one
-packet; a video frame is a run of packets of one timestamp, from the S bit (RFC 7741 4.2) to the marker.
-Frames come out in order, each at most once.
+each other. Then again as soon as the answer could have come (after 20 ms where the round trip isn't known),
+and with back-off. What doesn't come is given up after `ReorderPolicy.patience`, so one lost packet never
+holds up the rest for longer; and at once, when a key frame is there that needs nothing of it. An audio frame
+is one packet; a video frame is a run of packets of one timestamp, from the S bit (RFC 7741 4.2) to the
+marker. Frames come out in order, each at most once.
 
 All times are seconds on the caller's monotonic clock.
 """
@@ -19,13 +20,21 @@ from server.wire.messages import MediaKind
 
 _HALF: Final = 1 << 15
 _OVERTAKEN_MAX: Final = 16
+#: Pictures held up for so long, seconds or round trips, whichever is longer, ask for a key frame. By then all
+#: but one packet of a thousand have come, of ten of a hundred that are lost each way.
+STALLED: Final = 0.3
+STALLED_TRIPS: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReorderPolicy:
     """How long and how hard to try. Sizes count packets."""
 
+    #: Seconds, where the round trip isn't known or short.
     patience: float
+    #: Where it is long: so many round trips, and no more seconds than that.
+    trips: float
+    patience_max: float
     #: A packet this far from the last one is another stream under the same SSRC, if the next agrees.
     jump_max: int
     #: Packets held at most; beyond it the oldest gap is given up.
@@ -34,14 +43,18 @@ class ReorderPolicy:
     nack_delay: float = 0.005
     nack_first: float = 0.020
     nack_backoff: float = 1.4
+    #: Added to a measured round trip, which is never quite the same; and what each further wait is longer by:
+    #: the answer to each is another chance, so the waits need not grow much.
+    nack_slack: float = 0.010
+    nack_backoff_measured: float = 1.15
     #: Missing packets asked for at the same time.
     nack_max: int = 64
 
 
 POLICIES: Final[dict[MediaKind, ReorderPolicy]] = {
-    # 150 ms is what a listener's jitter buffer would hold
-    "audio": ReorderPolicy(patience=0.150, jump_max=100, held_max=64),
-    "video": ReorderPolicy(patience=0.400, jump_max=1_000, held_max=1_024),
+    # 150 ms is what a listener's jitter buffer would hold; on a long way it must hold three answers
+    "audio": ReorderPolicy(patience=0.150, trips=3.5, patience_max=0.400, jump_max=100, held_max=64),
+    "video": ReorderPolicy(patience=0.400, trips=7.0, patience_max=0.900, jump_max=1_000, held_max=1_024),
 }
 
 
@@ -89,6 +102,8 @@ class _Held:
     #: Padding and nothing else: browsers measure the path with such packets, between two frames. It has a
     #: number, so it must not be missed, and belongs to no frame.
     filler: bool = False
+    #: The first packet of a VP8 key frame.
+    key: bool = False
 
 
 class Reorder:
@@ -98,6 +113,10 @@ class Reorder:
         self.kind = kind
         self.policy = policy or POLICIES[kind]
         self.received = self.duplicates = self.late = self.lost = self.malformed = self.restarts = 0
+        #: Packets that were asked for, each time counted.
+        self.asked = 0
+        #: Seconds to the server and back, as whoever measures it last said.
+        self.round_trip: float | None = None
         self._held: dict[int, _Held] = {}
         # in ascending order always: a gap is only ever found beyond the highest number
         self._gaps: dict[int, _Gap] = {}
@@ -115,6 +134,21 @@ class Reorder:
         """Whether `tick` has anything to do."""
         return bool(self._gaps)
 
+    @property
+    def patience(self) -> float:
+        """Seconds after which a missing packet is given up."""
+        policy = self.policy
+        if self.round_trip is None:
+            return policy.patience
+        return min(max(policy.patience, policy.trips * self.round_trip), policy.patience_max)
+
+    def stalled(self, now: float) -> bool:
+        """Whether pictures have been held up for so long that a key frame is the surer way on."""
+        first = next(iter(self._gaps.values()), None)
+        if self.kind != "video" or first is None:
+            return False
+        return now - first.since >= max(STALLED, STALLED_TRIPS * (self.round_trip or 0.0))
+
     def receive(self, packet: RtpPacket, now: float) -> list[ReorderEffect]:
         """Take one packet in; whatever order, however often."""
         start, data = True, packet.payload
@@ -129,7 +163,10 @@ class Reorder:
         elif not data and self.kind == "audio":
             self.malformed += 1
             return []
-        held = _Held(packet.timestamp, packet.marker and not filler, start and not filler, data, now, filler)
+        key = self.kind == "video" and start and not filler and not data[0] & 1
+        held = _Held(
+            packet.timestamp, packet.marker and not filler, start and not filler, data, now, filler, key
+        )
         if self._next is None:
             self._begin(packet.sequence)
         assert self._next is not None
@@ -203,17 +240,43 @@ class Reorder:
                 continue
             full = len(self._held) > self.policy.held_max
             first = next(iter(self._gaps), None)
+            if (key := self._key_frame(now)) is not None:
+                self.lost += 1
+                self._leave_behind(key)
+                out.append(Lost(1))
+                continue
             if first is None:
                 if not full:
                     return out
                 # a frame longer than any frame is
                 first = self._next
-            elif self._gaps[first].since + self.policy.patience > now and not full:
+            elif self._gaps[first].since + self.patience > now and not full:
                 return out
             out.append(self._give_up(first))
 
+    def _key_frame(self, now: float) -> int | None:
+        """Where a whole key frame begins that came while `stalled`; None if there is none.
+
+        Known by the clear header: it contradicts the frame behind it in no frame that opens.
+        """
+        if not self.stalled(now):
+            return None
+        assert self._next is not None
+        for first in sorted(n for n, held in self._held.items() if held.key and n > self._next):
+            after = first
+            while (piece := self._held.get(after)) is not None and piece.timestamp == self._held[
+                first
+            ].timestamp:
+                after += 1
+                if piece.marker:
+                    return first
+        return None
+
     def _gap(self, now: float) -> _Gap:
-        return _Gap(now, 0, now + self.policy.nack_delay, self.policy.nack_first)
+        wait = self.policy.nack_first
+        if self.round_trip is not None:
+            wait = max(wait, self.round_trip + self.policy.nack_slack)
+        return _Gap(now, 0, now + self.policy.nack_delay, wait)
 
     def _leave_behind(self, after: int) -> None:
         assert self._next is not None
@@ -272,6 +335,8 @@ class Reorder:
             if gap.next_try <= now and gap.tries < self.policy.nack_tries and len(due) < self.policy.nack_max:
                 gap.tries += 1
                 gap.next_try = now + gap.wait
-                gap.wait *= self.policy.nack_backoff
+                policy = self.policy
+                gap.wait *= policy.nack_backoff if self.round_trip is None else policy.nack_backoff_measured
                 due.append(sequence & 0xFFFF)
+        self.asked += len(due)
         return [Ask(tuple(due))] if due else []

@@ -1,4 +1,4 @@
-"""RTP and RTCP as this protocol uses them: RFC 3550, RFC 4585 (PLI, generic NACK), RFC 7741 (VP8).
+"""RTP and RTCP as this protocol uses them: RFC 3550, 4585 (PLI, generic NACK), 4588 (RTX), 7741 (VP8).
 
 Our own codecs, strict and small. Whatever is wrong with a packet is an `RtpError`; nothing else is
 raised on any input. Sequence numbers are 16 bits and timestamps 32, as on the wire.
@@ -29,6 +29,8 @@ _SR, _RR, _SDES, _RTPFB, _PSFB = 200, 201, 202, 205, 206
 _REPORT_SIZE: Final = 24
 #: FCI entries; what fits in a datagram.
 _NACK_MAX: Final = 300
+#: Report blocks in one report: five bits count them.
+BLOCKS_MAX: Final = 31
 
 
 class RtpError(ValueError):
@@ -40,7 +42,10 @@ class RtpError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RtpPacket:
-    """One RTP packet (RFC 3550 5.1), padding and header extension taken off."""
+    """One RTP packet (RFC 3550 5.1), padding and header extension taken off.
+
+    `transport` is the number that it has among all packets of its connection (extension 5), if it has one.
+    """
 
     payload_type: int
     marker: bool
@@ -48,20 +53,24 @@ class RtpPacket:
     timestamp: int
     ssrc: int
     payload: bytes
+    transport: int | None = None
 
 
 def parse_rtp(data: bytes) -> RtpPacket:
-    """Read one RTP packet. Extensions are skipped, and never interpreted; RtpError if malformed."""
+    """Read one RTP packet. Extensions but one are skipped; RtpError if malformed."""
     if len(data) < 12:
         raise RtpError("shorter than an RTP header")
     first, second, sequence, timestamp, ssrc = struct.unpack_from("!BBHLL", data)
     if first >> 6 != _VERSION:
         raise RtpError("not RTP version 2")
     start = 12 + 4 * (first & 0x0F)
+    transport = None
     if first & 0x10:
         if len(data) < start + 4:
             raise RtpError("header extension cut short")
+        extensions = start
         start += 4 + 4 * int.from_bytes(data[start + 2 : start + 4], "big")
+        transport = _transport_number(data[extensions:start])
     end = len(data)
     if start > end:
         raise RtpError("header longer than the packet")
@@ -70,7 +79,42 @@ def parse_rtp(data: bytes) -> RtpPacket:
         if not 1 <= padding <= end - start:
             raise RtpError("padding longer than the payload")
         end -= padding
-    return RtpPacket(second & 0x7F, bool(second & 0x80), sequence, timestamp, ssrc, data[start:end])
+    payload = data[start:end]
+    return RtpPacket(second & 0x7F, bool(second & 0x80), sequence, timestamp, ssrc, payload, transport)
+
+
+def _transport_number(block: bytes) -> int | None:
+    """Extension 5 of a block of extensions in one-byte form (RFC 8285 4.2), if it is there and whole."""
+    if block[:2] != b"\xbe\xde":
+        return None
+    at = 4
+    while at < len(block):
+        head = block[at]
+        at += 1
+        if head >> 4 == limits.FEEDBACK_EXTENSION and head & 15 == 1 and at + 2 <= len(block):
+            return block[at] << 8 | block[at + 1]
+        if head:  # else padding between elements
+            at += (head & 15) + 1
+    return None
+
+
+def unwrap_rtx(packet: RtpPacket, ssrc: int) -> RtpPacket | None:
+    """The packet of video stream `ssrc` that was sent again in this one (RFC 4588 4); None if it is padding.
+
+    RtpError if it is no such packet.
+    """
+    if packet.payload_type != limits.RTX_PAYLOAD_TYPE:
+        raise RtpError("not the payload type of RTX")
+    if len(packet.payload) <= 2:
+        return None  # nothing, or the original number and nothing behind it: the path is being measured
+    return RtpPacket(
+        PAYLOAD_TYPE["video"],
+        packet.marker,
+        packet.payload[0] << 8 | packet.payload[1],
+        packet.timestamp,
+        ssrc,
+        packet.payload[2:],
+    )
 
 
 def build_rtp(packet: RtpPacket) -> bytes:
@@ -208,6 +252,15 @@ class Remb:
 
 
 @dataclass(frozen=True, slots=True)
+class TransportFeedback:
+    """Which packets of a connection came, and when (`client.media.twcc` reads and writes `fci`)."""
+
+    sender: int
+    media: int
+    fci: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Cname:
     """A source description that carries nothing but CNAME (RFC 3550 6.5)."""
 
@@ -215,7 +268,7 @@ class Cname:
     cname: bytes = CNAME
 
 
-Rtcp = SenderReport | ReceiverReport | Pli | Nack | Remb | Cname
+Rtcp = SenderReport | ReceiverReport | Pli | Nack | Remb | TransportFeedback | Cname
 
 
 def _report_blocks(body: bytes, count: int, at: int) -> tuple[ReportBlock, ...]:
@@ -256,6 +309,8 @@ def _parse_one(kind: int, count: int, body: bytes) -> Rtcp | None:
             sequences.append(first)
             sequences += [(first + bit + 1) & 0xFFFF for bit in range(16) if mask >> bit & 1]
         return Nack(sender, media, tuple(sequences))
+    if kind == _RTPFB and count == 15:
+        return TransportFeedback(sender, media, body[8:])
     if kind == _PSFB and count == 15 and body[8:12] == b"REMB":
         if len(body) < 16 or len(body) < 16 + 4 * body[12]:
             raise RtpError("REMB cut short")
@@ -300,7 +355,7 @@ def _pack(kind: int, count: int, body: bytes) -> bytes:
 
 
 def _pack_blocks(blocks: tuple[ReportBlock, ...]) -> bytes:
-    if len(blocks) > 31:
+    if len(blocks) > BLOCKS_MAX:
         raise RtpError("at most 31 report blocks go in one packet")
     return b"".join(
         struct.pack(
@@ -349,6 +404,8 @@ def build_rtcp(*packets: Rtcp) -> bytes:
                 out += _pack(_PSFB, 1, struct.pack("!LL", p.sender, p.media))
             case Nack():
                 out += _pack(_RTPFB, 1, struct.pack("!LL", p.sender, p.media) + _nack_entries(p.sequences))
+            case TransportFeedback():
+                out += _pack(_RTPFB, 15, struct.pack("!LL", p.sender, p.media) + p.fci)
             case Remb():
                 exponent = max(0, p.bitrate.bit_length() - 18)
                 mantissa = p.bitrate >> exponent

@@ -9,7 +9,7 @@ from server.wire.messages import MediaKind
 
 @dataclass(frozen=True, slots=True)
 class StreamStats:
-    """One remote stream so far; everything counts frames.
+    """One remote stream so far; what isn't said to be anything else counts frames.
 
     `opened`: authenticated. `decoded`: of those, decoded. `failed`: refused for good, by the keys or for want
     of its sender's signature. `unkeyed`: of an epoch whose keys this member does not have (from before it
@@ -18,6 +18,9 @@ class StreamStats:
     that were no use without an earlier one. `dropped`: opened, but this machine was too slow.
     `undecodable`: opened, but the codec refuses it. `leaf` is None until a frame has opened;
     `first_opened_at` is on the event loop's clock, seconds. `gone`: the stream is listed no more.
+    `asked`: packets asked for again, each time counted; `again`: packets that came as RTX. `bitrate`: bits a
+    second of payload in the last second. `layer`: of the pictures that come, 0 the smallest, None where there
+    are none. `frozen`: the longest time between two pictures that could be shown, seconds.
     """
 
     leaf: int | None
@@ -37,6 +40,11 @@ class StreamStats:
     undecodable: int
     gone: bool
     recovered: int = 0
+    asked: int = 0
+    again: int = 0
+    bitrate: int = 0
+    layer: int | None = None
+    frozen: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,11 @@ class Link(Protocol):
     on_rtcp: Callable[[bytes], None]
     on_lost: Callable[[str], None]
 
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds to the server and back, as last measured; None: not known."""
+        ...
+
     def parameters(self) -> tuple[str, str, bytes]: ...
     async def connect(self, transport: Transport, timeout: float = 10.0) -> None: ...  # noqa: ASYNC109 - a link's own limit
     def send_rtp(self, packet: bytes) -> None: ...
@@ -89,6 +94,11 @@ class MediaTransport:
     def connected(self) -> bool:
         """Whether media can flow now."""
         return self._dtls is not None and self._dtls.srtp is not None and not self._closed
+
+    @property
+    def round_trip(self) -> float | None:
+        """Seconds to the server and back, by the last connectivity check; None before the first."""
+        return self._ice.round_trip
 
     async def connect(self, transport: Transport, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - a link's own limit
         """Reach the server at these parameters of its; TransportError if that doesn't work out.

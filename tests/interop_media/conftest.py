@@ -24,6 +24,7 @@ class _Clear:
         self.frame = frame
         self.epoch = 0
         self.counter = counter
+        self.stream = 0
 
 
 class Unsealed:

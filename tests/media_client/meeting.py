@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from client.media.rtp import Nack, Pli, Rtcp, SenderReport, build_rtcp, is_rtcp, parse_rtcp
+from client.media.rtp import (
+    Nack,
+    Pli,
+    ReceiverReport,
+    Rtcp,
+    SenderReport,
+    TransportFeedback,
+    build_rtcp,
+    is_rtcp,
+    parse_rtcp,
+)
 from crypto.errors import AuthenticationError, MalformedError, ReplayError
 from crypto.media_keys import FutureEpochError
 from server.wire.messages import HandleStream, MediaKind, Transport
@@ -31,6 +41,7 @@ class PlainOpened:
     frame: bytes
     epoch: int
     counter: int
+    stream: int = 0
 
 
 @dataclass
@@ -57,9 +68,12 @@ class TestCrypto:
         head = bytes([self.epoch, self.leaf]) + self.counter.to_bytes(6, "big")
         sealed = head + self._key(self.epoch).encrypt(head + bytes(4), frame, kind.encode())
         self.sizes[kind].add(len(sealed))
-        return sealed
+        # what the clear header says of pictures: whether this is a key frame
+        return sealed if kind == "audio" else bytes([0xF0 | frame[0] & 1]) + sealed
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> PlainOpened:
+        if kind == "video":
+            data = data[1:]
         if len(data) < 24:
             raise MalformedError("short")
         head, rest = data[:8], data[8:]
@@ -82,6 +96,7 @@ class MemoryLink:
         self.on_rtp: Callable[[bytes], None] = lambda packet: None
         self.on_rtcp: Callable[[bytes], None] = lambda packet: None
         self.on_lost: Callable[[str], None] = lambda reason: None
+        self.round_trip: float | None = None
         self.forwarder = forwarder
         self.handle = handle
         self.sent_audio: list[bytes] = []
@@ -115,6 +130,7 @@ class Forwarder:
         self.packets: list[bytes] = []
         self.dropped = 0
         self.asked: list[Rtcp] = []
+        self.reports: list[Rtcp] = []
         self.tamper: Callable[[bytes], bytes] | None = None
 
     def publish(self, handle: bytes, streams: list[tuple[int, MediaKind]]) -> None:
@@ -140,6 +156,8 @@ class Forwarder:
                     for handle in list(self.links):
                         if handle != sender.handle:
                             self._carry(handle, build_rtcp(part))
+                case TransportFeedback() | ReceiverReport():
+                    self.reports.append(part)
                 case Pli() | Nack():
                     self.asked.append(part)
                     if part.media in self.owner:

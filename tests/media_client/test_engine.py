@@ -319,6 +319,42 @@ async def test_listening_only_and_not_decoding(tmp_path: Path) -> None:
     assert check.identity_of_pitch(check.pitch_of(tmp_path / "Bob-1.webm")[0][0]) == bob.identity
 
 
+async def test_sound_that_is_never_sent_again_is_found_in_the_packet_behind_it() -> None:
+    """FEC: the forwarder loses one packet of sound in ten for good, and answers nobody."""
+    forwarder = Forwarder()
+
+    class Lossy(MemoryLink):
+        def send_rtp(self, packet: bytes) -> None:
+            if packet[1] & 0x7F != 111 or parse_rtp(packet).sequence % 10:
+                super().send_rtp(packet)
+
+    def options(number: int) -> dict[str, object]:
+        if number == 0:
+            return {"source": None}
+        return {
+            "source": Talker("Bob", 5),
+            "video": False,
+            "link": lambda: Lossy(forwarder, b"\1" * 8),
+        }
+
+    async with meeting(forwarder, 2, options) as (ada, bob):
+        bob.engine._outgoing.feedback = lambda packet, now: None  # type: ignore[union-attr, method-assign]
+        await until(lambda: ada.of(1, "audio").opened > 150, 10)
+        sound = ada.of(1, "audio")
+    assert sound.lost >= 14
+    assert sound.recovered >= 0.3 * sound.lost  # where a syllable fades there is no copy
+    assert sound.concealed + sound.recovered <= sound.lost
+
+
+class Talker(TestCard):
+    """Something like a voice that never pauses: silence, and what sounds on and on, gets no copy."""
+
+    def audio(self, index: int) -> Sound:
+        t = (np.arange(960) + index * 960) / 48_000
+        wave = sum(np.sin(2 * np.pi * n * 140 * t) / n for n in range(1, 12))
+        return (np.asarray(wave) * (0.2 + np.sin(np.pi * 3 * t) ** 2) * 6_000).astype(np.int16)
+
+
 class Broken:
     """A source whose sound fails after a while."""
 

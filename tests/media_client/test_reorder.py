@@ -87,13 +87,68 @@ def test_a_gap_is_asked_for_and_filled(start: int) -> None:
 
 def test_asking_backs_off_and_ends() -> None:
     buffer = Reorder("video")
-    for packet in video(0, 0, 1) + video(2, 2, 1):
+    for packet in video(0, 0, 1) + video(2, 3, 1):
         buffer.receive(packet, 0.0)
     times = [ms for ms in range(1, 1_000) if asked(buffer.tick(ms / 1_000))]
     assert 5 <= len(times) <= POLICIES["video"].nack_tries
     gaps = [b - a for a, b in itertools.pairwise(times)]
     assert gaps == sorted(gaps)
     assert times[-1] < 400
+
+
+def test_asking_again_waits_for_the_answer_where_the_round_trip_is_known() -> None:
+    buffer = Reorder("video")
+    buffer.round_trip = 0.1
+    for packet in video(0, 0, 1) + video(2, 3, 1):
+        buffer.receive(packet, 0.0)
+    times = [ms for ms in range(1, 1_000) if asked(buffer.tick(ms / 1_000))]
+    gaps = [b - a for a, b in itertools.pairwise(times)]
+    assert times[0] <= 6
+    assert min(gaps) >= 110
+    assert len(times) >= 5
+    assert buffer.asked == len(times)
+
+
+@pytest.mark.parametrize(
+    ("kind", "round_trip", "patience"),
+    [("audio", None, 0.15), ("audio", 0.01, 0.15), ("audio", 0.1, 0.35), ("audio", 3.0, 0.4),
+     ("video", None, 0.4), ("video", 0.1, 0.7), ("video", 3.0, 0.9)],
+)  # fmt: skip
+def test_patience_grows_with_the_way_and_ends(
+    kind: MediaKind, round_trip: float | None, patience: float
+) -> None:
+    buffer = Reorder(kind)
+    buffer.round_trip = round_trip
+    packets = [audio(0), audio(2)] if kind == "audio" else video(0, 0, 1) + video(2, 3, 1)
+    for packet in packets:
+        buffer.receive(packet, 0.0)
+    assert not lost(buffer.tick(patience - 0.001))
+    assert lost(buffer.tick(patience + 0.001)) == 1
+
+
+def test_a_key_frame_ends_the_wait_for_what_is_before_it() -> None:
+    """It needs nothing of it; but what only overtook others, or may still come, is waited for."""
+    delta, key = b"\xf1\xff\xff", b"\xf0\xff\xff"
+
+    def picture(first: int, number: int, head: bytes, packets: int = 2) -> list[RtpPacket]:
+        payloads = packetize_vp8(head + bytes(1_000 * packets), number)
+        last = len(payloads) - 1
+        return [RtpPacket(96, i == last, first + i, number * 6_000, 1, p) for i, p in enumerate(payloads)]
+
+    buffer = Reorder("video")
+    out = [e for p in picture(0, 0, key) for e in buffer.receive(p, 0.0)]
+    for packet in [*picture(2, 1, delta)[1:], *picture(4, 2, delta), *picture(6, 3, key)[:1]]:
+        out += buffer.receive(packet, 0.1)
+    assert [data[:3] for data in frames(out)] == [key]
+    assert not buffer.stalled(0.3)
+    assert frames(buffer.tick(0.39)) == []  # long enough for a request, and the key frame isn't whole
+    assert buffer.stalled(0.41)
+    assert frames(buffer.tick(0.41)) == []
+    out = buffer.receive(picture(6, 3, key)[1], 0.45)
+    assert [data[:3] for data in frames(out)] == [key]
+    assert lost(out) == 1
+    assert not buffer.waiting
+    assert frames([e for p in picture(8, 4, delta) for e in buffer.receive(p, 0.5)])
 
 
 def test_the_first_copy_of_a_packet_counts() -> None:

@@ -26,6 +26,7 @@ from client.media.rtp import (
     parse_rtcp,
     parse_rtp,
     parse_vp8,
+    unwrap_rtx,
 )
 
 u16, u32 = st.integers(0, 0xFFFF), st.integers(0, 0xFFFFFFFF)
@@ -81,6 +82,35 @@ def test_no_bytes_raise_anything_else(data: bytes) -> None:
                 parse(prefix + data)
             except RtpError:
                 continue
+
+
+@pytest.mark.parametrize(
+    ("block", "number"),
+    [
+        ("bede0002" "32aabbcc" "51123400", 0x1234),  # as video senders put it
+        ("bede0001" "51123400", 0x1234),
+        ("bede0002" "00005112" "34000000", 0x1234),  # padding between elements
+        ("bede0002" "32aabbcc" "00000000", None),
+        ("bede0001" "52123456", None),  # of a wrong length
+        ("bede0001" "00000051", None),  # cut short
+        ("10000001" "05021234", None),  # the two-byte form is nobody's
+    ],
+)  # fmt: skip
+def test_the_transport_wide_number_is_read_wherever_it_stands(block: str, number: int | None) -> None:
+    wire = bytes([0x90]) + PLAIN[1:12] + bytes.fromhex(block) + b"payload"
+    packet = parse_rtp(wire)
+    assert packet.transport == number
+    assert packet.payload == b"payload"
+
+
+def test_what_was_sent_again_is_taken_out_of_rtx() -> None:
+    original = RtpPacket(96, True, 0xABCD, 6_000, 77, b"\x90\x80\x01x")
+    again = RtpPacket(97, True, 3, 6_000, 78, b"\xab\xcd" + original.payload, transport=9)
+    assert unwrap_rtx(again, 77) == original
+    assert unwrap_rtx(RtpPacket(97, False, 3, 6_000, 78, b""), 77) is None
+    assert unwrap_rtx(RtpPacket(97, False, 3, 6_000, 78, b"\xab\xcd"), 77) is None
+    with pytest.raises(RtpError):
+        unwrap_rtx(original, 77)
 
 
 @given(st.binary(min_size=1, max_size=20_000), st.integers(0, 0x7FFF))

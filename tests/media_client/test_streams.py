@@ -254,6 +254,30 @@ def test_open_is_told_which_stream_it_is() -> None:
     assert told == [(9, "audio")]
 
 
+def test_each_layer_counts_for_itself_and_begins_with_a_key_frame() -> None:
+    """Layers are sealed under stream numbers of their own, and come one at a time under one SSRC."""
+    wire = Wire("video")
+    streams = iter([1, 1, 4, 4, 4, 1, 1])
+    counters = iter([10, 11, 3, 4, 5, 15, 16])
+
+    def opener(ssrc: int, kind: MediaKind, data: bytes) -> Opened:
+        opened = wire.opener.open(ssrc, kind, data)
+        return dataclasses.replace(opened, stream=next(streams), counter=next(counters))
+
+    wire.receiver = Receiver(77, "video", opener)
+    assert delivered(wire.send(KEY, 0.0) + wire.send(DELTA, 0.1)) == [KEY, DELTA]
+    assert wire.receiver.layer == 0
+    effects = wire.send(DELTA, 0.2)  # of the larger layer, in the middle
+    assert delivered(effects) == []
+    assert AskKey() in effects
+    assert delivered(wire.send(KEY, 0.4) + wire.send(DELTA, 0.5)) == [KEY, DELTA]
+    assert wire.receiver.layer == 1
+    assert delivered(wire.send(KEY, 0.6) + wire.send(DELTA, 0.7)) == [KEY, DELTA]
+    assert wire.receiver.layer == 0
+    assert wire.receiver.failed == 0
+    assert wire.receiver.frozen == pytest.approx(0.3)
+
+
 # -- sending -------------------------------------------------------------------------------
 
 

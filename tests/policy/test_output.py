@@ -272,6 +272,11 @@ def test_counters_notes_and_the_summary_as_json() -> None:
         "unkeyed": 2,
         "lost": 3,
         "concealed": 4,
+        "recovered": 0,
+        "asked": 0,
+        "bitrate": 0,
+        "layer": None,
+        "frozen": 0.0,
     }
     assert lines[1]["leaf"] is None
     assert lines[3] == {"event": "listening", "text": "here", "port": 8080}
