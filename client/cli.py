@@ -136,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         ("join", "from the knock to the first opened frame"),
         ("page", "bytes, first paint and first picture of the meeting page, in Chromium"),
         ("room", "CPU of the whole server a forwarded packet, and how many it forwards"),
+        ("memory", "what a subscriber costs the server in memory"),
     ):
         part = which.add_parser(name, help=text)
         part.add_argument("--json", action="store_true")
@@ -283,6 +284,10 @@ def _bench(arguments: argparse.Namespace) -> int:
         from client.bench import page
 
         return asyncio.run(page.run(arguments.json))
+    if arguments.bench == "memory":
+        from client.bench import memory
+
+        return asyncio.run(memory.run(arguments.json))
     if arguments.bench == "room":
         from client.bench import room
 

@@ -82,6 +82,7 @@ def server_context(certificate: Certificate) -> SSL.Context:
         SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION | SSL.OP_NO_QUERY_MTU
     )
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # an association is silent after its handshake
     context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _judge)
     context.use_certificate(certificate.certificate)
     context.use_privatekey(certificate.key)

@@ -1,0 +1,48 @@
+"""`snug bench memory`: the cost of a subscriber is a slope, and the handshake's buffers are given back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from OpenSSL import SSL
+
+from client.bench import memory
+from server.media import dtls
+
+
+async def test_rooms_are_filled_and_read(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_FLOW", 0.3)
+    monkeypatch.setattr(memory, "_SETTLE", 0.1)
+    assert await memory.run(True, subscribers=4, rooms=2) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert [point["peers"] for point in measured["points"]] == [2, 7, 12]
+    assert all(point["packets"] > 0 for point in measured["points"])
+    assert all(0 < point["own"] < point["resident"] for point in measured["points"])
+    memory._show(measured)
+    assert "a subscriber" in capsys.readouterr().out
+
+
+async def test_rooms_in_which_nothing_comes_are_not_measured(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_FLOW", -1.0)
+    monkeypatch.setattr(memory, "_SETTLE", 0.0)
+    assert await memory.run(True, subscribers=1, rooms=1) == 1
+    assert "got nothing" in capsys.readouterr().err
+
+
+def test_what_the_server_needs_anyhow_is_not_counted() -> None:
+    points = [{"peers": n, "resident": 70_000_000 + 130_000 * n, "own": 9 * n} for n in (2, 52, 102)]
+    measured = memory.summary(49, points)
+    assert measured["bytes_a_subscriber"] == 130_000
+    assert measured["met"]
+    points = [{"peers": n, "resident": 1_000 + 250_000 * n, "own": 9 * n} for n in (2, 52, 102)]
+    assert not memory.summary(49, points)["met"]
+
+
+def test_openssl_gives_its_buffers_back_between_datagrams() -> None:
+    context = dtls.server_context(dtls.Certificate.generate())
+    assert context.set_mode(0) & SSL.MODE_RELEASE_BUFFERS
