@@ -200,7 +200,7 @@ async def start(folder: Path, limits: MediaLimits = MediaLimits()) -> AsyncItera
 
     async def media(request: web.Request) -> web.Response:
         body = await request.json()
-        streams = [Stream(ssrc=s["ssrc"], kind=s["kind"]) for s in body["streams"]]
+        streams = [Stream(s["ssrc"], s["kind"], s["layers"], s["rtx"]) for s in body["streams"]]
         handle = bytes.fromhex(body["handle"])
         house.published[handle] = streams
         told = sfu.join(

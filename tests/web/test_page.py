@@ -27,8 +27,9 @@ from tests.web.browsers import NAMES, Browser, browser
 from tests.web.visitor import Visitor, meeting_server, rgb_of, until
 
 #: Bytes, packed, of what is loaded to be in a meeting in English. A ratchet: the aim is 120,000, from which
-#: the page is some way off; whoever makes it smaller makes this smaller.
-SIZE_MAX: Final = 190_000
+#: the page is some way off; whoever makes it smaller makes this smaller. Pictures in several sizes, of which tiles
+#: tell how large they are, and the ways through networks have cost 4,000.
+SIZE_MAX: Final = 194_000
 #: And of each language beside English.
 LANGUAGE_MAX: Final = 20_000
 LANGUAGES: Final = ("de", "zh-Hans", "zh-Hant")
@@ -106,7 +107,7 @@ def test_the_page_does_not_grow(bundle: Path, record_property: Any) -> None:
 
 def test_the_page_names_no_other_place(bundle: Path) -> None:
     """No address of anybody else's is in it, but of vocabularies, which are names and never asked for."""
-    allowed = {"http://www.w3.org", "http://www.webrtc.org", "https://meet.example"}
+    allowed = {"http://www.w3.org", "http://www.webrtc.org", "http://www.ietf.org", "https://meet.example"}
     for name, file in page.load().files.items():
         found = set(re.findall(r"https?://[a-zA-Z0-9.-]+\.[a-z]{2,}", file.data.decode()))
         assert found <= allowed, (name, found - allowed)

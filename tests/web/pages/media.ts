@@ -31,7 +31,7 @@ const listening = new Map<number, AnalyserNode>();
 
 worker.addEventListener("message", ({ data }) => {
   if (data.type === "counts") for (const done of waiting.splice(0)) done(data);
-  else if (data.type === "wantOwnKeyFrame") void link?.keyFrame(data.stream);
+  else if (data.type === "wantOwnKeyFrame") void link?.keyFrame(data.stream, data.layer);
   else if (data.type !== "installed") told.push(data);
 });
 
@@ -52,8 +52,8 @@ function give(epoch: number): Promise<void> {
 }
 
 async function connect(published: Awaited<ReturnType<MediaLink["open"]>>): Promise<Transport> {
-  const { ufrag, password, fingerprint, streams } = published;
-  const body = { handle, ufrag, password, fingerprint: toBase64(fingerprint), streams };
+  worker.postMessage({ publish: published.streams });
+  const body = { ...published, handle, fingerprint: toBase64(published.fingerprint) };
   const transport = (await ask("/media", body)) as Transport & { fingerprint: unknown };
   return { ...transport, fingerprint: fromBase64(transport.fingerprint as unknown as string) };
 }
@@ -62,6 +62,9 @@ const test = {
   told,
   events: [] as string[],
   lost: [] as unknown[],
+  /** In how many sizes the camera's pictures are to be sent. */
+  layers: 1,
+  published: null as Awaited<ReturnType<MediaLink["open"]>> | null,
 
   async join(at: Place, kinds: { audio?: boolean; video?: boolean } = { audio: true, video: true }): Promise<number[]> {
     place = at;
@@ -94,9 +97,9 @@ const test = {
     });
     const own: OwnTrack[] = [
       { stream: 0, kind: "audio", track: devices?.getAudioTracks()[0] ?? null },
-      { stream: 1, kind: "video", track: devices?.getVideoTracks()[0] ?? null },
+      { stream: 1, kind: "video", track: devices?.getVideoTracks()[0] ?? null, layers: this.layers },
     ];
-    const published = await link.open(own);
+    const published = (this.published = await link.open(own));
     await link.connect(await connect(published));
     return published.streams.map(({ ssrc }) => ssrc);
   },

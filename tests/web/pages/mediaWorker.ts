@@ -2,7 +2,7 @@
  * The page's own transforms and SFrame, under keys that the test has chosen, instead of a session's.
  *
  * Messages: `{ leaf, base, tags }` (bytes) installs an epoch; "count" is answered by counts; "die" throws;
- * `{ silent }` lets nothing out; `{ refuse }` opens nothing of those SSRCs; "keys" says that keys have changed.
+ * `{ publish }` tells of streams of ours; `{ silent }` lets nothing out; `{ refuse }` opens nothing of those SSRCs; "keys" says that keys have changed.
  */
 import type { Bytes } from "../../../client/web/src/crypto/bytes";
 import { SnugCryptoError } from "../../../client/web/src/crypto/errors";
@@ -41,7 +41,7 @@ const transforms = new Transforms({
       return await openFrame(keys, kind, data, at);
     },
   },
-  wantOwnKeyFrame: (stream) => scope.postMessage({ type: "wantOwnKeyFrame", stream }),
+  wantOwnKeyFrame: (stream, layer) => scope.postMessage({ type: "wantOwnKeyFrame", stream, layer }),
   wantKeyFrame: (ssrc) => scope.postMessage({ type: "wantKeyFrame", ssrc }),
   began: () => undefined,
   broken: (error) => scope.postMessage({ type: "broken", why: String(error) }),
@@ -58,6 +58,7 @@ scope.addEventListener("rtctransform", ({ transformer }) => transforms.begin(tra
 scope.addEventListener("message", ({ data }) => {
   if (data === "count") scope.postMessage({ type: "counts", sealed: transforms.sealed(), streams: transforms.streams() });
   else if (data === "fail") failing = true;
+  else if ("publish" in data) transforms.publish(data.publish);
   else if ("silent" in data) silent = data.silent;
   else if ("unknown" in data) {
     unknown = data.unknown;

@@ -18,8 +18,9 @@ import type { InputOf } from "../session/events";
 import type { HandleStream, Transport } from "../wire/messages";
 import { type Sentence, sentence } from "../words/sentence";
 import type { TransformOptions } from "../worker/messages";
+import { encodingsOf } from "./layers";
 import { addresses, relays } from "./reach";
-import { type Answer, type Line, NOBODY, offer, readAnswer, SdpError, type TransportSide } from "./sdp";
+import { type Answer, layered, type Line, NOBODY, offer, readAnswer, SdpError, type TransportSide } from "./sdp";
 
 /** Seconds in which the server has to be reached, and after which one that isn't heard is gone. */
 export const CONNECT_TIME = 10;
@@ -27,11 +28,12 @@ export const SILENT_TIME = 6;
 /** Remote streams at most: what else a server lists is not asked of the browser. */
 export const REMOTE_MAX = 256;
 
-/** A stream of ours; `track` null sends nothing. */
+/** A stream of ours; `track` null sends nothing. `layers`: in how many sizes at once, if the browser can; else one. */
 export interface OwnTrack {
   readonly stream: number;
   readonly kind: Kind;
   readonly track: MediaStreamTrack | null;
+  readonly layers?: number;
 }
 
 export interface LinkEvents {
@@ -44,11 +46,11 @@ export interface LinkEvents {
   lost(why: Sentence, ever: boolean): void;
 }
 
-/** Limits of what is sent, bits and pictures a second. */
-const LIMITS: Readonly<Record<number, { readonly maxBitrate: number; readonly maxFramerate: number }>> = {
-  1: { maxBitrate: 500_000, maxFramerate: 30 },
-  3: { maxBitrate: 1_500_000, maxFramerate: 15 },
-};
+/**
+ * Whether this browser sends pictures in several sizes when its answer is given SSRCs for them (`layered`): Chromium
+ * does. What tells it is an interface that it alone has. Where it takes them no more, the next link does without.
+ */
+let layering = typeof RTCRtpSender === "function" && "createEncodedStreams" in RTCRtpSender.prototype;
 
 /** Whether this browser can hold a meeting at all. */
 export const supported = (): boolean =>
@@ -131,11 +133,9 @@ export class MediaLink {
   open(tracks: readonly OwnTrack[]): Promise<InputOf<"Publish">> {
     return this.#after(async () => {
       for (const track of tracks) this.#add(track);
-      await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(NOBODY, this.#lines, ++this.#version) });
-      this.#kept = await this.#pc.createAnswer();
-      this.#answer = readAnswer(this.#kept.sdp ?? "", this.#lines);
+      const answer = await this.#keep();
       await this.#carry();
-      return this.#published(this.#answer);
+      return this.#published(answer);
     });
   }
 
@@ -155,8 +155,11 @@ export class MediaLink {
       if (iceServers.length > 0) this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
       this.#kept = null;
       this.#wait(CONNECT_TIME, () => this.#unreached());
-      await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(this.#server, this.#lines, ++this.#version) });
-      await this.#pc.setLocalDescription(kept);
+      await this.#offer();
+      await this.#pc.setLocalDescription(kept).catch((error: unknown) => {
+        layering = false; // it may be that
+        throw error;
+      });
       this.#check(this.#pc.localDescription?.sdp ?? "");
       await this.#limit();
       await this.#renegotiate();
@@ -181,15 +184,14 @@ export class MediaLink {
       if (own !== undefined) {
         own.track = track.track;
         await own.sender.replaceTrack(track.track);
+        if (track.track !== null) await this.#limit(); // it may be of another size
         return null;
       }
       if (track.track === null || this.#answer === null) return null;
       await this.#addLate(track);
       if (this.#kept !== null) {
         // not connected yet: the answer that waits has to have the new line too
-        await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(NOBODY, this.#lines, ++this.#version) });
-        this.#kept = await this.#pc.createAnswer();
-        this.#answer = readAnswer(this.#kept.sdp ?? "", this.#lines);
+        await this.#keep();
       } else await this.#negotiate();
       await this.#carry();
       await this.#limit();
@@ -197,8 +199,8 @@ export class MediaLink {
     });
   }
 
-  /** The next picture of that stream is to be whole. Firefox's worker can ask for it by itself. */
-  async keyFrame(stream: number): Promise<void> {
+  /** The next picture of that stream in that size is to be whole. Firefox's worker can ask for it by itself. */
+  async keyFrame(stream: number, layer: number): Promise<void> {
     const own = this.#own.find((each) => each.stream === stream);
     if (own === undefined || this.#over) return;
     const set = own.sender.setParameters.bind(own.sender) as (
@@ -206,7 +208,9 @@ export class MediaLink {
       options: { readonly encodingOptions: readonly { readonly keyFrame: boolean }[] },
     ) => Promise<void>;
     // refused while another change is under way: it is asked for again in a second
-    await set(own.sender.getParameters(), { encodingOptions: [{ keyFrame: true }] }).catch(() => undefined);
+    const parameters = own.sender.getParameters();
+    const encodingOptions = parameters.encodings.map((_, i) => ({ keyFrame: i === layer }));
+    await set(parameters, { encodingOptions }).catch(() => undefined);
   }
 
   /** Of the browser; empty once closed. */
@@ -258,11 +262,11 @@ export class MediaLink {
     track.stop();
   }
 
-  #add({ stream, kind, track }: OwnTrack): void {
+  #add({ stream, kind, track, layers = 1 }: OwnTrack): void {
     const sender = this.#pc.addTrack(placeholder(kind));
     const options: TransformOptions = { role: "seal", kind, stream };
     sender.transform = new RTCRtpScriptTransform(this.#worker, options);
-    const line: Line = { mid: String(this.#mids++), kind, use: "own", ssrc: 0 };
+    const line: Line = { mid: String(this.#mids++), kind, use: "own", ssrc: 0, layers: layering ? layers : 1 };
     this.#lines = [...this.#lines, line];
     this.#own.push({ line, stream, sender, track });
   }
@@ -278,13 +282,13 @@ export class MediaLink {
   }
 
   #published(answer: Answer): InputOf<"Publish"> {
-    const { ufrag, password, fingerprint, ssrcs } = answer;
+    const { ufrag, password, fingerprint, feedback, takesRtx, sources } = answer;
     const streams = this.#own.map(({ line, stream }) => {
-      const ssrc = ssrcs.get(line.mid);
+      const { layers: [ssrc, ...layers], rtx } = sources.get(line.mid) ?? { layers: [], rtx: [] };
       if (ssrc === undefined) throw new SdpError("a stream without an SSRC");
-      return { ssrc, kind: line.kind, stream };
+      return { ssrc, kind: line.kind, stream, layers, rtx };
     });
-    return { type: "Publish", ufrag, password, fingerprint, streams };
+    return { type: "Publish", ufrag, password, fingerprint, streams, feedback, takesRtx };
   }
 
   /** The same transport as published, or all ends. */
@@ -296,14 +300,34 @@ export class MediaLink {
       answer.ufrag === before.ufrag &&
       answer.password === before.password &&
       same(answer.fingerprint, before.fingerprint) &&
-      [...before.ssrcs].every(([mid, ssrc]) => answer.ssrcs.get(mid) === ssrc);
+      [...before.sources].every(([mid, sources]) => String(Object.values(answer.sources.get(mid) ?? {})) === String(Object.values(sources)));
     if (!kept) throw new SdpError("the browser has changed what it had told");
     this.#answer = answer;
   }
 
-  async #negotiate(): Promise<void> {
+  /** The server's offer as it is now. */
+  async #offer(): Promise<void> {
     await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(this.#server, this.#lines, ++this.#version) });
-    const answer = await this.#pc.createAnswer();
+  }
+
+  /** The browser's answer, with layers where there are to be some. */
+  async #answered(): Promise<RTCSessionDescriptionInit> {
+    const { sdp = "" } = await this.#pc.createAnswer();
+    const draw = (): number => 1 + ((crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) % 0xffffffff);
+    return { type: "answer", sdp: layered(sdp, this.#lines, draw) };
+  }
+
+  /** An answer that waits for the server's parameters. */
+  async #keep(): Promise<Answer> {
+    await this.#offer();
+    this.#kept = await this.#answered();
+    this.#answer = readAnswer(this.#kept.sdp ?? "", this.#lines);
+    return this.#answer;
+  }
+
+  async #negotiate(): Promise<void> {
+    await this.#offer();
+    const answer = await this.#answered();
     readAnswer(answer.sdp ?? "", this.#lines); // looked at before it counts
     await this.#pc.setLocalDescription(answer);
     this.#check(this.#pc.localDescription?.sdp ?? "");
@@ -312,11 +336,20 @@ export class MediaLink {
   /** Bring the lines to what the server lists: ended ones are rejected first, and their places taken again. */
   async #renegotiate(): Promise<void> {
     if (this.#over || this.#answer === null || this.#kept !== null) return; // it is done once connected
-    const own = new Set(this.#answer.ssrcs.values());
-    const wanted = new Map<number, Kind>();
-    for (const { ssrc, kind } of this.#remote)
-      if (!own.has(ssrc) && wanted.size < REMOTE_MAX) wanted.set(ssrc, wanted.get(ssrc) ?? kind);
-    const ended = this.#lines.filter(({ use, ssrc, kind }) => use === "remote" && wanted.get(ssrc) !== kind);
+    const taken = new Set([...this.#answer.sources.values()].flatMap(({ layers, rtx }) => [...layers, ...rtx]));
+    const wanted = new Map<number, { readonly kind: Kind; readonly rtx: number | null }>();
+    for (const { ssrc, kind, rtx } of this.#remote) {
+      if (taken.has(ssrc) || wanted.size >= REMOTE_MAX) continue;
+      taken.add(ssrc);
+      // one SSRC stands for one thing: a browser takes no description in which it stands for two
+      const again = rtx != null && kind === "video" && !taken.has(rtx) ? rtx : null;
+      if (again !== null) taken.add(again);
+      wanted.set(ssrc, { kind, rtx: again });
+    }
+    const ended = this.#lines.filter(
+      ({ use, ssrc, kind, rtx }) =>
+        use === "remote" && (wanted.get(ssrc)?.kind !== kind || wanted.get(ssrc)?.rtx !== rtx),
+    );
     if (ended.length > 0) {
       this.#lines = this.#lines.map((line) => (ended.includes(line) ? { ...line, use: "off", ssrc: 0 } : line));
       await this.#negotiate();
@@ -326,9 +359,9 @@ export class MediaLink {
     const fresh = [...wanted].filter(([ssrc]) => !known.has(ssrc));
     if (fresh.length === 0) return;
     const lines = [...this.#lines];
-    for (const [ssrc, kind] of fresh) {
+    for (const [ssrc, { kind, rtx }] of fresh) {
       // a rejected line's place is taken by another, under another mid: then it is another transceiver (RFC 9429 5.3.1)
-      const line: Line = { mid: String(this.#mids++), kind, use: "remote", ssrc };
+      const line: Line = { mid: String(this.#mids++), kind, use: "remote", ssrc, rtx };
       const free = lines.findIndex(({ use }) => use === "off");
       if (free < 0) lines.push(line);
       else lines[free] = line;
@@ -346,14 +379,16 @@ export class MediaLink {
   }
 
   async #limit(): Promise<void> {
-    for (const { stream, sender } of this.#own) {
-      const limits = LIMITS[stream];
+    for (const { stream, sender, line, track } of this.#own) {
+      if (line.kind === "audio") continue;
       const parameters = sender.getParameters();
-      const [encoding] = parameters.encodings;
-      if (limits === undefined || encoding === undefined || encoding.maxBitrate === limits.maxBitrate) continue;
-      Object.assign(encoding, limits);
+      const wanted = encodingsOf(stream, parameters.encodings.length, track?.getSettings().height ?? null);
+      const is = ({ active, maxBitrate }: RTCRtpEncodingParameters, i: number): boolean =>
+        maxBitrate === wanted[i]?.maxBitrate && active === wanted[i]?.active;
+      if (parameters.encodings.every(is)) continue;
+      parameters.encodings.forEach((encoding, i) => Object.assign(encoding, wanted[i]));
       if (stream === 3) parameters.degradationPreference = "maintain-resolution";
-      // a browser that can't be limited sends what the server's REMB lets it
+      // a browser that can't be limited sends what the server's feedback lets it
       await sender.setParameters(parameters).catch(() => undefined);
     }
   }

@@ -218,7 +218,7 @@ export class Media implements MediaSide {
         this.#whose.set(message.ssrc, { leaf: message.leaf, stream: message.stream });
         return this.#tell();
       case "wantOwnKeyFrame":
-        void this.#link?.keyFrame(message.stream);
+        void this.#link?.keyFrame(message.stream, message.layer);
         return;
       case "broken":
         return this.end();

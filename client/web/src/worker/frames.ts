@@ -132,12 +132,14 @@ interface Held<T> {
   /** In which order they came. */
   readonly order: number;
   readonly since: number;
+  readonly timestamp: number;
   readonly data: Bytes;
   readonly item: T;
 }
 
 interface Ahead<T> {
   readonly opened: OpenedFrame;
+  readonly timestamp: number;
   readonly since: number;
   readonly item: T;
 }
@@ -153,12 +155,16 @@ export interface Out<T> {
  * One stream of somebody's. `opened` counts frames that have authenticated, `failed` those refused for good, `unkeyed`
  * those whose keys or announcement never came, `skipped` those that opened and are no use: without a key frame, or behind one that was sealed later.
  *
+ * Its pictures may come in several sizes, by turns: each is sealed and counted by itself, and another one begins with a
+ * key frame. Which of two came later on the network its RTP timestamps say, where counters can't.
+ *
  * Whatever is called while a frame is being opened waits for it.
  */
 export class Incoming<T> {
   readonly kind: Kind;
   readonly ssrc: number;
   leaf = -1;
+  /** As its layer is numbered (`layerStream`). */
   stream = -1;
   opened = 0;
   failed = 0;
@@ -174,8 +180,11 @@ export class Incoming<T> {
   readonly #asking = new Asking();
   #dropped: readonly [number, number] = [0, 0];
   #order = 0;
-  /** Epoch and counter of the frame that was given out, or skipped, last. */
-  #place: readonly [number, number] = [-1, -1];
+  /** By layer: epoch and counter of the frame that was given out, or skipped, last. */
+  readonly #places = new Map<number, readonly [number, number]>();
+  /** Of the frame that was given out last: its layer, and its RTP timestamp. */
+  #current = -1;
+  #timestamp = 0;
   #ahead: Ahead<T>[] = [];
   #needKey: boolean;
   #work: Promise<unknown> = Promise.resolve();
@@ -198,10 +207,10 @@ export class Incoming<T> {
     return this.#future.length + this.#unverified.length;
   }
 
-  /** A frame as it came. Rejects with what is no SnugCryptoError. */
-  frame(data: Bytes, item: T, now: number): Promise<void> {
+  /** A frame as it came, with its RTP timestamp. Rejects with what is no SnugCryptoError. */
+  frame(data: Bytes, item: T, now: number, timestamp = 0): Promise<void> {
     return this.#after(async () => {
-      await this.#try({ order: ++this.#order, since: now, data, item }, now);
+      await this.#try({ order: ++this.#order, since: now, timestamp, data, item }, now);
       this.#askKey(now);
     });
   }
@@ -255,54 +264,63 @@ export class Incoming<T> {
     this.lastOpened = now;
     this.leaf = opened.leaf;
     this.stream = opened.stream;
-    this.#arrange(opened, held.item, now);
+    this.#arrange({ opened, timestamp: held.timestamp, since: now, item: held.item });
   }
 
   /**
    * Packets are numbered by whoever forwards them; the order in which frames were sealed is not: none is given out
    * behind one that was sealed after it.
    */
-  #arrange(opened: OpenedFrame, item: T, now: number): void {
+  #arrange(came: Ahead<T>): void {
+    const { opened, timestamp } = came;
     const key = this.kind === "audio" || isKeyFrame(opened.frame);
-    const [epoch, counter] = this.#place;
-    if (opened.epoch < epoch || (opened.epoch === epoch && opened.counter <= counter)) {
+    const [epoch, counter] = this.#placeOf(opened);
+    const other = opened.stream !== this.#current;
+    const late = other && this.#current >= 0 && !laterBy(timestamp, this.#timestamp);
+    if (late || opened.epoch < epoch || (opened.epoch === epoch && opened.counter <= counter)) {
       this.skipped++; // it leaves no hole: one is passed over for a key frame alone
       return;
     }
     if (key) {
       this.#needKey = false;
       this.#asking.answered();
-      this.#ahead = this.#ahead.filter((each) => after(each.opened, opened));
+      this.#ahead = this.#ahead.filter((each) => after(each, came));
     } else if (this.#needKey) {
-      this.#place = [opened.epoch, opened.counter];
+      this.#places.set(opened.stream, [opened.epoch, opened.counter]);
       this.skipped++;
       return;
     } else if (!this.#follows(opened) || (opened.epoch !== epoch && this.#ahead.length > 0)) {
-      this.#ahead.push({ opened, since: now, item });
-      this.#ahead.sort((a, b) => (after(a.opened, b.opened) ? 1 : -1));
+      this.#ahead.push(came);
+      this.#ahead.sort((a, b) => (after(a, b) ? 1 : -1));
       if (this.#ahead.length > AHEAD_MAX) this.#giveUp();
       return;
     }
-    this.#give(opened, item);
+    this.#give(came);
     for (let [first] = this.#ahead; first !== undefined && this.#follows(first.opened); [first] = this.#ahead) {
       this.#ahead.shift();
-      this.#give(first.opened, first.item);
+      this.#give(first);
     }
   }
 
-  #follows({ epoch, counter }: OpenedFrame): boolean {
-    return counter === (epoch === this.#place[0] ? this.#place[1] + 1 : 0);
+  #placeOf({ stream }: OpenedFrame): readonly [number, number] {
+    return this.#places.get(stream) ?? [-1, -1];
   }
 
-  #give(opened: OpenedFrame, item: T): void {
-    this.#place = [opened.epoch, opened.counter];
+  #follows(opened: OpenedFrame): boolean {
+    const [epoch, counter] = this.#placeOf(opened);
+    return opened.stream === this.#current && opened.counter === (opened.epoch === epoch ? counter + 1 : 0);
+  }
+
+  #give({ opened, timestamp, item }: Ahead<T>): void {
+    this.#places.set(opened.stream, [opened.epoch, opened.counter]);
+    this.#current = opened.stream;
+    this.#timestamp = timestamp;
     this.#out.give(item, opened.frame);
   }
 
   /** What is missing won't come: what was sealed after it is no use without a key frame. */
   #giveUp(): void {
-    const last = this.#ahead.at(-1);
-    if (last !== undefined) this.#place = [last.opened.epoch, last.opened.counter];
+    for (const { opened } of this.#ahead) this.#places.set(opened.stream, [opened.epoch, opened.counter]);
     this.skipped += this.#ahead.length;
     this.#lose();
   }
@@ -333,5 +351,12 @@ export class Incoming<T> {
   }
 }
 
-const after = (one: OpenedFrame, other: OpenedFrame): boolean =>
-  one.epoch > other.epoch || (one.epoch === other.epoch && one.counter > other.counter);
+/** Whether that RTP timestamp is the later one: they begin anywhere, and go round. */
+const laterBy = (one: number, other: number): boolean => ((one - other) | 0) > 0;
+
+/** Whether it was sealed after the other one; of two layers, whether it came after it. */
+const after = <T>(one: Ahead<T>, other: Ahead<T>): boolean => {
+  const [a, b] = [one.opened, other.opened];
+  if (a.stream !== b.stream) return laterBy(one.timestamp, other.timestamp);
+  return a.epoch > b.epoch || (a.epoch === b.epoch && a.counter > b.counter);
+};

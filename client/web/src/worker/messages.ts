@@ -41,6 +41,8 @@ export interface StreamCount {
   readonly ssrc: number;
   readonly leaf: number;
   readonly stream: number;
+  /** In which size its pictures came last: 0 is the smallest. */
+  readonly layer: number;
   /** Frames authenticated and given out, refused, and waiting. */
   readonly opened: number;
   readonly failed: number;
@@ -99,7 +101,7 @@ export type FromWorker =
   | { readonly type: "tree"; readonly view: TreeView }
   /** Ask a remote sender for a key frame: a frame that we can't do without did not open. */
   | { readonly type: "wantKeyFrame"; readonly ssrc: number }
-  /** The next picture of ours is to be whole: frames of this stream were not let out. */
-  | { readonly type: "wantOwnKeyFrame"; readonly stream: number }
+  /** The next picture of ours in this size is to be whole: frames of it were not let out. */
+  | { readonly type: "wantOwnKeyFrame"; readonly stream: number; readonly layer: number }
   /** The worker can't go on; nothing is sent any more. */
   | { readonly type: "broken"; readonly why: Sentence };

@@ -73,7 +73,7 @@ export class Shell {
           return await this.#session.open(ssrc, kind, data, now);
         },
       },
-      wantOwnKeyFrame: (stream) => around.post({ type: "wantOwnKeyFrame", stream }),
+      wantOwnKeyFrame: (stream, layer) => around.post({ type: "wantOwnKeyFrame", stream, layer }),
       wantKeyFrame: (ssrc) => around.post({ type: "wantKeyFrame", ssrc }),
       began: () => this.#count(),
       broken: (error) => this.broken(error),
@@ -122,6 +122,7 @@ export class Shell {
         return await this.#command(message.ask, message.command);
       case "publish":
         this.#own = message.media.streams;
+        this.#transforms.publish(message.media.streams);
         await this.#feed(message.media);
         return;
       case "count":

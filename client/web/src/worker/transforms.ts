@@ -1,5 +1,7 @@
 /** The browser's frame transforms (`RTCRtpScriptTransform`): each frame through `frames.ts`, or nowhere. */
 import type { Bytes } from "../crypto/bytes";
+import { baseStream, layerStream } from "../crypto/mediaKeys";
+import type { OwnStream } from "../session/events";
 import { type FrameCrypto, Incoming, Outgoing } from "./frames";
 import type { StreamCount, TransformOptions } from "./messages";
 
@@ -14,13 +16,14 @@ export interface Transformer {
 
 export interface EncodedFrame {
   data: ArrayBuffer;
+  getMetadata(): { readonly synchronizationSource?: number | undefined; readonly rtpTimestamp?: number | undefined };
 }
 
 export interface TransformsOf {
   readonly crypto: FrameCrypto;
   readonly now: () => number;
   /** A key frame of ours is wanted, and this worker can't ask for it. */
-  wantOwnKeyFrame(stream: number): void;
+  wantOwnKeyFrame(stream: number, layer: number): void;
   wantKeyFrame(ssrc: number): void;
   /** A remote stream's first frame has opened: what is counted is worth a look now. */
   began(): void;
@@ -38,6 +41,8 @@ export class Transforms {
   readonly #sealed: Record<number, number> = {};
   /** Of streams that are no more. */
   readonly #over: StreamCount[] = [];
+  /** By SSRC of ours: under which stream number its pictures are sealed. */
+  #numbers: ReadonlyMap<number, number> = new Map();
   #stopped = false;
 
   constructor(of: TransformsOf) {
@@ -49,6 +54,15 @@ export class Transforms {
     const options = transformer.options as TransformOptions;
     if (options.role === "seal") this.#seal(transformer, options.kind, options.stream);
     else if (options.role === "open") this.#open(transformer, options.kind, options.ssrc);
+  }
+
+  /** Our streams as they are published: a picture of an SSRC that isn't among them goes nowhere. */
+  publish(streams: readonly OwnStream[]): void {
+    this.#numbers = new Map(
+      streams.flatMap(({ ssrc, stream, layers = [] }) =>
+        [ssrc, ...layers].map((each, layer) => [each, layerStream(stream, layer)] as const),
+      ),
+    );
   }
 
   /** New keys, announcements or signatures are there. */
@@ -91,19 +105,29 @@ export class Transforms {
   }
 
   #seal(transformer: Transformer, kind: "audio" | "video", stream: number): void {
-    const outgoing = new Outgoing(kind, stream, this.#of.crypto, () => {
-      if (transformer.generateKeyFrame === undefined) this.#of.wantOwnKeyFrame(stream);
-      else void transformer.generateKeyFrame().catch(() => undefined); // the stream is over, or hasn't begun
-    });
-    this.#outgoing.add(outgoing);
+    const layers = new Map<number, Outgoing>();
+    const of = (number: number): Outgoing => {
+      const found = layers.get(number);
+      if (found !== undefined) return found;
+      const outgoing = new Outgoing(kind, number, this.#of.crypto, () => {
+        if (transformer.generateKeyFrame === undefined) this.#of.wantOwnKeyFrame(...baseStream(number));
+        else void transformer.generateKeyFrame().catch(() => undefined); // the stream is over, or hasn't begun
+      });
+      layers.set(number, outgoing);
+      this.#outgoing.add(outgoing);
+      return outgoing;
+    };
     const writer = transformer.writable.getWriter();
     const each = async (frame: EncodedFrame): Promise<void> => {
-      const data = await outgoing.frame(new Uint8Array(frame.data), this.#of.now());
+      const number = kind === "audio" ? stream : this.#numbers.get(frame.getMetadata().synchronizationSource ?? -1);
+      // which layer it is can't be told: under another's number it would be taken for that one
+      if (number === undefined || baseStream(number)[0] !== stream) return;
+      const data = await of(number).frame(new Uint8Array(frame.data), this.#of.now());
       if (data === null || this.#stopped) return;
       this.#sealed[stream] = (this.#sealed[stream] ?? 0) + 1;
       this.#write(writer, frame, data);
     };
-    void this.#run(transformer.readable, each).then(() => this.#outgoing.delete(outgoing));
+    void this.#run(transformer.readable, each).then(() => layers.forEach((outgoing) => this.#outgoing.delete(outgoing)));
   }
 
   #open(transformer: Transformer, kind: "audio" | "video", ssrc: number): void {
@@ -120,7 +144,8 @@ export class Transforms {
     this.#incoming.add(incoming);
     let began = false;
     void this.#run(transformer.readable, async (frame) => {
-      await incoming.frame(new Uint8Array(frame.data), frame, this.#of.now());
+      const { rtpTimestamp } = frame.getMetadata();
+      await incoming.frame(new Uint8Array(frame.data), frame, this.#of.now(), rtpTimestamp);
       if (!began && incoming.opened > 0) {
         began = true;
         this.#of.began();
@@ -154,12 +179,16 @@ export class Transforms {
   }
 }
 
-const counted = (incoming: Incoming<EncodedFrame>): StreamCount => ({
-  ssrc: incoming.ssrc,
-  leaf: incoming.leaf,
-  stream: incoming.stream,
-  opened: incoming.opened,
-  failed: incoming.failed,
-  lastOpened: incoming.lastOpened * 1000,
-  lastFailed: incoming.lastFailed * 1000,
-});
+const counted = (incoming: Incoming<EncodedFrame>): StreamCount => {
+  const [stream, layer] = incoming.stream < 0 ? [-1, 0] : baseStream(incoming.stream);
+  return {
+    ssrc: incoming.ssrc,
+    leaf: incoming.leaf,
+    stream,
+    layer,
+    opened: incoming.opened,
+    failed: incoming.failed,
+    lastOpened: incoming.lastOpened * 1000,
+    lastFailed: incoming.lastFailed * 1000,
+  };
+};

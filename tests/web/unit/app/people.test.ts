@@ -7,7 +7,7 @@ import type { StreamCount } from "../../../../client/web/src/worker/messages";
 
 const NOW = 1_000_000;
 const count = (ssrc: number, lastOpened: number, more: Partial<StreamCount> = {}): StreamCount => ({
-  ssrc, leaf: 1, stream: 1, opened: 9, failed: 0, lastOpened, lastFailed: 0, ...more,
+  ssrc, leaf: 1, stream: 1, layer: 0, opened: 9, failed: 0, lastOpened, lastFailed: 0, ...more,
 });
 const BO = { leaf: 1, name: "Bo", self: false, mic: true, camera: true, sharing: false, hand: null, recording: false } as Person;
 const PICTURE = { ssrc: 22, leaf: 1, stream: 1, media: {} as MediaStream, weak: false } satisfies RemoteStream;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Line, NOBODY, offer, readAnswer, SdpError, type TransportSide } from "../../../../client/web/src/media/sdp";
+import { layered, type Line, NOBODY, offer, readAnswer, SdpError, type TransportSide } from "../../../../client/web/src/media/sdp";
 
 const SERVER: TransportSide = {
   ufrag: "abcd", password: "efghijklmnopqrstuvwxyz12", fingerprint: new Uint8Array(32).fill(0xab), address: "192.0.2.7", port: 3478,
@@ -10,7 +10,7 @@ const LINES: readonly Line[] = [
   { mid: "1", kind: "video", use: "own", ssrc: 0 },
   { mid: "2", kind: "video", use: "off", ssrc: 0 },
   { mid: "3", kind: "audio", use: "remote", ssrc: 77 },
-  { mid: "4", kind: "video", use: "remote", ssrc: 78 },
+  { mid: "4", kind: "video", use: "remote", ssrc: 78, rtx: 79 },
 ];
 
 const FINGERPRINT = Array.from({ length: 32 }, () => "CD").join(":");
@@ -41,10 +41,12 @@ test("an offer has what the protocol says, and no more", () => {
   assert.doesNotMatch(sections[1] ?? "", /extmap|a=ssrc/);
   assert.match(sections[2] ?? "", /a=recvonly\r\n/);
   assert.deepEqual(sections[2]?.match(/extmap:\d+/g), ["extmap:3"]);
+  assert.match(sections[5] ?? "", /a=ssrc-group:FID 78 79\r\na=ssrc:78 cname:snug\r\na=ssrc:79 cname:snug\r\n/);
+  assert.doesNotMatch(sections[4] ?? "", /ssrc-group|transport-cc/);
   assert.match(sections[3] ?? "", /^m=video 0 /);
   assert.match(sections[4] ?? "", /a=sendonly\r\n[^]*a=ssrc:77 cname:snug\r\n/);
   assert.equal(sdp.match(/a=candidate:1 1 udp 2130706431 192\.0\.2\.7 3478 typ host/g)?.length, 4);
-  assert.doesNotMatch(sdp, /sdes:mid|audio-level|transport-wide|rtx|red\//);
+  assert.doesNotMatch(sdp, /sdes:|audio-level|red\/|rid:|simulcast/);
   assert.doesNotMatch(offer(NOBODY, LINES, 1), /candidate/);
   assert.match(offer({ ...SERVER, address: "2001:db8::7" }, LINES, 1), / 2001:db8::7 3478 /);
   assert.doesNotMatch(sdp, /tcptype/);
@@ -70,7 +72,56 @@ test("an answer as demanded is read", () => {
   assert.equal(answer.ufrag, "Q1w2");
   assert.equal(answer.password, "secretsecretsecretsecret");
   assert.deepEqual([...answer.fingerprint], Array.from({ length: 32 }, () => 0xcd));
-  assert.deepEqual([...answer.ssrcs], [["0", 1001], ["1", 1002]]);
+  const alone = (ssrc: number) => ({ layers: [ssrc], rtx: [] });
+  assert.deepEqual([...answer.sources], [["0", alone(1001)], ["1", alone(1002)]]);
+  assert.deepEqual([answer.feedback, answer.takesRtx], [false, false]);
+});
+
+const TWCC = "a=extmap:5 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+const LAYERED: readonly Line[] = LINES.map((line) => (line.mid === "1" ? { ...line, layers: 3 } : line));
+
+/** As Chromium does with an offer as ours, to which it says all that it can. */
+const whole = (...more: readonly string[]): string[] =>
+  ANSWER.flatMap((line) => {
+    if (line === "m=video 9 UDP/TLS/RTP/SAVPF 96") return ["m=video 9 UDP/TLS/RTP/SAVPF 96 97"];
+    if (line === "a=rtpmap:96 VP8/90000") return [line, "a=rtcp-fb:96 transport-cc", "a=rtpmap:97 rtx/90000", TWCC];
+    return line === "a=ssrc:1002 cname:x" ? [line, ...more] : [line];
+  });
+const AGAIN = ["a=ssrc:1003 cname:x", "a=ssrc-group:FID 1002 1003"];
+const drawing = (from: number) => () => from++;
+
+test("feedback and RTX are read where both sides do them", () => {
+  const answer = readAnswer(whole(...AGAIN).join("\r\n"), LINES);
+  assert.deepEqual(answer.sources.get("1"), { layers: [1002], rtx: [1003] });
+  assert.deepEqual([answer.feedback, answer.takesRtx], [true, true]);
+  const less = whole(...AGAIN).filter((line) => line !== "a=rtcp-fb:96 transport-cc");
+  assert.equal(readAnswer(less.join("\r\n"), LINES).feedback, false);
+});
+
+test("layers are put into an answer, each with what is sent again of it", () => {
+  const sdp = layered(whole(...AGAIN).join("\r\n"), LAYERED, drawing(2001));
+  assert.match(sdp, /a=ssrc-group:SIM 1002 2001 2002\r\n/);
+  assert.deepEqual(readAnswer(sdp, LAYERED).sources.get("1"), { layers: [1002, 2001, 2002], rtx: [1003, 2003, 2004] });
+  assert.deepEqual(readAnswer(sdp, LAYERED).sources.get("0"), { layers: [1001], rtx: [] });
+  assert.throws(() => readAnswer(sdp, LINES), SdpError, "none were asked for");
+  assert.equal(layered(sdp, LAYERED, drawing(3001)), sdp, "they stay as they are");
+  const plain = whole().join("\r\n");
+  assert.equal(layered(plain, LINES, drawing(3001)), plain);
+  const without = layered(ANSWER.join("\r\n"), LAYERED, drawing(2001));
+  assert.deepEqual(readAnswer(without, LAYERED).sources.get("1"), { layers: [1002, 2001, 2002], rtx: [] });
+});
+
+test("SSRCs that don't go together are refused", () => {
+  for (const groups of [
+    ["a=ssrc-group:FID 1002 1003"], // which isn't named
+    ["a=ssrc:1003 cname:x", "a=ssrc-group:FID 1003 1002", "a=ssrc-group:FID 1002 1003"],
+    ["a=ssrc:1003 cname:x", "a=ssrc-group:SIM 1002 1003", "a=ssrc-group:SIM 1003 1002"],
+    ["a=ssrc:1003 cname:x", "a=ssrc:1004 cname:x", "a=ssrc-group:SIM 1002 1003", "a=ssrc-group:FID 1003 1004"],
+    ["a=ssrc:1003 cname:x", "a=ssrc-group:SIM 1002 1002"],
+    ["a=ssrc:1001 cname:x", "a=ssrc-group:SIM 1002 1001"], // the sound's
+    ["a=ssrc:1003 cname:x", "a=ssrc-group:FID 1002 1003 1003"],
+  ])
+    assert.throws(() => readAnswer(whole(...groups).join("\r\n"), LAYERED), SdpError, groups.join());
 });
 
 test("any other answer is refused", () => {
@@ -80,6 +131,7 @@ test("any other answer is refused", () => {
   };
   const wrong: readonly (readonly [string, readonly string[]])[] = [
     ["another payload type", change("SAVPF 96", "SAVPF 97")],
+    ["a third payload type", change("SAVPF 96", "SAVPF 96 97 98")],
     ["a second payload type", change("SAVPF 111", "SAVPF 111 0")],
     ["another codec", change("VP8/90000", "VP9/90000")],
     ["a refused stream", change("m=audio 9", "m=audio 0")],
@@ -87,7 +139,7 @@ test("any other answer is refused", () => {
     ["another direction of ours", change("a=sendonly", "a=sendrecv")],
     ["another direction of theirs", change("a=recvonly", "a=sendrecv")],
     ["an audio level", [...ANSWER.slice(0, 16), "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level", ...ANSWER.slice(16)]],
-    ["another extension", change("abs-send-time", "transport-wide-cc")],
+    ["another extension", change("abs-send-time", "toffset")],
     ["another id of the extension", change("extmap:3", "extmap:4")],
     ["no SSRC", ANSWER.filter((line) => !line.startsWith("a=ssrc:1002"))],
     ["one SSRC twice", change("ssrc:1002", "ssrc:1001")],

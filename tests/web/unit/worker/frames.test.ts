@@ -13,8 +13,8 @@ import { SOUND_SIZE } from "../../../../client/web/src/worker/opus";
 /** A frame that says of itself what is to become of it: epoch, counter, key or not, and how often it waits. */
 type What = "open" | "future" | "unverified" | "forged" | "replay" | "unkeyed" | "broken";
 
-const frame = (epoch: number, counter: number, key = false, what: What = "open"): Bytes =>
-  new Uint8Array([epoch, counter, key ? 0 : 1, ["open", "future", "unverified", "forged", "replay", "unkeyed", "broken"].indexOf(what)]);
+const frame = (epoch: number, counter: number, key = false, what: What = "open", stream = 1): Bytes =>
+  new Uint8Array([epoch, counter, key ? 0 : 1, ["open", "future", "unverified", "forged", "replay", "unkeyed", "broken"].indexOf(what), stream]);
 
 class Fake implements FrameCrypto {
   sealing = true;
@@ -28,14 +28,14 @@ class Fake implements FrameCrypto {
 
   async open(_ssrc: number, _kind: Kind, data: Bytes): Promise<{ leaf: number; stream: number; epoch: number; counter: number; frame: Bytes }> {
     for (let i = 0; i < this.slow; i++) await null;
-    const [epoch = 0, counter = 0, first = 0, what = 0] = data;
+    const [epoch = 0, counter = 0, first = 0, what = 0, stream = 1] = data;
     if (what === 1 && this.waits) throw new FutureEpochError("early");
     if (what === 2 && this.waits) throw new UnverifiedFrameError("unsigned");
     if (what === 3) throw new AuthenticationError("forged");
     if (what === 4) throw new ReplayError("again");
     if (what === 5) throw new MissingKeyError("whose?");
     if (what === 6) throw new TypeError("a fault");
-    return { leaf: 3, stream: 1, epoch, counter, frame: new Uint8Array([first, counter]) };
+    return { leaf: 3, stream, epoch, counter, frame: new Uint8Array([first, counter]) };
   }
 }
 
@@ -58,6 +58,11 @@ class Rig {
 
   async come(epoch: number, counter: number, key = false, what: What = "open"): Promise<void> {
     await this.incoming.frame(frame(epoch, counter, key, what), `${epoch}.${counter}`, this.now);
+  }
+
+  /** Of a layer, at an RTP timestamp. */
+  async layer(stream: number, counter: number, timestamp: number, key = false, what: What = "open"): Promise<void> {
+    await this.incoming.frame(frame(1, counter, key, what, stream), `${stream}.${counter}`, this.now, timestamp);
   }
 
   async later(seconds: number): Promise<void> {
@@ -283,4 +288,92 @@ test("a refusal of the keys lets nothing out, and a fault is one", async () => {
     throw new TypeError("a fault");
   };
   await assert.rejects(outgoing.frame(sound(80), 0), TypeError);
+});
+
+test("another size begins with a key frame, and each is counted by itself", async () => {
+  const rig = new Rig();
+  await rig.layer(1, 70, 1000, true);
+  await rig.layer(1, 71, 2000);
+  await rig.layer(5, 3, 3000, true);
+  await rig.layer(5, 4, 4000);
+  await rig.layer(1, 75, 5000, true);
+  await rig.layer(1, 76, 6000);
+  assert.deepEqual(rig.given, ["1.70", "1.71", "5.3", "5.4", "1.75", "1.76"]);
+  assert.equal(rig.incoming.skipped, 0);
+  await rig.later(PATIENCE);
+  assert.equal(rig.asked, 0);
+});
+
+test("what comes late of the size before is passed over, whole pictures too", async () => {
+  const rig = new Rig();
+  await rig.layer(1, 0, 1000, true);
+  await rig.layer(5, 0, 4000, true);
+  await rig.layer(1, 1, 2000);
+  await rig.layer(1, 2, 3000, true);
+  await rig.layer(5, 1, 5000);
+  assert.deepEqual(rig.given, ["1.0", "5.0", "5.1"]);
+  assert.equal(rig.incoming.skipped, 2);
+  assert.equal(rig.asked, 0);
+});
+
+test("a size whose key frame was overtaken waits for it", async () => {
+  const rig = new Rig();
+  await rig.layer(1, 0, 1000, true);
+  await rig.layer(5, 1, 3000);
+  await rig.layer(5, 2, 4000);
+  assert.deepEqual(rig.given, ["1.0"]);
+  await rig.layer(5, 0, 2000, true);
+  assert.deepEqual(rig.given, ["1.0", "5.0", "5.1", "5.2"]);
+  assert.equal(rig.asked, 0);
+});
+
+test("a size whose key frame doesn't come is no use without one, which is asked for", async () => {
+  const rig = new Rig();
+  await rig.layer(1, 0, 1000, true);
+  await rig.layer(5, 1, 3000);
+  await rig.later(PATIENCE);
+  assert.equal(rig.asked, 1);
+  await rig.layer(5, 2, 4000);
+  await rig.layer(5, 0, 2000, true); // behind one that was sealed after it
+  assert.deepEqual(rig.given, ["1.0"]);
+  await rig.layer(5, 3, 5000, true);
+  assert.deepEqual(rig.given, ["1.0", "5.3"]);
+});
+
+test("sizes that change twice while a whole picture is overtaken cost nothing", async () => {
+  const rig = new Rig();
+  await rig.layer(1, 0, 1000, true);
+  await rig.layer(6, 1, 4000);
+  await rig.layer(5, 0, 2000, true);
+  await rig.layer(6, 0, 3000, true);
+  assert.deepEqual(rig.given, ["1.0", "5.0", "6.0", "6.1"]);
+});
+
+test("a size is not gone on with where it was left", async () => {
+  const rig = new Rig();
+  await rig.layer(1, 0, 1000, true);
+  await rig.layer(5, 0, 2000, true);
+  await rig.layer(1, 1, 3000);
+  await rig.later(PATIENCE);
+  assert.deepEqual(rig.given, ["1.0", "5.0"]);
+  assert.equal(rig.asked, 1);
+});
+
+test("timestamps go round", async () => {
+  const rig = new Rig();
+  await rig.layer(1, 0, 0xfffffff0, true);
+  await rig.layer(5, 0, 0x10, true);
+  await rig.layer(1, 1, 0xfffffff8, true);
+  assert.deepEqual(rig.given, ["1.0", "5.0"]);
+});
+
+test("a size that was left and is come back to gives out nothing a second time", async () => {
+  const rig = new Rig();
+  await rig.layer(1, 5, 1000, true);
+  await rig.layer(5, 0, 2000, true);
+  await rig.layer(1, 5, 3000, true);
+  await rig.layer(1, 4, 3000, true);
+  assert.deepEqual(rig.given, ["1.5", "5.0"]);
+  await rig.layer(1, 6, 4000, true);
+  assert.deepEqual(rig.given, ["1.5", "5.0", "1.6"]);
 });

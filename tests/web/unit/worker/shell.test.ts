@@ -188,7 +188,7 @@ test("what should never happen ends all of it, and nothing passes any more", asy
   await rig.enters();
   const own = transformer({ role: "seal", kind: "audio", stream: 0 });
   rig.shell.transform(own);
-  const sound = (): EncodedFrame => ({ data: new Uint8Array(60).fill(0x78).buffer });
+  const sound = (): EncodedFrame => ({ data: new Uint8Array(60).fill(0x78).buffer, getMetadata: () => ({}) });
   await own.put(sound());
   // WebCrypto takes its time
   for (let i = 0; i < 500 && own.out.length === 0; i++) await new Promise((done) => setTimeout(done, 2));
@@ -212,7 +212,7 @@ test("a transform with options that are none of ours lets nothing pass", async (
   await rig.shell.hear(HOST);
   const odd = transformer({ role: "pass", kind: "audio" });
   rig.shell.transform(odd);
-  void odd.put({ data: new ArrayBuffer(3) });
+  void odd.put({ data: new ArrayBuffer(3), getMetadata: () => ({}) });
   await new Promise((done) => setImmediate(done));
   assert.equal(odd.out.length, 0);
 });
