@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 STAMP := .venv/.snug-setup
 
-.PHONY: demo test test-cores test-live test-page setup page note browsers lint bench screenshots clean
+.PHONY: demo test test-cores test-live test-page setup page note browsers lint bench fuzz screenshots clean
 
 demo: setup
 	.venv/bin/snug demo
@@ -65,6 +65,14 @@ bench: setup page
 	.venv/bin/snug bench forward
 	.venv/bin/snug bench join
 	.venv/bin/snug bench page
+
+# A million inputs for everything that reads what others sent: about half an hour of one core. FUZZ names targets,
+# RUNS and SEED say how many and which; a find is kept in fuzz-finds.
+RUNS ?= 1000000
+SEED ?= $(shell date +%Y%m%d)
+fuzz: setup
+	.venv/bin/python -m tests.fuzz.run --runs $(RUNS) --seed $(SEED) $(FUZZ)
+	SNUG_FUZZ=$(RUNS) SNUG_SEED=$(SEED) .venv/bin/python client/web/node.py unit sdp.fuzz
 
 # every view, light and dark, on a phone and on a wide screen: some minutes. The README's are kept in git, no others.
 screenshots: setup browsers

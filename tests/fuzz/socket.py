@@ -1,0 +1,224 @@
+"""The SFU at its socket: members who send anything, sealed with their own right keys, and strangers.
+
+Two in another room go on with each other meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import struct
+from typing import Any, Final
+
+import msgspec
+import pylibsrtp
+
+from server.media import stun
+from server.media.limits import MediaLimits
+from server.media.sfu import MediaError, Sfu
+from server.wire.messages import Stream
+from tests.fuzz.parsers import BODIES, attribute, compounds, packets, reaches_the_end
+from tests.fuzz.target import Target, havoc
+from tests.media_server.conftest import Rig
+from tests.media_server.peer import Peer, rtp
+
+#: Datagrams from one look at the server to the next: its socket's buffer holds far more.
+_AT_ONCE: Final = 48
+LIMITS: Final = MediaLimits(
+    # the parsers are to be reached: what is beyond a rate is only counted
+    rtcp_rate=1e6, rtcp_burst=1_000_000, nack_rate=1e5, nack_burst=1000, video_bitrate=10**10,
+    rtcp_sources=1024, handshake_tries=1000, retired_ssrcs=64, idle=3600.0, address_hold=3600.0,
+)  # fmt: skip
+
+
+def _ignore(peer: Peer) -> None:
+    """What comes to it is nobody's business, and not all of it can be opened."""
+    peer.drop = lambda _datagram: True
+
+
+class Members:
+    """Eve is in a meeting with Mal; a stranger has no keys; Ada and Bob are elsewhere."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._number = 0
+        self._sequence = 100
+        self._waiting = 0
+        self._run(self._start())
+
+    def _run(self, work: Any) -> Any:
+        return self._loop.run_until_complete(work)
+
+    async def _start(self) -> None:
+        self._sfu = Sfu(address="127.0.0.1", limits=LIMITS)
+        await self._sfu.start()
+        self._rig = Rig(self._sfu)
+        self._ada = await self._rig.join((1, "video"), room=b"i" * 16)
+        self._bob = await self._rig.join(room=b"i" * 16)
+        self._mal = await self._rig.join((3, "video"))
+        self._stranger = self._rig.peer()
+        self._stranger.transport = self._bob.transport
+        self._fresh = self._rig.peer()
+        await self._fresh.check(self._sfu.join(b"r" * 16, self._rig.handle(self._fresh), self._fresh.media))
+        for peer in (self._mal, self._stranger, self._fresh):
+            _ignore(peer)
+        await self._enter()
+
+    async def _enter(self) -> None:
+        self._eve = await self._rig.join((1, "video"), (2, "audio"))
+        _ignore(self._eve)
+
+    # -- one input ---------------------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> None:
+        kind, body = (data[0] if data else 0) % 16, data[1:]
+        eve = self._eve
+        assert eve.send_session is not None
+        with contextlib.suppress(OSError, pylibsrtp.Error, ValueError, struct.error):
+            # OSError: the socket's buffer; the others: what can't be sealed at all
+            if kind == 0:
+                self._stranger.send(body)
+            elif kind == 1:
+                eve.send(body)
+            elif kind == 2:
+                self._fresh.send(b"\x16\xfe\xfd" + bytes(8) + len(body).to_bytes(2, "big") + body)
+            elif kind == 3:
+                self._fresh.send(body)
+            elif kind < 9:
+                eve.send_rtp(self._numbered(body))
+            elif kind < 12:
+                eve.send_rtcp(self._recent(body))
+            elif kind == 12:
+                self._stun(body)
+            elif kind == 13:
+                self._mal.send_rtcp(body)
+            elif kind == 14:
+                eve.send(b"\x17\xfe\xfd\0\1" + body)
+            else:
+                self._signal(body)
+        self._waiting += 1
+        if self._waiting >= _AT_ONCE:
+            self._waiting = 0
+            self._run(self._served())
+
+    def _numbered(self, body: bytes) -> bytes:
+        """On from the last number, mostly by one, and mostly of a stream of hers: else all are replays."""
+        if len(body) < 12:
+            return body
+        self._sequence += (0, 1, 1, 1, 1, 2, 3, 17, 200, 257, 0x7FFF, -5)[body[3] % 12]
+        own = body[8:12] if body[2] % 8 == 0 else (2 if body[1] & 0x7F == 111 else 1).to_bytes(4, "big")
+        return body[:2] + (self._sequence & 0xFFFF).to_bytes(2, "big") + body[4:8] + own + body[12:]
+
+    def _recent(self, body: bytes) -> bytes:
+        """A NACK asks for what Mal may have sent: else nothing would ever be sent again."""
+        if len(body) < 16 or body[1] != 205 or body[0] & 31 != 1:
+            return body
+        return body[:12] + (4 * self._number - body[13] % 64 & 0xFFFF).to_bytes(2, "big") + body[14:]
+
+    def _stun(self, body: bytes) -> None:
+        assert self._eve.transport is not None
+        username = f"{self._eve.transport.ufrag}:{self._eve.ufrag}".encode()
+        body = attribute(stun.USERNAME, username) + body[: len(body) // 4 * 4]
+        password = self._eve.transport.password.encode()
+        self._eve.send(stun._message(stun.BINDING_REQUEST, bytes(12), body, password))
+
+    def _signal(self, body: bytes) -> None:
+        """What the hub may let pass: other streams, other wishes, a restart, a leave."""
+        what = (body[0] if body else 0) % 8
+        rng = random.Random(body)
+        handle = self._rig.handle(self._eve)
+        if what < 3:
+            wanted = [rng.choice((1, 2, 3, 99, 2**32 - 1)) for _ in range(rng.randrange(5))]
+            self._sfu.want(b"r" * 16, handle, rng.choice((None, wanted)), [])
+        elif what < 6:
+            streams = [Stream(1, "video"), Stream(2, "audio")][: rng.randrange(3)]
+            streams += [Stream(rng.randrange(1, 400), "video") for _ in range(rng.randrange(4))]
+            with contextlib.suppress(MediaError):
+                self._sfu.join(b"r" * 16, handle, msgspec.structs.replace(self._eve.media, streams=streams))
+        elif what == 6:
+            fresh = self._fresh
+            handle = self._rig.handle(fresh)
+            fresh.media = msgspec.structs.replace(fresh.media, ufrag=f"fresh{rng.randrange(1000, 9999)}")
+            fresh.ufrag = fresh.media.ufrag
+            fresh.transport = self._sfu.join(b"r" * 16, handle, fresh.media)
+            fresh.send(fresh.request())
+        else:
+            self._sfu.want(b"r" * 16, self._rig.handle(self._mal), rng.choice((None, [], [1], [2])), [])
+
+    async def _served(self) -> None:
+        """The innocent two have each other's packet: the server has had all that was sent before."""
+        self._number += 1
+        ada, bob = self._ada, self._bob
+        packet = rtp(1, self._number, b"still here")
+        ada.send_rtp(packet)
+        for i in range(3):
+            self._mal.send_rtp(rtp(3, 4 * self._number + i, bytes(30)))
+        await bob.until(lambda: bool(bob.rtp) and bob.rtp[-1] == packet, 20.0)
+        for peer in self._rig.peers:
+            peer.raw.clear()
+            peer.rtcp.clear()
+            del peer.rtp[:-1]
+        assert self._rig.totals("errors") == 0, "something raised at the server"
+
+    # -- looking -------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        totals = self._sfu.totals()
+        assert totals["errors"] == 0 if "errors" in totals else True
+        assert totals["peers"] == 5
+        held = self._sfu.held()
+        assert held.packets <= 40 * LIMITS.video_cache
+        assert held.sessions <= 5
+        assert totals["received"] > 4 * self._number, "none of what Eve sends ever passes"
+        assert totals["resent"], "nothing is ever sent again"
+        self._run(self._again())
+
+    async def _again(self) -> None:
+        """Eve begins anew, so that whatever befell her doesn't last."""
+        await self._served()
+        self._sfu.leave(b"r" * 16, self._rig.handle(self._eve))
+        self._eve.close()
+        index = self._rig.peers.index(self._eve)
+        self._eve = Peer((1, "video"), (2, "audio"))
+        self._rig.peers[index] = self._eve
+        await self._eve.connect(self._sfu.join(b"r" * 16, self._rig.handle(self._eve), self._eve.media))
+        _ignore(self._eve)
+
+    def close(self) -> None:
+        async def end() -> None:
+            for peer in self._rig.peers:
+                peer.close()
+            self._sfu.close()
+
+        self._run(end())
+        self._loop.close()
+
+
+def _inputs() -> list[bytes]:
+    raw = [b"\0" + bytes(40), b"\1" + bytes(20), b"\2\1" + bytes(30), b"\3" + b"\x16\xfe\xfd" + bytes(40)]
+    out = raw + [bytes([4 + i % 5]) + packet for i, packet in enumerate(packets())]
+    out += [bytes([9 + i % 3]) + compound for i, compound in enumerate(compounds(3))]
+    out += [b"\x0d" + compound for compound in compounds(1)]
+    out += [b"\x0c" + body[attribute_end(body) :] for body in BODIES]
+    return out + [b"\x0e" + bytes(30)] + [bytes([15, i]) for i in range(8)]
+
+
+def attribute_end(body: bytes) -> int:
+    """Where the first attribute ends."""
+    return 4 + (int.from_bytes(body[2:4], "big") + 3 & ~3)
+
+
+def passing(data: bytes, rng: random.Random) -> bytes:
+    """Changed; of RTP often nothing but how it is numbered."""
+    kind = data[0] % 16
+    if kind == 15:
+        return b"\x0f" + rng.randbytes(6)
+    if 4 <= kind < 9 and rng.random() < 0.6 and len(data) > 12:
+        return data[:3] + rng.randbytes(2) + data[5:]
+    if 9 <= kind < 14 and kind != 12 and len(data) > 4:
+        return data[:1] + reaches_the_end(data[1:], rng)
+    return data[:1] + havoc(data[1:], rng)
+
+
+TARGETS: Final = [Target("socket", Members, _inputs, passing, share=0.4)]
