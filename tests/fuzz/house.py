@@ -47,7 +47,7 @@ ORIGIN: Final = "http://127.0.0.1:1"
 #: Connections at a time, the innocent two not counted.
 _PEOPLE: Final = 24
 SETTINGS: Final = Settings(
-    max_rooms=4, max_lobbies=3, max_members=8, lobby_members=6, ring_relays=16, ring_bytes=65_536,
+    max_rooms=4, max_lobbies=3, max_members=5, lobby_members=3, ring_relays=16, ring_bytes=65_536,
     commit_bytes=65_536, room_linger=3.0, idle_time=20.0, media_changes_per_second=50.0,
     catch_ups_per_second=50.0,
 )  # fmt: skip

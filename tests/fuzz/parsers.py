@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import json
 import random
 import struct
@@ -11,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from aiortc.rtp import RtpPacket
+from aiortc import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 
 from client.media import rtp as client_rtp
 from client.media.ice import IceClient
@@ -54,6 +56,10 @@ def _stun(data: bytes) -> None:
     with contextlib.suppress(stun.StunError):
         request = stun.parse(data)
         assert len(request.transaction) == 12
+        at = 20
+        while at < len(data):
+            at += 4 + (int.from_bytes(data[at + 2 : at + 4], "big") + 3 & ~3)
+        assert at == len(data), "an attribute goes beyond the end"
         assert 1 <= len(request.username) <= 513
         stun.authentic(request, PASSWORD)
 
@@ -99,14 +105,16 @@ class Answers:
     """What a client reads: sealed answers of all kinds, and raw bytes."""
 
     def __init__(self) -> None:
-        self._ice = IceClient("ada", bytes)
+        self._count = itertools.count()
+        self._ice = IceClient("ada", lambda size: next(self._count).to_bytes(size, "big"))
         self._ice.start(LOCAL.ufrag, LOCAL.password, 0.0)
         self._now = 0.0
 
     def feed(self, data: bytes) -> None:
         kind = (stun.BINDING_SUCCESS, stun.BINDING_ERROR, 0x0001, 0x0003)[data[0] & 3 if data else 0]
         self._now += 0.01
-        self._ice.receive(sealed_stun(kind, bytes(12), data[1:]), self._now)
+        transaction = next(iter(self._ice._outstanding), bytes(12)) if len(data) % 8 == 0 else bytes(12)
+        self._ice.receive(sealed_stun(kind, transaction, data[1:]), self._now)
         self._ice.receive(data, self._now)
         self._ice.tick(self._now)
 
@@ -136,11 +144,28 @@ def packets() -> list[bytes]:
     return out
 
 
+STOCK: Final = HeaderExtensionsMap()
+STOCK.configure(
+    RTCRtpParameters(
+        headerExtensions=[
+            RTCRtpHeaderExtensionParameters(id=identifier, uri=uri)
+            for identifier, uri in (
+                (1, "urn:ietf:params:rtp-hdrext:ssrc-audio-level"),
+                (2, "urn:ietf:params:rtp-hdrext:sdes:mid"),
+                (3, "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"),
+                (4, "urn:ietf:params:rtp-hdrext:toffset"),
+                (5, "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"),
+            )
+        ]
+    )
+)
+
+
 def _rtp(data: bytes) -> None:
     """What passes may surprise no receiver, ours or stock: some of those die of a bad extension."""
     for kind in ("audio", "video"):
         if rtp.check(data, kind) is None:
-            stock = RtpPacket.parse(data)
+            stock = RtpPacket.parse(data, STOCK)
             ours = client_rtp.parse_rtp(data)
             assert (stock.ssrc, stock.sequence_number) == (ours.ssrc, ours.sequence)
             assert not data[0] & 15
