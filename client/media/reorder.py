@@ -238,7 +238,8 @@ class Reorder:
                     self.lost += 1
                     out.append(Lost(1))
                 continue
-            full = len(self._held) > self.policy.held_max
+            # who numbers wildly mustn't have us look for all that never was: it is asked for at each packet
+            full = len(self._held) > self.policy.held_max or len(self._gaps) > self.policy.jump_max
             first = next(iter(self._gaps), None)
             if (key := self._key_frame(now)) is not None:
                 self.lost += 1

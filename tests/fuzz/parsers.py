@@ -222,7 +222,7 @@ class Order:
     def look(self) -> None:
         for buffer in self._buffers.values():
             assert len(buffer._held) <= buffer.policy.held_max + 1
-            assert len(buffer._gaps) <= buffer.policy.jump_max + 1
+            assert len(buffer._gaps) <= buffer.policy.jump_max
 
     def close(self) -> None:
         pass

@@ -344,3 +344,17 @@ def test_no_order_of_packets_upsets_it(packets: list[tuple[int, bool, bool, int]
         now += 0.1
         buffer.tick(now)
     assert not buffer._gaps
+
+
+@pytest.mark.parametrize("kind", ["audio", "video"])
+def test_who_numbers_wildly_has_nobody_look_for_what_never_was(kind: MediaKind) -> None:
+    """Every packet is as far from the last as one may be: what is missing is remembered within bounds."""
+    buffer = Reorder(kind)
+    jump = POLICIES[kind].jump_max
+    out: list[ReorderEffect] = []
+    for i in range(200):
+        (packet,) = [audio(i * jump)] if kind == "audio" else video(i * jump, i, 1)
+        out += buffer.receive(packet, i * 0.0001)
+    assert len(buffer._gaps) <= jump
+    # and what came is not lost with what didn't
+    assert len(frames(out)) >= 190
