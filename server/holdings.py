@@ -48,6 +48,7 @@ KINDS: Final[dict[str, Callable[[bytes | str], bool]]] = {
     "ice": lambda v: _ICE.match(v if isinstance(v, str) else v.decode("ascii", "replace")) is not None,
     "srtp": lambda value: not isinstance(value, str) and len(value) <= 30,
     "stamp": lambda value: not isinstance(value, str) and len(value) <= 4,
+    "counts": lambda value: not isinstance(value, str),  # the memory of arrays of numbers
     "label": _text(_LABEL),
     "setting": lambda value: isinstance(value, str),
     "page": lambda value: True,  # what everybody is served
@@ -197,6 +198,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_handshaking": "media",
         "_counts": "media = label",
         "_now": _MACHINERY,
+        "_stamp": _MACHINERY + " = stamp",
         "_path": "datagram_buffers",
         "_ways": "datagram_buffers",
         "_length": _MACHINERY,
@@ -218,6 +220,8 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "outbound": "srtp_sessions",
         "address": "?people[].media_addresses = address",
         "rtcp_sources": "rooms[].streams = stamp",
+        "row": _MACHINERY,
+        "arrivals": _COUNT,
         "rtcp_allowance": _LIMITS,
     },
     "server.media.ice.IceLite": {
@@ -265,6 +269,8 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_inbox": "datagram_buffers",
         "_outbox": "datagram_buffers",
         "_length": _MACHINERY,
+        "now": _MACHINERY,
+        "numbers": _COUNT,
         "sent": "media",
         "unsent": "media",
     },
@@ -280,6 +286,12 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_name_size": _MACHINERY,
         "_inboxes": "datagram_buffers = packet sockaddr",
         "_slots": "datagram_buffers = packet",
+        "_data": "datagram_buffers",
+        "_columns": "datagram_buffers",
+        **dict.fromkeys(("_lengths", "_length_at"), _MACHINERY),
+        "_sizes": _MACHINERY + " = counts",
+        "now": _MACHINERY,
+        "numbers": _COUNT,
         "_slots_used": _MACHINERY,
         "_messages_used": _MACHINERY,
         "_runs": _MACHINERY,
@@ -296,6 +308,8 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_only": "datagram_buffers",
         "_tcp": "datagram_buffers",
         "_parts": "rooms[].streams",
+        "_now": _MACHINERY,
+        "numbers": _COUNT,
     },
     "server.media.tcp.Tcp": {
         "_listeners": _MACHINERY,
@@ -327,12 +341,12 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "waits": _MACHINERY,
     },
     "server.media.path._Plan": {
-        "count": _MACHINERY,
+        **dict.fromkeys(("count", "run", "tags"), _MACHINERY),
         "names": "datagram_addresses = sockaddr",
         "pointers": "srtp_sessions",
-        "run": _MACHINERY,
         "sessions": "srtp_sessions",
-        "tags": _MACHINERY,
+        **dict.fromkeys(("shifts", "ssrc"), "rooms[].streams"),
+        **dict.fromkeys(("added", "rows"), _COUNT + " = counts"),
     },
     "server.media.path._Run": dict.fromkeys(
         ("lengths", "message", "plan", "room", "size", "slot", "used"), _MACHINERY
@@ -352,49 +366,75 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
             _MACHINERY + " = packet",
         ),
     },
-    "server.forwarding.Forwarding": {
+    "server.forwarding.core.Forwarding": {
         "_limits": _SETTINGS,
         "_rooms": "?rooms[].number = number",
         "_peers": "media",
         "_open": _MACHINERY,
         "_next_report": _MACHINERY,
+        "_next_look": _MACHINERY,
         "counts": "media = label",
     },
-    "server.forwarding._Room": {
+    "server.forwarding.peers.Room": {
         "number": "?rooms[].number = number",
         "peers": "media",
         "tracks": "rooms[].streams",
+        "sources": "rooms[].streams",
+        "shifted": "sealed_media.ended_streams",
+        "again": "sealed_media.ended_streams",
         "retired": "sealed_media.ended_streams",
         "burnt": "sealed_media.ended_streams",
     },
-    "server.forwarding._Peer": {
+    "server.forwarding.peers.Peer": {
         "room": "rooms[].streams",
-        "tracks": "rooms[].streams",
-        "receives": "rooms[].streams",
-        "wants": "rooms[].streams",
-        "ready": "media",
+        **dict.fromkeys(
+            ("tracks", "again", "receives", "wants", "tops", "carried", "numbered", "resent", "videos"),
+            "rooms[].streams",
+        ),
+        **dict.fromkeys(("ready", "feedback", "rtx"), "media"),
         "nacks": _LIMITS,
-        "carried": "rooms[].streams",
-        "videos": "rooms[].streams",
         "remb": _COUNT,
         "remb_at": _MACHINERY,
     },
-    "server.forwarding.Track": {
+    "server.forwarding.layers.Source": dict.fromkeys(("owner", "ssrc", "subs", "tracks"), "rooms[].streams"),
+    "server.forwarding.layers.Sub": dict.fromkeys(
+        ("allotted", "peer", "source", "splice", "top", "track", "waits"), "rooms[].streams"
+    ),
+    "server.media.vp8.Splice": dict.fromkeys(("_eras", "_last", "layer", "shift"), _COUNT),
+    "server.media.fan.Fan": {
+        **dict.fromkeys(("receivers", "shifts", "ssrc"), "rooms[].streams"),
+        **dict.fromkeys(("wide", "once"), _MACHINERY),
+        "plan": "datagram_addresses",
+    },
+    "server.media.numbers.Numbers": {
+        **dict.fromkeys(("_next", "_log"), _COUNT + " = counts"),
+        "_free": _MACHINERY,
+    },
+    "server.media.twcc.Arrivals": dict.fromkeys(
+        ("_feedback", "_high", "_last", "_new", "_next", "_ticks"), _COUNT
+    ),
+    "server.media.path._Columns": {
+        "_outbox": "datagram_buffers = packet",
+        **dict.fromkeys(("bytes", "sequence", "timestamp", "ssrc", "number"), "datagram_buffers = counts"),
+        "_others": "datagram_buffers = counts",
+    },
+    "server.media.srtp.Lengths": {"_data": _MACHINERY, "view": _MACHINERY + " = packet"},
+    "server.forwarding.tracks.Track": {
         "room": "rooms[].streams",
         "owner": "rooms[].streams",
         "ssrc": "rooms[].streams",
         "kind": "rooms[].streams = label",
         "clock": _MACHINERY,
-        "receivers": "rooms[].streams",
-        "fan": "rooms[].streams",
-        "paused": "rooms[].streams",
+        **dict.fromkeys(
+            ("receivers", "fans", "paused", "rtx", "source", "layer", "waiting"), "rooms[].streams"
+        ),
         "cache": "sealed_media.packets = packet",
         "mask": _LIMITS,
         "stamp": _COUNT + " = stamp",
         **dict.fromkeys(
-            ("high", "floor", "base", "received", "prior", "transit", "jitter", "missing", "estimates"),
-            _COUNT,
+            ("high", "floor", "base", "received", "prior", "arrived", "latest", "transit", "jitter"), _COUNT
         ),
+        **dict.fromkeys(("missing", "octets", "rate", "estimates"), _COUNT),
         **dict.fromkeys(("last_pli", "pli_due", "last_sr", "sr_at"), _MACHINERY),
         **dict.fromkeys(("bytes_rate", "allowance", "allowed_at"), _LIMITS),
     },

@@ -6,7 +6,7 @@ What these parts do without an act is what the honest ones do: they call them.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from nacl.signing import SigningKey
@@ -16,8 +16,9 @@ from server.config import Settings
 from server.effects import Effect, Send
 from server.hostile.troupe import Troupe
 from server.hub import Hub
-from server.media.limits import RTP_MAX
-from server.media.path import Handler, Path, Receiver
+from server.media.fan import Fan
+from server.media.numbers import Numbers
+from server.media.path import SENT_MAX, Handler, Path
 from server.media.sfu import Link, Sfu
 from server.room import Room, _Seat
 from server.signaling import MediaServer, Signaling
@@ -245,22 +246,34 @@ class HostilePath:
     def drain(self, limit: int, handle: Handler) -> None:
         self._inner.drain(limit, handle)
 
-    def fan_out(
-        self, packet: bytes, receivers: Sequence[Receiver], *, steady: bool = False, burst: bool = False
-    ) -> None:
+    @property
+    def now(self) -> float:
+        return self._inner.now
+
+    @now.setter
+    def now(self, value: float) -> None:
+        self._inner.now = value
+
+    @property
+    def numbers(self) -> Numbers:
+        return self._inner.numbers
+
+    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
         troupe, now = self._sfu.troupe, self._sfu.troupe.now
         if not troupe.playing:
-            self._inner.fan_out(packet, receivers, steady=steady, burst=burst)
+            self._inner.fan_out(packet, fan, burst=burst)
             return
-        links = [link for link in receivers if isinstance(link, Link)]
+        links: list[Link] = [link for link in fan.receivers if isinstance(link, Link)]
         if not links:
             return
         sender = self._sfu.sender(links[0].key[0], int.from_bytes(packet[8:12], "big"))
         troupe.packet(sender, packet, now)
-        for link in links:
+        for i, link in enumerate(links):
+            shifts = None if fan.shifts is None else fan.shifts[i : i + 1]
+            alone = Fan((link,), shifts, fan.ssrc, wide=fan.wide, once=True)
             for one in troupe.rtp(sender, link.key[1], packet, now):
-                if len(one) <= RTP_MAX:
-                    self._inner.fan_out(one, (link,))
+                if len(one) <= SENT_MAX:
+                    self._inner.fan_out(one, alone)
 
     def flush(self) -> None:
         self._inner.flush()
@@ -300,7 +313,7 @@ class HostileSfu(Sfu):
         for (_, name), link in self._links.items():
             if name == handle and link.outbound is not None and link.address is not None:
                 assert self._inner is not None
-                self._inner.fan_out(packet, (link,))
+                self._inner.fan_out(packet, Fan((link,), once=True))
                 self._inner.flush()
                 return True
         return False

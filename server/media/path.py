@@ -3,7 +3,8 @@
 Both drain the socket into a handler and seal one packet for many receivers, in place. The batched one
 reads with one recvmmsg and writes with one sendmmsg, knows by heart what it needs of a fan of receivers
 that stays the same from packet to packet, and hands packets of one size that follow each other to the
-kernel as one (UDP_SEGMENT): the packets of a video frame are such.
+kernel as one (UDP_SEGMENT): the packets of a video frame are such. What differs from receiver to receiver
+(`server.media.fan`) is written for all of them at once, column by column.
 """
 
 from __future__ import annotations
@@ -11,18 +12,25 @@ from __future__ import annotations
 import array
 import errno
 import socket
-from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol
 
-from server.media import mmsg, srtp
+import numpy as np
+from numpy.typing import NDArray
+
+from server.media import mmsg, rtp, srtp, vp8
+from server.media.fan import Fan
 from server.media.ice import Address
 from server.media.limits import DATAGRAM_MAX, RTP_MAX
+from server.media.numbers import Numbers
 
 #: What a datagram is given to: its buffer for libsrtp, the same for us, its size, and where it came from.
 Handler = Callable[[Any, memoryview, int, Address], None]
 
+#: The largest packet that is sent: widened, or sent again with its first number in front.
+SENT_MAX: Final = RTP_MAX + rtp.WIDENED_MAX + 2
 #: A sealed packet, rounded up to cache lines.
-_STRIDE: Final = (RTP_MAX + 16 + 63) // 64 * 64
+_STRIDE: Final = (SENT_MAX + 16 + 63) // 64 * 64
 _SLOTS: Final = 512
 #: Packets to one receiver in one message.
 _RUN: Final = 8
@@ -31,6 +39,8 @@ _NAMES_MAX: Final = 4096
 #: The kernel's reasons not to cut a message into datagrams.
 _UNSEGMENTED: Final = (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.EOPNOTSUPP)
 _NO_SIZES: Final = array.array("H")
+#: From so many receivers on, arrays are cheaper than a loop.
+_MANY: Final = 7
 
 
 class Receiver(Protocol):
@@ -40,24 +50,26 @@ class Receiver(Protocol):
     def outbound(self) -> srtp.SrtpSession | None: ...
     @property
     def address(self) -> Address | None: ...
+    @property
+    def row(self) -> int:
+        """Of its transport-wide numbers in the path's `numbers`."""
 
 
 class Path(Protocol):
-    """`sent` and `unsent` count packets of `fan_out`."""
+    """`sent` and `unsent` count packets of `fan_out`. `now`, which the caller sets, is when it sends."""
 
     sent: int
     unsent: int
+    now: float
+    numbers: Numbers
 
     def drain(self, limit: int, handle: Handler) -> None:
         """Give at most about `limit` datagrams that have come to `handle`, which doesn't raise."""
 
-    def fan_out(
-        self, packet: bytes, receivers: Sequence[Receiver], *, steady: bool = False, burst: bool = False
-    ) -> None:
-        """Seal and send `packet` (at most RTP_MAX bytes) for each; gone at `flush` at the latest.
+    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
+        """Seal and send `packet` (checked; at most `SENT_MAX` bytes) for each receiver (`Receiver`) of `fan`.
 
-        `steady`: this very object `receivers` will come again, until `changed` is called. `burst`: and
-        probably soon.
+        Gone at `flush` at the latest. `burst`: this very fan will probably come again soon.
         """
 
     def flush(self) -> None:
@@ -76,6 +88,8 @@ class PlainPath:
         self._outbox = srtp.Buffer(_STRIDE)
         self._length = srtp.new_length()
         self.sent = self.unsent = 0
+        self.now = 0.0
+        self.numbers = Numbers()
 
     def drain(self, limit: int, handle: Handler) -> None:
         data, view = self._inbox.data, self._inbox.view
@@ -89,16 +103,20 @@ class PlainPath:
                 continue
             handle(data, view, size, source)
 
-    def fan_out(
-        self, packet: bytes, receivers: Sequence[Receiver], *, steady: bool = False, burst: bool = False
-    ) -> None:
+    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
         length, data, view = self._length, self._outbox.data, self._outbox.view
-        size = len(packet)
-        for receiver in receivers:
+        size, number_in = len(packet), packet[2] << 8 | packet[3]
+        found = None if fan.shifts is None else vp8.read(packet, vp8.payload_start(packet))
+        for i, receiver in enumerate(fan.receivers):
             session, address = receiver.outbound, receiver.address
             assert session is not None
             assert address is not None
             view[:size] = packet
+            if fan.shifts is not None:
+                vp8.rewrite(view, 0, number_in, fan.ssrc, found, fan.shifts[i])
+            if fan.wide:
+                number = self.numbers.take(receiver.row, size, self.now)
+                view[rtp.NUMBER_AT : rtp.NUMBER_AT + 2] = number.to_bytes(2, "big")
             length[0] = size
             if srtp.protect(session.pointer, data, length):
                 self.unsent += 1
@@ -126,12 +144,62 @@ class PlainPath:
         return 0
 
 
+class _Columns:
+    """The numbers of the slots' packets, each a column over all slots, written for many at once."""
+
+    def __init__(self, outbox: memoryview) -> None:
+        self.bytes: NDArray[np.uint8] = np.frombuffer(outbox, np.uint8).reshape(_SLOTS, _STRIDE)
+        self._outbox = outbox
+        self.sequence = self._column(">u2", 2)
+        self.timestamp = self._column(">u4", 4)
+        self.ssrc = self._column(">u4", 8)
+        self.number = self._column(">u2", rtp.NUMBER_AT)
+        self._others: dict[int, NDArray[Any]] = {}
+
+    def _column(self, kind: str, offset: int) -> NDArray[Any]:
+        return np.ndarray((_SLOTS,), kind, self._outbox, offset, (_STRIDE,))
+
+    def at(self, offset: int) -> NDArray[Any]:
+        """16 bits at this offset of each packet."""
+        column = self._others.get(offset)
+        if column is None:
+            column = self._others[offset] = self._column(">u2", offset)
+        return column
+
+
+class _Added(NamedTuple):
+    """Shifts of many receivers, side by side."""
+
+    sequence: NDArray[np.uint16]
+    timestamp: NDArray[np.uint32]
+    picture: NDArray[np.uint16]
+    tl0: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, shifts: tuple[vp8.Shift, ...]) -> _Added:
+        return cls(
+            np.array([s.sequence & 0xFFFF for s in shifts], np.uint16),
+            np.array([s.timestamp for s in shifts], np.uint32),
+            np.array([s.picture_id for s in shifts], np.uint16),
+            np.array([s.tl0 for s in shifts], np.uint8),
+        )
+
+
 class _Plan:
     """What sending to some receivers takes, `_SLOTS` of them at most. Keeps the sessions alive."""
 
-    __slots__ = ("count", "names", "pointers", "run", "sessions", "tags")
+    __slots__ = (
+        "added", "count", "names", "pointers", "rows", "run", "sessions", "shifts", "ssrc", "tags",
+    )  # fmt: skip
 
-    def __init__(self, receivers: Sequence[Receiver], family: int) -> None:
+    def __init__(
+        self,
+        receivers: tuple[Receiver, ...],
+        shifts: tuple[vp8.Shift, ...] | None,
+        ssrc: int,
+        wide: bool,
+        family: int,
+    ) -> None:
         self.count = len(receivers)
         self.sessions = [receiver.outbound for receiver in receivers]
         self.pointers = [session.pointer for session in self.sessions if session is not None]
@@ -139,6 +207,12 @@ class _Plan:
         addresses = [receiver.address for receiver in receivers if receiver.address is not None]
         self.names = b"".join(mmsg.pack_address(address, family) for address in addresses)
         self.run: _Run | None = None
+        #: Rows of transport-wide numbers, if they are written.
+        self.rows = np.array([receiver.row for receiver in receivers], np.intp) if wide else None
+        self.shifts = shifts
+        self.ssrc = ssrc
+        #: The shifts as columns: of sequence number, timestamp, PictureID and TL0PICIDX.
+        self.added = None if shifts is None or self.count < _MANY else _Added.of(shifts)
         assert len(self.pointers) == len(addresses) == self.count
 
 
@@ -188,12 +262,20 @@ class BatchPath:
         self._slots = [
             (outbox.at(i * _STRIDE), outbox.view[i * _STRIDE : (i + 1) * _STRIDE]) for i in range(_SLOTS)
         ]
+        self._data = [data for data, _ in self._slots]
+        self._columns = _Columns(outbox.view)
+        lengths = self._lengths = srtp.Lengths(_SLOTS)
+        self._length_at = [lengths.at(i) for i in range(_SLOTS)]
+        self._sizes = np.frombuffer(lengths.view, np.intc)
         self._slots_used = self._messages_used = 0
         self._runs: list[_Run] = []
         self._length = srtp.new_length()
         self._names: dict[bytes, Address] = {}
-        self._plans: dict[int, tuple[Sequence[Receiver], list[_Plan]]] = {}
+        #: Plans made before the last change are void.
+        self._plans: list[Fan[Any]] = []
         self.sent = self.unsent = 0
+        self.now = 0.0
+        self.numbers = Numbers()
 
     def drain(self, limit: int, handle: Handler) -> None:
         count = self._incoming.receive(self._descriptor)
@@ -207,19 +289,19 @@ class BatchPath:
                 source = names[name] = mmsg.unpack_address(name, self._family)
             handle(data, view, message.msg_len, source)
 
-    def fan_out(
-        self, packet: bytes, receivers: Sequence[Receiver], *, steady: bool = False, burst: bool = False
-    ) -> None:
-        known = self._plans.get(id(receivers)) if steady else None
-        if known is not None:
-            plans = known[1]
-        else:
-            parts = (receivers[at : at + _SLOTS] for at in range(0, len(receivers), _SLOTS))
-            plans = [_Plan(part, self._family) for part in parts]
-            if steady:  # kept with the object itself, so that nothing else can have its id meanwhile
-                self._plans[id(receivers)] = receivers, plans
+    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
+        plans: list[_Plan] | None = fan.plan
+        if plans is None:
+            plans = []
+            for at in range(0, len(fan.receivers), _SLOTS):
+                part = slice(at, at + _SLOTS)
+                shifts = None if fan.shifts is None else fan.shifts[part]
+                plans.append(_Plan(fan.receivers[part], shifts, fan.ssrc, fan.wide, self._family))
+            if not fan.once:
+                fan.plan = plans
+                self._plans.append(fan)
         for plan in plans:
-            self._seal(packet, plan, burst and steady)
+            self._seal(packet, plan, burst and not fan.once)
 
     def _seal(self, packet: bytes, plan: _Plan, burst: bool) -> None:
         size = len(packet)
@@ -235,12 +317,47 @@ class BatchPath:
             plan.run = None
         chosen = slice(run.slot + part, run.slot + plan.count * run.room, run.room)
         self._outgoing.lengths[chosen] = lengths
-        length, protect = self._length, srtp.protect
-        for pointer, (data, view) in zip(plan.pointers, self._slots[chosen], strict=True):
+        if plan.count < _MANY:
+            self._seal_few(packet, size, plan, run, chosen)
+        else:
+            self._seal_many(packet, size, plan, run, chosen)
+
+    def _seal_few(self, packet: bytes, size: int, plan: _Plan, run: _Run, chosen: slice) -> None:
+        length, protect, shifts, rows = self._length, srtp.protect, plan.shifts, plan.rows
+        found = None if shifts is None else vp8.read(packet, vp8.payload_start(packet))
+        for i, (data, view) in enumerate(self._slots[chosen]):
             view[:size] = packet
+            if shifts is not None:
+                vp8.rewrite(view, 0, packet[2] << 8 | packet[3], plan.ssrc, found, shifts[i])
+            if rows is not None:
+                number = self.numbers.take(rows[i], size, self.now)
+                view[rtp.NUMBER_AT : rtp.NUMBER_AT + 2] = number.to_bytes(2, "big")
             length[0] = size
+            pointer = plan.pointers[i]
             if protect(pointer, data, length):
                 self._spoil(run, pointer)
+
+    def _seal_many(self, packet: bytes, size: int, plan: _Plan, run: _Run, chosen: slice) -> None:
+        columns = self._columns
+        columns.bytes[chosen, :size] = np.frombuffer(packet, np.uint8)
+        if (added := plan.added) is not None:
+            found = vp8.read(packet, vp8.payload_start(packet))
+            columns.sequence[chosen] = added.sequence + np.uint16(packet[2] << 8 | packet[3])
+            columns.timestamp[chosen] = added.timestamp + np.uint32(int.from_bytes(packet[4:8], "big"))
+            columns.ssrc[chosen] = plan.ssrc
+            if found is not None:  # padding has no descriptor
+                pictures = added.picture + np.uint16(found.picture_id)
+                columns.at(found.picture_at)[chosen] = pictures | np.uint16(0x8000)
+                if found.tl0_at:
+                    columns.bytes[chosen, found.tl0_at] = added.tl0 + np.uint8(found.tl0)
+        if plan.rows is not None:
+            columns.number[chosen] = self.numbers.take_each(plan.rows, size, self.now)
+        self._sizes[chosen] = size
+        failed = list(map(srtp.protect, plan.pointers, self._data[chosen], self._length_at[chosen]))
+        if any(failed):
+            for pointer, why in zip(plan.pointers, failed, strict=True):
+                if why:
+                    self._spoil(run, pointer)
 
     def _begin(self, plan: _Plan, size: int, burst: bool) -> _Run:
         count = plan.count
@@ -303,6 +420,8 @@ class BatchPath:
         return lost
 
     def changed(self) -> None:
+        for fan in self._plans:
+            fan.plan = None
         self._plans.clear()
         self._names.clear()
 

@@ -43,6 +43,11 @@ class SenderReport:
         """The middle 32 bits of the NTP time, which a receiver report gives back."""
         return int.from_bytes(self.body[2:6], "big")
 
+    def shifted(self, ssrc: int, timestamp: int) -> SenderReport:
+        """As a receiver has to hear it who knows the stream as `ssrc`, with `timestamp` added to its own."""
+        stamp = int.from_bytes(self.body[8:12], "big") + timestamp & 0xFFFFFFFF
+        return SenderReport(ssrc, self.body[:8] + stamp.to_bytes(4, "big") + self.body[12:])
+
 
 @dataclass(frozen=True, slots=True)
 class ReportBlock:

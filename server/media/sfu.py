@@ -17,8 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from server.forwarding import Effect, Forget, Forwarding, SendRtp
-from server.media import dtls, rtcp, rtp, srtp, stun
+from server.forwarding import Effect, Forget, Forwarding, SendRtcp, SendRtp
+from server.media import dtls, rtcp, rtp, srtp, stun, twcc
+from server.media.fan import Fan
 from server.media.ice import Address, Credentials, IceLite
 from server.media.limits import DATAGRAM_MAX, RTCP_MAX, MediaError, MediaLimits
 from server.media.path import BatchPath, Path, PlainPath
@@ -68,7 +69,7 @@ class Link:
     """One peer's transport. `inbound` and `outbound` are None while there are no keys."""
 
     __slots__ = (
-        "address", "deadline", "dtls", "ice", "inbound", "key", "media", "outbound",
+        "address", "arrivals", "deadline", "dtls", "ice", "inbound", "key", "media", "outbound", "row",
         "rtcp_allowance", "rtcp_sources", "tries",
     )  # fmt: skip
 
@@ -86,6 +87,10 @@ class Link:
         self.address: Address | None = None
         self.rtcp_sources: set[bytes] = set()
         self.rtcp_allowance = rtcp_allowance
+        #: Of the path's transport-wide numbers; -1 while there are no keys.
+        self.row = -1
+        #: When its own video came, by its transport-wide numbers, until that has been reported.
+        self.arrivals = twcc.Arrivals()
 
 
 class Sfu:
@@ -130,6 +135,8 @@ class Sfu:
         self._handshaking: dict[Link, None] = {}
         self._counts: collections.Counter[str] = collections.Counter()
         self._now = 0.0
+        #: The same, as senders write it into packets.
+        self._stamp = bytes(3)
         self._path: Path | None = None
         self._ways: Ways | None = None
         self._length = srtp.new_length()
@@ -196,7 +203,7 @@ class Sfu:
         if link is None:
             allowance = TokenBucket(self._limits.rtcp_rate, self._limits.rtcp_burst, now)
             link = Link(key, media, self._new_ice(media), allowance)
-        effects = self._core.join(room, link, media.streams, now)
+        effects = self._core.join(room, link, media.streams, now, feedback=media.feedback, rtx=media.rtx)
         self._changed()
         link.media = media
         if before is None:
@@ -225,7 +232,7 @@ class Sfu:
         """The streams to forward to this peer; None: all of the others'. Unknown peers are ignored."""
         link = self._links.get((room, handle))
         if link is not None:
-            self._perform(self._core.want(link, ssrcs, self._clock()))
+            self._perform(self._core.want(link, ssrcs, self._clock(), tops))
             self._changed()
 
     def leave(self, room: bytes, handle: bytes) -> None:
@@ -321,6 +328,9 @@ class Sfu:
         self._changed()
         self._handshaking.pop(link, None)
         link.dtls = link.inbound = link.outbound = link.address = None
+        if link.row >= 0 and self._path is not None:
+            self._path.numbers.close(link.row)
+            link.row = -1
         for address in link.ice.addresses:
             if self._by_address.get(address) is link:
                 del self._by_address[address]
@@ -333,7 +343,8 @@ class Sfu:
         """Drain the socket, up to `drain` datagrams, and send what came of it."""
         path = self._path
         if path is not None:
-            self._now = self._clock()
+            self._now = path.now = self._clock()
+            self._stamp = rtp.send_time(self._now)
             path.drain(self._limits.drain, self._handle)
             path.flush()
 
@@ -382,26 +393,39 @@ class Sfu:
             counts["strangers"] += 1
             return
         # before any cryptography, and before libsrtp keeps a state for it: is this SSRC the peer's own?
-        track = self._core.find(link, _SSRC.unpack_from(view, 8)[0])
+        core, ssrc = self._core, _SSRC.unpack_from(view, 8)[0]
+        track, again = core.find(link, ssrc), False
         if track is None:
-            counts["unknown_ssrc"] += 1
-            return
+            track, again = core.find_again(link, ssrc), True
+            if track is None:
+                counts["unknown_ssrc"] += 1
+                return
         length[0] = size
         if srtp.unprotect(inbound.pointer, data, length):
             counts["forged"] += 1
             return
         packet = view[: length[0]].tobytes()
+        if track.kind == "video" and (number := rtp.number_of(packet)) is not None:
+            link.arrivals.record(number, self._now)
+        if again:
+            before = rtp.original(packet, track.ssrc)
+            if before is None:
+                counts["probes"] += 1
+                return
+            packet = before
         reason = rtp.check(packet, track.kind)
         if reason is not None:
             counts["refused"] += 1
             counts["refused: " + reason] += 1
             return
-        receivers, effects = self._core.on_rtp(track, packet, self._now)
+        fans, effects = core.on_rtp(track, packet, self._now)
         counts["received"] += 1
-        if receivers:
+        if fans:
             assert self._path is not None
             video = track.kind == "video"
-            self._path.fan_out(packet, receivers, steady=receivers is track.fan, burst=video)
+            for fan in fans:
+                out = rtp.widened(packet, self._stamp) if fan.wide else packet
+                self._path.fan_out(out, fan, burst=video)
         if effects:
             self._perform(effects)
 
@@ -523,6 +547,8 @@ class Sfu:
         link.outbound = srtp.SrtpSession(keys.profile, keys.server, outbound=True)
         link.rtcp_sources.clear()
         self._counts["handshakes"] += 1
+        assert self._path is not None
+        link.row = self._path.numbers.open()
         self._perform(self._core.ready(link, True, now, rekeyed=True))
         self._changed()
 
@@ -535,7 +561,8 @@ class Sfu:
                 continue
             if isinstance(effect, SendRtp):
                 assert self._path is not None
-                self._path.fan_out(effect.packet, (link,))
+                packet = rtp.widened(effect.packet, self._stamp) if effect.wide else effect.packet
+                self._path.fan_out(packet, Fan((link,), wide=effect.wide, once=True))
             elif isinstance(effect, Forget):
                 link.outbound.forget(effect.ssrc)
             else:
@@ -559,7 +586,12 @@ class Sfu:
         self._timer = self._loop.call_later(self._limits.tick, self._tick)
         now = self._clock()
         try:
+            self._now = now
+            self._stamp = rtp.send_time(now)
+            if self._path is not None:
+                self._path.now = now
             self._perform(self._core.tick(now))
+            self._report_arrivals(now)
             self._tick_handshakes(now)
             if now >= self._next_sweep:
                 self._next_sweep = now + 1.0
@@ -570,6 +602,13 @@ class Sfu:
         except Exception as error:  # the next tick comes all the same
             self._counts["errors"] += 1
             log.error("a tick raised %s", type(error).__name__)
+
+    def _report_arrivals(self, now: float) -> None:
+        """Transport-wide feedback to publishers, by which they estimate what their way carries."""
+        for link in self._links.values():
+            if link.outbound is not None and (streams := link.media.streams):
+                for report in link.arrivals.due(streams[-1].ssrc, now):
+                    self._perform([SendRtcp(link, report)])
 
     def _tick_handshakes(self, now: float) -> None:
         for link in list(self._handshaking):

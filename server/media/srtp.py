@@ -95,6 +95,18 @@ def new_length() -> Any:
     return ffi.new("int *")
 
 
+class Lengths:
+    """Many of them, side by side: `at(i)` for libsrtp's calls, `view` for ours."""
+
+    def __init__(self, count: int) -> None:
+        self._data: Any = ffi.new("int[]", count)
+        self.view: memoryview = memoryview(ffi.buffer(self._data))
+
+    def at(self, index: int) -> Any:
+        """A pointer to number `index`. Valid as long as this object lives."""
+        return self._data + index
+
+
 class SrtpSession:
     """One direction of one peer, for all SSRCs. `pointer` lives as long as this object."""
 

@@ -264,6 +264,10 @@ class Splice:
         self._last = seen
         self.layer = None
 
+    def forget(self) -> None:
+        """What went out before can't be meant any more; numbers go on all the same."""
+        self._eras.clear()
+
     def passes(self, layer: int, number: int) -> bool:
         """May this packet go out? Not if it is of another layer, or from before its first (overtaken)."""
         return layer == self.layer and number >= self._eras[-1].first

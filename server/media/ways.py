@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Container, Sequence
-from typing import cast
+from typing import Any, cast
 
+from server.media.fan import Fan
 from server.media.ice import Address
-from server.media.path import BatchPath, Handler, Path, PlainPath, Receiver, choose
+from server.media.numbers import Numbers
+from server.media.path import BatchPath, Handler, Path, PlainPath, choose
 from server.media.tcp import Tcp
 
 #: Addresses of a kind have one length: (host, port), of TCP (host, port, number), (host, port, flow, scope).
@@ -28,13 +30,19 @@ class Ways:
         self._paths = dict(zip(self._sockets, self._udp, strict=True))
         self._only = self._udp[0] if len(self._udp) == 1 else None
         self._tcp: Tcp | None = None
-        self._parts: dict[int, tuple[Sequence[Receiver], list[tuple[int, list[Receiver]]]]] = {}
+        self._parts: dict[int, tuple[Fan[Any], list[tuple[int, Fan[Any]]]]] = {}
+        self._now = 0.0
+        #: Of all of them: who changes the way goes on counting.
+        self.numbers = Numbers()
+        for path in self._udp:
+            path.numbers = self.numbers
 
     def take(self, tcp: Tcp) -> None:
         """Connections of TCP are a way too."""
         self._tcp = tcp
         # sealing for them is sealing, and `sendto` is all that it needs of a socket
-        self._paths[_TCP] = PlainPath(cast(socket.socket, tcp))
+        path = self._paths[_TCP] = PlainPath(cast(socket.socket, tcp))
+        path.numbers = self.numbers
 
     @property
     def path(self) -> Path:
@@ -55,21 +63,29 @@ class Ways:
         for path in self._udp:
             path.drain(limit, handle)
 
-    def fan_out(
-        self, packet: bytes, receivers: Sequence[Receiver], *, steady: bool = False, burst: bool = False
-    ) -> None:
+    @property
+    def now(self) -> float:
+        return self._now
+
+    @now.setter
+    def now(self, value: float) -> None:
+        self._now = value
+        for path in self._paths.values():
+            path.now = value
+
+    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
         if self._only is not None and (self._tcp is None or not self._tcp.ever):
-            self._only.fan_out(packet, receivers, steady=steady, burst=burst)
+            self._only.fan_out(packet, fan, burst=burst)
             return
-        known = self._parts.get(id(receivers)) if steady else None
+        known = self._parts.get(id(fan))
         if known is not None:
             parts = known[1]
         else:
-            parts = _parted(receivers)
-            if steady:  # kept with the object itself, so that nothing else can have its id meanwhile
-                self._parts[id(receivers)] = receivers, parts
+            parts = _parted(fan)
+            if not fan.once:  # kept with the object itself, so that nothing else can have its id meanwhile
+                self._parts[id(fan)] = fan, parts
         for kind, part in parts:
-            self._paths[kind].fan_out(packet, part, steady=steady, burst=burst)
+            self._paths[kind].fan_out(packet, part, burst=burst)
 
     def flush(self) -> None:
         for path in self._udp:
@@ -123,9 +139,13 @@ class Ways:
         return sum(path.by_heart for path in self._udp if isinstance(path, PlainPath | BatchPath))
 
 
-def _parted(receivers: Sequence[Receiver]) -> list[tuple[int, list[Receiver]]]:
-    parts: dict[int, list[Receiver]] = {}
-    for receiver in receivers:
-        assert receiver.address is not None
-        parts.setdefault(len(receiver.address), []).append(receiver)
-    return list(parts.items())
+def _parted(fan: Fan[Any]) -> list[tuple[int, Fan[Any]]]:
+    kinds: dict[int, list[int]] = {}
+    for i, receiver in enumerate(fan.receivers):
+        kinds.setdefault(len(receiver.address), []).append(i)
+    parts = []
+    for kind, chosen in kinds.items():
+        receivers = [fan.receivers[i] for i in chosen]
+        shifts = None if fan.shifts is None else [fan.shifts[i] for i in chosen]
+        parts.append((kind, Fan(receivers, shifts, fan.ssrc, wide=fan.wide, once=fan.once)))
+    return parts

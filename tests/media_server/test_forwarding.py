@@ -46,7 +46,8 @@ class Core(Forwarding[str]):
         track = self.find(peer, stream.ssrc)
         assert track is not None
         packet = rtp(stream.ssrc, sequence, kind=stream.kind, **more)  # type: ignore[arg-type]
-        receivers, effects = self.on_rtp(track, packet, now)
+        fans, effects = self.on_rtp(track, packet, now)
+        receivers = tuple(peer for fan in fans for peer in fan.receivers)
         return Sent(receivers, list(effects), packet)
 
     def hear(self, peer: str, *items: rtcp.Item, now: float = 1.0) -> list[Effect[str]]:

@@ -13,6 +13,7 @@ import pytest
 from pylibsrtp import Policy, Session
 
 from server.media import mmsg, srtp
+from server.media.fan import Fan
 from server.media.path import BatchPath, Path, PlainPath, choose
 from tests.media_server.peer import rtp
 
@@ -32,6 +33,7 @@ class Sink:
         self._socket.bind(("127.0.0.1", 0))
         self._socket.settimeout(0.2)
         self.address = address or self._socket.getsockname()
+        self.row = -1
 
     def received(self) -> list[bytes]:
         out = []
@@ -75,10 +77,10 @@ def test_all_get_all_in_order(kind: str, count: int, sock: socket.socket) -> Non
     sizes = [1200] * 11 + [300, 300, 1344, 5, 1200] + [60] * 3
     packets = [rtp(1, i, bytes([i]) * size) for i, size in enumerate(sizes)]
     other = [rtp(2, i, b"another stream") for i in range(len(packets))]
-    pair = sinks[:2]
+    all_of_them, pair = Fan(sinks), Fan(sinks[:2])
     for packet, one in zip(packets, other, strict=True):
-        path.fan_out(packet, sinks, steady=True, burst=True)
-        path.fan_out(one, pair, steady=True, burst=False)
+        path.fan_out(packet, all_of_them, burst=True)
+        path.fan_out(one, pair, burst=False)
         if count > 100:  # socket buffers of receivers are small
             path.flush()
             for sink in few:
@@ -91,21 +93,21 @@ def test_all_get_all_in_order(kind: str, count: int, sock: socket.socket) -> Non
     for sink in few:
         got = sink.received()
         assert [p for p in got if p[11] == 1] == packets
-        assert [p for p in got if p[11] == 2] == (other if sink in pair else [])
+        assert [p for p in got if p[11] == 2] == (other if sink in pair.receivers else [])
         sink.close()
-    assert (path.sent, path.unsent) == (len(packets) * (count + len(pair)), 0)
+    assert (path.sent, path.unsent) == (len(packets) * (count + len(pair.receivers)), 0)
 
 
 @KINDS
 def test_a_receiver_who_moved_is_found(kind: str, sock: socket.socket) -> None:
     path = make(kind, sock)
     sink, elsewhere = Sink(PROFILES[0]), Sink(PROFILES[0])
-    fan = (sink,)
-    path.fan_out(rtp(1, 1), fan, steady=True, burst=True)
+    fan = Fan((sink,))
+    path.fan_out(rtp(1, 1), fan, burst=True)
     path.flush()
     sink.address = elsewhere.address
     path.changed()
-    path.fan_out(rtp(1, 2), fan, steady=True, burst=True)
+    path.fan_out(rtp(1, 2), fan, burst=True)
     path.flush()
     assert len(sink.received()) == 1
     assert elsewhere._socket.recv(4096)
@@ -118,14 +120,14 @@ def test_one_who_cant_be_sent_to_doesnt_stop_the_others(kind: str, sock: socket.
     path = make(kind, sock)
     first, last = Sink(PROFILES[0]), Sink(PROFILES[0])
     broadcast = Sink(PROFILES[0], address=("255.255.255.255", 9))  # EACCES without SO_BROADCAST
-    fan = (first, broadcast, last)
+    fan = Fan((first, broadcast, last))
     packets = [rtp(1, i, bytes(100)) for i in range(3)]
     for packet in packets:
-        path.fan_out(packet, fan, steady=True, burst=True)
+        path.fan_out(packet, fan, burst=True)
     path.flush()
     assert first.received() == last.received() == packets
     assert (path.sent, path.unsent) == (6, 3)
-    for sink in fan:
+    for sink in fan.receivers:
         sink.close()
 
 
@@ -142,7 +144,7 @@ def test_what_cant_be_sealed_doesnt_leave(
 
     monkeypatch.setattr(srtp, "protect", failing)
     for i in range(3):
-        path.fan_out(rtp(1, i), (first, second), steady=False)
+        path.fan_out(rtp(1, i), Fan((first, second), once=True))
     path.flush()
     assert len(first.received()) == 3
     with pytest.raises(TimeoutError):
@@ -161,7 +163,7 @@ def test_without_segmentation_packets_go_one_by_one(
         pytest.skip("no UDP_SEGMENT here")
     real = path._outgoing.send
     sink = Sink(PROFILES[0])
-    fan = (sink,)
+    fan = Fan((sink,))
     packets = [rtp(1, i, bytes(100)) for i in range(4)]
 
     def refusing(descriptor: int, count: int) -> list[tuple[int, int]]:
@@ -169,12 +171,12 @@ def test_without_segmentation_packets_go_one_by_one(
 
     monkeypatch.setattr(path._outgoing, "send", refusing)
     for packet in packets:
-        path.fan_out(packet, fan, steady=True, burst=True)
+        path.fan_out(packet, fan, burst=True)
     path.flush()
     assert sink.received() == packets
     assert (path.sent, path.unsent, path.run) == (4, 0, again)
     monkeypatch.setattr(path._outgoing, "send", real)
-    path.fan_out(rtp(1, 9), fan, steady=True, burst=True)
+    path.fan_out(rtp(1, 9), fan, burst=True)
     path.flush()
     assert sink.received() == [rtp(1, 9)]
     sink.close()

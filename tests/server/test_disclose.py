@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
 
 from server import audit, console, disclose, holdings, spoken
@@ -24,7 +25,7 @@ from server.hostile.house import HostileServer
 from server.hostile.troupe import Troupe
 from server.media.turn import TurnServer
 from server.wire import signed
-from server.wire.messages import Committed, Relay, Relayed, Shown, Stale, Streams, Transport
+from server.wire.messages import Committed, Relay, Relayed, Shown, Stale, Stream, Streams, Transport
 from tests.media_server.framed import dial
 from tests.media_server.peer import Peer, rtp
 from tests.server.guests import CLIENT_ADDRESS, Guest, Place, eventually, quiet, visiting
@@ -89,6 +90,8 @@ async def meeting() -> AsyncIterator[Meeting]:
     assert server._sfu is not None
     server._sfu._next_sweep = math.inf  # what is known by heart is kept until we have looked
     one, two = Peer((1111, "audio"), (1112, "video")), Peer((2222, "audio"))
+    layered = [*one.media.streams, Stream(1113, "video", [1114])]
+    one.media = msgspec.structs.replace(one.media, streams=layered)
     knocks: socket.socket | None = None
     try:
         async with visiting(url, server) as place:
@@ -224,7 +227,7 @@ async def test_the_disclosure_says_what_is_there() -> None:
         assert (room["waiting_commits"], room["waiting_commit_bytes"]) == (1, 512)
         assert sorted(seat["won"] for seat in room["seats"]) == [-1, 1]
         assert [seat["pass_slot"] for seat in room["seats"]] == [1, 1]
-        assert room["streams"] == {"audio": 2, "video": 1}
+        assert room["streams"] == {"audio": 2, "video": 2}
         assert view["sealed_media"]["packets"] == 2
         assert view["sealed_media"]["bytes"] == sum(
             len(value) for value, kinds in held.known.items() if kinds == {"packet"}
@@ -338,7 +341,7 @@ async def test_it_can_be_read_aloud() -> None:
     assert "running for 2 hours" in text
     assert "4 connections from 1 address: 2 in 1 room, 1 in 1 lobby, 1 at a door" in text
     assert "2 sealed blobs of 2.5 kB" in text
-    assert "2 audio streams and 1 video stream" in text
+    assert "2 audio streams and 2 video streams" in text
     assert "last 2 sealed packets" in text
     assert "does not know names" in text
 

@@ -97,10 +97,11 @@ class TapSfu(Sfu):
         forwarded = self.change(packet)
         if forwarded is None:
             return
-        receivers, effects = self._core.on_rtp(track, forwarded, self._now)
-        if receivers:
+        fans, effects = self._core.on_rtp(track, forwarded, self._now)
+        for fan in fans:
             assert self._path is not None
-            self._path.fan_out(forwarded, receivers, steady=False, burst=False)
+            out = rtp.widened(forwarded, self._stamp) if fan.wide else forwarded
+            self._path.fan_out(out, fan)
         self._perform(effects)
 
 

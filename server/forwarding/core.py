@@ -1,0 +1,352 @@
+"""All rooms' streams, and who receives them: packets in, fans and effects out.
+
+Rate of a video sender without layers: its REMB is the largest of what its receivers can take, capped by
+``remb_ceiling``. The smallest would let one slow receiver spoil the picture for everybody; a receiver
+that can't follow gets fewer streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from server.forwarding.effects import Effect, P, SendRtcp, SendRtp
+from server.forwarding.layers import Sub, describe
+from server.forwarding.membership import Membership
+from server.forwarding.peers import Peer
+from server.forwarding.tracks import Track
+from server.media import rtcp, rtp, vp8
+from server.media.fan import Fan
+
+#: Packets from one beacon to the next, a power of two.
+_BEACON: Final = 4096
+#: Seconds between two looks at which layers there are, and who should get which.
+_LOOK: Final = 0.25
+#: A change of layer that waits for its key frame asks for it again after so long.
+_KEY_PATIENCE: Final = 1.0
+_Fans = tuple[Fan[P], ...]
+
+
+class Forwarding(Membership[P]):
+    """All rooms' streams, and who receives them."""
+
+    # -- RTP: the hot path -----------------------------------------------------------------
+
+    def on_rtp(self, track: Track[P], packet: bytes, now: float) -> tuple[_Fans[P], Sequence[Effect[P]]]:
+        """A packet of `track`, authenticated and checked (`rtp.check`): who gets it, what else is to do."""
+        size = len(packet)
+        allowance = track.allowance + (now - track.allowed_at) * track.bytes_rate
+        if allowance > track.bytes_rate:
+            allowance = track.bytes_rate
+        track.allowed_at = now
+        if allowance < size:
+            track.allowance = allowance
+            self.counts["over_rate"] += 1
+            return (), ()
+        track.allowance = allowance - size
+
+        sequence = packet[2] << 8 | packet[3]
+        high = track.high
+        if high is None or track.base is None:
+            return self._first(track, packet, sequence, now)
+        step = (sequence - high) & 0xFFFF
+        if step >= 0x8000 or step == 0:
+            return self._late(track, packet, high + step - (0x10000 if step else 0))
+        if track.source is not None and not self._layer(track, packet, high + step, now):
+            return (), ()
+        track.high = high + step
+        track.received += 1
+        track.octets += size
+        track.cache[sequence & track.mask] = packet
+        stamp = packet[4:8]
+        if stamp != track.stamp:  # of a frame the first packet says it all
+            track.stamp = stamp
+            track.arrived = now
+            track.measure_jitter(int(now * track.clock) - int.from_bytes(stamp, "big"))
+        effects = () if step == 1 else self._gap(track, high, step, now)
+        fans = track.fans
+        if fans is None:
+            fans = self._fans(track)
+        if track.paused and not track.high % _BEACON:
+            fans += (Fan(tuple(track.paused), once=True),)
+        return fans, effects
+
+    def _fans(self, track: Track[P]) -> _Fans[P]:
+        """Who receives the stream now: those with numbers of their own, and the others."""
+        track.fans = self._split(track, list(track.receivers))
+        return track.fans
+
+    def _split(self, track: Track[P], receivers: list[P], *, once: bool = False) -> _Fans[P]:
+        fans = []
+        for wide in (False, True):
+            chosen = [peer for peer in receivers if self._peers[peer].wide(track) is wide]
+            if chosen:
+                source = track.source
+                if source is None:
+                    fans.append(Fan(chosen, wide=wide, once=once))
+                    continue
+                shifts = [source.subs[peer].splice.shift for peer in chosen]
+                fans.append(Fan(chosen, shifts, source.ssrc, wide=wide, once=once))
+        return tuple(fans)
+
+    def _layer(self, track: Track[P], packet: bytes, number: int, now: float) -> bool:
+        """A new packet of a layer: switch to it who waits for its key frame. False: it can't be rewritten."""
+        found = describe(packet)
+        if found is None and not vp8.is_padding(packet, vp8.payload_start(packet)):
+            self.counts["layers_refused"] += 1
+            return False
+        new = vp8.numbers(packet, number, found, now)
+        if track.waiting and found is not None and found.key:
+            for sub in list(track.waiting):
+                self._switch(track, sub, new)
+            track.waiting.clear()
+        track.latest = vp8.later(track.latest, new)
+        return True
+
+    def _first(
+        self, track: Track[P], packet: bytes, sequence: int, now: float
+    ) -> tuple[_Fans[P], Sequence[Effect[P]]]:
+        if track.high is None:
+            high = sequence
+        else:
+            step = (sequence - track.high) & 0xFFFF
+            if not 0 < step < 0x8000:
+                self.counts["stale"] += 1
+                return (), ()
+            high = track.high + step
+        effects: list[Effect[P]] = []
+        if track.source is not None:
+            # there is one layer more, and this is probably its first key frame
+            track.arrived = now
+            for sub in track.source.subs.values():
+                self._aim(sub, now)
+            if not self._layer(track, packet, high, now):
+                return (), ()
+            if track.waiting:
+                effects = self._ask_key_frame(track, now)
+        track.high = track.base = high
+        track.received = 1
+        track.octets += len(packet)
+        track.stamp, track.arrived = packet[4:8], now
+        track.cache[sequence & track.mask] = packet
+        if track.source is None:
+            for peer in track.receivers:
+                track.receivers[peer] = track.high - 1
+        return self._fans(track), effects
+
+    def _late(self, track: Track[P], packet: bytes, number: int) -> tuple[_Fans[P], Sequence[Effect[P]]]:
+        """A packet that was overtaken, or sent again."""
+        high = track.high
+        assert high is not None
+        if (
+            number == high
+            or (track.floor is not None and number <= track.floor)
+            # it came already, if its SRTP index or that of its RTX was new; where there is RTX, what is too
+            # old to be here may have come before: receivers must not be sent two packets with one index
+            or track.held(number) is not None
+            or (track.rtx is not None and high - number > track.mask)
+        ):
+            self.counts["stale"] += 1
+            return (), ()
+        if (
+            track.source is not None
+            and describe(packet) is None
+            and not vp8.is_padding(packet, vp8.payload_start(packet))
+        ):
+            self.counts["layers_refused"] += 1
+            return (), ()
+        if track.base is not None and number >= track.base:
+            track.received += 1
+        track.octets += len(packet)
+        track.missing.pop(number, None)
+        if high - number <= track.mask:
+            track.cache[number & track.mask] = packet
+        # one who began to receive later gets nothing older: its SRTP session counts from what came first
+        due = [peer for peer, begin in track.receivers.items() if number > begin]
+        return self._split(track, due, once=True), ()
+
+    def _gap(self, track: Track[P], high: int, step: int, now: float) -> Sequence[Effect[P]]:
+        lost = step - 1
+        self.counts["lost"] += lost
+        if lost > self._limits.gap:
+            track.missing.clear()
+            return self._ask_key_frame(track, now)
+        numbers = range(high + 1, high + step)
+        if self._limits.nack_delays:
+            due = now + self._limits.nack_delays[0]
+            track.missing.update((number, (due, 1)) for number in numbers)
+            while len(track.missing) > 2 * self._limits.gap:
+                del track.missing[next(iter(track.missing))]
+            self._open[track] = None
+        return [self._nack(track, numbers)]
+
+    def _nack(self, track: Track[P], numbers: Iterable[int]) -> SendRtcp[P]:
+        sequences = [number & 0xFFFF for number in numbers]
+        self.counts["asked"] += len(sequences)
+        return SendRtcp(track.owner, rtcp.nack(track.ssrc, sequences))
+
+    # -- RTCP ------------------------------------------------------------------------------
+
+    def on_rtcp(self, peer: P, items: Iterable[rtcp.Item], now: float) -> list[Effect[P]]:
+        """What an authenticated peer reported or asked for, obeyed only for streams that concern it."""
+        known = self._peers.get(peer)
+        if known is None:
+            return []
+        effects: list[Effect[P]] = []
+        asked: set[int] = set()
+        for item in items:
+            if isinstance(item, rtcp.SenderReport):
+                effects += self._sender_report(known, item, now)
+            elif isinstance(item, rtcp.Remb):
+                known.remb, known.remb_at = item.bitrate, now
+            elif (received := known.receives.get(item.ssrc)) is None:
+                continue
+            elif isinstance(item, rtcp.KeyFrameRequest):
+                if item.ssrc not in asked:
+                    asked.add(item.ssrc)
+                    effects += self._needs_key_frame(received, now)
+            elif isinstance(item, rtcp.Nack):
+                effects += self._resend(peer, known, received, item, now)
+            elif isinstance(received, Track):
+                self._estimate(peer, received, item)
+        return effects
+
+    def _needs_key_frame(self, received: Track[P] | Sub[P], now: float) -> list[Effect[P]]:
+        if isinstance(received, Track):
+            return self._ask_key_frame(received, now)
+        track = received.track or received.waits
+        return [] if track is None else self._ask_key_frame(track, now)
+
+    def _sender_report(self, known: Peer[P], report: rtcp.SenderReport, now: float) -> list[Effect[P]]:
+        track = known.tracks.get(report.ssrc)
+        if track is None or now - track.sr_at < self._limits.sr_interval:
+            return []
+        track.last_sr, track.sr_at = report.middle, now
+        if track.source is None:
+            data = rtcp.sender_report(report)
+            return [SendRtcp(receiver, data) for receiver in self.receivers(track)]
+        source = track.source
+        return [
+            SendRtcp(
+                peer,
+                rtcp.sender_report(report.shifted(source.ssrc, source.subs[peer].splice.shift.timestamp)),
+            )
+            for peer in track.receivers
+        ]
+
+    def _resend(
+        self, peer: P, known: Peer[P], received: Track[P] | Sub[P], request: rtcp.Nack, now: float
+    ) -> list[Effect[P]]:
+        self.counts["nacks"] += 1
+        effects: list[Effect[P]] = []
+        track = received if isinstance(received, Track) else received.source.tracks[0]
+        again = known.rtx_of(track) if known.rtx else None
+        for sequence in request.sequences:
+            if not known.nacks.take(now):
+                self.counts["refused_nacks"] += 1
+                break
+            if isinstance(received, Sub):
+                packet = received.find(sequence)
+            elif (high := received.high) is None:
+                break
+            else:
+                number = high - ((high - sequence) & 0xFFFF)
+                packet = received.held(number) if number > received.receivers[peer] else None
+            if packet is None:
+                continue
+            if again is not None:
+                next_one = known.resent.get(again, 0)
+                known.resent[again] = next_one + 1
+                packet = rtp.again(packet, again, next_one)
+            effects.append(SendRtp(peer, packet, wide=again is not None and known.wide(track)))
+        self.counts["resent"] += len(effects)
+        return effects
+
+    def _estimate(self, peer: P, track: Track[P], block: rtcp.ReportBlock) -> None:
+        """The loss-based half of draft-ietf-rmcat-gcc-02 (section 6), for one receiver of one stream."""
+        if track.kind != "video":
+            return
+        limits = self._limits
+        estimate = track.estimates.get(peer, float(limits.remb_ceiling))
+        if block.fraction > 26:  # over 10%
+            estimate *= 1 - block.fraction / 512
+        elif block.fraction < 5:  # under 2%
+            estimate *= 1.08
+        track.estimates[peer] = min(max(estimate, limits.remb_floor), limits.remb_ceiling)
+
+    # -- time ------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> list[Effect[P]]:
+        """Ask again for what is missing, send PLIs that waited, report once in `report_interval`."""
+        effects: list[Effect[P]] = []
+        for track in list(self._open):
+            if track.missing:
+                effects += self._ask_again(track, now)
+            if track.pli_due and now - track.last_pli >= self._limits.pli_interval:
+                effects += self._ask_key_frame(track, now)
+            if not track.missing and not track.pli_due:
+                del self._open[track]
+        if now >= self._next_look:
+            self._next_look = now + _LOOK
+            effects += self._look(now)
+        if now >= self._next_report:
+            self._next_report = now + self._limits.report_interval
+            for peer, known in self._peers.items():
+                if known.ready and known.tracks:
+                    effects += self._report(peer, known, now)
+        return effects
+
+    def _look(self, now: float) -> list[Effect[P]]:
+        """Which layers there are changes with what senders can send."""
+        effects: list[Effect[P]] = []
+        for home in self._rooms.values():
+            for source in home.sources.values():
+                for sub in source.subs.values():
+                    effects += self._aim(sub, now)
+                for track in source.tracks:
+                    if track.waiting and now - track.last_pli >= _KEY_PATIENCE and track.alive(now):
+                        effects += self._ask_key_frame(track, now)
+        return effects
+
+    def _ask_again(self, track: Track[P], now: float) -> list[Effect[P]]:
+        delays = self._limits.nack_delays
+        again: list[int] = []
+        for number, (due, tries) in list(track.missing.items()):
+            if due > now:
+                continue
+            again.append(number)
+            if tries < len(delays):
+                track.missing[number] = (now + delays[tries], tries + 1)
+            else:
+                del track.missing[number]
+        return [
+            self._nack(track, sorted(again)[start : start + rtcp.NACK_MAX])
+            for start in range(0, len(again), rtcp.NACK_MAX)
+        ]
+
+    def _report(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+        blocks = [b for track in known.tracks.values() if (b := track.reception(now)) is not None]
+        if not blocks:
+            return []
+        data = rtcp.receiver_report(blocks)
+        video = [track for track in known.tracks.values() if track.kind == "video"]
+        if video:
+            rate = sum(self._bitrate(track, now) for track in video)
+            data += rtcp.remb(rate, [track.ssrc for track in video])
+        return [SendRtcp(peer, data)]
+
+    def _bitrate(self, track: Track[P], now: float) -> int:
+        """What the most able receiver of the stream can take of it; of a layer all: there are others."""
+        limits = self._limits
+        if track.source is not None:
+            return limits.remb_ceiling
+        best = 0.0
+        for peer in track.receivers:
+            known = self._peers[peer]
+            can = track.estimates.get(peer, float(limits.remb_ceiling))
+            if now - known.remb_at <= limits.remb_age:
+                can = min(can, known.remb / max(1, known.videos))
+            best = max(best, can)
+        if not track.receivers:
+            best = float(limits.remb_ceiling)
+        return int(min(max(best, limits.remb_floor), limits.remb_ceiling))
