@@ -23,7 +23,10 @@ from server.media.limits import DATAGRAM_MAX, MediaLimits
 from server.media.path import Handler
 
 _HEADER: Final = 2
-_CHUNK: Final = 65_536
+#: Read at once: a thousand of the smallest frames, and then it's another's turn.
+_CHUNK: Final = 16_384
+#: The header of a DTLS record; STUN, SRTP and SRTCP are longer.
+_LEAST: Final = 13
 #: Connections taken in one turn of the loop.
 _ACCEPTS: Final = 16
 #: The kernel holds so much that isn't sent yet, bytes: what waits should wait here, where it can be dropped.
@@ -188,7 +191,8 @@ class Tcp:
         at, end, view = 0, len(data), self._inbox.view
         while end - at >= _HEADER:
             size = int.from_bytes(data[at : at + _HEADER], "big")
-            if size >= DATAGRAM_MAX:  # so begin HTTP and TLS, for example
+            # so begin HTTP and TLS, for example; and nothing of ours is that small, but for an empty frame
+            if size >= DATAGRAM_MAX or 0 < size < _LEAST:
                 self.counts["tcp_garbage"] += 1
                 return False
             if end - at - _HEADER < size:

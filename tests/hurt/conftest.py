@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.media_server.conftest import rig, start_rig
+from tests.media_server.conftest import StartRig, rig, start_rig
 
-__all__ = ["rig", "start_rig"]
+__all__ = ["StartRig", "rig", "start_rig"]

@@ -1,0 +1,92 @@
+"""Transport-wide feedback: two readers, written apart, that must agree; and what is made of any report."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from typing import Final
+
+from client.media import twcc as client_twcc
+from server.media import twcc
+from tests.fuzz.target import Target
+
+_REFERENCE: Final = 0.064
+
+
+def _part(data: bytes) -> bytes:
+    """An RTCP packet of this FCI."""
+    body = data[: len(data) // 4 * 4]
+    return struct.pack("!BBHLL", 0x8F, 205, 2 + len(body) // 4, 1, 7) + body
+
+
+class Reports:
+    """One sender and one receiver, who are told all kinds of things about their packets."""
+
+    def __init__(self) -> None:
+        self._sent = twcc.Sent()
+        self._arrivals = twcc.Arrivals()
+        self._clients = client_twcc.Arrivals()
+        self._now = 1.0
+        self._both = 0
+
+    def feed(self, data: bytes) -> None:
+        self._now += 0.01
+        for _ in range(1 + data[-1] % 7 if data else 1):
+            self._sent.number(1200, self._now)
+        self._read(data)
+        self._write(data)
+
+    def _read(self, data: bytes) -> None:
+        part = _part(data)
+        ours = theirs = None
+        with contextlib.suppress(twcc.TwccError):
+            ours = twcc.parse(part)
+        with contextlib.suppress(client_twcc.TwccError):
+            theirs = client_twcc.parse(part[12:])
+        if ours is None:
+            return
+        assert len(ours.arrivals) <= len(part)
+        told = self._sent.settle(ours)
+        assert all(at <= self._now and size == 1200 for at, size, _ in told)
+        if theirs is not None:
+            self._both += 1
+            assert [number for number, _ in ours.arrivals] == [
+                (theirs.first + i) & 0xFFFF for i, at in enumerate(theirs.arrivals) if at is not None
+            ]
+            for (_, tick), at in zip(
+                ours.arrivals, (at for at in theirs.arrivals if at is not None), strict=True
+            ):
+                assert abs(tick / twcc.TICKS - at) < 1e-6
+
+    def _write(self, data: bytes) -> None:
+        """Numbers come in any order; what is written of them can be read by both."""
+        for (number,) in struct.iter_unpack("!H", data[: len(data) // 2 * 2]):
+            self._arrivals.record(number, self._now)
+            self._clients.record(number, self._now)
+        for report in self._arrivals.due(7, self._now):
+            assert twcc.parse(report).arrivals
+            assert len(report) <= 1400
+            client_twcc.parse(report[12:])
+        for fci in self._clients.take():
+            assert len(fci) % 4 == 0
+            assert twcc.parse(_part(fci)).arrivals
+
+    def look(self) -> None:
+        assert self._both, "no report was ever read by both"
+        assert len(self._arrivals._ticks) <= 4096
+        assert len(self._clients._came) <= 4096
+
+    def close(self) -> None:
+        pass
+
+
+def _reports() -> list[bytes]:
+    head = struct.pack("!HHL", 10, 6, 0x00010005)
+    runs = head + b"\x20\x06" + bytes([4] * 6)
+    bits = head + b"\xac\x00" + bytes([4] * 4) + b"\0\0"
+    pairs = head + b"\xd2\x40" + b"\4\xff\xff\4" + b"\4\0"
+    both = struct.pack("!HHL", 65_530, 20, 0x7FFFFF01) + b"\x20\x03\xac\x00\x00\x04\x40\x01" + bytes(12)
+    return [runs, bits, pairs, both]
+
+
+TARGETS: Final = [Target("reports", Reports, _reports, share=0.25)]
