@@ -208,6 +208,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_timer": _MACHINERY + " = http",
         "_loop": _MACHINERY,
         "_next_sweep": _MACHINERY,
+        "_next_beat": _MACHINERY,
     },
     "server.media.sfu.Link": {
         "key": "?rooms[].handles = number handle",

@@ -1,9 +1,10 @@
-"""The client's half of ICE against an ICE-lite server with one candidate (RFC 8445, RFC 7675): a pure core.
+"""The client's half of ICE between one socket of its own and one of an ICE-lite server: a pure core.
 
-The client is always controlling, has one candidate of its own, whichever address its socket has, and
-nominates with its first check (RFC 8445 8.1.1: there is nothing to choose from). A lite server sends
-no checks, so none are answered. Checks are repeated until the first answer, then every five seconds:
-that is consent, and it keeps NATs open. Times are seconds, monotonic.
+RFC 8445, RFC 7675. The client is always controlling, and nominates with its first check where there is
+nothing to choose from, else once told to (`client.media.reach` chooses). A lite server sends no checks, so
+none are answered. Checks are repeated until the first answer, then as often as browsers do it: that is
+consent, it keeps NATs open, and a NAT that has given us another port is noticed by it. Times are seconds,
+monotonic.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from client.media.seam import build_binding_request, parse_stun
 #: Between checks before the first answer, doubling up to MAX.
 CHECK_INTERVAL: Final = 0.05
 CHECK_INTERVAL_MAX: Final = 0.5
-#: Consent: a check this often, and gone after this long without an answer (RFC 7675 5.1).
-CONSENT_INTERVAL: Final = 5.0
-CONSENT_RETRY: Final = 0.5
+#: Consent: a check this often, and gone after this long without an answer (RFC 7675 5.1, twice as often).
+CONSENT_INTERVAL: Final = 2.5
+CONSENT_RETRY: Final = 0.25
 CONSENT_TIMEOUT: Final = 30.0
 _OUTSTANDING_MAX: Final = 64
 
@@ -51,9 +52,12 @@ def make_credentials(rng: Callable[[int], bytes]) -> tuple[str, str]:
 
 
 class IceClient:
-    """One association. `connected` and `lost` only ever turn true."""
+    """One association. `connected` and `lost` only ever turn true.
 
-    def __init__(self, local_ufrag: str, rng: Callable[[int], bytes]) -> None:
+    `nominate`: every check nominates its pair, from the first one on.
+    """
+
+    def __init__(self, local_ufrag: str, rng: Callable[[int], bytes], *, nominate: bool = True) -> None:
         self._local_ufrag = local_ufrag
         self._rng = rng
         self._tie_breaker = int.from_bytes(rng(8), "big")
@@ -64,6 +68,7 @@ class IceClient:
         self._next_check = 0.0
         self._interval = CHECK_INTERVAL
         self._answered = 0.0
+        self._nominate = nominate
         self.connected = False
         self.lost = False
 
@@ -89,6 +94,26 @@ class IceClient:
         self.connected = True
         return [Connected()]
 
+    def nominate(self, now: float) -> list[IceEffect]:
+        """This pair it is: say so at once, and with every check from now on."""
+        if self._nominate:
+            return []
+        self._nominate = True
+        return self._check(now)
+
+    def probe(self, now: float) -> list[IceEffect]:
+        """A check now, unless one is out: what comes of it is known sooner than by waiting."""
+        return [] if self._outstanding or self._remote is None or self.lost else self._check(now)
+
+    @property
+    def answered(self) -> float:
+        """When the last answer came, or the first check went."""
+        return self._answered
+
+    def unanswered(self, now: float) -> float:
+        """Seconds since the first check after the last answer; 0 if none has gone since."""
+        return now - next(iter(self._outstanding.values()), now)
+
     def tick(self, now: float) -> list[IceEffect]:
         """Let time pass."""
         if self._remote is None or self.lost:
@@ -112,6 +137,6 @@ class IceClient:
             f"{ufrag}:{self._local_ufrag}",
             password,
             tie_breaker=self._tie_breaker,
-            nominate=True,
+            nominate=self._nominate,
         )
         return [Send(request)]

@@ -1,4 +1,4 @@
-"""The shell between one UDP socket and the server: ICE, DTLS and SRTP put together.
+"""The shell between sockets and the server: ICE, DTLS and SRTP put together.
 
 DTLS-SRTP to the server is transport, not protection: what goes through here is sealed already.
 """
@@ -8,19 +8,17 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from client.media.dtls import Certificate, DtlsAssociation, DtlsError
-from client.media.ice import Connected, ConsentLost, IceClient, IceEffect, Send, make_credentials
+from client.media.ice import make_credentials
+from client.media.reach import Chosen, Open, Reach, ReachEffect, Send, Shut, Unreachable, Way, unreached
 from client.media.rtp import is_rtcp
 from client.media.seam import SrtpError
+from client.media.sockets import TcpWire, UdpWire, Wire
 from server.wire.messages import Transport
 
-_DRAIN: Final = 64  # datagrams read in one turn of the loop
-_DATAGRAM_MAX: Final = 2_048
-_BUFFER: Final = 1 << 21
 _TICK: Final = 0.025
 _TICK_IDLE: Final = 0.25
 
@@ -59,6 +57,8 @@ def _ignore_reason(reason: str) -> None:
 class MediaTransport:
     """One association with the server: made, connected once, closed. For another, make another.
 
+    It outlives its sockets: whenever the server isn't heard by one any more, others are tried.
+
     `loss`, when given, is asked for every media packet that comes in, and drops it when true
     (tests and netem). Callbacks run in the event loop and must not block.
     """
@@ -78,9 +78,11 @@ class MediaTransport:
         self._loss = loss
         self._ufrag, self._password = make_credentials(rng)
         self._certificate = Certificate.generate()
-        self._ice = IceClient(self._ufrag, rng)
+        self._ice = Reach(self._ufrag, rng)
         self._dtls: DtlsAssociation | None = None
-        self._socket: socket.socket | None = None
+        self._wires: dict[int, Wire] = {}
+        self._chosen: Wire | None = None
+        self._begun = False
         self._ready: asyncio.Future[None] | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._fingerprint = b""
@@ -104,28 +106,31 @@ class MediaTransport:
         """Reach the server at these parameters of its; TransportError if that doesn't work out.
 
         No packet leaves but connectivity checks and the DTLS handshake until the certificate's
-        fingerprint has matched `transport.fingerprint`.
+        fingerprint has matched `transport.fingerprint`. Relays (`transport.turn`) are for browsers.
         """
-        if self._socket is not None or self._closed:
+        if self._begun or self._closed:
             raise TransportError("a transport connects once")
         try:
-            address = ipaddress.ip_address(transport.address)
+            addresses = [str(ipaddress.ip_address(a)) for a in (transport.address, *transport.others)]
         except ValueError:
             raise TransportError("the server's media address is no IP address") from None
         loop = asyncio.get_running_loop()
+        self._begun = True
         self._fingerprint = transport.fingerprint
-        self._socket = self._open(str(address), transport.port, address.version == 6)
-        loop.add_reader(self._socket.fileno(), self._readable)
         self._ready = loop.create_future()
+        ufrag, password, port = transport.ufrag, transport.password, transport.port
         try:
-            self._perform(self._ice.start(transport.ufrag, transport.password, loop.time()))
+            self._perform(
+                self._ice.start(ufrag, password, addresses, port, tcp=transport.tcp, now=loop.time())
+            )
             self._ticker = loop.create_task(self._tick())
             async with asyncio.timeout(timeout):
                 await self._ready
         except TimeoutError:
             await self.close()
-            reached = "the DTLS handshake" if self._ice.connected else "connectivity checks"
-            raise TransportError(f"the media server did not answer {reached}") from None
+            if self._ice.connected:
+                raise TransportError("the media server did not answer the DTLS handshake") from None
+            raise TransportError(unreached(self._ice.tried)) from None
         except BaseException:
             await self.close()
             raise
@@ -147,19 +152,23 @@ class MediaTransport:
 
     # -- inside ------------------------------------------------------------------------------
 
-    def _open(self, host: str, port: int, version_6: bool) -> socket.socket:
-        sock = socket.socket(socket.AF_INET6 if version_6 else socket.AF_INET, socket.SOCK_DGRAM)
+    def _open(self, number: int, way: Way) -> None:
+        def receive(data: bytes) -> None:
+            self._receive(data, number)
+
+        def tell(event: Callable[[int, float], list[ReachEffect]]) -> None:
+            self._perform(event(number, asyncio.get_running_loop().time()))
+
         try:
-            sock.setblocking(False)
-            for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-                sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
-            # connected, so the kernel picks our address (loopback for loopback) and takes no
-            # datagram from anybody but the server
-            sock.connect((host, port))
-        except OSError as error:
-            sock.close()
-            raise TransportError(f"the media server can't be reached: {error.strerror}") from None
-        return sock
+            if way.tcp:
+                self._wires[number] = TcpWire(
+                    way, receive, lambda: tell(self._ice.opened), lambda: tell(self._ice.broken)
+                )
+            else:
+                self._wires[number] = UdpWire(way, receive)
+        except OSError:
+            # no such network here; another way may be open
+            tell(self._ice.broken)
 
     def _protect(self, packet: bytes, *, rtcp: bool) -> None:
         if self._closed or self._dtls is None or self._dtls.srtp is None:
@@ -169,35 +178,23 @@ class MediaTransport:
         except SrtpError:
             self.unsent += 1
 
-    def _send(self, datagram: bytes) -> None:
-        if self._socket is None or self._closed:
-            return
-        try:
-            self._socket.send(datagram)
-        except OSError:
-            # full, or an ICMP error of an earlier datagram: consent will tell if it lasts
+    def _send(self, datagram: bytes, number: int | None = None) -> None:
+        """By the chosen socket, or by the one of that number."""
+        wire = self._chosen if number is None else self._wires.get(number)
+        if wire is not None and not self._closed and not wire.send(datagram):
             self.unsent += 1
 
-    def _readable(self) -> None:
-        for _ in range(_DRAIN):
-            if self._socket is None or self._closed:
-                return
-            try:
-                data = self._socket.recv(_DATAGRAM_MAX)
-            except OSError:
-                return
-            if data:
-                self._receive(data)
-
-    def _receive(self, data: bytes) -> None:
+    def _receive(self, data: bytes, number: int) -> None:
         first = data[0]  # RFC 7983
+        if self._closed:
+            return
         if 128 <= first <= 191:
             self._media(data)
         elif 20 <= first <= 63:
             if self._dtls is not None:
                 self._dtls_step(lambda dtls: dtls.receive(data))
         elif first <= 3:
-            self._perform(self._ice.receive(data, asyncio.get_running_loop().time()))
+            self._perform(self._ice.receive(number, data, asyncio.get_running_loop().time()))
 
     def _media(self, data: bytes) -> None:
         if self._dtls is None or self._dtls.srtp is None or (self._loss is not None and self._loss()):
@@ -208,17 +205,28 @@ class MediaTransport:
         except SrtpError:
             self.refused += 1
             return
+        self._perform(self._ice.heard(asyncio.get_running_loop().time()))
         (self.on_rtcp if rtcp else self.on_rtp)(packet)
 
-    def _perform(self, effects: list[IceEffect]) -> None:
+    def _perform(self, effects: Sequence[ReachEffect]) -> None:
         for effect in effects:
+            if self._closed:
+                return
             match effect:
-                case Send():
-                    self._send(effect.data)
-                case Connected():
-                    self._dtls = DtlsAssociation(self._certificate, self._fingerprint)
-                    self._dtls_step(DtlsAssociation.start)
-                case ConsentLost():
+                case Open(number, way):
+                    self._open(number, way)
+                case Send(number, data):
+                    self._send(data, number)
+                case Shut(number):
+                    gone = self._wires.pop(number, None)
+                    if gone is not None:
+                        gone.close()
+                case Chosen(number, first):
+                    self._chosen = self._wires.get(number)
+                    if first:
+                        self._dtls = DtlsAssociation(self._certificate, self._fingerprint)
+                        self._dtls_step(DtlsAssociation.start)
+                case Unreachable():
                     self._fail("the media server has stopped answering")
 
     def _dtls_step(self, step: Callable[[DtlsAssociation], list[bytes]]) -> None:
@@ -254,15 +262,16 @@ class MediaTransport:
             for datagram in self._dtls.close():
                 self._send(datagram)
         self._closed = True
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket.fileno())
-            self._socket.close()
+        for wire in self._wires.values():
+            wire.close()
+        self._wires.clear()
+        self._chosen = None
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         while not self._closed:
             # DTLS must hear of its timer before it runs out, ICE's shortest wait is 50 ms
-            await asyncio.sleep(_TICK_IDLE if self.connected else _TICK)
+            await asyncio.sleep(_TICK_IDLE if self.connected and self._ice.steady else _TICK)
             self._perform(self._ice.tick(loop.time()))
             if self._dtls is not None and not self._closed and self._dtls.timeout() == 0:
                 self._dtls_step(DtlsAssociation.tick)

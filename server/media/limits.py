@@ -85,6 +85,7 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         pli_interval: at most one PLI in this time for one stream.
         sr_interval: at most one forwarded sender report in this time for one stream.
         report_interval: between RR and REMB to publishers.
+        beat: between empty RRs to everybody, by which who hears nothing knows that the network has gone.
 
     The machine
         drain: datagrams read in one turn of the event loop.
@@ -134,6 +135,7 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     pli_interval: Seconds = 0.3
     sr_interval: Seconds = 0.1
     report_interval: Seconds = 1.0
+    beat: Seconds = 0.5
 
     drain: Annotated[int, msgspec.Meta(ge=1, le=1024)] = 64
     batched: bool = True

@@ -33,6 +33,8 @@ from server.wire.messages import Media, Transport
 log = logging.getLogger(__name__)
 
 _SSRC = struct.Struct("!L")
+#: Says nothing but that we are here: a receiver report on no stream.
+_BEAT = rtcp.receiver_report([])
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Sfu:
         self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._next_sweep = float("-inf")
+        self._next_sweep = self._next_beat = float("-inf")
 
     # -- life ------------------------------------------------------------------------------
 
@@ -593,6 +595,11 @@ class Sfu:
             self._perform(self._core.tick(now))
             self._report_arrivals(now)
             self._tick_handshakes(now)
+            if now >= self._next_beat:
+                self._next_beat = now + self._limits.beat
+                # who hears nothing at all is to know that it is the network, and not a quiet meeting
+                ready = [link for link in self._links.values() if link.outbound is not None]
+                self._perform([SendRtcp(link, _BEAT) for link in ready])
             if now >= self._next_sweep:
                 self._next_sweep = now + 1.0
                 self._sweep(now)

@@ -382,11 +382,11 @@ def test_consent_is_asked_for_and_runs_out() -> None:
     agent.receive(answer(check(agent.start("theirs", "p" * 22, 0.0)), "p" * 22), 0.0)
     assert agent.tick(CONSENT_INTERVAL - 0.1) == []
     request = check(agent.tick(CONSENT_INTERVAL))
-    agent.receive(answer(request, "p" * 22), 5.1)
-    now, lost_at = 5.1, 0.0
+    agent.receive(answer(request, "p" * 22), CONSENT_INTERVAL + 0.1)
+    now, lost_at = CONSENT_INTERVAL + 0.1, 0.0
     while not lost_at:
         now += 0.25
         if agent.tick(now) == [ConsentLost()]:
             lost_at = now
-    assert lost_at == pytest.approx(5.1 + CONSENT_TIMEOUT, abs=0.3)
+    assert lost_at == pytest.approx(CONSENT_INTERVAL + 0.1 + CONSENT_TIMEOUT, abs=0.3)
     assert agent.tick(now + 1) == []

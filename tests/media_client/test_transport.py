@@ -69,7 +69,7 @@ async def test_the_wrong_certificate_gets_nothing(client: MediaTransport) -> Non
 async def test_a_silent_server_is_an_error_in_time(client: MediaTransport) -> None:
     server = IceLiteServer(client.parameters(), deaf=True)
     try:
-        with pytest.raises(TransportError, match="connectivity checks"):
+        with pytest.raises(TransportError, match="does not answer"):
             await client.connect(server.transport(), timeout=0.4)
         assert len(server.datagrams) >= 2  # it tried more than once
     finally:
@@ -79,7 +79,7 @@ async def test_a_silent_server_is_an_error_in_time(client: MediaTransport) -> No
 async def test_a_server_that_does_not_know_the_password_is_not_talked_to(client: MediaTransport) -> None:
     server = IceLiteServer(client.parameters())
     try:
-        with pytest.raises(TransportError, match="connectivity checks"):
+        with pytest.raises(TransportError, match="does not answer"):
             await client.connect(server.transport(password="q" * 24), timeout=0.3)
         assert server.errors
         assert not [d for d in server.datagrams if d[0] >= 20]  # no handshake was begun

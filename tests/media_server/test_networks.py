@@ -208,6 +208,16 @@ async def test_an_address_of_a_connection_that_ended_is_free_at_once(start_rig: 
     assert rig.totals("contested") == 0
 
 
+async def test_everybody_hears_from_the_server_all_the_time(start_rig: StartRig) -> None:
+    clock = Clock()
+    rig = await start_rig(MediaLimits(beat=0.5), clock=clock)
+    alone = await join(rig, way="udp")  # who sends nothing is reported nothing, and still hears of the server
+    for _ in range(4):
+        before = len(alone.feedback(201, 0))
+        clock.now += 0.51
+        await alone.until(lambda before=before: len(alone.feedback(201, 0)) > before)  # type: ignore[misc]
+
+
 # -- strangers, and who is slow --------------------------------------------------------------------------
 
 

@@ -69,6 +69,8 @@ class _Client:
 
     def __init__(self, address: Address, target: Address) -> None:
         self.address = address
+        #: Nothing of it passes any more, in either direction.
+        self.cut = False
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setblocking(False)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
@@ -92,6 +94,8 @@ class Proxy:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._front, selectors.EVENT_READ, None)
         self._clients: dict[Address, _Client] = {}
+        self._all: list[_Client] = []
+        self._lock = threading.Lock()
         self._waiting: list[tuple[float, int, bytes, _Client, bool]] = []
         self._order = itertools.count()
         self._stopped = threading.Event()
@@ -109,10 +113,22 @@ class Proxy:
         self._stopped.set()
         self._thread.join(5)
         self._selector.close()
-        for sock in (self._front, *(client.socket for client in self._clients.values())):
+        for sock in (self._front, *(client.socket for client in self._all)):
             sock.close()
         if kind is None and self.error is not None:
             raise self.error
+
+    def cut(self) -> None:
+        """The addresses that clients have now are theirs no more: who has another socket is let through."""
+        for client in list(self._clients.values()):
+            client.cut = True
+
+    def rebind(self) -> None:
+        """As a NAT that has forgotten everybody: clients keep their addresses, the server sees others."""
+        with self._lock:
+            for address, client in list(self._clients.items()):
+                client.cut = True
+                del self._clients[address]
 
     def _run(self) -> None:
         try:
@@ -140,15 +156,17 @@ class Proxy:
                 return
 
     def _client(self, address: Address) -> _Client:
-        client = self._clients.get(address)
-        if client is None:
-            client = self._clients[address] = _Client(address, (SERVER, self.port))
-            self._selector.register(client.socket, selectors.EVENT_READ, client)
+        with self._lock:
+            client = self._clients.get(address)
+            if client is None:
+                client = self._clients[address] = _Client(address, (SERVER, self.port))
+                self._all.append(client)
+                self._selector.register(client.socket, selectors.EVENT_READ, client)
         return client
 
     def _receive(self, datagram: bytes, client: _Client, up: bool) -> None:
         now = time.monotonic()
-        for delay in self.fate(datagram, up):
+        for delay in () if client.cut else self.fate(datagram, up):
             if delay:
                 heapq.heappush(self._waiting, (now + delay, next(self._order), datagram, client, up))
             else:

@@ -215,13 +215,13 @@ def watch_wire(tap: Tap) -> None:
         tap.note(RTP_IN, out)
         return out
 
-    def sending(self: MediaTransport, datagram: bytes) -> None:
+    def sending(self: MediaTransport, datagram: bytes, number: int | None = None) -> None:
         tap.note(DATAGRAM_OUT, datagram)
-        send(self, datagram)
+        send(self, datagram, number)
 
-    def receiving(self: MediaTransport, data: bytes) -> None:
+    def receiving(self: MediaTransport, data: bytes, number: int) -> None:
         tap.note(DATAGRAM_IN, data)
-        receive(self, data)
+        receive(self, data, number)
 
     def installing(
         self: media_keys.MediaKeys,

@@ -58,6 +58,7 @@ VALUES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "pli_interval": (0.5, SECONDS),
     "sr_interval": (0.5, SECONDS),
     "report_interval": (0.5, SECONDS),
+    "beat": (0.25, SECONDS),
     "drain": (1, (0, 1025)),
     "batched": (False, (1, "no")),
     "tick": (0.5, (0, 1.1, math.nan)),
