@@ -28,6 +28,8 @@ class Callers:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._raised: list[object] = []
+        self._loop.set_exception_handler(lambda _, context: self._raised.append(context.get("exception")))
         self._number = self._waiting = self._turn = 0
         self._socks: list[socket.socket | None] = [None] * _PEOPLE
         self._run(self._start())
@@ -82,6 +84,7 @@ class Callers:
             peer.raw.clear()
             peer.rtcp.clear()
             del peer.rtp[:-1]
+        assert not self._raised, f"raised in the loop: {self._raised[0]!r}"
         assert self._rig.totals("errors") == 0, "something raised at the server"
 
     def look(self) -> None:

@@ -42,6 +42,8 @@ class Members:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._raised: list[object] = []
+        self._loop.set_exception_handler(lambda _, context: self._raised.append(context.get("exception")))
         self._number = 0
         self._sequence = 100
         self._waiting = 0
@@ -159,6 +161,7 @@ class Members:
             peer.raw.clear()
             peer.rtcp.clear()
             del peer.rtp[:-1]
+        assert not self._raised, f"raised in the loop: {self._raised[0]!r}"
         assert self._rig.totals("errors") == 0, "something raised at the server"
 
     # -- looking -------------------------------------------------------------------------------------
