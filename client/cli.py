@@ -140,6 +140,10 @@ def _parser() -> argparse.ArgumentParser:
     ):
         part = which.add_parser(name, help=text)
         part.add_argument("--json", action="store_true")
+        if name == "join":
+            part.add_argument(
+                "--rooms", metavar="N,N", default="1,10,25,100", help="members there before (1,10,25,100)"
+            )
         if name == "room":
             part.add_argument("--subscribers", type=int, default=49, metavar="49", help="1 to 99")
             part.add_argument("--publishers", type=int, default=1, metavar="1", help="1 to 16")
@@ -275,6 +279,14 @@ def _lab(arguments: argparse.Namespace) -> int:
     return command.run(arguments.scenes, as_json=arguments.json, only_list=arguments.list)
 
 
+def _numbers(text: str, least: int, most: int) -> tuple[int, ...]:
+    """Numbers with commas between; none at all if any is not one, or out of bounds."""
+    parts = text.split(",")
+    if not all(part.isascii() and part.isdigit() and least <= int(part) <= most for part in parts):
+        return ()
+    return tuple(int(part) for part in parts)
+
+
 def _bench(arguments: argparse.Namespace) -> int:
     if arguments.bench == "forward":
         from client.bench import forward
@@ -293,16 +305,16 @@ def _bench(arguments: argparse.Namespace) -> int:
 
         if not 1 <= arguments.subscribers <= 99 or not 1 <= arguments.publishers <= 16:
             return _usage("--subscribers takes 1 to 99, --publishers 1 to 16")
-        rates: tuple[int, ...] = room.RATES
-        if arguments.rates is not None:
-            try:
-                rates = tuple(int(rate) for rate in arguments.rates.split(","))
-            except ValueError:
-                return _usage("--rates takes numbers with commas between: 14000,50000")
+        rates = room.RATES if arguments.rates is None else _numbers(arguments.rates, 1_000, 500_000)
+        if not rates:
+            return _usage("--rates takes numbers from 1000 to 500000: 14000,50000")
         return asyncio.run(room.run(arguments.json, arguments.subscribers, arguments.publishers, rates))
     from client.bench import join
 
-    return asyncio.run(join.run(arguments.json))
+    rooms = _numbers(arguments.rooms, 1, 100)
+    if not rooms:
+        return _usage("--rooms takes numbers from 1 to 100: 1,10,25")
+    return asyncio.run(join.run(arguments.json, rooms=rooms))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,24 +1,29 @@
 """`snug bench join`: from the knock to the first opened frame, and where the time goes.
 
-One server in a process of its own, one host with a test card, and guests who come in one after the other.
+One server in a process of its own, one host with a test card, and guests who come in one after the other;
+others who are there already are members without media, in a process of theirs. The part that is the
+transport's is measured once more with light members (`client.bench.arrive`), for a room full of media.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import statistics
-import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
+from client.bench import arrive
+from client.bench.crowd import CrowdProcess
+from client.bench.house import House
+from client.bench.light import LightError
+from client.bench.reporting import reported
 from client.connection import Connection, SessionCrypto
-from client.demo.process import ServerError, ServerProcess
+from client.demo.process import ServerError
 from client.media.engine import MediaEngine, StreamStats
 from client.media.sources import TestCard
 from client.media.transport import MediaTransport
@@ -29,7 +34,11 @@ from crypto.media_keys import ADD_SWITCH
 from server.wire.messages import Entered, ServerMessage, Transport
 
 GUESTS: Final = 10
+#: Members before the guest, the host counted.
+ROOMS: Final = (1, 10, 25, 100)
 _WHOLE_TIME: Final = 58.0
+#: What filling a room may take: each commit is judged by all who are there.
+_FILL_TIME: Final = 150.0
 _ONE_TIME: Final = 15.0
 
 #: What happens between the knock and the first frame, in this order: (mark at its end, what it is).
@@ -39,6 +48,18 @@ PARTS: Final = (
     ("entered", "the guest connects to the room, and proves its key"),
     ("transport", "ICE and DTLS with the server"),
     ("first", "senders turn to the new keys (500 ms after the commit), and a frame opens"),
+)
+
+
+_TRANSPORT: Final = "From asking for media to the first packet, in ms (medians), by the members there"
+_KNOCK: Final = "From the knock to the first opened frame, in ms (medians), by the members there"
+_TOTALS: Final = (
+    ("knock_to_first_frame_ms", "all of it"),
+    ("least_ms", "the fastest guest"),
+    ("most_ms", "the slowest guest"),
+    ("first_sound_ms", "first sound"),
+    ("first_picture_ms", "first picture"),
+    ("first_frame_after_key_change_ms", "of it from the change of keys to the first frame"),
 )
 
 
@@ -155,22 +176,24 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def measure(guests: int) -> list[Marks]:
-    """So many guests, one after the other. ServerError, TimeoutError."""
-    async with ServerProcess() as server:
+async def measure(guests: int, members: int = 1) -> tuple[int, list[Marks]]:
+    """How many members were there, and so many guests, one after the other. ServerError, TimeoutError."""
+    async with House(settings={"max_members": members + 1}) as server:
         party = _Party(server.url)
         hosting = asyncio.get_running_loop().create_task(party.host.run())
         try:
             await _until(lambda: party.host.engine is not None and party.host.engine.connected)
             assert party.link is not None
-            return [await party.guest(f"Guest {number}", party.link) for number in range(1, guests + 1)]
+            async with CrowdProcess(party.link, members - 1, _FILL_TIME) as crowd:
+                names = [f"Guest {number}" for number in range(1, guests + 1)]
+                return 1 + crowd.inside, [await party.guest(name, party.link) for name in names]
         finally:
             party.host.feed(ev.Leave())
             hosting.cancel()
             await asyncio.gather(hosting, return_exceptions=True)
 
 
-def summary(guests: list[Marks]) -> dict[str, Any]:
+def summary(guests: list[Marks], members: int = 1) -> dict[str, Any]:
     """Medians in milliseconds; `share` is of the whole (the median of each guest's own shares)."""
 
     def median(values: list[float]) -> float:
@@ -186,6 +209,7 @@ def summary(guests: list[Marks]) -> dict[str, Any]:
     whole = [g.since_knock("first") for g in guests]
     return {
         "bench": "join",
+        "members": members,
         "guests": len(guests),
         "knock_to_first_frame_ms": median(whole),
         "least_ms": round(min(whole) * 1_000, 2),
@@ -200,50 +224,43 @@ def summary(guests: list[Marks]) -> dict[str, Any]:
     }
 
 
-async def run(json_output: bool, guests: int = GUESTS) -> int:
-    """Measure and print: a table, or one JSON object. Exit status: 0, or 1 when the measurement failed."""
+async def run(json_output: bool, guests: int = GUESTS, rooms: Sequence[int] = ROOMS) -> int:
+    """Measure and print: tables, or one JSON object. Exit status: 0, or 1 when the measurement failed."""
 
     async def whole() -> dict[str, Any]:
-        return summary(await measure(guests))
+        transport = await arrive.measure(rooms, 2 * guests)
+        knocks = [summary(marks, there) for there, marks in [await measure(guests, n) for n in rooms]]
+        return knocks[0] | {
+            "rooms": knocks,
+            "transport": transport,
+            "goal": {"transport_ms": arrive.GOAL_MS},
+            "met": all(room["met"] for room in transport),
+        }
 
-    return await reported(whole(), _WHOLE_TIME, json_output, _show)
-
-
-async def reported(
-    measuring: Coroutine[Any, Any, dict[str, Any]],
-    seconds: float,
-    json_output: bool,
-    show: Callable[[dict[str, Any]], None],
-    *failures: type[Exception],
-) -> int:
-    """Print what is measured within that time, or why it can't be; the exit status (see `run`)."""
-    expected: tuple[type[Exception], ...] = (ServerError, TimeoutError, OSError, *failures)
-    try:
-        async with asyncio.timeout(seconds):
-            measured = await measuring
-    except expected as error:
-        print(f"the measurement failed: {error or 'it took too long'}", file=sys.stderr)
-        return 1
-    if json_output:
-        print(json.dumps(measured))
-    else:
-        show(measured)
-    return 0
+    seconds = sum(_WHOLE_TIME + _FILL_TIME * (members > 1) for members in rooms)
+    return await reported(whole(), seconds, json_output, _show, LightError, ExceptionGroup)
 
 
 def _show(measured: dict[str, Any]) -> None:
-    table = Table("until", "what", "ms", "share", title="From the knock to the first opened frame (medians)")
+    console = Console()
+    table = Table("members", "all", *(f"until {name}" for name, _ in arrive.PARTS), title=_TRANSPORT)
+    for column in table.columns:
+        column.justify = "right"
+    for room in measured["transport"]:
+        parts = room["parts"].values()
+        table.add_row(str(room["members"]), f"{room['ms']:.1f}", *(f"{ms:.1f}" for ms in parts))
+    console.print(table)
+    for name, what in arrive.PARTS:
+        console.print(f"  {name}: {what}")
+    verdict = "met" if measured["met"] else "NOT met"
+    console.print(f"goal, in each room: below {arrive.GOAL_MS:.0f} ms: {verdict}")
+    table = Table("until", "what", *(str(room["members"]) for room in measured["rooms"]), title=_KNOCK)
     for column in table.columns[2:]:
         column.justify = "right"
-    for part in measured["parts"]:
-        table.add_row(part["part"], part["what"], f"{part['ms']:.1f}", f"{part['share']:.0%}")
-    console = Console()
+    for mark, what in PARTS:
+        parts = [next(p for p in room["parts"] if p["part"] == mark) for room in measured["rooms"]]
+        table.add_row(mark, what, *(f"{part['ms']:.0f}" for part in parts))
+    for name, what in _TOTALS:
+        table.add_row("", what, *(f"{room[name]:.0f}" for room in measured["rooms"]))
     console.print(table)
-    console.print(
-        f"median of {measured['guests']}: {measured['knock_to_first_frame_ms']:.0f} ms "
-        f"(from {measured['least_ms']:.0f} to {measured['most_ms']:.0f}), "
-        f"sound {measured['first_sound_ms']:.0f} ms, pictures {measured['first_picture_ms']:.0f} ms"
-    )
-    console.print(
-        f"from the change of keys to the first frame: {measured['first_frame_after_key_change_ms']:.0f} ms"
-    )
+    console.print(f"medians of {measured['guests']} guests; members of the full rooms are here without media")

@@ -17,8 +17,8 @@ from rich.table import Table
 
 from client.bench.flow import Audio, Video
 from client.bench.house import House
-from client.bench.join import reported
 from client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
+from client.bench.reporting import reported
 from server.wire.messages import Stream
 
 #: Megabytes (10^6) a subscriber.

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from client.bench import join
+from client.bench.reporting import reported
 from client.demo.meeting import until
 from client.demo.process import ServerError, ServerProcess
 from client.demo.robot import Robot
@@ -207,7 +208,8 @@ async def _measure(loads: int, number_of_guests: int) -> dict[str, Any]:
         finally:
             hosting.cancel()
             await asyncio.gather(hosting, return_exceptions=True)
-    headless = join.summary(await join.measure(HEADLESS_GUESTS))
+    _, marks = await join.measure(HEADLESS_GUESTS)
+    headless = join.summary(marks)
     return summary(bundle, paints, guests, headless)
 
 
@@ -257,7 +259,7 @@ def summary(
 
 async def run(json_output: bool, loads: int = LOADS, guests: int = GUESTS) -> int:
     """Measure and print: tables, or one JSON object. Exit status: 0, or 1 when the measurement failed."""
-    return await join.reported(
+    return await reported(
         _measure(loads, guests), _WHOLE_TIME, json_output, _show, BenchError, page.PageError
     )
 

@@ -22,8 +22,8 @@ from client.bench import machine
 from client.bench.drain import BATCH, Drain
 from client.bench.flow import SIZE, Video
 from client.bench.house import House
-from client.bench.join import reported
 from client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
+from client.bench.reporting import reported
 from client.media.rtp import Pli, RtpError, parse_rtcp
 from server.wire.messages import Stream
 

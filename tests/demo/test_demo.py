@@ -166,7 +166,7 @@ async def test_an_interrupted_demo_leaves_nothing_behind(number: signal.Signals)
 
 
 async def test_the_join_bench_measures_every_part(capsys: pytest.CaptureFixture[str]) -> None:
-    assert await join.run(True, guests=3) == 0
+    assert await join.run(True, guests=3, rooms=(1,)) == 0
     measured = json.loads(capsys.readouterr().out)
     assert measured["guests"] == 3
     assert [part["part"] for part in measured["parts"]] == [mark for mark, _ in PARTS]

@@ -1,0 +1,127 @@
+"""Members without media, many in one process: they hold the whole meeting, and neither send nor get a frame.
+
+    python -m client.bench.crowd LINK MEMBERS SECONDS
+
+Prints a line with their number when all are in, or those that got in within that time, and leaves when its
+standard input ends. The process is as nice as can be: members of a meeting have machines of their own, and
+shall take nothing from what is measured here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Final, Self
+
+from client.connection import Connection
+from client.session import Session
+from client.session import events as ev
+
+_NICE: Final = 19
+#: Who knock at a time: hosts let several in with one commit.
+_AT_ONCE: Final = 12
+_OUT: Final = 5.0
+_START: Final = 20.0
+_ROOT: Final = Path(__file__).resolve().parents[2]
+
+
+class _Member:
+    def __init__(self, link: str, name: str) -> None:
+        self.inside = asyncio.Event()
+        self.connection = Connection(
+            Session.join(link, name=name, now=time.time()),
+            make_engine=lambda *_: None,
+            on_event=self._event,
+        )
+
+    def _event(self, event: ev.Event) -> None:
+        if isinstance(event, ev.Roster):
+            self.inside.set()
+
+
+async def run(link: str, count: int, seconds: float) -> int:
+    """Come in, say how many did, wait, leave; the exit status, 0."""
+    members = [_Member(link, f"Crowd {number}") for number in range(count)]
+    running: list[asyncio.Task[ev.Ended | None]] = []
+    loop = asyncio.get_running_loop()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            for at in range(0, count, _AT_ONCE):
+                some = members[at : at + _AT_ONCE]
+                running += [loop.create_task(member.connection.run()) for member in some]
+                for member in some:
+                    await member.inside.wait()
+    # who was not let in in time gives up
+    for member, task in zip(members, running, strict=False):
+        if not member.inside.is_set():
+            task.cancel()
+    inside = [member for member in members if member.inside.is_set()]
+    print(len(inside), flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    for member in inside:
+        if member.connection.session.ended is None:
+            member.connection.feed(ev.Leave())
+    if running:
+        _, late = await asyncio.wait(running, timeout=_OUT)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    return 0
+
+
+class CrowdProcess:
+    """Such a process, by ``async with``; `inside` are those who got in. TimeoutError, OSError."""
+
+    def __init__(self, link: str, count: int, seconds: float) -> None:
+        self.inside = 0
+        #: Its exit status, afterwards.
+        self.ended: int | None = None
+        self._link = link
+        self._count = count
+        self._seconds = seconds
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> Self:
+        if not self._count:
+            return self
+        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+        arguments = (self._link, str(self._count), str(self._seconds))
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "client.bench.crowd",
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(self._seconds + _START):
+                self.inside = int(await process.stdout.readline() or b"0")
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        process = self._process
+        if process is None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(2 * _OUT):
+                self.ended = await process.wait()
+        except TimeoutError:
+            process.kill()
+            self.ended = await process.wait()
+
+
+if __name__ == "__main__":
+    os.nice(_NICE)
+    sys.exit(asyncio.run(run(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))))
