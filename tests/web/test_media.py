@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import pytest
 
+from client.media import opus
 from client.media.codec import AUDIO_BITRATE, OpusDecoder
+from server.media import rtcp
 from tests.web.browsers import Browser, Tab, source, until
 from tests.web.media_house import House, Packet, has_payload, keys, open_all
 
@@ -127,6 +131,36 @@ async def test_sound_has_one_size_whether_one_speaks_or_is_muted(shown: Browser,
     # the counter within it grows by a byte now and then, and says nothing
     assert len({len(packet.data) for packet in packets}) <= 3
     assert abs(pitch([frame.frame for frame in opened[40:90]]) - PITCHES[2]) < PITCH_SLACK
+
+
+async def test_sound_has_one_size_with_what_was_lost_in_it_too(
+    shown: Browser, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told of losses, browsers put the sound before into each packet, and pad in another way: who is silent,
+    or muted, still sends as many packets, and as large ones, as who speaks."""
+    lossless = rtcp.receiver_report
+
+    def lossy(blocks: Sequence[rtcp.Reception]) -> bytes:
+        return lossless([dataclasses.replace(block, fraction=26) for block in blocks])
+
+    monkeypatch.setattr(rtcp, "receiver_report", lossy)
+    library = opus.load()
+    assert library is not None
+    tab = await house.tab(shown, person(2))
+    ssrc, _ = await house.join(tab, 2, "{ audio: true }")
+
+    def sound() -> list[bytes]:
+        return [frame.frame for frame in open_all("audio", house.frames(ssrc, "audio"), keys())]
+
+    async with asyncio.timeout(40):
+        while not any(library.opus_packet_has_lbrr(packet, len(packet)) for packet in sound()[-100:]):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+    await tab.js("test.mute(true)")
+    before = len(sound())
+    await asyncio.sleep(3)
+    assert len(sound()) - before > 100, "who is muted sends as many packets: 50 a second"
+    assert {len(packet) for packet in sound()} == {AUDIO_BITRATE // 8 // 50}
+    assert len({len(packet.data) for packet in house.of(ssrc)}) <= 3
 
 
 @pytest.mark.parametrize("which", ["audio", "video"])

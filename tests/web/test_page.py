@@ -27,8 +27,8 @@ from tests.web.browsers import NAMES, Browser, browser
 from tests.web.visitor import Visitor, meeting_server, rgb_of, until
 
 #: Bytes, packed, of what is loaded to be in a meeting in English. A ratchet: the aim is 120,000, from which
-#: the page is some way off; whoever makes it smaller makes this smaller. Pictures in several sizes, of which tiles
-#: tell how large they are, and the ways through networks have cost 4,000.
+#: the page is some way off; whoever makes it smaller makes this smaller. Pictures in several sizes, tiles
+#: that tell how large they are, and the ways through networks have cost 4,000.
 SIZE_MAX: Final = 194_000
 #: And of each language beside English.
 LANGUAGE_MAX: Final = 20_000

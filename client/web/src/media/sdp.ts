@@ -82,7 +82,7 @@ const FORMAT: Readonly<Record<Kind, Format>> = {
     types: [AUDIO_PAYLOAD_TYPE],
     name: "opus/48000/2",
     lines: [
-      `fmtp:${AUDIO_PAYLOAD_TYPE} minptime=10;useinbandfec=0;usedtx=0;cbr=1;stereo=0;maxaveragebitrate=${AUDIO_BITRATE}`,
+      `fmtp:${AUDIO_PAYLOAD_TYPE} minptime=10;useinbandfec=1;usedtx=0;cbr=1;stereo=0;maxaveragebitrate=${AUDIO_BITRATE}`,
     ],
   },
   video: {

@@ -37,7 +37,7 @@ test("an offer has what the protocol says, and no more", () => {
   assert.ok(sections[0]?.includes("a=ice-lite\r\n"));
   assert.ok(sections[0]?.includes("a=group:BUNDLE 0 1 3 4\r\n"));
   assert.match(sections[1] ?? "", /^m=audio 9 UDP\/TLS\/RTP\/SAVPF 111\r\n/);
-  assert.match(sections[1] ?? "", /a=fmtp:111 [^\r]*usedtx=0;cbr=1;/);
+  assert.match(sections[1] ?? "", /a=fmtp:111 [^\r]*useinbandfec=1;usedtx=0;cbr=1;/);
   assert.doesNotMatch(sections[1] ?? "", /extmap|a=ssrc/);
   assert.match(sections[2] ?? "", /a=recvonly\r\n/);
   assert.deepEqual(sections[2]?.match(/extmap:\d+/g), ["extmap:3"]);

@@ -36,10 +36,27 @@ test("a padded packet has the wanted size and the same frame and configuration i
     }
 });
 
+test("what an encoder has padded itself is padded further, or less", () => {
+  for (const inner of [60, 70, 119, 300])
+    for (const length of [1, 2, 40, 50]) {
+      const packet = Uint8Array.from({ length }, (_, i) => (i === 0 ? 0x48 : (i * 7) & 0xff));
+      const once = padOpus(packet, inner);
+      const again = once && padOpus(once, 400);
+      assert.equal(again?.length, 400);
+      assert.deepEqual(again && frames(again), [[...packet.subarray(1)]], `${length} in ${inner}`);
+    }
+  // one frame without padding, as that number says it
+  assert.deepEqual(frames(padOpus(Uint8Array.of(0x4b, 1, 9, 8), 20) ?? new Uint8Array()), [[9, 8]]);
+  assert.deepEqual(frames(padOpus(Uint8Array.of(0x4b, 0x81, 9, 8), 20) ?? new Uint8Array()), [[9, 8]]);
+});
+
 test("what is too large, empty, or of several frames isn't padded", () => {
   assert.equal(padOpus(new Uint8Array(0)), null);
   assert.equal(padOpus(new Uint8Array(SOUND_SIZE + 1).fill(0x78)), null);
-  for (const code of [1, 2, 3]) assert.equal(padOpus(Uint8Array.of(0x78 | code, 1, 2)), null);
+  for (const code of [1, 2]) assert.equal(padOpus(Uint8Array.of(0x78 | code, 1, 2)), null);
+  for (const count of [0, 2, 0x41, 0x42, 0x81 + 1]) assert.equal(padOpus(Uint8Array.of(0x7b, count, 2)), null, String(count));
+  assert.equal(padOpus(Uint8Array.of(0x7b)), null);
+  assert.equal(padOpus(Uint8Array.of(0x7b, 0x41, 255, 255)), null, "a length that goes on beyond the end");
   // of the right size already: whatever it is, it tells nothing
   assert.equal(padOpus(new Uint8Array(SOUND_SIZE).fill(0x7b))?.length, SOUND_SIZE);
 });
