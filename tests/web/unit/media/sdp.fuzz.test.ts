@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Line, offer, readAnswer, SdpError, type TransportSide } from "../../../../client/web/src/media/sdp";
+import { layered, type Line, offer, readAnswer, SdpError, type TransportSide } from "../../../../client/web/src/media/sdp";
 
 const RUNS = Number(process.env.SNUG_FUZZ ?? 4000);
 
@@ -28,23 +28,25 @@ const LINES: readonly Line[] = [
   { mid: "1", kind: "video", use: "remote", ssrc: 78 },
   { mid: "2", kind: "video", use: "off", ssrc: 0 },
   { mid: "3", kind: "audio", use: "remote", ssrc: 77 },
+  { mid: "4", kind: "video", use: "own", ssrc: 0, layers: 3 },
 ];
 
 /** What a browser answers to an offer: the same, seen from the other side. */
 function answer(to: string): string {
   const turned: Record<string, string> = { "a=recvonly": "a=sendonly", "a=sendonly": "a=recvonly", "a=setup:actpass": "a=setup:active" };
   const out: string[] = [];
+  let ssrc = 1001;
   for (const line of to.split("\r\n")) {
     if (/^a=(candidate|end-of-candidates|ssrc|msid|ice-lite)/.test(line)) continue;
     out.push(turned[line] ?? line);
-    if (line === "a=recvonly") out.push("a=ssrc:1001 cname:x");
+    if (line === "a=recvonly") out.push(`a=ssrc:${ssrc++} cname:x`);
   }
-  return out.join("\r\n");
+  return layered(out.join("\r\n"), LINES, () => ssrc++);
 }
 
 const SMUGGLED = [
   "a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level", "a=simulcast:send 1;2", "a=rid:1 send", "a=rtpmap:96 H264/90000",
-  "a=rtpmap:111 opus/8000", "a=ssrc:5 cname:y", "a=ssrc:0 cname:y", "a=ssrc:4294967296 cname:y", "a=setup:passive", "a=setup:active",
+  "a=rtpmap:111 opus/8000", "a=ssrc:5 cname:y", "a=ssrc-group:SIM 1002 5", "a=ssrc-group:FID 1001 5", "a=ssrc-group:SIM 1001 1002", "a=ssrc:0 cname:y", "a=ssrc:4294967296 cname:y", "a=setup:passive", "a=setup:active",
   "a=ice-ufrag:other", "a=ice-pwd:", "a=fingerprint:sha-1 AB", "a=mid:", "a=sendrecv", "a=inactive", "m=audio 9 UDP/TLS/RTP/SAVPF 111",
   "m=video 9 UDP/TLS/RTP/SAVPF 96 97 98", "m=application 9 UDP/DTLS/SCTP webrtc-datachannel", "m=audio 0 UDP/TLS/RTP/SAVPF 111", "\u2028", "",
 ];
@@ -82,7 +84,8 @@ function attempt<T>(work: () => T): T | null {
 test("whatever a browser answers is refused, or says what we asked for", () => {
   const next = numbers(Number(process.env.SNUG_SEED ?? 1));
   const good = answer(offer(SERVER, LINES, 1));
-  assert.equal(readAnswer(good, LINES).ssrcs.get("0"), 1001);
+  assert.equal(readAnswer(good, LINES).sources.get("0")?.layers[0], 1001);
+  assert.deepEqual(readAnswer(good, LINES).sources.get("4"), { layers: [1002, 1003, 1004], rtx: [] });
   let [taken, refused] = [0, 0];
   for (let run = 0; run < RUNS; run++) {
     const text = changed(good, next);
@@ -95,8 +98,13 @@ test("whatever a browser answers is refused, or says what we asked for", () => {
     assert.match(read.ufrag, /^[A-Za-z0-9+/]{4,64}$/);
     assert.match(read.password, /^[A-Za-z0-9+/]{4,64}$/);
     assert.equal(read.fingerprint.length, 32);
-    assert.deepEqual([...read.ssrcs.keys()], ["0"]);
-    for (const ssrc of read.ssrcs.values()) assert.ok(Number.isInteger(ssrc) && ssrc >= 1 && ssrc <= 0xffffffff);
+    assert.deepEqual([...read.sources.keys()], ["0", "4"]);
+    const told = [...read.sources.values()].map(({ layers, rtx }) => [layers, rtx]);
+    assert.equal(told[0]?.[0]?.length, 1, text);
+    for (const [layers = [], rtx = []] of told) assert.ok(layers.length >= 1 && layers.length <= 3 && [0, layers.length].includes(rtx.length));
+    const all = told.flat(2);
+    assert.equal(new Set(all).size, all.length, "one SSRC, one thing");
+    for (const ssrc of all) assert.ok(Number.isInteger(ssrc) && ssrc >= 1 && ssrc <= 0xffffffff);
     const sections = text.split(/^(?=m=)/m);
     assert.equal(sections.length, 1 + LINES.length);
     // nothing in use that would tell a server how loud it is
