@@ -410,6 +410,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
     "server.media.numbers.Numbers": {
         **dict.fromkeys(("_next", "_log"), _COUNT + " = counts"),
         "_free": _MACHINERY,
+        "_ticks": _COUNT,
     },
     "server.media.twcc.Arrivals": dict.fromkeys(
         ("_feedback", "_high", "_last", "_new", "_next", "_ticks"), _COUNT

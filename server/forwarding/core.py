@@ -15,7 +15,7 @@ from server.forwarding.layers import Sub, describe
 from server.forwarding.membership import Membership
 from server.forwarding.peers import Peer
 from server.forwarding.tracks import Track
-from server.media import rtcp, rtp, vp8
+from server.media import rtcp, rtp, twcc, vp8
 from server.media.fan import Fan
 
 #: Packets from one beacon to the next, a power of two.
@@ -199,8 +199,11 @@ class Forwarding(Membership[P]):
                 effects += self._sender_report(known, item, now)
             elif isinstance(item, rtcp.Remb):
                 known.remb, known.remb_at = item.bitrate, now
-            elif (received := known.receives.get(item.ssrc)) is None:
-                continue
+            elif (
+                isinstance(item, rtcp.Arrived | twcc.Report)
+                or (received := known.receives.get(item.ssrc)) is None
+            ):
+                pass
             elif isinstance(item, rtcp.KeyFrameRequest):
                 if item.ssrc not in asked:
                     asked.add(item.ssrc)

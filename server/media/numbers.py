@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from server.media.twcc import REFERENCE_WRAP, TICKS, Report
+
 #: Packets remembered a receiver: longer than a report of them can take, at the rates that we send.
 KEPT: Final = 1024
 _MASK: Final = KEPT - 1
@@ -23,8 +25,11 @@ class Numbers:
 
     def __init__(self) -> None:
         self._next: NDArray[np.uint16] = np.zeros(_FIRST, np.uint16)
-        #: Microseconds, and the size in the lowest 16 bits: one number, so that it costs one operation.
+        #: Microseconds, and the size in the lowest 16 bits: one number, so that it costs one operation. 0:
+        #: reported as arrived, or never sent; negative: reported as lost, and may still come.
         self._log: NDArray[np.int64] = np.zeros((_FIRST, KEPT), np.int64)
+        #: Where each receiver's clock stood in its last report, in ticks that don't wrap.
+        self._ticks: dict[int, int] = {}
         self._free = list(range(_FIRST - 1, -1, -1))
 
     def open(self) -> int:
@@ -41,6 +46,7 @@ class Numbers:
 
     def close(self, row: int) -> None:
         """The receiver is gone, and its row another's."""
+        self._ticks.pop(row, None)
         self._log[row] = 0
         self._free.append(row)
 
@@ -58,13 +64,46 @@ class Numbers:
         self._log[rows, numbers & _MASK] = int(now * 1e6) << 16 | size
         return numbers
 
-    def sent(self, row: int, number: int) -> tuple[float, int] | None:
-        """When packet `number` went to this receiver, and its size; None if that isn't known (any more)."""
-        number &= 0xFFFF
-        if not 1 <= (int(self._next[row]) - number) & 0xFFFF <= KEPT:
-            return None
-        entry = int(self._log[row, number & _MASK])
-        return ((entry >> 16) / 1e6, entry & 0xFFFF) if entry else None
+    def settle(self, row: int, report: Report) -> list[tuple[float, int, float | None]]:
+        """What the report says, as (sent at, size, arrived at or None), in order, each packet once.
+
+        A packet that was reported lost may be told once more, as arrived. Arrivals are seconds on the
+        receiver's clock; only differences mean something.
+        """
+        # the 16 bits mean the newest number that they can mean
+        newest = int(self._next[row]) - 1
+        base = newest - ((newest - report.base) & 0xFFFF)
+        begin, end = max(base, newest + 1 - KEPT), min(base + report.statuses, newest + 1)
+        if begin >= end:
+            return []
+        wrap = self._unwrap(row, report.arrivals[0][1]) if report.arrivals else 0
+        when = dict(report.arrivals)
+        log = self._log[row]
+        results: list[tuple[float, int, float | None]] = []
+        for number in range(begin, end):
+            at = number & _MASK
+            entry = int(log[at])
+            if not entry:
+                continue
+            tick = when.get(number & 0xFFFF)
+            if tick is not None:
+                log[at] = 0
+                entry = abs(entry)
+                results.append(((entry >> 16) / 1e6, entry & 0xFFFF, (tick + wrap) / TICKS))
+            elif entry > 0:
+                log[at] = -entry
+                results.append(((entry >> 16) / 1e6, entry & 0xFFFF, None))
+        return results
+
+    def _unwrap(self, row: int, tick: int) -> int:
+        """What to add to this report's ticks, so that they go on where the last one's were."""
+        last = self._ticks.get(row)
+        if last is None:
+            self._ticks[row] = tick
+            return 0
+        step = (tick - last + REFERENCE_WRAP // 2) % REFERENCE_WRAP - REFERENCE_WRAP // 2
+        self._ticks[row] = last + step
+        return last + step - tick
 
     @property
     def size(self) -> int:

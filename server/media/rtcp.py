@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from server.media import twcc
 from server.media.limits import OWN_SSRC, RTCP_MAX
 
 SR: Final = 200
@@ -79,7 +80,14 @@ class Remb:
     bitrate: int
 
 
-Item = SenderReport | ReportBlock | KeyFrameRequest | Nack | Remb
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Transport-wide feedback, laid beside what was sent: (sent at, size, arrived at or None), in order."""
+
+    reports: tuple[tuple[float, int, float | None], ...]
+
+
+Item = SenderReport | ReportBlock | KeyFrameRequest | Nack | Remb | twcc.Report | Arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,8 @@ def parse(data: bytes) -> list[Item]:
             request, steps = _nack(part, _ASKED_MAX - asked)
             asked += steps
             items.append(request)
+        elif kind == RTPFB and first & 31 == 15:
+            items.append(_report(part))
         elif kind == PSFB:
             items += _payload_feedback(part, first & 31)
         if len(items) > _ITEMS_MAX:
@@ -159,6 +169,13 @@ def _nack(part: bytes, room: int) -> tuple[Nack, int]:
             following ^= low
             steps += 1
     return Nack(int.from_bytes(part[8:12], "big"), tuple(sequences)), steps
+
+
+def _report(part: bytes) -> twcc.Report:
+    try:
+        return twcc.parse(part)
+    except twcc.TwccError:
+        raise RtcpError("feedback") from None
 
 
 def _payload_feedback(part: bytes, form: int) -> Iterable[Item]:

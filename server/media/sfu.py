@@ -455,7 +455,15 @@ class Sfu:
         except rtcp.RtcpError:
             self._counts["refused_rtcp"] += 1
             return
-        self._perform(self._core.on_rtcp(link, items, now))
+        self._perform(self._core.on_rtcp(link, [self._settled(link, item) for item in items], now))
+
+    def _settled(self, link: Link, item: rtcp.Item) -> rtcp.Item:
+        """Transport-wide feedback says numbers, which mean what we sent under them."""
+        if not isinstance(item, twcc.Report):
+            return item
+        if link.row < 0 or self._path is None:
+            return rtcp.Arrived(())
+        return rtcp.Arrived(tuple(self._path.numbers.settle(link.row, item)))
 
     def _stun(self, datagram: bytes, source: Address, now: float) -> None:
         try:

@@ -2,14 +2,13 @@
 
 Each video packet of one sender carries a number of 16 bits that counts over all its streams; the receiver
 reports when each arrived. The SFU stands on both sides: to publishers it reports (`Arrivals`), and what
-receivers report of its own packets it reads (`parse`) and lays beside what it sent (`Sent`).
+receivers report of its own packets it reads (`parse`) and lays beside what it sent (`numbers.Numbers`).
 
 Arrivals are whole numbers of 250 us (`TICKS` a second), on the clock of whoever reports.
 """
 
 from __future__ import annotations
 
-import array
 import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -30,8 +29,6 @@ _WINDOW: Final = 1024
 _FULL: Final = 10
 _QUICK: Final = 0.05
 _SLOW: Final = 0.1
-#: Packets sent and not yet reported on, for one receiver: 11 bytes each. A power of two.
-_SENT: Final = 2048
 
 
 class TwccError(ValueError):
@@ -267,70 +264,3 @@ class Arrivals:
             reports.append(data)
             lead += covered
         return reports
-
-
-# -- what was sent ---------------------------------------------------------------------------
-
-
-class Sent:
-    """The numbers given to one receiver's packets, and what has become of them: the last `_SENT`."""
-
-    __slots__ = ("_next", "_reference", "_sizes", "_states", "_times")
-
-    def __init__(self) -> None:
-        self._next = 0
-        self._times = array.array("d", bytes(8 * _SENT))
-        self._sizes = array.array("H", bytes(2 * _SENT))
-        #: 0: reported as arrived, or never sent; 1: on its way; 2: reported as lost, and may still come.
-        self._states = bytearray(_SENT)
-        self._reference: int | None = None
-
-    def number(self, size: int, now: float) -> int:
-        """The number (16 bits) for a packet of `size` bytes that is sent now."""
-        number = self._next
-        self._next = number + 1
-        at = number & _SENT - 1
-        self._times[at] = now
-        self._sizes[at] = size
-        self._states[at] = 1
-        return number & 0xFFFF
-
-    def settle(self, report: Report) -> list[tuple[float, int, float | None]]:
-        """What the report says, as (sent at, size, arrived at or None), in order, each packet once.
-
-        A packet that was reported lost may be told once more, as arrived. Arrivals are seconds on the
-        receiver's clock; only differences mean something.
-        """
-        # the 16 bits mean the newest number that they can mean
-        newest = self._next - 1
-        base = newest - ((newest - report.base) & 0xFFFF)
-        begin, end = max(base, newest + 1 - _SENT, 0), min(base + report.statuses, newest + 1)
-        if begin >= end:
-            return []
-        wrap = self._unwrap(report.arrivals[0][1]) if report.arrivals else 0
-        when = dict(report.arrivals)
-        times, sizes, states = self._times, self._sizes, self._states
-        results: list[tuple[float, int, float | None]] = []
-        for number in range(begin, end):
-            at = number & _SENT - 1
-            state = states[at]
-            if not state:
-                continue
-            tick = when.get(number & 0xFFFF)
-            if tick is not None:
-                states[at] = 0
-                results.append((times[at], sizes[at], (tick + wrap) / TICKS))
-            elif state == 1:
-                states[at] = 2
-                results.append((times[at], sizes[at], None))
-        return results
-
-    def _unwrap(self, tick: int) -> int:
-        """What to add to this report's ticks, so that they go on where the last one's were."""
-        last = self._reference
-        if last is None:
-            self._reference = tick
-            return 0
-        step = (tick - last + REFERENCE_WRAP // 2) % REFERENCE_WRAP - REFERENCE_WRAP // 2
-        self._reference = last + step
-        return self._reference - tick

@@ -55,7 +55,7 @@ class Callers:
         if sock is None:
             sock = self._socks[self._turn] = socket.create_connection((HOST, self._sfu.port), 5)
             sock.setblocking(False)
-            if data and data[0] % 3 == 0 or not self._turn:
+            if (data and data[0] % 3 == 0) or not self._turn:
                 sock.send(len(self._check).to_bytes(2, "big") + self._check)
         if not self._turn:  # one who stays: whole frames, and a check first
             whole = (b"\0" + data[:200]).ljust(20, b"x")

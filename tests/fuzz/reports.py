@@ -8,6 +8,7 @@ from typing import Final
 
 from client.media import twcc as client_twcc
 from server.media import twcc
+from server.media.numbers import Numbers
 from tests.fuzz.target import Target
 
 _REFERENCE: Final = 0.064
@@ -23,7 +24,8 @@ class Reports:
     """One sender and one receiver, who are told all kinds of things about their packets."""
 
     def __init__(self) -> None:
-        self._sent = twcc.Sent()
+        self._sent = Numbers()
+        self._row = self._sent.open()
         self._arrivals = twcc.Arrivals()
         self._clients = client_twcc.Arrivals()
         self._now = 1.0
@@ -32,7 +34,7 @@ class Reports:
     def feed(self, data: bytes) -> None:
         self._now += 0.01
         for _ in range(1 + data[-1] % 7 if data else 1):
-            self._sent.number(1200, self._now)
+            self._sent.take(self._row, 1200, self._now)
         self._read(data)
         self._write(data)
 
@@ -46,8 +48,8 @@ class Reports:
         if ours is None:
             return
         assert len(ours.arrivals) <= len(part)
-        told = self._sent.settle(ours)
-        assert all(at <= self._now and size == 1200 for at, size, _ in told)
+        told = self._sent.settle(self._row, ours)
+        assert all(at <= self._now + 1e-5 and size == 1200 for at, size, _ in told)
         if theirs is not None:
             self._both += 1
             assert [number for number, _ in ours.arrivals] == [

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from server.media import twcc
 from server.media.limits import RTCP_MAX
-from server.media.twcc import Arrivals, Report, Sent, TwccError
+from server.media.numbers import KEPT, Numbers
+from server.media.twcc import Arrivals, Report, TwccError
 
 
 def report(chunks: Sequence[int], deltas: bytes, *, base: int = 10, count: int, reference: int = 1) -> bytes:
@@ -251,6 +252,21 @@ def test_an_arrival_far_off_begins_a_new_report() -> None:
 # -- what was sent ---------------------------------------------------------------------------
 
 
+class Sent:
+    """The numbers of one receiver, beside others."""
+
+    def __init__(self) -> None:
+        self._numbers = Numbers()
+        self._numbers.open()
+        self._row = self._numbers.open()
+
+    def number(self, size: int, now: float) -> int:
+        return self._numbers.take(self._row, size, now)
+
+    def settle(self, report: Report) -> list[tuple[float, int, float | None]]:
+        return self._numbers.settle(self._row, report)
+
+
 def test_what_was_sent_is_laid_beside_the_report() -> None:
     sent = Sent()
     numbers = [sent.number(1000 + i, float(i)) for i in range(4)]
@@ -274,7 +290,7 @@ def test_numbers_wrap_and_old_ones_are_forgotten() -> None:
     old = (69_999 - 3000) & 0xFFFF
     assert sent.settle(Report(1, old, 1, 0, [(old, 1)])) == []
     covered = sent.settle(Report(1, old, 3001, 0, []))
-    assert len(covered) == 2047
+    assert len(covered) == KEPT - 1
     assert {arrived for _, _, arrived in covered} == {None}
 
 

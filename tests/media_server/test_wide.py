@@ -13,7 +13,7 @@ import pytest
 from server.media import rtcp, rtp, twcc, vp8
 from server.media.fan import Fan
 from server.media.limits import MediaLimits
-from server.media.numbers import KEPT, Numbers
+from server.media.numbers import Numbers
 from server.wire.messages import Stream
 from tests.media_server.conftest import ROOM, Rig, StartRig
 from tests.media_server.peer import Peer
@@ -64,26 +64,22 @@ def test_each_receiver_has_its_own_numbers_and_shift(kind: str, count: int, sock
             vp8.rewrite(due, 0, before[2] << 8 | before[3], 77, found, shifts[i])
             due[21:23] = after[21:23]
             assert after == bytes(due)
-        assert path.numbers.sent(sink.row, i + 9) == (3.25, len(came[9]))
-        assert path.numbers.sent(sink.row, i + 10) is None
+        report = twcc.Report(1, i, 12, 0, [(i + 9, 400), (i + 10, 500)])
+        assert path.numbers.settle(sink.row, report)[-1] == (3.25, len(came[9]), 0.1)
         sink.close()
 
 
-def test_numbers_are_remembered_for_a_while_and_rows_are_used_again() -> None:
+def test_rows_are_used_again_and_remember_nothing() -> None:
     numbers = Numbers()
     rows = [numbers.open() for _ in range(40)]
     assert len(set(rows)) == 40
-    for i in range(70_000):
-        assert numbers.take(rows[3], 100 + i % 7, float(i)) == i & 0xFFFF
-    last = 69_999
-    assert numbers.sent(rows[3], last) == (last, 100 + last % 7)
-    assert numbers.sent(rows[3], last - KEPT + 1) == (last - KEPT + 1, 100 + (last - KEPT + 1) % 7)
-    assert numbers.sent(rows[3], last - KEPT) is None
-    assert numbers.sent(rows[3], last + 1) is None
-    assert numbers.sent(rows[4], 0) is None
+    for i in range(3):
+        assert numbers.take(rows[3], 100, float(i)) == i
+    everything = twcc.Report(1, 0, 100, 0, [])
+    assert numbers.settle(rows[4], everything) == []
     numbers.close(rows[3])
     assert numbers.open() == rows[3]
-    assert numbers.sent(rows[3], last) is None
+    assert numbers.settle(rows[3], everything) == []
 
 
 def receiver(rig: Rig, **changes: Any) -> Peer:
