@@ -25,6 +25,7 @@ from server.wire.messages import (
     Committed,
     MediaKind,
     Passed,
+    Refused,
     Relayed,
     ServerMessage,
     Transport,
@@ -253,6 +254,8 @@ class Connection:
             self.engine.keys_changed()  # frames that came before their keys or their announcement
         if isinstance(message, Closing):
             return
+        if isinstance(message, Refused) and (message.about, message.code) == ("media", "lost"):
+            self.media_lost("the media server has stopped answering")
         self._consider_engine()
 
     # -- media -------------------------------------------------------------------------------------
@@ -281,6 +284,8 @@ class Connection:
         self._publish()
 
     async def _connect_media(self, engine: MediaEngine, transport: Transport) -> None:
+        if not engine.waiting:
+            return  # the same parameters were told twice, and the first answer was as good
         try:
             await engine.connect(transport)
         except TransportError as error:

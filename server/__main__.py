@@ -1,8 +1,8 @@
 """``snug-server``: start, serve until SIGTERM or SIGINT, tell everybody, exit 0; or ``snug-server disclose``.
 
-Standard output carries one line, ``listening on URL``, with ``--window`` another, ``window URL``, and on
-every SIGUSR1 one line ``disclosure JSON`` (`server.console`). Standard error carries the log. Exit status:
-0 stopped when asked, 2 could not start.
+Standard output carries one line, ``listening on URL``, with ``--window`` another, ``window URL``, with
+``--metrics`` another, ``metrics URL``, and on every SIGUSR1 one line ``disclosure JSON`` (`server.console`).
+Standard error carries the log. Exit status: 0 stopped when asked, 2 could not start.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from pathlib import Path
 
 import msgspec
 
-from server import config, console, disclose, logs, window
+from server import config, console, disclose, logs, metrics, window
 from server.app import Server, StartError
 from server.config import ConfigError, Settings
 from server.disclose import Desk
 from server.page import PageError
 
 log = logging.getLogger(__name__)
+
+#: Where metrics are served if nothing else is said.
+METRICS = "127.0.0.1:9464"
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -49,6 +52,19 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="show, on this machine alone, all that you can see (default 127.0.0.1 and a free port)",
     )
     parser.add_argument(
+        "--metrics",
+        metavar="HOST:PORT",
+        nargs="?",
+        const=METRICS,
+        help=f"totals for Prometheus, on this machine alone (default {METRICS})",
+    )
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        type=int,
+        help="media processes, each with a UDP port of its own (default 1: media is in the one process)",
+    )
+    parser.add_argument(
         "--hostile",
         metavar="ACT[,ACT]",
         help="turn against the meetings here when told to on standard input; list shows what can be done",
@@ -63,8 +79,19 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         settings = msgspec.structs.replace(settings, listen=arguments.listen)
     if arguments.window:
         settings = msgspec.structs.replace(settings, window=arguments.window)
+    if arguments.metrics:
+        settings = msgspec.structs.replace(settings, metrics=arguments.metrics)
+    if arguments.workers is not None:
+        if not 1 <= arguments.workers <= config.WORKERS_MAX:
+            raise ConfigError(f"--workers takes 1 to {config.WORKERS_MAX}")
+        settings = msgspec.structs.replace(settings, workers=arguments.workers)
     if settings.window is not None:
         window.where(settings.window)
+    if settings.metrics is not None:
+        metrics.where(settings.metrics)
+    config.check_ports(settings)
+    if arguments.hostile and settings.workers > 1:
+        raise ConfigError("a hostile server does all in one process: it takes no --workers")
     return settings
 
 
@@ -95,13 +122,24 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
     server = _make(settings, hostile)
     desk = Desk(server)
     looking: window.Window | None = None
+    counting: metrics.Metrics | None = None
+    telling: set[asyncio.Task[None]] = set()
+
+    async def disclosed() -> None:
+        print(await console.line(server), flush=True)
+
+    def tell() -> None:
+        task = loop.create_task(disclosed())
+        telling.add(task)
+        task.add_done_callback(telling.discard)
+
     try:
         url = await server.start()
         try:
             await desk.start()
         except OSError:
             log.warning("disclose gets no answer from this process")
-        loop.add_signal_handler(signal.SIGUSR1, lambda: print(console.line(server), flush=True))
+        loop.add_signal_handler(signal.SIGUSR1, tell)
         print(f"listening on {url}", flush=True)
         if settings.window is not None:
             looking = window.Window(server, settings.window)
@@ -111,8 +149,16 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
                 raise StartError(f"can't listen on {settings.window}: {error.strerror}") from None
             except PageError as error:
                 raise StartError(str(error)) from None
+        if settings.metrics is not None:
+            counting = metrics.Metrics(server, settings.metrics)
+            try:
+                print(f"metrics {await counting.start()}", flush=True)
+            except OSError as error:
+                raise StartError(f"can't listen on {settings.metrics}: {error.strerror}") from None
         await stop.wait()
     finally:
+        if counting is not None:
+            await counting.stop()
         if looking is not None:
             await looking.stop()
         desk.stop()

@@ -1,4 +1,4 @@
-"""The server, put together: HTTP, WebSocket, hub and SFU, in one process and with nothing on disk."""
+"""The server, put together: HTTP, WebSocket, hub and SFU, or media workers, and with nothing on disk."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from server import config, page
 from server.config import ConfigError, Settings
 from server.flow import Flow
 from server.hub import Hub
+from server.media.pipe import Setup
 from server.media.sfu import Sfu
 from server.media.sockets import BindError
 from server.signaling import MediaServer, Signaling
 from server.wire import limits
+from server.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class Server:
         self._rng = rng
         self._media = media
         self._sfu: Sfu | None = None
+        self._workers: Workers | None = None
         self._signaling: Signaling | None = None
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
@@ -90,7 +93,7 @@ class Server:
             listening.listen(256)
             listening.setblocking(False)
             self.url = config.url(host, listening.getsockname()[1])
-            media = self._media or await self._start_sfu(address)
+            media = self._media or await self._start_media(address)
         except OSError as error:
             listening.close()
             raise StartError(f"can't listen on {s.listen}: {os.strerror(error.errno or 0)}") from None
@@ -101,6 +104,8 @@ class Server:
         origin = s.origin or self.url
         hub = self._make_hub(origin, key)
         self._signaling = self._make_signaling(hub, media, [origin, self.url, *s.allowed_origins])
+        if self._workers is not None:
+            self._workers.on_lost = self._signaling.media_lost
         app = web.Application(client_max_size=1024)
         app.add_routes(
             [
@@ -119,8 +124,9 @@ class Server:
         log.info("started")
         return self.url
 
-    async def _start_sfu(self, address: str) -> MediaServer:
+    async def _start_media(self, address: str) -> MediaServer:
         s = self.settings
+        config.check_ports(s)
         told = [(await _resolve(host))[1] for host in (s.media_address or address, *s.media_also)]
         try:
             turn = [relay.read() for relay in s.turn]
@@ -128,7 +134,7 @@ class Server:
             raise StartError(f"a TURN server's secret_file can't be read: {error.strerror}") from None
         except ValueError as error:
             raise StartError(str(error)) from None
-        self._sfu = self._make_sfu(
+        setup = Setup(
             address=told[0],
             port=s.media_port,
             bind=(await _resolve(s.media_bind))[1] if s.media_bind else address,
@@ -139,6 +145,11 @@ class Server:
             limits=s.media,
         )
         try:
+            if s.workers > 1:
+                self._workers = Workers(s.workers, setup)
+                await self._workers.start()
+                return self._workers
+            self._sfu = self._make_sfu(**setup.options())
             await self._sfu.start()
         except BindError as error:
             raise StartError(f"can't take {error.what} for media: {error.strerror}") from None
@@ -174,6 +185,8 @@ class Server:
             await self._runner.cleanup()
         if self._sfu is not None:
             self._sfu.close()
+        if self._workers is not None:
+            await self._workers.close()
         log.info("stopped")
 
     # -- HTTP ----------------------------------------------------------------------------------

@@ -22,6 +22,9 @@ CountOrOff = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
 Size = Annotated[int, msgspec.Meta(ge=1024, le=2**34)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
 Rate = Annotated[float, msgspec.Meta(gt=0, le=1e12)]
+#: Media workers at most.
+WORKERS_MAX = 64
+Workers = Annotated[int, msgspec.Meta(ge=1, le=WORKERS_MAX)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
@@ -48,6 +51,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         turn: relays told to browsers, each a table of `urls` and of `secret` or `secret_file`, what coturn's
             ``static-auth-secret`` has.
         turn_time: that the credentials made for them last.
+        metrics: where ``/metrics`` is served, a loopback address; default none: there is no such listener.
+
+    How many processes
+        workers: media workers, each with a UDP port of its own from `media_port` upwards; 1: media is in the
+            one process, and there are none.
 
     How many
         max_connections: WebSockets at a time.
@@ -96,6 +104,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     media_tcp: bool = True
     turn: Annotated[list[TurnServer], msgspec.Meta(max_length=limits.TURN_MAX)] = []
     turn_time: Seconds = 21_600.0
+    metrics: str | None = None
+
+    workers: Workers = 1
 
     max_connections: Count = 4096
     max_connections_per_address: CountOrOff = 0
@@ -169,6 +180,25 @@ def checked(table: dict[str, object]) -> Settings:
         if (relay.secret is None) == (relay.secret_file is None):
             raise ConfigError(f"turn[{number}] wants one of secret and secret_file")
     return settings
+
+
+def loopback(listen: str) -> tuple[str, int] | None:
+    """The loopback address and port of ``HOST:PORT``; None for any other address, ConfigError for neither."""
+    host, port = host_and_port(listen)
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        return (address, port) if ipaddress.ip_address(address).is_loopback else None
+    except ValueError:
+        return None
+
+
+def check_ports(settings: Settings) -> None:
+    """ConfigError if the workers' UDP ports go beyond the last one."""
+    if settings.media_port and settings.media_port + settings.workers - 1 > 65535:
+        raise ConfigError(
+            f"{settings.workers} workers take as many UDP ports, and from {settings.media_port} on there are "
+            f"{65536 - settings.media_port}"
+        )
 
 
 def host_and_port(listen: str) -> tuple[str, int]:

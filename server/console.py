@@ -7,16 +7,15 @@ kept and shown around without telling anything about anybody.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import stat
 from typing import Any
 
+from server import process
 from server.app import Server
 from server.hub import Hub
 from server.media.sfu import MediaFacts, Sfu
 from server.room import RoomFacts
+from server.workers import MediaView, Workers
 
 #: Keys that the server makes for itself when it starts. No meeting's content can be opened with them.
 OWN_KEYS = ("Ed25519, for receipts", "ECDSA P-256, for the transport of media")
@@ -63,24 +62,37 @@ def _people(server: Server, media: MediaFacts | None) -> list[dict[str, Any]]:
     ]
 
 
-def _files_open_for_writing() -> int:
-    """Regular files that this process could write to, standard streams aside; -1: it can't be told."""
-    try:
-        numbers = [int(name) for name in os.listdir("/proc/self/fd")]
-    except OSError:
-        return -1
-    count = 0
-    for number in numbers:
-        try:
-            writable = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
-            count += number > 2 and writable and stat.S_ISREG(os.fstat(number).st_mode)
-        except OSError:
-            continue  # the directory's own, closed by now
-    return count
+async def look(server: Server, *, streams: bool = False, audit: bool = False) -> MediaView:
+    """What the SFU holds; with media workers they are asked, which takes a moment, and is bounded."""
+    media = server.signaling.media
+    if isinstance(media, Workers):
+        return await media.look(held=True, streams=streams, audit=audit)
+    return here(server, streams=streams)
 
 
-def disclosure(server: Server, *, identifiers: bool = False) -> dict[str, Any]:
+def here(server: Server, *, streams: bool = False) -> MediaView:
+    """What the SFU of this process holds."""
+    media = server.signaling.media
+    if isinstance(media, Workers):
+        raise TypeError("media is in other processes: ask them (look)")
+    if not isinstance(media, Sfu):
+        return MediaView(media.totals())
+    return MediaView(media.totals(), media.held(), tuple(media.streams()) if streams else ())
+
+
+def _files(media: MediaView) -> int:
+    """Of all processes together; -1 if one of them can't tell."""
+    counts = [process.files_open_for_writing(), *media.files]
+    return -1 if min(counts) < 0 else sum(counts)
+
+
+def disclosure(
+    server: Server, *, identifiers: bool = False, media: MediaView | None = None
+) -> dict[str, Any]:
     """All that the process holds, as JSON-ready values: sizes in bytes, ages in seconds.
+
+    `media` is what `look` has found: needed where there are media workers. `media_workers_silent` of them
+    gave no answer, and what they hold is not in this.
 
     Blobs and packets are ciphertext and are given by size. With `identifiers`, rooms carry number, steward
     key and chain (hex) and the handles of those connected, lobbies number and handles, and `people` tells of
@@ -98,7 +110,8 @@ def disclosure(server: Server, *, identifiers: bool = False) -> dict[str, Any]:
         for lobby, (number, handles) in zip(lobbies, hub.lobbies_held(), strict=True):
             lobby["number"] = number.hex()
             lobby["handles"] = [handle.hex() for handle in handles]
-    media = signaling.media.held() if isinstance(signaling.media, Sfu) else None
+    found = here(server) if media is None else media
+    held = found.held
     view = {
         "uptime": round(now - server.started_at, 1),
         "connections": signaling.connections,
@@ -111,23 +124,26 @@ def disclosure(server: Server, *, identifiers: bool = False) -> dict[str, Any]:
         "rooms": rooms,
         "blobs": sum(len(r["commits"]) + len(r["relays"]) for r in rooms),
         "blob_bytes": sum(b["bytes"] for r in rooms for b in [*r["commits"], *r["relays"]]),
-        "media": signaling.media.totals(),
+        "media": found.totals,
+        "media_workers": found.workers,
+        "media_workers_silent": found.silent,
         "sealed_media": {
-            "packets": 0 if media is None else media.packets,
-            "bytes": 0 if media is None else media.packet_bytes,
-            "ended_streams": 0 if media is None else media.ended_streams,
+            "packets": 0 if held is None else held.packets,
+            "bytes": 0 if held is None else held.packet_bytes,
+            "ended_streams": 0 if held is None else held.ended_streams,
         },
-        "srtp_sessions": 0 if media is None else media.sessions,
-        "datagram_buffers": 0 if media is None else media.buffers,
-        "datagram_addresses": 0 if media is None else media.addresses_by_heart,
+        "srtp_sessions": 0 if held is None else held.sessions,
+        "datagram_buffers": 0 if held is None else held.buffers,
+        "datagram_addresses": 0 if held is None else held.addresses_by_heart,
         "own_keys": list(OWN_KEYS),
-        "files_open_for_writing": _files_open_for_writing(),
+        "files_open_for_writing": _files(found),
     }
     if identifiers:
-        view["people"] = _people(server, media)
+        view["people"] = _people(server, held)
     return view
 
 
-def line(server: Server) -> str:
+async def line(server: Server) -> str:
     """``disclosure `` and the JSON, on one line."""
-    return "disclosure " + json.dumps(disclosure(server), separators=(",", ":"))
+    view = disclosure(server, media=await look(server))
+    return "disclosure " + json.dumps(view, separators=(",", ":"))

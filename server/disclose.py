@@ -69,7 +69,8 @@ class Desk:
             if self._busy <= _BUSY_MAX and _user_of(writer.get_extra_info("socket")) == os.geteuid():
                 async with asyncio.timeout(_TIME):
                     question = json.loads(await reader.readline())
-                    writer.write(json.dumps(self._look(question), separators=(",", ":")).encode() + b"\n")
+                    view = await self._look(question)
+                    writer.write(json.dumps(view, separators=(",", ":")).encode() + b"\n")
                     await writer.drain()
         except (OSError, ValueError, TimeoutError, RecursionError):
             pass  # no question that can be answered, or nobody waits for the answer
@@ -79,15 +80,18 @@ class Desk:
             self._busy -= 1
             writer.close()
 
-    def _look(self, question: object) -> dict[str, Any]:
+    async def _look(self, question: object) -> dict[str, Any]:
         asked = question if isinstance(question, dict) else {}
-        view = console.disclosure(self._server, identifiers=asked.get("identifiers") is True)
-        if asked.get("audit") is True:
+        complete = asked.get("audit") is True
+        media = await console.look(self._server, audit=complete)
+        view = console.disclosure(self._server, identifiers=asked.get("identifiers") is True, media=media)
+        if complete:
             found = audit.audit(self._server)
+            theirs = media.audited
             view["audit"] = {
-                "objects": found.objects,
-                "undeclared": sorted(found.undeclared),
-                "misplaced": sorted(found.misplaced),
+                "objects": found.objects + sum(each.objects for each in theirs),
+                "undeclared": sorted(found.undeclared.union(*(each.undeclared for each in theirs))),
+                "misplaced": sorted(found.misplaced.union(*(each.misplaced for each in theirs))),
             }
         return view
 

@@ -101,6 +101,11 @@ class Hub:
         room = self._in_room.get(handle)
         return [] if room is None else self._performed(room.no_media(handle))
 
+    def media_lost(self, number: bytes, handles: Iterable[bytes]) -> list[Effect]:
+        """Where these of room `number` had their media there is none any more."""
+        room = self._rooms.get(number)
+        return [] if room is None else self._performed(room.media_lost(handles))
+
     def tick(self, now: float) -> list[Effect]:
         """Everything that time alone brings, in all rooms; cheap, and meant for several times a second."""
         due = [room for room in self._rooms.values() if room.deadline <= now]
@@ -158,6 +163,11 @@ class Hub:
         return Room(number, steward_key, self._settings, self._sign)
 
     # -- what is held --------------------------------------------------------------------------
+
+    @property
+    def room_count(self) -> int:
+        """How many rooms are held."""
+        return len(self._rooms)
 
     def rooms(self) -> Iterator[RoomFacts]:
         """What each room holds."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hmac
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from nacl.exceptions import BadSignatureError
@@ -493,6 +493,18 @@ class Room:
         seat.media = None
         seat.view = None
         return [MediaLeave(self.number, handle), *self._views()]
+
+    def media_lost(self, handles: Iterable[bytes]) -> list[Effect]:
+        """The part of the SFU that carried these is gone: each is told so, and may send its media again."""
+        effects: list[Effect] = []
+        for handle in handles:
+            seat = self._seats.get(handle)
+            if seat is not None and seat.media is not None:
+                seat.media = None
+                seat.view = None
+                text = "the media server was started anew: send media again, for a new transport"
+                effects += refuse(handle, "lost", text, "media")
+        return [*effects, *self._views()]
 
     def _views(self) -> list[Effect]:
         """`streams` to everybody with media whose view of the others' streams has changed."""

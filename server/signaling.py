@@ -12,7 +12,9 @@ import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Protocol
 
 from aiohttp import WSMsgType, web
 
@@ -26,6 +28,7 @@ from server.wire.messages import (
     Media,
     Message,
     Refused,
+    Streams,
     Transport,
     WireError,
     decode_client,
@@ -37,13 +40,15 @@ log = logging.getLogger(__name__)
 TICK = 0.05
 #: How long the last word and the WebSocket's closing handshake may take.
 GOODBYE = 1.0
+#: What is refused for no fault of the client's, and doesn't count as an error of its.
+_NO_ERRORS: Final = frozenset({"lost"})
 
 
 class MediaServer(Protocol):
-    """What signaling needs of the SFU (`server.media.sfu.Sfu`)."""
+    """What signaling needs of the SFU: `server.media.sfu.Sfu`, or `server.workers.Workers`."""
 
-    def join(self, room: bytes, handle: bytes, media: Media) -> Transport:
-        """New or changed streams or transport; ValueError when it can't be."""
+    def join(self, room: bytes, handle: bytes, media: Media) -> Transport | asyncio.Future[Transport]:
+        """New or changed streams or transport; ValueError when it can't be. Either may come later."""
 
     def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None, tops: list[int]) -> None:
         """Forward these, in layers up to those of `tops` (empty: the largest); None: all."""
@@ -53,6 +58,14 @@ class MediaServer(Protocol):
 
     def totals(self) -> dict[str, int]:
         """Totals over everything."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A connection whose `media` has no answer yet, and the list of streams that comes behind the last."""
+
+    answers: list[asyncio.Future[Transport]] = field(default_factory=list)
+    streams: Streams | None = None
 
 
 class Connection:
@@ -163,6 +176,7 @@ class Signaling:
         self._origins = frozenset(origins)
         self._clock = clock
         self._connections: dict[bytes, Connection] = {}
+        self._waiting: dict[bytes, Waiting] = {}
         self._addresses: Counter[str] = Counter()
         self._sockets = 0
         self._stopping = False
@@ -190,21 +204,26 @@ class Signaling:
             elif isinstance(effect, MediaJoin):
                 answer, consequences = self._join(effect)
                 # the answer comes before the lists of streams; what the hub decided since, after them
-                todo.appendleft(answer)
+                todo.extendleft(answer)
                 todo.extend(consequences)
             elif isinstance(effect, MediaWant):
                 wanted = None if effect.ssrcs is None else list(effect.ssrcs)
                 self.media.want(effect.room, effect.handle, wanted, list(effect.tops))
             elif isinstance(effect, MediaLeave):
+                self._waiting.pop(effect.handle, None)
                 self.media.leave(effect.room, effect.handle)
 
     def _send(self, effect: Send, frame: bytes) -> list[Effect]:
         connection = self._connections.get(effect.handle)
         if connection is None or connection.dropped:
             return []
+        if isinstance(effect.message, Streams) and (waiting := self._waiting.get(effect.handle)) is not None:
+            waiting.streams = effect.message  # each list is whole: only the last counts
+            return []
         if isinstance(effect.message, Refused):
-            self.refusals[effect.message.code] += 1
-            if not connection.guard.error(self._clock()):
+            code = effect.message.code
+            self.refusals[code] += 1
+            if code not in _NO_ERRORS and not connection.guard.error(self._clock()):
                 return self._expel(effect.handle, Refused("errors", "too many errors", fatal=True))
         if not connection.put(frame):
             return self._expel(effect.handle, Closing("slow", "too much was waiting for this connection"))
@@ -223,13 +242,48 @@ class Signaling:
             log.debug("dropping a connection: %s", effect.last.code)
             connection.drop(encode(effect.last))
 
-    def _join(self, effect: MediaJoin) -> tuple[Effect, list[Effect]]:
+    def _join(self, effect: MediaJoin) -> tuple[list[Effect], list[Effect]]:
+        """The answer, and what follows from it; neither yet if it comes later (`_joined`)."""
         try:
-            transport = self.media.join(effect.room, effect.handle, effect.media)
+            answer = self.media.join(effect.room, effect.handle, effect.media)
         except ValueError:
-            refused = Refused("media", "the media server has no place for this", "media")
-            return Send(effect.handle, refused), self.hub.no_media(effect.handle)
-        return Send(effect.handle, transport), []
+            return self._no_place(effect.handle)
+        if isinstance(answer, Transport):
+            return [Send(effect.handle, answer)], []
+        self._waiting.setdefault(effect.handle, Waiting()).answers.append(answer)
+        answer.add_done_callback(partial(self._joined, effect.handle))
+        return [], []
+
+    def _joined(self, handle: bytes, answer: asyncio.Future[Transport]) -> None:
+        """A media worker has answered. Each `media` has one answer, in order, and then come lists."""
+        refused = answer.cancelled() or answer.exception() is not None
+        waiting = self._waiting.get(handle)
+        if waiting is None or answer not in waiting.answers:
+            return  # it has left meanwhile
+        waiting.answers.remove(answer)
+        last = not waiting.answers
+        if last:
+            del self._waiting[handle]
+        if not refused:
+            after = waiting.streams if last else None
+            listed = [] if after is None else [Send(handle, after)]
+            self.perform([Send(handle, answer.result()), *listed])
+        elif last:
+            first, consequences = self._no_place(handle)
+            self.perform([*first, *consequences])
+        else:
+            self.perform(self._no_place_for(handle))  # what was sent after it decides
+
+    def _no_place(self, handle: bytes) -> tuple[list[Effect], list[Effect]]:
+        return self._no_place_for(handle), self.hub.no_media(handle)
+
+    @staticmethod
+    def _no_place_for(handle: bytes) -> list[Effect]:
+        return [Send(handle, Refused("media", "the media server has no place for this", "media"))]
+
+    def media_lost(self, room: bytes, handles: list[bytes]) -> None:
+        """The media worker that these had their media at is gone."""
+        self.perform(self.hub.media_lost(room, handles))
 
     # -- one connection ------------------------------------------------------------------------
 
@@ -298,6 +352,7 @@ class Signaling:
         finally:
             self.perform(self.hub.leave(handle, self._clock()))
             del self._connections[handle]
+            self._waiting.pop(handle, None)
             await connection.finish()
 
     async def _read(

@@ -66,6 +66,12 @@ def sentences(view: dict[str, Any]) -> list[str]:
         "opens a room has a host's key.",
         "Sizes and times it sees as they pass; what can be guessed from them is measured in docs/leakage.md.",
     ]
+    if workers := view.get("media_workers"):
+        silent = view["media_workers_silent"]
+        said.append(
+            f"Media passes through {_count(workers, 'process', 'processes')} of its own, which were asked too"
+            + (f"; {silent} of them did not answer, and what they hold is not in this." if silent else ".")
+        )
     found = view.get("audit")
     if found is not None:
         missing = [*found["undeclared"], *found["misplaced"]]

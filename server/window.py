@@ -8,7 +8,6 @@ objects when it is asked (`server.console`, `Sfu.streams`): nothing is noted for
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import json
 import secrets
 import socket
@@ -21,6 +20,7 @@ from server import config, console, page, spoken
 from server.app import Server
 from server.config import ConfigError
 from server.media.sfu import Sfu, StreamFacts
+from server.workers import Workers
 
 #: Where the token is shown; a page of another site can't send it without being asked about first.
 _HEADER: Final = "X-Snug-Token"
@@ -29,17 +29,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def where(listen: str) -> tuple[str, int]:
     """The loopback address and port of ``HOST:PORT``; ConfigError for any other address."""
-    host, port = config.host_and_port(listen)
-    address = "127.0.0.1" if host == "localhost" else host
-    try:
-        loopback = ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
+    found = config.loopback(listen)
+    if found is None:
+        host, _ = config.host_and_port(listen)
         raise ConfigError(
             f"the window shows all that you can see: it listens on 127.0.0.1, and not on {host}"
         )
-    return address, port
+    return found
 
 
 def _stream(facts: StreamFacts) -> dict[str, Any]:
@@ -54,16 +50,15 @@ def _stream(facts: StreamFacts) -> dict[str, Any]:
     }
 
 
-def view(server: Server) -> dict[str, Any]:
+async def view(server: Server) -> dict[str, Any]:
     """What the page shows: the whole disclosure, in numbers and read aloud, and the streams that pass."""
-    disclosed = console.disclosure(server, identifiers=True)
-    media = server.signaling.media
-    streams = [_stream(facts) for facts in media.streams()] if isinstance(media, Sfu) else []
+    media = await console.look(server, streams=True)
+    disclosed = console.disclosure(server, identifiers=True, media=media)
     return {
         "at": round(server.clock(), 3),
         "disclosure": disclosed,
         "spoken": spoken.sentences(disclosed),
-        "streams": streams,
+        "streams": [_stream(facts) for facts in media.streams],
     }
 
 
@@ -128,7 +123,7 @@ class Window:
         return guard
 
     async def _now(self, _: web.Request) -> web.Response:
-        return _json(view(self._server))
+        return _json(await view(self._server))
 
     async def _frame(self, request: web.Request) -> web.Response:
         """The packets (hex, RTP as it was relayed) of one stream's last whole frame."""
@@ -137,7 +132,10 @@ class Window:
             ssrc = int(request.query.get("ssrc", ""))
         except ValueError:
             raise web.HTTPBadRequest(text="which stream? ssrc=NUMBER\n") from None
-        packets = media.last_frame(ssrc) if isinstance(media, Sfu) else []
+        if isinstance(media, Workers):
+            packets = await media.last_frame(ssrc)
+        else:
+            packets = media.last_frame(ssrc) if isinstance(media, Sfu) else []
         return _json({"ssrc": ssrc, "packets": [packet.hex() for packet in packets]})
 
 

@@ -131,6 +131,11 @@ class MediaEngine:
         """Whether media can flow now."""
         return self._link is not None
 
+    @property
+    def waiting(self) -> bool:
+        """Whether parameters were told, and `connect` is to follow."""
+        return self._pending is not None
+
     def parameters(self) -> tuple[str, str, bytes]:
         """(ufrag, password, certificate fingerprint) for the next `connect`; new ones after each connect."""
         if self._closed:

@@ -444,7 +444,9 @@ class RoomSession:
             self._saying.again()
             self._announce_at = now
             door.shown = None
-        if refused.code != "pass" and refused.about != "open" and refused.text != self._refusal:
+        # of a lost media server whoever holds the media engine tells, and sends media again
+        lost = refused.about == "media" and refused.code == "lost"
+        if refused.code != "pass" and not lost and refused.about != "open" and refused.text != self._refusal:
             self._refusal = refused.text  # told once, however often it is tried
             self.tell(words.refused(refused.text))
 

@@ -87,6 +87,14 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
         '"handling a datagram raised %s", type(error).__name__',
         '"a tick raised %s", type(error).__name__',
         '"a handshake failed"',
+        # of media workers there are numbers, counted from 0
+        '"%d media workers", len(self.slots)',
+        '"media worker %d takes nothing more", self.number',
+        '"media worker %d is silent", slot.number',
+        '"media worker %d has ended: another one is started in %.1f s", slot.number, delay',
+        '"a media worker can\'t be started: error %d", error.errno or 0',
+        '"telling of a lost worker raised %s", type(error).__name__',
+        '"what was asked of a media worker raised %s", type(error).__name__',
     }
     found = set()
     for file in Path(server.__file__).parent.rglob("*.py"):

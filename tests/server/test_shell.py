@@ -578,7 +578,7 @@ async def test_the_disclosure_is_what_is_held_and_names_nobody() -> None:
         assert room["streams"] == {"audio": 1, "video": 0}
         assert view["blob_bytes"] == 3072
         assert view["files_open_for_writing"] >= 0
-        text = console.line(place.server)
+        text = await console.line(place.server)
         assert text.startswith("disclosure {")
         assert json.loads(text.removeprefix("disclosure "))["rooms"][0]["connections"] == 1
         for secret in (NUMBER.hex(), ada.handle.hex(), CLIENT_ADDRESS, CLIENT_NONCE.hex()):

@@ -260,6 +260,6 @@ async def test_without_a_media_server_there_are_no_streams() -> None:
     server = Server(quiet(page=False), media=Silent())  # type: ignore[arg-type]
     await server.start()
     try:
-        assert view(server)["streams"] == []
+        assert (await view(server))["streams"] == []
     finally:
         await server.stop()

@@ -210,6 +210,8 @@ export class Media implements MediaSide {
         // one that waits for the server's answer is still good: it is published again as it is
         if (this.#worker !== null && this.#link?.waiting !== true) void this.#connect();
         return;
+      case "mediaLost":
+        return this.#lost(sentence("shell.media_gone"), true);
       case "streams":
         this.#listed = message.streams;
         void this.#link?.setRemote(message.streams);

@@ -481,7 +481,9 @@ export class RoomSession {
       this.#announceAt = now;
       door.shown = null;
     }
-    if (code !== "pass" && about !== "open" && refused.text !== this.#refusal) {
+    // of a lost media server the page tells, and sends media again
+    const lost = about === "media" && code === "lost";
+    if (code !== "pass" && !lost && about !== "open" && refused.text !== this.#refusal) {
       this.#refusal = refused.text; // told once, however often it is tried
       this.tell(words.refused(refused.text));
     }

@@ -94,6 +94,8 @@ export type FromWorker =
   | { readonly type: "transport"; readonly transport: Transport; readonly ufrag: string }
   /** The connection that our media belonged to is gone: make a link, and publish it. */
   | { readonly type: "republish" }
+  /** The same, and a link that was still waiting for an answer is of no use either. */
+  | { readonly type: "mediaLost" }
   | { readonly type: "streams"; readonly streams: readonly HandleStream[]; readonly own: readonly OwnStream[] }
   /** Whose a stream is, once a member has said so: by SSRC. */
   | { readonly type: "announced"; readonly ssrc: number; readonly leaf: number; readonly stream: number }

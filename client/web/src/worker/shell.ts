@@ -296,10 +296,14 @@ export class Shell {
       this.#around.post({ type: "events", events: [{ type: "Alarm", kind: "version", text }] });
     }
     const room = isRoom(door);
+    const refused = room && message.type === "refused" && message.about === "media";
+    // said of itself, and no answer: a part of the server has died, and our media with it
+    const lost = refused && message.code === "lost";
     // answered, though not with a transport
-    if (room && message.type === "refused" && message.about === "media") this.#asked.shift();
+    if (refused && !lost) this.#asked.shift();
     const told = await this.#feed({ type: "Received", door, message });
     if (!room) return;
+    if (lost && this.#leaf !== null && !this.#over) this.#around.post({ type: "mediaLost" });
     if (message.type === "committed" || message.type === "relayed" || message.type === "passed")
       this.#transforms.keysChanged(); // frames that came before their keys or their announcement
     this.#announce();

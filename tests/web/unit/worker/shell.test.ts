@@ -163,6 +163,23 @@ test("a lost room asks for other media, and streams are none", async () => {
   assert.ok(rig.told().includes("Status"));
 });
 
+test("a lost media server is told, and answers nothing that was asked", async () => {
+  await rig.shell.hear(HOST);
+  await rig.shell.hear(PUBLISH);
+  await rig.enters();
+  await rig.says({ type: "refused", code: "lost", text: "send media again", about: "media", fatal: false });
+  assert.equal(rig.of("mediaLost").length, 1);
+  assert.equal(rig.of("republish").length, 0);
+  // the server had our media only after that: its answer is still to come, and is known for what it is
+  const transport: Omit<Transport, "type"> = { ufrag: "srvr", password: "serverserver", fingerprint: new Uint8Array(32), address: "192.0.2.1", port: 9, others: [], tcp: false, turn: [] };
+  await rig.shell.hear({ ...PUBLISH, media: { ...(PUBLISH as Extract<ToWorker, { type: "publish" }>).media, ufrag: "efgh" } } as ToWorker);
+  await rig.says({ type: "transport", ...transport });
+  await rig.says({ type: "transport", ...transport });
+  assert.deepEqual(rig.of("transport").map(({ ufrag }) => ufrag), ["abcd", "efgh"]);
+  // it is no refusal of what we did, and nobody is told so
+  assert.ok(!rig.of("events").some(({ events }) => events.some((event) => event.type === "Alarm" && event.kind === "refused")));
+});
+
 test("another version of the protocol is told", async () => {
   await rig.shell.hear(HOST);
   await rig.says({ type: "challenge", version: 9, origin: ORIGIN, nonce: new Uint8Array(32), server_key: new Uint8Array(32) });

@@ -1,0 +1,192 @@
+"""``/metrics``: totals for Prometheus (text format 0.0.4), and nothing by room, handle, stream or address.
+
+Off unless asked for. It listens on a loopback address of its own, and answers whoever asks there: what it
+says is of the whole server, by worker at the most. Numbers are read when they are asked for; none are kept.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+
+from server import config, console, process
+from server.app import Server
+from server.config import ConfigError
+from server.media.pipe import Beat
+from server.workers import MediaView, Workers
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+#: What may stand in a label: words of the code's own, and never a number in hex or an address.
+_LABEL: Final = re.compile(r"[a-z][a-z_:,' -]{0,79}\Z")
+
+#: Of the SFU's counts those with a name of their own: (name, type, help); `_EVENTS` are the others.
+_MEDIA: Final[Mapping[str, tuple[str, str, str]]] = {
+    "peers": ("snug_media_peers", "gauge", "Connections with media."),
+    "peers_ready": ("snug_media_peers_ready", "gauge", "Connections with media whose transport is secured."),
+    "received": ("snug_media_packets_received_total", "counter", "RTP packets taken for forwarding."),
+    "forwarded": ("snug_media_packets_forwarded_total", "counter", "RTP packets sent to receivers."),
+    "unsent": ("snug_media_packets_unsent_total", "counter", "RTP packets that the socket did not take."),
+    "bytes_received": ("snug_media_received_bytes_total", "counter", "Bytes of RTP taken for forwarding."),
+    "bytes_forwarded": ("snug_media_forwarded_bytes_total", "counter", "Bytes of RTP sent to receivers."),
+    "lost": ("snug_media_packets_lost_total", "counter", "RTP packets of publishers that did not come."),
+    "nacks": ("snug_media_nacks_total", "counter", "Requests of receivers to send packets again."),
+    "asked": ("snug_media_packets_asked_total", "counter", "Packets that publishers were asked for again."),
+    "resent": ("snug_media_packets_resent_total", "counter", "Packets sent again to receivers."),
+    "key_frame_requests": (
+        "snug_media_key_frame_requests_total",
+        "counter",
+        "Key frames asked of publishers.",
+    ),
+    "handshakes": ("snug_media_handshakes_total", "counter", "DTLS handshakes that were completed."),
+    "handshakes_failed": ("snug_media_handshakes_failed_total", "counter", "DTLS handshakes that failed."),
+    "errors": ("snug_media_errors_total", "counter", "Datagrams and timers that raised an error."),
+}
+_REFUSED: Final = ("snug_media_packets_refused_total", "counter", "RTP packets refused, by what is wrong.")
+_EVENTS: Final = ("snug_media_events_total", "counter", "What else the SFU counts, by its name in the code.")
+_REFUSED_PREFIX: Final = "refused: "
+
+Labels = tuple[tuple[str, str], ...]
+
+
+class Page:
+    """A page of metrics: each name once with its help and type, and under it all its values."""
+
+    def __init__(self) -> None:
+        self._families: dict[tuple[str, str, str], dict[Labels, float]] = {}
+
+    def put(self, family: tuple[str, str, str], value: float, **labels: str) -> None:
+        """A value of `family` (name, type, help), added to what is there. What is no word reads "other"."""
+        shown: Labels = tuple(
+            (name, label if name == "worker" or _LABEL.match(label) else "other")
+            for name, label in labels.items()
+        )
+        values = self._families.setdefault(family, {})
+        values[shown] = values.get(shown, 0) + value
+
+    def lines(self) -> Iterator[str]:
+        """The page, line by line."""
+        for (name, kind, text), values in self._families.items():
+            yield f"# HELP {name} {text}"
+            yield f"# TYPE {name} {kind}"
+            for labels, value in values.items():
+                inside = ",".join(f'{label}="{of}"' for label, of in labels)
+                shown = repr(value) if isinstance(value, float) else str(value)
+                yield f"{name}{{{inside}}} {shown}" if inside else f"{name} {shown}"
+
+
+def _media(page: Page, totals: Mapping[str, int], worker: str) -> None:
+    for count, value in totals.items():
+        if count in _MEDIA:
+            page.put(_MEDIA[count], value, worker=worker)
+        elif count.startswith(_REFUSED_PREFIX):
+            page.put(_REFUSED, value, worker=worker, reason=count.removeprefix(_REFUSED_PREFIX))
+        elif count != "refused":  # the sum of those
+            page.put(_EVENTS, value, worker=worker, event=count)
+    for count in _MEDIA:
+        if count not in totals and not count.startswith("bytes"):
+            page.put(_MEDIA[count], 0, worker=worker)  # what has not happened yet is 0, and not unknown
+
+
+def _machine(page: Page, beats: Iterable[tuple[str, Beat]]) -> None:
+    for worker, beat in beats:
+        page.put(("snug_cpu_seconds_total", "counter", "CPU time, user and system."), beat.cpu, worker=worker)
+        page.put(("snug_resident_memory_bytes", "gauge", "Resident memory."), beat.memory, worker=worker)
+
+
+def text(server: Server, media: MediaView) -> str:
+    """The page. Where there are no workers the one process is worker 0; with workers it has no number."""
+    signaling, page = server.signaling, Page()
+    hub = signaling.hub
+    for name, value, about in (
+        ("snug_uptime_seconds", round(server.clock() - server.started_at, 3), "Since the start."),
+        ("snug_connections", signaling.connections, "WebSockets now."),
+        ("snug_connections_at_the_door", hub.at_the_door(), "WebSockets that have opened no door yet."),
+        ("snug_rooms", hub.room_count, "Rooms held."),
+        ("snug_lobbies", len(hub.lobbies()), "Lobbies held."),
+        ("snug_queued_bytes", signaling.queued(), "Bytes that wait for slow readers of WebSockets."),
+    ):
+        page.put((name, "gauge", about), value)
+    for code, count in sorted(signaling.refusals.items()):
+        page.put(("snug_refusals_total", "counter", "Refusals, by their code."), count, code=code)
+    own = Beat({}, time.process_time(), process.resident())
+    workers = server.signaling.media
+    if isinstance(workers, Workers):
+        page.put(("snug_media_workers", "gauge", "Media workers there should be."), media.workers)
+        page.put(("snug_media_workers_silent", "gauge", "Media workers that gave no answer."), media.silent)
+        page.put(
+            ("snug_media_workers_replaced_total", "counter", "Media workers that ended by themselves."),
+            workers.replaced,
+        )
+        page.put(("snug_signaling_cpu_seconds_total", "counter", "CPU time of the first process."), own.cpu)
+        page.put(
+            ("snug_signaling_resident_memory_bytes", "gauge", "Resident memory of the first process."),
+            own.memory,
+        )
+        beats = [(str(number), beat) for number, beat in sorted(media.beats.items())]
+    else:
+        beats = [("0", Beat(media.totals, own.cpu, own.memory))]
+    for worker, beat in beats:
+        _media(page, beat.totals, worker)
+    _machine(page, beats)
+    return "\n".join(page.lines()) + "\n"
+
+
+def where(listen: str) -> tuple[str, int]:
+    """The loopback address and port of ``HOST:PORT``; ConfigError for any other address."""
+    found = config.loopback(listen)
+    if found is None:
+        host, _ = config.host_and_port(listen)
+        raise ConfigError(f"metrics are for this machine: they are served on 127.0.0.1, and not on {host}")
+    return found
+
+
+class Metrics:
+    """Serves the page of one server. `start` before, `stop` after; stopping twice is harmless."""
+
+    def __init__(self, server: Server, listen: str) -> None:
+        self._server = server
+        self._address, self._port = where(listen)
+        self._runner: web.AppRunner | None = None
+        self._hosts: frozenset[str] = frozenset()
+
+    async def start(self) -> str:
+        """Listen; the URL. OSError if the port is taken."""
+        app = web.Application(client_max_size=1024)
+        app.add_routes([web.get("/metrics", self._answer)])
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await self._runner.setup()
+        listening = socket.socket(socket.AF_INET6 if ":" in self._address else socket.AF_INET)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((self._address, self._port))
+            await web.SockSite(self._runner, listening).start()
+        except OSError:
+            listening.close()
+            await self.stop()
+            raise
+        port = listening.getsockname()[1]
+        url = config.url(self._address, port)
+        self._hosts = frozenset(
+            {url.removeprefix("http://"), f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"}
+        )
+        return f"{url}/metrics"
+
+    async def stop(self) -> None:
+        """Answer no more."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        # a page of another site that has its name point here sends its own name
+        if request.headers.get(hdrs.HOST) not in self._hosts:
+            raise web.HTTPForbidden(text="metrics are asked for by their own address\n")
+        media = self._server.signaling.media
+        view = await media.look() if isinstance(media, Workers) else console.here(self._server)
+        headers: dict[str, Any] = {hdrs.CONTENT_TYPE: CONTENT_TYPE, hdrs.CACHE_CONTROL: "no-store"}
+        return web.Response(body=text(self._server, view).encode(), headers=headers)

@@ -1,0 +1,469 @@
+"""Media on more than one core: N processes with an SFU each, and which room is where.
+
+`Workers` stands where one `Sfu` would. A room is pinned to the worker with the fewest peers when its first
+media comes, and stays there while it has any. Workers are asked over pipes (`server.media.pipe`), in order;
+nothing here waits for one, and none can make another wait. One that dies, that takes nothing more, or that is
+silent for `SILENT` seconds is replaced: the rooms that were pinned to it lose their media, their members are
+told (`on_lost`), and they stay with its successor, for what killed one worker must not go on to the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import errno
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from server.media import pipe
+from server.media.limits import MediaError
+from server.media.pipe import Beat, FromWorker, Joined, Looked, Pipe, Ready
+from server.media.sfu import MediaFacts, StreamFacts
+from server.media.sockets import BindError
+from server.wire.messages import Media, Transport
+
+log = logging.getLogger(__name__)
+
+#: Seconds from the start of a worker until its socket is open.
+START_TIME: Final = 20.0
+#: A worker that says nothing for so long is taken for dead.
+SILENT: Final = 10.0
+#: Waits before a worker is started anew, by how often it has ended before; the last one from then on.
+BACK_OFF: Final = (0.0, 0.5, 2.0, 8.0, 30.0)
+#: Who has run for so long has not ended before.
+STEADY: Final = 120.0
+#: Bytes that wait for a worker: beyond the first no more media is taken on, beyond the second it is replaced.
+BUSY: Final = 4 * 2**20
+STUCK: Final = 32 * 2**20
+#: Messages that wait for a worker to be started; beyond it no more media is taken on.
+LATER_MAX: Final = 8192
+#: A room that has lost its media finds its place again for so long.
+PLACE_KEPT: Final = 10.0
+#: How long one waits for what a worker holds, and for its audit.
+LOOK_TIME: Final = 2.0
+AUDIT_TIME: Final = 8.0
+CLOSE_TIME: Final = 1.0
+
+_ROOT: Final = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class MediaView:
+    """What the SFU, or all workers together, hold. `beats` is by worker; `silent` of them gave no answer."""
+
+    totals: dict[str, int]
+    held: MediaFacts | None = None
+    streams: tuple[StreamFacts, ...] = ()
+    workers: int = 0
+    silent: int = 0
+    files: tuple[int, ...] = ()
+    beats: dict[int, Beat] = field(default_factory=dict)
+    audited: tuple[pipe.Audited, ...] = ()
+
+
+def _summed(facts: Iterable[MediaFacts]) -> MediaFacts | None:
+    """One for all: numbers are added, tables put together."""
+    whole: dict[str, Any] = {}
+    for each in facts:
+        for name in (f.name for f in dataclasses.fields(each)):
+            value, before = getattr(each, name), whole.get(name)
+            whole[name] = (
+                value if before is None else before | value if isinstance(value, dict) else before + value
+            )
+    return MediaFacts(**whole) if whole else None
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A join without an answer yet. `again`: it has survived one worker."""
+
+    join: pipe.Join
+    answer: asyncio.Future[Transport]
+    again: bool = False
+
+
+@dataclass(slots=True)
+class _Pin:
+    """Where a room's media is. `until`: without anybody, the place is kept for so long (loop's time)."""
+
+    slot: Slot
+    handles: set[bytes] = field(default_factory=set)
+    until: float = 0.0
+
+
+class Slot:
+    """The place of one worker, and the process that holds it now."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.port = 0
+        self.up = False
+        self.process: asyncio.subprocess.Process | None = None
+        self.pipe: Pipe[msgspec.Struct] | None = None
+        self.gone = asyncio.Event()
+        self.ready: asyncio.Future[Ready] | None = None
+        #: Answers that are waited for, by ticket.
+        self.asked: dict[int, _Asked] = {}
+        self.looks: dict[int, asyncio.Future[Looked]] = {}
+        #: What is to be said as soon as there is a worker.
+        self.later: list[pipe.Join | pipe.Want | pipe.Leave] = []
+        self.beat: Beat | None = None
+        self.heard_at = 0.0
+        self.peers = 0
+        #: Packets sent a second, of late.
+        self.rate = 0.0
+        self.endings = 0
+
+    def say(self, message: pipe.Join | pipe.Want | pipe.Leave) -> None:
+        """Now, or when there is a worker again."""
+        if self.up and self.pipe is not None:
+            self.pipe.send(message)
+            if self.pipe.waiting > STUCK:
+                log.error("media worker %d takes nothing more", self.number)
+                self.kill()
+        elif len(self.later) < LATER_MAX or isinstance(message, pipe.Join):
+            self.later.append(message)
+
+    def busy(self) -> bool:
+        """Whether it should take on nothing more."""
+        waiting = self.pipe.waiting if self.up and self.pipe is not None else 0
+        return waiting > BUSY or len(self.later) >= LATER_MAX
+
+    def forget(self, room: bytes, handle: bytes) -> None:
+        """What waits for a worker, of somebody who is gone, waits no more."""
+        self.later = [m for m in self.later if (m.room, m.handle) != (room, handle)]
+        for ticket, asked in list(self.asked.items()):
+            if (asked.join.room, asked.join.handle) == (room, handle):
+                del self.asked[ticket]
+                asked.answer.cancel()
+
+    def kill(self) -> None:
+        """Whatever it is doing."""
+        if self.process is not None and self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+
+
+class Workers:
+    """`count` media workers, made by `setup`. Its port 0 takes free ones, else worker n has that port + n.
+
+    `on_lost` is told of a room that has lost its media, and of whom in it; they may join again at once.
+    """
+
+    def __init__(self, count: int, setup: pipe.Setup) -> None:
+        self.slots = [Slot(number) for number in range(count)]
+        self.on_lost: Callable[[bytes, list[bytes]], None] = lambda room, handles: None
+        #: How often a worker was replaced.
+        self.replaced = 0
+        #: Seconds; tests are less patient.
+        self.silent = SILENT
+        level = logging.getLevelName(logging.getLogger().getEffectiveLevel())
+        self._setup = msgspec.structs.replace(setup, level=level)
+        self._pins: dict[bytes, _Pin] = {}
+        self._tickets = 0
+        self._keeping: list[asyncio.Task[None]] = []
+        self._decoder = msgspec.msgpack.Decoder(FromWorker)
+
+    # -- life ----------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """All workers, each with its sockets open; OSError (`BindError`) if one can't have them."""
+        launches = [asyncio.ensure_future(self._launch(slot)) for slot in self.slots]
+        try:
+            await asyncio.gather(*launches, return_exceptions=True)  # all, so that all can be ended
+            for launch in launches:
+                launch.result()
+        except BaseException:
+            await self.close()
+            raise
+        self._keeping = [asyncio.create_task(self._keep(slot)) for slot in self.slots]
+        log.info("%d media workers", len(self.slots))
+
+    async def close(self) -> None:
+        """End all of them; they say goodbye to their peers. Bounded in time, and harmless twice."""
+        for task in self._keeping:
+            task.cancel()
+        await asyncio.gather(*self._keeping, return_exceptions=True)
+        self._keeping = []
+        for slot in self.slots:
+            slot.up = False
+            if slot.pipe is not None:
+                slot.pipe.close()
+        processes = [slot.process for slot in self.slots if slot.process is not None]
+        try:
+            async with asyncio.timeout(CLOSE_TIME):
+                await asyncio.gather(*(process.wait() for process in processes))
+        except TimeoutError:
+            for slot in self.slots:
+                slot.kill()
+            await asyncio.gather(*(process.wait() for process in processes))
+        for slot in self.slots:
+            for asked in slot.asked.values():
+                asked.answer.cancel()
+            slot.asked.clear()
+
+    async def _launch(self, slot: Slot) -> None:
+        """A process for `slot`, up to the opening of its socket. OSError; it runs no more then."""
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                # of the same modules as this process, whatever it was started from
+                path = os.pathsep.join([str(_ROOT), *(entry for entry in sys.path if entry)])
+                slot.process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "server.media",
+                    str(theirs.fileno()),
+                    pass_fds=[theirs.fileno()],
+                    env=os.environ | {"PYTHONPATH": path},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                )
+            slot.gone.clear()
+            slot.ready = loop.create_future()
+            made = Pipe(self._decoder, lambda message: self._heard(slot, message), slot.gone.set)
+            slot.pipe = made
+            await loop.create_unix_connection(lambda: made, sock=ours)
+        except BaseException:
+            ours.close()
+            slot.kill()
+            raise
+        # once open, it stays: behind a firewall there may be no other
+        first = self._setup.port
+        made.send(msgspec.structs.replace(self._setup, port=slot.port or (first and first + slot.number)))
+        ready = await self._opened(slot)
+        if ready.error:
+            slot.kill()
+            slot.port = 0  # if any will do, another one
+            raise BindError(OSError(ready.error, os.strerror(ready.error)), ready.what)
+        slot.port, slot.up = ready.port, True
+        slot.heard_at = loop.time()
+        later, slot.later = slot.later, []
+        for message in later:
+            made.send(message)
+
+    async def _opened(self, slot: Slot) -> Ready:
+        assert slot.ready is not None
+        ended = asyncio.ensure_future(slot.gone.wait())
+        waited: set[asyncio.Future[Any]] = {slot.ready, ended}
+        try:
+            await asyncio.wait(waited, timeout=START_TIME, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+        if not slot.ready.done():
+            slot.kill()
+            raise OSError(errno.ETIMEDOUT, "a media worker did not start")
+        return slot.ready.result()
+
+    async def _keep(self, slot: Slot) -> None:
+        """See to it that there is a worker, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            while slot.up and not slot.gone.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(1.0):
+                        await slot.gone.wait()
+                self._sweep(loop.time())
+                if slot.up and loop.time() - slot.heard_at > self.silent:
+                    log.error("media worker %d is silent", slot.number)
+                    slot.kill()
+                    break
+            self._fell(slot, loop.time())
+            await self._buried(slot)
+            slot.endings = 0 if loop.time() - began > STEADY else slot.endings
+            delay = BACK_OFF[min(slot.endings, len(BACK_OFF) - 1)]
+            slot.endings += 1
+            self.replaced += 1
+            log.error("media worker %d has ended: another one is started in %.1f s", slot.number, delay)
+            await asyncio.sleep(delay)
+            try:
+                await self._launch(slot)
+            except OSError as error:
+                log.error("a media worker can't be started: error %d", error.errno or 0)
+
+    async def _buried(self, slot: Slot) -> None:
+        """Wait for the end of its process: before that its port isn't free."""
+        if slot.process is not None:
+            try:
+                async with asyncio.timeout(CLOSE_TIME):
+                    await slot.process.wait()
+            except TimeoutError:
+                slot.kill()
+                await slot.process.wait()
+
+    def _fell(self, slot: Slot, now: float) -> None:
+        """Its process is gone, and all media that was there."""
+        slot.up = False
+        slot.beat, slot.rate = None, 0.0
+        if slot.pipe is not None:
+            slot.pipe.close()
+        for look in slot.looks.values():
+            look.cancel()
+        slot.looks.clear()
+        unsent = {message.ticket for message in slot.later if isinstance(message, pipe.Join)}
+        waiting: set[tuple[bytes, bytes]] = set()
+        again: list[pipe.Join | pipe.Want | pipe.Leave] = []
+        for ticket, asked in list(slot.asked.items()):
+            if asked.again and ticket not in unsent:
+                # it may be what they die of
+                del slot.asked[ticket]
+                if not asked.answer.done():
+                    asked.answer.set_exception(MediaError("lost", "the media worker has ended"))
+                continue
+            waiting.add((asked.join.room, asked.join.handle))
+            if ticket not in unsent:
+                asked.again = True
+                again.append(asked.join)
+        slot.later = again + slot.later
+        for room, pin in list(self._pins.items()):
+            if pin.slot is slot:
+                lost = sorted(h for h in pin.handles if (room, h) not in waiting)
+                pin.handles.difference_update(lost)
+                slot.peers -= len(lost)
+                if not pin.handles:
+                    pin.until = now + PLACE_KEPT
+                if lost:
+                    self._tell(room, lost)
+
+    def _tell(self, room: bytes, lost: list[bytes]) -> None:
+        try:
+            self.on_lost(room, lost)
+        except Exception as error:  # the other rooms are to be told, and a worker started, all the same
+            log.error("telling of a lost worker raised %s", type(error).__name__)
+
+    def _sweep(self, now: float) -> None:
+        for room, pin in list(self._pins.items()):
+            if not pin.handles and now >= pin.until:
+                del self._pins[room]
+
+    # -- what workers say ----------------------------------------------------------------------
+
+    def _heard(self, slot: Slot, message: msgspec.Struct) -> None:
+        now = asyncio.get_running_loop().time()
+        if isinstance(message, Ready):
+            if slot.ready is not None and not slot.ready.done():
+                slot.ready.set_result(message)
+        elif isinstance(message, Joined):
+            asked = slot.asked.pop(message.ticket, None)
+            if asked is None or asked.answer.done():
+                pass  # gone meanwhile
+            elif message.transport is not None:
+                asked.answer.set_result(message.transport)
+            else:
+                asked.answer.set_exception(MediaError(message.code, "the media worker has refused it"))
+        elif isinstance(message, Beat):
+            if slot.beat is not None and now > slot.heard_at:
+                sent = message.totals.get("forwarded", 0) - slot.beat.totals.get("forwarded", 0)
+                slot.rate = max(0.0, sent / (now - slot.heard_at))
+            slot.beat, slot.heard_at = message, now
+        elif isinstance(message, Looked):
+            look = slot.looks.pop(message.ticket, None)
+            if look is not None and not look.done():
+                look.set_result(message)
+
+    # -- the media server ----------------------------------------------------------------------
+
+    def join(self, room: bytes, handle: bytes, media: Media) -> asyncio.Future[Transport]:
+        """As `Sfu.join`; the answer, or its MediaError, comes later. MediaError at once from the too busy."""
+        pin = self._pins.get(room)
+        slot = self._least() if pin is None else pin.slot
+        if slot.busy():
+            raise MediaError("busy", "the media worker of this room has too much to do")
+        if pin is None:
+            pin = self._pins[room] = _Pin(slot)
+        slot.peers += handle not in pin.handles
+        pin.handles.add(handle)
+        self._tickets += 1
+        answer: asyncio.Future[Transport] = asyncio.get_running_loop().create_future()
+        join = pipe.Join(self._tickets, room, handle, media)
+        slot.asked[join.ticket] = _Asked(join, answer)
+        slot.say(join)
+        return answer
+
+    def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None, tops: list[int]) -> None:
+        """As `Sfu.want`."""
+        pin = self._pins.get(room)
+        if pin is not None and handle in pin.handles:
+            pin.slot.say(pipe.Want(room, handle, ssrcs, tops))
+
+    def leave(self, room: bytes, handle: bytes) -> None:
+        """As `Sfu.leave`. The last one to leave takes the room's pin along."""
+        pin = self._pins.get(room)
+        if pin is None or handle not in pin.handles:
+            return
+        pin.handles.discard(handle)
+        pin.slot.peers -= 1
+        pin.slot.forget(room, handle)
+        if pin.slot.up:
+            pin.slot.say(pipe.Leave(room, handle))
+        if not pin.handles:
+            del self._pins[room]
+
+    def _least(self) -> Slot:
+        """Where a new room goes: running, with the fewest peers, and of these the one that sends least."""
+        return min(self.slots, key=lambda slot: (not slot.up, slot.peers, slot.rate, slot.number))
+
+    # -- what is held --------------------------------------------------------------------------
+
+    def totals(self) -> dict[str, int]:
+        """As `Sfu.totals`, of all workers together, as they were within the last second."""
+        totals: Counter[str] = Counter()
+        for slot in self.slots:
+            totals.update(slot.beat.totals if slot.beat is not None else {})
+        return dict(totals)
+
+    async def look(self, *, held: bool = False, streams: bool = False, audit: bool = False) -> MediaView:
+        """What all workers hold, asked of them now; bounded in time, and the silent ones are counted."""
+        found = await self._ask(
+            lambda ticket: pipe.Look(ticket, held, streams, audit), AUDIT_TIME if audit else LOOK_TIME
+        )
+        totals: Counter[str] = Counter()
+        for looked in found.values():
+            totals.update(looked.beat.totals)
+        return MediaView(
+            totals=dict(totals),
+            held=_summed(looked.held for looked in found.values() if looked.held is not None),
+            streams=tuple(facts for looked in found.values() for facts in looked.streams),
+            workers=len(self.slots),
+            silent=len(self.slots) - len(found),
+            files=tuple(looked.files for looked in found.values()),
+            beats={number: looked.beat for number, looked in found.items()},
+            audited=tuple(looked.audited for looked in found.values() if looked.audited is not None),
+        )
+
+    async def last_frame(self, ssrc: int) -> list[bytes]:
+        """As `Sfu.last_frame`, of whichever worker has such a stream."""
+        found = await self._ask(lambda ticket: pipe.Frame(ticket, ssrc), LOOK_TIME)
+        return next((looked.packets for looked in found.values() if looked.packets), [])
+
+    async def _ask(
+        self, question: Callable[[int], pipe.Look | pipe.Frame], seconds: float
+    ) -> dict[int, Looked]:
+        """Answers by the worker's number, of those that answer in time."""
+        loop = asyncio.get_running_loop()
+        looks: dict[int, asyncio.Future[Looked]] = {}
+        for slot in self.slots:
+            if slot.up and slot.pipe is not None:
+                self._tickets += 1
+                looks[slot.number] = slot.looks[self._tickets] = loop.create_future()
+                slot.pipe.send(question(self._tickets))
+        if looks:
+            await asyncio.wait(looks.values(), timeout=seconds)
+        for slot in self.slots:
+            for ticket, look in list(slot.looks.items()):
+                if look is looks.get(slot.number):
+                    del slot.looks[ticket]
+        return {n: look.result() for n, look in looks.items() if look.done() and not look.cancelled()}

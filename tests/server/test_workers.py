@@ -1,0 +1,623 @@
+"""Media workers: rooms on processes of their own, one that dies, and what that costs the others.
+
+The workers are real processes, and peers reach them over UDP on the loopback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nacl.signing import SigningKey
+
+from server import __main__, config, console, disclose, process, spoken, workers
+from server.app import Server, StartError
+from server.config import ConfigError
+from server.media.limits import MediaError, MediaLimits
+from server.media.pipe import Setup
+from server.media.sfu import Sfu
+from server.window import Window, view
+from server.wire import signed
+from server.wire.messages import Entered, Refused, Shown, Streams, Transport, Want
+from server.workers import MediaView, Slot, Workers
+from tests.media_server.peer import Peer, rtp
+from tests.proof.blind import Tree
+from tests.server.guests import CLIENT_ADDRESS, Guest, Place, eventually, quiet, visiting
+from tests.server.people import opening, room_door, show
+from tests.server.test_process import fails, running
+from tests.server.test_window import bundle as bundle  # a window of two files
+
+LIMITS = MediaLimits()
+PATIENCE = 20.0
+
+
+@asynccontextmanager
+async def pool(count: int = 2, port: int = 0, limits: MediaLimits = LIMITS) -> AsyncIterator[Workers]:
+    setup = Setup(
+        address="127.0.0.1",
+        port=port,
+        bind="127.0.0.1",
+        also=[],
+        tcp=False,
+        turn=[],
+        turn_time=1.0,
+        limits=limits,
+    )
+    made = Workers(count, setup)
+    try:
+        await made.start()
+        yield made
+    finally:
+        await made.close()
+    assert all(slot.process is None or slot.process.returncode is not None for slot in made.slots)
+
+
+@asynccontextmanager
+async def house(**settings: Any) -> AsyncIterator[Place]:
+    """A whole server with two workers."""
+    server = Server(quiet(page=False, workers=2, **settings))
+    url = await server.start()
+    try:
+        async with visiting(url, server) as place:
+            yield place
+    finally:
+        async with asyncio.timeout(PATIENCE):
+            await server.stop()
+
+
+def workers_of(place: Place) -> Workers:
+    made = place.server.signaling.media
+    assert isinstance(made, Workers)
+    return made
+
+
+def pid(slot: Slot) -> int:
+    assert slot.process is not None
+    return slot.process.pid
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110 - what is waited for is the server's inside
+            await asyncio.sleep(0.01)
+
+
+async def member(place: Place, room: str) -> Guest:
+    """Somebody in a room of that name, the pass shown; opens it if nobody has."""
+    door, steward = (SigningKey(sha256((room + end).encode()).digest()) for end in ("door", "steward"))
+    number = signed.room_number(bytes(door.verify_key), bytes(steward.verify_key))
+    guest = await place.guest()
+    await guest.say(room_door(guest.challenge.origin, guest.challenge.nonce, door, steward))
+    entered = await guest.expect(Entered)
+    guest.handle = entered.handle
+    if entered.slot is None:
+        await guest.say(opening(guest.challenge.nonce, key=steward, number=number))
+    await guest.say(show(0))
+    await guest.until(Shown)
+    return guest
+
+
+class Party:
+    """People in one room, with media: the first of them publishes a stream of video under `ssrc`."""
+
+    def __init__(self, place: Place, room: str, ssrc: int) -> None:
+        self.place, self.room, self.ssrc = place, room, ssrc
+        self.guests: list[Guest] = []
+        self.peers: list[Peer] = []
+        self.sent = 0
+
+    def new_peers(self) -> None:
+        self.close()
+        self.peers = [Peer((self.ssrc, "video")), Peer((self.ssrc + 1, "audio"))]
+
+    async def begin(self) -> None:
+        self.guests = [await member(self.place, self.room) for _ in range(2)]
+        self.new_peers()
+        await self.connect()
+
+    async def connect(self) -> None:
+        for guest, peer in zip(self.guests, self.peers, strict=True):
+            await guest.say(peer.media)
+            await peer.connect(await guest.until(Transport))
+            await guest.until(Streams)
+
+    @property
+    def port(self) -> int:
+        return self.peers[0].server[1]
+
+    def send(self) -> None:
+        self.peers[0].send_rtp(rtp(self.ssrc, self.sent, b"x" * 500, timestamp=3000 * self.sent))
+        self.sent += 1
+
+    def received(self) -> list[int]:
+        """Sequence numbers of what has reached the second one."""
+        return [int.from_bytes(packet[2:4], "big") for packet in self.peers[1].rtp]
+
+    def close(self) -> None:
+        for peer in self.peers:
+            peer.close()
+        self.peers = []
+
+
+@asynccontextmanager
+async def two_rooms(**settings: Any) -> AsyncIterator[tuple[Place, Party, Party]]:
+    async with house(**settings) as place:
+        parties = Party(place, "a", 1111), Party(place, "b", 2222)
+        try:
+            for party in parties:
+                await party.begin()
+            yield place, *parties
+        finally:
+            for party in parties:
+                party.close()
+
+
+# -- which room is where -----------------------------------------------------------------------------------
+
+
+async def test_rooms_are_spread_and_each_stays_where_it_is() -> None:
+    async with pool(3) as made:
+        peer = Peer()
+        try:
+            ports = {}
+            for number in range(6):
+                room = bytes([number]) * 16
+                answers = [
+                    await made.join(room, bytes([n]) * 8, peer.media) for n in range(2 if number < 3 else 1)
+                ]
+                assert len({answer.port for answer in answers}) == 1
+                ports[room] = answers[0].port
+            assert sorted(ports.values()) == sorted(slot.port for slot in made.slots for _ in range(2))
+            assert [slot.peers for slot in made.slots] == [3, 3, 3]
+            # where nobody is any more, the next room goes; and the room itself may come back elsewhere
+            first = bytes(16)
+            for n in range(2):
+                made.leave(first, bytes([n]) * 8)
+            assert (await made.join(b"n" * 16, b"handle..", peer.media)).port == ports[first]
+            view = await made.look(held=True)
+            assert (view.totals["peers"], view.workers, view.silent) == (8, 3, 0)
+        finally:
+            peer.close()
+
+
+async def test_answers_keep_their_order_and_refusals_come_too() -> None:
+    async with pool(2, limits=MediaLimits(peers=1)) as made:
+        peer = Peer()
+        try:
+            room = b"r" * 16
+            good, full, again = (made.join(room, h * 8, peer.media) for h in (b"a", b"b", b"a"))
+            with pytest.raises(MediaError) as refused:
+                await full
+            assert refused.value.code == "full"
+            assert good.done()
+            assert (await again).ufrag == good.result().ufrag
+        finally:
+            peer.close()
+
+
+async def test_what_is_asked_for_reaches_the_room() -> None:
+    async with two_rooms() as (_, party, other):
+        await party.guests[1].say(Want([]))
+        made = workers_of(party.place)
+        await _eventually_receivers(made, 1111, 0)
+        party.send()
+        await party.guests[1].say(Want(None))
+        await _eventually_receivers(made, 1111, 1)
+        party.send()
+        await party.peers[1].until(lambda: party.received() == [1])
+        assert party.port != other.port
+
+
+async def _eventually_receivers(made: Workers, ssrc: int, count: int) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while [s.receivers for s in (await made.look(streams=True)).streams if s.ssrc == ssrc] != [count]:
+            pass
+
+
+# -- one dies ----------------------------------------------------------------------------------------------
+
+
+async def test_a_killed_worker_costs_its_rooms_a_rejoin_and_the_others_nothing() -> None:
+    async with two_rooms() as (place, party, other):
+        made = workers_of(place)
+        hit = next(slot for slot in made.slots if slot.port == party.port)
+        party.send()
+        await party.peers[1].until(lambda: party.received() == [0])
+        handles = [guest.handle for guest in party.guests]
+
+        stop = asyncio.Event()
+
+        async def talk() -> None:
+            """The other room goes on, a packet every 5 ms."""
+            while not stop.is_set():
+                other.send()
+                await asyncio.sleep(0.005)
+
+        talking = asyncio.create_task(talk())
+        await until(lambda: other.sent > 10)
+        before = pid(hit)
+        os.kill(before, signal.SIGKILL)
+        for guest in party.guests:
+            refused = await guest.until(Refused)
+            assert (refused.code, refused.about, refused.fatal) == ("lost", "media", False)
+        # the same people on the same connections, with a new transport
+        party.new_peers()
+        await party.connect()
+        party.send()
+        await party.peers[1].until(lambda: party.received() == [1])
+        assert [guest.handle for guest in party.guests] == handles
+        assert pid(hit) != before
+        assert party.port == hit.port
+
+        stop.set()
+        await talking
+        await other.peers[1].until(lambda: len(other.peers[1].rtp) == other.sent)
+        assert other.received() == list(range(other.sent))
+        assert other.sent > 20
+        assert made.replaced == 1
+        # nobody was told of a fault of their own
+        assert all(not c.dropped for c in place.server.signaling._connections.values())
+
+
+async def test_a_worker_that_hangs_is_replaced() -> None:
+    async with two_rooms() as (place, party, other):
+        made = workers_of(place)
+        made.silent = 2.5
+        hit = next(slot for slot in made.slots if slot.port == party.port)
+        os.kill(pid(hit), signal.SIGSTOP)
+        # meanwhile what is held is told of those that answer, and the silent one is counted
+        held = await console.look(place.server)
+        assert (held.workers, held.silent, held.totals["peers"]) == (2, 1, 2)
+        assert "did not answer" in "".join(_spoken(place, held))
+        assert (await party.guests[0].until(Refused)).code == "lost"
+        await party.guests[1].until(Refused)
+        party.new_peers()
+        await party.connect()
+        other.send()
+        await other.peers[1].until(lambda: other.received() == [0])
+
+
+def _spoken(place: Place, media: MediaView) -> list[str]:
+    return spoken.sentences(console.disclosure(place.server, media=media))
+
+
+async def test_a_worker_that_takes_nothing_more_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "BUSY", 200_000)
+    monkeypatch.setattr(workers, "STUCK", 300_000)
+    async with pool() as made:
+        peer = Peer()
+        try:
+            room = b"r" * 16
+            await made.join(room, b"a" * 8, peer.media)
+            hit = made._pins[room].slot
+            before = pid(hit)
+            os.kill(before, signal.SIGSTOP)
+            assert hit.pipe is not None
+            while hit.pipe.waiting <= 200_000:
+                made.want(room, b"a" * 8, list(range(1, 1000)), [])
+            with pytest.raises(MediaError) as busy:
+                made.join(room, b"b" * 8, peer.media)
+            assert busy.value.code == "busy"
+            while hit.pipe.waiting <= 300_000:
+                made.want(room, b"a" * 8, list(range(1, 1000)), [])
+            await until(lambda: hit.up and pid(hit) != before)
+        finally:
+            peer.close()
+
+
+async def test_who_waits_for_an_answer_gets_it_from_the_successor() -> None:
+    async with pool() as made:
+        peer = Peer()
+        lost: list[tuple[bytes, list[bytes]]] = []
+        made.on_lost = lambda room, handles: lost.append((room, handles))
+        try:
+            room = b"r" * 16
+            await made.join(room, b"h" * 8, peer.media)
+            hit = made._pins[room].slot
+            os.kill(pid(hit), signal.SIGSTOP)
+            waits, leaves = made.join(room, b"w" * 8, peer.media), made.join(room, b"l" * 8, peer.media)
+            made.leave(room, b"l" * 8)
+            hit.kill()
+            answer = await waits
+            assert answer.port == hit.port
+            assert lost == [(room, [b"h" * 8])]
+            assert leaves.cancelled()
+            assert (await made.look()).totals["peers"] == 1
+        finally:
+            peer.close()
+
+
+async def test_the_deadly_is_refused_at_the_second_time() -> None:
+    async with pool() as made:
+        peer = Peer()
+        try:
+            slot = made.slots[0]
+            room = b"r" * 16
+            made._pins[room] = workers._Pin(slot)
+            os.kill(pid(slot), signal.SIGSTOP)
+            deadly = made.join(room, b"d" * 8, peer.media)
+            now = asyncio.get_running_loop().time()
+            made._fell(slot, now)
+            assert [type(m).__name__ for m in slot.later] == ["Join"]
+            assert not deadly.done()
+            made._fell(slot, now)  # it was never sent again: that counts for nothing
+            assert not deadly.done()
+            slot.later.clear()  # sent to the next
+            made._fell(slot, now)
+            with pytest.raises(MediaError, match="has ended"):
+                await deadly
+            assert slot.asked == {}
+        finally:
+            peer.close()
+
+
+async def test_a_room_stays_with_the_successor_and_its_place_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workers, "PLACE_KEPT", 1.0)
+    async with pool() as made:
+        peer = Peer()
+        try:
+            room, still = b"r" * 16, b"s" * 16
+            await made.join(room, b"h" * 8, peer.media)
+            hit = made._pins[room].slot
+            await made.join(still, b"h" * 8, peer.media)
+            hit.kill()
+            await until(lambda: not hit.up)
+            # what killed one worker must not go on to the next
+            assert (await made.join(room, b"h" * 8, peer.media)).port == hit.port
+            hit.kill()
+            await until(lambda: room not in made._pins)
+            assert made._pins[still].slot is not hit
+            # a new room goes where there is a worker
+            if not hit.up:
+                assert (await made.join(b"n" * 16, b"h" * 8, peer.media)).port != hit.port
+        finally:
+            peer.close()
+
+
+async def test_one_that_ends_again_and_again_is_waited_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "BACK_OFF", (0.0, 0.05, 3600.0))
+    async with pool() as made:
+        hit, other = made.slots
+        for _ in range(3):
+            await until(lambda: hit.up)
+            hit.kill()
+            await until(lambda: not hit.up)
+        await until(lambda: hit.endings == 3)
+        peer = Peer()
+        try:
+            # it comes back in an hour, and a new room doesn't wait for that
+            assert (await made.join(b"n" * 16, b"h" * 8, peer.media)).port == other.port
+        finally:
+            peer.close()
+
+
+# -- start and end -----------------------------------------------------------------------------------------
+
+
+def _free_ports(count: int) -> int:
+    """The first of so many UDP ports in a row that are free now."""
+    for _ in range(100):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
+            first = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            for n in range(1, count):
+                stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)).bind(("127.0.0.1", port + n))
+            return port
+    raise AssertionError("no free ports")
+
+
+async def test_ports_follow_on_each_other_and_a_taken_one_is_told() -> None:
+    port = _free_ports(2)
+    async with pool(2, port) as made:
+        assert [slot.port for slot in made.slots] == [port, port + 1]
+        made.slots[1].kill()
+        await until(lambda: not made.slots[1].up)
+        await until(lambda: made.slots[1].up)
+        assert made.slots[1].port == port + 1
+    with socket.socket(type=socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", port + 1))
+        with pytest.raises(OSError, match="in use"):
+            async with pool(2, port):
+                pass
+        server = Server(quiet(page=False, workers=2, media_port=port))
+        with pytest.raises(StartError, match="in use"):
+            await server.start()
+        await server.stop()
+    with pytest.raises(ConfigError, match="2 workers take as many UDP ports, and from 65535 on there are 1"):
+        config.check_ports(quiet(workers=2, media_port=65535))
+    config.check_ports(quiet(workers=2, media_port=65534))
+
+
+async def test_settings_and_the_command_line_are_checked(tmp_path: Path) -> None:
+    file = tmp_path / "snug.toml"
+    file.write_text("workers = 65\n")
+    other = tmp_path / "other.toml"
+    other.write_text("media_port = 65535\n")
+    for arguments, says in (
+        (("--workers", "0"), "--workers takes 1 to 64"),
+        (("--workers", "65"), "--workers takes 1 to 64"),
+        (("--config", str(file)), "workers"),
+        (("--workers", "2", "--hostile", "all"), "a hostile server does all in one process"),
+        (("--workers", "2", "--config", str(other)), "from 65535 on there are 1"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            __main__._settings(__main__._arguments(arguments))
+    assert __main__._settings(__main__._arguments(("--workers", "64"))).workers == 64
+    assert __main__._settings(__main__._arguments(())).workers == 1
+    status, errors = await fails("--listen", "127.0.0.1:0", "--workers", "2", "--hostile", "all")
+    assert (status, errors.count("\n")) == (2, 1)
+    assert errors.startswith("snug-server: a hostile server ")
+
+
+async def test_without_workers_all_is_in_one_process() -> None:
+    server = Server(quiet(page=False))
+    await server.start()
+    try:
+        assert isinstance(server.signaling.media, Sfu)
+        assert not _children(os.getpid())
+    finally:
+        await server.stop()
+
+
+def _children(parent: int) -> list[int]:
+    """Processes whose parent is `parent`, and that run a media worker."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):
+            after = (folder / "stat").read_text().rpartition(")")[2].split()
+            command = (folder / "cmdline").read_bytes()
+            if int(after[1]) == parent and after[0] != "Z" and b"server.media" in command:
+                found.append(int(folder.name))
+    return found
+
+
+def _environment(child: int) -> dict[str, str]:
+    entries = Path(f"/proc/{child}/environ").read_text().split("\0")
+    return {name: value for name, _, value in (entry.partition("=") for entry in entries)}
+
+
+def _alive(child: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    return False
+
+
+@pytest.mark.parametrize("end", ["told", "killed", "killed while a worker hangs"])
+async def test_workers_end_with_their_parent(end: str) -> None:
+    async with running("--listen", "127.0.0.1:0", "--workers", "2") as server:
+        children = _children(server.process.pid)
+        assert len(children) == 2
+        if end == "told":
+            # what is meant for the server ends no worker by itself
+            for child in children:
+                os.kill(child, signal.SIGTERM)
+                os.kill(child, signal.SIGINT)
+            async with visiting(server.url) as place:
+                guest = await member(place, "a")
+                peer = Peer()
+                try:
+                    await guest.say(peer.media)
+                    await peer.connect(await guest.until(Transport))
+                finally:
+                    peer.close()
+            assert _children(server.process.pid) == children
+            status, errors = await server.end()
+            assert status == 0
+            assert "has ended" not in errors
+        else:
+            if end != "killed":
+                os.kill(children[0], signal.SIGSTOP)
+            server.process.kill()
+            await server.process.wait()
+        await eventually(lambda: not any(_alive(child) for child in children))
+
+
+async def test_they_start_from_a_tree_that_holds_the_server_alone(tmp_path: Path) -> None:
+    tree = Tree(tmp_path)
+    tree_server = await asyncio.create_subprocess_exec(
+        *tree.server("--listen", "127.0.0.1:0", "--workers", "2"),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=tmp_path,
+    )
+    try:
+        assert tree_server.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            url = (await tree_server.stdout.readline()).decode().strip().removeprefix("listening on ")
+        paths = [_environment(child)["PYTHONPATH"] for child in _children(tree_server.pid)]
+        assert [path.split(":")[0] for path in paths] == [str(tree.path)] * 2
+        async with visiting(url) as place:
+            guest = await member(place, "a")
+            peer = Peer((1, "audio"))
+            try:
+                await guest.say(peer.media)
+                await peer.connect(await guest.until(Transport))
+            finally:
+                peer.close()
+    finally:
+        tree_server.kill()
+        await tree_server.communicate()
+
+
+# -- what is held ------------------------------------------------------------------------------------------
+
+
+async def test_what_workers_hold_is_disclosed_with_the_rest() -> None:
+    async with two_rooms() as (place, party, other):
+        for each in (party, other):
+            each.send()
+            await each.peers[1].until(lambda each=each: each.received() == [0])  # type: ignore[misc]
+        view = console.disclosure(
+            place.server, identifiers=True, media=await console.look(place.server, streams=True)
+        )
+        assert (view["media"]["peers"], view["media"]["received"], view["srtp_sessions"]) == (4, 2, 4)
+        assert view["sealed_media"]["packets"] == 2
+        assert (view["media_workers"], view["media_workers_silent"]) == (2, 0)
+        # those of this test are its own; workers add none, and what they had would be told
+        mine = process.files_open_for_writing()
+        assert view["files_open_for_writing"] == mine
+        told = dataclasses.replace(await console.look(place.server), files=(0, 3))
+        assert console.disclosure(place.server, media=told)["files_open_for_writing"] == mine + 3
+        assert sorted(len(person["media_addresses"]) for person in view["people"]) == [1, 1, 1, 1]
+        with pytest.raises(TypeError):
+            console.disclosure(place.server)  # nothing may be left out unnoticed
+        assert "Media passes through 2 processes" in "".join(_spoken(place, await console.look(place.server)))
+        text = await console.line(place.server)
+        assert text.startswith("disclosure {")
+        assert CLIENT_ADDRESS not in text
+
+
+async def test_the_audit_looks_into_the_workers_too() -> None:
+    async with two_rooms() as (place, party, _):
+        party.send()
+        await party.peers[1].until(lambda: party.received() == [0])
+        desk = disclose.Desk(place.server, 4_000_000_010)
+        await desk.start()
+        try:
+            view = await asyncio.to_thread(disclose.ask, 4_000_000_010, complete=True)
+            alone = await asyncio.to_thread(disclose.ask, 4_000_000_010)
+            theirs = (await console.look(place.server, audit=True)).audited
+        finally:
+            desk.stop()
+        # (tests leave objects of other servers behind: what is theirs is looked at alone)
+        assert "audit" not in alone
+        assert len(theirs) == 2
+        assert all(each.objects > 10 for each in theirs)
+        assert [each.undeclared for each in theirs] == [[], []]
+        assert [each.misplaced for each in theirs] == [[], []]
+        ours = ("server.workers.", "server.media.pipe.", "server.signaling.", "server.app.")
+        found = [w for w in [*view["audit"]["undeclared"], *view["audit"]["misplaced"]] if w.startswith(ours)]
+        assert found == []
+        assert view["audit"]["objects"] > sum(each.objects for each in theirs)
+
+
+async def test_the_window_shows_streams_and_frames_of_workers(bundle: None) -> None:
+    async with two_rooms() as (place, party, _):
+        for sent in range(6):
+            party.peers[0].send_rtp(rtp(1111, 100 + sent, bytes(300), timestamp=9000 + sent // 2 * 3000))
+        await party.peers[1].until(lambda: len(party.peers[1].rtp) == 6)
+        shown = await view(place.server)
+        assert [(s["packets"], s["receivers"]) for s in shown["streams"] if s["ssrc"] == 1111] == [(6, 1)]
+        looked = Window(place.server, "127.0.0.1:0")
+        url, _, token = (await looked.start()).partition("/#")
+        try:
+            headers = {"X-Snug-Token": token}
+            async with place.http.get(url + "/frame?ssrc=1111", headers=headers) as answer:
+                packets = [bytes.fromhex(packet) for packet in (await answer.json())["packets"]]
+            assert [int.from_bytes(packet[2:4], "big") for packet in packets] == [102, 103]
+            async with place.http.get(url + "/frame?ssrc=4040", headers=headers) as answer:
+                assert (await answer.json())["packets"] == []
+        finally:
+            await looked.stop()
