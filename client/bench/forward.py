@@ -18,6 +18,14 @@ _TIMEOUT = 120.0
 LOOPS: Final = 1.25
 FLOORS: Final = 1.35
 JUDGED: Final = (9, 49)
+_RATIOS: Final = (
+    ("path", "path_us", "floor", "floor_us"),
+    ("path", "path_us", "compiled", "compiled_us"),
+    ("path", "path_us", "segments", "compiled_segmented_us"),
+    ("singly", "single_us", "compiled", "compiled_us"),
+    ("layers", "layers_us", "floor", "floor_us"),
+    ("layers", "layers_us", "compiled", "compiled_us"),
+)
 
 
 def run(json_output: bool, packets: int = 36_000) -> int:
@@ -61,32 +69,26 @@ def _times(cost: float, yardstick: float | None) -> str:
 
 def _show(measured: dict[str, Any]) -> None:
     title = f"CPU microseconds a forwarded packet of {measured['packet_bytes']} bytes"
-    columns = ("fan-out", "path", "x floor", "x compiled", "singly", "x floor", "x compiled", "floor")
-    table = Table(*columns, "compiled", "in segments", title=title)
+    costs = [f"{name}_us" for name in ("path", "single", "layers", "floor", "compiled", "compiled_segmented")]
+    table = Table("to", "path", "singly", "layers", "floor", "compiled", "segments", title=title)
     for column in table.columns[1:]:
         column.justify = "right"
     for result in measured["results"]:
-        compiled, segmented = result["compiled_us"], result["compiled_segmented_us"]
-        path, single, floor = result["path_us"], result["single_us"], result["floor_us"]
-        table.add_row(
-            f"1->{result['fan_out']}",
-            f"{path:.2f}",
-            _times(path, floor),
-            _times(path, compiled),
-            f"{single:.2f}",
-            _times(single, floor),
-            _times(single, compiled),
-            f"{floor:.2f}",
-            "-" if compiled is None else f"{compiled:.2f}",
-            "-" if segmented is None else f"{segmented:.2f}",
-        )
+        known = (result[cost] for cost in costs)
+        table.add_row(str(result["fan_out"]), *("-" if cost is None else f"{cost:.2f}" for cost in known))
     console = Console()
     console.print(table)
+    times = Table("to", *(f"{name} / {to}" for name, _, to, _ in _RATIOS), title="ratios")
+    for column in times.columns[1:]:
+        column.justify = "right"
+    for result in measured["results"]:
+        times.add_row(str(result["fan_out"]), *(_times(result[of], result[to]) for _, of, _, to in _RATIOS))
+    console.print(times)
     console.print(
-        "path: packets of a frame go out together (UDP_SEGMENT); singly: each alone; floor: bare sendmmsg of "
-        "ready packets; compiled: a loop in C with the same system calls and libsrtp, each packet alone; in "
-        "segments: the same loop with UDP_SEGMENT. All in the same run; in the path was found on: "
-        + ", ".join(measured["on"])
+        "path: packets of a frame go out together (UDP_SEGMENT); singly: each alone; layers: the path with "
+        "layers and transport-wide numbers rewritten for each; floor: bare sendmmsg of ready packets; "
+        "compiled: a loop in C with the same system calls and libsrtp, each packet alone; segments: the same "
+        "loop with UDP_SEGMENT. All in the same run; in the path was found on: " + ", ".join(measured["on"])
     )
     if measured["not_compiled"]:
         console.print(f"no compiled loop: {measured['not_compiled']}")

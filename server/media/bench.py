@@ -53,13 +53,16 @@ class Result:
     """CPU microseconds a forwarded packet, medians.
 
     `ratio` = `path_us` / `floor_us`. `single_us` is the path when no packet finds a companion to share a
-    UDP_SEGMENT message with. `compiled_us` is the compiled loop with each packet as a message of its own, and
-    `compiled_segmented_us` with such companions; both are None where there is no compiler.
+    UDP_SEGMENT message with, and `layers_us` the path when each receiver gets a layer, its numbers
+    rewritten, and transport-wide sequence numbers of its own. `compiled_us` is the compiled loop with each
+    packet as a message of its own, and `compiled_segmented_us` with such companions; both are None where
+    there is no compiler.
     """
 
     fan_out: int
     path_us: float
     single_us: float
+    layers_us: float
     floor_us: float
     compiled_us: float | None
     compiled_segmented_us: float | None
@@ -84,16 +87,20 @@ def _free_port() -> int:
 class _Measure:
     """One fan-out: an SFU, its receivers, and a publisher in another process."""
 
-    def __init__(self, sfu: Sfu, fan_out: int, cores: list[int]) -> None:
+    def __init__(self, sfu: Sfu, fan_out: int, cores: list[int], *, layers: bool = False) -> None:
         self._sfu = sfu
         self._receivers = [_receiver() for _ in range(fan_out)]
         self._addresses: list[tuple[str, int]] = [sock.getsockname() for sock in self._receivers]
         source, key = _free_port(), os.urandom(28)
         self._keys = [os.urandom(28) for _ in range(fan_out)]
-        self._admit(0, [Stream(ssrc=SSRC, kind="video")], key, ("127.0.0.1", source))
+        stream = Stream(ssrc=SSRC, kind="video")
+        if layers:
+            stream = Stream(ssrc=SSRC, kind="video", layers=[SSRC + 1], rtx=[SSRC + 2, SSRC + 3])
+        self._layers = layers
+        self._admit(0, [stream], key, ("127.0.0.1", source))
         for i, address in enumerate(self._addresses):
             self._admit(i + 1, [], self._keys[i], address)
-        self._feeder = Feeder(source, sfu.port, key, SIZE, cores)
+        self._feeder = Feeder(source, sfu.port, key, SIZE, cores, layers=layers)
         batch = max(1, 1024 // fan_out)
         libc = mmsg.load()
         if libc is None:
@@ -111,7 +118,14 @@ class _Measure:
     def _admit(self, number: int, streams: list[Stream], key: bytes, address: tuple[str, int]) -> None:
         """A peer as it is after ICE and DTLS, which are not what is measured."""
         handle = number.to_bytes(8, "big")
-        media = Media(ufrag="bench", password="b" * 24, fingerprint=bytes(32), streams=streams)
+        media = Media(
+            ufrag="bench",
+            password="b" * 24,
+            fingerprint=bytes(32),
+            streams=streams,
+            feedback=self._layers,
+            rtx=self._layers,
+        )
         self._sfu.join(_ROOM, handle, media)
         link: Link = self._sfu._links[_ROOM, handle]
         link.ice.addresses[address] = time.monotonic()
@@ -150,6 +164,16 @@ class _Measure:
         spent = time.process_time() - begin
         loop.add_reader(self._sfu._socket.fileno(), readable)
         return spent, path.sent - forwarded
+
+    async def awake(self) -> None:
+        """Until every receiver gets the layer: now and then the server looks which there are."""
+        deadline = time.monotonic() + _TIMEOUT
+        while time.monotonic() < deadline:
+            _, sent = await self.path(ACK)
+            if sent == ACK * len(self._receivers):
+                return
+            await asyncio.sleep(0.05)
+        raise RuntimeError("the layer was not forwarded")
 
     async def probe(self) -> None:
         """Try what has to be on (`ON`); RuntimeError if something of it isn't. Spoils no measurement."""
@@ -247,13 +271,18 @@ async def measure(
     sfu = Sfu(address="127.0.0.1", limits=limits)
     await sfu.start()
     bench = _Measure(sfu, fan_out, cores)
+    layered = Sfu(address="127.0.0.1", limits=limits)
+    await layered.start()
+    layers = _Measure(layered, fan_out, cores, layers=True)
     compiled = None if loop is None else _Compiled(loop, bench.addresses, limits, cores)
     try:
         each = max(ACK, packets // fan_out // ACK * ACK)
         await bench.path(each)  # warm: libsrtp's streams, caches, the other process
         await bench.probe()
         bench.floor(each)
-        costs: dict[str, list[float]] = {name: [] for name in ("path", "single", "loop", "loops", "floor")}
+        costs: dict[str, list[float]] = {
+            name: [] for name in ("path", "single", "layers", "loop", "loops", "floor")
+        }
         forwarded = 0
         for _ in range(rounds):
             for name, segmented in (("path", True), ("single", False)):
@@ -262,6 +291,10 @@ async def measure(
                     spent, count = await bench.path(each)
                 costs[name].append(1e6 * spent / count)
                 forwarded += count
+            await layers.awake()
+            gc.collect()
+            spent, count = await layers.path(each)
+            costs["layers"].append(1e6 * spent / count)
             for name, run in (("loop", 1), ("loops", bench_loop.RUN)):
                 if compiled is not None:
                     spent, count = await compiled.measure(each, run)
@@ -273,6 +306,7 @@ async def measure(
             fan_out,
             middle["path"],
             middle["single"],
+            middle["layers"],
             middle["floor"],
             middle.get("loop"),
             middle.get("loops"),
@@ -282,6 +316,8 @@ async def measure(
         )
     finally:
         bench.close()
+        layers.close()
+        layered.close()
         if compiled is not None:
             compiled.close()
         sfu.close()

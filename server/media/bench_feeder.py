@@ -27,12 +27,21 @@ _CREDIT: Final = 96
 #: abs-send-time, as a browser writes it, and the same with an impossible length.
 _EXTENSION: Final = struct.pack("!HH", 0xBEDE, 1) + b"\x32\1\2\3"
 _BAD_EXTENSION: Final = struct.pack("!HH", 0xBEDE, 1) + b"\x31\1\2\0"
+#: The same with a transport-wide sequence number, and the clear header of a key frame.
+_WIDE: Final = struct.Struct("!HHB3sBHx")
+_KEY: Final = bytes.fromhex("F0FFFF9D012A10001000")
 
 
 class Feeder:
-    """The process. Whoever is at `to` gives `credit` (a descriptor) a byte for each `ACK` packets."""
+    """The process. Whoever is at `to` gives `credit` (a descriptor) a byte for each `ACK` packets.
 
-    def __init__(self, source: int, to: int, key: bytes, size: int, cores: list[int]) -> None:
+    `layers`: packets are those of a layer, with transport-wide sequence numbers and a descriptor of VP8, and
+    each frame is a key frame.
+    """
+
+    def __init__(
+        self, source: int, to: int, key: bytes, size: int, cores: list[int], *, layers: bool = False
+    ) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "server.media.bench_feeder"],
             stdin=subprocess.PIPE,
@@ -41,7 +50,7 @@ class Feeder:
         )
         if len(cores) > 1:
             os.sched_setaffinity(self._process.pid, set(cores[1:]))
-        self._tell({"from": source, "to": to, "key": key.hex(), "size": size})
+        self._tell({"from": source, "to": to, "key": key.hex(), "size": size, "layers": layers})
 
     @property
     def credit(self) -> int:
@@ -84,15 +93,22 @@ def main() -> int:
     sock.connect(("127.0.0.1", told["to"]))
     session = srtp.SrtpSession(srtp.AEAD_AES_128_GCM, bytes.fromhex(told["key"]), outbound=True)
     size = told["size"]
-    body = os.urandom(size - 12 - len(_EXTENSION))
+    body = os.urandom(size)
     buffer, length = srtp.Buffer(2048), srtp.new_length()
     sequence = 0
     while line := sys.stdin.buffer.readline():
         count, bad = json.loads(line)
         packets = []
         for _ in range(count):
-            header = struct.pack("!BBHLL", 0x90, 96, sequence & 0xFFFF, sequence // FRAME * 3000, SSRC)
-            buffer.view[:size] = header + (_BAD_EXTENSION if bad else _EXTENSION) + body
+            frame, place = divmod(sequence, FRAME)
+            packet = struct.pack("!BBHLL", 0x90, 96, sequence & 0xFFFF, frame * 3000 & 0xFFFFFFFF, SSRC)
+            if bad or not told["layers"]:
+                packet += _BAD_EXTENSION if bad else _EXTENSION
+            else:
+                packet += _WIDE.pack(0xBEDE, 2, 0x32, b"\1\2\3", 0x51, sequence & 0xFFFF)
+                packet += struct.pack("!BBH", 0x80 if place else 0x90, 0x80, 0x8000 | frame & 0x7FFF)
+                packet += b"" if place else _KEY
+            buffer.view[:size] = packet + body[len(packet) :]
             length[0] = size
             if srtp.protect(session.pointer, buffer.data, length):
                 return 1
