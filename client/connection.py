@@ -17,7 +17,7 @@ import aiohttp
 from client.media.engine import MediaEngine, StreamStats, TransportError
 from client.session import Session
 from client.session import events as ev
-from crypto.media_keys import OpenedFrame, Stream
+from crypto.media_keys import OpenedFrame, Stream, layer_stream
 from server.wire import limits
 from server.wire.messages import (
     Challenge,
@@ -58,9 +58,9 @@ class SessionCrypto:
     session: Session
     clock: Clock
 
-    def seal(self, kind: MediaKind, frame: bytes) -> bytes | None:
-        """The frame as it may leave, None: not now."""
-        return self.session.seal(kind, _STREAM_OF[kind], frame, self.clock())
+    def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
+        """The frame as it may leave, None: not now. `layer`: 0 is the smallest, and all there is of sound."""
+        return self.session.seal(kind, layer_stream(_STREAM_OF[kind], layer), frame, self.clock())
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> OpenedFrame:
         """The frame, authenticated; SnugCryptoError of some kind if it is not."""
