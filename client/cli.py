@@ -38,6 +38,13 @@ def duration(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
+def _count(text: str) -> int:
+    """0 or more."""
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number: write 0, 9 or 25")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="snug",
@@ -54,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     media.add_argument("--no-audio", action="store_true", help="send no sound")
     media.add_argument("--no-video", action="store_true", help="send no pictures")
+    media.add_argument(
+        "--visible", metavar="N", type=_count, help="ask for N pictures at a time, by turns (default: all)"
+    )
     media.add_argument("--record", metavar="DIR", type=Path, help="one file a participant, made here")
     media.add_argument(
         "--contacts", metavar="BOOK", type=Path, help="your book (snug contacts); nothing of it is sent"
@@ -197,7 +207,13 @@ def _phrase(arguments: argparse.Namespace, path: Path, *, twice: bool = False) -
 
 def _participant(arguments: argparse.Namespace) -> int:
     output: Output = JsonOutput() if arguments.json else HumanOutput()
-    media = MediaChoice(arguments.play, not arguments.no_audio, not arguments.no_video, arguments.record)
+    media = MediaChoice(
+        arguments.play,
+        not arguments.no_audio,
+        not arguments.no_video,
+        arguments.record,
+        arguments.visible,
+    )
     hosting = arguments.command == "host"
     if hosting and (arguments.server is None) == (arguments.kept is None):
         return _usage("host takes --server URL for a new meeting, or --return FILE for the one that it names")

@@ -23,6 +23,7 @@ from server.wire.messages import (
     Challenge,
     Closing,
     Committed,
+    HandleStream,
     MediaKind,
     Passed,
     Refused,
@@ -89,6 +90,8 @@ class Connection:
         self.session = session
         self.clock = clock or Clock()
         self.engine: MediaEngine | None = None
+        #: What others send, as the server lists it.
+        self.streams: tuple[HandleStream, ...] = ()
         self.cannot_connect: str | None = None
         self._make_engine = make_engine
         self._on_event = on_event
@@ -180,6 +183,7 @@ class Connection:
                     if self.engine is not None:
                         self._spawn(self._connect_media(self.engine, transport))
                 case ev.RemoteStreams(streams):
+                    self.streams = streams
                     if self.engine is not None:
                         self.engine.set_remote(list(streams))
 

@@ -13,6 +13,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
+from client import visible
 from client.book import Book
 from client.commands import CommandError, parse_human, parse_json
 from client.connection import Clock, Connection, SessionCrypto
@@ -64,6 +65,8 @@ class MediaChoice:
     audio: bool = True
     video: bool = True
     record: Path | None = None
+    #: Most pictures that are asked for at a time; None: all.
+    visible: int | None = None
 
     def source(self, name: str, leaf: int) -> Source | None:
         """The source; SourceError if the file can't be played."""
@@ -103,6 +106,8 @@ class Participant:
         self._names: dict[int, str] = {}
         self._files: dict[str, int] = {}  # whose a file is that comes
         self._senders: dict[int, str] = {}  # by SSRC
+        self._entered: float | None = None
+        self._asked: tuple[int, ...] | None = None
         self.connection = Connection(
             make_session(self._clock()),
             make_engine=self._engine,
@@ -215,6 +220,20 @@ class Participant:
         while True:
             await asyncio.sleep(_REPORT)
             self._output.media(self._rows())
+            self._look_around()
+
+    def _look_around(self) -> None:
+        """Ask for the pictures whose turn it is."""
+        streams = self.connection.streams
+        inside = self.session.inside and self.session.ended is None
+        if self._media.visible is None or not inside or not streams:
+            return
+        now = self._clock()
+        self._entered = now if self._entered is None else self._entered
+        asked = visible.turns(streams, self._media.visible, now - self._entered)
+        if asked != self._asked:
+            self._asked = asked
+            self._feed(ev.AskFor(asked))
 
     def _name_of(self, leaf: int) -> str:
         """Who sits at a leaf, or sat there last."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from client.cli import main
 from client.media import check
 from tests.cli.processes import free_port, names, running, server
 
@@ -75,6 +76,26 @@ def test_a_scripted_meeting_from_beginning_to_end() -> None:
         assert ada.status() == 0
         assert ada.events()[-1]["event"] == "end"
         assert not ada.errors, "nothing but JSON, and nothing on standard error"
+
+
+def test_who_wants_no_pictures_is_sent_none_and_hears_everybody() -> None:
+    with (
+        server() as (_, url),
+        running("host", "--server", url, "--admit", "all", "--name", "Ada", "--json") as ada,
+        running("join", ada.wait("invite")["link"], "--json", "--visible", "0", *NO_MEDIA) as bo,
+    ):
+        heard = bo.wait("media", lambda e: e["stream"] == "audio" and e["decoded"] > 300)
+        assert heard["from"] == "Ada"
+        seen = [e["opened"] for e in bo.events("media") if e["stream"] == "video"]
+        assert seen == [] or (max(seen) < 60 and seen[-1] == seen[-3]), "some before the server was told"
+
+
+@pytest.mark.parametrize("number", ["-1", "all", "1.5"])
+def test_a_number_of_pictures_is_a_number(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["join", "http://127.0.0.1:1/#x", "--visible", number])
+    assert end.value.code == 2
+    assert "--visible" in capsys.readouterr().err
 
 
 def test_refused_is_status_4() -> None:

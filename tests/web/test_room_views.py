@@ -30,9 +30,9 @@ async def page(book: Book) -> AsyncIterator[Page]:
 
 
 async def asked(page: Page) -> list[Any]:
-    """What the views have asked the store for, but for lists that they only refresh."""
+    """What the views have asked the store for, but for what they refresh and measure by themselves."""
     every: list[Any] = await page.evaluate("JSON.parse(JSON.stringify(window.asked))")
-    return [one for one in every if one[0] != "refreshInvites"]
+    return [one for one in every if one[0] not in ("refreshInvites", "measured")]
 
 
 async def focused(page: Page) -> str:
@@ -48,6 +48,77 @@ KNOCK = """{
   type: "Knocked", knock: %d, name: "Dana", greeting: "", invite: 2, looksLike: null, label: "Dana",
   standing: "none", contact: null, fingerprint: null, warnings: [], at: 1790000000
 }"""
+
+
+async def measured(page: Page) -> dict[str, Any]:
+    """How large the stage has last said that pictures are."""
+    told = await page.evaluate(
+        "JSON.parse(JSON.stringify(window.asked.filter((one) => one[0] === 'measured')))"
+    )
+    return dict(told[-1][1])
+
+
+class TestPages:
+    async def test_keys_turn_pages_and_nobody_else_is_shown(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-pages")
+        assert await page.locator(".tile").count() == 10, "nine others, and oneself"
+        assert await page.inner_text(".pages span") == "Page 1 of 2"
+        await page.focus(".pages button:last-child")
+        assert await focused(page) == "People after these"
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Shift+Tab")
+        assert await focused(page) == "People before these"
+        await page.keyboard.press("Space")
+        assert await asked(page) == [["turnPage", 1], ["turnPage", -1]]
+        await page.evaluate("model.page.value = 1; model.shown.value = new Set([10, 11, 12])")
+        await page.wait_for_selector(".pages >> text=Page 2 of 2")
+        names = await page.locator(".tile-name bdi").all_inner_texts()
+        assert names == ["Ada (you)", "Kofi", "Lea", "Mira"]
+
+    async def test_where_all_are_shown_there_are_none(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-people-9")
+        assert await page.locator(".pages").count() == 0
+
+    async def test_who_speaks_off_the_page_is_not_put_on_it(self, book: Book, page: Page) -> None:
+        await book.show(page, "room-pages-speaker")
+        await page.evaluate("model.speaker.value = 5")
+        await page.evaluate("model.speaker.value = 11")
+        await page.wait_for_selector("[data-tile='11 camera'][data-large=true]")
+        await page.evaluate("model.speaker.value = 5")
+        tiles = await page.eval_on_selector_all(".tile", "all => all.map((e) => e.dataset.tile)")
+        assert sorted(tiles) == ["0 camera", "10 camera", "11 camera", "12 camera"]
+
+    async def test_the_stage_tells_how_large_pictures_are_and_not_who_speaks(
+        self, book: Book, page: Page
+    ) -> None:
+        await book.show(page, "room-people-5")
+        each = await measured(page)
+        assert each["each"] > 150
+        assert (each["large"], each["voice"]) == (None, None)
+        await page.evaluate("model.layout.value = 'speaker'")
+        await page.wait_for_selector(".large")
+        spoken = await measured(page)
+        assert spoken["large"] is None
+        assert spoken["voice"] > 300 > spoken["each"]
+        told = await page.evaluate("window.asked.length")
+        for leaf in (1, 3, 2):
+            await page.evaluate(f"model.speaker.value = {leaf}")
+            await page.wait_for_selector(f"[data-tile='{leaf} camera'][data-large=true]")
+        assert await page.evaluate("window.asked.length") == told, "a voice moves tiles, and nothing is told"
+        await page.evaluate("model.pinned.value = '4 camera'")
+        await page.wait_for_selector("[data-tile='4 camera'][data-large=true]")
+        pinned = await measured(page)
+        assert pinned["large"]["id"] == "4 camera"
+        assert pinned["large"]["height"] == spoken["voice"]
+        assert pinned["voice"] is None
+        await page.set_viewport_size({"width": 640, "height": 480})
+        for _ in range(50):
+            if (await measured(page))["large"]["height"] < pinned["large"]["height"]:
+                break
+            await page.wait_for_timeout(100)
+        else:
+            pytest.fail("a smaller window shows nothing smaller")
+        await page.set_viewport_size({"width": WIDE.width, "height": WIDE.height})
 
 
 class TestAdmission:

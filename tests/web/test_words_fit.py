@@ -25,6 +25,7 @@ STORIES: Final = (
     "room-people-panel",
     "room-person-menu",
     "room-spared",
+    "room-pages",
     "room-tile-states",
 )
 

@@ -153,6 +153,8 @@ const said = (text: string) => ({ key: "verbatim", args: { text } });
 export default [
   ...[1, 2, 3, 5, 9, 16].map((count) => story(`people-${count}`, () => room(some(count)))),
   story("people-49", () => room(some(49), { tiles: some(60).map((one) => tileOf(one, { picture: null, pictureState: "off" })), people: some(60) })),
+  story("pages", () => room(some(18), { shown: new Set([1, 2, 3, 4, 5, 6, 7, 8, 9]), pages: 2 })),
+  story("pages-speaker", () => room(some(18), { layout: "speaker", shown: new Set([10, 11, 12]), page: 1, pages: 2 })),
   story("guest", () => room(guests(3), { mic: false, camera: false })),
   story("speaker", () => room(some(6), { layout: "speaker" })),
   story("pinned", () => room(some(4), { pinned: "2 camera" })),

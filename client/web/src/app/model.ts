@@ -103,6 +103,16 @@ export interface Tile {
   readonly weakNetwork: boolean;
 }
 
+/** How large pictures are shown, in device pixels: sizes that the server is told, so none follows a voice but `voice`. */
+export interface Places {
+  /** The height of ordinary tiles. */
+  readonly each: number;
+  /** The tile that is large because it was chosen, or is a screen. */
+  readonly large: { readonly id: string; readonly height: number } | null;
+  /** The height of the place that whoever speaks is given; null: there is none. */
+  readonly voice: number | null;
+}
+
 export type ChatLine =
   | {
       readonly kind: "text";
@@ -227,6 +237,11 @@ export interface Model {
   readonly ownLeaf: ReadonlySignal<number>;
   readonly people: ReadonlySignal<readonly Person[]>;
   readonly tiles: ReadonlySignal<readonly Tile[]>;
+  /** Leaves of the others whose tiles are shown, where there are pages; null: everybody's. */
+  readonly shown: ReadonlySignal<ReadonlySet<number> | null>;
+  /** The page of them that is shown, from 0, and how many there are. */
+  readonly page: ReadonlySignal<number>;
+  readonly pages: ReadonlySignal<number>;
   /** 0 to 1, by leaf: changes ten times a second. */
   readonly levels: ReadonlySignal<ReadonlyMap<number, number>>;
   /** Who speaks, as this page hears it. */
@@ -282,6 +297,10 @@ export interface Commands {
   toggleRecording(): void;
   react(reaction: ReactionKind): void;
   pictureInPicture(tile: string): void;
+  /** To another page of tiles, from 0; beyond the last comes the first. */
+  turnPage(to: number): void;
+  /** Told by the stage whenever it has measured. */
+  measured(places: Places): void;
 
   say(text: string): void;
   sendFiles(files: readonly File[]): void;

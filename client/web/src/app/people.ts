@@ -154,13 +154,3 @@ export function tilesOf(
     ...people.map((person) => tile(person, "camera")),
   ];
 }
-
-/**
- * The streams to ask for where only one camera's picture is wanted: `leaf`'s, or the first that there is. All sound and
- * all shared screens are among them, for nobody is to go unheard by it.
- */
-export function sparing(remote: readonly RemoteStream[], leaf: number | null): ReadonlySet<number> {
-  const cameras = remote.filter(({ stream }) => stream === 1);
-  const shown = cameras.find((camera) => camera.leaf === leaf) ?? cameras[0];
-  return new Set(remote.filter((each) => each.stream !== 1 || each === shown).map(({ ssrc }) => ssrc));
-}

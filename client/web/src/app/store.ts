@@ -16,7 +16,8 @@ import type {
   Theme, Tile, Toast, Unable, Where,
 } from "./model";
 import { rosterNotes } from "./notes";
-import { People, sparing, tilesOf } from "./people";
+import { People, tilesOf } from "./people";
+import { Visible } from "./visible";
 import { freeTab, holdTab, reaches } from "./where";
 
 const CHAT_MAX = 2000;
@@ -56,7 +57,6 @@ export class Store implements Model {
   #numbers = 0;
   #link: string | null = null;
   #urls: string[] = [];
-  /** Files in the chat by their ids, and whether they are pictures that could not go as such. */
   readonly #counts: Signal<Counts> = signal(NOTHING);
   readonly #roster = signal(0);
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -100,6 +100,10 @@ export class Store implements Model {
   /** Who has spoken last, of the others. */
   readonly #spoke = signal<number | null>(null);
   readonly pinned = signal<string | null>(null);
+  readonly #visible: Visible;
+  readonly shown;
+  readonly page;
+  readonly pages;
   readonly sharing;
   readonly hand = signal(false);
   readonly recording;
@@ -163,18 +167,16 @@ export class Store implements Model {
       return this.#people.list(this.ownLeaf.value, own.value, streams);
     });
     this.amHost = computed(() => this.people.value.some(({ self, host }) => self && host));
-    const asked = computed((): ReadonlySet<number> | null => {
-      if (!this.onlySpeaker.value) return null;
-      const pinned = /^(\d+) camera$/.exec(this.pinned.value ?? "")?.[1];
-      return sparing(media.remote.value, pinned === undefined ? this.#spoke.value : Number(pinned));
-    });
+    const { people, pinned, onlySpeaker } = this;
+    const visible = new Visible({ people, remote: media.remote, pinned, onlySpeaker, spoke: this.#spoke });
+    ({ shown: this.shown, page: this.page, pages: this.pages } = this.#visible = visible);
     this.tiles = computed((): readonly Tile[] =>
       tilesOf(
         this.people.value,
         { camera: media.preview.value, screen: media.screen.value },
         media.remote.value,
         this.#counts.value.streams,
-        asked.value,
+        visible.asked.value,
         performance.timeOrigin + performance.now(),
       ),
     );
@@ -195,8 +197,8 @@ export class Store implements Model {
       if (speaker !== null && speaker !== this.ownLeaf.value) this.#spoke.value = speaker;
     });
     effect(() => {
-      const ssrcs = asked.value === null ? null : [...asked.value].sort((a, b) => a - b);
-      if (this.ownLeaf.value >= 0 && this.place.value === "room") void this.#ask({ type: "AskFor", ssrcs });
+      const request = visible.request.value;
+      if (this.ownLeaf.value >= 0 && this.place.value === "room") void this.#ask({ type: "AskFor", ...request });
     });
     effect(() => {
       // however late it is reckoned: who came in before that tells it then
@@ -298,6 +300,8 @@ export class Store implements Model {
         const picture = this.tiles.value.find(({ id }) => id === tile)?.picture;
         if (picture) quietly(media.pictureInPicture(picture));
       },
+      turnPage: (to) => this.#visible.turn(to),
+      measured: (places) => this.#visible.measured(places),
       say: (text) => void this.#say(text),
       sendFiles: (files) => void this.#sendFiles(files),
       report: (messages) => ask({ type: "SaveReport", messages }),
@@ -735,6 +739,7 @@ export class Store implements Model {
       this.roomTitle.value = "";
       this.panel.value = "none";
       this.#spoke.value = null;
+      this.#visible.clear();
       this.pinned.value = this.waiting.value = this.code.value = this.banner.value = null;
       this.chat.value = [];
       this.reactions.value = [];

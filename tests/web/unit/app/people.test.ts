@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RemoteStream } from "../../../../client/web/src/app/mediaSide";
 import type { Person } from "../../../../client/web/src/app/model";
-import { LIVE, sparing, stateOf, tilesOf } from "../../../../client/web/src/app/people";
+import { LIVE, stateOf, tilesOf } from "../../../../client/web/src/app/people";
 import type { StreamCount } from "../../../../client/web/src/worker/messages";
 
 const NOW = 1_000_000;
@@ -33,13 +33,4 @@ test("a picture that was not asked for is said to be spared, and none that has s
   assert.equal(state(new Set([21])), "spared");
   assert.equal(state(new Set([22])), "stalled");
   assert.equal(state(null), "stalled");
-});
-
-test("what is asked for where one camera is wanted: that one, all sound, all screens", () => {
-  const of = (ssrc: number, leaf: number, stream: number): RemoteStream => ({ ...PICTURE, ssrc, leaf, stream });
-  const remote = [of(10, 1, 0), of(11, 1, 1), of(13, 1, 3), of(20, 2, 0), of(21, 2, 1), of(22, 2, 2)];
-  assert.deepEqual([...sparing(remote, 2)], [10, 13, 20, 21, 22]);
-  assert.deepEqual([...sparing(remote, null)], [10, 11, 13, 20, 22], "the first, while nobody has spoken");
-  assert.deepEqual([...sparing(remote, 7)], [10, 11, 13, 20, 22], "or who has spoken shows nothing");
-  assert.deepEqual([...sparing([], 2)], []);
 });

@@ -156,6 +156,26 @@ describe("the store", () => {
     assert.equal(store.onlySpeaker.value, false, "the next meeting begins with all");
   });
 
+  it("asks for a page of pictures in a large room, as large as they are shown, and for everybody's sound", async () => {
+    const tab = await open();
+    const asked = () => tab.commands().findLast((each) => each.type === "AskFor");
+    const of = (ssrc: number, leaf: number, stream: number): RemoteStream =>
+      ({ ssrc, leaf, stream, media: {} as MediaStream, weak: false });
+    const others = Array.from({ length: 12 }, (_, at) => ({ leaf: at + 1, name: `Guest ${at}`, host: false }));
+    side.remote.value = others.flatMap(({ leaf }) => [of(10 * leaf, leaf, 0), of(10 * leaf + 1, leaf, 1)]);
+    tab.events(roster({ members: [ADA, ...others] }));
+    assert.deepEqual([store.pages.value, store.page.value], [2, 0]);
+    assert.equal(asked()?.ssrcs?.length, 12 + 9);
+    store.do.turnPage(1);
+    assert.deepEqual(asked()?.ssrcs?.filter((ssrc) => ssrc % 10 === 1), [101, 111, 121]);
+    const states = store.tiles.value.filter(({ leaf }) => leaf > 0).map(({ pictureState }) => pictureState);
+    assert.deepEqual(states, [...Array<string>(9).fill("spared"), ...Array<string>(3).fill("connecting")]);
+    store.do.measured({ each: 160, large: null, voice: null });
+    assert.deepEqual(asked()?.tops, [[101, 1], [111, 1], [121, 1]]);
+    store.close();
+    assert.equal(store.page.value, 0);
+  });
+
   it("tells which page it runs, also where that is known only after we came in", async () => {
     const tab = await open();
     const told = (): Command[] => tab.commands().filter(({ type }) => type === "RunsPage");

@@ -1,10 +1,11 @@
 import { useSignal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { word } from "../../../words";
-import type { Tile } from "../../model";
+import type { Places, Tile } from "../../model";
 import { Icon } from "../../icons";
 import { largeTile, type Wish, weigh } from "./large";
 import { capacity, grid, speakerLayout, visible } from "./layout";
+import { Pages } from "./paging";
 import { Reactions } from "./reactions";
 import { TileView } from "./tile";
 import { useUi } from "./ui";
@@ -31,7 +32,8 @@ export function Stage() {
     return () => observer.disconnect();
   }, [size]);
 
-  const tiles = model.tiles.value;
+  const onPage = model.shown.value;
+  const tiles = model.tiles.value.filter(({ self, kind, leaf }) => self || kind === "screen" || (onPage?.has(leaf) ?? true));
   const wish: Wish = {
     pinned: model.pinned.value,
     layout: model.layout.value,
@@ -45,6 +47,7 @@ export function Stage() {
       <div class="stage-place" ref={place}>
         {width > 0 && (large === null ? <Grid {...{ tiles, wish, width, height }} /> : <Large {...{ tiles, wish, width, height, large }} />)}
       </div>
+      <Pages />
       <Alone />
       <Reactions />
     </main>
@@ -58,9 +61,25 @@ interface Sized {
   readonly height: number;
 }
 
+/** Tell how large pictures are, so that no larger ones are sent than are shown. */
+function useMeasured({ each, large, voice }: Places): void {
+  const { model } = useUi();
+  const dots = window.devicePixelRatio;
+  const at = [each, large?.height ?? 0, voice ?? 0].map((height) => Math.round(height * dots));
+  useEffect(() => {
+    const [low = 0, high = 0, spoken = 0] = at;
+    model.do.measured({
+      each: low,
+      large: large === null ? null : { id: large.id, height: high },
+      voice: voice === null ? null : spoken,
+    });
+  }, [model, large?.id, voice === null, ...at]);
+}
+
 function Grid({ tiles, wish, width, height }: Sized) {
   const { shown, more } = visible(tiles, capacity(tiles.length, width, height, GAP), (tile) => weigh(tile, wish));
   const each = grid(shown.length + (more > 0 ? 1 : 0), width, height, GAP);
+  useMeasured({ each: each.height, large: null, voice: null });
   const across = each.columns * each.width + (each.columns - 1) * GAP;
   return (
     <ul class="grid" style={{ width: `${across}px` }}>
@@ -78,6 +97,13 @@ function Large({ tiles, wish, width, height, large }: Sized & { readonly large: 
   const { shown, more } = visible(others, plan.shown, (tile) => weigh(tile, wish));
   const { each } = plan;
   const tile = tiles.find((one) => one.id === large);
+  // what would be large whoever speaks: a place that follows the voice is told apart
+  const chosen = largeTile(tiles, { ...wish, layout: "grid" });
+  useMeasured({
+    each: each.height,
+    large: chosen === null ? null : { id: chosen, height: plan.height },
+    voice: chosen === null ? plan.height : null,
+  });
   if (tile === undefined) return null;
   // a camera's picture may be cropped a little; so wide as to show a slice of a face it must not be
   const most = tile.kind === "camera" ? Math.min(plan.width, plan.height * 1.78) : plan.width;

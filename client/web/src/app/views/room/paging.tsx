@@ -1,0 +1,23 @@
+import { word } from "../../../words";
+import { Icon } from "../../icons";
+import { useUi } from "./ui";
+
+/** Where there are more people than are shown at once: which page of them it is, and the way to the others. */
+export function Pages() {
+  const { model } = useUi();
+  const { value: pages } = model.pages;
+  if (pages < 2 || model.shown.value === null) return null;
+  const { value: page } = model.page;
+  const turn = (by: number) => () => model.do.turnPage(page + by);
+  return (
+    <nav class="pages" aria-label={word("meet.pages")}>
+      <button type="button" class="button round quiet" aria-label={word("meet.page_before")} title={word("meet.page_before")} onClick={turn(-1)}>
+        <Icon name="arrow-left" />
+      </button>
+      <span aria-live="polite">{word("meet.page_of", { n: page + 1, of: pages })}</span>
+      <button type="button" class="button round quiet" aria-label={word("meet.page_after")} title={word("meet.page_after")} onClick={turn(1)}>
+        <Icon name="arrow-right" />
+      </button>
+    </nav>
+  );
+}
