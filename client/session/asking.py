@@ -1,8 +1,8 @@
 """Which streams the server is asked to forward to us, and up to which size: all, unless somebody chose.
 
 What is asked for is seen by the server. Whoever asks for the picture of the person that speaks tells it who
-speaks, so that is a choice. While fewer are asked for, what doesn't come proves nothing: then our beats say
-that we don't want all, and nobody judges what reaches us. Sizes are between us and the server: whoever asks
+speaks, so that is a choice. While fewer are asked for, our beats say that we don't want all, and nobody else
+judges what reaches us: we alone know what was asked for. Sizes are between us and the server: whoever asks
 for all streams, and for some of them small, still wants all.
 """
 
@@ -40,6 +40,13 @@ class Asking(Aspect):
     def everything(self) -> bool:
         """Whether a media engine is here, and every stream is asked for."""
         return self.room.has_media and self._ssrcs is None
+
+    def asked(self, leaf: int) -> frozenset[int]:
+        """Which of a leaf's streams (as announced) are asked for; none without a media engine."""
+        if not self.room.has_media:
+            return frozenset()
+        streams = self.room.announced.streams(leaf)
+        return frozenset(n for ssrc, n in streams.items() if self._ssrcs is None or ssrc in self._ssrcs)
 
     def ask(self, ssrcs: tuple[int, ...] | None, tops: Mapping[int, int], now: float) -> None:
         """These from now on, None: all; and the largest layer (0 to 2) that is of use, where it isn't 2.

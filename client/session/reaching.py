@@ -7,7 +7,7 @@ several sizes of one picture the server forwards one, and whoever gets any of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,12 +50,19 @@ class Reaching:
         self._sent[leaf] = _whole(sent)
 
     def reports(
-        self, listener: int, got: Mapping[int, Mapping[int, int]], settled: Iterable[int], now: float
+        self,
+        listener: int,
+        got: Mapping[int, Mapping[int, int]],
+        settled: Iterable[int],
+        now: float,
+        *,
+        wanted: Callable[[int], Collection[int]] | None = None,
     ) -> tuple[list[Stream], list[Stream]]:
         """A listener's word on what it has opened: leaf -> stream -> frames.
 
         Gives the streams that are now known not to reach it, and those that do again. `settled` are senders
-        who have been here long enough to be judged.
+        who have been here long enough to be judged. `wanted`: which of a leaf's streams the listener has
+        asked for, None: all.
         """
         pairs = self._pairs.setdefault(listener, {})
         lost: list[Stream] = []
@@ -64,7 +71,11 @@ class Reaching:
             if leaf == listener:
                 continue
             opened = _whole(got.get(leaf, {}).items())
+            asked = None if wanted is None else wanted(leaf)
             for stream, sent in self._sent.get(leaf, {}).items():
+                if asked is not None and stream not in asked:
+                    pairs.pop((leaf, stream), None)
+                    continue
                 came = opened.get(stream, 0)
                 pair = pairs.get((leaf, stream))
                 if pair is None:
@@ -84,7 +95,7 @@ class Reaching:
         return [listener for listener, pairs in self._pairs.items() if stream in pairs and pairs[stream].lost]
 
     def rests(self, listener: int) -> None:
-        """That member doesn't want all streams now: what it hears is counted from when it does."""
+        """That member doesn't want all streams now, and which it alone knows: counted from when it does."""
         self._pairs.pop(listener, None)
 
     def begin_again(self, leaf: int) -> None:

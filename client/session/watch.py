@@ -7,7 +7,7 @@ together: each finding is told once in one sentence, and when it is over, that i
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -303,12 +303,11 @@ class Watch(Aspect):
         self._ticked = now
         if self._others and self._beats.is_due(now) and self.room.is_level(now):
             self._reaching.sends(self.room.m.own_leaf, self._beats.sent.items())
-            want = self.room.aspect(Asking).everything
+            asking = self.room.aspect(Asking)
+            want = asking.everything
             self._beats.beat(now, self._order, members=len(self._members), want=want)
-            if want:
-                self._judge_reaching(self.room.m.own_leaf, self._beats.got, now)
-            else:
-                self._reaching.rests(self.room.m.own_leaf)
+            wanted = None if want else asking.asked
+            self._judge_reaching(self.room.m.own_leaf, self._beats.got, now, wanted)
         self._judge_withheld(now)
         self._judge_freshness(now)
         self._judge_silence(now)
@@ -464,12 +463,18 @@ class Watch(Aspect):
             self.room.tell(words.unheard("The others" if everybody else self._names(new), everybody))
         self._over(over, lambda who: f"What you send reaches {who} again.")
 
-    def _judge_reaching(self, listener: int, got: dict[int, dict[int, int]], now: float) -> None:
+    def _judge_reaching(
+        self,
+        listener: int,
+        got: dict[int, dict[int, int]],
+        now: float,
+        wanted: Callable[[int], Collection[int]] | None = None,
+    ) -> None:
         own = self.room.m.own_leaf
         if now < self._settled.get(listener, self._began + SETTLED):
             return
         settled = [leaf for leaf in self._members if now >= self._settled.get(leaf, self._began + SETTLED)]
-        lost, back = self._reaching.reports(listener, got, settled, now)
+        lost, back = self._reaching.reports(listener, got, settled, now, wanted=wanted)
         for blamed in (False, True):
             streams = [s for s in lost if self._is_blamed(s) == blamed]
             if streams:

@@ -34,8 +34,8 @@ def trouble(who: Participant) -> list[str]:
 class Camera:
     """Everybody sends sound and three layers of pictures; the server forwards to each the layer in `picks`.
 
-    `kept` holds all that has been sealed of somebody's layer: when, and what. `passes(kind, receiver)`: False
-    drops a frame.
+    `kept` holds all that has been sealed of somebody's layer: when, and what. `passes(kind, receiver)` and
+    `lets(sender, receiver)`: False drops a frame.
     """
 
     def __init__(self, w: World, people: list[Participant]) -> None:
@@ -43,6 +43,7 @@ class Camera:
         self.picks: dict[str, int] = {}
         self.kept: dict[tuple[str, int], list[tuple[float, bytes]]] = {}
         self.passes: Callable[[str, Participant], bool] = lambda kind, receiver: True
+        self.lets: Callable[[Participant, Participant], bool] = lambda sender, receiver: True
         self.opened: Counter[tuple[str, int]] = Counter()  # (receiver, stream number)
         self.refused: list[SnugCryptoError] = []
         for who in people:
@@ -67,7 +68,7 @@ class Camera:
 
     def _forward(self, who: Participant, kind: str, data: bytes, layer: int | None = None) -> None:
         for other in self.w.people:
-            due = other is not who and other.session.inside
+            due = other is not who and other.session.inside and self.lets(who, other)
             if due and layer in (None, self.picks.get(other.label, 0)) and self.passes(kind, other):
                 self.give(other, who, kind, data)
 
@@ -273,6 +274,27 @@ def test_sizes_are_told_with_all_streams_and_all_are_still_wanted() -> None:
     w.run(20)
     camera.passes = lambda kind, receiver: not (receiver is bo and kind == "video")
     w.until(lambda: "not_reaching" in bo.alarms and "not_reaching" in ada.alarms, 50)
+
+
+def test_who_asks_for_fewer_is_told_itself_when_what_it_asked_for_does_not_come() -> None:
+    w, camera, people = meeting(2917, "Ada", "Bo", "Cem")
+    ada, bo, cem = people
+    # the page's way in a large room: all sound, and the pictures that are shown
+    w.do(bo, ev.AskFor((ssrc_of(ada), ssrc_of(cem), ssrc_of(cem) + 1)))
+    camera.passes = lambda kind, receiver: not (receiver is bo and kind == "video")
+    w.until(lambda: "not_reaching" in bo.alarms, 60)
+    w.run(30)
+    told = [e.text for e in bo.told if isinstance(e, ev.Alarm) and e.kind == "not_reaching"]
+    assert len(told) == 1
+    assert "Cem's pictures" in told[0]
+    assert "Ada's" not in told[0], "which were not asked for"
+    assert trouble(ada) == trouble(cem) == [], "who can't know what Bo asked for"
+    camera.passes = lambda kind, receiver: True
+    camera.lets = lambda sender, receiver: not (sender is ada and receiver is bo)
+    w.until(lambda: bo.alarms.count("not_reaching") == 2, 60)
+    told = [e.text for e in bo.told if isinstance(e, ev.Alarm) and e.kind == "not_reaching"]
+    assert "Ada's sound" in told[1]
+    assert "Ada's sound and" not in told[1]
 
 
 def test_sizes_of_streams_without_layers_are_not_told() -> None:

@@ -2,8 +2,8 @@
  * Which streams the server is asked to forward to us, and up to which size: all of them, unless somebody chose.
  *
  * What is asked for is seen by the server. Whoever asks for the picture of the person that speaks tells it who speaks,
- * so that is a choice. While fewer are asked for, what doesn't come proves nothing: then our beats say that we don't
- * want all, and nobody judges what reaches us. Sizes are between us and the server: whoever asks for all streams, and
+ * so that is a choice. While fewer are asked for, our beats say that we don't want all, and nobody else judges what
+ * reaches us: we alone know what was asked for. Sizes are between us and the server: whoever asks for all streams, and
  * for some of them small, still wants all.
  */
 import { LAYERS_MAX, WANT_MAX } from "../wire/limits";
@@ -30,6 +30,13 @@ export class Asking extends Aspect {
   /** Whether a media engine is here, and every stream is asked for. */
   get everything(): boolean {
     return this.room.hasMedia && this.#ssrcs === null;
+  }
+
+  /** Which of a leaf's streams (as announced) are asked for; none without a media engine. */
+  asked(leaf: number): ReadonlySet<number> {
+    if (!this.room.hasMedia) return new Set();
+    const streams = [...this.room.announced.streams(leaf)];
+    return new Set(streams.flatMap(([ssrc, stream]) => ((this.#ssrcs?.includes(ssrc) ?? true) ? [stream] : [])));
   }
 
   /**

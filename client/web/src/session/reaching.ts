@@ -44,13 +44,15 @@ export class Reaching {
    * A listener's word on what it has opened: leaf -> stream -> frames.
    *
    * Gives the streams that are now known not to reach it, and those that do again. `settled` are senders
-   * who have been here long enough to be judged.
+   * who have been here long enough to be judged. `wanted`: which of a leaf's streams the listener has asked for, null:
+   * all.
    */
   reports(
     listener: number,
     got: ReadonlyMap<number, ReadonlyMap<number, number>>,
     settled: Iterable<number>,
     now: number,
+    wanted: ((leaf: number) => ReadonlySet<number>) | null = null,
   ): { readonly lost: Stream[]; readonly back: Stream[] } {
     const pairs = this.#pairs.get(listener) ?? new Map<string, Pair>();
     this.#pairs.set(listener, pairs);
@@ -59,9 +61,14 @@ export class Reaching {
     for (const leaf of settled) {
       if (leaf === listener) continue;
       const opened = whole(got.get(leaf) ?? []);
+      const asked = wanted === null ? null : wanted(leaf);
       for (const [stream, sent] of this.#sent.get(leaf) ?? []) {
         const came = opened.get(stream) ?? 0;
         const key = keyOf([leaf, stream]);
+        if (asked !== null && !asked.has(stream)) {
+          pairs.delete(key);
+          continue;
+        }
         const pair = pairs.get(key);
         if (pair === undefined) pairs.set(key, { got: came, mark: sent, at: now, misses: 0 });
         else if (came !== pair.got) {
@@ -84,7 +91,7 @@ export class Reaching {
       .map(([leaf]) => leaf);
   }
 
-  /** That member doesn't want all streams now: what it hears is counted from when it does. */
+  /** That member doesn't want all streams now, and which it alone knows: counted from when it does. */
   rests(listener: number): void {
     this.#pairs.delete(listener);
   }

@@ -329,10 +329,11 @@ export class Watch extends Aspect {
     this.#ticked = now;
     if (this.#others.size > 0 && this.#beats.isDue(now) && this.room.isLevel(now)) {
       this.#reaching.sends(this.room.m.ownLeaf, this.#beats.sent);
-      const want = this.room.aspect(Asking).everything;
+      const asking = this.room.aspect(Asking);
+      const want = asking.everything;
       await this.#beats.beat(now, this.#order, this.#members.length, want);
-      if (want) this.#judgeReaching(this.room.m.ownLeaf, this.#beats.got, now);
-      else this.#reaching.rests(this.room.m.ownLeaf);
+      const wanted = want ? null : (leaf: number) => asking.asked(leaf);
+      this.#judgeReaching(this.room.m.ownLeaf, this.#beats.got, now, wanted);
     }
     this.#judgeWithheld(now);
     this.#judgeFreshness(now);
@@ -507,11 +508,16 @@ export class Watch extends Aspect {
     this.#over(over, "reaches");
   }
 
-  #judgeReaching(listener: number, got: ReadonlyMap<number, ReadonlyMap<number, number>>, now: number): void {
+  #judgeReaching(
+    listener: number,
+    got: ReadonlyMap<number, ReadonlyMap<number, number>>,
+    now: number,
+    wanted: ((leaf: number) => ReadonlySet<number>) | null = null,
+  ): void {
     const own = this.room.m.ownLeaf;
     const isSettled = (leaf: number): boolean => now >= (this.#settled.get(leaf) ?? this.#began + SETTLED);
     if (!isSettled(listener)) return;
-    const { lost, back } = this.#reaching.reports(listener, got, this.#members.filter(isSettled), now);
+    const { lost, back } = this.#reaching.reports(listener, got, this.#members.filter(isSettled), now, wanted);
     for (const blamed of [false, true]) {
       const streams = lost.filter((stream) => this.#isBlamed(stream) === blamed);
       if (streams.length === 0) continue;

@@ -172,8 +172,12 @@ describe("the store", () => {
     assert.deepEqual(states, [...Array<string>(9).fill("spared"), ...Array<string>(3).fill("connecting")]);
     store.do.measured({ each: 160, large: null, voice: null });
     assert.deepEqual(asked()?.tops, [[101, 1], [111, 1], [121, 1]]);
-    store.close();
-    assert.equal(store.page.value, 0);
+    // the next meeting begins at its first page, and unmeasured
+    store.do.again();
+    const next = await open();
+    next.events(roster({ members: [ADA, ...others] }));
+    assert.deepEqual([store.pages.value, store.page.value], [2, 0]);
+    assert.deepEqual(next.commands().findLast((each) => each.type === "AskFor")?.tops, []);
   });
 
   it("tells which page it runs, also where that is known only after we came in", async () => {
