@@ -1,0 +1,145 @@
+"""Probes: is there room for more than is being sent? Nothing but sending more can tell.
+
+When more is wanted than the estimate allows, a short burst at a higher rate goes out, filled up with padding
+or with packets that were sent before, and the feedback of what was sent meanwhile says what passed. A probe
+that fails has done a little harm: the next one waits twice as long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+#: A burst lasts so long, longer if it would have too few packets.
+_TIME: Final = 0.1
+_TIME_MAX: Final = 0.25
+_PACKETS: Final = 12
+_PACKET: Final = 1100
+#: More than what is wanted, since less will be measured; and at most so many times the target, while nothing
+#: has failed, and after that.
+_MORE: Final = 1.1
+_STEP_FIRST: Final = 3.0
+_STEP: Final = 2.0
+#: The measured rate below this much of the sent one: that is what the path takes, less a little.
+_FULL: Final = 0.9
+_LESS: Final = 0.95
+#: A probe has succeeded if the target rises by so much.
+_GAIN: Final = 1.1
+#: Waits: after a success, after the first failure, and at most.
+_AGAIN: Final = 0.25
+_WAIT: Final = 1.0
+_WAIT_MAX: Final = 10.0
+#: Without enough feedback it is over after this, and a round trip.
+_PATIENCE: Final = 1.0
+#: Of the packets of a burst so many must be told of, and so much of their bytes have arrived.
+_TOLD: Final = 5
+_ARRIVED: Final = 0.7
+
+
+class Plan(NamedTuple):
+    """Send at `rate` (bits a second) for `duration` seconds: `size` bytes in all, media included."""
+
+    rate: float
+    size: int
+    duration: float
+
+
+class Prober:
+    """The probes towards one receiver. One at a time."""
+
+    __slots__ = ("_arrived", "_end", "_failed", "_next", "_plan", "_start", "_told", "_waits")
+
+    def __init__(self) -> None:
+        self._next = float("-inf")
+        self._waits = _WAIT
+        self._failed = False
+        self._plan: Plan | None = None
+        self._start = self._end = 0.0
+        self._told: list[tuple[float, int, float | None]] = []
+        self._arrived = False
+
+    @property
+    def running(self) -> Plan | None:
+        """The probe that is out: not over, or not yet judged."""
+        return self._plan
+
+    def sends(self, now: float) -> bool:
+        """Is the burst going on? Padding goes out now."""
+        return self._plan is not None and now < self._end
+
+    def plan(self, wanted: float, target: float, delayed: bool, now: float) -> Plan | None:
+        """A probe that begins now, or None: nothing more is wanted, one is out, or it isn't time.
+
+        `wanted`: the rate that would be of use, all streams together. `delayed`: the queue grows.
+        """
+        if self._plan is not None or delayed or now < self._next or wanted <= target:
+            return None
+        step = _STEP if self._failed else _STEP_FIRST
+        rate = min(_MORE * wanted, step * target)
+        duration = min(max(_TIME, _PACKETS * _PACKET * 8 / rate), _TIME_MAX)
+        self._plan = Plan(rate, int(rate * duration / 8), duration)
+        self._start, self._end = now, now + duration
+        self._told = []
+        return self._plan
+
+    def feedback(
+        self, reports: Sequence[tuple[float, int, float | None]], target: float, trip: float, now: float
+    ) -> float | None:
+        """The same reports that `Estimate.feedback` gets. What has been shown to pass, once a probe has.
+
+        Give that to `Estimate.probed`. None: no probe is out, it isn't decided, or it showed nothing better.
+        """
+        if self._plan is None:
+            return None
+        over = False
+        for report in reports:
+            if report[0] > self._end:
+                over = True
+            elif report[0] >= self._start:
+                self._told.append(report)
+        if not over and now < self._end + _PATIENCE + trip:
+            return None
+        plan, self._plan = self._plan, None
+        rate = self._measure()
+        self._told = []
+        if rate is None:
+            self._fail(now)
+            return None
+        if rate < _FULL * plan.rate or rate < _GAIN * target:
+            self._fail(now)
+        else:
+            self._waits = _WAIT
+            self._failed = False
+            self._next = now + _AGAIN
+        return rate if rate > target else None
+
+    def tick(self, trip: float, now: float) -> None:
+        """Give up a probe that nobody reports on."""
+        if self._plan is not None and now >= self._end + _PATIENCE + trip:
+            self._plan = None
+            self._told = []
+            self._fail(now)
+
+    def _fail(self, now: float) -> None:
+        self._failed = True
+        self._next = now + self._waits
+        self._waits = min(2 * self._waits, _WAIT_MAX)
+
+    def _measure(self) -> float | None:
+        """The rate at which the burst arrived (bits a second), at most that at which it was sent."""
+        came = [(sent, size, arrived) for sent, size, arrived in self._told if arrived is not None]
+        total = sum(size for _, size, _ in self._told)
+        got = sum(size for _, size, _ in came)
+        if len(came) < _TOLD or got < _ARRIVED * total:
+            return None
+        sending = came[-1][0] - came[0][0]
+        first, last = min(came, key=lambda c: c[2]), max(came, key=lambda c: c[2])
+        receiving = last[2] - first[2]
+        if sending <= 0 or receiving <= 0:
+            return None
+        sent_rate = 8 * (got - came[-1][1]) / sending
+        received_rate = 8 * (got - first[1]) / receiving
+        if received_rate > 2 * sent_rate:  # the packets were held up somewhere: it tells nothing
+            return None
+        rate = min(sent_rate, received_rate)
+        return _LESS * received_rate if received_rate < _FULL * sent_rate else rate
