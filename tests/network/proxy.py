@@ -81,15 +81,15 @@ class _Client:
 
 class Proxy:
     """Carries datagrams in a thread of its own while it is entered. `port` 0 takes a free one, for the server
-    to take the same."""
+    to take the same; `front` is where it stands."""
 
-    def __init__(self, fate: Fate = clean, port: int = 0) -> None:
+    def __init__(self, fate: Fate = clean, port: int = 0, front: str = PROXY) -> None:
         self.fate = fate
         self._front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._front.setblocking(False)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             self._front.setsockopt(socket.SOL_SOCKET, option, 1 << 21)
-        self._front.bind((PROXY, port))
+        self._front.bind((front, port))
         self.port: int = self._front.getsockname()[1]
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._front, selectors.EVENT_READ, None)

@@ -25,7 +25,7 @@ from crypto.errors import SnugCryptoError
 from crypto.media_keys import EpochKeys, MediaKeys, OpenedFrame, open_frame
 from crypto.shim import Kind
 from server.media import rtp, srtp
-from server.media.sfu import Link, MediaLimits, Sfu
+from server.media.sfu import Link, Sfu
 from server.wire.messages import Media, MediaKind, Stream
 from tests.web.browsers import Browser, Tab
 
@@ -190,9 +190,9 @@ def build(out: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def start(folder: Path, limits: MediaLimits = MediaLimits()) -> AsyncIterator[House]:  # noqa: B008 - frozen
-    """A house that serves the pages built in `folder`."""
-    sfu = TapSfu(address=address(), limits=limits)
+async def start(folder: Path, **options: Any) -> AsyncIterator[House]:
+    """A house that serves the pages built in `folder`; `options` are the SFU's."""
+    sfu = TapSfu(**{"address": address(), **options})
     await sfu.start()
     house = House(sfu, "")
 

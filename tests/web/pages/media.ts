@@ -90,6 +90,10 @@ const test = {
       },
       gone: (ssrc) => this.gone(ssrc),
       connected: () => this.events.push("connected"),
+      anew: (published) => {
+        this.events.push("anew");
+        void connect(published).then((transport) => link?.connect(transport));
+      },
       lost: (why, ever) => {
         this.events.push("lost");
         this.lost.push([why, ever]);

@@ -19,7 +19,7 @@ import type { HandleStream, Transport } from "../wire/messages";
 import { type Sentence, sentence } from "../words/sentence";
 import type { TransformOptions } from "../worker/messages";
 import { encodingsOf } from "./layers";
-import { addresses, relays } from "./reach";
+import { addresses, heard, LISTEN, relays, Silence } from "./reach";
 import { type Answer, layered, type Line, NOBODY, offer, readAnswer, SdpError, type TransportSide } from "./sdp";
 
 /** Seconds in which the server has to be reached, and after which one that isn't heard is gone. */
@@ -42,6 +42,8 @@ export interface LinkEvents {
   /** A remote stream is over. */
   gone(ssrc: number): void;
   connected(): void;
+  /** The network is another, or gone: this is to be published, and the server's answer given to `connect`. */
+  anew(media: InputOf<"Publish">): void;
   /** The link is of no use any more; `ever`: it was connected. */
   lost(why: Sentence, ever: boolean): void;
 }
@@ -72,6 +74,9 @@ function placeholder(kind: Kind): MediaStreamTrack {
   return track;
 }
 
+/** What tells of another network, in browsers that do. */
+const network = (globalThis.navigator as Navigator & { readonly connection?: EventTarget } | undefined)?.connection;
+
 interface Own {
   readonly line: Line;
   readonly stream: number;
@@ -94,6 +99,9 @@ export class MediaLink {
   #mids = 0;
   #work: Promise<unknown> = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #silence = new Silence();
+  readonly #changed = (): void => this.#silence.changed();
+  #listening: ReturnType<typeof setInterval> | undefined;
   #ever = false;
   #over = false;
 
@@ -154,7 +162,8 @@ export class MediaLink {
       // before it gathers: that begins with our own description
       if (iceServers.length > 0) this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
       this.#kept = null;
-      this.#wait(CONNECT_TIME, () => this.#unreached());
+      // begun anew, it has the silence to wait for
+      if (!this.#ever) this.#wait(CONNECT_TIME, () => this.#unreached());
       await this.#offer();
       await this.#pc.setLocalDescription(kept).catch((error: unknown) => {
         layering = false; // it may be that
@@ -163,6 +172,20 @@ export class MediaLink {
       this.#check(this.#pc.localDescription?.sdp ?? "");
       await this.#limit();
       await this.#renegotiate();
+    });
+  }
+
+  /**
+   * Begin anew to reach the server, from whatever network this is now: streams, keys and counts go on. What to publish
+   * is returned; null: not now. Another name of the server's has the browser take another for itself (RFC 8839
+   * 4.4.1.1.1): first none that there is, then the real one, as at the beginning.
+   */
+  restart(): Promise<InputOf<"Publish"> | null> {
+    return this.#after(async () => {
+      if (this.#over || !this.#ever || this.#kept !== null) return null;
+      const { ufrag, password } = NOBODY;
+      this.#server = { ...this.#server, ufrag, password };
+      return this.#published(await this.#keep());
     });
   }
 
@@ -222,6 +245,9 @@ export class MediaLink {
   close(): void {
     this.#over = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#listening);
+    removeEventListener("online", this.#changed);
+    network?.removeEventListener("change", this.#changed);
     this.#pc.close();
   }
 
@@ -400,11 +426,27 @@ export class MediaLink {
       clearTimeout(this.#timer);
       const first = !this.#ever;
       this.#ever = true;
-      if (first) this.#events.connected();
+      if (!first) return;
+      this.#listening = setInterval(() => void this.#listen(), LISTEN * 1000);
+      addEventListener("online", this.#changed);
+      network?.addEventListener("change", this.#changed);
+      this.#events.connected();
     } else if (state === "failed" || state === "closed") {
       if (this.#ever) this.#fail(sentence("shell.media_gone"));
       else this.#unreached();
     } else if (state === "disconnected") this.#wait(SILENT_TIME, () => this.#fail(sentence("shell.media_gone")));
+  }
+
+  /** Whether anything is heard yet. Of one sender alone, that is little to count. */
+  async #listen(): Promise<void> {
+    const report = await (this.#own[0]?.sender ?? this.#pc).getStats().catch(() => null);
+    if (report === null || this.#over || !this.#silence.judge(heard(report), performance.now() / 1000)) return;
+    try {
+      const media = await this.restart();
+      if (media !== null && !this.#over) this.#events.anew(media);
+    } catch (error) {
+      this.#fail(sentence("shell.media_refused", { why: error instanceof Error ? error.message : String(error) }));
+    }
   }
 
   #wait(seconds: number, then: () => void): void {

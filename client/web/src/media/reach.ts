@@ -42,3 +42,47 @@ export function candidates(server: Reached): string[] {
 /** Relays, as RTCPeerConnection wants them. */
 export const relays = (turn: readonly Turn[] | undefined): RTCIceServer[] =>
   (turn ?? []).map(({ urls, username, credential }) => ({ urls, username, credential }));
+
+/** Seconds between two looks, and without anything heard until it is the network: the server speaks twice a second. */
+export const LISTEN = 0.4;
+export const QUIET = 1.3;
+/** Seconds until the same is tried once more; twice as long each time, up to the last. */
+const AGAIN = [3, 6, 12] as const;
+
+/** When to begin anew, by how much has been heard. */
+export class Silence {
+  #heard = -1;
+  #at = Number.NaN;
+  #tried = -Infinity;
+  #tries = 0;
+  #changed = false;
+
+  /** The browser says that the network is another: there is nothing to wait for. */
+  changed(): void {
+    this.#changed = true;
+  }
+
+  /** Whether to begin anew now. `heard` grows with all that comes; `now` in seconds. */
+  judge(heard: number, now: number): boolean {
+    if (heard !== this.#heard || Number.isNaN(this.#at)) {
+      [this.#heard, this.#at] = [heard, now];
+      if (now - this.#tried > QUIET) this.#tries = 0;
+    }
+    const due = now - this.#tried >= (AGAIN[Math.min(this.#tries, AGAIN.length) - 1] ?? 0);
+    if (!due || (now - this.#at < QUIET && !this.#changed)) return false;
+    this.#changed = false;
+    this.#tried = now;
+    this.#tries += 1;
+    return true;
+  }
+}
+
+/** Bytes that came by all ways, and answers to checks, of a browser's report. */
+export function heard(report: RTCStatsReport): number {
+  let all = 0;
+  report.forEach((stats: Readonly<Record<string, unknown>>) => {
+    if (stats["type"] !== "candidate-pair" && stats["type"] !== "transport") return;
+    for (const name of ["bytesReceived", "responsesReceived"]) all += typeof stats[name] === "number" ? stats[name] : 0;
+  });
+  return all;
+}

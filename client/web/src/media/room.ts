@@ -241,6 +241,9 @@ export class Media implements MediaSide {
       connected: () => {
         if (link === this.#link) this.alarm.value = null;
       },
+      anew: (media) => {
+        if (link === this.#link) this.#publish(media);
+      },
       lost: (why, ever) => link === this.#link && this.#lost(why, ever),
     });
     this.#link = link;

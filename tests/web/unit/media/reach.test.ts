@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addresses, candidates, isReachable, relays } from "../../../../client/web/src/media/reach";
+import { addresses, candidates, heard, isReachable, QUIET, relays, Silence } from "../../../../client/web/src/media/reach";
 
 const SERVER = { address: "192.0.2.7", port: 3478, others: ["2001:db8::7", "198.51.100.7"], tcp: true };
 
@@ -43,4 +43,52 @@ test("a relay is told as the browser wants it", () => {
   assert.deepEqual(relays([turn]), [turn]);
   assert.deepEqual(relays([]), []);
   assert.deepEqual(relays(undefined), []);
+});
+
+/** Judges each 0.4 s from `from` up to `to`; the times at which to begin anew. */
+function listen(silence: Silence, from: number, to: number, speaks: (now: number) => boolean): number[] {
+  const due: number[] = [];
+  let bytes = 1000 * from;
+  for (let now = from; now < to; now += 0.4) {
+    if (speaks(now)) bytes += 50;
+    if (silence.judge(bytes, now)) due.push(now);
+  }
+  return due;
+}
+
+test("who hears something now and then is well connected", () => {
+  assert.deepEqual(listen(new Silence(), 0, 60, () => true), []);
+  assert.deepEqual(listen(new Silence(), 0, 60, (now) => now % 1 < 0.4), []);
+});
+
+test("silence begins it anew, at once and then less and less often", () => {
+  const due = listen(new Silence(), 0, 60, (now) => now < 10);
+  assert.ok(due[0]! > 10 && due[0]! < 10 + QUIET + 0.8, String(due));
+  const waits = due.slice(1).map((now, i) => now - due[i]!);
+  [3, 6, 12, 12].forEach((least, i) => assert.ok(waits[i]! >= least && waits[i]! < least + 0.5, String(waits)));
+});
+
+test("once it is well again the next silence is a new one", () => {
+  const due = listen(new Silence(), 0, 60, (now) => now < 10 || (now > 12 && now < 40));
+  assert.equal(due.filter((now) => now < 40).length, 1);
+  const later = due.filter((now) => now > 40);
+  assert.ok(later[0]! < 40 + QUIET + 0.8, String(due));
+  assert.ok(later[1]! - later[0]! < 4, String(due));
+});
+
+test("a changed network is not waited for, and is tried once", () => {
+  const silence = new Silence();
+  assert.deepEqual(listen(silence, 0, 10, () => true), []);
+  silence.changed();
+  assert.equal(listen(silence, 10, 30, () => true).length, 1);
+});
+
+test("all that comes is counted, and nothing else", () => {
+  const report = new Map<string, object>([
+    ["a", { type: "candidate-pair", bytesReceived: 10, responsesReceived: 2, bytesSent: 99 }],
+    ["b", { type: "candidate-pair", bytesReceived: 5 }],
+    ["c", { type: "transport", bytesReceived: 7, bytesSent: 99 }],
+    ["d", { type: "outbound-rtp", bytesReceived: 1000 }],
+  ]);
+  assert.equal(heard(report as unknown as RTCStatsReport), 24);
 });
