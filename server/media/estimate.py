@@ -204,7 +204,7 @@ class Estimate:
     # -- what is known of the path ---------------------------------------------------------
 
     def feedback(self, reports: Sequence[tuple[float, int, float | None]], now: float) -> None:
-        """Transport-wide feedback (`twcc.Sent.settle`): (sent at, size, arrived at or None), in order."""
+        """Transport-wide feedback, as `numbers.Numbers.settle` gives it: (sent, size, arrived or None)."""
         add, throughput = self._trend.add, self._throughput.add
         newest = float("-inf")
         for sent, size, arrived in reports:

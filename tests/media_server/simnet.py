@@ -1,6 +1,6 @@
 """A path to one receiver, simulated: a bottleneck with a queue, delay, random loss; all of it by a seed.
 
-The sender does what the SFU does (`twcc.Sent`, `estimate`, `probe`), the receiver what a browser does
+The sender does what the SFU does (`numbers`, `estimate`, `probe`), the receiver what a browser does
 (`twcc.Arrivals`). Video is elastic here: it takes the whole target, up to what is wanted. Audio goes beside
 it and carries no number.
 """
@@ -14,6 +14,7 @@ from itertools import count
 
 from server.media import twcc
 from server.media.estimate import Estimate
+from server.media.numbers import Numbers
 from server.media.probe import Prober
 
 AUDIO = 172
@@ -43,7 +44,8 @@ class Path:
         self.rng = random.Random(seed)
         self.estimate = Estimate(start=start)
         self.prober = Prober()
-        self.sent = twcc.Sent()
+        self.numbers = Numbers()
+        self.row = self.numbers.open()
         self.arrivals = twcc.Arrivals()
         self.now = 0.0
         self.free = 0.0
@@ -89,7 +91,7 @@ class Path:
     def send(self, size: int) -> None:
         if self.prober.sends(self.now):
             self.padding -= size
-        self.carry(self.sent.number(size, self.now), size)
+        self.carry(self.numbers.take(self.row, size, self.now), size)
 
     def carry(self, number: int | None, size: int) -> None:
         self.total += 1
@@ -121,7 +123,7 @@ class Path:
         self.at(self.now + 0.01, self.tick)
 
     def hear(self, data: bytes) -> None:
-        reports = self.sent.settle(twcc.parse(data))
+        reports = self.numbers.settle(self.row, twcc.parse(data))
         self.estimate.feedback(reports, self.now)
         rate = self.prober.feedback(reports, self.estimate.target, self.estimate.trip, self.now)
         if rate is not None:
