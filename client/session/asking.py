@@ -33,6 +33,7 @@ class Asking(Aspect):
         self._ssrcs: tuple[int, ...] | None = None
         self._tops: dict[int, int] = {}
         self._layered: dict[int, bool] = {}  # the others' streams, and whether they come in several sizes
+        self._wish = _ALL
         self._told: wire.Want | None = None  # as the server has it; None: it doesn't have our media
         self._told_at = -inf
 
@@ -57,7 +58,7 @@ class Asking(Aspect):
         if not all(0 <= top < LAYERS_MAX for top in tops.values()):
             raise ValueError(f"layers have the numbers 0 to {LAYERS_MAX - 1}")
         self._ssrcs, self._tops = ssrcs, dict(tops)
-        self._consider(now)
+        self._changed(now)
 
     def carry_over(self, old: RoomSession) -> None:
         before = old.aspect(Asking)
@@ -65,24 +66,27 @@ class Asking(Aspect):
 
     def published(self, now: float) -> None:
         self._told, self._told_at = _ALL, -inf
-        self._consider(now)
+        self._changed(now)
 
     def streams(self, streams: Sequence[wire.HandleStream], now: float) -> None:
         self._layered = {stream.ssrc: stream.layers > 0 for stream in streams}
-        self._consider(now)
+        self._changed(now)
 
     def lost(self, why: str, now: float) -> None:
         self._told = None
         self._layered = {}
 
     def tick(self, now: float) -> None:
-        self._consider(now)
+        self._tell(now)
 
-    def _consider(self, now: float) -> None:
-        want = self._want()
-        if self._told is not None and want != self._told and now - self._told_at >= GAP:
-            self._told, self._told_at = want, now
-            self.room.send(want)
+    def _changed(self, now: float) -> None:
+        self._wish = self._want()
+        self._tell(now)
+
+    def _tell(self, now: float) -> None:
+        if self._told is not None and now - self._told_at >= GAP and self._wish != self._told:
+            self._told, self._told_at = self._wish, now
+            self.room.send(self._wish)
 
     def _want(self) -> wire.Want:
         ssrcs = self._ssrcs

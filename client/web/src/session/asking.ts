@@ -23,6 +23,7 @@ export class Asking extends Aspect {
   #tops: ReadonlyMap<number, number> = new Map();
   /** The others' streams, and whether they come in several sizes. */
   #layered: ReadonlyMap<number, boolean> = new Map();
+  #wish: Want = ALL;
   /** As the server has it; null: it doesn't have our media. */
   #told: Want | null = null;
   #toldAt = -Infinity;
@@ -47,7 +48,7 @@ export class Asking extends Aspect {
   ask(ssrcs: readonly number[] | null, tops: Iterable<readonly [number, number]>, now: number): void {
     this.#ssrcs = ssrcs;
     this.#tops = new Map(tops);
-    this.#consider(now);
+    this.#changed(now);
   }
 
   override carryOver(old: RoomSession): void {
@@ -59,12 +60,12 @@ export class Asking extends Aspect {
   override published(now: number): void {
     this.#told = ALL;
     this.#toldAt = -Infinity;
-    this.#consider(now);
+    this.#changed(now);
   }
 
   override streams(streams: readonly HandleStream[], now: number): void {
     this.#layered = new Map(streams.map(({ ssrc, layers }) => [ssrc, layers > 0]));
-    this.#consider(now);
+    this.#changed(now);
   }
 
   override lost(): void {
@@ -73,16 +74,19 @@ export class Asking extends Aspect {
   }
 
   override tick(now: number): void {
-    this.#consider(now);
+    this.#tell(now);
   }
 
-  #consider(now: number): void {
-    if (this.#told === null || now - this.#toldAt < GAP) return;
-    const want = this.#want();
-    if (same(want, this.#told)) return;
-    this.#told = want;
+  #changed(now: number): void {
+    this.#wish = this.#want();
+    this.#tell(now);
+  }
+
+  #tell(now: number): void {
+    if (this.#told === null || now - this.#toldAt < GAP || same(this.#wish, this.#told)) return;
+    this.#told = this.#wish;
     this.#toldAt = now;
-    this.room.send(want);
+    this.room.send(this.#wish);
   }
 
   #want(): Want {
