@@ -277,8 +277,12 @@ class Connection:
             return
         ufrag, password, fingerprint = self.engine.parameters()
         streams = tuple((s.ssrc, s.kind, int(_STREAM_OF[s.kind])) for s in self.engine.streams)
+        layers = {s.ssrc: tuple(s.layers) for s in self.engine.streams}
+        rtx = {s.ssrc: tuple(s.rtx) for s in self.engine.streams}
         # the engine reports on numbered packets, and takes RTX apart
-        self.feed(ev.Publish(ufrag, password, fingerprint, streams, feedback=True, takes_rtx=True))
+        self.feed(
+            ev.Publish(ufrag, password, fingerprint, streams, layers, rtx, feedback=True, takes_rtx=True)
+        )
 
     def media_lost(self, why: str) -> None:
         """The engine's link is gone (for its `on_lost`): tell, and ask for another."""

@@ -30,9 +30,9 @@ class Witness:
         self.before: deque[bytes] = deque(maxlen=_KEPT)
         self.after: deque[bytes] = deque(maxlen=_KEPT)
 
-    def seal(self, kind: MediaKind, frame: bytes) -> bytes | None:
+    def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
         """The frame as it may leave, None: not now."""
-        sealed = self._inner.seal(kind, frame)
+        sealed = self._inner.seal(kind, frame, layer)
         if sealed is not None:
             self.before.append(frame)
             self.after.append(sealed)

@@ -205,9 +205,9 @@ class InAnothersName:
         self.forging = False
         self.forged = 0
 
-    def seal(self, kind: MediaKind, frame: bytes) -> bytes | None:
+    def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
         """As the other one would have, far ahead of where its counter is."""
-        sealed = self._inner.seal(kind, frame)
+        sealed = self._inner.seal(kind, frame, layer)
         if sealed is None or not self.forging:
             return sealed
         self.forged += 1

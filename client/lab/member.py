@@ -65,9 +65,9 @@ class Watched:
         self._newest: dict[tuple[str, MediaKind, int], int] = {}
         truth.names.add(member.name)
 
-    def seal(self, kind: MediaKind, frame: bytes) -> bytes | None:
+    def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
         """The frame as it may leave, None: not now."""
-        sealed = self._inner.seal(kind, frame)
+        sealed = self._inner.seal(kind, frame, layer)
         if sealed is not None:
             self._truth.sealed(self._member.name, kind, frame)
             self._member.sealed[kind] += 1

@@ -186,12 +186,27 @@ class Vp8Encoder:
             "undershoot-pct": "95",
         }
         self._context = context
-        self._last = -1
+        self._bitrate = bitrate
+        self._usual = 90_000 // rate
+        self._last: int | None = None
+        self._clock = 0.0
 
-    def encode(self, picture: Picture, timestamp: int, *, key: bool = False) -> bytes | None:
-        """One frame; None if the encoder skipped it to keep its rate. `timestamp`, in 1/90000 s, rises."""
+    def encode(
+        self, picture: Picture, timestamp: int, *, key: bool = False, bitrate: int | None = None
+    ) -> bytes | None:
+        """One frame; None if the encoder skipped it to keep its rate. `timestamp`, in 1/90000 s, rises.
+
+        `bitrate`, in bits a second, holds for this frame; at most the one that the encoder was made for.
+        """
         frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
-        self._last = frame.pts = max(timestamp, self._last + 1)
+        # PyAV can't give a running encoder another rate, but libvpx gives each picture the bits of the time
+        # that it stands for: where time goes by more slowly for it, it spends less
+        slower = 1.0 if bitrate is None else min(1.0, bitrate / self._bitrate)
+        passed = self._usual if self._last is None else min(timestamp - self._last, 90_000)
+        spent = max(1.0, passed * slower)
+        frame.pts, frame.duration = round(self._clock), round(spent)
+        self._clock += spent
+        self._last = max(timestamp, self._last or 0)
         frame.time_base = Fraction(1, 90_000)
         if key:
             frame.pict_type = PictureType.I
@@ -200,6 +215,15 @@ class Vp8Encoder:
         except av.FFmpegError as error:
             raise CodecError(f"VP8 would not encode: {error}") from None
         return b"".join(bytes(p) for p in packets) or None
+
+
+def scaled(picture: Picture, width: int, height: int) -> Picture:
+    """The same picture in another size, in pixels; both even."""
+    if picture.shape == (height * 3 // 2, width):
+        return picture
+    frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+    smaller = frame.reformat(width, height, interpolation="AREA").to_ndarray()
+    return smaller.astype(np.uint8, copy=False)
 
 
 class Vp8Decoder:

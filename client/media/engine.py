@@ -28,7 +28,18 @@ from client.media.outgoing import Outgoing
 from client.media.receiving import FrameCrypto, Opened
 from client.media.record import Recorder
 from client.media.reports import RoundTrip
-from client.media.rtp import Nack, Pli, RtpError, SenderReport, parse_rtcp, parse_rtp
+from client.media.rtp import (
+    Nack,
+    Pli,
+    ReceiverReport,
+    Remb,
+    Rtcp,
+    RtpError,
+    SenderReport,
+    TransportFeedback,
+    parse_rtcp,
+    parse_rtp,
+)
 from client.media.sending import random_ssrc
 from client.media.sources import Source
 from client.media.stats import OwnStats, StreamStats
@@ -55,7 +66,9 @@ class MediaEngine:
 
     `name_of` names a leaf for its recording. `decode` false saves the decoders' time: frames are
     authenticated and recorded only. `on_opened` is called at the first authenticated frame of each stream.
-    `size`: width and height of the source's pictures.
+    `size`: width and height of the source's pictures; `layers`: in how many sizes (1 to 3) they are sent.
+    `rtx`: pictures are sent again under SSRCs of their own; `numbered`: their packets carry numbers that the
+    server reports on.
     Callbacks run in the event loop.
     """
 
@@ -70,6 +83,9 @@ class MediaEngine:
         name_of: Callable[[int], str] = str,
         decode: bool = True,
         size: tuple[int, int] = (WIDTH, HEIGHT),
+        layers: int = 1,
+        rtx: bool = True,
+        numbered: bool = True,
         rng: Callable[[int], bytes] = os.urandom,
         link: Callable[[], Link] | None = None,
         sound_encoder: Callable[[], SoundEncoder] = OpusEncoder,
@@ -82,6 +98,7 @@ class MediaEngine:
         self._crypto = crypto
         self._source = source
         self._size = size
+        self._numbered = numbered
         self._sound_encoder = sound_encoder
         self._rng = rng
         self._make_link = link or partial(MediaTransport, rng)
@@ -114,12 +131,18 @@ class MediaEngine:
             "audio": audio and source is not None,
             "video": video and source is not None and source.has_video,
         }
-        self._ssrcs = {kind: random_ssrc(rng) for kind, is_wanted in wanted.items() if is_wanted}
+        self._streams: list[Stream] = []
+        if wanted["audio"]:
+            self._streams.append(Stream(random_ssrc(rng), "audio"))
+        if wanted["video"]:
+            ssrc, *larger = (random_ssrc(rng) for _ in range(layers))
+            again = [random_ssrc(rng) for _ in range(layers)] if rtx else []
+            self._streams.append(Stream(ssrc, "video", larger, again))
 
     @property
     def streams(self) -> list[Stream]:
         """My own streams, for the `media` message."""
-        return [Stream(ssrc=ssrc, kind=kind) for kind, ssrc in self._ssrcs.items()]
+        return list(self._streams)
 
     @property
     def round_trip(self) -> float | None:
@@ -164,16 +187,17 @@ class MediaEngine:
             await before.close()
         if self._ticker is None:
             self._ticker = asyncio.get_running_loop().create_task(self._tick())
-            if self._source is not None and self._ssrcs:
+            if self._source is not None and self._streams:
                 self._outgoing = Outgoing(
                     crypto=self._crypto,
                     source=self._source,
-                    ssrcs=self._ssrcs,
+                    streams=self._streams,
                     link=lambda: self._link,
                     muted=self._muted,
                     size=self._size,
                     rng=self._rng,
                     sound_encoder=self._sound_encoder,
+                    numbered=self._numbered,
                     on_failed=self._on_failed,
                 )
         elif self._outgoing is not None:
@@ -181,7 +205,7 @@ class MediaEngine:
 
     def set_remote(self, streams: list[HandleStream]) -> None:
         """All streams of the others, as the server lists them."""
-        own = set(self._ssrcs.values())
+        own = {stream.ssrc for stream in self._streams}
         self._incoming.set_remote([s for s in streams if s.ssrc not in own])
 
     def keys_changed(self) -> None:
@@ -254,12 +278,31 @@ class MediaEngine:
         except RtpError:
             self.malformed += 1
             return
+        now = asyncio.get_running_loop().time()
         for packet in packets:
-            match packet:
-                case SenderReport():
-                    self._incoming.sender_report(packet, asyncio.get_running_loop().time())
-                case Pli() | Nack() if self._outgoing is not None:
-                    self._outgoing.feedback(packet, asyncio.get_running_loop().time())
+            if isinstance(packet, SenderReport):
+                self._incoming.sender_report(packet, now)
+            elif self._outgoing is not None:
+                self._hear(self._outgoing, packet, now)
+
+    def _hear(self, outgoing: Outgoing, packet: Rtcp, now: float) -> None:
+        """What the server says of our own streams."""
+        match packet:
+            case Pli() | Nack():
+                outgoing.feedback(packet, now)
+            case Remb():
+                outgoing.remb(packet.bitrate, now)
+            case ReceiverReport():
+                for block in packet.reports:
+                    self._round_trip.reported(block, now + outgoing.clock_offset)
+                    outgoing.received(block, now)
+            case TransportFeedback():
+                try:
+                    report = twcc.parse(packet.fci)
+                except twcc.TwccError:
+                    self.malformed += 1
+                    return
+                outgoing.acknowledged(report, now, self._round_trip.seconds or 0.0)
 
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()

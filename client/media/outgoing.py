@@ -1,12 +1,13 @@
 """The sending half of the engine: source, encoder, seal, packets, at an even pace.
 
-`_send` is the only way from an encoder to the link, and it seals.
+`_send` is the only way from an encoder to the link, and it seals. Sound leaves as it is due; pictures wait
+for their turn (`pacing`), in as many layers and bits as the way to the server carries (`rate`, `layers`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -14,35 +15,53 @@ from client.media.codec import (
     FRAME_SECONDS,
     VIDEO_RATE,
     OpusEncoder,
+    Picture,
     Sound,
     SoundEncoder,
     Vp8Encoder,
     is_key_frame,
+    scaled,
 )
+from client.media.layers import Layer, layers_of, share
+from client.media.pacing import Pacer
+from client.media.rate import Estimate
 from client.media.receiving import FrameCrypto
-from client.media.rtp import Cname, Nack, Pli, build_rtcp
+from client.media.rtp import Cname, Nack, Pli, ReportBlock, build_rtcp
 from client.media.sending import KeyGate, Pace, Sender
 from client.media.sources import Source, blank, silence
 from client.media.stats import OwnStats
 from client.media.transport import Link
-from server.wire.messages import MediaKind
+from client.media.twcc import Report
+from server.wire.messages import Stream
 
 _PREFETCH: Final = 5  # frames of sound that are fetched from the source at a time, and ahead
 
 
 class _Own:
-    """An own stream: its core and its counters."""
+    """An own stream, or one layer of it: its core and its counters."""
 
-    def __init__(self, sender: Sender, pace: Pace) -> None:
+    def __init__(self, sender: Sender, number: int) -> None:
         self.sender = sender
-        self.pace = pace
+        self.layer = number
         self.sealed = self.withheld = self.starved = self.key_frames = 0
+        self.skipped = 0
+        self.bitrate = 0
+        self.gate = KeyGate()
+
+
+class _Picture:
+    """The encoder of one layer, made when first needed."""
+
+    def __init__(self, layer: Layer, own: _Own) -> None:
+        self.layer = layer
+        self.own = own
+        self.encoder: Vp8Encoder | None = None
 
 
 class Outgoing:
     """All own streams. `link` tells the link of the moment, `muted` holds what is muted at the moment.
 
-    `size`: width and height of the source's pictures.
+    `size`: width and height of the source's pictures. `numbered`: pictures carry transport-wide numbers.
     """
 
     def __init__(
@@ -50,74 +69,122 @@ class Outgoing:
         *,
         crypto: FrameCrypto,
         source: Source,
-        ssrcs: dict[MediaKind, int],
+        streams: Sequence[Stream],
         link: Callable[[], Link | None],
-        muted: Set[MediaKind],
+        muted: Set[str],
         size: tuple[int, int],
         rng: Callable[[int], bytes],
         sound_encoder: Callable[[], SoundEncoder] = OpusEncoder,
+        numbered: bool = True,
         on_failed: Callable[[str], None] | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        periods: dict[MediaKind, float] = {"audio": FRAME_SECONDS, "video": 1 / VIDEO_RATE}
         self._crypto = crypto
         self._source = source
         self._link = link
         self._muted = muted
-        self._size = size
         self._sound_encoder = sound_encoder
         self._on_failed = on_failed
-        self._own = {
-            kind: _Own(Sender(ssrc, kind, rng, started=started), Pace(started, periods[kind]))
-            for kind, ssrc in ssrcs.items()
-        }
-        self._key_gate = KeyGate()
+        self._own: list[_Own] = []
+        self._pictures: list[_Picture] = []
+        self._pacer: Pacer[tuple[Sender, bytes]] = Pacer()
+        self._pacing = asyncio.Event()
+        self._number = 0
+        self._thread = ThreadPoolExecutor(1, "snug-source")
         # a clock must be sent, but it need not be anybody's clock
         self._clock_offset = float(int.from_bytes(rng(3), "big"))
-        self._thread = ThreadPoolExecutor(1, "snug-source")
-        jobs = {"audio": self._send_audio, "video": self._send_video}
-        self._tasks = [loop.create_task(jobs[kind](own)) for kind, own in self._own.items()]
+        jobs = []
+        for stream in streams:
+            if stream.kind == "audio":
+                own = _Own(Sender(stream.ssrc, "audio", rng, started=started), 0)
+                self._own.append(own)
+                jobs.append(self._send_audio(own, Pace(started, FRAME_SECONDS)))
+                continue
+            ssrcs = [stream.ssrc, *stream.layers]
+            layers = layers_of(*size, len(ssrcs))
+            clock = int.from_bytes(rng(4), "big")
+            for number, (ssrc, layer) in enumerate(zip(ssrcs, layers, strict=True)):
+                rtx = stream.rtx[number] if stream.rtx else None
+                sender = Sender(
+                    ssrc, "video", rng, started=started, rtx=rtx, timestamp=clock, numbered=numbered
+                )
+                own = _Own(sender, number)
+                self._own.append(own)
+                self._pictures.append(_Picture(layer, own))
+            jobs += [self._send_video(Pace(started, 1 / VIDEO_RATE)), self._leave_in_turn()]
+        # headers, and what is sent again, come on top of what the encoders make
+        ceiling = round(1.2 * sum(picture.layer.most for picture in self._pictures))
+        self._estimate = Estimate(ceiling, started)
+        self._tasks = [loop.create_task(job) for job in jobs]
         for task in self._tasks:
             task.add_done_callback(self._ended)
 
+    @property
+    def clock_offset(self) -> float:
+        """What the clock of our sender reports is ahead of the event loop's, seconds."""
+        return self._clock_offset
+
     def ask_key(self) -> None:
-        """Make the next picture a key frame."""
-        self._key_gate.ask()
+        """Make the next picture of each layer a key frame."""
+        for picture in self._pictures:
+            picture.own.gate.ask()
 
     def feedback(self, packet: Pli | Nack, now: float) -> None:
         """What a receiver asks for; of streams that aren't mine it is ignored."""
         link = self._link()
-        for own in self._own.values():
+        for own in self._own:
             if own.sender.ssrc != packet.media:
                 continue
             if isinstance(packet, Pli):
-                self._key_gate.ask()
+                own.gate.ask()
             elif link is not None:
                 for again in own.sender.resend(packet.sequences, now):
-                    link.send_rtp(again)
+                    if own.sender.rtx is not None and own.sender.numbered:
+                        self._pacer.push(len(again), (own.sender, again), urgent=True)
+                        self._pacing.set()
+                    else:
+                        link.send_rtp(again)
+
+    def remb(self, bitrate: int, now: float) -> None:
+        """What the server says that receivers can take of our pictures."""
+        self._estimate.remb(bitrate, now)
+
+    def received(self, block: ReportBlock, now: float) -> None:
+        """A receiver report on one of our streams."""
+        if any(picture.own.sender.ssrc == block.ssrc for picture in self._pictures):
+            self._estimate.lost(block.fraction / 256, now)
+
+    def acknowledged(self, report: Report, now: float, round_trip: float) -> None:
+        """Which numbered packets have come, and when."""
+        self._estimate.reported(report, now, round_trip)
 
     def report(self, now: float) -> None:
         """A sender report of each stream that has begun."""
-        for own in self._own.values():
+        for own in self._own:
             if own.sender.packets:
                 self._report(own, now)
 
     def stats(self) -> list[OwnStats]:
+        now = asyncio.get_running_loop().time()
         return [
             OwnStats(
                 ssrc=own.sender.ssrc,
-                kind=kind,
+                kind=own.sender.kind,
                 sealed=own.sealed,
                 withheld=own.withheld,
-                skipped=own.pace.skipped,
+                skipped=own.skipped,
                 starved=own.starved,
                 key_frames=own.key_frames,
                 packets=own.sender.packets,
                 octets=own.sender.octets,
                 resent=own.sender.resent,
+                layer=own.layer if own.sender.kind == "video" else None,
+                bitrate=own.bitrate,
+                target=self._estimate.target(now) if own.sender.kind == "video" else 0,
+                loss=self._estimate.loss if own.sender.kind == "video" else 0.0,
             )
-            for kind, own in self._own.items()
+            for own in self._own
         ]
 
     async def close(self) -> None:
@@ -137,7 +204,7 @@ class Outgoing:
     def _fetch(self, first: int) -> list[Sound]:
         return [self._source.audio(first + i) for i in range(_PREFETCH)]
 
-    async def _send_audio(self, own: _Own) -> None:
+    async def _send_audio(self, own: _Own, pace: Pace) -> None:
         loop = asyncio.get_running_loop()
         encoder = self._sound_encoder()
         sounds: dict[int, Sound] = {}
@@ -146,7 +213,8 @@ class Outgoing:
         fetched_to = 0
         while True:
             now = loop.time()
-            index, wait = own.pace.next(now)
+            index, wait = pace.next(now)
+            own.skipped = pace.skipped
             due = now + wait
             if fetching is None and fetched_to < index + _PREFETCH:
                 first, fetched_to = max(fetched_to, index), max(fetched_to, index) + _PREFETCH
@@ -171,32 +239,75 @@ class Outgoing:
             if packet:
                 self._send(own, packet, index * FRAME_SECONDS)
 
-    async def _send_video(self, own: _Own) -> None:
+    async def _send_video(self, pace: Pace) -> None:
         loop = asyncio.get_running_loop()
-        encoder = Vp8Encoder(*self._size)
+        rates = [0] * len(self._pictures)
         while True:
-            index, wait = own.pace.next(loop.time())
+            index, wait = pace.next(loop.time())
             await asyncio.sleep(wait)
+            for picture in self._pictures:
+                picture.own.skipped = pace.skipped
             if self._link() is None:
                 continue
-            at = index / VIDEO_RATE
-            wanted = self._key_gate.take(loop.time())
-            frame = await loop.run_in_executor(
-                self._thread, self._picture, encoder, at, "video" in self._muted, wanted
+            at, now = index / VIDEO_RATE, loop.time()
+            rates = share(self._estimate.target(now), [p.layer for p in self._pictures], rates)
+            wanted = []
+            for picture, rate in zip(self._pictures, rates, strict=True):
+                own = picture.own
+                if not rate:
+                    own.gate.ask()  # whenever it comes back
+                own.bitrate = rate
+                if rate and index % picture.layer.every(rate) == 0:
+                    wanted.append((picture, rate, own.gate.take(now)))
+            if not wanted:
+                continue
+            frames = await loop.run_in_executor(
+                self._thread, self._encode, wanted, at, "video" in self._muted
             )
-            if frame is not None and self._send(own, frame, at):
-                own.key_frames += is_key_frame(frame)
-            elif frame is not None or wanted:
-                # the next one would refer to a picture that nobody has
-                self._key_gate.ask()
+            for (picture, _, key), frame in zip(wanted, frames, strict=True):
+                own = picture.own
+                if frame is not None and self._send(own, frame, at):
+                    own.key_frames += is_key_frame(frame)
+                elif frame is not None or key:
+                    # the next one would refer to a picture that nobody has
+                    own.gate.ask()
+            self._pacer.aim(sum(rates))
 
-    def _picture(self, encoder: Vp8Encoder, at: float, muted: bool, key: bool) -> bytes | None:
-        picture = self._source.video(at)
-        return encoder.encode(blank(*self._size) if muted else picture, round(at * 90_000), key=key)
+    def _encode(self, wanted: list[tuple[_Picture, int, bool]], at: float, muted: bool) -> list[bytes | None]:
+        """One frame of each of these layers, all of one moment."""
+        whole: Picture = self._source.video(at)
+        out = []
+        for picture, rate, key in wanted:
+            layer = picture.layer
+            if picture.encoder is None:
+                picture.encoder = Vp8Encoder(layer.width, layer.height, bitrate=layer.most)
+            shown = blank(layer.width, layer.height) if muted else scaled(whole, layer.width, layer.height)
+            out.append(picture.encoder.encode(shown, round(at * 90_000), key=key, bitrate=rate))
+        return out
+
+    async def _leave_in_turn(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            wait = self._pacer.wait(loop.time())
+            if wait is None:
+                self._pacing.clear()
+                await self._pacing.wait()
+                continue
+            if wait:
+                await asyncio.sleep(wait)
+            link, now = self._link(), loop.time()
+            for sender, packet in self._pacer.take(now):
+                data = packet
+                if sender.numbered:
+                    data = sender.leave(packet, self._number, now)
+                    self._estimate.sent(self._number, len(data), now)
+                    self._number = (self._number + 1) & 0xFFFF
+                if link is not None:
+                    link.send_rtp(data)
 
     def _send(self, own: _Own, frame: bytes, at: float) -> bool:
         """Seal, cut, send; False if it may not be sent now."""
-        sealed = self._crypto.seal(own.sender.kind, frame)
+        sealed = self._crypto.seal(own.sender.kind, frame, own.layer)
         link = self._link()
         if sealed is None or link is None:
             own.withheld += 1
@@ -206,7 +317,11 @@ class Outgoing:
             # ahead of the first frame: receivers know from the start how sound and pictures belong together
             self._report(own, asyncio.get_running_loop().time())
         for packet in own.sender.packetize(sealed, at):
-            link.send_rtp(packet)
+            if own.sender.kind == "audio":
+                link.send_rtp(packet)
+            else:
+                self._pacer.push(len(packet), (own.sender, packet))
+                self._pacing.set()
         return True
 
     def _report(self, own: _Own, now: float) -> None:

@@ -50,8 +50,8 @@ class Opened(Protocol):
 class FrameCrypto(Protocol):
     """Sealing and opening of whole frames, by whoever holds the epoch's keys."""
 
-    def seal(self, kind: MediaKind, frame: bytes) -> bytes | None:
-        """The frame as it may leave; None: not now, and nothing leaves."""
+    def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
+        """The frame as it may leave; None: not now, and nothing leaves. `layer`: 0 is the smallest."""
         ...
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> Opened:

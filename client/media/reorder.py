@@ -52,8 +52,8 @@ class ReorderPolicy:
 
 
 POLICIES: Final[dict[MediaKind, ReorderPolicy]] = {
-    # 150 ms is what a listener's jitter buffer would hold; on a long way it must hold three answers
-    "audio": ReorderPolicy(patience=0.150, trips=3.5, patience_max=0.400, jump_max=100, held_max=64),
+    # 200 ms is what a listener's jitter buffer would hold; on a long way it must hold three answers
+    "audio": ReorderPolicy(patience=0.200, trips=3.5, patience_max=0.400, jump_max=100, held_max=64),
     "video": ReorderPolicy(patience=0.400, trips=7.0, patience_max=0.900, jump_max=1_000, held_max=1_024),
 }
 

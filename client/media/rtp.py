@@ -132,6 +132,44 @@ def build_rtp(packet: RtpPacket) -> bytes:
     )
 
 
+#: abs-send-time and the transport-wide number, to be filled in: RFC 8285 4.2, one-byte form, two words.
+_EXTENSIONS: Final = bytes(
+    [
+        0xBE,
+        0xDE,
+        0,
+        2,
+        limits.SEND_TIME_EXTENSION << 4 | 2,
+        0,
+        0,
+        0,
+        limits.FEEDBACK_EXTENSION << 4 | 1,
+        0,
+        0,
+        0,
+    ]
+)
+
+
+def with_extensions(packet: bytes) -> bytes:
+    """A packet of `build_rtp` with room for what is only known when it leaves."""
+    return bytes([packet[0] | 0x10]) + packet[1:12] + _EXTENSIONS + packet[12:]
+
+
+def stamped(packet: bytes, number: int, now: float) -> bytes:
+    """A packet of `with_extensions` as it leaves at `now`, with its number among all of the connection."""
+    moment = int(now * (1 << 18)) & 0xFFFFFF  # 6.18 fixed point seconds, which wrap after 64
+    return b"".join(
+        (
+            packet[:17],
+            moment.to_bytes(3, "big"),
+            packet[20:21],
+            (number & 0xFFFF).to_bytes(2, "big"),
+            packet[23:],
+        )
+    )
+
+
 def is_rtcp(data: bytes) -> bool:
     """RTCP and RTP share a socket: RFC 5761 section 4 tells them apart by the second byte."""
     return len(data) >= 2 and 192 <= data[1] <= 223

@@ -15,7 +15,10 @@ from client.media.rtp import (
     SenderReport,
     build_rtp,
     packetize_vp8,
+    stamped,
+    with_extensions,
 )
+from server.wire import limits
 from server.wire.messages import MediaKind
 
 #: Packets kept to be sent again: four seconds of sound, about ten of pictures.
@@ -36,17 +39,33 @@ def random_ssrc(rng: Callable[[int], bytes]) -> int:
 class Sender:
     """The sending end of one SSRC.
 
-    `frames` and `packets` and `octets` (payload bytes) count what was sent once, `resent` packets sent again.
+    `frames` and `packets` and `octets` (payload bytes) count what was sent once, `resent` packets sent again:
+    under the SSRC `rtx` where there is one (RFC 4588), else the very same bytes. Streams of one `timestamp`
+    have one clock. `numbered`: packets carry extensions that say when they leave and which number they have
+    among all of the connection, and are complete when they have passed `leave`.
     """
 
-    def __init__(self, ssrc: int, kind: MediaKind, rng: Callable[[int], bytes], *, started: float) -> None:
+    def __init__(
+        self,
+        ssrc: int,
+        kind: MediaKind,
+        rng: Callable[[int], bytes],
+        *,
+        started: float,
+        rtx: int | None = None,
+        timestamp: int | None = None,
+        numbered: bool = False,
+    ) -> None:
         self.ssrc = ssrc
         self.kind = kind
+        self.rtx = rtx
+        self.numbered = numbered
         self.frames = self.packets = self.octets = self.resent = 0
         # below 2^15: nobody then guesses the rollover counter wrongly (RFC 3711 3.3.1)
         self._sequence = int.from_bytes(rng(2), "big") >> 1
+        self._rtx_sequence = int.from_bytes(rng(2), "big") >> 1
         self._picture_id = int.from_bytes(rng(2), "big") >> 1
-        self._timestamp = int.from_bytes(rng(4), "big")
+        self._timestamp = int.from_bytes(rng(4), "big") if timestamp is None else timestamp
         self._started = started
         self._cache: dict[int, bytes] = {}
         self._resend_window = started
@@ -57,7 +76,7 @@ class Sender:
         return (self._timestamp + round(media_time * CLOCK_RATE[self.kind])) & 0xFFFFFFFF
 
     def packetize(self, sealed: bytes, media_time: float) -> list[bytes]:
-        """The packets of one sealed frame; they are kept for a while, to be sent again."""
+        """The packets of one sealed frame, each to be sent once, in order."""
         if self.kind == "audio":
             payloads = [sealed]
         else:
@@ -77,18 +96,27 @@ class Sender:
                     payload,
                 )
             )
-            self._cache[self._sequence] = packet
+            out.append(with_extensions(packet) if self.numbered else packet)
             self._sequence = (self._sequence + 1) & 0xFFFF
             self.packets += 1
             self.octets += len(payload)
-            out.append(packet)
-        while len(self._cache) > CACHE[self.kind]:
-            del self._cache[next(iter(self._cache))]
+            if not self.numbered:
+                self._keep(packet)
         self.frames += 1
         return out
 
+    def leave(self, packet: bytes, number: int, now: float) -> bytes:
+        """A packet of `packetize` or `resend` as it leaves now, under this number.
+
+        Once for each packet: SRTP must not seal two forms of one.
+        """
+        packet = stamped(packet, number, now)
+        if packet[8:12] == self.ssrc.to_bytes(4, "big"):
+            self._keep(packet)
+        return packet
+
     def resend(self, sequences: Iterable[int], now: float) -> list[bytes]:
-        """The packets asked for that are still here, the very same bytes; bounded by RESENDS."""
+        """The packets asked for that are still here; bounded by RESENDS. Those as RTX have yet to `leave`."""
         if now - self._resend_window >= 1.0:
             self._resend_window, self._resend_count = now, 0
         out: list[bytes] = []
@@ -96,9 +124,31 @@ class Sender:
             packet = self._cache.get(sequence)
             if packet is not None and self._resend_count < RESENDS:
                 self._resend_count += 1
-                out.append(packet)
+                out.append(packet if self.rtx is None else self._again(packet, self.rtx))
         self.resent += len(out)
         return out
+
+    def _keep(self, packet: bytes) -> None:
+        """For a while, to be sent again."""
+        self._cache[packet[2] << 8 | packet[3]] = packet
+        while len(self._cache) > CACHE[self.kind]:
+            del self._cache[next(iter(self._cache))]
+
+    def _again(self, packet: bytes, rtx: int) -> bytes:
+        """RFC 4588 4: under another SSRC, payload type and number, the old number in front of the payload."""
+        header = 24 if self.numbered else 12
+        again = build_rtp(
+            RtpPacket(
+                limits.RTX_PAYLOAD_TYPE,
+                bool(packet[1] & 0x80),
+                self._rtx_sequence,
+                int.from_bytes(packet[4:8], "big"),
+                rtx,
+                packet[2:4] + packet[header:],
+            )
+        )
+        self._rtx_sequence = (self._rtx_sequence + 1) & 0xFFFF
+        return with_extensions(again) if self.numbered else again
 
     def report(self, now: float, clock_offset: float) -> SenderReport:
         """RFC 3550 6.4.1. The clock sent is `now + clock_offset`: any will do that all streams share."""

@@ -53,7 +53,9 @@ class OwnStats:
 
     `withheld`: frames that were not sealed (no keys, paused). `skipped`: moments missed because this
     machine was too slow. `starved`: frames of sound for which the source had nothing in time. `packets`
-    and `octets` (payload, bytes) were sent once, `resent` packets again.
+    and `octets` (payload, bytes) were sent once, `resent` packets again. `layer`: of pictures, 0 the
+    smallest. `bitrate`: bits a second that this layer is encoded at, `target` those that all pictures
+    together may have; `loss`: of the packets of pictures, the share that didn't reach the server lately.
     """
 
     ssrc: int
@@ -66,3 +68,7 @@ class OwnStats:
     packets: int
     octets: int
     resent: int
+    layer: int | None = None
+    bitrate: int = 0
+    target: int = 0
+    loss: float = 0.0

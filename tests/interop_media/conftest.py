@@ -33,7 +33,7 @@ class Unsealed:
     def __init__(self) -> None:
         self._opened = 0
 
-    def seal(self, kind: MediaKind, frame: bytes) -> bytes:
+    def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes:
         return frame
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> Opened:

@@ -23,6 +23,7 @@ from client.lab.leakage.speech import Microphone, speech
 from client.lab.leakage.worker import Held
 from client.media.codec import FRAME_SAMPLES, SAMPLE_RATE, OpusEncoder, Sound
 from client.media.outgoing import Outgoing
+from server.wire.messages import Stream
 
 RNG = np.random.default_rng(5)
 BY_NAME = {question.name: question for question in QUESTIONS}
@@ -138,7 +139,7 @@ async def test_sound_is_encoded_before_it_is_due(monkeypatch: pytest.MonkeyPatch
             pass
 
     class Plain:
-        def seal(self, kind: str, frame: bytes) -> bytes:
+        def seal(self, kind: str, frame: bytes, layer: int = 0) -> bytes:
             return frame
 
     really = asyncio.sleep
@@ -152,7 +153,7 @@ async def test_sound_is_encoded_before_it_is_due(monkeypatch: pytest.MonkeyPatch
     sending = Outgoing(
         crypto=Plain(),  # type: ignore[arg-type]  # it only seals
         source=Microphone(1, width=64, height=48),
-        ssrcs={"audio": 7},
+        streams=[Stream(7, "audio")],
         link=lambda: link,  # type: ignore[arg-type,return-value]  # it only sends
         muted=set(),
         size=(64, 48),

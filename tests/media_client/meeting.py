@@ -20,7 +20,9 @@ from client.media.rtp import (
     build_rtcp,
     is_rtcp,
     parse_rtcp,
+    parse_rtp,
 )
+from client.media.twcc import INTERVAL, Arrivals
 from crypto.errors import AuthenticationError, MalformedError, ReplayError
 from crypto.media_keys import FutureEpochError
 from server.wire.messages import HandleStream, MediaKind, Transport
@@ -61,11 +63,11 @@ class TestCrypto:
     def _key(epoch: int) -> AESGCM:
         return AESGCM(bytes([epoch + 1]) * 16)
 
-    def seal(self, kind: MediaKind, frame: bytes) -> bytes | None:
+    def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
         if self.paused:
             return None
         self.counter += 1
-        head = bytes([self.epoch, self.leaf]) + self.counter.to_bytes(6, "big")
+        head = bytes([self.epoch, self.leaf | layer << 4]) + self.counter.to_bytes(6, "big")
         sealed = head + self._key(self.epoch).encrypt(head + bytes(4), frame, kind.encode())
         self.sizes[kind].add(len(sealed))
         # what the clear header says of pictures: whether this is a key frame
@@ -86,7 +88,8 @@ class TestCrypto:
         if head in self.seen:
             raise ReplayError("again")
         self.seen.add(head)
-        return PlainOpened(head[1], frame, head[0], int.from_bytes(head[2:], "big"))
+        stream = (1, 4, 5)[head[1] >> 4] if kind == "video" else 0
+        return PlainOpened(head[1] & 15, frame, head[0], int.from_bytes(head[2:], "big"), stream)
 
 
 class MemoryLink:
@@ -131,6 +134,8 @@ class Forwarder:
         self.dropped = 0
         self.asked: list[Rtcp] = []
         self.reports: list[Rtcp] = []
+        self.arrivals: dict[bytes, Arrivals] = {}
+        self.reported_at: dict[bytes, float] = {}
         self.tamper: Callable[[bytes], bytes] | None = None
 
     def publish(self, handle: bytes, streams: list[tuple[int, MediaKind]]) -> None:
@@ -143,11 +148,25 @@ class Forwarder:
 
     def forward(self, sender: MemoryLink, packet: bytes) -> None:
         self.packets.append(packet)
+        self._acknowledge(sender.handle, packet)
         if self.tamper is not None:
             packet = self.tamper(packet)
         for handle in list(self.links):
             if handle != sender.handle:
                 self._carry(handle, packet)
+
+    def _acknowledge(self, handle: bytes, packet: bytes) -> None:
+        """Report to the sender which of its numbered packets have come."""
+        number = parse_rtp(packet).transport
+        if number is None:
+            return
+        now = asyncio.get_running_loop().time()
+        arrivals = self.arrivals.setdefault(handle, Arrivals())
+        arrivals.record(number, now)
+        if now - self.reported_at.get(handle, 0.0) >= INTERVAL:
+            self.reported_at[handle] = now
+            for fci in arrivals.take():
+                self._carry(handle, build_rtcp(TransportFeedback(1, 0, fci)))
 
     def feedback(self, sender: MemoryLink, packet: bytes) -> None:
         for part in parse_rtcp(packet):

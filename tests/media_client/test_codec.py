@@ -13,11 +13,13 @@ from client.media.codec import (
     CodecError,
     OpusDecoder,
     OpusEncoder,
+    Picture,
     Sound,
     Vp8Decoder,
     Vp8Encoder,
     is_key_frame,
     key_frame_size,
+    scaled,
 )
 from client.media.sources import TestCard, blank, planes, silence
 
@@ -71,6 +73,42 @@ def test_pictures_survive_and_key_frames_come_when_asked() -> None:
         assert shown is not None
         assert np.abs(shown.astype(int) - picture).mean() < 6
     assert [i for i, key in enumerate(keys) if key] == [0, 12, 13]
+
+
+def noisy(index: int, rng: np.random.Generator) -> Picture:
+    """A picture that costs a lot: noise that moves."""
+    picture: Picture = rng.integers(115, 140, (540, 640)).astype(np.uint8)
+    return picture
+
+
+@pytest.mark.parametrize("bitrate", [500_000, 300_000, 200_000])
+def test_a_running_encoder_takes_another_rate(bitrate: int) -> None:
+    encoder, rng = Vp8Encoder(), np.random.default_rng(1)
+    pictures = [noisy(i, rng) for i in range(8)]
+    sizes, keys = [], 0
+    for i in range(150):
+        # half of the time at its full rate: the change is what is tried
+        frame = encoder.encode(pictures[i % 8], i * 6_000, bitrate=500_000 if i < 60 else bitrate)
+        assert frame is not None
+        keys += is_key_frame(frame)
+        sizes.append(len(frame))
+    spent = 8 * sum(sizes[75:]) / 5  # from a second after the change on
+    assert spent == pytest.approx(bitrate, rel=0.2)
+    assert keys == 1
+
+
+def test_a_decoder_takes_a_change_of_size_at_a_key_frame() -> None:
+    card, decoder = TestCard("Ada", 2), Vp8Decoder()
+    small, large = Vp8Encoder(160, 90), Vp8Encoder()
+    for i in range(12):
+        whole = card.video(i / 15)
+        encoder, picture = (small, scaled(whole, 160, 90)) if i // 4 % 2 == 0 else (large, whole)
+        frame = encoder.encode(picture, i * 6_000, key=i % 4 == 0)
+        assert frame is not None
+        shown = decoder.decode(frame)
+        assert shown is not None
+        assert shown.shape == picture.shape
+        assert np.abs(shown.astype(int) - picture).mean() < 8
 
 
 def test_the_size_of_a_key_frame() -> None:

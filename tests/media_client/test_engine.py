@@ -16,10 +16,23 @@ from client.media import check
 from client.media.codec import CodecError, Picture, Sound, Vp8Decoder
 from client.media.engine import EngineError, MediaEngine, StreamStats
 from client.media.record import Recorder
-from client.media.rtp import Nack, Pli, RtpPacket, build_rtp, is_rtcp, parse_rtcp, parse_rtp
+from client.media.reorder import Frame, Reorder
+from client.media.rtp import (
+    Nack,
+    Pli,
+    ReceiverReport,
+    Remb,
+    RtpPacket,
+    TransportFeedback,
+    build_rtcp,
+    build_rtp,
+    is_rtcp,
+    parse_rtcp,
+    parse_rtp,
+)
 from client.media.sources import Source, TestCard
 from client.media.transport import MediaTransport, TransportError
-from server.wire.messages import HandleStream
+from server.wire.messages import HandleStream, MediaKind
 from tests.media_client.ice_lite import IceLiteServer
 from tests.media_client.meeting import NOWHERE, Forwarder, MemoryLink, TestCrypto, until
 
@@ -197,7 +210,12 @@ async def test_nothing_unauthenticated_reaches_a_decoder_or_the_disk(tmp_path: P
 
     async with meeting(forwarder, 2, options) as (ada, bob):
         original = bob.crypto.seal
-        bob.crypto.seal = lambda kind, frame: (sealed.append(frame), original(kind, frame))[1]  # type: ignore[method-assign, func-returns-value]
+
+        def seal(kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
+            sealed.append(frame)
+            return original(kind, frame, layer)
+
+        bob.crypto.seal = seal  # type: ignore[method-assign]
         forwarder.tamper = tamper
         await until(lambda: ada.of(1, "video").decoded > 5 and ada.of(1, "audio").decoded > 20)
         honest[0] = False
@@ -355,6 +373,86 @@ class Talker(TestCard):
         return (np.asarray(wave) * (0.2 + np.sin(np.pi * 3 * t) ** 2) * 6_000).astype(np.int16)
 
 
+async def test_three_layers_show_one_moment_in_three_sizes() -> None:
+    forwarder = Forwarder()
+    party = Party(forwarder, 1, layers=3)
+    try:
+        await party.connect()
+        await until(lambda: all(own.sealed > 20 for own in party.engine.own_stats()), 10)
+    finally:
+        await party.engine.close()
+    assert not party.failed
+    sound, pictures = party.engine.streams
+    assert (sound.layers, sound.rtx) == ([], [])
+    assert (len(pictures.layers), len(pictures.rtx)) == (2, 3)
+    packets = [parse_rtp(packet) for packet in forwarder.packets]
+    moments: list[set[int]] = []
+    for layer, ssrc in enumerate([pictures.ssrc, *pictures.layers]):
+        reorder, decoder, sizes = Reorder("video"), Vp8Decoder(), set()
+        of_this = [p for p in packets if p.ssrc == ssrc]
+        frames = [e for p in of_this for e in reorder.receive(p, 0.0) if isinstance(e, Frame)]
+        for frame in frames:
+            opened = TestCrypto(0).open(ssrc, "video", frame.data)
+            assert opened.stream == (1, 4, 5)[layer]
+            shown = decoder.decode(opened.frame)
+            assert shown is not None
+            sizes.add((shown.shape[1], shown.shape[0] * 2 // 3))
+            counter = check.counter_in(shown) if layer else 0
+            assert counter is not None
+        assert sizes == {(640 >> 2 - layer, 360 >> 2 - layer)}
+        moments.append({p.timestamp for p in of_this})
+    assert moments[2] <= moments[1] <= moments[0]  # larger ones begin once there is room for them
+    # numbers count over all of them, in the order in which they left
+    numbers = [p.transport for p in packets if p.payload_type == 96]
+    assert numbers == list(range(len(numbers)))
+    assert {p.transport for p in packets if p.payload_type == 111} == {None}
+
+
+async def test_pictures_get_what_the_server_says_that_there_is_room_for() -> None:
+    forwarder = Forwarder()
+    async with meeting(forwarder, 2, lambda n: {"layers": 2} if n else {}) as (ada, bob):
+        await until(lambda: all(own.sealed > 10 for own in bob.engine.own_stats()), 10)
+        link = forwarder.links[bob.handle]
+        ssrcs = tuple(own.ssrc for own in bob.engine.own_stats() if own.kind == "video")
+        small, large = bob.engine.own_stats()[1:]
+        assert large.bitrate > small.bitrate > 0
+        link.on_rtcp(build_rtcp(Remb(1, 100_000, ssrcs)))
+        await until(lambda: bob.engine.own_stats()[2].bitrate == 0)
+        assert 0 < bob.engine.own_stats()[1].bitrate <= 100_000
+        before = bob.engine.own_stats()[2]
+        await asyncio.sleep(0.3)
+        assert bob.engine.own_stats()[2].sealed <= before.sealed + 1  # the larger one has stopped
+        link.on_rtcp(build_rtcp(Remb(1, 2_000_000, ssrcs)))
+        await until(lambda: bob.engine.own_stats()[2].bitrate > 0)
+        await until(lambda: bob.engine.own_stats()[2].key_frames > before.key_frames)  # and begins so again
+        assert ada.of(1, "audio").concealed == 0
+
+
+async def test_pictures_sent_again_come_as_rtx_and_are_shown() -> None:
+    """Numbered packets and RTX from end to end, with a tenth of all lost each way."""
+    forwarder = Forwarder(loss=0.1, seed=4)
+    async with meeting(forwarder, 2) as (ada, bob):
+        pictures = bob.engine.streams[1]
+        others = [
+            HandleStream(bob.handle, s.ssrc, s.kind, rtx=s.rtx[0] if s.rtx else None)
+            for s in bob.engine.streams
+        ]
+        ada.engine.set_remote(others)
+        await until(lambda: ada.of(1, "video").opened > 60, 20)
+        seen = ada.of(1, "video")
+        assert seen.again > 0
+        assert seen.failed == 0
+        assert bob.engine.own_stats()[1].resent > 0
+    sent = [parse_rtp(p) for p in forwarder.packets]
+    again = [p for p in sent if p.ssrc == pictures.rtx[0]]
+    assert {p.payload_type for p in again} == {97}
+    numbered = [p.sequence for p in sent if p.ssrc == pictures.ssrc]
+    assert len(set(numbered)) == len(numbered)  # nothing went out twice under its own number
+    reports = [r for r in forwarder.reports if isinstance(r, TransportFeedback)]
+    assert len(reports) > 10
+    assert any(isinstance(r, ReceiverReport) for r in forwarder.reports)
+
+
 class Broken:
     """A source whose sound fails after a while."""
 
@@ -437,7 +535,7 @@ async def test_over_a_socket_and_again_after_the_server_was_lost() -> None:
         await engine.connect(serve().transport())
         await until(lambda: len([1 for number, _ in heard if number == 1]) > 40)
         # the same streams go on: SSRCs, and sequence numbers without a repeat
-        assert {p.ssrc for _, p in heard} == {s.ssrc for s in engine.streams}
+        assert {p.ssrc for _, p in heard} == {x for s in engine.streams for x in (s.ssrc, *s.rtx)}
         sound = [p.sequence for _, p in heard if p.payload_type == 111]
         assert len(set(sound)) == len(sound)
         assert not engine.malformed

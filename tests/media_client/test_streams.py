@@ -14,9 +14,10 @@ from aioice import stun
 from client.media.ice import CONSENT_INTERVAL, CONSENT_TIMEOUT, Connected, ConsentLost, IceClient, Send
 from client.media.receiving import AskKey, Conceal, Deliver, Opened, ReceiveEffect, Receiver
 from client.media.reorder import Ask
-from client.media.rtp import PAYLOAD_TYPE, RtpPacket, parse_rtp, parse_vp8
+from client.media.rtp import PAYLOAD_TYPE, RtpPacket, parse_rtp, parse_vp8, unwrap_rtx
 from client.media.sending import CACHE, KEY_SPACING, RESENDS, KeyGate, Pace, Sender, random_ssrc
 from crypto.errors import AuthenticationError, MissingKeyError
+from server.media.rtp import check as check_rtp
 from server.wire.messages import MediaKind
 from tests.media_client.meeting import TestCrypto
 
@@ -305,6 +306,51 @@ def test_resending_is_the_same_bytes_and_bounded() -> None:
     assert len(sender.resend([last] * 10_000, 5.1)) == RESENDS - 1
     assert len(sender.resend([last], 6.2)) == 1
     assert len(sender._cache) == CACHE["audio"]
+
+
+def test_packets_of_pictures_say_when_they_leave_and_which_they_are_of_all() -> None:
+    sender = Sender(5, "video", seeded(3), started=0.0, numbered=True)
+    (made,) = sender.packetize(b"a" * 500, 0.0)
+    left = sender.leave(made, 0x1234, 70.5)
+    assert len(left) == len(made)
+    moment = round(6.5 * (1 << 18))  # of 64 seconds
+    assert left[12:24].hex() == f"bede000232{moment:06x}51123400"
+    packet = parse_rtp(left)
+    assert packet.transport == 0x1234
+    assert parse_vp8(packet.payload).data == b"a" * 500
+    assert check_rtp(left, "video") is None  # the server lets it pass
+    assert sender.resend([packet.sequence], 1.0) == [
+        left
+    ]  # the very same bytes: SRTP sealed them under its number
+
+
+def test_what_has_not_left_yet_is_not_sent_again() -> None:
+    sender = Sender(5, "video", seeded(3), started=0.0, numbered=True)
+    (made,) = sender.packetize(b"a" * 500, 0.0)
+    assert sender.resend([parse_rtp(made).sequence], 0.0) == []
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_with_rtx_what_is_sent_again_is_a_packet_of_its_own(numbered: bool) -> None:
+    sender = Sender(5, "video", seeded(3), started=0.0, rtx=6, numbered=numbered)
+    packets = sender.packetize(b"a" * 3_000, 0.2)
+    if numbered:
+        packets = [sender.leave(packet, n, 1.0) for n, packet in enumerate(packets)]
+    originals = [parse_rtp(packet) for packet in packets]
+    again = sender.resend([p.sequence for p in originals[1:]], 1.0)
+    assert sender.resent == 2
+    if numbered:
+        again = [sender.leave(packet, 100 + n, 1.5) for n, packet in enumerate(again)]
+        assert [parse_rtp(p).transport for p in again] == [100, 101]
+    parsed = [parse_rtp(packet) for packet in again]
+    assert {p.ssrc for p in parsed} == {6}
+    assert (parsed[1].sequence - parsed[0].sequence) & 0xFFFF == 1
+    assert [p.marker for p in parsed] == [False, True]
+    found = [unwrap_rtx(p, 5) for p in parsed]
+    assert found == [dataclasses.replace(p, transport=None) for p in originals[1:]]
+    # what was sent again once can be asked for once more, and is another packet then
+    (third,) = sender.resend([originals[2].sequence], 1.0)
+    assert parse_rtp(third).sequence == (parsed[1].sequence + 1) & 0xFFFF
 
 
 def test_reports_tie_both_streams_to_one_clock() -> None:

@@ -1,0 +1,184 @@
+"""How many bits a second of video the way to the server carries: the sender's estimate. A pure core.
+
+By what the server reports of numbered packets (`client.media.twcc`). A queue that builds up somewhere on the
+way delays packets long before one is lost: then less is sent, at once and well below what came through; while
+none builds up, a little more each second. Loss alone says little, for radio loses packets without being full:
+only a fifth and more counts. REMB, what the server says that receivers can take, is an upper bound always.
+
+All times are seconds on the caller's monotonic clock, rates bits a second.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from client.media.twcc import Report
+
+FIRST: Final = 300_000
+FLOOR: Final = 60_000
+#: Seconds of queue: from the first on nothing is added, from the second on there is too much.
+QUEUE_CALM: Final = 0.025
+QUEUE_FULL: Final = 0.060
+#: A share of what was sent; beyond it even a way that loses at random is too full.
+LOSS_FULL: Final = 0.2
+DECREASE: Final = 0.85
+#: A share a second, until there has been too much for the first time.
+INCREASE_FIRST: Final = 0.25
+#: A share a second; near to where it was too much before, and beyond it, bits a second each second.
+INCREASE: Final = 0.08
+INCREASE_NEAR: Final = 12_000
+#: What the rate may be above twice what is sent: enough for one more layer to begin.
+UNTRIED: Final = 300_000
+#: Seconds between two decreases, besides the round trip: what is on its way must have come first.
+DECREASE_EVERY: Final = 0.3
+REMB_AGE: Final = 5.0
+#: Seconds without any report while packets are sent: the way there or back is choked.
+SILENCE: Final = 1.5
+#: Seconds over which the rate that came through and the loss are reckoned.
+WINDOW: Final = 1.0
+LOSS_WINDOW: Final = 2.0
+_LOSS_PACKETS: Final = 20
+#: Seconds for which the fastest packet counts as the empty way.
+_EMPTY: Final = 10.0
+_OUTSTANDING_MAX: Final = 2_048
+
+
+class Estimate:
+    """`target` is what may be sent, between FLOOR and `ceiling`; `sent` and what is heard move it."""
+
+    def __init__(self, ceiling: int, now: float, *, first: int = FIRST) -> None:
+        self._ceiling = float(ceiling)
+        self._rate = float(min(first, ceiling))
+        self._outstanding: dict[int, tuple[float, int]] = {}
+        #: (arrival by the server's clock, bytes), and (when told, whether it came) of packets reported.
+        self._through: deque[tuple[float, int]] = deque()
+        self._fates: deque[tuple[float, bool]] = deque()
+        self._empty: deque[tuple[float, float]] = deque()
+        self._remb = (float("inf"), float("-inf"))
+        self._queue: float | None = None
+        self._trend = 0.0
+        self._decreased_at = float("-inf")
+        self._congested: float | None = None
+        self._raised_at = now
+        self._heard_at: float | None = None
+        self._silent_from: float | None = None
+
+    @property
+    def loss(self) -> float:
+        """The share of numbered packets that didn't come, of those reported last."""
+        return sum(not came for _, came in self._fates) / len(self._fates) if self._fates else 0.0
+
+    @property
+    def queue(self) -> float:
+        """Seconds that packets wait on the way, beyond those that waited least."""
+        return self._queue or 0.0
+
+    def target(self, now: float) -> int:
+        """Bits a second of video, headers and what is sent again included."""
+        rate = self._rate
+        if now - self._remb[1] <= REMB_AGE:
+            rate = min(rate, self._remb[0])
+        return round(max(FLOOR, min(rate, self._ceiling)))
+
+    def sent(self, number: int, size: int, now: float) -> None:
+        """A packet of `size` bytes with this number (16 bits) has left."""
+        self._outstanding.pop(number, None)
+        self._outstanding[number] = (now, size)
+        while len(self._outstanding) > _OUTSTANDING_MAX:
+            del self._outstanding[next(iter(self._outstanding))]
+        if self._heard_at is None:
+            return
+        if self._silent_from is None:
+            self._silent_from = now
+        elif now - self._silent_from > SILENCE:
+            self._silent_from = now
+            self._rate = max(FLOOR, self._rate / 2)
+
+    def remb(self, bitrate: int, now: float) -> None:
+        """What the server says that can be taken."""
+        self._remb = (float(bitrate), now)
+
+    def lost(self, fraction: float, now: float) -> None:
+        """A receiver report on our pictures: a share of 0 to 1. It counts where none come by number."""
+        if self._heard_at is not None:
+            return
+        if fraction >= LOSS_FULL:
+            self._rate = max(FLOOR, self._rate * (1 - fraction / 2))
+        else:
+            self._raise(now)
+        self._raised_at = now
+
+    def reported(self, report: Report, now: float, round_trip: float = 0.0) -> None:
+        """What the server says of numbered packets."""
+        self._heard_at, self._silent_from = now, None
+        delays = []
+        for place, arrival in enumerate(report.arrivals):
+            known = self._outstanding.pop((report.first + place) & 0xFFFF, None)
+            if known is None:
+                continue
+            self._fates.append((now, arrival is not None))
+            if arrival is not None:
+                delays.append(arrival - known[0])
+                self._through.append((arrival, known[1]))
+        while self._fates and self._fates[0][0] < now - LOSS_WINDOW:
+            self._fates.popleft()
+        if not delays:
+            return
+        self._measure(delays, now)
+        if self._congestion():
+            self._lower(now, round_trip)
+        elif self.queue < QUEUE_CALM and self._trend < QUEUE_CALM / 2:
+            self._raise(now)
+        self._raised_at = now
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _measure(self, delays: list[float], now: float) -> None:
+        least, mean = min(delays), sum(delays) / len(delays)
+        # the fastest packet of the last seconds: a falling sequence, so its head is the least of all
+        while self._empty and self._empty[-1][1] >= least:
+            self._empty.pop()
+        self._empty.append((now, least))
+        while self._empty[0][0] < now - _EMPTY:
+            self._empty.popleft()
+        waited = mean - self._empty[0][1]
+        before = waited if self._queue is None else self._queue
+        self._queue = (before + waited) / 2
+        self._trend = self._queue - before
+
+    def _congestion(self) -> bool:
+        if self.queue > QUEUE_FULL and self._trend > -0.002:
+            return True
+        return len(self._fates) >= _LOSS_PACKETS and self.loss >= LOSS_FULL
+
+    def _came_through(self) -> float | None:
+        """Bits a second that arrived in the last second of the server's clock; None: too little to tell."""
+        if len(self._through) < 2:
+            return None
+        newest = self._through[-1][0]
+        while self._through[0][0] < newest - WINDOW:
+            self._through.popleft()
+        span = newest - self._through[0][0]
+        return 8 * sum(size for _, size in self._through) / span if span > WINDOW / 3 else None
+
+    def _lower(self, now: float, round_trip: float) -> None:
+        if now - self._decreased_at < DECREASE_EVERY + round_trip:
+            return
+        self._decreased_at = now
+        through = self._came_through()
+        rate = self._rate if through is None else min(self._rate, through)
+        self._congested = rate
+        self._rate = max(FLOOR, DECREASE * rate)
+
+    def _raise(self, now: float) -> None:
+        since = min(1.0, max(0.0, now - self._raised_at))
+        through = self._came_through()
+        if through is not None and self._rate > 2 * through + UNTRIED:
+            return  # the encoder has less to say: more would be a guess
+        near = self._congested is not None and self._rate > 0.85 * self._congested
+        share = INCREASE_FIRST if self._decreased_at == float("-inf") else INCREASE
+        step = INCREASE_NEAR if near else share * self._rate
+        self._rate = min(self._ceiling, self._rate + step * since)
+        if self._congested is not None and self._rate > 1.2 * self._congested:
+            self._congested = None  # the way has become wider since
