@@ -14,6 +14,7 @@ from server.forwarding.effects import Effect, P, SendRtcp, SendRtp
 from server.forwarding.layers import Sub, describe
 from server.forwarding.membership import Membership
 from server.forwarding.peers import Peer
+from server.forwarding.shares import HEADROOM, Wish, divide
 from server.forwarding.tracks import Track
 from server.media import rtcp, rtp, twcc, vp8
 from server.media.fan import Fan
@@ -22,9 +23,16 @@ from server.media.fan import Fan
 _BEACON: Final = 4096
 #: Seconds between two looks at which layers there are, and who should get which.
 _LOOK: Final = 0.25
+#: The last packets of a stream, of which a probe may be made.
+_PADS: Final = 32
 #: A change of layer that waits for its key frame asks for it again after so long.
 _KEY_PATIENCE: Final = 1.0
 _Fans = tuple[Fan[P], ...]
+
+
+def _seen(received: Track[P] | Sub[P]) -> int:
+    """The SSRC that the receiver knows it by."""
+    return received.source.ssrc if isinstance(received, Sub) else received.ssrc
 
 
 class Forwarding(Membership[P]):
@@ -194,24 +202,28 @@ class Forwarding(Membership[P]):
             return []
         effects: list[Effect[P]] = []
         asked: set[int] = set()
+        blocks: list[rtcp.ReportBlock] = []
         for item in items:
             if isinstance(item, rtcp.SenderReport):
                 effects += self._sender_report(known, item, now)
             elif isinstance(item, rtcp.Remb):
                 known.remb, known.remb_at = item.bitrate, now
-            elif (
-                isinstance(item, rtcp.Arrived | twcc.Report)
-                or (received := known.receives.get(item.ssrc)) is None
-            ):
-                pass
+                known.budget.remb(item.bitrate, now)
+            elif isinstance(item, rtcp.Arrived):
+                known.budget.arrived(item, now)
+            elif isinstance(item, twcc.Report) or (received := known.receives.get(item.ssrc)) is None:
+                pass  # the shell lays reports beside what was sent; and of other streams nothing is believed
             elif isinstance(item, rtcp.KeyFrameRequest):
                 if item.ssrc not in asked:
                     asked.add(item.ssrc)
                     effects += self._needs_key_frame(received, now)
             elif isinstance(item, rtcp.Nack):
                 effects += self._resend(peer, known, received, item, now)
-            elif isinstance(received, Track):
-                self._estimate(peer, received, item)
+            else:
+                blocks.append(item)
+                if isinstance(received, Track):
+                    self._estimate(peer, received, item)
+        known.budget.lost(blocks, now)
         return effects
 
     def _needs_key_frame(self, received: Track[P] | Sub[P], now: float) -> list[Effect[P]]:
@@ -257,11 +269,9 @@ class Forwarding(Membership[P]):
                 packet = received.held(number) if number > received.receivers[peer] else None
             if packet is None:
                 continue
-            if again is not None:
-                next_one = known.resent.get(again, 0)
-                known.resent[again] = next_one + 1
-                packet = rtp.again(packet, again, next_one)
-            effects.append(SendRtp(peer, packet, wide=again is not None and known.wide(track)))
+            effects.append(
+                SendRtp(peer, packet) if again is None else self._again(peer, known, packet, again)
+            )
         self.counts["resent"] += len(effects)
         return effects
 
@@ -292,6 +302,9 @@ class Forwarding(Membership[P]):
         if now >= self._next_look:
             self._next_look = now + _LOOK
             effects += self._look(now)
+        for peer, known in self._peers.items():
+            if known.budget.prober.running is not None:
+                effects += self._pad(peer, known, now)
         if now >= self._next_report:
             self._next_report = now + self._limits.report_interval
             for peer, known in self._peers.items():
@@ -300,9 +313,16 @@ class Forwarding(Membership[P]):
         return effects
 
     def _look(self, now: float) -> list[Effect[P]]:
-        """Which layers there are changes with what senders can send."""
+        """Rates, what each receiver's way carries of what it wants, and which layers there are."""
+        passed, self._looked = now - self._looked, now
+        if 0 < passed < 1e6:  # else it is the first time
+            for track in self.tracks():
+                track.measure_rate(now, passed)
         effects: list[Effect[P]] = []
         for home in self._rooms.values():
+            for peer, known in home.peers.items():
+                if known.ready and known.receives:
+                    effects += self._share(peer, known, now)
             for source in home.sources.values():
                 for sub in source.subs.values():
                     effects += self._aim(sub, now)
@@ -310,6 +330,83 @@ class Forwarding(Membership[P]):
                     if track.waiting and now - track.last_pli >= _KEY_PATIENCE and track.alive(now):
                         effects += self._ask_key_frame(track, now)
         return effects
+
+    def _share(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+        """Divide what this receiver's way carries among what it wants."""
+        octets = audio = 0.0
+        able = False
+        pictures: list[tuple[Track[P] | Sub[P], Wish]] = []
+        for received in known.receives.values():
+            if isinstance(received, Sub):
+                rates = [track.rate for track in received.source.tracks]
+                layer = None if received.track is None else received.track.layer
+                pictures.append((received, Wish(rates, received.top, layer)))
+                if received.track is not None:
+                    octets += received.track.window
+                    able = able or known.wide(received.track)
+                continue
+            octets += received.window
+            if received.kind == "video":
+                pictures.append((received, Wish([received.rate], 0, 0)))
+                able = able or known.wide(received)
+            else:
+                audio += received.rate
+        pictures += [(track, Wish([track.rate], 0, None)) for track in known.stopped.values()]
+        pictures.sort(key=lambda each: known.ranks.get(_seen(each[0]), len(known.ranks)))
+        budget = known.budget
+        budget.measure(now, int(octets), reported=able)
+        if budget.target is None:
+            return []
+        wishes = [wish for _, wish in pictures]
+        rising = not budget.estimate.delayed(now)
+        shares = divide(budget.free(audio * HEADROOM, now), wishes, now, rising=rising)
+        effects: list[Effect[P]] = []
+        for (received, _), share in zip(pictures, shares, strict=True):
+            effects += self._allot(peer, known, received, share, now)
+        wanted = sum(wish.rates[wish.layers[-1]] for wish in wishes if wish.layers)
+        budget.probe(wanted * HEADROOM, now, able=able)
+        return effects
+
+    def _allot(
+        self, peer: P, known: Peer[P], received: Track[P] | Sub[P], share: int | None, now: float
+    ) -> list[Effect[P]]:
+        if isinstance(received, Sub):
+            received.allotted = share
+            return []  # `_look` aims
+        stopped = received.ssrc in known.stopped
+        if share is None and not stopped:
+            self._disconnect(received, peer, known)
+            received.paused[peer] = None
+            known.stopped[received.ssrc] = received
+            self.counts["stopped"] += 1
+        elif share is not None and stopped:
+            del known.stopped[received.ssrc]
+            return self._connect(received, peer, now)
+        return []
+
+    def _pad(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+        """Of a probe what media doesn't fill: packets that were sent before, as RTX, which nobody misses."""
+        due = known.budget.padding(now)
+        if due <= 0:
+            return []
+        effects: list[Effect[P]] = []
+        for received in known.receives.values():
+            track = received if isinstance(received, Track) else received.track
+            if track is None or not known.wide(track) or (again := known.rtx_of(track)) is None:
+                continue
+            for packet in reversed(track.last(_PADS)):
+                if due <= 0:
+                    break
+                due -= len(packet)
+                effects.append(self._again(peer, known, packet, again))
+        self.counts["padding"] += len(effects)
+        return effects
+
+    def _again(self, peer: P, known: Peer[P], packet: bytes, again: int) -> SendRtp[P]:
+        """A packet as RTX, with the next number of this receiver's."""
+        number = known.resent.get(again, 0)
+        known.resent[again] = number + 1
+        return SendRtp(peer, rtp.again(packet, again, number), wide=known.feedback)
 
     def _ask_again(self, track: Track[P], now: float) -> list[Effect[P]]:
         delays = self._limits.nack_delays

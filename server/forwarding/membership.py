@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Generic
 
+from server.forwarding.budget import Budget
 from server.forwarding.effects import Effect, Forget, P, SendRtcp
 from server.forwarding.layers import Source, Sub
 from server.forwarding.peers import Peer, Room
@@ -18,7 +19,7 @@ from server.wire.messages import Stream
 _BURNT_MAX: Final = 65_536
 _COUNTED: Final = (
     "stale", "over_rate", "lost", "asked", "nacks", "resent", "key_frame_requests", "refused_nacks",
-    "switches", "layers_refused",
+    "switches", "layers_refused", "stopped", "padding",
 )  # fmt: skip
 
 
@@ -32,7 +33,7 @@ class Membership(Generic[P]):
         #: Tracks with packets to ask for again, or a key frame request that waits.
         self._open: dict[Track[P], None] = {}
         self._next_report = float("-inf")
-        self._next_look = float("-inf")
+        self._next_look = self._looked = float("-inf")
         self.counts = dict.fromkeys(_COUNTED, 0)
 
     # -- who is there ----------------------------------------------------------------------
@@ -64,7 +65,7 @@ class Membership(Generic[P]):
             home = self._rooms[room] = Room(room)
         if known is None:
             nacks = TokenBucket(self._limits.nack_rate, self._limits.nack_burst, now)
-            known = Peer(home, nacks)
+            known = Peer(home, nacks, Budget(self._limits, now))
             self._peers[peer] = home.peers[peer] = known
         if (feedback, rtx) != (known.feedback, known.rtx):
             known.feedback, known.rtx = feedback, rtx
@@ -171,6 +172,7 @@ class Membership(Generic[P]):
         wanted = None if ssrcs is None else list(ssrcs)
         known.wants = None if wanted is None else frozenset(wanted)
         known.tops = dict(zip(wanted or (), tops, strict=False))
+        known.ranks = {ssrc: rank for rank, ssrc in enumerate(wanted or ())}
         effects = self._reconnect(peer, known, now)
         for received in known.receives.values():
             if isinstance(received, Sub):
@@ -191,6 +193,7 @@ class Membership(Generic[P]):
             for track in known.room.tracks.values():
                 self._disconnect(track, peer, known)
                 track.paused.pop(peer, None)
+            known.stopped.clear()
             known.carried.clear()
             known.numbered.clear()
             known.resent.clear()
@@ -239,10 +242,13 @@ class Membership(Generic[P]):
         source = track.source
         if known.wants is not None and track.ssrc not in known.wants:
             self._disconnect(track, peer, known)
+            known.stopped.pop(track.ssrc, None)
             if track.ssrc in known.carried and source is None:
                 track.paused[peer] = None
             return []
         if peer in track.receivers or (source is not None and peer in source.subs):
+            return []
+        if track.ssrc in known.stopped:
             return []
         known.videos += track.kind == "video"
         if source is not None:
@@ -333,6 +339,8 @@ class Membership(Generic[P]):
         peers = list(track.receivers) if source is None else list(source.subs)
         for peer in peers:
             self._disconnect(track, peer, self._peers[peer])
+        for other in home.peers.values():
+            other.stopped.pop(track.ssrc, None)
         if source is not None:
             del home.sources[source.ssrc]
         effects: list[Effect[P]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic
 
+from server.forwarding.budget import Budget
 from server.forwarding.effects import P
 from server.forwarding.layers import Source, Sub
 from server.forwarding.tracks import Track
@@ -18,6 +19,7 @@ class Peer(Generic[P]):
 
     room: Room[P]
     nacks: TokenBucket
+    budget: Budget
     #: It takes transport-wide numbers, and RTX.
     feedback: bool = False
     rtx: bool = False
@@ -26,8 +28,12 @@ class Peer(Generic[P]):
     again: dict[int, Track[P]] = field(default_factory=dict)
     #: What it receives, by the SSRC that it sees.
     receives: dict[int, Track[P] | Sub[P]] = field(default_factory=dict)
+    #: Pictures without layers that it wants, and that its way doesn't carry now.
+    stopped: dict[int, Track[P]] = field(default_factory=dict)
     wants: frozenset[int] | None = None
+    #: Of what it wants the largest layer, and which comes first.
     tops: dict[int, int] = field(default_factory=dict)
+    ranks: dict[int, int] = field(default_factory=dict)
     ready: bool = False
     #: SSRCs that the peer's present SRTP session has carried to it, as they came.
     carried: set[int] = field(default_factory=set)

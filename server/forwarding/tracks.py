@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Generic
 
+from server.forwarding.budget import NEW
 from server.forwarding.effects import P
 from server.media import rtcp, vp8
 from server.media.fan import Fan
@@ -25,7 +26,7 @@ class Track(Generic[P]):
         "allowance", "allowed_at", "arrived", "base", "bytes_rate", "cache", "clock", "estimates", "fans",
         "floor", "high", "jitter", "kind", "last_pli", "last_sr", "latest", "layer", "mask", "missing",
         "octets", "owner", "paused", "pli_due", "prior", "rate", "received", "receivers", "room", "rtx",
-        "source", "sr_at", "ssrc", "stamp", "transit", "waiting",
+        "source", "sr_at", "ssrc", "stamp", "transit", "waiting", "window",
     )  # fmt: skip
 
     def __init__(
@@ -86,6 +87,8 @@ class Track(Generic[P]):
         self.allowed_at = now
         #: Bytes since rates were last reckoned, and the rate of late, in bits a second.
         self.octets = 0
+        #: The same between the last two times that they were.
+        self.window = 0
         self.rate = 0.0
         #: What each receiver's loss lets it take, in bits a second.
         self.estimates: dict[P, float] = {}
@@ -109,6 +112,15 @@ class Track(Generic[P]):
     def alive(self, now: float) -> bool:
         """Whether it is being sent."""
         return now - self.arrived < ALIVE
+
+    def measure_rate(self, now: float, passed: float) -> None:
+        """Once in a while, `passed` seconds after the last time."""
+        self.window, self.octets = self.octets, 0
+        fresh = 8 * self.window / passed
+        # what has just begun has no past to be smoothed with
+        self.rate = fresh if not self.rate else self.rate + (fresh - self.rate) * NEW
+        if self.kind == "video" and not self.alive(now):
+            self.rate = 0.0
 
     def measure_jitter(self, transit: int) -> None:
         """RFC 3550 A.8."""

@@ -59,6 +59,8 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         rtcp_rate, rtcp_burst: RTCP packets of one peer, a second and at once.
         nack_rate, nack_burst: packets that one receiver may ask for again, a second and at once.
         remb_floor, remb_ceiling: what REMB may tell a publisher, for one video stream.
+        receiver_start, receiver_floor, receiver_ceiling: what a receiver is taken to be able to receive, all
+            together, before that is known, at least and at most.
         socket_buffer: SO_RCVBUF and SO_SNDBUF, asked for.
 
     Handshakes
@@ -104,7 +106,7 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     video_cache: Cache = 512
     audio_cache: Cache = 64
-    video_bitrate: BitRate = 8_000_000
+    video_bitrate: BitRate = 50_000_000
     audio_bitrate: BitRate = 512_000
     rtcp_rate: Rate = 300.0
     rtcp_burst: Count = 300
@@ -112,6 +114,9 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     nack_burst: Count = 400
     remb_floor: BitRate = 100_000
     remb_ceiling: BitRate = 2_000_000
+    receiver_start: BitRate = 8_000_000
+    receiver_floor: BitRate = 100_000
+    receiver_ceiling: BitRate = 100_000_000
     socket_buffer: Annotated[int, msgspec.Meta(ge=4096, le=2**30)] = 1 << 22
 
     handshake_time: Seconds = 10.0
