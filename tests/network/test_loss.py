@@ -40,6 +40,17 @@ def test_five_percent_loss_through_a_proxy(tmp_path: Path) -> None:
         assert 0.03 < lost / seen < 0.07
 
 
+def test_every_fifth_is_overtaken_and_every_fifth_comes_twice(tmp_path: Path) -> None:
+    """Handshakes too: flights come in another order and more than once, and so do checks and reports."""
+    fate = Lossy(11, delay=0.03, loss=0.01, reorder=0.2, double=0.2, late=0.03)
+    with Proxy(fate) as proxy:
+        server = settings(tmp_path, media_address=PROXY, media_bind=SERVER, media_port=proxy.port)
+        ada, bo = hold(server, tmp_path, SECONDS)
+    stands(ada, 1)
+    stands(bo, 0)
+    assert min(fate.seen) > 1000
+
+
 def test_five_percent_loss_in_a_network_namespace(tmp_path: Path) -> None:
     # one by one: netem would lose a run of packets that the kernel got as one
     server = settings(tmp_path, media={"batched": False})

@@ -1,0 +1,44 @@
+"""The table of threats says what is so: tests exist, counters are counted, settings can be set."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from server.config import Settings
+from server.media.limits import MediaLimits
+from tests.docs.test_docs import ROOT
+
+TABLE = (ROOT / "docs/decisions/0034-hard-to-hurt.md").read_text(encoding="utf-8")
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in TABLE.splitlines()
+    if line.startswith("|") and not line.startswith(("|---", "| Threat"))
+]
+
+
+def _sources(folder: str) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / folder).rglob("*.py")))
+
+
+SERVER, CLIENT, TESTS = _sources("server"), _sources("client/media"), _sources("tests")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
+def test_a_threat(row: list[str]) -> None:
+    _, limit, counter, test = row
+    for setting in re.findall(r"`(media\.)?([a-z]+_[a-z_]+)`", limit):
+        known = MediaLimits if setting[0] else Settings
+        assert setting[1] in known.__struct_fields__ or setting[1] in CLIENT
+    for name in re.findall(r"`([a-z_]+)(?:: [a-z]+)?`", counter):
+        assert re.search(rf"\b{name}\b", SERVER), name
+    for name in re.findall(r"`(\w+)`", test):
+        assert re.search(rf"\bdef {name}\b", TESTS) or list(ROOT.glob(f"tests/**/{name}.py")), name
+    # what is said to be open has a test that fails, and no other has
+    marked = {
+        re.search(r"def (\w+)", part).group(1)  # type: ignore[union-attr]  # a mark stands before a test
+        for part in TESTS.split("pytest.mark.xfail(")[1:]
+        if "strict=True" in part[:40]
+    }
+    assert ("open:" in limit) == bool(marked & set(re.findall(r"`(\w+)`", test)))
