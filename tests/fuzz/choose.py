@@ -1,7 +1,7 @@
-"""``python -m tests.fuzz.choose [--runs N] [NAME...]``: a small corpus, of inputs that reach lines no other reached.
+"""``python -m tests.fuzz.choose [--runs N] [NAME...]``: a small corpus, chosen by what inputs reach.
 
-For targets that keep nothing from input to input. Chosen ones are written to tests/fuzz/corpus/NAME; `fuzz` feeds
-them first, and makes others of them.
+For targets that keep nothing from input to input. Chosen ones are written to tests/fuzz/corpus/NAME: `fuzz`
+feeds them first, and makes others of them.
 """
 
 from __future__ import annotations
