@@ -313,6 +313,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_by_ufrag": "media = ice",
         "_by_address": "?people[].media_addresses = address",
         "_handshaking": "media",
+        "_arrived": "media",
         "_counts": "media = label",
         "_now": _MACHINERY,
         "_stamp": _MACHINERY + " = stamp",
@@ -492,6 +493,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_next_report": _MACHINERY,
         "_next_look": _MACHINERY,
         "_looked": _MACHINERY,
+        "_busy": "media",
         "counts": "media = label",
     },
     "server.forwarding.peers.Room": {
@@ -525,11 +527,24 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("ready", "feedback", "rtx"), "media"),
         "nacks": _LIMITS,
         "budget": _COUNT,
+        "pacer": "sealed_media.packets",
         "remb": _COUNT,
         "remb_at": _MACHINERY,
     },
     "server.forwarding.budget.Budget": dict.fromkeys(
-        ("_padded", "_probed", "_since", "_tried", "_wait", "estimate", "heard", "prober", "rate"), _COUNT
+        (
+            "_padded",
+            "_probed",
+            "_since",
+            "_tried",
+            "_wait",
+            "allotment",
+            "estimate",
+            "heard",
+            "prober",
+            "rate",
+        ),
+        _COUNT,
     ),
     "server.forwarding.budget.Way": dict.fromkeys(
         (
@@ -605,9 +620,34 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
     "server.media.estimate.Throughput": dict.fromkeys(("_begin", "_bytes", "_slot"), _COUNT),
     "server.media.estimate.Capacity": dict.fromkeys(("_deviation", "mean"), _COUNT),
     "server.media.estimate.ByDelay": dict.fromkeys(("_capacity", "_changed", "_growing", "rate"), _COUNT),
+    "server.media.allot.Allotment": {"_pictures": "rooms[].streams"},
+    "server.media.allot._Picture": dict.fromkeys(
+        ("layer", "raised", "held", "turn", "hold", "shown"), "rooms[].streams"
+    ),
+    "server.media.pacer.Pacer": dict.fromkeys(
+        (
+            "_allowance",
+            "_at",
+            "_blocked",
+            "_keys",
+            "_lost",
+            "_now",
+            "_rate",
+            "_resent",
+            "_video",
+            "queued",
+        ),
+        "sealed_media.packets = packet",
+    ),
+    "server.forwarding.effects.SendRtp": {
+        "to": "media",
+        "packet": "sealed_media.packets = packet",
+        "wide": _MACHINERY,
+    },
     "server.forwarding.layers.Source": dict.fromkeys(("owner", "ssrc", "subs", "tracks"), "rooms[].streams"),
     "server.forwarding.layers.Sub": dict.fromkeys(
-        ("allotted", "peer", "source", "splice", "top", "track", "waits"), "rooms[].streams"
+        ("allotted", "first", "paced", "peer", "sent", "source", "splice", "top", "track", "waits"),
+        "rooms[].streams",
     ),
     "server.media.vp8.Splice": dict.fromkeys(("_eras", "_last", "layer", "shift"), _COUNT),
     "server.media.fan.Fan": {
@@ -636,7 +676,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "kind": "rooms[].streams = label",
         "clock": _MACHINERY,
         **dict.fromkeys(
-            ("receivers", "fans", "paused", "rtx", "source", "layer", "waiting"), "rooms[].streams"
+            ("receivers", "fans", "paced", "paused", "rtx", "source", "layer", "waiting"), "rooms[].streams"
         ),
         "cache": "sealed_media.packets = packet",
         "mask": _LIMITS,

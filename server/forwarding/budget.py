@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from server.media import rtcp
+from server.media.allot import Allotment, Allotted, Wish
 from server.media.delay import Trend
 from server.media.estimate import Estimate, Throughput
 from server.media.limits import MediaLimits
@@ -29,6 +30,9 @@ _WINDOW: Final = 15.0
 _GAP: Final = 3.0
 #: Feedback counts for so long.
 _FEEDBACK_AGE: Final = 30.0
+#: Pictures are stopped only when the smallest layers need more than so many times what there is: an
+#: estimate is no more exact than that, and a picture that stops is worse than one that stutters.
+_STRETCH: Final = 1.6
 #: A probe that has ended is felt for so long.
 _AFTER: Final = 0.6
 #: Where nothing can be probed: seconds between two trials at first and at most, how long one has to go well,
@@ -94,11 +98,23 @@ class Way(Estimate):
 class Budget:
     """Of one receiver. Rates are bits a second, times seconds."""
 
-    __slots__ = ("_padded", "_probed", "_since", "_tried", "_wait", "estimate", "heard", "prober", "rate")
+    __slots__ = (
+        "_padded",
+        "_probed",
+        "_since",
+        "_tried",
+        "_wait",
+        "allotment",
+        "estimate",
+        "heard",
+        "prober",
+        "rate",
+    )
 
     def __init__(self, limits: MediaLimits, now: float) -> None:
         self.estimate = Way(limits.receiver_start, limits.receiver_floor, limits.receiver_ceiling)
         self.prober = Prober()
+        self.allotment: Allotment[int] = Allotment()
         #: Something is known of its way.
         self.heard = False
         #: What is sent to it of late.
@@ -115,10 +131,16 @@ class Budget:
         """What it can be sent; None: as much as is wanted, for nothing is known."""
         return self.estimate.target if self.heard else None
 
-    def free(self, audio: float, now: float) -> float:
-        """What there is for pictures. Sound carries no numbers: who reports by them reports on the rest."""
-        reported = self.estimate.reported(now)
-        return self.estimate.target - (0.0 if reported else audio)
+    def choose(self, audio: float, wishes: Sequence[Wish[int]], now: float) -> Allotted[int]:
+        """A layer for each picture. `audio`: what the sound takes, which comes first.
+
+        Sound carries no numbers: who reports by them reports on the rest.
+        """
+        free = self.estimate.target - (0.0 if self.estimate.reported(now) else audio)
+        least = sum(next((rate for rate in wish.rates if rate > 0), 0.0) for wish in wishes)
+        if least <= _STRETCH * free:
+            free = max(free, least)
+        return self.allotment.choose(free, 0.0, wishes, now)
 
     # -- what is sent ----------------------------------------------------------------------
 

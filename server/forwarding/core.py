@@ -12,17 +12,20 @@ from typing import Final
 
 from server.forwarding.effects import Effect, P, SendRtcp, SendRtp
 from server.forwarding.layers import Sub, describe
-from server.forwarding.membership import Membership
+from server.forwarding.pacing import Held, Pacing
 from server.forwarding.peers import Peer
-from server.forwarding.shares import HEADROOM, Wish, divide
 from server.forwarding.tracks import Track
 from server.media import rtcp, rtp, twcc, vp8
+from server.media.allot import Wish
 from server.media.fan import Fan
+from server.media.pacer import Kind
 
 #: Packets from one beacon to the next, a power of two.
 _BEACON: Final = 4096
 #: Seconds between two looks at which layers there are, and who should get which.
 _LOOK: Final = 0.25
+#: The rank of what the receiver has not named.
+_LAST: Final = 1 << 20
 #: The last packets of a stream, of which a probe may be made.
 _PADS: Final = 32
 #: A change of layer that waits for its key frame asks for it again after so long.
@@ -30,12 +33,7 @@ _KEY_PATIENCE: Final = 1.0
 _Fans = tuple[Fan[P], ...]
 
 
-def _seen(received: Track[P] | Sub[P]) -> int:
-    """The SSRC that the receiver knows it by."""
-    return received.source.ssrc if isinstance(received, Sub) else received.ssrc
-
-
-class Forwarding(Membership[P]):
+class Forwarding(Pacing[P]):
     """All rooms' streams, and who receives them."""
 
     # -- RTP: the hot path -----------------------------------------------------------------
@@ -59,7 +57,7 @@ class Forwarding(Membership[P]):
             return self._first(track, packet, sequence, now)
         step = (sequence - high) & 0xFFFF
         if step >= 0x8000 or step == 0:
-            return self._late(track, packet, high + step - (0x10000 if step else 0))
+            return self._late(track, packet, high + step - (0x10000 if step else 0), now)
         if track.source is not None and not self._layer(track, packet, high + step, now):
             return (), ()
         track.high = high + step
@@ -77,11 +75,18 @@ class Forwarding(Membership[P]):
             fans = self._fans(track)
         if track.paused and not track.high % _BEACON:
             fans += (Fan(tuple(track.paused), once=True),)
+        if track.paced:
+            effects = [*effects, *self._pace(track, track.paced, packet, now)]
         return fans, effects
 
     def _fans(self, track: Track[P]) -> _Fans[P]:
         """Who receives the stream now: those with numbers of their own, and the others."""
-        track.fans = self._split(track, list(track.receivers))
+        receivers = list(track.receivers)
+        track.paced = ()
+        if track.kind == "video":
+            track.paced = tuple(peer for peer in receivers if self._peers[peer].pacer is not None)
+            receivers = [peer for peer in receivers if self._peers[peer].pacer is None]
+        track.fans = self._split(track, receivers)
         return track.fans
 
     def _split(self, track: Track[P], receivers: list[P], *, once: bool = False) -> _Fans[P]:
@@ -140,9 +145,14 @@ class Forwarding(Membership[P]):
         if track.source is None:
             for peer in track.receivers:
                 track.receivers[peer] = track.high - 1
-        return self._fans(track), effects
+        fans = self._fans(track)
+        if track.paced:
+            effects += self._pace(track, track.paced, packet, now)
+        return fans, effects
 
-    def _late(self, track: Track[P], packet: bytes, number: int) -> tuple[_Fans[P], Sequence[Effect[P]]]:
+    def _late(
+        self, track: Track[P], packet: bytes, number: int, now: float
+    ) -> tuple[_Fans[P], Sequence[Effect[P]]]:
         """A packet that was overtaken, or sent again."""
         high = track.high
         assert high is not None
@@ -171,7 +181,9 @@ class Forwarding(Membership[P]):
             track.cache[number & track.mask] = packet
         # one who began to receive later gets nothing older: its SRTP session counts from what came first
         due = [peer for peer, begin in track.receivers.items() if number > begin]
-        return self._split(track, due, once=True), ()
+        paced = tuple(peer for peer in due if track.kind == "video" and self._peers[peer].pacer is not None)
+        fans = self._split(track, [peer for peer in due if peer not in paced], once=True)
+        return fans, self._pace(track, paced, packet, now, late=True) if paced else ()
 
     def _gap(self, track: Track[P], high: int, step: int, now: float) -> Sequence[Effect[P]]:
         lost = step - 1
@@ -269,11 +281,13 @@ class Forwarding(Membership[P]):
                 packet = received.held(number) if number > received.receivers[peer] else None
             if packet is None:
                 continue
-            effects.append(
-                SendRtp(peer, packet) if again is None else self._again(peer, known, packet, again)
-            )
-        self.counts["resent"] += len(effects)
-        return effects
+            self.counts["resent"] += 1
+            effect = SendRtp(peer, packet) if again is None else self._again(peer, known, packet, again)
+            if known.pacer is None:
+                effects.append(effect)
+            else:
+                known.pacer.push(Held(effect), len(packet), Kind.RESENT, now)
+        return effects if known.pacer is None else self._let_go(peer, known, now)
 
     def _estimate(self, peer: P, track: Track[P], block: rtcp.ReportBlock) -> None:
         """The loss-based half of draft-ietf-rmcat-gcc-02 (section 6), for one receiver of one stream."""
@@ -302,9 +316,8 @@ class Forwarding(Membership[P]):
         if now >= self._next_look:
             self._next_look = now + _LOOK
             effects += self._look(now)
-        for peer, known in self._peers.items():
-            if known.budget.prober.running is not None:
-                effects += self._pad(peer, known, now)
+        for peer in list(self._busy):
+            effects += self._work(peer, now)
         if now >= self._next_report:
             self._next_report = now + self._limits.report_interval
             for peer, known in self._peers.items():
@@ -335,37 +348,39 @@ class Forwarding(Membership[P]):
         """Divide what this receiver's way carries among what it wants."""
         octets = audio = 0.0
         able = False
-        pictures: list[tuple[Track[P] | Sub[P], Wish]] = []
-        for received in known.receives.values():
+        pictures: dict[int, tuple[Track[P] | Sub[P], Wish[int]]] = {}
+        budget = known.budget
+        delayed = budget.estimate.delayed(now)
+        for ssrc, received in known.receives.items():
+            track = received.track if isinstance(received, Sub) else received
+            if track is not None:
+                octets += track.window
+                able = able or known.wide(track)
             if isinstance(received, Sub):
-                rates = [track.rate for track in received.source.tracks]
-                layer = None if received.track is None else received.track.layer
-                pictures.append((received, Wish(rates, received.top, layer)))
-                if received.track is not None:
-                    octets += received.track.window
-                    able = able or known.wide(received.track)
-                continue
-            octets += received.window
-            if received.kind == "video":
-                pictures.append((received, Wish([received.rate], 0, 0)))
-                able = able or known.wide(received)
+                # while the queue grows, this is no moment to send more
+                top = received.top if track is None or not delayed else min(received.top, track.layer)
+                pictures[ssrc] = received, Wish(ssrc, [t.rate for t in received.source.tracks], top)
+            elif received.kind == "video":
+                pictures[ssrc] = received, Wish(ssrc, [received.rate], 0)
             else:
                 audio += received.rate
-        pictures += [(track, Wish([track.rate], 0, None)) for track in known.stopped.values()]
-        pictures.sort(key=lambda each: known.ranks.get(_seen(each[0]), len(known.ranks)))
-        budget = known.budget
+        for ssrc, track in known.stopped.items():
+            pictures[ssrc] = track, Wish(ssrc, [track.rate], 0)
         budget.measure(now, int(octets), reported=able)
         if budget.target is None:
             return []
-        wishes = [wish for _, wish in pictures]
-        rising = not budget.estimate.delayed(now)
-        shares = divide(budget.free(audio * HEADROOM, now), wishes, now, rising=rising)
+        wishes = [
+            pictures[ssrc][1] for ssrc in sorted(pictures, key=lambda ssrc: known.ranks.get(ssrc, _LAST))
+        ]
+        chosen = budget.choose(audio, wishes, now)
         effects: list[Effect[P]] = []
-        for (received, _), share in zip(pictures, shares, strict=True):
+        for ssrc, (received, wish) in pictures.items():
+            # what nobody sends costs nothing, and isn't stopped
+            share = chosen.layers[ssrc] if any(wish.rates) else wish.top
             effects += self._allot(peer, known, received, share, now)
-        wanted = sum(wish.rates[wish.layers[-1]] for wish in wishes if wish.layers)
-        budget.probe(wanted * HEADROOM, now, able=able)
-        return effects
+        if chosen.wanted and budget.probe(chosen.wanted, now, able=able) is not None:
+            self._busy[peer] = None
+        return effects + self._set_pace(peer, known, now)
 
     def _allot(
         self, peer: P, known: Peer[P], received: Track[P] | Sub[P], share: int | None, now: float
@@ -383,6 +398,15 @@ class Forwarding(Membership[P]):
             del known.stopped[received.ssrc]
             return self._connect(received, peer, now)
         return []
+
+    def _work(self, peer: P, now: float) -> list[Effect[P]]:
+        """What has to be done for one receiver in every tick: a probe, and packets that waited."""
+        known = self._peers.get(peer)
+        if known is None or (known.pacer is None and known.budget.prober.running is None):
+            del self._busy[peer]
+            return []
+        effects = [] if known.budget.prober.running is None else self._pad(peer, known, now)
+        return effects + self._let_go(peer, known, now)
 
     def _pad(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
         """Of a probe what media doesn't fill: packets that were sent before, as RTX, which nobody misses."""

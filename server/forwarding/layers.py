@@ -24,7 +24,7 @@ def describe(packet: bytes) -> vp8.Descriptor | None:
 class Sub(Generic[P]):
     """What one receiver gets of a source. `top`: the largest layer that is of use; `allotted`: that fits."""
 
-    __slots__ = ("allotted", "peer", "source", "splice", "top", "track", "waits")
+    __slots__ = ("allotted", "first", "paced", "peer", "sent", "source", "splice", "top", "track", "waits")
 
     def __init__(self, source: Source[P], peer: P, splice: vp8.Splice) -> None:
         self.source = source
@@ -36,6 +36,11 @@ class Sub(Generic[P]):
         #: The layer to change to at its next key frame.
         self.waits: Track[P] | None = None
         self.splice = splice
+        #: Packets wait their turn: then what has come is not what has gone out. `first` of this layer, and
+        #: how far it has been `sent`.
+        self.paced = False
+        self.first: vp8.Numbers | None = None
+        self.sent: vp8.Numbers | None = None
 
     def goal(self, now: float) -> Track[P] | None:
         """The layer that should be sent: the largest there is within the limits, or the smallest there is."""
@@ -50,19 +55,24 @@ class Sub(Generic[P]):
 
     def stop(self) -> None:
         """Nothing is sent for now."""
-        if self.track is not None and self.track.latest is not None:
-            self.splice.end(self.track.latest)
+        if self.track is not None:
+            last = self.sent if self.paced else self.track.latest
+            if last is None and self.first is not None:
+                last = vp8.before(self.first)
+            if last is not None:
+                self.splice.end(last)
         self.track = None
 
     def begin(self, track: Track[P], first: vp8.Numbers) -> None:
         """From here on that layer is sent."""
         self.stop()
         self.splice.begin(track.layer, first)
-        self.track = track
+        self.track, self.first, self.sent = track, first, None
 
     def find(self, sequence: int) -> bytes | None:
         """The packet that this receiver knows by `sequence` (16 bits), as it got it; None if it's gone."""
-        latest = 0 if self.track is None or self.track.latest is None else self.track.latest.sequence
+        last = self.sent if self.paced else None if self.track is None else self.track.latest
+        latest = 0 if last is None else last.sequence
         meant = self.splice.source(sequence, latest)
         if meant is None or meant[0] >= len(self.source.tracks):
             return None

@@ -19,7 +19,7 @@ from server.wire.messages import Stream
 _BURNT_MAX: Final = 65_536
 _COUNTED: Final = (
     "stale", "over_rate", "lost", "asked", "nacks", "resent", "key_frame_requests", "refused_nacks",
-    "switches", "layers_refused", "stopped", "padding",
+    "switches", "layers_refused", "stopped", "padding", "dropped_late",
 )  # fmt: skip
 
 
@@ -32,6 +32,8 @@ class Membership(Generic[P]):
         self._peers: dict[P, Peer[P]] = {}
         #: Tracks with packets to ask for again, or a key frame request that waits.
         self._open: dict[Track[P], None] = {}
+        #: Receivers with a probe that is out, or with packets that may wait.
+        self._busy: dict[P, None] = {}
         self._next_report = float("-inf")
         self._next_look = self._looked = float("-inf")
         self.counts = dict.fromkeys(_COUNTED, 0)
@@ -193,6 +195,7 @@ class Membership(Generic[P]):
             for track in known.room.tracks.values():
                 self._disconnect(track, peer, known)
                 track.paused.pop(peer, None)
+            known.pacer = None
             known.stopped.clear()
             known.carried.clear()
             known.numbered.clear()
@@ -201,11 +204,13 @@ class Membership(Generic[P]):
         return self._reconnect(peer, known, now)
 
     def held(self) -> tuple[int, int, int]:
-        """Sealed packets kept to be sent again, their bytes, and streams that have ended, in all rooms."""
+        """Sealed packets kept to be sent (again), their bytes, and streams that have ended, in all rooms."""
         tracks = [track for room in self._rooms.values() for track in room.tracks.values()]
         sizes = [len(packet) for track in tracks for packet in track.cache if packet is not None]
+        pacers = [known.pacer for known in self._peers.values() if known.pacer is not None]
+        waiting, size = sum(pacer.waiting for pacer in pacers), sum(pacer.queued for pacer in pacers)
         ended = sum(len(room.retired) + len(room.burnt) for room in self._rooms.values())
-        return len(sizes), sum(sizes), ended
+        return len(sizes) + waiting, sum(sizes) + size, ended
 
     def tracks(self) -> Iterator[Track[P]]:
         """All streams of all rooms, each layer for itself."""
@@ -271,6 +276,7 @@ class Membership(Generic[P]):
             splice.begin(0, before)
             splice.end(before)
         sub = Sub(source, peer, splice)
+        sub.paced = known.pacer is not None
         sub.top = known.tops.get(source.ssrc, sub.top)
         source.subs[peer] = known.receives[source.ssrc] = sub
         return self._aim(sub, now)
@@ -291,18 +297,26 @@ class Membership(Generic[P]):
         goal.waiting[sub] = None
         return self._ask_key_frame(goal, now) if goal.high is not None else []
 
-    @staticmethod
-    def _off(sub: Sub[P]) -> None:
+    def _off(self, sub: Sub[P]) -> None:
         """Nothing of the source is sent to this receiver until it is switched to a layer."""
         track = sub.track
         sub.stop()
         if track is not None:
+            self._forget_waiting(sub.peer, track)
             track.receivers.pop(sub.peer, None)
             track.fans = None
+
+    def _forget_waiting(self, peer: P, track: Track[P]) -> None:
+        """What waits of it for this receiver is of no use any more."""
+        known = self._peers.get(peer)
+        if known is not None and known.pacer is not None:
+            known.pacer.forget(track.ssrc)
 
     def _switch(self, track: Track[P], sub: Sub[P], first: vp8.Numbers) -> None:
         """`sub` gets this layer from its packet `first` on, with which a key frame begins."""
         before = sub.track
+        if before is not None:
+            self._forget_waiting(sub.peer, before)
         sub.begin(track, first)
         sub.waits = None
         if before is not None:
@@ -324,6 +338,7 @@ class Membership(Generic[P]):
             known.numbered[source.ssrc] = sub.splice
         elif peer in track.receivers:
             del track.receivers[peer]
+            self._forget_waiting(peer, track)
             track.estimates.pop(peer, None)
             track.fans = None
         else:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Generic
+from typing import Any, Generic
 
 from server.forwarding.budget import Budget
 from server.forwarding.effects import P
 from server.forwarding.layers import Source, Sub
 from server.forwarding.tracks import Track
 from server.media import vp8
+from server.media.pacer import Pacer
 from server.rate import TokenBucket
 
 
@@ -20,6 +21,8 @@ class Peer(Generic[P]):
     room: Room[P]
     nacks: TokenBucket
     budget: Budget
+    #: Of a narrow way: packets wait in it.
+    pacer: Pacer[Any, int] | None = None
     #: It takes transport-wide numbers, and RTX.
     feedback: bool = False
     rtx: bool = False

@@ -25,8 +25,8 @@ class Track(Generic[P]):
     __slots__ = (
         "allowance", "allowed_at", "arrived", "base", "bytes_rate", "cache", "clock", "estimates", "fans",
         "floor", "high", "jitter", "kind", "last_pli", "last_sr", "latest", "layer", "mask", "missing",
-        "octets", "owner", "paused", "pli_due", "prior", "rate", "received", "receivers", "room", "rtx",
-        "source", "sr_at", "ssrc", "stamp", "transit", "waiting", "window",
+        "octets", "owner", "paced", "paused", "pli_due", "prior", "rate", "received", "receivers", "room",
+        "rtx", "source", "sr_at", "ssrc", "stamp", "transit", "waiting", "window",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +57,8 @@ class Track(Generic[P]):
         #: Each receiver, and the highest sequence number when it began to receive.
         self.receivers: dict[P, int] = {}
         self.fans: tuple[Fan[P], ...] | None = None
+        #: Receivers for whom it waits its turn; known when `fans` are.
+        self.paced: tuple[P, ...] = ()
         #: Peers who received it, in the SRTP session that they have, and don't want it now. They get one
         #: packet in `core._BEACON`, so that both ends of the session go on agreeing on the rollover counter
         #: (RFC 3711 3.3.1); it would be lost after 2^15 packets, and an index used twice.

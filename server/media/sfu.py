@@ -135,6 +135,8 @@ class Sfu:
         self._by_ufrag: dict[bytes, Link] = {}
         self._by_address: dict[Address, Link] = {}
         self._handshaking: dict[Link, None] = {}
+        #: Publishers who haven't been told yet what has come.
+        self._arrived: dict[Link, None] = {}
         self._counts: collections.Counter[str] = collections.Counter()
         self._now = 0.0
         #: The same, as senders write it into packets.
@@ -409,6 +411,7 @@ class Sfu:
         packet = view[: length[0]].tobytes()
         if track.kind == "video" and (number := rtp.number_of(packet)) is not None:
             link.arrivals.record(number, self._now)
+            self._arrived[link] = None
         if again:
             before = rtp.original(packet, track.ssrc)
             if before is None:
@@ -620,10 +623,12 @@ class Sfu:
 
     def _report_arrivals(self, now: float) -> None:
         """Transport-wide feedback to publishers, by which they estimate what their way carries."""
-        for link in self._links.values():
-            if link.outbound is not None and (streams := link.media.streams):
-                for report in link.arrivals.due(streams[-1].ssrc, now):
-                    self._perform([SendRtcp(link, report)])
+        for link in list(self._arrived):
+            streams = link.media.streams
+            reports = link.arrivals.due(streams[-1].ssrc, now) if streams else []
+            if reports or link.outbound is None:
+                del self._arrived[link]
+            self._perform([SendRtcp(link, report) for report in reports])
 
     def _tick_handshakes(self, now: float) -> None:
         for link in list(self._handshaking):

@@ -167,6 +167,13 @@ def later(latest: Numbers | None, new: Numbers) -> Numbers:
     )
 
 
+def before(first: Numbers) -> Numbers:
+    """Where a stream stands of which not even `first` went out."""
+    picture_id = first.picture_id - 1 & 0x7FFF if first.picture_id >= 0 else -1
+    tl0 = first.tl0 - 1 & 0xFF if first.tl0 >= 0 else -1
+    return Numbers(first.sequence - 1, first.timestamp - 1 & 0xFFFFFFFF, picture_id, tl0, first.at)
+
+
 def shifted(where: Numbers, shift: Shift) -> Numbers:
     """The same place, as a receiver sees it through `shift`."""
     return Numbers(

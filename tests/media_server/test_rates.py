@@ -8,11 +8,8 @@ import random
 import struct
 from collections.abc import Callable, Sequence
 
-import pytest
-
 from server.forwarding import Effect, Forwarding, SendRtcp, SendRtp
-from server.forwarding.shares import Wish, divide
-from server.media import rtcp, twcc
+from server.media import rtcp, twcc, vp8
 from server.media.limits import MediaLimits
 from server.media.numbers import Numbers
 from server.wire.messages import Stream
@@ -23,48 +20,6 @@ SOUND = Stream(0xA0D, "audio")
 #: Bits a second of each layer, at 25 pictures a second.
 RATES = {SMALL: 100_000, MIDDLE: 350_000, LARGE: 1_200_000}
 FPS = 25
-
-
-# -- the division, by itself -------------------------------------------------------------------
-
-
-def wish(top: int = 2, now: int | None = None, rates: tuple[float, ...] = (100, 350, 1200)) -> Wish:
-    return Wish(rates, top, now)
-
-
-@pytest.mark.parametrize(
-    ("free", "wishes", "chosen"),
-    [
-        (5000, [wish(), wish()], [2, 2]),
-        (5000, [wish(0), wish(1)], [0, 1]),
-        (1000, [wish(), wish()], [1, 1]),
-        (1700, [wish(), wish()], [2, 1]),  # who was named first comes first
-        (600, [wish(), wish()], [1, 0]),
-        (200, [wish(), wish()], [0, 0]),
-        (150, [wish(), wish()], [0, 0]),  # an estimate is no more exact than that
-        (110, [wish(), wish()], [0, None]),
-        (0, [wish(), wish()], [None, None]),
-        (385, [wish()], [0]),  # going up needs more room than staying
-        (385, [wish(now=1)], [1]),
-        (388, [wish()], [1]),
-        (900, [wish(rates=(100, 0, 700))], [2]),  # the middle one isn't sent
-        (5000, [wish(rates=(0, 0, 0)), wish(0, rates=(0, 300, 0))], [2, 1]),
-        (400, [wish(0, rates=(500,))], [0]),
-        (300, [wish(0, rates=(500,))], [None]),
-    ],
-)
-def test_what_is_free_is_divided(free: float, wishes: list[Wish], chosen: list[int | None]) -> None:
-    assert divide(free, wishes, 0.0, rising=True) == chosen
-
-
-def test_nobody_goes_up_while_the_queue_grows() -> None:
-    assert divide(5000, [wish(now=0), wish(now=1)], 0.0, rising=False) == [0, 1]
-
-
-def test_all_take_turns_in_being_stopped() -> None:
-    wishes = [wish(0, rates=(500,)) for _ in range(3)]
-    shown = [divide(600, wishes, 10.0 * turn, rising=True) for turn in range(3)]
-    assert shown == [[0, None, None], [None, 0, None], [None, None, 0]]
 
 
 # -- with links --------------------------------------------------------------------------------
@@ -79,11 +34,15 @@ class Link:
         self.arrivals = twcc.Arrivals()
         self.free = 0.0
         self.got: list[tuple[float, bytes]] = []
+        #: Sequence numbers of pictures as they were sent, before the link lost any.
+        self.numbers: list[int] = []
         self.delays: list[float] = []
         self.dropped = 0
 
     def send(self, packet: bytes, wide: bool) -> None:
         sim = self.sim
+        if packet[1] & 0x7F == 96:
+            self.numbers.append(int.from_bytes(packet[2:4], "big"))
         number = sim.numbers.take(self.row, len(packet), sim.now) if wide else None
         backlog = max(0.0, self.free - sim.now) * self.capacity / 8
         if backlog + len(packet) > self.queue or sim.rng.random() < self.loss:
@@ -182,8 +141,12 @@ class Sim:
         assert track is not None
         fans, effects = self.core.on_rtp(track, data, self.now)
         for fan in fans:
-            for peer in fan.receivers:
-                self.links[peer].send(data, fan.wide)
+            for i, peer in enumerate(fan.receivers):
+                out = bytearray(data)
+                if fan.shifts is not None:
+                    found = vp8.read(data, 12)
+                    vp8.rewrite(out, 0, data[2] << 8 | data[3], fan.ssrc, found, fan.shifts[i])
+                self.links[peer].send(bytes(out), fan.wide)
         self.perform(effects)
 
     def tick(self) -> None:
@@ -214,6 +177,9 @@ def test_a_slow_link_beside_a_fast_one_gets_what_it_carries() -> None:
     assert len(sound) > 0.99 * 35 * 50
     assert slow.rate(10, 40, SMALL) + slow.rate(10, 40, MIDDLE) > 0.9 * RATES[SMALL]
     assert slow.rate(10, 40, LARGE) < 0.05 * RATES[LARGE]
+    # whatever waited, was dropped or changed its layer: the numbers have no hole
+    assert sim.core.counts["switches"] >= 3
+    assert slow.numbers == [(slow.numbers[0] + i) & 0xFFFF for i in range(len(slow.numbers))]
     late = slow.delays[len(slow.delays) // 4 :]
     assert sum(late) / len(late) < 0.15
 

@@ -191,7 +191,13 @@ async def test_all_that_is_held_is_in_the_disclosure() -> None:
         absent = {"server.disclose.Desk", "server.window.Window"}
         absent |= {"server.metrics.Metrics", *WITH_WORKERS}
         alive = found.classes | absent | {"server.page.Bundle", "server.page.File"}
-        assert set(holdings.HOLDS) <= alive | {"server.media.path._Run"}
+        # nobody's way is narrow here, so nothing waits
+        narrow = {
+            "server.media.pacer.Pacer",
+            "server.forwarding.effects.SendRtp",
+            "server.media.allot._Picture",
+        }
+        assert set(holdings.HOLDS) <= alive | {"server.media.path._Run"} | narrow
         real: dict[str, set[str]] = {}
         for value in audit.alive():
             name = f"{type(value).__module__}.{type(value).__qualname__}"

@@ -1,0 +1,110 @@
+"""Receivers whose way is narrow: what they get waits its turn, so that a key frame doesn't stop the sound.
+
+Who is on a wide way is not slowed down; of these there may be many, and they cost nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Generic, NamedTuple
+
+from server.forwarding.effects import Effect, P, SendRtp
+from server.forwarding.layers import Sub, describe
+from server.forwarding.membership import Membership
+from server.forwarding.peers import Peer
+from server.forwarding.tracks import Track
+from server.media import vp8
+from server.media.pacer import Kind, Pacer
+
+#: Bits a second below which a receiver is paced, and above which it is no more.
+_NARROW: Final = 4_000_000.0
+_WIDE: Final = 5_000_000.0
+
+
+class Held(NamedTuple, Generic[P]):
+    """What waits: the effect, and of a picture with layers the numbers of the packet and whose they are."""
+
+    effect: SendRtp[P]
+    sub: Sub[P] | None = None
+    numbers: vp8.Numbers | None = None
+
+
+class Pacing(Membership[P]):
+    """Of `Forwarding` what has to do with waiting."""
+
+    def _set_pace(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+        """Begin or end to pace a receiver, by what its way carries."""
+        target = known.budget.target
+        assert target is not None
+        if known.pacer is not None:
+            known.pacer.target(target)
+            if target <= _WIDE:
+                return []
+            # the way has become wide: nothing waits any longer
+            effects = self._sent(known.pacer.drain())
+            known.pacer = None
+            self._refan_for(peer, known)
+            return effects
+        if target < _NARROW:
+            known.pacer = Pacer(target)
+            self._busy[peer] = None
+            self._refan_for(peer, known)
+        return []
+
+    @staticmethod
+    def _refan_for(peer: P, known: Peer[P]) -> None:
+        for received in known.receives.values():
+            track = received.track if isinstance(received, Sub) else received
+            if isinstance(received, Sub):
+                received.sent = None if track is None or known.pacer is None else track.latest
+                received.paced = known.pacer is not None
+            if track is not None:
+                track.fans = None
+
+    def _pace(
+        self, track: Track[P], peers: Sequence[P], packet: bytes, now: float, *, late: bool = False
+    ) -> list[Effect[P]]:
+        """A packet of video for those who are paced. `late`: others after it have gone before."""
+        effects: list[Effect[P]] = []
+        source = track.source
+        found = vp8.read(packet, vp8.payload_start(packet)) if source is None else describe(packet)
+        stamp, start = int.from_bytes(packet[4:8], "big"), found is not None and found.key
+        for peer in peers:
+            known = self._peers[peer]
+            pacer, wide = known.pacer, known.wide(track)
+            assert pacer is not None
+            if source is None:
+                held: Held[P] = Held(SendRtp(peer, packet, wide=wide))
+            else:
+                sub = source.subs[peer]
+                out = bytearray(packet)
+                vp8.rewrite(out, 0, packet[2] << 8 | packet[3], source.ssrc, found, sub.splice.shift)
+                held = Held(SendRtp(peer, bytes(out), wide=wide), sub, None if late else track.latest)
+            pacer.push(held, len(packet), Kind.VIDEO, now, track.ssrc, stamp, start)
+            effects += self._let_go(peer, known, now)
+        return effects
+
+    def _let_go(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+        """What may go out now; and pictures of which something had to be dropped begin anew."""
+        pacer = known.pacer
+        if pacer is None:
+            return []
+        effects = self._sent(pacer.due(now))
+        for ssrc in pacer.lost():
+            self.counts["dropped_late"] += 1
+            track = known.room.tracks.get(ssrc)
+            if track is None:
+                continue
+            sub = None if track.source is None else track.source.subs.get(peer)
+            if sub is not None and sub.track is track:
+                self._off(sub)
+                effects += self._aim(sub, now)
+            effects += self._ask_key_frame(track, now)
+        return effects
+
+    @staticmethod
+    def _sent(held: Sequence[Held[P]]) -> list[Effect[P]]:
+        for each in held:
+            if each.sub is not None and each.numbers is not None:
+                each.sub.sent = each.numbers
+        return [each.effect for each in held]

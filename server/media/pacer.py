@@ -1,0 +1,215 @@
+"""Packets for one receiver on a narrow path, let go no faster than it can take them.
+
+A key frame is fifty packets at once; a path of 500 kbit/s needs a second for them, and the sound behind them
+would wait as long. So sound goes at once, what was asked for again next, and video as the rate allows. Video
+that has waited too long is worth nothing: it goes, with all that builds on it, until the next key frame.
+
+Numbers (sequence, PictureID) should be given when a packet goes out and not when it is queued: what is
+dropped here then leaves no hole. Times are seconds, rates bits a second, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from enum import Enum
+from typing import Final, Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+
+#: Faster than the estimate: what is sent is less than that on the mean, and a frame shouldn't take until the
+#: next one.
+_FACTOR: Final = 2.5
+_RATE_LEAST: Final = 300_000.0
+#: Let go at once after a pause: what the rate gives in one tick, and two packets.
+_BURST_TIME: Final = 0.02
+_BURST: Final = 2400
+#: A packet of a picture that isn't a key frame waits no longer.
+_AGE_MAX: Final = 0.3
+#: Waiting in all. A key frame of 720p is below 100 kB.
+_QUEUE_MAX: Final = 192 * 1024
+
+
+class Kind(Enum):
+    """In the order in which they go."""
+
+    AUDIO = 0
+    RESENT = 1
+    VIDEO = 2
+
+
+class _Waiting(NamedTuple, Generic[T, K]):
+    item: T
+    size: int
+    since: float
+    stream: K
+    #: Of a key frame, and its first packet.
+    key: bool
+    start: bool
+
+
+class Pacer(Generic[T, K]):
+    """`T` is what is sent (it comes back as it was given), `K` names a stream."""
+
+    __slots__ = (
+        "_allowance",
+        "_at",
+        "_blocked",
+        "_keys",
+        "_lost",
+        "_now",
+        "_rate",
+        "_resent",
+        "_video",
+        "queued",
+    )
+
+    def __init__(self, target: float = _RATE_LEAST) -> None:
+        self._rate = 0.0
+        self.target(target)
+        self._allowance = float(_BURST)
+        self._at = float("-inf")
+        self._now: deque[tuple[T, int]] = deque()
+        self._resent: deque[tuple[T, int]] = deque()
+        self._video: deque[_Waiting[T, K]] = deque()
+        #: Bytes of what was asked for again and of video that wait.
+        self.queued = 0
+        #: Of each stream the timestamp of its latest key frame: its packets are those that share it.
+        self._keys: dict[K, int] = {}
+        #: Streams of which nothing goes before a key frame; and those of which nobody has been told yet.
+        self._blocked: dict[K, None] = {}
+        self._lost: dict[K, None] = {}
+
+    def target(self, target: float) -> None:
+        """What the receiver can be sent (`estimate.Estimate.target`)."""
+        self._rate = max(_FACTOR * target, _RATE_LEAST) / 8
+
+    def push(
+        self,
+        item: T,
+        size: int,
+        kind: Kind,
+        now: float,
+        stream: K | None = None,
+        timestamp: int = 0,
+        start: bool = False,
+    ) -> bool:
+        """Take a packet; it comes back from `due`, now or later. False: it is dropped.
+
+        Video names its `stream` and RTP `timestamp`; `start`: it is the first packet of a key frame.
+        """
+        if kind is Kind.AUDIO:
+            self._now.append((item, size))
+            return True
+        if kind is Kind.RESENT:
+            if self.queued + size > _QUEUE_MAX:
+                return False
+            self._resent.append((item, size))
+            self.queued += size
+            return True
+        assert stream is not None
+        if start:
+            self._keys[stream] = timestamp
+            self._blocked.pop(stream, None)
+            self._lost.pop(stream, None)
+        elif stream in self._blocked:
+            return False
+        if self.queued + size > _QUEUE_MAX:
+            self._drop(stream, None)
+            if start or self.queued + size > _QUEUE_MAX or stream in self._blocked:
+                self._block(stream)
+                return False
+        key = self._keys.get(stream) == timestamp
+        self._video.append(_Waiting(item, size, now, stream, key, start))
+        self.queued += size
+        return True
+
+    def due(self, now: float) -> list[T]:
+        """What goes out now, in order."""
+        if self._at > float("-inf"):
+            earned = max(0.0, now - self._at) * self._rate
+            self._allowance = min(self._allowance + earned, self._rate * _BURST_TIME + _BURST)
+        self._at = now
+        out: list[T] = []
+        while self._now:  # whatever the allowance: later packets pay for it
+            item, size = self._now.popleft()
+            out.append(item)
+            self._allowance -= size
+        while self._resent and self._allowance > 0:
+            item, size = self._resent.popleft()
+            out.append(item)
+            self._allowance -= size
+            self.queued -= size
+        video = self._video
+        while video:
+            head = video[0]
+            if not head.key and now - head.since > _AGE_MAX:
+                self._drop(head.stream, now)
+                continue
+            if self._resent or self._allowance <= 0:
+                break
+            video.popleft()
+            out.append(head.item)
+            self._allowance -= head.size
+            self.queued -= head.size
+        return out
+
+    @property
+    def waiting(self) -> int:
+        """Packets that wait."""
+        return len(self._now) + len(self._resent) + len(self._video)
+
+    def drain(self) -> list[T]:
+        """All that waits, in order, whatever the rate: the path has become wide."""
+        out = [item for item, _ in (*self._now, *self._resent)] + [waiting.item for waiting in self._video]
+        self._now.clear()
+        self._resent.clear()
+        self._video.clear()
+        self.queued = 0
+        return out
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until `due` has something; None if nothing waits."""
+        if self._now:
+            return 0.0
+        if not self._resent and not self._video:
+            return None
+        have = self._allowance + max(0.0, now - self._at) * self._rate
+        return 0.0 if have > 0 else -have / self._rate
+
+    def lost(self) -> list[K]:
+        """Streams that need a key frame since the last call: ask for it."""
+        lost = list(self._lost)
+        self._lost.clear()
+        return lost
+
+    def blocked(self, stream: K) -> bool:
+        """Does nothing of it go before a key frame?"""
+        return stream in self._blocked
+
+    def forget(self, stream: K) -> None:
+        """It isn't sent to this receiver any more, or another layer of it: what waits is dropped."""
+        self._drop(stream, None)
+        self._keys.pop(stream, None)
+        self._blocked.pop(stream, None)
+        self._lost.pop(stream, None)
+
+    def _drop(self, stream: K, now: float | None) -> None:
+        """Drop what waits of `stream`: all of it, or (at `now`) all before the next key frame that waits."""
+        kept: deque[_Waiting[T, K]] = deque()
+        found = False
+        for waiting in self._video:
+            if waiting.stream == stream:
+                found = found or (now is not None and waiting.start)
+                if not found:
+                    self.queued -= waiting.size
+                    continue
+            kept.append(waiting)
+        if not found and len(kept) < len(self._video):
+            self._block(stream)
+        self._video = kept
+
+    def _block(self, stream: K) -> None:
+        self._blocked[stream] = None
+        self._lost[stream] = None
