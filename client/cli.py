@@ -64,6 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     media.add_argument(
         "--visible", metavar="N", type=_count, help="ask for N pictures at a time, by turns (default: all)"
     )
+    media.add_argument(
+        "--layers",
+        type=int,
+        choices=[1, 2, 3],
+        default=1,
+        help="in how many sizes to send pictures (default 1)",
+    )
     media.add_argument("--record", metavar="DIR", type=Path, help="one file a participant, made here")
     media.add_argument(
         "--contacts", metavar="BOOK", type=Path, help="your book (snug contacts); nothing of it is sent"
@@ -213,6 +220,7 @@ def _participant(arguments: argparse.Namespace) -> int:
         not arguments.no_video,
         arguments.record,
         arguments.visible,
+        arguments.layers,
     )
     hosting = arguments.command == "host"
     if hosting and (arguments.server is None) == (arguments.kept is None):

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from client.contacts import Standing
-from client.media.stats import StreamStats
+from client.media.stats import OwnStats, StreamStats
 from client.seal import COLOURS, blocks, seal_of
 from client.session import events as ev
 from client.session.invites import called
@@ -198,6 +198,23 @@ def media_json(stats: StreamStats, name: str) -> dict[str, Any]:
     }
 
 
+def sending_json(stats: OwnStats, round_trip: float | None) -> dict[str, Any]:
+    """One own stream, or layer of it, as the object that `--json` prints."""
+    return {
+        "event": "sending",
+        "stream": stats.kind,
+        "layer": stats.layer,
+        "sealed": stats.sealed,
+        "key_frames": stats.key_frames,
+        "packets": stats.packets,
+        "resent": stats.resent,
+        "bitrate": stats.bitrate,
+        "target": stats.target,
+        "loss": round(stats.loss, 3),
+        "round_trip": None if round_trip is None else round(round_trip, 3),
+    }
+
+
 _SIGNS: Final[dict[str, str]] = {
     "yes": "\U0001f44d",
     "applause": "\U0001f44f",
@@ -237,6 +254,11 @@ class JsonOutput:
         """Print the streams' counters."""
         for stats, name in rows:
             self._line(media_json(stats, name))
+
+    def sending(self, rows: Iterable[OwnStats], round_trip: float | None) -> None:
+        """Print the counters of own streams."""
+        for stats in rows:
+            self._line(sending_json(stats, round_trip))
 
     def note(self, kind: str, text: str, **more: Any) -> None:
         """Print something about this program itself."""
@@ -455,6 +477,9 @@ class HumanOutput:
 
     def media(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
         """A person is not shown counters while the meeting runs."""
+
+    def sending(self, rows: Iterable[OwnStats], round_trip: float | None) -> None:
+        """Nor these."""
 
     def note(self, kind: str, text: str, **more: Any) -> None:
         """Print something about this program itself."""

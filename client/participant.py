@@ -67,6 +67,8 @@ class MediaChoice:
     record: Path | None = None
     #: Most pictures that are asked for at a time; None: all.
     visible: int | None = None
+    #: In how many sizes pictures are sent, 1 to 3.
+    layers: int = 1
 
     def source(self, name: str, leaf: int) -> Source | None:
         """The source; SourceError if the file can't be played."""
@@ -169,6 +171,7 @@ class Participant:
             source=source,
             audio=self._media.audio,
             video=self._media.video,
+            layers=self._media.layers,
             recorder=recorder,
             name_of=self._name_of,
             on_lost=self.connection.media_lost,
@@ -197,6 +200,7 @@ class Participant:
             await asyncio.gather(*helpers, return_exceptions=True)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+        self._tell_sending()
         self._output.summary(self._rows())
         for path in [] if self.connection.engine is None else self.connection.engine.recordings:
             self._output.note("recording", f"Recorded {path.name}", path=str(path))
@@ -220,6 +224,7 @@ class Participant:
         while True:
             await asyncio.sleep(_REPORT)
             self._output.media(self._rows())
+            self._tell_sending()
             self._look_around()
 
     def _look_around(self) -> None:
@@ -234,6 +239,11 @@ class Participant:
         if asked != self._asked:
             self._asked = asked
             self._feed(ev.AskFor(asked))
+
+    def _tell_sending(self) -> None:
+        engine = self.connection.engine
+        if engine is not None:
+            self._output.sending(engine.own_stats(), engine.round_trip)
 
     def _name_of(self, leaf: int) -> str:
         """Who sits at a leaf, or sat there last."""

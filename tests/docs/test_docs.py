@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from client import commands, output
-from client.media.stats import StreamStats
+from client.media.stats import OwnStats, StreamStats
 from client.participant import Status
 from client.session import content
 from client.session import events as ev
@@ -263,6 +263,9 @@ def events() -> list[tuple[str, dict[str, Any]]]:
     make: Callable[..., StreamStats] = StreamStats
     all_of_them = [output.as_json(sample) for sample in samples]
     all_of_them.append(output.media_json(make(**values), "Bo"))
+    own = {field.name: "audio" if field.name == "kind" else 0 for field in dataclasses.fields(OwnStats)}
+    make_own: Callable[..., OwnStats] = OwnStats
+    all_of_them.append(output.sending_json(make_own(**own), None))
     all_of_them.append({"event": "recording", "text": "", "path": ""})  # as Participant.run notes it
     all_of_them.append({"event": "saved", "text": "", "what": "", "path": ""})  # as Keeper.save notes it
     return [(value["event"], value) for value in all_of_them]

@@ -12,13 +12,17 @@ from tests.cli.processes import Event, Process, running
 
 @dataclass(frozen=True)
 class Heard:
-    """What one participant got of the other. `gap`: the longest time without a new picture, seconds."""
+    """What one participant got of the other, and what it told of its own pictures each second.
+
+    `gap`: the longest time without a new picture in the recording, seconds.
+    """
 
     audio: Event
     video: Event
     pictures: int
     gap: float
     pitch: int | None
+    sending: list[Event]
 
     @property
     def missing(self) -> float:
@@ -37,18 +41,20 @@ def settings(directory: Path, **media: object) -> tuple[str, ...]:
     return "--listen", "127.0.0.1:0", "--config", str(file)
 
 
-def hold(server: tuple[str, ...], directory: Path, seconds: float) -> tuple[Heard, Heard]:
-    """Ada hosts, Bo joins for `seconds`; what Ada got of Bo, and Bo of Ada."""
+def hold(
+    server: tuple[str, ...], directory: Path, seconds: float, media: tuple[str, ...] = ()
+) -> tuple[Heard, Heard]:
+    """Ada hosts, Bo joins for `seconds`; what Ada got of Bo, and Bo of Ada. `media`: more arguments."""
     with running(*server, module="server") as landlord:
         url = landlord.wait_line(lambda line: line.startswith("listening on ")).removeprefix("listening on ")
         with running(
             "host", "--server", url, "--name", "Ada", "--admit", "all", "--json",
-            "--record", str(directory / "ada"),
+            "--record", str(directory / "ada"), *media,
         ) as ada:  # fmt: skip
             link = ada.wait("invite")["link"]
             with running(
                 "join", link, "--name", "Bo", "--json", "--for", f"{seconds}s",
-                "--record", str(directory / "bo"),
+                "--record", str(directory / "bo"), *media,
             ) as bo:  # fmt: skip
                 assert bo.status() == 0, bo.errors
                 ada.send({"leave": True})
@@ -67,4 +73,5 @@ def _heard(who: Process, of: str) -> Heard:
     gap = max(b - a for a, b in pairwise([*times, max(end, times[-1])]))
     tones = check.pitch_of(recording)
     pitch = check.identity_of_pitch(tones[0][0]) if tones else None
-    return Heard(last["audio"], last["video"], len(times), gap, pitch)
+    sending = [e for e in who.events("sending") if e["stream"] == "video"]
+    return Heard(last["audio"], last["video"], len(times), gap, pitch, sending)

@@ -64,11 +64,35 @@ class Lossy:
         return (delay, delay + self._late) if doubled else (delay,)
 
 
+class Narrow:
+    """One client's line: `rate` bits a second each way, with a queue of `room` seconds, `delay` seconds long.
+
+    `waited` has when each datagram came and how long it waited, those to the server first; `lost` counts.
+    """
+
+    def __init__(self, rate: float, *, room: float = 0.5, delay: float = 0.025) -> None:
+        self._rate, self._room, self._delay = rate, room, delay
+        self._free = [0.0, 0.0]
+        self.waited: tuple[list[tuple[float, float]], list[tuple[float, float]]] = ([], [])
+        self.lost = [0, 0]
+
+    def __call__(self, datagram: bytes, up: bool) -> tuple[float, ...]:
+        way, now = 0 if up else 1, time.monotonic()
+        wait = max(0.0, self._free[way] - now)
+        if wait > self._room:
+            self.lost[way] += 1
+            return ()
+        self._free[way] = now + wait + 8 * (len(datagram) + 28) / self._rate  # with the headers of IP and UDP
+        self.waited[way].append((now, wait))
+        return (self._free[way] - now + self._delay,)
+
+
 class _Client:
     """A client's address, and the socket that stands for it before the server."""
 
     def __init__(self, address: Address, target: Address) -> None:
         self.address = address
+        self.fate: Fate | None = None
         #: Nothing of it passes any more, in either direction.
         self.cut = False
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -81,10 +105,18 @@ class _Client:
 
 class Proxy:
     """Carries datagrams in a thread of its own while it is entered. `port` 0 takes a free one, for the server
-    to take the same; `front` is where it stands."""
+    to take the same; `front` is where it stands; `each` makes a fate of its own for each client's address."""
 
-    def __init__(self, fate: Fate = clean, port: int = 0, front: str = PROXY) -> None:
+    def __init__(
+        self,
+        fate: Fate = clean,
+        port: int = 0,
+        front: str = PROXY,
+        *,
+        each: Callable[[], Fate] | None = None,
+    ) -> None:
         self.fate = fate
+        self._each = each
         self._front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._front.setblocking(False)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
@@ -160,13 +192,14 @@ class Proxy:
             client = self._clients.get(address)
             if client is None:
                 client = self._clients[address] = _Client(address, (SERVER, self.port))
+                client.fate = None if self._each is None else self._each()
                 self._all.append(client)
                 self._selector.register(client.socket, selectors.EVENT_READ, client)
         return client
 
     def _receive(self, datagram: bytes, client: _Client, up: bool) -> None:
         now = time.monotonic()
-        for delay in () if client.cut else self.fate(datagram, up):
+        for delay in () if client.cut else (client.fate or self.fate)(datagram, up):
             if delay:
                 heapq.heappush(self._waiting, (now + delay, next(self._order), datagram, client, up))
             else:
