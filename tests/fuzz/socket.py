@@ -17,7 +17,7 @@ import pylibsrtp
 from server.media import stun
 from server.media.limits import MediaLimits
 from server.media.sfu import MediaError, Sfu
-from server.wire.messages import Stream
+from server.wire.messages import Media, Stream
 from tests.fuzz.parsers import BODIES, attribute, compounds, packets, reaches_the_end
 from tests.fuzz.target import Target, havoc
 from tests.media_server.conftest import Rig
@@ -30,6 +30,15 @@ LIMITS: Final = MediaLimits(
     rtcp_rate=1e6, rtcp_burst=1_000_000, nack_rate=1e5, nack_burst=1000, video_bitrate=10**10,
     rtcp_sources=1024, handshake_tries=1000, retired_ssrcs=64, idle=3600.0, address_hold=3600.0,
 )  # fmt: skip
+
+
+#: One picture in three sizes, with RTX, and sound.
+STREAMS: Final = [Stream(1, "video", [4, 5], [6, 7, 8]), Stream(2, "audio")]
+
+
+def _media(peer: Peer, streams: list[Stream]) -> Media:
+    """These streams, and all that can be negotiated."""
+    return msgspec.structs.replace(peer.media, streams=streams, feedback=True, rtx=True)
 
 
 def _ignore(peer: Peer) -> None:
@@ -58,7 +67,9 @@ class Members:
         self._rig = Rig(self._sfu)
         self._ada = await self._rig.join((1, "video"), room=b"i" * 16)
         self._bob = await self._rig.join(room=b"i" * 16)
-        self._mal = await self._rig.join((3, "video"))
+        self._mal = self._rig.peer()
+        self._mal.media = _media(self._mal, [Stream(3, "video")])
+        await self._mal.connect(self._sfu.join(b"r" * 16, self._rig.handle(self._mal), self._mal.media))
         self._stranger = self._rig.peer()
         self._stranger.transport = self._bob.transport
         self._fresh = self._rig.peer()
@@ -68,8 +79,13 @@ class Members:
         await self._enter()
 
     async def _enter(self) -> None:
-        self._eve = await self._rig.join((1, "video"), (2, "audio"))
-        _ignore(self._eve)
+        self._eve = self._rig.peer()
+        await self._connect(self._eve)
+
+    async def _connect(self, eve: Peer) -> None:
+        eve.media = _media(eve, STREAMS)
+        await eve.connect(self._sfu.join(b"r" * 16, self._rig.handle(eve), eve.media))
+        _ignore(eve)
 
     # -- one input ---------------------------------------------------------------------------------
 
@@ -109,7 +125,11 @@ class Members:
         if len(body) < 12:
             return body
         self._sequence += (0, 1, 1, 1, 1, 2, 3, 17, 200, 257, 0x7FFF, -5)[body[3] % 12]
-        own = body[8:12] if body[2] % 8 == 0 else (2 if body[1] & 0x7F == 111 else 1).to_bytes(4, "big")
+        own = body[8:12]
+        if body[2] % 8:
+            kind = body[1] & 0x7F
+            choices = {111: (2,), 97: (6, 7, 8)}.get(kind, (1, 1, 1, 4, 5))
+            own = choices[body[2] % len(choices)].to_bytes(4, "big")
         return body[:2] + (self._sequence & 0xFFFF).to_bytes(2, "big") + body[4:8] + own + body[12:]
 
     def _recent(self, body: bytes) -> bytes:
@@ -134,8 +154,13 @@ class Members:
             wanted = [rng.choice((1, 2, 3, 99, 2**32 - 1)) for _ in range(rng.randrange(5))]
             self._sfu.want(b"r" * 16, handle, rng.choice((None, wanted)), [])
         elif what < 6:
-            streams = [Stream(1, "video"), Stream(2, "audio")][: rng.randrange(3)]
-            streams += [Stream(rng.randrange(1, 400), "video") for _ in range(rng.randrange(4))]
+            # what the room lets pass: no SSRC twice, and RTX for each layer or none
+            draw = iter(rng.sample(range(9, 400), 40))
+            streams = STREAMS[: rng.randrange(3)]
+            for _ in range(rng.randrange(4)):
+                sizes = [next(draw) for _ in range(1 + rng.randrange(3))]
+                again = [next(draw) for _ in sizes] if rng.random() < 0.5 else []
+                streams += [Stream(sizes[0], "video", sizes[1:], again)]
             with contextlib.suppress(MediaError):
                 self._sfu.join(b"r" * 16, handle, msgspec.structs.replace(self._eve.media, streams=streams))
         elif what == 6:
@@ -147,6 +172,7 @@ class Members:
             fresh.send(fresh.request())
         else:
             self._sfu.want(b"r" * 16, self._rig.handle(self._mal), rng.choice((None, [], [1], [2])), [])
+            self._sfu.want(b"r" * 16, self._rig.handle(self._mal), [1, 2], [rng.randrange(3), 0])
 
     async def _served(self) -> None:
         """The innocent two have each other's packet: the server has had all that was sent before."""
@@ -183,10 +209,9 @@ class Members:
         self._sfu.leave(b"r" * 16, self._rig.handle(self._eve))
         self._eve.close()
         index = self._rig.peers.index(self._eve)
-        self._eve = Peer((1, "video"), (2, "audio"))
+        self._eve = Peer()
         self._rig.peers[index] = self._eve
-        await self._eve.connect(self._sfu.join(b"r" * 16, self._rig.handle(self._eve), self._eve.media))
-        _ignore(self._eve)
+        await self._connect(self._eve)
 
     def close(self) -> None:
         async def end() -> None:
@@ -201,6 +226,8 @@ class Members:
 def _inputs() -> list[bytes]:
     raw = [b"\0" + bytes(40), b"\1" + bytes(20), b"\2\1" + bytes(30), b"\3" + b"\x16\xfe\xfd" + bytes(40)]
     out = raw + [bytes([4 + i % 5]) + packet for i, packet in enumerate(packets())]
+    again = [p[:1] + b"\x61" + p[2:12] + b"\0\x65" + p[12:] for p in packets()[:4]]
+    out += [b"\5" + packet for packet in again]
     out += [bytes([9 + i % 3]) + compound for i, compound in enumerate(compounds(3))]
     out += [b"\x0d" + compound for compound in compounds(1)]
     out += [b"\x0c" + body[attribute_end(body) :] for body in BODIES]
