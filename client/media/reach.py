@@ -151,16 +151,13 @@ class Reach:
             self._answered = max(self._answered, now)
             if number == self._chosen:
                 self.round_trip = attempt.agent.round_trip
-                effects += self.heard(now)
+                self.heard(now)
+                effects += self._only(number)  # whatever is tried beside it isn't needed
         return effects
 
-    def heard(self, now: float) -> list[ReachEffect]:
-        """Something authentic has come by the chosen socket: whatever is tried beside it isn't needed."""
+    def heard(self, now: float) -> None:
+        """Something authentic has come by the chosen socket. That we are heard too, answers to checks say."""
         self._heard = now
-        chosen = self._attempts.get(self._chosen) if self._chosen is not None else None
-        if len(self._attempts) < 2 or chosen is None or chosen.agent.unanswered(now) > UNHEARD:
-            return []
-        return self._only(self._chosen)
 
     def tick(self, now: float) -> list[ReachEffect]:
         """Let time pass."""
@@ -192,7 +189,9 @@ class Reach:
         unheard = chosen is None or silent > SILENT or chosen.agent.unanswered(now) > UNHEARD
         others = [number for number in self._attempts if number != self._chosen]
         if not unheard:
-            self._tcp_at = self._round_at = float("inf")
+            self._tcp_at = float("inf")
+            if not others:
+                self._round_at = float("inf")
         elif self._round_at == float("inf") or now >= self._round_at:
             effects += [Shut(number) for number in others]
             for number in others:

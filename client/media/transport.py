@@ -205,7 +205,7 @@ class MediaTransport:
         except SrtpError:
             self.refused += 1
             return
-        self._perform(self._ice.heard(asyncio.get_running_loop().time()))
+        self._ice.heard(asyncio.get_running_loop().time())
         (self.on_rtcp if rtcp else self.on_rtp)(packet)
 
     def _perform(self, effects: Sequence[ReachEffect]) -> None:

@@ -66,7 +66,7 @@ class Connected(Framed):
         return self.sock.recv(size)
 
 
-ANY = "0.0.0.0"  # noqa: S104 - nothing is bound
+ANY = "0.0.0.0"  # noqa: S104 - nothing is sent
 
 
 # -- which sockets -------------------------------------------------------------------------------------
@@ -125,6 +125,16 @@ def test_a_free_port_is_free_for_all_of_them(monkeypatch: pytest.MonkeyPatch) ->
     finally:
         made.close()
         taken[0].close()
+
+
+@ipv6
+def test_both_families_may_be_bound_everywhere() -> None:
+    made = open_sockets([ANY, "::"], 0, 65_536, tcp=True)
+    try:
+        assert {sock.getsockname()[:2] for sock in made.udp} == {(ANY, made.port), ("::", made.port)}
+        assert {sock.getsockname()[:2] for sock in made.tcp} == {(ANY, made.port), ("::", made.port)}
+    finally:
+        made.close()
 
 
 # -- IPv4 and IPv6, and TCP beside them ----------------------------------------------------------------
