@@ -45,11 +45,12 @@ class Forwarding(Pacing[P]):
         if allowance > track.bytes_rate:
             allowance = track.bytes_rate
         track.allowed_at = now
-        if allowance < size:
+        cost = size if size > track.least else track.least
+        if allowance < cost:
             track.allowance = allowance
             self.counts["over_rate"] += 1
             return (), ()
-        track.allowance = allowance - size
+        track.allowance = allowance - cost
 
         sequence = packet[2] << 8 | packet[3]
         high = track.high
@@ -188,7 +189,8 @@ class Forwarding(Pacing[P]):
     def _gap(self, track: Track[P], high: int, step: int, now: float) -> Sequence[Effect[P]]:
         lost = step - 1
         self.counts["lost"] += lost
-        if lost > self._limits.gap:
+        if lost > self._limits.gap or not track.asks.take(now, lost):
+            # a jump, or one hole after another: what is missing isn't asked for
             track.missing.clear()
             return self._ask_key_frame(track, now)
         numbers = range(high + 1, high + step)
@@ -228,7 +230,7 @@ class Forwarding(Pacing[P]):
             elif isinstance(item, rtcp.KeyFrameRequest):
                 if item.ssrc not in asked:
                     asked.add(item.ssrc)
-                    effects += self._needs_key_frame(received, now)
+                    effects += self._needs_key_frame(known, received, now)
             elif isinstance(item, rtcp.Nack):
                 effects += self._resend(peer, known, received, item, now)
             else:
@@ -238,11 +240,11 @@ class Forwarding(Pacing[P]):
         known.budget.lost(blocks, now)
         return effects
 
-    def _needs_key_frame(self, received: Track[P] | Sub[P], now: float) -> list[Effect[P]]:
-        if isinstance(received, Track):
-            return self._ask_key_frame(received, now)
-        track = received.track or received.waits
-        return [] if track is None else self._ask_key_frame(track, now)
+    def _needs_key_frame(self, known: Peer[P], received: Track[P] | Sub[P], now: float) -> list[Effect[P]]:
+        track = received if isinstance(received, Track) else received.track or received.waits
+        return (
+            [] if track is None or not self._may_ask(known, track, now) else self._ask_key_frame(track, now)
+        )
 
     def _sender_report(self, known: Peer[P], report: rtcp.SenderReport, now: float) -> list[Effect[P]]:
         track = known.tracks.get(report.ssrc)
@@ -437,6 +439,9 @@ class Forwarding(Pacing[P]):
         again: list[int] = []
         for number, (due, tries) in list(track.missing.items()):
             if due > now:
+                continue
+            if not track.asks.take(now):
+                del track.missing[number]
                 continue
             again.append(number)
             if tries < len(delays):

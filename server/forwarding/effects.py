@@ -31,7 +31,7 @@ class SendRtp(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class Forget(Generic[P]):
-    """`to`'s sending session needs no state for `ssrc` any more."""
+    """`to`'s sessions need no state for `ssrc` any more, whoever sent it."""
 
     to: P
     ssrc: int

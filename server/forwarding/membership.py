@@ -20,6 +20,7 @@ _BURNT_MAX: Final = 65_536
 _COUNTED: Final = (
     "stale", "over_rate", "lost", "asked", "nacks", "resent", "key_frame_requests", "refused_nacks",
     "switches", "layers_refused", "stopped", "padding", "dropped_late",
+    "refused_key_frames",
 )  # fmt: skip
 
 
@@ -263,7 +264,21 @@ class Membership(Generic[P]):
         track.paused.pop(peer, None)
         known.receives[track.ssrc] = track
         known.carried.add(track.ssrc)
-        return self._ask_key_frame(track, now)
+        return self._ask_key_frame(track, now) if self._may_ask(known, track, now) else []
+
+    def _may_ask(self, known: Peer[P], track: Track[P], now: float) -> bool:
+        """One receiver's share of a stream's key frames: each costs all others what ten pictures cost."""
+        if track.kind != "video":
+            return False
+        bucket = known.key_frames.get(track.ssrc)
+        if bucket is None:
+            limits = self._limits
+            bucket = TokenBucket(limits.key_frame_rate, limits.key_frame_burst, now)
+            known.key_frames[track.ssrc] = bucket
+        if bucket.take(now):
+            return True
+        self.counts["refused_key_frames"] += 1
+        return False
 
     def _subscribe(self, source: Source[P], peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
         splice = known.numbered.pop(source.ssrc, None) or vp8.Splice()
@@ -295,7 +310,9 @@ class Membership(Generic[P]):
             return []
         sub.waits = goal
         goal.waiting[sub] = None
-        return self._ask_key_frame(goal, now) if goal.high is not None else []
+        if goal.high is None or not self._may_ask(self._peers[sub.peer], goal, now):
+            return []
+        return self._ask_key_frame(goal, now)
 
     def _off(self, sub: Sub[P]) -> None:
         """Nothing of the source is sent to this receiver until it is switched to a layer."""
@@ -356,6 +373,8 @@ class Membership(Generic[P]):
             self._disconnect(track, peer, self._peers[peer])
         for other in home.peers.values():
             other.stopped.pop(track.ssrc, None)
+            for each in tracks:
+                other.key_frames.pop(each.ssrc, None)
         if source is not None:
             del home.sources[source.ssrc]
         effects: list[Effect[P]] = []
@@ -383,11 +402,11 @@ class Membership(Generic[P]):
         home.burnt[oldest] = None
         effects: list[Effect[P]] = []
         for peer, known in home.peers.items():
-            if oldest in known.carried or oldest in known.numbered:
-                known.carried.discard(oldest)
-                known.numbered.pop(oldest, None)
-                effects.append(Forget(peer, oldest))
-            if again is not None and known.resent.pop(again, None) is not None:
+            known.carried.discard(oldest)
+            known.numbered.pop(oldest, None)
+            effects.append(Forget(peer, oldest))
+            if again is not None:
+                known.resent.pop(again, None)
                 effects.append(Forget(peer, again))
         if again is not None:
             home.burnt[again] = None

@@ -38,6 +38,8 @@ class Peer(Generic[P]):
     tops: dict[int, int] = field(default_factory=dict)
     ranks: dict[int, int] = field(default_factory=dict)
     ready: bool = False
+    #: Its share of the key frames of each stream.
+    key_frames: dict[int, TokenBucket] = field(default_factory=dict)
     #: SSRCs that the peer's present SRTP session has carried to it, as they came.
     carried: set[int] = field(default_factory=set)
     #: Where the numbers stand of those whose numbers are ours, and the next one of each RTX: they must go on.

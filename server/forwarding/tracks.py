@@ -9,12 +9,16 @@ from server.forwarding.effects import P
 from server.media import rtcp, vp8
 from server.media.fan import Fan
 from server.media.limits import AUDIO_CLOCK, VIDEO_CLOCK, MediaLimits
+from server.rate import TokenBucket
 from server.wire.messages import MediaKind
 
 if TYPE_CHECKING:
     from server.forwarding.layers import Source, Sub
     from server.forwarding.peers import Room
 
+#: Packets a second that a stream may have, however small.
+_PACKETS_VIDEO: Final = 6000
+_PACKETS_AUDIO: Final = 500
 #: Seconds without a packet after which a layer counts as not sent.
 ALIVE: Final = 1.0
 
@@ -23,10 +27,10 @@ class Track(Generic[P]):
     """One SSRC of a publisher. Sequence numbers are kept extended (RFC 3550 A.1): they never wrap."""
 
     __slots__ = (
-        "allowance", "allowed_at", "arrived", "base", "bytes_rate", "cache", "clock", "estimates", "fans",
-        "floor", "high", "jitter", "kind", "last_pli", "last_sr", "latest", "layer", "mask", "missing",
-        "octets", "owner", "paced", "paused", "pli_due", "prior", "rate", "received", "receivers", "room",
-        "rtx", "source", "sr_at", "ssrc", "stamp", "transit", "waiting", "window",
+        "allowance", "allowed_at", "arrived", "asks", "base", "bytes_rate", "cache", "clock", "estimates",
+        "fans", "floor", "high", "jitter", "kind", "last_pli", "last_sr", "latest", "layer", "least", "mask",
+        "missing", "octets", "owner", "paced", "paused", "pli_due", "prior", "rate", "received", "receivers",
+        "room", "rtx", "source", "sr_at", "ssrc", "stamp", "transit", "waiting", "window",
     )  # fmt: skip
 
     def __init__(
@@ -80,11 +84,15 @@ class Track(Generic[P]):
         self.transit: int | None = None
         self.jitter = 0.0
         self.missing: dict[int, tuple[float, int]] = {}
+        #: How many packets may be asked for (again).
+        self.asks = TokenBucket(limits.ask_rate, limits.ask_burst, now)
         self.last_pli = float("-inf")
         self.pli_due = False
         self.last_sr = 0
         self.sr_at = float("-inf")
         self.bytes_rate = (limits.video_bitrate if video else limits.audio_bitrate) / 8
+        #: What the smallest packet counts for: packets cost, however small they are.
+        self.least = self.bytes_rate / (_PACKETS_VIDEO if video else _PACKETS_AUDIO)
         self.allowance = self.bytes_rate
         self.allowed_at = now
         #: Bytes since rates were last reckoned, and the rate of late, in bits a second.

