@@ -117,9 +117,11 @@ class Pacer(Generic[T, K]):
             return False
         if self.queued + size > _QUEUE_MAX:
             self._drop(stream, None)
-            if start or self.queued + size > _QUEUE_MAX or stream in self._blocked:
+            if not start or self.queued + size > _QUEUE_MAX:
                 self._block(stream)
                 return False
+            self._blocked.pop(stream, None)  # a new key frame takes the place of all that waited
+            self._lost.pop(stream, None)
         key = self._keys.get(stream) == timestamp
         self._video.append(_Waiting(item, size, now, stream, key, start))
         self.queued += size
@@ -141,15 +143,14 @@ class Pacer(Generic[T, K]):
             out.append(item)
             self._allowance -= size
             self.queued -= size
-        video = self._video
-        while video:
-            head = video[0]
+        while self._video:
+            head = self._video[0]
             if not head.key and now - head.since > _AGE_MAX:
                 self._drop(head.stream, now)
                 continue
             if self._resent or self._allowance <= 0:
                 break
-            video.popleft()
+            self._video.popleft()
             out.append(head.item)
             self._allowance -= head.size
             self.queued -= head.size
