@@ -63,7 +63,9 @@ lint: setup
 
 bench: setup page
 	.venv/bin/snug bench forward
+	.venv/bin/snug bench room
 	.venv/bin/snug bench join
+	.venv/bin/snug bench memory
 	.venv/bin/snug bench page
 
 # A million inputs for everything that reads what others sent: about half an hour of one core. FUZZ names targets,

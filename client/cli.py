@@ -153,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
         ("join", "from the knock to the first opened frame"),
         ("page", "bytes, first paint and first picture of the meeting page, in Chromium"),
         ("room", "CPU of the whole server a forwarded packet, and how many it forwards"),
+        ("soak", "joins and leaves without end, and whether anything of the server grows"),
         ("memory", "what a subscriber costs the server in memory"),
     ):
         part = which.add_parser(name, help=text)
@@ -161,6 +162,8 @@ def _parser() -> argparse.ArgumentParser:
             part.add_argument(
                 "--rooms", metavar="N,N", default="1,10,25,100", help="members there before (1,10,25,100)"
             )
+        if name == "soak":
+            part.add_argument("--minutes", type=float, default=30.0, metavar="30", help="0.5 to 600")
         if name == "room":
             part.add_argument("--subscribers", type=int, default=49, metavar="49", help="1 to 99")
             part.add_argument("--publishers", type=int, default=1, metavar="1", help="1 to 16")
@@ -320,6 +323,12 @@ def _bench(arguments: argparse.Namespace) -> int:
         from client.bench import page
 
         return asyncio.run(page.run(arguments.json))
+    if arguments.bench == "soak":
+        from client.bench import soak
+
+        if not 0.5 <= arguments.minutes <= 600:
+            return _usage("--minutes takes 0.5 to 600")
+        return asyncio.run(soak.run(arguments.json, arguments.minutes))
     if arguments.bench == "memory":
         from client.bench import memory
 

@@ -8,9 +8,11 @@ transport's is measured once more with light members (`client.bench.arrive`), fo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -176,21 +178,32 @@ async def _until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+@asynccontextmanager
+async def party(url: str) -> AsyncIterator[tuple[_Party, str]]:
+    """A meeting with its host, and the link to it; over afterwards. TimeoutError."""
+    host = _Party(url)
+    hosting = asyncio.get_running_loop().create_task(host.host.run())
+    try:
+        await _until(lambda: host.host.engine is not None and host.host.engine.connected)
+        assert host.link is not None
+        yield host, host.link
+    finally:
+        with contextlib.suppress(ValueError):
+            host.host.feed(ev.Leave())
+        hosting.cancel()
+        await asyncio.gather(hosting, return_exceptions=True)
+
+
 async def measure(guests: int, members: int = 1) -> tuple[int, list[Marks]]:
     """How many members were there, and so many guests, one after the other. ServerError, TimeoutError."""
-    async with House(settings={"max_members": members + 1}) as server:
-        party = _Party(server.url)
-        hosting = asyncio.get_running_loop().create_task(party.host.run())
-        try:
-            await _until(lambda: party.host.engine is not None and party.host.engine.connected)
-            assert party.link is not None
-            async with CrowdProcess(party.link, members - 1, _FILL_TIME) as crowd:
-                names = [f"Guest {number}" for number in range(1, guests + 1)]
-                return 1 + crowd.inside, [await party.guest(name, party.link) for name in names]
-        finally:
-            party.host.feed(ev.Leave())
-            hosting.cancel()
-            await asyncio.gather(hosting, return_exceptions=True)
+    settings: dict[str, object] = {"max_members": members + 1}
+    names = [f"Guest {number}" for number in range(1, guests + 1)]
+    async with (
+        House(settings=settings) as server,
+        party(server.url) as (host, link),
+        CrowdProcess(link, members - 1, _FILL_TIME) as crowd,
+    ):
+        return 1 + crowd.inside, [await host.guest(name, link) for name in names]
 
 
 def summary(guests: list[Marks], members: int = 1) -> dict[str, Any]:

@@ -18,9 +18,10 @@ from typing import Final, TypeVar
 import aiohttp
 from nacl.signing import SigningKey
 
+from client.media import twcc
 from client.media.dtls import Certificate, DtlsAssociation, DtlsError
 from client.media.ice import Connected, ConsentLost, IceClient, IceEffect, Send, make_credentials
-from client.media.rtp import Cname, ReceiverReport, ReportBlock, Rtcp, build_rtcp, is_rtcp
+from client.media.rtp import Cname, ReceiverReport, ReportBlock, Rtcp, TransportFeedback, build_rtcp, is_rtcp
 from client.media.seam import Srtp, SrtpError
 from server.wire import limits, signed
 from server.wire.messages import (
@@ -52,6 +53,11 @@ _REPORT: Final = 1.0
 _DRAIN: Final = 64
 _DATAGRAM_MAX: Final = 2048
 _BUFFER: Final = 1 << 21
+
+
+#: The block of extensions in which a transport-wide sequence number stands, and what is before the number.
+_WIDE: Final = b"\xbe\xde\0\2\x32"
+_NUMBER: Final = limits.FEEDBACK_EXTENSION << 4 | 1
 
 
 class LightError(Exception):
@@ -112,6 +118,8 @@ class LightPeer:
         self.socket: socket.socket | None = None
         self.on_rtp: Callable[[bytes], None] = lambda _packet: None
         self.on_rtcp: Callable[[bytes], None] = lambda _packet: None
+        #: Datagrams for which this is true are lost on their way here.
+        self.drop: Callable[[bytes], bool] | None = None
         #: Highest sequence number of each SSRC that came, for reports.
         self.highest: dict[int, int] = {}
         self.refused = 0
@@ -125,7 +133,8 @@ class LightPeer:
         self._transport: Transport | None = None
         self._ready = asyncio.Event()
         self._failed = ""
-        self._next_report = 0.0
+        self._next_report = self._next_feedback = 0.0
+        self._arrivals = twcc.Arrivals() if feedback else None
 
     # -- in and out ------------------------------------------------------------------------------
 
@@ -271,6 +280,10 @@ class LightPeer:
             self._next_report = now + _REPORT
             blocks = [ReportBlock(ssrc, 0, 0, high, 0) for ssrc, high in list(self.highest.items())[:31]]
             self.send_rtcp(ReceiverReport(1, tuple(blocks)), Cname(1))
+        if self._arrivals is not None and now >= self._next_feedback:
+            self._next_feedback = now + twcc.INTERVAL
+            for fci in self._arrivals.take():
+                self.send_rtcp(TransportFeedback(1, 0, fci))
 
     def receive(self, data: bytes) -> None:
         """One datagram."""
@@ -296,7 +309,7 @@ class LightPeer:
                 self.receive(data)
 
     def _packet(self, data: bytes) -> None:
-        if self.srtp is None:
+        if self.srtp is None or (self.drop is not None and self.drop(data)):
             return
         rtcp = is_rtcp(data)
         try:
@@ -309,7 +322,13 @@ class LightPeer:
             return
         self.marks.setdefault("first", time.perf_counter())
         self.highest[int.from_bytes(packet[8:12], "big")] = int.from_bytes(packet[2:4], "big")
+        self.arrived(packet, self._crowd.now)
         self.on_rtp(packet)
+
+    def arrived(self, head: bytes, now: float) -> None:
+        """For feedback: a packet came, of which `head` is the beginning, the block of extensions at least."""
+        if self._arrivals is not None and head[12:17] == _WIDE and head[20] == _NUMBER:
+            self._arrivals.record(int.from_bytes(head[21:23], "big"), now)
 
     def _perform(self, effects: list[IceEffect]) -> None:
         for effect in effects:

@@ -24,7 +24,7 @@ async def reported(
         async with asyncio.timeout(seconds):
             measured = await measuring
     except expected as error:
-        print(f"the measurement failed: {error or 'it took too long'}", file=sys.stderr)
+        print(f"the measurement failed: {str(error) or 'it took too long'}", file=sys.stderr)
         return 1
     if json_output:
         print(json.dumps(measured))

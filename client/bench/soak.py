@@ -1,0 +1,359 @@
+"""`snug bench soak --minutes 30`: joins and leaves without end, and whether anything of the server grows.
+
+Rooms of light members, each with a publisher; packets get lost on the way and are asked for again; every
+fraction of a second somebody leaves and another comes, ICE is restarted, other streams are wanted, a key
+frame is asked for, and now and then a room ends and another begins. Beside them a meeting goes on with a host
+and guests who hold it and open frames. Once in a while memory, open files, threads and the sizes of all the
+server's tables are read. At the end everybody leaves, and the tables have to be as empty as before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from client.bench import join
+from client.bench.flow import Audio, Video
+from client.bench.growth import trend
+from client.bench.house import House, table
+from client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering
+from client.bench.reporting import reported
+from client.media.rtp import Nack, Pli, is_rtcp
+from server.wire.messages import Stream
+
+MINUTES: Final = 30.0
+_ROOMS: Final = 4
+_MEMBERS: Final = 8
+_PACE: Final = 0.01
+_RATE: Final = 60.0
+_LOSS: Final = 0.02
+#: Seconds between two acts, between two guests of the real meeting, and between two samples at most.
+_ACT: Final = 0.2
+_GUEST: Final = 5.0
+_SAMPLE: Final = 10.0
+_SAMPLES: Final = 60
+#: Seconds until a room that everybody left is forgotten, and that the end may take.
+_LINGER: Final = 1
+_END: Final = 30.0
+#: Growth in the second half that is none: a share of the mean, and at least so much. Tables follow who
+#: happens to be there, and half of their mean is little: what leaks an entry a leaving has many times that.
+_SHARE: Final = 0.04
+_SHARE_OF_TABLES: Final = 0.5
+_SLACK: Final = 1_500_000.0
+_SLACK_OF_COUNTS: Final = 20.0
+_MEMORY: Final = ("resident", "own")
+#: Rings that are full after a minute, so that their filling isn't taken for a leak.
+_SETTINGS: Final[dict[str, object]] = {
+    "room_linger": _LINGER,
+    "ring_relays": 16,
+    "media_changes_per_second": 50,
+    "media_change_burst": 1000,
+}
+_MEDIA: Final[dict[str, object]] = {"retired_ssrcs": 8}
+#: Sizes that are counts of events since the start, and grow.
+_EVENTS: Final = (
+    "uptime",
+    "refusals.",
+    "media.",
+    "rooms.slot",
+    "rooms.relays.relay",
+    "rooms.commits.slot",
+    "rooms.seats.pass_slot",
+    "rooms.seats.won",
+    "rooms.seats.lost",
+)
+_TABLES: Final = ("media.peers", "media.peers_ready")
+#: What has to be there no more when everybody has left.
+_GONE: Final = (
+    "connections",
+    "rooms",
+    "lobbies",
+    "blobs",
+    "media.peers",
+    "srtp_sessions",
+    "sealed_media.packets",
+    "sealed_media.ended_streams",
+    "files",
+)
+_ASKED: Final = 0.5
+_SPARE: Final = 60.0
+
+
+class _Room:
+    """A room of light members and its publisher, with what is done to it."""
+
+    def __init__(self, soak: Soak) -> None:
+        self._soak = soak
+        self._keys = LightRoom()
+        self._publisher: LightPeer | None = None
+        self._sources: list[Audio | Video] = []
+        self._members: deque[LightPeer] = deque()
+
+    @property
+    def _ssrcs(self) -> list[int]:
+        return [source.ssrc for source in self._sources]
+
+    async def begin(self) -> None:
+        await self._publish()
+        for _ in range(_MEMBERS):
+            await self._come()
+
+    async def end(self) -> None:
+        for peer in [*self._members, *filter(None, [self._publisher])]:
+            await peer.leave()
+        self._members.clear()
+        self._publisher = None
+
+    async def _publish(self) -> None:
+        now, rng = self._soak.crowd.now, self._soak.rng
+        sound, picture, layer, again, other = (rng.randrange(1, 1 << 32) for _ in range(5))
+        streams = [
+            Stream(sound, "audio"),
+            Stream(picture, "video", layers=[layer], rtx=[again, other])
+            if rng.random() < 0.5
+            else Stream(picture, "video"),
+        ]
+        numbers = iter(range(1 << 62))
+        video = Video(picture, _RATE, now, lambda: next(numbers) & 0xFFFF)
+        peer = LightPeer(self._soak.crowd, self._keys, streams)
+        peer.on_rtcp = lambda _packet: video.key_frame()
+        await peer.enter()
+        await peer.connect()
+        self._publisher, self._sources = peer, [Audio(sound, now), video]
+
+    async def _come(self) -> None:
+        soak = self._soak
+        modern = soak.rng.random() < 0.5
+        peer = LightPeer(soak.crowd, self._keys, feedback=modern, rtx=modern)
+
+        def lost(data: bytes) -> bool:
+            if is_rtcp(data) or soak.rng.random() >= _LOSS:
+                return False
+            ssrc, number = int.from_bytes(data[8:12], "big"), int.from_bytes(data[2:4], "big")
+            soak.done["lost"] += 1
+            peer.send_rtcp(Nack(1, ssrc, (number,)))
+            return True
+
+        def got(_packet: bytes) -> None:
+            soak.done["packets"] += 1
+
+        peer.drop, peer.on_rtp = lost, got
+        await peer.enter()
+        await peer.connect()
+        self._members.append(peer)
+
+    def send(self, now: float) -> None:
+        if self._publisher is not None:
+            for source in self._sources:
+                for packet in source.due(now):
+                    self._publisher.send_rtp(packet)
+
+    async def act(self) -> None:
+        """Something happens."""
+        rng = self._soak.rng
+        what = rng.choices(
+            ("replaced", "restarted", "wanted", "asked", "republished", "ended"), (40, 15, 15, 15, 10, 5)
+        )[0]
+        self._soak.done[what] += 1
+        somebody = rng.choice(self._members)
+        if what == "replaced":
+            await self._members.popleft().leave()
+            await self._come()
+        elif what == "restarted":
+            await somebody.restart()
+        elif what == "wanted":
+            await somebody.want(rng.choice([None, [], self._ssrcs[:1], self._ssrcs]))
+        elif what == "asked":
+            somebody.send_rtcp(Pli(1, self._ssrcs[1]))
+        elif what == "republished":
+            assert self._publisher is not None
+            await self._publisher.leave()
+            await self._publish()
+        else:
+            await self.end()
+            self._keys = LightRoom()
+            await self.begin()
+
+
+@dataclass(slots=True)
+class Soak:
+    """All of it. `samples` are (seconds, sizes by name); `done` counts what has happened."""
+
+    house: House
+    crowd: Crowd
+    rng: random.Random
+    samples: list[tuple[float, dict[str, int]]] = field(default_factory=list)
+    done: Counter[str] = field(default_factory=Counter)
+
+    async def run(self, seconds: float, *, meeting: bool) -> None:
+        """LightError, ServerError, TimeoutError."""
+        rooms = [_Room(self) for _ in range(_ROOMS)]
+        async with contextlib.AsyncExitStack() as stack:
+            for room in rooms:
+                await room.begin()
+            tasks = [self._flow(rooms), self._sample(seconds), *(self._act(room) for room in rooms)]
+            if meeting:
+                tasks.append(self._meet())
+            running = [asyncio.get_running_loop().create_task(task) for task in tasks]
+            stack.push_async_callback(_stop, running)
+            done, _ = await asyncio.wait(running, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()  # what failed, fails this
+        for room in rooms:
+            await room.end()
+
+    async def sizes(self) -> dict[str, int]:
+        """Of all that the server has, by name."""
+        taken = self.house.footprint
+        told = table(await self.house.disclosure())
+        tables = {
+            name: size for name, size in told.items() if name in _TABLES or not name.startswith(_EVENTS)
+        }
+        return tables | {
+            "resident": taken.resident,
+            "own": taken.own,
+            "files": taken.files,
+            "threads": taken.threads,
+        }
+
+    async def _sample(self, seconds: float) -> None:
+        while True:
+            self.samples.append((self.crowd.now, await self.sizes()))
+            await asyncio.sleep(min(_SAMPLE, seconds / _SAMPLES))
+
+    async def _flow(self, rooms: list[_Room]) -> None:
+        while True:
+            for room in rooms:
+                room.send(self.crowd.now)
+            await asyncio.sleep(_PACE)
+
+    async def _act(self, room: _Room) -> None:
+        while True:
+            await room.act()
+            await asyncio.sleep(_ACT * _ROOMS * (0.5 + self.rng.random()))
+
+    async def _meet(self) -> None:
+        """A meeting of those who hold it; guests come, open sound and pictures, and go."""
+        async with join.party(self.house.url) as (party, link):
+            while True:
+                self.done["guests"] += 1
+                try:
+                    await party.guest(f"Guest {self.done['guests']}", link)
+                except TimeoutError:
+                    # this process does the work of all members: once in a while it is late itself
+                    self.done["guests late"] += 1
+                    if self.done["guests late"] > max(2, self.done["guests"] // 10):
+                        raise LightError("Guests of the meeting got no frame in time.") from None
+                await asyncio.sleep(_GUEST)
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def measure(
+    minutes: float = MINUTES, *, meeting: bool = True, seed: int | None = None
+) -> dict[str, Any]:
+    """So many minutes of it. LightError, ServerError, TimeoutError."""
+    seed = random.SystemRandom().randrange(1 << 32) if seed is None else seed
+    async with House(_MEDIA, _SETTINGS) as house, gathering(house.url) as crowd:
+        soak = Soak(house, crowd, random.Random(seed))  # noqa: S311 - so that a run can be repeated
+        before = await soak.sizes()
+        await soak.run(minutes * 60, meeting=meeting)
+        left = await emptied(soak.sizes, before, _END)
+        errors = (await house.counts()).get("errors", 0)
+    if not soak.done["packets"]:
+        raise LightError("Nobody got a packet.")
+    return summary(minutes, seed, soak.samples, soak.done, left) | {"server_errors": errors}
+
+
+async def emptied(
+    sizes: Callable[[], Awaitable[dict[str, int]]], before: dict[str, int], patience: float
+) -> dict[str, int]:
+    """What is still there after everybody has left, and was not at the beginning; for so many seconds."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience
+    while True:
+        after = await sizes()
+        left = {name: after[name] for name in _GONE if after.get(name, 0) > before.get(name, 0)}
+        if not left or loop.time() >= deadline:
+            return left
+        await asyncio.sleep(_ASKED)
+
+
+def summary(
+    minutes: float,
+    seed: int,
+    samples: list[tuple[float, dict[str, int]]],
+    done: Counter[str],
+    left: dict[str, int],
+) -> dict[str, Any]:
+    """What is printed. ValueError if there are too few samples."""
+    times = [at for at, _ in samples]
+    trends: dict[str, Any] = {}
+    for name in sorted({name for _, sizes in samples for name in sizes}):
+        values = [float(sizes.get(name, 0)) for _, sizes in samples]
+        share = _SHARE if name in _MEMORY else _SHARE_OF_TABLES
+        slack = _SLACK if name in _MEMORY or name.endswith("bytes") else _SLACK_OF_COUNTS
+        found = trend(times, values, share, slack)
+        trends[name] = {
+            "first": values[0],
+            "mean": round(found.mean, 1),
+            "grew": round(found.grew, 1),
+            "grows": found.grows,
+        }
+    grows = [name for name, found in trends.items() if found["grows"]]
+    return {
+        "bench": "soak",
+        "minutes": minutes,
+        "seed": seed,
+        "samples": len(samples),
+        "done": dict(sorted(done.items())),
+        "trends": trends,
+        "grows": grows,
+        "left": left,
+        "met": not grows and not left,
+    }
+
+
+async def run(json_output: bool, minutes: float = MINUTES, *, meeting: bool = True) -> int:
+    """Measure and print: a table, or one JSON object. Exit status: 0, 1 when it failed or something grows."""
+    verdict: list[bool] = []
+
+    async def whole() -> dict[str, Any]:
+        measured = await measure(minutes, meeting=meeting)
+        verdict.append(measured["met"])
+        return measured
+
+    seconds = minutes * 60 + _END + _SPARE
+    status = await reported(whole(), seconds, json_output, _show, LightError, ValueError, ExceptionGroup)
+    return status or int(verdict != [True])
+
+
+def _show(measured: dict[str, Any]) -> None:
+    shown = Table("of the server", "at first", "mean", "grew by", "", title="In the second half of the time")
+    for column in shown.columns[1:4]:
+        column.justify = "right"
+    for name, found in measured["trends"].items():
+        if found["mean"] or found["grows"]:
+            numbers = (f"{found[of]:,.0f}" for of in ("first", "mean", "grew"))
+            shown.add_row(name, *numbers, "GROWS" if found["grows"] else "")
+    console = Console()
+    console.print(shown)
+    done = ", ".join(f"{number:,} {what}" for what, number in measured["done"].items())
+    console.print(f"{measured['minutes']:g} minutes, seed {measured['seed']}: {done}")
+    if measured["left"]:
+        console.print(f"left when everybody had gone: {measured['left']}")
+    if measured.get("server_errors"):
+        console.print(f"errors that the server caught: {measured['server_errors']}")
+    console.print("nothing grows" if measured["met"] else "something GROWS, or was left")
