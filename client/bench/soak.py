@@ -192,21 +192,25 @@ class Soak:
     rng: random.Random
     samples: list[tuple[float, dict[str, int]]] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
+    #: Nothing new begins.
+    over: bool = False
 
     async def run(self, seconds: float, *, meeting: bool) -> None:
         """LightError, ServerError, TimeoutError."""
         rooms = [_Room(self) for _ in range(_ROOMS)]
+        loop = asyncio.get_running_loop()
         async with contextlib.AsyncExitStack() as stack:
             for room in rooms:
                 await room.begin()
-            tasks = [self._flow(rooms), self._sample(seconds), *(self._act(room) for room in rooms)]
-            if meeting:
-                tasks.append(self._meet())
-            running = [asyncio.get_running_loop().create_task(task) for task in tasks]
+            acting = [loop.create_task(self._act(room)) for room in rooms]
+            others = [self._flow(rooms), self._sample(seconds), *([self._meet()] if meeting else [])]
+            running = [*acting, *(loop.create_task(other) for other in others)]
             stack.push_async_callback(_stop, running)
-            done, _ = await asyncio.wait(running, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
-            for task in done:
-                task.result()  # what failed, fails this
+            await _watch(running, seconds)
+            # what is being done is done to its end, so that nobody is left between two rooms
+            self.over = True
+            async with asyncio.timeout(_END):
+                await asyncio.gather(*acting)
         for room in rooms:
             await room.end()
 
@@ -236,7 +240,7 @@ class Soak:
             await asyncio.sleep(_PACE)
 
     async def _act(self, room: _Room) -> None:
-        while True:
+        while not self.over:
             await room.act()
             await asyncio.sleep(_ACT * _ROOMS * (0.5 + self.rng.random()))
 
@@ -253,6 +257,13 @@ class Soak:
                     if self.done["guests late"] > max(2, self.done["guests"] // 10):
                         raise LightError("Guests of the meeting got no frame in time.") from None
                 await asyncio.sleep(_GUEST)
+
+
+async def _watch(tasks: list[asyncio.Task[None]], seconds: float) -> None:
+    """Let them run; what failed, fails this."""
+    done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+    for task in done:
+        task.result()
 
 
 async def _stop(tasks: list[asyncio.Task[None]]) -> None:
