@@ -134,23 +134,25 @@ async def until(tab: Tab, condition: str, seconds: float = 20.0) -> Any:
     return value
 
 
-def source(colour: str, pitch: float, *, seconds: float | None = None) -> str:
+def source(colour: str, pitch: float, *, size: tuple[int, int] = (640, 360)) -> str:
     """A script that makes getUserMedia give pictures of one colour and a tone, so that both can be told.
 
-    `colour` is CSS's; `pitch` in Hz. The page under test doesn't know: it asks for devices as ever.
+    `colour` is CSS's; `pitch` in Hz; `size` in pixels. The page under test doesn't know: it asks for devices
+    as ever.
     """
+    width, height = size
     return f"""
     (() => {{
       if (!navigator.mediaDevices) return;
       const kinds = {{ video: () => {{
         const canvas = document.createElement("canvas");
-        canvas.width = 640; canvas.height = 360;
+        canvas.width = {width}; canvas.height = {height};
         const ink = canvas.getContext("2d");
         let n = 0;
         const draw = () => {{
-          ink.fillStyle = {colour!r}; ink.fillRect(0, 0, 640, 360);
+          ink.fillStyle = {colour!r}; ink.fillRect(0, 0, {width}, {height});
           // something that moves, at the very edge, or there would be no frames
-          ink.fillStyle = "#888"; ink.fillRect((n++ * 8) % 640, 352, 8, 8);
+          ink.fillStyle = "#888"; ink.fillRect((n++ * 8) % {width}, {height - 8}, 8, 8);
         }};
         draw(); setInterval(draw, 50);
         return canvas.captureStream(20).getVideoTracks()[0];

@@ -54,7 +54,7 @@ def address() -> str:
 
 @dataclass
 class Packet:
-    """What arrived from a peer, after SRTP: `known` if the peer had announced its SSRC."""
+    """What arrived from a peer, after SRTP: `known` if the peer had announced its SSRC as a stream's."""
 
     handle: bytes
     ssrc: int
@@ -89,7 +89,14 @@ class TapSfu(Sfu):
         packet = Packet(link.key[1], ssrc, view[: self._length[0]].tobytes(), track is not None)
         self.packets.append(packet)
         if track is None:
-            return
+            # what is sent again, or measures the path
+            track = self._core.find_again(link, ssrc)
+            before = None if track is None else rtp.original(packet.data, track.ssrc)
+            if track is None or before is None:
+                return
+            packet = Packet(packet.handle, track.ssrc, before, True)
+        if track.kind == "video" and (number := rtp.number_of(packet.data)) is not None:
+            link.arrivals.record(number, self._now)
         assert rtp.check(packet.data, track.kind) is None, (
             rtp.check(packet.data, track.kind),
             packet.data[:40],
@@ -129,9 +136,26 @@ class House:
         ssrcs: list[int] = await tab.js(f"test.join({place}, {kinds})")
         return ssrcs
 
+    async def want(self, tab: Tab, ssrc: int, top: int) -> None:
+        """The tab's tile for that stream is good for a picture of that layer at most."""
+        self.sfu.want(ROOM, bytes.fromhex(await tab.js("test.handle()")), [ssrc], [top])
+
     def of(self, *ssrcs: int) -> list[Packet]:
         """What has arrived of these."""
         return [packet for packet in self.sfu.packets if packet.ssrc in ssrcs]
+
+    def fresh(self, since: int = 0) -> list[Packet]:
+        """What has come from the packet with that number on, but padding, and RTX of what came under the
+        stream's own SSRC: such a copy is the same, byte for byte, so it is sealed if that was."""
+        streams = [stream for theirs in self.published.values() for stream in theirs]
+        of = {rtx: ssrc for s in streams for rtx, ssrc in zip(s.rtx, (s.ssrc, *s.layers), strict=False)}
+        sent = {(p.ssrc, p.data[2:4], payload(p.data)) for p in self.of(*of.values())}
+
+        def is_copy(packet: Packet) -> bool:
+            before = rtp.original(packet.data, of[packet.ssrc]) if packet.ssrc in of else None
+            return before is not None and (of[packet.ssrc], before[2:4], payload(before)) in sent
+
+        return [p for p in self.sfu.packets[since:] if payload(p.data) and not is_copy(p)]
 
     def frames(self, ssrc: int, kind: MediaKind) -> list[bytes]:
         """Whole frames as they were sent, put together of the packets that came."""
@@ -148,20 +172,25 @@ class House:
             if kind == "audio":
                 frames.append(packet.payload)
                 continue
-            payload = parse_vp8(packet.payload)
-            pieces, begun = (b"", True) if payload.start else (pieces, begun)
-            pieces += payload.data
+            piece = parse_vp8(packet.payload)
+            pieces, begun = (b"", True) if piece.start else (pieces, begun)
+            pieces += piece.data
             if packet.marker and begun:
                 frames.append(pieces)
                 begun = False
         return frames
 
 
-def has_payload(packet: bytes) -> bool:
-    """False of packets that are padding and nothing else: a sender measures the path with them."""
+def payload(packet: bytes) -> bytes:
+    """Without padding."""
     start = 12 + (4 + 4 * int.from_bytes(packet[14:16], "big") if packet[0] & 0x10 else 0)
     padding = packet[-1] if packet[0] & 0x20 else 0
-    return len(packet) - start - padding > 0
+    return packet[start : len(packet) - padding]
+
+
+def has_payload(packet: bytes) -> bool:
+    """False of packets that are padding and nothing else: a sender measures the path with them."""
+    return bool(payload(packet))
 
 
 def keys(epoch: int = 1) -> MediaKeys:
@@ -212,6 +241,8 @@ async def start(folder: Path, **options: Any) -> AsyncIterator[House]:
                 password=body["password"],
                 fingerprint=base64.b64decode(body["fingerprint"]),
                 streams=streams,
+                feedback=body["feedback"],
+                rtx=body["takesRtx"],
             ),
         )
         return web.json_response(
@@ -231,7 +262,13 @@ async def start(folder: Path, **options: Any) -> AsyncIterator[House]:
     async def streams(request: web.Request) -> web.Response:
         own = bytes.fromhex((await request.json())["handle"])
         listed = [
-            {"handle": "", "ssrc": s.ssrc, "kind": s.kind}
+            {
+                "handle": "",
+                "ssrc": s.ssrc,
+                "kind": s.kind,
+                "layers": len(s.layers),
+                "rtx": next(iter(s.rtx), None),
+            }
             for handle, theirs in house.published.items()
             for s in theirs
             if handle != own

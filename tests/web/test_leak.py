@@ -13,7 +13,7 @@ import pytest
 from crypto.shim import DELTA_HEADER, KEY_HEADER
 from server.wire.messages import MediaKind
 from tests.web.browsers import Browser, Tab, source, until
-from tests.web.media_house import House, has_payload, keys, open_all
+from tests.web.media_house import House, keys, open_all
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -30,7 +30,7 @@ async def sent(house: House, tab: Tab, ssrcs: list[int], least: int = FEW) -> No
 
 def judge(house: House, ssrcs: list[int], leaf: int) -> None:
     """All that has come is sealed by that leaf, and its first frame is the first of its counters."""
-    packets = [packet for packet in house.sfu.packets if has_payload(packet.data)]
+    packets = house.fresh()
     assert {packet.ssrc for packet in packets} <= set(ssrcs), "a stream that was not announced"
     for kind, ssrc, stream in zip(KINDS, ssrcs, (0, 1), strict=True):
         frames = house.frames(ssrc, kind)
@@ -56,7 +56,7 @@ async def test_nothing_leaves_while_the_worker_has_no_keys(shown: Browser, house
     ssrcs = await house.join(tab, 2, keys=False)
     await until(tab, "test.connected()")
     await asyncio.sleep(2)
-    assert not [packet for packet in house.sfu.packets if has_payload(packet.data)]
+    assert not house.fresh()
     await tab.js("test.keysAt(1)")
     await sent(house, tab, ssrcs)
     judge(house, ssrcs, 2)
@@ -70,7 +70,7 @@ async def test_nothing_leaves_any_more_once_the_worker_is_gone(shown: Browser, h
     await asyncio.sleep(1)
     before = len(house.sfu.packets)
     await asyncio.sleep(2)
-    assert not [packet for packet in house.sfu.packets[before:] if has_payload(packet.data)]
+    assert not house.fresh(before)
     judge(house, ssrcs, 2)
 
 
@@ -83,7 +83,7 @@ async def test_nothing_leaves_after_what_should_not_happen(shown: Browser, house
     await asyncio.sleep(0.5)
     before = len(house.sfu.packets)
     await asyncio.sleep(1)
-    assert not [packet for packet in house.sfu.packets[before:] if has_payload(packet.data)]
+    assert not house.fresh(before)
     judge(house, ssrcs, 2)
 
 
@@ -102,7 +102,7 @@ async def test_a_late_transform_is_seen_here(shown: Browser, house: House) -> No
     ssrcs = await house.join(tab, 2)
     await until(tab, "test.connected()")
     await asyncio.sleep(3)
-    early = [packet for packet in house.sfu.packets if has_payload(packet.data)]
+    early = house.fresh()
     if shown.name == "chromium":
         # encodedInsertableStreams holds back what has no transform
         judge(house, ssrcs, 2)

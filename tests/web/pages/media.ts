@@ -2,6 +2,7 @@
 import { unhex } from "../../../client/web/src/crypto/bytes";
 import { MediaLink, type OwnTrack } from "../../../client/web/src/media/link";
 import { fromBase64, toBase64 } from "../../../client/web/src/wire/codec";
+import type { OwnStream } from "../../../client/web/src/session/events";
 import type { HandleStream, Transport } from "../../../client/web/src/wire/messages";
 
 interface Place {
@@ -52,7 +53,8 @@ function give(epoch: number): Promise<void> {
 }
 
 async function connect(published: Awaited<ReturnType<MediaLink["open"]>>): Promise<Transport> {
-  worker.postMessage({ publish: published.streams });
+  const hide = ({ layers = [], ...stream }: OwnStream): OwnStream => ({ ...stream, layers: layers.slice(test.hidden) });
+  worker.postMessage({ publish: published.streams.map(hide) });
   const body = { ...published, handle, fingerprint: toBase64(published.fingerprint) };
   const transport = (await ask("/media", body)) as Transport & { fingerprint: unknown };
   return { ...transport, fingerprint: fromBase64(transport.fingerprint as unknown as string) };
@@ -64,6 +66,8 @@ const test = {
   lost: [] as unknown[],
   /** In how many sizes the camera's pictures are to be sent. */
   layers: 1,
+  /** Of how many of them, from the second on, the worker isn't told. */
+  hidden: 0,
   published: null as Awaited<ReturnType<MediaLink["open"]>> | null,
 
   async join(at: Place, kinds: { audio?: boolean; video?: boolean } = { audio: true, video: true }): Promise<number[]> {
@@ -179,6 +183,18 @@ const test = {
     const top = bins.indexOf(Math.max(...bins));
     return [(top * context.sampleRate) / analyser.fftSize, bins[top] ?? 0];
   },
+
+  /** Take down what is shown from now on: when (ms), and how tall. */
+  watch(ssrc: number): void {
+    const video = elements.get(ssrc) as HTMLVideoElement;
+    const seen = (now: number, { height }: VideoFrameCallbackMetadata): void => {
+      this.watched.push([now, height]);
+      video.requestVideoFrameCallback(seen);
+    };
+    video.requestVideoFrameCallback(seen);
+  },
+  watched: [] as [number, number][],
+  handle: () => handle,
 
   sections: () => link!.sections,
   stats: async () => [...((await link!.stats()) ?? new Map()).values()],

@@ -1,12 +1,16 @@
 /** Camera, microphone and speakers: asked for, chosen, lost and let go. */
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Device, Devices, DeviceTrouble } from "../app/model";
+import { cameraOf } from "./layers";
 
 type Kind = "audio" | "video";
 
+/** How large a picture this machine is asked for, and in how many sizes it is sent. */
+export const CAMERA = cameraOf(globalThis.navigator?.hardwareConcurrency ?? 0);
+
 const WANTED: Readonly<Record<Kind, MediaTrackConstraints>> = {
   audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: { ideal: 1 } },
-  video: { width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 24, max: 30 } },
+  video: { width: { ideal: CAMERA.width }, height: { ideal: CAMERA.height }, frameRate: { ideal: 24, max: 30 } },
 };
 
 const NO_DEVICES: Devices = {

@@ -10,7 +10,7 @@ import type { InputOf } from "../session/events";
 import type { HandleStream } from "../wire/messages";
 import type { FromWorker, ToWorker } from "../worker/messages";
 import { CommandError, type Sentence, sentence } from "../words/sentence";
-import { OwnDevices } from "./devices";
+import { CAMERA, OwnDevices } from "./devices";
 import { LEVEL_TIME, Meters, SpeakerChooser } from "./levels";
 import { MediaLink, type OwnTrack } from "./link";
 import { received, Weakness } from "./network";
@@ -250,7 +250,7 @@ export class Media implements MediaSide {
     try {
       const media = await link.open([
         { stream: 0, kind: "audio", track: this.#capture.track("audio") },
-        { stream: 1, kind: "video", track: this.#capture.track("video") },
+        { stream: 1, kind: "video", track: this.#capture.track("video"), layers: CAMERA.layers },
         ...this.#shared(),
       ]);
       if (link !== this.#link) return;

@@ -90,8 +90,10 @@ const FORMAT: Readonly<Record<Kind, Format>> = {
     name: "VP8/90000",
     lines: [
       // REMB stays: a receiver falls back on it where packets have no transport-wide number
-      ...["nack", "nack pli", "ccm fir", "goog-remb"].map((what) => `rtcp-fb:${VIDEO_PAYLOAD_TYPE} ${what}`),
-      `extmap:${SEND_TIME_EXTENSION} ${EXTENSIONS[SEND_TIME_EXTENSION]}`,
+      ...["nack", "nack pli", "ccm fir", "transport-cc", "goog-remb"].map((what) => `rtcp-fb:${VIDEO_PAYLOAD_TYPE} ${what}`),
+      `rtpmap:${RTX_PAYLOAD_TYPE} rtx/90000`,
+      `fmtp:${RTX_PAYLOAD_TYPE} apt=${VIDEO_PAYLOAD_TYPE}`,
+      ...Object.entries(EXTENSIONS).map(([id, uri]) => `extmap:${id} ${uri}`),
     ],
   },
 };
@@ -130,7 +132,7 @@ export function offer(server: TransportSide, lines: readonly Line[], version: nu
   ];
   for (const { mid, kind, use, ssrc, rtx = null } of lines) {
     const { types, name, lines: more } = FORMAT[kind];
-    out.push(`m=${kind} ${use === "off" ? 0 : 9} UDP/TLS/RTP/SAVPF ${types[0]}`, "c=IN IP4 0.0.0.0", `a=mid:${mid}`);
+    out.push(`m=${kind} ${use === "off" ? 0 : 9} UDP/TLS/RTP/SAVPF ${types.join(" ")}`, "c=IN IP4 0.0.0.0", `a=mid:${mid}`);
     out.push(`a=ice-ufrag:${server.ufrag}`, `a=ice-pwd:${server.password}`);
     out.push(`a=fingerprint:sha-256 ${colons(server.fingerprint)}`, "a=setup:actpass", "a=rtcp-mux");
     out.push(`a=${{ own: "recvonly", remote: "sendonly", off: "inactive" }[use]}`);

@@ -40,7 +40,8 @@ test("an offer has what the protocol says, and no more", () => {
   assert.match(sections[1] ?? "", /a=fmtp:111 [^\r]*useinbandfec=1;usedtx=0;cbr=1;/);
   assert.doesNotMatch(sections[1] ?? "", /extmap|a=ssrc/);
   assert.match(sections[2] ?? "", /a=recvonly\r\n/);
-  assert.deepEqual(sections[2]?.match(/extmap:\d+/g), ["extmap:3"]);
+  assert.deepEqual(sections[2]?.match(/extmap:\d+/g), ["extmap:3", "extmap:5"]);
+  assert.match(sections[2] ?? "", /^m=video 9 UDP\/TLS\/RTP\/SAVPF 96 97\r\n[^]*a=rtpmap:97 rtx\/90000\r\na=fmtp:97 apt=96\r\n/);
   assert.match(sections[5] ?? "", /a=ssrc-group:FID 78 79\r\na=ssrc:78 cname:snug\r\na=ssrc:79 cname:snug\r\n/);
   assert.doesNotMatch(sections[4] ?? "", /ssrc-group|transport-cc/);
   assert.match(sections[3] ?? "", /^m=video 0 /);

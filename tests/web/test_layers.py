@@ -1,0 +1,182 @@
+"""Pictures in several sizes: what leaves Chromium, how it is sealed, and how another size comes."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any, Final
+
+import pytest
+
+from crypto.media_keys import layer_stream
+from server.media import rtp
+from server.wire.limits import RTX_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPE
+from tests.web.browsers import Browser, Tab, source, until
+from tests.web.media_house import House, Packet, has_payload, keys, open_all
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+HEIGHTS: Final = (180, 360, 720)
+LARGE: Final = source("#c00", 440, size=(1280, 720))
+#: On a busy machine the browser takes its own slowness for the network's, and leaves the larger sizes away.
+UNLIMITED: Final = """
+    const set = RTCPeerConnection.prototype.setRemoteDescription;
+    RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+      const plenty = "a=fmtp:96 x-google-min-bitrate=3000;x-google-start-bitrate=3000\\r\\n";
+      return set.call(this, { type, sdp: sdp.replace(/(a=rtpmap:96 [^\\n]*\\n)/g, "$1" + plenty) });
+    };
+"""
+#: What a tile is good for, one after the other.
+LAYERS: Final = (0, 2, 1, 0, 2)
+#: Seconds without a new picture: a change that went wrong is mended after a second of asking at the earliest,
+#: and machines that run all of this may stop for a while by themselves.
+FREEZE: Final = 2.5
+
+
+async def sender(
+    browser: Browser, house: House, leaf: int = 2, layers: int = 3
+) -> tuple[Tab, dict[str, Any]]:
+    """Somebody who sends so many layers, and their video as it is published."""
+    tab = await house.tab(browser, LARGE, UNLIMITED)
+    await tab.js(f"(test.layers = {layers}, 1)")
+    await house.join(tab, leaf)
+    return tab, (await tab.js("test.published.streams"))[1]
+
+
+async def come(house: House, ssrcs: list[int], least: int = 20, seconds: float = 40) -> None:
+    """Until so many packets of each have come."""
+    async with asyncio.timeout(seconds):
+        while any(len(house.of(ssrc)) < least for ssrc in ssrcs):  # noqa: ASYNC110 - packets tell nobody
+            await asyncio.sleep(0.05)
+
+
+def extensions(packet: bytes) -> dict[int, int]:
+    """Header extensions of a packet: by id, their lengths."""
+    found: dict[int, int] = {}
+    if not packet[0] & 0x10:
+        return found
+    assert packet[12:14] == b"\xbe\xde"
+    at, end = 16, 16 + 4 * int.from_bytes(packet[14:16], "big")
+    while at < end:
+        if packet[at]:
+            found[packet[at] >> 4] = (packet[at] & 15) + 1
+            at += (packet[at] & 15) + 1
+        at += 1
+    return found
+
+
+async def test_three_sizes_leave_each_sealed_as_its_own(chromium: Browser, house: House) -> None:
+    _, video = await sender(chromium, house)
+    ssrcs = [video["ssrc"], *video["layers"]]
+    assert len(ssrcs) == len(video["rtx"]) == 3
+    await come(house, ssrcs)
+    assert {p.ssrc for p in house.sfu.packets if p.payload_type != 111} <= {*ssrcs, *video["rtx"]}
+    assert {p.ssrc for p in house.fresh() if p.payload_type != 111} == set(ssrcs)
+    for layer, ssrc in enumerate(ssrcs):
+        packets = [packet.data for packet in house.of(ssrc)]
+        assert {packet[1] & 0x7F for packet in packets} == {VIDEO_PAYLOAD_TYPE}
+        assert all(extensions(packet) == {3: 3, 5: 2} for packet in packets)
+        assert all(rtp.check(packet, "video") is None for packet in packets)
+        opened = open_all("video", house.frames(ssrc, "video"), keys())
+        assert {(frame.leaf, frame.stream) for frame in opened} == {(2, layer_stream(1, layer))}
+        assert opened[0].counter == 0, "a frame before the first"
+        assert [frame.counter for frame in opened] == list(range(len(opened)))
+        # width and height of a key frame, RFC 6386 9.1: it is larger from layer to layer
+        assert int.from_bytes(opened[0].frame[8:10], "little") & 0x3FFF == HEIGHTS[layer]
+
+
+async def test_what_is_sent_again_was_sealed_before(chromium: Browser, house: House) -> None:
+    """RTX, asked for or to measure the path, carries packets as they were and nothing else."""
+    _, video = await sender(chromium, house)
+    dropped: set[bytes] = set()
+
+    def lose(packet: Packet) -> bytes | None:
+        """One of twenty doesn't come, the first time."""
+        number = packet.data[2:4]
+        if packet.ssrc != video["ssrc"] or number in dropped or number[1] % 20:
+            return packet.data
+        dropped.add(number)
+        return None
+
+    house.sfu.change = lose
+    await come(house, [video["ssrc"]], 200)
+    await asyncio.sleep(1)
+    again = house.of(*video["rtx"])
+    assert {packet.payload_type for packet in again} == {RTX_PAYLOAD_TYPE}
+    assert all(extensions(packet.data) == {3: 3, 5: 2} for packet in again)
+    assert [packet for packet in again if has_payload(packet.data)]
+    # all of it is a copy
+    assert {packet.ssrc for packet in house.fresh()}.isdisjoint(video["rtx"])
+
+
+async def test_a_small_machine_sends_two_sizes(chromium: Browser, house: House) -> None:
+    _, video = await sender(chromium, house, layers=2)
+    assert len(video["layers"]) == 1
+    await come(house, [video["ssrc"], *video["layers"]])
+    for layer, height in ((0, 360), (1, 720)):
+        [first, *_] = open_all(
+            "video", house.frames([video["ssrc"], *video["layers"]][layer], "video"), keys()
+        )
+        assert int.from_bytes(first.frame[8:10], "little") & 0x3FFF == height
+
+
+async def test_firefox_sends_one_size(firefox: Browser, house: House) -> None:
+    tab = await house.tab(firefox, LARGE)
+    await tab.js("(test.layers = 3, 1)")
+    await house.join(tab, 2)
+    video = (await tab.js("test.published.streams"))[1]
+    assert (video["layers"], len(video["rtx"])) == ([], 1)
+    await come(house, [video["ssrc"]])
+    opened = open_all("video", house.frames(video["ssrc"], "video"), keys())
+    assert {frame.stream for frame in opened} == {1}
+
+
+async def test_what_is_of_no_published_layer_does_not_leave(chromium: Browser, house: House) -> None:
+    """The worker was told of the smallest alone: nothing else goes out, not under its number either."""
+    tab = await house.tab(chromium, LARGE, UNLIMITED)
+    await tab.js("(test.layers = 3, test.hidden = 2, 1)")
+    await house.join(tab, 2)
+    video = (await tab.js("test.published.streams"))[1]
+    await come(house, [video["ssrc"]], 60)
+    assert {p.ssrc for p in house.fresh() if p.payload_type != 111} == {video["ssrc"]}
+    opened = open_all("video", house.frames(video["ssrc"], "video"), keys())
+    assert {frame.stream for frame in opened} == {1}
+
+
+async def counted(tab: Tab, ssrc: int, what: str) -> int:
+    """What the browser counts of a stream that it receives."""
+    report = f"(s) => s.type === 'inbound-rtp' && s.ssrc === {ssrc}"
+    return int(await tab.js(f"test.stats().then((all) => all.find({report})?.{what} ?? 0)"))
+
+
+async def tall(tab: Tab, ssrc: int, height: int) -> None:
+    """Until the picture is that tall."""
+    await until(tab, f"test.see({ssrc})?.[1] === {height}", 60)
+
+
+async def test_another_size_comes_without_a_glitch(shown: Browser, chromium: Browser, house: House) -> None:
+    _, video = await sender(chromium, house)
+    await come(house, [video["ssrc"], *video["layers"]])
+    tab = await house.tab(shown, source("#0a0", 880))
+    await house.join(tab, 3)
+    await tab.js("test.remote()")
+    ssrc = video["ssrc"]
+    await tall(tab, ssrc, HEIGHTS[2])
+    await tab.js(f"test.watch({ssrc})")
+    before = await counted(tab, ssrc, "pliCount")
+    for layer in LAYERS:
+        await house.want(tab, ssrc, layer)
+        await tall(tab, ssrc, HEIGHTS[layer])
+        assert await tab.js(
+            f"test.see({ssrc}).slice(2).every((part, i) => Math.abs(part - [204, 0, 0][i]) < 40)"
+        )
+    watched: list[tuple[float, int]] = await tab.js("test.watched")
+    assert {height for _, height in watched} == set(HEIGHTS)
+    gaps = [later - before for (before, _), (later, _) in itertools.pairwise(watched)]
+    assert max(gaps) < FREEZE * 1000, f"no picture for {max(gaps):.0f} ms"
+    [streams] = [s for s in (await tab.js("test.counts()"))["streams"] if s["ssrc"] == ssrc]
+    assert (streams["failed"], streams["stream"], streams["layer"]) == (0, 1, 2)
+    # all that has opened is decoded, whatever size it is of; some is on its way
+    assert await counted(tab, ssrc, "framesDecoded") >= streams["opened"] - 8
+    asked = await counted(tab, ssrc, "pliCount") - before
+    assert asked < len(LAYERS), "a change needs no key frame asked for by who watches"
