@@ -250,7 +250,11 @@ class Outgoing:
             if self._link() is None:
                 continue
             at, now = index / VIDEO_RATE, loop.time()
-            rates = share(self._estimate.target(now), [p.layer for p in self._pictures], rates)
+            target = self._estimate.target(now)
+            # what is sent again is part of it: added on top it would be lost as well
+            again = sum(picture.own.sender.resent_rate(now) for picture in self._pictures)
+            target = round(max(target / 2, target - again))
+            rates = share(target, [p.layer for p in self._pictures], rates)
             wanted = []
             for picture, rate in zip(self._pictures, rates, strict=True):
                 own = picture.own

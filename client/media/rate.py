@@ -23,6 +23,9 @@ QUEUE_FULL: Final = 0.060
 #: A share of what was sent; beyond it even a way that loses at random is too full.
 LOSS_FULL: Final = 0.2
 DECREASE: Final = 0.85
+#: Where the queue is this long, seconds, it must be emptied too.
+QUEUE_LONG: Final = 0.2
+DECREASE_LONG: Final = 0.7
 #: A share a second, until there has been too much for the first time.
 INCREASE_FIRST: Final = 0.25
 #: A share a second; near to where it was too much before, and beyond it, bits a second each second.
@@ -169,7 +172,7 @@ class Estimate:
         through = self._came_through()
         rate = self._rate if through is None else min(self._rate, through)
         self._congested = rate
-        self._rate = max(FLOOR, DECREASE * rate)
+        self._rate = max(FLOOR, (DECREASE_LONG if self.queue > QUEUE_LONG else DECREASE) * rate)
 
     def _raise(self, now: float) -> None:
         since = min(1.0, max(0.0, now - self._raised_at))

@@ -5,6 +5,7 @@ Times are seconds on one monotonic clock.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -70,6 +71,13 @@ class Sender:
         self._cache: dict[int, bytes] = {}
         self._resend_window = started
         self._resend_count = 0
+        self._resent_at: deque[tuple[float, int]] = deque()
+
+    def resent_rate(self, now: float) -> float:
+        """Bits a second sent again, in the last second."""
+        while self._resent_at and self._resent_at[0][0] < now - 1.0:
+            self._resent_at.popleft()
+        return 8.0 * sum(size for _, size in self._resent_at)
 
     def timestamp(self, media_time: float) -> int:
         """The RTP timestamp of a moment, in seconds since the stream started."""
@@ -125,6 +133,7 @@ class Sender:
             if packet is not None and self._resend_count < RESENDS:
                 self._resend_count += 1
                 out.append(packet if self.rtx is None else self._again(packet, self.rtx))
+                self._resent_at.append((now, len(packet)))
         self.resent += len(out)
         return out
 

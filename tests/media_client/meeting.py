@@ -25,7 +25,7 @@ from client.media.rtp import (
 from client.media.twcc import INTERVAL, Arrivals
 from crypto.errors import AuthenticationError, MalformedError, ReplayError
 from crypto.media_keys import FutureEpochError
-from server.wire.messages import HandleStream, MediaKind, Transport
+from server.wire.messages import HandleStream, MediaKind, Stream, Transport
 
 NOWHERE = Transport(ufrag="none", password="none", fingerprint=bytes(32), address="127.0.0.1", port=9)
 
@@ -138,10 +138,11 @@ class Forwarder:
         self.reported_at: dict[bytes, float] = {}
         self.tamper: Callable[[bytes], bytes] | None = None
 
-    def publish(self, handle: bytes, streams: list[tuple[int, MediaKind]]) -> None:
-        for ssrc, kind in streams:
-            self.owner[ssrc] = handle
-            self.streams.append(HandleStream(handle=handle, ssrc=ssrc, kind=kind))
+    def publish(self, handle: bytes, streams: list[Stream]) -> None:
+        for stream in streams:
+            self.owner[stream.ssrc] = handle
+            rtx = stream.rtx[0] if stream.rtx else None
+            self.streams.append(HandleStream(handle=handle, ssrc=stream.ssrc, kind=stream.kind, rtx=rtx))
 
     def others(self, handle: bytes) -> list[HandleStream]:
         return [s for s in self.streams if s.handle != handle]

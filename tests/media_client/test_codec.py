@@ -97,6 +97,17 @@ def test_a_running_encoder_takes_another_rate(bitrate: int) -> None:
     assert keys == 1
 
 
+def test_a_picture_after_a_pause_is_no_larger_than_others() -> None:
+    encoder, rng = Vp8Encoder(), np.random.default_rng(1)
+    sizes = []
+    for i in range(60):
+        at = i * 6_000 + (900_000 if i >= 30 else 0)  # ten seconds in which nothing was encoded
+        frame = encoder.encode(noisy(i, rng), at, key=i == 30, bitrate=200_000)
+        assert frame is not None
+        sizes.append(len(frame))
+    assert max(sizes[30:33]) < 4 * np.median(sizes[10:30])
+
+
 def test_a_decoder_takes_a_change_of_size_at_a_key_frame() -> None:
     card, decoder = TestCard("Ada", 2), Vp8Decoder()
     small, large = Vp8Encoder(160, 90), Vp8Encoder()

@@ -56,7 +56,7 @@ class Party:
             "on_failed": self.failed.append,
         }
         self.engine = MediaEngine(crypto=self.crypto, **(values | options))  # type: ignore[arg-type]  # as above
-        forwarder.publish(self.handle, [(s.ssrc, s.kind) for s in self.engine.streams])
+        forwarder.publish(self.handle, self.engine.streams)
 
     async def connect(self) -> None:
         self.engine.set_remote(self.forwarder.others(self.handle))
@@ -433,11 +433,6 @@ async def test_pictures_sent_again_come_as_rtx_and_are_shown() -> None:
     forwarder = Forwarder(loss=0.1, seed=4)
     async with meeting(forwarder, 2) as (ada, bob):
         pictures = bob.engine.streams[1]
-        others = [
-            HandleStream(bob.handle, s.ssrc, s.kind, rtx=s.rtx[0] if s.rtx else None)
-            for s in bob.engine.streams
-        ]
-        ada.engine.set_remote(others)
         await until(lambda: ada.of(1, "video").opened > 60, 20)
         seen = ada.of(1, "video")
         assert seen.again > 0

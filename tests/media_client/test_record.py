@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from client.media import check
-from client.media.codec import OpusEncoder, Vp8Encoder
+from client.media.codec import OpusEncoder, Vp8Encoder, scaled
 from client.media.record import KEY_WAIT, Recorder, Taken, Timeline, file_stem
 from client.media.sources import TestCard
 from server.wire.messages import MediaKind
@@ -262,3 +262,24 @@ time.sleep(60)
     assert streams.audio_end > 4.0
     assert streams.pictures >= 60
     assert check.identity_of_pitch(check.pitch_of(path)[0][0]) == 3
+
+
+def test_pictures_that_change_their_size_are_recorded_on(tmp_path: Path) -> None:
+    """Another layer is another size, from a key frame on: one file, in which every picture can be read."""
+    card, recorder = TestCard("Ada", 7), Recorder(tmp_path, zero=0.0)
+    small, large = Vp8Encoder(320, 180), Vp8Encoder()
+    for i in range(60):
+        whole = card.video(i / 15)
+        encoder, picture = (large, whole) if i // 15 % 2 else (small, scaled(whole, 320, 180))
+        frame = encoder.encode(picture, i * 6_000, key=i % 15 == 0)
+        assert frame is not None
+        recorder.write(0, "Ada", frozenset({"video"}), Taken(6, "video", frame, i * 6_000, i / 15))
+    (path,) = recorder.close()
+    pictures = check.read_pictures(path)
+    assert [picture.shape for _, picture in pictures] == ([(270, 320)] * 15 + [(540, 640)] * 15) * 2
+    counters = [check.counter_in(picture) for _, picture in pictures]
+    assert None not in counters
+    assert counters == sorted(counters, key=lambda c: c or 0)
+    colour = check.patch_colour_of(path)
+    assert colour is not None
+    assert check.identity_of_colour(colour) == 7

@@ -324,6 +324,15 @@ def test_packets_of_pictures_say_when_they_leave_and_which_they_are_of_all() -> 
     ]  # the very same bytes: SRTP sealed them under its number
 
 
+def test_what_is_sent_again_is_reckoned_for_a_second() -> None:
+    sender = Sender(5, "video", seeded(3), started=0.0, rtx=6)
+    sequences = [parse_rtp(packet).sequence for packet in sender.packetize(b"a" * 10_000, 0.0)]
+    assert sender.resent_rate(0.0) == 0
+    sender.resend(sequences, 0.5)
+    assert sender.resent_rate(1.4) == pytest.approx(80_000, rel=0.05)
+    assert sender.resent_rate(1.6) == 0
+
+
 def test_what_has_not_left_yet_is_not_sent_again() -> None:
     sender = Sender(5, "video", seeded(3), started=0.0, numbered=True)
     (made,) = sender.packetize(b"a" * 500, 0.0)

@@ -130,7 +130,7 @@ def test_pictures_make_room_for_sound_on_a_narrow_line(tmp_path: Path) -> None:
         ada, bo = hold(server, tmp_path, 22.0, media)
     for heard in (ada, bo):
         assert heard.missing <= 0.005
-        assert heard.video["frozen"] <= 1.5
+        assert heard.video["frozen"] <= 2.5  # in 8 runs 0.2 to 1.4
         assert heard.pictures > 100
         late = [e["target"] for e in heard.sending[8:]]
         assert max(late) < 470_000
