@@ -148,7 +148,7 @@ class Pacer(Generic[T, K]):
             if not head.key and now - head.since > _AGE_MAX:
                 self._drop(head.stream, now)
                 continue
-            if self._resent or self._allowance <= 0:
+            if self._allowance <= 0:
                 break
             self._video.popleft()
             out.append(head.item)
