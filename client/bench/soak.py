@@ -40,6 +40,11 @@ _ACT: Final = 0.2
 _GUEST: Final = 5.0
 _SAMPLE: Final = 10.0
 _SAMPLES: Final = 60
+#: Of the time, but at most so many seconds, members come and go as fast as they can before anything is read:
+#: Python's own memory grows for the first few thousand of them, and then no more.
+_WARM_SHARE: Final = 0.1
+_WARM: Final = 60.0
+_WARM_AT_ONCE: Final = 8
 #: Seconds until a room that everybody left is forgotten, and that the end may take.
 _LINGER: Final = 1
 _END: Final = 30.0
@@ -195,6 +200,21 @@ class Soak:
     #: Nothing new begins.
     over: bool = False
 
+    async def warm(self, seconds: float) -> None:
+        """Members who come and go at once, for so long. LightError."""
+
+        async def come_and_go() -> None:
+            while self.crowd.now < end:
+                peer = LightPeer(self.crowd, room, feedback=True, rtx=True)
+                await peer.enter()
+                await peer.connect()
+                await peer.leave()
+                self.done["before"] += 1
+
+        room = LightRoom()
+        end = self.crowd.now + seconds
+        await asyncio.gather(*(come_and_go() for _ in range(_WARM_AT_ONCE)))
+
     async def run(self, seconds: float, *, meeting: bool) -> None:
         """LightError, ServerError, TimeoutError."""
         rooms = [_Room(self) for _ in range(_ROOMS)]
@@ -280,7 +300,9 @@ async def measure(
     async with House(_MEDIA, _SETTINGS) as house, gathering(house.url) as crowd:
         soak = Soak(house, crowd, random.Random(seed))  # noqa: S311 - so that a run can be repeated
         before = await soak.sizes()
-        await soak.run(minutes * 60, meeting=meeting)
+        warm = min(_WARM, _WARM_SHARE * minutes * 60)
+        await soak.warm(warm)
+        await soak.run(minutes * 60 - warm, meeting=meeting)
         left = await emptied(soak.sizes, before, _END)
         errors = (await house.counts()).get("errors", 0)
     if not soak.done["packets"]:

@@ -21,6 +21,7 @@ async def test_half_a_minute_of_joins_and_leaves_leaves_nothing(capsys: pytest.C
     assert done["lost"] > 0
     assert done["guests"] > 0
     assert done["replaced"] > 0
+    assert done["before"] > 0
     assert measured["left"] == {}
     assert measured["server_errors"] == 0
     names = {"resident", "own", "files", "threads", "connections", "media.peers", "srtp_sessions"}
