@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 _ROOT = Path(__file__).resolve().parents[2]
-_TIMEOUT = 120.0
+_TIMEOUT = 300.0
 #: What the path may cost at these fan-outs, in compiled loops or, where that is more, in floors.
 LOOPS: Final = 1.25
 FLOORS: Final = 1.35
