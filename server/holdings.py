@@ -520,6 +520,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
                 "resent",
                 "videos",
                 "stopped",
+                "resumed",
                 "ranks",
             ),
             "rooms[].streams",

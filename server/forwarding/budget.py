@@ -84,6 +84,11 @@ class Way(Estimate):
         """Whether what is known comes from transport-wide feedback."""
         return now - self._feedback_at < _FEEDBACK_AGE
 
+    @property
+    def lossy(self) -> bool:
+        """Whether so much is lost that less has to be sent."""
+        return self._by_loss.limit < float("inf")
+
     def _measure(self, reports: Sequence[tuple[float, int, float | None]], now: float) -> None:
         ways = [arrived - sent for sent, _, arrived in reports if arrived is not None]
         if not ways:
@@ -136,10 +141,12 @@ class Budget:
 
         Sound carries no numbers: who reports by them reports on the rest.
         """
-        free = self.estimate.target - (0.0 if self.estimate.reported(now) else audio)
+        reported = self.estimate.reported(now)
+        free = self.estimate.target - (0.0 if reported else audio)
         least = sum(next((rate for rate in wish.rates if rate > 0), 0.0) for wish in wishes)
-        if least <= _STRETCH * free:
-            free = max(free, least)
+        # REMB is a guess, and sinks with less: it chooses layers, and loss alone stops a picture
+        if least <= _STRETCH * free or not (reported or self.estimate.lossy):
+            free = max(free, 1.001 * least)
         return self.allotment.choose(free, 0.0, wishes, now)
 
     # -- what is sent ----------------------------------------------------------------------

@@ -24,6 +24,8 @@ from server.media.pacer import Kind
 _BEACON: Final = 4096
 #: Seconds between two looks at which layers there are, and who should get which.
 _LOOK: Final = 0.25
+#: Seconds in which what was not sent may look like loss to a receiver, when a picture comes again.
+_HOLE: Final = 5.0
 #: The rank of what the receiver has not named.
 _LAST: Final = 1 << 20
 #: The last packets of a stream, of which a probe may be made.
@@ -234,7 +236,8 @@ class Forwarding(Pacing[P]):
             elif isinstance(item, rtcp.Nack):
                 effects += self._resend(peer, known, received, item, now)
             else:
-                blocks.append(item)
+                if now >= known.resumed.get(item.ssrc, now):
+                    blocks.append(item)
                 if isinstance(received, Track):
                     self._estimate(peer, received, item)
         known.budget.lost(blocks, now)
@@ -398,6 +401,7 @@ class Forwarding(Pacing[P]):
             self.counts["stopped"] += 1
         elif share is not None and stopped:
             del known.stopped[received.ssrc]
+            known.resumed[received.ssrc] = now + _HOLE
             return self._connect(received, peer, now)
         return []
 

@@ -373,6 +373,7 @@ class Membership(Generic[P]):
             self._disconnect(track, peer, self._peers[peer])
         for other in home.peers.values():
             other.stopped.pop(track.ssrc, None)
+            other.resumed.pop(track.ssrc, None)
             for each in tracks:
                 other.key_frames.pop(each.ssrc, None)
         if source is not None:

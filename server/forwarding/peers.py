@@ -33,6 +33,8 @@ class Peer(Generic[P]):
     receives: dict[int, Track[P] | Sub[P]] = field(default_factory=dict)
     #: Pictures without layers that it wants, and that its way doesn't carry now.
     stopped: dict[int, Track[P]] = field(default_factory=dict)
+    #: Until when reports of loss of those that were are not believed: they see a hole.
+    resumed: dict[int, float] = field(default_factory=dict)
     wants: frozenset[int] | None = None
     #: Of what it wants the largest layer, and which comes first.
     tops: dict[int, int] = field(default_factory=dict)
