@@ -9,6 +9,7 @@ that this program didn't empty in time, which is no fault of the server's.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ from client.bench.house import House
 from client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
 from client.bench.reporting import reported
 from client.media.rtp import Pli, RtpError, parse_rtcp
+from server.wire import limits
 from server.wire.messages import Stream
 
 #: What is wanted: microseconds a packet, and packets a second of one core.
@@ -38,6 +40,8 @@ RATES: Final = (14_000, 50_000, 100_000)
 #: The highest rate that is tried, and how often one is.
 _RATE_MAX: Final = 500_000
 _STEPS: Final = 12
+#: Packets a second of one stream, at most.
+_CAMERA: Final = 5_000
 _SECONDS: Final = 2.5
 _WARM: Final = 0.4
 #: Browsers pace so: bursts of five milliseconds.
@@ -134,10 +138,18 @@ class Load:
         self._drain = Drain()
         room = LightRoom()
         now = time.perf_counter()
-        self._videos = [Video(ssrc_of("video", number), 1.0, now) for number in range(publishers)]
-        self._publishers = [LightPeer(crowd, room, [Stream(v.ssrc, "video")]) for v in self._videos]
-        for peer, video in zip(self._publishers, self._videos, strict=True):
-            peer.on_rtcp = partial(_obey, video)
+        # a stream may have 6,000 packets a second: who sends more has more cameras
+        cameras = min(limits.STREAMS_MAX, math.ceil(_RATE_MAX / subscribers / publishers / _CAMERA))
+        self._videos = [
+            [Video(ssrc_of("video", number, camera), 1.0, now) for camera in range(cameras)]
+            for number in range(publishers)
+        ]
+        self._publishers = [
+            LightPeer(crowd, room, [Stream(video.ssrc, "video") for video in videos])
+            for videos in self._videos
+        ]
+        for peer, videos in zip(self._publishers, self._videos, strict=True):
+            peer.on_rtcp = partial(_obey, videos)
         self._subscribers = [Subscriber(LightPeer(crowd, room)) for _ in range(subscribers)]
 
     async def begin(self) -> None:
@@ -152,7 +164,7 @@ class Load:
         """So many packets a second, to all subscribers together, for so long."""
         fan = len(self._subscribers)
         each = rate / fan / len(self._publishers)
-        videos = self._videos
+        videos = [video for of_one in self._videos for video in of_one]
         await self._flow(each, _WARM)
         await self._flow(0.0, _SETTLE)
         counts, drops = await self._house.counts(), machine.udp_drops()
@@ -210,26 +222,30 @@ class Load:
     _unsent = 0
 
     async def _flow(self, rate: float, seconds: float) -> None:
-        """Send so many packets a second of each stream, and read."""
-        for video in self._videos:
-            video.go_on(rate, time.perf_counter())
+        """Send so many packets a second of each publisher, from as few cameras as carry them, and read."""
+        used = max(1, math.ceil(rate / _CAMERA))
+        for videos in self._videos:
+            for camera, video in enumerate(videos):
+                video.go_on(rate / used if camera < used else 0.0, time.perf_counter())
         end = time.perf_counter() + seconds
         while (now := time.perf_counter()) < end:
-            for publisher, video in zip(self._publishers, self._videos, strict=True):
-                for packet in video.due(now):
-                    self._unsent += not publisher.send_rtp(packet)
+            for publisher, videos in zip(self._publishers, self._videos, strict=True):
+                for video in videos:
+                    for packet in video.due(now):
+                        self._unsent += not publisher.send_rtp(packet)
             for subscriber in self._subscribers:
                 subscriber.read(self._drain)
             await asyncio.sleep(max(0.0, now + _PACE - time.perf_counter()))
 
 
-def _obey(video: Video, packet: bytes) -> None:
+def _obey(videos: Sequence[Video], packet: bytes) -> None:
     try:
-        asked = any(isinstance(part, Pli) for part in parse_rtcp(packet))
+        asked = {part.media for part in parse_rtcp(packet) if isinstance(part, Pli)}
     except RtpError:
         return
-    if asked:
-        video.key_frame()
+    for video in videos:
+        if video.ssrc in asked:
+            video.key_frame()
 
 
 async def highest(load: Load, steps: int, seconds: float) -> list[Step]:

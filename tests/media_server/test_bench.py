@@ -14,6 +14,7 @@ import pytest
 
 from client.bench import forward
 from server.forwarding import Forwarding
+from server.forwarding.tracks import Track
 from server.media import bench, bench_loop, mmsg, srtp
 from tests.media_server.peer import rtp
 
@@ -127,6 +128,13 @@ async def test_a_path_with_something_switched_off_is_not_measured(
         monkeypatch.setattr("server.media.rtp.check", lambda *_: None)
     with pytest.raises(RuntimeError, match="switched off"):
         await bench.measure(2, 64, 1, [0], None)
+
+
+async def test_a_path_that_drops_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    # a limit on packets that the bench doesn't know of
+    monkeypatch.setattr(Track, "least", property(lambda track: track.bytes_rate / 200, lambda *_: None))
+    with pytest.raises(RuntimeError, match=r"forwarded \d+ of"):
+        await bench.measure(2, 1280, 1, [0], None)
 
 
 def test_a_failed_measurement_is_said(

@@ -69,6 +69,7 @@ def test_noise_is_no_growth() -> None:
 
 def test_what_grows_is_found() -> None:
     # two entries every ten seconds: as many as come and go in this time are ten times that
+    assert verdict(files=0.5) == []
     assert verdict(files=2.0) == ["files"]
     assert verdict(own=40_000) == ["own"]
     assert verdict(blob_bytes=20_000.0, own=40_000) == ["blob_bytes", "own"]
