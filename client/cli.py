@@ -155,6 +155,7 @@ def _parser() -> argparse.ArgumentParser:
         ("room", "CPU of the whole server a forwarded packet, and how many it forwards"),
         ("soak", "joins and leaves without end, and whether anything of the server grows"),
         ("memory", "what a subscriber costs the server in memory"),
+        ("workers", "what two media workers forward, and its ratio to what one does"),
     ):
         part = which.add_parser(name, help=text)
         part.add_argument("--json", action="store_true")
@@ -333,6 +334,10 @@ def _bench(arguments: argparse.Namespace) -> int:
         from client.bench import memory
 
         return asyncio.run(memory.run(arguments.json))
+    if arguments.bench == "workers":
+        from client.bench import workers
+
+        return asyncio.run(workers.run(arguments.json))
     if arguments.bench == "room":
         from client.bench import room
 

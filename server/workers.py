@@ -15,20 +15,17 @@ import dataclasses
 import errno
 import logging
 import os
-import socket
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from server.media import pipe
+from server.media.child import Child
 from server.media.limits import MediaError
-from server.media.pipe import Beat, FromWorker, Joined, Looked, Pipe, Ready
+from server.media.pipe import Beat, Joined, Looked
 from server.media.sfu import MediaFacts, StreamFacts
 from server.media.sockets import BindError
 from server.wire.messages import Media, Transport
@@ -54,8 +51,6 @@ PLACE_KEPT: Final = 10.0
 LOOK_TIME: Final = 2.0
 AUDIT_TIME: Final = 8.0
 CLOSE_TIME: Final = 1.0
-
-_ROOT: Final = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +104,7 @@ class Slot:
         self.number = number
         self.port = 0
         self.up = False
-        self.process: asyncio.subprocess.Process | None = None
-        self.pipe: Pipe[msgspec.Struct] | None = None
-        self.gone = asyncio.Event()
-        self.ready: asyncio.Future[Ready] | None = None
+        self.child: Child | None = None
         #: Answers that are waited for, by ticket.
         self.asked: dict[int, _Asked] = {}
         self.looks: dict[int, asyncio.Future[Looked]] = {}
@@ -127,9 +119,9 @@ class Slot:
 
     def say(self, message: pipe.Join | pipe.Want | pipe.Leave) -> None:
         """Now, or when there is a worker again."""
-        if self.up and self.pipe is not None:
-            self.pipe.send(message)
-            if self.pipe.waiting > STUCK:
+        if self.up and self.child is not None:
+            self.child.send(message)
+            if self.child.waiting > STUCK:
                 log.error("media worker %d takes nothing more", self.number)
                 self.kill()
         elif len(self.later) < LATER_MAX or isinstance(message, pipe.Join):
@@ -137,7 +129,7 @@ class Slot:
 
     def busy(self) -> bool:
         """Whether it should take on nothing more."""
-        waiting = self.pipe.waiting if self.up and self.pipe is not None else 0
+        waiting = self.child.waiting if self.up and self.child is not None else 0
         return waiting > BUSY or len(self.later) >= LATER_MAX
 
     def forget(self, room: bytes, handle: bytes) -> None:
@@ -150,9 +142,8 @@ class Slot:
 
     def kill(self) -> None:
         """Whatever it is doing."""
-        if self.process is not None and self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
+        if self.child is not None:
+            self.child.kill()
 
 
 class Workers:
@@ -173,7 +164,9 @@ class Workers:
         self._pins: dict[bytes, _Pin] = {}
         self._tickets = 0
         self._keeping: list[asyncio.Task[None]] = []
-        self._decoder = msgspec.msgpack.Decoder(FromWorker)
+        # for the next one that is needed: to start Python takes longer than all the rest of a rejoin
+        self._spare: Child | None = None
+        self._sparing = False
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -184,6 +177,7 @@ class Workers:
             await asyncio.gather(*launches, return_exceptions=True)  # all, so that all can be ended
             for launch in launches:
                 launch.result()
+            await self._have_spare()
         except BaseException:
             await self.close()
             raise
@@ -198,16 +192,9 @@ class Workers:
         self._keeping = []
         for slot in self.slots:
             slot.up = False
-            if slot.pipe is not None:
-                slot.pipe.close()
-        processes = [slot.process for slot in self.slots if slot.process is not None]
-        try:
-            async with asyncio.timeout(CLOSE_TIME):
-                await asyncio.gather(*(process.wait() for process in processes))
-        except TimeoutError:
-            for slot in self.slots:
-                slot.kill()
-            await asyncio.gather(*(process.wait() for process in processes))
+        children = [*(slot.child for slot in self.slots), self._spare]
+        self._spare = None
+        await asyncio.gather(*(child.end(CLOSE_TIME) for child in children if child is not None))
         for slot in self.slots:
             for asked in slot.asked.values():
                 asked.answer.cancel()
@@ -215,74 +202,53 @@ class Workers:
 
     async def _launch(self, slot: Slot) -> None:
         """A process for `slot`, up to the opening of its socket. OSError; it runs no more then."""
-        loop = asyncio.get_running_loop()
-        ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                # of the same modules as this process, whatever it was started from
-                path = os.pathsep.join([str(_ROOT), *(entry for entry in sys.path if entry)])
-                slot.process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    "server.media",
-                    str(theirs.fileno()),
-                    pass_fds=[theirs.fileno()],
-                    env=os.environ | {"PYTHONPATH": path},
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                )
-            slot.gone.clear()
-            slot.ready = loop.create_future()
-            made = Pipe(self._decoder, lambda message: self._heard(slot, message), slot.gone.set)
-            slot.pipe = made
-            await loop.create_unix_connection(lambda: made, sock=ours)
-        except BaseException:
-            ours.close()
-            slot.kill()
-            raise
-        # once open, it stays: behind a firewall there may be no other
+        child, self._spare = self._spare, None
+        if child is None or child.gone.is_set():
+            child = await Child.start()
+        slot.child = child
+        child.heard = lambda message: self._heard(slot, message)
         first = self._setup.port
-        made.send(msgspec.structs.replace(self._setup, port=slot.port or (first and first + slot.number)))
-        ready = await self._opened(slot)
+        # once open, it stays: behind a firewall there may be no other
+        port = slot.port or (first and first + slot.number)
+        ready = await child.set_up(msgspec.structs.replace(self._setup, port=port), START_TIME)
+        if ready is None:
+            child.kill()
+            raise OSError(errno.ETIMEDOUT, "a media worker did not start")
         if ready.error:
-            slot.kill()
+            child.kill()
             slot.port = 0  # if any will do, another one
             raise BindError(OSError(ready.error, os.strerror(ready.error)), ready.what)
         slot.port, slot.up = ready.port, True
-        slot.heard_at = loop.time()
+        slot.heard_at = asyncio.get_running_loop().time()
         later, slot.later = slot.later, []
         for message in later:
-            made.send(message)
+            child.send(message)
 
-    async def _opened(self, slot: Slot) -> Ready:
-        assert slot.ready is not None
-        ended = asyncio.ensure_future(slot.gone.wait())
-        waited: set[asyncio.Future[Any]] = {slot.ready, ended}
-        try:
-            await asyncio.wait(waited, timeout=START_TIME, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ended.cancel()
-        if not slot.ready.done():
-            slot.kill()
-            raise OSError(errno.ETIMEDOUT, "a media worker did not start")
-        return slot.ready.result()
+    async def _have_spare(self) -> None:
+        if self._spare is None and not self._sparing:
+            self._sparing = True
+            try:
+                self._spare = await Child.start()
+            finally:
+                self._sparing = False
 
     async def _keep(self, slot: Slot) -> None:
         """See to it that there is a worker, for ever."""
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            while slot.up and not slot.gone.is_set():
+            while slot.up and slot.child is not None and not slot.child.gone.is_set():
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(1.0):
-                        await slot.gone.wait()
+                        await slot.child.gone.wait()
                 self._sweep(loop.time())
                 if slot.up and loop.time() - slot.heard_at > self.silent:
                     log.error("media worker %d is silent", slot.number)
                     slot.kill()
                     break
             self._fell(slot, loop.time())
-            await self._buried(slot)
+            if slot.child is not None:
+                await slot.child.end(CLOSE_TIME)  # before that its port isn't free
             slot.endings = 0 if loop.time() - began > STEADY else slot.endings
             delay = BACK_OFF[min(slot.endings, len(BACK_OFF) - 1)]
             slot.endings += 1
@@ -291,25 +257,14 @@ class Workers:
             await asyncio.sleep(delay)
             try:
                 await self._launch(slot)
+                await self._have_spare()
             except OSError as error:
                 log.error("a media worker can't be started: error %d", error.errno or 0)
-
-    async def _buried(self, slot: Slot) -> None:
-        """Wait for the end of its process: before that its port isn't free."""
-        if slot.process is not None:
-            try:
-                async with asyncio.timeout(CLOSE_TIME):
-                    await slot.process.wait()
-            except TimeoutError:
-                slot.kill()
-                await slot.process.wait()
 
     def _fell(self, slot: Slot, now: float) -> None:
         """Its process is gone, and all media that was there."""
         slot.up = False
         slot.beat, slot.rate = None, 0.0
-        if slot.pipe is not None:
-            slot.pipe.close()
         for look in slot.looks.values():
             look.cancel()
         slot.looks.clear()
@@ -353,10 +308,7 @@ class Workers:
 
     def _heard(self, slot: Slot, message: msgspec.Struct) -> None:
         now = asyncio.get_running_loop().time()
-        if isinstance(message, Ready):
-            if slot.ready is not None and not slot.ready.done():
-                slot.ready.set_result(message)
-        elif isinstance(message, Joined):
+        if isinstance(message, Joined):
             asked = slot.asked.pop(message.ticket, None)
             if asked is None or asked.answer.done():
                 pass  # gone meanwhile
@@ -456,10 +408,10 @@ class Workers:
         loop = asyncio.get_running_loop()
         looks: dict[int, asyncio.Future[Looked]] = {}
         for slot in self.slots:
-            if slot.up and slot.pipe is not None:
+            if slot.up and slot.child is not None:
                 self._tickets += 1
                 looks[slot.number] = slot.looks[self._tickets] = loop.create_future()
-                slot.pipe.send(question(self._tickets))
+                slot.child.send(question(self._tickets))
         if looks:
             await asyncio.wait(looks.values(), timeout=seconds)
         for slot in self.slots:

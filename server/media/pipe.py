@@ -7,6 +7,7 @@ worker `FromWorker`; both keep their order. The end of the sockets is the end of
 from __future__ import annotations
 
 import asyncio
+import signal
 import struct
 from collections.abc import Callable
 from typing import Any, Final, Generic, TypeVar
@@ -20,6 +21,8 @@ from server.wire.messages import Media, Transport
 
 #: A message may have so many bytes: room for the streams of thousands of peers.
 MESSAGE_MAX: Final = 64 * 2**20
+#: Signals that are meant for the first process, whoever gets them.
+NOT_THEIRS: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGUSR1})
 _LENGTH: Final = struct.Struct("!L")
 
 T = TypeVar("T", bound=msgspec.Struct)

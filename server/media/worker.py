@@ -132,8 +132,9 @@ def _end_with_parent() -> None:
 def main(arguments: list[str]) -> int:
     """Serve at the pipe whose descriptor is the one argument; the exit status."""
     _end_with_parent()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+    for number in pipe.NOT_THEIRS:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, pipe.NOT_THEIRS)
     logs.install("warning")
 
     async def run() -> None:

@@ -49,7 +49,9 @@ AGENT = "canary-agent/1.0"
 WITH_WORKERS = {
     name
     for name in holdings.HOLDS
-    if name.startswith(("server.workers.", "server.media.pipe.", "server.media.worker."))
+    if name.startswith(
+        ("server.workers.", "server.media.pipe.", "server.media.worker.", "server.media.child.")
+    )
     or name in ("server.signaling.Waiting", "server.media.sfu.MediaFacts", "server.media.sfu.StreamFacts")
 }
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from server.effects import MediaLeave
 from server.media.limits import MediaError
 from server.wire.messages import (
     Arrived,
@@ -113,6 +114,16 @@ async def test_who_has_left_gets_no_answer_and_leaves_nothing_behind() -> None:
         calls.answer()
         await asyncio.sleep(0)
         assert place.server.signaling._waiting == {}
+
+
+async def test_whose_media_has_lapsed_meanwhile_gets_no_answer() -> None:
+    async with two() as (place, calls, ada, _):
+        await ada.say(media(1))
+        await eventually(lambda: len(calls.asked) == 1)
+        place.server.signaling.perform([MediaLeave(NUMBER, ada.handle)])
+        calls.answer()
+        await ada.say(Relay(blob("next")))
+        await ada.expect(Relayed)
 
 
 async def test_a_lost_media_server_is_no_error_of_the_members() -> None:

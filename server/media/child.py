@@ -1,0 +1,118 @@
+"""A media worker as its parent has it: the process (`server.media.worker`), and the pipe to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from server.media.pipe import NOT_THEIRS, FromWorker, Pipe, Ready, Setup
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_DECODER: Final = msgspec.msgpack.Decoder(FromWorker)
+
+
+class Child:
+    """One worker. Until `set_up` it waits, its code loaded. `heard` gets what it says, `Ready` aside."""
+
+    def __init__(self) -> None:
+        self.heard: Callable[[msgspec.Struct], None] = lambda message: None
+        #: Set when the pipe has ended.
+        self.gone = asyncio.Event()
+        self._pipe: Pipe[msgspec.Struct] = Pipe(_DECODER, self._hear, self.gone.set)
+        self._process: asyncio.subprocess.Process | None = None
+        self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+
+    @classmethod
+    async def start(cls) -> Child:
+        """A new process. OSError if the system has none."""
+        child = cls()
+        ours, theirs = socket.socketpair()
+        # they stay blocked over its beginning, until it ignores them
+        signal.pthread_sigmask(signal.SIG_BLOCK, NOT_THEIRS)
+        try:
+            with theirs:
+                # of the same modules as this process, whatever it was started from
+                path = os.pathsep.join([str(_ROOT), *(entry for entry in sys.path if entry)])
+                child._process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "server.media",
+                    str(theirs.fileno()),
+                    pass_fds=[theirs.fileno()],
+                    env=os.environ | {"PYTHONPATH": path},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                )
+            await asyncio.get_running_loop().create_unix_connection(lambda: child._pipe, sock=ours)
+        except BaseException:
+            ours.close()
+            child.kill()
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, NOT_THEIRS)
+        return child
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether its end hasn't been seen yet."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that it has not taken yet."""
+        return self._pipe.waiting
+
+    def send(self, message: msgspec.Struct) -> None:
+        """Ask something of it; nothing happens once it has ended."""
+        self._pipe.send(message)
+
+    async def set_up(self, setup: Setup, seconds: float) -> Ready | None:
+        """What it answers; None if it ends, or hasn't answered in that time."""
+        self._pipe.send(setup)
+        ended = asyncio.ensure_future(self.gone.wait())
+        waited: set[asyncio.Future[Any]] = {self._ready, ended}
+        try:
+            await asyncio.wait(waited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+        return self._ready.result() if self._ready.done() else None
+
+    def kill(self) -> None:
+        """Whatever it is doing."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def end(self, seconds: float) -> None:
+        """Close the pipe, at which it ends by itself, and wait for that; after this time it is killed."""
+        self._pipe.close()
+        if self._process is None:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._process.wait()
+        except TimeoutError:
+            self.kill()
+            await self._process.wait()
+
+    def _hear(self, message: msgspec.Struct) -> None:
+        if not isinstance(message, Ready):
+            self.heard(message)
+        elif not self._ready.done():
+            self._ready.set_result(message)
