@@ -121,11 +121,15 @@ def main() -> int:
         sent = done = 0
         while sent < len(packets):
             while sent - done >= _CREDIT:
-                done += ACK * len(os.read(sys.stdin.fileno(), 1))
+                if not (credit := os.read(sys.stdin.fileno(), 1)):
+                    return 0  # who measures has gone
+                done += ACK * len(credit)
             sock.send(packets[sent])
             sent += 1
         while done < len(packets) // ACK * ACK:
-            done += ACK * len(os.read(sys.stdin.fileno(), 1))
+            if not (credit := os.read(sys.stdin.fileno(), 1)):
+                return 0
+            done += ACK * len(credit)
     return 0
 
 
