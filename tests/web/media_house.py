@@ -88,15 +88,20 @@ class TapSfu(Sfu):
             return
         packet = Packet(link.key[1], ssrc, view[: self._length[0]].tobytes(), track is not None)
         self.packets.append(packet)
-        if track is None:
-            # what is sent again, or measures the path
-            track = self._core.find_again(link, ssrc)
-            before = None if track is None else rtp.original(packet.data, track.ssrc)
-            if track is None or before is None:
-                return
-            packet = Packet(packet.handle, track.ssrc, before, True)
-        if track.kind == "video" and (number := rtp.number_of(packet.data)) is not None:
+        # what is sent again, or measures the path, is reported on like all else
+        again = self._core.find_again(link, ssrc) if track is None else None
+        of = track or again
+        if of is None:
+            return
+        if of.kind == "video" and (number := rtp.number_of(packet.data)) is not None:
             link.arrivals.record(number, self._now)
+            self._arrived[link] = None
+        if again is not None:
+            before = rtp.original(packet.data, again.ssrc)
+            if before is None:
+                return
+            packet, track = Packet(packet.handle, again.ssrc, before, True), again
+        assert track is not None
         assert rtp.check(packet.data, track.kind) is None, (
             rtp.check(packet.data, track.kind),
             packet.data[:40],

@@ -18,14 +18,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HEIGHTS: Final = (180, 360, 720)
 LARGE: Final = source("#c00", 440, size=(1280, 720))
-#: On a busy machine the browser takes its own slowness for the network's, and leaves the larger sizes away.
-UNLIMITED: Final = """
-    const set = RTCPeerConnection.prototype.setRemoteDescription;
-    RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
-      const plenty = "a=fmtp:96 x-google-min-bitrate=3000;x-google-start-bitrate=3000\\r\\n";
-      return set.call(this, { type, sdp: sdp.replace(/(a=rtpmap:96 [^\\n]*\\n)/g, "$1" + plenty) });
-    };
-"""
 #: What a tile is good for, one after the other.
 LAYERS: Final = (0, 2, 1, 0, 2)
 #: Seconds without a new picture: a change that went wrong is mended after a second of asking at the earliest,
@@ -37,7 +29,7 @@ async def sender(
     browser: Browser, house: House, leaf: int = 2, layers: int = 3
 ) -> tuple[Tab, dict[str, Any]]:
     """Somebody who sends so many layers, and their video as it is published."""
-    tab = await house.tab(browser, LARGE, UNLIMITED)
+    tab = await house.tab(browser, LARGE)
     await tab.js(f"(test.layers = {layers}, 1)")
     await house.join(tab, leaf)
     return tab, (await tab.js("test.published.streams"))[1]
@@ -133,7 +125,7 @@ async def test_firefox_sends_one_size(firefox: Browser, house: House) -> None:
 
 async def test_what_is_of_no_published_layer_does_not_leave(chromium: Browser, house: House) -> None:
     """The worker was told of the smallest alone: nothing else goes out, not under its number either."""
-    tab = await house.tab(chromium, LARGE, UNLIMITED)
+    tab = await house.tab(chromium, LARGE)
     await tab.js("(test.layers = 3, test.hidden = 2, 1)")
     await house.join(tab, 2)
     video = (await tab.js("test.published.streams"))[1]
