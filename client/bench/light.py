@@ -257,7 +257,8 @@ class LightPeer:
             async with asyncio.timeout(PATIENCE):
                 await self._ready.wait()
         except TimeoutError:
-            raise LightError("The server did not answer over UDP.") from None
+            at = "the DTLS handshake" if self._dtls is not None else "connectivity checks"
+            raise LightError(f"The server did not answer over UDP: {at}.") from None
         if self._failed:
             raise LightError(f"The transport failed: {self._failed}.")
 

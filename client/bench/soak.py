@@ -353,6 +353,7 @@ def summary(
         "samples": len(samples),
         "done": dict(sorted(done.items())),
         "trends": trends,
+        "memory": [[round(at - times[0], 1), sizes.get("own", 0)] for at, sizes in samples],
         "grows": grows,
         "left": left,
         "met": not grows and not left,
