@@ -400,6 +400,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "numbers": _COUNT,
         "sent": "media",
         "unsent": "media",
+        "octets": "media",
     },
     "server.media.path.BatchPath": {
         "_socket": _MACHINERY,
@@ -427,6 +428,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_plans": "datagram_addresses",
         "sent": "media",
         "unsent": "media",
+        "octets": "media",
     },
     "server.media.ways.Ways": {
         "_udp": "datagram_buffers",

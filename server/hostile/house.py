@@ -247,6 +247,10 @@ class HostilePath:
         self._inner.drain(limit, handle)
 
     @property
+    def octets(self) -> int:
+        return self._inner.octets
+
+    @property
     def now(self) -> float:
         return self._inner.now
 

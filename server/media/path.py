@@ -56,10 +56,14 @@ class Receiver(Protocol):
 
 
 class Path(Protocol):
-    """`sent` and `unsent` count packets of `fan_out`. `now`, which the caller sets, is when it sends."""
+    """`sent` and `unsent` count packets of `fan_out`, `octets` the bytes of all of them in the clear.
+
+    `now`, which the caller sets, is when it sends.
+    """
 
     sent: int
     unsent: int
+    octets: int
     now: float
     numbers: Numbers
 
@@ -87,7 +91,7 @@ class PlainPath:
         self._inbox = srtp.Buffer(DATAGRAM_MAX)
         self._outbox = srtp.Buffer(_STRIDE)
         self._length = srtp.new_length()
-        self.sent = self.unsent = 0
+        self.sent = self.unsent = self.octets = 0
         self.now = 0.0
         self.numbers = Numbers()
 
@@ -112,6 +116,7 @@ class PlainPath:
             assert session is not None
             assert address is not None
             view[:size] = packet
+            self.octets += size
             if fan.shifts is not None:
                 vp8.rewrite(view, 0, number_in, fan.ssrc, found, fan.shifts[i])
             if fan.wide:
@@ -273,7 +278,7 @@ class BatchPath:
         self._names: dict[bytes, Address] = {}
         #: Plans made before the last change are void.
         self._plans: list[Fan[Any]] = []
-        self.sent = self.unsent = 0
+        self.sent = self.unsent = self.octets = 0
         self.now = 0.0
         self.numbers = Numbers()
 
@@ -317,6 +322,7 @@ class BatchPath:
             plan.run = None
         chosen = slice(run.slot + part, run.slot + plan.count * run.room, run.room)
         self._outgoing.lengths[chosen] = lengths
+        self.octets += size * plan.count
         if plan.count < _MANY:
             self._seal_few(packet, size, plan, run, chosen)
         else:

@@ -251,8 +251,9 @@ class Sfu:
     def totals(self) -> dict[str, int]:
         """Counters since the start, and how many are here now; nothing about anybody in particular."""
         ready = sum(1 for link in self._links.values() if link.outbound is not None)
-        sent, unsent = (self._path.sent, self._path.unsent) if self._path is not None else (0, 0)
-        counts = {**self._counts, **self._core.counts, "forwarded": sent, "unsent": unsent}
+        counts = {**self._counts, **self._core.counts, "forwarded": 0, "unsent": 0}
+        if (path := self._path) is not None:
+            counts |= {"forwarded": path.sent, "unsent": path.unsent, "bytes_forwarded": path.octets}
         if self._ways is not None:
             counts |= self._ways.counts
         return {**counts, "peers": len(self._links), "peers_ready": ready}
@@ -425,6 +426,7 @@ class Sfu:
             return
         fans, effects = core.on_rtp(track, packet, self._now)
         counts["received"] += 1
+        counts["bytes_received"] += len(packet)
         if fans:
             assert self._path is not None
             video = track.kind == "video"

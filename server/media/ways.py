@@ -59,6 +59,10 @@ class Ways:
     def unsent(self) -> int:
         return sum(path.unsent for path in self._paths.values())
 
+    @property
+    def octets(self) -> int:
+        return sum(path.octets for path in self._paths.values())
+
     def drain(self, limit: int, handle: Handler) -> None:
         for path in self._udp:
             path.drain(limit, handle)
