@@ -73,6 +73,8 @@ class Membership(Generic[P]):
         if (feedback, rtx) != (known.feedback, known.rtx):
             known.feedback, known.rtx = feedback, rtx
             self._refan(home)
+            for received in known.receives.values():
+                self._not_again(received, peer)
         wished: dict[tuple[object, ...], Stream] = {(s.ssrc, s.kind, *s.layers): s for s in streams}
         effects: list[Effect[P]] = []
         for track in list(known.tracks.values()):
@@ -120,9 +122,20 @@ class Membership(Generic[P]):
             if track.rtx is not None:
                 known.again.pop(track.rtx, None)
             track.rtx, track.fans = rtx, None
+            for peer in track.receivers:
+                Membership._not_again(track if track.source is None else track.source.subs[peer], peer)
         if rtx is not None:
             known.again[rtx] = track
             track.room.again[track.ssrc] = rtx
+
+    @staticmethod
+    def _not_again(received: Track[P] | Sub[P], peer: P) -> None:
+        """What was sent isn't sent again: it would be other bytes under an index of SRTP that was used."""
+        if isinstance(received, Sub):
+            latest = None if received.track is None else received.track.latest
+            received.splice.forget(None if latest is None else latest.sequence)
+        elif received.high is not None:
+            received.receivers[peer] = received.high
 
     def _publish(self, home: Room[P], peer: P, known: Peer[P], stream: Stream, now: float) -> list[Effect[P]]:
         tracks: list[Track[P]] = []

@@ -271,9 +271,14 @@ class Splice:
         self._last = seen
         self.layer = None
 
-    def forget(self) -> None:
-        """What went out before can't be meant any more; numbers go on all the same."""
+    def forget(self, latest: int | None = None) -> None:
+        """What went out before can't be meant any more; numbers go on all the same.
+
+        `latest`: of a layer that goes on, its own number of the last packet.
+        """
         self._eras.clear()
+        if self.layer is not None and latest is not None:
+            self._eras.append(Era(self.layer, latest + 1, latest + 1 + self.shift.sequence, self.shift))
 
     def passes(self, layer: int, number: int) -> bool:
         """May this packet go out? Not if it is of another layer, or from before its first (overtaken)."""

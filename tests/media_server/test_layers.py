@@ -232,6 +232,30 @@ def test_who_takes_rtx_gets_it_under_numbers_of_its_own() -> None:
     assert [rtp.original(e.packet, SMALL) for e in again] == sent + sent
 
 
+@pytest.mark.parametrize("stream", [SIMULCAST, Stream(SMALL, "video", [], [0xA1])])
+@pytest.mark.parametrize("who", ["receiver", "publisher"])
+def test_what_was_sent_with_a_number_is_never_sent_again_without(stream: Stream, who: str) -> None:
+    """The same index of SRTP with other bytes gives the key of authentication away (GCM)."""
+    m = Meeting("bob", stream=stream, rtx=True, feedback=True)
+    layers = (SMALL, *stream.layers)
+    m.frame(*layers, key=True)
+    m.frame(*layers)
+    ask = rtcp.Nack(SMALL, tuple(int.from_bytes(p[2:4], "big") for p in m.got["bob"]))
+    assert m.core.on_rtcp("bob", [ask], m.now) != []
+    if who == "receiver":
+        m.core.join(ROOM, "bob", [], m.now, rtx=False, feedback=False)
+    else:
+        m.core.join(ROOM, "ada", [Stream(SMALL, "video", stream.layers)], m.now)
+    assert m.core.on_rtcp("bob", [ask], m.now) == []
+    count = len(m.got["bob"])
+    m.frame(*layers)
+    fresh = m.got["bob"][count:]
+    assert fresh
+    # what comes from now on can be had again
+    ask = rtcp.Nack(SMALL, tuple(int.from_bytes(p[2:4], "big") for p in fresh))
+    assert m.core.on_rtcp("bob", [ask], m.now) == [SendRtp("bob", packet) for packet in fresh]
+
+
 def test_a_late_packet_goes_to_who_still_gets_that_layer() -> None:
     m = Meeting("bob", "eve")
     m.frame(key=True)
