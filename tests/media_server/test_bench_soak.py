@@ -71,8 +71,8 @@ def test_what_grows_is_found() -> None:
     # two entries every ten seconds: as many as come and go in this time are ten times that
     assert verdict(files=0.5) == []
     assert verdict(files=2.0) == ["files"]
-    assert verdict(own=40_000) == ["own"]
-    assert verdict(blob_bytes=20_000.0, own=40_000) == ["blob_bytes", "own"]
+    assert verdict(own=60_000) == ["own"]
+    assert verdict(blob_bytes=50_000.0, own=60_000) == ["blob_bytes", "own"]
     # 1 kB in ten seconds is 90 kB in the half that is judged: that is not seen in 60 MB
     assert verdict(own=1_000) == []
 
