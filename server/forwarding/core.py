@@ -108,8 +108,7 @@ class Forwarding(Pacing[P]):
     def _layer(self, track: Track[P], packet: bytes, number: int, now: float) -> bool:
         """A new packet of a layer: switch to it who waits for its key frame. False: it can't be rewritten."""
         found = describe(packet)
-        if found is None and not vp8.is_padding(packet, vp8.payload_start(packet)):
-            self.counts["layers_refused"] += 1
+        if found is None and self._unreadable(packet):
             return False
         new = vp8.numbers(packet, number, found, now)
         if track.waiting and found is not None and found.key:
@@ -117,6 +116,13 @@ class Forwarding(Pacing[P]):
                 self._switch(track, sub, new)
             track.waiting.clear()
         track.latest = vp8.later(track.latest, new)
+        return True
+
+    def _unreadable(self, packet: bytes) -> bool:
+        """Whether a packet without a descriptor is no padding either, and so can't be rewritten."""
+        if vp8.is_padding(packet, vp8.payload_start(packet)):
+            return False
+        self.counts["layers_refused"] += 1
         return True
 
     def _first(
@@ -169,12 +175,7 @@ class Forwarding(Pacing[P]):
         ):
             self.counts["stale"] += 1
             return (), ()
-        if (
-            track.source is not None
-            and describe(packet) is None
-            and not vp8.is_padding(packet, vp8.payload_start(packet))
-        ):
-            self.counts["layers_refused"] += 1
+        if track.source is not None and describe(packet) is None and self._unreadable(packet):
             return (), ()
         if track.base is not None and number >= track.base:
             track.received += 1

@@ -104,8 +104,3 @@ class Numbers:
         step = (tick - last + REFERENCE_WRAP // 2) % REFERENCE_WRAP - REFERENCE_WRAP // 2
         self._ticks[row] = last + step
         return last + step - tick
-
-    @property
-    def size(self) -> int:
-        """Bytes held."""
-        return self._next.nbytes + self._log.nbytes

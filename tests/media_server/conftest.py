@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -36,6 +37,15 @@ class Rig:
 
 
 StartRig = Callable[..., Awaitable[Rig]]
+
+
+@pytest.fixture
+def sock() -> Iterator[socket.socket]:
+    """A UDP socket on a port of its own, as the server's is."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        made.setblocking(False)
+        made.bind(("127.0.0.1", 0))
+        yield made
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -45,14 +44,6 @@ class Sink:
 
     def close(self) -> None:
         self._socket.close()
-
-
-@pytest.fixture
-def sock() -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
-        made.setblocking(False)
-        made.bind(("127.0.0.1", 0))
-        yield made
 
 
 def make(kind: str, sock: socket.socket) -> Path:

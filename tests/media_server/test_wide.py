@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -27,14 +26,6 @@ BLOCK = b"\xbe\xde\0\2\x32abc\x51"
 def wide(sequence: int, number: int, payload: bytes = b"sealed", ssrc: int = 1) -> bytes:
     """As video senders send it: with a send time, and a number of the sender's."""
     return packet_of(ssrc, sequence, payload, extension=BLOCK + struct.pack("!HB", number, 0))
-
-
-@pytest.fixture
-def sock() -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
-        made.setblocking(False)
-        made.bind(("127.0.0.1", 0))
-        yield made
 
 
 @KINDS
