@@ -7,7 +7,6 @@ says is of the whole server, by worker at the most. Numbers are read when they a
 from __future__ import annotations
 
 import re
-import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -17,6 +16,7 @@ from aiohttp import hdrs, web
 from server import config, console, process
 from server.app import Server
 from server.config import ConfigError
+from server.loopback import Loopback
 from server.media.pipe import Beat
 from server.workers import MediaView, Workers
 
@@ -145,42 +145,18 @@ def where(listen: str) -> tuple[str, int]:
     return found
 
 
-class Metrics:
+class Metrics(Loopback):
     """Serves the page of one server. `start` before, `stop` after; stopping twice is harmless."""
 
     def __init__(self, server: Server, listen: str) -> None:
         self._server = server
-        self._address, self._port = where(listen)
-        self._runner: web.AppRunner | None = None
-        self._hosts: frozenset[str] = frozenset()
+        super().__init__(*where(listen))
 
     async def start(self) -> str:
         """Listen; the URL. OSError if the port is taken."""
         app = web.Application(client_max_size=1024)
         app.add_routes([web.get("/metrics", self._answer)])
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-        await self._runner.setup()
-        listening = socket.socket(socket.AF_INET6 if ":" in self._address else socket.AF_INET)
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind((self._address, self._port))
-            await web.SockSite(self._runner, listening).start()
-        except OSError:
-            listening.close()
-            await self.stop()
-            raise
-        port = listening.getsockname()[1]
-        url = config.url(self._address, port)
-        self._hosts = frozenset(
-            {url.removeprefix("http://"), f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"}
-        )
-        return f"{url}/metrics"
-
-    async def stop(self) -> None:
-        """Answer no more."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        return f"{await self._listen(app)}/metrics"
 
     async def _answer(self, request: web.Request) -> web.Response:
         # a page of another site that has its name point here sends its own name

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
-import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from aiohttp import hdrs, web
 from server import config, console, page, spoken
 from server.app import Server
 from server.config import ConfigError
+from server.loopback import Loopback
 from server.media.sfu import Sfu, StreamFacts
 from server.workers import Workers
 
@@ -62,15 +62,13 @@ async def view(server: Server) -> dict[str, Any]:
     }
 
 
-class Window:
+class Window(Loopback):
     """Serves the window of one server. `start` before, `stop` after; stopping twice is harmless."""
 
     def __init__(self, server: Server, listen: str) -> None:
         self._server = server
-        self._address, self._port = where(listen)
+        super().__init__(*where(listen))
         self._token = secrets.token_urlsafe(16)
-        self._runner: web.AppRunner | None = None
-        self._hosts: frozenset[str] = frozenset()
 
     async def start(self) -> str:
         """Listen; the URL, token and all. OSError if the port is taken, PageError if there is no window."""
@@ -83,31 +81,7 @@ class Window:
                 web.get("/frame", self._frame),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
-        await self._runner.setup()
-        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
-        listening = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind((self._address, self._port))
-            await web.SockSite(self._runner, listening).start()
-        except OSError:
-            listening.close()
-            await self.stop()
-            raise
-        url = config.url(self._address, listening.getsockname()[1])
-        port = listening.getsockname()[1]
-        # another site's page that has its name point here sends its own name
-        self._hosts = frozenset(
-            {url.removeprefix("http://"), f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"}
-        )
-        return f"{url}/#{self._token}"
-
-    async def stop(self) -> None:
-        """Answer no more."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        return f"{await self._listen(app)}/#{self._token}"
 
     def _guard(self) -> Any:
         @web.middleware
