@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -25,6 +26,8 @@ from crypto.kdf import NotCopyable
 NONCE_SIZE: Final = 12
 #: Key ids and counters are below this.
 FIELD_LIMIT: Final = 1 << 64
+#: Bytes of the longest header: one, and two values of eight.
+HEADER_MAX: Final = 17
 #: Frames that one key seals before it refuses: years of video, and well within AES-GCM's bounds.
 COUNTER_LIMIT: Final = 1 << 32
 #: Counters behind the highest one that are still told apart from replays.
@@ -145,12 +148,18 @@ class Header:
 
         MalformedError when it is cut short, or a value isn't in its shortest form (each has exactly one).
         """
-        if not data:
-            raise MalformedError("an empty SFrame ciphertext")
-        config = data[0]
-        kid, at = _field(data, 1, config >> 4)
-        counter, at = _field(data, at, config & 0x0F)
-        return cls(kid, counter, at)
+        return _decoded(bytes(data[:HEADER_MAX]))
+
+
+# several parts of a client look at the header of one frame, one after the other
+@lru_cache(maxsize=64)
+def _decoded(head: bytes) -> Header:
+    if not head:
+        raise MalformedError("an empty SFrame ciphertext")
+    config = head[0]
+    kid, at = _field(head, 1, config >> 4)
+    counter, at = _field(head, at, config & 0x0F)
+    return Header(kid, counter, at)
 
 
 def _field(data: bytes, at: int, code: int) -> tuple[int, int]:

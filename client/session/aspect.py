@@ -6,7 +6,7 @@ through the room. None may wait, and none sees a socket. Hooks run in the order 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from client.session import content
@@ -88,3 +88,20 @@ class Aspect:
 
     def opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         """The same frame (as SFrame sealed it), once it has opened."""
+
+
+class Hooks:
+    """Which aspects have a hook of their own: most have few, and some hooks are called for every frame."""
+
+    def __init__(self, aspects: Iterable[Aspect]) -> None:
+        self._aspects = tuple(aspects)
+        self._having: dict[str, tuple[Aspect, ...]] = {}
+
+    def having(self, hook: str) -> tuple[Aspect, ...]:
+        """Those whose class defines that hook, in order. AttributeError if there is no such hook."""
+        found = self._having.get(hook)
+        if found is None:
+            nothing = getattr(Aspect, hook)
+            found = tuple(a for a in self._aspects if getattr(type(a), hook) is not nothing)
+            self._having[hook] = found
+        return found

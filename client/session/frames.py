@@ -18,7 +18,7 @@ def why_silent(room: RoomSession, now: float) -> str | None:
         return room.ended.text
     if room.stuck_at is not None or room.needs_rejoin:
         return "We fell out of step with the others."
-    reasons = (aspect.may_send(now) for aspect in room.aspects)
+    reasons = (aspect.may_send(now) for aspect in room.having("may_send"))
     return next((reason for reason in reasons if reason is not None), None)
 
 
@@ -28,7 +28,7 @@ def seal(room: RoomSession, kind: Kind, stream: int, frame: bytes, now: float) -
         return None
     data = seal_frame(room.m.media, kind, stream, frame, now)
     _, sealed = shim.split(kind, data)
-    for aspect in room.aspects:
+    for aspect in room.having("sealed"):
         aspect.sealed(stream, sealed, now)
     return data
 
@@ -46,9 +46,9 @@ def open_(room: RoomSession, ssrc: int, kind: Kind, data: bytes, now: float) -> 
     leaf, stream = room.m.media.sender(sealed, now)
     # whichever layer it is of: who announced the pictures may seal them in any size
     policy.snug_20(announcers=announcers, key_leaf=leaf, stream=base_stream(stream)[0])
-    for aspect in room.aspects:
+    for aspect in room.having("opening"):
         aspect.opening(ssrc, leaf, stream, sealed, now)
     opened = open_frame(room.m.media, kind, data, now)
-    for aspect in room.aspects:
+    for aspect in room.having("opened"):
         aspect.opened(ssrc, leaf, stream, sealed, now)
     return opened

@@ -164,6 +164,7 @@ class Membership:
         self._references: dict[bytes, bytes] = {}  # H(proposal message) -> ProposalRef, of this epoch
         self._rng = rng
         self.epoch_slot = slot
+        self._members: tuple[int, Policy, tuple[tuple[int, str, bool], ...]] | None = None
         self._veils = {slot: exported(group, "veil")}
         self._install_media(frozenset(), False, now)
 
@@ -175,7 +176,8 @@ class Membership:
 
     def signature_key(self, leaf: int) -> bytes | None:
         """The signature key at a leaf, None if nobody is there."""
-        return next((m.leaf_node.signature_key for m in self.group.members() if m.leaf == leaf), None)
+        node = self.group.member(leaf)
+        return None if node is None else node.signature_key
 
     def leaves(self) -> list[mls.LeafNode]:
         """All leaves, by their place."""
@@ -183,21 +185,23 @@ class Membership:
 
     def name(self, leaf: int) -> str:
         """The name at a leaf; "somebody" where nobody is."""
-        for m in self.group.members():
-            if m.leaf == leaf:
-                return Identity.decode(m.leaf_node.credential.identity).name
-        return "somebody"
+        return next((name for at, name, _ in self.members() if at == leaf), "somebody")
 
-    def members(self) -> list[tuple[int, str, bool]]:
+    def members(self) -> tuple[tuple[int, str, bool], ...]:
         """(leaf, name, whether a host) of all, by leaf."""
-        return [
-            (
-                m.leaf,
-                Identity.decode(m.leaf_node.credential.identity).name,
-                m.leaf_node.signature_key in self.policy.hosts,
+        # asked for at every tick and frame, and the same throughout an epoch
+        held = self._members
+        if held is None or held[0] != self.group.epoch or held[1] is not self.policy:
+            listed = tuple(
+                (
+                    m.leaf,
+                    Identity.decode(m.leaf_node.credential.identity).name,
+                    m.leaf_node.signature_key in self.policy.hosts,
+                )
+                for m in self.group.members()
             )
-            for m in self.group.members()
-        ]
+            self._members = held = (self.group.epoch, self.policy, listed)
+        return held[2]
 
     def is_host(self, leaf: int) -> bool:
         """Whether a host sits at that leaf."""

@@ -61,7 +61,7 @@ class Recovery(Aspect):
             room.m.void(self._blob)
             if door is not None and not regated:
                 door.shown = door.showing = None
-            for aspect in room.aspects:
+            for aspect in room.having("voided"):
                 aspect.voided(slot, None, now)
         elif verdict == "valid" or now - self._since > STUCK_WAIT:
             room.needs_rejoin = True

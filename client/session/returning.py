@@ -212,7 +212,7 @@ class _Again:
 def _is_here(room: RoomSession, name: str, now: float) -> bool:
     """Whether a host of that name has signed something lately."""
     hosts = [leaf for leaf, known, host in room.m.members() if host and known == name]
-    return any(aspect.hears(leaf, now) for aspect in room.aspects for leaf in hosts)
+    return any(aspect.hears(leaf, now) for aspect in room.having("hears") for leaf in hosts)
 
 
 def _ticket(package: mls.KeyPackage) -> bytes | None:

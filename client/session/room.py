@@ -22,7 +22,7 @@ from typing import Final, Literal, TypeVar
 from client.session import content, frames, words
 from client.session import events as ev
 from client.session.announced import Announced
-from client.session.aspect import Aspect
+from client.session.aspect import Aspect, Hooks
 from client.session.aspects import make as make_aspects
 from client.session.doorway import Doorway
 from client.session.ending import Ending
@@ -122,6 +122,7 @@ class RoomSession:
         self._leaving_since: float | None = None
         self._away = False
         self.aspects = make_aspects(self, now)
+        self.having = Hooks(self.aspects).having
 
     # -- commands ----------------------------------------------------------------------------------
 
@@ -189,7 +190,7 @@ class RoomSession:
         """After a rejoin: what was said and not heard is said again, and nothing is shown twice."""
         self._saying.carry_over(old._saying)
         self._intents = deque(i for i in old._intents if not isinstance(i, FarewellIntent | HealIntent))
-        for aspect in self.aspects:
+        for aspect in self.having("carry_over"):
             aspect.carry_over(old)
 
     def want(self, intent: Intent, now: float) -> None:
@@ -217,7 +218,7 @@ class RoomSession:
     def hostless(self, now: float) -> bool:
         """Whether no host is in the tree, or none of them has been heard lately."""
         hosts = [leaf for leaf, _, host in self.m.members() if host]
-        return not any(aspect.hears(leaf, now) for aspect in self.aspects for leaf in hosts)
+        return not any(aspect.hears(leaf, now) for aspect in self.having("hears") for leaf in hosts)
 
     @property
     def idle(self) -> bool:
@@ -286,7 +287,7 @@ class RoomSession:
             self._saying.lost(now)
         self.door = None
         self._slot = None
-        for aspect in self.aspects:
+        for aspect in self.having("lost"):
             aspect.lost(why, now)
         if self.ended is not None:
             return
@@ -316,7 +317,7 @@ class RoomSession:
         if door is None or not door.catching_up:
             self._saying.tell_missed()
         self._drive(now)
-        for aspect in self.aspects:
+        for aspect in self.having("tick"):
             aspect.tick(now)
 
     def received(self, message: wire.ServerMessage, now: float) -> None:
@@ -357,26 +358,26 @@ class RoomSession:
                     # without a hole only: what is still to be caught up on may be lost with the connection
                     self._relay = message.relay
                 digest = H(message.blob)
-                for aspect in self.aspects:
+                for aspect in self.having("relayed"):
                     aspect.relayed(message.relay, digest, now)
                 self._saying.relayed(message.blob, now)
             case wire.Passed():
-                for aspect in self.aspects:
+                for aspect in self.having("passed"):
                     if aspect.passed(message.blob, now):
                         break
             case wire.Refused():
                 self._refused(message, now)
-                for aspect in self.aspects:
+                for aspect in self.having("said_by_server"):
                     aspect.said_by_server(message.code, message.text, now)
             case wire.Closing():
-                for aspect in self.aspects:
+                for aspect in self.having("said_by_server"):
                     aspect.said_by_server(message.code, message.text, now)
                 self.tell(ev.Status("closing", f"The server says: {message.text}"))
             case wire.Transport():
                 self.effects.append(ev.MediaTransport(message))
             case wire.Streams():
                 self.effects.append(ev.RemoteStreams(tuple(message.streams)))
-                for aspect in self.aspects:
+                for aspect in self.having("streams"):
                     aspect.streams(message.streams, now)
             case _:
                 pass  # arrivals and departures of handles say nothing that a member signs
@@ -527,7 +528,7 @@ class RoomSession:
                 self.send(wire.CatchUp(self.m.journal.slot, self._relay))
             if self._publish is not None:
                 self.send(self._publish.message())
-                for aspect in self.aspects:
+                for aspect in self.having("published"):
                     aspect.published(now)
             self._announce_at = now
         if self._settling and now - self._moved_at < SETTLE:
@@ -535,7 +536,7 @@ class RoomSession:
         self._settling = False
         if not door.aspects_told:
             door.aspects_told = True
-            for aspect in self.aspects:
+            for aspect in self.having("level"):
                 aspect.level(now)
         if self._announce_at is not None and now >= self._announce_at:
             self._announce_at = None
@@ -566,7 +567,7 @@ class RoomSession:
                 self.send(wire.Commit(slot, self._staged.blob, invite.gate(self._staged.token)))
             return
         while self._intents:
-            if any(aspect.holds_commits(now) for aspect in self.aspects):
+            if any(aspect.holds_commits(now) for aspect in self.having("holds_commits")):
                 # a removal never waits, and nothing else goes before it
                 self._intents = deque(sorted(self._intents, key=lambda i: not isinstance(i, RemoveIntent)))
                 if not isinstance(self._intents[0], RemoveIntent):
@@ -640,7 +641,7 @@ class RoomSession:
             if self.door is not None:
                 self.door.shown = None  # our pass must be shown for this slot too
             self.tell(words.void_commit(verdict.text, self.who(verdict.author), slot))
-            for aspect in self.aspects:
+            for aspect in self.having("voided"):
                 aspect.voided(slot, verdict.author, now)
         else:
             recovery = self.aspect(Recovery)
@@ -670,7 +671,7 @@ class RoomSession:
             # one after the other, so that a large room's server is not hit by all at the same moment
             self._announce_at = now + ANNOUNCE_STEP * self.place
         self._tell_roster(change.added, change.removed, change.by, change)
-        for aspect in self.aspects:
+        for aspect in self.having("adopted"):
             aspect.adopted(change, now)
         self._saying.new_epoch(now)
 
@@ -682,7 +683,7 @@ class RoomSession:
         except SnugCryptoError:
             self.tell(words.receipt())
             return
-        for aspect in self.aspects:
+        for aspect in self.having("receipt"):
             aspect.receipt(slot, chain, signature, now)
 
     def _two_stories(self, slot: int) -> None:

@@ -123,7 +123,7 @@ class Saying:
 
     def _heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> None:
         room, leaf = self._room, received.sender
-        takers = [aspect for aspect in room.aspects if aspect.heard(received, what, now)]
+        takers = [aspect for aspect in room.having("heard") if aspect.heard(received, what, now)]
         if takers:
             return
         match what:

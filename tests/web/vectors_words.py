@@ -274,7 +274,7 @@ def _powers() -> Iterator[Row]:
         revoking = Revoking(cast(RoomSession, room))
         revoking.heard(cast(mls.ApplicationMessage, SimpleNamespace(sender=1)), content.Revoked(taken), 0.0)
         yield "status.revoked.by", {"name": "Bo", "count": len(taken), "invite": 5}, room[0]
-    nobody = SimpleNamespace(group=SimpleNamespace(members=list))
+    nobody = SimpleNamespace(members=tuple)
     yield "room.somebody", {}, Membership.name(cast(Membership, nobody), 0)
     why = say("verbatim", text="too few")
     yield "room.ruled", {"rule": "SNUG-7", "why": why}, str(ValidationError("SNUG-7", "too few"))

@@ -103,3 +103,20 @@ export class Aspect {
   /** The same frame (as SFrame sealed it), once it has opened. */
   opened(_ssrc: number, _leaf: number, _stream: number, _frame: Bytes, _now: number): void {}
 }
+
+/** The names of the hooks. */
+export type Hook = Exclude<keyof Aspect, "room">;
+
+const known = new WeakMap<readonly Aspect[], Map<Hook, readonly Aspect[]>>();
+
+/**
+ * Those of `aspects` whose class defines that hook, in order: most define few, and some hooks are called for every
+ * frame.
+ */
+export function having(aspects: readonly Aspect[], hook: Hook): readonly Aspect[] {
+  const by = known.get(aspects) ?? new Map<Hook, readonly Aspect[]>();
+  known.set(aspects, by);
+  const found = by.get(hook) ?? aspects.filter((aspect) => aspect[hook] !== Aspect.prototype[hook]);
+  by.set(hook, found);
+  return found;
+}

@@ -6,13 +6,14 @@ import { baseStream, FutureEpochError, type OpenedFrame, openFrame, sealFrame } 
 import { snug20 } from "../crypto/policy";
 import { type Kind, split } from "../crypto/shim";
 import { type Sentence, sentence } from "../words/sentence";
+import { having } from "./aspect";
 import type { RoomSession } from "./room";
 
 /** Why no media of ours may leave now, as a sentence for a person; null: it may. */
 export function whySilent(room: RoomSession, now: number): Sentence | null {
   if (room.ended !== null) return room.ended.text;
   if (room.stuckAt !== null || room.needsRejoin) return sentence("room.out_of_step");
-  for (const aspect of room.aspects) {
+  for (const aspect of having(room.aspects, "maySend")) {
     const reason = aspect.maySend(now);
     if (reason !== null) return reason;
   }
@@ -31,7 +32,7 @@ export class Sealing {
     const done = (async () => {
       const data = await sealing;
       await before;
-      for (const aspect of room.aspects) await aspect.sealed(stream, split(kind, data)[1], now);
+      for (const aspect of having(room.aspects, "sealed")) await aspect.sealed(stream, split(kind, data)[1], now);
       return whySilent(room, now) === null ? data : null; // it may have come to that meanwhile
     })();
     this.#last = done.catch(() => undefined);
@@ -59,10 +60,10 @@ export async function open(
   // whichever layer it is of: who announced the pictures may seal them in any size
   const [announced] = baseStream(stream);
   snug20({ announcers, keyLeaf: leaf, stream: announced });
-  for (const aspect of room.aspects) aspect.opening(ssrc, leaf, stream, sealed, now);
+  for (const aspect of having(room.aspects, "opening")) aspect.opening(ssrc, leaf, stream, sealed, now);
   const opened = await openFrame(room.m.media, kind, data, now);
   // while it was opened its stream may have been announced as another's
   snug20({ announcers: room.announced.announcers(ssrc), keyLeaf: leaf, stream: announced });
-  for (const aspect of room.aspects) aspect.opened(ssrc, leaf, stream, sealed, now);
+  for (const aspect of having(room.aspects, "opened")) aspect.opened(ssrc, leaf, stream, sealed, now);
   return opened;
 }

@@ -24,7 +24,7 @@ import type { Kind } from "../crypto/shim";
 import type { Challenge, ClientMessage, Committed, Entered, Refused, ServerMessage } from "../wire/messages";
 import { type Arg, CommandError, type Sentence, sentence, verbatim } from "../words/sentence";
 import { Announced } from "./announced";
-import type { Aspect } from "./aspect";
+import { type Aspect, having } from "./aspect";
 import { make as makeAspects } from "./aspects";
 import { type AnyContent, type Posted, TEXT_MAX } from "./content";
 import { Doorway } from "./doorway";
@@ -337,7 +337,7 @@ export class RoomSession {
     }
     if (!this.catchingUp) this.#saying.tellMissed();
     await this.#drive(now);
-    for (const aspect of this.aspects) await aspect.tick(now);
+    for (const aspect of having(this.aspects, "tick")) await aspect.tick(now);
   }
 
   /** The server's word at the room's door. */
@@ -387,12 +387,12 @@ export class RoomSession {
         // without a hole only: what is still to be caught up on may be lost with the connection
         if (message.relay === this.#relay + 1) this.#relay = message.relay;
         const digest = H(message.blob);
-        for (const aspect of this.aspects) await aspect.relayed(message.relay, digest, now);
+        for (const aspect of having(this.aspects, "relayed")) await aspect.relayed(message.relay, digest, now);
         await this.#saying.relayed(message.blob, now);
         break;
       }
       case "passed":
-        for (const aspect of this.aspects) if (await aspect.passed(message.blob, now)) break;
+        for (const aspect of having(this.aspects, "passed")) if (await aspect.passed(message.blob, now)) break;
         break;
       case "refused":
         this.#refused(message, now);
