@@ -283,6 +283,8 @@ class _Stream:
         self.torn = torn
 
     def judge(self, counter: int, hash_: bytes) -> _Verdict:
+        if counter > self.covered:
+            return _Verdict.UNLISTED  # as of most frames: their list comes later
         for _, _, run in reversed(self._runs):
             if run.first <= counter <= run.last:
                 return _Verdict.LISTED if run.of(counter) == hash_ else _Verdict.FORGED
@@ -450,7 +452,11 @@ class Checker:
         return stream.number_of(counter)
 
     def tick(self, now: float) -> None:
-        """Whether frames have gone unlisted for too long. Only while the server's word reaches us."""
+        """Whether frames have gone unlisted for too long. Only while the server's word reaches us.
+
+        All that had come by `now` has been heard. Frames that were opened since then wait for lists that have
+        come since then too, and that are heard next: a client that is behind blames nobody for it.
+        """
         if self.doubt is not None:
             return
         try:
@@ -465,7 +471,8 @@ class Checker:
         if self._written_off_at + WRITE_OFF <= now:
             self._written_off = 0.0
         oldest = min((frame.at for frame in self._unlisted.values()), default=inf)
-        return self._written_off + max(0.0, self._played - oldest)
+        since = max(0.0, self._frame_at - now)
+        return self._written_off + max(0.0, self._played - since - oldest)
 
     def excused(self, now: float) -> float:
         """Seconds of sound or pictures within the last minute that were excused and stand in no list."""

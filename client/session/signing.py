@@ -37,8 +37,10 @@ from server.wire.limits import BUCKETS
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds for which frames may wait to be signed; then nothing more is sealed.
-PATIENCE: Final = 1.5
+#: Seconds beyond the interval of lists for which frames may wait to be signed; then nothing more is sealed.
+#: Receivers allow 2 s of what they play, and what was sealed in 1 s takes longer to play where a busy machine
+#: or a bad network spreads it.
+PATIENCE: Final = 0.5
 #: Seconds before a connection is lost in which lists may not have got out.
 RESEND: Final = 5.0
 #: Seconds after an epoch for which its lists count: frames were played whose sender was away when it ended.
@@ -196,7 +198,7 @@ class Signing(Aspect):
             # receivers have little patience: what can't be signed now would be held against us later
             return "Sound and pictures wait until the server is back."
         oldest = min((at for e in self._epochs.values() if (at := _oldest(e)) is not None), default=now)
-        if now - oldest > PATIENCE:
+        if now - oldest > interval(self._members) + PATIENCE:
             return "Sound and pictures wait: what was sent last can't be signed: we are out of step."
         return None
 

@@ -519,6 +519,30 @@ def test_two_seconds_without_a_list_and_nothing_is_played_unsigned() -> None:
     assert bo.found == [], "told once"
 
 
+def test_who_is_behind_with_lists_judges_only_what_was_opened_when_the_look_was_due() -> None:
+    """A busy client opens frames while lists that have come wait to be heard, behind a look that is late."""
+    bo = Bo()
+    bo.run(5)
+    due = bo.now
+    waiting = []
+    for n in range(150):
+        bo.play(bo.seal())
+        bo.now += 0.02
+        if n % 25 == 24:
+            waiting += bo.lists()
+    bo.checker.tick(due)
+    assert bo.found == []
+    for data in waiting:
+        bo.hear(data)
+    bo.checker.tick(bo.now)
+    assert bo.found == []
+    for _ in range(150):
+        bo.play(bo.seal())
+        bo.now += 0.02
+    bo.checker.tick(bo.now - 0.9)
+    assert bo.found == [Finding.UNVERIFIED], "no list had come when this look was due"
+
+
 def test_ten_seconds_of_lists_and_frames_are_played_at_once_again() -> None:
     bo = Bo()
     bo.run(3, listed=False)

@@ -286,7 +286,7 @@ def test_who_is_connected_and_out_of_step_stops_sealing() -> None:
     w.run(1)
     assert bo.session.seal("audio", 0, SOUND, w.now) is not None
     bo.room.is_level = lambda now: False
-    w.run(1.4)
+    w.run(0.9)
     assert signing(bo).may_send(w.now) is None
     w.run(0.3)
     assert signing(bo).may_send(w.now) is not None

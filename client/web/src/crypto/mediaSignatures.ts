@@ -319,6 +319,7 @@ class Heard {
   }
 
   judge(counter: number, hash: Bytes): Verdict {
+    if (counter > this.covered) return "unlisted"; // as of most frames: their list comes later
     const run = this.#runs.findLast(({ run: { first, last } }) => first <= counter && counter <= last)?.run;
     if (run !== undefined) return same(run.of(counter), hash) ? "listed" : "forged";
     if (counter <= this.#forgotten) return "late";
@@ -487,7 +488,12 @@ export class Checker {
     return stream.numberOf(counter);
   }
 
-  /** Whether frames have gone unlisted for too long. Only while the server's word reaches us. */
+  /**
+   * Whether frames have gone unlisted for too long. Only while the server's word reaches us.
+   *
+   * All that had come by `now` has been heard. Frames that were opened since then wait for lists that have come since
+   * then too, and that are heard next: a client that is behind blames nobody for it.
+   */
   tick(now: number): void {
     if (this.doubt !== null) return;
     try {
@@ -504,7 +510,8 @@ export class Checker {
     if (this.#writtenOffAt + WRITE_OFF <= now) this.#writtenOff = 0;
     let oldest = Infinity;
     for (const { at } of this.#unlisted.values()) oldest = Math.min(oldest, at);
-    return this.#writtenOff + Math.max(0, this.#played - oldest);
+    const since = Math.max(0, this.#frameAt - now);
+    return this.#writtenOff + Math.max(0, this.#played - since - oldest);
   }
 
   /** Seconds of sound or pictures within the last minute that were excused and stand in no list. */

@@ -34,8 +34,12 @@ import { type Change, exported } from "./membership";
 import type { RoomSession } from "./room";
 import * as words from "./words";
 
-/** Seconds for which frames may wait to be signed; then nothing more is sealed. */
-export const PATIENCE = 1.5;
+/**
+ * Seconds beyond the interval of lists for which frames may wait to be signed; then nothing more is sealed. Receivers
+ * allow 2 s of what they play, and what was sealed in 1 s takes longer to play where a busy machine or a bad network
+ * spreads it.
+ */
+export const PATIENCE = 0.5;
 /** Seconds before a connection is lost in which lists may not have got out. */
 export const RESEND = 5;
 /**
@@ -90,6 +94,8 @@ export class Signing extends Aspect {
   readonly #sent: { readonly at: number; readonly blob: Bytes }[] = [];
   /** When to tell it, and the secret. */
   #secrets: { readonly at: number; readonly secret: Bytes }[] = [];
+  /** When the oldest frame was sealed that is in a list which is being signed; null: none is. */
+  #signing: number | null = null;
   #publishAt = -Infinity;
   #now = -Infinity;
   #members = 0;
@@ -223,9 +229,9 @@ export class Signing extends Aspect {
   override maySend(now: number): Sentence | null {
     // receivers have little patience: what can't be signed now would be held against us later
     if (!this.#connected) return sentence("signing.away");
-    let oldest = now;
+    let oldest = this.#signing ?? now;
     for (const epoch of this.#epochs.values()) oldest = Math.min(oldest, oldestOf(epoch) ?? now);
-    return now - oldest > PATIENCE ? sentence("signing.out_of_step") : null;
+    return now - oldest > interval(this.#members) + PATIENCE ? sentence("signing.out_of_step") : null;
   }
 
   override sealed(_stream: number, frame: Bytes, now: number): void {
@@ -252,27 +258,34 @@ export class Signing extends Aspect {
   async #sign(now: number, allOfIt: boolean): Promise<void> {
     const waiting = [...this.#epochs.values()].filter((epoch) => oldestOf(epoch) !== null);
     for (const epoch of waiting) {
+      const oldest = oldestOf(epoch) ?? now;
       // once we seal in the next epoch this one's list is complete, and the sooner there the better
-      const due =
-        allOfIt || epoch !== waiting.at(-1) || now - (oldestOf(epoch) ?? now) >= interval(this.#members);
-      if (!due) continue;
-      const signer = epoch.signer ?? (await this.#makeSigner(epoch));
-      const m = this.room.m;
-      for (const signed of await signer.take()) {
-        const blob = await veil.cover(
-          epoch.key,
-          "signatures",
-          m.room,
-          epoch.slot,
-          signed,
-          BUCKETS,
-          this.room.rng,
-        );
-        this.#sent.push({ at: now, blob });
-        if (this.#sent.length > SENT_MAX) this.#sent.shift();
-        this.room.passOn(blob);
+      if (!allOfIt && epoch === waiting.at(-1) && now - oldest < interval(this.#members)) continue;
+      this.#signing = oldest;
+      try {
+        for (const blob of await this.#lists(epoch)) this.#pass(blob, now);
+      } finally {
+        this.#signing = null;
       }
     }
+  }
+
+  /** Lists of all that waits in that epoch, signed and sealed. */
+  async #lists(epoch: Epoch): Promise<Bytes[]> {
+    const signer = epoch.signer ?? (await this.#makeSigner(epoch));
+    const { key, slot } = epoch;
+    const signed = await signer.take();
+    return Promise.all(
+      signed.map((list) =>
+        veil.cover(key, "signatures", this.room.m.room, slot, list, BUCKETS, this.room.rng),
+      ),
+    );
+  }
+
+  #pass(blob: Bytes, now: number): void {
+    this.#sent.push({ at: now, blob });
+    if (this.#sent.length > SENT_MAX) this.#sent.shift();
+    this.room.passOn(blob);
   }
 
   /** Tell the secret halves of old keys: whoever keeps our signatures can have made them. */
