@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import select
 import subprocess
@@ -12,7 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from tests.interop.ts_setup import Node, bundle
+
+_ENCODER = msgspec.json.Encoder()
 
 
 class SilentError(AssertionError):
@@ -57,7 +60,7 @@ class LineProcess:
     def answer(self, request: Mapping[str, object]) -> dict[str, Any]:
         """One request's answer, whatever it says. SilentError if there is none."""
         assert self._process.stdin is not None
-        data = memoryview(json.dumps(request).encode() + b"\n")
+        data = memoryview(_ENCODER.encode(request) + b"\n")
         while data:  # a pipe takes what it has place for
             data = data[self._process.stdin.write(data) :]
         line = self._line()
@@ -65,7 +68,7 @@ class LineProcess:
             raise SilentError(f"{self._name} gave no answer to {request['op']} within {self._seconds} s")
         if not line:
             raise SilentError(f"{self._name} ended at {request['op']} (its stderr says why)")
-        answer: dict[str, Any] = json.loads(line)
+        answer: dict[str, Any] = msgspec.json.decode(line)
         return answer
 
     def new_id(self) -> int:

@@ -5,15 +5,18 @@ Tests that use these run in the session's event loop: `pytest.mark.asyncio(loop_
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.interop.ts_setup import ensure_installed
 from tests.web import browsers, media_house
 from tests.web.browsers import NAMES, Browser, Name
 from tests.web.media_house import House
+from tests.web.storybook import Book, served
+from tests.web.ts_session import SessionProcess
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +39,23 @@ async def firefox() -> AsyncIterator[Browser]:
     """Debian's Firefox ESR."""
     async with browsers.firefox() as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def sessions() -> Iterator[SessionProcess]:
+    """A Node process for everybody who runs the page's session in a scenario."""
+    process = SessionProcess(ensure_installed())
+    yield process
+    process.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def book(chromium: Browser) -> AsyncIterator[Book]:
+    """The stories, built and served; Chromium shows them."""
+    assert chromium.context is not None
+    assert chromium.context.browser is not None
+    with served() as address:
+        yield Book(chromium.context.browser, address)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -15,7 +15,6 @@ from client.session import Session
 from client.session.options import Options
 from crypto.kdf import Rng
 from crypto.returning import Kept
-from tests.interop.ts_setup import ensure_installed
 from tests.session.world import ORIGIN, Participant, World, seeded
 from tests.web.ts_session import SessionProcess, TsSession, Who
 
@@ -161,7 +160,10 @@ def _play(
             monkeypatch.setattr(module, name, sessions_of(process, who))
     if "monkeypatch" in inspect.signature(function).parameters:
         arguments = {**arguments, "monkeypatch": monkeypatch}
-    function(**arguments)
+    try:
+        function(**arguments)
+    finally:
+        process.call("closeAll", -1)
 
 
 def played(found: list[Any]) -> Any:
@@ -178,11 +180,3 @@ def played(found: list[Any]) -> Any:
         _play(monkeypatch, sessions, scenario, arguments, who)
 
     return test
-
-
-@pytest.fixture(scope="module")
-def sessions() -> Iterator[SessionProcess]:
-    """A Node process for the people of one file's scenarios."""
-    process = SessionProcess(ensure_installed())
-    yield process
-    process.close()

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page
 
-from tests.web.storybook import SCREENS, WIDE, Book, Screen, opened
+from tests.web.storybook import SCREENS, WIDE, Book, Screen
 
 AXE: Final = (Path(__file__).parents[2] / "client/web/node_modules/axe-core/axe.min.js").read_text()
 #: WCAG 2.2 A and AA, and axe's own best practices.
 TAGS: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def book() -> AsyncIterator[Book]:
-    async with opened() as one:
-        yield one
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def violations(page: Page, **only: Any) -> list[str]:

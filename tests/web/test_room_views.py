@@ -12,18 +12,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import FilePayload, Page
 
-from tests.web.storybook import PHONE, WIDE, Book, opened
+from tests.web.storybook import PHONE, WIDE, Book
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def book() -> AsyncIterator[Book]:
-    async with opened() as one:
-        yield one
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def page(book: Book) -> AsyncIterator[Page]:
     async with book.page(WIDE, "dark") as one:
         yield one

@@ -13,9 +13,7 @@ from tests.session import (
     test_hostile_members,
     test_returning,
 )
-from tests.web.mixed import played, scenarios, sessions
-
-__all__ = ["sessions"]
+from tests.web.mixed import played, scenarios
 
 SCENARIOS = [
     *scenarios(

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from tests.session import test_ending, test_meeting
-from tests.web.mixed import MIXES, played, scenarios, sessions
-
-__all__ = ["sessions"]
-
+from tests.web.mixed import MIXES, played, scenarios
 
 test_meetings = played([*scenarios(test_meeting, MIXES), *scenarios(test_ending, MIXES)])

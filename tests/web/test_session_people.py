@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from tests.session import test_comparing, test_identity, test_reporting, test_sharing
-from tests.web.mixed import played, scenarios, sessions
-
-__all__ = ["sessions"]
+from tests.web.mixed import played, scenarios
 
 SCENARIOS = [
     *scenarios(

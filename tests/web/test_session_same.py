@@ -17,10 +17,8 @@ from client.session import events as ev
 from client.session.options import Options
 from tests.session.hostile import Media
 from tests.session.world import Participant, World, seeded
-from tests.web.mixed import MIXES, mixed_world, sessions
+from tests.web.mixed import MIXES, mixed_world
 from tests.web.ts_session import SessionProcess, Who
-
-__all__ = ["sessions"]
 
 #: Fields whose values are drawn, or follow from keys.
 DRAWN = {"digits", "link", "id", "fingerprint", "public", "emoji", "words", "hash"}

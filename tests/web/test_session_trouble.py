@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.session import test_invites, test_powers, test_trouble
-from tests.web.mixed import MIXES, mixed_world, played, scenarios, sessions
+from tests.web.mixed import MIXES, mixed_world, played, scenarios
 from tests.web.ts_session import SessionProcess, Who
-
-__all__ = ["sessions"]
 
 SCENARIOS = [
     *scenarios(

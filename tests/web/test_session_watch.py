@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from tests.session import test_dropped, test_layers, test_signing, test_watch, test_watch_members
-from tests.web.mixed import played, scenarios, sessions
-
-__all__ = ["sessions"]
+from tests.web.mixed import played, scenarios
 
 # those that take long are played once
 SCENARIOS = [

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page
 
-from tests.web.storybook import PHONE, WIDE, Book, opened
+from tests.web.storybook import PHONE, WIDE, Book
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def book() -> AsyncIterator[Book]:
-    async with opened() as one:
-        yield one
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def asked(page: Page) -> list[list[Any]]:

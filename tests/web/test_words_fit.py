@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Final
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page
 
-from tests.web.storybook import Book, Screen, opened
+from tests.web.storybook import Book, Screen
 
 #: A small phone: where there is the least place.
 SMALL: Final = Screen("small", 360, 640)
@@ -49,13 +47,7 @@ CUT: Final = """() => {
   return found;
 }"""
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def book() -> AsyncIterator[Book]:
-    async with opened() as one:
-        yield one
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def cut(page: Page) -> list[str]:

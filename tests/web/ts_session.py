@@ -472,12 +472,15 @@ class TsSession:
             self._shows = dataclasses.replace(self._shows, hand=what.up)
         return self._effects(answer)
 
+    # most calls are these two: their bytes go without the wrapping that says that they are bytes
+
     def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
-        sealed = self.call("seal", kind=kind, stream=stream, frame=frame, now=now)
-        return _real(sealed["value"])  # type: ignore[no-any-return]
+        sealed = self.call("seal", kind=kind, stream=stream, frame=frame.hex(), now=now)["value"]
+        return None if sealed is None else bytes.fromhex(sealed)
 
     def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
-        return OpenedFrame(**_real(self.call("open", ssrc=ssrc, kind=kind, data=data, now=now)["value"]))
+        opened = self.call("open", ssrc=ssrc, kind=kind, data=data.hex(), now=now)["value"]
+        return OpenedFrame(**opened | {"frame": bytes.fromhex(opened["frame"])})
 
     def kept(self) -> Kept | None:
         raw = _real(self.call("kept")["value"])

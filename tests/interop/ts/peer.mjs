@@ -3,11 +3,11 @@
 // Request  {"op": name, "member": id, ...}: bytes are hex strings, lists and numbers are themselves.
 // Answer   {"ok": true, ...} or {"ok": false, "error": "Kind: text"}.
 // One process holds any number of members; they share nothing but the code.
-import readline from "node:readline"
 import * as mls from "ts-mls"
 import { encode } from "ts-mls/codec/tlsEncoder.js"
 import { makeKeyPackageRef } from "ts-mls/keyPackage.js"
 import { ratchetTreeEncoder } from "ts-mls/ratchetTree.js"
+import { lines, answer as tell } from "../../web/peers/lines.mjs"
 
 const hex = (bytes) => Buffer.from(bytes).toString("hex")
 const bytes = (text) => new Uint8Array(Buffer.from(text, "hex"))
@@ -308,12 +308,12 @@ async function answer(request) {
   return member[request.op](request)
 }
 
-for await (const line of readline.createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+for (const line of lines()) {
   let reply
   try {
     reply = { ok: true, ...(await answer(JSON.parse(line))) }
   } catch (error) {
     reply = { ok: false, error: `${error.constructor.name}: ${error.message}` }
   }
-  process.stdout.write(`${JSON.stringify(reply)}\n`)
+  tell(reply)
 }

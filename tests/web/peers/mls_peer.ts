@@ -3,10 +3,10 @@
 // Request  {"op": name, "member": id, ...}: bytes are hex strings, lists and numbers are themselves.
 // Answer   {"ok": true, ...} or {"ok": false, "error": "Kind: text", "sender": whom a CommitError blames}.
 // One process holds any number of members; they share nothing but the code.
-import readline from "node:readline";
 import { concat, hex, systemRng, unhex, utf8 } from "../../../client/web/src/crypto/bytes";
 import { H } from "../../../client/web/src/crypto/kdf";
 import * as mls from "../../../client/web/src/mls";
+import { lines, answer as tell } from "./lines.mjs";
 
 type Json = Record<string, unknown>;
 
@@ -314,7 +314,7 @@ async function answer(request: Json): Promise<Json> {
   throw new TypeError(`no operation ${String(request["op"])}`);
 }
 
-for await (const line of readline.createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+for (const line of lines()) {
   let reply: Json;
   try {
     reply = { ok: true, ...(await answer(JSON.parse(line) as Json)) };
@@ -324,5 +324,5 @@ for await (const line of readline.createInterface({ input: process.stdin, crlfDe
       error instanceof mls.CommitError ? { sender: error.sender, path: error instanceof mls.PathError } : {};
     reply = { ok: false, error: `${error.name}: ${error.message}`, ...blamed };
   }
-  process.stdout.write(`${JSON.stringify(reply)}\n`);
+  tell(reply);
 }

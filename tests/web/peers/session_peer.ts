@@ -4,8 +4,8 @@
 // Answer   {"ok": true, ...} or {"ok": false, "kind": the error's name, "text": ...}.
 // Bytes are {"$bytes": hex}; a Sentence goes out in English as {"$sentence": text}; messages are the frames that
 // would go over the wire. One process holds any number of sessions.
-import readline from "node:readline";
-import { type Bytes, hex, type Rng, unhex, utf8 } from "../../../client/web/src/crypto/bytes";
+import "./quick_subtle";
+import { type Bytes, type Rng, utf8 } from "../../../client/web/src/crypto/bytes";
 import { SnugCryptoError, ValidationError } from "../../../client/web/src/crypto/errors";
 import { H } from "../../../client/web/src/crypto/kdf";
 import { FutureEpochError } from "../../../client/web/src/crypto/mediaKeys";
@@ -27,6 +27,7 @@ import {
 } from "../../../client/web/src/wire/messages";
 import { english, render } from "../../../client/web/src/words";
 import { CommandError, type Sentence, verbatim } from "../../../client/web/src/words/sentence";
+import { lines, answer as tell } from "./lines.mjs";
 
 type Json = Record<string, unknown>;
 
@@ -34,6 +35,10 @@ const clientCodec = new Codec<ClientMessage>(schemas, ClientMessageNames);
 const serverCodec = new Codec<ServerMessage>(schemas, ServerMessageNames);
 
 // -- in and out -------------------------------------------------------------------------------------------
+
+const hex = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+const unhex = (text: string): Bytes => new Uint8Array(Buffer.from(text, "hex"));
 
 const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null;
 
@@ -186,16 +191,15 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
     const sealed = await session(request).seal(
       kind as Kind,
       Number(stream),
-      read(frame) as Bytes,
+      unhex(String(frame)),
       Number(now),
     );
-    return { value: plain(sealed) };
+    return { value: sealed === null ? null : hex(sealed) };
   },
   open: async (request) => {
     const { ssrc, kind, data, now } = request;
-    return {
-      value: plain(await session(request).open(Number(ssrc), kind as Kind, read(data) as Bytes, Number(now))),
-    };
+    const opened = await session(request).open(Number(ssrc), kind as Kind, unhex(String(data)), Number(now));
+    return { value: { ...opened, frame: hex(opened.frame) } };
   },
   whySilent: (request) => ({ value: plain(session(request).whySilent(Number(request["now"]))) }),
   /** Something of its membership, to compare with others'. */
@@ -228,6 +232,10 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
     sessions.delete(request["who"]);
     return {};
   },
+  closeAll: () => {
+    sessions.clear();
+    return {};
+  },
 };
 
 function refusal(error: unknown): Json {
@@ -244,7 +252,7 @@ function refusal(error: unknown): Json {
   };
 }
 
-for await (const line of readline.createInterface({ input: process.stdin })) {
+for (const line of lines()) {
   let answer: Json;
   try {
     const request = JSON.parse(line) as Json;
@@ -254,5 +262,5 @@ for await (const line of readline.createInterface({ input: process.stdin })) {
   } catch (error) {
     answer = refusal(error);
   }
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
+  tell(answer);
 }

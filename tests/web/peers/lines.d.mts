@@ -1,0 +1,2 @@
+export function lines(): Generator<string>;
+export function answer(value: unknown): void;
