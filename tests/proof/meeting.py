@@ -144,10 +144,13 @@ class Record:
     #: By the moment: the server's memory. By name: a participant's, while all were there.
     server: dict[str, Snapshot] = field(default_factory=dict)
     participants: dict[str, Snapshot] = field(default_factory=dict)
+    #: Bob's and Ada's while he waits to be let in: later nobody needs his key package and his greeting.
+    at_the_door: dict[str, Snapshot] = field(default_factory=dict)
     #: All canaries, and what was found of them in the same order as the snapshots'; and on the wire.
     canaries: Canaries = field(default_factory=dict)
     in_server: dict[str, Found] = field(default_factory=dict)
     in_participants: dict[str, Found] = field(default_factory=dict)
+    in_at_the_door: dict[str, Found] = field(default_factory=dict)
     on_wire: Found = field(default_factory=dict)
     wire_bytes: int = 0
     #: What the server is told by design, and what was found of it in its memory while all were there.
@@ -231,16 +234,28 @@ async def _all(people: list[Person], what: Callable[[Person], object], why: str)
     await asyncio.gather(*(p.until(lambda p=p: what(p), why) for p in people))  # type: ignore[misc]  # bound now
 
 
+def _knock(host: Person, who: str) -> dict[str, Any] | None:
+    return next((e for e in host.of("knock") if e["name"] == NAMES[who]), None)
+
+
+async def _let_in(host: Person, who: str) -> None:
+    await host.until(lambda: _knock(host, who), f"{who}'s knock")
+    knock = _knock(host, who)
+    assert knock is not None
+    host.tell(admit=knock["id"])
+
+
 async def _meet(record: Record, server: int) -> None:
     """The meeting itself. Memory is only read here, and searched when all is over."""
     held: dict[bytes, bytes] = {}
     ada, bob, cem = (record.people[who] for who in ("ada", "bob", "cem"))
     began = time.monotonic()
-    await ada.start("host", "--server", record.proxy.url, "--title", TITLE, "--admit", "all", noted=True)
+    await ada.start("host", "--server", record.proxy.url, "--title", TITLE, noted=True)
     await ada.until(lambda: ada.of("invite"), "the invite")
     link = ada.of("invite")[0]["link"]
     recordings = ("--record", str(record.folder / "recordings"))
     await cem.start("join", link, "--greeting", GREETINGS["cem"], *recordings, noted=False)
+    await _let_in(ada, "cem")
     await _all([ada, cem], lambda p: len(p.roster()) == 2, "two to be in")
     await _all([ada], lambda p: p.decoded("cem"), "Cem's media")
     await _all([cem], lambda p: p.decoded("ada"), "Ada's media")
@@ -250,6 +265,10 @@ async def _meet(record: Record, server: int) -> None:
     await cem.until(lambda: cem.heard(CHATS["ada"]), "Ada's chat")
 
     await bob.start("join", link, "--greeting", GREETINGS["bob"], noted=True)
+    await ada.until(lambda: _knock(ada, "bob"), "Bob's knock")
+    for person in (bob, ada):
+        record.at_the_door[person.who] = await asyncio.to_thread(snapshot, person.pid, held)
+    await _let_in(ada, "bob")
     everybody = [ada, cem, bob]
     await _all(everybody, lambda p: len(p.roster()) == 3, "three to be in")
     record.entrance = bob.of("roster")[0]["epoch"]
@@ -305,14 +324,18 @@ def _wire(record: Record) -> bytes:
 def _search(record: Record) -> None:
     """Search everything for all canaries, the later ones too: they were not there yet, and must not be."""
     record.canaries = canaries_of(record)
-    snapshots = [*record.server.values(), *record.participants.values()]
-    found = search_snapshots(snapshots, record.canaries)
-    record.in_server = dict(zip(record.server, found, strict=False))
-    record.in_participants = dict(zip(record.participants, found[len(record.server) :], strict=True))
+    groups = (record.server, record.participants, record.at_the_door)
+    snapshots = [one for group in groups for one in group.values()]
+    found = iter(search_snapshots(snapshots, record.canaries))
+    record.in_server, record.in_participants, record.in_at_the_door = (
+        {name: next(found) for name in group} for group in groups
+    )
     record.public_in_server = record.server["while all are there"].search(record.public)
     wire = _wire(record)
     record.wire_bytes = len(wire)
     record.on_wire = Searcher(record.canaries).search(wire)
+    for one in snapshots:
+        one.let_go()
 
 
 async def hold(folder: Path) -> Record:

@@ -31,7 +31,7 @@ _STEP = 4
 #: A canary has at least so many bytes.
 SHORTEST = _RUN + _STEP - 1
 _CHUNK = 1 << 18  # the work on it stays in the processor's cache
-_READ = 1 << 22
+_BLOCK = 1 << 16
 _TABLE_BITS = 21
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(64 - _TABLE_BITS)
@@ -123,14 +123,19 @@ class Searcher:
             places.append((encoding, address))
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(repr=False)
 class Region:
-    """One mapping of a process, as it was read."""
+    """One mapping of a process, as it was read, in blocks of `_BLOCK` bytes. Equal blocks are held once."""
 
     address: int
     label: str
-    data: bytes
+    size: int
     digest: bytes
+    blocks: list[bytes]
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.blocks)
 
 
 @dataclass(frozen=True, repr=False)
@@ -143,7 +148,12 @@ class Snapshot:
 
     @property
     def size(self) -> int:
-        return sum(len(r.data) for r in self.regions)
+        return sum(r.size for r in self.regions)
+
+    def let_go(self) -> None:
+        """Forget what was read, once it has been searched: the memory of several processes is large."""
+        for region in self.regions:
+            region.blocks.clear()
 
     def search(self, canaries: Mapping[str, bytes | str]) -> Found:
         """The canaries that are there, with encodings and addresses."""
@@ -181,8 +191,8 @@ def _stopped(pid: int) -> Iterator[None]:
 def snapshot(pid: int, known: dict[bytes, bytes] | None = None) -> Snapshot:
     """Read every readable mapping of a child process, which stands still meanwhile (well under a second).
 
-    `known` is kept from one snapshot to the next, so that equal mappings are held once. PermissionError if
-    the process may not be traced.
+    `known` is kept from one snapshot to the next, so that equal blocks are held once. PermissionError if the
+    process may not be traced.
     """
     known = {} if known is None else known
     regions, unread = [], []
@@ -194,27 +204,27 @@ def snapshot(pid: int, known: dict[bytes, bytes] | None = None) -> Snapshot:
             if "r" not in fields[1] or label in _KERNEL:
                 continue
             low, high = (int(part, 16) for part in fields[0].split("-"))
-            data, whole = _read(memory.fileno(), low, high)
-            digest = sha256(data).digest()
-            regions.append(Region(low, label, known.setdefault(digest, data), digest))
+            blocks, whole = _read(memory.fileno(), low, high, known)
+            digest = sha256(b"".join(sha256(block).digest() for block in blocks)).digest()
+            regions.append(Region(low, label, sum(map(len, blocks)), digest, blocks))
             if not whole:
                 unread.append(f"{fields[0]} {label}")
     return Snapshot(regions, unread)
 
 
-def _read(file: int, low: int, high: int) -> tuple[bytes, bool]:
-    parts = []
+def _read(file: int, low: int, high: int, known: dict[bytes, bytes]) -> tuple[list[bytes], bool]:
+    blocks: list[bytes] = []
     at = low
     while at < high:
         try:
-            part = os.pread(file, min(_READ, high - at), at)
+            part = os.pread(file, min(_BLOCK, high - at), at)
         except OSError:
             break  # behind the end of a file that is mapped, or a device's
         if not part:
             break
-        parts.append(part)
+        blocks.append(known.setdefault(part, part))
         at += len(part)
-    return b"".join(parts), at == high
+    return blocks, at == high
 
 
 def search(pid: int, canaries: Mapping[str, bytes | str]) -> Found:

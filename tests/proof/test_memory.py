@@ -83,7 +83,7 @@ def test_it_was_a_meeting(meeting: Record) -> None:
         rows = {(e["from"], e["stream"]): e for e in person.of("media")}
         others = [name for who, name in NAMES.items() if who != person.who]
         assert {(name, stream) for name in others for stream in ("audio", "video")} <= rows.keys()
-        assert not any(row["failed"] for row in rows.values())
+        assert not [row for row in rows.values() if row["failed"]], person.who
 
 
 def test_neither_crypto_nor_client_can_be_imported_there(tmp_path: Path) -> None:
@@ -154,6 +154,8 @@ def test_the_same_search_finds_it_in_every_participant(meeting: Record) -> None:
         names = {meeting.canaries[name] for name in found if class_of(name) == "name"}
         assert names == set(NAMES.values()), who
         somewhere |= kinds
+    for found in meeting.in_at_the_door.values():
+        somewhere |= {class_of(name) for name in found}
     assert sorted(HELD_BY_SOME - somewhere) == []
 
 
