@@ -9,7 +9,7 @@ import pytest
 
 from client.cli import main
 from client.media import check
-from tests.cli.processes import free_port, names, running, server
+from tests.cli.processes import Process, free_port, names, running, server
 
 NO_MEDIA = ("--no-audio", "--no-video")
 
@@ -153,16 +153,30 @@ def test_a_server_killed_in_mid_meeting_and_started_again() -> None:
         first.status = lambda: 0  # type: ignore[method-assign]
 
 
+def decoded(host: Process, sender: str, **least: int) -> None:
+    """Wait until so many frames of each of these streams of the sender have been decoded."""
+    for stream, count in least.items():
+        host.wait(
+            "media",
+            lambda e, stream=stream, count=count: (  # type: ignore[misc]
+                e["from"] == sender and e["stream"] == stream and e["decoded"] > count
+            ),
+        )
+
+
 def test_files_are_played_and_recorded(tmp_path: Path) -> None:
     with (
         server() as (_, url),
         running(
             "host", "--server", url, "--name", "Ada", "--admit", "all", "--json",
-            "--for", "8s", "--record", str(tmp_path / "first"),
+            "--record", str(tmp_path / "first"),
         ) as ada,
     ):  # fmt: skip
-        with running("join", ada.wait("invite")["link"], "--name", "Bo", "--json", "--for", "6s") as bo:
+        with running("join", ada.wait("invite")["link"], "--name", "Bo", "--json") as bo:
+            decoded(ada, "Bo", audio=150, video=45)
+            bo.send({"leave": True})
             assert bo.status() == 0
+        ada.send({"leave": True})
         assert ada.status() == 0
         recorded = Path(ada.wait("recording")["path"])
     assert check.identity_of_pitch(check.pitch_of(recorded)[0][0]) == 1
@@ -174,12 +188,15 @@ def test_files_are_played_and_recorded(tmp_path: Path) -> None:
         server() as (_, url),
         running(
             "host", "--server", url, "--admit", "all", "--json", *NO_MEDIA,
-            "--for", "9s", "--record", str(tmp_path / "second"),
+            "--record", str(tmp_path / "second"),
         ) as ada,
     ):  # fmt: skip
         link = ada.wait("invite")["link"]
-        with running("join", link, "--name", "Dana", "--play", str(recorded), "--for", "7s") as dana:
+        with running("join", link, "--name", "Dana", "--play", str(recorded), "--json") as dana:
+            decoded(ada, "Dana", audio=200)
+            dana.send({"leave": True})
             assert dana.status() == 0
+        ada.send({"leave": True})
         assert ada.status() == 0
         again = Path(ada.wait("recording")["path"])
     assert again.name.startswith("Dana-1")

@@ -221,11 +221,17 @@ TREES: list[tuple[str, Callable[[RatchetTree], None]]] = [
 
 
 @pytest.fixture(scope="module")
-def full(page: PageProcess) -> tuple[Room, PageBundle]:
+def room_of_eight() -> Room:
     room = Room(8)
     for place in (1, 2, 4, 6):
         room.commit(by=place)
-    return room, PageBundle(page, "newcomer")
+    return room
+
+
+@pytest.fixture
+def full(room_of_eight: Room, page: PageProcess) -> tuple[Room, PageBundle]:
+    """A room that nothing changes, and a newcomer of this test's own: a key package enters one group."""
+    return room_of_eight, PageBundle(page, "newcomer")
 
 
 @pytest.mark.parametrize(("rule", "change"), TREES, ids=[rule for rule, _ in TREES])
@@ -253,6 +259,8 @@ def test_who_vouches_for_a_parent_knows_its_secret(full: tuple[Room, PageBundle]
 
 def test_the_same_newcomer_is_let_in_by_an_honest_welcome(full: tuple[Room, PageBundle]) -> None:
     room, newcomer = full
+    with pytest.raises(ValidationError):
+        newcomer.join(invited_with(room, newcomer, with_tree(without_the_newcomer)), {})
     assert newcomer.join(invited_with(room, newcomer, lambda info: info), {}).own_leaf == 8
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 import inspect
 import sys
 from collections import Counter
@@ -132,13 +131,19 @@ EQUIVALENT = {
 
 
 def _mutant(name: str, number: int) -> ModuleType:
-    tree = copy.deepcopy(_TREE)
-    _, place, at, new = list(_mutations(_functions(tree)[name]))[number]
+    _, place, at, new = list(_mutations(_functions(_TREE)[name]))[number]
+    old = place[at]
+    if isinstance(new, ast.stmt | ast.expr):
+        ast.fix_missing_locations(ast.copy_location(new, old))
     place[at] = new
+    try:
+        code = compile(_TREE, "policy_changed", "exec")
+    finally:
+        place[at] = old
     module = ModuleType("crypto.policy_changed")
     sys.modules[module.__name__] = module  # dataclasses looks its module up
     try:
-        exec(compile(ast.fix_missing_locations(tree), "policy_changed", "exec"), module.__dict__)  # noqa: S102 - our own source, with one change
+        exec(code, module.__dict__)  # noqa: S102 - our own source, with one change
     finally:
         del sys.modules[module.__name__]
     return module

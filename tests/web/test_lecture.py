@@ -10,8 +10,6 @@ import contextlib
 import json
 import os
 import re
-import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
-from client.demo import lecture
-from client.demo.lecture import NAMES, QUESTIONS, TITLE, Lecture, play, question
+from client.demo.lecture import NAMES, TITLE, Lecture
 from client.lab.scenes import SCENES
 from server import page as pages
 from tests.web.browsers import ChromiumTab, chromium
+from tests.web.children import appear
 from tests.web.storybook import THEMES
 from tests.web.test_axe import violations
 
@@ -140,11 +138,17 @@ async def test_a_relayed_frame_is_noise_to_a_decoder(tabs: tuple[Page, Page]) ->
             assert "f0ffff9d012a10001000" in text or "f1ffff" in text
 
 
+async def how_it_works(member: Page) -> None:
+    """Open the panel with the tree and the scenes, if it is not open."""
+    if not await member.locator(".tree-node").count():
+        await member.click(".controls [aria-label=More]")
+        await member.click("text=How it works")
+        await member.wait_for_selector(".tree-node", timeout=PATIENCE)
+
+
 async def test_members_see_the_tree(tabs: tuple[Page, Page]) -> None:
     member, _ = tabs
-    await member.click(".controls [aria-label=More]")
-    await member.click("text=How it works")
-    await member.wait_for_selector(".tree-node", timeout=PATIENCE)
+    await how_it_works(member)
     names = set(await member.locator(".tree-name").all_text_contents())
     assert {*NAMES, "you"} <= names
     # four leaves, and the root is held by all of them
@@ -157,6 +161,7 @@ async def test_members_see_the_tree(tabs: tuple[Page, Page]) -> None:
 
 async def test_a_scene_is_guessed_played_and_told(tabs: tuple[Page, Page], tmp_path: Path) -> None:
     member, _ = tabs
+    await how_it_works(member)
     await member.wait_for_selector(".scene", timeout=PATIENCE)
     assert await member.locator("[data-scene]").count() == len(SCENES)
     await member.locator("details.scenes:has([data-scene=bad_commit])").evaluate("at => (at.open = true)")
@@ -201,82 +206,6 @@ async def test_scenes_are_played_only_for_who_has_the_token(open_lecture: Lectur
         assert json.loads(await first.content.readline()) == {"began": "kicked"}
         async with http.post(address + "/lecture/play", json={"scene": "kicked"}, headers=headers) as second:
             assert second.status == 409
-        assert len(_of(os.getpid(), "lab")) == 1
+        await appear(os.getpid(), "lab", 1)
         first.close()
-        async with asyncio.timeout(30):
-            while _of(os.getpid(), "lab"):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-
-
-async def test_a_scene_that_is_left_is_gone() -> None:
-    async with play("kicked") as lines:
-        waiting = asyncio.ensure_future(anext(lines))
-        await asyncio.sleep(1.0)
-        children = _of(os.getpid(), "lab")
-        assert len(children) == 1
-        waiting.cancel()
-        await asyncio.gather(waiting, return_exceptions=True)
-    assert not _of(os.getpid(), "lab")
-    assert not _there(children[0])
-
-
-def _there(process: int) -> bool:
-    return Path(f"/proc/{process}").exists()
-
-
-def _of(parent: int, word: str) -> list[int]:
-    """Processes that this one has started, with that word on their command line."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError):
-            status = (folder / "stat").read_text().rpartition(")")[2].split()
-            words = (folder / "cmdline").read_bytes().split(b"\0")
-            if int(status[1]) == parent and word.encode() in words:
-                found.append(int(folder.name))
-    return found
-
-
-async def test_questions_do_not_give_the_answer_away() -> None:
-    assert set(QUESTIONS) <= {scene.id for scene in SCENES}
-    for scene in SCENES:
-        asked = question(scene)
-        assert 20 < len(asked) < len(scene.prediction) + 40, scene.id
-        assert asked.endswith(".")
-        for word in ("impossible", "is told", "are told", "void", "nothing hinders", "detected"):
-            assert word not in asked, (scene.id, asked)
-    assert len({question(scene) for scene in SCENES}) == len(SCENES)
-
-
-async def test_the_command_prints_both_addresses_and_ends_when_told() -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "client.cli", "demo", "--lecture", "--no-open",
-        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        async with asyncio.timeout(90):
-            member = (await process.stdout.readline()).decode()
-            window = (await process.stdout.readline()).decode()
-        assert re.fullmatch(
-            r"A member's page: http://127\.0\.0\.1:\d+/\?lecture=[\w-]{22}#http://127\.0\.0\.1:\d+/#1[\w-]{60,}\n",
-            member,
-        )
-        assert re.fullmatch(r"The landlord's window: http://127\.0\.0\.1:\d+/#[\w-]{22}\n", window)
-        servers = _of(process.pid, "server")
-        assert len(servers) == 1
-        process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(20):
-            assert await process.wait() == 0
-        assert not _there(servers[0])
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def test_without_the_pages_it_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(pages.load, "__defaults__", (tmp_path,))
-    assert await lecture.run(open_browser=False) == 1
-    assert "the page has not been built: run `make page`" in capsys.readouterr().err
+        await appear(os.getpid(), "lab", 0)

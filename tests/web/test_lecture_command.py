@@ -1,0 +1,76 @@
+"""`snug demo --lecture` without a browser: the command, its questions, and processes that play scenes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from client.demo import lecture
+from client.demo.lecture import QUESTIONS, play, question
+from client.lab.scenes import SCENES
+from server import page as pages
+from tests.web.children import alive, appear, children
+
+ROOT = Path(__file__).parents[2]
+
+
+async def test_a_scene_that_is_left_is_gone() -> None:
+    async with play("kicked") as lines:
+        waiting = asyncio.ensure_future(anext(lines))
+        (player,) = await appear(os.getpid(), "lab", 1)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+    assert not children(os.getpid(), "lab")
+    assert not alive(player)
+
+
+async def test_questions_do_not_give_the_answer_away() -> None:
+    assert set(QUESTIONS) <= {scene.id for scene in SCENES}
+    for scene in SCENES:
+        asked = question(scene)
+        assert 20 < len(asked) < len(scene.prediction) + 40, scene.id
+        assert asked.endswith(".")
+        for word in ("impossible", "is told", "are told", "void", "nothing hinders", "detected"):
+            assert word not in asked, (scene.id, asked)
+    assert len({question(scene) for scene in SCENES}) == len(SCENES)
+
+
+async def test_the_command_prints_both_addresses_and_ends_when_told() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "client.cli", "demo", "--lecture", "--no-open",
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(90):
+            member = (await process.stdout.readline()).decode()
+            window = (await process.stdout.readline()).decode()
+        assert re.fullmatch(
+            r"A member's page: http://127\.0\.0\.1:\d+/\?lecture=[\w-]{22}#http://127\.0\.0\.1:\d+/#1[\w-]{60,}\n",
+            member,
+        )
+        assert re.fullmatch(r"The landlord's window: http://127\.0\.0\.1:\d+/#[\w-]{22}\n", window)
+        servers = children(process.pid, "server")
+        assert len(servers) == 1
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
+        assert not alive(servers[0])
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_without_the_pages_it_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pages.load, "__defaults__", (tmp_path,))
+    assert await lecture.run(open_browser=False) == 1
+    assert "the page has not been built: run `make page`" in capsys.readouterr().err
