@@ -1,67 +1,94 @@
-# Two commands: `make demo` and `make test`. Both set up what they need, from a bare Python 3.11 or newer.
+# Two commands: `make demo` and `make test`. Both install what they need; they start from Python 3.11 or newer.
 
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
-STAMP := .venv/.snug-setup
+# The stamps of the two sets of packages: those that Snug runs with, and those of its tests as well.
+RUN := .venv/.snug-run
+DEV := .venv/.snug-dev
+# What the package is made of: it is built again when one of these is newer than the stamp.
+PARTS := pyproject.toml hatch_build.py $(wildcard client/web/*.mjs client/web/*.json) client/web/node.py \
+  $(shell find client/web/src client/web/patches -type f 2>/dev/null)
+# Compiled modules are kept: tests start hundreds of processes, and compiling takes each longer than starting.
+unexport PYTHONDONTWRITEBYTECODE
+# Pytest workers. Two cores: most tests wait for a network, and three at a time keep both cores busy.
+WORKERS ?= 3
+PYTEST := .venv/bin/python -m pytest
+SPREAD := -n $(WORKERS) --no-loadscope-reorder
+# crypto/ is measured by its own tests alone: under measurement, meetings take three times as long.
+OF_CRYPTO := tests/crypto tests/mls tests/policy tests/vectors
 
-.PHONY: demo test test-cores test-live test-page setup page note browsers lint bench fuzz screenshots clean
+.PHONY: demo check check-tests test test-all test-crypto test-rest test-page setup setup-demo page note browsers lint bench fuzz \
+  screenshots clean
 
-demo: setup
+demo: $(RUN)
 	.venv/bin/snug demo
 
-# crypto/ is measured where it is tested by itself: meetings would take three times as long under the measure.
-# What only reckons, or looks at views alone, runs beside what waits for sockets and clocks; their lines come mixed.
-PURE := tests/crypto tests/mls tests/policy tests/vectors
-RECKONS := tests/session tests/interop $(wildcard tests/web/test_session_*.py) \
-  tests/web/test_axe.py tests/web/test_room_views.py tests/web/test_seal.py tests/web/test_views.py tests/web/test_words_fit.py
+# While working: under a minute.
+check: $(DEV)
+	@$(MAKE) --no-print-directory -j3 -O lint test-page check-tests
 
-test: setup browsers page lint
-	$(MAKE) --no-print-directory -j2 test-cores test-live
+check-tests: $(DEV)
+	$(PYTEST) -n 2 -q --no-loadscope-reorder --tier check $$(.venv/bin/python -m tests.tiers)
 
-test-cores:
-	.venv/bin/python -m pytest $(PURE) --cov --cov-report=term
+test: $(DEV) browsers page
+	@$(MAKE) --no-print-directory -j2 -O lint test-page
+	$(MAKE) --no-print-directory test-crypto
+	$(PYTEST) $(SPREAD) --tier test $(addprefix --ignore=,$(OF_CRYPTO))
+
+# Every test in every combination, and what is slow: before a release, and before an issue is closed.
+test-all: $(DEV) browsers page
+	@$(MAKE) --no-print-directory -j2 -O lint test-page
+	$(MAKE) --no-print-directory test-crypto
+	SNUG_EVERY_MIX=1 $(PYTEST) $(SPREAD) --tier all $(addprefix --ignore=,$(OF_CRYPTO))
+
+test-crypto: $(DEV)
+	$(PYTEST) -n 2 $(OF_CRYPTO) --cov --cov-report=
 	.venv/bin/coverage report --fail-under=95 --include='crypto/*' --format=total
-	.venv/bin/python -m pytest $(RECKONS)
-	$(MAKE) --no-print-directory test-page
 
-# what of the page needs no browser
-test-page: setup
+# What of the page needs no browser.
+test-page: $(DEV)
 	.venv/bin/python client/web/node.py unit
 
-test-live:
-	.venv/bin/python -m pytest $(addprefix --ignore=,$(PURE) $(RECKONS))
+# What each of the two commands needs.
+setup-demo: $(RUN)
+setup: $(DEV)
 
-setup: $(STAMP)
-
-# uv, from PyPI, into an environment of its own if there is none on the path
+# uv, from PyPI, into an environment of its own if it is not on the path
 .uv/bin/uv:
 	$(PYTHON) -m venv .uv
 	.uv/bin/python -m pip install --quiet 'uv>=0.8'
 
-$(STAMP): pyproject.toml $(if $(findstring .uv,$(UV)),.uv/bin/uv)
-	$(UV) sync --quiet
-	touch $(STAMP)
+# Neither removes the packages of the other (--inexact): demo and test may alternate.
+$(RUN): $(PARTS) $(if $(findstring .uv,$(UV)),.uv/bin/uv)
+	@echo "Installing what Snug runs with (about 270 MB on disk) and building its page:"
+	$(UV) sync --inexact --no-dev
+	@touch $@
+
+$(DEV): $(PARTS) $(if $(findstring .uv,$(UV)),.uv/bin/uv)
+	@echo "Installing what Snug and its tests run with (about 830 MB on disk) and building the page:"
+	$(UV) sync --inexact
+	@touch $@
 
 # the meeting page and the landlord's window, unless they are built of these sources already
-page: setup
+page: $(DEV)
 	.venv/bin/python client/web/node.py
 
 # what the page is known by, into the release notes: whenever the page has changed
-note: setup
+note: $(DEV)
 	.venv/bin/python client/web/node.py note
 
 # Chromium, Firefox and fonts, for the tests of the page: installed where that can be done, else asked for
 browsers:
 	.ci/browsers
 
-lint: setup
+lint: $(DEV)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/python client/web/node.py check
 
-bench: setup page
+bench: $(DEV) page
 	.venv/bin/snug bench forward
 	.venv/bin/snug bench room
 	.venv/bin/snug bench join
@@ -72,12 +99,12 @@ bench: setup page
 # RUNS and SEED say how many and which; a find is kept in fuzz-finds.
 RUNS ?= 1000000
 SEED ?= $(shell date +%Y%m%d)
-fuzz: setup
+fuzz: $(DEV)
 	.venv/bin/python -m tests.fuzz.run --runs $(RUNS) --seed $(SEED) $(FUZZ)
 	SNUG_FUZZ=$(RUNS) SNUG_SEED=$(SEED) .venv/bin/python client/web/node.py unit sdp.fuzz
 
 # every view, light and dark, on a phone and on a wide screen: some minutes. The README's are kept in git, no others.
-screenshots: setup browsers
+screenshots: $(DEV) browsers
 	.venv/bin/python -m tests.web.shots docs/images
 
 clean:

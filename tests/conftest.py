@@ -1,0 +1,99 @@
+"""For all tests: which of them a command runs, in which order, and on which worker.
+
+`make test` runs several pytest workers (pytest-xdist). Tests that share a costly fixture run on one worker,
+so that the fixture is made once. The longest of these groups start first: none is left over at the end.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
+
+from tests.tiers import TIERS, Tiers
+
+# No test fails for taking long: the machine may be busy. Those that hang end by `timeout` (pyproject.toml).
+settings.register_profile("snug", deadline=None)
+settings.load_profile("snug")
+
+#: Files and folders whose tests share something that is costly to make: one worker runs all of them. The ones
+#: that take longest come first.
+TOGETHER: Final = (
+    "tests/web/test_lecture.py",
+    "tests/web/test_media.py",
+    "tests/web/test_layers.py",
+    "tests/web/test_leak.py",
+    "tests/web/test_networks.py",
+    "tests/web/test_views.py",
+    "tests/web/test_room_views.py",
+    "tests/web/test_words_fit.py",
+    "tests/proof/",
+    "tests/lab/test_leakage.py",
+)
+#: Folders with tests that wait for processes, browsers and media: they start before tests that only compute.
+WAITING: Final = (
+    "tests/web/",
+    "tests/lab/",
+    "tests/network/",
+    "tests/proof/",
+    "tests/demo/",
+    "tests/cli/",
+    "tests/server/",
+    "tests/media_server/",
+    "tests/media_client/",
+    "tests/interop_media/",
+)
+
+
+#: How many tests the tier leaves to `make test-all`.
+LEFT: Final = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--tier", choices=TIERS, default="all", help="which tests run (tests/tiers.py)")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name long bytes by their argument: many are random, and all workers must agree on names."""
+    return argname if isinstance(val, bytes) and len(val) > 16 else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    tiers, tier = Tiers.load(), config.getoption("--tier")
+    dropped = [item for item in items if not tiers.runs(tier, item.nodeid)]
+    config.stash[LEFT] = len(dropped)
+    if dropped:
+        items[:] = [item for item in items if tiers.runs(tier, item.nodeid)]
+        config.hook.pytest_deselected(items=dropped)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # stable: within a rank the order stays as it is, shuffled or not
+    session.items.sort(key=lambda item: _rank(item.nodeid))
+
+
+class _Together(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
+    """Hands out tests one by one, and those of `TOGETHER` as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _together(nodeid) or nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    # `--dist load` asks for it; its own grouping by marks does not work with every version of pytest
+    return _Together(config, log) if config.getoption("dist") == "load" else None
+
+
+def _together(nodeid: str) -> str | None:
+    return next((name for name in TOGETHER if nodeid.startswith(name)), None)
+
+
+def _rank(nodeid: str) -> int:
+    together = _together(nodeid)
+    if together is not None:
+        return TOGETHER.index(together)
+    waits = nodeid.startswith(WAITING) and "test_session_" not in nodeid
+    return len(TOGETHER) + (not waits)

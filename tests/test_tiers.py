@@ -1,0 +1,83 @@
+"""The lists of `tests/tiers.toml` name tests that exist, move few of them, and give a reason for each."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import LEFT
+from tests.tiers import Tiers, files, named
+
+ROOT = Path(__file__).parents[1]
+
+
+def exists(entry: str) -> bool:
+    file, _, rest = entry.partition("::")
+    names = [re.sub(r"\[.*", "", name).replace("*", r"\w*") for name in rest.split("::")] if rest else []
+    paths = list(ROOT.glob(file if "*" not in file else f"{file}.py"))
+    return any(
+        all(
+            re.search(rf"\b(def|class) {name}\b|^{name} = ", path.read_text(encoding="utf-8"), re.M)
+            for name in names
+        )
+        for path in paths
+    )
+
+
+def test_every_entry_names_a_test_that_exists() -> None:
+    tiers = Tiers.load()
+    assert [entry for entry in (*tiers.check, *tiers.check_without, *tiers.moved) if not exists(entry)] == []
+    assert not exists("tests/test_tiers.py::test_nothing")
+    assert not exists("tests/test_nothing.py")
+
+
+def test_at_most_a_tenth_of_the_tests_is_left_to_test_all(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--tier") == "check":
+        return  # it leaves most tests to `make test`
+    left = request.config.stash[LEFT]
+    assert left <= 0.1 * (left + len(request.session.items))
+
+
+def test_a_test_is_named_by_a_folder_a_file_a_function_or_a_parameter() -> None:
+    test = "tests/web/test_page.py::test_opening_it[firefox]"
+    for entry in ("tests/", "tests/web/test_page.py", "tests/web/test_page.py::test_opening_it", test):
+        assert named(test, [entry]), entry
+    for entry in ("tests/web/test_pag", "tests/web/test_page.py::test_open", f"{test}]", "test_page.py"):
+        assert not named(test, [entry]), entry
+
+
+def test_tiers_run_what_they_list(tmp_path: Path) -> None:
+    lists = tmp_path / "tiers.toml"
+    lists.write_text(
+        '[check]\ntests = ["tests/a/"]\nwithout = ["tests/a/test_x.py::test_slow"]\n'
+        '[[only_in_test_all]]\ntests = ["tests/b/test_y.py"]\nreason = "It waits for Tor."\n'
+    )
+    tiers = Tiers.load(lists)
+    quick, slow, moved = (
+        "tests/a/test_x.py::test_1",
+        "tests/a/test_x.py::test_slow",
+        "tests/b/test_y.py::test_2",
+    )
+    runs = {
+        tier: [test for test in (quick, slow, moved) if tiers.runs(tier, test)]
+        for tier in ("check", "test", "all")
+    }
+    assert runs == {"check": [quick], "test": [quick, slow], "all": [quick, slow, moved]}
+
+
+def test_a_move_without_a_reason_is_refused(tmp_path: Path) -> None:
+    lists = tmp_path / "tiers.toml"
+    lists.write_text(
+        '[check]\ntests = []\nwithout = []\n[[only_in_test_all]]\ntests = ["tests/b/"]\nreason = " "\n'
+    )
+    with pytest.raises(ValueError, match="no reason"):
+        Tiers.load(lists)
+
+
+def test_files_are_named_once_for_the_command_line(tmp_path: Path) -> None:
+    for name in ("a_1", "a_2", "b"):
+        (tmp_path / f"test_{name}.py").touch()
+    entries = ["test_a*", "test_b.py::test_x", "test_b.py::test_y"]
+    assert files(entries, tmp_path) == ["test_a_1.py", "test_a_2.py", "test_b.py"]

@@ -1,0 +1,75 @@
+"""Which tests `make check`, `make test` and `make test-all` run: the lists are in `tests/tiers.toml`.
+
+check   in-memory tests of every module, without sockets, processes or browsers
+test    everything but the tests listed for `make test-all`
+all     everything
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+Tier = Literal["check", "test", "all"]
+TIERS: Final[tuple[Tier, ...]] = get_args(Tier)
+FILE: Final = Path(__file__).with_name("tiers.toml")
+
+
+@dataclass(frozen=True)
+class Tiers:
+    """The lists. A test is named by its node id, or by the part of it up to a `/`, `::` or `[`."""
+
+    #: Of `make check`, and what it leaves out of these.
+    check: tuple[str, ...]
+    check_without: tuple[str, ...]
+    #: Only in `make test-all`: test to reason.
+    moved: dict[str, str]
+
+    @classmethod
+    def load(cls, path: Path = FILE) -> Tiers:
+        """KeyError or TypeError where the file lacks a list; ValueError where a reason is missing."""
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        moved: dict[str, str] = {}
+        for group in raw["only_in_test_all"]:
+            if not group["reason"].strip():
+                raise ValueError(f"{path}: no reason is given for {group['tests']}")
+            moved |= dict.fromkeys(group["tests"], group["reason"])
+        return cls(tuple(raw["check"]["tests"]), tuple(raw["check"]["without"]), moved)
+
+    def runs(self, tier: Tier, test: str) -> bool:
+        """Whether that tier runs the test with this node id."""
+        if tier == "all":
+            return True
+        if named(test, self.moved):
+            return False
+        return tier == "test" or (named(test, self.check) and not named(test, self.check_without))
+
+
+def named(test: str, entries: Iterable[str]) -> bool:
+    """Whether one of the entries names the test with this node id. A `*` stands for any characters."""
+    return any(_pattern(entry).match(test) for entry in entries)
+
+
+@cache
+def _pattern(entry: str) -> re.Pattern[str]:
+    escaped = ".*".join(re.escape(part) for part in entry.split("*"))
+    return re.compile(escaped + ("" if entry.endswith("/") else r"(?=[/:\[\]-]|$)"))
+
+
+def files(entries: Iterable[str], root: Path = FILE.parents[1]) -> list[str]:
+    """The files and folders that these entries are in, each once, for the command line of pytest."""
+    found: dict[str, None] = {}
+    for entry in entries:
+        name = entry.partition("::")[0]
+        paths = [root / name] if "*" not in name else sorted(root.glob(f"{name}.py"))
+        found |= dict.fromkeys(str(path.relative_to(root)) for path in paths)
+    return list(found)
+
+
+if __name__ == "__main__":
+    print(*files(Tiers.load().check))
