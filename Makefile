@@ -13,12 +13,12 @@ unexport PYTHONDONTWRITEBYTECODE
 # Pytest workers. Two cores: most tests wait for a network, and three at a time keep both cores busy.
 WORKERS ?= 3
 PYTEST := .venv/bin/python -m pytest
-SPREAD := -n $(WORKERS) --no-loadscope-reorder
+SPREAD := -n $(WORKERS) --no-loadscope-reorder --max-worker-restart=0
 # crypto/ is measured by its own tests alone: under measurement, meetings take three times as long.
 OF_CRYPTO := tests/crypto tests/mls tests/policy tests/vectors
 
-.PHONY: demo check check-tests test test-all test-crypto test-rest test-page setup setup-demo page note browsers lint bench fuzz \
-  screenshots clean
+.PHONY: demo check check-tests test test-all test-crypto test-page setup setup-demo page note browsers lint bench \
+  fuzz screenshots clean
 
 demo: $(RUN)
 	.venv/bin/snug demo
@@ -60,7 +60,7 @@ setup: $(DEV)
 
 # Neither removes the packages of the other (--inexact): demo and test may alternate.
 $(RUN): $(PARTS) $(if $(findstring .uv,$(UV)),.uv/bin/uv)
-	@echo "Installing what Snug runs with (about 270 MB on disk) and building its page:"
+	@echo "Installing what Snug runs with (about 210 MB on disk) and building its page:"
 	$(UV) sync --inexact --no-dev
 	@touch $@
 
