@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import queue
@@ -12,34 +13,52 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.cli.forks import ROOT, Forked, Forks, environment
+
 #: No step of a test takes longer on a slow machine; every wait ends as soon as what it waits for is there.
 PATIENCE = 120.0
 Event = dict[str, Any]
 
 
-def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+@functools.cache
+def forks(module: str) -> Forks:
+    """One for all tests of this process; it ends with it."""
+    return Forks(module)
+
+
+def start(module: str, arguments: Sequence[str]) -> Forked | subprocess.Popen[str]:
+    """That command with these arguments; by itself in a network namespace, else forked."""
+    if os.readlink("/proc/thread-self/ns/net") == os.readlink("/proc/self/ns/net"):
+        return forks(module).start(arguments)
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(*arguments: str, module: str = "client.cli") -> subprocess.CompletedProcess[str]:
+    """Run it to its end, without input."""
+    with running(*arguments, module=module) as process:
+        process.end_input()
+        status = process.status()
+        out, errors = ("".join(f"{line}\n" for line in lines) for lines in (process.lines, process.errors))
+        return subprocess.CompletedProcess(arguments, status, out, errors)
 
 
 class Process:
     """A child whose standard output is read as it comes."""
 
     def __init__(self, *arguments: str, module: str = "client.cli") -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            cwd=ROOT,
-            env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self._process = start(module, arguments)
         self.lines: list[str] = []
         self.errors: list[str] = []
         self._new: queue.Queue[str | None] = queue.Queue()
@@ -86,6 +105,10 @@ class Process:
         assert self._process.stdin is not None
         self._process.stdin.write((line if isinstance(line, str) else json.dumps(line)) + "\n")
         self._process.stdin.flush()
+
+    def end_input(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
 
     def signal(self, number: int) -> None:
         self._process.send_signal(number)

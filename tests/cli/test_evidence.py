@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,25 +19,13 @@ from client.session import content
 from client.session import events as ev
 from crypto import evidence
 from crypto.kdf import H
-from tests.cli.processes import PATIENCE, ROOT, Process, environment, running, server
+from tests.cli.processes import PATIENCE, Process, run, running, server
 from tests.crypto import test_evidence as made
 from tests.mls.world import Room, state_of
 
 NO_MEDIA = ("--no-audio", "--no-video")
 NAMES = ("Adelheid", "Bonifatius", "Cemile")
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(200)
-
-
-def snug(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "client.cli", *arguments],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def hears_everybody(process: Process, path: Path, people: int) -> None:
@@ -105,7 +91,7 @@ def test_a_meeting_that_the_server_ends_on_invented_grounds(tmp_path: Path) -> N
                 ]
                 assert files[name].stat().st_mode & 0o777 == 0o600
 
-    each = snug("evidence", "verify", str(files[NAMES[1]]), "--json")
+    each = run("evidence", "verify", str(files[NAMES[1]]), "--json")
     assert each.returncode == 0, each.stderr
     found = json.loads(each.stdout)
     assert found["verified"]
@@ -117,24 +103,24 @@ def test_a_meeting_that_the_server_ends_on_invented_grounds(tmp_path: Path) -> N
     assert not any(name.encode() in everything for name in (*NAMES, "hello"))
     assert any("The host has ended this meeting." in text for text in found["claimed"])
 
-    merged = snug("evidence", "merge", *map(str, files.values()))
+    merged = run("evidence", "merge", *map(str, files.values()))
     assert merged.returncode == 0, merged.stderr
     (tmp_path / "all.json").write_text(merged.stdout)
-    shown = snug("evidence", "verify", str(tmp_path / "all.json"))
+    shown = run("evidence", "verify", str(tmp_path / "all.json"))
     assert shown.returncode == 0
     assert "3 different keys signed beats in this room" in shown.stdout
     assert " was running and opened another room after" in shown.stdout
     assert "which is not the key" not in shown.stdout
     assert "Not proven:\n  - That no host ended the meeting" in shown.stdout
     assert all(f"{name}\n" in shown.stdout for name in NAMES), "Cemile gave the names"
-    once = json.loads(snug("evidence", "verify", str(tmp_path / "all.json"), "--json").stdout)
+    once = json.loads(run("evidence", "verify", str(tmp_path / "all.json"), "--json").stdout)
     assert [p["same_server"] for p in once["probes"]] == [True] * 3
 
     changed = merged.stdout.replace("The host has ended", "The host hath ended")
     assert changed != merged.stdout
     (tmp_path / "all.json").write_text(changed)
     for command in ("verify", "merge"):
-        bad = snug("evidence", command, str(tmp_path / "all.json"))
+        bad = run("evidence", command, str(tmp_path / "all.json"))
         assert bad.returncode == 1
         assert "own statement is not signed" in bad.stdout + bad.stderr
 
@@ -182,27 +168,27 @@ def test_a_report_is_judged_by_whom_the_host_names(tmp_path: Path) -> None:
             for process in (ada, bo, cem):
                 assert process.status() == 0
 
-    good = snug("report", "verify", str(file), "--link", link)
+    good = run("report", "verify", str(file), "--link", link)
     assert good.returncode == 0, good.stdout + good.stderr
     assert "wrote: \u201ca threat\u201d, in the meeting of the host key" in good.stdout
     assert "sent a picture (image/png, 208 bytes" in good.stdout
     assert "was let in by the host with invite 0" in good.stdout
     assert "Not proven:\n  - Who the person is" in good.stdout
-    rows = json.loads(snug("report", "verify", str(file), "--link", link, "--json").stdout)["messages"]
+    rows = json.loads(run("report", "verify", str(file), "--link", link, "--json").stdout)["messages"]
     assert [row["kind"] for row in rows] == ["say", "picture"]
     key = rows[0]["host_key"]
-    assert snug("report", "verify", str(file), "--host-key", key).returncode == 0
+    assert run("report", "verify", str(file), "--host-key", key).returncode == 0
 
-    claimed = snug("report", "verify", str(file))
+    claimed = run("report", "verify", str(file))
     assert claimed.returncode == 1
     assert "Nothing of it is proven" in claimed.stdout
     assert "a threat" not in claimed.stdout
-    other = snug("report", "verify", str(file), "--host-key", "ab" * 32)
+    other = run("report", "verify", str(file), "--host-key", "ab" * 32)
     assert other.returncode == 1
     assert "another host's meeting" in other.stdout
-    assert snug("report", "verify", str(file), "--host-key", "zz").returncode == 2
+    assert run("report", "verify", str(file), "--host-key", "zz").returncode == 2
     file.write_bytes(file.read_bytes().replace(b'"invite": 0', b'"invite": 3', 1))
-    changed = snug("report", "verify", str(file), "--link", link)
+    changed = run("report", "verify", str(file), "--link", link)
     assert changed.returncode == 1
     assert "did not sign that this key was let in" in changed.stdout
 
