@@ -17,7 +17,7 @@ from crypto.emoji import EMOJI
 from crypto.kdf import H
 from crypto.verification import CodeRun, commitments_digest, short_code, signs
 from server.wire import messages as wire
-from tests.session.world import Participant, World
+from tests.session.world import Participant, World, seeds
 
 NAMES = ("Ada", "Bo", "Cem", "Dana", "Eve", "Finn", "Gül", "Hana", "Ines", "Jon", "Kim", "Lea")
 OURS = {"code_fork", "code_cheat", "code_aborted", "code_different"}
@@ -111,7 +111,7 @@ def test_every_run_has_another_code() -> None:
 
 
 def test_two_who_ask_at_once_get_one_code() -> None:
-    for seed in range(12):
+    for seed in seeds(range(12)):
         w = World(100 + seed, latency=0.2)
         people = w.meeting("Ada", "Bo", "Cem", "Dana")
         for p in people[1:]:
@@ -136,7 +136,7 @@ def test_of_two_runs_the_lower_leafs_is_made() -> None:
 
 
 def test_an_opening_that_is_under_way_outlives_the_run_that_another_one_ends() -> None:
-    for seed in range(8):
+    for seed in seeds(range(8)):
         w = World(350 + seed)
         people = w.meeting("Ada", "Bo", "Cem", "Dana")
         w.run(1)
@@ -408,7 +408,7 @@ def test_hosts_do_not_hold_their_commits_for_ever() -> None:
 
 def test_who_comes_in_meanwhile_starts_it_anew() -> None:
     """A commit that is under way when the OPEN comes is nobody's fault."""
-    for seed in range(15):
+    for seed in seeds(range(15)):
         w = World(200 + seed, latency=0.15)
         ada, bo, cem = people = w.meeting("Ada", "Bo", "Cem")
         dana = w.guest(w.link_of(ada), "Dana")
@@ -423,7 +423,7 @@ def test_who_comes_in_meanwhile_starts_it_anew() -> None:
 
 
 def test_who_leaves_meanwhile_does_not_stop_it() -> None:
-    for seed in range(8):
+    for seed in seeds(range(8)):
         w = World(230 + seed, latency=0.05)
         ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
         kept = keeps_back(cem, content.CodeCommit)
@@ -481,7 +481,7 @@ def test_a_connection_that_is_lost_meanwhile_blames_nobody(seed: int) -> None:
 
 
 def test_a_server_that_restarts_meanwhile_blames_nobody() -> None:
-    for seed in range(20):
+    for seed in seeds(range(20)):
         w = World(300 + seed, latency=0.05)
         people = w.meeting("Ada", "Bo", "Cem")
         w.run(1)

@@ -15,7 +15,7 @@ from client.session.lobby import IS_LOCKED, HostLobby
 from client.session.powers import Powers
 from crypto.invite import HostSeed
 from crypto.room_state import Mode
-from tests.session.world import Participant, World
+from tests.session.world import Participant, World, seeds
 
 
 def two_hosts(w: World, *others: str) -> list[Participant]:
@@ -220,7 +220,7 @@ def test_a_room_keeps_a_host() -> None:
 
 
 def test_two_hosts_who_step_down_at_once_leave_one() -> None:
-    for seed in range(6):
+    for seed in seeds(range(6)):
         w = World(20 + seed, latency=0.1)
         ada, bo, cem = two_hosts(w, "Cem")
         w.do(ada, ev.Undeputise(0))
@@ -343,7 +343,7 @@ def test_a_handover_to_who_goes_meanwhile_is_given_up() -> None:
 
 
 def test_a_handover_survives_a_server_that_dies() -> None:
-    for seed in range(5):
+    for seed in seeds(range(5)):
         w = World(50 + seed, latency=0.05)
         ada, bo = w.meeting("Ada", "Bo")
         w.do(ada, ev.HandOver(1))

@@ -25,7 +25,7 @@ from crypto.media_signatures import MEDIA_KEY_LABEL, FrameList, Run, Signer, cer
 from crypto.sframe import Header
 from server.wire import messages as wire
 from server.wire.limits import BUCKETS
-from tests.session.world import Participant, World, seeded
+from tests.session.world import Participant, World, seeded, seeds
 
 SOUND = b"s" * 60
 
@@ -198,7 +198,7 @@ def test_people_come_go_heal_and_are_removed_and_nobody_is_alarmed() -> None:
 
 
 def test_connections_break_and_servers_restart_and_nobody_is_alarmed() -> None:
-    for seed in range(3):
+    for seed in seeds(range(3)):
         w, media, people = meeting(100 + seed, "Ada", "Bo", "Cem", "Dana")
         chance = random.Random(seed)
         for _ in range(8):
@@ -241,7 +241,7 @@ def test_a_long_absence_of_the_sender_is_no_forgery() -> None:
 
 def test_a_slow_line_and_one_trouble_after_the_other_alarm_nobody() -> None:
     """Each hop takes up to 0.3 s; these seeds have alarmed once, with less patience at either end."""
-    for seed in (2001, 2022):
+    for seed in seeds((2001, 2022)):
         w = World(seed, latency=0.3)
         people = w.meeting("Ada", "Bo", "Cem", "Dana")
         media = Media(w)

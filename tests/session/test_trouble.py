@@ -21,7 +21,7 @@ from server.config import Settings
 from server.wire import messages as wire
 from server.wire.limits import BUCKETS
 from tests.session.hostile import FROM_BEATS
-from tests.session.world import Participant, World
+from tests.session.world import Participant, World, seeds
 
 
 def two_hosts(w: World, *others: str) -> list[Participant]:
@@ -33,7 +33,7 @@ def two_hosts(w: World, *others: str) -> list[Participant]:
 
 
 def test_two_hosts_who_commit_at_once_both_get_their_way() -> None:
-    for seed in range(8):
+    for seed in seeds(range(8)):
         w = World(seed, latency=0.1)
         ada, bo, cem, dana, eve = two_hosts(w, "Cem", "Dana", "Eve")
         w.do(ada, ev.Remove(2))
@@ -48,7 +48,7 @@ def test_two_hosts_who_commit_at_once_both_get_their_way() -> None:
 
 
 def test_two_hosts_who_admit_at_once_leave_nobody_out() -> None:
-    for seed in range(5):
+    for seed in seeds(range(5)):
         w = World(20 + seed, latency=0.1)
         people = two_hosts(w)
         for name in ("Cem", "Dana", "Eve", "Finn"):
@@ -68,7 +68,7 @@ def test_a_deputy_hosts_when_the_first_host_is_gone() -> None:
 
 
 def test_a_server_killed_in_mid_meeting() -> None:
-    for seed in range(6):
+    for seed in seeds(range(6)):
         w = World(40 + seed)
         people = w.meeting("Ada", "Bo", "Cem")
         epoch = people[0].epoch
@@ -94,7 +94,7 @@ def test_a_server_killed_in_mid_meeting() -> None:
 
 
 def test_a_server_killed_while_commits_are_under_way() -> None:
-    for seed in range(12):
+    for seed in seeds(range(12)):
         w = World(60 + seed, latency=0.05)
         people = two_hosts(w, "Cem", "Dana")
         ada, bo, cem, dana = people

@@ -29,6 +29,11 @@ ORIGIN = "http://127.0.0.1:8080"
 START = 1_790_000_000.0  # some day, at ten to two
 
 
+def seeds(of: Sequence[int]) -> Sequence[int]:
+    """Those with which a scenario plays chance; `tests/web/mixed.py` puts fewer in the place of this."""
+    return of
+
+
 def seeded(seed: int) -> Callable[[int], bytes]:
     """Bytes that are the same in every run: keys of a test, never of anybody else."""
     source = random.Random(seed)
@@ -96,6 +101,10 @@ class Participant:
 class World:
     """A server and its participants. `latency` is the most that one hop takes, in seconds."""
 
+    #: Seconds between two ticks: those of `client.connection` and of `server.signaling`.
+    TICK = 0.1
+    SERVER_TICK = 0.05
+
     def __init__(self, seed: int = 1, *, latency: float = 0.02, settings: Settings | None = None) -> None:
         self.random = random.Random(seed)
         self.rng = seeded(seed + 1)
@@ -110,7 +119,7 @@ class World:
         #: Tests that stand between: called with (participant, message), False drops it.
         self.down_filter: Callable[[Participant, object], bool] = lambda who, message: True
         self.start_server()
-        self._every(0.05, self._server_tick)
+        self._every(self.SERVER_TICK, self._server_tick)
 
     # -- the server ------------------------------------------------------------------------------
 
@@ -163,7 +172,7 @@ class World:
         who = Participant(label, session)
         self.people.append(who)
         self._perform(who, session.start())
-        self._every(0.1, lambda: self._feed(who, ev.Tick()) if who.alive else None)
+        self._every(self.TICK, lambda: self._feed(who, ev.Tick()) if who.alive else None)
         return who
 
     def host(

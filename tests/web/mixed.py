@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import math
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,13 +16,16 @@ from client.session import Session
 from client.session.options import Options
 from crypto.kdf import Rng
 from crypto.returning import Kept
-from tests.session.world import ORIGIN, Participant, World, seeded
+from tests.session.world import ORIGIN, Participant, World, seeded, seeds
 from tests.web.ts_session import SessionProcess, TsSession, Who
 
+T = TypeVar("T")
 USUAL = Options()
 
 #: Whether each scenario is played in every way: usually in one, by turns, for each takes its time.
 EVERY_WAY = os.environ.get("SNUG_EVERY_MIX") == "1"
+#: Scenarios in which a tenth of a second decides. In others ticks are half as many: a fifth less work.
+EACH_TICK = {"test_who_makes_commits_that_others_cannot_read_is_named_to_hosts"}
 #: The ways to mix them: who opens the meeting, and who comes in.
 MIXES: dict[str, Who] = {
     "host": lambda name, opens: opens,
@@ -62,10 +66,15 @@ def sessions_of(process: SessionProcess, who: Who) -> Any:
     return Sessions
 
 
-def mixed_world(process: SessionProcess, who: Who, base: type[World] = World) -> type[World]:
-    """A World whose people run the page's code where `who` says so."""
+def mixed_world(
+    process: SessionProcess, who: Who, base: type[World] = World, ticks: float = 1
+) -> type[World]:
+    """A World whose people run the page's code where `who` says so, and where ticks are so much rarer."""
 
     class Mixed(base):  # type: ignore[valid-type, misc]
+        TICK = ticks * base.TICK
+        SERVER_TICK = ticks * base.SERVER_TICK
+
         def host(
             self,
             name: str = "Ada",
@@ -93,6 +102,11 @@ def mixed_world(process: SessionProcess, who: Who, base: type[World] = World) ->
     return Mixed
 
 
+def fewer(of: Sequence[T]) -> Sequence[T]:
+    """A quarter of a scenario's seeds: our people play all of them."""
+    return of if EVERY_WAY else of[: math.ceil(len(of) / 4)]
+
+
 def cases(function: Callable[..., Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The arguments of a scenario, as its own `parametrize` marks give them."""
     marks = [m for m in getattr(function, "pytestmark", []) if m.name == "parametrize"]
@@ -102,10 +116,22 @@ def cases(function: Callable[..., Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         names = names.split(",") if isinstance(names, str) else list(names)
         names = [name.strip() for name in names]
         rows = [row if len(names) > 1 else (row,) for row in mark.args[1]]
+        if names == ["seed"]:
+            rows = list(fewer(rows))
         tables.append([dict(zip(names, row, strict=True)) for row in rows])
     for number, chosen in enumerate(itertools.product(*tables)):
         merged = {name: value for row in chosen for name, value in row.items()}
         yield (f"-{number}" if marks else ""), merged
+
+
+def by_turns(things: Iterable[Any]) -> list[Any]:
+    """(thing, mix) for `parametrize`: each thing in one of `MIXES`, by turns, or in all."""
+    names = list(MIXES)
+    return [
+        pytest.param(thing, MIXES[name], id=f"{getattr(thing, '__name__', thing)}-{name}")
+        for at, thing in enumerate(things)
+        for name in (names if EVERY_WAY else [names[at % len(names)]])
+    ]
 
 
 def mix(name: str) -> Who:
@@ -122,8 +148,8 @@ def scenarios(
 ) -> list[Any]:
     """(function, its arguments, mix) for all tests of a module: each in one of `mixes`, by turns.
 
-    `other` has the mixes (in one text) of those that have somebody do what only our own code can be made to;
-    `without` are those that look too far inside.
+    `other` has the mixes (in one text) of those that have somebody do what only our own code can be made
+    to: the last of these is played. `without` are those that look too far inside.
     """
     found: list[Any] = []
     named = {*without, *other}
@@ -136,8 +162,8 @@ def scenarios(
             continue
         for suffix, arguments in cases(function):
             ways = other[short].split() if short in other else list(mixes)
-            if short not in other and not EVERY_WAY:
-                ways = [ways[len(found) % len(ways)]]
+            if not EVERY_WAY:
+                ways = ways[-1:] if short in other else [ways[len(found) % len(ways)]]
             found += [pytest.param(function, arguments, mix(w), id=f"{short}{suffix}-{w}") for w in ways]
     assert not named, f"{module.__name__} has no {named}"
     return found
@@ -153,11 +179,14 @@ def _play(
     """Run a scenario of tests/session with the people whom `who` names running the page's code."""
     module = inspect.getmodule(function)
     assert module is not None
+    ticks = 1 if EVERY_WAY or function.__name__ in EACH_TICK else 2
     for name, value in list(vars(module).items()):
         if inspect.isclass(value) and issubclass(value, World):
-            monkeypatch.setattr(module, name, mixed_world(process, who, value))
+            monkeypatch.setattr(module, name, mixed_world(process, who, value, ticks))
         elif value is Session:
             monkeypatch.setattr(module, name, sessions_of(process, who))
+        elif value is seeds:
+            monkeypatch.setattr(module, name, fewer)
     if "monkeypatch" in inspect.signature(function).parameters:
         arguments = {**arguments, "monkeypatch": monkeypatch}
     try:

@@ -17,7 +17,7 @@ from client.session import events as ev
 from client.session.options import Options
 from tests.session.hostile import Media
 from tests.session.world import Participant, World, seeded
-from tests.web.mixed import MIXES, mixed_world
+from tests.web.mixed import by_turns, mixed_world
 from tests.web.ts_session import SessionProcess, Who
 
 #: Fields whose values are drawn, or follow from keys.
@@ -197,8 +197,7 @@ def ours() -> dict[str, dict[str, Told]]:
     return {}
 
 
-@pytest.mark.parametrize("who", [pytest.param(who, id=name) for name, who in MIXES.items()])
-@pytest.mark.parametrize("script", [powers, trust, trouble], ids=lambda script: script.__name__)
+@pytest.mark.parametrize(("script", "who"), by_turns([powers, trust, trouble]))
 def test_everybody_is_told_the_same_at_the_same_time(
     sessions: SessionProcess, ours: dict[str, dict[str, Told]], script: Callable[[Script], None], who: Who
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.session import test_invites, test_powers, test_trouble
-from tests.web.mixed import MIXES, mixed_world, played, scenarios
+from tests.web.mixed import by_turns, mixed_world, played, scenarios
 from tests.web.ts_session import SessionProcess, Who
 
 SCENARIOS = [
@@ -58,8 +58,7 @@ SCENARIOS = [
 test_trouble_and_powers = played(SCENARIOS)
 
 
-@pytest.mark.parametrize("who", [pytest.param(who, id=name) for name, who in MIXES.items()])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("seed", "who"), by_turns(range(4)))
 def test_cut_anywhere_and_everybody_is_back(
     monkeypatch: pytest.MonkeyPatch, sessions: SessionProcess, seed: int, who: Who
 ) -> None:
