@@ -18,19 +18,33 @@ from tests.tiers import TIERS, Tiers
 settings.register_profile("snug", deadline=None)
 settings.load_profile("snug")
 
-#: Files and folders whose tests share something that is costly to make: one worker runs all of them. The ones
-#: that take longest come first.
+#: Files and folders whose tests share something that is costly to make, as two browsers: one worker runs all
+#: tests of a group. The groups that take longest come first.
 TOGETHER: Final = (
-    "tests/web/test_lecture.py",
-    "tests/web/test_media.py",
-    "tests/web/test_layers.py",
-    "tests/web/test_leak.py",
-    "tests/web/test_networks.py",
-    "tests/web/test_views.py",
-    "tests/web/test_room_views.py",
-    "tests/web/test_words_fit.py",
-    "tests/proof/",
-    "tests/lab/test_leakage.py",
+    (
+        "tests/web/test_meeting.py",
+        "tests/web/test_page.py",
+        "tests/web/test_workers.py",
+        "tests/web/test_scan.py",
+    ),
+    (
+        "tests/web/test_media.py",
+        "tests/web/test_leak.py",
+        "tests/web/test_networks.py",
+        "tests/web/test_layers.py",
+        "tests/web/test_crypto_browsers.py",
+        "tests/web/test_vectors_browsers.py",
+    ),
+    (
+        "tests/web/test_axe.py",
+        "tests/web/test_views.py",
+        "tests/web/test_room_views.py",
+        "tests/web/test_words_fit.py",
+        "tests/web/test_bench.py",
+    ),
+    ("tests/proof/",),
+    ("tests/web/test_lecture.py",),
+    ("tests/lab/test_leakage.py",),
 )
 #: Folders with tests that wait for processes, browsers and media: they start before tests that only compute.
 WAITING: Final = (
@@ -79,7 +93,8 @@ class _Together(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
     """Hands out tests one by one, and those of `TOGETHER` as one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return _together(nodeid) or nodeid
+        group = _together(nodeid)
+        return nodeid if group is None else f"group {group}"
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
@@ -87,13 +102,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _Together(config, log) if config.getoption("dist") == "load" else None
 
 
-def _together(nodeid: str) -> str | None:
-    return next((name for name in TOGETHER if nodeid.startswith(name)), None)
+def _together(nodeid: str) -> int | None:
+    return next((number for number, names in enumerate(TOGETHER) if nodeid.startswith(names)), None)
 
 
 def _rank(nodeid: str) -> int:
-    together = _together(nodeid)
-    if together is not None:
-        return TOGETHER.index(together)
+    group = _together(nodeid)
+    if group is not None:
+        return group
     waits = nodeid.startswith(WAITING) and "test_session_" not in nodeid
     return len(TOGETHER) + (not waits)

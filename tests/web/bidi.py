@@ -47,6 +47,7 @@ PREFERENCES: Final[dict[str, Any]] = {
     "network.connectivity-service.enabled": False,
     "services.settings.server": "data:,",
     "remote.active-protocols": 1,
+    "layout.frame_rate": 20,
     # what a tab that isn't shown does must not differ from one that is
     "dom.min_background_timeout_value": 4,
     "dom.timeout.enable_budget_timer_throttling": False,
@@ -203,6 +204,7 @@ async def start(**preferences: Any) -> AsyncIterator[Bidi]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def open_tab(bidi: Bidi) -> FirefoxTab:
-    answer = await bidi.command("browsingContext.create", type="tab")
+async def open_tab(bidi: Bidi, user: str = "default") -> FirefoxTab:
+    """A tab of that user context: each keeps for itself what pages keep."""
+    answer = await bidi.command("browsingContext.create", type="tab", userContext=user)
     return FirefoxTab(bidi, answer["context"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
@@ -33,6 +33,7 @@ FLAGS: Final = (
 )
 
 Name = Literal["chromium", "firefox"]
+PERMISSIONS: Final = ("camera", "microphone")
 NAMES: Final[tuple[Name, ...]] = ("chromium", "firefox")
 
 
@@ -80,46 +81,74 @@ class ChromiumTab:
         return list(self._log)
 
 
-class Browser:
-    """Opens tabs; `context` is Playwright's, where there is one."""
+class Browser(Protocol):
+    """A started browser. `tab` opens one where all of its tabs keep what they keep."""
 
-    def __init__(self, name: Name, tab: Callable[[], Awaitable[Tab]], context: BrowserContext | None) -> None:
-        self.name = name
-        self.tab = tab
+    name: Name
+
+    async def tab(self) -> Tab: ...
+    def fresh(self) -> contextlib.AbstractAsyncContextManager[Browser]:
+        """The same browser with nothing kept in it; its tabs are closed at the end."""
+
+
+class Chromium:
+    """See `Browser`; `context` is Playwright's."""
+
+    name: Name = "chromium"
+
+    def __init__(self, context: BrowserContext) -> None:
         self.context = context
+
+    async def tab(self) -> Tab:
+        return ChromiumTab(await self.context.new_page())
+
+    @contextlib.asynccontextmanager
+    async def fresh(self) -> AsyncIterator[Browser]:
+        browser = self.context.browser
+        assert browser is not None
+        async with await browser.new_context(permissions=PERMISSIONS) as context:
+            yield Chromium(context)
+
+
+class Firefox:
+    """See `Browser`; `user` is BiDi's user context."""
+
+    name: Name = "firefox"
+
+    def __init__(self, client: bidi.Bidi, user: str = "default") -> None:
+        self._client = client
+        self._user = user
+
+    async def tab(self) -> Tab:
+        return await bidi.open_tab(self._client, self._user)
+
+    @contextlib.asynccontextmanager
+    async def fresh(self) -> AsyncIterator[Browser]:
+        user = (await self._client.command("browser.createUserContext"))["userContext"]
+        try:
+            yield Firefox(self._client, user)
+        finally:
+            await self._client.command("browser.removeUserContext", userContext=user)
 
 
 @contextlib.asynccontextmanager
-async def chromium(*flags: str) -> AsyncIterator[Browser]:
+async def chromium(*flags: str) -> AsyncIterator[Chromium]:
     """A headless Chromium with a profile of its own."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM, headless=True, args=[*FLAGS, *flags]
         )
         try:
-            context = await browser.new_context(permissions=["camera", "microphone"])
-
-            async def tab() -> Tab:
-                return ChromiumTab(await context.new_page())
-
-            yield Browser("chromium", tab, context)
+            yield Chromium(await browser.new_context(permissions=PERMISSIONS))
         finally:
             await browser.close()
 
 
 @contextlib.asynccontextmanager
-async def firefox(**preferences: Any) -> AsyncIterator[Browser]:
+async def firefox(**preferences: Any) -> AsyncIterator[Firefox]:
     """A headless Firefox with a profile of its own."""
     async with bidi.start(**preferences) as client:
-
-        async def tab() -> Tab:
-            return await bidi.open_tab(client)
-
-        yield Browser("firefox", tab, None)
-
-
-def browser(name: Name) -> contextlib.AbstractAsyncContextManager[Browser]:
-    return chromium() if name == "chromium" else firefox()
+        yield Firefox(client)
 
 
 async def until(tab: Tab, condition: str, seconds: float = 20.0) -> Any:
@@ -134,7 +163,7 @@ async def until(tab: Tab, condition: str, seconds: float = 20.0) -> Any:
     return value
 
 
-def source(colour: str, pitch: float, *, size: tuple[int, int] = (640, 360)) -> str:
+def source(colour: str, pitch: float, *, size: tuple[int, int] = (320, 180)) -> str:
     """A script that makes getUserMedia give pictures of one colour and a tone, so that both can be told.
 
     `colour` is CSS's; `pitch` in Hz; `size` in pixels. The page under test doesn't know: it asks for devices

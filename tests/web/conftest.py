@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from client.web import node
+from server import page
 from tests.interop.ts_setup import ensure_installed
 from tests.web import browsers, media_house
-from tests.web.browsers import NAMES, Browser, Name
+from tests.web.browsers import NAMES, Browser, Chromium, Firefox, Name
 from tests.web.media_house import House
 from tests.web.storybook import Book, served
 from tests.web.ts_session import SessionProcess
@@ -28,14 +30,14 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium() -> AsyncIterator[Chromium]:
     """Debian's Chromium."""
     async with browsers.chromium() as made:
         yield made
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def firefox() -> AsyncIterator[Browser]:
+async def firefox() -> AsyncIterator[Firefox]:
     """Debian's Firefox ESR."""
     async with browsers.firefox() as made:
         yield made
@@ -50,9 +52,8 @@ def sessions() -> Iterator[SessionProcess]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def book(chromium: Browser) -> AsyncIterator[Book]:
+async def book(chromium: Chromium) -> AsyncIterator[Book]:
     """The stories, built and served; Chromium shows them."""
-    assert chromium.context is not None
     assert chromium.context.browser is not None
     with served() as address:
         yield Book(chromium.context.browser, address)
@@ -74,8 +75,22 @@ def name(request: pytest.FixtureRequest) -> Name:
     return chosen
 
 
+@pytest.fixture(scope="session")
+def bundle() -> Path:
+    """The meeting page, built of the sources as they are."""
+    node.build()
+    return page.FOLDER
+
+
 @pytest.fixture
 def shown(name: Name, request: pytest.FixtureRequest) -> Browser:
     """Each browser in turn."""
     made: Browser = request.getfixturevalue(name)
     return made
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fresh(shown: Browser) -> AsyncIterator[Browser]:
+    """Each browser in turn, with nothing that was kept before."""
+    async with shown.fresh() as made:
+        yield made

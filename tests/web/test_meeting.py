@@ -15,14 +15,16 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from client.media import check
 from client.media.sources import colour_of_identity, pitch_of_identity
-from client.web import node
-from server import page
 from tests.cli.processes import Event, Process, free_port, running
-from tests.web.browsers import NAMES, Browser, Name, browser, chromium
+from tests.web import browsers
+from tests.web.browsers import Browser, Name
 from tests.web.visitor import Visitor, distance, meeting_server, rgb_of, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 #: As CSS has it, as it is seen, and in Hz.
 LOOKS: Final = {
@@ -53,25 +55,11 @@ async def eventually(look: Callable[[], Awaitable[Event]]) -> Event:
     return await look()
 
 
-@pytest.fixture(scope="module")
-def bundle() -> Path:
-    """The meeting page, built of the sources as they are."""
-    node.build()
-    return page.FOLDER
-
-
-@pytest.fixture(params=NAMES)
-async def shown(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
-    """Each browser in turn, with a profile in which nothing was kept before."""
-    async with browser(request.param) as made:
-        yield made
-
-
-@pytest.fixture
-async def both(bundle: Path) -> AsyncIterator[dict[Name, Browser]]:
-    """Both browsers at once."""
-    async with contextlib.AsyncExitStack() as stack:
-        yield {name: await stack.enter_async_context(browser(name)) for name in NAMES}
+@pytest_asyncio.fixture(loop_scope="session")
+async def both(chromium: Browser, firefox: Browser, bundle: Path) -> AsyncIterator[dict[Name, Browser]]:
+    """Both browsers at once, with nothing that was kept before."""
+    async with chromium.fresh() as one, firefox.fresh() as other:
+        yield {"chromium": one, "firefox": other}
 
 
 async def test_two_browsers_and_a_headless_participant_are_one_meeting(
@@ -245,14 +233,14 @@ async def test_a_meeting_outlives_its_server(both: dict[Name, Browser], tmp_path
 
 
 async def test_pictures_that_were_not_asked_for_do_not_come_and_come_again_when_they_are(
-    bundle: Path, tmp_path: Path
+    chromium: Browser, bundle: Path, tmp_path: Path
 ) -> None:
     """The server does as it is asked, sound goes on, and nobody takes it for a picture that is held back."""
     got = """Promise.all(probe.peers.map(async (peer) => [...(await peer.getStats()).values()]
         .filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video')
         .map(({ ssrc, packetsReceived }) => [ssrc, packetsReceived]))).then((all) => all.flat())"""
     with meeting_server(tmp_path) as (_, url):
-        async with browser("chromium") as made:
+        async with chromium.fresh() as made:
             ada = await Visitor.at(made, url, "Ada", look("Ada"))
             link = await ada.open_room()
             with running("join", link, "--name", "Bo", "--json") as bo:
@@ -305,7 +293,7 @@ async def test_devices_are_changed_in_the_room_and_a_tile_has_a_window_of_its_ow
     # the second of Chromium's made-up cameras measures depth, which nobody can send; the third is one
     devices = "--use-fake-device-for-media-stream=device-count=3"
     with meeting_server(tmp_path) as (_, url):
-        async with chromium(devices) as made:
+        async with browsers.chromium(devices) as made:
             ada = await Visitor.at(made, url, "Ada", None)
             link = await ada.open_room()
             with running("join", link, "--name", "Bo", "--json") as bo:
@@ -331,10 +319,10 @@ async def test_devices_are_changed_in_the_room_and_a_tile_has_a_window_of_its_ow
                 await ada.clean()
 
 
-async def test_without_its_worker_nothing_leaves(shown: Browser, bundle: Path, tmp_path: Path) -> None:
+async def test_without_its_worker_nothing_leaves(fresh: Browser, bundle: Path, tmp_path: Path) -> None:
     """Fail closed: what seals is gone, so nothing goes out, and what goes on coming in isn't shown."""
     with meeting_server(tmp_path) as (_, url):
-        ada = await Visitor.at(shown, url, "Ada", look("Ada"))
+        ada = await Visitor.at(fresh, url, "Ada", look("Ada"))
         link = await ada.open_room()
         with running("join", link, "--name", "Cem", "--json") as cem:
             await ada.here("Cem")
@@ -352,10 +340,12 @@ async def test_without_its_worker_nothing_leaves(shown: Browser, bundle: Path, t
             assert await asyncio.to_thread(cem.status) == 0
 
 
-async def test_a_media_server_that_firefox_never_reaches_is_told_with_the_way_out(bundle: Path) -> None:
+async def test_a_media_server_that_firefox_never_reaches_is_told_with_the_way_out(
+    firefox: Browser, bundle: Path
+) -> None:
     with running("--listen", "127.0.0.1:0", module="server") as server:
         line = server.wait_line(lambda line: line.startswith("listening on "))
-        async with browser("firefox") as made:
+        async with firefox.fresh() as made:
             ada = await Visitor.at(made, line.removeprefix("listening on "), "Ada", look("Ada"))
             await ada.open_room()
             await ada.reads(
@@ -377,11 +367,11 @@ async def settled(who: Visitor) -> None:
 
 
 async def test_a_browser_that_cannot_seal_is_told_so_and_connects_to_nobody(
-    shown: Browser, bundle: Path, tmp_path: Path
+    fresh: Browser, bundle: Path, tmp_path: Path
 ) -> None:
     with meeting_server(tmp_path) as (_, url):
         script = "delete window.RTCRtpScriptTransform;"
-        ada = await Visitor.at(shown, url, "Ada", look("Ada"), script)
+        ada = await Visitor.at(fresh, url, "Ada", look("Ada"), script)
         await ada.reads("This browser can't seal pictures before it sends them")
         assert await ada.tab.js("[probe.peers.length, probe.workers.length]") == [0, 0]
         await ada.clean()

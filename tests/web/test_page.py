@@ -23,7 +23,7 @@ from client.media.sources import colour_of_identity
 from client.web import node
 from server import page
 from tests.cli.processes import Process, running, server
-from tests.web.browsers import NAMES, Browser, browser
+from tests.web.browsers import Browser
 from tests.web.visitor import Visitor, meeting_server, rgb_of, until
 
 #: Bytes, packed, of what is loaded to be in a meeting in English. A ratchet: the aim is 120,000, from which
@@ -33,21 +33,8 @@ SIZE_MAX: Final = 194_000
 #: And of each language beside English.
 LANGUAGE_MAX: Final = 20_000
 LANGUAGES: Final = ("de", "zh-Hans", "zh-Hant")
+IN_BROWSERS: Final = pytest.mark.asyncio(loop_scope="session")
 _STATIC: Final = re.compile(r"""(?:from|import)\s*["']\./([^"']+)["']""")
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Path:
-    """The meeting page, built of the sources as they are."""
-    node.build()
-    return page.FOLDER
-
-
-@pytest.fixture(params=NAMES)
-async def shown(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
-    """Each browser in turn, with a profile in which nothing was kept before."""
-    async with browser(request.param) as made:
-        yield made
 
 
 def packed(data: bytes) -> int:
@@ -252,11 +239,12 @@ async def test_only_own_pages_and_the_servers_may_connect(bundle: Path) -> None:
 # -- opened ------------------------------------------------------------------------------------
 
 
-async def test_opening_it_leaves_nothing_behind(shown: Browser, bundle: Path, tmp_path: Path) -> None:
+@IN_BROWSERS
+async def test_opening_it_leaves_nothing_behind(fresh: Browser, bundle: Path, tmp_path: Path) -> None:
     """The link leaves the address and the history; only how the page looks is kept; nobody else is asked."""
     with meeting_server(tmp_path) as (_, url), running("host", "--server", url, "--json") as host:
         link = (await asyncio.to_thread(host.wait, "invite"))["link"]
-        bo = await Visitor.at(shown, link, "Bo")
+        bo = await Visitor.at(fresh, link, "Bo")
         await bo.reads("Before you knock")
         assert await bo.tab.js("location.href") == f"{url}/"
         await bo.knock()
@@ -284,28 +272,31 @@ async def test_opening_it_leaves_nothing_behind(shown: Browser, bundle: Path, tm
         assert await bo.tab.js("history.length") <= 2
 
 
-async def test_the_page_shows_the_hash_that_it_has(shown: Browser, bundle: Path) -> None:
+@IN_BROWSERS
+async def test_the_page_shows_the_hash_that_it_has(fresh: Browser, bundle: Path) -> None:
     made = page.load()
     with server() as (_, url):
-        ada = await Visitor.at(shown, url, "Ada")
+        ada = await Visitor.at(fresh, url, "Ada")
         digits = "document.querySelector('.about-text p')?.textContent.replaceAll(/\\s/g, '')"
         await until(lambda: ada.tab.js(f"{digits} === '{made.hash}'"), "another hash")
         await ada.clean()
 
 
-async def test_one_meeting_is_held_in_one_tab(shown: Browser, bundle: Path, tmp_path: Path) -> None:
+@IN_BROWSERS
+async def test_one_meeting_is_held_in_one_tab(fresh: Browser, bundle: Path, tmp_path: Path) -> None:
     with meeting_server(tmp_path) as (_, url), running("host", "--server", url, "--json") as host:
         link = (await asyncio.to_thread(host.wait, "invite"))["link"]
-        first = await Visitor.at(shown, link, "Bo")
+        first = await Visitor.at(fresh, link, "Bo")
         await first.knock()
         await first.reads("You have knocked")
-        second = await Visitor.at(shown, link, "Bo")
+        second = await Visitor.at(fresh, link, "Bo")
         await second.knock()
         await second.reads("You are in this meeting in another tab")
         assert await second.tab.js("probe.workers.length") == 0
 
 
-async def test_a_page_of_ones_own_meets_elsewhere(shown: Browser, bundle: Path, tmp_path: Path) -> None:
+@IN_BROWSERS
+async def test_a_page_of_ones_own_meets_elsewhere(fresh: Browser, bundle: Path, tmp_path: Path) -> None:
     with (
         meeting_server(tmp_path) as (_, url),
         running("host", "--server", url, "--admit", "all", "--name", "Cem", "--json") as host,
@@ -314,7 +305,7 @@ async def test_a_page_of_ones_own_meets_elsewhere(shown: Browser, bundle: Path, 
         with own_page(link) as (_, own):
             assert own.startswith("http://127.0.0.1:")
             assert not own.startswith(f"{url}/")
-            bo = await Visitor.at(shown, own, "Bo")
+            bo = await Visitor.at(fresh, own, "Bo")
             await bo.reads("This page comes from your own machine")
             assert await bo.tab.js("location.hash") == ""
             await bo.knock()
@@ -326,13 +317,14 @@ async def test_a_page_of_ones_own_meets_elsewhere(shown: Browser, bundle: Path, 
             await until(lambda: bo.tab.js("probe.violations.length === 1"), "the policy lets it go elsewhere")
 
 
-async def test_who_was_served_another_page_is_shown(shown: Browser, bundle: Path, tmp_path: Path) -> None:
+@IN_BROWSERS
+async def test_who_was_served_another_page_is_shown(fresh: Browser, bundle: Path, tmp_path: Path) -> None:
     other = changed(page.load(), "main.js", b"\n//another")
     with meeting_server(tmp_path) as (_, url):
-        ada = await Visitor.at(shown, url, "Ada")
+        ada = await Visitor.at(fresh, url, "Ada")
         link = await ada.open_room()
         async with serving(other, url) as elsewhere:
-            bo = await Visitor.at(shown, f"{elsewhere}/#{link}", "Bo")
+            bo = await Visitor.at(fresh, f"{elsewhere}/#{link}", "Bo")
             await bo.knock()
             await ada.here("Bo")
             await ada.panel("people", "People")

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import segno
 
-from client.web import node
 from tests.cli.processes import running
-from tests.web.browsers import NAMES, Browser, browser
+from tests.web.browsers import Browser
 from tests.web.visitor import Visitor, meeting_server
 
-
-@pytest.fixture(params=NAMES)
-async def shown(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
-    node.build()
-    async with browser(request.param) as made:
-        yield made
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def before_the_camera(*texts: str) -> str:
@@ -56,14 +49,14 @@ def before_the_camera(*texts: str) -> str:
     """
 
 
-async def test_who_scans_a_link_stands_before_its_door(shown: Browser, tmp_path: Path) -> None:
+async def test_who_scans_a_link_stands_before_its_door(fresh: Browser, bundle: Path, tmp_path: Path) -> None:
     with (
         meeting_server(tmp_path) as (_, url),
         running("host", "--server", url, "--name", "Ada", "--admit", "all", "--json") as ada,
     ):
         link = ada.wait("invite")["link"]
         codes = before_the_camera("https://meet.example/no-link", link)
-        bo = await Visitor.at(shown, url, "Bo", None, codes)
+        bo = await Visitor.at(fresh, url, "Bo", None, codes)
         await bo.press("Scan a QR code")
         await bo.reads("That code is no link to a meeting.")
         await bo.tab.js("window.shown = 1")

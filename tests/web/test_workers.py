@@ -8,13 +8,15 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from client.bench import machine
 from client.media.sources import colour_of_identity, pitch_of_identity
 from tests.cli.processes import Event, running
 from tests.web.browsers import Browser
-from tests.web.test_meeting import bundle as bundle
-from tests.web.test_meeting import shown as shown
 from tests.web.visitor import Visitor, meeting_server, rgb_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CEM_LEAF = 1
 #: Frames by which a stream of before is known from one that has just begun: seconds of either.
@@ -22,10 +24,10 @@ OLD = {"audio": 300, "video": 120}
 
 
 async def test_the_page_comes_back_when_its_media_worker_is_killed(
-    shown: Browser, bundle: Path, tmp_path: Path
+    fresh: Browser, bundle: Path, tmp_path: Path
 ) -> None:
     with meeting_server(tmp_path, 0, "--workers", "2") as (server, url):
-        ada = await Visitor.at(shown, url, "Ada")
+        ada = await Visitor.at(fresh, url, "Ada")
         link = await ada.open_room()
         with running("join", link, "--name", "Cem", "--json") as cem:
             await ada.here("Cem")
