@@ -15,6 +15,8 @@ from tests.web import bidi
 CHROMIUM: Final = "/usr/bin/chromium"
 FLAGS: Final = (
     "--no-sandbox",
+    # drawing in software, and composing that with a GPU that is software too, costs more than drawing alone
+    "--disable-gpu",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
     # with nothing but `lo` up, Chromium gathers no address otherwise

@@ -5,11 +5,13 @@ A story is a fake `Model` (tests/web/stories/*.tsx). They are served under the p
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import subprocess
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -70,32 +72,59 @@ def served() -> Iterator[str]:
             thread.join()
 
 
+async def see(page: Page, expression: str, seconds: float = 90.0) -> Any:
+    """What a JavaScript expression comes to, once it is true.
+
+    Playwright's own `wait_for_function` polls by `eval` in the page, which our policy forbids: it fails
+    whenever the condition is not true at once.
+    """
+    value = None
+    try:
+        async with asyncio.timeout(seconds):
+            while not (value := await page.evaluate(expression)):  # noqa: ASYNC110 - the page's inside
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"{expression} is still {value!r}") from None
+    return value
+
+
 class Book:
     """The stories, open in Chromium."""
 
     def __init__(self, browser: Browser, address: str) -> None:
         self._browser = browser
         self._address = address
+        self._free: defaultdict[Screen, list[Page]] = defaultdict(list)
 
     @contextlib.asynccontextmanager
     async def page(self, screen: Screen, theme: Theme) -> AsyncIterator[Page]:
-        """A page of that size; whatever goes wrong in it is raised at its end."""
-        context = await self._browser.new_context(
-            viewport={"width": screen.width, "height": screen.height},
-            color_scheme=theme,
-            reduced_motion="reduce",
-            timezone_id="UTC",
-            locale="en-GB",
-            has_touch=screen is PHONE,
-        )
-        wrong: list[str] = []
-        try:
+        """A page of that size; whatever goes wrong in it is raised at its end. Others use it afterwards."""
+        if self._free[screen]:
+            page = self._free[screen].pop()
+        else:
+            context = await self._browser.new_context(
+                viewport={"width": screen.width, "height": screen.height},
+                timezone_id="UTC",
+                locale="en-GB",
+                has_touch=screen is PHONE,
+            )
             page = await context.new_page()
-            page.on("pageerror", lambda error: wrong.append(str(error)))
-            page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+        wrong: list[str] = []
+        listeners: dict[str, Callable[..., None]] = {
+            "pageerror": lambda error: wrong.append(str(error)),
+            "console": lambda line: wrong.append(line.text) if line.type == "error" else None,
+        }
+        await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        await page.set_viewport_size({"width": screen.width, "height": screen.height})
+        for event, listen in listeners.items():
+            page.on(event, listen)  # type: ignore[call-overload]  # of each event by its name
+        try:
             yield page
         finally:
-            await context.close()
+            await page.goto("about:blank")
+            for event, listen in listeners.items():
+                page.remove_listener(event, listen)
+        self._free[screen].append(page)
         if wrong:
             raise AssertionError("the page complained:\n" + "\n".join(wrong))
 

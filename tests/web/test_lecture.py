@@ -5,14 +5,12 @@ Real, all of it: the room's server, its robots, the window that reads its memory
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -24,7 +22,7 @@ from client.lab.scenes import SCENES
 from server import page as pages
 from tests.web.browsers import ChromiumTab, chromium
 from tests.web.children import appear
-from tests.web.storybook import THEMES
+from tests.web.storybook import THEMES, see
 from tests.web.test_axe import violations
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -60,14 +58,6 @@ async def tabs(open_lecture: Lecture) -> AsyncIterator[tuple[Page, Page]]:
         yield member.page, window.page
         complaints = [line for line in [*member.log(), *window.log()] if "Content Security" in line]
         assert complaints == []
-
-
-async def see(page: Page, expression: str, seconds: float = 30.0) -> Any:
-    """What a JavaScript expression comes to, once it is true. (`wait_for_function` would need `eval`.)"""
-    async with asyncio.timeout(seconds):
-        while not (value := await page.evaluate(expression)):  # noqa: ASYNC110 - the page's inside
-            await asyncio.sleep(0.05)
-    return value
 
 
 async def test_the_window_shows_one_shape_a_connection(

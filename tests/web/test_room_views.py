@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import FilePayload, Page
 
-from tests.web.storybook import PHONE, WIDE, Book
+from tests.web.storybook import PHONE, WIDE, Book, see
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -193,16 +193,14 @@ class TestKeys:
             "toggleHand",
         ]
         for key, panel in (
-            ("c", "chat"),
-            ("Escape", None),
-            ("p", "people"),
-            ("k", "code"),
-            (",", "settings"),
+            ("c", "'chat'"),
+            ("Escape", "undefined"),
+            ("p", "'people'"),
+            ("k", "'code'"),
+            (",", "'settings'"),
         ):
             await page.keyboard.press(key)
-            await page.wait_for_function(
-                "p => (document.querySelector('.panel')?.dataset.panel ?? null) === p", arg=panel
-            )
+            await see(page, f"document.querySelector('.panel')?.dataset.panel === {panel}")
 
     async def test_not_while_one_writes_chooses_or_answers(self, book: Book, page: Page) -> None:
         await book.show(page, "room-chat")
@@ -248,7 +246,7 @@ class TestKeys:
         assert await page.locator(".panel").count() == 1
         await page.keyboard.press("Escape")
         await page.wait_for_selector(".panel", state="detached")
-        await page.wait_for_function("document.activeElement.dataset.act === 'people'")
+        await see(page, "document.activeElement.dataset.act === 'people'")
 
     async def test_the_list_of_keys_opens_and_closes(self, book: Book, page: Page) -> None:
         await book.show(page, "room-people-3")
@@ -475,7 +473,7 @@ class TestCode:
                   const code = model.code.value, words = [];
                   for (let i = 0; i < 64; i++) {
                     model.code.value = { ...code, short: { ...code.short, emoji: ["x"], indices: [i] } };
-                    await new Promise(requestAnimationFrame);
+                    await new Promise((done) => setTimeout(done));
                     words.push(document.querySelector(".signs li > span:last-child").textContent);
                   }
                   return words;

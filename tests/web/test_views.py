@@ -239,7 +239,7 @@ async def test_whatever_can_be_pressed_is_large_enough(book: Book, screen: Any) 
         for name in await book.names():
             if not name.startswith(("start", "prejoin", "waiting", "ended", "unable")):
                 continue
-            await book.show(page, name)
+            await book.turn(page, name)
             small = await page.evaluate(
                 """() => Array.from(document.querySelectorAll("button, select, summary, input, a"))
                   .filter((it) => it.checkVisibility() && !it.closest(".choice"))

@@ -12,23 +12,25 @@ export function painted(seed: number, width = 640, height = 360): MediaStream {
   const corner = context.getImageData(0, 0, 1, 1);
   const touch = () => context.putImageData(corner, 0, 0);
   // often until it has been seen, so that nobody waits for it
-  let left = 30;
-  const often = setInterval(() => {
-    touch();
-    if (--left > 0) return;
-    clearInterval(often);
-    painting.add(setInterval(touch, 200));
-  }, 30);
-  painting.add(often);
+  touch();
+  painting.set(touch, setInterval(touch, 30));
   return canvas.captureStream(30);
 }
 
-/** What paints on, of stories that are shown. */
-const painting = new Set<ReturnType<typeof setInterval>>();
+/** What paints on, of the story that is shown. */
+const painting = new Map<() => void, ReturnType<typeof setInterval>>();
+
+/** All pictures have been seen: they go on at leisure. */
+export function seen(): void {
+  for (const [touch, each] of painting) {
+    clearInterval(each);
+    painting.set(touch, setInterval(touch, 500));
+  }
+}
 
 /** The pictures of the story before stand still. */
 export function still(): void {
-  for (const each of painting) clearInterval(each);
+  for (const each of painting.values()) clearInterval(each);
   painting.clear();
 }
 

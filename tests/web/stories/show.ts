@@ -4,7 +4,7 @@ import { speak } from "../../../client/web/src/words/index";
 import { App } from "../../../client/web/src/app/views/app";
 import type { Language, Model, Theme } from "../../../client/web/src/app/model";
 import { asked } from "./fake";
-import { still } from "./pictures";
+import { seen, still } from "./pictures";
 import type { Story } from "./story";
 
 declare global {
@@ -56,6 +56,7 @@ async function draw(stories: readonly Story[], wish: URLSearchParams): Promise<v
   await story.play?.(root);
   await frames(3);
   await Promise.all(Array.from(document.querySelectorAll("video"), pictured));
+  seen();
   await frames(2);
 }
 
