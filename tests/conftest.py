@@ -84,7 +84,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=dropped)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
+    # before a worker tells its order to the scheduler; after whatever shuffles
     # stable: within a rank the order stays as it is, shuffled or not
     session.items.sort(key=lambda item: _rank(item.nodeid))
 

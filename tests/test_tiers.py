@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,13 @@ def test_files_are_named_once_for_the_command_line(tmp_path: Path) -> None:
         (tmp_path / f"test_{name}.py").touch()
     entries = ["test_a*", "test_b.py::test_x", "test_b.py::test_y"]
     assert files(entries, tmp_path) == ["test_a_1.py", "test_a_2.py", "test_b.py"]
+
+
+def test_one_worker_runs_all_tests_of_a_group() -> None:
+    """What they share is made once, however tests are shuffled."""
+    command = [sys.executable, "-m", "pytest", "-n", "2", "-v", "--no-loadscope-reorder"]
+    files = ["tests/proof/test_search.py", "tests/crypto/test_kdf.py"]
+    done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=True)
+    ran = dict(re.findall(r"^\[(gw\d)\].* PASSED (tests/proof)", done.stdout, re.M))
+    everything = set(re.findall(r"^\[(gw\d)\]", done.stdout, re.M))
+    assert (len(ran), len(everything)) == (1, 2), done.stdout
