@@ -3,6 +3,7 @@
 // Request  {"op": name, "member": id, ...}: bytes are hex strings, lists and numbers are themselves.
 // Answer   {"ok": true, ...} or {"ok": false, "error": "Kind: text"}.
 // One process holds any number of members; they share nothing but the code.
+import "../../web/peers/quick_subtle"
 import * as mls from "ts-mls"
 import { encode } from "ts-mls/codec/tlsEncoder.js"
 import { makeKeyPackageRef } from "ts-mls/keyPackage.js"

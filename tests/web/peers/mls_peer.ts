@@ -3,6 +3,7 @@
 // Request  {"op": name, "member": id, ...}: bytes are hex strings, lists and numbers are themselves.
 // Answer   {"ok": true, ...} or {"ok": false, "error": "Kind: text", "sender": whom a CommitError blames}.
 // One process holds any number of members; they share nothing but the code.
+import "./quick_subtle";
 import { concat, hex, systemRng, unhex, utf8 } from "../../../client/web/src/crypto/bytes";
 import { H } from "../../../client/web/src/crypto/kdf";
 import * as mls from "../../../client/web/src/mls";

@@ -1,9 +1,18 @@
-// AES-GCM and Ed25519 of `crypto.subtle`, done at once instead of in Node's thread pool: import this first.
+// The most frequent calls of `crypto.subtle`, done at once instead of in Node's thread pool: import this first.
 //
 // A scenario makes ten thousands of calls, one after the other, and each waits for a thread to wake up: two thirds of
 // the time. The algorithms and keys are the same (OpenSSL's). Browsers' own WebCrypto is tested by
 // tests/web/test_crypto_browsers.py, Node's by the unit tests.
-import { createCipheriv, createDecipheriv, KeyObject, sign, verify } from "node:crypto";
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  diffieHellman,
+  KeyObject,
+  sign,
+  verify,
+} from "node:crypto";
 
 const TAG_SIZE = 16;
 const { subtle } = globalThis.crypto;
@@ -12,6 +21,8 @@ const native = {
   decrypt: subtle.decrypt.bind(subtle),
   sign: subtle.sign.bind(subtle),
   verify: subtle.verify.bind(subtle),
+  digest: subtle.digest.bind(subtle),
+  deriveBits: subtle.deriveBits.bind(subtle),
 };
 const known = new WeakMap<CryptoKey, KeyObject>();
 
@@ -68,8 +79,40 @@ const isEd25519 = (how: unknown, key: CryptoKey, use: KeyUsage): boolean =>
   key.algorithm.name === "Ed25519" &&
   key.usages.includes(use);
 
-subtle.sign = async (how, key, data) =>
-  isEd25519(how, key, "sign") ? exact(sign(null, bytes(data), keyObject(key))) : native.sign(how, key, data);
+const nameOf = (how: AlgorithmIdentifier): string => (typeof how === "string" ? how : how.name);
+
+/** What Node calls a hash, by its name in WebCrypto. */
+const HASHES: Readonly<Record<string, string>> = { "SHA-256": "sha256", "SHA-384": "sha384", "SHA-512": "sha512" };
+
+subtle.digest = async (how, data) => {
+  const hash = HASHES[nameOf(how)];
+  return hash === undefined ? native.digest(how, data) : exact(createHash(hash).update(bytes(data)).digest());
+};
+
+/** The hash of an HMAC key that may do that, if this is HMAC. */
+const hmac = (how: unknown, key: CryptoKey): string | undefined =>
+  nameOf(how as AlgorithmIdentifier) === "HMAC" && key.algorithm.name === "HMAC" && key.usages.includes("sign")
+    ? HASHES[(key.algorithm as HmacKeyAlgorithm).hash.name]
+    : undefined;
+
+subtle.sign = async (how, key, data) => {
+  if (isEd25519(how, key, "sign")) return exact(sign(null, bytes(data), keyObject(key)));
+  const hash = hmac(how, key);
+  if (hash === undefined) return native.sign(how, key, data);
+  return exact(createHmac(hash, keyObject(key)).update(bytes(data)).digest());
+};
+
+subtle.deriveBits = async (how, key, length) => {
+  const peer = (how as EcdhKeyDeriveParams).public;
+  const x25519 = nameOf(how as AlgorithmIdentifier) === "X25519" && key.algorithm.name === "X25519";
+  const usual = key.usages.includes("deriveBits") && (length ?? 256) === 256;
+  if (!x25519 || !usual || peer.algorithm.name !== "X25519")
+    return native.deriveBits(how, key, length);
+  const shared = diffieHellman({ privateKey: keyObject(key), publicKey: keyObject(peer) });
+  // as WebCrypto does: a point of small order gives no secret
+  if (shared.every((byte) => byte === 0)) return native.deriveBits(how, key, length);
+  return exact(shared);
+};
 
 subtle.verify = async (how, key, signature, data) =>
   isEd25519(how, key, "verify")
