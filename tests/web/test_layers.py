@@ -16,8 +16,8 @@ from tests.web.media_house import House, Packet, has_payload, keys, open_all
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-HEIGHTS: Final = (180, 360, 720)
-LARGE: Final = source("#c00", 440, size=(1280, 720))
+HEIGHTS: Final = (135, 270, 540)
+LARGE: Final = source("#c00", 440, size=(960, 540))
 #: What a tile is good for, one after the other.
 LAYERS: Final = (0, 2, 1, 0, 2)
 #: Seconds without a new picture: a change that went wrong is mended after a second of asking at the earliest,
@@ -105,7 +105,7 @@ async def test_a_small_machine_sends_two_sizes(chromium: Browser, house: House) 
     _, video = await sender(chromium, house, layers=2)
     assert len(video["layers"]) == 1
     await come(house, [video["ssrc"], *video["layers"]])
-    for layer, height in ((0, 360), (1, 720)):
+    for layer, height in enumerate(HEIGHTS[1:]):
         [first, *_] = open_all(
             "video", house.frames([video["ssrc"], *video["layers"]][layer], "video"), keys()
         )
