@@ -10,8 +10,8 @@ PARTS := pyproject.toml hatch_build.py $(wildcard client/web/*.mjs client/web/*.
   $(shell find client/web/src client/web/patches -type f 2>/dev/null)
 # Compiled modules are kept: tests start hundreds of processes, and compiling takes each longer than starting.
 unexport PYTHONDONTWRITEBYTECODE
-# Pytest workers. Two cores: most tests wait for a network, and three at a time keep both cores busy.
-WORKERS ?= 3
+# Pytest workers. Two cores: many tests wait for a network, and four at a time keep both cores busy.
+WORKERS ?= 4
 PYTEST := .venv/bin/python -m pytest
 SPREAD := -n $(WORKERS) --no-loadscope-reorder --max-worker-restart=0
 # crypto/ is measured by its own tests alone: under measurement, meetings take three times as long.

@@ -6,13 +6,16 @@ so that the fixture is made once. The longest of these groups start first: none 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
 
 import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.tiers import TIERS, Tiers
+
+T = TypeVar("T")
 
 # No test fails for taking long: the machine may be busy. Those that hang end by `timeout` (pyproject.toml).
 settings.register_profile("snug", deadline=None)
@@ -46,7 +49,7 @@ TOGETHER: Final = (
     ("tests/web/test_lecture.py",),
     ("tests/lab/test_leakage.py",),
 )
-#: Folders with tests that wait for processes, browsers and media: they start before tests that only compute.
+#: Folders with tests that wait for processes, browsers and media. Others only compute.
 WAITING: Final = (
     "tests/web/",
     "tests/lab/",
@@ -84,11 +87,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=dropped)
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True)  # before a worker tells its order to the scheduler
 def pytest_collection_finish(session: pytest.Session) -> None:
-    # before a worker tells its order to the scheduler; after whatever shuffles
-    # stable: within a rank the order stays as it is, shuffled or not
-    session.items.sort(key=lambda item: _rank(item.nodeid))
+    session.items[:] = arranged(session.items, lambda item: item.nodeid)
+
+
+def arranged(tests: Sequence[T], name: Callable[[T], str]) -> list[T]:
+    """Groups first; then tests that wait among tests that compute, so that no core is idle for long.
+
+    Otherwise the order stays as it is, shuffled or not.
+    """
+    groups = [test for test in tests if _together(name(test)) is not None]
+    groups.sort(key=lambda test: _together(name(test)) or 0)
+    waiting: list[T] = []
+    computing: list[T] = []
+    for test in tests:
+        if _together(name(test)) is None:
+            waits = name(test).startswith(WAITING) and "test_session_" not in name(test)
+            (waiting if waits else computing).append(test)
+    places = [(at / len(kind), test) for kind in (waiting, computing) for at, test in enumerate(kind)]
+    return groups + [test for _, test in sorted(places, key=lambda place: place[0])]
 
 
 class _Together(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
@@ -106,11 +124,3 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 def _together(nodeid: str) -> int | None:
     return next((number for number, names in enumerate(TOGETHER) if nodeid.startswith(names)), None)
-
-
-def _rank(nodeid: str) -> int:
-    group = _together(nodeid)
-    if group is not None:
-        return group
-    waits = nodeid.startswith(WAITING) and "test_session_" not in nodeid
-    return len(TOGETHER) + (not waits)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import LEFT
+from tests.conftest import LEFT, arranged
 from tests.tiers import Tiers, files, named
 
 ROOT = Path(__file__).parents[1]
@@ -93,3 +93,14 @@ def test_one_worker_runs_all_tests_of_a_group() -> None:
     ran = dict(re.findall(r"^\[(gw\d)\].* PASSED (tests/proof)", done.stdout, re.M))
     everything = set(re.findall(r"^\[(gw\d)\]", done.stdout, re.M))
     assert (len(ran), len(everything)) == (1, 2), done.stdout
+
+
+def test_tests_that_wait_run_among_tests_that_compute() -> None:
+    waits = [f"tests/cli/test_a.py::test_{n}" for n in range(4)]
+    computes = [f"tests/mls/test_a.py::test_{n}" for n in range(8)]
+    group = ["tests/proof/test_b.py::test_x", "tests/proof/test_b.py::test_y"]
+    order = arranged([*computes, group[0], *waits, group[1]], str)
+    assert order[:2] == group
+    assert [test for test in order if test in computes] == computes
+    for at in range(0, 12, 3):
+        assert len([test for test in order[2 + at : 5 + at] if test in waits]) == 1
