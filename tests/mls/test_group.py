@@ -731,6 +731,7 @@ def test_a_message_is_not_padded_to_less_than_it_is() -> None:
 # --- many ---
 
 
+@pytest.mark.no_cover  # measured, it takes three times as long and covers nothing more
 def test_a_churn_of_random_commits_keeps_everybody_together() -> None:
     dice = random.Random(9420)
     room = Room(4)

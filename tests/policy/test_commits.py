@@ -252,6 +252,7 @@ def test_what_mls_refuses_is_snug_16() -> None:
     assert "MLS-12.2-3: two Removes of one leaf" in str(error)
 
 
+@pytest.mark.no_cover  # measured, it takes three times as long and covers nothing more
 @pytest.mark.parametrize(("name", "number", "text"), _MUTANTS, ids=[f"{n} {t}" for n, _, t in _MUTANTS])
 def test_each_condition_decides_something(name: str, number: int, text: str) -> None:
     """With one raise, one part of a condition or one comparison changed, some case is judged wrongly."""

@@ -118,15 +118,16 @@ class Media:
                             self.w._after(0.03, partial(self._arrive, sender, kind, receiver, data))
 
     def _arrive(
-        self, sender: Participant, kind: str, receiver: Participant, data: bytes, tries: int = 6
+        self, sender: Participant, kind: str, receiver: Participant, data: bytes, held: float = 0.0
     ) -> None:
         if not receiver.alive or receiver.ended:
             return
         try:
             receiver.session.open(self._ssrcs[sender.label, kind], kind, data, self.w.now)  # type: ignore[arg-type]
         except FutureEpochError:
-            if tries:  # held and tried again, as the media engine does
-                self.w._after(0.5, partial(self._arrive, sender, kind, receiver, data, tries - 1))
+            if held < 3:  # held, as the media engine does, and tried again less and less often
+                again = max(0.4, held)
+                self.w._after(again, partial(self._arrive, sender, kind, receiver, data, held + again))
             return
         except SnugCryptoError:
             return

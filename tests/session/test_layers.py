@@ -81,8 +81,9 @@ class Camera:
         try:
             opened = to.session.open(ssrc_of(sender) + (kind == "video"), kind, data, self.w.now)  # type: ignore[arg-type]  # literals
         except FutureEpochError:
-            if self.w.now < since + 2.5:
-                self.w._after(0.1, lambda: self._receive(to, sender, kind, data, since))
+            if self.w.now < since + 2.5:  # held, and tried again less and less often
+                again = max(0.1, self.w.now - since)
+                self.w._after(again, lambda: self._receive(to, sender, kind, data, since))
         except MissingKeyError:
             pass  # of an epoch that is over here, or was before it came in
         except SnugCryptoError as error:

@@ -105,8 +105,9 @@ class Media:
         try:
             to.session.open(ssrc, kind, data, self.w.now)
         except FutureEpochError:
-            if self.w.now < since + 2.5:
-                self.w._after(0.1, lambda: self._receive(to, sender, ssrc, kind, data, since))
+            if self.w.now < since + 2.5:  # held, and tried again less and less often
+                again = max(0.1, self.w.now - since)
+                self.w._after(again, lambda: self._receive(to, sender, ssrc, kind, data, since))
         except MissingKeyError:
             pass  # of an epoch that is over here
         except SnugCryptoError:
