@@ -17,7 +17,7 @@ SPREAD := -n $(WORKERS) --no-loadscope-reorder --max-worker-restart=0
 # crypto/ is measured by its own tests alone: under measurement, meetings take three times as long.
 OF_CRYPTO := tests/crypto tests/mls tests/policy tests/vectors
 
-.PHONY: demo check check-tests test test-all test-crypto test-page setup setup-demo page note browsers lint bench \
+.PHONY: demo check check-tests test test-all test-crypto test-page compiled setup setup-demo page note browsers lint bench \
   fuzz screenshots clean
 
 demo: $(RUN)
@@ -31,19 +31,23 @@ check-tests: $(DEV)
 	$(PYTEST) -n 2 -q --no-loadscope-reorder --tier check $$(.venv/bin/python -m tests.tiers)
 
 test: $(DEV) browsers page
-	@$(MAKE) --no-print-directory -j2 -O lint test-page
+	@$(MAKE) --no-print-directory -j2 -O lint test-page compiled
 	$(MAKE) --no-print-directory test-crypto
 	$(PYTEST) $(SPREAD) --tier test $(addprefix --ignore=,$(OF_CRYPTO))
 
 # Every test in every combination, and what is slow: before a release, and before an issue is closed.
 test-all: $(DEV) browsers page
-	@$(MAKE) --no-print-directory -j2 -O lint test-page
+	@$(MAKE) --no-print-directory -j2 -O lint test-page compiled
 	$(MAKE) --no-print-directory test-crypto
 	SNUG_EVERY_MIX=1 $(PYTEST) $(SPREAD) --tier all $(addprefix --ignore=,$(OF_CRYPTO))
 
 test-crypto: $(DEV)
 	$(PYTEST) -n 2 $(OF_CRYPTO) --cov --cov-report=
 	.venv/bin/coverage report --fail-under=95 --include='crypto/*' --format=total
+
+# Tests are compiled when they are first collected: once, and not by all workers at the same time.
+compiled: $(DEV)
+	@$(PYTEST) --collect-only --quiet --quiet >/dev/null
 
 # What of the page needs no browser.
 test-page: $(DEV)

@@ -66,7 +66,7 @@ def gone(pid: int) -> bool:
 
 
 async def test_three_meet_and_all_of_it_holds() -> None:
-    process = await start("demo", "--participants", "3", "--seconds", "6", "--json")
+    process = await start("demo", "--participants", "3", "--seconds", "4", "--json")
     status, out, err = await finished(process, 90)
     lines: list[dict[str, Any]] = [json.loads(line) for line in out.splitlines()]
     last = lines[-1]
