@@ -77,7 +77,7 @@ class Forked(World):
 
 
 class Media:
-    """Every participant sends 10 frames of sound and 5 pictures a second; each goes to all others.
+    """Every participant sends 5 frames of sound and 2.5 pictures a second; each goes to all others.
 
     `carries(sender, kind, receiver)`: False drops a frame on its way.
     """
@@ -94,7 +94,7 @@ class Media:
         self.people: list[Participant] = []
         for who in people:
             self.add(who)
-        w._every(0.2, self._step)
+        w._every(0.4, self._step)
 
     def add(self, who: Participant) -> None:
         for kind, _, _ in self.KINDS:

@@ -34,7 +34,7 @@ def test_an_honest_meeting_has_no_alarm_and_all_that_is_said_of_it_is_so() -> No
     media = Media(w, people)
     w.run(120)
     assert [ours(p) for p in people] == [[]] * 4
-    assert all(len(media.opened[a.label, b.label]) > 1600 for a in people for b in people if a is not b)
+    assert all(len(media.opened[a.label, b.label]) > 800 for a in people for b in people if a is not b)
     ada, bo = people[:2]
     beat = last_beat(bo)
     assert beat.slot == bo.room.m.journal.slot
@@ -83,7 +83,7 @@ def test_cuts_and_dead_servers_are_no_hostile_acts(seed: int) -> None:
     w.run(20)
     assert {p.label: ours(p) for p in people} == {p.label: [] for p in people}
     assert all(p.session.seal("audio", 0, b"x", w.now) is not None for p in people)
-    assert media.sealed_after(people[0], w.now - 5) > 50
+    assert media.sealed_after(people[0], w.now - 5) > 25
 
 
 def test_a_long_outage_pauses_without_an_alarm_and_ends_with_the_outage() -> None:
@@ -217,7 +217,7 @@ def test_of_two_sides_the_larger_one_with_the_host_goes_on() -> None:
     w.run(20)
     w.fork([eve])
     w.run(40)
-    assert all(media.sealed_after(p, w.now - 5) > 50 for p in many)
+    assert all(media.sealed_after(p, w.now - 5) > 25 for p in many)
     assert media.sealed_after(eve, w.now - 20) == 0
     assert not texts(many[1], "stale")
     assert texts(eve, "stale")
@@ -295,7 +295,7 @@ def test_a_withheld_removal_leaves_the_evicted_listening_for_seconds(beats_too: 
     limit = removed + (15.5 if beats_too else 1.5)
     if beats_too:
         assert media.sealed_after(bo, limit) == 0, "no frame is sealed under keys that the evicted has"
-    assert len(heard) > 300
+    assert len(heard) > 150
     assert max(heard) <= limit, "Bo may be back in the room by now, and Cem is not"
 
 
@@ -396,7 +396,7 @@ def test_a_person_can_go_on_anyway() -> None:
     assert "/override" in texts(bo, "stale")[0]
     w.do(bo, ev.Override())
     w.run(20)
-    assert media.sealed_after(bo, w.now - 10) > 100
+    assert media.sealed_after(bo, w.now - 10) > 50
     assert media.sealed_after(cem, w.now - 10) == 0
     assert len(texts(bo, "stale")) == 1
     w.kill(cem)  # somebody more is missing: that has to be decided anew
