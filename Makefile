@@ -17,8 +17,8 @@ SPREAD := -n $(WORKERS) --no-loadscope-reorder --max-worker-restart=0
 # crypto/ is measured by its own tests alone: under measurement, meetings take three times as long.
 OF_CRYPTO := tests/crypto tests/mls tests/policy tests/vectors
 
-.PHONY: demo check check-tests test test-all test-crypto test-page compiled setup setup-demo page note browsers lint bench \
-  fuzz screenshots clean
+.PHONY: demo check check-tests test test-all test-crypto test-page compiled setup setup-demo page note browsers lint \
+  bench fuzz screenshots clean
 
 demo: $(RUN)
 	.venv/bin/snug demo
