@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Pytest workers. Two cores: many tests wait for a network, and four at a time keep both cores busy.
 WORKERS ?= 4
 PYTEST := .venv/bin/python -m pytest
-SPREAD := -n $(WORKERS) --no-loadscope-reorder --max-worker-restart=0
+SPREAD := -n $(WORKERS) --max-worker-restart=0
 # crypto/ is measured by its own tests alone: under measurement, meetings take three times as long.
 OF_CRYPTO := tests/crypto tests/mls tests/policy tests/vectors
 
@@ -28,18 +28,16 @@ check: $(DEV)
 	@$(MAKE) --no-print-directory -j3 -O lint test-page check-tests
 
 check-tests: $(DEV)
-	$(PYTEST) -n 2 -q --no-loadscope-reorder --tier check $$(.venv/bin/python -m tests.tiers)
+	$(PYTEST) -n 2 -q --tier check $$(.venv/bin/python -m tests.tiers)
 
-test: $(DEV) browsers page
+# `make test-all` runs every test in every combination: before a release, and before an issue is closed.
+test: TIER := test
+test-all: TIER := all
+test-all: export SNUG_EVERY_MIX := 1
+test test-all: $(DEV) browsers page
 	@$(MAKE) --no-print-directory -j2 -O lint test-page compiled
 	$(MAKE) --no-print-directory test-crypto
-	$(PYTEST) $(SPREAD) --tier test $(addprefix --ignore=,$(OF_CRYPTO))
-
-# Every test in every combination, and what is slow: before a release, and before an issue is closed.
-test-all: $(DEV) browsers page
-	@$(MAKE) --no-print-directory -j2 -O lint test-page compiled
-	$(MAKE) --no-print-directory test-crypto
-	SNUG_EVERY_MIX=1 $(PYTEST) $(SPREAD) --tier all $(addprefix --ignore=,$(OF_CRYPTO))
+	$(PYTEST) $(SPREAD) --tier $(TIER) $(addprefix --ignore=,$(OF_CRYPTO))
 
 test-crypto: $(DEV)
 	$(PYTEST) -n 2 $(OF_CRYPTO) --cov --cov-report=
@@ -49,11 +47,11 @@ test-crypto: $(DEV)
 compiled: $(DEV)
 	@$(PYTEST) --collect-only --quiet --quiet >/dev/null
 
-# What of the page needs no browser.
+# The page's unit tests need no browser.
 test-page: $(DEV)
 	.venv/bin/python client/web/node.py unit
 
-# What each of the two commands needs.
+# The packages of each of the two commands.
 setup-demo: $(RUN)
 setup: $(DEV)
 

@@ -119,7 +119,10 @@ class _Together(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
     # `--dist load` asks for it; its own grouping by marks does not work with every version of pytest
-    return _Together(config, log) if config.getoption("dist") == "load" else None
+    if config.getoption("dist") != "load":
+        return None
+    config.option.loadscopereorder = False  # the order is ours
+    return _Together(config, log)
 
 
 def _together(nodeid: str) -> int | None:

@@ -86,8 +86,8 @@ def test_files_are_named_once_for_the_command_line(tmp_path: Path) -> None:
 
 
 def test_one_worker_runs_all_tests_of_a_group() -> None:
-    """What they share is made once, however tests are shuffled."""
-    command = [sys.executable, "-m", "pytest", "-n", "2", "-v", "--no-loadscope-reorder"]
+    """Its fixtures are made once, however tests are shuffled."""
+    command = [sys.executable, "-m", "pytest", "-n", "2", "-v"]
     files = ["tests/proof/test_search.py", "tests/crypto/test_kdf.py"]
     done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=True)
     ran = dict(re.findall(r"^\[(gw\d)\].* PASSED (tests/proof)", done.stdout, re.M))

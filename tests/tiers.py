@@ -1,6 +1,6 @@
 """Which tests `make check`, `make test` and `make test-all` run: the lists are in `tests/tiers.toml`.
 
-check   in-memory tests of every module, without sockets, processes or browsers
+check   a selection of in-memory tests, without processes or browsers
 test    everything but the tests listed for `make test-all`
 all     everything
 """

@@ -2,7 +2,7 @@
 
 Imports take a `snug` four fifths of a second, and tests start hundreds. A child is what `python -m MODULE` is
 from the call of its `main` to its end: it has streams, arguments, a status and a traceback of its own, and
-nothing of the test's. Tests that search a process, or that count its children, start theirs by `subprocess`.
+nothing of the test's. Tests of a process itself, as of its memory or its start, start theirs by `subprocess`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _REQUEST_MAX: Final = 1 << 16
 
 
 def environment() -> dict[str, str]:
-    """What children get: ours, with the project to import, and output that comes at once."""
+    """Ours for a child: with the project to import, and output that comes at once."""
     return os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 
 
@@ -115,8 +115,7 @@ class Forks:
 
 def _child(module: str, fds: list[int], request: dict[str, object]) -> NoReturn:
     """Be that command."""
-    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for at, fd in enumerate(fds[:3]):
         os.dup2(fd, at)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
+from playwright.async_api import Browser as PlaywrightBrowser
 from playwright.async_api import BrowserContext, Page, async_playwright
 
 from tests.web import bidi
@@ -84,32 +85,31 @@ class ChromiumTab:
 
 
 class Browser(Protocol):
-    """A started browser. `tab` opens one where all of its tabs keep what they keep."""
+    """A started browser. Its tabs share cookies and storage."""
 
     name: Name
 
     async def tab(self) -> Tab: ...
     def fresh(self) -> contextlib.AbstractAsyncContextManager[Browser]:
-        """The same browser with nothing kept in it; its tabs are closed at the end."""
+        """The same browser with empty cookies and storage; its tabs are closed at the end."""
 
 
 class Chromium:
-    """See `Browser`; `context` is Playwright's."""
+    """See `Browser`; the arguments are Playwright's."""
 
     name: Name = "chromium"
 
-    def __init__(self, context: BrowserContext) -> None:
-        self.context = context
+    def __init__(self, browser: PlaywrightBrowser, context: BrowserContext) -> None:
+        self.browser = browser
+        self._context = context
 
     async def tab(self) -> Tab:
-        return ChromiumTab(await self.context.new_page())
+        return ChromiumTab(await self._context.new_page())
 
     @contextlib.asynccontextmanager
     async def fresh(self) -> AsyncIterator[Browser]:
-        browser = self.context.browser
-        assert browser is not None
-        async with await browser.new_context(permissions=PERMISSIONS) as context:
-            yield Chromium(context)
+        async with await self.browser.new_context(permissions=PERMISSIONS) as context:
+            yield Chromium(self.browser, context)
 
 
 class Firefox:
@@ -141,7 +141,7 @@ async def chromium(*flags: str) -> AsyncIterator[Chromium]:
             executable_path=CHROMIUM, headless=True, args=[*FLAGS, *flags]
         )
         try:
-            yield Chromium(await browser.new_context(permissions=PERMISSIONS))
+            yield Chromium(browser, await browser.new_context(permissions=PERMISSIONS))
         finally:
             await browser.close()
 

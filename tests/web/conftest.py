@@ -54,9 +54,8 @@ def sessions() -> Iterator[SessionProcess]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def book(chromium: Chromium) -> AsyncIterator[Book]:
     """The stories, built and served; Chromium shows them."""
-    assert chromium.context.browser is not None
     with served() as address:
-        yield Book(chromium.context.browser, address)
+        yield Book(chromium.browser, address)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

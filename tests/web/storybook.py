@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import urlencode
 
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from tests.interop.ts_setup import ensure_installed
-from tests.web.browsers import CHROMIUM, FLAGS
+from tests.web.browsers import chromium
 
 HERE: Final = Path(__file__).parent / "stories"
 POLICY: Final = (
@@ -73,7 +73,7 @@ def served() -> Iterator[str]:
 
 
 async def see(page: Page, expression: str, seconds: float = 90.0) -> Any:
-    """What a JavaScript expression comes to, once it is true.
+    """The value of a JavaScript expression, once it is true.
 
     Playwright's own `wait_for_function` polls by `eval` in the page, which our policy forbids: it fails
     whenever the condition is not true at once.
@@ -120,10 +120,12 @@ class Book:
             page.on(event, listen)  # type: ignore[call-overload]  # of each event by its name
         try:
             yield page
-        finally:
-            await page.goto("about:blank")
-            for event, listen in listeners.items():
-                page.remove_listener(event, listen)
+        except BaseException:
+            await page.context.close()  # nobody else gets it as it is
+            raise
+        await page.goto("about:blank")
+        for event, listen in listeners.items():
+            page.remove_listener(event, listen)
         self._free[screen].append(page)
         if wrong:
             raise AssertionError("the page complained:\n" + "\n".join(wrong))
@@ -155,9 +157,5 @@ class Book:
 async def opened() -> AsyncIterator[Book]:
     """Builds, serves, and starts a browser."""
     with served() as address:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=[*FLAGS])
-            try:
-                yield Book(browser, address)
-            finally:
-                await browser.close()
+        async with chromium() as made:
+            yield Book(made.browser, address)

@@ -9,19 +9,9 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-import pytest
-
-from client.web import node
 from server import page
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def bundle() -> Path:
-    """The meeting page, built of the sources as they are."""
-    node.build()
-    return page.FOLDER
 
 
 def build(kind: str, out: Path) -> Path:
