@@ -210,19 +210,24 @@ async def test_what_is_asked_for_reaches_the_room() -> None:
     async with two_rooms() as (_, party, other):
         await party.guests[1].say(Want([]))
         made = workers_of(party.place)
-        await _eventually_receivers(made, 1111, 0)
+        await _eventually(made, 1111, receivers=0, packets=0)
         party.send()
+        # a packet can be overtaken by what is said after it: it must have come while nobody wanted it
+        await _eventually(made, 1111, receivers=0, packets=1)
         await party.guests[1].say(Want(None))
-        await _eventually_receivers(made, 1111, 1)
+        await _eventually(made, 1111, receivers=1, packets=1)
         party.send()
         await party.peers[1].until(lambda: party.received() == [1])
         assert party.port != other.port
 
 
-async def _eventually_receivers(made: Workers, ssrc: int, count: int) -> None:
+async def _eventually(made: Workers, ssrc: int, *, receivers: int, packets: int) -> None:
+    """Until a stream has so many receivers, and so many packets of it have come."""
+    seen: list[tuple[int, int]] = []
     async with asyncio.timeout(PATIENCE):
-        while [s.receivers for s in (await made.look(streams=True)).streams if s.ssrc == ssrc] != [count]:
-            pass
+        while seen != [(receivers, packets)]:
+            streams = (await made.look(streams=True)).streams
+            seen = [(s.receivers, s.packets) for s in streams if s.ssrc == ssrc]
 
 
 # -- one dies ----------------------------------------------------------------------------------------------
