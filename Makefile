@@ -17,7 +17,7 @@ SPREAD := -n $(WORKERS) --max-worker-restart=0
 # crypto/ is measured by its own tests alone: under measurement, meetings take three times as long.
 OF_CRYPTO := tests/crypto tests/mls tests/policy tests/vectors
 
-.PHONY: demo check check-tests test test-all test-crypto test-page compiled setup setup-demo page note browsers lint \
+.PHONY: demo check check-tests test test-all test-crypto test-page setup setup-demo page note browsers lint \
   bench fuzz screenshots clean
 
 demo: $(RUN)
@@ -35,17 +35,13 @@ test: TIER := test
 test-all: TIER := all
 test-all: export SNUG_EVERY_MIX := 1
 test test-all: $(DEV) browsers page
-	@$(MAKE) --no-print-directory -j2 -O lint test-page compiled
+	@$(MAKE) --no-print-directory -j2 -O lint test-page
 	$(MAKE) --no-print-directory test-crypto
 	$(PYTEST) $(SPREAD) --tier $(TIER) $(addprefix --ignore=,$(OF_CRYPTO))
 
 test-crypto: $(DEV)
 	$(PYTEST) -n 2 $(OF_CRYPTO) --cov --cov-report=
 	.venv/bin/coverage report --fail-under=95 --include='crypto/*' --format=total
-
-# Tests are compiled when they are first collected: once, and not by all workers at the same time.
-compiled: $(DEV)
-	@$(PYTEST) --collect-only --quiet --quiet >/dev/null
 
 # The page's unit tests need no browser.
 test-page: $(DEV)
@@ -69,6 +65,8 @@ $(RUN): $(PARTS) $(if $(findstring .uv,$(UV)),.uv/bin/uv)
 $(DEV): $(PARTS) $(if $(findstring .uv,$(UV)),.uv/bin/uv)
 	@echo "Installing what Snug and its tests run with (about 830 MB on disk) and building the page:"
 	$(UV) sync --inexact
+	@# Tests are compiled when they are first collected: once, here, and not by all workers at the same time.
+	-@$(PYTEST) --collect-only --quiet --quiet >/dev/null
 	@touch $@
 
 # the meeting page and the landlord's window, unless they are built of these sources already

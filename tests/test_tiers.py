@@ -54,6 +54,7 @@ def test_tiers_run_what_they_list(tmp_path: Path) -> None:
     lists = tmp_path / "tiers.toml"
     lists.write_text(
         '[check]\ntests = ["tests/a/"]\nwithout = ["tests/a/test_x.py::test_slow"]\n'
+        '[[not_in_check]]\nmodules = []\nreason = "It is a process."\n'
         '[[only_in_test_all]]\ntests = ["tests/b/test_y.py"]\nreason = "It waits for Tor."\n'
     )
     tiers = Tiers.load(lists)
@@ -69,10 +70,16 @@ def test_tiers_run_what_they_list(tmp_path: Path) -> None:
     assert runs == {"check": [quick], "test": [quick, slow], "all": [quick, slow, moved]}
 
 
-def test_a_move_without_a_reason_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("silent", ["not_in_check", "only_in_test_all"])
+def test_what_is_left_out_without_a_reason_is_refused(silent: str, tmp_path: Path) -> None:
     lists = tmp_path / "tiers.toml"
+    tables = {"not_in_check": "modules", "only_in_test_all": "tests"}
     lists.write_text(
-        '[check]\ntests = []\nwithout = []\n[[only_in_test_all]]\ntests = ["tests/b/"]\nreason = " "\n'
+        "[check]\ntests = []\nwithout = []\n"
+        + "".join(
+            f'[[{table}]]\n{key} = ["x"]\nreason = "{" " if table == silent else "It is slow."}"\n'
+            for table, key in tables.items()
+        )
     )
     with pytest.raises(ValueError, match="no reason"):
         Tiers.load(lists)

@@ -27,6 +27,8 @@ class Tiers:
     #: Of `make check`, and what it leaves out of these.
     check: tuple[str, ...]
     check_without: tuple[str, ...]
+    #: Modules of which `make check` runs no function: file to reason.
+    not_in_check: dict[str, str]
     #: Only in `make test-all`: test to reason.
     moved: dict[str, str]
 
@@ -34,12 +36,21 @@ class Tiers:
     def load(cls, path: Path = FILE) -> Tiers:
         """KeyError or TypeError where the file lacks a list; ValueError where a reason is missing."""
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        moved: dict[str, str] = {}
-        for group in raw["only_in_test_all"]:
-            if not group["reason"].strip():
-                raise ValueError(f"{path}: no reason is given for {group['tests']}")
-            moved |= dict.fromkeys(group["tests"], group["reason"])
-        return cls(tuple(raw["check"]["tests"]), tuple(raw["check"]["without"]), moved)
+
+        def reasons(table: str, key: str) -> dict[str, str]:
+            found: dict[str, str] = {}
+            for group in raw[table]:
+                if not group["reason"].strip():
+                    raise ValueError(f"{path}: no reason is given for {group[key]}")
+                found |= dict.fromkeys(group[key], group["reason"])
+            return found
+
+        return cls(
+            check=tuple(raw["check"]["tests"]),
+            check_without=tuple(raw["check"]["without"]),
+            not_in_check=reasons("not_in_check", "modules"),
+            moved=reasons("only_in_test_all", "tests"),
+        )
 
     def runs(self, tier: Tier, test: str) -> bool:
         """Whether that tier runs the test with this node id."""

@@ -153,6 +153,8 @@ class Record:
     in_at_the_door: dict[str, Found] = field(default_factory=dict)
     on_wire: Found = field(default_factory=dict)
     wire_bytes: int = 0
+    #: By how many bytes this process has grown at most, meanwhile.
+    grown: int = 0
     #: What the server is told by design, and what was found of it in its memory while all were there.
     public: Canaries = field(default_factory=dict)
     public_in_server: Found = field(default_factory=dict)

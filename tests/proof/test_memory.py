@@ -141,6 +141,11 @@ def test_its_memory_was_read_whole(meeting: Record) -> None:
         assert {"[heap]", "[stack]"} <= {region.label for region in snapshot.regions}
 
 
+def test_searching_takes_a_bounded_part_of_ours(meeting: Record) -> None:
+    """Five processes hold much alike: it is held once, and let go of after the search."""
+    assert meeting.grown < 1 << 30
+
+
 def test_what_it_is_told_by_design_is_found_there(meeting: Record) -> None:
     names = {"steward key", "sealed commit", "sealed message", "certificate fingerprint"}
     assert meeting.public.keys() == meeting.public_in_server.keys() == names
