@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import subprocess
 import tempfile
 import threading
@@ -86,6 +87,18 @@ async def see(page: Page, expression: str, seconds: float = 90.0) -> Any:
     except TimeoutError:
         raise AssertionError(f"{expression} is still {value!r}") from None
     return value
+
+
+async def settled(page: Page) -> None:
+    """Wait until what the page does after it is drawn is done: effects run in the frame after a change."""
+    frame = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+    await page.evaluate(f"{frame}.then(() => {frame})")
+
+
+async def see_focus(page: Page, words: str) -> None:
+    """Wait until what has the focus is called that, or says so: a view moves it in a frame of its own."""
+    called = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText.trim()"
+    await see(page, f"({called}) === {json.dumps(words)}")
 
 
 class Book:

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import FilePayload, Page
 
-from tests.web.storybook import PHONE, WIDE, Book, see
+from tests.web.storybook import PHONE, WIDE, Book, see, see_focus, settled
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -29,15 +29,6 @@ async def asked(page: Page) -> list[Any]:
     return [one for one in every if one[0] not in ("refreshInvites", "measured")]
 
 
-async def focused(page: Page) -> str:
-    """What has the focus, by its label or words."""
-    return str(
-        await page.evaluate(
-            "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText.trim()"
-        )
-    )
-
-
 KNOCK = """{
   type: "Knocked", knock: %d, name: "Dana", greeting: "", invite: 2, looksLike: null, label: "Dana",
   standing: "none", contact: null, fingerprint: null, warnings: [], at: 1790000000
@@ -46,6 +37,7 @@ KNOCK = """{
 
 async def measured(page: Page) -> dict[str, Any]:
     """How large the stage has last said that pictures are."""
+    await settled(page)
     told = await page.evaluate(
         "JSON.parse(JSON.stringify(window.asked.filter((one) => one[0] === 'measured')))"
     )
@@ -58,10 +50,10 @@ class TestPages:
         assert await page.locator(".tile").count() == 10, "nine others, and oneself"
         assert await page.inner_text(".pages span") == "Page 1 of 2"
         await page.focus(".pages button:last-child")
-        assert await focused(page) == "People after these"
+        await see_focus(page, "People after these")
         await page.keyboard.press("Enter")
         await page.keyboard.press("Shift+Tab")
-        assert await focused(page) == "People before these"
+        await see_focus(page, "People before these")
         await page.keyboard.press("Space")
         assert await asked(page) == [["turnPage", 1], ["turnPage", -1]]
         await page.evaluate("model.page.value = 1; model.shown.value = new Set([10, 11, 12])")
@@ -147,16 +139,16 @@ class TestAdmission:
         await book.show(page, "room-admission-many")
         assert await page.inner_text(".admission .badge") == "2 more wait"
         await page.keyboard.press("a")
-        assert await page.evaluate("document.activeElement.id") == "admission"
+        await see(page, "document.activeElement.id === 'admission'")
         await page.keyboard.press("Tab")
-        assert await focused(page) == "Turn away"
+        await see_focus(page, "Turn away")
         await page.evaluate(
             "document.addEventListener('click', () => { model.knocks.value = model.knocks.value.slice(1) })"
         )
         await page.keyboard.press("Space")
         await page.wait_for_selector(".admission >> text=1 more waits")
         assert await asked(page) == [["refuse", 3]]
-        assert await page.evaluate("document.activeElement.id") == "admission"
+        await see(page, "document.activeElement.id === 'admission'")
 
     async def test_both_answers_are_as_large(self, book: Book, page: Page) -> None:
         for story in ("room-admission", "room-admission-many"):
@@ -231,18 +223,18 @@ class TestKeys:
         await page.focus("[data-act=people]")
         await page.keyboard.press("Enter")
         await page.wait_for_selector(".panel")
-        assert await focused(page) == "People"
+        await see_focus(page, "People")
         # a menu in the panel first, then the panel
         await page.locator(".person .button.round").first.focus()
         await page.keyboard.press("Enter")
         # the menu takes the focus in the frame after
         await page.locator(":popover-open :focus").wait_for()
-        assert await focused(page) == "Make a host too"
+        await see_focus(page, "Make a host too")
         await page.keyboard.press("ArrowDown")
-        assert await focused(page) == "Hand the room over..."
+        await see_focus(page, "Hand the room over...")
         await page.keyboard.press("Escape")
         assert await page.locator(":popover-open").count() == 0
-        assert await focused(page) == "What you can do about Bo"
+        await see_focus(page, "What you can do about Bo")
         assert await page.locator(".panel").count() == 1
         await page.keyboard.press("Escape")
         await page.wait_for_selector(".panel", state="detached")
@@ -380,13 +372,15 @@ class TestChat:
         assert await page.evaluate(rest) < 2
         await page.evaluate(add, "p")
         await page.wait_for_selector(".chat-line >> nth=9")
+        await settled(page)
         assert await page.evaluate(rest) < 2
         await page.evaluate("document.querySelector('.chat-lines').scrollTop = 0")
-        await page.wait_for_timeout(50)
+        await settled(page)
         await page.evaluate(add, "q")
         await page.wait_for_selector(".chat-below")
         assert await page.evaluate(rest) > 100
         await page.click(".chat-below")
+        await settled(page)
         assert await page.evaluate(rest) < 2
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page
 
-from tests.web.storybook import PHONE, WIDE, Book
+from tests.web.storybook import PHONE, WIDE, Book, see_focus
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -71,7 +71,7 @@ async def test_the_scanner_closes_with_escape_and_gives_the_focus_back(book: Boo
         await page.locator("dialog[open]").wait_for()
         await page.keyboard.press("Escape")
         await page.locator("dialog").wait_for(state="detached")
-        assert "Scan a QR code" in await focused(page)
+        await see_focus(page, "Scan a QR code")
 
 
 async def test_nobody_goes_in_without_a_name(book: Book) -> None:
@@ -81,7 +81,7 @@ async def test_nobody_goes_in_without_a_name(book: Book) -> None:
         await name.fill("   ")
         await page.get_by_role("button", name="Knock").click()
         assert await asked(page) == []
-        assert await name.evaluate("it => it === document.activeElement")
+        await name.and_(page.locator(":focus")).wait_for()
         assert await page.get_by_text("Type your name first.").is_visible()
         await name.fill("Bo")
         await name.press("Enter")
@@ -144,9 +144,9 @@ async def test_the_focus_goes_to_the_heading_of_a_view_that_replaces_another(boo
             }"""
         )
         await page.get_by_role("heading", level=1, name="You were removed").wait_for()
-        assert await focused(page) == "You were removed"
+        await see_focus(page, "You were removed")
         await page.keyboard.press("Tab")
-        assert "To the start" in await focused(page)
+        await see_focus(page, "To the start")
         await page.keyboard.press("Enter")
         assert await asked(page) == [["again"]]
 
