@@ -92,7 +92,7 @@ async def test_what_is_lost_on_either_way_comes_again(lossy_meeting: Meeting) ->
     fate = lossy_meeting.proxy.fate
     assert isinstance(fate, FirstTimesLost)
     fate.active = True
-    await until(lambda: min(fate.lost) >= 30, 15)
+    await until(lambda: min(fate.lost) >= 30)
     fate.active = False
     await bob.video_of(ada.streams).more(10)
     await bob.video_of(ours.streams).more(10)

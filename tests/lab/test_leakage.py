@@ -163,7 +163,7 @@ async def test_sound_is_encoded_before_it_is_due(monkeypatch: pytest.MonkeyPatch
         rng=bytes,
         sound_encoder=Encoder,
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while happened.count("sent") < 20:
             await really(0.01)
     await sending.close()

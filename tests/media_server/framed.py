@@ -60,7 +60,7 @@ async def dial(host: str, port: int, *, source: str = "", receive: int = 0) -> s
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
     if source:
         sock.bind((source, 0))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asyncio.get_running_loop().sock_connect(sock, (host, port))
     return sock
 

@@ -241,7 +241,7 @@ class Peer:
             else:
                 self.rtp.append(self.receive_session.unprotect(datagram))
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         """Until something received makes `condition` true; TimeoutError otherwise."""
         async with asyncio.timeout(seconds):
             while not condition():

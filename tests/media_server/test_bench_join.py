@@ -78,7 +78,7 @@ async def hosted(admission: Admission) -> AsyncIterator[str]:
         )
         hosting = asyncio.get_running_loop().create_task(host.run())
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 yield await link
         finally:
             host.feed(ev.Leave())

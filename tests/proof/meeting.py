@@ -37,7 +37,7 @@ CHATS = {
 }
 #: What a witness notes for the tests, and the one secret that the server is shown by design.
 NO_CANARIES = {"copy of keys", "exported snug 1 pass"}
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 _BETWEEN_BEEPS = 0.35
 Canaries = dict[str, bytes | str]
 

@@ -91,7 +91,7 @@ def test_neither_crypto_nor_client_can_be_imported_there(tmp_path: Path) -> None
         process = await asyncio.create_subprocess_exec(
             *Tree(tmp_path).python(code), cwd=tmp_path, stderr=asyncio.subprocess.PIPE
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             _, stderr = await process.communicate()
         return process.returncode, stderr.decode()
 

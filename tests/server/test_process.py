@@ -57,13 +57,13 @@ class Process:
 
     async def line(self) -> str:
         assert self.process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             return (await self.process.stdout.readline()).decode().rstrip("\n")
 
     async def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Ask it to stop; exit status and standard error."""
         self.process.send_signal(number)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             _, stderr = await self.process.communicate()
         assert self.process.returncode is not None
         lines = stderr.decode().splitlines(keepends=True)
@@ -101,7 +101,7 @@ async def fails(*arguments: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "server", *arguments, cwd=ROOT, stderr=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         _, stderr = await process.communicate()
     assert process.returncode is not None
     return process.returncode, stderr.decode()

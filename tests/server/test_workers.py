@@ -38,7 +38,7 @@ from tests.server.test_process import fails, running
 from tests.server.test_window import bundle as bundle  # a window of two files
 
 LIMITS = MediaLimits()
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @asynccontextmanager

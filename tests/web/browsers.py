@@ -153,7 +153,7 @@ async def firefox(**preferences: Any) -> AsyncIterator[Firefox]:
         yield Firefox(client)
 
 
-async def until(tab: Tab, condition: str, seconds: float = 20.0) -> Any:
+async def until(tab: Tab, condition: str, seconds: float = 60.0) -> Any:
     """Until the expression is truthy: its value. AssertionError, with what it was, after that time."""
     value: Any = None
     try:

@@ -23,7 +23,7 @@ FEW = 40
 
 async def sent(house: House, tab: Tab, ssrcs: list[int], least: int = FEW) -> None:
     """Until so many packets of each stream have come."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while any(len(house.of(ssrc)) < least for ssrc in ssrcs):  # noqa: ASYNC110 - packets tell nobody
             await asyncio.sleep(0.05)
 

@@ -34,7 +34,7 @@ def shows(seen: list[int] | None, leaf: int) -> bool:
     return seen is not None and all(abs(a - b) <= COLOUR_SLACK for a, b in zip(seen[2:], wanted, strict=True))
 
 
-async def sees(tab: Tab, ssrc: int, leaf: int, seconds: float = 20.0) -> None:
+async def sees(tab: Tab, ssrc: int, leaf: int, seconds: float = 60.0) -> None:
     """Until the picture of that stream is that person's."""
     seen: Any = None
     try:
@@ -46,7 +46,7 @@ async def sees(tab: Tab, ssrc: int, leaf: int, seconds: float = 20.0) -> None:
         raise AssertionError(f"leaf {leaf} is not seen, but {seen}; {counts}; {tab.log()[-5:]}") from None
 
 
-async def hears(tab: Tab, ssrc: int, leaf: int, seconds: float = 20.0) -> None:
+async def hears(tab: Tab, ssrc: int, leaf: int, seconds: float = 60.0) -> None:
     """Until the strongest pitch of that stream is that person's."""
     heard: Any = None
     try:
@@ -152,7 +152,7 @@ async def test_sound_has_one_size_with_what_was_lost_in_it_too(
     def sound() -> list[bytes]:
         return [frame.frame for frame in open_all("audio", house.frames(ssrc, "audio"), keys())]
 
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         while not any(library.opus_packet_has_lbrr(packet, len(packet)) for packet in sound()[-100:]):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
     await tab.js("test.mute(true)")
