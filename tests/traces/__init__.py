@@ -1,0 +1,1 @@
+"""Traces of meetings: what must stay as it is while names and files change."""

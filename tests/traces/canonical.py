@@ -1,0 +1,103 @@
+"""One line of text for anything that a session or a server sends, does or tells, whatever it is called.
+
+The table of renames (`docs/decisions/renames.md`) gives classes, fields and values their old names back. So a
+trace that was recorded before a rename equals one that is recorded after it. Sentences for people are left
+out, because their wording changes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+RENAMES: Final = Path(__file__).parents[2] / "docs" / "decisions" / "renames.md"
+#: Fields that hold sentences, by the names from before the renames.
+SENTENCES: Final = {
+    "Alarm.text", "Comparison.changes", "Comparison.text", "Ended.text", "FileFailed.why",
+    "Knocked.looks_like", "Knocked.warnings", "Lost.why", "PolicyChanged.text",
+    "Save.data", "Status.text", "Vouched.warnings",
+}  # fmt: skip
+
+
+@cache
+def renamed() -> dict[str, str]:
+    """New name to old name: of the rows ``| `old` | `new` |`` of the table."""
+    rows = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \|", RENAMES.read_text(encoding="utf-8"), re.M)
+    return {new: old for old, new in rows}
+
+
+def old(name: str) -> str:
+    """What this was called when the traces were recorded: `Class`, `Class.field` or `Class.field=value`."""
+    return renamed().get(name, name)
+
+
+def plain(value: object, *, exact: bool) -> Any:
+    """JSON for it. Bytes are given by their number, or, if `exact`, as hex."""
+    match value:
+        case bytes() | bytearray() | memoryview():
+            return bytes(value).hex() if exact else f"<{len(value)}>"
+        case Mapping():
+            return sorted([plain(k, exact=exact), plain(v, exact=exact)] for k, v in value.items())
+        case list() | tuple():
+            return [plain(item, exact=exact) for item in value]
+        case set() | frozenset():
+            return sorted(plain(item, exact=exact) for item in value)
+        case None | bool() | int() | float() | str():
+            return value
+    names = _fields(value)
+    if names is None:
+        return type(value).__name__
+    kind = type(value).__name__
+    found: dict[str, Any] = {"type": old(kind)}
+    for name in names:
+        before = old(f"{kind}.{name}").rpartition(".")[2]
+        if f"{old(kind)}.{before}" in SENTENCES:
+            continue
+        inner = getattr(value, name)
+        if isinstance(inner, str):
+            found[before] = old(f"{kind}.{name}={inner}").rpartition("=")[2] if inner else inner
+        else:
+            found[before] = plain(inner, exact=exact)
+    return found
+
+
+def _fields(value: object) -> list[str] | None:
+    if isinstance(value, msgspec.Struct):
+        return list(value.__struct_fields__)
+    if dataclasses.is_dataclass(value):
+        return [f.name for f in dataclasses.fields(value) if f.repr or f.name == "data"]
+    return None
+
+
+@dataclass
+class Trace:
+    """The lines of one meeting."""
+
+    lines: list[tuple[float, str]] = field(default_factory=list)
+    _exact: Any = field(default_factory=hashlib.sha256)
+
+    def add(self, at: float, who: str, what: str, value: object) -> None:
+        """Something that happened `at` seconds after the start."""
+        head = f"{at:.3f} {who} {what} "
+        self.lines.append((at, head + json.dumps(plain(value, exact=False), ensure_ascii=False)))
+        self._exact.update((head + json.dumps(plain(value, exact=True)) + "\n").encode())
+
+    def summary(self) -> dict[str, object]:
+        """A hash of all bytes, and one of the lines of each second, which shows where two traces differ."""
+        seconds: dict[int, Any] = {}
+        for at, line in self.lines:
+            seconds.setdefault(int(at), hashlib.sha256()).update(f"{line}\n".encode())
+        return {
+            "lines": len(self.lines),
+            "exact": self._exact.hexdigest(),
+            "seconds": {str(at): digest.hexdigest()[:8] for at, digest in sorted(seconds.items())},
+        }

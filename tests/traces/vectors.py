@@ -1,0 +1,41 @@
+"""The shared vectors of `tests/web/shared`, as hashes under their old names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from tests.traces.canonical import old
+
+SHARED: Final = Path(__file__).parents[1] / "web" / "shared"
+#: Sentences for people: their wording changes.
+WORDING: Final = {"words"}
+
+
+def hashes() -> dict[str, str]:
+    """By the name of each file without `.json`, SHA-256 of what it holds, as hex."""
+    found = {}
+    for path in sorted(SHARED.glob("*.json")):
+        name = old(path.stem)
+        if name not in WORDING:
+            plain = _renamed(json.loads(path.read_text(encoding="utf-8")), path.stem)
+            found[name] = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+    return found
+
+
+def _renamed(value: Any, file: str) -> Any:
+    """The value with the old names of that file's words: `file:word` in the table of renames."""
+    match value:
+        case dict():
+            return {_word(key, file): _renamed(inner, file) for key, inner in value.items()}
+        case list():
+            return [_renamed(inner, file) for inner in value]
+        case str():
+            return _word(value, file)
+    return value
+
+
+def _word(word: str, file: str) -> str:
+    return old(f"{file}:{word}").removeprefix(f"{file}:")
