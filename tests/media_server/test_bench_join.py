@@ -86,9 +86,9 @@ async def hosted(admission: Admission) -> AsyncIterator[str]:
             await asyncio.gather(hosting, return_exceptions=True)
 
 
-@pytest.mark.parametrize(("admission", "inside"), [("all", 3), ("ask", 0)])
-async def test_a_crowd_says_how_many_of_it_are_in(admission: Admission, inside: int) -> None:
-    async with hosted(admission) as link, CrowdProcess(link, 3, 6.0) as crowd:
+@pytest.mark.parametrize(("admission", "inside", "seconds"), [("all", 3, 60.0), ("ask", 0, 3.0)])
+async def test_a_crowd_says_how_many_of_it_are_in(admission: Admission, inside: int, seconds: float) -> None:
+    async with hosted(admission) as link, CrowdProcess(link, 3, seconds) as crowd:
         assert crowd.inside == inside
     assert crowd.ended == 0
 
