@@ -1,8 +1,8 @@
-"""Which packet goes to whom: the core of the SFU. No socket, no clock, no key.
+"""The core of the SFU: decides which receivers get each packet. It has no socket, no clock and no key.
 
-A *peer* is whatever hashable thing the shell sends through (tests use strings). Packets come in here
-when they have been authenticated and checked; what goes out are fans of receivers for the packet itself,
-and effects for all the rest. Everything is bounded by `server.media.limits.MediaLimits`.
+A *peer* is any hashable object that the shell sends through; tests use strings. The shell passes packets in
+after it has authenticated and checked them. The core returns fans of receivers for the packet itself, and
+effects for everything else. `server.media.limits.MediaLimits` bounds all state.
 """
 
 from server.forwarding.core import Forwarding

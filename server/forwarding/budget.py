@@ -1,7 +1,8 @@
-"""What one receiver can be sent, and what of it: the estimate of its way, and probes for more.
+"""Bandwidth of one receiver: the estimate of its path, the choice of layers, and probes for more.
 
-A receiver that says nothing of how packets arrive is sent what it wants. What is known of the others' way
-comes by transport-wide feedback, or else by REMB and receiver reports; `Budget.target` is None until then.
+A receiver that reports nothing about arrivals gets everything that it wants. For the other receivers the
+estimate comes from transport-wide feedback, or else from REMB and receiver reports. `Budget.target` is None
+until then.
 """
 
 from __future__ import annotations
@@ -17,26 +18,26 @@ from server.media.limits import MediaLimits
 from server.media.loss import ByLoss
 from server.media.probe import Plan, Prober
 
-#: A smoothed rate takes this much of each new measurement.
+#: Weight of each new measurement in a smoothed rate.
 NEW: Final = 0.4
-#: Seconds of a queue that are nothing to worry about, and that are too many; what is sent then, of what
-#: arrives.
+#: Queueing delay in seconds: below `_SHORT` it is harmless, above `_STANDING` the queue is too long. The rate
+#: then falls to `_LESS` times the arrival rate.
 _SHORT: Final = 0.12
 _STANDING: Final = 0.25
 _LESS: Final = 0.85
-#: The shortest way counts for one to two such times: ways change.
+#: Seconds in one window. The minimum delay holds for one to two windows, because paths change.
 _WINDOW: Final = 15.0
-#: Without feedback for so long, what was measured before is forgotten.
+#: After so many seconds without feedback, earlier measurements are discarded.
 _GAP: Final = 3.0
-#: Feedback counts for so long.
+#: Seconds for which feedback counts as current.
 _FEEDBACK_AGE: Final = 30.0
-#: Pictures are stopped only when the smallest layers need more than so many times what there is: an
-#: estimate is no more exact than that, and a picture that stops is worse than one that stutters.
+#: Video is stopped only when the smallest layers need more than so many times the available rate. An estimate
+#: is no more exact than that, and a video that stops is worse than one that stutters.
 _STRETCH: Final = 1.6
-#: A probe that has ended is felt for so long.
+#: Seconds after the end of a probe during which its queue is ignored.
 _AFTER: Final = 0.6
-#: Where nothing can be probed: seconds between two trials at first and at most, how long one has to go well,
-#: and how much more is tried.
+#: Where no probe is possible: seconds between two trials at first and at most, seconds after which a trial
+#: has gone well, and the factor by which a trial raises the rate.
 _TRY: Final = 4.0
 _TRY_MAX: Final = 16.0
 _TRY_WELL: Final = 10.0
@@ -44,27 +45,28 @@ _TRY_MORE: Final = 2.0
 
 
 class Way(Estimate):
-    """The estimate, and two things that it can't know: what probes do, and how long a standing queue is.
+    """The bandwidth estimate, corrected for probes and for a standing queue.
 
-    A queue that is full grows no more, so that no trend tells of it; but the way is longer than it was at its
-    shortest. And a probe fills the queue for a moment, as a key frame does, which says nothing about what is
-    sent without it: the less so as mostly less is sent than would pass, and what arrives is no measure then.
+    A full queue no longer grows, so the delay trend does not show it; the delay is still above its minimum. A
+    probe fills the queue briefly, as a key frame does, and that says nothing about normal traffic. It says
+    even less while the sender sends less than the path carries, because the arrival rate is then no measure
+    of the capacity.
     """
 
     __slots__ = ("_base", "_base_until", "_before", "_lowered", "queue")
 
     def __init__(self, start: float, floor: float, ceiling: float) -> None:
         super().__init__(start, floor, ceiling)
-        #: Seconds beyond the shortest way, of the newest packet.
+        #: Queueing delay of the newest packet in seconds: its delay minus the minimum delay.
         self.queue = 0.0
-        #: The shortest way in the present window, and in the one before.
+        #: Minimum delay in the present window, and in the one before.
         self._base = self._before = float("inf")
         self._base_until = float("-inf")
         self._lowered = float("-inf")
 
     def heard(self, reports: Sequence[tuple[float, int, float | None]], now: float, *, probing: bool) -> None:
-        """`feedback`, and the conclusions. `probing`: a probe is out, or has just been."""
-        if now - self._feedback_at > _GAP:  # what was lost and late then says nothing of now
+        """Process `feedback` and correct the rate by delay. `probing`: a probe runs, or has just ended."""
+        if now - self._feedback_at > _GAP:  # earlier loss and delay say nothing about the path now
             self._trend, self._throughput, self._by_loss = Trend(), Throughput(), ByLoss()
             reports = [report for report in reports if now - report[0] < _GAP]
         self._measure(reports, now)
@@ -81,12 +83,12 @@ class Way(Estimate):
         self._settle()
 
     def reported(self, now: float) -> bool:
-        """Whether what is known comes from transport-wide feedback."""
+        """Whether the estimate comes from transport-wide feedback."""
         return now - self._feedback_at < _FEEDBACK_AGE
 
     @property
     def lossy(self) -> bool:
-        """Whether so much is lost that less has to be sent."""
+        """Whether loss limits the rate."""
         return self._by_loss.limit < float("inf")
 
     def _measure(self, reports: Sequence[tuple[float, int, float | None]], now: float) -> None:
@@ -101,7 +103,7 @@ class Way(Estimate):
 
 
 class Budget:
-    """Of one receiver. Rates are bits a second, times seconds."""
+    """The bandwidth of one receiver. Rates are bits a second, times seconds."""
 
     __slots__ = (
         "_padded",
@@ -120,39 +122,40 @@ class Budget:
         self.estimate = Way(limits.receiver_start, limits.receiver_floor, limits.receiver_ceiling)
         self.prober = Prober()
         self.allotment: Allotment[int] = Allotment()
-        #: Something is known of its way.
+        #: Something is known about the receiver's path.
         self.heard = False
-        #: What is sent to it of late.
+        #: Smoothed rate sent to the receiver.
         self.rate = 0.0
         self._since = now
         self._tried = now
         self._wait = _TRY
         self._probed = float("-inf")
-        #: Up to when a running probe has been filled up.
+        #: The time up to which a running probe has been padded.
         self._padded = now
 
     @property
     def target(self) -> float | None:
-        """What it can be sent; None: as much as is wanted, for nothing is known."""
+        """The rate that the receiver can take; None while nothing is known, so that nothing limits it."""
         return self.estimate.target if self.heard else None
 
     def choose(self, audio: float, wishes: Sequence[Wish[int]], now: float) -> Allotted[int]:
-        """A layer for each picture. `audio`: what the sound takes, which comes first.
+        """Choose a layer for each video. `audio`: the rate of all audio, which comes first.
 
-        Sound carries no numbers: who reports by them reports on the rest.
+        Audio packets have no transport-wide sequence number, so an estimate from this feedback covers video
+        alone.
         """
         reported = self.estimate.reported(now)
         free = self.estimate.target - (0.0 if reported else audio)
         least = sum(next((rate for rate in wish.rates if rate > 0), 0.0) for wish in wishes)
-        # REMB is a guess, and sinks with less: it chooses layers, and loss alone stops a picture
+        # REMB is a guess that falls when less is sent. It selects layers, but only loss stops a video.
         if least <= _STRETCH * free or not (reported or self.estimate.lossy):
             free = max(free, 1.001 * least)
         return self.allotment.choose(free, 0.0, wishes, now)
 
-    # -- what is sent ----------------------------------------------------------------------
+    # -- sending ---------------------------------------------------------------------------
 
     def measure(self, now: float, octets: int, *, reported: bool) -> None:
-        """`octets` were sent to it since this was called last. `reported`: some of them with numbers."""
+        """Record `octets` sent since the last call. `reported`: some packets had transport-wide numbers."""
         passed = now - self._since
         self._since = now
         if passed > 0:
@@ -160,10 +163,10 @@ class Budget:
         self.estimate.tick(now, reported)
         self.prober.tick(self.estimate.trip, now)
 
-    # -- what is heard ---------------------------------------------------------------------
+    # -- feedback --------------------------------------------------------------------------
 
     def arrived(self, item: rtcp.Arrived, now: float) -> None:
-        """Transport-wide feedback."""
+        """Process transport-wide feedback."""
         if not item.reports:
             return
         self.heard = True
@@ -173,12 +176,12 @@ class Budget:
             self.estimate.probed(shown, now)
 
     def remb(self, bitrate: int, now: float) -> None:
-        """The receiver's own estimate."""
+        """Process the receiver's own estimate, `bitrate` in bits a second."""
         self.heard = True
         self.estimate.remb(bitrate, now)
 
     def lost(self, blocks: Sequence[rtcp.ReportBlock], now: float) -> None:
-        """A receiver report: without anything else, loss is all that is known, and only much of it counts."""
+        """Process a receiver report. While nothing else is known, only loss above 26/256 counts."""
         if not blocks or (not self.heard and max(block.fraction for block in blocks) <= 26):
             return
         self.heard = True
@@ -188,10 +191,10 @@ class Budget:
     # -- probes ----------------------------------------------------------------------------
 
     def probe(self, wanted: float, now: float, *, able: bool) -> Plan | None:
-        """Begin a probe, if more is wanted than is known to pass.
+        """Begin a probe if the receiver wants more than is known to pass.
 
-        `able`: there are packets to probe with, and feedback. Else more is tried now and then, since who gets
-        less than it could take can't know it.
+        `able`: there are packets to probe with, and the receiver sends feedback. Otherwise the rate is raised
+        from time to time as a trial, because a receiver that gets less than it could take cannot know it.
         """
         if not self.heard:
             return None
@@ -211,7 +214,7 @@ class Budget:
         return plan
 
     def padding(self, now: float) -> float:
-        """Bytes to send now beside the media, so that a running probe has its rate."""
+        """Return the bytes to send now beside the media, so that a running probe reaches its rate."""
         plan = self.prober.running
         if plan is None or not self.prober.sends(now):
             return 0.0

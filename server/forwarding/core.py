@@ -1,8 +1,8 @@
-"""All rooms' streams, and who receives them: packets in, fans and effects out.
+"""All rooms' streams and their receivers: packets in, fans and effects out.
 
-Rate of a video sender without layers: its REMB is the largest of what its receivers can take, capped by
-``remb_ceiling``. The smallest would let one slow receiver spoil the picture for everybody; a receiver
-that can't follow gets fewer streams.
+The REMB for a video sender without layers is the largest rate that any of its receivers can take, capped by
+``remb_ceiling``. The smallest rate would let one slow receiver spoil the video for everybody. A receiver that
+cannot keep up gets fewer streams.
 """
 
 from __future__ import annotations
@@ -20,28 +20,29 @@ from server.media.allot import Wish
 from server.media.fan import Fan
 from server.media.pacer import Kind
 
-#: Packets from one beacon to the next, a power of two.
+#: Packets from one beacon to the next; a power of two.
 _BEACON: Final = 4096
-#: Seconds between two looks at which layers there are, and who should get which.
+#: Seconds between two checks of the available layers and of each receiver's share.
 _LOOK: Final = 0.25
-#: Seconds in which what was not sent may look like loss to a receiver, when a picture comes again.
+#: Seconds after a stopped video resumes during which its receiver's loss reports are ignored: packets that
+#: were not sent look like loss.
 _HOLE: Final = 5.0
-#: The rank of what the receiver has not named.
+#: Rank of streams that the receiver has not named.
 _LAST: Final = 1 << 20
-#: The last packets of a stream, of which a probe may be made.
+#: The number of a stream's last packets that a probe may resend.
 _PADS: Final = 32
-#: A change of layer that waits for its key frame asks for it again after so long.
+#: Seconds after which a pending change of layer asks for its key frame again.
 _KEY_PATIENCE: Final = 1.0
 _Fans = tuple[Fan[P], ...]
 
 
 class Forwarding(Pacing[P]):
-    """All rooms' streams, and who receives them."""
+    """All rooms' streams and their receivers."""
 
     # -- RTP: the hot path -----------------------------------------------------------------
 
     def on_rtp(self, track: Track[P], packet: bytes, now: float) -> tuple[_Fans[P], Sequence[Effect[P]]]:
-        """A packet of `track`, authenticated and checked (`rtp.check`): who gets it, what else is to do."""
+        """Forward a packet of `track`, authenticated and checked (`rtp.check`); return fans and effects."""
         size = len(packet)
         allowance = track.allowance + (now - track.allowed_at) * track.bytes_rate
         if allowance > track.bytes_rate:
@@ -68,7 +69,7 @@ class Forwarding(Pacing[P]):
         track.octets += size
         track.cache[sequence & track.mask] = packet
         stamp = packet[4:8]
-        if stamp != track.stamp:  # of a frame the first packet says it all
+        if stamp != track.stamp:  # the first packet of a frame is enough
             track.stamp = stamp
             track.arrived = now
             track.measure_jitter(int(now * track.clock) - int.from_bytes(stamp, "big"))
@@ -83,7 +84,7 @@ class Forwarding(Pacing[P]):
         return fans, effects
 
     def _fans(self, track: Track[P]) -> _Fans[P]:
-        """Who receives the stream now: those with numbers of their own, and the others."""
+        """Compute the stream's fans: receivers with transport-wide numbers of their own, and the others."""
         receivers = list(track.receivers)
         track.paced = ()
         if track.kind == "video":
@@ -106,7 +107,10 @@ class Forwarding(Pacing[P]):
         return tuple(fans)
 
     def _layer(self, track: Track[P], packet: bytes, number: int, now: float) -> bool:
-        """A new packet of a layer: switch to it who waits for its key frame. False: it can't be rewritten."""
+        """Take a new packet of a layer, and switch receivers at a key frame.
+
+        Return False if the packet cannot be rewritten.
+        """
         found = describe(packet)
         if found is None and self._unreadable(packet):
             return False
@@ -119,7 +123,7 @@ class Forwarding(Pacing[P]):
         return True
 
     def _unreadable(self, packet: bytes) -> bool:
-        """Whether a packet without a descriptor is no padding either, and so can't be rewritten."""
+        """Whether a packet without a descriptor is not padding either, and so cannot be rewritten."""
         if vp8.is_padding(packet, vp8.payload_start(packet)):
             return False
         self.counts["layers_refused"] += 1
@@ -138,7 +142,7 @@ class Forwarding(Pacing[P]):
             high = track.high + step
         effects: list[Effect[P]] = []
         if track.source is not None:
-            # there is one layer more, and this is probably its first key frame
+            # A layer has appeared, and this is probably its first key frame.
             track.arrived = now
             for sub in track.source.subs.values():
                 self._aim(sub, now)
@@ -162,14 +166,15 @@ class Forwarding(Pacing[P]):
     def _late(
         self, track: Track[P], packet: bytes, number: int, now: float
     ) -> tuple[_Fans[P], Sequence[Effect[P]]]:
-        """A packet that was overtaken, or sent again."""
+        """Forward a packet that was overtaken or resent."""
         high = track.high
         assert high is not None
         if (
             number == high
             or (track.floor is not None and number <= track.floor)
-            # it came already, if its SRTP index or that of its RTX was new; where there is RTX, what is too
-            # old to be here may have come before: receivers must not be sent two packets with one index
+            # A held packet has arrived before, although its own SRTP index or that of its RTX was new. With
+            # RTX, a packet too old for the cache may have arrived before too: receivers must not get two
+            # packets with one index.
             or track.held(number) is not None
             or (track.rtx is not None and high - number > track.mask)
         ):
@@ -183,7 +188,8 @@ class Forwarding(Pacing[P]):
         track.missing.pop(number, None)
         if high - number <= track.mask:
             track.cache[number & track.mask] = packet
-        # one who began to receive later gets nothing older: its SRTP session counts from what came first
+        # A receiver gets no packet from before it began to receive: its SRTP session counts from the first
+        # packet.
         due = [peer for peer, begin in track.receivers.items() if number > begin]
         paced = tuple(peer for peer in due if track.kind == "video" and self._peers[peer].pacer is not None)
         fans = self._split(track, [peer for peer in due if peer not in paced], once=True)
@@ -193,7 +199,7 @@ class Forwarding(Pacing[P]):
         lost = step - 1
         self.counts["lost"] += lost
         if lost > self._limits.gap or not track.asks.take(now, lost):
-            # a jump, or one hole after another: what is missing isn't asked for
+            # The numbers jump, or there is one gap after another: a key frame replaces the missing packets.
             track.missing.clear()
             return self._ask_key_frame(track, now)
         numbers = range(high + 1, high + step)
@@ -213,7 +219,7 @@ class Forwarding(Pacing[P]):
     # -- RTCP ------------------------------------------------------------------------------
 
     def on_rtcp(self, peer: P, items: Iterable[rtcp.Item], now: float) -> list[Effect[P]]:
-        """What an authenticated peer reported or asked for, obeyed only for streams that concern it."""
+        """Process an authenticated peer's reports and requests, only for its own and received streams."""
         known = self._peers.get(peer)
         if known is None:
             return []
@@ -229,7 +235,7 @@ class Forwarding(Pacing[P]):
             elif isinstance(item, rtcp.Arrived):
                 known.budget.arrived(item, now)
             elif isinstance(item, twcc.Report) or (received := known.receives.get(item.ssrc)) is None:
-                pass  # the shell lays reports beside what was sent; and of other streams nothing is believed
+                pass  # the shell matches reports with sent packets; items for other streams are ignored
             elif isinstance(item, rtcp.KeyFrameRequest):
                 if item.ssrc not in asked:
                     asked.add(item.ssrc)
@@ -307,10 +313,10 @@ class Forwarding(Pacing[P]):
             estimate *= 1.08
         track.estimates[peer] = min(max(estimate, limits.remb_floor), limits.remb_ceiling)
 
-    # -- time ------------------------------------------------------------------------------
+    # -- timers ----------------------------------------------------------------------------
 
     def tick(self, now: float) -> list[Effect[P]]:
-        """Ask again for what is missing, send PLIs that waited, report once in `report_interval`."""
+        """Send due NACKs and delayed PLIs, and report to publishers once in `report_interval`."""
         effects: list[Effect[P]] = []
         for track in list(self._open):
             if track.missing:
@@ -332,9 +338,9 @@ class Forwarding(Pacing[P]):
         return effects
 
     def _look(self, now: float) -> list[Effect[P]]:
-        """Rates, what each receiver's way carries of what it wants, and which layers there are."""
+        """Measure rates, share out each receiver's bandwidth, and select layers."""
         passed, self._looked = now - self._looked, now
-        if 0 < passed < 1e6:  # else it is the first time
+        if 0 < passed < 1e6:  # otherwise it is the first call
             for track in self.tracks():
                 track.measure_rate(now, passed)
         effects: list[Effect[P]] = []
@@ -351,7 +357,7 @@ class Forwarding(Pacing[P]):
         return effects
 
     def _share(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
-        """Divide what this receiver's way carries among what it wants."""
+        """Divide the bandwidth of one receiver among the streams that it wants."""
         octets = audio = 0.0
         able = False
         pictures: dict[int, tuple[Track[P] | Sub[P], Wish[int]]] = {}
@@ -363,7 +369,7 @@ class Forwarding(Pacing[P]):
                 octets += track.window
                 able = able or known.wide(track)
             if isinstance(received, Sub):
-                # while the queue grows, this is no moment to send more
+                # While the queue grows, no larger layer is offered.
                 top = received.top if track is None or not delayed else min(received.top, track.layer)
                 pictures[ssrc] = received, Wish(ssrc, [t.rate for t in received.source.tracks], top)
             elif received.kind == "video":
@@ -381,7 +387,7 @@ class Forwarding(Pacing[P]):
         chosen = budget.choose(audio, wishes, now)
         effects: list[Effect[P]] = []
         for ssrc, (received, wish) in pictures.items():
-            # what nobody sends costs nothing, and isn't stopped
+            # A stream that is not being sent costs nothing and is not stopped.
             share = chosen.layers[ssrc] if any(wish.rates) else wish.top
             effects += self._allot(peer, known, received, share, now)
         if chosen.wanted and budget.probe(chosen.wanted, now, able=able) is not None:
@@ -393,7 +399,7 @@ class Forwarding(Pacing[P]):
     ) -> list[Effect[P]]:
         if isinstance(received, Sub):
             received.allotted = share
-            return []  # `_look` aims
+            return []  # `_look` then calls `_aim`
         stopped = received.ssrc in known.stopped
         if share is None and not stopped:
             self._disconnect(received, peer, known)
@@ -407,7 +413,7 @@ class Forwarding(Pacing[P]):
         return []
 
     def _work(self, peer: P, now: float) -> list[Effect[P]]:
-        """What has to be done for one receiver in every tick: a probe, and packets that waited."""
+        """Do one receiver's work of each tick: pad a probe, and send packets that waited."""
         known = self._peers.get(peer)
         if known is None or (known.pacer is None and known.budget.prober.running is None):
             del self._busy[peer]
@@ -416,7 +422,7 @@ class Forwarding(Pacing[P]):
         return effects + self._let_go(peer, known, now)
 
     def _pad(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
-        """Of a probe what media doesn't fill: packets that were sent before, as RTX, which nobody misses."""
+        """Fill a running probe up to its rate with recent packets as RTX, whose loss does no harm."""
         due = known.budget.padding(now)
         if due <= 0:
             return []
@@ -434,7 +440,7 @@ class Forwarding(Pacing[P]):
         return effects
 
     def _again(self, peer: P, known: Peer[P], packet: bytes, again: int) -> SendRtp[P]:
-        """A packet as RTX, with the next number of this receiver's."""
+        """Return a packet as RTX, with the receiver's next RTX sequence number."""
         number = known.resent.get(again, 0)
         known.resent[again] = number + 1
         return SendRtp(peer, rtp.again(packet, again, number), wide=known.feedback)
@@ -470,7 +476,7 @@ class Forwarding(Pacing[P]):
         return [SendRtcp(peer, data)]
 
     def _bitrate(self, track: Track[P], now: float) -> int:
-        """What the most able receiver of the stream can take of it; of a layer all: there are others."""
+        """Return the rate that the stream's best receiver can take; for a layer, the ceiling."""
         limits = self._limits
         if track.source is not None:
             return limits.remb_ceiling

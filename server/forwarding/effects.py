@@ -1,4 +1,4 @@
-"""What the core wants done beside the forwarding itself."""
+"""Effects: actions that the core requests besides forwarding the packet itself."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class SendRtcp(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class SendRtp(Generic[P]):
-    """Protect this RTP packet and send it to `to`: sent before, or kept back until now.
+    """Protect this RTP packet and send it to `to`: a resent packet, or one that waited in the pacer.
 
-    `wide`: with a transport-wide sequence number, which needs an index of SRTP that was never used.
+    `wide`: the packet gets a transport-wide sequence number, which needs an unused SRTP index.
     """
 
     to: P
@@ -31,7 +31,7 @@ class SendRtp(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class Forget(Generic[P]):
-    """`to`'s sessions need no state for `ssrc` any more, whoever sent it."""
+    """Free the state for `ssrc` in `to`'s SRTP sessions, whoever sent the stream."""
 
     to: P
     ssrc: int

@@ -1,9 +1,9 @@
-"""A picture that is sent in several sizes (simulcast), of which each receiver gets one at a time.
+"""Simulcast: a video sent in several sizes (layers), of which each receiver gets one at a time.
 
-Receivers see one stream, whose numbers go on without a gap: sequence number, timestamp, PictureID and
-TL0PICIDX are shifted by what each change of layer makes necessary (`server.media.vp8`). What is in the
-payload is sealed by the sender and opened by the receiver, who learns from the key id which layer it is of.
-A change happens at a key frame, told by the one bit of the sealed frame's clear header.
+Receivers see one stream whose numbers continue without a gap. Each change of layer shifts sequence number,
+timestamp, PictureID and TL0PICIDX (`server.media.vp8`). The sender seals the payload and the receiver opens
+it; the key id tells the receiver which layer a frame belongs to. A change happens at a key frame, which one
+bit of the sealed frame's clear header marks.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from server.media import vp8
 
 
 def describe(packet: bytes) -> vp8.Descriptor | None:
-    """The descriptor of a packet of a layer; None unless it has a 15-bit PictureID, as all senders' have."""
+    """Return the descriptor of a layer's packet; None unless it has a 15-bit PictureID.
+
+    All senders use 15-bit PictureIDs.
+    """
     found = vp8.read(packet, vp8.payload_start(packet))
     return found if found is not None and found.bits == 15 else None
 
 
 class Sub(Generic[P]):
-    """What one receiver gets of a source. `top`: the largest layer that is of use; `allotted`: that fits."""
+    """One receiver's subscription to a source. `top`: largest useful layer; `allotted`: layer that fits."""
 
     __slots__ = ("allotted", "first", "paced", "peer", "sent", "source", "splice", "top", "track", "waits")
 
@@ -36,14 +39,14 @@ class Sub(Generic[P]):
         #: The layer to change to at its next key frame.
         self.waits: Track[P] | None = None
         self.splice = splice
-        #: Packets wait their turn: then what has come is not what has gone out. `first` of this layer, and
-        #: how far it has been `sent`.
+        #: The receiver is paced, so the packets that have arrived are not those that have been sent. `first`:
+        #: numbers of this layer's first packet; `sent`: numbers of the last packet that went out.
         self.paced = False
         self.first: vp8.Numbers | None = None
         self.sent: vp8.Numbers | None = None
 
     def goal(self, now: float) -> Track[P] | None:
-        """The layer that should be sent: the largest there is within the limits, or the smallest there is."""
+        """Return the layer to send: the largest live one within the limits, else the smallest live one."""
         if self.allotted is None:
             return None
         tracks = self.source.tracks
@@ -54,7 +57,7 @@ class Sub(Generic[P]):
         return next((track for track in tracks[most + 1 :] if track.alive(now)), tracks[most])
 
     def stop(self) -> None:
-        """Nothing is sent for now."""
+        """Send nothing for now."""
         if self.track is not None:
             last = self.sent if self.paced else self.track.latest
             if last is None and self.first is not None:
@@ -64,13 +67,13 @@ class Sub(Generic[P]):
         self.track = None
 
     def begin(self, track: Track[P], first: vp8.Numbers) -> None:
-        """From here on that layer is sent."""
+        """Send `track` from the packet `first` on."""
         self.stop()
         self.splice.begin(track.layer, first)
         self.track, self.first, self.sent = track, first, None
 
     def find(self, sequence: int) -> bytes | None:
-        """The packet that this receiver knows by `sequence` (16 bits), as it got it; None if it's gone."""
+        """Return the packet `sequence` (16 bits) as this receiver got it; None if it is gone."""
         last = self.sent if self.paced else None if self.track is None else self.track.latest
         latest = 0 if last is None else last.sequence
         meant = self.splice.source(sequence, latest)
@@ -86,7 +89,7 @@ class Sub(Generic[P]):
 
 
 class Source(Generic[P]):
-    """A published picture with its layers, from small to large. `ssrc` is what receivers see of it."""
+    """A published video with its layers, from small to large. Receivers see it under `ssrc`."""
 
     __slots__ = ("owner", "ssrc", "subs", "tracks")
 

@@ -1,4 +1,4 @@
-"""Who is there, what they send, and who is to receive what of it."""
+"""Peers, their streams, and the subscriptions of each receiver."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from server.media.limits import MediaError, MediaLimits
 from server.rate import TokenBucket
 from server.wire.messages import Stream
 
-#: SSRCs whose last sequence number is forgotten: never forwarded again in this room (4 bytes each).
+#: The most SSRCs that a room remembers after it has forgotten their last sequence number. They are never
+#: forwarded again in this room (4 bytes each).
 _BURNT_MAX: Final = 65_536
 _COUNTED: Final = (
     "stale", "over_rate", "lost", "asked", "nacks", "resent", "key_frame_requests", "refused_nacks",
@@ -25,21 +26,21 @@ _COUNTED: Final = (
 
 
 class Membership(Generic[P]):
-    """All rooms with their peers and streams; `Forwarding` is this and the packets."""
+    """All rooms with their peers and streams; `Forwarding` adds the packets."""
 
     def __init__(self, limits: MediaLimits = MediaLimits()) -> None:  # noqa: B008 - frozen
         self._limits = limits
         self._rooms: dict[bytes, Room[P]] = {}
         self._peers: dict[P, Peer[P]] = {}
-        #: Tracks with packets to ask for again, or a key frame request that waits.
+        #: Tracks with packets to ask for again, or with a delayed key frame request.
         self._open: dict[Track[P], None] = {}
-        #: Receivers with a probe that is out, or with packets that may wait.
+        #: Receivers with a running probe, or with a pacer that may hold packets.
         self._busy: dict[P, None] = {}
         self._next_report = float("-inf")
         self._next_look = self._looked = float("-inf")
         self.counts = dict.fromkeys(_COUNTED, 0)
 
-    # -- who is there ----------------------------------------------------------------------
+    # -- peers -----------------------------------------------------------------------------
 
     def join(
         self,
@@ -51,9 +52,9 @@ class Membership(Generic[P]):
         feedback: bool = False,
         rtx: bool = False,
     ) -> list[Effect[P]]:
-        """A new peer, or other streams of one that is here. MediaError (nothing changed) if it can't be.
+        """Add a peer, or replace the streams of a known one. MediaError if refused; then nothing has changed.
 
-        `feedback`, `rtx`: what it takes as a receiver, as in `server.wire.messages.Media`.
+        `feedback`, `rtx`: what the peer supports as a receiver, as in `server.wire.messages.Media`.
         """
         known = self._peers.get(peer)
         if known is None and len(self._peers) >= self._limits.peers:
@@ -79,7 +80,7 @@ class Membership(Generic[P]):
         effects: list[Effect[P]] = []
         for track in list(known.tracks.values()):
             if home.tracks.get(track.ssrc) is not track:
-                continue  # a layer that has gone with its source
+                continue  # a layer that ended with its source
             if (kept := wished.get(self._shape(track))) is None:
                 effects += self._end(track)
             else:
@@ -110,7 +111,7 @@ class Membership(Generic[P]):
 
     @staticmethod
     def _shape(track: Track[P]) -> tuple[object, ...]:
-        """What must stay the same for a stream to go on: SSRC, kind and layers."""
+        """Return the properties that a stream must keep to continue: SSRC, kind and layers."""
         if track.source is None:
             return (track.ssrc, track.kind)
         return (track.source.ssrc, track.kind, *(t.ssrc for t in track.source.tracks[1:]))
@@ -130,7 +131,7 @@ class Membership(Generic[P]):
 
     @staticmethod
     def _not_again(received: Track[P] | Sub[P], peer: P) -> None:
-        """What was sent isn't sent again: it would be other bytes under an index of SRTP that was used."""
+        """Stop resending of earlier packets: they would be different bytes under a used SRTP index."""
         if isinstance(received, Sub):
             latest = None if received.track is None else received.track.latest
             received.splice.forget(None if latest is None else latest.sequence)
@@ -144,7 +145,8 @@ class Membership(Generic[P]):
             track = Track(home, peer, ssrc, stream.kind, self._limits, high=high, rtx=None, now=now)
             known.tracks[ssrc] = home.tracks[ssrc] = track
             tracks.append(track)
-        # numbers that were ours once can't be the sender's again: some receiver may have had more of them
+        # A stream that was rewritten once stays rewritten: a receiver may have had higher numbers than the
+        # sender's.
         if stream.layers or stream.ssrc in home.sources or stream.ssrc in home.shifted:
             home.shifted[stream.ssrc] = None
             home.sources[stream.ssrc] = Source(stream.ssrc, peer, tracks)
@@ -161,7 +163,7 @@ class Membership(Generic[P]):
             track.fans = None
 
     def leave(self, peer: P, now: float) -> list[Effect[P]]:
-        """The peer is gone with its streams. Unknown peers are none of our business."""
+        """Remove the peer with its streams. Unknown peers are ignored."""
         known = self._peers.pop(peer, None)
         if known is None:
             return []
@@ -181,7 +183,7 @@ class Membership(Generic[P]):
     def want(
         self, peer: P, ssrcs: Iterable[int] | None, now: float, tops: Sequence[int] = ()
     ) -> list[Effect[P]]:
-        """The streams that the peer wants forwarded, and up to which layer (`tops`); None: all."""
+        """Set the streams to forward to the peer, and the largest layer of each (`tops`); None: all."""
         known = self._peers.get(peer)
         if known is None:
             return []
@@ -197,7 +199,10 @@ class Membership(Generic[P]):
         return effects
 
     def ready(self, peer: P, ready: bool, now: float, *, rekeyed: bool = False) -> list[Effect[P]]:
-        """Can the peer be sent to? `rekeyed`: a new SRTP session, in which its own packets begin anywhere."""
+        """Set whether packets can be sent to the peer.
+
+        `rekeyed`: it has a new SRTP session, in which its own packets may begin at any number.
+        """
         known = self._peers.get(peer)
         if known is None:
             return []
@@ -218,7 +223,7 @@ class Membership(Generic[P]):
         return self._reconnect(peer, known, now)
 
     def held(self) -> tuple[int, int, int]:
-        """Sealed packets kept to be sent (again), their bytes, and streams that have ended, in all rooms."""
+        """Count sealed packets kept for (re)sending, their bytes, and ended streams, in all rooms."""
         tracks = [track for room in self._rooms.values() for track in room.tracks.values()]
         sizes = [len(packet) for track in tracks for packet in track.cache if packet is not None]
         pacers = [known.pacer for known in self._peers.values() if known.pacer is not None]
@@ -227,24 +232,24 @@ class Membership(Generic[P]):
         return len(sizes) + waiting, sum(sizes) + size, ended
 
     def tracks(self) -> Iterator[Track[P]]:
-        """All streams of all rooms, each layer for itself."""
+        """Return all streams of all rooms, each layer separately."""
         return (track for room in self._rooms.values() for track in room.tracks.values())
 
     def find(self, peer: P, ssrc: int) -> Track[P] | None:
-        """The stream `ssrc`, if it is this peer's own."""
+        """Return the stream `ssrc` if it is this peer's own."""
         known = self._peers.get(peer)
         return known.tracks.get(ssrc) if known is not None else None
 
     def find_again(self, peer: P, ssrc: int) -> Track[P] | None:
-        """The stream of which `ssrc` brings what is sent again, if it is this peer's own."""
+        """Return the stream whose RTX has the SSRC `ssrc`, if it is this peer's own."""
         known = self._peers.get(peer)
         return known.again.get(ssrc) if known is not None else None
 
     def receivers(self, track: Track[P]) -> tuple[P, ...]:
-        """Who receives the stream now."""
+        """Return the stream's present receivers."""
         return tuple(track.receivers)
 
-    # -- who receives what -----------------------------------------------------------------
+    # -- subscriptions ---------------------------------------------------------------------
 
     def _reconnect(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
         effects: list[Effect[P]] = []
@@ -254,7 +259,7 @@ class Membership(Generic[P]):
         return effects
 
     def _connect(self, track: Track[P], peer: P, now: float) -> list[Effect[P]]:
-        """Make what `peer` receives of `track` what it should be. Who is new to a video needs a key frame."""
+        """Apply `peer`'s wishes to `track`. A new receiver of video needs a key frame."""
         known = self._peers[peer]
         if not known.ready or track.owner == peer:
             return []
@@ -280,7 +285,7 @@ class Membership(Generic[P]):
         return self._ask_key_frame(track, now) if self._may_ask(known, track, now) else []
 
     def _may_ask(self, known: Peer[P], track: Track[P], now: float) -> bool:
-        """One receiver's share of a stream's key frames: each costs all others what ten pictures cost."""
+        """Limit one receiver's key frame requests: a key frame costs all others as much as ten frames."""
         if track.kind != "video":
             return False
         bucket = known.key_frames.get(track.ssrc)
@@ -295,9 +300,9 @@ class Membership(Generic[P]):
 
     def _subscribe(self, source: Source[P], peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
         splice = known.numbered.pop(source.ssrc, None) or vp8.Splice()
-        splice.forget()  # packets from before are not these
+        splice.forget()  # NACKs must not reach packets of an earlier subscription
         if source.ssrc in known.carried:
-            # it had no layers before, and the numbers were the sender's
+            # The stream had no layers before, so the receiver has seen the sender's own numbers.
             known.carried.discard(source.ssrc)
             high = source.tracks[0].floor
             before = vp8.Numbers(high if high is not None else -1, 0, -1, -1, now)
@@ -310,7 +315,7 @@ class Membership(Generic[P]):
         return self._aim(sub, now)
 
     def _aim(self, sub: Sub[P], now: float) -> list[Effect[P]]:
-        """Make the layer that is waited for the one that should be sent."""
+        """Make the receiver wait for the layer that `Sub.goal` selects."""
         goal = sub.goal(now)
         if goal is None and sub.track is not None:
             self._off(sub)
@@ -328,7 +333,7 @@ class Membership(Generic[P]):
         return self._ask_key_frame(goal, now)
 
     def _off(self, sub: Sub[P]) -> None:
-        """Nothing of the source is sent to this receiver until it is switched to a layer."""
+        """Send nothing of the source to this receiver until it is switched to a layer."""
         track = sub.track
         sub.stop()
         if track is not None:
@@ -337,13 +342,13 @@ class Membership(Generic[P]):
             track.fans = None
 
     def _forget_waiting(self, peer: P, track: Track[P]) -> None:
-        """What waits of it for this receiver is of no use any more."""
+        """Drop packets of `track` that wait in this receiver's pacer."""
         known = self._peers.get(peer)
         if known is not None and known.pacer is not None:
             known.pacer.forget(track.ssrc)
 
     def _switch(self, track: Track[P], sub: Sub[P], first: vp8.Numbers) -> None:
-        """`sub` gets this layer from its packet `first` on, with which a key frame begins."""
+        """Send this layer to `sub` from the packet `first` on, which begins a key frame."""
         before = sub.track
         if before is not None:
             self._forget_waiting(sub.peer, before)
@@ -377,7 +382,7 @@ class Membership(Generic[P]):
         known.videos -= track.kind == "video"
 
     def _end(self, track: Track[P], owner: Peer[P] | None = None) -> list[Effect[P]]:
-        """The stream is over, with all its layers. Numbers are remembered, for it may come back."""
+        """End the stream with all its layers. Its last numbers are kept, because it may come back."""
         home, source = track.room, track.source
         known = owner or self._peers[track.owner]
         tracks = [track] if source is None else source.tracks
@@ -404,7 +409,7 @@ class Membership(Generic[P]):
         return effects
 
     def _burn(self, home: Room[P]) -> list[Effect[P]]:
-        """Forget the oldest of the streams that have ended, and never forward its SSRC again."""
+        """Forget the oldest ended stream, and never forward its SSRC again."""
         if len(home.retired) <= self._limits.retired_ssrcs:
             return []
         oldest = next(iter(home.retired))
@@ -427,7 +432,7 @@ class Membership(Generic[P]):
         return effects
 
     def _ask_key_frame(self, track: Track[P], now: float) -> list[Effect[P]]:
-        """PLI to the publisher: now, or when the last is `pli_interval` old, for who came in between."""
+        """Send a PLI to the publisher: now, or once the last one is `pli_interval` old."""
         if track.kind != "video":
             return []
         if now - track.last_pli < self._limits.pli_interval:

@@ -1,6 +1,6 @@
-"""Receivers whose way is narrow: what they get waits its turn, so that a key frame doesn't stop the sound.
+"""Pacing for receivers on a narrow path: packets wait, so that a key frame does not delay the audio.
 
-Who is on a wide way is not slowed down; of these there may be many, and they cost nothing here.
+Receivers on a wide path are not paced. There may be many of them, and they cost nothing here.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from server.forwarding.tracks import Track
 from server.media import vp8
 from server.media.pacer import Kind, Pacer
 
-#: Bits a second below which a receiver is paced, and above which it is no more.
+#: Bits a second below which a receiver is paced, and above which pacing ends.
 _NARROW: Final = 4_000_000.0
 _WIDE: Final = 5_000_000.0
 
 
 class Held(NamedTuple, Generic[P]):
-    """What waits: the effect, and of a picture with layers the numbers of the packet and whose they are."""
+    """A packet that waits: its effect, and for layered video its subscription and its numbers."""
 
     effect: SendRtp[P]
     sub: Sub[P] | None = None
@@ -30,17 +30,17 @@ class Held(NamedTuple, Generic[P]):
 
 
 class Pacing(Membership[P]):
-    """Of `Forwarding` what has to do with waiting."""
+    """The part of `Forwarding` that paces receivers."""
 
     def _set_pace(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
-        """Begin or end to pace a receiver, by what its way carries."""
+        """Begin or end pacing of a receiver by its bandwidth estimate."""
         target = known.budget.target
         assert target is not None
         if known.pacer is not None:
             known.pacer.target(target)
             if target <= _WIDE:
                 return []
-            # the way has become wide: nothing waits any longer
+            # The path has become wide: nothing waits any longer.
             effects = self._sent(known.pacer.drain())
             known.pacer = None
             self._refan_for(peer, known)
@@ -64,7 +64,7 @@ class Pacing(Membership[P]):
     def _pace(
         self, track: Track[P], peers: Sequence[P], packet: bytes, now: float, *, late: bool = False
     ) -> list[Effect[P]]:
-        """A packet of video for those who are paced. `late`: others after it have gone before."""
+        """Queue a video packet for paced receivers. `late`: later packets have gone before it."""
         effects: list[Effect[P]] = []
         source = track.source
         found = vp8.read(packet, vp8.payload_start(packet)) if source is None else describe(packet)
@@ -85,7 +85,7 @@ class Pacing(Membership[P]):
         return effects
 
     def _let_go(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
-        """What may go out now; and pictures of which something had to be dropped begin anew."""
+        """Return the packets that are due, and ask for a key frame where packets were dropped."""
         pacer = known.pacer
         if pacer is None:
             return []

@@ -1,4 +1,4 @@
-"""Who is there: a connection with media, and the room that it is in."""
+"""A connection with media, and the room that it is in."""
 
 from __future__ import annotations
 
@@ -16,67 +16,68 @@ from server.rate import TokenBucket
 
 @dataclass(slots=True)
 class Peer(Generic[P]):
-    """One connection: what it sends, what it receives, and what of it."""
+    """One connection: the streams that it sends and receives, and the state of each."""
 
     room: Room[P]
     nacks: TokenBucket
     budget: Budget
-    #: Of a narrow way: packets wait in it.
+    #: Queue of a receiver on a narrow path.
     pacer: Pacer[Any, int] | None = None
-    #: It takes transport-wide numbers, and RTX.
+    #: The peer supports transport-wide feedback, and RTX.
     feedback: bool = False
     rtx: bool = False
-    #: Its own streams by SSRC, each layer for itself; and by the SSRC of what it sends again.
+    #: Its own streams by SSRC, each layer separately, and by the SSRC of their RTX.
     tracks: dict[int, Track[P]] = field(default_factory=dict)
     again: dict[int, Track[P]] = field(default_factory=dict)
-    #: What it receives, by the SSRC that it sees.
+    #: The streams that it receives, by the SSRC that it sees.
     receives: dict[int, Track[P] | Sub[P]] = field(default_factory=dict)
-    #: Pictures without layers that it wants, and that its way doesn't carry now.
+    #: Videos without layers that it wants and that its path does not carry now.
     stopped: dict[int, Track[P]] = field(default_factory=dict)
-    #: Until when reports of loss of those that were are not believed: they see a hole.
+    #: When loss reports on resumed videos count again: the receiver sees a gap.
     resumed: dict[int, float] = field(default_factory=dict)
     wants: frozenset[int] | None = None
-    #: Of what it wants the largest layer, and which comes first.
+    #: The largest layer of each wanted stream, and the order of the streams.
     tops: dict[int, int] = field(default_factory=dict)
     ranks: dict[int, int] = field(default_factory=dict)
     ready: bool = False
-    #: Its share of the key frames of each stream.
+    #: The peer's key frame allowance for each stream.
     key_frames: dict[int, TokenBucket] = field(default_factory=dict)
-    #: SSRCs that the peer's present SRTP session has carried to it, as they came.
+    #: SSRCs that the peer's present SRTP session has carried to it unchanged.
     carried: set[int] = field(default_factory=set)
-    #: Where the numbers stand of those whose numbers are ours, and the next one of each RTX: they must go on.
+    #: State of each stream with rewritten numbers, and the next number of each RTX stream: both must
+    #: continue.
     numbered: dict[int, vp8.Splice] = field(default_factory=dict)
     resent: dict[int, int] = field(default_factory=dict)
-    #: Video streams that it receives.
+    #: The number of video streams that it receives.
     videos: int = 0
     remb: int = 0
     remb_at: float = float("-inf")
 
     def wide(self, track: Track[P]) -> bool:
-        """Whether packets of this stream get a number of this peer's own.
+        """Whether packets of this stream get a transport-wide sequence number for this peer.
 
-        Such a packet is never the same again, so it must not be sent twice under one index: what is lost
-        has to go out as RTX.
+        Each such packet is unique, so it must not be sent twice under one SRTP index: lost packets go out as
+        RTX.
         """
         return self.feedback and self.rtx and track.kind == "video" and self.rtx_of(track) is not None
 
     @staticmethod
     def rtx_of(track: Track[P]) -> int | None:
-        """The SSRC under which receivers get what is sent again of this stream."""
+        """Return the SSRC of the RTX stream that receivers get for this stream."""
         return track.source.tracks[0].rtx if track.source is not None else track.rtx
 
 
 class Room(Generic[P]):
-    """All who meet, and all that they send. `sources` are streams with layers, by the SSRC that is seen."""
+    """One room's peers and streams. `sources`: streams with layers, by the SSRC that receivers see."""
 
     def __init__(self, number: bytes) -> None:
         self.number = number
         self.peers: dict[P, Peer[P]] = {}
         self.tracks: dict[int, Track[P]] = {}
         self.sources: dict[int, Source[P]] = {}
-        #: SSRCs whose numbers at receivers are ours, since they have, or had, layers.
+        #: SSRCs whose numbers are rewritten for receivers, because they have or had layers.
         self.shifted: dict[int, None] = {}
-        #: The SSRC of RTX that streams have, or had when they ended.
+        #: The RTX SSRC of each stream, or the one that it had when it ended.
         self.again: dict[int, int] = {}
         self.retired: dict[int, int] = {}
         self.burnt: dict[int, None] = {}

@@ -1,4 +1,4 @@
-"""One published stream of packets: what came, what is missing, and who gets it."""
+"""One published stream of packets: its cache, its missing packets, and its receivers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from server.forwarding.layers import Source, Sub
     from server.forwarding.peers import Room
 
-#: Packets a second that a stream may have, however small.
+#: Packets a second that a stream may send, however small they are.
 _PACKETS_VIDEO: Final = 6000
 _PACKETS_AUDIO: Final = 500
 #: Seconds without a packet after which a layer counts as not sent.
@@ -51,60 +51,62 @@ class Track(Generic[P]):
         self.ssrc = ssrc
         self.kind: MediaKind = kind
         self.clock = VIDEO_CLOCK if video else AUDIO_CLOCK
-        #: The SSRC under which the publisher sends it again, and which receivers are told; None: as it was.
+        #: The SSRC of the publisher's RTX, which is also announced to receivers. None: it resends packets
+        #: unchanged.
         self.rtx = rtx
-        #: The picture of which it is one size, and which: 0 is the smallest. None: it is all there is.
+        #: The video of which this is a layer, and its index: 0 is the smallest. None: a stream without
+        #: layers.
         self.source: Source[P] | None = None
         self.layer = 0
-        #: Those who are to change to this layer at its next key frame.
+        #: Subscriptions that change to this layer at its next key frame.
         self.waiting: dict[Sub[P], None] = {}
         #: Each receiver, and the highest sequence number when it began to receive.
         self.receivers: dict[P, int] = {}
         self.fans: tuple[Fan[P], ...] | None = None
-        #: Receivers for whom it waits its turn; known when `fans` are.
+        #: Receivers that are paced; valid when `fans` is.
         self.paced: tuple[P, ...] = ()
-        #: Peers who received it, in the SRTP session that they have, and don't want it now. They get one
-        #: packet in `core._BEACON`, so that both ends of the session go on agreeing on the rollover counter
-        #: (RFC 3711 3.3.1); it would be lost after 2^15 packets, and an index used twice.
+        #: Peers that received the stream in their present SRTP session and do not want it now. They get one
+        #: packet in `core._BEACON`, so that both ends of the session keep the same rollover counter (RFC 3711
+        #: 3.3.1). Otherwise the counter would be lost after 2^15 packets, and an index used twice.
         self.paused: dict[P, None] = {}
         self.cache: list[bytes | None] = [None] * (limits.video_cache if video else limits.audio_cache)
         self.mask = len(self.cache) - 1
         #: Highest extended sequence number, None before the first packet.
         self.high = high
-        #: Nothing at or below it is forwarded: it was, under another key of the sender's. Receivers' SRTP
-        #: sessions go on, and must not seal two packets with one index.
+        #: No packet at or below this number is forwarded: it was forwarded under an earlier key of the
+        #: sender. The receivers' SRTP sessions continue, and must not seal two packets with one index.
         self.floor = high
         self.base: int | None = None
         self.received = 0
         self.prior = (0, 0)
         self.stamp = b""
-        #: When the last new frame came; and of a layer, how far its numbers have got.
+        #: When the last new frame arrived, and for a layer its latest numbers.
         self.arrived = float("-inf")
         self.latest: vp8.Numbers | None = None
         self.transit: int | None = None
         self.jitter = 0.0
         self.missing: dict[int, tuple[float, int]] = {}
-        #: How many packets may be asked for (again).
+        #: Allowance of packets to ask for (again).
         self.asks = TokenBucket(limits.ask_rate, limits.ask_burst, now)
         self.last_pli = float("-inf")
         self.pli_due = False
         self.last_sr = 0
         self.sr_at = float("-inf")
         self.bytes_rate = (limits.video_bitrate if video else limits.audio_bitrate) / 8
-        #: What the smallest packet counts for: packets cost, however small they are.
+        #: The bytes that the smallest packet counts for: every packet costs, however small it is.
         self.least = self.bytes_rate / (_PACKETS_VIDEO if video else _PACKETS_AUDIO)
         self.allowance = self.bytes_rate
         self.allowed_at = now
-        #: Bytes since rates were last reckoned, and the rate of late, in bits a second.
+        #: Bytes since the last rate measurement.
         self.octets = 0
-        #: The same between the last two times that they were.
+        #: Bytes between the last two measurements, and the smoothed rate in bits a second.
         self.window = 0
         self.rate = 0.0
-        #: What each receiver's loss lets it take, in bits a second.
+        #: The rate that each receiver's loss allows, in bits a second.
         self.estimates: dict[P, float] = {}
 
     def last(self, count: int) -> list[bytes]:
-        """Of the last `count` packets those that are held, in order."""
+        """Return the packets that are held of the last `count`, in order."""
         if self.high is None:
             return []
         first = max(self.high - min(count, self.mask + 1) + 1, 0)
@@ -112,11 +114,11 @@ class Track(Generic[P]):
         return [packet for packet in held if packet is not None]
 
     def held(self, number: int) -> bytes | None:
-        """The packet of this extended sequence number, if it is still here."""
+        """Return the packet with this extended sequence number, if it is still held."""
         if self.high is None or not self.high - self.mask <= number <= self.high:
             return None
         packet = self.cache[number & self.mask]
-        # else it is a namesake of 65,536 packets before
+        # Otherwise the slot holds an older packet.
         return packet if packet is not None and packet[2] << 8 | packet[3] == number & 0xFFFF else None
 
     def alive(self, now: float) -> bool:
@@ -124,23 +126,23 @@ class Track(Generic[P]):
         return now - self.arrived < ALIVE
 
     def measure_rate(self, now: float, passed: float) -> None:
-        """Once in a while, `passed` seconds after the last time."""
+        """Update the rate, `passed` seconds after the last call."""
         self.window, self.octets = self.octets, 0
         fresh = 8 * self.window / passed
-        # what has just begun has no past to be smoothed with
+        # A new stream has no past to smooth with.
         self.rate = fresh if not self.rate else self.rate + (fresh - self.rate) * NEW
         if self.kind == "video" and not self.alive(now):
             self.rate = 0.0
 
     def measure_jitter(self, transit: int) -> None:
-        """RFC 3550 A.8."""
+        """Update the interarrival jitter (RFC 3550 A.8)."""
         if self.transit is not None:
             change = (transit - self.transit) & 0xFFFFFFFF
             self.jitter += (min(change, 0x100000000 - change) - self.jitter) / 16
         self.transit = transit
 
     def reception(self, now: float) -> rtcp.Reception | None:
-        """What the publisher is told of it (RFC 3550 A.3); None before the first packet."""
+        """Return the report block for the publisher (RFC 3550 A.3); None before the first packet."""
         if self.high is None or self.base is None:
             return None
         expected = self.high - self.base + 1

@@ -1,4 +1,4 @@
-"""``python -m server.media DESCRIPTOR``: a media worker, at the end of a pipe (`server.media.worker`)."""
+"""``python -m server.media DESCRIPTOR``: a media worker at one end of a pipe (`server.media.worker`)."""
 
 import sys
 

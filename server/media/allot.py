@@ -1,11 +1,11 @@
-"""Which layer of each picture one receiver gets out of what it can be sent.
+"""The choice of a layer of each video for one receiver, within its bandwidth.
 
-Sound comes first and is never cut. Then each picture gets its smallest layer, in the receiver's order, and
-only when all have one the next layers go out: to all that want them, before any gets the one after that. What
-is taken up again needs headroom and time, what is too much goes at once. If not even the smallest layers fit,
-pictures take turns.
+Audio comes first and is never cut. Then each video gets its smallest layer, in the receiver's order. Only
+when all have one, the second layers are given to all videos that want them, and only then the third. A larger
+layer needs headroom and time; a layer that no longer fits is taken away at once. If not even the smallest
+layers fit, the videos take turns.
 
-The result depends on what came in before and on nothing else. Rates are bits a second, times seconds.
+The result depends only on earlier inputs. Rates are bits a second, times seconds.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 
-#: A larger layer than now must leave this much of the budget, so that it isn't taken back at the next dip.
+#: A larger layer than now must leave this much of the budget, so that the next dip does not take it away.
 HEADROOM: Final = 1.15
-#: A layer that was taken back isn't tried again for so long; twice as long if it was given within `_SOON`, at
-#: most `_HOLD_MAX`.
+#: A layer that was taken away is not given again for so long; for twice as long if it was given within
+#: `_SOON`, at most `_HOLD_MAX`.
 _HOLD: Final = 3.0
 _HOLD_MAX: Final = 48.0
 _SOON: Final = 10.0
-#: Where not all fit, each stays for so long; one that has waited for so many turns goes before all others.
+#: Where not all videos fit, each stays for so long. A video that has waited for so many turns goes before all
+#: others.
 _TURN: Final = 10.0
 _PATIENCE: Final = 3
 
 
 class Wish(NamedTuple, Generic[K]):
-    """One picture that the receiver wants, in its order. `key`: whatever names it.
+    """One video that the receiver wants, in its order. `key`: any value that identifies it.
 
-    `rates`: what its layers take, smallest first, 1 to 3 of them; 0 for one that isn't sent now. `top`: the
-    largest layer that is of use (0 to 2).
+    `rates`: the rates of its layers, smallest first, 1 to 3 of them; 0 for a layer that is not sent now.
+    `top`: the largest useful layer (0 to 2).
     """
 
     key: K
@@ -41,10 +42,9 @@ class Wish(NamedTuple, Generic[K]):
 
 
 class Allotted(NamedTuple, Generic[K]):
-    """`layers`: of each wish, None where it pauses. `used`: what they take, audio included.
+    """`layers`: the layer of each wish, None while it pauses. `used`: their total rate, audio included.
 
-    `wanted`: the budget with which more would be given; 0 if there is nothing more to give. That is what is
-    worth probing for.
+    `wanted`: the budget that would allow more, and so is worth a probe; 0 if there is nothing more to give.
     """
 
     layers: dict[K, int | None]
@@ -54,8 +54,11 @@ class Allotted(NamedTuple, Generic[K]):
 
 @dataclass(slots=True)
 class _Picture:
-    """`layer`: given now. `raised`: when it was last. `held`: no larger layer before. `turn`: since when it
-    is given, or paused. `hold`: the next one. `shown`: seconds for which it was given, until it paused.
+    """The state of one wanted video.
+
+    `layer`: given now. `raised`: when it was last raised. `held`: no larger layer before this time. `turn`:
+    since when it is given, or paused. `hold`: seconds of the next hold. `shown`: seconds for which it was
+    given, until it paused.
     """
 
     layer: int | None
@@ -67,7 +70,7 @@ class _Picture:
 
 
 class Allotment(Generic[K]):
-    """What one receiver was given before, which the next decision goes by."""
+    """The layers that one receiver was given before, on which the next decision depends."""
 
     __slots__ = ("_pictures",)
 
@@ -75,7 +78,7 @@ class Allotment(Generic[K]):
         self._pictures: dict[K, _Picture] = {}
 
     def choose(self, budget: float, audio: float, wishes: Sequence[Wish[K]], now: float) -> Allotted[K]:
-        """The layers to send now. `audio`: what the sound takes, 0 if `budget` is for video alone."""
+        """Choose the layers to send now. `audio`: the rate of all audio, 0 if `budget` is for video alone."""
         rest = budget - audio
         known = self._pictures
         self._pictures = pictures = {
@@ -105,7 +108,7 @@ class Allotment(Generic[K]):
     def _order(
         self, wishes: Sequence[Wish[K]], levels: dict[K, list[int]], rest: float, now: float
     ) -> Sequence[Wish[K]]:
-        """The receiver's own order, unless some have to wait for their turn."""
+        """Return the receiver's own order, unless some videos have to wait for their turn."""
         least = sum(wish.rates[levels[wish.key][0]] for wish in wishes if levels[wish.key])
         if least <= rest:
             return wishes
@@ -128,7 +131,7 @@ class Allotment(Generic[K]):
         given: dict[K, int | None],
         now: float,
     ) -> tuple[float, float]:
-        """Larger layers out of the `rest`: what is left of it, and the budget that would allow one more."""
+        """Spend `rest` on larger layers. Return the rest, and the budget that would allow one more layer."""
         wanted = 0.0
         for step in (1, 2):
             for wish in wishes:
@@ -167,6 +170,6 @@ class Allotment(Generic[K]):
 
 
 def _levels(wish: Wish[K]) -> list[int]:
-    """The layers that can be given, smallest first: those that are sent, up to `top`, but one at least."""
+    """Return the possible layers, smallest first: those that are sent, up to `top`, but at least one."""
     sent = [level for level, rate in enumerate(wish.rates) if rate > 0]
     return [level for level in sent if level <= wish.top] or sent[:1]

@@ -1,18 +1,17 @@
-"""What forwarding costs: CPU time a forwarded packet, beside yardsticks of the same run.
+"""The cost of forwarding: CPU time of each forwarded packet, beside yardsticks from the same run.
 
     python -m server.media.bench [--packets N] [--rounds N]        one JSON object on stdout
 
 For each fan-out a real `Sfu` forwards SRTP packets of 1,200 bytes (AEAD_AES_128_GCM) that another process
-sends in frames of eight, through the path of every day: `add_reader`, unprotect, checks, cache, protect,
-send. There are two yardsticks. The floor is bare `sendmmsg` of as many ready packets to the same receivers.
-The compiled loop (`bench_loop.c`) receives, opens, seals and sends with the same system calls and the same
-libsrtp, fed in the same way, and does nothing else. All take turns, in one process on one core; the medians
-count. What is measured is the process's own CPU time, user and system. Receivers are sockets on the loopback
-that nobody reads: what reading costs is theirs, not the forwarder's.
+sends in frames of eight. They take the usual path: `add_reader`, unprotect, checks, cache, protect, send.
+There are two yardsticks. The floor is bare `sendmmsg` of as many prepared packets to the same receivers. The
+compiled loop (`bench_loop.c`) receives, opens, seals and sends with the same system calls and the same
+libsrtp, with the same input, and does nothing else. All take turns, in one process on one core; the medians
+count. The bench measures the process's own CPU time, user and system. The receivers are loopback sockets that
+nobody reads: reading is not part of the forwarder's cost.
 
-That caching for NACKs, RTCP and the check of header extensions are on while the path is measured isn't
-believed but tried (`_Measure.probe`): a NACK must bring its packet back, and a packet with an impossible
-extension must be refused.
+`_Measure.probe` tests that caching for NACKs, RTCP and the check of header extensions are on during the
+measurement: a NACK must bring its packet back, and a packet with an impossible extension must be refused.
 """
 
 from __future__ import annotations
@@ -42,23 +41,22 @@ SIZE: Final = 1200
 FAN_OUTS: Final = (2, 9, 49)
 _ROOM: Final = bytes(16)
 _TIMEOUT: Final = 30.0
-#: What a NACK may take to bring its packet back.
+#: Seconds in which a NACK must bring its packet back.
 _ANSWER_TIME: Final = 2.0
-#: The share of the packets that has to go out.
+#: The share of the packets that must go out.
 _ALL: Final = 0.98
-#: What must be found on while the path is measured (see `_Measure.probe`).
+#: Features that must be on while the path is measured (see `_Measure.probe`).
 ON: Final = ("cache", "nack", "rtcp", "extensions")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """CPU microseconds a forwarded packet, medians.
+    """CPU microseconds for each forwarded packet, medians.
 
-    `ratio` = `path_us` / `floor_us`. `single_us` is the path when no packet finds a companion to share a
-    UDP_SEGMENT message with, and `layers_us` the path when each receiver gets a layer, its numbers
-    rewritten, and transport-wide sequence numbers of its own. `compiled_us` is the compiled loop with each
-    packet as a message of its own, and `compiled_segmented_us` with such companions; both are None where
-    there is no compiler.
+    `ratio` = `path_us` / `floor_us`. `single_us` is the path when no packet shares a UDP_SEGMENT message with
+    others. `layers_us` is the path when each receiver gets a layer with rewritten numbers, and transport-wide
+    sequence numbers of its own. `compiled_us` is the compiled loop with each packet as a message of its own,
+    `compiled_segmented_us` with shared messages; both are None where there is no compiler.
     """
 
     fan_out: int
@@ -75,7 +73,7 @@ class Result:
 
 def _receiver() -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the least there is: it is full at once
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # the minimum: it is full at once
     sock.bind(("127.0.0.1", 0))
     return sock
 
@@ -114,11 +112,11 @@ class _Measure:
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """Those of the receivers."""
+        """The addresses of the receivers."""
         return self._addresses
 
     def _admit(self, number: int, streams: list[Stream], key: bytes, address: tuple[str, int]) -> None:
-        """A peer as it is after ICE and DTLS, which are not what is measured."""
+        """Add a peer in the state after ICE and DTLS, which are not measured."""
         handle = number.to_bytes(8, "big")
         media = Media(
             ufrag="bench",
@@ -133,12 +131,12 @@ class _Measure:
         link.ice.addresses[address] = time.monotonic()
         link.address = address
         for track in self._sfu._core.tracks():
-            track.least = 0.0  # nor so many packets
+            track.least = 0.0  # no limit on packets a second
         self._sfu._claim(link, address)
         self._sfu._secure(link, srtp.Keys(srtp.AEAD_AES_128_GCM, key, key), time.monotonic())
 
     async def path(self, packets: int, *, bad: bool = False) -> tuple[float, int]:
-        """CPU seconds for `packets` packets in, and how many went out."""
+        """Return CPU seconds for `packets` packets in, and how many went out."""
         await self._feeder.prepare(packets, bad=bad)
         loop = asyncio.get_running_loop()
         done = loop.create_future()
@@ -170,7 +168,7 @@ class _Measure:
         return spent, path.sent - forwarded
 
     async def awake(self) -> None:
-        """Until every receiver gets the layer: now and then the server looks which there are."""
+        """Wait until every receiver gets the layer: the server checks the layers only from time to time."""
         deadline = time.monotonic() + _TIMEOUT
         while time.monotonic() < deadline:
             _, sent = await self.path(ACK)
@@ -180,7 +178,7 @@ class _Measure:
         raise RuntimeError("the layer was not forwarded")
 
     async def probe(self) -> None:
-        """Try what has to be on (`ON`); RuntimeError if something of it isn't. Spoils no measurement."""
+        """Test the features that must be on (`ON`); RuntimeError if one is off. Disturbs no measurement."""
         before = self._sfu.totals()
         await self.path(ACK, bad=True)
         refused = self._sfu.totals().get("refused", 0) - before.get("refused", 0)
@@ -202,7 +200,7 @@ class _Measure:
 
     @contextlib.contextmanager
     def segmenting(self, wanted: bool) -> Iterator[None]:
-        """With UDP_SEGMENT, or without."""
+        """Run the block with UDP_SEGMENT, or without."""
         path = self._sfu._path
         if isinstance(path, BatchPath) and not wanted:
             before, path.run = path.run, 1
@@ -212,7 +210,7 @@ class _Measure:
             yield
 
     def floor(self, packets: int) -> tuple[float, int]:
-        """CPU seconds for as many ready packets, and how many they were."""
+        """Return CPU seconds for at least `packets` prepared packets, and how many were sent."""
         sent = 0
         begin = time.process_time()
         while sent < packets:
@@ -226,7 +224,7 @@ class _Measure:
 
 
 class _Compiled:
-    """The same receivers, and a publisher of its own, with the compiled loop between."""
+    """The compiled loop, between the same receivers and a publisher of its own."""
 
     def __init__(
         self, loop: bench_loop.Loop, receivers: list[tuple[str, int]], limits: MediaLimits, cores: list[int]
@@ -245,7 +243,7 @@ class _Compiled:
         self._feeder = Feeder(_free_port(), self._socket.getsockname()[1], key, SIZE, cores)
 
     async def measure(self, packets: int, run: int) -> tuple[float, int]:
-        """CPU seconds for `packets` packets in, and how many went out."""
+        """Return CPU seconds for `packets` packets in, and how many went out."""
         await self._feeder.prepare(packets)
         begin = time.process_time()
         self._feeder.go()
@@ -268,7 +266,7 @@ class _Compiled:
 
 
 def _cost(spent: float, count: int, wanted: int) -> float:
-    """Microseconds a packet. RuntimeError if not nearly all went out: then something else was measured."""
+    """Return microseconds a packet. RuntimeError if too few went out: then something else was measured."""
     if count < _ALL * wanted:
         raise RuntimeError(f"the path forwarded {count} of {wanted} packets")
     return 1e6 * spent / count
@@ -277,8 +275,11 @@ def _cost(spent: float, count: int, wanted: int) -> float:
 async def measure(
     fan_out: int, packets: int, rounds: int, cores: list[int], loop: bench_loop.Loop | None
 ) -> Result:
-    """Path, compiled loop and floor in turn, `rounds` times, `packets` forwarded packets each; medians."""
-    limits = MediaLimits(video_bitrate=10**12)  # nobody sends so fast
+    """Measure path, compiled loop and floor in turn, `rounds` times; return the medians.
+
+    Each turn forwards about `packets` packets.
+    """
+    limits = MediaLimits(video_bitrate=10**12)  # no limit on the rate
     sfu = Sfu(address="127.0.0.1", limits=limits)
     await sfu.start()
     bench = _Measure(sfu, fan_out, cores)
@@ -335,7 +336,7 @@ async def measure(
 
 
 async def run(packets: int, rounds: int) -> dict[str, object]:
-    """All fan-outs, as the JSON object that is printed."""
+    """Measure all fan-outs; return the JSON object to print."""
     cores = sorted(os.sched_getaffinity(0))
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, {cores[0]})

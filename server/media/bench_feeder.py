@@ -1,7 +1,7 @@
-"""The publisher of the bench of forwarding: a process of its own that sends frames of sealed packets.
+"""The publisher of the forwarding bench: its own process, which sends frames of sealed packets.
 
-It is told on its standard input what to send, and how much of it has come: never more is on its way than
-fits into a receive buffer of the default size.
+Its standard input tells it what to send, and how many packets have arrived. It never has more packets in
+flight than fit into a receive buffer of the default size.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from typing import Final
 from server.media import srtp
 
 SSRC: Final = 0x0BE7C4
-#: Packets of one frame: they have one timestamp.
+#: Packets of one frame, which share a timestamp.
 FRAME: Final = 8
-#: A byte on its standard input tells that so many packets have come.
+#: A byte on its standard input acknowledges so many packets.
 ACK: Final = 32
-#: Packets that may be on their way.
+#: The most packets in flight.
 _CREDIT: Final = 96
 #: abs-send-time, as a browser writes it, and the same with an impossible length.
 _EXTENSION: Final = struct.pack("!HH", 0xBEDE, 1) + b"\x32\1\2\3"
 _BAD_EXTENSION: Final = struct.pack("!HH", 0xBEDE, 1) + b"\x31\1\2\0"
-#: The same with a transport-wide sequence number, and the clear header of a key frame.
+#: abs-send-time with a transport-wide sequence number, and the clear header of a key frame.
 _WIDE: Final = struct.Struct("!HHB3sBHx")
 _KEY: Final = bytes.fromhex("F0FFFF9D012A10001000")
 
 
 class Feeder:
-    """The process. Whoever is at `to` gives `credit` (a descriptor) a byte for each `ACK` packets.
+    """The process. The receiver at port `to` writes a byte to the descriptor `credit` for each `ACK` packets.
 
-    `layers`: packets are those of a layer, with transport-wide sequence numbers and a descriptor of VP8, and
-    each frame is a key frame.
+    `layers`: the packets are of a layer, with transport-wide sequence numbers and a VP8 descriptor, and each
+    frame is a key frame.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ class Feeder:
 
     @property
     def credit(self) -> int:
-        """Where it is told what has come."""
+        """The descriptor on which arrivals are acknowledged."""
         assert self._process.stdin is not None
         return self._process.stdin.fileno()
 
     async def prepare(self, packets: int, *, bad: bool = False) -> None:
-        """Make so many packets; they are sent at `go`. `bad`: their extension is malformed."""
+        """Make so many packets, to be sent at `go`. `bad`: their extension is malformed."""
         assert self._process.stdout is not None
         self._tell([packets, bad])
         loop = asyncio.get_running_loop()
@@ -86,7 +86,7 @@ class Feeder:
 
 
 def main() -> int:
-    """The process: packets of one stream, sealed before they are wanted."""
+    """Run the process: send packets of one stream, sealed in advance."""
     told = json.loads(sys.stdin.buffer.readline())
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.bind(("127.0.0.1", told["from"]))
@@ -122,7 +122,7 @@ def main() -> int:
         while sent < len(packets):
             while sent - done >= _CREDIT:
                 if not (credit := os.read(sys.stdin.fileno(), 1)):
-                    return 0  # who measures has gone
+                    return 0  # the bench has gone
                 done += ACK * len(credit)
             sock.send(packets[sent])
             sent += 1

@@ -1,7 +1,7 @@
-"""The compiled yardstick of the bench of forwarding: `bench_loop.c`, built when it is wanted.
+"""The compiled yardstick of the forwarding bench: `bench_loop.c`, built on demand.
 
-The system's compiler makes a shared library of it in a folder that is gone afterwards; libsrtp is the one
-that the server uses. Without a compiler there is no yardstick, and the bench says so.
+The system's compiler builds a shared library in a temporary folder; libsrtp is the one that the server uses.
+Without a compiler there is no yardstick, and the bench reports that.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ RUN: Final = 8
 
 
 class NoCompilerError(Exception):
-    """There is no compiled loop here; the text says why."""
+    """The compiled loop is not available; the text gives the reason."""
 
 
 def build() -> Loop:
-    """The loaded library. NoCompilerError if this system has no C compiler, or its compiler refuses."""
+    """Load the library. NoCompilerError if this system has no C compiler, or its compiler fails."""
     wanted = os.environ.get("CC")
     compiler = next((path for name in (wanted, *_COMPILERS) if name and (path := shutil.which(name))), None)
     if compiler is None:
@@ -53,7 +53,7 @@ def build() -> Loop:
 
 
 class Loop:
-    """The library, and how it is called."""
+    """The library, and its call."""
 
     def __init__(self, ffi: Any, library: Any) -> None:
         self._ffi = ffi
@@ -71,10 +71,10 @@ class Loop:
         receivers: Sequence[Address],
         patience: float,
     ) -> int:
-        """Forward `packets` that come to `sock` to each of `receivers`; how many packets were sent.
+        """Forward `packets` from `sock` to each of `receivers`; return how many packets were sent.
 
         A byte goes to the descriptor `credit` for each `ack` packets. RuntimeError if nothing comes for
-        `patience` seconds, or libsrtp refuses to seal.
+        `patience` seconds, or if libsrtp fails to seal.
         """
         ffi = self._ffi
         names = ffi.new("unsigned char[]", b"".join(mmsg.pack_address(a, socket.AF_INET) for a in receivers))

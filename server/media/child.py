@@ -1,4 +1,4 @@
-"""A media worker as its parent has it: the process (`server.media.worker`), and the pipe to it."""
+"""The parent's side of a media worker: the process (`server.media.worker`), and the pipe to it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DECODER: Final = msgspec.msgpack.Decoder(FromWorker)
 
 
 class Child:
-    """One worker. Until `set_up` it waits, its code loaded. `heard` gets what it says, `Ready` aside."""
+    """One worker. It loads its code and waits for `set_up`. `heard` gets its messages, except `Ready`."""
 
     def __init__(self) -> None:
         self.heard: Callable[[msgspec.Struct], None] = lambda message: None
@@ -34,14 +34,14 @@ class Child:
 
     @classmethod
     async def start(cls) -> Child:
-        """A new process. OSError if the system has none."""
+        """Start a new process. OSError if the system cannot start one."""
         child = cls()
         ours, theirs = socket.socketpair()
-        # they stay blocked over its beginning, until it ignores them
+        # The signals stay blocked in the new process until it ignores them.
         signal.pthread_sigmask(signal.SIG_BLOCK, NOT_THEIRS)
         try:
             with theirs:
-                # of the same modules as this process, whatever it was started from
+                # The worker loads the same modules as this process, wherever that was started from.
                 path = os.pathsep.join([str(_ROOT), *(entry for entry in sys.path if entry)])
                 child._process = await asyncio.create_subprocess_exec(
                     sys.executable,
@@ -64,26 +64,26 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id of the worker."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """Whether its end hasn't been seen yet."""
+        """Whether the process has not been seen to end."""
         return self._process is not None and self._process.returncode is None
 
     @property
     def waiting(self) -> int:
-        """Bytes that it has not taken yet."""
+        """Bytes that the worker has not taken yet."""
         return self._pipe.waiting
 
     def send(self, message: msgspec.Struct) -> None:
-        """Ask something of it; nothing happens once it has ended."""
+        """Send a message to the worker; does nothing once the worker has ended."""
         self._pipe.send(message)
 
     async def set_up(self, setup: Setup, seconds: float) -> Ready | None:
-        """What it answers; None if it ends, or hasn't answered in that time."""
+        """Return the worker's answer; None if it ends, or does not answer in `seconds`."""
         self._pipe.send(setup)
         ended = asyncio.ensure_future(self.gone.wait())
         waited: set[asyncio.Future[Any]] = {self._ready, ended}
@@ -94,13 +94,13 @@ class Child:
         return self._ready.result() if self._ready.done() else None
 
     def kill(self) -> None:
-        """Whatever it is doing."""
+        """Kill the worker, whatever it is doing."""
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
     async def end(self, seconds: float) -> None:
-        """Close the pipe, at which it ends by itself, and wait for that; after this time it is killed."""
+        """Close the pipe, and wait until the worker ends by itself; kill it after `seconds`."""
         self._pipe.close()
         if self._process is None:
             return

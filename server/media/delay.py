@@ -1,8 +1,8 @@
-"""Is a queue growing on the way to a receiver? Draft-ietf-rmcat-gcc-02, section 5, as browsers do it now.
+"""Detection of a growing queue towards a receiver: draft-ietf-rmcat-gcc-02, section 5, as browsers do it now.
 
-Packets are taken together in bursts (5.2). How much later each burst arrives than it was sent, measured
-against the burst before it, is summed up and smoothed; the slope of a line through the last 20 such points
-takes the place of the draft's Kalman filter, and is compared with a threshold that adapts itself (5.4).
+Packets are grouped into bursts (5.2). For each burst, the increase in delay since the burst before it is
+summed up and smoothed. The slope of a line through the last 20 such points replaces the draft's Kalman
+filter, and is compared with an adaptive threshold (5.4).
 """
 
 from __future__ import annotations
@@ -11,34 +11,35 @@ from collections import deque
 from enum import Enum
 from typing import Final
 
-#: Packets sent within this time belong together.
+#: Packets sent within this time belong to one burst.
 _BURST: Final = 0.005
-#: And those that arrive right behind each other, sooner than they were sent: something let them go at once.
+#: Packets that arrive right after each other, faster than they were sent, belong to one burst too, of at most
+#: this length: something released them at once.
 _BURST_MAX: Final = 0.1
-#: Arrivals this far from each other have nothing to do with each other.
+#: Arrivals this far from each other are not compared.
 _JUMP: Final = 3.0
-#: Bursts in a row that arrive before the one sent before them: the clock was set.
+#: Successive bursts that arrive before the burst sent earlier: the clock was set.
 _BACKWARDS: Final = 3
 _WINDOW: Final = 20
 _SMOOTHING: Final = 0.9
 _GAIN: Final = 4.0
 _DELTAS_MAX: Final = 60
-#: Of the threshold, in ms of modified trend: where it begins, its bounds, its speeds up and down, and how far
-#: beyond it a trend tells it nothing.
+#: The threshold, in ms of modified trend: its first value, bounds, speeds up and down, and how far beyond it
+#: a trend is an outlier and ignored.
 _THRESHOLD: Final = 12.5
 _THRESHOLD_MIN: Final = 6.0
 _THRESHOLD_MAX: Final = 600.0
 _UP: Final = 0.0087
 _DOWN: Final = 0.039
 _OUTLIER: Final = 15.0
-#: Milliseconds of a trend above the threshold until it counts.
+#: Milliseconds for which a trend must exceed the threshold.
 _OVERUSE: Final = 10.0
-#: Points after which sums are reckoned anew: rounding errors don't gather.
+#: Points after which the sums are computed anew, so that rounding errors do not accumulate.
 _ANEW: Final = 64
 
 
 class Usage(Enum):
-    """What the queue does: it grows, shrinks, or neither."""
+    """The state of the queue: it grows, shrinks, or does neither."""
 
     OVER = "over"
     UNDER = "under"
@@ -46,7 +47,7 @@ class Usage(Enum):
 
 
 class Trend:
-    """The delay towards one receiver. `usage` is what it comes to."""
+    """The delay trend towards one receiver. `usage` is the result."""
 
     __slots__ = (
         "_anchor", "_arrived", "_backwards", "_begun", "_came", "_delay", "_deltas", "_first", "_fresh",
@@ -61,10 +62,10 @@ class Trend:
         self._reset()
 
     def _reset(self) -> None:
-        #: The burst that is being gathered: sent first and last, arrived first and last.
+        #: The present burst: sent first and last, arrived first and last.
         self._begun = False
         self._first = self._last = self._arrived = self._came = 0.0
-        #: The one before it; none if `_prior_last` is negative infinity.
+        #: The burst before it; none if `_prior_last` is negative infinity.
         self._prior_last = self._prior_came = float("-inf")
         self._backwards = 0
         self._deltas = 0
@@ -80,14 +81,14 @@ class Trend:
         self.usage = Usage.NORMAL
 
     def add(self, sent: float, arrived: float) -> None:
-        """A packet sent at `sent` (our clock) arrived at `arrived` (the receiver's), both in seconds."""
+        """Add a packet: `sent` by the own clock and `arrived` by the receiver's clock, both in seconds."""
         if not self._begun:
             self._begun = True
             self._first = self._last = sent
             self._arrived = self._came = arrived
             return
         first = self._first
-        if sent < first:  # resent long after, or told late: it says nothing about now
+        if sent < first:  # sent long before, or reported late: it says nothing about now
             return
         if sent - first <= _BURST:
             together = True
@@ -123,7 +124,7 @@ class Trend:
         self._arrived = self._came = arrived
 
     def _point(self, sent: float, arrived: float) -> None:
-        """One burst more: it was sent and has arrived so many ms after the one before it."""
+        """Add a burst, sent and arrived so many ms after the burst before it."""
         self._deltas = min(self._deltas + 1, _DELTAS_MAX)
         self._delay += arrived - sent
         self._smoothed = y = _SMOOTHING * self._smoothed + (1 - _SMOOTHING) * self._delay
@@ -180,7 +181,7 @@ class Trend:
         self._adapt(abs(modified))
 
     def _adapt(self, modified: float) -> None:
-        """Others' traffic with a controller by loss would starve us if the threshold stayed where it is."""
+        """Adapt the threshold: with a fixed one, traffic with loss-based control would starve this one."""
         now = self._came
         passed = 0.0 if self._modified_at is None else min(1000 * (now - self._modified_at), 100.0)
         self._modified_at = now

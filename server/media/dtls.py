@@ -1,7 +1,7 @@
 """DTLS 1.2 server for one peer, in memory: RFC 6347, RFC 5764 (SRTP keys), RFC 8122 (fingerprints).
 
-Nothing but the handshake happens over it. The client must show the certificate whose SHA-256 it gave over
-signaling; the comparison is part of the handshake, which otherwise fails and leaves no keys.
+The association carries only the handshake. The client must show the certificate whose SHA-256 it gave over
+signaling. The comparison is part of the handshake, which otherwise fails and leaves no keys.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CIPHERS: Final = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:
 _DTLS_1_2: Final = 0xFEFD  # pyOpenSSL has no name for it
 _RECORD_HEADER: Final = 13
 _EXPORTER: Final = b"EXTRACTOR-dtls_srtp"
-#: Reads after one datagram; it can't hold more records of application data than this.
+#: Reads after one datagram, which cannot hold more records of application data.
 _READS_MAX: Final = 256
 
 
@@ -49,7 +49,10 @@ class Certificate:
 
     @classmethod
     def generate(cls) -> Certificate:
-        """Names nobody; valid so long that no clock matters, since only the fingerprint is compared."""
+        """Generate a certificate that names nobody.
+
+        It is valid for so long that no clock matters, since only the fingerprint is compared.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "snug")])
         certificate = (
@@ -67,7 +70,7 @@ class Certificate:
 
 
 def _judge(connection: SSL.Connection, shown: crypto.X509, _error: int, depth: int, _ok: int) -> bool:
-    """OpenSSL's verify callback: the fingerprint is all that counts (RFC 8122 5)."""
+    """OpenSSL's verify callback: only the fingerprint counts (RFC 8122 5)."""
     if depth:
         return True
     digest = bytes.fromhex(shown.digest("sha256").replace(b":", b"").decode())
@@ -75,7 +78,7 @@ def _judge(connection: SSL.Connection, shown: crypto.X509, _error: int, depth: i
 
 
 def server_context(certificate: Certificate) -> SSL.Context:
-    """What all of the server's handshakes share."""
+    """Return the context that all of the server's handshakes share."""
     context = SSL.Context(SSL.DTLS_SERVER_METHOD)
     context.set_min_proto_version(_DTLS_1_2)
     context.set_options(
@@ -92,7 +95,7 @@ def server_context(certificate: Certificate) -> SSL.Context:
 
 
 def is_client_hello(datagram: bytes) -> bool:
-    """Could this begin a handshake? Looks at the record's header and the first byte of its message."""
+    """Whether this could begin a handshake, by the record's header and the first byte of its message."""
     return (
         len(datagram) >= _RECORD_HEADER + 12
         and datagram[0] == 22
@@ -103,7 +106,7 @@ def is_client_hello(datagram: bytes) -> bool:
 
 
 def datagrams(flight: bytes, mtu: int = DTLS_MTU) -> list[bytes]:
-    """Records as OpenSSL wrote them one after another, in datagrams that end where a record ends."""
+    """Split records, as OpenSSL wrote them one after another, into datagrams that end where a record ends."""
     out: list[bytes] = []
     current = b""
     position = 0
@@ -119,10 +122,10 @@ def datagrams(flight: bytes, mtu: int = DTLS_MTU) -> list[bytes]:
 
 
 class DtlsServer:
-    """One association. Datagrams in, datagrams out; `keys` when it is established."""
+    """One association. Datagrams in, datagrams out; `keys` once it is established."""
 
     def __init__(self, context: SSL.Context, fingerprint: bytes, bytes_max: int) -> None:
-        """`fingerprint` is what the client's certificate must have; `bytes_max` may come in a handshake."""
+        """Accept a certificate with this `fingerprint`, and at most `bytes_max` bytes in the handshake."""
         self.state = State.HANDSHAKE
         self.keys: Keys | None = None
         self._left = bytes_max
@@ -132,7 +135,7 @@ class DtlsServer:
         self._connection.set_accept_state()
 
     def receive(self, datagram: bytes) -> list[bytes]:
-        """A datagram came; send what is returned. Never raises: look at `state`."""
+        """Process a datagram, and return the datagrams to send. Never raises: see `state`."""
         if self.state is State.HANDSHAKE:
             self._left -= len(datagram)
             if self._left < 0:
@@ -147,7 +150,7 @@ class DtlsServer:
             else:
                 self._read()
         except SSL.Error:
-            # a verdict of OpenSSL; its alert, if any, goes out below
+            # OpenSSL's verdict; its alert, if any, goes out below.
             self.state = State.FAILED if self.state is State.HANDSHAKE else State.CLOSED
         return self._outgoing()
 
@@ -167,7 +170,7 @@ class DtlsServer:
         self.state = State.ESTABLISHED
 
     def _read(self) -> None:
-        """After the handshake: the client's last flight again, or its farewell. Anything else is ignored."""
+        """Read after the handshake: the client's last flight again, or its close. Other data is ignored."""
         try:
             for _ in range(_READS_MAX):
                 self._connection.recv(2048)
@@ -177,7 +180,7 @@ class DtlsServer:
             self.state = State.CLOSED
 
     def timer(self) -> list[bytes]:
-        """Called often while a handshake is going on: the last flight again, if its time has come."""
+        """Resend the last flight if its time has come. Call this often during a handshake."""
         if self.state is not State.HANDSHAKE:
             return []
         try:
@@ -187,7 +190,7 @@ class DtlsServer:
         return self._outgoing()
 
     def close(self) -> list[bytes]:
-        """Say goodbye, if there is anything to say goodbye to."""
+        """Close the association; return the datagrams that say goodbye, if it was established."""
         established = self.state is State.ESTABLISHED
         self.state = State.CLOSED
         if not established:

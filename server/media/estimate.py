@@ -1,11 +1,11 @@
-"""How much one receiver can be sent: draft-ietf-rmcat-gcc-02 at the sender, as browsers do it now.
+"""The bandwidth towards one receiver: draft-ietf-rmcat-gcc-02 at the sender, as browsers implement it now.
 
-Two controllers, of which the more careful one counts. By delay (`delay.Trend`): when a queue grows, the rate
-falls below what is arriving, else it grows again, slowly where the queue grew before. By loss: above a tenth
-the rate falls, unless loss doesn't fall with it: then it isn't of our making, and lowering the rate any
-further would help nobody.
+Two controllers estimate a rate, and the lower rate counts. By delay (`delay.Trend`): when a queue grows, the
+rate falls below the arrival rate; otherwise it grows again, slowly near the rate at which the queue grew
+before. By loss: above a tenth the rate falls, unless loss does not fall with it. Then the sender does not
+cause the loss, and a still lower rate would not help.
 
-Receivers without transport-wide feedback say REMB, which then takes the place of the first, or only the
+Receivers without transport-wide feedback send REMB, which then replaces the first controller, or only the
 fraction lost in their reports. Rates are bits a second, times seconds; nothing here has a clock.
 """
 
@@ -18,32 +18,33 @@ from typing import Final
 from server.media.delay import Trend, Usage
 from server.media.loss import ByLoss
 
-#: Of what arrives while the queue grows, this much is sent afterwards.
+#: The rate after the queue has grown, as a share of the arrival rate.
 _BETA: Final = 0.85
-#: Growth a second far from where the queue grew last.
+#: Growth a second far from the rate at which the queue grew last.
 _GROWTH: Final = 1.08
-#: The target is never raised beyond this much of what arrives, and a little.
+#: The target is never raised beyond this multiple of the arrival rate, and a little.
 _AHEAD: Final = 1.5
 _AHEAD_LEAST: Final = 10_000
-#: Throughput is counted in slots of so many seconds: over so many of them, and over fewer when the path is
-#: full, for then it is even.
+#: Throughput is counted in slots of so many seconds: over so many slots, and over fewer when the path is
+#: full, because its throughput is then even.
 _SLOT: Final = 0.02
 _SLOTS: Final = 25
 _SLOTS_FULL: Final = 10
-#: Feedback heard within this time counts, and REMB and receiver reports don't.
+#: Seconds for which feedback replaces REMB and receiver reports, and seconds for which a REMB counts.
 _FEEDBACK_AGE: Final = 3.0
 _REMB_AGE: Final = 5.0
-#: No feedback for so long though something was sent: each second the target falls to so much of itself.
+#: Seconds without feedback, though packets were sent, after which the target falls; each second it falls to
+#: this share of itself.
 _SILENCE: Final = 1.0
 _SILENCE_FACTOR: Final = 0.8
-#: And to no less than this much of what it was.
+#: The least share of the earlier rate to which it falls.
 _SILENCE_LEAST: Final = 0.25
-#: The queue has grown within this time: no moment to send more.
+#: For so many seconds after the queue has grown, the rate should not be raised.
 _DELAYED: Final = 1.0
 
 
 class Throughput:
-    """What arrived in the last half second, in slots of 20 ms of the receiver's clock."""
+    """Bytes that arrived in the last half second, in slots of 20 ms of the receiver's clock."""
 
     __slots__ = ("_begin", "_bytes", "_slot")
 
@@ -68,7 +69,10 @@ class Throughput:
         self._bytes[slot % (_SLOTS + 1)] += size
 
     def rate(self, slots: int = _SLOTS) -> float | None:
-        """Bits a second over the last full `slots`; None before a quarter of a second (or all of them)."""
+        """Return bits a second over the last full `slots`.
+
+        None before a quarter of a second (or before all slots, if there are fewer).
+        """
         have = min(slots, self._slot - self._begin)
         if have < min(slots, 12):
             return None
@@ -77,7 +81,7 @@ class Throughput:
 
 
 class Capacity:
-    """Where the queue grew before: a mean of throughputs at such times, and how they scatter; kbit/s."""
+    """The rate at which the queue grew before: mean and deviation of the throughputs then; kbit/s."""
 
     __slots__ = ("_deviation", "mean")
 
@@ -95,7 +99,7 @@ class Capacity:
         self._deviation = min(max(0.95 * self._deviation + 0.05 * error, 0.4), 2.5)
 
     def within(self, rate: float) -> bool:
-        """Is this what has been seen, by three deviations?"""
+        """Whether `rate` is within three deviations of the mean; True while nothing is known."""
         return self.mean is None or abs(rate / 1000 - self.mean) <= 3 * math.sqrt(self._deviation * self.mean)
 
     def forget(self) -> None:
@@ -115,14 +119,17 @@ class ByDelay:
         self._growing = True
 
     def set(self, rate: float, now: float) -> None:
-        """Somebody knows better: a probe, REMB."""
+        """Set the rate from better evidence: a probe, REMB."""
         self.rate = rate
         self._changed = now
 
     def update(
         self, usage: Usage, arriving: float | None, full: float | None, trip: float, now: float
     ) -> bool:
-        """`arriving`: throughput, `full`: the same lately, `trip`: round trip. True if the rate went down."""
+        """Update the rate; True if it went down.
+
+        `arriving`: throughput, `full`: throughput over the shorter window, `trip`: round trip.
+        """
         if usage is Usage.OVER:
             return self._lower(full if full is not None else arriving, trip, now)
         passed = 0.0 if self._changed is None else min(now - self._changed, 1.0)
@@ -139,7 +146,7 @@ class ByDelay:
         capacity = self._capacity.mean
         if capacity is not None and arriving > 1000 * capacity and not self._capacity.within(arriving):
             self._capacity.forget()
-        # what is sent may be less than the target for want of more: then it stays where it is
+        # The sender may have less to send than the target; the target then stays where it is.
         most = _AHEAD * arriving + _AHEAD_LEAST
         if self.rate >= most:
             return
@@ -176,9 +183,9 @@ class ByDelay:
 
 
 class Estimate:
-    """What one receiver can be sent: it is told what is known of the path; `target` is the answer.
+    """The bandwidth estimate of one receiver: takes measurements of the path; `target` is the result.
 
-    `start`: before anything is known. The target stays within `floor` and `ceiling`.
+    `start`: the target before anything is known. The target stays within `floor` and `ceiling`.
     """
 
     __slots__ = (
@@ -190,7 +197,7 @@ class Estimate:
         self._floor = floor
         self._ceiling = ceiling
         self.target = start
-        #: Round trip in seconds, smoothed; what it is taken for until it is measured.
+        #: Smoothed round trip in seconds, with the value assumed before it is measured.
         self.trip = 0.1
         self._trend = Trend()
         self._throughput = Throughput()
@@ -198,13 +205,13 @@ class Estimate:
         self._by_loss = ByLoss()
         self._delayed_at = self._feedback_at = self._remb_at = self._report_at = float("-inf")
         self._remb = 0.0
-        #: Since when, and with which rate, no feedback has come.
+        #: The time since which no feedback has come, and the rate then.
         self._quiet: tuple[float, float] | None = None
 
-    # -- what is known of the path ---------------------------------------------------------
+    # -- knowledge of the path -------------------------------------------------------------
 
     def feedback(self, reports: Sequence[tuple[float, int, float | None]], now: float) -> None:
-        """Transport-wide feedback, as `numbers.Numbers.settle` gives it: (sent, size, arrived or None)."""
+        """Process transport-wide feedback from `numbers.Numbers.settle`: (sent, size, arrived or None)."""
         add, throughput = self._trend.add, self._throughput.add
         newest = float("-inf")
         for sent, size, arrived in reports:
@@ -226,12 +233,12 @@ class Estimate:
         self._settle()
 
     def round_trip(self, seconds: float) -> None:
-        """A measured round trip (a report's, RFC 3550 6.4.1, or from packet to feedback)."""
+        """Add a measured round trip (a report's, RFC 3550 6.4.1, or from packet to feedback)."""
         if 0 <= seconds < 10:
             self.trip += (seconds - self.trip) / 8
 
     def remb(self, bitrate: float, now: float) -> None:
-        """The receiver's own estimate by delay. Of no interest while it sends transport-wide feedback."""
+        """Process the receiver's own estimate by delay; ignored while it sends transport-wide feedback."""
         if now - self._feedback_at < _FEEDBACK_AGE:
             return
         if bitrate < self._by_delay.rate:
@@ -241,10 +248,10 @@ class Estimate:
         self._settle()
 
     def loss(self, fraction: float, sent: float, now: float) -> None:
-        """Its receiver report: `fraction` lost (0 to 1), `sent`: bits a second sent since its last one.
+        """Process a receiver report: `fraction` lost (0 to 1), `sent`: bits a second sent since its last one.
 
-        Of no interest while it sends transport-wide feedback. Without REMB too the loss is all that is known,
-        and the rate grows while there is little.
+        Ignored while the receiver sends transport-wide feedback. Without REMB too, loss is all that is known,
+        and the rate grows while there is little loss.
         """
         if now - self._feedback_at < _FEEDBACK_AGE:
             return
@@ -266,7 +273,7 @@ class Estimate:
         self._settle()
 
     def tick(self, now: float, sending: bool) -> None:
-        """Once in a while. `sending`: something was sent in the last second, that feedback is due for."""
+        """Lower the rate if feedback is overdue. `sending`: packets of the last second await feedback."""
         if self._feedback_at == float("-inf"):
             return
         if not sending:
@@ -280,15 +287,15 @@ class Estimate:
             self._by_delay.set(min(self._by_delay.rate, rate * max(factor, _SILENCE_LEAST)), now)
             self._settle()
 
-    # -- the answer ------------------------------------------------------------------------
+    # -- the result ------------------------------------------------------------------------
 
     def delayed(self, now: float) -> bool:
-        """Has the queue grown within the last second? Then this is no moment to send more."""
+        """Whether the queue has grown within the last second; then the rate should not be raised."""
         return now - self._delayed_at < _DELAYED
 
     @property
     def inherent(self) -> float:
-        """What the link loses by itself, as far as is known: 0 to 0.3."""
+        """The loss of the link itself, as far as is known: 0 to 0.3."""
         return self._by_loss.inherent
 
     def _settle(self) -> None:

@@ -1,4 +1,4 @@
-"""To whom one packet goes, and what each receiver gets of it: what the core decides and the path performs."""
+"""The receivers of a packet, and how it is changed for each: the core decides, and the path performs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ R = TypeVar("R")
 
 
 class Fan(Generic[R]):
-    """Receivers of one packet, or of many that follow each other. It never changes: others are another fan.
+    """The receivers of one packet, or of many consecutive ones.
 
-    `shifts`, one a receiver: their numbers are rewritten, and the packet goes under `ssrc`; None: it goes as
-    it is. `wide`: each gets a transport-wide sequence number of its own, in a packet made ready for
-    it (`rtp.widened`). `once`: it won't come again. `plan` is the path's, what it knows by heart of a fan
-    that does.
+    A fan never changes; other receivers are another fan.
+
+    `shifts`, one for each receiver: the numbers are rewritten, and the packet is sent under `ssrc`; None: the
+    packet stays as it is. `wide`: each receiver gets a transport-wide sequence number of its own, in a packet
+    prepared for it (`rtp.widened`). `once`: the fan is used for one packet only. `plan`: the send plan that
+    the path caches for a fan that is used again.
     """
 
     __slots__ = ("once", "plan", "receivers", "shifts", "ssrc", "wide")

@@ -10,8 +10,8 @@ from typing import Final
 from server.media import stun
 from server.rate import TokenBucket
 
-#: As the socket gives it: (host, port), and for IPv6 flow and scope after them. With a third item alone it is
-#: a TCP connection, by its number (`server.media.tcp`).
+#: An address as the socket gives it: (host, port), and for IPv6 flow and scope after them. With a third item
+#: alone it is a TCP connection and its number (`server.media.tcp`).
 Address = tuple[str, int] | tuple[str, int, int] | tuple[str, int, int, int]
 
 _UNKNOWN_MAX: Final = 8
@@ -19,8 +19,8 @@ _UNKNOWN_MAX: Final = 8
 #: about 80 in the first second, and one in a few seconds after that.
 CHECK_RATE: Final = 40.0
 CHECK_BURST: Final = 200.0
-#: Addresses that are new, or become the one to send to: each costs the server a walk over what it knows by
-#: address. A phone that goes from one network to another needs one or two.
+#: Checks that add an address or select another one, a second and at once: each costs the server a walk over
+#: its tables by address. A phone that changes networks needs one or two.
 MOVE_RATE: Final = 1.0
 MOVE_BURST: Final = 16.0
 
@@ -34,13 +34,13 @@ class Credentials:
 
     @classmethod
     def fresh(cls, rng: Callable[[int], bytes]) -> Credentials:
-        """48 bits of name, 144 bits of password (RFC 8445 5.3 wants 24 and 128)."""
+        """Generate 48 bits of name and 144 bits of password (RFC 8445 5.3 requires 24 and 128)."""
         return cls(base64.b64encode(rng(6)).decode(), base64.b64encode(rng(18)).decode())
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to send back. `good`: consent is fresh; `selected`: its address is now the one to send to."""
+    """The answer to a check. `good`: consent is fresh; `selected`: its address is now the selected one."""
 
     reply: bytes
     good: bool = False
@@ -48,14 +48,14 @@ class Answer:
 
 
 class IceLite:
-    """One peer's side of ICE at the server: always controlled, one candidate, checks nothing itself.
+    """One peer's side of ICE at the server: always controlled, one candidate, sends no checks itself.
 
     `addresses` are those that have passed a check, each with the time of the last one (at most
-    `addresses_max`, the longest silent goes first). `selected` is the one to send to: nominated; or the first
-    that passed, while none is; or the one that is heard when a nominated one has been silent for `rebinding`
-    seconds (a NAT gave the client another port, and the client doesn't know). `heard` is the time of the
-    last good check, None before the first. `refused` counts authentic checks beyond the rates above: they
-    are not answered, and change nothing.
+    `addresses_max`, the one silent for longest is dropped first). `selected` is the address to send to: the
+    nominated one; while none is nominated, the first that passed; or, when the selected one has been silent
+    for `rebinding` seconds, another one that passes a check (a NAT gave the client another port, and the
+    client does not know). `heard` is the time of the last good check, None before the first. `refused` counts
+    authentic checks beyond the rates above: they are not answered, and change nothing.
     """
 
     def __init__(self, local: Credentials, remote_ufrag: str, addresses_max: int, rebinding: float) -> None:
@@ -64,7 +64,7 @@ class IceLite:
         self._password = local.password.encode()
         self._addresses_max = max(2, addresses_max)
         self._rebinding = rebinding
-        # strangers can't empty these: only what is authenticated is counted
+        # Strangers cannot exhaust these: only authenticated checks are counted.
         self._checks = TokenBucket(CHECK_RATE, CHECK_BURST, 0.0)
         self._moves = TokenBucket(MOVE_RATE, MOVE_BURST, 0.0)
         self.refused = 0
@@ -73,7 +73,7 @@ class IceLite:
         self.heard: float | None = None
 
     def check(self, request: stun.Request, source: Address, now: float) -> Answer | None:
-        """Judge a request; None (say nothing) if it isn't this peer's, authenticated."""
+        """Judge a check; None (no answer) if it is not this peer's, not authentic, or beyond the rates."""
         if request.username != self._username or not stun.authentic(request, self._password):
             return None
         if not self._checks.take(now):
@@ -105,12 +105,12 @@ class IceLite:
         return Answer(reply, good=True, selected=chosen)
 
     def forget(self, address: Address) -> None:
-        """There is no such address any more: if it was selected, the next that passes a check is."""
+        """Remove an address. If it was selected, the next one that passes a check is selected."""
         self.addresses.pop(address, None)
         if self.selected == address:
             self.selected = None
 
     def release(self) -> None:
-        """Consent is over: no address any more, until the next good check."""
+        """End consent: remove all addresses, until the next good check."""
         self.addresses = {}
         self.selected = None

@@ -1,4 +1,4 @@
-"""Every number of the SFU. Sizes are bytes, times seconds, bit rates bits a second."""
+"""All numbers of the SFU. Sizes are bytes, times seconds, bit rates bits a second."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import msgspec
 
 from server.wire import limits as wire
 
-#: An RTP packet in the clear. What pylibsrtp's `Session.protect` takes, so that any receiver built on it
-#: could send the packet on; with tag and headers it fits a path of 1,400 bytes.
+#: The largest RTP packet in the clear. It is the limit of pylibsrtp's `Session.protect`, so that any receiver
+#: built on pylibsrtp could forward the packet; with tag and headers it fits a path of 1,400 bytes.
 RTP_MAX: Final = 1356
-#: An SRTCP packet as received.
+#: The largest SRTCP packet that is accepted.
 RTCP_MAX: Final = 1400
-#: The receive buffer: a datagram that fills it has been cut, and is dropped.
+#: The receive buffer. A datagram that fills it has been truncated, and is dropped.
 DATAGRAM_MAX: Final = 2048
-#: Our DTLS flights go out in datagrams of at most this many bytes.
+#: The SFU sends its DTLS flights in datagrams of at most this many bytes.
 DTLS_MTU: Final = 1200
 
 AUDIO_PAYLOAD_TYPE: Final = wire.AUDIO_PAYLOAD_TYPE
@@ -24,7 +24,7 @@ AUDIO_CLOCK: Final = 48_000
 VIDEO_CLOCK: Final = 90_000
 #: The SFU's own SSRC in the RTCP that it writes.
 OWN_SSRC: Final = 1
-#: Half of the sequence numbers: what is further ahead is behind (RFC 3550 A.1).
+#: Half of the sequence numbers: a number further ahead counts as behind (RFC 3550 A.1).
 _JUMP_MAX: Final = 0x7FFF
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
@@ -35,7 +35,7 @@ Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
 
 
 class MediaError(ValueError):
-    """A request that the SFU refuses; nothing has changed. `code` is for programs, the text for people."""
+    """The SFU refuses a request; nothing has changed. `code` is for programs, the text for people."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -43,60 +43,62 @@ class MediaError(ValueError):
 
 
 class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What one SFU gives, and how long it waits: the ``[media]`` table of the settings.
+    """Limits and timeouts of one SFU: the ``[media]`` table of the settings.
 
     How many
         peers: connections with media, in all rooms together.
-        streams_per_peer: of one connection.
-        addresses_per_peer: that one peer may have open (candidates of one client).
+        streams_per_peer: streams of one connection.
+        addresses_per_peer: addresses that one peer may have open (candidates of one client).
         rtcp_sources: sender SSRCs that one peer's RTCP may use; libsrtp keeps a state for each.
-        retired_ssrcs: of streams that have ended, remembered a room with their last sequence number.
+        retired_ssrcs: ended streams that a room remembers, with their last sequence number.
 
     How much
-        video_cache, audio_cache: packets kept a stream, to answer NACKs; powers of two.
-        video_bitrate, audio_bitrate: what one stream may send, with a burst of one second's worth; beyond it
-            packets are dropped.
+        video_cache, audio_cache: packets kept of a stream, to answer NACKs; powers of two.
+        video_bitrate, audio_bitrate: the rate that one stream may send, with a burst of one second's worth;
+            packets beyond it are dropped.
         rtcp_rate, rtcp_burst: RTCP packets of one peer, a second and at once.
         nack_rate, nack_burst: packets that one receiver may ask for again, a second and at once.
         ask_rate, ask_burst: packets of one stream that its publisher is asked for, a second and at once.
-        key_frame_rate, key_frame_burst: key frames of one stream that one receiver may ask for.
-        remb_floor, remb_ceiling: what REMB may tell a publisher, for one video stream.
-        receiver_start, receiver_floor, receiver_ceiling: what a receiver is taken to be able to receive, all
-            together, before that is known, at least and at most.
-        socket_buffer: SO_RCVBUF and SO_SNDBUF, asked for.
+        key_frame_rate, key_frame_burst: key frames of one stream that one receiver may ask for, a second and
+            at once.
+        remb_floor, remb_ceiling: bounds of the REMB sent to a publisher, for one video stream.
+        receiver_start, receiver_floor, receiver_ceiling: a receiver's assumed total bandwidth before it is
+            known, and its lower and upper bound.
+        socket_buffer: SO_RCVBUF and SO_SNDBUF to request.
 
     Handshakes
         handshake_time: from the first ClientHello to the keys.
-        handshake_bytes: received in one handshake.
-        handshake_tries: for one set of parameters, failed ones included.
+        handshake_bytes: bytes received in one handshake.
+        handshake_tries: handshakes for one set of parameters, failed ones included.
 
     TCP
-        tcp_connections: at a time, of peers and strangers.
-        tcp_per_address: of these, from one address (from one /64, with IPv6).
-        tcp_buffer: bytes that may wait for a slow reader; packets beyond it get lost, pictures beyond half.
-        tcp_time: a connection that no authenticated check has come by is cut after so long.
+        tcp_connections: connections at a time, of peers and strangers.
+        tcp_per_address: connections from one address (from one /64, with IPv6).
+        tcp_buffer: bytes that may wait for a slow reader; packets beyond it are dropped, video beyond half.
+        tcp_time: a connection without an authenticated check for so long is cut.
         tcp_stall: a reader that takes nothing for so long is cut.
 
     How long
-        idle: silent in STUN for so long, and consent to send is over (RFC 7675): forwarding stops.
-        address_hold: after it was last heard, an address can't be claimed by another peer for so long.
-        rebinding: a nominated address silent in STUN for so long gives way to another one that is heard.
+        idle: consent to send ends after so long without STUN (RFC 7675), and forwarding stops.
+        address_hold: another peer cannot claim an address for so long after its last check.
+        rebinding: a nominated address without STUN for so long gives way to another one that passes a check.
         remb_age: a receiver's own REMB counts for so long.
 
     Loss and reports
-        gap: more missing packets than this aren't asked for again: a jump, mended by a key frame.
-        nack_delays: waits before a missing packet is asked for once more; then it is given up.
+        gap: a larger gap of missing packets is not asked for again: a key frame repairs the jump.
+        nack_delays: waits before each further NACK for a missing packet; then it is given up.
         pli_interval: at most one PLI in this time for one stream.
         sr_interval: at most one forwarded sender report in this time for one stream.
         report_interval: between RR and REMB to publishers.
-        beat: between empty RRs to everybody, by which who hears nothing knows that the network has gone.
+        beat: between heartbeats (empty RRs) to all peers; a client that receives none knows that the network
+            is broken.
 
     The machine
         drain: datagrams read in one turn of the event loop.
         batched: read and write many datagrams with one system call, where the kernel can.
-        tick: between two looks at the timers.
+        tick: between two checks of the timers.
 
-    Raises ValueError (ValidationError when it is decoded) if sizes contradict each other; the bounds of
+    Raises ValueError (ValidationError when it is decoded) if sizes contradict each other. The bounds of
     single fields are checked where a file is read.
     """
 
@@ -126,7 +128,7 @@ class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     socket_buffer: Annotated[int, msgspec.Meta(ge=4096, le=2**30)] = 1 << 22
 
     handshake_time: Seconds = 10.0
-    #: Less than a hello, a certificate and a key exchange would let nobody in.
+    #: With fewer bytes, a hello, a certificate and a key exchange would not fit, and nobody could join.
     handshake_bytes: Annotated[int, msgspec.Meta(ge=4096, le=2**24)] = 65_536
     handshake_tries: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 4
 

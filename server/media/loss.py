@@ -1,9 +1,9 @@
-"""How much the loss lets one receiver be sent: draft-ietf-rmcat-gcc-02, section 6, and one thought more.
+"""The rate that the loss allows for one receiver: draft-ietf-rmcat-gcc-02, section 6, with one extension.
 
 The draft lowers the rate whenever more than a tenth is lost, and never raises it above two hundredths. On a
-radio link that loses a tenth whatever is sent, that ends at the floor. So each change is a trial: if a full
-queue was the reason, it is known how much less (or more) is lost after it. If as much is lost as before, that
-is what the link loses by itself (`inherent`), and only what is lost beyond it counts from then on.
+radio link that loses a tenth at any rate, this ends at the floor. So each change of rate is a trial. If a
+full queue caused the loss, the change predicts how much less (or more) is lost after it. If the loss stays as
+it was, it is the link's own (`inherent`), and only loss beyond it counts from then on.
 """
 
 from __future__ import annotations
@@ -12,26 +12,27 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-#: Lost beyond what is inherent: above the first the rate falls, below the second it grows.
+#: Loss beyond the inherent loss: above `_MUCH` the rate falls, below `_LITTLE` it grows.
 _MUCH: Final = 0.10
 _LITTLE: Final = 0.02
 _GROWTH: Final = 1.08
-#: Nothing is taken for inherent beyond this.
+#: The most loss that counts as inherent.
 _INHERENT_MAX: Final = 0.3
-#: A window ends after this much, or this many packets, but has at least `_SHORT`.
+#: A window ends after `_LONG` seconds or `_PACKETS` packets, but lasts at least `_SHORT` seconds.
 _LONG: Final = 1.0
 _SHORT: Final = 0.25
 _PACKETS: Final = 100
-#: Packets without which a window tells nothing: it goes on.
+#: A window with fewer packets says nothing, and continues.
 _PACKETS_LEAST: Final = 10
-#: A full queue has been shown to be the reason: for so long nothing more is tried while some loss goes on.
+#: Seconds after a full queue has proved to be the cause, in which the rate is not tried higher while some
+#: loss continues.
 _SHOWN: Final = 10.0
-#: The rate that was sent must have changed by so much, or nothing was tried.
+#: The sent rate must change by so much, or the change is no trial.
 _TRIED: Final = 0.02
 
 
 class ByLoss:
-    """`limit`: what the loss allows, infinite while little was lost. `inherent`: lost whatever is sent."""
+    """`limit`: the rate that the loss allows, infinite while little is lost. `inherent`: loss at any rate."""
 
     __slots__ = (
         "_before", "_bits", "_count", "_end", "_lost", "_not_before", "_shown", "_start", "inherent", "limit",
@@ -40,18 +41,18 @@ class ByLoss:
     def __init__(self) -> None:
         self.limit = math.inf
         self.inherent = 0.0
-        #: The window: of packets sent from `_start` to `_end`.
+        #: The window: packets sent from `_start` to `_end`.
         self._start = self._end = 0.0
         self._count = self._lost = self._bits = 0
-        #: Rate and loss before the last trial, until it is known what it showed.
+        #: Rate and loss before the last trial, until its result is known.
         self._before: tuple[float, float] | None = None
         self._not_before = float("-inf")
         self._shown = float("-inf")
 
     def told(self, reports: Sequence[tuple[float, int, float | None]]) -> None:
-        """What has become of packets: (sent at, size, arrived at or None), in order.
+        """Process reports on packets: (sent at, size, arrived at or None), in order.
 
-        Those sent before the last trial say nothing more.
+        Packets sent before the last trial are ignored.
         """
         begin = self._not_before
         sizes = [size for sent, size, _ in reports if sent >= begin]
@@ -65,7 +66,7 @@ class ByLoss:
         self._lost += sum(arrived is None for sent, _, arrived in reports if sent >= begin)
 
     def judge(self, target: float, delayed: bool, now: float) -> None:
-        """End the window if it is long enough. `delayed`: the queue grows, so that loss is probably its."""
+        """End the window if it is long enough. `delayed`: the queue grows, and probably causes the loss."""
         span = self._end - self._start
         count = self._count
         if span < _SHORT or count < _PACKETS_LEAST or (span < _LONG and count < _PACKETS):
@@ -83,7 +84,7 @@ class ByLoss:
         delayed: bool,
         now: float,
     ) -> None:
-        """Of about `count` packets sent at `rate` within `span` seconds `fraction` was lost."""
+        """Judge about `count` packets sent at `rate` within `span` seconds, of which `fraction` was lost."""
         known = max(self.inherent, _LITTLE)
         noise = math.sqrt(known * (1 - known) / max(count, 1.0))
         self._learn(fraction, rate, delayed, now)
@@ -106,7 +107,7 @@ class ByLoss:
         self._not_before = now
 
     def _learn(self, fraction: float, rate: float, delayed: bool, now: float) -> None:
-        """What the last trial has shown."""
+        """Learn from the last trial."""
         before, self._before = self._before, None
         if fraction <= self.inherent:
             self.inherent += (fraction - self.inherent) / 4

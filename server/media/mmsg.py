@@ -29,7 +29,7 @@ int recvmmsg(int fd, struct mmsghdr *vector, unsigned int length, int flags, voi
 """
 )
 
-#: What the kernel takes in one call (UIO_MAXIOV).
+#: The most messages that the kernel takes in one call (UIO_MAXIOV).
 MESSAGES_MAX: Final = 1024
 NAME_SIZES: Final = {socket.AF_INET: 16, socket.AF_INET6: 28}
 _FAMILY: Final = struct.Struct("=H")
@@ -44,12 +44,12 @@ _CONTROL_SIZE: Final = 24
 _IOV_SIZE: Final = 16
 #: struct mmsghdr in words of 8 bytes: name, namelen, iov, iovlen, control, controllen, flags, msg_len.
 _WORDS: Final = 8
-#: No address family: the kernel refuses the message.
+#: Not an address family: the kernel refuses the message.
 NOWHERE: Final = b"\xff\xff"
 
 
 def load() -> Any | None:
-    """The C library, or None where it has no such calls."""
+    """Return the C library, or None where it lacks these calls."""
     if sys.platform != "linux" or struct.calcsize("P") != 8:
         return None
     try:
@@ -60,7 +60,7 @@ def load() -> Any | None:
 
 
 def can_segment(sock: socket.socket) -> bool:
-    """Does the kernel cut one message into several datagrams (UDP_SEGMENT, Linux 4.18)?"""
+    """Whether the kernel can cut one message into several datagrams (UDP_SEGMENT, Linux 4.18)."""
     try:
         sock.getsockopt(_SOL_UDP, _UDP_SEGMENT)
     except OSError:
@@ -69,7 +69,7 @@ def can_segment(sock: socket.socket) -> bool:
 
 
 def pack_address(address: Address, family: int) -> bytes:
-    """sockaddr_in or sockaddr_in6, of `NAME_SIZES[family]` bytes."""
+    """Encode a sockaddr_in or sockaddr_in6 of `NAME_SIZES[family]` bytes."""
     ip = ipaddress.ip_address(address[0].partition("%")[0])
     head = _FAMILY.pack(family)
     if family == socket.AF_INET:
@@ -79,7 +79,7 @@ def pack_address(address: Address, family: int) -> bytes:
 
 
 def unpack_address(name: bytes, family: int) -> Address:
-    """The tuple that `socket.recvfrom` would give."""
+    """Decode the tuple that `socket.recvfrom` would return."""
     if family == socket.AF_INET:
         port, packed = _V4.unpack_from(name, 2)
         return socket.inet_ntop(family, packed), port
@@ -89,10 +89,10 @@ def unpack_address(name: bytes, family: int) -> Address:
 
 
 class Vector:
-    """`count` messages, and as many buffers of `stride` bytes from `base` on.
+    """`count` messages, and as many buffers of `stride` bytes from the address `base` on.
 
-    Message i has buffer i and address i, until `gather` gives it several. The views are for writing:
-    `names` are addresses side by side, `lengths` those of the buffers, one number each.
+    Message i has buffer i and address i, until `gather` gives it several buffers. The caller writes to the
+    views: `names` are the addresses side by side, `lengths` the lengths of the buffers, one number each.
     """
 
     def __init__(self, libc: Any, base: int, stride: int, count: int, family: int) -> None:
@@ -116,20 +116,20 @@ class Vector:
             header.msg_control = self._control + _CONTROL_SIZE * i
         self.names = memoryview(ffi.buffer(self._names))
         self.lengths = memoryview(ffi.buffer(self._iov)).cast("B").cast("Q")[1::2]
-        # the same memory as numbers, so that many messages are written at once
+        # The same memory as numbers, to write many messages at once.
         words = memoryview(ffi.buffer(self.messages)).cast("B").cast("Q")
         self._iov_words, self._iovlen_words, self._control_words = (words[i::_WORDS] for i in (2, 3, 5))
         halves = memoryview(ffi.buffer(self._control)).cast("B").cast("H")
         self._segments = halves[_CONTROL_LENGTH // 2 - 1 :: _CONTROL_SIZE // 2]
 
     def gather(self, first: int, count: int, buffer: int, step: int) -> None:
-        """`count` messages from `first` on begin at buffer `buffer`, and each at `step` buffers later."""
+        """Let `count` messages from `first` on begin at `buffer`, each `step` buffers after the last."""
         start = self._first_iov + _IOV_SIZE * buffer
         step *= _IOV_SIZE
         self._iov_words[first : first + count] = array.array("Q", range(start, start + count * step, step))
 
     def segment(self, first: int, count: int, parts: int, sizes: array.array[int]) -> None:
-        """Each of these messages has `parts` buffers, and is cut in datagrams of `sizes` (UDP_SEGMENT)."""
+        """Give each of these messages `parts` buffers, cut into datagrams of `sizes` (UDP_SEGMENT)."""
         end = first + count
         self._iovlen_words[first:end] = array.array("Q", [parts]) * count
         self._control_words[first:end] = array.array("Q", [_CONTROL_LENGTH if parts > 1 else 0]) * count
@@ -137,14 +137,14 @@ class Vector:
             self._segments[first:end] = sizes
 
     def receive(self, descriptor: int) -> int:
-        """How many messages have come, at most `count`; 0 if none, or if the kernel reports an error."""
+        """Receive at most `count` messages; return how many came, 0 also if the kernel reports an error."""
         received: int = self._libc.recvmmsg(
             descriptor, self.messages, self.count, socket.MSG_DONTWAIT, ffi.NULL
         )
         return max(0, received)
 
     def send(self, descriptor: int, count: int) -> list[tuple[int, int]]:
-        """Send the first `count`; which didn't go, and why (errno). A full buffer ends it."""
+        """Send the first `count`; return the failed messages with errno. A full buffer ends the sending."""
         failed: list[tuple[int, int]] = []
         at = 0
         while at < count:
@@ -163,7 +163,7 @@ class Vector:
 
 
 class Volley:
-    """Ready packets, the same to each of `receivers` `times` times, as fast as the kernel takes them."""
+    """Prepared packets, the same one `times` times to each of `receivers`, sent as fast as possible."""
 
     def __init__(self, libc: Any, packet: bytes, receivers: Sequence[Address], times: int) -> None:
         self.count = len(receivers) * times
@@ -174,5 +174,5 @@ class Volley:
         self._vector.names[:] = names * times
 
     def send(self, sock: socket.socket) -> int:
-        """Messages sent, of `count`."""
+        """Send all; return how many of the `count` messages were sent."""
         return self.count - len(self._vector.send(sock.fileno(), self.count))

@@ -1,8 +1,8 @@
-"""Transport-wide sequence numbers, one count a receiver, and when what was sent under them.
+"""Transport-wide sequence numbers, one count for each receiver, and the send time of each number.
 
-draft-holmer-rmcat-transport-wide-cc-extensions-01 section 2. A packet goes to many receivers at once, and
-each counts for itself: so the counts stand side by side in arrays, and one packet costs a few operations
-on them, however many get it.
+draft-holmer-rmcat-transport-wide-cc-extensions-01 section 2. One packet goes to many receivers at once, and
+each has its own count. The counts are columns of arrays, so that one packet costs a few operations for any
+number of receivers.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ from numpy.typing import NDArray
 
 from server.media.twcc import REFERENCE_WRAP, TICKS, Report
 
-#: Packets remembered a receiver: longer than a report of them can take, at the rates that we send.
+#: Packets remembered for each receiver: at the rates of the SFU, a report arrives before they are
+#: overwritten.
 KEPT: Final = 1024
 _MASK: Final = KEPT - 1
 _FIRST: Final = 16
 
 
 class Numbers:
-    """One row a receiver. Times are seconds, sizes bytes of the packet in the clear (1 to 65,535)."""
+    """One row for each receiver. Times are seconds, sizes bytes of the packet in the clear (1 to 65,535)."""
 
     def __init__(self) -> None:
         self._next: NDArray[np.uint16] = np.zeros(_FIRST, np.uint16)
-        #: Microseconds, and the size in the lowest 16 bits: one number, so that it costs one operation. 0:
-        #: reported as arrived, or never sent; negative: reported as lost, and may still come.
+        #: Microseconds, with the size in the lowest 16 bits: one number, so that writing it costs one
+        #: operation. 0: reported as arrived, or never sent. Negative: reported as lost, and may still arrive.
         self._log: NDArray[np.int64] = np.zeros((_FIRST, KEPT), np.int64)
-        #: Where each receiver's clock stood in its last report, in ticks that don't wrap.
+        #: Each receiver's clock in its last report, in ticks that do not wrap.
         self._ticks: dict[int, int] = {}
         self._free = list(range(_FIRST - 1, -1, -1))
 
     def open(self) -> int:
-        """A row for a new receiver, which has been sent nothing."""
+        """Return a row for a new receiver, which has been sent nothing."""
         if not self._free:
             rows = len(self._next)
             self._next = np.concatenate([self._next, np.zeros(rows, np.uint16)])
@@ -45,32 +46,32 @@ class Numbers:
         return row
 
     def close(self, row: int) -> None:
-        """The receiver is gone, and its row another's."""
+        """Free the row of a receiver that is gone."""
         self._ticks.pop(row, None)
         self._log[row] = 0
         self._free.append(row)
 
     def take(self, row: int, size: int, now: float) -> int:
-        """The number of the next packet to this receiver."""
+        """Return the number of the next packet to this receiver, and record the packet."""
         number = int(self._next[row])
         self._next[row] = (number + 1) & 0xFFFF
         self._log[row, number & _MASK] = int(now * 1e6) << 16 | size
         return number
 
     def take_each(self, rows: NDArray[np.intp], size: int, now: float) -> NDArray[np.uint16]:
-        """The same for many, each once."""
+        """Do the same for many rows, each at most once in `rows`."""
         numbers = self._next[rows]
         self._next[rows] = numbers + np.uint16(1)
         self._log[rows, numbers & _MASK] = int(now * 1e6) << 16 | size
         return numbers
 
     def settle(self, row: int, report: Report) -> list[tuple[float, int, float | None]]:
-        """What the report says, as (sent at, size, arrived at or None), in order, each packet once.
+        """Match a report with sent packets: (sent at, size, arrived at or None), in order, each packet once.
 
-        A packet that was reported lost may be told once more, as arrived. Arrivals are seconds on the
-        receiver's clock; only differences mean something.
+        A packet that was reported lost may be reported once more, as arrived. Arrivals are seconds on the
+        receiver's clock; only their differences have a meaning.
         """
-        # the 16 bits mean the newest number that they can mean
+        # Resolve the 16 bits to the newest number that they can mean.
         newest = int(self._next[row]) - 1
         base = newest - ((newest - report.base) & 0xFFFF)
         begin, end = max(base, newest + 1 - KEPT), min(base + report.statuses, newest + 1)
@@ -96,7 +97,7 @@ class Numbers:
         return results
 
     def _unwrap(self, row: int, tick: int) -> int:
-        """What to add to this report's ticks, so that they go on where the last one's were."""
+        """Return the value to add to this report's ticks, so that they continue from the last report's."""
         last = self._ticks.get(row)
         if last is None:
             self._ticks[row] = tick

@@ -1,11 +1,11 @@
-"""Packets for one receiver on a narrow path, let go no faster than it can take them.
+"""A queue of packets for one receiver on a narrow path, emptied no faster than the receiver can take them.
 
-A key frame is fifty packets at once; a path of 500 kbit/s needs a second for them, and the sound behind them
-would wait as long. So sound goes at once, what was asked for again next, and video as the rate allows. Video
-that has waited too long is worth nothing: it goes, with all that builds on it, until the next key frame.
+A key frame is fifty packets at once. A path of 500 kbit/s needs a second for them, and the audio behind them
+would wait as long. So audio goes at once, resent packets next, and video as the rate allows. Video that has
+waited too long is useless: it is dropped, with all that depends on it, until the next key frame.
 
-Numbers (sequence, PictureID) should be given when a packet goes out and not when it is queued: what is
-dropped here then leaves no hole. Times are seconds, rates bits a second, sizes bytes.
+The caller should assign numbers (sequence, PictureID) when a packet goes out and not when it is queued.
+Packets that are dropped here then leave no gap. Times are seconds, rates bits a second, sizes bytes.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from typing import Final, Generic, NamedTuple, TypeVar
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
-#: Faster than the estimate: what is sent is less than that on the mean, and a frame shouldn't take until the
-#: next one.
+#: The pacing rate as a multiple of the estimate: on average less than the estimate is sent, and a frame
+#: should not take until the next one.
 _FACTOR: Final = 2.5
 _RATE_LEAST: Final = 300_000.0
-#: Let go at once after a pause: what the rate gives in one tick, and two packets.
+#: The burst after a pause: what the rate allows in one tick, and two packets.
 _BURST_TIME: Final = 0.02
 _BURST: Final = 2400
-#: A packet of a picture that isn't a key frame waits no longer.
+#: The longest wait of a video packet that does not belong to a key frame.
 _AGE_MAX: Final = 0.3
-#: Waiting in all. A key frame of 720p is below 100 kB.
+#: The most bytes that wait. A key frame of 720p is below 100 kB.
 _QUEUE_MAX: Final = 192 * 1024
 
 
 class Kind(Enum):
-    """In the order in which they go."""
+    """The kinds of packets, in the order in which they go."""
 
     AUDIO = 0
     RESENT = 1
@@ -44,13 +44,13 @@ class _Waiting(NamedTuple, Generic[T, K]):
     size: int
     since: float
     stream: K
-    #: Of a key frame, and its first packet.
+    #: `key`: the packet belongs to a key frame; `start`: it is the first one.
     key: bool
     start: bool
 
 
 class Pacer(Generic[T, K]):
-    """`T` is what is sent (it comes back as it was given), `K` names a stream."""
+    """`T` is the type of the packets, returned as they were pushed; `K` identifies a stream."""
 
     __slots__ = (
         "_allowance",
@@ -73,16 +73,16 @@ class Pacer(Generic[T, K]):
         self._now: deque[tuple[T, int]] = deque()
         self._resent: deque[tuple[T, int]] = deque()
         self._video: deque[_Waiting[T, K]] = deque()
-        #: Bytes of what was asked for again and of video that wait.
+        #: Bytes of resent packets and video that wait.
         self.queued = 0
-        #: Of each stream the timestamp of its latest key frame: its packets are those that share it.
+        #: The timestamp of each stream's latest key frame, which all packets of the key frame share.
         self._keys: dict[K, int] = {}
-        #: Streams of which nothing goes before a key frame; and those of which nobody has been told yet.
+        #: Streams that wait for a key frame, and the ones that `lost` has not returned yet.
         self._blocked: dict[K, None] = {}
         self._lost: dict[K, None] = {}
 
     def target(self, target: float) -> None:
-        """What the receiver can be sent (`estimate.Estimate.target`)."""
+        """Set the rate that the receiver can take (`estimate.Estimate.target`)."""
         self._rate = max(_FACTOR * target, _RATE_LEAST) / 8
 
     def push(
@@ -95,7 +95,7 @@ class Pacer(Generic[T, K]):
         timestamp: int = 0,
         start: bool = False,
     ) -> bool:
-        """Take a packet; it comes back from `due`, now or later. False: it is dropped.
+        """Queue a packet, for `due` to return now or later. Return False if it is dropped.
 
         Video names its `stream` and RTP `timestamp`; `start`: it is the first packet of a key frame.
         """
@@ -120,7 +120,7 @@ class Pacer(Generic[T, K]):
             if not start or self.queued + size > _QUEUE_MAX:
                 self._block(stream)
                 return False
-            self._blocked.pop(stream, None)  # a new key frame takes the place of all that waited
+            self._blocked.pop(stream, None)  # a new key frame replaces all that waited
             self._lost.pop(stream, None)
         key = self._keys.get(stream) == timestamp
         self._video.append(_Waiting(item, size, now, stream, key, start))
@@ -128,13 +128,13 @@ class Pacer(Generic[T, K]):
         return True
 
     def due(self, now: float) -> list[T]:
-        """What goes out now, in order."""
+        """Return the packets that go out now, in order."""
         if self._at > float("-inf"):
             earned = max(0.0, now - self._at) * self._rate
             self._allowance = min(self._allowance + earned, self._rate * _BURST_TIME + _BURST)
         self._at = now
         out: list[T] = []
-        while self._now:  # whatever the allowance: later packets pay for it
+        while self._now:  # whatever the allowance is: later packets pay for it
             item, size = self._now.popleft()
             out.append(item)
             self._allowance -= size
@@ -158,11 +158,11 @@ class Pacer(Generic[T, K]):
 
     @property
     def waiting(self) -> int:
-        """Packets that wait."""
+        """The number of packets that wait."""
         return len(self._now) + len(self._resent) + len(self._video)
 
     def drain(self) -> list[T]:
-        """All that waits, in order, whatever the rate: the path has become wide."""
+        """Return all packets that wait, in order, whatever the rate: the path has become wide."""
         out = [item for item, _ in (*self._now, *self._resent)] + [waiting.item for waiting in self._video]
         self._now.clear()
         self._resent.clear()
@@ -171,7 +171,7 @@ class Pacer(Generic[T, K]):
         return out
 
     def wait(self, now: float) -> float | None:
-        """Seconds until `due` has something; None if nothing waits."""
+        """Return the seconds until `due` has a packet; None if none waits."""
         if self._now:
             return 0.0
         if not self._resent and not self._video:
@@ -180,24 +180,24 @@ class Pacer(Generic[T, K]):
         return 0.0 if have > 0 else -have / self._rate
 
     def lost(self) -> list[K]:
-        """Streams that need a key frame since the last call: ask for it."""
+        """Return the streams that need a key frame since the last call; the caller asks for it."""
         lost = list(self._lost)
         self._lost.clear()
         return lost
 
     def blocked(self, stream: K) -> bool:
-        """Does nothing of it go before a key frame?"""
+        """Whether the stream waits for a key frame."""
         return stream in self._blocked
 
     def forget(self, stream: K) -> None:
-        """It isn't sent to this receiver any more, or another layer of it: what waits is dropped."""
+        """Drop all waiting packets and the state of a stream or layer that this receiver no longer gets."""
         self._drop(stream, None)
         self._keys.pop(stream, None)
         self._blocked.pop(stream, None)
         self._lost.pop(stream, None)
 
     def _drop(self, stream: K, now: float | None) -> None:
-        """Drop what waits of `stream`: all of it, or (at `now`) all before the next key frame that waits."""
+        """Drop waiting packets of `stream`: all, or (at `now`) those before its next waiting key frame."""
         kept: deque[_Waiting[T, K]] = deque()
         found = False
         for waiting in self._video:

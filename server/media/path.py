@@ -1,10 +1,10 @@
-"""The path of a packet through the socket, of two kinds: in batches where the kernel can, or one by one.
+"""The path of a packet through a socket, in two kinds: in batches where the kernel can, or one by one.
 
-Both drain the socket into a handler and seal one packet for many receivers, in place. The batched one
-reads with one recvmmsg and writes with one sendmmsg, knows by heart what it needs of a fan of receivers
-that stays the same from packet to packet, and hands packets of one size that follow each other to the
-kernel as one (UDP_SEGMENT): the packets of a video frame are such. What differs from receiver to receiver
-(`server.media.fan`) is written for all of them at once, column by column.
+Both kinds drain the socket into a handler, and seal one packet for many receivers in place. The batched path
+reads with one recvmmsg and writes with one sendmmsg. It caches its send plan for a fan of receivers that
+stays the same from packet to packet. It hands consecutive packets of one size to the kernel as one message
+(UDP_SEGMENT), as the packets of a video frame allow. It writes the fields that differ between receivers
+(`server.media.fan`) for all receivers at once, column by column.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from server.media.ice import Address
 from server.media.limits import DATAGRAM_MAX, RTP_MAX
 from server.media.numbers import Numbers
 
-#: What a datagram is given to: its buffer for libsrtp, the same for us, its size, and where it came from.
+#: The handler of a datagram: gets libsrtp's view of the buffer, ours, the size, and the source address.
 Handler = Callable[[Any, memoryview, int, Address], None]
 
-#: The largest packet that is sent: widened, or sent again with its first number in front.
+#: The largest packet that is sent: widened, and as RTX with its original sequence number in front.
 SENT_MAX: Final = RTP_MAX + rtp.WIDENED_MAX + 2
 #: A sealed packet, rounded up to cache lines.
 _STRIDE: Final = (SENT_MAX + 16 + 63) // 64 * 64
 _SLOTS: Final = 512
 #: Packets to one receiver in one message.
 _RUN: Final = 8
-#: Addresses known by heart, of anybody who sends to the socket.
+#: The most cached source addresses, of any sender.
 _NAMES_MAX: Final = 4096
 #: The kernel's reasons not to cut a message into datagrams.
 _UNSEGMENTED: Final = (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.EOPNOTSUPP)
 _NO_SIZES: Final = array.array("H")
-#: From so many receivers on, arrays are cheaper than a loop.
+#: With so many receivers or more, arrays are cheaper than a loop.
 _MANY: Final = 7
 
 
 class Receiver(Protocol):
-    """Where to send, and the session to seal with; both are set for everybody who is sent to."""
+    """The destination of packets and its session for sealing; both are set for every receiver of a fan."""
 
     @property
     def outbound(self) -> srtp.SrtpSession | None: ...
@@ -52,13 +52,14 @@ class Receiver(Protocol):
     def address(self) -> Address | None: ...
     @property
     def row(self) -> int:
-        """Of its transport-wide numbers in the path's `numbers`."""
+        """Row of this receiver in the path's `numbers`."""
 
 
 class Path(Protocol):
-    """`sent` and `unsent` count packets of `fan_out`, `octets` the bytes of all of them in the clear.
+    """The interface of a path.
 
-    `now`, which the caller sets, is when it sends.
+    `sent` and `unsent` count packets of `fan_out`, `octets` the bytes of all of them in the clear. The caller
+    sets `now`, the time of sending.
     """
 
     sent: int
@@ -68,23 +69,23 @@ class Path(Protocol):
     numbers: Numbers
 
     def drain(self, limit: int, handle: Handler) -> None:
-        """Give at most about `limit` datagrams that have come to `handle`, which doesn't raise."""
+        """Pass at most about `limit` received datagrams to `handle`, which does not raise."""
 
     def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
         """Seal and send `packet` (checked; at most `SENT_MAX` bytes) for each receiver (`Receiver`) of `fan`.
 
-        Gone at `flush` at the latest. `burst`: this very fan will probably come again soon.
+        The packet leaves at `flush` at the latest. `burst`: the same fan will probably be used again soon.
         """
 
     def flush(self) -> None:
-        """Nothing waits any longer."""
+        """Send everything that waits."""
 
     def changed(self) -> None:
-        """Somebody's address or session is another, or will be gone: nothing is known by heart any more."""
+        """Discard all caches: an address or a session has changed, or is about to go."""
 
 
 class PlainPath:
-    """recvfrom and sendto, everywhere."""
+    """A path with recvfrom and sendto, which every system has."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -103,7 +104,7 @@ class PlainPath:
                 size, source = receive(view)
             except BlockingIOError:
                 return
-            except OSError:  # an ICMP error for something sent before
+            except OSError:  # an ICMP error for an earlier packet
                 continue
             handle(data, view, size, source)
 
@@ -129,7 +130,7 @@ class PlainPath:
             try:
                 self._socket.sendto(view[: length[0]], address)
                 self.sent += 1
-            except OSError:  # the buffer is full, or no route: a network may lose packets, and so may we
+            except OSError:  # the buffer is full, or there is no route; networks lose packets too
                 self.unsent += 1
 
     def flush(self) -> None:
@@ -140,17 +141,17 @@ class PlainPath:
 
     @property
     def buffers(self) -> int:
-        """Bytes of the buffers for datagrams: the last ones are in them until others come."""
+        """Bytes of the datagram buffers, which hold the last datagrams until others come."""
         return len(self._inbox.view) + len(self._outbox.view)
 
     @property
     def by_heart(self) -> int:
-        """Addresses known by heart: none."""
+        """The number of cached addresses: none."""
         return 0
 
 
 class _Columns:
-    """The numbers of the slots' packets, each a column over all slots, written for many at once."""
+    """Fields of the slots' packets, each a column over all slots, to write many packets at once."""
 
     def __init__(self, outbox: memoryview) -> None:
         self.bytes: NDArray[np.uint8] = np.frombuffer(outbox, np.uint8).reshape(_SLOTS, _STRIDE)
@@ -165,7 +166,7 @@ class _Columns:
         return np.ndarray((_SLOTS,), kind, self._outbox, offset, (_STRIDE,))
 
     def at(self, offset: int) -> NDArray[Any]:
-        """16 bits at this offset of each packet."""
+        """Return the column of the 16 bits at this offset of each packet."""
         column = self._others.get(offset)
         if column is None:
             column = self._others[offset] = self._column(">u2", offset)
@@ -173,7 +174,7 @@ class _Columns:
 
 
 class _Added(NamedTuple):
-    """Shifts of many receivers, side by side."""
+    """Shifts of many receivers, as columns."""
 
     sequence: NDArray[np.uint16]
     timestamp: NDArray[np.uint32]
@@ -191,7 +192,7 @@ class _Added(NamedTuple):
 
 
 class _Plan:
-    """What sending to some receivers takes, `_SLOTS` of them at most. Keeps the sessions alive."""
+    """Prepared data for sending to some receivers, at most `_SLOTS`. Keeps their sessions alive."""
 
     __slots__ = (
         "added", "count", "names", "pointers", "rows", "run", "sessions", "shifts", "ssrc", "tags",
@@ -212,7 +213,7 @@ class _Plan:
         addresses = [receiver.address for receiver in receivers if receiver.address is not None]
         self.names = b"".join(mmsg.pack_address(address, family) for address in addresses)
         self.run: _Run | None = None
-        #: Rows of transport-wide numbers, if they are written.
+        #: Rows of the receivers' transport-wide numbers; None if the packets carry none.
         self.rows = np.array([receiver.row for receiver in receivers], np.intp) if wide else None
         self.shifts = shifts
         self.ssrc = ssrc
@@ -222,7 +223,7 @@ class _Plan:
 
 
 class _Run:
-    """Packets of one size that follow each other to the same receivers: `used` of at most `room`.
+    """Consecutive packets of one size to the same receivers: `used` of at most `room`.
 
     Receiver i of the plan has message `message` + i, and the slots from `slot` + i * `room` on.
     """
@@ -240,7 +241,7 @@ class _Run:
 
 
 class BatchPath:
-    """recvmmsg and sendmmsg, with UDP_SEGMENT where the kernel has it."""
+    """A path with recvmmsg and sendmmsg, and UDP_SEGMENT where the kernel has it."""
 
     def __init__(self, sock: socket.socket, libc: Any, batch: int) -> None:
         self._socket = sock
@@ -249,7 +250,7 @@ class BatchPath:
         self._descriptor = sock.fileno()
         self._family = sock.family
         batch = max(1, min(batch, mmsg.MESSAGES_MAX))
-        # the kernel is given addresses in them: they live as long as this object
+        # The kernel gets addresses inside these buffers, so they live as long as this object.
         inbox = self._inbox = srtp.Buffer(batch * DATAGRAM_MAX)
         outbox = self._outbox = srtp.Buffer(_SLOTS * _STRIDE)
         self._incoming = mmsg.Vector(libc, inbox.address, DATAGRAM_MAX, batch, self._family)
@@ -276,7 +277,7 @@ class BatchPath:
         self._runs: list[_Run] = []
         self._length = srtp.new_length()
         self._names: dict[bytes, Address] = {}
-        #: Plans made before the last change are void.
+        #: Fans that hold a plan; a plan is void after the next change.
         self._plans: list[Fan[Any]] = []
         self.sent = self.unsent = self.octets = 0
         self.now = 0.0
@@ -315,7 +316,7 @@ class BatchPath:
             run = self._begin(plan, size, burst)
         part, lengths = run.used, run.lengths
         run.used = part + 1
-        if size < run.size:  # a shorter one may be the last
+        if size < run.size:  # only the last packet may be shorter
             lengths = array.array("Q", [size + tag for tag in plan.tags])
             plan.run = None
         elif run.used == run.room:
@@ -382,7 +383,7 @@ class BatchPath:
         return run
 
     def _spoil(self, run: _Run, pointer: Any) -> None:
-        """What couldn't be sealed is clear text: it must not leave, nor what shares its message."""
+        """Block the message of a packet that could not be sealed: it holds clear text and must not leave."""
         at = (run.message + run.plan.pointers.index(pointer)) * self._name_size
         self._outgoing.names[at : at + 2] = mmsg.NOWHERE
 
@@ -404,10 +405,10 @@ class BatchPath:
         self._slots_used = self._messages_used = 0
 
     def _retry(self, message: int, why: int) -> int:
-        """A message that the kernel refused: its parts one by one, if the cutting was what it refused.
+        """Send the parts of a refused message one by one, if the kernel refused to cut it.
 
-        Returns how many packets are lost. A device that can't (EIO) won't be asked again; a narrow
-        path (EINVAL, EMSGSIZE) is one receiver's affair.
+        Returns how many packets are lost. A device that cannot segment (EIO) is not asked again; a narrow
+        path (EINVAL, EMSGSIZE) concerns one receiver only.
         """
         run = next(r for r in self._runs if r.message <= message < r.message + r.plan.count)
         name = self._outgoing.names[message * self._name_size : (message + 1) * self._name_size].tobytes()
@@ -433,16 +434,16 @@ class BatchPath:
 
     @property
     def buffers(self) -> int:
-        """Bytes of the buffers for datagrams: the last ones are in them until others come."""
+        """Bytes of the datagram buffers, which hold the last datagrams until others come."""
         return len(self._inbox.view) + len(self._outbox.view)
 
     @property
     def by_heart(self) -> int:
-        """Addresses known by heart, of whoever sent something in the last second."""
+        """The number of cached addresses, of all senders of the last second."""
         return len(self._names)
 
 
 def choose(sock: socket.socket, batch: int) -> Path:
-    """The best there is for this socket; `batch` datagrams at most are read at once, 0 chooses the plain."""
+    """Return the best path for this socket. It reads at most `batch` datagrams at once; 0: `PlainPath`."""
     libc = mmsg.load() if batch else None
     return PlainPath(sock) if libc is None else BatchPath(sock, libc, batch)

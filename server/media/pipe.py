@@ -1,7 +1,7 @@
-"""What the first process and a media worker say to each other, over a pair of Unix sockets between them.
+"""Messages between the first process and a media worker, over a pair of Unix sockets.
 
-Each message is msgpack behind its length (4 bytes, big-endian). The first process sends `ToWorker`, the
-worker `FromWorker`; both keep their order. The end of the sockets is the end of the other process.
+Each message is msgpack after its length (4 bytes, big-endian). The first process sends `ToWorker`, the worker
+`FromWorker`; both keep their order. The end of the sockets is the end of the other process.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from server.media.sfu import MediaFacts, StreamFacts
 from server.media.turn import TurnServer
 from server.wire.messages import Media, Transport
 
-#: A message may have so many bytes: room for the streams of thousands of peers.
+#: The most bytes of a message: enough for the streams of thousands of peers.
 MESSAGE_MAX: Final = 64 * 2**20
-#: Signals that are meant for the first process, whoever gets them.
+#: Signals that are meant for the first process, whichever process receives them.
 NOT_THEIRS: Final = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGUSR1})
 _LENGTH: Final = struct.Struct("!L")
 
@@ -29,7 +29,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Setup(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """First of all: what the worker's SFU is made with; answered by `Ready`. `level` is that of the log."""
+    """The first message: the arguments of the worker's SFU, answered by `Ready`. `level`: the log level."""
 
     address: str
     port: int
@@ -42,7 +42,7 @@ class Setup(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     level: str = "WARNING"
 
     def options(self) -> dict[str, Any]:
-        """What `Sfu` takes."""
+        """Return the arguments of `Sfu`."""
         return {name: getattr(self, name) for name in self.__struct_fields__ if name != "level"}
 
 
@@ -72,7 +72,7 @@ class Leave(msgspec.Struct, frozen=True, tag=True):
 
 
 class Look(msgspec.Struct, frozen=True, tag=True):
-    """What is held (`held`), the streams (`streams`), the audit of all objects (`audit`): see `Looked`."""
+    """Ask for the state (`held`), streams (`streams`), audit of all objects (`audit`): see `Looked`."""
 
     ticket: int
     held: bool = False
@@ -88,7 +88,7 @@ class Frame(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The sockets are open at `port`; or `what` can't be had, and `error` is the system's number for why."""
+    """The sockets are open at `port`; or opening `what` failed with the system's error number `error`."""
 
     port: int
     error: int = 0
@@ -96,7 +96,7 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 
 class Joined(msgspec.Struct, frozen=True, tag=True):
-    """The answer to `Join`; without `transport` it is refused, and `code` says what for."""
+    """The answer to `Join`; without `transport` the join is refused, and `code` is the reason."""
 
     ticket: int
     transport: Transport | None = None
@@ -104,7 +104,7 @@ class Joined(msgspec.Struct, frozen=True, tag=True):
 
 
 class Beat(msgspec.Struct, frozen=True, tag=True):
-    """Every second: `Sfu.totals`, CPU seconds since the start, resident memory in bytes."""
+    """Sent every second: `Sfu.totals`, CPU seconds since the start, resident memory in bytes."""
 
     totals: dict[str, int]
     cpu: float
@@ -112,7 +112,7 @@ class Beat(msgspec.Struct, frozen=True, tag=True):
 
 
 class Audited(msgspec.Struct, frozen=True):
-    """What `server.audit` has found in the worker's memory."""
+    """The findings of `server.audit` in the worker's memory."""
 
     objects: int
     undeclared: list[str]
@@ -136,7 +136,10 @@ FromWorker = Ready | Joined | Beat | Looked
 
 
 class Pipe(asyncio.Protocol, Generic[T]):
-    """One end. `heard` gets each message, `ended` is called once, when the other end is gone or mad."""
+    """One end. `heard` gets each message.
+
+    `ended` is called once, when the other end is gone or has sent an invalid message.
+    """
 
     def __init__(
         self, decoder: msgspec.msgpack.Decoder[T], heard: Callable[[T], None], ended: Callable[[], None]
@@ -153,21 +156,21 @@ class Pipe(asyncio.Protocol, Generic[T]):
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def send(self, message: msgspec.Struct) -> None:
-        """Queue a message; nothing happens once the pipe has ended."""
+        """Queue a message; does nothing once the pipe has ended."""
         if self._transport is not None and not self._transport.is_closing():
             data = msgspec.msgpack.encode(message)
             self._transport.write(_LENGTH.pack(len(data)) + data)
 
     def close(self) -> None:
-        """End it from here, what is queued included."""
+        """End the pipe from this side, after sending the queued messages."""
         if self._transport is not None:
             self._transport.close()
 
-    # -- asyncio's -----------------------------------------------------------------------------
+    # -- asyncio's callbacks -------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        # never held back: whoever fills it looks at `waiting`
+        # Never held back: the sender checks `waiting`.
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:

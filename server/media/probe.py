@@ -1,8 +1,8 @@
-"""Probes: is there room for more than is being sent? Nothing but sending more can tell.
+"""Probes: they find out whether a path carries more than is being sent. Only sending more can show it.
 
-When more is wanted than the estimate allows, a short burst at a higher rate goes out, filled up with padding
-or with packets that were sent before, and the feedback of what was sent meanwhile says what passed. A probe
-that fails has done a little harm: the next one waits twice as long.
+When more is wanted than the estimate allows, a short burst is sent at a higher rate, filled up with padding
+or with packets that were sent before. The feedback on the burst shows which rate passed. A probe that fails
+has done a little harm, so the next one waits twice as long.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-#: A burst lasts so long, longer if it would have too few packets.
+#: The length of a burst in seconds, longer if it would have too few packets.
 _TIME: Final = 0.1
 _TIME_MAX: Final = 0.25
 _PACKETS: Final = 12
 _PACKET: Final = 1100
-#: More than what is wanted, since less will be measured; and at most so many times the target, while nothing
-#: has failed, and after that.
+#: The rate of a probe: a little more than is wanted, since less will be measured; and at most so many times
+#: the target, before a probe has failed, and after that.
 _MORE: Final = 1.1
 _STEP_FIRST: Final = 3.0
 _STEP: Final = 2.0
-#: The measured rate below this much of the sent one: that is what the path takes, less a little.
+#: A measured rate below `_FULL` times the sent rate is the capacity of the path; it counts times `_LESS`.
 _FULL: Final = 0.9
 _LESS: Final = 0.95
-#: A probe has succeeded if the target rises by so much.
+#: A probe succeeds if it shows at least this multiple of the target.
 _GAIN: Final = 1.1
 #: Waits: after a success, after the first failure, and at most.
 _AGAIN: Final = 0.25
 _WAIT: Final = 1.0
 _WAIT_MAX: Final = 10.0
-#: Without enough feedback it is over after this, and a round trip.
+#: Without enough feedback, a probe ends after this time and a round trip.
 _PATIENCE: Final = 1.0
-#: Of the packets of a burst so many must be told of, and so much of their bytes have arrived.
+#: So many packets of a burst must have arrived, and so large a share of the reported bytes.
 _TOLD: Final = 5
 _ARRIVED: Final = 0.7
 
@@ -60,17 +60,17 @@ class Prober:
 
     @property
     def running(self) -> Plan | None:
-        """The probe that is out: not over, or not yet judged."""
+        """The present probe: running, or not yet judged."""
         return self._plan
 
     def sends(self, now: float) -> bool:
-        """Is the burst going on? Padding goes out now."""
+        """Whether the burst is running; padding is sent then."""
         return self._plan is not None and now < self._end
 
     def plan(self, wanted: float, target: float, delayed: bool, now: float) -> Plan | None:
-        """A probe that begins now, or None: nothing more is wanted, one is out, or it isn't time.
+        """Begin a probe now, or return None: nothing more is wanted, a probe is running, or it is too early.
 
-        `wanted`: the rate that would be of use, all streams together. `delayed`: the queue grows.
+        `wanted`: the useful rate of all streams together. `delayed`: the queue grows.
         """
         if self._plan is not None or delayed or now < self._next or wanted <= target:
             return None
@@ -85,9 +85,9 @@ class Prober:
     def feedback(
         self, reports: Sequence[tuple[float, int, float | None]], target: float, trip: float, now: float
     ) -> float | None:
-        """The same reports that `Estimate.feedback` gets. What has been shown to pass, once a probe has.
+        """Process the reports that `Estimate.feedback` gets. Return the rate that a probe has shown to pass.
 
-        Give that to `Estimate.probed`. None: no probe is out, it isn't decided, or it showed nothing better.
+        Pass it to `Estimate.probed`. None: there is no probe, it is undecided, or it showed nothing better.
         """
         if self._plan is None:
             return None
@@ -114,7 +114,7 @@ class Prober:
         return rate if rate > target else None
 
     def tick(self, trip: float, now: float) -> None:
-        """Give up a probe that nobody reports on."""
+        """Give up a probe on which no feedback comes."""
         if self._plan is not None and now >= self._end + _PATIENCE + trip:
             self._plan = None
             self._told = []
@@ -126,7 +126,7 @@ class Prober:
         self._waits = min(2 * self._waits, _WAIT_MAX)
 
     def _measure(self) -> float | None:
-        """The rate at which the burst arrived (bits a second), at most that at which it was sent."""
+        """Return the rate at which the burst arrived (bits a second), at most the rate of sending."""
         came = [(sent, size, arrived) for sent, size, arrived in self._told if arrived is not None]
         total = sum(size for _, size, _ in self._told)
         got = sum(size for _, size, _ in came)
@@ -139,7 +139,7 @@ class Prober:
             return None
         sent_rate = 8 * (got - came[-1][1]) / sending
         received_rate = 8 * (got - first[1]) / receiving
-        if received_rate > 2 * sent_rate:  # the packets were held up somewhere: it tells nothing
+        if received_rate > 2 * sent_rate:  # the packets were held up somewhere: no result
             return None
         rate = min(sent_rate, received_rate)
         return _LESS * received_rate if received_rate < _FULL * sent_rate else rate

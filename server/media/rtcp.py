@@ -1,7 +1,7 @@
-"""RTCP that the SFU understands and writes: RFC 3550 6, RFC 4585, RFC 5104 (FIR), RFC 5506, REMB draft.
+"""RTCP that the SFU reads and writes: RFC 3550 6, RFC 4585, RFC 5104 (FIR), RFC 5506, REMB draft.
 
-Parsing is strict and bounded: a compound packet of which any part is malformed is dropped whole.
-What isn't needed here (SDES, BYE, APP, XR, other feedback) is stepped over and goes no further.
+Parsing is strict and bounded: a compound packet with any malformed part is dropped whole. Parts that the SFU
+does not need (SDES, BYE, APP, XR, other feedback) are skipped and not forwarded.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ PSFB: Final = 206
 _PARTS_MAX: Final = 32
 #: Reports and requests in one compound; four report packets, full, make 124.
 _ITEMS_MAX: Final = 128
-#: Sequence numbers read of all NACKs in one compound: reading them is what costs. Who misses more asks again.
+#: Sequence numbers read from all NACKs in one compound, because each number read costs time. A receiver that
+#: misses more packets asks again.
 _ASKED_MAX: Final = 256
-#: Sequence numbers in one NACK that we write.
+#: Sequence numbers in one NACK that the SFU writes.
 NACK_MAX: Final = 256
 
 
@@ -45,14 +46,14 @@ class SenderReport:
         return int.from_bytes(self.body[2:6], "big")
 
     def shifted(self, ssrc: int, timestamp: int) -> SenderReport:
-        """As a receiver has to hear it who knows the stream as `ssrc`, with `timestamp` added to its own."""
+        """Return the report for a receiver that sees `ssrc`, with `timestamp` added to its RTP time."""
         stamp = int.from_bytes(self.body[8:12], "big") + timestamp & 0xFFFFFFFF
         return SenderReport(ssrc, self.body[:8] + stamp.to_bytes(4, "big") + self.body[12:])
 
 
 @dataclass(frozen=True, slots=True)
 class ReportBlock:
-    """What a receiver says of `ssrc`: `fraction` lost in 256ths since its last report."""
+    """A receiver's report on `ssrc`: `fraction` lost in 256ths since its last report."""
 
     ssrc: int
     fraction: int
@@ -75,14 +76,14 @@ class Nack:
 
 @dataclass(frozen=True, slots=True)
 class Remb:
-    """A receiver's estimate for all that it gets, in bits a second."""
+    """A receiver's estimate for all its streams, in bits a second."""
 
     bitrate: int
 
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """Transport-wide feedback, laid beside what was sent: (sent at, size, arrived at or None), in order."""
+    """Transport-wide feedback matched with sent packets: (sent at, size, arrived at or None), in order."""
 
     reports: tuple[tuple[float, int, float | None], ...]
 
@@ -107,7 +108,7 @@ class Reception:
 
 
 def parse(data: bytes) -> list[Item]:
-    """What a compound (or reduced-size) packet says, of what concerns an SFU; RtcpError if malformed."""
+    """Parse the items of a compound (or reduced-size) packet that concern an SFU; RtcpError if malformed."""
     size = len(data)
     if not 8 <= size <= RTCP_MAX or size % 4:
         raise RtcpError("size")
@@ -122,7 +123,7 @@ def parse(data: bytes) -> list[Item]:
         if first >> 6 != 2 or end > size:
             raise RtcpError("header")
         part = data[position:end]
-        if first & 0x20:  # libwebrtc fills transport-wide feedback up so, by 1 to 3 bytes
+        if first & 0x20:  # libwebrtc pads transport-wide feedback with 1 to 3 bytes
             if end != size or not 1 <= part[-1] <= len(part) - 8:
                 raise RtcpError("padding")
             part = part[: -part[-1]]
@@ -153,7 +154,7 @@ def _reports(part: bytes, kind: int, count: int) -> Iterable[Item]:
 
 
 def _nack(part: bytes, room: int) -> tuple[Nack, int]:
-    """Its first sequence numbers, about `room` of them, and how many were read: some may be the same."""
+    """Read about `room` sequence numbers; return the NACK and how many were read, duplicates included."""
     if len(part) < 16:
         raise RtcpError("nack")
     sequences: dict[int, None] = {}
@@ -199,12 +200,12 @@ def _payload_feedback(part: bytes, form: int) -> Iterable[Item]:
 
 
 def sender_report(report: SenderReport) -> bytes:
-    """The report alone, without report blocks: 28 bytes."""
+    """Encode the report alone, without report blocks: 28 bytes."""
     return struct.pack("!BBHL", 0x80, SR, 6, report.ssrc) + report.body
 
 
 def receiver_report(blocks: Sequence[Reception], cname: bytes = b"snug") -> bytes:
-    """RR with up to 31 blocks, and the SDES item that RFC 3550 6.1 wants beside it."""
+    """Encode an RR with up to 31 blocks, and the SDES item that RFC 3550 6.1 requires beside it."""
     data = struct.pack("!BBHL", 0x80 | len(blocks), RR, 1 + 6 * len(blocks), OWN_SSRC)
     for b in blocks:
         lost = max(-0x800000, min(0x7FFFFF, b.lost)) & 0xFFFFFF
@@ -217,12 +218,12 @@ def receiver_report(blocks: Sequence[Reception], cname: bytes = b"snug") -> byte
 
 
 def key_frame_request(ssrc: int) -> bytes:
-    """PLI (RFC 4585 6.3.1): 12 bytes."""
+    """Encode a PLI (RFC 4585 6.3.1): 12 bytes."""
     return struct.pack("!BBHLL", 0x81, PSFB, 2, OWN_SSRC, ssrc)
 
 
 def nack(ssrc: int, sequences: Sequence[int]) -> bytes:
-    """Generic NACK (RFC 4585 6.2.1) for ascending sequence numbers (modulo 2^16), at most `NACK_MAX`."""
+    """Encode a generic NACK (RFC 4585 6.2.1) for at most `NACK_MAX` ascending numbers (modulo 2^16)."""
     entries: list[list[int]] = []
     for sequence in sequences[:NACK_MAX]:
         if entries and 1 <= (offset := (sequence - entries[-1][0]) & 0xFFFF) <= 16:
@@ -234,7 +235,7 @@ def nack(ssrc: int, sequences: Sequence[int]) -> bytes:
 
 
 def remb(bitrate: int, ssrcs: Sequence[int]) -> bytes:
-    """REMB (draft-alvestrand-rmcat-remb-03 2.2): `bitrate` for all `ssrcs` together."""
+    """Encode a REMB (draft-alvestrand-rmcat-remb-03 2.2): `bitrate` for all `ssrcs` together."""
     exponent = max(0, bitrate.bit_length() - 18)
     packed = exponent << 18 | bitrate >> exponent
     head = struct.pack("!BBHLL", 0x8F, PSFB, 4 + len(ssrcs), OWN_SSRC, 0)

@@ -1,8 +1,8 @@
-"""RTP as the SFU lets it through: RFC 3550 5.1, RFC 8285 4.2, RFC 4588, checked before anything else.
+"""Checks and conversions of the RTP that the SFU forwards: RFC 3550 5.1, RFC 8285 4.2, RFC 4588.
 
-Receivers parse what one member sends, and some of them die of a malformed header extension. So a
-packet is forwarded only if nothing in its header could surprise anybody. The payload is sealed
-(SFrame) and is not looked at, but for the codec's payload descriptor in front of it (`vp8`).
+Receivers parse packets from other members, and some crash on a malformed header extension. So the SFU
+forwards a packet only if every header field is as expected. The payload is sealed (SFrame); the SFU reads
+only the codec's payload descriptor in front of it (`vp8`).
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ _ONE_BYTE_PROFILE: Final = b"\xbe\xde"
 PAYLOAD_TYPES: Final[dict[MediaKind, int]] = {"audio": AUDIO_PAYLOAD_TYPE, "video": VIDEO_PAYLOAD_TYPE}
 
 #: Header extensions that may pass: id -> exact length. abs-send-time is 3 bytes, the transport-wide sequence
-#: number 2; audio has none, since an audio level would tell the server who speaks.
+#: number 2. Audio has none, since an audio level would show the server who speaks.
 EXTENSIONS: Final[dict[MediaKind, dict[int, int]]] = {
     "audio": {},
     "video": {SEND_TIME_EXTENSION: 3, FEEDBACK_EXTENSION: 2},
 }
 
-#: What video senders put on every packet, told at one glance: one abs-send-time and nothing else, or a
-#: transport-wide sequence number after it (then a byte of padding).
+#: The extensions that video senders put on every packet, recognised by a comparison of bytes: one
+#: abs-send-time and nothing else, or a transport-wide sequence number after it (then a byte of padding).
 _USUAL: Final = b"\xbe\xde\0\1\x32"
 _WIDE: Final = b"\xbe\xde\0\2\x32"
 _NUMBER: Final = FEEDBACK_EXTENSION << 4 | 1
-#: Where the number of a widened packet stands, and where its payload begins.
+#: Offset of the transport-wide number in a widened packet, and of its payload.
 NUMBER_AT: Final = 21
 WIDE_PAYLOAD_AT: Final = 24
-#: What `widened` may add to a packet: the block of extensions.
+#: The most bytes that `widened` adds to a packet: the block of extensions.
 WIDENED_MAX: Final = 12
 
 
 def check(packet: bytes, kind: MediaKind) -> str | None:
-    """Why `packet` (in the clear, header and payload) may not be forwarded; None if it may.
+    """Return why `packet` (in the clear, header and payload) may not be forwarded; None if it may.
 
-    The answers are a fixed few words, fit to be counted.
+    The reasons are a small fixed set of words, so that they can be counted.
     """
     size = len(packet)
     if size <= HEADER:
@@ -49,7 +49,7 @@ def check(packet: bytes, kind: MediaKind) -> str | None:
     if size > RTP_MAX:
         return "long"
     first = packet[0]
-    if first & 0xCF != 0x80:  # version 2, no CSRC; padding and extension are looked at below
+    if first & 0xCF != 0x80:  # version 2, no CSRC; padding and extension are checked below
         return "header"
     if packet[1] & 0x7F != PAYLOAD_TYPES[kind]:
         return "payload type"
@@ -70,7 +70,7 @@ def check(packet: bytes, kind: MediaKind) -> str | None:
 
 
 def _extensions_end(packet: bytes, size: int, kind: MediaKind) -> int:
-    """Where the payload begins, after a valid extension block; 0 if the block is not valid."""
+    """Return where the payload begins, after a valid extension block; 0 if the block is not valid."""
     if size < HEADER + 4 or packet[12:14] != _ONE_BYTE_PROFILE:
         return 0
     position = HEADER + 4
@@ -97,7 +97,7 @@ def _is_wide(packet: bytes) -> bool:
 
 
 def number_of(packet: bytes) -> int | None:
-    """The transport-wide sequence number of an authenticated packet of video, if it carries one."""
+    """Return the transport-wide sequence number of an authenticated video packet, or None."""
     if not packet[0] & 0x10:
         return None
     if _is_wide(packet):
@@ -114,12 +114,12 @@ def number_of(packet: bytes) -> int | None:
 
 
 def send_time(now: float) -> bytes:
-    """abs-send-time: seconds in 6.18 fixed point, 3 bytes."""
+    """Encode abs-send-time: seconds in 6.18 fixed point, 3 bytes."""
     return (int(now * 0x40000) & 0xFFFFFF).to_bytes(3, "big")
 
 
 def widened(packet: bytes, stamp: bytes) -> bytes:
-    """The same packet, checked before, with room for a number at `NUMBER_AT` and `stamp` as its send time."""
+    """Return a checked packet with room for a number at `NUMBER_AT`, and with `stamp` as its send time."""
     if packet[12:17] == _WIDE:  # the usual one
         return b"".join((packet[:17], stamp, b"\x51\0\0\0", packet[WIDE_PAYLOAD_AT:]))
     first = bytes((packet[0] | 0x10,))
@@ -127,10 +127,10 @@ def widened(packet: bytes, stamp: bytes) -> bytes:
 
 
 def original(packet: bytes, ssrc: int) -> bytes | None:
-    """What an RTX packet carries (RFC 4588 4): the packet that was sent before; None if it carries none.
+    """Return the original packet that an RTX packet carries (RFC 4588 4); None if it carries none.
 
-    `packet` has been authenticated and nothing more; the answer needs `check`. Senders probe with RTX of
-    padding alone.
+    `packet` is authenticated but not checked otherwise; the result needs `check`. Senders probe with RTX that
+    is padding alone.
     """
     if len(packet) <= HEADER + 2 or packet[1] & 0x7F != RTX_PAYLOAD_TYPE or packet[0] & 0xCF != 0x80:
         return None
@@ -156,7 +156,7 @@ def original(packet: bytes, ssrc: int) -> bytes | None:
 
 
 def again(packet: bytes, ssrc: int, sequence: int) -> bytes:
-    """`packet`, checked and sent before, as RTX under `ssrc` (RFC 4588 4)."""
+    """Return `packet`, checked and sent before, as RTX under `ssrc` (RFC 4588 4)."""
     at = payload_start(packet)
     return b"".join(
         (

@@ -1,7 +1,7 @@
 """The blind SFU: one UDP socket for all rooms (ICE-lite, DTLS, SRTP in place), around `server.forwarding`.
 
-Datagrams are told apart by their first byte (RFC 7983). What isn't authenticated costs a lookup or a MAC,
-gets no answer and allocates nothing. No log line carries an address, a handle or an SSRC.
+The first byte of a datagram selects its protocol (RFC 7983). An unauthenticated datagram costs a lookup or a
+MAC, gets no answer and allocates nothing. No log line carries an address, a handle or an SSRC.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from server.wire.messages import Media, Transport
 log = logging.getLogger(__name__)
 
 _SSRC = struct.Struct("!L")
-#: Says nothing but that we are here: a receiver report on no stream.
+#: The heartbeat: a receiver report without report blocks.
 _BEAT = rtcp.receiver_report([])
 
 
 @dataclass(frozen=True, slots=True)
 class MediaFacts:
-    """What the SFU holds: sealed packets to send again, keys of sessions, buffers (bytes), addresses."""
+    """State that the SFU holds: sealed packets to resend, session keys, buffers (bytes), addresses."""
 
     packets: int
     packet_bytes: int
@@ -52,7 +52,7 @@ class MediaFacts:
 
 @dataclass(frozen=True, slots=True)
 class StreamFacts:
-    """One stream that passes: whose connection sends it, packets that came, bytes of the last ones."""
+    """One live stream: its publisher's room and handle, packets received, sizes of the last ones in bytes."""
 
     room: bytes
     handle: bytes
@@ -63,7 +63,7 @@ class StreamFacts:
     sizes: tuple[int, ...]
 
 
-#: Packets whose sizes are told of a stream.
+#: The number of packets whose sizes `StreamFacts` lists.
 _SIZES = 48
 
 
@@ -89,19 +89,20 @@ class Link:
         self.address: Address | None = None
         self.rtcp_sources: set[bytes] = set()
         self.rtcp_allowance = rtcp_allowance
-        #: Of the path's transport-wide numbers; -1 while there are no keys.
+        #: Row of this peer in the path's transport-wide numbers; -1 while there are no keys.
         self.row = -1
-        #: When its own video came, by its transport-wide numbers, until that has been reported.
+        #: Arrivals of its own video packets, by their transport-wide numbers, until they have been reported.
         self.arrivals = twcc.Arrivals()
 
 
 class Sfu:
-    """Forwards RTP between the members of each room, and can read none of it.
+    """Forwards RTP between the members of each room without being able to read it.
 
-    `address` is the one told to clients, `also` others of this machine; `bind` the one to listen on (default:
-    the same), and what to bind for `also` follows from it (`server.media.sockets.places`). `port` 0 takes a
-    free one. `tcp`: it takes ICE over TCP too. `turn` are relays that clients are told of, with credentials
-    for `turn_time` seconds by `wall`, Unix time. All methods belong to the event loop's thread.
+    `address` is the address that clients are given; `also` are other addresses of this machine. `bind` is the
+    address to listen on (default: `address`); `server.media.sockets.places` derives from it the address to
+    bind for `also`. `port` 0 takes a free port. `tcp`: the SFU also accepts ICE over TCP. `turn` are relays
+    that clients are given, with credentials for `turn_time` seconds by `wall`, Unix time. All methods must be
+    called on the event loop's thread.
     """
 
     def __init__(
@@ -135,11 +136,11 @@ class Sfu:
         self._by_ufrag: dict[bytes, Link] = {}
         self._by_address: dict[Address, Link] = {}
         self._handshaking: dict[Link, None] = {}
-        #: Publishers who haven't been told yet what has come.
+        #: Publishers with arrivals that have not been reported yet.
         self._arrived: dict[Link, None] = {}
         self._counts: collections.Counter[str] = collections.Counter()
         self._now = 0.0
-        #: The same, as senders write it into packets.
+        #: `_now` as abs-send-time.
         self._stamp = bytes(3)
         self._path: Path | None = None
         self._ways: Ways | None = None
@@ -151,10 +152,10 @@ class Sfu:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._next_sweep = self._next_beat = float("-inf")
 
-    # -- life ------------------------------------------------------------------------------
+    # -- life cycle ------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Open the sockets, or `BindError`, an OSError. `port` is the real one afterwards."""
+        """Open the sockets; `BindError`, an OSError, if one fails. `port` is the real port afterwards."""
         limits = self._limits
         hosts = places(self._bind, [self._advertised, *self._also])
         sockets = open_sockets(hosts, self.port, limits.socket_buffer, tcp=self._tcp)
@@ -179,7 +180,7 @@ class Sfu:
         self._timer = self._loop.call_later(limits.tick, self._tick)
 
     def close(self) -> None:
-        """Say goodbye to all peers and close the sockets. Calling it again does nothing."""
+        """Close all sessions and sockets, and say goodbye to the peers. Another call does nothing."""
         if self._ways is None or self._loop is None:
             return
         for room, handle in list(self._links):
@@ -192,12 +193,12 @@ class Sfu:
     # -- signaling -------------------------------------------------------------------------
 
     def join(self, room: bytes, handle: bytes, media: Media) -> Transport:
-        """A new peer, or a change of one: other streams, or another transport (ICE restart).
+        """Add a peer, or change a known one: other streams, or another transport (ICE restart).
 
-        With another ufrag, password or fingerprint the answer has fresh credentials too; the old path is
-        used until the new one is checked, unless the fingerprint changed: then DTLS begins anew. A
-        stream that goes on under a new DTLS association must go on counting its sequence numbers.
-        Raises MediaError (`code`: full, streams, ssrc); then nothing has changed.
+        Another ufrag, password or fingerprint gives the answer fresh credentials too. The old path is used
+        until a new one is checked, unless the fingerprint changed: then DTLS begins anew. A stream that
+        continues under a new DTLS association must continue its sequence numbers. Raises MediaError (`code`:
+        full, streams, ssrc); then nothing has changed.
         """
         assert self._socket is not None, "start the SFU first"
         now = self._clock()
@@ -233,14 +234,14 @@ class Sfu:
         )
 
     def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None, tops: Sequence[int] = ()) -> None:
-        """The streams to forward to this peer; None: all of the others'. Unknown peers are ignored."""
+        """Set the streams to forward to this peer; None: all streams of others. Unknown peers are ignored."""
         link = self._links.get((room, handle))
         if link is not None:
             self._perform(self._core.want(link, ssrcs, self._clock(), tops))
             self._changed()
 
     def leave(self, room: bytes, handle: bytes) -> None:
-        """The peer is gone. Unknown peers are ignored."""
+        """Remove the peer. Unknown peers are ignored."""
         link = self._links.pop((room, handle), None)
         if link is None:
             return
@@ -249,7 +250,7 @@ class Sfu:
         del self._by_ufrag[link.ice.local.ufrag.encode()]
 
     def totals(self) -> dict[str, int]:
-        """Counters since the start, and how many are here now; nothing about anybody in particular."""
+        """Return counters since the start and present totals, without data about any single peer."""
         ready = sum(1 for link in self._links.values() if link.outbound is not None)
         counts = {**self._counts, **self._core.counts, "forwarded": 0, "unsent": 0}
         if (path := self._path) is not None:
@@ -259,7 +260,7 @@ class Sfu:
         return {**counts, "peers": len(self._links), "peers_ready": ready}
 
     def held(self) -> MediaFacts:
-        """All that the SFU holds, for the operator's view."""
+        """Return all state that the SFU holds, for the operator's view."""
         packets, size, ended = self._core.held()
         path = self._path if isinstance(self._path, PlainPath | BatchPath | Ways) else None
         return MediaFacts(
@@ -276,7 +277,7 @@ class Sfu:
         )
 
     def streams(self) -> list[StreamFacts]:
-        """The streams that pass now, for the operator's window."""
+        """Return the live streams, for the operator's window."""
         return [
             StreamFacts(
                 room=track.owner.key[0],
@@ -291,7 +292,7 @@ class Sfu:
         ]
 
     def last_frame(self, ssrc: int) -> list[bytes]:
-        """The packets of a stream's last whole frame, as they are held: RTP, sealed. May be none."""
+        """Return the packets of a stream's last whole frame, as RTP with a sealed payload; may be empty."""
         track = next((track for track in self._core.tracks() if track.ssrc == ssrc), None)
         if track is None:
             return []
@@ -300,7 +301,7 @@ class Sfu:
             if not frames or frames[-1][0][4:8] != packet[4:8]:
                 frames.append([])
             frames[-1].append(packet)
-        # the last one may still be coming
+        # The last frame may still be incomplete.
         return frames[-2] if len(frames) > 1 else []
 
     def _changed(self) -> None:
@@ -314,7 +315,7 @@ class Sfu:
         return IceLite(local, media.ufrag, limits.addresses_per_peer, limits.rebinding)
 
     def _restart(self, link: Link, *, rekey: bool) -> None:
-        """RFC 8445 9: new credentials at once, the old pair until a new one is selected."""
+        """Restart ICE (RFC 8445 9): new credentials at once, the old pair until a new one is selected."""
         old = link.ice
         if rekey:
             self._drop_transport(link)
@@ -325,7 +326,7 @@ class Sfu:
         self._by_ufrag[link.ice.local.ufrag.encode()] = link
 
     def _drop_transport(self, link: Link) -> None:
-        """Neither keys nor address any more: what the peer needs to be heard again is a whole handshake."""
+        """Drop the peer's keys and address. It needs a whole new handshake to be accepted again."""
         if link.dtls is not None and link.address is not None:
             for datagram in link.dtls.close():
                 self._send(datagram, link.address)
@@ -345,7 +346,7 @@ class Sfu:
     # -- datagrams -------------------------------------------------------------------------
 
     def _readable(self) -> None:
-        """Drain the socket, up to `drain` datagrams, and send what came of it."""
+        """Drain the socket, up to `drain` datagrams, and send the resulting packets."""
         path = self._path
         if path is not None:
             self._now = path.now = self._clock()
@@ -354,7 +355,7 @@ class Sfu:
             path.flush()
 
     def _handle_now(self, data: Any, view: memoryview, size: int, source: Address) -> None:
-        """A frame of TCP, for which the clock has not been looked at yet."""
+        """Handle a frame from TCP, for which the clock has not been read yet."""
         self._now = self._clock()
         self._handle(data, view, size, source)
 
@@ -363,13 +364,13 @@ class Sfu:
             self._path.flush()
 
     def _handle(self, data: Any, view: memoryview, size: int, source: Address) -> None:
-        """A datagram that breaks something breaks nothing of others."""
+        """Handle a datagram. An error that it causes does not affect other peers."""
         try:
             if 127 < view[0] < 192 and not 191 < view[1] < 224 and rtp.HEADER < size < DATAGRAM_MAX:
                 self._rtp(data, view, size, source)
             else:
                 self._control(view, size, source, self._now)
-        except Exception as error:  # the last wall: others' meetings go on
+        except Exception as error:  # no error may end other meetings
             self._counts["errors"] += 1
             log.error("handling a datagram raised %s", type(error).__name__)
 
@@ -397,7 +398,8 @@ class Sfu:
         if link is None or (inbound := link.inbound) is None:
             counts["strangers"] += 1
             return
-        # before any cryptography, and before libsrtp keeps a state for it: is this SSRC the peer's own?
+        # Check that the SSRC is the peer's own before any cryptography, and before libsrtp allocates a state
+        # for it.
         core, ssrc = self._core, _SSRC.unpack_from(view, 8)[0]
         track, again = core.find(link, ssrc), False
         if track is None:
@@ -463,7 +465,7 @@ class Sfu:
         self._perform(self._core.on_rtcp(link, [self._settled(link, item) for item in items], now))
 
     def _settled(self, link: Link, item: rtcp.Item) -> rtcp.Item:
-        """Transport-wide feedback says numbers, which mean what we sent under them."""
+        """Match the numbers of transport-wide feedback with the packets that were sent under them."""
         if not isinstance(item, twcc.Report):
             return item
         if link.row < 0 or self._path is None:
@@ -482,7 +484,7 @@ class Sfu:
             return
         holder = self._by_address.get(source)
         if holder is not None and holder is not link and self._holds(holder, source, now):
-            # a member can forge the source of a check, and mustn't get another's address by it
+            # A member can forge the source of a check; this must not give it another member's address.
             self._counts["contested"] += 1
             return
         refused = link.ice.refused
@@ -501,7 +503,7 @@ class Sfu:
                 self._counts["moved"] += 1
 
     def _gone(self, address: Address) -> None:
-        """A TCP connection has ended: its address is nobody's, and another one is taken at once."""
+        """Release the address of a closed TCP connection, so that the next checked address is selected."""
         link = self._by_address.pop(address, None)
         if link is not None:
             link.ice.forget(address)
@@ -510,7 +512,7 @@ class Sfu:
         return now - holder.ice.addresses.get(address, float("-inf")) < self._limits.address_hold
 
     def _claim(self, link: Link, source: Address) -> None:
-        """`source` is this peer's; addresses that its agent has let go of are nobody's."""
+        """Assign `source` to this peer, and release the addresses that its agent has dropped."""
         holder = self._by_address.get(source)
         if holder is link:
             return
@@ -541,7 +543,7 @@ class Sfu:
         self._settle(link, association, now)
 
     def _settle(self, link: Link, association: dtls.DtlsServer, now: float) -> None:
-        """Draw the conclusions from the association's state."""
+        """Act on the association's state."""
         state = association.state
         if state is dtls.State.ESTABLISHED:
             if link in self._handshaking:
@@ -557,7 +559,7 @@ class Sfu:
             self._drop_transport(link)
 
     def _secure(self, link: Link, keys: srtp.Keys, now: float) -> None:
-        """The handshake is done: from here on packets flow both ways."""
+        """Set up the SRTP sessions after the handshake: packets now flow in both directions."""
         link.inbound = srtp.SrtpSession(keys.profile, keys.client, outbound=False)
         link.outbound = srtp.SrtpSession(keys.profile, keys.server, outbound=True)
         link.rtcp_sources.clear()
@@ -567,7 +569,7 @@ class Sfu:
         self._perform(self._core.ready(link, True, now, rekeyed=True))
         self._changed()
 
-    # -- effects and time ------------------------------------------------------------------
+    # -- effects and timers ----------------------------------------------------------------
 
     def _perform(self, effects: Sequence[Effect[Link]]) -> None:
         for effect in effects:
@@ -612,21 +614,21 @@ class Sfu:
             self._tick_handshakes(now)
             if now >= self._next_beat:
                 self._next_beat = now + self._limits.beat
-                # who hears nothing at all is to know that it is the network, and not a quiet meeting
+                # A client that receives nothing at all can tell a broken network from a quiet meeting.
                 ready = [link for link in self._links.values() if link.outbound is not None]
                 self._perform([SendRtcp(link, _BEAT) for link in ready])
             if now >= self._next_sweep:
                 self._next_sweep = now + 1.0
                 self._sweep(now)
-                self._changed()  # addresses of who has gone, or was never here, are kept for no longer
+                self._changed()  # don't keep addresses of former peers or of strangers
             if self._path is not None:
                 self._path.flush()
-        except Exception as error:  # the next tick comes all the same
+        except Exception as error:  # the next tick must still come
             self._counts["errors"] += 1
             log.error("a tick raised %s", type(error).__name__)
 
     def _report_arrivals(self, now: float) -> None:
-        """Transport-wide feedback to publishers, by which they estimate what their way carries."""
+        """Send transport-wide feedback to publishers, which estimate their path's bandwidth from it."""
         for link in list(self._arrived):
             streams = link.media.streams
             reports = link.arrivals.due(streams[-1].ssrc, now) if streams else []
@@ -646,7 +648,7 @@ class Sfu:
             self._settle(link, association, now)
 
     def _sweep(self, now: float) -> None:
-        """RFC 7675: nothing is sent to who hasn't asked for it in the last `idle` seconds."""
+        """Stop sending to peers that have not renewed consent in the last `idle` seconds (RFC 7675)."""
         if self._ways is not None:
             self._ways.sweep(now, self._by_address)
         for link in self._links.values():

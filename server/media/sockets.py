@@ -1,7 +1,7 @@
-"""The sockets that media come by: in each address family one for UDP and one for TCP, all on one port.
+"""The sockets for media: in each address family one for UDP and one for TCP, all on one port.
 
-Two families mean two sockets, not one that takes both: each is bound to its own address, so that an answer
-leaves from the very address that was asked. Clients take no other.
+Two families have two sockets, not one for both: each is bound to its own address, so that an answer leaves
+from the address that received the request. Clients accept answers from no other address.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-#: A free port has to be free for all of the sockets: tries to find one.
+#: Attempts to find a port that is free for all of the sockets.
 _TRIES: Final = 32
 _BACKLOG: Final = 64
 _ANY: Final = {4: "0.0.0.0", 6: "::"}  # noqa: S104 - where the settings ask for a wildcard
 
 
 class BindError(OSError):
-    """A socket can't be had. `what` names it: ``UDP port 40000 of 203.0.113.7``."""
+    """A socket cannot be opened. `what` names it: ``UDP port 40000 of 203.0.113.7``."""
 
     def __init__(self, error: OSError, what: str) -> None:
         super().__init__(error.errno, error.strerror)
@@ -29,7 +29,7 @@ class BindError(OSError):
 
 @dataclass(frozen=True)
 class Sockets:
-    """Non-blocking; `tcp` listen. None is open twice for one family."""
+    """Non-blocking sockets; those in `tcp` listen. Each family has at most one of each kind."""
 
     port: int
     udp: list[socket.socket] = field(default_factory=list)
@@ -41,10 +41,10 @@ class Sockets:
 
 
 def places(bind: str, told: Sequence[str]) -> list[str]:
-    """The addresses to bind, one a family: that of `bind`, then the other one if any of `told` is of it.
+    """Return the addresses to bind, one for each family: `bind`, then the other family's if `told` has any.
 
-    The other family's is the wildcard if `bind` is one, or if several of its addresses are told; else the one
-    that is told. All are IP addresses; ValueError if not.
+    For the other family it is the wildcard if `bind` is a wildcard or `told` has several of its addresses;
+    otherwise it is the address in `told`. All are IP addresses; ValueError if not.
     """
     first = ipaddress.ip_address(bind)
     others = [other for other in map(ipaddress.ip_address, told) if other.version != first.version]
@@ -95,9 +95,9 @@ def _all(hosts: Sequence[str], port: int, buffer: int, tcp: bool) -> Sockets:
 
 
 def open_sockets(hosts: Sequence[str], port: int, buffer: int, *, tcp: bool) -> Sockets:
-    """All that there are to be, or BindError. Port 0 takes one that is free for all of them.
+    """Open all sockets, or raise BindError. Port 0 takes one that is free for all of them.
 
-    `buffer`: SO_RCVBUF and SO_SNDBUF asked for, bytes, of those of UDP.
+    `buffer`: SO_RCVBUF and SO_SNDBUF to request for the UDP sockets, bytes.
     """
     for last in range(_TRIES):
         try:

@@ -1,8 +1,8 @@
-"""SRTP sessions (RFC 3711, RFC 7714) on libsrtp. The one place that touches pylibsrtp's private names.
+"""SRTP sessions (RFC 3711, RFC 7714) on libsrtp. The only module that uses pylibsrtp's private names.
 
-`Session.protect` copies twice and allocates; a forwarder seals the same packet for every receiver. So
-the hot path calls libsrtp itself, in place, in a buffer of its own: `protect` and `unprotect` below take a
-session's `pointer`, a buffer and a length, and return 0 when all is well.
+`Session.protect` copies twice and allocates, but a forwarder seals the same packet for every receiver. So the
+hot path calls libsrtp itself, in place, in its own buffer: `protect` and `unprotect` below take a session's
+`pointer`, a buffer and a length, and return 0 on success.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pylibsrtp._binding import ffi, lib
 #: int (pointer, buffer, int *length): in place, the length is updated; 0 is success.
 protect: Final[Any] = lib.srtp_protect
 unprotect: Final[Any] = lib.srtp_unprotect
-#: Where these two are in memory, for code that isn't Python (the bench's yardstick).
+#: Addresses of these two functions in memory, for code that is not Python (the bench's compiled loop).
 PROTECT_AT: Final = int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_protect")))
 UNPROTECT_AT: Final = int(ffi.cast("uintptr_t", ffi.addressof(lib, "srtp_unprotect")))
 
@@ -43,13 +43,13 @@ AEAD_AES_128_GCM: Final = Profile(b"SRTP_AEAD_AES_128_GCM", Policy.SRTP_PROFILE_
 AES_CM_128_HMAC_SHA1_80: Final = Profile(
     b"SRTP_AES128_CM_SHA1_80", Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14, 10
 )
-#: In the order of preference of the server, which decides.
+#: In the server's order of preference, which decides.
 PROFILES: Final = (AEAD_AES_128_GCM, AES_CM_128_HMAC_SHA1_80)
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Master keys with their salts: the client's seal what it sends, the server's what it gets."""
+    """Master keys with their salts: `client` seals the client's packets, `server` the server's."""
 
     profile: Profile
     client: bytes
@@ -57,7 +57,7 @@ class Keys:
 
     @classmethod
     def split(cls, profile: Profile, material: bytes) -> Keys:
-        """RFC 5764 4.2: `material` is client key, server key, client salt, server salt."""
+        """Split keying material (RFC 5764 4.2): client key, server key, client salt, server salt."""
         key, salt = profile.key, profile.salt
         if len(material) != 2 * (key + salt):
             raise ValueError("keying material of the wrong length")
@@ -69,7 +69,7 @@ class Keys:
 
 
 class Buffer:
-    """Memory that libsrtp works in: `data` for its calls, `view` for ours."""
+    """Memory that libsrtp works in: `data` for its calls, `view` for Python."""
 
     def __init__(self, size: int) -> None:
         self.data: Any = ffi.new("unsigned char[]", size)
@@ -77,33 +77,33 @@ class Buffer:
 
     @property
     def address(self) -> int:
-        """Where it begins, for other cffi libraries. Valid as long as this object lives."""
+        """The address of the memory, for other cffi libraries. Valid as long as this object lives."""
         return int(ffi.cast("uintptr_t", self.data))
 
     def at(self, offset: int) -> Any:
-        """A pointer to byte `offset`. Valid as long as this object lives."""
+        """Return a pointer to byte `offset`. Valid as long as this object lives."""
         return self.data + offset
 
 
 def address_of(session: SrtpSession) -> int:
-    """Where libsrtp's session is in memory. Valid as long as `session` lives."""
+    """Return the address of libsrtp's session in memory. Valid as long as `session` lives."""
     return int(ffi.cast("uintptr_t", session.pointer))
 
 
 def new_length() -> Any:
-    """An `int *` for `protect` and `unprotect`."""
+    """Return an `int *` for `protect` and `unprotect`."""
     return ffi.new("int *")
 
 
 class Lengths:
-    """Many of them, side by side: `at(i)` for libsrtp's calls, `view` for ours."""
+    """Many lengths, side by side: `at(i)` for libsrtp's calls, `view` for Python."""
 
     def __init__(self, count: int) -> None:
         self._data: Any = ffi.new("int[]", count)
         self.view: memoryview = memoryview(ffi.buffer(self._data))
 
     def at(self, index: int) -> Any:
-        """A pointer to number `index`. Valid as long as this object lives."""
+        """Return a pointer to number `index`. Valid as long as this object lives."""
         return self._data + index
 
 
@@ -115,13 +115,13 @@ class SrtpSession:
         direction = Policy.SSRC_ANY_OUTBOUND if outbound else Policy.SSRC_ANY_INBOUND
         policy = Policy(key=key, ssrc_type=direction, srtp_profile=profile.number)
         policy.window_size = REPLAY_WINDOW
-        # an answer to a NACK is the same packet again, bit for bit
+        # The answer to a NACK is the same packet again, bit for bit.
         policy.allow_repeat_tx = True
         self._session = Session(policy)
         self.pointer: Any = self._session._srtp[0]
 
     def protect_rtcp(self, data: bytes) -> bytes:
-        """Seal a compound packet; SrtpError if libsrtp won't."""
+        """Seal a compound packet; SrtpError if libsrtp refuses."""
         try:
             return self._session.protect_rtcp(data)
         except (Error, ValueError) as error:

@@ -1,7 +1,7 @@
 """STUN binding requests and their answers, as an ICE-lite agent needs them: RFC 8489, RFC 8445.
 
-Own and small, because every byte of it comes from strangers: nothing is decoded that isn't used, and
-nothing but `StunError` is raised.
+The parser is small and Snug's own, because all its input comes from strangers. It decodes only the fields
+that are used, and raises only `StunError`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 COOKIE: Final = 0x2112A442
 HEADER: Final = 20
-#: A binding request of a browser has about 120 bytes.
+#: A browser's binding request has about 120 bytes.
 MESSAGE_MAX: Final = 1024
 BINDING_REQUEST: Final = 0x0001
 BINDING_SUCCESS: Final = 0x0101
@@ -33,7 +33,7 @@ ICE_CONTROLLED: Final = 0x8029
 ICE_CONTROLLING: Final = 0x802A
 
 _FINGERPRINT_XOR: Final = 0x5354554E
-#: The exact lengths of the attributes that we read, besides USERNAME.
+#: The exact lengths of the attributes that are read, besides USERNAME.
 _LENGTHS: Final = {
     MESSAGE_INTEGRITY: 20,
     PRIORITY: 4,
@@ -51,9 +51,9 @@ class StunError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A binding request, syntactically right. Nothing in it is true before `authentic` says so.
+    """A syntactically valid binding request. Its fields are unproven until `authentic` returns True.
 
-    `unknown` are comprehension-required attributes that we don't know.
+    `unknown` are comprehension-required attributes that the SFU does not know.
     """
 
     transaction: bytes
@@ -67,9 +67,10 @@ class Request:
 
 
 def parse(datagram: bytes) -> Request:
-    """A binding request with USERNAME and MESSAGE-INTEGRITY; StunError for anything else.
+    """Parse a binding request with USERNAME and MESSAGE-INTEGRITY; StunError for anything else.
 
-    A FINGERPRINT is optional, must be last and right. What follows MESSAGE-INTEGRITY is ignored otherwise.
+    A FINGERPRINT is optional; it must be last and correct. Other attributes after MESSAGE-INTEGRITY are
+    ignored.
     """
     size = len(datagram)
     if not HEADER <= size <= MESSAGE_MAX or size % 4:
@@ -98,7 +99,7 @@ def parse(datagram: bytes) -> Request:
                 covered = datagram[:2] + struct.pack("!H", position + 24 - HEADER) + datagram[4:position]
                 found[name] = value
             elif name == USERNAME or name in _LENGTHS:
-                found.setdefault(name, value)  # of duplicates the first counts (RFC 8489 14)
+                found.setdefault(name, value)  # the first of duplicates counts (RFC 8489 14)
             elif name < 0x8000:
                 unknown.append(name)
         position += 4 + (length + 3 & ~3)
@@ -118,7 +119,7 @@ def parse(datagram: bytes) -> Request:
 
 
 def authentic(request: Request, password: bytes) -> bool:
-    """Does MESSAGE-INTEGRITY hold under `password`? In constant time."""
+    """Whether MESSAGE-INTEGRITY is valid under `password`, compared in constant time."""
     return hmac.compare_digest(hmac.digest(password, request.covered, "sha1"), request.tag)
 
 
@@ -127,7 +128,7 @@ def _attribute(name: int, value: bytes) -> bytes:
 
 
 def _message(kind: int, transaction: bytes, body: bytes, password: bytes) -> bytes:
-    """Sealed with MESSAGE-INTEGRITY and FINGERPRINT."""
+    """Encode a message with MESSAGE-INTEGRITY and FINGERPRINT."""
 
     def head(extra: int) -> bytes:
         return struct.pack("!HHL", kind, len(body) + extra, COOKIE) + transaction
@@ -138,7 +139,7 @@ def _message(kind: int, transaction: bytes, body: bytes, password: bytes) -> byt
 
 
 def success(transaction: bytes, host: str, port: int, password: bytes) -> bytes:
-    """A binding success response; `host` and `port` are where the request came from."""
+    """Encode a binding success response; `host` and `port` are the source of the request."""
     address = ipaddress.ip_address(host.partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None)
     address = mapped or address
@@ -151,7 +152,7 @@ def success(transaction: bytes, host: str, port: int, password: bytes) -> bytes:
 def error(
     transaction: bytes, code: int, reason: str, password: bytes, unknown: tuple[int, ...] = ()
 ) -> bytes:
-    """A binding error response; `unknown` are the attributes of a 420."""
+    """Encode a binding error response; `unknown` are the attributes of a 420."""
     body = _attribute(ERROR_CODE, struct.pack("!HBB", 0, code // 100, code % 100) + reason.encode())
     if unknown:
         body += _attribute(UNKNOWN_ATTRIBUTES, struct.pack(f"!{len(unknown)}H", *unknown))

@@ -1,8 +1,9 @@
-"""ICE over TCP (RFC 6544, passive) for networks that let no UDP through: datagrams in frames (RFC 4571).
+"""ICE over TCP (RFC 6544, passive) for networks that block UDP: datagrams in frames (RFC 4571).
 
-To the SFU a connection is an address of a kind of its own, and its frames are datagrams. Nothing is believed
-of who connects: a stranger has one small buffer and a few seconds. Who reads slowly loses packets, as on any
-narrow path, and who reads nothing is cut; nobody waits for them, and nothing grows.
+To the SFU a connection is an address of its own kind, and its frames are datagrams. A new connection is not
+trusted: a stranger gets one small buffer and a few seconds. A slow reader loses packets, as on any narrow
+path, and a reader that takes nothing is cut. Nothing waits for slow readers, and no buffer grows without
+limit.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from server.media.limits import DATAGRAM_MAX, MediaLimits
 from server.media.path import Handler
 
 _HEADER: Final = 2
-#: Read at once: a thousand of the smallest frames, and then it's another's turn.
+#: Bytes read at once: a thousand of the smallest frames, before the next connection's turn.
 _CHUNK: Final = 16_384
 #: The header of a DTLS record; STUN, SRTP and SRTCP are longer.
 _LEAST: Final = 13
-#: Connections taken in one turn of the loop.
+#: Connections accepted in one turn of the loop.
 _ACCEPTS: Final = 16
-#: The kernel holds so much that isn't sent yet, bytes: what waits should wait here, where it can be dropped.
+#: The most unsent bytes in the kernel. Other data waits here, where it can be dropped.
 _UNSENT: Final = 16_384
-#: A larger packet is of pictures. Sound may fill the last half of what may wait.
+#: A larger packet belongs to video. Only audio may fill the last half of the buffer.
 _SMALL: Final = 400
 
 
 def _place(host: str) -> str:
-    """Whose connections are counted together: an IPv4 address, or the /64 that one subscriber is given."""
+    """Return the group for counting connections: an IPv4 address, or the /64 of one subscriber."""
     address = ipaddress.ip_address(host.partition("%")[0])
     if address.version == 4:
         return host
@@ -45,9 +46,9 @@ def _place(host: str) -> str:
 
 
 class Connection:
-    """One TCP connection: bytes that came and are no frame yet, bytes that have to go.
+    """One TCP connection: received bytes that are not a frame yet, and bytes to send.
 
-    `known_at`: when an authenticated check last made it some peer's address, or when it came.
+    `known_at`: when it was last a peer's address through an authenticated check, or when it was accepted.
     `moved_at`: when bytes last left, or began to wait.
     """
 
@@ -71,15 +72,15 @@ class Connection:
         self.outgoing = bytearray()
         self.greeted = False
         self.known_at = self.moved_at = now
-        #: Whether the loop tells when the socket takes more.
+        #: Whether the loop watches for the socket to take more.
         self.waits = False
 
 
 class Tcp:
-    """All TCP connections. In the place of a socket for `server.media.path.PlainPath`: it has a `sendto`.
+    """All TCP connections. It replaces a socket in `server.media.path.PlainPath`: it has a `sendto`.
 
-    `handle` gets each frame as if it were a datagram, `then` is called after some were handled, `gone` tells
-    that an address is none any more. `ever`: there has been a connection.
+    `handle` gets each frame like a datagram. `then` is called after frames were handled. `gone` gets the
+    address of each closed connection. `ever`: there has been a connection.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Tcp:
         self._chunk = bytearray(_CHUNK)
         self._inbox = srtp.Buffer(DATAGRAM_MAX)
         self._loop = asyncio.get_running_loop()
-        # no two connections are ever one address, though a port may come again
+        # Each connection has a unique address, though a port may be used again.
         self._numbers = itertools.count()
         self._deaf = False
         self.counts: collections.Counter[str] = collections.Counter()
@@ -113,25 +114,25 @@ class Tcp:
 
     @property
     def connections(self) -> int:
-        """How many there are, strangers among them."""
+        """The number of connections, strangers included."""
         return len(self._connections)
 
     @property
     def buffers(self) -> int:
-        """Bytes that are held: buffers for all, what waits, and what came and is no frame yet."""
+        """Bytes held: shared buffers, data that waits, and received bytes that are not a frame yet."""
         each = (len(c.outgoing) + len(c.incoming) for c in self._connections.values())
         return len(self._chunk) + len(self._inbox.view) + sum(each)
 
     def close(self) -> None:
-        """No connection and no listener any more."""
+        """Close all connections and listeners."""
         for connection in list(self._connections.values()):
-            self._push(connection)  # farewells
+            self._push(connection)  # send goodbyes
             self._close(connection)
         for listener in self._listeners:
             self._loop.remove_reader(listener.fileno())
             listener.close()
 
-    # -- coming ------------------------------------------------------------------------------
+    # -- receiving ---------------------------------------------------------------------------
 
     def _listen(self) -> None:
         for listener in self._listeners:
@@ -145,10 +146,11 @@ class Tcp:
                 sock, name = listener.accept()
             except BlockingIOError:
                 return
-            except ConnectionError:  # gone before it was taken
+            except ConnectionError:  # gone before it was accepted
                 continue
             except OSError:
-                # no file left: what waits would wake us at once again, so look away until the next sweep
+                # No file descriptor is left. A waiting connection would wake the loop at once again, so stop
+                # listening until the next sweep.
                 self.counts["tcp_refused"] += 1
                 for each in self._listeners:
                     self._loop.remove_reader(each.fileno())
@@ -187,11 +189,12 @@ class Tcp:
         self._then()
 
     def _frames(self, connection: Connection, data: bytes) -> bool:
-        """Handle all whole frames; False if this can't be a client of ours."""
+        """Handle all whole frames; False if this cannot be a client of Snug."""
         at, end, view = 0, len(data), self._inbox.view
         while end - at >= _HEADER:
             size = int.from_bytes(data[at : at + _HEADER], "big")
-            # so begin HTTP and TLS, for example; and nothing of ours is that small, but for an empty frame
+            # HTTP and TLS begin like this, for example. Except for an empty frame, no valid frame is so
+            # small.
             if size >= DATAGRAM_MAX or 0 < size < _LEAST:
                 self.counts["tcp_garbage"] += 1
                 return False
@@ -210,10 +213,10 @@ class Tcp:
         connection.incoming = data[at:]
         return True
 
-    # -- going -------------------------------------------------------------------------------
+    # -- sending -----------------------------------------------------------------------------
 
     def sendto(self, datagram: bytes | memoryview, address: Address) -> None:
-        """Frame it; gone at `flush` at the latest. OSError if the connection is gone, or too much waits."""
+        """Frame a datagram; it leaves at `flush` at the latest. OSError if the connection is gone or full."""
         connection = self._connections.get(address)
         if connection is None:
             raise ConnectionError("the connection is gone")
@@ -230,14 +233,14 @@ class Tcp:
             self._dirty[connection] = None
 
     def flush(self) -> None:
-        """Give the kernel what it takes of all that waits."""
+        """Give the kernel as much of the waiting data as it takes."""
         dirty, self._dirty = self._dirty, {}
         for connection in dirty:
             if not self._push(connection):
                 self._close(connection)
 
     def _push(self, connection: Connection) -> bool:
-        """False if the connection is broken."""
+        """Send waiting data; False if the connection is broken."""
         outgoing = connection.outgoing
         if outgoing:
             try:
@@ -264,7 +267,7 @@ class Tcp:
     # -- ending ------------------------------------------------------------------------------
 
     def sweep(self, now: float, known: Container[Address]) -> None:
-        """Once a second: cut who reads nothing, and what is no peer's (`known`) for too long."""
+        """Once a second: cut readers that take nothing, and connections of no peer (`known`) for too long."""
         for connection in list(self._connections.values()):
             if connection.address in known:
                 connection.known_at = now

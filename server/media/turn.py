@@ -1,7 +1,8 @@
-"""Credentials for TURN servers of the landlord's, as coturn's ``use-auth-secret`` takes them.
+"""Credentials for the landlord's TURN servers, in the form of coturn's ``use-auth-secret``.
 
-The name is the second at which they lapse and nothing else, so that a relay learns nobody's handle by it, and
-the password an HMAC-SHA1 of the name under the secret that both servers have (draft-uberti-behave-turn-rest).
+The user name is only the second at which the credentials lapse, so that a relay learns nobody's handle from
+it. The password is an HMAC-SHA1 of the user name under the secret that both servers share
+(draft-uberti-behave-turn-rest).
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from server.wire.messages import Turn, TurnUrl
 
 
 class TurnServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A TURN server as the settings have it, with one of `secret` and `secret_file`."""
+    """A TURN server of the settings, with one of `secret` and `secret_file`."""
 
     urls: Annotated[list[TurnUrl], msgspec.Meta(min_length=1, max_length=TURN_URLS_MAX)]
     secret: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     secret_file: Annotated[str, msgspec.Meta(min_length=1)] | None = None
 
     def read(self) -> TurnServer:
-        """With its secret, read from `secret_file` if it stands there. OSError, ValueError."""
+        """Return it with its secret, read from `secret_file` if that is set. OSError, ValueError."""
         if self.secret_file is None:
             return self
         try:
@@ -39,14 +40,14 @@ class TurnServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 def credential(secret: str, now: float, lifetime: float) -> tuple[str, str]:
-    """(username, password) that lapse `lifetime` seconds after `now`, Unix seconds."""
+    """Return (username, password), valid until `lifetime` seconds after `now`, Unix seconds."""
     username = str(int(now + lifetime))
     tag = hmac.digest(secret.encode(), username.encode(), "sha1")
     return username, base64.b64encode(tag).decode()
 
 
 def offers(servers: Sequence[TurnServer], now: float, lifetime: float) -> list[Turn]:
-    """What a client is told of each; those without a secret are left out."""
+    """Return a client's data for each server; servers without a secret are left out."""
     told = []
     for server in servers:
         if server.secret is not None:

@@ -1,10 +1,11 @@
 """Transport-wide congestion control feedback: draft-holmer-rmcat-transport-wide-cc-extensions-01, section 3.
 
-Each video packet of one sender carries a number of 16 bits that counts over all its streams; the receiver
-reports when each arrived. The SFU stands on both sides: to publishers it reports (`Arrivals`), and what
-receivers report of its own packets it reads (`parse`) and lays beside what it sent (`numbers.Numbers`).
+Each video packet of a sender carries a 16-bit number that counts over all the sender's streams; the receiver
+reports when each packet arrived. The SFU has both roles. It reports to publishers (`Arrivals`). It also
+parses the receivers' reports on its own packets (`parse`) and matches them with the packets that it sent
+(`numbers.Numbers`).
 
-Arrivals are whole numbers of 250 us (`TICKS` a second), on the clock of whoever reports.
+Arrivals are whole numbers of 250 us (`TICKS` a second), on the reporter's clock.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ TICKS: Final = 4000
 _REFERENCE: Final = 256
 _REFERENCES: Final = 1 << 24
 _RUN_MAX: Final = 8191
-#: Of one report that we write: arrivals, and statuses, so that it is below `RTCP_MAX` in the worst order.
+#: The most arrivals and statuses in one report that the SFU writes, so that it is below `RTCP_MAX` in the
+#: worst order.
 ARRIVALS_MAX: Final = 340
 STATUSES_MAX: Final = 2048
-#: Numbers that a publisher's packet may be late by and still be reported; further on is a new beginning.
+#: Numbers by which a publisher's packet may be late and still be reported. A larger step forward is a new
+#: beginning.
 _WINDOW: Final = 1024
-#: A report goes out when it has this many packets (or `_SLOW` has passed), and `_QUICK` has passed.
+#: A report is sent when it has this many packets (or `_SLOW` has passed), and `_QUICK` has passed.
 _FULL: Final = 10
 _QUICK: Final = 0.05
 _SLOW: Final = 0.1
@@ -36,11 +39,11 @@ class TwccError(ValueError):
 
 
 class Report(NamedTuple):
-    """What a receiver says of the numbers `base` to `base` + `statuses` - 1 (modulo 2^16).
+    """A receiver's report on the numbers `base` to `base` + `statuses` - 1 (modulo 2^16).
 
-    `arrivals`: those that arrived, in order, as (number, tick). The others have not arrived. Ticks begin at
-    the reference time, which wraps after 12 days (`REFERENCE_WRAP` ticks). `feedback` counts the reports, 8
-    bits.
+    `arrivals`: the packets that arrived, in order, as (number, tick). The others have not arrived. Ticks
+    begin at the reference time, which wraps after 12 days (`REFERENCE_WRAP` ticks). `feedback` counts the
+    reports, 8 bits.
     """
 
     ssrc: int
@@ -50,7 +53,7 @@ class Report(NamedTuple):
     arrivals: list[tuple[int, int]]
 
 
-#: Ticks after which reference times begin anew.
+#: Ticks after which the reference time begins anew.
 REFERENCE_WRAP: Final = _REFERENCE * _REFERENCES
 
 
@@ -58,9 +61,9 @@ REFERENCE_WRAP: Final = _REFERENCE * _REFERENCES
 
 
 def parse(part: bytes) -> Report:
-    """One RTCP packet (RTPFB, FMT 15), header included, RTCP's own padding taken off. TwccError if malformed.
+    """Parse one RTCP packet (RTPFB, FMT 15) with its header but without RTCP padding. TwccError if malformed.
 
-    What it costs is bounded by its size: packets that haven't arrived cost nothing.
+    The packet's size bounds the cost: packets that have not arrived cost nothing.
     """
     size = len(part)
     if not 20 <= size <= RTCP_MAX:
@@ -69,7 +72,7 @@ def parse(part: bytes) -> Report:
     reference, feedback = tail >> 8, tail & 0xFF
     if not count:
         raise TwccError("empty")
-    # which have arrived, and by how many bytes each says when: 1 or 2
+    # Packets that have arrived, and the size of each one's delta: 1 or 2 bytes.
     steps: list[tuple[int, int]] = []
     position, offset = 20, 0
     while offset < count:
@@ -128,9 +131,10 @@ def _times(
 
 
 def build(ssrc: int, base: int, ticks: Sequence[int | None], feedback: int) -> tuple[bytes, int]:
-    """A report on the numbers from `base` on, and how many of `ticks` it covers: the first of them arrived.
+    """Encode a report on the numbers from `base` on; return it and how many of `ticks` it covers.
 
-    It ends early before an arrival more than 8 s off the one before it, or where it would be too long.
+    The first of `ticks` must be an arrival. The report ends early before an arrival more than 8 s off the one
+    before it, or where it would be too long.
     """
     first = ticks[0]
     assert first is not None
@@ -161,7 +165,7 @@ def build(ssrc: int, base: int, ticks: Sequence[int | None], feedback: int) -> t
 
 
 def _chunks(symbols: bytes | bytearray) -> bytes:
-    """Runs where they are long, else vectors of 14 or 7 symbols (3.1.3, 3.1.4)."""
+    """Encode long runs as runs, the rest as vectors of 14 or 7 symbols (3.1.3, 3.1.4)."""
     out = bytearray()
     position, size = 0, len(symbols)
     while position < size:
@@ -187,23 +191,23 @@ def _chunks(symbols: bytes | bytearray) -> bytes:
 
 
 class Arrivals:
-    """When one publisher's packets came, until they have been reported."""
+    """Arrival times of one publisher's packets, until they have been reported."""
 
     __slots__ = ("_feedback", "_high", "_last", "_new", "_next", "_ticks")
 
     def __init__(self) -> None:
-        #: Extended number -> tick, the last `_WINDOW` of them. Also those that have been reported: a late one
-        #: makes the report begin with it, and would say of all behind it that they are lost.
+        #: Extended number -> tick, the last `_WINDOW` of them. Reported packets are kept too: a report begins
+        #: with a late packet, and would otherwise report all packets after it as lost.
         self._ticks: dict[int, int] = {}
         self._high = -1
-        #: The next report's base.
+        #: The base of the next report.
         self._next = 0
         self._new = 0
         self._last = float("-inf")
         self._feedback = 0
 
     def record(self, number: int, now: float) -> None:
-        """The packet with this number (16 bits) has come. Of one that comes twice the first time counts."""
+        """Record the arrival of the packet with this number (16 bits). Its first arrival counts."""
         high = self._high
         ticks = self._ticks
         if high < 0:
@@ -237,9 +241,10 @@ class Arrivals:
         self._new = 0
 
     def due(self, ssrc: int, now: float) -> list[bytes]:
-        """The reports to send now (RTCP packets, each below `RTCP_MAX`), for the publisher of `ssrc`.
+        """Return the reports to send now (RTCP packets, each below `RTCP_MAX`), for the publisher of `ssrc`.
 
-        None while nothing new has come; else after 50 ms if there is much to report, or after 100 ms.
+        Empty while nothing new has come; otherwise reports are due after 50 ms if there is much to report, or
+        after 100 ms.
         """
         if not self._new or now - self._last < (_QUICK if self._new >= _FULL else _SLOW):
             return []
@@ -249,8 +254,8 @@ class Arrivals:
         begin, end = max(self._next, self._high - _WINDOW), self._high + 1
         self._next = end
         statuses = [ticks.get(number) for number in range(begin, end)]
-        # a report begins with an arrival, for the reference time, and what went missing before it would go
-        # untold: so it begins with the last one that was reported
+        # A report begins with an arrival, for the reference time, and so cannot report losses before it. It
+        # therefore begins with the last reported arrival.
         lead = 0
         if statuses[0] is None and begin - 1 in ticks:
             statuses.insert(0, ticks[begin - 1])

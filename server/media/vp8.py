@@ -1,11 +1,11 @@
-"""VP8 in RTP as the SFU sees it (RFC 7741 4.2), and how numbers go on when it changes the layer.
+"""The SFU's view of VP8 in RTP (RFC 7741 4.2), and the rewriting of numbers at a change of layer.
 
-The payload descriptor stands in the clear in front of the sealed frame. Of the frame itself one bit is read:
-bit 0 of its first byte, which the constant clear header leaves for it (protocol 10).
+The payload descriptor is in the clear in front of the sealed frame. Of the frame itself the SFU reads one
+bit: bit 0 of its first byte, which the constant clear header reserves for this (protocol 10).
 
-A receiver sees one SSRC, and the packets of one layer at a time under it. So that it notices nothing,
-sequence number, timestamp, PictureID and TL0PICIDX of each packet are moved by a constant, the *shift*, which
-is reckoned anew at each change: `Splice`. Sequence numbers are extended ones here (RFC 3550 A.1): an era may
+A receiver sees one SSRC, which carries the packets of one layer at a time. To hide the changes, the SFU adds
+a constant, the *shift*, to sequence number, timestamp, PictureID and TL0PICIDX of each packet. `Splice`
+computes a new shift at each change. Sequence numbers are extended here (RFC 3550 A.1), because an era may
 last longer than 2^16 packets.
 """
 
@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 
 from server.media.limits import VIDEO_CLOCK
 
-#: A pause advances the timestamp by no more than this (about 3 h 18 min): further on would be behind
-#: (modulo 2^32).
+#: A pause advances the timestamp by no more than this (about 3 h 18 min). A larger step would count as
+#: backwards (modulo 2^32).
 _ADVANCE_MAX: Final = 1 << 30
 #: Changes of layer that a receiver's requests may still reach back over.
 _ERAS_MAX: Final = 8
@@ -26,12 +26,12 @@ _HEADER: Final = 12
 
 
 class Descriptor(NamedTuple):
-    """What a packet's payload descriptor says; offsets are from the packet's first byte.
+    """The fields of a packet's payload descriptor; offsets are from the packet's first byte.
 
-    `start`: begins a frame (S set, partition 0). `key`: begins a key frame. `picture_id` and `tl0`: -1 if it
-    isn't there. `bits`: of the PictureID, 15 or 7; 0 if it isn't there. `picture_at`, `tl0_at`: where they
-    stand, 0 if they don't. `tid`, `sync` (Y), `key_index`: 0 if they aren't there. `payload`: where the
-    descriptor ends and the sealed frame begins.
+    `start`: begins a frame (S set, partition 0). `key`: begins a key frame. `picture_id` and `tl0`: -1 if
+    absent. `bits`: size of the PictureID, 15 or 7; 0 if absent. `picture_at`, `tl0_at`: their offsets, 0 if
+    absent. `tid`, `sync` (Y), `key_index`: 0 if absent. `payload`: where the descriptor ends and the sealed
+    frame begins.
     """
 
     start: bool
@@ -48,17 +48,17 @@ class Descriptor(NamedTuple):
 
 
 def payload_start(packet: bytes | memoryview) -> int:
-    """Where the payload begins in an RTP packet that `rtp.check` let pass: behind the extension, if any."""
+    """Return where the payload begins in a packet that passed `rtp.check`: after the extension, if any."""
     return _HEADER + 4 + 4 * (packet[14] << 8 | packet[15]) if packet[0] & 0x10 else _HEADER
 
 
 def is_padding(packet: bytes | memoryview, start: int) -> bool:
-    """Is all that comes after `start` padding? Such packets measure the path and belong to no frame."""
+    """Whether only padding follows `start`. Such packets measure the path and belong to no frame."""
     return bool(packet[0] & 0x20) and packet[-1] == len(packet) - start
 
 
 def read(packet: bytes | memoryview, start: int) -> Descriptor | None:
-    """The descriptor that begins at `start`; None if it is cut short or no byte of a frame follows it.
+    """Return the descriptor that begins at `start`; None if it is cut short or no byte of a frame follows it.
 
     Never raises, whatever the bytes, if `packet` has an RTP header.
     """
@@ -106,7 +106,7 @@ def read(packet: bytes | memoryview, start: int) -> Descriptor | None:
 
 
 def _extent(packet: bytes | memoryview, position: int, end: int) -> int:
-    """Bytes of the extended part that begins at `position`, near the end of a packet."""
+    """Return the bytes of the extended part that begins at `position`, near the end of a packet."""
     if position >= end:
         return 1
     more = packet[position]
@@ -116,13 +116,13 @@ def _extent(packet: bytes | memoryview, position: int, end: int) -> int:
     return extent
 
 
-# -- numbers that go on ----------------------------------------------------------------------
+# -- continuous numbers ----------------------------------------------------------------------
 
 
 class Numbers(NamedTuple):
-    """Where a stream stands. `sequence` is extended: it never wraps. `picture_id`, `tl0`: -1 if it has none.
+    """The position of a stream. `sequence` is extended: it never wraps. `picture_id`, `tl0`: -1 if absent.
 
-    `at`: when a packet of this timestamp first came.
+    `at`: when the first packet with this timestamp arrived.
     """
 
     sequence: int
@@ -133,7 +133,7 @@ class Numbers(NamedTuple):
 
 
 class Shift(NamedTuple):
-    """What is added: to the extended sequence number, and to the others modulo 2^32, 2^15 and 2^8."""
+    """Values to add: to the extended sequence number, and to the others modulo 2^32, 2^15 and 2^8."""
 
     sequence: int
     timestamp: int
@@ -145,7 +145,7 @@ NO_SHIFT: Final = Shift(0, 0, 0, 0)
 
 
 def numbers(packet: bytes | memoryview, number: int, found: Descriptor | None, now: float) -> Numbers:
-    """Those of one packet, whose extended sequence number is `number`; padding has no descriptor."""
+    """Return the numbers of the packet with the extended number `number`; padding has no descriptor."""
     timestamp = int.from_bytes(packet[4:8], "big")
     if found is None:
         return Numbers(number, timestamp, -1, -1, now)
@@ -153,7 +153,7 @@ def numbers(packet: bytes | memoryview, number: int, found: Descriptor | None, n
 
 
 def later(latest: Numbers | None, new: Numbers) -> Numbers:
-    """The furthest that one layer has got, with `new` seen."""
+    """Return the furthest position of one layer after `new`."""
     if latest is None:
         return new
     if new.sequence <= latest.sequence:
@@ -168,14 +168,14 @@ def later(latest: Numbers | None, new: Numbers) -> Numbers:
 
 
 def before(first: Numbers) -> Numbers:
-    """Where a stream stands of which not even `first` went out."""
+    """Return the position of a stream right before `first`."""
     picture_id = first.picture_id - 1 & 0x7FFF if first.picture_id >= 0 else -1
     tl0 = first.tl0 - 1 & 0xFF if first.tl0 >= 0 else -1
     return Numbers(first.sequence - 1, first.timestamp - 1 & 0xFFFFFFFF, picture_id, tl0, first.at)
 
 
 def shifted(where: Numbers, shift: Shift) -> Numbers:
-    """The same place, as a receiver sees it through `shift`."""
+    """Return the same position as a receiver sees it through `shift`."""
     return Numbers(
         where.sequence + shift.sequence,
         (where.timestamp + shift.timestamp) & 0xFFFFFFFF,
@@ -186,10 +186,10 @@ def shifted(where: Numbers, shift: Shift) -> Numbers:
 
 
 def go_on(last: Numbers, first: Numbers) -> Shift:
-    """The shift by which `first` follows on `last`, which the receiver has had.
+    """Return the shift by which `first` continues from `last`, the receiver's last position.
 
-    One is added to sequence number, PictureID and TL0PICIDX; to the timestamp the time that has passed from
-    `last.at` to `first.at`, at 90 kHz, at least 1.
+    Sequence number, PictureID and TL0PICIDX increase by 1. The timestamp increases by the time from `last.at`
+    to `first.at`, at 90 kHz, at least by 1.
     """
     passed = max(1, min(_ADVANCE_MAX, round((first.at - last.at) * VIDEO_CLOCK)))
     pictures = last.picture_id >= 0 and first.picture_id >= 0
@@ -205,9 +205,9 @@ def go_on(last: Numbers, first: Numbers) -> Shift:
 def rewrite(
     out: bytearray | memoryview, at: int, number: int, ssrc: int, found: Descriptor | None, shift: Shift
 ) -> None:
-    """Move a packet's numbers by `shift`, in place. `out` has a copy of it from `at` on.
+    """Add `shift` to a packet's numbers, in place. `out` holds a copy of the packet from `at` on.
 
-    `number`: its own sequence number. `ssrc`: the one that the receiver knows. `found`: None for padding.
+    `number`: its own sequence number. `ssrc`: the SSRC that the receiver sees. `found`: None for padding.
     """
     timestamp = int.from_bytes(out[at + 4 : at + 8], "big") + shift.timestamp
     struct.pack_into("!HLL", out, at + 2, (number + shift.sequence) & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc)
@@ -224,7 +224,7 @@ def rewrite(
 
 
 class Era(NamedTuple):
-    """From the receiver's (extended) number `begin` on it gets `layer`, moved by `shift`.
+    """A stretch of one layer: from the receiver's (extended) number `begin` on, it gets `layer` by `shift`.
 
     `first`: the layer's own number of the first packet.
     """
@@ -236,24 +236,24 @@ class Era(NamedTuple):
 
 
 class Splice:
-    """One receiver's view of one picture: which layer goes to it, and by which shift.
+    """One receiver's view of one video: the layer that it gets, and the shift of its numbers.
 
-    `begin` with the first packet of a layer (of a key frame), `end` with the furthest that went out of it, in
-    this order and again. Between `end` and `begin` nothing goes. What comes of a layer after its end is too
-    late, but can be sent again: `source` says what the receiver means by a number.
+    Call `begin` with the first packet of a layer (of a key frame), and `end` with the furthest packet of it
+    that was sent, in turns. Nothing is sent between `end` and `begin`. A packet that arrives after the end of
+    its layer is too late, but it can be resent: `source` resolves the receiver's number.
     """
 
     __slots__ = ("_eras", "_last", "layer", "shift")
 
     def __init__(self) -> None:
-        #: The layer that goes out now, None for none.
+        #: The layer that is being sent, None for none.
         self.layer: int | None = None
         self.shift = NO_SHIFT
         self._eras: deque[Era] = deque(maxlen=_ERAS_MAX)
         self._last: Numbers | None = None
 
     def begin(self, layer: int, first: Numbers) -> Shift:
-        """`first`, of the layer `layer`, goes out now. The very first goes as it is."""
+        """Start sending `layer` with its packet `first`. The very first packet keeps its numbers."""
         assert self.layer is None
         self.shift = NO_SHIFT if self._last is None else go_on(self._last, first)
         self.layer = layer
@@ -261,34 +261,34 @@ class Splice:
         return self.shift
 
     def end(self, last: Numbers) -> None:
-        """Nothing more goes out of the present layer, of which `last` (its own numbers) went out last."""
+        """Stop sending the present layer. `last`: the layer's own numbers of the last packet sent."""
         if self.layer is None:
             return
         seen = shifted(last, self.shift)
-        if self._last is not None:  # a picture without the numbers goes on where the last that had them was
+        if self._last is not None:  # missing PictureID or TL0PICIDX: continue from the earlier values
             picture_id = seen.picture_id if seen.picture_id >= 0 else self._last.picture_id
             seen = seen._replace(picture_id=picture_id, tl0=seen.tl0 if seen.tl0 >= 0 else self._last.tl0)
         self._last = seen
         self.layer = None
 
     def forget(self, latest: int | None = None) -> None:
-        """What went out before can't be meant any more; numbers go on all the same.
+        """Stop resolving requests for earlier packets; the numbers continue.
 
-        `latest`: of a layer that goes on, its own number of the last packet.
+        `latest`: the layer's own number of its last packet, if a layer is being sent.
         """
         self._eras.clear()
         if self.layer is not None and latest is not None:
             self._eras.append(Era(self.layer, latest + 1, latest + 1 + self.shift.sequence, self.shift))
 
     def passes(self, layer: int, number: int) -> bool:
-        """May this packet go out? Not if it is of another layer, or from before its first (overtaken)."""
+        """Whether this packet may be sent: it is of the present layer, from its first packet on."""
         return layer == self.layer and number >= self._eras[-1].first
 
     def source(self, sequence: int, latest: int) -> tuple[int, int, Shift] | None:
-        """What the receiver means by `sequence` (16 bits): layer, that layer's own number, and the shift.
+        """Resolve the receiver's `sequence` (16 bits): layer, that layer's own number, and the shift.
 
-        `latest`: the present layer's own number of the last packet sent; of no meaning while there is none.
-        None if it is from before all that is remembered.
+        `latest`: the present layer's own number of the last packet sent; ignored while no layer is sent.
+        Returns None if the number is older than everything that is remembered.
         """
         if self.layer is not None:
             furthest = latest + self.shift.sequence

@@ -1,7 +1,7 @@
-"""Several ways for packets to come and go, behind the interface of one: UDP over IPv4 and IPv6, and TCP.
+"""Several transports behind the interface of one path: UDP over IPv4 and IPv6, and TCP.
 
-Who is sent to is on the way that their address belongs to. Where there has been one way only, which is the
-rule, nothing is looked at.
+The receiver's address selects the transport. While there has been one transport only, which is the normal
+case, no address is examined.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from server.media.numbers import Numbers
 from server.media.path import BatchPath, Handler, Path, PlainPath, choose
 from server.media.tcp import Tcp
 
-#: Addresses of a kind have one length: (host, port), of TCP (host, port, number), (host, port, flow, scope).
+#: The length of an address gives its kind: UDP/IPv4 (host, port), TCP (host, port, number), UDP/IPv6 (host,
+#: port, flow, scope).
 _TCP, _V4, _V6 = 3, 2, 4
 
 
 class Ways:
-    """`server.media.path.Path` over sockets of UDP and, once `tcp` is set, connections of TCP."""
+    """`server.media.path.Path` over UDP sockets and, after `take`, TCP connections."""
 
     def __init__(self, udp: Sequence[socket.socket], batch: int) -> None:
         self._udp = [choose(sock, batch) for sock in udp]
@@ -32,24 +33,24 @@ class Ways:
         self._tcp: Tcp | None = None
         self._parts: dict[int, tuple[Fan[Any], list[tuple[int, Fan[Any]]]]] = {}
         self._now = 0.0
-        #: Of all of them: who changes the way goes on counting.
+        #: Shared by all paths, so that a receiver's count continues when it changes the transport.
         self.numbers = Numbers()
         for path in self._udp:
             path.numbers = self.numbers
 
     def take(self, tcp: Tcp) -> None:
-        """Connections of TCP are a way too."""
+        """Add TCP connections as a transport."""
         self._tcp = tcp
-        # sealing for them is sealing, and `sendto` is all that it needs of a socket
+        # Packets are sealed as for UDP, and the path needs only `sendto` of its socket.
         path = self._paths[_TCP] = PlainPath(cast(socket.socket, tcp))
         path.numbers = self.numbers
 
     @property
     def path(self) -> Path:
-        """What packets go through: the only way itself, where there will never be another."""
+        """The path for packets: the UDP path itself, if there will never be another one."""
         return self._udp[0] if len(self._paths) == 1 else cast(Path, self)
 
-    # -- as a path -----------------------------------------------------------------------------
+    # -- the interface of `Path` ---------------------------------------------------------------
 
     @property
     def sent(self) -> int:
@@ -86,7 +87,7 @@ class Ways:
             parts = known[1]
         else:
             parts = _parted(fan)
-            if not fan.once:  # kept with the object itself, so that nothing else can have its id meanwhile
+            if not fan.once:  # the fan is kept too, so that no other object gets its id
                 self._parts[id(fan)] = fan, parts
         for kind, part in parts:
             self._paths[kind].fan_out(packet, part, burst=burst)
@@ -102,10 +103,10 @@ class Ways:
         for path in self._paths.values():
             path.changed()
 
-    # -- beside it -----------------------------------------------------------------------------
+    # -- other methods -------------------------------------------------------------------------
 
     def send(self, datagram: bytes, address: Address) -> None:
-        """One datagram as it is. OSError if it can't go."""
+        """Send one datagram unchanged. OSError if it cannot be sent."""
         if len(address) == _TCP:
             if self._tcp is None:
                 raise ConnectionError("the connection is gone")
@@ -114,12 +115,12 @@ class Ways:
             self._sockets[len(address)].sendto(datagram, address)
 
     def sweep(self, now: float, known: Container[Address]) -> None:
-        """Once a second, with the addresses that are somebody's."""
+        """Sweep the TCP connections, once a second. `known`: the addresses that belong to peers."""
         if self._tcp is not None:
             self._tcp.sweep(now, known)
 
     def close(self, loop: asyncio.AbstractEventLoop) -> None:
-        """No socket any more, and `loop` reads none."""
+        """Close all sockets, and stop `loop` from reading them."""
         if self._tcp is not None:
             self._tcp.close()
         for sock in self._sockets.values():
@@ -128,18 +129,18 @@ class Ways:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Of TCP, since the start, and how many connections there are."""
+        """Counters of TCP since the start, and the present number of connections."""
         return {} if self._tcp is None else {**self._tcp.counts, "tcp_connections": self._tcp.connections}
 
     @property
     def buffers(self) -> int:
-        """Bytes of the buffers for datagrams, and of what waits for slow readers."""
+        """Bytes of the datagram buffers, and of the data that waits for slow readers."""
         paths = [path for path in self._paths.values() if isinstance(path, PlainPath | BatchPath)]
         return sum(path.buffers for path in paths) + (0 if self._tcp is None else self._tcp.buffers)
 
     @property
     def by_heart(self) -> int:
-        """Addresses known by heart."""
+        """The number of cached addresses."""
         return sum(path.by_heart for path in self._udp if isinstance(path, PlainPath | BatchPath))
 
 

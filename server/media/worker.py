@@ -1,10 +1,10 @@
-"""A media worker: one SFU in a process of its own, told what to do by the process that started it.
+"""A media worker: one SFU in its own process, controlled by the process that started it.
 
     python -m server.media DESCRIPTOR        the other end of a `server.media.pipe`
 
-It knows no WebSocket and no blob: rooms, handles and transport parameters come over the pipe, media over its
-own UDP socket. It ends when the pipe does, and with its parent in any case. Signals that are meant to stop
-the server are its parent's affair.
+The worker handles no WebSocket and no blob: rooms, handles and transport parameters come over the pipe, media
+over its own UDP socket. It ends when the pipe ends, and in any case with its parent. Its parent handles the
+signals that stop the server.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Worker:
         if self._sfu is not None:
             self._sfu.close()
 
-    # -- what comes ----------------------------------------------------------------------------
+    # -- messages from the parent --------------------------------------------------------------
 
     def _heard(self, message: msgspec.Struct) -> None:
         if isinstance(message, pipe.Setup):
@@ -62,7 +62,7 @@ class Worker:
         elif self._sfu is not None:
             try:
                 self._do(self._sfu, message)
-            except Exception as error:  # one room's fault is not the others'
+            except Exception as error:  # a fault of one room must not affect the others
                 log.error("what was asked of a media worker raised %s", type(error).__name__)
                 if isinstance(message, pipe.Join):
                     self._pipe.send(Joined(message.ticket, code="error"))
@@ -98,7 +98,7 @@ class Worker:
             packets = sfu.last_frame(message.ssrc)
             self._pipe.send(Looked(message.ticket, self._state(sfu), packets=packets))
 
-    # -- what is told --------------------------------------------------------------------------
+    # -- messages to the parent ----------------------------------------------------------------
 
     def _state(self, sfu: Sfu) -> Beat:
         return Beat(sfu.totals(), time.process_time(), process.resident())
@@ -124,13 +124,13 @@ class Worker:
 
 
 def _end_with_parent() -> None:
-    """Linux: this process is killed when its parent dies, even if it is too busy to see the pipe's end."""
+    """Linux: kill this process when its parent dies, even if it is too busy to see the pipe's end."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main(arguments: list[str]) -> int:
-    """Serve at the pipe whose descriptor is the one argument; the exit status."""
+    """Serve at the pipe whose descriptor is the one argument; return the exit status."""
     _end_with_parent()
     for number in pipe.NOT_THEIRS:
         signal.signal(number, signal.SIG_IGN)
