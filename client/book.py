@@ -14,28 +14,28 @@ KIND: Final = "contacts"
 
 
 class Book:
-    """An open contact book. `contacts` is as it was last read or written; change it through `update`."""
+    """An open contact book. `contacts` is the state last read or written; change it with `update`."""
 
     def __init__(self, file: SealedFile) -> None:
-        """DamagedFileError if what is sealed in it is no contact book."""
+        """DamagedFileError if the file's content is not a contact book."""
         self._file = file
         self.contacts = _decode(file, file.payload)
 
     @classmethod
     def create(cls, path: Path, passphrase: str, *, cost: Cost = MODERATE) -> Book:
-        """A new book with a new identity; SealedFileError of some kind if it can't be made."""
+        """Create a book with a new identity; a SealedFileError if it can't be written."""
         return cls(SealedFile.create(path, passphrase, KIND, Contacts.new().encode(), cost=cost))
 
     @classmethod
     def open(cls, path: Path, passphrase: str) -> Book:
-        """An old one; SealedFileError of some kind if it can't be read."""
+        """Open an existing book; a SealedFileError if it can't be read."""
         return cls(SealedFile.open(path, passphrase, KIND))
 
     def update(self, change: Callable[[Contacts], object]) -> None:
-        """Change what is in the file *now*, which another program may have written since, and write it.
+        """Read the file again, apply `change`, and write the result.
 
-        What `change` raises passes, and nothing is written; SealedFileError of some kind if the file can't be
-        read or written any more.
+        Another program may have written the file since it was opened. Exceptions of `change` propagate, and
+        nothing is written; a SealedFileError if the file can't be read or written.
         """
 
         def changed(payload: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""``snug``: host a meeting, join one, or watch a whole one."""
+"""``snug``: host a meeting, join one, run one on this machine, or check files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
 
 
 def duration(text: str) -> float:
-    """``30s``, ``1.5m``, ``2h``, ``500ms``, or a number of seconds."""
+    """Parse ``30s``, ``1.5m``, ``2h``, ``500ms``, or a number of seconds; return seconds."""
     match = _DURATION.match(text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no duration: write 30s, 5m or 1h")
@@ -39,7 +39,7 @@ def duration(text: str) -> float:
 
 
 def _count(text: str) -> int:
-    """0 or more."""
+    """Parse a number, 0 or more."""
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is no number: write 0, 9 or 25")
     return int(text)
@@ -180,7 +180,7 @@ def _usage(text: str) -> int:
 
 
 def _some_name() -> str:
-    """A name for who gave none: two guests of one name would not both get in (SNUG-11)."""
+    """Return a random name for a guest without one: two guests with one name can't both join (SNUG-11)."""
     return (
         "Guest "
         + "".join(secrets.choice("bdfghkmnprstvz") + secrets.choice("aeiou") for _ in range(3)).capitalize()
@@ -188,7 +188,7 @@ def _some_name() -> str:
 
 
 def _first_line() -> str:
-    """The first line of standard input, and not a byte more: what follows are commands."""
+    """Return the first line of standard input without reading any further: commands follow it."""
     line = b""
     while len(line) <= _LINK_MAX and not line.endswith(b"\n"):
         byte = os.read(sys.stdin.fileno(), 1)
@@ -199,7 +199,7 @@ def _first_line() -> str:
 
 
 def _book(arguments: argparse.Namespace) -> Book | None:
-    """The contact book that was named, opened; SealedFileError or PassphraseError."""
+    """Open the contact book of the arguments, if any; SealedFileError or PassphraseError."""
     path = getattr(arguments, "identity", None) or arguments.contacts
     if path is None:
         return None
@@ -207,7 +207,7 @@ def _book(arguments: argparse.Namespace) -> Book | None:
 
 
 def _phrase(arguments: argparse.Namespace, path: Path, *, twice: bool = False) -> str:
-    """The passphrase of a file: from where the person said, once for all files, or asked for each."""
+    """Return the passphrase for `path`: a given one serves all files, a prompt asks for each file."""
     asked = arguments.passphrase_file is None and passphrase.VARIABLE not in os.environ
     known: str | None = getattr(arguments, "phrase", None)
     if known is None:
@@ -308,7 +308,7 @@ def _lab(arguments: argparse.Namespace) -> int:
 
 
 def _numbers(text: str, least: int, most: int) -> tuple[int, ...]:
-    """Numbers with commas between; none at all if any is not one, or out of bounds."""
+    """Parse comma-separated numbers; return () if any is invalid or out of bounds."""
     parts = text.split(",")
     if not all(part.isascii() and part.isdigit() and least <= int(part) <= most for part in parts):
         return ()
@@ -356,7 +356,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
+    """Run the command line and return the exit status."""
     argv = sys.argv[1:] if argv is None else argv
     if list(argv[:2]) == ["lab", "leakage"]:
         from client.lab.leakage import run as leakage

@@ -1,4 +1,4 @@
-"""What comes in on standard input: a JSON object a line, or what a person types."""
+"""Commands from standard input: a JSON object on each line, or a line that a person types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from client.session import events as ev
 
 
 class CommandError(ValueError):
-    """A line that is no command; the text says what would be."""
+    """The line is not a command; the text shows the expected form."""
 
 
 _HELP = (
@@ -25,7 +25,7 @@ _HELP = (
     "/report MESSAGE... FILE, /evidence FILE [--names], "
     "/leave, /end; anything else is said to all"
 )
-#: Commands about somebody in the room, by the leaf.
+#: Commands about a member, by leaf index.
 _ABOUT_SOMEBODY: Final[dict[str, Callable[[int], ev.Input]]] = {
     "remove": ev.Remove,
     "deputy": ev.Deputise,
@@ -41,7 +41,7 @@ _NUMBERED: Final[dict[str, Callable[[int], ev.Input]]] = {
     "revoke": ev.Revoke,
     **_ABOUT_SOMEBODY,
 }
-#: Commands that need no more than their name.
+#: Commands without an argument.
 _PLAIN: Final[dict[str, Callable[[], ev.Input]]] = {
     "leave": ev.Leave,
     "end": ev.EndMeeting,
@@ -53,7 +53,7 @@ _PLAIN: Final[dict[str, Callable[[], ev.Input]]] = {
 
 
 def parse_json(line: str) -> ev.Input:
-    """One key and its value, as docs/headless.md lists them. CommandError for anything else."""
+    """Parse a JSON object with one key, as listed in docs/headless.md; CommandError for anything else."""
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError):
@@ -100,7 +100,7 @@ def _invite(wanted: dict[str, Any]) -> ev.NewInvite:
 
 
 def _digits(text: str) -> str | None:
-    """What stands behind /same and /different: nothing for the four words, else ``digits [FIRST...]``."""
+    """Parse the argument of /same and /different: empty for the words (None), or ``digits [FIRST...]``."""
     word, _, first = text.strip().partition(" ")
     if not word:
         return None
@@ -151,7 +151,7 @@ def _evidence(wanted: object) -> ev.SaveEvidence:
 
 
 def _typed_files(name: str, text: str) -> ev.Input:
-    """What stands behind /picture, /file, /report and /evidence."""
+    """Parse the arguments of /picture, /file, /report and /evidence."""
     try:
         words = shlex.split(text)
     except ValueError:
@@ -171,7 +171,7 @@ def _typed_files(name: str, text: str) -> ev.Input:
 
 
 def _typed_invite(text: str) -> ev.NewInvite:
-    """What stands behind /invite: ``[--for NAME] [--once]``."""
+    """Parse the arguments of /invite: ``[--for NAME] [--once]``."""
     wrong = CommandError('an invite is made by /invite, with --for "NAME" and --once if you like')
     try:
         words = shlex.split(text)
@@ -192,7 +192,7 @@ def _typed_invite(text: str) -> ev.NewInvite:
 
 
 def _typed_known(text: str, names: Mapping[int, str]) -> ev.Know:
-    """What stands behind /known: ``WHO [NAME]``; a name with a space in it stands in quotes."""
+    """Parse the arguments of /known: ``WHO [NAME]``. A name with a space needs quotes."""
     try:
         who, *petname = shlex.split(text)
     except ValueError:
@@ -203,13 +203,13 @@ def _typed_known(text: str, names: Mapping[int, str]) -> ev.Know:
 def _said(text: str) -> ev.Say:
     try:
         text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair: JSON can escape one, UTF-8 can't carry it
+    except UnicodeEncodeError:  # a lone surrogate: JSON can escape one, UTF-8 can't carry it
         raise CommandError("a text that is not Unicode") from None
     return ev.Say(text)
 
 
 def _somebody(who: str, names: Mapping[int, str]) -> int:
-    """The leaf that a person means: ``#LEAF``, a name, or a number that is nobody else's name."""
+    """Return the leaf for ``#LEAF``, a name, or a number that is no other member's name."""
     who = who.strip()
     number = who.removeprefix("#")
     leaf = int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else None
@@ -226,9 +226,10 @@ def _somebody(who: str, names: Mapping[int, str]) -> int:
 
 
 def parse_human(line: str, names: Mapping[int, str] = MappingProxyType({})) -> ev.Input | None:
-    """A person's line; None for an empty one. JSON objects work too.
+    """Parse a line that a person typed; None for an empty line. JSON objects work too.
 
-    `names` are those of the people in the room, by leaf: a person says whom it means by name.
+    `names` maps leaves to the names of the members in the room, so that commands can refer to members by
+    name.
     """
     line = line.strip()
     if not line:

@@ -1,7 +1,7 @@
 """The shell around a session: WebSockets in and out, the media engine, a clock.
 
-It decides nothing. Inputs go to `Session.handle`, its effects are performed in order; the media engine asks
-the session for every frame that it seals or opens.
+It makes no decisions. It passes inputs to `Session.handle` and performs the resulting effects in order. The
+media engine calls the session for every frame that it seals or opens.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _STREAM_OF: Final[dict[MediaKind, Stream]] = {"audio": Stream.AUDIO, "video": St
 
 
 class Clock:
-    """Unix seconds that never go back: the wall clock once, a monotonic one since."""
+    """Unix seconds that never go back: the wall clock at the start, advanced by a monotonic clock."""
 
     def __init__(self) -> None:
         self._offset = time.time() - time.monotonic()
@@ -54,26 +54,27 @@ class Clock:
 
 @dataclass
 class SessionCrypto:
-    """What the media engine needs of a session (`client.media.receiving.FrameCrypto`)."""
+    """Gives the media engine access to a session's keys (`client.media.receiving.FrameCrypto`)."""
 
     session: Session
     clock: Clock
 
     def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
-        """The frame as it may leave, None: not now. `layer`: 0 is the smallest, and all there is of sound."""
+        """Return the sealed frame; None if it may not be sent now. `layer`: 0 is the smallest; audio: 0."""
         return self.session.seal(kind, layer_stream(_STREAM_OF[kind], layer), frame, self.clock())
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> OpenedFrame:
-        """The frame, authenticated; SnugCryptoError of some kind if it is not."""
+        """Return the authenticated frame; a SnugCryptoError if it is refused."""
         return self.session.open(ssrc, kind, data, self.clock())
 
 
 class Connection:
     """Runs one session against its server until it ends.
 
-    `make_engine` is called once we are inside (our leaf is known then) and may return None for no media;
-    `on_event` gets every event, in order; `on_save` what is to be written; `on_message` every message of the
-    server, before the session does (to measure with). `cannot_connect` is set when none was ever made.
+    `make_engine` is called once the session has entered the room, when its leaf is known; it may return None
+    for no media. `on_event` receives every event, in order; `on_save` receives data to write to files;
+    `on_message` receives every server message before the session does (for measurements). `cannot_connect` is
+    set if no connection was ever made.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Connection:
         self.session = session
         self.clock = clock or Clock()
         self.engine: MediaEngine | None = None
-        #: What others send, as the server lists it.
+        #: Streams of other members, as the server lists them.
         self.streams: tuple[HandleStream, ...] = ()
         self.cannot_connect: str | None = None
         self._make_engine = make_engine
@@ -110,17 +111,17 @@ class Connection:
     # -- from outside --------------------------------------------------------------------------
 
     def feed(self, what: ev.Input) -> None:
-        """An input; ValueError, with a sentence, for a command that can't be done."""
+        """Pass an input to the session; ValueError, with a sentence, for a command that can't be done."""
         self._perform(self.session.handle(what, self.clock()))
         if self.session.ended is not None:
             self._done.set()
 
     def stats(self) -> list[StreamStats]:
-        """Remote media streams so far."""
+        """Return the counters of remote media streams."""
         return [] if self.engine is None else self.engine.stats()
 
     async def run(self) -> ev.Ended | None:
-        """Until the session has ended; None if the server could not be reached at all."""
+        """Run until the session ends; None if the server could not be reached at all."""
         timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_TIME, sock_connect=_CONNECT_TIME)
         async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as http:
             self._http = http
@@ -146,7 +147,7 @@ class Connection:
             await self.engine.close()
         for task in self._tasks:
             task.cancel()
-        # what is queued still goes out: the last words are among it
+        # send the queued messages: the session's last ones are among them
         for door in list(self._doors):
             self._closing.add(door)
             self._queues[door].put_nowait(b"")
@@ -204,7 +205,7 @@ class Connection:
         self._doors[door] = asyncio.get_running_loop().create_task(self._serve(door, queue))
 
     async def _serve(self, door: ev.Door, queue: asyncio.Queue[bytes]) -> None:
-        """One connection, from its making to its end."""
+        """Run one connection from its beginning to its end."""
         why, answered = "the connection ended", False
         try:
             assert self._http is not None
@@ -255,7 +256,7 @@ class Connection:
             )
         self.feed(ev.Received(door, message))
         if door == ev.ROOM and self.engine is not None and isinstance(message, Committed | Relayed | Passed):
-            self.engine.keys_changed()  # frames that came before their keys or their announcement
+            self.engine.keys_changed()  # retry frames that arrived before their keys or announcement
         if isinstance(message, Closing):
             return
         if isinstance(message, Refused) and (message.about, message.code) == ("media", "lost"):
@@ -272,28 +273,28 @@ class Connection:
         self._publish()
 
     def _publish(self) -> None:
-        """Fresh transport parameters for the next `media` message."""
+        """Pass fresh transport parameters to the session, for the next `media` message."""
         if self.engine is None or self.session.ended is not None:
             return
         ufrag, password, fingerprint = self.engine.parameters()
         streams = tuple((s.ssrc, s.kind, int(_STREAM_OF[s.kind])) for s in self.engine.streams)
         layers = {s.ssrc: tuple(s.layers) for s in self.engine.streams}
         rtx = {s.ssrc: tuple(s.rtx) for s in self.engine.streams}
-        # the engine reports on numbered packets, and takes RTX apart
+        # the engine reports on numbered packets, and unwraps RTX
         self.feed(
             ev.Publish(ufrag, password, fingerprint, streams, layers, rtx, feedback=True, takes_rtx=True)
         )
 
     def media_lost(self, why: str) -> None:
-        """The engine's link is gone (for its `on_lost`): tell, and ask for another."""
+        """Handle a lost media link (the engine's `on_lost`): report it, and request another one."""
         if self.session.ended is not None:
-            return  # the meeting is over, and the server has closed what belonged to it
+            return  # the server closes media at the end of a meeting
         self._on_event(ev.Alarm("media_lost", f"The media connection is gone ({why}). Trying again..."))
         self._publish()
 
     async def _connect_media(self, engine: MediaEngine, transport: Transport) -> None:
         if not engine.waiting:
-            return  # the same parameters were told twice, and the first answer was as good
+            return  # a second answer to the same parameters: the first one is in use
         try:
             await engine.connect(transport)
         except TransportError as error:
@@ -315,7 +316,7 @@ async def _write(ws: aiohttp.ClientWebSocketResponse, queue: asyncio.Queue[bytes
 
 
 def _refused_in_words(error: BaseException) -> bool:
-    """Whether it was the server that refused: what stands before one that is down answers with these."""
+    """Return whether the server itself refused: a proxy before a stopped server answers 502, 503 or 504."""
     return isinstance(error, aiohttp.WSServerHandshakeError) and error.status not in (502, 503, 504)
 
 

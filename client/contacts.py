@@ -1,7 +1,7 @@
-"""Whom one knows: keys of identities, and the names that one has given them (docs/protocol.md, section 9).
+"""The contact book: identity keys and the names that their owner gave them (docs/protocol.md section 9).
 
-Pure: `client.book` keeps it on disk, sealed. A contact is found by its key's fingerprint, so that one can be
-added from what somebody reads out on the phone, before its key has ever been seen.
+Pure: `client.book` keeps the book on disk, sealed. Contacts are indexed by the fingerprint of their key, so
+that a contact can be added from a fingerprint read out on the phone, before its key is known.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ from crypto.identity import DIGITS, IdentityKey, check_public, fingerprint
 from crypto.kdf import Rng
 from crypto.names import check_name, look_alike
 
-#: Contacts in one book.
+#: Maximum number of contacts in one book.
 CONTACTS_MAX: Final = 2_000
 
-#: none: no identity was shown. new: not in the book. known: it is. verified: and its owner has marked it so.
+#: none: no identity was shown. new: not in the book. known: in the book. verified: known and marked as
+#: verified.
 Standing = Literal["none", "new", "known", "verified"]
 
 
 class ContactError(ValueError):
-    """The book can't be changed like that; the text is for a person."""
+    """The requested change is not allowed; the text is for a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """Somebody whose key is in the book. `first_seen` is in Unix seconds; `public`: None until it is met."""
+    """A contact in the book. `first_seen` is in Unix seconds; `public` is None while the key is unknown."""
 
     fingerprint: str
     petname: str
@@ -56,7 +57,7 @@ class _Book(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Contacts:
-    """One's own identity and one's contacts."""
+    """The owner's identity and contacts."""
 
     def __init__(self, own: IdentityKey, contacts: Iterable[Contact] = ()) -> None:
         self.own = own
@@ -64,7 +65,7 @@ class Contacts:
 
     @classmethod
     def new(cls, rng: Rng = os.urandom) -> Contacts:
-        """A new identity that knows nobody."""
+        """Return a book with a new identity and without contacts."""
         return cls(IdentityKey.generate(rng))
 
     def __repr__(self) -> str:
@@ -73,7 +74,7 @@ class Contacts:
     # -- as bytes ----------------------------------------------------------------------------------
 
     def encode(self) -> bytes:
-        """UTF-8 JSON with the private key in it: for a sealed file alone."""
+        """Return UTF-8 JSON with the private key in it: only for a sealed file."""
         entries = [
             _Entry(c.fingerprint, c.petname, c.first_seen, c.verified, c.public) for c in self.everybody()
         ]
@@ -81,7 +82,7 @@ class Contacts:
 
     @classmethod
     def decode(cls, data: bytes) -> Contacts:
-        """MalformedError for anything that `encode` didn't make."""
+        """Read the output of `encode`; MalformedError for anything else."""
         try:
             book = msgspec.json.decode(data, type=_Book)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -104,26 +105,26 @@ class Contacts:
     # -- looking up ----------------------------------------------------------------------------------
 
     def everybody(self) -> list[Contact]:
-        """All contacts, by name."""
+        """Return all contacts, sorted by name."""
         return sorted(self._by_print.values(), key=lambda c: (c.petname.casefold(), c.fingerprint))
 
     def find(self, public: bytes | None) -> Contact | None:
-        """The contact with that key (32 bytes)."""
+        """Return the contact with this key (32 bytes), or None."""
         return None if public is None else self._by_print.get(fingerprint(public))
 
     def standing(self, public: bytes | None) -> Standing:
-        """How well that key (32 bytes; None: no identity was shown) is known."""
+        """Return how well a key (32 bytes; None if no identity was shown) is known."""
         contact = self.find(public)
         if contact is None:
             return "none" if public is None else "new"
         return "verified" if contact.verified else "known"
 
     def alike(self, name: str) -> list[Contact]:
-        """Contacts who are called so, or by a name that looks like it."""
+        """Return the contacts whose name equals this one or looks like it."""
         return [c for c in self.everybody() if look_alike(c.petname, name)]
 
     def named(self, what: str) -> Contact:
-        """The contact that `what` names: its petname, or its fingerprint; ContactError if there is none."""
+        """Return the contact with this petname or fingerprint; ContactError if there is no such contact."""
         digits = _digits(what)
         for contact in self._by_print.values():
             if what == contact.petname or digits == contact.fingerprint:
@@ -133,10 +134,10 @@ class Contacts:
     # -- changing ------------------------------------------------------------------------------------
 
     def add(self, key: str, petname: str, now: float) -> Contact:
-        """A contact by what it has told: its fingerprint, or its public key in hex.
+        """Add a contact by its fingerprint, or by its public key in hex.
 
-        ContactError if `key` is neither, it is there already, it is one's own, or the name is not allowed or
-        looks like that of another contact.
+        ContactError if `key` is neither, is in the book already, or is the owner's key, or if the name is not
+        allowed or looks like another contact's name.
         """
         text = "".join(key.split()).replace("-", "")
         public: bytes | None = None
@@ -154,9 +155,9 @@ class Contacts:
         return self._put(Contact(digits, petname, int(now), public=public))
 
     def learn(self, public: bytes, petname: str | None, now: float, *, verified: bool = False) -> Contact:
-        """Put a key that was met (32 bytes) in the book, or name it anew, or mark it as verified too.
+        """Add a key (32 bytes) that a member has shown; or rename its contact, or mark it as verified.
 
-        `petname` is needed for one that isn't there yet. ContactError as of `add`.
+        A new contact needs a `petname`. ContactError as for `add`.
         """
         known = self.find(public)
         if known is None:
@@ -173,15 +174,15 @@ class Contacts:
         )
 
     def rename(self, contact: Contact, petname: str) -> Contact:
-        """Another name for it. ContactError when it is not allowed, or looks like that of another."""
+        """Rename a contact; ContactError if the name is not allowed or looks like another contact's name."""
         return self._put(replace(contact, petname=petname))
 
     def verify(self, contact: Contact) -> Contact:
-        """Its owner has read out its fingerprint, and it was the same."""
+        """Mark a contact as verified: the person has read out the same fingerprint."""
         return self._put(replace(contact, verified=True))
 
     def forget(self, contact: Contact) -> None:
-        """It is in the book no more."""
+        """Remove a contact from the book."""
         self._by_print.pop(contact.fingerprint, None)
 
     def _put(self, contact: Contact) -> Contact:
@@ -201,6 +202,6 @@ class Contacts:
 
 
 def _digits(text: str) -> str | None:
-    """A fingerprint as people write it, with spaces or hyphens between, or None."""
+    """Return the digits of a fingerprint, which may contain spaces or hyphens; None for other text."""
     bare = re.sub(r"[\s-]", "", text)
     return bare if re.fullmatch(f"[0-9]{{{DIGITS}}}", bare) else None

@@ -1,4 +1,4 @@
-"""`snug contacts`: one's own identity, and the book of those whom one knows."""
+"""`snug contacts`: the user's own identity, and the book of known contacts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OK, _USAGE = 0, 2
 
 
 def add_parser(commands: Any) -> None:
-    """Put `contacts` among the commands (argparse's subparsers)."""
+    """Add `contacts` to the commands (argparse's subparsers)."""
     parser = commands.add_parser("contacts", help="your identity, and whom you know: a sealed book")
     what = parser.add_subparsers(dest="contacts", required=True, metavar="WHAT")
 
@@ -47,7 +47,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit status: 0, or 2 with a sentence on standard error."""
+    """Run the command; return the exit status: 0, or 2 with a sentence on standard error."""
     try:
         word = passphrase.read_passphrase(
             arguments.passphrase_file, what=str(arguments.book), twice=arguments.contacts == "new"

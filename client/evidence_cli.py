@@ -1,7 +1,7 @@
-"""`snug evidence` and `snug report`: what a file proves, offline, and what it doesn't.
+"""`snug evidence` and `snug report`: verify offline what a file proves and what it does not.
 
-Both verify every signature before they say a word of what is proven. Exit status: 0 if all of it verified, 1
-if not, 2 if the file or the command line can't be read.
+Both verify every signature before they print any result. Exit status: 0 if everything verified, 1 if not,
+2 if the file or the command line can't be read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from crypto.report import Proven, Report
 
 _OK, _UNPROVEN, _USAGE = 0, 1, 2
 
-#: What evidence can't show, whatever is in it.
+#: Statements that no evidence can prove.
 _EVIDENCE_NOT: Final = (
     "That no host ended the meeting or removed anybody: a word that never came can't be shown not to exist.",
     "That the keys are of different people, or of members: whoever knew the room's number could make keys "
@@ -39,7 +39,7 @@ _EVIDENCE_NOT: Final = (
     "or ask others who met there at that time.",
     "What the server said last, and when the room was lost: that is the word of whoever made the exhibit.",
 )
-#: What a report can't show.
+#: Statements that no report can prove.
 _REPORT_NOT: Final = (
     "Who the person is: a key is a program's, for one meeting.",
     "When it was said, and what was said before it and after it: the epoch, and who was host then, are the "
@@ -51,7 +51,7 @@ _REPORT_NOT: Final = (
 
 
 def add_parser(commands: Any) -> None:
-    """Put `evidence` and `report` among the commands (argparse's subparsers)."""
+    """Add `evidence` and `report` to the commands (argparse's subparsers)."""
     shown = commands.add_parser(
         "evidence", help="what shows that a server dropped a meeting: check it, merge it"
     )
@@ -73,7 +73,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Do it; returns the exit status."""
+    """Run the command; return the exit status."""
     try:
         if arguments.command == "report":
             return _verify_report(arguments)
@@ -114,7 +114,7 @@ def _tell(title: str, sentences: Iterable[str]) -> None:
 
 
 def _clock(at: int) -> str:
-    """Unix seconds as UTC; the number itself where that is no year of ours."""
+    """Return Unix seconds as UTC text, or the number itself if it is outside the calendar."""
     try:
         return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     except (ValueError, OverflowError, OSError):
@@ -163,7 +163,7 @@ def _verify_evidence(arguments: argparse.Namespace) -> int:
 
 
 def _order(found: Findings) -> list[bytes]:
-    """All keys, in one order: a member's number is its place there."""
+    """Return all keys in a fixed order, which defines the members' numbers."""
     return sorted({*(m.key for m in found.members), *(e.key for e in found.exhibits)})
 
 
@@ -182,7 +182,7 @@ def _server(key: bytes) -> str:
 
 
 def proven_of(found: Findings) -> list[str]:
-    """What verified signatures show, a sentence each."""
+    """Return the facts that verified signatures prove, one sentence each."""
     sentences = []
     if found.members:
         last = found.members[0]
@@ -233,7 +233,7 @@ def proven_of(found: Findings) -> list[str]:
 
 
 def claims_of(found: Findings) -> list[str]:
-    """What the exhibits say besides, a sentence each."""
+    """Return the exhibits' further claims, one sentence each."""
     sentences = [f"The meeting was at {found.origin}."]
     for exhibit in found.exhibits:
         who = _who(found, exhibit.key).capitalize()
@@ -334,7 +334,7 @@ def _host_key(arguments: argparse.Namespace) -> bytes | None:
 
 
 def _only_claimed(arguments: argparse.Namespace, read: Report) -> int:
-    """Without the host's key from the host a report is its maker's word."""
+    """Report the claim alone: without the host key from the host, a report proves nothing."""
     count = f"{len(read.messages)} message{'s' if len(read.messages) > 1 else ''}"
     text = (
         f"This claims to be {count} in the meeting of the host key {read.host_public.hex()}. Nothing of it "

@@ -1,4 +1,4 @@
-"""``snug explain KIND``: the page of an alarm (docs/alarms), which is part of the installed package."""
+"""``snug explain KIND``: shows an alarm's page (docs/alarms), which is part of the installed package."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 _HERE: Final = Path(__file__).parent
-#: In a wheel, and in the source tree; the first that is there.
+#: The folder in a wheel and the folder in the source tree; the first existing one is used.
 _FOLDERS: Final = (_HERE / "alarms", _HERE.parent / "docs" / "alarms")
 _ROW: Final = re.compile(r"^\| `(\w+)` \| (.+?) \|", re.MULTILINE)
-#: What stands for something else in the table's sentences.
+#: A placeholder in the table's sentences.
 _ELSE: Final = re.compile(r"\*([^*]+)\*")
 _LINK: Final = re.compile(r"\[([^\]]+)\]\([^)\s]+\)")
 #: Columns; longer lines are hard to read.
@@ -24,7 +24,7 @@ _WIDTH: Final = 100
 
 
 class NoPageError(Exception):
-    """There is no such page; the text is a sentence."""
+    """The page does not exist; the text is a sentence."""
 
 
 def _folder() -> Path:
@@ -35,13 +35,13 @@ def _folder() -> Path:
 
 
 def kinds() -> dict[str, str]:
-    """The sentence, in short, of each kind of alarm, those that matter most first. NoPageError."""
+    """Return the short sentence of each kind of alarm, most important first; NoPageError without pages."""
     rows = _ROW.findall((_folder() / "README.md").read_text(encoding="utf-8"))
     return {kind: _ELSE.sub(lambda found: found[1].upper(), sentence) for kind, sentence in rows}
 
 
 def page(kind: str) -> str:
-    """The page of a kind, as Markdown without links. NoPageError."""
+    """Return the page of a kind, as Markdown without links; NoPageError for an unknown kind."""
     known = kinds()
     if kind not in known:
         near = difflib.get_close_matches(kind, known, 1)
@@ -51,13 +51,13 @@ def page(kind: str) -> str:
 
 
 def add_parser(commands: Any) -> None:
-    """`snug explain`, among the other commands."""
+    """Add `snug explain` to the commands."""
     parser = commands.add_parser("explain", help="what an alarm means, what can have caused it, what to do")
     parser.add_argument("kind", nargs="?", metavar="KIND", help="of the alarm (default: list all)")
 
 
 def run(arguments: argparse.Namespace, console: Console | None = None) -> int:
-    """Print a page, or the list of all; 2 if there is no such page."""
+    """Print a page, or the list of all; return 0, or 2 if there is no such page."""
     console = console or Console(highlight=False)
     try:
         if arguments.kind is not None:

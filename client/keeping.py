@@ -1,6 +1,6 @@
-"""Files of a person's: evidence and reports written for them, pictures read and put away.
+"""A participant's files: evidence and reports written, images and files read and saved.
 
-Nothing that is there already is written over, and nothing that others send chooses a file's name.
+Existing files are not overwritten, except this run's evidence. Data from other members never chooses a name.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from client.session import content
 from client.session import events as ev
 from client.session.pictures import SUFFIX
 
-#: Names that are tried where one is taken: FILE, FILE.1, FILE.2 ...
+#: Number of names tried if a name is taken: FILE, FILE.1, FILE.2 ...
 _NAMES: Final = 100
-#: Pictures that one run puts away, and bytes of all together.
+#: Limits of saved images and files in one run: their number, and their bytes together.
 PICTURES_MAX: Final = 1000
 PICTURES_BYTES: Final = 64 * 2**20
 _MARK: Final = re.compile(r"[0-9a-f]{32}\Z")
 
 
 class Keeper:
-    """Does what a session can't: it has no files. Others' pictures go to `pictures`, or nowhere (None)."""
+    """File access for a session, which has none. Others' images go to `pictures`; None saves none."""
 
     def __init__(self, output: Output, pictures: Path | None = None) -> None:
         self._output = output
@@ -35,10 +35,10 @@ class Keeper:
         self._put = 0
         self._bytes = 0
         self._full = False
-        self._ours: dict[str, Path] = {}  # where evidence for a path has gone: it is written anew as it grows
+        self._ours: dict[str, Path] = {}  # requested path -> path of the evidence, rewritten as it grows
 
     def save(self, save: ev.Save) -> None:
-        """Write a file, readable for its owner alone, and say where it is; an alarm if that can't be done."""
+        """Write a file that only its owner can read, and report its path; an alarm if that fails."""
         try:
             if save.what == "evidence" and save.path in self._ours:
                 path = self._ours[save.path]
@@ -55,7 +55,7 @@ class Keeper:
         )
 
     def picture(self, picture: ev.Picture) -> ev.Picture:
-        """Put a picture of somebody's away, if that was asked for; the same with its path."""
+        """Save another member's image, if the user asked for it; return the event with its path."""
         if self._pictures is None or not _MARK.match(picture.id):
             return picture
         name = f"{picture.leaf}-{picture.id}{SUFFIX[picture.mime]}"
@@ -80,18 +80,21 @@ class Keeper:
         return path
 
     def file(self, leaf: int, done: ev.FileDone) -> ev.FileDone:
-        """Put a file of somebody's away, like a picture; the same with its path."""
+        """Save another member's file, like an image; return the event with its path."""
         if self._pictures is None or not _MARK.match(done.id):
             return done
         path = self._put_away(f"{leaf}-{done.id}.file", done.data, "a file")
         return done if path is None else replace(done, path=str(path))
 
     def read(self, picture: ev.SendPicture) -> ev.SendPicture:
-        """What stands in the file; ValueError, with a sentence, if it can't be read or is too large."""
+        """Return the event with the file's content; ValueError, with a sentence, if the file can't be read.
+
+        A file that is too large is cut one byte beyond the limit, and the session refuses it.
+        """
         return replace(picture, data=_read(picture.path, content.PICTURE_MAX))
 
     def read_file(self, file: ev.SendFile) -> ev.SendFile:
-        """The same for any file; others are told its name, without the folder."""
+        """Return the event with a file's content, MIME type and name (without the folder: others see it)."""
         mime = mimetypes.guess_type(file.path)[0] or "application/octet-stream"
         return replace(file, name=Path(file.path).name, mime=mime, data=_read(file.path, content.FILE_MAX))
 
@@ -100,7 +103,7 @@ class Keeper:
 
 
 def _read(path: str, most: int) -> bytes:
-    """At most one byte more than is allowed: who sends it says what is."""
+    """Read at most one byte more than `most`, so that the session can refuse a file that is too large."""
     try:
         with Path(path).open("rb") as file:
             return file.read(most + 1)
@@ -110,7 +113,7 @@ def _read(path: str, most: int) -> bytes:
 
 
 def _write_new(path: Path, data: bytes) -> Path:
-    """Into that file, or the first of FILE.1, FILE.2 ... that isn't there; OSError if none of them can be."""
+    """Write to `path`, or to the first free name of FILE.1, FILE.2 ...; OSError if none can be written."""
     for number in range(_NAMES):
         place = path if number == 0 else path.with_name(f"{path.name}.{number}")
         with contextlib.suppress(FileExistsError):
@@ -126,7 +129,7 @@ def _whole(path: Path, data: bytes) -> None:
 
 
 def _write_anew(path: Path, data: bytes) -> None:
-    """In place of what we wrote there before, whole or not at all."""
+    """Replace a file that this program wrote before, atomically."""
     beside = path.with_name(f"{path.name}.new")
     beside.unlink(missing_ok=True)
     _whole(beside, data)

@@ -1,7 +1,7 @@
-"""What a participant prints: one JSON object a line, or sentences for a person.
+"""The output of a participant: a JSON object on each line, or sentences for a person.
 
-The JSON is documented in docs/headless.md and stable: fields are added, never changed. Names and texts are
-other people's: nothing in them is a command to the terminal, markup, or a line that somebody else has said.
+docs/headless.md documents the JSON. It is stable: fields are added, never changed. Names and texts come from
+other members: nothing in them may act as a terminal command, as markup, or as a line of another member.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from client.session import events as ev
 from client.session.invites import called
 from crypto.verification import spoken
 
-#: What can move a terminal's cursor, reverse what stands beside it, or not be encoded. What json leaves as it
-#: is: DEL, the C1 controls (one of them begins an escape sequence), separators, directions, lone surrogates.
+#: Characters that move a terminal's cursor, reverse text beside them, or can't be encoded, and that json does
+#: not escape: DEL, the C1 controls (one begins an escape sequence), separators, directions, lone surrogates.
 _UNSAFE = "\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 _NOT_IN_JSON = re.compile(f"[{_UNSAFE}]")
 _NOT_IN_TEXT = re.compile(f"[\x00-\x1f{_UNSAFE}]")
 
 
 def plain(text: str, *, lines: str = " ") -> str:
-    """Text of somebody else's, to be shown: line ends become `lines`, and controls that they are none.
+    """Return another member's text for display. Line ends become `lines`, unsafe characters become U+FFFD.
 
-    Replaced by U+FFFD: C0 and C1 controls, directional embeddings, overrides and isolates, lone surrogates.
+    Unsafe are C0 and C1 controls, directional embeddings, overrides and isolates, and lone surrogates.
     """
     rows = [_NOT_IN_TEXT.sub("\ufffd", row.replace("\t", " ")) for row in text.splitlines()]
     return lines.join(rows)
@@ -52,7 +52,7 @@ def _member(member: ev.Member | ev.Known) -> dict[str, Any]:
 
 
 def as_json(event: ev.Event) -> dict[str, Any]:
-    """An event as the object that `--json` prints."""
+    """Return an event as the object that `--json` prints."""
     match event:
         case ev.InviteMade():
             return {
@@ -178,7 +178,7 @@ def as_json(event: ev.Event) -> dict[str, Any]:
 
 
 def media_json(stats: StreamStats, name: str) -> dict[str, Any]:
-    """One remote stream's counters (frames) as the object that `--json` prints."""
+    """Return one remote stream's counters (frames) as the object that `--json` prints."""
     return {
         "event": "media",
         "from": name,
@@ -199,7 +199,7 @@ def media_json(stats: StreamStats, name: str) -> dict[str, Any]:
 
 
 def sending_json(stats: OwnStats, round_trip: float | None) -> dict[str, Any]:
-    """One own stream, or layer of it, as the object that `--json` prints."""
+    """Return one own stream, or one layer of it, as the object that `--json` prints."""
     return {
         "event": "sending",
         "stream": stats.kind,
@@ -236,7 +236,7 @@ def _capital(text: str) -> str:
 
 
 class JsonOutput:
-    """One JSON object a line, flushed line by line."""
+    """Prints a JSON object on each line and flushes each line."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
@@ -261,25 +261,25 @@ class JsonOutput:
             self._line(sending_json(stats, round_trip))
 
     def note(self, kind: str, text: str, **more: Any) -> None:
-        """Print something about this program itself."""
+        """Print a note about this program itself."""
         self._line({"event": kind, "text": text, **more})
 
     def summary(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
-        """The last counters."""
+        """Print the final counters."""
         self.media(rows)
 
 
-#: What the second line of a message begins with, so that it can't pass for a message of somebody else.
+#: Prefix of a message's further lines, so that they can't pass for another member's message.
 _CONTINUED = "\n  | "
 
 
-#: Lines that a seal is drawn in.
+#: Number of lines in which a seal is drawn.
 _SEAL_ROWS = 22
 
-#: Alarms about what one has typed or named oneself: their sentence says it all.
+#: Kinds of alarms about the user's own input: their sentence is complete.
 _PLAIN = {"book", "file", "input", "not_done", "source"}
 
-#: How a host begins.
+#: The first hint for a host.
 _HOSTS_HINT = (
     'An invite for one person: /invite --for "Ada" --once. All of them: /invites. One taken back: /revoke N. '
     "Nobody new: /lock."
@@ -292,7 +292,7 @@ def _identity(standing: Standing, contact: str | None, fingerprint: str) -> str:
 
 
 class HumanOutput:
-    """Sentences, and a table at the end; plain when piped."""
+    """Prints sentences, and a table at the end; without styles when piped."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
@@ -305,11 +305,11 @@ class HumanOutput:
         self._code = ""
 
     def _say(self, *parts: str | tuple[str, str]) -> None:
-        # parts and not markup: what others write is never read for styles or emoji names
+        # parts instead of markup: other members' text must not be parsed for styles or emoji names
         self._console.print(Text.assemble(*parts), soft_wrap=True)
 
     def event(self, event: ev.Event) -> None:
-        """Print an event as a person would tell it."""
+        """Print an event as a sentence."""
         match event:
             case ev.InviteMade():
                 self._invite(event)
@@ -324,7 +324,7 @@ class HumanOutput:
             case ev.Code(_, digits):
                 code = (spoken(digits), "bold yellow")
                 self._say("  code  ", code, "  (the same for everybody in the room)")
-                if digits == self._code:  # it was told when it came to be: this time somebody asks
+                if digits == self._code:  # this code was printed before, so a person has asked for it
                     self._seal(digits)
                 self._code = digits
             case ev.ShortCode(_, emoji, said, _):
@@ -353,7 +353,7 @@ class HumanOutput:
             case ev.Reacted():
                 self._say((plain(event.name), "bold"), f" {_SIGNS[event.reaction]}")
             case ev.FileProgress() | ev.Pages():
-                pass  # an alarm tells who runs another page
+                pass  # an alarm reports members with another page
             case ev.Vouched():
                 self._vouched(event)
             case ev.BookChanged():
@@ -364,7 +364,7 @@ class HumanOutput:
             case ev.Alarm(kind, text):
                 self._say(("!", "bold red"), " ", plain(text))
                 if not self._hinted and kind not in _PLAIN:
-                    self._hinted = True  # once a meeting: who wants to know more knows now how to
+                    self._hinted = True  # one hint a meeting is enough
                     self._say((f"  More, in another window: snug explain {kind}", "dim"))
             case ev.Status(kind, text):
                 self._reports = self._reports or kind == "reports"
@@ -373,7 +373,7 @@ class HumanOutput:
                 self._say(plain(text))
 
     def _seal(self, digits: str) -> None:
-        """The rosette that stands beside the code on the meeting page, where there is room to draw it."""
+        """Draw the rosette that the meeting page shows beside the code, if the terminal has room."""
         if self._console.is_terminal and self._console.width >= 2 * _SEAL_ROWS + 2:
             shape = seal_of(digits)
             for line in blocks(shape, _SEAL_ROWS):
@@ -409,7 +409,7 @@ class HumanOutput:
         self._say((plain(event.name), "bold"), f" sent a picture ({size}).{where}", *self._mark(event.id))
 
     def _mark(self, name: str) -> list[tuple[str, str]]:
-        """What a message is reported by, where it can be."""
+        """Return the short identifier by which a message can be reported; empty without reports."""
         return [(f"  [{name[:8]}]", "dim")] if self._reports and name else []
 
     def _knocked(self, event: ev.Knocked) -> None:
@@ -433,7 +433,7 @@ class HumanOutput:
         self._warn(event.warnings)
 
     def _state(self, event: ev.StateTold) -> None:
-        """What a person would look up for: a hand, a screen, a recording."""
+        """Print a change that others should notice: a hand, a screen, a recording."""
         before = self._states.get(event.leaf)
         self._states[event.leaf] = event
         for now, was, begins, ends in (
@@ -476,17 +476,17 @@ class HumanOutput:
         self._say(f"  in the room: {people}")
 
     def media(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
-        """A person is not shown counters while the meeting runs."""
+        """Print nothing: counters are not shown while the meeting runs."""
 
     def sending(self, rows: Iterable[OwnStats], round_trip: float | None) -> None:
-        """Nor these."""
+        """Print nothing: counters are not shown while the meeting runs."""
 
     def note(self, kind: str, text: str, **more: Any) -> None:
-        """Print something about this program itself."""
+        """Print a note about this program itself."""
         self._say((plain(text), "dim"))
 
     def summary(self, rows: Iterable[tuple[StreamStats, str]]) -> None:
-        """What was received of whom."""
+        """Print a table of the frames received from each member."""
         listed = [row for row in rows if row[0].leaf is not None]
         if not listed:
             return

@@ -1,7 +1,7 @@
-"""`snug page`: the meeting page from one's own machine. `snug verify-page`: what a server's page is made of.
+"""`snug page` serves the meeting page from the user's machine. `snug verify-page` checks a server's page.
 
-Who takes a page from a server trusts whoever runs it, at every load. The same page from one's own machine
-asks the server for nothing but the meeting.
+A user who loads the page from a server must trust its operator at every load. The same page from the user's
+machine asks the server for nothing except the meeting.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from crypto.errors import SnugCryptoError
 from crypto.invite import Invite, canonical_origin
 from server import page
 
-#: The same at every start, where it is free: browsers remember by it who may use the camera.
+#: Used at every start if it is free: browsers remember camera permissions by origin, which includes the port.
 PORT: Final = 8790
-#: Bytes of one file of a page that is fetched to be compared, and seconds for all of it.
+#: Maximum number of bytes of one fetched file, and of seconds for all files.
 FILE_MAX: Final = 8 * 2**20
 FETCH_TIME: Final = 30.0
 
 
 def add_parser(commands: Any) -> None:
-    """`page` and `verify-page`."""
+    """Add `page` and `verify-page` to the commands."""
     own = commands.add_parser("page", help="serve the meeting page to your own browser, from this machine")
     own.add_argument(
         "link", metavar="LINK", nargs="?", help="the link; - reads it from the first line of input"
@@ -49,7 +49,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run_page(arguments: argparse.Namespace, first_line: Callable[[], str]) -> int:
-    """Serve until SIGINT or SIGTERM; 2 if the link is wrong or the page isn't there."""
+    """Serve the page until SIGINT or SIGTERM; return 2 on an invalid link, a taken port or a missing page."""
     try:
         bundle = page.load()
         if arguments.hash:
@@ -68,10 +68,10 @@ def run_page(arguments: argparse.Namespace, first_line: Callable[[], str]) -> in
 
 
 def application(bundle: page.Bundle, origin: str | None, *, lecture: bool = False) -> web.Application:
-    """The page, for a browser on this machine: with a server it may reach that one and no other."""
+    """Return the page for a browser on this machine. With an `origin`, it may connect to that server only."""
     app = web.Application(client_max_size=1024)
     where = {"origin": origin, "own": True, "lecture": lecture}
-    # without a server: any link may be pasted, and its server has to be reached
+    # without an origin, the page must reach the server of any link that the user pastes
     connect = ["ws:", "wss:"] if origin is None else [page.sockets(origin)]
     app.add_routes(page.routes(bundle, where=where, connect=connect))
     return app
@@ -101,7 +101,7 @@ async def _serve(bundle: page.Bundle, origin: str | None, link: str | None, port
 
 
 async def listen(runner: web.AppRunner, port: int | None) -> str:
-    """Start listening on 127.0.0.1; the URL. OSError if the port that was asked for is taken."""
+    """Listen on 127.0.0.1 and return the URL; OSError if the requested port is taken."""
     site = web.TCPSite(runner, "127.0.0.1", PORT if port is None else port)
     try:
         await site.start()
@@ -119,7 +119,7 @@ async def listen(runner: web.AppRunner, port: int | None) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One file, and whether the server's is ours."""
+    """One file, and how the server's version compares with this release."""
 
     name: str
     state: Literal["same", "differs", "missing", "more"]
@@ -128,12 +128,12 @@ class Row:
 
 
 async def compare(url: str, bundle: page.Bundle) -> list[Row]:
-    """Fetch every file of ours, and what the server's own list has besides.
+    """Fetch all files of this release, and the further files in the server's manifest.
 
-    aiohttp.ClientError or TimeoutError if it can't be reached.
+    aiohttp.ClientError or TimeoutError if the server can't be reached.
     """
     timeout = aiohttp.ClientTimeout(total=FETCH_TIME)
-    # as a browser asks: a server that tells programs from browsers has to look harder
+    # look like a browser, so that the server can't easily serve this program another page
     headers = {
         "Accept": "text/html,*/*",
         "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101",
@@ -154,7 +154,7 @@ async def compare(url: str, bundle: page.Bundle) -> list[Row]:
 
 
 async def _listed(http: aiohttp.ClientSession, url: str) -> list[str]:
-    """The names in the server's manifest; nothing that it says there is believed beyond that."""
+    """Return the file names in the server's manifest; its other content is ignored."""
     data = await _fetch(http, f"{url}/manifest.json")
     with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
         names = json.loads(data or b"")["files"].keys()
@@ -180,7 +180,10 @@ async def _fetch(http: aiohttp.ClientSession, url: str) -> bytes | None:
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
-    """0 if all is the same, 7 if not, 3 if the server can't be reached."""
+    """Compare and print; return 0 if all files are the same, 7 if not.
+
+    Return 3 if the server can't be reached, 2 if the URL is invalid or the page is missing.
+    """
     try:
         bundle = page.load()
         origin = canonical_origin(arguments.url)

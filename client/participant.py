@@ -1,4 +1,4 @@
-"""A headless participant from the command line: session, media, input and output in one run."""
+"""A headless participant on the command line: session, media, input and output in one run."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Status(IntEnum):
     """Exit statuses of `snug`."""
 
     OK = 0  # left, or the time was up, or a host ended the meeting
-    ERROR = 1  # something that should not happen
-    USAGE = 2  # the command line, a file or the link is wrong
+    ERROR = 1  # an unexpected error
+    USAGE = 2  # the command line, a file or the link is invalid
     UNREACHABLE = 3  # the server never answered
-    REFUSED = 4  # the host said no
-    REMOVED = 5  # a host removed us
-    NOT_ADMITTED = 6  # the time was up before a host let us in
-    FAILED = 7  # a check of `snug demo` did not hold
-    DROPPED = 8  # the server dropped the meeting, and did not let us back in
+    REFUSED = 4  # a host refused the knock
+    REMOVED = 5  # a host removed this participant
+    NOT_ADMITTED = 6  # the time was up before a host admitted this participant
+    FAILED = 7  # a check of `snug demo`, `snug lab` or `snug verify-page` failed
+    DROPPED = 8  # the server dropped the meeting, and did not let the participant return
 
 
 _STATUS_OF_END: Final = {
@@ -59,25 +59,25 @@ _STATUS_OF_END: Final = {
 
 @dataclass(frozen=True)
 class MediaChoice:
-    """What to send and what to keep."""
+    """The media to send, to subscribe to, and to record."""
 
     play: str = "testcard"
     audio: bool = True
     video: bool = True
     record: Path | None = None
-    #: Most pictures that are asked for at a time; None: all.
+    #: Maximum number of video streams subscribed to at a time; None: all.
     visible: int | None = None
-    #: In how many sizes pictures are sent, 1 to 3.
+    #: Number of simulcast layers of own video, 1 to 3.
     layers: int = 1
 
     def source(self, name: str, leaf: int) -> Source | None:
-        """The source; SourceError if the file can't be played."""
+        """Return the source, None without media; SourceError if the file can't be played."""
         if not (self.audio or self.video):
             return None
         return TestCard(name, leaf) if self.play == "testcard" else FileSource(self.play)
 
     def check(self) -> None:
-        """SourceError now rather than in mid-meeting."""
+        """Raise SourceError early, before the meeting, if the file can't be played."""
         if self.play != "testcard" and (self.audio or self.video):
             FileSource(self.play).close()
 
@@ -106,8 +106,8 @@ class Participant:
         self._keeper = Keeper(output, pictures)
         self._read_input = read_input
         self._names: dict[int, str] = {}
-        self._files: dict[str, int] = {}  # whose a file is that comes
-        self._senders: dict[int, str] = {}  # by SSRC
+        self._files: dict[str, int] = {}  # arriving file -> leaf of its sender
+        self._senders: dict[int, str] = {}  # SSRC -> name
         self._entered: float | None = None
         self._asked: tuple[int, ...] | None = None
         self.connection = Connection(
@@ -133,11 +133,11 @@ class Participant:
             leaf = self._files.pop(event.id, None)
             if leaf is not None and leaf != self.session.own_leaf:
                 event = self._keeper.file(leaf, event)
-        if not isinstance(event, ev.Ended):  # told last, after the counters
+        if not isinstance(event, ev.Ended):  # printed last, after the counters
             self._output.event(event)
 
     def _keep(self, changed: ev.BookChanged) -> bool:
-        """Write a contact into the book; False if that can't be done, which is told."""
+        """Write a contact into the book; return False if there is no book, or after reporting an error."""
         if self._book is None:
             return False
         try:
@@ -179,7 +179,7 @@ class Participant:
         )
 
     async def run(self) -> Status:
-        """Until it ends, by itself, by signal, or because the time is up."""
+        """Run until the session ends, a signal arrives, or the time is up; return the exit status."""
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -228,7 +228,7 @@ class Participant:
             self._look_around()
 
     def _look_around(self) -> None:
-        """Ask for the pictures whose turn it is."""
+        """Subscribe to the video streams whose turn it is."""
         streams = self.connection.streams
         inside = self.session.inside and self.session.ended is None
         if self._media.visible is None or not inside or not streams:
@@ -246,7 +246,7 @@ class Participant:
             self._output.sending(engine.own_stats(), engine.round_trip)
 
     def _name_of(self, leaf: int) -> str:
-        """Who sits at a leaf, or sat there last."""
+        """Return the name of the current or the last member at a leaf."""
         name = self.session.name_of(leaf)
         if name is not None:
             self._names[leaf] = name
@@ -255,7 +255,7 @@ class Participant:
     def _rows(self) -> list[tuple[StreamStats, str]]:
         for stats in self.connection.stats():
             if stats.leaf is not None and stats.ssrc not in self._senders:
-                self._senders[stats.ssrc] = self._name_of(stats.leaf)  # as it is while they are here
+                self._senders[stats.ssrc] = self._name_of(stats.leaf)  # while the member is in the room
         return [
             (stats, self._senders[stats.ssrc])
             for stats in self.connection.stats()
@@ -273,9 +273,9 @@ class Participant:
             self._output.event(ev.Alarm("input", f"{str(error)[:1].upper()}{str(error)[1:]}."))
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Commands from standard input, until it ends; the meeting goes on without.
+        """Read commands from standard input until it ends; the meeting continues without it.
 
-        In a thread of its own: a file, a pipe, a terminal and /dev/null can all be read that way.
+        This runs in a thread: reading works the same for a file, a pipe, a terminal and /dev/null.
         """
         rest = b""
         while True:
@@ -288,12 +288,12 @@ class Participant:
             *lines, rest = (rest + chunk).split(b"\n")
             if len(rest) > _LINE_MAX:
                 rest = b""
-                lines.append(b"{")  # told as what it is: no JSON object
+                lines.append(b"{")  # causes the alarm for a line that is not a JSON object
             for raw in lines:
                 try:
                     loop.call_soon_threadsafe(self._line, raw.decode("utf-8", "replace").strip())
                 except RuntimeError:
-                    return  # the loop is closed: we are leaving
+                    return  # the loop is closed: the participant is leaving
 
     def _line(self, line: str) -> None:
         if not line:

@@ -1,4 +1,4 @@
-"""Where a passphrase comes from: a file, the environment, or a prompt."""
+"""Passphrases from a file, the environment, or a prompt."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import os
 from pathlib import Path
 from typing import Final
 
-#: The environment variable that is looked at when no file is given.
+#: The environment variable that is read when no file is given.
 VARIABLE: Final = "SNUG_PASSPHRASE"
 _MOST: Final = 4096
 
 
 class PassphraseError(Exception):
-    """There is no passphrase to be had; the text is a sentence for a person."""
+    """No passphrase is available; the text is a sentence for a person."""
 
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
-    """`--passphrase-file FILE`."""
+    """Add `--passphrase-file FILE`."""
     parser.add_argument(
         "--passphrase-file",
         metavar="FILE",
@@ -28,10 +28,12 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def read_passphrase(file: Path | None, *, what: str, twice: bool = False) -> str:
-    """The passphrase for `what` (a path or a name, shown in the prompt); `twice` for a new one.
+    """Return the passphrase for `what` (a path or a name, shown in the prompt).
 
-    PassphraseError if the file can't be read, the two differ, it is empty, or nobody can be asked. The prompt
-    reads the terminal, never standard input: commands come from there.
+    With `twice`, a prompt asks twice, for a new passphrase.
+
+    PassphraseError if the file can't be read, the two entries differ, the passphrase is empty, or there is no
+    terminal for a prompt. The prompt never reads standard input: commands come from there.
     """
     if file is not None:
         try:
@@ -43,7 +45,7 @@ def read_passphrase(file: Path | None, *, what: str, twice: bool = False) -> str
         except UnicodeDecodeError:
             raise PassphraseError(f"{file} is not a text file.") from None
     elif VARIABLE in os.environ:
-        found = os.environ.pop(VARIABLE)  # no program that we start needs it
+        found = os.environ.pop(VARIABLE)  # child processes must not inherit it
     else:
         found = _ask(what, twice)
     if not found:

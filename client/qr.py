@@ -1,4 +1,4 @@
-"""QR codes in the terminal: an invite for a camera that is near."""
+"""QR codes in the terminal: an invite for a camera nearby."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import segno
 from rich.console import Console
 from rich.text import Text
 
-#: Modules of quiet around it (ISO/IEC 18004 asks for four; readers of today do with two, and lines are dear).
+#: Modules of quiet zone (ISO/IEC 18004 requires four; current readers accept two, and terminal lines are
+#: scarce).
 _QUIET: Final = 2
-#: By whether the upper and the lower module are dark.
+#: (whether the upper module is dark, whether the lower one is) -> character.
 _HALVES: Final = {
     (False, False): " ",
     (True, False): "\u2580",
@@ -20,7 +21,7 @@ _HALVES: Final = {
 
 
 def lines(text: str) -> list[str]:
-    """The code, two modules a character: dark is drawn, light is left."""
+    """Return the code's lines, two modules a character: dark modules are drawn, light ones are spaces."""
     rows = [
         [bool(dark) for dark in row]
         for row in segno.make(text, error="m", micro=False).matrix_iter(border=_QUIET)
@@ -34,7 +35,7 @@ def lines(text: str) -> list[str]:
 
 
 def drawn(text: str, console: Console) -> Text | None:
-    """The code as a block of dark on light, whatever the terminal's colours; None where it has no place."""
+    """Return the code as a dark block on light, in any colour scheme; None if the console can't show it."""
     block = lines(text)
     if not console.encoding.lower().startswith("utf") or len(block[0]) > console.width:
         return None

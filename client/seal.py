@@ -1,8 +1,8 @@
-"""The seal of a code: a rosette that is the same on every screen, here as blocks for a terminal.
+"""The seal of a code: a rosette that looks the same on every screen, here in block characters.
 
-`client/web/src/app/sealShape.ts` is its twin; both take the same choices from the same bytes
-(tests/web/shared/seal.json), and the outlines of petals are the same functions. A seal is for a glance: its
-shapes make up about 30 bits. What settles it are the digits.
+`client/web/src/app/sealShape.ts` is its twin. Both derive the same choices from the same bytes
+(tests/web/shared/seal.json), and use the same functions for the outlines of petals. A seal is for a quick
+comparison: its shapes make up about 30 bits. Only the digits are decisive.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-#: The choices, in the order in which the bytes of SHA-256(digits) take them.
+#: The choices, in the order in which the bytes of SHA-256(digits) select them.
 PETALS: Final = (5, 6, 7, 8, 9, 10, 12, 16)
 OUTLINES: Final = ("round", "pointed", "wave", "twin", "broad", "spire")
 WEAVES: Final = ("straight", "left", "right", "crossed")
@@ -28,7 +28,7 @@ FILLS: Final = ("hollow", "petals", "eye", "both")
 GAPS: Final = ("none", "dots", "rings", "spears")
 TINTS: Final = ("brass", "moss", "lake", "plum", "rust", "slate")
 
-#: Of a petal, by the place across it, -0.5 to 0.5: 1 at its tip, 0 in the gaps.
+#: Outlines of a petal, as functions of the position across it, -0.5 to 0.5: 1 at the tip, 0 in the gaps.
 PROFILES: Final[dict[str, Callable[[float], float]]] = {
     "round": lambda u: math.sqrt(max(0.0, math.cos(math.pi * u))),
     "pointed": lambda u: 1 - 2 * abs(u),
@@ -37,15 +37,15 @@ PROFILES: Final[dict[str, Callable[[float], float]]] = {
     "broad": lambda u: float(min(1.0, 3.2 * (0.5 - abs(u))) ** 0.6),
     "spire": lambda u: (1 - 2 * abs(u)) ** 2,
 }
-#: Out of 100: how deep the gaps between petals are, their tips, where the weave begins, the eye's size.
+#: Out of 100: depth of the gaps between petals, radius of their tips, start of the weave, size of the eye.
 DEPTH: Final = {"shallow": 13.0, "middle": 23.0, "deep": 34.0}
 TIP: Final = 80.0
 RING: Final = 31.0
 EYE: Final = 20.0
-#: By how many petals the innermost line is turned against the outermost.
+#: Number of petals by which the innermost line is turned against the outermost.
 SHEAR: Final = 1.25
 
-#: What rich calls the tints.
+#: The tints as colours for rich.
 COLOURS: Final = {
     "brass": "#c9a24a",
     "moss": "#7fae66",
@@ -76,7 +76,7 @@ class Seal:
 
 
 def seal_of(digits: str) -> Seal:
-    """The seal of a code of 40 digits."""
+    """Return the seal of a code of 40 digits."""
     stream = iter(hashlib.sha256(digits.encode()).digest())
 
     def number(choices: tuple[int, ...]) -> int:
@@ -103,9 +103,9 @@ def seal_of(digits: str) -> Seal:
 
 
 def blocks(seal: Seal, rows: int = 24) -> list[str]:
-    """The seal as that many lines of half blocks, twice as many signs wide, without spaces at their ends.
+    """Return `rows` lines of half blocks, twice as many characters wide, without trailing spaces.
 
-    The ring's kind and what stands in the gaps are too fine for blocks, and left out.
+    The kind of ring and the decoration of the gaps are too fine for blocks, and are left out.
     """
     size = 2 * rows
     picture = [[_ink(seal, x, y, size) for x in range(size)] for y in range(size)]
@@ -117,7 +117,7 @@ def blocks(seal: Seal, rows: int = 24) -> list[str]:
 
 
 def _ink(seal: Seal, x: int, y: int, size: int) -> bool:
-    """Whether most of that square is ink."""
+    """Return whether most of this square is ink."""
     wide = 4
     hits = 0
     for i in range(wide):
@@ -129,7 +129,10 @@ def _ink(seal: Seal, x: int, y: int, size: int) -> bool:
 
 
 def _is_ink(seal: Seal, radius: float, turn: float) -> bool:
-    """A point by its distance from the middle, out of 100, and its turn from the top, clockwise, 0 to 1."""
+    """Return whether a point is ink.
+
+    `radius`: distance from the centre, out of 100; `turn`: clockwise from the top, 0 to 1.
+    """
     hour = abs((turn - seal.mark / 12 + 0.5) % 1 - 0.5)
     if 80 <= radius <= 100 and hour < 0.034 * (radius - 76) / 23:
         return True
@@ -145,7 +148,7 @@ def _is_ink(seal: Seal, radius: float, turn: float) -> bool:
     filled = seal.fill in ("petals", "both")
     if radius < RING + 5 or radius > edge - (2 if filled else 7):
         return True
-    # inside, the gaps go on to the ring as lines, wound as the weave is
+    # inside, the gaps continue to the ring as lines that follow the weave
     part = (radius - RING) / (edge - RING)
     winds = {"straight": (0,), "left": (-1,), "right": (1,), "crossed": (-1, 1)}[seal.weave]
     away = min(abs((place - wind * SHEAR * (1 - part)) % 1 - 0.5) for wind in winds)
@@ -173,7 +176,7 @@ def _in_edge(seal: Seal, radius: float, turn: float) -> bool:
 def _in_eye(seal: Seal, radius: float, turn: float) -> bool:
     if radius > EYE:
         return False
-    across = abs((turn * seal.points + 0.5) % 1 - 0.5)  # 0 at a point of the eye, 0.5 between two
+    across = abs((turn * seal.points + 0.5) % 1 - 0.5)  # 0 at a point of the eye, 0.5 between two points
     filled = seal.fill in ("eye", "both")
     angle = 2 * math.pi * across / seal.points
     half = math.pi / seal.points

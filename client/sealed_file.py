@@ -1,17 +1,17 @@
-"""Files that a passphrase seals: a contact book, a host's way back.
+"""Files sealed with a passphrase: contact books and hosts' recovery files.
 
-One form, all of it authenticated::
+There is one format, authenticated as a whole::
 
     "snug sealed 1\\n" | len8(kind) | ops 4 | memory 8 | salt 16 | sealed | H(all before)
     sealed = seal(key, padded payload, all in front of it)
 
-`key` is Argon2id (RFC 9106, version 1.3, one lane) of the passphrase in NFC, with the limits that stand in
-the header. The payload is padded to a multiple of 4,096 bytes, so that a file's size tells little of what is
-in it. The hash at the end tells a damaged file from a wrong passphrase: it protects from accidents, the seal
-from people.
+`key` is Argon2id (RFC 9106, version 1.3, one lane) of the passphrase in NFC, with the limits in the header.
+The payload is padded to a multiple of 4,096 bytes, so that the file's size reveals little of its content. The
+final hash distinguishes a damaged file from a wrong passphrase. It protects against accidents, the seal
+against attackers.
 
-A file is written beside its place, with mode 0600, and moved there when it is whole. What can't be read is
-never written over.
+A file is written under a temporary name, with mode 0600, and moved into place when it is complete. An
+unreadable file is never overwritten.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from crypto.kdf import KEY_SIZE, SEAL_OVERHEAD, H, Rng, same, seal, unseal
 _MAGIC: Final = b"snug sealed 1\n"
 _SALT: Final = argon2id.SALTBYTES
 _PAD: Final = 4096
-#: Largest file that is read, in bytes.
+#: Maximum size of a file that is read, in bytes.
 FILE_MAX: Final = 16 * 2**20
-#: Most that a file's header may ask of this machine: bytes of memory, and passes.
+#: Limits on a file header's demands: bytes of memory, and passes.
 MEMORY_MAX: Final = argon2id.MEMLIMIT_SENSITIVE
 OPS_MAX: Final = 16
 KIND_MAX: Final = 64
-#: Seconds for which another program's saving is waited for.
+#: Seconds to wait while another program saves.
 LOCK_TIME: Final = 2.0
 
 
@@ -53,19 +53,19 @@ class SealedFileError(Exception):
 
 
 class WrongPassphraseError(SealedFileError):
-    """The file is whole, and this passphrase doesn't open it."""
+    """The file is intact, but this passphrase does not open it."""
 
 
 class DamagedFileError(SealedFileError):
-    """The bytes are not those that were written."""
+    """The file's bytes have changed since they were written."""
 
 
 class WrongKindError(SealedFileError):
-    """It is no sealed file, or one of another kind or version."""
+    """The file is not a sealed file, or has another kind or version."""
 
 
 class FileThereError(SealedFileError):
-    """There is a file already where a new one was to be made."""
+    """A file exists where a new one was to be created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +81,13 @@ MODERATE: Final = Cost(argon2id.OPSLIMIT_MODERATE, argon2id.MEMLIMIT_MODERATE)
 
 
 class SealedFile:
-    """A sealed file that has been opened. It keeps the key, so that saving again asks for no passphrase."""
+    """An open sealed file. It keeps the key, so that saving again needs no passphrase."""
 
     __slots__ = ("_header", "_key", "_kind", "_rng", "path", "payload")
 
     def __init__(self, path: Path, kind: str, header: bytes, key: bytes, payload: bytes, rng: Rng) -> None:
         self.path = path
-        #: What was last read or written.
+        #: The content that was last read or written.
         self.payload = payload
         self._kind = kind
         self._header = header
@@ -108,7 +108,7 @@ class SealedFile:
         cost: Cost = MODERATE,
         rng: Rng = os.urandom,
     ) -> SealedFile:
-        """Make a new file. FileThereError if there is one; SealedFileError if it can't be written."""
+        """Create a file. FileThereError if it exists already; SealedFileError if it can't be written."""
         made = cls._fresh(path, passphrase, kind, payload, cost, rng)
         with _locked(made.path):
             if made.path.exists():
@@ -134,10 +134,10 @@ class SealedFile:
 
     @classmethod
     def open(cls, path: Path, passphrase: str, kind: str, *, rng: Rng = os.urandom) -> SealedFile:
-        """Read one.
+        """Open an existing file.
 
-        WrongPassphraseError, DamagedFileError, WrongKindError as their names say; SealedFileError if there is
-        no such file or it can't be read.
+        WrongPassphraseError, DamagedFileError, WrongKindError as their names say; SealedFileError if the file
+        does not exist or can't be read.
         """
         real = _real(path)
         header, sealed, cost = _split(_read(real), kind, path)
@@ -145,11 +145,11 @@ class SealedFile:
         return cls(real, kind, header, key, _unseal(key, header, sealed, path), rng)
 
     def update(self, change: Callable[[bytes], bytes]) -> bytes:
-        """Read what is there now, change it, and write it; returns what was written.
+        """Read the file again, apply `change`, write the result, and return it.
 
-        Programs that save the same file at the same moment wait for each other: nothing of theirs is lost.
-        DamagedFileError or WrongPassphraseError (it has been sealed anew meanwhile) when it can't be read:
-        then nothing is written. What `change` raises passes, and nothing is written either.
+        Programs that save the same file at the same time wait for each other, so that no change is lost. If
+        the file can't be read, nothing is written: DamagedFileError, or WrongPassphraseError if the file was
+        sealed anew since it was opened. Exceptions of `change` propagate, and nothing is written either.
         """
         with _locked(self.path):
             header, sealed, _ = _split(_read(self.path), self._kind, self.path)
@@ -178,10 +178,10 @@ def seal_file(
     cost: Cost = MODERATE,
     rng: Rng = os.urandom,
 ) -> None:
-    """Write `payload` (bytes of any meaning) sealed. `kind` says what it is, at most 64 characters of ASCII.
+    """Write `payload` (any bytes) sealed. `kind` names its type, at most 64 ASCII characters.
 
-    A file that is there is replaced only if it is of this kind and opens with this passphrase; otherwise what
-    `open_file` raises is raised, and the file stays. SealedFileError if it can't be written.
+    An existing file is replaced only if it has this kind and opens with this passphrase; otherwise the
+    exceptions of `open_file` are raised, and the file stays. SealedFileError if it can't be written.
     """
     if _real(path).exists():
         SealedFile.open(path, passphrase, kind)
@@ -191,7 +191,7 @@ def seal_file(
 
 
 def open_file(path: Path, passphrase: str, kind: str) -> bytes:
-    """What `seal_file` was given; raises what `SealedFile.open` raises."""
+    """Return the payload of `seal_file`; raises the exceptions of `SealedFile.open`."""
     return SealedFile.open(path, passphrase, kind).payload
 
 
@@ -199,7 +199,7 @@ def open_file(path: Path, passphrase: str, kind: str) -> bytes:
 
 
 def _real(path: Path) -> Path:
-    # a link to a book stays a link: what it leads to is replaced
+    # a symbolic link stays a link: its target is replaced
     return Path(os.path.realpath(path))
 
 
@@ -220,7 +220,7 @@ def _stretch(passphrase: str, salt: bytes, cost: Cost) -> bytes:
 
 
 def _split(whole: bytes, kind: str, path: Path) -> tuple[bytes, bytes, Cost]:
-    """The header, what is sealed, and the limits; everything that can be told without the passphrase."""
+    """Return (header, sealed payload, limits) after all checks that need no passphrase."""
     if not whole.startswith(_MAGIC):
         raise WrongKindError(f"{path} is not a sealed file of Snug's.")
     body, checksum = whole[: -len(H())], whole[-len(H()) :]
@@ -260,7 +260,7 @@ def _unseal(key: bytes, header: bytes, sealed: bytes, path: Path) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        # without waiting: a pipe in the place of a file would be waited for for ever
+        # O_NONBLOCK: opening a pipe in place of a file would wait for ever
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise WrongKindError(f"{path} is not a sealed file of Snug's.")
@@ -274,9 +274,9 @@ def _read(path: Path) -> bytes:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Alone among those who save in this folder. SealedFileError if somebody keeps it for LOCK_TIME.
+    """Exclude other programs that save in this folder; SealedFileError if the lock is held for LOCK_TIME.
 
-    Whoever may read a folder may lock it, and an honest program is done in much less.
+    Every user with read access to a folder can lock it; an honest program holds the lock much shorter.
     """
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -297,13 +297,13 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _replace(path: Path, whole: bytes) -> None:
-    """Put `whole` there at once: whoever reads, or loses power, has the old file or the new one."""
+    """Replace the file atomically: a reader, or a power loss, finds either the old file or the new one."""
     beside = path.parent / f".{path.name}.{secrets.token_hex(6)}"
     try:
         number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(number, "wb") as file:
-                os.fchmod(file.fileno(), 0o600)  # whatever the umask is
+                os.fchmod(file.fileno(), 0o600)  # independent of the umask
                 file.write(whole)
                 file.flush()
                 os.fsync(file.fileno())

@@ -1,8 +1,8 @@
-"""The page's wire types, written from the structs that the server and the headless client use.
+"""Writes the page's wire types from the structs of the server and the headless client.
 
-`python -m client.typescript` writes the files below `client/web/src`; a test fails if they are stale. What is
-written are TypeScript types, and the tables by which `wire/codec.ts` checks what comes in: sizes, ranges and
-unknown fields are refused there as msgspec refuses them here.
+`python -m client.typescript` writes the files below `client/web/src`; a test fails if they are stale. The
+files contain TypeScript types, and the tables that `wire/codec.ts` uses to check incoming messages: it
+refuses wrong sizes, wrong ranges and unknown fields as msgspec refuses them here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _literals(values: Iterable[Any]) -> str:
 
 
 def _type(kind: inspect.Type) -> str:
-    """What TypeScript calls it."""
+    """Return the name of a type in TypeScript."""
     match kind:
         case inspect.BytesType():
             return "Bytes"
@@ -54,7 +54,7 @@ def _type(kind: inspect.Type) -> str:
 
 
 def _schema(kind: inspect.Type) -> list[Any]:
-    """The row of the table by which `wire/codec.ts` checks it."""
+    """Return the row of the table that `wire/codec.ts` uses to check a value of this type."""
     match kind:
         case inspect.BytesType():
             return ["bytes", kind.min_length or 0, kind.max_length]
@@ -63,7 +63,7 @@ def _schema(kind: inspect.Type) -> list[Any]:
         case inspect.BoolType():
             return ["bool"]
         case inspect.StrType():
-            # Python's end of the text is \Z, JavaScript's is $
+            # the end of a text is \Z in Python and $ in JavaScript
             pattern = None if kind.pattern is None else kind.pattern.replace(r"\Z", "$")
             return ["str", kind.min_length or 0, kind.max_length, pattern]
         case inspect.LiteralType(values):
@@ -80,7 +80,7 @@ def _schema(kind: inspect.Type) -> list[Any]:
 
 
 def _structs(union: Any) -> list[type[msgspec.Struct]]:
-    """The structs of a union, those inside them first."""
+    """Return the structs of a union, nested structs first."""
     found: dict[type[msgspec.Struct], None] = {}
 
     def look(kind: inspect.Type) -> None:
@@ -139,7 +139,7 @@ def _file(source: str, unions: dict[str, Any]) -> str:
 
 
 def files() -> dict[Path, str]:
-    """What should stand in each file."""
+    """Return the expected content of each generated file."""
     numbers = {k: v for k, v in vars(limits).items() if k.isupper() and isinstance(v, int | float | tuple)}
     numbers |= {
         f"CONTENT_{k}": v for k, v in vars(content).items() if k.isupper() and isinstance(v, int | float)
@@ -159,7 +159,7 @@ def files() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Write them."""
+    """Write all generated files."""
     for path, text in files().items():
         path.write_text(text, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The tables by which the page judges names, packed: those that `crypto.names` and `crypto.assigned` use."""
+"""Packed tables for the page's checks of names: the tables of `crypto.names` and `crypto.assigned`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ def _base36(number: int) -> str:
 
 
 def prototypes() -> dict[str, str]:
-    """Of `crypto.names`' table what a skeleton or a check can ask for: no character that stays as it is, and
-    none that never gets there, since names are decomposed (NFKC, then NFD) before it is asked.
+    """Return the part of `crypto.names`' table that a skeleton or a check can look up.
+
+    It omits characters that map to themselves, and characters that never occur, because names are decomposed
+    (NFKC, then NFD) before the lookup.
     """
     table = names._prototypes()
     asked: set[str] = set()
@@ -30,7 +32,7 @@ def prototypes() -> dict[str, str]:
         if not assigned.assigned(char) or unicodedata.category(char) == "Cs":
             continue
         plain = unicodedata.normalize("NFKC", char)
-        # by the skeleton as written, that of the folded name, and what stands around names
+        # lookups: the skeleton as written, the skeleton of the folded name, and characters around names
         for text in (plain, plain.casefold()):
             asked.update(unicodedata.normalize("NFD", text))
         if unicodedata.category(char)[0] not in "LMN":
@@ -47,7 +49,7 @@ def _head(source: str, what: str) -> str:
 
 
 def files(crypto: Path) -> dict[Path, str]:
-    """What should stand in each file of `crypto`, the page's folder of that name."""
+    """Return the expected content of each generated file of `crypto`, the page's folder of that name."""
     distances: list[str] = []
     last = 0
     table = prototypes()

@@ -1,6 +1,7 @@
-"""Which pictures a headless participant asks for: so many at a time, by turns.
+"""Selects the video streams that a headless participant subscribes to: a limited number, in rotation.
 
-Pure. By turns and never by voice, for the server sees what is asked for. All sound is asked for always.
+Pure. The selection rotates and never follows voice activity, because the server sees subscriptions. All audio
+is always subscribed to.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from typing import Final
 
 from server.wire.messages import HandleStream
 
-#: Seconds until the next pictures have their turn.
+#: Seconds until the next video streams have their turn.
 TURN: Final = 15.0
 
 
 def turns(streams: Sequence[HandleStream], most: int, seconds: float) -> tuple[int, ...] | None:
-    """SSRCs to ask for, rising: all sound, and `most` (0 or more) of the pictures; None where those are all.
+    """Return the SSRCs to subscribe to, ascending: all audio, and `most` (0 or more) of the video streams.
 
-    `seconds` since the meeting was entered: every TURN the next ones come, and after the last the first.
+    None if `most` covers all video streams.
+    `seconds`: time since the meeting was entered. Every TURN seconds the next streams follow, and the first
+    ones after the last.
     """
     pictures = sorted(stream.ssrc for stream in streams if stream.kind == "video")
     if len(pictures) <= most:

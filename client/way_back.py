@@ -1,4 +1,4 @@
-"""A host's way back: what `snug host --keep` writes and `snug host --return` reads (SNUG-9)."""
+"""A host's recovery file: `snug host --keep` writes it and `snug host --return` reads it (SNUG-9)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KIND: Final = "host's way back"
 
 
 def keep(session: Session, path: Path, passphrase: str) -> None:
-    """Write what the host of `session` can come back by; SealedFileError if that can't be done."""
+    """Write the data with which the host of `session` can return; SealedFileError if that fails."""
     kept = session.kept()
     if kept is None:
         raise SealedFileError("Only a host has something to come back by.")
@@ -22,7 +22,7 @@ def keep(session: Session, path: Path, passphrase: str) -> None:
 
 
 def read(path: Path, passphrase: str) -> Kept:
-    """What was kept; SealedFileError if the file is none, or not opened by that passphrase."""
+    """Return the saved data; SealedFileError if the file is not valid or the passphrase does not open it."""
     try:
         return Kept.decode(open_file(path, passphrase, KIND))
     except SnugCryptoError as error:

@@ -1,6 +1,6 @@
-"""What is to be heard and seen in a recording: the other end of the test card.
+"""Measurements of recordings: which test cards a file contains.
 
-Used by the tests and by `snug demo` to tell, from files alone, who reached whom.
+The tests and `snug demo` use them to find out from files alone which participant received which.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TONES_MAX: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """A peak of the spectrum: its pitch in Hz and its share (0 to 1) of all the power in the file."""
+    """A peak of the spectrum: its pitch in Hz and its share (0 to 1) of the total power of the file."""
 
     hz: float
     strength: float
@@ -40,7 +40,7 @@ class Tone:
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """The patch of a test card: Y, U, V, each 0 to 255."""
+    """The colour of a test card's patch: Y, U and V, each 0 to 255."""
 
     y: float
     u: float
@@ -49,7 +49,7 @@ class Colour:
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """What a file holds. Times are seconds since the file's zero; None where the stream is absent."""
+    """The streams of a file. Times are seconds from the file's zero; None if the stream is absent."""
 
     audio_start: float | None
     audio_end: float | None
@@ -59,7 +59,7 @@ class Streams:
 
 
 def read_audio(file: Path | str) -> NDArray[np.float64]:
-    """All the sound, mono, 48 kHz, -1 to 1; empty if there is none."""
+    """Return all audio of a file, mono, 48 kHz, -1 to 1; empty if the file has no audio."""
     pieces: list[NDArray[np.float64]] = []
     with av.open(str(file)) as container:
         if not container.streams.audio:
@@ -68,7 +68,7 @@ def read_audio(file: Path | str) -> NDArray[np.float64]:
         stream = container.streams.audio[0]
         decoder = stream.codec_context
         if decoder.name == "opus":
-            # FFmpeg's own decoder makes an even tone of 516 Hz waver (SILK's long-term prediction)
+            # FFmpeg's native decoder distorts a steady tone of 516 Hz (SILK's long-term prediction)
             reference = av.CodecContext.create("libopus", "r")
             assert isinstance(reference, AudioCodecContext)
             reference.extradata, reference.sample_rate = decoder.extradata, SAMPLE_RATE
@@ -80,7 +80,10 @@ def read_audio(file: Path | str) -> NDArray[np.float64]:
 
 
 def read_pictures(file: Path | str) -> list[tuple[float, Picture]]:
-    """All pictures with their times in seconds; empty if there are none. Holds them all: short files only."""
+    """Return all video frames with their times in seconds; empty without video.
+
+    All frames are in memory at once: use it for short files only.
+    """
     with av.open(str(file)) as container:
         if not container.streams.video:
             return []
@@ -91,7 +94,7 @@ def read_pictures(file: Path | str) -> list[tuple[float, Picture]]:
 
 
 def streams_of(file: Path | str) -> Streams:
-    """Where sound and pictures begin and end in a file, by its packets."""
+    """Return where audio and video begin and end in a file, according to its packets."""
     times: dict[str, list[float]] = {"audio": [], "video": []}
     ends: dict[str, float] = {}
     with av.open(str(file)) as container:
@@ -114,7 +117,7 @@ def streams_of(file: Path | str) -> Streams:
 
 
 def tones_in(sound: NDArray[np.float64]) -> list[Tone]:
-    """The strongest pitches in a sound, strongest first (at most 8)."""
+    """Return the strongest pitches of a sound, at most 8, strongest first."""
     if len(sound) < _WINDOW:
         sound = np.pad(sound, (0, _WINDOW - len(sound)))
     count = (len(sound) - _WINDOW) // (_WINDOW // 2) + 1
@@ -144,18 +147,18 @@ def tones_in(sound: NDArray[np.float64]) -> list[Tone]:
 
 
 def pitch_of(file: Path | str) -> list[tuple[float, float]]:
-    """(Hz, share of the power) of the strongest pitches in a file, strongest first; empty if it is silent."""
+    """Return (Hz, share of the power) of a file's strongest pitches, strongest first; empty if silent."""
     return [(tone.hz, tone.strength) for tone in tones_in(read_audio(file))]
 
 
 def identity_of_pitch(hz: float) -> int | None:
-    """Which test card beeps at this pitch, within 3%; None if none does."""
+    """Return the identity of the test card that beeps at this pitch, within 3%; None without a match."""
     best = min(range(IDENTITIES), key=lambda i: abs(math.log(pitch_of_identity(i) / max(hz, 1.0))))
     return best if abs(pitch_of_identity(best) / max(hz, 1.0) - 1) < 0.03 else None
 
 
 def colour_in(picture: Picture) -> Colour:
-    """The colour of the patch of a test card, of whatever size the picture is."""
+    """Return the colour of a test card's patch. The video frame may have any size."""
     left, top, right, bottom = PATCH
     margin_x, margin_y = (right - left) / 5, (bottom - top) / 5
     means = []
@@ -170,7 +173,7 @@ def colour_in(picture: Picture) -> Colour:
 
 
 def patch_colour_of(file: Path | str) -> Colour | None:
-    """The colour of the patch in a recorded test card (the median of all pictures); None without pictures."""
+    """Return the patch colour of a recorded test card, the median of all frames; None without video."""
     colours = [colour_in(picture) for _, picture in read_pictures(file)]
     if not colours:
         return None
@@ -178,7 +181,7 @@ def patch_colour_of(file: Path | str) -> Colour | None:
 
 
 def identity_of_colour(colour: Colour) -> int | None:
-    """Whose test card has a patch of this colour; None if none has."""
+    """Return the identity of the test card with a patch of this colour; None without a match."""
 
     def distance(identity: int) -> float:
         _, u, v = colour_of_identity(identity)
@@ -189,7 +192,7 @@ def identity_of_colour(colour: Colour) -> int | None:
 
 
 def counter_in(picture: Picture) -> int | None:
-    """The number that a test card's picture carries (modulo 32,768); None if it isn't readable."""
+    """Return the counter in a test card's video frame (modulo 32,768); None if it is unreadable."""
     luma, _, _ = planes(picture)
     height = luma.shape[0]
     top, bottom = COUNTER

@@ -1,7 +1,8 @@
-"""Opus and VP8 by FFmpeg (PyAV): one object for each direction of each stream.
+"""Opus and VP8 with FFmpeg (PyAV): one object for each direction of each stream.
 
-Opus is constant bitrate with DTX off, so that a packet's size is the same for speech, beeps and silence
-(protocol section 10). Pictures are planar YUV 4:2:0 arrays; sound is int16, mono, 48 kHz, 20 ms at a time.
+Opus has a constant bitrate and no DTX, so that packets of speech, beeps and silence have the same size
+(docs/protocol.md section 10). A `Picture` is one uncompressed video frame, planar YUV 4:2:0. A `Sound` is
+20 ms of audio: int16, mono, 48 kHz.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
-#: int16, shape (960,): 20 ms of mono at 48 kHz.
+#: int16, shape (960,): 20 ms, mono, 48 kHz.
 Sound = NDArray[np.int16]
-#: uint8, shape (height * 3 // 2, width): the planes Y, U, V of 4:2:0 as FFmpeg lays them out.
+#: uint8, shape (height * 3 // 2, width): the planes Y, U and V of 4:2:0 in FFmpeg's order.
 Picture = NDArray[np.uint8]
 
 SAMPLE_RATE: Final = 48_000
@@ -29,45 +30,45 @@ VIDEO_BITRATE: Final = 500_000
 VIDEO_RATE: Final = 15
 WIDTH: Final = 640
 HEIGHT: Final = 360
-#: What a picture may have of what the one before it had; from a tenth on libvpx takes it for a step.
+#: Maximum growth of the time budget from one frame to the next; libvpx treats a growth of 10% as a jump.
 _MORE_MAX: Final = 1.08
-#: A longer frame is not decoded: no encoder here makes one.
+#: Larger video frames are not decoded: no encoder of this protocol produces them.
 _PIXELS_MAX: Final = 4_096 * 2_304
 
 
 class CodecError(Exception):
-    """FFmpeg would not encode or decode this."""
+    """FFmpeg refuses to encode or decode the input."""
 
 
 class SoundEncoder(Protocol):
-    """What own sound is handed to, 20 ms at a time."""
+    """An encoder for own audio, 20 ms at a time."""
 
     def encode(self, sound: Sound) -> bytes: ...
 
 
 class SoundDecoder(Protocol):
-    """What a received Opus stream is handed to, authenticated frames only."""
+    """A decoder for one received Opus stream. It receives authenticated frames only."""
 
     def decode(self, frame: bytes) -> Sound: ...
     def conceal(self) -> Sound: ...
     def recover(self, following: bytes) -> Sound | None:
-        """A missing packet, by what the one behind it carries of it; None: nothing."""
+        """Return a missing packet from its copy in the `following` packet; None without a copy."""
         ...
 
 
 class PictureDecoder(Protocol):
-    """What a received VP8 stream is handed to, authenticated frames only."""
+    """A decoder for one received VP8 stream. It receives authenticated frames only."""
 
     def decode(self, frame: bytes) -> Picture | None: ...
 
 
 def is_key_frame(frame: bytes) -> bool:
-    """Whether a VP8 frame can be decoded without any other (RFC 6386 9.1)."""
+    """Return whether a VP8 frame is decodable without other frames (RFC 6386 9.1)."""
     return len(frame) >= 10 and not frame[0] & 1 and frame[3:6] == b"\x9d\x01\x2a"
 
 
 def key_frame_size(frame: bytes) -> tuple[int, int]:
-    """Width and height that a VP8 key frame announces, pixels (RFC 6386 9.1)."""
+    """Return the width and height in a VP8 key frame's header, pixels (RFC 6386 9.1)."""
     if not is_key_frame(frame):
         raise CodecError("not a VP8 key frame")
     width, height = int.from_bytes(frame[6:8], "little"), int.from_bytes(frame[8:10], "little")
@@ -77,7 +78,7 @@ def key_frame_size(frame: bytes) -> tuple[int, int]:
 class OpusEncoder:
     """RFC 6716: constant bitrate, 20 ms, mono, no DTX, in-band FEC. Every packet has `size` bytes.
 
-    Each packet of speech carries the one before it once more, coarsely (RFC 6716 2.1.7), in the same size.
+    Each packet of speech also carries a coarse copy of the packet before it (RFC 6716 2.1.7), within `size`.
     """
 
     def __init__(self, bitrate: int = AUDIO_BITRATE) -> None:
@@ -92,12 +93,12 @@ class OpusEncoder:
             "vbr": "off",
             "dtx": "0",
             "fec": "1",
-            # what is said to get lost makes libopus stay with SILK, which alone has FEC
+            # with an expected loss libopus stays in SILK mode, the only mode with FEC
             "packet_loss": "10",
             "frame_duration": "20",
             "application": "audio",
-            # from 7 on sound is analysed, and mode and bandwidth follow it: FFmpeg's own decoder, which
-            # plays recordings, doesn't follow a change of mode without a glitch
+            # from level 7 libopus analyses the audio and switches mode and bandwidth: FFmpeg's native
+            # decoder, which plays recordings, produces a glitch at each switch of mode
             "compression_level": "5",
         }
         self._context = context
@@ -105,7 +106,7 @@ class OpusEncoder:
         self.size = bitrate // 8 // 50
 
     def encode(self, sound: Sound) -> bytes:
-        """One packet of `size` bytes for 20 ms; CodecError for any other amount of sound."""
+        """Return one packet of `size` bytes for 20 ms; CodecError for any other amount of audio."""
         if sound.shape != (FRAME_SAMPLES,):
             raise CodecError(f"Opus takes {FRAME_SAMPLES} samples at a time, not {sound.shape}")
         frame = av.AudioFrame.from_ndarray(
@@ -117,13 +118,13 @@ class OpusEncoder:
         self._position += FRAME_SAMPLES
         packet = b"".join(bytes(p) for p in self._context.encode(frame))
         if len(packet) != self.size:
-            # a size that varies tells who speaks: rather nothing than that
+            # a size that varies reveals speech: sending nothing is better
             raise CodecError(f"an Opus packet of {len(packet)} bytes instead of {self.size}")
         return packet
 
 
 class OpusDecoder:
-    """RFC 6716 to mono; what is missing is concealed by fading out what was last heard."""
+    """RFC 6716 to mono. A missing packet is concealed by fading out the last audio."""
 
     def __init__(self) -> None:
         context = av.CodecContext.create("libopus", "r")
@@ -134,7 +135,7 @@ class OpusDecoder:
         self._last: Sound = np.zeros(FRAME_SAMPLES, np.int16)
 
     def decode(self, frame: bytes) -> Sound:
-        """The sound of one packet; CodecError if it is no Opus."""
+        """Return the audio of one packet; CodecError if it is not Opus."""
         try:
             frames = self._context.decode(av.Packet(frame))
         except av.FFmpegError as error:
@@ -145,18 +146,18 @@ class OpusDecoder:
         return self._last
 
     def conceal(self) -> Sound:
-        """Something for a packet that never came."""
+        """Return a substitute for a missing packet."""
         fade = np.linspace(1.0, 0.5, len(self._last))
         self._last = (self._last * fade / 2).astype(np.int16)
         return self._last
 
     def recover(self, following: bytes) -> Sound | None:
-        """FFmpeg knows of no FEC: always None."""
+        """Return None: FFmpeg's decoder does not support FEC."""
         return None
 
 
 class Vp8Encoder:
-    """RFC 6386, real time: no lag, resilient to loss, key frames only when asked for (and the first)."""
+    """RFC 6386, real time: no lag, error resilience, key frames only on request (and the first frame)."""
 
     def __init__(
         self,
@@ -186,7 +187,7 @@ class Vp8Encoder:
             "maxrate": str(bitrate),
             "bufsize": str(bitrate // 2),
             "undershoot-pct": "95",
-            # a key frame may have three times what a picture has
+            # a key frame may have three times the size of other frames
             "max-intra-rate": "300",
         }
         self._context = context
@@ -199,16 +200,17 @@ class Vp8Encoder:
     def encode(
         self, picture: Picture, timestamp: int, *, key: bool = False, bitrate: int | None = None
     ) -> bytes | None:
-        """One frame; None if the encoder skipped it to keep its rate. `timestamp`, in 1/90000 s, rises.
+        """Return one frame, or None if the encoder skipped it to keep its rate.
 
-        `bitrate`, in bits a second, holds for this frame; at most the one that the encoder was made for.
+        `timestamp` is in 1/90000 s and rises. `bitrate`, in bits a second, applies to this frame; it is
+        limited to the bitrate of the constructor.
         """
         frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
-        # PyAV can't give a running encoder another rate, but libvpx gives each picture the bits of the time
-        # that it stands for: where time goes by more slowly for it, it spends less
+        # PyAV can't change the rate of a running encoder. libvpx budgets bits by a frame's duration, so a
+        # slower clock makes it spend less.
         slower = 1.0 if bitrate is None else min(1.0, bitrate / self._bitrate)
         passed = self._usual if self._last is None else timestamp - self._last
-        # a little more from picture to picture: after a jump libvpx spends thirty times that
+        # the duration grows slowly: after a jump libvpx spends thirty times the bits
         spent = min(max(1.0, passed * slower), _MORE_MAX * self._spent)
         self._spent = spent
         frame.pts, frame.duration = round(self._clock), round(spent)
@@ -225,7 +227,7 @@ class Vp8Encoder:
 
 
 def scaled(picture: Picture, width: int, height: int) -> Picture:
-    """The same picture in another size, in pixels; both even."""
+    """Return the video frame in another size, in pixels; both even."""
     if picture.shape == (height * 3 // 2, width):
         return picture
     frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")
@@ -234,7 +236,7 @@ def scaled(picture: Picture, width: int, height: int) -> Picture:
 
 
 class Vp8Decoder:
-    """RFC 6386. Frames must come in order, from a key frame on."""
+    """RFC 6386. Frames must arrive in order and begin with a key frame."""
 
     def __init__(self) -> None:
         context = av.CodecContext.create("vp8", "r")
@@ -243,7 +245,7 @@ class Vp8Decoder:
         self._context = context
 
     def decode(self, frame: bytes) -> Picture | None:
-        """The picture, None for a frame that shows none; CodecError if it is no VP8."""
+        """Return the decoded video frame, or None for a frame that shows nothing; CodecError if not VP8."""
         if is_key_frame(frame) and np.prod(key_frame_size(frame)) > _PIXELS_MAX:
             raise CodecError("a picture larger than any camera's")
         try:

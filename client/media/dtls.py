@@ -1,7 +1,7 @@
-"""DTLS for SRTP, both roles, over memory: no socket, no clock of its own (RFC 6347, RFC 5764, RFC 8122).
+"""DTLS for SRTP, both roles, in memory: without a socket or a clock (RFC 6347, RFC 5764, RFC 8122).
 
-A fresh ECDSA P-256 certificate for each association; the peer's is known by its SHA-256 fingerprint
-alone. Until that has matched, nothing can be sent or read through here.
+Each association has a fresh ECDSA P-256 certificate. The SHA-256 fingerprint alone identifies the peer; until
+it matches, nothing can be sent or read.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from OpenSSL import SSL
 
 from client.media.seam import PROFILES, Srtp
 
-#: Bytes in a datagram of the handshake.
+#: Maximum number of bytes in a datagram of the handshake.
 MTU: Final = 1_200
 _RECORD_HEADER: Final = 13
-#: RFC 6347 4.1: the version on the wire, which pyOpenSSL has no name for.
+#: The version on the wire (RFC 6347 4.1); pyOpenSSL has no name for it.
 _DTLS_1_2: Final = 0xFEFD
 _HANDSHAKE_MAX: Final = 65_536
 
 
 class DtlsError(Exception):
-    """The handshake failed, or the peer is not who it should be; the text says why."""
+    """The handshake failed, or the peer has the wrong certificate; the text says why."""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A self-signed certificate and its key; `fingerprint` is SHA-256 of the DER, 32 bytes."""
+    """A self-signed certificate and its key; `fingerprint` is the SHA-256 of the DER form, 32 bytes."""
 
     key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
 
     @classmethod
     def generate(cls) -> Certificate:
-        """Made from the operating system's randomness. The name is constant: it is sent in clear."""
+        """Generate from the system's randomness. The name is constant: it is sent in clear."""
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "snug")])
-        # fixed dates: nobody checks them, and the clock of a participant is nobody's business
+        # constant dates: nobody checks them, and they must not reveal the participant's clock
         begin = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
         certificate = (
             x509.CertificateBuilder()
@@ -62,7 +62,7 @@ class Certificate:
 
 
 def _split(flight: bytes) -> list[bytes]:
-    """Cut what a memory BIO ran together into datagrams, at record boundaries (RFC 6347 4.1.1)."""
+    """Cut the output of a memory BIO into datagrams, at record boundaries (RFC 6347 4.1.1)."""
     out: list[bytes] = []
     datagram = b""
     at = 0
@@ -78,17 +78,17 @@ def _split(flight: bytes) -> list[bytes]:
 
 
 class DtlsAssociation:
-    """One handshake, and the SRTP keys that come out of it.
+    """One handshake, and the SRTP keys that result from it.
 
-    Every method returns the datagrams to send. `srtp` is set when the handshake is complete *and*
-    the fingerprint matched; `closed` when the peer has said goodbye.
+    Every method returns the datagrams to send, except `timeout`. `srtp` is set when the handshake is complete
+    and the fingerprint matches; `closed` when either side has closed the association.
     """
 
     def __init__(self, certificate: Certificate, peer_fingerprint: bytes, *, client: bool = True) -> None:
         context = SSL.Context(SSL.DTLS_METHOD)
         context.set_min_proto_version(_DTLS_1_2)
         context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_QUERY_MTU | SSL.OP_NO_RENEGOTIATION)
-        # any certificate passes here: `_finish` compares its fingerprint, which is all we know of it
+        # accept any certificate here: `_finish` compares the fingerprint, all that is known of the peer
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
         context.use_certificate(certificate.certificate)
         context.use_privatekey(certificate.key)
@@ -107,11 +107,11 @@ class DtlsAssociation:
         self.closed = False
 
     def start(self) -> list[bytes]:
-        """The client's first flight."""
+        """Return the client's first flight."""
         return self._handshake()
 
     def receive(self, data: bytes) -> list[bytes]:
-        """One datagram from the peer; DtlsError if the handshake fails by it."""
+        """Take one datagram from the peer; DtlsError if it makes the handshake fail."""
         if self.closed:
             return []
         if self.srtp is None:
@@ -122,7 +122,7 @@ class DtlsAssociation:
         if self.srtp is None:
             return self._handshake()
         try:
-            # nobody sends application data here: read it, so that alerts are seen, and drop it
+            # the peer sends no application data: read to process alerts, and drop the data
             self._connection.recv(2_048)
         except SSL.ZeroReturnError:
             self.closed = True
@@ -131,11 +131,11 @@ class DtlsAssociation:
         return self._flush()
 
     def timeout(self) -> float | None:
-        """Seconds until `tick` is due for a retransmission; None if none is."""
+        """Return the seconds until `tick` is due for a retransmission; None without a pending one."""
         return None if self.srtp is not None else self._connection.DTLSv1_get_timeout()
 
     def tick(self) -> list[bytes]:
-        """Retransmit a flight that was not answered."""
+        """Retransmit an unanswered flight; DtlsError when the peer does not answer."""
         if self.srtp is None and not self.closed:
             try:
                 self._connection.DTLSv1_handle_timeout()
@@ -144,7 +144,7 @@ class DtlsAssociation:
         return self._flush()
 
     def close(self) -> list[bytes]:
-        """Say goodbye (close_notify)."""
+        """Close the association and return its close_notify."""
         if not self.closed:
             self.closed = True
             if self.srtp is not None:

@@ -1,7 +1,7 @@
-"""The shell that ties it together: a link to the server, what goes out, what comes in.
+"""The media engine: joins a link to the server, the sending half and the receiving half.
 
-Frames pass through `FrameCrypto` in two places, `Outgoing._send` and `Receiver`; there is no other way out
-of an encoder or into a decoder.
+Frames pass through `FrameCrypto` in two places: `Outgoing._send` seals and `Receiver` opens. No other path
+leads out of an encoder or into a decoder.
 """
 
 from __future__ import annotations
@@ -53,22 +53,22 @@ _REPORT_INTERVAL: Final = 1.0
 
 
 class EngineError(Exception):
-    """The engine was used in the wrong order."""
+    """A method was called in the wrong order."""
 
 
 class MediaEngine:
-    """Everything between a participant's source, decoders and files on one side and the server on the other.
+    """Connects a participant's source, decoders and files with the server.
 
     `parameters()` and `streams` go into the `media` message, `connect()` takes the server's answer,
-    `set_remote()` every list of streams; `keys_changed()` whenever new epoch keys are there. When the link is
-    lost `on_lost(reason)` is called, and the same steps connect again: SSRCs, counters and recordings go on.
-    `on_failed(reason)` is called when a source or an encoder breaks; the rest goes on.
+    `set_remote()` takes every list of streams, and `keys_changed()` is due whenever new epoch keys are
+    installed. When the link is lost, `on_lost(reason)` is called and the same steps connect again: SSRCs,
+    counters and recordings continue. When a source or an encoder breaks, `on_failed(reason)` is called and
+    the other parts continue.
 
-    `name_of` names a leaf for its recording. `decode` false saves the decoders' time: frames are
-    authenticated and recorded only. `on_opened` is called at the first authenticated frame of each stream.
-    `size`: width and height of the source's pictures; `layers`: in how many sizes (1 to 3) they are sent.
-    `rtx`: pictures are sent again under SSRCs of their own; `numbered`: their packets carry numbers that the
-    server reports on.
+    `name_of` names a leaf for its recording. Without `decode`, frames are only authenticated and recorded,
+    which saves decoding time. `on_opened` is called at the first authenticated frame of each stream. `size`:
+    width and height of the source's video; `layers`: number of simulcast layers (1 to 3). `rtx`: video is
+    retransmitted under separate SSRCs; `numbered`: video packets carry numbers that the server reports on.
     Callbacks run in the event loop.
     """
 
@@ -123,9 +123,9 @@ class MediaEngine:
         )
         self._closed = False
         self._round_trip = RoundTrip()
-        #: Packets from the server that are no RTP or RTCP.
+        #: Packets from the server that are not valid RTP or RTCP.
         self.malformed = 0
-        #: Files written, once closed.
+        #: Paths of the recordings, after `close`.
         self.recordings: list[Path] = []
         wanted: dict[MediaKind, bool] = {
             "audio": audio and source is not None,
@@ -141,12 +141,12 @@ class MediaEngine:
 
     @property
     def streams(self) -> list[Stream]:
-        """My own streams, for the `media` message."""
+        """Own streams, for the `media` message."""
         return list(self._streams)
 
     @property
     def round_trip(self) -> float | None:
-        """Seconds to the server and back, smoothed; None before it was measured."""
+        """The smoothed round trip to the server, seconds; None before the first measurement."""
         return self._round_trip.seconds
 
     @property
@@ -156,11 +156,11 @@ class MediaEngine:
 
     @property
     def waiting(self) -> bool:
-        """Whether parameters were told, and `connect` is to follow."""
+        """Whether `parameters` was called and `connect` must follow."""
         return self._pending is not None
 
     def parameters(self) -> tuple[str, str, bytes]:
-        """(ufrag, password, certificate fingerprint) for the next `connect`; new ones after each connect."""
+        """Return (ufrag, password, fingerprint) for the next `connect`; new after each connect."""
         if self._closed:
             raise EngineError("the engine is closed")
         if self._pending is None:
@@ -168,9 +168,10 @@ class MediaEngine:
         return self._pending.parameters()
 
     async def connect(self, transport: Transport, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - a link's own limit
-        """Connect the link whose parameters were told last, in place of the one there was.
+        """Connect the link of the last `parameters()`, and replace the previous link.
 
-        TransportError if that fails (the old link, if any, stays); EngineError without `parameters()` before.
+        TransportError on failure (the previous link, if any, stays); EngineError without `parameters()`
+        before.
         """
         link, self._pending = self._pending, None
         if link is None or self._closed:
@@ -204,24 +205,27 @@ class MediaEngine:
             self._outgoing.ask_key()
 
     def set_remote(self, streams: list[HandleStream]) -> None:
-        """All streams of the others, as the server lists them."""
+        """Take the server's list of all streams. Own streams in it are skipped."""
         own = {stream.ssrc for stream in self._streams}
         self._incoming.set_remote([s for s in streams if s.ssrc not in own])
 
     def keys_changed(self) -> None:
-        """New keys are installed: frames that came before them are tried again."""
+        """Retry the frames that arrived before their keys. Call it when new keys are installed."""
         self._incoming.keys_changed(asyncio.get_running_loop().time())
 
     def mute(self, kind: MediaKind, muted: bool) -> None:
-        """Send silence or black instead: as many packets as before, and those of sound of the same size."""
+        """Mute or unmute. A muted kind sends silence or black frames, with the same number of frames.
+
+        Audio packets also keep their size.
+        """
         (self._muted.add if muted else self._muted.discard)(kind)
 
     def stats(self) -> list[StreamStats]:
-        """All remote streams, those that are gone (the last 256) too."""
+        """Return counters of all remote streams, including the last 256 that are gone."""
         return self._incoming.stats()
 
     def own_stats(self) -> list[OwnStats]:
-        """My own streams; empty before the first connect."""
+        """Return counters of own streams; empty before the first connect."""
         return self._outgoing.stats() if self._outgoing is not None else []
 
     @property
@@ -229,7 +233,10 @@ class MediaEngine:
         return self._disk.errors if self._disk is not None else []
 
     async def close(self) -> list[Path]:
-        """Stop, say goodbye, end the recordings (their paths are returned). Closing twice is harmless."""
+        """Stop sending and receiving, close the link, and return the paths of the finished recordings.
+
+        Closing twice is harmless.
+        """
         if self._closed:
             return self.recordings
         self._closed = True
@@ -252,7 +259,7 @@ class MediaEngine:
     # -- inside ------------------------------------------------------------------------------
 
     def _is_closed(self) -> bool:
-        return self._closed  # it may have changed over an await
+        return self._closed  # a method, because type checkers ignore changes across an await
 
     def _send_rtcp(self, packet: bytes) -> None:
         if self._link is not None:
@@ -286,7 +293,7 @@ class MediaEngine:
                 self._hear(self._outgoing, packet, now)
 
     def _hear(self, outgoing: Outgoing, packet: Rtcp, now: float) -> None:
-        """What the server says of our own streams."""
+        """Pass the server's feedback on own streams to the sending half."""
         match packet:
             case Pli() | Nack():
                 outgoing.feedback(packet, now)

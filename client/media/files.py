@@ -1,4 +1,4 @@
-"""A file as a source: whatever FFmpeg reads, looped, sound and picture in step by their timestamps."""
+"""A media file as a source: any format of FFmpeg, looped, with audio and video synchronised by timestamps."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from av.stream import Disposition
 from client.media.codec import FRAME_SAMPLES, HEIGHT, SAMPLE_RATE, WIDTH, Picture, Sound
 from client.media.sources import blank, planes, silence
 
-#: Seconds that one stream of a file may run ahead of the other before the other counts as silent.
+#: Seconds that one stream of a file may run ahead before the other one counts as silent.
 _SKEW: Final = 3.0
-#: Pictures nearer to each other than this (seconds) are thinned out: fewer are sent anyway.
+#: Video frames closer together than this (seconds) are dropped: fewer are sent anyway.
 _SPACING: Final = 1 / 31
 _PICTURES_MAX: Final = 128
 _SOUND_MAX: Final = 10 * SAMPLE_RATE
 
 
 class SourceError(Exception):
-    """A file that can't be played; the text says why."""
+    """The file can't be played; the text says why."""
 
 
 class FileSource:
-    """Plays `path` for ever. No audio in the file: silence. No video: `has_video` is false.
+    """Plays `path` in an endless loop. Without audio: silence. Without video: `has_video` is false.
 
-    Pictures are fitted into width by height with black bars, sound becomes mono at 48 kHz.
+    Video is fitted into width by height with black bars; audio becomes mono at 48 kHz.
     """
 
     def __init__(self, path: Path | str, *, width: int = WIDTH, height: int = HEIGHT) -> None:
@@ -42,7 +42,7 @@ class FileSource:
         self._sound_end = 0
         self._pictures: deque[tuple[float, Picture]] = deque()
         self._shown = blank(width, height)
-        self._base = 0.0  # media time at which this run through the file began
+        self._base = 0.0  # media time at which the current pass through the file began
         self._reached = 0.0  # the latest media time seen in any stream
         self._ended = False
         self.has_audio, self.has_video = self._open()
@@ -52,7 +52,7 @@ class FileSource:
         self._frames = self._decode()
 
     def audio(self, index: int) -> Sound:
-        """The 20 ms from ``index * 0.02`` s on."""
+        """Return the 20 ms from ``index * 0.02`` s on."""
         start = index * FRAME_SAMPLES
         end = start + FRAME_SAMPLES
         if not self.has_audio:
@@ -76,7 +76,7 @@ class FileSource:
         return out
 
     def video(self, at: float) -> Picture:
-        """The last picture that was due by `at`."""
+        """Return the last video frame that was due by `at`."""
         if not self.has_video:
             return self._shown
         while (
@@ -90,7 +90,7 @@ class FileSource:
         return self._shown
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._ended = True
         if self._container is not None:
             self._container.close()
@@ -108,11 +108,11 @@ class FileSource:
 
     def _video_streams(self) -> list[av.VideoStream]:
         assert self._container is not None
-        # a cover of an album is no film
+        # the cover of an album is not video
         return [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
 
     def _pump(self) -> bool:
-        """Decode a little more; False when there is nothing more to come, ever."""
+        """Decode a little more; return False at the end of all frames."""
         if self._ended:
             return False
         frame = next(self._frames, None)
@@ -126,7 +126,7 @@ class FileSource:
         return True
 
     def _decode(self) -> Iterator[av.VideoFrame | tuple[float, Sound]]:
-        """All frames, run after run; ends when a run brings nothing that moves."""
+        """Yield all frames, pass after pass; stop after a pass without progress."""
         while True:
             assert self._container is not None
             moments = set()
@@ -134,7 +134,7 @@ class FileSource:
                 moments.add(frame.pts if isinstance(frame, av.VideoFrame) else frame[0])
                 yield frame
             if len(moments) < 2 or self._reached <= self._base:
-                return  # a still picture, or nothing decodable: looping it would only burn time
+                return  # a still image, or nothing decodable: looping it would only waste time
             self._base = self._reached
             self._container.close()
             self._open()
@@ -155,7 +155,7 @@ class FileSource:
             except StopIteration:
                 break
             except av.FFmpegError:
-                continue  # a damaged packet: the next one may be whole
+                continue  # a damaged packet: the next one may be intact
             for frame in frames:
                 if isinstance(frame, av.VideoFrame):
                     if frame.pts is not None:
@@ -169,7 +169,7 @@ class FileSource:
                         sounded += len(sound) / SAMPLE_RATE
 
     def _take_sound(self, at: float, sound: Sound) -> None:
-        # sound is laid where its timestamp says; small errors of rounding don't tear it
+        # the timestamp decides where audio goes; small rounding errors leave no gap
         start = round((self._base + at) * SAMPLE_RATE)
         if abs(start - self._sound_end) < FRAME_SAMPLES and self._sound_end:
             start = self._sound_end

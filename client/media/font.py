@@ -1,4 +1,4 @@
-"""A 5x7 bitmap font for ASCII, for the test card: no dependency for a name and a clock."""
+"""A 5x7 bitmap font for ASCII. The test card needs no dependency for its name and clock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-# Five columns a glyph, bit 0 on top, from the space on.
+# Five columns a glyph, bit 0 on top, beginning with the space.
 _COLUMNS: Final = bytes.fromhex(
     "0000000000 00005f0000 0007000700 147f147f14 242a7f2a12 2313086462 3649552250 0005030000"
     "001c224100 0041221c00 14083e0814 08083e0808 0050300000 0808080808 0060600000 2010080402"
@@ -33,7 +33,7 @@ def _glyph(character: str) -> bytes:
 
 
 def render(text: str, scale: int) -> NDArray[np.bool_]:
-    """The text as a mask of (7 * scale, 6 * scale * len(text)) pixels; a box for what the font lacks."""
+    """Return the text as a mask of (7 * scale, 6 * scale * len(text)) pixels; a box for missing glyphs."""
     columns = np.frombuffer(b"".join(_glyph(c) + b"\0" for c in text) or b"\0", np.uint8)
     bits = columns[None, :] >> np.arange(HEIGHT, dtype=np.uint8)[:, None] & 1
     return np.kron(bits, np.ones((scale, scale), np.uint8)).astype(np.bool_)

@@ -1,10 +1,9 @@
-"""The client's half of ICE between one socket of its own and one of an ICE-lite server: a pure core.
+"""The client's half of ICE, between one local socket and one socket of an ICE-lite server. A pure core.
 
-RFC 8445, RFC 7675. The client is always controlling, and nominates with its first check where there is
-nothing to choose from, else once told to (`client.media.reach` chooses). A lite server sends no checks, so
-none are answered. Checks are repeated until the first answer, then as often as browsers do it: that is
-consent, it keeps NATs open, and a NAT that has given us another port is noticed by it. Times are seconds,
-monotonic.
+RFC 8445, RFC 7675. The client is always the controlling agent. If there is only one pair, the first check
+nominates it; otherwise `client.media.reach` chooses. A lite server sends no checks, so the client answers
+none. Checks are repeated until the first answer, then at the rate that browsers use: later checks renew
+consent, keep NATs open, and reveal a NAT that assigned another port. Times are seconds, monotonic.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from typing import Final
 
 from client.media.seam import build_binding_request, parse_stun
 
-#: Between checks before the first answer, doubling up to MAX.
+#: Seconds between checks before the first answer, doubling up to CHECK_INTERVAL_MAX.
 CHECK_INTERVAL: Final = 0.05
 CHECK_INTERVAL_MAX: Final = 0.5
-#: Consent: a check this often, and gone after this long without an answer (RFC 7675 5.1, twice as often).
+#: Consent: seconds between checks (half of RFC 7675 5.1), between retries, and until consent expires.
 CONSENT_INTERVAL: Final = 2.5
 CONSENT_RETRY: Final = 0.25
 CONSENT_TIMEOUT: Final = 30.0
@@ -35,24 +34,24 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The server has answered, authentically, for the first time."""
+    """The server has sent its first authentic answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentLost:
-    """No answer for CONSENT_TIMEOUT: nothing more may be sent."""
+    """No answer for CONSENT_TIMEOUT: sending must stop."""
 
 
 IceEffect = Send | Connected | ConsentLost
 
 
 def make_credentials(rng: Callable[[int], bytes]) -> tuple[str, str]:
-    """A fresh ufrag (8 characters, 48 bits) and password (24 characters, 144 bits), RFC 8445 5.3."""
+    """Return a fresh ufrag (8 characters, 48 bits) and password (24 characters, 144 bits), RFC 8445 5.3."""
     return base64.b64encode(rng(6)).decode(), base64.b64encode(rng(18)).decode()
 
 
 class IceClient:
-    """One association. `connected` and `lost` only ever turn true.
+    """One association. `connected` and `lost` never return to false.
 
     `nominate`: every check nominates its pair, from the first one on.
     """
@@ -62,8 +61,8 @@ class IceClient:
         self._rng = rng
         self._tie_breaker = int.from_bytes(rng(8), "big")
         self._remote: tuple[str, str] | None = None
-        self._outstanding: dict[bytes, float] = {}  # when each was sent
-        #: Seconds from the check that was answered last to its answer.
+        self._outstanding: dict[bytes, float] = {}  # transaction -> sending time
+        #: Seconds between the last answered check and its answer.
         self.round_trip: float | None = None
         self._next_check = 0.0
         self._interval = CHECK_INTERVAL
@@ -73,13 +72,13 @@ class IceClient:
         self.lost = False
 
     def start(self, ufrag: str, password: str, now: float) -> list[IceEffect]:
-        """Begin to check the server with these credentials of its."""
+        """Begin to check the server, which has these credentials."""
         self._remote = (ufrag, password)
         self._answered = now
         return self._check(now)
 
     def receive(self, data: bytes, now: float) -> list[IceEffect]:
-        """A datagram whose first byte says STUN. What isn't the authentic answer to a check does nothing."""
+        """Take a datagram whose first byte says STUN. All but an authentic answer to a check is ignored."""
         reply = parse_stun(data)
         if self._remote is None or reply is None or not reply.success:
             return []
@@ -95,23 +94,23 @@ class IceClient:
         return [Connected()]
 
     def nominate(self, now: float) -> list[IceEffect]:
-        """This pair it is: say so at once, and with every check from now on."""
+        """Nominate this pair, at once and with every later check."""
         if self._nominate:
             return []
         self._nominate = True
         return self._check(now)
 
     def probe(self, now: float) -> list[IceEffect]:
-        """A check now, unless one is out: what comes of it is known sooner than by waiting."""
+        """Send a check now unless one is outstanding, to learn the state of the path early."""
         return [] if self._outstanding or self._remote is None or self.lost else self._check(now)
 
     @property
     def answered(self) -> float:
-        """When the last answer came, or the first check went."""
+        """The time of the last answer, or of the first check before any answer."""
         return self._answered
 
     def unanswered(self, now: float) -> float:
-        """Seconds since the first check after the last answer; 0 if none has gone since."""
+        """Return the seconds since the first check after the last answer; 0 without such a check."""
         return now - next(iter(self._outstanding.values()), now)
 
     def tick(self, now: float) -> list[IceEffect]:

@@ -1,8 +1,7 @@
 """The receiving half of the engine: receivers, decoders, the recorder.
 
-`Receiver` is the only way to a decoder or a disk, and it authenticates. Pictures are decoded in a
-thread and files written in another; the queues to both are bounded, and what doesn't fit is dropped and
-counted.
+`Receiver` authenticates every frame before a decoder or the disk gets it. One thread decodes video and
+another one writes files. The queues to both are bounded; frames that don't fit are dropped and counted.
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ from server.wire.messages import HandleStream, MediaKind
 _DECODE_QUEUE: Final = 30
 _DISK_QUEUE: Final = 4_000
 _DEPARTED_MAX: Final = 256
-#: Concealing longer than this (frames) says nothing any more: it has faded out.
+#: Maximum number of frames to conceal in one hole: after them the audio has faded out.
 _CONCEAL_MAX: Final = 10
 
 _P = ParamSpec("_P")
 
 
 class Disk:
-    """A recorder in a thread of its own. `dropped`: frames that it was too slow for."""
+    """A recorder in its own thread. `dropped`: jobs refused because the queue was full."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -65,7 +64,7 @@ class Disk:
         self._submit(self._recorder.report, leaf, name, ssrc, ntp, timestamp)
 
     async def close(self) -> list[Path]:
-        """Write what waits, end all files; their paths."""
+        """Write the queued frames, finish all files, and return their paths."""
         paths = await asyncio.get_running_loop().run_in_executor(self._thread, self._recorder.close)
         self._thread.shutdown(wait=True)
         return paths
@@ -85,13 +84,13 @@ class Disk:
 
 
 class _Remote:
-    """A remote stream: its core, its decoder, and what waits for it."""
+    """A remote stream: its core, its decoder, and the frames that wait for the decoder."""
 
     def __init__(self, stream: HandleStream, receiver: Receiver) -> None:
         self.stream = stream
         self.receiver = receiver
         self.reception = Reception(stream.ssrc, stream.kind)
-        #: Packets that came again as RTX.
+        #: Packets that arrived as RTX.
         self.again = 0
         self.sound_decoder: SoundDecoder | None = None
         self.picture_decoder: PictureDecoder | None = None
@@ -100,7 +99,7 @@ class _Remote:
         self.report: SenderReport | None = None
         self.told = False
         self.decoded = self.concealed = self.recovered = self.dropped = self.undecodable = 0
-        #: Frames of sound that are missing behind `heard`, the RTP timestamp of the last one decoded.
+        #: Audio frames missing after `heard`, the RTP timestamp of the last decoded frame.
         self.hole = 0
         self.heard: int | None = None
         self.gone = False
@@ -117,7 +116,7 @@ class _Remote:
             failed=core.failed,
             unkeyed=core.unkeyed,
             lost=core.lost,
-            # the last one of a hole may yet be found in the packet behind it
+            # the packet after a hole may contain a copy of the hole's last frame
             concealed=self.concealed + max(0, self.hole - 1),
             key_frames=core.key_frames,
             first_opened_at=core.first_opened,
@@ -135,7 +134,7 @@ class _Remote:
 
 
 class Incoming:
-    """All remote streams. `send_rtcp` sends a packet; `decode` false: authenticate and record only."""
+    """All remote streams. `send_rtcp` sends a packet. Without `decode`, frames are not decoded."""
 
     def __init__(
         self,
@@ -160,20 +159,20 @@ class Incoming:
         self._make_picture_decoder = picture_decoder
         self._on_opened = on_opened
         self._remote: dict[int, _Remote] = {}
-        self._again: dict[int, _Remote] = {}  # by the SSRC that what is sent again comes under
+        self._again: dict[int, _Remote] = {}  # by the SSRC of RTX
         self._arrivals = Arrivals()
         self._round_trip: float | None = None
-        #: Packets that are no RTX although they came under its SSRC.
+        #: Packets under an SSRC of RTX that are not valid RTX.
         self.malformed = 0
-        # streams that are gone: counters alone, for decoders and windows are a megabyte each
+        # departed streams keep counters only: a stream's decoder and windows take a megabyte
         self._departed: deque[StreamStats] = deque(maxlen=_DEPARTED_MAX)
-        self._departing: list[_Remote] = []  # with pictures that still wait for their decoder
+        self._departing: list[_Remote] = []  # departed, with video frames that wait for the decoder
         self._thread = ThreadPoolExecutor(1, "snug-decode")
         #: Packets of streams that nobody announced.
         self.unknown = 0
 
     def set_remote(self, streams: list[HandleStream]) -> None:
-        """All streams there are; those that changed hands begin anew."""
+        """Take the list of all streams. Streams with another handle or kind start anew."""
         wanted = {s.ssrc: s for s in streams}
         for ssrc, remote in list(self._remote.items()):
             new = wanted.get(ssrc)
@@ -229,18 +228,18 @@ class Incoming:
             self._tell_report(remote)
 
     def round_trip(self, seconds: float) -> None:
-        """The way to the server and back, as it is now."""
+        """Take the current round trip to the server, seconds."""
         self._round_trip = seconds
         for remote in self._remote.values():
             remote.receiver.reorder.round_trip = seconds
 
     def acknowledge(self) -> None:
-        """Report which numbered packets have come (`twcc.INTERVAL`)."""
+        """Report the numbered packets that have arrived. Call it every `twcc.INTERVAL`."""
         for fci in self._arrivals.take():
             self._send_rtcp(build_rtcp(TransportFeedback(self._feedback_ssrc, 0, fci)))
 
     def report(self, now: float) -> None:
-        """A receiver report of all streams that have begun (RFC 3550 6.4.2)."""
+        """Send a receiver report on all streams that have begun (RFC 3550 6.4.2)."""
         blocks = [b for r in self._remote.values() if (b := r.reception.report(now)) is not None]
         for at in range(0, len(blocks), BLOCKS_MAX):
             report = ReceiverReport(self._feedback_ssrc, tuple(blocks[at : at + BLOCKS_MAX]))
@@ -260,7 +259,7 @@ class Incoming:
         return [*self._departed, *(remote.stats() for remote in present)]
 
     async def close(self) -> None:
-        """Decode what waits, then stop. The counters stay."""
+        """Decode the queued frames, then stop. The counters stay."""
         workers = [r.worker for r in (*self._departing, *self._remote.values()) if r.worker is not None]
         await asyncio.gather(*workers, return_exceptions=True)
         self._thread.shutdown(wait=True)
@@ -289,7 +288,7 @@ class Incoming:
             remote.concealed, remote.hole = remote.concealed + remote.hole, 0
             self._record(remote, frame)
         elif remote.stream.kind == "audio":
-            # 20 us: less than it would take to hand it to a thread
+            # decoding takes 20 us, less than handing the frame to a thread
             self._decode_sound(remote, frame)
         elif len(remote.queue) >= _DECODE_QUEUE:
             remote.dropped += 1 + len(remote.queue)
@@ -316,13 +315,13 @@ class Incoming:
 
     @staticmethod
     def _fill(remote: _Remote, decoder: SoundDecoder, frame: Deliver) -> None:
-        """Make up what is missing before this frame; the last of it from the copy in the frame, if any."""
+        """Conceal the hole before this frame; recover its last frame if this one carries a copy of it."""
         hole, remote.hole = remote.hole, 0
         if not hole:
             return
         for _ in range(min(hole - 1, _CONCEAL_MAX)):
             decoder.conceal()
-        # frames that wait for their keys come late, and then this one isn't the next behind the hole
+        # frames that wait for keys arrive late, so this frame may not be the one right after the hole
         follows = remote.heard is not None and (
             (frame.timestamp - remote.heard) & 0xFFFFFFFF == (hole + 1) * FRAME_SAMPLES
         )

@@ -1,4 +1,4 @@
-"""The sizes in which one camera's pictures are sent at once (simulcast), and what each may spend. Pure."""
+"""The simulcast layers of one camera's video, and the bitrate of each. Pure."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Final
 
 from client.media.codec import HEIGHT, VIDEO_BITRATE, WIDTH
 
-#: Bits of a layer for each pixel of it; smaller pictures need more of them.
+#: Factor for the bits per pixel of each smaller layer: a smaller layer needs more bits per pixel.
 _DENSER: Final = 1.6
-#: Of a layer's rate: less isn't worth sending, next to the layers below; and of the whole size alone.
+#: Minimum useful share of a layer's maximum rate: below it, the smaller layers alone look better.
 _FLOOR: Final = 0.4
-#: Bits a pixel below which fewer pictures a second look better.
+#: Bits per pixel below which a lower frame rate looks better.
 _DENSITY: Final = 0.04
-#: A layer that was left out comes back when there is so much more than it needs.
+#: A layer that was left out returns when this multiple of its minimum rate is available.
 _RETURN: Final = 1.25
 _RATE: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Width and height in pixels; the most and the least bits a second that are of use."""
+    """Width and height in pixels; maximum and minimum useful rate, bits a second."""
 
     width: int
     height: int
@@ -29,13 +29,13 @@ class Layer:
     least: int
 
     def every(self, bitrate: int) -> int:
-        """Of how many pictures one is encoded at this rate: 1, 2 or 3."""
+        """Return n: at this rate every n-th video frame is encoded. n is 1, 2 or 3."""
         full = _DENSITY * self.width * self.height * _RATE
         return 1 if bitrate >= full else 2 if bitrate >= full / 2 else 3
 
 
 def layers_of(width: int, height: int, count: int) -> tuple[Layer, ...]:
-    """1 to 3 layers of pictures of this size, the smallest first: a quarter, half and whole of each side."""
+    """Return 1 to 3 layers, smallest first: a quarter, half and the whole of each side."""
     out = []
     for step in range(count - 1, -1, -1):
         w, h = (max(2, side // (1 << step) // 2 * 2) for side in (width, height))
@@ -45,9 +45,10 @@ def layers_of(width: int, height: int, count: int) -> tuple[Layer, ...]:
 
 
 def share(target: int, layers: Sequence[Layer], before: Sequence[int]) -> list[int]:
-    """Bits a second for each layer, 0: left out. The smallest always gets something, the larger what is left.
+    """Return bits a second for each layer; 0 leaves a layer out.
 
-    `before`: what they had, for a layer that comes and goes costs a key frame each time.
+    The smallest layer always gets a share; larger layers get the rest. `before` is the previous result: each
+    return of a layer costs a key frame, so a returning layer needs more than its minimum.
     """
     out = [min(target, layers[0].most)]
     left = target - out[0]

@@ -1,7 +1,7 @@
-"""libopus itself, for what FFmpeg's decoders can't do: in-band FEC (RFC 6716 2.1.7) and true concealment.
+"""Direct calls to libopus for in-band FEC (RFC 6716 2.1.7) and packet loss concealment.
 
-PyAV's wheel brings the library; where neither that nor the system has one, sound is decoded by FFmpeg and
-what is missing is faded out. The C calls stand in this file alone (cffi, ABI mode).
+FFmpeg's decoders support neither. PyAV's wheel contains the library. Without it and without a system library,
+FFmpeg decodes the audio and missing audio fades out. Only this module makes C calls (cffi, ABI mode).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ int opus_packet_has_lbrr(const unsigned char packet[], int32_t length);
 """
 )
 
-#: Samples of the longest packet there is, 120 ms (RFC 6716 3.1).
+#: Samples of the longest possible packet, 120 ms (RFC 6716 3.1).
 _SAMPLES_MAX: Final = 6 * FRAME_SAMPLES
 
 
 def _names() -> list[str]:
-    """Where the library may be: beside PyAV, else where the system looks."""
+    """Return candidate names of the library: beside PyAV first, then the system's names."""
     root = Path(av.__file__).parent
     beside = [root.parent / "av.libs", root / ".dylibs"]
     found = [str(path) for folder in beside for path in sorted(folder.glob("libopus*"))]
@@ -43,7 +43,7 @@ def _names() -> list[str]:
 
 @functools.cache
 def load() -> Any | None:
-    """The library, or None where there is none (or one before 1.5, which can't tell whether FEC is there)."""
+    """Return the library, or None if it is missing or older than 1.5, which can't detect FEC."""
     for name in _names():
         try:
             library = ffi.dlopen(name)
@@ -55,7 +55,7 @@ def load() -> Any | None:
 
 
 class FecDecoder:
-    """RFC 6716 to mono at 48 kHz. Follows every change of mode and bandwidth."""
+    """RFC 6716 to mono at 48 kHz. It follows every change of mode and bandwidth."""
 
     def __init__(self, library: Any) -> None:
         error = ffi.new("int *")
@@ -67,19 +67,20 @@ class FecDecoder:
         self._pcm = ffi.new("int16_t[]", _SAMPLES_MAX)
 
     def decode(self, frame: bytes) -> Sound:
-        """The sound of one packet; CodecError if it is no Opus."""
+        """Return the audio of one packet; CodecError if it is not Opus."""
         if not frame:
             raise CodecError("an Opus packet without sound")
         return self._decode(frame, _SAMPLES_MAX, fec=False)
 
     def conceal(self) -> Sound:
-        """20 ms in place of a packet that never came."""
+        """Return 20 ms in place of a missing packet."""
         return self._decode(b"", FRAME_SAMPLES, fec=False)
 
     def recover(self, following: bytes) -> Sound | None:
-        """The 20 ms before packet `following`, by the copy in it; None, and nothing changes, if it has none.
+        """Return the 20 ms before the packet `following`, decoded from the copy in it.
 
-        Encoders put one there for sound that they take for speech; `following` is to be decoded afterwards.
+        Return None without a change of state if there is no copy: encoders add copies only to audio that they
+        classify as speech. Decode `following` afterwards.
         """
         if not following or self._library.opus_packet_has_lbrr(following, len(following)) <= 0:
             return None
@@ -98,6 +99,6 @@ class FecDecoder:
 
 
 def sound_decoder() -> SoundDecoder:
-    """The best decoder there is on this machine."""
+    """Return the best decoder available on this machine."""
     library = load()
     return OpusDecoder() if library is None else FecDecoder(library)

@@ -1,7 +1,8 @@
-"""The sending half of the engine: source, encoder, seal, packets, at an even pace.
+"""The sending half of the engine: source, encoder, sealing, packets and pacing.
 
-`_send` is the only way from an encoder to the link, and it seals. Sound leaves as it is due; pictures wait
-for their turn (`pacing`), in as many layers and bits as the way to the server carries (`rate`, `layers`).
+`_send` seals every frame on the only path from an encoder to the link. Audio leaves when it is due; video
+waits for its turn (`pacing`). Its layers and bitrates follow the capacity of the path to the server (`rate`,
+`layers`).
 """
 
 from __future__ import annotations
@@ -34,11 +35,11 @@ from client.media.transport import Link
 from client.media.twcc import Report
 from server.wire.messages import Stream
 
-_PREFETCH: Final = 5  # frames of sound that are fetched from the source at a time, and ahead
+_PREFETCH: Final = 5  # audio frames fetched from the source at once, and ahead of time
 
 
 class _Own:
-    """An own stream, or one layer of it: its core and its counters."""
+    """An own stream, or one simulcast layer of it: its core and its counters."""
 
     def __init__(self, sender: Sender, number: int) -> None:
         self.sender = sender
@@ -50,7 +51,7 @@ class _Own:
 
 
 class _Picture:
-    """The encoder of one layer, made when first needed."""
+    """The encoder of one layer, created on first use."""
 
     def __init__(self, layer: Layer, own: _Own) -> None:
         self.layer = layer
@@ -59,9 +60,9 @@ class _Picture:
 
 
 class Outgoing:
-    """All own streams. `link` tells the link of the moment, `muted` holds what is muted at the moment.
+    """All own streams. `link` returns the current link, `muted` holds the kinds that are muted now.
 
-    `size`: width and height of the source's pictures. `numbered`: pictures carry transport-wide numbers.
+    `size`: width and height of the source's video. `numbered`: video packets carry transport-wide numbers.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class Outgoing:
         self._pacing = asyncio.Event()
         self._number = 0
         self._thread = ThreadPoolExecutor(1, "snug-source")
-        # a clock must be sent, but it need not be anybody's clock
+        # sender reports need a clock, but any common one is valid: a random offset hides the real clock
         self._clock_offset = float(int.from_bytes(rng(3), "big"))
         jobs = []
         for stream in streams:
@@ -113,7 +114,7 @@ class Outgoing:
                 self._own.append(own)
                 self._pictures.append(_Picture(layer, own))
             jobs += [self._send_video(Pace(started, 1 / VIDEO_RATE)), self._leave_in_turn()]
-        # headers, and what is sent again, come on top of what the encoders make
+        # headers and retransmissions come on top of the encoders' output
         ceiling = round(1.2 * sum(picture.layer.most for picture in self._pictures))
         self._estimate = Estimate(ceiling, started)
         self._tasks = [loop.create_task(job) for job in jobs]
@@ -122,16 +123,16 @@ class Outgoing:
 
     @property
     def clock_offset(self) -> float:
-        """What the clock of our sender reports is ahead of the event loop's, seconds."""
+        """Seconds by which the clock of own sender reports is ahead of the event loop's clock."""
         return self._clock_offset
 
     def ask_key(self) -> None:
-        """Make the next picture of each layer a key frame."""
+        """Make the next video frame of each layer a key frame."""
         for picture in self._pictures:
             picture.own.gate.ask()
 
     def feedback(self, packet: Pli | Nack, now: float) -> None:
-        """What a receiver asks for; of streams that aren't mine it is ignored."""
+        """Answer a receiver's request; requests for foreign streams are ignored."""
         link = self._link()
         for own in self._own:
             if own.sender.ssrc != packet.media:
@@ -147,20 +148,20 @@ class Outgoing:
                         link.send_rtp(again)
 
     def remb(self, bitrate: int, now: float) -> None:
-        """What the server says that receivers can take of our pictures."""
+        """Take the server's limit for the video that receivers can take, bits a second."""
         self._estimate.remb(bitrate, now)
 
     def received(self, block: ReportBlock, now: float) -> None:
-        """A receiver report on one of our streams."""
+        """Take a receiver report on one of the own streams."""
         if any(picture.own.sender.ssrc == block.ssrc for picture in self._pictures):
             self._estimate.lost(block.fraction / 256, now)
 
     def acknowledged(self, report: Report, now: float, round_trip: float) -> None:
-        """Which numbered packets have come, and when."""
+        """Take the server's report on numbered packets: which arrived, and when."""
         self._estimate.reported(report, now, round_trip)
 
     def report(self, now: float) -> None:
-        """A sender report of each stream that has begun."""
+        """Send a sender report for each stream that has begun."""
         for own in self._own:
             if own.sender.packets:
                 self._report(own, now)
@@ -196,7 +197,7 @@ class Outgoing:
     # -- inside ------------------------------------------------------------------------------
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        # a task ends by being cancelled, or by an error that must not pass unseen
+        # a task ends by cancellation, or by an error that must be reported
         error = None if task.cancelled() else task.exception()
         if error is not None and self._on_failed is not None:
             self._on_failed(f"sending stopped: {error}")
@@ -220,7 +221,7 @@ class Outgoing:
                 first, fetched_to = max(fetched_to, index), max(fetched_to, index) + _PREFETCH
                 fetching = loop.run_in_executor(self._thread, self._fetch, first)
             if fetching is not None and index >= first:
-                # not there when it is due: a little patience, or the source would be late for ever
+                # wait a little past the due time, or the source would stay late for ever
                 await asyncio.wait([fetching], timeout=wait + FRAME_SECONDS)
             if fetching is not None and fetching.done():
                 sounds.update(enumerate(fetching.result(), first))
@@ -231,8 +232,8 @@ class Outgoing:
             if sound is None:
                 own.starved += 1
                 sound = silence()
-            # encoded ahead: how long that takes depends on the sound, and if a packet left as soon as it is
-            # encoded, the moment of its leaving would tell who is muted
+            # encode ahead of time: the duration depends on the audio, and if a packet left as soon as it is
+            # encoded, its send time would reveal muting
             connected = self._link() is not None
             packet = encoder.encode(silence() if "audio" in self._muted else sound) if connected else b""
             await asyncio.sleep(max(0.0, due - loop.time()))
@@ -251,7 +252,7 @@ class Outgoing:
                 continue
             at, now = index / VIDEO_RATE, loop.time()
             target = self._estimate.target(now)
-            # what is sent again is part of it: added on top it would be lost as well
+            # retransmissions are part of the target: on top of it they would be lost as well
             again = sum(picture.own.sender.resent_rate(now) for picture in self._pictures)
             target = round(max(target / 2, target - again))
             rates = share(target, [p.layer for p in self._pictures], rates)
@@ -259,7 +260,7 @@ class Outgoing:
             for picture, rate in zip(self._pictures, rates, strict=True):
                 own = picture.own
                 if not rate:
-                    own.gate.ask()  # whenever it comes back
+                    own.gate.ask()  # the layer must return with a key frame
                 own.bitrate = rate
                 if rate and index % picture.layer.every(rate) == 0:
                     wanted.append((picture, rate, own.gate.take(now)))
@@ -273,12 +274,12 @@ class Outgoing:
                 if frame is not None and self._send(own, frame, at):
                     own.key_frames += is_key_frame(frame)
                 elif frame is not None or key:
-                    # the next one would refer to a picture that nobody has
+                    # the next frame would refer to a frame that nobody has
                     own.gate.ask()
             self._pacer.aim(sum(rates))
 
     def _encode(self, wanted: list[tuple[_Picture, int, bool]], at: float, muted: bool) -> list[bytes | None]:
-        """One frame of each of these layers, all of one moment."""
+        """Return one frame of each of these layers, all of the same moment."""
         whole: Picture = self._source.video(at)
         out = []
         for picture, rate, key in wanted:
@@ -310,7 +311,7 @@ class Outgoing:
                     link.send_rtp(data)
 
     def _send(self, own: _Own, frame: bytes, at: float) -> bool:
-        """Seal, cut, send; False if it may not be sent now."""
+        """Seal, packetize and send a frame; return False if it may not be sent now."""
         sealed = self._crypto.seal(own.sender.kind, frame, own.layer)
         link = self._link()
         if sealed is None or link is None:
@@ -318,7 +319,7 @@ class Outgoing:
             return False
         own.sealed += 1
         if not own.sender.packets:
-            # ahead of the first frame: receivers know from the start how sound and pictures belong together
+            # before the first frame, so that receivers can synchronise audio and video from the start
             self._report(own, asyncio.get_running_loop().time())
         for packet in own.sender.packetize(sealed, at):
             if own.sender.kind == "audio":

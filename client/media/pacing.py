@@ -1,7 +1,7 @@
-"""When each packet of a frame leaves: a burst that is spread over the time of the frame. A pure core.
+"""Pacing: spreads the packets of a frame over the frame's duration. A pure core.
 
-A key frame is many times as long as others. Sent at once it fills the queue in front of a narrow link, and
-the sound behind it waits. Times are seconds, sizes bytes.
+A key frame is many times larger than other frames. Sent at once, it fills the queue before a narrow link and
+delays the audio behind it. Times are seconds, sizes bytes.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Final, Generic, TypeVar
 
 _T = TypeVar("_T")
 
-#: Packets leave so many times faster than the rate that is aimed at.
+#: Packets leave at this multiple of the target rate.
 FASTER: Final = 2.5
-#: Seconds in which all that waits has left, whatever the rate.
+#: Seconds in which all waiting packets leave, at any rate.
 WAIT_MAX: Final = 0.1
-#: Seconds by which packets may leave early, together: less is no use to a timer.
+#: Seconds by which packets may leave early, together: a timer has no finer resolution.
 _SLACK: Final = 0.003
 _PACKETS_MAX: Final = 2_000
 
 
 class Pacer(Generic[_T]):
-    """Packets of any kind in order; those that are urgent first. `dropped` had no room."""
+    """A queue of packets of any type, urgent packets first. `dropped` counts packets without room."""
 
     def __init__(self) -> None:
         self._urgent: deque[tuple[int, _T]] = deque()
@@ -35,7 +35,7 @@ class Pacer(Generic[_T]):
         return len(self._urgent) + len(self._queue)
 
     def push(self, size: int, packet: _T, *, urgent: bool = False) -> None:
-        """One more packet that is to leave."""
+        """Add one packet to the queue."""
         if len(self) >= _PACKETS_MAX:
             self.dropped += 1
             return
@@ -43,11 +43,11 @@ class Pacer(Generic[_T]):
         self._octets += size
 
     def aim(self, bitrate: float) -> None:
-        """The rate that is aimed at, bits a second; to be said after each frame."""
+        """Set the target rate, bits a second. Call it after each frame."""
         self._rate = max(FASTER * bitrate, 8 * self._octets / WAIT_MAX, 1.0)
 
     def take(self, now: float) -> list[_T]:
-        """What may leave now."""
+        """Return the packets that may leave now."""
         out = []
         while len(self) and now + _SLACK >= self._next:
             size, packet = (self._urgent or self._queue).popleft()
@@ -57,5 +57,5 @@ class Pacer(Generic[_T]):
         return out
 
     def wait(self, now: float) -> float | None:
-        """Seconds until something may leave; None: nothing waits."""
+        """Return the seconds until the next packet may leave; None if the queue is empty."""
         return max(0.0, self._next - now) if len(self) else None

@@ -1,9 +1,10 @@
-"""How many bits a second of video the way to the server carries: the sender's estimate. A pure core.
+"""The sender's estimate of the bitrate that the path to the server carries. A pure core.
 
-By what the server reports of numbered packets (`client.media.twcc`). A queue that builds up somewhere on the
-way delays packets long before one is lost: then less is sent, at once and well below what came through; while
-none builds up, a little more each second. Loss alone says little, for radio loses packets without being full:
-only a fifth and more counts. REMB, what the server says that receivers can take, is an upper bound always.
+The estimate uses the server's reports on numbered packets (`client.media.twcc`). A growing queue delays
+packets long before it loses any. When a queue grows, the rate falls at once, well below the rate that
+arrived. Without a growing queue the rate rises a little each second. Loss counts only from a fifth on,
+because radio links lose packets without congestion. REMB, the server's limit for what receivers can take, is
+always an upper bound.
 
 All times are seconds on the caller's monotonic clock, rates bits a second.
 """
@@ -17,44 +18,48 @@ from client.media.twcc import Report
 
 FIRST: Final = 300_000
 FLOOR: Final = 60_000
-#: Seconds of queue: from the first on nothing is added, from the second on there is too much.
+#: Queue length in seconds: from CALM on the rate does not rise, above FULL the path is congested.
 QUEUE_CALM: Final = 0.025
 QUEUE_FULL: Final = 0.060
-#: A share of what was sent; beyond it even a way that loses at random is too full.
+#: Share of sent packets; from this loss on even a path with random loss is congested.
 LOSS_FULL: Final = 0.2
 DECREASE: Final = 0.85
-#: Where the queue is this long, seconds, it must be emptied too.
+#: Queue length in seconds above which a decrease must also empty the queue.
 QUEUE_LONG: Final = 0.2
 DECREASE_LONG: Final = 0.7
-#: A share a second, until there has been too much for the first time.
+#: Growth a second, as a share of the rate, until the first decrease.
 INCREASE_FIRST: Final = 0.25
-#: A share a second; near to where it was too much before, and beyond it, bits a second each second.
+#: Growth a second after it, as a share; near the last congested rate and above it, bits a second each second.
 INCREASE: Final = 0.08
 INCREASE_NEAR: Final = 12_000
-#: What the rate may be above twice what is sent: enough for one more layer to begin.
+#: How far the rate may exceed twice the rate that arrives: enough for one more layer to begin.
 UNTRIED: Final = 300_000
-#: Seconds between two decreases, besides the round trip: what is on its way must have come first.
+#: Seconds between two decreases, plus the round trip: packets in flight must arrive before the next decrease.
 DECREASE_EVERY: Final = 0.3
 REMB_AGE: Final = 5.0
-#: Seconds without any report while packets are sent: the way there or back is choked.
+#: Seconds without a report while packets are sent, after which the path counts as blocked in one direction.
 SILENCE: Final = 1.5
-#: Seconds over which the rate that came through and the loss are reckoned.
+#: Seconds over which the arriving rate (WINDOW) and the loss (LOSS_WINDOW) are measured.
 WINDOW: Final = 1.0
 LOSS_WINDOW: Final = 2.0
 _LOSS_PACKETS: Final = 20
-#: Seconds for which the fastest packet counts as the empty way.
+#: Seconds for which the fastest packet defines the delay of the empty path.
 _EMPTY: Final = 10.0
 _OUTSTANDING_MAX: Final = 2_048
 
 
 class Estimate:
-    """`target` is what may be sent, between FLOOR and `ceiling`; `sent` and what is heard move it."""
+    """The bitrate estimate. `target` is the permitted rate, between FLOOR and `ceiling`.
+
+    Sent packets (`sent`) and feedback (`remb`, `lost`, `reported`) change it.
+    """
 
     def __init__(self, ceiling: int, now: float, *, first: int = FIRST) -> None:
         self._ceiling = float(ceiling)
         self._rate = float(min(first, ceiling))
         self._outstanding: dict[int, tuple[float, int]] = {}
-        #: (arrival by the server's clock, bytes), and (when told, whether it came) of packets reported.
+        #: (arrival on the server's clock, bytes), and (time of the report, whether it arrived), of reported
+        #: packets.
         self._through: deque[tuple[float, int]] = deque()
         self._fates: deque[tuple[float, bool]] = deque()
         self._empty: deque[tuple[float, float]] = deque()
@@ -69,23 +74,23 @@ class Estimate:
 
     @property
     def loss(self) -> float:
-        """The share of numbered packets that didn't come, of those reported last."""
+        """The share of recently reported numbered packets that did not arrive."""
         return sum(not came for _, came in self._fates) / len(self._fates) if self._fates else 0.0
 
     @property
     def queue(self) -> float:
-        """Seconds that packets wait on the way, beyond those that waited least."""
+        """Seconds that packets wait in queues, compared with the packets that waited least."""
         return self._queue or 0.0
 
     def target(self, now: float) -> int:
-        """Bits a second of video, headers and what is sent again included."""
+        """Return bits a second for video, including headers and retransmissions."""
         rate = self._rate
         if now - self._remb[1] <= REMB_AGE:
             rate = min(rate, self._remb[0])
         return round(max(FLOOR, min(rate, self._ceiling)))
 
     def sent(self, number: int, size: int, now: float) -> None:
-        """A packet of `size` bytes with this number (16 bits) has left."""
+        """Take note that a packet of `size` bytes with this number (16 bits) has left."""
         self._outstanding.pop(number, None)
         self._outstanding[number] = (now, size)
         while len(self._outstanding) > _OUTSTANDING_MAX:
@@ -99,11 +104,14 @@ class Estimate:
             self._rate = max(FLOOR, self._rate / 2)
 
     def remb(self, bitrate: int, now: float) -> None:
-        """What the server says that can be taken."""
+        """Take the server's limit for what receivers can take, bits a second."""
         self._remb = (float(bitrate), now)
 
     def lost(self, fraction: float, now: float) -> None:
-        """A receiver report on our pictures: a share of 0 to 1. It counts where none come by number."""
+        """Take a receiver report on own video: the lost `fraction`, 0 to 1.
+
+        It counts only until the first report on numbered packets.
+        """
         if self._heard_at is not None:
             return
         if fraction >= LOSS_FULL:
@@ -113,7 +121,7 @@ class Estimate:
         self._raised_at = now
 
     def reported(self, report: Report, now: float, round_trip: float = 0.0) -> None:
-        """What the server says of numbered packets."""
+        """Take the server's report on numbered packets."""
         self._heard_at, self._silent_from = now, None
         delays = []
         for place, arrival in enumerate(report.arrivals):
@@ -139,7 +147,7 @@ class Estimate:
 
     def _measure(self, delays: list[float], now: float) -> None:
         least, mean = min(delays), sum(delays) / len(delays)
-        # the fastest packet of the last seconds: a falling sequence, so its head is the least of all
+        # the fastest packet of the last seconds: delays ascend from the head, so the head is the minimum
         while self._empty and self._empty[-1][1] >= least:
             self._empty.pop()
         self._empty.append((now, least))
@@ -156,7 +164,7 @@ class Estimate:
         return len(self._fates) >= _LOSS_PACKETS and self.loss >= LOSS_FULL
 
     def _came_through(self) -> float | None:
-        """Bits a second that arrived in the last second of the server's clock; None: too little to tell."""
+        """Return the bits that arrived in the last second of the server's clock; None with little data."""
         if len(self._through) < 2:
             return None
         newest = self._through[-1][0]
@@ -178,10 +186,10 @@ class Estimate:
         since = min(1.0, max(0.0, now - self._raised_at))
         through = self._came_through()
         if through is not None and self._rate > 2 * through + UNTRIED:
-            return  # the encoder has less to say: more would be a guess
+            return  # the encoder sends much less: a higher rate would be a guess
         near = self._congested is not None and self._rate > 0.85 * self._congested
         share = INCREASE_FIRST if self._decreased_at == float("-inf") else INCREASE
         step = INCREASE_NEAR if near else share * self._rate
         self._rate = min(self._ceiling, self._rate + step * since)
         if self._congested is not None and self._rate > 1.2 * self._congested:
-            self._congested = None  # the way has become wider since
+            self._congested = None  # the path has gained capacity since

@@ -1,9 +1,9 @@
-"""By which way the media server is reached, and by which again: a pure core.
+"""Finds and keeps a working path to the media server: a pure core.
 
-UDP is tried at all of its addresses at once, TCP (RFC 6544) where UDP hasn't answered in a moment; what is
-checked first carries all. Once nothing is heard any more (the network has changed, a NAT has forgotten us)
-the same is tried from new sockets, beside the old one, until something answers: the keys outlive it, and
-signaling needn't hear of it. Times are seconds, monotonic.
+UDP is tried at all addresses at once; TCP (RFC 6544) follows if UDP does not answer within a moment. The path
+that answers first carries all traffic. When nothing more is received (the network has changed, a NAT has
+dropped the mapping), all paths are tried again from new sockets, beside the old one, until one answers. The
+keys survive the change, and signaling is not involved. Times are seconds, monotonic.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from typing import Final
 from client.media import ice
 from client.media.ice import IceClient, IceEffect
 
-#: UDP has so long for itself.
+#: Seconds in which only UDP is tried.
 TCP_AFTER: Final = 1.5
-#: The server says something twice a second: silent for so long it is asked, and for so long it is not there.
+#: The server sends something twice a second. After QUIET seconds without it, the client sends a check; after
+#: SILENT seconds the path counts as broken.
 QUIET: Final = 1.0
 SILENT: Final = 1.5
-#: A check unanswered for so long means that we aren't heard, whatever we hear.
+#: A check unanswered for this long means that the server does not receive our packets.
 UNHEARD: Final = 1.0
-#: New sockets are given up for newer ones after so long.
+#: Seconds after which new sockets are replaced by newer ones.
 ROUND: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """An address of the server's (an IP address), and how to speak to it."""
+    """A path: an IP address and port of the server, and the transport protocol."""
 
     address: str
     port: int
@@ -37,7 +38,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Open a socket to there, by this number. `opened` is to be told of TCP, `broken` of either."""
+    """Open a socket for this path under this number. Report `opened` for TCP and `broken` for both."""
 
     number: int
     way: Way
@@ -45,7 +46,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send this datagram by that socket."""
+    """Send this datagram by the socket with this number."""
 
     number: int
     data: bytes
@@ -53,7 +54,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """From now on all goes by this socket. `first`: there was none before."""
+    """Send all further packets by this socket. `first`: no socket was chosen before."""
 
     number: int
     first: bool
@@ -61,14 +62,14 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Shut:
-    """That socket is of no use any more."""
+    """Close this socket: it is no longer needed."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """No answer by any way for `ice.CONSENT_TIMEOUT`: nothing more may be sent."""
+    """No answer on any path for `ice.CONSENT_TIMEOUT`: sending must stop."""
 
 
 ReachEffect = Open | Send | Chosen | Shut | Unreachable
@@ -81,7 +82,7 @@ class _Attempt:
 
 
 class Reach:
-    """One server, reached by one socket at a time. `tried`: ways that sockets were opened for."""
+    """One server, reached by one socket at a time. `tried`: all paths that sockets were opened for."""
 
     def __init__(self, local_ufrag: str, rng: Callable[[int], bytes]) -> None:
         self._local_ufrag = local_ufrag
@@ -96,18 +97,18 @@ class Reach:
         self._tcp_at = float("inf")
         self._round_at = float("inf")
         self._lost = False
-        #: Seconds to the server and back, as last measured.
+        #: The last measured round trip to the server, seconds.
         self.round_trip: float | None = None
         self.tried: list[Way] = []
 
     @property
     def connected(self) -> bool:
-        """Whether any way has been checked so far."""
+        """Whether any path has answered so far."""
         return self._chosen is not None
 
     @property
     def steady(self) -> bool:
-        """Whether there is a way, and nothing else is tried beside it."""
+        """Whether a path is chosen and no other one is being tried."""
         return self._chosen is not None and len(self._attempts) == 1
 
     # -- inputs ------------------------------------------------------------------------------
@@ -115,7 +116,7 @@ class Reach:
     def start(
         self, ufrag: str, password: str, addresses: Sequence[str], port: int, *, tcp: bool, now: float
     ) -> list[ReachEffect]:
-        """Begin to check the server, with these credentials of its, at these addresses."""
+        """Begin to check the server at these addresses, with its credentials."""
         self._remote = (ufrag, password)
         self._ways = [Way(address, port) for address in addresses]
         if tcp:
@@ -124,24 +125,24 @@ class Reach:
         return self._try(now, tcp_too=False)
 
     def opened(self, number: int, now: float) -> list[ReachEffect]:
-        """A TCP connection stands."""
+        """Take note that a TCP connection is established."""
         attempt = self._attempts.get(number)
         return [] if attempt is None else self._map(number, attempt.agent.start(*self._remote, now), now)
 
     def broken(self, number: int, now: float) -> list[ReachEffect]:
-        """A socket couldn't be opened, or its connection has ended."""
+        """Take note that a socket could not be opened, or that its connection has ended."""
         if self._attempts.pop(number, None) is None:
             return []
         effects: list[ReachEffect] = [Shut(number)]
         if number == self._chosen:
-            # it stays the chosen one until another answers; what is sent by it goes nowhere
+            # the socket stays chosen until another one answers; packets sent on it are lost
             return effects + self._try(now, tcp_too=True)
         if self._tcp_at < float("inf") and not any(not a.way.tcp for n, a in self._attempts.items()):
-            self._tcp_at = now  # nothing to wait for: UDP can't be
+            self._tcp_at = now  # no UDP socket is left to wait for
         return effects
 
     def receive(self, number: int, data: bytes, now: float) -> list[ReachEffect]:
-        """STUN has come by that socket."""
+        """Take a STUN datagram that arrived by this socket."""
         attempt = self._attempts.get(number)
         if attempt is None or self._lost:
             return []
@@ -152,11 +153,11 @@ class Reach:
             if number == self._chosen:
                 self.round_trip = attempt.agent.round_trip
                 self.heard(now)
-                effects += self._only(number)  # whatever is tried beside it isn't needed
+                effects += self._only(number)  # other attempts are no longer needed
         return effects
 
     def heard(self, now: float) -> None:
-        """Something authentic has come by the chosen socket. That we are heard too, answers to checks say."""
+        """Take note of authentic data on the chosen socket. It does not prove the other direction."""
         self._heard = now
 
     def tick(self, now: float) -> list[ReachEffect]:
@@ -180,7 +181,7 @@ class Reach:
     # -- inside ------------------------------------------------------------------------------
 
     def _watch(self, chosen: _Attempt | None, now: float) -> list[ReachEffect]:
-        """Ask where it is quiet, and look for another way where asking didn't help."""
+        """Send a check when the server is quiet, and try other paths when checks don't help."""
         effects: list[ReachEffect] = []
         silent = now - self._heard
         if chosen is not None and silent > QUIET:
@@ -196,12 +197,12 @@ class Reach:
             effects += [Shut(number) for number in others]
             for number in others:
                 del self._attempts[number]
-            # who is on TCP is so for a reason
+            # a client on TCP had a reason for it: UDP may fail again
             effects += self._try(now, tcp_too=chosen is None or chosen.way.tcp)
         return effects
 
     def _try(self, now: float, *, tcp_too: bool) -> list[ReachEffect]:
-        """New sockets for all ways, those of TCP a little later unless `tcp_too`."""
+        """Open new sockets for all paths; TCP follows a little later, unless `tcp_too`."""
         self._round_at = now + ROUND
         ways = [way for way in self._ways if tcp_too or not way.tcp]
         if not tcp_too and any(way.tcp for way in self._ways):
@@ -213,7 +214,7 @@ class Reach:
         effects: list[ReachEffect] = []
         for way in ways:
             number, self._numbers = self._numbers, self._numbers + 1
-            # with one way there is nothing to choose from
+            # a single path is nominated at once
             agent = IceClient(self._local_ufrag, self._rng, nominate=len(self._ways) == 1)
             self._attempts[number] = _Attempt(way, agent)
             if way not in self.tried:
@@ -232,7 +233,7 @@ class Reach:
                 case ice.Connected():
                     out += self._choose(number, now)
                 case ice.ConsentLost():
-                    pass  # of this socket; `tick` looks at all of them
+                    pass  # concerns this socket alone; `tick` looks at all of them
         return out
 
     def _choose(self, number: int, now: float) -> list[ReachEffect]:
@@ -245,7 +246,7 @@ class Reach:
         return [*self._only(number), *nomination, Chosen(number, first)]
 
     def _only(self, kept: int | None) -> list[ReachEffect]:
-        """All other sockets are of no use any more."""
+        """Shut all sockets but this one."""
         others = [number for number in self._attempts if number != kept]
         for number in others:
             del self._attempts[number]
@@ -254,7 +255,7 @@ class Reach:
 
 
 def unreached(tried: Sequence[Way]) -> str:
-    """What was tried in vain, as a sentence that somebody can act on."""
+    """Return an error message that names the paths tried and the probable cause."""
     hosts = ", ".join(dict.fromkeys(way.address for way in tried))
     port = tried[0].port if tried else 0
     if any(way.tcp for way in tried):

@@ -1,8 +1,7 @@
 """One received stream, from RTP packets to authenticated frames: a pure core.
 
-Packets are put in order (`reorder`), whole frames opened, and only what has opened is given out: no
-decoder is ever handed anything else. VP8 is given out from a key frame on, and after a hole only
-from the next one.
+`reorder` puts packets in order, complete frames are opened, and only opened frames are delivered: a decoder
+never receives anything else. VP8 delivery begins with a key frame, and after a hole with the next key frame.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from crypto.media_keys import FutureEpochError, FutureFrames, base_stream
 from crypto.media_signatures import UnverifiedFrameError
 from server.wire.messages import MediaKind
 
-#: Seconds between requests for a key frame while none comes; the last one goes on.
+#: Seconds between requests for a key frame until one arrives; the last value repeats.
 KEY_WAITS: Final = (0.3, 0.3, 0.3, 0.6, 1.2, 2.4, 5.0)
-#: What a member in doubt has sent waits to be signed: for a list a second and the way of one that was lost;
-#: frames at 60 a second for so long, and some more.
+#: Frames of a member under suspicion wait for the list that signs them: seconds for one list a second and for
+#: a lost list to be sent again; 60 frames a second for that time, and a margin.
 UNVERIFIED_TIME: Final = 2.5
 UNVERIFIED_FRAMES: Final = 192
 
@@ -36,7 +35,7 @@ class Opened(Protocol):
     def frame(self) -> bytes: ...
     @property
     def stream(self) -> int:
-        """The stream number: each layer of a stream of pictures has its own."""
+        """The stream number: each simulcast layer of a video stream has its own."""
         ...
 
     @property
@@ -48,24 +47,24 @@ class Opened(Protocol):
 
 
 class FrameCrypto(Protocol):
-    """Sealing and opening of whole frames, by whoever holds the epoch's keys."""
+    """Seals and opens whole frames with the keys of the epoch."""
 
     def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
-        """The frame as it may leave; None: not now, and nothing leaves. `layer`: 0 is the smallest."""
+        """Return the sealed frame; None if nothing may be sent now. `layer`: 0 is the smallest."""
         ...
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> Opened:
-        """The frame, authenticated and of the leaf that announced `ssrc` (SNUG-20).
+        """Return the frame, authenticated as sealed by the leaf that announced `ssrc` (SNUG-20).
 
-        FutureEpochError (UnverifiedFrameError is one): hold it and try again. Any other SnugCryptoError:
-        never.
+        FutureEpochError (also its subclass UnverifiedFrameError): hold the frame and try again. Any other
+        SnugCryptoError: the frame is refused for good.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """An authenticated frame, next in order. `key`: a VP8 key frame (audio: always)."""
+    """An authenticated frame, next in order. `key`: a VP8 key frame (always true for audio)."""
 
     leaf: int
     frame: bytes
@@ -76,7 +75,7 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class Conceal:
-    """`frames` frames of sound are missing here."""
+    """`frames` audio frames are missing here."""
 
     frames: int
 
@@ -91,7 +90,7 @@ ReceiveEffect = Deliver | Conceal | AskKey | Ask
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A frame that waits, since when, and in which order they came."""
+    """A waiting frame, its order of arrival, and the time since which it waits."""
 
     order: int
     since: float
@@ -99,12 +98,12 @@ class _Held:
 
 
 class Receiver:
-    """The receiving end of one SSRC. Counters are frames unless they say packets.
+    """The receiving end of one SSRC. Counters count frames unless stated otherwise.
 
-    `opened`: authenticated. `failed`: refused for good, by the keys or because the member that it claims to
-    be of has not signed it. `unkeyed`: of an epoch whose keys this
-    member doesn't have, before it came in mostly, or never announced. `skipped`: opened, but no use without
-    a key frame. `lost`: given up by the reorder buffer. `key_frames`: opened key frames.
+    `opened`: authenticated. `failed`: refused for good: by the keys, because a frame sealed later was
+    delivered already, or because the claimed sender has not signed it. `unkeyed`: from an epoch whose keys
+    this member does not have (mostly from before it joined), or never announced. `skipped`: opened, but
+    useless without a key frame. `lost`: given up by the reorder buffer. `key_frames`: opened key frames.
     """
 
     def __init__(
@@ -121,11 +120,11 @@ class Receiver:
         self._unverified: FutureFrames[_Held] = FutureFrames(most=UNVERIFIED_FRAMES, seconds=UNVERIFIED_TIME)
         self._dropped = (0, 0)
         self._order = 0
-        # of the frame of each layer that was given out last: its epoch and counter
+        # layer's stream number -> epoch and counter of the frame delivered last
         self._places: dict[int, tuple[int, int]] = {}
-        #: The stream number that pictures come under at the moment: each layer has its own.
+        #: The stream number of the current video layer: each layer has its own.
         self._stream: int | None = None
-        #: Seconds: the longest time between two pictures that were given out.
+        #: The longest time between two delivered video frames, seconds.
         self.frozen = 0.0
         self._shown: float | None = None
         self._need_key = kind == "video"
@@ -147,11 +146,11 @@ class Receiver:
 
     @property
     def layer(self) -> int | None:
-        """Which layer of the pictures comes at the moment, 0 the smallest; None for sound, and at first."""
+        """The simulcast layer that arrives now, 0 is the smallest; None for audio and at first."""
         return None if self._stream is None else base_stream(self._stream)[1]
 
     def receive(self, packet: RtpPacket, now: float) -> list[ReceiveEffect]:
-        """One RTP packet of this SSRC, as it came."""
+        """Take one RTP packet of this SSRC, as it arrived."""
         if packet.payload_type != PAYLOAD_TYPE[self.kind]:
             self.reorder.malformed += 1
             return []
@@ -164,7 +163,7 @@ class Receiver:
         return out + self._ask_key(now)
 
     def keys_changed(self, now: float) -> list[ReceiveEffect]:
-        """New keys are there, an announcement or signatures: try again what waited for them."""
+        """Retry waiting frames: new keys, an announcement or signatures have arrived."""
         out: list[ReceiveEffect] = []
         held = self._future.release(now) + self._unverified.release(now)
         for again in sorted(held, key=lambda item: item.order):
@@ -173,7 +172,7 @@ class Receiver:
         return out + self._ask_key(now)
 
     def demand_key(self, now: float) -> list[ReceiveEffect]:
-        """Whoever decodes has lost the thread: nothing more until a key frame comes."""
+        """Deliver no more video until a key frame arrives: the decoder has lost its reference frames."""
         if self.kind == "video":
             self._need_key = True
         return self._ask_key(now)
@@ -211,14 +210,14 @@ class Receiver:
             else:
                 self.failed += 1
             if self.kind == "audio":
-                # before the first one there is nothing to hear a hole in
+                # before the first opened frame there is no audible hole
                 return [Conceal(1)] if self.opened else []
-            # a frame that has been here before leaves no hole
+            # a replayed frame leaves no hole
             self._need_key |= not isinstance(error, ReplayError)
             return []
         place = (opened.epoch, opened.counter)
         if place < self._places.get(opened.stream, (-1, -1)):
-            # packets are numbered by whoever forwards them; the order in which they were sealed is not
+            # the server writes sequence numbers, but it can't change the order of sealing
             self.failed += 1
             self._need_key = self.kind == "video"
             return [Conceal(1)] if self.kind == "audio" else []
@@ -230,7 +229,7 @@ class Receiver:
         key = self.kind == "audio" or is_key_frame(opened.frame)
         if self.kind == "video":
             if opened.stream != self._stream and not key:
-                # another layer, entered in the middle: it refers to pictures that never came
+                # a switch to another layer without a key frame: the frame refers to frames that never came
                 self._need_key = True
             if key:
                 self._stream = opened.stream

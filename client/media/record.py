@@ -1,11 +1,11 @@
-"""Recordings: one playable WebM file a participant, sound and pictures together, nothing encoded anew.
+"""Recordings: one playable WebM file for each participant, with audio and video, without re-encoding.
 
-What is written are the participant's own Opus packets and VP8 frames, opened and found decodable.
-Sound and pictures are aligned by the sender's reports (RFC 3550 6.4.1) if they come in time, else by
-arrival; all files of one recorder share time zero. A file that is cut off (SIGKILL) stays readable up to
-its last cluster, which is at most a second long.
+The files contain the participant's own Opus packets and VP8 frames, which opened and were decodable. Sender
+reports (RFC 3550 6.4.1) align audio and video if they arrive in time, otherwise arrival times do. All files
+of one recorder share time zero. A file that is cut off (SIGKILL) stays readable up to its last cluster, which
+lasts at most a second.
 
-Not thread-safe: all calls from one thread. Blocks as disks do.
+Not thread-safe: make all calls from one thread. Calls block on the disk.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from client.media.codec import FRAME_SECONDS, HEIGHT, SAMPLE_RATE, WIDTH, is_key
 from client.media.rtp import CLOCK_RATE
 from server.wire.messages import MediaKind
 
-#: Seconds that a file waits for the other stream and for sender reports, and then for a key frame.
+#: Seconds that a file waits for the other stream and for sender reports, and for a key frame.
 SYNC_WAIT: Final = 1.5
 KEY_WAIT: Final = 3.0
-#: A stream whose timestamps are this far (seconds) from their arrival has a new clock.
+#: A stream whose timestamps are this many seconds away from their arrival has a new clock.
 CLOCK_JUMP: Final = 3.0
 _WAITING_MAX: Final = 2_000
 _NAME_MAX: Final = 40
@@ -38,13 +38,13 @@ _MILLISECOND: Final = Fraction(1, 1_000)
 
 
 def file_stem(name: str, leaf: int) -> str:
-    """``Ada-2``: letters, digits, spaces, ``_`` and ``-`` of a name, at most 40, and the leaf's number.
+    """Return ``Ada-2``: at most 40 letters, digits, spaces, ``_`` and ``-`` of the name, and the leaf index.
 
-    Names come from others. No separator, dot or control character survives.
+    Names come from other members. No separator, dot or control character survives.
     """
     kept = "".join(c if c.isalnum() or c in " _-" else "_" for c in unicodedata.normalize("NFC", name))
     kept = " ".join(kept.split())[:_NAME_MAX].strip()
-    # 40 letters of any script, and below the 255 bytes that a file name may have
+    # at most 120 bytes in any script: a file name may have 255
     while len(kept.encode("utf-8", "ignore")) > 120:
         kept = kept[:-1]
     kept = kept.encode("utf-8", "ignore").decode()
@@ -53,7 +53,7 @@ def file_stem(name: str, leaf: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One opened frame. `timestamp` is RTP's, `arrived` seconds on the recorder's clock."""
+    """One opened frame. `timestamp` is the RTP timestamp, `arrived` seconds on the recorder's clock."""
 
     ssrc: int
     kind: MediaKind
@@ -64,7 +64,7 @@ class Taken:
 
 @dataclass(slots=True)
 class _Clock:
-    """Where one SSRC's timestamps lie: `timestamp` was at `at` seconds."""
+    """The anchor of one SSRC's clock: RTP `timestamp` was at `at` seconds."""
 
     timestamp: int
     at: float
@@ -77,15 +77,15 @@ def _since(timestamp: int, origin: int, kind: MediaKind) -> float:
 
 @dataclass(slots=True)
 class Timeline:
-    """RTP timestamps of one participant to seconds, the same for sound and pictures. Pure."""
+    """Converts one participant's RTP timestamps to seconds, the same for audio and video. Pure."""
 
     #: Sender reports: SSRC -> (the sender's clock in seconds, RTP timestamp).
     reports: dict[int, tuple[float, int]] = field(default_factory=dict)
     _clocks: dict[int, _Clock] = field(default_factory=dict)
 
     def settle(self, frames: list[Taken]) -> None:
-        """Decide for the streams of these frames, all that are there when a file begins."""
-        # the packet that travelled fastest tells best how the sender's clock relates to ours
+        """Fix the clocks of the streams of these frames, all frames that are present when a file begins."""
+        # the packet with the shortest delay gives the best relation of the sender's clock to ours
         offsets = [frame.arrived - self._sender_time(frame) for frame in frames if frame.ssrc in self.reports]
         for frame in frames:
             if frame.ssrc in self._clocks:
@@ -94,14 +94,14 @@ class Timeline:
             self._clocks[frame.ssrc] = _Clock(frame.timestamp, at)
 
     def place(self, frame: Taken) -> float:
-        """When the frame happened, in seconds on the recorder's clock."""
+        """Return when the frame happened, in seconds on the recorder's clock."""
         clock = self._clocks.get(frame.ssrc)
         if clock is None:
             clock = self._clocks[frame.ssrc] = _Clock(frame.timestamp, frame.arrived)
         at = clock.at + _since(frame.timestamp, clock.timestamp, frame.kind)
         if abs(at - frame.arrived) > CLOCK_JUMP:
             at = frame.arrived
-        # timestamps wrap after half a day; moving the anchor along with them, that is never seen
+        # timestamps wrap after half a day; an anchor that moves along makes the wrap invisible
         clock.timestamp, clock.at = frame.timestamp, at
         return at
 
@@ -111,7 +111,7 @@ class Timeline:
 
 
 class _File:
-    """The file of one participant: collects until it knows what it will hold, then writes."""
+    """The file of one participant: buffers frames until its streams are known, then writes."""
 
     def __init__(self, stem: Path, zero: float, kinds: frozenset[MediaKind]) -> None:
         self._stem = stem
@@ -131,7 +131,7 @@ class _File:
                 self._begin()
             return
         if taken.kind not in self._streams:
-            # a stream that nobody announced when the file began: WebM can't take it in any more
+            # WebM can't take a stream that was not announced when the file began
             self.close()
             self.kinds |= {taken.kind}
             self._waiting.append(taken)
@@ -175,7 +175,7 @@ class _File:
                 "vp8", width=width, height=height, time_base=_MILLISECOND
             )
         if "audio" in kinds:
-            # never encodes: it is there for the OpusHead that a WebM file must carry
+            # never encodes: it supplies the OpusHead that a WebM file must carry
             audio = container.add_stream("libopus", rate=SAMPLE_RATE)
             assert isinstance(audio, AudioStream)
             audio.codec_context.layout = "mono"
@@ -185,7 +185,7 @@ class _File:
             self._write(taken)
 
     def _create(self) -> Path:
-        # never over something that is there, be it a link
+        # never overwrite an existing file or follow a link
         for number in range(1, 1_000):
             path = self._stem.with_name(self._stem.name + (f"-{number}" if number > 1 else "") + ".webm")
             try:
@@ -214,10 +214,9 @@ class _File:
 
 
 class Recorder:
-    """Writes into `directory`, made if missing (readable by its owner alone). `zero` is 0 in all files.
+    """Writes into `directory`, which is created for its owner alone if missing. `zero` is 0 in all files.
 
-    A disk that fails ends the recording of that participant and is noted in `errors`; the meeting
-    goes on.
+    A disk error ends the recording of that participant and is added to `errors`; the meeting goes on.
     """
 
     def __init__(self, directory: Path | str, *, zero: float) -> None:
@@ -230,7 +229,7 @@ class Recorder:
         self.errors: list[str] = []
 
     def write(self, leaf: int, name: str, kinds: frozenset[MediaKind], taken: Taken) -> None:
-        """One frame of a participant who sends streams of these kinds."""
+        """Record one frame of a participant. `kinds`: the kinds of all streams that the participant sends."""
         who = (leaf, name)
         if who in self._failed:
             return
@@ -243,13 +242,13 @@ class Recorder:
             self._give_up(who, error)
 
     def report(self, leaf: int, name: str, ssrc: int, ntp: float, timestamp: int) -> None:
-        """A sender report: RTP `timestamp` of `ssrc` was at `ntp` seconds on the sender's clock."""
+        """Take a sender report: RTP `timestamp` of `ssrc` was at `ntp` seconds on the sender's clock."""
         file = self._files.get((leaf, name))
         if file is not None:
             file.timeline.reports.setdefault(ssrc, (ntp, timestamp))
 
     def close(self) -> list[Path]:
-        """End all files properly; returns them. Writing afterwards begins new ones."""
+        """Finish all files and return their paths. Later frames begin new files."""
         for who, file in list(self._files.items()):
             try:
                 file.close()

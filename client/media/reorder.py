@@ -1,11 +1,11 @@
-"""Reordering and loss for one received stream: a pure core, packets and time in, frames and requests out.
+"""Reordering and loss recovery of one received stream. A pure core: packets in, frames and requests out.
 
-A gap is asked for almost at once (RFC 4585 generic NACK): 5 ms are left for packets that only overtook
-each other. Then again as soon as the answer could have come (after 20 ms where the round trip isn't known),
-and with back-off. What doesn't come is given up after `ReorderPolicy.patience`, so one lost packet never
-holds up the rest for longer; and at once, when a key frame is there that needs nothing of it. An audio frame
-is one packet; a video frame is a run of packets of one timestamp, from the S bit (RFC 7741 4.2) to the
-marker. Frames come out in order, each at most once.
+A missing packet is requested (RFC 4585 generic NACK) after 5 ms, which packets need that merely overtook each
+other. It is requested again as soon as the answer could have arrived (after 20 ms while the round trip is
+unknown), with back-off. After `ReorderPolicy.patience` the packet is given up, so that one loss delays later
+frames no longer than that. If video has stalled, a complete key frame ends the wait at once, because it needs
+no earlier packet. An audio frame is one packet. A video frame is a run of packets with one timestamp, from
+the S bit (RFC 7741 4.2) to the marker. Frames come out in order, each at most once.
 
 All times are seconds on the caller's monotonic clock.
 """
@@ -20,39 +20,39 @@ from server.wire.messages import MediaKind
 
 _HALF: Final = 1 << 15
 _OVERTAKEN_MAX: Final = 16
-#: Pictures held up for so long, seconds or round trips, whichever is longer, ask for a key frame. By then all
-#: but one packet of a thousand have come, of ten of a hundred that are lost each way.
+#: Video that stalls for this many seconds or round trips, whichever is longer, requests a key frame. By then,
+#: at 10% loss in each direction, all but one packet of a thousand have arrived.
 STALLED: Final = 0.3
 STALLED_TRIPS: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class ReorderPolicy:
-    """How long and how hard to try. Sizes count packets."""
+    """Limits of waiting and of requests. Sizes count packets."""
 
-    #: Seconds, where the round trip isn't known or short.
+    #: Seconds to wait for a missing packet while the round trip is unknown or short.
     patience: float
-    #: Where it is long: so many round trips, and no more seconds than that.
+    #: With a long round trip: this many round trips, but at most `patience_max` seconds.
     trips: float
     patience_max: float
-    #: A packet this far from the last one is another stream under the same SSRC, if the next agrees.
+    #: A packet further than this from the highest one is a restarted stream, if the next packet confirms it.
     jump_max: int
-    #: Packets held at most; beyond it the oldest gap is given up.
+    #: Maximum number of packets held; beyond it the oldest gap is given up.
     held_max: int
     nack_tries: int = 8
     nack_delay: float = 0.005
     nack_first: float = 0.020
     nack_backoff: float = 1.4
-    #: Added to a measured round trip, which is never quite the same; and what each further wait is longer by:
-    #: the answer to each is another chance, so the waits need not grow much.
+    #: Seconds added to a measured round trip, for its variation. Each answer is another chance, so the waits
+    #: after measured round trips grow only by this factor.
     nack_slack: float = 0.010
     nack_backoff_measured: float = 1.15
-    #: Missing packets asked for at the same time.
+    #: Maximum number of packets in one request.
     nack_max: int = 64
 
 
 POLICIES: Final[dict[MediaKind, ReorderPolicy]] = {
-    # 200 ms is what a listener's jitter buffer would hold; on a long way it must hold three answers
+    # a listener's jitter buffer holds 200 ms; with a long round trip it must hold three answers
     "audio": ReorderPolicy(patience=0.200, trips=3.5, patience_max=0.400, jump_max=100, held_max=64),
     "video": ReorderPolicy(patience=0.400, trips=7.0, patience_max=0.900, jump_max=1_000, held_max=1_024),
 }
@@ -60,7 +60,7 @@ POLICIES: Final[dict[MediaKind, ReorderPolicy]] = {
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A whole frame, sealed as it came. `arrived` is when its last packet came in."""
+    """A complete frame, sealed. `arrived` is the arrival time of its last packet."""
 
     data: bytes
     timestamp: int
@@ -69,14 +69,14 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """`frames` audio frames (video: at least that many) are given up; what comes next follows a hole."""
+    """`frames` audio frames (video: at least that many) are given up; the next frame follows a hole."""
 
     frames: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask for these packets again (sequence numbers as on the wire)."""
+    """Request these packets again (16-bit sequence numbers)."""
 
     sequences: tuple[int, ...]
 
@@ -99,8 +99,8 @@ class _Held:
     start: bool
     data: bytes
     arrived: float
-    #: Padding and nothing else: browsers measure the path with such packets, between two frames. It has a
-    #: number, so it must not be missed, and belongs to no frame.
+    #: Padding only: browsers probe the path with such packets between two frames. A filler has a sequence
+    #: number, so it must not count as missing, but it belongs to no frame.
     filler: bool = False
     #: The first packet of a VP8 key frame.
     key: bool = False
@@ -113,16 +113,16 @@ class Reorder:
         self.kind = kind
         self.policy = policy or POLICIES[kind]
         self.received = self.duplicates = self.late = self.lost = self.malformed = self.restarts = 0
-        #: Packets that were asked for, each time counted.
+        #: Packets requested again, each request counted.
         self.asked = 0
-        #: Seconds to the server and back, as whoever measures it last said.
+        #: The round trip to the server, seconds; the caller sets it.
         self.round_trip: float | None = None
         self._held: dict[int, _Held] = {}
-        # in ascending order always: a gap is only ever found beyond the highest number
+        # always in ascending order: new gaps lie beyond the highest number
         self._gaps: dict[int, _Gap] = {}
-        # nothing has been given out or given up yet
+        # no packet has been delivered or given up yet
         self._fresh = True
-        # how far the packets from `_next` on are known to be one unfinished frame
+        # the packets from `_next` up to here are known to be one unfinished frame
         self._scanned = 0
         # sequence numbers are extended to integers that never wrap
         self._next: int | None = None
@@ -143,14 +143,14 @@ class Reorder:
         return min(max(policy.patience, policy.trips * self.round_trip), policy.patience_max)
 
     def stalled(self, now: float) -> bool:
-        """Whether pictures have been held up for so long that a key frame is the surer way on."""
+        """Return whether video has waited for so long that a key frame is the better recovery."""
         first = next(iter(self._gaps.values()), None)
         if self.kind != "video" or first is None:
             return False
         return now - first.since >= max(STALLED, STALLED_TRIPS * (self.round_trip or 0.0))
 
     def receive(self, packet: RtpPacket, now: float) -> list[ReorderEffect]:
-        """Take one packet in; whatever order, however often."""
+        """Take one packet, in any order and any number of times."""
         start, data = True, packet.payload
         filler = not data
         if self.kind == "video" and data:
@@ -173,7 +173,7 @@ class Reorder:
         sequence = self._extend(packet.sequence)
         out: list[ReorderEffect] = []
         if abs(sequence - self._highest) > self.policy.jump_max:
-            # one stray packet changes nothing; two in a row are a stream that began anew (RFC 3550 A.1)
+            # one stray packet changes nothing; two in a row are a restarted stream (RFC 3550 A.1)
             if packet.sequence != self._suspect:
                 self._suspect = (packet.sequence + 1) & 0xFFFF
                 return []
@@ -184,7 +184,7 @@ class Reorder:
             sequence = self._extend(packet.sequence)
         self._suspect = None
         if sequence < self._next and self._fresh and self._next - sequence <= _OVERTAKEN_MAX:
-            # the very first packet had overtaken this one
+            # the first packet received had overtaken this one
             between = {missing: self._gap(now) for missing in range(sequence + 1, self._next)}
             self._gaps = between | self._gaps
             self._next = self._scanned = sequence
@@ -204,7 +204,7 @@ class Reorder:
         return out + self._ask(now)
 
     def tick(self, now: float) -> list[ReorderEffect]:
-        """Let time pass: ask again, give up."""
+        """Let time pass: repeat requests, give packets up."""
         if not self._gaps:
             return []
         return self._advance(now) + self._ask(now)
@@ -215,7 +215,7 @@ class Reorder:
         self._held.clear()
         self._gaps.clear()
         self._fresh = True
-        # far from zero, so that a packet that was overtaken by the first one has a place too
+        # far from zero, so that a packet that the first one overtook has a number too
         self._next = self._highest = self._scanned = sequence + (1 << 16)
 
     def _extend(self, sequence: int) -> int:
@@ -238,7 +238,7 @@ class Reorder:
                     self.lost += 1
                     out.append(Lost(1))
                 continue
-            # who numbers wildly mustn't have us look for all that never was: it is asked for at each packet
+            # limit the gaps: `_ask` visits all of them at each packet, and a sender may skip any numbers
             full = len(self._held) > self.policy.held_max or len(self._gaps) > self.policy.jump_max
             first = next(iter(self._gaps), None)
             if (key := self._key_frame(now)) is not None:
@@ -249,16 +249,16 @@ class Reorder:
             if first is None:
                 if not full:
                     return out
-                # a frame longer than any frame is
+                # the held packets are one frame, longer than any valid frame
                 first = self._next
             elif self._gaps[first].since + self.patience > now and not full:
                 return out
             out.append(self._give_up(first))
 
     def _key_frame(self, now: float) -> int | None:
-        """Where a whole key frame begins that came while `stalled`; None if there is none.
+        """Return where a complete key frame begins that arrived while `stalled`; None without one.
 
-        Known by the clear header: it contradicts the frame behind it in no frame that opens.
+        The clear header identifies it: no frame opens whose content contradicts its clear header.
         """
         if not self.stalled(now):
             return None
@@ -289,9 +289,9 @@ class Reorder:
         self._highest = max(self._highest, after - 1)
 
     def _whole_at(self, first: int) -> tuple[Frame | None, int | None]:
-        """The frame that begins at `first` and where the next one begins; (None, None) while incomplete.
+        """Return (frame that begins at `first`, start of the next frame), or (None, None) while incomplete.
 
-        (None, n): the packets up to n are the rest of a frame whose beginning is gone.
+        (None, n): the packets before n are the rest of a frame whose beginning is lost.
         """
         head = self._held.get(first)
         if head is None:
@@ -301,7 +301,7 @@ class Reorder:
         sequence = self._scanned
         while (piece := self._held.get(sequence)) is not None:
             if piece.timestamp != head.timestamp or (piece.start and sequence != first):
-                # the sender never ended that frame: whatever it was, it is no frame
+                # the sender never ended this frame: drop its packets
                 return None, sequence
             sequence += 1
             if piece.marker:
@@ -314,10 +314,10 @@ class Reorder:
         return None, None
 
     def _give_up(self, gap: int) -> Lost:
-        """Leave packet `gap` behind, and of a video frame all that is useless without it."""
+        """Give up packet `gap`, and all packets of a video frame that are useless without it."""
         assert self._next is not None
         if self.kind == "audio":
-            # every packet before the gap has been delivered already
+            # all packets before the gap have been delivered already
             after = gap + 1
             while after in self._gaps and self._gaps[after].since <= self._gaps[gap].since:
                 after += 1

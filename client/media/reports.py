@@ -1,4 +1,4 @@
-"""What a receiver reports of a stream (RFC 3550 6.4), and the round trip that follows from reports. Pure.
+"""Receiver reports on a stream (RFC 3550 6.4), and the round trip that follows from reports. Pure.
 
 All times are seconds on the caller's monotonic clock.
 """
@@ -12,18 +12,18 @@ from server.wire.messages import MediaKind
 
 _SHORT: Final = 1 << 16
 _WORD: Final = 0xFFFFFFFF
-#: A step back of more than this is a stream that began anew (RFC 3550 A.1).
+#: A larger step back is a restarted stream (RFC 3550 A.1).
 _MISORDER_MAX: Final = 1_000
-#: Seconds; a longer way there and back is a clock that was moved.
+#: Seconds; a longer round trip means that a clock was set.
 _ROUND_TRIP_MAX: Final = 10.0
 
 
 class Reception:
-    """One received SSRC: loss, jitter and rate. What is sent again counts as received, if it has the SSRC."""
+    """Loss, jitter and rate of one received SSRC. Retransmissions under the same SSRC count as received."""
 
     def __init__(self, ssrc: int, kind: MediaKind) -> None:
         self.ssrc = ssrc
-        #: Bits a second of payload, as of the last report.
+        #: Payload bits a second, as of the last report.
         self.bitrate = 0
         self._clock = CLOCK_RATE[kind]
         self._base: int | None = None
@@ -38,7 +38,7 @@ class Reception:
         self._last_sr = (0, 0.0)
 
     def receive(self, packet: RtpPacket, now: float) -> None:
-        """A packet of this SSRC, as it came."""
+        """Take a packet of this SSRC, as it arrived."""
         self._octets += len(packet.payload)
         if self._base is None:
             self._begin(packet.sequence, now)
@@ -48,10 +48,10 @@ class Reception:
             sequence = packet.sequence
         self._received += 1
         if sequence <= self._highest and self._received > 1:
-            return  # overtaken, or sent again: it says nothing of jitter
+            return  # an overtaken or retransmitted packet says nothing about jitter
         self._highest = sequence
         if packet.timestamp == self._stamp:
-            return  # of a frame the first packet says it all
+            return  # only the first packet of a frame counts
         self._stamp = packet.timestamp
         transit = now * self._clock - packet.timestamp
         if self._transit is not None:
@@ -61,11 +61,11 @@ class Reception:
         self._transit = transit
 
     def sender_report(self, ntp: int, now: float) -> None:
-        """The sender's clock (64 bits, 32.32), which a report gives back."""
+        """Take the sender's clock (64 bits, 32.32); the next report returns it."""
         self._last_sr = (ntp >> 16 & _WORD, now)
 
     def report(self, now: float) -> ReportBlock | None:
-        """RFC 3550 A.3, for the time since the last one; None before the first packet."""
+        """Return a report for the time since the last one (RFC 3550 A.3); None before the first packet."""
         if self._base is None:
             return None
         if self._reported_at is not None and now > self._reported_at:
@@ -97,19 +97,19 @@ class Reception:
 
 
 class RoundTrip:
-    """The way to the server and back, in seconds: smoothed; None before it was measured."""
+    """The smoothed round trip to the server, seconds; None before the first measurement."""
 
     def __init__(self) -> None:
         self.seconds: float | None = None
 
     def measured(self, seconds: float) -> None:
-        """A connectivity check, or a report, was answered after so long."""
+        """Take a round trip measured by a connectivity check or a report."""
         if not 0 <= seconds <= _ROUND_TRIP_MAX:
             return
         self.seconds = seconds if self.seconds is None else 0.75 * self.seconds + 0.25 * seconds
 
     def reported(self, block: ReportBlock, clock: float) -> None:
-        """A report on a stream of ours; `clock` is what a sender report would say now (RFC 3550 6.4.1)."""
+        """Take a report on an own stream. `clock`: a sender report's clock now (RFC 3550 6.4.1)."""
         if block.last_sr:
             now = int(clock * _SHORT)
             ticks = (now - block.last_sr - block.since_sr) & _WORD

@@ -1,7 +1,7 @@
 """RTP and RTCP as this protocol uses them: RFC 3550, 4585 (PLI, generic NACK), 4588 (RTX), 7741 (VP8).
 
-Our own codecs, strict and small. Whatever is wrong with a packet is an `RtpError`; nothing else is
-raised on any input. Sequence numbers are 16 bits and timestamps 32, as on the wire.
+The codecs are strict and small. A malformed packet raises `RtpError`; no input raises anything else. Sequence
+numbers have 16 bits and timestamps 32, as on the wire.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from typing import Final
 from server.wire import limits
 from server.wire.messages import MediaKind
 
-#: Payload types are the protocol's, the same for everybody: nothing is negotiated.
+#: The protocol fixes the payload types for all participants: nothing is negotiated.
 PAYLOAD_TYPE: Final[dict[MediaKind, int]] = {
     "audio": limits.AUDIO_PAYLOAD_TYPE,
     "video": limits.VIDEO_PAYLOAD_TYPE,
 }
 CLOCK_RATE: Final[dict[MediaKind, int]] = {"audio": 48_000, "video": 90_000}
-#: Bytes of frame in one packet, VP8 descriptor not counted. With SRTP, UDP and IPv6 it stays below 1,200.
+#: Bytes of a frame in one packet, without the VP8 descriptor. With SRTP, UDP and IPv6 it stays below 1,200.
 PAYLOAD_MAX: Final = 1_100
-#: The same CNAME for everybody (RFC 3550 6.5.1 wants one; it shall say nothing).
+#: The same CNAME for all participants, so that it reveals nothing; RFC 3550 6.5.1 requires one.
 CNAME: Final = b"snug"
 
 _VERSION: Final = 2
 _SR, _RR, _SDES, _RTPFB, _PSFB = 200, 201, 202, 205, 206
 _REPORT_SIZE: Final = 24
-#: FCI entries; what fits in a datagram.
+#: FCI entries that fit in one datagram.
 _NACK_MAX: Final = 300
-#: Report blocks in one report: five bits count them.
+#: Maximum number of report blocks in one report: their count has five bits.
 BLOCKS_MAX: Final = 31
 
 
 class RtpError(ValueError):
-    """Bytes that are no RTP or RTCP packet of this protocol; the text says why."""
+    """The bytes are not an RTP or RTCP packet of this protocol; the text says why."""
 
 
 # -- RTP -------------------------------------------------------------------------------------
@@ -42,9 +42,9 @@ class RtpError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RtpPacket:
-    """One RTP packet (RFC 3550 5.1), padding and header extension taken off.
+    """One RTP packet (RFC 3550 5.1), without padding and header extension.
 
-    `transport` is the number that it has among all packets of its connection (extension 5), if it has one.
+    `transport` is its transport-wide number (extension 5), or None.
     """
 
     payload_type: int
@@ -57,7 +57,7 @@ class RtpPacket:
 
 
 def parse_rtp(data: bytes) -> RtpPacket:
-    """Read one RTP packet. Extensions but one are skipped; RtpError if malformed."""
+    """Read one RTP packet. All extensions except number 5 are skipped; RtpError if malformed."""
     if len(data) < 12:
         raise RtpError("shorter than an RTP header")
     first, second, sequence, timestamp, ssrc = struct.unpack_from("!BBHLL", data)
@@ -84,7 +84,7 @@ def parse_rtp(data: bytes) -> RtpPacket:
 
 
 def _transport_number(block: bytes) -> int | None:
-    """Extension 5 of a block of extensions in one-byte form (RFC 8285 4.2), if it is there and whole."""
+    """Return extension 5 of a block in one-byte form (RFC 8285 4.2); None if absent or cut short."""
     if block[:2] != b"\xbe\xde":
         return None
     at = 4
@@ -93,20 +93,20 @@ def _transport_number(block: bytes) -> int | None:
         at += 1
         if head >> 4 == limits.FEEDBACK_EXTENSION and head & 15 == 1 and at + 2 <= len(block):
             return block[at] << 8 | block[at + 1]
-        if head:  # else padding between elements
+        if head:  # zero is padding between elements
             at += (head & 15) + 1
     return None
 
 
 def unwrap_rtx(packet: RtpPacket, ssrc: int) -> RtpPacket | None:
-    """The packet of video stream `ssrc` that was sent again in this one (RFC 4588 4); None if it is padding.
+    """Return the packet of video stream `ssrc` that this RTX packet carries (RFC 4588 4); None for padding.
 
-    RtpError if it is no such packet.
+    RtpError if the packet is not RTX.
     """
     if packet.payload_type != limits.RTX_PAYLOAD_TYPE:
         raise RtpError("not the payload type of RTX")
     if len(packet.payload) <= 2:
-        return None  # nothing, or the original number and nothing behind it: the path is being measured
+        return None  # empty, or the original number without a payload: a probe of the path
     return RtpPacket(
         PAYLOAD_TYPE["video"],
         packet.marker,
@@ -118,7 +118,7 @@ def unwrap_rtx(packet: RtpPacket, ssrc: int) -> RtpPacket | None:
 
 
 def build_rtp(packet: RtpPacket) -> bytes:
-    """The wire form: no padding, no extension, no CSRC."""
+    """Return the wire form, without padding, extensions or CSRC."""
     return (
         struct.pack(
             "!BBHLL",
@@ -132,7 +132,7 @@ def build_rtp(packet: RtpPacket) -> bytes:
     )
 
 
-#: abs-send-time and the transport-wide number, to be filled in: RFC 8285 4.2, one-byte form, two words.
+#: Empty abs-send-time and transport-wide number: RFC 8285 4.2, one-byte form, two words.
 _EXTENSIONS: Final = bytes(
     [
         0xBE,
@@ -152,12 +152,12 @@ _EXTENSIONS: Final = bytes(
 
 
 def with_extensions(packet: bytes) -> bytes:
-    """A packet of `build_rtp` with room for what is only known when it leaves."""
+    """Return a packet of `build_rtp` with empty extensions, which `stamped` fills in at sending time."""
     return bytes([packet[0] | 0x10]) + packet[1:12] + _EXTENSIONS + packet[12:]
 
 
 def stamped(packet: bytes, number: int, now: float) -> bytes:
-    """A packet of `with_extensions` as it leaves at `now`, with its number among all of the connection."""
+    """Return a packet of `with_extensions` with its send time `now` and its transport-wide number."""
     moment = int(now * (1 << 18)) & 0xFFFFFF  # 6.18 fixed point seconds, which wrap after 64
     return b"".join(
         (
@@ -171,7 +171,7 @@ def stamped(packet: bytes, number: int, now: float) -> bytes:
 
 
 def is_rtcp(data: bytes) -> bool:
-    """RTCP and RTP share a socket: RFC 5761 section 4 tells them apart by the second byte."""
+    """Return whether a packet is RTCP, by the second byte: RTP shares the socket (RFC 5761 section 4)."""
     return len(data) >= 2 and 192 <= data[1] <= 223
 
 
@@ -180,7 +180,7 @@ def is_rtcp(data: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Vp8Payload:
-    """What a VP8 payload carries (RFC 7741 4.2): `start` is the S bit of partition 0."""
+    """The content of a VP8 payload (RFC 7741 4.2): `start` is the S bit of partition 0."""
 
     start: bool
     picture_id: int | None
@@ -188,7 +188,7 @@ class Vp8Payload:
 
 
 def parse_vp8(payload: bytes) -> Vp8Payload:
-    """Take the payload descriptor off; RtpError if it is cut short or carries nothing."""
+    """Remove the payload descriptor; RtpError if it is cut short or carries nothing."""
     try:
         first = payload[0]
         position = 1
@@ -213,8 +213,8 @@ def parse_vp8(payload: bytes) -> Vp8Payload:
 def packetize_vp8(frame: bytes, picture_id: int) -> list[bytes]:
     """Cut a frame into payloads of at most PAYLOAD_MAX bytes, each with a 15-bit PictureID.
 
-    A sealed frame has no partitions that anybody could see, so all of it is partition 0. The
-    pieces are of about equal size: the last one then tells less about where the frame ended.
+    A sealed frame has no visible partitions, so all of it is partition 0. The pieces have about equal size,
+    so that the last one reveals less about the size of the frame.
     """
     if not frame:
         raise RtpError("an empty frame has no packets")
@@ -232,7 +232,7 @@ def packetize_vp8(frame: bytes, picture_id: int) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class ReportBlock:
-    """Reception of one stream (RFC 3550 6.4.1). `lost` counts packets, `fraction` is of 256."""
+    """Reception of one stream (RFC 3550 6.4.1). `lost` counts packets, `fraction` is in 1/256."""
 
     ssrc: int
     fraction: int
@@ -245,7 +245,7 @@ class ReportBlock:
 
 @dataclass(frozen=True, slots=True)
 class SenderReport:
-    """RFC 3550 6.4.1. `ntp` is 64 bits, 32.32 fixed point seconds; `timestamp` the same instant in RTP."""
+    """RFC 3550 6.4.1. `ntp` is 64 bits, 32.32 fixed point seconds; `timestamp` is the same instant in RTP."""
 
     ssrc: int
     ntp: int
@@ -265,7 +265,7 @@ class ReceiverReport:
 
 @dataclass(frozen=True, slots=True)
 class Pli:
-    """Picture loss indication: a key frame of `media`, please (RFC 4585 6.3.1)."""
+    """Picture loss indication: a request for a key frame of `media` (RFC 4585 6.3.1)."""
 
     sender: int
     media: int
@@ -273,7 +273,7 @@ class Pli:
 
 @dataclass(frozen=True, slots=True)
 class Nack:
-    """These packets of `media` are missing (RFC 4585 6.2.1)."""
+    """A request for missing packets of `media` (RFC 4585 6.2.1)."""
 
     sender: int
     media: int
@@ -282,7 +282,7 @@ class Nack:
 
 @dataclass(frozen=True, slots=True)
 class Remb:
-    """Receiver's estimate of the bit rate, bits a second (draft-alvestrand-rmcat-remb)."""
+    """The receiver's estimate of the bit rate, bits a second (draft-alvestrand-rmcat-remb)."""
 
     sender: int
     bitrate: int
@@ -291,7 +291,7 @@ class Remb:
 
 @dataclass(frozen=True, slots=True)
 class TransportFeedback:
-    """Which packets of a connection came, and when (`client.media.twcc` reads and writes `fci`)."""
+    """The packets of a connection that arrived, and their arrival times (`client.media.twcc` codes `fci`)."""
 
     sender: int
     media: int
@@ -300,7 +300,7 @@ class TransportFeedback:
 
 @dataclass(frozen=True, slots=True)
 class Cname:
-    """A source description that carries nothing but CNAME (RFC 3550 6.5)."""
+    """A source description with only a CNAME (RFC 3550 6.5)."""
 
     ssrc: int
     cname: bytes = CNAME
@@ -360,7 +360,7 @@ def _parse_one(kind: int, count: int, body: bytes) -> Rtcp | None:
 def parse_rtcp(data: bytes) -> list[Rtcp]:
     """Read a compound (or reduced-size, RFC 5506) RTCP packet.
 
-    Types that nobody here needs are skipped; RtpError if any part of the packet is malformed.
+    Packet types that the client does not use are skipped; RtpError if any part is malformed.
     """
     if not data:
         raise RtpError("empty RTCP packet")
@@ -422,7 +422,7 @@ def _nack_entries(sequences: tuple[int, ...]) -> bytes:
 
 
 def build_rtcp(*packets: Rtcp) -> bytes:
-    """The wire form of one compound packet, in the order given."""
+    """Return the wire form of one compound packet, in the order given."""
     out = b""
     for p in packets:
         match p:

@@ -1,6 +1,6 @@
-"""The one place that touches libraries without type information: aioice's STUN codec, pylibsrtp.
+"""The only module that calls libraries without type information: aioice's STUN codec and pylibsrtp.
 
-Nothing private of either is used; what they return is typed here, and what they raise is narrowed.
+It uses only public names of both, adds types to their results, and narrows their exceptions.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ __all__ = ["PROFILES", "Srtp", "SrtpError", "SrtpProfile", "StunReply", "build_b
 
 @dataclass(frozen=True, slots=True)
 class StunReply:
-    """A response to a binding request, its integrity not yet judged."""
+    """A response to a binding request; its integrity is not checked yet."""
 
     transaction: bytes
     success: bool
     message: stun.Message
 
     def authentic(self, password: str) -> bool:
-        """Whether MESSAGE-INTEGRITY was made with this password (RFC 8489 9.1)."""
+        """Return whether MESSAGE-INTEGRITY matches this password (RFC 8489 9.1)."""
         return bool(self.message.check_message_integrity(password.encode()))
 
 
 def build_binding_request(
     transaction: bytes, username: str, password: str, *, tie_breaker: int, nominate: bool
 ) -> bytes:
-    """A connectivity check of the controlling agent (RFC 8445 7.2.2), with integrity and fingerprint."""
+    """Return a check of the controlling agent (RFC 8445 7.2.2), with integrity and fingerprint."""
     request = stun.Message(
         message_method=stun.Method.BINDING,
         message_class=stun.Class.REQUEST,
@@ -51,7 +51,7 @@ def build_binding_request(
 
 
 def parse_stun(data: bytes) -> StunReply | None:
-    """A response to a binding request; None for everything else, malformed or not."""
+    """Return a response to a binding request; None for all other data, malformed or not."""
     try:
         message = stun.parse_message(data)
     except (ValueError, struct.error, LookupError, TypeError):
@@ -67,12 +67,12 @@ def parse_stun(data: bytes) -> StunReply | None:
 
 
 class SrtpError(ValueError):
-    """A packet that libsrtp refuses: forged, replayed, too long."""
+    """libsrtp refuses a packet (forged, replayed, too long), or keying material has the wrong size."""
 
 
 @dataclass(frozen=True, slots=True)
 class SrtpProfile:
-    """A protection profile (RFC 5764 4.1.2, RFC 7714): its name in OpenSSL and sizes in bytes."""
+    """A protection profile (RFC 5764 4.1.2, RFC 7714): its name in OpenSSL, and sizes in bytes."""
 
     name: bytes
     libsrtp: int
@@ -84,7 +84,7 @@ class SrtpProfile:
         return 2 * (self.key_size + self.salt_size)
 
 
-#: In order of preference (the server's own order decides).
+#: In order of preference; the server's order decides.
 PROFILES: Final = (
     SrtpProfile(b"SRTP_AEAD_AES_128_GCM", pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 16, 12),
     SrtpProfile(b"SRTP_AES128_CM_SHA1_80", pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14),
@@ -94,8 +94,8 @@ PROFILES: Final = (
 class Srtp:
     """Both directions of one SRTP association.
 
-    `material` is what the DTLS exporter gave (RFC 5764 4.2): client key, server key, client salt,
-    server salt.
+    `material` is the output of the DTLS exporter (RFC 5764 4.2): client key, server key, client salt,
+    server salt. SrtpError if it has the wrong size.
     """
 
     REPLAY_WINDOW: Final = 1_024
@@ -113,7 +113,7 @@ class Srtp:
     def _session(self, profile: SrtpProfile, key: bytes, direction: int) -> pylibsrtp.Session:
         policy = pylibsrtp.Policy(key=key, ssrc_type=direction, srtp_profile=profile.libsrtp)
         policy.window_size = self.REPLAY_WINDOW
-        # a packet that was asked for again goes out again, the very same bytes
+        # a retransmission repeats the identical bytes
         policy.allow_repeat_tx = True
         return pylibsrtp.Session(policy)
 

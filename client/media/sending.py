@@ -1,4 +1,4 @@
-"""One sent stream, from sealed frames to RTP packets: a pure core, and the pace of sending.
+"""One sent stream, from sealed frames to RTP packets, and the timing of its frames. A pure core.
 
 Times are seconds on one monotonic clock.
 """
@@ -22,16 +22,16 @@ from client.media.rtp import (
 from server.wire import limits
 from server.wire.messages import MediaKind
 
-#: Packets kept to be sent again: four seconds of sound, about ten of pictures.
+#: Packets cached for retransmission: four seconds of audio, about ten of video.
 CACHE: Final[dict[MediaKind, int]] = {"audio": 200, "video": 1_024}
-#: Packets sent again in one second at most, of one stream.
+#: Maximum number of retransmissions of one stream in one second.
 RESENDS: Final = 500
-#: Seconds between two forced key frames at least.
+#: Minimum number of seconds between two forced key frames.
 KEY_SPACING: Final = 0.3
 
 
 def random_ssrc(rng: Callable[[int], bytes]) -> int:
-    """32 random bits, never zero."""
+    """Return 32 random bits, never zero."""
     while not (ssrc := int.from_bytes(rng(4), "big")):
         pass
     return ssrc
@@ -40,10 +40,10 @@ def random_ssrc(rng: Callable[[int], bytes]) -> int:
 class Sender:
     """The sending end of one SSRC.
 
-    `frames` and `packets` and `octets` (payload bytes) count what was sent once, `resent` packets sent again:
-    under the SSRC `rtx` where there is one (RFC 4588), else the very same bytes. Streams of one `timestamp`
-    have one clock. `numbered`: packets carry extensions that say when they leave and which number they have
-    among all of the connection, and are complete when they have passed `leave`.
+    `frames`, `packets` and `octets` (payload bytes) count first transmissions, `resent` counts retransmitted
+    packets. A stream with an `rtx` SSRC retransmits under that SSRC (RFC 4588); other streams repeat the
+    identical bytes. Streams with the same `timestamp` share one clock. With `numbered`, packets carry header
+    extensions for their send time and transport-wide number; `leave` completes them.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Sender:
         self.rtx = rtx
         self.numbered = numbered
         self.frames = self.packets = self.octets = self.resent = 0
-        # below 2^15: nobody then guesses the rollover counter wrongly (RFC 3711 3.3.1)
+        # below 2^15, so that receivers do not guess a wrong rollover counter (RFC 3711 3.3.1)
         self._sequence = int.from_bytes(rng(2), "big") >> 1
         self._rtx_sequence = int.from_bytes(rng(2), "big") >> 1
         self._picture_id = int.from_bytes(rng(2), "big") >> 1
@@ -74,17 +74,17 @@ class Sender:
         self._resent_at: deque[tuple[float, int]] = deque()
 
     def resent_rate(self, now: float) -> float:
-        """Bits a second sent again, in the last second."""
+        """Return the retransmission rate of the last second, bits a second."""
         while self._resent_at and self._resent_at[0][0] < now - 1.0:
             self._resent_at.popleft()
         return 8.0 * sum(size for _, size in self._resent_at)
 
     def timestamp(self, media_time: float) -> int:
-        """The RTP timestamp of a moment, in seconds since the stream started."""
+        """Return the RTP timestamp for a media time in seconds since the stream started."""
         return (self._timestamp + round(media_time * CLOCK_RATE[self.kind])) & 0xFFFFFFFF
 
     def packetize(self, sealed: bytes, media_time: float) -> list[bytes]:
-        """The packets of one sealed frame, each to be sent once, in order."""
+        """Return the packets of one sealed frame, in sending order. Each packet may be sent once."""
         if self.kind == "audio":
             payloads = [sealed]
         else:
@@ -92,7 +92,7 @@ class Sender:
             self._picture_id = (self._picture_id + 1) & 0x7FFF
         out = []
         for number, payload in enumerate(payloads, 1):
-            # RFC 7587 4.1: the marker of Opus begins a talkspurt, and without DTX there is only one
+            # RFC 7587 4.1: the marker begins a talkspurt of Opus; without DTX there is only one talkspurt
             marker = self.kind == "video" and number == len(payloads)
             packet = build_rtp(
                 RtpPacket(
@@ -114,9 +114,9 @@ class Sender:
         return out
 
     def leave(self, packet: bytes, number: int, now: float) -> bytes:
-        """A packet of `packetize` or `resend` as it leaves now, under this number.
+        """Return a packet of `packetize` or `resend`, completed with its send time `now` and its `number`.
 
-        Once for each packet: SRTP must not seal two forms of one.
+        Call it once for each packet: SRTP must not seal two versions of one packet.
         """
         packet = stamped(packet, number, now)
         if packet[8:12] == self.ssrc.to_bytes(4, "big"):
@@ -124,7 +124,10 @@ class Sender:
         return packet
 
     def resend(self, sequences: Iterable[int], now: float) -> list[bytes]:
-        """The packets asked for that are still here; bounded by RESENDS. Those as RTX have yet to `leave`."""
+        """Return the requested packets that are still cached, at most RESENDS in a second.
+
+        Numbered RTX packets must still pass `leave`.
+        """
         if now - self._resend_window >= 1.0:
             self._resend_window, self._resend_count = now, 0
         out: list[bytes] = []
@@ -138,13 +141,16 @@ class Sender:
         return out
 
     def _keep(self, packet: bytes) -> None:
-        """For a while, to be sent again."""
+        """Cache a packet for retransmission and drop the oldest ones beyond the limit."""
         self._cache[packet[2] << 8 | packet[3]] = packet
         while len(self._cache) > CACHE[self.kind]:
             del self._cache[next(iter(self._cache))]
 
     def _again(self, packet: bytes, rtx: int) -> bytes:
-        """RFC 4588 4: under another SSRC, payload type and number, the old number in front of the payload."""
+        """Wrap a packet as RTX (RFC 4588 4).
+
+        RTX has its own SSRC, payload type and sequence number; the original number precedes the payload.
+        """
         header = 24 if self.numbered else 12
         again = build_rtp(
             RtpPacket(
@@ -160,14 +166,17 @@ class Sender:
         return with_extensions(again) if self.numbered else again
 
     def report(self, now: float, clock_offset: float) -> SenderReport:
-        """RFC 3550 6.4.1. The clock sent is `now + clock_offset`: any will do that all streams share."""
+        """Return a sender report (RFC 3550 6.4.1).
+
+        Its clock is `now + clock_offset`: any clock is valid that all streams share.
+        """
         seconds = now + clock_offset
         ntp = int(seconds) << 32 | int(seconds % 1.0 * (1 << 32))
         return SenderReport(self.ssrc, ntp, self.timestamp(now - self._started), self.packets, self.octets)
 
 
 class KeyGate:
-    """When to force a key frame: as soon as asked, but not twice within KEY_SPACING."""
+    """Decides when to force a key frame: at once on request, but at most once in KEY_SPACING seconds."""
 
     def __init__(self) -> None:
         self._asked = True
@@ -177,7 +186,7 @@ class KeyGate:
         self._asked = True
 
     def take(self, now: float) -> bool:
-        """Whether the frame to be encoded now is to be a key frame."""
+        """Return whether the frame that is encoded now must be a key frame."""
         if not self._asked or now - self._last < KEY_SPACING:
             return False
         self._asked = False
@@ -186,7 +195,7 @@ class KeyGate:
 
 
 class Pace:
-    """Ticks at `started + n * period`, without drift; those overdue by `patience` are skipped and counted."""
+    """Ticks at `started + n * period`, without drift. Ticks overdue by `patience` are skipped and counted."""
 
     def __init__(self, started: float, period: float, patience: float = 0.2) -> None:
         self._started = started
@@ -196,7 +205,7 @@ class Pace:
         self.skipped = 0
 
     def next(self, now: float) -> tuple[int, float]:
-        """(n of the next tick, seconds to wait until it)."""
+        """Return (n of the next tick, seconds to wait until it)."""
         index = self._index
         late = now - self._started - index * self._period
         if late > self._patience:

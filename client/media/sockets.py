@@ -1,4 +1,4 @@
-"""Sockets to the media server: datagrams over UDP, or in frames over TCP (RFC 4571). They decide nothing."""
+"""Sockets to the media server: datagrams over UDP, or framed over TCP (RFC 4571). They only transport."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Final, Protocol
 
 from client.media.reach import Way
 
-_DRAIN: Final = 64  # datagrams read in one turn of the loop
+_DRAIN: Final = 64  # maximum number of datagrams read in one turn of the event loop
 _DATAGRAM_MAX: Final = 2_048
 _BUFFER: Final = 1 << 21
 _CHUNK: Final = 65_536
 _HEADER: Final = 2
-#: Bytes that may wait to be sent over TCP; what is more is dropped, as by a full socket of UDP.
+#: Maximum number of bytes queued for TCP; more is dropped, like at a full UDP socket.
 _WAITING_MAX: Final = 262_144
 
 
@@ -25,14 +25,17 @@ class Wire(Protocol):
     """A socket to the server. Closing twice is harmless."""
 
     def send(self, datagram: bytes) -> bool:
-        """False if it was dropped."""
+        """Send one datagram; return False if it was dropped."""
 
     def close(self) -> None: ...
 
 
 class UdpWire:
-    """Connected, so the kernel picks our address (loopback for loopback) and takes no datagram from anybody
-    but the server. OSError if there is no way there at all."""
+    """A connected UDP socket; OSError without a route to the server.
+
+    Connecting makes the kernel choose our address (loopback for loopback) and accept datagrams from the
+    server only.
+    """
 
     def __init__(self, way: Way, receive: Callable[[bytes], None]) -> None:
         self._receive = receive
@@ -52,7 +55,7 @@ class UdpWire:
         try:
             self._socket.send(datagram)
         except OSError:
-            # full, closed, or an ICMP error of an earlier datagram: the checks will tell if it lasts
+            # full, closed, or an ICMP error of an earlier datagram: ICE checks notice a lasting failure
             return False
         return True
 
@@ -72,7 +75,10 @@ class UdpWire:
 
 
 class TcpWire:
-    """`opened` is called once it stands, `broken` if it can't be or ends. OSError: nor even begin."""
+    """A TCP socket. It calls `opened` when connected, `broken` when it fails or ends.
+
+    OSError if the connection can't even begin.
+    """
 
     def __init__(
         self,
@@ -130,7 +136,7 @@ class TcpWire:
         except BlockingIOError:
             sent = 0
         except OSError:
-            # not from within `send`: whoever sends isn't to be surprised
+            # call `_end` after `send` has returned: its callback must not surprise the caller
             self._loop.call_soon(self._end)
             return
         del self._outgoing[:sent]
@@ -158,7 +164,7 @@ class TcpWire:
             if size:
                 self._receive(data[at - size : at])
             if self._socket.fileno() < 0:
-                return  # closed by what came
+                return  # `receive` has closed the socket
         self._incoming = data[at:]
 
     def _end(self) -> None:
@@ -172,6 +178,6 @@ class TcpWire:
         self._loop.remove_reader(self._socket.fileno())
         self._loop.remove_writer(self._socket.fileno())
         if self._outgoing:
-            with contextlib.suppress(OSError):  # a farewell
+            with contextlib.suppress(OSError):  # the last datagrams, close_notify among them
                 self._socket.send(self._outgoing)
         self._socket.close()

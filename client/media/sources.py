@@ -1,7 +1,7 @@
-"""What a participant shows and says when there is no camera: the test card, or a file.
+"""Sources of video and audio without a camera: the test card, or a file.
 
-A source is pulled by media time: it has no clock and no thread. Pictures and sounds are those of
-`client.media.codec`. Both methods may take tens of milliseconds; call them off the event loop.
+The caller asks a source for a media time: a source has no clock and no thread. `Picture` and `Sound` are
+defined in `client.media.codec`. Both methods may take tens of milliseconds; call them off the event loop.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from client.media.codec import FRAME_SAMPLES, HEIGHT, SAMPLE_RATE, WIDTH, Pictur
 
 
 class Source(Protocol):
-    """Where a participant's own picture and sound come from."""
+    """A source of a participant's own video and audio."""
 
     has_audio: bool
     has_video: bool
 
     def audio(self, index: int) -> Sound:
-        """The 20 ms from ``index * 0.02`` s on. Indices rise."""
+        """Return the 20 ms from ``index * 0.02`` s on. Indices rise."""
         ...
 
     def video(self, at: float) -> Picture:
-        """The picture to be seen at media time `at`, seconds. Times rise."""
+        """Return the video frame at media time `at`, seconds. Times rise."""
         ...
 
     def close(self) -> None: ...
 
 
 def planes(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
-    """Views of Y, U and V (both halved) in a stacked 4:2:0 picture of even width and height."""
+    """Return views of Y, U and V (U and V halved) of a stacked 4:2:0 frame with even width and height."""
     width = picture.shape[1]
     height = picture.shape[0] * 2 // 3
     flat = picture.reshape(-1)
@@ -48,45 +48,45 @@ def planes(picture: Picture) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDAr
 
 
 def blank(width: int = WIDTH, height: int = HEIGHT, luma: int = 16) -> Picture:
-    """A grey picture, black by default."""
+    """Return a grey video frame, black by default."""
     picture: Picture = np.full((height * 3 // 2, width), 128, np.uint8)
     picture[:height] = luma
     return picture
 
 
 def silence() -> Sound:
-    """20 ms of nothing."""
+    """Return 20 ms of silence."""
     return np.zeros(FRAME_SAMPLES, np.int16)
 
 
 # -- the test card ---------------------------------------------------------------------------
 
-#: Participants that can be told apart; identities are taken modulo this.
+#: Number of distinguishable participants; identities are taken modulo this.
 IDENTITIES: Final = 20
 PITCH_LOWEST: Final = 400.0
 PITCH_HIGHEST: Final = 2_000.0
-#: The beep sounds for this part of each second.
+#: The beep sounds for these seconds of each second.
 BEEP_SECONDS: Final = 0.6
 _BEEP_RAMP: Final = 0.005
 _BEEP_LEVEL: Final = 0.35
 _CHROMA_RADIUS: Final = 72.0
 PATCH_LUMA: Final = 130
-#: Of width and height: the patch of colour (left, top, right, bottom).
+#: The patch of colour (left, top, right, bottom), as shares of width and height.
 PATCH: Final = (0.05, 0.11, 0.42, 0.72)
-#: Of height: the bar of COUNTER_BITS cells, most significant bit first; the last one makes the number
-#: of lit cells odd.
+#: The bar of COUNTER_BITS cells (top, bottom), as shares of the height. The most significant bit comes first;
+#: the last bit makes the number of lit cells odd.
 COUNTER: Final = (0.89, 0.98)
 COUNTER_BITS: Final = 16
 
 
 def pitch_of_identity(identity: int) -> float:
-    """Hz: 20 pitches from 400 to 2,000, each 8.8% above the one before."""
+    """Return a pitch in Hz: one of 20 from 400 to 2,000, each 8.8% above the one before."""
     step = identity % IDENTITIES / (IDENTITIES - 1)
     return PITCH_LOWEST * math.pow(PITCH_HIGHEST / PITCH_LOWEST, step)
 
 
 def colour_of_identity(identity: int) -> tuple[int, int, int]:
-    """(Y, U, V): 20 hues, 18 degrees apart, of the same brightness."""
+    """Return (Y, U, V): one of 20 hues, 18 degrees apart, with the same brightness."""
     angle = 2 * math.pi * (identity % IDENTITIES) / IDENTITIES
     return (
         PATCH_LUMA,
@@ -96,13 +96,13 @@ def colour_of_identity(identity: int) -> tuple[int, int, int]:
 
 
 class TestCard:
-    """A picture that moves, with a name, a clock, a patch of colour and a counter; and a beep.
+    """Moving video with a name, a clock, a patch of colour and a counter; and a beep.
 
-    Colour and pitch are the participant's own (`identity`), and the counter counts pictures: what
-    was recorded elsewhere can be checked by `client.media.check`.
+    Colour and pitch belong to the participant (`identity`), and the counter counts video frames, so that
+    `client.media.check` can check recordings made by other participants.
     """
 
-    __test__ = False  # pytest: this is no test class
+    __test__ = False  # pytest: this is not a test class
     has_audio = True
     has_video = True
 
@@ -114,7 +114,7 @@ class TestCard:
         self._base = self._draw_base(name)
 
     def audio(self, index: int) -> Sound:
-        """The beep: a sine at the pitch of this identity, on for 60% of each second."""
+        """Return the beep: a sine at the pitch of this identity, on for 60% of each second."""
         t = (np.arange(FRAME_SAMPLES) + index * FRAME_SAMPLES) / SAMPLE_RATE
         second = t % 1.0
         level = np.clip(np.minimum(second, BEEP_SECONDS - second) / _BEEP_RAMP, 0.0, 1.0)
@@ -122,7 +122,7 @@ class TestCard:
         return (wave * (_BEEP_LEVEL * 32_767)).astype(np.int16)
 
     def video(self, at: float) -> Picture:
-        """The next picture; the counter in it has risen by one."""
+        """Return the next video frame, with the counter raised by one."""
         picture = self._base.copy()
         luma, _, _ = planes(picture)
         width, height = self._width, self._height
@@ -141,7 +141,7 @@ class TestCard:
         return picture
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to release."""
 
     def _draw_base(self, name: str) -> Picture:
         picture = blank(self._width, self._height)

@@ -1,4 +1,4 @@
-"""The counters that a media engine shows."""
+"""The counters that a media engine reports."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from server.wire.messages import MediaKind
 
 @dataclass(frozen=True, slots=True)
 class StreamStats:
-    """One remote stream so far; what isn't said to be anything else counts frames.
+    """One remote stream so far; counters are frames unless stated otherwise.
 
-    `opened`: authenticated. `decoded`: of those, decoded. `failed`: refused for good, by the keys or for want
-    of its sender's signature. `unkeyed`: of an epoch whose keys this member does not have (from before it
-    came in, mostly). `lost`: given up on the way. `concealed`: frames of sound made up for the lost and the
-    failed; `recovered`: those that the frame behind them carried once more (FEC). `skipped`: opened pictures
-    that were no use without an earlier one. `dropped`: opened, but this machine was too slow.
-    `undecodable`: opened, but the codec refuses it. `leaf` is None until a frame has opened;
-    `first_opened_at` is on the event loop's clock, seconds. `gone`: the stream is listed no more.
-    `asked`: packets asked for again, each time counted; `again`: packets that came as RTX. `bitrate`: bits a
-    second of payload in the last second. `layer`: of the pictures that come, 0 the smallest, None where there
-    are none. `frozen`: the longest time between two pictures that could be shown, seconds.
+    `opened`: authenticated. `decoded`: opened and decoded. `failed`: refused for good, by the keys or because
+    the sender's signature is missing. `unkeyed`: from an epoch whose keys this member does not have (mostly
+    from before it joined). `lost`: given up in transit. `concealed`: audio frames replaced because they were
+    lost or failed; `recovered`: audio frames restored from the copy in the frame after them (FEC). `skipped`:
+    opened video frames that were useless without an earlier one. `dropped`: opened, but this machine was too
+    slow. `undecodable`: opened, but the codec refused it. `leaf` is None until a frame has opened;
+    `first_opened_at` is seconds on the event loop's clock. `gone`: the server no longer lists the stream.
+    `asked`: packets requested again, each request counted; `again`: packets that arrived as RTX. `bitrate`:
+    payload bits a second in the last second. `layer`: the current simulcast layer, 0 is the smallest; None
+    without video. `frozen`: the longest time between two video frames that could be shown, seconds.
     """
 
     leaf: int | None
@@ -49,13 +49,14 @@ class StreamStats:
 
 @dataclass(frozen=True, slots=True)
 class OwnStats:
-    """One own stream so far. `sealed` counts frames sent, and `key_frames` those of them that are.
+    """One own stream so far. `sealed` counts frames sent, and `key_frames` the key frames among them.
 
-    `withheld`: frames that were not sealed (no keys, paused). `skipped`: moments missed because this
-    machine was too slow. `starved`: frames of sound for which the source had nothing in time. `packets`
-    and `octets` (payload, bytes) were sent once, `resent` packets again. `layer`: of pictures, 0 the
-    smallest. `bitrate`: bits a second that this layer is encoded at, `target` those that all pictures
-    together may have; `loss`: of the packets of pictures, the share that didn't reach the server lately.
+    `withheld`: frames that were not sealed (no keys, paused) or had no link. `skipped`: ticks missed because
+    this machine was too slow. `starved`: audio frames that the source did not deliver in time. `packets` and
+    `octets` (payload, bytes) count first transmissions, `resent` counts retransmitted packets. `layer`: the
+    simulcast layer of a video stream, 0 is the smallest. `bitrate`: bits a second at which this layer is
+    encoded; `target`: bits a second for all video together; `loss`: the recent share of video packets that
+    did not reach the server.
     """
 
     ssrc: int

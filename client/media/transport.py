@@ -1,6 +1,6 @@
-"""The shell between sockets and the server: ICE, DTLS and SRTP put together.
+"""The media transport: sockets, ICE, DTLS and SRTP joined into one connection to the server.
 
-DTLS-SRTP to the server is transport, not protection: what goes through here is sealed already.
+DTLS-SRTP to the server is transport, not protection: all media is sealed before it gets here.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _TICK_IDLE: Final = 0.25
 
 
 class TransportError(Exception):
-    """No media connection to the server: unreachable, silent, or not who it said it is."""
+    """No media connection to the server: it is unreachable, silent, or has the wrong certificate."""
 
 
 class Link(Protocol):
-    """What the engine needs of a transport; `MediaTransport` is the real one."""
+    """The interface of a transport that the engine uses; `MediaTransport` implements it."""
 
     on_rtp: Callable[[bytes], None]
     on_rtcp: Callable[[bytes], None]
@@ -36,7 +36,7 @@ class Link(Protocol):
 
     @property
     def round_trip(self) -> float | None:
-        """Seconds to the server and back, as last measured; None: not known."""
+        """The last measured round trip to the server, seconds; None while unknown."""
         ...
 
     def parameters(self) -> tuple[str, str, bytes]: ...
@@ -47,20 +47,21 @@ class Link(Protocol):
 
 
 def _ignore_packet(packet: bytes) -> None:
-    """Default callback: nobody listens."""
+    """Default callback: does nothing."""
 
 
 def _ignore_reason(reason: str) -> None:
-    """Default callback: nobody listens."""
+    """Default callback: does nothing."""
 
 
 class MediaTransport:
-    """One association with the server: made, connected once, closed. For another, make another.
+    """One association with the server. It connects once; a new association needs a new object.
 
-    It outlives its sockets: whenever the server isn't heard by one any more, others are tried.
+    The association outlives its sockets: when one socket receives nothing more from the server, the transport
+    tries other sockets.
 
-    `loss`, when given, is asked for every media packet that comes in, and drops it when true
-    (tests and netem). Callbacks run in the event loop and must not block.
+    `loss`, when given, is called for every incoming media packet; the packet is dropped if it returns true
+    (for tests and netem). Callbacks run in the event loop and must not block.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class MediaTransport:
         self.on_rtp: Callable[[bytes], None] = _ignore_packet
         self.on_rtcp: Callable[[bytes], None] = _ignore_packet
         self.on_lost: Callable[[str], None] = _ignore_reason
-        #: Media packets dropped: refused by SRTP (incoming), not sent because the socket was full.
+        #: Media packets refused by SRTP when received, and packets not sent (socket full, refused by SRTP).
         self.refused = 0
         self.unsent = 0
         self._loss = loss
@@ -89,7 +90,7 @@ class MediaTransport:
         self._closed = False
 
     def parameters(self) -> tuple[str, str, bytes]:
-        """(ufrag, password, SHA-256 fingerprint) for the `media` message."""
+        """Return (ufrag, password, SHA-256 fingerprint) for the `media` message."""
         return self._ufrag, self._password, self._certificate.fingerprint
 
     @property
@@ -99,14 +100,14 @@ class MediaTransport:
 
     @property
     def round_trip(self) -> float | None:
-        """Seconds to the server and back, by the last connectivity check; None before the first."""
+        """The round trip to the server by the last connectivity check, seconds; None before the first."""
         return self._ice.round_trip
 
     async def connect(self, transport: Transport, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - a link's own limit
-        """Reach the server at these parameters of its; TransportError if that doesn't work out.
+        """Connect to the server with the parameters in `transport`; TransportError on failure.
 
-        No packet leaves but connectivity checks and the DTLS handshake until the certificate's
-        fingerprint has matched `transport.fingerprint`. Relays (`transport.turn`) are for browsers.
+        Until the server's certificate matches `transport.fingerprint`, only connectivity checks and the DTLS
+        handshake are sent. Relays (`transport.turn`) are for browsers.
         """
         if self._begun or self._closed:
             raise TransportError("a transport connects once")
@@ -144,7 +145,7 @@ class MediaTransport:
         self._protect(packet, rtcp=True)
 
     async def close(self) -> None:
-        """Say goodbye and let go of the socket. Closing twice is harmless."""
+        """Send close_notify and close the sockets. Closing twice is harmless."""
         self._shut()
         if self._ticker is not None and self._ticker is not asyncio.current_task():
             self._ticker.cancel()
@@ -167,7 +168,7 @@ class MediaTransport:
             else:
                 self._wires[number] = UdpWire(way, receive)
         except OSError:
-            # no such network here; another way may be open
+            # this machine has no such network; another path may work
             tell(self._ice.broken)
 
     def _protect(self, packet: bytes, *, rtcp: bool) -> None:
@@ -179,7 +180,7 @@ class MediaTransport:
             self.unsent += 1
 
     def _send(self, datagram: bytes, number: int | None = None) -> None:
-        """By the chosen socket, or by the one of that number."""
+        """Send by the chosen socket, or by the socket with this number."""
         wire = self._chosen if number is None else self._wires.get(number)
         if wire is not None and not self._closed and not wire.send(datagram):
             self.unsent += 1
@@ -270,7 +271,7 @@ class MediaTransport:
     async def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         while not self._closed:
-            # DTLS must hear of its timer before it runs out, ICE's shortest wait is 50 ms
+            # DTLS needs its tick before its timer expires; ICE's shortest interval is 50 ms
             await asyncio.sleep(_TICK_IDLE if self.connected and self._ice.steady else _TICK)
             self._perform(self._ice.tick(loop.time()))
             if self._dtls is not None and not self._closed and self._dtls.timeout() == 0:

@@ -1,8 +1,8 @@
 """Transport-wide congestion control feedback: draft-holmer-rmcat-transport-wide-cc-extensions-01.
 
-A sender of video numbers all packets of its connection together (header extension 5); whoever receives them
-says which of these numbers came, and when. Both ends are here: `Arrivals` makes the reports, `parse` reads
-them. Pure; times are seconds.
+A sender of video numbers all video packets of its connection in one sequence (header extension 5). The
+receiver reports which numbers arrived, and when. `Arrivals` makes the reports, `parse` reads them. Pure;
+times are seconds.
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-#: Seconds between two reports while packets come.
+#: Seconds between two reports while packets arrive.
 INTERVAL: Final = 0.08
-#: Statuses in one report that we write or read.
+#: Maximum number of statuses in a report that is written or read.
 STATUSES_MAX: Final = 4_096
 _TICK: Final = 0.000_25
 _REFERENCE: Final = 0.064
 _DELTA_MAX: Final = 0x7FFF
-#: Numbers further ahead than this are another sender's: its numbers begin anew.
+#: Numbers further away than this belong to a new sequence.
 _JUMP_MAX: Final = 2_000
 _RUN_MAX: Final = 0x1FFF
 _LOST, _SMALL, _LARGE = 0, 1, 2
 
 
 class TwccError(ValueError):
-    """Bytes that are no report; the text says why."""
+    """The bytes are not a valid report; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`arrivals`: of each number from `first` on (modulo 2^16) when it came, None if it didn't.
+    """`arrivals`: the arrival time of each number from `first` on (modulo 2^16), None if it did not arrive.
 
-    Times are the receiver's clock, in seconds; they begin anywhere and wrap after 12 days.
+    Times are seconds on the receiver's clock; it starts anywhere and wraps after 12 days.
     """
 
     first: int
@@ -41,7 +41,7 @@ class Report:
 
 
 class Arrivals:
-    """What has come since the last report. What comes after it was reported missing stays missing."""
+    """Arrivals since the last report. A packet that arrives after it was reported missing stays missing."""
 
     def __init__(self) -> None:
         self._next: int | None = None
@@ -50,7 +50,7 @@ class Arrivals:
         self._count = 0
 
     def record(self, number: int, now: float) -> None:
-        """A packet with this number (16 bits) has come."""
+        """Take note that a packet with this number (16 bits) has arrived."""
         if self._next is None:
             self._next = self._highest = number
         extended = self._highest + ((number - self._highest + 0x8000) & 0xFFFF) - 0x8000
@@ -64,7 +64,7 @@ class Arrivals:
         self._came.setdefault(extended, now)
 
     def take(self) -> list[bytes]:
-        """The FCI of the reports that are due, in order; empty if nothing has come."""
+        """Return the FCI of all due reports, in order; empty if nothing has arrived."""
         out = []
         while self._came and self._next is not None:
             numbers, deltas, reference = self._collect(self._next)
@@ -73,7 +73,7 @@ class Arrivals:
         return out
 
     def _collect(self, first: int) -> tuple[list[int], list[int], int]:
-        """(symbol of each number, delta of each that came, reference time), as many as a report can hold."""
+        """Return (symbol of each number, delta of each arrival, reference time) for one report."""
         symbols: list[int] = []
         deltas: list[int] = []
         reference = int(min(self._came.values()) / _REFERENCE)
@@ -88,7 +88,7 @@ class Arrivals:
             delta = round(came / _TICK) - last
             if abs(delta) > _DELTA_MAX:
                 if not deltas:
-                    # the first one came long after another: the report begins with it
+                    # the first arrival is much later than another one: the report begins with it
                     reference = int(came / _REFERENCE)
                     delta = round(came / _TICK) - round(reference * _REFERENCE / _TICK)
                     last = round(came / _TICK) - delta
@@ -111,7 +111,7 @@ class Arrivals:
 
 
 def _chunks(symbols: list[int]) -> bytes:
-    """Section 3.1.1, 3.1.3 and 3.1.4: runs of one symbol, else seven symbols of two bits."""
+    """Encode as runs of one symbol, or as seven symbols of two bits (sections 3.1.1, 3.1.3 and 3.1.4)."""
     out = bytearray()
     at = 0
     while at < len(symbols):
@@ -132,7 +132,7 @@ def _chunks(symbols: list[int]) -> bytes:
 
 
 def parse(fci: bytes) -> Report:
-    """Read the FCI of one report (all behind the two SSRCs); TwccError if malformed."""
+    """Read the FCI of one report (the part after the two SSRCs); TwccError if malformed."""
     if len(fci) < 8:
         raise TwccError("report cut short")
     first, statuses = struct.unpack_from("!HH", fci)

