@@ -24,8 +24,8 @@ from client.session import events as ev
 _NICE: Final = 19
 #: Who knock at a time: hosts let several in with one commit.
 _AT_ONCE: Final = 12
-_OUT: Final = 5.0
-_START: Final = 20.0
+_OUT: Final = 20.0
+_START: Final = 60.0
 _ROOT: Final = Path(__file__).resolve().parents[2]
 
 

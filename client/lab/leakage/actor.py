@@ -24,7 +24,7 @@ from server.wire.messages import Entered, ServerMessage
 
 #: Width and height of pictures: small, for many meetings are held at once.
 SIZE = (128, 96)
-_ENTER_TIME = 30.0
+_ENTER_TIME = 120.0
 _WORDS = ("is", "that", "the", "one", "we", "had", "meant", "before", "all", "of", "them", "came", "back")
 
 
@@ -115,7 +115,7 @@ class Actor:
         """Go; a host ends the meeting for all."""
         self._feed(ev.EndMeeting() if self._host else ev.Leave())
         try:
-            async with asyncio.timeout(6.0):
+            async with asyncio.timeout(20.0):
                 await self._running
         except TimeoutError:
             self._running.cancel()

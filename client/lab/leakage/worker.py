@@ -46,7 +46,7 @@ async def hold(plan: Plan, origin: str) -> Held:
     )
     actors = [host]
     try:
-        link = await asyncio.wait_for(host.link, 10.0)
+        link = await asyncio.wait_for(host.link, 60.0)
         guests = [_join(plan, person, 0, link) for person in range(1, len(plan.parts))]
         actors += guests
         await asyncio.gather(*(actor.inside(len(plan.parts)) for actor in actors))
