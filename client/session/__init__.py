@@ -1,4 +1,4 @@
-"""One participant's meeting as a pure core: facts in, effects out; no socket, no clock.
+"""One participant's meeting as a pure core: inputs in, effects out; no socket, no clock.
 
 `Session` is the whole; `RoomSession` is a member's side of a room, `HostLobby` and `GuestLobby` are the two
 sides of a lobby.

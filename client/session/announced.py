@@ -1,4 +1,4 @@
-"""What members have announced of themselves, and the host seed handed to one of them."""
+"""The members' announcements, and the sealed grant of the host seed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SUITE = hpke.Suite.X25519_SHA256_AES128GCM
 class Announced:
     """The newest announcement of each leaf.
 
-    Kept by leaf, so that nobody can take another's SSRC by naming it first (SNUG-20).
+    Kept by leaf, so that nobody can take another member's SSRC by naming it first (SNUG-20).
     """
 
     def __init__(self) -> None:
@@ -26,40 +26,40 @@ class Announced:
         self._boxes: dict[int, bytes] = {}
 
     def hear(self, leaf: int, epoch: int, generation: int, what: content.Announce) -> None:
-        """A leaf's announcement; an older one than it has made (catching up brings them) is nothing."""
+        """Store a leaf's announcement, unless a newer one is stored (catching up brings old ones)."""
         if (epoch, generation) >= self._said_as.get(leaf, (0, 0)):
             self._said_as[leaf] = (epoch, generation)
             self._boxes[leaf] = what.box
             self._streams[leaf] = {stream.ssrc: stream.stream for stream in what.streams}
 
     def forget(self, leaf: int) -> None:
-        """Nobody, or another, is at that leaf now."""
+        """Forget the member of a leaf that is empty now or has another member."""
         for known in (self._streams, self._said_as, self._boxes):
             known.pop(leaf, None)
 
     def announcers(self, ssrc: int) -> dict[int, int]:
-        """Leaves that announced the SSRC, and as which stream number."""
+        """Return the leaves that announced the SSRC, each with its stream number."""
         return {leaf: streams[ssrc] for leaf, streams in self._streams.items() if ssrc in streams}
 
     def streams(self, leaf: int) -> dict[int, int]:
-        """A leaf's SSRCs and their stream numbers."""
+        """Return a leaf's SSRCs and their stream numbers."""
         return dict(self._streams.get(leaf, {}))
 
     def boxes(self) -> Iterator[tuple[int, bytes]]:
-        """Leaves and their X25519 keys (32 bytes), for what is for one of them alone."""
+        """Return leaves and their X25519 keys (32 bytes), for messages to one member alone."""
         return iter(list(self._boxes.items()))
 
 
 def seal_grant(
     seed: HostSeed, leaf: int, signature_key: bytes, box: bytes, group_id: bytes, rng: Rng
 ) -> content.Grant:
-    """The host seed for the new host at `leaf`, whose signature key and box these are."""
+    """Seal the host seed for the new host at `leaf`, with that signature key and box."""
     sealed = hpke.seal(_SUITE, box, _info(group_id), signature_key, seed.seed, rng=rng)
     return content.Grant(leaf, sealed.enc, sealed.ciphertext)
 
 
 def open_grant(grant: content.Grant, own_key: bytes, own_box: bytes, group_id: bytes) -> HostSeed | None:
-    """The host seed in a grant to us (`own_box` is the private half); None if it is none."""
+    """Return the host seed in a grant to us (`own_box` is the private half); None if it does not open."""
     try:
         opened = hpke.open(_SUITE, own_box, grant.enc, _info(group_id), own_key, grant.sealed)
         return HostSeed(opened.plaintext)
@@ -68,7 +68,7 @@ def open_grant(grant: content.Grant, own_key: bytes, own_box: bytes, group_id: b
 
 
 def granted_message(group_id: bytes, signature_key: bytes) -> bytes:
-    """What the host key signs to show that the member of that signature key (32 bytes) holds the seed."""
+    """Return the host key's statement that the member of that signature key (32 bytes) has the seed."""
     return b"snug 1 granted" + prefixed(group_id, 2) + signature_key
 
 

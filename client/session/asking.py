@@ -1,9 +1,9 @@
-"""Which streams the server is asked to forward to us, and up to which size: all, unless somebody chose.
+"""The streams that the server forwards to us, and up to which layer: all, unless a person chose.
 
-What is asked for is seen by the server. Whoever asks for the picture of the person that speaks tells it who
-speaks, so that is a choice. While fewer are asked for, our beats say that we don't want all, and nobody else
-judges what reaches us: we alone know what was asked for. Sizes are between us and the server: whoever asks
-for all streams, and for some of them small, still wants all.
+The server sees the choice. Asking for the speaker's video reveals who speaks, so a person has to choose that.
+While fewer streams are asked for, our beats say that we do not want all, and no other member judges what
+reaches us: only we know the choice. Layers concern us and the server alone: a member that asks for all
+streams, some of them in smaller layers, still wants all.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from server.wire.limits import LAYERS_MAX, WANT_MAX
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds between two that are told, at least: windows that are dragged larger change much in little time.
+#: Minimum seconds between two requests: a window that is being resized changes much in little time.
 GAP: Final = 0.5
-#: How every connection begins.
+#: The server's default on every connection.
 _ALL: Final = wire.Want(None)
 
 
 class Asking(Aspect):
-    """Says it again wherever the server can't know it: on each connection, and with other media of ours."""
+    """Repeats the request when the server cannot know it: on each connection, and after new media of ours."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
         self._ssrcs: tuple[int, ...] | None = None
         self._tops: dict[int, int] = {}
-        self._layered: dict[int, bool] = {}  # the others' streams, and whether they come in several sizes
+        self._layered: dict[int, bool] = {}  # the others' streams, and whether they have layers
         self._wish = _ALL
-        self._told: wire.Want | None = None  # as the server has it; None: it doesn't have our media
+        self._told: wire.Want | None = None  # as the server has it; None: it does not have our media
         self._told_at = -inf
 
     @property
@@ -43,17 +43,17 @@ class Asking(Aspect):
         return self.room.has_media and self._ssrcs is None
 
     def asked(self, leaf: int) -> frozenset[int]:
-        """Which of a leaf's streams (as announced) are asked for; none without a media engine."""
+        """Return the announced streams of a leaf that we ask for; empty without a media engine."""
         if not self.room.has_media:
             return frozenset()
         streams = self.room.announced.streams(leaf)
         return frozenset(n for ssrc, n in streams.items() if self._ssrcs is None or ssrc in self._ssrcs)
 
     def ask(self, ssrcs: tuple[int, ...] | None, tops: Mapping[int, int], now: float) -> None:
-        """These from now on, None: all; and the largest layer (0 to 2) that is of use, where it isn't 2.
+        """Ask for these streams (None: all), up to the given layers (0 to 2; 2 where none is given).
 
-        It goes out as soon as the server has our media, the last word of half a second. ValueError for a
-        layer that there can't be.
+        The last request of each half second is sent, once the server has our media. ValueError for an
+        impossible layer.
         """
         if not all(0 <= top < LAYERS_MAX for top in tops.values()):
             raise ValueError(f"layers have the numbers 0 to {LAYERS_MAX - 1}")
@@ -91,7 +91,7 @@ class Asking(Aspect):
     def _want(self) -> wire.Want:
         ssrcs = self._ssrcs
         if ssrcs is None:
-            # sizes go with a list; without a stream that has them the server need not be told one
+            # Layers need a list of streams; without a stream that is limited, null is enough.
             small = any(self._tops.get(ssrc, LAYERS_MAX) < LAYERS_MAX - 1 for ssrc in self._sized())
             if not small or len(self._layered) > WANT_MAX:
                 return _ALL

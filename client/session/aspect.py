@@ -1,7 +1,7 @@
-"""A part of a member's session that stands beside slots, commits and chat: one file, one concern.
+"""A part of a member's session beside slots, commits and chat: one file, one concern.
 
-`RoomSession` calls these hooks at the moments that they are named for; what an aspect wants done it does
-through the room. None may wait, and none sees a socket. Hooks run in the order of `aspects.make`.
+`RoomSession` calls these hooks at the moments that they are named for; an aspect acts through the room. No
+hook may block, and none has access to a socket. Hooks run in the order of `aspects.make`.
 """
 
 from __future__ import annotations
@@ -25,80 +25,80 @@ class Aspect:
         self.room = room
 
     def carry_over(self, old: RoomSession) -> None:
-        """This membership follows on `old` after a rejoin: take along what outlives a leaf."""
+        """Take over the state that outlives a leaf: this membership follows `old` after a rejoin."""
 
     def level(self, now: float) -> None:
-        """This connection has just come in step with the server; told anew for every connection."""
+        """This connection has just come in step with the server; called anew for every connection."""
 
     def published(self, now: float) -> None:
-        """Our media have been sent to the server, which begins anew with what it forwards to us."""
+        """Our media parameters were sent to the server, which resets its forwarding to us."""
 
     def streams(self, streams: Sequence[wire.HandleStream], now: float) -> None:
         """The streams that others send now, as the server lists them."""
 
     def lost(self, why: str, now: float) -> None:
-        """The room's connection is gone, or could not be made."""
+        """The room's connection was lost, or could not be made."""
 
     def tick(self, now: float) -> None:
         """Time has passed, connected or not."""
 
     def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
-        """A member's message, authenticated; True if it was for this aspect."""
+        """Process a member's authenticated message; return True if it was for this aspect."""
         return False
 
     def passed(self, blob: bytes, now: float) -> bool:
-        """A blob that the server does not keep, as it came; True if it was for this aspect."""
+        """Process a broadcast blob, which is not stored; return True if it was for this aspect."""
         return False
 
     def relayed(self, number: int, digest: bytes, now: float) -> None:
-        """Every relay that the server keeps, readable or not: its number, and H(blob)."""
+        """A relay that the server stores has arrived, readable or not: its number, and H(blob)."""
 
     def receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
-        """A receipt of the server's whose signature is good."""
+        """A receipt of the server with a valid signature."""
 
     def said_by_server(self, code: str, text: str, now: float) -> None:
-        """`refused` (fatal) or `closing`: the server's last word on a connection, or on an act of ours."""
+        """A `refused` or `closing` message of the server."""
 
     def adopted(self, change: Change, now: float) -> None:
-        """A commit was adopted: group, policy, ledger and all keys have moved on."""
+        """A commit was adopted: group, policy, ledger and all keys have advanced."""
 
     def voided(self, slot: int, author: int | None, now: float) -> None:
-        """A slot holds nothing; `author` is a leaf where it can be told."""
+        """A slot is void; `author` is a leaf, None if it is unknown."""
 
     def may_send(self, now: float) -> str | None:
-        """None: media may be sealed; else why not, as a sentence for a person."""
+        """Return None if media may be sealed; else the reason, as a sentence for a person."""
         return None
 
     def hears(self, leaf: int, now: float) -> bool:
-        """Whether something that this leaf has signed has come in the last seconds."""
+        """Return whether data signed by this leaf has arrived in the last seconds."""
         return False
 
     def holds_commits(self, now: float) -> bool:
-        """Whether a host's commits, removals aside, have to wait."""
+        """Return whether our commits have to wait, except removals."""
         return False
 
     def sealed(self, stream: int, frame: bytes, now: float) -> None:
         """A media frame of ours, as SFrame sealed it (before the shim)."""
 
     def opening(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
-        """A received SFrame frame of that leaf's key id, before it is opened.
+        """Check a received SFrame frame of that leaf's key id before it is opened.
 
         Raise a SnugCryptoError to refuse it, FutureEpochError to have it held and tried again.
         """
 
     def opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
-        """The same frame (as SFrame sealed it), once it has opened."""
+        """The same frame (as SFrame sealed it), after it was opened."""
 
 
 class Hooks:
-    """Which aspects have a hook of their own: most have few, and some hooks are called for every frame."""
+    """Finds the aspects that define a hook: most define few, and some hooks are called for every frame."""
 
     def __init__(self, aspects: Iterable[Aspect]) -> None:
         self._aspects = tuple(aspects)
         self._having: dict[str, tuple[Aspect, ...]] = {}
 
     def having(self, hook: str) -> tuple[Aspect, ...]:
-        """Those whose class defines that hook, in order. AttributeError if there is no such hook."""
+        """Return the aspects whose class defines that hook, in order; AttributeError for an unknown hook."""
         found = self._having.get(hook)
         if found is None:
             nothing = getattr(Aspect, hook)

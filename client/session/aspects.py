@@ -1,4 +1,4 @@
-"""Which aspects a membership has, in the order in which their hooks run."""
+"""The aspects of a membership, in the order in which their hooks run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def make(room: RoomSession, now: float) -> list[Aspect]:
-    """A new membership's aspects."""
+    """Return a new membership's aspects."""
     return [
         Granting(room),
         Powers(room),

@@ -1,4 +1,4 @@
-"""Beating, and hearing others beat: bytes, keys and turns. What follows from it is `watch`'s business."""
+"""Heartbeats: send and receive beats, with their encoding, keys and timing. `watch` draws the conclusions."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from server.wire.limits import BUCKETS
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds between two beats of one member, at least, and for each member of a large room.
+#: Minimum seconds between two beats of one member, and seconds per member of a large room.
 LEAST: Final = 5.0
 EACH: Final = 0.1
-#: Seconds between two beats where there is something to tell soon, and between two members who tell it.
+#: Minimum seconds between two beats with urgent news, and seconds between two members that send them.
 GAP: Final = 1.0
 STEP: Final = 0.02
 #: Seconds for which the beat key from before an eviction is kept.
 OLD_KEY: Final = 15.0
-#: Beats of one member that are remembered to hold new ones against, and of ours to know what was heard when.
+#: Beats that are remembered: each member's to check new ones, and our own for their times of sending.
 LINE: Final = 64
-#: Beats and receipts that are kept as evidence.
+#: Beats, and receipts, that are kept as evidence.
 RECORDED: Final = 64
 
 
 def interval(members: int) -> float:
-    """Seconds between two beats of one member in a room of that many."""
+    """Return the seconds between two beats of one member in a room of that many."""
     return max(LEAST, EACH * members)
 
 
@@ -46,18 +46,18 @@ class SignedReceipt:
 
 
 class Record:
-    """Evidence: the last beats that verified, as they were signed, and the last receipts.
+    """Evidence: the last verified beats, as they were signed, and the last receipts.
 
-    Bounded, and whoever beats too often pushes out none but its own.
+    Bounded; a member that beats too often displaces only its own beats.
     """
 
     def __init__(self) -> None:
-        #: (encoded `crypto.beats.Beat`, its leaf's signature key), others' and our own, oldest first.
+        #: (encoded `crypto.beats.Beat`, its leaf's signature key), the others' and our own, oldest first.
         self.beats: deque[tuple[bytes, bytes]] = deque()
         self.receipts: deque[SignedReceipt] = deque(maxlen=RECORDED)
 
     def add(self, beat: bytes, key: bytes) -> None:
-        """Keep a beat; beyond RECORDED the oldest goes of whoever has most."""
+        """Store a beat; beyond RECORDED, drop the oldest beat of the key with most beats."""
         self.beats.append((beat, key))
         if len(self.beats) > RECORDED:
             ((most, _),) = Counter(key for _, key in self.beats).most_common(1)
@@ -74,17 +74,17 @@ class DoubleBeat:
 
 @dataclass
 class Line:
-    """One membership's beats, as far as they came."""
+    """The received beats of one membership."""
 
     key: bytes
     since: int
     known: OrderedDict[int, tuple[bytes, bytes]] = field(default_factory=OrderedDict)  # seq -> (prev, digest)
     last: Beat | None = None
-    handle: bytes = b""  # the connection that it was heard from last
-    gaps: int = 0  # beats that never came
+    handle: bytes = b""  # the connection of its last beat
+    gaps: int = 0  # beats that never arrived
 
     def take(self, beat: Beat, digest: bytes) -> bool:
-        """Hold a beat against those before it: False if it comes late. ValidationError("SNUG-19")."""
+        """Check a beat against earlier ones; return False if it is late. ValidationError("SNUG-19")."""
         policy.snug_19(seq=beat.seq, prev=beat.prev, digest=digest, known=self.known)
         last = self.last
         goes_back = last is not None and (beat.slot < last.slot or beat.epoch < last.epoch)
@@ -95,20 +95,20 @@ class Line:
             self.known.popitem(last=False)
         if self.last is not None and beat.seq < self.last.seq:
             return False
-        if self.last is not None:  # what was before we heard it first was not for us
+        if self.last is not None:  # earlier beats were not for us
             self.gaps += beat.seq - self.last.seq - 1
         self.last = beat
         return True
 
 
 class Beats:
-    """Our own line, everybody else's, and the counters that we sign."""
+    """Our own line, the others' lines, and the counters that we sign."""
 
     def __init__(self, room: RoomSession, now: float) -> None:
         self._room = room
         self._key = room.m.beat_key
         self._old_key: tuple[bytes, float] | None = None  # and until when it is kept
-        self._goodbye = False  # the next beat goes out under the key from before an eviction, too
+        self._goodbye = False  # the next beat is also sent under the key from before an eviction
         self.since = room.m.journal.slot
         self._seq = 0
         self._prev = NO_BEAT
@@ -118,13 +118,13 @@ class Beats:
         self.sent: dict[int, int] = {}
         self.got: dict[int, dict[int, int]] = {}
         self.lines: dict[int, Line] = {}
-        self._joined: dict[int, int] = {}  # leaf -> the slot that brought it in, where we saw that
+        self._joined: dict[int, int] = {}  # leaf -> the slot that brought it in, if we saw it
         self.record = Record()
 
-    # -- our own -----------------------------------------------------------------------------------
+    # -- our beats ---------------------------------------------------------------------------------
 
     def soon(self, now: float, members: list[int]) -> None:
-        """Beat as soon as it is our turn: something has changed that others want to know of."""
+        """Beat as soon as it is our turn, because the others need to know of a change."""
         n = len(members)
         own = self._room.m.own_leaf
         rank = members.index(own) if own in members else n
@@ -136,7 +136,7 @@ class Beats:
         return now >= self._due
 
     def beat(self, now: float, order: Order, *, members: int, want: bool) -> Beat:
-        """Sign one and pass it on."""
+        """Sign a beat and broadcast it."""
         room, m = self._room, self._room.m
         relay, window = order.newest()
         heard = {leaf: line.last.seq for leaf, line in self.lines.items() if line.last is not None}
@@ -164,7 +164,7 @@ class Beats:
         payload = beat.encode()
         keys = [self._key]
         if self._goodbye and self._old_key is not None:
-            # from whom the eviction is withheld reads only this, and learns of it in seconds
+            # A member from whom the eviction is withheld reads only this key, and learns of it in seconds.
             keys.append(self._old_key[0])
         self._goodbye = False
         for key in keys:
@@ -180,17 +180,17 @@ class Beats:
         return beat
 
     def sent_at(self, seq: int) -> float | None:
-        """When our beat of that number was sent; None if it is none of the last 64."""
+        """Return when our beat of that number was sent; None if it is not one of the last 64."""
         return self._ours.get(min(seq, self._seq))
 
     def first_after(self, seq: int, since: float) -> float | None:
-        """When the first beat after that number, and after that time, was sent; None if there is none."""
+        """Return when the first beat after `seq`, sent at `since` or later, was sent; None if none was."""
         return next((at for number, at in self._ours.items() if number > seq and at >= since), None)
 
-    # -- others' -----------------------------------------------------------------------------------
+    # -- the others' beats -------------------------------------------------------------------------
 
     def uncover(self, blob: bytes, now: float) -> bytes | None:
-        """A beat's bytes; None if the blob is no beat that we have the key for."""
+        """Return a beat's bytes; None if no key that we have opens the blob as a beat."""
         if self._old_key is not None and now >= self._old_key[1]:
             self._old_key = None
         for key in (self._key, self._old_key and self._old_key[0]):
@@ -202,9 +202,9 @@ class Beats:
         return None
 
     def hear(self, payload: bytes) -> Beat | DoubleBeat | None:
-        """A verified beat that is news, or that it contradicts another (SNUG-19).
+        """Return a verified new beat, or a DoubleBeat if it contradicts another (SNUG-19).
 
-        None for anything else: malformed, of a leaf or membership that we don't know, late, or seen before.
+        None for anything else: malformed, of an unknown leaf or membership, late, or seen before.
         """
         m = self._room.m
         try:
@@ -232,17 +232,17 @@ class Beats:
             return DoubleBeat(beat.leaf, str(error))
 
     def evicted(self, now: float) -> None:
-        """The membership's beat key has been renewed."""
+        """Switch to the membership's new beat key."""
         self._old_key = (self._key, now + OLD_KEY)
         self._key = self._room.m.beat_key
         self._goodbye = True
 
     def joined(self, leaf: int, slot: int) -> None:
-        """Somebody came in, or is back, at that leaf by that slot."""
+        """Record the slot that brought a member to that leaf, at first or by a rejoin."""
         self._joined[leaf] = slot
 
     def forget(self, leaf: int) -> None:
-        """Nobody, or another, is at that leaf now."""
+        """Forget the member of a leaf that is empty now or has another member."""
         for known in (self.lines, self.got, self._joined):
             known.pop(leaf, None)
 

@@ -1,7 +1,7 @@
-"""What a person has compared with the others, and what has changed in the room since (protocol section 8).
+"""The codes that a person has compared, and the changes in the room since (protocol section 8).
 
-People are told apart by their leaves' signature keys, which a rejoin keeps and nobody else gets: who comes
-back is nobody new, and who takes a name or a leaf over is.
+Members are identified by their leaves' signature keys. A rejoin keeps the key, and nobody else gets it: a
+member that rejoins is not new, and a member that takes over a name or a leaf is.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from client.session.invites import called
 from client.session.membership import Change, Membership
 from client.session.powers import changes as policy_changes
 
-#: Changes that are kept as sentences; who is new is known by keys, however many there were.
+#: Changes that are kept as sentences; newcomers are identified by keys, without this limit.
 CHANGES_MAX: Final = 200
-#: Epochs whose digits may still be said to be the same.
+#: Epochs whose digits a person may still confirm.
 DIGITS_MAX: Final = 16
-#: Digits that have to be named at least to say which code was compared: who changes the keys again and again
-#: until a new code begins like one that was read out has 10^10 to try.
+#: Minimum number of digits that identify the compared code: a committer who changes the keys until a new code
+#: begins like one that was read out has 10^10 beginnings to try.
 DIGITS_LEAST: Final = 10
-#: Seconds for which nobody can have read 40 digits.
+#: Seconds within which nobody can have read 40 digits.
 JUST_NOW: Final = 10.0
 
 How = Literal["short", "digits"]
@@ -32,7 +32,7 @@ How = Literal["short", "digits"]
 
 @dataclass(frozen=True)
 class Seen:
-    """A code that was shown: of which epoch, and which members it stood for (names by signature key)."""
+    """A code that was shown: its epoch, and the members that it covers (names by signature key)."""
 
     epoch: int
     members: Mapping[bytes, str]
@@ -42,7 +42,7 @@ class Seen:
 @dataclass(frozen=True)
 class _Digits(Seen):
     digits: str
-    newcomers: bool  # whether somebody had come in with this epoch
+    newcomers: bool  # whether a member came in with this epoch
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ class _Basis:
 
 
 def members_of(m: Membership) -> dict[bytes, str]:
-    """Names by signature key."""
+    """Return the members' names by signature key."""
     return {m.signature_key(leaf) or b"": name for leaf, name, _ in m.members()}
 
 
 class Compared:
-    """One person's memory of codes and comparisons, for as long as the meeting lasts."""
+    """One person's codes and comparisons, for as long as the meeting lasts."""
 
     def __init__(self) -> None:
         self._basis: _Basis | None = None
@@ -67,7 +67,7 @@ class Compared:
         self._here: dict[bytes, str] = {}
 
     def begin(self, m: Membership, now: float) -> None:
-        """The first epoch that is seen, or the first after a rejoin: then others may have come and gone."""
+        """Start with the first epoch, or the first after a rejoin: then members may have come and gone."""
         here = members_of(m)
         came = [here[key] for key in here if key not in self._here] if self._here else []
         went = [self._here[key] for key in self._here if key not in here]
@@ -80,7 +80,7 @@ class Compared:
         self._digits.append(_Digits(epoch, here, now, m.code, bool(came)))
 
     def moved(self, change: Change, m: Membership, now: float) -> bool:
-        """A commit was adopted; `m` is the membership after it. Whether anything but keys has changed."""
+        """Record an adopted commit (`m`: the membership after it); return whether more than keys changed."""
         said = list(_sentences(change, m))
         self._changes.extend((m.group.epoch, sentence) for sentence in said)
         self._here = members_of(m)
@@ -88,16 +88,16 @@ class Compared:
         self._digits.append(_Digits(m.group.epoch, self._here, now, m.code, newcomers))
         return bool(said)
 
-    # -- a person's word -------------------------------------------------------------------------------
+    # -- a person's statements -------------------------------------------------------------------------
 
     def short(self, same: bool, seen: Seen) -> None:
-        """The four words of `seen` have been compared."""
+        """Record that the four words of `seen` have been compared."""
         self._basis = _Basis("short", same, seen)
 
     def digits(self, same: bool, which: str, now: float) -> None:
-        """The long code has been compared: the current one, or the one that begins with `which`.
+        """Record a comparison of the long code: the current one, or the one that begins with `which`.
 
-        ValueError, with a sentence, if it can't be told which epoch's digits were read.
+        ValueError, with a sentence, if the epoch of the compared digits cannot be determined.
         """
         if which:
             if len(which) < DIGITS_LEAST or not (which.isascii() and which.isdecimal()):
@@ -106,7 +106,7 @@ class Compared:
             if not alike:
                 raise ValueError("no code of the last epochs begins with these digits")
             if len({d.digits for d in alike}) > 1:
-                # who changes the keys can have a few first digits as they like, and mean other people
+                # A committer can choose a few first digits, and so make them stand for other members.
                 raise ValueError("two codes of the last epochs begin with these digits: type more of them")
             found = alike[-1]
         else:
@@ -118,15 +118,15 @@ class Compared:
                 )
         self._basis = _Basis("digits", same, found)
 
-    # -- what is so ------------------------------------------------------------------------------------
+    # -- queries ---------------------------------------------------------------------------------------
 
     @property
     def verified(self) -> bool:
-        """Whether the last word was that the codes are the same."""
+        """Whether the last statement was that the codes are the same."""
         return self._basis is not None and self._basis.same
 
     def standing(self, m: Membership, *, news: bool) -> ev.Comparison | None:
-        """What has changed since; None if nothing has been compared. `news`: this epoch has added to it."""
+        """Return the changes since the comparison; None without one. `news`: this epoch has added to them."""
         basis = self._basis
         if basis is None:
             return None
@@ -161,7 +161,7 @@ def _text(basis: _Basis, since: Iterable[str], new: list[str]) -> str:
 
 
 def _sentences(change: Change, m: Membership) -> Iterator[str]:
-    """What a commit has changed for who relies on a comparison, and by whom."""
+    """Yield a commit's changes that matter to a comparison, each with its author."""
     by = m.name(change.by)
     if not change.rejoined:
         for _, name in change.added:

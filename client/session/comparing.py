@@ -1,9 +1,9 @@
-"""Short codes: who opens a run, what each says in it and when, and what people have compared (section 8).
+"""Short codes: who opens a run, which messages members send when, and comparisons by people (section 8).
 
-All members go by the server's order, for their own messages too: what we say counts when it has come back. So
-whatever two openers or a member that lies do, honest members stand in the same run at the same phase, unless
-the server tells them different things; and that shows (`code_fork`). Where the order is lost (to one who
-catches up, or with a server that restarts), a word waits for the run that it belongs to.
+All members follow the server's order, for their own messages too: our message counts when it has come back.
+Honest members are therefore in the same run and phase, even if two members open a run or a member lies,
+unless the server sends them different messages; that shows (`code_fork`). If the order is lost (while
+catching up, or at a restart of the server), a message waits for its run.
 """
 
 from __future__ import annotations
@@ -28,55 +28,55 @@ if TYPE_CHECKING:
 
 #: Seconds for all commitments, and again for all shares.
 PHASE: Final = 8.0
-#: Seconds for which commits wait while runs go on without a pause and nobody has had to show anything.
+#: Seconds for which commits wait while runs follow each other without a pause and commitments are missing.
 HOLD_MAX: Final = 16.0
-#: Seconds without a run that make a pause.
+#: Seconds without a run that count as a pause.
 PAUSE: Final = 1.0
-#: Seconds between two runs of one opener, and after a code until the next run of anybody.
+#: Seconds between two runs of one opener, and after a code until anybody's next run.
 OPEN_EVERY: Final = 5.0
 REST: Final = 10.0
-#: Seconds that an opener waits longer than others ask for: its messages don't all take the same time.
+#: Extra seconds that an opener waits beyond the others' limits: its messages do not all take equally long.
 MARGIN: Final = 1.0
-#: Seconds that an OPEN may have been under way to one who catches up.
+#: Seconds that an OPEN may have been under way to a member that is catching up.
 FRESH: Final = 3.0
-#: Seconds after which a wish for a code that could not be sent is given up.
+#: Seconds after which a request for a code that could not be sent is given up.
 WISH_MAX: Final = 30.0
-#: Seconds within which a person may still mean the code before.
+#: Seconds within which a person may still mean the previous code.
 SLIP: Final = 2.0
-#: Messages of ours that are said again: the three of a run.
+#: Messages of ours that are resent: the three of a run.
 OWN_MAX: Final = 3
-#: Runs of this epoch whose ids are kept, so that none is used twice.
+#: Runs of this epoch whose ids are kept, so that no id is used twice.
 SIDS_MAX: Final = 256
 _NO_CODE: Final = "There is no code this time: {}. Type /compare to try again."
 
 
 @dataclass
 class _Running:
-    """A run, and what this member knows of it beside its arithmetic."""
+    """A run, and this member's state of it beside the arithmetic."""
 
     run: CodeRun
     opener: int
     names: dict[int, str]
     seen: Seen
     deadline: float
-    showing: bool = False  # our share has left, so somebody else may know the code
+    showing: bool = False  # our share was sent, so somebody else may know the code
     cut: bool = False  # our connection was lost meanwhile
-    leaver: bool = False  # a member wants to go: it won't wait
+    leaver: bool = False  # a member is leaving, and will not wait
     again: bool = False  # opened by us, for the second time
 
     @property
     def out(self) -> bool:
-        """Whether an abort is somebody's choice from here on."""
+        """Whether a share is out, so that an abort may be a member's choice."""
         return self.showing or self.run.shown
 
 
 @dataclass
 class _Wish:
-    """We are to open a run."""
+    """A request to open a run."""
 
     since: float
-    again: bool = False  # it is the second try
-    sid: bytes | None = None  # sent, and not come back
+    again: bool = False  # the second attempt
+    sid: bytes | None = None  # sent, and not yet come back
     sent_at: float = 0.0
 
 
@@ -88,12 +88,12 @@ class Comparing(Aspect):
         self._running: _Running | None = None
         self._wish: _Wish | None = None
         self._asked = False  # whether our person waits for a code
-        self._mine: dict[bytes, content.AnyContent] = {}  # H(blob) -> what has not come back
+        self._mine: dict[bytes, content.AnyContent] = {}  # H(blob) -> message that has not come back
         self._unsent: list[content.AnyContent] = []
-        #: The last of ours and when they were said: said again on every new connection, also when the run is
-        #: over here, for it may not be elsewhere. Who has had them drops them.
+        #: Our last messages and when they were sent: resent on every new connection, even if the run is over
+        #: here, because it may go on elsewhere. Receivers drop duplicates.
         self._blobs: deque[tuple[bytes, float]] = deque(maxlen=OWN_MAX)
-        #: What leaves have said in runs that we know nothing of: of each leaf the last such run's alone.
+        #: Messages for runs that are unknown here: of each leaf for its last such run only.
         self._early: dict[int, list[content.CodeCommit | content.CodeReveal]] = {}
         self._opened: dict[int, float] = {}  # leaf -> when its last OPEN came
         self._own_open = float("-inf")
@@ -114,16 +114,16 @@ class Comparing(Aspect):
         self._answered = before._answered
         self._compared.begin(self.room.m, self._in_touch)
         if before._running is not None and before._running.out:
-            # or whoever can have us fall out of step could try out codes unseen
+            # Otherwise an attacker that can make us fall out of step could try out codes unnoticed.
             self._alarm_missing(before._running, "your program had to come in anew in the middle of it")
         elif before._asked:
             self._tell("no_code", _NO_CODE.format("your program had to come in anew meanwhile"))
         self._tell_standing(news=True)
 
-    # -- what a person asks --------------------------------------------------------------------------
+    # -- commands ------------------------------------------------------------------------------------
 
     def compare(self, now: float) -> None:
-        """Have a run opened; ValueError, with a sentence, where there can be none."""
+        """Request a run; ValueError, with a sentence, if none is possible."""
         count = len(self.room.m.members())
         if count < 2:
             raise ValueError("there is nobody here to compare with")
@@ -138,7 +138,7 @@ class Comparing(Aspect):
             self._open(now)
 
     def compared(self, same: bool, digits: str | None, now: float) -> None:
-        """A person's word on a code; ValueError, with a sentence, if it can't be told on which."""
+        """Record a person's comparison; ValueError, with a sentence, if the compared code is unclear."""
         if digits is not None:
             self._compared.digits(same, digits.replace(" ", ""), now)
         elif self._seen is None:
@@ -153,7 +153,7 @@ class Comparing(Aspect):
         self._tell_standing(news=True)
 
     def show(self) -> None:
-        """Tell the codes again, and what has changed since."""
+        """Show the codes again, and the changes since the comparison."""
         m = self.room.m
         self.room.tell(ev.Code(m.group.epoch, m.code))
         if self._seen is not None and self._seen.epoch == m.group.epoch:
@@ -239,10 +239,10 @@ class Comparing(Aspect):
         running = self._running
         if running is None or running.leaver:
             return False
-        # once shares may be out a change of keys would look like somebody's way out
+        # Once shares may be out, a change of keys would look like a deliberate abort.
         return running.out or running.run.complete or now - self._held_since <= HOLD_MAX
 
-    # -- saying ----------------------------------------------------------------------------------------
+    # -- sending ---------------------------------------------------------------------------------------
 
     def _say(self, what: content.AnyContent) -> None:
         self._unsent.append(what)
@@ -258,7 +258,7 @@ class Comparing(Aspect):
             self._blobs.append((blob, self._now))
 
     def _open(self, now: float) -> None:
-        """Open the run that we wish for, once that can be."""
+        """Open the requested run, once that is possible."""
         wish = self._wish
         if wish is None:
             return
@@ -285,7 +285,7 @@ class Comparing(Aspect):
         self._say(content.CodeOpen(wish.sid, m.group.epoch, m.journal.chain, leaves))
 
     def _once_more(self, again: bool, now: float) -> None:
-        """Our run ended before anybody had shown anything: open another, but not for ever."""
+        """Open another run, but only once: ours ended before anybody had revealed a share."""
         if not again:
             self._wish = _Wish(now, again=True)
         else:
@@ -297,10 +297,10 @@ class Comparing(Aspect):
             self._asked = False
             self._tell("no_code", _NO_CODE.format(why))
 
-    # -- hearing ---------------------------------------------------------------------------------------
+    # -- receiving -------------------------------------------------------------------------------------
 
     def _take(self, leaf: int, what: content.AnyContent, now: float) -> None:
-        """A message of a run, in the server's order, of this epoch."""
+        """Process a message of a run of this epoch, in the server's order."""
         self._now = now
         self._expire(now)
         running = self._running
@@ -338,7 +338,7 @@ class Comparing(Aspect):
                 self._once_more(self._wish.again, now)
             return
         if self.room.catching_up and now - self._in_touch > FRESH:
-            return  # the others may have given it up long ago, and we would blame them for that
+            return  # others may have given it up long ago: we would blame them
         running = self._running
         if running is not None:
             if running.run.complete or (running.opener, running.run.sid) < (leaf, what.sid):
@@ -348,7 +348,7 @@ class Comparing(Aspect):
             self._over(now)
         again = own and self._wish is not None and self._wish.again
         if own or (self._wish is not None and self._wish.sid is None):
-            self._wish = None  # this run's code will do, whoever has opened it
+            self._wish = None  # this run's code will do, whoever opened it
         self._begin(leaf, what, again, now)
 
     def _begin(self, opener: int, what: content.CodeOpen, again: bool, now: float) -> None:
@@ -360,7 +360,7 @@ class Comparing(Aspect):
         try:
             run = CodeRun(ground, keys, m.own_leaf, self.room.rng(SHARE_SIZE))
         except SnugCryptoError:
-            return  # a leaf whose key has another size: there is no code with it
+            return  # a key of another size: no code is possible with that leaf
         names = {leaf: name for leaf, name, _ in m.members()}
         seen = Seen(m.group.epoch, members_of(m), now)
         for leaf, early in self._early.items():
@@ -371,12 +371,12 @@ class Comparing(Aspect):
         if now - self._idle_since >= PAUSE:
             self._held_since = now
         self._say(content.CodeCommit(what.sid, run.own_commitment()))
-        # without ours it is not complete: what was early is judged when ours has come back
+        # Incomplete without our own commitment: early messages are judged when that has come back.
 
     def _advance(self, running: _Running, now: float) -> None:
         run = running.run
         if run.complete and not running.showing:
-            # before anything is judged: if there is a fork, the other side is to see it too
+            # Before judging: in a fork, the other side must see our share too.
             running.showing = True
             running.deadline = now + PHASE
             self._say(content.CodeReveal(run.sid, *run.own_reveal()))
@@ -401,10 +401,10 @@ class Comparing(Aspect):
     # -- ends ------------------------------------------------------------------------------------------
 
     def _over(self, now: float) -> None:
-        """Nothing of a run is left, our share least of all."""
+        """Discard the run, above all our share."""
         if self._running is not None:
             self._running, self._idle_since = None, now
-        # but an OPEN of ours that is under way will be taken up by the others
+        # An OPEN of ours that is under way stays: the others will accept it.
         self._mine = {
             digest: what for digest, what in self._mine.items() if isinstance(what, content.CodeOpen)
         }
@@ -438,7 +438,7 @@ def _enter(run: CodeRun, leaf: int, what: content.CodeCommit | content.CodeRevea
 
 
 def _listed(running: _Running) -> str:
-    """Who is waited for, by name; of oneself only if there is nobody else."""
+    """Return the names that the run waits for; ourselves only if there is nobody else."""
     waited = running.run.waiting_for()
     others = [running.names[leaf] for leaf in waited if leaf != running.run.own_leaf]
     return words.listed(others) if others else "this participant"

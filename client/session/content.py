@@ -1,4 +1,4 @@
-"""What members say to each other inside MLS application messages: one JSON object each."""
+"""The contents of MLS application messages between members: one JSON object each."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from crypto.errors import MalformedError
 from crypto.kdf import H
 from server.wire.messages import Bytes8, Bytes16, Bytes32, Bytes64, MediaKind, Ssrc
 
-#: Members up to which there are short codes: each has to say two things for one, to all.
+#: Maximum members for a short code: each sends two messages to all for one code.
 COMPARING_MAX: Final = 100
-#: Characters of one chat message.
+#: Maximum characters of one chat message.
 TEXT_MAX: Final = 8000
-#: Bytes of one picture: in base64, sealed and padded, it fits the largest bucket.
+#: Maximum bytes of one image: in base64, sealed and padded, it fits the largest bucket.
 PICTURE_MAX: Final = 128 * 1024
 #: Hex digits by which people and scripts name a message.
 MARK_DIGITS: Final = 32
-#: Invites that one message takes back.
+#: Maximum invites that one message revokes.
 REVOKED_MAX: Final = 1024
-#: Secret halves of media keys in one message.
+#: Maximum secret halves of media keys in one message.
 SECRETS_MAX: Final = 64
-#: Bytes of one file, and of the pieces that it goes out in.
+#: Maximum bytes of one file, and bytes of one piece of it.
 FILE_MAX: Final = 8 * 1024 * 1024
 PIECE_SIZE: Final = 60 * 1024
-#: Pieces that one `file_again` asks for.
+#: Maximum pieces that one `file_again` requests.
 AGAIN_MAX: Final = 256
 
 
@@ -33,18 +33,18 @@ ReactionKind = Literal["yes", "applause", "heart", "laugh", "surprise", "party"]
 
 
 class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
-    """Base of all contents."""
+    """Base class of all contents."""
 
 
 class Say(Content, frozen=True, tag="say"):
-    """Chat. `id` is random: a message that is sent again after a lost connection is shown once."""
+    """Chat. `id` is random: a message that is resent after a lost connection is shown once."""
 
     id: Bytes16
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX)]
 
 
 class Picture(Content, frozen=True, tag="picture"):
-    """A picture for the chat. `id` as in Say; whoever receives it tells from the data what it really is."""
+    """An image for the chat. `id` as in Say; receivers determine the real type from the data."""
 
     id: Bytes16
     mime: Literal["image/png", "image/jpeg", "image/webp", "image/gif"]
@@ -52,14 +52,14 @@ class Picture(Content, frozen=True, tag="picture"):
 
 
 class Admitted(Content, frozen=True, tag="admitted"):
-    """In a meeting that can be reported: the host signed that the sender's key came in by that invite."""
+    """In a meeting with reports: the host's signature that the sender's key came in by that invite."""
 
     invite: Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
     admission: Bytes64
 
 
 class OwnStream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A stream of the sender's: its SSRC at the server, and its stream number in key ids."""
+    """A stream of the sender: its SSRC at the server, and its stream number in key ids."""
 
     ssrc: Ssrc
     kind: MediaKind
@@ -67,7 +67,7 @@ class OwnStream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Announce(Content, frozen=True, tag="announce"):
-    """This leaf's connection and media streams (SNUG-20); `box` is an X25519 key for what is for it alone."""
+    """The sender's connection and media streams (SNUG-20); `box` is its X25519 key for private messages."""
 
     handle: Bytes8
     box: Bytes32
@@ -75,7 +75,7 @@ class Announce(Content, frozen=True, tag="announce"):
 
 
 class Leaving(Content, frozen=True, tag="leaving"):
-    """The sender goes: `proposal` is its Remove of itself, as an MLSMessage, for anybody to commit."""
+    """The sender leaves: `proposal` is its Remove of itself, as an MLSMessage, for any member to commit."""
 
     proposal: bytes
 
@@ -89,13 +89,13 @@ class Grant(Content, frozen=True, tag="grant"):
 
 
 class Granted(Content, frozen=True, tag="granted"):
-    """The sender has the host seed, and shows it: the host key's signature (`announced.granted_message`)."""
+    """Proof that the sender has the host seed: the host key's signature (`announced.granted_message`)."""
 
     signature: Bytes64
 
 
 class Revoked(Content, frozen=True, tag="revoked"):
-    """A host has taken these invites back, or hands on what hosts have: no host shows knocks by them."""
+    """A host has revoked these invites, or passes on hosts' revocations: no host shows knocks by them."""
 
     invites: Annotated[
         list[Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]],
@@ -110,13 +110,13 @@ class End(Content, frozen=True, tag="end"):
 
 
 class MediaSecret(Content, frozen=True, tag="media_secret"):
-    """Secret halves of the sender's media keys of old epochs: their signatures prove nothing from now on."""
+    """Secret halves of the sender's old media keys: from now on their signatures prove nothing."""
 
     secrets: Annotated[list[Bytes32], msgspec.Meta(min_length=1, max_length=SECRETS_MAX)]
 
 
 class CodeOpen(Content, frozen=True, tag="code_open"):
-    """Opens a run for a short code (protocol section 8): of this epoch, this chain, and all these leaves."""
+    """Open a run for a short code (protocol section 8): for this epoch, this chain and all these leaves."""
 
     sid: Bytes16
     epoch: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
@@ -135,7 +135,7 @@ class CodeCommit(Content, frozen=True, tag="code_commit"):
 
 
 class CodeReveal(Content, frozen=True, tag="code_reveal"):
-    """The sender's share, shown on all commitments' digest V."""
+    """The sender's share, revealed for the digest V of all commitments."""
 
     sid: Bytes16
     digest: Bytes32
@@ -143,7 +143,7 @@ class CodeReveal(Content, frozen=True, tag="code_reveal"):
 
 
 class State(Content, frozen=True, tag="state"):
-    """What the sender shows of itself now: told anew whenever it changes, and to whoever comes in."""
+    """The state that the sender shows now: sent again at every change, and to newcomers."""
 
     mic: bool
     camera: bool
@@ -153,19 +153,19 @@ class State(Content, frozen=True, tag="state"):
 
 
 class Reaction(Content, frozen=True, tag="reaction"):
-    """One of a few signs, shown for a moment."""
+    """One of six reactions, shown for a moment."""
 
     reaction: ReactionKind
 
 
 class Page(Content, frozen=True, tag="page"):
-    """Which page the sender runs: the hash of its bundle, to be compared (protocol section 7)."""
+    """The page that the sender runs: the hash of its bundle, for comparison (protocol section 7)."""
 
     hash: Bytes32
 
 
 class File(Content, frozen=True, tag="file"):
-    """A file for all who are here now: its pieces are passed on, sealed under a key of its own."""
+    """A file for all present members: its pieces are broadcast, sealed under its own key."""
 
     id: Bytes16
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
@@ -176,7 +176,7 @@ class File(Content, frozen=True, tag="file"):
 
 
 class FileAgain(Content, frozen=True, tag="file_again"):
-    """Pieces of a file that have not come here, for its sender to pass on again."""
+    """Missing pieces of a file, which its sender is to broadcast again."""
 
     id: Bytes16
     pieces: Annotated[
@@ -205,19 +205,19 @@ AnyContent = (
     | File
     | FileAgain
 )
-#: What is said again after a lost connection, until all can have it: each has an id.
+#: Contents that are resent after a lost connection until all can have them: each has an id.
 Posted = Say | Picture | File
 _decoder: msgspec.json.Decoder[AnyContent] = msgspec.json.Decoder(AnyContent)
 _encoder = msgspec.json.Encoder()
 
 
 def encode(content: AnyContent) -> bytes:
-    """UTF-8 JSON."""
+    """Encode a content as UTF-8 JSON."""
     return _encoder.encode(content)
 
 
 def decode(data: bytes) -> AnyContent:
-    """MalformedError for anything that is no content of this version."""
+    """Decode a content; MalformedError if it is no content of this version."""
     try:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -225,9 +225,10 @@ def decode(data: bytes) -> AnyContent:
 
 
 def mark(what: Say | Picture, signature_key: bytes) -> bytes:
-    """What a message is known by, 32 bytes: its id is the sender's choice, and counts beside key and content.
+    """Return a message's identifier, 32 bytes: a hash of its id, the sender's key and the content.
 
-    Else one that was harmless could lend its id, and its place among what can be reported, to another.
+    The sender chooses the id. By the id alone, a harmless message could lend its identity, and its place
+    among the messages that can be reported, to another.
     """
     if isinstance(what, Say):
         return H(b"say", what.id, signature_key, H(what.text.encode()))

@@ -1,4 +1,4 @@
-"""What is known of the connection that is open at the room's door now."""
+"""The state of the open connection to the room."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Doorway:
-    """Forgotten with the connection; what outlasts it stands in the room session."""
+    """Discarded with the connection; the room session keeps the state that outlasts it."""
 
     """What is known of the connection that is open now."""
 
@@ -20,8 +20,8 @@ class Doorway:
     refused_at: int | None = None  # our pass was refused at this slot: wait for a regate
     opening: bool = False
     catching_up: bool = False
-    catch_up_again: float | None = None  # when one that came too soon is asked for again
-    level_done: bool = False  # what happens once on being level has happened
+    catch_up_again: float | None = None  # when to repeat a catch-up that came too soon
+    level_done: bool = False  # the once-only work of becoming level is done
     aspects_told: bool = False  # that we are level
     handing_over: int | None = None
     regated_at: int | None = None

@@ -1,8 +1,8 @@
-"""The end of a meeting, told apart: did a member end it, is the server down, or has the server dropped us?
+"""Why the meeting ended: a member ended it, the server is down, or the server has dropped us.
 
-Protocol section 13. While the room is lost, a probe says which: a room of our own, opened at the same server
-under a chain value that commits to the beats and receipts of the room that is gone. The server's receipt
-for it is its signature that it was alive, and served others, after the members were heard last.
+Protocol section 13. While the room is lost, a probe distinguishes these: a room that this member opens alone
+at the same server, under a chain value that commits to the lost room's beats and receipts. The server's
+receipt for it proves that the server was alive, and served others, after the members' last beats.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from server.wire import messages as wire
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds without the room before a probe is made; between two probes; and for which one may take.
+#: Seconds without the room before the first probe; between two probes; and for one probe.
 PROBE_AFTER: Final = 1.0
 PROBE_EVERY: Final = 10.0
 PROBE_TIME: Final = 5.0
-#: Probes of one drop.
+#: Maximum probes of one drop.
 PROBES_MAX: Final = 12
-#: Seconds without the room before it is told that the server dropped it.
+#: Seconds without the room before a drop by the server is reported.
 TELL_AFTER: Final = 3.0
-#: Seconds that the room's own door has, once a probe has found the server there, before anything is told.
+#: Seconds for the room's own connection to recover, after a probe has found the server, before a report.
 SETTLE: Final = 2.0
-#: So many losses within so many seconds are told, and not again for so many.
+#: This many losses within so many seconds are reported, and not again for so many seconds.
 OFTEN: Final = 10
 OFTEN_WITHIN: Final = 60.0
 OFTEN_AGAIN: Final = 300.0
-#: Seconds of our own absence after which a server may honestly have forgotten the room (30, less a margin).
+#: Seconds of absence after which a server may honestly have forgotten the room (30 s, less a margin).
 FORGOTTEN: Final = 25.0
 
 
@@ -60,7 +60,7 @@ class _Run:
 
 @dataclass
 class Drop:
-    """One time without the room: what was known when it began, and what has been found out since."""
+    """One period without the room: the state when it began, and the findings since."""
 
     at: float
     beats: list[SignedBeat]
@@ -69,28 +69,28 @@ class Drop:
     probes: int = 0
     probed_at: float | None = None
     run: _Run | None = None
-    probe: Probe | None = None  # the last one that is over
+    probe: Probe | None = None  # the last finished one
     answered: bool = False  # whether the server was there at that probe
-    answered_at: float | None = None  # when it was found to be there first
+    answered_at: float | None = None  # when a probe first found it there
     told_at: float | None = None
     told_away: bool = False
     last_words: list[LastWord] = field(default_factory=list)
 
     @property
     def proven(self) -> bool:
-        """Whether the very server that this room was at has signed the probe."""
+        """Whether the server with the lost room's key has signed the probe."""
         receipt = None if self.probe is None else self.probe.receipt
         return receipt is not None and receipt.server_key == self.server_key
 
 
 class Dropped(Aspect):
-    """Watches over the room's connection, and holds what can be shown of its end."""
+    """Watches the room's connection, and keeps evidence of its end."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
-        self._server_key: bytes | None = None  # as of the last time that we were in step
+        self._server_key: bytes | None = None  # as of the last time in step
         self._drop: Drop | None = None
-        self._last: Drop | None = None  # the drop before, when it was told
+        self._last: Drop | None = None  # the previous drop that was reported
         self._words: deque[LastWord] = deque(maxlen=evidence.WORDS_MAX)
         self._lost_at: deque[float] = deque(maxlen=OFTEN)
         self._often_told = -inf
@@ -110,7 +110,7 @@ class Dropped(Aspect):
 
     def lost(self, why: str, now: float) -> None:
         if self._server_key is None:
-            return  # we were never in: there is nothing that could be dropped
+            return  # we were never in: nothing could be dropped
         if self._drop is None:
             self._words.append(_word(now, "lost", why))
             beats, receipts = self._record()
@@ -118,11 +118,11 @@ class Dropped(Aspect):
             self._lost_at.append(now)
 
     def _inside(self) -> bool:
-        """Whether the server lets us into the room, and the room is open."""
+        """Return whether the server lets us into the room, and the room is open."""
         return bool(self.room.handle) and self.room.server_slot is not None
 
     def _restarted(self) -> bool:
-        """Whether it lets us in, and has another key: another process, which knows of no room."""
+        """Return whether the server lets us in with another key: a new process, which knows no rooms."""
         key = self.room.server_key
         return bool(self.room.handle) and key is not None and key != self._server_key
 
@@ -163,7 +163,7 @@ class Dropped(Aspect):
         self.room.effects.append(ev.Connect(ev.PROBE))
 
     def probe_received(self, message: wire.ServerMessage, now: float) -> None:
-        """The server's word at the probe's door."""
+        """Process a message from the server on the probe's connection."""
         drop = self._drop
         if drop is None or drop.run is None:
             return
@@ -199,7 +199,7 @@ class Dropped(Aspect):
         self._probe_over(drop, now, text, answered=True, receipt=receipt)
 
     def probe_lost(self, why: str, answered: bool, now: float) -> None:
-        """The probe's connection is gone, or could not be made."""
+        """Handle the loss or failure of the probe's connection."""
         if self._drop is not None and self._drop.run is not None:
             there = answered or self._drop.run.server_key != b""
             self._probe_over(self._drop, now, f"The server did not serve a new room: {why}", answered=there)
@@ -219,7 +219,7 @@ class Dropped(Aspect):
     def _send(self, message: wire.ClientMessage) -> None:
         self.room.effects.append(ev.Transmit(ev.PROBE, message))
 
-    # -- what follows ------------------------------------------------------------------------------------
+    # -- conclusions -------------------------------------------------------------------------------------
 
     def _judge(self, drop: Drop, now: float) -> None:
         if drop.probe is None or now - drop.at < TELL_AFTER:
@@ -231,7 +231,7 @@ class Dropped(Aspect):
                 self.room.tell(words.restarted() if reachable else words.unreachable())
             return
         if drop.answered_at is not None and now - drop.answered_at < SETTLE:
-            return  # the way to the server is back: perhaps the room is as well
+            return  # the network is back: perhaps the room is as well
         if drop.told_at is None:
             drop.told_at = now
             self.room.tell(words.dropped(self._what(drop), saved=self.room.options.evidence))
@@ -249,10 +249,10 @@ class Dropped(Aspect):
         absent = drop.probed_at is not None and drop.probed_at - drop.at > FORGOTTEN
         return "forgotten" if self.room.handle and absent else "serves"
 
-    # -- what can be shown ---------------------------------------------------------------------------------
+    # -- evidence ------------------------------------------------------------------------------------------
 
     def save(self, path: str, names: bool, now: float) -> None:
-        """Have evidence written; ValueError if there is none yet."""
+        """Write evidence to a file; ValueError if no evidence exists yet."""
         self.room.effects.append(ev.Save("evidence", path, self.export(names, now)))
 
     def _save(self, now: float) -> None:
@@ -261,7 +261,7 @@ class Dropped(Aspect):
             self.save(options.evidence, options.evidence_names, now)
 
     def export(self, names: bool, now: float) -> bytes:
-        """The file: what can be shown now, and of the last drop. ValueError if we never were in step."""
+        """Return the evidence file, on now and the last drop. ValueError if we were never in step."""
         if self._server_key is None:
             raise ValueError("there is nothing to show yet: you have not been in the room")
         exhibits = [

@@ -1,4 +1,4 @@
-"""A host ends the meeting for all (SNUG-18): said again until it was said of the meeting as it then is."""
+"""A host ends the meeting for all (SNUG-18), and repeats it until it names the current chain."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from crypto.kdf import H
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds after which a host who ended the meeting goes, whether the server has passed it on or not.
+#: Seconds after which a host who ended the meeting leaves, even if the server has not relayed the end.
 END_WAIT: Final = 5.0
 
 
 class Ending(Aspect):
-    """Says END as of a chain, and says it again when a commit came between."""
+    """Sends END for the current chain, and again for a new chain when a commit came between."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
         self._since: float | None = None
         self._digest = b""
         self._chain = b""
-        self._false: set[int] = set()  # leaves that have said it without being hosts: told once
+        self._false: set[int] = set()  # leaves that sent it without being hosts: reported once
 
     def end(self, now: float) -> None:
-        """End it; what is said goes out as soon as we are in step with the server."""
+        """End the meeting; the message is sent as soon as we are in step with the server."""
         if self._since is None:
             self._since = now
         self.tick(now)
@@ -60,7 +60,7 @@ class Ending(Aspect):
         room, leaf = self.room, received.sender
         by_host, chain = room.m.is_host(leaf), room.m.journal.chain
         if by_host and what.chain != chain and what.chain in room.m.journal.chains.values():
-            return True  # a commit came between: the host says it again
+            return True  # a commit came between: the host sends it again
         try:
             policy.snug_18(by_host=by_host, chain=what.chain, current_chain=chain)
         except ValidationError as error:

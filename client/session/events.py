@@ -1,4 +1,4 @@
-"""What goes into a session and what comes out of it."""
+"""Inputs, events and effects of a session."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from client.session.content import ReactionKind
 from server.wire import messages as wire
 from server.wire.messages import ClientMessage, HandleStream, ServerMessage, Transport
 
-# -- in --------------------------------------------------------------------------------------
+# -- inputs ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Door:
-    """One connection's purpose: a room (`day` is None), the lobby of a UTC day, or a probe.
+    """The purpose of one connection: a room (`day` is None), the lobby of a UTC day, or a probe.
 
-    A probe is a room of our own, opened to see whether the server still serves others.
+    A probe is a room that this participant opens alone, to test whether the server still serves others.
     """
 
     day: int | None = None
@@ -36,7 +36,7 @@ PROBE = Door(probe=True)
 
 @dataclass(frozen=True)
 class Received:
-    """The server said something at a door; its first word there is always a Challenge."""
+    """A message from the server on one connection. The first message on a connection is a Challenge."""
 
     door: Door
     message: ServerMessage
@@ -44,9 +44,9 @@ class Received:
 
 @dataclass(frozen=True)
 class Lost:
-    """A door's connection is gone, or could not be made; `why` is for a person.
+    """A connection closed or could not be made; `why` is text for a person.
 
-    `answered`: somebody was there, and took the connection or refused it in words.
+    `answered`: the server accepted the connection, or refused it with a message.
     """
 
     door: Door
@@ -56,19 +56,19 @@ class Lost:
 
 @dataclass(frozen=True)
 class Tick:
-    """Time has passed. Feed one about every 100 ms."""
+    """Time has passed. The shell feeds one about every 100 ms."""
 
 
 @dataclass(frozen=True)
 class Say:
-    """A chat message for all members."""
+    """Send a chat message to all members."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class SendPicture:
-    """A picture for all members. The shell reads the file at `path`; `data` is what stood in it."""
+    """Send an image to all members. The shell reads the file at `path` into `data`."""
 
     path: str
     data: bytes = field(default=b"", repr=False)
@@ -76,7 +76,7 @@ class SendPicture:
 
 @dataclass(frozen=True)
 class SendFile:
-    """A file for all members. The shell reads the file at `path`; the rest is what it found."""
+    """Send a file to all members. The shell reads the file at `path` and fills the other fields."""
 
     path: str
     name: str = ""
@@ -86,9 +86,9 @@ class SendFile:
 
 @dataclass(frozen=True)
 class AskFor:
-    """Which streams the server is to forward to us, by SSRC; None: all. The server sees what is asked for.
+    """Choose the streams that the server forwards to us, by SSRC; None: all. The server sees the choice.
 
-    `tops`: the largest layer (0: the smallest, to 2) that is of use of a stream, where it isn't the largest.
+    `tops`: the largest useful layer of a stream (0: the smallest, to 2), where it is not the largest.
     """
 
     ssrcs: tuple[int, ...] | None
@@ -97,7 +97,7 @@ class AskFor:
 
 @dataclass(frozen=True)
 class SetState:
-    """What we show of ourselves from now on."""
+    """Set the state that this member shows from now on."""
 
     mic: bool
     camera: bool
@@ -108,21 +108,21 @@ class SetState:
 
 @dataclass(frozen=True)
 class RaiseHand:
-    """Raise our hand, or take it down; the rest of what we show stays."""
+    """Raise our hand, or lower it; the rest of the shown state stays."""
 
     up: bool
 
 
 @dataclass(frozen=True)
 class React:
-    """A sign for all, for a moment."""
+    """Show a reaction to all members for a moment."""
 
     reaction: ReactionKind
 
 
 @dataclass(frozen=True)
 class RunPage:
-    """We run the page of that hash (32 bytes): tell all, and compare."""
+    """Report that this member runs the page with that hash (32 bytes), and compare with the others."""
 
     hash: bytes
 
@@ -137,7 +137,7 @@ class SaveReport:
 
 @dataclass(frozen=True)
 class SaveEvidence:
-    """Write what shows what the server did to a file; with `names`, the names in the room as well."""
+    """Write evidence of the server's conduct to a file; `names` includes the names in the room."""
 
     path: str
     names: bool = False
@@ -145,56 +145,56 @@ class SaveEvidence:
 
 @dataclass(frozen=True)
 class Admit:
-    """The host's yes to a knock."""
+    """As a host, accept a knock."""
 
     knock: int
 
 
 @dataclass(frozen=True)
 class Refuse:
-    """The host's no."""
+    """As a host, refuse a knock."""
 
     knock: int
 
 
 @dataclass(frozen=True)
 class Remove:
-    """A host removes the member at a leaf."""
+    """As a host, remove the member at a leaf."""
 
     leaf: int
 
 
 @dataclass(frozen=True)
 class Deputise:
-    """A host makes the member at a leaf a host as well."""
+    """As a host, make the member at a leaf a host as well."""
 
     leaf: int
 
 
 @dataclass(frozen=True)
 class Undeputise:
-    """A host takes the host's powers from the member at a leaf, or lays down its own."""
+    """As a host, take the host role from the member at a leaf, or give up our own."""
 
     leaf: int
 
 
 @dataclass(frozen=True)
 class HandOver:
-    """A host makes the member at a leaf a host, and steps down once that one shows that it can host."""
+    """As a host, make the member at a leaf a host, and step down once it has shown that it can host."""
 
     leaf: int
 
 
 @dataclass(frozen=True)
 class Lock:
-    """A host locks the room (nobody new), or unlocks it."""
+    """As a host, lock the room against newcomers, or unlock it."""
 
     on: bool
 
 
 @dataclass(frozen=True)
 class NewInvite:
-    """A host makes another invite; the label (at most 64 bytes) stays with its program."""
+    """As a host, make another invite; the label (at most 64 bytes) stays in this program."""
 
     label: str = ""
     once: bool = False
@@ -202,12 +202,12 @@ class NewInvite:
 
 @dataclass(frozen=True)
 class ListInvites:
-    """A host asks which invites there are."""
+    """As a host, list the invites."""
 
 
 @dataclass(frozen=True)
 class Revoke:
-    """A host takes an invite back."""
+    """As a host, revoke an invite."""
 
     index: int
 
@@ -221,7 +221,7 @@ class Vouch:
 
 @dataclass(frozen=True)
 class Know:
-    """Put who vouched at a leaf in the contact book, under that name (None: the one that it has here)."""
+    """Add the identity vouched for at a leaf to the contact book; `name` None: the name used here."""
 
     leaf: int
     name: str | None = None
@@ -229,21 +229,21 @@ class Know:
 
 @dataclass(frozen=True)
 class Verified:
-    """Mark who vouched at a leaf as verified in the contact book: fingerprints have been compared."""
+    """Mark the identity at a leaf as verified in the contact book: the fingerprints were compared."""
 
     leaf: int
 
 
 @dataclass(frozen=True)
 class Compare:
-    """Have everybody shown a short code."""
+    """Open a run for a short code, which all members see."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A person's word: the codes are the same with everybody, or not.
+    """A person's statement: the codes are the same for everybody, or not.
 
-    `digits` None: the four words. Else the long code: the one that begins with these; "": the current one.
+    `digits` None: the short code. Otherwise the long code that begins with them; "": the current long code.
     """
 
     same: bool
@@ -252,29 +252,29 @@ class Compared:
 
 @dataclass(frozen=True)
 class ShowCode:
-    """Tell the codes again, and what has changed since they were compared."""
+    """Show the codes again, and the changes since they were compared."""
 
 
 @dataclass(frozen=True)
 class Override:
-    """Send sound and pictures although too few have confirmed who is in the room."""
+    """Send audio and video although too few members have confirmed the membership of the room."""
 
 
 @dataclass(frozen=True)
 class EndMeeting:
-    """A host ends the meeting for all."""
+    """As a host, end the meeting for all."""
 
 
 @dataclass(frozen=True)
 class Leave:
-    """Go, and tell the others."""
+    """Leave the meeting, and inform the others."""
 
 
 @dataclass(frozen=True)
 class Publish:
-    """The media engine's transport parameters and streams; sent whenever the room is entered.
+    """The media engine's transport parameters and streams; sent on every new connection to the room.
 
-    `layers` and `rtx` are further SSRCs of a stream, by its own; `feedback` and `takes_rtx` as in
+    `layers` and `rtx` map a stream's own SSRC to its further SSRCs; `feedback` and `takes_rtx` are as in
     `server.wire.messages.Media`.
     """
 
@@ -288,7 +288,7 @@ class Publish:
     takes_rtx: bool = False
 
     def message(self) -> wire.Media:
-        """What the server is told of it."""
+        """Return the message that publishes these parameters to the server."""
         streams = [
             wire.Stream(ssrc, kind, list(self.layers.get(ssrc, ())), list(self.rtx.get(ssrc, ())))
             for ssrc, kind, _ in self.streams
@@ -339,12 +339,12 @@ Input = (
     | Publish
 )
 
-# -- events that a person or a script sees -----------------------------------------------------
+# -- events for a person or a script -----------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Member:
-    """Who is in the room."""
+    """A member of the room."""
 
     leaf: int
     name: str
@@ -353,22 +353,22 @@ class Member:
 
 @dataclass(frozen=True)
 class InviteMade:
-    """A link that leads to this meeting's lobby. `label` is the host's own word for it."""
+    """A link to this meeting's lobby. `label` is the host's private name for it."""
 
     link: str
     index: int
     label: str = ""
     once: bool = False
-    #: The invite of ours that this one stands for from now on, which opens nothing any more.
+    #: The own invite that this one replaces, which no longer admits anybody.
     replaces: int | None = None
 
 
 @dataclass(frozen=True)
 class InviteRow:
-    """What a host knows of one invite."""
+    """A host's knowledge of one invite."""
 
     index: int
-    label: str | None  # None: another host has made it
+    label: str | None  # None: another host made the invite
     once: bool
     used_by: tuple[str, ...]
     revoked: bool
@@ -383,10 +383,10 @@ class Invites:
 
 @dataclass(frozen=True)
 class PolicyChanged:
-    """A host has changed how the room is kept: whose act (a leaf), what, and a sentence.
+    """A host changed the policy: `by` is the host's leaf, `text` a sentence.
 
-    `kind` is "host" or "no_host" (then `leaf` is the member's, None if it is not in the room), "mode" (then
-    `mode` is "ask", "all" or "locked"), "title" or "servers".
+    `kind` is "host" or "no_host" (`leaf` is then the member's, None if it is not in the room), "mode" (`mode`
+    is then "ask", "all" or "locked"), "title" or "servers".
     """
 
     by: int
@@ -398,25 +398,25 @@ class PolicyChanged:
 
 @dataclass(frozen=True)
 class Knocked:
-    """Somebody asks to come in; `looks_like` names a member whose name theirs resembles."""
+    """Somebody asks to be admitted; `looks_like` is a member's name that the knocker's name resembles."""
 
     knock: int
     name: str
     greeting: str
     invite: int
     looks_like: str | None = None
-    label: str | None = None  # of the invite; None: another host has made it
-    #: How well the identity that they show is known; `contact` is its name in the book, if it is there.
+    label: str | None = None  # of the invite; None: another host made it
+    #: How well the shown identity is known; `contact` is its name in the contact book, if it has an entry.
     standing: Standing = "none"
     contact: str | None = None
     fingerprint: str | None = None  # 40 digits; None: no identity is shown
-    #: What is odd about name and identity, a sentence each.
+    #: Oddities of name and identity, a sentence each.
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Roster:
-    """Who is in the room now, and what changed; `by` is the leaf whose act it was."""
+    """The current members, and what changed; `by` is the leaf that committed the change."""
 
     epoch: int
     members: tuple[Member, ...]
@@ -424,16 +424,16 @@ class Roster:
     removed: tuple[Member, ...]
     by: int | None
     rejoined: bool = False
-    #: The invite that the added one came in by, and what it is called here: None for one of another host's.
+    #: The invite that admitted the added member, and its label here: None if another host made it.
     invite: int | None = None
     label: str | None = None
-    #: Leaves of the removed who went of themselves: the others were removed by `by`.
+    #: Removed leaves that left by themselves; `by` removed the others.
     left: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Code:
-    """The verification code of an epoch: 40 digits, the same for everybody."""
+    """The long verification code of an epoch: 40 digits, the same for all members."""
 
     epoch: int
     digits: str
@@ -441,7 +441,7 @@ class Code:
 
 @dataclass(frozen=True)
 class ShortCode:
-    """Four emoji and the words that they are read out as; the same for everybody who was in that epoch."""
+    """Four emoji and the words to read them out; the same for all members of that epoch."""
 
     epoch: int
     emoji: tuple[str, ...]
@@ -451,7 +451,7 @@ class ShortCode:
 
 @dataclass(frozen=True)
 class Known:
-    """A member, as far as a comparison of codes goes: `new_since` if it did not cover them."""
+    """A member, as a comparison of codes sees it; `new_since`: the comparison did not cover it."""
 
     leaf: int
     name: str
@@ -461,9 +461,9 @@ class Known:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What has become of the codes that were compared in epoch `compared`: what changed since, and by whom.
+    """The state of the comparison made in epoch `compared`: the changes since then, with their authors.
 
-    `same` is what the person said then, `news` whether this epoch has added to `changes`.
+    `same` is the person's statement at that time; `news`: this epoch has added to `changes`.
     """
 
     epoch: int
@@ -478,7 +478,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Said:
-    """A chat message; `id` is what it is known by here, to report it."""
+    """A chat message; `id` identifies it locally, for reports."""
 
     leaf: int
     name: str
@@ -488,7 +488,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture in the chat. `path` is where the shell has put it, if it was asked to."""
+    """An image in the chat. `path` is where the shell saved it, if it was asked to."""
 
     leaf: int
     name: str
@@ -500,7 +500,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class FileOffered:
-    """A file that comes, or goes out: the three events below name it by `id`."""
+    """A file transfer has begun, in or out. The three events below refer to it by `id`."""
 
     leaf: int
     name: str
@@ -512,7 +512,7 @@ class FileOffered:
 
 @dataclass(frozen=True)
 class FileProgress:
-    """`done` of `size` bytes have come, or have gone out."""
+    """`done` of `size` bytes have been received, or sent."""
 
     id: str
     done: int
@@ -521,7 +521,7 @@ class FileProgress:
 
 @dataclass(frozen=True)
 class FileDone:
-    """It is here as its sender sent it, or has gone out. `path` is where the shell has put it."""
+    """The file has arrived as its sender sent it, or has been sent. `path` is where the shell saved it."""
 
     id: str
     data: bytes = field(repr=False)
@@ -530,7 +530,7 @@ class FileDone:
 
 @dataclass(frozen=True)
 class FileFailed:
-    """It will not come; `why` is a sentence."""
+    """The file will not arrive; `why` is a sentence."""
 
     id: str
     why: str
@@ -538,7 +538,7 @@ class FileFailed:
 
 @dataclass(frozen=True)
 class StateTold:
-    """What a member shows of itself, by its own word."""
+    """The state that a member shows, as the member itself reports it."""
 
     leaf: int
     name: str
@@ -551,7 +551,7 @@ class StateTold:
 
 @dataclass(frozen=True)
 class Reacted:
-    """A member's passing sign."""
+    """A member's reaction."""
 
     leaf: int
     name: str
@@ -560,7 +560,7 @@ class Reacted:
 
 @dataclass(frozen=True)
 class RunsPage:
-    """Which page a member runs, by its own word: the bundle's hash, 32 bytes."""
+    """The page that a member runs, as the member itself reports it: the bundle's hash, 32 bytes."""
 
     leaf: int
     name: str
@@ -569,14 +569,14 @@ class RunsPage:
 
 @dataclass(frozen=True)
 class Pages:
-    """Which pages members run, as far as they have said so."""
+    """The pages that members run, as far as members have reported them."""
 
     pages: tuple[RunsPage, ...]
 
 
 @dataclass(frozen=True)
 class Vouched:
-    """A member has proven its identity to us (to us alone); fields as of `Knocked`."""
+    """A member has proven its identity to us alone; the fields are as in `Knocked`."""
 
     leaf: int
     name: str
@@ -588,7 +588,7 @@ class Vouched:
 
 @dataclass(frozen=True)
 class BookChanged:
-    """A contact is new in the book, or is kept otherwise there: to be written. `at` is in Unix seconds."""
+    """A contact is new or has changed, and the book must be saved. `at` is in Unix seconds."""
 
     name: str
     fingerprint: str
@@ -599,7 +599,7 @@ class BookChanged:
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that a person should know of; `kind` is stable, `text` a sentence."""
+    """A problem that a person should know about; `kind` is stable, `text` a sentence."""
 
     kind: str
     text: str
@@ -607,7 +607,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Status:
-    """Where things stand: waiting for a host, knocking, in the room, the server is away."""
+    """The session's state: for example waiting for a host, knocking, in the room, server away."""
 
     kind: str
     text: str
@@ -646,7 +646,7 @@ Event = (
     | Ended
 )
 
-# -- out ---------------------------------------------------------------------------------------
+# -- outputs -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -658,14 +658,14 @@ class Connect:
 
 @dataclass(frozen=True)
 class Disconnect:
-    """Close that door's connection."""
+    """Close the connection for that door."""
 
     door: Door
 
 
 @dataclass(frozen=True)
 class Transmit:
-    """Send a message at a door."""
+    """Send a message on the connection for that door."""
 
     door: Door
     message: ClientMessage
@@ -673,14 +673,14 @@ class Transmit:
 
 @dataclass(frozen=True)
 class Tell:
-    """Show an event."""
+    """Show an event to the person or the script."""
 
     event: Event
 
 
 @dataclass(frozen=True)
 class Save:
-    """Write a file for the person, readable for nobody else."""
+    """Write a file for the person, readable by nobody else."""
 
     what: Literal["evidence", "report"]
     path: str
@@ -689,7 +689,7 @@ class Save:
 
 @dataclass(frozen=True)
 class MediaTransport:
-    """The server's media transport parameters: connect there."""
+    """The server's media transport parameters, for the media engine to connect to."""
 
     transport: Transport
 

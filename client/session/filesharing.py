@@ -1,7 +1,7 @@
-"""Files for all who are here: an offer by the relay, then pieces that the server hands on and does not keep.
+"""Files for all present members: an offer by the relay, then pieces that the server does not store.
 
-Protocol section 7. The offer carries a key of the file's own, and the digest of the whole. Pieces that have
-not come are asked for again, of the sender alone. Nothing here opens or runs a file.
+Protocol section 7. The offer carries the file's own key and the digest of the whole. Receivers ask the sender
+alone for missing pieces. Nothing here opens or runs a file.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from server.wire.limits import BUCKETS
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds between two pieces of ours: some 400 kB/s leave room for all else below the server's limits.
+#: Seconds between two pieces of ours: about 400 kB/s, which leaves capacity below the server's limits.
 PIECE_EVERY: Final = 0.15
-#: Files of ours that may wait or go out; others' that may come in at a time, and bytes of these together.
+#: Own files that may wait or be sent; files that may be received at a time, and their total bytes.
 OUT_MAX: Final = 8
 IN_MAX: Final = 8
 IN_BYTES: Final = 4 * content.FILE_MAX
-#: Seconds without a new piece after which those that are missing are asked for, and how often in a row.
+#: Seconds without a new piece before missing ones are requested, and requests in a row.
 QUIET: Final = 2.0
 ASK_MAX: Final = 5
-#: Seconds for which a file that has gone out can be asked for again.
+#: Seconds for which a file that has been sent can be requested again.
 KEPT: Final = 60.0
-#: Pieces that are sent again for one file, as a multiple of its pieces: more is somebody's joke.
+#: Pieces that are resent for one file, as a multiple of its pieces: more is abuse.
 AGAIN_TIMES: Final = 20
 
 
@@ -59,17 +59,17 @@ class _In:
 
 
 def pieces_of(size: int) -> int:
-    """How many pieces a file of that size (bytes) has."""
+    """Return the number of pieces of a file of that size (bytes)."""
     return -(-size // content.PIECE_SIZE)
 
 
 def is_name(name: str) -> bool:
-    """Whether a file may be called that: printable, in one folder, and neither "." nor ".."."""
+    """Return whether a file name is allowed: printable, no folder or special character, no dot in front."""
     return name.isprintable() and not set(name) & set('/\\:*?"<>|') and not name.startswith(".")
 
 
 class Files(Aspect):
-    """Sends ours, piece by piece, and puts others' together."""
+    """Sends our files piece by piece, and assembles the others' files."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
@@ -89,10 +89,10 @@ class Files(Aspect):
             else:
                 self._fail(coming, words.FILE_SENDER_GONE)
 
-    # -- ours ------------------------------------------------------------------------------------------
+    # -- our files -------------------------------------------------------------------------------------
 
     def send(self, name: str, mime: str, data: bytes, now: float) -> None:
-        """ValueError for what is empty or too large, for what is no name, and for too many at a time."""
+        """Send a file; ValueError if it is empty or too large, the name is bad, or too many are under way."""
         if not 0 < len(data) <= content.FILE_MAX:
             raise ValueError(f"a file has 1 to {content.FILE_MAX:,} bytes, and this has {len(data):,}")
         if not 0 < len(name) <= 200 or not is_name(name):
@@ -132,7 +132,7 @@ class Files(Aspect):
                 out.done = True
                 room.tell(ev.FileDone(out.offer.id.hex(), out.data))
 
-    # -- others' ---------------------------------------------------------------------------------------
+    # -- the others' files -----------------------------------------------------------------------------
 
     def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
         if isinstance(what, content.File):

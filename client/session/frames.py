@@ -1,4 +1,4 @@
-"""A member's media frames: sealed and opened under the epoch's keys, with all that may be said against it."""
+"""A member's media frames: seal and open them under the epoch's keys, with all checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def why_silent(room: RoomSession, now: float) -> str | None:
-    """Why no media of ours may leave now, as a sentence for a person; None: it may."""
+    """Return the reason that our media may not be sent now, as a sentence for a person; None: it may."""
     if room.ended is not None:
         return room.ended.text
     if room.stuck_at is not None or room.needs_rejoin:
@@ -23,7 +23,7 @@ def why_silent(room: RoomSession, now: float) -> str | None:
 
 
 def seal(room: RoomSession, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
-    """SFrame behind the shim; None while nothing may leave."""
+    """Seal a frame by SFrame and put the shim in front; None while no media may be sent."""
     if why_silent(room, now) is not None:
         return None
     data = seal_frame(room.m.media, kind, stream, frame, now)
@@ -34,17 +34,17 @@ def seal(room: RoomSession, kind: Kind, stream: int, frame: bytes, now: float) -
 
 
 def open_(room: RoomSession, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
-    """SFrame, and SNUG-20 before anything is opened.
+    """Check SNUG-20, then open a frame by SFrame.
 
-    FutureEpochError where keys, announcement or what an aspect waits for may still be on their way; any
-    other SnugCryptoError: never.
+    FutureEpochError if keys, the announcement or data that an aspect waits for may still arrive; other
+    subclasses of SnugCryptoError are final.
     """
     announcers = room.announced.announcers(ssrc)
     if not announcers:
         raise FutureEpochError("a stream that nobody has announced yet")
     _, sealed = shim.split(kind, data)
     leaf, stream = room.m.media.sender(sealed, now)
-    # whichever layer it is of: who announced the pictures may seal them in any size
+    # The layer does not matter: the announcer of a video stream may seal any layer of it.
     policy.snug_20(announcers=announcers, key_leaf=leaf, stream=base_stream(stream)[0])
     for aspect in room.having("opening"):
         aspect.opening(ssrc, leaf, stream, sealed, now)

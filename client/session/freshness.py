@@ -1,8 +1,8 @@
-"""How long it may be taken for granted that we stand where the others stand (protocol section 7).
+"""How long this member may assume that the others share its epoch (protocol section 7).
 
-Each other member's word holds for a while: until then it has told us, lately, that it is in our epoch, or in
-one that ours has followed lately. Sound and pictures are sealed only while the words of a host and of enough
-others hold; else whoever a withheld removal has evicted could go on listening.
+A confirmation is a member's recent signed statement that it is in our epoch, or in one that ours has lately
+followed; it holds for a while. Audio and video are sealed only while the confirmations of a host and of
+enough other members hold. Otherwise a member evicted by a withheld removal could go on listening.
 """
 
 from __future__ import annotations
@@ -12,32 +12,32 @@ from math import inf
 
 
 class Freshness:
-    """Times are seconds; nothing here looks at a clock."""
+    """All times are in seconds; this class reads no clock."""
 
     def __init__(self) -> None:
         self._until: dict[int, float] = {}
 
     def word(self, leaf: int, until: float) -> None:
-        """A leaf's word holds until then; what held longer goes on to."""
+        """Extend a leaf's confirmation to `until`; never shorten it."""
         self._until[leaf] = max(until, self._until.get(leaf, 0.0))
 
     def of(self, leaf: int) -> float:
-        """Until when a leaf's word holds; 0 if it has given none."""
+        """Return the time until which a leaf's confirmation holds; 0 if it has given none."""
         return self._until.get(leaf, 0.0)
 
     def forget(self, leaf: int) -> None:
-        """Nobody, or another, is at that leaf now."""
+        """Forget the member of a leaf that is empty now or has another member."""
         self._until.pop(leaf, None)
 
     def missing(self, others: Mapping[int, bool], now: float) -> list[int]:
-        """Leaves whose word does not hold."""
+        """Return the leaves without a valid confirmation."""
         return [leaf for leaf in others if self._until.get(leaf, 0.0) <= now]
 
     def until(self, others: Mapping[int, bool], *, host: bool) -> float:
-        """The time until which we may go on; infinity when alone.
+        """Return the time until which media may be sealed; infinity when alone.
 
-        `others` says of each leaf but ours whether a host sits there; `host`: one sits at ours. Needed are
-        one host, if any is in the tree, and with ourselves more than half of all, so that of two halves of a
+        `others` maps each leaf but ours to whether it is a host; `host`: we are a host. Required are one
+        host, if the tree has any, and more than half of all members, ourselves included: of two halves of a
         room at most one goes on.
         """
         if not others:

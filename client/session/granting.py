@@ -1,7 +1,7 @@
-"""The host seed, handed to those whom a host makes hosts as well (docs/decisions/0009-turns-and-hosts.md).
+"""Hand the host seed to members that a host makes hosts (docs/decisions/0009-turns-and-hosts.md).
 
-Whoever has it says so with a signature that only the seed makes. Until then it is handed over again and
-again, later each time: a connection that was lost in between costs a moment, and no power.
+A receiver proves that it has the seed with a signature that only the seed makes. Until then the seed is sent
+again, after a growing interval: a lost connection delays it and loses nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from crypto.invite import verify
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds until a grant that nobody has answered is sent again, doubled each time up to the most.
+#: Seconds until an unanswered grant is sent again, doubled each time up to the maximum.
 AGAIN: Final = 5.0
 AGAIN_MOST: Final = 300.0
 
@@ -32,12 +32,12 @@ class _Owed:
 
 
 class Granting(Aspect):
-    """Owes the seed to signature keys, and pays when their policy and their box are known."""
+    """Owes the seed to signature keys, and sends it to those that are hosts and have announced a box."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
         self._owed: dict[bytes, _Owed] = {}
-        #: Signature keys of hosts that have shown that they hold the seed.
+        #: Signature keys of hosts that have proven that they hold the seed.
         self.shown: set[bytes] = set()
         self._to_show = False
 
@@ -46,7 +46,7 @@ class Granting(Aspect):
         self._owed, self.shown, self._to_show = before._owed, before.shown, before._to_show
 
     def owe(self, signature_key: bytes) -> None:
-        """Hand the seed to that member as soon as it is a host by the policy."""
+        """Send the seed to that member as soon as the policy names it a host."""
         self._owed.setdefault(signature_key, _Owed())
 
     def tick(self, now: float) -> None:
@@ -69,7 +69,7 @@ class Granting(Aspect):
             try:
                 grant = seal_grant(room.host_seed, leaf, key, box, room.m.group.group_id, room.rng)
             except SnugCryptoError:
-                continue  # a box that is no key: its owner can be handed nothing
+                continue  # a box that is no key: its owner cannot be sent a seed
             room.relay(grant)
 
     def adopted(self, change: Change, now: float) -> None:
@@ -77,7 +77,7 @@ class Granting(Aspect):
         gone = {key for _, _, key in change.removed} - rejoined
         gone |= set(change.policy_before.hosts) - set(change.policy_after.hosts)
         if self.room.m.signature_key(self.room.m.own_leaf) in gone:
-            self._owed.clear()  # we are no host any more
+            self._owed.clear()  # we are no longer a host
         self.shown -= gone
         for key in gone & self._owed.keys():
             del self._owed[key]
@@ -113,6 +113,6 @@ class Granting(Aspect):
         try:
             verify(room.m.policy.host_public, granted_message(room.m.group.group_id, key), granted.signature)
         except SnugCryptoError:
-            return  # it has something else, and can't host
+            return  # it has another seed, and cannot host
         self.shown.add(key)
         self._owed.pop(key, None)

@@ -1,7 +1,8 @@
-"""Identities in the room: vouching for our own leaf to one other member, and hearing who vouches to us.
+"""Identities in the room: vouch for our own leaf to one other member, and receive vouches.
 
-Protocol section 9. A vouch is a blob that the server does not keep and no leaf signs (`crypto.identity` says
-why). Members see that somebody vouches to somebody; the server sees a blob of the smallest size.
+Protocol section 9. A vouch is a blob that the server does not store and no leaf signs (see
+`crypto.identity`). Members can see that some member vouches to another; the server sees a blob of the
+smallest size.
 """
 
 from __future__ import annotations
@@ -24,16 +25,16 @@ from server.wire.limits import BUCKETS
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Vouches to us that came before the announcement of who makes them.
+#: Vouches to us that arrived before their senders' announcements.
 EARLY_MAX: Final = 8
-#: Seconds after somebody has taken another's leaf in which a command may still mean who was there before.
+#: Seconds after a newcomer takes over a leaf in which a command may still mean the previous member.
 TAKEN: Final = 60.0
 
 
 class Vouching(Aspect):
-    """Knows which identity stands behind which leaf, as far as that was shown to us.
+    """Maps leaves to the identities that they have shown to us.
 
-    Everything is kept by signature key: that of a leaf is the same after it has rejoined.
+    Everything is kept by signature key, which a leaf keeps when it rejoins.
     """
 
     def __init__(self, room: RoomSession) -> None:
@@ -44,33 +45,35 @@ class Vouching(Aspect):
         self._handles: dict[int, bytes] = {}
         self._announced: set[int] = set()
         self._early: deque[OpenedVouch] = deque(maxlen=EARLY_MAX)
-        self._left: dict[int, str] = {}  # who sat at a leaf that is free now
-        self._taken: dict[int, tuple[float, str]] = {}  # when somebody else came to it, and who was there
+        self._left: dict[int, str] = {}  # previous member of a leaf that is free now
+        self._taken: dict[int, tuple[float, str]] = {}  # when it was taken, and the previous member
 
     def carry_over(self, old: RoomSession) -> None:
         before = old.aspect(Vouching)
         self._met, self._told = before._met, before._told
-        self._to = dict.fromkeys(before._to, b"")  # to be said again: our box, and perhaps our leaf, are new
+        self._to = dict.fromkeys(before._to, b"")  # to be sent again: our box, and perhaps our leaf, are new
 
     # -- commands ----------------------------------------------------------------------------------
 
     def vouch(self, leaf: int, now: float) -> None:
-        """Show our identity to the member at `leaf`, as soon as it can be; ValueError if that is nobody else,
-        or we have no identity."""
+        """Show our identity to the member at `leaf` as soon as possible.
+
+        ValueError if there is no other member at that leaf, or we have no identity.
+        """
         key = self._other(leaf, now)
         self._book()
         self._to[key] = b""
         self._send(now)
 
     def know(self, leaf: int, petname: str | None, now: float) -> None:
-        """Put who vouched at `leaf` in the book, by default under the name that it has here.
+        """Add the identity shown at `leaf` to the book, by default under the member's name here.
 
-        ValueError if there is nobody else, no identity was shown, or the book can't take it.
+        ValueError if there is no other member, no identity was shown, or the book cannot take it.
         """
         self._learn(leaf, petname, now, verified=False)
 
     def verify(self, leaf: int, now: float) -> None:
-        """Mark it as verified, and put it in the book if it isn't there; ValueError as for `know`."""
+        """Mark the identity as verified, adding it to the book if needed; ValueError as for `know`."""
         self._learn(leaf, None, now, verified=True)
 
     def _learn(self, leaf: int, petname: str | None, now: float, *, verified: bool) -> None:
@@ -94,7 +97,7 @@ class Vouching(Aspect):
             raise ValueError(f"there is nobody else at leaf {leaf}")
         taken_at, before = self._taken.pop(leaf, (float("-inf"), ""))
         if now - taken_at < TAKEN:
-            # the digits that a person has just compared are those of who was there
+            # The digits that the person has just compared are the previous member's.
             raise ValueError(
                 f"{self.room.m.name(leaf)} is at leaf {leaf} since a moment ago, where {before} was: if you "
                 "mean who is there now, say it again"
@@ -119,14 +122,14 @@ class Vouching(Aspect):
                 if leaf in self._left:
                     self._taken[leaf] = now, self._left.pop(leaf)
         if change.removed:
-            self._again(self._to)  # there is another beat key: what was under way can't be opened any more
+            self._again(self._to)  # the beat key is new: vouches under way cannot be opened any more
 
     def tick(self, now: float) -> None:
         self._reconsider(now)
         self._send(now)
 
     def _again(self, keys: Iterable[bytes]) -> None:
-        # who was away, or had other keys, has not had it; who has had it takes no notice
+        # Members that were away, or had other keys, have not received it; the others ignore duplicates.
         self._to.update(dict.fromkeys(list(keys), b""))
 
     def _send(self, now: float) -> None:
@@ -144,7 +147,7 @@ class Vouching(Aspect):
             try:
                 vouch = book.own.vouch(ends, room.box, rng=room.rng)
             except SnugCryptoError:
-                continue  # a box that is no key: nobody can be sure of anything with its owner
+                continue  # a box that is no key: no identity can be proven to its owner
             room.pass_on(
                 veil.cover(m.beat_key, "vouch", room.number, m.epoch_slot, vouch, BUCKETS, rng=room.rng)
             )
@@ -160,11 +163,11 @@ class Vouching(Aspect):
     def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
         if isinstance(what, content.Announce):
             leaf = received.sender
-            if self._handles.get(leaf) != what.handle:  # a new connection, which has had nothing yet
+            if self._handles.get(leaf) != what.handle:  # a new connection, which has received nothing yet
                 self._handles[leaf] = what.handle
                 key = self.room.m.signature_key(leaf)
                 self._again(k for k in self._to if k == key)
-            self._announced.add(leaf)  # the room reads it after us
+            self._announced.add(leaf)  # the room stores it after this hook
         return False
 
     def passed(self, blob: bytes, now: float) -> bool:
@@ -177,7 +180,7 @@ class Vouching(Aspect):
         try:
             opened = open_vouch(vouch, room.box, own, room.m.group.group_id)
         except SnugCryptoError:
-            return True  # to somebody else, or nothing: it has cost one check
+            return True  # for another member, or garbage: it costs one check
         if not self._consider(opened, now):
             self._early.append(opened)
         return True
@@ -191,7 +194,7 @@ class Vouching(Aspect):
             self._consider(opened, now)
 
     def _consider(self, opened: OpenedVouch, now: float) -> bool:
-        """Whether it is settled; False: perhaps its maker's announcement is still on its way."""
+        """Return whether a vouch is settled; False: its sender's announcement may still arrive."""
         m = self.room.m
         key, box = m.signature_key(opened.leaf), dict(self.room.announced.boxes()).get(opened.leaf)
         if opened.leaf == m.own_leaf:
@@ -209,9 +212,9 @@ class Vouching(Aspect):
         return True
 
     def met(self, signature_key: bytes, public: bytes) -> None:
-        """The member with that signature key has proven the identity `public` (32 bytes) to us.
+        """Record that the member of that signature key has proven the identity `public` (32 bytes) to us.
 
-        Its first word counts: no honest program has two.
+        The first identity counts: no honest program has two.
         """
         if signature_key in self._met:
             return

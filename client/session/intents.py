@@ -1,4 +1,4 @@
-"""What a member wants to commit, until it has: an intent is staged anew on every epoch until it is done."""
+"""A member's pending commits: an intent is staged anew in every epoch until it is done."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crypto.room_state import HostReturn, Policy
 
 @dataclass(frozen=True)
 class AddIntent:
-    """Admit who knocked by `invite`. `knock` is the host lobby's number for it."""
+    """Admit the newcomer who knocked by `invite`. `knock` is its number in the host's lobby."""
 
     knock: int
     key_package: KeyPackage
@@ -21,7 +21,7 @@ class AddIntent:
 
 @dataclass(frozen=True)
 class RejoinIntent:
-    """Put a member whose state is lost back in place of its old leaf."""
+    """Put a member that has lost its state back in place of its old leaf."""
 
     knock: int
     key_package: KeyPackage
@@ -31,7 +31,7 @@ class RejoinIntent:
 
 @dataclass(frozen=True)
 class ReturnIntent:
-    """Let a host that has crashed in again (SNUG-9). `knock` is the number under which it is answered."""
+    """Let a crashed host in again (SNUG-9). `knock` is the number under which it is answered."""
 
     knock: int
     key_package: KeyPackage
@@ -41,7 +41,7 @@ class ReturnIntent:
 
 @dataclass(frozen=True)
 class RemoveIntent:
-    """Remove a member: the leaf, and the key that it had when that was decided."""
+    """Remove a member, by its leaf and the signature key that the leaf had at the decision."""
 
     leaf: int
     signature_key: bytes
@@ -49,14 +49,14 @@ class RemoveIntent:
 
 @dataclass(frozen=True)
 class PolicyIntent:
-    """Change the policy; `change` gives the next version, or None where nothing is left to do."""
+    """Change the policy; `change` returns the next version, or None if nothing is left to do."""
 
     change: Callable[[Policy], Policy | None]
 
 
 @dataclass(frozen=True)
 class FarewellIntent:
-    """Commit the Remove that a leaving member has proposed of itself."""
+    """Commit a leaving member's Remove proposal of itself."""
 
     leaf: int
     reference: bytes
@@ -65,7 +65,7 @@ class FarewellIntent:
 
 @dataclass(frozen=True)
 class HealIntent:
-    """An empty commit: fresh keys for its author."""
+    """Make an empty commit: fresh keys for its author."""
 
     epoch: int
 

@@ -1,7 +1,7 @@
-"""What a host's program knows of the meeting's invites: which, for whom, who came in by them, which leaked.
+"""A host's records of the meeting's invites: which exist, for whom, who used them, which leaked.
 
-A label never leaves this program. An invite's index is 15 random bits (two hosts must not take the same one)
-and the bit `SINGLE_USE`; index 0 is the open invite that a meeting begins with.
+A label never leaves this program. An invite's index is 15 random bits (two hosts must not draw the same
+index) and the bit `SINGLE_USE`; index 0 is the open invite of a new meeting.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from crypto.kdf import Rng
 from crypto.report import NO_INVITE
 from crypto.room_state import SINGLE_USE
 
-#: UTF-8 bytes of a label.
+#: Maximum label size in bytes of UTF-8.
 LABEL_MAX: Final = 64
-#: Invites that one host makes in one meeting.
+#: Maximum number of invites that one host makes in one meeting.
 MINE_MAX: Final = 1000
-#: Draws for a free index; after that there are none to speak of.
+#: Attempts to draw a free index; if all fail, hardly any index is free.
 _DRAWS: Final = 1000
 
 
 class LabelError(ValueError):
-    """An invite that can't be made as it is wanted; the text says why."""
+    """An invite cannot be made as requested; the text gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -38,30 +38,30 @@ class _Mine:
 class InviteBook:
     """Pure bookkeeping; it lives as long as the participant, through rejoins and changes of host.
 
-    All of it is bounded: by `MINE_MAX`, by the 4,096 people of a meeting, by what hosts take back.
+    All of it is bounded: by `MINE_MAX`, by the 4,096 people of a meeting, and by the number of revocations.
     """
 
     def __init__(self) -> None:
         self._mine: dict[int, _Mine] = {}
-        #: Names of who came in by each, in that order.
+        #: For each index, the names of members who came in by it, in order.
         self._came: dict[int, list[str]] = {}
         self._by_leaf: dict[int, int] = {}
-        #: By index, the name of whoever came in by it and was removed.
+        #: For each index, the name of the last removed member who came in by it.
         self._removed: dict[int, str] = {}
-        #: Taken back by a host's word (a removal is in the ledger besides).
+        #: Revoked by a host (a removal's revocation is in the ledger as well).
         self.taken_back: set[int] = set()
         self._alarmed: set[int] = set()
 
-    # -- making ------------------------------------------------------------------------------------
+    # -- new invites -------------------------------------------------------------------------------
 
     def first(self) -> None:
-        """The open invite that the meeting begins with exists."""
+        """Record the open invite of a new meeting."""
         self._mine[0] = _Mine("", False)
 
     def make(self, label: str, single: bool, known: Iterable[int], rng: Rng) -> int:
-        """A new invite's index; `known` are indices that are in use already.
+        """Make an invite and return its index; `known` are indices that are in use already.
 
-        LabelError when the label is too long, has control characters, or there are too many invites.
+        LabelError if the label is too long or has control characters, or if there are too many invites.
         """
         if len(label.encode("utf-8", "surrogatepass")) > LABEL_MAX or any(
             unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") for c in label
@@ -78,10 +78,10 @@ class InviteBook:
         self._mine[index] = _Mine(label, single)
         return index
 
-    # -- what happened -------------------------------------------------------------------------------
+    # -- recording -----------------------------------------------------------------------------------
 
     def enter(self, m: Membership) -> None:
-        """We are in a room: who was there before us came in by what the ledger says."""
+        """Record a new membership: the ledger names the invites of the members before us."""
         self._by_leaf.clear()
         for leaf, index in m.ledger.invites:
             self._by_leaf[leaf] = index
@@ -90,7 +90,7 @@ class InviteBook:
                 self._came[index].append(name)
 
     def changed(self, roster: ev.Roster) -> None:
-        """Who came and went by a change that was adopted."""
+        """Record the members who joined and left by an adopted commit."""
         for member in roster.removed:
             index = self._by_leaf.pop(member.leaf, None)
             if index is not None and member.leaf not in roster.left and not roster.rejoined:
@@ -103,33 +103,33 @@ class InviteBook:
                 self._came.setdefault(roster.invite, []).append(member.name)
 
     def first_alarm(self, index: int) -> bool:
-        """Whether nobody has been alarmed about that invite yet: each is told of once."""
+        """Return whether this is the first alarm about that invite: each is reported once."""
         new = index not in self._alarmed
         self._alarmed.add(index)
         return new
 
-    # -- what is known -------------------------------------------------------------------------------
+    # -- queries -------------------------------------------------------------------------------------
 
     def label(self, index: int) -> str | None:
-        """Our label for it, perhaps empty; None for an invite that another host has made."""
+        """Return our label, which may be empty; None for an invite that another host made."""
         mine = self._mine.get(index)
         return None if mine is None else mine.label
 
     def came_in(self, index: int) -> str | None:
-        """The name of who came in by it last, if anybody has."""
+        """Return the name of the last member who came in by it; None without one."""
         names = self._came.get(index)
         return names[-1] if names else None
 
     def removed_with(self, index: int) -> str | None:
-        """The name of who came in by it and was removed, if that is why it opens nothing."""
+        """Return the name of the removed member who came in by it; None without one."""
         return self._removed.get(index)
 
     def known(self, index: int) -> bool:
-        """Whether there is anything to take back: an invite of ours, or one that somebody has come in by."""
+        """Return whether there is anything to revoke: an own invite, or one that somebody has used."""
         return index in self._mine or index in self._came
 
     def rows(self, m: Membership) -> tuple[ev.InviteRow, ...]:
-        """All invites known here, our own first, in the order in which they were made."""
+        """Return all known invites: our own in order of creation, then the others by index."""
         others = sorted((self._came.keys() | self.taken_back) - self._mine.keys())
         return tuple(
             ev.InviteRow(
@@ -144,7 +144,7 @@ class InviteBook:
 
 
 def called(index: int, label: str | None) -> str:
-    """An invite as it stands in a sentence."""
+    """Return the phrase that names an invite in a sentence."""
     if label:
         return f"the invite for “{label}” (no. {index})"
     if index == 0:

@@ -8,20 +8,20 @@ from typing import Final
 
 from crypto.invite import chain_next
 
-#: Slots whose blobs are kept, to hand over to a server that has restarted and to stragglers.
+#: Slots whose blobs are kept, to hand over to a restarted server and to stragglers.
 KEPT: Final = 8
-#: Slots whose chain value is kept, to judge tickets by.
+#: Slots whose chain values are kept, to judge tickets.
 CHAINS: Final = 64
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One slot: what took it, the chain after it, and the pass of the epoch after it."""
+    """One slot: its blob, the chain after it, and the pass of the epoch after it."""
 
     slot: int
     chain: bytes
     token: bytes
-    blob: bytes | None  # None where this member began
+    blob: bytes | None  # None for the slot at which this member began
 
 
 class Journal:
@@ -38,7 +38,7 @@ class Journal:
 
     @property
     def chain(self) -> bytes:
-        """The chain after it, 32 bytes."""
+        """The chain after the last slot, 32 bytes."""
         return self._entries[-1].chain
 
     @property
@@ -48,20 +48,20 @@ class Journal:
 
     @property
     def oldest(self) -> Entry:
-        """The earliest slot from which this member could hand over everything that followed."""
+        """The earliest slot after which this member can hand over every blob."""
         return self._entries[0]
 
     def entry(self, slot: int) -> Entry | None:
-        """That slot, if it is still kept."""
+        """Return the entry of that slot; None if it is no longer kept."""
         at = slot - self._entries[0].slot
         return self._entries[at] if 0 <= at < len(self._entries) else None
 
     def chain_after(self, blob: bytes) -> bytes:
-        """The chain if `blob` took the next slot."""
+        """Return the chain value that results if `blob` takes the next slot."""
         return chain_next(self.chain, self.slot + 1, blob)
 
     def append(self, blob: bytes, token: bytes) -> None:
-        """`blob` has taken the next slot; `token` is the pass from now on."""
+        """Record that `blob` has taken the next slot; `token` is the pass from then on."""
         slot, chain = self.slot + 1, self.chain_after(blob)
         self._entries.append(Entry(slot, chain, token, blob))
         self.chains[slot] = chain

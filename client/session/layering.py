@@ -1,8 +1,7 @@
-"""Pictures in several sizes: a server that switches between them shows nobody again what was shown before.
+"""Video in several layers: protection against replay when the server switches layers.
 
-Of one layer nothing is given out behind what was sealed after it, for counters tell the order; between
-layers no counter does. The sender's lists do (protocol section 10, decision 29): each names what all layers
-sealed in the same half second.
+Within a layer, counters prevent replay of older frames; between layers no counter does. The sender's lists do
+(protocol section 10, decision 29): each list names the frames that all layers sealed in the same half second.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from crypto.media_signatures import UnverifiedFrameError
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Lists by which a frame may be older than what another layer has shown: one picture's layers are sealed one
-#: after the other, and a list may end between two of them.
+#: Lists by which a frame may be older than the newest of another layer: the layers of one video frame are
+#: sealed in sequence, and a list may end between two of them.
 SLACK: Final = 1
 
 _PICTURES: Final = frozenset({Stream.VIDEO, Stream.SCREEN_VIDEO})
@@ -30,17 +29,17 @@ Place = tuple[int, int]
 
 
 class Layering(Aspect):
-    """Bounded by members times layers; leaves are forgotten with their members."""
+    """Bounded by members times layers; a removed member's state is forgotten."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
-        # (leaf, stream that was announced) -> layer -> where its newest frame that opened stands, at least
+        # (leaf, announced stream) -> layer -> place of its newest opened frame, a lower bound
         self._shown: dict[tuple[int, int], dict[int, Place]] = {}
 
     def opening(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
-        """ReplayError for what was sealed before what another layer has shown.
+        """ReplayError for a frame that was sealed before the newest frame of another layer.
 
-        UnverifiedFrameError where lists were lost and that can't be told: the next list will tell.
+        UnverifiedFrameError if lost lists make the order unknown: the next list will settle it.
         """
         base, layer = base_stream(stream)
         others = [at for each, at in self._shown.get((leaf, base), {}).items() if each != layer]

@@ -1,6 +1,6 @@
-"""Both sides of a lobby: a host with its card and its knocks, a newcomer with its knock.
+"""Both sides of a lobby: a host with its cards and knocks, and a newcomer with its knock.
 
-Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host stands in two.
+Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host is in two.
 """
 
 from __future__ import annotations
@@ -27,38 +27,38 @@ from crypto.names import look_alike
 from crypto.room_state import ANY_HOST, REJOIN_EXTENSION, SINGLE_USE, Identity, Mode, RejoinTicket
 from server.wire import messages as wire
 
-#: Seconds around midnight in which a host stands in both days' lobbies.
+#: Seconds around midnight in which a host is in both days' lobbies.
 MIDNIGHT: Final = 600.0
-#: A card is made anew when it has fewer seconds left than this.
+#: Remaining seconds of a card below which it is replaced.
 CARD_RENEW: Final = 120.0
-#: Knocks that may wait on one open invite: people who share a link must not block each other.
+#: Maximum waiting knocks on one open invite: people who share a link must not block each other.
 KNOCKS_EACH: Final = 16
-#: Posts a second, and at once: below what a server allows by default, so that none is refused and lost.
+#: Posts a second, and in a burst: below a server's default limits, so that none is refused and lost.
 POST_RATE: Final = 8.0
 POST_BURST: Final = 60.0
-#: Seconds between two posts of the same card: one serves all who called meanwhile.
+#: Minimum seconds between two posts of the same card: one post serves all callers.
 CARD_EVERY: Final = 0.5
-#: Posts that may wait: what nobody has asked for (a refusal without a host's word) is not added to more.
+#: Waiting posts from which unsolicited posts (refusals without a host's decision) are not added.
 CROWDED: Final = 32
-#: Posts that wait at most: whoever floods the lobby makes us answer, and the oldest of it is given up.
+#: Maximum waiting posts: somebody who floods the lobby makes us answer, and the oldest is dropped.
 WAITING_MAX: Final = 256
-#: Replies kept, for who lost the connection before theirs came.
+#: Replies that are kept for newcomers who lost their connection before the reply arrived.
 REPLIES_KEPT: Final = 64
-#: Seconds between two requests of one member to be let back in that count.
+#: Minimum seconds between two rejoin requests of one member that count.
 REJOIN_EVERY: Final = 5.0
 CALL_EVERY: Final = 3.0
 KNOCK_EVERY: Final = 5.0
-#: Seconds without an answer after which another host's newer card is tried.
+#: Seconds without an answer before another host's newer card is tried.
 KNOCK_PATIENCE: Final = 12.0
 
-#: What knockers are told of whom no host is asked.
+#: Refusals of knocks that no host is asked about.
 IS_LOCKED: Final = "The room is locked: nobody new is let in now."
 IS_FULL: Final = "So many people have been in this meeting that nobody new can be told all of it."
 IS_OVER: Final = "This invite has been used or taken back. Ask for another one."
 
 
 class Doors:
-    """The doors of the lobbies of some days: connecting, signing, posting."""
+    """Connections to the lobbies of some days: connect, sign, post."""
 
     def __init__(self, secret: bytes, origin: str, effects: list[ev.Effect], rng: Rng) -> None:
         self._secret = secret
@@ -77,11 +77,11 @@ class Doors:
 
     @property
     def inside(self) -> frozenset[int]:
-        """The days whose lobbies we are in."""
+        """The days whose lobbies we have entered."""
         return frozenset(self._inside)
 
     def want(self, days: set[int], now: float) -> None:
-        """Be in these and no others. Call it regularly: it also posts what had to wait."""
+        """Be in the lobbies of these days only. Call it regularly: it also sends waiting posts."""
         since = 0.0 if self._flushed_at is None else now - self._flushed_at
         self._flushed_at = now
         self._allowance = min(POST_BURST, self._allowance + POST_RATE * since)
@@ -104,14 +104,14 @@ class Doors:
         self._retry.pop(day, None)
 
     def lost(self, day: int, now: float) -> None:
-        """Try again, soon at first."""
+        """Handle a lost connection: reconnect after 0.2 s, later after up to 1.5 s."""
         self._inside.discard(day)
         if day in self._keys:
             self._retry[day] = now + min(0.2 * 2**self._failures, 1.5)
             self._failures += 1
 
     def received(self, day: int, message: wire.ServerMessage) -> lobby.LobbyMessage | bool:
-        """A lobby message that somebody posted; True when we have just come in; False for anything else."""
+        """Return a posted lobby message; True if we have just entered; False for anything else."""
         key = self._keys.get(day)
         if key is None:
             return False
@@ -124,7 +124,7 @@ class Doors:
             self._failures = 0
             return True
         elif isinstance(message, wire.Refused) and message.text != self._refusal:
-            self._refusal = message.text  # told once, however often it is tried
+            self._refusal = message.text  # reported once, however often it recurs
             self._effects.append(
                 ev.Tell(ev.Alarm("refused", f"The server refused something in the lobby: {message.text}."))
             )
@@ -132,13 +132,13 @@ class Doors:
             try:
                 return lobby.read(self._veils[day], message.blob)
             except SnugCryptoError:
-                return False  # not of anybody who has the link
+                return False  # not from a holder of the link
         return False
 
     def post(self, day: int, message: lobby.LobbyMessage) -> None:
-        """Seal and post, if we are there; at once, or as soon as the server's limits allow.
+        """Seal and post if we are in that lobby, at once or as soon as the server's limits allow.
 
-        What waits already is not said twice: else who knocks the same again and again would crowd out others.
+        A message that already waits is not added: repeated equal knocks would displace other replies.
         """
         if day in self._inside and not any(waiting is message for _, waiting in self._waiting):
             self._waiting.append((day, message))
@@ -148,7 +148,7 @@ class Doors:
 
     @property
     def crowded(self) -> bool:
-        """Whether so much waits to be posted that only what hosts have said should be added."""
+        """Whether so many posts wait that only messages with a host's decision should be added."""
         return len(self._waiting) >= CROWDED
 
     def _flush(self) -> None:
@@ -159,7 +159,7 @@ class Doors:
                 try:
                     blob = lobby.post(self._veils[day], message, rng=self._rng)
                 except SnugCryptoError:
-                    continue  # more than a lobby carries
+                    continue  # larger than a lobby allows
                 self._effects.append(ev.Transmit(ev.Door(day), wire.Post(blob)))
 
     def close(self) -> None:
@@ -179,12 +179,12 @@ class _Asked:
 
     @property
     def who(self) -> bytes:
-        """The signature key: one person knocks with one, however often and at whichever host's card."""
+        """The signature key, which is the same in all knocks of one person, at every host's card."""
         return self.package.leaf_node.signature_key
 
 
 class HostLobby:
-    """A host at its lobby: hands out cards, reads knocks, answers them when the commit is in."""
+    """A host in its lobby: posts cards, reads knocks, and answers when the commit has come back."""
 
     def __init__(
         self,
@@ -198,13 +198,13 @@ class HostLobby:
         rng: Rng = os.urandom,
     ) -> None:
         self.effects: list[ev.Effect] = []
-        #: Single-use invites that have leaked while somebody waited by them: to be taken back everywhere.
+        #: Single-use invites that leaked while a knock waited on them: to be revoked everywhere.
         self.leaked: list[int] = []
-        #: What was said under the key that members have (`returning.Desk`), and in which day's lobby.
+        #: Messages under the key that members have (for `returning.Desk`), each with its lobby's day.
         self.inside: list[tuple[int, lobby.Inside]] = []
-        #: Intents that the room is to commit.
+        #: Intents for the room to commit.
         self.wanted: list[AddIntent | RejoinIntent] = []
-        #: Signature keys of those who came in, and the identities (32 bytes each) that they had shown.
+        #: Signature keys of admitted newcomers, and the identities (32 bytes each) that they showed.
         self.met: list[tuple[bytes, bytes]] = []
         self._contacts = contacts
         self._seed = seed
@@ -221,14 +221,14 @@ class HostLobby:
         self._admitted: set[int] = set()  # knocks whose Add is under way
         self._asked: dict[int, _Asked] = {}
         self._rejoining = -1
-        self._rejoined_at: dict[int, float] = {}  # leaf -> when we took a request of its
-        self._not_let_in: set[bytes] = set()  # who rejoined too often: told once
-        #: Replies by the hash of their knock: who lost the connection knocks the same again.
+        self._rejoined_at: dict[int, float] = {}  # leaf -> when we accepted its last request
+        self._not_let_in: set[bytes] = set()  # keys whose rejoin failed: reported once
+        #: Replies by the hash of their knock: after a lost connection the same knock comes again.
         self._replied: dict[bytes, lobby.Reply] = {}
         self.tick(now)
 
     def tick(self, now: float) -> None:
-        """Stand in today's lobby, and near midnight in the neighbour's; renew cards; erase old secrets."""
+        """Stay in today's lobby, near midnight in two; renew cards; erase old secrets."""
         self._doors.want({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
         for day, secrets in self._cards.items():
             for secret in secrets:
@@ -243,11 +243,11 @@ class HostLobby:
                 self._post_card(day, now)
 
     def lost(self, day: int, now: float) -> None:
-        """A lobby's connection is gone."""
+        """Handle a lost connection to a lobby."""
         self._doors.lost(day, now)
 
     def revoke(self, index: int) -> None:
-        """That invite opens nothing any more; who waits by it is told so."""
+        """Close an invite, and refuse the knocks that wait on it."""
         if index not in self._shut:
             self._shut.add(index)
             self._issued(index)
@@ -256,22 +256,22 @@ class HostLobby:
             self._knocks.revoke(index)
 
     def lock(self, now: float) -> None:
-        """Nobody new: who waits is told so."""
+        """Refuse all waiting knocks: the room is locked."""
         for waiting in self._knocks.waiting(now):
             self._knocks.take(waiting.id, now)
             self.fail(waiting.id, IS_LOCKED)
 
     def used(self, index: int) -> None:
-        """Somebody has come in by that invite."""
+        """Record that a newcomer was admitted by that invite."""
         self._issued(index)
         self._knocks.use([index])
 
     def knows(self, index: int) -> bool:
-        """Whether anybody has knocked by that invite."""
+        """Return whether a knock has used that invite."""
         return index in self._known
 
     def _waiting_by(self, index: int) -> list[int]:
-        """Knocks by an invite that wait for the host's word."""
+        """Return the knocks on an invite that wait for the host's decision."""
         asked = self._asked.items()
         return [n for n, a in asked if n > 0 and a.knock.index == index and n not in self._admitted]
 
@@ -283,7 +283,7 @@ class HostLobby:
     def received(
         self, day: int, message: wire.ServerMessage, membership: Membership, now: float
     ) -> list[ev.Knocked]:
-        """What the server said there; returns the knocks that the host is to be asked about."""
+        """Process a message from the server; return the knocks that the host is to be asked about."""
         posted = self._doors.received(day, message)
         if posted is True or isinstance(posted, lobby.Call):
             self._post_card(day, now)
@@ -294,7 +294,7 @@ class HostLobby:
         return []
 
     def post(self, day: int, message: lobby.LobbyMessage) -> None:
-        """Say something in that day's lobby."""
+        """Post a message in that day's lobby."""
         self._doors.post(day, message)
 
     def _post_card(self, day: int, now: float) -> None:
@@ -322,7 +322,7 @@ class HostLobby:
                 )
                 identity = Identity.decode(package.leaf_node.credential.identity)
             except SnugCryptoError:
-                continue  # to another host's card, or by nobody who holds that invite: never shown
+                continue  # for another host's card, or without that invite: never shown
             break
         else:
             return []
@@ -357,7 +357,7 @@ class HostLobby:
         ]
 
     def _turned_away(self, asked: _Asked, m: Membership) -> bool:
-        """Whether the answer is no without a host's word: the invite is over, or the room locked.
+        """Refuse a knock without asking a host if its invite is over or the room locked; return whether.
 
         Nothing is kept for it: the same knock gets the same answer again.
         """
@@ -372,10 +372,10 @@ class HostLobby:
         return True
 
     def _opens_nothing(self, asked: _Asked, m: Membership) -> bool:
-        """Whether that knock's invite is over. Tells the host, once an invite, if it has leaked."""
+        """Return whether that knock's invite is over; alarm the host, once an invite, if it has leaked."""
         index, single = asked.knock.index, bool(asked.knock.index & SINGLE_USE)
         removed = self._book.removed_with(index)
-        known = asked.who in m.ledger.keys  # somebody who is or was in the room: no second use
+        known = asked.who in m.ledger.keys  # a current or former member: no second use
         if index in m.ledger.revoked or (single and index in m.ledger.used):
             if removed is not None and not known:
                 self._alarm(index, words.removed_knocks(self._called(index), removed, asked.knock.name))
@@ -389,7 +389,7 @@ class HostLobby:
         if not single or other is None:
             return False
         self._leaks(asked, other.knock.name, came_in=False)
-        self.leaked.append(index)  # taken back for all hosts, and the other one told, before we go on
+        self.leaked.append(index)  # revoked for all hosts, and the other knock refused, before we go on
         return True
 
     def _leaks(self, asked: _Asked, earlier: str | None, *, came_in: bool) -> None:
@@ -408,7 +408,7 @@ class HostLobby:
             return
         leaf = next((n for n, _, _ in m.members() if m.signature_key(n) == asked.who), None)
         if leaf is None or now - self._rejoined_at.get(leaf, 0.0) < REJOIN_EVERY:
-            return  # nobody who is in the room, or it has asked just now
+            return  # not a member, or it asked just now
         try:
             assert asked.ticket is not None
             ticket = RejoinTicket.decode(asked.ticket)
@@ -423,7 +423,7 @@ class HostLobby:
         self.wanted.append(RejoinIntent(number, asked.package, asked.ticket, m.name(leaf)))
 
     def admit(self, number: int, now: float) -> None:
-        """The host says yes; ValueError if nobody waits under that number."""
+        """Accept a knock as the host; ValueError if none waits under that number."""
         asked = self._asked.get(number)
         if asked is None or number not in {w.id for w in self._knocks.waiting(now)}:
             raise ValueError(f"nobody waits under the number {number}")
@@ -432,14 +432,14 @@ class HostLobby:
         self.wanted.append(AddIntent(number, asked.package, asked.knock.index, asked.knock.name))
 
     def refuse(self, number: int, reason: str, now: float) -> None:
-        """The host says no; ValueError if nobody waits under that number."""
+        """Refuse a knock as the host; ValueError if none waits under that number."""
         if number not in {w.id for w in self._knocks.waiting(now)}:
             raise ValueError(f"nobody waits under the number {number}")
         self._knocks.take(number, now)
         self.fail(number, reason)
 
     def not_added(self, intent: AddIntent | RejoinIntent, why: str, m: Membership) -> None:
-        """An admission has failed, for the reason that a rule gives: tell both sides."""
+        """Inform both sides that a rule prevented an admission."""
         asked = self._asked.get(intent.knock)
         text = f"You could not be let in: {why}. Knock again with another name, or ask the host."
         if isinstance(intent, AddIntent) and asked is not None:
@@ -456,7 +456,7 @@ class HostLobby:
         self.effects.append(ev.Tell(ev.Alarm("not_admitted", f"{intent.name} could not be let in: {why}")))
 
     def fail(self, number: int, reason: str) -> None:
-        """It could not be done: tell who knocked why (at most 280 bytes)."""
+        """Refuse a knock, with the reason (cut to 280 bytes)."""
         self._admitted.discard(number)
         asked = self._asked.pop(number, None)
         if asked is not None:
@@ -464,7 +464,7 @@ class HostLobby:
             self._reply(asked, lobby.Refusal(short))
 
     def answer(self, number: int, answer: lobby.Answer) -> None:
-        """The commit has come back: hand over the Welcome and what goes with it."""
+        """Answer a knock whose commit has come back, with the Welcome and what belongs to it."""
         self._admitted.discard(number)
         asked = self._asked.pop(number, None)
         if asked is not None:
@@ -504,14 +504,14 @@ class _Sent:
 
 @dataclass(frozen=True)
 class Entry:
-    """What a newcomer comes in with: the host's answer, verified, and the group that it leads to."""
+    """A newcomer's way in: the host's verified answer, and the group that it leads to."""
 
     answer: lobby.Answer
     group: mls.Group = field(repr=False)
 
 
 class GuestLobby:
-    """A newcomer (or a member that has to rejoin) at the lobby."""
+    """A newcomer, or a member that has to rejoin, in the lobby."""
 
     def __init__(
         self,
@@ -548,7 +548,7 @@ class GuestLobby:
             self.effects.append(ev.Tell(ev.Status(kind, text)))
 
     def tick(self, now: float) -> None:
-        """Be in today's lobby; call for a card until there is one; knock again until there is an answer."""
+        """Stay in today's lobby; call until there is a card; knock again until there is an answer."""
         today = day_of(now)
         self._doors.want({today}, now)
         if today not in self._doors.inside or self.entry is not None:
@@ -563,12 +563,12 @@ class GuestLobby:
             self._doors.post(today, lobby.Call())
 
     def lost(self, day: int, why: str, now: float) -> None:
-        """The lobby's connection is gone."""
+        """Handle a lost connection to the lobby."""
         self._doors.lost(day, now)
         self._tell("away", f"The server is away ({why}). Trying again...")
 
     def received(self, day: int, message: wire.ServerMessage, now: float) -> None:
-        """What the server said there."""
+        """Process a message from the server in the lobby."""
         posted = self._doors.received(day, message)
         if posted is True:
             self._called_at = 0.0
@@ -577,7 +577,7 @@ class GuestLobby:
             self.heard(day, posted, now)
 
     def heard(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
-        """What somebody in the lobby said."""
+        """Process a message from another participant in the lobby."""
         if isinstance(posted, lobby.Card):
             self._card(day, posted, now)
         elif isinstance(posted, lobby.Reply):
@@ -590,7 +590,7 @@ class GuestLobby:
         try:
             card.verify(self._link.host_public, self._link.origin, day, now)
         except SnugCryptoError:
-            return  # anybody with the link can post a card, but only the link's host can sign one
+            return  # anybody with the link can post a card, but only a host can sign it
         bundle = self._make_package(now)
         knock, pending = lobby.knock(
             self._link,
@@ -613,7 +613,7 @@ class GuestLobby:
         try:
             opened = sent.pending.open(reply)
         except SnugCryptoError:
-            return  # not by who opened our knock
+            return  # not from the host who opened our knock
         if isinstance(opened, lobby.Refusal):
             self.refusal = opened.reason or "The host did not let you in."
             return
@@ -631,7 +631,7 @@ class GuestLobby:
             self.entry = Entry(opened, group)
 
     def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
-        """Whether it leads to where we want to go."""
+        """Return whether the answer leads to the expected meeting."""
         return True
 
     def close(self) -> None:

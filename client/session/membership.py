@@ -1,7 +1,7 @@
-"""A member's keys and knowledge in a room: the MLS group, the policy, the ledger, the history, the veil.
+"""A member's keys and state in a room: MLS group, policy, ledger, history and veil.
 
-No connection here: `room.RoomSession` has that. Everything that a blob can be is decided here, alike by
-every member (protocol sections 5 and 6).
+`room.RoomSession` has the connection. This module alone decides the meaning of a blob, by rules that all
+members share (protocol sections 5 and 6).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from crypto.verification import long_code
 from server.wire.limits import BUCKETS
 
 SUITE: Final = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519
-#: Epochs whose veil is kept: this one and the last.
+#: Epochs whose veil key is kept: this one and the last.
 _VEILS: Final = 2
 
 
@@ -62,7 +62,7 @@ class Valid:
 
 @dataclass(frozen=True)
 class Void:
-    """A slot that holds nothing: the epoch stays. `author` is a leaf where it can be told."""
+    """A void slot: the epoch stays. `author` is a leaf; None if it is unknown."""
 
     author: int | None
     rule: str
@@ -71,7 +71,7 @@ class Void:
 
 @dataclass(frozen=True)
 class Stuck:
-    """The commit passes every check, and this member alone can't read its path secret."""
+    """The commit passes every check, but this member alone cannot read its path secret."""
 
     author: int | None
     text: str
@@ -79,7 +79,7 @@ class Stuck:
 
 @dataclass(frozen=True)
 class Staged:
-    """A commit of ours, made and not yet taken."""
+    """Our own commit, made but not yet accepted in a slot."""
 
     intent: Intent
     slot: int
@@ -91,7 +91,7 @@ class Staged:
 
 @dataclass(frozen=True)
 class Change:
-    """What an adopted commit changed."""
+    """The changes by an adopted commit."""
 
     by: int
     added: tuple[tuple[int, str], ...]  # (leaf, name)
@@ -100,24 +100,24 @@ class Change:
     hosts_changed: bool
     policy_before: Policy
     policy_after: Policy
-    invite: int | None  # by which the added one came in, now or (a rejoin) at first
-    left: frozenset[int]  # those of the removed who had proposed it themselves
+    invite: int | None  # the added member's invite; at a rejoin, of its first entry
+    left: frozenset[int]  # removed leaves that proposed it themselves
     returned: bool = False  # a host has come back by the host key (SNUG-9)
-    stuck_slot: int | None = None  # a rejoin of one who could not read the commit of that slot
+    stuck_slot: int | None = None  # at a rejoin: the slot of the commit that the member could not read
 
 
 def exported(group: mls.Group, label: str) -> bytes:
-    """X(label) of the protocol: 32 bytes of the MLS exporter."""
+    """Return X(label) of the protocol: 32 bytes from the MLS exporter."""
     return group.export("snug 1 " + label, b"", 32)
 
 
 def room_pass(group: mls.Group, room: bytes) -> bytes:
-    """The pass of the group's epoch for a room: 32 bytes."""
+    """Return the pass of the group's epoch for a room: 32 bytes."""
     return group.export("snug 1 pass", room, 32)
 
 
 def policy_of(group: mls.Group) -> Policy:
-    """The group's policy; ValidationError("SNUG-13") if it carries none that can be read."""
+    """Return the group's policy; ValidationError("SNUG-13") if it has no readable one."""
     for extension in group.extensions:
         if extension.extension_type == POLICY_EXTENSION:
             try:
@@ -128,9 +128,9 @@ def policy_of(group: mls.Group) -> Policy:
 
 
 class Membership:
-    """State and judgement; every method either succeeds whole or leaves everything as it was.
+    """State and judgement; every method either succeeds or changes nothing.
 
-    To make one of a group that is none of ours raises ValidationError (`policy.judge_group`).
+    Raises ValidationError if the group breaks SNUG-11, 13, 14 or 15 (`policy.judge_group`).
     """
 
     def __init__(
@@ -146,7 +146,7 @@ class Membership:
         handed: bytes | None = None,
         rng: Rng = os.urandom,
     ) -> None:
-        """`handed`: what `hand_beat_key` gave in the epoch that this group begins in; None: it is new."""
+        """`handed`: the result of `hand_beat_key` in the group's epoch; None: we created the group."""
         self.group = group
         #: X("beat") of the creation or the last eviction (protocol section 7), handed to newcomers.
         self.beat_key = exported(group, "beat") if handed is None else self._masked(handed)
@@ -168,28 +168,28 @@ class Membership:
         self._veils = {slot: exported(group, "veil")}
         self._install_media(frozenset(), False, now)
 
-    # -- what is so ----------------------------------------------------------------------------
+    # -- queries -------------------------------------------------------------------------------
 
     @property
     def own_leaf(self) -> int:
         return self.group.own_leaf
 
     def signature_key(self, leaf: int) -> bytes | None:
-        """The signature key at a leaf, None if nobody is there."""
+        """Return the signature key at a leaf; None if the leaf is empty."""
         node = self.group.member(leaf)
         return None if node is None else node.signature_key
 
     def leaves(self) -> list[mls.LeafNode]:
-        """All leaves, by their place."""
+        """Return all leaf nodes, in leaf order."""
         return [m.leaf_node for m in self.group.members()]
 
     def name(self, leaf: int) -> str:
-        """The name at a leaf; "somebody" where nobody is."""
+        """Return the name at a leaf; "somebody" if the leaf is empty."""
         return next((name for at, name, _ in self.members() if at == leaf), "somebody")
 
     def members(self) -> tuple[tuple[int, str, bool], ...]:
-        """(leaf, name, whether a host) of all, by leaf."""
-        # asked for at every tick and frame, and the same throughout an epoch
+        """Return (leaf, name, whether a host) of all members, in leaf order."""
+        # Cached: called at every tick and frame, and constant within an epoch.
         held = self._members
         if held is None or held[0] != self.group.epoch or held[1] is not self.policy:
             listed = tuple(
@@ -204,23 +204,23 @@ class Membership:
         return held[2]
 
     def is_host(self, leaf: int) -> bool:
-        """Whether a host sits at that leaf."""
+        """Return whether the member at that leaf is a host."""
         return self.signature_key(leaf) in self.policy.hosts
 
     @property
     def code(self) -> str:
-        """The 40 digits of this epoch (protocol section 8)."""
+        """The long code of this epoch, 40 digits (protocol section 8)."""
         return long_code(self.group.epoch_authenticator, self.group.confirmed_transcript_hash)
 
     def sign(self, label: str, data: bytes) -> bytes:
-        """Our leaf's signature (64 bytes) over what is no MLS message; `label` begins with "snug 1 "."""
+        """Sign data other than MLS messages with our leaf (64 bytes); `label` begins with "snug 1 "."""
         return self.group.sign(label, data)
 
     def hand_beat_key(self) -> bytes:
-        """The beat key for who comes in with this epoch, and for nobody else who reads the answer (32 bytes).
+        """Return the masked beat key (32 bytes) for a newcomer of this epoch and for no other reader.
 
-        Who was a host can bring somebody else's KeyPackage in a knock of its own, and so read the answer; the
-        Welcome in it is for the newcomer's keys alone, and so is this.
+        A former host can bring another person's KeyPackage in a knock of its own, and so read the answer. The
+        Welcome in it is encrypted to the newcomer's keys alone, and the mask comes from that Welcome's epoch.
         """
         return self._masked(self.beat_key)
 
@@ -229,7 +229,7 @@ class Membership:
         return bytes(a ^ b for a, b in zip(key, mask, strict=True))
 
     def ground(self) -> Ground:
-        """What the commit for the next slot is judged on."""
+        """Return the state that the commit for the next slot is judged against."""
         return Ground(
             members=names_of(self.group.members()),
             policy=self.policy,
@@ -245,9 +245,9 @@ class Membership:
     # -- committing ------------------------------------------------------------------------------
 
     def stage(self, intent: Intent) -> Staged | None:
-        """Make the commit that an intent wants; None where there is nothing left to do.
+        """Make the commit for an intent; None if nothing is left to do.
 
-        ValidationError if it would break the policy: it is judged like anybody's before it leaves.
+        ValidationError if the commit breaks the policy: it is judged like any other before it is sent.
         """
         built = self._proposals(intent)
         if built is None:
@@ -315,7 +315,7 @@ class Membership:
         return mls.GroupContextExtensions((kept, mls.Extension(POLICY_EXTENSION, changed.encode())))
 
     def _returning(self, intent: ReturnIntent, link: mls.Proposal) -> list[mls.Proposal]:
-        """The old leaf of the host who returns, if it is still there, gives way to the new one."""
+        """Replace the returning host's old leaf, if it is still in the tree, by the new one."""
         leaf = intent.key_package.leaf_node
         old = next(
             (
@@ -334,7 +334,7 @@ class Membership:
         return [*gone, link, mls.Add(intent.key_package), self._with_policy(changed)]
 
     def judge(self, blob: bytes) -> Valid | Void | Stuck:
-        """What a blob in the next slot is. Changes nothing but used-up ratchet generations."""
+        """Judge a blob for the next slot. Changes nothing except consumed ratchet generations."""
         try:
             return self._judge(blob)
         finally:
@@ -370,7 +370,7 @@ class Membership:
     def _judge_unreadable(
         self, error: mls.PathError, ground: Ground, carried: set[bytes | None]
     ) -> Void | Stuck:
-        # a commit that breaks the policy is void for everybody, readable to us or not
+        # A commit that breaks the policy is void for everybody, readable here or not.
         view = ground.of_candidate(error.commit)
         try:
             _self_contained(error.commit, carried)
@@ -380,14 +380,14 @@ class Membership:
         return Stuck(error.commit.sender, str(error))
 
     def _store(self, message: bytes) -> bytes | None:
-        """Take in a proposal that a commit carries; its reference, None where that can't be told."""
-        # it may have come through the relay as well, or be our own: then it is stored, and known by its hash
+        """Store a proposal that a commit carries; return its reference, None if it is unknown."""
+        # A proposal that also came through the relay, or is our own, is stored already and found by hash.
         with contextlib.suppress(ReplayError, StateError):
             self._take_in(message)
         return self._references.get(H(message))
 
     def adopt(self, step: Valid | Staged, blob: bytes, now: float) -> Change:
-        """The commit has taken its slot: the group, the ledger and all keys move on."""
+        """Apply the commit that has taken the next slot: group, ledger and all keys advance."""
         view = step.view
         slot = self.journal.slot + 1
         before = {m.leaf: m.leaf_node for m in self.group.members()}
@@ -442,21 +442,21 @@ class Membership:
         )
 
     def void(self, blob: bytes) -> None:
-        """The slot is taken by nothing: the chain goes on, the epoch stays, its pass too."""
+        """Record a void slot: the chain advances, epoch and pass stay."""
         self.journal.append(blob, self.journal.token)
 
     # -- messages ----------------------------------------------------------------------------------
 
     def protect(self, content: bytes) -> bytes:
-        """A relay blob with an application message."""
+        """Return a relay blob with an application message."""
         return self._cover("relay", veil.pack([self.group.protect(content)]))
 
     def propose_own_removal(self) -> bytes:
-        """A proposal that removes ourselves, as an MLSMessage.
+        """Return a proposal to remove ourselves, as an MLSMessage.
 
-        A PublicMessage (under the veil it is as hidden as anything): what comes through the relay must use up
-        no handshake generation, for not everybody gets it, and a commit with that generation would then be
-        readable to some and a replay to others.
+        It is a PublicMessage (the veil hides it like any other). A PrivateMessage would consume a handshake
+        generation, and relays do not reach everybody: a later commit with that generation would be readable
+        for some members and a replay for others.
         """
         before = self.group.stored_proposals.keys()
         message = self.group.propose(mls.Remove(self.own_leaf), private=False)
@@ -464,9 +464,9 @@ class Membership:
         return message
 
     def store_proposal(self, message: bytes) -> mls.ReceivedProposal:
-        """Take in what somebody sent along to leave; errors as of `Group.process`, MalformedError for others.
+        """Store a leaver's proposal; errors as in `Group.process`, MalformedError for other proposals.
 
-        Nothing else has its place in a commit by reference (SNUG-3). Of each member the last is kept.
+        A commit may reference no other kind of proposal (SNUG-3). Only the last one of each member is kept.
         """
         received = self._take_in(message)
         self._tidy()
@@ -483,7 +483,7 @@ class Membership:
         return received
 
     def _tidy(self) -> None:
-        """Keep of each member the last proposal to leave, and nothing else: what is kept is bounded."""
+        """Keep only each member's last proposal to leave, so that the store is bounded."""
         kept: dict[int | None, bytes] = {}
         stored = self.group.stored_proposals
         for reference, item in stored.items():
@@ -494,13 +494,13 @@ class Membership:
         self._references = {h: r for h, r in self._references.items() if r in kept.values()}
 
     def open_relay(self, blob: bytes) -> mls.ApplicationMessage:
-        """The message in a relay blob. SnugCryptoError of some kind if it is none for us (SNUG-17)."""
+        """Open a relay blob; SnugCryptoError or a subclass if it holds no message for us (SNUG-17)."""
         payload = veil.uncover(self._veil(veil.epoch_slot(blob)), "relay", self.room, blob)
         messages = veil.unpack(payload)
         if len(messages) != 1:
             raise MalformedError("a relay blob carries one message")
         if mls.kind_of(messages[0]) != (mls.WireFormat.PRIVATE_MESSAGE, mls.ContentType.APPLICATION):
-            # before it is processed: see `propose_own_removal`
+            # Checked before processing: see `propose_own_removal`.
             raise MalformedError("a relay blob carries an application message and nothing else")
         received = self.group.process(messages[0])
         assert isinstance(received, mls.ApplicationMessage)
@@ -509,10 +509,10 @@ class Membership:
         return received
 
     def keeps_epoch(self, began: int) -> bool:
-        """Whether members can still read what was sealed in the epoch that began at that slot."""
+        """Return whether members can still read blobs of the epoch that began at that slot."""
         return began in self._veils
 
-    # -- inside ------------------------------------------------------------------------------------
+    # -- internals ---------------------------------------------------------------------------------
 
     def _veil(self, began: int) -> bytes:
         key = self._veils.get(began)
@@ -537,9 +537,9 @@ class Membership:
 
 
 def _self_contained(commit: mls.CandidateCommit, carried: Set[bytes | None]) -> None:
-    """ValidationError("SNUG-3") if a commit names a proposal that its blob does not carry.
+    """ValidationError("SNUG-3") if a commit references a proposal that its blob does not carry.
 
-    Who got that proposal elsewhere could read the commit and others could not: the room would split.
+    Only members that have the proposal from elsewhere could read the commit: the room would split.
     """
     for item in commit.proposals:
         if item.by_reference and item.reference not in carried:
@@ -547,7 +547,7 @@ def _self_contained(commit: mls.CandidateCommit, carried: Set[bytes | None]) -> 
 
 
 def _to_blame(view: policy.CommitView, broken: ValidationError) -> int | None:
-    """Whose fault a bad commit is: where it stands, and behind what, is the server's choice."""
+    """Return a bad commit's author; None if it names another slot or chain: the server places commits."""
     if broken.rule == "SNUG-1":
         with contextlib.suppress(ValidationError):
             if (view.context.slot, view.context.chain) != (view.slot, view.chain):

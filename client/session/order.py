@@ -1,7 +1,7 @@
 """Whether the server gives all members the same messages in the same order (protocol section 7).
 
-It numbers the relays that it keeps, in each of its lives anew. A window is a hash over the last eight of
-them: two members who have different windows at one number were given different things, or in another order.
+The server numbers the relays that it stores, from 1 in each incarnation. A window is a hash over the last
+eight of them: two members with different windows at one number received different relays, or another order.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from crypto.beats import NO_BEAT, WINDOW, window
 
 #: Relays that are remembered.
 KEPT: Final = 256
-#: Beats of one member whose windows differ from ours, until it is told.
+#: Different windows in one member's beats before they are reported.
 DIFFERENT: Final = 2
 
 
 @dataclass
 class _Claim:
-    """What another member has vouched for and we have not reached yet."""
+    """A window in another member's beat, for a relay that has not arrived here yet."""
 
     relay: int
     window: bytes
@@ -27,7 +27,7 @@ class _Claim:
 
 
 class Order:
-    """The relays as they came here, and what others say of them."""
+    """The relays as they arrived here, and the other members' windows."""
 
     def __init__(self) -> None:
         self.incarnation = bytes(8)
@@ -38,11 +38,11 @@ class Order:
         self._different: dict[int, int] = {}
 
     def disconnected(self) -> None:
-        """What comes from here on comes by another connection."""
+        """Note that later relays arrive on another connection."""
         self._connection += 1
 
     def life(self, incarnation: bytes) -> None:
-        """The server that we are connected to is in that life (8 bytes)."""
+        """Set the incarnation (8 bytes) of the connected server; a new one discards everything."""
         if incarnation != self.incarnation:
             self._restart()
             self.incarnation = incarnation
@@ -54,12 +54,12 @@ class Order:
         self._different.clear()
 
     def hear(self, number: int, digest: bytes) -> bool:
-        """A relay of that number has come. False: it came as another one before, on this connection."""
+        """Record a relay; return False if its number came with another digest on this connection."""
         known = self._digests.get(number)
         if known is not None and known[0] != digest:
             if known[1] == self._connection:
                 return False
-            self._restart()  # a room that everybody had left was forgotten, and counts anew
+            self._restart()  # an empty room was forgotten, and counts anew
         self._digests[number] = (digest, self._connection)
         self.last = max(self.last, number)
         if len(self._digests) > KEPT:
@@ -67,13 +67,13 @@ class Order:
         return True
 
     def at(self, number: int) -> bytes | None:
-        """Our window at a number, 32 bytes; None where a relay that it covers is not known."""
+        """Return our window at a number, 32 bytes; None if a relay that it covers is unknown."""
         numbers = range(max(1, number - WINDOW + 1), number + 1)
         known = [self._digests[n][0] for n in numbers if n in self._digests]
         return window(self.incarnation, number, known) if number and len(known) == len(numbers) else None
 
     def newest(self) -> tuple[int, bytes]:
-        """The highest number that we can vouch for and the window there; (0, zeros) if there is none."""
+        """Return the highest number with a known window, and the window; (0, zeros) otherwise."""
         for number in sorted(self._digests, reverse=True)[:WINDOW]:
             mine = self.at(number)
             if mine is not None:
@@ -81,18 +81,18 @@ class Order:
         return 0, NO_BEAT
 
     def claimed(self, leaf: int, relay: int, theirs: bytes, now: float) -> bool:
-        """Another's beat vouches for a window. True: once more it is not ours, and that is to be told."""
+        """Compare a window in another member's beat; return True if a difference must be reported."""
         if relay == 0:
             return False
         waiting = self._claims.get(leaf)
         if relay > self.last:
-            if waiting is None:  # the first one stays until we have come to it
+            if waiting is None:  # the first one stays until its relay has arrived
                 self._claims[leaf] = _Claim(relay, theirs, now)
             return False
         return self._compare(leaf, relay, theirs)
 
     def settle(self) -> list[int]:
-        """Compare what we have meanwhile come to; leaves whose difference is to be told."""
+        """Compare claims whose relays have arrived; return the leaves whose difference must be reported."""
         due = [(leaf, c) for leaf, c in self._claims.items() if c.relay <= self.last]
         for leaf, _ in due:
             del self._claims[leaf]
@@ -106,10 +106,10 @@ class Order:
         return self._different[leaf] == DIFFERENT
 
     def behind(self, before: float) -> list[int]:
-        """Leaves that had, at that time already, messages that have not come here yet."""
+        """Return the leaves that by that time had relays that have not arrived here yet."""
         return [leaf for leaf, claim in self._claims.items() if claim.since <= before]
 
     def forget(self, leaf: int) -> None:
-        """Nobody, or another, is at that leaf now."""
+        """Forget the member of a leaf that is empty now or has another member."""
         self._claims.pop(leaf, None)
         self._different.pop(leaf, None)

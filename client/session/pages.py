@@ -1,7 +1,7 @@
-"""Which page members run: each says its bundle's hash inside the room, and all compare.
+"""The pages that members run: each reports its bundle's hash inside the room, and all compare.
 
-A page comes from a server, and whoever runs that could change it. One that is changed as a whole can say any
-hash: what this shows is a member who was served another release, or a clumsy change (docs/threat-model.md).
+A page comes from a server, whose operator could change it. A page that is changed as a whole can report any
+hash: the comparison detects a member with another release, or a clumsy change (docs/threat-model.md).
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from crypto import mls
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds between two members' words told to a newcomer, as with announcements.
+#: Seconds between two members' reports to a newcomer, as with announcements.
 STEP: Final = 0.01
 
 
 class Pages(Aspect):
-    """Says which page we run, if we run one, and tells who runs another."""
+    """Reports our page, if we run one, and raises an alarm about members with another page."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
         self._own: bytes | None = None
         self._say_at: float | None = None
         self._heard: dict[int, bytes] = {}
-        self._told: set[tuple[bytes, bytes]] = set()  # (signature key, hash) that it was told of
+        self._told: set[tuple[bytes, bytes]] = set()  # (signature key, hash) of the alarms so far
 
     def carry_over(self, old: RoomSession) -> None:
         before = old.aspect(Pages)
         self._own, self._told = before._own, before._told
 
     def run(self, digest: bytes, now: float) -> None:
-        """We run the page of that hash (32 bytes)."""
+        """Report that we run the page with that hash (32 bytes)."""
         self._own, self._say_at = digest, now
         self._say(now)
         self._compare()
@@ -84,7 +84,7 @@ class Pages(Aspect):
             by_hash[digest].append(leaf)
         if len(by_hash) < 2:
             return
-        # ours, if we run one; else what most run, and of equals the one of whoever has been here longest
+        # Our page, if we run one; else the most common page, and of equals the one of the lowest leaf.
         most = max(by_hash, key=lambda h: (h == self._own, len(by_hash[h]), -by_hash[h][0]))
         others = [leaf for digest, leaves in by_hash.items() if digest != most for leaf in leaves]
         new = {(m.signature_key(leaf) or b"", pages[leaf]) for leaf in others} - self._told

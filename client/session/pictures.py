@@ -1,6 +1,6 @@
-"""Pictures in the chat: small files of four kinds, told from what they are and not from what they are called.
+"""Images in the chat: small files of four types, recognised by their content and not by their name.
 
-Nothing here decodes a picture: what others send is checked for its first bytes and its size, and handed on.
+Nothing here decodes an image: the first bytes and the size are checked, and the data is passed on.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from client.session.room import RoomSession
 
 Mime = Literal["image/png", "image/jpeg", "image/webp", "image/gif"]
-#: What a file of each kind is called behind its name.
+#: The file name suffix of each type.
 SUFFIX: Final[dict[str, str]] = {
     "image/png": ".png",
     "image/jpeg": ".jpg",
     "image/webp": ".webp",
     "image/gif": ".gif",
 }
-#: Seconds between two pictures of ours: what a server holds for catching up is shared with the chat.
+#: Seconds between two images of ours: they share the server's store for catching up with the chat.
 EVERY: Final = 3.0
 
 
 def mime_of(data: bytes) -> Mime | None:
-    """PNG, JPEG, WebP or GIF by their first bytes; None for anything else."""
+    """Return the MIME type of PNG, JPEG, WebP or GIF data by its first bytes; None for other data."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -42,7 +42,7 @@ def mime_of(data: bytes) -> Mime | None:
 
 
 class Pictures(Aspect):
-    """Sends ours, and shows others' once each."""
+    """Sends our images, and shows each image of the others once."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
@@ -54,7 +54,7 @@ class Pictures(Aspect):
         self._seen, self._sent_at = before._seen, before._sent_at
 
     def send(self, data: bytes, now: float) -> None:
-        """ValueError for what is no picture, too large, or too soon after the last one."""
+        """Send an image; ValueError if it is no image, too large, or too soon after the last one."""
         mime = mime_of(data)
         if mime is None:
             raise ValueError("a picture is a PNG, JPEG, WebP or GIF file")
@@ -75,7 +75,7 @@ class Pictures(Aspect):
         if mark not in self._seen:
             self._seen.add(mark)
             mime = mime_of(what.data)
-            if mime is not None and mime == what.mime:  # what lies about its kind is shown to nobody
+            if mime is not None and mime == what.mime:  # an image with a false type is not shown
                 name = m.name(received.sender)
                 digits = mark.hex()[: content.MARK_DIGITS]
                 self.room.tell(ev.Picture(received.sender, name, digits, mime, what.data))

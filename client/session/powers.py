@@ -1,7 +1,7 @@
-"""What hosts do to the room as a whole: lock it, take powers back, hand them over; and telling all of it.
+"""Acts of hosts on the room as a whole: lock it, take or hand over the host role; and reports of them.
 
-All of these are commits that change the policy (SNUG-7, SNUG-13): every member checks them, and every member
-is told whose act they were.
+All of these are commits that change the policy (SNUG-7, SNUG-13): every member checks them, and reports their
+author to its person.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from crypto.room_state import HOSTS_MAX, Mode, Policy
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds that a new host has to show that it can host, before a handover is given up.
+#: Seconds within which a new host must show that it can host, or the handover is given up.
 HANDOVER_WAIT: Final = 30.0
 
 MODES: Final[dict[Mode, Literal["ask", "all", "locked"]]] = {
@@ -41,16 +41,17 @@ class _HandOver:
 
 
 class Powers(Aspect):
-    """A host's acts on the policy, and every member's news of them."""
+    """A host's acts on the policy, and every member's reports of them."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
-        #: What an unlocked room returns to: who never saw it open takes the more careful mode.
+        #: The mode that unlocking restores; the stricter mode if this member never saw the room unlocked.
         self._open_mode = Mode.ASK if room.m.policy.mode is Mode.LOCKED else room.m.policy.mode
         self._handing: _HandOver | None = None
-        #: All who were hosts while we were here: they have had the host seed, with which links are made.
+        #: All hosts since we came in: they have had the host seed, which makes links.
         self._ever = set(room.m.policy.hosts)
-        #: Whether one of them was thrown out, or lost the powers to another: a good invite says little then.
+        #: Whether one of them was removed, or lost the role by another's act: a valid invite then proves
+        #: little.
         self.seed_astray = False
 
     def carry_over(self, old: RoomSession) -> None:
@@ -64,7 +65,7 @@ class Powers(Aspect):
     # -- commands ----------------------------------------------------------------------------------
 
     def lock(self, on: bool, now: float) -> None:
-        """Let nobody new in, or again as before. ValueError if it is so already, or we are no host."""
+        """Lock the room, or unlock it; ValueError if it is so already, or we are not a host."""
         self._host_only()
         if on == (self.room.m.policy.mode is Mode.LOCKED):
             raise ValueError(f"the room is {'locked' if on else 'not locked'}")
@@ -77,7 +78,7 @@ class Powers(Aspect):
         self.room.want(PolicyIntent(change), now)
 
     def deputise(self, leaf: int, now: float) -> None:
-        """Make the member at `leaf` a host. ValueError if nobody is there, or we are no host."""
+        """Make the member at `leaf` a host. ValueError if the leaf is empty, or we are not a host."""
         key = self._key_of(leaf)
 
         def change(policy: Policy) -> Policy | None:
@@ -92,9 +93,9 @@ class Powers(Aspect):
         self.room.want(PolicyIntent(change), now)
 
     def undeputise(self, leaf: int, now: float) -> None:
-        """Take the host's powers from the member at `leaf`, who may be us.
+        """Take the host role from the member at `leaf`, which may be our own.
 
-        ValueError if nobody is there or it is no host, if no host would be left, or if we are none.
+        ValueError if the leaf is empty or not a host's, if no host would be left, or if we are not a host.
         """
         key = self._key_of(leaf)
         if key not in self.room.m.policy.hosts:
@@ -106,7 +107,7 @@ class Powers(Aspect):
     def hand_over(self, leaf: int, now: float) -> None:
         """Make the member at `leaf` a host, and step down once it has shown that it can host.
 
-        ValueError if nobody else is there, or we are no host, or are handing over already.
+        ValueError if no other member is there, or we are not a host, or a handover is under way already.
         """
         key = self._key_of(leaf)
         if leaf == self.room.m.own_leaf:
@@ -141,7 +142,7 @@ class Powers(Aspect):
             self.room.tell(event)
         self._look_for_the_seed(change)
 
-    # -- inside --------------------------------------------------------------------------------------
+    # -- internals -----------------------------------------------------------------------------------
 
     def _look_for_the_seed(self, change: Change) -> None:
         m, before = self.room.m, change.policy_before.hosts
@@ -164,7 +165,7 @@ class Powers(Aspect):
         self.room.tell(words.not_done(why))
 
     def _give_up(self, key: bytes, to: bytes | None, now: float) -> None:
-        """Have `key` taken out of the hosts, as long as somebody (`to`, if it is given) remains one."""
+        """Commit the removal of `key` from the hosts, as long as a host (`to`, if given) remains."""
 
         def change(policy: Policy) -> Policy | None:
             if key not in policy.hosts:
@@ -176,7 +177,7 @@ class Powers(Aspect):
         self.room.want(PolicyIntent(change), now)
 
     def _others(self, key: bytes, policy: Policy) -> set[bytes]:
-        """Signature keys of the hosts who are in the room, that one aside."""
+        """Return the signature keys of the hosts in the room, except `key`."""
         present = {self.room.m.signature_key(leaf) for leaf, _, _ in self.room.m.members()}
         return {host for host in policy.hosts if host != key and host in present}
 
@@ -196,12 +197,12 @@ class Powers(Aspect):
 
 
 def leaf_of(m: Membership, key: bytes) -> int | None:
-    """Where the member of a signature key sits; None if it is not in the room."""
+    """Return the leaf of the member with that signature key; None if it is not in the room."""
     return next((leaf for leaf, _, _ in m.members() if m.signature_key(leaf) == key), None)
 
 
 def changes(change: Change, m: Membership) -> Iterator[ev.PolicyChanged]:
-    """What a commit did to the policy, each thing as an event for all; `m` is the membership after it."""
+    """Yield a commit's changes to the policy, one event each; `m` is the membership after it."""
     before, after, by = change.policy_before, change.policy_after, change.by
     if before == after:
         return

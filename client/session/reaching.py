@@ -1,8 +1,8 @@
-"""Whose sound and pictures reach whom, from what each has signed of what it sent and of what came.
+"""Which audio and video streams reach which members, by their signed counters of frames sent and received.
 
-A stream does not reach Y if, in three of Y's beats one after the other, what its sender has sealed has risen
-and what Y could open has not. A stream that nothing is sent on says nothing. Layers are one stream: of
-several sizes of one picture the server forwards one, and whoever gets any of them gets the picture.
+A stream does not reach Y if, in three successive beats of Y, its sender's counter of sealed frames has risen
+and Y's counter of opened frames has not. A stream without frames shows nothing. The layers of a video are one
+stream: the server forwards one of them, and a member that receives any layer receives the video.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Final
 
 from crypto.media_keys import base_stream
 
-#: Beats in which nothing came, until it is told.
+#: Beats without a new frame before the loss is reported.
 MISSES: Final = 3
-#: Frames by which a sender's counter has to rise for a beat to count.
+#: Frames by which a sender's counter must rise for a beat to count.
 RISE: Final = 5
-#: Seconds that lie between two beats that count, at least.
+#: Minimum seconds between two beats that count.
 APART: Final = 3.0
 
 #: (sender's leaf, the stream as it was announced)
@@ -29,7 +29,7 @@ class _Pair:
     """One stream, as one listener reports it."""
 
     got: int
-    mark: int  # what had been sent when `got` rose, or a miss was counted, last
+    mark: int  # the sent count when `got` last rose or a miss was last counted
     at: float
     misses: int = 0
 
@@ -39,14 +39,14 @@ class _Pair:
 
 
 class Reaching:
-    """Bounded by members times streams; leaves are forgotten with their members."""
+    """Bounded by members times streams; a removed member's state is forgotten."""
 
     def __init__(self) -> None:
         self._sent: dict[int, dict[int, int]] = {}
         self._pairs: dict[int, dict[Stream, _Pair]] = {}  # by listener
 
     def sends(self, leaf: int, sent: Iterable[tuple[int, int]]) -> None:
-        """What a leaf has sealed so far: (stream number, frames)."""
+        """Record a leaf's counters of sealed frames: (stream number, frames)."""
         self._sent[leaf] = _whole(sent)
 
     def reports(
@@ -58,11 +58,11 @@ class Reaching:
         *,
         wanted: Callable[[int], Collection[int]] | None = None,
     ) -> tuple[list[Stream], list[Stream]]:
-        """A listener's word on what it has opened: leaf -> stream -> frames.
+        """Process a listener's counters of opened frames: leaf -> stream -> frames.
 
-        Gives the streams that are now known not to reach it, and those that do again. `settled` are senders
-        who have been here long enough to be judged. `wanted`: which of a leaf's streams the listener has
-        asked for, None: all.
+        Returns the streams that are now known not to reach it, and those that reach it again. `settled` are
+        senders that have been here long enough to be judged. `wanted` returns which of a leaf's streams the
+        listener has asked for; None: all.
         """
         pairs = self._pairs.setdefault(listener, {})
         lost: list[Stream] = []
@@ -91,28 +91,28 @@ class Reaching:
         return lost, back
 
     def losers(self, stream: Stream) -> list[int]:
-        """Listeners whom that stream does not reach."""
+        """Return the listeners that the stream does not reach."""
         return [listener for listener, pairs in self._pairs.items() if stream in pairs and pairs[stream].lost]
 
     def rests(self, listener: int) -> None:
-        """That member doesn't want all streams now, and which it alone knows: counted from when it does."""
+        """Stop judging a member that does not want all streams, because only it knows which."""
         self._pairs.pop(listener, None)
 
     def begin_again(self, leaf: int) -> None:
-        """That member has a new connection: what it sends and hears is counted from here."""
+        """Start over for a member with a new connection: what it sends and receives counts from here."""
         self._pairs.pop(leaf, None)
         for pairs in self._pairs.values():
             for stream in [s for s in pairs if s[0] == leaf]:
                 del pairs[stream]
 
     def forget(self, leaf: int) -> None:
-        """Nobody, or another, is at that leaf now."""
+        """Forget the member of a leaf that is empty now or has another member."""
         self._sent.pop(leaf, None)
         self.begin_again(leaf)
 
 
 def _whole(frames: Iterable[tuple[int, int]]) -> dict[int, int]:
-    """Frames of all layers of a stream together: each count only rises, and so does their sum."""
+    """Sum the frames of all layers of a stream: each counter only rises, and so does the sum."""
     whole: dict[int, int] = {}
     for stream, count in frames:
         base, _ = base_stream(stream)

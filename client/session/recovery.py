@@ -1,7 +1,8 @@
-"""Back in step: after a commit that we alone can't read, or a verdict in which the others are not with us.
+"""Recovery from a commit that we alone cannot read, or from a verdict that the others do not share.
 
 Protocol section 6. A commit can pass every check and carry a path secret that is wrong for us alone. Then
-nothing leaves; the others' beats say whether it was void for them too, and else we rejoin with a ticket.
+this member sends nothing. The others' beats show whether the commit was void for them too; if not, we rejoin
+with a ticket.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 
 #: Seconds that a stuck member waits for the others' beats, or for a host's new gate.
 STUCK_WAIT: Final = 4.0
-#: Seconds for which the others may be in a later epoch at our own slot before we believe them.
+#: Seconds for which the others must be in a later epoch at our own slot before we accept it.
 ASTRAY_WAIT: Final = 4.0
 
 
 class Recovery(Aspect):
-    """Finds out that we fell out of step, and how to get back."""
+    """Detects that we fell out of step, and chooses the recovery."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
@@ -34,14 +35,14 @@ class Recovery(Aspect):
         self._astray: float | None = None
 
     def begin(self, verdict: Stuck, blob: bytes, now: float) -> None:
-        """We can't read what took the next slot, and it breaks no rule."""
+        """Stop at a commit in the next slot that breaks no rule and that we cannot read."""
         room = self.room
         room.stuck_at = room.m.journal.slot + 1
         self._since, self._blob = now, blob
         room.tell(words.stuck(room.who(verdict.author)))
 
     def show(self, door: Doorway) -> None:
-        """If the hosts find the slot void they set its gate to the pass that we still have."""
+        """Show the pass that we have: hosts that find the slot void set its gate to that pass."""
         door.shown = door.refused_at = None
         door.showing = self.room.stuck_at
         self.room.send(wire.Show(self.room.m.journal.token))
@@ -67,7 +68,7 @@ class Recovery(Aspect):
             room.needs_rejoin = True
 
     def _consider_astray(self, now: float) -> None:
-        """The others are in a later epoch at our own slot: our verdict on a commit was not theirs."""
+        """Rejoin if the others are in a later epoch at our own slot: their verdict on a commit differs."""
         room = self.room
         level = room.server_slot == room.m.journal.slot and room.ended is None
         if not level or room.aspect(Watch).verdict_on_slot(room.m.journal.slot, doubted=True) != "valid":

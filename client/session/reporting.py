@@ -1,7 +1,8 @@
-"""Reports: keeping what was signed, in a meeting that says so from its beginning (protocol section 13).
+"""Reports: keep signed messages, in a meeting whose policy says so from its beginning (protocol section 13).
 
-Every member shows the host's signature for its own admission; everybody checks it. What others write is kept
-as they signed it, bounded, so that single messages can be reported. In any other meeting this does nothing.
+Every member shows the host's signature for its own admission, and every member checks it. The others'
+messages are kept as they were signed, within limits, so that single messages can be reported. In any other
+meeting this aspect does nothing.
 """
 
 from __future__ import annotations
@@ -21,16 +22,16 @@ from crypto.report import NO_INVITE, Accused, Report
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Messages that are kept, and bytes of all together: the oldest go first.
+#: Messages that are kept, and their total bytes: the oldest are dropped first.
 KEPT_MAX: Final = 512
 KEPT_BYTES: Final = 32 * 2**20
-#: Admissions that are kept, of people who have gone too.
+#: Admissions that are kept, including those of former members.
 ADMISSIONS_MAX: Final = 4096
-#: Digits of a message's name that have to be given, where they are of one message alone.
+#: Minimum digits of a message's name; they must match one message only.
 NAME_MIN: Final = 6
 #: Seconds between two members' admissions shown to a newcomer, as with announcements.
 STEP: Final = 0.01
-#: Seconds in which an honest program has shown its admission.
+#: Seconds within which an honest program shows its admission.
 PATIENCE: Final = 10.0
 
 
@@ -45,7 +46,7 @@ class _Kept:
 
 
 class Reporting(Aspect):
-    """One membership's signatures for reports. `admission` is ours, as the host gave it; empty without."""
+    """One membership's signatures for reports. `_admission` is ours, from the host; empty without one."""
 
     def __init__(self, room: RoomSession, now: float) -> None:
         super().__init__(room)
@@ -58,7 +59,7 @@ class Reporting(Aspect):
         self._admissions: OrderedDict[bytes, tuple[int, bytes]] = OrderedDict()  # by signature key
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._bytes = 0
-        self._suspect: set[int] = set()  # leaves of which it has been told that they show none
+        self._suspect: set[int] = set()  # leaves that were reported for showing none
 
     def carry_over(self, old: RoomSession) -> None:
         before = old.aspect(Reporting)
@@ -70,12 +71,12 @@ class Reporting(Aspect):
     # -- admissions ------------------------------------------------------------------------------------
 
     def invite_of(self, leaf: int) -> int:
-        """The invite that a leaf came in by, as all members know it; NO_INVITE for who opened the meeting."""
+        """Return the invite of a leaf according to the ledger; NO_INVITE for the meeting's opener."""
         index = self.room.m.ledger.invite_of(leaf)
         return NO_INVITE if index is None else index
 
     def admission_for(self, signature_key: bytes) -> bytes:
-        """As a host: our signature (64 bytes) that we let that key in; empty without reports."""
+        """As a host, return our signature (64 bytes) on the admission of a key; empty without reports."""
         m, seed = self.room.m, self.room.host_seed
         leaf = next((x.leaf for x in m.group.members() if x.leaf_node.signature_key == signature_key), None)
         if not self.on or seed is None or leaf is None:
@@ -83,7 +84,7 @@ class Reporting(Aspect):
         return report.admit(seed.host_key, m.group.group_id, signature_key, self.invite_of(leaf))
 
     def take(self, admission: bytes) -> None:
-        """Our own admission, as the host's answer brought it. One that isn't right is none."""
+        """Store our own admission from the host's answer, if it is valid."""
         own = self.room.m.own_leaf
         if self.on and admission and self._is_right(own, self.invite_of(own), admission):
             self._admission = admission
@@ -103,9 +104,7 @@ class Reporting(Aspect):
         m = self.room.m
         key = m.signature_key(m.own_leaf)
         if not self._admission and key is not None and self.room.host_seed is not None:
-            self._admission = self.admission_for(
-                key
-            )  # who opened the meeting, or came back to it, signs for itself
+            self._admission = self.admission_for(key)  # an opener or returned host signs for itself
         return self._admission
 
     def level(self, now: float) -> None:
@@ -138,7 +137,7 @@ class Reporting(Aspect):
             if own:
                 self.room.relay(content.Admitted(self.invite_of(self.room.m.own_leaf), own))
 
-    # -- what is said ----------------------------------------------------------------------------------
+    # -- messages --------------------------------------------------------------------------------------
 
     def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
         if isinstance(what, content.Admitted):
@@ -178,11 +177,11 @@ class Reporting(Aspect):
             self.room.tell(words.unreportable(m.name(leaf)))
 
     def save(self, names: tuple[str, ...], path: str) -> None:
-        """Have a report of these messages written; ValueError, with a sentence, if that can't be."""
+        """Write a report of these messages; ValueError, with a sentence, if that is impossible."""
         self.room.effects.append(ev.Save("report", path, self.make(names)))
 
     def make(self, names: tuple[str, ...]) -> bytes:
-        """The file. ValueError if the meeting, or one of the messages, can't be reported."""
+        """Return the report file. ValueError if the meeting, or one of the messages, cannot be reported."""
         if not self.on:
             raise ValueError("this meeting keeps no signatures for reports: its host has not asked for that")
         if not 0 < len(names) <= report.MESSAGES_MAX or len(set(names)) != len(names):

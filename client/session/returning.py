@@ -1,8 +1,8 @@
-"""Where no host is: members wait at the lobby, for a host that comes back and for members out of step.
+"""The lobby without a host: members wait there for a returning host and for members out of step.
 
-Protocol section 6, SNUG-8 and 9. The host knows its seed, the link's secret and the door key, and nothing of
-the epoch; the members know the epoch, and that no host is there. A member whom the server lets near them can
-only commit what the host key has signed; a server sees that somebody talks in the lobby.
+Protocol section 6, SNUG-8 and 9. The host knows its seed, the link's secret and the door key, but not the
+epoch; the members know the epoch, and that no host is there. Even with the server's help, a member can commit
+only a return that the host key has signed. A server sees that messages are exchanged in the lobby.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ from server.wire import messages as wire
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Members who wait in the lobby while no host is there: those with the lowest leaves.
+#: Members that wait in the lobby while no host is there: those with the lowest leaves.
 WATCHERS: Final = 8
-#: Seconds that each next in rank waits for the one before it to answer, and to commit.
+#: Seconds that each next rank waits for the one before it to answer, and to commit.
 HERE_STEP: Final = 0.5
 COMMIT_STEP: Final = 1.5
 SEEK_EVERY: Final = 3.0
 #: Seconds without an answer after which the host begins anew.
 PATIENCE: Final = 15.0
-#: Seconds after which a member that is not let in makes another ticket, of the slot that it knows then.
+#: Seconds after which a member that is not let in makes another ticket, of the slot that it then knows.
 TICKET_FOR: Final = 120.0
 #: Seconds for which one member is asked to let us back in, before the next.
 HELPER_WAIT: Final = 6.0
-#: Seconds until a member asks again who could not be let back in yet.
+#: Seconds until a member that could not be let back in yet asks again.
 REFUSED_WAIT: Final = 30.0
-#: Requests that a member remembers, and seconds between two of one member's that count.
+#: Requests that a member remembers, and minimum seconds between two requests of one member.
 ASKED_MAX: Final = 16
 ASKED_EVERY: Final = 5.0
 
@@ -58,16 +58,16 @@ class _Asked:
     wanted: bool = False
 
 
-#: Where the numbers of a desk's requests begin: a host's lobby counts its own from 1, up and down.
+#: The first number of a desk's requests: a host's lobby counts its own from 1 up and from -1 down.
 NUMBERS: Final = 1 << 32
 
 Post = Callable[[int, lobby.LobbyMessage], None]
 
 
 class Desk:
-    """A member's part in letting back in: hosts who have crashed, and members out of step.
+    """A member's part in readmission: of crashed hosts, and of members out of step.
 
-    It needs a way into the lobby: a host's own, or, where no host is heard, `MembersLobby`.
+    It needs access to the lobby: a host's own, or `MembersLobby` while no host is active.
     """
 
     def __init__(self, door_seed: bytes, *, rng: Rng = os.urandom) -> None:
@@ -79,7 +79,7 @@ class Desk:
         self._number = NUMBERS
 
     def tick(self, room: RoomSession, rank: int, post: Post, now: float) -> None:
-        """Answer what is due, unless somebody has."""
+        """Send the answers that are due, unless another member has."""
         for nonce, (due, day) in list(self._here_due.items()):
             if now >= due:
                 del self._here_due[nonce]
@@ -91,18 +91,19 @@ class Desk:
             if isinstance(asked.asked, returning.Return) and (
                 now - asked.due > PATIENCE or _is_here(room, asked.name, now)
             ):
-                # given up meanwhile; or who is heard has not crashed, and whoever has the seed too waits
+                # Given up meanwhile; or a host of that name is active, has not crashed, and another holder of
+                # the seed asks.
                 continue
             if not asked.wanted and now >= asked.due + step * rank:
                 asked.wanted = True
                 self.wanted.append(_intent(number, asked))
 
     def heard(self, day: int, posted: lobby.Inside, room: RoomSession, rank: int, now: float) -> None:
-        """What was said in the lobby, under the key that members have."""
+        """Process a lobby message under the key that members have."""
         try:
             said = returning.uncover(self._key, posted)
         except SnugCryptoError:
-            return  # by somebody who has the link, and was never admitted
+            return  # the sender has the link, and was never admitted
         match said:
             case returning.Seek(nonce) if len(self._here_due) < ASKED_MAX:
                 self._here_due.setdefault(nonce, (now + HERE_STEP * rank, day))
@@ -118,7 +119,7 @@ class Desk:
             return
         m = room.m
         if isinstance(said, returning.Return) and m.ledger.returns_closed:
-            return  # by somebody who was a host: it can't be let in, and must not crowd others out
+            return  # a former host's: it is void, and must not displace others
         try:
             package = mls.KeyPackageIn.decode(said.key_package).verify(m.group.suite, now=int(now))
             name = check_name(Identity.decode(package.leaf_node.credential.identity).name)
@@ -128,19 +129,19 @@ class Desk:
             else:
                 ticket = RejoinTicket.decode(_ticket(package) or b"")
                 if ticket.group_id != m.group.group_id or ticket.by != m.own_leaf:
-                    return  # or somebody else is asked
+                    return  # for another group, or another member
         except SnugCryptoError:
-            return  # somebody who was admitted once, and is no host
+            return  # from a member, former or current, without the host key
         if isinstance(said, returning.Again) and not self._may_ask(package, room, now):
             return
         self._number += 1
         self._asked[self._number] = _Asked(said, day, package, name, now)
-        while len(self._asked) > ASKED_MAX:  # what members ask goes before what hosts ask
+        while len(self._asked) > ASKED_MAX:  # members' requests are dropped before hosts'
             again = (n for n, a in self._asked.items() if isinstance(a.asked, returning.Again))
             del self._asked[next(again, next(iter(self._asked)))]
 
     def _may_ask(self, package: mls.KeyPackage, room: RoomSession, now: float) -> bool:
-        """Whether a member asks, and not too soon after it has asked before; that is forgotten then."""
+        """Return whether a member of the room may ask again; its previous request is then forgotten."""
         key = package.leaf_node.signature_key
         if key not in [leaf.signature_key for leaf in room.m.leaves()]:
             return False
@@ -152,42 +153,42 @@ class Desk:
         return True
 
     def answer(self, number: int, answer: lobby.Answer, post: Post) -> None:
-        """Our commit of that request has come back."""
+        """Answer a request: our commit of it has come back."""
         asked = self._asked.get(number)
         if asked is not None:
             try:
                 back = returning.make_back(asked.asked, answer, rng=self._rng)
             except SnugCryptoError:
-                return  # a reply key that is none: whoever asked can be told nothing
+                return  # an invalid reply key: the asker cannot be answered
             post(asked.day, returning.cover(self._key, back, rng=self._rng))
 
 
 class MembersLobby:
-    """A member without the host seed, at the lobby for as long as no host is heard."""
+    """A member without the host seed, in the lobby for as long as no host is active."""
 
     def __init__(self, link: invite.Invite, *, rng: Rng = os.urandom) -> None:
         self.effects: list[ev.Effect] = []
         self._doors = Doors(link.secret, link.origin, self.effects, rng)
 
     def tick(self, now: float) -> None:
-        """Stand in the lobby."""
+        """Stay in the lobby."""
         self._doors.want({day_of(now - MIDNIGHT), day_of(now), day_of(now + MIDNIGHT)}, now)
 
     def lost(self, day: int, now: float) -> None:
-        """A lobby's connection is gone."""
+        """Handle a lost connection to a lobby."""
         self._doors.lost(day, now)
 
     def received(self, day: int, message: wire.ServerMessage) -> lobby.Inside | None:
-        """What was said among members there."""
+        """Return a message between members there; None for any other."""
         posted = self._doors.received(day, message)
         return posted if isinstance(posted, lobby.Inside) else None
 
     def post(self, day: int, message: lobby.LobbyMessage) -> None:
-        """Say something there."""
+        """Post a message there."""
         self._doors.post(day, message)
 
     def close(self) -> None:
-        """A host is here again, or we go."""
+        """Leave the lobby: a host is active again, or we leave."""
         self._doors.close()
 
 
@@ -200,7 +201,7 @@ class _Sent:
 
 @dataclass
 class _Again:
-    """A request to one member, and what belongs to it."""
+    """A request to one member, with its keys."""
 
     asked: returning.Again
     private: bytes
@@ -210,7 +211,7 @@ class _Again:
 
 
 def _is_here(room: RoomSession, name: str, now: float) -> bool:
-    """Whether a host of that name has signed something lately."""
+    """Return whether a host of that name has signed something lately."""
     hosts = [leaf for leaf, known, host in room.m.members() if host and known == name]
     return any(aspect.hears(leaf, now) for aspect in room.having("hears") for leaf in hosts)
 
@@ -226,7 +227,7 @@ def _intent(number: int, asked: _Asked) -> ReturnIntent | RejoinIntent:
 
 
 class RejoiningLobby(GuestLobby):
-    """A member out of step: knocks as a newcomer does, and asks the members too, in case no host is there."""
+    """A member out of step: knocks like a newcomer, and also asks the members, in case no host is there."""
 
     def __init__(
         self,
@@ -240,28 +241,29 @@ class RejoiningLobby(GuestLobby):
         now: float,
         rng: Rng = os.urandom,
     ) -> None:
-        """`make_package` is given a time, the ticket's nonce (16 bytes) and the leaf that may commit it.
+        """`make_package` takes a time, the ticket's nonce (16 bytes) and the leaf that may commit it.
 
-        `first` is the leaf of who has helped before, if anybody has.
+        `first` is the leaf of the member that helped before, if any.
         """
         self._old = old
         self._rejoining_package = make_package
         others = (leaf for leaf, _, host in old.m.members() if not host and leaf != old.m.own_leaf)
-        #: Who may be asked in the lobby, and how many of them have been.
+        #: Leaves that may be asked in the lobby, the last helper first.
         self._helpers = sorted(list(others)[:WATCHERS], key=lambda leaf: leaf != first)
-        #: The leaf of who has let us in, if it was one of them.
+        #: The leaf of the member that let us in, if it was one of them.
         self.helped_by: int | None = None
         self._turn = 0
         self._nonce = b""
         self._refused_at: float | None = None
         self._key = returning.inside_key(old.door_key.seed)
-        #: What we have asked of members, the last of it last.
+        #: Our requests to members, the newest last.
         self._asked: list[_Again] = []
         self._posted_at = now  # a host may be quicker
         self._made: tuple[float, mls.KeyPackageBundle] | None = None
 
         def one(at: float) -> mls.KeyPackageBundle:
-            # one nonce for hosts and members: by it we are let in once, and not thrown out again
+            # One nonce for hosts and members: it admits us once, so that a late answer cannot remove us
+            # again.
             if self._made is None or at - self._made[0] > TICKET_FOR:
                 self._nonce = rng(16)
                 self._made = (at, make_package(at, self._nonce, ANY_HOST))
@@ -284,11 +286,11 @@ class RejoiningLobby(GuestLobby):
             self._doors.post(today, returning.cover(self._key, self._asked[-1].asked, rng=self._rng))
 
     def _ask_next(self, now: float) -> None:
-        """Ask one member after the other: one who does not help could use up what it is asked with."""
+        """Ask one member after the other: a member that does not help could use up its ticket."""
         if self._asked and self._turn % len(self._helpers) == 0:
-            self._made = None  # all have been asked, and perhaps one has used up the nonce
+            self._made = None  # all were asked, and one may have used up the nonce
             self._make_package(now)
-        # and each time round another is the first
+        # Each round begins with another member.
         rounds, turn = divmod(self._turn, len(self._helpers))
         leaf = self._helpers[(turn + rounds) % len(self._helpers)]
         self._turn += 1
@@ -301,7 +303,7 @@ class RejoiningLobby(GuestLobby):
         if not isinstance(posted, lobby.Inside) or self.entry is not None:
             super().heard(day, posted, now)
             if self.refusal is not None:
-                # no person has said no, for nobody is asked: what stands in the way may not do so later
+                # No person has refused, because nobody is asked: the obstacle may be temporary.
                 self._tell("not_yet", words.not_yet(self.refusal))
                 self.refusal, self._refused_at = None, now
                 self._sent.clear()
@@ -317,14 +319,14 @@ class RejoiningLobby(GuestLobby):
             answer = said.open(ours.asked, ours.private)
             group = mls.Group.join(answer.welcome, ours.bundle, psks=self._psks, rng=self._rng)
         except SnugCryptoError:
-            return  # by somebody who was a member once: another may still answer
+            return  # from a former member: another may still answer
         if self.fits(answer, group):
             self.entry, self.helped_by = Entry(answer, group), ours.leaf
 
     def fits(self, answer: lobby.Answer, group: mls.Group) -> bool:
-        """Whether it is the meeting that we were in, and goes on from what we know of it.
+        """Return whether the answer continues the meeting that we were in.
 
-        Whoever was removed can answer as well, in a room that goes on from before that.
+        A removed member can answer as well, in a room that goes on from an epoch before its removal.
         """
         old = self._old
         before = old.m.ledger
@@ -350,7 +352,7 @@ class RejoiningLobby(GuestLobby):
 
 
 class ReturningLobby:
-    """A host that has crashed, at the lobby: seeks members, and asks to be added."""
+    """A crashed host in the lobby: seeks members, and asks to be added."""
 
     def __init__(
         self,
@@ -383,7 +385,7 @@ class ReturningLobby:
         self.effects.append(ev.Tell(ev.Status(kind, text)))
 
     def tick(self, now: float) -> None:
-        """Be in today's lobby, and seek until a member answers; begin anew when nothing comes of it."""
+        """Stay in today's lobby and seek until a member answers; begin anew after PATIENCE seconds."""
         today = day_of(now)
         self._doors.want({today}, now)
         if today not in self._doors.inside or self.entry is not None:
@@ -399,11 +401,11 @@ class ReturningLobby:
         self._doors.post(day, returning.cover(self._key, message, rng=self._rng))
 
     def lost(self, day: int, why: str, now: float) -> None:
-        """The lobby's connection is gone."""
+        """Handle a lost connection to the lobby."""
         self._doors.lost(day, now)
 
     def received(self, day: int, message: wire.ServerMessage, now: float) -> None:
-        """What the server said in the lobby."""
+        """Process a message from the server in the lobby."""
         posted = self._doors.received(day, message)
         if posted is True:
             self._sought_at = 0.0
@@ -426,10 +428,10 @@ class ReturningLobby:
         )
         self._here, self._sent, self._sent_at = here, _Sent(asked, private, bundle), now
         self._post(day, asked)
-        self.effects.append(ev.Connect(ev.ROOM))  # a server that has restarted needs a steward to open
+        self.effects.append(ev.Connect(ev.ROOM))  # a restarted server needs a steward to open
 
     def at_the_room(self, message: wire.ServerMessage) -> None:
-        """The room's door, which only has to be opened: the members can't do that themselves."""
+        """Open the room for the members, who cannot do that themselves."""
         here, door = self._here, self._kept.door_key
         steward = self._kept.host_seed.steward_key(self._kept.group_id)
         number = invite.room_number(door.public, steward.public)
@@ -451,7 +453,7 @@ class ReturningLobby:
             group = mls.Group.join(answer.welcome, sent.bundle, psks=self._psks, rng=self._rng)
             policy = policy_of(group)
         except SnugCryptoError:
-            return  # by somebody who was a member once: another may still answer
+            return  # from a former member: another may still answer
         own = next(m.leaf_node.signature_key for m in group.members() if m.leaf == group.own_leaf)
         steward = self._kept.host_seed.steward_key(self._kept.group_id).public
         ours = group.group_id == self._kept.group_id and answer.door_seed == self._kept.door_seed

@@ -1,7 +1,7 @@
-"""Invites that hosts have taken back by hand, told to all hosts, those who were away or became one later too.
+"""Invites that hosts have revoked by hand, sent to all hosts, including absent and later ones.
 
-A removal revokes its invite by itself, in the ledger (protocol section 5). This is for invites that nobody
-has come in by yet: no member's verdict hangs on it, but no host's program shows a knock by them.
+A removal revokes its invite by itself, in the ledger (protocol section 5). This module is for invites that
+nobody has used yet: no member's verdict depends on it, but no host's program shows a knock by them.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from crypto.kdf import H
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds after which what has not come back is told again.
+#: Seconds after which an unconfirmed message is sent again.
 AGAIN: Final = 5.0
 
 
 class Revoking(Aspect):
-    """What was taken back, and who still has to be told. Only hosts' words count."""
+    """The revoked invites, and those not yet sent. Only messages of hosts count."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
-        #: Indices of invites that hosts have taken back; at most 65,536 of them exist.
+        #: Indices of invites that hosts have revoked; at most 65,536 exist.
         self.revoked: set[int] = set()
         self._untold: set[int] = set()
         self._under_way: dict[bytes, tuple[set[int], float]] = {}  # by H(blob), until the blob has come back
@@ -40,7 +40,7 @@ class Revoking(Aspect):
         self._untold = before._untold.union(*(some for some, _ in before._under_way.values()))
 
     def revoke(self, index: int) -> None:
-        """Take an invite back, and tell the other hosts as soon as they can be told."""
+        """Revoke an invite, and inform the other hosts as soon as possible."""
         self.revoked.add(index)
         self._untold.add(index)
 
@@ -61,12 +61,12 @@ class Revoking(Aspect):
 
     def adopted(self, change: Change, now: float) -> None:
         if any(self.room.m.is_host(leaf) for leaf, _ in change.added):
-            self._untold |= self.revoked  # a host who is back may have been away while they were told
+            self._untold |= self.revoked  # a returning host may have missed them
 
     def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
         if isinstance(what, content.Granted):
             newly = self.room.aspect(Granting).shown - self._shown
-            if newly:  # a new host has heard nothing from before it came in
+            if newly:  # a new host has nothing from before it came in
                 self._shown |= newly
                 self._untold |= self.revoked
             return False

@@ -1,16 +1,16 @@
-"""A member at the room's door: slots in step with the server, commits, the relay, and what is told of it.
+"""A member's connection to the room: slots in step with the server, commits, the relay and events.
 
-Protocol sections 3, 5 and 6. One method, `_drive`, looks at where the server's room and our own history
-stand, and does the next thing:
+Protocol sections 3, 5 and 6. One method, `_drive`, compares the slot of the server's room with our own
+history and takes the next step:
 
 ==========================  =================================================================
 the room is not open        hosts open it at the oldest slot that they can replay from
 the room is ahead of us     show our pass, catch up
 the room is behind us       show that slot's pass, hand over the blob that followed
-we are level                show our pass; then announce, catch up on talk, commit, say
+we are level                show our pass; then announce, catch up on relays, commit, send
 ==========================  =================================================================
 
-so that a lost socket, a restarted server and a straggler are one case: being at another slot.
+A lost socket, a restarted server and a straggler are therefore one case: being at another slot.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ from crypto.media_keys import OpenedFrame
 from crypto.shim import Kind
 from server.wire import messages as wire
 
-#: Seconds without a word on our commit after which it is sent again.
+#: Seconds without an answer to our commit before it is sent again.
 COMMIT_RETRY: Final = 3.0
-#: Seconds after which a catch-up that came too soon for the server is asked for again.
+#: Seconds until a catch-up that exceeded the server's rate limit is requested again.
 CATCH_UP_RETRY: Final = 1.5
-#: Seconds between two members' announcements to a newcomer, who hears nobody for half a second anyway.
+#: Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway.
 ANNOUNCE_STEP: Final = 0.01
-#: Seconds for which a leaver waits for somebody to commit its farewell.
+#: Seconds that a leaver waits for another member to commit its farewell.
 FAREWELL_WAIT: Final = 2.0
-#: Seconds for which the slot of a restarted server's room has to rest before anything new is said there:
-#: while blobs are handed over the room passes through old slots, and is not yet where its members are.
+#: Seconds for which the slot of a restarted server's room must rest before anything new is sent there: while
+#: members hand over blobs, the room passes through old slots and has not reached its members' slot.
 SETTLE: Final = 0.8
 
 
@@ -90,23 +90,23 @@ class RoomSession:
         self.options = options
         self.rng = rng
         self.effects: list[ev.Effect] = []
-        #: Set when this membership can't go on by itself: the facade rejoins with a ticket.
+        #: Set when this membership cannot continue: the facade rejoins with a ticket.
         self.needs_rejoin: bool = False
         self.stuck_at: int | None = None
-        #: (knock number) -> done: the facade's host lobby answers.
+        #: Admissions that are committed, by their intents: the facade answers them in the lobby.
         self.admitted: list[AddIntent | RejoinIntent | ReturnIntent] = []
-        #: The Welcome of the last commit of ours that added somebody.
+        #: The Welcome of our last commit that added a member.
         self.last_welcome: bytes | None = None
         self.failed: list[tuple[Intent, str]] = []
         self.granted: HostSeed | None = None
         self.ended: ev.Ended | None = None
-        #: The private half of the X25519 key that we announce, for what is for us alone.
+        #: The private half of the X25519 key that we announce, for messages to us alone.
         self.box = rng(32)
-        #: The connection that is open now.
+        #: The open connection, None without one.
         self.door: Doorway | None = None
         self._reconnect_at: float | None = None
         self._failures = 0
-        self._slot: int | None = None  # the server's
+        self._slot: int | None = None  # the server's current slot
         self._incarnation: bytes | None = None
         self._relay = 0
         self._settling = False
@@ -127,21 +127,21 @@ class RoomSession:
     # -- commands ----------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Connect, and tell who is there."""
+        """Connect, and report the first roster."""
         self.effects.append(ev.Connect(ev.ROOM))
         self._tell_roster((), (), None)
 
     def aspect(self, kind: type[_A]) -> _A:
-        """The one aspect of that class; StopIteration if this membership has none."""
+        """Return the aspect of that class; StopIteration if this membership has none."""
         return next(a for a in self.aspects if isinstance(a, kind))
 
     @property
     def catching_up(self) -> bool:
-        """Whether what comes now may have been said a while ago."""
+        """Whether incoming messages may be old, because we are catching up."""
         return self.door is not None and self.door.catching_up
 
     def is_level(self, now: float) -> bool:
-        """Whether we are connected and in step with the server, and what is said now is heard."""
+        """Whether we are connected and in step with the server, so that messages reach the others now."""
         door = self.door
         return (
             door is not None
@@ -158,27 +158,27 @@ class RoomSession:
 
     @property
     def server_slot(self) -> int | None:
-        """The slot that the server says is current; None while we don't know."""
+        """The server's current slot; None while it is unknown."""
         return self._slot
 
     @property
     def server_key(self) -> bytes | None:
-        """The key by which this connection's server signs receipts (32 bytes); None while there is none."""
+        """The key that signs receipts on this connection (32 bytes); None without a connection."""
         return None if self.door is None else self.door.server_key
 
     @property
     def handle(self) -> bytes:
-        """Our handle at the server now, 8 bytes; empty while there is none."""
+        """Our handle at the server on this connection, 8 bytes; empty until we have entered."""
         return b"" if self.door is None else self.door.handle
 
     @property
     def has_media(self) -> bool:
-        """Whether a media engine is here."""
+        """Whether a media engine has published its parameters."""
         return self._publish is not None
 
     @property
     def incarnation(self) -> bytes | None:
-        """Of the server's process, 8 bytes; None before we were ever in."""
+        """The incarnation of the server's process, 8 bytes; None before we first entered."""
         return self._incarnation
 
     @property
@@ -187,57 +187,57 @@ class RoomSession:
         return invite.room_number(self.door_key.public, self.steward_public)
 
     def carry_over(self, old: RoomSession) -> None:
-        """After a rejoin: what was said and not heard is said again, and nothing is shown twice."""
+        """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
         self._saying.carry_over(old._saying)
         self._intents = deque(i for i in old._intents if not isinstance(i, FarewellIntent | HealIntent))
         for aspect in self.having("carry_over"):
             aspect.carry_over(old)
 
     def want(self, intent: Intent, now: float) -> None:
-        """Commit this as soon as it can be."""
+        """Queue an intent, and commit it as soon as possible."""
         self._intents.append(intent)
         self._drive(now)
 
     def want_once(self, intent: Intent, now: float) -> None:
-        """The same, unless it is wanted already."""
+        """Queue an intent, unless an equal one is queued already."""
         if intent not in self._intents:
             self.want(intent, now)
 
     @property
     def place(self) -> int:
-        """Our place among the members, by leaf."""
+        """Our index among the members, by leaf."""
         return [leaf for leaf, _, _ in self.m.members()].index(self.m.own_leaf)
 
     @property
     def rank(self) -> int:
-        """Our place among the hosts, if we are one, or among the others, by leaf."""
+        """Our index among the hosts if we are a host, else among the other members, by leaf."""
         own = self.m.own_leaf
         alike = self.m.is_host(own)
         return sum(leaf < own and host == alike for leaf, _, host in self.m.members())
 
     def hostless(self, now: float) -> bool:
-        """Whether no host is in the tree, or none of them has been heard lately."""
+        """Whether the tree has no host, or no host has been active lately."""
         hosts = [leaf for leaf, _, host in self.m.members() if host]
         return not any(aspect.hears(leaf, now) for aspect in self.having("hears") for leaf in hosts)
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits to be committed, and nothing stands in the way."""
+        """Whether no intent is queued, no commit is under way and we are not stuck."""
         return not self._intents and self._staged is None and self.stuck_at is None
 
     def say(self, text: str, now: float) -> None:
-        """ValueError if the text is empty or too long."""
+        """Send a chat message; ValueError if the text is empty or too long."""
         if not 0 < len(text) <= content.TEXT_MAX:
             raise ValueError(f"a message has 1 to {content.TEXT_MAX} characters")
         self.post(content.Say(self.rng(16), text), now)
 
     def post(self, what: content.Posted, now: float) -> None:
-        """Say it to all, and again after a lost connection, until all can have it."""
+        """Send a message to all members; resend it after a lost connection until all can have it."""
         self._saying.post(what, now)
         self._drive(now)
 
     def remove(self, leaf: int, now: float) -> None:
-        """ValueError if nobody is there, or we are no host."""
+        """Remove the member at `leaf`; ValueError if the leaf is empty or our own, or we are not a host."""
         key = self.m.signature_key(leaf)
         if key is None or leaf == self.m.own_leaf:
             raise ValueError(f"there is nobody else at leaf {leaf}")
@@ -245,7 +245,7 @@ class RoomSession:
         self.want(RemoveIntent(leaf, key), now)
 
     def end(self, now: float) -> None:
-        """End the meeting for all; ValueError if we are no host."""
+        """End the meeting for all; ValueError if we are not a host."""
         self._host_only()
         self.aspect(Ending).end(now)
 
@@ -254,7 +254,7 @@ class RoomSession:
             raise ValueError("only a host can do that")
 
     def leave(self, now: float) -> None:
-        """Propose our own removal, and go when it is committed or after two seconds."""
+        """Propose our own removal; leave when it is committed, or after two seconds."""
         if self._leaving_since is None:
             self._leaving_since = now
         if len(self.m.members()) == 1 or self.door is None or not self.door.entered:
@@ -263,7 +263,7 @@ class RoomSession:
         self._drive(now)
 
     def publish(self, media: ev.Publish, now: float) -> None:
-        """Our media's transport parameters and streams; sent now and on every new connection."""
+        """Publish our media transport parameters and streams, now and on every new connection."""
         self._publish = media
         if self.door is not None:
             self.door.level_done = False
@@ -272,17 +272,17 @@ class RoomSession:
     # -- media -------------------------------------------------------------------------------------
 
     def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
-        """A media frame, sealed; None while nothing may leave."""
+        """Seal a media frame; None while no media may be sent."""
         return frames.seal(self, kind, stream, frame, now)
 
     def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
-        """A media frame, authenticated; errors as of `frames.open_`."""
+        """Open and authenticate a media frame; errors as in `frames.open_`."""
         return frames.open_(self, ssrc, kind, data, now)
 
     # -- the connection ----------------------------------------------------------------------------
 
     def lost(self, why: str, now: float) -> None:
-        """The connection is gone, or could not be made: try again, soon at first."""
+        """Handle a lost or failed connection: reconnect after 0.2 s, later after up to 1.5 s."""
         if self.door is not None and self.door.entered:
             self._saying.lost(now)
         self.door = None
@@ -300,7 +300,7 @@ class RoomSession:
         self.effects.append(ev.RemoteStreams(()))
 
     def tick(self, now: float) -> None:
-        """Whatever time alone makes due."""
+        """Do the work that is due at `now`."""
         if self.ended is not None:
             return
         if self._reconnect_at is not None and now >= self._reconnect_at:
@@ -321,12 +321,12 @@ class RoomSession:
             aspect.tick(now)
 
     def received(self, message: wire.ServerMessage, now: float) -> None:
-        """The server's word at the room's door."""
+        """Process a message from the server on the room's connection."""
         if self.ended is not None:
             return
         before = self._slot
         match message:
-            case wire.Challenge() if self.door is None:  # a connection begins once: much is excused then
+            case wire.Challenge() if self.door is None:  # once a connection: a new one excuses gaps
                 self._challenged(message)
             case wire.Entered():
                 self._entered(message, now)
@@ -355,7 +355,7 @@ class RoomSession:
                 self._saying.missing(message.missing)
             case wire.Relayed():
                 if message.relay == self._relay + 1:
-                    # without a hole only: what is still to be caught up on may be lost with the connection
+                    # Only without a gap: the missing relays can still be lost with the connection.
                     self._relay = message.relay
                 digest = H(message.blob)
                 for aspect in self.having("relayed"):
@@ -380,7 +380,7 @@ class RoomSession:
                 for aspect in self.having("streams"):
                     aspect.streams(message.streams, now)
             case _:
-                pass  # arrivals and departures of handles say nothing that a member signs
+                pass  # no member has signed arrivals and departures of handles
         if self._slot != before:
             self._moved_at = now
         self._drive(now)
@@ -403,7 +403,7 @@ class RoomSession:
         if restarted:
             self._relay = 0
             self._settling = True
-        self._saying.again(all_recent=restarted)  # a restarted server has forgotten what it had
+        self._saying.again(all_recent=restarted)  # a restarted server has lost its relays
         if self._away:
             self._away = False
             self.tell(ev.Status("back", "The server is back."))
@@ -415,7 +415,7 @@ class RoomSession:
         wanted, door.showing = door.showing, None
         door.shown = slot
         if wanted is not None and slot < wanted:
-            door.refused_at = wanted  # our pass fits an older gate only: this slot's was posted wrong
+            door.refused_at = wanted  # our pass fits an older gate only: this slot's gate is wrong
 
     def _refused(self, refused: wire.Refused, now: float) -> None:
         door = self.door
@@ -431,7 +431,7 @@ class RoomSession:
                 self._fail_stage(refused.text)
         elif refused.about == "catch_up":
             if refused.code in ("pass", "gone"):
-                self.needs_rejoin = True  # what we missed is not to be had any more
+                self.needs_rejoin = True  # the missed blobs are no longer available
             elif refused.code == "rate":
                 door.catch_up_again = now + CATCH_UP_RETRY
             else:
@@ -445,13 +445,13 @@ class RoomSession:
             self._saying.again()
             self._announce_at = now
             door.shown = None
-        # of a lost media server whoever holds the media engine tells, and sends media again
+        # The owner of the media engine reports a lost media server, and sends `media` again.
         lost = refused.about == "media" and refused.code == "lost"
         if refused.code != "pass" and not lost and refused.about != "open" and refused.text != self._refusal:
-            self._refusal = refused.text  # told once, however often it is tried
+            self._refusal = refused.text  # reported once, however often it recurs
             self.tell(words.refused(refused.text))
 
-    # -- being in step -----------------------------------------------------------------------------
+    # -- synchronisation ---------------------------------------------------------------------------
 
     def _drive(self, now: float) -> None:
         door = self.door
@@ -472,14 +472,14 @@ class RoomSession:
             self._level(door, now)
 
     def _is_shown(self, door: Doorway, slot: int) -> bool:
-        """Whether this connection counts as holding the pass of `slot`; shows it if that is left to do."""
+        """Whether the server knows that we hold the pass of `slot`; shows the pass if that is still to do."""
         if door.shown is not None and door.shown >= slot:
             return True
         if door.showing is not None:
             return False
         if door.refused_at == slot:
             if self._slot is not None and self._slot > slot and self.stuck_at is None:
-                self.needs_rejoin = True  # too far behind for the server, and for what hosts handed over
+                self.needs_rejoin = True  # too far behind for the server and for blobs handed over
             return False
         entry = self.m.journal.entry(slot)
         if entry is not None:
@@ -498,7 +498,7 @@ class RoomSession:
         self.send(wire.Open(oldest.slot, gate, oldest.chain, steward.sign(message)))
 
     def _hand_over(self, door: Doorway, slot: int) -> None:
-        """The server knows less than we do: give it the blob that followed."""
+        """Send the server, which is behind us, the blob that follows its slot."""
         following = self.m.journal.entry(slot + 1)
         if following is None or following.blob is None or self.m.journal.entry(slot) is None:
             return
@@ -510,7 +510,7 @@ class RoomSession:
         return door.refused_at == slot and self.host_seed is not None and door.regated_at != slot
 
     def _regate(self, door: Doorway, slot: int) -> None:
-        """The gate of this slot is not our pass's: its author posted another (G5)."""
+        """Replace the gate of this slot: its author posted a gate that is not our pass's (G5)."""
         assert self.host_seed is not None
         gate = invite.gate(self.m.journal.token)
         steward = self.host_seed.steward_key(self.m.group.group_id)
@@ -568,7 +568,7 @@ class RoomSession:
             return
         while self._intents:
             if any(aspect.holds_commits(now) for aspect in self.having("holds_commits")):
-                # a removal never waits, and nothing else goes before it
+                # A removal never waits, and goes before all other intents.
                 self._intents = deque(sorted(self._intents, key=lambda i: not isinstance(i, RemoveIntent)))
                 if not isinstance(self._intents[0], RemoveIntent):
                     return
@@ -650,7 +650,7 @@ class RoomSession:
                 recovery.show(self.door)
 
     def who(self, leaf: int | None) -> str:
-        """Whose act it was, for a person."""
+        """Return the author's name for a person; "a member or the server" if it is unknown."""
         return "a member or the server" if leaf is None else self.m.name(leaf)
 
     def _adopt(self, step: Valid | Staged, blob: bytes, now: float) -> None:
@@ -668,7 +668,7 @@ class RoomSession:
         for leaf in gone:
             self.announced.forget(leaf)
         if change.added:
-            # one after the other, so that a large room's server is not hit by all at the same moment
+            # Members announce one after the other, to spare a large room's server a burst.
             self._announce_at = now + ANNOUNCE_STEP * self.place
         self._tell_roster(change.added, change.removed, change.by, change)
         for aspect in self.having("adopted"):
@@ -692,17 +692,17 @@ class RoomSession:
     # -- the relay ---------------------------------------------------------------------------------
 
     def pass_on(self, blob: bytes) -> None:
-        """Hand a blob to those who are here now: the server neither numbers nor keeps it."""
+        """Broadcast a blob to the present members: the server neither numbers nor stores it."""
         self.send(wire.PassOn(blob))
 
     def relay(self, what: content.AnyContent) -> bytes:
-        """Say something to all members, those who catch up too; only while level. Returns the blob."""
+        """Send to all members through the relay, and return the blob; only while level."""
         return self._saying.relay(what)
 
-    # -- telling -----------------------------------------------------------------------------------
+    # -- output ------------------------------------------------------------------------------------
 
     def send(self, message: wire.ClientMessage) -> None:
-        """Say something at the room's door."""
+        """Send a message on the room's connection."""
         self.effects.append(ev.Transmit(ev.ROOM, message))
 
     def tell(self, event: ev.Event) -> None:

@@ -1,6 +1,6 @@
-"""What members say to each other over the relay: sealed, said again when it may be lost, and shown once.
+"""Messages between members over the relay: sealed, resent when they may be lost, and shown once.
 
-Protocol sections 5 to 7. What a message means is for the aspects; chat and announcements are told from here.
+Protocol sections 5 to 7. Aspects handle the contents; this module handles chat and announcements itself.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from server.wire import messages as wire
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds before a connection is lost in which what was said may not have reached everybody.
+#: Seconds before a lost connection in which a message may not have reached everybody.
 DOUBT: Final = 5.0
-#: Relay blobs of an epoch that we have not reached yet.
+#: Relay blobs that are kept for an epoch that we have not reached yet.
 EARLY_MAX: Final = 256
 
 
 class Saying:
-    """One membership's messages, ours and others'."""
+    """One membership's messages, our own and the others'."""
 
     def __init__(self, room: RoomSession) -> None:
         self._room = room
@@ -37,33 +37,33 @@ class Saying:
         self._lost_at: float | None = None
 
     def carry_over(self, old: Saying) -> None:
-        """After a rejoin: what was said and not heard is said again, and nothing is shown twice."""
+        """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
         self._outbox = old._outbox.after_rejoin()
         self._seen = old._seen
 
-    # -- ours ------------------------------------------------------------------------------------
+    # -- our messages ----------------------------------------------------------------------------
 
     def post(self, what: content.Posted, now: float) -> None:
-        """Say it to all, and again after a lost connection, until all can have it."""
+        """Send a message to all members; resend it after a lost connection until all can have it."""
         self._outbox.add(Said(what, now))
 
     def relay(self, what: content.AnyContent) -> bytes:
-        """Say something to all members, those who catch up too; only while level. Returns the blob."""
+        """Send to all members through the relay, and return the blob; only while level."""
         blob = self._room.m.protect(content.encode(what))
         self._seen.add(H(blob))
         self._room.send(wire.Relay(blob))
         return blob
 
     def lost(self, now: float) -> None:
-        """The connection on which we were in is gone."""
+        """Record the time at which an entered connection was lost."""
         self._lost_at = now
 
     def again(self, *, all_recent: bool = False) -> None:
-        """The connection was another's, or the server's memory is: say again what may be lost."""
+        """Mark unconfirmed messages for resending, or all recent ones for a restarted server."""
         self._outbox.again(all_recent=all_recent)
 
     def send_waiting(self) -> None:
-        """Say what is to be said; only while level."""
+        """Send the messages that are due; only while level."""
         for said in self._outbox.unsent():
             self._send(said)
 
@@ -76,32 +76,32 @@ class Saying:
         elif m.keeps_epoch(said.epoch_slot):
             self._room.send(wire.Relay(said.blob))
         else:
-            said.confirmed = True  # nothing more can be done for it
+            said.confirmed = True  # it cannot be resent
         said.digest = H(said.blob)
         if over and said.shown and self._lost_at is not None and said.at > self._lost_at - DOUBT:
-            # it came back once, and its epoch is over: nobody new may read it, so it is not sealed anew
+            # It came back once, and its epoch is over: sealing it anew would let later members read it.
             self._room.tell(words.maybe_lost(said.text))
 
-    # -- others' ---------------------------------------------------------------------------------
+    # -- the others' messages --------------------------------------------------------------------
 
     def missing(self, count: int) -> None:
-        """The server no longer had so many relays when we caught up."""
+        """Count relays that the server no longer held when we caught up."""
         self._missed += count
 
     def tell_missed(self) -> None:
-        """Once caught up: how many words of others went by."""
+        """Report the number of missed messages, after catching up."""
         if self._missed:
             missed, self._missed = self._missed, 0
             self._room.tell(words.missed(missed))
 
     def new_epoch(self, now: float) -> None:
-        """Its keys are here: what came before them is tried again."""
+        """Try the early blobs again: the keys of a new epoch are here."""
         early, self._early = self._early, []
         for waiting in early:
             self.relayed(waiting, now)
 
     def relayed(self, blob: bytes, now: float) -> None:
-        """A blob that the server relayed."""
+        """Process a blob that the server relayed."""
         m, digest = self._room.m, H(blob)
         if digest in self._seen:
             self._outbox.came_back(digest, now)
@@ -114,10 +114,10 @@ class Saying:
             if began > m.epoch_slot and len(self._early) < EARLY_MAX:
                 self._early.append(blob)
             elif self._born <= began < m.epoch_slot:
-                self._missed += 1  # of an epoch that we were in, and whose keys are gone
+                self._missed += 1  # of an epoch of ours whose keys are gone
             return
         except SnugCryptoError:
-            return  # whoever can post at all can post garbage: it costs one failed check, and no word
+            return  # any holder of the pass can post garbage: it costs one failed check, and no report
         self._seen.add(digest)
         self._heard(received, what, now)
 
@@ -128,7 +128,7 @@ class Saying:
             return
         match what:
             case content.Say():
-                # a message that is sent again has the same id, and is shown once
+                # A resent message has the same id, and is shown once.
                 mark = content.mark(what, room.m.signature_key(leaf) or b"")
                 if mark not in self._seen:
                     self._seen.add(mark)

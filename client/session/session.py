@@ -1,6 +1,6 @@
-"""The whole of one participant: the lobby, the room, and the way from one to the other and back.
+"""One participant's session: the lobby, the room, and the transitions between them.
 
-`handle(input, now) -> effects` is all there is to it. `now` is in Unix seconds and never goes back: the
+`handle(input, now) -> effects` is the whole interface. `now` is in Unix seconds and never goes back: the
 shell anchors a monotonic clock to the wall clock once.
 """
 
@@ -53,7 +53,7 @@ from crypto.room_state import (
 from crypto.shim import Kind
 from server.wire.messages import ServerMessage
 
-#: Seconds for which a KeyPackage may be used; the admitting host judges it.
+#: Lifetime of a KeyPackage in seconds; only the admitting host checks it.
 PACKAGE_LIFETIME: Final = 24 * 3600
 _SKEW: Final = 3600
 
@@ -61,7 +61,7 @@ Admission = Literal["ask", "all"]
 
 
 class _Me:
-    """A participant's leaf: one signature key for one meeting."""
+    """A participant's own leaf data: one signature key for one meeting."""
 
     def __init__(self, name: str, rng: Rng) -> None:
         self.name = check_name(name)
@@ -69,7 +69,7 @@ class _Me:
         self.private, self.public = mls.generate_signature_key(SUITE, rng)
 
     def package(self, now: float, ticket: RejoinTicket | None = None) -> mls.KeyPackageBundle:
-        """A fresh KeyPackage, with a rejoin ticket where one is given."""
+        """Return a fresh KeyPackage, with a rejoin ticket if one is given."""
         extensions = () if ticket is None else (mls.Extension(REJOIN_EXTENSION, ticket.encode()),)
         return mls.create_key_package(
             SUITE,
@@ -83,13 +83,13 @@ class _Me:
 
 
 class Session:
-    """One participant. Make one with `host` or `join`; then feed inputs and perform effects."""
+    """One participant. Create it with `host`, `join` or `come_back`; feed inputs and perform the effects."""
 
     def __init__(self, me: _Me, invite: Invite, options: Options, rng: Rng) -> None:
         self._me = me
         self._invite = invite
         self._book = InviteBook()
-        #: The invite that whoever has none of their own is given; None if there is none.
+        #: Index of the open invite, for everybody without a personal one; None without one.
         self._open: int | None = None
         self._options = options
         self._rng = rng
@@ -99,13 +99,13 @@ class Session:
         self._guest: GuestLobby | ReturningLobby | None = None
         self._members: MembersLobby | None = None
         self._desk: Desk | None = None
-        self._helper: int | None = None  # the leaf of a member who has let us back in
+        self._helper: int | None = None  # the leaf of the member who let us rejoin last
         self._kept: Kept | None = None
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
-        self._policy: Policy | None = None  # as it was when we last looked whether we are a host
+        self._policy: Policy | None = None  # as of the last check whether we are a host
 
-    # -- beginnings ------------------------------------------------------------------------------
+    # -- constructors ----------------------------------------------------------------------------
 
     @classmethod
     def host(
@@ -121,9 +121,9 @@ class Session:
         now: float,
         rng: Rng = os.urandom,
     ) -> Session:
-        """Open a meeting at a server, with the open invite and those that are wanted besides.
+        """Open a meeting at a server, with the open invite and the further invites in `invites`.
 
-        ValidationError("SNUG-11") if the name is not allowed, ValueError if a label isn't.
+        ValidationError("SNUG-11") if the name is not allowed, ValueError if a label is not.
         """
         me = _Me(name, rng)
         seed = HostSeed.from_random(rng)
@@ -191,7 +191,7 @@ class Session:
         now: float,
         rng: Rng = os.urandom,
     ) -> Session:
-        """Knock with a link; MalformedError or UnsupportedError say what is wrong with it."""
+        """Knock with a link; MalformedError or UnsupportedError if the link is wrong, with the reason."""
         me = _Me(name, rng)
         session = cls(me, Invite.parse(link), options, rng)
         book = options.contacts
@@ -217,7 +217,7 @@ class Session:
         now: float,
         rng: Rng = os.urandom,
     ) -> Session:
-        """A host returns to its meeting after a crash, by what `kept` gave it then (SNUG-9)."""
+        """Return to a meeting as a host after a crash, with the data that `kept` gave before (SNUG-9)."""
         me = _Me(kept.name, rng)
         session = cls(me, kept.host_seed.invite(kept.origin, kept.secret, 0), options, rng)
         session._kept = kept
@@ -226,7 +226,7 @@ class Session:
         return session
 
     def kept(self) -> Kept | None:
-        """What a host keeps (sealed!) to come back by; None for others."""
+        """Return the data for a host to keep, sealed, for `come_back`; None for others."""
         room = self._room
         if room is None or room.host_seed is None:
             return None
@@ -242,20 +242,20 @@ class Session:
     def _psks(self) -> dict[bytes, bytes]:
         return {policy.LINK_PSK_ID: link_psk(self._invite.secret)}
 
-    # -- what the shell asks -----------------------------------------------------------------------
+    # -- for the shell -----------------------------------------------------------------------------
 
     def start(self) -> list[ev.Effect]:
-        """The first effects."""
+        """Return the first effects."""
         return self._drain()
 
     @property
     def origin(self) -> str:
-        """The server that this meeting is at."""
+        """The origin of the server that holds this meeting."""
         return self._invite.origin
 
     @property
     def ended(self) -> ev.Ended | None:
-        """How it ended, once it has."""
+        """The reason that the session ended; None while it runs."""
         return self._ended
 
     @property
@@ -265,26 +265,26 @@ class Session:
 
     @property
     def own_leaf(self) -> int | None:
-        """Our leaf, while we are a member."""
+        """Our leaf; None while we are not a member."""
         return None if self._room is None else self._room.m.own_leaf
 
     @property
     def names(self) -> dict[int, str]:
-        """Who is in the room, by leaf; nobody while we are not."""
+        """The members' names by leaf; empty while we are not a member."""
         return {} if self._room is None else {leaf: name for leaf, name, _ in self._room.m.members()}
 
     def name_of(self, leaf: int) -> str | None:
-        """The name of the member at a leaf; None where nobody is."""
+        """Return the name of the member at a leaf; None if there is no member."""
         if self._room is None or self._room.m.signature_key(leaf) is None:
             return None
         return self._room.m.name(leaf)
 
     def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
-        """A media frame, sealed; None while nothing may leave."""
+        """Seal a media frame; None while no media may be sent."""
         return None if self._room is None else self._room.seal(kind, stream, frame, now)
 
     def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
-        """A media frame, authenticated; SnugCryptoError of some kind otherwise."""
+        """Open and authenticate a media frame; SnugCryptoError or a subclass if that fails."""
         if self._room is None:
             raise SnugCryptoError("not in a room")
         return self._room.open(ssrc, kind, data, now)
@@ -292,7 +292,7 @@ class Session:
     # -- handle --------------------------------------------------------------------------------------
 
     def handle(self, what: ev.Input, now: float) -> list[ev.Effect]:
-        """One input. ValueError, with a sentence, for a command that can't be done."""
+        """Process one input. ValueError, with a sentence, if a command cannot be carried out."""
         if self._ended is None:
             self._dispatch(what, now)
             self._collect(now)
@@ -308,7 +308,7 @@ class Session:
                 elif self._room is not None:
                     self._room.aspect(Dropped).probe_lost(why, answered, now)
             case ev.Tick():
-                host = None if self._guest is not None else self._host  # one of us in a lobby at a time
+                host = None if self._guest is not None else self._host  # only one of them at a time
                 for part in (self._room, host, self._guest):
                     if part is not None:
                         part.tick(now)
@@ -431,10 +431,10 @@ class Session:
             self._end(ev.Ended("left", "You left."))
             self._tell(ev.Ended("left", "You left."))
 
-    # -- the way between lobby and room ------------------------------------------------------------------
+    # -- between lobby and room --------------------------------------------------------------------------
 
     def _collect(self, now: float) -> None:
-        """Carry what one part has come to over to the others, and gather effects."""
+        """Pass results between lobby and room, and collect effects."""
         if self._room is not None:
             self._keep_book(self._room)
             if self._desk is not None:
@@ -487,7 +487,7 @@ class Session:
         self._replace_open(room)
 
     def _keep_book(self, room: RoomSession) -> None:
-        """Who came and went by which invite, and which were taken back; labels stay with us."""
+        """Record who joined and left by which invite, and revocations by hosts; add our labels."""
         for i, effect in enumerate(room.effects):
             if isinstance(effect, ev.Tell) and isinstance(effect.event, ev.Roster):
                 roster = effect.event
@@ -509,7 +509,7 @@ class Session:
         self._tell(ev.InviteMade(link, index, wanted.label, wanted.once))
 
     def _replace_open(self, room: RoomSession) -> None:
-        """Whoever was removed still holds the open link: another one for everybody else."""
+        """Replace the open link after a removal has revoked it: the removed member still holds it."""
         old = self._open
         if (
             old is None
@@ -545,7 +545,7 @@ class Session:
         self._tell(ev.Status("revoked", f"{name[:1].upper()}{name[1:]} opens nothing any more."))
 
     def _watch_the_lobby(self, room: RoomSession, now: float) -> None:
-        """Hosts let those back in who have crashed or fell out of step; where none is heard, members do."""
+        """Let crashed hosts and members out of step back in, as a host or while no host is active."""
         if self._guest is not None or room.ended is not None:
             self._close_members()
             return
@@ -583,7 +583,7 @@ class Session:
             if place is not None:
                 desk.answer(done.knock, self._answer(room, done), place.post)
         for failed in [failed for failed in room.failed if self._host is None or _at_a_desk(failed[0])]:
-            room.failed.remove(failed)  # whoever asked asks again, or somebody else
+            room.failed.remove(failed)  # the requester asks again, or asks another member
 
     def _answer(self, room: RoomSession, done: AddIntent | RejoinIntent | ReturnIntent) -> lobby.Answer:
         assert room.last_welcome is not None
@@ -630,7 +630,7 @@ class Session:
             )
         except SnugCryptoError as error:
             if not isinstance(guest, GuestLobby) or isinstance(guest, RejoiningLobby):
-                guest.entry = None  # by somebody who was a member once: another may still answer
+                guest.entry = None  # the answer may be from a former member: another may still come
                 return
             guest.refusal = f"The host's answer can't be used: {error}"
             self._guided(guest, now)
@@ -670,7 +670,7 @@ class Session:
             self._room.publish(self._publish, now)
 
     def _seed(self) -> HostSeed | None:
-        """The host seed, if we have had it before this membership."""
+        """The host seed, if we had it before this membership."""
         if self._room is not None:
             return self._room.host_seed
         return None if self._kept is None else self._kept.host_seed
@@ -680,7 +680,7 @@ class Session:
             group_id=room.m.group.group_id,
             slot=room.m.journal.slot,
             chain=room.m.journal.chain,
-            nonce=b"",  # set for each package
+            nonce=b"",  # set for each KeyPackage
             stuck=room.stuck_at is not None,
         )
 
@@ -688,7 +688,7 @@ class Session:
             return self._me.package(at, replace(ticket, nonce=nonce, by=by))
 
         if self._host is not None:
-            self._host.close()  # until we are in again; who waits there knocks at our next card
+            self._host.close()  # until we are in again; guests there knock at our next card
         self._close_members()
         self._tell(ev.Alarm("rejoining", "This participant fell out of step, and asks to be let in again."))
         self._guest = RejoiningLobby(
@@ -717,7 +717,7 @@ class Session:
         self._tell(ev.Status("host", "You are a host of this meeting now."))
 
     def _be_no_host(self, room: RoomSession) -> None:
-        """Our powers were taken, or laid down: forget what only hosts have, as far as a program can."""
+        """Forget, as far as a program can, what only hosts have: we have lost or given up the host role."""
         room.host_seed = room.granted = None
         room.admitted.clear()
         room.failed.clear()

@@ -1,7 +1,7 @@
-"""Media signatures: we sign which frames are ours, and compare what others' frames and lists say.
+"""Media signatures: sign which frames are ours, and compare the others' frames with their lists.
 
-Protocol section 10, SNUG-22. The lists themselves, and what follows from them for one leaf, are in
-`crypto.media_signatures`; here is when to pass them on, in which epoch, and what is told of it.
+Protocol section 10, SNUG-22. `crypto.media_signatures` has the lists and the verdicts on one leaf. This
+module decides when lists are sent, to which epoch frames belong, and which findings are reported.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ from server.wire.limits import BUCKETS
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds beyond the interval of lists for which frames may wait to be signed; then nothing more is sealed.
-#: Receivers allow 2 s of what they play, and what was sealed in 1 s takes longer to play where a busy machine
-#: or a bad network spreads it.
+#: Seconds beyond the interval of lists for which frames may wait to be signed; then sealing stops. Receivers
+#: allow 2 s of played media, and media sealed within 1 s takes longer to play if a busy machine or a bad
+#: network spreads it.
 PATIENCE: Final = 0.5
-#: Seconds before a connection is lost in which lists may not have got out.
+#: Seconds before a lost connection in which lists may not have been sent out.
 RESEND: Final = 5.0
-#: Seconds after an epoch for which its lists count: frames were played whose sender was away when it ended.
-#: Long before anybody is told the key.
+#: Seconds after an epoch for which its lists count: senders of played frames may have been away when it
+#: ended. The key is published long after that.
 LATE: Final = 10.0
-#: Seconds after an epoch after which its media key is no secret any more, and between two such messages.
+#: Seconds from the end of an epoch until its media key is published, and between two such messages.
 PUBLISH_AFTER: Final = 60.0
 PUBLISH_EVERY: Final = 60.0
 _SENT_MAX: Final = 32
-#: Blobs of an epoch that we have not reached yet, and the largest that a list fits in.
+#: Blobs that are kept for an epoch that we have not reached yet, and the largest blob that a list needs.
 _EARLY_MAX: Final = 64
 _LIST_BLOB_MAX: Final = 32_768
 
@@ -73,7 +73,7 @@ class _Epoch:
 
 
 class Signing(Aspect):
-    """`refused` counts lists that were not what they said: by whom can't be told."""
+    """`refused` counts invalid lists, whose senders cannot be determined."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
@@ -85,23 +85,24 @@ class Signing(Aspect):
         self._lost_at: float | None = None
         self._early: deque[bytes] = deque(maxlen=_EARLY_MAX)
         self._sent: deque[tuple[float, bytes]] = deque(maxlen=_SENT_MAX)
-        self._secrets: list[tuple[float, bytes]] = []  # when to tell it, and the secret
+        self._secrets: list[tuple[float, bytes]] = []  # when to publish it, and the secret
         self._publish_at = -inf
         self._now = -inf
         self._begin()
 
     def carry_over(self, old: RoomSession) -> None:
-        """What we have signed before a rejoin is to prove nothing either."""
+        """Signatures from before a rejoin must prove nothing later either."""
         before = old.aspect(Signing)
         self._secrets = before._secrets
         for epoch in before._epochs.values():
             self._retire(epoch, before._lost_at or 0.0)
-        # and who was in doubt is still: else whoever can have us come in anew could speak in their name again
+        # Doubt about members stays. Otherwise an attacker that can force our rejoin could again speak in
+        # their names.
         for leaf, checker in before._checkers.items():
             self._keep(checker, old.m.signature_key(leaf), before._now)
 
     def _keep(self, checker: Checker, key: bytes | None, now: float) -> None:
-        """What is known of who has that signature key (32 bytes) goes on at the leaf where it sits now."""
+        """Move a checker to the current leaf of the member with that signature key (32 bytes)."""
         members = self.room.m.members()
         leaf = next((n for n, _, _ in members if self.room.m.signature_key(n) == key), None)
         if leaf is not None:
@@ -111,7 +112,7 @@ class Signing(Aspect):
     # -- the connection ----------------------------------------------------------------------------
 
     def level(self, now: float) -> None:
-        """Lists went by while we were away, ours and others'."""
+        """Resend our recent lists, and excuse gaps: lists were lost while we were away."""
         self._connected = True
         self._excuse(now + EXCUSED)
         if self._lost_at is not None:
@@ -159,7 +160,7 @@ class Signing(Aspect):
         for leaf, _, key in change.removed:
             checker = self._checkers.pop(leaf, None)
             if checker is not None and change.rejoined:
-                # the same member: what is doubted of it is doubted still, and what it has not listed it can't
+                # The same member: doubt about it stays, and it cannot list its unlisted frames any more.
                 checker.excuse(max(now, self._excused_until))
                 self._keep(checker, key, now)
         bits = self.room.m.group.epoch % (1 << EPOCH_BITS)
@@ -195,7 +196,7 @@ class Signing(Aspect):
 
     def may_send(self, now: float) -> str | None:
         if not self._connected:
-            # receivers have little patience: what can't be signed now would be held against us later
+            # Receivers have little patience: frames that cannot be signed now would count against us later.
             return "Sound and pictures wait until the server is back."
         oldest = min((at for e in self._epochs.values() if (at := _oldest(e)) is not None), default=now)
         if now - oldest > interval(self._members) + PATIENCE:
@@ -206,7 +207,7 @@ class Signing(Aspect):
         header = Header.decode(frame)
         epoch = self._epoch_of(header.kid)
         if epoch is None:
-            return  # sealed with keys that nobody opens with any more
+            return  # sealed with keys that nobody has any more
         if epoch.signer is None:
             leaf = self.room.m.own_leaf
             key = SigningKey.generate(self.room.rng)
@@ -220,7 +221,7 @@ class Signing(Aspect):
             signer = epoch.signer
             assert signer is not None
             assert signer.oldest is not None
-            # once we seal in the next epoch this one's list is complete, and the sooner there the better
+            # Once we seal in the next epoch, this epoch's list is complete: send it at once.
             if all_of_it or epoch is not waiting[-1] or now - signer.oldest >= interval(self._members):
                 for signed in signer.take():
                     m = self.room.m
@@ -231,18 +232,18 @@ class Signing(Aspect):
                     self.room.pass_on(blob)
 
     def _publish(self, now: float) -> None:
-        """Tell the secret halves of old keys: whoever keeps our signatures can have made them."""
+        """Publish the secret halves of old keys, so that holders of our signatures could have forged them."""
         due = [secret for at, secret in self._secrets if at <= now][: content.SECRETS_MAX]
         if due and now >= self._publish_at:
             self._publish_at = now + PUBLISH_EVERY
             self._secrets = [(at, secret) for at, secret in self._secrets if secret not in due]
             self.room.relay(content.MediaSecret(due))
 
-    # -- others' frames ------------------------------------------------------------------------------
+    # -- the others' frames --------------------------------------------------------------------------
 
     def opening(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         if not self._connected:
-            # nothing is counted now: what the server lets through meanwhile waits for the connection
+            # Nothing is counted now: frames that the server forwards meanwhile wait for the connection.
             raise UnverifiedFrameError("a frame that came while no list can come")
         header = Header.decode(frame)
         epoch = self._epoch_of(header.kid)
@@ -258,7 +259,7 @@ class Signing(Aspect):
             self._checker(leaf).opened(epoch.number, header.kid, header.counter, frame, now)
 
     def listed_in(self, leaf: int, frame: bytes) -> tuple[int, int | None]:
-        """Of a frame that is opened: its epoch's number, and `Checker.listed_in`."""
+        """Return the epoch's number for an opened frame, and the result of `Checker.listed_in`."""
         header = Header.decode(frame)
         epoch = self._epoch_of(header.kid)
         if epoch is None:
@@ -289,7 +290,7 @@ class Signing(Aspect):
                 raise MissingKeyError(f"a list in the name of leaf {heard.leaf}")
             self._checker(heard.leaf).hear(epoch.number, epoch.scope, heard, leaf_key, now)
         except ReplayError:
-            return  # after a lost connection lists are passed on again
+            return  # lists are broadcast again after a lost connection
         except SnugCryptoError:
             self.refused += 1
             return

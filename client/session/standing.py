@@ -1,4 +1,4 @@
-"""What a host should know of somebody's name and identity before it says yes."""
+"""Facts about a person's name and identity for a host to know before it admits them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from crypto.names import look_alike
 
 @dataclass(frozen=True)
 class Look:
-    """How well an identity is known, under what name, and what is odd: a sentence each."""
+    """How well an identity is known, its contact name, and oddities, a sentence each."""
 
     standing: Standing
     contact: str | None
@@ -28,9 +28,9 @@ def look(
     waiting: Iterable[tuple[int, str]] = (),
     verb: str = "knocks",
 ) -> Look:
-    """Judge who calls itself `name` and has proven the identity `public` (32 bytes; None: none).
+    """Judge a person named `name` with the proven identity `public` (32 bytes; None: none).
 
-    `waiting` are the others who wait: knock and name. Without a book every identity is new.
+    `waiting`: (knock, name) of the others who wait. Without a contact book every identity is new.
     """
     standing: Standing = "none" if public is None else "new"
     contact = None if contacts is None else contacts.find(public)
@@ -39,7 +39,7 @@ def look(
         standing = contacts.standing(public)
         if contact is not None and not look_alike(contact.petname, name):
             warnings.append(f"You know this key as {contact.petname}.")
-        # only of contacts to whom the key isn't: who has the key of one of several alike is that one
+        # Contacts with another key only: of several similar contacts, the key identifies the right one.
         others = [] if contact is not None and look_alike(contact.petname, name) else contacts.alike(name)
         warnings += [_impostor(other.petname, name, public, verb) for other in others]
     for knock, other_name in waiting:

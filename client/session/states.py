@@ -1,7 +1,7 @@
-"""What members show of themselves: microphone, camera, screen, a raised hand, a recording; and passing signs.
+"""The state that members show: microphone, camera, screen, raised hand, recording; and reactions.
 
-Each member's own word, sealed like all words: the server learns none of it. A state is told anew to whoever
-comes in, as announcements are; a reaction is said once, and shown only to those who are there.
+Each member reports its own, sealed like all messages: the server learns none of it. A state is sent again to
+newcomers, as announcements are; a reaction is sent once, and shown only to present members.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from crypto import mls
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds between two states of ours: the last one wins.
+#: Minimum seconds between two states of ours: the last one is sent.
 EVERY: Final = 1.0
-#: Seconds between two members' states told to a newcomer, as with announcements.
+#: Seconds between two members' states sent to a newcomer, as with announcements.
 STEP: Final = 0.01
-#: Seconds between two reactions of ours.
+#: Minimum seconds between two reactions of ours.
 REACTION_EVERY: Final = 0.5
 #: Reactions of one member that are shown in ten seconds: more are noise.
 REACTIONS_MAX: Final = 20
 
 
 class States(Aspect):
-    """Says ours, and tells others'."""
+    """Sends our state, and reports the others'."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
@@ -36,13 +36,13 @@ class States(Aspect):
         self._say_at: float | None = None
         self._said_at = float("-inf")
         self._heard: dict[int, content.State] = {}
-        self._said_as: dict[int, tuple[int, int]] = {}  # leaf -> (epoch, generation) of its newest word
+        self._said_as: dict[int, tuple[int, int]] = {}  # leaf -> (epoch, generation) of its newest state
 
     def carry_over(self, old: RoomSession) -> None:
         self._own = old.aspect(States)._own
 
     def set(self, state: content.State, now: float) -> None:
-        """Show this of ourselves from now on."""
+        """Show this state from now on."""
         if state == self._own:
             return
         self._own = state
@@ -51,7 +51,7 @@ class States(Aspect):
         self._tell(self.room.m.own_leaf, state)
 
     def raise_hand(self, up: bool, now: float) -> None:
-        """The same as before, with the hand up or down."""
+        """Keep the rest of our state, with the hand up or down."""
         own = self._own or content.State(False, False, False, False, False)
         self.set(content.State(own.mic, own.camera, own.screen, up, own.recording), now)
 
@@ -94,7 +94,7 @@ class States(Aspect):
 
 
 class Reactions(Aspect):
-    """Passing signs, ours and others'."""
+    """Reactions, our own and the others'."""
 
     def __init__(self, room: RoomSession) -> None:
         super().__init__(room)
@@ -102,7 +102,7 @@ class Reactions(Aspect):
         self._shown: dict[int, list[float]] = {}
 
     def react(self, what: content.Reaction, now: float) -> None:
-        """ValueError where it would reach nobody, or comes too soon after the last one."""
+        """Send a reaction; ValueError if nobody would see it, or too soon after the last one."""
         if not self.room.is_level(now):
             raise ValueError("the server is away: nobody would see it")
         if now - self._said_at < REACTION_EVERY:

@@ -1,4 +1,4 @@
-"""What was said and may have to be said again, and what has been seen already."""
+"""Own messages that may have to be resent, and a memory of seen messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from client.session import content
 
-#: Seconds for which what was said is said again to a server that has restarted.
+#: Seconds for which a message is resent to a restarted server.
 RECENT: Final = 120.0
 RECENT_MAX: Final = 64
 SEEN_MAX: Final = 4096
@@ -17,46 +17,47 @@ SEEN_MAX: Final = 4096
 
 @dataclass
 class Said:
-    """One message of ours. `digest` is of the blob that is out, None: it has to be sent (again)."""
+    """One message of ours. `digest` is H of the blob that is out; None: it has to be sent (again)."""
 
-    what: content.Posted  # its id: whoever has seen it knows it by this
+    what: content.Posted  # receivers recognise the message by its id
     at: float
     blob: bytes = b""  # as it was sent last, and the slot at which the epoch of its keys began
     epoch_slot: int = -1
     digest: bytes | None = None
-    confirmed: bool = False  # the blob came back: this server, since it started, has had it
-    shown: bool = False  # it came back from a server that has restarted since: some may have had it
+    confirmed: bool = False  # the blob came back: this server, since its start, has had it
+    shown: bool = False  # it came back from a server that has restarted since: some members may have it
 
     @property
     def text(self) -> str:
-        """What a person knows it by."""
+        """The text by which a person recognises it."""
         if isinstance(self.what, content.Say):
             return self.what.text
         return "(a picture)" if isinstance(self.what, content.Picture) else "(a file)"
 
 
 class Outbox:
-    """Our messages, until all can have them.
+    """Our messages, kept until all members can have them.
 
-    A message is sent again while its blob has not come back on a connection that is gone; and for two
-    minutes longer when the server has restarted, for it may have reached some. What never came back is
-    sealed anew in a new epoch, with the same id. What came back once is sent as the same blob, while its
-    epoch's keys still serve: who has had it drops it, and who came in later can't read it.
+    A message whose blob has not come back is resent on the next connection. After a restart of the server,
+    messages of the last two minutes are resent too, because only some members may have them. In a new epoch,
+    a message that never came back is sealed anew with the same id. A message that came back once is resent as
+    the same blob while its epoch's keys are kept: receivers drop duplicates, and later members cannot read
+    it.
     """
 
     def __init__(self) -> None:
         self._said: deque[Said] = deque()
 
     def add(self, said: Said) -> None:
-        """Another message."""
+        """Add a message."""
         self._said.append(said)
 
     def unsent(self) -> Iterator[Said]:
-        """Those to be sent now; set `digest` when it is done."""
+        """Return the messages to send now; the caller sets `digest` when one is sent."""
         return (s for s in list(self._said) if s.digest is None)
 
     def came_back(self, digest: bytes, now: float) -> None:
-        """A blob of ours has come back from the server."""
+        """Record that the server has relayed a blob of ours."""
         for said in self._said:
             if said.digest == digest:
                 said.confirmed = True
@@ -65,7 +66,7 @@ class Outbox:
             self._said.popleft()
 
     def again(self, *, all_recent: bool = False) -> None:
-        """The connection was another's: what has not come back is sent again; or all that is recent."""
+        """On a new connection, resend unconfirmed messages, or all recent ones if `all_recent`."""
         for said in self._said:
             if all_recent:
                 said.shown, said.confirmed = said.shown or said.confirmed, False
@@ -73,7 +74,7 @@ class Outbox:
                 said.digest = None
 
     def after_rejoin(self) -> Outbox:
-        """What a new membership has to say for the old one."""
+        """Return the messages that a new membership has to send for the old one."""
         box = Outbox()
         for said in self._said:
             if not said.confirmed and not said.shown:
@@ -88,7 +89,7 @@ class Seen:
         self._seen: OrderedDict[bytes, None] = OrderedDict()
 
     def add(self, digest: bytes) -> None:
-        """Remember; the oldest is forgotten beyond SEEN_MAX."""
+        """Add a digest; beyond SEEN_MAX the oldest is forgotten."""
         self._seen[digest] = None
         if len(self._seen) > SEEN_MAX:
             self._seen.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Healing, and the farewells of those who leave: commits that nobody in particular has to make."""
+"""Healing commits and commits of farewells: work that any member can do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Turning(Aspect):
-    """Takes its turn in both, by the reckoning of `turns.Turns`; and says our own farewell."""
+    """Commits both in this member's turn, which `turns.Turns` computes; proposes our own farewell."""
 
     def __init__(self, room: RoomSession, now: float) -> None:
         super().__init__(room)

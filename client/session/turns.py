@@ -1,7 +1,7 @@
-"""Whose turn it is to commit what nobody in particular has to: healing, and farewells of those who leave.
+"""Turns for commits that any member can make: healing, and farewells of leavers.
 
-All members reckon alike, and wait by their rank, so that mostly one commits and another steps in only when
-that one does not.
+All members compute the same order and wait by rank: usually one commits, and the next steps in only if it
+does not.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Final
 
 from client.session.intents import FarewellIntent
 
-#: Seconds between two healing commits, at least, and for the whole room to come round.
+#: Minimum seconds between two healing commits, and seconds for one round of the whole room.
 HEAL_LEAST: Final = 10.0
 HEAL_ROUND: Final = 300.0
-#: Seconds that each next in rank waits longer.
+#: Extra seconds that each next rank waits.
 HEAL_STEP: Final = 5.0
 FAREWELL_STEP: Final = 1.0
 
@@ -24,14 +24,14 @@ def _rank(order: Sequence[int], own: int) -> int:
 
 
 class Turns:
-    """Who has committed when, and who wants to leave."""
+    """The times of the members' commits, and the pending farewells."""
 
     def __init__(self, leaves: Iterable[int], now: float) -> None:
         self._healed = dict.fromkeys(leaves, now)
         self._farewells: dict[int, tuple[FarewellIntent, float]] = {}
 
     def committed(self, by: int, added: Iterable[int], removed: Iterable[int], now: float) -> None:
-        """A commit was adopted. Proposals end with their epoch: who still leaves proposes again."""
+        """Record an adopted commit. Proposals end with their epoch: a remaining leaver proposes again."""
         self._healed[by] = now
         for leaf in removed:
             self._healed.pop(leaf, None)
@@ -40,7 +40,11 @@ class Turns:
         self._farewells.clear()
 
     def heal_now(self, leaves: Sequence[int], own: int, now: float) -> bool:
-        """Whether `own` should commit an empty path: every max(10 s, 300 s / N) the longest unhealed does."""
+        """Return whether `own` should commit an empty path now.
+
+        Every max(10 s, 300 s / N) the member that has not committed for longest does; each next rank waits
+        longer.
+        """
         if len(leaves) < 2:
             return False
         period = max(HEAL_LEAST, HEAL_ROUND / len(leaves))
@@ -49,13 +53,13 @@ class Turns:
         return now - last >= period + HEAL_STEP * _rank(order, own)
 
     def leaves_us(self, farewell: FarewellIntent, now: float) -> None:
-        """A member has proposed its own removal."""
+        """Record a member's proposal to remove itself."""
         self._farewells[farewell.leaf] = (farewell, now)
 
     def farewells_due(
         self, members: Sequence[tuple[int, bool]], own: int, now: float
     ) -> list[FarewellIntent]:
-        """Those for `own` to commit; `members` are (leaf, whether a host): hosts go first."""
+        """Return the farewells for `own` to commit; `members` are (leaf, whether a host): hosts first."""
         order = [leaf for leaf, host in sorted(members, key=lambda m: (not m[1], m[0]))]
         rank = _rank([leaf for leaf in order if leaf not in self._farewells], own)
         return [

@@ -1,4 +1,4 @@
-"""From crypto.mls's objects to the plain facts that crypto.policy judges."""
+"""Convert objects of crypto.mls to the plain facts that crypto.policy judges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from crypto.room_state import REJOIN_EXTENSION, Ledger, Policy
 
 
 def leaf_view(leaf: mls.LeafNode) -> LeafView:
-    """What a leaf is known by."""
+    """Return the facts of a leaf."""
     return LeafView(
         signature_key=leaf.signature_key,
         identity=leaf.credential.identity,
@@ -23,7 +23,7 @@ def leaf_view(leaf: mls.LeafNode) -> LeafView:
 
 
 def proposal_view(proposal: mls.Proposal, sender: int | None, by_reference: bool = False) -> ProposalView:
-    """One proposal's facts."""
+    """Return the facts of one proposal."""
     if isinstance(proposal, mls.Add):
         package = proposal.key_package
         ticket = next((e.data for e in package.extensions if e.extension_type == REJOIN_EXTENSION), None)
@@ -55,7 +55,7 @@ def proposal_view(proposal: mls.Proposal, sender: int | None, by_reference: bool
 
 @dataclass(frozen=True)
 class Ground:
-    """What a commit is judged on: this member's state before it."""
+    """The state that a commit is judged against: this member's, before the commit."""
 
     members: Mapping[int, LeafView]
     policy: Policy
@@ -63,8 +63,8 @@ class Ground:
     group_id: bytes
     suite: int
     room: bytes
-    slot: int  # that the commit would take
-    chain: bytes  # before it
+    slot: int  # the slot that the commit would take
+    chain: bytes  # before that slot
     ledger: Ledger
 
     def view(
@@ -76,7 +76,7 @@ class Ground:
         authenticated_data: bytes,
         private: bool = True,
     ) -> CommitView:
-        """The commit, on this ground."""
+        """Return the view of a commit against this state."""
         return CommitView(
             private=private,
             sender=sender,
@@ -95,7 +95,7 @@ class Ground:
         )
 
     def of_candidate(self, commit: mls.CandidateCommit) -> CommitView:
-        """A commit that somebody else has made."""
+        """Return the view of another member's commit."""
         return self.view(
             sender=commit.sender,
             proposals=[proposal_view(p.proposal, p.sender, p.by_reference) for p in commit.proposals],
@@ -106,5 +106,5 @@ class Ground:
 
 
 def names_of(members: Sequence[mls.Member]) -> dict[int, LeafView]:
-    """The members' views by leaf."""
+    """Return the members' views by leaf."""
     return {m.leaf: leaf_view(m.leaf_node) for m in members}

@@ -1,7 +1,7 @@
-"""What the members' signed beats show, and what follows: alarms, and when media may be sealed.
+"""Conclusions from the members' signed beats: alarms, and when media may be sealed.
 
-Protocol section 7. `beats` sends and hears them; `freshness`, `reaching` and `order` reckon. Here it is put
-together: each finding is told once in one sentence, and when it is over, that is told too.
+Protocol section 7. `beats` sends and receives them; `freshness`, `reaching` and `order` compute. This module
+combines their results: it reports each finding once in one sentence, and reports when the finding is over.
 """
 
 from __future__ import annotations
@@ -26,37 +26,37 @@ from crypto.kdf import H
 if TYPE_CHECKING:
     from client.session.room import RoomSession
 
-#: Seconds, and intervals between beats where that is more, for which a member's word holds.
+#: Seconds for which a member's confirmation holds, or that many beat intervals if they are longer.
 FRESH: Final = (15.0, 3)
-#: The same for the beat of ours that it answers: what a server has held back is not fresh.
+#: Maximum age of our acknowledged beat, in seconds or beat intervals: a held-back beat is not fresh.
 ECHO: Final = (25.0, 5)
-#: The same until a silent member is offered to hosts for removal.
+#: Seconds of silence (or beat intervals if longer) before hosts are offered a member's removal.
 GONE: Final = (60.0, 12)
 #: Seconds for which a change may be on its way to us while others have it.
 WITHHELD: Final = 3.0
-#: Seconds for which one member's word alone that there is more stops us, while everybody else is with us.
+#: Seconds for which a single member's claim of a later slot stops us, while all others are with us.
 DOUBT: Final = 15.0
-#: Seconds on a new connection before it is told that freshness is gone: the others beat when they see us.
+#: Seconds on a new connection before lost freshness is reported: the others beat when they see us.
 RETURN: Final = 8.0
-#: Seconds between two ticks that say that this machine has slept.
+#: Seconds between two ticks that indicate that this machine has slept.
 ASLEEP: Final = 3.0
-#: Seconds for which freshness has to hold on before it is told that it is back.
+#: Seconds for which freshness must last before it is reported as restored.
 STEADY: Final = 5.0
-#: Beats of another in which nothing newer of ours is acknowledged, and how old what is missed must be.
+#: Beats of a member that acknowledge nothing newer of ours, and minimum age in seconds of the missed beat.
 DEAF: Final = 3
 DEAF_FOR: Final = 10.0
-#: A beat of ours counts as missed in another's beat when it is that old.
+#: Seconds after which a beat of ours counts as missed in another member's beat.
 UNDER_WAY: Final = 2.0
-#: Seconds after coming in, or after a new connection, before what a member sends and hears is judged.
+#: Seconds after coming in, or after a new connection, before a member's sending and receiving is judged.
 SETTLED: Final = 15.0
 #: Seconds for which messages that others have may be on their way to us.
 BEHIND: Final = 10.0
-#: Seconds, and intervals between beats where that is more, after which it is news that more members have
-#: what we have not: who was first may have lied.
+#: Seconds, or beat intervals if they are longer, after which more members with messages that we lack are
+#: news: the first to claim them may have lied.
 NEWS: Final = (20.0, 3)
-#: Seconds after which it is told whom a removal has not reached.
+#: Seconds after which a report names the members that a removal has not reached.
 REACH: Final = 10.0
-#: Seconds for which further silent members are gathered into one alarm.
+#: Seconds for which further silent members are collected for one alarm.
 GATHER: Final = 3.0
 #: Epochs, slots and removals that are remembered.
 EPOCHS: Final = 64
@@ -65,7 +65,7 @@ REACHES: Final = 8
 
 @dataclass
 class _Ahead:
-    """A member that has signed a slot that we have not come to."""
+    """A member that has signed a slot that we have not reached."""
 
     slot: int
     chain: bytes
@@ -85,13 +85,13 @@ class _Reach:
 
 
 class Told:
-    """Leaves about which one kind of thing has been told, and is not over."""
+    """Leaves with one kind of finding that was reported and is not over."""
 
     def __init__(self) -> None:
         self.leaves: set[int] = set()
 
     def update(self, now_so: Iterable[int]) -> tuple[list[int], list[int]]:
-        """(those to be told now, those for whom it is over)."""
+        """Return (leaves to report now, leaves whose finding is over)."""
         so = set(now_so)
         new, over = sorted(so - self.leaves), sorted(self.leaves - so)
         self.leaves = so
@@ -99,7 +99,7 @@ class Told:
 
 
 class Watch(Aspect):
-    """One membership's watch on its server and its members."""
+    """One membership's monitoring of its server and its members."""
 
     def __init__(self, room: RoomSession, now: float) -> None:
         super().__init__(room)
@@ -113,19 +113,19 @@ class Watch(Aspect):
         self._others: dict[int, bool] = {}  # leaf -> whether a host
         self._members: list[int] = []
         self._since: dict[int, float] = {}  # when each came in
-        self._heard: dict[int, float] = {}  # when each was heard last
-        self._settled: dict[int, float] = {}  # from when on each is judged
-        self._deaf: dict[int, int] = {}  # beats of each that did not acknowledge ours
+        self._heard: dict[int, float] = {}  # when each last sent a beat
+        self._settled: dict[int, float] = {}  # when judging of each begins
+        self._deaf: dict[int, int] = {}  # each member's beats that did not acknowledge ours
         self._ahead: dict[int, _Ahead] = {}
         self._server_ahead: float | None = None
-        #: H(epoch_authenticator) -> when that epoch was followed by another; None: it is ours.
+        #: H(epoch_authenticator) -> when the next epoch began; None: it is the current epoch.
         self._epochs: OrderedDict[bytes, float | None] = OrderedDict()
         self._committers: OrderedDict[int, tuple[int, bytes]] = OrderedDict()  # slot -> (leaf, its key)
         self._stuck: OrderedDict[int, set[bytes]] = OrderedDict()  # slot -> keys that rejoined as stuck there
-        #: (who rejoined as stuck, on whose commit) -> how often
+        #: (key that rejoined as stuck, committer's key) -> how often
         self._unread: OrderedDict[tuple[bytes, bytes], int] = OrderedDict()
         self._reaches: list[_Reach] = []
-        # what has been told
+        # reported so far
         self._stale = False
         self._override: frozenset[int] | None = None
         self._silent, self._gone, self._unheard = Told(), Told(), Told()
@@ -143,19 +143,19 @@ class Watch(Aspect):
         self._look_around(now)
         self._epochs[self._authenticator()] = None
 
-    # -- for others ----------------------------------------------------------------------------------
+    # -- for other modules ---------------------------------------------------------------------------
 
     @property
     def record(self) -> Record:
-        """The last 64 verified beats and 64 good receipts."""
+        """The last 64 verified beats and 64 valid receipts."""
         return self._beats.record
 
     def verdict_on_slot(self, slot: int, *, doubted: bool = False) -> Literal["void", "valid"] | None:
-        """How the others have judged the commit in `slot`, which we alone can't read (protocol section 6).
+        """Return the others' verdict on the commit in `slot` that we alone cannot read (protocol section 6).
 
-        By a host's beats, or those of more than half of the others: at that slot or later and still in our
-        epoch, it was void; in a later epoch, valid. None while too few have spoken, or they contradict each
-        other. If that is `doubted`, a host's word alone counts only where nobody says otherwise.
+        The beats of a host, or of more than half of the others, decide: at that slot or later and still in
+        our epoch, the commit was void; in a later epoch, valid. None while too few have sent beats, or they
+        contradict each other. With `doubted`, a host alone decides only if no beat contradicts it.
         """
         ours = self._authenticator()
         verdicts: dict[str, list[int]] = {"void": [], "valid": []}
@@ -175,9 +175,9 @@ class Watch(Aspect):
         return "void" if carried == ["void"] else "valid"
 
     def override(self, now: float) -> None:
-        """Go on with sound and pictures although it is not known who listens; ValueError if they do go on.
+        """Go on with audio and video although the listeners are unknown; ValueError if they are not paused.
 
-        Until freshness is back, somebody comes in or goes, or somebody more is missing.
+        Holds until freshness is back, a member comes or goes, or another confirmation is missing.
         """
         if self.may_send(now) is None:
             raise ValueError("sound and pictures are not paused")
@@ -187,8 +187,8 @@ class Watch(Aspect):
     def trust_nobody_yet(self) -> None:
         """Seal nothing until the others have answered us here.
 
-        A member lets us in, who need be no host: whoever was evicted can do that too, in a room of its own
-        that it goes on from the last epoch that it was in.
+        The member that lets us in need not be a host: an evicted member can do so too, in a room of its own
+        that goes on from its last epoch.
         """
         self._fresh = Freshness()
 
@@ -272,7 +272,7 @@ class Watch(Aspect):
         if self._override is not None:
             return None
         fresh = self._fresh.until(self._others, host=self._is_host()) > now
-        # who has told another story than the chain does stops nobody by it
+        # A member with another chain than ours pauses nothing.
         ahead = [a for leaf, a in self._ahead.items() if leaf not in self._storytellers]
         doubt = any(now - a.since < DOUBT or not fresh for a in ahead)
         if doubt or self._server_withholds:
@@ -299,7 +299,7 @@ class Watch(Aspect):
 
     def tick(self, now: float) -> None:
         if self._level_at is not None and now - self._ticked > ASLEEP:
-            self._level_at = now  # we have slept: what did not come meanwhile is nobody's doing
+            self._level_at = now  # we slept: missing beats are nobody's fault
         self._ticked = now
         if self._others and self._beats.is_due(now) and self.room.is_level(now):
             self._reaching.sends(self.room.m.own_leaf, self._beats.sent.items())
@@ -326,7 +326,7 @@ class Watch(Aspect):
             self._settled[leaf] = now + SETTLED
             self._reaching.begin_again(leaf)
             self._deaf[leaf] = 0
-            self._beats.soon(now, self._members)  # it has just come, or come back, and knows nothing of us
+            self._beats.soon(now, self._members)  # it is new or back, and knows nothing of us
         if beat.slot > m.journal.slot:
             ahead = self._ahead.setdefault(leaf, _Ahead(beat.slot, beat.chain, now))
             ahead.slot, ahead.chain = beat.slot, beat.chain
@@ -344,7 +344,7 @@ class Watch(Aspect):
         if deaf and missed is not None and now - missed < DEAF_FOR:
             self._deaf[leaf] = min(self._deaf[leaf], DEAF - 1)
         if beat.incarnation != self.room.incarnation:
-            self._tell_disorder([leaf])  # a beat is passed on by the server's life that it was sent to
+            self._tell_disorder([leaf])  # a server broadcasts within one incarnation only
         elif self._order.claimed(leaf, beat.relay, beat.window, now):
             self._tell_disorder([leaf])
         self._reaching.sends(leaf, beat.sent)
@@ -357,7 +357,7 @@ class Watch(Aspect):
                 reach.waiting.discard(leaf)
 
     def _vouched(self, beat: Beat, now: float) -> None:
-        """It stands where we stand, or stood there lately: its word holds for a while."""
+        """Extend the member's confirmation if its beat is of our epoch or of one that ended lately."""
         if beat.authenticator not in self._epochs:
             return
         over = self._epochs[beat.authenticator]
@@ -374,11 +374,11 @@ class Watch(Aspect):
         if leaf in self._storytellers:
             return
         self._storytellers.add(leaf)
-        if len(self._storytellers) <= 2:  # one may lie; more than two say nothing new
+        if len(self._storytellers) <= 2:  # one may lie; more than two add nothing
             self.room.tell(words.two_stories(slot, self._names(self._storytellers)))
 
     def _come_to(self, slot: int) -> None:
-        """A slot has been judged: those who were ahead at it agree with us, or not."""
+        """Check the claims of members that were ahead, now that this slot has been judged."""
         for leaf, ahead in list(self._ahead.items()):
             if ahead.slot <= slot:
                 del self._ahead[leaf]
@@ -400,7 +400,7 @@ class Watch(Aspect):
         if room.stuck_at is not None or room.needs_rejoin:
             return
         told = bool(self._withheld) or self._server_withholds
-        # whoever says the same later is no news, unless the first has long been alone with it
+        # Later claims of the same are no news, unless the first claim has stood alone for long.
         if (ahead or late) and (not told or (ahead - self._withheld and now - self._withheld_at > DOUBT)):
             self._override, self._withheld_at = None, now
             slot = max([a.slot for a in self._ahead.values()] + [room.server_slot or 0])
@@ -413,7 +413,7 @@ class Watch(Aspect):
         until = self._fresh.until(self._others, host=self._is_host())
         if until > now:
             if self._stale and until < now + STEADY:
-                return  # the answer to an old beat of ours: wait for one to a newer, before it is told
+                return  # confirmed by an old beat of ours: wait for a newer one
             if self._stale or self._override is not None:
                 self.room.tell(ev.Status("cleared", words.FRESH_AGAIN))
             self._stale, self._override = False, None
@@ -456,7 +456,7 @@ class Watch(Aspect):
         elif self._deaf_since is None:
             self._deaf_since = now
         if self._deaf_since is not None and not everybody and now - self._deaf_since < interval(len(deaf)):
-            deaf &= self._unheard.leaves  # the others' beats come within an interval: told in one
+            deaf &= self._unheard.leaves  # other beats follow within an interval: one alarm
         new, over = self._unheard.update(deaf)
         if new:
             everybody = everybody and len(new) > 1
@@ -498,7 +498,7 @@ class Watch(Aspect):
     def _judge_behind(self, now: float) -> None:
         connected = self.room.is_level(now) and self._connected_for(now) > BEHIND
         behind = set(self._order.behind(now - BEHIND)) if connected else set()
-        # the others say the same with their next beats; much later it is news, for the first may have lied
+        # The others claim the same with their next beats; much later it is news: the first may have lied.
         if behind - self._behind and (not self._behind or now - self._behind_at > self._span(NEWS)):
             self._behind_at = now
             self.room.tell(words.held_back(self._names(behind - self._behind)))
@@ -547,10 +547,10 @@ class Watch(Aspect):
             if self._unread[pair] == 2:
                 self.room.tell(words.unreadable_again(name, victim, self._name(leaf), leaf))
 
-    # -- inside ------------------------------------------------------------------------------------------
+    # -- internals ---------------------------------------------------------------------------------------
 
     def _look_around(self, now: float) -> None:
-        """Who is here now; whoever is new gets time."""
+        """Record the current members; a new member gets time before it is judged."""
         members = self.room.m.members()
         own = self.room.m.own_leaf
         self._members = [leaf for leaf, _, _ in members]

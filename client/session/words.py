@@ -1,4 +1,4 @@
-"""The sentences of alarms: what happened, what it means, what to do. In one place, for all who say them."""
+"""The sentences of alarms: what happened, what it means, what to do. One place for all modules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from client.session.events import Alarm, Status
 
 
 def void_commit(why: str, who: str, slot: int) -> Alarm:
-    """A slot holds nothing; `who` is a name, or that it can't be told."""
+    """A slot is void; `who` is the author's name, or the words for an unknown author."""
     return Alarm(
         "void_commit",
         f"A change to the meeting was not valid and was ignored: {why}. It came from {who} (slot {slot}).",
@@ -17,7 +17,7 @@ def void_commit(why: str, who: str, slot: int) -> Alarm:
 
 
 def stuck(who: str) -> Alarm:
-    """We alone can't read a commit."""
+    """This member alone cannot read a commit."""
     return Alarm("stuck", f"{who}'s last change can't be read here. Nothing is sent until that is settled.")
 
 
@@ -27,7 +27,7 @@ def receipt() -> Alarm:
 
 
 def two_stories(slot: int, who: str = "") -> Alarm:
-    """The server's chain is not ours; or that of `who`, members who signed theirs, is not."""
+    """The chain of the server, or the chain signed by the members in `who`, differs from ours."""
     if not who:
         return Alarm(
             "two_stories",
@@ -43,7 +43,7 @@ def two_stories(slot: int, who: str = "") -> Alarm:
 
 
 def maybe_lost(text: str) -> Alarm:
-    """A word of ours fell between two lives of the server, and its epoch is over."""
+    """A message of ours may be lost by a restart of the server, and its epoch is over."""
     return Alarm(
         "maybe_lost",
         f"The server went away right after you said \u201c{text[:60]}\u201d. It may not have reached "
@@ -52,7 +52,7 @@ def maybe_lost(text: str) -> Alarm:
 
 
 def missed(count: int) -> Alarm:
-    """Words of others that can't be had or read any more."""
+    """Messages of others are no longer available or readable."""
     return Alarm(
         "missed",
         f"{count} messages of others went by and can't be read here any more; some may have been said in "
@@ -61,7 +61,7 @@ def missed(count: int) -> Alarm:
 
 
 def refused(why: str) -> Alarm:
-    """The server would not do something."""
+    """The server refused a request."""
     return Alarm("refused", f"The server refused something: {why}.")
 
 
@@ -71,7 +71,7 @@ def not_done(why: str) -> Alarm:
 
 
 def invite_leaked(invite: str, earlier: str | None, name: str, came_in: bool) -> Alarm:
-    """A single-use invite was used by two; `earlier` is the name of the first, if it is known."""
+    """Two people used a single-use invite; `earlier` is the first one's name, if known."""
     if came_in:
         first = f"{earlier} came in by it" if earlier else "Somebody came in by it"
         what = f"{first}, and now somebody who says \u201c{name}\u201d knocks with it"
@@ -89,7 +89,7 @@ def invite_leaked(invite: str, earlier: str | None, name: str, came_in: bool) ->
 
 
 def removed_knocks(invite: str, removed: str, name: str) -> Alarm:
-    """Somebody knocks with the invite of a member who has been removed."""
+    """Somebody knocks with the invite of a removed member."""
     return Alarm(
         "removed_knocks",
         f"Somebody who says \u201c{name}\u201d knocks with {invite}, by which {removed} had come in, who was "
@@ -99,7 +99,7 @@ def removed_knocks(invite: str, removed: str, name: str) -> Alarm:
 
 
 def page_differs(names: str, several: bool, same: int, of: int, we: bool) -> Alarm:
-    """Members run another page than `same` of the `of` who have said which; `we`: than ours."""
+    """Members run another page than `same` of the `of` members that reported one; `we`: than ours."""
     runs, serves = ("run", "them") if several else ("runs", "it")
     than = "you" if we else "the others"
     return Alarm(
@@ -110,7 +110,7 @@ def page_differs(names: str, several: bool, same: int, of: int, we: bool) -> Ala
     )
 
 
-#: Why a file does not come.
+#: Reasons that a file does not arrive.
 FILE_SENDER_GONE: Final = "Who sent it has gone before all of it was here."
 FILE_TOO_MANY: Final = "Too many files come at a time: ask for it again."
 FILE_WRONG: Final = "What came is not what was sent: pieces of it were false. Ask for it again."
@@ -123,12 +123,12 @@ ENDED_UNHEARD = (
 
 
 def false_end(name: str, why: str) -> Alarm:
-    """A member who may not has tried to end the meeting."""
+    """A member that is not allowed to has tried to end the meeting."""
     return Alarm("false_end", f"{name} tried to end the meeting: {why}")
 
 
 def forged_media(name: str) -> Alarm:
-    """A frame was opened under a member's key id, and that member has not signed it."""
+    """A frame was opened under a member's key id, but that member has not signed it."""
     return Alarm(
         "forged_media",
         f"Somebody sent sound or pictures in {name}'s name. Only a member can do that, with the server's "
@@ -147,7 +147,7 @@ def unverified_media(names: str) -> Alarm:
     )
 
 
-#: Why no sound and pictures are sent, where a beat's absence or content is the reason.
+#: Reasons that no audio and video are sent, where a missing beat or a beat's content is the cause.
 PAUSED_STALE: Final = (
     "Sound and pictures are paused: too few of the others have lately confirmed who is in the room."
 )
@@ -162,7 +162,7 @@ _STREAMS: Final = ("sound", "pictures", "screen's sound", "screen")
 
 
 def listed(names: Iterable[str], most: int = 6) -> str:
-    """ "Ada", "Ada and Bo", "Ada, Bo and Cem"; beyond `most` the others are counted."""
+    """Join names: "Ada", "Ada and Bo", "Ada, Bo and Cem"; beyond `most` the rest is counted."""
     known = list(names)
     if len(known) > most:
         known = [*known[: most - 1], f"{len(known) - most + 1} more"]
@@ -170,12 +170,12 @@ def listed(names: Iterable[str], most: int = 6) -> str:
 
 
 def stream_of(whose: str, number: int) -> str:
-    """ "Ada's sound": a stream number as a person says it."""
+    """Name a stream for a person, for example "Ada's sound"."""
     return f"{whose} {_STREAMS[number] if number < len(_STREAMS) else 'pictures'}"
 
 
 def withheld(slot: int, who: str) -> Alarm:
-    """Others have, by the signed word of `who` (or the server's own: ""), what we have not been given."""
+    """The members in `who`, or the server itself (""), report a slot that we have not been given."""
     return Alarm(
         "withheld",
         f"The meeting has moved on to change {slot}, by the word of {who or 'the server itself'}, and the "
@@ -185,7 +185,7 @@ def withheld(slot: int, who: str) -> Alarm:
 
 
 def stale(who: str, no_host: bool) -> Alarm:
-    """Too few have confirmed our epoch lately; `who` has not."""
+    """Too few members have confirmed our epoch lately; those in `who` have not."""
     missing = f"No host has been heard; {who} did not confirm" if no_host else f"{who} did not confirm"
     return Alarm(
         "stale",
@@ -195,7 +195,7 @@ def stale(who: str, no_host: bool) -> Alarm:
 
 
 def silent(who: str, seconds: float) -> Alarm:
-    """Nothing has come from somebody who is in the room."""
+    """Nothing has arrived from a member of the room."""
     return Alarm(
         "silent",
         f"Nothing has come from {who} for {seconds:.0f} s. The connection may be lost, or the server keeps "
@@ -204,7 +204,7 @@ def silent(who: str, seconds: float) -> Alarm:
 
 
 def gone(who: str, leaf: int, seconds: float) -> Alarm:
-    """The same, for hosts, after long."""
+    """For hosts: a member has been silent for long."""
     return Alarm(
         "gone",
         f"{who} has been silent for {seconds:.0f} s and still has the meeting's keys. /remove {leaf} takes "
@@ -213,7 +213,7 @@ def gone(who: str, leaf: int, seconds: float) -> Alarm:
 
 
 def unheard(who: str, everybody: bool) -> Alarm:
-    """Others' beats do not acknowledge ours."""
+    """The others' beats do not acknowledge ours."""
     verb = "do" if everybody or " and " in who else "does"
     return Alarm(
         "unheard",
@@ -223,7 +223,7 @@ def unheard(who: str, everybody: bool) -> Alarm:
 
 
 def not_reaching(streams: str, whom: str, blamed: bool) -> Alarm:
-    """Media that is sent and does not come; `blamed`: two say so, or we see it ourselves."""
+    """Media is sent but does not arrive; `blamed`: two members report it, or we see it ourselves."""
     if blamed:
         text = (
             f"Sent, but not reaching {whom}: {streams}. The server drops that, or the network to the server "
@@ -235,7 +235,7 @@ def not_reaching(streams: str, whom: str, blamed: bool) -> Alarm:
 
 
 def reordered(who: str) -> Alarm:
-    """Windows over the relays differ."""
+    """The windows over the relays differ."""
     return Alarm(
         "reordered",
         f"The server gave {who} other messages, or in another order, than you. Do not rely on having read "
@@ -253,7 +253,7 @@ def renumbered() -> Alarm:
 
 
 def held_back(who: str) -> Alarm:
-    """Others have had relays that have not come here."""
+    """Others have received relays that have not arrived here."""
     return Alarm(
         "reordered",
         f"The server has given {who} messages that it has not given you. Do not rely on having read all that "
@@ -262,7 +262,7 @@ def held_back(who: str) -> Alarm:
 
 
 def double_beat(who: str, leaf: int, host: bool) -> Alarm:
-    """SNUG-19 is broken."""
+    """A member has broken SNUG-19."""
     offer = f" /remove {leaf} takes them out." if host else ""
     return Alarm(
         "double_beat",
@@ -281,12 +281,12 @@ def unreadable_commit(who: str, leaf: int) -> Alarm:
 
 
 def not_yet(why: str) -> str:
-    """A member out of step can't be let back in for now."""
+    """Return a sentence: a member out of step cannot be let back in yet."""
     return f"You can't come back in yet: {why.split(' Knock again')[0]} This program goes on trying."
 
 
 def unreadable_again(victim: str, victim_leaf: int, who: str, leaf: int) -> Alarm:
-    """One member could not read commits of one other, twice, and everybody else could."""
+    """One member could not read two commits of another, and everybody else could."""
     return Alarm(
         "unreadable_commit",
         f"{victim} could not read two of {who}'s changes, which all others could, and had to come in anew. "
@@ -296,7 +296,7 @@ def unreadable_again(victim: str, victim_leaf: int, who: str, leaf: int) -> Alar
 
 
 def removal_reach(names: Sequence[str], total: int, missing: str, count: int) -> str:
-    """How far a removal has come, for hosts."""
+    """Return a sentence for hosts: how many members a removal has reached."""
     if not count:
         return f"The removal of {listed(names)} has reached everybody ({total} of {total})."
     return (
@@ -306,7 +306,7 @@ def removal_reach(names: Sequence[str], total: int, missing: str, count: int) ->
 
 
 def code_fork(name: str) -> Alarm:
-    """A member goes by other commitments than we do in a run for a short code."""
+    """A member has other commitments than we do in a run for a short code."""
     return Alarm(
         "code_fork",
         f"{name} was told other things than you while the code was made, or says so: the server may be "
@@ -315,7 +315,7 @@ def code_fork(name: str) -> Alarm:
 
 
 def code_cheat(name: str) -> Alarm:
-    """A member has shown another share than it had committed to."""
+    """A member has revealed another share than it had committed to."""
     return Alarm(
         "code_cheat",
         f"{name} did not keep to what {name}'s program had promised while the code was made. Only who wants "
@@ -325,7 +325,7 @@ def code_cheat(name: str) -> Alarm:
 
 
 def code_aborted(names: str, why: str) -> Alarm:
-    """A run ended after somebody could have known the code; `names` of those whose part is missing."""
+    """A run ended after somebody could have known the code; `names` are those whose share is missing."""
     return Alarm(
         "code_aborted",
         f"There is no code, for {names} did not show a part of it when others had: {why}. Once can be an "
@@ -358,7 +358,7 @@ _DROPPED = {
 
 
 def dropped(what: Drop, saved: str | None) -> Alarm:
-    """The server keeps us out of the room; `saved` is where evidence goes, if that was asked for."""
+    """The server keeps us out of the room; `saved` is the evidence file, if one was requested."""
     proof = (
         f"Evidence is in {saved}." if saved is not None else "/evidence FILE keeps what can be shown of it."
     )
@@ -377,12 +377,12 @@ def dropped_often(count: int) -> Alarm:
 
 
 def dropped_end(what: Drop) -> str:
-    """The end of a meeting from which the server has dropped us for good."""
+    """Return a sentence: the server has dropped us from the meeting for good."""
     return f"{_DROPPED[what]} We gave up trying to get back in."
 
 
 def unreachable() -> Status:
-    """The server is not there at all."""
+    """The server cannot be reached at all."""
     return Status(
         "away",
         "The server can't be reached at all: it may be down, or the way to it. Nothing that came here says "
@@ -391,14 +391,14 @@ def unreachable() -> Status:
 
 
 def restarted() -> Status:
-    """The server is another process than before, and nobody has opened the room there yet."""
+    """The server is a new process, and nobody has opened the room there yet."""
     return Status(
         "away", "The server was started anew and knows nothing of this meeting until a host is back there."
     )
 
 
 def reports() -> Status:
-    """The price of a meeting that can be reported, told to everybody who comes in."""
+    """The cost of a meeting with reports, shown to every participant."""
     return Status(
         "reports",
         "What you write here can be proven to others afterwards: this meeting keeps signatures for reports.",
@@ -406,7 +406,7 @@ def reports() -> Status:
 
 
 def unreportable(name: str) -> Alarm:
-    """Somebody writes in a meeting that can be reported, and has not shown the host's admission."""
+    """A member writes in a meeting with reports without having shown the host's admission."""
     return Alarm(
         "unreportable",
         f"{name} has not shown the host's signature for coming in: what {name} writes can't be reported. "
@@ -416,7 +416,7 @@ def unreportable(name: str) -> Alarm:
 
 
 def asks_again(name: str) -> Status:
-    """Whoever knocked was waved in, until somebody who can make invites lost the host's trust."""
+    """Knocks need a host's yes again: a former host, no longer trusted, may still make invites."""
     return Status(
         "asks_again",
         f"{name} was a host, and may still be able to make links to this meeting. So nobody is waved in any "
