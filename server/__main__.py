@@ -1,8 +1,9 @@
-"""``snug-server``: start, serve until SIGTERM or SIGINT, tell everybody, exit 0; or ``snug-server disclose``.
+"""``snug-server``: run the server until SIGTERM or SIGINT. ``snug-server disclose``: see `server.disclose`.
 
-Standard output carries one line, ``listening on URL``, with ``--window`` another, ``window URL``, with
-``--metrics`` another, ``metrics URL``, and on every SIGUSR1 one line ``disclosure JSON`` (`server.console`).
-Standard error carries the log. Exit status: 0 stopped when asked, 2 could not start.
+Standard output has the line ``listening on URL``, with ``--window`` the line ``window URL``, with
+``--metrics`` the line ``metrics URL``, and for every SIGUSR1 a line ``disclosure JSON`` (`server.console`).
+Standard error has the log. When the server stops, it sends all connections a last message. The exit status is
+0 after a signal, and 2 if the server cannot start.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from server.page import PageError
 
 log = logging.getLogger(__name__)
 
-#: Where metrics are served if nothing else is said.
+#: Default address of the metrics.
 METRICS = "127.0.0.1:9464"
 
 
@@ -96,7 +97,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 
 def _allow_files(settings: Settings) -> None:
-    # every connection is a file to the system, and the customary 1,024 are fewer than our default
+    # the system counts every connection as a file, and its usual limit of 1,024 is below our default
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * settings.max_connections + settings.media.tcp_connections * settings.media_tcp + 64
     if hard != resource.RLIM_INFINITY:
@@ -108,7 +109,7 @@ def _allow_files(settings: Settings) -> None:
 def _make(settings: Settings, hostile: str | None) -> Server:
     if hostile is None:
         return Server(settings)
-    # nothing of it is in an honest server's process
+    # imported here, so that an honest server's process never loads hostile code
     from server.hostile import run
 
     return run.make(settings, hostile)
@@ -166,7 +167,7 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the server; returns the exit status."""
+    """Run the server, and return the exit status."""
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] == "disclose":
         return disclose.main(argv[1:])

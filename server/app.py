@@ -1,4 +1,4 @@
-"""The server, put together: HTTP, WebSocket, hub and SFU, or media workers, and with nothing on disk."""
+"""The whole server: HTTP, WebSockets, the hub, and an SFU or media workers. It stores nothing on disk."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 
 
 class StartError(Exception):
-    """The server can't start; the text is one sentence that says why."""
+    """The server cannot start. The text is one sentence with the reason."""
 
 
 async def _resolve(host: str) -> tuple[socket.AddressFamily, str]:
-    """The one address that `host` stands for here."""
+    """Return family and IP address of the first address that `host` resolves to. Raises StartError."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
     except OSError:
@@ -42,7 +42,7 @@ async def _resolve(host: str) -> tuple[socket.AddressFamily, str]:
 
 
 class Server:
-    """One server. `media` replaces the SFU in tests."""
+    """One server. Tests pass `media` to replace the SFU."""
 
     def __init__(
         self,
@@ -69,18 +69,21 @@ class Server:
 
     @property
     def signaling(self) -> Signaling:
-        """The WebSockets; only after `start`."""
+        """The WebSockets. Available after `start`."""
         assert self._signaling is not None
         return self._signaling
 
     @property
     def greeting(self) -> int:
-        """TCP connections that have not become WebSockets (yet)."""
+        """Number of open TCP connections that are not WebSockets."""
         upgraded = self.signaling.upgraded
         return sum(h.transport is not None and h not in upgraded for h in self._greeting)
 
     async def start(self) -> str:
-        """Listen; returns the URL. StartError if it can't, ConfigError if settings contradict each other."""
+        """Listen, and return the URL.
+
+        Raises StartError if the server cannot start, ConfigError if settings contradict each other.
+        """
         s = self.settings
         host, port = config.host_and_port(s.listen)
         family, address = await _resolve(host)
@@ -155,7 +158,7 @@ class Server:
             raise StartError(f"can't take {error.what} for media: {error.strerror}") from None
         return self._sfu
 
-    # -- of what it is put together: `server.hostile` takes other parts -------------------------
+    # -- parts of the server, which `server.hostile` replaces -----------------------------------
 
     def _make_hub(self, origin: str, key: SigningKey) -> Hub:
         return Hub(
@@ -174,7 +177,10 @@ class Server:
         return Sfu(**options)
 
     async def stop(self) -> None:
-        """Tell everybody, close everything; bounded in time, and harmless when not started."""
+        """Send all connections the last message, and close everything.
+
+        Takes a bounded time. Harmless if not started.
+        """
         if self._listener is not None:
             self._listener.close()
         if self._signaling is not None:
@@ -192,7 +198,11 @@ class Server:
     # -- HTTP ----------------------------------------------------------------------------------
 
     def _greet(self) -> asyncio.Protocol:
-        """A TCP connection: it becomes a WebSocket within the handshake time, or it is cut."""
+        """Make the protocol of a new TCP connection.
+
+        The connection is cut unless it becomes a WebSocket within `handshake_time`. A connection that has
+        requested the page gets another `page_time`.
+        """
         assert self._runner is not None
         assert self._runner.server is not None
         handler = self._runner.server()
@@ -210,11 +220,11 @@ class Server:
 
         delay = self.settings.handshake_time
         if len(self._greeting) >= self.settings.max_connections:
-            # those that have closed, or have become WebSockets, count no more
+            # connections that have closed or have become WebSockets do not count
             upgraded = self.signaling.upgraded
             self._greeting = {h for h in self._greeting if h.transport is not None and h not in upgraded}
         if len(self._greeting) >= self.settings.max_connections:
-            delay = 0  # not call_soon: that would come before connection_made
+            delay = 0  # not call_soon, which would run before connection_made
         else:
             self._greeting.add(handler)
         loop.call_later(delay, cut)
@@ -237,7 +247,7 @@ class Server:
         return page.routes(bundle, where=where, connect=[page.sockets(origin)])
 
     async def _reads(self, request: web.Request, _: web.StreamResponse) -> None:
-        """Who asks for the page's files has longer than who is to become a WebSocket."""
+        """Mark a connection that gets an HTTP response, so that it has another `page_time`."""
         self._reading.add(request.protocol)
 
     async def _hello(self, _: web.Request) -> web.Response:

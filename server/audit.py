@@ -1,8 +1,8 @@
-"""Is the disclosure complete? Looks at the living objects themselves, and compares with `server.holdings`.
+"""Check whether the disclosure is complete: compare the live objects with `server.holdings`.
 
-Not trusting what the code says of itself is the point: this walks everything reachable from the server (and
-every instance of a class of `server.*` that is alive, reachable or not), and reports attributes that no table
-names, and bytes and texts where the table says none of that kind.
+The audit does not trust the code's own account of its data. It walks everything that is reachable from the
+server, and every live instance of a class of `server.*`, reachable or not. It reports attributes that the
+table does not name, and bytes and texts of a kind that the table does not allow there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import msgspec
 from server.holdings import KINDS, entry
 
 _PLAIN: Final = (int, float, complex, type(None), enum.Enum)
-#: Code and its surroundings: of these everything in the process can be reached.
+#: Types at which the walk ends: code and its surroundings, from which everything in the process is reachable.
 _WALLS: Final = (
     type,
     types.ModuleType,
@@ -38,13 +38,13 @@ _CONTAINERS: Final = (list, tuple, set, frozenset, deque)
 
 
 def _of_ours(value: object) -> bool:
-    """An object of the server's own; messages of `server.wire` count as what holds them."""
-    module = str(type(value).__module__)  # of a class that is made in C, it may be anything
+    """Return whether `value` is an object of the server. Messages of `server.wire` belong to their holder."""
+    module = str(type(value).__module__)  # a class that is made in C may have any value here
     return module.startswith("server.") and not module.startswith("server.wire.")
 
 
 def attributes(value: object) -> dict[str, Any]:
-    """All that `value` holds under a name: its dictionary, its slots, its struct's fields."""
+    """Return all named values of `value`: its dictionary, its slots and the fields of its struct."""
     found: dict[str, Any] = {}
     for base in type(value).__mro__:
         slots = base.__dict__.get("__slots__", ())
@@ -58,7 +58,10 @@ def attributes(value: object) -> dict[str, Any]:
 
 
 def _inside(value: object) -> tuple[Iterable[object], bool]:
-    """What `value` refers to; and whether it is somebody else's object, the inside of which isn't ours."""
+    """Return the objects that `value` refers to, and whether `value` is foreign.
+
+    A foreign object belongs to a library; the table does not cover its inside.
+    """
     if isinstance(value, dict):
         return [*value.keys(), *value.values()], False
     if isinstance(value, _CONTAINERS):
@@ -84,13 +87,13 @@ def _inside(value: object) -> tuple[Iterable[object], bool]:
 
 
 def leaves(value: object, meet: list[object] | None = None) -> Iterator[tuple[bytes | str, bool]]:
-    """Every text and byte string in `value`, and whether it sits within somebody else's object.
+    """Yield every text and byte string in `value`, and whether it is inside a foreign object.
 
-    The walk ends at objects of the server's own, which are added to `meet`.
+    The walk ends at objects of the server, and appends them to `meet`.
     """
     todo: list[tuple[object, bool]] = [(value, False)]
     seen: set[int] = set()
-    kept: list[object] = []  # so that no address is used twice while we walk
+    kept: list[object] = []  # keeps visited objects alive, so that no id is used twice during the walk
     while todo:
         at, foreign = todo.pop()
         if isinstance(at, _PLAIN + _WALLS) or id(at) in seen:
@@ -113,8 +116,12 @@ def leaves(value: object, meet: list[object] | None = None) -> Iterator[tuple[by
 
 @dataclass
 class Audit:
-    """`undeclared`: attributes that no table names. `misplaced`: attributes that hold what the table doesn't
-    say. `found`: each attribute's texts and byte strings, for tests that know what to look for."""
+    """The result of an audit. `objects` is the number of objects of the server.
+
+    `undeclared`: attributes that the table does not name. `misplaced`: attributes with a value of a kind that
+    the table does not allow. `found`: texts and byte strings by attribute, for tests that search for known
+    values.
+    """
 
     objects: int = 0
     classes: set[str] = field(default_factory=set)
@@ -124,7 +131,7 @@ class Audit:
 
 
 def _globals() -> Iterator[tuple[str, object]]:
-    """What the server's modules hold that isn't code: a cache there would outlive every meeting."""
+    """Yield containers and caches in the server's modules, by name. Data there would outlive a meeting."""
     for name, module in list(sys.modules.items()):
         if name.startswith("server.") and module is not None:
             for key, value in list(vars(module).items()):
@@ -136,15 +143,15 @@ def _globals() -> Iterator[tuple[str, object]]:
 
 
 def alive() -> list[object]:
-    """All instances of the server's classes, whoever holds them."""
+    """Return all live instances of the server's classes, reachable from the server or not."""
     return [o for o in gc.get_objects() if _of_ours(o) and not isinstance(o, type | Audit)]
 
 
 def audit(root: object, besides: Iterable[object] = ()) -> Audit:
-    """Walk from `root`. Takes about a second for a hundred thousand objects, and stops the loop meanwhile.
+    """Audit everything reachable from `root`, and every live object of the server.
 
-    `besides`: objects that are not this server's, and are looked at only if they can be reached from it
-    (tests make some).
+    The walk takes about a second for 100,000 objects, and blocks the event loop. `besides` are live objects
+    that do not belong to this server, for example a test's: the walk includes them only if it reaches them.
     """
     result = Audit()
     gc.collect()
@@ -166,7 +173,7 @@ def audit(root: object, besides: Iterable[object] = ()) -> Audit:
             kinds = declared[1] if declared is not None else ()
             for leaf, foreign in leaves(held, todo):
                 result.found.setdefault(where, set()).add(leaf)
-                # of somebody else's object the inside isn't ours to tell apart: tests look for known values
+                # kinds cannot be told apart inside a foreign object: there, tests search for known values
                 fits = bool(kinds) if foreign else any(KINDS[kind](leaf) for kind in kinds)
                 if not fits:
                     result.misplaced.add(where)

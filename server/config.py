@@ -1,7 +1,7 @@
-"""The landlord's settings: a frozen struct, each with a default, and a TOML file that may change them.
+"""The operator's settings: a frozen struct with a default for each setting, and a TOML file to change them.
 
-Sizes are bytes, times are seconds. In the file each setting is one ``name = value``, names as below; those of
-the SFU stand in a table of their own, after the line ``[media]``.
+Sizes are in bytes, times in seconds. The file has one line ``name = value`` for each setting, with the names
+of `Settings`. The settings of the SFU are in a table of their own, after the line ``[media]``.
 """
 
 from __future__ import annotations
@@ -22,74 +22,77 @@ CountOrOff = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
 Size = Annotated[int, msgspec.Meta(ge=1024, le=2**34)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
 Rate = Annotated[float, msgspec.Meta(gt=0, le=1e12)]
-#: Media workers at most.
+#: Maximum number of media workers.
 WORKERS_MAX = 64
 Workers = Annotated[int, msgspec.Meta(ge=1, le=WORKERS_MAX)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
 class ConfigError(ValueError):
-    """The settings can't be used; the text is one sentence that says which and why."""
+    """The settings are not valid. The text is one sentence that names the setting and the reason."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Everything that an operator can set.
+    """All settings of the server.
 
-    Where to listen
-        listen: ``HOST:PORT`` (``[HOST]:PORT`` for IPv6) of HTTP and WebSocket; port 0 takes a free one.
-        origin: what clients sign at the door; default ``http://HOST:PORT`` of `listen`. Set it when a
-            proxy or a wildcard address stands between.
-        allowed_origins: further values of a browser's ``Origin`` header that may connect; pages from the
-            participant's own machine (``http://127.0.0.1:PORT``) always may.
-        page: whether the meeting page is served.
-        window: where the landlord's window listens, a loopback address; default none: there is no window.
-        media_address, media_port: the UDP address told to clients; default the host of `listen`, any port.
-        media_also: further addresses of this machine told to clients, IPv6 for example; with the same port.
-        media_bind: the address to bind for media, where it differs from `media_address`. With addresses of
-            both families told, that of the other one is bound too.
-        media_tcp: whether that port takes ICE over TCP too, for networks that let no UDP through.
-        turn: relays told to browsers, each a table of `urls` and of `secret` or `secret_file`, what coturn's
-            ``static-auth-secret`` has.
-        turn_time: that the credentials made for them last.
-        metrics: where ``/metrics`` is served, a loopback address; default none: there is no such listener.
+    Addresses
+        listen: ``HOST:PORT`` (``[HOST]:PORT`` for IPv6) of HTTP and WebSocket; port 0 selects a free port.
+        origin: the origin that clients sign at the door; default ``http://HOST:PORT`` of `listen`. Set it
+            if the server is behind a proxy or listens on a wildcard address.
+        allowed_origins: further values of a browser's ``Origin`` header that may connect. Pages from the
+            participant's own machine (``http://127.0.0.1:PORT``) may always connect.
+        page: whether the server serves the meeting page.
+        window: loopback address of the landlord's window; default None: there is no window.
+        media_address, media_port: the UDP address sent to clients; default the host of `listen`, any port.
+        media_also: further addresses of this machine sent to clients, for example IPv6; with the same port.
+        media_bind: the address to bind for media; default the host of `listen`. If clients get an address of
+            the other family, the server binds that family too.
+        media_tcp: whether the media port accepts ICE over TCP too, for networks that block UDP.
+        turn: TURN servers sent to browsers. Each is a table of `urls`, and `secret` or `secret_file` with the
+            value of coturn's ``static-auth-secret``.
+        turn_time: lifetime of the TURN credentials.
+        metrics: loopback address of ``/metrics``; default None: there is no such listener.
 
-    How many processes
-        workers: media workers, each with a UDP port of its own from `media_port` upwards; 1: media is in the
-            one process, and there are none.
+    Processes
+        workers: number of media workers, each with its own UDP port from `media_port` upwards. With 1, the
+            server's process does the media itself, and there are no workers.
 
-    How many
+    Counts
         max_connections: WebSockets at a time.
-        max_connections_per_address: of these, from one address; 0 is no limit. Never kept for longer.
-        max_rooms, max_lobbies: at a time.
+        max_connections_per_address: WebSockets from one address at a time; 0 is no limit. The server forgets
+            an address with its last WebSocket.
+        max_rooms, max_lobbies: rooms and lobbies at a time.
         max_members: connections in one room.
         lobby_members: connections in one lobby.
 
-    How much, one connection
+    Limits for one connection
         frame_bytes: the largest WebSocket frame.
-        messages_per_second, message_burst: token bucket; who exceeds it is closed.
+        messages_per_second, message_burst: token bucket; the server closes a connection that exceeds it.
         bytes_per_second, byte_burst: the same for the bytes of frames.
-        catch_ups_per_second, catch_up_burst: replays of the ring; beyond it they are refused.
-        media_changes_per_second, media_change_burst: of one's own streams or transport; beyond it refused.
+        catch_ups_per_second, catch_up_burst: catch-ups; the server refuses further ones.
+        media_changes_per_second, media_change_burst: changes of streams or transport; the server refuses
+            further ones.
         lobby_blob_bytes: the largest blob in a lobby.
-        lobby_posts_per_second, lobby_post_burst: posts of one connection; beyond it they are refused.
-        queue_bytes, queue_messages: what may wait for one slow reader before it is dropped.
-        queue_total_bytes: what may wait for all of them together; then those go for whom most is waiting.
-        errors_max: refusals a minute before the connection is closed.
+        lobby_posts_per_second, lobby_post_burst: posts in a lobby; the server refuses further ones.
+        queue_bytes, queue_messages: frames queued for one slow reader before the server drops it.
+        queue_total_bytes: bytes queued for all readers together. Above it the server drops the readers with
+            the longest queues.
+        errors_max: refusals a minute before the server closes the connection.
 
-    How much, one room
-        ring_relays, ring_bytes: relayed blobs held for catching up, by number and size.
+    Limits for one room
+        ring_relays, ring_bytes: relayed blobs held for catching up, by number and by size.
         commit_bytes: committed blobs held for catching up (never more than 64 slots).
 
-    How long
-        handshake_time: from the TCP connection, and again from the challenge, to the next step.
-        page_time: for loading the page, beyond the handshake time.
-        idle_time: without a frame or pong; also the wait in a room that nobody opens.
-        heartbeat: between pings; no pong within half of it closes the connection.
+    Times
+        handshake_time: from the TCP connection to the WebSocket, and from the challenge to the door.
+        page_time: additional time for a connection that loads the page.
+        idle_time: without a frame or pong. It also limits the wait in a room that nobody has opened.
+        heartbeat: between pings; the server closes a connection without a pong within half of this time.
         room_linger: that an opened room outlives its last connection.
-        stop_time: for telling everybody when the process stops.
+        stop_time: to send all connections the last message when the process stops.
 
     The SFU
-        media: a table; its names, all with defaults, are those of `server.media.limits.MediaLimits`.
+        media: a table with the names of `server.media.limits.MediaLimits`, all with defaults.
     """
 
     listen: str = "127.0.0.1:8080"
@@ -149,7 +152,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 def load(path: Path) -> Settings:
-    """The settings of a TOML file; ConfigError says what is wrong with it."""
+    """Return the settings of a TOML file. Raises ConfigError if the file is not readable or not valid."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -162,7 +165,7 @@ def load(path: Path) -> Settings:
 
 
 def checked(table: dict[str, object]) -> Settings:
-    """Settings of `table`, all of it known and within bounds; else ConfigError."""
+    """Return the settings of `table`. Raises ConfigError for an unknown name or a value out of bounds."""
     media = table.get("media")
     for prefix, names, known in (
         ("", table, Settings.__struct_fields__),
@@ -183,7 +186,10 @@ def checked(table: dict[str, object]) -> Settings:
 
 
 def loopback(listen: str) -> tuple[str, int] | None:
-    """The loopback address and port of ``HOST:PORT``; None for any other address, ConfigError for neither."""
+    """Return address and port of ``HOST:PORT`` if it is a loopback address, else None.
+
+    Raises ConfigError if `listen` is not ``HOST:PORT``.
+    """
     host, port = host_and_port(listen)
     address = "127.0.0.1" if host == "localhost" else host
     try:
@@ -193,7 +199,7 @@ def loopback(listen: str) -> tuple[str, int] | None:
 
 
 def check_ports(settings: Settings) -> None:
-    """ConfigError if the workers' UDP ports go beyond the last one."""
+    """Raise ConfigError if the workers' UDP ports exceed 65535."""
     if settings.media_port and settings.media_port + settings.workers - 1 > 65535:
         raise ConfigError(
             f"{settings.workers} workers take as many UDP ports, and from {settings.media_port} on there are "
@@ -202,7 +208,7 @@ def check_ports(settings: Settings) -> None:
 
 
 def host_and_port(listen: str) -> tuple[str, int]:
-    """``HOST:PORT`` or ``[HOST]:PORT``, taken apart; ConfigError if it is neither."""
+    """Split ``HOST:PORT`` or ``[HOST]:PORT``. Raises ConfigError if `listen` has neither form."""
     host, colon, port = listen.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -214,12 +220,12 @@ def host_and_port(listen: str) -> tuple[str, int]:
 
 
 def url(host: str, port: int) -> str:
-    """``http://HOST:PORT``."""
+    """Return ``http://HOST:PORT``, with an IPv6 address in brackets."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def is_wildcard(host: str) -> bool:
-    """Whether `host` is an address that binds everywhere, and so can be told to nobody."""
+    """Return whether `host` is a wildcard address, to which no client can connect."""
     try:
         return ipaddress.ip_address(host).is_unspecified
     except ValueError:

@@ -1,8 +1,8 @@
-"""The operator's view: what this process holds right now, and so all that it could disclose.
+"""The operator's view: everything that this process holds now, and so everything that it could disclose.
 
-Identifiers that live only as long as a connection (addresses, handles) or that are meaningless keys (room
-numbers, public keys) are counted here and shown only when asked for, so that the view itself can be printed,
-kept and shown around without telling anything about anybody.
+Some identifiers live only as long as a connection (addresses, handles); others are keys without meaning (room
+numbers, public keys). The view counts them, and contains them only on request. Without them, the view can be
+printed, stored and shared without identifying anyone.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from server.media.sfu import MediaFacts, Sfu
 from server.room import RoomFacts
 from server.workers import MediaView, Workers
 
-#: Keys that the server makes for itself when it starts. No meeting's content can be opened with them.
+#: Keys that the server makes at its start. They cannot decrypt the content of any meeting.
 OWN_KEYS = ("Ed25519, for receipts", "ECDSA P-256, for the transport of media")
 
 
@@ -63,7 +63,7 @@ def _people(server: Server, media: MediaFacts | None) -> list[dict[str, Any]]:
 
 
 async def look(server: Server, *, streams: bool = False, audit: bool = False) -> MediaView:
-    """What the SFU holds; with media workers they are asked, which takes a moment, and is bounded."""
+    """Return what the SFU holds. With media workers this asks all workers, within a time limit."""
     media = server.signaling.media
     if isinstance(media, Workers):
         return await media.look(held=True, streams=streams, audit=audit)
@@ -71,7 +71,7 @@ async def look(server: Server, *, streams: bool = False, audit: bool = False) ->
 
 
 def here(server: Server, *, streams: bool = False) -> MediaView:
-    """What the SFU of this process holds."""
+    """Return what the SFU of this process holds. Raises TypeError if media is in worker processes."""
     media = server.signaling.media
     if isinstance(media, Workers):
         raise TypeError("media is in other processes: ask them (look)")
@@ -81,7 +81,7 @@ def here(server: Server, *, streams: bool = False) -> MediaView:
 
 
 def _files(media: MediaView) -> int:
-    """Of all processes together; -1 if one of them can't tell."""
+    """Return the files open for writing in all processes together; -1 if one process has no number."""
     counts = [process.files_open_for_writing(), *media.files]
     return -1 if min(counts) < 0 else sum(counts)
 
@@ -89,17 +89,17 @@ def _files(media: MediaView) -> int:
 def disclosure(
     server: Server, *, identifiers: bool = False, media: MediaView | None = None
 ) -> dict[str, Any]:
-    """All that the process holds, as JSON-ready values: sizes in bytes, ages in seconds.
+    """Return everything that the process holds, as JSON-ready values: sizes in bytes, ages in seconds.
 
-    `media` is what `look` has found: needed where there are media workers. `media_workers_silent` of them
-    gave no answer, and what they hold is not in this.
+    `media` is the result of `look`; it is required with media workers. `media_workers_silent` counts the
+    workers that gave no answer; the view lacks what they hold.
 
-    Blobs and packets are ciphertext and are given by size. With `identifiers`, rooms carry number, steward
-    key and chain (hex) and the handles of those connected, lobbies number and handles, and `people` tells of
-    each connection what lasts as long as it: handle, challenge, addresses, the headers of its HTTP request.
-    What secures the way to the server and no more (SRTP keys, passwords of ICE) is counted and never printed.
-    `addresses` is how many different ones are connected now. `server.holdings` says where each attribute is
-    disclosed.
+    Blobs and packets are ciphertext, and the view gives their sizes. With `identifiers`, rooms have their
+    number, steward key, chain and handles (hex), lobbies have their number and handles, and `people` has the
+    data that last as long as each connection: handle, challenge, addresses and the headers of its HTTP
+    request. Secrets of the transport to the server (SRTP keys, ICE passwords) are counted and never printed.
+    `addresses` is the number of different addresses that are connected now. `server.holdings` names the place
+    of each attribute in the view.
     """
     signaling = server.signaling
     hub: Hub = signaling.hub
@@ -144,6 +144,6 @@ def disclosure(
 
 
 async def line(server: Server) -> str:
-    """``disclosure `` and the JSON, on one line."""
+    """Return the word ``disclosure``, a space and the disclosure as JSON, on one line."""
     view = disclosure(server, media=await look(server))
     return "disclosure " + json.dumps(view, separators=(",", ":"))

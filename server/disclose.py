@@ -1,8 +1,9 @@
-"""``snug-server disclose``: ask a running server what it could hand over.
+"""``snug-server disclose``: ask a running server for everything that it could hand over.
 
-The server answers on a Unix socket in Linux's abstract namespace (``@snug-server/PID``): nothing is on disk,
-and it is gone with the process. Only a process of the same user gets an answer (SO_PEERCRED), and takes one
-only from such a process. One request a connection, a line of JSON either way.
+The server answers on a Unix socket in Linux's abstract namespace (``@snug-server/PID``). The socket has no
+file on disk, and ends with the process. The server answers only a process of the same user (SO_PEERCRED), and
+the command accepts an answer only from such a process. Each connection has one question and one answer, each
+a line of JSON.
 """
 
 from __future__ import annotations
@@ -23,29 +24,29 @@ from server import audit, console, spoken
 from server.app import Server
 
 _PREFIX: Final = "snug-server/"
-#: Sizes of a question and an answer in bytes, and seconds that a conversation may take.
+#: Maximum bytes of a question and of an answer, and seconds of a connection.
 _QUESTION_MAX: Final = 256
 _ANSWER_MAX: Final = 64 * 2**20
 _TIME: Final = 10.0
-#: Conversations at a time.
+#: Maximum number of connections at a time.
 _BUSY_MAX: Final = 4
-_CREDENTIALS: Final = struct.Struct("=iII")  # pid, uid, gid of the other end, as the kernel says
+_CREDENTIALS: Final = struct.Struct("=iII")  # pid, uid and gid of the other end, from the kernel
 _LISTED: Final = re.compile(rf" @{re.escape(_PREFIX)}(\d{{1,10}})$", re.MULTILINE)
 
 
 class DiscloseError(Exception):
-    """There is no answer; the text is one sentence that says why."""
+    """No server has answered. The text is one sentence with the reason."""
 
 
 def _user_of(sock: Any) -> int:
-    """The user id of the process at the other end."""
+    """Return the user id of the process at the other end."""
     raw = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _, user, _ = _CREDENTIALS.unpack(raw)
     return int(user)
 
 
 class Desk:
-    """The server's end. `start` may fail (OSError: the name is taken, no such sockets here)."""
+    """The server's end of the disclosure socket."""
 
     def __init__(self, server: Server, process: int | None = None) -> None:
         self._server = server
@@ -54,18 +55,18 @@ class Desk:
         self._busy = 0
 
     async def start(self) -> None:
-        """Begin to answer."""
+        """Listen. Raises OSError if the name is taken, or if the system has no abstract sockets."""
         self._listener = await asyncio.start_unix_server(self._answer, path=self._name, limit=_QUESTION_MAX)
 
     def stop(self) -> None:
-        """Answer no more; harmless when not started."""
+        """Stop listening. Harmless if not started."""
         if self._listener is not None:
             self._listener.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._busy += 1
         try:
-            # whoever is not our user, or one too many, gets no word
+            # another user's process, and a connection above the limit, gets no answer
             if self._busy <= _BUSY_MAX and _user_of(writer.get_extra_info("socket")) == os.geteuid():
                 async with asyncio.timeout(_TIME):
                     question = json.loads(await reader.readline())
@@ -73,9 +74,9 @@ class Desk:
                     writer.write(json.dumps(view, separators=(",", ":")).encode() + b"\n")
                     await writer.drain()
         except (OSError, ValueError, TimeoutError, RecursionError):
-            pass  # no question that can be answered, or nobody waits for the answer
+            pass  # the question is not valid, or the other end has closed
         except asyncio.CancelledError:
-            pass  # the process ends; passed on, asyncio would log it as an error
+            pass  # the process ends; asyncio would log a propagated cancellation as an error
         finally:
             self._busy -= 1
             writer.close()
@@ -96,11 +97,11 @@ class Desk:
         return view
 
 
-# -- who asks ------------------------------------------------------------------------------------------
+# -- the command ---------------------------------------------------------------------------------------
 
 
 def servers() -> list[int]:
-    """The processes that answer here, whoever's they are."""
+    """Return the process ids of all servers on this machine, of any user."""
     try:
         listed = Path("/proc/net/unix").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -109,7 +110,10 @@ def servers() -> list[int]:
 
 
 def ask(process: int, *, identifiers: bool = False, complete: bool = False) -> dict[str, Any]:
-    """The disclosure of a running server; DiscloseError if there is none to be had."""
+    """Return the disclosure of the server with process id `process`. Raises DiscloseError without an answer.
+
+    `identifiers` includes the identifiers of connections and rooms, `complete` an audit of all live objects.
+    """
     question = {"identifiers": identifiers, "audit": complete}
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(_TIME)
@@ -124,7 +128,7 @@ def ask(process: int, *, identifiers: bool = False, complete: bool = False) -> d
         except TimeoutError:
             raise DiscloseError(f"process {process} does not answer") from None
         except (BrokenPipeError, ConnectionResetError):
-            answer = b""  # turned away
+            answer = b""  # the server has refused the connection
         except OSError:
             raise DiscloseError(f"no server answers as process {process}") from None
     try:
@@ -146,7 +150,10 @@ def _the_one() -> int:
 
 
 def main(argv: Sequence[str]) -> int:
-    """``snug-server disclose``; returns the exit status: 0 an answer, 1 an incomplete one, 2 none."""
+    """Run ``snug-server disclose``, and return the exit status.
+
+    The status is 0 for an answer, 1 for an answer that an audit found incomplete, and 2 for no answer.
+    """
     parser = argparse.ArgumentParser(
         prog="snug-server disclose", description="Print everything that a running server could hand over."
     )

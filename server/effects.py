@@ -1,4 +1,4 @@
-"""What the cores want done: facts out, performed by `server.signaling`."""
+"""Effects: the actions that hub, rooms and lobbies return. `server.signaling` performs them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Send `last` (a Closing, or a fatal Refused) to `handle` and close it; the core has forgotten it."""
+    """Send `last` (a Closing, or a fatal Refused) to `handle` and close the connection.
+
+    The core that returns this effect holds nothing of the connection any more.
+    """
 
     handle: bytes
     last: Closing | Refused
@@ -25,7 +28,7 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class MediaJoin:
-    """`handle` of room `room` sends these streams, over these transport parameters (or changes them)."""
+    """Connection `handle` of room `room` announces or changes its streams and transport parameters."""
 
     room: bytes
     handle: bytes
@@ -34,9 +37,9 @@ class MediaJoin:
 
 @dataclass(frozen=True, slots=True)
 class MediaWant:
-    """`handle` wants these SSRCs forwarded, each with layers up to that of `tops` (empty: the largest).
+    """Forward these SSRCs to `handle`, each in layers up to its entry in `tops`.
 
-    `ssrcs` None is all.
+    An empty `tops` allows the largest layer. None for `ssrcs` means all streams.
     """
 
     room: bytes
@@ -47,7 +50,7 @@ class MediaWant:
 
 @dataclass(frozen=True, slots=True)
 class MediaLeave:
-    """`handle` sends and receives no media any more."""
+    """End all media of `handle`, in both directions."""
 
     room: bytes
     handle: bytes
@@ -55,7 +58,7 @@ class MediaLeave:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """The room `room` is gone, with everything that it held."""
+    """Forget the room `room` and everything that it holds."""
 
     room: bytes
 

@@ -1,7 +1,7 @@
-"""What comes over one TCP connection, before anything reads it: in small portions, and not without end.
+"""Limits on the incoming bytes of one TCP connection, applied before aiohttp parses them.
 
-A WebSocket message may come in pieces, pieces may be empty, and none of them is a message yet that a rate
-could count. So the bytes themselves are counted, until messages claim them.
+A WebSocket message may arrive in fragments, and a fragment may be empty. The rate limits count messages only,
+so this module counts bytes until a complete message claims them.
 """
 
 from __future__ import annotations
@@ -10,17 +10,18 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-#: Read at once, bytes: about 2,700 of the smallest frames, some milliseconds. Others are served in between.
+#: Bytes of one read: about 2,700 of the smallest frames, some milliseconds of work. Other connections are
+#: served between reads.
 TURN: Final = 16_384
-#: Bytes that each message may claim beside its own: headers of its pieces.
+#: Additional bytes that each message claims, for the headers of its fragments.
 HEADERS: Final = 64
 
 
 class Flow(asyncio.Protocol):
-    """Stands before aiohttp's `handler` of a connection and passes everything on.
+    """A protocol in front of aiohttp's `handler` of a connection. It passes all events on.
 
-    Once `watch` has been called, bytes of which no message has come of (`claim`) are at most `most`; whoever
-    sends more is cut off, and `too_much` is told. `gone` is told when the connection is over.
+    After `watch`, at most `most` bytes may arrive that no message has claimed (`claim`). If more arrive, the
+    connection is aborted and `too_much` is called. `gone` is called when the connection ends.
     """
 
     def __init__(self, handler: asyncio.Protocol, gone: Callable[[], object]) -> None:
@@ -32,16 +33,16 @@ class Flow(asyncio.Protocol):
         self._too_much: Callable[[], None] | None = None
 
     def watch(self, most: int, too_much: Callable[[], None]) -> None:
-        """From here on it is a WebSocket."""
+        """Count bytes from now on: the connection is a WebSocket."""
         self._most, self._too_much = most, too_much
 
     def claim(self, size: int) -> None:
-        """A message of `size` bytes has come of it."""
+        """Subtract the bytes of a complete message of `size` bytes."""
         self._unclaimed = max(0, self._unclaimed - size - HEADERS)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        if hasattr(transport, "max_size"):  # of asyncio's own transports: what one read takes
+        if hasattr(transport, "max_size"):  # bytes of one read, in asyncio's own transports
             transport.max_size = TURN
         self.handler.connection_made(transport)
 

@@ -1,9 +1,10 @@
-"""What each attribute of the server's living objects is, and where `server.console` discloses it.
+"""The attributes of all live objects of the server, and the place of each in `server.console`'s disclosure.
 
-An entry reads ``PLACE`` or ``PLACE = KIND...``. A place is a path into the disclosure (``rooms[].slot``; what
-stands there only with identifiers is marked ``?``), or ``- why`` for what says nothing about any meeting.
-Kinds (`KINDS`) are the only bytes and texts that may sit in the attribute; without kinds there may be none.
-`server.audit` compares this with the objects themselves, so that an attribute that nobody disclosed is found.
+An entry is ``PLACE`` or ``PLACE = KIND...``. A place is a path into the disclosure, such as ``rooms[].slot``.
+The mark ``?`` is for paths that exist only with identifiers. An attribute that says nothing about any meeting
+has ``- REASON`` instead of a path. Kinds (`KINDS`) name the bytes and texts that the attribute may hold; an
+attribute without kinds may hold none. `server.audit` compares this table with the live objects, and so finds
+attributes that the disclosure lacks.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def _text(pattern: re.Pattern[str]) -> Callable[[bytes | str], bool]:
     return lambda value: isinstance(value, str) and pattern.match(value) is not None
 
 
-#: What may be held, and how it is recognised.
+#: Kinds of bytes and texts, each with a function that recognises its values.
 KINDS: Final[dict[str, Callable[[bytes | str], bool]]] = {
     "blob": _bytes(*limits.BUCKETS),
     "packet": lambda value: not isinstance(value, str),
@@ -48,13 +49,13 @@ KINDS: Final[dict[str, Callable[[bytes | str], bool]]] = {
     "ice": lambda v: _ICE.match(v if isinstance(v, str) else v.decode("ascii", "replace")) is not None,
     "srtp": lambda value: not isinstance(value, str) and len(value) <= 30,
     "stamp": lambda value: not isinstance(value, str) and len(value) <= 4,
-    "counts": lambda value: not isinstance(value, str),  # the memory of arrays of numbers
+    "counts": lambda value: not isinstance(value, str),  # memory of arrays of numbers
     "label": _text(_LABEL),
     "setting": lambda value: isinstance(value, str),
-    "page": lambda value: True,  # what everybody is served
-    "http": lambda value: True,  # seen from outside: what aiohttp and asyncio keep for one connection
+    "page": lambda value: True,  # files that are the same for every visitor
+    "http": lambda value: True,  # foreign: data that aiohttp and asyncio keep for one connection
     "tls": lambda value: True,
-    "library": lambda value: False,  # names of functions and the like, within somebody else's object
+    "library": lambda value: False,  # names of functions and the like, only inside a foreign object
 }
 
 _LIMITS: Final = "- a limit"
@@ -163,7 +164,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "until": _MACHINERY,
     },
     "server.workers._Asked": {"join": "media", "answer": "media = http", "again": _MACHINERY},
-    # what was just read from the SFU, while it is made a disclosure of
+    # facts of the SFU, held only while a disclosure is made from them
     "server.workers.MediaView": {
         "totals": "media = label",
         "held": "sealed_media",
@@ -187,7 +188,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "kind": "rooms[].streams = label",
         **dict.fromkeys(("ssrc", "packets", "receivers", "sizes"), "rooms[].streams"),
     },
-    # what goes between the first process and its media workers
+    # messages between the server's process and its media workers
     "server.media.pipe.Pipe": {
         "_decoder": _MACHINERY + " = library",
         "_heard": _MACHINERY,
@@ -707,7 +708,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_port": _SETTINGS,
         "_token": "- in the address that was printed for the operator = setting",
         "_hosts": "- its own address = setting",
-        # whoever looks is the operator, and none of those who meet
+        # its visitor is the operator, and not a participant of a meeting
         "_runner": _MACHINERY + " = http",
     },
     "server.metrics.Metrics": {
@@ -727,7 +728,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
 
 
 def entry(klass: type, attribute: str) -> tuple[str, tuple[str, ...]] | None:
-    """Place and kinds of an attribute, looked for in `klass` and the classes that it derives from."""
+    """Return place and kinds of an attribute of `klass` or of its base classes; None if there is no entry."""
     for base in klass.__mro__:
         holds = HOLDS.get(f"{base.__module__}.{base.__qualname__}")
         if holds is None:
@@ -735,7 +736,7 @@ def entry(klass: type, attribute: str) -> tuple[str, tuple[str, ...]] | None:
         if attribute in holds:
             place, _, kinds = holds[attribute].partition(" = ")
             return place, tuple(kinds.split())
-        # a struct of settings: numbers all, but for those that the table names
+        # in structs of settings, all attributes that the table does not name are numbers
         if base.__module__ in ("server.config", "server.media.limits"):
             return _SETTINGS, ()
     return None

@@ -1,7 +1,7 @@
-"""The core of the whole server: doors, and which connection is in which lobby or room.
+"""The core of the server: it checks doors, and knows the lobby or room of each connection.
 
-Pure: randomness and signing come in as functions, time as an argument (seconds, monotonic), facts go out
-as effects.
+The hub does no I/O. The caller passes in functions for randomness and signing. Time is an argument (seconds,
+monotonic); methods return effects.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from server.wire.messages import Challenge, ClientMessage, LobbyDoor, Refused, R
 
 
 class Hub:
-    """All lobbies and rooms. `sign` is by the server's Ed25519 key, `server_key` its public half (32 bytes).
+    """All lobbies and rooms of a server.
 
-    `incarnation` (8 random bytes) and the key are this process's own; `origin` is what doors are signed for.
+    `sign` signs with the server's Ed25519 key; `server_key` is its public half (32 bytes). The key and
+    `incarnation` (8 random bytes) belong to this process alone. `origin` is part of the text that clients
+    sign at a door.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class Hub:
     # -- one connection ------------------------------------------------------------------------
 
     def connect(self) -> tuple[bytes, Challenge]:
-        """A new connection: its handle, and the challenge that it must answer with a door."""
+        """Register a new connection. Return its handle, and the challenge that it must answer with a door."""
         handle = self._rng(limits.HANDLE_SIZE)
         while handle in self._nonces:
             handle = self._rng(limits.HANDLE_SIZE)
@@ -59,11 +61,11 @@ class Hub:
         return handle, Challenge(limits.PROTOCOL_VERSION, self._origin, nonce, self._server_key)
 
     def inside(self, handle: bytes) -> bool:
-        """Whether `handle` has opened a door."""
+        """Return whether `handle` has opened a door."""
         return handle in self._in_room or handle in self._in_lobby
 
     def handle(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
-        """What a connection sends. A wrong door, or anything else before it, drops the connection."""
+        """Handle a message. An invalid door, or another message before the door, drops the connection."""
         if handle not in self._nonces:
             return []
         about = str(type(message).__struct_config__.tag)
@@ -84,7 +86,7 @@ class Hub:
         return self._performed(effects)
 
     def leave(self, handle: bytes, now: float) -> list[Effect]:
-        """The connection is closed, for whatever reason. Asking twice does nothing."""
+        """Remove a closed connection. A second call has no effect."""
         if self._nonces.pop(handle, None) is None:
             return []
         number = self._in_lobby.pop(handle, None)
@@ -97,28 +99,28 @@ class Hub:
         return [] if room is None else self._performed(room.leave(handle, now))
 
     def no_media(self, handle: bytes) -> list[Effect]:
-        """The SFU would not take `handle`'s media."""
+        """Undo `handle`'s media, because the SFU has refused it."""
         room = self._in_room.get(handle)
         return [] if room is None else self._performed(room.no_media(handle))
 
     def media_lost(self, number: bytes, handles: Iterable[bytes]) -> list[Effect]:
-        """Where these of room `number` had their media there is none any more."""
+        """End the media of these connections of room `number`, because their media worker has ended."""
         room = self._rooms.get(number)
         return [] if room is None else self._performed(room.media_lost(handles))
 
     def tick(self, now: float) -> list[Effect]:
-        """Everything that time alone brings, in all rooms; cheap, and meant for several times a second."""
+        """Apply the passage of time to all rooms. It is cheap; call it several times a second."""
         due = [room for room in self._rooms.values() if room.deadline <= now]
         return [effect for room in due for effect in self._performed(room.tick(now))]
 
     def _performed(self, effects: Iterable[Effect]) -> list[Effect]:
-        """`effects`, after what they mean to the hub itself."""
+        """Return `effects`, after applying `Forget` and `Drop` to the hub's own tables."""
         effects = list(effects)
         for effect in effects:
             if isinstance(effect, Forget):
                 self._rooms.pop(effect.room, None)
             elif isinstance(effect, Drop):
-                # the room or lobby has forgotten it already
+                # the room or lobby has removed the connection already
                 self._nonces.pop(effect.handle, None)
                 self._in_room.pop(effect.handle, None)
                 self._in_lobby.pop(effect.handle, None)
@@ -162,29 +164,29 @@ class Hub:
     def _make_room(self, number: bytes, steward_key: bytes) -> Room:
         return Room(number, steward_key, self._settings, self._sign)
 
-    # -- what is held --------------------------------------------------------------------------
+    # -- facts ---------------------------------------------------------------------------------
 
     @property
     def room_count(self) -> int:
-        """How many rooms are held."""
+        """The number of rooms."""
         return len(self._rooms)
 
     def rooms(self) -> Iterator[RoomFacts]:
-        """What each room holds."""
+        """Return the facts of each room."""
         return (room.facts() for room in self._rooms.values())
 
     def lobbies(self) -> list[int]:
-        """How many connections are in each lobby."""
+        """Return the number of connections in each lobby."""
         return [len(lobby) for lobby in self._lobbies.values()]
 
     def lobbies_held(self) -> list[tuple[bytes, tuple[bytes, ...]]]:
-        """Of each lobby its number, and who is there; in the order of `lobbies`."""
+        """Return the number and the handles of each lobby, in the order of `lobbies`."""
         return [(number, lobby.handles) for number, lobby in self._lobbies.items()]
 
     def nonce(self, handle: bytes) -> bytes:
-        """What `handle` was challenged with; empty if there is no such connection."""
+        """Return the nonce of `handle`'s challenge, or empty bytes if there is no such connection."""
         return self._nonces.get(handle, b"")
 
     def at_the_door(self) -> int:
-        """Connections that have been challenged, and have opened no door yet."""
+        """Return the number of connections that have not opened a door yet."""
         return len(self._nonces) - len(self._in_room) - len(self._in_lobby)

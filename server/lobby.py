@@ -1,7 +1,7 @@
-"""The core of a lobby: a blob goes to everybody else who is there now, and is forgotten.
+"""The core of a lobby: it sends each blob to all other connections in it, and stores none.
 
-No history, no slots, no media, no list of who is there; small limits of its own. Time comes in as an
-argument (seconds, monotonic), facts go out as effects.
+A lobby has no history, no slots and no media. It sends no list of its connections, and it has smaller limits
+than a room. Time is an argument (seconds, monotonic); methods return effects.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from server.wire.messages import ClientMessage, Entered, Post, Posted, Refused
 
 
 class Lobby:
-    """One lobby; its number is the public key whose secret half opens its door."""
+    """One lobby. Its number is a public key, and the secret half opens its door."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._posts: dict[bytes, TokenBucket] = {}
 
     def __len__(self) -> int:
-        """Connections in it now."""
+        """Return the number of connections in the lobby."""
         return len(self._posts)
 
     @property
     def handles(self) -> tuple[bytes, ...]:
-        """Who is in it now."""
+        """The handles of the connections in the lobby."""
         return tuple(self._posts)
 
     def arrive(self, handle: bytes, incarnation: bytes, now: float) -> list[Effect]:
-        """A connection whose door signature was right; a full lobby drops it."""
+        """Admit a connection whose door signature is valid. A full lobby drops it."""
         s = self._settings
         if len(self._posts) >= s.lobby_members:
             return [Drop(handle, Refused("full", "the lobby is full", "lobby_door", fatal=True))]
@@ -38,12 +38,12 @@ class Lobby:
         return [Send(handle, Entered(handle, incarnation))]
 
     def leave(self, handle: bytes) -> list[Effect]:
-        """A connection is gone; nobody is told."""
+        """Remove a connection. The others get no message."""
         self._posts.pop(handle, None)
         return []
 
     def handle(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
-        """What `handle`, who has arrived, sends."""
+        """Handle a message from `handle`, which must have arrived."""
         if not isinstance(message, Post):
             about = str(type(message).__struct_config__.tag)
             return [Send(handle, Refused("state", "this has no place in a lobby", about))]

@@ -1,10 +1,10 @@
-"""Logs that can't tell: no address, room number, handle, name, blob or URL, at any level, from any library.
+"""Logs without an address, room number, handle, name, blob or URL, at any level and from any library.
 
-Our own lines are constant texts with numbers and error codes as their only arguments. What libraries
-have to say may hold anything (aiohttp logs the remote address with every failed request, asyncio logs
-sockets when it debugs, every exception quotes what it choked on), so of theirs only the level, the logger
-and the place in the code are kept, and of any exception its type and place. This is done where records are
-made, so that no handler, whoever added it, ever sees more.
+The server's own lines are constant texts; their only arguments are numbers and error codes. The texts of
+libraries may contain anything: aiohttp logs the remote address with every failed request, asyncio logs
+sockets in debug mode, and an exception quotes the value that caused it. Of a library's record only the level,
+the logger and the place in the code are kept; of any exception, its type and place. The log record factory
+removes the rest, so that no handler receives more.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from types import TracebackType
 from typing import Any
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-#: Only these loggers' texts are kept.
+#: Top-level loggers whose texts are kept.
 OWN = ("server", "__main__")
 WITHHELD = "(text withheld)"
 
 
 def place(error: BaseException | None, trace: TracebackType | None) -> str:
-    """The type of an exception, and where in the code it was raised: never its text."""
+    """Return the type of an exception and its place in the code, without its text."""
     if error is None:
         return ""
     lines = [type(error).__name__]
-    # built without look-up of source lines: a frame's file, line and function name are the code's alone
+    # no look-up of source lines: file, line and function name come from the code alone
     frames = traceback.StackSummary.extract(traceback.walk_tb(trace), lookup_lines=False)
     lines += [f"  {frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return "\n".join(lines)
 
 
 class SafeRecord(logging.LogRecord):
-    """A record that never held what must not be logged."""
+    """A log record without the text of libraries and of exceptions."""
 
     def __init__(
         self,
@@ -62,9 +62,9 @@ def _uncaught(kind: type[BaseException], error: BaseException | None, trace: Tra
 
 
 def install(level: str) -> None:
-    """Make all logging of this process safe, and write it to standard error from `level` up.
+    """Install `SafeRecord` for all loggers of this process, and log to standard error from `level` up.
 
-    Warnings and uncaught exceptions go the same way. For a process of the server's own, not for a library.
+    Warnings and uncaught exceptions are logged too. Call it in a process of the server, not in a library.
     """
     logging.setLogRecordFactory(SafeRecord)
     logging.captureWarnings(True)

@@ -1,4 +1,4 @@
-"""A listener of its own for the operator alone: on a loopback address, apart from the meetings' port."""
+"""An HTTP listener for the operator only, on a loopback address and apart from the port of the meetings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from server import config
 
 
 class Loopback:
-    """Base of what is served there. Stopping twice is harmless."""
+    """Base class of the operator's listeners. Stopping one twice is harmless."""
 
     def __init__(self, address: str, port: int) -> None:
         self._address, self._port = address, port
@@ -18,7 +18,7 @@ class Loopback:
         self._hosts: frozenset[str] = frozenset()
 
     async def _listen(self, app: web.Application) -> str:
-        """Serve `app`; ``http://HOST:PORT``. OSError if the port is taken."""
+        """Serve `app`, and return ``http://HOST:PORT``. Raises OSError if the port is taken."""
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
@@ -33,14 +33,14 @@ class Loopback:
             raise
         port = listening.getsockname()[1]
         url = config.url(self._address, port)
-        # another site's page that has its name point here sends its own name
+        # DNS rebinding: a page whose host name resolves to this address sends its own host name
         self._hosts = frozenset(
             {url.removeprefix("http://"), f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"}
         )
         return url
 
     async def stop(self) -> None:
-        """Answer no more."""
+        """Stop listening, and close all connections."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

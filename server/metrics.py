@@ -1,7 +1,7 @@
-"""``/metrics``: totals for Prometheus (text format 0.0.4), and nothing by room, handle, stream or address.
+"""``/metrics``: totals for Prometheus (text format 0.0.4), never by room, handle, stream or address.
 
-Off unless asked for. It listens on a loopback address of its own, and answers whoever asks there: what it
-says is of the whole server, by worker at the most. Numbers are read when they are asked for; none are kept.
+The listener is off by default. It has a loopback address of its own, and answers every request there. Totals
+are of the whole server or of one worker. Each request reads the current numbers; the module stores none.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from server.media.pipe import Beat
 from server.workers import MediaView, Workers
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
-#: What may stand in a label: words of the code's own, and never a number in hex or an address.
+#: Allowed values of labels: words from the code. The pattern excludes hex numbers and addresses.
 _LABEL: Final = re.compile(r"[a-z][a-z_:,' -]{0,79}\Z")
 
-#: Of the SFU's counts those with a name of their own: (name, type, help); `_EVENTS` are the others.
+#: SFU counts that have their own metric: (name, type, help). `_EVENTS` covers all other counts.
 _MEDIA: Final[Mapping[str, tuple[str, str, str]]] = {
     "peers": ("snug_media_peers", "gauge", "Connections with media."),
     "peers_ready": ("snug_media_peers_ready", "gauge", "Connections with media whose transport is secured."),
@@ -54,13 +54,16 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Page:
-    """A page of metrics: each name once with its help and type, and under it all its values."""
+    """A page of metrics: one block for each name, with its help, its type and all its values."""
 
     def __init__(self) -> None:
         self._families: dict[tuple[str, str, str], dict[Labels, float]] = {}
 
     def put(self, family: tuple[str, str, str], value: float, **labels: str) -> None:
-        """A value of `family` (name, type, help), added to what is there. What is no word reads "other"."""
+        """Add `value` to the metric `family` (name, type, help) with these labels.
+
+        A label that does not match `_LABEL` becomes "other". The label `worker` is not checked.
+        """
         shown: Labels = tuple(
             (name, label if name == "worker" or _LABEL.match(label) else "other")
             for name, label in labels.items()
@@ -69,7 +72,7 @@ class Page:
         values[shown] = values.get(shown, 0) + value
 
     def lines(self) -> Iterator[str]:
-        """The page, line by line."""
+        """Yield the lines of the page, without line ends."""
         for (name, kind, text), values in self._families.items():
             yield f"# HELP {name} {text}"
             yield f"# TYPE {name} {kind}"
@@ -85,11 +88,11 @@ def _media(page: Page, totals: Mapping[str, int], worker: str) -> None:
             page.put(_MEDIA[count], value, worker=worker)
         elif count.startswith(_REFUSED_PREFIX):
             page.put(_REFUSED, value, worker=worker, reason=count.removeprefix(_REFUSED_PREFIX))
-        elif count != "refused":  # the sum of those
+        elif count != "refused":  # "refused" is the sum of the counts by reason
             page.put(_EVENTS, value, worker=worker, event=count)
     for count in _MEDIA:
         if count not in totals and not count.startswith("bytes"):
-            page.put(_MEDIA[count], 0, worker=worker)  # what has not happened yet is 0, and not unknown
+            page.put(_MEDIA[count], 0, worker=worker)  # report events that have not happened yet as 0
 
 
 def _machine(page: Page, beats: Iterable[tuple[str, Beat]]) -> None:
@@ -99,7 +102,10 @@ def _machine(page: Page, beats: Iterable[tuple[str, Beat]]) -> None:
 
 
 def text(server: Server, media: MediaView) -> str:
-    """The page. Where there are no workers the one process is worker 0; with workers it has no number."""
+    """Return the page's text. Without workers, the server's process has the label of worker 0.
+
+    With workers, only the workers have numbers.
+    """
     signaling, page = server.signaling, Page()
     hub = signaling.hub
     for name, value, about in (
@@ -137,7 +143,7 @@ def text(server: Server, media: MediaView) -> str:
 
 
 def where(listen: str) -> tuple[str, int]:
-    """The loopback address and port of ``HOST:PORT``; ConfigError for any other address."""
+    """Return the loopback address and port of ``HOST:PORT``. Raises ConfigError for any other address."""
     found = config.loopback(listen)
     if found is None:
         host, _ = config.host_and_port(listen)
@@ -146,20 +152,20 @@ def where(listen: str) -> tuple[str, int]:
 
 
 class Metrics(Loopback):
-    """Serves the page of one server. `start` before, `stop` after; stopping twice is harmless."""
+    """The HTTP listener for the metrics of one server. Stopping it twice is harmless."""
 
     def __init__(self, server: Server, listen: str) -> None:
         self._server = server
         super().__init__(*where(listen))
 
     async def start(self) -> str:
-        """Listen; the URL. OSError if the port is taken."""
+        """Listen, and return the URL of the page. Raises OSError if the port is taken."""
         app = web.Application(client_max_size=1024)
         app.add_routes([web.get("/metrics", self._answer)])
         return f"{await self._listen(app)}/metrics"
 
     async def _answer(self, request: web.Request) -> web.Response:
-        # a page of another site that has its name point here sends its own name
+        # DNS rebinding: a page whose host name resolves to this address sends its own host name
         if request.headers.get(hdrs.HOST) not in self._hosts:
             raise web.HTTPForbidden(text="metrics are asked for by their own address\n")
         media = self._server.signaling.media

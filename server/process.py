@@ -1,4 +1,4 @@
-"""What a process can tell of itself: memory, and the files that it could write to."""
+"""Facts about the current process: its memory, and the files that it could write to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import stat
 
 
 def resident() -> int:
-    """Resident memory of this process, bytes; where the system doesn't say, the most that it ever was."""
+    """Return the resident memory of this process in bytes; without ``/proc``, its maximum so far."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * resource.getpagesize()
@@ -18,7 +18,7 @@ def resident() -> int:
 
 
 def files_open_for_writing() -> int:
-    """Regular files that this process could write to, standard streams aside; -1: it can't be told."""
+    """Return the number of regular files open for writing, without standard streams; -1 without ``/proc``."""
     try:
         numbers = [int(name) for name in os.listdir("/proc/self/fd")]
     except OSError:
@@ -29,5 +29,5 @@ def files_open_for_writing() -> int:
             writable = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
             count += number > 2 and writable and stat.S_ISREG(os.fstat(number).st_mode)
         except OSError:
-            continue  # the directory's own, closed by now
+            continue  # the descriptor of the listing itself is closed by now
     return count

@@ -1,4 +1,4 @@
-"""Token buckets, pure: time comes in as an argument (seconds, monotonic)."""
+"""Token buckets. They do no I/O; time is an argument (seconds, monotonic)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from server.config import Settings
 
 
 class TokenBucket:
-    """Holds at most `burst` tokens, gains `rate` a second, starts full."""
+    """A bucket that holds at most `burst` tokens, gains `rate` tokens a second and starts full."""
 
     __slots__ = ("_at", "_burst", "_rate", "_tokens")
 
@@ -17,7 +17,10 @@ class TokenBucket:
         self._at = now
 
     def take(self, now: float, tokens: float = 1.0) -> bool:
-        """Take `tokens`; False, and nothing taken, if there are too few. A clock that goes back adds none."""
+        """Take `tokens` and return True. If there are too few, take none and return False.
+
+        A clock that goes back adds no tokens.
+        """
         self._tokens = min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)
         self._at = max(self._at, now)
         if self._tokens < tokens:
@@ -27,7 +30,7 @@ class TokenBucket:
 
 
 class Guard:
-    """What one connection may do: messages, bytes and errors, each in a bucket of its own."""
+    """The rate limits of one connection: a bucket each for messages, bytes and errors."""
 
     __slots__ = ("_bytes", "_errors", "_messages")
 
@@ -37,9 +40,9 @@ class Guard:
         self._errors = TokenBucket(settings.errors_max / 60, settings.errors_max, now)
 
     def frame(self, size: int, now: float) -> bool:
-        """Whether a frame of `size` bytes is within the rates."""
+        """Count a frame of `size` bytes; return False if it exceeds a rate."""
         return self._messages.take(now) and self._bytes.take(now, size)
 
     def error(self, now: float) -> bool:
-        """Count one refusal; False when there have been too many."""
+        """Count one refusal; return False after too many refusals."""
         return self._errors.take(now)

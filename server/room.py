@@ -1,12 +1,12 @@
-"""The core of a room: slots, gates, relay and the list of media streams (docs/protocol.md, G1 to G6).
+"""The core of a room: slots, gates, relay and the list of media streams (docs/protocol.md 3, G1 to G6).
 
-Time comes in as an argument (seconds, monotonic) and facts go out as effects. A room trusts nobody
-and reads nothing: it compares slots, hashes of passes and two kinds of signature. Whatever is refused
-changes nothing.
+A room does no I/O: time is an argument (seconds, monotonic), and methods return effects. A room trusts no
+client and reads no blob: it compares slots and hashes of passes, and verifies the steward's signatures on
+`open` and `regate`. A refused message changes nothing.
 
-Who receives blobs: a connection that has shown the pass of the current slot; and one that has shown the
-pass of slot n-1, for `PASS_GRACE` seconds after slot n was taken (G3). What was taken before that, it asks
-for: `catch_up` gives commits and relayed blobs in the order in which they came.
+A connection receives blobs while it has shown the pass of the current slot. A connection that has shown the
+pass of slot n-1 still receives for `PASS_GRACE` seconds after slot n was taken (G3). For earlier blobs, it
+sends `catch_up`, and gets commits and relayed blobs in the order in which they arrived.
 """
 
 from __future__ import annotations
@@ -55,36 +55,36 @@ from server.wire.messages import (
 
 
 def _ssrcs(media: Media) -> list[int]:
-    """All that this sends under, layers and RTX too."""
+    """Return all SSRCs of `media`, with those of layers and RTX."""
     return [ssrc for stream in media.streams for ssrc in (stream.ssrc, *stream.layers, *stream.rtx)]
 
 
 def refuse(handle: bytes, code: str, text: str, about: str) -> list[Effect]:
-    """One clear error to `handle`; the connection goes on."""
+    """Return the effect that sends one error to `handle`. The connection stays open."""
     return [Send(handle, Refused(code, text, about))]
 
 
 @dataclass(slots=True)
 class _Seat:
-    """One connection in the room. `nonce` is its challenge's."""
+    """One connection in the room. `nonce` is the nonce of its challenge."""
 
     handle: bytes
     nonce: bytes
     since: float
     catch_ups: TokenBucket
     media_changes: TokenBucket
-    shown: int | None = None  # the highest slot whose pass it showed
-    below: int | None = None  # the one before that: what counts again when `shown` is regated
-    until: float = -math.inf  # receives until then; infinity while `shown` is the current slot
-    won: int = -1  # the last slot that it took
-    lost: int = -1  # the slot that was current when it last came too late
+    shown: int | None = None  # the highest slot whose pass the connection has shown
+    below: int | None = None  # the previous value of `shown`, restored when the current slot is regated
+    until: float = -math.inf  # end of receiving; infinity while `shown` is the current slot
+    won: int = -1  # the last slot that the connection has taken
+    lost: int = -1  # the current slot when its last commit came too late; -1 after it has won
     media: Media | None = None
-    view: list[HandleStream] | None = None  # the streams it was told of since it joined media
+    view: list[HandleStream] | None = None  # the last `streams` sent to it since it joined media
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A commit that waits for one who lost the race before (G6)."""
+    """A commit on hold, in favour of a connection that has lost the last race (G6)."""
 
     seat: _Seat
     commit: Commit
@@ -92,7 +92,7 @@ class _Held:
 
 
 class Room:
-    """One room. `number` is its 16 bytes, `sign` the server's signature (Ed25519) for receipts."""
+    """One room. `number` has 16 bytes. `sign` makes the server's Ed25519 signatures for receipts."""
 
     def __init__(
         self, number: bytes, steward_key: bytes, settings: Settings, sign: Callable[[bytes], bytes]
@@ -108,19 +108,19 @@ class Room:
         self._taken_at: dict[int, float] = {}
         self._commits: deque[Committed] = deque()
         self._commit_bytes = 0
-        self._relays: deque[tuple[int, Relayed]] = deque()  # with the slot at which each came
+        self._relays: deque[tuple[int, Relayed]] = deque()  # each with the current slot at its arrival
         self._relay_bytes = 0
         self._relay = 0
         self._held: _Held | None = None
         self._rivals: list[_Seat] = []
         self._forget_at = math.inf
-        #: When `tick` has something to do at the earliest; infinity: never.
+        #: The earliest time at which `tick` may have work; infinity if it has none.
         self.deadline = math.inf
 
     # -- coming and going ------------------------------------------------------------------
 
     def arrive(self, handle: bytes, nonce: bytes, incarnation: bytes, now: float) -> list[Effect]:
-        """A connection whose door signature was right; a full room drops it."""
+        """Admit a connection whose door signature is valid. A full room drops it."""
         s = self._settings
         if len(self._seats) >= s.max_members:
             return [Drop(handle, Refused("full", "the room is full", "room_door", fatal=True))]
@@ -140,7 +140,7 @@ class Room:
         return [Send(handle, entered), *(Send(h, Arrived(handle)) for h in others)]
 
     def leave(self, handle: bytes, now: float) -> list[Effect]:
-        """A connection is gone. The last one to go starts the room's linger."""
+        """Remove a connection. The last connection to leave starts the room's linger."""
         seat = self._seats.pop(handle, None)
         if seat is None:
             return []
@@ -152,20 +152,20 @@ class Room:
             effects += self._views()
         self._rivals = [rival for rival in self._rivals if rival is not seat]
         if self._held is not None and self._held.seat is seat:
-            # the others who asked for this slot were told nothing yet: they may try again
+            # its rivals for this slot have had no answer yet: let them try again
             rivals, self._held, self._rivals = self._rivals, None, []
             slot = self._held_slot()
             effects += [Send(rival.handle, Stale(slot + 1, slot)) for rival in rivals]
         elif self._held is not None and not self._older_loser(self._held.seat):
             effects += self._take(self._held.seat, self._held.commit, now)
         if not self._seats:
-            # a room that was never opened holds nothing worth waiting for
+            # a room that was never opened holds nothing, and needs no linger
             self._forget_at = now + (self._settings.room_linger if self.slot is not None else 0.0)
             self._alarm(self._forget_at)
         return effects
 
     def tick(self, now: float) -> list[Effect]:
-        """All that time alone brings: a held commit, lapsed passes, too long a wait, the linger's end."""
+        """Apply the passage of time: holds, lapsed passes, the wait in an unopened room, and the linger."""
         if now < self.deadline:
             return []
         effects: list[Effect] = []
@@ -208,7 +208,7 @@ class Room:
     # -- messages --------------------------------------------------------------------------
 
     def handle(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
-        """What `handle`, who has arrived, sends."""
+        """Handle a message from `handle`, which must have arrived."""
         seat = self._seats[handle]
         about = str(type(message).__struct_config__.tag)
         if isinstance(message, Commit | Relay | PassOn) and len(message.blob) not in limits.BUCKETS:
@@ -231,7 +231,7 @@ class Room:
             return refuse(handle, "pass", "show the pass of the current slot first", about)
         if isinstance(message, Relay | PassOn):
             if seat.shown is None or seat.shown < self.slot - 1:
-                # still receiving, two slots behind: nobody has the keys for it any more
+                # still receiving, but two slots behind: no member has the keys of its blobs any more
                 return refuse(handle, "pass", "catch up, and show the pass of the current slot", about)
             if isinstance(message, PassOn):
                 passed = Passed(message.blob)
@@ -285,7 +285,7 @@ class Room:
         gate = signed.gate(message.token)
         slot = -1
         for n, expected in self._gates.items():
-            # all of them, whichever fits: the time taken tells nothing
+            # compare all gates, so that the time does not reveal which gate fits
             if hmac.compare_digest(gate, expected):
                 slot = max(slot, n)
         if slot < 0:
@@ -329,7 +329,7 @@ class Room:
         return []
 
     def _older_loser(self, seat: _Seat) -> bool:
-        """Whether somebody lost the last race who has won longer ago than `seat`, or never."""
+        """Return whether another seat lost the last race, and won less recently than `seat`, or never."""
         return any(
             other.lost == self.slot and other.won < seat.won
             for other in self._seats.values()
@@ -367,7 +367,7 @@ class Room:
         seat.won = slot
         seat.lost = -1
         effects: list[Effect] = []
-        # who may not have the blob still learns that the room moves on, and when to show its pass
+        # `opened` tells connections that may not have the blob when to show their pass
         moved = Opened(slot, self.chain, committed.signature)
         for other in self._seats.values():
             if now < other.until:
@@ -394,7 +394,10 @@ class Room:
         return effects + self._to_all(Regated(current))
 
     def _close_gate(self, current: int, now: float) -> list[Effect]:
-        """What the old gate let in counts no more; those who had the pass before get its grace anew."""
+        """Void the passes shown at the old gate of the current slot, and refuse the commits on hold.
+
+        Receiving connections with the pass of the previous slot get a new grace of `PASS_GRACE` seconds.
+        """
         waiting = [s for s in (self._held.seat if self._held else None, *self._rivals) if s]
         self._held, self._rivals = None, []
         for seat in self._seats.values():
@@ -417,9 +420,10 @@ class Room:
     # -- G4: catch up ------------------------------------------------------------------------
 
     def _catch_up(self, seat: _Seat, message: CatchUp, current: int, now: float) -> list[Effect]:
-        """Commits for any pass of the window; relays only for who receives (current, or in the grace).
+        """Send held commits to a connection with a pass of the last slots, and relays if it may receive.
 
-        Without the current pass, `relay` in the answer is what was asked: ask again once it is shown.
+        If it may not receive, `relay` in the answer has the value of the request: the client asks again after
+        it has shown the current pass.
         """
         if seat.shown is None or seat.shown < message.slot - 1 or seat.shown not in self._gates:
             return refuse(seat.handle, "pass", "show the pass of that slot, or a later one", "catch_up")
@@ -434,9 +438,9 @@ class Room:
         commits = [c for c in self._commits if c.slot > message.slot]
         relay, missing = message.relay, 0
         if now < seat.until:
-            # a number from before this room's opening: everything held is new to this member
+            # a number above ours is from before this room was opened: all held relays are new to the member
             after = message.relay if message.relay <= self._relay else 0
-            # in the order in which it all came: a blob of an old epoch is read before its keys are gone
+            # in order of arrival, so that a member reads a blob of an old epoch before it erases the keys
             for at, relayed in self._relays:
                 if relayed.relay > after:
                     while commits and commits[0].slot <= at:
@@ -486,7 +490,7 @@ class Room:
         return [MediaJoin(self.number, seat.handle, message), *self._views()]
 
     def no_media(self, handle: bytes) -> list[Effect]:
-        """The SFU would not take `handle`'s media: as if it had not been sent."""
+        """Undo `handle`'s media, because the SFU has refused it."""
         seat = self._seats.get(handle)
         if seat is None or seat.media is None:
             return []
@@ -495,7 +499,10 @@ class Room:
         return [MediaLeave(self.number, handle), *self._views()]
 
     def media_lost(self, handles: Iterable[bytes]) -> list[Effect]:
-        """The part of the SFU that carried these is gone: each is told so, and may send its media again."""
+        """End the media of these connections, because their media worker has ended.
+
+        Each gets `refused` with the code `lost`, and may send its media again.
+        """
         effects: list[Effect] = []
         for handle in handles:
             seat = self._seats.get(handle)
@@ -507,7 +514,7 @@ class Room:
         return [*effects, *self._views()]
 
     def _views(self) -> list[Effect]:
-        """`streams` to everybody with media whose view of the others' streams has changed."""
+        """Return `streams` for every connection with media whose list of other streams has changed."""
         streams = [
             HandleStream(
                 seat.handle,
@@ -530,10 +537,10 @@ class Room:
                 effects.append(Send(seat.handle, Streams(view)))
         return effects
 
-    # -- what is held ------------------------------------------------------------------------
+    # -- facts -------------------------------------------------------------------------------
 
     def facts(self) -> RoomFacts:
-        """All that this room holds, for the operator's view."""
+        """Return everything that this room holds, for the operator's view."""
         return RoomFacts(
             number=self.number,
             steward_key=self._steward_key,
@@ -555,10 +562,11 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class RoomFacts:
-    """What a room holds: `commits` are (slot, bytes, when taken), `relays` (number, bytes).
+    """Everything that a room holds. `commits` are (slot, bytes, time taken), `relays` (number, bytes).
 
-    `seats`, one a connection: since when, the slot of the last pass shown, the last slot won, and the last
-    one lost (-1: none).
+    `seats` has for each connection its time of arrival, the highest slot whose pass it has shown, the last
+    slot won, and the last slot lost (-1: none). `waiting` is the number of commits on hold, and `held_bytes`
+    the size of the first of them. Times are monotonic seconds.
     """
 
     number: bytes

@@ -1,7 +1,7 @@
-"""The shell around the hub: WebSockets in, effects out.
+"""The WebSockets of the server: read messages, pass them to the hub, and perform the hub's effects.
 
-One reader and one writer task a connection, a bounded queue between: whoever reads slowly is dropped, and
-nobody waits for anybody else. What the hub decides is performed at once, in order, on the one event loop.
+Each connection has a reader, a writer task, and a bounded queue of outgoing frames. A slow reader is dropped,
+and delays no other connection. Effects are performed at once and in order, on a single event loop.
 """
 
 from __future__ import annotations
@@ -38,38 +38,41 @@ from server.wire.messages import (
 log = logging.getLogger(__name__)
 
 TICK = 0.05
-#: How long the last word and the WebSocket's closing handshake may take.
+#: Seconds for the last message and the WebSocket's closing handshake.
 GOODBYE = 1.0
-#: What is refused for no fault of the client's, and doesn't count as an error of its.
+#: Codes of refusals that do not count against the client.
 _NO_ERRORS: Final = frozenset({"lost"})
 
 
 class MediaServer(Protocol):
-    """What signaling needs of the SFU: `server.media.sfu.Sfu`, or `server.workers.Workers`."""
+    """The SFU's interface to signaling: `server.media.sfu.Sfu` or `server.workers.Workers`."""
 
     def join(self, room: bytes, handle: bytes, media: Media) -> Transport | asyncio.Future[Transport]:
-        """New or changed streams or transport; ValueError when it can't be. Either may come later."""
+        """Add or change streams and transport parameters of a connection. Raises ValueError on refusal.
+
+        A future delivers the transport, or the exception, later.
+        """
 
     def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None, tops: list[int]) -> None:
-        """Forward these, in layers up to those of `tops` (empty: the largest); None: all."""
+        """Forward the streams `ssrcs` (None: all), in layers up to `tops` (empty: the largest)."""
 
     def leave(self, room: bytes, handle: bytes) -> None:
-        """No media any more."""
+        """End all media of a connection."""
 
     def totals(self) -> dict[str, int]:
-        """Totals over everything."""
+        """Return the SFU's counts, over all rooms."""
 
 
 @dataclass(slots=True)
 class Waiting:
-    """A connection whose `media` has no answer yet, and the list of streams that comes behind the last."""
+    """The pending `media` of a connection. `streams` is sent after the last of `answers`."""
 
     answers: list[asyncio.Future[Transport]] = field(default_factory=list)
     streams: Streams | None = None
 
 
 class Connection:
-    """One WebSocket, its bounded queue and the task that empties it."""
+    """One WebSocket, its bounded queue of frames, and the task that sends them."""
 
     def __init__(
         self, ws: web.WebSocketResponse, request: web.Request, settings: Settings, now: float
@@ -87,16 +90,16 @@ class Connection:
 
     @property
     def waiting(self) -> int:
-        """Bytes that wait for this reader."""
+        """Number of bytes in the queue."""
         return self._bytes
 
     @property
     def came_from(self) -> tuple[str, dict[str, str]]:
-        """What HTTP told of this connection, and is kept with it: its address, and the request's headers."""
+        """The address and the headers of the HTTP request, which last as long as the connection."""
         return self._request.remote or "", dict(self._request.headers)
 
     def put(self, frame: bytes) -> bool:
-        """Queue a frame; False if this reader is too slow for it."""
+        """Queue a frame; return False if the queue has no space for it."""
         s = self._settings
         if self._bytes + len(frame) > s.queue_bytes or len(self._queue) >= s.queue_messages:
             return False
@@ -117,15 +120,18 @@ class Connection:
                 self._wake.clear()
                 await self._wake.wait()
         except ConnectionError:
-            pass  # the reader notices, and takes the connection out
+            pass  # the reader notices, and removes the connection
 
     def forget(self) -> None:
-        """Nothing waits for this reader any more."""
+        """Empty the queue."""
         self._queue.clear()
         self._bytes = 0
 
     def drop(self, last: bytes) -> None:
-        """Say one last thing after what is waiting (or instead, if that is too much), and close."""
+        """Send the frame `last` after the queued frames, and close.
+
+        Without space in the queue, `last` replaces the queued frames.
+        """
         self.dropped = True
         if self._bytes + len(last) > self._settings.queue_bytes:
             self._queue.clear()
@@ -135,7 +141,7 @@ class Connection:
         self.finish()
 
     def finish(self) -> asyncio.Task[None]:
-        """Let the last word out, close, and cut whatever doesn't close in time."""
+        """Send the last frame, close, and abort the connection if that takes longer than `GOODBYE`."""
         if self._finishing is None:
             self._finishing = asyncio.create_task(self._finish())
         return self._finishing
@@ -159,7 +165,7 @@ class Connection:
 
 
 class Signaling:
-    """All WebSockets of the server."""
+    """All WebSockets of the server, and the effects of its hub."""
 
     def __init__(
         self,
@@ -180,22 +186,22 @@ class Signaling:
         self._addresses: Counter[str] = Counter()
         self._sockets = 0
         self._stopping = False
-        #: HTTP connections that are WebSockets now.
+        #: Protocols of the HTTP connections that are WebSockets now.
         self.upgraded: set[object] = set()
-        #: What stands before each HTTP connection, WebSocket or not, as long as it is there.
+        #: The `Flow` of each open HTTP connection, WebSocket or not, by its protocol.
         self.flows: dict[object, Flow] = {}
         self.refusals: Counter[str] = Counter()
 
     # -- effects -------------------------------------------------------------------------------
 
     def perform(self, effects: Iterable[Effect]) -> None:
-        """Do what the hub wants done, and what follows from it."""
+        """Perform `effects` of the hub, and the effects that result from them."""
         todo = deque(effects)
         encoded: tuple[Message, bytes] | None = None
         while todo:
             effect = todo.popleft()
             if isinstance(effect, Send):
-                # one message to many is the same object, and is encoded once
+                # a message to many connections is one object: encode it once
                 if encoded is None or encoded[0] is not effect.message:
                     encoded = (effect.message, encode(effect.message))
                 todo.extend(self._send(effect, encoded[1]))
@@ -203,7 +209,7 @@ class Signaling:
                 self._drop(effect)
             elif isinstance(effect, MediaJoin):
                 answer, consequences = self._join(effect)
-                # the answer comes before the lists of streams; what the hub decided since, after them
+                # the answer goes before the lists of streams, later effects of the hub behind them
                 todo.extendleft(answer)
                 todo.extend(consequences)
             elif isinstance(effect, MediaWant):
@@ -218,7 +224,7 @@ class Signaling:
         if connection is None or connection.dropped:
             return []
         if isinstance(effect.message, Streams) and (waiting := self._waiting.get(effect.handle)) is not None:
-            waiting.streams = effect.message  # each list is whole: only the last counts
+            waiting.streams = effect.message  # each list is complete: keep only the last
             return []
         if isinstance(effect.message, Refused):
             code = effect.message.code
@@ -230,7 +236,7 @@ class Signaling:
         return []
 
     def _expel(self, handle: bytes, last: Closing | Refused) -> list[Effect]:
-        """Drop a connection that the hub would have kept; what follows for the others comes back."""
+        """Drop a connection that the hub still has, and return the resulting effects."""
         self._drop(Drop(handle, last))
         return self.hub.leave(handle, self._clock())
 
@@ -243,7 +249,7 @@ class Signaling:
             connection.drop(encode(effect.last))
 
     def _join(self, effect: MediaJoin) -> tuple[list[Effect], list[Effect]]:
-        """The answer, and what follows from it; neither yet if it comes later (`_joined`)."""
+        """Return the answer and the effects that result. Both are empty if `_joined` sends them later."""
         try:
             answer = self.media.join(effect.room, effect.handle, effect.media)
         except ValueError:
@@ -255,11 +261,11 @@ class Signaling:
         return [], []
 
     def _joined(self, handle: bytes, answer: asyncio.Future[Transport]) -> None:
-        """A media worker has answered. Each `media` has one answer, in order, and then come lists."""
+        """Send the answer of a media worker. Each `media` gets one, in order, and then a list of streams."""
         refused = answer.cancelled() or answer.exception() is not None
         waiting = self._waiting.get(handle)
         if waiting is None or answer not in waiting.answers:
-            return  # it has left meanwhile
+            return  # the connection has left in the meantime
         waiting.answers.remove(answer)
         last = not waiting.answers
         if last:
@@ -272,7 +278,7 @@ class Signaling:
             first, consequences = self._no_place(handle)
             self.perform([*first, *consequences])
         else:
-            self.perform(self._no_place_for(handle))  # what was sent after it decides
+            self.perform(self._no_place_for(handle))  # a later `media` is pending, and decides
 
     def _no_place(self, handle: bytes) -> tuple[list[Effect], list[Effect]]:
         return self._no_place_for(handle), self.hub.no_media(handle)
@@ -282,7 +288,7 @@ class Signaling:
         return [Send(handle, Refused("media", "the media server has no place for this", "media"))]
 
     def media_lost(self, room: bytes, handles: list[bytes]) -> None:
-        """The media worker that these had their media at is gone."""
+        """End the media of these connections of `room`, because their media worker has ended."""
         self.perform(self.hub.media_lost(room, handles))
 
     # -- one connection ------------------------------------------------------------------------
@@ -298,14 +304,14 @@ class Signaling:
         return None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """The WebSocket path."""
+        """Serve a request on the WebSocket path."""
         origin = request.headers.get("Origin")
         if origin is not None and origin not in self._origins and not _own_page(origin):
             raise web.HTTPForbidden(text="this origin may not connect\n")
         s = self._settings
         ws = web.WebSocketResponse(
             timeout=GOODBYE,
-            autoping=False,  # pings and pongs are seen here: they count as a sign of life
+            autoping=False,  # `_read` gets pings and pongs, because they extend the idle time
             heartbeat=s.heartbeat,
             compress=False,
             max_msg_size=s.frame_bytes,
@@ -329,7 +335,7 @@ class Signaling:
                 flow.watch(2 * s.frame_bytes + 65_536, self._too_much)
             await self._serve(ws, request, flow)
         except (ConnectionError, TimeoutError):
-            pass  # gone while it was being greeted
+            pass  # the client has gone during the handshake
         finally:
             self.upgraded.discard(request.protocol)
             self._sockets -= 1
@@ -366,7 +372,7 @@ class Signaling:
         s = self._settings
         while True:
             inside = self.hub.inside(handle)
-            # before the door, nothing extends the time, pings neither
+            # nothing extends the time before the door, not even a ping
             limit = s.idle_time if inside else since + s.handshake_time - self._clock()
             try:
                 message = await ws.receive(timeout=max(limit, 0.001))
@@ -383,7 +389,7 @@ class Signaling:
             if flow is not None and isinstance(message.data, bytes | bytearray | str):
                 flow.claim(len(message.data))
             if message.type is WSMsgType.PING:
-                # answered out of turn, it would be a way to make us write without reading
+                # rate limits apply: pings must not make the server write without limit
                 if self._within_rates(connection, handle, len(message.data)):
                     await ws.pong(message.data)
             elif message.type is WSMsgType.PONG:
@@ -414,18 +420,18 @@ class Signaling:
     # -- all connections -----------------------------------------------------------------------
 
     async def tick(self) -> None:
-        """Let time pass in the hub, for ever."""
+        """Call the hub's `tick` every `TICK` seconds, until cancelled."""
         while True:
             await asyncio.sleep(TICK)
             try:
                 self._relieve()
                 self.perform(self.hub.tick(self._clock()))
             except Exception:
-                # a fault in one room must not stop the time of all others
+                # an error in one room must not stop the ticks of the others
                 log.exception("a tick failed")
 
     def _relieve(self) -> None:
-        """Those who read slowest go first when too much is waiting for all together."""
+        """Drop connections, the longest queue first, while all queues exceed `queue_total_bytes`."""
         waiting = self.queued()
         if waiting <= self._settings.queue_total_bytes:
             return
@@ -439,7 +445,7 @@ class Signaling:
                 self.perform(self._expel(handle, last))
 
     async def stop(self) -> None:
-        """Tell everybody that the process stops, and wait (bounded) until they have been told."""
+        """Send `closing` to all connections, and wait at most `stop_time` until they are closed."""
         self._stopping = True
         connections = list(self._connections.items())
         last = Closing("stopping", "the server is stopping")
@@ -451,27 +457,27 @@ class Signaling:
 
     @property
     def connections(self) -> int:
-        """WebSockets now."""
+        """Number of open WebSockets."""
         return self._sockets
 
     @property
     def addresses(self) -> int:
-        """Different addresses that WebSockets come from now."""
+        """Number of different addresses of open WebSockets."""
         return len(self._addresses)
 
     def queued(self) -> int:
-        """Bytes that wait for slow readers."""
+        """Return the number of bytes in all queues."""
         return sum(c.waiting for c in self._connections.values())
 
     def people(self) -> list[tuple[bytes, str, dict[str, str]]]:
-        """Of each connection its handle, its address, and the headers of its request."""
+        """Return handle, address and request headers of each connection."""
         return [(handle, *c.came_from) for handle, c in self._connections.items()]
 
 
 def _own_page(origin: str) -> bool:
-    """Whether a page comes from the participant's own machine (`snug page`).
+    """Return whether `origin` is a page on the participant's own machine (`snug page`).
 
-    Nothing is opened by it: no cookie or address lets anybody in here, a connection shows keys. What the
-    check of origins keeps out are other sites' pages, and none of them can have this origin.
+    Such an origin gives no access: a connection proves its access with keys, never with a cookie or address.
+    The check of origins keeps out pages of other sites, and none of them can have a loopback origin.
     """
     return re.fullmatch(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", origin) is not None

@@ -1,4 +1,4 @@
-"""A disclosure in plain sentences, to be read aloud."""
+"""A disclosure as plain sentences, to read aloud."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def _age(seconds: float) -> str:
 
 
 def sentences(view: dict[str, Any]) -> list[str]:
-    """What is held and what is unknown, of a disclosure without identifiers (`server.console.disclosure`)."""
+    """Return sentences that say what the server holds, and what it does not know.
+
+    `view` is a disclosure (`server.console.disclosure`). No sentence uses its identifiers.
+    """
     rooms, lobbies, media, sealed = view["rooms"], view["lobbies"], view["media"], view["sealed_media"]
     inside = sum(room["connections"] for room in rooms)
     streams = {kind: sum(room["streams"][kind] for room in rooms) for kind in ("audio", "video")}
@@ -82,16 +85,16 @@ def sentences(view: dict[str, Any]) -> list[str]:
     return said
 
 
-#: Rooms, and lobbies, that are told one by one.
+#: Maximum number of rooms, and of lobbies, that `brief` lists one by one.
 _EACH: Final = 4
 _LISTED: Final = frozenset({"rooms", "lobbies", "commits", "relays", "seats"})
 
 
 def brief(value: Any, name: str = "") -> Any:
-    """A disclosure that is short enough to be read aloud, and leaves nothing out.
+    """Return a disclosure that is short enough to read aloud and still covers everything.
 
-    What is listed item by item is counted, a few rooms and lobbies aside: ``{"count": n}``, and for each
-    field the sum (bytes), or the one value, or the least and the greatest.
+    Lists become ``{"count": n}`` with a summary of each field: the sum (for bytes), the common value, or the
+    smallest and the largest value. Up to four rooms and up to four lobbies stay listed one by one.
     """
     if isinstance(value, dict):
         return {inner: brief(item, inner) for inner, item in value.items()}

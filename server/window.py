@@ -1,8 +1,8 @@
-"""The landlord's window: a page on this machine that shows, live, all that the operator can see.
+"""The landlord's window: a page on this machine that shows, live, everything that the operator can see.
 
-Off unless asked for. It listens on a loopback address of its own, apart from the meetings' port, and answers
-only who shows the token that stands in its address, behind the ``#``. What it shows is read from the living
-objects when it is asked (`server.console`, `Sfu.streams`): nothing is noted for it, and nothing is kept.
+The window is off by default. It listens on a loopback address of its own, apart from the port of the
+meetings. Requests for data must carry the token from the window's address, where it follows the ``#``. Each
+of them reads the live objects (`server.console`, `Sfu.streams`); the server stores nothing for the window.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from server.loopback import Loopback
 from server.media.sfu import Sfu, StreamFacts
 from server.workers import Workers
 
-#: Where the token is shown; a page of another site can't send it without being asked about first.
+#: The header that carries the token. A page of another origin cannot send it without a CORS preflight.
 _HEADER: Final = "X-Snug-Token"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def where(listen: str) -> tuple[str, int]:
-    """The loopback address and port of ``HOST:PORT``; ConfigError for any other address."""
+    """Return the loopback address and port of ``HOST:PORT``. Raises ConfigError for any other address."""
     found = config.loopback(listen)
     if found is None:
         host, _ = config.host_and_port(listen)
@@ -51,7 +51,7 @@ def _stream(facts: StreamFacts) -> dict[str, Any]:
 
 
 async def view(server: Server) -> dict[str, Any]:
-    """What the page shows: the whole disclosure, in numbers and read aloud, and the streams that pass."""
+    """Return the data of the page: the whole disclosure, as numbers and as sentences, and all streams."""
     media = await console.look(server, streams=True)
     disclosed = console.disclosure(server, identifiers=True, media=media)
     return {
@@ -63,7 +63,7 @@ async def view(server: Server) -> dict[str, Any]:
 
 
 class Window(Loopback):
-    """Serves the window of one server. `start` before, `stop` after; stopping twice is harmless."""
+    """The HTTP listener for the window of one server. Stopping it twice is harmless."""
 
     def __init__(self, server: Server, listen: str) -> None:
         self._server = server
@@ -71,7 +71,10 @@ class Window(Loopback):
         self._token = secrets.token_urlsafe(16)
 
     async def start(self) -> str:
-        """Listen; the URL, token and all. OSError if the port is taken, PageError if there is no window."""
+        """Listen, and return the URL with the token.
+
+        Raises OSError if the port is taken, PageError if the window's bundle is missing or damaged.
+        """
         bundle = page.load(page.WINDOW)
         app = web.Application(client_max_size=1024, middlewares=[self._guard()])
         app.add_routes(
@@ -100,7 +103,7 @@ class Window(Loopback):
         return _json(await view(self._server))
 
     async def _frame(self, request: web.Request) -> web.Response:
-        """The packets (hex, RTP as it was relayed) of one stream's last whole frame."""
+        """Answer with the packets (hex, RTP as relayed) of the last whole frame of one stream."""
         media = self._server.signaling.media
         try:
             ssrc = int(request.query.get("ssrc", ""))

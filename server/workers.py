@@ -1,10 +1,11 @@
-"""Media on more than one core: N processes with an SFU each, and which room is where.
+"""Media workers: several processes with an SFU each, so that media uses more than one core.
 
-`Workers` stands where one `Sfu` would. A room is pinned to the worker with the fewest peers when its first
-media comes, and stays there while it has any. Workers are asked over pipes (`server.media.pipe`), in order;
-nothing here waits for one, and none can make another wait. One that dies, that takes nothing more, or that is
-silent for `SILENT` seconds is replaced: the rooms that were pinned to it lose their media, their members are
-told (`on_lost`), and they stay with its successor, for what killed one worker must not go on to the next.
+`Workers` has the interface of a single `Sfu`. The first media of a room pins the room to the worker with the
+fewest peers, and the room stays there while it has media. Requests go to workers over pipes
+(`server.media.pipe`), in order. The server waits for no worker, and no worker can delay another. `Workers`
+replaces a worker that dies, that reads no more requests, or that is silent for `SILENT` seconds. The rooms of
+that worker lose their media, and `on_lost` reports them. They stay pinned to its successor, so that a room
+that kills its worker does not move on to the other workers.
 """
 
 from __future__ import annotations
@@ -32,22 +33,22 @@ from server.wire.messages import Media, Transport
 
 log = logging.getLogger(__name__)
 
-#: Seconds from the start of a worker until its socket is open.
+#: Maximum seconds from the start of a worker until its socket is open.
 START_TIME: Final = 20.0
-#: A worker that says nothing for so long is taken for dead.
+#: Seconds of silence after which a worker counts as dead.
 SILENT: Final = 10.0
-#: Waits before a worker is started anew, by how often it has ended before; the last one from then on.
+#: Seconds before a worker is started again, by the number of earlier ends; the last value then stays.
 BACK_OFF: Final = (0.0, 0.5, 2.0, 8.0, 30.0)
-#: Who has run for so long has not ended before.
+#: Seconds of running after which the earlier ends of a worker do not count.
 STEADY: Final = 120.0
-#: Bytes that wait for a worker: beyond the first no more media is taken on, beyond the second it is replaced.
+#: Bytes queued for a worker. Above `BUSY` it accepts no more media; above `STUCK` it is replaced.
 BUSY: Final = 4 * 2**20
 STUCK: Final = 32 * 2**20
-#: Messages that wait for a worker to be started; beyond it no more media is taken on.
+#: Messages queued until a worker has started. Above this number it accepts no more media.
 LATER_MAX: Final = 8192
-#: A room that has lost its media finds its place again for so long.
+#: Seconds for which a room that has lost its media stays pinned.
 PLACE_KEPT: Final = 10.0
-#: How long one waits for what a worker holds, and for its audit.
+#: Seconds to wait for a worker's facts, and for its audit.
 LOOK_TIME: Final = 2.0
 AUDIT_TIME: Final = 8.0
 CLOSE_TIME: Final = 1.0
@@ -55,7 +56,11 @@ CLOSE_TIME: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class MediaView:
-    """What the SFU, or all workers together, hold. `beats` is by worker; `silent` of them gave no answer."""
+    """The facts of the SFU, or of all workers together.
+
+    `workers` is the number of workers, and `silent` of them gave no answer. `beats` has the `Beat` of each
+    worker by its number, `files` the files open for writing in each worker, and `audited` their audits.
+    """
 
     totals: dict[str, int]
     held: MediaFacts | None = None
@@ -68,7 +73,7 @@ class MediaView:
 
 
 def _summed(facts: Iterable[MediaFacts]) -> MediaFacts | None:
-    """One for all: numbers are added, tables put together."""
+    """Combine the facts of several SFUs: add numbers, and merge tables. None if there are no facts."""
     whole: dict[str, Any] = {}
     for each in facts:
         for name in (f.name for f in dataclasses.fields(each)):
@@ -81,7 +86,7 @@ def _summed(facts: Iterable[MediaFacts]) -> MediaFacts | None:
 
 @dataclass(slots=True)
 class _Asked:
-    """A join without an answer yet. `again`: it has survived one worker."""
+    """A join without an answer. `again`: an earlier worker has ended before it answered this join."""
 
     join: pipe.Join
     answer: asyncio.Future[Transport]
@@ -90,7 +95,7 @@ class _Asked:
 
 @dataclass(slots=True)
 class _Pin:
-    """Where a room's media is. `until`: without anybody, the place is kept for so long (loop's time)."""
+    """The slot of a room's media. A room without handles stays pinned `until` a time of the loop's clock."""
 
     slot: Slot
     handles: set[bytes] = field(default_factory=set)
@@ -98,27 +103,27 @@ class _Pin:
 
 
 class Slot:
-    """The place of one worker, and the process that holds it now."""
+    """The place of one worker, and the process that runs in it now."""
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.port = 0
         self.up = False
         self.child: Child | None = None
-        #: Answers that are waited for, by ticket.
+        #: Joins without an answer, by ticket.
         self.asked: dict[int, _Asked] = {}
         self.looks: dict[int, asyncio.Future[Looked]] = {}
-        #: What is to be said as soon as there is a worker.
+        #: Messages to send as soon as a worker runs.
         self.later: list[pipe.Join | pipe.Want | pipe.Leave] = []
         self.beat: Beat | None = None
         self.heard_at = 0.0
         self.peers = 0
-        #: Packets sent a second, of late.
+        #: Packets sent a second, between the last two heartbeats.
         self.rate = 0.0
         self.endings = 0
 
     def say(self, message: pipe.Join | pipe.Want | pipe.Leave) -> None:
-        """Now, or when there is a worker again."""
+        """Send `message` now, or when a worker runs again."""
         if self.up and self.child is not None:
             self.child.send(message)
             if self.child.waiting > STUCK:
@@ -128,12 +133,12 @@ class Slot:
             self.later.append(message)
 
     def busy(self) -> bool:
-        """Whether it should take on nothing more."""
+        """Return whether the worker should accept no more media."""
         waiting = self.child.waiting if self.up and self.child is not None else 0
         return waiting > BUSY or len(self.later) >= LATER_MAX
 
     def forget(self, room: bytes, handle: bytes) -> None:
-        """What waits for a worker, of somebody who is gone, waits no more."""
+        """Drop the queued messages and the joins of a connection that has left."""
         self.later = [m for m in self.later if (m.room, m.handle) != (room, handle)]
         for ticket, asked in list(self.asked.items()):
             if (asked.join.room, asked.join.handle) == (room, handle):
@@ -141,40 +146,41 @@ class Slot:
                 asked.answer.cancel()
 
     def kill(self) -> None:
-        """Whatever it is doing."""
+        """Kill the process, whatever its state."""
         if self.child is not None:
             self.child.kill()
 
 
 class Workers:
-    """`count` media workers, made by `setup`. Its port 0 takes free ones, else worker n has that port + n.
+    """`count` media workers, configured by `setup`.
 
-    `on_lost` is told of a room that has lost its media, and of whom in it; they may join again at once.
+    With port 0 in `setup` each worker takes a free port; otherwise worker n has that port + n. `on_lost` gets
+    the number of a room that has lost its media, and the affected handles. They may join again at once.
     """
 
     def __init__(self, count: int, setup: pipe.Setup) -> None:
         self.slots = [Slot(number) for number in range(count)]
         self.on_lost: Callable[[bytes, list[bytes]], None] = lambda room, handles: None
-        #: How often a worker was replaced.
+        #: Number of replaced workers.
         self.replaced = 0
-        #: Seconds; tests are less patient.
+        #: As `SILENT`; tests set a shorter time.
         self.silent = SILENT
         level = logging.getLevelName(logging.getLogger().getEffectiveLevel())
         self._setup = msgspec.structs.replace(setup, level=level)
         self._pins: dict[bytes, _Pin] = {}
         self._tickets = 0
         self._keeping: list[asyncio.Task[None]] = []
-        # for the next one that is needed: to start Python takes longer than all the rest of a rejoin
+        # a spare process for the next replacement: starting Python takes longer than the rest of a rejoin
         self._spare: Child | None = None
         self._sparing = False
 
     # -- life ----------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """All workers, each with its sockets open; OSError (`BindError`) if one can't have them."""
+        """Start all workers, and open their sockets. Raises OSError (`BindError`) if one of them fails."""
         launches = [asyncio.ensure_future(self._launch(slot)) for slot in self.slots]
         try:
-            await asyncio.gather(*launches, return_exceptions=True)  # all, so that all can be ended
+            await asyncio.gather(*launches, return_exceptions=True)  # wait for all, so that all can be ended
             for launch in launches:
                 launch.result()
             await self._have_spare()
@@ -185,7 +191,10 @@ class Workers:
         log.info("%d media workers", len(self.slots))
 
     async def close(self) -> None:
-        """End all of them; they say goodbye to their peers. Bounded in time, and harmless twice."""
+        """End all workers, which close the connections to their peers.
+
+        Takes a bounded time. Harmless if called twice.
+        """
         for task in self._keeping:
             task.cancel()
         await asyncio.gather(*self._keeping, return_exceptions=True)
@@ -201,14 +210,17 @@ class Workers:
             slot.asked.clear()
 
     async def _launch(self, slot: Slot) -> None:
-        """A process for `slot`, up to the opening of its socket. OSError; it runs no more then."""
+        """Start a process for `slot`, and wait until its sockets are open.
+
+        Raises OSError if that fails; the process has been killed then.
+        """
         child, self._spare = self._spare, None
         if child is None or child.gone.is_set():
             child = await Child.start()
         slot.child = child
         child.heard = lambda message: self._heard(slot, message)
         first = self._setup.port
-        # once open, it stays: behind a firewall there may be no other
+        # keep a port that was open once: a firewall may allow no other
         port = slot.port or (first and first + slot.number)
         ready = await child.set_up(msgspec.structs.replace(self._setup, port=port), START_TIME)
         if ready is None:
@@ -216,7 +228,7 @@ class Workers:
             raise OSError(errno.ETIMEDOUT, "a media worker did not start")
         if ready.error:
             child.kill()
-            slot.port = 0  # if any will do, another one
+            slot.port = 0  # take another free port, if none is configured
             raise BindError(OSError(ready.error, os.strerror(ready.error)), ready.what)
         slot.port, slot.up = ready.port, True
         slot.heard_at = asyncio.get_running_loop().time()
@@ -233,7 +245,7 @@ class Workers:
                 self._sparing = False
 
     async def _keep(self, slot: Slot) -> None:
-        """See to it that there is a worker, for ever."""
+        """Keep a worker running in `slot`, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
@@ -248,7 +260,7 @@ class Workers:
                     break
             self._fell(slot, loop.time())
             if slot.child is not None:
-                await slot.child.end(CLOSE_TIME)  # before that its port isn't free
+                await slot.child.end(CLOSE_TIME)  # its port is free only afterwards
             slot.endings = 0 if loop.time() - began > STEADY else slot.endings
             delay = BACK_OFF[min(slot.endings, len(BACK_OFF) - 1)]
             slot.endings += 1
@@ -262,7 +274,7 @@ class Workers:
                 log.error("a media worker can't be started: error %d", error.errno or 0)
 
     def _fell(self, slot: Slot, now: float) -> None:
-        """Its process is gone, and all media that was there."""
+        """Handle the end of `slot`'s process: report lost media, and queue unanswered joins again."""
         slot.up = False
         slot.beat, slot.rate = None, 0.0
         for look in slot.looks.values():
@@ -273,7 +285,7 @@ class Workers:
         again: list[pipe.Join | pipe.Want | pipe.Leave] = []
         for ticket, asked in list(slot.asked.items()):
             if asked.again and ticket not in unsent:
-                # it may be what they die of
+                # a second worker has ended with this join: it may be the cause
                 del slot.asked[ticket]
                 if not asked.answer.done():
                     asked.answer.set_exception(MediaError("lost", "the media worker has ended"))
@@ -296,7 +308,7 @@ class Workers:
     def _tell(self, room: bytes, lost: list[bytes]) -> None:
         try:
             self.on_lost(room, lost)
-        except Exception as error:  # the other rooms are to be told, and a worker started, all the same
+        except Exception as error:  # continue: other rooms need the report, and the slot a new worker
             log.error("telling of a lost worker raised %s", type(error).__name__)
 
     def _sweep(self, now: float) -> None:
@@ -304,14 +316,14 @@ class Workers:
             if not pin.handles and now >= pin.until:
                 del self._pins[room]
 
-    # -- what workers say ----------------------------------------------------------------------
+    # -- messages from workers -----------------------------------------------------------------
 
     def _heard(self, slot: Slot, message: msgspec.Struct) -> None:
         now = asyncio.get_running_loop().time()
         if isinstance(message, Joined):
             asked = slot.asked.pop(message.ticket, None)
             if asked is None or asked.answer.done():
-                pass  # gone meanwhile
+                pass  # the connection has left in the meantime
             elif message.transport is not None:
                 asked.answer.set_result(message.transport)
             else:
@@ -329,7 +341,10 @@ class Workers:
     # -- the media server ----------------------------------------------------------------------
 
     def join(self, room: bytes, handle: bytes, media: Media) -> asyncio.Future[Transport]:
-        """As `Sfu.join`; the answer, or its MediaError, comes later. MediaError at once from the too busy."""
+        """As `Sfu.join`, but the future gets the answer or the MediaError.
+
+        Raises MediaError at once if the room's worker is too busy.
+        """
         pin = self._pins.get(room)
         slot = self._least() if pin is None else pin.slot
         if slot.busy():
@@ -352,7 +367,7 @@ class Workers:
             pin.slot.say(pipe.Want(room, handle, ssrcs, tops))
 
     def leave(self, room: bytes, handle: bytes) -> None:
-        """As `Sfu.leave`. The last one to leave takes the room's pin along."""
+        """As `Sfu.leave`. The last connection to leave ends the room's pin."""
         pin = self._pins.get(room)
         if pin is None or handle not in pin.handles:
             return
@@ -365,20 +380,23 @@ class Workers:
             del self._pins[room]
 
     def _least(self) -> Slot:
-        """Where a new room goes: running, with the fewest peers, and of these the one that sends least."""
+        """Return the slot for a new room: running, with the fewest peers, then with the lowest rate."""
         return min(self.slots, key=lambda slot: (not slot.up, slot.peers, slot.rate, slot.number))
 
-    # -- what is held --------------------------------------------------------------------------
+    # -- facts ---------------------------------------------------------------------------------
 
     def totals(self) -> dict[str, int]:
-        """As `Sfu.totals`, of all workers together, as they were within the last second."""
+        """As `Sfu.totals`, for all workers together, from their last heartbeats (one a second)."""
         totals: Counter[str] = Counter()
         for slot in self.slots:
             totals.update(slot.beat.totals if slot.beat is not None else {})
         return dict(totals)
 
     async def look(self, *, held: bool = False, streams: bool = False, audit: bool = False) -> MediaView:
-        """What all workers hold, asked of them now; bounded in time, and the silent ones are counted."""
+        """Ask all workers what they hold.
+
+        Takes a bounded time. `silent` in the result counts the workers that gave no answer.
+        """
         found = await self._ask(
             lambda ticket: pipe.Look(ticket, held, streams, audit), AUDIT_TIME if audit else LOOK_TIME
         )
@@ -397,14 +415,14 @@ class Workers:
         )
 
     async def last_frame(self, ssrc: int) -> list[bytes]:
-        """As `Sfu.last_frame`, of whichever worker has such a stream."""
+        """As `Sfu.last_frame`, from the worker that has the stream."""
         found = await self._ask(lambda ticket: pipe.Frame(ticket, ssrc), LOOK_TIME)
         return next((looked.packets for looked in found.values() if looked.packets), [])
 
     async def _ask(
         self, question: Callable[[int], pipe.Look | pipe.Frame], seconds: float
     ) -> dict[int, Looked]:
-        """Answers by the worker's number, of those that answer in time."""
+        """Return the answers that arrive within `seconds`, by the worker's number."""
         loop = asyncio.get_running_loop()
         looks: dict[int, asyncio.Future[Looked]] = {}
         for slot in self.slots:

@@ -1,12 +1,13 @@
-"""The operator turned bad: the same server, in the hands of somebody who means harm.
+"""The hostile server: the same server, run by a malicious operator.
 
-    snug-server --hostile silence,partition        acts that may be begun
-    {"act": "silence", "begin": {"victim": 2}}     one JSON object a line on standard input begins one,
-    {"act": "silence", "end": true}                or ends it;
-    {"act": "silence", "did": "...", "times": 1}   standard output says what was done
+    snug-server --hostile silence,partition        the acts that may begin
+    {"act": "silence", "begin": {"victim": 2}}     a line on standard input, one JSON object, begins an act
+    {"act": "silence", "end": true}                or ends it
+    {"act": "silence", "did": "...", "times": 1}   a line on standard output reports what an act has done
 
-`act` is what an act can do, `troupe` has them all and hands every message and packet around, `house` is the
-server that they play in, `guests` what an operator knows of people, `acts/` one act a file. It holds no key:
-it is as blind as the honest server, and where an act needs bytes that only a member or a guest could make,
-they are handed in. Nothing of the honest server imports this package.
+`act` has the hooks of an act. `troupe` has all acts in play, and passes every message and packet through
+them. `house` is the server with these hooks, `guests` is an operator's knowledge of participants, and `acts/`
+has one act in each file. A hostile server has no key of any member, like the honest server. If an act needs
+bytes that only a member or a guest can make, an order supplies them. The honest server never imports this
+package: only ``--hostile`` does.
 """

@@ -1,7 +1,7 @@
-"""What an act can do: look at, alter, hold back or add whatever passes through the server.
+"""The base class of acts, whose hooks read, alter, withhold or add messages and packets.
 
-Every hook passes things on unchanged by default. `now` is monotonic seconds. Connections are handles; people
-are numbers in the order of arrival (`server.hostile.guests`).
+By default every hook passes its argument on unchanged. `now` is in monotonic seconds. A connection is a
+handle; a participant is a number in order of arrival (`server.hostile.guests`).
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a `begin` says; each act has its own."""
+    """The options of a `begin`. Each act has its own subclass."""
 
 
 class OrderError(ValueError):
-    """An order that can't be carried out; the text is a sentence."""
+    """The order cannot be carried out. The text is one sentence with the reason."""
 
 
 class Act:
-    """One act, begun: made by `begin`, dropped by `end`."""
+    """One act in play. `Troupe.begin` creates it, and `Troupe.end` drops it."""
 
-    #: As on the command line.
+    #: The name on the command line.
     name: ClassVar[str]
-    #: One line for `--hostile list`.
+    #: The description for `--hostile list`, one line.
     about: ClassVar[str]
     orders_kind: ClassVar[type[Orders]] = Orders
 
@@ -41,7 +41,7 @@ class Act:
         self._told_at: dict[str, float] = {}
 
     def did(self, what: str, **more: object) -> None:
-        """Tell the operator's console: the first time at once, then at most once a second, with a count."""
+        """Count a deed, and report it to the operator at most once a second, or always with `more` fields."""
         self._times[what] = self._times.get(what, 0) + 1
         now = time.monotonic()
         if more or now - self._told_at.get(what, -10.0) >= 1.0:
@@ -50,42 +50,42 @@ class Act:
 
     @property
     def times(self) -> dict[str, int]:
-        """What was done, and how often."""
+        """The number of times of each deed."""
         return dict(self._times)
 
     # -- hooks ---------------------------------------------------------------------------------
 
     def begin(self, now: float) -> None:
-        """The operator has given the order."""
+        """Called when the operator begins the act."""
 
     def end(self, now: float) -> None:
-        """The operator has had enough."""
+        """Called when the operator ends the act."""
 
     def tick(self, now: float) -> None:
-        """About every 50 ms."""
+        """Called about every 50 ms."""
 
     def challenge(self, handle: bytes, message: Message) -> Message:
-        """The first word to a new connection."""
+        """Return the first message to a new connection."""
         return message
 
     def opens(self, handle: bytes) -> bool:
-        """Whether a door opens although its signature is wrong."""
+        """Return whether a door opens although its signature is wrong."""
         return False
 
     def arrived(self, handle: bytes, now: float) -> None:
-        """Somebody is inside."""
+        """Called when a connection has entered a lobby or room."""
 
     def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
-        """What a connection sent; what comes back is handled in its place, in this order."""
+        """Return the messages that the server handles, in order, instead of a client's `message`."""
         return (message,)
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
-        """What a connection would be sent; what comes back is sent in its place, in this order."""
+        """Return the messages that the server sends, in order, instead of `message`."""
         return (message,)
 
     def packet(self, sender: int | None, packet: bytes, now: float) -> None:
-        """An RTP packet has come in, SRTP taken off."""
+        """Called with each incoming RTP packet, after SRTP decryption."""
 
     def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
-        """An RTP packet on its way to one receiver; what comes back is sent in its place."""
+        """Return the RTP packets that the server sends to one receiver instead of `packet`."""
         return (packet,)

@@ -1,4 +1,4 @@
-"""What a meddling act is aimed at: which kind of thing, whose, on the way to whom, and how often."""
+"""Acts on single messages or packets, chosen by kind, sender, receiver and frequency."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _AUTHORS_MAX = 4096
 
 
 class Aim(Orders, frozen=True):
-    """`sender` and `receiver` are numbers by arrival, None is everybody; every `every`-th is hit."""
+    """The target of an act. `sender` and `receiver` are numbers by arrival; None means everybody.
+
+    The act hits every `every`-th message or packet of the target.
+    """
 
     what: What = "frames"
     sender: int | None = None
@@ -30,7 +33,7 @@ class Aim(Orders, frozen=True):
 
 
 class Meddling(Act):
-    """An act on single messages or packets. `message` and `frame` say what becomes of one that is hit."""
+    """An act on single messages or packets. `message` and `frame` replace those that it hits."""
 
     orders_kind = Aim
 
@@ -41,15 +44,15 @@ class Meddling(Act):
         self._authors: dict[bytes, int | None] = {}
 
     def message(self, handle: bytes, message: Blobbed, now: float) -> Sequence[Message]:
-        """What a message that is hit becomes."""
+        """Return the replacement of a message that is hit."""
         return (message,)
 
     def frame(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
-        """What an RTP packet that is hit becomes."""
+        """Return the replacement of an RTP packet that is hit."""
         return (packet,)
 
     def past(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
-        """What an RTP packet of the aimed-at kind becomes that isn't the `every`-th."""
+        """Return the replacement of an RTP packet of the target that is not hit."""
         return (packet,)
 
     def _hit(self) -> bool:
@@ -89,35 +92,35 @@ class Meddling(Act):
 
 
 def ssrc_of(packet: bytes) -> int:
-    """The SSRC of an RTP packet."""
+    """Return the SSRC of an RTP packet."""
     return int.from_bytes(packet[8:12], "big")
 
 
 def sequence_of(packet: bytes) -> int:
-    """The sequence number of an RTP packet."""
+    """Return the sequence number of an RTP packet."""
     return int.from_bytes(packet[2:4], "big")
 
 
 def numbered(packet: bytes, sequence: int) -> bytes:
-    """The same packet under another sequence number: RTP's header is the server's to write."""
+    """Return `packet` with another sequence number. A server can do so, as it writes the RTP header."""
     return packet[:2] + struct.pack("!H", sequence & 0xFFFF) + packet[4:]
 
 
 def of_stream(packet: bytes, ssrc: int) -> bytes:
-    """The same packet as a part of another stream."""
+    """Return `packet` with another SSRC."""
     return packet[:8] + struct.pack("!L", ssrc) + packet[12:]
 
 
 class Numbers:
-    """Sequence numbers written anew, for each receiver and stream, so that what is added leaves no trace."""
+    """Continuous sequence numbers for each receiver and stream, so that added packets leave no trace."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[int | None, int], int] = {}
 
     def next(self, receiver: int | None, packet: bytes, last: int | None = None) -> bytes:
-        """The packet under the number after the last that this receiver got of its stream.
+        """Return `packet` with the sequence number after the last one of this receiver and stream.
 
-        `last` is what that was before the first that came through here, if it isn't the packet's own.
+        For their first packet, `last` is the number before; without it, that packet keeps its own number.
         """
         key = (receiver, ssrc_of(packet))
         last = self._last.get(key, last)

@@ -1,20 +1,21 @@
-"""Who is where, as an operator knows it: by the order in which connections came."""
+"""An operator's knowledge of participants, from the order in which connections arrive."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from typing import Final
 
-#: Seconds in which a connection that comes is taken for the one that went: people reconnect.
+#: Seconds after a departure within which a new connection counts as a reconnection.
 SAME_PERSON: Final = 10.0
 _GONE_MAX: Final = 256
 
 
 class Guests:
-    """Numbers from 1 on in each place (a room's number, a lobby's key), in the order of arrival.
+    """Numbers of participants in each place (a room's number or a lobby's key), from 1 in order of arrival.
 
-    Who comes within `SAME_PERSON` seconds of somebody's going is taken for that one, the longest gone first:
-    that is how an operator that keeps no address would guess.
+    A connection that arrives within `SAME_PERSON` seconds after a participant's departure gets the number of
+    that participant; of several, the number of the earliest departure. An operator that stores no addresses
+    would guess in this way.
     """
 
     def __init__(self) -> None:
@@ -23,7 +24,7 @@ class Guests:
         self._gone: OrderedDict[tuple[bytes, int], float] = OrderedDict()
 
     def arrive(self, place: bytes, handle: bytes, now: float) -> int:
-        """A connection is inside; its number."""
+        """Register a connection at `place`, and return its number."""
         number = self.expected(place, now)
         if number is None:
             number = self._next.get(place, 1)
@@ -34,14 +35,14 @@ class Guests:
         return number
 
     def expected(self, place: bytes, now: float) -> int | None:
-        """Whom the next connection at `place` would be taken for; None: for somebody new."""
+        """Return the number that the next connection at `place` would inherit; None for a new number."""
         for (where, number), at in self._gone.items():
             if where == place and now - at <= SAME_PERSON:
                 return number
         return None
 
     def leave(self, handle: bytes, now: float) -> None:
-        """A connection is gone."""
+        """Remove a connection."""
         known = self._numbers.pop(handle, None)
         if known is not None:
             self._gone[known] = now
@@ -49,15 +50,15 @@ class Guests:
                 self._gone.popitem(last=False)
 
     def number(self, handle: bytes) -> int | None:
-        """The number of a connection, None where it is nowhere."""
+        """Return the number of a connection, or None if it is in no place."""
         known = self._numbers.get(handle)
         return None if known is None else known[1]
 
     def place(self, handle: bytes) -> bytes | None:
-        """Where a connection is."""
+        """Return the place of a connection, or None."""
         known = self._numbers.get(handle)
         return None if known is None else known[0]
 
     def handles(self, place: bytes) -> dict[int, bytes]:
-        """Connections at a place, by number."""
+        """Return the connections at a place, by number."""
         return {number: handle for handle, (where, number) in self._numbers.items() if where == place}

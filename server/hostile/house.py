@@ -1,6 +1,6 @@
-"""The house that hostile acts are played in: the honest server's parts, each with the acts behind it.
+"""The server that runs hostile acts: subclasses of the honest server's parts that call the acts.
 
-What these parts do without an act is what the honest ones do: they call them.
+Without an act in play, these parts call the honest methods and change nothing.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from server.wire.messages import (
 
 
 class HostileRoom(Room):
-    """A room that an act can do things to which nobody in it asked for."""
+    """A room that an act can change without a message from a member."""
 
-    #: The chain before the current slot.
+    #: The chain value of the slot before the current one.
     before = b""
 
     def _take(self, seat: _Seat, message: Commit, now: float) -> list[Effect]:
@@ -47,36 +47,36 @@ class HostileRoom(Room):
         return super()._take(seat, message, now)
 
     def receipt(self, slot: int, chain: bytes) -> bytes:
-        """The server's signature over whatever it likes: the key is its own."""
+        """Return the server's receipt for any slot and chain."""
         return self._sign(signed.receipt(self.number, slot, chain))
 
     def take(self, blob: bytes, gate: bytes, now: float) -> list[Effect]:
-        """The next slot is taken by `blob`, no pass shown; chain and receipt are right."""
+        """Take the next slot with `blob`, without a pass. Chain and receipt are valid."""
         assert self.slot is not None
         nobody = next(iter(self._seats.values()))
         nobody = _Seat(bytes(limits.HANDLE_SIZE), b"", now, nobody.catch_ups, nobody.media_changes)
         return self._take(nobody, Commit(self.slot + 1, blob, gate), now)
 
     def relay(self, blob: bytes, now: float) -> list[Effect]:
-        """A blob for all, from nobody."""
+        """Relay a blob that no member has sent."""
         return self._relay_blob(Relay(blob), now)
 
     def admit(self, handle: bytes) -> None:
-        """Somebody who has shown no pass receives as if."""
+        """Let a connection receive as if it had shown the current pass."""
         seat = self._seats[handle]
         seat.shown, seat.until = self.slot, float("inf")
 
     def handles(self) -> list[bytes]:
-        """Connections in it, in the order of their coming."""
+        """Return the connections in the room, in order of arrival."""
         return list(self._seats)
 
     def streams_of(self, handle: bytes) -> list[tuple[int, str]]:
-        """(SSRC, kind) of what a connection sends."""
+        """Return (SSRC, kind) of each stream that a connection sends."""
         media = self._seats[handle].media if handle in self._seats else None
         return [] if media is None else [(stream.ssrc, stream.kind) for stream in media.streams]
 
     def fork(self, handles: Iterable[bytes]) -> HostileRoom:
-        """A second room with the same past, for these: they are in this one no more, and are not told."""
+        """Return a second room with the same past, and move these connections there without a message."""
         other = copy.copy(self)
         other._gates, other._taken_at = dict(self._gates), dict(self._taken_at)
         other._commits, other._relays = self._commits.copy(), self._relays.copy()
@@ -89,7 +89,10 @@ class HostileRoom(Room):
 
 
 class HostileHub(Hub):
-    """Every door and every message goes through the acts. A room may have several worlds."""
+    """The hub, with all doors and messages passed through the acts.
+
+    A room may have several worlds: copies with the same number, each with some of the participants.
+    """
 
     def __init__(self, troupe: Troupe, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -97,22 +100,25 @@ class HostileHub(Hub):
         self.worlds: list[tuple[frozenset[int], HostileRoom]] = []
 
     def all_rooms(self) -> Iterator[HostileRoom]:
-        """Rooms with somebody in them, the oldest first."""
+        """Yield the rooms that are open, the oldest first."""
         for room in self._rooms.values():
             if room.slot is not None and isinstance(room, HostileRoom):
                 yield room
 
     def room_of(self, handle: bytes) -> HostileRoom | None:
-        """Where a connection is."""
+        """Return the room of a connection, or None."""
         room = self._in_room.get(handle)
         return room if isinstance(room, HostileRoom) else None
 
     def lobby_handles(self) -> list[bytes]:
-        """Connections in lobbies."""
+        """Return the connections in all lobbies."""
         return list(self._in_lobby)
 
     def part(self, numbers: frozenset[int]) -> HostileRoom:
-        """From now on the people of these numbers live in a world of their own; that world."""
+        """Move the participants with these numbers to a new world, and return it.
+
+        Connections that inherit these numbers later enter that world too.
+        """
         room = self.troupe.room()
         by_number = self.troupe.guests.handles(room.number)
         moved = [by_number[n] for n in sorted(numbers) if n in by_number]
@@ -133,7 +139,7 @@ class HostileHub(Hub):
         return effects
 
     def honestly(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
-        """What the honest hub does with it."""
+        """Handle a message as the honest hub does."""
         return super().handle(handle, message, now)
 
     def leave(self, handle: bytes, now: float) -> list[Effect]:
@@ -149,7 +155,7 @@ class HostileHub(Hub):
         return effects
 
     def forget(self, number: bytes) -> None:
-        """A room is gone, whoever is in it."""
+        """Forget a room and its worlds, whatever connections they have."""
         self._rooms.pop(number, None)
         self.worlds = [(numbers, room) for numbers, room in self.worlds if room.number != number]
 
@@ -183,7 +189,7 @@ class HostileHub(Hub):
         return effects
 
     def _world(self, number: bytes, now: float) -> HostileRoom | None:
-        """The world that whoever comes next belongs to, by the operator's guess."""
+        """Return the world of the next connection, by the number that it would inherit, or None."""
         expected = self.troupe.guests.expected(number, now)
         for numbers, room in self.worlds:
             if room.number == number and expected in numbers:
@@ -192,7 +198,7 @@ class HostileHub(Hub):
 
 
 class HostileSignaling(Signaling):
-    """Everything that goes to a connection goes through the acts, one message at a time."""
+    """The WebSockets, with every outgoing message passed through the acts."""
 
     def __init__(self, troupe: Troupe, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -206,22 +212,22 @@ class HostileSignaling(Signaling):
         return effects
 
     def deliver(self, handle: bytes, message: Message) -> None:
-        """To one connection, past all acts."""
+        """Send a message to one connection, and bypass all acts."""
         self.perform(super()._send(Send(handle, message), encode(message)))
 
     def cut(self, handle: bytes) -> None:
-        """End a connection without a word; the hub learns of it as of any other end."""
+        """Abort a connection without a message. The hub handles it as any lost connection."""
         connection = self._connections.get(handle)
         if connection is not None:
             connection._cut()
 
     def expel(self, handle: bytes, last: Closing) -> None:
-        """End a connection with a last word."""
+        """Close a connection with a last message."""
         self.perform(self._expel(handle, last))
 
 
 class HostilePath:
-    """The way of packets to receivers, with the acts on it: each receiver gets what they make of a packet."""
+    """A packet path that passes each packet through the acts, separately for each receiver."""
 
     def __init__(self, inner: Path, sfu: HostileSfu) -> None:
         self._inner = inner
@@ -287,7 +293,7 @@ class HostilePath:
 
 
 class HostileSfu(Sfu):
-    """The SFU, in whose forwarding path the acts stand."""
+    """The SFU, with a `HostilePath`."""
 
     def __init__(self, troupe: Troupe, **more: Any) -> None:
         super().__init__(**more)
@@ -301,19 +307,19 @@ class HostileSfu(Sfu):
             self._path = cast(Path, HostilePath(self._inner, self))
 
     def sender(self, room: bytes, ssrc: int) -> bytes | None:
-        """The connection that publishes a stream."""
+        """Return the connection that sends a stream, or None."""
         home = self._core._rooms.get(room)
         track = None if home is None else home.tracks.get(ssrc)
         return None if track is None else track.owner.key[1]
 
     def highest(self, room: bytes, ssrc: int) -> int | None:
-        """The last sequence number of a stream, None before the first."""
+        """Return the highest sequence number of a stream, or None before its first packet."""
         home = self._core._rooms.get(room)
         track = None if home is None else home.tracks.get(ssrc)
         return None if track is None or track.high is None else track.high & 0xFFFF
 
     def send(self, handle: bytes, packet: bytes) -> bool:
-        """An RTP packet to one connection, past all acts; whether there was a way to it."""
+        """Send an RTP packet to one connection, and bypass all acts. Return False if it has no transport."""
         for (_, name), link in self._links.items():
             if name == handle and link.outbound is not None and link.address is not None:
                 assert self._inner is not None
@@ -324,7 +330,7 @@ class HostileSfu(Sfu):
 
 
 class HostileServer(Server):
-    """A server with a troupe in it. Makes what `server.app.Server` makes, of hostile parts."""
+    """`server.app.Server` with a troupe, made of the hostile parts."""
 
     def __init__(self, settings: Settings, troupe: Troupe, *, media: MediaServer | None = None) -> None:
         super().__init__(settings, media=media)

@@ -1,14 +1,14 @@
-"""A server that does nothing wrong, and notes all that it can see: who connects when, sizes, times, headers.
+"""A server that behaves honestly and records all metadata that an operator can see.
 
-What it keeps is what any operator could, and no content, for it has none: of each datagram of media the
-kernel's time of arrival, its size and what stands in the clear in front of it (RTP or RTCP); of each frame of
-a WebSocket its direction, size and the kind of message. ``python -m server.hostile.observer FILE`` writes it
-when it is stopped (SIGTERM), as JSON lines, one array each. Times are Unix seconds:
+The records have no content, because the server has none. Of each media datagram they have the kernel's time
+of arrival, the size, and the cleartext header (RTP or RTCP); of each WebSocket frame, the direction, the size
+and the type of message. ``python -m server.hostile.observer FILE`` writes them when it stops (SIGTERM or
+SIGINT), as JSON lines with one array each. Times are Unix seconds:
 
-    ["in", at, handle, room]                        a connection is through a door (room or lobby number, hex)
-    ["out", at, handle]                             it is gone
-    ["ws", at, handle, up, bytes, kind]             a frame, up (to the server) or down
-    ["rtp", at, handle, bytes, ssrc, sequence, timestamp, first, second]   `first`, `second`: the header's
+    ["in", at, handle, room]                        a connection has passed a door (room or lobby number, hex)
+    ["out", at, handle]                             a connection has ended
+    ["ws", at, handle, up, bytes, kind]             a frame; `up` is true towards the server
+    ["rtp", at, handle, bytes, ssrc, sequence, timestamp, first, second]   `first`, `second`: header bytes
     ["rtcp", at, handle, bytes, ssrc, type]
 """
 
@@ -38,7 +38,7 @@ from server.media.sfu import Sfu
 from server.signaling import Connection, MediaServer, Signaling
 from server.wire.messages import Entered, WireError, decode_client
 
-#: SO_TIMESTAMPNS: the kernel notes when a datagram came (Linux; struct timespec, CLOCK_REALTIME).
+#: SO_TIMESTAMPNS: the kernel reports the time of arrival (Linux; struct timespec, CLOCK_REALTIME).
 _TIMESTAMP = 35
 _TIMESPEC = struct.Struct("@qq")
 _HEADER = struct.Struct("!BBHLL")
@@ -48,7 +48,7 @@ Note = Callable[..., None]
 
 
 class TimedPath(PlainPath):
-    """As the plain path, with the kernel's time of arrival of each datagram in `at`, Unix seconds."""
+    """A `PlainPath` with the kernel's time of arrival of the current datagram in `at`, in Unix seconds."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(sock)
@@ -63,7 +63,7 @@ class TimedPath(PlainPath):
                 size, extra, _, source = self._socket.recvmsg_into([view], 64)
             except BlockingIOError:
                 return
-            except OSError:  # an ICMP error for something sent before
+            except OSError:  # an ICMP error for an earlier outgoing datagram
                 continue
             self.at = time.time()
             for level, kind, value in extra:
@@ -74,7 +74,7 @@ class TimedPath(PlainPath):
 
 
 class NotingSfu(Sfu):
-    """The SFU, and notes of what comes in."""
+    """An SFU that records incoming RTP and RTCP."""
 
     note: Note
 
@@ -89,14 +89,14 @@ class NotingSfu(Sfu):
             first, second, sequence, stamp, ssrc = _HEADER.unpack_from(view)
             at, handle = self._timed.at, link.key[1].hex()
             if 191 < second < 224:
-                self.note("rtcp", at, handle, size, stamp, second)  # an RTCP header's SSRC comes second
+                self.note("rtcp", at, handle, size, stamp, second)  # RTCP has its SSRC in bytes 4 to 8
             else:
                 self.note("rtp", at, handle, size, ssrc, sequence, stamp, first, second)
         super()._handle(data, view, size, source)
 
 
 class NotingSignaling(Signaling):
-    """The WebSockets, and notes of what passes."""
+    """WebSockets that record every message, arrival and departure."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class NotingSignaling(Signaling):
 
 
 class Observer(Server):
-    """An honest server, put together of parts that note."""
+    """An honest server, made of the recording parts."""
 
     def __init__(self, settings: Settings, note: Note) -> None:
         super().__init__(settings)
@@ -146,7 +146,7 @@ class Observer(Server):
         return NotingSignaling(self._note, hub, media, self.settings, origins=origins, clock=self.clock)
 
     def _make_sfu(self, **options: Any) -> Sfu:
-        # what is noted comes by one socket, with the kernel's time on it
+        # one UDP socket for all media, because `TimedPath` takes timestamps from one socket
         sfu = NotingSfu(**{**options, "also": (), "tcp": False})
         sfu.note = self._note
         return sfu
@@ -169,7 +169,7 @@ async def _observe(file: Path) -> None:
 
 
 def main() -> None:
-    """Observe until told to stop."""
+    """Run the server until SIGTERM or SIGINT, and write the records."""
     logs.install("warning")
     asyncio.run(_observe(Path(sys.argv[1])))
 

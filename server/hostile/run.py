@@ -1,4 +1,4 @@
-"""``snug-server --hostile``: which acts there are, the server that plays them, and its console."""
+"""``snug-server --hostile``: the choice of acts, the server that runs them, and its console."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WARNING = (
 
 
 def chosen(names: str) -> dict[str, type[Act]]:
-    """The acts of a comma-separated list; ``all`` is all of them. ConfigError."""
+    """Return the acts of a comma-separated list, or all acts for ``all``. Raises ConfigError."""
     wanted = list(ACTS) if names == "all" else [name.strip() for name in names.split(",") if name.strip()]
     unknown = [name for name in wanted if name not in ACTS]
     if unknown or not wanted:
@@ -30,13 +30,13 @@ def chosen(names: str) -> dict[str, type[Act]]:
 
 
 def listing() -> str:
-    """One line an act."""
+    """Return the names and descriptions of all acts, one line each."""
     width = max(map(len, ACTS))
     return "\n".join(f"{name:{width}}  {kind.about}" for name, kind in ACTS.items())
 
 
 class ConsoleServer(HostileServer):
-    """A hostile server whose operator types."""
+    """A hostile server that takes orders from standard input."""
 
     async def start(self) -> str:
         url = await super().start()
@@ -45,16 +45,16 @@ class ConsoleServer(HostileServer):
 
 
 def make(settings: Settings, names: str) -> HostileServer:
-    """A server that plays these acts when told to; ConfigError for a name that is none."""
+    """Return a server for the acts `names`, which begin by order. Raises ConfigError for an unknown name."""
     troupe = Troupe(chosen(names), lambda line: print(line, flush=True))
     print(_WARNING, file=sys.stderr, flush=True)
     return ConsoleServer(settings, troupe)
 
 
 def listen(troupe: Troupe) -> None:
-    """Take orders from standard input, a line each, until it ends; the server goes on without.
+    """Take orders from standard input, one a line, until it ends. The server runs on afterwards.
 
-    In a thread of its own: a file, a pipe and a terminal can all be read that way.
+    A thread reads standard input, because that works for a file, a pipe and a terminal.
     """
     loop = asyncio.get_running_loop()
     threading.Thread(target=_read, args=(loop, troupe), daemon=True).start()

@@ -1,4 +1,4 @@
-"""All acts that are being played: orders in, deeds out, and every message and packet through each of them."""
+"""All acts in play: take orders, report deeds, and pass every message and packet through each act."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 def raw(message: Message, **more: object) -> Message:
-    """`message` with fields that the protocol doesn't have (or with others than it has), as it goes out."""
+    """Return `message` in encoded form, with fields added or replaced, even if the protocol lacks them."""
     fields = {**json.loads(encode(message)), **more}
     return cast(Message, msgspec.Raw(msgspec.json.encode(fields)))
 
 
 class Troupe:
-    """The acts of one server. `say` gets one line of JSON for everything that was done."""
+    """The acts of one server. `say` receives each report, one line of JSON."""
 
     def __init__(self, kinds: Mapping[str, type[Act]], say: Callable[[str], None]) -> None:
         self._kinds = dict(kinds)
@@ -33,10 +33,10 @@ class Troupe:
         self.guests = Guests()
 
     def enter(self, server: HostileServer) -> None:
-        """Where it is played."""
+        """Set the server of the acts."""
         self._server = server
 
-    # -- what acts use -------------------------------------------------------------------------
+    # -- methods for acts ----------------------------------------------------------------------
 
     @property
     def server(self) -> HostileServer:
@@ -57,38 +57,38 @@ class Troupe:
 
     @property
     def now(self) -> float:
-        """Monotonic seconds."""
+        """The current time, in monotonic seconds."""
         return self.server.clock()
 
     def room(self) -> HostileRoom:
-        """The meeting that the operator is after: the oldest. OrderError if there is none."""
+        """Return the room that the acts attack: the oldest open room. Raises OrderError without one."""
         for room in self.hub.all_rooms():
             return room
         raise OrderError("there is no meeting here")
 
     def handle(self, number: int) -> bytes:
-        """The connection of a person in the room; OrderError if there is none."""
+        """Return the connection of a participant in the room. Raises OrderError for an unknown number."""
         found = self.guests.handles(self.room().number).get(number)
         if found is None:
             raise OrderError(f"nobody in the room has the number {number}")
         return found
 
     def deliver(self, handle: bytes, message: Message) -> None:
-        """Send something to a connection, past all acts."""
+        """Send a message to a connection, and bypass all acts."""
         self.signaling.deliver(handle, message)
 
     def drop(self, number: int) -> None:
-        """Cut a person's connection."""
+        """Abort a participant's connection."""
         self.signaling.cut(self.handle(number))
 
     def tell(self, deed: dict[str, Any]) -> None:
-        """One line for the operator."""
+        """Send the operator one line."""
         self._say(json.dumps(deed, separators=(",", ":")))
 
     # -- orders --------------------------------------------------------------------------------
 
     def order(self, line: str | bytes) -> None:
-        """One line of standard input; what is wrong with it is told in the same way."""
+        """Carry out an order, one line of standard input. A faulty order is reported with its error."""
         act = ""
         try:
             order = msgspec.json.decode(line, type=dict[str, Any])
@@ -103,7 +103,7 @@ class Troupe:
             self.tell({"act": act, "error": str(error)})
 
     def begin(self, name: str, orders: object) -> Act:
-        """Begin an act (anew, if it is being played); OrderError."""
+        """Begin an act; if it is in play, end it first. Raises OrderError for a faulty order."""
         kind = self._kinds.get(name)
         if kind is None:
             raise OrderError(f"there is no act {name!r} here: it has to be named at the start")
@@ -125,7 +125,7 @@ class Troupe:
         return act
 
     def end(self, name: str) -> None:
-        """End an act; OrderError if it isn't being played."""
+        """End an act. Raises OrderError if it is not in play."""
         act = self.playing.pop(name, None)
         if act is None:
             raise OrderError(f"{name!r} is not being played")

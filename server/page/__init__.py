@@ -1,8 +1,8 @@
-"""The meeting page: where its bundle lies, what it is known by, and the headers that it is served with.
+"""The meeting page: the location of its bundle, the bundle's hash, and its HTTP headers.
 
-The server serves it, and so does `snug page` on a participant's own machine: the same files, by this. The
-bundle is built with the package (`hatch_build.py`), into `server/page/bundle`; `hash` is SHA-256 over the
-lines ``"sha256 name\\n"`` in order of names, and stands in `manifest.json`.
+The server and `snug page`, on a participant's own machine, serve the same files with this module. The package
+build (`hatch_build.py`) writes the bundle to `server/page/bundle`. `manifest.json` has the bundle's `hash`:
+SHA-256 over the lines ``"sha256 name\\n"``, sorted by name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-#: Where the build puts the meeting page, and the landlord's window.
+#: Folders into which the build writes the meeting page and the landlord's window.
 FOLDER: Final = Path(__file__).parent / "bundle"
 WINDOW: Final = Path(__file__).parent / "landlord"
 
@@ -28,7 +28,7 @@ _TYPES: Final = {
     ".svg": "image/svg+xml",
     ".json": "application/json",
 }
-#: What a page of ours may never do, whatever it is told.
+#: Headers that restrict the page, with every bundle and every server.
 _HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
@@ -41,18 +41,18 @@ _HEADERS: Final = {
         "autoplay=(self), speaker-selection=(self), fullscreen=(self), clipboard-write=(self), "
         "geolocation=(), payment=(), usb=(), serial=(), hid=(), midi=()"
     ),
-    # every file is asked for again, and answered by 304 while it is the same
+    # the browser revalidates every file, and gets 304 while the file is unchanged
     "Cache-Control": "no-cache",
 }
 
 
 class PageError(Exception):
-    """There is no page here, or it is not whole; the text says what to do."""
+    """The bundle is missing or damaged. The text says what to do."""
 
 
 @dataclass(frozen=True)
 class File:
-    """One file, as it is served: whole, or packed for who takes that (RFC 9110 8.4.1.3)."""
+    """One file of a bundle: `data`, and `packed` with gzip for clients that accept it (RFC 9110 8.4.1.3)."""
 
     name: str
     data: bytes
@@ -61,26 +61,26 @@ class File:
 
     @property
     def content_type(self) -> str:
-        """By the name's end."""
+        """The Content-Type, by the suffix of the name."""
         return _TYPES.get(Path(self.name).suffix, "application/octet-stream")
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A page's files. `hash` is what members compare: 64 hex digits."""
+    """The files of a page. `hash` (64 hex digits) is the value that members compare."""
 
     files: Mapping[str, File]
     hash: str
 
 
 def hash_of(sums: Mapping[str, str]) -> str:
-    """What a bundle is known by, from the SHA-256 (hex) of each of its files."""
+    """Return a bundle's hash, 64 hex digits, from the SHA-256 (hex) of each file by name."""
     lines = "".join(f"{sums[name]} {name}\n" for name in sorted(sums))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def load(folder: Path = FOLDER) -> Bundle:
-    """The bundle in that folder; PageError if there is none, or a file isn't what its manifest says."""
+    """Return the bundle in `folder`. Raises PageError if it is missing or does not match its manifest."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         files = {}
@@ -98,7 +98,7 @@ def load(folder: Path = FOLDER) -> Bundle:
 
 
 def content_policy(connect: Iterable[str] = ()) -> str:
-    """The page's Content-Security-Policy; it may connect to its own origin, and to these."""
+    """Return the page's Content-Security-Policy. The page may connect to its own origin and to `connect`."""
     return "; ".join(
         [
             "default-src 'none'",
@@ -118,15 +118,15 @@ def content_policy(connect: Iterable[str] = ()) -> str:
 
 
 def sockets(origin: str) -> str:
-    """Where an origin's WebSockets are: ``ws://`` for ``http://``, ``wss://`` for ``https://``."""
+    """Return the WebSocket origin of `origin`: ``ws://`` for ``http://``, ``wss://`` for ``https://``."""
     return "ws" + origin.removeprefix("http")
 
 
 def routes(bundle: Bundle, *, where: Mapping[str, object], connect: Iterable[str] = ()) -> list[web.RouteDef]:
-    """What serves the bundle: its files by name, index.html at ``/``, and `where` as ``/where.json``.
+    """Return the routes of a bundle: files by name, index.html at ``/``, and `where` as ``/where.json``.
 
-    `where` tells the page at which server a room is opened; it is no part of the bundle, which is the same
-    for everybody. `connect` are origins that the page may connect to besides its own.
+    `where` names the server at which the page opens a room. It is not part of the bundle, because the bundle
+    is the same at every server. `connect` are further origins that the page may connect to.
     """
     headers = {**_HEADERS, "Content-Security-Policy": content_policy(connect)}
     place = json.dumps(where).encode()
@@ -135,7 +135,7 @@ def routes(bundle: Bundle, *, where: Mapping[str, object], connect: Iterable[str
         tag = f'"{file.sha256}"'
 
         async def answer(request: web.Request) -> web.Response:
-            # `no-cache` above: a browser's copy is good for as long as this is the same
+            # with `no-cache` (above), a browser uses its copy while the tag is the same
             if request.headers.get(hdrs.IF_NONE_MATCH) == tag:
                 return web.Response(status=304, headers={**headers, hdrs.ETAG: tag})
             told = {**headers, hdrs.ETAG: tag, hdrs.CONTENT_TYPE: file.content_type}

@@ -1,12 +1,12 @@
-"""What goes over the WebSocket, as msgspec structs: the one home of the protocol's messages.
+"""The messages of the WebSocket protocol, as msgspec structs (docs/protocol.md section 3).
 
-Every frame is one JSON object (text frame, UTF-8); `type` tells which, byte strings are base64
-(RFC 4648 section 4, padded). Unknown fields, unknown types and wrong types are errors. Nothing
-here carries a name, and a blob is opaque to the server.
+Every frame is a text frame with one JSON object in UTF-8. The field `type` selects the struct. Byte
+strings are base64 (RFC 4648 section 4, padded). The decoders refuse unknown fields, unknown types and
+wrong types. No message carries a name, and a blob is opaque to the server.
 
-The order of things on one connection::
+The order of messages on one connection::
 
-    server  challenge                       first frame, always
+    server  challenge                       always the first frame
     client  lobby_door | room_door          signs the challenge (docs/protocol.md, "The door")
     server  entered
 
@@ -30,7 +30,7 @@ Blob = Annotated[bytes, msgspec.Meta(min_length=limits.BUCKETS[0], max_length=li
 Slot = Annotated[int, msgspec.Meta(ge=0, le=limits.SLOT_MAX)]
 Ssrc = Annotated[int, msgspec.Meta(ge=1, le=0xFFFFFFFF)]
 IceText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{4,64}\Z")]
-#: A simulcast layer: 0 is the smallest.
+#: Index of a simulcast layer; 0 is the smallest layer.
 Layer = Annotated[int, msgspec.Meta(ge=0, le=limits.LAYERS_MAX - 1)]
 TurnUrl = Annotated[str, msgspec.Meta(pattern=r"^turns?:[A-Za-z0-9.:\[\]-]{1,255}(\?transport=(udp|tcp))?\Z")]
 TurnText = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/=:.-]{1,256}\Z")]
@@ -38,16 +38,17 @@ MediaKind = Literal["audio", "video"]
 
 
 class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
-    """Base of every message."""
+    """Base class of all messages."""
 
 
 # -- both doors ------------------------------------------------------------------------------
 
 
 class Challenge(Message, frozen=True, tag="challenge"):
-    """Server, first frame: what to sign. `server_key` (Ed25519, made at start) signs receipts.
+    """Server, first frame: the values that the client signs to open a door.
 
-    `origin` is configured, never read off a Host header.
+    `server_key` is the server's Ed25519 public key, made at its start; its secret half signs receipts.
+    `origin` comes from the settings, never from a Host header.
     """
 
     version: int
@@ -57,8 +58,9 @@ class Challenge(Message, frozen=True, tag="challenge"):
 
 
 class LobbyDoor(Message, frozen=True, tag="lobby_door"):
-    """Client: into a lobby. `lobby_key` is the lobby's number; `signature` is by its secret half over
+    """Client: enter a lobby. `lobby_key` is the lobby's number.
 
+    `signature` is made with the secret half of `lobby_key` over
     ``"snug 1 door" | len16(origin) | origin | lobby_key | server nonce | client nonce``.
     """
 
@@ -68,9 +70,9 @@ class LobbyDoor(Message, frozen=True, tag="lobby_door"):
 
 
 class RoomDoor(Message, frozen=True, tag="room_door"):
-    """Client: into a room. The number is ``H("snug 1 room" | door_key | steward_key)[:16]``.
+    """Client: enter a room. The room's number is ``H("snug 1 room" | door_key | steward_key)[:16]``.
 
-    `signature` is by the door key over
+    `signature` is made with the door key over
     ``"snug 1 door" | len16(origin) | origin | number | server nonce | client nonce``.
     """
 
@@ -81,11 +83,11 @@ class RoomDoor(Message, frozen=True, tag="room_door"):
 
 
 class Entered(Message, frozen=True, tag="entered"):
-    """Server: the door is open. `handle` is random, and this connection's alone.
+    """Server: the connection is inside. `handle` is random and valid for this connection only.
 
-    `slot` and `chain` are a room's state, None in a lobby and in a room that nobody has opened
-    (yet, or since a restart). `epoch` of the process: another `incarnation` means that the
-    server has restarted and has forgotten everything.
+    `slot` and `chain` are the state of the room. They are None in a lobby, and in a room that nobody has
+    opened since the server's start. `incarnation` identifies the server process: a new value means that
+    the server has restarted and has lost all state. `handles` are the other connections in the room.
     """
 
     handle: Bytes8
@@ -96,9 +98,9 @@ class Entered(Message, frozen=True, tag="entered"):
 
 
 class Refused(Message, frozen=True, tag="refused"):
-    """Server: one clear error. Afterwards the connection goes on, unless `fatal`.
+    """Server: one error. The connection stays open unless `fatal` is set.
 
-    `about` is the type of the message that was refused, where it had one.
+    `about` is the type of the refused message, or empty if no message was refused or its type is unknown.
     """
 
     code: str
@@ -108,7 +110,7 @@ class Refused(Message, frozen=True, tag="refused"):
 
 
 class Closing(Message, frozen=True, tag="closing"):
-    """Server: this process stops, or this connection does; `text` says why."""
+    """Server: it closes this connection, or its process stops. `text` gives the reason."""
 
     code: str
     text: str
@@ -118,13 +120,13 @@ class Closing(Message, frozen=True, tag="closing"):
 
 
 class Post(Message, frozen=True, tag="post"):
-    """Client: a blob for everybody else who is in the lobby now. No history is kept."""
+    """Client: a blob for all other connections in the lobby at this time. The server keeps no history."""
 
     blob: Blob
 
 
 class Posted(Message, frozen=True, tag="posted"):
-    """Server: somebody else's blob."""
+    """Server: a blob that another connection in the lobby has posted."""
 
     blob: Blob
 
@@ -133,13 +135,13 @@ class Posted(Message, frozen=True, tag="posted"):
 
 
 class Show(Message, frozen=True, tag="show"):
-    """Client: the pass of a slot, to prove that this connection is a current member's."""
+    """Client: the pass of a slot, to prove that this connection belongs to a member at that slot."""
 
     token: Bytes32
 
 
 class Shown(Message, frozen=True, tag="shown"):
-    """Server: that pass opens the gate of `slot`."""
+    """Server: the pass that the client has shown opens the gate of `slot`."""
 
     slot: Slot
 
@@ -147,7 +149,7 @@ class Shown(Message, frozen=True, tag="shown"):
 class Open(Message, frozen=True, tag="open"):
     """Client, the steward only (G1): open the room, or reopen it after the server's restart.
 
-    `signature` is by the steward key over
+    `signature` is made with the steward key over
     ``"snug 1 open" | number | slot (8 bytes) | gate | chain | server nonce``.
     """
 
@@ -158,10 +160,10 @@ class Open(Message, frozen=True, tag="open"):
 
 
 class Opened(Message, frozen=True, tag="opened"):
-    """Server, to all in the room: it is open at `slot`.
+    """Server, to all connections in the room: the room is open at `slot`.
 
-    Sent again, whenever a slot is taken, to those who may not have the blob: they learn when to show
-    their pass.
+    Whenever a slot is taken, the server sends `opened` to the connections that may not have the blob, so that
+    they know when to show their pass.
     """
 
     slot: Slot
@@ -170,7 +172,7 @@ class Opened(Message, frozen=True, tag="opened"):
 
 
 class Commit(Message, frozen=True, tag="commit"):
-    """Client (G2): take slot `slot`, the one after the current. `gate` = H(pass of `slot`)."""
+    """Client (G2): take slot `slot`, the slot after the current one. `gate` = H(pass of `slot`)."""
 
     slot: Slot
     blob: Blob
@@ -178,9 +180,9 @@ class Commit(Message, frozen=True, tag="commit"):
 
 
 class Committed(Message, frozen=True, tag="committed"):
-    """Server, to all who may receive, the committer too: slot `slot` is taken by `blob`.
+    """Server, to all connections that may receive, the committer included: `blob` has taken slot `slot`.
 
-    `chain` = ``H(chain before | slot (8 bytes) | H(blob))``; `signature` is the server's over
+    `chain` = ``H(chain before | slot (8 bytes) | H(blob))``. `signature` is made with the server key over
     ``"snug 1 receipt" | number | slot (8 bytes) | chain``.
     """
 
@@ -191,16 +193,16 @@ class Committed(Message, frozen=True, tag="committed"):
 
 
 class Stale(Message, frozen=True, tag="stale"):
-    """Server: the slot that you asked for is not the next one; `slot` is the current one."""
+    """Server: the client's message named slot `asked`, which does not fit the current slot `slot`."""
 
     asked: Slot
     slot: Slot
 
 
 class Regate(Message, frozen=True, tag="regate"):
-    """Client, the steward only (G5): another gate for the current slot.
+    """Client, the steward only (G5): replace the gate of the current slot.
 
-    `signature` is by the steward key over
+    `signature` is made with the steward key over
     ``"snug 1 regate" | number | slot (8 bytes) | gate | server nonce``.
     """
 
@@ -210,20 +212,20 @@ class Regate(Message, frozen=True, tag="regate"):
 
 
 class Regated(Message, frozen=True, tag="regated"):
-    """Server, to all in the room: the gate of `slot` has been mended; show your pass again."""
+    """Server, to all connections in the room: the gate of `slot` was replaced; show the pass again."""
 
     slot: Slot
 
 
 class CatchUp(Message, frozen=True, tag="catch_up"):
-    """Client (G4): everything after slot `slot` and relay number `relay` that is still held."""
+    """Client (G4): send all held commits after slot `slot`, and all held relays after number `relay`."""
 
     slot: Slot
     relay: Slot
 
 
 class CaughtUp(Message, frozen=True, tag="caught_up"):
-    """Server, after the blobs that it still had. `missing` is how many relays it no longer had."""
+    """Server, after the blobs that it holds. `missing` is the number of relays that it no longer holds."""
 
     slot: Slot
     relay: Slot
@@ -234,38 +236,44 @@ class CaughtUp(Message, frozen=True, tag="caught_up"):
 
 
 class Relay(Message, frozen=True, tag="relay"):
-    """Client: a blob for all in the room, with the current pass shown."""
+    """Client: a blob for all connections in the room that may receive.
+
+    It needs the pass of the current slot, or of the previous slot within its grace (G3).
+    """
 
     blob: Blob
 
 
 class Relayed(Message, frozen=True, tag="relayed"):
-    """Server, to all who may receive, the sender too; numbered from 1 in each incarnation."""
+    """Server, to all connections that may receive, the sender included: blob number `relay`.
+
+    Numbers start at 1, and start again when the server restarts or has forgotten the room.
+    """
 
     relay: Slot
     blob: Blob
 
 
 class PassOn(Message, frozen=True, tag="pass_on"):
-    """Client: a blob for all others who are in the room now; nobody catches up on it."""
+    """Client: a blob for all other connections that may receive now. Catching up does not deliver it."""
 
     blob: Blob
 
 
 class Passed(Message, frozen=True, tag="passed"):
-    """Server, to all others who may receive: a blob that is neither numbered nor held."""
+    """Server, to all other connections that may receive: a blob that is neither numbered nor held."""
 
     blob: Blob
 
 
 class Arrived(Message, frozen=True, tag="arrived"):
-    """Server: another connection is in the room."""
+    """Server: another connection has entered the room."""
 
     handle: Bytes8
 
 
 class Left(Message, frozen=True, tag="left"):
-    """Server: that connection is gone."""
+    """Server: a connection has left the room."""
 
     handle: Bytes8
 
@@ -274,11 +282,11 @@ class Left(Message, frozen=True, tag="left"):
 
 
 class Stream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One RTP stream. Whose it is, members say to each other, sealed.
+    """One RTP stream. Members announce its owner to each other in sealed messages.
 
-    `layers` are the SSRCs of the same pictures, larger: simulcast, from the next larger to the largest.
-    Receivers are sent one of them at a time, as if it were `ssrc`. `rtx` (none, or one for `ssrc` and one for
-    each of `layers`) are those that carry what is sent again (RFC 4588).
+    `ssrc` is the smallest simulcast layer; `layers` are the SSRCs of the larger layers, in order of size. A
+    receiver gets one layer at a time, under `ssrc`. `rtx` are the SSRCs of retransmissions (RFC 4588): none,
+    or one for `ssrc` and one for each of `layers`.
     """
 
     ssrc: Ssrc
@@ -288,12 +296,12 @@ class Stream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Media(Message, frozen=True, tag="media"):
-    """Client: my transport parameters and the streams that I send (none: I only receive).
+    """Client: its transport parameters and the streams that it sends. With no streams it only receives.
 
-    Sent again with other streams it changes them; with another `ufrag` it restarts ICE.
-    `fingerprint` is SHA-256 of the DTLS certificate (RFC 8122). `feedback`: video that comes here may carry
-    transport-wide sequence numbers, which are reported on. `rtx`: what is sent again may come as RTX, under
-    the SSRC that the list of streams names.
+    A later `media` with other streams changes them; another `ufrag` restarts ICE. `fingerprint` is the
+    SHA-256 of the DTLS certificate (RFC 8122). `feedback`: video to this client may carry transport-wide
+    sequence numbers, and the client reports on them. `rtx`: the server may retransmit to this client as RTX,
+    under the SSRC in the list of streams.
     """
 
     ufrag: IceText
@@ -305,7 +313,7 @@ class Media(Message, frozen=True, tag="media"):
 
 
 class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A TURN server (RFC 8656) of the landlord's, with credentials that lapse."""
+    """A TURN server (RFC 8656) that the operator has configured, with credentials that expire."""
 
     urls: Annotated[list[TurnUrl], msgspec.Meta(min_length=1, max_length=limits.TURN_URLS_MAX)]
     username: TurnText
@@ -313,11 +321,11 @@ class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Transport(Message, frozen=True, tag="transport"):
-    """Server: its own transport parameters for this connection. ICE-lite, DTLS server.
+    """Server: its transport parameters for this connection. The server is ICE-lite and the DTLS server.
 
-    Payload types and header extensions are the protocol's (docs/protocol.md, "Media"). `others` are further
-    addresses of the same server, with the same port. `tcp`: that port takes ICE over TCP too (RFC 6544),
-    at all of these addresses.
+    The protocol fixes payload types and header extensions (docs/protocol.md section 10). `others` are further
+    addresses of the same server, with the same port. `tcp`: the server also accepts ICE over TCP (RFC 6544)
+    on that port, at all of these addresses.
     """
 
     ufrag: IceText
@@ -331,9 +339,9 @@ class Transport(Message, frozen=True, tag="transport"):
 
 
 class HandleStream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A stream, and the connection that sends it.
+    """A stream and the connection that sends it.
 
-    `layers`: how many larger ones of it can be had. `rtx`: under which SSRC it is sent again, if it is.
+    `layers` is the number of larger simulcast layers. `rtx` is the SSRC of its retransmissions, or None.
     """
 
     handle: Bytes8
@@ -344,16 +352,16 @@ class HandleStream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Streams(Message, frozen=True, tag="streams"):
-    """Server, whenever it changes: all streams of the others."""
+    """Server, whenever the list changes: all streams of the other connections."""
 
     streams: list[HandleStream]
 
 
 class Want(Message, frozen=True, tag="want"):
-    """Client: the streams that I want forwarded; None: all of them (how every connection begins).
+    """Client: the streams that the server is to forward. None means all streams, which is the initial state.
 
-    `tops`, none or one for each of `ssrcs`: the largest layer that is of use (0 is the smallest), by the size
-    of the tile. Without it the largest that the network carries is sent.
+    `tops` is empty or has one entry for each of `ssrcs`: the largest useful layer (0 is the smallest), chosen
+    by the size of the tile. If it is empty, the server sends the largest layer that the network carries.
     """
 
     ssrcs: Annotated[list[Ssrc], msgspec.Meta(max_length=limits.WANT_MAX)] | None
@@ -389,11 +397,11 @@ _server_decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(Serv
 
 
 class WireError(ValueError):
-    """A frame that is no message of this protocol; the text (at most 200 characters) says why."""
+    """A frame is not a message of this protocol. The text (at most 200 characters) gives the reason."""
 
 
 def encode(message: Message) -> bytes:
-    """One JSON object, UTF-8."""
+    """Encode a message as one JSON object in UTF-8."""
     return _encoder.encode(message)
 
 
@@ -402,13 +410,13 @@ def _why(error: msgspec.DecodeError | UnicodeError | RecursionError) -> str:
         return "not UTF-8"
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    # msgspec's texts name the field and the expectation; an unknown field or tag is quoted, however long
+    # msgspec's text names the field and the expected type; it quotes an unknown field or tag of any length
     text = str(error)
     return "unknown message type" if text.startswith("Invalid value") else text[:200]
 
 
 def decode_client(frame: bytes | str) -> ClientMessage:
-    """What a client sent; WireError if it is no client message."""
+    """Decode a client's frame. Raises WireError if it is not a client message."""
     try:
         return _client_decoder.decode(frame)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -416,7 +424,7 @@ def decode_client(frame: bytes | str) -> ClientMessage:
 
 
 def decode_server(frame: bytes | str) -> ServerMessage:
-    """What a server sent; WireError if it is no server message."""
+    """Decode a server's frame. Raises WireError if it is not a server message."""
     try:
         return _server_decoder.decode(frame)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

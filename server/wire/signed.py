@@ -1,6 +1,6 @@
-"""What is signed and hashed on the wire, byte by byte: one home for both ends.
+"""The byte strings that client and server sign and hash (docs/protocol.md section 3).
 
-All signatures are Ed25519 (RFC 8032), all hashes SHA-256, all numbers big-endian.
+All signatures are Ed25519 (RFC 8032), all hashes are SHA-256, and all integers are big-endian.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ def _u64(number: int) -> bytes:
 
 
 def room_number(door_key: bytes, steward_key: bytes) -> bytes:
-    """16 bytes: ``H("snug 1 room" | door_key | steward_key)[:16]``."""
+    """Return the room's number, 16 bytes: ``H("snug 1 room" | door_key | steward_key)[:16]``."""
     return sha256(b"snug 1 room" + door_key + steward_key).digest()[:16]
 
 
 def door(origin: str, number: bytes, server_nonce: bytes, client_nonce: bytes) -> bytes:
-    """What a door is opened with; `number` is a lobby's public key (32 bytes) or a room's number (16).
+    """Return the text that a client signs to open a door.
 
-    ValueError if `origin` takes more than 65,535 bytes of UTF-8.
+    `number` is a lobby's public key (32 bytes) or a room's number (16 bytes). Raises ValueError if `origin`
+    takes more than 65,535 bytes of UTF-8.
     """
     name = origin.encode()
     if len(name) > 0xFFFF:
@@ -29,25 +30,25 @@ def door(origin: str, number: bytes, server_nonce: bytes, client_nonce: bytes) -
 
 
 def open_room(number: bytes, slot: int, gate: bytes, chain: bytes, server_nonce: bytes) -> bytes:
-    """What the steward signs to open a room (G1)."""
+    """Return the text that the steward signs to open a room (G1)."""
     return b"snug 1 open" + number + _u64(slot) + gate + chain + server_nonce
 
 
 def regate(number: bytes, slot: int, gate: bytes, server_nonce: bytes) -> bytes:
-    """What the steward signs to mend a gate (G5)."""
+    """Return the text that the steward signs to replace a gate (G5)."""
     return b"snug 1 regate" + number + _u64(slot) + gate + server_nonce
 
 
 def receipt(number: bytes, slot: int, chain: bytes) -> bytes:
-    """What the server signs when a slot is taken, and when a room is opened."""
+    """Return the text that the server signs when a slot is taken and when a room is opened."""
     return b"snug 1 receipt" + number + _u64(slot) + chain
 
 
 def gate(token: bytes) -> bytes:
-    """The gate (32 bytes) that a pass opens."""
+    """Return the gate (32 bytes) that the pass `token` opens: ``H(token)``."""
     return sha256(token).digest()
 
 
 def next_chain(chain: bytes, slot: int, blob: bytes) -> bytes:
-    """32 bytes: ``H(chain before | slot | H(blob))``."""
+    """Return the chain value of `slot`, 32 bytes: ``H(chain before | slot (8 bytes) | H(blob))``."""
     return sha256(chain + _u64(slot) + sha256(blob).digest()).digest()

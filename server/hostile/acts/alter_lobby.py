@@ -1,4 +1,4 @@
-"""Come between a guest and the host in the lobby: alter, swallow, repeat or exchange what they post."""
+"""Attack the lobby between guest and host: alter, drop, repeat or replace their posts."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from server.wire.messages import ClientMessage, Post, Posted
 
 
 class Altered(Orders, frozen=True):
-    """`sender` is who posted, by arrival in the lobby (the host is 1), None is everybody.
+    """`sender` is a number by arrival in the lobby (the host is 1); None means everybody.
 
-    `how`: one bit the other way, nothing at all, twice, or `blob` in its place. `smallest` leaves shorter
-    blobs alone: a knock has at least 2,048 bytes, a call 512.
+    `how`: flip one bit, drop the post, repeat it, or swap it for `blob`. Blobs of fewer than `smallest` bytes
+    stay unchanged: a knock has at least 2,048 bytes, a call 512.
     """
 
     how: Literal["flip", "drop", "repeat", "swap"] = "flip"
@@ -43,7 +43,7 @@ class AlterLobby(Act):
         if orders.how == "drop":
             return ()
         if orders.how == "repeat":
-            # to everybody, the sender too: whoever can read may make of it what they like
+            # repeat to all connections in lobbies, the sender included: only key holders can read it
             for other in self.troupe.hub.lobby_handles():
                 self.troupe.deliver(other, Posted(message.blob))
             return (message,)

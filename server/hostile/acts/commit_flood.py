@@ -1,4 +1,4 @@
-"""Take slot after slot with noise, so that nobody else ever gets one."""
+"""Take every next slot with noise, so that no member can commit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from server.wire import limits
 
 
 class Flooded(Orders, frozen=True):
-    """`rate` slots a second, `most` in all, each with noise of `size` bytes."""
+    """Take `rate` slots a second, at most `most` in all, each with `size` random bytes."""
 
     rate: Annotated[float, msgspec.Meta(gt=0, le=1_000)] = 5.0
     most: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 20

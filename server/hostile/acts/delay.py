@@ -1,4 +1,4 @@
-"""Hold messages or frames back, and hand them on later."""
+"""Hold messages or frames back, and deliver them later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from server.wire.messages import Message
 
 
 class Delayed(Aim, frozen=True):
-    """By `seconds`."""
+    """Hold the target back for `seconds`."""
 
     seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 1.0
 

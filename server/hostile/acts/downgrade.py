@@ -1,4 +1,4 @@
-"""Talk members into less: an older version, a room without encryption, whatever a program might fall for."""
+"""Offer clients less security: an older protocol version, or media without encryption."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from server.wire.messages import Challenge, Message, Transport
 
 
 class Downgraded(Orders, frozen=True):
-    """`version`: an older protocol is offered. `plain`: fields that ask for unencrypted media.
+    """`version`: offer version 0 of the protocol. `plain`: add fields that ask for unencrypted media.
 
-    Who is connected already is cut off, so that it has to hear the offer (`victim`, or everybody).
+    The connections of `victim`, or of everybody, are aborted, so that they connect again and get the offer.
     """
 
     how: Literal["version", "plain"] = "version"

@@ -1,4 +1,4 @@
-"""Drop messages or frames on the way to their receivers."""
+"""Drop messages or frames to their receivers."""
 
 from __future__ import annotations
 

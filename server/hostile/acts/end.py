@@ -1,4 +1,4 @@
-"""End a meeting on invented grounds: everybody is dropped, the room is forgotten and never opened again."""
+"""End a meeting for an invented reason: drop all connections, forget the room, and refuse it afterwards."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from server.hostile.act import Act, Orders
 from server.hostile.troupe import Troupe
 from server.wire.messages import Closing
 
-#: No code of the protocol's: what a server sends here is its own affair.
+#: A code that the protocol does not have; a hostile server can send any code.
 _CODE = "ended"
 
 
 class Ended(Orders, frozen=True):
-    """Everybody hears `text` last; with `keep` whoever comes back to that room is dropped too."""
+    """`text` is the last message to all. With `keep`, connections that return to the room are dropped too."""
 
     text: str = "The host has ended this meeting."
     keep: bool = True

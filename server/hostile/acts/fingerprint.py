@@ -1,4 +1,4 @@
-"""Swap the fingerprint: media goes to somebody who is not whom the server named."""
+"""Replace the DTLS fingerprint, so that it does not match the certificate of the media server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from server.wire.messages import Message, Transport
 
 
 class Swapped(Orders, frozen=True):
-    """For `victim`, who is cut off, so that it has to connect anew."""
+    """The connection of `victim` is aborted, so that it connects again and gets the fingerprint."""
 
     victim: int
 

@@ -1,4 +1,4 @@
-"""Alter a bit of what passes: in a blob, or in a frame's ciphertext."""
+"""Flip one bit in a blob, or in the ciphertext of a frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from server.wire.messages import Committed, Message
 
 
 def flipped(data: bytes, at: int) -> bytes:
-    """`data` with the lowest bit of one byte the other way; `at` may count from the end."""
+    """Return `data` with the lowest bit of byte `at` flipped. A negative `at` counts from the end."""
     changed = bytearray(data)
     changed[at] ^= 1
     return bytes(changed)

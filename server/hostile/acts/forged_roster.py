@@ -1,4 +1,4 @@
-"""Tell of connections and streams that don't exist, and of departures that didn't happen."""
+"""Report connections and streams that do not exist, and departures that did not happen."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from server.wire.messages import Arrived, Entered, HandleStream, Left, Message, 
 
 
 class Forged(Orders, frozen=True):
-    """`ghosts` who never came. `gone`: numbers of members whom everybody is told to have left."""
+    """`ghosts` is the number of invented connections. `gone` are the numbers of members reported as left."""
 
     ghosts: Annotated[int, msgspec.Meta(ge=0, le=100)] = 3
     gone: tuple[int, ...] = ()

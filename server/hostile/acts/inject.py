@@ -1,4 +1,4 @@
-"""Put in what nobody in the meeting sent: bytes that the operator was handed, or just noise."""
+"""Inject data that no member has sent: bytes from the order, or noise."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from server.wire.messages import Passed, Posted
 
 
 class Injected(Orders, frozen=True):
-    """`blob` goes `into` the next slot (no pass shown, chain and receipt right, `gate` or a random one), the
-    relay, what is passed on, or the lobby; or it is the payload of an RTP packet in the stream of sound of
-    the member `name_of`. None: noise, of `size` bytes. After a partition `world` names a member in whose
-    world it is done.
+    """`blob` goes `into` the next slot, the relay, a `passed` message, the lobby, or a frame, `count` times.
+
+    A slot is taken without a pass, with valid chain and receipt, and with `gate` or a random one. A frame is
+    the payload of an RTP packet in the audio stream of member `name_of`. If `blob` is None, it is `size`
+    random bytes. After a partition, `world` is the number of a member, and selects that member's world.
     """
 
     into: Literal["slot", "relay", "passed", "lobby", "frame"]

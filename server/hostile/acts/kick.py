@@ -1,4 +1,4 @@
-"""Throw one member out of the room, on an invented ground, and keep it out."""
+"""Remove one member from the room for an invented reason, and keep it out."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from server.hostile.act import Act, Orders
 from server.hostile.troupe import Troupe
 from server.wire.messages import Closing
 
-#: No code of the protocol's: what a server sends here is its own affair.
+#: A code that the protocol does not have; a hostile server can send any code.
 _CODE = "removed"
 
 
 class Kicked(Orders, frozen=True):
-    """`victim` is cut off with `text`; with `keep` whoever comes in its place is cut off as well."""
+    """Close the connection of `victim` with `text`. With `keep`, close its later connections too."""
 
     victim: int
     text: str = "You have been removed by the host for a violation of the terms of service."

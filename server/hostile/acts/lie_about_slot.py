@@ -1,4 +1,4 @@
-"""Say that the room is at another slot, or has another past, than it has."""
+"""Report a false slot or a false chain of the room to one member."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from server.wire.messages import Committed, Entered, Message, Opened
 
 
 class Lied(Orders, frozen=True):
-    """To `victim`: a chain that is none of the room's, signed all the same; and the slot is `ahead` of it."""
+    """`victim` gets a random chain with a valid signature, and at first a slot `ahead` of the current one."""
 
     victim: int
     ahead: int = 0

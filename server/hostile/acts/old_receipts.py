@@ -1,4 +1,4 @@
-"""Give out receipts that hold the server to nothing: an older slot's, or somebody else's."""
+"""Send receipts that do not commit the server to the slot: an older receipt, or noise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from server.wire.messages import Committed, Message, Opened
 
 
 class Receipts(Orders, frozen=True):
-    """`old`: the receipt of the slot before. `noise`: a signature of nobody's. To `victim`, or to all."""
+    """`old`: the receipt of the previous slot. `noise`: random bytes. They go to `victim`, or to all."""
 
     how: Literal["old", "noise"] = "old"
     victim: int | None = None

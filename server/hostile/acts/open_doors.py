@@ -1,4 +1,4 @@
-"""Let somebody in who has no key: the door opens for any signature, and blobs flow without a pass."""
+"""Admit clients without keys: accept any door signature, and deliver blobs without a pass."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from server.hostile.troupe import Troupe
 
 
 class Opened(Orders, frozen=True):
-    """For everybody who connects from now on; with `passes` they receive as if they had shown one."""
+    """It applies to all new connections. With `passes` they receive as if they had shown the pass."""
 
     passes: bool = True
 

@@ -1,4 +1,4 @@
-"""Two worlds: from here on some members live in a meeting of their own, with the same past."""
+"""Split a meeting into two worlds with the same past, each with some of the members."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from server.wire.messages import ClientMessage, Passed, PassOn
 
 
 class Parted(Orders, frozen=True):
-    """`apart` are those of the second world. `media` and `beats` still cross, if true."""
+    """`apart` are the numbers of the second world's members.
+
+    With `media`, RTP still crosses between the worlds; with `beats`, `pass_on` blobs do, heartbeats included.
+    """
 
     apart: tuple[int, ...]
     media: bool = False

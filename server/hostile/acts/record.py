@@ -1,4 +1,4 @@
-"""Keep everything that passes, for whoever may come by the keys one day."""
+"""Record all ciphertext, to decrypt it if the keys become known later."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from server.wire.messages import ClientMessage, Commit, PassOn, Post, Relay
 
 
 class Recorded(Orders, frozen=True):
-    """At most `most` blobs and as many packets, in memory; `end` prints all of them, one a line."""
+    """Keep at most `most` blobs and `most` packets in memory. The end of the act prints them, one a line."""
 
     most: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 20_000
 

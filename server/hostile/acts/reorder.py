@@ -1,4 +1,4 @@
-"""Tell one member things in another order than they happened; the numbers that go with them look right."""
+"""Swap the order of messages or frames, and give them numbers that hide the swap."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Reorder(Meddling):
             self._packets[key] = packet
             return ()
         self.did(f"swapped two of the {self.aim.what}")
-        # each in the other's place: number and time stamp of the place, contents of the other
+        # swap the contents; sequence number and timestamp stay in order
         one = numbered(packet, sequence_of(first))
         two = numbered(first, sequence_of(packet))
         return (one[:4] + first[4:8] + one[8:], two[:4] + packet[4:8] + two[8:])

@@ -1,4 +1,4 @@
-"""Hand over once more what was handed over before, as if it were new."""
+"""Deliver old messages or frames again, as new ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from server.wire.messages import Message, Relayed
 
 
 class Replayed(Aim, frozen=True):
-    """`back`: how many of the same kind ago it was."""
+    """`back` is the age of the replayed message or packet: the number of later ones of the target."""
 
     back: Annotated[int, msgspec.Meta(ge=0, le=5_000)] = 0
 
@@ -51,7 +51,7 @@ class Replay(Meddling):
         if len(kept) <= self._back:
             return (new,)
         self.did(f"replayed one of the {self.aim.what}")
-        # the old contents, under a number and a time that the receiver expects
+        # the old content, under a sequence number and timestamp that the receiver expects
         old = kept[0][:4] + packet[4:8] + kept[0][8:]
         return (new, self._numbers.next(receiver, old))
 

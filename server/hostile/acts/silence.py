@@ -1,4 +1,4 @@
-"""Silence somebody: their media reaches nobody, or one person not, while everything else goes on."""
+"""Silence one member: drop its media to all or some receivers, and change nothing else."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from server.wire.messages import ClientMessage, PassOn, Relay
 
 
 class Silenced(Orders, frozen=True):
-    """Nothing of `victim` reaches those `for` whom it is silenced (None: everybody).
+    """Drop the media of `victim` to `listeners` (None: to everybody).
 
-    `words`: what it relays goes nowhere either, for anybody, and is answered as if it had.
+    With `words`, also drop the blobs that it relays or passes on, to everybody and without a refusal.
     """
 
     victim: int

@@ -1,4 +1,4 @@
-"""Show one member's picture and voice as another's: their streams change places on the way."""
+"""Exchange the streams of two members: each one's video and audio appear as the other's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from server.hostile.troupe import Troupe
 
 
 class Swapped(Orders, frozen=True):
-    """Of these two members, for the receivers (None: everybody else)."""
+    """`between` are the two members, `receivers` the members that get the swap (None: all others)."""
 
     between: tuple[int, int]
     receivers: tuple[int, ...] | None = None
@@ -46,7 +46,7 @@ class SwapStreams(Act):
         if other is None or (wanted is not None and receiver not in wanted):
             return (packet,)
         if receiver in self._orders.between:
-            return ()  # a member would know its own frames
+            return ()  # a member would recognise its own frames
         self.did("sent a packet as another member's")
         last = self.troupe.sfu.highest(self.troupe.room().number, other)
         return (self._numbers.next(receiver, of_stream(packet, other), last),)

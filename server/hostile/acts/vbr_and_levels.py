@@ -1,4 +1,4 @@
-"""Ask for what tells who speaks: a variable bitrate, pauses in silence, audio levels, another codec."""
+"""Ask for media that reveals the speaker: variable bitrate, DTX, audio levels, another codec."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from server.hostile.troupe import Troupe, raw
 from server.media.limits import AUDIO_PAYLOAD_TYPE
 from server.wire.messages import Message, Transport
 
-#: RFC 6464, as an offer would name it.
+#: URI of the audio level header extension (RFC 6464).
 _LEVELS = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 
 
 class Asked(Orders, frozen=True):
-    """Of `victim`, by all the ways that this wire has: of whom it is asked is cut off, to hear it anew."""
+    """The connection of `victim` is aborted, so that it connects again and gets the request."""
 
     victim: int
 
@@ -38,7 +38,7 @@ class VbrAndLevels(Act):
 
     def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
         if isinstance(message, Transport) and not self._asked:
-            # once: who doesn't know these fields goes, and comes back
+            # only once: a client that refuses the unknown fields disconnects, and connects again
             self._asked = True
             self.did("asked for variable bitrate and audio levels")
             sdp = "a=fmtp:111 cbr=0;usedtx=1;maxaveragebitrate=510000"
@@ -49,7 +49,7 @@ class VbrAndLevels(Act):
         return (message,)
 
     def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
-        """What others send it, with an audio level on top: perhaps it will do the same."""
+        """Add an audio level to audio packets to the victim, in case its client then sends one too."""
         if receiver != self._orders.victim or packet[0] & 0x10 or packet[1] & 0x7F != AUDIO_PAYLOAD_TYPE:
             return (packet,)
         self.did("put an audio level on a packet")
@@ -68,6 +68,6 @@ class VbrAndLevels(Act):
 
 
 def _ciphertext(frame: bytes) -> int:
-    """Bytes of a sealed frame without its header, which grows with the counter (RFC 9605 4.3)."""
+    """Return the bytes of a sealed frame without its header, which grows with the counter (RFC 9605 4.3)."""
     key, counter = frame[0] >> 4, frame[0] & 15
     return len(frame) - 1 - sum((code & 7) + 1 for code in (key, counter) if code >= 8)

@@ -1,4 +1,4 @@
-"""Withhold a change: some members never learn of the next commit, and are told that all is as it was."""
+"""Withhold the next commit from some members: for them, the room stays at the slot before."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from server.wire.messages import ClientMessage, Commit
 
 
 class Withheld(Orders, frozen=True):
-    """The next commit reaches none of `victims` (numbers), who stay together in the world before it.
+    """The next commit does not reach `victims` (numbers), which stay together in a world without it.
 
-    If it was a removal, and who was removed is among them, they go on talking to somebody who is gone.
+    If it removes a member, and that member is a victim, the other victims continue to talk to it.
     """
 
     victims: tuple[int, ...]

@@ -3,14 +3,14 @@
 import type { Bytes } from "../crypto/bytes";
 import type { Schemas } from "./codec";
 
-/** Chat. `id` is random: a message that is sent again after a lost connection is shown once. */
+/** Chat. `id` is random: a message that is resent after a lost connection is shown once. */
 export interface Say {
   readonly type: "say";
   readonly id: Bytes;
   readonly text: string;
 }
 
-/** A picture for the chat. `id` as in Say; whoever receives it tells from the data what it really is. */
+/** An image for the chat. `id` as in Say; receivers determine the real type from the data. */
 export interface Picture {
   readonly type: "picture";
   readonly id: Bytes;
@@ -18,21 +18,21 @@ export interface Picture {
   readonly data: Bytes;
 }
 
-/** In a meeting that can be reported: the host signed that the sender's key came in by that invite. */
+/** In a meeting with reports: the host's signature that the sender's key came in by that invite. */
 export interface Admitted {
   readonly type: "admitted";
   readonly invite: number;
   readonly admission: Bytes;
 }
 
-/** A stream of the sender's: its SSRC at the server, and its stream number in key ids. */
+/** A stream of the sender: its SSRC at the server, and its stream number in key ids. */
 export interface OwnStream {
   readonly ssrc: number;
   readonly kind: "audio" | "video";
   readonly stream: number;
 }
 
-/** This leaf's connection and media streams (SNUG-20); `box` is an X25519 key for what is for it alone. */
+/** The sender's connection and media streams (SNUG-20); `box` is its X25519 key for private messages. */
 export interface Announce {
   readonly type: "announce";
   readonly handle: Bytes;
@@ -40,7 +40,7 @@ export interface Announce {
   readonly streams: OwnStream[];
 }
 
-/** The sender goes: `proposal` is its Remove of itself, as an MLSMessage, for anybody to commit. */
+/** The sender leaves: `proposal` is its Remove of itself, as an MLSMessage, for any member to commit. */
 export interface Leaving {
   readonly type: "leaving";
   readonly proposal: Bytes;
@@ -54,13 +54,13 @@ export interface Grant {
   readonly sealed: Bytes;
 }
 
-/** The sender has the host seed, and shows it: the host key's signature (`announced.granted_message`). */
+/** Proof that the sender has the host seed: the host key's signature (`announced.granted_message`). */
 export interface Granted {
   readonly type: "granted";
   readonly signature: Bytes;
 }
 
-/** A host has taken these invites back, or hands on what hosts have: no host shows knocks by them. */
+/** A host has revoked these invites, or passes on hosts' revocations: no host shows knocks by them. */
 export interface Revoked {
   readonly type: "revoked";
   readonly invites: number[];
@@ -72,13 +72,13 @@ export interface End {
   readonly chain: Bytes;
 }
 
-/** Secret halves of the sender's media keys of old epochs: their signatures prove nothing from now on. */
+/** Secret halves of the sender's old media keys: from now on their signatures prove nothing. */
 export interface MediaSecret {
   readonly type: "media_secret";
   readonly secrets: Bytes[];
 }
 
-/** Opens a run for a short code (protocol section 8): of this epoch, this chain, and all these leaves. */
+/** Open a run for a short code (protocol section 8): for this epoch, this chain and all these leaves. */
 export interface CodeOpen {
   readonly type: "code_open";
   readonly sid: Bytes;
@@ -94,7 +94,7 @@ export interface CodeCommit {
   readonly commitment: Bytes;
 }
 
-/** The sender's share, shown on all commitments' digest V. */
+/** The sender's share, revealed for the digest V of all commitments. */
 export interface CodeReveal {
   readonly type: "code_reveal";
   readonly sid: Bytes;
@@ -102,7 +102,7 @@ export interface CodeReveal {
   readonly share: Bytes;
 }
 
-/** What the sender shows of itself now: told anew whenever it changes, and to whoever comes in. */
+/** The state that the sender shows now: sent again at every change, and to newcomers. */
 export interface State {
   readonly type: "state";
   readonly mic: boolean;
@@ -112,19 +112,19 @@ export interface State {
   readonly recording: boolean;
 }
 
-/** One of a few signs, shown for a moment. */
+/** One of six reactions, shown for a moment. */
 export interface Reaction {
   readonly type: "reaction";
   readonly reaction: "applause" | "heart" | "laugh" | "party" | "surprise" | "yes";
 }
 
-/** Which page the sender runs: the hash of its bundle, to be compared (protocol section 7). */
+/** The page that the sender runs: the hash of its bundle, for comparison (protocol section 7). */
 export interface Page {
   readonly type: "page";
   readonly hash: Bytes;
 }
 
-/** A file for all who are here now: its pieces are passed on, sealed under a key of its own. */
+/** A file for all present members: its pieces are broadcast, sealed under its own key. */
 export interface File {
   readonly type: "file";
   readonly id: Bytes;
@@ -135,7 +135,7 @@ export interface File {
   readonly key: Bytes;
 }
 
-/** Pieces of a file that have not come here, for its sender to pass on again. */
+/** Missing pieces of a file, which its sender is to broadcast again. */
 export interface FileAgain {
   readonly type: "file_again";
   readonly id: Bytes;

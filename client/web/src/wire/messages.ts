@@ -3,7 +3,7 @@
 import type { Bytes } from "../crypto/bytes";
 import type { Schemas } from "./codec";
 
-/** Client: into a lobby. `lobby_key` is the lobby's number; `signature` is by its secret half over */
+/** Client: enter a lobby. `lobby_key` is the lobby's number. */
 export interface LobbyDoor {
   readonly type: "lobby_door";
   readonly lobby_key: Bytes;
@@ -11,7 +11,7 @@ export interface LobbyDoor {
   readonly signature: Bytes;
 }
 
-/** Client: into a room. The number is ``H("snug 1 room" | door_key | steward_key)[:16]``. */
+/** Client: enter a room. The room's number is ``H("snug 1 room" | door_key | steward_key)[:16]``. */
 export interface RoomDoor {
   readonly type: "room_door";
   readonly door_key: Bytes;
@@ -20,13 +20,13 @@ export interface RoomDoor {
   readonly signature: Bytes;
 }
 
-/** Client: a blob for everybody else who is in the lobby now. No history is kept. */
+/** Client: a blob for all other connections in the lobby at this time. The server keeps no history. */
 export interface Post {
   readonly type: "post";
   readonly blob: Bytes;
 }
 
-/** Client: the pass of a slot, to prove that this connection is a current member's. */
+/** Client: the pass of a slot, to prove that this connection belongs to a member at that slot. */
 export interface Show {
   readonly type: "show";
   readonly token: Bytes;
@@ -41,7 +41,7 @@ export interface Open {
   readonly signature: Bytes;
 }
 
-/** Client (G2): take slot `slot`, the one after the current. `gate` = H(pass of `slot`). */
+/** Client (G2): take slot `slot`, the slot after the current one. `gate` = H(pass of `slot`). */
 export interface Commit {
   readonly type: "commit";
   readonly slot: number;
@@ -49,7 +49,7 @@ export interface Commit {
   readonly gate: Bytes;
 }
 
-/** Client, the steward only (G5): another gate for the current slot. */
+/** Client, the steward only (G5): replace the gate of the current slot. */
 export interface Regate {
   readonly type: "regate";
   readonly slot: number;
@@ -57,26 +57,26 @@ export interface Regate {
   readonly signature: Bytes;
 }
 
-/** Client (G4): everything after slot `slot` and relay number `relay` that is still held. */
+/** Client (G4): send all held commits after slot `slot`, and all held relays after number `relay`. */
 export interface CatchUp {
   readonly type: "catch_up";
   readonly slot: number;
   readonly relay: number;
 }
 
-/** Client: a blob for all in the room, with the current pass shown. */
+/** Client: a blob for all connections in the room that may receive. */
 export interface Relay {
   readonly type: "relay";
   readonly blob: Bytes;
 }
 
-/** Client: a blob for all others who are in the room now; nobody catches up on it. */
+/** Client: a blob for all other connections that may receive now. Catching up does not deliver it. */
 export interface PassOn {
   readonly type: "pass_on";
   readonly blob: Bytes;
 }
 
-/** One RTP stream. Whose it is, members say to each other, sealed. */
+/** One RTP stream. Members announce its owner to each other in sealed messages. */
 export interface Stream {
   readonly ssrc: number;
   readonly kind: "audio" | "video";
@@ -84,7 +84,7 @@ export interface Stream {
   readonly rtx: number[];
 }
 
-/** Client: my transport parameters and the streams that I send (none: I only receive). */
+/** Client: its transport parameters and the streams that it sends. With no streams it only receives. */
 export interface Media {
   readonly type: "media";
   readonly ufrag: string;
@@ -95,14 +95,14 @@ export interface Media {
   readonly rtx: boolean;
 }
 
-/** Client: the streams that I want forwarded; None: all of them (how every connection begins). */
+/** Client: the streams that the server is to forward. None means all streams, which is the initial state. */
 export interface Want {
   readonly type: "want";
   readonly ssrcs: number[] | null;
   readonly tops: number[];
 }
 
-/** Server, first frame: what to sign. `server_key` (Ed25519, made at start) signs receipts. */
+/** Server, first frame: the values that the client signs to open a door. */
 export interface Challenge {
   readonly type: "challenge";
   readonly version: number;
@@ -111,7 +111,7 @@ export interface Challenge {
   readonly server_key: Bytes;
 }
 
-/** Server: the door is open. `handle` is random, and this connection's alone. */
+/** Server: the connection is inside. `handle` is random and valid for this connection only. */
 export interface Entered {
   readonly type: "entered";
   readonly handle: Bytes;
@@ -121,7 +121,7 @@ export interface Entered {
   readonly handles: Bytes[];
 }
 
-/** Server: one clear error. Afterwards the connection goes on, unless `fatal`. */
+/** Server: one error. The connection stays open unless `fatal` is set. */
 export interface Refused {
   readonly type: "refused";
   readonly code: string;
@@ -130,26 +130,26 @@ export interface Refused {
   readonly fatal: boolean;
 }
 
-/** Server: this process stops, or this connection does; `text` says why. */
+/** Server: it closes this connection, or its process stops. `text` gives the reason. */
 export interface Closing {
   readonly type: "closing";
   readonly code: string;
   readonly text: string;
 }
 
-/** Server: somebody else's blob. */
+/** Server: a blob that another connection in the lobby has posted. */
 export interface Posted {
   readonly type: "posted";
   readonly blob: Bytes;
 }
 
-/** Server: that pass opens the gate of `slot`. */
+/** Server: the pass that the client has shown opens the gate of `slot`. */
 export interface Shown {
   readonly type: "shown";
   readonly slot: number;
 }
 
-/** Server, to all in the room: it is open at `slot`. */
+/** Server, to all connections in the room: the room is open at `slot`. */
 export interface Opened {
   readonly type: "opened";
   readonly slot: number;
@@ -157,7 +157,7 @@ export interface Opened {
   readonly signature: Bytes;
 }
 
-/** Server, to all who may receive, the committer too: slot `slot` is taken by `blob`. */
+/** Server, to all connections that may receive, the committer included: `blob` has taken slot `slot`. */
 export interface Committed {
   readonly type: "committed";
   readonly slot: number;
@@ -166,20 +166,20 @@ export interface Committed {
   readonly signature: Bytes;
 }
 
-/** Server: the slot that you asked for is not the next one; `slot` is the current one. */
+/** Server: the client's message named slot `asked`, which does not fit the current slot `slot`. */
 export interface Stale {
   readonly type: "stale";
   readonly asked: number;
   readonly slot: number;
 }
 
-/** Server, to all in the room: the gate of `slot` has been mended; show your pass again. */
+/** Server, to all connections in the room: the gate of `slot` was replaced; show the pass again. */
 export interface Regated {
   readonly type: "regated";
   readonly slot: number;
 }
 
-/** Server, after the blobs that it still had. `missing` is how many relays it no longer had. */
+/** Server, after the blobs that it holds. `missing` is the number of relays that it no longer holds. */
 export interface CaughtUp {
   readonly type: "caught_up";
   readonly slot: number;
@@ -187,39 +187,39 @@ export interface CaughtUp {
   readonly missing: number;
 }
 
-/** Server, to all who may receive, the sender too; numbered from 1 in each incarnation. */
+/** Server, to all connections that may receive, the sender included: blob number `relay`. */
 export interface Relayed {
   readonly type: "relayed";
   readonly relay: number;
   readonly blob: Bytes;
 }
 
-/** Server, to all others who may receive: a blob that is neither numbered nor held. */
+/** Server, to all other connections that may receive: a blob that is neither numbered nor held. */
 export interface Passed {
   readonly type: "passed";
   readonly blob: Bytes;
 }
 
-/** Server: another connection is in the room. */
+/** Server: another connection has entered the room. */
 export interface Arrived {
   readonly type: "arrived";
   readonly handle: Bytes;
 }
 
-/** Server: that connection is gone. */
+/** Server: a connection has left the room. */
 export interface Left {
   readonly type: "left";
   readonly handle: Bytes;
 }
 
-/** A TURN server (RFC 8656) of the landlord's, with credentials that lapse. */
+/** A TURN server (RFC 8656) that the operator has configured, with credentials that expire. */
 export interface Turn {
   readonly urls: string[];
   readonly username: string;
   readonly credential: string;
 }
 
-/** Server: its own transport parameters for this connection. ICE-lite, DTLS server. */
+/** Server: its transport parameters for this connection. The server is ICE-lite and the DTLS server. */
 export interface Transport {
   readonly type: "transport";
   readonly ufrag: string;
@@ -232,7 +232,7 @@ export interface Transport {
   readonly turn: Turn[];
 }
 
-/** A stream, and the connection that sends it. */
+/** A stream and the connection that sends it. */
 export interface HandleStream {
   readonly handle: Bytes;
   readonly ssrc: number;
@@ -241,7 +241,7 @@ export interface HandleStream {
   readonly rtx: number | null;
 }
 
-/** Server, whenever it changes: all streams of the others. */
+/** Server, whenever the list changes: all streams of the other connections. */
 export interface Streams {
   readonly type: "streams";
   readonly streams: HandleStream[];
