@@ -1,8 +1,8 @@
-"""From asking for media to the first packet that could be opened: what of coming in is the transport's.
+"""From asking for media to the first packet that can be opened: the transport's part of joining.
 
-Rooms of light members, one of whom sends sound and pictures; newcomers come one after the other, and those
-who were there before are sent to all the while, and don't read. What a newcomer waits for at the end is the
-next packet: a publisher sends one every 4 ms here.
+Rooms of light members, of which one sends audio and video. Newcomers come one after the other. The members
+who were there before receive all the time and do not read. At the end a newcomer waits for the next packet: a
+publisher sends one every 4 ms here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from client.bench.house import House
 from client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
 from server.wire.messages import Stream
 
-#: Milliseconds, the median.
+#: Goal for the median, in milliseconds.
 GOAL_MS: Final = 30.0
 ROOMS: Final = (1, 10, 25, 100)
 NEWCOMERS: Final = 20
@@ -27,7 +27,7 @@ _RATE: Final = 200.0
 _PACE: Final = 0.004
 _PATIENCE: Final = 10.0
 
-#: (mark at its end, what it is), in this order; the first begins at `media`.
+#: (mark at the end of the part, description), in order; the first part begins at `media`.
 PARTS: Final = (
     ("transport", "the server answers with its address and credentials"),
     ("stun", "a connectivity check, and its answer"),
@@ -37,7 +37,7 @@ PARTS: Final = (
 
 
 class _Room:
-    """A publisher, and others who are sent to and don't look."""
+    """A publisher, and other members that receive and do not read."""
 
     def __init__(self, crowd: Crowd, members: int) -> None:
         self._crowd = crowd
@@ -55,7 +55,7 @@ class _Room:
             asyncio.get_running_loop().remove_reader(other.socket.fileno())
 
     async def flow(self) -> None:
-        """Send, until cancelled."""
+        """Send until cancelled."""
         while True:
             for source in self._sources:
                 for packet in source.due(self._crowd.now):
@@ -63,7 +63,7 @@ class _Room:
             await asyncio.sleep(_PACE)
 
     def read(self) -> None:
-        """Answers to checks must be seen now and then, between two newcomers; media are thrown away."""
+        """Read between two newcomers: handle the answers to connectivity checks, and discard media."""
         for other in self._others:
             assert other.socket is not None
             count = BATCH
@@ -73,7 +73,7 @@ class _Room:
                     other.receive(self._drain.datagram(int(i)))
 
     async def newcomer(self) -> dict[str, float]:
-        """One comes, gets a packet, and goes; its marks."""
+        """Let a newcomer come, get a packet and leave; return its marks. LightError if no packet comes."""
         peer = LightPeer(self._crowd, self._keys)
         got = asyncio.Event()
         peer.on_rtp = lambda _packet: got.set()
@@ -93,7 +93,7 @@ class _Room:
 
 
 async def measure(rooms: Sequence[int] = ROOMS, newcomers: int = NEWCOMERS) -> list[dict[str, Any]]:
-    """For each size of room, members before the newcomer counted, its `summary`. LightError, ServerError."""
+    """Return a `summary` for each size of room (members before the newcomer). LightError, ServerError."""
     measured = []
     async with House(settings={"max_members": max(rooms) + 1}) as house, gathering(house.url) as crowd:
         for members in rooms:
@@ -114,7 +114,7 @@ async def measure(rooms: Sequence[int] = ROOMS, newcomers: int = NEWCOMERS) -> l
 
 
 def summary(members: int, marks: Sequence[dict[str, float]]) -> dict[str, Any]:
-    """Milliseconds, medians."""
+    """Return medians in milliseconds."""
 
     def median(begin: str, end: str) -> float:
         return round(statistics.median(1_000 * (mark[end] - mark[begin]) for mark in marks), 2)

@@ -1,10 +1,10 @@
-"""Members without media, many in one process: they hold the whole meeting, and neither send nor get a frame.
+"""Members without media, many in one process: they hold the whole meeting, but send and receive no frames.
 
     python -m client.bench.crowd LINK MEMBERS SECONDS
 
-Prints a line with their number when all are in, or those that got in within that time, and leaves when its
-standard input ends. The process is as nice as can be: members of a meeting have machines of their own, and
-shall take nothing from what is measured here.
+Prints a line with the number of members inside, when all are in or after SECONDS, and leaves when standard
+input ends. The process has the lowest priority: members of a meeting have machines of their own, and must
+take no CPU time from the measurement.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from client.session import Session
 from client.session import events as ev
 
 _NICE: Final = 19
-#: Who knock at a time: hosts let several in with one commit.
+#: Members that knock at the same time: hosts admit several with one commit.
 _AT_ONCE: Final = 12
 _OUT: Final = 20.0
 _START: Final = 60.0
@@ -44,7 +44,7 @@ class _Member:
 
 
 async def run(link: str, count: int, seconds: float) -> int:
-    """Come in, say how many did, wait, leave; the exit status, 0."""
+    """Join, print how many members are inside, wait, and leave; return the exit status, 0."""
     members = [_Member(link, f"Crowd {number}") for number in range(count)]
     running: list[asyncio.Task[ev.Ended | None]] = []
     loop = asyncio.get_running_loop()
@@ -55,7 +55,7 @@ async def run(link: str, count: int, seconds: float) -> int:
                 running += [loop.create_task(member.connection.run()) for member in some]
                 for member in some:
                     await member.inside.wait()
-    # who was not let in in time gives up
+    # members that were not admitted in time give up
     for member, task in zip(members, running, strict=False):
         if not member.inside.is_set():
             task.cancel()
@@ -74,11 +74,11 @@ async def run(link: str, count: int, seconds: float) -> int:
 
 
 class CrowdProcess:
-    """Such a process, by ``async with``; `inside` are those who got in. TimeoutError, OSError."""
+    """Runs such a process inside ``async with``; `inside` is the number of members. TimeoutError, OSError."""
 
     def __init__(self, link: str, count: int, seconds: float) -> None:
         self.inside = 0
-        #: Its exit status, afterwards.
+        #: The process's exit status, set on exit.
         self.ended: int | None = None
         self._link = link
         self._count = count

@@ -1,4 +1,4 @@
-"""Reading many datagrams with one system call (recvmmsg(2)), to be counted without looking at each."""
+"""Read many datagrams with one system call (recvmmsg(2)), to count them without looking at each."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ class Drain:
         self._heads = np.frombuffer(_ffi.buffer(self._data), np.uint8).reshape(_BATCH, _STRIDE)
 
     def receive(self, sock: socket.socket) -> tuple[Any, int]:
-        """What has come, `BATCH` at most: rows of 2,048 bytes, and how many. To be used before the next."""
+        """Return (rows of 2,048 bytes, number of datagrams), `BATCH` at most. Valid until the next call."""
         count: int = self._libc.recvmmsg(
             sock.fileno(), self._messages, _BATCH, socket.MSG_DONTWAIT, _ffi.NULL
         )
         return self._heads, max(count, 0)
 
     def datagram(self, index: int) -> bytes:
-        """One of those that `receive` has given."""
+        """Return one datagram of the last `receive`."""
         size: int = self._messages[index].msg_len
         return self._heads[index, :size].tobytes()
 
 
-#: Datagrams that one call takes at most.
+#: Maximum number of datagrams of one call.
 BATCH: Final = _BATCH

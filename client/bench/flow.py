@@ -1,4 +1,4 @@
-"""What a light member sends: video in the form of the protocol, its payload random, in paced bursts."""
+"""Media of light members: video in the protocol's format with a random payload in paced bursts, and audio."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Final
 
 from server.wire import limits
 
-#: RTP packets of this many bytes, as the other servers were measured with.
+#: Size of RTP packets in bytes. Other servers were measured with the same size.
 SIZE: Final = 1_100
 FRAMES: Final = 30
-#: Bytes of one Opus packet, sealed: constant.
+#: Size of one sealed Opus packet in bytes: constant.
 AUDIO_SIZE: Final = 140
 AUDIO_RATE: Final = 50
-#: What is later than this (seconds) is left out: a standstill is not followed by a flood.
+#: Packets that are late by more than this (seconds) are dropped: no flood follows a standstill.
 _BEHIND: Final = 0.25
 _KEY: Final = bytes.fromhex("F0FFFF9D012A10001000")
 _DELTA: Final = bytes.fromhex("F1FFFF")
-#: Extensions 3 and 5 in one block of two words: abs-send-time, transport-wide number.
+#: Extensions 3 and 5 in one block of two words: abs-send-time and the transport-wide sequence number.
 _EXTENSION: Final = struct.Struct("!HHB3sBHx")
 
 
 class Video:
-    """Packets of one stream at `rate` a second. `due` gives those that time has brought.
+    """Packets of one stream at `rate` a second. `due` returns the packets that have become due.
 
-    Frames are cut at 30 a second; the first is a key frame, and so is the next one after `key_frame`.
-    `numbers`, where given, gives the next transport-wide sequence number, and packets carry extensions.
+    Frames are cut at 30 a second. The first is a key frame, and so is the next one after `key_frame`.
+    `numbers`, if given, returns the next transport-wide sequence number, and packets carry extensions.
     """
 
     def __init__(
@@ -47,16 +47,16 @@ class Video:
         self._body = os.urandom(size)
 
     def key_frame(self) -> None:
-        """The next frame is a key frame."""
+        """Make the next frame a key frame."""
         self._key = True
         self._in_frame = max(1, round(self.rate / FRAMES))
 
     def go_on(self, rate: float, now: float) -> None:
-        """At another rate, from `now` on. Numbers go on, as a sealing session must have it."""
+        """Continue at another rate from `now` on. Sequence numbers continue, as an SRTP session requires."""
         self.rate, self._last, self._credit = rate, now, 0.0
 
     def due(self, now: float) -> list[bytes]:
-        """The packets that are due at `now`, RTP in the clear."""
+        """Return the packets that are due at `now`, as plain RTP."""
         self._credit = min(self._credit + (now - self._last) * self.rate, max(1.0, _BEHIND * self.rate))
         self._last = now
         count, self._credit = int(self._credit), self._credit % 1.0
@@ -89,7 +89,7 @@ class Video:
 
 
 class Audio:
-    """50 packets a second of one size."""
+    """An audio stream of 50 packets a second, all of one size."""
 
     def __init__(self, ssrc: int, now: float) -> None:
         self.ssrc = ssrc
@@ -98,7 +98,7 @@ class Audio:
         self._body = os.urandom(AUDIO_SIZE)
 
     def due(self, now: float) -> list[bytes]:
-        """The packets that are due at `now`."""
+        """Return the packets that are due at `now`, at most those of the last second."""
         should = int((now - self._began) * AUDIO_RATE)
         packets = []
         while self.sent < should:

@@ -1,4 +1,4 @@
-"""`snug bench forward`: what the server's forwarding costs, measured in a process of the server's own."""
+"""`snug bench forward`: the cost of the server's forwarding, measured in a separate server process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from rich.table import Table
 
 _ROOT = Path(__file__).resolve().parents[2]
 _TIMEOUT = 300.0
-#: What the path may cost at these fan-outs, in compiled loops or, where that is more, in floors.
+#: Maximum cost of the path at the fan-outs `JUDGED`, as a multiple of the compiled loop or of the floor. The
+#: larger of the two limits counts.
 LOOPS: Final = 1.25
 FLOORS: Final = 1.35
 JUDGED: Final = (9, 49)
@@ -29,9 +30,9 @@ _RATIOS: Final = (
 
 
 def run(json_output: bool, packets: int = 36_000) -> int:
-    """Measure and print: a table, or one JSON object. `packets` are forwarded packets a round.
+    """Measure, and print a table or one JSON object. `packets`: number of forwarded packets per round.
 
-    Exit status: 0, or 1 when the measurement failed. Whether the goal is met is printed (in JSON: `met`).
+    Exit status: 0, or 1 if the measurement failed. The output says whether the goal is met (in JSON: `met`).
     """
     command = [sys.executable, "-m", "server.media.bench", "--packets", str(packets)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), *_inherited())))}
@@ -53,7 +54,7 @@ def run(json_output: bool, packets: int = 36_000) -> int:
 
 
 def met(result: dict[str, Any]) -> bool:
-    """Whether the path keeps to the goal at this fan-out."""
+    """Return whether the path meets the goal at this fan-out."""
     path: float = result["path_us"]
     compiled: float | None = result["compiled_us"]
     return path <= FLOORS * result["floor_us"] or (compiled is not None and path <= LOOPS * compiled)

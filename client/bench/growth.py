@@ -1,4 +1,4 @@
-"""Whether something grows: a line through the second half of what was sampled, with its uncertainty. Pure."""
+"""Detect growth: a line through the second half of the samples, with its uncertainty. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-#: Samples that a verdict needs, in the second half.
+#: Minimum number of samples in the second half for a verdict.
 LEAST: Final = 6
-#: Standard errors by which a slope must be above zero to be one.
+#: Minimum slope that counts as growth, in standard errors above zero.
 _SURE: Final = 3.0
 
 
@@ -24,9 +24,10 @@ class Trend:
 
 
 def trend(times: Sequence[float], values: Sequence[float], share: float, slack: float) -> Trend:
-    """What grows in the second half, surely, by more than `share` of its mean and more than `slack`, grows.
+    """Return the trend of the second half. Certain growth above `share` of the mean and above `slack` counts.
 
-    Surely: the slope is three standard errors above zero. ValueError with fewer than 6 samples in that half.
+    Certain: the slope is more than three standard errors above zero. ValueError with fewer than 6 samples in
+    that half.
     """
     times, values = times[len(times) // 2 :], values[len(values) // 2 :]
     if len(times) < LEAST:

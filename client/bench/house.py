@@ -1,4 +1,4 @@
-"""The server of a bench: `snug-server` as a process of its own, with settings, and what is asked of it."""
+"""The server of a bench: `snug-server` in a separate process, with settings and measurements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from client.demo.process import ServerProcess
 
 
 class House(ServerProcess):
-    """`media` are settings of the table of that name, `settings` the others, as they stand in TOML."""
+    """`media`: settings of the table of that name; `settings`: other settings. Values are TOML text."""
 
     line_max = 1 << 26
 
@@ -47,28 +47,28 @@ class House(ServerProcess):
             self._folder.cleanup()
 
     async def counts(self) -> dict[str, int]:
-        """The SFU's totals."""
+        """Return the SFU's totals."""
         totals: dict[str, int] = (await self.disclosure())["media"]
         return totals
 
     @property
     def cpu(self) -> float:
-        """Seconds that it has run, user and system."""
+        """Seconds of CPU time that the server has used, user and system."""
         return machine.cpu_seconds(self.pid)
 
     @property
     def waited(self) -> float:
-        """Seconds that it could have run, and others had its core."""
+        """Seconds that the server was ready to run while others had its core."""
         return machine.waited_seconds(self.pid)
 
     @property
     def footprint(self) -> machine.Footprint:
-        """What it takes up now."""
+        """The server's current use of memory, files and threads."""
         return machine.footprint(self.pid)
 
 
 def table(disclosure: dict[str, Any]) -> dict[str, int]:
-    """The sizes of all that grows and shrinks in a server, out of its disclosure, by name."""
+    """Return the sizes of everything that grows and shrinks in a server, by name, from its disclosure."""
     sizes: dict[str, int] = {}
 
     def note(name: str, value: Any) -> None:

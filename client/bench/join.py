@@ -1,8 +1,8 @@
-"""`snug bench join`: from the knock to the first opened frame, and where the time goes.
+"""`snug bench join`: the time from the knock to the first opened frame, and its parts.
 
-One server in a process of its own, one host with a test card, and guests who come in one after the other;
-others who are there already are members without media, in a process of theirs. The part that is the
-transport's is measured once more with light members (`client.bench.arrive`), for a room full of media.
+One server in a separate process, one host with a test card, and guests who join one after the other. Other
+members are there already, without media, in another process. The transport's part is also measured with light
+members (`client.bench.arrive`), in a room full of media.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from crypto.media_keys import ADD_SWITCH
 from server.wire.messages import Entered, ServerMessage, Transport
 
 GUESTS: Final = 10
-#: Members before the guest, the host counted.
+#: Members before the guest, including the host.
 ROOMS: Final = (1, 10, 25, 100)
 _WHOLE_TIME: Final = 58.0
-#: What filling a room may take: each commit is judged by all who are there.
+#: Seconds for filling a room: all members present check each commit.
 _FILL_TIME: Final = 150.0
 _ONE_TIME: Final = 15.0
 
-#: What happens between the knock and the first frame, in this order: (mark at its end, what it is).
+#: Parts between the knock and the first frame, in order: (mark at the end of the part, description).
 PARTS: Final = (
     ("committed", "the host reads the knock, commits, and the server takes the commit"),
     ("joined", "the host's answer comes, and the guest joins by its Welcome"),
@@ -66,28 +66,28 @@ _TOTALS: Final = (
 
 
 class Marks:
-    """The moments of one guest, each noted once; seconds on the clock that is passed in."""
+    """The moments of one guest, each noted once, in seconds of the given clock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.at: dict[str, float] = {}
 
     def note(self, name: str) -> None:
-        """It happened now, unless it has happened before."""
+        """Note that `name` happens now, unless it is noted already."""
         self.at.setdefault(name, self._clock())
 
     @property
     def complete(self) -> bool:
-        """Whether sound and pictures have both come."""
+        """Whether audio and video have both come, and all parts are noted."""
         return {"knock", "audio", "video", *(mark for mark, _ in PARTS)} <= self.at.keys()
 
     def since_knock(self, name: str) -> float:
-        """Seconds from the knock."""
+        """Return the seconds from the knock to `name`."""
         return self.at[name] - self.at["knock"]
 
 
 class _TimedLink(MediaTransport):
-    """The real link, with a note when it is ready."""
+    """The real transport, which also notes when it is ready."""
 
     def __init__(self, marks: Marks) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class _TimedLink(MediaTransport):
 
 
 class _Party:
-    """The server's room with its host."""
+    """The room on the server, with its host."""
 
     def __init__(self, url: str) -> None:
         self.link: str | None = None
@@ -125,7 +125,7 @@ class _Party:
                         self.marks[member.name].note("committed")
 
     async def guest(self, name: str, link: str) -> Marks:
-        """One comes in, hears and sees, and leaves."""
+        """Let a guest join, receive audio and video, and leave; return its marks."""
         marks = self.marks[name] = Marks(time.perf_counter)
         connection = _guest(link, name, marks)
         running = asyncio.get_running_loop().create_task(connection.run())
@@ -174,13 +174,13 @@ def _guest(link: str, name: str, marks: Marks) -> Connection:
 
 async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(_ONE_TIME):
-        while not condition():  # noqa: ASYNC110 - facts of several objects, noted elsewhere at their time
+        while not condition():  # noqa: ASYNC110 - the condition covers several objects
             await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
 async def party(url: str) -> AsyncIterator[tuple[_Party, str]]:
-    """A meeting with its host, and the link to it; over afterwards. TimeoutError."""
+    """A meeting with its host, and the link to it. The meeting is over on exit. TimeoutError."""
     host = _Party(url)
     hosting = asyncio.get_running_loop().create_task(host.host.run())
     try:
@@ -195,7 +195,10 @@ async def party(url: str) -> AsyncIterator[tuple[_Party, str]]:
 
 
 async def measure(guests: int, members: int = 1) -> tuple[int, list[Marks]]:
-    """How many members were there, and so many guests, one after the other. ServerError, TimeoutError."""
+    """Return the number of members present, and the marks of `guests` guests. ServerError, TimeoutError.
+
+    The guests come one after the other.
+    """
     settings: dict[str, object] = {"max_members": members + 1}
     names = [f"Guest {number}" for number in range(1, guests + 1)]
     async with (
@@ -207,7 +210,7 @@ async def measure(guests: int, members: int = 1) -> tuple[int, list[Marks]]:
 
 
 def summary(guests: list[Marks], members: int = 1) -> dict[str, Any]:
-    """Medians in milliseconds; `share` is of the whole (the median of each guest's own shares)."""
+    """Return medians in milliseconds; `share` is of the whole (the median of each guest's own shares)."""
 
     def median(values: list[float]) -> float:
         return round(statistics.median(values) * 1_000, 2)
@@ -227,7 +230,7 @@ def summary(guests: list[Marks], members: int = 1) -> dict[str, Any]:
         "knock_to_first_frame_ms": median(whole),
         "least_ms": round(min(whole) * 1_000, 2),
         "most_ms": round(max(whole) * 1_000, 2),
-        # of the last part, what is not the wait that the protocol prescribes
+        # the last part, without the wait that the protocol prescribes
         "first_frame_after_key_change_ms": median(
             [g.at["first"] - max(g.at["transport"], g.at["committed"] + ADD_SWITCH) for g in guests]
         ),
@@ -238,7 +241,7 @@ def summary(guests: list[Marks], members: int = 1) -> dict[str, Any]:
 
 
 async def run(json_output: bool, guests: int = GUESTS, rooms: Sequence[int] = ROOMS) -> int:
-    """Measure and print: tables, or one JSON object. Exit status: 0, or 1 when the measurement failed."""
+    """Measure, and print tables or one JSON object. Exit status: 0, or 1 if the measurement failed."""
 
     async def whole() -> dict[str, Any]:
         transport = await arrive.measure(rooms, 2 * guests)

@@ -1,7 +1,7 @@
-"""Members for benches: the real way in, and no meeting. Doors, ICE, DTLS and SRTP, but no MLS and no SFrame.
+"""Members for benches: they join like real members, with ICE, DTLS and SRTP, but without MLS and SFrame.
 
-The server can't tell them from members: it checks signatures and passes, and can open nothing of what a
-member seals. So hundreds of them cost little, and what the server does for them is all that it does.
+The server cannot distinguish them from members: it checks signatures and passes, and can open nothing that a
+member seals. Hundreds of them therefore cost little, and the server does all of its work for them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from server.wire.messages import (
 
 M = TypeVar("M", bound=Message)
 
-#: Seconds that the server has for an answer.
+#: Seconds to wait for an answer of the server.
 PATIENCE: Final = 20.0
 _TICK: Final = 0.025
 _REPORT: Final = 1.0
@@ -55,17 +55,17 @@ _DATAGRAM_MAX: Final = 2048
 _BUFFER: Final = 1 << 21
 
 
-#: The block of extensions in which a transport-wide sequence number stands, and what is before the number.
+#: Start of the extension block with a transport-wide sequence number, and the byte before that number.
 _WIDE: Final = b"\xbe\xde\0\2\x32"
 _NUMBER: Final = limits.FEEDBACK_EXTENSION << 4 | 1
 
 
 class LightError(Exception):
-    """A light member could not do what it should; the text is a sentence that says why."""
+    """A light member failed. The message is a full sentence that says why."""
 
 
 class LightRoom:
-    """A room's keys: who has them is a member, as far as the server goes."""
+    """A room's keys. To the server, each holder of these keys is a member."""
 
     def __init__(self, rng: Callable[[int], bytes] = os.urandom) -> None:
         self._door = SigningKey(rng(32))
@@ -76,28 +76,28 @@ class LightRoom:
         self.number = signed.room_number(door, steward)
 
     def door(self, challenge: Challenge) -> RoomDoor:
-        """The answer to a challenge."""
+        """Return the answer to a challenge."""
         nonce = os.urandom(limits.NONCE_SIZE)
         text = signed.door(challenge.origin, self.number, challenge.nonce, nonce)
         return RoomDoor(*self._keys, nonce, self._door.sign(text).signature)
 
     def open(self, challenge: Challenge) -> Open:
-        """The steward opens the room at slot 0."""
+        """Return the message with which the steward opens the room at slot 0."""
         gate, chain = signed.gate(self._token), bytes(32)
         text = signed.open_room(self.number, 0, gate, chain, challenge.nonce)
         return Open(0, gate, chain, self._steward.sign(text).signature)
 
     @property
     def show(self) -> Show:
-        """The pass of slot 0."""
+        """The message that shows the pass of slot 0."""
         return Show(self._token)
 
 
 class LightPeer:
-    """One member. `marks` are moments (seconds, `time.perf_counter`): see `connect`.
+    """One light member. `marks`: moments in seconds of `time.perf_counter`, see `connect`.
 
-    `on_rtp` and `on_rtcp` get what has been opened. A crowd that only counts takes the socket over
-    (`client.bench.drain`), and gives what isn't RTP to `receive`.
+    `on_rtp` and `on_rtcp` get decrypted packets. A crowd that only counts reads the socket itself
+    (`client.bench.drain`), and passes everything except RTP to `receive`.
     """
 
     def __init__(
@@ -118,9 +118,9 @@ class LightPeer:
         self.socket: socket.socket | None = None
         self.on_rtp: Callable[[bytes], None] = lambda _packet: None
         self.on_rtcp: Callable[[bytes], None] = lambda _packet: None
-        #: Datagrams for which this is true are lost on their way here.
+        #: Returns whether an incoming RTP or RTCP packet is dropped, as if the network had lost it.
         self.drop: Callable[[bytes], bool] | None = None
-        #: Highest sequence number of each SSRC that came, for reports.
+        #: Last sequence number received from each SSRC, for reports.
         self.highest: dict[int, int] = {}
         self.refused = 0
         self._crowd = crowd
@@ -139,7 +139,7 @@ class LightPeer:
     # -- in and out ------------------------------------------------------------------------------
 
     async def enter(self) -> None:
-        """Through the door, with the pass shown; opens the room if nobody has. LightError."""
+        """Enter the room and show the pass; open the room if it is not open. LightError."""
         self._crowd.peers[self] = None
         self._ws = await self._crowd.http.ws_connect(
             self._crowd.url + "/ws", compress=0, max_msg_size=limits.FRAME_MAX
@@ -155,10 +155,11 @@ class LightPeer:
         await self._expect(Shown)
 
     async def connect(self) -> None:
-        """Media, after `enter`. LightError.
+        """Set up media, after `enter`. LightError.
 
-        Marks: `media` (asked for), `transport` (the server's parameters are here), `stun` (it has answered a
-        check), `dtls` (there are keys), and later `first` (the first RTP packet that could be opened).
+        Marks: `media` (about to ask for media), `transport` (the server's parameters have come), `stun` (the
+        server has answered a check), `dtls` (keys exist), and later `first` (first RTP packet that was
+        opened).
         """
         ice = self._begin()
         self.marks["media"] = time.perf_counter()
@@ -175,7 +176,7 @@ class LightPeer:
         await self._settled()
 
     async def restart(self) -> None:
-        """ICE anew over the same socket (RFC 8445 9); DTLS and its keys go on. LightError."""
+        """Restart ICE over the same socket (RFC 8445 section 9). DTLS and its keys continue. LightError."""
         ice = self._begin()
         await self._say(self._media())
         self._transport = transport = await self._expect(Transport)
@@ -184,11 +185,11 @@ class LightPeer:
         await self._settled()
 
     async def want(self, ssrcs: list[int] | None) -> None:
-        """Which streams shall come; None: all."""
+        """Subscribe to these streams; None: all."""
         await self._say(Want(ssrcs))
 
     async def leave(self) -> None:
-        """Gone. Harmless when it never was there, and twice."""
+        """Leave and close everything. Harmless before `enter`, and when called twice."""
         self._crowd.peers.pop(self, None)
         if self.socket is not None:
             asyncio.get_running_loop().remove_reader(self.socket.fileno())
@@ -227,7 +228,7 @@ class LightPeer:
             raise LightError("The connection to the server is gone.") from None
 
     async def _expect(self, kind: type[M]) -> M:
-        """The next message of this kind; what else comes is passed over, but refusals."""
+        """Return the next message of this kind; skip others. LightError on a refusal, an end or a timeout."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while True:
@@ -263,16 +264,16 @@ class LightPeer:
             raise LightError(f"The transport failed: {self._failed}.")
 
     def send_rtp(self, packet: bytes) -> bool:
-        """Seal and send; False if the socket is full, or there are no keys (yet)."""
+        """Encrypt and send; return False if the socket is full, or there are no keys (yet)."""
         return self.srtp is not None and self._send(self.srtp.protect(packet))
 
     def send_rtcp(self, *packets: Rtcp) -> None:
-        """Seal and send a compound packet."""
+        """Encrypt and send a compound packet."""
         if self.srtp is not None:
             self._send(self.srtp.protect(build_rtcp(*packets), rtcp=True))
 
     def tick(self, now: float) -> None:
-        """Let time pass: checks, the handshake's timer, a report a second."""
+        """Let time pass: checks, the handshake's timer, a report a second, and feedback."""
         if self._ice is not None:
             self._perform(self._ice.tick(now))
         if self._dtls is not None and self.srtp is None and self._dtls.timeout() == 0:
@@ -287,8 +288,8 @@ class LightPeer:
                 self.send_rtcp(TransportFeedback(1, 0, fci))
 
     def receive(self, data: bytes) -> None:
-        """One datagram."""
-        first = data[0]  # RFC 7983
+        """Handle one datagram."""
+        first = data[0]  # the first byte selects the protocol (RFC 7983)
         if 128 <= first <= 191:
             self._packet(data)
         elif 20 <= first <= 63:
@@ -327,7 +328,7 @@ class LightPeer:
         self.on_rtp(packet)
 
     def arrived(self, head: bytes, now: float) -> None:
-        """For feedback: a packet came, of which `head` is the beginning, the block of extensions at least."""
+        """Record a packet for feedback. `head`: at least its header and the block of extensions."""
         if self._arrivals is not None and head[12:17] == _WIDE and head[20] == _NUMBER:
             self._arrivals.record(int.from_bytes(head[21:23], "big"), now)
 
@@ -338,7 +339,7 @@ class LightPeer:
                     self._send(effect.data)
                 case Connected():
                     self.marks.setdefault("stun", time.perf_counter())
-                    if self._dtls is not None:  # a restart: the keys are there
+                    if self._dtls is not None:  # an ICE restart: the keys exist already
                         self._ready.set()
                         continue
                     assert self._transport is not None
@@ -376,7 +377,7 @@ class LightPeer:
 
 
 class Crowd:
-    """Light members of one server, with one certificate (it says nothing, and making one costs time)."""
+    """Light members of one server. They share one certificate: it says nothing, and making one costs time."""
 
     def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
         self.url = url
@@ -386,11 +387,11 @@ class Crowd:
 
     @property
     def now(self) -> float:
-        """Seconds, monotonic."""
+        """Monotonic time in seconds."""
         return asyncio.get_running_loop().time()
 
     async def admit(self, peers: Sequence[LightPeer], at_once: int = 8) -> None:
-        """All of them in and connected, `at_once` at a time. LightError."""
+        """Let all peers enter and connect, `at_once` at a time. LightError."""
         gate = asyncio.Semaphore(at_once)
 
         async def one(peer: LightPeer) -> None:
@@ -399,7 +400,7 @@ class Crowd:
                 await peer.connect()
 
         if peers:
-            await one(peers[0])  # opens the room
+            await one(peers[0])  # the first peer opens the room
         async with asyncio.TaskGroup() as group:
             for peer in peers[1:]:
                 group.create_task(one(peer))
@@ -414,7 +415,7 @@ class Crowd:
 
 @contextlib.asynccontextmanager
 async def gathering(url: str) -> AsyncIterator[Crowd]:
-    """A crowd at the server at `url`; all are gone afterwards."""
+    """A crowd on the server at `url`. All members leave on exit."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as http:
         crowd = Crowd(url, http)
@@ -428,5 +429,5 @@ async def gathering(url: str) -> AsyncIterator[Crowd]:
 
 
 def ssrc_of(*names: object) -> int:
-    """An SSRC that is the same for the same names."""
+    """Return an SSRC that is always the same for the same names."""
     return int.from_bytes(sha256(repr(names).encode()).digest()[:4], "big") | 1

@@ -1,4 +1,4 @@
-"""Facts about a process and its sockets, as Linux tells them in /proc."""
+"""Facts about a process and its sockets, which Linux reports in /proc."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-#: clock_gettime(2): a process's CPU clock has this number, beside its own in the upper bits.
+#: clock_gettime(2): number of a process's CPU clock. The upper bits of the clock id hold the process.
 _CPU_OF: Final = 2
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time (user and system) of the process and the children that it has now. OSError if it is gone."""
+    """Return CPU seconds (user and system) of a process and its current children. OSError if it is gone."""
     return sum(time.clock_gettime(~one << 3 | _CPU_OF) for one in (pid, *children(pid)))
 
 
 def waited_seconds(pid: int) -> float:
-    """Time that the process's first thread could have run, and had no core: others had it. 0.0 if untold."""
+    """Return the seconds that the process's first thread was ready and had no core. 0.0 if unknown."""
     try:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
     except (OSError, ValueError, IndexError):
@@ -27,20 +27,20 @@ def waited_seconds(pid: int) -> float:
 
 
 def children(pid: int) -> list[int]:
-    """Processes that this one has started, and theirs."""
+    """Return the processes that this one has started, and all of their children."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:
             own = [int(child) for child in (task / "children").read_text().split()]
         except OSError:
-            continue  # the thread is gone, or the kernel doesn't tell
+            continue  # the thread is gone, or the kernel does not report children
         found += [*own, *(further for child in own for further in children(child))]
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What a process takes up: resident bytes (`own`: without those of files), open files, threads."""
+    """Resources of a process: resident bytes (`own`: without files), open files, threads."""
 
     resident: int
     own: int
@@ -49,7 +49,7 @@ class Footprint:
 
 
 def footprint(pid: int) -> Footprint:
-    """Of the process and the children that it has now. OSError if it is gone."""
+    """Return the footprint of a process and its current children. OSError if the process is gone."""
     resident = own = files = threads = 0
     for one in (pid, *children(pid)):
         status = dict(re.findall(r"^(\w+):\s+(\d+)", Path(f"/proc/{one}/status").read_text(), re.MULTILINE))
@@ -61,7 +61,7 @@ def footprint(pid: int) -> Footprint:
 
 
 def udp_drops() -> dict[int, int]:
-    """By local port: datagrams that the kernel threw away because a socket's buffer was full."""
+    """Return, by local port, the datagrams that the kernel dropped because a socket's buffer was full."""
     found: dict[int, int] = {}
     for name in ("udp", "udp6"):
         for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
@@ -72,7 +72,7 @@ def udp_drops() -> dict[int, int]:
 
 
 def split_cores(server: int) -> bool:
-    """The server on the first core, whoever asks on the others; False where there is one core only."""
+    """Pin the server to the first core, and this process to the others. Return False if there is only one."""
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         return False

@@ -1,9 +1,9 @@
-"""`snug bench memory`: what a subscriber costs the server in memory.
+"""`snug bench memory`: the server's memory per subscriber.
 
 Rooms of light members with one publisher each are filled one after the other, with ICE and DTLS done and
-packets on their way to all; what is resident is read after each. What a subscriber costs is the slope of
-the line through these points, so that what the server needs anyhow isn't counted. Kernel buffers are not the
-process's and are not in it.
+packets flowing to all. Resident memory is read after each room. The cost of a subscriber is the slope of the
+line through these points, which leaves out the server's fixed cost. Kernel buffers do not belong to the
+process and are not included.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from client.bench.light import Crowd, LightError, LightPeer, LightRoom, gatherin
 from client.bench.reporting import reported
 from server.wire.messages import Stream
 
-#: Megabytes (10^6) a subscriber.
+#: Goal in megabytes (10^6 bytes) per subscriber.
 GOAL_MB: Final = 0.25
 SUBSCRIBERS: Final = 49
 ROOMS: Final = 6
-#: Each room's publisher sends so long, at a camera's rate, before memory is read.
+#: Seconds that each room's publisher sends, at a camera's rate, before memory is read.
 _FLOW: Final = 2.0
 _RATE: Final = 200.0
 _PACE: Final = 0.01
@@ -34,7 +34,7 @@ _WHOLE_TIME: Final = 180.0
 
 
 async def _fill(crowd: Crowd, number: int, subscribers: int) -> int:
-    """A room more; how many packets its subscribers got."""
+    """Fill one more room; return the number of packets that its subscribers received."""
     room = LightRoom()
     sound, picture = ssrc_of("sound", number), ssrc_of("picture", number)
     publisher = LightPeer(crowd, room, [Stream(sound, "audio"), Stream(picture, "video")])
@@ -60,11 +60,11 @@ async def _fill(crowd: Crowd, number: int, subscribers: int) -> int:
 
 
 async def measure(subscribers: int = SUBSCRIBERS, rooms: int = ROOMS) -> dict[str, Any]:
-    """So many rooms. LightError, ServerError."""
+    """Measure `rooms` rooms. LightError, ServerError."""
     async with House() as house, gathering(house.url) as crowd:
         points: list[dict[str, int]] = []
         for number in range(rooms + 1):
-            # the first is a room of two, so that what is loaded and made only once has been
+            # the first room is a room of two, so that everything that is loaded or made only once exists
             got = await _fill(crowd, number, subscribers if number else 1)
             if not got:
                 raise LightError("The subscribers got nothing.")
@@ -76,7 +76,7 @@ async def measure(subscribers: int = SUBSCRIBERS, rooms: int = ROOMS) -> dict[st
 
 
 def summary(subscribers: int, points: list[dict[str, int]]) -> dict[str, Any]:
-    """What is printed. `bytes_a_subscriber` is the slope; publishers count as subscribers, and cost more."""
+    """Return the output. `bytes_a_subscriber` is the slope. Publishers count too, and cost more."""
     peers = [point["peers"] for point in points]
     slope = statistics.linear_regression(peers, [point["resident"] for point in points]).slope
     own = statistics.linear_regression(peers, [point["own"] for point in points]).slope
@@ -92,7 +92,7 @@ def summary(subscribers: int, points: list[dict[str, int]]) -> dict[str, Any]:
 
 
 async def run(json_output: bool, subscribers: int = SUBSCRIBERS, rooms: int = ROOMS) -> int:
-    """Measure and print: a table, or one JSON object. Exit status: 0, or 1 when the measurement failed."""
+    """Measure, and print a table or one JSON object. Exit status: 0, or 1 if the measurement failed."""
     return await reported(
         measure(subscribers, rooms), _WHOLE_TIME, json_output, _show, LightError, ExceptionGroup
     )

@@ -1,7 +1,7 @@
-"""`snug bench page`: what a browser pays for the meeting page, and how soon it shows who is in the room.
+"""`snug bench page`: the bytes of the meeting page in a browser, and the time until it shows the room.
 
-A server in a process of its own with a robot as the host, and Chromium, which Playwright drives. Every load
-is a new profile's: nothing was kept. Paint is compared with a page of a few words, loaded in the same run.
+A server in a separate process with a robot as the host, and Chromium, which Playwright drives. Each load uses
+a new profile with an empty cache. First paint is compared with a page of a few words, loaded in the same run.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 LOADS: Final = 9
 GUESTS: Final = 5
-#: Of the headless participant, for comparison.
+#: Number of headless guests, for comparison.
 HEADLESS_GUESTS: Final = 3
-#: What is aimed at: bytes until one is in the room, and ms until something is painted.
+#: Goals: bytes until a guest is in the room, and ms until the first paint.
 BYTES_GOAL: Final = 120_000
 PAINT_GOAL: Final = 200.0
 _WHOLE_TIME: Final = 180.0
@@ -44,14 +44,14 @@ _FLAGS: Final = (
     "--no-sandbox",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
-    # with nothing but `lo` up, Chromium gathers no address otherwise
+    # without this, Chromium gathers no address if `lo` is the only interface that is up
     "--allow-loopback-in-peer-connection",
     "--disable-background-networking",
     "--disable-component-update",
     "--no-first-run",
 )
 
-#: What happens between the link and the first picture, in this order: (mark at its end, what it is).
+#: Parts between the link and the first video, in order: (mark at the end of the part, description).
 PARTS: Final = (
     ("ready", "the page is loaded, has read the link, and asks for a name"),
     ("knocked", "the name is typed and the button pressed, by a script"),
@@ -59,7 +59,7 @@ PARTS: Final = (
     ("picture", "the media connection, the change of keys (500 ms), a picture decoded and shown"),
 )
 
-#: Notes when things are first seen, in ms since the navigation began. The page knows nothing of it.
+#: Notes when elements are first seen, in ms since the navigation began. The page itself has no part in it.
 _WATCH: Final = """
 (() => {
   const marks = window.benchMarks = {};
@@ -77,7 +77,7 @@ _WATCH: Final = """
 })();
 """
 _PAINT: Final = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
-#: The files that it is made of; what it looks at again to tell its own hash is asked for by `fetch`.
+#: The files that make up the page. `fetch` requests are excluded: with them the page computes its own hash.
 _LOADED: Final = """
 [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
   .filter(({ initiatorType }) => initiatorType !== "fetch")
@@ -87,7 +87,7 @@ _PLAIN: Final = "<!doctype html><meta charset=utf-8><title>plain</title><h1>A fe
 
 
 class BenchError(Exception):
-    """It can't be measured here; the text says why, and what to do."""
+    """The measurement is impossible here. The message says why, and what to do."""
 
 
 def _chromium() -> str:
@@ -120,7 +120,7 @@ async def _browser() -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def _new(browser: Browser) -> AsyncIterator[Page]:
-    """A page of a profile in which nothing was kept."""
+    """A page in a profile with an empty cache."""
     context = await browser.new_context(permissions=["camera", "microphone"], locale="en-GB")
     try:
         yield await context.new_page()
@@ -129,7 +129,7 @@ async def _new(browser: Browser) -> AsyncIterator[Page]:
 
 
 async def _painted(browser: Browser, url: str) -> tuple[float, float]:
-    """ms from the navigation to the first contentful paint, and to a view with a heading."""
+    """Return the ms from the navigation to the first contentful paint, and to a view with a heading."""
     async with _new(browser) as tab:
         await tab.add_init_script(_WATCH)
         await tab.goto(url)
@@ -137,9 +137,9 @@ async def _painted(browser: Browser, url: str) -> tuple[float, float]:
 
 
 async def _value(tab: Page, expression: str) -> float:
-    """Once it has one. Asked for again and again: the page's policy forbids what would wait in it."""
+    """Return the value once it is not null. Polls, because the page's policy forbids a script that waits."""
     async with asyncio.timeout(_ONE_TIME):
-        while (value := await tab.evaluate(expression)) is None:  # noqa: ASYNC110 - what is awaited is in there
+        while (value := await tab.evaluate(expression)) is None:  # noqa: ASYNC110 - the browser has the state
             await asyncio.sleep(0.02)
     number: float = value
     return number
@@ -147,7 +147,7 @@ async def _value(tab: Page, expression: str) -> float:
 
 @asynccontextmanager
 async def _plain() -> AsyncIterator[str]:
-    """A server whose page is a few words: what the browser itself costs."""
+    """A server with a page of a few words, to measure the browser's own cost."""
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(text=_PLAIN, content_type="text/html")
@@ -165,7 +165,7 @@ async def _plain() -> AsyncIterator[str]:
 
 
 async def _guest(browser: Browser, link: str, name: str) -> tuple[dict[str, float], set[str]]:
-    """From the link to the first picture: moments (ms), and the files that came until then."""
+    """Follow a link until the first video; return the moments (ms) and the files loaded until then."""
     async with _new(browser) as tab:
         await tab.add_init_script(_WATCH)
         await tab.goto(link)
@@ -175,7 +175,7 @@ async def _guest(browser: Browser, link: str, name: str) -> tuple[dict[str, floa
         await _value(tab, "benchMarks.picture ?? null")
         marks: dict[str, float] = await tab.evaluate("benchMarks")
         marks["knocked"] = knocked
-        # the worker asks for its own parts, and is no resource of the page in every browser
+        # the worker loads its own parts, and not every browser lists it as a resource of the page
         loaded = {"worker.js", *await tab.evaluate(_LOADED)}
         await tab.get_by_role("button", name="Leave").click()
         return marks, loaded
@@ -197,7 +197,7 @@ async def _measure(loads: int, number_of_guests: int) -> dict[str, Any]:
             if not await until(lambda: host.invite is not None, _ONE_TIME) or host.invite is None:
                 raise ServerError("the host could not open the room")
             paints: dict[str, list[tuple[float, float]]] = {"page": [], "plain": []}
-            await _painted(browser, plain)  # the browser's own first time
+            await _painted(browser, plain)  # not counted: the browser's own first load
             for _ in range(loads):
                 paints["plain"].append(await _painted(browser, plain))
                 paints["page"].append(await _painted(browser, server.url))
@@ -219,7 +219,7 @@ def summary(
     guests: list[tuple[dict[str, float], set[str]]],
     headless: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Medians in ms; bytes are those of gzip. `x` is the ratio to what was measured beside it in this run."""
+    """Return medians in ms, and gzip sizes in bytes. `x`: ratio to the comparison of the same run."""
     moments = [marks for marks, _ in guests]
 
     def median(mark: str, since: str | None = None) -> float:
@@ -238,7 +238,7 @@ def summary(
     return {
         "bench": "page",
         "bytes": sum(loaded.values()),
-        # the worker is asked for when somebody opens a room or knocks
+        # the worker is loaded when somebody opens a room or knocks
         "bytes_start": sum(size for name, size in loaded.items() if name != "worker.js"),
         "files": loaded,
         "bytes_all": sum(len(file.packed) for file in bundle.files.values()),
@@ -258,7 +258,7 @@ def summary(
 
 
 async def run(json_output: bool, loads: int = LOADS, guests: int = GUESTS) -> int:
-    """Measure and print: tables, or one JSON object. Exit status: 0, or 1 when the measurement failed."""
+    """Measure, and print tables or one JSON object. Exit status: 0, or 1 if the measurement failed."""
     return await reported(
         _measure(loads, guests), _WHOLE_TIME, json_output, _show, BenchError, page.PageError
     )

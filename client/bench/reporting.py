@@ -1,4 +1,4 @@
-"""How benches say what they have measured: a table, or one JSON object."""
+"""Output of benches: a table, or one JSON object."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def reported(
     show: Callable[[dict[str, Any]], None],
     *failures: type[Exception],
 ) -> int:
-    """Print what is measured within that time, or why it can't be; the exit status (see `run`)."""
+    """Measure for at most `seconds`, and print the result or error; return the exit status (see `run`)."""
     expected: tuple[type[Exception], ...] = (ServerError, TimeoutError, OSError, *failures)
     try:
         async with asyncio.timeout(seconds):

@@ -1,9 +1,9 @@
-"""`snug bench room`: what the whole server spends on a forwarded packet, and how many it forwards.
+"""`snug bench room`: the server's CPU time per forwarded packet, and the highest rate that it forwards.
 
-`snug-server` runs as a process of its own, with signaling, ICE, DTLS and timers. Light members come in by the
-real protocol: publishers send video in packets of 1,100 bytes, subscribers count what comes. The server has
-one core, the generator another. What was lost is told by place: before the server, in it, and at subscribers
-that this program didn't empty in time, which is no fault of the server's.
+`snug-server` runs in a separate process, with signaling, ICE, DTLS and timers. Light members join by the real
+protocol: publishers send video in packets of 1,100 bytes, subscribers count the packets that arrive. The
+server has one core, the generator another. Losses are reported by place: before the server, in it, and at
+subscribers that this program did not empty in time, which is not the server's fault.
 """
 
 from __future__ import annotations
@@ -29,41 +29,41 @@ from client.media.rtp import Pli, RtpError, parse_rtcp
 from server.wire import limits
 from server.wire.messages import Stream
 
-#: What is wanted: microseconds a packet, and packets a second of one core.
+#: Goals: microseconds per packet, and packets a second on one core.
 GOAL_US: Final = 5.0
 GOAL_RATE: Final = 250_000
-#: A rate is carried while no more than this share of the packets is missing.
+#: A rate is carried if less than this share of the packets is missing.
 LOSS: Final = 0.005
-#: Where the cost of a packet is judged: seven cameras of 1.3 Mbit/s, each to 49.
+#: Rate at which the cost of a packet is judged: seven cameras of 1.3 Mbit/s, each to 49 subscribers.
 JUDGED: Final = 50_000
 RATES: Final = (14_000, 50_000, 100_000)
-#: The highest rate that is tried, and how often one is.
+#: The highest rate that is tried, and the maximum number of tries.
 _RATE_MAX: Final = 500_000
 _STEPS: Final = 12
-#: Packets a second of one stream, at most.
+#: Maximum packets a second of one stream.
 _CAMERA: Final = 5_000
 _SECONDS: Final = 2.5
 _WARM: Final = 0.4
-#: Browsers pace so: bursts of five milliseconds.
+#: Browsers pace like this: bursts every five milliseconds.
 _PACE: Final = 0.005
 _SETTLE: Final = 0.3
-#: Of a subscriber's datagrams one in so many readings is opened, to see that it is what it should be.
+#: One of this many reads of a subscriber opens a datagram, to check its content.
 _OPENED: Final = 40
-#: CPU share of the generator beyond which its figures are its own.
+#: CPU share of the generator above which its figures show its own limit.
 _BUSY: Final = 0.95
-#: Share of the time that the server may have waited for its core on a machine that counts as quiet.
+#: Share of the time that the server may wait for its core on a machine that counts as quiet.
 _NOISE: Final = 0.05
 _WHOLE_TIME: Final = 240.0
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One rate. Shares are of what should have come; `us` is the server's CPU a forwarded packet.
+    """One rate. Shares are of the packets that should have come; `us`: the server's CPU in us a packet.
 
-    `loss` is what subscribers missed in all. Of it `unforwarded` the server didn't forward (`unread`: its
-    socket was full), and `unread_here` came to this program, which was too slow to read it. `server` and
-    `generator` are shares of one core, `waited` the share of the time that the server wanted its core and
-    others had it: then the machine is not quiet, and what is lost says nothing.
+    `loss`: share that subscribers missed in all. It includes `unforwarded`, which the server did not forward
+    (`unread`: its socket was full), and `unread_here`, which came to this program and was not read in time.
+    `server` and `generator` are shares of one core. `waited`: share of the time that the server wanted its
+    core while others had it. If that is high, the machine is not quiet and losses prove nothing.
     """
 
     rate: int
@@ -79,17 +79,17 @@ class Step:
 
     @property
     def carried(self) -> bool:
-        """Whether subscribers missed next to nothing."""
+        """Whether subscribers missed less than `LOSS`."""
         return self.loss < LOSS
 
     @property
     def carried_by_server(self) -> bool:
-        """Whether the server has sent nearly all, be it read here or not."""
+        """Whether the server has sent all but `LOSS`, even if it was not read here."""
         return self.unforwarded < LOSS
 
 
 class Subscriber:
-    """A light member that counts."""
+    """A light member that counts packets."""
 
     def __init__(self, peer: LightPeer) -> None:
         self.peer = peer
@@ -102,12 +102,12 @@ class Subscriber:
         self.opened += 1
 
     def take_over(self) -> None:
-        """From now on this reads the socket, not the peer."""
+        """From now on read the socket here, instead of in the peer."""
         assert self.peer.socket is not None
         asyncio.get_running_loop().remove_reader(self.peer.socket.fileno())
 
     def read(self, drain: Drain) -> None:
-        """All that has come."""
+        """Read and count all datagrams that have come."""
         sock = self.peer.socket
         assert sock is not None
         while True:
@@ -138,7 +138,7 @@ class Load:
         self._drain = Drain()
         room = LightRoom()
         now = time.perf_counter()
-        # a stream may have 6,000 packets a second: who sends more has more cameras
+        # a stream may have 6,000 packets a second: a higher rate needs more cameras
         cameras = min(limits.STREAMS_MAX, math.ceil(_RATE_MAX / subscribers / publishers / _CAMERA))
         self._videos = [
             [Video(ssrc_of("video", number, camera), 1.0, now) for camera in range(cameras)]
@@ -153,7 +153,7 @@ class Load:
         self._subscribers = [Subscriber(LightPeer(crowd, room)) for _ in range(subscribers)]
 
     async def begin(self) -> None:
-        """Everybody in. LightError."""
+        """Let everybody join. LightError."""
         await self._crowd.admit([*self._publishers, *(s.peer for s in self._subscribers)])
         for publisher in self._publishers:
             await publisher.want([])
@@ -161,7 +161,7 @@ class Load:
             subscriber.take_over()
 
     async def step(self, rate: int, seconds: float = _SECONDS) -> Step:
-        """So many packets a second, to all subscribers together, for so long."""
+        """Measure `rate` packets a second, to all subscribers together, for `seconds`."""
         fan = len(self._subscribers)
         each = rate / fan / len(self._publishers)
         videos = [video for of_one in self._videos for video in of_one]
@@ -201,12 +201,12 @@ class Load:
 
     @property
     def opened(self) -> int:
-        """Packets that subscribers have opened, of those that they counted."""
+        """Number of counted packets that subscribers have also opened."""
         return sum(s.opened for s in self._subscribers)
 
     @property
     def refused(self) -> int:
-        """Packets that should have opened and didn't."""
+        """Number of packets that failed to open."""
         return sum(s.peer.refused for s in self._subscribers)
 
     @property
@@ -222,7 +222,7 @@ class Load:
     _unsent = 0
 
     async def _flow(self, rate: float, seconds: float) -> None:
-        """Send so many packets a second of each publisher, from as few cameras as carry them, and read."""
+        """Send `rate` packets a second from each publisher, with as few cameras as carry them, and read."""
         used = max(1, math.ceil(rate / _CAMERA))
         for videos in self._videos:
             for camera, video in enumerate(videos):
@@ -249,7 +249,10 @@ def _obey(videos: Sequence[Video], packet: bytes) -> None:
 
 
 async def highest(load: Load, steps: int, seconds: float) -> list[Step]:
-    """Rates, doubled while they are carried and then halved in between, until `steps` have been tried."""
+    """Find the highest rate that the server carries; return all rates tried, at most `steps`.
+
+    Rates are doubled while the server carries them, and then bisected, until the bounds are within 5%.
+    """
     low, high, rate = 0, _RATE_MAX + 1, GOAL_RATE // 4
     tried: list[Step] = []
     for _ in range(steps):
@@ -272,7 +275,7 @@ async def measure(
     steps: int = _STEPS,
     seconds: float = _SECONDS,
 ) -> dict[str, Any]:
-    """One room, these rates, and then the highest. LightError, ServerError, TimeoutError."""
+    """Measure one room at these rates, then the highest rate. LightError, ServerError, TimeoutError."""
     async with House({"video_bitrate": 10**12}) as house:
         apart = machine.split_cores(house.pid)
         async with gathering(house.url) as crowd:
@@ -288,11 +291,11 @@ async def measure(
 def summary(
     subscribers: int, publishers: int, apart: bool, at_rates: Sequence[Step], tried: Sequence[Step]
 ) -> dict[str, Any]:
-    """What is printed. `server_rate` is what the server carried, `rate` what was read here as well."""
+    """Return the output. `server_rate`: carried by the server; `rate`: also read here."""
     steps = [*at_rates, *tried]
     server_rate = max((s.forwarded_rate for s in steps if s.carried_by_server), default=0)
     rate = max((s.forwarded_rate for s in steps if s.carried), default=0)
-    # the generator was the limit, if it was busy where the server wasn't
+    # the generator was the limit if it was busy while the server carried the rate
     failed = [s for s in tried if not s.carried]
     limited = any(s.generator > _BUSY and s.carried_by_server for s in failed)
     judged = min(at_rates, key=lambda s: abs(s.rate - JUDGED), default=tried[0])
@@ -326,7 +329,7 @@ async def run(
     steps: int = _STEPS,
     seconds: float = _SECONDS,
 ) -> int:
-    """Measure and print: tables, or one JSON object. Exit status: 0, or 1 when the measurement failed."""
+    """Measure, and print tables or one JSON object. Exit status: 0, or 1 if the measurement failed."""
     measuring = measure(subscribers, publishers, rates, steps, seconds)
     return await reported(measuring, _WHOLE_TIME, json_output, _show, LightError, ExceptionGroup)
 

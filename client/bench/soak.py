@@ -1,10 +1,10 @@
-"""`snug bench soak --minutes 30`: joins and leaves without end, and whether anything of the server grows.
+"""`snug bench soak --minutes 30`: continuous joins and leaves, to find anything in the server that grows.
 
-Rooms of light members, each with a publisher; packets get lost on the way and are asked for again; every
-fraction of a second somebody leaves and another comes, ICE is restarted, other streams are wanted, a key
-frame is asked for, and now and then a room ends and another begins. Beside them a meeting goes on with a host
-and guests who hold it and open frames. Once in a while memory, open files, threads and the sizes of all the
-server's tables are read. At the end everybody leaves, and the tables have to be as empty as before.
+Rooms of light members have a publisher each. Packets get lost and are requested again. Every fraction of a
+second a member leaves and another joins, ICE restarts, a member subscribes to other streams, or a key frame
+is requested; from time to time a room ends and another begins. Beside them, a real meeting goes on with a
+host and guests that open frames. Memory, open files, threads and the sizes of all server tables are sampled.
+At the end everybody leaves, and the tables must be as empty as before.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ _ACT: Final = 0.1
 _GUEST: Final = 5.0
 _SAMPLE: Final = 10.0
 _SAMPLES: Final = 60
-#: Of the time, but at most so many seconds, members come and go as fast as they can before anything is read:
-#: Python's own memory grows for the first few thousand of them, and then no more.
+#: Warm-up: share of the time, and maximum in seconds. Members join and leave as fast as possible before the
+#: first sample, because Python's own memory grows for the first few thousand of them and then stops.
 _WARM_SHARE: Final = 0.1
 _WARM: Final = 60.0
 _WARM_AT_ONCE: Final = 8
-#: Seconds until a room that everybody left is forgotten, and that the end may take.
+#: Seconds until an empty room is forgotten, and seconds allowed for the end.
 _LINGER: Final = 1
 _END: Final = 30.0
-#: Growth in the second half that is none: a share of the mean, and at least so much. Tables follow who
-#: happens to be there, and a room keeps 64 commits: what leaks an entry a leaving has hundreds soon.
+#: Growth in the second half that is allowed: a share of the mean, and an absolute minimum. Tables depend on
+#: the members present, and a room keeps 64 commits. A leak of one entry per leave soon has hundreds.
 _SHARE: Final = 0.05
 _SHARE_OF_TABLES: Final = 0.5
 _SLACK: Final = 3_000_000.0
 _SLACK_OF_COUNTS: Final = 80.0
 _MEMORY: Final = ("resident", "own")
-#: Rings that are full after a minute, so that their filling isn't taken for a leak.
+#: Small rings are full after a minute, so that filling them is not taken for a leak.
 _SETTINGS: Final[dict[str, object]] = {
     "room_linger": _LINGER,
     "ring_relays": 16,
@@ -63,8 +63,8 @@ _SETTINGS: Final[dict[str, object]] = {
     "media_change_burst": 1000,
 }
 _MEDIA: Final[dict[str, object]] = {"retired_ssrcs": 8}
-#: Sizes that are counts of events since the start, and grow. So do the streams that a room remembers as
-#: ended, up to 65,536 of them: none may be left when it has ended.
+#: Sizes that count events since the start, and therefore grow. So do the ended streams that a room remembers,
+#: up to 65,536: none may be left when the room has ended.
 _EVENTS: Final = (
     "uptime",
     "refusals.",
@@ -78,7 +78,7 @@ _EVENTS: Final = (
     "sealed_media.ended_streams",
 )
 _TABLES: Final = ("media.peers", "media.peers_ready")
-#: What has to be there no more when everybody has left.
+#: Entries that must be gone when everybody has left.
 _GONE: Final = (
     "connections",
     "rooms",
@@ -95,7 +95,7 @@ _SPARE: Final = 60.0
 
 
 class _Room:
-    """A room of light members and its publisher, with what is done to it."""
+    """A room of light members with a publisher, and the acts on it."""
 
     def __init__(self, soak: Soak) -> None:
         self._soak = soak
@@ -164,7 +164,7 @@ class _Room:
                     self._publisher.send_rtp(packet)
 
     async def act(self) -> None:
-        """Something happens."""
+        """Do one random act."""
         rng = self._soak.rng
         what = rng.choices(
             ("replaced", "restarted", "wanted", "asked", "republished", "ended"), (40, 15, 15, 15, 10, 5)
@@ -192,18 +192,18 @@ class _Room:
 
 @dataclass(slots=True)
 class Soak:
-    """All of it. `samples` are (seconds, sizes by name); `done` counts what has happened."""
+    """The whole run. `samples`: (seconds, sizes by name). `done`: counts of events."""
 
     house: House
     crowd: Crowd
     rng: random.Random
     samples: list[tuple[float, dict[str, int]]] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
-    #: Nothing new begins.
+    #: Set to stop new acts.
     over: bool = False
 
     async def warm(self, seconds: float) -> None:
-        """Members who come and go at once, for so long. LightError."""
+        """Let members join and leave at once, for `seconds`. LightError."""
 
         async def come_and_go() -> None:
             while self.crowd.now < end:
@@ -218,7 +218,7 @@ class Soak:
         await asyncio.gather(*(come_and_go() for _ in range(_WARM_AT_ONCE)))
 
     async def run(self, seconds: float, *, meeting: bool) -> None:
-        """LightError, ServerError, TimeoutError."""
+        """Run for `seconds`, with a real meeting if `meeting`. LightError, ServerError, TimeoutError."""
         rooms = [_Room(self) for _ in range(_ROOMS)]
         loop = asyncio.get_running_loop()
         async with contextlib.AsyncExitStack() as stack:
@@ -229,7 +229,7 @@ class Soak:
             running = [*acting, *(loop.create_task(other) for other in others)]
             stack.push_async_callback(_stop, running)
             await _watch(running, seconds)
-            # what is being done is done to its end, so that nobody is left between two rooms
+            # acts in progress are completed, so that no member is left between two rooms
             self.over = True
             async with asyncio.timeout(_END):
                 await asyncio.gather(*acting)
@@ -237,7 +237,7 @@ class Soak:
             await room.end()
 
     async def sizes(self) -> dict[str, int]:
-        """Of all that the server has, by name."""
+        """Return all sizes of the server, by name."""
         taken = self.house.footprint
         told = table(await self.house.disclosure())
         return told | {
@@ -264,14 +264,14 @@ class Soak:
             await asyncio.sleep(_ACT * _ROOMS * (0.5 + self.rng.random()))
 
     async def _meet(self) -> None:
-        """A meeting of those who hold it; guests come, open sound and pictures, and go."""
+        """Hold a real meeting with a host. Guests join, open audio and video, and leave."""
         async with join.party(self.house.url) as (party, link):
             while True:
                 self.done["guests"] += 1
                 try:
                     await party.guest(f"Guest {self.done['guests']}", link)
                 except TimeoutError:
-                    # this process does the work of all members: once in a while it is late itself
+                    # this process does the work of all members, so it may be late itself
                     self.done["guests late"] += 1
                     if self.done["guests late"] > max(2, self.done["guests"] // 10):
                         raise LightError("Guests of the meeting got no frame in time.") from None
@@ -279,7 +279,7 @@ class Soak:
 
 
 async def _watch(tasks: list[asyncio.Task[None]], seconds: float) -> None:
-    """Let them run; what failed, fails this."""
+    """Let the tasks run for `seconds`. The error of a failed task is raised."""
     done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
     for task in done:
         task.result()
@@ -294,7 +294,7 @@ async def _stop(tasks: list[asyncio.Task[None]]) -> None:
 async def measure(
     minutes: float = MINUTES, *, meeting: bool = True, seed: int | None = None
 ) -> dict[str, Any]:
-    """So many minutes of it. LightError, ServerError, TimeoutError."""
+    """Run for `minutes`. LightError, ServerError, TimeoutError."""
     seed = random.SystemRandom().randrange(1 << 32) if seed is None else seed
     async with House(_MEDIA, _SETTINGS) as house, gathering(house.url) as crowd:
         soak = Soak(house, crowd, random.Random(seed))  # noqa: S311 - so that a run can be repeated
@@ -312,7 +312,7 @@ async def measure(
 async def emptied(
     sizes: Callable[[], Awaitable[dict[str, int]]], before: dict[str, int], patience: float
 ) -> dict[str, int]:
-    """What is still there after everybody has left, and was not at the beginning; for so many seconds."""
+    """Wait until all sizes in `_GONE` are at most as `before`; return the others after `patience` seconds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience
     while True:
@@ -330,7 +330,7 @@ def summary(
     done: Counter[str],
     left: dict[str, int],
 ) -> dict[str, Any]:
-    """What is printed. ValueError if there are too few samples."""
+    """Return the output. ValueError if there are too few samples."""
     times = [at for at, _ in samples]
     trends: dict[str, Any] = {}
     names = {name for _, sizes in samples for name in sizes}
@@ -361,7 +361,10 @@ def summary(
 
 
 async def run(json_output: bool, minutes: float = MINUTES, *, meeting: bool = True) -> int:
-    """Measure and print: a table, or one JSON object. Exit status: 0, 1 when it failed or something grows."""
+    """Measure, and print a table or one JSON object.
+
+    Exit status: 0, or 1 if the measurement failed, or something grows or is left.
+    """
     verdict: list[bool] = []
 
     async def whole() -> dict[str, Any]:

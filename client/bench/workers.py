@@ -1,10 +1,10 @@
-"""`snug bench workers`: what two media workers forward on two cores, divided by what one does.
+"""`snug bench workers`: the rate that two media workers forward on two cores, divided by the rate of one.
 
-`snug-server` runs as a process of its own, with real rooms: one publisher and 49 subscribers each, who come
-in by the real protocol. Packets were sealed before; a room's publisher sends as fast as its packets come back
-to the one subscriber that is read, so that the server always has something to do and loses nothing. The
-other subscribers' sockets are read by nobody. The load shares the two cores with the server, as it must: what
-it has used of them is told.
+`snug-server` runs in a separate process, with real rooms: one publisher and 49 subscribers each, who join by
+the real protocol. Packets are sealed in advance. A room's publisher sends as fast as its packets come back to
+the one subscriber that is read, so that the server always has work and loses nothing. The other subscribers'
+sockets are not read. The load has to share the two cores with the server, and the output shows how much of
+them it used.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ from client.bench.light import Crowd, LightError, LightPeer, LightRoom, gatherin
 from client.bench.reporting import reported
 from server.wire.messages import Stream
 
-#: What two workers are to forward, in rates of one.
+#: Goal for the rate of two workers, divided by the rate of one.
 GOAL: Final = 1.8
 FAN_OUT: Final = 49
 SECONDS: Final = 3.0
 ROUNDS: Final = 3
 _ROOMS: Final = 2
 _WARM: Final = 0.5
-#: Packets of one room that may be on their way: well within a receive buffer of the default size.
+#: Maximum number of one room's packets in flight: well within a receive buffer of the default size.
 _CREDIT: Final = 96
-#: What a room may need: more than any server here forwards, packets a second.
+#: Packets a second that a room may need: more than any server here forwards.
 _RATE_MAX: Final = 7_000
-#: Nothing has come back for so long (seconds): what was on its way is lost, and counts no more.
+#: Seconds without a returning packet after which packets in flight count as lost.
 _LOST: Final = 0.25
 _WHOLE_TIME: Final = 300.0
-#: Share of the time that a worker may have waited for a core on a machine that counts as quiet.
+#: Share of the time that a worker may wait for a core on a machine that counts as quiet.
 _NOISE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One measurement. Rates are forwarded packets a second; `us` CPU of the server's processes a packet.
+    """One measurement. `rate`: forwarded packets a second; `us`: CPU microseconds of the server per packet.
 
-    `server` and `load` are shares of one core, `waited` the time that processes with media wanted a core and
-    had none, as a share of one worker's time.
+    `server` and `load` are shares of one core. `waited`: time that processes with media wanted a core and had
+    none, as a share of one worker's time.
     """
 
     workers: int
@@ -64,7 +64,7 @@ class Run:
 
 
 class Room:
-    """One publisher, one subscriber that is read, and others that nobody reads."""
+    """One publisher, one subscriber that is read, and others that are not read."""
 
     def __init__(self, crowd: Crowd, number: int, fan_out: int) -> None:
         keys = LightRoom()
@@ -78,7 +78,7 @@ class Room:
         self.lost = 0
 
     async def begin(self, crowd: Crowd) -> None:
-        """Everybody in; from then on nobody but this looks at their sockets. LightError."""
+        """Let everybody join. From then on, only this object uses their sockets. LightError."""
         await crowd.admit([self.publisher, self.read, *self.others])
         await self.publisher.want([])
         loop = asyncio.get_running_loop()
@@ -89,22 +89,22 @@ class Room:
             assert peer.socket is not None
             peer.socket.setsockopt(
                 socket.SOL_SOCKET, socket.SO_RCVBUF, 1
-            )  # the least there is: it is full at once
+            )  # the smallest possible buffer: it is full at once
 
     def seal(self, count: int) -> None:
-        """Have so many more packets ready."""
+        """Seal `count` more packets in advance."""
         now = time.perf_counter()
         self._ready, self._at = self._ready[self._at :], 0
         self._video.go_on(float(count), now)
         packets: list[bytes] = []
-        while len(packets) < count:  # no more than a little is ever due at once
+        while len(packets) < count:  # `due` returns only a few at once
             now += 0.01
             packets += self._video.due(now)
         assert self.publisher.srtp is not None
         self._ready += [self.publisher.srtp.protect(packet) for packet in packets]
 
     def turn(self, drain: Drain, now: float) -> bool:
-        """Take what has come back, and send what that allows; False if there is nothing ready any more."""
+        """Read returned packets, and send as many as that allows. Return False without sealed packets."""
         assert self.read.socket is not None
         assert self.publisher.socket is not None
         while True:
@@ -132,7 +132,7 @@ class Room:
 
     @property
     def on_the_way(self) -> int:
-        """Packets that were sent, and have not come back."""
+        """Number of packets that were sent and have not come back."""
         return self._sent - self._came
 
 
@@ -146,7 +146,7 @@ def _load(rooms: list[Room], drain: Drain, seconds: float) -> None:
 
 
 async def measure_one(workers: int, seconds: float = SECONDS, fan_out: int = FAN_OUT) -> Run:
-    """A server with so many workers, two rooms. LightError, ServerError, TimeoutError."""
+    """Measure a server with `workers` workers and two rooms. LightError, ServerError, TimeoutError."""
     settings: dict[str, object] = {"workers": workers, "page": "false", "media_tcp": "false"}
     async with House({"video_bitrate": 10**12}, settings) as house, gathering(house.url) as crowd:
         rooms = [Room(crowd, number, fan_out) for number in range(_ROOMS)]
@@ -155,7 +155,7 @@ async def measure_one(workers: int, seconds: float = SECONDS, fan_out: int = FAN
         everybody, crowd.peers = (
             crowd.peers,
             {},
-        )  # no checks meanwhile: the server waits longer than this takes
+        )  # no connectivity checks meanwhile: the server's timeout is longer than this run
         try:
             for room in rooms:
                 room.seal(round((seconds + 2 * _WARM) * _RATE_MAX))
@@ -187,13 +187,13 @@ async def measure_one(workers: int, seconds: float = SECONDS, fan_out: int = FAN
 
 
 async def measure(rounds: int = ROUNDS, seconds: float = SECONDS, fan_out: int = FAN_OUT) -> dict[str, Any]:
-    """One worker and two in turn, `rounds` times; medians count."""
+    """Measure one worker and two in turn, `rounds` times; return the medians."""
     runs = [await measure_one(workers, seconds, fan_out) for _ in range(max(1, rounds)) for workers in (1, 2)]
     return summary(runs, fan_out)
 
 
 def summary(runs: list[Run], fan_out: int) -> dict[str, Any]:
-    """What is printed. `by_cpu` is the ratio if each worker had a core of its own: that of CPU a packet."""
+    """Return the output. `by_cpu`: the ratio if each worker had its own core, from CPU per packet."""
 
     def median(workers: int, name: str) -> float:
         return float(statistics.median(getattr(run, name) for run in runs if run.workers == workers))
@@ -211,7 +211,7 @@ def summary(runs: list[Run], fan_out: int) -> dict[str, Any]:
         "two": round(median(2, "rate")),
         "ratio": ratio,
         "by_cpu": by_cpu,
-        # one worker needs one core of two, and two need both
+        # one worker needs one of two cores, and two workers need both
         "quiet": all(run.waited < _NOISE for run in runs),
         "goal": GOAL,
         "met": ratio >= GOAL,
@@ -221,7 +221,7 @@ def summary(runs: list[Run], fan_out: int) -> dict[str, Any]:
 async def run(
     json_output: bool, rounds: int = ROUNDS, seconds: float = SECONDS, fan_out: int = FAN_OUT
 ) -> int:
-    """Measure and print: a table, or one JSON object. Exit status: 0, or 1 when the measurement failed."""
+    """Measure, and print a table or one JSON object. Exit status: 0, or 1 if the measurement failed."""
     measuring = measure(rounds, seconds, fan_out)
     return await reported(measuring, _WHOLE_TIME, json_output, _show, LightError, ExceptionGroup)
 

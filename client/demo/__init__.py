@@ -1,4 +1,4 @@
-"""``snug demo``: a server in a process of its own, a meeting through it, and what came of it."""
+"""``snug demo``: a server in a separate process, a meeting on it, and the result."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["run"]
 
 
 async def run(participants: int, seconds: float, json_output: bool) -> int:
-    """Hold a meeting of 2 to 8 participants for so many seconds; returns the exit status.
+    """Hold a meeting of 2 to 8 participants for `seconds`; return the exit status.
 
-    0 if all of it held, 7 if something did not (a sentence each says what), 128 and the signal's number if
-    it was interrupted by SIGINT or SIGTERM. At a terminal the room waits a while for who comes by the page.
+    0 if all checks hold, 7 if some do not (one sentence for each), 128 plus the signal's number after SIGINT
+    or SIGTERM. At a terminal, the room stays open for a while for people who join by the page.
     """
     loop = asyncio.get_running_loop()
     go_on = None if json_output else _enter(loop)
@@ -56,7 +56,7 @@ async def run(participants: int, seconds: float, json_output: bool) -> int:
 
 
 def _enter(loop: asyncio.AbstractEventLoop) -> asyncio.Event | None:
-    """Set when Enter is pressed; None where nobody sits who could."""
+    """Return an event that Enter sets; None unless standard input and output are terminals."""
     if not (sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()):
         return None
     pressed = asyncio.Event()

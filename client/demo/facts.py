@@ -1,4 +1,4 @@
-"""What a demo found out, and whether all of it holds: pure, so that every rule can be seen to fail."""
+"""The facts of a demo and the verdict on them. Pure, so that tests can make each rule fail."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-#: Frames that must be decoded of those sent while everybody was there.
+#: Minimum share of the frames sent while everybody was present that must be decoded.
 SHARE_LEAST: Final = 0.8
-#: Frames that must be decoded for each second of meeting, however slow the machine: of 50 of sound and 15 of
-#: pictures a second that are due.
+#: Minimum number of decoded frames per second of meeting, however slow the machine. 50 audio frames and 15
+#: video frames a second are due.
 SOUND_RATE_LEAST: Final = 5.0
 PICTURE_RATE_LEAST: Final = 1.0
 _SOUND_RATE: Final = 50.0
-#: Alarms that a busy machine alone can raise, and that are harmless if the rest holds.
+#: Alarms that a busy machine alone can raise. They are harmless if all other checks hold.
 PASSING: Final = frozenset({"media_lost", "media_unreachable"})
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One stream of one participant at another: counters of frames, and what its recording proves.
+    """One stream from one participant to another: frame counters, and the check of its recording.
 
-    `sent` and `received` count the meeting proper alone, in which everybody was there: frames sealed by the
-    sender, and frames decoded by this receiver. The others count all.
-    `measured` is the pitch in Hz for sound and the number of recorded pictures for pictures; None if there
-    was nothing. `proved`: pitch (or colour) is the sender's own.
+    `sent` and `received` count only the meeting proper, while everybody was present: frames sealed by the
+    sender, and frames decoded by this receiver. The other counters cover the whole stay. `measured`: the
+    pitch in Hz for audio, the number of recorded images for video; None if there was nothing. `proved`: the
+    pitch (or colour) is the sender's own.
     """
 
     opened: int = 0
@@ -39,7 +39,7 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What `listener` had of `speaker`."""
+    """The streams that `listener` received from `speaker`."""
 
     speaker: str
     listener: str
@@ -51,10 +51,10 @@ class Pair:
 class Search:
     """A search of the server's memory and log.
 
-    `searched` bytes; `sought` says for what, by kind; `found` names what was there and should not be.
-    `known` things that the server must hold (handles that it made itself) were sought too, `known_found` of
-    them were there: a search that finds none of those proves nothing. `sealed_found` of `sealed` frames
-    were there as ciphertext.
+    `searched`: bytes. `sought`: number of values by kind. `found`: kinds of values that were found and must
+    not be there. `known`: number of values that the server must hold (handles that it made itself), of which
+    `known_found` were found: a search that finds none of them proves nothing. `sealed_found` of `sealed`
+    frames were found as ciphertext.
     """
 
     searched: int
@@ -68,50 +68,50 @@ class Search:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that was seen of one meeting of `seconds`; mappings are by participant's name."""
+    """All observations of one meeting of `seconds`. Mappings are by participant's name."""
 
     seconds: float
     names: tuple[str, ...]
-    #: Whom each participant had in the room.
+    #: Members that each participant saw in the room.
     rosters: Mapping[str, frozenset[str]]
     pairs: tuple[Pair, ...]
     said: Mapping[str, str]
-    #: (speaker, text) that each participant was shown.
+    #: (speaker, text) of each message that the participant was shown.
     heard: Mapping[str, frozenset[tuple[str, str]]]
-    #: (epoch, digits) that each participant showed last.
+    #: (epoch, digits) of the code that each participant showed last.
     codes: Mapping[str, tuple[int, str]]
-    #: Frames that did not authenticate, of whomever.
+    #: Number of frames that did not authenticate, from any sender.
     refused: Mapping[str, int]
-    #: How it ended for each.
+    #: How the meeting ended for each participant.
     endings: Mapping[str, str]
     disclosure: Mapping[str, Any] | None
     server_exit: int | None
-    #: None: the memory can't be read here, and `search_refused` says why.
+    #: None if the memory cannot be read here; `search_refused` then says why.
     search: Search | None = None
     search_refused: str | None = None
     #: (participant, kind, text)
     alarms: tuple[tuple[str, str, str], ...] = ()
-    #: What kept the meeting from going on at all.
+    #: Problems that kept the meeting from continuing.
     trouble: tuple[str, ...] = field(default=())
-    #: Who came in besides, by the page: they knocked, and the host let them in.
+    #: People who also joined, by the page: they knocked, and the host admitted them.
     visitors: frozenset[str] = frozenset()
 
     @property
     def code(self) -> str | None:
-        """The code of all, if it is one."""
+        """The code that all participants share; None if they differ."""
         codes = {self.codes.get(name) for name in self.names}
         only = next(iter(codes)) if len(codes) == 1 else None
         return only[1] if only is not None else None
 
     @property
     def pace(self) -> float:
-        """The share of the due sound that was sent at all: below 1 where the machine was too busy."""
+        """Share of the due audio frames that were sent: below 1 if the machine was too busy."""
         sent = min((pair.sound.sent for pair in self.pairs), default=0)
         return min(1.0, sent / (self.seconds * _SOUND_RATE))
 
 
 def verdict(facts: Facts) -> list[str]:
-    """What did not hold, a sentence each; empty when all of it did."""
+    """Return one sentence for each check that failed; empty if all hold."""
     return [
         *facts.trouble,
         *_room(facts),

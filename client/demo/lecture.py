@@ -1,8 +1,8 @@
 """``snug demo --lecture``: robots in a room, a member's page, the landlord's window, and the lab.
 
-The member's page is that of `snug page`, with two things more: it shows the ratchet tree, and plays the lab's
-scenes, which run in processes of their own and have nothing to do with the room. Both addresses carry a
-token, and both are of 127.0.0.1 alone.
+The member's page is the page of `snug page` with two additions: it shows the ratchet tree, and it plays the
+lab's scenes. Scenes run in separate processes and do not involve the room. Both addresses contain a token,
+and both are on 127.0.0.1 only.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from client.session import events as ev
 from crypto.invite import canonical_origin
 from server import page
 
-#: The first opens the room, and lets in whoever knocks.
+#: The first one opens the room and admits everybody who knocks.
 NAMES: Final = ("Ada", "Bo", "Cem")
 TITLE: Final = "A lecture"
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _HEADER: Final = "X-Snug-Token"
 _COME_IN_TIME: Final = 30.0
-#: Seconds for a scene, twice over if it has to be tried again; and for its process to end when told to.
+#: Seconds for a scene, including a second attempt; and seconds for its process to end after SIGINT.
 _SCENE_TIME: Final = 330.0
 _STOP_TIME: Final = 10.0
 _LINE_MAX: Final = 4 * 2**20
 
-#: What is asked about a scene, where the first half of its prediction would give the answer away.
+#: Questions for scenes where the first half of the prediction would reveal the outcome.
 QUESTIONS: Final = {
     "impostor_with_link": "Somebody has got hold of a link, and comes under the name of a person whom the "
     "host expects.",
@@ -64,13 +64,13 @@ QUESTIONS: Final = {
 
 
 def question(scene: Scene) -> str:
-    """What is done in a scene, without what comes of it: so that students can guess."""
+    """Return the act of a scene without its outcome, so that students can guess."""
     told = QUESTIONS.get(scene.id)
     return told if told is not None else re.split(r"[;:]", scene.prediction)[0].rstrip(".") + "."
 
 
 def listed() -> list[dict[str, str]]:
-    """The scenes, as the page asks about them."""
+    """Return the scenes with their questions, for the page."""
     return [
         {"scene": scene.id, "theme": scene.theme, "mirrors": scene.mirrors, "question": question(scene)}
         for scene in SCENES
@@ -78,7 +78,7 @@ def listed() -> list[dict[str, str]]:
 
 
 class Landlord(ServerProcess):
-    """The server, with a window. `window` is its address, token and all."""
+    """The server with a window. `window` is its address, including the token."""
 
     arguments = ("--window",)
     window = ""
@@ -94,14 +94,14 @@ class Landlord(ServerProcess):
 
 
 class Theatre:
-    """Plays scenes for the page that shows the token: one at a time."""
+    """Plays scenes for a page that presents the token, one at a time."""
 
     def __init__(self, token: str) -> None:
         self._token = token
         self._playing = False
 
     def routes(self) -> list[web.RouteDef]:
-        """``GET /lecture/scenes``, ``POST /lecture/play``."""
+        """Return the routes ``GET /lecture/scenes`` and ``POST /lecture/play``."""
         return [
             web.get("/lecture/scenes", self._guarded(self._scenes)),
             web.post("/lecture/play", self._guarded(self._play)),
@@ -111,7 +111,7 @@ class Theatre:
         self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def guard(request: web.Request) -> web.StreamResponse:
-            # no form and no page of another site can send this header without being asked about first
+            # forms cannot send this header, and a page of another site needs a preflight request for it
             shown = request.headers.get(_HEADER, "")
             if not hmac.compare_digest(shown.encode(), self._token.encode()):
                 raise web.HTTPForbidden(text="open the address that `snug demo --lecture` printed\n")
@@ -123,7 +123,7 @@ class Theatre:
         return web.json_response(listed(), headers={hdrs.CACHE_CONTROL: "no-store"})
 
     async def _play(self, request: web.Request) -> web.StreamResponse:
-        """A line of JSON as it begins, and at the end that of ``snug lab --json``, or ``{"failed": why}``."""
+        """Send a JSON line at the start, and at the end ``snug lab --json``'s line or ``{"failed": why}``."""
         try:
             asked = await request.json()
             name = asked["scene"]
@@ -155,7 +155,7 @@ def _line(value: dict[str, Any]) -> bytes:
 
 @contextlib.asynccontextmanager
 async def play(name: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-    """``snug lab NAME --json`` in a process of its own, which is gone afterwards, whatever happened."""
+    """Run ``snug lab NAME --json`` in a separate process, which is always stopped on exit."""
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -169,7 +169,7 @@ async def play(name: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         stderr=asyncio.subprocess.DEVNULL,
         limit=_LINE_MAX,
         env={**os.environ, "PYTHONPATH": path},
-        # Ctrl-C is for us: the scene is told once, below
+        # Ctrl-C is for this process only: `_end` stops the scene, once
         start_new_session=True,
     )
     try:
@@ -195,7 +195,7 @@ async def _told(process: asyncio.subprocess.Process) -> AsyncIterator[dict[str, 
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """It and the server that it started: asked first, then killed."""
+    """Stop the scene's process and its server: SIGINT first, then SIGKILL."""
     try:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -204,14 +204,14 @@ async def _end(process: asyncio.subprocess.Process) -> None:
                 async with asyncio.timeout(_STOP_TIME):
                     await process.wait()
     finally:
-        # its group is its own: whatever is left of it
+        # the process leads its own group: kill the rest of the group
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
 
 
 class Lecture:
-    """The server, the robots and the member's page. Within ``async with`` all of it is there."""
+    """The server, the robots and the member's page. All of them run inside ``async with``."""
 
     def __init__(self, port: int | None = None) -> None:
         self._port = port
@@ -220,7 +220,7 @@ class Lecture:
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = contextlib.AsyncExitStack()
         self.server = Landlord()
-        #: Addresses to open: of the member's page, with the link, and of the landlord's window.
+        #: Addresses to open: the member's page, including the link, and the landlord's window.
         self.page = ""
         self.window = ""
 
@@ -237,7 +237,7 @@ class Lecture:
 
     @property
     def over(self) -> bool:
-        """The server, or everybody in the room, is gone."""
+        """Whether the server, or every robot in the room, is gone."""
         return not self.server.running or all(task.done() for task in self._tasks)
 
     async def _start(self) -> None:
@@ -248,7 +248,7 @@ class Lecture:
         link = await self._gather()
         app = page_cli.application(bundle, canonical_origin(self.server.url), lecture=True)
         app.add_routes(Theatre(self._token).routes())
-        # whoever closes the page, or goes back, stops the scene that is being played for it
+        # closing the page, or going back, cancels the scene that plays for it
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
         self._stack.push_async_callback(runner.cleanup)
         await runner.setup()
@@ -256,7 +256,7 @@ class Lecture:
         self.page = f"{address}/?lecture={self._token}#{link}"
 
     async def _gather(self) -> str:
-        """The robots come in; the open link. ServerError if that does not work out."""
+        """Let the robots join; return the open link. ServerError on failure."""
         origin = canonical_origin(self.server.url)
         host = self._robot(
             NAMES[0],
@@ -288,11 +288,11 @@ def _guest(link: str, name: str, now: float) -> Session:
 
 
 def _nothing(_: Robot, __: ev.Event) -> None:
-    """Nobody reads along: the page shows what there is to see."""
+    """Ignore events: the page shows them."""
 
 
 async def run(*, open_browser: bool, port: int | None = None) -> int:
-    """Until SIGINT or SIGTERM, or until the server is gone; returns the exit status."""
+    """Run until SIGINT or SIGTERM, or until the server or every robot is gone; return the exit status."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,4 +1,4 @@
-"""The meeting of the demo, from the start of the server to what is left to tell."""
+"""The meeting of the demo, from the start of the server to the facts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from crypto.verification import spoken
 from server import page
 from server.wire.messages import MediaKind
 
-#: First names for the eye; whole ones, because two letters are found in any memory.
+#: First names are displayed. The names are full names, because two letters occur in any memory.
 NAMES: Final = (
     "Ada Brandt",
     "Bo Ekman",
@@ -47,13 +47,13 @@ LINES: Final = (
     "Plum cake, I have a recipe that nobody knows.",
     "Then let us read the code out, and goodbye!",
 )
-#: From so many participants on, pictures are half as wide and high: all of them run on one machine.
+#: From this many participants on, width and height of the video are halved: all run on one machine.
 MANY: Final = 5
 _COME_IN_TIME: Final = 30.0
 _MEDIA_TIME: Final = 20.0
 _SETTLE_TIME: Final = 8.0
 _END_TIME: Final = 10.0
-#: Seconds for which the room stays open to who comes in by the page, and for which one may be in it.
+#: Seconds that the room stays open for people who join by the page, and seconds that they may stay in it.
 VISIT_TIME: Final = 60.0
 _STAY_TIME: Final = 1800.0
 _LOOK: Final = 0.05
@@ -61,26 +61,26 @@ _PROGRESS: Final = 0.25
 
 
 class Show(Protocol):
-    """Who tells a person, or a program, how it goes."""
+    """Reports progress to a person or a program."""
 
     def server(self, url: str, pid: int) -> None:
-        """The server is there."""
+        """The server listens."""
         ...
 
     def page(self, link: str) -> None:
-        """Where a person can come in, with a browser."""
+        """A person can join at `link` with a browser."""
         ...
 
     def event(self, robot: Robot, event: ev.Event) -> None:
-        """A participant was told something."""
+        """A participant received an event."""
         ...
 
     def said(self, robot: Robot, text: str) -> None:
-        """A participant says something."""
+        """A participant sent a chat message."""
         ...
 
     def step(self, text: str) -> None:
-        """The next thing begins."""
+        """The next step begins."""
         ...
 
     def progress(self, robots: list[Robot], done: float, seconds: float) -> None:
@@ -88,12 +88,12 @@ class Show(Protocol):
         ...
 
     def close(self) -> None:
-        """There is no more progress."""
+        """No more progress follows."""
         ...
 
 
 async def until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether it has come true within that time."""
+    """Return whether `condition` becomes true within `seconds`."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while not condition():
@@ -105,7 +105,7 @@ async def until(condition: Callable[[], bool], seconds: float) -> bool:
 
 @dataclass
 class _Seen:
-    """What was noted while everybody was there."""
+    """Observations from the time when everybody was present."""
 
     rosters: dict[str, frozenset[str]] = field(default_factory=dict)
     codes: dict[str, tuple[int, str]] = field(default_factory=dict)
@@ -127,10 +127,10 @@ def _guest(link: str, name: str, now: float) -> Session:
 
 
 class Meeting:
-    """One run of it, with these participants, for so many seconds. Recordings go to `directory`.
+    """One run with these participants for `seconds`. Recordings go to `directory`.
 
-    Whoever comes in by the page is let in, and the end waits for them. With `go_on` it waits for somebody who
-    may still come too, for a minute or until that is set.
+    The host admits people who come by the page, and the meeting ends only after they have left, for at most
+    1,800 s. With `go_on`, the end also waits for newcomers, for 60 s or until the event is set.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Meeting:
         self._size = (WIDTH, HEIGHT) if len(names) < MANY else (WIDTH // 2, HEIGHT // 2)
 
     async def run(self) -> Facts:
-        """Hold it, and find out what happened. Nothing of it runs afterwards, whatever happened."""
+        """Hold the meeting and return the facts. Nothing of it runs afterwards, also after an error."""
         try:
             async with self._server:
                 await self._hold()
@@ -202,7 +202,7 @@ class Meeting:
         return self._going and condition()
 
     async def _gather(self) -> bool:
-        """Everybody comes in; False if that does not work out."""
+        """Let all participants join; return False on failure."""
         host = self._start(self._names[0], partial(_host, self._server.url, self._names[0]))
         await self._wait(lambda: host.connection.engine is not None, _COME_IN_TIME)
         link = host.invite
@@ -215,12 +215,12 @@ class Meeting:
         if not await self._wait(lambda: all(r.sees(everybody) for r in self._robots), _COME_IN_TIME):
             self._trouble.append("Not everybody came in.")
             return False
-        if (page.FOLDER / "manifest.json").is_file():  # else the server has none to come in by
+        if (page.FOLDER / "manifest.json").is_file():  # otherwise the server has no page
             self._show.page(link)
         return True
 
     async def _meet(self) -> None:
-        """From the moment that everybody hears and sees everybody, so many seconds."""
+        """Run for `seconds`, once all participants decode each other's media, or after 20 s."""
         if await self._wait(
             lambda: all(s.decoded for pair in self._streams().values() for s in pair), _MEDIA_TIME
         ):
@@ -251,14 +251,14 @@ class Meeting:
             self._trouble.append(f"{robot.name} could not write: {error}.")
 
     def _settled(self) -> bool:
-        """Whether what was sent has come everywhere."""
+        """Return whether all chat messages have arrived everywhere and all codes are equal."""
         lines = set(self._said.items())
         return len({r.code for r in self._robots}) == 1 and all(
             {line for line in lines if line[0] != r.name} <= r.heard for r in self._robots
         )
 
     def _streams(self) -> dict[tuple[str, str], tuple[Stream, Stream]]:
-        """How things stand, by (speaker, listener): `sent` and `received` since the beginning."""
+        """Return the counters by (speaker, listener); `sent` and `received` count from the beginning."""
 
         def one(speaker: Robot, listener: Robot, kind: MediaKind) -> Stream:
             stream = listener.stream(speaker.name, kind)
@@ -273,7 +273,7 @@ class Meeting:
         }
 
     async def _look(self) -> None:
-        """Note how things stand, and take a copy of the server's memory, while everybody is there."""
+        """Note all observations and copy the server's memory, while everybody is present."""
         seen = self._seen
         seen.after = self._streams()
         for robot in self._robots:
@@ -308,11 +308,11 @@ class Meeting:
         )
 
     def _visitors(self) -> frozenset[str]:
-        """Who is in the room, or was, besides the robots: people whom the host has let in."""
+        """Names besides the robots' that have knocked: the host admits everybody."""
         return frozenset(self._robots[0].knocked - set(self._names))
 
     async def _visited(self) -> None:
-        """Nobody who has come in by the page is thrown out; who may still come gets a minute for it."""
+        """Wait until people who joined by the page have left. Others get a minute to join."""
         host, go_on = self._robots[0], self._go_on
 
         def inside() -> bool:
@@ -330,7 +330,7 @@ class Meeting:
             await self._wait(lambda: not inside() or (go_on is not None and go_on.is_set()), _STAY_TIME)
 
     async def _end(self) -> None:
-        with contextlib.suppress(ValueError):  # no host any more: the verdict tells
+        with contextlib.suppress(ValueError):  # a former host has lost that role: the verdict reports it
             self._robots[0].leave()
         await asyncio.wait(self._tasks, timeout=_END_TIME)
 

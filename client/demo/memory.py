@@ -1,6 +1,7 @@
-"""Reading another process's memory, and searching what was read (Linux, ``/proc/PID/mem``).
+"""Read another process's memory and search it (Linux, ``/proc/PID/mem``).
 
-A copy is taken first and searched later: the process goes on undisturbed, and the search can take its time.
+The memory is copied first and searched later, so that the process continues undisturbed and the search can
+take its time.
 """
 
 from __future__ import annotations
@@ -15,30 +16,30 @@ import numpy as np
 
 _PIECE: Final = 1 << 20
 _HEAD: Final = 4
-#: More than this (bytes) is not copied.
+#: Maximum size of a copy in bytes.
 COPY_MAX: Final = 1 << 30
 
 
 class UnreadableError(Exception):
-    """The memory of that process can't be read here; the text says why."""
+    """The memory of that process cannot be read here. The message says why."""
 
 
 @dataclass(frozen=True)
 class Copy:
-    """What a process held: `regions` without pieces that are all zero, `read` bytes with them."""
+    """The memory of a process: `regions` without pieces that are all zero, `read` bytes including them."""
 
     regions: tuple[bytes, ...] = field(repr=False)
     read: int
 
     def find(self, needles: Iterable[bytes]) -> frozenset[bytes]:
-        """Which of these (of at least 4 bytes each) are in there."""
+        """Return the needles (of at least 4 bytes each) that occur in the copy."""
         return find(self.regions, needles)
 
 
 def find(regions: Iterable[bytes], needles: Iterable[bytes]) -> frozenset[bytes]:
-    """Which of the needles (of at least 4 bytes each) are in any of the regions.
+    """Return the needles (of at least 4 bytes each) that occur in any region. ValueError for a shorter one.
 
-    One pass for all of them: pairs of bytes that begin none are passed over by table.
+    One pass finds all of them. Tables skip pairs of bytes that begin no needle.
     """
     by_head: dict[bytes, list[bytes]] = {}
     first, second = np.zeros(1 << 16, np.bool_), np.zeros(1 << 16, np.bool_)
@@ -62,7 +63,7 @@ def find(regions: Iterable[bytes], needles: Iterable[bytes]) -> frozenset[bytes]
 
 
 def copy(pid: int) -> Copy:
-    """All readable mappings of a process, file mappings too. Takes some 0.1 s; call it in a thread."""
+    """Copy all readable mappings of a process, including files. Takes about 0.1 s; call it in a thread."""
     regions: list[bytes] = []
     run: list[bytes] = []
     run_end = read = kept = 0
@@ -80,7 +81,7 @@ def copy(pid: int) -> Copy:
                 try:
                     piece = os.pread(memory, min(_PIECE, end - at), at)
                 except (OSError, OverflowError):
-                    break  # devices and the kernel's own pages, and what was unmapped meanwhile
+                    break  # devices, the kernel's own pages, and mappings that are gone by now
                 read += len(piece)
                 empty = not piece.strip(b"\0")
                 if empty or at != run_end:
@@ -107,15 +108,16 @@ def _mapping(line: str) -> tuple[int, int, bool]:
 
 
 def forms(value: bytes) -> frozenset[bytes]:
-    """A value as it may stand in memory: raw, in hex, and in base64 whatever stands before it.
+    """Return the forms in which a value may be in memory: raw, in hex, and in base64 at any position.
 
-    Both alphabets of base64; of the characters that depend on neighbours none. Values have at least 6 bytes.
+    Both base64 alphabets are included, without the characters that also depend on neighbouring bytes. Values
+    have at least 6 bytes.
     """
     out = {value, value.hex().encode(), value.hex().upper().encode()}
     for before in range(3):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             encoded = encode(bytes(before) + value).rstrip(b"=")
-            # whole characters of the value's own bits alone
+            # only characters that consist of the value's own bits
             first = -(-before * 8 // 6)
             last = (before + len(value)) * 8 // 6
             out.add(encoded[first:last])

@@ -21,26 +21,27 @@ _STOP_TIME: Final = 10.0
 
 
 class ServerError(Exception):
-    """The server process did not do what was asked of it; the text is a sentence."""
+    """The server process failed, or did not do as requested. The message is a full sentence."""
 
 
 class ServerProcess:
-    """Started by ``async with``, and gone after it, whatever happened.
+    """Runs the server inside ``async with``. The process is always gone afterwards.
 
-    `start_time`: seconds until it has to listen. Another kind of server overrides these, and `_hear`.
+    `start_time`: seconds until the server must listen. A subclass for another kind of server overrides these
+    attributes, and `_hear`.
     """
 
     arguments: Sequence[str] = ()
     start_time = _START_TIME
-    #: Whether it is given orders on its standard input, and the longest line that it prints (bytes).
+    #: Whether the server takes orders on standard input, and the maximum length of a line of output in bytes.
     takes_orders = False
     line_max = 1 << 16
 
     def __init__(self) -> None:
         self.url = ""
-        #: None while it runs.
+        #: None until `stop` has set it.
         self.exit_status: int | None = None
-        #: The last lines of its log.
+        #: The last 1,000 lines of the server's log.
         self.log: deque[str] = deque(maxlen=1_000)
         self._process: asyncio.subprocess.Process | None = None
         self._lines: asyncio.Queue[str] = asyncio.Queue()
@@ -48,13 +49,13 @@ class ServerProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The server's process id."""
         assert self._process is not None
         return self._process.pid
 
     @property
     def running(self) -> bool:
-        """Whether it still runs."""
+        """Whether the server runs."""
         return self._process is not None and self._process.returncode is None
 
     async def __aenter__(self) -> Self:
@@ -86,13 +87,13 @@ class ServerProcess:
         await self._end()
 
     async def disclosure(self) -> dict[str, Any]:
-        """What it says that it holds (`server.console`)."""
+        """Return the server's own account of the data that it holds (`server.console`)."""
         self._signal(signal.SIGUSR1)
         value: dict[str, Any] = json.loads(await self._line("disclosure ", _ANSWER_TIME))
         return value
 
     async def stop(self) -> int:
-        """SIGTERM; its exit status. ServerError if it takes longer than 10 s."""
+        """Send SIGTERM; return the exit status. ServerError if the server takes longer than 10 s."""
         assert self._process is not None
         if self.running:
             self._signal(signal.SIGTERM)
@@ -130,7 +131,7 @@ class ServerProcess:
         self._lines.put_nowait("")
 
     def _hear(self, line: str) -> None:
-        """A line of its standard output."""
+        """Handle a line of the server's standard output."""
         self._lines.put_nowait(line)
 
     async def _read_log(self) -> None:
@@ -146,7 +147,7 @@ class ServerProcess:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-        # shielded: a second Ctrl-C does not leave a zombie
+        # shielded, so that a second Ctrl-C leaves no zombie
         await asyncio.shield(process.wait())
         for reader in self._readers:
             reader.cancel()

@@ -1,6 +1,6 @@
-"""What a recording proves: who is to be heard and seen in it.
+"""Check a recording: it must have the sender's pitch and colour.
 
-The test card's pitch and colour are the sender's alone, by its leaf; a recording of somebody else, or of
+The test card's pitch and colour depend on the sender's leaf. A recording of another participant, or of
 nothing, does not have them.
 """
 
@@ -18,15 +18,15 @@ from client.media.check import Colour, colour_in, identity_of_colour, identity_o
 from client.media.codec import SAMPLE_RATE
 from client.media.sources import IDENTITIES
 
-#: Of a long recording this much is examined.
+#: Maximum number of seconds of a recording that are examined.
 SECONDS_MAX: Final = 60.0
-#: The beep's share of all the power, at least; what is missing is the codec's noise.
+#: Minimum share of the beep in the total power; the remainder is noise of the codec.
 _SHARE_LEAST: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """`hz`: the strongest pitch, None in silence. `pictures`: how many were looked at."""
+    """`hz`: the strongest pitch, None in silence. `pictures`: number of images that were examined."""
 
     hz: float | None = None
     heard: bool = False
@@ -35,9 +35,9 @@ class Evidence:
 
 
 def examine(file: Path, leaf: int) -> Evidence:
-    """Whether the test card of `leaf` is to be heard and seen in a file. Takes a second or so: in a thread.
+    """Return whether a file has the audio and video of the test card of `leaf`.
 
-    Nothing is proved by a file that is missing or can't be read.
+    Takes about a second; call it in a thread. A file that is missing or cannot be read proves nothing.
     """
     try:
         hz, share = _sound(file)

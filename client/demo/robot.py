@@ -1,4 +1,4 @@
-"""A participant of the demo: a whole client, without a keyboard."""
+"""A participant of the demo: a whole client without a keyboard."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KEPT: Final = 24
 
 
 class Witness:
-    """The session's seal and open, remembering the last frames as they were before and after sealing."""
+    """Seals and opens for a session, and keeps the last 24 frames as they were before and after sealing."""
 
     def __init__(self, inner: SessionCrypto) -> None:
         self._inner = inner
@@ -31,7 +31,7 @@ class Witness:
         self.after: deque[bytes] = deque(maxlen=_KEPT)
 
     def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
-        """The frame as it may leave, None: not now."""
+        """Seal a frame; None if it must not leave now."""
         sealed = self._inner.seal(kind, frame, layer)
         if sealed is not None:
             self.before.append(frame)
@@ -39,15 +39,15 @@ class Witness:
         return sealed
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> OpenedFrame:
-        """The frame, authenticated; SnugCryptoError of some kind if it is not."""
+        """Open and authenticate a frame. A SnugCryptoError if it does not authenticate."""
         return self._inner.open(ssrc, kind, data)
 
 
 class Robot:
-    """Runs a session with a test card, records what it gets, and remembers what it is told.
+    """Runs a session with a test card, records received media, and keeps the events.
 
-    `size`: width and height of its picture. `on_event` gets this robot and every event, in order. A host
-    lets in whoever knocks.
+    `size`: width and height of its video in pixels. `on_event` gets this robot and every event, in order. A
+    host admits everybody who knocks.
     """
 
     def __init__(
@@ -79,46 +79,46 @@ class Robot:
 
     @property
     def leaf(self) -> int | None:
-        """Its own leaf, while it is a member."""
+        """The robot's own leaf while it is a member, else None."""
         return self.connection.session.own_leaf
 
     def sees(self, names: set[str]) -> bool:
-        """Whether these are in the room for this robot."""
+        """Return whether `names` are in this robot's roster."""
         return names <= {m.name for m in self.members}
 
     def say(self, text: str) -> None:
-        """A chat message for all; ValueError if it can't be sent."""
+        """Send a chat message to all; ValueError if it cannot be sent."""
         self.connection.feed(ev.Say(text))
 
     def leave(self) -> None:
-        """A host ends the meeting for all, anybody else leaves."""
+        """Leave; a host ends the meeting for all."""
         host = any(m.host for m in self.members if m.leaf == self.leaf)
         self.connection.feed(ev.EndMeeting() if host else ev.Leave())
 
     async def run(self) -> None:
-        """Until the meeting has ended."""
+        """Run until the meeting has ended."""
         ended = await self.connection.run()
         self.ended = ended or ev.Ended("failed", self.connection.cannot_connect or "It never connected.")
 
     def leaf_of(self, name: str) -> int | None:
-        """Where this robot's roster has somebody."""
+        """Return the leaf of `name` in this robot's roster; None if there is no such member."""
         return next((m.leaf for m in self.members if m.name == name), None)
 
     def stream(self, name: str, kind: MediaKind) -> Stream:
-        """Counters of what came from a member."""
+        """Return the counters of the frames that came from a member."""
         leaf = self.leaf_of(name)
         return self.total(
             [s for s in self.connection.stats() if s.kind == kind and s.leaf is not None and s.leaf == leaf]
         )
 
     def sent(self, kind: MediaKind) -> int:
-        """Own frames sealed and sent so far."""
+        """Return the number of own frames sealed and sent so far."""
         engine = self.connection.engine
         return 0 if engine is None else sum(s.sealed for s in engine.own_stats() if s.kind == kind)
 
     @staticmethod
     def total(stats: list[StreamStats]) -> Stream:
-        """Counters of some streams together."""
+        """Return the sums of the streams' counters."""
         return Stream(
             opened=sum(s.opened for s in stats),
             decoded=sum(s.decoded for s in stats),
@@ -127,7 +127,7 @@ class Robot:
         )
 
     def recording(self, name: str, leaf: int) -> Path | None:
-        """The recording of a member, once the engine is closed; None if there is none."""
+        """Return the recording of a member, once the engine is closed; None without a recording."""
         engine = self.connection.engine
         if engine is None:
             return None
@@ -142,7 +142,7 @@ class Robot:
                 self.invite = link
             case ev.Knocked(knock, name):
                 self.knocked.add(name)
-                # not from within the event: the session is in the middle of telling
+                # deferred, because the session is still delivering events
                 asyncio.get_running_loop().call_soon(self._admit, knock)
             case ev.Roster():
                 self.members = event.members

@@ -1,4 +1,4 @@
-"""What is sought in the server's memory and log, and what comes of it."""
+"""The search of the server's memory and log: the values to search for, and the result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Final
 from client.demo.facts import Search
 from client.demo.memory import Copy, find, forms
 
-#: Of a frame of sound or picture so much is sought, from its middle. Silence has fewer different bytes.
+#: Bytes from the middle of each frame that are searched for, and their minimum number of different bytes.
+#: Silence has fewer.
 _SLICE: Final = 16
 _DIFFERENT: Final = 10
 _FRAME: Final = "frame before sealing"
@@ -17,9 +18,9 @@ _FRAME: Final = "frame before sealing"
 
 @dataclass(frozen=True)
 class Wanted:
-    """`secrets` by kind (such as "name"): none may be there. `before`: frames before sealing: none either.
+    """Values to search for. `secrets`, by kind (such as "name"), and frames `before` sealing must be absent.
 
-    `known`: values that the server must hold. `after`: sealed frames; it may hold them, to send them again.
+    `known`: values that the server must hold. `after`: sealed frames, which it may hold for retransmission.
     """
 
     secrets: Mapping[str, Sequence[bytes]] = field(repr=False)
@@ -29,7 +30,7 @@ class Wanted:
 
 
 def search(memory: Copy, log: bytes, wanted: Wanted) -> Search:
-    """Look for everything wanted, in every form; frames as they are. Takes a second: in a thread."""
+    """Search for values in every form, and for frames as they are. Takes a second; call it in a thread."""
     shapes = {value: forms(value) for values in wanted.secrets.values() for value in values}
     before, after = slices(wanted.before), slices(wanted.after)
     needles = frozenset[bytes]().union(*shapes.values(), before, after, wanted.known)
@@ -54,6 +55,6 @@ def search(memory: Copy, log: bytes, wanted: Wanted) -> Search:
 
 
 def slices(frames: Sequence[bytes]) -> list[bytes]:
-    """The middles of those frames that can't be mistaken for anything else."""
+    """Return the middles of the frames, without middles that could occur by chance."""
     middles = [frame[len(frame) // 2 : len(frame) // 2 + _SLICE] for frame in frames]
     return [part for part in middles if len(part) == _SLICE and len(set(part)) >= _DIFFERENT]

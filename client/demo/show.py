@@ -1,4 +1,4 @@
-"""Telling how the demo goes: to a person, with `rich`, and to a program, one JSON object a line."""
+"""Show the demo's progress: to a person with `rich`, and to a program as one JSON object per line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from crypto.verification import spoken
 
 _PACE_WORTH_A_WORD: Final = 0.9
 _KINDS: Final = ("audio", "video")
-#: Seconds between two lines of counters where there is no terminal to draw on.
+#: Seconds between two lines of counters if there is no terminal.
 _PLAIN_EVERY: Final = 5.0
 
 
@@ -43,7 +43,7 @@ def _pair_json(pair: Pair) -> dict[str, Any]:
 
 
 class JsonShow:
-    """Every participant's events as `--json` of `snug join` prints them, with the key `participant`."""
+    """Prints all participants' events as `snug join --json` does, with the additional key `participant`."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
@@ -52,32 +52,32 @@ class JsonShow:
         print(json.dumps(value, ensure_ascii=False), file=self._stream, flush=True)
 
     def server(self, url: str, pid: int) -> None:
-        """The server is there."""
+        """The server listens."""
         self._line({"event": "server", "url": url, "pid": pid})
 
     def page(self, link: str) -> None:
-        """Where a person can come in, with a browser."""
+        """A person can join at `link` with a browser."""
         self._line({"event": "page", "url": link})
 
     def event(self, robot: Robot, event: ev.Event) -> None:
-        """A participant was told something."""
+        """A participant received an event."""
         self._line({**as_json(event), "participant": robot.name})
 
     def said(self, robot: Robot, text: str) -> None:
-        """A participant says something; the others' events show it."""
+        """Print nothing: the events of the other participants show the message."""
 
     def step(self, text: str) -> None:
-        """The next thing begins."""
+        """The next step begins."""
         self._line({"event": "step", "text": text})
 
     def progress(self, robots: list[Robot], done: float, seconds: float) -> None:
-        """A program has no use for it."""
+        """Print nothing: a program does not need it."""
 
     def close(self) -> None:
-        """There is nothing to end."""
+        """Do nothing: there is nothing to end."""
 
     def result(self, facts: Facts, failures: list[str]) -> None:
-        """The last line."""
+        """Print the last line."""
         self._line(
             {
                 "event": "demo",
@@ -102,7 +102,7 @@ def _first(name: str) -> str:
 
 
 class HumanShow:
-    """Sentences and a table that lives; without a terminal plain lines."""
+    """Prints sentences and a live table, or plain lines without a terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
@@ -114,21 +114,21 @@ class HumanShow:
         self._console.print(text, soft_wrap=True)
 
     def server(self, url: str, pid: int) -> None:
-        """The server is there."""
+        """The server listens."""
         self.step(f"A server listens on {url}, in a process of its own ({pid}).")
 
     def page(self, link: str) -> None:
-        """Where a person can come in, with a browser: the address, and a code for a camera that is near."""
+        """A person can join at `link` with a browser: print the address, and a QR code for a camera."""
         if (code := qr.drawn(link, self._console)) is not None:
             self._console.print(code)
         self._say(f"Come in yourself, with a browser: [bold]{escape(link)}[/]")
 
     def step(self, text: str) -> None:
-        """The next thing begins."""
+        """The next step begins."""
         self._say(f"[dim]{escape(text)}[/]")
 
     def event(self, robot: Robot, event: ev.Event) -> None:
-        """Told once, by whose it is: what is the same for everybody by the host alone."""
+        """Print each event once: the host's robot alone reports events that are the same for everybody."""
         me = _first(robot.name)
         match event:
             case ev.InviteMade():
@@ -147,7 +147,7 @@ class HumanShow:
                 self._say(f"[bold]{me}[/] ends the meeting for all.")
 
     def said(self, robot: Robot, text: str) -> None:
-        """A participant says something; whether it comes everywhere is found out in the end."""
+        """Print a chat message. The verdict checks later whether it arrived everywhere."""
         self._say(f"[bold]{escape(_first(robot.name))}[/]: {escape(text)}")
 
     def progress(self, robots: list[Robot], done: float, seconds: float) -> None:
@@ -164,7 +164,7 @@ class HumanShow:
             self._say(f"{done:.0f} s of {seconds:.0f}: {opened:,} frames opened, {lost:,} lost")
 
     def close(self) -> None:
-        """There is no more progress."""
+        """No more progress follows."""
         if self._live is not None:
             self._live.stop()
             self._live = None
@@ -186,7 +186,7 @@ class HumanShow:
         return Group(Text("Sound/pictures that each row has decoded of each column", style="dim"), table, bar)
 
     def result(self, facts: Facts, failures: list[str]) -> None:
-        """The table, the code, the server, and whether all of it held."""
+        """Print the table, the code, the server's disclosure, and whether all checks hold."""
         self.close()
         self._table(facts)
         if facts.code is not None:

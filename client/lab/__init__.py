@@ -1,7 +1,7 @@
-"""``snug lab``: every act of a hostile operator, member or outsider, done to a live meeting, and its verdict.
+"""``snug lab``: each act of a hostile operator, member or outsider in a live meeting, and its verdict.
 
-`operator` is the hostile server, a process of its own; `member` a whole client; `intruder` whatever somebody
-has who should not read the meeting; `mallory` a member who misbehaves; `stage` all of them together; `scene`
-what a scene is and how it is judged; `scenes/` the scenes by theme; `runner` and `show` run them and tell.
-`leakage` measures what the server can see.
+`operator` runs the hostile server in a separate process. `member` is a whole client. `intruder` must not read
+the meeting, and holds everything else that an outsider may have. `mallory` is a member who misbehaves.
+`stage` combines them. `scene` defines scenes and judges them, `scenes/` holds the scenes by theme, and
+`runner` and `show` run and report them. `leakage` measures what the server can see.
 """

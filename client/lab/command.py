@@ -1,4 +1,4 @@
-"""``snug lab``: which scenes, told to whom, and the exit status."""
+"""``snug lab``: select scenes, run or list them, and return the exit status."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from client.lab.show import HumanShow, JsonShow, listing
 
 
 class UnknownSceneError(ValueError):
-    """There is no such scene; the text is a sentence."""
+    """There is no scene of that name. The message is a full sentence."""
 
 
 def chosen(names: Sequence[str]) -> list[Scene]:
-    """Scenes by id, theme or what they mirror ("case 2"); all if none is named. UnknownSceneError."""
+    """Return scenes by id, theme or mirrored case ("case 2"), or all without names. UnknownSceneError."""
     if not names:
         return list(SCENES)
     found: list[Scene] = []
@@ -34,7 +34,7 @@ def chosen(names: Sequence[str]) -> list[Scene]:
 
 
 def show_list(scenes: Sequence[Scene], as_json: bool) -> None:
-    """Say what there is, and play nothing."""
+    """Print the scenes without playing them."""
     if not as_json:
         print(listing(scenes))
         return
@@ -50,7 +50,7 @@ def show_list(scenes: Sequence[Scene], as_json: bool) -> None:
 
 
 def run(names: Sequence[str], *, as_json: bool, only_list: bool) -> int:
-    """0: every verdict is as documented, or better; 7: one is worse; 2: no such scene."""
+    """Return 0 if every verdict is as documented or better, 7 if one is worse, 2 for an unknown scene."""
     try:
         scenes = chosen(names)
     except UnknownSceneError as error:

@@ -1,7 +1,7 @@
-"""Whoever should not read a meeting, with all that such a one may have: recordings, links, keys of the past.
+"""An intruder: it must not read a meeting, and has recordings, links and keys of the past.
 
-It is as clever as its keys allow: every base key that it holds is tried on every frame, without any of the
-scruples of a client (no replay window, no epoch bits, no list of members).
+It tries each of its base keys on every frame, without the checks of a client (no replay window, no epoch
+bits, no list of members).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _KINDS: dict[int, MediaKind] = {number: kind for kind, number in PAYLOAD_TYPE.it
 
 @dataclass(frozen=True)
 class SealedFrame:
-    """A frame as it left its sender: the shim and the SFrame ciphertext."""
+    """A frame as it left its sender: the clear header (`crypto.shim`) and the SFrame ciphertext."""
 
     sender: int | None
     kind: MediaKind
@@ -34,7 +34,7 @@ class SealedFrame:
 
 
 def frames(packets: Iterable[tuple[int | None, bytes]]) -> list[SealedFrame]:
-    """Whole frames out of recorded RTP packets, in the order in which they came."""
+    """Assemble recorded RTP packets of (sender, packet) into whole frames, in order of arrival."""
     found: list[SealedFrame] = []
     buffers: dict[int, Reorder] = {}
     for now, (sender, data) in enumerate(packets):
@@ -44,14 +44,14 @@ def frames(packets: Iterable[tuple[int | None, bytes]]) -> list[SealedFrame]:
         except (RtpError, KeyError):
             continue
         buffer = buffers.setdefault(packet.ssrc, Reorder(kind))
-        # a millisecond a packet: only the order matters
+        # one millisecond per packet: only the order matters
         effects = buffer.receive(packet, now / 1000)
         found += [SealedFrame(sender, kind, e.data) for e in effects if isinstance(e, Frame)]
     return found
 
 
 class Intruder:
-    """Its keys, and what it has opened with them. `tried` counts frames, `opened` those that gave way."""
+    """Keys, and the frames opened with them. `tried` counts frames, `opened` the frames that were opened."""
 
     def __init__(self) -> None:
         self.tried = 0
@@ -66,32 +66,33 @@ class Intruder:
         return f"Intruder(keys={len(self._secrets)}, tried={self.tried}, opened={self.opened})"
 
     def take(self, base_key: bytes) -> None:
-        """A key to try as the base key of an epoch: 16 bytes."""
+        """Add a key of 16 bytes, to be tried as the base key of an epoch."""
         if base_key not in self._known:
             self._known.add(base_key)
             self._secrets.append(extract(SUITE, base_key))
 
     def take_link(self, link: str) -> None:
-        """A link, and whatever might be made of what stands in it."""
+        """Add keys made from a link's contents: each value, and its hash, cut to 16 bytes."""
         invite = Invite.parse(link)
         for value in (invite.secret, invite.token, invite.host_public, link_psk(invite.secret)):
             self.take(value[:BASE_KEY_SIZE])
             self.take(H(value)[:BASE_KEY_SIZE])
 
     def take_group(self, group: Group) -> None:
-        """What a member can export in the epoch that it is in."""
+        """Add the base key that a member of `group` can export in its current epoch."""
         self.take(group.export(BASE_KEY_LABEL, b"", BASE_KEY_SIZE))
 
     def take_session(self, session: Session) -> None:
-        """What a member has now; nothing if it is none."""
+        """Add the base key that a member has now; add nothing outside a room."""
         room = session._room
         if room is not None and not room.m.group.wiped:
             self.take_group(room.m.group)
 
     def attack(self, sealed: Iterable[SealedFrame], plain: Iterable[bytes] = ()) -> int:
-        """Try everything on every frame; how many gave way now.
+        """Try every key on every frame; return how many of these frames were opened.
 
-        `plain` are pieces of frames before sealing: one that holds any of them was never sealed at all.
+        `plain` holds pieces of 24 bytes of frames before sealing. A frame that contains one was never
+        encrypted, and counts as opened.
         """
         pieces = set(plain)
         opened = 0
@@ -117,5 +118,5 @@ class Intruder:
 
 
 def _in_the_clear(data: bytes, pieces: set[bytes]) -> bool:
-    """Whether any of `pieces`, each 24 bytes, stands in `data`."""
+    """Return whether `data` contains any of `pieces`, each of 24 bytes."""
     return any(data[at : at + 24] in pieces for at in range(len(data) - 23))

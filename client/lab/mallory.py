@@ -1,4 +1,4 @@
-"""A member who misbehaves, or helps the operator: what no honest client would make, with its real keys."""
+"""A member who misbehaves or helps the operator: messages that no honest client makes, with real keys."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from server.wire.messages import MediaKind
 
 @dataclass(frozen=True)
 class Forged:
-    """A commit that is well signed and breaks a rule: its blob, the next epoch's gate, and the Welcome."""
+    """A commit with valid signatures that breaks a rule: its blob, the next epoch's gate, and the Welcome."""
 
     blob: bytes = field(repr=False)
     gate: bytes
@@ -57,7 +57,7 @@ def _membership(session: Session) -> Any:
 
 
 def ghost(name: str, now: float) -> mls.KeyPackageBundle:
-    """Somebody whom no host ever let in."""
+    """Return a KeyPackage for a ghost: somebody whom no host admitted."""
     private, _ = mls.generate_signature_key(SUITE, os.urandom)
     return mls.create_key_package(
         SUITE,
@@ -70,7 +70,7 @@ def ghost(name: str, now: float) -> mls.KeyPackageBundle:
 
 
 def forged_commit(session: Session, proposals: Sequence[mls.Proposal], **context: object) -> Forged:
-    """A commit by this member with any proposals, judged by nobody before it leaves."""
+    """Return a commit of this member with any proposals, without the checks of an honest client."""
     m = _membership(session)
     ground = m.ground()
     facts: dict[str, Any] = {
@@ -90,19 +90,19 @@ def forged_commit(session: Session, proposals: Sequence[mls.Proposal], **context
 
 
 def add_of(session: Session, bundle: mls.KeyPackageBundle) -> list[mls.Proposal]:
-    """What a host would propose to let somebody in."""
+    """Return the proposals that a host would make to admit somebody."""
     link = mls.PreSharedKey.external(policy.LINK_PSK_ID, os.urandom)
     return [link, mls.Add(bundle.key_package)]
 
 
 def welcomed(session: Session, forged: Forged, bundle: mls.KeyPackageBundle) -> mls.Group:
-    """The group that the ghost of a forged commit finds itself in."""
+    """Return the group that the ghost of a forged commit joins."""
     assert forged.welcome is not None
     return mls.Group.join(forged.welcome, bundle, psks=_membership(session)._psks, rng=os.urandom)
 
 
 def external_commit(session: Session, bundle: mls.KeyPackageBundle) -> tuple[Forged, mls.Group]:
-    """The ghost adds itself (RFC 9420 12.4.3.2), with the GroupInfo and the veil that a member gave away."""
+    """Let the ghost add itself (RFC 9420 section 12.4.3.2), with a member's GroupInfo and veil."""
     m = _membership(session)
     info = decode_message(m.group.group_info(external_pub=True))
     assert isinstance(info, GroupInfo)
@@ -112,7 +112,7 @@ def external_commit(session: Session, bundle: mls.KeyPackageBundle) -> tuple[For
     assert tree_data is not None
     assert external is not None
     tree = RatchetTree.verified(suite, decode(tree_data, read_tree), info.context.group_id)
-    # the extension holds the key behind its length of one byte
+    # the extension holds the key after a length of one byte
     kem, init_secret = hpke_send_export(suite, external[1:], EXTERNAL_INIT_LABEL, suite.nh, os.urandom)
     items: list[ProposalOrRef] = [mls.ExternalInit(kem)]
     applied = Applied(tree, info.context.extensions)
@@ -170,14 +170,14 @@ def external_commit(session: Session, bundle: mls.KeyPackageBundle) -> tuple[For
 
 
 def false_end(session: Session) -> None:
-    """Say that the meeting is over, without being a host."""
+    """Send END although this member is not a host."""
     room = session._room
     assert room is not None
     room.relay(content.End(room.m.journal.chain))
 
 
 class Keys:
-    """The media keys that every member of an epoch can make, of everybody."""
+    """The media keys of all members, which every member of an epoch can derive."""
 
     def __init__(self, session: Session) -> None:
         group = _membership(session).group
@@ -189,14 +189,14 @@ class Keys:
         )
 
     def seal(self, leaf: int, stream: int, kind: MediaKind, frame: bytes, counter: int) -> bytes:
-        """A frame as the member at `leaf` would have sealed it, under any counter."""
+        """Seal a frame with the keys of the member at `leaf`, with any counter."""
         header = shim.shim_for(kind, frame)
         key = FrameKey(SFRAME, self._secret, self._names.kid(leaf, stream))
         return header + key.encrypt(counter, shim.metadata(kind, header), frame)
 
 
 class InAnothersName:
-    """Seals all that this member sends with another member's keys, in its own streams."""
+    """Seals this member's own streams with another member's keys while `forging` is set."""
 
     def __init__(self, session: Session, inner: SessionCrypto, leaf: int) -> None:
         self._session = session
@@ -206,7 +206,7 @@ class InAnothersName:
         self.forged = 0
 
     def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
-        """As the other one would have, far ahead of where its counter is."""
+        """Seal a frame as the other member, with a counter of 100,000 or more, far ahead of the real one."""
         sealed = self._inner.seal(kind, frame, layer)
         if sealed is None or not self.forging:
             return sealed
@@ -215,5 +215,5 @@ class InAnothersName:
         return Keys(self._session).seal(self._leaf, stream, kind, frame, 100_000 + self.forged)
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> Opened:
-        """As anybody."""
+        """Open a frame honestly."""
         return self._inner.open(ssrc, kind, data)

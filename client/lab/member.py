@@ -1,4 +1,4 @@
-"""A member of a scene's meeting: a whole client without a keyboard, that keeps what it was told and when."""
+"""A member of a scene's meeting: a whole client without a keyboard, which notes each event and its time."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ from crypto.errors import SnugCryptoError
 from crypto.kdf import H
 from server.wire.messages import MediaKind
 
-#: Width and height: small, for several meetings run at a time.
+#: Width and height in pixels: small, because several meetings run at the same time.
 SIZE: Final = (128, 96)
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something that a person would have seen. `at` is the loop's time, seconds."""
+    """Something that is shown to a person. `at` is the event loop's time in seconds."""
 
     at: float
-    #: alarm, status, ended, or event for what is neither and is shown all the same.
+    #: alarm, status or ended, or event for anything else that is shown.
     how: str
     kind: str
     text: str
 
 
 class Truth:
-    """What honest members really sealed, by name: what is shown in anybody's name is held against it."""
+    """Hashes of the frames that honest members sealed, by name, to check frames shown under a name."""
 
     def __init__(self) -> None:
-        #: Of whom all is known; what anybody else shows is their own affair.
+        #: Members whose frames are all recorded. Frames of other members are not checked.
         self.names: set[str] = set()
         self._sealed: dict[str, set[bytes]] = {}
-        #: Beginnings of frames as they were before sealing: none may be found in what the server has.
+        #: 24 bytes near the start of each frame before sealing. None may occur in the server's data.
         self.plain: set[bytes] = set()
 
     def sealed(self, name: str, kind: MediaKind, frame: bytes) -> None:
-        """An honest member has let a frame go."""
+        """Record a frame that an honest member has sealed."""
         self._sealed.setdefault(name, set()).add(H(kind.encode(), frame))
         if len(frame) >= 40:
             self.plain.add(frame[12:36])
 
     def holds(self, name: str, kind: MediaKind, frame: bytes) -> bool:
-        """Whether that member sealed it, as far as is known."""
+        """Return whether that member sealed the frame; True for a member whose frames are not recorded."""
         return name not in self.names or H(kind.encode(), frame) in self._sealed.get(name, set())
 
 
 class Watched:
-    """A session's seal and open, with a ledger of who showed what."""
+    """Seals and opens for a session, and records which member sealed each frame that is shown."""
 
     def __init__(self, inner: FrameCrypto, member: Member, truth: Truth) -> None:
         self._inner = inner
@@ -66,7 +66,7 @@ class Watched:
         truth.names.add(member.name)
 
     def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
-        """The frame as it may leave, None: not now."""
+        """Seal and record a frame; None if it must not leave now."""
         sealed = self._inner.seal(kind, frame, layer)
         if sealed is not None:
             self._truth.sealed(self._member.name, kind, frame)
@@ -75,7 +75,7 @@ class Watched:
         return sealed
 
     def open(self, ssrc: int, kind: MediaKind, data: bytes) -> Opened:
-        """The frame, authenticated; and was it theirs?"""
+        """Open and authenticate a frame, and check it against `truth`."""
         try:
             opened = self._inner.open(ssrc, kind, data)
         except SnugCryptoError as error:
@@ -101,10 +101,10 @@ class Watched:
 
 
 class Member:
-    """Runs a session with a test card to its end. `truth` is shared by all honest members of a scene.
+    """Runs a session with a test card to its end. All honest members of a scene share `truth`.
 
-    As a host it lets in whoever's name is in `welcome`; others it leaves standing, as a person would whom it
-    doesn't know. `make_crypto` may put something else between engine and session (a hostile member).
+    As a host it admits knocks with a name in `welcome` and leaves all others unanswered, as a person does
+    with strangers. `make_crypto` may put another object between engine and session (for a hostile member).
     """
 
     def __init__(
@@ -127,19 +127,19 @@ class Member:
         self.members: tuple[ev.Member, ...] = ()
         self.events: list[ev.Event] = []
         self.ended: ev.Ended | None = None
-        #: Files that were to be written: evidence, reports.
+        #: Contents of files to be saved: evidence, reports.
         self.saved: list[bytes] = []
         self.sealed: Counter[str] = Counter()
         self.opened: Counter[tuple[str, str]] = Counter()
         self.refused: Counter[str] = Counter()
         self.false_frames: Counter[str] = Counter()
-        #: Counters of the frames that were opened last, by who sealed them, and kind.
+        #: Counter of the last opened frame, by the sealing member's name and kind.
         self.newest: dict[tuple[str, str], int] = {}
-        #: Frames that were opened after one that was sealed later.
+        #: Number of frames opened after a frame that was sealed later.
         self.disorder = 0
         self.last_opened: dict[str, float] = {}
         self.last_sealed = 0.0
-        #: Told of every event, first.
+        #: Called first with every event.
         self.on_event: Callable[[ev.Event], None] = lambda _: None
         self._truth = truth
         self._media = media
@@ -154,35 +154,35 @@ class Member:
 
     @property
     def session(self) -> Session:
-        """Its session."""
+        """The member's session."""
         return self.connection.session
 
     @property
     def roster(self) -> set[str]:
-        """Who is in the room, for this member."""
+        """Names of the members in the room, as this member sees it."""
         return {m.name for m in self.members}
 
     def frames_of(self, name: str) -> int:
-        """Frames opened so far in somebody's name."""
+        """Return the number of frames opened so far in the name of `name`."""
         return sum(count for (who, _), count in self.opened.items() if who == name)
 
     def leaf_of(self, name: str) -> int:
-        """Where somebody sits; ValueError if nowhere."""
+        """Return the leaf of `name`; ValueError if there is no such member."""
         for member in self.members:
             if member.name == name:
                 return member.leaf
         raise ValueError(f"{name} is not in the room")
 
     def do(self, what: ev.Input) -> None:
-        """An input; ValueError, with a sentence, for a command that can't be done."""
+        """Feed an input to the session. ValueError, with a full sentence, for an impossible command."""
         self.connection.feed(what)
 
     def since(self, at: float) -> list[Note]:
-        """What was seen from some time on."""
+        """Return the notes from `at` on."""
         return [note for note in self.notes if note.at >= at]
 
     async def run(self) -> None:
-        """Until the meeting has ended, for whatever reason."""
+        """Run until the meeting has ended, for any reason."""
         ended = await self.connection.run()
         if self.ended is None:
             self.ended = ended or ev.Ended("failed", self.connection.cannot_connect or "It never connected.")
@@ -201,7 +201,7 @@ class Member:
                 label = event.label or f"invite {event.invite}"
                 self.notes.append(Note(now, "event", "knock", f"{event.name} knocks with {label}."))
                 if event.name in self.welcome:
-                    # not from within the event: the session is in the middle of telling
+                    # deferred, because the session is still delivering events
                     asyncio.get_running_loop().call_soon(self._admit, event.knock)
             case ev.Roster():
                 self.members = event.members

@@ -1,4 +1,4 @@
-"""The hostile server in a process of its own, and its operator: orders in, deeds out."""
+"""The hostile server in a separate process, and its operator, who sends orders and receives reports."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any, Final
 from client.demo.process import ServerError, ServerProcess
 
 _ANSWER_TIME: Final = 15.0
-#: Bytes of one line: the largest blob in base64, and room for the rest.
+#: Maximum length of an output line in bytes: the largest blob in base64, and space for the other fields.
 _LINE_MAX: Final = 1 << 20
 
 
 class OperatorError(ServerError):
-    """The server did not do what it was ordered to; the text is a sentence."""
+    """The server did not carry out an order. The message is a full sentence."""
 
 
 class Operator(ServerProcess):
-    """Started by ``async with``, and gone after it. `deeds` counts what acts say that they did."""
+    """Runs the hostile server inside ``async with``. `deeds` counts the reports of each act."""
 
     arguments = ("--hostile", "all")
     start_time = 40.0
@@ -31,29 +31,29 @@ class Operator(ServerProcess):
     def __init__(self) -> None:
         super().__init__()
         self.deeds: Counter[str] = Counter()
-        #: What `record` has printed: (kind, sender, blob), (sender, packet).
+        #: Output of `record`: (kind, sender, blob) in `blobs` and (sender, packet) in `packets`.
         self.blobs: list[tuple[str, int | None, bytes]] = []
         self.packets: list[tuple[int | None, bytes]] = []
-        #: Deeds with more to them than their name, as they were printed.
+        #: Reports that have fields besides the act's name, its deed and a count.
         self.told: list[dict[str, Any]] = []
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     async def begin(self, act: str, **orders: object) -> None:
-        """Have an act begin; bytes are handed in as base64. OperatorError if it can't."""
+        """Begin an act; bytes in `orders` are sent as base64. OperatorError on failure."""
         plain = {k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in orders.items()}
         answer = await self._order({"act": act, "begin": plain})
         if "error" in answer:
             raise OperatorError(f"{act}: {answer['error']}")
 
     async def end(self, act: str) -> Counter[str]:
-        """Have it end; what it did, and how often."""
+        """End an act; return what it did, with counts. OperatorError on failure."""
         answer = await self._order({"act": act, "end": True})
         if "error" in answer:
             raise OperatorError(f"{act}: {answer['error']}")
         return Counter(answer["done"])
 
     async def switch_off(self) -> None:
-        """Without a word to anybody."""
+        """Kill the server without notifying anybody."""
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()

@@ -1,4 +1,4 @@
-"""Running scenes: some at a time, each on a stage of its own, and judged as soon as it is over."""
+"""Run scenes: several at the same time, each on its own stage, and each judged when it ends."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from client.demo.process import ServerError
 from client.lab.scene import Facts, Judgement, Outcome, Scene, judge
 from client.lab.stage import SceneError, perform
 
-#: Scenes at a time: most of a scene is waiting.
+#: Number of scenes at the same time. A scene spends most of its time waiting.
 AT_A_TIME: Final = 3
-#: Seconds after which a scene is given up.
+#: Seconds after which a scene is abandoned.
 LONGEST: Final = 150.0
-#: How often a meeting may fail to come about (a machine that is too busy) before that is the verdict.
+#: Attempts to hold a meeting before the verdict is `unplayed`: a busy machine can prevent a meeting.
 _TRIES: Final = 2
 
 
 @dataclass(frozen=True)
 class Result:
-    """A scene that is over."""
+    """The result of a scene that has ended."""
 
     scene: Scene
     facts: Facts
@@ -29,20 +29,20 @@ class Result:
 
 
 class Show(Protocol):
-    """Who tells a person, or a program, how it goes."""
+    """Reports progress to a person or a program."""
 
     def begins(self, scene: Scene) -> None:
         """A scene has begun."""
 
     def ended(self, result: Result) -> None:
-        """A scene is over."""
+        """A scene has ended."""
 
     def over(self, results: Sequence[Result]) -> None:
-        """All are."""
+        """All scenes have ended."""
 
 
 async def run_one(scene: Scene) -> Result:
-    """Play a scene and judge it. What can't be played is the worst of verdicts, with its reason."""
+    """Play a scene and judge it. A scene that cannot be played is `unplayed`, with the reason."""
     why = ""
     for _ in range(_TRIES):
         try:
@@ -54,7 +54,7 @@ async def run_one(scene: Scene) -> Result:
         except TimeoutError:
             why = f"It was not over after {LONGEST:.0f} s."
             break
-        except Exception as error:  # one scene's fault is that scene's verdict, and no other's
+        except Exception as error:  # an error in one scene is that scene's verdict and stops no other
             why = f"It could not be played: {type(error).__name__}: {error}"
             break
     facts = Facts(Outcome(False, why), {}, {})
@@ -62,7 +62,7 @@ async def run_one(scene: Scene) -> Result:
 
 
 async def run_all(scenes: Sequence[Scene], show: Show, at_a_time: int = AT_A_TIME) -> list[Result]:
-    """Play all of these, the longest-lasting first; results in the order of `scenes`."""
+    """Play all scenes, the longest-lasting first; return the results in the order of `scenes`."""
     places = asyncio.Semaphore(at_a_time)
     results: dict[str, Result] = {}
 
@@ -72,7 +72,7 @@ async def run_all(scenes: Sequence[Scene], show: Show, at_a_time: int = AT_A_TIM
             results[scene.id] = await run_one(scene)
             show.ended(results[scene.id])
 
-    # so that the end is not one long scene alone
+    # a long scene that starts last would run alone at the end
     by_length = sorted(scenes, key=lambda s: -(s.documented.within or 0.0))
     async with asyncio.TaskGroup() as group:
         for scene in by_length:

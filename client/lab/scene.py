@@ -1,4 +1,4 @@
-"""What a scene is, what came of it, and how it is judged: by facts alone, untried acts are no success."""
+"""Scenes, their facts and their verdicts. The verdict uses facts alone, and an untried act is no success."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 if TYPE_CHECKING:
     from client.lab.stage import Stage
 
-#: How a scene may end. `harmed`: what must never happen did. `unplayed`: the act did not come about.
+#: Verdicts. `harmed`: something happened that must never happen. `unplayed`: the act was not done.
 Verdict = Literal["impossible", "detected", "succeeds", "harmed", "unplayed"]
 _RANK: Final[dict[Verdict, int]] = {
     "impossible": 0,
@@ -22,10 +22,11 @@ _RANK: Final[dict[Verdict, int]] = {
 
 @dataclass(frozen=True)
 class Documented:
-    """What docs/lab.md and the README say of a scene.
+    """The result that docs/lab.md and the README document for a scene.
 
-    `by` are kinds of alarms, statuses or endings, any of which tells a person; `within` seconds everybody
-    whom it concerns has been told. An impossible act may be told of as well, and then has to be.
+    `by`: kinds of alarms, statuses or endings that notify a person; any of them counts. `within`: seconds
+    until all concerned members are notified. Members may also be notified of an impossible act; if `within`
+    is given, they must be.
     """
 
     verdict: Verdict
@@ -40,28 +41,28 @@ class Documented:
 
 
 def impossible(*by: str, within: float | None = None) -> Documented:
-    """It doesn't get what it is for; if `by` is given, people are told of the attempt as well."""
+    """The act does not reach its goal. If `by` is given, members are also notified of the attempt."""
     return Documented("impossible", frozenset(by), within if by else None)
 
 
 def detected(*by: str, within: float) -> Documented:
-    """It has an effect, and everybody concerned is told within that many seconds."""
+    """The act has an effect, and all concerned members are notified within `within` seconds."""
     return Documented("detected", frozenset(by), within)
 
 
 def succeeds() -> Documented:
-    """It works, and nothing here hinders it: said plainly."""
+    """The act succeeds, and nothing prevents it. The documentation says so plainly."""
     return Documented("succeeds")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a scene's play found: whether the act got what it is for, and a sentence on that, as predicted.
+    """The outcome of a play: whether the act reached its goal, and a sentence about the predicted result.
 
-    `watchers` are those who have to be told (None: everybody honest); `harms` what must never happen and did;
-    `loses`: honest members may be out of the meeting now, for that is what the act is; `reads`: the intruder
-    reads what it was let in to read. `attempts`: how often something was tried, where no act of the server's
-    was played.
+    `watchers`: members to be notified (None: all honest members). `harms`: events that must never happen and
+    did. `loses`: honest members may be out of the meeting, because that is the act's purpose. `reads`: the
+    intruder reads frames because a host admitted it. `attempts`: number of attempts without an act of the
+    server.
     """
 
     worked: bool
@@ -75,7 +76,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Scene:
-    """One act on a live meeting. `mirrors`: "case 1" to "case 7" (docs/threat-model.md), or "field"."""
+    """One act in a live meeting. `mirrors`: "case 1" to "case 7" (docs/threat-model.md), or "field"."""
 
     id: str
     theme: str
@@ -88,7 +89,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Seen:
-    """Something that a member was told, `after` seconds after the act began."""
+    """A notification that a member received, `after` seconds after the act began."""
 
     after: float
     how: str
@@ -98,7 +99,7 @@ class Seen:
 
 @dataclass
 class Facts:
-    """All that a scene's judge looks at."""
+    """All facts that a verdict uses."""
 
     outcome: Outcome
     deeds: dict[str, int]
@@ -113,7 +114,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict and why; `after` is how long it took until the last of those concerned had been told."""
+    """A verdict and its reason. `after`: seconds until the last concerned member was notified."""
 
     verdict: Verdict
     why: str
@@ -123,7 +124,7 @@ class Judgement:
 
 
 def told_after(documented: Documented, facts: Facts) -> float | None:
-    """Seconds until the last of those whom it concerns was told; None if anybody never was."""
+    """Return the seconds until the last concerned member was notified; None if one of them never was."""
     watchers = facts.outcome.watchers
     latest = 0.0
     for name in facts.seen if watchers is None else watchers:
@@ -148,7 +149,7 @@ def _harms(facts: Facts) -> list[str]:
 
 
 def judge(documented: Documented, facts: Facts) -> Judgement:
-    """The verdict on what happened, and whether it is worse than what is documented."""
+    """Return the verdict on the facts, and whether it is worse than documented."""
     outcome = facts.outcome
     after = told_after(documented, facts) if documented.by else None
     harms = _harms(facts)
@@ -172,7 +173,7 @@ def judge(documented: Documented, facts: Facts) -> Judgement:
 
 
 def as_json(scene: Scene, facts: Facts, judgement: Judgement) -> dict[str, Any]:
-    """One scene's line of `snug lab --json`."""
+    """Return the JSON object of one scene, as `snug lab --json` prints it."""
     return {
         "scene": scene.id,
         "theme": scene.theme,

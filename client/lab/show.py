@@ -1,4 +1,4 @@
-"""Telling how the lab goes: to a person, with `rich`, and to a program, one JSON object a scene."""
+"""Show the lab's progress: to a person with `rich`, and to a program as one JSON object per scene."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _COLOUR: Final = {
 
 
 def verdict(judgement: Judgement) -> str:
-    """A verdict in a few words."""
+    """Return a short text for a verdict."""
     if judgement.after is None:
         return judgement.verdict
     if judgement.verdict == "detected":
@@ -35,7 +35,7 @@ def verdict(judgement: Judgement) -> str:
 
 
 def sentence(result: Result) -> tuple[float, str, str] | None:
-    """What the first member to be told saw: seconds, name, the sentence. None: nobody was."""
+    """Return the first documented notification: (seconds, member's name, sentence), or None."""
     by = result.scene.documented.by
     seen = [
         (note.after, name, note.text)
@@ -47,24 +47,24 @@ def sentence(result: Result) -> tuple[float, str, str] | None:
 
 
 class JsonShow:
-    """One line a scene, as it ends."""
+    """Prints one line per scene when it ends."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
 
     def begins(self, scene: Scene) -> None:
-        """A program waits for the end."""
+        """Print nothing: a program waits for the result."""
 
     def ended(self, result: Result) -> None:
         line = as_json(result.scene, result.facts, result.judgement)
         print(json.dumps(line, ensure_ascii=False), file=self._stream, flush=True)
 
     def over(self, results: Sequence[Result]) -> None:
-        """The lines have said it all."""
+        """Print nothing: the lines contain all results."""
 
 
 class HumanShow:
-    """Each scene as it ends, those that run below, and the table of all at the end."""
+    """Prints each scene when it ends, the running scenes below, and a table of all scenes at the end."""
 
     def __init__(self, total: int, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
@@ -120,7 +120,7 @@ class HumanShow:
 
 
 def table(results: Sequence[Result]) -> Table:
-    """A line a scene."""
+    """Return a table with one row per scene."""
     out = Table(title="What a hostile operator, outsider or member could do")
     for name in ("scene", "mirrors", "documented", "verdict", "what came of it"):
         out.add_column(name, overflow="fold")
@@ -137,7 +137,7 @@ def table(results: Sequence[Result]) -> Table:
 
 
 def listing(scenes: Sequence[Scene]) -> str:
-    """`snug lab --list`."""
+    """Return the text of `snug lab --list`."""
     width = max(len(scene.id) for scene in scenes)
     return "\n".join(
         f"{scene.id:{width}}  {scene.mirrors:7} {scene.documented!s}\n{'':{width}}  {scene.prediction}"

@@ -1,4 +1,4 @@
-"""A scene's stage: the hostile server, a live meeting with media on it, and whoever wants in."""
+"""A scene's stage: the hostile server, a live meeting with media, and people who try to get in."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from client.session.room import RoomSession
 from crypto.invite import canonical_origin
 
 _LOOK: Final = 0.05
-#: Seconds for everybody to be in and to be heard; generous, for several meetings are run on one machine.
+#: Seconds for all members to join and receive media. Generous, because several meetings share one machine.
 COME_IN: Final = 40.0
-#: Seconds that a meeting gets to be whole again after the act has ended.
+#: Seconds for the meeting to recover after the act has ended.
 RECOVER: Final = 25.0
 
 
 class SceneError(Exception):
-    """The meeting could not even be held, so that nothing can be said of the act; the text is a sentence."""
+    """The meeting could not be held, so the act was not tested. The message is a full sentence."""
 
 
 def room_of(session: Session) -> RoomSession:
-    """A member's room, for who has to look inside; SceneError while it is none."""
+    """Return a member's room, for code that inspects it. SceneError if the member is not in a room."""
     room = session._room
     if room is None:
         raise SceneError("somebody is not in the room")
@@ -40,7 +40,7 @@ def room_of(session: Session) -> RoomSession:
 
 
 class Stage:
-    """What scenes use. Numbers of members are theirs by arrival in the room: the host is 1."""
+    """The interface for scenes. Members are numbered in order of arrival in the room; the host is 1."""
 
     def __init__(self, operator: Operator, names: Sequence[str]) -> None:
         self.operator = operator
@@ -51,7 +51,7 @@ class Stage:
         self.intruder = Intruder()
         self.words: set[tuple[str, str]] = set()
         self.act_at: float | None = None
-        #: The acts that the scene is about; what helps it along is none of them.
+        #: Acts that the scene is about. Acts that only support the scene are not included.
         self.acts: set[str] = set()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -59,20 +59,20 @@ class Stage:
 
     @property
     def host(self) -> Member:
-        """The first, who opened the meeting."""
+        """The first member, who opened the meeting."""
         return self.honest[0]
 
     def member(self, name: str) -> Member:
-        """One of the honest, by name."""
+        """Return an honest member by name."""
         return next(m for m in self.honest if m.name == name)
 
     @property
     def link(self) -> str:
-        """The open invite."""
+        """The link of the open invite."""
         return next(made.link for made in reversed(self.host.links) if not made.once)
 
-    def open(self, name: str, *, options: Options = Options()) -> Member:  # noqa: B008 - frozen
-        """Somebody opens the meeting."""
+    def open(self, name: str, *, options: Options = Options()) -> Member:  # noqa: B008 - Options is frozen
+        """Let a member called `name` open the meeting."""
         origin = canonical_origin(self.operator.url)
         member = Member(
             name,
@@ -94,7 +94,7 @@ class Stage:
         make_crypto: Callable[[Session, SessionCrypto], FrameCrypto] | None = None,
         make_session: Callable[[str, float], Session] | None = None,
     ) -> Member:
-        """Somebody knocks with a link (None: the open invite)."""
+        """Let somebody called `name` knock with a link (None: the open invite)."""
         used = link or self.link
 
         def session(now: float) -> Session:
@@ -111,23 +111,23 @@ class Stage:
         self._tasks.append(asyncio.get_running_loop().create_task(member.run()))
 
     async def gather(self) -> None:
-        """The meeting begins: everybody comes in, in order, and is heard. SceneError if that fails."""
+        """Begin the meeting: all members join in order and receive media. SceneError on failure."""
         self.open(self.names[0])
         await self.need(lambda: bool(self.host.links), "the host has no link")
         for name in self.names[1:]:
             self.knock(name)
-            # one after the other, so that numbers by arrival are known
+            # one at a time, so that the numbers by arrival are known
             await self.need(self.together, f"{name} did not get in")
         await self.need_media()
 
     def together(self, people: Sequence[Member] | None = None) -> bool:
-        """Whether these (the honest), and nobody else, are in one room for each of them."""
+        """Return whether each of `people` (default: all honest members) has exactly them in its roster."""
         people = self.honest if people is None else people
         names = {m.name for m in people}
         return all(m.ended is None and m.roster == names for m in people)
 
     async def heard(self, people: Sequence[Member] | None = None, seconds: float = RECOVER) -> bool:
-        """Whether each of these opens new frames of each other one within that time."""
+        """Return whether each of `people` opens 3 new frames of each other within `seconds`."""
         people = self.honest if people is None else people
         before = {(m.name, o.name): m.frames_of(o.name) for m in people for o in people}
 
@@ -137,17 +137,17 @@ class Stage:
         return await self.until(lambda: all(new(m, o) for m in people for o in people), seconds)
 
     async def need_media(self) -> None:
-        """Everybody hears everybody; SceneError."""
+        """Wait until all honest members open each other's frames. SceneError after `COME_IN` seconds."""
         if not await self.heard(seconds=COME_IN):
             raise SceneError("not everybody was heard before the act")
 
     def say(self, member: Member, text: str) -> None:
-        """An honest member says something; whatever else is shown was never said."""
+        """Send an honest member's chat message. Any other text shown in its name counts as false."""
         self.words.add((member.name, text))
         member.do(ev.Say(text))
 
     async def talk(self, text: str, seconds: float = RECOVER) -> bool:
-        """The host says something; whether everybody honest is shown it in that time."""
+        """Send a chat message of the host; return whether all honest members show it within `seconds`."""
         self.say(self.host, text)
         said = (self.host.name, text)
         return await self.until(
@@ -158,11 +158,11 @@ class Stage:
 
     @property
     def now(self) -> float:
-        """The loop's time."""
+        """The event loop's time in seconds."""
         return asyncio.get_running_loop().time()
 
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Whether it has come true within that time."""
+        """Return whether `condition` becomes true within `seconds`."""
         end = self.now + seconds
         while not condition():
             if self.now > end:
@@ -171,12 +171,15 @@ class Stage:
         return True
 
     async def need(self, condition: Callable[[], bool], why: str, seconds: float = COME_IN) -> None:
-        """It comes true, or there is no scene: SceneError."""
+        """Wait for `condition`. SceneError if it is still false after `seconds`."""
         if not await self.until(condition, seconds):
             raise SceneError(f"before the act: {why}")
 
     async def told(self, kinds: Sequence[str], seconds: float, who: Sequence[Member] | None = None) -> bool:
-        """Whether all of these (the honest) are told of any of these kinds since the act, in that time."""
+        """Return whether all of `who` get a note of `kinds` within `seconds`.
+
+        Notes since the act began count. `who` is all honest members by default.
+        """
         at = self.act_at or 0.0
 
         def heard(member: Member) -> bool:
@@ -187,18 +190,18 @@ class Stage:
     # -- the act -------------------------------------------------------------------------------
 
     def mark(self) -> None:
-        """The act begins now."""
+        """Note the time at which the act begins, if it has not begun yet."""
         if self.act_at is None:
             self.act_at = self.now
 
     async def act(self, name: str, **orders: object) -> None:
-        """The operator begins an act; the clock starts with the first."""
+        """Begin an act of the operator. The first act starts the clock."""
         self.mark()
         self.acts.add(name)
         await self.operator.begin(name, **orders)
 
     async def recorded(self) -> list[SealedFrame]:
-        """Everything that `record` has kept of media, which ends it."""
+        """End the act `record`; return the media frames that it prints at its end."""
         before = len(self.operator.packets)
         await self.operator.end("record")
         return frames(self.operator.packets[before:])
@@ -206,7 +209,7 @@ class Stage:
     # -- the end -------------------------------------------------------------------------------
 
     def facts(self, outcome: Outcome, began: float) -> Facts:
-        """What there is to judge."""
+        """Return the facts for the verdict."""
         at = self.act_at if self.act_at is not None else self.now
         names = {m.name for m in self.honest}
         return Facts(
@@ -227,7 +230,7 @@ class Stage:
         )
 
     async def close(self) -> None:
-        """Everybody goes, at once."""
+        """Stop all members at once."""
         for task in self._tasks:
             task.cancel()
         with contextlib.suppress(TimeoutError):
@@ -237,7 +240,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(names: Sequence[str]) -> AsyncIterator[Stage]:
-    """A stage with its server; both are gone afterwards, whatever happened."""
+    """A stage with its server. Both are stopped on exit, also after an error."""
     async with Operator() as operator:
         stage = Stage(operator, names)
         try:
@@ -247,7 +250,7 @@ async def staged(names: Sequence[str]) -> AsyncIterator[Stage]:
 
 
 async def perform(scene: Scene) -> Facts:
-    """Hold the meeting, do the act, and gather the facts; SceneError or ServerError if that can't be."""
+    """Hold the meeting, do the act and return the facts. SceneError or ServerError if it cannot be held."""
     began = asyncio.get_running_loop().time()
     async with staged(scene.names) as stage:
         await stage.gather()

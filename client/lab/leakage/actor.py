@@ -1,4 +1,4 @@
-"""A member who does what a plan says: a whole client, with a microphone that speaks when it is told to."""
+"""A member that follows a plan: a whole client with a microphone that speaks on command."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from client.session import Session
 from client.session import events as ev
 from server.wire.messages import Entered, ServerMessage
 
-#: Width and height of pictures: small, for many meetings are held at once.
+#: Width and height of the video in pixels: small, because many meetings are held at once.
 SIZE = (128, 96)
 _ENTER_TIME = 120.0
 _WORDS = ("is", "that", "the", "one", "we", "had", "meant", "before", "all", "of", "them", "came", "back")
 
 
 class VariableOpus:
-    """The leak that is planted: Opus as a careless client would set it up, with a variable bitrate."""
+    """The planted leak: Opus with a variable bitrate, as a careless client would configure it."""
 
     def __init__(self) -> None:
         context = av.CodecContext.create("libopus", "w")
@@ -44,7 +44,7 @@ class VariableOpus:
         self._position = 0
 
     def encode(self, sound: Sound) -> bytes:
-        """One packet, of whatever size."""
+        """Encode one audio frame as a packet of variable size."""
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(sound, dtype=np.int16).reshape(1, -1), format="s16", layout="mono"
         )
@@ -91,13 +91,13 @@ class Actor:
         self._running = asyncio.get_running_loop().create_task(self.connection.run())
 
     async def inside(self, members: int) -> None:
-        """Until that many are in the room, and sound flows from here; TimeoutError."""
+        """Wait until the room has `members` members and own audio flows. TimeoutError after 30 s."""
         async with asyncio.timeout(_ENTER_TIME):
             while not (self._count == members and self._flows()):  # noqa: ASYNC110  # counters, not events
                 await asyncio.sleep(0.05)
 
     async def act(self) -> None:
-        """All stretches, one after the other."""
+        """Act out all stretches of the plan, one after the other."""
         for number, stretch in enumerate(self._part.stretches):
             began = time.time()
             self._microphone.speaking = stretch.state == "speaking"
@@ -112,7 +112,7 @@ class Actor:
             self._stretches.append((began, time.time(), stretch.state, stretch.camera))
 
     async def leave(self) -> None:
-        """Go; a host ends the meeting for all."""
+        """Leave; the host ends the meeting for all."""
         self._feed(ev.EndMeeting() if self._host else ev.Leave())
         try:
             async with asyncio.timeout(20.0):
@@ -122,7 +122,7 @@ class Actor:
             await asyncio.gather(self._running, return_exceptions=True)
 
     def lived(self) -> Lived:
-        """What it did."""
+        """Return the record of this stay."""
         return Lived(
             self._plan.number,
             self._person,
@@ -164,7 +164,7 @@ class Actor:
             case ev.InviteMade() if not self.link.done():
                 self.link.set_result(event.link)
             case ev.Knocked():
-                # not from within the event: the session is in the middle of telling
+                # deferred, because the session is still delivering events
                 asyncio.get_running_loop().call_soon(partial(self._feed, ev.Admit(event.knock)))
             case ev.Roster():
                 self._count = len(event.members)

@@ -1,4 +1,4 @@
-"""How well can it be guessed? Classifiers that never see the meeting that they are tested on, and the AUC."""
+"""Measure how well a property can be guessed: classifiers, tested on unseen meetings, and the AUC."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 _FOLDS = 6
 _RESAMPLES = 2_000
-#: A group's share of a class can't be told from fewer than this.
+#: Minimum number of meetings: training and testing use different ones.
 LEAST = 2
 
 
 @dataclass(frozen=True)
 class Guess:
-    """AUC (0.5: a coin, 1: always right) with its 95% confidence interval; `items` were guessed."""
+    """AUC (0.5: chance, 1: always right) with its 95% confidence interval; `items`: number of guesses."""
 
     auc: float
     low: float
@@ -27,7 +27,7 @@ class Guess:
 
 
 def auc(truth: Numbers, score: Numbers) -> float:
-    """The area under the ROC curve: how often one of the class scores above one that isn't (ties: half)."""
+    """Return the area under the ROC curve: how often a positive scores above a negative (ties: half)."""
     from sklearn.metrics import roc_auc_score
 
     return float(roc_auc_score(truth, score))
@@ -48,7 +48,7 @@ def _models(seed: int, size: int) -> list[Any]:
             class_weight="balanced",
             random_state=seed,
         ),
-        # heavy tails (a machine that was busy) would otherwise be all that it sees
+        # without it, heavy tails (from a busy machine) would dominate the regression
         make_pipeline(
             QuantileTransformer(n_quantiles=min(20, size), output_distribution="normal", random_state=seed),
             StandardScaler(),
@@ -58,10 +58,10 @@ def _models(seed: int, size: int) -> list[Any]:
 
 
 def guess(features: Numbers, truth: Numbers, meetings: NDArray[np.int64], seed: int = 1) -> Guess:
-    """Train on some meetings, guess in the others, until all have been guessed; the CI resamples meetings.
+    """Train on some meetings and guess in the others, until all have been guessed.
 
-    Two classifiers vote (gradient boosting and logistic regression). ValueError if there are too few
-    meetings, or only one answer.
+    The confidence interval comes from resampling the meetings. Two classifiers vote (gradient boosting and
+    logistic regression). ValueError if there are too few meetings, or only one answer.
     """
     from sklearn.model_selection import GroupKFold
     from threadpoolctl import threadpool_limits
@@ -70,7 +70,7 @@ def guess(features: Numbers, truth: Numbers, meetings: NDArray[np.int64], seed: 
     if len(groups) < LEAST or len(np.unique(truth)) < 2:
         raise ValueError("too few meetings to tell")
     scores = np.zeros(len(truth))
-    # so little work is slower with several threads, and very slow where others work too
+    # so little work is slower with several threads, and very slow on a busy machine
     with threadpool_limits(1):
         for train, test in GroupKFold(min(_FOLDS, len(groups))).split(features, truth, meetings):
             for model in _models(seed, len(train)):
@@ -92,7 +92,7 @@ def guess(features: Numbers, truth: Numbers, meetings: NDArray[np.int64], seed: 
 
 
 def _fast_auc(truth: Numbers, score: Numbers) -> float:
-    """The same by ranks, without sklearn's checks: it is called thousands of times."""
+    """Return `auc` computed from ranks, without sklearn's checks, because it is called thousands of times."""
     _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     ranks = ((last - counts + last + 1) / 2)[inverse]

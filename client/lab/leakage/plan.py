@@ -1,8 +1,8 @@
-"""What happens in a meeting of the leakage lab, and what really happened: plans and truths, as JSON.
+"""Plans of meetings in the leakage lab, and records of the events in them, as JSON.
 
-A plan is drawn from a seed, and balanced, so that nothing can be guessed from when or by whom it usually
-happens: in each stretch one member speaks, one listens and one is muted, and each member does all of it
-equally often (in meetings of a multiple of three stretches).
+A plan is drawn from a seed. It is balanced, so that neither the time nor the member alone predicts a state:
+in each stretch one member speaks, one listens and one is muted, and each member does all of it equally often
+(in meetings of a multiple of three stretches).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import msgspec
 
 State = Literal["speaking", "listening", "muted"]
 STATES: tuple[State, ...] = ("speaking", "listening", "muted")
-#: Seconds that a state lasts.
+#: Seconds per state.
 SEGMENT = 2.5
-#: Lengths of chat messages in characters, drawn from these ranges with equal chances.
+#: Ranges of chat message lengths in characters. Each range is equally likely.
 CHATS = ((1, 40), (41, 100), (101, 220), (300, 900), (1000, 2500))
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """What a member does for `SEGMENT` seconds; `chat`: the length of a message, and when it is sent."""
+    """A member's state for `SEGMENT` seconds; `chat`: length of a message, `chat_at`: seconds until it."""
 
     state: State
     camera: bool
@@ -30,7 +30,7 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One member of a meeting. `back_after`: seconds from leaving to coming back, None for who stays."""
+    """One member of a meeting. `back_after`: seconds from leaving to coming back; None: the member stays."""
 
     name: str
     seed: int
@@ -49,10 +49,10 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Lived(msgspec.Struct, frozen=True):
-    """What one member really did, from one joining to its leaving. Times are Unix seconds.
+    """The record of one member's stay, from joining to leaving. Times are Unix seconds.
 
-    `stretches`: (from, to, state, camera on). `chats`: (when, characters). `handles` and
-    `doors`, hex: its connections to the room, and those to lobbies.
+    `stretches`: (from, to, state, camera on). `chats`: (time, characters). `handles` and `doors`: connections
+    to the room and to lobbies, in hex.
     """
 
     meeting: int
@@ -80,7 +80,7 @@ def draw(
     planted: bool = False,
     returns: bool = True,
 ) -> Plan:
-    """The plan of a meeting of three, about `seconds` long; `returns`: then both guests go, and come back."""
+    """Draw the plan of a meeting of three for about `seconds`. `returns`: both guests leave and come back."""
     source = random.Random(seed * 1_000_003 + number)  # noqa: S311  # a plan, not a secret
     count = max(1, round(seconds / SEGMENT))
     names = source.sample(_NAMES, 3)

@@ -1,4 +1,4 @@
-"""What is asked: each question makes (features, answer, meeting) of what was seen and what happened."""
+"""The questions. Each makes (features, answer, meeting) from the server's notes and the members' records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Item = tuple[list[float], bool, int]
 
 @dataclass(frozen=True)
 class Question:
-    """`limit`: the AUC that is too much, where the design promises that it can't be told."""
+    """A question. `limit`: the AUC from which too much leaks, where the design promises that nothing does."""
 
     name: str
     text: str
@@ -78,7 +78,7 @@ def _host_later(seen: Seen, held: Sequence[Held]) -> Iterator[Item]:
 
 
 def _first_stay(seen: Seen, who: Lived) -> list[float]:
-    """What could be the same in a member's two stays: its knock's size, its clock, its pace."""
+    """Return features that could match in a member's two stays: the knock's size, the clock, the pace."""
     handle = who.handles[0]
     posts = [f[2] for door in who.doors for f in seen.frames.get(door, ()) if f[1] and f[3] == "post"]
     stream = seen.streams.get(who.ssrcs.get("audio", 0))
@@ -97,7 +97,7 @@ def _first_stay(seen: Seen, who: Lived) -> list[float]:
 
 
 def _same_person(alike: bool) -> Callable[[Seen, Sequence[Held]], Iterator[Item]]:
-    """Whether one who came back is one who left. `alike`: only where neither who left has a camera."""
+    """Ask whether a returning member is a given former one. `alike`: only if no former one has a camera."""
 
     def items(seen: Seen, held: Sequence[Held]) -> Iterator[Item]:
         for meeting in held:
@@ -145,20 +145,20 @@ QUESTIONS: tuple[Question, ...] = (
 
 @dataclass(frozen=True)
 class Answer:
-    """A question and how well it can be answered; None if there was too little to tell."""
+    """A question and the guess that answers it; `guess` is None if there was too little data."""
 
     question: Question
     guess: Guess | None
 
     @property
     def too_much(self) -> bool:
-        """Whether more leaks than the design allows."""
+        """Whether more leaks than the design allows, or too little data exists to exclude it."""
         limit = self.question.limit
         return limit is not None and (self.guess is None or self.guess.auc >= limit)
 
 
 def ask(question: Question, seen: Seen, held: Sequence[Held]) -> Answer:
-    """Answer one question as well as an observer can."""
+    """Answer one question from all meetings that fit it."""
     fitting = [
         meeting
         for meeting in held

@@ -1,4 +1,4 @@
-"""The result, for people (a table, a page) and for programs (JSON)."""
+"""Output of the result: a table and a page for people, and JSON for programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from client.lab.leakage.questions import Answer
 if TYPE_CHECKING:
     from client.lab.leakage.run import Result
 
-#: For each question: what it means if it can be guessed, what it means if not, what a member can do.
+#: For each question: the meaning if it can be guessed, the meaning if not, and what a member can do.
 _WORDS: dict[str, tuple[str, str, str]] = {
     "who_speaks": (
         "More leaks than may: the server can guess who speaks.",
@@ -66,12 +66,12 @@ _WORDS: dict[str, tuple[str, str, str]] = {
 
 
 def found(answer: Answer) -> bool:
-    """Whether it can be guessed better than by a coin, as far as this can be told."""
+    """Return whether the guess is better than chance: `low` above 0.5, and an AUC of at least 0.55."""
     return answer.guess is not None and answer.guess.low > 0.5 and answer.guess.auc >= 0.55
 
 
 def words(answer: Answer) -> tuple[str, str]:
-    """(what it means, what a member can do)."""
+    """Return (meaning, what a member can do)."""
     if answer.guess is None:
         return "There were too few meetings to tell.", ""
     yes, no, do = _WORDS[answer.question.name]
@@ -84,7 +84,7 @@ def _number(answer: Answer) -> str:
 
 
 def as_json(result: Result) -> str:
-    """One object; `auc` with the ends of its 95% confidence interval."""
+    """Return one JSON object; `low` and `high` are the ends of the 95% confidence interval of `auc`."""
     return json.dumps(
         {
             "meetings": result.meetings,
@@ -112,7 +112,7 @@ def as_json(result: Result) -> str:
 
 
 def as_table(result: Result) -> str:
-    """For a terminal."""
+    """Return a table for a terminal."""
     width = max(len(answer.question.text) for answer in result.answers)
     lines = [f"{'':{width}}  AUC   95% CI        of"]
     for a in result.answers:
@@ -126,7 +126,7 @@ def as_table(result: Result) -> str:
 
 
 def as_page(result: Result) -> str:
-    """docs/leakage.md."""
+    """Return the text of docs/leakage.md."""
     rows = "\n".join(f"| {a.question.text} | {_number(a)} | {' | '.join(words(a))} |" for a in result.answers)
     return _PAGE.format(rows=rows, meetings=result.meetings, seconds=f"{result.seconds:g}")
 

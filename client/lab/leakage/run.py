@@ -1,4 +1,4 @@
-"""`snug lab leakage`: hold the meetings, look at them as the server can, and tell what could be guessed."""
+"""`snug lab leakage`: hold meetings, observe them as the server can, and report what could be guessed."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from client.lab.leakage.questions import QUESTIONS, Answer, ask
 from client.lab.leakage.report import as_json, as_page, as_table
 from client.lab.leakage.worker import Held, Job
 
-#: Processes that hold meetings, and meetings at a time in each.
+#: Number of processes that hold meetings, and meetings at a time in each.
 _WORKERS: Final = 2
 _AT_ONCE: Final = 4
-#: Seconds between two meetings' beginnings in one process: joining is work, and must not come all at once.
+#: Seconds between the starts of two meetings in one process: joining takes CPU time and must be spread out.
 _APART: Final = 1.0
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _START_TIME: Final = 40.0
-#: Of so many meetings one is planted.
+#: One of this many meetings is planted.
 _PLANTED: Final = 5
 _LEAST: Final = 4
 
 
 class LeakageError(Exception):
-    """It could not be measured; the text is a sentence."""
+    """The measurement failed. The message is a full sentence."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured, of how much, and how long it took (seconds)."""
+    """Answers, meetings held and failed, seconds per meeting, and the seconds that the measurement took."""
 
     answers: list[Answer]
     meetings: int
@@ -51,7 +51,7 @@ class Result:
 
     @property
     def too_much(self) -> list[Answer]:
-        """What must not be guessed, and could be."""
+        """Answers that leak more than the design allows."""
         return [answer for answer in self.answers if answer.too_much]
 
 
@@ -90,7 +90,7 @@ async def _work(job: Job, on_held: Callable[[Held], None]) -> None:
 async def hold(
     plans: Sequence[Plan], directory: Path, tell: Callable[[str], None]
 ) -> tuple[s.Seen, list[Held]]:
-    """All meetings, several at a time before one server; what it has noted, and what really happened."""
+    """Hold all meetings, several at a time on one server; return the server's notes and all records."""
     notes = directory / "notes.jsonl"
     server = await _process("server.hostile.observer", str(notes))
     assert server.stdout is not None
@@ -128,7 +128,7 @@ async def hold(
 
 
 def plan(meetings: int, seconds: float, seed: int) -> list[Plan]:
-    """Plans of so many meetings; one of `_PLANTED` has the leak that must be found."""
+    """Return plans of `meetings` meetings. One of `_PLANTED` has the leak that must be found."""
     return [
         draw(
             number,
@@ -144,7 +144,7 @@ def plan(meetings: int, seconds: float, seed: int) -> list[Plan]:
 async def measure(
     meetings: int, seconds: float, *, seed: int, tell: Callable[[str], None], names: Sequence[str] = ()
 ) -> Result:
-    """The whole of it; `names` are the questions to ask (default: all)."""
+    """Run the whole measurement. `names`: the questions to ask (default: all)."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="snug-leakage-") as directory:
         seen, held = await hold(plan(meetings, seconds, seed), Path(directory), tell)
@@ -159,7 +159,7 @@ async def measure(
 
 
 def main(argv: Sequence[str]) -> int:
-    """``snug lab leakage``; the exit status: 0, 1 if more leaks than may, 2 if it can't be measured."""
+    """Run ``snug lab leakage``. Exit status: 0; 1 if more leaks than allowed; 2 if the measurement failed."""
     parser = argparse.ArgumentParser(
         prog="snug lab leakage", description="Measure what sizes and times tell the server about a meeting."
     )

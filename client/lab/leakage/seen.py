@@ -1,4 +1,4 @@
-"""What the server has noted (`server.hostile.observer`), and what an observer can count in it."""
+"""The server's notes (`server.hostile.observer`), and features that an observer can count in them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 from client.lab.leakage.plan import Lived
 
 Numbers = NDArray[np.float64]
-#: Beginning, in a stretch of a plan, and length of a window, seconds. What comes before is the change itself
-#: (sound is fetched 0.1 s ahead), of which nobody says when exactly it was.
+#: Start of each window in a stretch of a plan, and length of a window, in seconds. The time before the first
+#: window contains the change of state, whose exact time is unknown (audio is fetched 0.1 s ahead).
 WINDOWS = (0.45, 1.45)
 WINDOW = 1.0
-#: Frames of a WebSocket are counted by kind.
+#: Kinds of WebSocket frames that are counted separately.
 _KINDS = ("relay", "pass_on", "commit", "show", "post", "open", "regate", "catch_up", "media", "want")
 _CLOCK = {"audio": 48_000, "video": 90_000}
 
 
 @dataclass
 class Stream:
-    """RTP packets of one SSRC, in the order in which they came: columns of numbers."""
+    """RTP packets of one SSRC in order of arrival, as columns of numbers."""
 
     at: Numbers
     size: Numbers
     sequence: Numbers
     marker: Numbers
-    #: How late each packet is: arrival less media time, around zero over the whole stream.
+    #: Delay of each packet in seconds: arrival minus media time, with a median of zero over the stream.
     late: Numbers
 
 
@@ -40,16 +40,16 @@ class Seen:
     """All notes, by SSRC and by connection."""
 
     streams: dict[int, Stream] = field(default_factory=dict)
-    #: By handle: (at, up, bytes, kind).
+    #: By handle: (time, whether to the server, bytes, kind).
     frames: dict[str, list[tuple[float, bool, int, str]]] = field(default_factory=dict)
-    #: By handle: (at, bytes, type).
+    #: By handle: (time, bytes, type).
     rtcp: dict[str, list[tuple[float, int, int]]] = field(default_factory=dict)
     came: dict[str, tuple[float, str]] = field(default_factory=dict)
     went: dict[str, float] = field(default_factory=dict)
 
 
 def read(file: Path) -> Seen:
-    """The notes of a file."""
+    """Read the notes from a file."""
     seen = Seen()
     frames, rtcp, rtp = defaultdict(list), defaultdict(list), defaultdict(list)
     with file.open(encoding="ascii") as lines:
@@ -83,14 +83,14 @@ def _spread(values: Numbers) -> list[float]:
 
 
 def stream_window(stream: Stream | None, begin: float, end: float) -> list[float]:
-    """All that can be counted of a stream in a window: sizes, paces, delays, gaps, markers."""
+    """Return the features of a stream in a window: sizes, paces, delays, gaps, markers."""
     if stream is None:
         return [0.0] * 30
     here = (stream.at >= begin) & (stream.at < end)
     around = (stream.at >= begin - 3.0) & (stream.at < end + 3.0) & ~here
     at, size, late = stream.at[here], stream.size[here], stream.late[here]
     pace = np.diff(at)
-    # against what is usual for this stream just now, for clocks and loads drift
+    # relative to the stream's delay around the window, because clocks and loads drift
     usual = stream.late[around]
     shift = float(np.median(late) - np.median(usual)) if len(late) and len(usual) else 0.0
     steps = np.diff(stream.sequence[here]) % 65_536
@@ -109,7 +109,7 @@ def stream_window(stream: Stream | None, begin: float, end: float) -> list[float
 
 
 def frames_window(seen: Seen, handle: str, begin: float, end: float) -> list[float]:
-    """All that can be counted of a connection's frames and RTCP in a window."""
+    """Return the features of a connection's WebSocket frames and RTCP in a window."""
     frames = [f for f in seen.frames.get(handle, ()) if begin <= f[0] < end]
     counts: Counter[str] = Counter(f"{f[1]}{f[3]}" for f in frames)
     up, down = [f[2] for f in frames if f[1]], [f[2] for f in frames if not f[1]]
@@ -129,7 +129,7 @@ def frames_window(seen: Seen, handle: str, begin: float, end: float) -> list[flo
 
 
 def audio_window(seen: Seen, who: Lived, room: Sequence[Lived], begin: float, end: float) -> list[float]:
-    """What the server sees of a member's sound in a window, and how that differs from the others' there."""
+    """Return the features of a member's audio in a window, and their difference from the other members'."""
     own = stream_window(seen.streams.get(who.ssrcs["audio"]), begin, end)
     others = [
         stream_window(seen.streams.get(other.ssrcs["audio"]), begin, end)

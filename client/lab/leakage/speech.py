@@ -1,4 +1,4 @@
-"""Sound that is like speech, and the sound of a room where nobody speaks: made up, recorded from nobody."""
+"""Synthetic speech, and the synthetic sound of a quiet room. No person was recorded."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from client.media.codec import FRAME_SAMPLES, HEIGHT, SAMPLE_RATE, WIDTH, Picture, Sound
 from client.media.sources import TestCard
 
-#: First three formants of a few vowels, Hz.
+#: First three formants of some vowels, in Hz.
 _VOWELS = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (570, 840, 2410))
 _LEVEL = 0.25
-#: The noise floor of an open microphone: 60 dB below full scale.
+#: Noise floor of an open microphone: 60 dB below full scale.
 _FLOOR = 0.001
 
 
 def speech(seconds: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Syllables: a voice with formants and a moving pitch, hisses between them, short pauses. In -1 to 1."""
+    """Return syllables: a voice with formants and a moving pitch, hisses, short pauses. From -1 to 1."""
     total = round(seconds * SAMPLE_RATE)
     out = np.zeros(total)
     pitch = rng.uniform(90, 220)
@@ -44,7 +44,7 @@ def speech(seconds: float, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 class Microphone:
-    """A source that speaks when it is told to (`speaking`) and hears the room otherwise; and a test card."""
+    """A source of speech while `speaking` is set, and of room noise otherwise; its video is a test card."""
 
     has_audio = True
     has_video = True
@@ -59,18 +59,18 @@ class Microphone:
             (x * 32_767).clip(-32_768, 32_767).astype(np.int16) for x in (floor, voice)
         )
         self._card = TestCard("", seed, width=width, height=height)
-        #: Read from the thread that fetches sound; a flag, so that no lock is needed.
+        #: Read in the thread that fetches audio. A flag needs no lock.
         self.speaking = False
 
     def audio(self, index: int) -> Sound:
-        """20 ms of speech or of the room."""
+        """Return 20 ms of speech or of room noise."""
         sound = self._loud if self.speaking else self._quiet
         at = index * FRAME_SAMPLES % len(sound)
         return sound[at : at + FRAME_SAMPLES]
 
     def video(self, at: float) -> Picture:
-        """The test card."""
+        """Return the test card's next image."""
         return self._card.video(at)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing: there are no resources to release."""

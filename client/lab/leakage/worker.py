@@ -1,4 +1,4 @@
-"""A process that holds meetings as planned: plans in on standard input, truths out, one JSON line each."""
+"""A process that holds planned meetings: a job on standard input, and one JSON line per meeting on output."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from client.lab.leakage.actor import Actor
 from client.lab.leakage.plan import Lived, Plan
 from client.session import Session
 
-#: Seconds that who came back stays.
+#: Seconds that a returning member stays.
 _SECOND_STAY = 2.0
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What one worker does. `at_once`: meetings at a time."""
+    """The work of one process. `at_once`: number of meetings at the same time."""
 
     origin: str
     at_once: int
@@ -24,7 +24,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A meeting that was held; `failed` says why it doesn't count."""
+    """A meeting that was held. `failed`: the reason why it does not count, or empty."""
 
     number: int
     lives: list[Lived]
@@ -36,7 +36,7 @@ def _join(plan: Plan, person: int, life: int, link: str) -> Actor:
 
 
 async def hold(plan: Plan, origin: str) -> Held:
-    """One meeting: all act, the guests leave together and come back one by one, the host ends it."""
+    """Hold one meeting: all act, the guests leave together and come back one by one, the host ends it."""
     await asyncio.sleep(plan.starts_after)
     host = Actor(
         plan,
@@ -74,7 +74,7 @@ async def hold(plan: Plan, origin: str) -> Held:
 
 
 async def work(job: Job) -> None:
-    """All plans, `at_once` at a time."""
+    """Hold all planned meetings, `at_once` at a time."""
     turn = asyncio.Semaphore(job.at_once)
     encoder = msgspec.json.Encoder()
 

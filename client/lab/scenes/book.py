@@ -1,4 +1,4 @@
-"""How a scene is written down: a function that plays it, under a decorator that says what it is."""
+"""Registration of scenes: a decorator describes the scene, and the decorated function plays it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from client.lab.stage import Stage
 
 Play = Callable[[Stage], Awaitable[Outcome]]
 
-#: Every scene, in the order of writing.
+#: All scenes, in the order of definition.
 SCENES: list[Scene] = []
 
 
@@ -22,7 +22,7 @@ def scene(
     *,
     names: tuple[str, ...] = ("Ada", "Bo", "Cem"),
 ) -> Callable[[Play], Play]:
-    """The scene's id is the function's name."""
+    """Register the decorated function as a scene. The function's name is the scene's id."""
 
     def note(play: Play) -> Play:
         SCENES.append(
@@ -42,7 +42,7 @@ def scene(
 
 
 async def goes_on(stage: Stage, text: str = "Are you all still there?") -> tuple[str, ...]:
-    """What is wrong with the meeting after an act that should have harmed nobody, as harms."""
+    """Check a meeting after an act that must not harm anybody; return the harms."""
     harms = []
     if not await stage.until(stage.together, 20.0):
         rosters = "; ".join(f"{m.name} sees {', '.join(sorted(m.roster))}" for m in stage.honest)
@@ -55,17 +55,17 @@ async def goes_on(stage: Stage, text: str = "Are you all still there?") -> tuple
 
 
 def gained(stage: Stage, before: dict[tuple[str, str], int], who: str, by: str) -> int:
-    """Frames of `who` that `by` has opened since `before` (see `counts`)."""
+    """Return the number of frames of `who` that `by` has opened since `before` (see `counts`)."""
     return stage.member(by).frames_of(who) - before.get((who, by), 0)
 
 
 async def nobody_is_heard(stage: Stage, seconds: float = 1.0) -> bool:
-    """Whether no member opens a frame of any other for that long."""
+    """Return whether no member opens a frame of another member for `seconds`."""
     before = counts(stage)
     await asyncio.sleep(seconds)
     return counts(stage) == before
 
 
 def counts(stage: Stage) -> dict[tuple[str, str], int]:
-    """How many frames of each each has opened: (sender, receiver) -> frames."""
+    """Return the number of opened frames: (sender, receiver) -> frames."""
     return {(o.name, m.name): m.frames_of(o.name) for m in stage.honest for o in stage.honest}

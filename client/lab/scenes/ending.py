@@ -1,4 +1,4 @@
-"""Ending: meetings that were ended on invented grounds, members who were thrown out, silence in between."""
+"""Ending: meetings ended on invented grounds, removed members, and silenced members."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from crypto.errors import SnugCryptoError
 from crypto.evidence import decode_evidence, verify_evidence
 
 _THEME = "ending"
-#: Seconds between two looks of a member at who reaches whom come to this: three beats, and some.
+#: Seconds until members detect that media does not reach a member: three heartbeats, and a margin.
 _REACH = 40.0
 
 
 def _false_words(members: list[Member]) -> list[str]:
-    """Endings that claim a member's act where there was none."""
+    """Return the endings that blame a member although no member acted."""
     return [
         f"{m.name} was told: {m.ended.text}"
         for m in members
@@ -30,7 +30,7 @@ def _false_words(members: list[Member]) -> list[str]:
 
 
 def _wanting(kept: bytes, names: tuple[str, ...]) -> list[str]:
-    """What a stranger would find wanting in evidence of a drop."""
+    """Return the defects that a third party would find in evidence of a drop."""
     wanting = []
     try:
         read = decode_evidence(kept)
@@ -42,7 +42,7 @@ def _wanting(kept: bytes, names: tuple[str, ...]) -> list[str]:
     probes = [e.probe.receipt for e in found.exhibits if e.probe is not None]
     if not any(probes):
         wanting.append("the server's own signature that it served others is not in the evidence")
-    # what is base64 in the file is bytes here; and names of two letters stand in any noise
+    # the file has heartbeats in base64, so their bytes are searched too; two-letter names occur in noise
     read_whole = [kept, *(signed.beat for e in read.exhibits for signed in e.beats)]
     if any(name.encode() in data for name in names for data in read_whole) or any(
         e.leaves for e in read.exhibits
@@ -67,7 +67,7 @@ def _wanting(kept: bytes, names: tuple[str, ...]) -> list[str]:
     "and that nobody in the room did.",
 )
 async def kicked(stage: Stage) -> Outcome:
-    """The server's text is shown as the server's. Nobody's removal carries a signature but a host's."""
+    """The server's text is shown as the server's. A removal is valid only with a host's signature."""
     bo = stage.member("Bo")
     await stage.act("kick", victim=2)
     await asyncio.sleep(0.5)
@@ -91,7 +91,7 @@ async def kicked(stage: Stage) -> Outcome:
     names=("Ada Brandt", "Bo Ekman", "Cem Aydin"),
 )
 async def ended_by_operator(stage: Stage) -> Outcome:
-    """Only a host's signed word ends a meeting."""
+    """A meeting ends only by a host's signed message."""
     await stage.act("end")
     await stage.told(["dropped"], 35.0)
     over = await nobody_is_heard(stage)
@@ -109,10 +109,10 @@ async def ended_by_operator(stage: Stage) -> Outcome:
     "A member who is no host says that the meeting is over; it goes on, and everybody is told who tried.",
 )
 async def ended_by_a_member(stage: Stage) -> Outcome:
-    """SNUG-18."""
+    """SNUG-18: END comes from a host, on the current chain."""
     stage.mark()
     mallory.false_end(stage.member("Bo").session)
-    # what a client relays is sent with its next input
+    # a client sends a relayed message with its next input
     stage.member("Bo").do(ev.Tick())
     others = [m for m in stage.honest if m.name != "Bo"]
     await stage.told(["false_end"], 8.0, others)
@@ -131,7 +131,7 @@ async def ended_by_a_member(stage: Stage) -> Outcome:
     "that it isn't heard.",
 )
 async def silenced(stage: Stage) -> Outcome:
-    """Everything else goes on, so that nothing seems wrong."""
+    """All other traffic continues, so that nothing seems wrong."""
     await stage.act("silence", victim=2)
     await asyncio.sleep(1.0)
     before = counts(stage)
@@ -151,7 +151,7 @@ async def silenced(stage: Stage) -> Outcome:
     "reach whom.",
 )
 async def selective_drop(stage: Stage) -> Outcome:
-    """What each one has sent and got is signed in beats."""
+    """Heartbeats carry each member's signed counts of sent and received frames."""
     await stage.act("silence", victim=2, listeners=[3])
     await asyncio.sleep(1.0)
     before = counts(stage)

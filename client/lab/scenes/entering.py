@@ -1,4 +1,4 @@
-"""Getting in: aliases planted in meetings, numbers that were handed over, links that leaked."""
+"""Getting in: ghosts planted in meetings, room numbers that were handed over, and leaked links."""
 
 from __future__ import annotations
 
@@ -29,12 +29,15 @@ from server.wire.messages import (
 )
 
 _THEME = "entering"
-#: Seconds of meeting that is recorded after an act.
+#: Seconds of the meeting that are recorded after an act.
 _WHILE = 2.5
 
 
 async def _ghost(stage: Stage, forged: mallory.Forged, group_key: Intruder) -> Outcome:
-    """A forged commit takes a slot by force, and the ghost listens with the keys of its own epoch."""
+    """Take a slot by force with a forged commit, and attack a recording with the ghost's keys.
+
+    The keys are those of the ghost's own epoch.
+    """
     await stage.operator.begin("record")
     await stage.act("inject", into="slot", blob=forged.blob, gate=forged.gate)
     await stage.told(["void_commit"], 10.0)
@@ -54,7 +57,7 @@ async def _ghost(stage: Stage, forged: mallory.Forged, group_key: Intruder) -> O
     "is told by whom it was.",
 )
 async def ghost_by_forged_add(stage: Stage) -> Outcome:
-    """Bo, who is no host, signs the Add; the operator puts it past all gates."""
+    """Bo is not a host and signs the Add; the operator commits it without checking the pass."""
     bo = stage.member("Bo").session
     bundle = mallory.ghost("Ghost", _clock(stage))
     forged = mallory.forged_commit(bo, mallory.add_of(bo, bundle), invite=0)
@@ -72,7 +75,7 @@ async def ghost_by_forged_add(stage: Stage) -> Outcome:
     "from outside, so it is void.",
 )
 async def ghost_by_external_commit(stage: Stage) -> Outcome:
-    """RFC 9420 allows it; SNUG-2 doesn't."""
+    """RFC 9420 allows external commits; SNUG-2 does not."""
     bundle = mallory.ghost("Ghost", _clock(stage))
     forged, group = mallory.external_commit(stage.member("Bo").session, bundle)
     intruder = Intruder()
@@ -88,7 +91,7 @@ async def ghost_by_external_commit(stage: Stage) -> Outcome:
     "them, and everybody is told.",
 )
 async def ghost_by_noise(stage: Stage) -> Outcome:
-    """What an operator can do without any member's help."""
+    """An operator can do this without any member's help."""
     intruder = Intruder()
     intruder.take(os.urandom(16))
     return await _ghost(stage, mallory.Forged(os.urandom(4096), os.urandom(32), None), intruder)
@@ -102,7 +105,7 @@ async def ghost_by_noise(stage: Stage) -> Outcome:
     "is not signed by the link's host, and the newcomer knocks only at the real one.",
 )
 async def forged_welcome(stage: Stage) -> Outcome:
-    """The false host has the link's secret, so its posts can be read; and another host key."""
+    """The false host has the link's secret, so its posts can be read, but it has another host key."""
     link = Invite.parse(stage.link)
     now = _clock(stage)
     day = day_of(now)
@@ -131,7 +134,7 @@ async def forged_welcome(stage: Stage) -> Outcome:
     "nothing that it could say yes to.",
 )
 async def swapped_key_package(stage: Stage) -> Outcome:
-    """Without the link an operator can only put other bytes in the knock's place."""
+    """Without the link, an operator can only replace the knock with other bytes."""
     stage.host.welcome.add("Dana")
     await stage.act("alter_lobby", how="swap", smallest=2048, blob=os.urandom(4096))
     newcomer = stage.knock("Dana")
@@ -167,7 +170,7 @@ async def altered_knock(stage: Stage) -> Outcome:
     "A knock is handed over again and again; the host is asked once, and one person comes in.",
 )
 async def replayed_knock(stage: Stage) -> Outcome:
-    """A KeyPackage that was seen before is refused."""
+    """The host refuses a KeyPackage that it has seen before."""
     stage.host.welcome.add("Dana")
     await stage.act("alter_lobby", how="repeat", smallest=2048)
     stage.knock("Dana")
@@ -178,7 +181,7 @@ async def replayed_knock(stage: Stage) -> Outcome:
 
 
 async def _outsider(stage: Stage) -> list[bytes]:
-    """A connection without any key, let in by the operator; the blobs that it is sent in some seconds."""
+    """Let the operator admit a connection without keys; return the blobs that it receives within 6 s."""
     room = room_of(stage.host.session)
     door = RoomDoor(room.door_key.public, room.steward_public, os.urandom(32), os.urandom(64))
     blobs: list[bytes] = []
@@ -208,7 +211,7 @@ async def _outsider(stage: Stage) -> list[bytes]:
     "the number opens nothing.",
 )
 async def leaked_room_number(stage: Stage) -> Outcome:
-    """The outsider has number and public keys, the operator's help, and all that it relays."""
+    """The outsider has the room's number and public keys, the operator's help, and everything it relays."""
     room = room_of(stage.host.session)
     for value in (room.number, room.door_key.public[:16], room.steward_public[:16]):
         stage.intruder.take(value)
@@ -233,7 +236,7 @@ async def leaked_room_number(stage: Stage) -> Outcome:
     "used, and doesn't say yes.",
 )
 async def leaked_invite(stage: Stage) -> Outcome:
-    """The operator may have the whole link; it can knock like anybody else."""
+    """An operator may have the whole link. With it, it can only knock, as anybody can."""
     stage.intruder.take_link(stage.link)
     await stage.operator.begin("record")
     stage.mark()
@@ -254,7 +257,7 @@ async def leaked_invite(stage: Stage) -> Outcome:
     "has leaked.",
 )
 async def leaked_once_invite(stage: Stage) -> Outcome:
-    """Traceable: the host made it for one guest."""
+    """The link is traceable, because the host made it for one guest."""
     stage.host.do(ev.NewInvite("Dana", once=True))
     await stage.need(lambda: any(made.once for made in stage.host.links), "no invite was made")
     once = next(made.link for made in stage.host.links if made.once)
@@ -280,7 +283,7 @@ async def leaked_once_invite(stage: Stage) -> Outcome:
     "a yes doesn't let it in.",
 )
 async def impersonated_name(stage: Stage) -> Outcome:
-    """Cyrillic letters: nobody sees the difference."""
+    """The name has Cyrillic letters, which look like the Latin ones."""
     name = "\u0410d\u0430"
     stage.host.welcome.add(name)
     stage.mark()
@@ -303,7 +306,7 @@ async def impersonated_name(stage: Stage) -> Outcome:
     names=("Ada", "Bo", "Cem", "Eve"),
 )
 async def evicted_knocks_again(stage: Stage) -> Outcome:
-    """A removal revokes the invite that had let somebody in."""
+    """A removal revokes the invite that admitted the removed member."""
     eve = stage.honest.pop()
     link = stage.link
     stage.host.do(ev.Remove(stage.host.leaf_of("Eve")))
@@ -327,7 +330,7 @@ async def evicted_knocks_again(stage: Stage) -> Outcome:
     "host's own yes: only a voice, a code read aloud or an identity tells them apart.",
 )
 async def impostor_with_link(stage: Stage) -> Outcome:
-    """Said plainly: a host's yes is all that stands there. Everybody sees who was let in, and by whom."""
+    """The host's yes is the only protection here. All members see the newcomer and who admitted it."""
     stage.host.welcome.add("Dana")
     await stage.operator.begin("record")
     stage.mark()
@@ -345,5 +348,5 @@ async def impostor_with_link(stage: Stage) -> Outcome:
 
 
 def _clock(stage: Stage) -> float:
-    """The time by a member's clock, Unix seconds."""
+    """Return the time of the host's clock in Unix seconds."""
     return stage.host.connection.clock()

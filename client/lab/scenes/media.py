@@ -1,4 +1,4 @@
-"""Sound and pictures: recorded, altered, played again, shown as another's."""
+"""Audio and video: recorded, altered, replayed, or shown under another member's name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from crypto.media_signatures import EXCUSED
 
 _THEME = "media"
 _WHILE = 3.0
-#: Frames: ahead of what was sent, and not so far that it waits for a list before it is played.
+#: Frames ahead of the last one sent: new, but close enough to play before a list of signatures names it.
 _AHEAD = 100
 
 
@@ -30,7 +30,7 @@ _AHEAD = 100
     "and nothing stands in the clear.",
 )
 async def recorded_for_later(stage: Stage) -> Outcome:
-    """Every blob and every packet of some seconds, and the room's number and keys that the server knows."""
+    """Blobs and packets of some seconds are searched for plaintext; a member's key opens the frames."""
     await stage.act("record")
     await stage.talk("This is for us alone, and for nobody later.")
     await asyncio.sleep(_WHILE)
@@ -57,7 +57,7 @@ async def recorded_for_later(stage: Stage) -> Outcome:
     names=("Ada", "Bo", "Cem", "Eve"),
 )
 async def evicted_kept_keys(stage: Stage) -> Outcome:
-    """Every eviction changes all keys at once."""
+    """Every removal changes all keys at once."""
     eve = stage.member("Eve")
     stage.intruder.take_session(eve.session)
     eve.on_event = lambda _: stage.intruder.take_session(eve.session)
@@ -108,7 +108,7 @@ async def newcomer_looks_back(stage: Stage) -> Outcome:
     "One bit of every fourth frame is altered: none of these is ever shown, and the others are.",
 )
 async def altered_frames(stage: Stage) -> Outcome:
-    """Full tags of 16 bytes."""
+    """Frames carry full authentication tags of 16 bytes."""
     refused = sum(sum(m.refused.values()) for m in stage.honest)
     await stage.act("flip", what="sound", every=4)
     await asyncio.sleep(_WHILE)
@@ -127,7 +127,7 @@ async def altered_frames(stage: Stage) -> Outcome:
     "Old frames are sent again under new numbers: each frame is shown once.",
 )
 async def replayed_frames(stage: Stage) -> Outcome:
-    """Numbers of packets are the server's to write; counters of frames are not."""
+    """The server can rewrite the sequence numbers of packets, but not the counters of frames."""
     refused = sum(m.refused["ReplayError"] for m in stage.honest)
     await stage.act("replay", what="sound", every=5, back=20)
     await asyncio.sleep(_WHILE)
@@ -148,7 +148,7 @@ async def replayed_frames(stage: Stage) -> Outcome:
     "leaf that sealed it.",
 )
 async def swapped_streams(stage: Stage) -> Outcome:
-    """SNUG-20."""
+    """SNUG-20: a stream is announced by the leaf, and as the stream, that its key id names."""
     await stage.act("swap_streams", between=[1, 2])
     await asyncio.sleep(1.0)
     before = counts(stage)
@@ -165,7 +165,7 @@ async def swapped_streams(stage: Stage) -> Outcome:
     "The operator puts frames of its own into a member's stream: noise, which nobody opens.",
 )
 async def noise_in_a_name(stage: Stage) -> Outcome:
-    """Without the epoch's keys there is nothing else to put there."""
+    """Without the epoch's keys, the operator can insert only noise."""
     refused = sum(sum(m.refused.values()) for m in stage.honest)
     await stage.act("inject", into="frame", name_of=1, size=160, count=40)
     await asyncio.sleep(_WHILE)
@@ -184,16 +184,16 @@ async def noise_in_a_name(stage: Stage) -> Outcome:
     "share keys, so it plays; signatures say within seconds that it was not theirs.",
 )
 async def forged_media(stage: Stage) -> Outcome:
-    """The one thing that encryption in a group can't tell: SNUG-22 does."""
+    """Encryption in a group cannot detect this forgery. Media signatures (SNUG-22) detect it."""
     bo, cem = stage.member("Bo"), stage.member("Cem")
     leaf = bo.leaf_of("Ada")
-    await asyncio.sleep(2 * EXCUSED)  # lists may have gone by before
+    await asyncio.sleep(2 * EXCUSED)  # until then, missed lists of signatures are excused
     ahead = bo.newest["Ada", "audio"] + _AHEAD
     forged = mallory.Keys(bo.session).seal(leaf, Stream.AUDIO, "audio", b"\xf8" + bytes(119), ahead)
     await stage.act("inject", into="frame", name_of=1, blob=forged, count=1)
     await stage.told(["forged_media", "unverified_media"], 15.0, [cem])
     played = sum(cem.false_frames.values())
-    cem.false_frames.clear()  # what the act is: it is shown, and told of
+    cem.false_frames.clear()  # the act itself: the frame is shown, and the member is notified
     bo.false_frames.clear()
     await stage.operator.end("inject")
     return Outcome(
@@ -210,7 +210,7 @@ async def forged_media(stage: Stage) -> Outcome:
     "honestly have gone by: a frame far ahead waits in vain for a list; one close by plays, and is told of.",
 )
 async def forged_media_after_a_cut(stage: Stage) -> Outcome:
-    """A frame far ahead would move the window that keeps replays out, so that real ones were too old."""
+    """A frame far ahead would move the replay window, so that real frames would be too old."""
     cem, ada = stage.member("Cem"), stage.host
     await stage.operator.begin("kick", victim=3, keep=False)
     await stage.need(lambda: any(n.kind == "back" for n in cem.notes), "Cem did not come back")
@@ -243,7 +243,7 @@ async def forged_media_after_a_cut(stage: Stage) -> Outcome:
     "elder, which comes too late, is not played.",
 )
 async def reordered_frames(stage: Stage) -> Outcome:
-    """The numbers of packets are the server's to write; the order in which frames were sealed is not."""
+    """The server can rewrite sequence numbers of packets, but not the order in which frames were sealed."""
     await stage.act("reorder", what="sound", sender=2, receiver=3)
     cem = stage.member("Cem")
 
@@ -302,7 +302,7 @@ async def forged_key_id(stage: Stage) -> Outcome:
     "packets of sound keep one size, and say nothing else.",
 )
 async def asked_for_levels(stage: Stage) -> Outcome:
-    """There is no SDP: a client writes its own descriptions."""
+    """There is no SDP in the protocol: a client writes its own descriptions."""
     await stage.act("vbr_and_levels", victim=2)
     await stage.need(lambda: stage.operator.deeds["vbr_and_levels"] >= 1, "nothing was asked")
     await asyncio.sleep(8.0)
@@ -322,7 +322,7 @@ async def asked_for_levels(stage: Stage) -> Outcome:
     "told.",
 )
 async def swapped_fingerprint(stage: Stage) -> Outcome:
-    """DTLS is transport, not protection; all the same nobody talks to a stranger."""
+    """DTLS transports media and does not protect it. A client still refuses an unknown fingerprint."""
     bo = stage.member("Bo")
     await stage.act("fingerprint", victim=2)
     await stage.told(["media_unreachable"], 25.0, [bo])
@@ -343,7 +343,7 @@ async def swapped_fingerprint(stage: Stage) -> Outcome:
     "same.",
 )
 async def delayed_frames(stage: Stage) -> Outcome:
-    """Said plainly. What comes too late for a listener counts as lost."""
+    """Documented as a success. A frame that arrives too late for a listener counts as lost."""
     await stage.act("delay", what="sound", sender=2, receiver=3, seconds=0.8)
     await asyncio.sleep(_WHILE)
     deeds = await stage.operator.end("delay")

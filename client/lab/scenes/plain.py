@@ -1,4 +1,4 @@
-"""What succeeds, and is said as plainly: no mathematics hides it."""
+"""Acts that succeed, and are documented as such: cryptography does not prevent them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _THEME = "plainly"
     "what was said, but that somebody was there.",
 )
 async def addresses_and_timing(stage: Stage) -> Outcome:
-    """Relays, onion services and shaping make it less. What the rest tells is measured by the leakage lab."""
+    """Relays, onion services and shaping hide a part. `snug lab leakage` measures the remainder."""
     await stage.act("record")
     await asyncio.sleep(2.0)
     frames = await stage.recorded()
@@ -39,7 +39,7 @@ async def addresses_and_timing(stage: Stage) -> Outcome:
     "who holds the keys.",
 )
 async def member_records(stage: Stage) -> Outcome:
-    """Faces and voices identify."""
+    """Faces and voices identify people."""
     bo = stage.member("Bo")
     before = bo.opened.total()
     stage.mark()
@@ -56,7 +56,7 @@ async def member_records(stage: Stage) -> Outcome:
     "silently, and not for a reason found in the content.",
 )
 async def denial_of_service(stage: Stage) -> Outcome:
-    """For one member alone it is no more silent: `kicked`, `selective_drop`."""
+    """Refusing service to one member alone is also noticed: see `kicked` and `selective_drop`."""
     stage.mark()
     await stage.operator.switch_off()
     told = await stage.told(["away"], 20.0)

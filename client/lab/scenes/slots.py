@@ -1,4 +1,4 @@
-"""Words and slots: two worlds, withheld changes, lies about what happened, floods."""
+"""Messages and slots: split meetings, withheld commits, false reports, and floods."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from crypto.errors import SnugCryptoError
 from crypto.evidence import decode_evidence, merge, verify_evidence
 
 _THEME = "slots"
-#: Freshness lasts 15 s, and a beat may be 5 s old.
+#: Seconds: freshness lasts 15 s, a heartbeat may be 5 s old, and 5 s are a margin.
 _FRESH = 25.0
 _FRESH_KINDS = ("stale", "withheld", "two_stories", "silent")
 
@@ -31,7 +31,7 @@ _FRESH_KINDS = ("stale", "withheld", "two_stories", "silent")
     names=("Ada", "Bo", "Cem", "Dan"),
 )
 async def partition(stage: Stage) -> Outcome:
-    """Beats don't cross; half of the room is not enough to go on by."""
+    """Heartbeats do not cross the split, and half of the room is too little to continue."""
     await stage.act("partition", apart=[3, 4])
     await asyncio.sleep(1.0)
     before = counts(stage)
@@ -48,7 +48,7 @@ async def partition(stage: Stage) -> Outcome:
     "signature on both; beats cross, and everybody is told of two stories.",
 )
 async def two_stories(stage: Stage) -> Outcome:
-    """The same slot, another chain, both signed: whoever holds both has caught it."""
+    """One slot has two chains, both signed. A member who holds both has proof against the server."""
     await _part(stage)
     await stage.told(["two_stories"], 20.0)
     apart = _chain(stage.host) != _chain(stage.member("Cem"))
@@ -68,7 +68,7 @@ async def two_stories(stage: Stage) -> Outcome:
 
 
 async def _part(stage: Stage) -> None:
-    """Cem gets a world of its own, and in each world something else happens in the same slot."""
+    """Give Cem a separate world, and fill the same slot differently in the two worlds."""
     await stage.act("partition", apart=[3], beats=True, media=True)
     cem = stage.member("Cem")
     room = room_of(cem.session)
@@ -91,7 +91,7 @@ def _chain(member: Member) -> bytes:
     "who compares them is told what that means.",
 )
 async def one_code_for_two_worlds(stage: Stage) -> Outcome:
-    """40 digits over everything that has happened."""
+    """The code has 40 digits and covers the whole history of the room."""
     await _part(stage)
     await asyncio.sleep(1.0)
     codes = {m.name: room_of(m.session).m.code for m in stage.honest}
@@ -111,7 +111,7 @@ async def one_code_for_two_worlds(stage: Stage) -> Outcome:
     names=("Ada", "Bo", "Cem", "Eve"),
 )
 async def withheld_removal(stage: Stage) -> Outcome:
-    """Who is kept in the dark is told, and stops; what Eve heard until then it had been a member for."""
+    """Bo is notified and stops. Until then Eve hears only media of an epoch that it was a member of."""
     bo, eve = stage.member("Bo"), stage.member("Eve")
     intruder = Intruder()
     intruder.take_session(eve.session)
@@ -121,7 +121,7 @@ async def withheld_removal(stage: Stage) -> Outcome:
     stage.host.do(ev.Remove(stage.host.leaf_of("Eve")))
     await stage.told(["stale", "withheld", "silent"], _FRESH + 10, [bo])
     heard = eve.last_opened.get("Bo", 0.0) > (stage.act_at or 0.0)
-    # from here on nothing more may be said to who is gone
+    # from here on, no member may send anything more to Eve
     paused = await stage.until(lambda: stage.now - bo.last_sealed > 2.0, 10.0)
     await stage.operator.begin("record")
     await asyncio.sleep(2.0)
@@ -143,7 +143,7 @@ async def withheld_removal(stage: Stage) -> Outcome:
     "The server tells one member another chain than the rest, signed: that member is told at once.",
 )
 async def lie_about_chain(stage: Stage) -> Outcome:
-    """Everybody keeps the chain alone; a server can only disagree with it."""
+    """Every member computes the chain alone; a server can only disagree with it."""
     bo = stage.member("Bo")
     await stage.act("lie_about_slot", victim=2)
     stage.host.welcome.add("Dana")
@@ -161,7 +161,7 @@ async def lie_about_chain(stage: Stage) -> Outcome:
     "The server hands out receipts that hold it to nothing; everybody is told with the next change.",
 )
 async def forged_receipts(stage: Stage) -> Outcome:
-    """An old slot's signature is no receipt for this one."""
+    """The signature of an old slot is not a receipt for this one."""
     await stage.act("old_receipts")
     stage.host.welcome.add("Dana")
     stage.knock("Dana")
@@ -190,7 +190,7 @@ async def forged_receipts(stage: Stage) -> Outcome:
     "people are told, and the room goes on afterwards.",
 )
 async def commit_flood(stage: Stage) -> Outcome:
-    """Nobody is lost; media doesn't stop for a moment."""
+    """No member is lost, and media never stops."""
     before = counts(stage)
     await stage.act("commit_flood", rate=5, most=15)
     await stage.told(["void_commit"], 8.0)
@@ -215,7 +215,7 @@ async def commit_flood(stage: Stage) -> Outcome:
     "A member who is no host removes another: the change is void for everybody, and its author is named.",
 )
 async def bad_commit(stage: Stage) -> Outcome:
-    """Cem signs it, with its own key."""
+    """Cem signs the commit with its own key."""
     cem = stage.member("Cem")
     forged = mallory.forged_commit(cem.session, [mls.Remove(cem.leaf_of("Bo"))])
     await stage.act("inject", into="slot", blob=forged.blob, gate=forged.gate)
@@ -239,7 +239,7 @@ async def bad_commit(stage: Stage) -> Outcome:
     "One bit of every message to a member is altered: none is shown otherwise than it was said.",
 )
 async def altered_words(stage: Stage) -> Outcome:
-    """What can't be opened costs one check, and no word."""
+    """A message that cannot be opened costs one check and is not shown."""
     bo = stage.member("Bo")
     await stage.act("flip", what="relays", receiver=2)
     for number in range(3):
@@ -278,7 +278,7 @@ async def replayed_words(stage: Stage) -> Outcome:
     "they are told.",
 )
 async def dropped_words(stage: Stage) -> Outcome:
-    """Whether it was a word or not the operator can't know."""
+    """The operator cannot know whether a dropped relay was a chat message."""
     bo = stage.member("Bo")
     await stage.act("drop", what="relays", receiver=2, every=2)
     for number in range(6):
@@ -297,7 +297,7 @@ async def dropped_words(stage: Stage) -> Outcome:
     "The operator holds words back from one member, for later: beats tell that others have more.",
 )
 async def delayed_words(stage: Stage) -> Outcome:
-    """A slow line looks the same: so it is told that they are missing, and not why."""
+    """A slow network looks the same, so members are notified that messages are missing, and not why."""
     bo = stage.member("Bo")
     await stage.act("delay", what="relays", receiver=2, seconds=60)
     for number in range(3):
@@ -318,7 +318,7 @@ async def delayed_words(stage: Stage) -> Outcome:
     "The operator gives one member the same messages in another order: answers before questions; it is told.",
 )
 async def reordered_words(stage: Stage) -> Outcome:
-    """The server's numbers look right; what stood under them is signed in beats."""
+    """The server's numbers look right. Heartbeats sign which message each member received under a number."""
     bo = stage.member("Bo")
     await stage.act("reorder", what="relays", receiver=2)
     for number in range(6):
@@ -338,7 +338,7 @@ async def reordered_words(stage: Stage) -> Outcome:
     "who has signed, and nobody's list changes.",
 )
 async def forged_roster(stage: Stage) -> Outcome:
-    """Handles are the server's; people are the group's."""
+    """The server assigns handles; the group defines the members."""
     await stage.act("forged_roster", ghosts=5, gone=[2])
     await asyncio.sleep(2.0)
     changed = any(m.roster != set(stage.names) for m in stage.honest)
@@ -353,7 +353,7 @@ async def forged_roster(stage: Stage) -> Outcome:
     "The server offers an older version of the protocol: nobody speaks it, and everybody is told.",
 )
 async def downgrade(stage: Stage) -> Outcome:
-    """There is nothing older to fall back to."""
+    """There is no older version to fall back to."""
     await stage.act("downgrade", how="version")
     await stage.told(["version"], 10.0)
     await stage.operator.end("downgrade")
@@ -369,7 +369,7 @@ async def downgrade(stage: Stage) -> Outcome:
     "sent in the clear.",
 )
 async def plain_media(stage: Stage) -> Outcome:
-    """Unknown fields are no suggestions."""
+    """A message with unknown fields is refused."""
     await stage.operator.begin("record")
     await stage.act("downgrade", how="plain")
     refused = "not of this protocol"
