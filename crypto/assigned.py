@@ -1,8 +1,9 @@
-"""The code points that Unicode 14.0 assigns: which characters a name may have must not depend on a runtime.
+"""Code points assigned in Unicode 14.0, so that the check of a name does not depend on a runtime's version.
 
-Python 3.11 knows Unicode 14.0 and later Pythons and browsers know more. Where one member's library knows a
-character and another's does not, they would judge the same commit differently. What Unicode promises to
-keep (normalization, case folding) it promises for assigned code points: within these all runtimes agree.
+Python 3.11 implements Unicode 14.0; later Pythons and browsers implement newer versions. If one member's
+library knows a character and another's does not, the two members judge the same commit differently. Unicode
+guarantees stable normalization and case folding for assigned code points only, so all runtimes agree within
+this set.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import Final
 
-# Lengths in base 36, by turns of code points not assigned and assigned, from 0 on. A test computes them anew.
+# Run lengths in base 36, alternating between unassigned and assigned code points, starting at U+0000
+# (unassigned). A test recomputes the table.
 _LENGTHS: Final = """
     0 oo 2 6 4 7 1 1 1 k 1 b1 1 12 2 1e 2 3 1 1j 8 r 4 6 b 7i 1 1o 2 2t e 1n 2 1d 2 f 1 s 2 1 1 b 5 v 1 2 6
     6k 1 8 2 2 2 m 1 7 1 1 3 4 2 9 2 2 2 4 8 1 4 2 1 5 2 p 2 3 1 6 4 2 2 m 1 7 1 2 1 2 1 2 2 1 1 5 4 2 2 3 3
@@ -48,5 +50,5 @@ _EDGES: Final = tuple(accumulate(int(length, 36) for length in _LENGTHS.split())
 
 
 def assigned(char: str) -> bool:
-    """Whether Unicode 14.0 assigns the character (surrogates and private use count as assigned)."""
+    """Return whether Unicode 14.0 assigns the character. Surrogates and private use count as assigned."""
     return bisect_right(_EDGES, ord(char)) % 2 == 1

@@ -1,14 +1,14 @@
-"""Beats: what a member signs every few seconds about where it stands, what it sends and what reaches it.
+"""Heartbeats ("beats"): a member's periodic signed report of its state, its sent and its received frames.
 
-docs/protocol.md, section 7. A beat is a plain concatenation of fields, one encoding a value::
+docs/protocol.md, section 7. A heartbeat is a concatenation of fields, with one valid encoding per value::
 
     1 | leaf 4 | handle 8 | since 8 | seq 4 | prev 32 | at 8 | epoch 8 | slot 8 | chain 32 |
     H(epoch_authenticator) 32 | incarnation 8 | relay 8 | window 32 |
     count 1, sent (stream 1 | frames 6) by stream | want 1 |
     count 2, got (leaf 4 | seq 4 | count 1, (stream 1 | frames 6) by stream) by leaf | signature 64
 
-The signature is SignWithLabel of MLS under "snug 1 beat", over room number (16 bytes) | all but itself. Who
-has the beat, the number and the leaf's signature key can check it.
+The signature is the SignWithLabel of MLS under the label "snug 1 beat", over room number (16 bytes) | all
+fields before the signature. Verification needs the heartbeat, the room number and the leaf's signature key.
 """
 
 from __future__ import annotations
@@ -24,52 +24,52 @@ from crypto.mls.labels import verify_with_label
 
 LABEL: Final = "snug 1 beat"
 VERSION: Final = 1
-#: Kept relays that a window covers.
+#: Number of kept relays that a window covers.
 WINDOW: Final = 8
-#: What stands for the beat before the first one.
+#: `prev` of the first heartbeat.
 NO_BEAT: Final = bytes(32)
 STREAMS_MAX: Final = 8
 GOT_MAX: Final = 1000
 
 #: (stream number, frames).
 Counters = tuple[tuple[int, int], ...]
-#: (label, data) -> signature, as `Group.sign` of crypto.mls.
+#: (label, data) -> signature, as `Group.sign` of crypto.mls does.
 Sign = Callable[[str, bytes], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """What has come of one other member: its last beat, and of each stream the frames that opened."""
+    """Traffic received from one other member: its last heartbeat, and the frames decrypted per stream."""
 
     leaf: int
-    seq: int  # 0: no beat yet
+    seq: int  # 0: no heartbeat received yet
     frames: Counters
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """One member's signed word on where it stands. Numbers of frames count since `since`."""
+    """One member's signed report of its state. Frame counters start at slot `since`."""
 
     leaf: int
-    handle: bytes  # its connection, 8 bytes
-    since: int  # the slot at which this membership began: sequence and counters begin there
-    seq: int  # from 1
-    prev: bytes  # `digest` of the beat before, 32 bytes; NO_BEAT for the first
-    at: int  # Unix seconds by its own clock
+    handle: bytes  # of the member's connection, 8 bytes
+    since: int  # slot at which this membership began; sequence numbers and counters start there
+    seq: int  # starts at 1
+    prev: bytes  # `digest` of the previous heartbeat, 32 bytes; NO_BEAT for the first
+    at: int  # Unix seconds by the member's own clock
     epoch: int
-    slot: int  # the last one that it has judged
-    chain: bytes  # after that slot, 32 bytes
+    slot: int  # last slot that the member has validated
+    chain: bytes  # chain value after that slot, 32 bytes
     authenticator: bytes  # H(epoch_authenticator), 32 bytes
-    incarnation: bytes  # of the server's process, 8 bytes
-    relay: int  # the last kept relay that it can vouch for; 0: none
-    window: bytes  # over the relays up to that one (`window`), 32 bytes
+    incarnation: bytes  # of the server process, 8 bytes
+    relay: int  # last kept relay that the member can vouch for; 0: none
+    window: bytes  # over the relays up to `relay` (see the function `window`), 32 bytes
     sent: Counters
-    want: bool  # whether it asks for all streams; else for none
+    want: bool  # True: the member subscribes to all streams; False: to none
     got: tuple[Got, ...]
     signature: bytes = field(default=b"", repr=False)
 
     def body(self) -> bytes:
-        """What is signed behind the room's number. MalformedError for values that have no encoding."""
+        """Return the bytes signed after the room number. MalformedError for values that have no encoding."""
         return b"".join(
             (
                 uint(VERSION, 1),
@@ -95,16 +95,16 @@ class Beat:
 
     @property
     def digest(self) -> bytes:
-        """H(body), 32 bytes: what the next beat's `prev` is."""
+        """H(body), 32 bytes: the `prev` of the next heartbeat."""
         return H(self.body())
 
     def encode(self) -> bytes:
-        """Body and signature. MalformedError while it isn't signed."""
+        """Return body and signature. MalformedError if the heartbeat is unsigned."""
         return self.body() + exactly(self.signature, SIGNATURE_SIZE, "a beat's signature")
 
     @classmethod
     def decode(cls, data: bytes) -> Beat:
-        """MalformedError for anything but the one encoding of a beat of this version."""
+        """Decode a heartbeat of this version. MalformedError for anything but its one valid encoding."""
         reader = Reader(data)
         if reader.uint(1) != VERSION:
             raise MalformedError("a beat of another version")
@@ -137,19 +137,22 @@ class Beat:
         return beat
 
     def signed(self, number: bytes, sign: Sign) -> Beat:
-        """The same, signed for the room of that number (16 bytes)."""
+        """Return a copy signed for the room with this number (16 bytes)."""
         return replace(self, signature=sign(LABEL, exactly(number, 16, "a room's number") + self.body()))
 
     def verify(self, number: bytes, key: bytes) -> None:
-        """AuthenticationError unless `key` (a leaf's signature key) signed it for that room (16 bytes)."""
+        """Verify the signature for the room with this number (16 bytes).
+
+        AuthenticationError unless `key`, a leaf's signature key, made it.
+        """
         verify_with_label(key, LABEL, exactly(number, 16, "a room's number") + self.body(), self.signature)
 
 
 def window(incarnation: bytes, relay: int, digests: Iterable[bytes]) -> bytes:
-    """What two members compare to know that they were given the same in the same order, 32 bytes.
+    """Return a hash (32 bytes) by which members confirm that they received the same relays in the same order.
 
-    `digests` are H(blob) of the kept relays up to number `relay` of that incarnation of the server: the last
-    WINDOW of them, or all where there are fewer.
+    `digests` are H(blob) of the last WINDOW kept relays up to number `relay` of that server incarnation, or
+    of all of them if there are fewer.
     """
     return H(b"snug 1 window", exactly(incarnation, 8, "an incarnation"), uint(relay, 8), *digests)
 

@@ -1,17 +1,16 @@
-"""The 64 signs of the short code, and the one English word that each is read out as.
+"""The 64 emoji of the short code, each with the one English word to read aloud.
 
-Chosen so that no two look alike at the size of a letter or sound alike over a bad line: no flags, no
-smileys, no hands, no skin tones, no two of a family (one fruit that is red, one instrument of wood). All are
-of Unicode 11.0 or older and one code point; two are followed by U+FE0F, which asks for the picture instead of
-the letter. The order is part of the protocol (docs/protocol.md, section 8): sign i stands for the six bits
-of i.
+No two look alike at the size of a letter or sound alike on a bad connection. The set excludes flags, smileys,
+hands, skin tones and pairs from one family: it has one red fruit and one wooden instrument. Every emoji is a
+single code point from Unicode 11.0 or older; U+FE0F follows two of them, to select the emoji form over the
+text form. The order is part of the protocol (docs/protocol.md, section 8): emoji i encodes the six bits of i.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-#: (emoji, word), by number 0 to 63.
+#: (emoji, word), indexed by number 0 to 63.
 EMOJI: Final[tuple[tuple[str, str], ...]] = (
     ("\U0001f436", "dog"),
     ("\U0001f981", "lion"),

@@ -1,38 +1,38 @@
-"""The kinds of error that `crypto` raises, named for who must act.
+"""Error classes of `crypto`. The class says which party is at fault and how the caller reacts.
 
-Every message says what happened and why; the caller knows what to do from the kind alone.
+Each message says what happened and why. The class alone is enough to decide what to do.
 """
 
 from __future__ import annotations
 
 
 class SnugCryptoError(Exception):
-    """Base of all errors raised by `crypto`."""
+    """Base class of all errors raised by `crypto`."""
 
 
 class MalformedError(SnugCryptoError):
-    """Bytes that are not what they claim to be: too short, too long, wrong tag, not canonical.
+    """The bytes do not have the expected form: too short, too long, wrong tag, or not canonical.
 
-    The sender (or whoever stands between) is at fault; drop the input.
+    The sender or an intermediary is at fault; drop the input.
     """
 
 
 class UnsupportedError(SnugCryptoError):
-    """Well formed, but of a version, suite or type that this code does not speak."""
+    """The input is well formed, but its version, suite or type is unsupported."""
 
 
 class AuthenticationError(SnugCryptoError):
-    """A signature, MAC or AEAD tag did not verify. Nothing of the input may be used."""
+    """A signature, MAC or AEAD tag did not verify. No part of the input may be used."""
 
 
 class ReplayError(SnugCryptoError):
-    """Seen before, or so old that it can no longer be told from something seen before."""
+    """The input has been seen before, or is too old to rule that out."""
 
 
 class ValidationError(SnugCryptoError):
-    """A numbered rule is broken. `rule` names it (``"SNUG-7"``, ``"MLS-12.2-3"``), `text` says how.
+    """The input breaks a numbered rule. `rule` names it (``"SNUG-7"``, ``"MLS-12.2-3"``), `text` says how.
 
-    The author of the input is at fault, and can be named when its signature has verified.
+    The author of the input is at fault, and is known if its signature has verified.
     """
 
     def __init__(self, rule: str, text: str) -> None:
@@ -42,8 +42,8 @@ class ValidationError(SnugCryptoError):
 
 
 class StateError(SnugCryptoError):
-    """The caller asked for something that its own state does not allow: a bug of the caller."""
+    """The caller requested an operation that its own state does not allow: a bug in the caller."""
 
 
 class MissingKeyError(SnugCryptoError):
-    """The key needed is not here: another epoch's, deleted, or never given to us."""
+    """The required key is absent: it is from another epoch, deleted, or was never received."""

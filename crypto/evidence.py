@@ -1,17 +1,18 @@
-"""Evidence that a server dropped a meeting, or told two stories of it: to be checked by a stranger, offline.
+"""Evidence that a server dropped a meeting or signed conflicting histories, for third parties, offline.
 
-Protocol section 13. An *exhibit* is what one member shows: the signed beats that it had heard, the server's
-receipts, what the server said last, and a *probe*: a room of the member's own, opened at the same server
-after the drop under the chain value ::
+docs/protocol.md, section 13. An *exhibit* is one member's statement: the signed heartbeats that it received,
+the server's receipts, the server's last messages, and a *probe*. A probe is a new room that the member opens
+at the same server after the drop, with the chain value ::
 
     H("snug 1 probe" | H(number 16 | count 2, (key 32 | len32(beat)) |
                          count 2, (server key 32 | slot 8 | chain 32 | signature 64)))
 
-The server's receipt for that room is its signature that it was alive and served others after those beats were
-made. The member's leaf signs the exhibit as a whole, by SignWithLabel under "snug 1 evidence". Exhibits of
-several members of one room stand beside each other in one file.
+The server's receipt for the probe room proves that the server was alive, and served others, after those
+heartbeats were made. The member's leaf signs the whole exhibit by SignWithLabel under "snug 1 evidence". One
+file holds the exhibits of several members of one room.
 
-No names: keys alone, unless the member adds the signed leaf nodes (RFC 9420 7.2) that bear them.
+The file contains keys and no names, unless the member adds the signed leaf nodes (RFC 9420 7.2) with the
+names.
 """
 
 from __future__ import annotations
@@ -35,16 +36,16 @@ from crypto.room_state import Identity
 
 FORMAT: Final = "snug evidence 1"
 LABEL: Final = "snug 1 evidence"
-#: Exhibits in one file; beats, receipts and leaf nodes in one exhibit; words of the server's.
+#: Maximum of: exhibits per file; heartbeats and receipts (each) per exhibit; leaf nodes; server messages.
 EXHIBITS_MAX: Final = 64
 LISTED_MAX: Final = 64
 LEAVES_MAX: Final = 1000
 WORDS_MAX: Final = 16
-#: Characters of a text in it.
+#: Characters in one text.
 TEXT_MAX: Final = 500
-#: Bytes of one beat: 1,000 members with 8 streams each.
+#: Bytes of one heartbeat: room for 1,000 members with 8 streams each.
 BEAT_MAX: Final = 128 * 1024
-#: Bytes of a file.
+#: Bytes of one file.
 FILE_MAX: Final = 32 * 2**20
 
 Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -57,14 +58,14 @@ Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]
 
 
 class SignedBeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A member's beat (protocol section 7) and the leaf key that signed it."""
+    """A member's heartbeat (docs/protocol.md, section 7) and the leaf key that signed it."""
 
     key: Key
     beat: Annotated[bytes, msgspec.Meta(max_length=BEAT_MAX)]
 
 
 class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The server's signature that a slot of this room has this chain value (protocol section 3)."""
+    """The server's signature over the chain value of one slot of this room (docs/protocol.md, section 3)."""
 
     server_key: Key
     slot: Slot
@@ -73,7 +74,7 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LastWord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the server said or did last, as the member tells it; `at` in Unix seconds by its clock."""
+    """The server's last message or action, as the member reports it; `at` in Unix seconds by its clock."""
 
     at: Seconds
     code: Text
@@ -81,7 +82,7 @@ class LastWord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ProbeReceipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The server's signature over the probe: of that room, at slot 0, under the chain value above."""
+    """The server's signature over the probe room `number`, at slot 0, with the chain value above."""
 
     number: Number
     server_key: Key
@@ -89,7 +90,7 @@ class ProbeReceipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What became of the probe: `receipt` proves it where the server signed, `text` is the member's word."""
+    """The outcome of the probe: `receipt` is the server's signature if any, `text` the member's report."""
 
     at: Seconds
     text: Text
@@ -97,7 +98,7 @@ class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NamedLeaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A signed LeafNode (RFC 9420 7.2): its own key says which name it bears, at that leaf of that group."""
+    """A signed LeafNode (RFC 9420 7.2): its key signs the name in it, for that leaf of that group."""
 
     leaf: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
     group_id: Annotated[bytes, msgspec.Meta(max_length=255)]
@@ -105,10 +106,10 @@ class NamedLeaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Exhibit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One member's. As read nothing of it has been checked: `verify_exhibit`.
+    """The exhibit of one member. Decoding verifies nothing: call `verify_exhibit`.
 
-    `at` is when it was made; `dropped_at` when this member lost the room, None if it had not. `server_key` is
-    the key by which the server last answered at the room's door.
+    `at` is the time of creation; `dropped_at` the time at which this member lost the room, None if it had
+    not. `server_key` is the key with which the server last authenticated at the room's door.
     """
 
     at: Seconds
@@ -125,23 +126,23 @@ class Exhibit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signature: Signature
 
     def to_be_signed(self) -> bytes:
-        """What the member's leaf signs under LABEL: H of all else, 32 bytes."""
+        """Return the bytes that the member's leaf signs under LABEL: H of all other fields, 32 bytes."""
         return H(msgspec.json.encode(msgspec.structs.replace(self, signature=bytes(64))))
 
     def signed(self, sign: Callable[[str, bytes], bytes]) -> Exhibit:
-        """The same, signed; `sign` takes a label and what to sign, as `Group.sign` of crypto.mls."""
+        """Return a signed copy; `sign` takes (label, data to sign), like `Group.sign` of crypto.mls."""
         return msgspec.structs.replace(self, signature=sign(LABEL, self.to_be_signed()))
 
 
 class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file: exhibits of members of one room."""
+    """A file with the exhibits of members of one room."""
 
     format: Literal["snug evidence 1"]
     exhibits: Annotated[list[Exhibit], msgspec.Meta(min_length=1, max_length=EXHIBITS_MAX)]
 
 
 def probe_chain(number: bytes, beats: Sequence[SignedBeat], receipts: Sequence[Receipt]) -> bytes:
-    """The chain value (32 bytes) under which a probe is opened: it commits to these beats and receipts."""
+    """Return the chain value (32 bytes) of a probe room: it commits to these heartbeats and receipts."""
     parts = [number, uint(len(beats), 2)]
     parts += [b.key + prefixed(b.beat, 4) for b in beats]
     parts.append(uint(len(receipts), 2))
@@ -153,17 +154,17 @@ def probe_chain(number: bytes, beats: Sequence[SignedBeat], receipts: Sequence[R
 
 
 def encode(evidence: Evidence) -> bytes:
-    """One JSON object in its one form, UTF-8, with a line end."""
+    """Encode as one canonical JSON object in UTF-8, with a final newline."""
     return one_form.encode(evidence)
 
 
 def decode_evidence(data: bytes) -> Evidence:
-    """MalformedError for anything but what `encode` makes."""
+    """Decode a file. MalformedError for anything that `encode` does not produce."""
     return one_form.decode(data, Evidence, "evidence", FILE_MAX)
 
 
 def merge(files: Iterable[Evidence]) -> Evidence:
-    """The exhibits of all, each once. MalformedError if they are of several rooms, or too many."""
+    """Combine the exhibits of several files, without duplicates. MalformedError: several rooms, too many."""
     exhibits: dict[bytes, Exhibit] = {}
     for file in files:
         for exhibit in file.exhibits:
@@ -180,10 +181,10 @@ def merge(files: Iterable[Evidence]) -> Evidence:
 
 @dataclass(frozen=True)
 class LastBeat:
-    """The newest beat of one key: Unix seconds by that member's clock, and where it stood."""
+    """The newest heartbeat of one key: Unix seconds by that member's clock, and its slot and chain."""
 
     key: bytes
-    count: int  # of this key's beats in the file
+    count: int  # number of this key's heartbeats in the file
     at: int
     slot: int
     chain: bytes
@@ -191,15 +192,15 @@ class LastBeat:
 
 @dataclass(frozen=True)
 class Signed:
-    """One probe that the server signed: `at` by the exhibiting member's clock, and its key."""
+    """One probe that the server signed: `at` by the exhibiting member's clock, and the server's key."""
 
     exhibit_key: bytes
     at: int
     server_key: bytes
-    beats: int  # that the server signed over
-    keys: int
-    same_server: bool  # whether that key has also signed receipts of this room
-    claimed_server: bool  # whether it is the key that the room was at by the member's word
+    beats: int  # number of heartbeats that the server signed over
+    keys: int  # number of distinct leaf keys of these heartbeats
+    same_server: bool  # whether `server_key` has also signed receipts of this room
+    claimed_server: bool  # whether `server_key` is the room's server key according to the member
 
 
 @dataclass(frozen=True)
@@ -212,31 +213,31 @@ class Named:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a file shows, once all of it has verified."""
+    """Verified contents of a file."""
 
     origin: str
     number: bytes
     exhibits: tuple[Exhibit, ...]
     members: tuple[LastBeat, ...]  # newest first
-    #: (server key, slot) -> the different chain values that it signed: more than one is two stories.
+    #: (server key, slot) -> the distinct chain values that the key signed: more than one proves equivocation.
     receipts: dict[tuple[bytes, int], tuple[bytes, ...]]
-    #: Slot -> the different chain values that beats name for it.
+    #: Slot -> the distinct chain values that heartbeats report for it.
     histories: dict[int, tuple[bytes, ...]]
     probes: tuple[Signed, ...]
     names: tuple[Named, ...]
 
     @property
     def two_stories(self) -> list[tuple[bytes, int]]:
-        """(server key, slot) where one key signed different histories."""
+        """Return the (server key, slot) pairs for which one key signed different histories."""
         return sorted(place for place, chains in self.receipts.items() if len(chains) > 1)
 
     @property
     def split_slots(self) -> list[int]:
-        """Slots of which members' beats name different histories."""
+        """Return the slots for which members' heartbeats report different histories."""
         return sorted(slot for slot, chains in self.histories.items() if len(chains) > 1)
 
     def served_by(self, member: LastBeat) -> list[bytes]:
-        """The keys that signed the very history that this member's newest beat names, whosever they are."""
+        """Return all keys that signed the slot and chain value of this member's newest heartbeat."""
         return sorted(
             key
             for (key, slot), chains in self.receipts.items()
@@ -245,7 +246,7 @@ class Findings:
 
 
 def verify_exhibit(exhibit: Exhibit) -> None:
-    """Check every signature; AuthenticationError or MalformedError, with a sentence, at the first bad one."""
+    """Check every signature. AuthenticationError or MalformedError, with the reason, at the first bad one."""
     _signed(exhibit.key, LABEL, exhibit.to_be_signed(), exhibit.signature, "the member's own statement")
     for place, signed in enumerate(exhibit.beats, 1):
         beat = Beat.decode(signed.beat)
@@ -269,7 +270,7 @@ def verify_exhibit(exhibit: Exhibit) -> None:
 
 
 def verify_evidence(evidence: Evidence) -> Findings:
-    """Check a file; errors as of `verify_exhibit`, and MalformedError for exhibits of several rooms."""
+    """Check a file. Raises as `verify_exhibit` does, and MalformedError for exhibits of different rooms."""
     for exhibit in evidence.exhibits:
         verify_exhibit(exhibit)
     first = evidence.exhibits[0]

@@ -1,8 +1,8 @@
 """Byte fields of Snug's own messages: length prefixes, a strict reader, zero padding.
 
-Everything that Snug signs, hashes or seals outside MLS is a plain concatenation of fields: integers
-big-endian, variable parts behind a length of 1, 2 or 4 bytes. There is one encoding of a value and no other:
-a reader refuses what is left over, and padding that isn't zero.
+All data that Snug signs, hashes or seals outside MLS is a concatenation of fields. Integers are big-endian;
+variable-length fields have a length prefix of 1, 2 or 4 bytes. Each value has exactly one encoding: decoding
+rejects trailing bytes and non-zero padding.
 """
 
 from __future__ import annotations
@@ -11,33 +11,33 @@ from typing import Final
 
 from crypto.errors import MalformedError
 
-#: No integer is larger: a browser's numbers are exact up to here, and all members must read the same.
+#: Largest integer. A browser's integers are exact up to it, and all members must read the same.
 UINT_MAX: Final = (1 << 53) - 1
 
 
 def uint(value: int, size: int) -> bytes:
-    """`value` in `size` bytes, big-endian; MalformedError when it doesn't fit or is above 2^53 - 1."""
+    """Encode `value` in `size` bytes, big-endian. MalformedError if it does not fit or is above 2^53 - 1."""
     if not 0 <= value <= UINT_MAX or value >= 1 << (8 * size):
         raise MalformedError(f"{value} is no unsigned integer of {size} bytes")
     return value.to_bytes(size, "big")
 
 
 def prefixed(data: bytes, size: int) -> bytes:
-    """`data` behind its length in `size` bytes; MalformedError when it is longer than that can say."""
+    """Return `data` after its length in `size` bytes. MalformedError if the length does not fit."""
     if len(data) >= 1 << (8 * size):
         raise MalformedError(f"{len(data)} bytes are too many for a length of {size} bytes")
     return len(data).to_bytes(size, "big") + data
 
 
 def exactly(data: bytes, size: int, what: str) -> bytes:
-    """`data`, if it has `size` bytes; MalformedError naming `what` if not."""
+    """Return `data` if it has `size` bytes. Otherwise MalformedError that names `what`."""
     if len(data) != size:
         raise MalformedError(f"{what} has {size} bytes, not {len(data)}")
     return data
 
 
 def padded(data: bytes, size: int) -> bytes:
-    """`data` behind its length (4 bytes), then zeros up to `size` bytes; MalformedError if too long."""
+    """Return `data` after its length (4 bytes), zero-padded to `size` bytes. MalformedError if too long."""
     whole = prefixed(data, 4)
     if len(whole) > size:
         raise MalformedError(f"{len(data)} bytes don't fit in {size}")
@@ -45,7 +45,7 @@ def padded(data: bytes, size: int) -> bytes:
 
 
 def unpadded(data: bytes) -> bytes:
-    """What `padded` was given; MalformedError when the padding isn't all zeros."""
+    """Return the data passed to `padded`. MalformedError if the padding is not all zeros."""
     reader = Reader(data)
     inner = reader.prefixed(4)
     rest = reader.rest()
@@ -55,14 +55,14 @@ def unpadded(data: bytes) -> bytes:
 
 
 class Reader:
-    """Reads fields from the front of `data`; each method raises MalformedError on what isn't there."""
+    """Reads fields from the front of `data`. Methods raise MalformedError on a missing or invalid field."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._at = 0
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes."""
+        """Read the next `size` bytes."""
         end = self._at + size
         if end > len(self._data):
             raise MalformedError(f"cut short: {size} bytes expected, {len(self._data) - self._at} are left")
@@ -71,28 +71,28 @@ class Reader:
         return piece
 
     def uint(self, size: int) -> int:
-        """An unsigned integer of `size` bytes, at most 2^53 - 1."""
+        """Read an unsigned integer of `size` bytes, at most 2^53 - 1."""
         value = int.from_bytes(self.take(size), "big")
         if value > UINT_MAX:
             raise MalformedError("an integer above 2^53 - 1")
         return value
 
     def prefixed(self, size: int) -> bytes:
-        """Bytes behind their length of `size` bytes."""
+        """Read bytes that follow their length of `size` bytes."""
         return self.take(self.uint(size))
 
     def text(self, size: int) -> str:
-        """UTF-8 behind its length of `size` bytes."""
+        """Read UTF-8 text that follows its length of `size` bytes."""
         try:
             return self.prefixed(size).decode("utf-8")
         except UnicodeDecodeError:
             raise MalformedError("text that is not UTF-8") from None
 
     def rest(self) -> bytes:
-        """All that is left."""
+        """Read all remaining bytes."""
         return self.take(len(self._data) - self._at)
 
     def end(self) -> None:
-        """Nothing may be left."""
+        """Check that no bytes remain."""
         if self._at != len(self._data):
             raise MalformedError(f"{len(self._data) - self._at} bytes too many")

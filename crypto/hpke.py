@@ -1,7 +1,8 @@
 """Hybrid public key encryption, RFC 9180: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, and one of three AEADs.
 
-Modes base and PSK, with associated data, a context that counts (5.2) and secret export (5.3), which
-`cryptography`'s HPKE doesn't offer. Its primitives do the work: this file is the RFC's key schedule alone.
+Supports the modes base and PSK, associated data, a context with a message counter (5.2) and secret export
+(5.3); HPKE in `cryptography` lacks these. This file implements the RFC's key schedule on primitives of
+`cryptography`.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ _NN: Final = 12
 _NH: Final = 32
 _MODE_BASE: Final = b"\x00"
 _MODE_PSK: Final = b"\x01"
-#: Bytes of an X25519 key, public or private, and of `enc`.
+#: Bytes of an X25519 public or private key, and of `enc`.
 KEY_SIZE: Final = 32
-#: Bytes that an AEAD adds.
+#: Bytes that an AEAD adds to a plaintext.
 TAG_SIZE: Final = 16
-#: Least entropy of a PSK, in bytes (section 9.5 asks for 32).
+#: Minimum size of a PSK in bytes (section 9.5 requires 32 bytes of entropy).
 PSK_MIN: Final = 32
-#: Messages that a context seals or opens before it refuses (5.2 allows 2^96 - 1; nobody gets there).
+#: Number of messages that a context seals or opens before it refuses (5.2 allows 2^96 - 1; never reached).
 SEQUENCE_LIMIT: Final = 1 << 64
 
 
 class Suite(IntEnum):
-    """The AEAD's number in RFC 9180's registry (7.3); KEM and KDF are always X25519 and HKDF-SHA256."""
+    """The AEAD's number in the registry of RFC 9180 (7.3); KEM and KDF are always X25519 and HKDF-SHA256."""
 
     X25519_SHA256_AES128GCM = 1
     X25519_SHA256_AES256GCM = 2
@@ -48,7 +49,7 @@ class Suite(IntEnum):
 
     @property
     def identifier(self) -> bytes:
-        """suite_id of section 5.1: 10 bytes."""
+        """suite_id of section 5.1, 10 bytes."""
         return b"HPKE" + b"".join(n.to_bytes(2, "big") for n in (_KEM, _KDF, self.value))
 
     @property
@@ -57,7 +58,7 @@ class Suite(IntEnum):
         return 16 if self is Suite.X25519_SHA256_AES128GCM else 32
 
     def aead(self, key: bytes) -> AESGCM | ChaCha20Poly1305:
-        """The AEAD under `key`."""
+        """Return the AEAD keyed with `key`."""
         return ChaCha20Poly1305(key) if self is Suite.X25519_SHA256_CHACHA20POLY1305 else AESGCM(key)
 
 
@@ -73,9 +74,9 @@ def _labeled_expand(suite_id: bytes, prk: bytes, label: bytes, info: bytes, leng
 
 
 def derive_key_pair(ikm: bytes) -> tuple[bytes, bytes]:
-    """DeriveKeyPair of section 7.1.3: (private, public), 32 bytes each.
+    """DeriveKeyPair of section 7.1.3: return (private, public), 32 bytes each.
 
-    MalformedError below 32 bytes of `ikm`.
+    MalformedError if `ikm` has fewer than 32 bytes.
     """
     if len(ikm) < KEY_SIZE:
         raise MalformedError(f"a key pair is derived from at least {KEY_SIZE} bytes, not {len(ikm)}")
@@ -85,7 +86,7 @@ def derive_key_pair(ikm: bytes) -> tuple[bytes, bytes]:
 
 
 def public_key(private: bytes) -> bytes:
-    """The public half of an X25519 key (RFC 7748): 32 bytes."""
+    """Return the public half of an X25519 key (RFC 7748), 32 bytes."""
     return _private(private).public_key().public_bytes_raw()
 
 
@@ -94,11 +95,11 @@ def _private(private: bytes) -> X25519PrivateKey:
 
 
 def _shared_secret(private: X25519PrivateKey, other: bytes, enc: bytes, receiver: bytes) -> bytes:
-    """ExtractAndExpand over the DH (4.1), after the check of 7.1.4 that the DH isn't all zeros."""
+    """ExtractAndExpand over the DH (4.1), after the check of 7.1.4 that the DH is not all zeros."""
     peer = X25519PublicKey.from_public_bytes(exactly(other, KEY_SIZE, "an X25519 public key"))
     try:
         dh = private.exchange(peer)
-    except ValueError:  # the library's word for an all-zero result
+    except ValueError:  # `cryptography` raises this for an all-zero result
         raise MalformedError("the X25519 public key is of small order") from None
     prk = _labeled_extract(_KEM_SUITE, b"", b"eae_prk", dh)
     return _labeled_expand(_KEM_SUITE, prk, b"shared_secret", enc + receiver, _NH)
@@ -106,23 +107,23 @@ def _shared_secret(private: X25519PrivateKey, other: bytes, enc: bytes, receiver
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """Exports further secrets out of one encryption (5.3)."""
+    """Exports further secrets from one encryption (5.3)."""
 
     suite: Suite
     secret: bytes = field(repr=False)
 
     def export(self, context: bytes, length: int) -> bytes:
-        """Context.Export: `length` bytes (1 to 8,160; else MalformedError), the same on both sides."""
+        """Context.Export: return `length` bytes (1 to 8,160; else MalformedError), equal on both sides."""
         return _labeled_expand(self.suite.identifier, self.secret, b"sec", context, length)
 
 
 class _Context(NotCopyable):
-    """Key, nonce and counter of 5.2. A sender's is not a receiver's: only one of the two counts up."""
+    """Key, nonce and counter of 5.2. Sender and receiver each have their own counter."""
 
     __slots__ = ("_aead", "_base_nonce", "_sequence", "exporter")
 
     def __init__(self, suite: Suite, shared: bytes, info: bytes, psk: bytes, psk_id: bytes) -> None:
-        # KeySchedule, 5.1, with VerifyPSKInputs in front
+        # KeySchedule, 5.1, preceded by VerifyPSKInputs
         if bool(psk) != bool(psk_id):
             raise StateError("a PSK and its id go together")
         if psk and len(psk) < PSK_MIN:
@@ -156,7 +157,7 @@ class Sender(_Context):
     def __init__(
         self, suite: Suite, public: bytes, info: bytes, *, rng: Rng, psk: bytes = b"", psk_id: bytes = b""
     ) -> None:
-        """`rng` gives the 32 bytes of the ephemeral private key.
+        """Set up the context; `rng` provides the 32 bytes of the ephemeral private key.
 
         MalformedError on a bad public key; StateError on a PSK without id, an id without PSK, or a short PSK.
         """
@@ -166,7 +167,7 @@ class Sender(_Context):
         super().__init__(suite, shared, info, psk, psk_id)
 
     def seal(self, aad: bytes, plaintext: bytes) -> bytes:
-        """Context.Seal: the ciphertext, 16 bytes longer. StateError at the message limit."""
+        """Context.Seal: return the ciphertext, 16 bytes longer. StateError at the message limit."""
         ciphertext = self._aead.encrypt(self._nonce(), plaintext, aad)
         self._sequence += 1
         return ciphertext
@@ -180,13 +181,13 @@ class Receiver(_Context):
     def __init__(
         self, suite: Suite, private: bytes, enc: bytes, info: bytes, *, psk: bytes = b"", psk_id: bytes = b""
     ) -> None:
-        """MalformedError on an `enc` that is no X25519 public key; StateError as in `Sender`."""
+        """MalformedError if `enc` is not an X25519 public key; StateError as in `Sender`."""
         key = _private(private)
         shared = _shared_secret(key, enc, enc, key.public_key().public_bytes_raw())
         super().__init__(suite, shared, info, psk, psk_id)
 
     def open(self, aad: bytes, ciphertext: bytes) -> bytes:
-        """Context.Open: the next message. AuthenticationError (and the counter stays) if it isn't that."""
+        """Context.Open: decrypt the next message. On AuthenticationError the counter does not advance."""
         nonce = self._nonce()
         try:
             plaintext = self._aead.decrypt(nonce, ciphertext, aad)
@@ -198,7 +199,7 @@ class Receiver(_Context):
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What `seal` made: `enc` (32 bytes) and `ciphertext` travel, `exporter` stays."""
+    """Result of `seal`: `enc` (32 bytes) and `ciphertext` are sent, `exporter` stays with the sender."""
 
     enc: bytes
     ciphertext: bytes
@@ -207,7 +208,7 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What `open` found, and the exporter that the sender has too."""
+    """Result of `open`: the plaintext, and the exporter that the sender has too."""
 
     plaintext: bytes = field(repr=False)
     exporter: Exporter

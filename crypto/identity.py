@@ -1,15 +1,15 @@
-"""An identity that outlives meetings: a long-term X25519 key, shown to whom one likes, provable to nobody
-else (docs/protocol.md, section 9).
+"""A long-term identity: an X25519 key, shown to chosen people only, with deniable proofs (docs/protocol.md,
+section 9).
 
-A proof is an HMAC under a key that both ends of a Diffie-Hellman can compute. It convinces the one to whom it
-is made, who knows that it did not make it itself, and nobody beyond, for the receiver could have made it too.
-There are two, to keys that the receiver holds and has signed:
+A proof is an HMAC under a key that both ends of a Diffie-Hellman exchange can compute. It convinces the
+receiver, who knows that it did not make the proof itself. It convinces no third party, because the receiver
+could have made it. There are two kinds of proof, each made to a key that the receiver holds and has signed:
 
-- **at the knock**, to the card's key of a host;
-- **in the room**, to another member's box. There the key is mixed of two exchanges, identity with box and own
-  box with box: it takes who holds the identity *and* the leaf, so that nobody vouches for a leaf of somebody
-  else. It is sealed to the box and must travel unsigned: a signature around it would make it the proof to
-  others that it must not be.
+- **at the knock**, to the card key of a host;
+- **in the room**, to another member's box. Its key combines two exchanges: identity with box, and our box
+  with box. Making it requires the identity key *and* the box key of the leaf, so that a member cannot vouch
+  for another member's leaf. The vouch is sealed to the box and must travel unsigned: a signature would turn
+  it into a proof to third parties.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from crypto.errors import AuthenticationError, MalformedError
 from crypto.fields import Reader, exactly, prefixed, uint
 from crypto.kdf import KDF, KEY_SIZE, H, NotCopyable, Rng, mac, same
 
-#: Digits of a fingerprint: 132 bits, read out in eight groups of five.
+#: Digits of a fingerprint: 132 bits, read aloud in eight groups of five.
 DIGITS: Final = 40
-#: Bytes of an identity in a knock: the public key and the proof.
+#: Bytes of an identity in a knock: public key and proof.
 SHOWN_SIZE: Final = 64
-#: Bytes of a sealed vouch: `enc`, and under HPKE the leaf, the public key and the proof.
+#: Bytes of a sealed vouch: `enc`, then leaf, public key and proof under HPKE.
 VOUCH_SIZE: Final = hpke.KEY_SIZE + 4 + 64 + hpke.TAG_SIZE
 _SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 _PRIME: Final = 2**255 - 19
 
 
 def check_public(public: bytes) -> bytes:
-    """The public key itself (32 bytes, X25519), if it may be somebody's.
+    """Return the public key (32 bytes, X25519) if it is valid.
 
-    MalformedError when it has another size, is of small order (then every proof would be anybody's), or isn't
-    in the one form that a point has: the same key must not have two fingerprints.
+    MalformedError if it has another size, is of small order (anybody could then make every proof), or is not
+    canonical: one key must not have two fingerprints.
     """
     exactly(public, KEY_SIZE, "an identity's public key")
     if int.from_bytes(public, "little") >= _PRIME:
@@ -49,23 +49,23 @@ def check_public(public: bytes) -> bytes:
 
 
 def fingerprint(public: bytes) -> str:
-    """40 digits of H("snug 1 fingerprint" | public), without spaces; MalformedError as of `check_public`."""
+    """Return 40 digits of H("snug 1 fingerprint" | public), without spaces. Raises as `check_public` does."""
     digest = H(b"snug 1 fingerprint", check_public(public))
     return f"{int.from_bytes(digest, 'big') % 10**DIGITS:0{DIGITS}d}"
 
 
 def _exchange(private: bytes, public: bytes) -> bytes:
-    """X25519 (RFC 7748), refusing the all-zero result of section 6.1."""
+    """X25519 (RFC 7748). MalformedError on the all-zero result of section 6.1."""
     key = X25519PrivateKey.from_private_bytes(exactly(private, KEY_SIZE, "an X25519 private key"))
     peer = X25519PublicKey.from_public_bytes(exactly(public, KEY_SIZE, "an X25519 public key"))
     try:
         return key.exchange(peer)
-    except ValueError:  # the library's word for an all-zero result
+    except ValueError:  # `cryptography` raises this for an all-zero result
         raise MalformedError("the X25519 public key is of small order") from None
 
 
 class IdentityKey(NotCopyable):
-    """One's own identity. Its repr shows the public half alone."""
+    """The user's own identity key pair. Its repr shows only the public half."""
 
     __slots__ = ("_private", "public")
 
@@ -77,12 +77,12 @@ class IdentityKey(NotCopyable):
 
     @classmethod
     def generate(cls, rng: Rng = os.urandom) -> IdentityKey:
-        """A new one."""
+        """Generate a new identity key."""
         return cls(rng(KEY_SIZE))
 
     @property
     def private(self) -> bytes:
-        """The secret half, 32 bytes: for the sealed book alone."""
+        """The secret half, 32 bytes: only for storage in the sealed book."""
         return self._private
 
     def __repr__(self) -> str:
@@ -91,9 +91,9 @@ class IdentityKey(NotCopyable):
     # -- at the knock ----------------------------------------------------------------------------
 
     def show(self, card_public: bytes, card_hash: bytes, enc: bytes, key_package: bytes) -> bytes:
-        """`public 32 | proof 32` for the host whose card this is, bound to this knock and its KeyPackage.
+        """Return `public 32 | proof 32` for the card's host, bound to this knock and its KeyPackage.
 
-        MalformedError when `card_public` (32 bytes) is of small order.
+        MalformedError if `card_public` (32 bytes) is of small order.
         """
         shared = _exchange(self._private, card_public)
         return self.public + _shown(shared, self.public, card_public, card_hash, enc, key_package)
@@ -101,10 +101,9 @@ class IdentityKey(NotCopyable):
     # -- in the room -----------------------------------------------------------------------------
 
     def vouch(self, ends: Ends, box_private: bytes, *, rng: Rng = os.urandom) -> bytes:
-        """That the leaf `ends.leaf` is ours, to the member at `ends.to_leaf` alone: `VOUCH_SIZE` bytes.
+        """Prove to the member at `ends.to_leaf` only that `ends.leaf` is ours: `VOUCH_SIZE` bytes.
 
-        `box_private` (32 bytes) is the private half of `ends.box`. MalformedError when a box is of small
-        order.
+        `box_private` (32 bytes) is the private half of `ends.box`. MalformedError if a box is of small order.
         """
         proof = _vouched(
             _exchange(self._private, ends.to_box), _exchange(box_private, ends.to_box), self.public, ends
@@ -116,9 +115,9 @@ class IdentityKey(NotCopyable):
 
 
 def check_shown(shown: bytes, card_private: bytes, card_hash: bytes, enc: bytes, key_package: bytes) -> bytes:
-    """Whose identity a knock shows: its public key.
+    """Verify the identity in a knock and return its public key.
 
-    MalformedError when it can't be anybody's, AuthenticationError when whoever knocked does not hold it.
+    MalformedError if the key is invalid, AuthenticationError if the newcomer does not hold the private key.
     """
     reader = Reader(exactly(shown, SHOWN_SIZE, "an identity in a knock"))
     public, proof = check_public(reader.take(KEY_SIZE)), reader.rest()
@@ -141,7 +140,7 @@ def _shown(
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Who vouches to whom: leaves, their signature keys and announced boxes (public), and the group."""
+    """The two ends of a vouch: leaves, their signature keys, announced boxes (public), and the group."""
 
     group_id: bytes
     leaf: int
@@ -152,7 +151,7 @@ class Ends:
     to_box: bytes
 
     def encode(self) -> bytes:
-        """What a proof is about; MalformedError when a part has a wrong size."""
+        """Encode the data that a proof covers. MalformedError if a part has a wrong size."""
         return b"".join(
             (
                 prefixed(self.group_id, 1),
@@ -168,17 +167,17 @@ class Ends:
 
 @dataclass(frozen=True, slots=True)
 class OpenedVouch:
-    """A vouch to us, opened and unverified: `leaf` claims to be of the identity `public` (32 bytes)."""
+    """A vouch to this member, opened but unverified: `leaf` claims the identity `public` (32 bytes)."""
 
     leaf: int
     public: bytes
     proof: bytes = field(repr=False)
 
     def check(self, ends: Ends, box_private: bytes) -> bytes:
-        """The identity's public key, proven; `box_private` (32 bytes) is ours, of `ends.to_box`.
+        """Verify the proof and return the identity's public key; `box_private` (32 bytes) is of `to_box`.
 
-        AuthenticationError when it is not by who holds both the identity and the box of that leaf (or not for
-        these ends), MalformedError when a key can't be anybody's.
+        AuthenticationError if its author does not hold both the identity and the box of that leaf, or if the
+        proof is for other ends. MalformedError if a key is invalid.
         """
         check_public(self.public)
         expected = _vouched(
@@ -190,10 +189,10 @@ class OpenedVouch:
 
 
 def open_vouch(sealed: bytes, box_private: bytes, own_signature_key: bytes, group_id: bytes) -> OpenedVouch:
-    """Open a vouch; nothing of it is proven before its `check`.
+    """Open a vouch. Its contents are unproven until `check`.
 
-    AuthenticationError when it is sealed to somebody else, in another group or to another leaf of ours;
-    MalformedError when it isn't `VOUCH_SIZE` bytes or its key is of small order.
+    AuthenticationError if it is sealed to another member, in another group or to another leaf of ours.
+    MalformedError if it does not have `VOUCH_SIZE` bytes or its key is of small order.
     """
     exactly(sealed, VOUCH_SIZE, "a vouch")
     enc, ciphertext = sealed[: hpke.KEY_SIZE], sealed[hpke.KEY_SIZE :]
@@ -213,5 +212,5 @@ def _info(group_id: bytes) -> bytes:
 
 
 def _vouched(by_identity: bytes, by_box: bytes, public: bytes, ends: Ends) -> bytes:
-    # both exchanges can be had from the receiver's private half: that is the point
+    # the receiver can compute both exchanges with its own private key: this makes the proof deniable
     return mac(KDF(by_identity + by_box, b"snug 1 id"), public, ends.encode())

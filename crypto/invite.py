@@ -1,11 +1,12 @@
-"""The link, and all that derives from it and from the host's seed (docs/protocol.md, sections 1 to 3).
+"""The invite link, and the keys derived from it and from the host seed (docs/protocol.md, sections 1 to 3).
 
-A link is a capability: whoever has it can find the lobby and knock, and no more. It looks like this, with
-more servers (a count, then each origin behind a length of one byte) only where there are any::
+A link is a capability: its holder can find the lobby and knock, and nothing else. Its format is below. The
+list of further servers (a count, then each origin after a length of one byte) is present only if it is not
+empty::
 
     https://HOST[:PORT]/#1<base64url( secret 16 | host_public 32 | index 2 | token 16 [ | servers ] )>
 
-The part behind '#' never goes to a server.
+The part after '#' never reaches a server.
 """
 
 from __future__ import annotations
@@ -49,11 +50,11 @@ NUMBER_SIZE: Final = 16
 NONCE_SIZE: Final = 32
 HASH_SIZE: Final = 32
 ORIGIN_MAX: Final = 255
-#: Further servers that a link may name.
+#: Maximum number of further servers in a link.
 SERVERS_MAX: Final = 8
-#: Links longer than this are none of ours.
+#: Maximum length of a link; longer text is rejected.
 LINK_MAX: Final = 4096
-#: Name of the link's PSK in MLS (an external psk_id).
+#: ID of the link's PSK in MLS (an external psk_id).
 LINK_PSK_ID: Final = b"snug 1 link"
 _FIXED: Final = SECRET_SIZE + 32 + 2 + TOKEN_SIZE
 _VERSION: Final = "1"
@@ -61,7 +62,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _ORIGIN: Final = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?/?\Z"
 )
-#: Two zero groups or more.
+#: A run of two or more zero groups.
 _ZEROS: Final = re.compile(r"\b0(?::0)+\b")
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 
@@ -70,10 +71,10 @@ _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 
 
 def canonical_origin(url: str) -> str:
-    """`scheme://host[:port]` in the one form that is signed: lower case, no default port, no path.
+    """Return `scheme://host[:port]` in canonical form, as signed: lower case, no default port, no path.
 
-    Takes https and http, a DNS name (IDNs in their xn-- form), an IPv4 address or an IPv6 address in
-    brackets. A lone "/" behind it is dropped; anything else behind it, or a user, is MalformedError.
+    Accepts https and http, with a DNS name (IDNs in their xn-- form), an IPv4 address, or an IPv6 address in
+    brackets. A single trailing "/" is dropped. MalformedError on any other suffix, or on a user part.
     """
     wrong = MalformedError(
         f"{url[:100]!r} is no server address; it should look like https://meet.example or http://127.0.0.1:8080"
@@ -103,10 +104,10 @@ def _canonical_host(host: str) -> str | None:
 
 
 def _compressed(address: bytes) -> str:
-    """RFC 5952's form, all in hex as browsers write it; what Python's own gives depends on its version."""
+    """Format as in RFC 5952, all in hex as browsers do. Python's own format depends on its version."""
     text = ":".join(f"{int.from_bytes(address[i : i + 2], 'big'):x}" for i in range(0, 16, 2))
     runs: list[str] = [run[0] for run in _ZEROS.finditer(text)]
-    longest = max(runs, key=len, default="")  # the first of several
+    longest = max(runs, key=len, default="")  # the first one if several are equally long
     if not longest:
         return text
     before, after = f":{text}:".split(f":{longest}:", 1)
@@ -114,7 +115,7 @@ def _compressed(address: bytes) -> str:
 
 
 def origin_field(origin: str) -> bytes:
-    """len16(origin) | origin, of a canonical origin only: else two clients would sign different bytes."""
+    """Encode len16(origin) | origin. MalformedError if not canonical: two clients must sign equal bytes."""
     if canonical_origin(origin) != origin:
         raise MalformedError(
             f"{origin[:100]!r} is not in canonical form, which is {canonical_origin(origin)!r}"
@@ -127,7 +128,7 @@ def origin_field(origin: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class HostSeed:
-    """32 random bytes that hosts alone have; everything that makes a host comes from them."""
+    """The seed of the hosts: 32 random bytes known only to hosts. All host keys derive from it."""
 
     seed: bytes = field(repr=False)
 
@@ -136,30 +137,30 @@ class HostSeed:
 
     @classmethod
     def from_random(cls, rng: Rng = os.urandom) -> HostSeed:
-        """A new meeting's seed."""
+        """Generate the seed of a new meeting."""
         return cls(rng(32))
 
     @property
     def host_key(self) -> SigningKey:
-        """Signs cards; its public half stands in every link."""
+        """The key that signs cards; its public half is in every link."""
         return SigningKey(KDF(self.seed, "snug 1 host"))
 
     @property
     def host_public(self) -> bytes:
-        """32 bytes."""
+        """The public half of `host_key`, 32 bytes."""
         return self.host_key.public
 
     def steward_key(self, group_id: bytes) -> SigningKey:
-        """Opens and mends the room of this MLS group at the server."""
+        """Return the key that opens this MLS group's room at the server and replaces its gate."""
         return SigningKey(KDF(self.seed, b"snug 1 steward" + prefixed(group_id, 2)))
 
     def invite_token(self, index: int) -> bytes:
-        """What makes invite `index` (0 to 65,535) good: 16 bytes that its link carries."""
+        """Return the token (16 bytes) in the link of invite `index` (0 to 65,535), which authorises it."""
         root = KDF(self.seed, "snug 1 invites")
         return KDF(root, b"snug 1 invite" + uint(index, 2), TOKEN_SIZE)
 
     def invite(self, origin: str, secret: bytes, index: int, servers: tuple[str, ...] = ()) -> Invite:
-        """The invite of that index."""
+        """Return the invite with this index."""
         return Invite(origin, secret, self.host_public, index, self.invite_token(index), servers)
 
 
@@ -168,9 +169,9 @@ class HostSeed:
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """One link, taken apart. `secret` is the meeting's, `token` this invite's alone.
+    """A decoded link. `secret` belongs to the meeting, `token` to this invite only.
 
-    MalformedError when a part has a wrong size, or an origin isn't canonical.
+    MalformedError if a part has a wrong size, or an origin is not canonical.
     """
 
     origin: str
@@ -178,7 +179,7 @@ class Invite:
     host_public: bytes
     index: int
     token: bytes = field(repr=False)
-    #: Further servers, canonical origins, at most 8.
+    #: Further servers as canonical origins, at most 8.
     servers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -193,7 +194,7 @@ class Invite:
             origin_field(server)
 
     def link(self) -> str:
-        """The link: about 116 characters for a short host and no further servers."""
+        """Return the link: about 116 characters for a short host name and no further servers."""
         raw = self.secret + self.host_public + uint(self.index, 2) + self.token
         if self.servers:
             raw += uint(len(self.servers), 1)
@@ -202,10 +203,10 @@ class Invite:
 
     @classmethod
     def parse(cls, link: str) -> Invite:
-        """Take a link apart; spaces around it don't matter.
+        """Decode a link; surrounding whitespace is ignored.
 
-        The errors are for the person who pasted it: MalformedError when it isn't a Snug link, or a part of it
-        is missing or changed; UnsupportedError when it is of another version.
+        The error messages address the user who pasted the link. MalformedError if it is not a Snug link, or
+        if a part is missing or changed; UnsupportedError if it has another version.
         """
         link = link.strip()
         address, hash_sign, code = link.partition("#")
@@ -256,7 +257,7 @@ def _from_base64url(text: str) -> bytes:
         raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except (binascii.Error, ValueError):
         raise MalformedError("the link is cut off: please copy all of it") from None
-    if _base64url(raw) != text:  # spare bits set: another text for the same bytes
+    if _base64url(raw) != text:  # non-zero spare bits: a second text for the same bytes
         if len(raw) < _FIXED:
             raise MalformedError("the link is cut off: please copy all of it")
         raise MalformedError("the link's last character is wrong: please copy it again")
@@ -267,7 +268,7 @@ def _from_base64url(text: str) -> bytes:
 
 
 def day_of(unix_seconds: float) -> int:
-    """UTC days since 1970-01-01."""
+    """Return the number of whole UTC days since 1970-01-01."""
     return int(unix_seconds // 86_400)
 
 
@@ -276,35 +277,36 @@ def _of_the_day(label: bytes, origin: str, day: int) -> bytes:
 
 
 def lobby_key(secret: bytes, origin: str, day: int) -> SigningKey:
-    """The key of the lobby on that UTC day; its public half is the lobby's number."""
+    """Return the key of the lobby on that UTC day; its public half is the lobby's number."""
     exactly(secret, SECRET_SIZE, "a link's secret")
     return SigningKey(KDF(secret, _of_the_day(b"snug 1 lobby", origin, day)))
 
 
 def lobby_veil_key(secret: bytes, origin: str, day: int) -> bytes:
-    """The key (32 bytes) under which everything in that day's lobby is sealed."""
+    """Return the key (32 bytes) that seals everything in that day's lobby."""
     exactly(secret, SECRET_SIZE, "a link's secret")
     return KDF(secret, _of_the_day(b"snug 1 veil", origin, day))
 
 
 def link_psk(secret: bytes) -> bytes:
-    """The external PSK that goes with every Add (32 bytes), under the id `LINK_PSK_ID`."""
+    """Return the external PSK for every Add (32 bytes), with the id `LINK_PSK_ID`."""
     return KDF(exactly(secret, SECRET_SIZE, "a link's secret"), "snug 1 psk")
 
 
-# -- what is signed and hashed for the server (server/wire/messages.py says the same) ------------
+# -- bytes signed and hashed for the server (server/wire/messages.py has the same) ---------------
 
 
 def room_number(door_public: bytes, steward_public: bytes) -> bytes:
-    """``H("snug 1 room" | door_pk | steward_pk)[:16]``."""
+    """Return ``H("snug 1 room" | door_pk | steward_pk)[:16]``."""
     exactly(door_public, 32, "a door's public key")
     exactly(steward_public, 32, "a steward's public key")
     return H(b"snug 1 room", door_public, steward_public)[:NUMBER_SIZE]
 
 
 def door_message(origin: str, number: bytes, server_nonce: bytes, client_nonce: bytes) -> bytes:
-    """What opens a door. For a lobby `number` is the lobby key's public half (32 bytes) and the lobby key
-    signs; for a room it is the room's number (16 bytes) and the door key signs.
+    """Return the message to sign for access to a door. For a lobby, `number` is the public half of the lobby
+    key (32 bytes) and the lobby key signs; for a room, it is the room number (16 bytes) and the door key
+    signs.
     """
     if len(number) not in (NUMBER_SIZE, 32):
         raise MalformedError(f"a door's number has 16 bytes (a room) or 32 (a lobby), not {len(number)}")
@@ -314,7 +316,7 @@ def door_message(origin: str, number: bytes, server_nonce: bytes, client_nonce: 
 
 
 def open_message(number: bytes, slot: int, gate: bytes, chain: bytes, server_nonce: bytes) -> bytes:
-    """What the steward signs to open a room (G1)."""
+    """Return the message that the steward key signs to open a room (G1)."""
     exactly(gate, HASH_SIZE, "a gate")
     exactly(chain, HASH_SIZE, "a chain value")
     exactly(server_nonce, NONCE_SIZE, "the server's nonce")
@@ -322,19 +324,19 @@ def open_message(number: bytes, slot: int, gate: bytes, chain: bytes, server_non
 
 
 def regate_message(number: bytes, slot: int, gate: bytes, server_nonce: bytes) -> bytes:
-    """What the steward signs to mend a gate (G5)."""
+    """Return the message that the steward key signs to replace a gate (G5)."""
     exactly(gate, HASH_SIZE, "a gate")
     exactly(server_nonce, NONCE_SIZE, "the server's nonce")
     return b"snug 1 regate" + _numbered(number, slot) + gate + server_nonce
 
 
 def receipt_message(number: bytes, slot: int, chain: bytes) -> bytes:
-    """What the server signs for each slot: two stories told are two signatures."""
+    """Return the message that the server signs for each slot. Conflicting histories yield two signatures."""
     return b"snug 1 receipt" + _numbered(number, slot) + exactly(chain, HASH_SIZE, "a chain value")
 
 
 def verify_receipt(server_public: bytes, number: bytes, slot: int, chain: bytes, signature: bytes) -> None:
-    """AuthenticationError unless the server signed that chain value for that slot."""
+    """Raise AuthenticationError unless the server signed that chain value for that slot."""
     try:
         verify(server_public, receipt_message(number, slot, chain), signature)
     except AuthenticationError:
@@ -346,10 +348,10 @@ def _numbered(number: bytes, slot: int) -> bytes:
 
 
 def chain_next(chain: bytes, slot: int, blob: bytes) -> bytes:
-    """``chain_n = H(chain_{n-1} | n (8 bytes) | H(blob_n))``."""
+    """Return ``chain_n = H(chain_{n-1} | n (8 bytes) | H(blob_n))``."""
     return H(exactly(chain, HASH_SIZE, "a chain value"), uint(slot, 8), H(blob))
 
 
 def gate(pass_: bytes) -> bytes:
-    """H(pass): what the server is given, so that it can know a pass (32 bytes) when it is shown."""
+    """Return H(pass), 32 bytes. The server stores it and can then verify a presented pass."""
     return H(exactly(pass_, HASH_SIZE, "a pass"))

@@ -1,8 +1,8 @@
-"""The few primitives that Snug uses outside MLS: H, KDF, an AEAD, Ed25519.
+"""Primitives that Snug uses outside MLS: H, KDF, an AEAD, Ed25519.
 
 H is SHA-256; KDF is HKDF-SHA256 (RFC 5869) without salt; the AEAD is AES-256-GCM (SP 800-38D) with a random
-96-bit nonce in front, which both clients have natively. A key of ours seals a few thousand blobs at the
-most, far below the 2^32 at which random nonces would begin to matter.
+96-bit nonce prepended. Both clients have it natively. One key seals at most a few thousand blobs, far below
+the 2^32 at which random nonces become a risk.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nacl.signing import VerifyKey
 from crypto.errors import AuthenticationError, MalformedError, StateError
 from crypto.fields import exactly
 
-#: Where randomness comes from: a function of a number of bytes.
+#: Source of randomness: a function from a number of bytes to that many random bytes.
 Rng = Callable[[int], bytes]
 
 HASH_SIZE: Final = 32
@@ -37,7 +37,7 @@ SEAL_OVERHEAD: Final = NONCE_SIZE + TAG_SIZE
 
 
 def H(*parts: bytes) -> bytes:  # noqa: N802 - the protocol's own name
-    """SHA-256 of the parts, one after the other: 32 bytes."""
+    """Return the SHA-256 of the concatenated parts, 32 bytes."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part)
@@ -51,25 +51,26 @@ def KDF(key: bytes, label: bytes | str, length: int = KEY_SIZE) -> bytes:  # noq
 
 
 def mac(key: bytes, *parts: bytes) -> bytes:
-    """HMAC-SHA256 (RFC 2104) over the parts: 32 bytes."""
+    """Return the HMAC-SHA256 (RFC 2104) over the concatenated parts, 32 bytes."""
     return hmac.digest(key, b"".join(parts), "sha256")
 
 
 def same(one: bytes, other: bytes) -> bool:
-    """Equality in a time that doesn't tell where they differ."""
+    """Compare in constant time."""
     return hmac.compare_digest(one, other)
 
 
 def seal(key: bytes, plaintext: bytes, aad: bytes, *, rng: Rng = os.urandom) -> bytes:
-    """AES-256-GCM under a 32-byte key: nonce (12 bytes, from `rng`), ciphertext, tag (16 bytes)."""
+    """AES-256-GCM under a 32-byte key: return nonce (12 bytes, from `rng`), ciphertext, tag (16 bytes)."""
     nonce = exactly(rng(NONCE_SIZE), NONCE_SIZE, "a nonce")
     return nonce + AESGCM(exactly(key, KEY_SIZE, "a sealing key")).encrypt(nonce, plaintext, aad)
 
 
 def unseal(key: bytes, sealed: bytes, aad: bytes) -> bytes:
-    """What `seal` was given.
+    """Return the plaintext that was passed to `seal`.
 
-    MalformedError if too short, AuthenticationError if it was not sealed under this key with this `aad`.
+    MalformedError if `sealed` is too short, AuthenticationError if it is not sealed under this key with this
+    `aad`.
     """
     if len(sealed) < SEAL_OVERHEAD:
         raise MalformedError(f"{len(sealed)} bytes are too short for something sealed")
@@ -82,7 +83,7 @@ def unseal(key: bytes, sealed: bytes, aad: bytes) -> bytes:
 
 
 class SigningKey:
-    """An Ed25519 key pair (RFC 8032) from its 32-byte seed. Its repr shows the public half alone."""
+    """An Ed25519 key pair (RFC 8032) from its 32-byte seed. Its repr shows only the public half."""
 
     __slots__ = ("_key", "public")
 
@@ -94,7 +95,7 @@ class SigningKey:
 
     @classmethod
     def generate(cls, rng: Rng = os.urandom) -> SigningKey:
-        """A new key."""
+        """Generate a new key."""
         return cls(rng(KEY_SIZE))
 
     @property
@@ -103,7 +104,7 @@ class SigningKey:
         return bytes(self._key)
 
     def sign(self, message: bytes) -> bytes:
-        """The signature, 64 bytes; deterministic."""
+        """Return the signature, 64 bytes; deterministic."""
         return bytes(self._key.sign(message).signature)
 
     def __repr__(self) -> str:
@@ -111,9 +112,9 @@ class SigningKey:
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> None:
-    """Check an Ed25519 signature (RFC 8032; small-order keys and a non-canonical S are refused).
+    """Check an Ed25519 signature (RFC 8032). Small-order keys and a non-canonical S are rejected.
 
-    MalformedError on wrong sizes, AuthenticationError when it isn't `public`'s signature of `message`.
+    MalformedError on wrong sizes, AuthenticationError if it is not the signature of `message` by `public`.
     """
     exactly(public, KEY_SIZE, "an Ed25519 public key")
     exactly(signature, SIGNATURE_SIZE, "an Ed25519 signature")
@@ -124,7 +125,7 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
 
 
 class NotCopyable:
-    """Base of what holds a counter or a one-time secret: a copy would use it twice, so there is none."""
+    """Base class of objects with a counter or a one-time secret. Copying is refused: it would reuse them."""
 
     __slots__ = ()
 

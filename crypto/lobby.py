@@ -1,14 +1,14 @@
-"""Card, knock and answer: how somebody with a link gets in (docs/protocol.md, section 4).
+"""Card, knock and answer: how a newcomer with a link joins (docs/protocol.md, section 4).
 
-Everything in a lobby is sealed under its veil, and every blob has one of a few sizes. Under the veil::
+Every lobby message is sealed under the lobby's veil key, and every blob has one of a few sizes::
 
     Call    a newcomer asks the hosts for a card
-    Card    a host's short-lived X25519 key, signed by the key that stands in the link
-    Knock   HPKE to that key: who I am, proven by the invite; nobody but a host can read it
-    Reply   an Answer or a Refusal under the knock's HPKE export: nobody but who opened the knock can make it
+    Card    a host's short-lived X25519 key, signed by the key that is in the link
+    Knock   HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
+    Reply   an Answer or a Refusal under the knock's HPKE export: proves that its author opened the knock
 
-Whoever lacks the link sees none of it. Whoever has it sees that somebody knocks, and not who, by which
-invite, or what the answer is, except by the blob's size.
+Without the link, none of this is readable. A link holder sees that somebody knocks. The link holder does not
+see the name, the invite, or the answer, except as far as the blob's size reveals it.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ from crypto.invite import Invite, origin_field
 from crypto.kdf import SEAL_OVERHEAD, H, NotCopyable, Rng, SigningKey, mac, same, seal, unseal, verify
 from crypto.names import check_name
 
-#: Every blob has one of these sizes (bytes); the largest is what a lobby carries.
+#: Allowed blob sizes (bytes); the largest is the maximum of a lobby.
 BUCKETS: Final = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
-#: A knock is at least this large, so that its size doesn't tell the length of a name.
+#: Minimum size of a knock, so that the size does not reveal the length of a name.
 KNOCK_BUCKET: Final = 2048
-#: How long a card is good, and its secret kept, in seconds.
+#: Lifetime of a card and of its secret, in seconds.
 CARD_LIFETIME: Final = 600
-#: How far a newcomer's clock may be off, in seconds.
+#: Tolerated error of a newcomer's clock, in seconds.
 CLOCK_SKEW: Final = 300
 GREETING_MAX: Final = 280
 REASON_MAX: Final = 280
-#: Largest KeyPackage that a knock carries.
+#: Maximum size of a KeyPackage in a knock.
 KEY_PACKAGE_MAX: Final = 8192
 
 SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 _AAD: Final = b"snug 1 posted"
 _CALL, _CARD, _KNOCK, _REPLY, _INSIDE = 1, 2, 3, 4, 5
 _ANSWER, _REFUSAL = 1, 2
-#: Overrides and isolates, with which a text can pretend to be another.
+#: Bidirectional overrides and isolates: they can disguise a text as another.
 _BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-#: In the place of an identity, where none is shown: no key of an identity begins like that.
+#: Placeholder for an absent identity; no identity key starts with these bytes.
 _NO_IDENTITY: Final = bytes(SHOWN_SIZE)
 _REPLY_ID: Final = 8
 _CARD_SIZE: Final = 32 + 16 + 8 + 4 + 64
-#: What the veil adds to a message: its seal, its kind, its length.
+#: Bytes that the veil adds to a message: seal, length, kind.
 _VEIL: Final = SEAL_OVERHEAD + 4 + 1
 _KNOCK_OVERHEAD: Final = _VEIL + hpke.KEY_SIZE + hpke.TAG_SIZE
 _REPLY_OVERHEAD: Final = _VEIL + _REPLY_ID + SEAL_OVERHEAD
@@ -61,14 +61,14 @@ _REPLY_OVERHEAD: Final = _VEIL + _REPLY_ID + SEAL_OVERHEAD
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A newcomer asks: is a host there? Hosts answer with a card."""
+    """A newcomer's request for a card. Hosts answer with a card."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A host's key for knocks. As read it is unverified: `verify` it before use.
+    """A host's key for knocks. Decoding does not verify it: call `verify` before use.
 
-    `expiry` is in Unix seconds, `day` the UTC day of the lobby that it was posted in.
+    `expiry` is in Unix seconds, `day` is the UTC day of the card's lobby.
     """
 
     eph_public: bytes
@@ -78,19 +78,19 @@ class Card:
     signature: bytes
 
     def encode(self) -> bytes:
-        """124 bytes."""
+        """Encode the card, 124 bytes."""
         return self.eph_public + self.nonce + uint(self.expiry, 8) + uint(self.day, 4) + self.signature
 
     @property
     def hash(self) -> bytes:
-        """H(Card), to which a knock is bound."""
+        """H(Card); every knock is bound to it."""
         return H(self.encode())
 
     def verify(self, host_public: bytes, origin: str, day: int, now: float) -> None:
-        """Check it against the link: `now` in Unix seconds, `day` that of the lobby it was found in.
+        """Verify the card against the link: `now` in Unix seconds, `day` is its lobby's day.
 
-        AuthenticationError when it is not by the link's host; ValidationError ("CARD-DAY", "CARD-EXPIRED",
-        "CARD-LIFETIME") when it is of another day, past, or claims to live longer than cards do.
+        AuthenticationError if the link's host did not sign it; ValidationError ("CARD-DAY", "CARD-EXPIRED",
+        "CARD-LIFETIME") if it is of another day, has expired, or claims a longer lifetime than cards have.
         """
         verify(host_public, _card_message(self, origin), self.signature)
         if self.day != day:
@@ -116,7 +116,7 @@ def _card_message(card: Card, origin: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Knock:
-    """Sealed to a card: only hosts can read it."""
+    """A knock, sealed to a card: only hosts can read it."""
 
     enc: bytes
     ciphertext: bytes
@@ -124,7 +124,7 @@ class Knock:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer or a refusal, sealed; `id` lets the newcomer recognise it, and tells others nothing."""
+    """A sealed answer or refusal; the newcomer recognises it by `id`, which means nothing to others."""
 
     id: bytes
     sealed: bytes
@@ -132,7 +132,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """Said between members and a host that comes back (`crypto.returning`); sealed once more."""
+    """A message between members and a returning host (`crypto.returning`), sealed a second time."""
 
     sealed: bytes
 
@@ -141,9 +141,9 @@ LobbyMessage = Call | Card | Knock | Reply | Inside
 
 
 def post(veil: bytes, message: LobbyMessage, *, rng: Rng = os.urandom) -> bytes:
-    """The blob to post: sealed under the lobby's veil (32 bytes), of the smallest fitting size of `BUCKETS`.
+    """Seal a message under the veil key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
 
-    MalformedError when the message is too large for a lobby.
+    MalformedError if the message is too large for a lobby.
     """
     kind, body = _encode(message)
     inner = uint(kind, 1) + body
@@ -151,10 +151,10 @@ def post(veil: bytes, message: LobbyMessage, *, rng: Rng = os.urandom) -> bytes:
 
 
 def read(veil: bytes, blob: bytes) -> LobbyMessage:
-    """What somebody posted. Nothing in it is verified but that its author has the link.
+    """Open a lobby blob. The only verified fact about its author is possession of the link.
 
-    MalformedError when the blob has no right size or is no message, UnsupportedError when of an unknown kind,
-    AuthenticationError when not under this veil.
+    MalformedError if the size is wrong or the contents are not a message, UnsupportedError on an unknown
+    kind, AuthenticationError if it is not sealed under this veil key.
     """
     if len(blob) not in BUCKETS:
         raise MalformedError(f"a lobby's blob doesn't have {len(blob)} bytes")
@@ -200,9 +200,9 @@ def _bucket(size: int, least: int = 0) -> int:
 
 
 class CardSecret(NotCopyable):
-    """A card and its private half, which is erased after ten minutes.
+    """A card with its private half, to be erased after ten minutes.
 
-    A phone seized later can't name who knocked.
+    A phone seized later then cannot reveal the names in the knocks.
     """
 
     __slots__ = ("_private", "card")
@@ -213,24 +213,24 @@ class CardSecret(NotCopyable):
 
     @property
     def private(self) -> bytes:
-        """32 bytes; StateError once erased."""
+        """The private half, 32 bytes; StateError once erased."""
         if self._private is None:
             raise StateError("this card's secret has been erased")
         return self._private
 
     def expired(self, now: float) -> bool:
-        """Whether its time (Unix seconds) is over: then `erase` it."""
+        """Return whether the card has expired at `now` (Unix seconds); if so, call `erase`."""
         return now >= self.card.expiry
 
     def erase(self) -> None:
-        """Forget the private half. Knocks sealed to it can't be opened by anybody any more."""
+        """Delete the private half. Knocks sealed to this card then cannot be opened by anyone."""
         self._private = None
 
 
 def make_card(
     host_key: SigningKey, origin: str, day: int, now: float, *, rng: Rng = os.urandom
 ) -> CardSecret:
-    """A new card, good for ten minutes from `now` (Unix seconds)."""
+    """Create a card that is valid for ten minutes from `now` (Unix seconds)."""
     private = exactly(rng(hpke.KEY_SIZE), hpke.KEY_SIZE, "an X25519 private key")
     card = Card(hpke.public_key(private), rng(16), int(now) + CARD_LIFETIME, day, b"")
     signature = host_key.sign(_card_message(card, origin))
@@ -238,9 +238,9 @@ def make_card(
 
 
 def check_text(text: str, most: int) -> str:
-    """The text itself, if people may send it: NFC, at most `most` bytes of UTF-8, no control characters.
+    """Return the text if it is in NFC, has at most `most` bytes of UTF-8 and no control characters.
 
-    MalformedError if not.
+    Otherwise MalformedError.
     """
     if len(text.encode("utf-8", "surrogatepass")) > most:
         raise MalformedError(f"a text of at most {most} bytes is allowed here")
@@ -256,34 +256,34 @@ def check_text(text: str, most: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OpenedKnock:
-    """A knock that a host has opened, its invite proven. The KeyPackage is still unverified."""
+    """A knock after decryption, with a proven invite. The KeyPackage is still unverified."""
 
     index: int
     key_package: bytes
     name: str
     greeting: str
-    #: Unix seconds at which its card expires.
+    #: Unix seconds at which the knock's card expires.
     expiry: int
     exporter: hpke.Exporter = field(repr=False)
-    #: The identity (32 bytes, X25519) that it shows and holds, if it shows one.
+    #: The identity (32 bytes, X25519) that the newcomer shows and has proven to hold; None if absent.
     identity: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PendingKnock:
-    """What the newcomer keeps of a knock, to open the reply."""
+    """State that the newcomer keeps to open the reply to its knock."""
 
     exporter: hpke.Exporter = field(repr=False)
 
     def owns(self, reply: Reply) -> bool:
-        """Whether the reply is to this knock."""
+        """Return whether the reply belongs to this knock."""
         return same(reply.id, _reply_id(self.exporter))
 
     def open(self, reply: Reply) -> Answer | Refusal:
-        """The host's word.
+        """Open the host's reply.
 
-        AuthenticationError when it is not to this knock or not by who opened it, MalformedError when it is
-        no answer.
+        AuthenticationError if it belongs to another knock or was not made by a host that opened this one;
+        MalformedError if it does not contain an answer.
         """
         if not self.owns(reply):
             raise AuthenticationError("a reply to another knock")
@@ -300,10 +300,10 @@ def knock(
     identity: IdentityKey | None = None,
     rng: Rng = os.urandom,
 ) -> tuple[Knock, PendingKnock]:
-    """Knock with a *verified* card. `name` as `check_name` allows it, `greeting` at most 280 bytes.
+    """Create a knock for a *verified* card; `name` must pass `check_name`, `greeting` has at most 280 bytes.
 
-    `identity` is shown to the hosts, who can prove it to nobody; the knock's size is the same without.
-    ValidationError("SNUG-11") on the name, MalformedError on the rest.
+    `identity` is shown to the hosts, deniably; the size of the knock is the same without it.
+    ValidationError("SNUG-11") on the name, MalformedError on the other arguments.
     """
     check_name(name)
     check_text(greeting, GREETING_MAX)
@@ -329,11 +329,11 @@ def knock(
 
 
 def open_knock(secret: CardSecret, knock: Knock, token_of: Callable[[int], bytes]) -> OpenedKnock:
-    """Open a knock; `token_of` gives an invite's token (`HostSeed.invite_token`).
+    """Open a knock; `token_of` returns the token of an invite (`HostSeed.invite_token`).
 
-    StateError once the card is erased; AuthenticationError when it isn't sealed to this card, or not made by
-    a holder of the invite that it names and the identity that it shows: then there is nothing to show.
-    MalformedError and ValidationError("SNUG-11") when what it says is not allowed.
+    StateError once the card is erased. AuthenticationError if the knock is not sealed to this card, or if its
+    author does not hold the named invite and the shown identity: such a knock is not shown to the host.
+    MalformedError and ValidationError("SNUG-11") if its contents are not allowed.
     """
     card_hash = secret.card.hash
     opened = hpke.open(SUITE, secret.private, knock.enc, _knock_info(card_hash), b"", knock.ciphertext)
@@ -369,30 +369,30 @@ def _use(token: bytes, card_hash: bytes, enc: bytes, rest: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Come in: all that a newcomer needs and only members know."""
+    """Admission: the data that a newcomer needs and that only members know."""
 
     welcome: bytes
     door_seed: bytes = field(repr=False)
     steward_public: bytes
-    #: XOR X("handed") of the epoch that the Welcome leads to: no use to who reads the answer and not that.
+    #: XOR X("handed") of the epoch of the Welcome: useless to a reader of the answer without the Welcome.
     beat_key: bytes = field(repr=False)
     slot: int
     chain: bytes
-    #: Opaque here: used invites, signature keys ever seen, recent rejoins.
+    #: Opaque in this module: used invites, all signature keys ever seen, recent rejoins.
     ledger: bytes
-    #: The host's signature that it let this key in (`crypto.report`, 64 bytes); empty unless reports are on.
+    #: The host's signature that it admitted this key (`crypto.report`, 64 bytes); empty without reports.
     admission: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Not now; `reason` (at most 280 bytes, may be empty) is the host's word to the newcomer."""
+    """Refusal; `reason` (at most 280 bytes, may be empty) is the host's text for the newcomer."""
 
     reason: str
 
 
 def reply(opened: OpenedKnock, answer: Answer | Refusal, *, rng: Rng = os.urandom) -> Reply:
-    """Seal an answer or a refusal to who knocked. MalformedError when a part has a wrong size."""
+    """Seal an answer or a refusal to the newcomer. MalformedError if a part has a wrong size."""
     body = encode_answer(answer)
     size = _bucket(len(body) + 4 + _REPLY_OVERHEAD) - _REPLY_OVERHEAD
     name = _reply_id(opened.exporter)
@@ -400,7 +400,7 @@ def reply(opened: OpenedKnock, answer: Answer | Refusal, *, rng: Rng = os.urando
 
 
 def encode_answer(answer: Answer | Refusal) -> bytes:
-    """What is sealed in a reply. MalformedError when a part has a wrong size."""
+    """Encode the plaintext of a reply. MalformedError if a part has a wrong size."""
     if isinstance(answer, Answer):
         return b"".join(
             (
@@ -424,7 +424,7 @@ def _admission(admission: bytes) -> bytes:
 
 
 def read_answer(body: bytes) -> Answer | Refusal:
-    """What `encode_answer` made. MalformedError or UnsupportedError if it is none."""
+    """Decode the result of `encode_answer`. MalformedError or UnsupportedError on other input."""
     reader = Reader(body)
     kind = reader.uint(1)
     answer: Answer | Refusal
@@ -456,13 +456,13 @@ def _reply_id(exporter: hpke.Exporter) -> bytes:
     return exporter.export(b"snug 1 answer id", _REPLY_ID)
 
 
-# -- a host's book of knocks --------------------------------------------------------------------
+# -- a host's record of knocks ------------------------------------------------------------------
 
-#: Knocks waiting for the host's word, all invites together.
+#: Knocks waiting for the host's decision, for all invites together.
 PENDING_MAX: Final = 64
-#: How long the host may think, in seconds. Afterwards the newcomer knocks again.
+#: How long a knock waits for the host's decision, in seconds. Afterwards the newcomer knocks again.
 PENDING_LIFETIME: Final = 600
-#: KeyPackages remembered. Older than that, their cards have expired long since.
+#: Number of remembered KeyPackages. The cards of older ones expired long ago.
 SEEN_MAX: Final = 4096
 
 Reason = Literal["unknown", "revoked", "used", "expired", "seen", "pending", "full"]
@@ -470,21 +470,21 @@ Reason = Literal["unknown", "revoked", "used", "expired", "seen", "pending", "fu
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """To be shown to the host, under this id."""
+    """The knock is to be shown to the host, under this id."""
 
     id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Not to be shown, and why."""
+    """The knock is not shown, for this reason."""
 
     reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A knock that waits for the host's word since `since`."""
+    """A knock that has waited for the host's decision since `since` (Unix seconds)."""
 
     id: int
     knock: OpenedKnock
@@ -492,10 +492,10 @@ class Waiting:
 
 
 class Knocks:
-    """What a host knows of invites and knocks. Pure: `now` (Unix seconds) comes in.
+    """A host's record of invites and knocks. No clock and no I/O: callers pass `now` (Unix seconds).
 
-    `each` is how many knocks may wait at once on one open invite (a single-use one has one); the protocol's
-    default is one.
+    `each` limits the knocks that wait at the same time per open invite (always one for a single-use invite);
+    the protocol's default is one.
     """
 
     def __init__(self, *, each: int = 1) -> None:
@@ -508,25 +508,25 @@ class Knocks:
         self._next = 1
 
     def issue(self, index: int, *, single: bool) -> None:
-        """An invite now exists. StateError if it does already."""
+        """Register a new invite. StateError if its index is registered already."""
         if index in self._single:
             raise StateError(f"invite {index} has been issued before")
         self._single[index] = single
 
     def revoke(self, index: int) -> None:
-        """The invite opens nothing from now on, and who waits on it waits no more."""
+        """Invalidate the invite and drop the knocks that wait on it."""
         self._revoked.add(index)
         self._waiting = {i: w for i, w in self._waiting.items() if w.knock.index != index}
 
     def use(self, indices: Iterable[int]) -> None:
-        """Invites with which somebody has come in, by whichever host; a single-use one is then over."""
+        """Mark invites as used by an admitted member, through any host; a single-use invite is then spent."""
         for index in indices:
             self._used.add(index)
             if self._single.get(index):
                 self._waiting = {i: w for i, w in self._waiting.items() if w.knock.index != index}
 
     def consider(self, opened: OpenedKnock, now: float) -> Accepted | Ignored:
-        """Whether the host is to be asked. An ignored knock changes nothing."""
+        """Decide whether to show the knock to the host. An ignored knock does not change the record."""
         self._expire(now)
         reason = self._objection(opened, now)
         if reason is not None:
@@ -557,14 +557,14 @@ class Knocks:
         return "full" if len(self._waiting) >= PENDING_MAX else None
 
     def waiting(self, now: float) -> list[Waiting]:
-        """Who waits, longest first."""
+        """Return the waiting knocks, longest wait first."""
         self._expire(now)
         return list(self._waiting.values())
 
     def take(self, number: int, now: float) -> OpenedKnock:
-        """The host has decided about knock `number`, which waits no more.
+        """Remove and return knock `number`, which the host has decided about.
 
-        StateError when it doesn't wait (any more). Once its Add has been committed, tell `use`.
+        StateError if no such knock waits. After the commit of its Add, call `use`.
         """
         self._expire(now)
         try:

@@ -1,17 +1,17 @@
-"""From the MLS exporter to a key for each stream of each sender, and what an epoch change does to them.
+"""Media keys: from the MLS exporter to one key per stream of each sender, and their change with each epoch.
 
-RFC 9605 section 5.2 gives the base key, ``MLS-Exporter("SFrame 1.0 Base Key", "", 16)``, for suite 0x0004.
-The key id is ours (docs/protocol.md, section 10)::
+RFC 9605 section 5.2 defines the base key, ``MLS-Exporter("SFrame 1.0 Base Key", "", 16)``, for suite 0x0004.
+The key id is Snug's own (docs/protocol.md, section 10)::
 
     KID = tag << 4 | epoch mod 16
 
-where the RFC has the member's index above the epoch bits. A *tag* stands for (leaf, stream), by a permutation
-that is drawn anew each epoch, so that the server can't follow a leaf by its number. With n = 8 * w, where w
-is the leaf count's next power of two (at least 8), tag(leaf, stream) is the rank of the block
-AES-256(tags, leaf * 8 + stream) among the n blocks AES-256(tags, 0) .. AES-256(tags, n - 1), numbers as
-128-bit big-endian blocks, results compared as byte strings; `tags` is a secret of the epoch, X("tags").
+The RFC has the member's index above the epoch bits. Here a *tag* encodes (leaf, stream) by a permutation that
+changes with every epoch, so that the server cannot follow a leaf by its number. With n = 8 * w, where w is
+the next power of two of the leaf count (at least 8), tag(leaf, stream) is the rank of the block AES-256(tags,
+leaf * 8 + stream) among the n blocks AES-256(tags, 0) .. AES-256(tags, n - 1). Numbers are 128-bit big-endian
+blocks; results are compared as byte strings; `tags` is a secret of the epoch, X("tags").
 
-Times are monotonic seconds, given by the caller. One `MediaKeys` is for one thread at a time.
+Times are monotonic seconds, passed by the caller. Use one `MediaKeys` from one thread at a time.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ EPOCH_BITS: Final = 4
 STREAMS: Final = 8
 LEAVES_MIN: Final = 8
 LEAVES_MAX: Final = 1 << 16
-#: After an Add, senders go on with the old epoch for so long, until everybody has the new one.
+#: After an Add, senders keep using the old epoch for this many seconds, until all members have the new one.
 ADD_SWITCH: Final = 0.5
-#: Receivers keep an old epoch for so long after its senders have stopped.
+#: Receivers keep an old epoch for this many seconds after its senders have stopped using it.
 OLD_EPOCH: Final = 2.0
-#: How many epochs ahead of ours a frame may be and be worth waiting for.
+#: Frames of up to this many epochs ahead are worth holding.
 FUTURE_EPOCHS: Final = 4
 FUTURE_FRAMES: Final = 64
 FUTURE_TIME: Final = 1.0
@@ -53,10 +53,10 @@ _T = TypeVar("_T")
 
 
 class Stream(IntEnum):
-    """A member's streams: what it announces, each under one SSRC.
+    """A member's streams. The member announces each under one SSRC.
 
-    Pictures that are sent in several sizes at once (simulcast) are one stream of these, and each size is
-    sealed under a stream number of its own, from which nonces and replay windows follow (`layer_stream`).
+    A simulcast video stream is one of these. Each of its layers is sealed under its own stream number
+    (`layer_stream`), which gives it its own nonces and replay window.
     """
 
     AUDIO = 0
@@ -66,15 +66,15 @@ class Stream(IntEnum):
 
 
 _AUDIO: Final = frozenset({Stream.AUDIO, Stream.SCREEN_AUDIO})
-#: The stream numbers that a stream of pictures is sealed under, from the smallest layer to the largest.
+#: Stream numbers under which a video stream is sealed, from the smallest layer to the largest.
 _LAYERS: Final[dict[int, tuple[int, ...]]] = {Stream.VIDEO: (1, 4, 5), Stream.SCREEN_VIDEO: (3, 6, 7)}
 _BASE: Final = {number: (base, at) for base, row in _LAYERS.items() for at, number in enumerate(row)}
 
 
 def layer_stream(base: int, layer: int) -> int:
-    """The stream number under which `layer` (0: the smallest) of stream `base` is sealed.
+    """Return the stream number under which `layer` (0: the smallest) of stream `base` is sealed.
 
-    StateError where there is no such stream or layer: sound has layer 0 alone.
+    StateError if the stream or layer does not exist: audio has only layer 0.
     """
     layers = _LAYERS.get(base, (base,) if base in _AUDIO else ())
     if not 0 <= layer < len(layers):
@@ -83,21 +83,21 @@ def layer_stream(base: int, layer: int) -> int:
 
 
 def base_stream(stream: int) -> tuple[int, int]:
-    """(the stream that is announced, its layer) of what is sealed under that stream number, 0 to 7."""
+    """Return (announced stream, layer) for the stream number of a sealed frame, 0 to 7."""
     return _BASE.get(stream, (stream, 0))
 
 
 class FutureEpochError(MissingKeyError):
-    """A frame of an epoch that we are about to enter: hold it (`FutureFrames`) and try again then."""
+    """The frame is from an epoch that this member will enter soon: hold it (`FutureFrames`), then retry."""
 
 
 class EpochKeys:
-    """All media keys of one epoch, derived when first needed."""
+    """All media keys of one epoch, derived on demand."""
 
     __slots__ = ("_order", "_secret", "_tags", "epoch", "leaf_count")
 
     def __init__(self, epoch: int, secret: bytes, order: list[int], leaf_count: int) -> None:
-        """Use `derive`."""
+        """Internal: use `derive`."""
         self.epoch = epoch
         self.leaf_count = leaf_count
         self._secret: bytes | None = secret
@@ -108,8 +108,8 @@ class EpochKeys:
 
     @classmethod
     def derive(cls, *, epoch: int, base_key: bytes, tags: bytes, leaf_count: int) -> EpochKeys:
-        """From the exporter's `base_key` (16 bytes) and `tags` (32 bytes), and the tree's number of leaves,
-        blank ones included (1 to 65,536).
+        """Derive from the exporter's `base_key` (16 bytes) and `tags` (32 bytes), and the tree's number of
+        leaves, including blank ones (1 to 65,536).
 
         MalformedError on wrong sizes.
         """
@@ -118,20 +118,20 @@ class EpochKeys:
         if not 1 <= leaf_count <= LEAVES_MAX or epoch < 0:
             raise MalformedError(f"no tree has {leaf_count} leaves, or no epoch is {epoch}")
         size = max(LEAVES_MIN, 1 << (leaf_count - 1).bit_length()) * STREAMS
-        # counter mode over zeros gives AES(0), AES(1), ... in one call; a permutation's outputs never collide
+        # CTR mode over zeros computes AES(0), AES(1), ... in one call; outputs of a permutation never collide
         encryptor = Cipher(algorithms.AES(tags), modes.CTR(bytes(16))).encryptor()
         blocks = encryptor.update(bytes(16 * size))
         order = sorted(range(size), key=lambda place: blocks[16 * place : 16 * place + 16])
         return cls(epoch, extract(SUITE, base_key), order, leaf_count)
 
     def kid(self, leaf: int, stream: int) -> int:
-        """The key id of a leaf's stream; StateError when there is no such leaf or stream."""
+        """Return the key id of a leaf's stream. StateError if the leaf or stream does not exist."""
         if not (0 <= leaf < self.leaf_count and 0 <= stream < STREAMS):
             raise StateError(f"no leaf {leaf} in a tree of {self.leaf_count}, or no stream {stream}")
         return self._tags[leaf * STREAMS + stream] << EPOCH_BITS | self.epoch % _EPOCHS
 
     def who(self, kid: int) -> tuple[int, int]:
-        """(leaf, stream) of a key id of this epoch; MissingKeyError when it is nobody's."""
+        """Return (leaf, stream) of a key id of this epoch. MissingKeyError if the key id is unassigned."""
         tag = kid >> EPOCH_BITS
         if kid % _EPOCHS == self.epoch % _EPOCHS and tag < len(self._order):
             leaf, stream = divmod(self._order[tag], STREAMS)
@@ -140,13 +140,13 @@ class EpochKeys:
         raise MissingKeyError(f"key id {kid} is nobody's in epoch {self.epoch}")
 
     def key(self, kid: int) -> FrameKey:
-        """The cipher of a key id; StateError once wiped."""
+        """Return the cipher of a key id. StateError once wiped."""
         if self._secret is None:
             raise StateError(f"the media keys of epoch {self.epoch} are gone")
         return FrameKey(SUITE, self._secret, kid)
 
     def wipe(self) -> None:
-        """Forget the secret; `kid` and `who` still answer."""
+        """Delete the secret; `kid` and `who` still work."""
         self._secret = None
 
     def __repr__(self) -> str:
@@ -155,9 +155,9 @@ class EpochKeys:
 
 @dataclass(frozen=True, slots=True)
 class OpenedFrame:
-    """A frame, and whose key sealed it.
+    """A decrypted frame, and the owner of the key that sealed it.
 
-    Any member could have used that key: media signatures will tell (docs/protocol.md, section 10).
+    Any member could have used that key: media signatures prove the sender (docs/protocol.md, section 10).
     """
 
     leaf: int
@@ -169,7 +169,7 @@ class OpenedFrame:
 
 @dataclass(slots=True, eq=False)
 class _Held:
-    """An epoch that one member holds."""
+    """An epoch whose keys this member holds."""
 
     keys: EpochKeys
     own_leaf: int
@@ -181,12 +181,12 @@ class _Held:
 
 
 class MediaKeys(NotCopyable):
-    """All epochs' media keys that one member holds, and who may use them when (docs/protocol.md, section 10).
+    """One member's media keys of all epochs, and when each may be used (docs/protocol.md, section 10).
 
-    At a removal senders switch to the new epoch at once, and receivers drop the removed leaf at once and what
-    others send in the old epoch after 2 s. At an Add senders switch after 500 ms, and receivers keep the old
-    epoch for 2 s more. The epoch's lower bits stand in the key id; an older epoch with the same ones goes
-    when a new one comes (RFC 9605 section 5.2).
+    At a removal, senders switch to the new epoch at once. Receivers drop the removed leaf at once, and other
+    senders' frames of the old epoch after 2 s. At an Add, senders switch after 500 ms, and receivers keep the
+    old epoch for 2 s more. The key id contains the epoch's low bits; a new epoch displaces an older one with
+    equal bits (RFC 9605 section 5.2).
     """
 
     __slots__ = ("_by_bits", "_floor", "_newest")
@@ -204,11 +204,11 @@ class MediaKeys(NotCopyable):
     def install(
         self, keys: EpochKeys, *, own_leaf: int, removed: frozenset[int], is_removal: bool, now: float
     ) -> None:
-        """Enter a new epoch. `removed` are the leaves that this change removed, a rejoining member's too;
-        where there are any, or `is_removal`, it is a removal.
+        """Enter a new epoch. `removed`: the leaves that this change removed, including that of a rejoining
+        member. The change counts as a removal if `removed` is not empty or `is_removal` is true.
 
-        StateError when `keys` aren't of a later epoch than all before (keys installed twice would count
-        twice), or `own_leaf` isn't in its tree.
+        StateError if `keys` are not from a later epoch than all before (the same keys installed twice would
+        reuse counters), or if `own_leaf` is not in the tree.
         """
         if keys.epoch <= self._newest:
             raise StateError(f"epoch {keys.epoch} can't follow epoch {self._newest}")
@@ -224,25 +224,25 @@ class MediaKeys(NotCopyable):
         self._newest = keys.epoch
 
     def sending_epoch(self, now: float) -> int | None:
-        """The epoch that `seal` uses now, or None without keys. When it changes, send a key frame."""
+        """Return the epoch that `seal` uses now, or None without keys. When it changes, send a key frame."""
         held = self._sending(now)
         return None if held is None else held.keys.epoch
 
     def _sending(self, now: float) -> _Held | None:
-        # never back to an older one, whatever the clock says
+        # never return to an older epoch, even if the clock goes back
         usable = [held for held in self._by_bits.values() if held.keys.epoch >= self._floor]
         due = [held for held in usable if held.send_from <= now]
         if due:
             return max(due, key=lambda held: held.keys.epoch)
-        # a newcomer has nothing older and waits for nothing; and where sixteen quick changes displaced the
-        # epoch in use, the oldest that is left comes nearest to it
+        # A newcomer has no older epoch and does not wait. If sixteen quick changes have displaced the epoch
+        # in use, the oldest remaining epoch is the closest.
         return min(usable, key=lambda held: held.keys.epoch, default=None)
 
     def seal(self, stream: int, metadata: bytes, frame: bytes, now: float) -> bytes:
-        """An SFrame ciphertext of one of our streams.
+        """Seal a frame of one of our streams and return the SFrame ciphertext.
 
-        MissingKeyError before the first epoch and after `wipe`; StateError when there is no such stream, or
-        its key has sealed all that it may.
+        MissingKeyError before the first epoch and after `wipe`; StateError if the stream does not exist, or
+        if its key has reached its frame limit.
         """
         self._prune(now)
         held = self._sending(now)
@@ -255,12 +255,12 @@ class MediaKeys(NotCopyable):
         return sealer.seal(metadata, frame)
 
     def open(self, metadata: bytes, data: bytes, now: float) -> OpenedFrame:
-        """Open somebody's frame.
+        """Open another member's frame.
 
-        FutureEpochError when it is of an epoch to come; MissingKeyError when its epoch is gone or was never
-        ours, its leaf has been removed, or its key id is nobody's; AuthenticationError when its tag is wrong,
-        or it is a frame of our own sent back; ReplayError; MalformedError. Nothing but time changes anything
-        before a frame has authenticated.
+        FutureEpochError if its epoch is still to come; MissingKeyError if its epoch is over or was never
+        held, its leaf has been removed, or its key id is unassigned; AuthenticationError if its tag is wrong,
+        or if it is our own frame sent back; ReplayError; MalformedError. Until a frame has authenticated,
+        only the passing of time changes state.
         """
         header = Header.decode(data)
         held, leaf, stream = self._sender(header, now)
@@ -272,9 +272,9 @@ class MediaKeys(NotCopyable):
         return OpenedFrame(leaf, stream, held.keys.epoch, counter, frame)
 
     def sender(self, data: bytes, now: float) -> tuple[int, int]:
-        """(leaf, stream) whose key id a frame names, before anything in it is known to be true.
+        """Return the (leaf, stream) that a frame's key id names, before any authentication.
 
-        Raises what `open` raises up to there.
+        Raises the errors of `open` that precede decryption.
         """
         _, leaf, stream = self._sender(Header.decode(data), now)
         return leaf, stream
@@ -295,7 +295,7 @@ class MediaKeys(NotCopyable):
         return held, leaf, stream
 
     def wipe(self) -> None:
-        """Forget all keys. Only later epochs than those known can be installed afterwards."""
+        """Delete all keys. Afterwards, only epochs later than all installed ones can be installed."""
         for held in self._by_bits.values():
             self._drop(held)
         self._by_bits.clear()
@@ -313,14 +313,14 @@ class MediaKeys(NotCopyable):
             held.openers.clear()
 
 
-# -- frames, with the clear header in front -----------------------------------------------------
+# -- frames with their clear header ------------------------------------------------------------
 
 
 def seal_frame(keys: MediaKeys, kind: shim.Kind, stream: int, frame: bytes, now: float) -> bytes:
-    """One encoded frame as it goes to the packetizer: the clear header, and the SFrame ciphertext.
+    """Seal one encoded frame for the packetizer: the clear header, then the SFrame ciphertext.
 
-    Raises what `MediaKeys.seal` raises, MalformedError on an empty VP8 frame, and StateError when the stream
-    isn't of that kind.
+    Raises as `MediaKeys.seal` does, MalformedError on an empty VP8 frame, and StateError if the stream is not
+    of that kind.
     """
     if (stream in _AUDIO) != (kind == "audio"):
         raise StateError(f"stream {stream} carries no {kind}")
@@ -329,10 +329,10 @@ def seal_frame(keys: MediaKeys, kind: shim.Kind, stream: int, frame: bytes, now:
 
 
 def open_frame(keys: MediaKeys, kind: shim.Kind, data: bytes, now: float) -> OpenedFrame:
-    """What `seal_frame` made, as it came from the depacketizer.
+    """Open a frame from the depacketizer that `seal_frame` has made.
 
-    Raises what `MediaKeys.open` raises, and MalformedError when the clear header is none of ours, doesn't say
-    what the frame is, or the stream isn't of that kind.
+    Raises as `MediaKeys.open` does, and MalformedError if the clear header is unknown or contradicts the
+    frame, or if the stream is not of that kind.
     """
     header, rest = shim.split(kind, data)
     opened = keys.open(shim.metadata(kind, header), rest, now)
@@ -344,17 +344,17 @@ def open_frame(keys: MediaKeys, kind: shim.Kind, data: bytes, now: float) -> Ope
 
 
 class FutureFrames(Generic[_T]):
-    """Frames of an epoch to come, until it comes: 64 of them, for 1 s each."""
+    """Buffer for frames of a future epoch: by default 64 frames, for 1 s each."""
 
     def __init__(self, *, most: int = FUTURE_FRAMES, seconds: float = FUTURE_TIME) -> None:
         self._held: deque[tuple[float, _T]] = deque()
         self._most = most
         self._seconds = seconds
-        #: Frames that waited in vain, or had no room.
+        #: Frames dropped because they waited too long or the buffer was full.
         self.dropped = 0
 
     def hold(self, item: _T, now: float) -> None:
-        """Keep an item; when there is no room, the oldest goes."""
+        """Keep an item; if the buffer is full, drop the oldest."""
         self.expire(now)
         self._held.append((now, item))
         if len(self._held) > self._most:
@@ -362,14 +362,14 @@ class FutureFrames(Generic[_T]):
             self.dropped += 1
 
     def release(self, now: float) -> list[_T]:
-        """All that are still worth trying, oldest first. They aren't held any more."""
+        """Remove and return all items that have not expired, oldest first."""
         self.expire(now)
         items = [item for _, item in self._held]
         self._held.clear()
         return items
 
     def expire(self, now: float) -> None:
-        """Drop what has waited too long."""
+        """Drop items that have waited too long."""
         while self._held and self._held[0][0] + self._seconds <= now:
             self._held.popleft()
             self.dropped += 1

@@ -1,8 +1,9 @@
-"""Media signatures: a sender lists the hashes of the frames that it has sealed, and signs the list.
+"""Media signatures: a sender signs lists of the hashes of its sealed frames.
 
-All members share an epoch's SFrame base key, so a member together with the server could seal frames in
-another's name (docs/protocol.md, section 10). Each leaf draws an Ed25519 *media key* for each epoch. Its
-signature key vouches for that key, and that key signs, about twice a second, which frames are its own::
+All members share an epoch's SFrame base key, so a member that colludes with the server could seal frames in
+another member's name (docs/protocol.md, section 10). Each leaf generates an Ed25519 *media key* per epoch.
+The leaf's signature key certifies the media key, and the media key signs the leaf's frames, about twice a
+second::
 
     list        = body | sign_media_key("snug 1 signatures" | scope | body)
     body        = 1 | leaf 4 | number 4 | media key 32 | certificate 64 | count 1, runs
@@ -11,12 +12,12 @@ signature key vouches for that key, and that key signs, about twice a second, wh
                   over scope | leaf 4 | media key 32
     scope       = room number 16 | epoch slot 8 | H(epoch_authenticator) 32
 
-Lists are numbered from 0 in each epoch. A sender lists every frame that it has sealed, each once, and each
-key id's in the order of its counters: so a frame that a list passes over is not the sender's. Once the epoch
-has been over for a while the secret half of the media key is told to all, and its signatures prove nothing.
+Lists are numbered from 0 in each epoch. A sender lists every sealed frame exactly once, in counter order per
+key id: a frame that a list skips is not the sender's. Some time after the epoch's end, the secret half of the
+media key is disclosed to all members, and its signatures prove nothing from then on.
 
-Frames are played at once, and compared when the list is there (`Checker`); after the first doubt a leaf's
-frames are compared before they are played.
+Frames are played at once, and compared when the list arrives (`Checker`). After the first doubt about a leaf,
+its frames are compared before they are played.
 """
 
 from __future__ import annotations
@@ -39,62 +40,62 @@ VERSION: Final = 1
 #: Bytes of a frame's hash in a list.
 DIGEST_SIZE: Final = 16
 SCOPE_SIZE: Final = 16 + 8 + 32
-#: Seconds between two lists of one sender: so many in a small room, more in a larger one, up to a limit.
+#: Seconds between two lists of one sender: minimum and maximum. It grows with the membership.
 INTERVAL: Final = 0.5
 INTERVAL_MAX: Final = 1.0
 MEMBERS_A_SECOND: Final = 50
-#: Frames in one list, and runs (a sender has 8 streams at the most).
+#: Maximum number of frames and of runs in one list (a sender has at most 8 streams).
 FRAMES_MAX: Final = 1024
 RUNS_MAX: Final = 64
 LISTS_MAX: Final = 1 << 32
-#: What a receiver keeps of a leaf: frames that no list has named, and per key id, listed frames not yet met:
-#: as many as the replay window of SFrame lets through.
+#: State per leaf at a receiver: unlisted frames, and per key id, listed frames that have not arrived: as many
+#: as SFrame's replay window accepts.
 UNLISTED_MAX: Final = 1024
 LISTED_MAX: Final = 1024
-#: Seconds for which a list is kept for frames that come later than it.
+#: Seconds for which a list is kept for frames that arrive after it.
 LISTED_TIME: Final = 6.0
-#: Seconds of verified frames after which a leaf's frames are played at once again.
+#: Seconds of verified frames after which a leaf's frames are again played at once.
 RECOVERY: Final = 10.0
-#: A frame counts as so many seconds of sound or pictures: what has passed since the one before, within these.
+#: A frame's cost in seconds of audio or video: the time since the previous frame, clamped to these bounds.
 PLAYED: Final = (0.002, 0.2)
-#: Seconds around a reconnect of ours in which lists may have gone by.
+#: Seconds around a reconnect of this client during which lists may have been missed.
 EXCUSED: Final = 2.0
-#: Seconds of sound or pictures within a minute that are excused so: whoever can cut our connection can do it
-#: again and again. And unlisted frames of one key id, in seconds of sound (20 ms each), for what comes in a
-#: burst costs next to nothing in time.
+#: Maximum of excused seconds of audio or video per minute: an attacker that can cut this client's connection
+#: can do so repeatedly. And maximum of unlisted frames of one key id (6 s of audio at 20 ms each): frames in
+#: a burst cost almost no time.
 EXCUSED_MAX: Final = 6.0
 UNLISTED_KID_MAX: Final = 300
-#: Frames beyond the last listed one that are played before they are listed: some seconds of sound.
+#: Frames beyond the last listed frame that are played before they are listed: some seconds of audio.
 AHEAD_MAX: Final = 300
-#: Seconds after which what an ended epoch owed is forgotten.
+#: Seconds after which the unlisted seconds of an ended epoch are forgotten.
 WRITE_OFF: Final = 60.0
 
-#: Under which a leaf vouches for its media key.
+#: Label under which a leaf certifies its media key.
 MEDIA_KEY_LABEL: Final = "snug 1 media key"
 _LIST_LABEL: Final = b"snug 1 signatures"
 
 
 class UnverifiedFrameError(FutureEpochError):
-    """A frame of a leaf in doubt, not yet in a list: hold it and try again when the next list is there."""
+    """A frame of a leaf in doubt that no list has named yet: hold it and retry when the next list arrives."""
 
 
 def interval(members: int) -> float:
-    """Seconds between two lists of one sender in a room of so many members."""
+    """Return the seconds between two lists of one sender in a room with that many members."""
     return min(INTERVAL_MAX, max(INTERVAL, members / MEMBERS_A_SECOND))
 
 
 def digest(frame: bytes) -> bytes:
-    """The hash (16 bytes) by which a list names a frame: SFrame header and ciphertext, without the shim."""
+    """Return the hash (16 bytes) of a frame in lists: over SFrame header and ciphertext, without the shim."""
     return H(frame)[:DIGEST_SIZE]
 
 
 def scope(room: bytes, epoch_slot: int, epoch_authenticator: bytes) -> bytes:
-    """What binds certificates and lists to one epoch of one room, 56 bytes."""
+    """Return the value (56 bytes) that binds certificates and lists to one epoch of one room."""
     return exactly(room, 16, "a room number") + uint(epoch_slot, 8) + H(epoch_authenticator)
 
 
 def certified(scope_: bytes, leaf: int, key: bytes) -> bytes:
-    """What the leaf signs, under MEDIA_KEY_LABEL (`Membership.sign`), to vouch for a media key."""
+    """Return the data that the leaf signs under MEDIA_KEY_LABEL (`Membership.sign`) for a media key."""
     return scope_ + uint(leaf, 4) + exactly(key, KEY_SIZE, "a media key")
 
 
@@ -118,14 +119,14 @@ class Run:
         return self.first + len(self) - 1
 
     def of(self, counter: int) -> bytes:
-        """The hash of the frame with that counter, which the run must hold."""
+        """Return the hash of the frame with that counter, which must be in the run."""
         at = (counter - self.first) * DIGEST_SIZE
         return self.digests[at : at + DIGEST_SIZE]
 
 
 @dataclass(frozen=True, slots=True)
 class FrameList:
-    """One sender's list, as it travels. Only `Checker.hear` says whether it is true."""
+    """One sender's list in decoded form. It is unverified until `Checker.hear` accepts it."""
 
     leaf: int
     number: int
@@ -136,7 +137,7 @@ class FrameList:
 
     @property
     def body(self) -> bytes:
-        """What is signed, without label and scope. MalformedError where a value doesn't fit."""
+        """The signed bytes, without label and scope. MalformedError if a value does not fit."""
         runs = b"".join(
             uint(run.kid, 4) + uint(run.first, 4) + uint(len(run), 2) + run.digests for run in self.runs
         )
@@ -144,13 +145,13 @@ class FrameList:
         return head + self.key + self.certificate + uint(len(self.runs), 1) + runs
 
     def signed(self, scope_: bytes, key: SigningKey) -> bytes:
-        """The whole encoding, signed with the media key."""
+        """Return the complete encoding, signed with the media key."""
         body = self.body
         return body + key.sign(_LIST_LABEL + scope_ + body)
 
     @classmethod
     def decode(cls, data: bytes) -> FrameList:
-        """MalformedError on anything that a sender would not write: other orders, empty runs, too much."""
+        """Decode a list. MalformedError on wrong order, empty runs, or more frames or runs than allowed."""
         reader = Reader(data)
         if (version := reader.uint(1)) != VERSION:
             raise MalformedError(f"media signatures of version {version}")
@@ -186,27 +187,27 @@ class Signer(NotCopyable):
         self._certificate = exactly(certificate, SIGNATURE_SIZE, "a certificate")
         self._pending: dict[int, dict[int, bytes]] = {}  # key id -> counter -> hash
         self._next = 0
-        #: When the first of the frames that wait was sealed; None where none waits.
+        #: Time at which the oldest pending frame was sealed; None if none is pending.
         self.oldest: float | None = None
 
     @property
     def used(self) -> bool:
-        """Whether anybody can have seen a signature of this key."""
+        """Whether this key has signed a list."""
         return self._next > 0
 
     @property
     def secret(self) -> bytes:
-        """The key's secret half (32 bytes), to be told when its epoch has long been over."""
+        """The key's secret half (32 bytes), for disclosure long after the end of its epoch."""
         return self._key.seed
 
     def add(self, kid: int, counter: int, frame: bytes, now: float) -> None:
-        """A frame that was sealed (header and ciphertext)."""
+        """Add a sealed frame (header and ciphertext) to the pending frames."""
         self._pending.setdefault(kid, {})[counter] = digest(frame)
         if self.oldest is None:
             self.oldest = now
 
     def take(self) -> list[bytes]:
-        """Signed lists of all that waits; nothing waits then."""
+        """Return signed lists of all pending frames, and clear them."""
         runs: list[Run] = []
         for kid, frames in sorted(self._pending.items()):
             start: int | None = None
@@ -238,7 +239,7 @@ def _portions(runs: Iterable[Run]) -> Iterable[tuple[Run, ...]]:
     portion: list[Run] = []
     total = 0
     for run in runs:
-        # two runs of one key id that follow on each other are one, unless it would be too long
+        # a list must not hold adjacent runs of one key id (split because of their length)
         joined = bool(portion) and portion[-1].kid == run.kid and portion[-1].last + 1 == run.first
         if portion and (total + len(run) > FRAMES_MAX or len(portion) == RUNS_MAX or joined):
             yield tuple(portion)
@@ -253,38 +254,38 @@ def _portions(runs: Iterable[Run]) -> Iterable[tuple[Run, ...]]:
 
 
 class Finding(Enum):
-    """What a `Checker` has found out about its leaf; each is told once, until it has changed."""
+    """A result of a `Checker` about its leaf, reported once until it changes."""
 
-    FORGED = "forged"  # a frame was opened under its key id, and it has not signed that
-    UNVERIFIED = "unverified"  # its frames have gone unlisted for longer than 2 s
-    VERIFIED = "verified"  # they have been listed again for 10 s
+    FORGED = "forged"  # a frame opened under the leaf's key id, but the leaf did not sign it
+    UNVERIFIED = "unverified"  # frames of the leaf have been unlisted for more than 2 s
+    VERIFIED = "verified"  # frames of the leaf have been listed again for 10 s
 
 
 class _Verdict(Enum):
     LISTED = 1
     UNLISTED = 2
     FORGED = 3
-    LATE = 4  # the list that would have named it is forgotten
+    LATE = 4  # the list that would name the frame has been discarded
 
 
 class _Stream:
-    """What the lists have said of one key id."""
+    """The listed frames of one key id."""
 
     __slots__ = ("_runs", "covered", "forgotten", "known_from", "torn")
 
     def __init__(self, torn: bool) -> None:
-        self._runs: deque[tuple[float, int, Run]] = deque()  # when it came, in the list of which number
-        #: From `known_from` to `covered` we know all of the sender's frames, as far as counters go.
+        self._runs: deque[tuple[float, int, Run]] = deque()  # arrival time, number of the list, run
+        #: All frames that the sender sealed with counters from `known_from` to `covered` are known.
         self.known_from = 0
         self.covered = -1
-        #: Up to here lists have been forgotten by age, or for their number.
+        #: Lists up to this counter were discarded because of their age or number.
         self.forgotten = -1
-        #: Lists were lost: what comes next need not follow on `covered`.
+        #: Lists were lost: the next run need not follow `covered` directly.
         self.torn = torn
 
     def judge(self, counter: int, hash_: bytes) -> _Verdict:
         if counter > self.covered:
-            return _Verdict.UNLISTED  # as of most frames: their list comes later
+            return _Verdict.UNLISTED  # normal for most frames: their list arrives later
         for _, _, run in reversed(self._runs):
             if run.first <= counter <= run.last:
                 return _Verdict.LISTED if run.of(counter) == hash_ else _Verdict.FORGED
@@ -294,7 +295,7 @@ class _Stream:
         return _Verdict.FORGED if passed_over else _Verdict.UNLISTED
 
     def number_of(self, counter: int) -> int | None:
-        """The number of the list that names that counter; None if none does."""
+        """Return the number of the list that names that counter; None if none does."""
         for _, number, run in self._runs:
             if run.first <= counter <= run.last:
                 return number
@@ -311,20 +312,20 @@ class _Stream:
 
 
 class _Epoch:
-    """One epoch as far as one leaf is concerned."""
+    """One leaf's lists in one epoch."""
 
     __slots__ = ("key", "number", "published", "streams", "whole")
 
     def __init__(self) -> None:
         self.key: bytes | None = None
         self.number = -1
-        #: No list was lost since number 0.
+        #: No list since number 0 was lost.
         self.whole = True
         self.published = False
         self.streams: dict[int, _Stream] = {}
 
     def in_order(self, heard: FrameList) -> None:
-        """MalformedError if a list names frames again, or more key ids than a leaf has."""
+        """Raise MalformedError if a list names frames again, or more key ids than a leaf has."""
         firsts: dict[int, int] = {}
         for run in heard.runs:
             firsts.setdefault(run.kid, run.first)
@@ -348,19 +349,20 @@ class _Epoch:
 
 @dataclass(frozen=True, slots=True)
 class _Unlisted:
-    """A frame that was played, and that no list has named so far."""
+    """A frame that was played and that no list has named yet."""
 
     hash: bytes
-    at: float  # on the leaf's clock of played seconds; infinite: lists may have gone by
+    at: float  # in seconds played so far from this leaf; infinite: its list may have been missed
     cost: float
     opened_at: float
 
 
 class Checker:
-    """One leaf's frames against its lists. All its memory is bounded (a few hundred kilobytes at the worst).
+    """Compares one leaf's frames with its lists. Its memory is bounded (at worst a few hundred kilobytes).
 
-    `epoch` is the MLS epoch's number everywhere. Who calls takes the epochs' ends to it (`end_epoch`).
-    `doubt` says why this leaf's frames are compared before they are played, None: they are played at once.
+    `epoch` is always the number of the MLS epoch. The caller reports the end of each epoch (`end_epoch`).
+    `doubt` is the reason for comparing this leaf's frames before they are played; None: they are played at
+    once.
     """
 
     __slots__ = (
@@ -388,7 +390,7 @@ class Checker:
         self._step = 0.0
         self._frame_at = -inf
         self._excused_until = -inf
-        self._excused: deque[tuple[float, float]] = deque()  # of ended epochs: when, and seconds
+        self._excused: deque[tuple[float, float]] = deque()  # of ended epochs: (time, seconds)
         self._good_since = self._verified_at = -inf
         self._written_off = 0.0
         self._written_off_at = -inf
@@ -396,15 +398,15 @@ class Checker:
     # -- frames --------------------------------------------------------------------------------
 
     def opening(self, epoch: int, kid: int, counter: int, frame: bytes, now: float) -> None:
-        """A frame of this leaf's key id, before it is opened.
+        """Check a frame of this leaf's key id before it is opened.
 
-        ValidationError("SNUG-22") if the leaf has signed another, or none, in its place; AuthenticationError
-        if it comes so late that the list which would name it is forgotten (a path that was cut for a while
-        brings such frames); UnverifiedFrameError if no list has come that names it, and the leaf is in doubt
-        or its lists are far from there: a frame far ahead would make all that are sealed before it too old.
+        ValidationError("SNUG-22") if the leaf has signed another frame, or none, in its place.
+        AuthenticationError if it arrives after the list that would name it was discarded (possible after a
+        connection was interrupted). UnverifiedFrameError if no list has named it and the leaf is in doubt, or
+        if it is far ahead of the lists: it would move the replay window past all frames sealed before it.
         """
-        # here and not when it has opened: else one frame far ahead, after which nothing opens, would stay
-        # unnoticed for ever
+        # Count time here, not in `opened`: otherwise one frame far ahead, after which no frame opens, would
+        # stay unnoticed.
         self._play(now)
         verdict = self._judge(epoch, kid, counter, digest(frame))
         snug_22(forged=verdict is _Verdict.FORGED, unlisted=0.0)
@@ -419,13 +421,13 @@ class Checker:
                 raise UnverifiedFrameError("a frame far ahead of all that its sender has signed")
 
     def opened(self, epoch: int, kid: int, counter: int, frame: bytes, now: float) -> None:
-        """The same frame, once it has opened."""
+        """Record the same frame after it has opened."""
         hash_ = digest(frame)
         if self._judge(epoch, kid, counter, hash_) is _Verdict.LISTED:
             self._verified(now)
             return
         if self._too_many(epoch, kid):
-            self._doubt("unverified")  # much more than two seconds of anything
+            self._doubt("unverified")  # far more than two seconds of any stream
             return
         at = inf if now < self._excused_until else self._played
         self._unlisted[epoch, kid, counter] = _Unlisted(hash_, at, self._step, now)
@@ -437,9 +439,9 @@ class Checker:
         return count >= UNLISTED_MAX
 
     def listed_in(self, epoch: int, kid: int, counter: int) -> int | None:
-        """The number of the list that names a frame, or of the next one if it was sealed after the last.
+        """Return the number of the list that names a frame, or of the next list if the frame is newer.
 
-        None where lists were lost that may have named it.
+        None if lists that may have named it were lost.
         """
         held = self._epochs.get(epoch)
         if held is None:
@@ -452,10 +454,10 @@ class Checker:
         return stream.number_of(counter)
 
     def tick(self, now: float) -> None:
-        """Whether frames have gone unlisted for too long. Only while the server's word reaches us.
+        """Detect frames that are unlisted for too long. Call it only while server messages arrive.
 
-        All that had come by `now` has been heard. Frames that were opened since then wait for lists that have
-        come since then too, and that are heard next: a client that is behind blames nobody for it.
+        All messages received until `now` must have been processed. Lists for frames opened after `now` may
+        still be in the queue: a client that lags behind must not blame the sender.
         """
         if self.doubt is not None:
             return
@@ -467,7 +469,7 @@ class Checker:
             self._doubt("unverified")
 
     def unlisted(self, now: float) -> float:
-        """Seconds of sound or pictures for which no list has come, the oldest frame's on."""
+        """Return the unlisted seconds of audio or video, counted from the oldest unlisted frame."""
         if self._written_off_at + WRITE_OFF <= now:
             self._written_off = 0.0
         oldest = min((frame.at for frame in self._unlisted.values()), default=inf)
@@ -475,7 +477,7 @@ class Checker:
         return self._written_off + max(0.0, self._played - since - oldest)
 
     def excused(self, now: float) -> float:
-        """Seconds of sound or pictures within the last minute that were excused and stand in no list."""
+        """Return the excused seconds of audio or video within the last minute that are in no list."""
         while self._excused and self._excused[0][0] + WRITE_OFF <= now:
             self._excused.popleft()
         forgotten = [
@@ -489,9 +491,9 @@ class Checker:
         return still + sum(seconds for _, seconds in self._excused)
 
     def excuse(self, until: float) -> None:
-        """Lists may have gone by: no doubt comes of frames that no list names, up to that time.
+        """Excuse unlisted frames up to that time, because their lists may have been missed.
 
-        But for EXCUSED_MAX in a minute.
+        At most EXCUSED_MAX seconds per minute are excused.
         """
         self._excused_until = until
         self._unlisted = {which: replace(frame, at=inf) for which, frame in self._unlisted.items()}
@@ -499,11 +501,11 @@ class Checker:
     # -- lists ---------------------------------------------------------------------------------
 
     def hear(self, epoch: int, scope_: bytes, heard: FrameList, leaf_key: bytes, now: float) -> None:
-        """A list in this leaf's name, of an epoch that isn't over. `leaf_key`: the leaf's signature key.
+        """Process a list in this leaf's name, of a current epoch. `leaf_key`: the leaf's signature key.
 
-        ReplayError if it, or a later one, has been heard; AuthenticationError if the leaf has not vouched for
-        the key, the key has not signed it, or is no secret any more; MalformedError if it names more key
-        ids than a leaf has, or a frame again. Then all is as before.
+        ReplayError if this list or a later one was processed before; AuthenticationError if the leaf has not
+        certified the key, the key has not signed the list, or the key is disclosed; MalformedError if it
+        names more key ids than a leaf has, or a frame again. An error changes no state.
         """
         held = self._epochs.get(epoch, _Epoch())
         if heard.number <= held.number:
@@ -522,12 +524,12 @@ class Checker:
         self._compare(epoch, now)
 
     def publish(self, public: bytes) -> None:
-        """The secret half of a media key was told: if it is this leaf's, its lists count no more."""
+        """Reject further lists under this media key, whose secret half was disclosed, if it is the leaf's."""
         for held in self._epochs.values():
             held.published |= held.key == public
 
     def end_epoch(self, epoch: int, now: float) -> None:
-        """An epoch whose frames are not opened any more: forget it, but not what it owed."""
+        """Discard an epoch whose frames are no longer opened, but keep the sum of its unlisted seconds."""
         self._epochs.pop(epoch, None)
         owed = [self._unlisted.pop(which) for which in list(self._unlisted) if which[0] == epoch]
         lost = sum(frame.cost for frame in owed if frame.at != inf)
@@ -539,14 +541,14 @@ class Checker:
             self._excused.append((now, excused))
 
     def end_all(self, now: float) -> None:
-        """We have come in anew: all epochs so far are over, and what is known of the leaf stays."""
+        """End all current epochs after this client has joined anew; the record of the leaf stays."""
         for epoch in {*self._epochs, *(which[0] for which in self._unlisted)}:
             self.end_epoch(epoch, now)
 
-    # -- inside --------------------------------------------------------------------------------
+    # -- internal --------------------------------------------------------------------------------
 
     def _covered(self, epoch: int, kid: int) -> int:
-        """The highest counter that a list has named; -1 before the first."""
+        """Return the highest counter that a list has named; -1 before the first."""
         held = self._epochs.get(epoch)
         stream = None if held is None else held.streams.get(kid)
         return -1 if stream is None else stream.covered
@@ -557,7 +559,7 @@ class Checker:
         return _Verdict.UNLISTED if stream is None else stream.judge(counter, hash_)
 
     def _compare(self, epoch: int, now: float) -> None:
-        """A list has come: what of the frames that were played before it?"""
+        """Compare the frames played so far with the list that has just arrived."""
         for which, frame in list(self._unlisted.items()):
             if which[0] != epoch:
                 continue
@@ -575,7 +577,7 @@ class Checker:
 
     def _doubt(self, why: Literal["forged", "unverified"]) -> None:
         if self.doubt in ("forged", why):
-            return  # once forged it stays so: who could do it once can do it again
+            return  # "forged" is permanent: an attacker that forged one frame can forge others
         self.doubt = why
         self._verified_at = -inf
         self.findings.append(Finding.FORGED if why == "forged" else Finding.UNVERIFIED)

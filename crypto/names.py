@@ -1,8 +1,8 @@
-"""Names that people show each other: what is allowed, and which two look alike.
+"""Display names: validity rules, and the test whether two names look alike.
 
-The skeleton follows Unicode UTS 39 section 4 (NFD, drop what is ignorable, map look-alikes to their
-prototype, NFD), with compatibility forms and case folded and spaces removed as well: "ADA", "A da", an "Ada"
-in full width and one with a Cyrillic first letter all look like "Ada".
+The skeleton follows Unicode UTS 39 section 4: NFD, remove ignorable characters, map confusables to their
+prototype, NFD. In addition, compatibility forms and case are folded and spaces are removed: "ADA", "A da", a
+full-width "Ada" and an "Ada" with a Cyrillic first letter all look like "Ada".
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from importlib import resources
 from crypto.assigned import assigned
 from crypto.errors import ValidationError
 
-#: Bytes of UTF-8 that a name may take.
+#: Maximum size of a name in bytes of UTF-8.
 NAME_MAX = 64
 
-_LRM = "\u200e"  # the table wraps right-to-left entries in these
+_LRM = "\u200e"  # the table encloses right-to-left entries in these
 
 
 @lru_cache(maxsize=1)
 def _prototypes() -> dict[str, str]:
-    """Each confusable character -> its prototype.
+    """Return a map from each confusable character to its prototype.
 
-    The package's table lists the relation in both directions, a prototype's entry naming all its
-    sources; in a pair, where direction can't be told, the sequence (or the smaller) is taken.
+    The package's table lists the relation in both directions; the entry of a prototype names all its sources.
+    For a pair of single entries the direction is unknown: the sequence, or else the smaller character, is the
+    prototype.
     """
     raw = json.loads(resources.files("confusable_homoglyphs").joinpath("confusables.json").read_text("utf-8"))
     table = {
@@ -36,7 +37,7 @@ def _prototypes() -> dict[str, str]:
     prototypes: dict[str, str] = {}
     for char, others in table.items():
         if len(char) != 1 or len(others) != 1:
-            continue  # a sequence is left as it is; an entry with many others is itself a prototype
+            continue  # a sequence stays unmapped; an entry with many others is itself a prototype
         other = others[0]
         back = table.get(other, [])
         if len(back) > 1 or len(other) > 1:
@@ -47,12 +48,13 @@ def _prototypes() -> dict[str, str]:
 
 
 def check_name(name: str) -> str:
-    """The name itself, if members may carry it; ValidationError("SNUG-11") if not.
+    """Return the name if members may use it; otherwise ValidationError("SNUG-11").
 
-    NFC, 1 to 64 bytes of UTF-8, only characters of Unicode 14.0, none of them a control, format, surrogate,
-    private-use or ignorable one, no space at either end, no line or paragraph separator, no mark at its
-    beginning, and nothing of what stands around names where they are shown (`_AROUND`): else "Ada: I agree.
-    Bo" speaks for Ada, and "Ada (host)" is one to whoever reads it.
+    A name is in NFC and has 1 to 64 bytes of UTF-8, all characters from Unicode 14.0. It has no control,
+    format, surrogate, private-use or ignorable characters, no line or paragraph separators, no space at
+    either end, and no leading mark. It has none of the characters that user interfaces place around names
+    (`_AROUND`): otherwise "Ada: I agree. Bo" imitates a message by Ada, and "Ada (host)" imitates the label
+    of a host.
     """
     if not name or len(name.encode("utf-8", "surrogatepass")) > NAME_MAX:
         raise ValidationError("SNUG-11", f"a name has 1 to {NAME_MAX} bytes")
@@ -70,10 +72,10 @@ def check_name(name: str) -> str:
 
 _FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
-#: Letters, marks and symbols that nothing is drawn for: those of Unicode's Default_Ignorable_Code_Point whose
-#: category does not say so (joiner, Hangul fillers, variation selectors, ...), and more that are blank in
-#: common fonts: Braille's empty pattern, joiners of numbers and consonants, the filler of Khitan, the null
-#: note, the place of an object.
+#: Letters, marks and symbols without a visible glyph: the characters of Unicode's
+#: Default_Ignorable_Code_Point that their category does not identify (joiner, Hangul fillers, variation
+#: selectors, ...), and further characters that are blank in common fonts: Braille pattern blank, number and
+#: consonant joiners, Khitan filler, null notehead, object replacement character.
 _INVISIBLE = frozenset(
     chr(code)
     for first, last in (
@@ -100,15 +102,15 @@ def _shows(char: str) -> bool:
     return assigned(char) and char not in _INVISIBLE and unicodedata.category(char) not in _FORBIDDEN
 
 
-#: What programs set around names: "Ada (host)", "Ada: hello", a label in quotation marks.
+#: Characters that programs put around names: "Ada (host)", "Ada: hello", a label in quotation marks.
 _AROUND = frozenset('():"\u201c\u201d\u201e\u201f\u00ab\u00bb')
 
 
 def _stands_around(char: str) -> bool:
     if unicodedata.category(char)[0] in "LMN":
-        return char == "\u02d0"  # a letter of phonetics that is a colon to the eye
+        return char == "\u02d0"  # a phonetic letter that looks like a colon
     looks = unicodedata.normalize("NFKC", char)
-    # a prototype may be of several characters: a double parenthesis is two of them
+    # a prototype may have several characters: that of a double parenthesis has two parentheses
     return not _AROUND.isdisjoint({char, *looks, *"".join(_prototypes().get(c, c) for c in looks)})
 
 
@@ -121,12 +123,12 @@ def _mapped(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def skeletons(name: str) -> tuple[str, str]:
-    """The skeleton as written, and of the case-folded name: "BiIl" looks like "Bill" by the first only,
-    "ADA" like "Ada" by the second."""
+    """Return the skeletons of the name as written and of the case-folded name. "BiIl" matches "Bill" by the
+    first only, "ADA" matches "Ada" by the second."""
     name = unicodedata.normalize("NFKC", name)
     return _mapped(name).casefold(), _mapped(name.casefold())
 
 
 def look_alike(one: str, other: str) -> bool:
-    """Whether a person could take one name for the other."""
+    """Return whether a person could confuse the two names."""
     return any(a == b for a, b in zip(skeletons(one), skeletons(other), strict=True))

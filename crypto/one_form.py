@@ -1,4 +1,4 @@
-"""Files that strangers check: one JSON object in the one form in which it is written, and no other."""
+"""Canonical JSON for files that third parties verify: each value has exactly one valid encoding."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _T = TypeVar("_T", bound=msgspec.Struct)
 
 
 def encode(value: msgspec.Struct) -> bytes:
-    """UTF-8, a field a line, with a line end."""
+    """Encode as UTF-8 JSON with one field per line and a final newline."""
     return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
 
 
 def decode(data: bytes, kind: type[_T], name: str, most: int) -> _T:
-    """MalformedError for anything but what `encode` makes in at most `most` bytes; `name` says what it is."""
+    """Decode the output of `encode`. MalformedError on other input or above `most` bytes, naming `name`."""
     if len(data) > most:
         raise MalformedError(f"a file of {name} has at most {most} bytes")
     try:

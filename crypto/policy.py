@@ -1,31 +1,31 @@
-"""SNUG-1 to SNUG-22: what every member checks before it believes anything (protocol section 5).
+"""SNUG-1 to SNUG-22: rules that every member checks on each message (docs/protocol.md, section 5).
 
-One small function a number; all raise ValidationError with that number and nothing else. They see
-facts only (`CommitView`), never a live group, so that both clients can be held to the same cases.
+Each number has one small function; all raise ValidationError with that number and nothing else. The functions
+see only facts (`CommitView`), never a live group, so that the same test cases apply to both clients.
 
 =======  ====================================================================================
 SNUG-1   a commit's authenticated_data names our room, this slot, our chain, our ledger
-SNUG-2   it is a PrivateMessage of a member
-SNUG-3   its proposals are by value and the committer's; a by-reference Remove of oneself excepted
+SNUG-2   it is a PrivateMessage from a member
+SNUG-3   its proposals are by value and the committer's own; exception: a by-reference Remove of oneself
 SNUG-4   only Add, Remove, PreSharedKey and GroupContextExtensions
-SNUG-5   there is a path
+SNUG-5   it has a path
 SNUG-6   the path's leaf keeps signature key, credential, capabilities and extensions
 SNUG-7   Add, Remove and GroupContextExtensions come from a host under the old policy;
          nobody is added while the room is locked
 SNUG-8   ... except a rejoin: exactly {Remove, Add, PSK} of one leaf with a valid ticket
 SNUG-9   ... and a host's return: exactly {PSK, Add, GCE}, and the Remove of its old leaf, signed by the
-         host seed's key, for as long as nobody was a host who is none now
-SNUG-10  an Add goes with exactly one PSK, external, the link's
-SNUG-11  an added signature key is new; the name is allowed and looks like nobody's who is present
-SNUG-12  an Add names an invite that is neither revoked nor a used single one
-SNUG-13  GroupContextExtensions change `snug_policy` alone: version + 1, host_public and flags unchanged
+         key of the host seed, as long as no host has lost the role
+SNUG-10  an Add comes with exactly one PSK, external, the link's
+SNUG-11  an added signature key is new; the name is allowed and does not look like that of a present member
+SNUG-12  an Add names an invite that is neither revoked nor a used single-use invite
+SNUG-13  GroupContextExtensions change only `snug_policy`: version + 1, host_public and flags unchanged
 SNUG-14  no external senders
-SNUG-15  suite, version and sizes are the profile's
+SNUG-15  suite, version and sizes conform to the profile
 SNUG-16  all of RFC 9420 12.2 to 12.4 (crypto.mls checks them; `snug_16` gives them this name)
-SNUG-17  a message's epoch is this or the last, its generation within 200, its sender not removed
+SNUG-17  a message's epoch is the current or the last, its generation within 200, its sender not removed
 SNUG-18  END and MOVE come from a host, on the current chain
-SNUG-19  a member's beats don't contradict each other: one for a number, each after the one before,
-         none of an earlier slot or epoch
+SNUG-19  a member's heartbeats do not contradict each other: one per number, each follows the previous one,
+         none from an earlier slot or epoch
 SNUG-20  a media stream is announced by the leaf that its key id names
 SNUG-21  SFrame: the full tag, and a replay window
 SNUG-22  a media frame is in its sender's signed list, within 2 s
@@ -66,11 +66,11 @@ SUITES: Final = frozenset({0x0001, 0x0003})
 MLS10: Final = 1
 MEMBERS_MAX: Final = 1000
 GENERATION_GAP: Final = 200
-#: Slots that may pass between the signature of a host's return and its commit.
+#: Maximum number of slots between the signature of a host's return and its commit.
 RETURN_SLOTS: Final = 8
-#: Bytes of the tag of the SFrame suite in use (0x0004).
+#: Bytes of the tag in the SFrame suite in use (0x0004).
 SFRAME_TAG: Final = 16
-#: Seconds of sound or pictures for which their sender's signature may be missing.
+#: Maximum seconds of audio or video without a signature of the sender.
 MEDIA_SIGNATURE_TIME: Final = 2.0
 
 ProposalKind = Literal["add", "update", "remove", "psk", "reinit", "external_init", "gce", "other"]
@@ -78,10 +78,10 @@ ProposalKind = Literal["add", "update", "remove", "psk", "reinit", "external_ini
 
 @dataclass(frozen=True)
 class LeafView:
-    """What a leaf is known by."""
+    """The properties of a leaf that the rules compare."""
 
     signature_key: bytes
-    identity: bytes  # the basic credential's bytes
+    identity: bytes  # bytes of the basic credential
     encryption_key: bytes
     capabilities: bytes  # encoded
     extensions: bytes  # encoded
@@ -89,14 +89,14 @@ class LeafView:
 
 @dataclass(frozen=True)
 class ProposalView:
-    """One proposal of a commit, and the fields that its kind has."""
+    """One proposal of a commit, with the fields of its kind."""
 
     kind: ProposalKind
-    sender: int | None  # leaf; None: not a member
+    sender: int | None  # leaf; None: a non-member
     by_reference: bool = False
     added: LeafView | None = None
     package: bytes = b""  # of an Add: H(KeyPackage), 32 bytes
-    ticket: bytes | None = None  # of an added KeyPackage: its rejoin extension
+    ticket: bytes | None = None  # rejoin extension of an added KeyPackage
     suite: int = 0x0001  # of an added KeyPackage
     version: int = MLS10
     removed: int | None = None
@@ -107,14 +107,14 @@ class ProposalView:
 
 @dataclass(frozen=True)
 class CommitView:
-    """A commit whose signature has verified, and all that it is judged by."""
+    """A commit whose signature has verified, with all facts that its validation needs."""
 
     private: bool
     sender: int | None  # leaf; None: an external committer
     proposals: tuple[ProposalView, ...]
     path_leaf: LeafView | None
     authenticated_data: bytes
-    # what this member knows, before the commit
+    # this member's state before the commit
     members: Mapping[int, LeafView]
     policy: Policy
     extensions: tuple[tuple[int, bytes], ...]  # of the GroupContext
@@ -126,12 +126,12 @@ class CommitView:
     ledger: Ledger
 
     def of(self, kind: ProposalKind) -> tuple[ProposalView, ...]:
-        """The proposals of one kind."""
+        """Return the proposals of one kind."""
         return tuple(p for p in self.proposals if p.kind == kind)
 
     @property
     def context(self) -> CommitContext:
-        """Decoded authenticated_data; ValidationError("SNUG-1") if it is none."""
+        """Decoded authenticated_data; ValidationError("SNUG-1") if malformed."""
         try:
             return CommitContext.decode(self.authenticated_data)
         except MalformedError as error:
@@ -145,7 +145,7 @@ class CommitView:
 
     @property
     def rejoin_leaf(self) -> int | None:
-        """The leaf that rejoins, if the commit has the shape of a rejoin; not yet whether it may."""
+        """The rejoining leaf if the commit has the shape of a rejoin, otherwise None. Authorises nothing."""
         adds, removes = self.of("add"), self.of("remove")
         if len(adds) == 1 and len(removes) == 1 and adds[0].ticket is not None:
             return removes[0].removed
@@ -157,7 +157,7 @@ def _is_self_remove(p: ProposalView) -> bool:
 
 
 def snug_1(v: CommitView) -> None:
-    """A commit belongs to one room, one slot, one history: replayed or moved ones do not fit."""
+    """A commit belongs to one room, one slot, one history: replayed or relocated commits fail."""
     c = v.context
     if c.room != v.room:
         raise ValidationError("SNUG-1", "the commit is of another room")
@@ -170,7 +170,7 @@ def snug_1(v: CommitView) -> None:
 
 
 def snug_2(v: CommitView) -> None:
-    """Only members commit, and only under encryption."""
+    """Only members commit, and only in encrypted form."""
     if not v.private:
         raise ValidationError("SNUG-2", "the commit is not a PrivateMessage")
     if v.sender not in v.members:
@@ -178,30 +178,30 @@ def snug_2(v: CommitView) -> None:
 
 
 def snug_3(v: CommitView) -> None:
-    """A stored proposal of a non-host must not be laundered through a host's ordinary commit."""
+    """A host's ordinary commit must not carry out a stored proposal of a non-host."""
     for p in v.proposals:
         if not _is_self_remove(p) and (p.by_reference or p.sender != v.sender):
             raise ValidationError("SNUG-3", f"a proposal ({p.kind}) is not the committer's own, by value")
 
 
 def snug_4(v: CommitView) -> None:
-    """Nothing but what a meeting needs."""
+    """Only the proposal types that a meeting needs."""
     for p in v.proposals:
         if p.kind not in ("add", "remove", "psk", "gce"):
             raise ValidationError("SNUG-4", f"a proposal of a kind that has no place here: {p.kind}")
 
 
 def snug_5(v: CommitView) -> None:
-    """Every commit heals its author."""
+    """Every commit renews its author's keys."""
     if v.path_leaf is None:
         raise ValidationError("SNUG-5", "the commit has no path")
 
 
 def snug_6(v: CommitView) -> None:
-    """Nobody changes who they are in passing."""
+    """A commit must not change its author's identity."""
     old, new = None if v.sender is None else v.members.get(v.sender), v.path_leaf
     if old is None or new is None:
-        return  # SNUG-2 and SNUG-5 speak of that
+        return  # SNUG-2 and SNUG-5 cover this
     if (old.signature_key, old.identity, old.capabilities, old.extensions) != (
         new.signature_key,
         new.identity,
@@ -212,9 +212,9 @@ def snug_6(v: CommitView) -> None:
 
 
 def snug_7(v: CommitView) -> None:
-    """Powers are the hosts'."""
+    """Add, Remove and policy changes are reserved to hosts, except SNUG-8, SNUG-9 and self-removal."""
     if v.context.host_return is not None:
-        return  # SNUG-9 has judged it
+        return  # SNUG-9 has checked it
     if v.rejoin_leaf is not None:
         snug_8(v)
         return
@@ -230,10 +230,10 @@ def snug_7(v: CommitView) -> None:
 def snug_8(v: CommitView) -> None:
     """A rejoin: exactly {Remove(i), Add, PSK}, same key and credential, a fresh ticket of this group.
 
-    The ticket's chain is for the member who commits it to compare: who came later doesn't know it, and a
-    verdict must not depend on that. Who is stuck on another's commit is never too often back: else whoever
-    spoils three commits for one member would be rid of it. A ticket names who may commit it: else any member
-    could use it up, and keep the Welcome.
+    Only the member that commits the ticket compares the ticket's chain: members that joined later do not know
+    it, and the verdict must not depend on it. A member that is stuck on another member's commit has no rejoin
+    limit: otherwise three bad commits would exclude it. A ticket names the leaf that may commit it: otherwise
+    any member could use it up and withhold the Welcome.
     """
     adds, removes = v.of("add"), v.of("remove")
     if len(v.proposals) != 3 or len(v.of("psk")) != 1 or len(adds) != 1 or len(removes) != 1:
@@ -260,16 +260,17 @@ def snug_8(v: CommitView) -> None:
     if any(r.nonce == ticket.nonce for r in recent):
         raise ValidationError("SNUG-8", "the ticket has been used")
     if ticket.stuck and ticket.slot + 1 < v.slot:
-        return  # somebody else's commit brought that about, and could do so again and again
+        return  # another member's commit caused this, and could cause it repeatedly
     if sum(r.signature_key == old.signature_key and not r.stuck for r in recent) >= REJOINS_MAX:
         raise ValidationError("SNUG-8", f"more than {REJOINS_MAX} rejoins in {REJOIN_SLOTS} slots")
 
 
 def snug_9(v: CommitView) -> None:
-    """A host that has crashed comes back, by whoever commits it: the host seed's key signs for it.
+    """A crashed host returns: the host seed's key signs its KeyPackage, and any member may commit it.
 
-    It is added, made a host in place of its old leaf, if that is still there, and nothing else changes. Once
-    a host was removed or lost its powers the seed is in other hands too, and nobody comes back by it.
+    The host is added and becomes a host in place of its old leaf, if that is still present; nothing else
+    changes. Once a host was removed or has lost its role, a non-host has the seed too, and no further return
+    is accepted.
     """
     returned = v.context.host_return
     if returned is None:
@@ -308,7 +309,7 @@ def _changes_hosts_alone(v: CommitView, change: ProposalView, hosts: set[bytes])
 
 
 def snug_10(v: CommitView) -> None:
-    """Who is added holds the link's secret: a server that swaps a KeyPackage gains nobody."""
+    """An added member holds the link's secret: a server that swaps a KeyPackage cannot add anybody."""
     adds, psks = v.of("add"), v.of("psk")
     if len(adds) > 1:
         raise ValidationError("SNUG-10", "more than one member is added at once")
@@ -319,7 +320,7 @@ def snug_10(v: CommitView) -> None:
 
 
 def snug_11(v: CommitView) -> None:
-    """Keys are never used again, and no two people in the room look alike by name."""
+    """Signature keys are never reused, and no two present members have names that look alike."""
     removed = {p.removed for p in v.of("remove")}
     rejoining = v.rejoin_leaf is not None
     for p in v.of("add"):
@@ -347,11 +348,11 @@ def _looks_like(member: LeafView, name: str) -> bool:
     try:
         return look_alike(Identity.decode(member.identity).name, name)
     except MalformedError:
-        return False  # whoever made the group let that in: a name that can't be shown misleads nobody
+        return False  # the creator of the group accepted it: a name that cannot be displayed misleads nobody
 
 
 def snug_12(v: CommitView) -> None:
-    """Nobody comes in without an invite that all can see, nor twice by one for a single use."""
+    """Every new member names an invite that all members see; a single-use invite admits once."""
     invite = v.context.invite
     if not v.of("add") or v.rejoin_leaf is not None or v.context.host_return is not None:
         if invite is not None:
@@ -366,7 +367,7 @@ def snug_12(v: CommitView) -> None:
 
 
 def snug_13(v: CommitView) -> None:
-    """The policy changes step by step, and nothing else of the context does."""
+    """The policy changes one version at a time, and no other part of the context changes."""
     for p in v.of("gce"):
         _exactly_two(p.extensions)
         if p.extensions[0] not in v.extensions:
@@ -378,7 +379,7 @@ def snug_13(v: CommitView) -> None:
         if new.version != v.policy.version + 1 or new.host_public != v.policy.host_public:
             raise ValidationError("SNUG-13", "the policy is not the next version of ours")
         if new.flags != v.policy.flags:
-            # people have spoken under them: whether words can be proven later is settled at the beginning
+            # members have written under these flags: provability of messages is fixed at creation
             raise ValidationError("SNUG-13", "the meeting's flags changed")
 
 
@@ -388,7 +389,7 @@ def _exactly_two(extensions: Sequence[tuple[int, bytes]]) -> None:
 
 
 def snug_14(v: CommitView) -> None:
-    """Nobody outside may propose."""
+    """Outsiders must not propose."""
     for p in v.of("gce"):
         _no_external_senders(p.extensions)
 
@@ -404,7 +405,7 @@ def _known_suite(suite: int) -> None:
 
 
 def snug_15(v: CommitView) -> None:
-    """Suite, version and sizes."""
+    """Suite, version and sizes are those of the profile."""
     _known_suite(v.suite)
     if len(v.members) + len(v.of("add")) - len(v.of("remove")) > MEMBERS_MAX:
         raise ValidationError("SNUG-15", f"more than {MEMBERS_MAX} members")
@@ -417,12 +418,12 @@ def snug_15(v: CommitView) -> None:
 
 
 def snug_16(error: Exception) -> ValidationError:
-    """What crypto.mls found wrong with a commit, as a verdict of this list."""
+    """Convert an error of crypto.mls about a commit to a verdict under this rule number."""
     return ValidationError("SNUG-16", str(error))
 
 
-#: In this order: a commit that breaks several is told the same first one by everybody. SNUG-8 is
-#: reached through SNUG-7. Kinds and shapes come before what is read out of them.
+#: In fixed order, so that every member reports the same first violation. `snug_7` calls `snug_8`. Checks of
+#: kind and shape come before checks of their contents.
 COMMIT_CHECKS: Final[tuple[Callable[[CommitView], None], ...]] = (
     snug_2,
     snug_1,
@@ -442,15 +443,15 @@ COMMIT_CHECKS: Final[tuple[Callable[[CommitView], None], ...]] = (
 
 
 def judge_commit(view: CommitView) -> None:
-    """All checks on a commit; ValidationError names the first that it breaks."""
+    """Apply all checks to a commit. ValidationError names the first rule that it breaks."""
     for check in COMMIT_CHECKS:
         check(view)
 
 
 def judge_group(*, suite: int, extensions: Sequence[tuple[int, bytes]], members: Iterable[LeafView]) -> None:
-    """What a newcomer asks of the group that it is led into: what commits can't have brought about.
+    """Check a newcomer's group for properties that no valid commit could have introduced.
 
-    ValidationError with SNUG-11, 13, 14 or 15. Whoever made the group was judged by nobody.
+    ValidationError with SNUG-11, 13, 14 or 15. No member has validated the creation of the group.
     """
     _known_suite(suite)
     _no_external_senders(extensions)
@@ -460,7 +461,7 @@ def judge_group(*, suite: int, extensions: Sequence[tuple[int, bytes]], members:
 
 
 def snug_17(*, epoch: int, current: int, generation_gap: int, sender_removed: bool) -> None:
-    """On any member's message: fresh enough, and of somebody who is still here."""
+    """A member's message is recent, and its sender is still a member."""
     if not current - 1 <= epoch <= current:
         raise ValidationError("SNUG-17", f"a message of epoch {epoch}, in epoch {current}")
     if generation_gap > GENERATION_GAP:
@@ -470,7 +471,7 @@ def snug_17(*, epoch: int, current: int, generation_gap: int, sender_removed: bo
 
 
 def snug_18(*, by_host: bool, chain: bytes, current_chain: bytes) -> None:
-    """END and MOVE: powers of hosts, and only about the meeting as it is now."""
+    """END and MOVE are reserved to hosts, and refer to the meeting's current state."""
     if not by_host:
         raise ValidationError("SNUG-18", "only a host ends or moves the meeting")
     if chain != current_chain:
@@ -478,11 +479,11 @@ def snug_18(*, by_host: bool, chain: bytes, current_chain: bytes) -> None:
 
 
 def snug_19(*, seq: int, prev: bytes, digest: bytes, known: Mapping[int, tuple[bytes, bytes]]) -> None:
-    """A member beats in one line: what it has signed twice in different words, it has told to two audiences.
+    """A member's heartbeats form one chain: two signatures that contradict each other prove equivocation.
 
-    `known` are (prev, digest) of the same membership's beats by their number. A gap breaks nothing, nor does
-    a beat that comes late or again: a server can bring that about. Only two signatures of the member's own
-    can contradict each other.
+    `known` maps the numbers of heartbeats of the same membership to (prev, digest). A gap, a late or a
+    repeated heartbeat breaks nothing: a server can cause these. Only two signatures of the member itself can
+    contradict each other.
     """
     if (seq == 1) != (prev == NO_BEAT):
         raise ValidationError(
@@ -497,9 +498,9 @@ def snug_19(*, seq: int, prev: bytes, digest: bytes, known: Mapping[int, tuple[b
 
 
 def snug_20(*, announcers: Mapping[int, int], key_leaf: int, stream: int) -> None:
-    """A stream that nobody announced, or another than its key says, is nobody's picture.
+    """A stream needs an announcement by the leaf in its key id, with the stream number in its key id.
 
-    `announcers` are the leaves that announced this SSRC, and as which stream number.
+    `announcers` maps the leaves that announced this SSRC to the announced stream number.
     """
     if not announcers:
         raise ValidationError("SNUG-20", "a stream that nobody has announced")
@@ -510,7 +511,7 @@ def snug_20(*, announcers: Mapping[int, int], key_leaf: int, stream: int) -> Non
 
 
 def snug_21(*, tag_size: int, replayed: bool) -> None:
-    """Frames carry the whole tag, and are opened once."""
+    """Frames carry the full tag, and each frame is opened once."""
     if tag_size != SFRAME_TAG:
         raise ValidationError("SNUG-21", f"a tag of {tag_size} bytes")
     if replayed:
@@ -518,10 +519,10 @@ def snug_21(*, tag_size: int, replayed: bool) -> None:
 
 
 def snug_22(*, forged: bool, unlisted: float) -> None:
-    """All members share the media keys: only its own signature says that a frame is a member's.
+    """All members share the media keys: only the sender's signature proves the author of a frame.
 
-    `forged`: the leaf's signed lists name another frame in its place, or pass it over. `unlisted` are seconds
-    of sound or pictures, from the oldest frame on that no list has named yet.
+    `forged`: the leaf's signed lists name another frame in this place, or skip it. `unlisted`: seconds of
+    audio or video, from the oldest frame that no list has named yet.
     """
     if forged:
         raise ValidationError("SNUG-22", "a frame that its sender has not signed")

@@ -1,10 +1,10 @@
-"""MLS's cipher suites as data, and the primitives they name: HKDF, HMAC, AEAD, Ed25519 and HPKE base mode.
+"""MLS cipher suites as data, and their primitives: HKDF, HMAC, AEAD, Ed25519 and HPKE base mode.
 
 A suite is one row of `SUITES`; code never branches on a suite's number. Keys are raw bytes: X25519 and
-Ed25519 keys of 32 bytes each (an Ed25519 private key is its seed), as RFC 9420 carries them.
+Ed25519 keys of 32 bytes each (an Ed25519 private key is its seed), as in RFC 9420.
 
-HKDF is RFC 5869's; HPKE (RFC 9180, `crypto.hpke`) is used in base mode as RFC 9420 sections 5.1.3 and 8.3
-need it.
+HKDF is that of RFC 5869. HPKE (RFC 9180, `crypto.hpke`) is used in base mode, as RFC 9420 sections 5.1.3 and
+8.3 require.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SIGNATURE_SIZE = 64
 
 
 class CipherSuite(IntEnum):
-    """RFC 9420 section 17.1; those of the registry that this code speaks."""
+    """RFC 9420 section 17.1: the supported subset of the registry."""
 
     X25519_AES128GCM_SHA256_ED25519 = 0x0001
     X25519_CHACHA20POLY1305_SHA256_ED25519 = 0x0003
@@ -40,7 +40,7 @@ class CipherSuite(IntEnum):
 
 @dataclass(frozen=True)
 class Suite:
-    """One row of the table of suites. Sizes are in bytes; names follow RFC 9180 and RFC 9420."""
+    """One row of the suite table. Sizes are in bytes; names follow RFC 9180 and RFC 9420."""
 
     identifier: CipherSuite
     hash_name: str
@@ -53,7 +53,7 @@ class Suite:
 
     @property
     def zero(self) -> bytes:
-        """The all-zero secret of Nh bytes that RFC 9420 section 8 writes as 0."""
+        """The all-zero secret of Nh bytes, written as 0 in RFC 9420 section 8."""
         return bytes(self.nh)
 
     def hash(self, data: bytes) -> bytes:
@@ -63,7 +63,7 @@ class Suite:
         return hmac.digest(key, data, self.hash_name)
 
     def mac_matches(self, key: Buffer, data: bytes, tag: bytes) -> bool:
-        """Compare in constant time."""
+        """Compare the MAC of `data` with `tag` in constant time."""
         return hmac.compare_digest(self.mac(key, data), tag)
 
     def extract(self, salt: Buffer, ikm: Buffer) -> bytes:
@@ -85,7 +85,7 @@ class Suite:
         return self.cipher(bytes(key)).encrypt(nonce, plaintext, aad)
 
     def open(self, key: Buffer, nonce: bytes, ciphertext: bytes, aad: bytes) -> bytes:
-        """Raise `AuthenticationError` when the tag does not verify."""
+        """Raise `AuthenticationError` if the tag does not verify."""
         try:
             return self.cipher(bytes(key)).decrypt(nonce, ciphertext, aad)
         except InvalidTag:
@@ -120,7 +120,7 @@ SUITES: dict[int, Suite] = {
 
 
 def suite_of(identifier: int) -> Suite:
-    """The row of a suite. Raises `UnsupportedError` for one that this code does not speak."""
+    """Return the row of a suite. Raises `UnsupportedError` for an unsupported suite."""
     try:
         return SUITES[identifier]
     except KeyError:
@@ -131,26 +131,26 @@ def suite_of(identifier: int) -> Suite:
 
 
 def generate_signature_key(suite: CipherSuite, rng: Rng = os.urandom) -> tuple[bytes, bytes]:
-    """A fresh (private seed, public key) of 32 bytes each for a suite. Raises `UnsupportedError`."""
+    """Generate a (private seed, public key) pair of 32 bytes each for a suite. Raises `UnsupportedError`."""
     suite_of(suite)
     seed = rng(KEY_SIZE)
     return seed, signature_public(seed)
 
 
 def signature_public(private: Buffer) -> bytes:
-    """The public key of a 32-byte Ed25519 seed."""
+    """Return the public key of a 32-byte Ed25519 seed."""
     return SigningKey(bytes(private)).public
 
 
 def sign(private: Buffer, message: bytes) -> bytes:
-    """A 64-byte Ed25519 signature."""
+    """Return a 64-byte Ed25519 signature."""
     return SigningKey(bytes(private)).sign(message)
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> None:
-    """Raise `AuthenticationError` unless `signature` is that of `public` over `message`.
+    """Raise `AuthenticationError` unless `signature` is the signature of `public` over `message`.
 
-    A key or signature of the wrong size, or a key of small order, verifies nothing.
+    A key or signature of the wrong size, or a key of small order, never verifies.
     """
     try:
         kdf.verify(public, message, signature)
@@ -160,17 +160,17 @@ def verify(public: bytes, message: bytes, signature: bytes) -> None:
 
 # --- HPKE in base mode, RFC 9180 ---
 
-# any private key tells a point of small order: its product is zero, which the exchange refuses
+# any private key detects a point of small order: the result is zero, which the exchange refuses
 _ANY_PRIVATE = X25519PrivateKey.from_private_bytes(bytes(KEY_SIZE))
 
 
 def hpke_public(private: Buffer) -> bytes:
-    """The public key of a 32-byte X25519 private key."""
+    """Return the public key of a 32-byte X25519 private key."""
     return hpke.public_key(bytes(private))
 
 
 def hpke_usable(public: bytes) -> bool:
-    """Whether something can be sealed to a key: right in size, and no point of small order."""
+    """Return whether data can be sealed to a key: it has the right size and is not a point of small order."""
     try:
         _ANY_PRIVATE.exchange(X25519PublicKey.from_public_bytes(public))
     except ValueError:
@@ -179,19 +179,19 @@ def hpke_usable(public: bytes) -> bool:
 
 
 def hpke_generate(rng: Rng) -> tuple[bytes, bytes]:
-    """A fresh (private, public) HPKE key pair of 32 bytes each."""
+    """Generate a (private, public) HPKE key pair of 32 bytes each."""
     return hpke.derive_key_pair(rng(KEY_SIZE))
 
 
 def hpke_derive_key_pair(ikm: Buffer) -> tuple[bytes, bytes]:
-    """KEM.DeriveKeyPair (RFC 9180 section 7.1.3): (private, public)."""
+    """KEM.DeriveKeyPair (RFC 9180 section 7.1.3): return (private, public)."""
     return hpke.derive_key_pair(bytes(ikm))
 
 
 def hpke_seal(suite: Suite, public: bytes, info: bytes, plaintext: bytes, rng: Rng) -> tuple[bytes, bytes]:
-    """SealBase (RFC 9180 section 6.1) without associated data: (encapsulated key, ciphertext).
+    """SealBase (RFC 9180 section 6.1) without associated data: return (encapsulated key, ciphertext).
 
-    Raises `MalformedError` when `public` is not a usable key.
+    Raises `MalformedError` if `public` is not a usable key.
     """
     sealed = hpke.seal(suite.hpke, public, info, b"", plaintext, rng=rng)
     return sealed.enc, sealed.ciphertext

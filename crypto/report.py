@@ -1,14 +1,15 @@
-"""Reports that can't be fabricated: a message, the leaf that signed it, the host's admission of that leaf.
+"""Unforgeable reports: a message, the leaf that signed it, and the host's admission of that leaf.
 
-Protocol section 13. A report shows, of each accused message, what its sender signed (FramedContentTBS, RFC
-9420 6.1: the content, the group, the epoch and its GroupContext, which carries the meeting's policy) and a
-host's signature over the sender's key, the group and the invite that was used::
+docs/protocol.md, section 13. For each reported message, a report contains the bytes that the sender signed
+(FramedContentTBS, RFC 9420 6.1: content, group, epoch, and the GroupContext with the meeting's policy), and a
+host's signature over the sender's key, the group and the invite used::
 
     admission = sign_host("snug 1 admission" | len16(group_id) | signature_key 32 | invite 2)
 
-The host key is the one that stands in the meeting's link: whoever judges a report has to have it from the
-host. A member can't sign for another, an outsider has no admission, an operator has neither. Only meetings
-whose policy says so from the beginning (`Policy.reports`) can be reported, and what is signed there says it.
+The host key is the one in the meeting's link: the verifier of a report must get it from the host. A member
+cannot sign for another member, an outsider has no admission, and a server operator has neither. Only meetings
+whose policy enables it from the start (`Policy.reports`) can be reported, and the signed GroupContext
+includes that policy.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from crypto.mls.messages import ContentType, FramedContent, GroupContext, Sender
 from crypto.mls.nodes import MLS10
 from crypto.room_state import POLICY_EXTENSION, Policy
 
-#: In the place of an invite's index: this member opened the meeting, and was let in by nobody.
+#: Placeholder invite index: the member opened the meeting and used no invite.
 NO_INVITE: Final = 0xFFFF
-#: Messages in one report.
+#: Maximum number of messages in one report.
 MESSAGES_MAX: Final = 64
-#: Bytes of a report's file.
+#: Maximum size of a report file in bytes.
 FILE_MAX: Final = 32 * 2**20
 FORMAT: Final = "snug report 1"
 _LABEL: Final = "FramedContentTBS"
@@ -42,7 +43,7 @@ Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 
 
 class Accused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One message as its sender signed it, and the sender's admission. As read it proves nothing yet."""
+    """One message as its sender signed it, and the sender's admission. Unverified until `verify_message`."""
 
     tbs: bytes
     signature: Signature
@@ -52,7 +53,7 @@ class Accused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The accused messages, nobody else's words, and the host key that the report claims."""
+    """The reported messages, no messages of other members, and the host key that the report claims."""
 
     format: Literal["snug report 1"]
     host_public: Key
@@ -61,11 +62,11 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Proven:
-    """What holds once a message has verified: the holder of `signature_key` wrote `data`.
+    """Verified facts about a message: the holder of `signature_key` wrote `data`.
 
-    `data` is the application data (one JSON object, protocol section 7); `invite` is None for who opened the
-    meeting. `epoch` and `claims_host` stand in what the writer has signed, and are its word alone: nobody
-    else vouches for the context in a report.
+    `data` is the application data (one JSON object, docs/protocol.md, section 7); `invite` is None for the
+    member who opened the meeting. `epoch` and `claims_host` come from the writer's signed data and are the
+    writer's claims only: nothing else in a report authenticates the context.
     """
 
     signature_key: bytes
@@ -78,20 +79,20 @@ class Proven:
 
 
 def admission_message(group_id: bytes, signature_key: bytes, invite: int) -> bytes:
-    """What a host signs for each member. MalformedError on wrong sizes."""
+    """Return the message that a host signs for each member. MalformedError on wrong sizes."""
     exactly(signature_key, 32, "a signature key")
     return b"snug 1 admission" + prefixed(group_id, 2) + signature_key + uint(invite, 2)
 
 
 def admit(host_key: SigningKey, group_id: bytes, signature_key: bytes, invite: int) -> bytes:
-    """A host's signature (64 bytes) that it let this key in by that invite."""
+    """Return a host's signature (64 bytes) that it admitted this key with that invite."""
     return host_key.sign(admission_message(group_id, signature_key, invite))
 
 
 def check_admission(
     host_public: bytes, group_id: bytes, signature_key: bytes, invite: int, admission: bytes
 ) -> None:
-    """AuthenticationError unless the host signed just that; MalformedError on wrong sizes."""
+    """Raise AuthenticationError unless the host signed exactly this; MalformedError on wrong sizes."""
     try:
         verify(host_public, admission_message(group_id, signature_key, invite), admission)
     except AuthenticationError:
@@ -99,26 +100,27 @@ def check_admission(
 
 
 def encode(report: Report) -> bytes:
-    """The file: one JSON object in its one form, UTF-8, with a line end."""
+    """Encode the file: one canonical JSON object in UTF-8, with a final newline."""
     return one_form.encode(report)
 
 
 def decode_report(data: bytes) -> Report:
-    """MalformedError for anything but what `encode` makes."""
+    """Decode a report file. MalformedError for anything that `encode` does not produce."""
     return one_form.decode(data, Report, "report", FILE_MAX)
 
 
 def verify_report(report: Report, host_public: bytes) -> list[Proven]:
-    """All of a report, or nothing: errors as of `verify_message`."""
+    """Verify all messages of a report. Raises as `verify_message` does if any check fails."""
     if report.host_public != host_public:
         raise AuthenticationError("the report claims to be of another host's meeting")
     return [verify_message(accused, host_public) for accused in report.messages]
 
 
 def verify_message(accused: Accused, host_public: bytes) -> Proven:
-    """Check one message against the meeting's host key, which must come from the host itself.
+    """Verify one message against the meeting's host key, which must come from the host itself.
 
-    MalformedError for what is no signed message; AuthenticationError, with a sentence, for what isn't proven.
+    MalformedError if the input is not a signed message; AuthenticationError, with the reason, if a proof
+    fails.
     """
     content, context = _read_signed(accused.tbs)
     try:

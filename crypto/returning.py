@@ -1,14 +1,14 @@
-"""How a host that has crashed, or a member out of step, reaches the members where no host is.
+"""How a crashed host, or a member out of sync, contacts the members while no host is present.
 
-Protocol section 6. Members don't sit in the lobby while a host is there; where none is, some do. Everybody
-with a link can enter a lobby, so what is said about a return is sealed once more, under a key of the door
-seed, which only those admitted have. (Somebody evicted has it too, and can read that a host comes back.)
+docs/protocol.md, section 6. While no host is present, some members wait in the lobby. Everybody with a link
+can enter a lobby, so messages about a return are sealed a second time, under a key derived from the door
+seed, which only admitted members have. (An evicted member has it too, and can see that a host returns.)
 
     Seek    the host: is a member here?
-    Here    a member: this is the slot, the chain, and the gate
+    Here    a member: the slot, the chain, and the gate
     Return  the host: its new KeyPackage, and the host key's signature for that slot
-    Again   a member that has to rejoin and finds no host: its new KeyPackage, with its ticket
-    Back    the member who has committed either: what a newcomer is told, for the one who asked alone
+    Again   a member that must rejoin and finds no host: its new KeyPackage, with its ticket
+    Back    the member that committed either: the answer for newcomers, sealed to the requester only
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ _AAD: Final = b"snug 1 inside"
 _SEEK, _HERE, _RETURN, _BACK, _AGAIN = 1, 2, 3, 4, 5
 _SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 _ID: Final = 8
-#: Bytes to which what is said is padded, an answer aside.
+#: Size in bytes to which messages are padded; a larger message gets no padding.
 _LEAST: Final = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Seek:
-    """A host looks for members. `nonce` (16 bytes) ties the answers to it."""
+    """A host's search for members. `nonce` (16 bytes) links the answers to it."""
 
     nonce: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """A member answers: the room's slot, the chain after it (32 bytes) and its gate (32 bytes)."""
+    """A member's answer: the room's slot, the chain after it (32 bytes) and its gate (32 bytes)."""
 
     nonce: bytes
     slot: int
@@ -52,7 +52,7 @@ class Here:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """A host asks to be added. `reply_public` is an X25519 key for the answer; nothing is verified yet."""
+    """A host's unverified request to be added. `reply_public` is an X25519 key for the answer."""
 
     reply_public: bytes
     slot: int
@@ -64,18 +64,18 @@ class Return:
 
     @property
     def id(self) -> bytes:
-        """What an answer names it by, 8 bytes."""
+        """The id by which an answer refers to this request, 8 bytes."""
         return H(b"snug 1 return id", self.encode())[:_ID]
 
     @property
     def proof(self) -> HostReturn:
-        """What its commit carries."""
+        """The proof to include in the commit."""
         return HostReturn(self.slot, self.signature)
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A member asks to be added in place of its old leaf (SNUG-8); the ticket is in the KeyPackage."""
+    """A member's request to replace its old leaf (SNUG-8); the ticket is in the KeyPackage."""
 
     reply_public: bytes
     key_package: bytes
@@ -85,7 +85,7 @@ class Again:
 
     @property
     def id(self) -> bytes:
-        """What an answer names it by, 8 bytes."""
+        """The id by which an answer refers to this request, 8 bytes."""
         return H(b"snug 1 again id", self.encode())[:_ID]
 
 
@@ -98,7 +98,7 @@ class Back:
     sealed: bytes
 
     def open(self, asked: Return | Again, reply_private: bytes) -> lobby.Answer:
-        """AuthenticationError when it is not to that request; MalformedError when it is no answer."""
+        """Open the answer. AuthenticationError if it is for another request; MalformedError if none."""
         info = b"snug 1 back" + H(asked.encode())
         opened = hpke.open(_SUITE, reply_private, self.enc, info, self.id, self.sealed)
         answer = lobby.read_answer(opened.plaintext)
@@ -113,14 +113,14 @@ Message = Seek | Here | Return | Again | Back
 def make_return(
     seed: HostSeed, group_id: bytes, slot: int, key_package: bytes, *, rng: Rng = os.urandom
 ) -> tuple[Return, bytes]:
-    """The request, signed by the host key, and the private half of its reply key (32 bytes)."""
+    """Return the request, signed by the host key, and the private half of its reply key (32 bytes)."""
     private = exactly(rng(hpke.KEY_SIZE), hpke.KEY_SIZE, "an X25519 private key")
     signature = seed.host_key.sign(host_return_message(group_id, H(key_package), slot))
     return Return(hpke.public_key(private), slot, signature, key_package), private
 
 
 def make_back(asked: Return | Again, answer: lobby.Answer, *, rng: Rng = os.urandom) -> Back:
-    """Seal the answer to who asked."""
+    """Seal the answer to the requester."""
     info = b"snug 1 back" + H(asked.encode())
     body = lobby.encode_answer(answer)
     sealed = hpke.seal(_SUITE, asked.reply_public, info, asked.id, body, rng=rng)
@@ -128,12 +128,12 @@ def make_back(asked: Return | Again, answer: lobby.Answer, *, rng: Rng = os.uran
 
 
 def inside_key(door_seed: bytes) -> bytes:
-    """The key under which members and a returning host talk in the lobby, 32 bytes."""
+    """Return the key (32 bytes) for messages between members and a returning host in the lobby."""
     return KDF(exactly(door_seed, 32, "a door seed"), "snug 1 inside")
 
 
 def cover(key: bytes, message: Message, *, rng: Rng = os.urandom) -> lobby.Inside:
-    """For `lobby.post`."""
+    """Encode and seal a message for `lobby.post`."""
     match message:
         case Seek():
             raw = uint(_SEEK, 1) + exactly(message.nonce, 16, "a nonce")
@@ -149,7 +149,7 @@ def cover(key: bytes, message: Message, *, rng: Rng = os.urandom) -> lobby.Insid
 
 
 def uncover(key: bytes, inside: lobby.Inside) -> Message:
-    """What was said; AuthenticationError if not by anybody who was ever admitted, else as `Reader`."""
+    """Open a message. AuthenticationError unless a present or former member sealed it; else as `Reader`."""
     reader = Reader(unpadded(unseal(key, inside.sealed, _AAD)))
     kind = reader.uint(1)
     message: Message
@@ -178,22 +178,22 @@ def _of_a_size(key_package: bytes) -> None:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a host keeps, sealed, to come back by after a crash. No key that opens anything said."""
+    """A host's sealed file for a return after a crash. It holds no key that decrypts any message."""
 
     host_seed: HostSeed
     door_seed: bytes = field(repr=False)  # 32 bytes
-    secret: bytes = field(repr=False)  # the link's, 16 bytes
+    secret: bytes = field(repr=False)  # the link's secret, 16 bytes
     group_id: bytes
     origin: str
     name: str
 
     @property
     def door_key(self) -> SigningKey:
-        """Opens the room's door at the server."""
+        """The key that authenticates at the room's door at the server."""
         return SigningKey(self.door_seed)
 
     def encode(self) -> bytes:
-        """One form, as everywhere."""
+        """Encode canonically."""
         return b"".join(
             (
                 uint(1, 1),
@@ -208,7 +208,7 @@ class Kept:
 
     @classmethod
     def decode(cls, data: bytes) -> Kept:
-        """MalformedError, or ValidationError("SNUG-11") for a name that is none."""
+        """Decode. MalformedError, or ValidationError("SNUG-11") if the name is not allowed."""
         r = Reader(data)
         if r.uint(1) != 1:
             raise MalformedError("what a host keeps: another format than 1")

@@ -1,7 +1,7 @@
-"""What all members of a room agree on beside the MLS group: policy, ledger, and a commit's context.
+"""State that all members of a room agree on besides the MLS group: policy, ledger, and a commit's context.
 
-Protocol section 5. All encodings are canonical: equal values have equal bytes, and anything else is
-malformed.
+docs/protocol.md, section 5. All encodings are canonical: equal values have equal bytes, and any other
+encoding is malformed.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from crypto.fields import Reader, prefixed, uint
 POLICY_EXTENSION: Final = 0xF001
 #: KeyPackage extension that carries a rejoin ticket.
 REJOIN_EXTENSION: Final = 0xF002
-#: An invite with this bit in its index admits once.
+#: Bit of an invite index that marks a single-use invite.
 SINGLE_USE: Final = 0x8000
 
 TITLE_MAX: Final = 128
 HOSTS_MAX: Final = 16
 SERVERS_MAX: Final = 8
-#: Bit of the policy's flags: the meeting keeps signatures for reports (protocol section 13).
+#: Flag bit of the policy: the meeting keeps signatures for reports (docs/protocol.md, section 13).
 REPORTS: Final = 0x01
-#: Slots within which a ticket is fresh, and rejoins of one leaf are counted.
+#: Number of slots during which a ticket is fresh, and over which rejoins of one leaf are counted.
 REJOIN_SLOTS: Final = 64
 REJOINS_MAX: Final = 3
-#: In the place of a leaf: any host may commit that rejoin.
+#: Placeholder for a leaf: any host may commit the rejoin.
 ANY_HOST: Final = 0xFFFFFFFF
 LEDGER_KEYS_MAX: Final = 4096
 
 
 class Mode(IntEnum):
-    """How newcomers are let in."""
+    """How the room treats newcomers."""
 
     ASK = 0
     WAVE_IN = 1
@@ -44,11 +44,11 @@ class Mode(IntEnum):
 
 @dataclass(frozen=True)
 class Policy:
-    """The extension `snug_policy`: who is a host, and how the room is kept."""
+    """The extension `snug_policy`: the hosts, and the settings of the room."""
 
     version: int
     hosts: tuple[bytes, ...]  # signature keys (32 bytes), sorted
-    host_public: bytes  # of the host seed, 32 bytes
+    host_public: bytes  # public key of the host seed, 32 bytes
     mode: Mode = Mode.ASK
     title: str = ""
     servers: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class Policy:
 
     @property
     def reports(self) -> bool:
-        """Whether what is written here can be proven to others afterwards."""
+        """Whether messages can be proven to third parties later."""
         return bool(self.flags & REPORTS)
 
     def encode(self) -> bytes:
@@ -77,7 +77,7 @@ class Policy:
 
     @classmethod
     def decode(cls, data: bytes) -> Policy:
-        """MalformedError for anything but the canonical encoding within its limits."""
+        """Decode a policy. MalformedError for anything but the canonical encoding within the limits."""
         r = Reader(data)
         if r.uint(1) != 1:
             raise MalformedError("policy: another format than 1")
@@ -104,11 +104,11 @@ class Policy:
         return policy
 
     def with_host(self, signature_key: bytes) -> Policy:
-        """The next version, with one more host."""
+        """Return the next version, with one more host."""
         return replace(self, version=self.version + 1, hosts=tuple(sorted({*self.hosts, signature_key})))
 
     def without_host(self, signature_key: bytes) -> Policy:
-        """The next version, with that host no longer one."""
+        """Return the next version, without this host."""
         return replace(
             self, version=self.version + 1, hosts=tuple(h for h in self.hosts if h != signature_key)
         )
@@ -116,7 +116,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Identity:
-    """What a leaf's basic credential carries: one byte of flags (none is defined yet), and the name."""
+    """Contents of a leaf's basic credential: one byte of flags (none is defined yet), and the name."""
 
     name: str
     flags: int = 0
@@ -136,17 +136,17 @@ class Identity:
 
 @dataclass(frozen=True)
 class RejoinTicket:
-    """A member whose state is lost asks to be added again in place of its old leaf (section 6).
+    """Request of a member without state to be added in place of its old leaf (docs/protocol.md, section 6).
 
-    It stands in its new KeyPackage, which the old leaf's signature key signs: nobody else can make one.
+    The ticket is in its new KeyPackage, signed with the old leaf's signature key: nobody else can make one.
     """
 
     group_id: bytes
     slot: int  # the last slot that the member knew
-    chain: bytes  # 32 bytes, after that slot
+    chain: bytes  # 32 bytes, the chain value after that slot
     nonce: bytes  # 16 bytes
-    stuck: bool = False  # it could not process the commit of slot + 1
-    by: int = ANY_HOST  # the leaf that may commit it
+    stuck: bool = False  # True: the member could not process the commit of slot + 1
+    by: int = ANY_HOST  # leaf that may commit the rejoin
 
     def encode(self) -> bytes:
         return b"".join(
@@ -173,9 +173,9 @@ class RejoinTicket:
 
 @dataclass(frozen=True)
 class HostReturn:
-    """A host that has crashed asks to be let in again: signed by the key of the host seed (section 6)."""
+    """Request of a crashed host to be added, signed by the host seed's key (docs/protocol.md, section 6)."""
 
-    slot: int  # the last one taken when it was signed
+    slot: int  # last taken slot at the time of signing
     signature: bytes  # 64 bytes
 
     def encode(self) -> bytes:
@@ -183,19 +183,19 @@ class HostReturn:
 
 
 def host_return_message(group_id: bytes, key_package: bytes, slot: int) -> bytes:
-    """What the host key signs for a return. `key_package` is H of the KeyPackage's bytes."""
+    """Return the message that the host key signs for a return; `key_package` is H of the KeyPackage."""
     return b"snug 1 return" + prefixed(group_id, 2) + key_package + uint(slot, 8)
 
 
 @dataclass(frozen=True)
 class CommitContext:
-    """What a commit says of itself, in its authenticated_data: where it belongs (SNUG-1)."""
+    """Contents of a commit's authenticated_data: the room and the history that it belongs to (SNUG-1)."""
 
     room: bytes  # 16 bytes
     slot: int
-    chain: bytes  # 32 bytes, before this slot
+    chain: bytes  # 32 bytes, the chain value before this slot
     ledger: bytes  # 32 bytes: H(ledger before this slot)
-    invite: int | None = None  # the index of the invite that an added member used
+    invite: int | None = None  # index of the invite that the added member used
     host_return: HostReturn | None = None  # SNUG-9
 
     def encode(self) -> bytes:
@@ -222,19 +222,19 @@ class CommitContext:
 
 @dataclass(frozen=True)
 class Rejoined:
-    """One rejoin that took place."""
+    """Record of one rejoin."""
 
     slot: int
     signature_key: bytes
     nonce: bytes
-    stuck: bool = False  # it could not read somebody's commit: that is not counted against it
+    stuck: bool = False  # True: the member could not read a commit; does not count against the limit
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What has happened in a meeting as far as it binds the future: a newcomer must judge like the others.
+    """History of a meeting that later validation depends on: newcomers need it to reach the same verdicts.
 
-    `used` invites, `revoked` ones, signature keys ever seen, who came in by which invite, recent rejoins.
+    Used and revoked invites, all signature keys ever seen, the invite of each leaf, recent rejoins.
     """
 
     used: frozenset[int] = frozenset()
@@ -242,8 +242,8 @@ class Ledger:
     keys: frozenset[bytes] = frozenset()
     invites: tuple[tuple[int, int], ...] = ()  # (leaf, invite), sorted by leaf
     rejoins: tuple[Rejoined, ...] = field(default=())
-    returned: int = 0  # the slot at which a host came back last (SNUG-9), 0: never
-    #: Somebody who was a host is none any more: the host seed proves nothing from then on.
+    returned: int = 0  # slot of the last host return (SNUG-9), 0: never
+    #: A former host has lost that role: from then on the host seed proves nothing.
     returns_closed: bool = False
 
     def encode(self) -> bytes:
@@ -300,13 +300,13 @@ class Ledger:
         self,
         slot: int,
         *,
-        removed: dict[int, bool],  # leaf -> whether its invite is revoked with it
+        removed: dict[int, bool],  # leaf -> whether its invite is revoked too
         added: dict[int, tuple[bytes, int | None]],  # leaf -> (signature key, invite)
         rejoined: Rejoined | None = None,
         host_returned: bool = False,
         host_lost: bool = False,
     ) -> Ledger:
-        """The ledger after a commit that was adopted at `slot`."""
+        """Return the ledger after a commit that was adopted at `slot`."""
         by_leaf = dict(self.invites)
         revoked, used = set(self.revoked), set(self.used)
         carried: int | None = None
@@ -315,7 +315,7 @@ class Ledger:
             if invite is not None and revoke:
                 revoked.add(invite)
             if rejoined is not None:
-                carried = invite  # whoever rejoins keeps the invite that let them in
+                carried = invite  # a rejoining member keeps its original invite
         for leaf, (_, invite) in added.items():
             if invite is not None:
                 used.add(invite)

@@ -1,7 +1,7 @@
 """SFrame, RFC 9605: header (4.3), keys (4.4.2), encryption (4.4.3), decryption (4.4.4), suites (4.5).
 
-A `FrameKey` is the cipher of one key id. A `Sealer` counts with it and never reuses a counter; an `Opener`
-opens with it and never opens the same counter twice (the replay window that 7.4 leaves to the application).
+A `FrameKey` is the cipher of one key id. A `Sealer` adds a counter and never reuses one. An `Opener` opens
+each counter at most once (section 7.4 leaves this replay window to the application).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from crypto.kdf import NotCopyable
 
 #: Bytes of a nonce (Nn) in every suite.
 NONCE_SIZE: Final = 12
-#: Key ids and counters are below this.
+#: Key ids and counters are below this value.
 FIELD_LIMIT: Final = 1 << 64
-#: Bytes of the longest header: one, and two values of eight.
+#: Bytes of the longest header: 1 config byte and two values of 8 bytes.
 HEADER_MAX: Final = 17
-#: Frames that one key seals before it refuses: years of video, and well within AES-GCM's bounds.
+#: Frames that one key seals before it refuses: years of video, and well within the bounds of AES-GCM.
 COUNTER_LIMIT: Final = 1 << 32
-#: Counters behind the highest one that are still told apart from replays.
+#: Replay window in counters: older frames are rejected, as a replay could not be detected.
 REPLAY_WINDOW: Final = 1024
 
 
@@ -38,7 +38,7 @@ REPLAY_WINDOW: Final = 1024
 
 
 class Suite(IntEnum):
-    """The registry of section 8.1. 6 to 8 are not in it: the working group's vectors have them."""
+    """The registry of section 8.1. Suites 6 to 8 come from the working group's test vectors instead."""
 
     AES_128_CTR_HMAC_SHA256_80 = 1
     AES_128_CTR_HMAC_SHA256_64 = 2
@@ -71,24 +71,24 @@ _PARAMETERS: Final = {
 
 
 def key_size(suite: Suite) -> int:
-    """Nk: bytes of the AEAD's key, and of a base key out of the MLS exporter (5.2)."""
+    """Nk: bytes of the AEAD key, and of a base key from the MLS exporter (5.2)."""
     parameters = _PARAMETERS[suite]
     return parameters.aes_key + parameters.auth_key
 
 
 def tag_size(suite: Suite) -> int:
-    """Nt, in bytes."""
+    """Nt: bytes of the tag."""
     return _PARAMETERS[suite].tag
 
 
 class Aead(Protocol):
-    """What SFrame needs of an AEAD."""
+    """AEAD interface that SFrame requires."""
 
     def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes:
-        """The ciphertext, then the tag."""
+        """Return the ciphertext followed by the tag."""
 
     def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes:
-        """The plaintext; InvalidTag if there is none."""
+        """Return the plaintext. InvalidTag if the tag does not verify."""
 
 
 class CtrHmac:
@@ -97,7 +97,7 @@ class CtrHmac:
     __slots__ = ("_aes", "_auth_key", "_hash", "_tag")
 
     def __init__(self, suite: Suite, key: bytes) -> None:
-        """MalformedError when `key` hasn't the suite's size."""
+        """MalformedError if `key` does not have the suite's size."""
         parameters = _PARAMETERS[suite]
         if len(key) != key_size(suite):
             raise MalformedError(f"the key of {suite.name} has {key_size(suite)} bytes, not {len(key)}")
@@ -115,12 +115,12 @@ class CtrHmac:
         return hmac.digest(self._auth_key, whole, self._hash)[: self._tag]
 
     def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes:
-        """The ciphertext, then the truncated tag."""
+        """Return the ciphertext followed by the truncated tag."""
         ciphertext = self._ctr(nonce, data)
         return ciphertext + self._mac(nonce, associated_data, ciphertext)
 
     def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes) -> bytes:
-        """The plaintext; InvalidTag if the tag is wrong or missing."""
+        """Return the plaintext. InvalidTag if the tag is wrong or missing."""
         ciphertext, tag = data[: -self._tag], data[-self._tag :]
         if not hmac.compare_digest(tag, self._mac(nonce, associated_data, ciphertext)):
             raise InvalidTag
@@ -136,7 +136,7 @@ def _aead(suite: Suite, key: bytes) -> Aead:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Key id and counter, both below 2^64; `size` is the bytes of the encoding."""
+    """Key id and counter, both below 2^64; `size` is the number of encoded bytes."""
 
     kid: int
     counter: int
@@ -144,14 +144,15 @@ class Header:
 
     @classmethod
     def decode(cls, data: bytes) -> Header:
-        """The header at the front of an SFrame ciphertext.
+        """Decode the header at the front of an SFrame ciphertext.
 
-        MalformedError when it is cut short, or a value isn't in its shortest form (each has exactly one).
+        MalformedError if it is cut short, or if a value is not in its shortest form (its only valid
+        encoding).
         """
         return _decoded(bytes(data[:HEADER_MAX]))
 
 
-# several parts of a client look at the header of one frame, one after the other
+# cached: several parts of a client decode the header of the same frame in turn
 @lru_cache(maxsize=64)
 def _decoded(head: bytes) -> Header:
     if not head:
@@ -163,7 +164,7 @@ def _decoded(head: bytes) -> Header:
 
 
 def _field(data: bytes, at: int, code: int) -> tuple[int, int]:
-    """A value from its 4 bits (a flag, then the value itself or its length less one) and what follows."""
+    """Decode a value from 4 bits (a flag, then the value or its length minus one) and the bytes at `at`."""
     if code < 8:
         return code, at
     end = at + (code & 7) + 1
@@ -176,7 +177,7 @@ def _field(data: bytes, at: int, code: int) -> tuple[int, int]:
 
 
 def encode_header(kid: int, counter: int) -> bytes:
-    """The header, 1 to 17 bytes; MalformedError when a value isn't within 0 to 2^64 - 1."""
+    """Encode a header, 1 to 17 bytes. MalformedError if a value is not within 0 to 2^64 - 1."""
     kid_code, kid_bytes = _code(kid)
     counter_code, counter_bytes = _code(counter)
     return bytes((kid_code << 4 | counter_code,)) + kid_bytes + counter_bytes
@@ -195,19 +196,19 @@ def _code(value: int) -> tuple[int, bytes]:
 
 
 def extract(suite: Suite, base_key: bytes) -> bytes:
-    """sframe_secret, from which the keys of all key ids under one base key are expanded."""
+    """Return sframe_secret, from which the keys of all key ids under one base key are expanded."""
     name = _PARAMETERS[suite].hash
     return hmac.digest(bytes(hashlib.new(name).digest_size), base_key, name)
 
 
 def labels(suite: Suite, kid: int) -> tuple[bytes, bytes]:
-    """sframe_key_label and sframe_salt_label."""
+    """Return sframe_key_label and sframe_salt_label."""
     end = kid.to_bytes(8, "big") + suite.to_bytes(2, "big")
     return b"SFrame 1.0 Secret key " + end, b"SFrame 1.0 Secret salt " + end
 
 
 def expand(suite: Suite, secret: bytes, kid: int) -> tuple[bytes, bytes]:
-    """sframe_key and sframe_salt (12 bytes) of a key id, from `extract`'s secret."""
+    """Return sframe_key and sframe_salt (12 bytes) of a key id; `secret` comes from `extract`."""
     algorithm = hashes.SHA256() if _PARAMETERS[suite].hash == "sha256" else hashes.SHA512()
     key_label, salt_label = labels(suite, kid)
     return (
@@ -217,12 +218,12 @@ def expand(suite: Suite, secret: bytes, kid: int) -> tuple[bytes, bytes]:
 
 
 class FrameKey:
-    """The cipher of one key id, its AEAD object kept. Who calls `encrypt` must count: use a `Sealer`."""
+    """The cipher of one key id, with a cached AEAD. Callers of `encrypt` must count: use a `Sealer`."""
 
     __slots__ = ("_aead", "_salt", "kid")
 
     def __init__(self, suite: Suite, secret: bytes, kid: int) -> None:
-        """`secret` comes from `extract`. MalformedError when `kid` isn't within 64 bits."""
+        """`secret` comes from `extract`. MalformedError if `kid` does not fit in 64 bits."""
         _code(kid)
         key, salt = expand(suite, secret, kid)
         self.kid = kid
@@ -230,18 +231,18 @@ class FrameKey:
         self._salt = int.from_bytes(salt, "big")
 
     def nonce(self, counter: int) -> bytes:
-        """The salt XOR the counter: 12 bytes."""
+        """Return the salt XOR the counter, 12 bytes."""
         return (self._salt ^ counter).to_bytes(NONCE_SIZE, "big")
 
     def encrypt(self, counter: int, metadata: bytes, frame: bytes) -> bytes:
-        """4.4.3: header, ciphertext, tag. `metadata` is authenticated and not sent."""
+        """4.4.3: return header, ciphertext, tag. `metadata` is authenticated but not part of the result."""
         header = encode_header(self.kid, counter)
         return header + self._aead.encrypt(self.nonce(counter), frame, header + metadata)
 
     def decrypt(self, header: Header, metadata: bytes, data: bytes) -> bytes:
-        """4.4.4: the frame in `data`, whose decoded header is `header`; no replay check.
+        """4.4.4: decrypt the frame in `data`; `header` is its decoded header. No replay check.
 
-        AuthenticationError when the tag doesn't verify, MissingKeyError when it is under another key id.
+        AuthenticationError if the tag does not verify, MissingKeyError if the frame has another key id.
         """
         if header.kid != self.kid:
             raise MissingKeyError(f"a frame under key id {header.kid}, and this key is {self.kid}'s")
@@ -254,41 +255,41 @@ class FrameKey:
 
 
 class Sealer(NotCopyable):
-    """Seals frames under one key id, counting from 0. One per key id for good, and not for two threads."""
+    """Seals frames under one key id, counting from 0. Use only one ever per key id, and from one thread."""
 
     __slots__ = ("_counter", "_key", "_limit")
 
     def __init__(self, key: FrameKey, *, limit: int = COUNTER_LIMIT) -> None:
-        """`limit`: frames that it seals, at most 2^64."""
+        """`limit`: maximum number of frames to seal, at most 2^64."""
         self._key = key
         self._counter = 0
         self._limit = min(limit, FIELD_LIMIT)
 
     @property
     def sealed(self) -> int:
-        """Frames sealed so far."""
+        """Number of frames sealed so far."""
         return self._counter
 
     def seal(self, metadata: bytes, frame: bytes) -> bytes:
-        """The next frame's SFrame ciphertext. StateError at the limit: no counter is used twice."""
+        """Return the SFrame ciphertext of the next frame. StateError at the limit: no counter is reused."""
         counter = self._counter
         if counter >= self._limit:
             raise StateError("this media key has sealed all the frames that it may")
-        # counted before use: whatever fails below, this counter is spent
+        # count before use: if encryption fails, the counter is spent anyway
         self._counter = counter + 1
         return self._key.encrypt(counter, metadata, frame)
 
 
 @dataclass(slots=True)
 class ReplayWindow:
-    """Which of the last `size` counters have been seen, as the bits of one integer (bit 0: the highest)."""
+    """Record of the last `size` counters as the bits of one integer (bit 0: the highest counter)."""
 
     size: int = REPLAY_WINDOW
     highest: int = field(default=-1, init=False)
     _bits: int = field(default=0, init=False)
 
     def check(self, counter: int) -> None:
-        """ReplayError when seen, or too old to tell."""
+        """Raise ReplayError if the counter was seen before, or is older than the window."""
         behind = self.highest - counter
         if behind < 0:
             return
@@ -298,18 +299,18 @@ class ReplayWindow:
             raise ReplayError("a frame that was seen before")
 
     def advance(self, counter: int) -> None:
-        """Mark as seen. Only after `check`, and only once the frame has authenticated."""
+        """Mark a counter as seen. Call it after `check`, and only after the frame has authenticated."""
         ahead = counter - self.highest
         if ahead <= 0:
             self._bits |= 1 << -ahead
             return
         self.highest = counter
-        # a jump can be as large as 2^64: never shift by more than the window
+        # a jump can be as large as 2^64: a shift must never exceed the window
         self._bits = (self._bits << ahead & (1 << self.size) - 1 | 1) if ahead < self.size else 1
 
 
 class Opener(NotCopyable):
-    """Opens frames under one key id, each counter once."""
+    """Opens frames under one key id, each counter at most once."""
 
     __slots__ = ("_key", "window")
 
@@ -318,10 +319,10 @@ class Opener(NotCopyable):
         self.window = ReplayWindow(window)
 
     def open(self, metadata: bytes, data: bytes, header: Header | None = None) -> tuple[int, bytes]:
-        """(counter, frame). `header` saves decoding it again.
+        """Return (counter, frame). A given `header` avoids decoding it again.
 
-        MalformedError, MissingKeyError (another key id), ReplayError, AuthenticationError; after any of them
-        everything is as before.
+        MalformedError, MissingKeyError (another key id), ReplayError, AuthenticationError. An error changes
+        no state.
         """
         header = header or Header.decode(data)
         self.window.check(header.counter)

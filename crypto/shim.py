@@ -1,8 +1,9 @@
-"""What must stay clear in front of a sealed frame, so that codecs' packetizers can carry it.
+"""The clear header before a sealed frame, which lets codec packetizers carry the frame.
 
-Opus needs nothing. VP8's packetizers and browsers look at the frame header (RFC 6386 section 9.1): they are
-given a constant fake one, of a 16x16 key frame or of a delta frame, which hides the real resolution and gives
-a decoder without the key nothing to decode. The server can tell key frames from others, and no more.
+Opus needs none. VP8 packetizers and browsers inspect the frame header (RFC 6386 section 9.1). They get a
+constant fake header, of a 16x16 key frame or of a delta frame. It hides the real resolution, and a decoder
+without the key has nothing to decode. The server can distinguish key frames from delta frames, and learns
+nothing else.
 
 The clear header is SFrame metadata, so it is authenticated with the frame.
 """
@@ -20,21 +21,21 @@ DELTA_HEADER: Final = bytes.fromhex("F1FFFF")
 
 
 def is_key_frame(frame: bytes) -> bool:
-    """Whether a VP8 frame is a key frame (bit 0 of its first byte); MalformedError when it is empty."""
+    """Return whether a VP8 frame is a key frame (bit 0 of its first byte). MalformedError if it is empty."""
     if not frame:
         raise MalformedError("an empty VP8 frame")
     return not frame[0] & 1
 
 
 def shim_for(kind: Kind, frame: bytes) -> bytes:
-    """The clear header that goes in front of `frame` (not yet sealed): 0, 3 or 10 bytes."""
+    """Return the clear header for the unsealed `frame`: 0, 3 or 10 bytes."""
     if kind == "audio":
         return b""
     return KEY_HEADER if is_key_frame(frame) else DELTA_HEADER
 
 
 def split(kind: Kind, data: bytes) -> tuple[bytes, bytes]:
-    """(clear header, SFrame ciphertext). MalformedError unless the header is exactly one of ours."""
+    """Return (clear header, SFrame ciphertext). MalformedError unless the header is one of the constants."""
     if kind == "audio":
         return b"", data
     for header in (KEY_HEADER, DELTA_HEADER):
@@ -44,5 +45,5 @@ def split(kind: Kind, data: bytes) -> tuple[bytes, bytes]:
 
 
 def metadata(kind: Kind, header: bytes) -> bytes:
-    """What SFrame authenticates beside the frame: one byte for the kind, and the clear header."""
+    """Return the SFrame metadata: one byte for the kind, then the clear header."""
     return (b"a" if kind == "audio" else b"v") + header

@@ -1,7 +1,7 @@
-"""The outer veil: what a room's blobs look like to the server (protocol section 5).
+"""The outer layer of encryption hides a room's MLS metadata from the server (docs/protocol.md, section 5).
 
-A PrivateMessage shows group id, epoch, content type and authenticated_data in clear; under the veil a blob
-shows its bucket size and the slot at which the sender's epoch began, which the server has seen go by anyway.
+A PrivateMessage reveals group id, epoch, content type and authenticated_data. Under the veil, a blob reveals
+only its size bucket and the slot at which the sender's epoch began, which the server knows already.
 
     blob = epoch slot (8 bytes) | nonce (12) | AES-256-GCM(veil key, padded payload) | tag (16)
 
@@ -21,7 +21,7 @@ from crypto.kdf import SEAL_OVERHEAD, Rng, seal, unseal
 Kind = Literal["commit", "relay", "beat", "signatures", "vouch", "piece"]
 
 _SLOT: Final = 8
-#: Bytes of a blob that are not payload: the slot, the seal, the payload's length.
+#: Bytes of a blob besides payload and padding: slot, seal, length of the payload.
 OVERHEAD: Final = _SLOT + SEAL_OVERHEAD + 4
 
 
@@ -39,7 +39,7 @@ def cover(
     *,
     rng: Rng = os.urandom,
 ) -> bytes:
-    """A blob of the smallest of `buckets` (bytes) that holds `payload`; MalformedError if none does."""
+    """Seal `payload` in the smallest fitting size of `buckets` (bytes). MalformedError if none fits."""
     for size in buckets:
         if len(payload) + OVERHEAD <= size:
             inner = padded(payload, size - _SLOT - SEAL_OVERHEAD)
@@ -49,26 +49,27 @@ def cover(
 
 
 def epoch_slot(blob: bytes) -> int:
-    """The slot at which the sender's epoch began. Not authenticated until `uncover` has succeeded."""
+    """Return the slot at which the sender's epoch began. It is unauthenticated until `uncover` succeeds."""
     return Reader(blob).uint(_SLOT)
 
 
 def uncover(key: bytes, kind: Kind, room: bytes, blob: bytes) -> bytes:
-    """The payload; AuthenticationError or MalformedError if it was not covered under this key."""
+    """Return the payload. AuthenticationError or MalformedError if it was not sealed under this key."""
     began = epoch_slot(blob)
     return unpadded(unseal(key, blob[_SLOT:], _aad(kind, room, began)))
 
 
 def pack(messages: Sequence[bytes]) -> bytes:
-    """Several MLSMessages in one payload: by-reference proposals first, the commit last.
+    """Combine several MLSMessages in one payload: by-reference proposals first, the commit last.
 
-    A commit carries the proposals that it refers to, so that no verdict hangs on what else was received.
+    A commit travels with the proposals that it refers to, so its validation does not depend on other
+    messages.
     """
     return uint(len(messages), 1) + b"".join(prefixed(m, 4) for m in messages)
 
 
 def unpack(payload: bytes) -> list[bytes]:
-    """What `pack` was given; MalformedError otherwise, and for none at all."""
+    """Return the messages passed to `pack`. MalformedError on other input, and on an empty list."""
     reader = Reader(payload)
     messages = [reader.prefixed(4) for _ in range(reader.uint(1))]
     reader.end()

@@ -1,14 +1,14 @@
-"""The codes that people compare to know that they are in the same meeting, with nobody between them
+"""Codes that people compare to confirm that they are in the same meeting, without a man in the middle
 (docs/protocol.md, section 8).
 
-The *long* code is 40 decimal digits, from a value that only the members of this epoch can compute and the
-hash of all that led to it. 40 digits are 132 bits: a committer who wanted two groups to show the same code,
-and could choose keys on both sides, would need about 2^66 trials; with 30 digits 2^50 would do.
+The *long* code has 40 decimal digits, from a secret that only members of this epoch can compute and from the
+hash of the transcript. 40 digits are 132 bits: a committer that chooses keys on both sides needs about 2^66
+trials to give two groups the same code. With 30 digits, 2^50 trials would be enough.
 
-The *short* code is four emoji, 24 bits. So few bits can only be compared if nobody can try again and again
-until they suit: all members first commit to a random share, and show their shares when everybody has
-committed. Who sits in two groups at once has one chance in 2^24 a run, and can't know before all others have
-shown; to hold back one's own share then is all that is left, and everybody sees it.
+The *short* code is four emoji, 24 bits. A comparison of so few bits is secure only if nobody can retry until
+the bits match. Therefore all members first commit to a random share, and reveal the shares after everybody
+has committed. A member of two groups at once has a chance of 1 in 2^24 per run, and learns the result only
+after all others have revealed. The remaining option is to withhold one's share, which everybody notices.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from crypto.kdf import HASH_SIZE, KEY_SIZE, H, NotCopyable, same
 
 DIGITS: Final = 40
 _GROUP: Final = 5
-#: Bytes of a run's id, and of a member's share.
+#: Bytes of a run id (`SID_SIZE`) and of a member's share (`SHARE_SIZE`).
 SID_SIZE: Final = 16
 SHARE_SIZE: Final = 32
-#: Signs of a short code, and the bits that each stands for.
+#: Number of emoji in a short code, and bits per emoji.
 SIGNS: Final = 4
 _BITS: Final = 6
 
@@ -36,9 +36,9 @@ _BITS: Final = 6
 def long_code(epoch_authenticator: bytes, confirmed_transcript_hash: bytes) -> str:
     """40 digits of ``H("snug 1 code" | epoch_authenticator | confirmed_transcript_hash)``, without spaces.
 
-    Both values (RFC 9420 sections 8.7 and 8.2) have 32 bytes, else MalformedError; only in epoch 0 the
-    transcript hash is empty. The 256-bit hash is taken modulo 10^40; some codes are thereby likelier than
-    others by 10^40 / 2^256, which is less than 2^-123.
+    Both values (RFC 9420 sections 8.7 and 8.2) have 32 bytes, otherwise MalformedError; in epoch 0 only, the
+    transcript hash is empty. The 256-bit hash is reduced modulo 10^40. The resulting bias is 10^40 / 2^256,
+    less than 2^-123.
     """
     digest = H(
         b"snug 1 code",
@@ -49,7 +49,7 @@ def long_code(epoch_authenticator: bytes, confirmed_transcript_hash: bytes) -> s
 
 
 def spoken(code: str) -> str:
-    """The code as people read it out: eight groups of five digits, a space between."""
+    """Format the code for reading aloud: eight groups of five digits, separated by spaces."""
     return " ".join(code[i : i + _GROUP] for i in range(0, len(code), _GROUP))
 
 
@@ -57,20 +57,20 @@ def spoken(code: str) -> str:
 
 
 class Ground(NamedTuple):
-    """What a run is about; members who differ in any of it can't show each other the same code."""
+    """Context of a run. Members with different values cannot get the same code."""
 
-    sid: bytes  # 16, random, the opener's
+    sid: bytes  # 16 bytes, random, chosen by the opener of the run
     group_id: bytes
-    chain: bytes  # 32, when the run was opened
-    authenticator: bytes  # 32, RFC 9420 section 8.7
-    tree_hash: bytes  # 32
+    chain: bytes  # 32 bytes, at the opening of the run
+    authenticator: bytes  # 32 bytes, RFC 9420 section 8.7
+    tree_hash: bytes  # 32 bytes
 
 
 def commitment(ground: Ground, leaf: int, signature_key: bytes, share: bytes) -> bytes:
-    """c_i, 32 bytes: ``H("snug 1 sc" | sid | group | chain | authenticator | leaf 4 | sigkey | r_i)``.
+    """Return c_i, 32 bytes: ``H("snug 1 sc" | sid | group | chain | authenticator | leaf 4 | sigkey | r_i)``.
 
-    The group id is the only field of no fixed size. MalformedError on other sizes than 16 for the sid, and 32
-    for chain, authenticator, signature key and share.
+    Only the group id has a variable size. MalformedError unless sid has 16 bytes, and chain, authenticator,
+    signature key and share have 32.
     """
     return H(
         b"snug 1 sc",
@@ -85,12 +85,12 @@ def commitment(ground: Ground, leaf: int, signature_key: bytes, share: bytes) ->
 
 
 def commitments_digest(commitments: Mapping[int, bytes]) -> bytes:
-    """V, 32 bytes: ``H(c in leaf order)``, of all members' commitments by leaf."""
+    """Return V, 32 bytes: ``H(c in leaf order)`` over the commitments of all members, given by leaf."""
     return H(*(exactly(commitments[leaf], HASH_SIZE, "a commitment") for leaf in sorted(commitments)))
 
 
 def short_code(digest: bytes, shares: Mapping[int, bytes], authenticator: bytes, tree_hash: bytes) -> int:
-    """The code, 24 bits: the first three bytes of ``HKDF-SHA256(salt V, ikm r in leaf order, info
+    """Return the code, 24 bits: the first three bytes of ``HKDF-SHA256(salt V, ikm r in leaf order, info
     "snug 1 sc code" | authenticator | tree hash)``. MalformedError on wrong sizes."""
     material = b"".join(exactly(shares[leaf], SHARE_SIZE, "a share") for leaf in sorted(shares))
     info = b"".join(
@@ -106,15 +106,15 @@ def short_code(digest: bytes, shares: Mapping[int, bytes], authenticator: bytes,
 
 
 def signs(code: int) -> tuple[tuple[str, str], ...]:
-    """A code's four (emoji, word), the most significant six bits first."""
+    """Return the code's four (emoji, word) pairs, most significant six bits first."""
     return tuple(EMOJI[code >> _BITS * i & (1 << _BITS) - 1] for i in reversed(range(SIGNS)))
 
 
 class Finding(NamedTuple):
-    """Why a run came to a bad end, and by whose word.
+    """Reason why a run failed, and the leaf that caused it.
 
-    ``fork``: that leaf has other commitments than we, or says so. ``cheat``: it showed another share than it
-    had committed to.
+    ``fork``: the leaf has, or claims to have, other commitments than this member. ``cheat``: the leaf
+    revealed a share that does not match its commitment.
     """
 
     kind: Literal["fork", "cheat"]
@@ -122,16 +122,16 @@ class Finding(NamedTuple):
 
 
 class CodeRun(NotCopyable):
-    """One run as one member sees it: pure bookkeeping, whosever messages come, in whatever order.
+    """One member's view of a run. It does no I/O and accepts messages from any sender in any order.
 
-    The first commitment and the first reveal of a leaf count; what comes from nobody who takes part counts
-    for nothing. Holds our share, which is a secret until it is shown.
+    Only the first commitment and the first reveal of each leaf count; messages from non-participants are
+    ignored. It holds our share, which is secret until the reveal.
     """
 
     __slots__ = ("_checked", "_commitments", "_ground", "_members", "_reveals", "_share", "own_leaf")
 
     def __init__(self, ground: Ground, members: Mapping[int, bytes], own_leaf: int, share: bytes) -> None:
-        """`members`: signature keys (32 bytes) by leaf, ours among them. MalformedError on wrong sizes."""
+        """`members`: signature keys (32 bytes) by leaf, including ours. MalformedError on wrong sizes."""
         self.own_leaf = own_leaf
         self._ground = ground
         self._members = dict(members)
@@ -139,38 +139,38 @@ class CodeRun(NotCopyable):
         self._commitments: dict[int, bytes] = {}
         self._reveals: dict[int, tuple[bytes, bytes]] = {}  # (V, share)
         self._checked: set[int] = set()
-        self.own_commitment()  # sizes are wrong now or never
+        self.own_commitment()  # raises on wrong sizes now, so that no later call does
 
     def __repr__(self) -> str:
         return f"CodeRun(sid={self.sid.hex()}, members={len(self._members)})"
 
     @property
     def sid(self) -> bytes:
-        """The run's id, 16 bytes."""
+        """The id of the run, 16 bytes."""
         return self._ground.sid
 
     @property
     def leaves(self) -> list[int]:
-        """Who takes part."""
+        """The participating leaves, sorted."""
         return sorted(self._members)
 
     def own_commitment(self) -> bytes:
-        """Our c, 32 bytes, to be told to all."""
+        """Return our commitment c, 32 bytes, to send to all members."""
         return commitment(self._ground, self.own_leaf, self._members[self.own_leaf], self._share)
 
     def own_reveal(self) -> tuple[bytes, bytes]:
-        """(V, our share), 32 bytes each, to be shown once `complete`: never before."""
+        """Return (V, our share), 32 bytes each. Send them only once `complete`."""
         return self.digest, self._share
 
     def committed(self, leaf: int, commitment: bytes) -> None:
-        """A member's commitment has come; MalformedError unless it has 32 bytes."""
+        """Record a member's commitment. MalformedError unless it has 32 bytes."""
         if leaf in self._members:
             self._commitments.setdefault(leaf, exactly(commitment, HASH_SIZE, "a commitment"))
 
     def revealed(self, leaf: int, digest: bytes, share: bytes) -> None:
-        """A member's share has come, with the V that it goes by; MalformedError unless both have 32 bytes.
+        """Record a member's share with its V. MalformedError unless both have 32 bytes.
 
-        It is judged once all commitments are here.
+        `judge` checks it once all commitments have arrived.
         """
         exactly(digest, HASH_SIZE, "a digest of commitments")
         exactly(share, SHARE_SIZE, "a share")
@@ -179,33 +179,33 @@ class CodeRun(NotCopyable):
 
     @property
     def complete(self) -> bool:
-        """Whether everybody has committed."""
+        """Whether all participants have committed."""
         return len(self._commitments) == len(self._members)
 
     @property
     def digest(self) -> bytes:
-        """V; only meaningful once `complete`."""
+        """V; only valid once `complete`."""
         return commitments_digest(self._commitments)
 
     @property
     def shown(self) -> bool:
-        """Whether anybody's share has come."""
+        """Whether any member has revealed a share."""
         return bool(self._reveals)
 
     def waiting_for(self) -> list[int]:
-        """The leaves whose next message is missing: commitments first, then shares."""
+        """Return the leaves whose next message is missing: commitments first, then shares."""
         there = self._reveals.keys() if self.complete else self._commitments.keys()
         return sorted(self._members.keys() - there)
 
     def judge(self) -> Finding | None:
-        """The first thing wrong with what has been shown, if anything is."""
+        """Check the revealed shares. Return the first failure, or None."""
         if not self.complete:
             return None
         digest = self.digest
         for leaf, (theirs, share) in self._reveals.items():
             if leaf in self._checked:
                 continue
-            # V first: with other commitments of its own in mind, a share need not fit the one that we have
+            # V first: if the leaf has other commitments, its share need not match the one received here
             if not same(theirs, digest):
                 return Finding("fork", leaf)
             if not same(commitment(self._ground, leaf, self._members[leaf], share), self._commitments[leaf]):
@@ -215,7 +215,7 @@ class CodeRun(NotCopyable):
 
     @property
     def code(self) -> int | None:
-        """The 24 bits, once everybody has shown a share that fits."""
+        """The 24 bits, once all participants have revealed matching shares; otherwise None."""
         if self._checked != self._members.keys():
             return None
         shares = {leaf: share for leaf, (_, share) in self._reveals.items()}

@@ -1,8 +1,8 @@
-"""Messaging Layer Security, RFC 9420: one file a chapter, this one the door.
+"""Messaging Layer Security, RFC 9420: one module per chapter; this module exports the public names.
 
 `codec` 2.1; `labels` 5.1, 5.2; `nodes` 5.3, 7.1, 7.2; `keypackage` 10; `proposals` 12.1; `messages` 6;
-`treemath`, `tree` 4, 7; `treekem` 7.4 to 7.6; `schedule` 8; `secrets` 9; `framing` 6; `validate`,
-`validate_commit` the rules, numbered; `commit`, `welcome` 12.4; `state`, `outcomes`, `group` a member.
+`treemath`, `tree` 4, 7; `treekem` 7.4 to 7.6; `schedule` 8; `secrets` 9; `framing` 6; `validate` and
+`validate_commit` the numbered rules; `commit`, `welcome` 12.4; `state`, `outcomes`, `group` a member.
 """
 
 from crypto.mls.errors import CommitError, PathError

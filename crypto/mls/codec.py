@@ -1,8 +1,8 @@
 """The presentation language of RFC 9420 section 2.1: integers, vectors with variable-size headers, optionals.
 
-Decoding is strict, so that every value has one encoding: a length header that is longer than needed, a
-presence octet other than 0 and 1, and bytes left over are all `MalformedError`. That makes re-encoding
-a decoded object give back the bytes that were signed.
+Decoding is strict, so every value has exactly one encoding: a length header that is longer than needed, a
+presence octet other than 0 and 1, and trailing bytes raise `MalformedError`. Re-encoding a decoded object
+therefore returns the bytes that were signed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def u64(value: int) -> bytes:
 
 
 def varint(value: int) -> bytes:
-    """A length header of 1, 2 or 4 bytes, the shortest that holds `value` (RFC 9420 section 2.1.2)."""
+    """Encode a length header of 1, 2 or 4 bytes, the shortest that holds `value` (RFC 9420 section 2.1.2)."""
     if value < 0x40:
         return u8(value)
     if value < 0x4000:
@@ -46,22 +46,22 @@ def varint(value: int) -> bytes:
 
 
 def opaque(data: bytes | bytearray) -> bytes:
-    """`opaque data<V>`."""
+    """Encode `opaque data<V>`."""
     return varint(len(data)) + data
 
 
 def vector(items: Iterable[bytes]) -> bytes:
-    """`T items<V>` of already encoded items."""
+    """Encode `T items<V>` from encoded items."""
     return opaque(b"".join(items))
 
 
 def optional(item: bytes | None) -> bytes:
-    """`optional<T>` of an already encoded item (RFC 9420 section 2.1.1)."""
+    """Encode `optional<T>` from an encoded item (RFC 9420 section 2.1.1)."""
     return b"\x00" if item is None else b"\x01" + item
 
 
 class Reader:
-    """Reads values from bytes, front to back. Raises `MalformedError` on whatever is not canonical."""
+    """Reads values from bytes, front to back. Raises `MalformedError` on non-canonical input."""
 
     __slots__ = ("_data", "_end", "_position")
 
@@ -72,11 +72,11 @@ class Reader:
 
     @property
     def remaining(self) -> int:
-        """Bytes not read yet."""
+        """Number of unread bytes."""
         return self._end - self._position
 
     def take(self, length: int) -> bytes:
-        """The next `length` bytes."""
+        """Read the next `length` bytes."""
         start, stop = self._position, self._position + length
         if stop > self._end:
             raise MalformedError(f"{length} bytes were announced where {self.remaining} are left")
@@ -99,7 +99,7 @@ class Reader:
         return self._integer(8)
 
     def varint(self) -> int:
-        """A length header; refuses the prefix 11 and encodings longer than needed."""
+        """Read a length header. The prefix 11 and encodings longer than needed are rejected."""
         first = self.u8()
         prefix = first >> 6
         if prefix == 3:
@@ -115,7 +115,7 @@ class Reader:
         return self.take(self.varint())
 
     def vector(self, read: Callable[[Reader], T]) -> tuple[T, ...]:
-        """`T items<V>`, each item read by `read`, which must take at least a byte."""
+        """Read `T items<V>`, each item with `read`, which must consume at least one byte."""
         inner = Reader(self.opaque())
         items = []
         while inner.remaining:
@@ -129,17 +129,17 @@ class Reader:
         return read(self) if present else None
 
     def rest(self) -> bytes:
-        """All that is left."""
+        """Read all remaining bytes."""
         return self.take(self.remaining)
 
     def finish(self) -> None:
-        """Refuse bytes left over."""
+        """Raise `MalformedError` if bytes remain."""
         if self.remaining:
             raise MalformedError(f"{self.remaining} bytes are left over at the end")
 
 
 def decode(data: bytes, read: Callable[[Reader], T]) -> T:
-    """Read exactly one value that takes up the whole of `data`."""
+    """Read exactly one value that occupies all of `data`."""
     reader = Reader(data)
     value = read(reader)
     reader.finish()

@@ -1,7 +1,7 @@
-"""From one epoch to the next (RFC 9420 sections 12.2 to 12.4.2): making a commit, and processing somebody's.
+"""Transition from one epoch to the next (RFC 9420 sections 12.2 to 12.4.2): creating and processing commits.
 
-Nothing here changes the epoch that it starts from, but for the handshake key that a staged commit uses up:
-the outcome is a new `EpochState`, for `Group` to adopt or forget.
+The current epoch stays unchanged, except for the handshake key that a staged commit consumes. The result is a
+new `EpochState` that `Group` adopts or discards.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ EXTERNAL_INIT_LABEL = b"MLS 1.0 external init secret"
 
 @contextmanager
 def blaming(sender: int | None) -> Iterator[None]:
-    """Whatever is wrong in here is the fault of `sender`, whose signature has verified: `CommitError`."""
+    """Raise errors as `CommitError` that blames `sender`, whose signature has verified."""
     try:
         yield
     except (CommitError, StateError):
@@ -78,7 +78,7 @@ def blaming(sender: int | None) -> Iterator[None]:
 
 
 def verify_proposal(state: EpochState, proposal: ProposalIn, sender: Sender, now: int | None) -> Proposal:
-    """A proposal that is valid by itself, in this epoch. Raises `ValidationError` and `MalformedError`."""
+    """Verify a proposal by itself, in this epoch. Raises `ValidationError` and `MalformedError`."""
     if sender.kind == SenderType.EXTERNAL:
         rules.external_may_propose(proposal)
     suite = state.suite
@@ -112,7 +112,7 @@ def verify_proposal(state: EpochState, proposal: ProposalIn, sender: Sender, now
 def resolve(
     state: EpochState, items: Sequence[ProposalOrRef], sender: Sender, now: int | None
 ) -> tuple[CommittedProposal, ...]:
-    """The verified proposals that a commit's items stand for."""
+    """Return the verified proposals for a commit's items, which are proposals or references."""
     resolved = []
     for item in items:
         if isinstance(item, bytes):
@@ -125,7 +125,7 @@ def resolve(
 
 @dataclass
 class Applied:
-    """What a list of proposals makes of an epoch's tree and extensions (section 12.3)."""
+    """Result of applying a list of proposals to an epoch's tree and extensions (section 12.3)."""
 
     tree: RatchetTree
     extensions: tuple[Extension, ...]
@@ -139,7 +139,7 @@ class Applied:
 
 
 def apply_proposals(state: EpochState, proposals: Sequence[CommittedProposal]) -> Applied:
-    """On a copy, in the order of section 12.3. The list must be valid."""
+    """Apply a valid list of proposals to a copy of the tree, in the order of section 12.3."""
     applied = Applied(state.tree.copy(), state.context.extensions)
     tree = applied.tree
     for item in proposals:
@@ -170,7 +170,7 @@ def apply_proposals(state: EpochState, proposals: Sequence[CommittedProposal]) -
 def find_psks(
     state: EpochState, ids: Sequence[PskId], external: Mapping[bytes, Buffer]
 ) -> list[tuple[PskId, Buffer]]:
-    """The keys themselves. Raises `ValidationError` MLS-12.4.2-1: nothing stands in for a missing key."""
+    """Return the PSKs for `ids`. Raises `ValidationError` MLS-12.4.2-1: a missing PSK has no substitute."""
     found: list[tuple[PskId, Buffer]] = []
     for psk in ids:
         if isinstance(psk, ExternalPsk):
@@ -195,7 +195,7 @@ def enter_epoch(
     private_keys: dict[int, bytes],
     epoch_secret: Buffer,
 ) -> EpochState:
-    """The state of an epoch from its epoch secret, with the confirmation tag that follows."""
+    """Return the state of an epoch derived from its epoch secret, including its confirmation tag."""
     secrets, encryption_secret = schedule.epoch_secrets(suite, epoch_secret)
     tag = secrets.confirmation_tag(context.confirmed_transcript_hash)
     return EpochState(
@@ -219,7 +219,7 @@ def enter_epoch(
 
 
 def provisional_context(state: EpochState, applied: Applied, tree_hash: bytes) -> GroupContext:
-    """The next GroupContext, still with the old confirmed transcript hash (section 12.4.1)."""
+    """Return the next GroupContext, still with the old confirmed transcript hash (section 12.4.1)."""
     old = state.context
     return GroupContext(
         cipher_suite=old.cipher_suite,
@@ -279,7 +279,7 @@ def next_epoch(
 
 
 def _remaining_keys(state: EpochState, applied: Applied) -> dict[int, bytes]:
-    """Our private keys whose nodes the proposals have left alone; ours anew if our Update is among them."""
+    """Return the private keys of nodes that the proposals kept, and the new key of our Update."""
     tree = applied.tree
     width = treemath.node_width(tree.size)
     keys = {
@@ -301,7 +301,7 @@ def _remaining_keys(state: EpochState, applied: Applied) -> dict[int, bytes]:
 
 @dataclass(repr=False)
 class StagedCommit:
-    """A commit of ours, and what it leads to."""
+    """A commit of ours and the epoch that it leads to."""
 
     next: NextEpoch
     applied: Applied
@@ -323,9 +323,9 @@ def stage_commit(
     now: int | None,
     rng: Rng,
 ) -> StagedCommit:
-    """Section 12.4.1. Everything is validated before the handshake key is used up.
+    """Create a commit (section 12.4.1). Validation is complete before the handshake key is consumed.
 
-    Raises `ValidationError` when the proposals are not valid together.
+    Raises `ValidationError` if the proposals are not valid together.
     """
     suite, own = state.suite, Sender(SenderType.MEMBER, state.own_leaf)
     proposals = resolve(state, items, own, now)
@@ -373,19 +373,19 @@ def stage_commit(
 
 
 def applied_psks(proposals: Sequence[CommittedProposal]) -> list[PskId]:
-    """The ids of a list's PSKs, in order."""
+    """Return the ids of the PSKs in a list, in order."""
     return [item.proposal.psk for item in proposals if isinstance(item.proposal, PreSharedKey)]
 
 
 def check_members(state: EpochState, applied: Applied) -> None:
-    """The tree that results must be one of valid members (section 12.2, last rule)."""
+    """Check that all members of the resulting tree are valid (section 12.2, last rule)."""
     leaves = [leaf for _, leaf in applied.tree.leaves()]
     validate.membership(leaves, state.suite.identifier, applied.extensions)
     validate.unique_parent_keys(applied.tree)
 
 
 def send(state: EpochState, content: AuthenticatedContent, pad_to: PadTo | None, rng: Rng) -> bytes:
-    """Signed content of ours as an encoded MLSMessage, in the wire format that it was signed for."""
+    """Return our signed content as an encoded MLSMessage, in the wire format that it was signed for."""
     if content.wire_format == WireFormat.PRIVATE_MESSAGE:
         return encode_message(
             protect_private(
@@ -407,7 +407,7 @@ def send(state: EpochState, content: AuthenticatedContent, pad_to: PadTo | None,
 
 @dataclass(repr=False)
 class ProcessedCommit:
-    """Somebody's commit, valid for all to see. `state` is None when it removes us, or our path fails."""
+    """A received, valid commit. `state` is None if it removes us, or if its path fails for us."""
 
     state: EpochState | None
     sender: int | None
@@ -422,7 +422,7 @@ class ProcessedCommit:
 def process_commit(
     state: EpochState, verified: VerifiedContent, psks: Mapping[bytes, Buffer], now: int | None
 ) -> ProcessedCommit:
-    """Section 12.4.2, for a commit whose signature has verified. Raises `CommitError`."""
+    """Process a commit with a verified signature (section 12.4.2). Raises `CommitError`."""
     sender = verified.framed.sender
     with blaming(sender.leaf):
         return _process(state, verified.content, sender, psks, now)
@@ -484,7 +484,7 @@ def _process(
 def _our_share(
     state: EpochState, applied: Applied, leaf: int, path: UpdatePath | None
 ) -> tuple[dict[int, bytes], bytes]:
-    """(our private keys in the new tree, the commit secret). Failing here is nobody's fault that all can see.
+    """Return (our private keys in the new tree, commit secret). Other members cannot see a failure here.
 
     Raises `ValidationError` MLS-7.5-1, MLS-7.5-2 and MLS-12.1.2-2.
     """
@@ -526,7 +526,7 @@ def _current(tree: RatchetTree, leaf: int) -> LeafNodeIn:
 
 
 def _init_secret(state: EpochState, applied: Applied) -> bytes:
-    """The last epoch's, or for an external commit the one that the newcomer sent (section 8.3)."""
+    """Return the last epoch's init secret, or for an external commit the newcomer's (section 8.3)."""
     if applied.external_init is None:
         return state.secrets.init
     return hpke_receive_export(
@@ -539,7 +539,7 @@ def _init_secret(state: EpochState, applied: Applied) -> bytes:
 
 
 def check_confirmation(state: EpochState, tag: bytes | None) -> None:
-    """The tag that came must be the one that follows from the new epoch's secrets."""
+    """Check that the received confirmation tag matches the new epoch's secrets."""
     confirmed = state.context.confirmed_transcript_hash
     if tag is None or not state.suite.mac_matches(state.secrets.confirmation_key, confirmed, tag):
         raise ValidationError("MLS-12.4.2-3", "the confirmation tag is wrong")

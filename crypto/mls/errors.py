@@ -1,4 +1,4 @@
-"""Errors that name who broke a rule, once a signature has proven it."""
+"""Errors that name the member at fault, once a signature has proven it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class CommitError(ValidationError):
-    """A commit or proposal whose signature verified breaks a rule: `sender` is to blame.
+    """A commit or proposal with a verified signature breaks a rule; `sender` is at fault.
 
-    `sender` is the leaf index in the epoch of the message, or None when the sender is not a member (an
-    external sender or a newcomer).
+    `sender` is the leaf index in the epoch of the message, or None if the sender is not a member (an external
+    sender or a newcomer).
     """
 
     def __init__(self, rule: str, text: str, sender: int | None) -> None:
@@ -23,9 +23,9 @@ class CommitError(ValidationError):
 
 
 class PathError(CommitError):
-    """A commit that is valid as far as everybody can see, but whose path secret for *us* is unusable.
+    """A commit that is valid as far as all members can see, but whose path secret for us is unusable.
 
-    `commit` says what it would have done (its `group` is None), so that policy can be judged on it first.
+    `commit` describes the commit (its `group` is None), so that the caller can apply its policy first.
     """
 
     def __init__(self, rule: str, text: str, sender: int | None, commit: CandidateCommit) -> None:

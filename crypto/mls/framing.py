@@ -1,7 +1,7 @@
 """Protecting and unprotecting messages (RFC 9420 sections 6.1 to 6.3).
 
-Unprotecting opens a message into an `AuthenticatedContent`, which nobody has verified; `verify_content`
-makes a `VerifiedContent` of it. Keys are consumed by the caller after that, never before.
+Unprotecting turns a message into an unverified `AuthenticatedContent`; `verify_content` turns that into a
+`VerifiedContent`. The caller consumes keys after verification, never before.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PadTo = Callable[[int], int]
 
 
 def to_be_signed(wire_format: WireFormat, framed: FramedContent, context: bytes) -> bytes:
-    """FramedContentTBS (section 6.1); `context` is the encoded GroupContext of the epoch."""
+    """Return FramedContentTBS (section 6.1); `context` is the encoded GroupContext of the epoch."""
     head = u16(MLS10) + u16(wire_format) + framed.encoded
     inside = framed.sender.kind in (SenderType.MEMBER, SenderType.NEW_MEMBER_COMMIT)
     return head + context if inside else head
@@ -48,7 +48,7 @@ def to_be_signed(wire_format: WireFormat, framed: FramedContent, context: bytes)
 def sign_content(
     wire_format: WireFormat, framed: FramedContent, context: bytes, signature_private: Buffer
 ) -> AuthenticatedContent:
-    """Signed; a commit still lacks its confirmation tag.
+    """Return the signed content; a commit still lacks its confirmation tag.
 
     Raises `StateError` for application data outside a PrivateMessage (section 6).
     """
@@ -86,7 +86,7 @@ def _membership_mac_input(content: AuthenticatedContent, context: bytes) -> byte
 def protect_public(
     suite: Suite, content: AuthenticatedContent, context: bytes, membership_key: Buffer
 ) -> PublicMessage:
-    """A PublicMessage; a member's carries a membership tag."""
+    """Return a PublicMessage, with a membership tag if the sender is a member."""
     if content.framed.sender.kind != SenderType.MEMBER:
         return PublicMessage(content, None)
     return PublicMessage(content, suite.mac(membership_key, _membership_mac_input(content, context)))
@@ -109,7 +109,7 @@ def unprotect_public(
 
 
 def kind_of(content_type: ContentType) -> RatchetKind:
-    """Which of a leaf's ratchets protects it."""
+    """Return the kind of ratchet that protects this content type."""
     application = content_type == ContentType.APPLICATION
     return RatchetKind.APPLICATION if application else RatchetKind.HANDSHAKE
 
@@ -123,9 +123,10 @@ def _guarded(nonce: bytes, guard: bytes) -> bytes:
 
 
 def _padding(fixed: int, unpadded: int, pad_to: PadTo | None) -> int:
-    """How many zeros make a message of `fixed` bytes and a vector of `unpadded` the size that is asked for.
+    """Return the number of zero bytes that pad a message of `fixed` bytes and a vector of `unpadded` bytes.
 
-    Sizes that a length header jumps over become the next larger one that exists.
+    `pad_to` selects the total size. If a longer length header makes that size impossible, the next possible
+    size is used.
     """
     if pad_to is None:
         return 0
@@ -148,9 +149,9 @@ def protect_private(
     pad_to: PadTo | None = None,
     rng: Rng,
 ) -> PrivateMessage:
-    """Encrypt under the next key of the sender's ratchet, which is used up by this.
+    """Encrypt under the next key of the sender's ratchet and consume that key.
 
-    Raises `StateError` when the sender isn't a member or the padding is impossible.
+    Raises `StateError` if the sender is not a member or the padding is impossible.
     """
     framed = content.framed
     if framed.sender.kind != SenderType.MEMBER:
@@ -159,7 +160,7 @@ def protect_private(
     head = _sender_data_aad(framed.group_id, framed.epoch, kind)
     aad = head + opaque(framed.authenticated_data)
     plaintext = encode_content(framed.content) + content.encode_auth()
-    # 4 of MLSMessage's head; leaf, generation and guard of 4 bytes each, a tag, and their length of one byte
+    # 4: MLSMessage head; 1: length of the encrypted sender data: leaf, generation, guard (4 each), tag
     fixed = 4 + len(aad) + 1 + 8 + _GUARD + suite.nt
     plaintext += bytes(_padding(fixed, len(plaintext) + suite.nt, pad_to))
     key = secret_tree.next(leaf, kind_of(kind))
@@ -175,7 +176,7 @@ def protect_private(
 
 @dataclass(frozen=True)
 class SenderData:
-    """Who sent a PrivateMessage, with which key (section 6.3.2)."""
+    """Sender and key generation of a PrivateMessage (section 6.3.2)."""
 
     leaf: int
     generation: int
@@ -187,7 +188,7 @@ class SenderData:
 
 
 def open_sender_data(suite: Suite, message: PrivateMessage, sender_data_secret: Buffer) -> SenderData:
-    """Raises `AuthenticationError` or `MalformedError`."""
+    """Decrypt the sender data. Raises `AuthenticationError` or `MalformedError`."""
     key, nonce = sender_data_key(suite, sender_data_secret, message.ciphertext)
     aad = _sender_data_aad(message.group_id, message.epoch, message.content_type)
     return decode(suite.open(key, nonce, message.encrypted_sender_data, aad), SenderData.read)
@@ -196,10 +197,10 @@ def open_sender_data(suite: Suite, message: PrivateMessage, sender_data_secret: 
 def unprotect_private(
     suite: Suite, message: PrivateMessage, sender: SenderData, secret_tree: SecretTree
 ) -> tuple[AuthenticatedContent, MessageKey]:
-    """Decrypt; the key is to be consumed once the content has been verified.
+    """Decrypt a PrivateMessage. The caller consumes the returned key once the content has been verified.
 
-    Raises `AuthenticationError`, `MalformedError` (also for padding that isn't zero, section 6.3.1), and what
-    `SecretTree.peek` raises.
+    Raises `AuthenticationError`, `MalformedError` (also for non-zero padding, section 6.3.1), and the errors
+    of `SecretTree.peek`.
     """
     kind = message.content_type
     key = secret_tree.peek(sender.leaf, kind_of(kind), sender.generation)

@@ -1,9 +1,9 @@
 """A member's group (RFC 9420): create or join, send, receive, commit in stages, adopt.
 
-A `Group` is the one mutable thing of this package, and each of its operations either succeeds or leaves it
-as it was. A commit, ours (`stage`) or somebody's (`process`), yields a candidate that changes nothing until
-`adopt`. Keys are used up by `protect`, `propose` and `stage` when they are called, and by `process` once a
-signature has verified. A group can't be copied or saved: a copy would use its keys a second time.
+`Group` is the only mutable object of this package. Each operation either succeeds or leaves it unchanged. A
+commit of this member (`stage`) or of another (`process`) yields a candidate that has no effect until `adopt`.
+`protect`, `propose` and `stage` consume keys when called; `process` consumes a key once the signature has
+verified. A group cannot be copied or saved: a copy would reuse its keys.
 """
 
 from __future__ import annotations
@@ -77,13 +77,13 @@ _NO_PSKS: Mapping[bytes, Buffer] = {}
 
 
 class Group(NotCopyable):
-    """One member's view of a group. Make one with `create` or `join`."""
+    """One member's view of a group. Construct it with `create` or `join`."""
 
     def __init__(self, state: EpochState, rng: Rng, *, adopted: bool = True) -> None:
         self._state: EpochState | None = state
         self._rng = rng
         self._adopted = adopted
-        # so that candidates which nobody wants any more are wiped when the epoch ends
+        # to wipe forgotten candidates when the epoch ends
         self._candidates: WeakSet[Stage | CandidateCommit] = WeakSet()
 
     # --- entering ---
@@ -98,10 +98,9 @@ class Group(NotCopyable):
         limits: Limits = Limits(),  # noqa: B008 - frozen
         rng: Rng = os.urandom,
     ) -> Group:
-        """A group of one, in epoch 0 (section 11). The bundle is used up.
+        """Create a group with one member, in epoch 0 (section 11). The bundle is consumed.
 
-        Raises `ValidationError` when our own leaf does not support the extensions, `StateError` for a used
-        bundle.
+        Raises `ValidationError` if our leaf does not support the extensions, `StateError` for a used bundle.
         """
         suite = suite_of(bundle.suite)
         leaf = bundle.key_package.leaf_node
@@ -135,12 +134,13 @@ class Group(NotCopyable):
         limits: Limits = Limits(),  # noqa: B008 - frozen
         rng: Rng = os.urandom,
     ) -> Group:
-        """Enter by a Welcome (section 12.4.3.1). The bundle is used up by success, and left alone by failure.
+        """Join with a Welcome (section 12.4.3.1). Success consumes the bundle, failure leaves it unchanged.
 
-        `welcome_message` is an MLSMessage. `psks` are external keys by id. `ratchet_tree` is used when the
-        Welcome has none inside. `now` is in seconds since the Unix epoch; None: lifetimes aren't judged.
-        `known_groups` are the ids of groups that we are in. Raises `MalformedError`, `UnsupportedError`,
-        `AuthenticationError`, `ValidationError`, `MissingKeyError` (no tree), `StateError` (a used bundle).
+        `welcome_message` is an MLSMessage. `psks` are external PSKs by id. `ratchet_tree` is used if the
+        Welcome does not contain the tree. `now` is in seconds since the Unix epoch; None: lifetimes are not
+        checked. `known_groups` are the ids of the groups that this client is in. Raises `MalformedError`,
+        `UnsupportedError`, `AuthenticationError`, `ValidationError`, `MissingKeyError` (no tree),
+        `StateError` (a used bundle).
         """
         state = welcome.join(
             welcome_message,
@@ -165,7 +165,7 @@ class Group(NotCopyable):
 
     @property
     def _active(self) -> EpochState:
-        """The state, for whatever sends or changes."""
+        """The state, for operations that send or change something."""
         state = self._live
         if not self._adopted:
             raise StateError("this is a candidate: it can be read, and used after adoption only")
@@ -192,22 +192,22 @@ class Group(NotCopyable):
 
     @property
     def own_leaf(self) -> int:
-        """Our leaf index."""
+        """The leaf index of this member."""
         return self._live.own_leaf
 
     @property
     def extensions(self) -> tuple[Extension, ...]:
-        """Those of the GroupContext."""
+        """The extensions of the GroupContext."""
         return self._live.context.extensions
 
     @property
     def epoch_authenticator(self) -> bytes:
-        """Section 8.7; 32 bytes that are the same for all members of the epoch."""
+        """Section 8.7; 32 bytes, equal for all members of the epoch."""
         return self._live.secrets.epoch_authenticator
 
     @property
     def confirmed_transcript_hash(self) -> bytes:
-        """Empty in epoch 0, else 32 bytes."""
+        """32 bytes; empty in epoch 0."""
         return self._live.context.confirmed_transcript_hash
 
     @property
@@ -216,12 +216,12 @@ class Group(NotCopyable):
 
     @property
     def leaf_count(self) -> int:
-        """Leaves of the tree, blank ones included: every leaf index is below this power of two."""
+        """Number of leaves including blank ones, a power of two; every leaf index is lower."""
         return self._live.tree.size
 
     @property
     def welcomed_by(self) -> int | None:
-        """The leaf that signed the Welcome by which this epoch was entered; None in any other epoch."""
+        """The leaf that signed the Welcome of the epoch in which this member joined; None in other epochs."""
         return self._live.welcomed_by
 
     @property
@@ -231,36 +231,36 @@ class Group(NotCopyable):
 
     @property
     def wiped(self) -> bool:
-        """Whether the group's state is gone."""
+        """Whether the group's state has been deleted or handed over."""
         return self._state is None
 
     def members(self) -> list[Member]:
-        """All members, by leaf index."""
+        """Return all members, ordered by leaf index."""
         return [Member(leaf, node) for leaf, node in self._live.tree.leaves()]
 
     def member(self, leaf: int) -> LeafNode | None:
-        """The leaf node at a leaf index, None where nobody is."""
+        """Return the leaf node at a leaf index, or None if it is blank."""
         return self._live.tree.leaf(leaf)
 
     @property
     def stored_proposals(self) -> Mapping[bytes, CommittedProposal]:
-        """Proposals of this epoch that a commit can refer to, ours included, by reference.
+        """Proposals of this epoch that a commit can refer to, including ours, by reference.
 
-        RFC 9420 section 12.4 wants those that are valid committed before application data is sent. Whether
-        they are valid under the application's policy is for the caller to say: see `discard`.
+        RFC 9420 section 12.4 asks to commit the valid ones before sending application data. The caller
+        decides whether they are valid under the application's policy: see `discard`.
         """
         return dict(self._live.proposals)
 
     def export(self, label: str, context: bytes, length: int) -> bytes:
-        """MLS-Exporter (section 8.5): `length` bytes, at most 8,160."""
+        """MLS-Exporter (section 8.5): return `length` bytes, at most 8,160."""
         return self._live.secrets.export(label, context, length)
 
     def ratchet_tree(self) -> bytes:
-        """The encoded tree, as `join` takes it."""
+        """Return the encoded tree, in the format that `join` accepts."""
         return self._live.tree.encode()
 
     def group_info(self, *, extensions: Sequence[Extension] = (), external_pub: bool = True) -> bytes:
-        """An MLSMessage of a signed GroupInfo with the tree and, if wanted, the key for external commits."""
+        """Return an MLSMessage with a signed GroupInfo, the tree and, optionally, the external commit key."""
         state = self._sending
         listed = welcome.info_extensions(state, extensions, external_pub=external_pub, rng=self._rng)
         return encode_message(welcome.make_group_info(state, listed))
@@ -272,10 +272,10 @@ class Group(NotCopyable):
         return FramedContent(state.group_id, state.context.epoch, own, authenticated_data, content)
 
     def protect(self, data: bytes, *, authenticated_data: bytes = b"", pad_to: PadTo | None = None) -> bytes:
-        """Application data as an MLSMessage (a PrivateMessage). Each call uses up a key.
+        """Encrypt application data as an MLSMessage (a PrivateMessage). Each call consumes a key.
 
-        `authenticated_data` stays readable. `pad_to` gets the size of the whole message in bytes and returns
-        the size to pad it to. Raises `StateError`, `MissingKeyError` (2^32 messages in one epoch).
+        `authenticated_data` is not encrypted. `pad_to` maps the size of the whole message in bytes to the
+        size to pad it to. Raises `StateError`, `MissingKeyError` (2^32 messages in one epoch).
         """
         state = self._sending
         framed = self._framed(state, authenticated_data, bytes(data))
@@ -285,17 +285,17 @@ class Group(NotCopyable):
         return send(state, signed, pad_to, self._rng)
 
     def sign(self, label: str, content: bytes) -> bytes:
-        """Our leaf's signature (64 bytes) over something that is no MLS message, by SignWithLabel (5.1.2).
+        """Sign data other than MLS messages with our leaf's key: SignWithLabel (5.1.2), 64 bytes.
 
-        `label` begins with "snug 1 ", so that it can't pass for a signature of MLS's own; else StateError.
-        Anybody verifies it with `verify_with_label`.
+        `label` must begin with "snug 1 ", so that the signature is not valid as one of MLS itself; otherwise
+        StateError. `verify_with_label` verifies the signature.
         """
         if not label.startswith("snug 1 "):
             raise StateError("a label of the application's own is needed")
         return sign_with_label(self._live.signature_private, label, content)
 
     def make_update(self) -> Update:
-        """An Update of our own leaf with a new key, to `propose` in this epoch (section 12.1.2)."""
+        """Create an Update of our leaf with a new key, to `propose` in this epoch (section 12.1.2)."""
         state = self._sending
         current = state.tree.leaf(state.own_leaf)
         assert current is not None
@@ -322,9 +322,9 @@ class Group(NotCopyable):
         private: bool = True,
         pad_to: PadTo | None = None,
     ) -> bytes:
-        """A proposal for somebody to commit by reference, as an MLSMessage; it is stored here as well.
+        """Create and store a proposal for a commit by reference; return it as an MLSMessage.
 
-        Raises `ValidationError` when it is not valid by itself, or too many are stored, and `StateError`.
+        Raises `ValidationError` if it is not valid by itself or too many are stored, and `StateError`.
         """
         state = self._sending
         framed = self._framed(state, authenticated_data, proposal)
@@ -343,7 +343,7 @@ class Group(NotCopyable):
         return reference
 
     def discard(self, reference: bytes) -> None:
-        """Forget a stored proposal that policy refuses. Unknown references are nothing."""
+        """Delete a stored proposal that policy rejects. Unknown references are ignored."""
         self._active.proposals.pop(reference, None)
 
     def stage(
@@ -359,12 +359,12 @@ class Group(NotCopyable):
         welcome_extensions: Sequence[Extension] = (),
         now: int | None = None,
     ) -> Stage:
-        """A commit (section 12.4.1) that isn't in force until `adopt`. Each call uses up a handshake key.
+        """Create a commit (section 12.4.1) that takes effect with `adopt`. Each call uses a handshake key.
 
-        `include_stored` names stored proposals by reference; True takes all that can be committed together.
-        Without `force_path` there is a path only where the proposals need one. `now` (seconds since the Unix
-        epoch) makes the lifetimes of added key packages count. Raises `ValidationError` when the proposals
-        aren't valid together, `StateError`.
+        `include_stored` names stored proposals by reference; True selects all that can be committed together.
+        Without `force_path` there is a path only if the proposals need one. `now` (seconds since the Unix
+        epoch) enables the lifetime check of added KeyPackages. Raises `ValidationError` if the proposals are
+        not valid together, `StateError`.
         """
         state = self._sending
         references = self._selected(state, include_stored)
@@ -398,7 +398,7 @@ class Group(NotCopyable):
 
     @staticmethod
     def _selected(state: EpochState, include: bool | Iterable[bytes]) -> list[bytes]:
-        """References to commit; for True, as section 12.2 advises: a Remove goes before an Update."""
+        """Return the references to commit; for True, Remove takes precedence over Update (section 12.2)."""
         if include is False:
             return []
         if include is not True:
@@ -422,11 +422,11 @@ class Group(NotCopyable):
     # --- epochs ---
 
     def adopt(self, candidate: Stage | CandidateCommit) -> None:
-        """Enter the candidate's epoch, in place. All other candidates of the present epoch are dropped.
+        """Enter the candidate's epoch, in place. All other candidates of the current epoch are dropped.
 
-        Late application messages of the present epoch can still be opened afterwards, but for those of
-        members whom the commit removes. Raises `StateError` for a candidate that was dropped, that doesn't
-        follow from the present epoch, or that removes us.
+        Late application messages of the current epoch can still be opened afterwards, except those of members
+        that the commit removes. Raises `StateError` for a candidate that was dropped, does not follow from
+        the current epoch, or removes this member.
         """
         old = self._active
         following = candidate._take(old.token)._release()
@@ -453,7 +453,7 @@ class Group(NotCopyable):
         return state
 
     def wipe(self) -> None:
-        """Forget everything; the group can't be used any more. For members who leave or were removed."""
+        """Delete all state; the group is unusable afterwards. For members that leave or were removed."""
         state, self._state = self._state, None
         if state is not None:
             state.wipe()
@@ -469,12 +469,12 @@ class Group(NotCopyable):
         psks: Mapping[bytes, Buffer] = _NO_PSKS,
         now: int | None = None,
     ) -> ApplicationMessage | ReceivedProposal | CandidateCommit:
-        """Open and verify an MLSMessage of this epoch, or application data of the one before.
+        """Open and verify an MLSMessage of this epoch, or application data of the previous epoch.
 
-        A message that is not authentic uses up nothing. Raises `MalformedError`, `UnsupportedError`,
+        A message that is not authentic consumes no key. Raises `MalformedError`, `UnsupportedError`,
         `AuthenticationError`, `ReplayError`, `MissingKeyError` (another group or epoch), `StateError` (our
-        own message, come back), `ValidationError`; once the signature has verified `CommitError`, which names
-        the sender, and `PathError`, when a commit is valid but gives us no path secret.
+        own message sent back), `ValidationError`. Once the signature has verified: `CommitError`, which names
+        the sender, and `PathError` if a commit is valid but has no usable path secret for this member.
         """
         state = self._active
         decoded = decode_message(message)
@@ -515,7 +515,7 @@ class Group(NotCopyable):
         return self._process_handshake(state, verified, psks, now)
 
     def _epoch_of(self, state: EpochState, message: PrivateMessage) -> PastEpoch:
-        """The keys of a message's epoch; those of past epochs open application data only."""
+        """Return the keys of a message's epoch; those of past epochs open application data only."""
         self._check_group(state, message.group_id)
         if message.epoch == state.context.epoch:
             return PastEpoch(state.context, state.tree, state.secrets.sender_data, state.secret_tree)
@@ -549,7 +549,7 @@ class Group(NotCopyable):
 
     @staticmethod
     def _signature_key(state: EpochState, framed: FramedContent) -> bytes:
-        """Whose signature a PublicMessage must carry (section 6.1)."""
+        """Return the signature key that a PublicMessage must verify under (section 6.1)."""
         match framed.sender.kind:
             case SenderType.MEMBER:
                 return rules.sender_is_member(state.tree, framed.sender.index).signature_key

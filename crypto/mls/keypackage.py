@@ -1,7 +1,7 @@
-"""Key packages (RFC 9420 section 10): how a client says that it may be added, and with which keys.
+"""KeyPackages (RFC 9420 section 10): a client's offer to be added, with the keys to use.
 
-`KeyPackageIn` came off the wire; only its `verify` makes a `KeyPackage`. A `KeyPackageBundle` is our own key
-package with its private keys, good for joining one group once.
+`KeyPackageIn` is received and unverified; only its `verify` makes a `KeyPackage` from it. A
+`KeyPackageBundle` is our KeyPackage with its private keys; it serves to join one group, once.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from crypto.primitives import (
 
 @dataclass(frozen=True)
 class KeyPackageIn:
-    """A key package as it came off the wire: nothing about it has been checked."""
+    """A received KeyPackage, completely unverified."""
 
     version: int
     cipher_suite: int
@@ -80,7 +80,7 @@ class KeyPackageIn:
 
     @classmethod
     def decode(cls, data: bytes) -> KeyPackageIn:
-        """Read a bare KeyPackage (not wrapped in an MLSMessage). Raises `MalformedError`."""
+        """Decode a bare KeyPackage (without MLSMessage). Raises `MalformedError`."""
         return decode(data, KeyPackageIn.read)
 
     def verify(
@@ -90,11 +90,11 @@ class KeyPackageIn:
         *,
         max_lifetime: int = validate.MAX_LIFETIME,
     ) -> KeyPackage:
-        """Check everything of RFC 9420 section 10.1 that can be checked without a group.
+        """Check all rules of RFC 9420 section 10.1 that need no group.
 
-        `suite` is the group's (None: any that we speak). `now` is in seconds since the Unix epoch; with None
-        the lifetime isn't judged, neither its range nor its length (at most `max_lifetime` seconds).
-        Raises `ValidationError`, or `UnsupportedError` for a suite that we don't speak.
+        `suite` is the group's (None: any supported suite). `now` is in seconds since the Unix epoch; with
+        None, neither the range nor the length of the lifetime (at most `max_lifetime` seconds) is checked.
+        Raises `ValidationError`, or `UnsupportedError` for an unsupported suite.
         """
         validate.key_package_suite(self, suite)
         suite_of(self.cipher_suite)
@@ -113,7 +113,7 @@ class KeyPackageIn:
 
 @dataclass(frozen=True)
 class KeyPackage(KeyPackageIn):
-    """A key package whose signatures and contents have been checked, or that we made ourselves."""
+    """A KeyPackage with verified signatures and contents, or one of our own."""
 
     leaf_node: LeafNode
 
@@ -129,7 +129,7 @@ class KeyPackage(KeyPackageIn):
         *,
         max_lifetime: int = validate.MAX_LIFETIME,
     ) -> Self:
-        """Checked before; only what depends on the group and the clock is checked again."""
+        """Check again only the rules that depend on the group and the clock."""
         validate.key_package_suite(self, suite)
         if now is not None:
             validate.lifetime(self.leaf_node, now, max_lifetime)
@@ -137,7 +137,7 @@ class KeyPackage(KeyPackageIn):
 
 
 class KeyPackageBundle(NotCopyable):
-    """Our key package with its private keys. Joining a group with it wipes the HPKE keys: it serves once."""
+    """Our KeyPackage with its private keys. Joining a group with it wipes the HPKE keys: use it once."""
 
     def __init__(
         self,
@@ -159,7 +159,7 @@ class KeyPackageBundle(NotCopyable):
 
     @property
     def encoded(self) -> bytes:
-        """The bare KeyPackage, to be sent."""
+        """The bare KeyPackage, to send to others."""
         return self.key_package.encoded
 
     @property
@@ -173,13 +173,13 @@ class KeyPackageBundle(NotCopyable):
 
     @property
     def init_private(self) -> bytes:
-        """Raises `StateError` once the bundle has been used."""
+        """The init private key. Raises `StateError` once the bundle has been used."""
         self._need_unused()
         return bytes(self._init_private)
 
     @property
     def encryption_private(self) -> bytes:
-        """Raises `StateError` once the bundle has been used."""
+        """The leaf's private encryption key. Raises `StateError` once the bundle has been used."""
         self._need_unused()
         return bytes(self._encryption_private)
 
@@ -188,7 +188,7 @@ class KeyPackageBundle(NotCopyable):
             raise StateError("this key package has been used to enter a group; its keys are wiped")
 
     def wipe(self) -> None:
-        """Forget the HPKE keys. The signature key is the caller's and stays."""
+        """Wipe the HPKE keys. The signature key belongs to the caller and stays."""
         self._used = True
         for secret in (self._init_private, self._encryption_private):
             secret[:] = bytes(len(secret))
@@ -206,12 +206,12 @@ def create_key_package(
     grease: bool = True,
     rng: Rng = os.urandom,
 ) -> KeyPackageBundle:
-    """A fresh key package of ours, signed, with new init and encryption keys.
+    """Create and sign a KeyPackage with new init and encryption keys.
 
-    `signature_private` is a 32-byte Ed25519 seed. `capabilities` defaults to what this code speaks without
-    any extension. With `grease`, random GREASE values join the capabilities and both lists of
-    extensions (RFC 9420 section 13.5), so that everybody else's tolerance is exercised all the time.
-    Raises `ValidationError` when the leaf contradicts its own capabilities.
+    `signature_private` is a 32-byte Ed25519 seed. `capabilities` defaults to those of this implementation
+    without any extension. With `grease`, random GREASE values are added to the capabilities and to both lists
+    of extensions (RFC 9420 section 13.5), so that other implementations' tolerance is always exercised.
+    Raises `ValidationError` if the leaf contradicts its own capabilities.
     """
     row = suite_of(suite)
     capabilities = capabilities or Capabilities()

@@ -1,7 +1,7 @@
 """The labelled operations of RFC 9420: signing (5.1.2), encryption (5.1.3), references (5.2), secrets (8).
 
-Every use of a key says what for, so that no signature, ciphertext or secret of one place can be passed off
-in another.
+Every use of a key has a label for its purpose, so that a signature, ciphertext or secret for one purpose is
+invalid for any other.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def _labeled(label: str, content: bytes) -> bytes:
 
 
 def sign_with_label(private: Buffer, label: str, content: bytes) -> bytes:
-    """SignWithLabel: a 64-byte signature."""
+    """SignWithLabel: return a 64-byte signature."""
     return primitives.sign(private, _labeled(label, content))
 
 
@@ -43,7 +43,7 @@ def decrypt_with_label(
 
 
 def ref_hash(suite: Suite, label: str, value: bytes) -> bytes:
-    """RefHash: the whole label is given, without a prefix of ours."""
+    """RefHash. `label` is the complete label: no prefix is added."""
     return suite.hash(opaque(label.encode()) + opaque(value))
 
 
@@ -63,7 +63,7 @@ def expand_with_label(suite: Suite, secret: Buffer, label: str, context: bytes, 
 
 
 def derive_secret(suite: Suite, secret: Buffer, label: str) -> bytes:
-    """DeriveSecret: Nh bytes."""
+    """DeriveSecret: return Nh bytes."""
     return expand_with_label(suite, secret, label, b"", suite.nh)
 
 

@@ -1,6 +1,6 @@
-"""Messages as structures: framing (RFC 9420 section 6), GroupContext (8.1), GroupInfo and Welcome (12.4.3).
+"""Message structures: framing (RFC 9420 section 6), GroupContext (8.1), GroupInfo and Welcome (12.4.3).
 
-These are shapes only. Whoever reads one of them from bytes has verified nothing.
+This module only encodes and decodes. Decoded values are unverified.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from crypto.mls.proposals import (
 
 
 class ContentType(IntEnum):
-    """What a framed message carries (section 6)."""
+    """Content of a framed message (section 6)."""
 
     APPLICATION = 1
     PROPOSAL = 2
@@ -33,7 +33,7 @@ class ContentType(IntEnum):
 
 
 class SenderType(IntEnum):
-    """Who sent a framed message (section 6)."""
+    """Kind of sender of a framed message (section 6)."""
 
     MEMBER = 1
     EXTERNAL = 2
@@ -60,7 +60,7 @@ def read_content_type(reader: Reader) -> ContentType:
 
 @dataclass(frozen=True)
 class GroupContext:
-    """What all members of an epoch agree on (section 8.1)."""
+    """The state that all members of an epoch share (section 8.1)."""
 
     cipher_suite: int
     group_id: bytes
@@ -92,7 +92,7 @@ class GroupContext:
 
 @dataclass(frozen=True)
 class Sender:
-    """`index` is a leaf index for a member, a place in `external_senders` for an external one, else 0."""
+    """`index` is a leaf index for a member, an index in `external_senders` for an external sender, else 0."""
 
     kind: SenderType
     index: int = 0
@@ -113,7 +113,7 @@ class Sender:
 
     @property
     def leaf(self) -> int | None:
-        """The leaf index of a member, None for anybody else."""
+        """The leaf index of a member, None for any other sender."""
         return self.index if self.kind == SenderType.MEMBER else None
 
 
@@ -145,7 +145,7 @@ def read_content(reader: Reader, kind: ContentType) -> Content:
 
 @dataclass(frozen=True)
 class FramedContent:
-    """Who says what in which epoch (section 6). `authenticated_data` stays readable in a PrivateMessage."""
+    """Sender, epoch and content (section 6). In a PrivateMessage, `authenticated_data` is not encrypted."""
 
     group_id: bytes
     epoch: int
@@ -184,7 +184,7 @@ class AuthenticatedContent:
     confirmation_tag: bytes | None = None
 
     def encode_auth(self) -> bytes:
-        """FramedContentAuthData."""
+        """Encode FramedContentAuthData."""
         tag = b"" if self.confirmation_tag is None else opaque(self.confirmation_tag)
         return opaque(self.signature) + tag
 
@@ -201,13 +201,13 @@ class AuthenticatedContent:
 
 
 def read_auth(reader: Reader, kind: ContentType) -> tuple[bytes, bytes | None]:
-    """FramedContentAuthData: (signature, confirmation tag or None)."""
+    """Read FramedContentAuthData: (signature, confirmation tag or None)."""
     return reader.opaque(), reader.opaque() if kind == ContentType.COMMIT else None
 
 
 @dataclass(frozen=True)
 class PublicMessage:
-    """Signed, not encrypted (section 6.2). Members' messages carry a membership tag."""
+    """A signed, unencrypted message (section 6.2). Messages of members have a membership tag."""
 
     content: AuthenticatedContent
     membership_tag: bytes | None
@@ -228,7 +228,7 @@ class PublicMessage:
 
 @dataclass(frozen=True)
 class PrivateMessage:
-    """Signed and encrypted (section 6.3)."""
+    """A signed and encrypted message (section 6.3)."""
 
     group_id: bytes
     epoch: int
@@ -257,7 +257,7 @@ class PrivateMessage:
 
 @dataclass(frozen=True)
 class GroupInfo:
-    """What a newcomer is told about the group (section 12.4.3). Verified only by `crypto.mls.welcome`."""
+    """Description of the group for a newcomer (section 12.4.3). Only `crypto.mls.welcome` verifies it."""
 
     context: GroupContext
     extensions: tuple[Extension, ...]
@@ -282,7 +282,7 @@ class GroupInfo:
 
 @dataclass(frozen=True)
 class GroupSecrets:
-    """What a Welcome seals to each newcomer (section 12.4.3.1)."""
+    """The secrets that a Welcome seals to each newcomer (section 12.4.3.1)."""
 
     joiner_secret: bytes
     path_secret: bytes | None
@@ -299,7 +299,7 @@ class GroupSecrets:
 
 @dataclass(frozen=True)
 class EncryptedGroupSecrets:
-    """`new_member` is the KeyPackageRef of whom they are for."""
+    """Sealed secrets for one newcomer; `new_member` is the newcomer's KeyPackageRef."""
 
     new_member: bytes
     sealed: HpkeCiphertext
@@ -314,7 +314,7 @@ class EncryptedGroupSecrets:
 
 @dataclass(frozen=True)
 class Welcome:
-    """An encrypted GroupInfo and its secrets for each newcomer (section 12.4.3.1)."""
+    """An encrypted GroupInfo and the secrets for each newcomer (section 12.4.3.1)."""
 
     cipher_suite: int
     secrets: tuple[EncryptedGroupSecrets, ...]
@@ -335,7 +335,7 @@ MlsMessage = PublicMessage | PrivateMessage | Welcome | GroupInfo | KeyPackageIn
 
 
 def encode_message(message: MlsMessage) -> bytes:
-    """MLSMessage (section 6)."""
+    """Encode an MLSMessage (section 6)."""
     kind = WireFormat.KEY_PACKAGE if isinstance(message, KeyPackageIn) else message.wire_format
     return u16(MLS10) + u16(kind) + message.encode()
 
@@ -360,12 +360,12 @@ def _read_message(reader: Reader) -> MlsMessage:
 
 
 def decode_message(data: bytes) -> MlsMessage:
-    """Read one MLSMessage. Raises `MalformedError` or `UnsupportedError`."""
+    """Decode one MLSMessage. Raises `MalformedError` or `UnsupportedError`."""
     return decode(data, _read_message)
 
 
 def kind_of(message: bytes) -> tuple[WireFormat, ContentType] | None:
-    """What an MLSMessage claims to carry, read off its clear part; nothing of it is verified or used up.
+    """Return wire format and content type of an MLSMessage's clear part; nothing is verified or consumed.
 
     None for a Welcome, a GroupInfo or a KeyPackage. Raises `MalformedError` or `UnsupportedError`.
     """

@@ -1,7 +1,8 @@
-"""What a ratchet tree is made of: credentials, capabilities, leaf and parent nodes (RFC 9420 5.3, 7.1, 7.2).
+"""Parts of a ratchet tree: credentials, capabilities, leaf and parent nodes (RFC 9420 5.3, 7.1, 7.2).
 
-A `LeafNodeIn` is what came off the wire; `LeafNodeIn.verify` turns it into a `LeafNode`, whose signature
-has been checked. Nothing else in the package makes a `LeafNode` of foreign bytes.
+A `LeafNodeIn` is received and unverified; `LeafNodeIn.verify` turns it into a `LeafNode`, whose signature has
+been verified. `LeafNodeIn.unverified`, for tools and tests, is the only other way to make a `LeafNode` of
+received bytes.
 """
 
 from __future__ import annotations
@@ -47,13 +48,13 @@ DEFAULT_PROPOSALS = frozenset(range(1, 8))
 
 
 def pick_grease(rng: Rng) -> int:
-    """One of the GREASE code points."""
+    """Return a random GREASE code point."""
     return GREASE[rng(1)[0] % len(GREASE)]
 
 
 @dataclass(frozen=True)
 class Extension:
-    """`data` is opaque to MLS; its meaning is that of the type."""
+    """An extension; `data` is opaque to MLS, and the type defines its meaning."""
 
     extension_type: int
     data: bytes
@@ -75,16 +76,16 @@ def read_extensions(reader: Reader) -> tuple[Extension, ...]:
 
 
 def find_extension(extensions: Sequence[Extension], extension_type: int) -> bytes | None:
-    """The data of the first extension of a type."""
+    """Return the data of the first extension of a type, or None."""
     return next((e.data for e in extensions if e.extension_type == extension_type), None)
 
 
 @dataclass(frozen=True)
 class Credential:
-    """A basic credential's `identity`, or the DER `certificates` of an X.509 one (RFC 9420 section 5.3).
+    """The `identity` of a basic credential, or the DER `certificates` of an X.509 one (RFC 9420 section 5.3).
 
-    X.509 credentials are carried and compared, never judged: whether an identity is acceptable is the
-    application's decision.
+    X.509 credentials are encoded and compared, never validated: the application decides whether an identity
+    is acceptable.
     """
 
     identity: bytes = b""
@@ -112,7 +113,7 @@ class Credential:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a client supports (RFC 9420 section 7.2). Default extensions and proposals are not listed."""
+    """Features that a client supports (RFC 9420 section 7.2), without default extensions and proposals."""
 
     versions: tuple[int, ...] = (MLS10,)
     cipher_suites: tuple[int, ...] = tuple(CipherSuite)
@@ -121,7 +122,7 @@ class Capabilities:
     credentials: tuple[int, ...] = (CredentialType.BASIC,)
 
     def with_grease(self, rng: Rng) -> Capabilities:
-        """With a random GREASE value at the end of each list that may hold one (RFC 9420 section 13.5)."""
+        """Return a copy with a random GREASE value at the end of each list that allows it (section 13.5)."""
         return Capabilities(
             versions=self.versions,
             cipher_suites=(*self.cipher_suites, pick_grease(rng)),
@@ -131,7 +132,7 @@ class Capabilities:
         )
 
     def without_grease(self) -> Capabilities:
-        """What is really supported, for a client to judge its own lists by."""
+        """Return a copy without GREASE values: the features that the client really supports."""
         return Capabilities(
             *(tuple(v for v in getattr(self, f.name) if v not in GREASE) for f in fields(Capabilities))
         )
@@ -165,14 +166,14 @@ class RequiredCapabilities:
 
 
 def required_capabilities(extensions: Sequence[Extension]) -> RequiredCapabilities:
-    """What a GroupContext requires; nothing when the extension is absent. Raises `MalformedError`."""
+    """Return a GroupContext's requirements, empty if the extension is absent. Raises `MalformedError`."""
     data = find_extension(extensions, ExtensionType.REQUIRED_CAPABILITIES)
     return RequiredCapabilities() if data is None else decode(data, RequiredCapabilities.read)
 
 
 @dataclass(frozen=True)
 class ExternalSender:
-    """Someone outside who may propose (RFC 9420 section 12.1.8.1)."""
+    """A non-member that may send proposals (RFC 9420 section 12.1.8.1)."""
 
     signature_key: bytes
     credential: Credential
@@ -186,21 +187,21 @@ class ExternalSender:
 
 
 def external_senders(extensions: Sequence[Extension]) -> tuple[ExternalSender, ...]:
-    """Those that a GroupContext allows. Raises `MalformedError`."""
+    """Return the external senders that a GroupContext allows. Raises `MalformedError`."""
     data = find_extension(extensions, ExtensionType.EXTERNAL_SENDERS)
     return () if data is None else decode(data, lambda reader: reader.vector(ExternalSender.read))
 
 
 @dataclass(frozen=True)
 class Lifetime:
-    """Both ends in seconds since the Unix epoch, both included."""
+    """Validity period in seconds since the Unix epoch; both ends are inclusive."""
 
     not_before: int
     not_after: int
 
 
 class LeafNodeSource(IntEnum):
-    """How a leaf came into the tree."""
+    """Origin of a leaf node."""
 
     KEY_PACKAGE = 1
     UPDATE = 2
@@ -209,7 +210,7 @@ class LeafNodeSource(IntEnum):
 
 @dataclass(frozen=True)
 class LeafNodeIn:
-    """A leaf node as it came off the wire: nobody has checked its signature."""
+    """A received leaf node with an unverified signature."""
 
     encryption_key: bytes
     signature_key: bytes
@@ -253,7 +254,7 @@ class LeafNodeIn:
         return content + opaque(group_id) + u32(leaf)
 
     def verify(self, group_id: bytes, leaf: int) -> LeafNode:
-        """Check the signature; the group and leaf index count for all sources but the key package.
+        """Verify the signature; it covers the group and leaf index, except for a KeyPackage.
 
         Raises `ValidationError` MLS-7.3-1.
         """
@@ -266,7 +267,7 @@ class LeafNodeIn:
         return self.unverified()
 
     def unverified(self) -> LeafNode:
-        """The same leaf, taken at its word: for tools and tests that have no group to check it in."""
+        """Return the same leaf without verification: for tools and tests without a group to check it in."""
         return LeafNode(**{field.name: getattr(self, field.name) for field in fields(LeafNodeIn)})
 
     @classmethod
@@ -298,7 +299,7 @@ class LeafNodeIn:
 
 @dataclass(frozen=True)
 class LeafNode(LeafNodeIn):
-    """A leaf node whose signature has been verified, or that we signed ourselves."""
+    """A leaf node with a verified signature, or one that this member has signed."""
 
     @classmethod
     def sign(
@@ -316,7 +317,7 @@ class LeafNode(LeafNodeIn):
         group_id: bytes = b"",
         leaf: int = 0,
     ) -> LeafNode:
-        """A leaf node of our own; `group_id` and `leaf` are signed with it unless it is for a key package."""
+        """Create and sign a leaf node; `group_id` and `leaf` are signed with it except for a KeyPackage."""
         parts = (encryption_key, signature_key, credential, capabilities)
         rest = (source, lifetime, parent_hash, tuple(extensions))
         unsigned = LeafNodeIn(*parts, *rest, signature=b"")
@@ -326,7 +327,7 @@ class LeafNode(LeafNodeIn):
 
 @dataclass(frozen=True)
 class ParentNode:
-    """An intermediate node: the HPKE key that all leaves below share, except the unmerged ones."""
+    """An intermediate node: the HPKE key shared by all leaves below, except the unmerged ones."""
 
     encryption_key: bytes
     parent_hash: bytes = b""

@@ -1,4 +1,4 @@
-"""What processing a message yields, and what a staged commit is."""
+"""Results of processing a message, and staged commits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Member:
-    """A member of an epoch by its leaf index."""
+    """A member of an epoch, with its leaf index."""
 
     leaf: int
     leaf_node: LeafNode
@@ -24,22 +24,22 @@ class Member:
 
 @dataclass(frozen=True)
 class ApplicationMessage:
-    """Authentic application data. `sender` is a leaf index in `epoch`, which may be the one before ours."""
+    """Authentic application data; `sender` is a leaf index in `epoch`, which may be the previous epoch."""
 
     sender: int
     epoch: int
     generation: int
     authenticated_data: bytes
     data: bytes
-    #: FramedContentTBS (section 6.1), the epoch's GroupContext included, and the sender's signature of it:
-    #: to show to others, where a meeting allows that.
+    #: FramedContentTBS (section 6.1), which includes the epoch's GroupContext, and the sender's signature of
+    #: it, as proof for third parties where a meeting allows that.
     tbs: bytes = field(default=b"", compare=False, repr=False)
     signature: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class ReceivedProposal:
-    """A proposal that the group now holds until its epoch ends; commits name it by `reference`.
+    """A proposal that the group stores until its epoch ends; commits name it by `reference`.
 
     `sender` is a leaf index, or None for a proposal from outside the group.
     """
@@ -51,7 +51,7 @@ class ReceivedProposal:
 
 
 class _NextEpoch(NotCopyable):
-    """Holds the candidate next group of a base epoch, until it is adopted or dropped."""
+    """Holds the candidate next group of a base epoch until it is adopted or dropped."""
 
     def __init__(self, base: object, group: Group | None) -> None:
         self._base = base
@@ -60,17 +60,17 @@ class _NextEpoch(NotCopyable):
 
     @property
     def dropped(self) -> bool:
-        """Whether it was dropped, or adopted: either way it is spent."""
+        """Whether the candidate was dropped or adopted; it is unusable in both cases."""
         return self._dropped
 
     def drop(self) -> None:
-        """Wipe the candidate; it can't be adopted any more. Dropping twice does nothing."""
+        """Wipe the candidate, which then cannot be adopted. Dropping it twice has no effect."""
         group, self._group, self._dropped = self._group, None, True
         if group is not None:
             group.wipe()
 
     def _take(self, base: object) -> Group:
-        """Hand over the candidate, for adoption. Raises `StateError`."""
+        """Hand over the candidate for adoption. Raises `StateError`."""
         if self._dropped:
             raise StateError("this candidate was dropped or adopted before")
         if self._base is not base:
@@ -87,10 +87,10 @@ class _NextEpoch(NotCopyable):
 
 
 class Stage(_NextEpoch):
-    """A commit of ours that isn't in force until `Group.adopt`.
+    """A commit of ours that takes effect with `Group.adopt`.
 
-    `message` is the MLSMessage to send, `welcome` the MLSMessage for those who are added (None without any),
-    `epoch` the number of the epoch that it starts.
+    `message` is the MLSMessage to send, `welcome` the MLSMessage for the added members (None if there are
+    none), `epoch` the number of the epoch that it starts.
     """
 
     def __init__(
@@ -114,16 +114,16 @@ class Stage(_NextEpoch):
 
     @property
     def group(self) -> Group:
-        """The candidate: readable, not usable for messages. Raises `StateError` when it is spent."""
+        """The candidate: readable, not usable for messages. Raises `StateError` if spent."""
         return self._candidate()
 
 
 class CandidateCommit(_NextEpoch):
-    """Somebody's commit, valid by all of RFC 9420, for the caller to judge and `Group.adopt` or leave.
+    """A received commit, valid by all rules of RFC 9420. The caller applies its policy, then `Group.adopt`.
 
     `sender` is the committer's leaf index, None for an external commit. `path_leaf` is the committer's new
-    leaf, None without a path. `added` and `removed` are leaf indices in the new and in the old epoch. With
-    `removes_us` there is no next epoch for us, and the confirmation tag could not be checked.
+    leaf, None without a path. `added` and `removed` are leaf indices in the new and in the old epoch. If
+    `removes_us`, this member has no next epoch, and the confirmation tag could not be checked.
     """
 
     def __init__(
@@ -155,10 +155,10 @@ class CandidateCommit(_NextEpoch):
 
     @property
     def external(self) -> bool:
-        """Whether a newcomer committed, from outside."""
+        """Whether it is an external commit by a newcomer."""
         return self.sender is None
 
     @property
     def group(self) -> Group | None:
-        """The candidate: readable, not usable for messages. None when we are removed, or it is spent."""
+        """The candidate: readable, not usable for messages. None if it removes us, or if spent."""
         return self._group

@@ -1,7 +1,6 @@
-"""Proposals, pre-shared key ids, update paths and commits as structures (RFC 9420 7.6, 8.4, 12.1, 12.4).
+"""Structures of proposals, PSK ids, update paths and commits (RFC 9420 7.6, 8.4, 12.1, 12.4).
 
-`AddIn` and `UpdateIn` carry something signed that nobody has verified yet; `Add` and `Update` carry it
-verified.
+`AddIn` and `UpdateIn` contain unverified signed data; in `Add` and `Update` it is verified.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class ExternalPsk:
 
     @classmethod
     def fresh(cls, psk_id: bytes, rng: Rng = os.urandom, *, nonce_size: int = 32) -> ExternalPsk:
-        """With a new nonce; 32 bytes is Nh of all our suites."""
+        """Create with a new nonce; 32 bytes is Nh of all supported suites."""
         return cls(psk_id, rng(nonce_size))
 
     def encode(self) -> bytes:
@@ -90,7 +89,7 @@ def read_psk_id(reader: Reader) -> PskId:
 
 @dataclass(frozen=True)
 class AddIn:
-    """An Add off the wire."""
+    """A received, unverified Add."""
 
     key_package: KeyPackageIn
     proposal_type: ClassVar[ProposalType] = ProposalType.ADD
@@ -101,14 +100,14 @@ class AddIn:
 
 @dataclass(frozen=True)
 class Add(AddIn):
-    """Add a client by its verified key package (RFC 9420 section 12.1.1)."""
+    """Adds a client with its verified KeyPackage (RFC 9420 section 12.1.1)."""
 
     key_package: KeyPackage
 
 
 @dataclass(frozen=True)
 class UpdateIn:
-    """An Update off the wire."""
+    """A received, unverified Update."""
 
     leaf_node: LeafNodeIn
     proposal_type: ClassVar[ProposalType] = ProposalType.UPDATE
@@ -119,14 +118,14 @@ class UpdateIn:
 
 @dataclass(frozen=True)
 class Update(UpdateIn):
-    """Replace the sender's leaf (section 12.1.2). `Group.make_update` makes one of ours."""
+    """Replaces the sender's leaf (section 12.1.2). `Group.make_update` creates one of ours."""
 
     leaf_node: LeafNode
 
 
 @dataclass(frozen=True)
 class Remove:
-    """Remove the member at a leaf index (section 12.1.3)."""
+    """Removes the member at a leaf index (section 12.1.3)."""
 
     removed: int
     proposal_type: ClassVar[ProposalType] = ProposalType.REMOVE
@@ -137,14 +136,14 @@ class Remove:
 
 @dataclass(frozen=True)
 class PreSharedKey:
-    """Mix a pre-shared key into the next epoch (section 12.1.4)."""
+    """Mixes a pre-shared key into the next epoch (section 12.1.4)."""
 
     psk: PskId
     proposal_type: ClassVar[ProposalType] = ProposalType.PSK
 
     @classmethod
     def external(cls, psk_id: bytes, rng: Rng = os.urandom) -> PreSharedKey:
-        """The application's key `psk_id`, with a new nonce."""
+        """Refer to the application's key `psk_id`, with a new nonce."""
         return cls(ExternalPsk.fresh(psk_id, rng))
 
     def body(self) -> bytes:
@@ -153,7 +152,7 @@ class PreSharedKey:
 
 @dataclass(frozen=True)
 class ReInit:
-    """End this group in favour of a new one with these parameters (section 12.1.5)."""
+    """Ends this group in favour of a new one with these parameters (section 12.1.5)."""
 
     group_id: bytes
     version: int
@@ -179,7 +178,7 @@ class ExternalInit:
 
 @dataclass(frozen=True)
 class GroupContextExtensions:
-    """Replace all extensions of the GroupContext (section 12.1.7)."""
+    """Replaces all extensions of the GroupContext (section 12.1.7)."""
 
     extensions: tuple[Extension, ...]
     proposal_type: ClassVar[ProposalType] = ProposalType.GROUP_CONTEXT_EXTENSIONS
@@ -198,7 +197,7 @@ def encode_proposal(proposal: ProposalIn) -> bytes:
 
 
 def read_proposal(reader: Reader) -> ProposalIn:
-    """Raises `UnsupportedError` for types that we don't speak: their length can't be known."""
+    """Decode a proposal. Raises `UnsupportedError` for unsupported types: their length is unknown."""
     kind = reader.u16()
     match kind:
         case ProposalType.ADD:
@@ -220,7 +219,7 @@ def read_proposal(reader: Reader) -> ProposalIn:
 
 @dataclass(frozen=True)
 class HpkeCiphertext:
-    """Something sealed to one HPKE key (RFC 9420 section 7.6)."""
+    """A ciphertext sealed to one HPKE key (RFC 9420 section 7.6)."""
 
     kem_output: bytes
     ciphertext: bytes
@@ -235,7 +234,7 @@ class HpkeCiphertext:
 
 @dataclass(frozen=True)
 class UpdatePathNode:
-    """A node's new public key, and its path secret sealed to everybody under the copath child."""
+    """A node's new public key, and its path secret sealed to all members below the copath child."""
 
     encryption_key: bytes
     encrypted_path_secret: tuple[HpkeCiphertext, ...]
@@ -286,7 +285,7 @@ def _read_item(reader: Reader) -> ProposalOrRef:
 
 @dataclass(frozen=True)
 class Commit:
-    """Which proposals start the next epoch, and the committer's new path (section 12.4)."""
+    """The proposals that start the next epoch, and the committer's new path (section 12.4)."""
 
     proposals: tuple[ProposalOrRef, ...]
     path: UpdatePath | None = None
@@ -302,10 +301,10 @@ class Commit:
 
 @dataclass(frozen=True)
 class CommittedProposal:
-    """A verified proposal of a commit: who proposed it, and whether the commit only refers to it.
+    """A verified proposal of a commit, with its sender and whether the commit includes it by reference.
 
-    `sender` is a leaf index, or None when somebody outside the group proposed. `reference` is the
-    ProposalRef (section 5.2) by which a commit named it.
+    `sender` is a leaf index, or None for a proposal from outside the group. `reference` is the ProposalRef
+    (section 5.2) by which a commit named it.
     """
 
     proposal: Proposal

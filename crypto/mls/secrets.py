@@ -1,9 +1,9 @@
-"""The secret tree and its ratchets (RFC 9420 section 9): one key a message, gone once it is used.
+"""The secret tree and its ratchets (RFC 9420 section 9): one key per message, deleted after use.
 
 Deletion (section 9.2): a tree node's secret is wiped when its children are derived, a ratchet's when it
-steps, a message's key when the message has been accepted. Keys of generations that were skipped are kept for
-late messages, at most `window` a ratchet. Looking at a generation changes nothing; only `MessageKey.consume`
-does, so that a forged message can't use up a key.
+steps, a message key when the message has been accepted. Keys of skipped generations are kept for late
+messages, at most `window` per ratchet. Looking up a generation changes no ratchet; only `MessageKey.consume`
+does, so that a forged message cannot consume a key.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ MAX_GENERATION = 2**32 - 1
 
 
 class RatchetKind(Enum):
-    """The two ratchets of each leaf; the value is the label they start from."""
+    """The two ratchets of each leaf; the value is the label of their first secret."""
 
     HANDSHAKE = "handshake"
     APPLICATION = "application"
 
 
 def wipe(secret: bytearray) -> None:
-    """Overwrite with zeros. (Copies that the interpreter or a library made are beyond reach.)"""
+    """Overwrite with zeros. Copies made by the interpreter or a library cannot be wiped."""
     secret[:] = bytes(len(secret))
 
 
 @dataclass(frozen=True, repr=False)
 class MessageKey:
-    """The AEAD key and nonce of one generation. Call `consume` once the message is known to be authentic."""
+    """The AEAD key and nonce of one generation. Call `consume` once the message has been authenticated."""
 
     generation: int
     key: Buffer
@@ -60,7 +60,7 @@ class Ratchet(NotCopyable):
         return self._next
 
     def _derive(self, secret: bytearray, generation: int) -> tuple[bytearray, bytes, bytearray]:
-        """(key, nonce, next secret) of a generation."""
+        """Return (key, nonce, next secret) of a generation."""
         suite = self._suite
         return (
             bytearray(derive_tree_secret(suite, secret, "key", generation, suite.nk)),
@@ -69,10 +69,10 @@ class Ratchet(NotCopyable):
         )
 
     def peek(self, generation: int) -> MessageKey:
-        """The key of a generation, without using it up.
+        """Return the key of a generation without consuming it.
 
-        Raises `ReplayError` when it was used or dropped, `ValidationError` SNUG-17 when it is more than the
-        allowed gap ahead.
+        Raises `ReplayError` if it was consumed or dropped, `ValidationError` SNUG-17 if it is ahead by more
+        than the allowed gap.
         """
         if generation < self._next:
             try:
@@ -121,15 +121,15 @@ class Ratchet(NotCopyable):
 
 
 class SecretTree(NotCopyable):
-    """All ratchets of an epoch, derived from the encryption secret as they are needed."""
+    """All ratchets of an epoch, derived from the encryption secret on demand."""
 
     def __init__(
         self, suite: Suite, size: int, encryption_secret: Buffer, *, max_gap: int = 200, window: int = 200
     ) -> None:
-        """`size` is the tree's number of leaves, blank ones included.
+        """`size` is the number of leaves of the tree, including blank ones.
 
-        `max_gap` is the most generations that one message may skip; `window` the most skipped keys kept for
-        a ratchet.
+        `max_gap`: maximum number of generations that one message may skip; `window`: maximum number of
+        skipped keys kept per ratchet.
         """
         self._suite, self._size = suite, size
         self._max_gap, self._window = max_gap, window
@@ -146,7 +146,7 @@ class SecretTree(NotCopyable):
             raise MissingKeyError(f"the {kind.value} keys of leaf {leaf} are gone") from None
 
     def _start(self, leaf: int) -> None:
-        """Derive down to a leaf; on the way each secret is replaced by those of its children."""
+        """Derive down to a leaf; each secret on the path is replaced by those of its children."""
         if not 0 <= leaf < self._size:
             raise MissingKeyError(f"there is no leaf {leaf}")
         node, suite = 2 * leaf, self._suite
@@ -165,13 +165,13 @@ class SecretTree(NotCopyable):
             wipe(secret)
 
     def peek(self, leaf: int, kind: RatchetKind, generation: int) -> MessageKey:
-        """The key for a received message. Raises like `Ratchet.peek`, and `MissingKeyError`."""
+        """Return the key for a received message. Raises as `Ratchet.peek` does, and `MissingKeyError`."""
         return self._ratchet(leaf, kind).peek(generation)
 
     def next(self, leaf: int, kind: RatchetKind) -> MessageKey:
-        """The next key for sending, already used up as far as the tree knows: it is never given twice.
+        """Return the next key for sending and consume it: no key is returned twice.
 
-        Raises `MissingKeyError` when the ratchet is exhausted.
+        Raises `MissingKeyError` if the ratchet is exhausted.
         """
         ratchet = self._ratchet(leaf, kind)
         if ratchet.next_generation > MAX_GENERATION:
@@ -182,7 +182,7 @@ class SecretTree(NotCopyable):
         return MessageKey(peeked.generation, key, peeked.nonce, lambda: None)
 
     def only_application(self, own_leaf: int) -> None:
-        """Forget all handshake keys and all of our own: what is left opens late messages of others."""
+        """Wipe all handshake keys and our leaf's keys: the rest opens late application messages of others."""
         self._start(own_leaf)
         self._kinds = (RatchetKind.APPLICATION,)
         for leaf, kind in list(self._ratchets):
@@ -190,7 +190,7 @@ class SecretTree(NotCopyable):
                 self._ratchets.pop((leaf, kind)).wipe()
 
     def wipe(self) -> None:
-        """Forget everything."""
+        """Wipe all secrets."""
         for secret in self._nodes.values():
             wipe(secret)
         for ratchet in self._ratchets.values():
@@ -200,7 +200,7 @@ class SecretTree(NotCopyable):
 
 
 def sender_data_key(suite: Suite, sender_data_secret: Buffer, ciphertext: bytes) -> tuple[bytes, bytes]:
-    """(key, nonce) of the sender data, by a sample of the ciphertext (RFC 9420 section 6.3.2)."""
+    """Return (key, nonce) of the sender data, from a sample of the ciphertext (RFC 9420 section 6.3.2)."""
     sample = ciphertext[: suite.nh]
     key = expand_with_label(suite, sender_data_secret, "key", sample, suite.nk)
     return key, expand_with_label(suite, sender_data_secret, "nonce", sample, suite.nn)

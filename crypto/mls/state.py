@@ -1,4 +1,4 @@
-"""All that a member knows in one epoch."""
+"""A member's state in one epoch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Limits:
 
 @dataclass(repr=False, eq=False)
 class PastEpoch(NotCopyable):
-    """What opens late application messages."""
+    """Keys that open late application messages of a past epoch."""
 
     context: GroupContext
     tree: RatchetTree
@@ -43,7 +43,7 @@ class PastEpoch(NotCopyable):
 
 @dataclass(repr=False, eq=False)
 class EpochState(NotCopyable):
-    """One epoch of one member. Replaced as a whole when a commit is adopted."""
+    """One epoch of one member. Adopting a commit replaces it as a whole."""
 
     suite: Suite
     limits: Limits
@@ -77,7 +77,7 @@ class EpochState(NotCopyable):
         return self.context.group_id
 
     def wipe(self) -> None:
-        """Drop every secret."""
+        """Delete all secrets."""
         self.secret_tree.wipe()
         for past in self.past:
             past.secret_tree.wipe()

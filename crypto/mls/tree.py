@@ -1,7 +1,8 @@
 """The ratchet tree (RFC 9420 4.1, 7.7 to 7.9, 12.4.3.3): nodes, resolutions, tree hashes, parent hashes.
 
-A tree is a list of nodes in the array representation, always with a power of two leaves. Nodes are
-immutable, so a copy is a copy of the list; tree hashes are cached and forgotten along the path of a change.
+A tree is a list of nodes in the array representation; its number of leaves is always a power of two. Nodes
+are immutable, so copying the list copies the tree. Tree hashes are cached, and invalidated along the path of
+a change.
 """
 
 from __future__ import annotations
@@ -36,9 +37,10 @@ def _read_node(reader: Reader) -> NodeIn:
 
 
 def read_tree(reader: Reader) -> tuple[NodeIn | None, ...]:
-    """The nodes of a `ratchet_tree` (section 12.4.3.3) as sent: nothing about them is verified.
+    """Read the nodes of a `ratchet_tree` (section 12.4.3.3), unverified.
 
-    Raises `MalformedError` when it ends in a blank, or a leaf and a parent stand in each other's place.
+    Raises `MalformedError` if it is empty or ends in a blank node, or if a leaf is at a parent's index or
+    vice versa.
     """
     nodes = reader.vector(lambda inner: inner.optional(_read_node))
     if not nodes or nodes[-1] is None:
@@ -50,10 +52,10 @@ def read_tree(reader: Reader) -> tuple[NodeIn | None, ...]:
 
 
 class RatchetTree:
-    """A tree of verified leaves. Indices of nodes and leaves are RFC 9420 appendix C's."""
+    """A tree of verified leaves. Node and leaf indices are those of RFC 9420 appendix C."""
 
     def __init__(self, suite: Suite, nodes: Sequence[Node | None]) -> None:
-        """Extended by blanks to the next full size."""
+        """Blank nodes extend `nodes` to the next full size."""
         self.suite = suite
         width = treemath.node_width(treemath.full_leaf_count((len(nodes) + 1) // 2))
         self._nodes: list[Node | None] = [*nodes, *[None] * (width - len(nodes))]
@@ -61,7 +63,7 @@ class RatchetTree:
 
     @classmethod
     def verified(cls, suite: Suite, nodes: Sequence[NodeIn | None], group_id: bytes) -> RatchetTree:
-        """A tree off the wire, each leaf's signature checked. Raises `ValidationError` MLS-7.3-1."""
+        """Verify the signature of each leaf of a received tree. Raises `ValidationError` MLS-7.3-1."""
         return cls(
             suite,
             [
@@ -72,7 +74,7 @@ class RatchetTree:
 
     @classmethod
     def unverified(cls, suite: Suite, nodes: Sequence[NodeIn | None]) -> RatchetTree:
-        """A tree taken at its word: for tools and tests that have no group to check it in."""
+        """Accept a tree without verification: for tools and tests without a group to check it in."""
         return cls(suite, [node.unverified() if isinstance(node, LeafNodeIn) else node for node in nodes])
 
     def copy(self) -> RatchetTree:
@@ -82,7 +84,7 @@ class RatchetTree:
         return other
 
     def encode(self) -> bytes:
-        """`optional<Node> ratchet_tree<V>`, without the blanks at its end."""
+        """Encode `optional<Node> ratchet_tree<V>`, without trailing blank nodes."""
         stop = max((i + 1 for i, node in enumerate(self._nodes) if node is not None), default=0)
         return vector(optional(None if node is None else _encode_node(node)) for node in self._nodes[:stop])
 
@@ -90,7 +92,7 @@ class RatchetTree:
 
     @property
     def size(self) -> int:
-        """Leaves of the full tree, blank ones included: a power of two."""
+        """Number of leaves including blank ones: a power of two."""
         return (len(self._nodes) + 1) // 2
 
     @property
@@ -101,7 +103,7 @@ class RatchetTree:
         return self._nodes[index]
 
     def leaf(self, leaf: int) -> LeafNode | None:
-        """The leaf at a leaf index; None when it is blank or beyond the tree."""
+        """Return the leaf at a leaf index; None if it is blank or beyond the tree."""
         node = self._nodes[2 * leaf] if 0 <= leaf < self.size else None
         return node if isinstance(node, LeafNode) else None
 
@@ -110,14 +112,14 @@ class RatchetTree:
         return node if isinstance(node, ParentNode) else None
 
     def leaves(self) -> Iterator[tuple[int, LeafNode]]:
-        """(leaf index, leaf) of all members, in order."""
+        """Iterate over (leaf index, leaf) of all members, in order."""
         for index in range(0, len(self._nodes), 2):
             node = self._nodes[index]
             if isinstance(node, LeafNode):
                 yield index // 2, node
 
     def parents(self) -> Iterator[tuple[int, ParentNode]]:
-        """(node index, node) of all parents that aren't blank."""
+        """Iterate over (node index, node) of all parents that are not blank."""
         for index in range(1, len(self._nodes), 2):
             node = self._nodes[index]
             if isinstance(node, ParentNode):
@@ -127,7 +129,7 @@ class RatchetTree:
         return [node.encryption_key for node in self._nodes if node is not None]
 
     def resolution(self, index: int) -> list[int]:
-        """Node indices that together cover all members below `index` (section 4.1.1)."""
+        """Return the node indices that together cover all members below `index` (section 4.1.1)."""
         node = self._nodes[index]
         if node is not None:
             unmerged = node.unmerged_leaves if isinstance(node, ParentNode) else ()
@@ -137,7 +139,7 @@ class RatchetTree:
         return self.resolution(treemath.left(index)) + self.resolution(treemath.right(index))
 
     def filtered_direct_path(self, leaf: int) -> list[tuple[int, int]]:
-        """(node, its child on the copath) from the bottom up, without nodes whose copath child is empty."""
+        """Return (node, its copath child) from bottom to top, without nodes whose copath child is empty."""
         path, below = [], 2 * leaf
         for index in treemath.direct_path(2 * leaf, self.size):
             other = treemath.right(index) if below < index else treemath.left(index)
@@ -161,7 +163,7 @@ class RatchetTree:
             self._hashes[index] = None
 
     def blank_leaf(self) -> int:
-        """The leftmost blank leaf, extending the tree when there is none (sections 7.7, 12.1.1)."""
+        """Return the leftmost blank leaf; extend the tree if no leaf is blank (sections 7.7, 12.1.1)."""
         for leaf in range(self.size):
             if self._nodes[2 * leaf] is None:
                 return leaf
@@ -171,7 +173,7 @@ class RatchetTree:
         return grown // 2
 
     def add(self, node: LeafNode) -> int:
-        """Apply an Add (section 12.1.1): the new member's leaf index."""
+        """Apply an Add (section 12.1.1) and return the new member's leaf index."""
         leaf = self.blank_leaf()
         for index in treemath.direct_path(2 * leaf, self.size):
             parent = self.parent_node(index)
@@ -187,7 +189,7 @@ class RatchetTree:
         self.blank_path(leaf)
 
     def remove(self, leaf: int) -> None:
-        """Apply a Remove (section 12.1.3), without truncating: several may follow."""
+        """Apply a Remove (section 12.1.3). The caller truncates afterwards, as several may follow."""
         self.set_node(2 * leaf, None)
         self.blank_path(leaf)
 
@@ -201,7 +203,7 @@ class RatchetTree:
     # --- tree hashes, section 7.8 ---
 
     def tree_hash(self, index: int | None = None) -> bytes:
-        """The hash of the subtree at `index`, by default of the whole tree."""
+        """Return the hash of the subtree at `index`, by default of the whole tree."""
         index = self.root if index is None else index
         known = self._hashes[index]
         if known is None:
@@ -209,7 +211,7 @@ class RatchetTree:
         return known
 
     def _compute_hash(self, index: int, without: Collection[int]) -> bytes:
-        """With the leaves `without` blanked and forgotten as unmerged (for the original sibling hash)."""
+        """Hash with the leaves `without` blanked and not unmerged (for the original sibling tree hash)."""
         node = self._nodes[index]
         if index % 2 == 0:
             if index // 2 in without:
@@ -230,7 +232,7 @@ class RatchetTree:
     # --- parent hashes, section 7.9 ---
 
     def parent_hash(self, index: int, other: int) -> bytes:
-        """The parent hash of the parent node `index` with copath child `other`."""
+        """Return the parent hash of the parent node `index` with copath child `other`."""
         node = self.parent_node(index)
         if node is None:
             raise ValueError(f"node {index} has no parent hash: it is blank")
@@ -244,11 +246,11 @@ class RatchetTree:
         return node.parent_hash if node is not None else None
 
     def check_parent_hashes(self) -> None:
-        """Every parent was set by one member below it (section 7.9.2).
+        """Check that every parent was set by one member below it (section 7.9.2).
 
-        Raises `ValidationError` MLS-7.9.2-1. Each parent must have exactly one descendant
-        whose parent hash vouches for it; that is a leaf, or a parent that is checked likewise, so chains
-        reach down to leaves.
+        Raises `ValidationError` MLS-7.9.2-1. Each parent must have exactly one descendant with its parent
+        hash. That descendant is a leaf, or a parent that is checked in the same way, so the chains end at
+        leaves.
         """
         for index, node in self.parents():
             vouchers = 0

@@ -1,6 +1,6 @@
-"""Update paths (RFC 9420 sections 7.4 to 7.6): a committer's new keys, and how everybody learns their share.
+"""Update paths (RFC 9420 sections 7.4 to 7.6): a committer's new keys, and their distribution to the members.
 
-Private keys are held by node index: those of our leaf and of the parents above it that we know.
+Private keys are stored by node index: that of our leaf, and those of its known parents.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ _LABEL = "UpdatePathNode"
 
 
 def node_key_pair(suite: Suite, path_secret: Buffer) -> tuple[bytes, bytes]:
-    """(private, public) of the node that a path secret belongs to (section 7.4)."""
+    """Return (private, public) of the node that a path secret belongs to (section 7.4)."""
     return hpke_derive_key_pair(derive_secret(suite, path_secret, "node"))
 
 
 def next_path_secret(suite: Suite, path_secret: Buffer) -> bytes:
-    """The secret of the next node up; above the root it is the commit secret."""
+    """Return the path secret of the next node up; above the root it is the commit secret."""
     return derive_secret(suite, path_secret, "path")
 
 
 @dataclass(frozen=True, repr=False)
 class NewPath:
-    """An update path of ours. `path_secrets` and `private_keys` go by node index."""
+    """An update path of ours. `path_secrets` and `private_keys` are indexed by node."""
 
     path: UpdatePath
     path_secrets: Mapping[int, bytes]
@@ -41,9 +41,9 @@ class NewPath:
 
 
 def _set_parents(tree: RatchetTree, leaf: int, keys: Mapping[int, bytes]) -> bytes:
-    """Put new keys on a leaf's blanked direct path, top down so that parent hashes chain (section 7.9).
+    """Set new keys on a leaf's blanked direct path, top down so that the parent hashes chain (section 7.9).
 
-    Returns the parent hash for the leaf.
+    Return the parent hash for the leaf.
     """
     tree.blank_path(leaf)
     parent_hash = b""
@@ -64,11 +64,11 @@ def create_path(
     excluding: Collection[int],
     rng: Rng,
 ) -> NewPath:
-    """Renew our leaf and its filtered direct path in `tree`, in place, and seal the secrets to the others.
+    """Renew our leaf and its filtered direct path in `tree`, in place, and seal the path secrets.
 
-    `current` is the leaf to renew: all but its keys and signature stays. `context` makes the encoded
-    provisional GroupContext of the new tree hash. `excluding` are the leaf indices that this commit adds:
-    they get their path secret in the Welcome. Raises `MalformedError` when a member's public key is unusable.
+    `current` is the leaf to renew: everything except its keys and signature stays. `context` maps the new
+    tree hash to the encoded provisional GroupContext. `excluding` are the leaf indices that this commit adds:
+    they get their path secret in the Welcome. Raises `MalformedError` if a member's public key is unusable.
     """
     suite = tree.suite
     private, public = hpke_generate(rng)
@@ -108,7 +108,7 @@ def create_path(
 
 
 def _receivers(tree: RatchetTree, other: int, excluding: Collection[int]) -> list[int]:
-    """Whom a path secret is sealed to: the resolution of the copath child without the new leaves."""
+    """Return the receivers of a path secret: the resolution of the copath child without the new leaves."""
     return [index for index in tree.resolution(other) if index % 2 or index // 2 not in excluding]
 
 
@@ -123,7 +123,7 @@ def ciphertext_count(node: UpdatePathNode, receivers: Sequence[int]) -> None:
 
 
 def check_shape(tree: RatchetTree, leaf: int, path: UpdatePath, excluding: Collection[int]) -> None:
-    """The path has a node for each of the filtered direct path, each with a ciphertext for each receiver."""
+    """Check that the path has a node per filtered direct path node, with a ciphertext per receiver."""
     filtered = tree.filtered_direct_path(leaf)
     path_length(path, filtered)
     for (_, other), node in zip(filtered, path.nodes, strict=False):
@@ -136,9 +136,9 @@ def parent_hash_follows(leaf: LeafNode, parent_hash: bytes) -> None:
 
 
 def merge_path(tree: RatchetTree, leaf: int, path: UpdatePath, verified: LeafNode) -> None:
-    """Put somebody's update path into `tree`, in place (section 7.5). `check_shape` must have passed.
+    """Merge a received update path into `tree`, in place (section 7.5). `check_shape` must have passed.
 
-    Raises `ValidationError` MLS-7.9.2-2 when the leaf's parent hash is not the one that follows.
+    Raises `ValidationError` MLS-7.9.2-2 if the leaf's parent hash does not match the path.
     """
     filtered = tree.filtered_direct_path(leaf)
     keys = {index: node.encryption_key for (index, _), node in zip(filtered, path.nodes, strict=True)}
@@ -157,10 +157,10 @@ def open_path(
     context: bytes,
     excluding: Collection[int],
 ) -> tuple[dict[int, bytes], bytes]:
-    """Our share of a merged path: (private keys by node index, commit secret), section 7.5.
+    """Decrypt our share of a merged path: (private keys by node index, commit secret), section 7.5.
 
-    Raises `ValidationError` MLS-7.5-1 when no path secret opens for us, MLS-7.5-2 when one opens to keys that
-    are not those of the path.
+    Raises `ValidationError` MLS-7.5-1 if no path secret can be decrypted, MLS-7.5-2 if the decrypted secret
+    does not lead to the keys of the path.
     """
     suite = tree.suite
     filtered = tree.filtered_direct_path(leaf)
@@ -184,9 +184,9 @@ def secret_matches(parent: ParentNode | None, public: bytes) -> None:
 
 
 def derive_upwards(tree: RatchetTree, nodes: list[int], secret: bytes) -> tuple[dict[int, bytes], bytes]:
-    """Private keys of `nodes`, from the lowest one's path secret; and the secret above them.
+    """Derive the private keys of `nodes` from the lowest node's path secret, and the secret above them.
 
-    Raises `ValidationError` MLS-7.5-2 when a key is not that of the tree.
+    Raises `ValidationError` MLS-7.5-2 if a key differs from that in the tree.
     """
     suite, keys = tree.suite, {}
     for index in nodes:

@@ -1,24 +1,24 @@
 """Index arithmetic of the array representation of a full binary tree (RFC 9420 appendix C).
 
-Leaf L is node 2L; parents are odd. A tree always has a power of two leaves. Functions raise `ValueError`
-when asked for what a node does not have (the parent of the root, a child of a leaf).
+Leaf L is node 2L; parents are odd. The number of leaves is always a power of two. Functions raise
+`ValueError` for nodes that do not exist (the parent of the root, a child of a leaf).
 """
 
 from __future__ import annotations
 
 
 def node_width(leaf_count: int) -> int:
-    """Nodes of a tree with `leaf_count` leaves."""
+    """Return the number of nodes of a tree with `leaf_count` leaves."""
     return 2 * leaf_count - 1 if leaf_count else 0
 
 
 def full_leaf_count(leaves: int) -> int:
-    """The smallest power of two that is at least `leaves` (at least 1)."""
+    """Return the smallest power of two that is at least `leaves` (at least 1)."""
     return 1 << (leaves - 1).bit_length() if leaves > 1 else 1
 
 
 def level(node: int) -> int:
-    """0 for a leaf, else one more than the children's level."""
+    """Return 0 for a leaf, otherwise one more than the children's level."""
     return (node ^ (node + 1)).bit_length() - 1
 
 
@@ -53,7 +53,7 @@ def sibling(node: int, leaf_count: int) -> int:
 
 
 def direct_path(node: int, leaf_count: int) -> list[int]:
-    """The nodes above `node`, from its parent to the root."""
+    """Return the nodes above `node`, from its parent to the root."""
     if not 0 <= node < node_width(leaf_count):
         raise ValueError(f"there is no node {node} in a tree of {leaf_count} leaves")
     path = []
@@ -65,13 +65,13 @@ def direct_path(node: int, leaf_count: int) -> list[int]:
 
 
 def is_below(node: int, ancestor: int) -> bool:
-    """Whether `node` lies in the subtree of `ancestor`, itself included."""
+    """Return whether `node` is `ancestor` or in its subtree."""
     reach = (1 << level(ancestor)) - 1
     return ancestor - reach <= node <= ancestor + reach
 
 
 def common_ancestor(leaf_a: int, leaf_b: int) -> int:
-    """The lowest node above both leaf indices (a leaf's own node when they are the same)."""
+    """Return the lowest node above both leaf indices (a leaf's own node if they are equal)."""
     if leaf_a == leaf_b:
         return 2 * leaf_a
     node_a, node_b, height = 2 * leaf_a, 2 * leaf_b, 0

@@ -1,39 +1,40 @@
-"""The rules of RFC 9420 for leaves, key packages and trees, one small function a number.
+"""The rules of RFC 9420 for leaves, KeyPackages and trees, one small function per number.
 
-Each raises `ValidationError` with the number below: section, then a count of ours; `validate_commit` has
-those for messages, proposals and commits. (MLS-7.3-1, 10.1-3 and 7.9.2-1 are raised where the signature or
-hash is computed: `nodes`, `keypackage`, `tree`.)
+Each function raises `ValidationError` with the number below: the section, then a count of our own.
+`validate_commit` has the rules for messages, proposals and commits. (MLS-7.3-1, 10.1-3 and 7.9.2-1 are raised
+where the signature or hash is computed: `nodes`, `keypackage`, `tree`.)
 
 ==============  ========================================================================================
-MLS-5.1.1-1     an HPKE public key is one that something can be sealed to
-MLS-7.1-1       the unmerged leaves of a parent are in increasing order, each once
-MLS-7.2-1       a leaf's capabilities list MLS 1.0 and the cipher suite it is used with
+MLS-5.1.1-1     an HPKE public key can be sealed to
+MLS-7.1-1       the unmerged leaves of a parent are in increasing order, without duplicates
+MLS-7.2-1       a leaf's capabilities list MLS 1.0 and the cipher suite in use
 MLS-7.2-2       a leaf's capabilities list the type of its credential
 MLS-7.2-3       a lifetime is not longer than the application allows
 MLS-7.3-1       the signature of a leaf verifies
-MLS-7.3-2       a leaf supports what `required_capabilities` asks for
+MLS-7.3-2       a leaf supports all requirements of `required_capabilities`
 MLS-7.3-3       every member supports the credential types that members use
-MLS-7.3-5       the time is within a leaf's lifetime
+MLS-7.3-5       the current time is within a leaf's lifetime
 MLS-7.3-6       a leaf's extensions are listed in its capabilities
-MLS-7.3-7       the leaf of a key package says that it is one
-MLS-7.3-8       the leaf of an Update says that it is one
+MLS-7.3-7       the leaf of a KeyPackage has the source `key_package`
+MLS-7.3-8       the leaf of an Update has the source `update`
 MLS-7.3-9       the leaf of an Update (or of a commit's path) has a new encryption key
-MLS-7.3-10      the leaf of a commit's path says that it is one
+MLS-7.3-10      the leaf of a commit's path has the source `commit`
 MLS-7.3-11      no two members have the same signature key
 MLS-7.3-12      no two members have the same encryption key
 MLS-7.9.2-1     every parent node is parent-hash valid
-MLS-10-1        a key package's extensions are listed in its leaf's capabilities
-MLS-10.1-1      a key package is of the group's version and cipher suite
-MLS-10.1-3      the signature of a key package verifies
-MLS-10.1-4      a key package's init key is not its leaf's encryption key
+MLS-10-1        a KeyPackage's extensions are listed in its leaf's capabilities
+MLS-10.1-1      a KeyPackage has the group's version and cipher suite
+MLS-10.1-3      the signature of a KeyPackage verifies
+MLS-10.1-4      `init_key` differs from the leaf's `encryption_key`
 MLS-12.4.3-1    an unmerged leaf is a member below its parent node
-MLS-12.4.3-2    parents between an unmerged leaf and a node that lists it list it as well
-MLS-12.4.3-3    the key of a parent node is that of no other node
-MLS-13.4-1      no list of extensions has two of one type
+MLS-12.4.3-2    if a node lists an unmerged leaf, all parents between the two list it as well
+MLS-12.4.3-3    no other node has the key of a parent node
+MLS-13.4-1      a list of extensions has at most one of each type
 MLS-13.4-2      every member supports every extension of the GroupContext
 ==============  ========================================================================================
 
-(The two halves of section 7.3's rule on credential types are one: everybody supports whatever is in use.)
+(The two halves of section 7.3's rule on credential types are one rule: every member supports all types in
+use.)
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def lifetime_now(leaf: LeafNodeIn, now: int) -> None:
 
 
 def lifetime(leaf: LeafNodeIn, now: int, longest: int) -> None:
-    """Both rules on lifetimes; only leaves of key packages have one."""
+    """Apply both rules on lifetimes; only leaves of KeyPackages have a lifetime."""
     lifetime_length(leaf, longest)
     lifetime_now(leaf, now)
 
@@ -111,7 +112,7 @@ def unique_extensions(extensions: Sequence[Extension]) -> None:
 
 
 def leaf_alone(leaf: LeafNodeIn, suite: int) -> None:
-    """All rules on a leaf that need nothing else."""
+    """Apply all rules on a leaf that need no other data."""
     capabilities_list_suite(leaf, suite)
     capabilities_list_credential(leaf)
     extensions_listed(leaf)
@@ -119,7 +120,7 @@ def leaf_alone(leaf: LeafNodeIn, suite: int) -> None:
 
 
 def new_leaf(leaf: LeafNodeIn, suite: int) -> None:
-    """All rules on a leaf that has just arrived, that need nothing else."""
+    """Apply all rules on a newly received leaf that need no other data."""
     usable_key(leaf.encryption_key)
     leaf_alone(leaf, suite)
 
@@ -164,7 +165,7 @@ def init_key_differs(package: KeyPackageIn) -> None:
 
 
 def key_package(package: KeyPackageIn) -> None:
-    """All rules on a key package but those on its signatures, its suite and its leaf."""
+    """Apply all rules on a KeyPackage except those on its signatures, its suite and its leaf."""
     source_key_package(package.leaf_node)
     usable_key(package.init_key)
     key_package_extensions(package)
@@ -209,9 +210,9 @@ def supports_extensions(leaf: LeafNodeIn, extensions: Iterable[Extension]) -> No
 
 
 def membership(leaves: Sequence[LeafNode], suite: int, extensions: Sequence[Extension]) -> None:
-    """All rules on the leaves of a group together, under the extensions of its GroupContext."""
+    """Apply all rules on the leaves of a group together, under the extensions of its GroupContext."""
     unique_extensions(extensions)
-    external_senders(extensions)  # MalformedError when they can't be read
+    external_senders(extensions)  # raises MalformedError if undecodable
     required = required_capabilities(extensions)
     for leaf in leaves:
         leaf_alone(leaf, suite)
@@ -256,7 +257,7 @@ def unique_parent_keys(tree: RatchetTree) -> None:
 
 
 def tree_structure(tree: RatchetTree) -> None:
-    """All rules on a tree's shape; each uses only what the ones before have established."""
+    """Apply all rules on a tree's shape; each rule relies only on the rules before it."""
     for key in tree.encryption_keys():
         usable_key(key)
     unmerged_sorted(tree)

@@ -1,6 +1,6 @@
-"""The rules of RFC 9420 for senders, proposals and commits, one small function a number.
+"""The rules of RFC 9420 for senders, proposals and commits, one small function per number.
 
-Each raises `ValidationError` with the number below (see `validate` for those on leaves and trees).
+Each function raises `ValidationError` with the number below (`validate` has the rules on leaves and trees).
 
 ===============  =========================================================================================
 MLS-6-1          application data comes in a PrivateMessage only
@@ -8,45 +8,45 @@ MLS-6-2          an external sender sends proposals only
 MLS-6-3          a newcomer's proposal is an Add
 MLS-6-4          a newcomer's commit has a path
 MLS-6.3.2-1      the sender's leaf is not blank
-MLS-7.5-1        the path secret that is sealed to us opens (this one and the next four are in `treekem`)
+MLS-7.5-1        the path secret sealed to us can be decrypted (this and the next four rules are in `treekem`)
 MLS-7.5-2        ... and leads to the keys of the path
-MLS-7.6-1        a path has a node for each of the filtered direct path
+MLS-7.6-1        a path has one node for each node of the filtered direct path
 MLS-7.6-2        ... and a ciphertext for each receiver
-MLS-7.9.2-2      the parent hash of a path's leaf follows from the path
-MLS-12.1-1       no more proposals are stored than the limit allows
+MLS-7.9.2-2      the parent hash of a path's leaf matches the path
+MLS-12.1-1       the number of stored proposals is within the limit
 MLS-12.1.2-1     an Update comes from a member
-MLS-12.1.2-2     an Update of ours that is committed is one whose key we have (raised in `commit`)
+MLS-12.1.2-2     the private key of our own committed Update is known (raised in `commit`)
 MLS-12.1.3-1     a Remove names a member
 MLS-12.1.4-1     no resumption PSK of usage reinit outside a reinitialisation
 MLS-12.1.4-2     no resumption PSK of usage branch outside a branching
 MLS-12.1.4-3     a PSK's nonce has Nh bytes
-MLS-12.1.5-1     a ReInit does not go back in version
+MLS-12.1.5-1     a ReInit does not lower the version
 MLS-12.1.8-1     an external sender is listed in the group's extensions
-MLS-12.1.8-2     an external sender proposes what it may
-MLS-12.2-1       each proposal is valid by itself (what is not a rule of its own: broken keys and bytes)
+MLS-12.1.8-2     an external sender sends only proposal types allowed to it
+MLS-12.2-1       each proposal is valid by itself (covers broken keys and bytes without a rule of their own)
 MLS-12.2-2       no Update by the committer
 MLS-12.2-3       no Remove of the committer
-MLS-12.2-4       one Update or Remove a leaf
-MLS-12.2-5       no two Adds of one signature key
+MLS-12.2-4       at most one Update or Remove per leaf
+MLS-12.2-5       no two Adds with the same signature key
 MLS-12.2-6       no Add of a client that stays in the group
 MLS-12.2-7       no PSK twice
-MLS-12.2-8       one GroupContextExtensions
-MLS-12.2-9       a ReInit comes alone
+MLS-12.2-8       at most one GroupContextExtensions
+MLS-12.2-9       a ReInit is the only proposal
 MLS-12.2-10      no ExternalInit in a member's commit
 MLS-12.2-13      an external commit has exactly one ExternalInit
 MLS-12.2-14      ... at most one Remove
 MLS-12.2-15      ... which replaces the newcomer's own old leaf
-MLS-12.2-16      ... and nothing else but PSKs
-MLS-12.4-1       there is a path where the proposals need one
-MLS-12.4-2       a reference names a proposal of this epoch
+MLS-12.2-16      ... and otherwise only PSKs
+MLS-12.4-1       there is a path if the proposals need one
+MLS-12.4-2       a reference names a stored proposal of this epoch
 MLS-12.4.2-1     every PSK is known
 MLS-12.4.2-2     the public keys of a path are new
-MLS-12.4.2-3     the confirmation tag is right
+MLS-12.4.2-3     the confirmation tag is correct
 MLS-12.4.3.2-1   an external commit has no references
 ===============  =========================================================================================
 
-The numbers 11 and 12 of section 12.2 need no function here: proposals of other types can't even be decoded,
-and the tree that results is put through `validate.membership`.
+Numbers 11 and 12 of section 12.2 need no function here: proposals of other types cannot be decoded, and
+`validate.membership` checks the resulting tree.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ _NEEDS_PATH = frozenset(
 
 
 def application_is_private(framed: FramedContent) -> None:
-    """Of what came as a PublicMessage."""
+    """For content of a PublicMessage only."""
     if isinstance(framed.content, bytes):
         raise ValidationError("MLS-6-1", "application data outside a PrivateMessage")
 
@@ -242,7 +242,7 @@ def no_external_init(proposals: Sequence[CommittedProposal]) -> None:
 
 
 def member_list(proposals: Sequence[CommittedProposal], committer: int, tree: RatchetTree) -> None:
-    """All rules on the list of a member's commit, under the tree of the old epoch."""
+    """Apply all rules on the list of a member's commit, under the tree of the old epoch."""
     no_own_update(proposals, committer)
     no_own_removal(proposals, committer)
     one_change_a_leaf(proposals)
@@ -286,7 +286,7 @@ def external_by_value(items: Sequence[ProposalOrRef]) -> None:
 
 
 def external_list(proposals: Sequence[CommittedProposal]) -> None:
-    """All rules on the list of an external commit but the one on whom it removes."""
+    """Apply all rules on the list of an external commit except those on the leaf that it removes."""
     one_external_init(proposals)
     one_removal(proposals)
     nothing_else(proposals)
@@ -297,7 +297,7 @@ def external_list(proposals: Sequence[CommittedProposal]) -> None:
 
 
 def needs_path(proposals: Sequence[CommittedProposal]) -> bool:
-    """Whether a commit of these must have a path (section 12.4)."""
+    """Return whether a commit of these proposals must have a path (section 12.4)."""
     return not proposals or any(item.proposal.proposal_type in _NEEDS_PATH for item in proposals)
 
 
@@ -307,7 +307,7 @@ def has_path(proposals: Sequence[CommittedProposal], path: UpdatePath | None) ->
 
 
 def path_keys_new(tree: RatchetTree, path: UpdatePath) -> None:
-    """Under the tree after the proposals, before the path is merged."""
+    """Compare with the tree after the proposals, before the path is merged."""
     keys = [path.leaf_node.encryption_key, *(node.encryption_key for node in path.nodes)]
     if len(set(keys)) != len(keys) or not set(keys).isdisjoint(tree.encryption_keys()):
         raise ValidationError("MLS-12.4.2-2", "a public key of a path is in the tree already")
@@ -321,6 +321,6 @@ def removed_leaves(proposals: Sequence[CommittedProposal]) -> list[int]:
 
 
 def added_keys(proposals: Sequence[CommittedProposal]) -> list[bytes]:
-    """Signature keys of the clients that are added."""
+    """Return the signature keys of the added clients."""
     adds = (item.proposal for item in proposals)
     return [add.key_package.leaf_node.signature_key for add in adds if isinstance(add, AddIn)]

@@ -1,19 +1,19 @@
-"""Welcomes (RFC 9420 section 12.4.3.1): made for those whom a commit adds, and joining by one.
+"""Welcomes (RFC 9420 section 12.4.3.1): creating one for the added members, and joining with one.
 
 Rules of a Welcome, each raised as `ValidationError`, in the order of the section:
 
 ===============  =========================================================================================
-MLS-12.4.3.1-1   the Welcome is for our key package
-MLS-12.4.3.1-2   ... and of its cipher suite
+MLS-12.4.3.1-1   the Welcome is for our KeyPackage
+MLS-12.4.3.1-2   ... and has its cipher suite
 MLS-12.4.3.1-3   every PSK that it names is known
-MLS-12.4.3.1-4   no PSK of a reinitialisation or branch (groups that continue others are not joined here)
-MLS-12.4.3.1-5   the signer of the GroupInfo is a member, and not us
-MLS-12.4.3.1-6   we are not in a group of this id already
-MLS-12.4.3.1-7   the GroupInfo is of MLS 1.0 and of our cipher suite
-MLS-12.4.3.1-8   the tree is that of the tree hash
-MLS-12.4.3.1-9   our leaf is in it
-MLS-12.4.3.1-10  the confirmation tag is right
-MLS-13.4-3       we support every extension of the GroupContext, without counting our GREASE
+MLS-12.4.3.1-4   no PSK of a reinitialisation or branch (joining a successor of another group is unsupported)
+MLS-12.4.3.1-5   the signer of the GroupInfo is a member other than us
+MLS-12.4.3.1-6   we are not in a group with this id already
+MLS-12.4.3.1-7   the GroupInfo has version MLS 1.0 and our cipher suite
+MLS-12.4.3.1-8   the tree matches the tree hash
+MLS-12.4.3.1-9   the tree contains our leaf
+MLS-12.4.3.1-10  the confirmation tag is correct
+MLS-13.4-3       we support every extension of the GroupContext, without counting our GREASE values
 ===============  =========================================================================================
 """
 
@@ -66,7 +66,7 @@ ResumptionPsks = Mapping[tuple[bytes, int], Buffer]
 
 
 def make_group_info(state: EpochState, extensions: Sequence[Extension]) -> GroupInfo:
-    """A signed GroupInfo of the epoch (section 12.4.3)."""
+    """Return a signed GroupInfo of the epoch (section 12.4.3)."""
     parts = (state.context, tuple(extensions), state.confirmation_tag, state.own_leaf)
     unsigned = GroupInfo(*parts, signature=b"").to_be_signed()
     return GroupInfo(*parts, sign_with_label(state.signature_private, _INFO_LABEL, unsigned))
@@ -75,7 +75,7 @@ def make_group_info(state: EpochState, extensions: Sequence[Extension]) -> Group
 def info_extensions(
     state: EpochState, extra: Sequence[Extension], *, external_pub: bool, rng: Rng
 ) -> list[Extension]:
-    """The ratchet tree, the external key if wanted, the caller's, and a GREASE one (section 13.5)."""
+    """Return the tree, the optional external key, the caller's extensions, and GREASE (section 13.5)."""
     extensions = [Extension(ExtensionType.RATCHET_TREE, state.tree.encode())]
     if external_pub:
         public = state.secrets.external_public
@@ -84,7 +84,7 @@ def info_extensions(
 
 
 def make_welcome(staged: StagedCommit, extra: Sequence[Extension], rng: Rng) -> Welcome:
-    """One Welcome for all whom a staged commit adds."""
+    """Create one Welcome for all members that a staged commit adds."""
     state = staged.next.state
     suite = state.suite
     info = make_group_info(state, info_extensions(state, extra, external_pub=False, rng=rng))
@@ -145,7 +145,7 @@ def find_welcome_psks(
 def open_secrets(
     suite: Suite, welcome: Welcome, sealed: HpkeCiphertext, init_private: Buffer
 ) -> GroupSecrets:
-    """Raises `AuthenticationError` or `MalformedError`."""
+    """Decrypt our secrets. Raises `AuthenticationError` or `MalformedError`."""
     plain = decrypt_with_label(
         suite,
         init_private,
@@ -158,13 +158,13 @@ def open_secrets(
 
 
 def open_info(suite: Suite, welcome: Welcome, member_secret: Buffer) -> GroupInfo:
-    """Raises `AuthenticationError` or `MalformedError`. The signature is not checked by this."""
+    """Decrypt the GroupInfo, signature unchecked. Raises `AuthenticationError` or `MalformedError`."""
     key, nonce = schedule.welcome_key(suite, member_secret)
     return decode(suite.open(key, nonce, welcome.encrypted_group_info, b""), GroupInfo.read)
 
 
 def verify_info(info: GroupInfo, signature_key: bytes) -> None:
-    """Raises `AuthenticationError`."""
+    """Verify the signature of a GroupInfo. Raises `AuthenticationError`."""
     verify_with_label(signature_key, _INFO_LABEL, info.to_be_signed(), info.signature)
 
 
@@ -192,7 +192,7 @@ def tree_hash_matches(tree: RatchetTree, info: GroupInfo) -> None:
 
 
 def check_tree(tree: RatchetTree, info: GroupInfo, now: int | None) -> None:
-    """The integrity of the tree."""
+    """Check the integrity of the tree."""
     tree_hash_matches(tree, info)
     validate.tree_structure(tree)
     leaves = [leaf for _, leaf in tree.leaves()]
@@ -237,7 +237,7 @@ def join(
     known_groups: Collection[bytes],
     limits: Limits,
 ) -> EpochState:
-    """Enter a group by a Welcome. The bundle is left as it is; see `Group.join` for the errors."""
+    """Join a group with a Welcome. The bundle stays unchanged; see `Group.join` for the errors."""
     welcome = decode_message(message)
     if not isinstance(welcome, Welcome):
         raise MalformedError("the message is not a Welcome")
