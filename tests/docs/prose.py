@@ -1,0 +1,55 @@
+"""Sentences of documents, docstrings and comments, and those among them that hide who does what."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+#: A free relative as the subject ("Who knocks waits.", "What is refused is counted."), or a negation in the
+#: place of a verb ("the second is none"). Questions may open with these words.
+ODD: Final = re.compile(
+    r"^(Who|What|Whoever|Whatever|Whose|Whom)\b(?![^.?!]*\?)"
+    r"|\bis none\b|\bnone any more\b|\bof its own making\b|\bof its[.;,]"
+)
+#: What separates sentences: an end mark, an empty line, or the beginning of a list's entry.
+_ENDS: Final = re.compile(r"(?<=[.!?:])\s+|\n\s*\n|\n(?=\s*[-*#|])")
+#: A sentence has so many words.
+_WORDS_MIN: Final = 4
+
+
+def sentences(path: Path) -> Iterator[str]:
+    """The sentences of a Markdown page, or of the docstrings and comments of a Python module."""
+    source = path.read_text(encoding="utf-8")
+    text = _of_markdown(source) if path.suffix == ".md" else "\n\n".join(_of_python(source))
+    for part in _ENDS.split(text):
+        sentence = " ".join(part.split()).lstrip("-*#> 0123456789.")
+        if len(sentence.split()) >= _WORDS_MIN:
+            yield sentence
+
+
+def _of_markdown(source: str) -> str:
+    """The page without code and tables."""
+    without = re.sub(r"^(```|~~~).*?^\1", "", source, flags=re.M | re.S)
+    return re.sub(r"^( {4}|\|).*$", "", without, flags=re.M)
+
+
+def _of_python(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+    block: list[str] = []
+    last = 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            if token.start[0] != last + 1:
+                yield " ".join(block)
+                block = []
+            block.append(token.string.lstrip("#: "))
+            last = token.start[0]
+    yield " ".join(block)
