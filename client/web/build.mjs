@@ -1,8 +1,9 @@
-// The page's bundle, the same bytes from the same sources: `node build.mjs [OUT]`. Without OUT: the landlord's window as
-// well, into its own folder.
+// Builds the page's bundle, the same bytes from the same sources: `node build.mjs [OUT]`. Without OUT, it also builds
+// the landlord's window, in its own folder.
 //
-// index.html, main.js, main.css, worker.js, a chunk for each further language and view that is loaded later, and
-// manifest.json: each file's SHA-256, and `hash`, which is SHA-256 over the lines "sha256 name\n" in order.
+// The output is index.html, main.js, main.css, worker.js, a chunk for each further language and each view loaded on
+// demand, and manifest.json: the SHA-256 of each file, and `hash`, which is SHA-256 over the lines "sha256 name\n" in
+// order.
 import { build } from "esbuild"
 import { createHash } from "node:crypto"
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
@@ -23,14 +24,17 @@ const common = {
   legalComments: "none",
   charset: "utf8",
   logLevel: "warning",
-  // ts-mls asks for these only for suites that the protocol does not have
+  // ts-mls imports these only for suites that the protocol does not have
   external: [
     "@hpke/chacha20poly1305", "@hpke/dhkem-x448", "@hpke/hybridkem-x-wing", "@hpke/ml-kem", "@noble/post-quantum",
     "@noble/ciphers/chacha.js",
   ],
 }
 
-/** The page with what main.js is going to ask for asked for beside it: else each is found out after the last has come. */
+/**
+ * Return the page with preload links for the imports of main.js: otherwise the browser finds each one only after
+ * loading the one before.
+ */
 function withChunks(html, { outputs }) {
   const wanted = new Set()
   const visit = (path) => {
@@ -45,13 +49,13 @@ function withChunks(html, { outputs }) {
   return html.replace('<script type="module"', () => `${links.join("")}<script type="module"`)
 }
 
-/** One bundle: `entryPoints`, the `html` that loads them, and the manifest. */
+/** Build one bundle: `entryPoints`, the `html` that loads them, and the manifest. */
 async function bundle(to, entryPoints, html) {
-  // beside it, and then in its place: half a page is served to nobody
+  // built beside the old one, then moved in its place: no incomplete page is ever served
   const out = `${to}.new`
   await rm(out, { recursive: true, force: true })
   await mkdir(out, { recursive: true })
-  // page and worker share what both need: it is loaded once
+  // shared code of page and worker is loaded once
   const { metafile } = await build({
     ...common, entryPoints, splitting: true, chunkNames: "[name]-[hash]", outdir: out, metafile: true,
   })

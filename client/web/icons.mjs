@@ -1,4 +1,5 @@
-// Writes src/app/iconShapes.ts from the icons of lucide-static that the page uses: `node icons.mjs`; with --check it only compares.
+// Writes src/app/iconShapes.ts from the icons of lucide-static that the page uses: `node icons.mjs`; with --check it
+// only compares.
 import { readFile, writeFile } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 
@@ -14,7 +15,7 @@ const NAMES = [
 
 const here = fileURLToPath(new URL(".", import.meta.url))
 
-/** The elements of an icon's file: [[tag, attributes], ...]. */
+/** Return the elements of an icon's file: [[tag, attributes], ...]. */
 async function nodes(name) {
   const svg = await readFile(`${here}node_modules/lucide-static/icons/${name}.svg`, "utf8")
   const inside = svg.slice(svg.indexOf(">", svg.indexOf("<svg")))
@@ -23,12 +24,12 @@ async function nodes(name) {
   ])
 }
 
-/** Every element of an icon as path data: one path an icon. */
+/** Return an element of an icon as path data: the parts make up one path for each icon. */
 function pathOf([tag, a]) {
   const n = (name) => Number(a[name] ?? 0)
   switch (tag) {
     case "path":
-      // a first "m" is absolute only where nothing stands before it; what follows its pair stays relative
+      // a first "m" is absolute only at the beginning of a path; coordinates after its pair stay relative
       return a.d.replace(/^m\s*(-?[\d.]+)[\s,]*(-?[\d.]+)[\s,]*(?=([-\d.])?)/, (_, x, y, more) => `M${x} ${y}${more ? "l" : ""}`)
     case "line":
       return `M${a.x1} ${a.y1}L${a.x2} ${a.y2}`

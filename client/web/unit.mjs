@@ -1,4 +1,4 @@
-// The page's unit tests, in Node: `node unit.mjs [part of a file's name ...]`.
+// Runs the page's unit tests in Node: `node unit.mjs [part of a file's name ...]`.
 import { build } from "esbuild"
 import { spawn } from "node:child_process"
 import { mkdtemp, readdir, rm } from "node:fs/promises"
@@ -15,7 +15,7 @@ const files = (await readdir(folder, { recursive: true }))
 if (files.length === 0) throw new Error("no test of that name")
 
 const out = await mkdtemp(join(tmpdir(), "snug-unit-"))
-// A process takes half a second to start and to read its code: two of them run all files.
+// A process takes half a second to start and load its code: two processes run all files.
 const PROCESSES = Math.min(2, files.length)
 const groups = Array.from({ length: PROCESSES }, (_, group) => files.filter((_, at) => at % PROCESSES === group))
 try {
@@ -44,7 +44,7 @@ try {
     jsxImportSource: "preact",
     sourcemap: "inline",
     nodePaths: [join(here, "node_modules")],
-    // tests and what they test share one copy: signals of another would tell nobody
+    // tests and the tested code share one copy: signals of two copies do not notify each other
     alias: { "@preact/signals": join(here, "node_modules/@preact/signals/dist/signals.mjs") },
     define: { "import.meta.dirname": JSON.stringify(folder) },
     banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },

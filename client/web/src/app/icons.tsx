@@ -2,7 +2,7 @@ import { shapes } from "./iconShapes";
 
 export type IconName = keyof typeof shapes;
 
-/** An icon beside words, or in a button with a label of its own: it says nothing to a screen reader. `size` in px. */
+/** An icon beside words, or in a button that has a label: hidden from screen readers. `size` in px. */
 export function Icon({ name, size = 20 }: { readonly name: IconName; readonly size?: number }) {
   return (
     <svg class="icon" width={size} height={size} viewBox="0 0 24 24" aria-hidden="true" focusable="false">

@@ -1,4 +1,4 @@
-/** The page's beginning. */
+/** Entry point of the page. */
 import { render } from "preact";
 import "./style/index.css";
 import { Media } from "../media/room";
@@ -6,7 +6,7 @@ import { Store } from "./store";
 import { App } from "./views/app";
 import { bundleHash, takeLink, unable, where } from "./where";
 
-/** What a page under `require-trusted-types-for 'script'` has to say to start its worker, and can't say of another. */
+/** The part of Trusted Types used here: `require-trusted-types-for 'script'` needs a policy for the worker's URL. */
 interface TrustedTypes {
   createPolicy(name: string, rules: { createScriptURL(url: string): string }): { createScriptURL(url: string): string };
 }
@@ -28,7 +28,7 @@ function kept(): Storage | null {
   }
 }
 
-/** Milliseconds from the first view to the reckoning of what this page is known by. */
+/** Milliseconds from the first view to the computation of the page's hash. */
 const HASH_AFTER = 400;
 
 const root = document.getElementById("app");
@@ -49,13 +49,13 @@ addEventListener("hashchange", () => {
   if (other !== null) store.opened(other);
 });
 addEventListener("beforeunload", (event) => {
-  // a page that is loaded anew is somebody new to the others
+  // after a reload, the page would join as a new member
   if (store.place.value === "room" && store.people.value.length > 1) event.preventDefault();
 });
 addEventListener("pagehide", () => {
   if (store.place.value === "room") store.do.leave();
 });
-// every file of the page is asked for: not before what is there has been painted
+// the hash needs every file of the page: request them after the first view has been painted
 setTimeout(() => {
   void bundleHash().then((hash) => (store.where.value = { ...store.where.value, hash }));
 }, HASH_AFTER);

@@ -1,4 +1,4 @@
-/** What the store needs of devices and of the media connection: `media/room.ts` is the real one, tests make others. */
+/** The store's interface to devices and the media connection: `media/room.ts` implements it, tests use substitutes. */
 import type { ReadonlySignal } from "@preact/signals";
 import type { FromWorker } from "../worker/messages";
 import type { Sentence } from "../words/sentence";
@@ -8,7 +8,7 @@ import type { Devices } from "./model";
 export interface RemoteStream {
   readonly ssrc: number;
   readonly leaf: number;
-  /** 0 audio, 1 video, 2 screen's audio, 3 screen's video. */
+  /** 0 audio, 1 video, 2 audio of the screen, 3 video of the screen. */
   readonly stream: number;
   readonly media: MediaStream;
   readonly weak: boolean;
@@ -17,40 +17,40 @@ export interface RemoteStream {
 export interface MediaSide {
   readonly devices: ReadonlySignal<Devices>;
   readonly preview: ReadonlySignal<MediaStream | null>;
-  /** What we share, while we do. */
+  /** Our shared screen; null: not shared. */
   readonly screen: ReadonlySignal<MediaStream | null>;
   /** 0 to 1. */
   readonly ownLevel: ReadonlySignal<number>;
   readonly mic: ReadonlySignal<boolean>;
   readonly camera: ReadonlySignal<boolean>;
   readonly remote: ReadonlySignal<readonly RemoteStream[]>;
-  /** 0 to 1, by leaf; our own among them. */
+  /** 0 to 1, by leaf, including our own. */
   readonly levels: ReadonlySignal<ReadonlyMap<number, number>>;
   readonly speaker: ReadonlySignal<number | null>;
   readonly recording: ReadonlySignal<boolean>;
-  /** Something that a person should know: the browser plays no sound before a click, say. */
+  /** A notice for the person, for example that the browser plays no audio before a click. */
   readonly trouble: ReadonlySignal<Sentence | null>;
-  /** No media connection, as an alarm (docs/alarms/media_*.md); null: there is one, or none is wanted. */
+  /** No media connection, as an alarm (docs/alarms/media_*.md); null: there is one, or none was requested. */
   readonly alarm: ReadonlySignal<{ readonly kind: string; readonly text: Sentence } | null>;
   readonly can: { readonly share: boolean; readonly pip: boolean; readonly record: boolean; readonly scan: boolean };
 
-  /** Ask for camera and microphone, for the preview. */
+  /** Request camera and microphone, for the preview. */
   begin(): Promise<void>;
-  /** Devices are let go, and whatever was connected is closed. */
+  /** Release the devices and close all connections. */
   end(): void;
   chooseCamera(id: string): Promise<void>;
   chooseMicrophone(id: string): Promise<void>;
   chooseSpeaker(id: string): Promise<void>;
   toggleMic(): void;
   toggleCamera(): Promise<void>;
-  /** Throws a CommandError if the person or the browser says no. */
+  /** Throws a CommandError if the person or the browser refuses. */
   toggleShare(): Promise<void>;
-  /** The room is entered: connect through this worker, as that leaf. */
+  /** The room was entered: connect through this worker, as that leaf. */
   enter(worker: Worker, ownLeaf: number): void;
-  /** What the worker says of media; other messages are nothing here. */
+  /** Handle the worker's messages about media; others are ignored. */
   hear(message: FromWorker): void;
   startRecording(): Promise<void>;
-  /** The recording, as a file. */
+  /** Return the recording as a file. */
   stopRecording(): Promise<Blob | null>;
   pictureInPicture(stream: MediaStream): Promise<void>;
 }

@@ -1,7 +1,7 @@
 /**
- * What the views show and what they can ask for. `store.ts` is the real one; stories and tests make others.
+ * The data that views show, and their commands. `store.ts` implements it; stories and tests use substitutes.
  *
- * Views are functions of this alone: none of them sees a worker, a connection or a device.
+ * Views depend on this alone: no view accesses a worker, a connection or a device.
  */
 import type { ReadonlySignal, Signal } from "@preact/signals";
 import type { InviteRow, Knocked, ReactionKind, ShortCode, Comparison, Standing } from "../session/events";
@@ -11,13 +11,13 @@ import type { Sentence } from "../words/sentence";
 export type Language = "en" | "de" | "zh-Hant" | "zh-Hans";
 export type Theme = "system" | "light" | "dark";
 
-/** Which view is shown. */
+/** The view that is shown. */
 export type Place = "start" | "prejoin" | "waiting" | "room" | "ended" | "unable";
 
-/** Why this page can't hold a meeting here, each with a sentence and a way out. */
+/** Why this page cannot hold a meeting here; each value has a sentence and a way out. */
 export type Unable = "insecure" | "old_browser" | "no_transform" | "second_tab" | "server_gone" | "page_changed" | "worker";
 
-/** What is wrong with a device: each a sentence and a way out; null: nothing. */
+/** The trouble with a device; each value has a sentence and a way out. null: none. */
 export type DeviceTrouble = "none_found" | "refused" | "in_use" | "insecure" | "unsupported" | "failed" | null;
 
 export interface Device {
@@ -36,31 +36,31 @@ export interface Devices {
   readonly microphoneTrouble: DeviceTrouble;
 }
 
-/** Where the page comes from, and where meetings are held. */
+/** The origins of the page and of its meetings. */
 export interface Where {
-  /** The server at which a room would be opened; null: only links can be followed. */
+  /** The server at which a new room would be opened; null: only links can be followed. */
   readonly origin: string | null;
-  /** Of the page itself. */
+  /** The origin of the page itself. */
   readonly pageOrigin: string;
-  /** Whether the page was served by the participant's own machine (`snug page`). */
+  /** Whether the participant's own machine serves the page (`snug page`). */
   readonly own: boolean;
-  /** The bundle's hash, hex; null while it is reckoned, or where it can't be. */
+  /** The bundle's hash, hex; null while it is computed, or if it cannot be. */
   readonly hash: string | null;
   readonly lecture: boolean;
 }
 
-/** How well a tile's stream does. */
+/** The state of a tile's stream. */
 export type TileState =
   | "live"
-  /** Nobody has told whose the stream is, or no frame has come yet. */
+  /** No member has announced the stream, or no frame has arrived yet. */
   | "connecting"
-  /** Frames come and don't open. */
+  /** Frames arrive and cannot be opened. */
   | "not_decrypting"
-  /** They opened, and none has come for a while. */
+  /** Frames were opened before, and none has arrived for a while. */
   | "stalled"
-  /** We have not asked the server for it. */
+  /** The stream is not subscribed to. */
   | "spared"
-  /** By their own word. */
+  /** The sender has switched it off, according to its own state message. */
   | "off";
 
 export interface Person {
@@ -71,24 +71,24 @@ export interface Person {
   readonly mic: boolean;
   readonly camera: boolean;
   readonly sharing: boolean;
-  /** In which order hands went up, from 1; null: it is down. */
+  /** Position among the raised hands, from 1; null: the hand is down. */
   readonly hand: number | null;
   readonly recording: boolean;
-  /** Seconds since 1970 since which they have been in the room, as we saw it. */
+  /** When they joined, in Unix seconds, as this client observed it. */
   readonly since: number;
-  /** Who let them in, and with which invite; null where that isn't known. */
+  /** The member who admitted them, and the label of their invite; null if unknown. */
   readonly admittedBy: string | null;
   readonly invite: string | null;
   readonly standing: Standing;
   readonly contact: string | null;
-  /** Not covered by the last comparison of codes. null: nothing was compared. */
+  /** The member is not covered by the last comparison of codes. null: nothing was compared. */
   readonly newSinceCompared: boolean | null;
-  /** Their page's hash, if they told one. */
+  /** The hash of their page, if they reported one. */
   readonly page: string | null;
 }
 
 export interface Tile {
-  /** Stable while the tile is: `${leaf} camera` or `${leaf} screen`. */
+  /** Stable for the life of the tile: `${leaf} camera` or `${leaf} screen`. */
   readonly id: string;
   readonly leaf: number;
   readonly kind: "camera" | "screen";
@@ -103,13 +103,13 @@ export interface Tile {
   readonly weakNetwork: boolean;
 }
 
-/** How large pictures are shown, in device pixels: sizes that the server is told, so none follows a voice but `voice`. */
+/** Heights of video on screen, in device pixels. The server learns sizes, so only `voice` follows voice activity. */
 export interface Places {
   /** The height of ordinary tiles. */
   readonly each: number;
-  /** The tile that is large because it was chosen, or is a screen. */
+  /** The tile that is large because the person chose it, or because it is a screen. */
   readonly large: { readonly id: string; readonly height: number } | null;
-  /** The height of the place that whoever speaks is given; null: there is none. */
+  /** The height of the tile that shows the active speaker; null: there is none. */
   readonly voice: number | null;
 }
 
@@ -130,7 +130,7 @@ export type ChatLine =
       readonly leaf: number;
       readonly name: string;
       readonly self: boolean;
-      /** A blob: URL that the page made. */
+      /** A blob: URL that the page created. */
       readonly url: string;
       readonly mime: string;
     }
@@ -148,7 +148,7 @@ export type ChatLine =
       readonly url: string | null;
       readonly failed: Sentence | null;
     }
-  /** Who came, went, was made a host...: between what people said. */
+  /** A member has joined or left, became a host, and so on: shown between the messages. */
   | { readonly kind: "note"; readonly id: string; readonly at: number; readonly text: Sentence };
 
 export interface AlarmView {
@@ -162,10 +162,10 @@ export interface CodeView {
   readonly epoch: number;
   /** 40 digits. */
   readonly digits: string;
-  /** Four emoji, while a run for them is shown; null: none was asked for in this epoch. */
+  /** Four emoji, while a comparison run shows them; null: no run in this epoch. */
   readonly short: ShortCode | null;
   readonly comparison: Comparison | null;
-  /** A run is under way. */
+  /** A comparison run is under way. */
   readonly running: boolean;
 }
 
@@ -177,10 +177,10 @@ export interface Invite {
 }
 
 export interface Encryption {
-  /** Frames sealed and sent by us, and authenticated from others, since we came in. */
+  /** Our frames sealed and sent, and frames of others authenticated, since we joined. */
   readonly sealed: number;
   readonly opened: number;
-  /** Why nothing of ours leaves now; null: it does. */
+  /** Why nothing of ours is sent now; null: it is. */
   readonly silent: Sentence | null;
 }
 
@@ -191,7 +191,7 @@ export interface Reaction {
   readonly reaction: ReactionKind;
 }
 
-/** A passing word: "Copied." */
+/** A short notice that disappears: "Copied." */
 export interface Toast {
   readonly id: number;
   readonly text: Sentence;
@@ -203,21 +203,21 @@ export interface Model {
   readonly place: ReadonlySignal<Place>;
   readonly unable: ReadonlySignal<Unable | null>;
   readonly where: ReadonlySignal<Where>;
-  /** Seconds since 1970, once a second: for clocks. */
+  /** Unix seconds, updated once a second, for clocks. */
   readonly now: ReadonlySignal<number>;
 
   // start and pre-join
-  /** What the pre-join view leads to: a new room at `origin`, or one that a link names. null: nothing was chosen yet. */
+  /** The goal of the pre-join view: a new room at `origin`, or the room of a link. null: nothing was chosen yet. */
   readonly going: ReadonlySignal<{ readonly as: "host" | "guest"; readonly origin: string } | null>;
   readonly name: Signal<string>;
   readonly title: Signal<string>;
   readonly greeting: Signal<string>;
   readonly admission: Signal<"ask" | "all">;
-  /** What is wrong with the link that was opened or pasted; null: nothing. */
+  /** The error in the link that was opened or pasted; null: none. */
   readonly linkTrouble: ReadonlySignal<Sentence | null>;
-  /** What is wrong with the name; null: nothing. */
+  /** The error in the name; null: none. */
   readonly nameTrouble: ReadonlySignal<Sentence | null>;
-  /** Opening a room, or knocking at one. */
+  /** Whether a room is being opened, or a knock is being sent. */
   readonly opening: ReadonlySignal<boolean>;
   readonly devices: ReadonlySignal<Devices>;
   readonly preview: ReadonlySignal<MediaStream | null>;
@@ -237,19 +237,19 @@ export interface Model {
   readonly ownLeaf: ReadonlySignal<number>;
   readonly people: ReadonlySignal<readonly Person[]>;
   readonly tiles: ReadonlySignal<readonly Tile[]>;
-  /** Leaves of the others whose tiles are shown, where there are pages; null: everybody's. */
+  /** Leaves of the other members on the current page of tiles; null: there is only one page. */
   readonly shown: ReadonlySignal<ReadonlySet<number> | null>;
-  /** The page of them that is shown, from 0, and how many there are. */
+  /** The current page of tiles, from 0, and the number of pages. */
   readonly page: ReadonlySignal<number>;
   readonly pages: ReadonlySignal<number>;
-  /** 0 to 1, by leaf: changes ten times a second. */
+  /** 0 to 1, by leaf; changes ten times a second. */
   readonly levels: ReadonlySignal<ReadonlyMap<number, number>>;
-  /** Who speaks, as this page hears it. */
+  /** The active speaker, computed in this page from received audio. */
   readonly speaker: ReadonlySignal<number | null>;
   readonly layout: Signal<"grid" | "speaker">;
-  /** Ask the server for the picture of who speaks alone: it learns who that is. */
+  /** Subscribe to the camera of the active speaker only: the server then learns who speaks. */
   readonly onlySpeaker: Signal<boolean>;
-  /** The tile that the person has chosen to see large, by its id. */
+  /** The id of the tile that the person chose to see large. */
   readonly pinned: Signal<string | null>;
   readonly sharing: ReadonlySignal<boolean>;
   readonly hand: ReadonlySignal<boolean>;
@@ -263,27 +263,27 @@ export interface Model {
   readonly inviteRows: ReadonlySignal<readonly InviteRow[]>;
   readonly code: ReadonlySignal<CodeView | null>;
   readonly alarms: ReadonlySignal<readonly AlarmView[]>;
-  /** The server is away, we are falling back into step...: a line that goes when it is over. */
+  /** A line that goes when its cause is over: the server is away, the member is rejoining, and so on. */
   readonly banner: ReadonlySignal<Sentence | null>;
   readonly toasts: ReadonlySignal<readonly Toast[]>;
   readonly encryption: ReadonlySignal<Encryption>;
   readonly tree: ReadonlySignal<readonly TreeView[]>;
-  /** Whether the browser can: share a screen, show a tile in a window of its own, record, scan a QR code. */
+  /** Abilities of the browser: share a screen, show a tile in picture in picture, record, scan a QR code. */
   readonly can: { readonly share: boolean; readonly pip: boolean; readonly record: boolean; readonly scan: boolean };
 
   readonly do: Commands;
 }
 
 export interface Commands {
-  /** From the start view: to the pre-join view, for a new room or for a link. */
+  /** From the start view to the pre-join view, for a new room or for a link. */
   openRoom(): void;
   follow(link: string): void;
   back(): void;
-  /** From pre-join: open the room, or knock. */
+  /** From the pre-join view: open the room, or knock. */
   enter(): void;
-  /** While waiting. */
+  /** Stop waiting for admission. */
   giveUp(): void;
-  /** After the end: to the start. */
+  /** After the end, back to the start view. */
   again(): void;
 
   chooseCamera(id: string): void;
@@ -297,9 +297,9 @@ export interface Commands {
   toggleRecording(): void;
   react(reaction: ReactionKind): void;
   pictureInPicture(tile: string): void;
-  /** To another page of tiles, from 0; beyond the last comes the first. */
+  /** Show another page of tiles, from 0; the first follows the last. */
   turnPage(to: number): void;
-  /** Told by the stage whenever it has measured. */
+  /** The stage reports the sizes of its tiles, whenever it has measured them. */
   measured(places: Places): void;
 
   say(text: string): void;

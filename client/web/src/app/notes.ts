@@ -1,8 +1,8 @@
-/** What happened, for the lines between what people said. */
+/** The notes in the chat about events in the room. */
 import type { EventOf } from "../session/events";
 import { type Sentence, sentence } from "../words/sentence";
 
-/** Who came, went, and by whose word. `ownLeaf`: -1 before we are in. */
+/** Return the notes about members who have joined or left, with the member responsible for it. */
 export function rosterNotes(event: EventOf<"Roster">): Sentence[] {
   const by = event.members.find(({ leaf }) => leaf === event.by)?.name ?? null;
   const came = event.added.map(({ name }) => {

@@ -1,10 +1,10 @@
-/** Who is in the room, and what their tiles show: from events and counts to what the views read. */
+/** The members of the room and their tiles, derived from events and frame counts. */
 import type { Event, EventOf, Known, OwnState, Standing } from "../session/events";
 import type { StreamCount } from "../worker/messages";
 import type { RemoteStream } from "./mediaSide";
 import type { Person, Tile, TileState } from "./model";
 
-/** Milliseconds for which a stream whose last frame has opened counts as live. */
+/** Milliseconds for which a stream is live after its last opened frame. */
 export const LIVE = 3000;
 
 interface Entry {
@@ -22,17 +22,17 @@ interface Entry {
   page: string | null;
 }
 
-/** All that is known of the people in the room. Plain state: the store makes signals of it. */
+/** The facts about the members of the room. Plain state: the store makes signals of it. */
 export class People {
   readonly #entries = new Map<number, Entry>();
   #hands = 0;
 
-  /** How a leaf is called, also of who has just gone. */
+  /** Return the name of the member at a leaf; null if the leaf is not occupied. */
   name(leaf: number): string | null {
     return this.#entries.get(leaf)?.name ?? null;
   }
 
-  /** Another meeting. */
+  /** Forget everything before another meeting. */
   clear(): void {
     this.#entries.clear();
     this.#hands = 0;
@@ -45,7 +45,7 @@ export class People {
     for (const leaf of [...this.#entries.keys()]) if (!here.has(leaf)) this.#entries.delete(leaf);
     for (const { leaf, name, host } of event.members) {
       const known = this.#entries.get(leaf);
-      // a leaf that was taken by somebody else is somebody new, whatever stood there
+      // a leaf with another name, or an added one, is a new member, even if the leaf was occupied before
       if (known !== undefined && known.name === name && (!added.has(leaf) || event.rejoined)) known.host = host;
       else {
         const invite = !added.has(leaf) ? null : (event.label ?? (event.invite === 0 ? "" : null));
@@ -91,7 +91,7 @@ export class People {
       .map((entry) => {
         const self = entry.leaf === ownLeaf;
         const sends = streams.get(entry.leaf);
-        // who says nothing of itself (a script, say) is taken at what it sends
+        // a member that reports no state (a script, for example) is judged by the streams that it sends
         const state = self ? own : entry.state;
         return {
           leaf: entry.leaf, name: entry.name, host: entry.host, self,
@@ -107,7 +107,7 @@ export class People {
   }
 }
 
-/** How a stream does, by what the worker has counted. `now` in ms. */
+/** Return the state of a stream from the worker's counts. `now` in ms. */
 export function stateOf(count: StreamCount | undefined, sends: boolean, now: number): TileState {
   if (!sends) return "off";
   if (count === undefined) return "connecting";
@@ -117,8 +117,8 @@ export function stateOf(count: StreamCount | undefined, sends: boolean, now: num
 }
 
 /**
- * What the tiles show: one for each person, and one for each shared screen. `counts` has streams that are over first,
- * `asked` those that the server was asked for (null: all). `now` in ms.
+ * Return the tiles: one for each person, and one for each shared screen. In `counts`, ended streams come first;
+ * `asked`: SSRCs subscribed to (null: all). `now` in ms.
  */
 export function tilesOf(
   people: readonly Person[],
@@ -130,7 +130,7 @@ export function tilesOf(
 ): Tile[] {
   const find = (leaf: number, stream: number): RemoteStream | undefined =>
     remote.find((each) => each.leaf === leaf && each.stream === stream);
-  // the last: before it stand those of links that are no more
+  // the last one: counts of older links come before it
   const count = (leaf: number, stream: number): StreamCount | undefined =>
     counts.findLast((each) => each.leaf === leaf && each.stream === stream);
   const tile = (person: Person, kind: "camera" | "screen"): Tile => {

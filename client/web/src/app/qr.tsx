@@ -1,10 +1,10 @@
 import { word } from "../words/index";
 import { qr } from "./qrModules";
 
-/** Modules of light around a code, by the standard. */
+/** Modules of quiet zone around a code, as the standard requires. */
 const QUIET = 4;
 
-/** A QR code, dark on light in either theme: many readers know it only so. `size` in px. */
+/** A QR code, dark on light in every theme, because many readers accept nothing else. `size` in px. */
 export function QrCode({ text, size = 200 }: { readonly text: string; readonly size?: number }) {
   const rows = qr(text);
   const whole = rows.length + 2 * QUIET;

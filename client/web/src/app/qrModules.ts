@@ -1,11 +1,11 @@
 /**
- * QR codes (ISO/IEC 18004) of bytes, with medium error correction: what an invite needs, and no more.
+ * QR codes (ISO/IEC 18004) of bytes, with medium error correction: as much as an invite needs.
  *
- * A quarter of the size of a library that can do all of the standard; tests compare it with one, module by module.
+ * It is a quarter of the size of a complete library; tests compare it with one, module by module.
  */
 import { utf8 } from "../crypto/bytes";
 
-/** By version, 1 to 40: error correction bytes in each block, and blocks, at level M. */
+/** For versions 1 to 40 at level M: error correction bytes in each block, and number of blocks. */
 const CORRECTION = [
   10, 16, 26, 18, 24, 16, 18, 22, 22, 26, 30, 22, 22, 24, 24, 28, 28, 26, 26, 26, 26, 28, 28, 28, 28, 28, 28, 28, 28,
   28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28,
@@ -15,7 +15,7 @@ const BLOCKS = [
   37, 38, 40, 43, 45, 47, 49,
 ];
 
-/** GF(256) over x^8 + x^4 + x^3 + x^2 + 1. */
+/** Multiply in GF(256) modulo x^8 + x^4 + x^3 + x^2 + 1. */
 function times(one: number, other: number): number {
   let product = 0;
   for (let bit = 7; bit >= 0; bit--) {
@@ -25,7 +25,7 @@ function times(one: number, other: number): number {
   return product;
 }
 
-/** The generator's coefficients below the leading one, highest first. */
+/** Return the generator polynomial's coefficients below the leading one, highest first. */
 function generator(degree: number): number[] {
   const poly = [...new Array<number>(degree - 1).fill(0), 1];
   let root = 1;
@@ -48,7 +48,7 @@ function remainder(data: readonly number[], by: readonly number[]): number[] {
   return rest;
 }
 
-/** Where the middles of the alignment patterns are, along each side. */
+/** Return the centres of the alignment patterns along each side. */
 function alignments(version: number): number[] {
   if (version === 1) return [];
   const count = Math.floor(version / 7) + 2;
@@ -57,7 +57,7 @@ function alignments(version: number): number[] {
   return [6, ...places.reverse()];
 }
 
-/** Bytes that a symbol of that version has room for, correction and all. */
+/** Return the number of bytes in a symbol of that version, including error correction. */
 function room(version: number): number {
   let modules = (16 * version + 128) * version + 64;
   if (version >= 2) {
@@ -80,9 +80,9 @@ const MASKS: readonly ((x: number, y: number) => boolean)[] = [
 ];
 
 /**
- * The rows of the smallest symbol that holds the text: true is dark. RangeError beyond 2,331 bytes of UTF-8.
+ * Return the rows of the smallest symbol that holds the text: true is dark. RangeError beyond 2,331 bytes of UTF-8.
  *
- * `mask` (0 to 7) is the best one unless it is given.
+ * `mask` (0 to 7): the one with the smallest penalty by default.
  */
 export function qr(text: string, mask?: number): readonly (readonly boolean[])[] {
   const bytes = utf8(text);
@@ -130,7 +130,7 @@ function interleaved(data: readonly number[], version: number): number[] {
   return done;
 }
 
-/** The modules, and which of them carry no data. */
+/** The modules of a symbol; `#fixed` marks those without data. */
 class Modules {
   readonly rows: boolean[][];
   readonly #size: number;
@@ -174,7 +174,7 @@ class Modules {
     fixed[x] = true;
   }
 
-  /** Level M (its bits are 00) and the mask, twice, with 10 bits that correct them. */
+  /** Write the format twice: level M (its bits are 00) and the mask, with 10 bits of error correction. */
   format(mask: number): void {
     let rest = mask;
     for (let i = 0; i < 10; i++) rest = (rest << 1) ^ ((rest >>> 9) * 0x537);
@@ -205,7 +205,7 @@ class Modules {
     }
   }
 
-  /** In pairs of columns from the right, up and down in turn. */
+  /** Place the bytes in pairs of columns from the right, alternately upwards and downwards. */
   data(bytes: readonly number[]): void {
     const size = this.#size;
     let at = 0;
@@ -223,7 +223,7 @@ class Modules {
     }
   }
 
-  /** Done twice it is undone. */
+  /** Apply a mask; a second call undoes it. */
   mask(number: number): void {
     const flips = MASKS[number];
     this.rows.forEach((row, y) => {
@@ -246,7 +246,7 @@ class Modules {
     return best;
   }
 
-  /** By the standard: runs, blocks, what looks like a finder, and too much of one colour. */
+  /** Return the standard's penalty: for runs, blocks, patterns like a finder, and an excess of one colour. */
   #penalty(): number {
     const size = this.#size;
     let sum = 0;

@@ -1,11 +1,11 @@
-/** What reads QR codes in a camera's picture: the browser's own reader, or a library where there is none. */
+/** Reads QR codes in a camera's video: with the browser's own reader, or with a library in browsers without one. */
 
 export interface QrReader {
-  /** The texts of the codes in the picture that is shown now. */
+  /** Return the texts of the codes in the current video frame. */
   read(picture: HTMLVideoElement): Promise<readonly string[]>;
 }
 
-/** The browser's own; TypeScript doesn't know it yet. */
+/** The browser's own reader, which TypeScript does not declare yet. */
 interface Detectors {
   new (options: { formats: readonly string[] }): {
     detect(source: HTMLVideoElement): Promise<readonly { readonly rawValue: string }[]>;
@@ -13,7 +13,7 @@ interface Detectors {
   getSupportedFormats(): Promise<readonly string[]>;
 }
 
-/** Pixels of a picture's longer side that are looked at: more takes time, and a code that is held to a camera is large. */
+/** Longer side in pixels to which a frame is scaled: more takes longer, and a code held to a camera is large. */
 const SIDE = 800;
 
 export async function qrReader(): Promise<QrReader> {
@@ -36,7 +36,7 @@ export async function qrReader(): Promise<QrReader> {
       try {
         return [decodeQR(ink.getImageData(0, 0, canvas.width, canvas.height))];
       } catch {
-        return []; // there is none, or it can't be read yet
+        return []; // no code, or one that is not readable yet
       }
     },
   };

@@ -3,17 +3,17 @@ import { DEPTH, EYE, PROFILES, RING, type SealShape, SHEAR, sealOf, TIP } from "
 
 export { type SealShape, sealOf } from "./sealShape";
 
-/** Lines of the weave: where a seal is as large as a window, in full, and where it is as small as an icon. */
+/** Number of lines of the weave: in a seal of window size, in one of ordinary size, and in one as small as an icon. */
 const MANY_LINES = 18;
 const LINES = 9;
 const FEW_LINES = 3;
 const SAMPLES = 20;
 
 /**
- * The seal of a code: the same on every screen. It turns when the digits become others.
+ * The seal of a code: the same on every screen. It turns when the digits change.
  *
- * `size` in px; below 64 it is drawn with fewer, stronger lines. Without `label` it is decoration beside a code that
- * stands there in words.
+ * `size` in px; below 64 it is drawn with fewer, stronger lines. Without `label` it is decoration beside the written
+ * code.
  */
 export function Seal({ digits, size = 160, label = true }: SealProps) {
   const shape = sealOf(digits);
@@ -24,7 +24,7 @@ export function Seal({ digits, size = 160, label = true }: SealProps) {
   });
   return (
     <svg
-      // another seal is another element: so it comes in turning
+      // a new element for each seal, so that its entry is animated
       key={digits}
       class="seal"
       data-tint={shape.tint}
@@ -74,7 +74,7 @@ function Rosette({ shape, small, lines: count }: RosetteProps) {
 
 const fixed = (value: number): string => String(Math.round(value * 10) / 10);
 
-/** A point by its distance from the middle and its turn from the top, in whole turns, clockwise. */
+/** Return a point, by its distance from the centre and its angle from the top, in whole turns, clockwise. */
 const point = (radius: number, turn: number): string => {
   const angle = (turn - 0.25) * 2 * Math.PI;
   return `${fixed(radius * Math.cos(angle))} ${fixed(radius * Math.sin(angle))}`;
@@ -91,7 +91,7 @@ const circle = (radius: number, around = "0 0"): string => {
 const around = (count: number, draw: (turn: number) => string): string =>
   Array.from({ length: count }, (_, i) => draw(i / count)).join("");
 
-/** One line of the rosette: from the ring (0) to the petals' edge (1), turned by so many petals. */
+/** Return one line of the rosette: from the ring (0) to the petals' edge (1), turned by `turned` petals. */
 function outline(shape: SealShape, part: number, turned: number): string {
   const profile = PROFILES[shape.outline];
   const deep = DEPTH[shape.depth];
@@ -168,7 +168,7 @@ function ringPath(shape: SealShape): string {
   }
 }
 
-/** A wave around the middle, inside the ring. */
+/** Return a wave around the centre, inside the ring. */
 const wavy = (count: number, phase: number): string =>
   polygon(
     Array.from({ length: count * 10 }, (_, i) =>
@@ -186,7 +186,7 @@ function eyePath(shape: SealShape): string {
     case "flower":
       return around(count, (turn) => circle(EYE * 0.34, point(EYE * 0.62, turn)));
     case "wheel":
-      // slices with a gap between them: they can be counted when they are filled, too
+      // slices with a gap between them, so that they can be counted when filled, too
       return around(count, (turn) => {
         const [from, to] = [point(EYE, turn + 0.02), point(EYE, turn + 1 / count - 0.02)];
         return `M${point(3, turn + 0.5 / count)}L${from}A${EYE} ${EYE} 0 0 1 ${to}Z`;

@@ -1,8 +1,8 @@
 /**
- * The seal's shape: what a rosette looks like, reckoned from the 40 digits of the code, and nothing else.
+ * The shape of a seal, computed from the 40 digits of the code alone.
  *
- * `client/seal.py` is its twin; both read the same bytes in the same order (tests/web/shared/seal.json). A seal is for
- * a glance: its shapes make up about 30 bits. What settles it are the digits.
+ * `client/seal.py` is its twin: both derive the same choices from the same bytes (tests/web/shared/seal.json). A seal
+ * is for a quick comparison: its shapes make up about 30 bits. Only the digits are decisive.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { utf8 } from "../crypto/bytes";
@@ -25,9 +25,9 @@ export const TINTS = ["brass", "moss", "lake", "plum", "rust", "slate"] as const
 export interface SealShape {
   readonly petals: (typeof PETALS)[number];
   readonly outline: (typeof OUTLINES)[number];
-  /** Which way the lines inside are wound. */
+  /** The direction in which the inner lines are wound. */
   readonly weave: (typeof WEAVES)[number];
-  /** How far the petals stand apart. */
+  /** The depth of the gaps between petals. */
   readonly depth: (typeof DEPTHS)[number];
   /** Whether a petal or a gap points up. */
   readonly turn: (typeof TURNS)[number];
@@ -36,14 +36,14 @@ export interface SealShape {
   readonly edge: (typeof EDGES)[number];
   readonly ring: (typeof RINGS)[number];
   readonly eye: (typeof EYES)[number];
-  /** Of the eye. */
+  /** Number of points of the eye. */
   readonly points: (typeof POINTS)[number];
   readonly fill: (typeof FILLS)[number];
   readonly gaps: (typeof GAPS)[number];
   readonly tint: (typeof TINTS)[number];
 }
 
-/** The seal of a code of 40 digits: each choice by a byte of SHA-256(digits), in this order. */
+/** Return the seal of a code of 40 digits: one byte of SHA-256(digits) selects each choice, in this order. */
 export function sealOf(digits: string): SealShape {
   const bytes = sha256(utf8(digits));
   let at = 0;
@@ -65,24 +65,24 @@ export function sealOf(digits: string): SealShape {
   };
 }
 
-/** Of a petal, by the place across it, -0.5 to 0.5: 1 at its tip, 0 in the gaps. */
+/** Outlines of a petal, as functions of the position across it, -0.5 to 0.5: 1 at the tip, 0 in the gaps. */
 export const PROFILES: Readonly<Record<SealShape["outline"], (across: number) => number>> = {
   round: (u) => Math.sqrt(Math.cos(Math.PI * u)),
   pointed: (u) => 1 - 2 * Math.abs(u),
   wave: (u) => (1 + Math.cos(2 * Math.PI * u)) / 2,
-  // two tips, and a cleft between them
+  // two tips, with a cleft between them
   twin: (u) => Math.sqrt(Math.abs(Math.cos(Math.PI * u))) * (1 - 0.42 * Math.exp(-((u / 0.09) ** 2))),
   broad: (u) => Math.min(1, 3.2 * (0.5 - Math.abs(u))) ** 0.6,
   spire: (u) => (1 - 2 * Math.abs(u)) ** 2,
 };
 
-/** Out of 100: how deep the gaps between petals are. */
+/** Depth of the gaps between petals, out of 100. */
 export const DEPTH: Readonly<Record<SealShape["depth"], number>> = { shallow: 13, middle: 23, deep: 34 };
 
-/** Out of 100: the tips of the petals, where the weave begins, and the size of the eye. */
+/** Out of 100: radius of the petals' tips, start of the weave, size of the eye. */
 export const TIP = 80;
 export const RING = 31;
 export const EYE = 20;
 
-/** By how many petals the innermost line is turned against the outermost. */
+/** Number of petals by which the innermost line is turned against the outermost. */
 export const SHEAR = 1.25;

@@ -1,4 +1,4 @@
-/** The real Model: what worker and devices tell becomes what views show, and what a person asks for is passed on. */
+/** The implementation of `Model`: turns events of worker and devices into state for views, and passes on commands. */
 import { batch, computed, effect, type Signal, signal, untracked } from "@preact/signals";
 import { type Bytes, unhex, utf8 } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -23,24 +23,24 @@ import { freeTab, holdTab, reaches } from "./where";
 const CHAT_MAX = 2000;
 const ALARMS_MAX = 100;
 const TREES_MAX = 200;
-/** Milliseconds for which a reaction and a passing word are shown. */
+/** Milliseconds for which a reaction and a toast are shown. */
 const REACTION_TIME = 4000;
 const TOAST_TIME = 6000;
-/** Milliseconds until a picture that came too soon is tried again. */
+/** Milliseconds before an image that was refused as too soon is sent again. */
 const SOON = 500;
-/** Milliseconds between two looks at the counts. */
+/** Milliseconds between two requests for the counts. */
 const COUNT_EVERY = 1000;
-/** Pictures that chat offers as such; others are files. */
+/** Types that the chat shows as images; other types are files. */
 const PICTURES = ["image/png", "image/jpeg", "image/webp", "image/gif"];
 
-/** What is asked of `createWorker`, so that tests need none. */
+/** The store's environment, with `createWorker` so that tests need no worker. */
 export interface Around {
   readonly media: MediaSide;
   createWorker(): Worker;
   readonly kept: Storage | null;
 }
 
-/** Before anything was counted. */
+/** The counts before the first report. */
 const NOTHING: Counts = { sealed: {}, silent: null, streams: [], waiting: null };
 
 interface Preferences {
@@ -97,7 +97,7 @@ export class Store implements Model {
   readonly speaker;
   readonly layout = signal<"grid" | "speaker">("grid");
   readonly onlySpeaker = signal(false);
-  /** Who has spoken last, of the others. */
+  /** The other member who spoke last. */
   readonly #spoke = signal<number | null>(null);
   readonly pinned = signal<string | null>(null);
   readonly #visible: Visible;
@@ -133,11 +133,11 @@ export class Store implements Model {
     this.theme = signal(kept.theme === "light" || kept.theme === "dark" ? kept.theme : "system");
     effect(() => {
       const values: Preferences = { language: this.language.value, theme: this.theme.value };
-      // how the page looks, and nothing else, outlives it
+      // only these preferences outlive the page
       try {
         around.kept?.setItem("snug", JSON.stringify(values));
       } catch {
-        // a browser that keeps nothing: then it is chosen again next time
+        // the browser stores nothing: the next visit starts from the defaults
       }
     });
     this.devices = media.devices;
@@ -201,7 +201,7 @@ export class Store implements Model {
       if (this.ownLeaf.value >= 0 && this.place.value === "room") void this.#ask({ type: "AskFor", ...request });
     });
     effect(() => {
-      // however late it is reckoned: who came in before that tells it then
+      // sent whenever the hash is ready, even some time after we have joined
       const { hash } = this.where.value;
       if (hash !== null && this.ownLeaf.value >= 0 && this.place.value === "room")
         void this.#ask({ type: "RunsPage", hash: unhex(hash) });
@@ -213,7 +213,7 @@ export class Store implements Model {
     effect(() => {
       const alarm = media.alarm.value;
       untracked(() => {
-        // it is tried again and again: told once, and for as long as it lasts
+        // media retries go on: one alarm, which lasts as long as its cause
         if (alarm !== null && alarm.kind !== told) this.#told({ type: "Alarm", ...alarm });
         else if (alarm === null && this.banner.value?.key.startsWith("alarm.media_")) this.banner.value = null;
         told = alarm?.kind ?? null;
@@ -226,13 +226,13 @@ export class Store implements Model {
     this.do = this.#commands();
   }
 
-  /** For tests: nothing goes on any more. */
+  /** Stop everything, for tests. */
   close(): void {
     clearInterval(this.#seconds);
     this.#leaveRoom();
   }
 
-  /** The page was opened with a link, or one was put into the address. */
+  /** Follow a link that the page was opened with, or that was put in its address. */
   opened(link: string): void {
     const place = this.place.value;
     if (place === "room" || place === "waiting") return this.#toast(sentence("note.in_meeting"));
@@ -387,7 +387,7 @@ export class Store implements Model {
     let runs = false;
     worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
       runs = true;
-      // a meeting's last words are not the next one's
+      // a worker of an earlier meeting may still post its last messages
       if (this.#worker === worker) this.hear(data);
     });
     worker.addEventListener("error", () => {
@@ -396,7 +396,7 @@ export class Store implements Model {
     this.#post(wish);
   }
 
-  /** The worker has failed: at its start, by what the server gave for it; later, by itself. */
+  /** Handle an error of the worker. Before its first message, the server's file is at fault: missing, or changed. */
   async #broken(ran: boolean): Promise<void> {
     const why = sentence("unable.worker_why");
     const there = ran || (await fetch("where.json", { cache: "no-store" }).then(({ ok }) => ok, () => false));
@@ -404,14 +404,14 @@ export class Store implements Model {
     if (!ran) this.unable.value = there ? "page_changed" : "server_gone";
   }
 
-  /** Have it done; whether it was. Why not is told in passing. */
+  /** Run a command; returns whether it succeeded. The reason for a refusal is shown as a toast. */
   async #ask(command: Command): Promise<boolean> {
     const why = await this.#asked(command);
     if (why !== null) this.#toast(why);
     return why === null;
   }
 
-  /** Have it done; null, or why that can't be. */
+  /** Run a command; returns null, or the reason for its refusal. */
   async #asked(command: Command): Promise<Sentence | null> {
     if (this.#worker === null) return null;
     const ask = ++this.#asks;
@@ -458,7 +458,7 @@ export class Store implements Model {
     }
   }
 
-  /** One picture in so many seconds is let through: what is too soon waits. */
+  /** Send an image. The session accepts one every few seconds: one that is too soon waits. */
   async #sendPicture(data: Bytes): Promise<boolean> {
     for (;;) {
       const why = await this.#asked({ type: "SendPicture", data });
@@ -487,15 +487,15 @@ export class Store implements Model {
   }
 
   #url(data: Bytes, mime: string): string {
-    // what others sent is never opened as a page of ours: a picture, or a file to be saved
+    // data of others never opens as a page of our origin: it is an image, or a file to save
     const url = URL.createObjectURL(new Blob([data], { type: PICTURES.includes(mime) ? mime : "application/octet-stream" }));
     this.#urls.push(url);
     return url;
   }
 
-  // -- what is told ----------------------------------------------------------------------------------------
+  // -- events ----------------------------------------------------------------------------------------------
 
-  /** A message of the worker. */
+  /** Handle a message of the worker. */
   hear(message: FromWorker): void {
     batch(() => this.#hear(message));
     this.#around.media.hear(message);
@@ -554,7 +554,7 @@ export class Store implements Model {
     }
   }
 
-  /** The wish is granted: a guest stands at the door; a host is told so once the room is open. */
+  /** The wish was accepted: a guest waits for admission. A host enters when the room is open. */
   #begun(): void {
     if (this.place.value !== "prejoin" || this.going.value?.as !== "guest") return;
     this.opening.value = false;
@@ -562,7 +562,7 @@ export class Store implements Model {
     this.place.value = "waiting";
   }
 
-  /** Who was let in by another host, or has waited too long, needs no answer of ours. */
+  /** Remove knocks that no longer need our answer: another host has answered, or the guest has waited too long. */
   #stillWait(waiting: readonly number[] | null): void {
     const knocks = this.knocks.value;
     if (waiting !== null && knocks.some(({ knock }) => !waiting.includes(knock)))
@@ -710,7 +710,7 @@ export class Store implements Model {
     clearInterval(this.#timer);
     this.#timer = undefined;
     freeTab();
-    // what shows what the server did is asked for after the end: its worker lives on until then
+    // evidence is saved after the end, so the worker stays until then
     if (reason !== "dropped") this.#leaveRoom();
   }
 
@@ -718,7 +718,7 @@ export class Store implements Model {
     this.#around.media.end();
     const worker = this.#worker;
     this.#worker = null;
-    // its last words are under way
+    // the worker may still be sending its last messages
     setTimeout(() => worker?.terminate(), 2000);
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -731,7 +731,7 @@ export class Store implements Model {
     this.#people.clear();
     this.#recorders.clear();
     this.#counts.value = NOTHING;
-    // what was said, and who was there, is not the next meeting's
+    // messages and members do not carry over to the next meeting
     batch(() => {
       this.opening.value = this.hand.value = this.locked.value = this.onlySpeaker.value = false;
       this.ownLeaf.value = -1;
@@ -776,7 +776,7 @@ export class Store implements Model {
   }
 }
 
-/** As it is signed: NFC, without spaces around. */
+/** Return the name as it is signed: NFC, without spaces around it. */
 const normal = (name: string): string => name.trim().normalize("NFC");
 
 function nameTrouble(name: string): Sentence | null {

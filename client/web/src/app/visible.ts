@@ -1,45 +1,45 @@
 /**
- * Whose pictures are asked for, and how large: by pages, by what was chosen to be seen, and by the sizes of places.
+ * Selects the video streams to subscribe to, and their layers: by page, by the person's choice, and by tile size.
  *
- * The server sees all that is asked for. So nothing of it follows a voice, unless that was chosen (`onlySpeaker`): who is
- * on a page goes by the order of the room, and a place that is given to whoever speaks makes nobody's picture larger than
- * the others'. Sound is asked for always, and of everybody.
+ * The server sees subscriptions. So nothing in them follows voice activity, unless the person chose that
+ * (`onlySpeaker`): pages follow the order of the room, and the place of the active speaker makes no member's video
+ * larger than that of the others. All audio is always subscribed to.
  */
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Command } from "../session/events";
 import type { RemoteStream } from "./mediaSide";
 import type { Person, Places } from "./model";
 
-/** As many others are shown at once; with more there are pages. */
+/** Maximum number of other members shown at once; with more there are pages. */
 export const PAGE = 9;
-/** Heights of pictures in device pixels above which the next larger layer is of use. */
+/** Heights of video in device pixels above which the next larger layer is useful. */
 const STEPS = [150, 300];
-/** A layer that is there is given up only so far below its step: windows are dragged to and fro. */
+/** A layer is given up only below this fraction of its step, because windows are resized back and forth. */
 const STAY = 0.85;
-/** Of cameras while a place follows the voice: the middle layer's, whoever has it. */
+/** Height for all cameras while a place shows the active speaker: the middle layer, for every member alike. */
 const MIDDLE = 240;
 
-/** The largest layer that is of use at that height (device pixels), where `before` was until now. */
+/** Return the largest useful layer at `height` (device pixels); `before` is the previous result. */
 export function topFor(height: number, before: number | undefined): number {
   const top = STEPS.filter((step) => height > step).length;
   return before !== undefined && before > top && height > (STEPS[before - 1] ?? 0) * STAY ? before : top;
 }
 
-/** Of the others, by their leaves, those on that page; null: there is but one. `page` counts from 0. */
+/** Return the leaves of the other members on a page; null if there is only one page. `page` counts from 0. */
 export function onPage(others: readonly number[], page: number): ReadonlySet<number> | null {
   if (others.length <= PAGE) return null;
   const sorted = [...others].sort((a, b) => a - b);
   return new Set(sorted.slice(page * PAGE, (page + 1) * PAGE));
 }
 
-/** The streams to ask for where the cameras of these leaves are wanted: theirs, all sound, all shared screens. */
+/** Return the SSRCs to subscribe to for the cameras of these leaves: their cameras, all audio, all shared screens. */
 export function camerasOf(remote: readonly RemoteStream[], leaves: ReadonlySet<number>): ReadonlySet<number> {
   return new Set(remote.filter(({ stream, leaf }) => stream !== 1 || leaves.has(leaf)).map(({ ssrc }) => ssrc));
 }
 
 /**
- * The streams to ask for where only one camera's picture is wanted: `leaf`'s, or the first that there is. All sound and
- * all shared screens are among them, for nobody is to go unheard by it.
+ * Return the SSRCs to subscribe to for one camera: that of `leaf`, or the first one. They include all audio and all
+ * shared screens, so that every member remains audible.
  */
 export function sparing(remote: readonly RemoteStream[], leaf: number | null): ReadonlySet<number> {
   const cameras = remote.filter(({ stream }) => stream === 1);
@@ -47,7 +47,7 @@ export function sparing(remote: readonly RemoteStream[], leaf: number | null): R
   return camerasOf(remote, new Set(shown === undefined ? [] : [shown.leaf]));
 }
 
-/** Height in device pixels at which a stream's picture is shown. */
+/** Return the height in device pixels at which a stream's video is shown. */
 function heightOf({ leaf, stream }: RemoteStream, places: Places, onlySpeaker: boolean): number {
   const { each, large, voice } = places;
   if (large?.id === `${leaf} ${stream === 1 ? "camera" : "screen"}`) return large.height;
@@ -55,14 +55,14 @@ function heightOf({ leaf, stream }: RemoteStream, places: Places, onlySpeaker: b
   return Math.max(each, onlySpeaker ? voice : Math.min(voice, MIDDLE));
 }
 
-/** What a person sees, as the store knows it. */
+/** The state of the store that the selection depends on. */
 export interface Seen {
   readonly people: ReadonlySignal<readonly Person[]>;
   readonly remote: ReadonlySignal<readonly RemoteStream[]>;
-  /** The tile that was chosen to be seen large. */
+  /** The id of the tile that the person chose to see large. */
   readonly pinned: ReadonlySignal<string | null>;
   readonly onlySpeaker: ReadonlySignal<boolean>;
-  /** Who has spoken last, of the others. */
+  /** The other member who spoke last. */
   readonly spoke: ReadonlySignal<number | null>;
 }
 
@@ -73,11 +73,11 @@ export class Visible {
   readonly pages: ReadonlySignal<number>;
   /** From 0. */
   readonly page: ReadonlySignal<number>;
-  /** Leaves of the others whose cameras are shown; null: everybody's. */
+  /** Leaves of the other members whose cameras are shown; null: all. */
   readonly shown: ReadonlySignal<ReadonlySet<number> | null>;
-  /** SSRCs to ask for; null: all. */
+  /** SSRCs subscribed to; null: all. */
   readonly asked: ReadonlySignal<ReadonlySet<number> | null>;
-  /** The same as a command; of what isn't among `tops` the largest layer is of use. */
+  /** The same as a command. Streams missing in `tops` use their largest layer. */
   readonly request: ReadonlySignal<Pick<Command & { readonly type: "AskFor" }, "ssrcs" | "tops">>;
   #tops = new Map<number, number>();
 
@@ -115,17 +115,17 @@ export class Visible {
     });
   }
 
-  /** Turn to a page; beyond the last comes the first, and the other way round. */
+  /** Show a page; the first follows the last, and the other way round. */
   turn(to: number): void {
     this.#wished.value = (to + this.pages.value) % this.pages.value;
   }
 
-  /** How large things are shown now. */
+  /** Take the current sizes of tiles. */
   measured(places: Places): void {
     this.#places.value = places;
   }
 
-  /** Another meeting. */
+  /** Forget everything before another meeting. */
   clear(): void {
     this.#places.value = null;
     this.#wished.value = 0;

@@ -1,9 +1,9 @@
-/** Where this page comes from, what it is known by, and whether this browser can hold a meeting. */
+/** The origin of this page, its hash, and whether this browser can hold a meeting. */
 import { type Bytes, hex, utf8 } from "../crypto/bytes";
 import { supported } from "../media/link";
 import type { Unable, Where } from "./model";
 
-/** What the server says of itself; everything is missing where there is no such server. */
+/** Return the server's facts about itself (`where.json`); they are empty if there is no such server. */
 export async function where(): Promise<Where> {
   const pageOrigin = location.origin;
   const told = await fetch("where.json")
@@ -19,13 +19,13 @@ export async function where(): Promise<Where> {
   };
 }
 
-/** Whether the page may connect to that server: to the one that it comes from, and to all if it is one's own. */
+/** Whether the page may connect to that server: to its own server, or to any if the participant serves the page. */
 export const reaches = (at: Where, origin: string): boolean => at.own || origin === at.origin;
 
 /**
- * The bundle's hash, hex, reckoned over its files as this browser has them; null if they can't be had.
+ * Return the bundle's hash, hex, over its files as this browser has them; null if they cannot be fetched.
  *
- * A page that was changed can say another: see docs/threat-model.md.
+ * A modified page can report another hash: see docs/threat-model.md.
  */
 export async function bundleHash(): Promise<string | null> {
   try {
@@ -44,10 +44,10 @@ export async function bundleHash(): Promise<string | null> {
   }
 }
 
-/** By the browser, beside the page's own thread; hex. */
+/** SHA-256 in hex; the browser computes it outside the page's own thread. */
 const sha256 = async (data: BufferSource): Promise<string> => hex(new Uint8Array(await crypto.subtle.digest("SHA-256", data)));
 
-/** Why no meeting can be held here; null: it can. */
+/** Return why no meeting can be held here; null: it can. */
 export async function unable(): Promise<Unable | null> {
   if (!globalThis.isSecureContext || globalThis.crypto?.subtle === undefined) return "insecure";
   if (!supported()) return "no_transform";
@@ -60,16 +60,16 @@ export async function unable(): Promise<Unable | null> {
   return null;
 }
 
-/** What is behind the `#` of the address, which is taken out of the address and of the history at once. */
+/** Return the link after the `#` of the address, and remove it from the address and the history at once. */
 export function takeLink(at: { readonly origin: string | null }, pageOrigin: string): string | null {
   const rest = location.hash.slice(1);
   if (rest === "") return null;
   history.replaceState(null, "", location.pathname + location.search);
-  // a page of one's own is given whole links: http://127.0.0.1:8790/#https://meet.example/#1...
+  // the participant's own page receives complete links: http://127.0.0.1:8790/#https://meet.example/#1...
   return /^https?:/.test(rest) ? rest : `${at.origin ?? pageOrigin}/#${rest}`;
 }
 
-/** Says to the others that this meeting is held in this tab; false: another tab holds it. */
+/** Claim this meeting for this tab; false: another tab holds it. */
 export async function holdTab(name: Bytes): Promise<boolean> {
   if (!("locks" in navigator)) return true;
   return await new Promise((done) => {
@@ -84,5 +84,5 @@ export async function holdTab(name: Bytes): Promise<boolean> {
 
 let release: () => void = () => undefined;
 
-/** The meeting is over: another tab may hold it. */
+/** Release the claim: another tab may hold the meeting. */
 export const freeTab = (): void => release();

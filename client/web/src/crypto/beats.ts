@@ -1,15 +1,16 @@
 /**
- * Beats: what a member signs every few seconds about where it stands, what it sends and what reaches it.
+ * Heartbeats ("beats"): a member's periodic signed report of its state, its sent and its received frames.
  *
- * docs/protocol.md, section 7. A beat is a plain concatenation of fields, one encoding a value:
+ * docs/protocol.md, section 7. A heartbeat is a concatenation of fields, with one valid encoding per value:
  *
  *     1 | leaf 4 | handle 8 | since 8 | seq 4 | prev 32 | at 8 | epoch 8 | slot 8 | chain 32 |
  *     H(epoch_authenticator) 32 | incarnation 8 | relay 8 | window 32 |
  *     count 1, sent (stream 1 | frames 6) by stream | want 1 |
  *     count 2, got (leaf 4 | seq 4 | count 1, (stream 1 | frames 6) by stream) by leaf | signature 64
  *
- * The signature is SignWithLabel of MLS under "snug 1 beat", over room number (16 bytes) | all but itself.
- * Who has the beat, the number and the leaf's signature key can check it.
+ * The signature is the SignWithLabel of MLS under the label "snug 1 beat", over room number (16 bytes) | all
+ * fields before the signature. Verification needs the heartbeat, the room number and the leaf's signature
+ * key.
  */
 
 import { type Bytes, concat, utf8 } from "./bytes";
@@ -20,53 +21,53 @@ import { verifyWithLabel } from "./labels";
 
 export const LABEL = "snug 1 beat";
 export const VERSION = 1;
-/** Kept relays that a window covers. */
+/** Number of kept relays that a window covers. */
 export const WINDOW = 8;
-/** What stands for the beat before the first one. */
+/** `prev` of the first heartbeat. */
 export const NO_BEAT: Bytes = new Uint8Array(32);
 export const STREAMS_MAX = 8;
 export const GOT_MAX = 1000;
 
 /** [stream number, frames]. */
 export type Counters = readonly (readonly [number, number])[];
-/** (label, data) -> signature, as `Group.sign` of mls. */
+/** (label, data) -> signature, as `Group.sign` of mls does. */
 export type Sign = (label: string, data: Bytes) => Promise<Bytes>;
 
-/** What has come of one other member: its last beat, and of each stream the frames that opened. */
+/** Traffic received from one other member: its last heartbeat, and the frames decrypted per stream. */
 export interface Got {
   readonly leaf: number;
-  /** 0: no beat yet. */
+  /** 0: no heartbeat received yet. */
   readonly seq: number;
   readonly frames: Counters;
 }
 
 export interface BeatFields {
   readonly leaf: number;
-  /** Its connection, 8 bytes. */
+  /** The member's connection, 8 bytes. */
   readonly handle: Bytes;
-  /** The slot at which this membership began: sequence and counters begin there. */
+  /** Slot at which this membership began; sequence numbers and counters start there. */
   readonly since: number;
-  /** From 1. */
+  /** Starts at 1. */
   readonly seq: number;
-  /** `digest` of the beat before, 32 bytes; NO_BEAT for the first. */
+  /** `digest` of the previous heartbeat, 32 bytes; NO_BEAT for the first. */
   readonly prev: Bytes;
-  /** Unix seconds by its own clock. */
+  /** Unix seconds by the member's own clock. */
   readonly at: number;
   readonly epoch: number;
-  /** The last one that it has judged. */
+  /** Last slot that the member has validated. */
   readonly slot: number;
-  /** After that slot, 32 bytes. */
+  /** Chain value after that slot, 32 bytes. */
   readonly chain: Bytes;
   /** H(epoch_authenticator), 32 bytes. */
   readonly authenticator: Bytes;
-  /** Of the server's process, 8 bytes. */
+  /** Incarnation of the server process, 8 bytes. */
   readonly incarnation: Bytes;
-  /** The last kept relay that it can vouch for; 0: none. */
+  /** Last kept relay that the member can vouch for; 0: none. */
   readonly relay: number;
-  /** Over the relays up to that one (`window`), 32 bytes. */
+  /** Over the relays up to `relay` (see the function `window`), 32 bytes. */
   readonly window: Bytes;
   readonly sent: Counters;
-  /** Whether it asks for all streams; else for none. */
+  /** true: the member subscribes to all streams; false: to none. */
   readonly want: boolean;
   readonly got: readonly Got[];
 }
@@ -75,13 +76,13 @@ export interface Beat extends BeatFields {
   readonly signature: Bytes;
 }
 
-/** One member's signed word on where it stands. Numbers of frames count since `since`. */
+/** One member's signed report of its state. Frame counters start at slot `since`. */
 export class Beat {
   constructor(fields: BeatFields, signature: Bytes = new Uint8Array(0)) {
     Object.assign(this, fields, { signature });
   }
 
-  /** What is signed behind the room's number. MalformedError for values that have no encoding. */
+  /** Return the bytes signed after the room number. MalformedError for values that have no encoding. */
   body(): Bytes {
     return concat(
       uint(VERSION, 1),
@@ -105,17 +106,17 @@ export class Beat {
     );
   }
 
-  /** H(body), 32 bytes: what the next beat's `prev` is. */
+  /** H(body), 32 bytes: the `prev` of the next heartbeat. */
   get digest(): Bytes {
     return H(this.body());
   }
 
-  /** Body and signature. MalformedError while it isn't signed. */
+  /** Return body and signature. MalformedError if the heartbeat is unsigned. */
   encode(): Bytes {
     return concat(this.body(), exactly(this.signature, SIGNATURE_SIZE, "a beat's signature"));
   }
 
-  /** MalformedError for anything but the one encoding of a beat of this version. */
+  /** Decode a heartbeat of this version. MalformedError for anything but its one valid encoding. */
   static decode(data: Bytes): Beat {
     const reader = new Reader(data);
     if (reader.uint(1) !== VERSION) throw new MalformedError("a beat of another version");
@@ -149,12 +150,16 @@ export class Beat {
     return beat;
   }
 
-  /** The same, signed for the room of that number (16 bytes). */
+  /** Return a copy signed for the room with this number (16 bytes). */
   async signed(number: Bytes, sign: Sign): Promise<Beat> {
     return new Beat(this, await sign(LABEL, concat(exactly(number, 16, "a room's number"), this.body())));
   }
 
-  /** AuthenticationError unless `key` (a leaf's signature key) signed it for that room (16 bytes). */
+  /**
+   * Verify the signature for the room with this number (16 bytes).
+   *
+   * AuthenticationError unless `key`, a leaf's signature key, made it.
+   */
   async verify(number: Bytes, key: Bytes): Promise<void> {
     const signed = concat(exactly(number, 16, "a room's number"), this.body());
     await verifyWithLabel(key, LABEL, signed, this.signature);
@@ -162,10 +167,10 @@ export class Beat {
 }
 
 /**
- * What two members compare to know that they were given the same in the same order, 32 bytes.
+ * Return a hash (32 bytes) by which members confirm that they received the same relays in the same order.
  *
- * `digests` are H(blob) of the kept relays up to number `relay` of that incarnation of the server: the last
- * WINDOW of them, or all where there are fewer.
+ * `digests` are H(blob) of the last WINDOW kept relays up to number `relay` of that server incarnation, or of
+ * all of them if there are fewer.
  */
 export const window = (incarnation: Bytes, relay: number, digests: Iterable<Bytes>): Bytes =>
   H(utf8("snug 1 window"), exactly(incarnation, 8, "an incarnation"), uint(relay, 8), ...digests);

@@ -1,16 +1,16 @@
-/** Byte strings: what Python's `bytes` can do and `Uint8Array` can't. */
+/** Byte strings: operations of Python's `bytes` that `Uint8Array` lacks. */
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Draws that many random bytes. */
+/** Source of randomness: returns `count` random bytes. */
 export type Rng = (count: number) => Bytes;
 
 const encoder = new TextEncoder();
 
-/** UTF-8. */
+/** Encode as UTF-8. */
 export const utf8 = (text: string): Bytes => encoder.encode(text) as Bytes;
 
-/** One after the other. */
+/** Concatenate the parts. */
 export function concat(...parts: readonly Uint8Array[]): Bytes {
   const done = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
@@ -21,7 +21,7 @@ export function concat(...parts: readonly Uint8Array[]): Bytes {
   return done;
 }
 
-/** Whether both hold the same; in constant time for equal lengths. */
+/** Return whether both hold the same bytes; in constant time for equal lengths. */
 export function same(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== other.length) return false;
   let differs = 0;
@@ -29,7 +29,7 @@ export function same(one: Uint8Array, other: Uint8Array): boolean {
   return differs === 0;
 }
 
-/** Below 0, 0 or above 0, as Python orders bytes. */
+/** Compare in the order of Python's bytes: a negative number, 0 or a positive number. */
 export function compare(one: Uint8Array, other: Uint8Array): number {
   const shared = Math.min(one.length, other.length);
   for (let i = 0; i < shared; i++) if (one[i] !== other[i]) return one[i]! - other[i]!;
@@ -38,14 +38,14 @@ export function compare(one: Uint8Array, other: Uint8Array): number {
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
-/** Lower-case hex: also how bytes are keys of a Map or members of a Set. */
+/** Return lower-case hex, which also serves as the key of a byte string in a Map or Set. */
 export function hex(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) text += HEX[byte];
   return text;
 }
 
-/** RangeError if it is not hex. */
+/** Decode hex. RangeError for other input. */
 export function unhex(text: string): Bytes {
   if (!/^(?:[0-9a-f]{2})*$/i.test(text)) throw new RangeError("not hex");
   const bytes = new Uint8Array(text.length / 2);
@@ -53,12 +53,12 @@ export function unhex(text: string): Bytes {
   return bytes;
 }
 
-/** Big-endian, of `size` bytes (at most 8; numbers up to 2^53 - 1). */
+/** Encode `value` (at most 2^53 - 1) in `size` bytes, big-endian. */
 export function int(value: number, size: number): Bytes {
   const done = new Uint8Array(size);
   for (let i = size - 1, rest = value; i >= 0; i--, rest = Math.floor(rest / 256)) done[i] = rest % 256;
   return done;
 }
 
-/** From the system's generator. */
+/** Random bytes from the system's generator. */
 export const systemRng: Rng = (count) => crypto.getRandomValues(new Uint8Array(count));

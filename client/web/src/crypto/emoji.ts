@@ -1,10 +1,10 @@
 /**
- * The 64 signs of the short code, and the one English word that each is read out as.
+ * The 64 emoji of the short code, each with the one English word to read aloud.
  *
- * Chosen so that no two look alike at the size of a letter or sound alike over a bad line: no flags, no
- * smileys, no hands, no skin tones, no two of a family (one fruit that is red, one instrument of wood). All
- * are of Unicode 11.0 or older and one code point; two are followed by U+FE0F, which asks for the picture
- * instead of the letter. The order is part of the protocol (docs/protocol.md, section 8): sign i stands for
+ * No two look alike at the size of a letter or sound alike on a bad connection. The set excludes flags,
+ * smileys, hands, skin tones and pairs from one family: it has one red fruit and one wooden instrument. Every
+ * emoji is a single code point from Unicode 11.0 or older; U+FE0F follows two of them, to select the emoji
+ * form over the text form. The order is part of the protocol (docs/protocol.md, section 8): emoji i encodes
  * the six bits of i.
  */
 
@@ -18,7 +18,7 @@ const table =
   "🎻 violin 📖 book 🧲 magnet ✂️ scissors 💎 diamond ⏰ clock 🔭 telescope 💡 lamp " +
   "🎁 gift 🎈 balloon ⚓ anchor 🚲 bicycle 🚂 train 🚀 rocket 🚁 helicopter 🚜 tractor";
 
-/** [emoji, word], by number 0 to 63. */
+/** [emoji, word], indexed by number 0 to 63. */
 export const EMOJI: readonly (readonly [string, string])[] = [...table.matchAll(/(\S+) (\S+)/g)].map(
   ([, emoji = "", word = ""]) => [emoji, word],
 );

@@ -1,8 +1,8 @@
 /**
- * The kinds of error that `crypto` raises, named for who must act.
+ * Error classes of `crypto`. The class says which party is at fault and how the caller reacts.
  *
- * Every message says what happened and why; the caller knows what to do from the kind alone. Where a person will
- * read it, it is a sentence of the languages' files (`words/en/crypto.ts`).
+ * Each message says what happened and why. The class alone is enough to decide what to do. A message for
+ * people is a sentence of the language files (`words/en/crypto.ts`).
  */
 
 import english from "../words/en/crypto";
@@ -11,14 +11,14 @@ import { type Sentence, verbatim } from "../words/sentence";
 
 const texts: Readonly<Record<string, string>> = { ...english, ...policy, verbatim: "{text}" };
 
-/** A sentence of `words/en/crypto.ts` in English; of others the key. */
+/** Return the English text of a sentence of `words/en/crypto.ts`; for an unknown sentence, its key. */
 export const inEnglish = ({ key, args }: Sentence): string =>
   (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, arg: string) => String(args?.[arg]));
 
-/** Base of all errors raised by `crypto`: its message is English, its sentence can be said in any language. */
+/** Base class of all errors raised by `crypto`. `message` is English; `sentence` can be translated. */
 export class SnugCryptoError extends Error {
   override readonly name: string = "SnugCryptoError";
-  /** What to tell a person. */
+  /** The text for people. */
   readonly sentence: Sentence;
 
   constructor(why: string | Sentence) {
@@ -28,33 +28,33 @@ export class SnugCryptoError extends Error {
 }
 
 /**
- * Bytes that are not what they claim to be: too short, too long, wrong tag, not canonical.
+ * The bytes do not have the expected form: too short, too long, wrong tag, or not canonical.
  *
- * The sender (or whoever stands between) is at fault; drop the input.
+ * The sender or an intermediary is at fault; drop the input.
  */
 export class MalformedError extends SnugCryptoError {
   override readonly name = "MalformedError";
 }
 
-/** Well formed, but of a version, suite or type that this code does not speak. */
+/** The input is well formed, but its version, suite or type is unsupported. */
 export class UnsupportedError extends SnugCryptoError {
   override readonly name = "UnsupportedError";
 }
 
-/** A signature, MAC or AEAD tag did not verify. Nothing of the input may be used. */
+/** A signature, MAC or AEAD tag did not verify. No part of the input may be used. */
 export class AuthenticationError extends SnugCryptoError {
   override readonly name = "AuthenticationError";
 }
 
-/** Seen before, or so old that it can no longer be told from something seen before. */
+/** The input has been seen before, or is too old to rule that out. */
 export class ReplayError extends SnugCryptoError {
   override readonly name = "ReplayError";
 }
 
 /**
- * A numbered rule is broken. `rule` names it ("SNUG-7", "MLS-12.2-3"), the text says how.
+ * The input breaks a numbered rule. `rule` names it ("SNUG-7", "MLS-12.2-3"), `text` says how.
  *
- * The author of the input is at fault, and can be named when its signature has verified.
+ * The author of the input is at fault, and is known if its signature has verified.
  */
 export class ValidationError extends SnugCryptoError {
   override readonly name = "ValidationError";
@@ -69,12 +69,12 @@ export class ValidationError extends SnugCryptoError {
   }
 }
 
-/** The caller asked for something that its own state does not allow: a bug of the caller. */
+/** The caller requested an operation that its own state does not allow: a bug in the caller. */
 export class StateError extends SnugCryptoError {
   override readonly name = "StateError";
 }
 
-/** The key needed is not here: another epoch's, deleted, or never given to us. */
+/** The required key is absent: it is from another epoch, deleted, or was never received. */
 export class MissingKeyError extends SnugCryptoError {
   override readonly name = "MissingKeyError";
 }

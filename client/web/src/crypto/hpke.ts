@@ -1,8 +1,9 @@
 /**
  * Hybrid public key encryption, RFC 9180: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-128-GCM, in mode base.
  *
- * With associated data and secret export (5.3). WebCrypto does the exchange and the AEAD; this file is the RFC's
- * key schedule alone. Each context seals or opens one message: the protocol has no second.
+ * Supports associated data and secret export (5.3). WebCrypto performs the exchange and the AEAD; this file
+ * implements the RFC's key schedule. Each context seals or opens one message: the protocol has no second
+ * message.
  */
 
 import { expand } from "@noble/hashes/hkdf.js";
@@ -18,9 +19,9 @@ const { subtle } = crypto;
 const NK = 16;
 const NN = 12;
 const NH = 32;
-/** Bytes of an X25519 key, public or private, and of `enc`. */
+/** Bytes of an X25519 public or private key, and of `enc`. */
 export const KEY_SIZE = 32;
-/** Bytes that an AEAD adds. */
+/** Bytes that an AEAD adds to a plaintext. */
 export const TAG_SIZE = 16;
 
 const EMPTY = new Uint8Array(0);
@@ -41,11 +42,7 @@ function labeledExpand(suite: Bytes, prk: Bytes, label: string, info: Bytes, len
   return expand(sha256, prk, concat(int(length, 2), VERSION, suite, utf8(label), info), length) as Bytes;
 }
 
-/**
- * DeriveKeyPair of section 7.1.3.
- *
- * MalformedError below 32 bytes of `ikm`.
- */
+/** DeriveKeyPair of section 7.1.3. MalformedError if `ikm` has fewer than 32 bytes. */
 export async function deriveKeyPair(ikm: Bytes, keep = false): Promise<X25519Key> {
   if (ikm.length < KEY_SIZE)
     throw new MalformedError(`a key pair is derived from at least ${KEY_SIZE} bytes, not ${ikm.length}`);
@@ -53,13 +50,13 @@ export async function deriveKeyPair(ikm: Bytes, keep = false): Promise<X25519Key
   return X25519Key.fromPrivate(labeledExpand(KEM_SUITE, prk, "sk", EMPTY, KEY_SIZE), keep);
 }
 
-/** ExtractAndExpand over the DH (4.1), after the check of 7.1.4 that the DH isn't all zeros. */
+/** ExtractAndExpand over the DH (4.1), after the check of 7.1.4 that the DH is not all zeros. */
 async function sharedSecret(own: X25519Key, other: Bytes, enc: Bytes, receiver: Bytes): Promise<Bytes> {
   const prk = labeledExtract(KEM_SUITE, EMPTY, "eae_prk", await own.exchange(other));
   return labeledExpand(KEM_SUITE, prk, "shared_secret", concat(enc, receiver), NH);
 }
 
-/** Exports further secrets out of one encryption (5.3). */
+/** Exports further secrets from one encryption (5.3). */
 export class Exporter {
   readonly #secret: Bytes;
 
@@ -67,13 +64,13 @@ export class Exporter {
     this.#secret = secret;
   }
 
-  /** Context.Export: `length` bytes (1 to 8,160; else MalformedError), the same on both sides. */
+  /** Context.Export: return `length` bytes (1 to 8,160; else MalformedError), equal on both sides. */
   export(context: Bytes, length: number): Bytes {
     return labeledExpand(SUITE, this.#secret, "sec", context, length);
   }
 }
 
-/** Key, nonce and exporter of 5.1's KeySchedule. */
+/** Key, nonce and exporter of the KeySchedule (5.1). */
 class Context {
   readonly #key: Bytes;
   readonly #nonce: Bytes;
@@ -89,7 +86,7 @@ class Context {
     this.exporter = new Exporter(labeledExpand(SUITE, secret, "exp", context, NH));
   }
 
-  /** The first message, sealed or opened. */
+  /** Seal or open the context's only message. */
   async apply(use: "encrypt" | "decrypt", aad: Bytes, data: Bytes): Promise<Bytes> {
     const key = await subtle.importKey("raw", this.#key, "AES-GCM", false, [use]);
     const under = { name: "AES-GCM", iv: this.#nonce, additionalData: aad };
@@ -108,7 +105,10 @@ export class Sender {
     this.enc = enc;
   }
 
-  /** `rng` gives the 32 bytes of the ephemeral private key. MalformedError on a bad public key. */
+  /**
+   * Set up the context; `rng` provides the 32 bytes of the ephemeral private key. MalformedError on a bad
+   * public key.
+   */
   static async setup(publicHalf: Bytes, info: Bytes, rng: Rng = systemRng): Promise<Sender> {
     const ephemeral = await X25519Key.generate(rng);
     const enc = ephemeral.public;
@@ -119,7 +119,10 @@ export class Sender {
     return this.#context.exporter;
   }
 
-  /** Context.Seal: the ciphertext, 16 bytes longer. StateError on the second: it would use the nonce again. */
+  /**
+   * Context.Seal: return the ciphertext, 16 bytes longer. StateError on a second call, which would reuse the
+   * nonce.
+   */
   seal(aad: Bytes, plaintext: Bytes): Promise<Bytes> {
     if (this.#spent) throw new StateError("an HPKE context of ours seals once");
     this.#spent = true;
@@ -127,14 +130,14 @@ export class Sender {
   }
 }
 
-/** What `seal` made: `enc` (32 bytes) and `ciphertext` travel, `exporter` stays. */
+/** Result of `seal`: `enc` (32 bytes) and `ciphertext` are sent, `exporter` stays with the sender. */
 export interface Sealed {
   readonly enc: Bytes;
   readonly ciphertext: Bytes;
   readonly exporter: Exporter;
 }
 
-/** What `open` found, and the exporter that the sender has too. */
+/** Result of `open`: the plaintext, and the exporter that the sender has too. */
 export interface Opened {
   readonly plaintext: Bytes;
   readonly exporter: Exporter;
@@ -155,7 +158,7 @@ export async function seal(
 /**
  * Single-shot decryption (section 6.1).
  *
- * MalformedError on an `enc` that is no X25519 public key, AuthenticationError if it does not open.
+ * MalformedError if `enc` is not an X25519 public key, AuthenticationError if the ciphertext does not open.
  */
 export async function open(
   own: X25519Key,

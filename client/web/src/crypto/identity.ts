@@ -1,16 +1,17 @@
 /**
- * An identity that outlives meetings: a long-term X25519 key, shown to whom one likes, provable to nobody
- * else (docs/protocol.md, section 9).
+ * A long-term identity: an X25519 key, shown to chosen people only, with deniable proofs (docs/protocol.md,
+ * section 9).
  *
- * A proof is an HMAC under a key that both ends of a Diffie-Hellman can compute. It convinces the one to whom it
- * is made, who knows that it did not make it itself, and nobody beyond, for the receiver could have made it too.
- * There are two, to keys that the receiver holds and has signed:
+ * A proof is an HMAC under a key that both ends of a Diffie-Hellman exchange can compute. It convinces the
+ * receiver, who knows that it did not make the proof itself. It convinces no third party, because the
+ * receiver could have made it. There are two kinds of proof, each made to a key that the receiver holds and
+ * has signed:
  *
- * - **at the knock**, to the card's key of a host;
- * - **in the room**, to another member's box. There the key is mixed of two exchanges, identity with box and own
- *   box with box: it takes who holds the identity *and* the leaf, so that nobody vouches for a leaf of somebody
- *   else. It is sealed to the box and must travel unsigned: a signature around it would make it the proof to
- *   others that it must not be.
+ * - **at the knock**, to the card key of a host;
+ * - **in the room**, to another member's box. Its key combines two exchanges: identity with box, and our box
+ *   with box. Making it requires the identity key *and* the box key of the leaf, so that a member cannot
+ *   vouch for another member's leaf. The vouch is sealed to the box and must travel unsigned: a signature
+ *   would turn it into a proof to third parties.
  */
 
 import { type Bytes, concat, hex, type Rng, systemRng, utf8 } from "./bytes";
@@ -20,19 +21,19 @@ import * as hpke from "./hpke";
 import { H, KDF, KEY_SIZE, mac, same } from "./kdf";
 import { hpkeUsable, X25519Key } from "./primitives";
 
-/** Digits of a fingerprint: 132 bits, read out in eight groups of five. */
+/** Digits of a fingerprint: 132 bits, read aloud in eight groups of five. */
 export const DIGITS = 40;
-/** Bytes of an identity in a knock: the public key and the proof. */
+/** Bytes of an identity in a knock: public key and proof. */
 export const SHOWN_SIZE = 64;
-/** Bytes of a sealed vouch: `enc`, and under HPKE the leaf, the public key and the proof. */
+/** Bytes of a sealed vouch: `enc`, then leaf, public key and proof under HPKE. */
 export const VOUCH_SIZE = hpke.KEY_SIZE + 4 + 64 + hpke.TAG_SIZE;
 const PRIME = 2n ** 255n - 19n;
 
 /**
- * The public key itself (32 bytes, X25519), if it may be somebody's.
+ * Return the public key (32 bytes, X25519) if it is valid.
  *
- * MalformedError when it has another size, is of small order (then every proof would be anybody's), or isn't
- * in the one form that a point has: the same key must not have two fingerprints.
+ * MalformedError if it has another size, is of small order (anybody could then make every proof), or is not
+ * canonical: one key must not have two fingerprints.
  */
 export function checkPublic(publicHalf: Bytes): Bytes {
   exactly(publicHalf, KEY_SIZE, "an identity's public key");
@@ -42,13 +43,13 @@ export function checkPublic(publicHalf: Bytes): Bytes {
   return publicHalf;
 }
 
-/** 40 digits of H("snug 1 fingerprint" | public), without spaces; MalformedError as of `checkPublic`. */
+/** Return 40 digits of H("snug 1 fingerprint" | public), without spaces. Throws as `checkPublic` does. */
 export function fingerprint(publicHalf: Bytes): string {
   const digest = H(utf8("snug 1 fingerprint"), checkPublic(publicHalf));
   return (BigInt(`0x${hex(digest)}`) % 10n ** BigInt(DIGITS)).toString().padStart(DIGITS, "0");
 }
 
-/** One's own identity. */
+/** The user's own identity key pair. */
 export class IdentityKey {
   readonly #key: X25519Key;
 
@@ -56,13 +57,13 @@ export class IdentityKey {
     this.#key = key;
   }
 
-  /** MalformedError unless `bytes` are 32. */
+  /** MalformedError unless `bytes` has 32 bytes. */
   static async fromPrivate(bytes: Bytes): Promise<IdentityKey> {
     exactly(bytes, KEY_SIZE, "an identity's private key");
     return new IdentityKey(await X25519Key.fromPrivate(bytes, true));
   }
 
-  /** A new one. */
+  /** Generate a new identity key. */
   static generate(rng: Rng = systemRng): Promise<IdentityKey> {
     return IdentityKey.fromPrivate(rng(KEY_SIZE));
   }
@@ -72,7 +73,7 @@ export class IdentityKey {
     return this.#key.public;
   }
 
-  /** The secret half, 32 bytes: for the sealed book alone. */
+  /** The secret half, 32 bytes: only for storage in the sealed book. */
   get private(): Bytes {
     return this.#key.private;
   }
@@ -80,9 +81,9 @@ export class IdentityKey {
   // -- at the knock ----------------------------------------------------------------------------
 
   /**
-   * `public 32 | proof 32` for the host whose card this is, bound to this knock and its KeyPackage.
+   * Return `public 32 | proof 32` for the card's host, bound to this knock and its KeyPackage.
    *
-   * MalformedError when `cardPublic` (32 bytes) is of small order.
+   * MalformedError if `cardPublic` (32 bytes) is of small order.
    */
   async show(cardPublic: Bytes, cardHash: Bytes, enc: Bytes, keyPackage: Bytes): Promise<Bytes> {
     const shared = await this.#key.exchange(cardPublic);
@@ -92,9 +93,9 @@ export class IdentityKey {
   // -- in the room -----------------------------------------------------------------------------
 
   /**
-   * That the leaf `ends.leaf` is ours, to the member at `ends.toLeaf` alone: `VOUCH_SIZE` bytes.
+   * Prove to the member at `ends.toLeaf` only that `ends.leaf` is ours: `VOUCH_SIZE` bytes.
    *
-   * `box` is the key pair of `ends.box`. MalformedError when a box is of small order.
+   * `box` is the key pair of `ends.box`. MalformedError if a box is of small order.
    */
   async vouch(ends: Ends, box: X25519Key, rng: Rng = systemRng): Promise<Bytes> {
     const byIdentity = await this.#key.exchange(ends.toBox);
@@ -108,9 +109,9 @@ export class IdentityKey {
 // -- at the knock ---------------------------------------------------------------------------------
 
 /**
- * Whose identity a knock shows: its public key. `card` is the key pair of the card.
+ * Verify the identity in a knock and return its public key. `card` is the key pair of the card.
  *
- * MalformedError when it can't be anybody's, AuthenticationError when whoever knocked does not hold it.
+ * MalformedError if the key is invalid, AuthenticationError if the newcomer does not hold the private key.
  */
 export async function checkShown(
   shown: Bytes,
@@ -140,7 +141,7 @@ function shownProof(
 
 // -- in the room ----------------------------------------------------------------------------------
 
-/** Who vouches to whom: leaves, their signature keys and announced boxes (public), and the group. */
+/** The two ends of a vouch: leaves, their signature keys, announced boxes (public), and the group. */
 export interface Ends {
   readonly groupId: Bytes;
   readonly leaf: number;
@@ -151,7 +152,7 @@ export interface Ends {
   readonly toBox: Bytes;
 }
 
-/** What a proof is about; MalformedError when a part has a wrong size. */
+/** Encode the data that a proof covers. MalformedError if a part has a wrong size. */
 export function encodeEnds(ends: Ends): Bytes {
   return concat(
     prefixed(ends.groupId, 1),
@@ -164,7 +165,7 @@ export function encodeEnds(ends: Ends): Bytes {
   );
 }
 
-/** A vouch to us, opened and unverified: `leaf` claims to be of the identity `public` (32 bytes). */
+/** A vouch to this member, opened but unverified: `leaf` claims the identity `public` (32 bytes). */
 export class OpenedVouch {
   readonly leaf: number;
   readonly public: Bytes;
@@ -177,10 +178,10 @@ export class OpenedVouch {
   }
 
   /**
-   * The identity's public key, proven; `box` is our key pair, of `ends.toBox`.
+   * Verify the proof and return the identity's public key; `box` is our key pair of `ends.toBox`.
    *
-   * AuthenticationError when it is not by who holds both the identity and the box of that leaf (or not for
-   * these ends), MalformedError when a key can't be anybody's.
+   * AuthenticationError if its author does not hold both the identity and the box of that leaf, or if the
+   * proof is for other ends. MalformedError if a key is invalid.
    */
   async check(ends: Ends, box: X25519Key): Promise<Bytes> {
     checkPublic(this.public);
@@ -193,10 +194,10 @@ export class OpenedVouch {
 }
 
 /**
- * Open a vouch; nothing of it is proven before its `check`.
+ * Open a vouch. Its contents are unproven until `check`.
  *
- * AuthenticationError when it is sealed to somebody else, in another group or to another leaf of ours;
- * MalformedError when it isn't `VOUCH_SIZE` bytes or its key is of small order.
+ * AuthenticationError if it is sealed to another member, in another group or to another leaf of ours.
+ * MalformedError if it does not have `VOUCH_SIZE` bytes or its key is of small order.
  */
 export async function openVouch(
   sealed: Bytes,
@@ -214,6 +215,6 @@ export async function openVouch(
 const vouchInfo = (groupId: Bytes): Bytes => concat(utf8("snug 1 id vouch"), groupId);
 
 function vouchedProof(byIdentity: Bytes, byBox: Bytes, publicHalf: Bytes, ends: Ends): Bytes {
-  // both exchanges can be had from the receiver's private half: that is the point
+  // the receiver can compute both exchanges with its own private key: this makes the proof deniable
   return mac(KDF(concat(byIdentity, byBox), "snug 1 id"), publicHalf, encodeEnds(ends));
 }

@@ -1,12 +1,13 @@
 /**
- * The link, and all that derives from it and from the host's seed (docs/protocol.md, sections 1 to 3).
+ * The invite link, and the keys derived from it and from the host seed (docs/protocol.md, sections 1 to 3).
  *
- * A link is a capability: whoever has it can find the lobby and knock, and no more. It looks like this, with
- * more servers (a count, then each origin behind a length of one byte) only where there are any:
+ * A link is a capability: its holder can find the lobby and knock, and nothing else. Its format is below. The
+ * list of further servers (a count, then each origin after a length of one byte) is present only if it is not
+ * empty:
  *
  *     https://HOST[:PORT]/#1<base64url( secret 16 | host_public 32 | index 2 | token 16 [ | servers ] )>
  *
- * The part behind '#' never goes to a server.
+ * The part after '#' never reaches a server.
  */
 
 import { sentence } from "../words/sentence";
@@ -23,11 +24,11 @@ const TOKEN_SIZE = 16;
 const NUMBER_SIZE = 16;
 const NONCE_SIZE = 32;
 const ORIGIN_MAX = 255;
-/** Further servers that a link may name. */
+/** Maximum number of further servers in a link. */
 export const SERVERS_MAX = 8;
-/** Links longer than this are none of ours. */
+/** Maximum length of a link; longer text is rejected. */
 export const LINK_MAX = 4096;
-/** Name of the link's PSK in MLS (an external psk_id). */
+/** ID of the link's PSK in MLS (an external psk_id). */
 export const LINK_PSK_ID = utf8("snug 1 link");
 const FIXED = SECRET_SIZE + 32 + 2 + TOKEN_SIZE;
 const VERSION = "1";
@@ -37,10 +38,10 @@ const LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
 // -- origins -----------------------------------------------------------------------------------
 
 /**
- * `scheme://host[:port]` in the one form that is signed: lower case, no default port, no path.
+ * Return `scheme://host[:port]` in canonical form, as signed: lower case, no default port, no path.
  *
- * Takes https and http, a DNS name (IDNs in their xn-- form), an IPv4 address or an IPv6 address in
- * brackets. A lone "/" behind it is dropped; anything else behind it, or a user, is MalformedError.
+ * Accepts https and http, with a DNS name (IDNs in their xn-- form), an IPv4 address, or an IPv6 address in
+ * brackets. A single trailing "/" is dropped. MalformedError on any other suffix, or on a user part.
  */
 export function canonicalOrigin(url: string): string {
   const [, scheme, name, given] = (/^[\0-\x7f]*$/.test(url) && ORIGIN.exec(url.toLowerCase())) || [];
@@ -64,14 +65,14 @@ function canonicalHost(host: string): string | null {
   return labels.every((label) => LABEL.test(label)) ? host : null;
 }
 
-/** The four numbers of an IPv4 address, or null: decimal, without leading zeros. */
+/** Return the four numbers of an IPv4 address in decimal without leading zeros, else null. */
 function ipv4(text: string): number[] | null {
   const octets = text.split(".");
   if (octets.length !== 4 || !octets.every((o) => /^(?:0|[1-9][0-9]{0,2})$/.test(o) && Number(o) < 256)) return null;
   return octets.map(Number);
 }
 
-/** The eight groups of an IPv6 address (RFC 4291, 2.2), or null. */
+/** Return the eight groups of an IPv6 address (RFC 4291, 2.2), else null. */
 function ipv6(text: string): number[] | null {
   const halves = text.split("::");
   if (halves.length > 2) return null;
@@ -94,7 +95,10 @@ function ipv6(text: string): number[] | null {
   return [...first, ...Array<number>(missing).fill(0), ...second];
 }
 
-/** RFC 5952's form: hex, and "::" for the longest run of zeros, the first of several, if it is of two or more. */
+/**
+ * Format as in RFC 5952, all in hex: "::" replaces the longest run of two or more zero groups, the first one
+ * if several are equally long.
+ */
 function compressed(groups: readonly number[]): string {
   const text = groups.map((group) => group.toString(16)).join(":");
   let longest = "";
@@ -104,7 +108,7 @@ function compressed(groups: readonly number[]): string {
   return `${text.slice(0, at).replace(/:$/, "")}::${text.slice(at + longest.length + 1)}`;
 }
 
-/** len16(origin) | origin, of a canonical origin only: else two clients would sign different bytes. */
+/** Encode len16(origin) | origin. MalformedError if not canonical: two clients must sign equal bytes. */
 export function originField(origin: string): Bytes {
   const canonical = canonicalOrigin(origin);
   if (canonical !== origin)
@@ -114,10 +118,10 @@ export function originField(origin: string): Bytes {
 
 // -- keys of a host ----------------------------------------------------------------------------
 
-/** 32 random bytes that hosts alone have; everything that makes a host comes from them. */
+/** The seed of the hosts: 32 random bytes known only to hosts. All host keys derive from it. */
 export class HostSeed {
   readonly seed: Bytes;
-  /** Signs cards; its public half stands in every link. */
+  /** The key that signs cards; its public half is in every link. */
   readonly hostKey: SigningKey;
 
   private constructor(seed: Bytes, hostKey: SigningKey) {
@@ -131,28 +135,28 @@ export class HostSeed {
     return new HostSeed(seed, await SigningKey.fromSeed(KDF(seed, "snug 1 host")));
   }
 
-  /** A new meeting's seed. */
+  /** Generate the seed of a new meeting. */
   static fromRandom(rng: Rng = systemRng): Promise<HostSeed> {
     return HostSeed.from(rng(32));
   }
 
-  /** 32 bytes. */
+  /** The public half of `hostKey`, 32 bytes. */
   get hostPublic(): Bytes {
     return this.hostKey.public;
   }
 
-  /** Opens and mends the room of this MLS group at the server. */
+  /** Return the key that opens this MLS group's room at the server and replaces its gate. */
   stewardKey(groupId: Bytes): Promise<SigningKey> {
     return SigningKey.fromSeed(KDF(this.seed, concat(utf8("snug 1 steward"), prefixed(groupId, 2))));
   }
 
-  /** What makes invite `index` (0 to 65,535) good: 16 bytes that its link carries. */
+  /** Return the token (16 bytes) in the link of invite `index` (0 to 65,535), which authorises it. */
   inviteToken(index: number): Bytes {
     const root = KDF(this.seed, "snug 1 invites");
     return KDF(root, concat(utf8("snug 1 invite"), uint(index, 2)), TOKEN_SIZE);
   }
 
-  /** The invite of that index. */
+  /** Return the invite with this index. */
   invite(origin: string, secret: Bytes, index: number, servers: readonly string[] = []): Invite {
     return new Invite(origin, secret, this.hostPublic, index, this.inviteToken(index), servers);
   }
@@ -160,17 +164,17 @@ export class HostSeed {
 
 // -- the link ----------------------------------------------------------------------------------
 
-/** One link, taken apart. `secret` is the meeting's, `token` this invite's alone. */
+/** A decoded link. `secret` belongs to the meeting, `token` to this invite only. */
 export class Invite {
   readonly origin: string;
   readonly secret: Bytes;
   readonly hostPublic: Bytes;
   readonly index: number;
   readonly token: Bytes;
-  /** Further servers, canonical origins, at most 8. */
+  /** Further servers as canonical origins, at most 8. */
   readonly servers: readonly string[];
 
-  /** MalformedError when a part has a wrong size, or an origin isn't canonical. */
+  /** MalformedError if a part has a wrong size, or an origin is not canonical. */
   constructor(
     origin: string,
     secret: Bytes,
@@ -192,7 +196,7 @@ export class Invite {
     for (const server of servers) originField(server);
   }
 
-  /** The link: about 116 characters for a short host and no further servers. */
+  /** Return the link: about 116 characters for a short host name and no further servers. */
   link(): string {
     const raw = [this.secret, this.hostPublic, uint(this.index, 2), this.token];
     if (this.servers.length > 0)
@@ -201,10 +205,10 @@ export class Invite {
   }
 
   /**
-   * Take a link apart; spaces around it don't matter.
+   * Decode a link; surrounding whitespace is ignored.
    *
-   * The errors are for the person who pasted it: MalformedError when it isn't a Snug link, or a part of it
-   * is missing or changed; UnsupportedError when it is of another version.
+   * The error messages address the user who pasted the link. MalformedError if it is not a Snug link, or if a
+   * part is missing or changed; UnsupportedError if it has another version.
    */
   static parse(given: string): Invite {
     const link = trimmed(given);
@@ -254,14 +258,14 @@ function fromBase64url(text: string): Bytes {
   if (text.length % 4 === 1) throw new MalformedError(sentence("link.cut"));
   const plain = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
   const raw = Uint8Array.from(plain, (c) => c.charCodeAt(0));
-  // spare bits set: another text for the same bytes
+  // non-zero spare bits: a second text for the same bytes
   if (base64url(raw) !== text) throw new MalformedError(sentence(raw.length < FIXED ? "link.cut" : "link.last"));
   return raw;
 }
 
 // -- from the link's secret --------------------------------------------------------------------
 
-/** UTC days since 1970-01-01. */
+/** Return the number of whole UTC days since 1970-01-01. */
 export const dayOf = (unixSeconds: number): number => Math.floor(unixSeconds / 86_400);
 
 function ofTheDay(secret: Bytes, label: string, origin: string, day: number): Bytes {
@@ -269,24 +273,24 @@ function ofTheDay(secret: Bytes, label: string, origin: string, day: number): By
   return KDF(secret, concat(utf8(label), originField(origin), uint(day, 4)));
 }
 
-/** The key of the lobby on that UTC day; its public half is the lobby's number. */
+/** Return the key of the lobby on that UTC day; its public half is the lobby's number. */
 export async function lobbyKey(secret: Bytes, origin: string, day: number): Promise<SigningKey> {
   return SigningKey.fromSeed(ofTheDay(secret, "snug 1 lobby", origin, day));
 }
 
-/** The key (32 bytes) under which everything in that day's lobby is sealed. */
+/** Return the key (32 bytes) that seals everything in that day's lobby. */
 export function lobbyVeilKey(secret: Bytes, origin: string, day: number): Bytes {
   return ofTheDay(secret, "snug 1 veil", origin, day);
 }
 
-/** The external PSK that goes with every Add (32 bytes), under the id `LINK_PSK_ID`. */
+/** Return the external PSK for every Add (32 bytes), with the id `LINK_PSK_ID`. */
 export function linkPsk(secret: Bytes): Bytes {
   return KDF(exactly(secret, SECRET_SIZE, "a link's secret"), "snug 1 psk");
 }
 
-// -- what is signed and hashed for the server (server/wire/messages.py says the same) -------------
+// -- bytes signed and hashed for the server (server/wire/messages.py has the same) -----------------
 
-/** `H("snug 1 room" | door_pk | steward_pk)[:16]`. */
+/** Return `H("snug 1 room" | door_pk | steward_pk)[:16]`. */
 export function roomNumber(doorPublic: Bytes, stewardPublic: Bytes): Bytes {
   exactly(doorPublic, 32, "a door's public key");
   exactly(stewardPublic, 32, "a steward's public key");
@@ -294,8 +298,8 @@ export function roomNumber(doorPublic: Bytes, stewardPublic: Bytes): Bytes {
 }
 
 /**
- * What opens a door. For a lobby `number` is the lobby key's public half (32 bytes) and the lobby key
- * signs; for a room it is the room's number (16 bytes) and the door key signs.
+ * Return the message to sign for access to a door. For a lobby, `number` is the public half of the lobby key
+ * (32 bytes) and the lobby key signs; for a room, it is the room number (16 bytes) and the door key signs.
  */
 export function doorMessage(origin: string, number: Bytes, serverNonce: Bytes, clientNonce: Bytes): Bytes {
   if (number.length !== NUMBER_SIZE && number.length !== 32)
@@ -305,7 +309,7 @@ export function doorMessage(origin: string, number: Bytes, serverNonce: Bytes, c
   return concat(utf8("snug 1 door"), originField(origin), number, serverNonce, clientNonce);
 }
 
-/** What the steward signs to open a room (G1). */
+/** Return the message that the steward key signs to open a room (G1). */
 export function openMessage(number: Bytes, slot: number, gate: Bytes, chain: Bytes, serverNonce: Bytes): Bytes {
   exactly(gate, HASH_SIZE, "a gate");
   exactly(chain, HASH_SIZE, "a chain value");
@@ -313,19 +317,19 @@ export function openMessage(number: Bytes, slot: number, gate: Bytes, chain: Byt
   return concat(utf8("snug 1 open"), numbered(number, slot), gate, chain, serverNonce);
 }
 
-/** What the steward signs to mend a gate (G5). */
+/** Return the message that the steward key signs to replace a gate (G5). */
 export function regateMessage(number: Bytes, slot: number, gate: Bytes, serverNonce: Bytes): Bytes {
   exactly(gate, HASH_SIZE, "a gate");
   exactly(serverNonce, NONCE_SIZE, "the server's nonce");
   return concat(utf8("snug 1 regate"), numbered(number, slot), gate, serverNonce);
 }
 
-/** What the server signs for each slot: two stories told are two signatures. */
+/** Return the message that the server signs for each slot. Conflicting histories yield two signatures. */
 export function receiptMessage(number: Bytes, slot: number, chain: Bytes): Bytes {
   return concat(utf8("snug 1 receipt"), numbered(number, slot), exactly(chain, HASH_SIZE, "a chain value"));
 }
 
-/** AuthenticationError unless the server signed that chain value for that slot. */
+/** Throw AuthenticationError unless the server signed that chain value for that slot. */
 export async function verifyReceipt(
   serverPublic: Bytes,
   number: Bytes,
@@ -344,10 +348,10 @@ export async function verifyReceipt(
 const numbered = (number: Bytes, slot: number): Bytes =>
   concat(exactly(number, NUMBER_SIZE, "a room's number"), uint(slot, 8));
 
-/** `chain_n = H(chain_{n-1} | n (8 bytes) | H(blob_n))`. */
+/** Return `chain_n = H(chain_{n-1} | n (8 bytes) | H(blob_n))`. */
 export function chainNext(chain: Bytes, slot: number, blob: Uint8Array): Bytes {
   return H(exactly(chain, HASH_SIZE, "a chain value"), uint(slot, 8), H(blob));
 }
 
-/** H(pass): what the server is given, so that it can know a pass (32 bytes) when it is shown. */
+/** Return H(pass), 32 bytes. The server stores it and can then verify a presented pass. */
 export const gate = (pass: Bytes): Bytes => H(exactly(pass, HASH_SIZE, "a pass"));

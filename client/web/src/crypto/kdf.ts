@@ -1,9 +1,9 @@
 /**
- * The few primitives that Snug uses outside MLS: H, KDF, an AEAD, Ed25519.
+ * Primitives that Snug uses outside MLS: H, KDF, an AEAD, Ed25519.
  *
- * H is SHA-256; KDF is HKDF-SHA256 (RFC 5869) without salt; the AEAD is AES-256-GCM (SP 800-38D) with a random
- * 96-bit nonce in front, which both clients have natively. A key of ours seals a few thousand blobs at the
- * most, far below the 2^32 at which random nonces would begin to matter.
+ * H is SHA-256; KDF is HKDF-SHA256 (RFC 5869) without salt; the AEAD is AES-256-GCM (SP 800-38D) with a
+ * random 96-bit nonce prepended. Both clients have it natively. One key seals at most a few thousand blobs,
+ * far below the 2^32 at which random nonces become a risk.
  */
 
 import { hkdf } from "@noble/hashes/hkdf.js";
@@ -25,7 +25,7 @@ export const SEAL_OVERHEAD = NONCE_SIZE + TAG_SIZE;
 
 const { subtle } = crypto;
 
-/** SHA-256 of the parts, one after the other: 32 bytes. */
+/** Return the SHA-256 of the concatenated parts, 32 bytes. */
 export function H(...parts: readonly Uint8Array[]): Bytes {
   const digest = sha256.create();
   for (const part of parts) digest.update(part);
@@ -38,7 +38,7 @@ export function KDF(key: Uint8Array, label: Uint8Array | string, length = KEY_SI
   return hkdf(sha256, key, undefined, info, length) as Bytes;
 }
 
-/** HMAC-SHA256 (RFC 2104) over the parts: 32 bytes. */
+/** Return the HMAC-SHA256 (RFC 2104) over the concatenated parts, 32 bytes. */
 export function mac(key: Uint8Array, ...parts: readonly Uint8Array[]): Bytes {
   return hmac(sha256, key, concat(...parts)) as Bytes;
 }
@@ -46,7 +46,7 @@ export function mac(key: Uint8Array, ...parts: readonly Uint8Array[]): Bytes {
 const gcm = (key: Bytes, use: "encrypt" | "decrypt"): Promise<CryptoKey> =>
   subtle.importKey("raw", exactly(key, KEY_SIZE, "a sealing key"), "AES-GCM", false, [use]);
 
-/** AES-256-GCM under a 32-byte key: nonce (12 bytes, from `rng`), ciphertext, tag (16 bytes). */
+/** AES-256-GCM under a 32-byte key: return nonce (12 bytes, from `rng`), ciphertext, tag (16 bytes). */
 export async function seal(key: Bytes, plaintext: Bytes, aad: Bytes, rng: Rng = systemRng): Promise<Bytes> {
   const iv = exactly(rng(NONCE_SIZE), NONCE_SIZE, "a nonce");
   const under = { name: "AES-GCM", iv, additionalData: aad };
@@ -54,9 +54,10 @@ export async function seal(key: Bytes, plaintext: Bytes, aad: Bytes, rng: Rng = 
 }
 
 /**
- * What `seal` was given.
+ * Return the plaintext that was passed to `seal`.
  *
- * MalformedError if too short, AuthenticationError if it was not sealed under this key with this `aad`.
+ * MalformedError if `sealed` is too short, AuthenticationError if it is not sealed under this key with this
+ * `aad`.
  */
 export async function unseal(key: Bytes, sealed: Bytes, aad: Bytes): Promise<Bytes> {
   if (sealed.length < SEAL_OVERHEAD)
@@ -70,10 +71,10 @@ export async function unseal(key: Bytes, sealed: Bytes, aad: Bytes): Promise<Byt
   }
 }
 
-// RFC 8410: everything of a PKCS #8 that stands in front of a private key of 32 bytes
+// RFC 8410: last byte of the object identifier, in the PKCS #8 header before a 32-byte private key
 const PKCS8 = { Ed25519: 0x70, X25519: 0x6e };
 
-/** WebCrypto's key for 32 private bytes of either curve (RFC 8410). */
+/** Return WebCrypto's key for 32 private bytes of either curve (RFC 8410). */
 export function privateKey(
   curve: keyof typeof PKCS8,
   secret: Bytes,
@@ -85,9 +86,9 @@ export function privateKey(
 }
 
 /**
- * An Ed25519 key pair (RFC 8032), whose secret half WebCrypto holds and doesn't give out.
+ * An Ed25519 key pair (RFC 8032). WebCrypto holds the secret half and does not export it.
  *
- * Where the protocol needs the seed's bytes themselves (a door's), `keep` keeps them beside it.
+ * Some protocol steps need the seed itself (that of a door); with `keep`, the object stores it too.
  */
 export class SigningKey {
   readonly #key: CryptoKey;
@@ -101,10 +102,10 @@ export class SigningKey {
     this.#seed = seed;
   }
 
-  /** The key of a 32-byte seed; MalformedError on another size. */
+  /** Return the key of a 32-byte seed. MalformedError for other sizes. */
   static async fromSeed(seed: Bytes, keep = false): Promise<SigningKey> {
     exactly(seed, KEY_SIZE, "an Ed25519 seed");
-    // WebCrypto derives no public half from what it doesn't give out: once out, then in again for good
+    // WebCrypto derives no public key from a non-extractable key: import the seed twice
     const { x } = await subtle.exportKey("jwk", await privateKey("Ed25519", seed, true, ["sign"]));
     const publicHalf = Uint8Array.from(atob((x ?? "").replace(/-/g, "+").replace(/_/g, "/")), (c) =>
       c.charCodeAt(0),
@@ -113,31 +114,31 @@ export class SigningKey {
     return new SigningKey(key, exactly(publicHalf, KEY_SIZE, "an Ed25519 public key"), keep ? seed : null);
   }
 
-  /** A new key from `rng`'s 32 bytes. */
+  /** Generate a new key from 32 bytes of `rng`. */
   static generate(rng: Rng = systemRng, keep = false): Promise<SigningKey> {
     return SigningKey.fromSeed(rng(KEY_SIZE), keep);
   }
 
-  /** A new key of the browser's own making: its seed never was in this program's memory. */
+  /** Generate a new key in the browser: its seed never enters this program's memory. */
   static async fresh(): Promise<SigningKey> {
     const pair = (await subtle.generateKey("Ed25519", false, ["sign", "verify"])) as CryptoKeyPair;
     return new SigningKey(pair.privateKey, new Uint8Array(await subtle.exportKey("raw", pair.publicKey)), null);
   }
 
-  /** The secret half, 32 bytes; StateError where it wasn't kept. */
+  /** The secret half, 32 bytes. StateError if it was not kept. */
   get seed(): Bytes {
     if (this.#seed === null) throw new StateError("this key's seed was not kept");
     return this.#seed;
   }
 
-  /** The signature, 64 bytes; deterministic. */
+  /** Return the signature, 64 bytes; deterministic. */
   async sign(message: Bytes): Promise<Bytes> {
     return new Uint8Array(await subtle.sign("Ed25519", this.#key, message));
   }
 }
 
-// The y of the points whose order divides 8 (little-endian, without the sign of x): 1, 0, -1 and two of order 8.
-// And the order L of all others, which an S must be below.
+// y coordinates of the points whose order divides 8 (little-endian, without the sign of x): 1, 0, -1 and two
+// of order 8. ORDER is the order L of the prime-order subgroup: S must be below it.
 const FF = "ff".repeat(30);
 const SMALL_ORDER = new Set([
   `01${"00".repeat(31)}`,
@@ -151,7 +152,7 @@ const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
 
 const little = (bytes: Uint8Array): bigint => BigInt(`0x${hex(bytes.toReversed())}`);
 
-/** Whether an encoded point of Ed25519 is in its one form and of no small order. */
+/** Return whether an encoded Ed25519 point is canonical and not of small order. */
 function usable(point: Uint8Array): boolean {
   const y = new Uint8Array(point);
   y[31] = (y[31] ?? 0) & 0x7f;
@@ -159,11 +160,11 @@ function usable(point: Uint8Array): boolean {
 }
 
 /**
- * Check an Ed25519 signature (RFC 8032; small-order keys and a non-canonical S are refused).
+ * Check an Ed25519 signature (RFC 8032). Small-order keys and a non-canonical S are rejected.
  *
- * MalformedError on wrong sizes, AuthenticationError when it isn't `public`'s signature of `message`. The browsers
- * accept points of small order, with which one signature fits many messages: those are refused here, as libsodium
- * refuses them at the other end.
+ * MalformedError on wrong sizes, AuthenticationError if it is not the signature of `message` by `publicHalf`.
+ * Browsers accept points of small order, with which one signature is valid for many messages. This function
+ * rejects them, as libsodium does in the Python client.
  */
 export async function verify(publicHalf: Bytes, message: Bytes, signature: Bytes): Promise<void> {
   exactly(publicHalf, KEY_SIZE, "an Ed25519 public key");
@@ -181,7 +182,7 @@ export async function verify(publicHalf: Bytes, message: Bytes, signature: Bytes
         message,
       ));
   } catch {
-    // a key that is no point
+    // the key is not a point of the curve
   }
   if (!good) throw new AuthenticationError("the signature is not by that key over these bytes");
 }

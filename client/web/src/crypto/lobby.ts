@@ -1,15 +1,15 @@
 /**
- * Card, knock and answer: how somebody with a link gets in (docs/protocol.md, section 4).
+ * Card, knock and answer: how a newcomer with a link joins (docs/protocol.md, section 4).
  *
- * Everything in a lobby is sealed under its veil, and every blob has one of a few sizes. Under the veil:
+ * Every lobby message is sealed under the lobby's veil key, and every blob has one of a few sizes:
  *
  *     Call    a newcomer asks the hosts for a card
- *     Card    a host's short-lived X25519 key, signed by the key that stands in the link
- *     Knock   HPKE to that key: who I am, proven by the invite; nobody but a host can read it
- *     Reply   an Answer or a Refusal under the knock's HPKE export: nobody but who opened the knock can make it
+ *     Card    a host's short-lived X25519 key, signed by the key that is in the link
+ *     Knock   HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
+ *     Reply   an Answer or a Refusal under the knock's HPKE export: proves that its author opened the knock
  *
- * Whoever lacks the link sees none of it. Whoever has it sees that somebody knocks, and not who, by which
- * invite, or what the answer is, except by the blob's size.
+ * Without the link, none of this is readable. A link holder sees that somebody knocks. The link holder does
+ * not see the name, the invite, or the answer, except as far as the blob's size reveals it.
  */
 
 import { sentence } from "../words/sentence";
@@ -23,41 +23,41 @@ import { H, mac, SEAL_OVERHEAD, type SigningKey, same, seal, unseal, verify } fr
 import { checkName, normalized } from "./names";
 import { X25519Key } from "./primitives";
 
-/** Every blob has one of these sizes (bytes); the largest is what a lobby carries. */
+/** Allowed blob sizes (bytes); the largest is the maximum of a lobby. */
 export const BUCKETS: readonly number[] = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072];
-/** A knock is at least this large, so that its size doesn't tell the length of a name. */
+/** Minimum size of a knock, so that the size does not reveal the length of a name. */
 export const KNOCK_BUCKET = 2048;
-/** How long a card is good, and its secret kept, in seconds. */
+/** Lifetime of a card and of its secret, in seconds. */
 export const CARD_LIFETIME = 600;
-/** How far a newcomer's clock may be off, in seconds. */
+/** Tolerated error of a newcomer's clock, in seconds. */
 export const CLOCK_SKEW = 300;
 export const GREETING_MAX = 280;
 export const REASON_MAX = 280;
-/** Largest KeyPackage that a knock carries. */
+/** Maximum size of a KeyPackage in a knock. */
 export const KEY_PACKAGE_MAX = 8192;
 
 const AAD = utf8("snug 1 posted");
 const NOTHING = new Uint8Array(0);
 const [CALL, CARD, KNOCK, REPLY, INSIDE] = [1, 2, 3, 4, 5];
 const [ANSWER, REFUSAL] = [1, 2];
-/** Overrides and isolates, with which a text can pretend to be another, and what isn't shown as text. */
+/** Bidirectional overrides and isolates, which can disguise a text as another, and control characters. */
 const CONTROL = /[\u202a-\u202e\u2066-\u2069\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
-/** In the place of an identity, where none is shown: no key of an identity begins like that. */
+/** Placeholder for an absent identity; no identity key starts with these bytes. */
 const NO_IDENTITY = new Uint8Array(SHOWN_SIZE);
 const REPLY_ID = 8;
-/** What the veil adds to a message: its seal, its kind, its length. */
+/** Bytes that the veil adds to a message: seal, length, kind. */
 const VEIL = SEAL_OVERHEAD + 4 + 1;
 const KNOCK_OVERHEAD = VEIL + hpke.KEY_SIZE + hpke.TAG_SIZE;
 const REPLY_OVERHEAD = VEIL + REPLY_ID + SEAL_OVERHEAD;
 
 // -- under the veil ---------------------------------------------------------------------------
 
-/** A newcomer asks: is a host there? Hosts answer with a card. */
+/** A newcomer's request for a card. Hosts answer with a card. */
 export class Call {
   readonly type = "Call";
 }
 
-/** A host's key for knocks. As read it is unverified: `verify` it before use. */
+/** A host's key for knocks. Decoding does not verify it: call `verify` before use. */
 export class Card {
   readonly type = "Card";
   /** 32 bytes. */
@@ -66,7 +66,7 @@ export class Card {
   readonly nonce: Bytes;
   /** Unix seconds. */
   readonly expiry: number;
-  /** The UTC day of the lobby that it was posted in. */
+  /** The UTC day of the card's lobby. */
   readonly day: number;
   /** 64 bytes. */
   readonly signature: Bytes;
@@ -79,21 +79,21 @@ export class Card {
     this.signature = signature;
   }
 
-  /** 124 bytes. */
+  /** Encode the card, 124 bytes. */
   encode(): Bytes {
     return concat(this.ephPublic, this.nonce, uint(this.expiry, 8), uint(this.day, 4), this.signature);
   }
 
-  /** H(Card), to which a knock is bound. */
+  /** H(Card); every knock is bound to it. */
   get hash(): Bytes {
     return H(this.encode());
   }
 
   /**
-   * Check it against the link: `now` in Unix seconds, `day` that of the lobby it was found in.
+   * Verify the card against the link: `now` in Unix seconds, `day` is its lobby's day.
    *
-   * AuthenticationError when it is not by the link's host; ValidationError ("CARD-DAY", "CARD-EXPIRED",
-   * "CARD-LIFETIME") when it is of another day, past, or claims to live longer than cards do.
+   * AuthenticationError if the link's host did not sign it; ValidationError ("CARD-DAY", "CARD-EXPIRED",
+   * "CARD-LIFETIME") if it is of another day, has expired, or claims a longer lifetime than cards have.
    */
   async verify(hostPublic: Bytes, origin: string, day: number, now: number): Promise<void> {
     await verify(hostPublic, cardMessage(this, origin), this.signature);
@@ -116,7 +116,7 @@ function cardMessage(card: Card, origin: string): Bytes {
   );
 }
 
-/** Sealed to a card: only hosts can read it. */
+/** A knock, sealed to a card: only hosts can read it. */
 export class Knock {
   readonly type = "Knock";
   readonly enc: Bytes;
@@ -128,7 +128,7 @@ export class Knock {
   }
 }
 
-/** An answer or a refusal, sealed; `id` lets the newcomer recognise it, and tells others nothing. */
+/** A sealed answer or refusal; the newcomer recognises it by `id`, which means nothing to others. */
 export class Reply {
   readonly type = "Reply";
   readonly id: Bytes;
@@ -140,7 +140,7 @@ export class Reply {
   }
 }
 
-/** Said between members and a host that comes back (`crypto/returning`); sealed once more. */
+/** A message between members and a returning host (`crypto/returning`), sealed a second time. */
 export class Inside {
   readonly type = "Inside";
   readonly sealed: Bytes;
@@ -153,9 +153,9 @@ export class Inside {
 export type LobbyMessage = Call | Card | Knock | Reply | Inside;
 
 /**
- * The blob to post: sealed under the lobby's veil (32 bytes), of the smallest fitting size of `BUCKETS`.
+ * Seal a message under the veil key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
  *
- * MalformedError when the message is too large for a lobby.
+ * MalformedError if the message is too large for a lobby.
  */
 export async function post(veil: Bytes, message: LobbyMessage, rng: Rng = systemRng): Promise<Bytes> {
   const inner = encode(message);
@@ -163,10 +163,10 @@ export async function post(veil: Bytes, message: LobbyMessage, rng: Rng = system
 }
 
 /**
- * What somebody posted. Nothing in it is verified but that its author has the link.
+ * Open a lobby blob. The only verified fact about its author is possession of the link.
  *
- * MalformedError when the blob has no right size or is no message, UnsupportedError when of an unknown kind,
- * AuthenticationError when not under this veil.
+ * MalformedError if the size is wrong or the contents are not a message, UnsupportedError on an unknown kind,
+ * AuthenticationError if it is not sealed under this veil key.
  */
 export async function read(veil: Bytes, blob: Bytes): Promise<LobbyMessage> {
   if (!BUCKETS.includes(blob.length))
@@ -210,9 +210,9 @@ function bucket(size: number, least = 0): number {
 // -- cards ------------------------------------------------------------------------------------
 
 /**
- * A card and its private half, which is erased after ten minutes.
+ * A card with its private half, to be erased after ten minutes.
  *
- * A device seized later can't name who knocked.
+ * A device seized later then cannot reveal the names in the knocks.
  */
 export class CardSecret {
   #private: X25519Key | null;
@@ -229,18 +229,18 @@ export class CardSecret {
     return this.#private;
   }
 
-  /** Whether its time (Unix seconds) is over: then `erase` it. */
+  /** Return whether the card has expired at `now` (Unix seconds); if so, call `erase`. */
   expired(now: number): boolean {
     return now >= this.card.expiry;
   }
 
-  /** Forget the private half. Knocks sealed to it can't be opened by anybody any more. */
+  /** Delete the private half. Knocks sealed to this card then cannot be opened by anyone. */
   erase(): void {
     this.#private = null;
   }
 }
 
-/** A new card, good for ten minutes from `now` (Unix seconds). */
+/** Create a card that is valid for ten minutes from `now` (Unix seconds). */
 export async function makeCard(
   hostKey: SigningKey,
   origin: string,
@@ -255,9 +255,9 @@ export async function makeCard(
 }
 
 /**
- * The text itself, if people may send it: NFC, at most `most` bytes of UTF-8, no control characters.
+ * Return the text if it is in NFC, has at most `most` bytes of UTF-8 and no control characters.
  *
- * MalformedError if not.
+ * Otherwise MalformedError.
  */
 export function checkText(text: string, most: number): string {
   if (utf8(text).length > most) throw new MalformedError(`a text of at most ${most} bytes is allowed here`);
@@ -268,20 +268,20 @@ export function checkText(text: string, most: number): string {
 
 // -- knocks -----------------------------------------------------------------------------------
 
-/** A knock that a host has opened, its invite proven. The KeyPackage is still unverified. */
+/** A knock after decryption, with a proven invite. The KeyPackage is still unverified. */
 export interface OpenedKnock {
   readonly index: number;
   readonly keyPackage: Bytes;
   readonly name: string;
   readonly greeting: string;
-  /** Unix seconds at which its card expires. */
+  /** Unix seconds at which the knock's card expires. */
   readonly expiry: number;
   readonly exporter: hpke.Exporter;
-  /** The identity (32 bytes, X25519) that it shows and holds, if it shows one. */
+  /** The identity (32 bytes, X25519) that the newcomer shows and has proven to hold; null if absent. */
   readonly identity: Bytes | null;
 }
 
-/** What the newcomer keeps of a knock, to open the reply. */
+/** State that the newcomer keeps to open the reply to its knock. */
 export class PendingKnock {
   readonly #exporter: hpke.Exporter;
 
@@ -289,16 +289,16 @@ export class PendingKnock {
     this.#exporter = exporter;
   }
 
-  /** Whether the reply is to this knock. */
+  /** Return whether the reply belongs to this knock. */
   owns(reply: Reply): boolean {
     return same(reply.id, replyId(this.#exporter));
   }
 
   /**
-   * The host's word.
+   * Open the host's reply.
    *
-   * AuthenticationError when it is not to this knock or not by who opened it, MalformedError when it is
-   * no answer.
+   * AuthenticationError if it belongs to another knock or was not made by a host that opened this one;
+   * MalformedError if it does not contain an answer.
    */
   async open(reply: Reply): Promise<Answer | Refusal> {
     if (!this.owns(reply)) throw new AuthenticationError("a reply to another knock");
@@ -307,10 +307,10 @@ export class PendingKnock {
 }
 
 /**
- * Knock with a *verified* card. `name` as `checkName` allows it, `greeting` at most 280 bytes.
+ * Create a knock for a *verified* card; `name` must pass `checkName`, `greeting` has at most 280 bytes.
  *
- * `identity` is shown to the hosts, who can prove it to nobody; the knock's size is the same without.
- * ValidationError("SNUG-11") on the name, MalformedError on the rest.
+ * `identity` is shown to the hosts, deniably; the size of the knock is the same without it.
+ * ValidationError("SNUG-11") on the name, MalformedError on the other arguments.
  */
 export async function knock(
   invite: Invite,
@@ -340,11 +340,11 @@ export async function knock(
 }
 
 /**
- * Open a knock; `tokenOf` gives an invite's token (`HostSeed.inviteToken`).
+ * Open a knock; `tokenOf` returns the token of an invite (`HostSeed.inviteToken`).
  *
- * StateError once the card is erased; AuthenticationError when it isn't sealed to this card, or not made by
- * a holder of the invite that it names and the identity that it shows: then there is nothing to show.
- * MalformedError and ValidationError("SNUG-11") when what it says is not allowed.
+ * StateError once the card is erased. AuthenticationError if the knock is not sealed to this card, or if its
+ * author does not hold the named invite and the shown identity: such a knock is not shown to the host.
+ * MalformedError and ValidationError("SNUG-11") if its contents are not allowed.
  */
 export async function openKnock(
   secret: CardSecret,
@@ -384,29 +384,29 @@ const use = (token: Bytes, cardHash: Bytes, enc: Bytes, rest: Bytes): Bytes =>
 
 // -- replies ----------------------------------------------------------------------------------
 
-/** Come in: all that a newcomer needs and only members know. */
+/** Admission: the data that a newcomer needs and that only members know. */
 export interface Answer {
   readonly type: "Answer";
   readonly welcome: Bytes;
   readonly doorSeed: Bytes;
   readonly stewardPublic: Bytes;
-  /** XOR X("handed") of the epoch that the Welcome leads to: no use to who reads the answer and not that. */
+  /** XOR X("handed") of the epoch of the Welcome: useless to a reader of the answer without the Welcome. */
   readonly beatKey: Bytes;
   readonly slot: number;
   readonly chain: Bytes;
-  /** Opaque here: used invites, signature keys ever seen, recent rejoins. */
+  /** Opaque in this module: used invites, all signature keys ever seen, recent rejoins. */
   readonly ledger: Bytes;
-  /** The host's signature that it let this key in (`crypto/report`, 64 bytes); empty unless reports are on. */
+  /** The host's signature that it admitted this key (`crypto/report`, 64 bytes); empty without reports. */
   readonly admission: Bytes;
 }
 
-/** Not now; `reason` (at most 280 bytes, may be empty) is the host's word to the newcomer. */
+/** Refusal; `reason` (at most 280 bytes, may be empty) is the host's text for the newcomer. */
 export interface Refusal {
   readonly type: "Refusal";
   readonly reason: string;
 }
 
-/** Seal an answer or a refusal to who knocked. MalformedError when a part has a wrong size. */
+/** Seal an answer or a refusal to the newcomer. MalformedError if a part has a wrong size. */
 export async function reply(
   opened: OpenedKnock,
   answer: Answer | Refusal,
@@ -418,7 +418,7 @@ export async function reply(
   return new Reply(id, await seal(replyKey(opened.exporter), padded(body, size), id, rng));
 }
 
-/** What is sealed in a reply. MalformedError when a part has a wrong size. */
+/** Encode the plaintext of a reply. MalformedError if a part has a wrong size. */
 export function encodeAnswer(answer: Answer | Refusal): Bytes {
   if (answer.type === "Answer")
     return concat(
@@ -439,7 +439,7 @@ export function encodeAnswer(answer: Answer | Refusal): Bytes {
 const checkAdmission = (admission: Bytes): Bytes =>
   admission.length === 0 ? admission : exactly(admission, 64, "an admission");
 
-/** What `encodeAnswer` made. MalformedError or UnsupportedError if it is none. */
+/** Decode the result of `encodeAnswer`. MalformedError or UnsupportedError on other input. */
 export function readAnswer(body: Bytes): Answer | Refusal {
   const reader = new Reader(body);
   const kind = reader.uint(1);
@@ -466,30 +466,30 @@ const replyKey = (exporter: hpke.Exporter): Bytes => exporter.export(utf8("snug 
 
 const replyId = (exporter: hpke.Exporter): Bytes => exporter.export(utf8("snug 1 answer id"), REPLY_ID);
 
-// -- a host's book of knocks --------------------------------------------------------------------
+// -- a host's record of knocks --------------------------------------------------------------------
 
-/** Knocks waiting for the host's word, all invites together. */
+/** Knocks waiting for the host's decision, for all invites together. */
 export const PENDING_MAX = 64;
-/** How long the host may think, in seconds. Afterwards the newcomer knocks again. */
+/** How long a knock waits for the host's decision, in seconds. Afterwards the newcomer knocks again. */
 export const PENDING_LIFETIME = 600;
-/** KeyPackages remembered. Older than that, their cards have expired long since. */
+/** Number of remembered KeyPackages. The cards of older ones expired long ago. */
 export const SEEN_MAX = 4096;
 
 export type Reason = "unknown" | "revoked" | "used" | "expired" | "seen" | "pending" | "full";
 
-/** To be shown to the host, under this id. */
+/** The knock is to be shown to the host, under this id. */
 export interface Accepted {
   readonly type: "Accepted";
   readonly id: number;
 }
 
-/** Not to be shown, and why. */
+/** The knock is not shown, for this reason. */
 export interface Ignored {
   readonly type: "Ignored";
   readonly reason: Reason;
 }
 
-/** A knock that waits for the host's word since `since`. */
+/** A knock that has waited for the host's decision since `since` (Unix seconds). */
 export interface Waiting {
   readonly id: number;
   readonly knock: OpenedKnock;
@@ -497,10 +497,10 @@ export interface Waiting {
 }
 
 /**
- * What a host knows of invites and knocks. Pure: `now` (Unix seconds) comes in.
+ * A host's record of invites and knocks. No clock and no I/O: callers pass `now` (Unix seconds).
  *
- * `each` is how many knocks may wait at once on one open invite (a single-use one has one); the protocol's
- * default is one.
+ * `each` limits the knocks that wait at the same time per open invite (always one for a single-use invite);
+ * the protocol's default is one.
  */
 export class Knocks {
   readonly #each: number;
@@ -515,19 +515,19 @@ export class Knocks {
     this.#each = each;
   }
 
-  /** An invite now exists. StateError if it does already. */
+  /** Register a new invite. StateError if its index is registered already. */
   issue(index: number, single: boolean): void {
     if (this.#single.has(index)) throw new StateError(`invite ${index} has been issued before`);
     this.#single.set(index, single);
   }
 
-  /** The invite opens nothing from now on, and who waits on it waits no more. */
+  /** Invalidate the invite and drop the knocks that wait on it. */
   revoke(index: number): void {
     this.#revoked.add(index);
     this.#keep((waiting) => waiting.knock.index !== index);
   }
 
-  /** Invites with which somebody has come in, by whichever host; a single-use one is then over. */
+  /** Mark invites as used by an admitted member, through any host; a single-use invite is then spent. */
   use(indices: Iterable<number>): void {
     for (const index of indices) {
       this.#used.add(index);
@@ -535,7 +535,7 @@ export class Knocks {
     }
   }
 
-  /** Whether the host is to be asked. An ignored knock changes nothing. */
+  /** Decide whether to show the knock to the host. An ignored knock does not change the record. */
   consider(opened: OpenedKnock, now: number): Accepted | Ignored {
     this.#expire(now);
     const mark = hex(H(opened.keyPackage));
@@ -562,16 +562,16 @@ export class Knocks {
     return this.#waiting.size >= PENDING_MAX ? "full" : null;
   }
 
-  /** Who waits, longest first. */
+  /** Return the waiting knocks, longest wait first. */
   waiting(now: number): Waiting[] {
     this.#expire(now);
     return [...this.#waiting.values()];
   }
 
   /**
-   * The host has decided about knock `id`, which waits no more.
+   * Remove and return knock `id`, which the host has decided about.
    *
-   * StateError when it doesn't wait (any more). Once its Add has been committed, tell `use`.
+   * StateError if no such knock waits. After the commit of its Add, call `use`.
    */
   take(id: number, now: number): OpenedKnock {
     this.#expire(now);

@@ -1,20 +1,21 @@
 /**
- * From the MLS exporter to a key for each stream of each sender, and what an epoch change does to them.
+ * Media keys: from the MLS exporter to one key per stream of each sender, and their change with each epoch.
  *
- * RFC 9605 section 5.2 gives the base key, `MLS-Exporter("SFrame 1.0 Base Key", "", 16)`, for suite 0x0004.
- * The key id is ours (docs/protocol.md, section 10):
+ * RFC 9605 section 5.2 defines the base key, `MLS-Exporter("SFrame 1.0 Base Key", "", 16)`, for suite 0x0004.
+ * The key id is Snug's own (docs/protocol.md, section 10):
  *
  *     KID = tag << 4 | epoch mod 16
  *
- * where the RFC has the member's index above the epoch bits. A *tag* stands for (leaf, stream), by a
- * permutation that is drawn anew each epoch, so that the server can't follow a leaf by its number. With n = 8w,
- * where w is the leaf count's next power of two (at least 8), tag(leaf, stream) is the rank of the block
- * AES-256(tags, leaf * 8 + stream) among the n blocks AES-256(tags, 0) .. AES-256(tags, n - 1), numbers as
- * 128-bit big-endian blocks, results compared as byte strings; `tags` is a secret of the epoch, X("tags").
+ * The RFC has the member's index above the epoch bits. Here a *tag* encodes (leaf, stream) by a permutation
+ * that changes with every epoch, so that the server cannot follow a leaf by its number. With n = 8 * w, where
+ * w is the next power of two of the leaf count (at least 8), tag(leaf, stream) is the rank of the block
+ * AES-256(tags, leaf * 8 + stream) among the n blocks AES-256(tags, 0) .. AES-256(tags, n - 1). Numbers are
+ * 128-bit big-endian blocks; results are compared as byte strings; `tags` is a secret of the epoch,
+ * X("tags").
  *
- * Times are monotonic seconds, given by the caller. What is checked and counted before a frame is sealed or
- * opened happens in the call itself; WebCrypto works after it, and what may have changed meanwhile is checked
- * again when it is done.
+ * Times are monotonic seconds, passed by the caller. Checks and counters that precede sealing or opening run
+ * synchronously in the call; WebCrypto then works asynchronously, and state that may have changed meanwhile
+ * is checked again afterwards.
  */
 
 import { type Bytes, compare, concat } from "./bytes";
@@ -31,11 +32,13 @@ export const EPOCH_BITS = 4;
 export const STREAMS = 8;
 export const LEAVES_MIN = 8;
 export const LEAVES_MAX = 2 ** 16;
-/** After an Add, senders go on with the old epoch for so long, until everybody has the new one. */
+/**
+ * After an Add, senders keep using the old epoch for this many seconds, until all members have the new one.
+ */
 export const ADD_SWITCH = 0.5;
-/** Receivers keep an old epoch for so long after its senders have stopped. */
+/** Receivers keep an old epoch for this many seconds after its senders have stopped using it. */
 export const OLD_EPOCH = 2;
-/** How many epochs ahead of ours a frame may be and be worth waiting for. */
+/** Frames of up to this many epochs ahead are worth holding. */
 export const FUTURE_EPOCHS = 4;
 export const FUTURE_FRAMES = 64;
 export const FUTURE_TIME = 1;
@@ -43,22 +46,22 @@ export const FUTURE_TIME = 1;
 const EPOCHS = 2 ** EPOCH_BITS;
 
 /**
- * A member's streams: what it announces, each under one SSRC.
+ * A member's streams. The member announces each under one SSRC.
  *
- * Pictures that are sent in several sizes at once (simulcast) are one stream of these, and each size is sealed under a
- * stream number of its own, from which nonces and replay windows follow (`layerStream`).
+ * A simulcast video stream is one of these. Each of its layers is sealed under its own stream number
+ * (`layerStream`), which gives it its own nonces and replay window.
  */
 export const Stream = { AUDIO: 0, VIDEO: 1, SCREEN_AUDIO: 2, SCREEN_VIDEO: 3 } as const;
 
 const isAudio = (stream: number): boolean => stream === Stream.AUDIO || stream === Stream.SCREEN_AUDIO;
 
-/** By stream, the stream numbers that it is sealed under, from the smallest layer to the largest. */
+/** Stream numbers under which each stream is sealed, from the smallest layer to the largest. */
 const LAYERS: readonly (readonly number[])[] = [[0], [1, 4, 5], [2], [3, 6, 7]];
 
 /**
- * The stream number under which `layer` (0: the smallest) of stream `base` is sealed.
+ * Return the stream number under which `layer` (0: the smallest) of stream `base` is sealed.
  *
- * StateError where there is no such stream or layer: sound has layer 0 alone.
+ * StateError if the stream or layer does not exist: audio has only layer 0.
  */
 export function layerStream(base: number, layer: number): number {
   const found = LAYERS[base]?.[layer];
@@ -66,16 +69,16 @@ export function layerStream(base: number, layer: number): number {
   return found;
 }
 
-/** [the stream that is announced, its layer] of what is sealed under that stream number, 0 to 7. */
+/** Return [announced stream, layer] for the stream number of a sealed frame, 0 to 7. */
 export function baseStream(stream: number): readonly [base: number, layer: number] {
   const base = LAYERS.findIndex((layers) => layers.includes(stream));
   return base < 0 ? [stream, 0] : [base, LAYERS[base]?.indexOf(stream) ?? 0];
 }
 
-/** A frame of an epoch that we are about to enter: hold it (`FutureFrames`) and try again then. */
+/** The frame is from an epoch that this member will enter soon: hold it (`FutureFrames`), then retry. */
 export class FutureEpochError extends MissingKeyError {}
 
-/** All media keys of one epoch, derived when first needed. */
+/** All media keys of one epoch, derived on demand. */
 export class EpochKeys {
   readonly epoch: number;
   readonly leafCount: number;
@@ -93,8 +96,8 @@ export class EpochKeys {
   }
 
   /**
-   * From the exporter's `baseKey` (16 bytes) and `tags` (32 bytes), and the tree's number of leaves, blank
-   * ones included (1 to 65,536).
+   * Derive from the exporter's `baseKey` (16 bytes) and `tags` (32 bytes), and the tree's number of leaves,
+   * including blank ones (1 to 65,536).
    *
    * MalformedError on wrong sizes.
    */
@@ -113,7 +116,7 @@ export class EpochKeys {
     let width = LEAVES_MIN;
     while (width < leafCount) width *= 2;
     const size = width * STREAMS;
-    // counter mode over zeros gives AES(0), AES(1), ... in one call; a permutation's outputs never collide
+    // CTR mode over zeros computes AES(0), AES(1), ... in one call; outputs of a permutation never collide
     const key = await crypto.subtle.importKey("raw", from.tags, "AES-CTR", false, ["encrypt"]);
     const counted = { name: "AES-CTR", counter: new Uint8Array(16), length: 64 };
     const stream = new Uint8Array(await crypto.subtle.encrypt(counted, key, new Uint8Array(16 * size)));
@@ -122,7 +125,7 @@ export class EpochKeys {
     return new EpochKeys(epoch, secret, blocks.map(([place]) => place), leafCount);
   }
 
-  /** The key id of a leaf's stream; StateError when there is no such leaf or stream. */
+  /** Return the key id of a leaf's stream. StateError if the leaf or stream does not exist. */
   kid(leaf: number, stream: number): number {
     const tag = leaf >= 0 && leaf < this.leafCount && stream >= 0 && stream < STREAMS;
     const found = tag ? this.#tags[leaf * STREAMS + stream] : undefined;
@@ -131,7 +134,7 @@ export class EpochKeys {
     return found * EPOCHS + (this.epoch % EPOCHS);
   }
 
-  /** [leaf, stream] of a key id of this epoch; MissingKeyError when it is nobody's. */
+  /** Return [leaf, stream] of a key id of this epoch. MissingKeyError if the key id is unassigned. */
   who(kid: number): readonly [number, number] {
     const place = kid % EPOCHS === this.epoch % EPOCHS ? this.#order[Math.floor(kid / EPOCHS)] : undefined;
     if (place === undefined || place >= this.leafCount * STREAMS)
@@ -139,13 +142,13 @@ export class EpochKeys {
     return [Math.floor(place / STREAMS), place % STREAMS];
   }
 
-  /** The cipher of a key id; StateError once wiped. */
+  /** Return the cipher of a key id. StateError once wiped. */
   key(kid: number): FrameKey {
     if (this.#secret === null) throw new StateError(`the media keys of epoch ${this.epoch} are gone`);
     return new FrameKey(this.#secret, kid);
   }
 
-  /** Forget the secret; `kid` and `who` still answer. */
+  /** Delete the secret; `kid` and `who` still work. */
   wipe(): void {
     this.#secret?.fill(0);
     this.#secret = null;
@@ -153,9 +156,9 @@ export class EpochKeys {
 }
 
 /**
- * A frame, and whose key sealed it.
+ * A decrypted frame, and the owner of the key that sealed it.
  *
- * Any member could have used that key: media signatures will tell (docs/protocol.md, section 10).
+ * Any member could have used that key: media signatures prove the sender (docs/protocol.md, section 10).
  */
 export interface OpenedFrame {
   readonly leaf: number;
@@ -165,7 +168,7 @@ export interface OpenedFrame {
   readonly frame: Bytes;
 }
 
-/** An epoch that one member holds. */
+/** An epoch whose keys this member holds. */
 interface Held {
   readonly keys: EpochKeys;
   readonly ownLeaf: number;
@@ -177,12 +180,12 @@ interface Held {
 }
 
 /**
- * All epochs' media keys that one member holds, and who may use them when (docs/protocol.md, section 10).
+ * One member's media keys of all epochs, and when each may be used (docs/protocol.md, section 10).
  *
- * At a removal senders switch to the new epoch at once, and receivers drop the removed leaf at once and what
- * others send in the old epoch after 2 s. At an Add senders switch after 500 ms, and receivers keep the old
- * epoch for 2 s more. The epoch's lower bits stand in the key id; an older epoch with the same ones goes
- * when a new one comes (RFC 9605 section 5.2).
+ * At a removal, senders switch to the new epoch at once. Receivers drop the removed leaf at once, and other
+ * senders' frames of the old epoch after 2 s. At an Add, senders switch after 500 ms, and receivers keep the
+ * old epoch for 2 s more. The key id contains the epoch's low bits; a new epoch displaces an older one with
+ * equal bits (RFC 9605 section 5.2).
  */
 export class MediaKeys {
   readonly #byBits = new Map<number, Held>();
@@ -195,11 +198,11 @@ export class MediaKeys {
   }
 
   /**
-   * Enter a new epoch. `removed` are the leaves that this change removed, a rejoining member's too; where
-   * there are any, or `isRemoval`, it is a removal.
+   * Enter a new epoch. `removed`: the leaves that this change removed, including that of a rejoining member.
+   * The change counts as a removal if `removed` is not empty or `isRemoval` is true.
    *
-   * StateError when `keys` aren't of a later epoch than all before (keys installed twice would count twice),
-   * or `ownLeaf` isn't in its tree.
+   * StateError if `keys` are not from a later epoch than all before (the same keys installed twice would
+   * reuse counters), or if `ownLeaf` is not in the tree.
    */
   install(
     keys: EpochKeys,
@@ -235,11 +238,11 @@ export class MediaKeys {
       openers: new Map(),
     });
     this.#newest = keys.epoch;
-    // what is being sealed now for who is removed is sealed again
+    // frames that the removed leaf could read and that are still being sealed are sealed again
     if (removal) this.#floor = keys.epoch;
   }
 
-  /** The epoch that `seal` uses now, or null without keys. When it changes, send a key frame. */
+  /** Return the epoch that `seal` uses now, or null without keys. When it changes, send a key frame. */
   sendingEpoch(now: number): number | null {
     return this.#sending(now)?.keys.epoch ?? null;
   }
@@ -249,21 +252,21 @@ export class MediaKeys {
     let oldest: Held | undefined;
     for (const held of this.#byBits.values()) {
       const epoch = held.keys.epoch;
-      if (epoch < this.#floor) continue; // never back to an older one, whatever the clock says
+      if (epoch < this.#floor) continue; // never return to an older epoch, even if the clock goes back
       if (held.sendFrom <= now && (due === undefined || epoch > due.keys.epoch)) due = held;
       if (oldest === undefined || epoch < oldest.keys.epoch) oldest = held;
     }
-    // a newcomer has nothing older and waits for nothing; and where sixteen quick changes displaced the epoch
-    // in use, the oldest that is left comes nearest to it
+    // A newcomer has no older epoch and does not wait. If sixteen quick changes have displaced the epoch in
+    // use, the oldest remaining epoch is the closest.
     return due ?? oldest;
   }
 
   /**
-   * An SFrame ciphertext of one of our streams.
+   * Seal a frame of one of our streams and return the SFrame ciphertext.
    *
-   * Its epoch and counter are taken in the call itself; frames of one stream come out in the order in which
-   * they went in. MissingKeyError before the first epoch and after `wipe`; StateError when there is no such
-   * stream, or its key has sealed all that it may.
+   * Epoch and counter are assigned synchronously in the call; frames of one stream resolve in call order.
+   * MissingKeyError before the first epoch and after `wipe`; StateError if the stream does not exist, or if
+   * its key has reached its frame limit.
    */
   async seal(stream: number, extra: Bytes, frame: Bytes, now: number): Promise<Bytes> {
     for (;;) {
@@ -275,24 +278,25 @@ export class MediaKeys {
       sealers.set(stream, sealer);
       this.#floor = keys.epoch;
       const data = await sealer.seal(extra, frame);
-      // keys may have gone meanwhile, or somebody who has them was removed: then it does not leave as it is
+      // if the keys were dropped meanwhile, or a member that holds them was removed, seal again
       if (this.#holds(held) && keys.epoch >= this.#floor) return data;
     }
   }
 
   /**
-   * Open somebody's frame.
+   * Open another member's frame.
    *
-   * FutureEpochError when it is of an epoch to come; MissingKeyError when its epoch is gone or was never
-   * ours, its leaf has been removed, or its key id is nobody's; AuthenticationError when its tag is wrong, or
-   * it is a frame of our own sent back; ReplayError; MalformedError. Nothing but time changes anything before
-   * a frame has authenticated.
+   * FutureEpochError if its epoch is still to come; MissingKeyError if its epoch is over or was never held,
+   * its leaf has been removed, or its key id is unassigned; AuthenticationError if its tag is wrong, or if it
+   * is our own frame sent back; ReplayError; MalformedError. Until a frame has authenticated, only the
+   * passing of time changes state.
    */
   async open(extra: Bytes, data: Bytes, now: number): Promise<OpenedFrame> {
     const header = decodeHeader(data);
     const [held, leaf, stream] = this.#sender(header, now);
     const { keys, openers } = held;
-    // kept while it opens: two copies of one frame that are opened at once must meet in one window
+    // stored while the frame opens: two copies of one frame, opened concurrently, must share one replay
+    // window
     const opener = openers.get(header.kid) ?? new Opener(keys.key(header.kid));
     openers.set(header.kid, opener);
     try {
@@ -306,9 +310,9 @@ export class MediaKeys {
   }
 
   /**
-   * [leaf, stream] whose key id a frame names, before anything in it is known to be true.
+   * Return the [leaf, stream] that a frame's key id names, before any authentication.
    *
-   * Throws what `open` throws up to there.
+   * Throws the errors of `open` that precede decryption.
    */
   sender(data: Bytes, now: number): readonly [number, number] {
     const [, leaf, stream] = this.#sender(decodeHeader(data), now);
@@ -332,7 +336,7 @@ export class MediaKeys {
     return [held, leaf, stream];
   }
 
-  /** Forget all keys. Only later epochs than those known can be installed afterwards. */
+  /** Delete all keys. Afterwards, only epochs later than all installed ones can be installed. */
   wipe(): void {
     this.#byBits.forEach(drop);
     this.#byBits.clear();
@@ -357,13 +361,14 @@ function drop(held: Held | undefined): void {
   held?.openers.clear();
 }
 
-// -- frames, with the clear header in front --------------------------------------------------------------
+// -- frames with their clear header
+// --------------------------------------------------------------------------
 
 /**
- * One encoded frame as it goes to the packetizer: the clear header, and the SFrame ciphertext.
+ * Seal one encoded frame for the packetizer: the clear header, then the SFrame ciphertext.
  *
- * Throws what `MediaKeys.seal` throws, MalformedError on an empty VP8 frame, and StateError when the stream
- * isn't of that kind.
+ * Throws as `MediaKeys.seal` does, MalformedError on an empty VP8 frame, and StateError if the stream is not
+ * of that kind.
  */
 export async function sealFrame(
   keys: MediaKeys,
@@ -378,10 +383,10 @@ export async function sealFrame(
 }
 
 /**
- * What `sealFrame` made, as it came from the depacketizer.
+ * Open a frame from the depacketizer that `sealFrame` has made.
  *
- * Throws what `MediaKeys.open` throws, and MalformedError when the clear header is none of ours, doesn't say
- * what the frame is, or the stream isn't of that kind.
+ * Throws as `MediaKeys.open` does, and MalformedError if the clear header is unknown or contradicts the
+ * frame, or if the stream is not of that kind.
  */
 export async function openFrame(keys: MediaKeys, kind: Kind, data: Bytes, now: number): Promise<OpenedFrame> {
   const [header, rest] = split(kind, data);
@@ -393,9 +398,9 @@ export async function openFrame(keys: MediaKeys, kind: Kind, data: Bytes, now: n
   return opened;
 }
 
-/** Frames of an epoch to come, until it comes: 64 of them, for 1 s each. */
+/** Buffer for frames of a future epoch: by default 64 frames, for 1 s each. */
 export class FutureFrames<T> {
-  /** Frames that waited in vain, or had no room. */
+  /** Frames dropped because they waited too long or the buffer was full. */
   dropped = 0;
   #held: (readonly [number, T])[] = [];
   readonly #most: number;
@@ -406,7 +411,7 @@ export class FutureFrames<T> {
     this.#seconds = seconds;
   }
 
-  /** Keep an item; when there is no room, the oldest goes. */
+  /** Keep an item; if the buffer is full, drop the oldest. */
   hold(item: T, now: number): void {
     this.expire(now);
     this.#held.push([now, item]);
@@ -416,7 +421,7 @@ export class FutureFrames<T> {
     }
   }
 
-  /** All that are still worth trying, oldest first. They aren't held any more. */
+  /** Remove and return all items that have not expired, oldest first. */
   release(now: number): T[] {
     this.expire(now);
     const items = this.#held.map(([, item]) => item);
@@ -424,7 +429,7 @@ export class FutureFrames<T> {
     return items;
   }
 
-  /** Drop what has waited too long. */
+  /** Drop items that have waited too long. */
   expire(now: number): void {
     const kept = this.#held.findIndex(([since]) => since + this.#seconds > now);
     this.dropped += this.#held.splice(0, kept < 0 ? this.#held.length : kept).length;

@@ -1,9 +1,10 @@
 /**
- * Media signatures: a sender lists the hashes of the frames that it has sealed, and signs the list.
+ * Media signatures: a sender signs lists of the hashes of its sealed frames.
  *
- * All members share an epoch's SFrame base key, so a member together with the server could seal frames in
- * another's name (docs/protocol.md, section 10). Each leaf draws an Ed25519 *media key* for each epoch. Its
- * signature key vouches for that key, and that key signs, about twice a second, which frames are its own:
+ * All members share an epoch's SFrame base key, so a member that colludes with the server could seal frames
+ * in another member's name (docs/protocol.md, section 10). Each leaf generates an Ed25519 *media key* per
+ * epoch. The leaf's signature key certifies the media key, and the media key signs the leaf's frames, about
+ * twice a second:
  *
  *     list        = body | sign_media_key("snug 1 signatures" | scope | body)
  *     body        = 1 | leaf 4 | number 4 | media key 32 | certificate 64 | count 1, runs
@@ -12,13 +13,12 @@
  *                   over scope | leaf 4 | media key 32
  *     scope       = room number 16 | epoch slot 8 | H(epoch_authenticator) 32
  *
- * Lists are numbered from 0 in each epoch. A sender lists every frame that it has sealed, each once, and each
- * key id's in the order of its counters: so a frame that a list passes over is not the sender's. Once the
- * epoch has been over for a while the secret half of the media key is told to all, and its signatures prove
- * nothing.
+ * Lists are numbered from 0 in each epoch. A sender lists every sealed frame exactly once, in counter order
+ * per key id: a frame that a list skips is not the sender's. Some time after the epoch's end, the secret half
+ * of the media key is disclosed to all members, and its signatures prove nothing from then on.
  *
- * Frames are played at once, and compared when the list is there (`Checker`); after the first doubt a leaf's
- * frames are compared before they are played.
+ * Frames are played at once, and compared when the list arrives (`Checker`). After the first doubt about a
+ * leaf, its frames are compared before they are played.
  */
 
 import { type Bytes, concat, same, utf8 } from "./bytes";
@@ -33,61 +33,61 @@ export const VERSION = 1;
 /** Bytes of a frame's hash in a list. */
 export const DIGEST_SIZE = 16;
 export const SCOPE_SIZE = 16 + 8 + 32;
-/** Seconds between two lists of one sender: so many in a small room, more in a larger one, up to a limit. */
+/** Seconds between two lists of one sender: minimum and maximum. It grows with the membership. */
 export const INTERVAL = 0.5;
 export const INTERVAL_MAX = 1;
 export const MEMBERS_A_SECOND = 50;
-/** Frames in one list, and runs (a sender has 8 streams at the most). */
+/** Maximum number of frames and of runs in one list (a sender has at most 8 streams). */
 export const FRAMES_MAX = 1024;
 export const RUNS_MAX = 64;
 export const LISTS_MAX = 2 ** 32;
 /**
- * What a receiver keeps of a leaf: frames that no list has named, and per key id, listed frames not yet met:
- * as many as the replay window of SFrame lets through.
+ * State per leaf at a receiver: unlisted frames, and per key id, listed frames that have not arrived: as many
+ * as SFrame's replay window accepts.
  */
 export const UNLISTED_MAX = 1024;
 export const LISTED_MAX = 1024;
-/** Seconds for which a list is kept for frames that come later than it. */
+/** Seconds for which a list is kept for frames that arrive after it. */
 export const LISTED_TIME = 6;
-/** Seconds of verified frames after which a leaf's frames are played at once again. */
+/** Seconds of verified frames after which a leaf's frames are again played at once. */
 export const RECOVERY = 10;
 /**
- * A frame counts as so many seconds of sound or pictures: what has passed since the one before, within these.
+ * A frame's cost in seconds of audio or video: the time since the previous frame, clamped to these bounds.
  */
 export const PLAYED = [0.002, 0.2] as const;
-/** Seconds around a reconnect of ours in which lists may have gone by. */
+/** Seconds around a reconnect of this client during which lists may have been missed. */
 export const EXCUSED = 2;
 /**
- * Seconds of sound or pictures within a minute that are excused so: whoever can cut our connection can do it
- * again and again. And unlisted frames of one key id, in seconds of sound (20 ms each), for what comes in a
- * burst costs next to nothing in time.
+ * Maximum of excused seconds of audio or video per minute: an attacker that can cut this client's connection
+ * can do so repeatedly. And maximum of unlisted frames of one key id (6 s of audio at 20 ms each): frames in
+ * a burst cost almost no time.
  */
 export const EXCUSED_MAX = 6;
 export const UNLISTED_KID_MAX = 300;
-/** Frames beyond the last listed one that are played before they are listed: some seconds of sound. */
+/** Frames beyond the last listed frame that are played before they are listed: some seconds of audio. */
 export const AHEAD_MAX = 300;
-/** Seconds after which what an ended epoch owed is forgotten. */
+/** Seconds after which the unlisted seconds of an ended epoch are forgotten. */
 export const WRITE_OFF = 60;
 
-/** Under which a leaf vouches for its media key. */
+/** Label under which a leaf certifies its media key. */
 export const MEDIA_KEY_LABEL = "snug 1 media key";
 const LIST_LABEL = utf8("snug 1 signatures");
 
-/** A frame of a leaf in doubt, not yet in a list: hold it and try again when the next list is there. */
+/** A frame of a leaf in doubt that no list has named yet: hold it and retry when the next list arrives. */
 export class UnverifiedFrameError extends FutureEpochError {}
 
-/** Seconds between two lists of one sender in a room of so many members. */
+/** Return the seconds between two lists of one sender in a room with that many members. */
 export const interval = (members: number): number =>
   Math.min(INTERVAL_MAX, Math.max(INTERVAL, members / MEMBERS_A_SECOND));
 
-/** The hash (16 bytes) by which a list names a frame: SFrame header and ciphertext, without the shim. */
+/** Return the hash (16 bytes) of a frame in lists: over SFrame header and ciphertext, without the shim. */
 export const digest = (frame: Bytes): Bytes => H(frame).slice(0, DIGEST_SIZE);
 
-/** What binds certificates and lists to one epoch of one room, 56 bytes. */
+/** Return the value (56 bytes) that binds certificates and lists to one epoch of one room. */
 export const scope = (room: Bytes, epochSlot: number, epochAuthenticator: Bytes): Bytes =>
   concat(exactly(room, 16, "a room number"), uint(epochSlot, 8), H(epochAuthenticator));
 
-/** What the leaf signs, under MEDIA_KEY_LABEL (`Membership.sign`), to vouch for a media key. */
+/** Return the data that the leaf signs under MEDIA_KEY_LABEL (`Membership.sign`) for a media key. */
 export const certified = (bound: Bytes, leaf: number, key: Bytes): Bytes =>
   concat(bound, uint(leaf, 4), exactly(key, KEY_SIZE, "a media key"));
 
@@ -114,14 +114,14 @@ export class Run {
     return this.first + this.length - 1;
   }
 
-  /** The hash of the frame with that counter, which the run must hold. */
+  /** Return the hash of the frame with that counter, which must be in the run. */
   of(counter: number): Bytes {
     const at = (counter - this.first) * DIGEST_SIZE;
     return this.digests.subarray(at, at + DIGEST_SIZE);
   }
 }
 
-/** One sender's list, as it travels. Only `Checker.hear` says whether it is true. */
+/** One sender's list in decoded form. It is unverified until `Checker.hear` accepts it. */
 export class FrameList {
   readonly leaf: number;
   readonly number: number;
@@ -146,7 +146,7 @@ export class FrameList {
     this.signature = signature;
   }
 
-  /** What is signed, without label and scope. MalformedError where a value doesn't fit. */
+  /** The signed bytes, without label and scope. MalformedError if a value does not fit. */
   get body(): Bytes {
     return concat(
       uint(VERSION, 1),
@@ -159,13 +159,13 @@ export class FrameList {
     );
   }
 
-  /** The whole encoding, signed with the media key. */
+  /** Return the complete encoding, signed with the media key. */
   async signed(bound: Bytes, key: SigningKey): Promise<Bytes> {
     const body = this.body;
     return concat(body, await key.sign(concat(LIST_LABEL, bound, body)));
   }
 
-  /** MalformedError on anything that a sender would not write: other orders, empty runs, too much. */
+  /** Decode a list. MalformedError on wrong order, empty runs, or more frames or runs than allowed. */
   static decode(data: Bytes): FrameList {
     const reader = new Reader(data);
     const version = reader.uint(1);
@@ -200,8 +200,8 @@ export class FrameList {
 /**
  * Lists and signs one leaf's frames of one epoch.
  *
- * Frames of a key id must be added in the order of their counters, as `MediaKeys.seal` gives them out, or a
- * list would pass one over.
+ * Add the frames of a key id in counter order, as `MediaKeys.seal` returns them: otherwise a list would skip
+ * a frame.
  */
 export class Signer {
   readonly #leaf: number;
@@ -210,12 +210,12 @@ export class Signer {
   readonly #certificate: Bytes;
   readonly #pending = new Map<number, Map<number, Bytes>>(); // key id -> counter -> hash
   #next = 0;
-  /** When the first of the frames that wait was sealed; null where none waits. */
+  /** Time at which the oldest pending frame was sealed; null if none is pending. */
   oldest: number | null = null;
 
   /**
-   * `key` is one whose seed is kept; `certificate`: the leaf's signature (64 bytes) over
-   * `certified(bound, leaf, key.public)`.
+   * `key` must keep its seed; `certificate`: the leaf's signature (64 bytes) over `certified(bound, leaf,
+   * key.public)`.
    */
   constructor(leaf: number, bound: Bytes, key: SigningKey, certificate: Bytes) {
     this.#leaf = leaf;
@@ -224,17 +224,17 @@ export class Signer {
     this.#certificate = exactly(certificate, SIGNATURE_SIZE, "a certificate");
   }
 
-  /** Whether anybody can have seen a signature of this key. */
+  /** Whether this key has signed a list. */
   get used(): boolean {
     return this.#next > 0;
   }
 
-  /** The key's secret half (32 bytes), to be told when its epoch has long been over. */
+  /** The key's secret half (32 bytes), for disclosure long after the end of its epoch. */
   get secret(): Bytes {
     return this.#key.seed;
   }
 
-  /** A frame that was sealed (header and ciphertext). */
+  /** Add a sealed frame (header and ciphertext) to the pending frames. */
   add(kid: number, counter: number, frame: Bytes, now: number): void {
     const frames = this.#pending.get(kid) ?? new Map<number, Bytes>();
     this.#pending.set(kid, frames.set(counter, digest(frame)));
@@ -242,8 +242,8 @@ export class Signer {
   }
 
   /**
-   * Signed lists of all that waits; nothing waits then. What is added while they are signed waits for the
-   * next.
+   * Return signed lists of all pending frames, and clear them. Frames added during signing stay pending for
+   * the next call.
    */
   async take(): Promise<Bytes[]> {
     const runs: Run[] = [];
@@ -276,7 +276,7 @@ function portions(runs: readonly Run[]): Run[][] {
   let portion: Run[] = [];
   let total = 0;
   for (const run of runs) {
-    // two runs of one key id that follow on each other are one, unless it would be too long
+    // a list must not hold adjacent runs of one key id (split because of their length)
     const last = portion.at(-1);
     const joined = last !== undefined && last.kid === run.kid && last.last + 1 === run.first;
     if (last === undefined || total + run.length > FRAMES_MAX || portion.length === RUNS_MAX || joined) {
@@ -293,25 +293,25 @@ function portions(runs: readonly Run[]): Run[][] {
 // -- checking --------------------------------------------------------------------------------------------
 
 /**
- * What a `Checker` has found out about its leaf; each is told once, until it has changed.
+ * A result of a `Checker` about its leaf, reported once until it changes.
  *
- * forged: a frame was opened under its key id, and it has not signed that. unverified: its frames have gone
- * unlisted for longer than 2 s. verified: they have been listed again for 10 s.
+ * forged: a frame opened under the leaf's key id, but the leaf did not sign it. unverified: frames of the
+ * leaf have been unlisted for more than 2 s. verified: frames of the leaf have been listed again for 10 s.
  */
 export type Finding = "forged" | "unverified" | "verified";
 
-/** late: the list that would have named it is forgotten. */
+/** late: the list that would name the frame has been discarded. */
 type Verdict = "listed" | "unlisted" | "forged" | "late";
 
-/** What the lists have said of one key id. */
+/** The listed frames of one key id. */
 class Heard {
   readonly #runs: { readonly at: number; readonly number: number; readonly run: Run }[] = [];
-  /** From `#knownFrom` to `covered` we know all of the sender's frames, as far as counters go. */
+  /** All frames that the sender sealed with counters from `#knownFrom` to `covered` are known. */
   #knownFrom = 0;
   covered = -1;
-  /** Up to here lists have been forgotten by age, or for their number. */
+  /** Lists up to this counter were discarded because of their age or number. */
   #forgotten = -1;
-  /** Lists were lost: what comes next need not follow on `covered`. */
+  /** Lists were lost: the next run need not follow `covered` directly. */
   torn: boolean;
 
   constructor(torn: boolean) {
@@ -319,14 +319,14 @@ class Heard {
   }
 
   judge(counter: number, hash: Bytes): Verdict {
-    if (counter > this.covered) return "unlisted"; // as of most frames: their list comes later
+    if (counter > this.covered) return "unlisted"; // normal for most frames: their list arrives later
     const run = this.#runs.findLast(({ run: { first, last } }) => first <= counter && counter <= last)?.run;
     if (run !== undefined) return same(run.of(counter), hash) ? "listed" : "forged";
     if (counter <= this.#forgotten) return "late";
     return this.#knownFrom <= counter && counter <= this.covered ? "forged" : "unlisted";
   }
 
-  /** The number of the list that names that counter; null if none does. */
+  /** Return the number of the list that names that counter; null if none does. */
   numberOf(counter: number): number | null {
     return this.#runs.find(({ run: { first, last } }) => first <= counter && counter <= last)?.number ?? null;
   }
@@ -349,16 +349,16 @@ class Heard {
   }
 }
 
-/** One epoch as far as one leaf is concerned. */
+/** One leaf's lists in one epoch. */
 class Epoch {
   key: Bytes | null = null;
   number = -1;
-  /** No list was lost since number 0. */
+  /** No list since number 0 was lost. */
   whole = true;
   published = false;
   readonly streams = new Map<number, Heard>();
 
-  /** MalformedError if a list names frames again, or more key ids than a leaf has. */
+  /** Throw MalformedError if a list names frames again, or more key ids than a leaf has. */
   inOrder(heard: FrameList): void {
     const firsts = new Map<number, number>();
     for (const { kid, first } of heard.runs) if (!firsts.has(kid)) firsts.set(kid, first);
@@ -384,29 +384,30 @@ class Epoch {
   }
 }
 
-/** A frame that was played, and that no list has named so far. */
+/** A frame that was played and that no list has named yet. */
 interface Unlisted {
   readonly epoch: number;
   readonly kid: number;
   readonly counter: number;
   readonly hash: Bytes;
-  /** On the leaf's clock of played seconds; infinite: lists may have gone by. */
+  /** In seconds played so far from this leaf; infinite: its list may have been missed. */
   at: number;
   readonly cost: number;
   readonly openedAt: number;
 }
 
 /**
- * One leaf's frames against its lists. All its memory is bounded (a few hundred kilobytes at the worst).
+ * Compares one leaf's frames with its lists. Its memory is bounded (at worst a few hundred kilobytes).
  *
- * `epoch` is the MLS epoch's number everywhere. Who calls takes the epochs' ends to it (`endEpoch`). `doubt`
- * says why this leaf's frames are compared before they are played, null: they are played at once.
+ * `epoch` is always the number of the MLS epoch. The caller reports the end of each epoch (`endEpoch`).
+ * `doubt` is the reason for comparing this leaf's frames before they are played; null: they are played at
+ * once.
  */
 export class Checker {
   doubt: "forged" | "unverified" | null = null;
   readonly findings: Finding[] = [];
   readonly #epochs = new Map<number, Epoch>();
-  readonly #unlisted = new Map<string, Unlisted>(); // by epoch, key id and counter
+  readonly #unlisted = new Map<string, Unlisted>(); // key: epoch, key id and counter
   #played = 0;
   #step = 0;
   #frameAt = -Infinity;
@@ -420,16 +421,16 @@ export class Checker {
   // -- frames --------------------------------------------------------------------------------------------
 
   /**
-   * A frame of this leaf's key id, before it is opened.
+   * Check a frame of this leaf's key id before it is opened.
    *
-   * ValidationError("SNUG-22") if the leaf has signed another, or none, in its place; AuthenticationError if
-   * it comes so late that the list which would name it is forgotten (a path that was cut for a while brings
-   * such frames); UnverifiedFrameError if no list has come that names it, and the leaf is in doubt or its
-   * lists are far from there: a frame far ahead would make all that are sealed before it too old.
+   * ValidationError("SNUG-22") if the leaf has signed another frame, or none, in its place.
+   * AuthenticationError if it arrives after the list that would name it was discarded (possible after a
+   * connection was interrupted). UnverifiedFrameError if no list has named it and the leaf is in doubt, or if
+   * it is far ahead of the lists: it would move the replay window past all frames sealed before it.
    */
   opening(epoch: number, kid: number, counter: number, frame: Bytes, now: number): void {
-    // here and not when it has opened: else one frame far ahead, after which nothing opens, would stay
-    // unnoticed for ever
+    // Count time here, not in `opened`: otherwise one frame far ahead, after which no frame opens, would stay
+    // unnoticed.
     this.#play(now);
     const verdict = this.#judge(epoch, kid, counter, digest(frame));
     refuse(verdict);
@@ -443,11 +444,12 @@ export class Checker {
   }
 
   /**
-   * The same frame, once it has opened.
+   * Record the same frame after it has opened.
    *
-   * Lists may have come while it was opened. ValidationError("SNUG-22"), and the leaf is in doubt, if the
-   * leaf has not signed it: who sealed it has the members' keys. AuthenticationError if it can't be compared
-   * any more, or the leaf has fallen into doubt meanwhile. It must not be played then.
+   * Lists may have arrived during decryption. ValidationError("SNUG-22") if the leaf has not signed the
+   * frame, which a holder of the members' keys then sealed; the leaf is in doubt from then on.
+   * AuthenticationError if the frame can no longer be compared, or if the leaf fell into doubt meanwhile.
+   * After an error the frame must not be played.
    */
   opened(epoch: number, kid: number, counter: number, frame: Bytes, now: number): void {
     const hash = digest(frame);
@@ -460,7 +462,7 @@ export class Checker {
     refuse(verdict);
     if (this.doubt !== null) throw new AuthenticationError("a frame whose sender fell into doubt meanwhile");
     if (this.#tooMany(epoch, kid)) {
-      this.#fall("unverified"); // much more than two seconds of anything
+      this.#fall("unverified"); // far more than two seconds of any stream
       return;
     }
     const at = now < this.#excusedUntil ? Infinity : this.#played;
@@ -475,9 +477,9 @@ export class Checker {
   }
 
   /**
-   * The number of the list that names a frame, or of the next one if it was sealed after the last.
+   * Return the number of the list that names a frame, or of the next list if the frame is newer.
    *
-   * null where lists were lost that may have named it.
+   * null if lists that may have named it were lost.
    */
   listedIn(epoch: number, kid: number, counter: number): number | null {
     const held = this.#epochs.get(epoch);
@@ -489,10 +491,10 @@ export class Checker {
   }
 
   /**
-   * Whether frames have gone unlisted for too long. Only while the server's word reaches us.
+   * Detect frames that are unlisted for too long. Call it only while server messages arrive.
    *
-   * All that had come by `now` has been heard. Frames that were opened since then wait for lists that have come since
-   * then too, and that are heard next: a client that is behind blames nobody for it.
+   * All messages received until `now` must have been processed. Lists for frames opened after `now` may still
+   * be in the queue: a client that lags behind must not blame the sender.
    */
   tick(now: number): void {
     if (this.doubt !== null) return;
@@ -505,7 +507,7 @@ export class Checker {
     if (this.excused(now) > EXCUSED_MAX) this.#fall("unverified");
   }
 
-  /** Seconds of sound or pictures for which no list has come, the oldest frame's on. */
+  /** Return the unlisted seconds of audio or video, counted from the oldest unlisted frame. */
   unlisted(now: number): number {
     if (this.#writtenOffAt + WRITE_OFF <= now) this.#writtenOff = 0;
     let oldest = Infinity;
@@ -514,7 +516,7 @@ export class Checker {
     return this.#writtenOff + Math.max(0, this.#played - since - oldest);
   }
 
-  /** Seconds of sound or pictures within the last minute that were excused and stand in no list. */
+  /** Return the excused seconds of audio or video within the last minute that are in no list. */
   excused(now: number): number {
     while ((this.#excused[0]?.at ?? Infinity) + WRITE_OFF <= now) this.#excused.shift();
     this.#remove((each) => each.at === Infinity && each.openedAt + WRITE_OFF <= now);
@@ -523,9 +525,9 @@ export class Checker {
   }
 
   /**
-   * Lists may have gone by: no doubt comes of frames that no list names, up to that time.
+   * Excuse unlisted frames up to that time, because their lists may have been missed.
    *
-   * But for EXCUSED_MAX in a minute.
+   * At most EXCUSED_MAX seconds per minute are excused.
    */
   excuse(until: number): void {
     this.#excusedUntil = until;
@@ -535,11 +537,11 @@ export class Checker {
   // -- lists ---------------------------------------------------------------------------------------------
 
   /**
-   * A list in this leaf's name, of an epoch that isn't over. `leafKey`: the leaf's signature key.
+   * Process a list in this leaf's name, of a current epoch. `leafKey`: the leaf's signature key.
    *
-   * ReplayError if it, or a later one, has been heard; AuthenticationError if the leaf has not vouched for
-   * the key, the key has not signed it, or is no secret any more; MalformedError if it names more key ids
-   * than a leaf has, or a frame again. Then all is as before.
+   * ReplayError if this list or a later one was processed before; AuthenticationError if the leaf has not
+   * certified the key, the key has not signed the list, or the key is disclosed; MalformedError if it names
+   * more key ids than a leaf has, or a frame again. An error changes no state.
    */
   async hear(epoch: number, bound: Bytes, heard: FrameList, leafKey: Bytes, now: number): Promise<void> {
     const before = this.#acceptable(epoch, heard);
@@ -548,7 +550,7 @@ export class Checker {
       await verifyWithLabel(leafKey, MEDIA_KEY_LABEL, vouched, heard.certificate);
     }
     await verify(heard.key, concat(LIST_LABEL, bound, heard.body), heard.signature);
-    // again: what has been heard meanwhile counts
+    // check again: other lists may have been processed meanwhile
     const held = this.#acceptable(epoch, heard);
     held.inOrder(heard);
     held.take(heard, now);
@@ -565,12 +567,12 @@ export class Checker {
     return held;
   }
 
-  /** The secret half of a media key was told: if it is this leaf's, its lists count no more. */
+  /** Reject further lists under this media key, whose secret half was disclosed, if it is the leaf's. */
   publish(key: Bytes): void {
     for (const held of this.#epochs.values()) held.published ||= held.key !== null && same(held.key, key);
   }
 
-  /** An epoch whose frames are not opened any more: forget it, but not what it owed. */
+  /** Discard an epoch whose frames are no longer opened, but keep the sum of its unlisted seconds. */
   endEpoch(epoch: number, now: number): void {
     this.#epochs.delete(epoch);
     const owed = this.#remove((each) => each.epoch === epoch);
@@ -583,13 +585,13 @@ export class Checker {
     if (seconds > 0) this.#excused.push({ at: now, seconds });
   }
 
-  /** We have come in anew: all epochs so far are over, and what is known of the leaf stays. */
+  /** End all current epochs after this client has joined anew; the record of the leaf stays. */
   endAll(now: number): void {
     const epochs = [...this.#epochs.keys(), ...this.#frames(() => true).map(({ epoch }) => epoch)];
     for (const epoch of new Set(epochs)) this.endEpoch(epoch, now);
   }
 
-  // -- inside --------------------------------------------------------------------------------------------
+  // -- internal ------------------------------------------------------------------------------------------
 
   #frames(which: (each: Unlisted) => boolean): Unlisted[] {
     return [...this.#unlisted.values()].filter(which);
@@ -605,7 +607,7 @@ export class Checker {
     return this.#epochs.get(epoch)?.streams.get(kid)?.judge(counter, hash) ?? "unlisted";
   }
 
-  /** A list has come: what of the frames that were played before it? */
+  /** Compare the frames played so far with the list that has just arrived. */
   #compare(epoch: number): void {
     for (const each of this.#frames((frame) => frame.epoch === epoch)) {
       const verdict = this.#judge(epoch, each.kid, each.counter, each.hash);
@@ -622,7 +624,7 @@ export class Checker {
   }
 
   #fall(why: "forged" | "unverified"): void {
-    // once forged it stays so: who could do it once can do it again
+    // "forged" is permanent: an attacker that forged one frame can forge others
     if (this.doubt === "forged" || this.doubt === why) return;
     this.doubt = why;
     this.#verifiedAt = -Infinity;

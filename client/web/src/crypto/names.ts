@@ -1,9 +1,9 @@
 /**
- * Names that people show each other: what is allowed, and which two look alike.
+ * Display names: validity rules, and the test whether two names look alike.
  *
- * The skeleton follows Unicode UTS 39 section 4 (NFD, drop what is ignorable, map look-alikes to their
- * prototype, NFD), with compatibility forms and case folded and spaces removed as well: "ADA", "A da", an "Ada"
- * in full width and one with a Cyrillic first letter all look like "Ada".
+ * The skeleton follows Unicode UTS 39 section 4: NFD, remove ignorable characters, map confusables to their
+ * prototype, NFD. In addition, compatibility forms and case are folded and spaces are removed: "ADA", "A da",
+ * a full-width "Ada" and an "Ada" with a Cyrillic first letter all look like "Ada".
  */
 
 import { sentence } from "../words/sentence";
@@ -13,12 +13,12 @@ import { CHARACTERS, PROTOTYPES } from "./confusables";
 import { ValidationError } from "./errors";
 import { trimmed, unspaced } from "./text";
 
-/** Bytes of UTF-8 that a name may take. */
+/** Maximum size of a name in bytes of UTF-8. */
 export const NAME_MAX = 64;
 
 let table: ReadonlyMap<string, string> | null = null;
 
-/** Each confusable character -> its prototype. */
+/** Return a map from each confusable character to its prototype. */
 function prototypes(): ReadonlyMap<string, string> {
   if (table !== null) return table;
   const others = PROTOTYPES.trim().split(/\s+/);
@@ -36,11 +36,11 @@ function prototypes(): ReadonlyMap<string, string> {
 
 const mapped = (text: string): string => [...text].map((char) => prototypes().get(char) ?? char).join("");
 
-/** Normalized as Unicode 14.0 does: what it doesn't assign stays as it is, whatever this browser knows. */
+/** Normalize as Unicode 14.0 does: unassigned characters stay unchanged, even if the browser knows them. */
 export function normalized(text: string, form: "NFC" | "NFD" | "NFKC"): string {
   let [done, run] = ["", ""];
   for (const char of text) {
-    // half a surrogate pair is no text: Firefox would put U+FFFD in its place
+    // a lone surrogate is not text: Firefox would replace it with U+FFFD
     if (assigned(char) && !/\p{Cs}/u.test(char)) run += char;
     else {
       done += run.normalize(form) + char;
@@ -50,26 +50,26 @@ export function normalized(text: string, form: "NFC" | "NFD" | "NFKC"): string {
   return done + run.normalize(form);
 }
 
-/** Unicode's full case folding (version 14.0), as Python's `str.casefold`. */
+/** Full case folding of Unicode 14.0, equal to Python's `str.casefold`. */
 export function caseFold(text: string): string {
   return [...text].map((char) => (assigned(char) ? fold(char) : char)).join("");
 }
 
 function fold(char: string): string {
-  if (char === "\u0131") return char; // the dotless i, which has only its capital in common with i
-  if (char === "\u1e9e") return "ss"; // whose small letter has no capital of its own
+  if (char === "\u0131") return char; // dotless i folds to itself, although its capital is that of i
+  if (char === "\u1e9e") return "ss"; // capital sharp s; its lower-case letter has no single capital
   const upper = char.toUpperCase();
-  // Cherokee's capitals came first, and are what its letters fold to
+  // Cherokee letters fold to their capitals, which Unicode encoded first
   return /[\u13a0-\u13ff\uab70-\uabbf]/.test(char) ? upper : upper.toLowerCase();
 }
 
 /**
- * The name itself, if members may carry it; ValidationError("SNUG-11") if not.
+ * Return the name if members may use it; otherwise ValidationError("SNUG-11").
  *
- * NFC, 1 to 64 bytes of UTF-8, only characters of Unicode 14.0, none of them a control, format, surrogate,
- * private-use or ignorable one, no space at either end, no line or paragraph separator, no mark at its
- * beginning, and nothing of what stands around names where they are shown (`AROUND`): else "Ada: I agree.
- * Bo" speaks for Ada, and "Ada (host)" is one to whoever reads it.
+ * A name is in NFC and has 1 to 64 bytes of UTF-8, all characters from Unicode 14.0. It has no control,
+ * format, surrogate, private-use or ignorable characters, no line or paragraph separators, no space at either
+ * end, and no leading mark. It has none of the characters that user interfaces place around names (`AROUND`):
+ * otherwise "Ada: I agree. Bo" imitates a message by Ada, and "Ada (host)" imitates the label of a host.
  */
 export function checkName(name: string): string {
   const wrong = (key: string): ValidationError => new ValidationError("SNUG-11", sentence(key, { most: NAME_MAX }));
@@ -84,10 +84,10 @@ export function checkName(name: string): string {
 const FORBIDDEN = /[\p{C}\p{Zl}\p{Zp}]/u;
 
 /**
- * Letters, marks and symbols that nothing is drawn for: those of Unicode's Default_Ignorable_Code_Point whose
- * category does not say so (joiner, Hangul fillers, variation selectors, ...), and more that are blank in
- * common fonts: Braille's empty pattern, joiners of numbers and consonants, the filler of Khitan, the null
- * note, the place of an object.
+ * Letters, marks and symbols without a visible glyph: the characters of Unicode's
+ * Default_Ignorable_Code_Point that their category does not identify (joiner, Hangul fillers, variation
+ * selectors, ...), and further characters that are blank in common fonts: Braille pattern blank, number and
+ * consonant joiners, Khitan filler, null notehead, object replacement character.
  */
 const INVISIBLE = new RegExp(
   "[\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u2800\\u2d7f\\u3164\\ufe00-\\ufe0f\\uffa0\\ufffc" +
@@ -98,14 +98,14 @@ const INVISIBLE = new RegExp(
 export const shows = (char: string): boolean =>
   assigned(char) && !INVISIBLE.test(char) && !FORBIDDEN.test(char);
 
-/** What programs set around names: "Ada (host)", "Ada: hello", a label in quotation marks. */
+/** Characters that programs put around names: "Ada (host)", "Ada: hello", a label in quotation marks. */
 const AROUND = /[():"\u201c\u201d\u201e\u201f\u00ab\u00bb]/;
 
 export function standsAround(char: string): boolean {
-  // a letter of phonetics is a colon to the eye
+  // a phonetic letter that looks like a colon
   if (/[\p{L}\p{M}\p{N}]/u.test(char)) return char === "\u02d0";
   const looks = normalized(char, "NFKC");
-  // a prototype may be of several characters: a double parenthesis is two of them
+  // a prototype may have several characters: that of a double parenthesis has two parentheses
   return AROUND.test(char + looks + mapped(looks));
 }
 
@@ -113,15 +113,15 @@ const skeletonOf = (text: string): string =>
   [...unspaced(normalized(mapped(normalized(text, "NFD")), "NFD"))].filter(shows).join("");
 
 /**
- * The skeleton as written, and of the case-folded name: "BiIl" looks like "Bill" by the first only,
- * "ADA" like "Ada" by the second.
+ * Return the skeletons of the name as written and of the case-folded name. "BiIl" matches "Bill" by the first
+ * only, "ADA" matches "Ada" by the second.
  */
 export function skeletons(name: string): readonly [string, string] {
   const plain = normalized(name, "NFKC");
   return [caseFold(skeletonOf(plain)), skeletonOf(caseFold(plain))];
 }
 
-/** Whether a person could take one name for the other. */
+/** Return whether a person could confuse the two names. */
 export function lookAlike(one: string, other: string): boolean {
   const [written, folded] = skeletons(one);
   const [otherWritten, otherFolded] = skeletons(other);

@@ -1,13 +1,16 @@
 /**
- * Files that strangers check: one JSON object in the one form in which Python's msgspec writes it, and no
- * other.
+ * Canonical JSON for files that third parties verify, in the form that Python's msgspec writes: each value
+ * has exactly one valid encoding.
  */
 
 import { toBase64 } from "../wire/codec";
 import { type Bytes, utf8 } from "./bytes";
 import { StateError } from "./errors";
 
-/** Byte strings as base64. StateError for a number that is no integer: Python's structs have none. */
+/**
+ * Encode byte strings as base64. StateError for a number that is not a safe integer: Python's structs hold
+ * integers only.
+ */
 function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return toBase64(value);
   if (typeof value === "string") return value.toWellFormed();
@@ -19,10 +22,13 @@ function plain(value: unknown): unknown {
   return value;
 }
 
-/** UTF-8 without a blank. `order`: the names of all structs' fields, in an order that suits each of them. */
+/**
+ * Encode as UTF-8 JSON without whitespace. `order`: field names of all structs, in an order that suits each
+ * struct.
+ */
 export const compact = (value: object, order: readonly string[]): Bytes =>
   utf8(JSON.stringify(plain(value), [...order]));
 
-/** UTF-8, a field a line, with a line end. `order` as of `compact`. */
+/** Encode as UTF-8 JSON with one field per line and a final newline. `order` as in `compact`. */
 export const encode = (value: object, order: readonly string[]): Bytes =>
   utf8(`${JSON.stringify(plain(value), [...order], 1)}\n`);

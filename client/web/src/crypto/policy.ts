@@ -1,9 +1,9 @@
 /**
- * SNUG-1 to SNUG-22: what every member checks before it believes anything (protocol section 5).
+ * SNUG-1 to SNUG-22: rules that every member checks on each message (docs/protocol.md, section 5).
  *
- * One small function a number, as in `crypto/policy.py`, which lists them; all throw ValidationError with
- * that number and nothing else. They see facts only (`CommitView`), never a live group, so that both clients
- * can be held to the same cases.
+ * Each number has one small function, as in `crypto/policy.py`, which lists them; all throw ValidationError
+ * with that number and nothing else. The functions see only facts (`CommitView`), never a live group, so that
+ * the same test cases apply to both clients.
  */
 
 import type { Arg } from "../words/sentence";
@@ -37,19 +37,19 @@ export const SUITES: ReadonlySet<number> = new Set([0x0001, 0x0003]);
 export const MLS10 = 1;
 export const MEMBERS_MAX = 1000;
 export const GENERATION_GAP = 200;
-/** Slots that may pass between the signature of a host's return and its commit. */
+/** Maximum number of slots between the signature of a host's return and its commit. */
 export const RETURN_SLOTS = 8;
-/** Bytes of the tag of the SFrame suite in use (0x0004). */
+/** Bytes of the tag in the SFrame suite in use (0x0004). */
 export const SFRAME_TAG = 16;
-/** Seconds of sound or pictures for which their sender's signature may be missing. */
+/** Maximum seconds of audio or video without a signature of the sender. */
 export const MEDIA_SIGNATURE_TIME = 2;
 
 export type ProposalKind = "add" | "update" | "remove" | "psk" | "reinit" | "external_init" | "gce" | "other";
 
-/** What a leaf is known by. */
+/** The properties of a leaf that the rules compare. */
 export interface LeafView {
   readonly signatureKey: Bytes;
-  /** The basic credential's bytes. */
+  /** Bytes of the basic credential. */
   readonly identity: Bytes;
   readonly encryptionKey: Bytes;
   /** Encoded. */
@@ -58,19 +58,19 @@ export interface LeafView {
   readonly extensions: Bytes;
 }
 
-/** An extension of a GroupContext: its type and its data. */
+/** An extension of a GroupContext: [type, data]. */
 export type ExtensionView = readonly [number, Bytes];
 
-/** One proposal of a commit, and the fields that its kind has. */
+/** One proposal of a commit, with the fields of its kind. */
 export interface ProposalView {
   readonly kind: ProposalKind;
-  /** A leaf; null: not a member. */
+  /** Leaf; null: a non-member. */
   readonly sender: number | null;
   readonly byReference: boolean;
   readonly added: LeafView | null;
   /** Of an Add: H(KeyPackage), 32 bytes. */
   readonly package: Bytes;
-  /** Of an added KeyPackage: its rejoin extension. */
+  /** Rejoin extension of an added KeyPackage. */
   readonly ticket: Bytes | null;
   /** Of an added KeyPackage. */
   readonly suite: number;
@@ -83,7 +83,7 @@ export interface ProposalView {
 
 const NOTHING = new Uint8Array();
 
-/** A proposal with those fields, and the others as they are where its kind has none. */
+/** Return a proposal with these fields, and default values for all others. */
 export const proposal = (
   kind: ProposalKind,
   sender: number | null,
@@ -104,10 +104,10 @@ export const proposal = (
   ...fields,
 });
 
-/** What a commit is, and all that this member knows before it. */
+/** Fields of a commit, and this member's state before the commit. */
 export interface CommitFacts {
   readonly private: boolean;
-  /** A leaf; null: an external committer. */
+  /** Leaf; null: an external committer. */
   readonly sender: number | null;
   readonly proposals: readonly ProposalView[];
   readonly pathLeaf: LeafView | null;
@@ -124,11 +124,11 @@ export interface CommitFacts {
   readonly ledger: Ledger;
 }
 
-/** ValidationError of that rule, in the words of that key. */
+/** Return the ValidationError of that rule, with the sentence of that key. */
 const broken = (rule: number, key: string, args?: Readonly<Record<string, Arg>>): ValidationError =>
   new ValidationError(`SNUG-${rule}`, sentence(`snug.${key}`, args));
 
-/** A ValidationError of that rule in place of a MalformedError. */
+/** Call `read`, and convert a MalformedError to a ValidationError of that rule. */
 function reading<T>(rule: number, read: () => T): T {
   try {
     return read();
@@ -138,7 +138,7 @@ function reading<T>(rule: number, read: () => T): T {
   }
 }
 
-/** A commit whose signature has verified, and all that it is judged by. */
+/** A commit whose signature has verified, with all facts that its validation needs. */
 export class CommitView {
   readonly facts: CommitFacts;
 
@@ -158,12 +158,12 @@ export class CommitView {
     return this.facts.chain;
   }
 
-  /** The proposals of one kind. */
+  /** Return the proposals of one kind. */
   of(kind: ProposalKind): readonly ProposalView[] {
     return this.facts.proposals.filter((p) => p.kind === kind);
   }
 
-  /** Decoded authenticatedData; ValidationError("SNUG-1") if it is none. */
+  /** Decoded authenticatedData; ValidationError("SNUG-1") if malformed. */
   get context(): CommitContext {
     return reading(1, () => CommitContext.decode(this.facts.authenticatedData));
   }
@@ -179,7 +179,7 @@ export class CommitView {
     return this.committer !== null && this.facts.policy.isHost(this.committer.signatureKey);
   }
 
-  /** The leaf that rejoins, if the commit has the shape of a rejoin; not yet whether it may. */
+  /** The rejoining leaf if the commit has the shape of a rejoin, otherwise null. Authorises nothing. */
   get rejoinLeaf(): number | null {
     const [add, ...adds] = this.of("add");
     const [remove, ...removes] = this.of("remove");
@@ -191,7 +191,7 @@ export class CommitView {
 const isSelfRemove = (p: ProposalView): boolean =>
   p.kind === "remove" && p.byReference && p.sender !== null && p.sender === p.removed;
 
-/** A commit belongs to one room, one slot, one history: replayed or moved ones do not fit. */
+/** A commit belongs to one room, one slot, one history: replayed or relocated commits fail. */
 function snug1({ context, facts }: CommitView): void {
   if (!same(context.room, facts.room)) throw broken(1, "room");
   if (context.slot !== facts.slot) throw broken(1, "slot", { said: context.slot, slot: facts.slot });
@@ -199,41 +199,41 @@ function snug1({ context, facts }: CommitView): void {
   if (!same(context.ledger, facts.ledger.digest())) throw broken(1, "ledger");
 }
 
-/** Only members commit, and only under encryption. */
+/** Only members commit, and only in encrypted form. */
 function snug2(v: CommitView): void {
   if (!v.facts.private) throw broken(2, "public");
   if (v.committer === null) throw broken(2, "no_member");
 }
 
-/** A stored proposal of a non-host must not be laundered through a host's ordinary commit. */
+/** A host's ordinary commit must not carry out a stored proposal of a non-host. */
 function snug3({ facts }: CommitView): void {
   for (const p of facts.proposals)
     if (!isSelfRemove(p) && (p.byReference || p.sender !== facts.sender))
       throw broken(3, "not_own", { kind: p.kind });
 }
 
-/** Nothing but what a meeting needs. */
+/** Only the proposal types that a meeting needs. */
 function snug4({ facts }: CommitView): void {
   for (const { kind } of facts.proposals)
     if (!["add", "remove", "psk", "gce"].includes(kind)) throw broken(4, "kind", { kind });
 }
 
-/** Every commit heals its author. */
+/** Every commit renews its author's keys. */
 function snug5({ facts }: CommitView): void {
   if (facts.pathLeaf === null) throw broken(5, "no_path");
 }
 
-/** Nobody changes who they are in passing. */
+/** A commit must not change its author's identity. */
 function snug6(v: CommitView): void {
   const [old, now] = [v.committer, v.facts.pathLeaf];
-  if (old === null || now === null) return; // SNUG-2 and SNUG-5 speak of that
+  if (old === null || now === null) return; // SNUG-2 and SNUG-5 cover this
   const kept = ["signatureKey", "identity", "capabilities", "extensions"] as const;
   if (kept.some((field) => !same(old[field], now[field]))) throw broken(6, "leaf_changed");
 }
 
-/** Powers are the hosts'. */
+/** Add, Remove and policy changes are reserved to hosts, except SNUG-8, SNUG-9 and self-removal. */
 function snug7(v: CommitView): void {
-  if (v.context.hostReturn !== null) return; // SNUG-9 has judged it
+  if (v.context.hostReturn !== null) return; // SNUG-9 has checked it
   if (v.rejoinLeaf !== null) {
     snug8(v);
     return;
@@ -248,10 +248,10 @@ function snug7(v: CommitView): void {
 /**
  * A rejoin: exactly {Remove(i), Add, PSK}, same key and credential, a fresh ticket of this group.
  *
- * The ticket's chain is for the member who commits it to compare: who came later doesn't know it, and a
- * verdict must not depend on that. Who is stuck on another's commit is never too often back: else whoever
- * spoils three commits for one member would be rid of it. A ticket names who may commit it: else any member
- * could use it up, and keep the Welcome.
+ * Only the member that commits the ticket compares the ticket's chain: members that joined later do not know
+ * it, and the verdict must not depend on it. A member that is stuck on another member's commit has no rejoin
+ * limit: otherwise three bad commits would exclude it. A ticket names the leaf that may commit it: otherwise
+ * any member could use it up and withhold the Welcome.
  */
 function snug8(v: CommitView): void {
   const [adds, removes] = [v.of("add"), v.of("remove")];
@@ -274,17 +274,18 @@ function snug8(v: CommitView): void {
   if (age < 0 || age >= REJOIN_SLOTS) throw broken(8, "ticket_slot", { said: ticket.slot, slot: facts.slot });
   const recent = facts.ledger.rejoins.filter((r) => facts.slot - r.slot < REJOIN_SLOTS);
   if (recent.some((r) => same(r.nonce, ticket.nonce))) throw broken(8, "ticket_used");
-  // somebody else's commit brought that about, and could do so again and again
+  // another member's commit caused this, and could cause it repeatedly
   if (ticket.stuck && ticket.slot + 1 < facts.slot) return;
   if (recent.filter((r) => same(r.signatureKey, old.signatureKey) && !r.stuck).length >= REJOINS_MAX)
     throw broken(8, "rejoins", { most: REJOINS_MAX, slots: REJOIN_SLOTS });
 }
 
 /**
- * A host that has crashed comes back, by whoever commits it: the host seed's key signs for it.
+ * A crashed host returns: the host seed's key signs its KeyPackage, and any member may commit it.
  *
- * It is added, made a host in place of its old leaf, if that is still there, and nothing else changes. Once a
- * host was removed or lost its powers the seed is in other hands too, and nobody comes back by it.
+ * The host is added and becomes a host in place of its old leaf, if that is still present; nothing else
+ * changes. Once a host was removed or has lost its role, a non-host has the seed too, and no further return
+ * is accepted.
  */
 async function snug9(v: CommitView): Promise<void> {
   const returned = v.context.hostReturn;
@@ -324,7 +325,7 @@ async function snug9(v: CommitView): Promise<void> {
   if (!alone || !same(second[1], expected)) throw broken(9, "return_more");
 }
 
-/** Who is added holds the link's secret: a server that swaps a KeyPackage gains nobody. */
+/** An added member holds the link's secret: a server that swaps a KeyPackage cannot add anybody. */
 function snug10(v: CommitView): void {
   const [adds, psks] = [v.of("add"), v.of("psk")];
   if (adds.length > 1) throw broken(10, "adds");
@@ -332,7 +333,7 @@ function snug10(v: CommitView): void {
   if (psks.some((p) => !p.pskExternal || !same(p.pskId, LINK_PSK_ID))) throw broken(10, "psk");
 }
 
-/** Keys are never used again, and no two people in the room look alike by name. */
+/** Signature keys are never reused, and no two present members have names that look alike. */
 function snug11(v: CommitView): void {
   const removed = new Set(v.of("remove").map((p) => p.removed));
   const rejoining = v.rejoinLeaf !== null;
@@ -355,12 +356,12 @@ function looksLike(member: LeafView, name: string): boolean {
   try {
     return lookAlike(Identity.decode(member.identity).name, name);
   } catch (error) {
-    if (error instanceof MalformedError) return false; // a name that can't be shown misleads nobody
+    if (error instanceof MalformedError) return false; // a name that cannot be displayed misleads nobody
     throw error;
   }
 }
 
-/** Nobody comes in without an invite that all can see, nor twice by one for a single use. */
+/** Every new member names an invite that all members see; a single-use invite admits once. */
 function snug12(v: CommitView): void {
   const { invite, hostReturn } = v.context;
   if (v.of("add").length === 0 || v.rejoinLeaf !== null || hostReturn !== null) {
@@ -373,7 +374,7 @@ function snug12(v: CommitView): void {
     throw broken(12, "invite_used", { invite });
 }
 
-/** The policy changes step by step, and nothing else of the context does. */
+/** The policy changes one version at a time, and no other part of the context changes. */
 function snug13(v: CommitView): void {
   const { extensions: ours, policy } = v.facts;
   for (const { extensions } of v.of("gce")) {
@@ -383,7 +384,7 @@ function snug13(v: CommitView): void {
     const next = reading(13, () => Policy.decode(carried[1]));
     if (next.version !== policy.version + 1 || !same(next.hostPublic, policy.hostPublic))
       throw broken(13, "version");
-    // people have spoken under them: whether words can be proven later is settled at the beginning
+    // members have written under these flags: provability of messages is fixed at creation
     if (next.flags !== policy.flags) throw broken(13, "flags");
   }
 }
@@ -395,7 +396,7 @@ function exactlyTwo(extensions: readonly ExtensionView[]): readonly [ExtensionVi
   return [first, second];
 }
 
-/** Nobody outside may propose. */
+/** Outsiders must not propose. */
 function snug14(v: CommitView): void {
   for (const { extensions } of v.of("gce")) noExternalSenders(extensions);
 }
@@ -408,7 +409,7 @@ function knownSuite(suite: number): void {
   if (!SUITES.has(suite)) throw broken(15, "suite", { suite: `0x${suite.toString(16).padStart(4, "0")}` });
 }
 
-/** Suite, version and sizes. */
+/** Suite, version and sizes are those of the profile. */
 function snug15(v: CommitView): void {
   const { facts } = v;
   const adds = v.of("add");
@@ -421,13 +422,13 @@ function snug15(v: CommitView): void {
   if (adds.some((p) => p.suite !== facts.suite || p.version !== MLS10)) throw broken(15, "added_suite");
 }
 
-/** What `mls` found wrong with a commit, as a verdict of this list. */
+/** Convert an error of `mls` about a commit to a verdict under this rule number. */
 export const snug16 = (error: SnugCryptoError): ValidationError =>
   new ValidationError("SNUG-16", error.message);
 
 /**
- * In this order: a commit that breaks several is told the same first one by everybody. SNUG-8 is reached
- * through SNUG-7. Kinds and shapes come before what is read out of them.
+ * In fixed order, so that every member reports the same first violation. `snug7` calls `snug8`. Checks of
+ * kind and shape come before checks of their contents.
  */
 const COMMIT_CHECKS: readonly ((view: CommitView) => void | Promise<void>)[] = [
   snug2,
@@ -446,15 +447,15 @@ const COMMIT_CHECKS: readonly ((view: CommitView) => void | Promise<void>)[] = [
   snug12,
 ];
 
-/** All checks on a commit; ValidationError names the first that it breaks. */
+/** Apply all checks to a commit. ValidationError names the first rule that it breaks. */
 export async function judgeCommit(view: CommitView): Promise<void> {
   for (const check of COMMIT_CHECKS) await check(view);
 }
 
 /**
- * What a newcomer asks of the group that it is led into: what commits can't have brought about.
+ * Check a newcomer's group for properties that no valid commit could have introduced.
  *
- * ValidationError with SNUG-11, 13, 14 or 15. Whoever made the group was judged by nobody.
+ * ValidationError with SNUG-11, 13, 14 or 15. No member has validated the creation of the group.
  */
 export function judgeGroup(group: {
   readonly suite: number;
@@ -467,7 +468,7 @@ export function judgeGroup(group: {
   for (const member of group.members) allowedName(member);
 }
 
-/** On any member's message: fresh enough, and of somebody who is still here. */
+/** A member's message is recent, and its sender is still a member. */
 export function snug17(message: {
   readonly epoch: number;
   readonly current: number;
@@ -480,7 +481,7 @@ export function snug17(message: {
   if (message.senderRemoved) throw broken(17, "removed");
 }
 
-/** END and MOVE: powers of hosts, and only about the meeting as it is now. */
+/** END and MOVE are reserved to hosts, and refer to the meeting's current state. */
 export function snug18(said: {
   readonly byHost: boolean;
   readonly chain: Bytes;
@@ -491,10 +492,10 @@ export function snug18(said: {
 }
 
 /**
- * A member beats in one line: what it has signed twice in different words, it has told to two audiences.
+ * A member's heartbeats form one chain: two signatures that contradict each other prove equivocation.
  *
- * `known` are (prev, digest) of the same membership's beats by their number. A gap breaks nothing, nor does a
- * beat that comes late or again: a server can bring that about. Only two signatures of the member's own can
+ * `known` maps the numbers of heartbeats of the same membership to [prev, digest]. A gap, a late or a
+ * repeated heartbeat breaks nothing: a server can cause these. Only two signatures of the member itself can
  * contradict each other.
  */
 export function snug19(beat: {
@@ -512,9 +513,9 @@ export function snug19(beat: {
 }
 
 /**
- * A stream that nobody announced, or another than its key says, is nobody's picture.
+ * A stream needs an announcement by the leaf in its key id, with the stream number in its key id.
  *
- * `announcers` are the leaves that announced this SSRC, and as which stream number.
+ * `announcers` maps the leaves that announced this SSRC to the announced stream number.
  */
 export function snug20(frame: {
   readonly announcers: ReadonlyMap<number, number>;
@@ -527,17 +528,17 @@ export function snug20(frame: {
   if (announced !== frame.stream) throw broken(20, "stream_other");
 }
 
-/** Frames carry the whole tag, and are opened once. */
+/** Frames carry the full tag, and each frame is opened once. */
 export function snug21(frame: { readonly tagSize: number; readonly replayed: boolean }): void {
   if (frame.tagSize !== SFRAME_TAG) throw broken(21, "tag", { bytes: frame.tagSize });
   if (frame.replayed) throw broken(21, "replay");
 }
 
 /**
- * All members share the media keys: only its own signature says that a frame is a member's.
+ * All members share the media keys: only the sender's signature proves the author of a frame.
  *
- * `forged`: the leaf's signed lists name another frame in its place, or pass it over. `unlisted` are seconds
- * of sound or pictures, from the oldest frame on that no list has named yet.
+ * `forged`: the leaf's signed lists name another frame in this place, or skip it. `unlisted`: seconds of
+ * audio or video, from the oldest frame that no list has named yet.
  */
 export function snug22(frame: { readonly forged: boolean; readonly unlisted: number }): void {
   if (frame.forged) throw broken(22, "unsigned");

@@ -1,7 +1,7 @@
 /**
- * X25519 (RFC 7748) over WebCrypto, which holds the private halves.
+ * X25519 (RFC 7748) over WebCrypto, which holds the private keys.
  *
- * What MLS needs beside it, `mls/` has from ts-mls.
+ * MLS also needs further primitives: `mls/` gets them from ts-mls.
  */
 
 import { type Bytes, hex, type Rng, systemRng } from "./bytes";
@@ -13,8 +13,8 @@ const { subtle } = crypto;
 
 const BASE_POINT = Uint8Array.of(9, ...new Uint8Array(31));
 
-// The u of all points with which every exchange gives zeros (RFC 7748, 6.1), little-endian: 0, 1, two of order 8,
-// and -1, 0 and 1 written as p - 1, p and p + 1.
+// u coordinates of all points for which every exchange yields zeros (RFC 7748, 6.1), little-endian: 0, 1, two
+// of order 8, and -1, 0 and 1 written as p - 1, p and p + 1.
 const FF = "ff".repeat(30);
 const SMALL_ORDER = new Set([
   "00".repeat(32),
@@ -26,15 +26,18 @@ const SMALL_ORDER = new Set([
   `ee${FF}7f`,
 ]);
 
-/** Whether something can be sealed to a key: right in size, and no point of small order. */
+/** Return whether data can be sealed to a key: it has the right size and is not a point of small order. */
 export function hpkeUsable(publicHalf: Uint8Array): boolean {
   if (publicHalf.length !== KEY_SIZE) return false;
   const u = new Uint8Array(publicHalf);
-  u[31] = (u[31] ?? 0) & 0x7f; // which the exchange doesn't look at
+  u[31] = (u[31] ?? 0) & 0x7f; // the exchange ignores this bit
   return !SMALL_ORDER.has(hex(u));
 }
 
-/** An X25519 key pair. Where its bytes have to be written down, `keep` keeps them beside it. */
+/**
+ * An X25519 key pair. With `keep`, the object also stores the private bytes, for keys that have to be written
+ * to a file.
+ */
 export class X25519Key {
   readonly #key: CryptoKey;
   readonly #bytes: Bytes | null;
@@ -47,25 +50,25 @@ export class X25519Key {
     this.#bytes = bytes;
   }
 
-  /** The key of 32 private bytes; MalformedError on another size. */
+  /** Return the key pair of 32 private bytes. MalformedError for other sizes. */
   static async fromPrivate(bytes: Bytes, keep = false): Promise<X25519Key> {
     exactly(bytes, KEY_SIZE, "an X25519 private key");
     const key = await privateKey("X25519", bytes, false, ["deriveBits"]);
     return new X25519Key(key, await exchange(key, BASE_POINT), keep ? bytes : null);
   }
 
-  /** A new key from `rng`'s 32 bytes. */
+  /** Generate a new key pair from 32 bytes of `rng`. */
   static generate(rng: Rng = systemRng, keep = false): Promise<X25519Key> {
     return X25519Key.fromPrivate(rng(KEY_SIZE), keep);
   }
 
-  /** The private half, 32 bytes; StateError where it wasn't kept. */
+  /** The private half, 32 bytes. StateError if it was not kept. */
   get private(): Bytes {
     if (this.#bytes === null) throw new StateError("this key's private half was not kept");
     return this.#bytes;
   }
 
-  /** X25519 with `other`, 32 bytes; MalformedError on a wrong size, or when all exchanges with it are zeros. */
+  /** X25519 with `other`: 32 bytes. MalformedError if `other` has a wrong size or is of small order. */
   async exchange(other: Bytes): Promise<Bytes> {
     if (!hpkeUsable(exactly(other, KEY_SIZE, "an X25519 public key")))
       throw new MalformedError("the X25519 public key is of small order");

@@ -1,19 +1,19 @@
 /**
- * Reports that can't be fabricated: a message, the leaf that signed it, the host's admission of that leaf.
+ * Unforgeable reports: a message, the leaf that signed it, and the host's admission of that leaf.
  *
- * Protocol section 13. A report shows, of each accused message, what its sender signed (FramedContentTBS, RFC
- * 9420 6.1: the content, the group, the epoch and its GroupContext, which carries the meeting's policy) and a
- * host's signature over the sender's key, the group and the invite that was used:
+ * docs/protocol.md, section 13. For each reported message, a report contains the bytes that the sender signed
+ * (FramedContentTBS, RFC 9420 6.1: content, group, epoch, and the GroupContext with the meeting's policy),
+ * and a host's signature over the sender's key, the group and the invite used:
  *
  *     admission = sign_host("snug 1 admission" | len16(group_id) | signature_key 32 | invite 2)
  *
- * The host key is the one that stands in the meeting's link: whoever judges a report has to have it from the
- * host. A member can't sign for another, an outsider has no admission, an operator has neither. Only meetings
- * whose policy says so from the beginning (`Policy.reports`) can be reported, and what is signed there says
- * it.
+ * The host key is the one in the meeting's link: the verifier of a report must get it from the host. A member
+ * cannot sign for another member, an outsider has no admission, and a server operator has neither. Only
+ * meetings whose policy enables it from the start (`Policy.reports`) can be reported, and the signed
+ * GroupContext includes that policy.
  *
- * The page makes such files, and checks what it makes; `snug report verify` (crypto/report.py) reads them.
- * Fields are named as in the file.
+ * The page creates such files and verifies its own; `snug report verify` (crypto/report.py) reads them. Field
+ * names are those of the file.
  */
 
 import { decode, type Reader } from "../mls/reader";
@@ -25,14 +25,14 @@ import { verifyWithLabel } from "./labels";
 import * as oneForm from "./oneForm";
 import { Policy, POLICY_EXTENSION } from "./roomState";
 
-/** In the place of an invite's index: this member opened the meeting, and was let in by nobody. */
+/** Placeholder invite index: the member opened the meeting and used no invite. */
 export const NO_INVITE = 0xffff;
-/** Messages in one report. */
+/** Maximum number of messages in one report. */
 export const MESSAGES_MAX = 64;
 export const FORMAT = "snug report 1";
 const LABEL = "FramedContentTBS";
 
-/** One message as its sender signed it, and the sender's admission. As read it proves nothing yet. */
+/** One message as its sender signed it, and the sender's admission. Unverified until `verifyMessage`. */
 export interface Accused {
   readonly tbs: Bytes;
   readonly signature: Bytes;
@@ -41,7 +41,7 @@ export interface Accused {
   readonly admission: Bytes;
 }
 
-/** The accused messages, nobody else's words, and the host key that the report claims. */
+/** The reported messages, no messages of other members, and the host key that the report claims. */
 export interface Report {
   readonly format: typeof FORMAT;
   readonly host_public: Bytes;
@@ -51,11 +51,11 @@ export interface Report {
 const ORDER = "format host_public messages tbs signature signature_key invite admission".split(" ");
 
 /**
- * What holds once a message has verified: the holder of `signatureKey` wrote `data`.
+ * Verified facts about a message: the holder of `signatureKey` wrote `data`.
  *
- * `data` is the application data (one JSON object, protocol section 7); `invite` is null for who opened the
- * meeting. `epoch` and `claimsHost` stand in what the writer has signed, and are its word alone: nobody else
- * vouches for the context in a report.
+ * `data` is the application data (one JSON object, docs/protocol.md, section 7); `invite` is null for the
+ * member who opened the meeting. `epoch` and `claimsHost` come from the writer's signed data and are the
+ * writer's claims only: nothing else in a report authenticates the context.
  */
 export interface Proven {
   readonly signatureKey: Bytes;
@@ -67,13 +67,13 @@ export interface Proven {
   readonly data: Bytes;
 }
 
-/** What a host signs for each member. MalformedError on wrong sizes. */
+/** Return the message that a host signs for each member. MalformedError on wrong sizes. */
 export function admissionMessage(groupId: Bytes, signatureKey: Bytes, invite: number): Bytes {
   exactly(signatureKey, 32, "a signature key");
   return concat(utf8("snug 1 admission"), prefixed(groupId, 2), signatureKey, uint(invite, 2));
 }
 
-/** A host's signature (64 bytes) that it let this key in by that invite. */
+/** Return a host's signature (64 bytes) that it admitted this key with that invite. */
 export async function admit(
   hostKey: SigningKey,
   groupId: Bytes,
@@ -83,7 +83,7 @@ export async function admit(
   return hostKey.sign(admissionMessage(groupId, signatureKey, invite));
 }
 
-/** AuthenticationError unless the host signed just that; MalformedError on wrong sizes. */
+/** Throw AuthenticationError unless the host signed exactly this; MalformedError on wrong sizes. */
 export async function checkAdmission(
   hostPublic: Bytes,
   groupId: Bytes,
@@ -99,10 +99,10 @@ export async function checkAdmission(
   }
 }
 
-/** The file: one JSON object in its one form, UTF-8, with a line end. */
+/** Encode the file: one canonical JSON object in UTF-8, with a final newline. */
 export const encode = (report: Report): Bytes => oneForm.encode(report, ORDER);
 
-/** All of a report, or nothing: errors as of `verifyMessage`. */
+/** Verify all messages of a report. Throws as `verifyMessage` does if any check fails. */
 export async function verifyReport(report: Report, hostPublic: Bytes): Promise<Proven[]> {
   if (!same(report.host_public, hostPublic))
     throw new AuthenticationError("the report claims to be of another host's meeting");
@@ -110,9 +110,10 @@ export async function verifyReport(report: Report, hostPublic: Bytes): Promise<P
 }
 
 /**
- * Check one message against the meeting's host key, which must come from the host itself.
+ * Verify one message against the meeting's host key, which must come from the host itself.
  *
- * MalformedError for what is no signed message; AuthenticationError, with a sentence, for what isn't proven.
+ * MalformedError if the input is not a signed message; AuthenticationError, with the reason, if a proof
+ * fails.
  */
 export async function verifyMessage(accused: Accused, hostPublic: Bytes): Promise<Proven> {
   const [content, context] = decode(accused.tbs, (r) => [readContent(r), readContext(r)] as const);
@@ -142,7 +143,7 @@ export async function verifyMessage(accused: Accused, hostPublic: Bytes): Promis
   };
 }
 
-// -- what was signed (RFC 9420 6.1, 8.1) --------------------------------------------------------------------
+// -- signed content (RFC 9420 6.1, 8.1) ---------------------------------------------------------------------
 
 interface Signed {
   readonly groupId: Bytes;
@@ -160,7 +161,7 @@ function readContent(reader: Reader): Signed & { readonly data: Bytes } {
   const epoch = reader.u64();
   const member = reader.u8() === MEMBER;
   if (member) {
-    reader.u32(); // its leaf
+    reader.u32(); // the member's leaf
     reader.opaque(); // authenticated_data
   }
   if (!member || reader.u8() !== APPLICATION)

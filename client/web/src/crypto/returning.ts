@@ -1,15 +1,16 @@
 /**
- * How a host that has crashed, or a member out of step, reaches the members where no host is.
+ * How a crashed host, or a member out of sync, contacts the members while no host is present.
  *
- * Protocol section 6. Members don't sit in the lobby while a host is there; where none is, some do. Everybody
- * with a link can enter a lobby, so what is said about a return is sealed once more, under a key of the door
- * seed, which only those admitted have. (Somebody evicted has it too, and can read that a host comes back.)
+ * docs/protocol.md, section 6. While no host is present, some members wait in the lobby. Everybody with a
+ * link can enter a lobby, so messages about a return are sealed a second time, under a key derived from the
+ * door seed, which only admitted members have. (An evicted member has it too, and can see that a host
+ * returns.)
  *
  *     Seek    the host: is a member here?
- *     Here    a member: this is the slot, the chain, and the gate
+ *     Here    a member: the slot, the chain, and the gate
  *     Return  the host: its new KeyPackage, and the host key's signature for that slot
- *     Again   a member that has to rejoin and finds no host: its new KeyPackage, with its ticket
- *     Back    the member who has committed either: what a newcomer is told, for the one who asked alone
+ *     Again   a member that must rejoin and finds no host: its new KeyPackage, with its ticket
+ *     Back    the member that committed either: the answer for newcomers, sealed to the requester only
  */
 
 import { type Bytes, concat, type Rng, systemRng, utf8 } from "./bytes";
@@ -26,10 +27,10 @@ import { type HostReturn, hostReturnMessage } from "./roomState";
 const AAD = utf8("snug 1 inside");
 const [SEEK, HERE, RETURN, BACK, AGAIN] = [1, 2, 3, 4, 5];
 const ID = 8;
-/** Bytes to which what is said is padded, an answer aside. */
+/** Size in bytes to which messages are padded; a larger message gets no padding. */
 const LEAST = 2048;
 
-/** A host looks for members. `nonce` (16 bytes) ties the answers to it. */
+/** A host's search for members. `nonce` (16 bytes) links the answers to it. */
 export class Seek {
   readonly type = "Seek";
   readonly nonce: Bytes;
@@ -39,7 +40,7 @@ export class Seek {
   }
 }
 
-/** A member answers: the room's slot, the chain after it (32 bytes) and its gate (32 bytes). */
+/** A member's answer: the room's slot, the chain after it (32 bytes) and its gate (32 bytes). */
 export class Here {
   readonly type = "Here";
   readonly nonce: Bytes;
@@ -55,7 +56,7 @@ export class Here {
   }
 }
 
-/** A host asks to be added. `replyPublic` is an X25519 key for the answer; nothing is verified yet. */
+/** A host's unverified request to be added. `replyPublic` is an X25519 key for the answer. */
 export class Return {
   readonly type = "Return";
   readonly replyPublic: Bytes;
@@ -74,18 +75,18 @@ export class Return {
     return concat(this.replyPublic, uint(this.slot, 8), this.signature, this.keyPackage);
   }
 
-  /** What an answer names it by, 8 bytes. */
+  /** The id by which an answer refers to this request, 8 bytes. */
   get id(): Bytes {
     return H(utf8("snug 1 return id"), this.encode()).slice(0, ID);
   }
 
-  /** What its commit carries. */
+  /** The proof to include in the commit. */
   get proof(): HostReturn {
     return { slot: this.slot, signature: this.signature };
   }
 }
 
-/** A member asks to be added in place of its old leaf (SNUG-8); the ticket is in the KeyPackage. */
+/** A member's request to replace its old leaf (SNUG-8); the ticket is in the KeyPackage. */
 export class Again {
   readonly type = "Again";
   readonly replyPublic: Bytes;
@@ -100,7 +101,7 @@ export class Again {
     return concat(this.replyPublic, this.keyPackage);
   }
 
-  /** What an answer names it by, 8 bytes. */
+  /** The id by which an answer refers to this request, 8 bytes. */
   get id(): Bytes {
     return H(utf8("snug 1 again id"), this.encode()).slice(0, ID);
   }
@@ -121,7 +122,10 @@ export class Back {
     this.sealed = sealed;
   }
 
-  /** AuthenticationError when it is not to that request; MalformedError when it is no answer. */
+  /**
+   * Open the answer. AuthenticationError if it is for another request; MalformedError if it contains no
+   * Answer.
+   */
   async open(asked: Return | Again, reply: X25519Key): Promise<Answer> {
     const opened = await hpke.open(reply, this.enc, backInfo(asked), this.id, this.sealed);
     const answer = readAnswer(opened.plaintext);
@@ -132,7 +136,7 @@ export class Back {
 
 export type Message = Seek | Here | Return | Again | Back;
 
-/** The request, signed by the host key, and the key pair for its answer. */
+/** Return the request, signed by the host key, and the key pair for its answer. */
 export async function makeReturn(
   seed: HostSeed,
   groupId: Bytes,
@@ -145,14 +149,14 @@ export async function makeReturn(
   return { asked: new Return(privateKey.public, slot, signature, keyPackage), privateKey };
 }
 
-/** Seal the answer to who asked. */
+/** Seal the answer to the requester. */
 export async function makeBack(asked: Return | Again, answer: Answer, rng: Rng = systemRng): Promise<Back> {
   const body = encodeAnswer(answer);
   const sealed = await hpke.seal(asked.replyPublic, backInfo(asked), asked.id, body, rng);
   return new Back(asked.id, sealed.enc, sealed.ciphertext);
 }
 
-/** The key under which members and a returning host talk in the lobby, 32 bytes. */
+/** Return the key (32 bytes) for messages between members and a returning host in the lobby. */
 export function insideKey(doorSeed: Bytes): Bytes {
   return KDF(exactly(doorSeed, 32, "a door seed"), "snug 1 inside");
 }
@@ -172,13 +176,13 @@ function encode(message: Message): Bytes {
   }
 }
 
-/** For `lobby.post`. */
+/** Encode and seal a message for `lobby.post`. */
 export async function cover(key: Bytes, message: Message, rng: Rng = systemRng): Promise<Inside> {
   const raw = encode(message);
   return new Inside(await seal(key, padded(raw, Math.max(LEAST, 4 + raw.length)), AAD, rng));
 }
 
-/** What was said; AuthenticationError if not by anybody who was ever admitted, else as `Reader`. */
+/** Open a message. AuthenticationError unless a present or former member sealed it; else as `Reader`. */
 export async function uncover(key: Bytes, inside: Inside): Promise<Message> {
   const reader = new Reader(unpadded(await unseal(key, inside.sealed, AAD)));
   const kind = reader.uint(1);
@@ -202,19 +206,19 @@ function ofASize(keyPackage: Bytes): void {
     throw new MalformedError("a request without a KeyPackage, or with too large a one");
 }
 
-/** What a `Kept` is made of. */
+/** Fields of a `Kept`. */
 export interface KeptFields {
   readonly hostSeed: HostSeed;
   /** 32 bytes. */
   readonly doorSeed: Bytes;
-  /** The link's, 16 bytes. */
+  /** The link's secret, 16 bytes. */
   readonly secret: Bytes;
   readonly groupId: Bytes;
   readonly origin: string;
   readonly name: string;
 }
 
-/** What a host keeps, sealed, to come back by after a crash. No key that opens anything said. */
+/** A host's sealed file for a return after a crash. It holds no key that decrypts any message. */
 export class Kept implements KeptFields {
   readonly hostSeed: HostSeed;
   readonly doorSeed: Bytes;
@@ -232,12 +236,12 @@ export class Kept implements KeptFields {
     this.name = fields.name;
   }
 
-  /** Opens the room's door at the server. */
+  /** Return the key that authenticates at the room's door at the server. */
   doorKey(): Promise<SigningKey> {
     return SigningKey.fromSeed(this.doorSeed, true);
   }
 
-  /** One form, as everywhere. */
+  /** Encode canonically. */
   encode(): Bytes {
     return concat(
       uint(1, 1),
@@ -250,7 +254,7 @@ export class Kept implements KeptFields {
     );
   }
 
-  /** MalformedError, or ValidationError("SNUG-11") for a name that is none. */
+  /** Decode. MalformedError, or ValidationError("SNUG-11") if the name is not allowed. */
   static async decode(data: Bytes): Promise<Kept> {
     const r = new Reader(data);
     if (r.uint(1) !== 1) throw new MalformedError("what a host keeps: another format than 1");

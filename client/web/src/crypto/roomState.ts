@@ -1,8 +1,8 @@
 /**
- * What all members of a room agree on beside the MLS group: policy, ledger, and a commit's context.
+ * State that all members of a room agree on besides the MLS group: policy, ledger, and a commit's context.
  *
- * Protocol section 5. All encodings are canonical: equal values have equal bytes, and anything else is
- * malformed.
+ * docs/protocol.md, section 5. All encodings are canonical: equal values have equal bytes, and any other
+ * encoding is malformed.
  */
 
 import { type Bytes, compare, concat, hex, same, unhex, utf8 } from "./bytes";
@@ -14,39 +14,39 @@ import { H } from "./kdf";
 export const POLICY_EXTENSION = 0xf001;
 /** KeyPackage extension that carries a rejoin ticket. */
 export const REJOIN_EXTENSION = 0xf002;
-/** An invite with this bit in its index admits once. */
+/** Bit of an invite index that marks a single-use invite. */
 export const SINGLE_USE = 0x8000;
 
 export const TITLE_MAX = 128;
 export const HOSTS_MAX = 16;
 export const SERVERS_MAX = 8;
-/** Bit of the policy's flags: the meeting keeps signatures for reports (protocol section 13). */
+/** Flag bit of the policy: the meeting keeps signatures for reports (docs/protocol.md, section 13). */
 export const REPORTS = 0x01;
-/** Slots within which a ticket is fresh, and rejoins of one leaf are counted. */
+/** Number of slots during which a ticket is fresh, and over which rejoins of one leaf are counted. */
 export const REJOIN_SLOTS = 64;
 export const REJOINS_MAX = 3;
-/** In the place of a leaf: any host may commit that rejoin. */
+/** Placeholder for a leaf: any host may commit the rejoin. */
 export const ANY_HOST = 0xffffffff;
 export const LEDGER_KEYS_MAX = 4096;
 
-/** How newcomers are let in. */
+/** How the room treats newcomers. */
 export const Mode = { ASK: 0, WAVE_IN: 1, LOCKED: 2 } as const;
 export type Mode = (typeof Mode)[keyof typeof Mode];
 
 const isMode = (value: number): value is Mode => value <= Mode.LOCKED;
 
-/** So many of what `read` reads. */
+/** Call `read` `count` times and return the results. */
 const several = <T>(count: number, read: () => T): T[] => Array.from({ length: count }, read);
 
-/** 0 or 1, one byte. */
+/** Encode as 0 or 1, one byte. */
 const flag = (set: boolean): Bytes => uint(Number(set), 1);
 
-/** What a `Policy` is made of. */
+/** Fields of a `Policy`. */
 export interface PolicyFields {
   readonly version: number;
   /** Signature keys (32 bytes), sorted. */
   readonly hosts: readonly Bytes[];
-  /** Of the host seed, 32 bytes. */
+  /** Public key of the host seed, 32 bytes. */
   readonly hostPublic: Bytes;
   readonly mode?: Mode;
   readonly title?: string;
@@ -54,7 +54,7 @@ export interface PolicyFields {
   readonly flags?: number;
 }
 
-/** The extension `snug_policy`: who is a host, and how the room is kept. */
+/** The extension `snug_policy`: the hosts, and the settings of the room. */
 export class Policy implements PolicyFields {
   readonly version: number;
   readonly hosts: readonly Bytes[];
@@ -74,17 +74,17 @@ export class Policy implements PolicyFields {
     this.flags = fields.flags ?? 0;
   }
 
-  /** The same but for these. */
+  /** Return a copy with these changes. */
   with(changes: Partial<PolicyFields>): Policy {
     return new Policy({ ...this, ...changes });
   }
 
-  /** Whether what is written here can be proven to others afterwards. */
+  /** Whether messages can be proven to third parties later. */
   get reports(): boolean {
     return (this.flags & REPORTS) !== 0;
   }
 
-  /** Whether that signature key (32 bytes) is a host's. */
+  /** Return whether that signature key (32 bytes) belongs to a host. */
   isHost(signatureKey: Uint8Array): boolean {
     return this.hosts.some((host) => same(host, signatureKey));
   }
@@ -104,7 +104,7 @@ export class Policy implements PolicyFields {
     );
   }
 
-  /** MalformedError for anything but the canonical encoding within its limits. */
+  /** Decode a policy. MalformedError for anything but the canonical encoding within the limits. */
   static decode(data: Bytes): Policy {
     const r = new Reader(data);
     if (r.uint(1) !== 1) throw new MalformedError("policy: another format than 1");
@@ -127,20 +127,20 @@ export class Policy implements PolicyFields {
     return policy;
   }
 
-  /** The next version, with one more host. */
+  /** Return the next version, with one more host. */
   withHost(signatureKey: Bytes): Policy {
     const others = this.hosts.filter((host) => !same(host, signatureKey));
     return this.with({ version: this.version + 1, hosts: [...others, signatureKey].sort(compare) });
   }
 
-  /** The next version, with that host no longer one. */
+  /** Return the next version, without this host. */
   withoutHost(signatureKey: Bytes): Policy {
     const hosts = this.hosts.filter((host) => !same(host, signatureKey));
     return this.with({ version: this.version + 1, hosts });
   }
 }
 
-/** What a leaf's basic credential carries: one byte of flags (none is defined yet), and the name. */
+/** Contents of a leaf's basic credential: one byte of flags (none is defined yet), and the name. */
 export class Identity {
   readonly name: string;
   readonly flags: number;
@@ -154,7 +154,7 @@ export class Identity {
     return concat(uint(this.flags, 1), utf8(this.name));
   }
 
-  /** MalformedError if it is none. */
+  /** Decode. MalformedError for other input. */
   static decode(data: Bytes): Identity {
     const r = new Reader(data);
     const flags = r.uint(1);
@@ -162,25 +162,25 @@ export class Identity {
   }
 }
 
-/** What a `RejoinTicket` is made of. */
+/** Fields of a `RejoinTicket`. */
 export interface TicketFields {
   readonly groupId: Bytes;
-  /** The last slot that the member knew. */
+  /** Last slot that the member knew. */
   readonly slot: number;
-  /** 32 bytes, after that slot. */
+  /** Chain value after that slot, 32 bytes. */
   readonly chain: Bytes;
   /** 16 bytes. */
   readonly nonce: Bytes;
-  /** It could not process the commit of slot + 1. */
+  /** true: the member could not process the commit of slot + 1. */
   readonly stuck?: boolean;
-  /** The leaf that may commit it. */
+  /** Leaf that may commit the rejoin. */
   readonly by?: number;
 }
 
 /**
- * A member whose state is lost asks to be added again in place of its old leaf (section 6).
+ * Request of a member without state to be added in place of its old leaf (docs/protocol.md, section 6).
  *
- * It stands in its new KeyPackage, which the old leaf's signature key signs: nobody else can make one.
+ * The ticket is in its new KeyPackage, signed with the old leaf's signature key: nobody else can make one.
  */
 export class RejoinTicket implements TicketFields {
   readonly groupId: Bytes;
@@ -210,7 +210,7 @@ export class RejoinTicket implements TicketFields {
     );
   }
 
-  /** MalformedError if it is none. */
+  /** Decode. MalformedError for other input. */
   static decode(data: Bytes): RejoinTicket {
     const r = new Reader(data);
     const [groupId, slot, chain, nonce, by] = [r.prefixed(1), r.uint(8), r.take(32), r.take(16), r.uint(4)];
@@ -221,9 +221,9 @@ export class RejoinTicket implements TicketFields {
   }
 }
 
-/** A host that has crashed asks to be let in again: signed by the key of the host seed (section 6). */
+/** Request of a crashed host to be added, signed by the host seed's key (docs/protocol.md, section 6). */
 export interface HostReturn {
-  /** The last one taken when it was signed. */
+  /** Last taken slot at the time of signing. */
   readonly slot: number;
   /** 64 bytes. */
   readonly signature: Bytes;
@@ -231,27 +231,27 @@ export interface HostReturn {
 
 const encodeReturn = (back: HostReturn): Bytes => concat(uint(back.slot, 8), back.signature);
 
-/** What the host key signs for a return. `keyPackage` is H of the KeyPackage's bytes. */
+/** Return the message that the host key signs for a return; `keyPackage` is H of the KeyPackage. */
 export function hostReturnMessage(groupId: Bytes, keyPackage: Bytes, slot: number): Bytes {
   return concat(utf8("snug 1 return"), prefixed(groupId, 2), keyPackage, uint(slot, 8));
 }
 
-/** What a `CommitContext` is made of. */
+/** Fields of a `CommitContext`. */
 export interface ContextFields {
   /** 16 bytes. */
   readonly room: Bytes;
   readonly slot: number;
-  /** 32 bytes, before this slot. */
+  /** Chain value before this slot, 32 bytes. */
   readonly chain: Bytes;
-  /** 32 bytes: H(ledger before this slot). */
+  /** H(ledger before this slot), 32 bytes. */
   readonly ledger: Bytes;
-  /** The index of the invite that an added member used. */
+  /** Index of the invite that the added member used. */
   readonly invite?: number | null;
   /** SNUG-9. */
   readonly hostReturn?: HostReturn | null;
 }
 
-/** What a commit says of itself, in its authenticated_data: where it belongs (SNUG-1). */
+/** Contents of a commit's authenticated_data: the room and the history that it belongs to (SNUG-1). */
 export class CommitContext implements ContextFields {
   readonly room: Bytes;
   readonly slot: number;
@@ -278,7 +278,7 @@ export class CommitContext implements ContextFields {
     return concat(...parts);
   }
 
-  /** MalformedError if it is none. */
+  /** Decode. MalformedError for other input. */
   static decode(data: Bytes): CommitContext {
     const r = new Reader(data);
     if (r.uint(1) !== 1) throw new MalformedError("commit context: another format than 1");
@@ -294,38 +294,38 @@ export class CommitContext implements ContextFields {
   }
 }
 
-/** One rejoin that took place. */
+/** Record of one rejoin. */
 export interface Rejoined {
   readonly slot: number;
   /** 32 bytes. */
   readonly signatureKey: Bytes;
   /** 16 bytes. */
   readonly nonce: Bytes;
-  /** It could not read somebody's commit: that is not counted against it. */
+  /** true: the member could not read a commit; does not count against the limit. */
   readonly stuck: boolean;
 }
 
-/** What a `Ledger` is made of. */
+/** Fields of a `Ledger`. */
 export interface LedgerFields {
-  /** Invites with which somebody came in. */
+  /** Invites of admitted members. */
   readonly used?: ReadonlySet<number>;
   readonly revoked?: ReadonlySet<number>;
-  /** Signature keys ever seen, in hex. */
+  /** All signature keys ever seen, in hex. */
   readonly keys?: ReadonlySet<string>;
-  /** (leaf, invite), sorted by leaf. */
+  /** [leaf, invite], sorted by leaf. */
   readonly invites?: readonly (readonly [number, number])[];
   readonly rejoins?: readonly Rejoined[];
-  /** The slot at which a host came back last (SNUG-9), 0: never. */
+  /** Slot of the last host return (SNUG-9), 0: never. */
   readonly returned?: number;
-  /** Somebody who was a host is none any more: the host seed proves nothing from then on. */
+  /** A former host has lost that role: from then on the host seed proves nothing. */
   readonly returnsClosed?: boolean;
 }
 
-/** What a commit changed, as far as the ledger notes it. */
+/** Changes of a commit that the ledger records. */
 export interface Changes {
-  /** Leaf -> whether its invite is revoked with it. */
+  /** Leaf -> whether its invite is revoked too. */
   readonly removed: ReadonlyMap<number, boolean>;
-  /** Leaf -> (signature key, invite). */
+  /** Leaf -> [signature key, invite]. */
   readonly added: ReadonlyMap<number, readonly [Bytes, number | null]>;
   readonly rejoined?: Rejoined | null;
   readonly hostReturned?: boolean;
@@ -333,9 +333,9 @@ export interface Changes {
 }
 
 /**
- * What has happened in a meeting as far as it binds the future: a newcomer must judge like the others.
+ * History of a meeting that later validation depends on: newcomers need it to reach the same verdicts.
  *
- * `used` invites, `revoked` ones, signature keys ever seen, who came in by which invite, recent rejoins.
+ * Used and revoked invites, all signature keys ever seen, the invite of each leaf, recent rejoins.
  */
 export class Ledger implements LedgerFields {
   readonly used: ReadonlySet<number>;
@@ -356,7 +356,7 @@ export class Ledger implements LedgerFields {
     this.returnsClosed = fields.returnsClosed ?? false;
   }
 
-  /** The same but for these. */
+  /** Return a copy with these changes. */
   with(changes: LedgerFields): Ledger {
     return new Ledger({ ...this, ...changes });
   }
@@ -367,7 +367,7 @@ export class Ledger implements LedgerFields {
       prefixed(u16s(this.used), 2),
       prefixed(u16s(this.revoked), 2),
       uint(this.keys.size, 2),
-      ...[...this.keys].sort().map(unhex), // hex sorts as its bytes do
+      ...[...this.keys].sort().map(unhex), // hex strings sort like their bytes
       uint(this.invites.length, 2),
       ...this.invites.flatMap(([leaf, invite]) => [uint(leaf, 4), uint(invite, 2)]),
       uint(this.rejoins.length, 1),
@@ -377,7 +377,7 @@ export class Ledger implements LedgerFields {
     );
   }
 
-  /** MalformedError for anything but the canonical encoding within its limits. */
+  /** Decode a ledger. MalformedError for anything but the canonical encoding within the limits. */
   static decode(data: Bytes): Ledger {
     const r = new Reader(data);
     if (r.uint(1) !== 1) throw new MalformedError("ledger: another format than 1");
@@ -412,12 +412,12 @@ export class Ledger implements LedgerFields {
     return H(this.encode());
   }
 
-  /** The invite with which that leaf came in. */
+  /** Return the invite of that leaf, or null. */
   inviteOf(leaf: number): number | null {
     return this.invites.find(([of]) => of === leaf)?.[1] ?? null;
   }
 
-  /** The ledger after a commit that was adopted at `slot`. */
+  /** Return the ledger after a commit that was adopted at `slot`. */
   after(slot: number, { removed, added, rejoined, hostReturned, hostLost }: Changes): Ledger {
     const byLeaf = new Map(this.invites);
     const [revoked, used] = [new Set(this.revoked), new Set(this.used)];
@@ -427,7 +427,7 @@ export class Ledger implements LedgerFields {
       const invite = byLeaf.get(leaf) ?? null;
       byLeaf.delete(leaf);
       if (invite !== null && revoke) revoked.add(invite);
-      if (rejoined) carried = invite; // whoever rejoins keeps the invite that let them in
+      if (rejoined) carried = invite; // a rejoining member keeps its original invite
     }
     for (const [leaf, [key, invite]] of added) {
       keys.add(hex(key));
@@ -449,7 +449,7 @@ export class Ledger implements LedgerFields {
   }
 }
 
-/** Whether each is larger than the one before. */
+/** Return whether each number is larger than the previous one. */
 const ascending = (numbers: readonly number[]): boolean => numbers.every((n, i) => i === 0 || n > (numbers[i - 1] ?? n));
 
 const u16s = (numbers: ReadonlySet<number>): Bytes =>

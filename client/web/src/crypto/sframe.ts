@@ -1,10 +1,10 @@
 /**
- * SFrame, RFC 9605: header (4.3), keys (4.4.2), encryption (4.4.3), decryption (4.4.4), in the one suite that
- * Snug speaks, 0x0004 (AES_128_GCM_SHA256_128).
+ * SFrame, RFC 9605: header (4.3), keys (4.4.2), encryption (4.4.3), decryption (4.4.4), in Snug's only suite,
+ * 0x0004 (AES_128_GCM_SHA256_128).
  *
- * A `FrameKey` is the cipher of one key id. A `Sealer` counts with it and never reuses a counter; an `Opener`
- * opens with it and never opens the same counter twice (the replay window that 7.4 leaves to the
- * application). Key ids and counters are numbers below 2^53: ours have 32 bits at the most.
+ * A `FrameKey` is the cipher of one key id. A `Sealer` adds a counter and never reuses one. An `Opener` opens
+ * each counter at most once (section 7.4 leaves this replay window to the application). Key ids and counters
+ * are numbers below 2^53: Snug's have at most 32 bits.
  */
 
 import { expand as hkdfExpand } from "@noble/hashes/hkdf.js";
@@ -15,20 +15,20 @@ import { mac } from "./kdf";
 
 /** AES_128_GCM_SHA256_128 in the registry of section 8.1. */
 export const SUITE = 4;
-/** Nk: bytes of the AEAD's key, and of a base key out of the MLS exporter (5.2). */
+/** Nk: bytes of the AEAD key, and of a base key from the MLS exporter (5.2). */
 export const KEY_SIZE = 16;
-/** Nt: bytes of a tag. */
+/** Nt: bytes of the tag. */
 export const TAG_SIZE = 16;
 /** Bytes of a nonce (Nn). */
 export const NONCE_SIZE = 12;
-/** Frames that one key seals before it refuses: years of video, and well within AES-GCM's bounds. */
+/** Frames that one key seals before it refuses: years of video, and well within the bounds of AES-GCM. */
 export const COUNTER_LIMIT = 2 ** 32;
-/** Counters behind the highest one that are still told apart from replays. */
+/** Replay window in counters: older frames are rejected, as a replay could not be detected. */
 export const REPLAY_WINDOW = 1024;
 
 // -- header (4.3) ----------------------------------------------------------------------------------------
 
-/** Key id and counter; `size` is the bytes of the encoding. */
+/** Key id and counter; `size` is the number of encoded bytes. */
 export interface Header {
   readonly kid: number;
   readonly counter: number;
@@ -36,10 +36,10 @@ export interface Header {
 }
 
 /**
- * The header at the front of an SFrame ciphertext.
+ * Decode the header at the front of an SFrame ciphertext.
  *
- * MalformedError when it is cut short, a value isn't in its shortest form (each has exactly one), or is 2^53
- * or more.
+ * MalformedError if it is cut short, if a value is not in its shortest form (its only valid encoding), or if
+ * a value is 2^53 or more.
  */
 export function decodeHeader(data: Bytes): Header {
   const config = data[0];
@@ -49,7 +49,7 @@ export function decodeHeader(data: Bytes): Header {
   return { kid, counter, size };
 }
 
-/** A value from its 4 bits (a flag, then the value itself or its length less one) and what follows. */
+/** Decode a value from 4 bits (a flag, then the value or its length minus one) and the bytes at `at`. */
 function field(data: Bytes, at: number, code: number): readonly [number, number] {
   if (code < 8) return [code, at];
   const end = at + (code & 7) + 1;
@@ -62,7 +62,7 @@ function field(data: Bytes, at: number, code: number): readonly [number, number]
   return [value, end];
 }
 
-/** The header, 1 to 15 bytes; MalformedError when a value isn't within 0 to 2^53 - 1. */
+/** Encode a header, 1 to 15 bytes. MalformedError if a value is not within 0 to 2^53 - 1. */
 export function encodeHeader(kid: number, counter: number): Bytes {
   const [kidCode, kidBytes] = code(kid);
   const [counterCode, counterBytes] = code(counter);
@@ -80,16 +80,16 @@ function code(value: number): readonly [number, Bytes] {
 
 // -- keys (4.4.2) ----------------------------------------------------------------------------------------
 
-/** sframe_secret (32 bytes), from which the keys of all key ids under one base key are expanded. */
+/** Return sframe_secret (32 bytes), from which the keys of all key ids under one base key are expanded. */
 export const extract = (baseKey: Bytes): Bytes => mac(new Uint8Array(32), baseKey);
 
-/** sframe_key_label and sframe_salt_label. */
+/** Return sframe_key_label and sframe_salt_label. */
 export function labels(kid: number): readonly [Bytes, Bytes] {
   const end = concat(int(kid, 8), int(SUITE, 2));
   return [concat(utf8("SFrame 1.0 Secret key "), end), concat(utf8("SFrame 1.0 Secret salt "), end)];
 }
 
-/** sframe_key (16 bytes) and sframe_salt (12 bytes) of a key id, from `extract`'s secret. */
+/** Return sframe_key (16 bytes) and sframe_salt (12 bytes) of a key id; `secret` comes from `extract`. */
 export function expand(secret: Bytes, kid: number): readonly [Bytes, Bytes] {
   const [keyLabel, saltLabel] = labels(kid);
   return [
@@ -98,13 +98,13 @@ export function expand(secret: Bytes, kid: number): readonly [Bytes, Bytes] {
   ];
 }
 
-/** The cipher of one key id, its key imported once. Who calls `encrypt` must count: use a `Sealer`. */
+/** The cipher of one key id; its key is imported once. Callers of `encrypt` must count: use a `Sealer`. */
 export class FrameKey {
   readonly kid: number;
   readonly #key: Promise<CryptoKey>;
   readonly #salt: Bytes;
 
-  /** `secret` comes from `extract`. MalformedError when `kid` isn't within 53 bits. */
+  /** `secret` comes from `extract`. MalformedError if `kid` does not fit in 53 bits. */
   constructor(secret: Bytes, kid: number) {
     code(kid);
     const [key, salt] = expand(secret, kid);
@@ -113,14 +113,14 @@ export class FrameKey {
     this.#salt = salt;
   }
 
-  /** The salt XOR the counter: 12 bytes. */
+  /** Return the salt XOR the counter, 12 bytes. */
   nonce(counter: number): Bytes {
     const nonce = this.#salt.slice();
     int(counter, NONCE_SIZE).forEach((byte, i) => (nonce[i] = (nonce[i] ?? 0) ^ byte));
     return nonce;
   }
 
-  /** 4.4.3: header, ciphertext, tag. `metadata` is authenticated and not sent. */
+  /** 4.4.3: return header, ciphertext, tag. `metadata` is authenticated but not part of the result. */
   async encrypt(counter: number, metadata: Bytes, frame: Bytes): Promise<Bytes> {
     const header = encodeHeader(this.kid, counter);
     const how = { name: "AES-GCM", iv: this.nonce(counter), additionalData: concat(header, metadata) };
@@ -128,9 +128,9 @@ export class FrameKey {
   }
 
   /**
-   * 4.4.4: the frame in `data`, whose decoded header is `header`; no replay check.
+   * 4.4.4: decrypt the frame in `data`; `header` is its decoded header. No replay check.
    *
-   * AuthenticationError when the tag doesn't verify, MissingKeyError when it is under another key id.
+   * AuthenticationError if the tag does not verify, MissingKeyError if the frame has another key id.
    */
   async decrypt(header: Header, metadata: Bytes, data: Bytes): Promise<Bytes> {
     if (header.kid !== this.kid)
@@ -146,33 +146,33 @@ export class FrameKey {
   }
 }
 
-/** Seals frames under one key id, counting from 0. One per key id for good. */
+/** Seals frames under one key id, counting from 0. Use only one ever per key id. */
 export class Sealer {
   readonly #key: FrameKey;
   readonly #limit: number;
   #counter = 0;
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** `limit`: frames that it seals, at most 2^53 - 1. */
+  /** `limit`: maximum number of frames to seal, at most 2^53 - 1. */
   constructor(key: FrameKey, limit = COUNTER_LIMIT) {
     this.#key = key;
     this.#limit = Math.min(limit, Number.MAX_SAFE_INTEGER);
   }
 
-  /** Frames sealed so far. */
+  /** Number of frames sealed so far. */
   get sealed(): number {
     return this.#counter;
   }
 
   /**
-   * The next frame's SFrame ciphertext. StateError at the limit: no counter is used twice.
+   * Return the SFrame ciphertext of the next frame. StateError at the limit: no counter is reused.
    *
-   * Frames come out in the order in which they went in: who lists them must never pass one over.
+   * Calls resolve in the order in which they were made: a signed list must not skip a frame.
    */
   async seal(metadata: Bytes, frame: Bytes): Promise<Bytes> {
     const counter = this.#counter;
     if (counter >= this.#limit) throw new StateError("this media key has sealed all the frames that it may");
-    // counted before use: whatever fails below, this counter is spent
+    // count before use: if encryption fails, the counter is spent anyway
     this.#counter = counter + 1;
     const done = Promise.all([this.#key.encrypt(counter, metadata, frame), this.#turn]);
     this.#turn = done.catch(() => null);
@@ -180,23 +180,23 @@ export class Sealer {
   }
 }
 
-/** Which of the last `size` counters have been seen. */
+/** Record of the last `size` counters. */
 export class ReplayWindow {
   readonly size: number;
   #highest = -1;
-  readonly #seen: Uint8Array; // by counter modulo size
+  readonly #seen: Uint8Array; // indexed by counter modulo size
 
   constructor(size = REPLAY_WINDOW) {
     this.size = size;
     this.#seen = new Uint8Array(size);
   }
 
-  /** -1 before the first. */
+  /** The highest counter; -1 before the first. */
   get highest(): number {
     return this.#highest;
   }
 
-  /** ReplayError when seen, or too old to tell. */
+  /** Throw ReplayError if the counter was seen before, or is older than the window. */
   check(counter: number): void {
     const behind = this.#highest - counter;
     if (behind < 0) return;
@@ -205,7 +205,7 @@ export class ReplayWindow {
     if (this.#seen[counter % this.size] === 1) throw new ReplayError("a frame that was seen before");
   }
 
-  /** Mark as seen. Only after `check`, and only once the frame has authenticated. */
+  /** Mark a counter as seen. Call it after `check`, and only after the frame has authenticated. */
   advance(counter: number): void {
     // a jump can be as large as 2^53: never clear more than the window
     if (counter - this.#highest >= this.size) this.#seen.fill(0);
@@ -215,7 +215,7 @@ export class ReplayWindow {
   }
 }
 
-/** Opens frames under one key id, each counter once. */
+/** Opens frames under one key id, each counter at most once. */
 export class Opener {
   readonly window: ReplayWindow;
   readonly #key: FrameKey;
@@ -226,16 +226,16 @@ export class Opener {
     this.window = new ReplayWindow(window);
   }
 
-  /** Whether nothing has ever authenticated here, and nothing is being opened. */
+  /** Whether no frame has authenticated here yet, and none is being opened. */
   get unused(): boolean {
     return this.#busy === 0 && this.window.highest < 0;
   }
 
   /**
-   * [counter, frame]. `header` saves decoding it again.
+   * Return [counter, frame]. A given `header` avoids decoding it again.
    *
-   * MalformedError, MissingKeyError (another key id), ReplayError, AuthenticationError; after any of them
-   * everything is as before.
+   * MalformedError, MissingKeyError (another key id), ReplayError, AuthenticationError. An error changes no
+   * state.
    */
   async open(
     metadata: Bytes,
@@ -246,7 +246,7 @@ export class Opener {
     this.#busy++;
     try {
       const frame = await this.#key.decrypt(header, metadata, data);
-      // again: a copy of the same frame may have opened meanwhile
+      // check again: a copy of the same frame may have opened during decryption
       this.window.check(header.counter);
       this.window.advance(header.counter);
       return [header.counter, frame];

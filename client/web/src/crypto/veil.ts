@@ -1,8 +1,9 @@
 /**
- * The outer veil: what a room's blobs look like to the server (protocol section 5).
+ * The outer layer of encryption hides a room's MLS metadata from the server (docs/protocol.md, section 5).
  *
- * A PrivateMessage shows group id, epoch, content type and authenticated_data in clear; under the veil a blob
- * shows its bucket size and the slot at which the sender's epoch began, which the server has seen go by anyway.
+ * A PrivateMessage reveals group id, epoch, content type and authenticated_data. Under the veil, a blob
+ * reveals only its size bucket and the slot at which the sender's epoch began, which the server knows
+ * already.
  *
  *     blob = epoch slot (8 bytes) | nonce (12) | AES-256-GCM(veil key, padded payload) | tag (16)
  *
@@ -17,12 +18,12 @@ import { SEAL_OVERHEAD, seal, unseal } from "./kdf";
 export type Kind = "commit" | "relay" | "beat" | "signatures" | "vouch" | "piece";
 
 const SLOT = 8;
-/** Bytes of a blob that are not payload: the slot, the seal, the payload's length. */
+/** Bytes of a blob besides payload and padding: slot, seal, length of the payload. */
 export const OVERHEAD = SLOT + SEAL_OVERHEAD + 4;
 
 const aad = (kind: Kind, room: Bytes, began: number): Bytes => concat(utf8(`snug 1 ${kind}`), room, uint(began, SLOT));
 
-/** A blob of the smallest of `buckets` (bytes) that holds `payload`; MalformedError if none does. */
+/** Seal `payload` in the smallest fitting size of `buckets` (bytes). MalformedError if none fits. */
 export async function cover(
   key: Bytes,
   kind: Kind,
@@ -38,25 +39,25 @@ export async function cover(
   return concat(uint(epochSlot, SLOT), await seal(key, inner, aad(kind, room, epochSlot), rng));
 }
 
-/** The slot at which the sender's epoch began. Not authenticated until `uncover` has succeeded. */
+/** Return the slot at which the sender's epoch began. It is unauthenticated until `uncover` succeeds. */
 export const epochSlot = (blob: Bytes): number => new Reader(blob).uint(SLOT);
 
-/** The payload; AuthenticationError or MalformedError if it was not covered under this key. */
+/** Return the payload. AuthenticationError or MalformedError if it was not sealed under this key. */
 export async function uncover(key: Bytes, kind: Kind, room: Bytes, blob: Bytes): Promise<Bytes> {
   const began = epochSlot(blob);
   return unpadded(await unseal(key, blob.subarray(SLOT), aad(kind, room, began)));
 }
 
 /**
- * Several MLSMessages in one payload: by-reference proposals first, the commit last.
+ * Combine several MLSMessages in one payload: by-reference proposals first, the commit last.
  *
- * A commit carries the proposals that it refers to, so that no verdict hangs on what else was received.
+ * A commit travels with the proposals that it refers to, so its validation does not depend on other messages.
  */
 export function pack(messages: readonly Bytes[]): Bytes {
   return concat(uint(messages.length, 1), ...messages.map((message) => prefixed(message, 4)));
 }
 
-/** What `pack` was given; MalformedError otherwise, and for none at all. */
+/** Return the messages passed to `pack`. MalformedError on other input, and on an empty list. */
 export function unpack(payload: Bytes): Bytes[] {
   const reader = new Reader(payload);
   const messages = Array.from({ length: reader.uint(1) }, () => reader.prefixed(4));

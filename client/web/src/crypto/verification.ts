@@ -1,15 +1,16 @@
 /**
- * The codes that people compare to know that they are in the same meeting, with nobody between them
+ * Codes that people compare to confirm that they are in the same meeting, without a man in the middle
  * (docs/protocol.md, section 8).
  *
- * The *long* code is 40 decimal digits, from a value that only the members of this epoch can compute and the
- * hash of all that led to it. 40 digits are 132 bits: a committer who wanted two groups to show the same
- * code, and could choose keys on both sides, would need about 2^66 trials; with 30 digits 2^50 would do.
+ * The *long* code has 40 decimal digits, from a secret that only members of this epoch can compute and from
+ * the hash of the transcript. 40 digits are 132 bits: a committer that chooses keys on both sides needs about
+ * 2^66 trials to give two groups the same code. With 30 digits, 2^50 trials would be enough.
  *
- * The *short* code is four emoji, 24 bits. So few bits can only be compared if nobody can try again and again
- * until they suit: all members first commit to a random share, and show their shares when everybody has
- * committed. Who sits in two groups at once has one chance in 2^24 a run, and can't know before all others
- * have shown; to hold back one's own share then is all that is left, and everybody sees it.
+ * The *short* code is four emoji, 24 bits. A comparison of so few bits is secure only if nobody can retry
+ * until the bits match. Therefore all members first commit to a random share, and reveal the shares after
+ * everybody has committed. A member of two groups at once has a chance of 1 in 2^24 per run, and learns the
+ * result only after all others have revealed. The remaining option is to withhold one's share, which
+ * everybody notices.
  */
 
 import { hkdf } from "@noble/hashes/hkdf.js";
@@ -22,19 +23,19 @@ import { H, HASH_SIZE, KEY_SIZE } from "./kdf";
 
 export const DIGITS = 40;
 const GROUP = 5;
-/** Bytes of a run's id, and of a member's share. */
+/** Bytes of a run id (`SID_SIZE`) and of a member's share (`SHARE_SIZE`). */
 export const SID_SIZE = 16;
 export const SHARE_SIZE = 32;
-/** Signs of a short code, and the bits that each stands for. */
+/** Number of emoji in a short code (`SIGNS`), and bits per emoji (`BITS`). */
 export const SIGNS = 4;
 const BITS = 6;
 
 /**
- * 40 digits of `H("snug 1 code" | epoch_authenticator | confirmed_transcript_hash)`, without spaces.
+ * Return 40 digits of `H("snug 1 code" | epoch_authenticator | confirmed_transcript_hash)`, without spaces.
  *
- * Both values (RFC 9420 sections 8.7 and 8.2) have 32 bytes, else MalformedError; only in epoch 0 the
- * transcript hash is empty. The 256-bit hash is taken modulo 10^40; some codes are thereby likelier than
- * others by 10^40 / 2^256, which is less than 2^-123.
+ * Both values (RFC 9420 sections 8.7 and 8.2) have 32 bytes, otherwise MalformedError; in epoch 0 only, the
+ * transcript hash is empty. The 256-bit hash is reduced modulo 10^40. The resulting bias is 10^40 / 2^256,
+ * less than 2^-123.
  */
 export function longCode(epochAuthenticator: Bytes, confirmedTranscriptHash: Bytes): string {
   exactly(epochAuthenticator, 32, "an epoch authenticator");
@@ -43,18 +44,18 @@ export function longCode(epochAuthenticator: Bytes, confirmedTranscriptHash: Byt
   return (BigInt(`0x${hex(digest)}`) % 10n ** BigInt(DIGITS)).toString().padStart(DIGITS, "0");
 }
 
-/** The code as people read it out: eight groups of five digits, a space between. */
+/** Format the code for reading aloud: eight groups of five digits, separated by spaces. */
 export const spoken = (code: string): string =>
   (code.match(new RegExp(`.{1,${GROUP}}`, "g")) ?? []).join(" ");
 
 // -- the short code --------------------------------------------------------------------------------------
 
-/** What a run is about; members who differ in any of it can't show each other the same code. */
+/** Context of a run. Members with different values cannot get the same code. */
 export interface Ground {
-  /** 16 bytes, random, the opener's. */
+  /** 16 bytes, random, chosen by the opener of the run. */
   readonly sid: Bytes;
   readonly groupId: Bytes;
-  /** 32 bytes, when the run was opened. */
+  /** Chain value at the opening of the run, 32 bytes. */
   readonly chain: Bytes;
   /** 32 bytes, RFC 9420 section 8.7. */
   readonly authenticator: Bytes;
@@ -63,10 +64,10 @@ export interface Ground {
 }
 
 /**
- * c_i, 32 bytes: `H("snug 1 sc" | sid | group | chain | authenticator | leaf 4 | sigkey | r_i)`.
+ * Return c_i, 32 bytes: `H("snug 1 sc" | sid | group | chain | authenticator | leaf 4 | sigkey | r_i)`.
  *
- * The group id is the only field of no fixed size. MalformedError on other sizes than 16 for the sid, and 32
- * for chain, authenticator, signature key and share.
+ * Only the group id has a variable size. MalformedError unless sid has 16 bytes, and chain, authenticator,
+ * signature key and share have 32.
  */
 export const commitment = (ground: Ground, leaf: number, signatureKey: Bytes, share: Bytes): Bytes =>
   H(
@@ -83,13 +84,13 @@ export const commitment = (ground: Ground, leaf: number, signatureKey: Bytes, sh
 const inLeafOrder = (values: ReadonlyMap<number, Bytes>, size: number, what: string): Bytes[] =>
   [...values].sort(([one], [other]) => one - other).map(([, value]) => exactly(value, size, what));
 
-/** V, 32 bytes: `H(c in leaf order)`, of all members' commitments by leaf. */
+/** Return V, 32 bytes: `H(c in leaf order)` over the commitments of all members, given by leaf. */
 export const commitmentsDigest = (commitments: ReadonlyMap<number, Bytes>): Bytes =>
   H(...inLeafOrder(commitments, HASH_SIZE, "a commitment"));
 
 /**
- * The code, 24 bits: the first three bytes of `HKDF-SHA256(salt V, ikm r in leaf order, info
- * "snug 1 sc code" | authenticator | tree hash)`. MalformedError on wrong sizes.
+ * Return the code, 24 bits: the first three bytes of `HKDF-SHA256(salt V, ikm r in leaf order, info "snug 1
+ * sc code" | authenticator | tree hash)`. MalformedError on wrong sizes.
  */
 export function shortCode(
   digest: Bytes,
@@ -107,19 +108,19 @@ export function shortCode(
   return hkdf(sha256, material, salt, info, (SIGNS * BITS) / 8).reduce((code, byte) => code * 256 + byte, 0);
 }
 
-/** The numbers (0 to 63) of a code's four signs, the most significant six bits first. */
+/** Return the numbers (0 to 63) of the code's four emoji, most significant six bits first. */
 export const indices = (code: number): number[] =>
   Array.from({ length: SIGNS }, (_, i) => (code >> (BITS * (SIGNS - 1 - i))) & (2 ** BITS - 1));
 
-/** A code's four [emoji, word], the most significant six bits first. */
+/** Return the code's four [emoji, word] pairs, most significant six bits first. */
 export const signs = (code: number): (readonly [string, string])[] =>
   indices(code).map((i) => EMOJI[i] ?? ["", ""]);
 
 /**
- * Why a run came to a bad end, and by whose word.
+ * Reason why a run failed, and the leaf that caused it.
  *
- * `fork`: that leaf has other commitments than we, or says so. `cheat`: it showed another share than it had
- * committed to.
+ * `fork`: the leaf has, or claims to have, other commitments than this member. `cheat`: the leaf revealed a
+ * share that does not match its commitment.
  */
 export interface Finding {
   readonly kind: "fork" | "cheat";
@@ -127,10 +128,10 @@ export interface Finding {
 }
 
 /**
- * One run as one member sees it: pure bookkeeping, whosever messages come, in whatever order.
+ * One member's view of a run. It does no I/O and accepts messages from any sender in any order.
  *
- * The first commitment and the first reveal of a leaf count; what comes from nobody who takes part counts
- * for nothing. Holds our share, which is a secret until it is shown.
+ * Only the first commitment and the first reveal of each leaf count; messages from non-participants are
+ * ignored. It holds our share, which is secret until the reveal.
  */
 export class CodeRun {
   readonly ownLeaf: number;
@@ -141,21 +142,21 @@ export class CodeRun {
   readonly #reveals = new Map<number, { readonly digest: Bytes; readonly share: Bytes }>();
   readonly #checked = new Set<number>();
 
-  /** `members`: signature keys (32 bytes) by leaf, ours among them. MalformedError on wrong sizes. */
+  /** `members`: signature keys (32 bytes) by leaf, including ours. MalformedError on wrong sizes. */
   constructor(ground: Ground, members: ReadonlyMap<number, Bytes>, ownLeaf: number, share: Bytes) {
     this.ownLeaf = ownLeaf;
     this.#ground = ground;
     this.#members = new Map(members);
     this.#share = share;
-    this.ownCommitment(); // sizes are wrong now or never
+    this.ownCommitment(); // throws on wrong sizes now, so that no later call does
   }
 
-  /** The run's id, 16 bytes. */
+  /** The id of the run, 16 bytes. */
   get sid(): Bytes {
     return this.#ground.sid;
   }
 
-  /** Who takes part. */
+  /** The participating leaves, sorted. */
   get leaves(): number[] {
     return [...this.#members.keys()].sort((one, other) => one - other);
   }
@@ -166,17 +167,17 @@ export class CodeRun {
     return commitment(this.#ground, leaf, key, share);
   }
 
-  /** Our c, 32 bytes, to be told to all. */
+  /** Return our commitment c, 32 bytes, to send to all members. */
   ownCommitment(): Bytes {
     return this.#commitment(this.ownLeaf, this.#share);
   }
 
-  /** [V, our share], 32 bytes each, to be shown once `complete`: never before. */
+  /** Return [V, our share], 32 bytes each. Send them only once `complete`. */
   ownReveal(): readonly [Bytes, Bytes] {
     return [this.digest, this.#share];
   }
 
-  /** A member's commitment has come; MalformedError unless it has 32 bytes. */
+  /** Record a member's commitment. MalformedError unless it has 32 bytes. */
   committed(leaf: number, theirs: Bytes): void {
     if (!this.#members.has(leaf)) return;
     exactly(theirs, HASH_SIZE, "a commitment");
@@ -184,9 +185,9 @@ export class CodeRun {
   }
 
   /**
-   * A member's share has come, with the V that it goes by; MalformedError unless both have 32 bytes.
+   * Record a member's share with its V. MalformedError unless both have 32 bytes.
    *
-   * It is judged once all commitments are here.
+   * `judge` checks it once all commitments have arrived.
    */
   revealed(leaf: number, digest: Bytes, share: Bytes): void {
     exactly(digest, HASH_SIZE, "a digest of commitments");
@@ -194,34 +195,34 @@ export class CodeRun {
     if (this.#members.has(leaf) && !this.#reveals.has(leaf)) this.#reveals.set(leaf, { digest, share });
   }
 
-  /** Whether everybody has committed. */
+  /** Whether all participants have committed. */
   get complete(): boolean {
     return this.#commitments.size === this.#members.size;
   }
 
-  /** V; only meaningful once `complete`. */
+  /** V; only valid once `complete`. */
   get digest(): Bytes {
     return commitmentsDigest(this.#commitments);
   }
 
-  /** Whether anybody's share has come. */
+  /** Whether any member has revealed a share. */
   get shown(): boolean {
     return this.#reveals.size > 0;
   }
 
-  /** The leaves whose next message is missing: commitments first, then shares. */
+  /** Return the leaves whose next message is missing: commitments first, then shares. */
   waitingFor(): number[] {
     const there: ReadonlyMap<number, unknown> = this.complete ? this.#reveals : this.#commitments;
     return this.leaves.filter((leaf) => !there.has(leaf));
   }
 
-  /** The first thing wrong with what has been shown, if anything is. */
+  /** Check the revealed shares. Return the first failure, or null. */
   judge(): Finding | null {
     if (!this.complete) return null;
     const ours = this.digest;
     for (const [leaf, { digest, share }] of this.#reveals) {
       if (this.#checked.has(leaf)) continue;
-      // V first: with other commitments of its own in mind, a share need not fit the one that we have
+      // V first: if the leaf has other commitments, its share need not match the one received here
       if (!same(digest, ours)) return { kind: "fork", leaf };
       const theirs = this.#commitments.get(leaf);
       if (theirs === undefined || !same(this.#commitment(leaf, share), theirs))
@@ -231,7 +232,7 @@ export class CodeRun {
     return null;
   }
 
-  /** The 24 bits, once everybody has shown a share that fits. */
+  /** The 24 bits, once all participants have revealed matching shares; otherwise null. */
   get code(): number | null {
     if (this.#checked.size !== this.#members.size) return null;
     const shares = new Map([...this.#reveals].map(([leaf, { share }]) => [leaf, share]));

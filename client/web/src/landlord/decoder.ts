@@ -1,20 +1,20 @@
-/** What a decoder without the key makes of a relayed frame: this browser's own, for VP8 and Opus (WebCodecs). */
+/** Decodes a relayed frame without its key, by this browser's VP8 and Opus decoders (WebCodecs). */
 import type { Bytes } from "../crypto/bytes";
 import type { Frame } from "./frame";
 
-/** `refused`: it says no, in its own words. `sound`: samples from -1 to 1. `picture`: what it painted. */
+/** `refused`: the decoder's error message. `sound`: samples from -1 to 1. `picture`: the decoded image. */
 export type Verdict =
   | { readonly type: "refused"; readonly why: string }
   | { readonly type: "sound"; readonly samples: Float32Array }
   | { readonly type: "picture"; readonly image: ImageBitmap }
   | { readonly type: "nothing" }
-  /** This browser has no decoder to try it with. */
+  /** This browser has no such decoder. */
   | { readonly type: "none" };
 
-/** Milliseconds that a decoder may take. */
+/** Maximum decoding time in milliseconds. */
 const PATIENCE = 3_000;
 
-/** Gives the frame to a decoder as if it were none that is sealed. Does not throw. */
+/** Pass the frame to a decoder as if it were not sealed. Does not throw. */
 export async function attempt({ kind, payload }: Frame): Promise<Verdict> {
   if (typeof VideoDecoder === "undefined" || typeof AudioDecoder === "undefined") return { type: "none" };
   const patience = new Promise<Verdict>((done) => setTimeout(() => done({ type: "nothing" }), PATIENCE));
@@ -27,10 +27,10 @@ const refused = (error: unknown): Verdict => ({
   why: error instanceof Error ? error.message : String(error),
 });
 
-/** Pixels of the picture that a decoder is given before. */
+/** Width and height in pixels of the key frame decoded before. */
 const FIRST = 16;
 
-/** A key frame of grey: without one before it a decoder does not even look at any other frame. */
+/** Return a grey key frame: without one before it, a decoder ignores any other frame. */
 async function grey(): Promise<EncodedVideoChunk | null> {
   const chunks: EncodedVideoChunk[] = [];
   const encoder = new VideoEncoder({ output: (chunk) => chunks.push(chunk), error: () => undefined });

@@ -1,7 +1,7 @@
-/** One frame as the server relays it: taken out of its packets, and looked at. */
+/** One frame as the server relays it: reassembled from its packets, and analysed. */
 import { concat, type Bytes } from "../crypto/bytes";
 
-/** What stands in the clear in an RTP packet (RFC 3550 5.1). */
+/** The clear fields of an RTP packet (RFC 3550 5.1). */
 export interface Header {
   readonly sequence: number;
   readonly timestamp: number;
@@ -13,13 +13,13 @@ export interface Header {
 export interface Frame {
   readonly kind: "audio" | "video";
   readonly headers: readonly Header[];
-  /** What the packets carry: for VP8 behind its payload descriptors (RFC 7741 4.2), one after the other. */
+  /** The concatenated payloads; for VP8, without their payload descriptors (RFC 7741 4.2). */
   readonly payload: Bytes;
-  /** Bytes of all packets together. */
+  /** Total bytes of all packets. */
   readonly size: number;
 }
 
-/** The frame in these packets; null if they are none that can be read. */
+/** Return the frame in these packets; null if any of them is malformed. */
 export function frameOf(kind: Frame["kind"], packets: readonly Bytes[]): Frame | null {
   const headers: Header[] = [];
   const parts: Bytes[] = [];
@@ -66,7 +66,7 @@ function behindDescriptor(payload: Bytes): Bytes | null {
   return at < payload.length ? payload.slice(at) : null;
 }
 
-/** Bits a byte, from 0 (all alike) to 8: of noise, for so few bytes, a little less than 8. */
+/** Return the entropy in bits a byte, 0 (all bytes equal) to 8; for so few random bytes, a little less than 8. */
 export function entropy(bytes: Bytes): number {
   const counts = new Map<number, number>();
   for (const byte of bytes) counts.set(byte, (counts.get(byte) ?? 0) + 1);
@@ -75,10 +75,10 @@ export function entropy(bytes: Bytes): number {
   return sum + 0; // no -0
 }
 
-/** The mean `entropy` of so many bytes of noise: what it is compared with. */
+/** Return the mean `entropy` of `length` random bytes, for comparison. */
 export function entropyOfNoise(length: number): number {
   if (length === 0) return 0;
-  // exact: the expected plug-in entropy of `length` draws of 256 even values, by the binomial of one value's count
+  // exact: the expected plug-in entropy of `length` uniform draws of 256 values, by the binomial of one value's count
   let expected = 0;
   let log = length * Math.log(255 / 256); // of P(count = 0)
   for (let count = 1; count <= length; count++) {

@@ -1,4 +1,4 @@
-/** A connection: a shape behind frosted glass, and beside it, in clear print, all that is known of it. */
+/** One connection: a shape behind frosted glass, and beside it in clear print all that the server knows about it. */
 import { memo } from "preact/compat";
 import { duration, number, size } from "../words";
 import { Rate } from "./graphs";
@@ -6,17 +6,17 @@ import type { Person, Seat, Stream } from "./now";
 import type { Landlord } from "./store";
 import { say } from "./words";
 
-/** Characters of a handle that are shown: enough to tell a few apart. */
+/** Number of characters of a handle that are shown: enough to distinguish a few. */
 const SHORT = 8;
 export const short = (hex: string): string => hex.slice(0, SHORT);
 
 const FLUTES = 15;
 const WIDTH = 150;
 const HEIGHT = 150;
-/** How much wider than itself what a flute shows is: that is what makes it unreadable. */
+/** How much wider than itself the section behind each flute is: this makes the shape unrecognisable. */
 const SPREAD = 3.4;
 
-/** Whoever it may be, through fluted glass. The same for everybody: nothing is known that could make a difference. */
+/** A person behind fluted glass: the same drawing for everyone, because the server knows nothing to tell them apart. */
 const Glass = memo(function Glass() {
   const flute = WIDTH / FLUTES;
   const seen = flute * SPREAD;

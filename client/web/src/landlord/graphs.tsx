@@ -1,4 +1,4 @@
-/** Sizes and times, drawn. */
+/** Graphs of sizes and times. */
 import { number, size } from "../words";
 import { BUCKETS } from "../wire/limits";
 import { type Blob, bucketOf, type Point, SPAN } from "./history";
@@ -6,10 +6,10 @@ import { say } from "./words";
 
 const WIDTH = 300;
 const HEIGHT = 60;
-/** For the words in the corner. */
+/** Height for the words in the corner. */
 const HEAD = 20;
 
-/** Bytes a second of one connection over the last minute. The newest is on the right. */
+/** Bytes a second of one connection over the last minute, newest on the right. */
 export function Rate({ points }: { readonly points: readonly Point[] }) {
   const end = points.at(-1);
   const most = Math.max(1, ...points.map(({ bytes }) => bytes));
@@ -40,7 +40,7 @@ const LEFT = 64;
 const WIDE = 640;
 const TOP = 6;
 
-/** Blobs of the last minute: a column a second, a row a bucket. */
+/** Blobs of the last minute: time from left to right, one row for each size bucket. */
 export function Timeline({ blobs, at }: { readonly blobs: readonly Blob[]; readonly at: number }) {
   const highest = Math.max(3, ...blobs.map(({ bytes }) => bucketOf(bytes)));
   const rows = BUCKETS.slice(0, highest + 1);

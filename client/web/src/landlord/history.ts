@@ -1,18 +1,18 @@
-/** What was seen so far: the window remembers it, for the server does not. */
+/** Recent values: this page stores them, because the server does not. */
 import { BUCKETS } from "../wire/limits";
 import type { Now, Stream } from "./now";
 
-/** Seconds that the graphs go back. */
+/** Seconds covered by the graphs. */
 export const SPAN = 60;
-/** Connections whose rates are remembered. */
+/** Maximum number of connections with stored rates. */
 const CONNECTIONS_MAX = 200;
-/** Points that `pace` is the mean of. */
+/** Number of points in the mean that `pace` returns. */
 const PACE = 4;
 
 export interface Point {
-  /** By the server's clock. */
+  /** Time on the server's clock. */
   readonly at: number;
-  /** A second. */
+  /** Rates a second. */
   readonly packets: number;
   readonly bytes: number;
 }
@@ -22,11 +22,11 @@ export interface Blob {
   readonly kind: "commit" | "relay";
   readonly number: number;
   readonly bytes: number;
-  /** By the server's clock; of a relayed one: when this window first saw it. */
+  /** Time on the server's clock; for a relayed blob, when this page first saw it. */
   readonly at: number;
 }
 
-/** The number of the bucket that a blob fills, from 0. */
+/** Return the number of a blob's size bucket, from 0. */
 export function bucketOf(bytes: number): number {
   const found = BUCKETS.findIndex((bucket: number) => bytes <= bucket);
   return found === -1 ? BUCKETS.length - 1 : found;
@@ -35,7 +35,7 @@ export function bucketOf(bytes: number): number {
 const mean = (sizes: readonly number[]): number =>
   sizes.length === 0 ? 0 : sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
 
-/** Feeds on one `Now` after the other. */
+/** Collects the values of successive `Now` answers. */
 export class History {
   readonly #points = new Map<string, Point[]>();
   readonly #counted = new Map<number, Stream>();
@@ -45,7 +45,7 @@ export class History {
   /** The last minute of a connection, oldest first. */
   points = (handle: string): readonly Point[] => this.#points.get(handle) ?? [];
 
-  /** How a connection does now: the mean of the last two seconds or so. null: nothing is known yet. */
+  /** Return the current rates of a connection: the mean of about two seconds. null: unknown yet. */
   pace(handle: string): Point | null {
     const last = this.points(handle).slice(-PACE);
     const end = last.at(-1);
@@ -54,14 +54,14 @@ export class History {
     return { at: end.at, packets: of("packets"), bytes: of("bytes") };
   }
 
-  /** The last minute's blobs, oldest first. */
+  /** Return the blobs of the last minute, oldest first. */
   blobs(): readonly Blob[] {
     const since = (this.#at ?? 0) - SPAN;
     return [...this.#blobs.values()].filter(({ at }) => at >= since).sort((a, b) => a.at - b.at);
   }
 
   take(now: Now): void {
-    // the server was started anew: nothing of before is about this one
+    // the server has restarted: earlier values belong to another process
     if (this.#at !== null && now.at < this.#at) this.#forget();
     const first = this.#at === null;
     const passed = this.#at === null ? 0 : now.at - this.#at;
@@ -103,10 +103,10 @@ export class History {
       for (const { slot, bytes, age } of room.commits)
         add({ room: room.number, kind: "commit", number: slot, bytes, at: now.at - age });
       for (const { relay, bytes } of room.relays)
-        // when those came that were there already isn't known: the server does not note it
+        // the server does not store arrival times, so those of the relays in the first answer are unknown
         add({ room: room.number, kind: "relay", number: relay, bytes, at: first ? -Infinity : now.at });
     }
-    // what the server has let go of is remembered for as long as it is drawn
+    // a blob that the server has dropped is kept for as long as it is drawn
     for (const [key, blob] of before) if (blob.at >= now.at - SPAN && !held.has(key)) held.set(key, blob);
     this.#blobs = held;
   }
@@ -119,5 +119,5 @@ export class History {
   }
 }
 
-/** Everybody who is in a room. */
+/** The handles of all connections in rooms. */
 const handles = (now: Now): readonly string[] => now.disclosure.rooms.flatMap((room) => room.handles);

@@ -1,4 +1,4 @@
-/** What the operator knows, what they can guess, and what they don't know: side by side, each with its reason. */
+/** The facts that the operator knows, can guess, or cannot know: side by side, each with its reason. */
 import type { ComponentChildren } from "preact";
 import { number, size } from "../words";
 import { MEASURED } from "./measured";
@@ -66,7 +66,7 @@ export function Known({ now }: { readonly now: Now }) {
 
 const Frosted = () => <span class="frosted">{say("unknown_word")}</span>;
 
-/** From a coin to certainty, as a bar: its words say the same. */
+/** An AUC as a bar from a coin toss to certainty; the words beside it have the same value. */
 function Auc({ value }: { readonly value: number }) {
   return (
     <span class="auc figures">

@@ -1,4 +1,4 @@
-/** One relayed frame: its bytes, what stands in the clear, and what a decoder makes of it. */
+/** One relayed frame: its bytes, its clear fields, and the result of decoding it. */
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { hex, type Bytes } from "../crypto/bytes";
@@ -50,7 +50,7 @@ export function Look({ model }: { readonly model: Landlord }) {
 
 const nameOf = ({ kind, handle }: Stream): string => say("stream_of", { kind: say(`stream_${kind}`), handle: short(handle) });
 
-/** Bytes of VP8's clear header: of a key frame, and of another (docs/protocol.md). */
+/** Return the clear VP8 header of a frame: 10 bytes for a key frame, 3 for a delta frame (docs/protocol.md). */
 const shimOf = ({ kind, payload }: Frame): Bytes | null =>
   kind === "audio" ? null : payload.slice(0, (payload[0] ?? 0) & 1 ? 3 : 10);
 

@@ -1,7 +1,7 @@
-/** What `/now` answers (server/window.py): all that the server's process holds, as it is read from its objects. */
+/** The answer of `/now` (server/window.py): the state that the server's process holds, read from its objects. */
 
 export interface Seat {
-  /** Seconds since it came into the room. */
+  /** Seconds since the member joined the room. */
   readonly age: number;
   readonly pass_slot: number | null;
   readonly won: number;
@@ -16,7 +16,7 @@ export interface Room {
   readonly connections: number;
   readonly gates: number;
   readonly handles: readonly string[];
-  /** Of each handle, in their order. */
+  /** The seat of each handle, in the same order. */
   readonly seats: readonly Seat[];
   readonly commits: readonly { readonly slot: number; readonly bytes: number; readonly age: number }[];
   readonly relays: readonly { readonly relay: number; readonly bytes: number }[];
@@ -41,10 +41,10 @@ export interface Stream {
   readonly room: string;
   readonly ssrc: number;
   readonly kind: "audio" | "video";
-  /** That came since the stream began. */
+  /** Packets received since the stream began. */
   readonly packets: number;
   readonly receivers: number;
-  /** Of the last packets, in bytes. */
+  /** Sizes of the last packets, in bytes. */
   readonly sizes: readonly number[];
 }
 
@@ -62,13 +62,13 @@ export interface Disclosure {
   readonly sealed_media: { readonly packets: number; readonly bytes: number; readonly ended_streams: number };
   readonly srtp_sessions: number;
   readonly own_keys: readonly string[];
-  /** -1: that can't be told there. */
+  /** -1: unknown on that system. */
   readonly files_open_for_writing: number;
   readonly people: readonly Person[];
 }
 
 export interface Now {
-  /** The server's clock, in seconds from no particular time. */
+  /** The server's monotonic clock, in seconds. */
   readonly at: number;
   readonly disclosure: Disclosure;
   /** In English, to be read aloud. */
@@ -76,7 +76,7 @@ export interface Now {
   readonly streams: readonly Stream[];
 }
 
-/** What `/frame` answers: a stream's last whole frame, as RTP packets in hex. */
+/** The answer of `/frame`: the last complete frame of a stream, as RTP packets in hex. */
 export interface Relayed {
   readonly ssrc: number;
   readonly packets: readonly string[];

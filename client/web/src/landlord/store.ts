@@ -1,4 +1,4 @@
-/** Asks the server twice a second what it holds, and remembers the last minute: the server does not. */
+/** Requests the server's state twice a second, and keeps the last minute, because the server does not. */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Language, Theme } from "../app/model";
 import { unhex } from "../crypto/bytes";
@@ -8,22 +8,22 @@ import { type Frame, frameOf } from "./frame";
 import { History } from "./history";
 import type { Now, Relayed, Stream } from "./now";
 
-/** Milliseconds from one look to the next. */
+/** Milliseconds between two requests. */
 const EVERY = 500;
-/** Milliseconds that an answer may take. */
+/** Maximum milliseconds to wait for an answer. */
 const PATIENCE = 5_000;
 
 /** Why nothing new is shown: the address lacks its token, or the server does not answer. */
 export type Trouble = "token" | "gone";
 
-/** A relayed frame beside what a decoder makes of it. `frame` is null where the server held no whole one. */
+/** A relayed frame and the result of decoding it. `frame` null: the server held no complete frame. */
 export interface Look {
   readonly stream: Stream;
   readonly frame: Frame | null;
   readonly verdict: Verdict | null;
 }
 
-/** What the views show and may ask for. */
+/** The data that the views show, and their commands. */
 export interface Landlord {
   readonly language: Signal<Language>;
   readonly theme: Signal<Theme>;
@@ -32,7 +32,7 @@ export interface Landlord {
   readonly trouble: ReadonlySignal<Trouble | null>;
   readonly paused: Signal<boolean>;
   readonly look: ReadonlySignal<Look | null>;
-  /** Take that stream's last whole frame out of what the server holds. */
+  /** Fetch the last complete frame of that stream from the server. */
   take(stream: Stream): void;
 }
 
@@ -51,7 +51,7 @@ export class Store implements Landlord {
     this.language = signal(languageFor(languages));
   }
 
-  /** Looks, and goes on looking for as long as the page is there. */
+  /** Request the state repeatedly, for as long as the page is open. */
   async run(): Promise<never> {
     for (;;) {
       if (!this.paused.peek()) await this.#see();
@@ -77,7 +77,7 @@ export class Store implements Landlord {
     this.look.value = { stream, frame, verdict: frame === null ? null : await attempt(frame) };
   }
 
-  /** null: there is no answer, and `trouble` says why. */
+  /** Return an answer of the server; null without an answer, and then `trouble` has the reason. */
   async #ask<T>(what: string): Promise<T | null> {
     try {
       const answer = await fetch(what, {

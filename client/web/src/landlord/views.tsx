@@ -1,4 +1,4 @@
-/** The landlord's window: all that the operator of a server can see, and what they can't. */
+/** The landlord's window: everything that the operator of a server can see, and the facts hidden from them. */
 import { useSignalEffect } from "@preact/signals";
 import { Icon } from "../app/icons";
 import { Head } from "../app/views/frame";

@@ -1,11 +1,11 @@
-/** Camera, microphone and speakers: asked for, chosen, lost and let go. */
+/** Camera, microphone and speakers: requests, selection, loss and release. */
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { Device, Devices, DeviceTrouble } from "../app/model";
 import { cameraOf } from "./layers";
 
 type Kind = "audio" | "video";
 
-/** How large a picture this machine is asked for, and in how many sizes it is sent. */
+/** The requested size of this machine's video, and the maximum number of its layers. */
 export const CAMERA = cameraOf(globalThis.navigator?.hardwareConcurrency ?? 0);
 
 const WANTED: Readonly<Record<Kind, MediaTrackConstraints>> = {
@@ -24,7 +24,7 @@ const NO_DEVICES: Devices = {
   microphoneTrouble: null,
 };
 
-/** What a refusal of `getUserMedia` means for a person. */
+/** Return the trouble, as shown to a person, that an error of `getUserMedia` means. */
 export function troubleOf(error: unknown): Exclude<DeviceTrouble, null> {
   const name = error instanceof Error || error instanceof DOMException ? error.name : "";
   switch (name) {
@@ -46,12 +46,12 @@ export function troubleOf(error: unknown): Exclude<DeviceTrouble, null> {
   }
 }
 
-/** Our own devices. `changed` is told which track there is now of a kind; null: none. */
+/** Our own devices. `changed` receives the current track of a kind; null: none. */
 export class OwnDevices {
   readonly devices = signal<Devices>(NO_DEVICES);
   readonly #changed: (kind: Kind, track: MediaStreamTrack | null) => void;
   readonly #tracks: Record<Kind, MediaStreamTrack | null> = { audio: null, video: null };
-  /** Numbers what was asked for last, so that an answer that comes too late is let go. */
+  /** Number of the last request of each kind: the result of an older request is dropped. */
   readonly #asked: Record<Kind, number> = { audio: 0, video: 0 };
   #listening = false;
 
@@ -67,7 +67,10 @@ export class OwnDevices {
     return this.#tracks[kind];
   }
 
-  /** Ask for both, at once if it can be: then the person is asked once. What can't be had is told as a trouble. */
+  /**
+   * Request camera and microphone, together if possible, so that the browser asks for permission once. A device that is
+   * not available is reported in `devices`, as a trouble.
+   */
   async begin(): Promise<void> {
     const media = this.#media();
     if (media === null) return;
@@ -81,19 +84,19 @@ export class OwnDevices {
       this.#take("audio", stream.getAudioTracks()[0] ?? null, numbers.audio);
       this.#take("video", stream.getVideoTracks()[0] ?? null, numbers.video);
     } catch {
-      // one of them is missing or refused: which, and why
+      // one of them is missing or refused: find out which one, and why
       await this.ask("audio");
       await this.ask("video");
     }
     await this.#refresh();
   }
 
-  /** One of them, the chosen one or another if it is gone; whether there is one now. */
+  /** Request one device: the selected one, or another if it is gone. Return whether there is a track now. */
   async ask(kind: Kind): Promise<boolean> {
     const media = this.#media();
     if (media === null) return false;
     const number = ++this.#asked[kind];
-    this.#stop(kind); // some can be had once only, and a phone's cameras one at a time
+    this.#stop(kind); // some devices can be opened only once, and a phone opens one camera at a time
     for (const wish of [this.#wish(kind), WANTED[kind], true]) {
       try {
         const stream = await media.getUserMedia({ [kind]: wish });
@@ -103,14 +106,14 @@ export class OwnDevices {
       } catch (error) {
         const trouble = troubleOf(error);
         this.#trouble(kind, trouble);
-        if (trouble === "refused" || trouble === "insecure") break; // asking again would only annoy
+        if (trouble === "refused" || trouble === "insecure") break; // another request would only annoy
       }
     }
     this.#changed(kind, null);
     return false;
   }
 
-  /** By its id, from now on. */
+  /** Use the device with this id from now on. */
   async choose(kind: Kind, id: string): Promise<void> {
     this.#set(kind === "audio" ? { microphone: id } : { camera: id });
     await this.ask(kind);
@@ -120,7 +123,7 @@ export class OwnDevices {
     this.#set({ speaker: id });
   }
 
-  /** Its light goes out. */
+  /** Stop the track, so that the device's light goes out. */
   release(kind: Kind): void {
     this.#asked[kind]++;
     this.#stop(kind);
@@ -152,7 +155,7 @@ export class OwnDevices {
 
   #take(kind: Kind, track: MediaStreamTrack | null, number: number): void {
     if (number !== this.#asked[kind]) {
-      track?.stop(); // something else was asked for meanwhile
+      track?.stop(); // a newer request has been made meanwhile
       return;
     }
     this.#stop(kind);
@@ -161,7 +164,7 @@ export class OwnDevices {
     if (track === null) return this.#changed(kind, null);
     track.contentHint = kind === "audio" ? "speech" : "motion";
     track.addEventListener("ended", () => {
-      // pulled out, or taken away by the system; we ourselves stop without this event
+      // unplugged, or taken away by the system; our own `stop` does not fire this event
       if (this.#tracks[kind] === track) void this.ask(kind);
     });
     const { deviceId } = track.getSettings?.() ?? {};
@@ -186,7 +189,7 @@ export class OwnDevices {
   readonly #refresh = async (): Promise<void> => {
     const all = await navigator.mediaDevices.enumerateDevices?.().catch(() => []);
     const of = (kind: MediaDeviceKind): Device[] =>
-      // without permission they have neither ids nor names
+      // without permission, devices have neither ids nor labels
       (all ?? []).filter((each) => each.kind === kind && each.deviceId !== "").map(({ deviceId, label }) => ({ id: deviceId, label }));
     this.#set({ cameras: of("videoinput"), microphones: of("audioinput"), speakers: of("audiooutput") });
   };

@@ -1,33 +1,34 @@
-/** In which sizes pictures of ours are sent, and how large they may become. */
+/** The simulcast layers of our video, and the maximum bitrate and frame rate of each. */
 
-/** One size: the picture divided by `scaleResolutionDownBy`, in bits and pictures a second. */
+/** One layer: the video divided by `scaleResolutionDownBy`, with a limit in bits a second and in frames a second. */
 export interface Encoding {
   readonly active: boolean;
   readonly scaleResolutionDownBy: number;
   readonly maxBitrate: number;
   readonly maxFramerate: number;
-  /** No temporal layers: receivers take no stream of which pictures are left out (`worker/frames.ts`). */
+  /** No temporal layers: a receiver waits for every frame of a stream (`worker/frames.ts`). */
   readonly scalabilityMode: "L1T1";
 }
 
-/** Fewer cores than this, and a machine sends a smaller picture, in two sizes instead of three. */
+/** A machine with fewer cores than this sends smaller video, in two layers instead of three. */
 export const STRONG = 4;
-/** From these heights on (pixels) a picture is worth sending in three sizes, and in two. */
+/** Minimum height of video in pixels for three layers, and for two. */
 export const THREE = 540;
 export const TWO = 270;
-/** Bits a second from the largest size down: of a picture of three sizes, and of a smaller one. */
+/** Maximum bits a second of each layer, largest first: of video with three layers, and of smaller video. */
 const LARGE = [1_400_000, 450_000, 120_000];
 const SMALL = [500_000, 150_000, 80_000];
 const SCREEN = 1_500_000;
 
-/** How large a camera's picture is asked for, and in how many sizes it is sent at most. */
+/** Return the requested width and height of the camera's video in pixels, and the maximum number of layers. */
 export const cameraOf = (cores: number): { readonly width: number; readonly height: number; readonly layers: number } =>
   cores >= STRONG ? { width: 1280, height: 720, layers: 3 } : { width: 640, height: 360, layers: 2 };
 
 /**
- * The encodings of a stream of pictures, from the smallest, of a picture that is `height` pixels tall (null: not known).
- * `layers`: how many there are (1 to 3). Each is twice the one before; those that it is too small for aren't sent:
- * Chromium would leave the largest ones away, and nobody would get the whole picture. A screen is text: few pictures.
+ * Return the encodings of a video stream, smallest first, for video of `height` pixels (null: unknown). `layers`: their
+ * number, 1 to 3. Each layer has twice the width and height of the one before. Layers beyond the number that the height
+ * allows are inactive: Chromium would otherwise drop the largest ones, and nobody would receive the full size. A screen
+ * is mostly text, so its frame rate is low.
  */
 export function encodingsOf(stream: number, layers: number, height: number | null): readonly Encoding[] {
   const tall = height ?? THREE;

@@ -1,12 +1,12 @@
-/** How loud streams are, and who speaks: reckoned here from what is heard, and told to nobody. */
+/** Audio levels of streams, and the active speaker: computed in this page from received audio, and never sent. */
 
-/** Seconds between two looks at the levels. */
+/** Seconds between two measurements of the levels. */
 export const LEVEL_TIME = 0.1;
-/** Decibels below full scale that count as silence, and as full. */
+/** Decibels relative to full scale that map to level 0 and to level 1. */
 const SILENCE = -60;
 const FULL = -10;
 
-/** 0 to 1, from samples of -1 to 1. */
+/** Return the level, 0 to 1, of samples between -1 and 1. */
 export function levelOf(samples: Float32Array): number {
   let sum = 0;
   for (const sample of samples) sum += sample * sample;
@@ -14,17 +14,17 @@ export function levelOf(samples: Float32Array): number {
   return Math.min(1, Math.max(0, (decibels - SILENCE) / (FULL - SILENCE)));
 }
 
-/** Below this nobody speaks. */
+/** Minimum level of a speaker. */
 export const SPEAKING = 0.25;
-/** Who begins has to be louder by this factor, for so long (seconds), and nobody gives way sooner than that. */
+/** A new speaker must be louder by this factor, for so many seconds; the current one stays at least HOLD seconds. */
 export const LOUDER = 1.25;
 export const PATIENCE = 0.6;
 export const HOLD = 1.5;
-/** How fast a level follows what is heard, a second: up, and down. */
+/** Rates, per second, at which a smoothed level follows the measured one: rising, and falling. */
 const RISE = 6;
 const FALL = 1.2;
 
-/** Who speaks, of those who are heard: with some hold, so that a cough moves nobody's picture. */
+/** Selects the active speaker among the members, with some hysteresis, so that a cough does not move the layout. */
 export class SpeakerChooser {
   #speaker: number | null = null;
   #since = Number.NEGATIVE_INFINITY;
@@ -33,7 +33,7 @@ export class SpeakerChooser {
   #before: number | null = null;
   readonly #smooth = new Map<number, number>();
 
-  /** `levels` by leaf, of all who are there; `now` in seconds. The one who spoke last goes on being it in silence. */
+  /** Return the active speaker's leaf, or null; silence does not change it. `levels`: by leaf; `now` in seconds. */
   hear(levels: ReadonlyMap<number, number>, now: number): number | null {
     const step = this.#before === null ? 0 : Math.max(0, now - this.#before);
     this.#before = now;
@@ -67,19 +67,19 @@ export class SpeakerChooser {
   }
 }
 
-/** Analysers of streams, by whatever key. One AudioContext for all of them; it waits for a gesture if it must. */
+/** Measures streams, each under a key. They share one AudioContext, which waits for a user gesture if it must. */
 export class Meters<K> {
   #context: AudioContext | null = null;
   readonly #meters = new Map<K, { readonly source: MediaStreamAudioSourceNode; readonly analyser: AnalyserNode }>();
   readonly #samples = new Float32Array(1024);
 
-  /** The context that they are in: made when it is first needed. */
+  /** The shared context, created on first use. */
   get context(): AudioContext {
     this.#context ??= new AudioContext();
     return this.#context;
   }
 
-  /** Measure this stream under that key; null: nothing any more. */
+  /** Measure this stream under `key`; null ends the measurement. */
   set(key: K, stream: MediaStream | null): void {
     this.#meters.get(key)?.source.disconnect();
     this.#meters.delete(key);
@@ -91,7 +91,7 @@ export class Meters<K> {
     this.#meters.set(key, { source, analyser });
   }
 
-  /** 0 to 1. */
+  /** Return the current level of each stream, 0 to 1. */
   levels(): Map<K, number> {
     const levels = new Map<K, number>();
     for (const [key, { analyser }] of this.#meters) {
@@ -101,7 +101,7 @@ export class Meters<K> {
     return levels;
   }
 
-  /** After a gesture: browsers let no context run before. */
+  /** Start the context after a user gesture: browsers do not run it before one. */
   resume(): void {
     void this.#context?.resume().catch(() => undefined);
   }

@@ -1,16 +1,18 @@
 /**
- * One connection to the media server: an RTCPeerConnection, made, connected once, closed. For another, make another.
+ * One connection to the media server: an RTCPeerConnection that is created, connected once, and closed. For another
+ * connection, create another `MediaLink`.
  *
- * The server wants our ufrag, fingerprint and SSRCs before it tells its own, and a browser changes its ufrag when
- * the offerer's changes after an answer has been applied (RFC 8839 4.4.1.1.1). What works in Chromium and in Firefox:
- * apply an offer with a placeholder's parameters, create the answer and keep it; when the server has answered, apply
- * the offer with its real parameters in the same state, and then that same answer. Two traps decide the rest:
- * Firefox makes transceivers anew at the second offer unless `addTrack` has made them, and Chromium matches only such
- * to the offer's lines; so every stream of ours begins with `addTrack` of a track that carries nothing.
+ * The server requires our ufrag, fingerprint and SSRCs before it sends its own, and a browser changes its ufrag when
+ * the offerer's ufrag changes after an answer has been applied (RFC 8839 4.4.1.1.1). This order works in Chromium and
+ * Firefox: apply an offer with placeholder parameters, create the answer and keep it; when the server has answered,
+ * apply the offer with its real parameters in the same state, and then the kept answer. Two pitfalls decide the rest:
+ * Firefox creates new transceivers at the second offer unless `addTrack` has created them, and Chromium matches only
+ * transceivers of `addTrack` to the lines of the offer. So every stream of ours begins with `addTrack` of an empty
+ * track.
  *
- * No frame leaves or is shown before a transform has it: in Chromium `encodedInsertableStreams` holds all back that
- * has none, in Firefox a transform that is there before there is a track and a description misses nothing. So it is
- * attached in the task that makes the sender, or tells of the receiver.
+ * No frame is sent or decoded without a transform. In Chromium, `encodedInsertableStreams` holds back all frames of a
+ * stream without a transform; in Firefox, a transform that is attached before the description is applied misses no
+ * frame. So the transform is attached in the task that creates the sender, or that reports the receiver.
  */
 import { same } from "../crypto/bytes";
 import type { Kind } from "../crypto/shim";
@@ -22,13 +24,13 @@ import { encodingsOf } from "./layers";
 import { addresses, heard, LISTEN, relays, Silence } from "./reach";
 import { type Answer, layered, type Line, NOBODY, offer, readAnswer, SdpError, type TransportSide } from "./sdp";
 
-/** Seconds in which the server has to be reached, and after which one that isn't heard is gone. */
+/** Seconds in which the server must be reached, and seconds in state `disconnected` that end the connection. */
 export const CONNECT_TIME = 10;
 export const SILENT_TIME = 6;
-/** Remote streams at most: what else a server lists is not asked of the browser. */
+/** Maximum number of remote streams: further streams that the server lists are not requested from the browser. */
 export const REMOTE_MAX = 256;
 
-/** A stream of ours; `track` null sends nothing. `layers`: in how many sizes at once, if the browser can; else one. */
+/** A stream of ours; `track` null sends nothing. `layers`: number of simulcast layers; 1 without simulcast. */
 export interface OwnTrack {
   readonly stream: number;
   readonly kind: Kind;
@@ -37,28 +39,28 @@ export interface OwnTrack {
 }
 
 export interface LinkEvents {
-  /** A remote stream's track: nothing comes of it but frames that the worker has opened. */
+  /** A remote stream's track: it yields only frames that the worker has opened. */
   track(ssrc: number, track: MediaStreamTrack): void;
-  /** A remote stream is over. */
+  /** A remote stream has ended. */
   gone(ssrc: number): void;
   connected(): void;
-  /** The network is another, or gone: this is to be published, and the server's answer given to `connect`. */
+  /** ICE restarts because the network has changed or is gone: publish this, and pass the answer to `connect`. */
   anew(media: InputOf<"Publish">): void;
-  /** The link is of no use any more; `ever`: it was connected. */
+  /** The link is unusable from now on; `ever`: it was connected before. */
   lost(why: Sentence, ever: boolean): void;
 }
 
 /**
- * Whether this browser sends pictures in several sizes when its answer is given SSRCs for them (`layered`): Chromium
- * does. What tells it is an interface that it alone has. Where it takes them no more, the next link does without.
+ * Whether this browser sends simulcast layers when its answer has SSRCs for them (`layered`). Chromium does, and is
+ * recognised by an interface that only Chromium has. If it refuses such an answer, the next link uses one layer.
  */
 let layering = typeof RTCRtpSender === "function" && "createEncodedStreams" in RTCRtpSender.prototype;
 
-/** Whether this browser can hold a meeting at all. */
+/** Return whether this browser has what a meeting needs. */
 export const supported = (): boolean =>
   typeof RTCPeerConnection === "function" && typeof RTCRtpScriptTransform === "function";
 
-/** A track that carries nothing: what `addTrack` needs, and no device. */
+/** Return an empty track: `addTrack` needs one, and no device. */
 function placeholder(kind: Kind): MediaStreamTrack {
   let track: MediaStreamTrack | undefined;
   if (kind === "video") {
@@ -74,7 +76,7 @@ function placeholder(kind: Kind): MediaStreamTrack {
   return track;
 }
 
-/** What tells of another network, in browsers that do. */
+/** Reports a change of network, in browsers that have it. */
 const network = (globalThis.navigator as Navigator & { readonly connection?: EventTarget } | undefined)?.connection;
 
 interface Own {
@@ -109,7 +111,7 @@ export class MediaLink {
     this.#worker = worker;
     this.#events = events;
     const configuration: RTCConfiguration & { readonly encodedInsertableStreams: boolean } = {
-      encodedInsertableStreams: true, // Chromium's: what has no transform yet goes nowhere
+      encodedInsertableStreams: true, // Chromium's: frames of a stream without a transform go nowhere
       bundlePolicy: "max-bundle",
       rtcpMuxPolicy: "require",
     };
@@ -118,17 +120,17 @@ export class MediaLink {
     this.#pc.addEventListener("connectionstatechange", () => this.#state());
   }
 
-  /** Our ufrag as it was published, to know which `transport` answers it; null before. */
+  /** Our ufrag as published, which identifies the `transport` that answers it; null before. */
   get ufrag(): string | null {
     return this.#answer?.ufrag ?? null;
   }
 
-  /** Streams that the descriptions have a place for. */
+  /** Number of m-lines in the descriptions. */
   get sections(): number {
     return this.#lines.length;
   }
 
-  /** Whether it waits for the server's parameters. */
+  /** Whether the link waits for the server's parameters. */
   get waiting(): boolean {
     return !this.#over && this.#server === NOBODY;
   }
@@ -137,7 +139,7 @@ export class MediaLink {
     return !this.#over && this.#pc.connectionState === "connected";
   }
 
-  /** Our half of the transport, and our streams. SdpError if the browser answers otherwise than we demand. */
+  /** Return our half of the transport, and our streams. SdpError if the browser's answer is not what we require. */
   open(tracks: readonly OwnTrack[]): Promise<InputOf<"Publish">> {
     return this.#after(async () => {
       for (const track of tracks) this.#add(track);
@@ -148,9 +150,10 @@ export class MediaLink {
   }
 
   /**
-   * Reach the server at these parameters of its. The same ones again change nothing; others would be another link's.
+   * Connect to the server with its parameters. Further calls with the same parameters change nothing; other parameters
+   * belong to another link.
    *
-   * What goes wrong is told as `lost`.
+   * Errors are reported as `lost`.
    */
   connect(transport: Transport): Promise<void> {
     return this.#guarded(async () => {
@@ -159,14 +162,14 @@ export class MediaLink {
       const { ufrag, password, fingerprint, address, port, others, tcp } = transport;
       this.#server = { ufrag, password, fingerprint, address, port, others, tcp };
       const iceServers = relays(transport.turn);
-      // before it gathers: that begins with our own description
+      // before gathering, which begins with our own description
       if (iceServers.length > 0) this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
       this.#kept = null;
-      // begun anew, it has the silence to wait for
+      // after a restart, `#silence` decides when to try again
       if (!this.#ever) this.#wait(CONNECT_TIME, () => this.#unreached());
       await this.#offer();
       await this.#pc.setLocalDescription(kept).catch((error: unknown) => {
-        layering = false; // it may be that
+        layering = false; // the layers may be the cause
         throw error;
       });
       this.#check(this.#pc.localDescription?.sdp ?? "");
@@ -176,9 +179,9 @@ export class MediaLink {
   }
 
   /**
-   * Begin anew to reach the server, from whatever network this is now: streams, keys and counts go on. What to publish
-   * is returned; null: not now. Another name of the server's has the browser take another for itself (RFC 8839
-   * 4.4.1.1.1): first none that there is, then the real one, as at the beginning.
+   * Restart ICE on whatever network there is now: streams, keys and counters continue. Returns what to publish; null:
+   * not now. A new ufrag of the server makes the browser change its own (RFC 8839 4.4.1.1.1): first the placeholder's,
+   * then the real one, as at the beginning.
    */
   restart(): Promise<InputOf<"Publish"> | null> {
     return this.#after(async () => {
@@ -189,7 +192,7 @@ export class MediaLink {
     });
   }
 
-  /** All streams of the others, as the server lists them. */
+  /** Receive all streams of other members, as the server lists them. */
   setRemote(streams: readonly HandleStream[]): Promise<void> {
     return this.#guarded(async () => {
       this.#remote = streams;
@@ -198,8 +201,7 @@ export class MediaLink {
   }
 
   /**
-   * What this stream of ours carries from now on; null: nothing leaves. A stream that there wasn't yet is to be
-   * published: then what to publish is returned.
+   * Send this track in its stream from now on; null sends nothing. For a stream that is new, returns what to publish.
    */
   send(track: OwnTrack): Promise<InputOf<"Publish"> | null> {
     return this.#after(async () => {
@@ -207,13 +209,13 @@ export class MediaLink {
       if (own !== undefined) {
         own.track = track.track;
         await own.sender.replaceTrack(track.track);
-        if (track.track !== null) await this.#limit(); // it may be of another size
+        if (track.track !== null) await this.#limit(); // it may have another size
         return null;
       }
       if (track.track === null || this.#answer === null) return null;
       await this.#addLate(track);
       if (this.#kept !== null) {
-        // not connected yet: the answer that waits has to have the new line too
+        // not connected yet: the waiting answer must include the new line too
         await this.#keep();
       } else await this.#negotiate();
       await this.#carry();
@@ -222,7 +224,7 @@ export class MediaLink {
     });
   }
 
-  /** The next picture of that stream in that size is to be whole. Firefox's worker can ask for it by itself. */
+  /** Request a key frame of this layer of a stream. Firefox's worker can request one by itself. */
   async keyFrame(stream: number, layer: number): Promise<void> {
     const own = this.#own.find((each) => each.stream === stream);
     if (own === undefined || this.#over) return;
@@ -230,18 +232,18 @@ export class MediaLink {
       parameters: RTCRtpSendParameters,
       options: { readonly encodingOptions: readonly { readonly keyFrame: boolean }[] },
     ) => Promise<void>;
-    // refused while another change is under way: it is asked for again in a second
+    // refused while another change is under way: it is requested again in a second
     const parameters = own.sender.getParameters();
     const encodingOptions = parameters.encodings.map((_, i) => ({ keyFrame: i === layer }));
     await set(parameters, { encodingOptions }).catch(() => undefined);
   }
 
-  /** Of the browser; empty once closed. */
+  /** Return the browser's report; null once closed. */
   async stats(): Promise<RTCStatsReport | null> {
     return this.#over ? null : await this.#pc.getStats();
   }
 
-  /** Closing twice is harmless. Tracks of devices go on: they are their owner's. */
+  /** Close the connection. Closing twice is harmless. Tracks of devices continue: they belong to their owner. */
   close(): void {
     this.#over = true;
     clearTimeout(this.#timer);
@@ -272,9 +274,8 @@ export class MediaLink {
   }
 
   /**
-   * A stream that begins while others' are there. `addTrack` would take a place that somebody else's stream comes in
-   * by, or that of a camera that is off, if nothing was ever sent there, and the descriptions would not agree: such
-   * places are held meanwhile.
+   * Add a stream beside existing ones. `addTrack` would reuse a transceiver that has never sent: of a remote stream, or
+   * of a camera that is off. Then the descriptions would not match. So such transceivers hold a placeholder meanwhile.
    */
   async #addLate(own: OwnTrack): Promise<void> {
     const places = this.#pc
@@ -297,7 +298,7 @@ export class MediaLink {
     this.#own.push({ line, stream, sender, track });
   }
 
-  /** Put in each stream's own track, in place of what it began with. */
+  /** Replace each stream's empty track by its own track. */
   async #carry(): Promise<void> {
     for (const { sender, track } of this.#own) {
       const before = sender.track;
@@ -317,7 +318,7 @@ export class MediaLink {
     return { type: "Publish", ufrag, password, fingerprint, streams, feedback, takesRtx };
   }
 
-  /** The same transport as published, or all ends. */
+  /** Check that the transport is the one published; SdpError otherwise. */
   #check(sdp: string): void {
     const answer = readAnswer(sdp, this.#lines);
     const before = this.#answer;
@@ -331,19 +332,19 @@ export class MediaLink {
     this.#answer = answer;
   }
 
-  /** The server's offer as it is now. */
+  /** Apply the server's offer as it is now. */
   async #offer(): Promise<void> {
     await this.#pc.setRemoteDescription({ type: "offer", sdp: offer(this.#server, this.#lines, ++this.#version) });
   }
 
-  /** The browser's answer, with layers where there are to be some. */
+  /** Create the browser's answer, with simulcast layers for the lines that have them. */
   async #answered(): Promise<RTCSessionDescriptionInit> {
     const { sdp = "" } = await this.#pc.createAnswer();
     const draw = (): number => 1 + ((crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) % 0xffffffff);
     return { type: "answer", sdp: layered(sdp, this.#lines, draw) };
   }
 
-  /** An answer that waits for the server's parameters. */
+  /** Create an answer that waits for the server's parameters. */
   async #keep(): Promise<Answer> {
     await this.#offer();
     this.#kept = await this.#answered();
@@ -354,20 +355,20 @@ export class MediaLink {
   async #negotiate(): Promise<void> {
     await this.#offer();
     const answer = await this.#answered();
-    readAnswer(answer.sdp ?? "", this.#lines); // looked at before it counts
+    readAnswer(answer.sdp ?? "", this.#lines); // checked before it is applied
     await this.#pc.setLocalDescription(answer);
     this.#check(this.#pc.localDescription?.sdp ?? "");
   }
 
-  /** Bring the lines to what the server lists: ended ones are rejected first, and their places taken again. */
+  /** Match the lines to the server's list: ended lines are rejected first, and their places are reused. */
   async #renegotiate(): Promise<void> {
-    if (this.#over || this.#answer === null || this.#kept !== null) return; // it is done once connected
+    if (this.#over || this.#answer === null || this.#kept !== null) return; // `connect` does it later
     const taken = new Set([...this.#answer.sources.values()].flatMap(({ layers, rtx }) => [...layers, ...rtx]));
     const wanted = new Map<number, { readonly kind: Kind; readonly rtx: number | null }>();
     for (const { ssrc, kind, rtx } of this.#remote) {
       if (taken.has(ssrc) || wanted.size >= REMOTE_MAX) continue;
       taken.add(ssrc);
-      // one SSRC stands for one thing: a browser takes no description in which it stands for two
+      // an SSRC belongs to one stream: a browser refuses a description in which two share it
       const again = rtx != null && kind === "video" && !taken.has(rtx) ? rtx : null;
       if (again !== null) taken.add(again);
       wanted.set(ssrc, { kind, rtx: again });
@@ -386,7 +387,7 @@ export class MediaLink {
     if (fresh.length === 0) return;
     const lines = [...this.#lines];
     for (const [ssrc, { kind, rtx }] of fresh) {
-      // a rejected line's place is taken by another, under another mid: then it is another transceiver (RFC 9429 5.3.1)
+      // a rejected line's place is reused under a new mid, as another transceiver (RFC 9429 5.3.1)
       const line: Line = { mid: String(this.#mids++), kind, use: "remote", ssrc, rtx };
       const free = lines.findIndex(({ use }) => use === "off");
       if (free < 0) lines.push(line);
@@ -398,7 +399,7 @@ export class MediaLink {
 
   #track({ receiver, transceiver, track }: RTCTrackEvent): void {
     const line = this.#lines.find(({ mid, use }) => mid === transceiver.mid && use === "remote");
-    // also where nobody knows whose it is: without a transform Firefox would decode whatever comes
+    // also for an unknown stream: without a transform, Firefox would decode whatever arrives
     const options: TransformOptions = { role: "open", kind: track.kind === "audio" ? "audio" : "video", ssrc: line?.ssrc ?? 0 };
     receiver.transform = new RTCRtpScriptTransform(this.#worker, options);
     if (line !== undefined && !this.#over) this.#events.track(line.ssrc, track);
@@ -414,7 +415,7 @@ export class MediaLink {
       if (parameters.encodings.every(is)) continue;
       parameters.encodings.forEach((encoding, i) => Object.assign(encoding, wanted[i]));
       if (stream === 3) parameters.degradationPreference = "maintain-resolution";
-      // a browser that can't be limited sends what the server's feedback lets it
+      // a browser that refuses these limits follows the server's feedback alone
       await sender.setParameters(parameters).catch(() => undefined);
     }
   }
@@ -437,7 +438,7 @@ export class MediaLink {
     } else if (state === "disconnected") this.#wait(SILENT_TIME, () => this.#fail(sentence("shell.media_gone")));
   }
 
-  /** Whether anything is heard yet. Of one sender alone, that is little to count. */
+  /** Restart ICE if nothing more is received. The report of one sender is enough, and smaller than the full one. */
   async #listen(): Promise<void> {
     const report = await (this.#own[0]?.sender ?? this.#pc).getStats().catch(() => null);
     if (report === null || this.#over || !this.#silence.judge(heard(report), performance.now() / 1000)) return;
@@ -454,7 +455,7 @@ export class MediaLink {
     this.#timer = setTimeout(then, seconds * 1000);
   }
 
-  /** It never answered: where it is inside this machine, some browsers don't get there. */
+  /** Report that the server never answered. Some browsers cannot connect to a loopback address. */
   #unreached(): void {
     const { address, port, tcp } = this.#server;
     const all = addresses(this.#server).join(", ");

@@ -1,6 +1,6 @@
-/** Whether a stream suffers from the network, by what the browser counts once a second. */
+/** Detects streams that suffer from the network, by the browser's statistics, read once a second. */
 
-/** What is read of an `inbound-rtp` report: counts since its beginning, seconds. */
+/** The fields used of an `inbound-rtp` report: counts since its beginning, and `jitter` in seconds. */
 export interface Received {
   readonly ssrc: number;
   readonly packetsReceived: number;
@@ -9,19 +9,19 @@ export interface Received {
   readonly freezes: number;
 }
 
-/** More than this part lost, or so much jitter (seconds), and a stream is weak; again well for so many seconds: not. */
+/** A stream is weak above this fraction of lost packets or this jitter (seconds), until so many good seconds follow. */
 export const LOSS = 0.05;
 export const JITTER = 0.1;
 export const WELL = 3;
-/** Fewer packets than this in a second say nothing of a part. */
+/** Minimum number of packets in a second for a meaningful loss fraction. */
 const FEW = 10;
 
-/** Judges all streams, a second at a time. */
+/** Judges all streams, once a second. */
 export class Weakness {
   #before = new Map<number, Received>();
   readonly #weak = new Map<number, number>();
 
-  /** SSRCs of the streams that are weak now. */
+  /** Return the SSRCs of the streams that are weak now. */
   judge(all: readonly Received[]): Set<number> {
     for (const now of all) {
       const before = this.#before.get(now.ssrc);
@@ -40,7 +40,7 @@ export class Weakness {
   }
 }
 
-/** Of a browser's report; what it doesn't count is 0. */
+/** Return the fields of all `inbound-rtp` reports; a field that the browser does not report is 0. */
 export function received(report: RTCStatsReport): Received[] {
   const all: Received[] = [];
   report.forEach((stats: Readonly<Record<string, unknown>>) => {

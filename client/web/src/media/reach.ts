@@ -1,11 +1,11 @@
 /**
- * By which ways the media server may be reached: what the browser is told of them, and when another try is due.
+ * The paths to the media server: the candidates for the browser, and the time of the next ICE restart.
  *
- * The browser chooses: UDP where it passes, TCP (RFC 6544) where only that does, a relay where neither does.
+ * The browser selects the path: UDP if it passes, TCP (RFC 6544) if only TCP passes, a relay if neither does.
  */
 import type { Turn } from "../wire/messages";
 
-/** The addresses of a server, all with one port; `tcp`: it takes ICE over TCP there too. */
+/** The addresses of a server, which share one port; `tcp`: the server accepts ICE over TCP on that port too. */
 export interface Reached {
   readonly address: string | null;
   readonly port: number;
@@ -15,14 +15,14 @@ export interface Reached {
 
 const IP = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f:]{2,39}(?:\d{1,3}(?:\.\d{1,3}){3})?)$/i;
 
-/** All of its addresses; none that isn't told yet. */
+/** Return all addresses of the server; an empty list while they are unknown. */
 export const addresses = ({ address, others = [] }: Reached): string[] => (address === null ? [] : [address, ...others]);
 
-/** Whether what a server tells can stand in a description. */
+/** Return whether the server's port and addresses are safe to write in a session description. */
 export const isReachable = (server: Reached): boolean =>
   Number.isInteger(server.port) && addresses(server).every((address) => IP.test(address));
 
-/** Its candidates, as lines without `a=`: UDP at each address before TCP at any, in the order told (RFC 8445 5.1.2.1). */
+/** Return candidates as lines without `a=`: UDP at each address before TCP at any, in order (RFC 8445 5.1.2.1). */
 export function candidates(server: Reached): string[] {
   const all = addresses(server);
   const lines = all.map((address, i) => {
@@ -32,24 +32,24 @@ export function candidates(server: Reached): string[] {
   if (server.tcp !== true) return lines;
   return lines.concat(
     all.map((address, i) => {
-      // RFC 6544 4.2: below UDP's, the direction preference of a passive one
+      // RFC 6544 4.2: a lower type preference than UDP, and the direction preference of a passive candidate
       const priority = 90 * 2 ** 24 + (2 * 8192 + 8191 - i) * 256 + 255;
       return `candidate:${all.length + i + 1} 1 tcp ${priority} ${address} ${server.port} typ host tcptype passive`;
     }),
   );
 }
 
-/** Relays, as RTCPeerConnection wants them. */
+/** Return the relays in the form that RTCPeerConnection takes. */
 export const relays = (turn: readonly Turn[] | undefined): RTCIceServer[] =>
   (turn ?? []).map(({ urls, username, credential }) => ({ urls, username, credential }));
 
-/** Seconds between two looks, and without anything heard until it is the network: the server speaks twice a second. */
+/** Seconds between two checks, and of silence that mean a broken network: the server sends twice a second. */
 export const LISTEN = 0.4;
 export const QUIET = 1.3;
-/** Seconds until the same is tried once more; twice as long each time, up to the last. */
+/** Seconds until the next restart; the delay doubles each time, and the last value repeats. */
 const AGAIN = [3, 6, 12] as const;
 
-/** When to begin anew, by how much has been heard. */
+/** Decides when to restart ICE, by the growth of the received bytes. */
 export class Silence {
   #heard = -1;
   #at = Number.NaN;
@@ -57,12 +57,12 @@ export class Silence {
   #tries = 0;
   #changed = false;
 
-  /** The browser says that the network is another: there is nothing to wait for. */
+  /** Take note that the browser reports another network: the next restart need not wait for silence. */
   changed(): void {
     this.#changed = true;
   }
 
-  /** Whether to begin anew now. `heard` grows with all that comes; `now` in seconds. */
+  /** Return whether to restart now. `heard`: total received so far (see `heard`); `now` in seconds. */
   judge(heard: number, now: number): boolean {
     if (heard !== this.#heard || Number.isNaN(this.#at)) {
       [this.#heard, this.#at] = [heard, now];
@@ -77,7 +77,7 @@ export class Silence {
   }
 }
 
-/** Bytes that came by all ways, and answers to checks, of a browser's report. */
+/** Return the bytes received on all paths, plus the number of answers to ICE checks, of a browser's report. */
 export function heard(report: RTCStatsReport): number {
   let all = 0;
   report.forEach((stats: Readonly<Record<string, unknown>>) => {

@@ -1,13 +1,13 @@
-/** A recording of what this page plays: all sound mixed, all pictures in a grid. Made here, kept here. */
+/** Records what this page plays: all audio mixed, all video in a grid. The recording stays in this browser. */
 import { CommandError, sentence } from "../words/sentence";
 
-/** Pixels, and pictures a second. */
+/** Pixels, and frames a second. */
 const WIDTH = 1280;
 const HEIGHT = 720;
 const RATE = 15;
 const TYPES = ["video/webm;codecs=vp8,opus", "video/webm", "video/mp4"];
 
-/** Columns and rows of a grid of that many pictures of 16:9. */
+/** Return columns and rows of a grid of `count` videos of 16:9. */
 export function gridOf(count: number): readonly [number, number] {
   const columns = Math.max(1, Math.ceil(Math.sqrt(count)));
   return [columns, Math.max(1, Math.ceil(count / columns))];
@@ -16,7 +16,7 @@ export function gridOf(count: number): readonly [number, number] {
 export const canRecord = (): boolean =>
   typeof MediaRecorder === "function" && TYPES.some((type) => MediaRecorder.isTypeSupported(type));
 
-/** One recording, from its making to `stop`. */
+/** One recording, from its construction to `stop`. */
 export class Recorder {
   readonly #context: AudioContext;
   readonly #mix: MediaStreamAudioDestinationNode;
@@ -27,7 +27,7 @@ export class Recorder {
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #parts: Blob[] = [];
 
-  /** CommandError if this browser records nothing. */
+  /** CommandError if this browser cannot record. */
   constructor(context: AudioContext) {
     const mimeType = TYPES.find((type) => canRecord() && MediaRecorder.isTypeSupported(type));
     if (mimeType === undefined) throw new CommandError(sentence("media.no_recording"));
@@ -43,7 +43,7 @@ export class Recorder {
     this.#timer = setInterval(() => this.#draw(), 1000 / RATE);
   }
 
-  /** All that is played now; what is not among them any more is left out from now on. */
+  /** Record these streams from now on, and no others. */
   plays(streams: readonly MediaStream[]): void {
     const sounds = streams.filter((stream) => stream.getAudioTracks().length > 0);
     const pictures = streams.filter((stream) => stream.getVideoTracks().length > 0);
@@ -73,7 +73,7 @@ export class Recorder {
       }
   }
 
-  /** The file, once all of it is there. */
+  /** End the recording and return the complete file. */
   async stop(): Promise<Blob> {
     clearInterval(this.#timer);
     const stopped = new Promise((done) => this.#recorder.addEventListener("stop", done, { once: true }));

@@ -1,8 +1,8 @@
 /**
- * All of a participant's sound and pictures on the page's side: devices, the link to the media server, what is played.
+ * A participant's audio and video in the page: devices, the link to the media server, and playback.
  *
- * The link is made anew whenever the room's connection or the link itself was lost: devices, choices and whose streams
- * they are outlive it.
+ * A new link replaces the old one whenever the room's connection or the link itself is lost. Devices, choices and the
+ * owners of streams survive it.
  */
 import { batch, computed, signal } from "@preact/signals";
 import type { MediaSide, RemoteStream } from "../app/mediaSide";
@@ -16,7 +16,7 @@ import { MediaLink, type OwnTrack } from "./link";
 import { received, Weakness } from "./network";
 import { canRecord, Recorder } from "./recorder";
 
-/** Seconds until an unreachable media server is tried again. */
+/** Seconds before another attempt at an unreachable media server. */
 export const RETRY = 1;
 const OWN = "own";
 const GESTURES = ["pointerdown", "keydown", "touchend"] as const;
@@ -24,7 +24,7 @@ const GESTURES = ["pointerdown", "keydown", "touchend"] as const;
 interface Remote {
   readonly ssrc: number;
   readonly media: MediaStream;
-  /** Plays its sound. */
+  /** Plays the audio. */
   readonly audio: HTMLAudioElement | null;
 }
 
@@ -42,7 +42,7 @@ export class Media implements MediaSide {
   #listed: readonly HandleStream[] = [];
   #share: MediaStream | null = null;
   #sound: MediaStream | null = null;
-  /** By choice: another microphone is muted too. */
+  /** The person's choice: a microphone selected later is muted too. */
   #muted = false;
   #recorder: Recorder | null = null;
   #ticks = 0;
@@ -61,7 +61,7 @@ export class Media implements MediaSide {
   readonly #recording = signal(false);
   readonly recording = computed(() => this.#recording.value);
   readonly trouble = signal<Sentence | null>(null);
-  /** The media connection is gone, or can't be made; null: it is there, or was never wanted. */
+  /** The media connection is lost, or cannot be made; null: it works, or was never requested. */
   readonly alarm = signal<{ readonly kind: string; readonly text: Sentence } | null>(null);
   readonly can = {
     share: typeof navigator.mediaDevices?.getDisplayMedia === "function",
@@ -114,7 +114,7 @@ export class Media implements MediaSide {
     for (const { audio } of this.#tracks.values()) if (audio !== null) await this.#speak(audio);
   }
 
-  /** Muted, as many packets of the same size go on: silence instead. */
+  /** Mute or unmute. When muted, just as many packets of the same size are sent, with silence. */
   toggleMic(): void {
     const track = this.#capture.track("audio");
     this.#muted = track !== null && !this.#muted;
@@ -133,14 +133,14 @@ export class Media implements MediaSide {
     try {
       stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 15 } }, audio: true });
     } catch (error) {
-      if (error instanceof DOMException && error.name === "NotAllowedError") return; // they have thought better of it
+      if (error instanceof DOMException && error.name === "NotAllowedError") return; // the person has cancelled
       throw new CommandError(sentence("media.no_share", { why: error instanceof Error ? error.message : "" }));
     }
     this.#share = stream;
     this.screen.value = new MediaStream(stream.getVideoTracks());
     for (const track of stream.getVideoTracks()) {
       track.contentHint = "detail";
-      // by the browser's own button
+      // ended by the browser's own button
       track.addEventListener("ended", () => this.#share === stream && this.#stopShare());
     }
     await this.#send(this.#shared());
@@ -195,7 +195,7 @@ export class Media implements MediaSide {
 
   enter(worker: Worker, ownLeaf: number): void {
     this.#ownLeaf = ownLeaf;
-    if (this.#worker === worker) return; // back in the room, at another place
+    if (this.#worker === worker) return; // back in the room, at another leaf
     this.#worker = worker;
     this.#watch();
     void this.#connect();
@@ -207,7 +207,7 @@ export class Media implements MediaSide {
         if (this.#link !== null && message.ufrag === this.#link.ufrag) void this.#link.connect(message.transport);
         return;
       case "republish":
-        // one that waits for the server's answer is still good: it is published again as it is
+        // a link that waits for the server's answer is still good: the session publishes it again
         if (this.#worker !== null && this.#link?.waiting !== true) void this.#connect();
         return;
       case "mediaLost":
@@ -273,14 +273,14 @@ export class Media implements MediaSide {
     this.#retry = setTimeout(() => void this.#connect(), ever ? 0 : RETRY * 1000);
   }
 
-  /** The browser doesn't do what it must: nothing is sent rather than something else. */
+  /** Stop, because the browser does not do what it must: sending nothing is safer than sending something else. */
   #failed(error: unknown): void {
     this.#link?.close();
     const why = error instanceof Error ? error.message : String(error);
     this.alarm.value = { kind: "media_failed", text: sentence("alarm.media_failed", { why }) };
   }
 
-  // -- what is played --------------------------------------------------------------------------------------
+  // -- playback --------------------------------------------------------------------------------------------
 
   #arrived(ssrc: number, track: MediaStreamTrack): void {
     this.#gone(ssrc);
@@ -300,7 +300,7 @@ export class Media implements MediaSide {
     try {
       if (speaker !== null && typeof audio.setSinkId === "function") await audio.setSinkId(speaker);
     } catch {
-      // it is gone: sound comes where it comes by itself
+      // the device is gone: the default one plays
     }
     try {
       await audio.play();
@@ -319,7 +319,7 @@ export class Media implements MediaSide {
     this.#tell();
   }
 
-  /** Streams whose members are known; the others' frames don't open yet. */
+  /** Publish the streams with a known member; frames of other streams cannot be opened yet. */
   #tell(): void {
     const all: RemoteStream[] = [];
     const before = new Map(this.remote.value.map((each) => [each.ssrc, each]));
@@ -339,7 +339,7 @@ export class Media implements MediaSide {
     this.#recorder.plays([...mine.filter((stream) => stream !== null), ...this.remote.value.map(({ media }) => media)]);
   }
 
-  // -- once in a while -------------------------------------------------------------------------------------
+  // -- periodic work ---------------------------------------------------------------------------------------
 
   #watch(): void {
     if (this.#timer !== undefined) return;
@@ -347,7 +347,7 @@ export class Media implements MediaSide {
     for (const gesture of GESTURES) document.addEventListener(gesture, this.#gesture, true);
   }
 
-  /** Now the browser lets sound be played. */
+  /** A user gesture: from now on the browser allows playback. */
   readonly #gesture = (): void => {
     this.#meters.resume();
     this.trouble.value = null;
@@ -383,7 +383,7 @@ export class Media implements MediaSide {
     if (!same) this.#tell();
   }
 
-  // -- recording, and a window of its own ------------------------------------------------------------------
+  // -- recording, and picture in picture -------------------------------------------------------------------
 
   async startRecording(): Promise<void> {
     if (this.#recorder !== null) return;

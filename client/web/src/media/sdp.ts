@@ -1,9 +1,9 @@
 /**
- * Session descriptions: we write the server's ourselves, and read our browser's own.
+ * Session descriptions: this module writes the server's offer, and reads the browser's answer.
  *
- * The server sends transport parameters and SSRCs, never a description, so it can ask for no other codec, no
- * header extension and no variable bitrate (protocol section 10). To the browser the server is always the offerer:
- * then payload types and extension ids are ours to choose, and they are the same for everybody.
+ * The server sends transport parameters and SSRCs, never a description, so it cannot ask for another codec, a header
+ * extension or a variable bitrate (protocol section 10). For the browser the server is always the offerer: the client
+ * chooses payload types and extension ids, and they are the same for all participants.
  */
 import { type Bytes, hex, unhex } from "../crypto/bytes";
 import type { Kind } from "../crypto/shim";
@@ -17,7 +17,7 @@ import {
   VIDEO_PAYLOAD_TYPE,
 } from "../wire/limits";
 
-/** What the server, or we, have to say about a transport; `address` null: not told yet. */
+/** Transport parameters of the server, or of this client; `address` null: not known yet. */
 export interface TransportSide extends Reached {
   readonly ufrag: string;
   readonly password: string;
@@ -25,54 +25,54 @@ export interface TransportSide extends Reached {
   readonly fingerprint: Bytes;
 }
 
-/** One m-line. `own`: we send. `remote`: the server sends that SSRC. `off`: rejected, its place free for another. */
+/** One m-line. `own`: we send. `remote`: the server sends that SSRC. `off`: rejected, and free for reuse. */
 export interface Line {
   readonly mid: string;
   readonly kind: Kind;
   readonly use: "own" | "remote" | "off";
-  /** Of a remote line; 0 otherwise. */
+  /** SSRC of a remote line; 0 otherwise. */
   readonly ssrc: number;
-  /** Of a remote line: under which SSRC it is sent again; null: as it was. */
+  /** SSRC of the RTX stream of a remote line; null: no RTX. */
   readonly rtx?: number | null;
-  /** Of an own line: in how many sizes it may be sent at once, 1 to 3. */
+  /** Maximum number of simulcast layers of an own line, 1 to 3. */
   readonly layers?: number;
 }
 
-/** SSRCs of one own line: its layers, from the smallest, and what is sent again of each (none, or one for each). */
+/** SSRCs of one own line: its layers, smallest first, and their RTX streams (none, or one for each layer). */
 export interface Sources {
   readonly layers: readonly number[];
   readonly rtx: readonly number[];
 }
 
-/** What the browser has answered. `sources` by mid, of own lines. */
+/** The browser's answer. `sources`: SSRCs of own lines, by mid. */
 export interface Answer {
   readonly ufrag: string;
   readonly password: string;
   readonly fingerprint: Bytes;
   readonly sources: ReadonlyMap<string, Sources>;
-  /** Transport-wide numbers on video packets are reported on, and what is sent again may come under an SSRC of its own. */
+  /** `feedback`: the browser reports on transport-wide sequence numbers of video. `takesRtx`: it accepts RTX. */
   readonly feedback: boolean;
   readonly takesRtx: boolean;
 }
 
-/** The browser's answer isn't what we asked for, or the server's parameters are none: nothing may be sent. */
+/** The browser's answer differs from the request, or the server's parameters are invalid: nothing may be sent. */
 export class SdpError extends Error {
   override readonly name = "SdpError";
 }
 
 /**
- * Bits a second. Chromium keeps to it in every packet, Firefox on an average (so that hardly a packet exceeds 120
- * bytes): the worker pads all to one size (`worker/opus.ts`).
+ * Bits a second. Chromium keeps to it in every packet, Firefox on average (so that few packets exceed 120 bytes); the
+ * worker pads all packets to one size (`worker/opus.ts`).
  */
 export const AUDIO_BITRATE = 28_000;
 
-/** Header extensions of video, by id (`server/wire/limits.py`); sound has none. */
+/** Header extensions of video, by id (`server/wire/limits.py`); audio has none. */
 const EXTENSIONS: Readonly<Record<number, string>> = {
   [SEND_TIME_EXTENSION]: "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
   [FEEDBACK_EXTENSION]: "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
 };
 interface Format {
-  /** Payload types; those after the first are of what is sent again. */
+  /** Payload types; the second one, if present, is RTX. */
   readonly types: readonly number[];
   readonly name: string;
   readonly lines: readonly string[];
@@ -89,7 +89,7 @@ const FORMAT: Readonly<Record<Kind, Format>> = {
     types: [VIDEO_PAYLOAD_TYPE, RTX_PAYLOAD_TYPE],
     name: "VP8/90000",
     lines: [
-      // REMB stays: a receiver falls back on it where packets have no transport-wide number
+      // REMB remains: a receiver falls back on it for packets without a transport-wide number
       ...["nack", "nack pli", "ccm fir", "transport-cc", "goog-remb"].map((what) => `rtcp-fb:${VIDEO_PAYLOAD_TYPE} ${what}`),
       `rtpmap:${RTX_PAYLOAD_TYPE} rtx/90000`,
       `fmtp:${RTX_PAYLOAD_TYPE} apt=${VIDEO_PAYLOAD_TYPE}`,
@@ -100,7 +100,9 @@ const FORMAT: Readonly<Record<Kind, Format>> = {
 
 const ICE = /^[A-Za-z0-9+/]{4,64}$/;
 
-/** A place holder for a server that hasn't answered: our browser's own half can be had with it, and nothing else. */
+/**
+ * Placeholder parameters for a server that has not answered: enough to get the browser's own half, and nothing else.
+ */
 export const NOBODY: TransportSide = {
   ufrag: "nobody",
   password: "nobodynobodynobodynobody",
@@ -112,8 +114,8 @@ export const NOBODY: TransportSide = {
 const colons = (bytes: Uint8Array): string => (hex(bytes).match(/../g) ?? []).join(":").toUpperCase();
 
 /**
- * The server's offer. `version` rises with each. SdpError if a parameter could say more than it should: what
- * stands in a line must not begin another.
+ * Return the server's offer. `version` must rise with each offer. SdpError if a parameter is not in its strict form: no
+ * value may begin another line.
  */
 export function offer(server: TransportSide, lines: readonly Line[], version: number): string {
   if (!ICE.test(server.ufrag) || !ICE.test(server.password) || server.fingerprint.length !== 32)
@@ -148,10 +150,11 @@ export function offer(server: TransportSide, lines: readonly Line[], version: nu
 }
 
 /**
- * Chromium's own answer with further layers in it: SSRCs in a group (`SIM`), from the smallest, which `draw` gives.
+ * Return Chromium's own answer with more simulcast layers: their SSRCs, drawn by `draw`, in a `SIM` group, smallest
+ * first.
  *
- * By their names (`rid`, RFC 8853) it sends layers only with two header extensions on its packets, which the protocol
- * has none of, and tells no SSRCs before it sends. What has layers already, or isn't to have any, stays as it is.
+ * With layers named by `rid` (RFC 8853), Chromium needs two header extensions on its packets, which the protocol does
+ * not have, and reveals no SSRCs before it sends. A section stays as it is if it has layers already or needs none.
  */
 export function layered(sdp: string, lines: readonly Line[], draw: () => number): string {
   const [head = "", ...media] = sdp.split(/^(?=m=)/m);
@@ -169,7 +172,7 @@ export function layered(sdp: string, lines: readonly Line[], draw: () => number)
   return [head, ...sections].join("");
 }
 
-/** Layers and what is sent again of each, as a section names them; SdpError if they don't go together. */
+/** Return the SSRCs of a section's layers and of their RTX streams; SdpError if they are inconsistent. */
 function sourcesOf(section: readonly string[]): Sources {
   const numbers = (text: string): number[] => text.split(" ").map(Number);
   const named = [...new Set(section.flatMap((line) => /^a=ssrc:(\d+)/.exec(line)?.[1] ?? []))].map(Number);
@@ -195,7 +198,7 @@ function sourcesOf(section: readonly string[]): Sources {
 
 const ANSWERED = { own: "sendonly", remote: "recvonly", off: "inactive" } as const;
 
-/** What is in a browser's answer to such an offer; SdpError if anything in it is not as we demand. */
+/** Return the content of a browser's answer to such an offer; SdpError if it differs from what the client requires. */
 export function readAnswer(sdp: string, lines: readonly Line[]): Answer {
   const [head = "", ...media] = sdp.split(/^(?=m=)/m);
   if (media.length !== lines.length) throw new SdpError("another number of streams than offered");
@@ -215,7 +218,7 @@ export function readAnswer(sdp: string, lines: readonly Line[]): Answer {
     const [what = "", answered] = (section[0] ?? "").split(" UDP/TLS/RTP/SAVPF ");
     if (use === "off") return;
     if (!new RegExp(`^m=${kind} [1-9]\\d*$`).test(what)) throw new SdpError(`a stream of ${kind} was refused`);
-    // without the second a browser sends nothing again in its own way
+    // a browser may leave out the RTX payload type: then it uses no RTX
     if (answered !== types.join(" ") && answered !== String(types[0])) throw new SdpError("other payload types than offered");
     if (one("mid:") !== mid) throw new SdpError("the streams come in another order");
     if (one(`rtpmap:${types[0]} `).toLowerCase() !== name.toLowerCase()) throw new SdpError("another codec than offered");

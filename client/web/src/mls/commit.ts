@@ -1,9 +1,9 @@
 /**
- * From one epoch to the next (RFC 9420 sections 12.4.1 and 12.4.2): making a commit, and processing
- * somebody's.
+ * Transition from one epoch to the next (RFC 9420 sections 12.4.1 and 12.4.2): creating and processing
+ * commits.
  *
- * Nothing here changes the epoch that it starts from, but for the handshake key that a staged commit uses up.
- * The steps and their order are Python's; trees, paths and the key schedule are ts-mls's.
+ * The current epoch stays unchanged, except for the handshake key that a staged commit consumes. The steps
+ * and their order are those of Python; trees, paths and the key schedule come from ts-mls.
  */
 
 import type { Commit } from "ts-mls/commit.js";
@@ -43,7 +43,7 @@ import type { Item } from "./validateCommit";
 
 // -- the next epoch --
 
-/** The next state, and what a Welcome needs. */
+/** The next state, and the two secrets that a Welcome needs. */
 export interface NextEpoch {
   readonly state: EpochState;
   readonly joinerSecret: Bytes;
@@ -89,7 +89,10 @@ async function nextEpoch(
   };
 }
 
-/** Our private keys whose nodes the proposals have left alone. */
+/**
+ * Return our private keys of nodes that the proposals kept. ValidationError MLS-12.1.2-2 for an Update of
+ * ours.
+ */
 function remainingKeys(state: EpochState, applied: Applied, items: readonly Item[]): Map<number, X25519Key> {
   must(
     !items.some(({ proposal, sender }) => proposal.proposalType === "update" && sender === state.ownLeaf),
@@ -103,7 +106,7 @@ function dropPath(keys: Map<number, X25519Key>, leaf: number, tree: RatchetTree)
   for (const index of directPath(toNodeIndex(2 * leaf), leafWidth(tree.length))) keys.delete(index);
 }
 
-/** The provisional GroupContext (section 12.4.1), for which path secrets are sealed. */
+/** Return the encoded provisional GroupContext (section 12.4.1), the context for sealing path secrets. */
 async function provisional(applied: Applied): Promise<Bytes> {
   const { tree, context } = applied;
   const treeHash = await treeHashRoot(tree, hash);
@@ -112,13 +115,13 @@ async function provisional(applied: Applied): Promise<Bytes> {
 
 // -- making a commit --
 
-/** A commit of ours, and what it leads to. */
+/** A commit of ours and the epoch that it leads to. */
 export interface StagedCommit {
   readonly next: NextEpoch;
   readonly items: readonly Item[];
   readonly added: readonly (readonly [leaf: number, KeyPackage])[];
   readonly removed: readonly number[];
-  /** From the bottom up; empty without a path. */
+  /** In order from the bottom up; empty without a path. */
   readonly pathSecrets: readonly PathSecret[];
   readonly message: Bytes;
 }
@@ -132,9 +135,9 @@ export interface StageWish {
 }
 
 /**
- * Section 12.4.1. Everything is validated before the handshake key is used up.
+ * Create a commit (section 12.4.1). Validation is complete before the handshake key is consumed.
  *
- * ValidationError when the proposals are not valid together.
+ * ValidationError if the proposals are not valid together.
  */
 export async function stageCommit(
   state: EpochState,
@@ -165,8 +168,7 @@ export async function stageCommit(
     privateKeys.set(2 * ownLeaf, handle(made[3] as unknown as X25519Key));
     for (const { nodeIndex, secret } of pathSecrets)
       privateKeys.set(nodeIndex, await hpke.deriveKeyPair(deriveSecret(secret, "node")));
-    // alone in the tree there is no node above us whose secret could be it, and nobody who would have to know
-    // it
+    // alone in the tree: no node above us has a path secret, and no other member needs the commit secret
     const last = pathSecrets.at(-1);
     commitSecret = last === undefined ? wish.rng(NH) : deriveSecret(last.secret, "path");
   }
@@ -197,7 +199,7 @@ export async function stageCommit(
 
 // -- processing a commit --
 
-/** Somebody's commit, valid for all to see. `state` is null when it removes us, or our path fails. */
+/** A received, valid commit. `state` is null if it removes us, or if its path fails for us. */
 export interface ProcessedCommit {
   state: EpochState | null;
   readonly sender: number;
@@ -209,7 +211,7 @@ export interface ProcessedCommit {
   pathFailure: ValidationError | null;
 }
 
-/** Section 12.4.2, for a member's commit whose signature has verified. CommitError. */
+/** Process a member's commit with a verified signature (section 12.4.2). CommitError. */
 export const processCommit = (
   state: EpochState,
   signed: Signed,
@@ -253,7 +255,7 @@ async function process(
   const psk = await pskSecret(state, rules.pskIds(items), psks);
   let share: readonly [ReadonlyMap<number, X25519Key>, Uint8Array];
   try {
-    // failing here is nobody's fault that all can see
+    // other members cannot see a failure here: blame nobody
     const keys = remainingKeys(state, applied, items);
     share =
       commit.path === undefined
@@ -306,11 +308,14 @@ async function checkPath(
   );
 }
 
-/** Whom a path secret is sealed to: the resolution of the copath child without the new leaves. */
+/** Return the receivers of a path secret: the resolution of the copath child without the new leaves. */
 const receivers = (resolution: readonly number[], excluded: readonly number[]): readonly number[] =>
   resolution.filter((index) => !excluded.includes(index));
 
-/** Somebody's update path in the tree (section 7.5). After `checkPath` only the parent hash can be wrong. */
+/**
+ * Merge a received update path into the tree (section 7.5). After `checkPath`, only the parent hash can be
+ * wrong.
+ */
 async function mergePath(tree: RatchetTree, sender: number, path: UpdatePath): Promise<RatchetTree> {
   try {
     return await applyUpdatePath(tree, toLeafIndex(sender), path, hash);
@@ -320,10 +325,10 @@ async function mergePath(tree: RatchetTree, sender: number, path: UpdatePath): P
 }
 
 /**
- * Our share of a merged path: (our private keys in the new tree, the commit secret), section 7.5.
+ * Decrypt our share of a merged path: [our private keys in the new tree, commit secret], section 7.5.
  *
- * MLS-7.5-1 when no path secret opens for us, MLS-7.5-2 when one opens to keys that are not those of the
- * path.
+ * ValidationError MLS-7.5-1 if no path secret can be decrypted, MLS-7.5-2 if the decrypted secret does not
+ * lead to the keys of the path.
  */
 async function openPath(
   state: EpochState,
@@ -360,7 +365,11 @@ async function openPath(
   return [new Map([...keys, ...opened]), commitSecret];
 }
 
-/** Private keys of `nodes`, from the lowest one's path secret; and the secret above them. MLS-7.5-2. */
+/**
+ * Derive the private keys of `nodes` from the lowest node's path secret, and the secret above them.
+ *
+ * ValidationError MLS-7.5-2 if a key differs from that in the tree.
+ */
 export async function deriveUpwards(
   tree: RatchetTree,
   nodes: readonly number[],

@@ -1,12 +1,12 @@
-/** Errors that name who broke a rule, once a signature has proven it. */
+/** Errors that name the member at fault, once a signature has proven it. */
 
 import { ValidationError } from "../crypto/errors";
 import type { CandidateCommit } from "./outcomes";
 
 /**
- * A commit or proposal whose signature verified breaks a rule: `sender` is to blame.
+ * A commit or proposal with a verified signature breaks a rule; `sender` is at fault.
  *
- * `sender` is the leaf index in the epoch of the message, or null when the sender is not a member.
+ * `sender` is the leaf index in the epoch of the message, or null if the sender is not a member.
  */
 export class CommitError extends ValidationError {
   override readonly name: "ValidationError" = "ValidationError";
@@ -19,9 +19,9 @@ export class CommitError extends ValidationError {
 }
 
 /**
- * A commit that is valid as far as everybody can see, but whose path secret for *us* is unusable.
+ * A commit that is valid as far as all members can see, but whose path secret for us is unusable.
  *
- * `commit` says what it would have done (its `group` is null), so that policy can be judged on it first.
+ * `commit` describes the commit (its `group` is null), so that the caller can apply its policy first.
  */
 export class PathError extends CommitError {
   readonly commit: CandidateCommit;

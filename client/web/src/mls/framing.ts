@@ -1,8 +1,8 @@
 /**
  * Protecting and unprotecting messages (RFC 9420 sections 6.1 to 6.3).
  *
- * Unprotecting opens a message into content that nobody has verified; `verifyContent` does that. Keys are
- * consumed by the caller after it, never before.
+ * Unprotecting turns a message into unverified content; `verifyContent` verifies its signature. The caller
+ * consumes keys after verification, never before.
  */
 
 import { authenticatedContentEncoder } from "ts-mls/authenticatedContent.js";
@@ -31,7 +31,9 @@ const LABEL = "FramedContentTBS";
 const GUARD = 4;
 const CODES = { application: 1, proposal: 2, commit: 3 } as const;
 
-/** Content with its signature and, for a commit, its confirmation tag; `private`: in which wire format. */
+/**
+ * Content with its signature and, for a commit, its confirmation tag. `private`: signed for a PrivateMessage.
+ */
 export interface Signed {
   readonly private: boolean;
   readonly content: FramedContent;
@@ -40,18 +42,18 @@ export interface Signed {
 
 const wireFormat = (isPrivate: boolean): Bytes => int(isPrivate ? 2 : 1, 2);
 
-/** FramedContentTBS (section 6.1); `context` is the encoded GroupContext of the epoch. */
+/** Return FramedContentTBS (section 6.1); `context` is the encoded GroupContext of the epoch. */
 export function toBeSigned(isPrivate: boolean, content: FramedContent, context: Bytes): Bytes {
   const head = concat(int(MLS10, 2), wireFormat(isPrivate), encodeFramedContent(content));
   const { senderType } = content.sender;
   return senderType === "member" || senderType === "new_member_commit" ? concat(head, context) : head;
 }
 
-/** Our signature over content, by FramedContentTBS. */
+/** Return our signature of FramedContentTBS. */
 export const signContent = (state: EpochState, isPrivate: boolean, content: FramedContent): Promise<Bytes> =>
   state.signatureKey.sign(labeled(LABEL, toBeSigned(isPrivate, content, state.encodedContext)));
 
-/** AuthenticationError. Gives what was signed. */
+/** Check the signature (section 6.1) and return the signed FramedContentTBS. AuthenticationError. */
 export async function verifyContent(signed: Signed, context: Bytes, key: Uint8Array): Promise<Bytes> {
   const tbs = toBeSigned(signed.private, signed.content, context);
   await verifyWithLabel(key as Bytes, LABEL, tbs, signed.auth.signature as Bytes);
@@ -95,7 +97,7 @@ export function unprotectPublic(message: PublicMessage, context: Bytes, membersh
 
 // -- PrivateMessage, section 6.3 --
 
-/** Which of a leaf's ratchets protects it. */
+/** Return the kind of ratchet that protects this content type. */
 const kindOf = (type: FramedContent["contentType"]): RatchetKind =>
   type === "application" ? "application" : "handshake";
 
@@ -107,22 +109,18 @@ const senderDataAad = ({ groupId, epoch, contentType }: Head): Bytes =>
 const guarded = (nonce: Bytes, guard: Bytes): Bytes =>
   nonce.map((byte, i) => (i < GUARD ? byte ^ (guard[i] ?? 0) : byte));
 
-/** (key, nonce) of the sender data, by a sample of the ciphertext (section 6.3.2). */
+/** Return [key, nonce] of the sender data, from a sample of the ciphertext (section 6.3.2). */
 function senderDataKey(secret: Uint8Array, ciphertext: Uint8Array): readonly [Bytes, Bytes] {
   const sample = ciphertext.subarray(0, NH);
   return [expandWithLabel(secret, "key", sample, 16), expandWithLabel(secret, "nonce", sample, 12)];
 }
 
-/**
- * Encrypt under the next key of our ratchet, which is used up by this at once.
- *
- * MLS's own padding is not used.
- */
+/** Encrypt under the next key of our ratchet and consume that key. MLS's own padding is not used. */
 async function protectPrivate(state: EpochState, signed: Signed, rng: Rng): Promise<Bytes> {
   const { content, auth } = signed;
   const head = senderDataAad(content);
   const aad = concat(head, opaque(content.authenticatedData));
-  // `Signed` keeps content and auth together as they were read or made: they are of one kind
+  // `content` and `auth` of a `Signed` always have the same content type; the compiler cannot see that
   const inner = { ...content, auth } as Parameters<ReturnType<typeof encodePrivateMessageContent>>[0];
   const plaintext = encodePrivateMessageContent({ kind: "alwaysPad", paddingLength: 0 })(inner);
   const { generation, key, nonce } = state.secretTree.next(state.ownLeaf, kindOf(content.contentType));
@@ -147,18 +145,18 @@ async function protectPrivate(state: EpochState, signed: Signed, rng: Rng): Prom
   }) as Bytes;
 }
 
-/** Signed content of ours as an encoded MLSMessage, in the wire format that it was signed for. */
+/** Return our signed content as an encoded MLSMessage, in the wire format that it was signed for. */
 export const send = async (state: EpochState, signed: Signed, rng: Rng): Promise<Bytes> =>
   signed.private ? protectPrivate(state, signed, rng) : protectPublic(state, signed);
 
-/** Who sent a PrivateMessage, with which key. */
+/** Sender and key generation of a PrivateMessage (section 6.3.2). */
 export interface SenderData {
   readonly leaf: number;
   readonly generation: number;
   readonly guard: Bytes;
 }
 
-/** AuthenticationError or MalformedError. */
+/** Decrypt the sender data. AuthenticationError or MalformedError. */
 export async function openSenderData(message: PrivateMessage, secret: Uint8Array): Promise<SenderData> {
   const [key, nonce] = senderDataKey(secret, message.ciphertext);
   const plain = await open(key, nonce, message.encryptedSenderData as Bytes, senderDataAad(message));
@@ -166,9 +164,10 @@ export async function openSenderData(message: PrivateMessage, secret: Uint8Array
 }
 
 /**
- * Decrypt; the key is to be consumed once the content has been verified.
+ * Decrypt a PrivateMessage. The caller consumes the returned key once the content has been verified.
  *
- * AuthenticationError, MalformedError (also for padding that isn't zero), and what `SecretTree.peek` throws.
+ * AuthenticationError, MalformedError (also for non-zero padding, section 6.3.1), and the errors of
+ * `SecretTree.peek`.
  */
 export async function unprotectPrivate(
   message: PrivateMessage,
@@ -193,7 +192,7 @@ export async function unprotectPrivate(
   return [{ private: true, content: { ...head, ...inside }, auth }, key];
 }
 
-/** Content of ours in the state's epoch, yet to be signed. */
+/** Return the header of our content in the state's epoch, yet to be signed. */
 export const framedBy = (state: EpochState, authenticatedData: Bytes) =>
   ({
     groupId: state.context.groupId,

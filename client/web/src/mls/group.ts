@@ -1,9 +1,9 @@
 /**
  * A member's group (RFC 9420): create or join, send, receive, commit in stages, adopt.
  *
- * A `Group` is the one mutable thing here, and each of its operations either succeeds or leaves it as it was.
- * A commit, ours (`stage`) or somebody's (`process`), yields a candidate that changes nothing until `adopt`.
- * Keys are used up by `protect`, `propose` and `stage` when they are called, and by `process` once a
+ * `Group` is the only mutable object of this package. Each operation either succeeds or leaves it unchanged.
+ * A commit of this member (`stage`) or of another (`process`) yields a candidate that has no effect until
+ * `adopt`. `protect`, `propose` and `stage` consume keys when called; `process` consumes a key once the
  * signature has verified.
  */
 
@@ -71,7 +71,7 @@ import * as rules from "./validateCommit";
 import { join, makeWelcome } from "./welcome";
 
 export interface StageOptions {
-  /** References of stored proposals. */
+  /** References of the stored proposals to commit. */
   readonly includeStored?: readonly Bytes[];
   readonly authenticatedData?: Bytes;
   readonly forcePath?: boolean;
@@ -87,12 +87,14 @@ export interface ProposeOptions {
 const NOTHING = new Uint8Array();
 const NO_PSKS: Psks = new Map();
 
-/** One member's view of a group. Make one with `create` or `join`; await each operation before the next. */
+/**
+ * One member's view of a group. Construct it with `create` or `join`; await each operation before the next.
+ */
 export class Group {
   #state: EpochState | null;
   readonly #rng: Rng;
   readonly #adopted: boolean;
-  /** Those of the present epoch, so that what nobody wants any more is wiped when it ends. */
+  /** Candidates of the current epoch, to wipe the unused ones when the epoch ends. */
   readonly #candidates = new Set<Stage | CandidateCommit>();
 
   private constructor(state: EpochState, rng: Rng, adopted = true) {
@@ -104,9 +106,9 @@ export class Group {
   // -- entering --
 
   /**
-   * A group of one, in epoch 0 (section 11). The bundle is used up.
+   * Create a group with one member, in epoch 0 (section 11). The bundle is consumed.
    *
-   * ValidationError when our own leaf does not support the extensions, StateError for a used bundle.
+   * ValidationError if our leaf does not support the extensions, StateError for a used bundle.
    */
   static async create(
     bundle: KeyPackageBundle,
@@ -136,11 +138,11 @@ export class Group {
   }
 
   /**
-   * Enter by a Welcome (12.4.3.1), an MLSMessage. The bundle is used up by success, and left alone by
-   * failure.
+   * Join with a Welcome (section 12.4.3.1), an MLSMessage. Success consumes the bundle, failure leaves it
+   * unchanged.
    *
-   * MalformedError, UnsupportedError, AuthenticationError, ValidationError, MissingKeyError, StateError (a
-   * used bundle). Lifetimes aren't judged.
+   * MalformedError, UnsupportedError, AuthenticationError, ValidationError, MissingKeyError (no tree),
+   * StateError (a used bundle). Lifetimes are not checked.
    */
   static async join(
     welcome: Bytes,
@@ -160,7 +162,7 @@ export class Group {
     return this.#state;
   }
 
-  /** The state, for whatever sends or changes. */
+  /** The state, for operations that send or change something. */
   get #active(): EpochState {
     const state = this.#live;
     if (!this.#adopted)
@@ -186,25 +188,25 @@ export class Group {
     return Number(this.#live.context.cipherSuite);
   }
 
-  /** Our leaf index. */
+  /** The leaf index of this member. */
   get ownLeaf(): number {
     return this.#live.ownLeaf;
   }
 
-  /** Those of the GroupContext. */
+  /** The extensions of the GroupContext. */
   get extensions(): readonly Extension[] {
     return this.#live.context.extensions.map(extensionOf);
   }
 
   /**
-   * Section 8.7; 32 bytes that are the same for all members of the epoch. Yours to keep: ours is wiped with
-   * it.
+   * Section 8.7; a copy of 32 bytes, equal for all members of the epoch. The original is wiped with the
+   * epoch.
    */
   get epochAuthenticator(): Bytes {
     return this.#live.secrets.epochAuthenticator.slice() as Bytes;
   }
 
-  /** Empty in epoch 0, else 32 bytes. */
+  /** 32 bytes; empty in epoch 0. */
   get confirmedTranscriptHash(): Bytes {
     return this.#live.context.confirmedTranscriptHash as Bytes;
   }
@@ -213,12 +215,12 @@ export class Group {
     return this.#live.context.treeHash as Bytes;
   }
 
-  /** Leaves of the tree, blank ones included: every leaf index is below this power of two. */
+  /** Number of leaves including blank ones, a power of two; every leaf index is lower. */
   get leafCount(): number {
     return leafWidth(this.#live.tree.length);
   }
 
-  /** The leaf that signed the Welcome by which this epoch was entered; null in any other epoch. */
+  /** The leaf that signed the Welcome of the epoch in which this member joined; null in other epochs. */
   get welcomedBy(): number | null {
     return this.#live.welcomedBy;
   }
@@ -228,39 +230,42 @@ export class Group {
     return this.#live.ended;
   }
 
-  /** Whether the group's state is gone. */
+  /** Whether the group's state has been deleted or handed over. */
   get wiped(): boolean {
     return this.#state === null;
   }
 
-  /** All members, by leaf index. */
+  /** Return all members, ordered by leaf index. */
   members(): readonly Member[] {
     return validate.leavesOf(this.#live.tree).map(([leaf, node]) => ({ leaf, leafNode: leafOf(node) }));
   }
 
-  /** The leaf node at a leaf index, null where nobody is. */
+  /** Return the leaf node at a leaf index, or null if it is blank. */
   member(leaf: number): LeafNode | null {
     const node = validate.leafAt(this.#live.tree, leaf);
     return node === null ? null : leafOf(node);
   }
 
-  /** Proposals of this epoch that a commit can refer to, ours included, by `hex(reference)`. */
+  /** Proposals of this epoch that a commit can refer to, including ours, by `hex(reference)`. */
   get storedProposals(): ReadonlyMap<string, CommittedProposal> {
     return new Map([...this.#live.proposals].map(([reference, item]) => [reference, committedOf(item)]));
   }
 
-  /** MLS-Exporter (section 8.5): `length` bytes, at most 8,160. */
+  /** MLS-Exporter (section 8.5): return `length` bytes, at most 8,160. */
   export(label: string, context: Bytes, length: number): Bytes {
     const secret = deriveSecret(this.#live.secrets.exporterSecret, label);
     return expandWithLabel(secret, "exported", H(context), length);
   }
 
-  /** The encoded tree. */
+  /** Return the encoded tree. */
   ratchetTree(): Bytes {
     return encodeRatchetTree(this.#live.tree) as Bytes;
   }
 
-  /** The tree as this member knows it, by node index: who is where, and which private halves are ours. */
+  /**
+   * Return the tree's nodes in the order of node indices; `held` marks those whose private key this member
+   * has.
+   */
   treeView(): readonly TreeNode[] {
     const { tree, privateKeys } = this.#live;
     return tree.map((node, index): TreeNode => {
@@ -286,9 +291,9 @@ export class Group {
   // -- sending --
 
   /**
-   * Application data as an MLSMessage (a PrivateMessage).
+   * Encrypt application data as an MLSMessage (a PrivateMessage). Each call consumes a key.
    *
-   * Each call uses up a key. StateError, MissingKeyError.
+   * StateError, MissingKeyError (2^32 messages in one epoch).
    */
   async protect(data: Bytes, authenticatedData: Bytes = NOTHING): Promise<Bytes> {
     const state = this.#sending;
@@ -302,9 +307,10 @@ export class Group {
   }
 
   /**
-   * Our leaf's signature (64 bytes) over something that is no MLS message, by SignWithLabel (5.1.2).
+   * Sign data other than MLS messages with our leaf's key: SignWithLabel (5.1.2), 64 bytes.
    *
-   * `label` begins with "snug 1 ", so that it can't pass for a signature of MLS's own; else StateError.
+   * `label` must begin with "snug 1 ", so that the signature is not valid as one of MLS itself; otherwise
+   * StateError.
    */
   async sign(label: string, content: Bytes): Promise<Bytes> {
     if (!label.startsWith("snug 1 ")) throw new StateError("a label of the application's own is needed");
@@ -312,9 +318,9 @@ export class Group {
   }
 
   /**
-   * A proposal for somebody to commit by reference, as an MLSMessage; it is stored here as well.
+   * Create and store a proposal for a commit by reference; return it as an MLSMessage.
    *
-   * ValidationError when it is not valid by itself, or too many are stored, and StateError.
+   * ValidationError if it is not valid by itself or too many are stored, and StateError.
    */
   async propose(proposal: Proposal, options: ProposeOptions = {}): Promise<Bytes> {
     const state = this.#sending;
@@ -348,16 +354,16 @@ export class Group {
     return reference;
   }
 
-  /** Forget a stored proposal that policy refuses. Unknown references are nothing. */
+  /** Delete a stored proposal that policy rejects. Unknown references are ignored. */
   discard(reference: Bytes): void {
     this.#active.proposals.delete(hex(reference));
   }
 
   /**
-   * A commit (section 12.4.1) that isn't in force until `adopt`. Each call uses up a handshake key.
+   * Create a commit (section 12.4.1) that takes effect with `adopt`. Each call uses a handshake key.
    *
-   * `includeStored` names stored proposals by reference. Without `forcePath` there is a path only where the
-   * proposals need one. ValidationError when the proposals aren't valid together, StateError.
+   * `includeStored` names stored proposals by reference. If `forcePath` is false, there is a path only if the
+   * proposals need one. ValidationError if the proposals are not valid together, StateError.
    */
   async stage(proposals: readonly Proposal[], options: StageOptions = {}): Promise<Stage> {
     const state = this.#sending;
@@ -391,11 +397,12 @@ export class Group {
   // -- epochs --
 
   /**
-   * Enter the candidate's epoch, in place and at once. All other candidates of the present epoch are dropped.
+   * Enter the candidate's epoch, in place and synchronously. All other candidates of the current epoch are
+   * dropped.
    *
-   * Late application messages of the present epoch can still be opened afterwards, but for those of members
-   * whom the commit removes. StateError for a candidate that was dropped, that doesn't follow from the
-   * present epoch, or that removes us.
+   * Late application messages of the current epoch can still be opened afterwards, except those of members
+   * that the commit removes. StateError for a candidate that was dropped, does not follow from the current
+   * epoch, or removes this member.
    */
   adopt(candidate: Stage | CandidateCommit): void {
     const old = this.#active;
@@ -422,7 +429,7 @@ export class Group {
     this.#candidates.clear();
   }
 
-  /** Forget everything; the group can't be used any more. For members who leave or were removed. */
+  /** Delete all state; the group is unusable afterwards. For members that leave or were removed. */
   wipe(): void {
     const state = this.#state;
     this.#state = null;
@@ -433,13 +440,13 @@ export class Group {
   // -- receiving --
 
   /**
-   * Open and verify an MLSMessage of this epoch, or application data of the one before.
+   * Open and verify an MLSMessage of this epoch, or application data of the previous epoch.
    *
-   * A message that is not authentic uses up nothing. MalformedError, UnsupportedError, AuthenticationError,
-   * ReplayError, MissingKeyError (another group or epoch), StateError (our own message, come back),
-   * ValidationError; once the signature has verified CommitError, which names the sender, and PathError, when
-   * a commit is valid but gives us no path secret. Commits from outside the group are not read at all
-   * (UnsupportedError).
+   * A message that is not authentic consumes no key. MalformedError, UnsupportedError, AuthenticationError,
+   * ReplayError, MissingKeyError (another group or epoch), StateError (our own message sent back),
+   * ValidationError. Once the signature has verified: CommitError, which names the sender, and PathError if a
+   * commit is valid but has no usable path secret for this member. Commits from outside the group are
+   * rejected unread (UnsupportedError).
    */
   async process(
     message: Bytes,
@@ -481,7 +488,7 @@ export class Group {
     };
   }
 
-  /** The keys of a message's epoch; those of past epochs open application data only. */
+  /** Return the keys of a message's epoch; those of past epochs open application data only. */
   #epochOf(state: EpochState, message: PrivateMessage): OpenEpoch {
     this.#checkGroup(state, message.groupId);
     if (message.epoch === state.context.epoch) return openEpoch(state);
@@ -510,7 +517,7 @@ export class Group {
     return this.#processHandshake(state, signed, leaf, psks);
   }
 
-  /** Whose signature a PublicMessage must carry (section 6.1). */
+  /** Return the signature key that a PublicMessage must verify under (section 6.1). */
   #signatureKey(state: EpochState, { content }: Signed): Uint8Array {
     const { sender } = content;
     switch (sender.senderType) {

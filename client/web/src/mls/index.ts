@@ -1,11 +1,11 @@
 /**
- * MLS, RFC 9420, for one member: the API of Python's `crypto.mls`, as far as the session uses it, over
- * ts-mls.
+ * Messaging Layer Security, RFC 9420, for one member: the API of Python's `crypto.mls`, as far as the session
+ * uses it, on top of ts-mls.
  *
- * ts-mls has the encodings, the tree's arithmetic, paths and the key schedule. What must be judged alike by
- * every member, whatever somebody sends, is here: `reader`, `read` (strict decoding), `validate`,
- * `validateCommit` (the rules by their numbers), `secrets`, `framing` (one key a message, used up when its
- * signature has verified), `proposals`, `commit`, `welcome`, `state`, `group`. `suite` gives ts-mls the
+ * ts-mls provides the encodings, the tree arithmetic, paths and the key schedule. Every step on which all
+ * members must reach the same verdict is implemented here: `reader`, `read` (strict decoding), `validate`,
+ * `validateCommit` (the numbered rules), `secrets`, `framing` (one key per message, consumed once its
+ * signature has verified), `proposals`, `commit`, `welcome`, `state`, `group`. `suite` connects ts-mls to the
  * browser's cryptography.
  */
 

@@ -1,4 +1,4 @@
-/** Key packages (RFC 9420 section 10): how a client says that it may be added, and with which keys. */
+/** KeyPackages (RFC 9420 section 10): a client's offer to be added, with the keys to use. */
 
 import { encodeRequiredCapabilities } from "ts-mls/requiredCapabilities.js";
 import { type KeyPackage as TsKeyPackage, signKeyPackage } from "ts-mls/keyPackage.js";
@@ -14,7 +14,7 @@ import { generateKey, handle, ourSuite, pickGrease, refHash, signature, SUITE } 
 import { CipherSuite, type Extension, ExtensionType } from "./types";
 import type { KeyPackage, Lifetime, Proposal, SignatureKey } from "./types";
 
-/** A key package as it came off the wire: nothing about it has been checked. */
+/** A received KeyPackage, completely unverified. */
 export class KeyPackageIn {
   readonly #read: TsKeyPackage;
   readonly encoded: Bytes;
@@ -24,16 +24,16 @@ export class KeyPackageIn {
     this.encoded = encoded;
   }
 
-  /** Read a bare KeyPackage (not wrapped in an MLSMessage). MalformedError. */
+  /** Decode a bare KeyPackage (without MLSMessage). MalformedError. */
   static decode(data: Bytes): KeyPackageIn {
     return new KeyPackageIn(decode(data, readKeyPackage), data);
   }
 
   /**
-   * Check everything of RFC 9420 section 10.1 that can be checked without a group.
+   * Check all rules of RFC 9420 section 10.1 that need no group.
    *
-   * `suite` is the group's (null: any that we speak). `now` (Unix seconds, null: unjudged) makes its lifetime
-   * count. ValidationError, or UnsupportedError for a suite that we don't speak.
+   * `suite` is the group's (null: any supported suite). `now` is in seconds since the Unix epoch; with null,
+   * the lifetime is not checked. ValidationError, or UnsupportedError for an unsupported suite.
    */
   async verify(suite: number | null, now: number | null): Promise<KeyPackage> {
     await checkKeyPackage(this.#read, suite, now);
@@ -41,14 +41,14 @@ export class KeyPackageIn {
   }
 }
 
-/** The private halves of a key package of ours. */
+/** The private keys of a KeyPackage of ours. */
 export interface BundleKeys {
   readonly init: X25519Key;
   readonly encryption: X25519Key;
   readonly signature: SignatureKey;
 }
 
-/** Our key package with its private keys. Joining a group with it forgets them: it serves once. */
+/** Our KeyPackage with its private keys. Joining a group with it drops the keys: use it once. */
 export class KeyPackageBundle {
   readonly made: TsKeyPackage;
   readonly keyPackage: KeyPackage;
@@ -60,7 +60,7 @@ export class KeyPackageBundle {
     this.#keys = keys;
   }
 
-  /** The bare KeyPackage, to be sent. */
+  /** The bare KeyPackage, to send to others. */
   get encoded(): Bytes {
     return this.keyPackage.encoded;
   }
@@ -74,13 +74,13 @@ export class KeyPackageBundle {
     return this.#keys === null;
   }
 
-  /** StateError once the bundle has been used. */
+  /** The private keys. StateError once the bundle has been used. */
   get keys(): BundleKeys {
     if (this.#keys === null) throw new StateError("this key package has been used to enter a group");
     return this.#keys;
   }
 
-  /** Forget the HPKE keys. The signature key is the caller's and stays. */
+  /** Drop the private keys. The signature key belongs to the caller, who keeps it. */
   wipe(): void {
     this.#keys = null;
   }
@@ -88,9 +88,9 @@ export class KeyPackageBundle {
 
 export interface KeyPackageOptions {
   readonly signatureKey: SignatureKey;
-  /** The basic credential's bytes. */
+  /** Bytes of the basic credential. */
   readonly identity: Bytes;
-  /** Extensions that the leaf supports. */
+  /** Extension types that the leaf supports. */
   readonly supports: readonly number[];
   readonly lifetime: Lifetime;
   readonly extensions?: readonly Extension[];
@@ -98,10 +98,11 @@ export interface KeyPackageOptions {
 }
 
 /**
- * A fresh key package of ours, signed, with new HPKE keys. ValidationError when it contradicts itself.
+ * Create and sign a KeyPackage with new init and encryption keys.
  *
- * Values that mean nothing (GREASE, RFC 9420 13.5) stand in its lists, so that everybody's tolerance is
- * exercised.
+ * Random GREASE values are added to the capabilities and to both lists of extensions (RFC 9420 section 13.5),
+ * so that other implementations' tolerance is always exercised. ValidationError if the leaf contradicts its
+ * own capabilities.
  */
 export async function createKeyPackage(suite: number, options: KeyPackageOptions): Promise<KeyPackageBundle> {
   ourSuite(suite);
@@ -120,7 +121,7 @@ export async function createKeyPackage(suite: number, options: KeyPackageOptions
       credential: { credentialType: "basic", identity: options.identity },
       capabilities: {
         versions: [versionName(MLS10)],
-        // those of the protocol, as the command line lists them: this page speaks the first
+        // all suites of the protocol, as in the Python client; the page itself supports only the first
         ciphersuites: [...Object.values(CipherSuite), pickGrease(rng)].map(suiteName),
         extensions: [...options.supports, unknown],
         proposals: [pickGrease(rng)],
@@ -150,7 +151,7 @@ export const add = (keyPackage: KeyPackage): Proposal => ({ type: "Add", keyPack
 
 export const remove = (leaf: number): Proposal => ({ type: "Remove", removed: leaf });
 
-/** The application's key `pskId`, with a new nonce. */
+/** Create a PreSharedKey proposal for the application's key `pskId`, with a new nonce. */
 export const externalPsk = (pskId: Bytes, rng: Rng): Proposal => ({
   type: "PreSharedKey",
   psk: { type: "ExternalPsk", pskId, nonce: rng(32) },
@@ -161,7 +162,7 @@ export const groupContextExtensions = (extensions: readonly Extension[]): Propos
   extensions,
 });
 
-/** The `required_capabilities` extension of a GroupContext that requires these extensions. */
+/** Return the `required_capabilities` extension of a GroupContext that requires these extensions. */
 export const requiredCapabilities = (extensions: readonly number[]): Extension => ({
   extensionType: ExtensionType.REQUIRED_CAPABILITIES,
   data: encodeRequiredCapabilities({

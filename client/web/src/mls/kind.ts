@@ -1,4 +1,4 @@
-/** What an MLSMessage claims to carry. */
+/** Wire format and content type of an MLSMessage, before verification. */
 
 import type { Bytes } from "../crypto/bytes";
 import { decodeMessage } from "./read";
@@ -11,7 +11,7 @@ const TYPES = {
 } as const;
 
 /**
- * Read off the clear part of a message; nothing of it is verified or used up.
+ * Return wire format and content type of an MLSMessage's clear part; nothing is verified or consumed.
  *
  * null for a Welcome, a GroupInfo or a KeyPackage. MalformedError or UnsupportedError.
  */

@@ -1,11 +1,11 @@
-/** What processing a commit yields, and what a staged one is: candidates for the next epoch. */
+/** Results of processing a commit, and staged commits: candidates for the next epoch. */
 
 import type { Bytes } from "../crypto/bytes";
 import { StateError } from "../crypto/errors";
 import type { Group } from "./group";
 import type { CommittedProposal, LeafNode } from "./types";
 
-/** Holds the candidate next group of a base epoch, until it is adopted or dropped. */
+/** Holds the candidate next group of a base epoch until it is adopted or dropped. */
 abstract class NextEpoch {
   readonly #base: object;
   #group: Group | null;
@@ -16,19 +16,19 @@ abstract class NextEpoch {
     this.#group = group;
   }
 
-  /** Whether it was dropped, or adopted: either way it is spent. */
+  /** Whether the candidate was dropped or adopted; it is unusable in both cases. */
   get dropped(): boolean {
     return this.#dropped;
   }
 
-  /** Wipe the candidate; it can't be adopted any more. Dropping twice does nothing. */
+  /** Wipe the candidate, which then cannot be adopted. Dropping it twice has no effect. */
   drop(): void {
     this.#group?.wipe();
     this.#group = null;
     this.#dropped = true;
   }
 
-  /** Hand over the candidate, for adoption by `Group` alone. StateError. */
+  /** Hand over the candidate for adoption; only `Group` calls this. StateError. */
   take(base: object): Group {
     if (this.#dropped) throw new StateError("this candidate was dropped or adopted before");
     if (this.#base !== base)
@@ -53,17 +53,17 @@ export interface StageFacts {
   readonly removed: readonly number[];
 }
 
-/** A commit of ours that isn't in force until `Group.adopt`. */
+/** A commit of ours that takes effect with `Group.adopt`. */
 export class Stage extends NextEpoch {
   readonly type = "Stage";
   /** The MLSMessage to send. */
   readonly message: Bytes;
-  /** The MLSMessage for those who are added; null without any. */
+  /** The MLSMessage for the added members; null if there are none. */
   readonly welcome: Bytes | null;
   readonly proposals: readonly CommittedProposal[];
   readonly added: readonly number[];
   readonly removed: readonly number[];
-  /** The number of the epoch that it starts. */
+  /** The number of the epoch that the commit starts. */
   readonly epoch: number;
 
   constructor(base: object, group: Group, facts: StageFacts) {
@@ -76,7 +76,7 @@ export class Stage extends NextEpoch {
     this.epoch = group.epoch;
   }
 
-  /** The candidate: readable, not usable for messages. StateError when it is spent. */
+  /** The candidate: readable, not usable for messages. StateError if spent. */
   get group(): Group {
     if (this.candidate === null) throw new StateError("this candidate is spent");
     return this.candidate;
@@ -88,20 +88,20 @@ export interface CandidateFacts {
   readonly sender: number;
   readonly epoch: number;
   readonly proposals: readonly CommittedProposal[];
-  /** The committer's new leaf, null without a path. */
+  /** The committer's new leaf; null without a path. */
   readonly pathLeaf: LeafNode | null;
   readonly authenticatedData: Bytes;
   /** Leaf indices in the new epoch. */
   readonly added: readonly number[];
   /** Leaf indices in the old epoch. */
   readonly removed: readonly number[];
-  /** Then there is no next epoch for us, and the confirmation tag could not be checked. */
+  /** true: this member has no next epoch, and the confirmation tag could not be checked. */
   readonly removesUs: boolean;
-  /** Whether it came as a PrivateMessage. */
+  /** Whether the commit arrived as a PrivateMessage. */
   readonly private: boolean;
 }
 
-/** Somebody's commit, valid by all of RFC 9420, for the caller to judge and `Group.adopt` or leave. */
+/** A received commit, valid by all rules of RFC 9420. The caller applies its policy, then `Group.adopt`. */
 export class CandidateCommit extends NextEpoch implements CandidateFacts {
   readonly type = "CandidateCommit";
   readonly sender: number;
@@ -127,7 +127,7 @@ export class CandidateCommit extends NextEpoch implements CandidateFacts {
     this.private = facts.private;
   }
 
-  /** The candidate: readable, not usable for messages. null when we are removed, or it is spent. */
+  /** The candidate: readable, not usable for messages. null if it removes us, or if spent. */
   get group(): Group | null {
     return this.candidate;
   }

@@ -1,5 +1,6 @@
 /**
- * Proposals (RFC 9420 sections 12.1 to 12.3): each by itself, a commit's list, and what it makes of the tree.
+ * Proposals (RFC 9420 sections 12.1 to 12.3): each by itself, the list of a commit, and applying the list to
+ * the tree.
  */
 
 import type { GroupContext } from "ts-mls/groupContext.js";
@@ -26,7 +27,7 @@ import type { Item } from "./validateCommit";
 /** External pre-shared keys by `hex(id)`. */
 export type Psks = ReadonlyMap<string, Bytes>;
 
-/** Whatever is wrong in here is the fault of `sender`, whose signature has verified: CommitError. */
+/** Run `work`, and convert errors to a `CommitError` that blames `sender`, whose signature has verified. */
 export async function blaming<T>(sender: number | null, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -38,7 +39,7 @@ export async function blaming<T>(sender: number | null, work: () => Promise<T>):
   }
 }
 
-/** MLS-7.3-1. The group and leaf index count for all sources but the key package. */
+/** Verify a leaf's signature; it covers the group and leaf index, except for a KeyPackage. MLS-7.3-1. */
 export async function verifyLeaf(leaf: LeafNode, groupId: Uint8Array, index: number): Promise<void> {
   must(
     await verifyLeafNodeSignature(leaf, groupId, index, signature),
@@ -48,7 +49,7 @@ export async function verifyLeaf(leaf: LeafNode, groupId: Uint8Array, index: num
 }
 
 /**
- * Everything of RFC 9420 section 10.1 that can be checked without a group.
+ * Check all rules of RFC 9420 section 10.1 that need no group.
  *
  * ValidationError, UnsupportedError.
  */
@@ -70,7 +71,7 @@ export async function checkKeyPackage(
   if (now !== null) validate.lifetime(keyPackage.leafNode, now);
 }
 
-/** A proposal that is valid by itself, in this epoch. ValidationError and MalformedError. */
+/** Verify a proposal by itself, in this epoch. ValidationError and MalformedError. */
 export async function verifyProposal(state: EpochState, proposal: Proposal, sender: Sender): Promise<void> {
   if (sender.senderType === "external")
     must(
@@ -127,7 +128,7 @@ export async function verifyProposal(state: EpochState, proposal: Proposal, send
   }
 }
 
-/** The verified proposals that a commit's items stand for. */
+/** Return the verified proposals for a commit's items, which are proposals or references. */
 export async function resolve(
   state: EpochState,
   items: readonly ProposalOrRef[],
@@ -146,7 +147,7 @@ export async function resolve(
   return resolved;
 }
 
-/** What a list of proposals makes of an epoch's tree and extensions (section 12.3). */
+/** Result of applying a list of proposals to an epoch's tree and extensions (section 12.3). */
 export interface Applied {
   tree: RatchetTree;
   context: GroupContext;
@@ -156,7 +157,7 @@ export interface Applied {
   readonly ended: boolean;
 }
 
-/** On a copy, in the order of section 12.3. The list must be valid. */
+/** Apply a valid list of proposals to a copy of the tree, in the order of section 12.3. */
 export function applyProposals(state: EpochState, items: readonly Item[]): Applied {
   let tree = state.tree;
   const changes = rules.ofType(items, "group_context_extensions")[0]?.groupContextExtensions;
@@ -175,7 +176,9 @@ export function applyProposals(state: EpochState, items: readonly Item[]): Appli
   return { tree, context, added, removed, ended: rules.ofType(items, "reinit").length > 0 };
 }
 
-/** The keys themselves, chained (section 8.4). MLS-12.4.2-1: nothing stands in for a missing key. */
+/**
+ * Return the chained PSK secret (section 8.4). ValidationError MLS-12.4.2-1: a missing PSK has no substitute.
+ */
 export async function pskSecret(state: EpochState, ids: PreSharedKeyID[], psks: Psks): Promise<Uint8Array> {
   const { context, secrets } = state;
   const found = (id: PreSharedKeyID): Uint8Array | undefined => {
@@ -197,7 +200,7 @@ export const noRng: Rng = () => {
   throw new StateError("nothing is drawn here");
 };
 
-/** The tree that results must be one of valid members (section 12.2, last rule). */
+/** Check that all members of the resulting tree are valid (section 12.2, last rule). */
 export function checkMembers(applied: Applied): void {
   const leaves = validate.leavesOf(applied.tree).map(([, leaf]) => leaf);
   validate.membership(leaves, SUITE, applied.context.extensions);

@@ -1,9 +1,8 @@
 /**
- * Messages off the wire, into ts-mls's shapes (RFC 9420 6, 7, 8.4, 10, 12). Nothing that is read here is
- * verified.
+ * Decodes messages into ts-mls's data types (RFC 9420 6, 7, 8.4, 10, 12). Decoded values are unverified.
  *
- * Numbers that ts-mls has names for (versions, suites, extensions) stay numbers, those in lists of names as
- * digits: its encoders take both, and there is one spelling of each.
+ * ts-mls has names for some numbers (versions, suites, extensions). These stay numbers here, or strings of
+ * digits where ts-mls expects names: its encoders accept both, and each value has exactly one spelling.
  */
 
 import type { Capabilities } from "ts-mls/capabilities.js";
@@ -38,7 +37,7 @@ import { decode, type Reader } from "./reader";
 /** ProtocolVersion mls10, as a number. */
 export const MLS10 = 1;
 
-/** As ts-mls spells what it has no name for; `number` is the way back. */
+/** Spell values as ts-mls spells those that it has no name for; `Number` converts back. */
 export const versionName = (value: number): ProtocolVersionName => String(value) as ProtocolVersionName;
 export const suiteName = (value: number): CiphersuiteName => String(value) as CiphersuiteName;
 export const credentialName = (value: number): CredentialTypeName =>
@@ -70,14 +69,14 @@ const readCapabilities = (reader: Reader): Capabilities => ({
   credentials: reader.vector((inner) => credentialName(inner.u16())),
 });
 
-/** The `required_capabilities` of a GroupContext, as numbers: extensions, proposals, credentials. */
+/** Read the `required_capabilities` of a GroupContext, as numbers: extensions, proposals, credentials. */
 export const readRequired = (reader: Reader): readonly [number[], number[], CredentialTypeName[]] => [
   reader.vector(u16),
   reader.vector(u16),
   reader.vector((inner) => credentialName(inner.u16())),
 ];
 
-/** Reads an ExternalSender's signature key and credential. */
+/** Read an ExternalSender: signature key and credential. */
 export const readExternalSender = (reader: Reader): readonly [Bytes, Credential] => [
   reader.opaque(),
   readCredential(reader),
@@ -112,8 +111,8 @@ export function readLeafNode(reader: Reader): LeafNode {
   throw new MalformedError(`leaf node source ${source} does not exist`);
 }
 
-// Python reads a leaf of another source here too, and then blames whoever signed for it: so do `validate`'s
-// rules.
+// The type casts accept a leaf of any source, as Python's reader does: the numbered rules reject a wrong
+// source later, and blame the signer.
 
 export const readKeyPackage = (reader: Reader): KeyPackage => ({
   version: version(reader),
@@ -141,7 +140,7 @@ function readPskId(reader: Reader): PreSharedKeyID {
   return { ...info, pskNonce: reader.opaque() };
 }
 
-/** UnsupportedError for types that we don't speak: their length can't be known. */
+/** Decode a proposal. UnsupportedError for unsupported types: their length is unknown. */
 function readProposal(reader: Reader): Proposal {
   const kind = reader.u16();
   switch (kind) {
@@ -209,7 +208,7 @@ function readContentType(reader: Reader): ContentTypeName {
   return name;
 }
 
-/** What stands inside a PrivateMessage, or a FramedContent behind its type. */
+/** Read the content of a PrivateMessage, or of a FramedContent after its content type. */
 export function readContent(reader: Reader, contentType: ContentTypeName): FramedContentInfo {
   switch (contentType) {
     case "application":
@@ -305,7 +304,10 @@ function readNode(reader: Reader): Node {
   return { nodeType: "parent", parent };
 }
 
-/** The nodes of a `ratchet_tree` (12.4.3.3), extended by blanks to the next full size. MalformedError. */
+/**
+ * Read the nodes of a `ratchet_tree` (section 12.4.3.3), unverified; blank nodes extend them to the next full
+ * size. MalformedError if it is empty or ends in a blank node, or if a node has the wrong type for its index.
+ */
 export function readTree(reader: Reader): RatchetTree {
   const nodes: RatchetTree = reader.vector((inner) => inner.optional(readNode));
   if (nodes.at(-1) === undefined) throw new MalformedError("a ratchet tree is empty or ends in a blank node");
@@ -319,7 +321,7 @@ export function readTree(reader: Reader): RatchetTree {
   return nodes;
 }
 
-/** An MLSMessage of a kind that members send. */
+/** A decoded MLSMessage; `other` stands for a GroupInfo or a KeyPackage. */
 export type Message =
   | { readonly kind: "public"; readonly message: PublicMessage }
   | { readonly kind: "private"; readonly message: PrivateMessage }
@@ -346,5 +348,5 @@ function readMessage(reader: Reader): Message {
   throw new UnsupportedError(`wire format ${kind} can't be read`);
 }
 
-/** MalformedError or UnsupportedError. */
+/** Decode one MLSMessage. MalformedError or UnsupportedError. */
 export const decodeMessage = (data: Bytes): Message => decode(data, readMessage);

@@ -1,14 +1,14 @@
 /**
- * Reading the presentation language of RFC 9420 section 2.1, strictly: every value has one encoding.
+ * The presentation language of RFC 9420 section 2.1, decoded strictly: every value has exactly one encoding.
  *
- * ts-mls's own decoders take what they can make sense of. Verdicts must not depend on that, so what comes off
- * the wire is read here, and into the shapes that ts-mls writes again.
+ * ts-mls's own decoders are lenient, and verdicts must not depend on that. All received data is therefore
+ * decoded here, into the data types that ts-mls encodes.
  */
 
 import { MalformedError } from "../crypto/errors";
 import type { Bytes } from "../crypto/bytes";
 
-/** Reads values front to back. MalformedError on whatever is not canonical. */
+/** Reads values from bytes, front to back. MalformedError on non-canonical input. */
 export class Reader {
   readonly #data: Bytes;
   #at = 0;
@@ -17,7 +17,7 @@ export class Reader {
     this.#data = data;
   }
 
-  /** Bytes not read yet. */
+  /** Number of unread bytes. */
   get remaining(): number {
     return this.#data.length - this.#at;
   }
@@ -49,7 +49,7 @@ export class Reader {
     return (BigInt(this.u32()) << 32n) | BigInt(this.u32());
   }
 
-  /** A length header; refuses the prefix 11 and encodings longer than needed. */
+  /** Read a length header. The prefix 11 and encodings longer than needed are rejected. */
   varint(): number {
     const first = this.u8();
     const prefix = first >> 6;
@@ -65,7 +65,7 @@ export class Reader {
     return this.take(this.varint());
   }
 
-  /** `T items<V>`; `read` must take at least a byte. */
+  /** Read `T items<V>`, each item with `read`, which must consume at least one byte. */
   vector<T>(read: (reader: Reader) => T): T[] {
     const inner = new Reader(this.opaque());
     const items: T[] = [];
@@ -79,13 +79,13 @@ export class Reader {
     return present === 1 ? read(this) : undefined;
   }
 
-  /** All that is left. */
+  /** Read all remaining bytes. */
   rest(): Bytes {
     return this.take(this.remaining);
   }
 }
 
-/** Read exactly one value that takes up the whole of `data`. */
+/** Read exactly one value that occupies all of `data`. */
 export function decode<T>(data: Bytes, read: (reader: Reader) => T): T {
   const reader = new Reader(data);
   const value = read(reader);

@@ -1,9 +1,9 @@
 /**
- * The secret tree and its ratchets (RFC 9420 section 9): one key a message, gone once it is used.
+ * The secret tree and its ratchets (RFC 9420 section 9): one key per message, deleted after use.
  *
- * ts-mls keeps the ratchet's secret of a generation that was skipped, from which all later keys follow; here
- * only that generation's key stays, and what has been derived from is overwritten. Looking at a generation
- * changes nothing; only `consume` does, so that a forged message can't use up a key.
+ * ts-mls stores the ratchet secret of a skipped generation, from which all later keys derive. This module
+ * stores only the key of that generation, and overwrites a secret once the next one has replaced it. Looking
+ * up a generation changes no ratchet; only `consume` does, so that a forged message cannot consume a key.
  */
 
 import { directPath, left, nodeWidth, right, root, toNodeIndex } from "ts-mls/treemath.js";
@@ -11,18 +11,18 @@ import { type Bytes, int } from "../crypto/bytes";
 import { MissingKeyError, ReplayError, ValidationError } from "../crypto/errors";
 import { expandWithLabel, NH } from "./suite";
 
-/** Generations that one message may skip. */
+/** Maximum number of generations that one message may skip. */
 export const MAX_GAP = 200;
-/** Skipped message keys kept for each ratchet. */
+/** Maximum number of skipped keys kept per ratchet. */
 export const WINDOW = 200;
 const MAX_GENERATION = 2 ** 32 - 1;
 
 export type RatchetKind = "handshake" | "application";
 
 /**
- * The AEAD key (16 bytes) and nonce (12) of one generation.
+ * The AEAD key (16 bytes) and nonce (12 bytes) of one generation.
  *
- * `consume` it once the message is known to be authentic.
+ * Call `consume` once the message has been authenticated.
  */
 export interface MessageKey {
   readonly generation: number;
@@ -48,7 +48,12 @@ class Ratchet {
     return this.#next;
   }
 
-  /** ReplayError when it was used or dropped, ValidationError SNUG-17 when it is too far ahead. */
+  /**
+   * Return the key of a generation without consuming it.
+   *
+   * ReplayError if it was consumed or dropped, ValidationError SNUG-17 if it is ahead by more than the
+   * allowed gap.
+   */
   peek(generation: number): MessageKey {
     if (generation < this.#next) {
       const kept = this.#skipped.get(generation);
@@ -99,14 +104,14 @@ class Ratchet {
   }
 }
 
-/** All ratchets of an epoch, derived from the encryption secret (which is taken over) as they are needed. */
+/** All ratchets of an epoch, derived on demand from the encryption secret, which the tree takes over. */
 export class SecretTree {
   readonly #size: number;
   readonly #nodes = new Map<number, Bytes>();
   readonly #ratchets = new Map<string, Ratchet>();
   #kinds: readonly RatchetKind[] = ["handshake", "application"];
 
-  /** `size` is the tree's number of leaves, blank ones included. */
+  /** `size` is the number of leaves of the tree, including blank ones. */
   constructor(size: number, encryptionSecret: Bytes) {
     this.#size = size;
     this.#nodes.set(root(size), encryptionSecret);
@@ -120,7 +125,7 @@ export class SecretTree {
     return ratchet;
   }
 
-  /** Derive down to a leaf; on the way each secret is replaced by those of its children. */
+  /** Derive down to a leaf; each secret on the path is replaced by those of its children. */
   #start(leaf: number): void {
     const node = toNodeIndex(2 * leaf);
     if (node >= nodeWidth(this.#size)) throw new MissingKeyError(`there is no leaf ${leaf}`);
@@ -147,13 +152,14 @@ export class SecretTree {
     });
   }
 
-  /** The key for a received message. Throws as a ratchet does, and MissingKeyError. */
+  /** Return the key for a received message. Throws as `Ratchet.peek` does, and MissingKeyError. */
   peek(leaf: number, kind: RatchetKind, generation: number): MessageKey {
     return this.#ratchet(leaf, kind).peek(generation);
   }
 
   /**
-   * The next key for sending, already used up: it is never given twice. MissingKeyError when there is none.
+   * Return the next key for sending and consume it: no key is returned twice. MissingKeyError if the ratchet
+   * is exhausted.
    */
   next(leaf: number, kind: RatchetKind): Omit<MessageKey, "consume"> {
     const ratchet = this.#ratchet(leaf, kind);
@@ -164,7 +170,7 @@ export class SecretTree {
     return { generation, key: taken, nonce };
   }
 
-  /** Forget all handshake keys and all of our own: what is left opens late messages of others. */
+  /** Wipe all handshake keys and our leaf's keys: the rest opens late application messages of others. */
   onlyApplication(ownLeaf: number): void {
     this.#start(ownLeaf);
     this.#kinds = ["application"];
@@ -175,7 +181,7 @@ export class SecretTree {
       }
   }
 
-  /** Forget everything. */
+  /** Wipe all secrets. */
   wipe(): void {
     for (const secret of this.#nodes.values()) secret.fill(0);
     for (const ratchet of this.#ratchets.values()) ratchet.wipe();

@@ -1,4 +1,4 @@
-/** Between ts-mls's shapes and those that the rest of the page sees. */
+/** Conversion between ts-mls's data types and those in `types`. */
 
 import { encodeCapabilities } from "ts-mls/capabilities.js";
 import { encodeExtension, type Extension as TsExtension } from "ts-mls/extension.js";
@@ -22,7 +22,7 @@ export const toExtension = (extension: Extension): TsExtension => ({
   extensionData: extension.data,
 });
 
-/** A leaf; what has to be encoded is, once, when it is asked for. */
+/** A leaf node; its encodings are computed on demand. */
 class Leaf implements LeafNode {
   readonly #leaf: TsLeafNode;
   readonly encryptionKey: Bytes;
@@ -59,7 +59,7 @@ class Leaf implements LeafNode {
 
 const leaves = new WeakMap<TsLeafNode, Leaf>();
 
-/** The same object for the same leaf. */
+/** Return the same object for the same leaf. */
 export function leafOf(leaf: TsLeafNode): LeafNode {
   let seen = leaves.get(leaf);
   if (seen === undefined) leaves.set(leaf, (seen = new Leaf(leaf)));
@@ -74,7 +74,7 @@ export const keyPackageOf = (keyPackage: TsKeyPackage): KeyPackage => ({
   encoded: encodeKeyPackage(keyPackage) as Bytes,
 });
 
-/** A proposal that has been checked, as the session sees it. */
+/** Convert a verified proposal to the type that the session uses. */
 export function proposalOf(proposal: TsProposal): Proposal {
   switch (proposal.proposalType) {
     case "add":
@@ -101,7 +101,7 @@ export function proposalOf(proposal: TsProposal): Proposal {
   }
 }
 
-/** One of the session's own proposals for ts-mls. StateError for those that it never makes. */
+/** Convert a proposal of the session for ts-mls. StateError for kinds that the session never makes. */
 export function toProposal(proposal: Proposal): TsProposal {
   switch (proposal.type) {
     case "Add":

@@ -1,4 +1,4 @@
-/** All that a member knows in one epoch. */
+/** A member's state in one epoch. */
 
 import { encodeGroupContext, type GroupContext } from "ts-mls/groupContext.js";
 import type { KeySchedule } from "ts-mls/keySchedule.js";
@@ -13,30 +13,30 @@ import { hash } from "./suite";
 import type { SignatureKey } from "./types";
 import type { Item } from "./validateCommit";
 
-/** Epochs before the present one whose application messages are still opened. */
+/** Number of past epochs whose application messages can still be opened. */
 export const PAST_EPOCHS = 1;
-/** Proposals that are held for later commits, at most. */
+/** Maximum number of stored proposals. */
 export const STORED_PROPOSALS = 1000;
 
-/** What opens messages of an epoch. */
+/** Keys that open messages of an epoch. */
 export interface OpenEpoch {
   readonly context: GroupContext;
   readonly encodedContext: Bytes;
   readonly tree: RatchetTree;
   readonly senderDataSecret: Bytes;
   readonly secretTree: SecretTree;
-  /** Leaf indices of that epoch that have been removed since: nothing of theirs is opened. */
+  /** Leaf indices of that epoch that have since been removed: their messages are rejected. */
   readonly departed: Set<number>;
 }
 
-/** One epoch of one member. Replaced as a whole when a commit is adopted. */
+/** One epoch of one member. Adopting a commit replaces it as a whole. */
 export interface EpochState {
   readonly context: GroupContext;
   readonly encodedContext: Bytes;
   readonly tree: RatchetTree;
   readonly ownLeaf: number;
   readonly signatureKey: SignatureKey;
-  /** HPKE keys by node index: our leaf's, and those of the parents that we know. */
+  /** HPKE keys by node index: that of our leaf, and those of its known parents. */
   readonly privateKeys: ReadonlyMap<number, X25519Key>;
   readonly secrets: KeySchedule;
   readonly secretTree: SecretTree;
@@ -44,15 +44,15 @@ export interface EpochState {
   readonly interimTranscriptHash: Bytes;
   /** Proposals of this epoch, by `hex(reference)`. */
   readonly proposals: Map<string, Item>;
-  /** The latest first. */
+  /** Keys of past epochs, the latest first. */
   past: readonly OpenEpoch[];
-  /** The leaf that signed the Welcome, in the epoch that we entered by it. */
+  /** The leaf that signed the Welcome, in the epoch that we joined with it. */
   welcomedBy: number | null;
-  /** Set when the commit that started this epoch ended the group by a ReInit. */
+  /** Whether the commit that started this epoch ended the group by a ReInit. */
   readonly ended: boolean;
 }
 
-/** The state of an epoch from its secrets, with the confirmation tag that follows. */
+/** Return the state of an epoch derived from its secrets, including its confirmation tag. */
 export async function enterEpoch(
   context: GroupContext,
   tree: RatchetTree,
@@ -79,7 +79,7 @@ export async function enterEpoch(
   };
 }
 
-/** What of an epoch opens its messages. */
+/** Return the keys that open messages of this epoch; `departed` are leaf indices removed since. */
 export const openEpoch = (state: EpochState, departed: Iterable<number> = []): OpenEpoch => ({
   context: state.context,
   encodedContext: state.encodedContext,
@@ -89,12 +89,12 @@ export const openEpoch = (state: EpochState, departed: Iterable<number> = []): O
   departed: new Set(departed),
 });
 
-/** Overwrite an epoch's secrets. */
+/** Overwrite an epoch's secrets with zeros. */
 export function wipeSecrets(secrets: KeySchedule): void {
   for (const secret of Object.values(secrets) as Uint8Array[]) secret.fill(0);
 }
 
-/** Drop every secret of a state that is in nobody's use any more. */
+/** Delete all secrets of a state that is no longer used. */
 export function wipeState(state: EpochState): void {
   state.secretTree.wipe();
   for (const past of state.past) wipePast(past);

@@ -1,8 +1,8 @@
 /**
- * Cipher suite 1 for ts-mls, of what the browser has: X25519, Ed25519 and AES-GCM by WebCrypto, hashes by
- * noble.
+ * Cipher suite 1 for ts-mls, from the browser's primitives: X25519, Ed25519 and AES-GCM by WebCrypto, hashes
+ * by noble.
  *
- * Private keys go through ts-mls as handles: it never sees their bytes, and neither does anything else.
+ * ts-mls gets private keys as opaque handles: neither it nor other code sees their bytes.
  */
 
 import { hmac } from "@noble/hashes/hmac.js";
@@ -25,19 +25,19 @@ import { CipherSuite, type SignatureKey } from "./types";
 export { hpkeUsable } from "../crypto/primitives";
 export { opaque };
 
-/** The one suite of the page. */
+/** The only suite of the page. */
 export const SUITE = CipherSuite.X25519_AES128GCM_SHA256_ED25519;
-/** Bytes of a hash and of every secret. */
+/** Nh: bytes of a hash and of every secret. */
 export const NH = 32;
 
-/** UnsupportedError for another suite than ours. */
+/** Throw UnsupportedError unless it is the page's suite. */
 export function ourSuite(suite: number): void {
   if (suite !== SUITE) throw new UnsupportedError(`this page does not speak cipher suite ${suite}`);
 }
 
-// -- labelled operations (RFC 9420 5.1, 8), at once --
+// -- labelled operations (RFC 9420 5.1, 8), synchronous --
 
-/** ExpandWithLabel. */
+/** ExpandWithLabel to `length` bytes. */
 export function expandWithLabel(
   secret: Uint8Array,
   label: string,
@@ -50,11 +50,11 @@ export function expandWithLabel(
 
 const NOTHING = new Uint8Array();
 
-/** DeriveSecret: 32 bytes. */
+/** DeriveSecret: return 32 bytes. */
 export const deriveSecret = (secret: Uint8Array, label: string): Bytes =>
   expandWithLabel(secret, label, NOTHING, NH);
 
-/** RefHash (5.2). */
+/** RefHash (5.2). `label` is the complete label: no prefix is added. */
 export const refHash = (label: string, value: Uint8Array): Bytes => H(opaque(utf8(label)), opaque(value));
 
 // -- AES-128-GCM --
@@ -67,7 +67,7 @@ export async function seal(key: Bytes, iv: Bytes, plaintext: Bytes, additionalDa
   return new Uint8Array(await crypto.subtle.encrypt(under, await gcm(key, "encrypt"), plaintext));
 }
 
-/** AuthenticationError when the tag does not verify. */
+/** Decrypt. AuthenticationError if the tag does not verify. */
 export async function open(key: Bytes, iv: Bytes, ciphertext: Bytes, additionalData: Bytes): Promise<Bytes> {
   const under = { name: "AES-GCM", iv, additionalData };
   const held = await gcm(key, "decrypt");
@@ -86,7 +86,7 @@ export const hash: Hash = {
   verifyMac: async (key, tag, data) => same(mac(key, data), tag),
 };
 
-/** Compares in constant time. */
+/** Compare the MAC of `data` with `tag` in constant time. */
 export const macMatches = (key: Uint8Array, data: Uint8Array, tag: Uint8Array): boolean =>
   same(hmac(sha256, key, data), tag);
 
@@ -110,17 +110,17 @@ export const signature: Signature = {
   keygen: () => Promise.reject(new StateError("signature keys are not made by ts-mls")),
 };
 
-/** A handle of ours where ts-mls wants bytes or a key. */
+/** Pass one of our handles where ts-mls expects bytes or a key. */
 export const handle = <T>(ours: SignatureKey | X25519Key | Bytes): T => ours as unknown as T;
 const ours = <T>(theirs: PrivateKey | PublicKey | Uint8Array): T => theirs as unknown as T;
 
-/** One of the code points of RFC 9420 section 13.5, which mean nothing. */
+/** Return a random GREASE code point (RFC 9420 section 13.5). */
 export const pickGrease = (rng: Rng): number => 0x0a0a + 0x1010 * ((rng(1)[0] ?? 0) % 15);
 
-/** A fresh HPKE key. */
+/** Generate an HPKE key. */
 export const generateKey = (rng: Rng): Promise<X25519Key> => hpke.deriveKeyPair(rng(NH));
 
-/** The suite, with randomness by `rng`. */
+/** Return the suite, with randomness from `rng`. */
 export function suiteWith(rng: Rng): CiphersuiteImpl {
   const pair = (key: X25519Key): { privateKey: PrivateKey; publicKey: PublicKey } => ({
     privateKey: handle(key),
@@ -159,7 +159,7 @@ export function suiteWith(rng: Rng): CiphersuiteImpl {
   return { hash, kdf, signature, hpke: sealing, rng: { randomBytes: rng }, name: suiteName(SUITE) };
 }
 
-/** A fresh Ed25519 key, not extractable. UnsupportedError for another suite than ours. */
+/** Generate an Ed25519 key that is not extractable. UnsupportedError for another suite. */
 export async function generateSignatureKey(suite: number): Promise<SignatureKey> {
   ourSuite(suite);
   return SigningKey.fresh();

@@ -1,8 +1,8 @@
-/** What the rest of the page sees of MLS: plain shapes, named as in Python's `crypto.mls`. */
+/** The MLS types that the rest of the page uses: plain objects, named as in Python's `crypto.mls`. */
 
 import type { Bytes } from "../crypto/bytes";
 
-/** RFC 9420 section 17.1. The page speaks the first alone. */
+/** RFC 9420 section 17.1. The page supports only the first. */
 export const CipherSuite = {
   X25519_AES128GCM_SHA256_ED25519: 0x0001,
   X25519_CHACHA20POLY1305_SHA256_ED25519: 0x0003,
@@ -17,19 +17,19 @@ export const ExtensionType = {
   EXTERNAL_SENDERS: 5,
 } as const;
 
-/** RFC 9420 section 17.2: those of framed content. */
+/** RFC 9420 section 17.2: the wire formats of framed content. */
 export const WireFormat = { PUBLIC_MESSAGE: 1, PRIVATE_MESSAGE: 2 } as const;
 export type WireFormat = (typeof WireFormat)[keyof typeof WireFormat];
 
-/** What a framed message carries (RFC 9420 section 6). */
+/** Content of a framed message (RFC 9420 section 6). */
 export const ContentType = { APPLICATION: 1, PROPOSAL: 2, COMMIT: 3 } as const;
 export type ContentType = (typeof ContentType)[keyof typeof ContentType];
 
-/** Our leaf's Ed25519 key: what it is known by, and a way to sign. Its secret half stays where it is. */
+/** Our leaf's Ed25519 key: the public half, and a method to sign. The secret half is not accessible. */
 export interface SignatureKey {
   /** 32 bytes. */
   readonly public: Bytes;
-  /** 64 bytes. */
+  /** Return a signature, 64 bytes. */
   sign(message: Uint8Array): Promise<Bytes>;
 }
 
@@ -39,12 +39,12 @@ export interface Extension {
 }
 
 export interface Credential {
-  /** 1 is basic, and the only one here. */
+  /** 1: basic; all others are 2 (X.509) with an empty identity. */
   readonly credentialType: number;
   readonly identity: Bytes;
 }
 
-/** What a client supports (RFC 9420 section 7.2). Default extensions and proposals are not listed. */
+/** Features that a client supports (RFC 9420 section 7.2), without default extensions and proposals. */
 export interface Capabilities {
   readonly versions: readonly number[];
   readonly cipherSuites: readonly number[];
@@ -53,13 +53,13 @@ export interface Capabilities {
   readonly credentials: readonly number[];
 }
 
-/** Both ends in seconds since the Unix epoch, both included. */
+/** Validity period in seconds since the Unix epoch; both ends are inclusive. */
 export interface Lifetime {
   readonly notBefore: number;
   readonly notAfter: number;
 }
 
-/** A leaf whose signature has been verified, or that we signed ourselves. */
+/** A leaf node with a verified signature, or one that this member has signed. */
 export interface LeafNode {
   /** X25519, 32 bytes. */
   readonly encryptionKey: Bytes;
@@ -67,15 +67,15 @@ export interface LeafNode {
   readonly signatureKey: Bytes;
   readonly credential: Credential;
   readonly extensions: readonly Extension[];
-  /** The whole leaf, as it is signed and sent. */
+  /** The whole leaf node, encoded. */
   readonly encoded: Bytes;
-  /** Its Capabilities, encoded. */
+  /** The encoded Capabilities. */
   readonly encodedCapabilities: Bytes;
-  /** Its extensions, each encoded, one after the other (without the length of all). */
+  /** The encoded extensions, concatenated without the length header of the list. */
   readonly encodedExtensions: Bytes;
 }
 
-/** A key package whose signatures and contents have been checked, or that we made ourselves. */
+/** A KeyPackage with verified signatures and contents, or one of our own. */
 export interface KeyPackage {
   readonly version: number;
   readonly cipherSuite: number;
@@ -96,7 +96,7 @@ export interface ResumptionPsk {
   readonly type: "ResumptionPsk";
 }
 
-/** RFC 9420 section 12.1. Ours are made by `add`, `remove`, `externalPsk` and `groupContextExtensions`. */
+/** RFC 9420 section 12.1. `add`, `remove`, `externalPsk` and `groupContextExtensions` create ours. */
 export type Proposal =
   | { readonly type: "Add"; readonly keyPackage: KeyPackage }
   | { readonly type: "Update" }
@@ -109,20 +109,20 @@ export type Proposal =
 /** A verified proposal of a commit. */
 export interface CommittedProposal {
   readonly proposal: Proposal;
-  /** A leaf index, or null when somebody outside the group proposed. */
+  /** A leaf index, or null for a proposal from outside the group. */
   readonly sender: number | null;
   readonly byReference: boolean;
   /** The ProposalRef (32 bytes) by which a commit named it. */
   readonly reference: Bytes | null;
 }
 
-/** A member of an epoch by its leaf index. */
+/** A member of an epoch, with its leaf index. */
 export interface Member {
   readonly leaf: number;
   readonly leafNode: LeafNode;
 }
 
-/** Authentic application data. `sender` is a leaf index in `epoch`, which may be the one before ours. */
+/** Authentic application data; `sender` is a leaf index in `epoch`, which may be the previous epoch. */
 export interface ApplicationMessage {
   readonly type: "ApplicationMessage";
   readonly sender: number;
@@ -131,13 +131,14 @@ export interface ApplicationMessage {
   readonly authenticatedData: Bytes;
   readonly data: Bytes;
   /**
-   * FramedContentTBS (RFC 9420 6.1), the epoch's GroupContext included, to show to others with `signature`.
+   * FramedContentTBS (RFC 9420 6.1), which includes the epoch's GroupContext: with `signature`, proof for
+   * third parties.
    */
   readonly tbs: Bytes;
   readonly signature: Bytes;
 }
 
-/** A proposal that the group now holds until its epoch ends. */
+/** A proposal that the group stores until its epoch ends. */
 export interface ReceivedProposal {
   readonly type: "ReceivedProposal";
   readonly sender: number | null;
@@ -148,15 +149,15 @@ export interface ReceivedProposal {
 
 /** One node of the ratchet tree, for the lecture. */
 export interface TreeNode {
-  /** Its place in the array of RFC 9420 appendix C: leaves are the even ones. */
+  /** Node index of RFC 9420 appendix C: leaves have even indices. */
   readonly index: number;
   readonly kind: "leaf" | "parent" | "blank";
-  /** X25519, 32 bytes; null of a blank one. */
+  /** X25519, 32 bytes; null for a blank node. */
   readonly encryptionKey: Bytes | null;
-  /** Of a leaf: its credential's bytes. */
+  /** Bytes of a leaf's credential; null for other nodes. */
   readonly identity: Bytes | null;
-  /** Of a parent: leaf indices that don't know its private half. */
+  /** Leaf indices that do not know the private key of this parent. */
   readonly unmergedLeaves: readonly number[];
-  /** Whether we hold the private half. */
+  /** Whether this member holds the private key. */
   readonly held: boolean;
 }

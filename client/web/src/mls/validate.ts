@@ -1,7 +1,8 @@
 /**
- * The rules of RFC 9420 for leaves, key packages and trees, numbered as in Python's `crypto.mls.validate`.
+ * The rules of RFC 9420 for leaves, KeyPackages and trees, numbered as in Python's `crypto.mls.validate`.
  *
- * ts-mls checks some of them, some otherwise, some not; every member must judge alike, so all are here.
+ * ts-mls checks some of these rules, others differently or not at all. All members must reach the same
+ * verdict, so this module has all of them.
  */
 
 import type { Extension } from "ts-mls/extension.js";
@@ -32,13 +33,13 @@ import { MLS10, readExternalSender, readRequired, suiteName, versionName } from 
 import { hash, hpkeUsable, opaque } from "./suite";
 import { ExtensionType } from "./types";
 
-/** Seconds: the longest total lifetime of a key package. */
+/** Maximum total lifetime of a KeyPackage, in seconds. */
 export const MAX_LIFETIME = 366 * 86400;
 
 const DEFAULT_EXTENSIONS: ReadonlySet<number> = new Set(Object.values(ExtensionType));
 const DEFAULT_PROPOSALS: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 7]);
 
-/** ValidationError with that number. */
+/** Throw ValidationError with that number unless the condition holds. */
 export function must(holds: boolean, rule: string, text: string): asserts holds {
   if (!holds) throw new ValidationError(`MLS-${rule}`, text);
 }
@@ -55,7 +56,7 @@ const distinct = (keys: readonly Uint8Array[]): boolean => new Set(keys.map(hex)
 export const usableKey = (key: Uint8Array): void =>
   must(hpkeUsable(key), "5.1.1-1", "an HPKE public key is unusable");
 
-/** Both rules on lifetimes; only leaves of key packages have one. `now` in Unix seconds. */
+/** Apply both rules on lifetimes; only leaves of KeyPackages have a lifetime. `now` in Unix seconds. */
 export function lifetime(leaf: LeafNode, now: number): void {
   if (leaf.leafNodeSource !== "key_package") return;
   const { notBefore, notAfter } = leaf.lifetime;
@@ -75,7 +76,7 @@ export const uniqueExtensions = (extensions: readonly Extension[]): void =>
     "a list of extensions has two of one type",
   );
 
-/** All rules on a leaf that need nothing else. */
+/** Apply all rules on a leaf that need no other data. */
 export function leafAlone(leaf: LeafNode, suite: number): void {
   const { versions, ciphersuites, credentials, extensions } = leaf.capabilities;
   must(
@@ -96,7 +97,7 @@ export function leafAlone(leaf: LeafNode, suite: number): void {
   uniqueExtensions(leaf.extensions);
 }
 
-/** All rules on a leaf that has just arrived, that need nothing else. */
+/** Apply all rules on a newly received leaf that need no other data. */
 export function newLeaf(leaf: LeafNode, suite: number): void {
   usableKey(leaf.hpkePublicKey);
   leafAlone(leaf, suite);
@@ -109,7 +110,7 @@ export const newEncryptionKey = (leaf: LeafNode, replaced: LeafNode): void =>
     "a leaf is replaced by one with the same encryption key",
   );
 
-// -- key packages --
+// -- KeyPackages --
 
 export const keyPackageSuite = (keyPackage: KeyPackage, suite: number | null): void =>
   must(
@@ -119,7 +120,7 @@ export const keyPackageSuite = (keyPackage: KeyPackage, suite: number | null): v
     "a key package is of another version or cipher suite",
   );
 
-/** All rules on a key package but those on its signatures, its suite and its leaf. */
+/** Apply all rules on a KeyPackage except those on its signatures, its suite and its leaf. */
 export function keyPackage({ leafNode, initKey, extensions }: KeyPackage): void {
   must(leafNode.leafNodeSource === "key_package", "7.3-7", "the leaf of a key package is not of that source");
   usableKey(initKey);
@@ -143,7 +144,7 @@ const find = (extensions: readonly Extension[], kind: number): Bytes | undefined
 
 export { find as findExtension };
 
-/** Those outside who may propose: signature keys. MalformedError. */
+/** Return the signature keys of the external senders that a GroupContext allows. MalformedError. */
 export function externalSenders(extensions: readonly Extension[]): readonly Bytes[] {
   const data = find(extensions, ExtensionType.EXTERNAL_SENDERS);
   return data === undefined
@@ -151,14 +152,14 @@ export function externalSenders(extensions: readonly Extension[]): readonly Byte
     : decode(data, (reader) => reader.vector(readExternalSender)).map(([key]) => key);
 }
 
-/** All rules on the leaves of a group together, under the extensions of its GroupContext. */
+/** Apply all rules on the leaves of a group together, under the extensions of its GroupContext. */
 export function membership(
   leaves: readonly LeafNode[],
   suite: number,
   extensions: readonly Extension[],
 ): void {
   uniqueExtensions(extensions);
-  externalSenders(extensions); // MalformedError when they can't be read
+  externalSenders(extensions); // throws MalformedError if undecodable
   const data = find(extensions, ExtensionType.REQUIRED_CAPABILITIES);
   const [required, proposals, credentials] = data === undefined ? [[], [], []] : decode(data, readRequired);
   for (const leaf of leaves) {
@@ -191,7 +192,7 @@ export function membership(
   );
 }
 
-/** Whether a newcomer supports every extension of the group, by lists without GREASE (13.4-3). */
+/** Check that a newcomer supports every extension of the group, without counting GREASE values (13.4-3). */
 export function weSupport(leaf: LeafNode, extensions: readonly Extension[]): void {
   const real = leaf.capabilities.extensions.filter((e) => (e & 0x0f0f) !== 0x0a0a || e >> 8 !== (e & 0xff));
   must(listed(extensions, real), "13.4-3", "the group has an extension that we don't support");
@@ -199,26 +200,26 @@ export function weSupport(leaf: LeafNode, extensions: readonly Extension[]): voi
 
 // -- the structure of a tree --
 
-/** The leaf at a leaf index; null when it is blank or beyond the tree. */
+/** Return the leaf at a leaf index; null if it is blank or beyond the tree. */
 export function leafAt(tree: RatchetTree, leaf: number): LeafNode | null {
   const node = tree[2 * leaf];
   return node?.nodeType === "leaf" ? node.leaf : null;
 }
 
-/** (leaf index, leaf) of all members, in order. */
+/** Return [leaf index, leaf] of all members, in order. */
 export function leavesOf(tree: RatchetTree): readonly (readonly [number, LeafNode])[] {
   return tree.flatMap((node, index) => (node?.nodeType === "leaf" ? [[index / 2, node.leaf] as const] : []));
 }
 
-/** The public keys of all nodes. */
+/** Return the public keys of all nodes. */
 export const encryptionKeys = (tree: RatchetTree): readonly Uint8Array[] =>
   tree.flatMap((node) => (node === undefined ? [] : [getHpkePublicKey(node)]));
 
-/** Of all nodes of a tree after proposals or a path, too. */
+/** Check that all nodes have distinct keys, also after proposals or a path (12.4.3-3). */
 export const uniqueParentKeys = (tree: RatchetTree): void =>
   must(distinct(encryptionKeys(tree)), "12.4.3-3", "two nodes of the tree have the same encryption key");
 
-/** Whether a node lies in the subtree of another, itself included. */
+/** Return whether `node` is `ancestor` or in its subtree. */
 export function isBelow(node: number, ancestor: number): boolean {
   let bit = 1;
   while ((ancestor & bit) !== 0) bit <<= 1;
@@ -226,7 +227,7 @@ export function isBelow(node: number, ancestor: number): boolean {
   return ancestor - reach <= node && node <= ancestor + reach;
 }
 
-/** All rules on a tree's shape; each uses only what the ones before have established. */
+/** Apply all rules on a tree's shape; each rule relies only on the rules before it. */
 export async function treeStructure(tree: RatchetTree): Promise<void> {
   encryptionKeys(tree).forEach(usableKey);
   const width = leafWidth(tree.length);
@@ -268,10 +269,10 @@ const parentHashOf = (node: Node | undefined): Uint8Array | null => {
 };
 
 /**
- * Every parent was set by one member below it (section 7.9.2): exactly one descendant's parent hash vouches
- * for it.
+ * Check that the parent was set by one member below it (section 7.9.2).
  *
- * That is a leaf, or a parent that is checked likewise, so chains reach down to leaves.
+ * Exactly one of its descendants must have its parent hash. That descendant is a leaf, or a parent that is
+ * checked in the same way, so the chains end at leaves.
  */
 async function parentHashValid(tree: RatchetTree, index: NodeIndex): Promise<void> {
   const node = tree[index];

@@ -1,4 +1,7 @@
-/** The rules of RFC 9420 for proposals and commits, numbered as in Python's `crypto.mls.validate_commit`. */
+/**
+ * The rules of RFC 9420 for senders, proposals and commits, numbered as in Python's
+ * `crypto.mls.validate_commit`.
+ */
 
 import type { KeyPackage } from "ts-mls/keyPackage.js";
 import type { LeafNode } from "ts-mls/leafNode.js";
@@ -9,7 +12,10 @@ import type { UpdatePath } from "ts-mls/updatePath.js";
 import { hex } from "../crypto/bytes";
 import { encryptionKeys, leafAt, leavesOf, must } from "./validate";
 
-/** A proposal of a commit whose contents have been checked, and who made it (null: nobody inside). */
+/**
+ * A verified proposal of a commit, with its sender (null: a non-member) and the reference that named it, if
+ * any.
+ */
 export interface Item {
   readonly proposal: Proposal;
   readonly sender: number | null;
@@ -43,7 +49,7 @@ export function senderIsMember(tree: RatchetTree, leaf: number): LeafNode {
 
 const twice = (values: readonly unknown[]): boolean => new Set(values).size !== values.length;
 
-/** All rules on the list of a member's commit, under the tree of the old epoch. */
+/** Apply all rules on the list of a member's commit, under the tree of the old epoch. */
 export function memberList(items: readonly Item[], committer: number, tree: RatchetTree): void {
   const updated = items.flatMap(({ proposal, sender }) =>
     proposal.proposalType === "update" ? [sender] : [],
@@ -79,11 +85,11 @@ const NEEDS_PATH: ReadonlySet<Proposal["proposalType"]> = new Set<Proposal["prop
   "group_context_extensions",
 ]);
 
-/** Whether a commit of these must have a path (section 12.4). */
+/** Return whether a commit of these proposals must have a path (section 12.4). */
 export const needsPath = (items: readonly Item[]): boolean =>
   items.length === 0 || items.some(({ proposal }) => NEEDS_PATH.has(proposal.proposalType));
 
-/** Under the tree after the proposals, before the path is merged. */
+/** Compare with the tree after the proposals, before the path is merged. */
 export function pathKeysNew(tree: RatchetTree, path: UpdatePath): void {
   const keys = [path.leafNode, ...path.nodes].map((node) => hex(node.hpkePublicKey));
   const known = new Set(encryptionKeys(tree).map(hex));

@@ -1,7 +1,8 @@
 /**
- * Welcomes (RFC 9420 section 12.4.3.1): made for those whom a commit adds, and joining by one.
+ * Welcomes (RFC 9420 section 12.4.3.1): creating one for the added members, and joining with one.
  *
- * Rules, each a ValidationError in the order of the section: MLS-12.4.3.1-1 to 10, numbered as in Python.
+ * Each rule of a Welcome, MLS-12.4.3.1-1 to 10 without 6, is raised as ValidationError and numbered as in
+ * Python. Rule 6 (we are not in a group with this id already) is not checked here.
  */
 
 import { encode } from "ts-mls/codec/tlsEncoder.js";
@@ -57,7 +58,7 @@ import * as validate from "./validate";
 import { must } from "./validate";
 import { pskIds } from "./validateCommit";
 
-/** One Welcome for all whom a staged commit adds, with the tree inside. */
+/** Create one Welcome, with the tree inside, for all members that a staged commit adds. */
 export async function makeWelcome(staged: StagedCommit, rng: Rng): Promise<Bytes> {
   const { state, joinerSecret, welcomeSecret } = staged.next;
   const cs = suiteWith(rng);
@@ -66,7 +67,7 @@ export async function makeWelcome(staged: StagedCommit, rng: Rng): Promise<Bytes
       groupContext: state.context,
       extensions: [
         { extensionType: ExtensionType.RATCHET_TREE, extensionData: encodeRatchetTree(state.tree) },
-        // a value of RFC 9420 13.5, so that everybody's tolerance is exercised all the time
+        // GREASE (RFC 9420 13.5), so that other implementations' tolerance is always exercised
         { extensionType: pickGrease(rng), extensionData: rng((rng(1)[0] ?? 0) % 16) },
       ],
       confirmationTag: state.confirmationTag,
@@ -101,7 +102,7 @@ export async function makeWelcome(staged: StagedCommit, rng: Rng): Promise<Bytes
 
 const RULE = "12.4.3.1-";
 
-/** Enter a group by a Welcome. The bundle is left as it is; see `Group.join` for the errors. */
+/** Join a group with a Welcome. The bundle stays unchanged; see `Group.join` for the errors. */
 export async function join(message: Bytes, bundle: KeyPackageBundle, psks: Psks): Promise<EpochState> {
   const decoded = decodeMessage(message);
   if (decoded.kind !== "welcome") throw new MalformedError("the message is not a Welcome");

@@ -1,4 +1,4 @@
-/** What members have announced of themselves, and the host seed handed to one of them. */
+/** The members' announcements, and the sealed grant of the host seed. */
 import { type Bytes, type Rng, concat, utf8 } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
 import { prefixed } from "../crypto/fields";
@@ -10,7 +10,7 @@ import type { Announce, Grant } from "./content";
 /**
  * The newest announcement of each leaf.
  *
- * Kept by leaf, so that nobody can take another's SSRC by naming it first (SNUG-20).
+ * Kept by leaf, so that nobody can take another member's SSRC by naming it first (SNUG-20).
  */
 export class Announced {
   /** leaf -> SSRC -> stream number */
@@ -19,7 +19,7 @@ export class Announced {
   readonly #saidAs = new Map<number, readonly [number, number]>();
   readonly #boxes = new Map<number, Bytes>();
 
-  /** A leaf's announcement; an older one than it has made (catching up brings them) is nothing. */
+  /** Store a leaf's announcement, unless a newer one is stored (catching up brings old ones). */
   hear(leaf: number, epoch: number, generation: number, what: Announce): void {
     const [lastEpoch, last] = this.#saidAs.get(leaf) ?? [0, 0];
     if (epoch < lastEpoch || (epoch === lastEpoch && generation < last)) return;
@@ -28,12 +28,12 @@ export class Announced {
     this.#streams.set(leaf, new Map(what.streams.map(({ ssrc, stream }) => [ssrc, stream])));
   }
 
-  /** Nobody, or another, is at that leaf now. */
+  /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
     for (const known of [this.#streams, this.#saidAs, this.#boxes]) known.delete(leaf);
   }
 
-  /** Leaves that announced the SSRC, and as which stream number. */
+  /** Return the leaves that announced the SSRC, each with its stream number. */
   announcers(ssrc: number): Map<number, number> {
     const found = new Map<number, number>();
     for (const [leaf, streams] of this.#streams) {
@@ -43,18 +43,18 @@ export class Announced {
     return found;
   }
 
-  /** A leaf's SSRCs and their stream numbers. */
+  /** Return a leaf's SSRCs and their stream numbers. */
   streams(leaf: number): ReadonlyMap<number, number> {
     return this.#streams.get(leaf) ?? new Map();
   }
 
-  /** Leaves and their X25519 keys (32 bytes), for what is for one of them alone. */
+  /** Return leaves and their X25519 keys (32 bytes), for messages to one member alone. */
   boxes(): (readonly [number, Bytes])[] {
     return [...this.#boxes];
   }
 }
 
-/** The host seed for the new host at `leaf`, whose signature key and box these are. */
+/** Seal the host seed for the new host at `leaf`, with that signature key and box. */
 export async function sealGrant(
   seed: HostSeed,
   leaf: number,
@@ -67,7 +67,7 @@ export async function sealGrant(
   return { type: "grant", leaf, enc, sealed: ciphertext };
 }
 
-/** The host seed in a grant to us (`ownBox` is ours); null if it is none. */
+/** Return the host seed in a grant to us (`ownBox` is our key pair); null if it does not open. */
 export async function openGrant(
   grant: Grant,
   ownKey: Bytes,
@@ -83,7 +83,7 @@ export async function openGrant(
   }
 }
 
-/** What the host key signs to show that the member of that signature key (32 bytes) holds the seed. */
+/** Return the host key's statement that the member of that signature key (32 bytes) has the seed. */
 export const grantedMessage = (groupId: Bytes, signatureKey: Bytes): Bytes =>
   concat(utf8("snug 1 granted"), prefixed(groupId, 2), signatureKey);
 

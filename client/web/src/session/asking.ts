@@ -1,30 +1,30 @@
 /**
- * Which streams the server is asked to forward to us, and up to which size: all of them, unless somebody chose.
+ * The streams that the server forwards to us, and up to which layer: all, unless a person chose.
  *
- * What is asked for is seen by the server. Whoever asks for the picture of the person that speaks tells it who speaks,
- * so that is a choice. While fewer are asked for, our beats say that we don't want all, and nobody else judges what
- * reaches us: we alone know what was asked for. Sizes are between us and the server: whoever asks for all streams, and
- * for some of them small, still wants all.
+ * The server sees the choice. Asking for the speaker's video reveals who speaks, so a person has to choose that.
+ * While fewer streams are asked for, our beats say that we do not want all, and no other member judges what reaches
+ * us: only we know the choice. Layers concern us and the server alone: a member that asks for all streams, some of
+ * them in smaller layers, still wants all.
  */
 import { LAYERS_MAX, WANT_MAX } from "../wire/limits";
 import type { HandleStream, Want } from "../wire/messages";
 import { Aspect } from "./aspect";
 import type { RoomSession } from "./room";
 
-/** Seconds between two that are told, at least: windows that are dragged larger change much in little time. */
+/** Minimum seconds between two requests: a window that is being resized changes much in little time. */
 const GAP = 0.5;
 const LARGEST = LAYERS_MAX - 1;
-/** How every connection begins. */
+/** The server's default on every connection. */
 const ALL: Want = { type: "want", ssrcs: null, tops: [] };
 
-/** Says it again wherever the server can't know it: on each connection, and with other media of ours. */
+/** Repeats the request when the server cannot know it: on each connection, and after new media of ours. */
 export class Asking extends Aspect {
   #ssrcs: readonly number[] | null = null;
   #tops: ReadonlyMap<number, number> = new Map();
-  /** The others' streams, and whether they come in several sizes. */
+  /** The others' streams, and whether they have layers. */
   #layered: ReadonlyMap<number, boolean> = new Map();
   #wish: Want = ALL;
-  /** As the server has it; null: it doesn't have our media. */
+  /** As the server has it; null: it does not have our media. */
   #told: Want | null = null;
   #toldAt = -Infinity;
 
@@ -33,7 +33,7 @@ export class Asking extends Aspect {
     return this.room.hasMedia && this.#ssrcs === null;
   }
 
-  /** Which of a leaf's streams (as announced) are asked for; none without a media engine. */
+  /** Return the announced streams of a leaf that we ask for; empty without a media engine. */
   asked(leaf: number): ReadonlySet<number> {
     if (!this.room.hasMedia) return new Set();
     const streams = [...this.room.announced.streams(leaf)];
@@ -41,9 +41,9 @@ export class Asking extends Aspect {
   }
 
   /**
-   * These from now on, null: all; and the largest layer (0 to 2) that is of use, where it isn't 2.
+   * Ask for these streams (null: all), up to the given layers (0 to 2; 2 where none is given).
    *
-   * It goes out as soon as the server has our media, the last word of half a second.
+   * The last request of each half second is sent, once the server has our media.
    */
   ask(ssrcs: readonly number[] | null, tops: Iterable<readonly [number, number]>, now: number): void {
     this.#ssrcs = ssrcs;
@@ -92,7 +92,7 @@ export class Asking extends Aspect {
   #want(): Want {
     let ssrcs = this.#ssrcs;
     if (ssrcs === null) {
-      // sizes go with a list; without a stream that has them the server need not be told one
+      // Layers need a list of streams; without a stream that is limited, null is enough.
       const small = [...this.#layered].some(([ssrc, layered]) => layered && this.#top(ssrc) < LARGEST);
       if (!small || this.#layered.size > WANT_MAX) return ALL;
       ssrcs = [...this.#layered.keys()];

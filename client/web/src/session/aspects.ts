@@ -1,4 +1,4 @@
-/** Which aspects a membership has, in the order in which their hooks run. */
+/** The aspects of a membership, in the order in which their hooks run. */
 import { Asking } from "./asking";
 import type { Aspect } from "./aspect";
 import { Comparing } from "./comparing";
@@ -20,7 +20,7 @@ import { Reactions, States } from "./states";
 import { Turning } from "./turning";
 import { Watch } from "./watch";
 
-/** A new membership's aspects. */
+/** Return a new membership's aspects. */
 export const make = (room: RoomSession, now: number): Aspect[] => [
   new Granting(room),
   new Powers(room),

@@ -1,4 +1,4 @@
-/** Beating, and hearing others beat: bytes, keys and turns. What follows from it is `watch`'s business. */
+/** Heartbeats: send and receive beats, with their encoding, keys and timing. `watch` draws the conclusions. */
 import { Beat, type Counters, NO_BEAT } from "../crypto/beats";
 import { type Bytes, hex, same } from "../crypto/bytes";
 import { AuthenticationError, MalformedError, SnugCryptoError, ValidationError } from "../crypto/errors";
@@ -9,22 +9,20 @@ import { BUCKETS } from "../wire/limits";
 import type { Order } from "./order";
 import type { RoomSession } from "./room";
 
-/** Seconds between two beats of one member, at least, and for each member of a large room. */
+/** Minimum seconds between two beats of one member, and seconds per member of a large room. */
 export const LEAST = 5;
 export const EACH = 0.1;
-/** Seconds between two beats where there is something to tell soon, and between two members who tell it. */
+/** Minimum seconds between two beats with urgent news, and seconds between two members that send them. */
 export const GAP = 1;
 export const STEP = 0.02;
 /** Seconds for which the beat key from before an eviction is kept. */
 export const OLD_KEY = 15;
-/**
- * Beats of one member that are remembered to hold new ones against, and of ours to know what was heard when.
- */
+/** Beats that are remembered: each member's to check new ones, and our own for their times of sending. */
 export const LINE = 64;
-/** Beats and receipts that are kept as evidence. */
+/** Beats, and receipts, that are kept as evidence. */
 export const RECORDED = 64;
 
-/** Seconds between two beats of one member in a room of that many. */
+/** Return the seconds between two beats of one member in a room of that many. */
 export const interval = (members: number): number => Math.max(LEAST, EACH * members);
 
 /** The server's signature (64 bytes) under its key (32) for a slot and the chain there (32). */
@@ -36,16 +34,16 @@ export interface SignedReceipt {
 }
 
 /**
- * Evidence: the last beats that verified, as they were signed, and the last receipts.
+ * Evidence: the last verified beats, as they were signed, and the last receipts.
  *
- * Bounded, and whoever beats too often pushes out none but its own.
+ * Bounded; a member that beats too often displaces only its own beats.
  */
 export class Record {
-  /** Encoded beats and their leaves' signature keys, others' and our own, oldest first. */
+  /** Encoded beats and their leaves' signature keys, the others' and our own, oldest first. */
   readonly beats: { readonly beat: Bytes; readonly key: Bytes }[] = [];
   readonly receipts: SignedReceipt[] = [];
 
-  /** Keep a beat; beyond RECORDED the oldest goes of whoever has most. */
+  /** Store a beat; beyond RECORDED, drop the oldest beat of the key with most beats. */
   add(beat: Bytes, key: Bytes): void {
     this.beats.push({ beat, key });
     if (this.beats.length <= RECORDED) return;
@@ -59,7 +57,7 @@ export class Record {
     );
   }
 
-  /** Keep a receipt; beyond RECORDED the oldest goes. */
+  /** Store a receipt; beyond RECORDED, drop the oldest. */
   addReceipt(receipt: SignedReceipt): void {
     this.receipts.push(receipt);
     if (this.receipts.length > RECORDED) this.receipts.shift();
@@ -77,22 +75,22 @@ export class DoubleBeat {
   }
 }
 
-/** One membership's beats, as far as they came. */
+/** The received beats of one membership. */
 export class Line {
   readonly since: number;
   /** seq -> (prev, digest) */
   readonly known = new Map<number, readonly [Bytes, Bytes]>();
   last: Beat | null = null;
-  /** The connection that it was heard from last. */
+  /** The connection of its last beat. */
   handle: Bytes = new Uint8Array();
-  /** Beats that never came. */
+  /** Beats that never arrived. */
   gaps = 0;
 
   constructor(since: number) {
     this.since = since;
   }
 
-  /** Hold a beat against those before it: false if it comes late. ValidationError("SNUG-19"). */
+  /** Check a beat against earlier ones; return false if it is late. ValidationError("SNUG-19"). */
   take(beat: Beat, digest: Bytes): boolean {
     snug19({ seq: beat.seq, prev: beat.prev, digest, known: this.known });
     const last = this.last;
@@ -101,14 +99,14 @@ export class Line {
     this.known.set(beat.seq, [beat.prev, digest]);
     trim(this.known, LINE);
     if (last !== null && beat.seq < last.seq) return false;
-    // what was before we heard it first was not for us
+    // Beats from before the first one that we received were not for us.
     if (last !== null) this.gaps += beat.seq - last.seq - 1;
     this.last = beat;
     return true;
   }
 }
 
-/** Forget what was put in first, beyond `most`. */
+/** Drop the oldest entries beyond `most`. */
 export function trim(known: Map<unknown, unknown>, most: number): void {
   for (const key of known.keys()) {
     if (known.size <= most) return;
@@ -116,13 +114,13 @@ export function trim(known: Map<unknown, unknown>, most: number): void {
   }
 }
 
-/** Our own line, everybody else's, and the counters that we sign. */
+/** Our own line, the others' lines, and the counters that we sign. */
 export class Beats {
   readonly #room: RoomSession;
   #key: Bytes;
   /** And until when it is kept. */
   #oldKey: readonly [Bytes, number] | null = null;
-  /** The next beat goes out under the key from before an eviction, too. */
+  /** The next beat is also sent under the key from before an eviction. */
   #goodbye = false;
   readonly since: number;
   #seq = 0;
@@ -131,11 +129,11 @@ export class Beats {
   #due: number;
   /** seq -> when it was sent */
   readonly #ours = new Map<number, number>();
-  /** Frames sealed, by stream, and opened, by leaf and stream: counted between two inputs as well. */
+  /** Sealed frames, by stream, and opened frames, by leaf and stream: counted between two inputs as well. */
   readonly sent = new Map<number, number>();
   readonly got = new Map<number, Map<number, number>>();
   readonly lines = new Map<number, Line>();
-  /** leaf -> the slot that brought it in, where we saw that */
+  /** leaf -> the slot that brought it in, if we saw it */
   readonly #joined = new Map<number, number>();
   record = new Record();
 
@@ -146,9 +144,9 @@ export class Beats {
     this.#due = now;
   }
 
-  // -- our own -------------------------------------------------------------------------------------------
+  // -- our beats -----------------------------------------------------------------------------------------
 
-  /** Beat as soon as it is our turn: something has changed that others want to know of. */
+  /** Beat as soon as it is our turn, because the others need to know of a change. */
   soon(now: number, members: readonly number[]): void {
     const n = members.length;
     const place = members.indexOf(this.#room.m.ownLeaf);
@@ -162,7 +160,7 @@ export class Beats {
     return now >= this.#due;
   }
 
-  /** Sign one and pass it on. */
+  /** Sign a beat and broadcast it. */
   async beat(now: number, order: Order, members: number, want: boolean): Promise<Beat> {
     const room = this.#room;
     const m = room.m;
@@ -191,7 +189,7 @@ export class Beats {
     const beat = await unsigned.signed(room.number, (label, data) => m.sign(label, data));
     const payload = beat.encode();
     const keys = [this.#key];
-    // from whom the eviction is withheld reads only this, and learns of it in seconds
+    // A member from whom the eviction is withheld reads only this key, and learns of it in seconds.
     if (this.#goodbye && this.#oldKey !== null) keys.push(this.#oldKey[0]);
     this.#goodbye = false;
     for (const key of keys)
@@ -207,20 +205,20 @@ export class Beats {
     return beat;
   }
 
-  /** When our beat of that number was sent; null if it is none of the last 64. */
+  /** Return when our beat of that number was sent; null if it is not one of the last 64. */
   sentAt(seq: number): number | null {
     return this.#ours.get(Math.min(seq, this.#seq)) ?? null;
   }
 
-  /** When the first beat after that number, and after that time, was sent; null if there is none. */
+  /** Return when the first beat after `seq`, sent at `since` or later, was sent; null if none was. */
   firstAfter(seq: number, since: number): number | null {
     for (const [number, at] of this.#ours) if (number > seq && at >= since) return at;
     return null;
   }
 
-  // -- others' -------------------------------------------------------------------------------------------
+  // -- the others' beats ---------------------------------------------------------------------------------
 
-  /** A beat's bytes; null if the blob is no beat that we have the key for. */
+  /** Return a beat's bytes; null if no key that we have opens the blob as a beat. */
   async uncover(blob: Bytes, now: number): Promise<Bytes | null> {
     if (this.#oldKey !== null && now >= this.#oldKey[1]) this.#oldKey = null;
     for (const key of this.#oldKey === null ? [this.#key] : [this.#key, this.#oldKey[0]]) {
@@ -234,9 +232,9 @@ export class Beats {
   }
 
   /**
-   * A verified beat that is news, or that it contradicts another (SNUG-19).
+   * Return a verified new beat, or a DoubleBeat if it contradicts another (SNUG-19).
    *
-   * null for anything else: malformed, of a leaf or membership that we don't know, late, or seen before.
+   * null for anything else: malformed, of an unknown leaf or membership, late, or seen before.
    */
   async hear(payload: Bytes): Promise<Beat | DoubleBeat | null> {
     const m = this.#room.m;
@@ -269,19 +267,19 @@ export class Beats {
     }
   }
 
-  /** The membership's beat key has been renewed. */
+  /** Switch to the membership's new beat key. */
   evicted(now: number): void {
     this.#oldKey = [this.#key, now + OLD_KEY];
     this.#key = this.#room.m.beatKey;
     this.#goodbye = true;
   }
 
-  /** Somebody came in, or is back, at that leaf by that slot. */
+  /** Record the slot that brought a member to that leaf, at first or by a rejoin. */
   joined(leaf: number, slot: number): void {
     this.#joined.set(leaf, slot);
   }
 
-  /** Nobody, or another, is at that leaf now. */
+  /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
     for (const known of [this.lines, this.got, this.#joined]) known.delete(leaf);
   }

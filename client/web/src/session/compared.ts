@@ -1,8 +1,8 @@
 /**
- * What a person has compared with the others, and what has changed in the room since (protocol section 8).
+ * The codes that a person has compared, and the changes in the room since (protocol section 8).
  *
- * People are told apart by their leaves' signature keys, which a rejoin keeps and nobody else gets: who comes
- * back is nobody new, and who takes a name or a leaf over is.
+ * Members are identified by their leaves' signature keys. A rejoin keeps the key, and nobody else gets it: a member
+ * that rejoins is not new, and a member that takes over a name or a leaf is.
  */
 import { hex } from "../crypto/bytes";
 import { CommandError, type Sentence, sentence } from "../words/sentence";
@@ -11,19 +11,19 @@ import { called } from "./invites";
 import type { Change, Membership } from "./membership";
 import { changes as policyChanges } from "./powers";
 
-/** Changes that are kept as sentences; who is new is known by keys, however many there were. */
+/** Changes that are kept as sentences; newcomers are identified by keys, without this limit. */
 export const CHANGES_MAX = 200;
-/** Epochs whose digits may still be said to be the same. */
+/** Epochs whose digits a person may still confirm. */
 export const DIGITS_MAX = 16;
 /**
- * Digits that have to be named at least to say which code was compared: who changes the keys again and again
- * until a new code begins like one that was read out has 10^10 to try.
+ * Minimum number of digits that identify the compared code: a committer who changes the keys until a new code begins
+ * like one that was read out has 10^10 beginnings to try.
  */
 export const DIGITS_LEAST = 10;
-/** Seconds for which nobody can have read 40 digits. */
+/** Seconds within which nobody can have read 40 digits. */
 export const JUST_NOW = 10;
 
-/** A code that was shown: of which epoch, and which members it stood for (names by signature key, hex). */
+/** A code that was shown: its epoch, and the members that it covers (names by signature key, hex). */
 export interface Seen {
   readonly epoch: number;
   readonly members: ReadonlyMap<string, string>;
@@ -32,7 +32,7 @@ export interface Seen {
 
 interface Digits extends Seen {
   readonly digits: string;
-  /** Whether somebody had come in with this epoch. */
+  /** Whether a member came in with this epoch. */
   readonly newcomers: boolean;
 }
 
@@ -42,18 +42,18 @@ interface Basis {
   readonly seen: Seen;
 }
 
-/** Names by signature key (hex). */
+/** Return the members' names by signature key (hex). */
 export const membersOf = (m: Membership): Map<string, string> =>
   new Map(m.members().map(({ leaf, name }) => [hex(m.signatureKey(leaf) ?? new Uint8Array()), name]));
 
-/** One person's memory of codes and comparisons, for as long as the meeting lasts. */
+/** One person's codes and comparisons, for as long as the meeting lasts. */
 export class Compared {
   #basis: Basis | null = null;
   #digits: Digits[] = [];
   #changes: { readonly epoch: number; readonly text: Sentence }[] = [];
   #here: Map<string, string> = new Map();
 
-  /** The first epoch that is seen, or the first after a rejoin: then others may have come and gone. */
+  /** Start with the first epoch, or the first after a rejoin: then members may have come and gone. */
   begin(m: Membership, now: number): void {
     const here = membersOf(m);
     const epoch = m.group.epoch;
@@ -65,7 +65,7 @@ export class Compared {
     this.#shown({ epoch, members: here, at: now, digits: m.code, newcomers: came.length > 0 });
   }
 
-  /** A commit was adopted; `m` is the membership after it. Whether anything but keys has changed. */
+  /** Record an adopted commit (`m`: the membership after it); return whether more than keys changed. */
   moved(change: Change, m: Membership, now: number): boolean {
     const epoch = m.group.epoch;
     const said = sentences(change, m);
@@ -86,17 +86,17 @@ export class Compared {
     if (this.#digits.length > DIGITS_MAX) this.#digits.shift();
   }
 
-  // -- a person's word -----------------------------------------------------------------------------------
+  // -- a person's statements -----------------------------------------------------------------------------
 
-  /** The four words of `seen` have been compared. */
+  /** Record that the four words of `seen` have been compared. */
   short(same: boolean, seen: Seen): void {
     this.#basis = { how: "short", same, seen };
   }
 
   /**
-   * The long code has been compared: the current one, or the one that begins with `which`.
+   * Record a comparison of the long code: the current one, or the one that begins with `which`.
    *
-   * CommandError if it can't be told which epoch's digits were read.
+   * CommandError if the epoch of the compared digits cannot be determined.
    */
   digits(same: boolean, which: string, now: number): void {
     let found = this.#digits.at(-1);
@@ -105,7 +105,7 @@ export class Compared {
         throw new CommandError(sentence("cant.digits_few", { least: DIGITS_LEAST }));
       const alike = this.#digits.filter((d) => d.digits.startsWith(which));
       if (alike.length === 0) throw new CommandError(sentence("cant.digits_none"));
-      // who changes the keys can have a few first digits as they like, and mean other people
+      // A committer can choose a few first digits, and so make them stand for other members.
       if (new Set(alike.map((d) => d.digits)).size > 1) throw new CommandError(sentence("cant.digits_two"));
       found = alike.at(-1);
     } else if (this.#digits.slice(1).some((d) => d.newcomers && now - d.at < JUST_NOW)) {
@@ -114,14 +114,14 @@ export class Compared {
     if (found !== undefined) this.#basis = { how: "digits", same, seen: found };
   }
 
-  // -- what is so ----------------------------------------------------------------------------------------
+  // -- queries -------------------------------------------------------------------------------------------
 
-  /** Whether the last word was that the codes are the same. */
+  /** Whether the last statement was that the codes are the same. */
   get verified(): boolean {
     return this.#basis !== null && this.#basis.same;
   }
 
-  /** What has changed since; null if nothing has been compared. `news`: this epoch has added to it. */
+  /** Return the changes since the comparison; null without one. `news`: this epoch has added to them. */
   standing(m: Membership, news: boolean): Comparison | null {
     const basis = this.#basis;
     if (basis === null) return null;
@@ -156,7 +156,7 @@ function standingText(basis: Basis, since: readonly Sentence[], names: readonly 
   return sentence(names.length === 1 ? "compared.since.new" : "compared.since.news", { changes, names });
 }
 
-/** What a commit has changed for who relies on a comparison, and by whom. */
+/** Return a commit's changes that matter to a comparison, each with its author. */
 function sentences(change: Change, m: Membership): Sentence[] {
   const by = m.who(change.by);
   const said: Sentence[] = [];

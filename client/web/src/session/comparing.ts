@@ -1,10 +1,10 @@
 /**
- * Short codes: who opens a run, what each says in it and when, and what people have compared (section 8).
+ * Short codes: who opens a run, which messages members send when, and comparisons by people (section 8).
  *
- * All members go by the server's order, for their own messages too: what we say counts when it has come back.
- * So whatever two openers or a member that lies do, honest members stand in the same run at the same phase,
- * unless the server tells them different things; and that shows (`code_fork`). Where the order is lost (to
- * one who catches up, or with a server that restarts), a word waits for the run that it belongs to.
+ * All members follow the server's order, for their own messages too: our message counts when it has come back. Honest
+ * members are therefore in the same run and phase, even if two members open a run or a member lies, unless the server
+ * sends them different messages; that shows (`code_fork`). If the order is lost (while catching up, or at a restart
+ * of the server), a message waits for its run.
  */
 import { type Bytes, compare, hex, same } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -22,54 +22,54 @@ import * as words from "./words";
 
 /** Seconds for all commitments, and again for all shares. */
 export const PHASE = 8;
-/** Seconds for which commits wait while runs go on without a pause and nobody has had to show anything. */
+/** Seconds for which commits wait while runs follow each other without a pause and commitments are missing. */
 export const HOLD_MAX = 16;
-/** Seconds without a run that make a pause. */
+/** Seconds without a run that count as a pause. */
 export const PAUSE = 1;
-/** Seconds between two runs of one opener, and after a code until the next run of anybody. */
+/** Seconds between two runs of one opener, and after a code until anybody's next run. */
 export const OPEN_EVERY = 5;
 export const REST = 10;
-/** Seconds that an opener waits longer than others ask for: its messages don't all take the same time. */
+/** Extra seconds that an opener waits beyond the others' limits: its messages do not all take equally long. */
 export const MARGIN = 1;
-/** Seconds that an OPEN may have been under way to one who catches up. */
+/** Seconds that an OPEN may have been under way to a member that is catching up. */
 export const FRESH = 3;
-/** Seconds after which a wish for a code that could not be sent is given up. */
+/** Seconds after which a request for a code that could not be sent is given up. */
 export const WISH_MAX = 30;
-/** Seconds within which a person may still mean the code before. */
+/** Seconds within which a person may still mean the previous code. */
 export const SLIP = 2;
-/** Messages of ours that are said again: the three of a run. */
+/** Messages of ours that are resent: the three of a run. */
 export const OWN_MAX = 3;
-/** Runs of this epoch whose ids are kept, so that none is used twice. */
+/** Runs of this epoch whose ids are kept, so that no id is used twice. */
 export const SIDS_MAX = 256;
 
 type Word = CodeCommit | CodeReveal;
 
-/** A run, and what this member knows of it beside its arithmetic. */
+/** A run, and this member's state of it beside the arithmetic. */
 interface Running {
   readonly run: CodeRun;
   readonly opener: number;
   readonly names: ReadonlyMap<number, string>;
   readonly seen: Seen;
   deadline: number;
-  /** Our share has left, so somebody else may know the code. */
+  /** Our share was sent, so somebody else may know the code. */
   showing: boolean;
   /** Our connection was lost meanwhile. */
   cut: boolean;
-  /** A member wants to go: it won't wait. */
+  /** A member is leaving, and will not wait. */
   leaver: boolean;
   /** Opened by us, for the second time. */
   readonly again: boolean;
 }
 
-/** Whether an abort is somebody's choice from here on. */
+/** Whether a share is out, so that an abort may be a member's choice. */
 const isOut = (running: Running): boolean => running.showing || running.run.shown;
 
-/** We are to open a run. */
+/** A request to open a run. */
 interface Wish {
   readonly since: number;
-  /** It is the second try. */
+  /** The second attempt. */
   readonly again: boolean;
-  /** Sent, and not come back. */
+  /** Sent, and not yet come back. */
   sid: Bytes | null;
   sentAt: number;
 }
@@ -82,15 +82,15 @@ export class Comparing extends Aspect {
   #wish: Wish | null = null;
   /** Whether our person waits for a code. */
   #asked = false;
-  /** hex(H(blob)) -> what has not come back */
+  /** hex(H(blob)) -> message that has not come back */
   #mine = new Map<string, AnyContent>();
   #unsent: AnyContent[] = [];
   /**
-   * The last of ours and when they were said: said again on every new connection, also when the run is over
-   * here, for it may not be elsewhere. Who has had them drops them.
+   * Our last messages and when they were sent: resent on every new connection, even if the run is over here, because
+   * it may go on elsewhere. Receivers drop duplicates.
    */
   readonly #blobs: { readonly blob: Bytes; readonly saidAt: number }[] = [];
-  /** What leaves have said in runs that we know nothing of: of each leaf the last such run's alone. */
+  /** Messages for runs that are unknown here: of each leaf for its last such run only. */
   readonly #early = new Map<number, Word[]>();
   /** leaf -> when its last OPEN came */
   readonly #opened = new Map<number, number>();
@@ -120,16 +120,16 @@ export class Comparing extends Aspect {
     this.#code = before.#code;
     this.#answered = before.#answered;
     this.#compared.begin(this.room.m, this.#inTouch);
-    // or whoever can have us fall out of step could try out codes unseen
+    // Otherwise an attacker that can make us fall out of step could try out codes unnoticed.
     if (before.#running !== null && isOut(before.#running))
       this.#alarmMissing(before.#running, sentence("nocode.anew_out"));
     else if (before.#asked) this.room.tell(words.noCode(sentence("nocode.anew")));
     this.#tellStanding(true);
   }
 
-  // -- what a person asks ----------------------------------------------------------------------------------
+  // -- commands --------------------------------------------------------------------------------------------
 
-  /** Have a run opened; CommandError where there can be none. */
+  /** Request a run; CommandError if none is possible. */
   async compare(now: number): Promise<void> {
     const count = this.room.m.members().length;
     if (count < 2) throw new CommandError(sentence("cant.nobody_to_compare"));
@@ -142,7 +142,7 @@ export class Comparing extends Aspect {
     }
   }
 
-  /** A person's word on a code; CommandError if it can't be told on which. */
+  /** Record a person's comparison; CommandError if the compared code is unclear. */
   compared(isSame: boolean, digits: string | null, now: number): void {
     if (digits !== null) this.#compared.digits(isSame, digits.replaceAll(" ", ""), now);
     else if (this.#seen === null) throw new CommandError(sentence("cant.no_code_yet"));
@@ -155,7 +155,7 @@ export class Comparing extends Aspect {
     this.#tellStanding(true);
   }
 
-  /** Tell the codes again, and what has changed since. */
+  /** Show the codes again, and the changes since the comparison. */
   show(): void {
     const m = this.room.m;
     this.room.tell({ type: "Code", epoch: m.group.epoch, digits: m.code });
@@ -243,11 +243,11 @@ export class Comparing extends Aspect {
   override holdsCommits(now: number): boolean {
     const running = this.#running;
     if (running === null || running.leaver) return false;
-    // once shares may be out a change of keys would look like somebody's way out
+    // Once shares may be out, a change of keys would look like a deliberate abort.
     return isOut(running) || running.run.complete || now - this.#heldSince <= HOLD_MAX;
   }
 
-  // -- saying ----------------------------------------------------------------------------------------------
+  // -- sending ---------------------------------------------------------------------------------------------
 
   async #say(what: AnyContent): Promise<void> {
     this.#unsent.push(what);
@@ -266,7 +266,7 @@ export class Comparing extends Aspect {
     }
   }
 
-  /** Open the run that we wish for, once that can be. */
+  /** Open the requested run, once that is possible. */
   async #open(now: number): Promise<void> {
     const wish = this.#wish;
     if (wish === null) return;
@@ -302,7 +302,7 @@ export class Comparing extends Aspect {
     });
   }
 
-  /** Our run ended before anybody had shown anything: open another, but not for ever. */
+  /** Open another run, but only once: ours ended before anybody had revealed a share. */
   #onceMore(again: boolean, now: number): void {
     if (again) this.#noCode(sentence("nocode.changed"));
     else this.#wish = wishOf(now, true);
@@ -315,9 +315,9 @@ export class Comparing extends Aspect {
     this.room.tell(words.noCode(why));
   }
 
-  // -- hearing ---------------------------------------------------------------------------------------------
+  // -- receiving -------------------------------------------------------------------------------------------
 
-  /** A message of a run, in the server's order, of this epoch. */
+  /** Process a message of a run of this epoch, in the server's order. */
   async #take(leaf: number, what: AnyContent, now: number): Promise<void> {
     this.#now = now;
     this.#expire(now);
@@ -357,7 +357,7 @@ export class Comparing extends Aspect {
       if (own && wish !== null) this.#onceMore(wish.again, now);
       return;
     }
-    // the others may have given it up long ago, and we would blame them for that
+    // The others may have given it up long ago, and we would blame them.
     if (this.room.catchingUp && now - this.#inTouch > FRESH) return;
     const running = this.#running;
     if (running !== null) {
@@ -369,7 +369,7 @@ export class Comparing extends Aspect {
       this.#over(now);
     }
     const again = own && wish !== null && wish.again;
-    // this run's code will do, whoever has opened it
+    // This run's code will do, whichever member opened it.
     if (own || (wish !== null && wish.sid === null)) this.#wish = null;
     await this.#begin(leaf, what, again, now);
   }
@@ -388,7 +388,7 @@ export class Comparing extends Aspect {
     try {
       run = new CodeRun(ground, keys, m.ownLeaf, this.room.rng(SHARE_SIZE));
     } catch (error) {
-      // a leaf whose key has another size: there is no code with it
+      // A key of another size: no code is possible with that leaf.
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
@@ -400,13 +400,13 @@ export class Comparing extends Aspect {
     this.#running = { run, opener, names, seen, deadline: now + PHASE, ...state };
     if (now - this.#idleSince >= PAUSE) this.#heldSince = now;
     await this.#say({ type: "code_commit", sid: what.sid, commitment: run.ownCommitment() });
-    // without ours it is not complete: what was early is judged when ours has come back
+    // Incomplete without our own commitment: early messages are judged when that has come back.
   }
 
   async #advance(running: Running, now: number): Promise<void> {
     const run = running.run;
     if (run.complete && !running.showing) {
-      // before anything is judged: if there is a fork, the other side is to see it too
+      // Before judging: in a fork, the other side must see our share too.
       running.showing = true;
       running.deadline = now + PHASE;
       const [digest, share] = run.ownReveal();
@@ -434,13 +434,13 @@ export class Comparing extends Aspect {
 
   // -- ends ------------------------------------------------------------------------------------------------
 
-  /** Nothing of a run is left, our share least of all. */
+  /** Discard the run, above all our share. */
   #over(now: number): void {
     if (this.#running !== null) {
       this.#running = null;
       this.#idleSince = now;
     }
-    // but an OPEN of ours that is under way will be taken up by the others
+    // An OPEN of ours that is under way stays: the others will accept it.
     this.#mine = new Map([...this.#mine].filter(([, what]) => what.type === "code_open"));
     this.#unsent = [];
   }
@@ -474,7 +474,7 @@ function enter(run: CodeRun, leaf: number, what: Word): void {
   else run.revealed(leaf, what.digest, what.share);
 }
 
-/** Who is waited for, by name; of oneself only if there is nobody else. */
+/** Return the names that the run waits for; ourselves only if there is nobody else. */
 function waitedFor(running: Running): Arg {
   const others = running.run.waitingFor().filter((leaf) => leaf !== running.run.ownLeaf);
   const names = others.map((leaf) => running.names.get(leaf) ?? "");

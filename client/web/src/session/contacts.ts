@@ -1,8 +1,8 @@
 /**
- * Whom one knows: keys of identities, and the names that one has given them (docs/protocol.md, section 9).
+ * The contact book: identity keys and the names that their owner gave them (docs/protocol.md section 9).
  *
- * Pure: who has the book keeps it. A contact is found by its key's fingerprint, so that one can be added from
- * what somebody reads out on the phone, before its key has ever been seen.
+ * Pure: the caller stores the book. Contacts are indexed by the fingerprint of their key, so that a contact can be
+ * added from a fingerprint read out on the phone, before its key is known.
  */
 import { type Bytes, type Rng, systemRng, unhex, utf8 } from "../crypto/bytes";
 import { MalformedError, ValidationError } from "../crypto/errors";
@@ -12,10 +12,10 @@ import { Codec, WireError } from "../wire/codec";
 import { CommandError, sentence } from "../words/sentence";
 import type { Standing } from "./events";
 
-/** Contacts in one book. */
+/** Maximum number of contacts in one book. */
 export const CONTACTS_MAX = 2_000;
 
-/** Somebody whose key is in the book. `firstSeen` is in Unix seconds; `public`: null until it is met. */
+/** A contact in the book. `firstSeen` is in Unix seconds; `public` is null while the key is unknown. */
 export interface Contact {
   readonly fingerprint: string;
   readonly petname: string;
@@ -24,7 +24,7 @@ export interface Contact {
   readonly public: Bytes | null;
 }
 
-/** One's own identity and one's contacts. */
+/** The owner's identity and contacts. */
 export class Contacts {
   readonly own: IdentityKey;
   readonly #byPrint: Map<string, Contact>;
@@ -34,14 +34,14 @@ export class Contacts {
     this.#byPrint = new Map([...contacts].map((contact) => [contact.fingerprint, contact]));
   }
 
-  /** A new identity that knows nobody. */
+  /** Return a book with a new identity and without contacts. */
   static async make(rng: Rng = systemRng): Promise<Contacts> {
     return new Contacts(await IdentityKey.generate(rng));
   }
 
   // -- looking up ----------------------------------------------------------------------------------------
 
-  /** All contacts, by name. */
+  /** Return all contacts, sorted by name. */
   everybody(): Contact[] {
     const key = (c: Contact): [string, string] => [caseFold(c.petname), c.fingerprint];
     return [...this.#byPrint.values()].sort((a, b) => {
@@ -50,24 +50,24 @@ export class Contacts {
     });
   }
 
-  /** The contact with that key (32 bytes). */
+  /** Return the contact with this key (32 bytes), or null. */
   find(key: Bytes | null): Contact | null {
     return key === null ? null : (this.#byPrint.get(fingerprint(key)) ?? null);
   }
 
-  /** How well that key (32 bytes; null: no identity was shown) is known. */
+  /** Return how well a key (32 bytes; null if no identity was shown) is known. */
   standing(key: Bytes | null): Standing {
     const contact = this.find(key);
     if (contact === null) return key === null ? "none" : "new";
     return contact.verified ? "verified" : "known";
   }
 
-  /** Contacts who are called so, or by a name that looks like it. */
+  /** Return the contacts whose name equals this one or looks like it. */
   alike(name: string): Contact[] {
     return this.everybody().filter((contact) => lookAlike(contact.petname, name));
   }
 
-  /** The contact that `what` names: its petname, or its fingerprint; CommandError if there is none. */
+  /** Return the contact with this petname or fingerprint; CommandError if there is no such contact. */
   named(what: string): Contact {
     const digits = digitsOf(what);
     for (const contact of this.#byPrint.values())
@@ -78,10 +78,10 @@ export class Contacts {
   // -- changing ------------------------------------------------------------------------------------------
 
   /**
-   * A contact by what it has told: its fingerprint, or its public key in hex.
+   * Add a contact by its fingerprint, or by its public key in hex.
    *
-   * CommandError if `key` is neither, it is there already, it is one's own, or the name is not allowed or
-   * looks like that of another contact.
+   * CommandError if `key` is neither, is in the book already, or is the owner's key, or if the name is not allowed or
+   * looks like another contact's name.
    */
   add(key: string, petname: string, now: number): Contact {
     let known: Bytes | null = null;
@@ -107,9 +107,9 @@ export class Contacts {
   }
 
   /**
-   * Put a key that was met (32 bytes) in the book, or name it anew, or mark it as verified too.
+   * Add a key (32 bytes) that a member has shown; or rename its contact, or mark it as verified.
    *
-   * `petname` is needed for one that isn't there yet. CommandError as of `add`.
+   * A new contact needs a `petname`. CommandError as for `add`.
    */
   learn(key: Bytes, petname: string | null, now: number, verified = false): Contact {
     const known = this.find(key);
@@ -131,17 +131,17 @@ export class Contacts {
     });
   }
 
-  /** Another name for it. CommandError when it is not allowed, or looks like that of another. */
+  /** Rename a contact; CommandError if the name is not allowed or looks like another contact's name. */
   rename(contact: Contact, petname: string): Contact {
     return this.#put({ ...contact, petname });
   }
 
-  /** Its owner has read out its fingerprint, and it was the same. */
+  /** Mark a contact as verified: the person has read out the same fingerprint. */
   verify(contact: Contact): Contact {
     return this.#put({ ...contact, verified: true });
   }
 
-  /** It is in the book no more. */
+  /** Remove a contact from the book. */
   forget(contact: Contact): void {
     this.#byPrint.delete(contact.fingerprint);
   }
@@ -205,7 +205,7 @@ const codec = new Codec<Book>(
 );
 const TYPE = '{"type":"book",';
 
-/** UTF-8 JSON with the private key in it, as the headless client keeps it: for a sealed place alone. */
+/** Return UTF-8 JSON with the private key in it, in the headless client's format: only for sealed storage. */
 export function encodeContacts(book: Contacts): Bytes {
   const contacts = book.everybody().map((c) => ({
     fingerprint: c.fingerprint,
@@ -218,7 +218,7 @@ export function encodeContacts(book: Contacts): Bytes {
   return utf8(`{${text.slice(TYPE.length)}`);
 }
 
-/** MalformedError for anything that `encodeContacts` didn't make. */
+/** Read the output of `encodeContacts`; MalformedError for anything else. */
 export async function decodeContacts(data: Uint8Array): Promise<Contacts> {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(data);
@@ -241,7 +241,7 @@ export async function decodeContacts(data: Uint8Array): Promise<Contacts> {
   }
 }
 
-/** As Python orders texts: by code points, not by UTF-16 units. */
+/** Compare as Python orders strings: by code points, not by UTF-16 units. */
 function byCodePoints(one: string, other: string): number {
   const [a, b] = [[...one], [...other]];
   for (let i = 0; i < Math.min(a.length, b.length); i++) {
@@ -251,7 +251,7 @@ function byCodePoints(one: string, other: string): number {
   return a.length - b.length;
 }
 
-/** A fingerprint as people write it, with spaces or hyphens between, or null. */
+/** Return the digits of a fingerprint, which may contain spaces or hyphens; null for other text. */
 function digitsOf(text: string): string | null {
   const bare = text.replace(/[\s-]/gu, "");
   return new RegExp(`^[0-9]{${DIGITS}}$`).test(bare) ? bare : null;

@@ -1,4 +1,4 @@
-/** What members say to each other inside MLS application messages: one JSON object each. */
+/** The contents of MLS application messages between members: one JSON object each. */
 import { type Bytes, utf8 } from "../crypto/bytes";
 import { MalformedError } from "../crypto/errors";
 import { H } from "../crypto/kdf";
@@ -25,16 +25,16 @@ export {
   CONTENT_TEXT_MAX as TEXT_MAX,
 } from "../wire/limits";
 
-/** What is said again after a lost connection, until all can have it: each has an id. */
+/** Contents that are resent after a lost connection until all can have them: each has an id. */
 export type Posted = Say | Picture | File;
 
 const codec = new Codec<AnyContent>(schemas, AnyContentNames);
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** UTF-8 JSON. */
+/** Encode a content as UTF-8 JSON. */
 export const encode = (content: AnyContent): Bytes => utf8(codec.encode(content));
 
-/** MalformedError for anything that is no content of this version. */
+/** Decode a content; MalformedError if it is no content of this version. */
 export function decode(data: Bytes): AnyContent {
   try {
     return codec.decode(strict.decode(data));
@@ -44,9 +44,10 @@ export function decode(data: Bytes): AnyContent {
 }
 
 /**
- * What a message is known by, 32 bytes: its id is the sender's choice, and counts beside key and content.
+ * Return a message's identifier, 32 bytes: a hash of its id, the sender's key and the content.
  *
- * Else one that was harmless could lend its id, and its place among what can be reported, to another.
+ * The sender chooses the id. By the id alone, a harmless message could lend its identity, and its place among the
+ * messages that can be reported, to another.
  */
 export function mark(what: Say | Picture, signatureKey: Bytes): Bytes {
   if (what.type === "say") return H(utf8("say"), what.id, signatureKey, H(utf8(what.text)));

@@ -1,9 +1,9 @@
-/** What is known of the connection that is open at the room's door now. */
+/** The state of the open connection to the room. */
 import type { Bytes } from "../crypto/bytes";
 
-/** Forgotten with the connection; what outlasts it stands in the room session. */
+/** Discarded with the connection; the room session keeps the state that outlasts it. */
 export class Doorway {
-  /** The server's. */
+  /** The server's nonce. */
   readonly nonce: Bytes;
   readonly serverKey: Bytes;
   handle: Bytes = new Uint8Array();
@@ -16,11 +16,11 @@ export class Doorway {
   refusedAt: number | null = null;
   opening = false;
   catchingUp = false;
-  /** When one that came too soon is asked for again. */
+  /** When to repeat a catch-up that came too soon. */
   catchUpAgain: number | null = null;
-  /** What happens once on being level has happened. */
+  /** The once-only work of becoming level is done. */
   levelDone = false;
-  /** That we are level. */
+  /** The aspects know that we are level. */
   aspectsTold = false;
   handingOver: number | null = null;
   regatedAt: number | null = null;

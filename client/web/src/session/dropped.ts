@@ -1,9 +1,9 @@
 /**
- * The end of a meeting, told apart: did a member end it, is the server down, or has the server dropped us?
+ * Why the meeting ended: a member ended it, the server is down, or the server has dropped us.
  *
- * Protocol section 13. While the room is lost, a probe says which: a room of our own, opened at the same
- * server under a chain value that commits to the beats and receipts of the room that is gone. The server's
- * receipt for it is its signature that it was alive, and served others, after the members were heard last.
+ * Protocol section 13. While the room is lost, a probe distinguishes these: a room that this member opens alone at
+ * the same server, under a chain value that commits to the lost room's beats and receipts. The server's receipt for
+ * it proves that the server was alive, and served others, after the members' last beats.
  */
 import { type Bytes, same } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -18,28 +18,26 @@ import type { RoomSession } from "./room";
 import { Watch } from "./watch";
 import * as words from "./words";
 
-/** Seconds without the room before a probe is made; between two probes; and for which one may take. */
+/** Seconds without the room before the first probe; between two probes; and for one probe. */
 export const PROBE_AFTER = 1;
 export const PROBE_EVERY = 10;
 export const PROBE_TIME = 5;
-/** Probes of one drop. */
+/** Maximum probes of one drop. */
 export const PROBES_MAX = 12;
-/** Seconds without the room before it is told that the server dropped it. */
+/** Seconds without the room before a drop by the server is reported. */
 export const TELL_AFTER = 3;
-/** Seconds that the room's own door has, once a probe has found the server there, before anything is told. */
+/** Seconds for the room's own connection to recover, after a probe has found the server, before a report. */
 export const SETTLE = 2;
-/** So many losses within so many seconds are told, and not again for so many. */
+/** This many losses within so many seconds are reported, and not again for so many seconds. */
 export const OFTEN = 10;
 export const OFTEN_WITHIN = 60;
 export const OFTEN_AGAIN = 300;
-/**
- * Seconds of our own absence after which a server may honestly have forgotten the room (30, less a margin).
- */
+/** Seconds of absence after which a server may honestly have forgotten the room (30 s, less a margin). */
 export const FORGOTTEN = 25;
-/** What the evidence that is given out unasked is called. */
+/** The name of the evidence file that is saved without a request. */
 export const EVIDENCE_FILE = "snug-evidence.json";
 
-/** What a probe says of a server that has dropped us: it serves others (by which key), or nobody new. */
+/** A probe's result for a server that has dropped us: it serves others (and by which key), or nobody new. */
 type What = "serves" | "restarted" | "refuses" | "forgotten";
 
 /** One probe under way. */
@@ -53,7 +51,7 @@ interface Run {
 
 const numberOf = (run: Run): Bytes => invite.roomNumber(run.doorKey.public, run.stewardKey.public);
 
-/** One time without the room: what was known when it began, and what has been found out since. */
+/** One period without the room: the state when it began, and the findings since. */
 interface Drop {
   readonly at: number;
   readonly beats: readonly evidence.SignedBeat[];
@@ -62,28 +60,28 @@ interface Drop {
   probes: number;
   probedAt: number | null;
   run: Run | null;
-  /** The last one that is over. */
+  /** The last finished probe. */
   probe: evidence.Probe | null;
   /** Whether the server was there at that probe. */
   answered: boolean;
-  /** When it was found to be there first. */
+  /** When a probe first found it there. */
   answeredAt: number | null;
   toldAt: number | null;
   toldAway: boolean;
 }
 
-/** Whether the very server that this room was at has signed the probe. */
+/** Whether the server with the lost room's key has signed the probe. */
 const proven = (drop: Drop): boolean => {
   const receipt = drop.probe?.receipt ?? null;
   return receipt !== null && same(receipt.server_key, drop.serverKey);
 };
 
-/** Watches over the room's connection, and holds what can be shown of its end. */
+/** Watches the room's connection, and keeps evidence of its end. */
 export class Dropped extends Aspect {
-  /** As of the last time that we were in step. */
+  /** As of the last time in step. */
   #serverKey: Bytes | null = null;
   #drop: Drop | null = null;
-  /** The drop before, when it was told. */
+  /** The previous drop that was reported. */
   #last: Drop | null = null;
   #words: evidence.LastWord[] = [];
   readonly #lostAt: number[] = [];
@@ -113,7 +111,7 @@ export class Dropped extends Aspect {
   }
 
   override lost(why: Sentence, now: number): void {
-    // null: we were never in, and there is nothing that could be dropped
+    // null: we were never in, and nothing could be dropped.
     if (this.#serverKey === null || this.#drop !== null) return;
     this.#noted(now, "lost", words.plain(why));
     this.#drop = this.#newDrop(now, this.#serverKey);
@@ -141,12 +139,12 @@ export class Dropped extends Aspect {
     };
   }
 
-  /** Whether the server lets us into the room, and the room is open. */
+  /** Return whether the server lets us into the room, and the room is open. */
   #inside(): boolean {
     return this.room.handle.length > 0 && this.room.serverSlot !== null;
   }
 
-  /** Whether it lets us in, and has another key: another process, which knows of no room. */
+  /** Return whether the server lets us in with another key: a new process, which knows no rooms. */
   #restarted(): boolean {
     const key = this.room.serverKey;
     return (
@@ -195,7 +193,7 @@ export class Dropped extends Aspect {
     this.room.effects.push({ type: "Connect", door: PROBE });
   }
 
-  /** The server's word at the probe's door. */
+  /** Process a message from the server on the probe's connection. */
   async probeReceived(message: ServerMessage, now: number): Promise<void> {
     const drop = this.#drop;
     const run = drop?.run ?? null;
@@ -237,7 +235,7 @@ export class Dropped extends Aspect {
     await this.#probeOver(drop, now, `The server opened and signed a new room${which}`, true, receipt);
   }
 
-  /** The probe's connection is gone, or could not be made. */
+  /** Handle the loss or failure of the probe's connection. */
   async probeLost(why: Sentence, answered: boolean, now: number): Promise<void> {
     const drop = this.#drop;
     if (drop === null || drop.run === null) return;
@@ -264,7 +262,7 @@ export class Dropped extends Aspect {
     this.room.effects.push({ type: "Transmit", door: PROBE, message });
   }
 
-  // -- what follows ----------------------------------------------------------------------------------------
+  // -- conclusions -----------------------------------------------------------------------------------------
 
   async #judge(drop: Drop, now: number): Promise<void> {
     if (drop.probe === null || now - drop.at < TELL_AFTER) return;
@@ -275,7 +273,7 @@ export class Dropped extends Aspect {
       }
       return;
     }
-    // the way to the server is back: perhaps the room is as well
+    // The network is back: perhaps the room is as well.
     if (drop.answeredAt !== null && now - drop.answeredAt < SETTLE) return;
     if (drop.toldAt === null) {
       drop.toldAt = now;
@@ -299,9 +297,9 @@ export class Dropped extends Aspect {
     return this.room.handle.length > 0 && absent ? "forgotten" : "serves";
   }
 
-  // -- what can be shown -----------------------------------------------------------------------------------
+  // -- evidence --------------------------------------------------------------------------------------------
 
-  /** Have evidence written; CommandError if there is none yet. */
+  /** Write evidence to a file; CommandError if no evidence exists yet. */
   async save(names: boolean, now: number): Promise<void> {
     this.room.effects.push({ type: "Save", what: "evidence", data: await this.export(names, now) });
   }
@@ -311,7 +309,7 @@ export class Dropped extends Aspect {
     if (options.evidence) await this.save(options.evidenceNames, now);
   }
 
-  /** The file: what can be shown now, and of the last drop. CommandError if we never were in step. */
+  /** Return the evidence file, on now and the last drop. CommandError if we were never in step. */
   async export(names: boolean, now: number): Promise<Bytes> {
     if (this.#serverKey === null) throw new CommandError(sentence("cant.no_evidence"));
     const exhibits: evidence.Exhibit[] = [];

@@ -1,4 +1,4 @@
-/** A host ends the meeting for all (SNUG-18): said again until it was said of the meeting as it then is. */
+/** A host ends the meeting for all (SNUG-18), and repeats it until it names the current chain. */
 import { type Bytes, same } from "../crypto/bytes";
 import { ValidationError } from "../crypto/errors";
 import { H } from "../crypto/kdf";
@@ -10,18 +10,18 @@ import type { AnyContent } from "./content";
 import type { Change } from "./membership";
 import * as words from "./words";
 
-/** Seconds after which a host who ended the meeting goes, whether the server has passed it on or not. */
+/** Seconds after which a host who ended the meeting leaves, even if the server has not relayed the end. */
 export const END_WAIT = 5;
 
-/** Says END as of a chain, and says it again when a commit came between. */
+/** Sends END for the current chain, and again for a new chain when a commit came between. */
 export class Ending extends Aspect {
   #since: number | null = null;
   #digest: Bytes = new Uint8Array();
   #chain: Bytes = new Uint8Array();
-  /** Leaves that have said it without being hosts: told once. */
+  /** Leaves that sent it without being hosts: reported once. */
   readonly #false = new Set<number>();
 
-  /** End it; what is said goes out as soon as we are in step with the server. */
+  /** End the meeting; the message is sent as soon as we are in step with the server. */
   async end(now: number): Promise<void> {
     this.#since ??= now;
     await this.tick(now);
@@ -57,7 +57,7 @@ export class Ending extends Aspect {
     const byHost = room.m.isHost(leaf);
     const { chain, chains } = room.m.journal;
     if (byHost && !same(what.chain, chain) && [...chains.values()].some((known) => same(known, what.chain)))
-      return true; // a commit came between: the host says it again
+      return true; // a commit came between: the host sends it again
     try {
       snug18({ byHost, chain: what.chain, currentChain: chain });
     } catch (error) {

@@ -1,15 +1,19 @@
 /**
- * What goes into a session and what comes out of it: `client/session/events.py`, type by type.
+ * The inputs, events and effects of a session: `client/session/events.py`, type by type.
  *
- * Where Python has a sentence in English, here is a `Sentence`, which the page words in its reader's language.
+ * Where Python has a sentence in English, this file has a `Sentence`, which the page words in its reader's language.
  */
 import type { Bytes } from "../crypto/bytes";
 import type { ClientMessage, HandleStream, ServerMessage, Transport } from "../wire/messages";
 import type { Sentence } from "../words/sentence";
 
-// -- in --------------------------------------------------------------------------------------------------
+// -- inputs ----------------------------------------------------------------------------------------------
 
-/** One connection's purpose: a room (`day` null), the lobby of a UTC day, or a probe (a room of our own). */
+/**
+ * The purpose of one connection: a room (`day` is null), the lobby of a UTC day, or a probe.
+ *
+ * A probe is a room that this participant opens alone, to test whether the server still serves others.
+ */
 export interface Door {
   readonly day: number | null;
   readonly probe: boolean;
@@ -18,18 +22,18 @@ export interface Door {
 export const ROOM: Door = { day: null, probe: false };
 export const PROBE: Door = { day: null, probe: true };
 
-/** What a door is known by in maps. */
+/** Return the door's key for maps. */
 export const doorKey = (door: Door): string => (door.probe ? "probe" : door.day === null ? "room" : `lobby ${door.day}`);
 
 export type Input =
-  /** The server said something at a door; its first word there is always a Challenge. */
+  /** A message from the server on one connection. The first message on a connection is a Challenge. */
   | { readonly type: "Received"; readonly door: Door; readonly message: ServerMessage }
-  /** A door's connection is gone, or could not be made. `answered`: somebody took it, or refused it in words. */
+  /** A connection closed or could not be made. `answered`: the server accepted it, or refused it with a message. */
   | { readonly type: "Lost"; readonly door: Door; readonly why: Sentence; readonly answered: boolean }
-  /** Time has passed: feed one about every 100 ms. */
+  /** Time has passed. The shell feeds one about every 100 ms. */
   | { readonly type: "Tick" }
   | Command
-  /** The media's transport parameters and streams; sent whenever the room is entered. */
+  /** The media engine's transport parameters and streams; sent on every new connection to the room. */
   | {
       readonly type: "Publish";
       readonly ufrag: string;
@@ -43,16 +47,16 @@ export type Input =
 export interface OwnStream {
   readonly ssrc: number;
   readonly kind: "audio" | "video";
-  /** 0 audio, 1 video, 2 screen's audio, 3 screen's video. */
+  /** 0 audio, 1 video, 2 the screen's audio, 3 the screen's video. */
   readonly stream: number;
-  /** Further SSRCs of it: larger layers, and what is sent again of each (`Stream` in wire/messages.ts). */
+  /** Its further SSRCs: the larger layers, and the RTX of each layer (`Stream` in wire/messages.ts). */
   readonly layers?: readonly number[];
   readonly rtx?: readonly number[];
 }
 
 export type ReactionKind = "yes" | "applause" | "heart" | "laugh" | "surprise" | "party";
 
-/** What one shows of oneself: told to all whenever it changes. */
+/** The state that this member shows: sent to all at every change. */
 export interface OwnState {
   readonly mic: boolean;
   readonly camera: boolean;
@@ -61,14 +65,14 @@ export interface OwnState {
   readonly recording: boolean;
 }
 
-/** What a person asks for. `handle` throws a CommandError for what can't be done. */
+/** A person's command. `handle` throws a CommandError if it cannot be done. */
 export type Command =
   | { readonly type: "Say"; readonly text: string }
   | { readonly type: "SendPicture"; readonly data: Bytes }
   | { readonly type: "SendFile"; readonly name: string; readonly mime: string; readonly data: Bytes }
   /**
-   * Which streams the server is to forward to us; null: all. The server sees what is asked for. `tops`: of a stream, the
-   * largest layer (0: the smallest, to 2) that is of use, where it isn't the largest.
+   * Choose the streams that the server forwards to us, by SSRC; null: all. The server sees the choice. `tops`: the
+   * largest useful layer of a stream (0: the smallest, to 2), where it is not the largest.
    */
   | {
       readonly type: "AskFor";
@@ -77,7 +81,7 @@ export type Command =
     }
   | { readonly type: "SetState"; readonly state: OwnState }
   | { readonly type: "React"; readonly reaction: ReactionKind }
-  /** Which page we run; told to all who are there and who come in. */
+  /** Report that this member runs the page with that hash, to all members and to newcomers. */
   | { readonly type: "RunsPage"; readonly hash: Bytes }
   | { readonly type: "SaveReport"; readonly messages: readonly string[] }
   | { readonly type: "SaveEvidence"; readonly names: boolean }
@@ -94,17 +98,17 @@ export type Command =
   | { readonly type: "Vouch"; readonly leaf: number }
   | { readonly type: "Know"; readonly leaf: number; readonly name: string | null }
   | { readonly type: "Verified"; readonly leaf: number }
-  /** Have everybody shown a short code. */
+  /** Open a run for a short code, which all members see. */
   | { readonly type: "Compare" }
-  /** `digits` null: the four words; else the long code that begins with these, "" the current one. */
+  /** `digits` null: the short code. Otherwise the long code that begins with them; "": the current long code. */
   | { readonly type: "Compared"; readonly same: boolean; readonly digits: string | null }
   | { readonly type: "ShowCode" }
-  /** Send sound and pictures although too few have confirmed who is in the room. */
+  /** Send audio and video although too few members have confirmed the membership of the room. */
   | { readonly type: "Override" }
   | { readonly type: "EndMeeting" }
   | { readonly type: "Leave" };
 
-// -- what a person sees ------------------------------------------------------------------------------------
+// -- events for a person -----------------------------------------------------------------------------------
 
 export interface Member {
   readonly leaf: number;
@@ -113,11 +117,11 @@ export interface Member {
 }
 
 export interface Known extends Member {
-  /** The comparison did not cover them. */
+  /** The comparison did not cover the member. */
   readonly newSince: boolean;
 }
 
-/** none: no identity was shown. new: not in the book. known: it is. verified: and marked as verified. */
+/** none: no identity was shown. new: not in the book. known: in the book. verified: known and marked as verified. */
 export type Standing = "none" | "new" | "known" | "verified";
 
 export interface InviteMade {
@@ -126,13 +130,13 @@ export interface InviteMade {
   readonly index: number;
   readonly label: string;
   readonly once: boolean;
-  /** The invite of ours that this one stands for from now on, which opens nothing any more. */
+  /** The own invite that this one replaces, which no longer admits anybody. */
   readonly replaces: number | null;
 }
 
 export interface InviteRow {
   readonly index: number;
-  /** null: another host has made it. */
+  /** null: another host made the invite. */
   readonly label: string | null;
   readonly once: boolean;
   readonly usedBy: readonly string[];
@@ -172,7 +176,7 @@ export interface Roster {
   readonly rejoined: boolean;
   readonly invite: number | null;
   readonly label: string | null;
-  /** Leaves of the removed who went of themselves. */
+  /** Removed leaves that left by themselves. */
   readonly left: readonly number[];
 }
 
@@ -222,7 +226,7 @@ export type Event =
       readonly mime: string;
       readonly data: Bytes;
     }
-  /** A file that is coming, or going out: `id` (hex) is what the others below name it by. */
+  /** A file transfer has begun, in or out. The three events below refer to it by `id` (hex). */
   | {
       readonly type: "FileOffered";
       readonly leaf: number;
@@ -237,7 +241,10 @@ export type Event =
   | { readonly type: "FileFailed"; readonly id: string; readonly why: Sentence }
   | { readonly type: "StateTold"; readonly leaf: number; readonly name: string; readonly state: OwnState }
   | { readonly type: "Reacted"; readonly leaf: number; readonly name: string; readonly reaction: ReactionKind }
-  /** Which page members run, by leaf (hex of the hash); who has said none has none (the command line). */
+  /**
+   * The pages that members run, by leaf (hex of the hash), as far as members have reported them: command-line clients
+   * run no page.
+   */
   | { readonly type: "Pages"; readonly pages: readonly { readonly leaf: number; readonly name: string; readonly hash: string }[] }
   | {
       readonly type: "Vouched";
@@ -256,19 +263,19 @@ export type Event =
       readonly public: Bytes;
       readonly at: number;
     }
-  /** Something that a person should know of; `kind` is one of docs/alarms. */
+  /** A problem that a person should know about; `kind` names a page in docs/alarms. */
   | { readonly type: "Alarm"; readonly kind: string; readonly text: Sentence }
   | { readonly type: "Status"; readonly kind: string; readonly text: Sentence }
   | Ended;
 
-// -- out ---------------------------------------------------------------------------------------------------
+// -- outputs -----------------------------------------------------------------------------------------------
 
 export type Effect =
   | { readonly type: "Connect"; readonly door: Door }
   | { readonly type: "Disconnect"; readonly door: Door }
   | { readonly type: "Transmit"; readonly door: Door; readonly message: ClientMessage }
   | { readonly type: "Tell"; readonly event: Event }
-  /** A file for the person. */
+  /** Write a file for the person. */
   | { readonly type: "Save"; readonly what: "evidence" | "report"; readonly data: Bytes }
   | { readonly type: "MediaTransport"; readonly transport: Transport }
   /** The streams that others send now, as the server lists them. */

@@ -1,8 +1,8 @@
 /**
- * Files for all who are here: an offer by the relay, then pieces that the server hands on and does not keep.
+ * Files for all present members: an offer by the relay, then pieces that the server does not store.
  *
- * Protocol section 7. The offer carries a key of the file's own, and the digest of the whole. Pieces that
- * have not come are asked for again, of the sender alone. Nothing here opens or runs a file.
+ * Protocol section 7. The offer carries the file's own key and the digest of the whole. Receivers ask the sender
+ * alone for missing pieces. Nothing here opens or runs a file.
  */
 import { type Bytes, concat, hex, same, utf8 } from "../crypto/bytes";
 import { MalformedError, SnugCryptoError } from "../crypto/errors";
@@ -19,20 +19,20 @@ import type { Change } from "./membership";
 import type { RoomSession } from "./room";
 import { Seen } from "./talk";
 
-/** Seconds between two pieces of ours: some 400 kB/s leave room for all else below the server's limits. */
+/** Seconds between two pieces of ours: about 400 kB/s, which leaves capacity below the server's limits. */
 export const PIECE_EVERY = 0.15;
-/** Files of ours that may wait or go out; others' that may come in at a time, and bytes of these together. */
+/** Own files that may wait or be sent; files that may be received at a time, and their total bytes. */
 export const OUT_MAX = 8;
 export const IN_MAX = 8;
 export const IN_BYTES = 4 * FILE_MAX;
-/** Seconds without a new piece after which those that are missing are asked for, and how often in a row. */
+/** Seconds without a new piece before missing ones are requested, and requests in a row. */
 export const QUIET = 2;
 export const ASK_MAX = 5;
-/** Seconds for which a file that has gone out can be asked for again. */
+/** Seconds for which a file that has been sent can be requested again. */
 export const KEPT = 60;
-/** Pieces that are sent again for one file, as a multiple of its pieces: more is somebody's joke. */
+/** Pieces that are resent for one file, as a multiple of its pieces: more is abuse. */
 export const AGAIN_TIMES = 20;
-/** Characters of a file's name. */
+/** Maximum characters of a file's name. */
 const NAME_MAX = 200;
 
 interface Out {
@@ -52,14 +52,14 @@ interface In {
   asked: number;
 }
 
-/** How many pieces a file of that size (bytes) has. */
+/** Return the number of pieces of a file of that size (bytes). */
 export const piecesOf = (size: number): number => Math.ceil(size / PIECE_SIZE);
 
-/** Whether a file may be called that: printable, in one folder, and neither "." nor "..". */
+/** Return whether a file name is allowed: printable, no folder or special character, no dot in front. */
 export const isName = (name: string): boolean =>
   !/[^\P{C} ]|[^\P{Z} ]|[/\\:*?"<>|]/u.test(name) && !name.startsWith(".");
 
-/** Sends ours, piece by piece, and puts others' together. */
+/** Sends our files piece by piece, and assembles the others' files. */
 export class Files extends Aspect {
   #out: Out[] = [];
   /** By the file's id (hex). */
@@ -78,9 +78,9 @@ export class Files extends Aspect {
     }
   }
 
-  // -- ours ------------------------------------------------------------------------------------------------
+  // -- our files -------------------------------------------------------------------------------------------
 
-  /** CommandError for what is empty or too large, for what is no name, and for too many at a time. */
+  /** Send a file; CommandError if it is empty or too large, the name is bad, or too many are under way. */
   async send(name: string, mime: string, data: Bytes, now: number): Promise<void> {
     if (data.length < 1 || data.length > FILE_MAX)
       throw new CommandError(sentence("cant.file_size", { most: FILE_MAX, size: data.length }));
@@ -132,7 +132,7 @@ export class Files extends Aspect {
     room.tell({ type: "FileDone", id: hex(id), data: out.data });
   }
 
-  // -- others' ---------------------------------------------------------------------------------------------
+  // -- the others' files -----------------------------------------------------------------------------------
 
   override heard(received: ApplicationMessage, what: AnyContent, now: number): boolean {
     if (what.type === "file") this.#offer(received.sender, what, now);

@@ -1,6 +1,4 @@
-/**
- * A member's media frames: sealed and opened under the epoch's keys, with all that may be said against it.
- */
+/** A member's media frames: seal and open them under the epoch's keys, with all checks. */
 import type { Bytes } from "../crypto/bytes";
 import { baseStream, FutureEpochError, type OpenedFrame, openFrame, sealFrame } from "../crypto/mediaKeys";
 import { snug20 } from "../crypto/policy";
@@ -9,7 +7,7 @@ import { type Sentence, sentence } from "../words/sentence";
 import { having } from "./aspect";
 import type { RoomSession } from "./room";
 
-/** Why no media of ours may leave now, as a sentence for a person; null: it may. */
+/** Return the reason that our media may not be sent now, as a sentence for a person; null: it may. */
 export function whySilent(room: RoomSession, now: number): Sentence | null {
   if (room.ended !== null) return room.ended.text;
   if (room.stuckAt !== null || room.needsRejoin) return sentence("room.out_of_step");
@@ -20,11 +18,15 @@ export function whySilent(room: RoomSession, now: number): Sentence | null {
   return null;
 }
 
-/** One membership's frames on their way out: aspects see them in the order of their counters. */
+/** The sealed frames of one membership: aspects receive them in the order of their counters. */
 export class Sealing {
   #last: Promise<unknown> = Promise.resolve();
 
-  /** SFrame behind the shim; null while nothing may leave. The counter is taken before this returns. */
+  /**
+   * Seal a frame by SFrame and put the shim in front; null while no media may be sent.
+   *
+   * The counter is assigned before this method returns its promise.
+   */
   seal(room: RoomSession, kind: Kind, stream: number, frame: Bytes, now: number): Promise<Bytes | null> {
     if (whySilent(room, now) !== null) return Promise.resolve(null);
     const sealing = sealFrame(room.m.media, kind, stream, frame, now);
@@ -33,7 +35,7 @@ export class Sealing {
       const data = await sealing;
       await before;
       for (const aspect of having(room.aspects, "sealed")) await aspect.sealed(stream, split(kind, data)[1], now);
-      return whySilent(room, now) === null ? data : null; // it may have come to that meanwhile
+      return whySilent(room, now) === null ? data : null; // this may have changed meanwhile
     })();
     this.#last = done.catch(() => undefined);
     return done;
@@ -41,10 +43,10 @@ export class Sealing {
 }
 
 /**
- * SFrame, and SNUG-20 before anything is opened.
+ * Check SNUG-20, then open a frame by SFrame.
  *
- * FutureEpochError where keys, announcement or what an aspect waits for may still be on their way; any other
- * SnugCryptoError: never.
+ * FutureEpochError if keys, the announcement or data that an aspect waits for may still arrive; other subclasses of
+ * SnugCryptoError are final.
  */
 export async function open(
   room: RoomSession,
@@ -57,12 +59,12 @@ export async function open(
   if (announcers.size === 0) throw new FutureEpochError("a stream that nobody has announced yet");
   const [, sealed] = split(kind, data);
   const [leaf, stream] = room.m.media.sender(sealed, now);
-  // whichever layer it is of: who announced the pictures may seal them in any size
+  // The layer does not matter: the announcer of a video stream may seal any layer of it.
   const [announced] = baseStream(stream);
   snug20({ announcers, keyLeaf: leaf, stream: announced });
   for (const aspect of having(room.aspects, "opening")) aspect.opening(ssrc, leaf, stream, sealed, now);
   const opened = await openFrame(room.m.media, kind, data, now);
-  // while it was opened its stream may have been announced as another's
+  // Another member may have announced the stream while the frame was opened.
   snug20({ announcers: room.announced.announcers(ssrc), keyLeaf: leaf, stream: announced });
   for (const aspect of having(room.aspects, "opened")) aspect.opened(ssrc, leaf, stream, sealed, now);
   return opened;

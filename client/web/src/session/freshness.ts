@@ -1,41 +1,40 @@
 /**
- * How long it may be taken for granted that we stand where the others stand (protocol section 7).
+ * How long this member may assume that the others share its epoch (protocol section 7).
  *
- * Each other member's word holds for a while: until then it has told us, lately, that it is in our epoch, or
- * in one that ours has followed lately. Sound and pictures are sealed only while the words of a host and of
- * enough others hold; else whoever a withheld removal has evicted could go on listening.
+ * A confirmation is a member's recent signed statement that it is in our epoch, or in one that ours has lately
+ * followed; it holds for a while. Audio and video are sealed only while the confirmations of a host and of enough
+ * other members hold. Otherwise a member evicted by a withheld removal could go on listening.
  */
 
-/** Times are seconds; nothing here looks at a clock. */
+/** All times are in seconds; this class reads no clock. */
 export class Freshness {
   readonly #until = new Map<number, number>();
 
-  /** A leaf's word holds until then; what held longer goes on to. */
+  /** Extend a leaf's confirmation to `until`; never shorten it. */
   word(leaf: number, until: number): void {
     this.#until.set(leaf, Math.max(until, this.of(leaf)));
   }
 
-  /** Until when a leaf's word holds; 0 if it has given none. */
+  /** Return the time until which a leaf's confirmation holds; 0 if it has given none. */
   of(leaf: number): number {
     return this.#until.get(leaf) ?? 0;
   }
 
-  /** Nobody, or another, is at that leaf now. */
+  /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
     this.#until.delete(leaf);
   }
 
-  /** Leaves whose word does not hold. */
+  /** Return the leaves without a valid confirmation. */
   missing(others: ReadonlyMap<number, boolean>, now: number): number[] {
     return [...others.keys()].filter((leaf) => this.of(leaf) <= now);
   }
 
   /**
-   * The time until which we may go on; infinity when alone.
+   * Return the time until which media may be sealed; infinity when alone.
    *
-   * `others` says of each leaf but ours whether a host sits there; `host`: one sits at ours. Needed are one
-   * host, if any is in the tree, and with ourselves more than half of all, so that of two halves of a room at
-   * most one goes on.
+   * `others` maps each leaf but ours to whether it is a host; `host`: we are a host. Required are one host, if the
+   * tree has any, and more than half of all members, ourselves included: of two halves of a room at most one goes on.
    */
   until(others: ReadonlyMap<number, boolean>, host: boolean): number {
     if (others.size === 0) return Infinity;

@@ -1,8 +1,8 @@
 /**
- * The host seed, handed to those whom a host makes hosts as well (docs/decisions/0009-turns-and-hosts.md).
+ * Hand the host seed to members that a host makes hosts (docs/decisions/0009-turns-and-hosts.md).
  *
- * Whoever has it says so with a signature that only the seed makes. Until then it is handed over again and
- * again, later each time: a connection that was lost in between costs a moment, and no power.
+ * A receiver proves that it has the seed with a signature that only the seed makes. Until then the seed is sent
+ * again, after a growing interval: a lost connection delays it and loses nothing.
  */
 import { type Bytes, hex, same } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -14,7 +14,7 @@ import type { AnyContent, Grant, Granted } from "./content";
 import { type Change, among } from "./membership";
 import type { RoomSession } from "./room";
 
-/** Seconds until a grant that nobody has answered is sent again, doubled each time up to the most. */
+/** Seconds until an unanswered grant is sent again, doubled each time up to the maximum. */
 export const AGAIN = 5;
 export const AGAIN_MOST = 300;
 
@@ -24,10 +24,10 @@ interface Owed {
   readonly wait: number;
 }
 
-/** Owes the seed to signature keys, and pays when their policy and their box are known. */
+/** Owes the seed to signature keys, and sends it to those that are hosts and have announced a box. */
 export class Granting extends Aspect {
   #owed = new Map<string, Owed>();
-  /** Signature keys (hex) of hosts that have shown that they hold the seed. */
+  /** Signature keys (hex) of hosts that have proven that they hold the seed. */
   shown = new Set<string>();
   #toShow = false;
 
@@ -38,7 +38,7 @@ export class Granting extends Aspect {
     this.#toShow = before.#toShow;
   }
 
-  /** Hand the seed to that member as soon as it is a host by the policy. */
+  /** Send the seed to that member as soon as the policy names it a host. */
   owe(signatureKey: Bytes): void {
     const key = hex(signatureKey);
     if (!this.#owed.has(key)) this.#owed.set(key, { at: 0, wait: AGAIN });
@@ -65,7 +65,7 @@ export class Granting extends Aspect {
       try {
         grant = await sealGrant(hostSeed, leaf, key, box, groupId, room.rng);
       } catch (error) {
-        if (error instanceof SnugCryptoError) continue; // a box that is no key: its owner gets nothing
+        if (error instanceof SnugCryptoError) continue; // a box that is no key: its owner cannot be sent a seed
         throw error;
       }
       await room.relay(grant);
@@ -76,7 +76,7 @@ export class Granting extends Aspect {
     const { m } = this.room;
     const gone = change.rejoined ? [] : change.removed.map(({ key }) => key);
     gone.push(...change.policyBefore.hosts.filter((host) => !among(host, change.policyAfter.hosts)));
-    if (among(m.signatureKey(m.ownLeaf), gone)) this.#owed.clear(); // we are no host any more
+    if (among(m.signatureKey(m.ownLeaf), gone)) this.#owed.clear(); // we are no longer a host
     for (const key of gone) {
       this.shown.delete(hex(key));
       this.#owed.delete(hex(key));
@@ -111,7 +111,7 @@ export class Granting extends Aspect {
     try {
       await verify(m.policy.hostPublic, grantedMessage(m.group.groupId, key), granted.signature);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return; // it has something else, and can't host
+      if (error instanceof SnugCryptoError) return; // it has another seed, and cannot host
       throw error;
     }
     this.shown.add(hex(key));

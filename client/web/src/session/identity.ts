@@ -1,8 +1,8 @@
 /**
- * Identities in the room: vouching for our own leaf to one other member, and hearing who vouches to us.
+ * Identities in the room: vouch for our own leaf to one other member, and receive vouches.
  *
- * Protocol section 9. A vouch is a blob that the server does not keep and no leaf signs (`crypto/identity`
- * says why). Members see that somebody vouches to somebody; the server sees a blob of the smallest size.
+ * Protocol section 9. A vouch is a blob that the server does not store and no leaf signs (see `crypto/identity`).
+ * Members can see that some member vouches to another; the server sees a blob of the smallest size.
  */
 import { type Bytes, hex, same } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -19,17 +19,17 @@ import type { RoomSession } from "./room";
 import { look } from "./standing";
 import * as words from "./words";
 
-/** Vouches to us that came before the announcement of who makes them. */
+/** Vouches to us that arrived before their senders' announcements. */
 export const EARLY_MAX = 8;
-/** Seconds after somebody has taken another's leaf in which a command may still mean who was there before. */
+/** Seconds after a newcomer takes over a leaf in which a command may still mean the previous member. */
 export const TAKEN = 60;
 
 const NONE: Bytes = new Uint8Array();
 
 /**
- * Knows which identity stands behind which leaf, as far as that was shown to us.
+ * Maps leaves to the identities that they have shown to us.
  *
- * Everything is kept by signature key (hex): that of a leaf is the same after it has rejoined.
+ * Everything is kept by signature key (hex), which a leaf keeps when it rejoins.
  */
 export class Vouching extends Aspect {
   /** signature key -> identity */
@@ -40,24 +40,25 @@ export class Vouching extends Aspect {
   readonly #handles = new Map<number, string>();
   #announced = new Set<number>();
   #early: OpenedVouch[] = [];
-  /** Who sat at a leaf that is free now. */
+  /** The previous member of a leaf that is free now. */
   readonly #left = new Map<number, string>();
-  /** When somebody else came to it, and who was there. */
+  /** When a leaf was taken over, and the previous member. */
   readonly #taken = new Map<number, readonly [number, string]>();
 
   override carryOver(old: RoomSession): void {
     const before = old.aspect(Vouching);
     this.#met = before.#met;
     this.#told = before.#told;
-    // to be said again: our box, and perhaps our leaf, are new
+    // To be sent again: our box, and perhaps our leaf, are new.
     this.#to = new Map([...before.#to.keys()].map((key) => [key, NONE]));
   }
 
   // -- commands --------------------------------------------------------------------------------------------
 
   /**
-   * Show our identity to the member at `leaf`, as soon as it can be; CommandError if that is nobody else, or
-   * we have no identity.
+   * Show our identity to the member at `leaf` as soon as possible.
+   *
+   * CommandError if there is no other member at that leaf, or we have no identity.
    */
   async vouch(leaf: number, now: number): Promise<void> {
     const key = this.#other(leaf, now);
@@ -67,15 +68,15 @@ export class Vouching extends Aspect {
   }
 
   /**
-   * Put who vouched at `leaf` in the book, by default under the name that it has here.
+   * Add the identity shown at `leaf` to the book, by default under the member's name here.
    *
-   * CommandError if there is nobody else, no identity was shown, or the book can't take it.
+   * CommandError if there is no other member, no identity was shown, or the book cannot take it.
    */
   know(leaf: number, petname: string | null, now: number): void {
     this.#learn(leaf, petname, now, false);
   }
 
-  /** Mark it as verified, and put it in the book if it isn't there; CommandError as for `know`. */
+  /** Mark the identity as verified, adding it to the book if needed; CommandError as for `know`. */
   verify(leaf: number, now: number): void {
     this.#learn(leaf, null, now, true);
   }
@@ -104,7 +105,7 @@ export class Vouching extends Aspect {
     if (key === null || leaf === m.ownLeaf) throw new CommandError(sentence("cant.nobody_else", { leaf }));
     const taken = this.#taken.get(leaf);
     this.#taken.delete(leaf);
-    // the digits that a person has just compared are those of who was there
+    // The digits that the person has just compared are the previous member's.
     if (taken !== undefined && now - taken[0] < TAKEN)
       throw new CommandError(sentence("cant.leaf_taken", { name: m.name(leaf), leaf, before: taken[1] }));
     return key;
@@ -132,7 +133,7 @@ export class Vouching extends Aspect {
         this.#taken.set(leaf, [now, before]);
       }
     }
-    // there is another beat key: what was under way can't be opened any more
+    // The beat key is new: vouches under way cannot be opened any more.
     if (change.removed.length > 0) this.#again([...this.#to.keys()]);
   }
 
@@ -142,7 +143,7 @@ export class Vouching extends Aspect {
   }
 
   #again(keys: Iterable<string>): void {
-    // who was away, or had other keys, has not had it; who has had it takes no notice
+    // Members that were away, or had other keys, have not received it; the others ignore duplicates.
     for (const key of keys) this.#to.set(key, NONE);
   }
 
@@ -171,7 +172,7 @@ export class Vouching extends Aspect {
       try {
         vouch = await book.own.vouch(ends, room.box, room.rng);
       } catch (error) {
-        // a box that is no key: nobody can be sure of its owner
+        // A box that is no key: no identity can be proven to its owner.
         if (error instanceof SnugCryptoError) continue;
         throw error;
       }
@@ -190,12 +191,12 @@ export class Vouching extends Aspect {
     const leaf = received.sender;
     const handle = hex(what.handle);
     if (this.#handles.get(leaf) !== handle) {
-      // a new connection, which has had nothing yet
+      // A new connection, which has received nothing yet.
       this.#handles.set(leaf, handle);
       const key = this.room.m.signatureKey(leaf);
       if (key !== null && this.#to.has(hex(key))) this.#again([hex(key)]);
     }
-    this.#announced.add(leaf); // the room reads it after us
+    this.#announced.add(leaf); // the room stores it after this hook
     return false;
   }
 
@@ -213,7 +214,7 @@ export class Vouching extends Aspect {
     try {
       opened = await openVouch(vouch, room.box, m.signatureKey(m.ownLeaf) ?? NONE, m.group.groupId);
     } catch (error) {
-      // to somebody else, or nothing: it has cost one check
+      // For another member, or garbage: it costs one check.
       if (error instanceof SnugCryptoError) return true;
       throw error;
     }
@@ -233,7 +234,7 @@ export class Vouching extends Aspect {
     for (const opened of due) await this.#consider(opened);
   }
 
-  /** Whether it is settled; false: perhaps its maker's announcement is still on its way. */
+  /** Return whether a vouch is settled; false: its sender's announcement may still arrive. */
   async #consider(opened: OpenedVouch): Promise<boolean> {
     const m = this.room.m;
     if (opened.leaf === m.ownLeaf) return true;
@@ -261,9 +262,9 @@ export class Vouching extends Aspect {
   }
 
   /**
-   * The member with that signature key has proven that identity (32 bytes) to us.
+   * Record that the member of that signature key has proven the identity (32 bytes) to us.
    *
-   * Its first word counts: no honest program has two.
+   * The first identity counts: no honest program has two.
    */
   met(signatureKey: Bytes, identity: Bytes): void {
     if (this.#met.has(hex(signatureKey))) return;

@@ -1,9 +1,9 @@
-/** What a member wants to commit, until it has: an intent is staged anew on every epoch until it is done. */
+/** A member's pending commits: an intent is staged anew in every epoch until it is done. */
 import { type Bytes, same } from "../crypto/bytes";
 import type { HostReturn, Policy } from "../crypto/roomState";
 import type { KeyPackage } from "../mls";
 
-/** Admit who knocked by `invite`. `knock` is the host lobby's number for it. */
+/** Admit the newcomer who knocked by `invite`. `knock` is its number in the host's lobby. */
 export interface AddIntent {
   readonly type: "AddIntent";
   readonly knock: number;
@@ -12,7 +12,7 @@ export interface AddIntent {
   readonly name: string;
 }
 
-/** Put a member whose state is lost back in place of its old leaf. */
+/** Put a member that has lost its state back in place of its old leaf. */
 export interface RejoinIntent {
   readonly type: "RejoinIntent";
   readonly knock: number;
@@ -21,7 +21,7 @@ export interface RejoinIntent {
   readonly name: string;
 }
 
-/** Let a host that has crashed in again (SNUG-9). `knock` is the number under which it is answered. */
+/** Let a crashed host in again (SNUG-9). `knock` is the number under which it is answered. */
 export interface ReturnIntent {
   readonly type: "ReturnIntent";
   readonly knock: number;
@@ -30,21 +30,21 @@ export interface ReturnIntent {
   readonly name: string;
 }
 
-/** Remove a member: the leaf, and the key that it had when that was decided. */
+/** Remove a member, by its leaf and the signature key that the leaf had at the decision. */
 export interface RemoveIntent {
   readonly type: "RemoveIntent";
   readonly leaf: number;
   readonly signatureKey: Bytes;
 }
 
-/** Change the policy; `change` gives the next version, or null where nothing is left to do. */
+/** Change the policy; `change` returns the next version, or null if nothing is left to do. */
 export interface PolicyIntent {
   readonly type: "PolicyIntent";
-  /** CommandError where it can't be done any more. */
+  /** Throws CommandError if the change is no longer possible. */
   readonly change: (policy: Policy) => Policy | null;
 }
 
-/** Commit the Remove that a leaving member has proposed of itself. */
+/** Commit a leaving member's Remove proposal of itself. */
 export interface FarewellIntent {
   readonly type: "FarewellIntent";
   readonly leaf: number;
@@ -53,20 +53,20 @@ export interface FarewellIntent {
   readonly proposal: Bytes;
 }
 
-/** An empty commit: fresh keys for its author. */
+/** Make an empty commit: fresh keys for its author. */
 export interface HealIntent {
   readonly type: "HealIntent";
   readonly epoch: number;
 }
 
-/** Those that let somebody in, and are answered. */
+/** Intents that admit somebody, and are answered. */
 export type EntryIntent = AddIntent | RejoinIntent | ReturnIntent;
 export type Intent = EntryIntent | RemoveIntent | PolicyIntent | FarewellIntent | HealIntent;
 
 export const letsIn = (intent: Intent): intent is EntryIntent =>
   intent.type === "AddIntent" || intent.type === "RejoinIntent" || intent.type === "ReturnIntent";
 
-/** Whether both want the same of a farewell (the only kind that is told of more than once). */
+/** Return whether both intents are one, or equal farewells (a farewell may be reported more than once). */
 export const sameFarewell = (one: Intent, other: Intent): boolean =>
   one === other ||
   (one.type === "FarewellIntent" &&

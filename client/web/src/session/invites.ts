@@ -1,8 +1,8 @@
 /**
- * What a host's program knows of the meeting's invites: which, for whom, who came in by them, which leaked.
+ * A host's records of the meeting's invites: which exist, for whom, who used them, which leaked.
  *
- * A label never leaves this program. An invite's index is 15 random bits (two hosts must not take the same
- * one) and the bit `SINGLE_USE`; index 0 is the open invite that a meeting begins with.
+ * A label never leaves this program. An invite's index is 15 random bits (two hosts must not draw the same index) and
+ * the bit `SINGLE_USE`; index 0 is the open invite of a new meeting.
  */
 import { type Rng, utf8 } from "../crypto/bytes";
 import { NO_INVITE } from "../crypto/report";
@@ -11,11 +11,11 @@ import { CommandError, type Sentence, sentence } from "../words/sentence";
 import type { InviteRow, Roster } from "./events";
 import type { Membership } from "./membership";
 
-/** UTF-8 bytes of a label. */
+/** Maximum label size in bytes of UTF-8. */
 export const LABEL_MAX = 64;
-/** Invites that one host makes in one meeting. */
+/** Maximum number of invites that one host makes in one meeting. */
 export const MINE_MAX = 1000;
-/** Draws for a free index; after that there are none to speak of. */
+/** Attempts to draw a free index; if all fail, hardly any index is free. */
 const DRAWS = 1000;
 
 const CONTROLS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
@@ -23,31 +23,31 @@ const CONTROLS = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 /**
  * Pure bookkeeping; it lives as long as the participant, through rejoins and changes of host.
  *
- * All of it is bounded: by `MINE_MAX`, by the 4,096 people of a meeting, by what hosts take back.
+ * All of it is bounded: by `MINE_MAX`, by the 4,096 people of a meeting, and by the number of revocations.
  */
 export class InviteBook {
   /** Our labels, by index. */
   readonly #mine = new Map<number, string>();
-  /** Names of who came in by each, in that order. */
+  /** For each index, the names of members who came in by it, in order. */
   readonly #came = new Map<number, string[]>();
   readonly #byLeaf = new Map<number, number>();
-  /** By index, the name of whoever came in by it and was removed. */
+  /** For each index, the name of the last removed member who came in by it. */
   readonly #removed = new Map<number, string>();
-  /** Taken back by a host's word (a removal is in the ledger besides). */
+  /** Revoked by a host (a removal's revocation is in the ledger as well). */
   readonly takenBack = new Set<number>();
   readonly #alarmed = new Set<number>();
 
-  // -- making --------------------------------------------------------------------------------------------
+  // -- new invites ---------------------------------------------------------------------------------------
 
-  /** The open invite that the meeting begins with exists. */
+  /** Record the open invite of a new meeting. */
   first(): void {
     this.#mine.set(0, "");
   }
 
   /**
-   * A new invite's index; `known` are indices that are in use already.
+   * Make an invite and return its index; `known` are indices that are in use already.
    *
-   * CommandError when the label is too long, has control characters, or there are too many invites.
+   * CommandError if the label is too long or has control characters, or if there are too many invites.
    */
   make(label: string, single: boolean, known: Iterable<number>, rng: Rng): number {
     if (utf8(label).length > LABEL_MAX || CONTROLS.test(label))
@@ -66,9 +66,9 @@ export class InviteBook {
     throw new CommandError(sentence("cant.invites_all"));
   }
 
-  // -- what happened ---------------------------------------------------------------------------------------
+  // -- recording -------------------------------------------------------------------------------------------
 
-  /** We are in a room: who was there before us came in by what the ledger says. */
+  /** Record a new membership: the ledger names the invites of the members before us. */
   enter(m: Membership): void {
     this.#byLeaf.clear();
     for (const [leaf, index] of m.ledger.invites) {
@@ -85,7 +85,7 @@ export class InviteBook {
     return names;
   }
 
-  /** Who came and went by a change that was adopted. */
+  /** Record the members who joined and left by an adopted commit. */
   changed(roster: Roster): void {
     for (const member of roster.removed) {
       const index = this.#byLeaf.get(member.leaf);
@@ -100,36 +100,36 @@ export class InviteBook {
     }
   }
 
-  /** Whether nobody has been alarmed about that invite yet: each is told of once. */
+  /** Return whether this is the first alarm about that invite: each is reported once. */
   firstAlarm(index: number): boolean {
     const first = !this.#alarmed.has(index);
     this.#alarmed.add(index);
     return first;
   }
 
-  // -- what is known ---------------------------------------------------------------------------------------
+  // -- queries ---------------------------------------------------------------------------------------------
 
-  /** Our label for it, perhaps empty; null for an invite that another host has made. */
+  /** Return our label, which may be empty; null for an invite that another host made. */
   label(index: number): string | null {
     return this.#mine.get(index) ?? null;
   }
 
-  /** The name of who came in by it last, if anybody has. */
+  /** Return the name of the last member who came in by it; null without one. */
   cameIn(index: number): string | null {
     return this.#came.get(index)?.at(-1) ?? null;
   }
 
-  /** The name of who came in by it and was removed, if that is why it opens nothing. */
+  /** Return the name of the removed member who came in by it; null without one. */
   removedWith(index: number): string | null {
     return this.#removed.get(index) ?? null;
   }
 
-  /** Whether there is anything to take back: an invite of ours, or one that somebody has come in by. */
+  /** Return whether there is anything to revoke: an own invite, or one that somebody has used. */
   known(index: number): boolean {
     return this.#mine.has(index) || this.#came.has(index);
   }
 
-  /** All invites known here, our own first, in the order in which they were made. */
+  /** Return all known invites: our own in order of creation, then the others by index. */
   rows(m: Membership): InviteRow[] {
     const others = [...new Set([...this.#came.keys(), ...this.takenBack])].filter((n) => !this.#mine.has(n));
     return [...this.#mine.keys(), ...others.sort((a, b) => a - b)].map((index) => ({
@@ -142,7 +142,7 @@ export class InviteBook {
   }
 }
 
-/** An invite as it stands in a sentence. */
+/** Return the phrase that names an invite in a sentence. */
 export function called(index: number, label: string | null): Sentence {
   if (label) return sentence("invite.label", { label, index });
   if (index === 0) return sentence("invite.open");

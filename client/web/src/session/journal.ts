@@ -2,17 +2,17 @@
 import type { Bytes } from "../crypto/bytes";
 import { chainNext } from "../crypto/invite";
 
-/** Slots whose blobs are kept, to hand over to a server that has restarted and to stragglers. */
+/** Slots whose blobs are kept, to hand over to a restarted server and to stragglers. */
 export const KEPT = 8;
-/** Slots whose chain value is kept, to judge tickets by. */
+/** Slots whose chain values are kept, to judge tickets. */
 export const CHAINS = 64;
 
-/** One slot: what took it, the chain after it, and the pass of the epoch after it. */
+/** One slot: its blob, the chain after it, and the pass of the epoch after it. */
 export interface Entry {
   readonly slot: number;
   readonly chain: Bytes;
   readonly token: Bytes;
-  /** null where this member began. */
+  /** null for the slot at which this member began. */
   readonly blob: Bytes | null;
 }
 
@@ -33,7 +33,7 @@ export class Journal {
     return this.#last.slot;
   }
 
-  /** The chain after it, 32 bytes. */
+  /** The chain after the last slot, 32 bytes. */
   get chain(): Bytes {
     return this.#last.chain;
   }
@@ -43,22 +43,22 @@ export class Journal {
     return this.#last.token;
   }
 
-  /** The earliest slot from which this member could hand over everything that followed. */
+  /** The earliest slot after which this member can hand over every blob. */
   get oldest(): Entry {
     return this.#entries[0] ?? this.#last;
   }
 
-  /** That slot, if it is still kept. */
+  /** Return the entry of that slot; null if it is no longer kept. */
   entry(slot: number): Entry | null {
     return this.#entries[slot - this.oldest.slot] ?? null;
   }
 
-  /** The chain if `blob` took the next slot. */
+  /** Return the chain value that results if `blob` takes the next slot. */
   chainAfter(blob: Bytes): Bytes {
     return chainNext(this.chain, this.slot + 1, blob);
   }
 
-  /** `blob` has taken the next slot; `token` is the pass from now on. */
+  /** Record that `blob` has taken the next slot; `token` is the pass from then on. */
   append(blob: Bytes, token: Bytes): void {
     const slot = this.slot + 1;
     const chain = this.chainAfter(blob);

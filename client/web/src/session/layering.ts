@@ -1,9 +1,8 @@
 /**
- * Pictures in several sizes: a server that switches between them shows nobody again what was shown before.
+ * Video in several layers: protection against replay when the server switches layers.
  *
- * Of one layer nothing is given out behind what was sealed after it, for counters tell the order; between layers no
- * counter does. The sender's lists do (protocol section 10, decision 29): each names what all layers sealed in the same
- * half second.
+ * Within a layer, counters prevent replay of older frames; between layers no counter does. The sender's lists do
+ * (protocol section 10, decision 29): each list names the frames that all layers sealed in the same half second.
  */
 import type { Bytes } from "../crypto/bytes";
 import { ReplayError } from "../crypto/errors";
@@ -14,32 +13,32 @@ import type { Change } from "./membership";
 import { Signing } from "./signing";
 
 /**
- * Lists by which a frame may be older than what another layer has shown: one picture's layers are sealed one after the
- * other, and a list may end between two of them.
+ * Lists by which a frame may be older than the newest of another layer: the layers of one video frame are sealed in
+ * sequence, and a list may end between two of them.
  */
 const SLACK = 1;
 
-/** Rises with the time at which a frame was sealed. */
+/** The epoch, and the number of the list in it: rises with the time at which a frame was sealed. */
 type Place = readonly [epoch: number, list: number];
 
 const later = (one: Place, other: Place): boolean => one[0] > other[0] || (one[0] === other[0] && one[1] > other[1]);
 
-/** Bounded by members times layers; leaves are forgotten with their members. */
+/** Bounded by members times layers; a removed member's state is forgotten. */
 export class Layering extends Aspect {
-  /** By leaf, by the stream that was announced, by layer: where its newest frame that opened stands, at least. */
+  /** By leaf, by announced stream, by layer: the place of the newest opened frame, a lower bound. */
   readonly #shown = new Map<number, Map<number, Map<number, Place>>>();
 
   /**
-   * ReplayError for what was sealed before what another layer has shown.
+   * ReplayError for a frame that was sealed before the newest frame of another layer.
    *
-   * UnverifiedFrameError where lists were lost and that can't be told: the next list will tell.
+   * UnverifiedFrameError if lost lists make the order unknown: the next list will settle it.
    */
   override opening(_ssrc: number, leaf: number, stream: number, frame: Bytes, _now: number): void {
     this.#compare(leaf, stream, frame);
   }
 
   override opened(_ssrc: number, leaf: number, stream: number, frame: Bytes, _now: number): void {
-    this.#compare(leaf, stream, frame); // another layer may have shown something while it was opened
+    this.#compare(leaf, stream, frame); // another layer may have opened a newer frame meanwhile
     const [base, layer] = baseStream(stream);
     if (base !== Stream.VIDEO && base !== Stream.SCREEN_VIDEO) return;
     const [epoch, number] = this.room.aspect(Signing).listedIn(leaf, frame);

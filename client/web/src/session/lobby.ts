@@ -1,7 +1,7 @@
 /**
- * Both sides of a lobby: a host with its card and its knocks, a newcomer with its knock.
+ * Both sides of a lobby: a host with its cards and knocks, and a newcomer with its knock.
  *
- * Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host stands in two.
+ * Protocol section 4. A lobby is a room's waiting place of one UTC day; near midnight a host is in two.
  */
 import { type Bytes, hex, type Rng, same, systemRng, utf8 } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -22,31 +22,31 @@ import { among, type Membership, policyOf } from "./membership";
 import { look } from "./standing";
 import * as words from "./words";
 
-/** Seconds around midnight in which a host stands in both days' lobbies. */
+/** Seconds around midnight in which a host is in both days' lobbies. */
 export const MIDNIGHT = 600;
-/** A card is made anew when it has fewer seconds left than this. */
+/** Remaining seconds of a card below which it is replaced. */
 export const CARD_RENEW = 120;
-/** Knocks that may wait on one open invite: people who share a link must not block each other. */
+/** Maximum waiting knocks on one open invite: people who share a link must not block each other. */
 export const KNOCKS_EACH = 16;
-/** Posts a second, and at once: below what a server allows by default, so that none is refused and lost. */
+/** Posts a second, and in a burst: below a server's default limits, so that none is refused and lost. */
 export const POST_RATE = 8;
 export const POST_BURST = 60;
-/** Seconds between two posts of the same card: one serves all who called meanwhile. */
+/** Minimum seconds between two posts of the same card: one post serves all callers. */
 export const CARD_EVERY = 0.5;
-/** Posts that may wait: what nobody has asked for (a refusal without a host's word) is not added to more. */
+/** Waiting posts from which unsolicited posts (refusals without a host's decision) are not added. */
 export const CROWDED = 32;
-/** Posts that wait at most: whoever floods the lobby makes us answer, and the oldest of it is given up. */
+/** Maximum waiting posts: somebody who floods the lobby makes us answer, and the oldest is dropped. */
 export const WAITING_MAX = 256;
-/** Replies kept, for who lost the connection before theirs came. */
+/** Replies that are kept for newcomers who lost their connection before the reply arrived. */
 export const REPLIES_KEPT = 64;
-/** Seconds between two requests of one member to be let back in that count. */
+/** Minimum seconds between two rejoin requests of one member that count. */
 export const REJOIN_EVERY = 5;
 export const CALL_EVERY = 3;
 export const KNOCK_EVERY = 5;
-/** Seconds without an answer after which another host's newer card is tried. */
+/** Seconds without an answer before another host's newer card is tried. */
 export const KNOCK_PATIENCE = 12;
 
-// What knockers are told: as it travels, in English. Whose program knows it says it in the reader's language.
+// Refusal reasons, sent in English. A program that knows a reason shows it in the reader's language.
 export const IS_LOCKED = "The room is locked: nobody new is let in now.";
 export const IS_FULL = "So many people have been in this meeting that nobody new can be told all of it.";
 export const IS_OVER = "This invite has been used or taken back. Ask for another one.";
@@ -60,7 +60,7 @@ const KNOWN: Readonly<Record<string, string>> = {
   [NOT_LET_IN]: "refusal.no",
 };
 
-/** A host's reason, as a newcomer is told it. */
+/** Return the sentence for the reason in a host's refusal. */
 export function reasonOf(text: string): Sentence {
   const key = Object.hasOwn(KNOWN, text) ? KNOWN[text] : undefined;
   if (key !== undefined) return sentence(key);
@@ -72,11 +72,11 @@ export function reasonOf(text: string): Sentence {
 
 const doorOf = (day: number): Door => ({ day, probe: false });
 
-/** The days whose lobbies who waits for knocks stands in: near midnight two. */
+/** Return the days whose lobbies a host with waiting knocks must be in: two near midnight. */
 export const daysAround = (now: number): Set<number> =>
   new Set([dayOf(now - MIDNIGHT), dayOf(now), dayOf(now + MIDNIGHT)]);
 
-/** The doors of the lobbies of some days: connecting, signing, posting. */
+/** Connections to the lobbies of some days: connect, sign, post. */
 export class Doors {
   readonly #secret: Bytes;
   readonly #origin: string;
@@ -98,12 +98,12 @@ export class Doors {
     this.#rng = rng;
   }
 
-  /** The days whose lobbies we are in. */
+  /** The days whose lobbies we have entered. */
   get inside(): ReadonlySet<number> {
     return this.#inside;
   }
 
-  /** Be in these and no others. Call it regularly: it also posts what had to wait. */
+  /** Be in the lobbies of these days only. Call it regularly: it also sends waiting posts. */
   async want(days: ReadonlySet<number>, now: number): Promise<void> {
     const since = this.#flushedAt === null ? 0 : now - this.#flushedAt;
     this.#flushedAt = now;
@@ -130,7 +130,7 @@ export class Doors {
     this.#effects.push({ type: "Disconnect", door: doorOf(day) });
   }
 
-  /** Try again, soon at first. */
+  /** Handle a lost connection: reconnect after 0.2 s, later after up to 1.5 s. */
   lost(day: number, now: number): void {
     this.#inside.delete(day);
     if (!this.#keys.has(day)) return;
@@ -138,7 +138,7 @@ export class Doors {
     this.#failures++;
   }
 
-  /** A lobby message that somebody posted; true when we have just come in; false for anything else. */
+  /** Return a posted lobby message; true if we have just entered; false for anything else. */
   async received(day: number, message: ServerMessage): Promise<lobby.LobbyMessage | boolean> {
     const held = this.#keys.get(day);
     if (held === undefined) return false;
@@ -157,14 +157,14 @@ export class Doors {
         return true;
       case "refused":
         if (message.text === this.#refusal) return false;
-        this.#refusal = message.text; // told once, however often it is tried
+        this.#refusal = message.text; // reported once, however often it recurs
         this.#effects.push({ type: "Tell", event: words.alarm("refused.lobby", { why: message.text }) });
         return false;
       case "posted":
         try {
           return await lobby.read(held.veil, message.blob);
         } catch (error) {
-          if (error instanceof SnugCryptoError) return false; // not of anybody who has the link
+          if (error instanceof SnugCryptoError) return false; // not from a holder of the link
           throw error;
         }
       default:
@@ -173,9 +173,9 @@ export class Doors {
   }
 
   /**
-   * Seal and post, if we are there; at once, or as soon as the server's limits allow.
+   * Seal and post if we are in that lobby, at once or as soon as the server's limits allow.
    *
-   * What waits already is not said twice: else who knocks the same again and again would crowd out others.
+   * A message that already waits is not added: repeated equal knocks would displace other replies.
    */
   async post(day: number, message: lobby.LobbyMessage): Promise<void> {
     if (!this.#inside.has(day) || this.#waiting.some(([, waiting]) => waiting === message)) return;
@@ -184,7 +184,7 @@ export class Doors {
     if (this.#waiting.length > WAITING_MAX) this.#waiting.shift();
   }
 
-  /** Whether so much waits to be posted that only what hosts have said should be added. */
+  /** Whether so many posts wait that only messages with a host's decision should be added. */
   get crowded(): boolean {
     return this.#waiting.length >= CROWDED;
   }
@@ -201,7 +201,7 @@ export class Doors {
         const blob = await lobby.post(held.veil, message, this.#rng);
         this.#effects.push({ type: "Transmit", door: doorOf(day), message: { type: "post", blob } });
       } catch (error) {
-        if (!(error instanceof SnugCryptoError)) throw error; // else more than a lobby carries
+        if (!(error instanceof SnugCryptoError)) throw error; // larger than a lobby allows
       }
     }
   }
@@ -219,7 +219,7 @@ interface Asked {
   readonly ticket: Bytes | null;
   /** hex(H) of the knock. */
   readonly mark: string;
-  /** The signature key (hex): one person knocks with one, however often and at whichever host's card. */
+  /** The signature key (hex), which is the same in all knocks of one person, at every host's card. */
   readonly who: string;
 }
 
@@ -233,16 +233,16 @@ export interface HostLobbyFacts {
   readonly rng?: Rng;
 }
 
-/** A host at its lobby: hands out cards, reads knocks, answers them when the commit is in. */
+/** A host in its lobby: posts cards, reads knocks, and answers when the commit has come back. */
 export class HostLobby {
   readonly effects: Effect[] = [];
-  /** Single-use invites that have leaked while somebody waited by them: to be taken back everywhere. */
+  /** Single-use invites that leaked while a knock waited on them: to be revoked everywhere. */
   readonly leaked: number[] = [];
-  /** What was said under the key that members have (`returning.Desk`), and in which day's lobby. */
+  /** Messages under the key that members have (for `returning.Desk`), each with its lobby's day. */
   readonly inside: (readonly [number, lobby.Inside])[] = [];
-  /** Intents that the room is to commit. */
+  /** Intents for the room to commit. */
   readonly wanted: (AddIntent | RejoinIntent)[] = [];
-  /** Signature keys of those who came in, and the identities (32 bytes each) that they had shown. */
+  /** Signature keys of admitted newcomers, and the identities (32 bytes each) that they showed. */
   readonly met: (readonly [Bytes, Bytes])[] = [];
   readonly #contacts: Contacts | null;
   readonly #seed: HostSeed;
@@ -260,11 +260,11 @@ export class HostLobby {
   readonly #admitted = new Set<number>();
   #asked = new Map<number, Asked>();
   #rejoining = -1;
-  /** leaf -> when we took a request of its */
+  /** leaf -> when we accepted its last request */
   readonly #rejoinedAt = new Map<number, number>();
-  /** Who rejoined too often: told once. */
+  /** Keys whose rejoin failed: reported once. */
   readonly #notLetIn = new Set<string>();
-  /** Replies by the hash of their knock: who lost the connection knocks the same again. */
+  /** Replies by the hash of their knock: after a lost connection the same knock comes again. */
   readonly #replied = new Map<string, lobby.Reply>();
 
   static async open(facts: HostLobbyFacts): Promise<HostLobby> {
@@ -282,7 +282,7 @@ export class HostLobby {
     this.#book = book;
   }
 
-  /** Stand in today's lobby, and near midnight in the neighbour's; renew cards; erase old secrets. */
+  /** Stay in today's lobby, near midnight in two; renew cards; erase old secrets. */
   async tick(now: number): Promise<void> {
     await this.#doors.want(daysAround(now), now);
     for (const [day, secrets] of this.#cards) {
@@ -301,12 +301,12 @@ export class HostLobby {
     }
   }
 
-  /** A lobby's connection is gone. */
+  /** Handle a lost connection to a lobby. */
   lost(day: number, now: number): void {
     this.#doors.lost(day, now);
   }
 
-  /** That invite opens nothing any more; who waits by it is told so. */
+  /** Close an invite, and refuse the knocks that wait on it. */
   async revoke(index: number): Promise<void> {
     if (this.#shut.has(index)) return;
     this.#shut.add(index);
@@ -317,7 +317,7 @@ export class HostLobby {
     this.#knocks.revoke(index);
   }
 
-  /** Nobody new: who waits is told so. */
+  /** Refuse all waiting knocks: the room is locked. */
   async lock(now: number): Promise<void> {
     for (const { id } of this.#knocks.waiting(now)) {
       this.#knocks.take(id, now);
@@ -325,13 +325,13 @@ export class HostLobby {
     }
   }
 
-  /** Somebody has come in by that invite. */
+  /** Record that a newcomer was admitted by that invite. */
   used(index: number): void {
     this.#issued(index);
     this.#knocks.use([index]);
   }
 
-  /** Whether anybody has knocked by that invite. */
+  /** Return whether a knock has used that invite. */
   knows(index: number): boolean {
     return this.#known.has(index);
   }
@@ -342,7 +342,7 @@ export class HostLobby {
     this.#knocks.issue(index, (index & SINGLE_USE) !== 0);
   }
 
-  /** What the server said there; gives the knock that the host is to be asked about. */
+  /** Process a message from the server; return the knock that the host is to be asked about, or null. */
   async received(day: number, message: ServerMessage, m: Membership, now: number): Promise<Knocked | null> {
     const posted = await this.#doors.received(day, message);
     if (posted === true) await this.#postCard(day, now);
@@ -353,7 +353,7 @@ export class HostLobby {
     return null;
   }
 
-  /** Say something in that day's lobby. */
+  /** Post a message in that day's lobby. */
   async post(day: number, message: lobby.LobbyMessage): Promise<void> {
     await this.#doors.post(day, message);
   }
@@ -419,7 +419,7 @@ export class HostLobby {
     };
   }
 
-  /** Open it with whichever card it was sealed to, and check its KeyPackage; null: never shown. */
+  /** Open a knock with the card that it was sealed to, and check its KeyPackage; null: it is never shown. */
   async #open(
     day: number,
     knock: lobby.Knock,
@@ -440,14 +440,14 @@ export class HostLobby {
         };
       } catch (error) {
         if (!(error instanceof SnugCryptoError)) throw error;
-        // else to another host's card, or by nobody who holds that invite
+        // Otherwise it is for another host's card, or without that invite.
       }
     }
     return null;
   }
 
   /**
-   * Whether the answer is no without a host's word: the invite is over, or the room locked.
+   * Refuse a knock without asking a host if its invite is over or the room locked; return whether.
    *
    * Nothing is kept for it: the same knock gets the same answer again.
    */
@@ -464,12 +464,12 @@ export class HostLobby {
     return true;
   }
 
-  /** Whether that knock's invite is over. Tells the host, once an invite, if it has leaked. */
+  /** Return whether that knock's invite is over; alarm the host, once an invite, if it has leaked. */
   #opensNothing(asked: Asked, m: Membership): boolean {
     const { index, name } = asked.knock;
     const single = (index & SINGLE_USE) !== 0;
     const removed = this.#book.removedWith(index);
-    // somebody who is or was in the room: no second use
+    // A current or former member: no second use.
     const known = m.ledger.keys.has(asked.who);
     if (m.ledger.revoked.has(index) || (single && m.ledger.used.has(index))) {
       if (removed !== null && !known)
@@ -482,7 +482,7 @@ export class HostLobby {
     const other = others.find((a) => a.who !== asked.who);
     if (!single || other === undefined) return false;
     this.#leaks(asked, other.knock.name, false);
-    this.leaked.push(index); // taken back for all hosts, and the other one told, before we go on
+    this.leaked.push(index); // revoked for all hosts, and the other knock refused, before we go on
     return true;
   }
 
@@ -504,7 +504,7 @@ export class HostLobby {
     const { keyPackage } = asked;
     if ([...this.#asked.values()].some((a) => same(a.keyPackage.encoded, keyPackage.encoded))) return;
     const leaf = m.leafOf(keyPackage.leafNode.signatureKey);
-    // nobody who is in the room, or it has asked just now
+    // Not a member, or it asked just now.
     if (leaf === null || now - (this.#rejoinedAt.get(leaf) ?? 0) < REJOIN_EVERY) return;
     try {
       const ticket = RejoinTicket.decode(encoded);
@@ -521,7 +521,7 @@ export class HostLobby {
     this.wanted.push({ type: "RejoinIntent", knock, keyPackage, ticket: encoded, name: m.name(leaf) });
   }
 
-  /** Who waits for an answer of ours, by number: not who was let in by another host meanwhile. */
+  /** Return the numbers of the knocks that wait for our answer, except those that another host has admitted. */
   waiting(m: Membership, now: number): number[] {
     return this.#knocks
       .waiting(now)
@@ -533,7 +533,7 @@ export class HostLobby {
     return this.#knocks.waiting(now).some(({ id }) => id === number);
   }
 
-  /** The host says yes; CommandError if nobody waits under that number. */
+  /** Accept a knock as the host; CommandError if none waits under that number. */
   admit(number: number, now: number): void {
     const asked = this.#asked.get(number);
     if (asked === undefined || !this.#waits(number, now))
@@ -544,14 +544,14 @@ export class HostLobby {
     this.wanted.push({ type: "AddIntent", knock: number, keyPackage: asked.keyPackage, invite, name });
   }
 
-  /** The host says no; CommandError if nobody waits under that number. */
+  /** Refuse a knock as the host; CommandError if none waits under that number. */
   async refuse(number: number, reason: string, now: number): Promise<void> {
     if (!this.#waits(number, now)) throw new CommandError(sentence("cant.nobody_waits", { number }));
     this.#knocks.take(number, now);
     await this.fail(number, reason);
   }
 
-  /** An admission has failed, for the reason that a rule gives: tell both sides. */
+  /** Inform both sides that a rule prevented an admission. */
   async notAdded(intent: AddIntent | RejoinIntent, why: Sentence, m: Membership): Promise<void> {
     const asked = this.#asked.get(intent.knock);
     let text = NOT_ADDED.join(words.plain(why));
@@ -568,18 +568,18 @@ export class HostLobby {
     this.effects.push({ type: "Tell", event: words.alarm("not_admitted", { name: intent.name, why }) });
   }
 
-  /** It could not be done: tell who knocked why (at most 280 bytes). */
+  /** Refuse a knock, with the reason (cut to 280 bytes). */
   async fail(number: number, reason: string): Promise<void> {
     this.#admitted.delete(number);
     const asked = this.#asked.get(number);
     this.#asked.delete(number);
     if (asked === undefined) return;
-    // a character that is cut in two at the end is left out
+    // A character that is cut in two at the end is left out.
     const short = new TextDecoder().decode(utf8(reason).subarray(0, lobby.REASON_MAX), { stream: true });
     await this.#reply(asked, { type: "Refusal", reason: short });
   }
 
-  /** The commit has come back: hand over the Welcome and what goes with it. */
+  /** Answer a knock whose commit has come back, with the Welcome and what belongs to it. */
   async answer(number: number, answer: lobby.Answer): Promise<void> {
     this.#admitted.delete(number);
     const asked = this.#asked.get(number);
@@ -622,7 +622,7 @@ interface Sent {
   postedAt: number;
 }
 
-/** What a newcomer comes in with: the host's answer, verified, and the group that it leads to. */
+/** A newcomer's way in: the host's verified answer, and the group that it leads to. */
 export interface Entry {
   readonly answer: lobby.Answer;
   readonly group: mls.Group;
@@ -639,7 +639,7 @@ export interface GuestLobbyFacts {
   readonly rng?: Rng;
 }
 
-/** A newcomer (or a member that has to rejoin) at the lobby. */
+/** A newcomer, or a member that has to rejoin, in the lobby. */
 export class GuestLobby {
   readonly effects: Effect[] = [];
   entry: Entry | null = null;
@@ -662,12 +662,12 @@ export class GuestLobby {
     return guest;
   }
 
-  /** A fresh KeyPackage, to knock with. */
+  /** Return a fresh KeyPackage, to knock with. */
   protected makePackage(now: number): Promise<mls.KeyPackageBundle> {
     return this.#makePackage(now);
   }
 
-  /** Call `tick` next. */
+  /** The caller must call `tick` next. */
   protected constructor(facts: GuestLobbyFacts) {
     this.#link = facts.link;
     this.#name = facts.name;
@@ -680,14 +680,14 @@ export class GuestLobby {
     this.tell(words.status("waiting"));
   }
 
-  /** Tell a status, unless the last one was of the same kind. */
+  /** Report a status, unless the last one was of the same kind. */
   protected tell(status: EventOf<"Status">): void {
     if (this.#told === status.kind) return;
     this.#told = status.kind;
     this.effects.push({ type: "Tell", event: status });
   }
 
-  /** Be in today's lobby; call for a card until there is one; knock again until there is an answer. */
+  /** Stay in today's lobby; call until there is a card; knock again until there is an answer. */
   async tick(now: number): Promise<void> {
     const today = dayOf(now);
     await this.doors.want(new Set([today]), now);
@@ -704,13 +704,13 @@ export class GuestLobby {
     }
   }
 
-  /** The lobby's connection is gone. */
+  /** Handle a lost connection to the lobby. */
   lost(day: number, why: Sentence, now: number): void {
     this.doors.lost(day, now);
     this.tell(words.status("away", { why }));
   }
 
-  /** What the server said there. */
+  /** Process a message from the server in the lobby. */
   async received(day: number, message: ServerMessage, now: number): Promise<void> {
     const posted = await this.doors.received(day, message);
     if (posted === true) {
@@ -719,7 +719,7 @@ export class GuestLobby {
     } else if (posted !== false) await this.heard(day, posted, now);
   }
 
-  /** What somebody in the lobby said. */
+  /** Process a message from another participant in the lobby. */
   async heard(day: number, posted: lobby.LobbyMessage, now: number): Promise<void> {
     if (posted.type === "Card") await this.#card(day, posted, now);
     else if (posted.type === "Reply") await this.#replied(posted);
@@ -731,7 +731,7 @@ export class GuestLobby {
     try {
       await card.verify(this.#link.hostPublic, this.#link.origin, day, now);
     } catch (error) {
-      // anybody with the link can post one, only its host can sign one
+      // Anybody with the link can post a card, but only a host can sign it.
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
@@ -760,7 +760,7 @@ export class GuestLobby {
     try {
       opened = await sent.pending.open(reply);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return; // not by who opened our knock
+      if (error instanceof SnugCryptoError) return; // not from the host who opened our knock
       throw error;
     }
     if (opened.type === "Refusal") {
@@ -785,7 +785,7 @@ export class GuestLobby {
     else if (this.fits(opened, group)) this.entry = { answer: opened, group };
   }
 
-  /** Whether it leads to where we want to go. */
+  /** Return whether the answer leads to the expected meeting. */
   fits(_answer: lobby.Answer, _group: mls.Group): boolean {
     return true;
   }

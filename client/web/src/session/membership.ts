@@ -1,10 +1,9 @@
 /**
- * A member's keys and knowledge in a room: the MLS group, the policy, the ledger, the history, the veil.
+ * A member's keys and state in a room: MLS group, policy, ledger, history and veil.
  *
- * No connection here: `room.RoomSession` has that. Everything that a blob can be is decided here, alike by
- * every member (protocol sections 5 and 6). Operations must not overlap: await each before the next. Media
- * are sealed and opened between them, so nothing that media need changes before all that has to be awaited
- * is there.
+ * `room.RoomSession` has the connection. This module alone decides the meaning of a blob, by rules that all members
+ * share (protocol sections 5 and 6). Operations must not overlap: await each before the next. Media frames are sealed
+ * and opened between them, so an operation changes media state only after its last await.
  */
 import { type Bytes, type Rng, hex, same, systemRng } from "../crypto/bytes";
 import {
@@ -39,7 +38,7 @@ import { Ground, namesOf, proposalView } from "./views";
 import { ruled } from "./words";
 
 export const SUITE = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519;
-/** Epochs whose veil is kept: this one and the last. */
+/** Epochs whose veil key is kept: this one and the last. */
 const VEILS = 2;
 
 /** A commit that passed every check. */
@@ -50,7 +49,7 @@ export interface Valid {
   readonly removesUs: boolean;
 }
 
-/** A slot that holds nothing: the epoch stays. `author` is a leaf where it can be told. */
+/** A void slot: the epoch stays. `author` is a leaf; null if it is unknown. */
 export interface Void {
   readonly type: "Void";
   readonly author: number | null;
@@ -58,14 +57,14 @@ export interface Void {
   readonly text: Sentence;
 }
 
-/** The commit passes every check, and this member alone can't read its path secret. */
+/** The commit passes every check, but this member alone cannot read its path secret. */
 export interface Stuck {
   readonly type: "Stuck";
   readonly author: number | null;
   readonly text: string;
 }
 
-/** A commit of ours, made and not yet taken. */
+/** Our own commit, made but not yet accepted in a slot. */
 export interface Staged {
   readonly type: "Staged";
   readonly intent: Intent;
@@ -83,11 +82,11 @@ export interface Newcomer {
 }
 
 export interface Gone extends Newcomer {
-  /** Its signature key. */
+  /** The removed member's signature key. */
   readonly key: Bytes;
 }
 
-/** What an adopted commit changed. */
+/** The changes by an adopted commit. */
 export interface Change {
   readonly by: number;
   readonly added: readonly Newcomer[];
@@ -96,24 +95,24 @@ export interface Change {
   readonly hostsChanged: boolean;
   readonly policyBefore: Policy;
   readonly policyAfter: Policy;
-  /** By which the added one came in, now or (a rejoin) at first. */
+  /** The added member's invite; at a rejoin, of its first entry. */
   readonly invite: number | null;
-  /** Leaves of those of the removed who had proposed it themselves. */
+  /** Removed leaves that proposed it themselves. */
   readonly left: ReadonlySet<number>;
   /** A host has come back by the host key (SNUG-9). */
   readonly returned: boolean;
-  /** A rejoin of one who could not read the commit of that slot. */
+  /** At a rejoin: the slot of the commit that the member could not read. */
   readonly stuckSlot: number | null;
 }
 
-/** X(label) of the protocol: 32 bytes of the MLS exporter. */
+/** Return X(label) of the protocol: 32 bytes from the MLS exporter. */
 export const exported = (group: mls.Group, label: string): Bytes =>
   group.export(`snug 1 ${label}`, new Uint8Array(), 32);
 
-/** The pass of the group's epoch for a room: 32 bytes. */
+/** Return the pass of the group's epoch for a room: 32 bytes. */
 export const roomPass = (group: mls.Group, room: Bytes): Bytes => group.export("snug 1 pass", room, 32);
 
-/** The group's policy; ValidationError("SNUG-13") if it carries none that can be read. */
+/** Return the group's policy; ValidationError("SNUG-13") if it has no readable one. */
 export function policyOf(group: mls.Group): Policy {
   const extension = group.extensions.find((each) => each.extensionType === POLICY_EXTENSION);
   if (extension === undefined) throw new ValidationError("SNUG-13", "the group has no policy");
@@ -125,7 +124,7 @@ export function policyOf(group: mls.Group): Policy {
   }
 }
 
-/** Whether a key (a byte string) is among others. */
+/** Return whether a key (a byte string) is among others. */
 export const among = (key: Bytes | null, keys: readonly Bytes[]): boolean =>
   key !== null && keys.some((each) => same(each, key));
 
@@ -136,7 +135,7 @@ export interface MembershipFacts {
   readonly ledger: Ledger;
   readonly linkPsk: Bytes;
   readonly now: number;
-  /** What `handBeatKey` gave in the epoch that this group begins in; null: the group is new. */
+  /** The result of `handBeatKey` in the group's epoch; null: we created the group. */
   readonly handed?: Bytes | null;
   readonly rng?: Rng;
 }
@@ -153,9 +152,9 @@ interface Built {
 }
 
 /**
- * State and judgement; every method either succeeds whole or leaves everything as it was.
+ * State and judgement; every method either succeeds or changes nothing.
  *
- * To make one of a group that is none of ours throws ValidationError (`policy.judgeGroup`).
+ * `create` throws ValidationError if the group breaks SNUG-11, 13, 14 or 15 (`policy.judgeGroup`).
  */
 export class Membership {
   readonly group: mls.Group;
@@ -201,7 +200,7 @@ export class Membership {
     this.#look();
   }
 
-  // -- what is so -----------------------------------------------------------------------------------------
+  // -- queries --------------------------------------------------------------------------------------------
 
   get ownLeaf(): number {
     return this.group.ownLeaf;
@@ -220,56 +219,56 @@ export class Membership {
     return this.#rows.find((row) => row.leaf === leaf);
   }
 
-  /** The signature key at a leaf, null if nobody is there. */
+  /** Return the signature key at a leaf; null if the leaf is empty. */
   signatureKey(leaf: number): Bytes | null {
     return this.#row(leaf)?.key ?? null;
   }
 
-  /** Where the member of a signature key sits; null if it is not in the room. */
+  /** Return the leaf of the member with that signature key; null if it is not in the room. */
   leafOf(key: Bytes): number | null {
     return this.#rows.find((row) => same(row.key, key))?.leaf ?? null;
   }
 
-  /** All leaves, by their place. */
+  /** Return all leaf nodes, in leaf order. */
   leaves(): mls.LeafNode[] {
     return this.group.members().map((member) => member.leafNode);
   }
 
-  /** The name at a leaf; "somebody" where nobody is. Use `who` in sentences. */
+  /** Return the name at a leaf; "somebody" if the leaf is empty. Use `who` in sentences. */
   name(leaf: number): string {
     return this.#row(leaf)?.name ?? "somebody";
   }
 
-  /** The name at a leaf, as a sentence has it. */
+  /** Return the name at a leaf, as an argument of a sentence. */
   who(leaf: number): Arg {
     return this.#row(leaf)?.name ?? sentence("room.somebody");
   }
 
-  /** All, by leaf. */
+  /** Return all members, in leaf order. */
   members(): Member[] {
     return this.#rows.map(({ leaf, name, host }) => ({ leaf, name, host }));
   }
 
-  /** Whether a host sits at that leaf. */
+  /** Return whether the member at that leaf is a host. */
   isHost(leaf: number): boolean {
     return this.#row(leaf)?.host ?? false;
   }
 
-  /** The 40 digits of this epoch (protocol section 8). */
+  /** The long code of this epoch, 40 digits (protocol section 8). */
   get code(): string {
     return longCode(this.group.epochAuthenticator, this.group.confirmedTranscriptHash);
   }
 
-  /** Our leaf's signature (64 bytes) over what is no MLS message; `label` begins with "snug 1 ". */
+  /** Sign data other than MLS messages with our leaf (64 bytes); `label` begins with "snug 1 ". */
   sign(label: string, data: Bytes): Promise<Bytes> {
     return this.group.sign(label, data);
   }
 
   /**
-   * The beat key for who comes in with this epoch, and for nobody else who reads the answer (32 bytes).
+   * Return the masked beat key (32 bytes) for a newcomer of this epoch and for no other reader.
    *
-   * Who was a host can bring somebody else's KeyPackage in a knock of its own, and so read the answer; the
-   * Welcome in it is for the newcomer's keys alone, and so is this.
+   * A former host can bring another person's KeyPackage in a knock of its own, and so read the answer. The Welcome in
+   * it is encrypted to the newcomer's keys alone, and the mask comes from that Welcome's epoch.
    */
   handBeatKey(): Bytes {
     return this.#masked(this.beatKey);
@@ -281,7 +280,7 @@ export class Membership {
     return key.map((byte, i) => byte ^ (mask[i] ?? 0));
   }
 
-  /** What the commit for the next slot is judged on. */
+  /** Return the state that the commit for the next slot is judged against. */
   ground(): Ground {
     return new Ground({
       members: namesOf(this.group.members()),
@@ -299,9 +298,9 @@ export class Membership {
   // -- committing -----------------------------------------------------------------------------------------
 
   /**
-   * Make the commit that an intent wants; null where there is nothing left to do.
+   * Make the commit for an intent; null if nothing is left to do.
    *
-   * ValidationError if it would break the policy: it is judged like anybody's before it leaves.
+   * ValidationError if the commit breaks the policy: it is judged like any other before it is sent.
    */
   async stage(intent: Intent): Promise<Staged | null> {
     const built = this.#proposals(intent);
@@ -386,7 +385,7 @@ export class Membership {
     return mls.groupContextExtensions([...kept, { extensionType: POLICY_EXTENSION, data: changed.encode() }]);
   }
 
-  /** The old leaf of the host who returns, if it is still there, gives way to the new one. */
+  /** Replace the returning host's old leaf, if it is still in the tree, by the new one. */
   #returning(intent: ReturnIntent, link: mls.Proposal): mls.Proposal[] {
     const leaf = intent.keyPackage.leafNode;
     const old = this.group
@@ -402,7 +401,7 @@ export class Membership {
     return [...gone, link, mls.add(intent.keyPackage), this.#withPolicy(changed)];
   }
 
-  /** What a blob in the next slot is. Changes nothing but used-up ratchet generations. */
+  /** Judge a blob for the next slot. Changes nothing except consumed ratchet generations. */
   async judge(blob: Bytes): Promise<Valid | Void | Stuck> {
     try {
       return await this.#judge(blob);
@@ -447,16 +446,16 @@ export class Membership {
   }
 
   async #judgeUnreadable(error: mls.PathError, ground: Ground, carried: Set<string>): Promise<Void | Stuck> {
-    // a commit that breaks the policy is void for everybody, readable to us or not
+    // A commit that breaks the policy is void for everybody, readable here or not.
     const view = ground.ofCandidate(error.commit);
     const broken = await brokenBy(error.commit, view, carried);
     if (broken !== null) return nothing(toBlame(view, broken), broken.rule, ruled(broken));
     return { type: "Stuck", author: error.commit.sender, text: error.message };
   }
 
-  /** Take in a proposal that a commit carries; its reference, null where that can't be told. */
+  /** Store a proposal that a commit carries; return its reference, null if it is unknown. */
   async #store(message: Bytes): Promise<Bytes | null> {
-    // it may have come through the relay as well, or be our own: then it is stored, and known by its hash
+    // A proposal that also came through the relay, or is our own, is stored already and found by hash.
     try {
       await this.#takeIn(message);
     } catch (error) {
@@ -465,13 +464,13 @@ export class Membership {
     return this.#references.get(hex(H(message))) ?? null;
   }
 
-  /** The commit has taken its slot: the group, the ledger and all keys move on. */
+  /** Apply the commit that has taken the next slot: group, ledger and all keys advance. */
   async adopt(step: Valid | Staged, blob: Bytes, now: number): Promise<Change> {
     const candidate = step.type === "Valid" ? step.candidate : step.stage;
     if (candidate.group === null)
       throw new StateError("this commit removes us: there is no next epoch for us");
     const keys = await epochKeys(candidate.group);
-    // from here on nothing waits: media see all of it or nothing
+    // Nothing below awaits: media operations find all of the change or none of it.
     const { view } = step;
     const slot = this.journal.slot + 1;
     const before = new Map(this.group.members().map((member) => [member.leaf, member.leafNode]));
@@ -536,24 +535,24 @@ export class Membership {
     };
   }
 
-  /** The slot is taken by nothing: the chain goes on, the epoch stays, its pass too. */
+  /** Record a void slot: the chain advances, epoch and pass stay. */
   void(blob: Bytes): void {
     this.journal.append(blob, this.journal.token);
   }
 
   // -- messages -------------------------------------------------------------------------------------------
 
-  /** A relay blob with an application message. */
+  /** Return a relay blob with an application message. */
   async protect(content: Bytes): Promise<Bytes> {
     return this.#cover("relay", veil.pack([await this.group.protect(content)]));
   }
 
   /**
-   * A proposal that removes ourselves, as an MLSMessage.
+   * Return a proposal to remove ourselves, as an MLSMessage.
    *
-   * A PublicMessage (under the veil it is as hidden as anything): what comes through the relay must use up
-   * no handshake generation, for not everybody gets it, and a commit with that generation would then be
-   * readable to some and a replay to others.
+   * It is a PublicMessage (the veil hides it like any other). A PrivateMessage would consume a handshake generation,
+   * and relays do not reach everybody: a later commit with that generation would be readable for some members and a
+   * replay for others.
    */
   async proposeOwnRemoval(): Promise<Bytes> {
     const before = new Set(this.group.storedProposals.keys());
@@ -564,9 +563,9 @@ export class Membership {
   }
 
   /**
-   * Take in what somebody sent along to leave; errors as of `Group.process`, MalformedError for others.
+   * Store a leaver's proposal; errors as in `Group.process`, MalformedError for other proposals.
    *
-   * Nothing else has its place in a commit by reference (SNUG-3). Of each member the last is kept.
+   * A commit may reference no other kind of proposal (SNUG-3). Only the last one of each member is kept.
    */
   async storeProposal(message: Bytes): Promise<mls.ReceivedProposal> {
     const received = await this.#takeIn(message);
@@ -586,7 +585,7 @@ export class Membership {
     return received;
   }
 
-  /** Keep of each member the last proposal to leave, and nothing else: what is kept is bounded. */
+  /** Keep only each member's last proposal to leave, so that the store is bounded. */
   #tidy(): void {
     const kept = new Map<number | null, string>();
     for (const [key, item] of this.group.storedProposals)
@@ -598,7 +597,7 @@ export class Membership {
     this.#references = new Map([...this.#references].filter(([, reference]) => keep.has(hex(reference))));
   }
 
-  /** The message in a relay blob. SnugCryptoError of some kind if it is none for us (SNUG-17). */
+  /** Open a relay blob; SnugCryptoError or a subclass if it holds no message for us (SNUG-17). */
   async openRelay(blob: Bytes): Promise<mls.ApplicationMessage> {
     const payload = await veil.uncover(this.#veil(veil.epochSlot(blob)), "relay", this.room, blob);
     const [message, ...more] = veil.unpack(payload);
@@ -606,7 +605,7 @@ export class Membership {
       throw new MalformedError("a relay blob carries one message");
     const kind = mls.kindOf(message);
     if (kind?.[0] !== mls.WireFormat.PRIVATE_MESSAGE || kind[1] !== mls.ContentType.APPLICATION)
-      // before it is processed: see `proposeOwnRemoval`
+      // Checked before processing: see `proposeOwnRemoval`.
       throw new MalformedError("a relay blob carries an application message and nothing else");
     const received = await this.group.process(message);
     if (received.type !== "ApplicationMessage")
@@ -616,12 +615,12 @@ export class Membership {
     return received;
   }
 
-  /** Whether members can still read what was sealed in the epoch that began at that slot. */
+  /** Return whether members can still read blobs of the epoch that began at that slot. */
   keepsEpoch(began: number): boolean {
     return this.#veils.has(began);
   }
 
-  // -- inside ---------------------------------------------------------------------------------------------
+  // -- internals ------------------------------------------------------------------------------------------
 
   #veil(began: number): Bytes {
     const key = this.#veils.get(began);
@@ -664,7 +663,7 @@ const nothing = (author: number | null, rule: string, text: Sentence): Void => (
 const hostsLeft = (before: Policy, after: Policy): boolean =>
   before.hosts.some((host) => !among(host, after.hosts));
 
-/** The first rule of ours that a commit breaks; null: none. */
+/** Return the first SNUG rule that a commit breaks, as the error; null if it breaks none. */
 async function brokenBy(
   commit: mls.CandidateCommit,
   view: policy.CommitView,
@@ -681,9 +680,9 @@ async function brokenBy(
 }
 
 /**
- * ValidationError("SNUG-3") if a commit names a proposal that its blob does not carry.
+ * ValidationError("SNUG-3") if a commit references a proposal that its blob does not carry.
  *
- * Who got that proposal elsewhere could read the commit and others could not: the room would split.
+ * Only members that have the proposal from elsewhere could read the commit: the room would split.
  */
 function selfContained(commit: mls.CandidateCommit, carried: ReadonlySet<string>): void {
   for (const item of commit.proposals)
@@ -691,7 +690,7 @@ function selfContained(commit: mls.CandidateCommit, carried: ReadonlySet<string>
       throw new ValidationError("SNUG-3", "the commit names a proposal that it does not carry");
 }
 
-/** Whose fault a bad commit is: where it stands, and behind what, is the server's choice. */
+/** Return a bad commit's author; null if it names another slot or chain: the server places commits. */
 function toBlame(view: policy.CommitView, broken: ValidationError): number | null {
   if (broken.rule === "SNUG-1") {
     try {

@@ -1,17 +1,17 @@
-/** What a participant chooses before the meeting, as far as its session has to know. */
+/** A participant's choices before the meeting, as far as its session needs them. */
 import type { Contacts } from "./contacts";
 
 export interface Options {
-  /** Our identity and whom we know; nothing of it is sent unless asked for. */
+  /** Our identity and contact book; none of it is sent unless a person asks for it. */
   readonly contacts: Contacts | null;
   /** Show our identity to the hosts when knocking. */
   readonly showIdentity: boolean;
-  /** Host: the meeting keeps signatures, so that what is written in it can be proven to others afterwards. */
+  /** Host: the meeting keeps signatures, so that its messages can be proven to others afterwards. */
   readonly reports: boolean;
-  /** Give out evidence unasked when the server drops us, and whether with names. */
+  /** Save evidence without a request when the server drops us, and whether to include names. */
   readonly evidence: boolean;
   readonly evidenceNames: boolean;
-  /** Seconds for which a meeting that the server has dropped is tried again. */
+  /** Seconds for which the session tries to get back into a meeting that the server has dropped. */
   readonly patience: number;
 }
 

@@ -1,41 +1,40 @@
 /**
  * Whether the server gives all members the same messages in the same order (protocol section 7).
  *
- * It numbers the relays that it keeps, in each of its lives anew. A window is a hash over the last eight of
- * them: two members who have different windows at one number were given different things, or in another
- * order.
+ * The server numbers the relays that it stores, from 1 in each incarnation. A window is a hash over the last eight of
+ * them: two members with different windows at one number received different relays, or another order.
  */
 import { NO_BEAT, WINDOW, window } from "../crypto/beats";
 import { type Bytes, same } from "../crypto/bytes";
 
 /** Relays that are remembered. */
 export const KEPT = 256;
-/** Beats of one member whose windows differ from ours, until it is told. */
+/** Different windows in one member's beats before they are reported. */
 export const DIFFERENT = 2;
 
-/** What another member has vouched for and we have not reached yet. */
+/** A window in another member's beat, for a relay that has not arrived here yet. */
 interface Claim {
   readonly relay: number;
   readonly window: Bytes;
   readonly since: number;
 }
 
-/** The relays as they came here, and what others say of them. */
+/** The relays as they arrived here, and the other members' windows. */
 export class Order {
   incarnation: Bytes = new Uint8Array(8);
   last = 0;
-  /** number -> H(blob), and by which connection it came. */
+  /** number -> H(blob), and the number of the connection that brought it. */
   readonly #digests = new Map<number, readonly [Bytes, number]>();
   #connection = 0;
   readonly #claims = new Map<number, Claim>();
   readonly #different = new Map<number, number>();
 
-  /** What comes from here on comes by another connection. */
+  /** Note that later relays arrive on another connection. */
   disconnected(): void {
     this.#connection++;
   }
 
-  /** The server that we are connected to is in that life (8 bytes). */
+  /** Set the incarnation (8 bytes) of the connected server; a new one discards everything. */
   life(incarnation: Bytes): void {
     if (same(incarnation, this.incarnation)) return;
     this.#restart();
@@ -49,12 +48,12 @@ export class Order {
     this.#different.clear();
   }
 
-  /** A relay of that number has come. False: it came as another one before, on this connection. */
+  /** Record a relay; return false if its number came with another digest on this connection. */
   hear(number: number, digest: Bytes): boolean {
     const known = this.#digests.get(number);
     if (known !== undefined && !same(known[0], digest)) {
       if (known[1] === this.#connection) return false;
-      this.#restart(); // a room that everybody had left was forgotten, and counts anew
+      this.#restart(); // an empty room was forgotten, and counts anew
     }
     this.#digests.set(number, [digest, this.#connection]);
     this.last = Math.max(this.last, number);
@@ -62,7 +61,7 @@ export class Order {
     return true;
   }
 
-  /** Our window at a number, 32 bytes; null where a relay that it covers is not known. */
+  /** Return our window at a number, 32 bytes; null if a relay that it covers is unknown. */
   at(number: number): Bytes | null {
     if (number === 0) return null;
     const known: Bytes[] = [];
@@ -74,7 +73,7 @@ export class Order {
     return window(this.incarnation, number, known);
   }
 
-  /** The highest number that we can vouch for and the window there; (0, zeros) if there is none. */
+  /** Return the highest number with a known window, and the window; (0, zeros) otherwise. */
   newest(): readonly [number, Bytes] {
     for (const number of [...this.#digests.keys()].sort((a, b) => b - a).slice(0, WINDOW)) {
       const mine = this.at(number);
@@ -83,18 +82,18 @@ export class Order {
     return [0, NO_BEAT];
   }
 
-  /** Another's beat vouches for a window. True: once more it is not ours, and that is to be told. */
+  /** Compare a window in another member's beat; return true if a difference must be reported. */
   claimed(leaf: number, relay: number, theirs: Bytes, now: number): boolean {
     if (relay === 0) return false;
     if (relay > this.last) {
-      // the first one stays until we have come to it
+      // The first one stays until its relay has arrived.
       if (!this.#claims.has(leaf)) this.#claims.set(leaf, { relay, window: theirs, since: now });
       return false;
     }
     return this.#compare(leaf, relay, theirs);
   }
 
-  /** Compare what we have meanwhile come to; leaves whose difference is to be told. */
+  /** Compare claims whose relays have arrived; return the leaves whose difference must be reported. */
   settle(): number[] {
     const due = [...this.#claims].filter(([, claim]) => claim.relay <= this.last);
     for (const [leaf] of due) this.#claims.delete(leaf);
@@ -111,12 +110,12 @@ export class Order {
     return different === DIFFERENT;
   }
 
-  /** Leaves that had, at that time already, messages that have not come here yet. */
+  /** Return the leaves that by that time had relays that have not arrived here yet. */
   behind(before: number): number[] {
     return [...this.#claims].filter(([, claim]) => claim.since <= before).map(([leaf]) => leaf);
   }
 
-  /** Nobody, or another, is at that leaf now. */
+  /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
     this.#claims.delete(leaf);
     this.#different.delete(leaf);

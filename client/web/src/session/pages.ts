@@ -1,9 +1,8 @@
 /**
- * Which page members run: each says its bundle's hash inside the room, and all compare.
+ * The pages that members run: each reports its bundle's hash inside the room, and all compare.
  *
- * A page comes from a server, and whoever runs that could change it. One that is changed as a whole can say
- * any hash: what this shows is a member who was served another release, or a clumsy change
- * (docs/threat-model.md).
+ * A page comes from a server, whose operator could change it. A page that is changed as a whole can report any hash:
+ * the comparison detects a member with another release, or a clumsy change (docs/threat-model.md).
  */
 import { type Bytes, hex, same } from "../crypto/bytes";
 import type { ApplicationMessage } from "../mls";
@@ -13,15 +12,15 @@ import type { Change } from "./membership";
 import type { RoomSession } from "./room";
 import * as words from "./words";
 
-/** Seconds between two members' words told to a newcomer, as with announcements. */
+/** Seconds between two members' reports to a newcomer, as with announcements. */
 export const STEP = 0.01;
 
-/** Says which page we run, if we run one, and tells who runs another. */
+/** Reports our page, if we run one, and raises an alarm about members with another page. */
 export class Pages extends Aspect {
   #own: Bytes | null = null;
   #sayAt: number | null = null;
   readonly #heard = new Map<number, Bytes>();
-  /** Signature key and hash (hex) that it was told of. */
+  /** Signature key and hash (hex) of the alarms so far. */
   #told = new Set<string>();
 
   override carryOver(old: RoomSession): void {
@@ -30,7 +29,7 @@ export class Pages extends Aspect {
     this.#told = before.#told;
   }
 
-  /** We run the page of that hash (32 bytes). */
+  /** Report that we run the page with that hash (32 bytes). */
   async run(digest: Bytes, now: number): Promise<void> {
     this.#own = digest;
     this.#sayAt = now;
@@ -82,7 +81,7 @@ export class Pages extends Aspect {
     const byHash = new Map<string, number[]>();
     for (const [leaf, hash] of rows) byHash.set(hash, [...(byHash.get(hash) ?? []), leaf]);
     if (byHash.size < 2) return;
-    // ours, if we run one; else what most run, and of equals the one of whoever has been here longest
+    // Our page, if we run one; else the most common page, and of equals the one of the lowest leaf.
     const [most] = [...byHash].sort(
       ([one, leaves], [other, others]) =>
         Number(other === own) - Number(one === own) ||

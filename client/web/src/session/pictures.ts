@@ -1,8 +1,7 @@
 /**
- * Pictures in the chat: small files of four kinds, told from what they are and not from what they are called.
+ * Images in the chat: small files of four types, recognised by their content and not by their name.
  *
- * Nothing here decodes a picture: what others send is checked for its first bytes and its size, and handed
- * on.
+ * Nothing here decodes an image: the first bytes and the size are checked, and the data is passed on.
  */
 import { type Bytes, hex } from "../crypto/bytes";
 import type { ApplicationMessage } from "../mls";
@@ -12,10 +11,10 @@ import { type AnyContent, MARK_DIGITS, PICTURE_MAX, type Picture, mark } from ".
 import type { RoomSession } from "./room";
 import { Seen } from "./talk";
 
-/** Seconds between two pictures of ours: what a server holds for catching up is shared with the chat. */
+/** Seconds between two images of ours: they share the server's store for catching up with the chat. */
 export const EVERY = 3;
 
-/** PNG, JPEG, WebP or GIF by their first bytes; null for anything else. */
+/** Return the MIME type of PNG, JPEG, WebP or GIF data by its first bytes; null for other data. */
 export function mimeOf(data: Bytes): Picture["mime"] | null {
   const start = String.fromCharCode(...data.subarray(0, 12));
   if (start.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
@@ -25,7 +24,7 @@ export function mimeOf(data: Bytes): Picture["mime"] | null {
   return null;
 }
 
-/** Sends ours, and shows others' once each. */
+/** Sends our images, and shows each image of the others once. */
 export class Pictures extends Aspect {
   #seen = new Seen();
   #sentAt: number | null = null;
@@ -36,7 +35,7 @@ export class Pictures extends Aspect {
     this.#sentAt = before.#sentAt;
   }
 
-  /** CommandError for what is no picture, too large, or too soon after the last one. */
+  /** Send an image; CommandError if it is no image, too large, or too soon after the last one. */
   async send(data: Bytes, now: number): Promise<void> {
     const mime = mimeOf(data);
     if (mime === null) throw new CommandError(sentence("room.no_picture"));
@@ -56,7 +55,7 @@ export class Pictures extends Aspect {
     if (this.#seen.has(known)) return true;
     this.#seen.add(known);
     const { mime, data } = what;
-    // what lies about its kind is shown to nobody
+    // An image with a false type is not shown.
     if (mimeOf(data) === mime) {
       const id = hex(known).slice(0, MARK_DIGITS);
       this.room.tell({ type: "Picture", leaf, name: m.name(leaf), id, mime, data });

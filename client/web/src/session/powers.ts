@@ -1,8 +1,8 @@
 /**
- * What hosts do to the room as a whole: lock it, take powers back, hand them over; and telling all of it.
+ * Acts of hosts on the room as a whole: lock it, take or hand over the host role; and reports of them.
  *
- * All of these are commits that change the policy (SNUG-7, SNUG-13): every member checks them, and every
- * member is told whose act they were.
+ * All of these are commits that change the policy (SNUG-7, SNUG-13): every member checks them, and reports their
+ * author to its person.
  */
 import { type Bytes, compare, hex, same } from "../crypto/bytes";
 import { HOSTS_MAX, Mode, type Policy } from "../crypto/roomState";
@@ -14,7 +14,7 @@ import { type Change, type Membership, among } from "./membership";
 import type { RoomSession } from "./room";
 import * as words from "./words";
 
-/** Seconds that a new host has to show that it can host, before a handover is given up. */
+/** Seconds within which a new host must show that it can host, or the handover is given up. */
 export const HANDOVER_WAIT = 30;
 
 export const MODES = { [Mode.ASK]: "ask", [Mode.WAVE_IN]: "all", [Mode.LOCKED]: "locked" } as const;
@@ -28,14 +28,14 @@ interface HandingOver {
   readonly since: number;
 }
 
-/** A host's acts on the policy, and every member's news of them. */
+/** A host's acts on the policy, and every member's reports of them. */
 export class Powers extends Aspect {
-  /** What an unlocked room returns to: who never saw it open takes the more careful mode. */
+  /** The mode that unlocking restores; the stricter mode if this member never saw the room unlocked. */
   #openMode: Mode;
   #handing: HandingOver | null = null;
-  /** All (hex) who were hosts while we were here: they have had the host seed, with which links are made. */
+  /** All hosts (signature keys, hex) since we came in: they have had the host seed, which makes links. */
   readonly #ever: Set<string>;
-  /** Whether one of them was thrown out, or lost the powers to another: a good invite says little then. */
+  /** Whether one of them was removed, or lost the role by another's act: a valid invite then proves little. */
   seedAstray = false;
 
   constructor(room: RoomSession) {
@@ -55,7 +55,7 @@ export class Powers extends Aspect {
 
   // -- commands -------------------------------------------------------------------------------------------
 
-  /** Let nobody new in, or again as before. CommandError if it is so already, or we are no host. */
+  /** Lock the room, or unlock it; CommandError if it is so already, or we are not a host. */
   async lock(on: boolean, now: number): Promise<void> {
     this.room.hostOnly();
     if (on === (this.room.m.policy.mode === Mode.LOCKED)) throw refuse(on ? "locked_already" : "not_locked");
@@ -66,7 +66,7 @@ export class Powers extends Aspect {
     await this.room.want({ type: "PolicyIntent", change }, now);
   }
 
-  /** Make the member at `leaf` a host. CommandError if nobody is there, or we are no host. */
+  /** Make the member at `leaf` a host. CommandError if the leaf is empty, or we are not a host. */
   async deputise(leaf: number, now: number): Promise<void> {
     const key = this.#keyOf(leaf);
     const change = (policy: Policy): Policy | null => {
@@ -79,9 +79,9 @@ export class Powers extends Aspect {
   }
 
   /**
-   * Take the host's powers from the member at `leaf`, who may be us.
+   * Take the host role from the member at `leaf`, which may be our own.
    *
-   * CommandError if nobody is there or it is no host, if no host would be left, or if we are none.
+   * CommandError if the leaf is empty or not a host's, if no host would be left, or if we are not a host.
    */
   async undeputise(leaf: number, now: number): Promise<void> {
     const key = this.#keyOf(leaf);
@@ -94,7 +94,7 @@ export class Powers extends Aspect {
   /**
    * Make the member at `leaf` a host, and step down once it has shown that it can host.
    *
-   * CommandError if nobody else is there, or we are no host, or are handing over already.
+   * CommandError if no other member is there, or we are not a host, or a handover is under way already.
    */
   async handOver(leaf: number, now: number): Promise<void> {
     const key = this.#keyOf(leaf);
@@ -128,7 +128,7 @@ export class Powers extends Aspect {
     this.#lookForTheSeed(change);
   }
 
-  // -- inside ---------------------------------------------------------------------------------------------
+  // -- internals ------------------------------------------------------------------------------------------
 
   #lookForTheSeed(change: Change): void {
     const { m } = this.room;
@@ -155,7 +155,7 @@ export class Powers extends Aspect {
     this.room.tell(words.notDone(sentence(`room.${key}`, { name: handing.name })));
   }
 
-  /** Have `key` taken out of the hosts, as long as somebody (`to`, if it is given) remains one. */
+  /** Commit the removal of `key` from the hosts, as long as a host (`to`, if given) remains. */
   async #giveUp(key: Bytes, to: Bytes | null, now: number): Promise<void> {
     const change = (policy: Policy): Policy | null => {
       if (!among(key, policy.hosts)) return null;
@@ -166,7 +166,7 @@ export class Powers extends Aspect {
     await this.room.want({ type: "PolicyIntent", change }, now);
   }
 
-  /** Signature keys of the hosts who are in the room, that one aside. */
+  /** Return the signature keys of the hosts in the room, except `key`. */
   #others(key: Bytes, policy: Policy): Bytes[] {
     return policy.hosts.filter((host) => !same(host, key) && this.room.m.leafOf(host) !== null);
   }
@@ -179,7 +179,7 @@ export class Powers extends Aspect {
   }
 }
 
-/** What a commit did to the policy, each thing as an event for all; `m` is the membership after it. */
+/** Return a commit's changes to the policy, one event each; `m` is the membership after it. */
 export function changes(change: Change, m: Membership): PolicyChanged[] {
   const { policyBefore: before, policyAfter: after, by } = change;
   if (before === after || same(before.encode(), after.encode())) return [];

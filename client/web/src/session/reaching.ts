@@ -1,17 +1,17 @@
 /**
- * Whose sound and pictures reach whom, from what each has signed of what it sent and of what came.
+ * Which audio and video streams reach which members, by their signed counters of frames sent and received.
  *
- * A stream does not reach Y if, in three of Y's beats one after the other, what its sender has sealed has
- * risen and what Y could open has not. A stream that nothing is sent on says nothing. Layers are one stream: of several
- * sizes of one picture the server forwards one, and whoever gets any of them gets the picture.
+ * A stream does not reach Y if, in three successive beats of Y, its sender's counter of sealed frames has risen and
+ * Y's counter of opened frames has not. A stream without frames shows nothing. The layers of a video are one stream:
+ * the server forwards one of them, and a member that receives any layer receives the video.
  */
 import { baseStream } from "../crypto/mediaKeys";
 
-/** Beats in which nothing came, until it is told. */
+/** Beats without a new frame before the loss is reported. */
 export const MISSES = 3;
-/** Frames by which a sender's counter has to rise for a beat to count. */
+/** Frames by which a sender's counter must rise for a beat to count. */
 export const RISE = 5;
-/** Seconds that lie between two beats that count, at least. */
+/** Minimum seconds between two beats that count. */
 export const APART = 3;
 
 /** (sender's leaf, the stream as it was announced) */
@@ -20,7 +20,7 @@ export type Stream = readonly [leaf: number, stream: number];
 /** One stream, as one listener reports it. */
 interface Pair {
   readonly got: number;
-  /** What had been sent when `got` rose, or a miss was counted, last. */
+  /** The sent count when `got` last rose or a miss was last counted. */
   readonly mark: number;
   readonly at: number;
   readonly misses: number;
@@ -29,23 +29,23 @@ interface Pair {
 const lost = (pair: Pair): boolean => pair.misses >= MISSES;
 const keyOf = ([leaf, stream]: Stream): string => `${leaf}/${stream}`;
 
-/** Bounded by members times streams; leaves are forgotten with their members. */
+/** Bounded by members times streams; a removed member's state is forgotten. */
 export class Reaching {
   readonly #sent = new Map<number, Map<number, number>>();
   /** By listener, then by stream. */
   readonly #pairs = new Map<number, Map<string, Pair>>();
 
-  /** What a leaf has sealed so far: (stream number, frames). */
+  /** Record a leaf's counters of sealed frames: (stream number, frames). */
   sends(leaf: number, sent: Iterable<readonly [number, number]>): void {
     this.#sent.set(leaf, whole(sent));
   }
 
   /**
-   * A listener's word on what it has opened: leaf -> stream -> frames.
+   * Process a listener's counters of opened frames: leaf -> stream -> frames.
    *
-   * Gives the streams that are now known not to reach it, and those that do again. `settled` are senders
-   * who have been here long enough to be judged. `wanted`: which of a leaf's streams the listener has asked for, null:
-   * all.
+   * Returns the streams that are now known not to reach it, and those that reach it again. `settled` are senders that
+   * have been here long enough to be judged. `wanted` returns which of a leaf's streams the listener has asked for;
+   * null: all.
    */
   reports(
     listener: number,
@@ -83,7 +83,7 @@ export class Reaching {
     return { lost: gone, back };
   }
 
-  /** Listeners whom that stream does not reach. */
+  /** Return the listeners that the stream does not reach. */
   losers(stream: Stream): number[] {
     const key = keyOf(stream);
     return [...this.#pairs]
@@ -91,26 +91,26 @@ export class Reaching {
       .map(([leaf]) => leaf);
   }
 
-  /** That member doesn't want all streams now, and which it alone knows: counted from when it does. */
+  /** Stop judging a member that does not want all streams, because only it knows which. */
   rests(listener: number): void {
     this.#pairs.delete(listener);
   }
 
-  /** That member has a new connection: what it sends and hears is counted from here. */
+  /** Start over for a member with a new connection: what it sends and receives counts from here. */
   beginAgain(leaf: number): void {
     this.#pairs.delete(leaf);
     for (const pairs of this.#pairs.values())
       for (const key of [...pairs.keys()]) if (key.startsWith(`${leaf}/`)) pairs.delete(key);
   }
 
-  /** Nobody, or another, is at that leaf now. */
+  /** Forget the member of a leaf that is empty now or has another member. */
   forget(leaf: number): void {
     this.#sent.delete(leaf);
     this.beginAgain(leaf);
   }
 }
 
-/** Frames of all layers of a stream together: each count only rises, and so does their sum. */
+/** Sum the frames of all layers of a stream: each counter only rises, and so does the sum. */
 function whole(frames: Iterable<readonly [number, number]>): Map<number, number> {
   const sums = new Map<number, number>();
   for (const [stream, count] of frames) {

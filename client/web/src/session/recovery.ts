@@ -1,8 +1,8 @@
 /**
- * Back in step: after a commit that we alone can't read, or a verdict in which the others are not with us.
+ * Recovery from a commit that we alone cannot read, or from a verdict that the others do not share.
  *
- * Protocol section 6. A commit can pass every check and carry a path secret that is wrong for us alone.
- * Then nothing leaves; the others' beats say whether it was void for them too, and else we rejoin with a
+ * Protocol section 6. A commit can pass every check and carry a path secret that is wrong for us alone. Then this
+ * member sends nothing. The others' beats show whether the commit was void for them too; if not, we rejoin with a
  * ticket.
  */
 import type { Bytes } from "../crypto/bytes";
@@ -14,16 +14,16 @@ import * as words from "./words";
 
 /** Seconds that a stuck member waits for the others' beats, or for a host's new gate. */
 export const STUCK_WAIT = 4;
-/** Seconds for which the others may be in a later epoch at our own slot before we believe them. */
+/** Seconds for which the others must be in a later epoch at our own slot before we accept it. */
 export const ASTRAY_WAIT = 4;
 
-/** Finds out that we fell out of step, and how to get back. */
+/** Detects that we fell out of step, and chooses the recovery. */
 export class Recovery extends Aspect {
   #since = 0;
   #blob: Bytes = new Uint8Array();
   #astray: number | null = null;
 
-  /** We can't read what took the next slot, and it breaks no rule. */
+  /** Stop at a commit in the next slot that breaks no rule and that we cannot read. */
   start(verdict: Stuck, blob: Bytes, now: number): void {
     const { room } = this;
     room.stuckAt = room.m.journal.slot + 1;
@@ -32,7 +32,7 @@ export class Recovery extends Aspect {
     room.tell(words.stuck(room.who(verdict.author)));
   }
 
-  /** If the hosts find the slot void they set its gate to the pass that we still have. */
+  /** Show the pass that we have: hosts that find the slot void set its gate to that pass. */
   show(door: Doorway): void {
     door.shown = door.refusedAt = null;
     door.showing = this.room.stuckAt;
@@ -57,7 +57,7 @@ export class Recovery extends Aspect {
     } else if (verdict === "valid" || now - this.#since > STUCK_WAIT) room.needsRejoin = true;
   }
 
-  /** The others are in a later epoch at our own slot: our verdict on a commit was not theirs. */
+  /** Rejoin if the others are in a later epoch at our own slot: their verdict on a commit differs. */
   #considerAstray(now: number): void {
     const { room } = this;
     const level = room.serverSlot === room.m.journal.slot && room.ended === null;

@@ -1,9 +1,9 @@
 /**
- * Reports: keeping what was signed, in a meeting that says so from its beginning (protocol section 13).
+ * Reports: keep signed messages, in a meeting whose policy says so from its beginning (protocol section 13).
  *
- * Every member shows the host's signature for its own admission; everybody checks it. What others write is
- * kept as they signed it, bounded, so that single messages can be reported. In any other meeting this does
- * nothing.
+ * Every member shows the host's signature for its own admission, and every member checks it. The others' messages are
+ * kept as they were signed, within limits, so that single messages can be reported. In any other meeting this aspect
+ * does nothing.
  */
 import { type Bytes, hex, same } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -16,16 +16,16 @@ import type { Change } from "./membership";
 import type { RoomSession } from "./room";
 import * as words from "./words";
 
-/** Messages that are kept, and bytes of all together: the oldest go first. */
+/** Messages that are kept, and their total bytes: the oldest are dropped first. */
 export const KEPT_MAX = 512;
 export const KEPT_BYTES = 32 * 2 ** 20;
-/** Admissions that are kept, of people who have gone too. */
+/** Admissions that are kept, including those of former members. */
 export const ADMISSIONS_MAX = 4096;
-/** Digits of a message's name that have to be given, where they are of one message alone. */
+/** Minimum digits of a message's name; they must match one message only. */
 export const NAME_MIN = 6;
 /** Seconds between two members' admissions shown to a newcomer, as with announcements. */
 export const STEP = 0.01;
-/** Seconds in which an honest program has shown its admission. */
+/** Seconds within which an honest program shows its admission. */
 export const PATIENCE = 10;
 
 /** A message as it was signed. */
@@ -41,7 +41,7 @@ interface Admission {
   readonly admission: Bytes;
 }
 
-/** One membership's signatures for reports. The admission is ours, as the host gave it; empty without. */
+/** One membership's signatures for reports. `#admission` is ours, from the host; empty without one. */
 export class Reporting extends Aspect {
   readonly on: boolean;
   #told = false;
@@ -55,7 +55,7 @@ export class Reporting extends Aspect {
   #admissions = new Map<string, Admission>();
   #kept = new Map<string, Kept>();
   #bytes = 0;
-  /** Leaves of which it has been told that they show none. */
+  /** Leaves that were reported for showing none. */
   readonly #suspect = new Set<number>();
 
   constructor(room: RoomSession, now: number) {
@@ -75,12 +75,12 @@ export class Reporting extends Aspect {
 
   // -- admissions ------------------------------------------------------------------------------------------
 
-  /** The invite that a leaf came in by, as all members know it; NO_INVITE for who opened the meeting. */
+  /** Return the invite of a leaf according to the ledger; NO_INVITE for the meeting's opener. */
   inviteOf(leaf: number): number {
     return this.room.m.ledger.inviteOf(leaf) ?? report.NO_INVITE;
   }
 
-  /** As a host: our signature (64 bytes) that we let that key in; empty without reports. */
+  /** As a host, return our signature (64 bytes) on the admission of a key; empty without reports. */
   async admissionFor(signatureKey: Bytes): Promise<Bytes> {
     const m = this.room.m;
     const seed = this.room.hostSeed;
@@ -89,7 +89,7 @@ export class Reporting extends Aspect {
     return await report.admit(seed.hostKey, m.group.groupId, signatureKey, this.inviteOf(member.leaf));
   }
 
-  /** Our own admission, as the host's answer brought it. One that isn't right is none. */
+  /** Store our own admission from the host's answer, if it is valid. */
   async take(admission: Bytes): Promise<void> {
     const own = this.room.m.ownLeaf;
     if (this.on && admission.length > 0 && (await this.#isRight(own, this.inviteOf(own), admission)))
@@ -112,7 +112,7 @@ export class Reporting extends Aspect {
   async #own(): Promise<Bytes> {
     const m = this.room.m;
     const key = m.signatureKey(m.ownLeaf);
-    // who opened the meeting, or came back to it, signs for itself
+    // An opener or returned host signs for itself.
     if (this.#admission.length === 0 && key !== null && this.room.hostSeed !== null)
       this.#admission = await this.admissionFor(key);
     return this.#admission;
@@ -153,7 +153,7 @@ export class Reporting extends Aspect {
       await this.room.relay({ type: "admitted", invite: this.inviteOf(this.room.m.ownLeaf), admission });
   }
 
-  // -- what is said ----------------------------------------------------------------------------------------
+  // -- messages --------------------------------------------------------------------------------------------
 
   override async heard(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
     if (what.type === "admitted") {
@@ -198,12 +198,12 @@ export class Reporting extends Aspect {
     }
   }
 
-  /** Have a report of these messages written; CommandError if that can't be. */
+  /** Write a report of these messages; CommandError if that is impossible. */
   async save(names: readonly string[]): Promise<void> {
     this.room.effects.push({ type: "Save", what: "report", data: await this.make(names) });
   }
 
-  /** The file. CommandError if the meeting, or one of the messages, can't be reported. */
+  /** Return the report file. CommandError if the meeting, or one of the messages, cannot be reported. */
   async make(names: readonly string[]): Promise<Bytes> {
     if (!this.on) throw new CommandError(sentence("cant.report_off"));
     if (names.length === 0 || names.length > report.MESSAGES_MAX || new Set(names).size !== names.length)

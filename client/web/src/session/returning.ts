@@ -1,9 +1,9 @@
 /**
- * Where no host is: members wait at the lobby, for a host that comes back and for members out of step.
+ * The lobby without a host: members wait there for a returning host and for members out of step.
  *
- * Protocol section 6, SNUG-8 and 9. The host knows its seed, the link's secret and the door key, and nothing
- * of the epoch; the members know the epoch, and that no host is there. A member whom the server lets near
- * them can only commit what the host key has signed; a server sees that somebody talks in the lobby.
+ * Protocol section 6, SNUG-8 and 9. The host knows its seed, the link's secret and the door key, but not the epoch;
+ * the members know the epoch, and that no host is there. Even with the server's help, a member can commit only a
+ * return that the host key has signed. A server sees that messages are exchanged in the lobby.
  */
 import { type Bytes, hex, type Rng, same, systemRng } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -32,24 +32,24 @@ import { among, policyOf } from "./membership";
 import type { RoomSession } from "./room";
 import * as words from "./words";
 
-/** Members who wait in the lobby while no host is there: those with the lowest leaves. */
+/** Members that wait in the lobby while no host is there: those with the lowest leaves. */
 export const WATCHERS = 8;
-/** Seconds that each next in rank waits for the one before it to answer, and to commit. */
+/** Seconds that each next rank waits for the one before it to answer, and to commit. */
 export const HERE_STEP = 0.5;
 export const COMMIT_STEP = 1.5;
 export const SEEK_EVERY = 3;
 /** Seconds without an answer after which the host begins anew. */
 export const PATIENCE = 15;
-/** Seconds after which a member that is not let in makes another ticket, of the slot that it knows then. */
+/** Seconds after which a member that is not let in makes another ticket, of the slot that it then knows. */
 export const TICKET_FOR = 120;
 /** Seconds for which one member is asked to let us back in, before the next. */
 export const HELPER_WAIT = 6;
-/** Seconds until a member asks again who could not be let back in yet. */
+/** Seconds until a member that could not be let back in yet asks again. */
 export const REFUSED_WAIT = 30;
-/** Requests that a member remembers, and seconds between two of one member's that count. */
+/** Requests that a member remembers, and minimum seconds between two requests of one member. */
 export const ASKED_MAX = 16;
 export const ASKED_EVERY = 5;
-/** Where the numbers of a desk's requests begin: a host's lobby counts its own from 1, up and down. */
+/** The first number of a desk's requests: a host's lobby counts its own from 1 up and from -1 down. */
 export const NUMBERS = 2 ** 32;
 
 interface Asked {
@@ -62,15 +62,15 @@ interface Asked {
   wanted: boolean;
 }
 
-/** A way into the lobby: a host's own, or, where no host is heard, `MembersLobby`'s. */
+/** Access to the lobby: a host's own, or `MembersLobby` while no host is active. */
 export interface Place {
   post(day: number, message: lobby.LobbyMessage): Promise<void>;
 }
 
 /**
- * A member's part in letting back in: hosts who have crashed, and members out of step.
+ * A member's part in readmission: of crashed hosts, and of members out of step.
  *
- * It needs a way into the lobby (`Place`).
+ * It needs access to the lobby (`Place`).
  */
 export class Desk {
   readonly wanted: (ReturnIntent | RejoinIntent)[] = [];
@@ -89,7 +89,7 @@ export class Desk {
     this.#key = returning.insideKey(doorSeed);
   }
 
-  /** Answer what is due, unless somebody has. */
+  /** Send the answers that are due, unless another member has. */
   async tick(room: RoomSession, place: Place, now: number): Promise<void> {
     const { journal } = room.m;
     for (const [key, { nonce, due, day }] of [...this.#hereDue]) {
@@ -100,7 +100,7 @@ export class Desk {
     }
     for (const [number, asked] of this.#asked) {
       const returns = asked.asked.type === "Return";
-      // given up meanwhile; or who is heard has not crashed, and whoever has the seed too waits
+      // Given up meanwhile; or a host of that name is active, has not crashed, and another holder of the seed asks.
       if (returns && (now - asked.due > PATIENCE || isHere(room, asked.name, now))) continue;
       const step = returns ? COMMIT_STEP : 0;
       if (asked.wanted || now < asked.due + step * room.rank) continue;
@@ -109,13 +109,13 @@ export class Desk {
     }
   }
 
-  /** What was said in the lobby, under the key that members have. */
+  /** Process a lobby message under the key that members have. */
   async heard(day: number, posted: lobby.Inside, room: RoomSession, now: number): Promise<void> {
     let said: returning.Message;
     try {
       said = await returning.uncover(this.#key, posted);
     } catch (error) {
-      if (error instanceof SnugCryptoError) return; // by somebody who has the link, and was never admitted
+      if (error instanceof SnugCryptoError) return; // the sender has the link, and was never admitted
       throw error;
     }
     if (said.type === "Seek") {
@@ -134,7 +134,7 @@ export class Desk {
   ): Promise<void> {
     for (const known of this.#asked.values()) if (same(known.asked.keyPackage, said.keyPackage)) return;
     const { m } = room;
-    // by somebody who was a host: it can't be let in, and must not crowd others out
+    // A former host's: it is void, and must not displace others.
     if (said.type === "Return" && m.ledger.returnsClosed) return;
     let keyPackage: mls.KeyPackage, name: string, encoded: Bytes;
     try {
@@ -147,11 +147,11 @@ export class Desk {
         await verify(m.policy.hostPublic, message, said.signature);
       } else {
         const ticket = RejoinTicket.decode(encoded);
-        // or somebody else is asked
+        // For another group, or another member.
         if (!same(ticket.groupId, m.group.groupId) || ticket.by !== m.ownLeaf) return;
       }
     } catch (error) {
-      if (error instanceof SnugCryptoError) return; // somebody who was admitted once, and is no host
+      if (error instanceof SnugCryptoError) return; // from a member, former or current, without the host key
       throw error;
     }
     if (said.type === "Again" && !this.#mayAsk(keyPackage, room, now)) return;
@@ -166,14 +166,14 @@ export class Desk {
       wanted: false,
     });
     while (this.#asked.size > ASKED_MAX) {
-      // what members ask goes before what hosts ask
+      // Members' requests are dropped before hosts'.
       const [first] = this.#asked.keys();
       const again = [...this.#asked].find(([, asked]) => asked.asked.type === "Again");
       this.#asked.delete(again?.[0] ?? first ?? 0);
     }
   }
 
-  /** Whether a member asks, and not too soon after it has asked before; that is forgotten then. */
+  /** Return whether a member of the room may ask again; its previous request is then forgotten. */
   #mayAsk(keyPackage: mls.KeyPackage, room: RoomSession, now: number): boolean {
     const key = keyPackage.leafNode.signatureKey;
     if (room.m.leafOf(key) === null) return false;
@@ -185,7 +185,7 @@ export class Desk {
     return true;
   }
 
-  /** Our commit of that request has come back. */
+  /** Answer a request: our commit of it has come back. */
   async answer(number: number, answer: lobby.Answer, place: Place): Promise<void> {
     const asked = this.#asked.get(number);
     if (asked === undefined) return;
@@ -193,7 +193,7 @@ export class Desk {
     try {
       back = await returning.makeBack(asked.asked, answer, this.#rng);
     } catch (error) {
-      // a reply key that is none: whoever asked can be told nothing
+      // An invalid reply key: the asker cannot be answered.
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
@@ -201,7 +201,7 @@ export class Desk {
   }
 }
 
-/** Whether a host of that name has signed something lately. */
+/** Return whether a host of that name has signed something lately. */
 function isHere(room: RoomSession, name: string, now: number): boolean {
   const hosts = room.m.members().filter((member) => member.host && member.name === name);
   return hosts.some(({ leaf }) => room.aspects.some((aspect) => aspect.hears(leaf, now)));
@@ -212,7 +212,7 @@ function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): Re
   return { type: "ReturnIntent", knock, keyPackage, hostReturn: asked.proof, name };
 }
 
-/** A member without the host seed, at the lobby for as long as no host is heard. */
+/** A member without the host seed, in the lobby for as long as no host is active. */
 export class MembersLobby {
   readonly effects: Effect[] = [];
   readonly #doors: Doors;
@@ -221,34 +221,34 @@ export class MembersLobby {
     this.#doors = new Doors(link.secret, link.origin, this.effects, rng);
   }
 
-  /** Stand in the lobby. */
+  /** Stay in the lobby. */
   async tick(now: number): Promise<void> {
     await this.#doors.want(daysAround(now), now);
   }
 
-  /** A lobby's connection is gone. */
+  /** Handle a lost connection to a lobby. */
   lost(day: number, now: number): void {
     this.#doors.lost(day, now);
   }
 
-  /** What was said among members there. */
+  /** Return a message between members there; null for any other. */
   async received(day: number, message: ServerMessage): Promise<lobby.Inside | null> {
     const posted = await this.#doors.received(day, message);
     return typeof posted !== "boolean" && posted.type === "Inside" ? posted : null;
   }
 
-  /** Say something there. */
+  /** Post a message there. */
   async post(day: number, message: lobby.LobbyMessage): Promise<void> {
     await this.#doors.post(day, message);
   }
 
-  /** A host is here again, or we go. */
+  /** Leave the lobby: a host is active again, or we leave. */
   close(): void {
     this.#doors.close();
   }
 }
 
-/** A request to one member, and what belongs to it. */
+/** A request to one member, with its keys. */
 interface Again {
   readonly asked: returning.Again;
   readonly privateKey: X25519Key;
@@ -261,30 +261,30 @@ export interface RejoiningFacts {
   readonly link: invite.Invite;
   readonly name: string;
   readonly old: RoomSession;
-  /** Given a time, the ticket's nonce (16 bytes) and the leaf that may commit it. */
+  /** Takes a time, the ticket's nonce (16 bytes) and the leaf that may commit it. */
   readonly makePackage: (now: number, nonce: Bytes, by: number) => Promise<mls.KeyPackageBundle>;
   readonly psks: mls.Psks;
-  /** The leaf of who has helped before, if anybody has. */
+  /** The leaf of the member that helped before, if any. */
   readonly first: number | null;
   readonly now: number;
   readonly rng?: Rng;
 }
 
-/** A member out of step: knocks as a newcomer does, and asks the members too, in case no host is there. */
+/** A member out of step: knocks like a newcomer, and also asks the members, in case no host is there. */
 export class RejoiningLobby extends GuestLobby {
-  /** The leaf of who has let us in, if it was one of them. */
+  /** The leaf of the member that let us in, if it was one of them. */
   helpedBy: number | null = null;
   readonly #old: RoomSession;
   readonly #packageFor: RejoiningFacts["makePackage"];
-  /** Who may be asked in the lobby, and how many of them have been. */
+  /** Leaves that may be asked in the lobby, the last helper first; and the number of requests so far. */
   readonly #helpers: readonly number[];
   #turn = 0;
   #nonce: Bytes = new Uint8Array();
   #refusedAt: number | null = null;
   readonly #key: Bytes;
-  /** What we have asked of members, the last of it last. */
+  /** Our requests to members, the newest last. */
   #asked: Again[] = [];
-  /** A host may be quicker. */
+  /** When we last posted; initially the time of creation, because a host may be quicker. */
   #postedAt: number;
   #made: { readonly at: number; readonly bundle: mls.KeyPackageBundle } | null = null;
 
@@ -318,7 +318,7 @@ export class RejoiningLobby extends GuestLobby {
     this.#postedAt = now;
   }
 
-  /** One nonce for hosts and members: by it we are let in once, and not thrown out again. */
+  /** One nonce for hosts and members: it admits us once, so that a late answer cannot remove us again. */
   protected override async makePackage(now: number): Promise<mls.KeyPackageBundle> {
     if (this.#made === null || now - this.#made.at > TICKET_FOR) {
       this.#nonce = this.rng(16);
@@ -341,14 +341,14 @@ export class RejoiningLobby extends GuestLobby {
     await this.doors.post(today, await returning.cover(this.#key, last.asked, this.rng));
   }
 
-  /** Ask one member after the other: one who does not help could use up what it is asked with. */
+  /** Ask one member after the other: a member that does not help could use up its ticket. */
   async #askNext(now: number): Promise<Again> {
     const count = this.#helpers.length;
     if (this.#asked.length > 0 && this.#turn % count === 0) {
-      this.#made = null; // all have been asked, and perhaps one has used up the nonce
+      this.#made = null; // all were asked, and one may have used up the nonce
       await this.makePackage(now);
     }
-    // and each time round another is the first
+    // Each round begins with another member.
     const turn = (this.#turn % count) + Math.floor(this.#turn / count);
     const leaf = this.#helpers[turn % count] ?? ANY_HOST;
     this.#turn++;
@@ -367,7 +367,7 @@ export class RejoiningLobby extends GuestLobby {
     }
     await super.heard(day, posted, now);
     if (this.refusal === null) return;
-    // no person has said no, for nobody is asked: what stands in the way may not do so later
+    // No person has refused, because nobody is asked: the obstacle may be temporary.
     this.tell(words.status("not_yet", { why: withoutAdvice(this.refusal) }));
     this.refusal = null;
     this.#refusedAt = now;
@@ -388,14 +388,14 @@ export class RejoiningLobby extends GuestLobby {
       this.helpedBy = ours.leaf;
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      // by somebody who was a member once: another may still answer
+      // From a former member: another may still answer.
     }
   }
 
   /**
-   * Whether it is the meeting that we were in, and goes on from what we know of it.
+   * Return whether the answer continues the meeting that we were in.
    *
-   * Whoever was removed can answer as well, in a room that goes on from before that.
+   * A removed member can answer as well, in a room that goes on from an epoch before its removal.
    */
   override fits(answer: lobby.Answer, group: mls.Group): boolean {
     const { m, doorKey, stewardPublic } = this.#old;
@@ -447,7 +447,7 @@ interface Sent {
   readonly at: number;
 }
 
-/** A host that has crashed, at the lobby: seeks members, and asks to be added. */
+/** A crashed host in the lobby: seeks members, and asks to be added. */
 export class ReturningLobby {
   readonly effects: Effect[] = [];
   entry: Entry | null = null;
@@ -480,7 +480,7 @@ export class ReturningLobby {
     this.effects.push({ type: "Tell", event: words.status("returning") });
   }
 
-  /** Be in today's lobby, and seek until a member answers; begin anew when nothing comes of it. */
+  /** Stay in today's lobby and seek until a member answers; begin anew after PATIENCE seconds. */
   async tick(now: number): Promise<void> {
     const today = invite.dayOf(now);
     await this.#doors.want(new Set([today]), now);
@@ -496,12 +496,12 @@ export class ReturningLobby {
     await this.#doors.post(day, await returning.cover(this.#key, message, this.#rng));
   }
 
-  /** The lobby's connection is gone. */
+  /** Handle a lost connection to the lobby. */
   lost(day: number, _why: Sentence, now: number): void {
     this.#doors.lost(day, now);
   }
 
-  /** What the server said in the lobby. */
+  /** Process a message from the server in the lobby. */
   async received(day: number, message: ServerMessage, now: number): Promise<void> {
     const posted = await this.#doors.received(day, message);
     if (posted === true) {
@@ -535,10 +535,10 @@ export class ReturningLobby {
     this.#here = here;
     this.#sent = { asked, privateKey, bundle, at: now };
     await this.#post(day, asked);
-    this.effects.push({ type: "Connect", door: ROOM }); // a server that has restarted needs a steward to open
+    this.effects.push({ type: "Connect", door: ROOM }); // a restarted server needs a steward to open
   }
 
-  /** The room's door, which only has to be opened: the members can't do that themselves. */
+  /** Open the room for the members, who cannot do that themselves. */
   async atTheRoom(message: ServerMessage): Promise<void> {
     const here = this.#here;
     const { origin, hostSeed, groupId } = this.#kept;
@@ -578,7 +578,7 @@ export class ReturningLobby {
       if (ours && own !== null && among(own.signatureKey, policy.hosts)) this.entry = { answer, group };
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
-      // by somebody who was a member once: another may still answer
+      // From a former member: another may still answer.
     }
   }
 

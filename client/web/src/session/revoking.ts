@@ -1,8 +1,8 @@
 /**
- * Invites that hosts have taken back by hand, told to all hosts, those who were away or became one later too.
+ * Invites that hosts have revoked by hand, sent to all hosts, including absent and later ones.
  *
- * A removal revokes its invite by itself, in the ledger (protocol section 5). This is for invites that
- * nobody has come in by yet: no member's verdict hangs on it, but no host's program shows a knock by them.
+ * A removal revokes its invite by itself, in the ledger (protocol section 5). This module is for invites that nobody
+ * has used yet: no member's verdict depends on it, but no host's program shows a knock by them.
  */
 import { type Bytes, hex } from "../crypto/bytes";
 import { H } from "../crypto/kdf";
@@ -14,15 +14,15 @@ import type { Change } from "./membership";
 import type { RoomSession } from "./room";
 import { status } from "./words";
 
-/** Seconds after which what has not come back is told again. */
+/** Seconds after which an unconfirmed message is sent again. */
 export const AGAIN = 5;
 
-/** What was taken back, and who still has to be told. Only hosts' words count. */
+/** The revoked invites, and those not yet sent. Only messages of hosts count. */
 export class Revoking extends Aspect {
-  /** Indices of invites that hosts have taken back; at most 65,536 of them exist. */
+  /** Indices of invites that hosts have revoked; at most 65,536 exist. */
   revoked = new Set<number>();
   #untold = new Set<number>();
-  /** By H(blob), until the blob has come back. */
+  /** By hex(H(blob)), until the blob has come back. */
   readonly #underWay = new Map<string, readonly [readonly number[], number]>();
   #shown = new Set<string>();
 
@@ -33,7 +33,7 @@ export class Revoking extends Aspect {
     this.#untold = new Set([...before.#untold, ...[...before.#underWay.values()].flatMap(([some]) => some)]);
   }
 
-  /** Take an invite back, and tell the other hosts as soon as they can be told. */
+  /** Revoke an invite, and inform the other hosts as soon as possible. */
   revoke(index: number): void {
     this.revoked.add(index);
     this.#untold.add(index);
@@ -43,7 +43,7 @@ export class Revoking extends Aspect {
     const { room } = this;
     for (const [digest, [some, sentAt]] of [...this.#underWay])
       if (now - sentAt > AGAIN) {
-        // a connection may have been lost in between
+        // A connection may have been lost in between.
         this.#underWay.delete(digest);
         for (const index of some) this.#untold.add(index);
       }
@@ -58,7 +58,7 @@ export class Revoking extends Aspect {
   }
 
   override adopted(change: Change): void {
-    // a host who is back may have been away while they were told
+    // A returning host may have missed them.
     if (change.added.some(({ leaf }) => this.room.m.isHost(leaf))) this.#tellAll();
   }
 
@@ -70,7 +70,7 @@ export class Revoking extends Aspect {
     if (what.type === "granted") {
       const newly = [...this.room.aspect(Granting).shown].filter((key) => !this.#shown.has(key));
       for (const key of newly) this.#shown.add(key);
-      if (newly.length > 0) this.#tellAll(); // a new host has heard nothing from before it came in
+      if (newly.length > 0) this.#tellAll(); // a new host has nothing from before it came in
       return false;
     }
     if (what.type !== "revoked") return false;

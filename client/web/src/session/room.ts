@@ -1,17 +1,17 @@
 /**
- * A member at the room's door: slots in step with the server, commits, the relay, and what is told of it.
+ * A member's connection to the room: slots in step with the server, commits, the relay and events.
  *
- * Protocol sections 3, 5 and 6. One method, `#drive`, looks at where the server's room and our own history
- * stand, and does the next thing:
+ * Protocol sections 3, 5 and 6. One method, `#drive`, compares the slot of the server's room with our own history and
+ * takes the next step:
  *
  *     the room is not open       hosts open it at the oldest slot that they can replay from
  *     the room is ahead of us    show our pass, catch up
  *     the room is behind us      show that slot's pass, hand over the blob that followed
- *     we are level               show our pass; then announce, catch up on talk, commit, say
+ *     we are level               show our pass; then announce, catch up on relays, commit, send
  *
- * so that a lost socket, a restarted server and a straggler are one case: being at another slot.
+ * A lost socket, a restarted server and a straggler are therefore one case: being at another slot.
  *
- * Whoever feeds it awaits each call before the next; `seal` and `open` alone may run between.
+ * The caller awaits each call before the next; only `seal` and `open` may run between.
  */
 import { type Bytes, type Rng, same, systemRng } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -39,17 +39,17 @@ import { Saying } from "./saying";
 import { Turning } from "./turning";
 import * as words from "./words";
 
-/** Seconds without a word on our commit after which it is sent again. */
+/** Seconds without an answer to our commit before it is sent again. */
 export const COMMIT_RETRY = 3;
-/** Seconds after which a catch-up that came too soon for the server is asked for again. */
+/** Seconds until a catch-up that exceeded the server's rate limit is requested again. */
 export const CATCH_UP_RETRY = 1.5;
-/** Seconds between two members' announcements to a newcomer, who hears nobody for half a second anyway. */
+/** Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway. */
 export const ANNOUNCE_STEP = 0.01;
-/** Seconds for which a leaver waits for somebody to commit its farewell. */
+/** Seconds that a leaver waits for another member to commit its farewell. */
 export const FAREWELL_WAIT = 2;
 /**
- * Seconds for which the slot of a restarted server's room has to rest before anything new is said there:
- * while blobs are handed over the room passes through old slots, and is not yet where its members are.
+ * Seconds for which the slot of a restarted server's room must rest before anything new is sent there: while members
+ * hand over blobs, the room passes through old slots and has not reached its members' slot.
  */
 export const SETTLE = 0.8;
 
@@ -63,7 +63,7 @@ export interface RoomFacts {
   readonly rng?: Rng;
 }
 
-/** A class of aspects, as `RoomSession.aspect` is asked for. */
+/** A class of aspects, as `RoomSession.aspect` takes it. */
 export type AspectClass<A extends Aspect> = new (room: RoomSession, now: number) => A;
 
 /** One member's room. Feed it with `received`, `lost`, `tick` and commands; drain `effects`. */
@@ -76,26 +76,26 @@ export class RoomSession {
   readonly options: Options;
   readonly rng: Rng;
   readonly effects: Effect[] = [];
-  /** Set when this membership can't go on by itself: the facade rejoins with a ticket. */
+  /** Set when this membership cannot continue: the facade rejoins with a ticket. */
   needsRejoin = false;
   stuckAt: number | null = null;
-  /** What is done: the facade's host lobby answers. */
+  /** Admissions that are committed, by their intents: the facade answers them in the lobby. */
   readonly admitted: EntryIntent[] = [];
-  /** The Welcome of the last commit of ours that added somebody. */
+  /** The Welcome of our last commit that added a member. */
   lastWelcome: Bytes | null = null;
-  /** What could not be done, and why. */
+  /** Intents that failed, and the reasons. */
   readonly failed: (readonly [Intent, Sentence])[] = [];
   granted: HostSeed | null = null;
   ended: Ended | null = null;
-  /** The X25519 key that we announce, for what is for us alone. */
+  /** The X25519 key that we announce, for messages to us alone. */
   readonly box: X25519Key;
-  /** The connection that is open now. */
+  /** The open connection; null without one. */
   door: Doorway | null = null;
   readonly announced = new Announced();
   readonly aspects: readonly Aspect[];
   #reconnectAt: number | null = null;
   #failures = 0;
-  /** The server's. */
+  /** The server's current slot. */
   #slot: number | null = null;
   #incarnation: Bytes | null = null;
   #relay = 0;
@@ -135,24 +135,24 @@ export class RoomSession {
 
   // -- commands -------------------------------------------------------------------------------------------
 
-  /** Connect, and tell who is there. */
+  /** Connect, and report the first roster. */
   start(): void {
     this.effects.push({ type: "Connect", door: ROOM });
     this.#tellRoster([], [], null);
   }
 
-  /** The one aspect of that class. */
+  /** Return the aspect of that class; TypeError if this membership has none. */
   aspect<A extends Aspect>(kind: AspectClass<A>): A {
     for (const each of this.aspects) if (each instanceof kind) return each;
     throw new TypeError(`no ${kind.name} here`);
   }
 
-  /** Whether what comes now may have been said a while ago. */
+  /** Whether incoming messages may be old, because we are catching up. */
   get catchingUp(): boolean {
     return this.door?.catchingUp ?? false;
   }
 
-  /** Whether we are connected and in step with the server, and what is said now is heard. */
+  /** Return whether we are connected and in step with the server, so that messages reach the others now. */
   isLevel(now: number): boolean {
     const { door } = this;
     return (
@@ -169,27 +169,27 @@ export class RoomSession {
     );
   }
 
-  /** The slot that the server says is current; null while we don't know. */
+  /** The server's current slot; null while it is unknown. */
   get serverSlot(): number | null {
     return this.#slot;
   }
 
-  /** The key by which this connection's server signs receipts (32 bytes); null while there is none. */
+  /** The key that signs receipts on this connection (32 bytes); null without a connection. */
   get serverKey(): Bytes | null {
     return this.door?.serverKey ?? null;
   }
 
-  /** Our handle at the server now, 8 bytes; empty while there is none. */
+  /** Our handle at the server on this connection, 8 bytes; empty until we have entered. */
   get handle(): Bytes {
     return this.door?.handle ?? new Uint8Array();
   }
 
-  /** Whether a media engine is here. */
+  /** Whether a media engine has published its parameters. */
   get hasMedia(): boolean {
     return this.#publish !== null;
   }
 
-  /** Of the server's process, 8 bytes; null before we were ever in. */
+  /** The incarnation of the server's process, 8 bytes; null before we first entered. */
   get incarnation(): Bytes | null {
     return this.#incarnation;
   }
@@ -199,61 +199,61 @@ export class RoomSession {
     return invite.roomNumber(this.doorKey.public, this.stewardPublic);
   }
 
-  /** After a rejoin: what was said and not heard is said again, and nothing is shown twice. */
+  /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
   async carryOver(old: RoomSession): Promise<void> {
     this.#saying.carryOver(old.#saying);
     this.#intents = old.#intents.filter(({ type }) => type !== "FarewellIntent" && type !== "HealIntent");
     for (const aspect of this.aspects) await aspect.carryOver(old);
   }
 
-  /** Commit this as soon as it can be. */
+  /** Queue an intent, and commit it as soon as possible. */
   async want(intent: Intent, now: number): Promise<void> {
     this.#intents.push(intent);
     await this.#drive(now);
   }
 
-  /** The same, unless it is wanted already. */
+  /** Queue an intent, unless an equal one is queued already. */
   async wantOnce(intent: Intent, now: number): Promise<void> {
     if (!this.#intents.some((other) => sameFarewell(intent, other))) await this.want(intent, now);
   }
 
-  /** Our place among the members, by leaf. */
+  /** Our index among the members, by leaf. */
   get place(): number {
     return this.m.members().findIndex(({ leaf }) => leaf === this.m.ownLeaf);
   }
 
-  /** Our place among the hosts, if we are one, or among the others, by leaf. */
+  /** Our index among the hosts if we are a host, else among the other members, by leaf. */
   get rank(): number {
     const own = this.m.ownLeaf;
     const alike = this.m.isHost(own);
     return this.m.members().filter(({ leaf, host }) => leaf < own && host === alike).length;
   }
 
-  /** Whether no host is in the tree, or none of them has been heard lately. */
+  /** Return whether the tree has no host, or no host has been active lately. */
   hostless(now: number): boolean {
     const hosts = this.m.members().filter(({ host }) => host);
     return !hosts.some(({ leaf }) => this.aspects.some((aspect) => aspect.hears(leaf, now)));
   }
 
-  /** Whether nothing waits to be committed, and nothing stands in the way. */
+  /** Whether no intent is queued, no commit is under way and we are not stuck. */
   get idle(): boolean {
     return this.#intents.length === 0 && this.#staged === null && this.stuckAt === null;
   }
 
-  /** CommandError if the text is empty or too long. */
+  /** Send a chat message; CommandError if the text is empty or too long. */
   async say(text: string, now: number): Promise<void> {
     const size = Array.from(text).length;
     if (size < 1 || size > TEXT_MAX) throw new CommandError(sentence("room.text_size", { most: TEXT_MAX }));
     await this.post({ type: "say", id: this.rng(16), text }, now);
   }
 
-  /** Say it to all, and again after a lost connection, until all can have it. */
+  /** Send a message to all members; resend it after a lost connection until all can have it. */
   async post(what: Posted, now: number): Promise<void> {
     this.#saying.post(what, now);
     await this.#drive(now);
   }
 
-  /** CommandError if nobody is there, or we are no host. */
+  /** Remove the member at `leaf`; CommandError if the leaf is empty or our own, or we are not a host. */
   async remove(leaf: number, now: number): Promise<void> {
     const signatureKey = this.m.signatureKey(leaf);
     if (signatureKey === null || leaf === this.m.ownLeaf)
@@ -262,18 +262,18 @@ export class RoomSession {
     await this.want({ type: "RemoveIntent", leaf, signatureKey }, now);
   }
 
-  /** End the meeting for all; CommandError if we are no host. */
+  /** End the meeting for all; CommandError if we are not a host. */
   async end(now: number): Promise<void> {
     this.hostOnly();
     await this.aspect(Ending).end(now);
   }
 
-  /** CommandError if we are no host. */
+  /** Check that we are a host; CommandError if not. */
   hostOnly(): void {
     if (!this.m.isHost(this.m.ownLeaf)) throw new CommandError(sentence("room.host_only"));
   }
 
-  /** Propose our own removal, and go when it is committed or after two seconds. */
+  /** Propose our own removal; leave when it is committed, or after two seconds. */
   async leave(now: number): Promise<void> {
     this.#leavingSince ??= now;
     if (this.m.members().length === 1 || this.door === null || !this.door.entered)
@@ -281,7 +281,7 @@ export class RoomSession {
     else await this.#drive(now);
   }
 
-  /** Our media's transport parameters and streams; sent now and on every new connection. */
+  /** Publish our media transport parameters and streams, now and on every new connection. */
   async publish(media: InputOf<"Publish">, now: number): Promise<void> {
     this.#publish = media;
     if (this.door !== null) this.door.levelDone = false;
@@ -290,19 +290,19 @@ export class RoomSession {
 
   // -- media ----------------------------------------------------------------------------------------------
 
-  /** A media frame, sealed; null while nothing may leave. */
+  /** Seal a media frame; null while no media may be sent. */
   seal(kind: Kind, stream: number, frame: Bytes, now: number): Promise<Bytes | null> {
     return this.#sealing.seal(this, kind, stream, frame, now);
   }
 
-  /** A media frame, authenticated; errors as of `frames.open`. */
+  /** Open and authenticate a media frame; errors as in `frames.open`. */
   open(ssrc: number, kind: Kind, data: Bytes, now: number): Promise<OpenedFrame> {
     return open(this, ssrc, kind, data, now);
   }
 
   // -- the connection -------------------------------------------------------------------------------------
 
-  /** The connection is gone, or could not be made: try again, soon at first. */
+  /** Handle a lost or failed connection: reconnect after 0.2 s, later after up to 1.5 s. */
   async lost(why: Sentence, now: number): Promise<void> {
     if (this.door?.entered) this.#saying.lost(now);
     this.door = null;
@@ -318,7 +318,7 @@ export class RoomSession {
     this.effects.push({ type: "RemoteStreams", streams: [] });
   }
 
-  /** Whatever time alone makes due. */
+  /** Do the work that is due at `now`. */
   async tick(now: number): Promise<void> {
     if (this.ended !== null) return;
     if (this.#reconnectAt !== null && now >= this.#reconnectAt) {
@@ -340,7 +340,7 @@ export class RoomSession {
     for (const aspect of having(this.aspects, "tick")) await aspect.tick(now);
   }
 
-  /** The server's word at the room's door. */
+  /** Process a message from the server on the room's connection. */
   async received(message: ServerMessage, now: number): Promise<void> {
     if (this.ended !== null) return;
     const before = this.#slot;
@@ -352,7 +352,7 @@ export class RoomSession {
   async #hear(message: ServerMessage, now: number): Promise<void> {
     const { door } = this;
     switch (message.type) {
-      case "challenge": // a connection begins once: much is excused then
+      case "challenge": // once a connection: a new one excuses gaps
         if (door === null) await this.#challenged(message);
         break;
       case "entered":
@@ -384,7 +384,7 @@ export class RoomSession {
         this.#saying.missing(message.missing);
         break;
       case "relayed": {
-        // without a hole only: what is still to be caught up on may be lost with the connection
+        // Only without a gap: the missing relays can still be lost with the connection.
         if (message.relay === this.#relay + 1) this.#relay = message.relay;
         const digest = H(message.blob);
         for (const aspect of having(this.aspects, "relayed")) await aspect.relayed(message.relay, digest, now);
@@ -409,7 +409,7 @@ export class RoomSession {
         this.effects.push({ type: "RemoteStreams", streams: message.streams });
         for (const aspect of this.aspects) await aspect.streams(message.streams, now);
         break;
-      default: // arrivals and departures of handles say nothing that a member signs
+      default: // no member has signed arrivals and departures of handles
     }
   }
 
@@ -439,7 +439,7 @@ export class RoomSession {
       this.#relay = 0;
       this.#settling = true;
     }
-    this.#saying.again(restarted); // a restarted server has forgotten what it had
+    this.#saying.again(restarted); // a restarted server has lost its relays
     if (this.#away) {
       this.#away = false;
       this.tell(words.status("back"));
@@ -469,7 +469,7 @@ export class RoomSession {
         this.#failStage(this.#staged, verbatim(refused.text));
     } else if (about === "catch_up") {
       if (code === "pass" || code === "gone")
-        this.needsRejoin = true; // what we missed is not to be had any more
+        this.needsRejoin = true; // the missed blobs are no longer available
       else if (code === "rate") door.catchUpAgain = now + CATCH_UP_RETRY;
       else door.catchingUp = false;
     } else if (about === "media" && code === "pass") {
@@ -481,15 +481,15 @@ export class RoomSession {
       this.#announceAt = now;
       door.shown = null;
     }
-    // of a lost media server the page tells, and sends media again
+    // The page reports a lost media server, and sends media again.
     const lost = about === "media" && code === "lost";
     if (code !== "pass" && !lost && about !== "open" && refused.text !== this.#refusal) {
-      this.#refusal = refused.text; // told once, however often it is tried
+      this.#refusal = refused.text; // reported once, however often it recurs
       this.tell(words.refused(refused.text));
     }
   }
 
-  // -- being in step --------------------------------------------------------------------------------------
+  // -- synchronisation ------------------------------------------------------------------------------------
 
   async #drive(now: number): Promise<void> {
     const { door } = this;
@@ -509,12 +509,12 @@ export class RoomSession {
     this.send({ type: "catch_up", slot: this.m.journal.slot, relay: this.#relay });
   }
 
-  /** Whether this connection counts as holding the pass of `slot`; shows it if that is left to do. */
+  /** Return whether the server knows that we hold the pass of `slot`; show the pass if that is still to do. */
   #isShown(door: Doorway, slot: number): boolean {
     if (door.shown !== null && door.shown >= slot) return true;
     if (door.showing !== null) return false;
     if (door.refusedAt === slot) {
-      // too far behind for the server, and for what hosts handed over
+      // Too far behind for the server and for blobs handed over.
       if (this.#slot !== null && this.#slot > slot && this.stuckAt === null) this.needsRejoin = true;
       return false;
     }
@@ -536,7 +536,7 @@ export class RoomSession {
     this.send({ type: "open", slot, gate, chain, signature });
   }
 
-  /** The server knows less than we do: give it the blob that followed. */
+  /** Send the server, which is behind us, the blob that follows its slot. */
   #handOver(door: Doorway, slot: number): void {
     const following = this.m.journal.entry(slot + 1);
     if (following === null || following.blob === null || this.m.journal.entry(slot) === null) return;
@@ -550,7 +550,7 @@ export class RoomSession {
     this.send({ type: "commit", slot, blob, gate: invite.gate(token) });
   }
 
-  /** The gate of this slot is not our pass's: its author posted another (G5). */
+  /** Replace the gate of this slot: its author posted a gate that is not our pass's (G5). */
   async #regate(door: Doorway, seed: HostSeed): Promise<void> {
     const { slot, token } = this.m.journal;
     const gate = invite.gate(token);
@@ -611,7 +611,7 @@ export class RoomSession {
     }
     for (;;) {
       if (this.#intents.length > 0 && this.aspects.some((aspect) => aspect.holdsCommits(now))) {
-        // a removal never waits, and nothing else goes before it
+        // A removal never waits, and goes before all other intents.
         const later = (intent: Intent): number => (intent.type === "RemoveIntent" ? 0 : 1);
         this.#intents.sort((one, other) => later(one) - later(other));
         if (this.#intents[0]?.type !== "RemoveIntent") return;
@@ -658,7 +658,7 @@ export class RoomSession {
       if (known !== undefined && !same(known, message.chain)) this.tell(words.twoStories(message.slot));
       return;
     }
-    // `#drive` catches up
+    // `#drive` catches up.
     if (message.slot !== journal.slot + 1 || this.stuckAt !== null || this.needsRejoin) return;
     if (!same(message.chain, journal.chainAfter(message.blob))) this.tell(words.twoStories(message.slot));
     else await this.#checkReceipt(message.slot, message.chain, message.signature, now);
@@ -701,7 +701,7 @@ export class RoomSession {
     }
   }
 
-  /** Whose act it was, for a person. */
+  /** Return the author's name for a person; "a member or the server" if it is unknown. */
   who(leaf: number | null): Arg {
     return leaf === null ? sentence("room.member_or_server") : this.m.who(leaf);
   }
@@ -718,7 +718,7 @@ export class RoomSession {
         this.lastWelcome = step.stage.welcome;
       }
     }
-    // one after the other, so that a large room's server is not hit by all at the same moment
+    // Members announce one after the other, to spare a large room's server a burst.
     if (change.added.length > 0) this.#announceAt = now + ANNOUNCE_STEP * this.place;
     this.#tellRoster(change.added, change.removed, change.by, change);
     for (const aspect of this.aspects) await aspect.adopted(change, now);
@@ -739,19 +739,19 @@ export class RoomSession {
 
   // -- the relay ------------------------------------------------------------------------------------------
 
-  /** Hand a blob to those who are here now: the server neither numbers nor keeps it. */
+  /** Broadcast a blob to the present members: the server neither numbers nor stores it. */
   passOn(blob: Bytes): void {
     this.send({ type: "pass_on", blob });
   }
 
-  /** Say something to all members, those who catch up too; only while level. Gives the blob. */
+  /** Send to all members through the relay, and return the blob; only while level. */
   relay(what: AnyContent): Promise<Bytes> {
     return this.#saying.relay(what);
   }
 
-  // -- telling --------------------------------------------------------------------------------------------
+  // -- output ---------------------------------------------------------------------------------------------
 
-  /** Say something at the room's door. */
+  /** Send a message on the room's connection. */
   send(message: ClientMessage): void {
     this.effects.push({ type: "Transmit", door: ROOM, message });
   }
@@ -784,7 +784,7 @@ export class RoomSession {
     this.tell({ type: "Code", epoch, digits: this.m.code });
   }
 
-  /** This membership is over. */
+  /** End this membership: erase the media keys, report the reason and disconnect. */
   finish(reason: Ended["reason"], text: Sentence): void {
     if (this.ended !== null) return;
     this.ended = { type: "Ended", reason, text };

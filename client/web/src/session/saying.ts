@@ -1,8 +1,7 @@
 /**
- * What members say to each other over the relay: sealed, said again when it may be lost, and shown once.
+ * Messages between members over the relay: sealed, resent when they may be lost, and shown once.
  *
- * Protocol sections 5 to 7. What a message means is for the aspects; chat and announcements are told from
- * here.
+ * Protocol sections 5 to 7. Aspects handle the contents; this module handles chat and announcements itself.
  */
 import { type Bytes, hex } from "../crypto/bytes";
 import { MissingKeyError, SnugCryptoError } from "../crypto/errors";
@@ -14,12 +13,12 @@ import type { RoomSession } from "./room";
 import { Outbox, Said, Seen } from "./talk";
 import * as words from "./words";
 
-/** Seconds before a connection is lost in which what was said may not have reached everybody. */
+/** Seconds before a lost connection in which a message may not have reached everybody. */
 export const DOUBT = 5;
-/** Relay blobs of an epoch that we have not reached yet. */
+/** Relay blobs that are kept for an epoch that we have not reached yet. */
 export const EARLY_MAX = 256;
 
-/** One membership's messages, ours and others'. */
+/** One membership's messages, our own and the others'. */
 export class Saying {
   readonly #room: RoomSession;
   #outbox = new Outbox();
@@ -34,20 +33,20 @@ export class Saying {
     this.#born = room.m.epochSlot;
   }
 
-  /** After a rejoin: what was said and not heard is said again, and nothing is shown twice. */
+  /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
   carryOver(old: Saying): void {
     this.#outbox = old.#outbox.afterRejoin();
     this.#seen = old.#seen;
   }
 
-  // -- ours -----------------------------------------------------------------------------------------------
+  // -- our messages ---------------------------------------------------------------------------------------
 
-  /** Say it to all, and again after a lost connection, until all can have it. */
+  /** Send a message to all members; resend it after a lost connection until all can have it. */
   post(what: Posted, now: number): void {
     this.#outbox.add(new Said(what, now));
   }
 
-  /** Say something to all members, those who catch up too; only while level. Gives the blob. */
+  /** Send to all members through the relay, and return the blob; only while level. */
   async relay(what: AnyContent): Promise<Bytes> {
     const blob = await this.#room.m.protect(encode(what));
     this.#seen.add(H(blob));
@@ -55,17 +54,17 @@ export class Saying {
     return blob;
   }
 
-  /** The connection on which we were in is gone. */
+  /** Record the time at which an entered connection was lost. */
   lost(now: number): void {
     this.#lostAt = now;
   }
 
-  /** The connection was another's, or the server's memory is: say again what may be lost. */
+  /** Mark unconfirmed messages for resending, or all recent ones for a restarted server. */
   again(allRecent = false): void {
     this.#outbox.again(allRecent);
   }
 
-  /** Say what is to be said; only while level. */
+  /** Send the messages that are due; only while level. */
   async sendWaiting(): Promise<void> {
     for (const said of this.#outbox.unsent()) await this.#send(said);
   }
@@ -77,35 +76,35 @@ export class Saying {
       said.blob = await this.relay(said.what);
       said.epochSlot = m.epochSlot;
     } else if (m.keepsEpoch(said.epochSlot)) this.#room.send({ type: "relay", blob: said.blob });
-    else said.confirmed = true; // nothing more can be done for it
+    else said.confirmed = true; // it cannot be resent
     said.digest = H(said.blob);
     if (over && said.shown && this.#lostAt !== null && said.at > this.#lostAt - DOUBT)
-      // it came back once, and its epoch is over: nobody new may read it, so it is not sealed anew
+      // It came back once, and its epoch is over: sealing it anew would let later members read it.
       this.#room.tell(words.maybeLost(said.text));
   }
 
-  // -- others' --------------------------------------------------------------------------------------------
+  // -- the others' messages -------------------------------------------------------------------------------
 
-  /** The server no longer had so many relays when we caught up. */
+  /** Count relays that the server no longer held when we caught up. */
   missing(count: number): void {
     this.#missed += count;
   }
 
-  /** Once caught up: how many words of others went by. */
+  /** Report the number of missed messages, after catching up. */
   tellMissed(): void {
     if (this.#missed === 0) return;
     this.#room.tell(words.missed(this.#missed));
     this.#missed = 0;
   }
 
-  /** Its keys are here: what came before them is tried again. */
+  /** Try the early blobs again: the keys of a new epoch are here. */
   async newEpoch(now: number): Promise<void> {
     const early = this.#early;
     this.#early = [];
     for (const waiting of early) await this.relayed(waiting, now);
   }
 
-  /** A blob that the server relayed. */
+  /** Process a blob that the server relayed. */
   async relayed(blob: Bytes, now: number): Promise<void> {
     const { m } = this.#room;
     const digest = H(blob);
@@ -123,10 +122,10 @@ export class Saying {
         const began = epochSlot(blob);
         if (began > m.epochSlot) {
           if (this.#early.length < EARLY_MAX) this.#early.push(blob);
-        } else if (this.#born <= began && began < m.epochSlot) this.#missed++; // of one whose keys are gone
+        } else if (this.#born <= began && began < m.epochSlot) this.#missed++; // an epoch of ours whose keys are gone
         return;
       }
-      // whoever can post at all can post garbage: it costs one failed check, and no word
+      // Any holder of the pass can post garbage: it costs one failed check, and no report.
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
@@ -141,7 +140,7 @@ export class Saying {
     for (const aspect of room.aspects) taken = (await aspect.heard(received, what, now)) || taken;
     if (taken) return;
     if (what.type === "say") {
-      // a message that is sent again has the same id, and is shown once
+      // A resent message has the same id, and is shown once.
       const known = mark(what, room.m.signatureKey(leaf) ?? new Uint8Array());
       if (this.#seen.has(known)) return;
       this.#seen.add(known);

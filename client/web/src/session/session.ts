@@ -1,9 +1,9 @@
 /**
- * The whole of one participant: the lobby, the room, and the way from one to the other and back.
+ * One participant's session: the lobby, the room, and the transitions between them.
  *
- * `handle(input, now)` gives effects: that is all there is to it. `now` is in Unix seconds and never goes
- * back: the shell anchors a monotonic clock to the wall clock once. Inputs are handled strictly one after
- * another, however they are fed; media frames alone are sealed and opened between.
+ * `handle(input, now)` returns effects, and is the whole interface. `now` is in Unix seconds and never goes back: the
+ * shell anchors a monotonic clock to the wall clock once. Inputs are processed strictly one after another, in the
+ * order of the calls; only media frames are sealed and opened between.
  */
 import { type Bytes, hex, type Rng, systemRng, utf8 } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
@@ -52,7 +52,7 @@ import { Reactions, States } from "./states";
 import { Watch } from "./watch";
 import * as words from "./words";
 
-/** Seconds for which a KeyPackage may be used; the admitting host judges it. */
+/** Lifetime of a KeyPackage in seconds; only the admitting host checks it. */
 export const PACKAGE_LIFETIME = 24 * 3600;
 const SKEW = 3600;
 
@@ -67,7 +67,7 @@ export interface HostFacts extends Common {
   readonly name: string;
   readonly title?: string;
   readonly admission?: "ask" | "all";
-  /** Invites that are wanted besides. */
+  /** Further invites to make. */
   readonly invites?: readonly { readonly label: string; readonly once: boolean }[];
   readonly openInvite?: boolean;
 }
@@ -78,7 +78,7 @@ export interface JoinFacts extends Common {
   readonly greeting?: string;
 }
 
-/** A participant's leaf: one signature key for one meeting. */
+/** A participant's own leaf data: one signature key for one meeting. */
 class Me {
   readonly name: string;
   readonly #rng: Rng;
@@ -90,7 +90,7 @@ class Me {
     this.#rng = rng;
   }
 
-  /** ValidationError("SNUG-11") if the name is not allowed. */
+  /** Return new leaf data; ValidationError("SNUG-11") if the name is not allowed. */
   static async make(name: string, rng: Rng): Promise<Me> {
     return new Me(checkName(name), await mls.generateSignatureKey(SUITE), rng);
   }
@@ -99,7 +99,7 @@ class Me {
     return this.#key.public;
   }
 
-  /** A fresh KeyPackage, with a rejoin ticket where one is given. */
+  /** Return a fresh KeyPackage, with a rejoin ticket if one is given. */
   package(now: number, ticket: RejoinTicket | null = null): Promise<mls.KeyPackageBundle> {
     return mls.createKeyPackage(SUITE, {
       signatureKey: this.#key,
@@ -114,12 +114,12 @@ class Me {
 
 type Guest = GuestLobby | ReturningLobby;
 
-/** One participant. Make one with `host`, `join` or `comeBack`; then feed inputs and perform effects. */
+/** One participant. Create it with `host`, `join` or `comeBack`; feed inputs and perform the effects. */
 export class Session {
   readonly #me: Me;
   #invite: Invite;
   readonly #book = new InviteBook();
-  /** The invite that whoever has none of their own is given; null if there is none. */
+  /** Index of the open invite, for everybody without a personal one; null without one. */
   #open: number | null = null;
   readonly #options: Options;
   readonly #rng: Rng;
@@ -129,14 +129,14 @@ export class Session {
   #guest: Guest | null = null;
   #members: MembersLobby | null = null;
   #desk: Desk | null = null;
-  /** The leaf of a member who has let us back in. */
+  /** The leaf of the member that let us rejoin last. */
   #helper: number | null = null;
   #kept: Kept | null = null;
   #ended: Ended | null = null;
   #publish: InputOf<"Publish"> | null = null;
-  /** Which page we run, told before we were inside. */
+  /** The hash of the page that we run, kept to report it once we are inside. */
   #page: Bytes | null = null;
-  /** As it was when we last looked whether we are a host. */
+  /** As of the last check whether we are a host. */
   #policy: Policy | null = null;
   #handled: Promise<unknown> = Promise.resolve();
 
@@ -147,12 +147,12 @@ export class Session {
     this.#rng = rng;
   }
 
-  // -- beginnings ------------------------------------------------------------------------------------------
+  // -- constructors ----------------------------------------------------------------------------------------
 
   /**
-   * Open a meeting at a server, with the open invite and those that are wanted besides.
+   * Open a meeting at a server, with the open invite and the further invites in `invites`.
    *
-   * ValidationError("SNUG-11") if the name is not allowed, CommandError if a label isn't.
+   * ValidationError("SNUG-11") if the name is not allowed, CommandError if a label is not.
    */
   static async host(facts: HostFacts): Promise<Session> {
     const { origin, name, title = "", admission = "ask", openInvite = true, now } = facts;
@@ -202,7 +202,7 @@ export class Session {
     return session;
   }
 
-  /** Knock with a link; MalformedError or UnsupportedError say what is wrong with it. */
+  /** Knock with a link; MalformedError or UnsupportedError if the link is wrong, with the reason. */
   static async join(facts: JoinFacts): Promise<Session> {
     const { link, name, greeting = "", options = OPTIONS, now, rng = systemRng } = facts;
     const me = await Me.make(name, rng);
@@ -221,7 +221,7 @@ export class Session {
     return session;
   }
 
-  /** A host returns to its meeting after a crash, by what `kept` gave it then (SNUG-9). */
+  /** Return to a meeting as a host after a crash, with the data that `kept` gave before (SNUG-9). */
   static async comeBack(kept: Kept, facts: Common): Promise<Session> {
     const { options = OPTIONS, now, rng = systemRng } = facts;
     const me = await Me.make(kept.name, rng);
@@ -233,7 +233,7 @@ export class Session {
     return session;
   }
 
-  /** What a host keeps (sealed!) to come back by; null for others. */
+  /** Return the data for a host to keep, sealed, for `comeBack`; null for others. */
   kept(): Kept | null {
     const room = this.#room;
     if (room === null || room.hostSeed === null) return null;
@@ -257,19 +257,19 @@ export class Session {
     return HostLobby.open({ seed, secret, origin, book: this.#book, contacts, now, rng: this.#rng });
   }
 
-  // -- what the shell asks ---------------------------------------------------------------------------------
+  // -- for the shell ---------------------------------------------------------------------------------------
 
-  /** The first effects. */
+  /** Return the first effects. */
   start(): Effect[] {
     return this.#drain();
   }
 
-  /** The server that this meeting is at. */
+  /** The origin of the server that holds this meeting. */
   get origin(): string {
     return this.#invite.origin;
   }
 
-  /** How it ended, once it has. */
+  /** The reason that the session ended; null while it runs. */
   get ended(): Ended | null {
     return this.#ended;
   }
@@ -279,42 +279,42 @@ export class Session {
     return this.#room !== null;
   }
 
-  /** Our leaf, while we are a member. */
+  /** Our leaf; null while we are not a member. */
   get ownLeaf(): number | null {
     return this.#room?.m.ownLeaf ?? null;
   }
 
-  /** Who is in the room, by leaf; nobody while we are not. */
+  /** The members' names by leaf; empty while we are not a member. */
   get names(): Map<number, string> {
     return new Map((this.#room?.m.members() ?? []).map(({ leaf, name }) => [leaf, name]));
   }
 
-  /** The name of the member at a leaf; null where nobody is. */
+  /** Return the name of the member at a leaf; null if there is no member. */
   nameOf(leaf: number): string | null {
     return this.names.get(leaf) ?? null;
   }
 
-  /** Our membership: for the shell to look at (its tree, who has announced a stream), and never to change. */
+  /** Our membership, which the shell may read (its tree, the announcers of a stream) and must not change. */
   get room(): RoomSession | null {
     return this.#room;
   }
 
-  /** The knocks that wait for a host's answer; null: we answer none. */
+  /** Return the numbers of the knocks that wait for a host's answer; null if we are not a host. */
   waiting(now: number): readonly number[] | null {
     return this.#host === null || this.#room === null ? null : this.#host.waiting(this.#room.m, now);
   }
 
-  /** Why no media of ours may leave now; null: it may. */
+  /** Return the reason that our media may not be sent now; null: it may. */
   whySilent(now: number): Sentence | null {
     return this.#room === null ? sentence("cant.not_inside") : whySilent(this.#room, now);
   }
 
-  /** A media frame, sealed; null while nothing may leave. */
+  /** Seal a media frame; null while no media may be sent. */
   seal(kind: Kind, stream: number, frame: Bytes, now: number): Promise<Bytes | null> {
     return this.#room === null ? Promise.resolve(null) : this.#room.seal(kind, stream, frame, now);
   }
 
-  /** A media frame, authenticated; SnugCryptoError of some kind otherwise. */
+  /** Open and authenticate a media frame; SnugCryptoError or a subclass if that fails. */
   async open(ssrc: number, kind: Kind, data: Bytes, now: number): Promise<OpenedFrame> {
     if (this.#room === null) throw new SnugCryptoError("not in a room");
     return await this.#room.open(ssrc, kind, data, now);
@@ -322,7 +322,7 @@ export class Session {
 
   // -- handle ----------------------------------------------------------------------------------------------
 
-  /** One input, after all before it. CommandError, with a sentence, for a command that can't be done. */
+  /** Process one input, after all earlier ones. CommandError if a command cannot be carried out. */
   handle(what: Input, now: number): Promise<Effect[]> {
     const done = this.#handled.then(async () => {
       if (this.#ended === null) {
@@ -348,7 +348,7 @@ export class Session {
           await this.#room.aspect(Dropped).probeLost(what.why, what.answered, now);
         return;
       case "Tick": {
-        const host = this.#guest === null ? this.#host : null; // one of us in a lobby at a time
+        const host = this.#guest === null ? this.#host : null; // only one of them at a time
         for (const part of [this.#room, host, this.#guest]) await part?.tick(now);
         if (this.#room !== null) await this.#watchTheLobby(this.#room, now);
         return;
@@ -458,7 +458,7 @@ export class Session {
 
   #inRoom(command: Input["type"]): RoomSession {
     if (this.#room === null) {
-      // who is no host is told that first, as nobody outside is one
+      // This error comes first for hosts' commands: nobody outside is a host.
       const hostly = ["Admit", "Refuse", "NewInvite", "ListInvites", "Revoke"];
       throw new CommandError(sentence(hostly.includes(command) ? "room.host_only" : "cant.not_inside"));
     }
@@ -479,9 +479,9 @@ export class Session {
     }
   }
 
-  // -- the way between lobby and room ----------------------------------------------------------------------
+  // -- between lobby and room ------------------------------------------------------------------------------
 
-  /** Carry what one part has come to over to the others, and gather effects. */
+  /** Pass results between lobby and room, and collect effects. */
   async #collect(now: number): Promise<void> {
     if (this.#room !== null) {
       this.#keepBook(this.#room);
@@ -523,7 +523,7 @@ export class Session {
     this.#replaceOpen(room);
   }
 
-  /** Who came and went by which invite, and which were taken back; labels stay with us. */
+  /** Record who joined and left by which invite, and revocations by hosts; add our labels. */
   #keepBook(room: RoomSession): void {
     for (const [i, effect] of room.effects.entries()) {
       if (effect.type !== "Tell" || effect.event.type !== "Roster") continue;
@@ -552,7 +552,7 @@ export class Session {
     this.#tellInvite(this.#link(room.hostSeed, index), wanted.label, wanted.once);
   }
 
-  /** Whoever was removed still holds the open link: another one for everybody else. */
+  /** Replace the open link after a removal has revoked it: the removed member still holds it. */
   #replaceOpen(room: RoomSession): void {
     const old = this.#open;
     const { ledger } = room.m;
@@ -585,7 +585,7 @@ export class Session {
     this.#tell(words.status("revoked", { invite: called(index, this.#book.label(index)) }));
   }
 
-  /** Hosts let those back in who have crashed or fell out of step; where none is heard, members do. */
+  /** Let crashed hosts and members out of step back in, as a host or while no host is active. */
   async #watchTheLobby(room: RoomSession, now: number): Promise<void> {
     if (this.#guest !== null || room.ended !== null) {
       this.#closeMembers();
@@ -615,7 +615,7 @@ export class Session {
       const answer = await this.#answer(room, done);
       if (place !== null) await desk.answer(done.knock, answer, place);
     }
-    // whoever asked asks again, or somebody else
+    // The requester asks again, or asks another member.
     take(room.failed, ([intent]) => this.#host === null || atADesk(intent));
   }
 
@@ -669,7 +669,7 @@ export class Session {
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       if (!(guest instanceof GuestLobby) || guest instanceof RejoiningLobby) {
-        guest.entry = null; // by somebody who was a member once: another may still answer
+        guest.entry = null; // the answer may be from a former member: another may still come
         return;
       }
       guest.refusal = sentence("refusal.unusable", { why: words.inFull(error) });
@@ -690,7 +690,7 @@ export class Session {
     if (old !== null || kept !== null) this.#effects.push({ type: "Disconnect", door: ROOM });
     if (old !== null) await room.carryOver(old);
     else if (kept !== null) room.aspect(Watch).trustNobodyYet();
-    this.#room = room; // media go on by the new keys from here on
+    this.#room = room; // media use the new keys from here on
     await room.aspect(Reporting).take(answer.admission);
     room.start();
     if (kept !== null && this.#host === null) {
@@ -705,7 +705,7 @@ export class Session {
     const { m } = room;
     const { slot, chain } = m.journal;
     const ticket = { groupId: m.group.groupId, slot, chain, stuck: room.stuckAt !== null };
-    this.#host?.close(); // until we are in again; who waits there knocks at our next card
+    this.#host?.close(); // until we are in again; guests there knock at our next card
     this.#closeMembers();
     this.#tell(words.alarm("rejoining"));
     this.#guest = await RejoiningLobby.begin({
@@ -727,7 +727,7 @@ export class Session {
     this.#tell(words.status("host"));
   }
 
-  /** Our powers were taken, or laid down: forget what only hosts have, as far as a program can. */
+  /** Forget, as far as a program can, what only hosts have: we have lost or given up the host role. */
   #beNoHost(room: RoomSession): void {
     room.hostSeed = room.granted = null;
     room.admitted.length = 0;
@@ -755,7 +755,7 @@ export class Session {
   }
 }
 
-/** Take those out of a list that are meant. */
+/** Remove the items that `meant` selects from a list, and return them. */
 function take<T>(list: T[], meant: (item: T) => boolean): T[] {
   const all = list.splice(0);
   list.push(...all.filter((item) => !meant(item)));

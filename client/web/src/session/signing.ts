@@ -1,11 +1,11 @@
 /**
- * Media signatures: we sign which frames are ours, and compare what others' frames and lists say.
+ * Media signatures: sign which frames are ours, and compare the others' frames with their lists.
  *
- * Protocol section 10, SNUG-22. The lists themselves, and what follows from them for one leaf, are in
- * `crypto/mediaSignatures`; here is when to pass them on, in which epoch, and what is told of it.
+ * Protocol section 10, SNUG-22. `crypto/mediaSignatures` has the lists and the verdicts on one leaf. This module
+ * decides when lists are sent, to which epoch frames belong, and which findings are reported.
  *
- * Frames are sealed and opened between the awaits of everything else: `sealed`, `opening` and `opened` never
- * wait, and what is sealed before its epoch has a key to sign with waits for that.
+ * Frames are sealed and opened between all other awaits: `sealed`, `opening` and `opened` never wait. Frames that are
+ * sealed before their epoch has a signing key are kept until it has one.
  */
 import type { Bytes } from "../crypto/bytes";
 import { MissingKeyError, ReplayError, SnugCryptoError } from "../crypto/errors";
@@ -35,27 +35,26 @@ import type { RoomSession } from "./room";
 import * as words from "./words";
 
 /**
- * Seconds beyond the interval of lists for which frames may wait to be signed; then nothing more is sealed. Receivers
- * allow 2 s of what they play, and what was sealed in 1 s takes longer to play where a busy machine or a bad network
- * spreads it.
+ * Seconds beyond the interval of lists for which frames may wait to be signed; then sealing stops. Receivers allow 2
+ * s of played media, and media sealed within 1 s takes longer to play if a busy machine or a bad network spreads it.
  */
 export const PATIENCE = 0.5;
-/** Seconds before a connection is lost in which lists may not have got out. */
+/** Seconds before a lost connection in which lists may not have been sent out. */
 export const RESEND = 5;
 /**
- * Seconds after an epoch for which its lists count: frames were played whose sender was away when it ended.
- * Long before anybody is told the key.
+ * Seconds after an epoch for which its lists count: senders of played frames may have been away when it ended. The
+ * key is published long after that.
  */
 export const LATE = 10;
-/** Seconds after an epoch after which its media key is no secret any more, and between two such messages. */
+/** Seconds from the end of an epoch until its media key is published, and between two such messages. */
 export const PUBLISH_AFTER = 60;
 export const PUBLISH_EVERY = 60;
 const SENT_MAX = 32;
-/** Blobs of an epoch that we have not reached yet, and the largest that a list fits in. */
+/** Blobs that are kept for an epoch that we have not reached yet, and the largest blob that a list needs. */
 const EARLY_MAX = 64;
 const LIST_BLOB_MAX = 32_768;
 
-/** A frame that was sealed before there was a key to sign it with. */
+/** A frame that was sealed before its epoch had a signing key. */
 interface Waiting {
   readonly kid: number;
   readonly counter: number;
@@ -80,7 +79,7 @@ const oldestOf = (epoch: Epoch): number | null => epoch.signer?.oldest ?? epoch.
 
 const bitsOf = (number: number): number => number % 2 ** EPOCH_BITS;
 
-/** `refused` counts lists that were not what they said: by whom can't be told. */
+/** `refused` counts invalid lists, whose senders cannot be determined. */
 export class Signing extends Aspect {
   refused = 0;
   /** By slot, oldest first. */
@@ -92,9 +91,9 @@ export class Signing extends Aspect {
   #lostAt: number | null = null;
   #early: Bytes[] = [];
   readonly #sent: { readonly at: number; readonly blob: Bytes }[] = [];
-  /** When to tell it, and the secret. */
+  /** When to publish it, and the secret. */
   #secrets: { readonly at: number; readonly secret: Bytes }[] = [];
-  /** When the oldest frame was sealed that is in a list which is being signed; null: none is. */
+  /** When the oldest frame was sealed whose list is being signed; null: no list is. */
   #signing: number | null = null;
   #publishAt = -Infinity;
   #now = -Infinity;
@@ -105,17 +104,17 @@ export class Signing extends Aspect {
     this.#beginEpoch();
   }
 
-  /** What we have signed before a rejoin is to prove nothing either. */
+  /** Signatures from before a rejoin must prove nothing later either. */
   override carryOver(old: RoomSession): void {
     const before = old.aspect(Signing);
     this.#secrets = before.#secrets;
     for (const epoch of before.#epochs.values()) this.#retire(epoch, before.#lostAt ?? 0);
-    // and who was in doubt is still: else whoever can have us come in anew could speak in their name again
+    // Doubt about members stays. Otherwise an attacker that can force our rejoin could again speak in their names.
     for (const [leaf, checker] of before.#checkers)
       this.#keep(checker, old.m.signatureKey(leaf), before.#now);
   }
 
-  /** What is known of who has that signature key (32 bytes) goes on at the leaf where it sits now. */
+  /** Move a checker to the current leaf of the member with that signature key (32 bytes). */
   #keep(checker: Checker, key: Bytes | null, now: number): void {
     const leaf = key === null ? null : this.room.m.leafOf(key);
     if (leaf === null) return;
@@ -125,7 +124,7 @@ export class Signing extends Aspect {
 
   // -- the connection --------------------------------------------------------------------------------------
 
-  /** Lists went by while we were away, ours and others'. */
+  /** Resend our recent lists, and excuse gaps: lists were lost while we were away. */
   override async level(now: number): Promise<void> {
     this.#connected = true;
     this.#excuse(now + EXCUSED);
@@ -178,7 +177,7 @@ export class Signing extends Aspect {
     return epoch;
   }
 
-  /** Those before the one that we are in. */
+  /** Return the epochs before the current one. */
   #past(): Epoch[] {
     return [...this.#epochs.values()].filter(({ slot }) => slot !== this.room.m.epochSlot);
   }
@@ -193,12 +192,12 @@ export class Signing extends Aspect {
       const checker = this.#checkers.get(leaf);
       this.#checkers.delete(leaf);
       if (checker === undefined || !change.rejoined) continue;
-      // the same member: what is doubted of it is doubted still, and what it has not listed it can't
+      // The same member: doubt about it stays, and it cannot list its unlisted frames any more.
       checker.excuse(Math.max(now, this.#excusedUntil));
       this.#keep(checker, key, now);
     }
     const bits = bitsOf(this.room.m.group.epoch);
-    // the keys of its frames are gone too
+    // The keys of its frames are gone too.
     for (const epoch of this.#past()) if (bitsOf(epoch.number) === bits) this.#end(epoch, now);
     this.#beginEpoch();
     const early = this.#early;
@@ -219,7 +218,7 @@ export class Signing extends Aspect {
 
   #epochOf(kid: number): Epoch | undefined {
     const bits = bitsOf(kid);
-    // a frame may come between a commit's adoption and our turn to be told of it
+    // A frame may arrive between a commit's adoption and our `adopted` hook.
     if (bitsOf(this.room.m.group.epoch) === bits) return this.#beginEpoch();
     return [...this.#epochs.values()].find((epoch) => bitsOf(epoch.number) === bits);
   }
@@ -227,7 +226,7 @@ export class Signing extends Aspect {
   // -- our own frames --------------------------------------------------------------------------------------
 
   override maySend(now: number): Sentence | null {
-    // receivers have little patience: what can't be signed now would be held against us later
+    // Receivers have little patience: frames that cannot be signed now would count against us later.
     if (!this.#connected) return sentence("signing.away");
     let oldest = this.#signing ?? now;
     for (const epoch of this.#epochs.values()) oldest = Math.min(oldest, oldestOf(epoch) ?? now);
@@ -237,8 +236,8 @@ export class Signing extends Aspect {
   override sealed(_stream: number, frame: Bytes, now: number): void {
     const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
-    if (epoch === undefined) return; // sealed with keys that nobody opens with any more
-    // a copy: once the frame has gone to the browser its bytes are the browser's
+    if (epoch === undefined) return; // sealed with keys that nobody has any more
+    // A copy: the frame's bytes belong to the browser once the frame is handed over.
     if (epoch.signer === null) epoch.waiting.push({ kid, counter, frame: frame.slice(), at: now });
     else epoch.signer.add(kid, counter, frame, now);
   }
@@ -248,7 +247,7 @@ export class Signing extends Aspect {
     const key = await SigningKey.generate(this.room.rng, true);
     const certificate = await this.room.m.sign(MEDIA_KEY_LABEL, certified(epoch.scope, leaf, key.public));
     const signer = new Signer(leaf, epoch.scope, key, certificate);
-    // from here on without a wait: what is sealed meanwhile is in one of both
+    // Nothing below awaits: a frame sealed meanwhile is in `waiting`, or the signer has it.
     epoch.signer = signer;
     for (const { kid, counter, frame, at } of epoch.waiting) signer.add(kid, counter, frame, at);
     epoch.waiting = [];
@@ -259,7 +258,7 @@ export class Signing extends Aspect {
     const waiting = [...this.#epochs.values()].filter((epoch) => oldestOf(epoch) !== null);
     for (const epoch of waiting) {
       const oldest = oldestOf(epoch) ?? now;
-      // once we seal in the next epoch this one's list is complete, and the sooner there the better
+      // Once we seal in the next epoch, this epoch's list is complete: send it at once.
       if (!allOfIt && epoch === waiting.at(-1) && now - oldest < interval(this.#members)) continue;
       this.#signing = oldest;
       try {
@@ -270,7 +269,7 @@ export class Signing extends Aspect {
     }
   }
 
-  /** Lists of all that waits in that epoch, signed and sealed. */
+  /** Return the signed and sealed lists of all frames that wait in that epoch. */
   async #lists(epoch: Epoch): Promise<Bytes[]> {
     const signer = epoch.signer ?? (await this.#makeSigner(epoch));
     const { key, slot } = epoch;
@@ -288,7 +287,7 @@ export class Signing extends Aspect {
     this.room.passOn(blob);
   }
 
-  /** Tell the secret halves of old keys: whoever keeps our signatures can have made them. */
+  /** Publish the secret halves of old keys, so that holders of our signatures could have forged them. */
   async #publish(now: number): Promise<void> {
     const due = this.#secrets.filter(({ at }) => at <= now).slice(0, SECRETS_MAX);
     if (due.length === 0 || now < this.#publishAt) return;
@@ -297,10 +296,10 @@ export class Signing extends Aspect {
     await this.room.relay({ type: "media_secret", secrets: due.map(({ secret }) => secret) });
   }
 
-  // -- others' frames --------------------------------------------------------------------------------------
+  // -- the others' frames ----------------------------------------------------------------------------------
 
   override opening(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
-    // nothing is counted now: what the server lets through meanwhile waits for the connection
+    // Nothing is counted now: frames that the server forwards meanwhile wait for the connection.
     if (!this.#connected) throw new UnverifiedFrameError("a frame that came while no list can come");
     const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
@@ -315,7 +314,7 @@ export class Signing extends Aspect {
     if (epoch !== undefined) this.#checker(leaf).opened(epoch.number, kid, counter, frame, now);
   }
 
-  /** Of a frame that is opened: its epoch's number, and `Checker.listedIn`. */
+  /** Return the epoch's number for an opened frame, and the result of `Checker.listedIn`. */
   listedIn(leaf: number, frame: Bytes): readonly [epoch: number, list: number | null] {
     const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
@@ -352,7 +351,7 @@ export class Signing extends Aspect {
         throw new MissingKeyError(`a list in the name of leaf ${heard.leaf}`);
       await this.#checker(heard.leaf).hear(epoch.number, epoch.scope, heard, leafKey, now);
     } catch (error) {
-      if (error instanceof ReplayError) return; // after a lost connection lists are passed on again
+      if (error instanceof ReplayError) return; // lists are broadcast again after a lost connection
       if (!(error instanceof SnugCryptoError)) throw error;
       this.refused++;
       return;

@@ -1,4 +1,4 @@
-/** What a host should know of somebody's name and identity before it says yes. */
+/** Facts about a person's name and identity for a host to know before it admits them. */
 import type { Bytes } from "../crypto/bytes";
 import { fingerprint } from "../crypto/identity";
 import { lookAlike } from "../crypto/names";
@@ -6,7 +6,7 @@ import { type Sentence, sentence } from "../words/sentence";
 import type { Contacts } from "./contacts";
 import type { Standing } from "./events";
 
-/** How well an identity is known, under what name, and what is odd: a sentence each. */
+/** How well an identity is known, its contact name, and oddities, a sentence each. */
 export interface Look {
   readonly standing: Standing;
   readonly contact: string | null;
@@ -15,10 +15,10 @@ export interface Look {
 }
 
 /**
- * Judge who calls itself `name` and has proven the identity `key` (32 bytes; null: none).
+ * Judge a person named `name` with the proven identity `key` (32 bytes; null: none).
  *
- * `waiting` are the others who wait: knock and name. Without a book every identity is new. `verb`: whether
- * they knock, or are in the room.
+ * `waiting`: (knock, name) of the others who wait. Without a contact book every identity is new. `verb`: whether the
+ * person knocks or is in the room.
  */
 export function look(
   name: string,
@@ -34,7 +34,7 @@ export function look(
     standing = contacts.standing(key);
     const fits = contact !== null && lookAlike(contact.petname, name);
     if (contact !== null && !fits) warnings.push(sentence("look.known_as", { petname: contact.petname }));
-    // only of contacts to whom the key isn't: who has the key of one of several alike is that one
+    // Contacts with another key only: of several similar contacts, the key identifies the right one.
     for (const other of fits ? [] : contacts.alike(name))
       warnings.push(impostor(other.petname, name, key, verb));
   }

@@ -1,8 +1,8 @@
 /**
- * What members show of themselves: microphone, camera, screen, a raised hand, a recording; and passing signs.
+ * The state that members show: microphone, camera, screen, raised hand, recording; and reactions.
  *
- * Each member's own word, sealed like all words: the server learns none of it. A state is told anew to
- * whoever comes in, as announcements are; a reaction is said once, and shown only to those who are there.
+ * Each member reports its own, sealed like all messages: the server learns none of it. A state is sent again to
+ * newcomers, as announcements are; a reaction is sent once, and shown only to present members.
  */
 import type { ApplicationMessage } from "../mls";
 import { CommandError, sentence } from "../words/sentence";
@@ -12,11 +12,11 @@ import type { OwnState, ReactionKind } from "./events";
 import type { Change } from "./membership";
 import type { RoomSession } from "./room";
 
-/** Seconds between two states of ours: the last one wins. */
+/** Minimum seconds between two states of ours: the last one is sent. */
 export const EVERY = 1;
-/** Seconds between two members' states told to a newcomer, as with announcements. */
+/** Seconds between two members' states sent to a newcomer, as with announcements. */
 export const STEP = 0.01;
-/** Seconds between two reactions of ours. */
+/** Minimum seconds between two reactions of ours. */
 export const REACTION_EVERY = 0.5;
 /** Reactions of one member that are shown in ten seconds: more are noise. */
 export const REACTIONS_MAX = 20;
@@ -38,20 +38,20 @@ const bare = ({ mic, camera, screen, hand, recording }: OwnState): OwnState => (
   recording,
 });
 
-/** Says ours, and tells others'. */
+/** Sends our state, and reports the others'. */
 export class States extends Aspect {
   #own: OwnState | null = null;
   #sayAt: number | null = null;
   #saidAt = -Infinity;
   readonly #heard = new Map<number, OwnState>();
-  /** leaf -> (epoch, generation) of its newest word */
+  /** leaf -> (epoch, generation) of its newest state */
   readonly #saidAs = new Map<number, readonly [number, number]>();
 
   override carryOver(old: RoomSession): void {
     this.#own = old.aspect(States).#own;
   }
 
-  /** Show this of ourselves from now on. */
+  /** Show this state from now on. */
   async set(state: OwnState, now: number): Promise<void> {
     if (equal(this.#own, state)) return;
     this.#own = bare(state);
@@ -87,7 +87,7 @@ export class States extends Aspect {
     if (what.type !== "state") return false;
     const { sender: leaf, epoch, generation } = received;
     const [lastEpoch, last] = this.#saidAs.get(leaf) ?? [0, 0];
-    // catching up brings older ones
+    // Catching up brings older ones.
     if (epoch < lastEpoch || (epoch === lastEpoch && generation < last)) return true;
     this.#saidAs.set(leaf, [epoch, generation]);
     if (!equal(this.#heard.get(leaf), what)) {
@@ -102,12 +102,12 @@ export class States extends Aspect {
   }
 }
 
-/** Passing signs, ours and others'. */
+/** Reactions, our own and the others'. */
 export class Reactions extends Aspect {
   #saidAt = -Infinity;
   readonly #shown = new Map<number, number[]>();
 
-  /** CommandError where it would reach nobody, or comes too soon after the last one. */
+  /** Send a reaction; CommandError if nobody would see it, or too soon after the last one. */
   async react(reaction: ReactionKind, now: number): Promise<void> {
     if (!this.room.isLevel(now)) throw new CommandError(sentence("cant.react_away"));
     if (now - this.#saidAt < REACTION_EVERY) throw new CommandError(sentence("cant.react_soon"));

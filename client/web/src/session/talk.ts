@@ -1,25 +1,25 @@
-/** What was said and may have to be said again, and what has been seen already. */
+/** Own messages that may have to be resent, and a memory of seen messages. */
 import { type Bytes, hex, same } from "../crypto/bytes";
 import { type Arg, sentence } from "../words/sentence";
 import type { Posted } from "./content";
 
-/** Seconds for which what was said is said again to a server that has restarted. */
+/** Seconds for which a message is resent to a restarted server. */
 export const RECENT = 120;
 export const RECENT_MAX = 64;
 export const SEEN_MAX = 4096;
 
-/** One message of ours. `digest` is of the blob that is out, null: it has to be sent (again). */
+/** One message of ours. `digest` is H of the blob that is out; null: it has to be sent (again). */
 export class Said {
-  /** Its id: whoever has seen it knows it by this. */
+  /** Receivers recognise the message by its id. */
   readonly what: Posted;
   readonly at: number;
   /** As it was sent last, and the slot at which the epoch of its keys began. */
   blob: Bytes = new Uint8Array();
   epochSlot = -1;
   digest: Bytes | null = null;
-  /** The blob came back: this server, since it started, has had it. */
+  /** The blob came back: this server, since its start, has had it. */
   confirmed = false;
-  /** It came back from a server that has restarted since: some may have had it. */
+  /** It came back from a server that has restarted since: some members may have it. */
   shown = false;
 
   constructor(what: Posted, at: number) {
@@ -27,7 +27,7 @@ export class Said {
     this.at = at;
   }
 
-  /** What a person knows it by. */
+  /** The text by which a person recognises it. */
   get text(): Arg {
     if (this.what.type === "say") return this.what.text;
     return sentence(this.what.type === "picture" ? "room.a_picture" : "room.a_file");
@@ -35,27 +35,27 @@ export class Said {
 }
 
 /**
- * Our messages, until all can have them.
+ * Our messages, kept until all members can have them.
  *
- * A message is sent again while its blob has not come back on a connection that is gone; and for two
- * minutes longer when the server has restarted, for it may have reached some. What never came back is
- * sealed anew in a new epoch, with the same id. What came back once is sent as the same blob, while its
- * epoch's keys still serve: who has had it drops it, and who came in later can't read it.
+ * A message whose blob has not come back is resent on the next connection. After a restart of the server, messages of
+ * the last two minutes are resent too, because only some members may have them. In a new epoch, a message that never
+ * came back is sealed anew with the same id. A message that came back once is resent as the same blob while its
+ * epoch's keys are kept: receivers drop duplicates, and later members cannot read it.
  */
 export class Outbox {
   #said: Said[] = [];
 
-  /** Another message. */
+  /** Add a message. */
   add(said: Said): void {
     this.#said.push(said);
   }
 
-  /** Those to be sent now; set `digest` when it is done. */
+  /** Return the messages to send now; the caller sets `digest` when one is sent. */
   unsent(): Said[] {
     return this.#said.filter((said) => said.digest === null);
   }
 
-  /** A blob of ours has come back from the server. */
+  /** Record that the server has relayed a blob of ours. */
   cameBack(digest: Bytes, now: number): void {
     for (const said of this.#said)
       if (said.digest !== null && same(said.digest, digest)) said.confirmed = true;
@@ -63,7 +63,7 @@ export class Outbox {
     while (this.#said.length > RECENT_MAX && this.#said[0]?.confirmed) this.#said.shift();
   }
 
-  /** The connection was another's: what has not come back is sent again; or all that is recent. */
+  /** On a new connection, resend unconfirmed messages, or all recent ones if `allRecent`. */
   again(allRecent = false): void {
     for (const said of this.#said) {
       if (allRecent) {
@@ -74,7 +74,7 @@ export class Outbox {
     }
   }
 
-  /** What a new membership has to say for the old one. */
+  /** Return the messages that a new membership has to send for the old one. */
   afterRejoin(): Outbox {
     const box = new Outbox();
     for (const said of this.#said) if (!said.confirmed && !said.shown) box.add(new Said(said.what, said.at));
@@ -86,7 +86,7 @@ export class Outbox {
 export class Seen {
   readonly #seen = new Set<string>();
 
-  /** Remember; the oldest is forgotten beyond SEEN_MAX. */
+  /** Add a digest; beyond SEEN_MAX the oldest is forgotten. */
   add(digest: Bytes): void {
     this.#seen.add(hex(digest));
     if (this.#seen.size > SEEN_MAX) for (const oldest of this.#seen) return void this.#seen.delete(oldest);

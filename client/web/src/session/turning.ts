@@ -1,4 +1,4 @@
-/** Healing, and the farewells of those who leave: commits that nobody in particular has to make. */
+/** Healing commits and commits of farewells: work that any member can do. */
 import { SnugCryptoError } from "../crypto/errors";
 import type { ApplicationMessage, ReceivedProposal } from "../mls";
 import { Aspect } from "./aspect";
@@ -7,7 +7,7 @@ import type { Change } from "./membership";
 import type { RoomSession } from "./room";
 import { Turns } from "./turns";
 
-/** Takes its turn in both, by the reckoning of `turns.Turns`; and says our own farewell. */
+/** Commits both in this member's turn, which `turns.Turns` computes; proposes our own farewell. */
 export class Turning extends Aspect {
   readonly #turns: Turns;
   #proposedEpoch: number | null = null;

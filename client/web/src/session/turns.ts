@@ -1,15 +1,15 @@
 /**
- * Whose turn it is to commit what nobody in particular has to: healing, and farewells of those who leave.
+ * Turns for commits that any member can make: healing, and farewells of leavers.
  *
- * All members reckon alike, and wait by their rank, so that mostly one commits and another steps in only
- * when that one does not.
+ * All members compute the same order and wait by rank: usually one commits, and the next steps in only if it does
+ * not.
  */
 import type { FarewellIntent } from "./intents";
 
-/** Seconds between two healing commits, at least, and for the whole room to come round. */
+/** Minimum seconds between two healing commits, and seconds for one round of the whole room. */
 export const HEAL_LEAST = 10;
 export const HEAL_ROUND = 300;
-/** Seconds that each next in rank waits longer. */
+/** Extra seconds that each next rank waits. */
 export const HEAL_STEP = 5;
 export const FAREWELL_STEP = 1;
 
@@ -18,7 +18,7 @@ function rank(order: readonly number[], own: number): number {
   return at < 0 ? order.length : at;
 }
 
-/** Who has committed when, and who wants to leave. */
+/** The times of the members' commits, and the pending farewells. */
 export class Turns {
   readonly #healed: Map<number, number>;
   readonly #farewells = new Map<number, readonly [FarewellIntent, number]>();
@@ -27,7 +27,7 @@ export class Turns {
     this.#healed = new Map(Array.from(leaves, (leaf) => [leaf, now]));
   }
 
-  /** A commit was adopted. Proposals end with their epoch: who still leaves proposes again. */
+  /** Record an adopted commit. Proposals end with their epoch: a remaining leaver proposes again. */
   committed(by: number, added: Iterable<number>, removed: Iterable<number>, now: number): void {
     this.#healed.set(by, now);
     for (const leaf of removed) this.#healed.delete(leaf);
@@ -35,7 +35,11 @@ export class Turns {
     this.#farewells.clear();
   }
 
-  /** Whether `own` should commit an empty path: every max(10 s, 300 s / N) the longest unhealed does. */
+  /**
+   * Return whether `own` should commit an empty path now.
+   *
+   * Every max(10 s, 300 s / N) the member that has not committed for longest does; each next rank waits longer.
+   */
   healNow(leaves: readonly number[], own: number, now: number): boolean {
     if (leaves.length < 2) return false;
     const healed = (leaf: number) => this.#healed.get(leaf) ?? 0;
@@ -45,12 +49,12 @@ export class Turns {
     return now - last >= period + HEAL_STEP * rank(order, own);
   }
 
-  /** A member has proposed its own removal. */
+  /** Record a member's proposal to remove itself. */
   leavesUs(farewell: FarewellIntent, now: number): void {
     this.#farewells.set(farewell.leaf, [farewell, now]);
   }
 
-  /** Those for `own` to commit; `members` are (leaf, whether a host): hosts go first. */
+  /** Return the farewells for `own` to commit; `members` are (leaf, whether a host): hosts first. */
   farewellsDue(members: readonly (readonly [number, boolean])[], own: number, now: number): FarewellIntent[] {
     const order = [...members]
       .sort((a, b) => Number(b[1]) - Number(a[1]) || a[0] - b[0])

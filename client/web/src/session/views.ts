@@ -1,4 +1,4 @@
-/** From `mls`'s objects to the plain facts that `crypto/policy` judges. */
+/** Convert objects of `mls` to the plain facts that `crypto/policy` judges. */
 
 import type { Bytes } from "../crypto/bytes";
 import { H } from "../crypto/kdf";
@@ -14,7 +14,7 @@ import type * as mls from "../mls";
 
 const views = new WeakMap<mls.LeafNode, LeafView>();
 
-/** What a leaf is known by; the same object for the same leaf. */
+/** Return the facts of a leaf; the same object for the same leaf. */
 export function leafView(leaf: mls.LeafNode): LeafView {
   let view = views.get(leaf);
   if (view === undefined) {
@@ -33,7 +33,7 @@ export function leafView(leaf: mls.LeafNode): LeafView {
 const pairs = (extensions: readonly mls.Extension[]): readonly ExtensionView[] =>
   extensions.map((each) => [each.extensionType, each.data] as const);
 
-/** One proposal's facts. */
+/** Return the facts of one proposal. */
 export function proposalView(
   proposal: mls.Proposal,
   sender: number | null,
@@ -64,7 +64,7 @@ export function proposalView(
   }
 }
 
-/** What `Ground` is made of. */
+/** The parts of a `Ground`. */
 export interface GroundFacts {
   readonly members: ReadonlyMap<number, LeafView>;
   readonly policy: Policy;
@@ -72,14 +72,14 @@ export interface GroundFacts {
   readonly groupId: Bytes;
   readonly suite: number;
   readonly room: Bytes;
-  /** That the commit would take. */
+  /** The slot that the commit would take. */
   readonly slot: number;
-  /** Before it. */
+  /** The chain before that slot. */
   readonly chain: Bytes;
   readonly ledger: Ledger;
 }
 
-/** What a commit is judged on: this member's state before it. */
+/** The state that a commit is judged against: this member's, before the commit. */
 export class Ground {
   readonly facts: GroundFacts;
 
@@ -99,7 +99,7 @@ export class Ground {
     return this.facts.chain;
   }
 
-  /** The commit, on this ground. */
+  /** Return the view of a commit against this state. */
   view(commit: {
     readonly sender: number | null;
     readonly proposals: readonly ProposalView[];
@@ -110,7 +110,7 @@ export class Ground {
     return new CommitView({ ...this.facts, private: true, ...commit });
   }
 
-  /** A commit that somebody else has made. */
+  /** Return the view of another member's commit. */
   ofCandidate(commit: mls.CandidateCommit): CommitView {
     return this.view({
       sender: commit.sender,
@@ -122,6 +122,6 @@ export class Ground {
   }
 }
 
-/** The members' views by leaf. */
+/** Return the members' views by leaf. */
 export const namesOf = (members: readonly mls.Member[]): ReadonlyMap<number, LeafView> =>
   new Map(members.map(({ leaf, leafNode }) => [leaf, leafView(leafNode)]));

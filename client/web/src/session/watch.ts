@@ -1,8 +1,8 @@
 /**
- * What the members' signed beats show, and what follows: alarms, and when media may be sealed.
+ * Conclusions from the members' signed beats: alarms, and when media may be sealed.
  *
- * Protocol section 7. `beats` sends and hears them; `freshness`, `reaching` and `order` reckon. Here it is
- * put together: each finding is told once in one sentence, and when it is over, that is told too.
+ * Protocol section 7. `beats` sends and receives them; `freshness`, `reaching` and `order` compute. This module
+ * combines their results: it reports each finding once in one sentence, and reports when the finding is over.
  */
 import type { Beat } from "../crypto/beats";
 import { type Bytes, hex, same } from "../crypto/bytes";
@@ -18,45 +18,45 @@ import { Reaching, type Stream } from "./reaching";
 import type { RoomSession } from "./room";
 import * as words from "./words";
 
-/** Seconds, and intervals between beats where that is more. */
+/** Seconds, or beat intervals if they are longer. */
 type Span = readonly [seconds: number, intervals: number];
 
-/** For which a member's word holds. */
+/** The time for which a member's confirmation holds. */
 export const FRESH: Span = [15, 3];
-/** The same for the beat of ours that it answers: what a server has held back is not fresh. */
+/** Maximum age of our acknowledged beat: a held-back beat is not fresh. */
 export const ECHO: Span = [25, 5];
-/** The same until a silent member is offered to hosts for removal. */
+/** The time of silence before hosts are offered a member's removal. */
 export const GONE: Span = [60, 12];
 /** Seconds for which a change may be on its way to us while others have it. */
 export const WITHHELD = 3;
-/** Seconds for which one member's word alone that there is more stops us, while everybody else is with us. */
+/** Seconds for which a single member's claim of a later slot stops us, while all others are with us. */
 export const DOUBT = 15;
-/** Seconds on a new connection before it is told that freshness is gone: the others beat when they see us. */
+/** Seconds on a new connection before lost freshness is reported: the others beat when they see us. */
 export const RETURN = 8;
-/** Seconds between two ticks that say that this machine has slept. */
+/** Seconds between two ticks that indicate that this machine has slept. */
 export const ASLEEP = 3;
-/** Seconds for which freshness has to hold on before it is told that it is back. */
+/** Seconds for which freshness must last before it is reported as restored. */
 export const STEADY = 5;
-/** Beats of another in which nothing newer of ours is acknowledged, and how old what is missed must be. */
+/** Beats of a member that acknowledge nothing newer of ours, and minimum age in seconds of the missed beat. */
 export const DEAF = 3;
 export const DEAF_FOR = 10;
-/** A beat of ours counts as missed in another's beat when it is that old. */
+/** Seconds after which a beat of ours counts as missed in another member's beat. */
 export const UNDER_WAY = 2;
-/** Seconds after coming in, or after a new connection, before what a member sends and hears is judged. */
+/** Seconds after coming in, or after a new connection, before a member's sending and receiving is judged. */
 export const SETTLED = 15;
 /** Seconds for which messages that others have may be on their way to us. */
 export const BEHIND = 10;
-/** After which it is news that more members have what we have not: who was first may have lied. */
+/** The time after which more members with messages that we lack are news: the first to claim them may have lied. */
 export const NEWS: Span = [20, 3];
-/** Seconds after which it is told whom a removal has not reached. */
+/** Seconds after which a report names the members that a removal has not reached. */
 export const REACH = 10;
-/** Seconds for which further silent members are gathered into one alarm. */
+/** Seconds for which further silent members are collected for one alarm. */
 export const GATHER = 3;
 /** Epochs, slots and removals that are remembered. */
 export const EPOCHS = 64;
 export const REACHES = 8;
 
-/** A member that has signed a slot that we have not come to. */
+/** A member that has signed a slot that we have not reached. */
 interface Ahead {
   readonly slot: number;
   readonly chain: Bytes;
@@ -81,11 +81,11 @@ const within = (some: Leaves, others: Leaves): Set<number> =>
   new Set([...some].filter((leaf) => others.has(leaf)));
 const sorted = (leaves: Iterable<number>): number[] => [...leaves].sort((a, b) => a - b);
 
-/** Leaves about which one kind of thing has been told, and is not over. */
+/** Leaves with one kind of finding that was reported and is not over. */
 export class Told {
   leaves: Leaves = new Set();
 
-  /** Those to be told now, and those for whom it is over. */
+  /** Return the leaves to report now, and the leaves whose finding is over. */
   update(nowSo: Iterable<number>): { readonly fresh: number[]; readonly over: number[] } {
     const so = new Set(nowSo);
     const fresh = sorted(without(so, this.leaves));
@@ -99,7 +99,7 @@ export class Told {
   }
 }
 
-/** One membership's watch on its server and its members. */
+/** One membership's monitoring of its server and its members. */
 export class Watch extends Aspect {
   readonly #began: number;
   #levelAt: number | null = null;
@@ -113,24 +113,24 @@ export class Watch extends Aspect {
   #members: readonly number[] = [];
   #names: ReadonlyMap<number, string> = new Map();
   #host = false;
-  /** When each came in, was heard last, and from when on each is judged. */
+  /** When each member came in, when it last sent a beat, and when judging of it begins. */
   readonly #since = new Map<number, number>();
   readonly #heard = new Map<number, number>();
   readonly #settled = new Map<number, number>();
-  /** Beats of each that did not acknowledge ours. */
+  /** Each member's beats that did not acknowledge ours. */
   readonly #deaf = new Map<number, number>();
   readonly #ahead = new Map<number, Ahead>();
   #serverAhead: number | null = null;
-  /** hex(H(epoch_authenticator)) -> when that epoch was followed by another; null: it is ours. */
+  /** hex(H(epoch_authenticator)) -> when the next epoch began; null: it is the current epoch. */
   readonly #epochs = new Map<string, number | null>();
   /** slot -> (leaf, its key) */
   readonly #committers = new Map<number, { readonly leaf: number; readonly key: Bytes }>();
   /** slot -> keys (hex) that rejoined as stuck there */
   readonly #stuck = new Map<number, Set<string>>();
-  /** (who rejoined as stuck, on whose commit) -> how often */
+  /** (key that rejoined as stuck, committer's key) -> how often */
   readonly #unread = new Map<string, number>();
   #reaches: Reach[] = [];
-  // what has been told
+  // Reported so far.
   #stale = false;
   #override: Leaves | null = null;
   readonly #silent = new Told();
@@ -156,19 +156,19 @@ export class Watch extends Aspect {
     this.#epochs.set(this.#authenticator(), null);
   }
 
-  // -- for others ------------------------------------------------------------------------------------------
+  // -- for other modules -----------------------------------------------------------------------------------
 
-  /** The last 64 verified beats and 64 good receipts. */
+  /** The last 64 verified beats and 64 valid receipts. */
   get record(): Record {
     return this.#beats.record;
   }
 
   /**
-   * How the others have judged the commit in `slot`, which we alone can't read (protocol section 6).
+   * Return the others' verdict on the commit in `slot` that we alone cannot read (protocol section 6).
    *
-   * By a host's beats, or those of more than half of the others: at that slot or later and still in our
-   * epoch, it was void; in a later epoch, valid. null while too few have spoken, or they contradict each
-   * other. If that is `doubted`, a host's word alone counts only where nobody says otherwise.
+   * The beats of a host, or of more than half of the others, decide: at that slot or later and still in our epoch,
+   * the commit was void; in a later epoch, valid. null while too few have sent beats, or they contradict each other.
+   * With `doubted`, a host alone decides only if no beat contradicts it.
    */
   verdictOnSlot(slot: number, doubted = false): "void" | "valid" | null {
     const ours = this.#authenticator();
@@ -188,9 +188,9 @@ export class Watch extends Aspect {
   }
 
   /**
-   * Go on with sound and pictures although it is not known who listens; CommandError if they do go on.
+   * Go on with audio and video although the listeners are unknown; CommandError if they are not paused.
    *
-   * Until freshness is back, somebody comes in or goes, or somebody more is missing.
+   * Holds until freshness is back, a member comes or goes, or another confirmation is missing.
    */
   override(now: number): void {
     if (this.maySend(now) === null) throw new CommandError(sentence("cant.not_paused"));
@@ -201,8 +201,8 @@ export class Watch extends Aspect {
   /**
    * Seal nothing until the others have answered us here.
    *
-   * A member lets us in, who need be no host: whoever was evicted can do that too, in a room of its own that
-   * it goes on from the last epoch that it was in.
+   * The member that lets us in need not be a host: an evicted member can do so too, in a room of its own that goes on
+   * from its last epoch.
    */
   trustNobodyYet(): void {
     this.#fresh = new Freshness();
@@ -295,7 +295,7 @@ export class Watch extends Aspect {
   override maySend(now: number): Sentence | null {
     if (this.#override !== null) return null;
     const fresh = this.#fresh.until(this.#others, this.#host) > now;
-    // who has told another story than the chain does stops nobody by it
+    // A member with another chain than ours pauses nothing.
     const doubt = [...this.#ahead].some(
       ([leaf, ahead]) => !this.#storytellers.has(leaf) && (now - ahead.since < DOUBT || !fresh),
     );
@@ -324,7 +324,7 @@ export class Watch extends Aspect {
   }
 
   override async tick(now: number): Promise<void> {
-    // we have slept: what did not come meanwhile is nobody's doing
+    // We slept: missing beats are nobody's fault.
     if (this.#levelAt !== null && now - this.#ticked > ASLEEP) this.#levelAt = now;
     this.#ticked = now;
     if (this.#others.size > 0 && this.#beats.isDue(now) && this.room.isLevel(now)) {
@@ -357,7 +357,7 @@ export class Watch extends Aspect {
       this.#settled.set(leaf, now + SETTLED);
       this.#reaching.beginAgain(leaf);
       this.#deaf.set(leaf, 0);
-      this.#beats.soon(now, this.#members); // it has just come, or come back, and knows nothing of us
+      this.#beats.soon(now, this.#members); // it is new or back, and knows nothing of us
     }
     if (beat.slot > m.journal.slot) {
       const ahead = this.#ahead.get(leaf);
@@ -375,7 +375,7 @@ export class Watch extends Aspect {
     if (deaf && now - missed < DEAF_FOR) count = Math.min(count, DEAF - 1);
     this.#deaf.set(leaf, count);
     const incarnation = this.room.incarnation;
-    // a beat is passed on by the server's life that it was sent to
+    // A server broadcasts a beat within one incarnation only.
     if (incarnation === null || !same(beat.incarnation, incarnation)) this.#tellDisorder([leaf]);
     else if (this.#order.claimed(leaf, beat.relay, beat.window, now)) this.#tellDisorder([leaf]);
     this.#reaching.sends(leaf, beat.sent);
@@ -384,7 +384,7 @@ export class Watch extends Aspect {
     for (const reach of this.#reaches) if (beat.slot >= reach.slot) reach.waiting.delete(leaf);
   }
 
-  /** It stands where we stand, or stood there lately: its word holds for a while. */
+  /** Extend the member's confirmation if its beat is of our epoch or of one that ended lately. */
   #vouched(beat: Beat, since: number, now: number): void {
     const over = this.#epochs.get(hex(beat.authenticator));
     if (over === undefined) return;
@@ -400,12 +400,12 @@ export class Watch extends Aspect {
   #otherStory(leaf: number, slot: number): void {
     if (this.#storytellers.has(leaf)) return;
     this.#storytellers.add(leaf);
-    // one may lie; more than two say nothing new
+    // One may lie; more than two add nothing.
     if (this.#storytellers.size <= 2)
       this.room.tell(words.twoStories(slot, this.#listed(this.#storytellers)));
   }
 
-  /** A slot has been judged: those who were ahead at it agree with us, or not. */
+  /** Check the claims of members that were ahead, now that this slot has been judged. */
   #comeTo(slot: number): void {
     for (const [leaf, ahead] of [...this.#ahead]) {
       if (ahead.slot > slot) continue;
@@ -428,7 +428,7 @@ export class Watch extends Aspect {
       if (Math.min(now - a.since, connected) > WITHHELD && !this.#storytellers.has(leaf)) ahead.add(leaf);
     if (outOfStep) return;
     const told = this.#withheld.size > 0 || this.#serverWithholds;
-    // whoever says the same later is no news, unless the first has long been alone with it
+    // Later claims of the same are no news, unless the first claim has stood alone for long.
     const more = without(ahead, this.#withheld).size > 0 && now - this.#withheldAt > DOUBT;
     if ((ahead.size > 0 || late) && (!told || more)) {
       this.#override = null;
@@ -446,7 +446,7 @@ export class Watch extends Aspect {
   #judgeFreshness(now: number): void {
     const until = this.#fresh.until(this.#others, this.#host);
     if (until > now) {
-      // the answer to an old beat of ours: wait for one to a newer, before it is told
+      // Confirmed by an old beat of ours: wait for a newer one before the report.
       if (this.#stale && until < now + STEADY) return;
       if (this.#stale || this.#override !== null) this.room.tell(words.status("cleared.fresh"));
       this.#stale = false;
@@ -497,7 +497,7 @@ export class Watch extends Aspect {
     const everybody = [...this.#others.keys()].every((leaf) => deaf.has(leaf));
     if (without(deaf, this.#unheard.leaves).size === 0) this.#deafSince = null;
     else this.#deafSince ??= now;
-    // the others' beats come within an interval: told in one
+    // Other beats follow within an interval: one alarm.
     if (this.#deafSince !== null && !everybody && now - this.#deafSince < interval(deaf.size))
       deaf = within(deaf, this.#unheard.leaves);
     const { fresh, over } = this.#unheard.update(deaf);
@@ -549,7 +549,7 @@ export class Watch extends Aspect {
     const connected = this.room.isLevel(now) && this.#connectedFor(now) > BEHIND;
     const behind = new Set(connected ? this.#order.behind(now - BEHIND) : []);
     const fresh = without(behind, this.#behind);
-    // the others say the same with their next beats; much later it is news, for the first may have lied
+    // The others claim the same with their next beats; much later it is news: the first may have lied.
     if (fresh.size > 0 && (this.#behind.size === 0 || now - this.#behindAt > this.#span(NEWS))) {
       this.#behindAt = now;
       this.room.tell(words.alarm("reordered.held_back", { who: this.#listed(fresh) }));
@@ -618,9 +618,9 @@ export class Watch extends Aspect {
     }
   }
 
-  // -- inside ----------------------------------------------------------------------------------------------
+  // -- internals -------------------------------------------------------------------------------------------
 
-  /** Who is here now; whoever is new gets time. */
+  /** Record the current members; a new member gets time before it is judged. */
   #lookAround(now: number): void {
     const members = this.room.m.members();
     const own = this.room.m.ownLeaf;
@@ -665,7 +665,7 @@ export class Watch extends Aspect {
     return sorted(leaves).map((leaf) => this.#name(leaf));
   }
 
-  /** "Ada's sound": streams as a person says it. */
+  /** Return phrases that name streams for a person, for example "Ada's sound". */
   #streams(streams: readonly Stream[]): Sentence[] {
     const own = this.room.m.ownLeaf;
     return [...streams]
@@ -684,7 +684,7 @@ export class Watch extends Aspect {
   }
 }
 
-/** Why no sound and pictures are sent, where a beat's absence or content is the reason. */
+/** Reasons that no audio and video are sent, where a missing beat or a beat's content is the cause. */
 const PAUSED_STALE = sentence("watch.paused_stale");
 const PAUSED_WITHHELD = sentence("watch.paused_withheld");
 const YOU = sentence("watch.you");
@@ -693,7 +693,7 @@ const acknowledgedOf = (beat: Beat, own: number): number => beat.got.find((g) =>
 
 const keyOf = (room: RoomSession, leaf: number): string => hex(room.m.signatureKey(leaf) ?? new Uint8Array());
 
-/** Seconds as a whole number, halves to the even one, as Python rounds. */
+/** Round seconds to a whole number, halves to the even one, as Python rounds. */
 function whole(seconds: number): number {
   const near = Math.round(seconds);
   return near - seconds === 0.5 && near % 2 !== 0 ? near - 1 : near;

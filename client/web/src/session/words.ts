@@ -1,7 +1,7 @@
 /**
- * The sentences of alarms and statuses: what happened, what it means, what to do. `client/session/words.py`.
+ * The sentences of alarms and statuses: what happened, what it means, what to do (`client/session/words.py`).
  *
- * Only their keys stand here: the English is in `words/en/room.ts` and `words/en/watch.ts`.
+ * This file has only their keys: the English is in `words/en/room.ts` and `words/en/watch.ts`.
  */
 import { inEnglish, SnugCryptoError, ValidationError } from "../crypto/errors";
 import { type Arg, CommandError, type Sentence, sentence } from "../words/sentence";
@@ -12,51 +12,51 @@ type Args = Readonly<Record<string, Arg>>;
 /** The kind is the first part of the key: "two_stories.by" is of the kind "two_stories". */
 const kindOf = (key: string): string => key.split(".", 1)[0] ?? key;
 
-/** An alarm in the words of "alarm." + key. */
+/** Return an alarm with the sentence "alarm." + key. */
 export const alarm = (key: string, args?: Args): EventOf<"Alarm"> => ({
   type: "Alarm",
   kind: kindOf(key),
   text: sentence(`alarm.${key}`, args),
 });
 
-/** A status in the words of "status." + key. */
+/** Return a status with the sentence "status." + key. */
 export const status = (key: string, args?: Args): EventOf<"Status"> => ({
   type: "Status",
   kind: kindOf(key),
   text: sentence(`status.${key}`, args),
 });
 
-/** Why something could not be done: what an error of ours says, without the number of a rule. */
+/** Return the sentence of one of our errors, without the number of a rule; throw any other error again. */
 export function because(error: unknown): Sentence {
   if (error instanceof CommandError || error instanceof SnugCryptoError) return error.sentence;
   throw error;
 }
 
-/** Which rule was broken, and how. */
+/** Return the sentence of an error, with the number of the broken rule. */
 export const ruled = (error: ValidationError): Sentence =>
   sentence("room.ruled", { rule: error.rule, why: error.sentence });
 
-/** A slot holds nothing; `who` is a name, or that it can't be told. */
+/** A slot is void; `who` is the author's name, or the words for an unknown author. */
 export const voidCommit = (why: Sentence, who: Arg, slot: number) => alarm("void_commit", { why, who, slot });
 
-/** We alone can't read a commit. */
+/** This member alone cannot read a commit. */
 export const stuck = (who: Arg) => alarm("stuck", { who });
 
 /** The server's signature is missing or wrong. */
 export const receipt = () => alarm("receipt");
 
-/** The server's chain is not ours; or that of `who`, members who signed theirs, is not. */
+/** The chain of the server, or the chain signed by the members in `who`, differs from ours. */
 export const twoStories = (slot: number, who: Arg = "") =>
   who === "" ? alarm("two_stories", { slot }) : alarm("two_stories.by", { slot, who });
 
-/** A word of ours fell between two lives of the server, and its epoch is over. */
+/** A message of ours may be lost by a restart of the server, and its epoch is over. */
 export const maybeLost = (text: Arg) =>
   alarm("maybe_lost", { text: typeof text === "string" ? Array.from(text).slice(0, 60).join("") : text });
 
-/** Words of others that can't be had or read any more. */
+/** Messages of others are no longer available or readable. */
 export const missed = (count: number) => alarm("missed", { count });
 
-/** The server would not do something. */
+/** The server refused a request. */
 export const refused = (why: string) => alarm("refused", { why });
 
 /** A command could not be carried out. */
@@ -64,35 +64,35 @@ export const notDone = (why: Sentence) => alarm("not_done", { why });
 
 export const ENDED_UNHEARD = sentence("room.ended_unheard");
 
-/** A member who may not has tried to end the meeting. */
+/** A member that is not allowed to has tried to end the meeting. */
 export const falseEnd = (name: string, why: Sentence) => alarm("false_end", { name, why });
 
-/** Whoever knocked was waved in, until somebody who can make invites lost the host's trust. */
+/** Knocks need a host's yes again: a former host, no longer trusted, may still make invites. */
 export const asksAgain = (name: Arg) => status("asks_again", { name });
 
-// -- by members' words and a run for a short code: the others' sentences, of whom the kind has several ----
+// -- short codes, drops and pages -------------------------------------------------------------------------
 
 /** There is no code this time; `why` is a clause. */
 export const noCode = (why: Sentence) => status("no_code", { why });
 
-/** The server keeps us out of the room; `saved` is where evidence is, if that was asked for. */
+/** The server keeps us out of the room; `saved` is the evidence file, if one was requested. */
 export const dropped = (what: string, saved: string | null) =>
   alarm("dropped", {
     what: sentence(`dropped.${what}`),
     proof: saved === null ? sentence("dropped.proof") : sentence("dropped.saved", { file: saved }),
   });
 
-/** Members run another page than `most` of the `of` who have said which; `we`: than ours. */
+/** Members run another page than `most` of the `of` members that reported one; `we`: than ours. */
 export const pageDiffers = (names: readonly string[], most: number, of: number, we: boolean) =>
   alarm(we ? "page_differs" : "page_differs.others", { names, most, of });
 
-/** What an error says, in full: with the rule's number where one was broken. */
+/** Return the full sentence of an error: with the rule's number if a rule was broken. */
 export const inFull = (error: unknown): Sentence =>
   error instanceof ValidationError ? ruled(error) : because(error);
 
 /**
- * A sentence where no reader's language is known (a file, a word to another's program): English, or its
- * key.
+ * Return a sentence as text where the reader's language is unknown (a file, a message to another program): in
+ * English, or its key and arguments.
  */
 export function plain(text: Sentence): string {
   const { key, args = {} } = text;

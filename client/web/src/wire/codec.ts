@@ -1,8 +1,8 @@
 /**
- * JSON frames, checked by the tables that are written from the server's own structs.
+ * Codec for JSON frames, checked against tables that are generated from the server's structs.
  *
- * As msgspec does at the other end: an unknown field, a missing one, a wrong type, size or range is refused.
- * Byte strings are base64 (RFC 4648 section 4, padded).
+ * It accepts the same frames as msgspec on the server: an unknown or missing field, or a wrong type, size or
+ * range is refused. Byte strings are base64 (RFC 4648 section 4, padded).
  */
 
 import type { Bytes } from "../crypto/bytes";
@@ -19,33 +19,33 @@ export type Schema =
 
 export interface StructSchema {
   readonly tag: string | null;
-  /** Each: its schema, and its default where it may be missing. */
+  /** Field name -> [schema], or [schema, default] if the field is optional. */
   readonly fields: Readonly<Record<string, readonly unknown[]>>;
 }
 
 export type Schemas = Readonly<Record<string, StructSchema>>;
 
-/** A frame that is no message of this protocol; the text says why, in at most 200 characters. */
+/** The frame is not a message of this protocol. The text gives the reason, in at most 200 characters. */
 export class WireError extends Error {
   override readonly name = "WireError";
 }
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** Base64 with padding. */
+/** Encode as base64 with padding. */
 export function toBase64(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < bytes.length; i += 0x8000) text += String.fromCharCode(...bytes.subarray(i, i + 0x8000));
   return btoa(text);
 }
 
-/** WireError if it is not padded base64. */
+/** Decode padded base64. WireError for other input. */
 export function fromBase64(text: string): Bytes {
   if (!BASE64.test(text)) throw new WireError("not base64");
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 }
 
-/** Characters as Python counts them: code points, not UTF-16 units. */
+/** Return the number of code points, as Python counts characters; JavaScript counts UTF-16 units. */
 function characters(text: string): number {
   let count = 0;
   for (const _ of text) count++;
@@ -56,7 +56,7 @@ function within(count: number, least: number, most: number | null, where: string
   if (count < least || (most !== null && count > most)) throw new WireError(`${where}: wrong size`);
 }
 
-/** One message codec over the structs of `schemas`. */
+/** Codec for the messages `names`, which are structs of `schemas`. */
 export class Codec<T extends { readonly type: string }> {
   readonly #schemas: Schemas;
   readonly #byTag = new Map<string, StructSchema>();
@@ -69,7 +69,7 @@ export class Codec<T extends { readonly type: string }> {
     }
   }
 
-  /** WireError for anything that is no message of these. */
+  /** Decode a frame. WireError for anything but a valid message of this codec. */
   decode(frame: string): T {
     let raw: unknown;
     try {
@@ -84,7 +84,10 @@ export class Codec<T extends { readonly type: string }> {
     return { type, ...this.#struct(schema, rest, "") } as unknown as T;
   }
 
-  /** Sizes and ranges are checked on the way out as well: a mistake of ours stays here. */
+  /**
+   * Encode a message. Sizes and ranges are checked here too, so that an invalid message is never sent.
+   * WireError.
+   */
   encode(message: T): string {
     const { type, ...rest } = message as Record<string, unknown>;
     const schema = this.#byTag.get(message.type);

@@ -1,4 +1,6 @@
-/** WebSockets, one a door: queued while they connect, JSON text frames out, checked messages in. */
+/**
+ * One WebSocket for each door: messages are queued while it connects, sent as JSON text frames, and checked on receipt.
+ */
 import { type Door, doorKey } from "../session/events";
 import { Codec } from "../wire/codec";
 import { FRAME_MAX } from "../wire/limits";
@@ -14,10 +16,10 @@ import { type Sentence, sentence } from "../words/sentence";
 const clientCodec = new Codec<ClientMessage>(schemas, ClientMessageNames);
 const serverCodec = new Codec<ServerMessage>(schemas, ServerMessageNames);
 
-/** Seconds for making a connection, and for what is queued to go out before it is closed. */
+/** Seconds for establishing a connection, including sending its queue before it closes. */
 export const CONNECT_TIME = 5;
 
-/** What we use of a WebSocket. */
+/** The part of a WebSocket that is used here. */
 export interface Socket {
   onopen: ((event: Event) => unknown) | null;
   onmessage: ((event: MessageEvent) => unknown) | null;
@@ -28,7 +30,7 @@ export interface Socket {
 
 export interface DoorEvents {
   received(door: Door, message: ServerMessage): void;
-  /** `answered`: somebody took the connection, or refused it in words. */
+  /** `answered`: the server accepted the connection, or refused it with an HTTP response. */
   lost(door: Door, why: Sentence, answered: boolean): void;
 }
 
@@ -43,7 +45,7 @@ interface Open {
 
 /** All connections of one session to its server. */
 export class Doors {
-  /** Whether any was ever made. */
+  /** Whether any connection was ever established. */
   everConnected = false;
   readonly #url: string;
   readonly #events: DoorEvents;
@@ -51,7 +53,7 @@ export class Doors {
   readonly #listens: () => Promise<boolean>;
   readonly #open = new Map<string, Open>();
 
-  /** `origin`: of the server. `listens` tells whether it answers at all, where no connection could be made. */
+  /** `origin`: the server's. `listens`: whether the server answers at all, when no connection could be established. */
   constructor(
     origin: string,
     events: DoorEvents,
@@ -64,7 +66,7 @@ export class Doors {
     this.#listens = listens;
   }
 
-  /** Connect; the connection that there may be at that door is dropped without a word. */
+  /** Connect; an existing connection of this door is dropped without notice. */
   connect(door: Door): void {
     this.#forget(this.#open.get(doorKey(door)));
     const socket = this.#make(this.#url);
@@ -89,7 +91,7 @@ export class Doors {
     socket.onclose = () => void this.#lose(open, open.heard ? "shell.ended" : "shell.nobody_there");
   }
 
-  /** Close it when what is queued has gone out; nothing more of it is told. */
+  /** Close the connection after its queue is sent, and report nothing more about it. */
   disconnect(door: Door): void {
     const open = this.#open.get(doorKey(door));
     if (open === undefined) return;
@@ -100,7 +102,7 @@ export class Doors {
     }
   }
 
-  /** Nothing is sent where there is no connection: what matters is said again on the next. */
+  /** Send a message; without a connection it is dropped, because the session repeats what matters on the next one. */
   transmit(door: Door, message: ClientMessage): void {
     const open = this.#open.get(doorKey(door));
     if (open === undefined) return;
@@ -109,12 +111,12 @@ export class Doors {
     else open.queue.push(frame);
   }
 
-  /** Say goodbye everywhere. */
+  /** Close all connections. */
   close(): void {
     for (const { door } of [...this.#open.values()]) this.disconnect(door);
   }
 
-  /** The network is another: what connections there are lead nowhere. */
+  /** The network has changed: existing connections are dead. */
   networkChanged(): void {
     for (const open of [...this.#open.values()]) void this.#lose(open, "shell.network_changed");
   }
@@ -148,11 +150,11 @@ export class Doors {
   }
 }
 
-/** Whether the server answers a plain request: one that refuses only our WebSockets isn't down. */
+/** Return whether the server answers a plain request: a server that refuses only our WebSockets is not down. */
 async function answers(origin: string): Promise<boolean> {
   try {
     const { status } = await fetch(`${origin}/`, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(2000) });
-    return ![502, 503, 504].includes(status); // what stands before one that is down answers with these
+    return ![502, 503, 504].includes(status); // a proxy before a stopped server answers 502, 503 or 504
   } catch {
     return false;
   }

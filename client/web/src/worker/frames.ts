@@ -1,9 +1,9 @@
 /**
- * Frames between the browser's codecs and its network: sealed on the way out, opened on the way in.
+ * Frames between the browser's codecs and its network: sealed before sending, opened after receiving.
  *
- * `Outgoing` and `Incoming` each stand for one stream and know no browser: frames and time come in, what may go on
- * comes out. The only ways past them are `Outgoing.frame`'s result and `Incoming`'s `give`: what was not sealed
- * leaves nobody, and nothing is decoded that hasn't authenticated (`client/media/receiving.py`).
+ * `Outgoing` and `Incoming` each handle one stream, and do not depend on a browser: frames and time go in, permitted
+ * frames come out. The only exits are the result of `Outgoing.frame` and `give` of `Incoming`: no frame is sent
+ * unsealed, and no frame is decoded unless it has authenticated (`client/media/receiving.py`).
  *
  * `now` is in Unix seconds.
  */
@@ -14,34 +14,36 @@ import { UnverifiedFrameError } from "../crypto/mediaSignatures";
 import { isKeyFrame, type Kind } from "../crypto/shim";
 import { padOpus } from "./opus";
 
-/** What seals and opens whole frames: the session, or who stands in for it. */
+/** Seals and opens whole frames: the session, or a substitute in tests. */
 export interface FrameCrypto {
-  /** The frame as it may leave; null: not now, and nothing leaves. */
+  /** Return the sealed frame; null if nothing may be sent now. */
   seal(kind: Kind, stream: number, frame: Bytes, now: number): Promise<Bytes | null>;
   /**
-   * The frame, authenticated and of the leaf that announced `ssrc` (SNUG-20).
+   * Return the frame, authenticated as sealed by the leaf that announced `ssrc` (SNUG-20).
    *
-   * FutureEpochError (UnverifiedFrameError is one): hold it and try again. Any other SnugCryptoError: never.
+   * FutureEpochError (also its subclass UnverifiedFrameError): hold the frame and try again. Any other SnugCryptoError:
+   * the frame is refused for good.
    */
   open(ssrc: number, kind: Kind, data: Bytes, now: number): Promise<OpenedFrame>;
 }
 
-/** Seconds between requests for a key frame while none comes; the last one goes on. */
+/** Seconds between requests for a key frame until one arrives; the last value repeats. */
 export const KEY_WAITS = [1, 1, 2, 5];
-/** What a member in doubt has sent waits to be signed for so long, and so many frames (seconds). */
+/** Frames of a member under suspicion wait for the list that signs them: maximum seconds, and frames. */
 export const UNVERIFIED_TIME = 2.5;
 export const UNVERIFIED_FRAMES = 192;
 /**
- * Pictures that overtook others wait for these: the browser hands out a frame when its packets are there, and one of
- * which a packet is asked for again comes behind its successors. Sound waits for nothing, as it is its 20 ms.
+ * Video frames wait for missing predecessors: maximum seconds, and frames. The browser delivers a frame when its
+ * packets are complete, so a frame with a packet that was sent again comes after its successors. Audio frames do not
+ * wait: each stands for its own 20 ms.
  */
 export const PATIENCE = 0.4;
 export const AHEAD_MAX = 64;
-/** Of so many packets of sound, so many may be too large to be sent; beyond it that is told. */
+/** Of the last SOUNDS audio packets, TOO_LARGE may be too large to send; beyond that, `varies` is reported. */
 export const SOUNDS = 250;
 export const TOO_LARGE = 25;
 
-/** When to ask for a key frame again. */
+/** Decides when to ask for a key frame again. */
 class Asking {
   #tries = 0;
   #next = 0;
@@ -52,23 +54,23 @@ class Asking {
     return true;
   }
 
-  /** One has come. */
+  /** A key frame has arrived. */
   answered(): void {
     this.#tries = 0;
   }
 }
 
 /**
- * One stream of ours. `sealed` counts frames that left, `withheld` those that didn't.
+ * One stream of ours. `sealed` counts frames that were sent, `withheld` frames that were not.
  *
- * After a picture that was withheld the next that leaves is a key frame: others would refer to what nobody has.
+ * After a withheld video frame, only a key frame may follow: other frames would refer to a frame that no receiver has.
  */
 export class Outgoing {
   readonly kind: Kind;
   readonly stream: number;
   sealed = 0;
   withheld = 0;
-  /** Much of the sound can't be sent: the browser makes packets that can't be of one size. */
+  /** Much of the audio cannot be sent: the browser's packets cannot be padded to one size. */
   varies = false;
   readonly #crypto: FrameCrypto;
   readonly #askKey: () => void;
@@ -84,7 +86,7 @@ export class Outgoing {
     this.#askKey = askKey;
   }
 
-  /** What may leave in the frame's place; null: nothing. Call it for one frame after the other. */
+  /** Return the frame to send; null: nothing. Call it for one frame after the other. */
   async frame(frame: Bytes, now: number): Promise<Bytes | null> {
     const data = await this.#seal(frame, now);
     if (data !== null) {
@@ -117,7 +119,7 @@ export class Outgoing {
     return data;
   }
 
-  /** In its one size; null: it can't be. */
+  /** Return the packet padded to the one size; null if it does not fit. */
   #sound(frame: Bytes): Bytes | null {
     const padded = padOpus(frame);
     this.#sounds++;
@@ -129,7 +131,7 @@ export class Outgoing {
 }
 
 interface Held<T> {
-  /** In which order they came. */
+  /** The order of arrival. */
   readonly order: number;
   readonly since: number;
   readonly timestamp: number;
@@ -144,33 +146,34 @@ interface Ahead<T> {
   readonly item: T;
 }
 
-/** What a stream does with its frames. `item` is whatever came with one. */
+/** The outputs of a stream. `item` is the object that came with a frame. */
 export interface Out<T> {
-  /** An authenticated frame, next in the order in which they were sealed. */
+  /** Deliver an authenticated frame, next in the order of sealing. */
   give(item: T, frame: Bytes): void;
   askKey(): void;
 }
 
 /**
- * One stream of somebody's. `opened` counts frames that have authenticated, `failed` those refused for good, `unkeyed`
- * those whose keys or announcement never came, `skipped` those that opened and are no use: without a key frame, or behind one that was sealed later.
+ * One remote stream. `opened` counts frames that have authenticated, `failed` frames refused for good, `unkeyed` frames
+ * whose keys or announcement never came, `skipped` frames that were opened but are useless: without a key frame, or
+ * older than a frame already delivered.
  *
- * Its pictures may come in several sizes, by turns: each is sealed and counted by itself, and another one begins with a
- * key frame. Which of two came later on the network its RTP timestamps say, where counters can't.
+ * Its video may switch between simulcast layers. Each layer is sealed and counted separately, and a switch begins with
+ * a key frame. Between layers, RTP timestamps give the order of frames; counters cannot.
  *
- * Whatever is called while a frame is being opened waits for it.
+ * A call waits while a frame is being opened.
  */
 export class Incoming<T> {
   readonly kind: Kind;
   readonly ssrc: number;
   leaf = -1;
-  /** As its layer is numbered (`layerStream`). */
+  /** The stream number of the current layer (`layerStream`). */
   stream = -1;
   opened = 0;
   failed = 0;
   unkeyed = 0;
   skipped = 0;
-  /** When the last one opened, and failed; 0: never. */
+  /** When the last frame was opened, and when one was refused; 0: never. */
   lastOpened = 0;
   lastFailed = 0;
   readonly #crypto: FrameCrypto;
@@ -180,9 +183,9 @@ export class Incoming<T> {
   readonly #asking = new Asking();
   #dropped: readonly [number, number] = [0, 0];
   #order = 0;
-  /** By layer: epoch and counter of the frame that was given out, or skipped, last. */
+  /** By layer: epoch and counter of the last frame that was delivered or skipped. */
   readonly #places = new Map<number, readonly [number, number]>();
-  /** Of the frame that was given out last: its layer, and its RTP timestamp. */
+  /** Layer and RTP timestamp of the last delivered frame. */
   #current = -1;
   #timestamp = 0;
   #ahead: Ahead<T>[] = [];
@@ -202,12 +205,12 @@ export class Incoming<T> {
     return (this.#needKey && this.#order > 0) || this.#ahead.length > 0 || this.held > 0;
   }
 
-  /** Frames that wait for keys, an announcement or a list. */
+  /** Number of frames that wait for keys, an announcement or a list of signatures. */
   get held(): number {
     return this.#future.length + this.#unverified.length;
   }
 
-  /** A frame as it came, with its RTP timestamp. Rejects with what is no SnugCryptoError. */
+  /** Take a frame as it arrived, with its RTP timestamp. Rejects only with errors other than SnugCryptoError. */
   frame(data: Bytes, item: T, now: number, timestamp = 0): Promise<void> {
     return this.#after(async () => {
       await this.#try({ order: ++this.#order, since: now, timestamp, data, item }, now);
@@ -215,7 +218,7 @@ export class Incoming<T> {
     });
   }
 
-  /** New keys are there, an announcement or signatures: try again what waited for them. */
+  /** Retry waiting frames: new keys, an announcement or signatures have arrived. */
   keysChanged(now: number): Promise<void> {
     return this.#after(async () => {
       const held = [...this.#future.release(now), ...this.#unverified.release(now)];
@@ -256,7 +259,7 @@ export class Incoming<T> {
       }
       if (error instanceof MissingKeyError) this.unkeyed++;
       else this.#refused(now);
-      // a frame that has been here before leaves no hole
+      // a replayed frame leaves no hole
       if (this.kind === "video" && !(error instanceof ReplayError)) this.#lose();
       return;
     }
@@ -268,8 +271,8 @@ export class Incoming<T> {
   }
 
   /**
-   * Packets are numbered by whoever forwards them; the order in which frames were sealed is not: none is given out
-   * behind one that was sealed after it.
+   * Deliver frames in the order of sealing. The server writes sequence numbers, but it cannot change that order: no
+   * frame is delivered after one that was sealed later.
    */
   #arrange(came: Ahead<T>): void {
     const { opened, timestamp } = came;
@@ -278,7 +281,7 @@ export class Incoming<T> {
     const other = opened.stream !== this.#current;
     const late = other && this.#current >= 0 && !laterBy(timestamp, this.#timestamp);
     if (late || opened.epoch < epoch || (opened.epoch === epoch && opened.counter <= counter)) {
-      this.skipped++; // it leaves no hole: one is passed over for a key frame alone
+      this.skipped++; // leaves no hole: delivery passes over a frame only with a key frame
       return;
     }
     if (key) {
@@ -318,7 +321,7 @@ export class Incoming<T> {
     this.#out.give(item, opened.frame);
   }
 
-  /** What is missing won't come: what was sealed after it is no use without a key frame. */
+  /** Stop waiting for missing frames: the frames sealed after them are useless without a key frame. */
   #giveUp(): void {
     for (const { opened } of this.#ahead) this.#places.set(opened.stream, [opened.epoch, opened.counter]);
     this.skipped += this.#ahead.length;
@@ -351,10 +354,10 @@ export class Incoming<T> {
   }
 }
 
-/** Whether that RTP timestamp is the later one: they begin anywhere, and go round. */
+/** Whether `one` is the later RTP timestamp. Timestamps begin anywhere and wrap around. */
 const laterBy = (one: number, other: number): boolean => ((one - other) | 0) > 0;
 
-/** Whether it was sealed after the other one; of two layers, whether it came after it. */
+/** Whether `one` was sealed after `other`; for two layers, whether its RTP timestamp is later. */
 const after = <T>(one: Ahead<T>, other: Ahead<T>): boolean => {
   const [a, b] = [one.opened, other.opened];
   if (a.stream !== b.stream) return laterBy(one.timestamp, other.timestamp);

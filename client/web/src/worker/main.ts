@@ -1,10 +1,10 @@
-/** The worker's beginning: session, MLS and SFrame live here, the page has none of their keys. */
+/** Entry point of the worker. Session, MLS and SFrame live here; the page has none of their keys. */
 import { Doors } from "./doors";
 import type { FromWorker, ToWorker } from "./messages";
 import { Shell } from "./shell";
 import type { Transformer } from "./transforms";
 
-/** What a worker's global scope has, and a page's doesn't. */
+/** The part of a worker's global scope that a page's does not have. */
 interface Scope {
   postMessage(message: FromWorker): void;
   addEventListener(type: "message", listener: (event: MessageEvent<ToWorker>) => void): void;
@@ -16,7 +16,7 @@ const scope = self as unknown as Scope;
 
 const shell = new Shell({
   post: (message) => scope.postMessage(message),
-  // the wall clock once, a monotonic one since
+  // the wall clock at the start, advanced by a monotonic clock
   now: () => (performance.timeOrigin + performance.now()) / 1000,
   doors: (origin, events) => new Doors(origin, events),
 });

@@ -1,4 +1,4 @@
-/** Between the page and its worker, in which session, MLS and SFrame live. */
+/** Messages between the page and its worker, which holds session, MLS and SFrame. */
 import type { Command, Effect, Event, OwnStream, InputOf } from "../session/events";
 import type { HandleStream, Transport } from "../wire/messages";
 import type { Bytes } from "../crypto/bytes";
@@ -15,7 +15,7 @@ export interface HostWish {
 
 export interface JoinWish {
   readonly type: "join";
-  /** In full, whatever page it was opened in. */
+  /** The complete invite link, in whatever page it was opened. */
   readonly link: string;
   readonly name: string;
   readonly greeting: string;
@@ -24,15 +24,15 @@ export interface JoinWish {
 export type ToWorker =
   | HostWish
   | JoinWish
-  /** `ask` numbers it, from 1: answered by `done`, or by `refused` with a sentence. A wish is number 0. */
+  /** `ask` numbers the command, from 1: `done`, or `refused` with a sentence, answers it. A wish has number 0. */
   | { readonly type: "command"; readonly ask: number; readonly command: Command }
   | { readonly type: "publish"; readonly media: InputOf<"Publish"> }
-  /** Frames counted so far, wanted now. */
+  /** Request the frame counts now. */
   | { readonly type: "count" }
-  /** What the tree of this epoch looks like to a member: for the lecture. */
+  /** Report this member's view of each epoch's tree, for the lecture. */
   | { readonly type: "watchTree"; readonly on: boolean };
 
-/** What a transform is told at its making (`RTCRtpScriptTransform`'s options). */
+/** The options that a transform receives at its creation (`RTCRtpScriptTransform`). */
 export type TransformOptions =
   | { readonly role: "seal"; readonly kind: "audio" | "video"; readonly stream: number }
   | { readonly role: "open"; readonly kind: "audio" | "video"; readonly ssrc: number };
@@ -41,30 +41,30 @@ export interface StreamCount {
   readonly ssrc: number;
   readonly leaf: number;
   readonly stream: number;
-  /** In which size its pictures came last: 0 is the smallest. */
+  /** The simulcast layer of the last frame: 0 is the smallest. */
   readonly layer: number;
-  /** Frames authenticated and given out, refused, and waiting. */
+  /** Frames authenticated and delivered, and frames refused. */
   readonly opened: number;
   readonly failed: number;
-  /** When the last one opened, in ms of `performance.timeOrigin + performance.now()`. */
+  /** When the last frame was opened, in ms of `performance.timeOrigin + performance.now()`. */
   readonly lastOpened: number;
   readonly lastFailed: number;
 }
 
 export interface Counts {
   readonly sealed: Readonly<Record<number, number>>;
-  /** Why nothing leaves now; null: it may. */
+  /** Why nothing may be sent now; null: it may. */
   readonly silent: Sentence | null;
   readonly streams: readonly StreamCount[];
   /** The knocks that wait for our answer; null: we answer none now. */
   readonly waiting: readonly number[] | null;
 }
 
-/** One node of the ratchet tree; `null` where it is blank. */
+/** One node of the ratchet tree; `null` if it is blank. */
 export interface TreeNode {
   readonly key: string;
   readonly name: string | null;
-  /** Our own path: we hold the private half. */
+  /** The node is on our own path: we hold its private key. */
   readonly held: boolean;
   readonly unmerged: readonly number[];
 }
@@ -90,20 +90,20 @@ export type FromWorker =
       readonly title: string;
       readonly locked: boolean;
     }
-  /** The server's answer to the `media` with that ufrag: another's is of a link that is no more. */
+  /** The server's answer to the `media` message with that ufrag: one for another ufrag belongs to an older link. */
   | { readonly type: "transport"; readonly transport: Transport; readonly ufrag: string }
-  /** The connection that our media belonged to is gone: make a link, and publish it. */
+  /** The connection that our media belonged to is lost: create a link, and publish it. */
   | { readonly type: "republish" }
-  /** The same, and a link that was still waiting for an answer is of no use either. */
+  /** The same, and a link that still waits for an answer is useless too. */
   | { readonly type: "mediaLost" }
   | { readonly type: "streams"; readonly streams: readonly HandleStream[]; readonly own: readonly OwnStream[] }
-  /** Whose a stream is, once a member has said so: by SSRC. */
+  /** The owner of a stream, by SSRC, once exactly one member has announced it. */
   | { readonly type: "announced"; readonly ssrc: number; readonly leaf: number; readonly stream: number }
   | { readonly type: "counts"; readonly counts: Counts }
   | { readonly type: "tree"; readonly view: TreeView }
-  /** Ask a remote sender for a key frame: a frame that we can't do without did not open. */
+  /** Ask a remote sender for a key frame, because a frame that later ones refer to was not opened. */
   | { readonly type: "wantKeyFrame"; readonly ssrc: number }
-  /** The next picture of ours in this size is to be whole: frames of it were not let out. */
+  /** Request a key frame of our own layer, because frames of it were not sent. */
   | { readonly type: "wantOwnKeyFrame"; readonly stream: number; readonly layer: number }
-  /** The worker can't go on; nothing is sent any more. */
+  /** The worker has failed; nothing is sent from now on. */
   | { readonly type: "broken"; readonly why: Sentence };

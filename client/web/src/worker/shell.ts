@@ -1,8 +1,8 @@
 /**
  * The shell around a session, in its worker: sockets in and out, frame transforms, a clock (`client/connection.py`).
  *
- * It decides nothing. Inputs go to `Session.handle`, its effects are performed in order; the transforms ask the session
- * for every frame. What should never happen ends all of it: then nothing leaves and nothing is shown.
+ * It decides nothing. It passes inputs to `Session.handle` and performs the effects in order; the transforms ask the
+ * session about every frame. An unexpected error ends everything: from then on nothing is sent and nothing is decoded.
  */
 import { SnugCryptoError } from "../crypto/errors";
 import { Identity, Mode } from "../crypto/roomState";
@@ -25,21 +25,21 @@ import type { FromWorker, HostWish, JoinWish, ToWorker, TreeView } from "./messa
 import { type Transformer, Transforms } from "./transforms";
 
 export const TICK = 0.1;
-/** Seconds in which the server has to be reached at first. */
+/** Seconds in which the server must be reached at first. */
 export const PATIENCE = 10;
 
-/** What a shell needs of the place where it runs. */
+/** The interface of a shell to its environment. */
 export interface Around {
   post(message: FromWorker): void;
   /** Unix seconds that never go back. */
   now(): number;
-  /** Sockets to a server. */
+  /** Return sockets to a server. */
   doors(origin: string, events: ConstructorParameters<typeof Doors>[1]): Doors;
 }
 
 type Wish = Extract<ToWorker, HostWish | JoinWish>;
 
-/** One participant's, from a wish to the end of the meeting. */
+/** Runs one participant's session, from the wish to the end of the meeting. */
 export class Shell {
   readonly #around: Around;
   readonly #transforms: Transforms;
@@ -48,16 +48,16 @@ export class Shell {
   #began = 0;
   #wished = false;
   #over = false;
-  /** Our leaf, once we are in: who fell out of step comes back at another. */
+  /** Our leaf while we are a member; a member that rejoins gets another one. */
   #leaf: number | null = null;
   #ticking = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #events: Event[] = [];
-  /** Ufrags of `media` that the server has still to answer at the room's door. */
+  /** Ufrags of the `media` messages that the server has still to answer at the room's door. */
   #asked: string[] = [];
   #own: readonly OwnStream[] = [];
   #remote: readonly HandleStream[] = [];
-  /** By SSRC: what was told of it. */
+  /** The last reported leaf and stream of each SSRC. */
   #announced = new Map<number, string>();
   #watching = false;
   #epoch = -1;
@@ -80,7 +80,7 @@ export class Shell {
     });
   }
 
-  /** A message of the page. */
+  /** Handle a message of the page. */
   async hear(message: ToWorker): Promise<void> {
     try {
       await this.#hear(message);
@@ -89,7 +89,7 @@ export class Shell {
     }
   }
 
-  /** The browser has made a transform for a stream. */
+  /** Attach a transform that the browser has created for a stream. */
   transform(transformer: Transformer): void {
     try {
       this.#transforms.begin(transformer);
@@ -98,12 +98,12 @@ export class Shell {
     }
   }
 
-  /** The network is there again, and may be another: connections made before lead nowhere. */
+  /** The network is back and may be another one: existing connections are dead. */
   networkChanged(): void {
     this.#doors?.networkChanged();
   }
 
-  /** Fail closed: what happened was never meant to. */
+  /** Fail closed after an unexpected error. */
   broken(error: unknown): void {
     console.error(error);
     if (this.#over) return;
@@ -147,7 +147,7 @@ export class Shell {
         : Session.join({ ...wish, options, now }));
     } catch (error) {
       if (!(error instanceof CommandError || error instanceof SnugCryptoError)) throw error;
-      this.#wished = false; // another wish can be one that can be granted
+      this.#wished = false; // another wish may succeed
       return this.#around.post({ type: "refused", ask: 0, why: error.sentence });
     }
     this.#session = session;
@@ -188,10 +188,13 @@ export class Shell {
 
   // -- the session -----------------------------------------------------------------------------------------
 
-  /** An input, and what comes of it. CommandError, with a sentence, for a command that can't be done. */
+  /**
+   * Pass an input to the session and perform its effects. CommandError, with a sentence, for a command that can't be
+   * done.
+   */
   async #feed(what: Input): Promise<readonly Event[]> {
     const session = this.#session;
-    // what shows what the server did can be had after the end
+    // evidence can still be saved after the end
     if (session === null || (this.#over && what.type !== "SaveEvidence")) return [];
     const effects = await session.handle(what, this.#around.now());
     const told = this.#perform(effects);
@@ -199,7 +202,7 @@ export class Shell {
     return told;
   }
 
-  /** What there is to see from outside, after each input. */
+  /** Report the session's visible state after each input: our leaf, and the end. */
   #look(session: Session): void {
     const leaf = session.ownLeaf;
     if (session.inside && leaf !== null && leaf !== this.#leaf) {
@@ -216,7 +219,7 @@ export class Shell {
     if (session.ended !== null && !this.#over) this.#end();
   }
 
-  /** Nothing goes on any more; what is queued still goes out: the last words are among it. */
+  /** Stop everything. Queued messages are still sent: the session's last ones are among them. */
   #end(): void {
     this.#over = true;
     this.#transforms.stop();
@@ -225,7 +228,7 @@ export class Shell {
   }
 
   async #tick(): Promise<void> {
-    if (this.#ticking || this.#over) return; // a slow one is not followed by a heap of others
+    if (this.#ticking || this.#over) return; // a slow tick must not pile up others
     this.#ticking = true;
     try {
       await this.#feed({ type: "Tick" });
@@ -277,7 +280,7 @@ export class Shell {
     return told;
   }
 
-  /** In the order in which it happened. */
+  /** Post a message after the events that happened before it. */
   #post(message: FromWorker): void {
     this.#flush();
     this.#around.post(message);
@@ -297,15 +300,15 @@ export class Shell {
     }
     const room = isRoom(door);
     const refused = room && message.type === "refused" && message.about === "media";
-    // said of itself, and no answer: a part of the server has died, and our media with it
+    // a notice, not an answer: a part of the server has died, and our media with it
     const lost = refused && message.code === "lost";
-    // answered, though not with a transport
+    // an answer, although without a transport
     if (refused && !lost) this.#asked.shift();
     const told = await this.#feed({ type: "Received", door, message });
     if (!room) return;
     if (lost && this.#leaf !== null && !this.#over) this.#around.post({ type: "mediaLost" });
     if (message.type === "committed" || message.type === "relayed" || message.type === "passed")
-      this.#transforms.keysChanged(); // frames that came before their keys or their announcement
+      this.#transforms.keysChanged(); // retry frames that arrived before their keys or announcement
     this.#announce();
     const roster = told.findLast((event): event is EventOf<"Roster"> => event.type === "Roster") ?? null;
     this.#tree(changeOf(roster), roster, message.type === "committed" ? message.blob.length : 0);
@@ -316,7 +319,7 @@ export class Shell {
     if (isRoom(door) && this.#leaf !== null && !this.#over) this.#around.post({ type: "republish" });
   }
 
-  /** Whose the streams are that the server lists, where one member has said so. */
+  /** Report the owner of each listed stream that exactly one member has announced. */
   #announce(): void {
     const announced = this.#session?.room?.announced;
     if (announced === undefined) return;
@@ -331,7 +334,7 @@ export class Shell {
     this.#announced = known;
   }
 
-  /** The tree of an epoch that has just begun, and what began it. */
+  /** Report the tree of a new epoch, and the change that began it. */
   #tree(what: Sentence, roster: EventOf<"Roster"> | null, bytes: number): void {
     const m = this.#session?.room?.m;
     if (!this.#watching || m === undefined || m.group.epoch === this.#epoch) return;

@@ -1,11 +1,11 @@
-/** The browser's frame transforms (`RTCRtpScriptTransform`): each frame through `frames.ts`, or nowhere. */
+/** The browser's frame transforms (`RTCRtpScriptTransform`). Each frame passes through `frames.ts`, or is dropped. */
 import type { Bytes } from "../crypto/bytes";
 import { baseStream, layerStream } from "../crypto/mediaKeys";
 import type { OwnStream } from "../session/events";
 import { type FrameCrypto, Incoming, Outgoing } from "./frames";
 import type { StreamCount, TransformOptions } from "./messages";
 
-/** What we use of a transformer; Firefox alone has `generateKeyFrame`. */
+/** The part of a transformer that is used here; only Firefox has `generateKeyFrame`. */
 export interface Transformer {
   readonly readable: ReadableStream<EncodedFrame>;
   readonly writable: WritableStream<EncodedFrame>;
@@ -22,26 +22,26 @@ export interface EncodedFrame {
 export interface TransformsOf {
   readonly crypto: FrameCrypto;
   readonly now: () => number;
-  /** A key frame of ours is wanted, and this worker can't ask for it. */
+  /** Request a key frame of ours from the page, where the worker cannot. */
   wantOwnKeyFrame(stream: number, layer: number): void;
   wantKeyFrame(ssrc: number): void;
-  /** A remote stream's first frame has opened: what is counted is worth a look now. */
+  /** The first frame of a remote stream was opened: the counts are worth an update. */
   began(): void;
-  /** Sound or pictures can't be dealt with as they must: nothing leaves or is shown any more. */
+  /** Frames cannot be handled correctly: nothing is sent or decoded from now on. */
   broken(error: unknown): void;
 }
 
 const COUNTS_MAX = 256;
 
-/** All streams of one participant. Once `stop` was called nothing passes, either way. */
+/** The transforms of one participant's streams. After `stop`, no frame passes in either direction. */
 export class Transforms {
   readonly #of: TransformsOf;
   readonly #outgoing = new Set<Outgoing>();
   readonly #incoming = new Set<Incoming<EncodedFrame>>();
   readonly #sealed: Record<number, number> = {};
-  /** Of streams that are no more. */
+  /** Counts of remote streams that have ended. */
   readonly #over: StreamCount[] = [];
-  /** By SSRC of ours: under which stream number its pictures are sealed. */
+  /** By our SSRCs: the stream number under which video is sealed. */
   #numbers: ReadonlyMap<number, number> = new Map();
   #stopped = false;
 
@@ -49,14 +49,14 @@ export class Transforms {
     this.#of = of;
   }
 
-  /** A transform begins. With options that are none of ours nothing passes it. */
+  /** Begin a transform. With unknown options no frame passes it. */
   begin(transformer: Transformer): void {
     const options = transformer.options as TransformOptions;
     if (options.role === "seal") this.#seal(transformer, options.kind, options.stream);
     else if (options.role === "open") this.#open(transformer, options.kind, options.ssrc);
   }
 
-  /** Our streams as they are published: a picture of an SSRC that isn't among them goes nowhere. */
+  /** Set our published streams: a video frame of any other SSRC is dropped. */
   publish(streams: readonly OwnStream[]): void {
     this.#numbers = new Map(
       streams.flatMap(({ ssrc, stream, layers = [] }) =>
@@ -65,7 +65,7 @@ export class Transforms {
     );
   }
 
-  /** New keys, announcements or signatures are there. */
+  /** Retry waiting frames: new keys, an announcement or signatures have arrived. */
   keysChanged(): void {
     for (const incoming of this.#incoming)
       if (incoming.held > 0) incoming.keysChanged(this.#of.now()).catch((error) => this.#fail(error));
@@ -77,22 +77,22 @@ export class Transforms {
       if (incoming.waiting) incoming.tick(this.#of.now()).catch((error) => this.#fail(error));
   }
 
-  /** Nothing passes any more. */
+  /** Let no more frames pass. */
   stop(): void {
     this.#stopped = true;
   }
 
-  /** Frames of ours that left, by stream. */
+  /** Return the number of our frames sent, by stream. */
   sealed(): Record<number, number> {
     return { ...this.#sealed };
   }
 
-  /** Whether sound of ours is held back because its packets' sizes vary. */
+  /** Whether our audio is held back because the sizes of its packets vary. */
   get varies(): boolean {
     return [...this.#outgoing].some(({ varies }) => varies);
   }
 
-  /** Remote streams, those that are over (the last 256) too. */
+  /** Return the counts of remote streams, including those of the last 256 that have ended. */
   streams(): StreamCount[] {
     return [...this.#over, ...[...this.#incoming].map(counted)];
   }
@@ -111,7 +111,7 @@ export class Transforms {
       if (found !== undefined) return found;
       const outgoing = new Outgoing(kind, number, this.#of.crypto, () => {
         if (transformer.generateKeyFrame === undefined) this.#of.wantOwnKeyFrame(...baseStream(number));
-        else void transformer.generateKeyFrame().catch(() => undefined); // the stream is over, or hasn't begun
+        else void transformer.generateKeyFrame().catch(() => undefined); // the stream has ended, or has not begun
       });
       layers.set(number, outgoing);
       this.#outgoing.add(outgoing);
@@ -120,7 +120,7 @@ export class Transforms {
     const writer = transformer.writable.getWriter();
     const each = async (frame: EncodedFrame): Promise<void> => {
       const number = kind === "audio" ? stream : this.#numbers.get(frame.getMetadata().synchronizationSource ?? -1);
-      // which layer it is can't be told: under another's number it would be taken for that one
+      // its layer is unknown: under another number, receivers would take it for a frame of that layer
       if (number === undefined || baseStream(number)[0] !== stream) return;
       const data = await of(number).frame(new Uint8Array(frame.data), this.#of.now());
       if (data === null || this.#stopped) return;
@@ -157,19 +157,19 @@ export class Transforms {
     });
   }
 
-  /** The frame goes on with other bytes in it. */
+  /** Pass the frame on with other bytes in it. */
   #write(writer: WritableStreamDefaultWriter<EncodedFrame>, frame: EncodedFrame, data: Bytes): void {
     frame.data = data.byteLength === data.buffer.byteLength ? data.buffer : data.slice().buffer;
     writer.write(frame).catch(() => undefined); // the connection is closed
   }
 
-  /** Until the stream ends: that it ends by an error is the connection's business, an error of `each` is ours. */
+  /** Read frames until the stream ends. An error of the stream only ends it; an error of `each` breaks the worker. */
   async #run(readable: ReadableStream<EncodedFrame>, each: (frame: EncodedFrame) => Promise<void>): Promise<void> {
     const reader = readable.getReader();
     for (;;) {
       const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
       if (done || value === undefined) return;
-      if (this.#stopped) continue; // read, so that nothing waits, and dropped
+      if (this.#stopped) continue; // read, so that the browser does not wait, and dropped
       try {
         await each(value);
       } catch (error) {

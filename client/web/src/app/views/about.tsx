@@ -3,10 +3,10 @@ import { Icon } from "../icons";
 import type { Model } from "../model";
 import { Command, Groups, Prose } from "./prose";
 
-/** Of an origin, without its scheme where that is https: as people say it. */
+/** Return an origin without the scheme, if it is https. */
 export const hostOf = (origin: string): string => origin.replace(/^https:\/\//, "");
 
-/** Where this page comes from, in one line; what can be done about it, when that is opened. */
+/** The origin of this page in one line; it opens to show ways to check the page. */
 export function About({ model }: { readonly model: Model }) {
   const { own, pageOrigin } = model.where.value;
   return (
@@ -21,7 +21,7 @@ export function About({ model }: { readonly model: Model }) {
   );
 }
 
-/** The page's fingerprint, and how to do without the server's copy. */
+/** The hash of the page, and ways to avoid the server's copy. */
 export function AboutText({ model }: { readonly model: Model }) {
   const { own, pageOrigin, hash } = model.where.value;
   return (

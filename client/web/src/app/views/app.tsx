@@ -11,13 +11,13 @@ import { Waiting } from "./waiting";
 
 const VIEWS = { start: Start, prejoin: PreJoin, waiting: Waiting, ended: Ended, unable: Unable } as const;
 
-/** The whole page: a view for each place. */
+/** The whole page: one view for each `place`. */
 export function App({ model }: { readonly model: Model }) {
   useSignalEffect(() => {
     document.documentElement.dataset["theme"] = model.theme.value;
   });
   useSignalEffect(() => {
-    // a language whose file can't be had now: the page goes on in the one that it speaks
+    // if the language's file cannot be loaded, the page keeps its current language
     void speak(model.language.value).catch(() => undefined);
   });
   useSignalEffect(() => {

@@ -1,4 +1,4 @@
-/** One's own camera and microphone, before one is in the room. */
+/** The participant's own camera and microphone, before the room is entered. */
 import { useSignalEffect } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
 import { type Key, word } from "../../words/index";
@@ -6,7 +6,7 @@ import { Icon, type IconName } from "../icons";
 import type { Device, DeviceTrouble, Model } from "../model";
 import { Prose } from "./prose";
 
-/** What the camera sees, mirrored; the two switches stand on it. */
+/** The camera's video, mirrored, with the two switches on it. */
 export function OwnPicture({ model }: { readonly model: Model }) {
   const video = useRef<HTMLVideoElement>(null);
   useSignalEffect(() => {
@@ -68,7 +68,7 @@ interface SwitchProps {
   readonly onPress: () => void;
 }
 
-/** How loud one is: a bar that moves. */
+/** The level of the own microphone, as a bar. */
 export function OwnLevel({ model }: { readonly model: Model }) {
   if (model.devices.value.microphoneTrouble !== null) return null;
   const on = model.mic.value;
@@ -90,7 +90,7 @@ export function OwnLevel({ model }: { readonly model: Model }) {
   );
 }
 
-/** What is wrong with camera or microphone, each with a way out. */
+/** The troubles of camera and microphone, each with a way out. */
 export function Troubles({ model }: { readonly model: Model }) {
   const { cameraTrouble, microphoneTrouble } = model.devices.value;
   const both = cameraTrouble === microphoneTrouble && (cameraTrouble === "insecure" || cameraTrouble === "refused");
@@ -102,7 +102,7 @@ export function Troubles({ model }: { readonly model: Model }) {
   );
 }
 
-/** Where trying again, on the same page, can help. */
+/** Troubles for which another attempt on the same page can help. */
 const CAN_RETRY: readonly DeviceTrouble[] = ["none_found", "refused", "in_use", "failed"];
 
 function Trouble({ model, of, what }: TroubleProps) {
@@ -134,7 +134,7 @@ interface TroubleProps {
   readonly what: DeviceTrouble;
 }
 
-/** Which camera, microphone and speaker. Where the browser names no speakers there is nothing to choose. */
+/** The selection of camera, microphone and speakers. If the browser lists no speakers, there is no choice of them. */
 export function DeviceChoices({ model }: { readonly model: Model }) {
   const devices = model.devices.value;
   return (

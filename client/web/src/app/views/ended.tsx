@@ -6,10 +6,10 @@ import { Heading } from "./heading";
 import { Prose } from "./prose";
 
 const REASONS = ["left", "removed", "refused", "ended", "dropped", "failed"] as const;
-/** Ends of a meeting that one was in, and isn't any more: there were keys, and they are gone. */
+/** Ends of a meeting after membership: keys existed, and are deleted. */
 const WAS_IN: readonly string[] = ["left", "removed", "ended", "dropped"];
 
-/** Why it is over, what can be kept of it, and where to go on. */
+/** The view after the end: the reason, the evidence that can be saved, and the way back to the start. */
 export function Ended({ model }: { readonly model: Model }) {
   const names = useSignal(false);
   const ended = model.ended.value;
@@ -19,7 +19,7 @@ export function Ended({ model }: { readonly model: Model }) {
   return (
     <div class="narrow stack">
       <Heading>{word(heading)}</Heading>
-      {/* who leaves by themselves is told nothing that the heading doesn't say */}
+      {/* after leaving, the heading is enough */}
       {reason === "left" ? null : <p>{word(ended.text)}</p>}
       {WAS_IN.includes(reason) ? <p class="muted">{word("ended.forgotten")}</p> : null}
       {ended.canSaveEvidence ? (

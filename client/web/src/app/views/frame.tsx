@@ -5,12 +5,12 @@ import type { Language, Model, Theme } from "../model";
 import { Seal } from "../seal";
 import { About } from "./about";
 
-/** The rosette of the wordmark and of the start: no room's. */
+/** The digits of the seal in the wordmark and on the start view: of no room. */
 export const MARK = "0000000000000000000000000000000001396671";
 
 const THEMES = ["system", "light", "dark"] as const satisfies readonly Theme[];
 
-/** What stands around every view but the room: the wordmark, language and theme, and where this page comes from. */
+/** The frame around every view except the room: wordmark, language and theme, and the page's origin. */
 export function Frame({ model, children }: { readonly model: Model; readonly children: ComponentChildren }) {
   return (
     <div class="frame">
@@ -23,7 +23,7 @@ export function Frame({ model, children }: { readonly model: Model; readonly chi
   );
 }
 
-/** The wordmark, language and theme: the head of every page of ours. */
+/** The wordmark, language and theme: the head of every page of Snug. */
 export function Head({ model }: { readonly model: Pick<Model, "language" | "theme"> }) {
   return (
     <header class="frame-head">
@@ -39,7 +39,7 @@ export function Head({ model }: { readonly model: Pick<Model, "language" | "them
   );
 }
 
-/** In which language the page speaks. */
+/** Selects the language of the page. */
 function LanguageChoice({ model }: { readonly model: Pick<Model, "language"> }) {
   return (
     <span class="select bare">
@@ -62,7 +62,7 @@ function LanguageChoice({ model }: { readonly model: Pick<Model, "language"> }) 
   );
 }
 
-/** Light, dark, or as the system is. */
+/** Selects light, dark, or the system's theme. */
 function ThemeChoice({ model }: { readonly model: Pick<Model, "theme"> }) {
   return (
     <span class="select bare">

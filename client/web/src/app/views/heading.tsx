@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 let shown = false;
 
-/** The heading of a view. It takes the focus when its view replaces another one: readers hear where they are. */
+/** The heading of a view. It takes the focus when its view replaces another one, so that screen readers announce it. */
 export function Heading({ children }: { readonly children: ComponentChildren }) {
   const ref = useRef<HTMLHeadingElement>(null);
   useEffect(() => {

@@ -7,7 +7,7 @@ import { hostOf } from "./about";
 import { DeviceChoices, OwnLevel, OwnPicture, Troubles } from "./devices";
 import { Heading } from "./heading";
 
-/** How one looks and sounds, who one is, and the way in. */
+/** The view before the room: preview and level, name, and the button to enter. */
 export function PreJoin({ model }: { readonly model: Model }) {
   const going = model.going.value;
   const host = going?.as === "host";
@@ -37,7 +37,7 @@ export function PreJoin({ model }: { readonly model: Model }) {
 function Entry({ model, host }: { readonly model: Model; readonly host: boolean }) {
   const id = useId();
   const name = useRef<HTMLInputElement>(null);
-  /** Nobody is told that a name is missing before they have tried without one. */
+  /** A missing name is reported only after an attempt without one. */
   const tried = useSignal(false);
   const empty = model.name.value.trim() === "";
   const trouble = model.nameTrouble.value;

@@ -2,12 +2,12 @@ import { word } from "../../words/index";
 import { Icon } from "../icons";
 import type { Model } from "../model";
 
-/** A sentence in which `what is typed` stands between backticks. */
+/** A sentence with text to type between backticks. */
 export function Prose({ text }: { readonly text: string }) {
   return <>{text.split("`").map((part, i) => (i % 2 === 1 ? <code key={i}>{part}</code> : part))}</>;
 }
 
-/** A line to be typed in a terminal, and copied from here. */
+/** A line to type in a terminal, with a copy button. */
 export function Command({ model, text }: { readonly model: Model; readonly text: string }) {
   return (
     <div class="command">
@@ -24,7 +24,7 @@ export function Command({ model, text }: { readonly model: Model; readonly text:
   );
 }
 
-/** Digits or hex in groups of `every`, each kept whole. */
+/** Digits or hex in groups of `every`; a line does not break within a group. */
 export function Groups({ text, every }: { readonly text: string; readonly every: number }) {
   const groups = text.match(new RegExp(`.{1,${every}}`, "g")) ?? [];
   return (

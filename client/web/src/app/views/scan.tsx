@@ -4,10 +4,10 @@ import { type Key, word } from "../../words/index";
 import { Icon } from "../icons";
 import { type QrReader, qrReader } from "../qrReader";
 
-/** Milliseconds between two looks at the picture. */
+/** Milliseconds between two attempts to read a code. */
 const EVERY = 200;
 
-/** Looks for a link in front of the camera, in a dialog. The camera is let go when it closes. */
+/** A dialog that looks for a link in front of the camera. It releases the camera when it closes. */
 export function Scan({ onFound, onClose }: ScanProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const video = useRef<HTMLVideoElement>(null);

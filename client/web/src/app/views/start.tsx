@@ -9,12 +9,12 @@ import { MARK } from "./frame";
 import { Heading } from "./heading";
 import type { Scan } from "./scan";
 
-/** Open a room, or go to one: by its link, pasted or scanned. */
+/** Open a room, or follow a link, pasted or scanned. */
 export function Start({ model }: { readonly model: Model }) {
   const link = useSignal("");
-  /** The scanner while it is open: its file is loaded when somebody wants it. */
+  /** The scanner while it is open: its file is loaded on demand. */
   const scanner = useSignal<{ readonly Scan: typeof Scan } | null>(null);
-  /** The window's many lines come when what one reads and presses has been painted. */
+  /** The seal's many lines are drawn after text and buttons have been painted. */
   const painted = useSignal(false);
   useEffect(() => {
     const frame = requestAnimationFrame(() => {

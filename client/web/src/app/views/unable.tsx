@@ -6,7 +6,7 @@ import { Command, Prose } from "./prose";
 
 interface Way {
   readonly icon: IconName;
-  /** What to type, with the page's origin for "{origin}". */
+  /** The command to type, with the page's origin for "{origin}". */
   readonly command?: string;
   readonly button?: "retry" | "reload";
 }
@@ -21,7 +21,7 @@ const WAYS: Readonly<Record<Why, Way>> = {
   worker: { icon: "triangle-alert", button: "reload" },
 };
 
-/** Why there can be no meeting here: what it is, what that means, and a way out. */
+/** Why no meeting can be held here: the cause, its meaning, and a way out. */
 export function Unable({ model }: { readonly model: Model }) {
   const why = model.unable.value;
   if (why === null) return null;

@@ -3,10 +3,10 @@ import type { Model } from "../model";
 import { OwnLevel, OwnPicture } from "./devices";
 import { Heading } from "./heading";
 
-/** The kinds of waiting that a lobby tells of. */
+/** The kinds of waiting that a lobby reports. */
 const KINDS = ["waiting", "knocking", "away"] as const;
 
-/** At the door: for a host, for an answer, for the server. */
+/** The view of a guest who waits: for a host, for an answer, or for the server. */
 export function Waiting({ model }: { readonly model: Model }) {
   const waiting = model.waiting.value;
   if (waiting === null) return null;

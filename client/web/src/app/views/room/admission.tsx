@@ -1,4 +1,4 @@
-/** Who knocks: one at a time, in the order in which they came, for as long as it takes. */
+/** The knocks: one card at a time, in order of arrival, until each is answered. */
 import { useEffect, useRef } from "preact/hooks";
 import { clock, type Key, word } from "../../../words";
 import type { Standing } from "../../../session/events";
@@ -17,10 +17,10 @@ const STANDING: Readonly<Record<Standing, Key>> = {
   verified: "meet.knock_verified",
 };
 
-/** Digits in groups of five. */
+/** Return digits in groups of five. */
 export const groups = (digits: string): readonly string[] => digits.replace(/\s/g, "").match(/.{1,5}/gu) ?? [];
 
-/** The card's id, for the key that leads to it. */
+/** Id of the card, for the shortcut that focuses it. */
 export const ADMISSION = "admission";
 
 export function Admission() {
@@ -38,13 +38,13 @@ function Card({ knock, others }: { readonly knock: Knock; readonly others: numbe
     ...(knock.looksLike === null ? [] : [word("meet.knock_looks_like", { name: knock.looksLike })]),
     ...knock.warnings.map((warning) => word(warning)),
   ];
-  // whoever stood on the card before stays with the one that follows it; from elsewhere no focus is taken
+  // after an answer by keyboard the focus moves on to the next card; otherwise the card takes no focus
   useEffect(() => {
     if (answeredByKey) card.current?.focus();
     answeredByKey = false;
   }, []);
   const answer = (act: () => void) => (event: MouseEvent) => {
-    // of a double click only the first half is meant: the second would fall on who comes next
+    // only the first click of a double click counts: the second would answer the next knock
     if (event.detail > 1) return;
     answeredByKey = event.detail === 0;
     act();
@@ -119,7 +119,7 @@ function Card({ knock, others }: { readonly knock: Knock; readonly others: numbe
             type="button"
             class="button"
             data-admit
-            // Enter is what people strike without looking
+            // people press Enter without looking
             onKeyDown={(event) => {
               if (event.key === "Enter") event.preventDefault();
             }}

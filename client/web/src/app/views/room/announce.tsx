@@ -1,4 +1,4 @@
-/** What happens elsewhere in the room, said to who reads by ear: politely, and never twice. */
+/** Announces events in the room to screen readers: politely, and each only once. */
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { word } from "../../../words";
@@ -15,7 +15,7 @@ interface Heard {
   readonly people: ReadonlyMap<number, string>;
 }
 
-/** What is there to be heard of now. */
+/** Return the state that announcements are derived from. */
 export const hear = (model: Model): Heard => ({
   knocks: new Set(model.knocks.value.map(({ knock }) => knock)),
   reactions: new Set(model.reactions.value.map(({ id }) => id)),
@@ -24,7 +24,7 @@ export const hear = (model: Model): Heard => ({
   people: new Map(model.people.value.map(({ leaf, name }) => [leaf, name])),
 });
 
-/** What is new in the room since `before`, a sentence each. */
+/** Return one sentence for each change in the room between `before` and `now`. */
 export function news(model: Model, before: Heard, now: Heard): string[] {
   const told: string[] = [];
   for (const knock of model.knocks.value) {
@@ -41,7 +41,7 @@ export function news(model: Model, before: Heard, now: Heard): string[] {
   for (const { id, name, reaction } of model.reactions.value) {
     if (!before.reactions.has(id)) told.push(word("meet.reacted", { name, reaction: reactionWords(reaction) }));
   }
-  // the open chat is read out by itself
+  // the open chat is a live region of its own
   if (model.panel.value === "chat") return told;
   for (const line of model.chat.value) {
     if (before.chat.has(line.id) || line.kind === "note" || line.self) continue;
@@ -58,7 +58,7 @@ export function Announcer() {
   const before = useRef<Heard | null>(null);
   useSignalEffect(() => {
     const now = hear(model);
-    // what was there when the room was entered is seen, not news
+    // the state on entering the room is on the screen, and is not news
     const told = before.current === null ? [] : news(model, before.current, now);
     before.current = now;
     if (told.length > 0) said.value = told.join(" ");

@@ -1,4 +1,4 @@
-/** What people write and send: text as it is, pictures, files. Nothing in it becomes a link or a program. */
+/** The chat: plain text, images and files. Nothing in it becomes a link or a program. */
 import { useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { clock, size, word } from "../../../words";
@@ -7,9 +7,9 @@ import { Icon } from "../../icons";
 import type { ChatLine } from "../../model";
 import { useUi } from "./ui";
 
-/** Who is this near to the end, in px, is taken along when something new comes. */
+/** Auto-scroll when within this many pixels of the bottom. */
 const NEAR = 80;
-/** Seconds between two words of one person that stand under one name. */
+/** Seconds between two messages of one member that share a heading. */
 const TOGETHER = 120;
 
 export function Chat() {
@@ -40,7 +40,7 @@ export function Chat() {
     else below.value = true;
   }, [lines.length]);
 
-  // a picture has come in, a keyboard has come up: who reads the end still reads it
+  // when an image has loaded or a keyboard has opened, a list that showed its end still shows it
   useLayoutEffect(() => {
     const { current } = list;
     if (current === null) return undefined;
@@ -79,7 +79,7 @@ export function Chat() {
         }}
         onScroll={(event) => {
           const { scrollHeight, scrollTop, clientHeight } = event.currentTarget;
-          // only who goes up has left the end: it can also go down by itself, when a picture comes in
+          // only scrolling up leaves the end: when an image has loaded, the end moves down by itself
           if (scrollHeight - scrollTop - clientHeight < NEAR) atEnd.current = true;
           else if (scrollTop < top.current) atEnd.current = false;
           top.current = scrollTop;
@@ -191,7 +191,7 @@ function Composer(props: {
   const { model, draft } = useUi();
   const field = useRef<HTMLTextAreaElement>(null);
   const files = useRef<HTMLInputElement>(null);
-  // as Python and the wire count them: by code points
+  // code points, as Python and the wire count them
   const excess = [...draft.value].length - CONTENT_TEXT_MAX;
   const say = () => {
     const text = draft.value.trim();
@@ -199,7 +199,7 @@ function Composer(props: {
     model.do.say(text);
     draft.value = "";
   };
-  // as high as what is written in it, up to a few lines
+  // the field grows with its text, up to a few lines
   useLayoutEffect(() => {
     const { current } = field;
     if (current === null) return;
@@ -251,7 +251,7 @@ function Composer(props: {
             props.clear();
           }}
           onKeyDown={(event) => {
-            // while an input method composes, Enter chooses a word
+            // while an input method composes, Enter selects a candidate
             if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
             event.preventDefault();
             say();

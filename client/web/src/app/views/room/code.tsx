@@ -1,4 +1,4 @@
-/** The code that is the same for everybody: its seal, its digits, and four pictures to read out. */
+/** The code, which is the same for every member: its seal, its digits, and four emoji to read out. */
 import { useSignal } from "@preact/signals";
 import { word } from "../../../words";
 import { Icon } from "../../icons";
@@ -36,7 +36,7 @@ export function Code() {
   );
 }
 
-/** What was compared, and what has changed since. */
+/** The result of the last comparison, and the changes since then. */
 function Compared({ code }: { readonly code: CodeView }) {
   const { model } = useUi();
   const { comparison } = code;
@@ -89,7 +89,7 @@ function Compared({ code }: { readonly code: CodeView }) {
   );
 }
 
-/** The run for four pictures, and the digits as another way. */
+/** The comparison run with four emoji, and the digits as the alternative. */
 function Compare({ code }: { readonly code: CodeView }) {
   const { model } = useUi();
   const digits = useSignal(false);

@@ -1,4 +1,4 @@
-/** The bar at the bottom: what one does with the thumb on a phone. */
+/** The bar at the bottom, within reach of the thumb on a phone. */
 import { word } from "../../../words";
 import { Icon, type IconName } from "../../icons";
 import { type Act, keyOf } from "./keys";
@@ -9,12 +9,12 @@ import { togglePanel, useUi } from "./ui";
 
 interface ControlProps {
   readonly icon: IconName;
-  /** Under the icon. */
+  /** The text under the icon. */
   readonly words: string;
-  /** What a press does. */
+  /** The effect of a press. */
   readonly label: string;
   readonly act: Act;
-  /** off: of one's own devices, to be seen from afar. on: something that is not always so. */
+  /** off: one of our devices is off, visible from afar. on: a temporary state is on. */
   readonly state?: "off" | "on" | undefined;
   readonly expanded?: boolean;
   readonly class?: string;
@@ -37,7 +37,7 @@ function Control(props: ControlProps) {
       title={word("meet.shortcut", { what: label, key })}
       onClick={props.press}
     >
-      {/* drawn by the stylesheet: it is no part of the name, which says it in words */}
+      {/* the stylesheet draws it; it is not part of the accessible name, which has it in words */}
       <span class="control-face" data-count={count === undefined || count === 0 ? undefined : count > 99 ? "99+" : count}>
         <Icon name={icon} size={22} />
       </span>
@@ -227,7 +227,7 @@ function MoreMenu() {
   );
 }
 
-/** A host is asked whether the others stay. */
+/** Leave the room; a host selects whether to end the meeting for all. */
 function Leave() {
   const { model, question } = useUi();
   const face = (

@@ -1,4 +1,4 @@
-/** What stands over the room until it is answered: a question, the list of keys, a picture. */
+/** Modal dialogs over the room: a question, the list of keys, an image. */
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { word } from "../../../words";
@@ -8,7 +8,7 @@ import { useUi } from "./ui";
 
 function Dialog(props: { readonly label: string; readonly class?: string; close(): void; readonly children: ComponentChildren }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  // before the next key can come
+  // before the next key press
   useLayoutEffect(() => {
     const { current } = dialog;
     const before = document.activeElement;
@@ -25,7 +25,7 @@ function Dialog(props: { readonly label: string; readonly class?: string; close(
       aria-label={props.label}
       onClose={props.close}
       onClick={(event) => {
-        // the dialog itself is hit only beside what is in it
+        // the click hits the dialog element itself only outside of its content
         if (event.target === dialog.current) props.close();
       }}
     >
@@ -49,7 +49,7 @@ export function Dialogs() {
         >
           <h2>{asked.title}</h2>
           <p>{asked.text}</p>
-          {/* what changes nothing comes first: it is what has the focus */}
+          {/* the harmless button comes first, because the first one gets the focus */}
           <div class="two">
             <button
               type="button"

@@ -1,4 +1,4 @@
-/** The links by which people knock: made, handed over, taken back. */
+/** The invite links: create, copy, show as a QR code, revoke. */
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import { word } from "../../../words";
@@ -7,14 +7,14 @@ import { Icon } from "../../icons";
 import { QrCode } from "../../qr";
 import { useUi } from "./ui";
 
-/** An invite as it stands in a sentence; `label` null: another host has made it. */
+/** Return the description of an invite inside a sentence; `label` null: another host has created it. */
 export function inviteWords(index: number, label: string | null): string {
   if (label) return word("meet.by_label", { label });
   if (index === 0) return word("meet.by_open");
   return label === null ? word("meet.by_other") : word("meet.by_number", { n: index });
 }
 
-/** An invite as it is called in a list. */
+/** Return the title of an invite in a list. */
 function inviteTitle(index: number, label: string | null): string {
   if (label) return word("meet.invite_title", { label });
   if (index === 0) return word("meet.invite_title_open");
@@ -24,7 +24,7 @@ function inviteTitle(index: number, label: string | null): string {
 export function Invites() {
   const { model } = useUi();
   const rows = model.inviteRows.value;
-  // made a moment ago, and not in the list that was last asked for
+  // just created, and not in the last list
   const fresh = model.invites.value
     .filter(({ index }) => !rows.some((row) => row.index === index))
     .map(({ index, label, once }): InviteRow => ({ index, label, once, usedBy: [], revoked: false }));

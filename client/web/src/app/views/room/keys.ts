@@ -1,10 +1,10 @@
-/** Keys that do something in the room: pure but for asking what has the focus. */
+/** Keyboard shortcuts of the room: pure, apart from looking up the focus. */
 import type { Key } from "../../../words";
 
 export type Act =
   | "mic" | "camera" | "share" | "hand" | "chat" | "people" | "code" | "settings" | "layout" | "admission" | "help";
 
-/** In the order in which the list shows them. */
+/** In the order of the list that is shown. */
 export const KEYS: readonly (readonly [key: string, act: Act, words: Key])[] = [
   ["M", "mic", "meet.keys_mic"],
   ["V", "camera", "meet.keys_camera"],
@@ -19,7 +19,7 @@ export const KEYS: readonly (readonly [key: string, act: Act, words: Key])[] = [
   ["?", "help", "meet.keys_help"],
 ];
 
-/** The key of an act, as it is shown beside its name. */
+/** Return the key of an act, as shown beside its name. */
 export const keyOf = (act: Act): string => KEYS.find((row) => row[1] === act)?.[0] ?? "";
 
 export interface Pressed {
@@ -32,9 +32,7 @@ export interface Pressed {
   readonly isComposing: boolean;
 }
 
-/**
- * What a key asks for; null: nothing of ours. On keyboards that write no Latin letters the key's place counts.
- */
+/** Return the act of a key press; null: none. On keyboards without Latin letters, the key's position counts. */
 export function actOf(pressed: Pressed): Act | null {
   if (pressed.ctrlKey || pressed.metaKey || pressed.altKey || pressed.repeat || pressed.isComposing) return null;
   const latin = /^[\x20-\x7e]$/.test(pressed.key);
@@ -42,7 +40,7 @@ export function actOf(pressed: Pressed): Act | null {
   return KEYS.find((row) => row[0] === letter)?.[1] ?? null;
 }
 
-/** Whether keys write something, choose something, or belong to what is open over the room. */
+/** Return whether the focused element uses keys itself, or a dialog is open over the room. */
 export function isTaken(target: EventTarget | null): boolean {
   if (!(target instanceof Element)) return false;
   if (target.closest("input, textarea, select, [contenteditable], [role=menu], dialog") !== null) return true;

@@ -1,4 +1,4 @@
-/** Which tile is shown large: pure. */
+/** Selects the large tile: pure. */
 import type { Tile } from "../../model";
 
 export interface Wish {
@@ -9,8 +9,8 @@ export interface Wish {
 }
 
 /**
- * The id of the tile that has the large place; null: all are alike. What the person has chosen comes first, then
- * a screen that somebody shares (the newest), then who speaks. Nobody is shown large to themselves.
+ * Return the id of the large tile; null: all tiles are alike. The person's choice comes first, then a shared screen
+ * (the newest of the others, or our own), then the speaker. Our own camera is large only by choice.
  */
 export function largeTile(tiles: readonly Tile[], wish: Wish): string | null {
   if (tiles.some((tile) => tile.id === wish.pinned)) return wish.pinned;
@@ -22,7 +22,7 @@ export function largeTile(tiles: readonly Tile[], wish: Wish): string | null {
   return (of(wish.speaker) ?? of(wish.lastSpeaker) ?? others[0])?.id ?? null;
 }
 
-/** Who is shown where there is no place for all: the large first, then who speaks, has a hand up, or a picture. */
+/** Return a tile's priority where not all fit: screens, then the speaker, a raised hand, oneself, and video. */
 export function weigh(tile: Tile, wish: Wish): number {
   if (tile.kind === "screen") return 16;
   if (tile.leaf === wish.speaker || tile.leaf === wish.lastSpeaker) return 8;

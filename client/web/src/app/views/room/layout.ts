@@ -1,23 +1,24 @@
 /**
- * Where tiles go: pure arithmetic in CSS pixels. Nothing here scrolls; what doesn't fit is counted, and told.
+ * The layout of tiles: pure arithmetic in CSS pixels. Nothing scrolls; tiles that do not fit are counted, and the count
+ * is shown.
  */
 
-/** Of a tile's width to its height: a camera may be cropped to anything between these, more on a narrow phone. */
+/** Bounds for a tile's width divided by its height: a camera may be cropped within them, more on a narrow phone. */
 const NARROWEST = 1;
 const NARROWEST_PHONE = 0.75;
 const WIDEST = 16 / 9;
-/** Below this a face is no face: then fewer are shown. */
+/** Smaller tiles would not show a recognisable face: fewer tiles are shown instead. */
 const LEAST_WIDTH = 132;
 const LEAST_HEIGHT = 92;
-/** As many as are ever shown at once. */
+/** Maximum number of tiles shown at once. */
 export const MOST_TILES = 49;
-/** A place narrower than this is a phone's: no more than two columns, whatever fits. */
+/** A narrower area belongs to a phone: at most two columns. */
 const PHONE = 560;
 
 export interface Grid {
   readonly columns: number;
   readonly rows: number;
-  /** Of each tile. */
+  /** Size of each tile. */
   readonly width: number;
   readonly height: number;
 }
@@ -28,7 +29,7 @@ const clampShape = (width: number, height: number, narrowest: number): { width: 
   return { width, height };
 };
 
-/** The grid in which `count` equal tiles are largest; the fewest empty places where several are alike. */
+/** Return the grid in which `count` equal tiles are largest; of similar grids, the one with the fewest empty places. */
 export function grid(count: number, width: number, height: number, gap: number): Grid {
   let best: Grid = { columns: 1, rows: Math.max(1, count), width: 0, height: 0 };
   let bestArea = -1;
@@ -43,7 +44,7 @@ export function grid(count: number, width: number, height: number, gap: number):
     const area = shape.width * shape.height;
     const empty = columns * rows - count;
     const bestEmpty = best.columns * best.rows - count;
-    // a hair larger isn't worth a hole in the last row
+    // a slightly larger tile is not worth a hole in the last row
     if (area > bestArea * 1.02 || (area >= bestArea * 0.98 && empty < bestEmpty)) {
       best = { columns, rows, width: Math.floor(shape.width), height: Math.floor(shape.height) };
       bestArea = area;
@@ -52,7 +53,7 @@ export function grid(count: number, width: number, height: number, gap: number):
   return best;
 }
 
-/** How many of `count` tiles can be shown so large that one sees something; at least one. */
+/** Return how many of `count` tiles fit at a useful size; at least one. */
 export function capacity(count: number, width: number, height: number, gap: number): number {
   let shown = Math.min(count, MOST_TILES);
   while (shown > 1) {
@@ -64,17 +65,17 @@ export function capacity(count: number, width: number, height: number, gap: numb
 }
 
 export interface Speaker {
-  /** Of the large tile's place. */
+  /** Size of the area for the large tile. */
   readonly width: number;
   readonly height: number;
-  /** Where the others stand: beside the large one, or below it. */
+  /** Position of the other tiles: beside the large one, or below it. */
   readonly strip: "beside" | "below";
-  /** How many of the others are shown, and how large. */
+  /** Number and size of the other tiles shown. */
   readonly shown: number;
   readonly each: { readonly width: number; readonly height: number };
 }
 
-/** One large tile and a strip of the `others`, beside it where that leaves it larger. */
+/** Return the layout of one large tile and a strip of `others`, beside it if that leaves it larger. */
 export function speakerLayout(others: number, width: number, height: number, gap: number): Speaker {
   if (others === 0) return { width, height, strip: "beside", shown: 0, each: { width: 0, height: 0 } };
   const besideWidth = Math.round(Math.min(240, Math.max(LEAST_WIDTH, width * 0.17)));
@@ -97,8 +98,8 @@ export function speakerLayout(others: number, width: number, height: number, gap
 }
 
 /**
- * Of `all`, those that are shown if there is place for `places`, in their order: nobody changes place because
- * somebody else speaks. The last place tells how many more there are, so with too many one fewer is shown.
+ * Return the tiles of `all` that are shown in `places`, in their order: a change of speaker does not move the other
+ * tiles. The last place shows how many more there are, so with too many tiles one fewer is shown.
  */
 export function visible<T extends { readonly id: string }>(
   all: readonly T[],

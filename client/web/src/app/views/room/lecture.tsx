@@ -1,4 +1,4 @@
-/** For a lecture: the ratchet tree as members know it, epoch by epoch, and the scenes of the lab. Loaded by itself. */
+/** The lecture panel, loaded on demand: the ratchet tree as members know it, by epoch, and the scenes of the lab. */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { listed, number, size, word } from "../../../words";
@@ -27,7 +27,7 @@ export function Lecture() {
 
 function Tree() {
   const { model } = useUi();
-  /** The epoch that is looked at; null: always the newest. */
+  /** The epoch that is shown; null: always the newest. */
   const held = useSignal<number | null>(null);
   const chosen = useSignal<number | null>(null);
   const views = epochs(model.tree.value);
@@ -175,7 +175,7 @@ function Drawn(props: {
   );
 }
 
-/** As much of a name as fits below a leaf. */
+/** Return as much of a name as fits below a leaf. */
 const cut = (name: string): string => ([...name].length > 10 ? `${[...name].slice(0, 9).join("")}…` : name);
 
 const namesOf = (view: TreeView, leaves: readonly number[]): readonly string[] =>
@@ -188,7 +188,7 @@ function labelOf(view: TreeView, index: number, changed: boolean): string {
   return say(changed ? "node_fresh" : "node", { key: node.key.slice(0, 4), names });
 }
 
-/** Who holds the private half of the node that was chosen. */
+/** The members who hold the private key of the chosen node. */
 function Holds({ view, node }: { readonly view: TreeView; readonly node: number | null }) {
   if (node === null) return <p class="note">{say("choose")}</p>;
   const here = view.nodes[node] ?? null;
@@ -258,7 +258,7 @@ function Act({ scene, back }: { readonly scene: SceneView; back(): void }) {
   const stand = useSignal<Stand>("asking");
   const guess = useSignal<Guess | null>(null);
   const stop = useSignal(new AbortController());
-  // who goes away stops it
+  // leaving the view stops the scene
   useEffect(() => () => stop.peek().abort(), [stop]);
   const begin = (one: Guess): void => {
     guess.value = one;

@@ -1,18 +1,18 @@
-/** Playing scenes of the lab: `snug demo --lecture` does that, beside the page (client/demo/lecture.py). */
+/** Plays scenes of the lab: `snug demo --lecture` runs them beside the page (client/demo/lecture.py). */
 
 export interface SceneView {
   readonly scene: string;
   readonly theme: string;
   /** "case 2" of docs/threat-model.md, or "field". */
   readonly mirrors: string;
-  /** In English: what is done, without what comes of it. */
+  /** In English: the action of the scene, without its outcome. */
   readonly question: string;
 }
 
 export const GUESSES = ["impossible", "detected", "succeeds"] as const;
 export type Guess = (typeof GUESSES)[number];
 
-/** What a member was told, `after` seconds after the act began. */
+/** A notice or alarm that a member received, `after` seconds after the act began. */
 interface Note {
   readonly after: number;
   readonly kind: string;
@@ -39,7 +39,7 @@ const headers = (): Record<string, string> => ({
   "X-Snug-Token": new URLSearchParams(location.search).get("lecture") ?? "",
 });
 
-/** All scenes; null if they can't be had. */
+/** Return all scenes; null if they cannot be fetched. */
 export async function scenes(): Promise<readonly SceneView[] | null> {
   try {
     const answer = await fetch("lecture/scenes", { headers: headers() });
@@ -49,7 +49,7 @@ export async function scenes(): Promise<readonly SceneView[] | null> {
   }
 }
 
-/** Plays one to its end; "busy": another one is being played; null: it could not be played. */
+/** Play a scene to its end; "busy": another one is being played; null: it could not be played. */
 export async function play(scene: string, signal: AbortSignal): Promise<Played | "busy" | null> {
   try {
     const answer = await fetch("lecture/play", {
@@ -68,7 +68,7 @@ export async function play(scene: string, signal: AbortSignal): Promise<Played |
   }
 }
 
-/** The first words by which each member was told of it, the earliest first: what the scene is documented to be told by. */
+/** Return the first documented notice of each member, earliest first. */
 export function noticed(played: Played): readonly { readonly name: string; readonly note: Note }[] {
   return Object.entries(played.seen)
     .flatMap(([name, notes]) => {

@@ -1,4 +1,4 @@
-/** The lecture's words: they are loaded with it, in all languages. */
+/** The sentences of the lecture, in all languages: loaded together with it. */
 import { plural, type Entry } from "../../../words/entry";
 import { speaker } from "../../../words/own";
 

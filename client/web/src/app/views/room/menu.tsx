@@ -2,14 +2,14 @@ import type { ComponentChildren, TargetedKeyboardEvent } from "preact";
 import { useId, useRef } from "preact/hooks";
 import { Icon, type IconName } from "../../icons";
 
-/** A button and what opens from it: closed by Escape and by a click beside it, as the browser has it. */
+/** A button and its popover menu; the browser closes it on Escape and on a click outside. */
 export function Menu(props: {
   readonly label: string;
   readonly icon?: IconName;
   readonly class?: string;
-  /** What the button shows instead of its icon. */
+  /** Shown on the button instead of its icon. */
   readonly face?: ComponentChildren;
-  /** Laid out as a row, and gone through by left and right. */
+  /** Items stand in a row, and arrow keys left and right move between them. */
   readonly row?: boolean;
   readonly children: ComponentChildren;
 }) {
@@ -17,7 +17,7 @@ export function Menu(props: {
   const button = useRef<HTMLButtonElement>(null);
   const menu = useRef<HTMLDivElement>(null);
 
-  /** Beside its button, on the side where there is more room; both sizes stay unknown until it is shown. */
+  /** Place the menu beside its button, on the side with more room; its size is unknown until it is shown. */
   const place = (opening: boolean) => {
     const at = button.current?.getBoundingClientRect();
     const { current: box } = menu;
@@ -90,7 +90,7 @@ export function Menu(props: {
   );
 }
 
-/** One thing that a menu offers. */
+/** One item of a menu. */
 export function Item(props: {
   readonly icon?: IconName;
   readonly words: string;

@@ -1,16 +1,16 @@
-/** What nobody may miss: alarms, what holds up now, and passing words. */
+/** Notices over the stage: alarms, current problems, and toasts. */
 import { clock, word } from "../../../words";
 import { Icon } from "../../icons";
 import type { AlarmView } from "../../model";
 import { useUi } from "./ui";
 
-/** Alarms whose sentence says to compare codes: the way there. */
+/** Alarms whose sentence asks for a comparison of codes: they link to the code panel. */
 const ASKS_FOR_CODE = new Set(["receipt", "two_stories", "code_fork", "code_aborted", "code_cheat", "code_different", "unverified_media"]);
 
-/** Why nothing leaves, where a person may decide otherwise (`Override`): not where the page itself can't seal. */
+/** Reasons for sending nothing that a person may override (`Override`); not when the page itself cannot seal. */
 const OVERRIDABLE = new Set(["watch.paused_stale", "watch.paused_withheld"]);
 
-/** Every alarm, the newest first; each stays until somebody has read it. */
+/** Every alarm, newest first; each stays until it is dismissed. */
 export function Alarms() {
   const { model } = useUi();
   const alarms = model.alarms.value;
@@ -57,7 +57,7 @@ function Alarm({ alarm }: { readonly alarm: AlarmView }) {
   );
 }
 
-/** The server is away, nothing of ours leaves...: lines that go when it is over. */
+/** Lines that disappear with their cause: the server is away, nothing of ours is sent, and so on. */
 export function Banners() {
   const { model, question } = useUi();
   const banner = model.banner.value;

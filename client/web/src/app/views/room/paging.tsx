@@ -2,7 +2,7 @@ import { word } from "../../../words";
 import { Icon } from "../../icons";
 import { useUi } from "./ui";
 
-/** Where there are more people than are shown at once: which page of them it is, and the way to the others. */
+/** The current page of tiles, with buttons for the others, when the members fill more than one page. */
 export function Pages() {
   const { model } = useUi();
   const { value: pages } = model.pages;

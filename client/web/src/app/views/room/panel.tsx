@@ -1,4 +1,4 @@
-/** What stands beside the stage on a wide screen, and over it on a phone. */
+/** The side panel: beside the stage on a wide screen, over it on a phone. */
 import type { ComponentChildren } from "preact";
 import { lazy, Suspense } from "preact/compat";
 import { useEffect, useRef } from "preact/hooks";
@@ -10,7 +10,7 @@ import { People } from "./people";
 import { Settings } from "./settings";
 import { type Panel, useUi } from "./ui";
 
-// few have it: it comes when it is opened
+// few participants have it: it is loaded when opened
 const Lecture = lazy(() => import("./lecture").then((module) => module.Lecture));
 
 const TITLES: Readonly<Record<Exclude<Panel, "none">, Key>> = {
@@ -44,11 +44,11 @@ function Frame({ panel, children }: { readonly panel: Exclude<Panel, "none">; re
   const { model } = useUi();
   const frame = useRef<HTMLElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
-  // the focus comes along, and goes back to where it was
+  // the focus moves into the panel, and returns when it closes
   useEffect(() => {
     const before = document.activeElement;
     const { current } = frame;
-    // on a phone the field would bring the keyboard up before anything was read
+    // on a phone, focusing the field would open the keyboard before anything was read
     const field = matchMedia("(pointer: fine)").matches ? current?.querySelector<HTMLElement>("[data-first]") : null;
     (field ?? heading.current)?.focus({ preventScroll: true });
     return () => {

@@ -1,4 +1,4 @@
-/** Who is in the room, since when, and who let them in; for hosts, what they can do about it. */
+/** The members of the room, when they joined and who admitted them; for hosts, with actions. */
 import { useEffect } from "preact/hooks";
 import { clock, word } from "../../../words";
 import { Icon } from "../../icons";
@@ -49,7 +49,7 @@ export function People() {
                 role="switch"
                 checked={model.locked.value}
                 onChange={(event) => {
-                  // it is locked when the others have it, not when it was asked for
+                  // the switch shows the confirmed state, not the request
                   event.currentTarget.checked = model.locked.value;
                   model.do.lock(!model.locked.value);
                 }}
@@ -73,7 +73,7 @@ export function People() {
   );
 }
 
-/** Asked before a meeting is ended for everybody. */
+/** Return the question that confirms the end of a meeting for all. */
 export const endQuestion = (act: () => void) => ({
   title: word("meet.end_title"),
   text: word("meet.end_text"),
@@ -149,7 +149,7 @@ function Row({ person }: { readonly person: Person }) {
   );
 }
 
-/** What their tile shows, as icons with words for who doesn't see them. */
+/** The marks of the member's tile as icons, with words for screen readers. */
 function Marks({ person }: { readonly person: Person }) {
   return (
     <span class="person-marks">

@@ -1,4 +1,4 @@
-/** What can be done about somebody: in the menus of their tile and of their row among the people. */
+/** Menu items for actions on a member, in the menu of a tile and of a row in the list of people. */
 import { word } from "../../../words";
 import type { Person } from "../../model";
 import { Item } from "./menu";
@@ -54,6 +54,6 @@ export function PersonItems({ person }: { readonly person: Person }) {
   );
 }
 
-/** Whether a person's menu would have anything in it. */
+/** Return whether the menu of a member has any items. */
 export const hasItems = (person: Person, amHost: boolean): boolean =>
   !person.self && (amHost || person.standing === "new" || person.standing === "known");

@@ -2,7 +2,7 @@ import { type Key, word } from "../../../words";
 import type { ReactionKind } from "../../../session/events";
 import { useUi } from "./ui";
 
-/** Each as people know it, and what it is called. */
+/** Each reaction with its emoji and its name. */
 export const REACTIONS: readonly (readonly [ReactionKind, string, Key])[] = [
   ["yes", "\u{1f44d}", "meet.react_yes"],
   ["applause", "\u{1f44f}", "meet.react_applause"],
@@ -12,13 +12,13 @@ export const REACTIONS: readonly (readonly [ReactionKind, string, Key])[] = [
   ["party", "\u{1f389}", "meet.react_party"],
 ];
 
-/** A reaction in words. */
+/** Return a reaction in words. */
 export function reactionWords(kind: ReactionKind): string {
   const row = REACTIONS.find(([one]) => one === kind);
   return row === undefined ? "" : word(row[2]);
 }
 
-/** They rise at the stage's edge; who wants no motion sees them stand in a line. Read out by the announcer. */
+/** Reactions rise at the edge of the stage; with reduced motion they stand in a line. The announcer reads them out. */
 export function Reactions() {
   const { model } = useUi();
   return (

@@ -12,7 +12,7 @@ import { Stage } from "./stage";
 import { TopBar } from "./topbar";
 import { makeUi, togglePanel, type Ui, UiContext } from "./ui";
 
-/** The room, from the moment that one is in it. */
+/** The room view, shown while the participant is a member. */
 export function Room({ model }: { readonly model: Model }) {
   const ui = useMemo(() => makeUi(model), [model]);
   useEffect(() => {

@@ -1,4 +1,4 @@
-/** Devices, how the room is shown, and the page itself. */
+/** Settings: devices, the view of the room, and the page itself. */
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 import { type Key, LANGUAGES, word } from "../../../words";
@@ -47,7 +47,7 @@ export function Settings() {
           note={word("meet.only_speaker_text")}
           turn={(on) => {
             model.onlySpeaker.value = on;
-            // the one that there is, where it can be seen
+            // a layout in which the only video is visible
             if (on) model.layout.value = "speaker";
           }}
         />

@@ -10,10 +10,10 @@ import { Reactions } from "./reactions";
 import { TileView } from "./tile";
 import { useUi } from "./ui";
 
-/** Between tiles, in px. */
+/** Gap between tiles, in px. */
 const GAP = 8;
 
-/** All tiles, each as large as can be. */
+/** All tiles, each as large as possible. */
 export function Stage() {
   const { model, lastSpeaker } = useUi();
   const place = useRef<HTMLDivElement>(null);
@@ -61,7 +61,7 @@ interface Sized {
   readonly height: number;
 }
 
-/** Tell how large pictures are, so that no larger ones are sent than are shown. */
+/** Report the sizes of tiles, so that no larger video is sent than is shown. */
 function useMeasured({ each, large, voice }: Places): void {
   const { model } = useUi();
   const dots = window.devicePixelRatio;
@@ -97,7 +97,7 @@ function Large({ tiles, wish, width, height, large }: Sized & { readonly large: 
   const { shown, more } = visible(others, plan.shown, (tile) => weigh(tile, wish));
   const { each } = plan;
   const tile = tiles.find((one) => one.id === large);
-  // what would be large whoever speaks: a place that follows the voice is told apart
+  // the large tile without regard to the speaker: a place that follows the voice is reported separately
   const chosen = largeTile(tiles, { ...wish, layout: "grid" });
   useMeasured({
     each: each.height,
@@ -105,7 +105,7 @@ function Large({ tiles, wish, width, height, large }: Sized & { readonly large: 
     voice: chosen === null ? plan.height : null,
   });
   if (tile === undefined) return null;
-  // a camera's picture may be cropped a little; so wide as to show a slice of a face it must not be
+  // a camera's video may be cropped a little, but not so much that only a slice of a face is visible
   const most = tile.kind === "camera" ? Math.min(plan.width, plan.height * 1.78) : plan.width;
   const least = tile.kind === "camera" ? Math.min(plan.height, plan.width * 1.25) : plan.height;
   return (
@@ -125,7 +125,7 @@ function Large({ tiles, wish, width, height, large }: Sized & { readonly large: 
   );
 }
 
-/** Those for whom there is no place: a way to the list of all. */
+/** The number of members without a tile; leads to the list of all. */
 function More({ count, width, height }: { readonly count: number; readonly width: number; readonly height: number }) {
   const { model } = useUi();
   return (
@@ -143,7 +143,7 @@ function More({ count, width, height }: { readonly count: number; readonly width
   );
 }
 
-/** Nobody else is here: what to do about it. */
+/** Shown to the only member of a room: how to invite others. */
 function Alone() {
   const { model } = useUi();
   if (model.people.value.length !== 1) return null;

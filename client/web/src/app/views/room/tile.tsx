@@ -9,7 +9,7 @@ import { Monogram } from "./monogram";
 import { PersonItems } from "./person";
 import { useUi } from "./ui";
 
-/** From this level on somebody speaks, rather than breathes. */
+/** From this level on the member speaks; below it may be breathing. */
 const SPEAKS = 0.08;
 
 const PICTURE: Readonly<Record<Exclude<TileState, "live">, Key>> = {
@@ -25,10 +25,10 @@ const SOUND: Readonly<Partial<Record<TileState, Key>>> = {
   stalled: "meet.sound_stalled",
 };
 
-/** States in which there is no picture, not even an old one. */
+/** States without video, not even a frozen frame. */
 const UNSEEN: readonly TileState[] = ["off", "connecting", "spared"];
 
-/** What a tile is called: somebody's name, or whose screen it is. */
+/** Return the title of a tile: the member's name, or the owner of the screen. */
 export function tileName(tile: Tile): string {
   if (tile.kind === "screen") return tile.self ? word("meet.screen_own") : word("meet.screen_of", { name: tile.name });
   return tile.self ? word("meet.you", { name: tile.name }) : tile.name;
@@ -40,7 +40,7 @@ function stateWords(tile: Tile): string | null {
   return word(state === "off" && tile.kind === "screen" ? "meet.screen_off" : PICTURE[state]);
 }
 
-/** One person's picture, or a screen; with its state in words. `width` and `height` in px. */
+/** The video of one member or of a screen, with its state in words. `width` and `height` in px. */
 export function TileView(props: {
   readonly tile: Tile;
   readonly width: number;
@@ -56,7 +56,7 @@ export function TileView(props: {
   const state = stateWords(tile);
   const sound = tile.kind === "camera" && mic && !tile.self ? SOUND[tile.soundState] : undefined;
   const showsPicture = tile.picture !== null && !UNSEEN.includes(tile.pictureState);
-  // an old picture must not pass for a live one: it is frosted, and the words stand on it
+  // a frozen frame must not pass for live video: it is blurred, with the state in words on it
   const old = showsPicture && tile.pictureState !== "live";
   const size = height < 116 || width < 150 ? "small" : width < 300 ? "middle" : "big";
   const { lettered, worded } = placeFor(tile, state, sound !== undefined, showsPicture, width, height);
@@ -117,8 +117,8 @@ export function TileView(props: {
 }
 
 /**
- * Whether a tile has place for letters and for words: where it is too small for both, letters say that a camera is
- * off, and words all that is not so plain. Sizes as in room-tile.css, in px.
+ * Return whether a tile has room for the monogram and for the words of its state. In a tile too small for both, the
+ * monogram stands for a camera that is off, and words for every other state. Sizes as in room-tile.css, in px.
  */
 function placeFor(tile: Tile, state: string | null, sound: boolean, showsPicture: boolean, width: number, height: number) {
   if (showsPicture || tile.kind === "screen") return { lettered: false, worded: true };
@@ -126,7 +126,7 @@ function placeFor(tile: Tile, state: string | null, sound: boolean, showsPicture
   const letters = Math.min(140, Math.max(40, Math.min(width, height) * 0.34 * 1.25));
   const words = state === null ? 0 : 8 + (state.length * 7.5 > width - 24 ? 36 : 18);
   if (free >= letters + words) return { lettered: true, worded: true };
-  // letters say it well enough of who is not shown by choice, theirs or ours
+  // a camera is off, or not subscribed to, by choice: there the monogram is enough
   const chosen = tile.pictureState === "off" || tile.pictureState === "spared";
   return { lettered: chosen && free >= 40, worded: !chosen };
 }
@@ -156,7 +156,7 @@ function TileMenu({ tile, name }: { readonly tile: Tile; readonly name: string }
   );
 }
 
-/** The stream is handed over by reference: a picture has no address. */
+/** The video element. The stream is set as an object, because it has no URL. */
 const Picture = memo(function Picture(props: {
   readonly stream: MediaStream | null;
   readonly mirrored: boolean;
@@ -168,7 +168,7 @@ const Picture = memo(function Picture(props: {
     const { current } = video;
     if (current === null) return undefined;
     current.srcObject = stream;
-    // refused while the page has never been touched: the store asks for a touch then
+    // refused before the first user gesture: the store asks for one then
     void current.play().catch(() => undefined);
     return () => {
       current.srcObject = null;
@@ -177,7 +177,7 @@ const Picture = memo(function Picture(props: {
   return <video ref={video} class={props.mirrored ? "mirrored" : ""} data-picture={props.id} autoplay muted playsInline aria-hidden="true" />;
 });
 
-/** Three bars of which one is full. */
+/** Three bars, one of them full. */
 const Weak = () => (
   <svg class="weak" width={16} height={16} viewBox="0 0 16 16" aria-hidden="true">
     <path d="M2 10h3v4H2z" />
@@ -185,7 +185,7 @@ const Weak = () => (
   </svg>
 );
 
-/** How loud they are, ten times a second, without drawing the tile anew. */
+/** The audio level, updated ten times a second without rendering the tile again. */
 function Level({ leaf }: { readonly leaf: number }) {
   const { model } = useUi();
   const bars = useRef<HTMLSpanElement>(null);

@@ -3,7 +3,7 @@ import { Icon } from "../../icons";
 import { Seal } from "../../seal";
 import { togglePanel, useUi } from "./ui";
 
-/** What the meeting is called, who is in it, how it is sealed; the seal leads to the code. */
+/** Title, number of members and state of the encryption; the seal opens the code panel. */
 export function TopBar() {
   const { model } = useUi();
   const count = model.people.value.length;
@@ -55,7 +55,7 @@ export function TopBar() {
   );
 }
 
-/** Said only once frames have been counted: what was not sent was not sealed either. */
+/** The word "encrypted" appears only once frames have been counted: before that, nothing was sealed. */
 function Sealed() {
   const { model } = useUi();
   const { sealed, opened, silent } = model.encryption.value;

@@ -1,10 +1,10 @@
-/** What the room's views share beside the model: what is open on this screen, which is nobody else's business. */
+/** State that the room's views share beside the model: it concerns this screen only. */
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { type Signal, signal } from "@preact/signals";
 import type { Model } from "../../model";
 
-/** Something that is asked before it is done. */
+/** A question to confirm an action. */
 export interface Question {
   readonly title: string;
   readonly text: string;
@@ -16,13 +16,13 @@ export interface Ui {
   readonly model: Model;
   readonly question: Signal<Question | null>;
   readonly help: Signal<boolean>;
-  /** A picture of the chat, shown large. */
+  /** An image of the chat, shown large. */
   readonly enlarged: Signal<{ readonly url: string; readonly label: string } | null>;
-  /** What is being written in the chat: it stays while the panel is closed. */
+  /** The unsent text of the chat: it stays while the panel is closed. */
   readonly draft: Signal<string>;
-  /** Whether single keys do something: people who speak to their computer turn them off (WCAG 2.1.4). */
+  /** Whether single-key shortcuts work: people who use speech input turn them off (WCAG 2.1.4). */
   readonly keys: Signal<boolean>;
-  /** Who spoke last, other than oneself: the large picture stays with them while nobody speaks. */
+  /** The other member who spoke last: their tile stays large in silence. */
   readonly lastSpeaker: Signal<number | null>;
 }
 
@@ -38,7 +38,7 @@ export const makeUi = (model: Model): Ui => ({
 
 export const UiContext = createContext<Ui | null>(null);
 
-/** The room that a view stands in; an Error outside of one. */
+/** Return the shared state of the room; throws an Error outside of a room. */
 export function useUi(): Ui {
   const ui = useContext(UiContext);
   if (ui === null) throw new Error("a view of the room stands outside of it");
@@ -47,7 +47,7 @@ export function useUi(): Ui {
 
 export type Panel = "none" | "people" | "chat" | "code" | "settings" | "lecture";
 
-/** Opens that panel, or closes it if it is the open one. */
+/** Open a panel, or close it if it is open. */
 export function togglePanel(model: Model, panel: Exclude<Panel, "none">): void {
   model.panel.value = model.panel.peek() === panel ? "none" : panel;
 }
