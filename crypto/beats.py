@@ -64,7 +64,7 @@ class Beat:
     relay: int  # last kept relay that the member can vouch for; 0: none
     window: bytes  # over the relays up to `relay` (see the function `window`), 32 bytes
     sent: Counters
-    want: bool  # True: the member subscribes to all streams; False: to none
+    want: bool  # True: the member subscribes to all streams; False: to fewer or none
     got: tuple[Got, ...]
     signature: bytes = field(default=b"", repr=False)
 
