@@ -34,9 +34,10 @@ def sentences(path: Path) -> Iterator[str]:
 
 
 def _of_markdown(source: str) -> str:
-    """The page without code and tables."""
+    """The page without code, tables, bold labels, and quotations of what the program prints."""
     without = re.sub(r"^(```|~~~).*?^\1", "", source, flags=re.M | re.S)
-    return re.sub(r"^( {4}|\|).*$", "", without, flags=re.M)
+    without = re.sub(r"^( {4}|\||>).*$", "", without, flags=re.M)
+    return re.sub(r"^\*\*[^*]+\*\*", "", without, flags=re.M)
 
 
 def _of_python(source: str) -> Iterator[str]:

@@ -132,52 +132,52 @@ def as_page(result: Result) -> str:
 
 
 _PAGE = """\
-# What sizes and times tell the server
+# Leakage through sizes and times
 
-The server carries what it can't read; it still sees when packets come, from where, and how large they are.
-How much of a meeting can be guessed from that is measured here, not argued: `snug lab leakage` holds many
-small meetings before a server that notes all that it can see, trains classifiers to guess, and writes this
-page.
+The server cannot read the data that it carries, but it sees when packets arrive, from where, and how large
+they are. This page measures how much of a meeting can be guessed from that: `snug lab leakage` holds many
+small meetings on a server that notes everything that it can see, trains classifiers to guess, and writes
+this page.
 
 | What is guessed | AUC [95% CI] | What it means | What you can do |
 |---|---|---|---|
 {rows}
 
-An AUC of 0.5 is a coin, 1 is certainty. For sound the design promises chance: who speaks and who is muted
-stay below 0.55, else the command fails.
+An AUC of 0.5 is a coin, 1 is certainty. For audio the design promises chance: the AUC of who speaks and of
+who is muted must stay below 0.55, otherwise the command fails.
 
-**Besides, without any guessing**, the server knows the IP address of each connection, when it came and
-when it went; how many are in a room; when somebody knocks, and when the members change their keys, which
-they do when somebody comes or goes; that somebody sends a picture at all; when something is written in the
-chat, and over which connection. A connection that is lost and mended keeps its streams' numbers (SSRC), so
-it is known to be the same. Whose a connection is it can learn from its address alone.
+**Without any guessing**, the server also knows the IP address of each connection, and when it began and
+ended; how many participants are in a room; when somebody knocks; when the members change their keys, which
+they do when somebody joins or leaves; which connections send video; and when a connection sends something to
+the chat. A connection that is lost and restored keeps the numbers of its streams (SSRC), so the server can
+recognise it. Only its address can show the server whose connection it is.
 
 ## How it is measured
 
-- {meetings} meetings of three whole clients each, one of them the host, {seconds} seconds long, held
-  several at a time, in real time, over UDP and WebSockets. Then both guests leave at once and come back
+- {meetings} meetings of three whole clients each, one of them the host, {seconds} seconds long, several at a
+  time, in real time, over UDP and WebSockets. At the end of a meeting both guests leave at once and come back
   one by one.
 - Each member goes through stretches of {segment} seconds in random order: speaking (made-up speech: a
   voice with formants, hisses, pauses; nobody's recording), listening (an open microphone in a quiet room),
   muted. One of three has a camera that goes on and off. All write chat messages, from a word to a page.
-- The server is the honest one with notes (`server/hostile/observer.py`): of each RTP and RTCP packet the
-  kernel's time of arrival, the size, and the header, which it reads in the clear; of each WebSocket frame
-  time, direction, size and kind. Beats and media signatures are among these.
-- Counted in windows of one second: packets, bytes, sizes, their spread and changes, paces, delays against
-  the stream's own clock, gaps, markers; frames by kind; and how all that differs from the others in the
-  room.
+- The server is the honest one with notes (`server/hostile/observer.py`). For each RTP and RTCP packet it
+  notes the kernel's time of arrival, the size, and the header, which is in the clear. For each WebSocket
+  frame it notes time, direction, size and kind. Heartbeats and media signatures are among these frames.
+- The features are counted in windows of one second: packets, bytes, sizes, their spread and changes, packet
+  rates, delays against the stream's clock, gaps, markers; frames by kind; and the difference between each of
+  these and the values of the others in the room.
 - Gradient boosting and logistic regression vote. They are always tested on meetings that they were not
   trained on. The confidence interval is a bootstrap over meetings.
-- The control: in some more meetings the members' Opus has a variable bitrate. If that isn't found, the
-  method is blind, and the other numbers say nothing.
+- The control: in some more meetings the members' Opus has a variable bitrate. If the classifiers do not
+  detect that, the method is blind, and the other numbers prove nothing.
 
-## What this does not show
+## Limits of the measurement
 
-All runs on one machine, busy with all members at once. A real network adds jitter, a real client has a
-machine of its own: what differs by microseconds is hidden better in the one way and worse in the other.
-There are cleverer observers than two classifiers, there are longer meetings to watch, and there are
-questions that are not asked here. A number near 0.5 says that this observer failed, not that every one
-must.
+All meetings run on one machine, which is busy with all members at once. A real network adds jitter, and a
+real client has a machine to itself: the jitter hides differences of microseconds better, and the idle machine
+hides them worse. There are better observers than two classifiers, there are longer meetings to observe, and
+there are questions that this page does not ask. A number near 0.5 shows that this observer failed, not that
+every observer must fail.
 """
 
 
