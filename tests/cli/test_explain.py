@@ -24,13 +24,13 @@ def test_it_prints_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "silent"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "Nothing has come from Bo for 15 s." in told
-    assert "What to do. Mostly nothing: wait." in told
+    assert "Do this. Mostly nothing: wait." in told
     assert ".md" not in told, "links lead nowhere at a terminal"
 
 
 def test_every_kind_can_be_printed() -> None:
     for kind in explain.kinds():
-        assert "**What to do.**" in explain.page(kind)
+        assert "**Do this.**" in explain.page(kind)
 
 
 def test_without_a_kind_all_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,7 +71,7 @@ def test_the_pages_are_in_the_wheel(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     start = "import sys; from client.cli import main; sys.exit(main())"
-    for arguments, said in ((["silent"], "What to do."), ([], "two_stories")):
+    for arguments, said in ((["silent"], "Do this."), ([], "two_stories")):
         told = subprocess.run(
             [sys.executable, "-P", "-c", start, "explain", *arguments],
             cwd=tmp_path,

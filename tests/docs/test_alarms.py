@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "alarms"
 PAGES = sorted(path for path in FOLDER.glob("*.md") if path.stem != "README")
 #: What a page says, in this order.
-PARTS = ["What it means.", "Malice.", "Innocence.", "How soon.", "What to do."]
+PARTS = ["Meaning.", "Malice.", "Innocence.", "How soon.", "Do this."]
 #: Where something else, such as a name, stands in a sentence.
 HOLE = "\0"
 
