@@ -17,7 +17,7 @@ from client.lab.leakage import run
 from client.lab.leakage import seen as s
 from client.lab.leakage.guess import Guess, _fast_auc, auc, guess
 from client.lab.leakage.plan import SEGMENT, draw
-from client.lab.leakage.questions import QUESTIONS, Answer, _lives, _windows, ask
+from client.lab.leakage.questions import QUESTIONS, Answer, Result, _lives, _windows, ask
 from client.lab.leakage.report import as_json, as_page, as_table, found
 from client.lab.leakage.speech import Microphone, speech
 from client.lab.leakage.worker import Held
@@ -219,7 +219,7 @@ def test_what_leaks_is_found_and_said(measured: tuple[s.Seen, list[Held]]) -> No
     assert found(camera)
     assert found(host)
     chat = _answer("chat_long", 0.8)
-    result = run.Result([camera, host, chat], 6, 0, 7.5, 20.0)
+    result = Result([camera, host, chat], 6, 0, 7.5, 20.0)
     assert not result.too_much
     page = as_page(result)
     assert page.count("It leaks") == 3
@@ -258,8 +258,8 @@ def test_too_much_is_a_failure(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async def measure(*arguments: object, **more: object) -> run.Result:
-        return run.Result([_answer("muted", value), _answer("camera", 1.0)], 10, 0, 15.0, 60.0)
+    async def measure(*arguments: object, **more: object) -> Result:
+        return Result([_answer("muted", value), _answer("camera", 1.0)], 10, 0, 15.0, 60.0)
 
     monkeypatch.setattr(run, "measure", measure)
     page = tmp_path / "leakage.md"
@@ -277,7 +277,7 @@ def test_what_cannot_be_measured_is_no_success(
     assert Answer(BY_NAME["muted"], None).too_much  # nothing measured is no promise kept
     assert run.main(["--meetings", "1"]) == 2
 
-    async def measure(*arguments: object, **more: object) -> run.Result:
+    async def measure(*arguments: object, **more: object) -> Result:
         raise run.LeakageError("The server did not start.")
 
     monkeypatch.setattr(run, "measure", measure)
@@ -295,7 +295,7 @@ def test_the_published_page_is_of_this_program() -> None:
         assert not question.planted or number > 0.9
     count = re.search(r"^- (\d+) meetings", page, re.MULTILINE)
     assert count is not None
-    again = as_page(run.Result([], int(count[1]), 0, 15.0, 0.0))
+    again = as_page(Result([], int(count[1]), 0, 15.0, 0.0))
     prose, same = (
         [line for line in text.splitlines() if line and not line.startswith("| ")] for text in (page, again)
     )

@@ -157,6 +157,22 @@ class Answer:
         return limit is not None and (self.guess is None or self.guess.auc >= limit)
 
 
+@dataclass(frozen=True)
+class Result:
+    """Answers, meetings held and failed, seconds per meeting, and the seconds that the measurement took."""
+
+    answers: list[Answer]
+    meetings: int
+    failed: int
+    seconds: float
+    took: float
+
+    @property
+    def too_much(self) -> list[Answer]:
+        """Answers that leak more than the design allows."""
+        return [answer for answer in self.answers if answer.too_much]
+
+
 def ask(question: Question, seen: Seen, held: Sequence[Held]) -> Answer:
     """Answer one question from all meetings that fit it."""
     fitting = [

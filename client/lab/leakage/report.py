@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
-from client.lab.leakage.questions import Answer
-
-if TYPE_CHECKING:
-    from client.lab.leakage.run import Result
+from client.lab.leakage.plan import SEGMENT
+from client.lab.leakage.questions import Answer, Result
 
 #: For each question: the meaning if it can be guessed, the meaning if not, and what a member can do.
 _WORDS: dict[str, tuple[str, str, str]] = {
@@ -181,10 +178,4 @@ every observer must fail.
 """
 
 
-def _finish() -> str:
-    from client.lab.leakage.plan import SEGMENT
-
-    return _PAGE.replace("{segment}", f"{SEGMENT:g}")
-
-
-_PAGE = _finish()
+_PAGE = _PAGE.replace("{segment}", f"{SEGMENT:g}")

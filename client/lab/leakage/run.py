@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +18,7 @@ import msgspec
 
 from client.lab.leakage import seen as s
 from client.lab.leakage.plan import Plan, draw
-from client.lab.leakage.questions import QUESTIONS, Answer, ask
+from client.lab.leakage.questions import QUESTIONS, Result, ask
 from client.lab.leakage.report import as_json, as_page, as_table
 from client.lab.leakage.worker import Held, Job
 
@@ -37,22 +36,6 @@ _LEAST: Final = 4
 
 class LeakageError(Exception):
     """The measurement failed. The message is a full sentence."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """Answers, meetings held and failed, seconds per meeting, and the seconds that the measurement took."""
-
-    answers: list[Answer]
-    meetings: int
-    failed: int
-    seconds: float
-    took: float
-
-    @property
-    def too_much(self) -> list[Answer]:
-        """Answers that leak more than the design allows."""
-        return [answer for answer in self.answers if answer.too_much]
 
 
 async def _process(module: str, *arguments: str) -> asyncio.subprocess.Process:
