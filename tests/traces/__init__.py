@@ -1,1 +1,1 @@
-"""Traces of meetings: what must stay as it is while names and files change."""
+"""Traces of meetings and hashes of vectors. They stay equal while names and files change."""

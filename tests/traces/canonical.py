@@ -1,4 +1,4 @@
-"""One line of text for anything that a session or a server sends, does or tells, whatever it is called.
+"""Canonical text of messages, inputs, effects and events, under the names from before the renames.
 
 The table of renames (`docs/decisions/renames.md`) gives classes, fields and values their old names back. So a
 trace that was recorded before a rename equals one that is recorded after it. Sentences for people are left
@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -35,13 +35,13 @@ def renamed() -> dict[str, str]:
     return {new: old for old, new in rows}
 
 
-def old(name: str) -> str:
-    """What this was called when the traces were recorded: `Class`, `Class.field` or `Class.field=value`."""
-    return renamed().get(name, name)
+def old(name: str, within: str = "") -> str:
+    """The name from before the renames. `within` is written in front of it in the table, as `Class.`."""
+    return renamed().get(within + name, within + name).removeprefix(within)
 
 
 def plain(value: object, *, exact: bool) -> Any:
-    """JSON for it. Bytes are given by their number, or, if `exact`, as hex."""
+    """Return `value` for JSON, with bytes as their number or, if `exact`, as hex. TypeError for others."""
     match value:
         case bytes() | bytearray() | memoryview():
             return bytes(value).hex() if exact else f"<{len(value)}>"
@@ -53,29 +53,23 @@ def plain(value: object, *, exact: bool) -> Any:
             return sorted(plain(item, exact=exact) for item in value)
         case None | bool() | int() | float() | str():
             return value
-    names = _fields(value)
-    if names is None:
-        return type(value).__name__
     kind = type(value).__name__
     found: dict[str, Any] = {"type": old(kind)}
-    for name in names:
-        before = old(f"{kind}.{name}").rpartition(".")[2]
+    for name in _fields(value):
+        before = old(name, f"{kind}.")
         if f"{old(kind)}.{before}" in SENTENCES:
             continue
         inner = getattr(value, name)
-        if isinstance(inner, str):
-            found[before] = old(f"{kind}.{name}={inner}").rpartition("=")[2] if inner else inner
-        else:
-            found[before] = plain(inner, exact=exact)
+        found[before] = old(inner, f"{kind}.{name}=") if isinstance(inner, str) else plain(inner, exact=exact)
     return found
 
 
-def _fields(value: object) -> list[str] | None:
+def _fields(value: object) -> Sequence[str]:
     if isinstance(value, msgspec.Struct):
-        return list(value.__struct_fields__)
+        return value.__struct_fields__
     if dataclasses.is_dataclass(value):
-        return [f.name for f in dataclasses.fields(value) if f.repr or f.name == "data"]
-    return None
+        return [field.name for field in dataclasses.fields(value)]
+    raise TypeError(f"{type(value).__name__} has no fields")
 
 
 @dataclass
@@ -86,7 +80,7 @@ class Trace:
     _exact: Any = field(default_factory=hashlib.sha256)
 
     def add(self, at: float, who: str, what: str, value: object) -> None:
-        """Something that happened `at` seconds after the start."""
+        """Append a line; `at` is seconds after the start."""
         head = f"{at:.3f} {who} {what} "
         self.lines.append((at, head + json.dumps(plain(value, exact=False), ensure_ascii=False)))
         self._exact.update((head + json.dumps(plain(value, exact=True)) + "\n").encode())

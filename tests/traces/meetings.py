@@ -52,7 +52,7 @@ class TracedWorld(World):
 
 @contextmanager
 def contents_noted(world: TracedWorld) -> Iterator[None]:
-    """What members say inside sealed messages is written down too."""
+    """Write down the contents of sealed messages as well."""
     encode = content.encode
 
     def noted(what: content.AnyContent) -> bytes:

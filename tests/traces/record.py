@@ -13,7 +13,7 @@ FILE: Final = Path(__file__).with_name("recorded.json")
 
 
 def recorded() -> dict[str, Any]:
-    """What the file holds: `meetings`, by seed the summary of a trace; and `vectors`, by file a hash."""
+    """Return `meetings` (summaries of traces by seed) and `vectors` (hashes by file)."""
     found: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
     return found
 

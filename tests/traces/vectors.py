@@ -15,27 +15,23 @@ WORDING: Final = {"words"}
 
 
 def hashes() -> dict[str, str]:
-    """By the name of each file without `.json`, SHA-256 of what it holds, as hex."""
+    """SHA-256 of each file's content as hex, by the file's name without `.json`."""
     found = {}
     for path in sorted(SHARED.glob("*.json")):
         name = old(path.stem)
         if name not in WORDING:
-            plain = _renamed(json.loads(path.read_text(encoding="utf-8")), path.stem)
+            plain = _renamed(json.loads(path.read_text(encoding="utf-8")), f"{path.stem}:")
             found[name] = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
     return found
 
 
-def _renamed(value: Any, file: str) -> Any:
-    """The value with the old names of that file's words: `file:word` in the table of renames."""
+def _renamed(value: Any, within: str) -> Any:
+    """The value with the old names of a file's words: `file:word` in the table of renames."""
     match value:
         case dict():
-            return {_word(key, file): _renamed(inner, file) for key, inner in value.items()}
+            return {old(key, within): _renamed(inner, within) for key, inner in value.items()}
         case list():
-            return [_renamed(inner, file) for inner in value]
+            return [_renamed(inner, within) for inner in value]
         case str():
-            return _word(value, file)
+            return old(value, within)
     return value
-
-
-def _word(word: str, file: str) -> str:
-    return old(f"{file}:{word}").removeprefix(f"{file}:")
