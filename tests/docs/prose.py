@@ -1,4 +1,4 @@
-"""Sentences of documents, docstrings and comments, and those among them that hide who does what."""
+"""The sentences of documents, docstrings and comments, and a pattern of sentences that hide their subject."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).parents[2]
 #: A free relative as the subject ("Who knocks waits.", "What is refused is counted."), or a negation in the
 #: place of a verb ("the second is none"). Questions may open with these words.
 ODD: Final = re.compile(

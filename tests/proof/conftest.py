@@ -15,14 +15,14 @@ from tests.proof.meeting import Record, hold
 def meeting(tmp_path_factory: pytest.TempPathFactory) -> Record:
     """A meeting that is over, and all that was found."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak counts from now: proc(5)
-    before = resident("VmRSS")
+    before = peak()
     record = asyncio.run(hold(tmp_path_factory.mktemp("meeting")))
-    record.grown = resident("VmHWM") - before
+    record.grown = peak() - before
     return record
 
 
-def resident(which: str) -> int:
-    """Bytes of memory of this process: now (`VmRSS`), or at its peak (`VmHWM`)."""
-    found = re.search(rf"^{which}:\s+(\d+) kB$", Path("/proc/self/status").read_text("utf-8"), re.M)
+def peak() -> int:
+    """The most memory that this process has had, bytes."""
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text("utf-8"), re.M)
     assert found is not None
     return int(found[1]) << 10

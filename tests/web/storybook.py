@@ -90,15 +90,25 @@ async def see(page: Page, expression: str, seconds: float = 90.0) -> Any:
 
 
 async def settled(page: Page) -> None:
-    """Wait until what the page does after it is drawn is done: effects run in the frame after a change."""
+    """Wait for the page's effects, which run in the frame after a change."""
     frame = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
     await page.evaluate(f"{frame}.then(() => {frame})")
 
 
+#: JavaScript: the label of the element that has the focus, or its text.
+_FOCUSED: Final = (
+    "(document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText.trim())"
+)
+
+
+async def focused(page: Page) -> str:
+    """Return the label of the element that has the focus, or its text."""
+    return str(await page.evaluate(_FOCUSED))
+
+
 async def see_focus(page: Page, words: str) -> None:
-    """Wait until what has the focus is called that, or says so: a view moves it in a frame of its own."""
-    called = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText.trim()"
-    await see(page, f"({called}) === {json.dumps(words)}")
+    """Wait until the focus is on the element with that label or text: a view moves it in a later frame."""
+    await see(page, f"{_FOCUSED} === {json.dumps(words)}")
 
 
 class Book:

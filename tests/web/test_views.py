@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page
 
-from tests.web.storybook import PHONE, WIDE, Book, see_focus
+from tests.web.storybook import PHONE, WIDE, Book, focused, see_focus
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -16,14 +16,6 @@ async def asked(page: Page) -> list[list[Any]]:
     """What commands the model was given."""
     told: list[list[Any]] = await page.evaluate("window.asked")
     return told
-
-
-async def focused(page: Page) -> str:
-    """The text, or the name, of what has the focus."""
-    text: str = await page.evaluate(
-        "(() => { const it = document.activeElement; return it.innerText || it.ariaLabel || it.tagName; })()"
-    )
-    return text
 
 
 async def tab_to(page: Page, name: str) -> None:
