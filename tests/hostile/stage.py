@@ -14,7 +14,8 @@ from server.hostile.house import HostileServer
 from server.hostile.troupe import Troupe
 from server.wire.messages import Relay, Relayed, Streams, Transport, WireError
 from tests.media_server.peer import Peer, rtp
-from tests.server.guests import PATIENCE, Calls, Guest, Place, quiet, visiting
+from tests.patience import PATIENCE
+from tests.server.guests import Calls, Guest, Place, quiet, visiting
 from tests.server.people import blob
 
 

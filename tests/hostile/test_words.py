@@ -32,7 +32,8 @@ from server.wire.messages import (
     WireError,
 )
 from tests.hostile.stage import Stage, playing, say, words
-from tests.server.guests import PATIENCE, Guest
+from tests.patience import PATIENCE
+from tests.server.guests import Guest
 from tests.server.people import DOOR, NUMBER, STEWARD, blob, commit, media, room_door, show
 
 

@@ -13,6 +13,7 @@ from tests.hurt.conftest import StartRig
 from tests.media_server.conftest import Rig
 from tests.media_server.framed import by_tcp, dial
 from tests.media_server.peer import Peer, rtp
+from tests.patience import PATIENCE
 
 HOST = "127.0.0.1"
 
@@ -30,7 +31,7 @@ async def flood(sock: socket.socket, data: bytes) -> bool:
     """Whether all of it could be sent."""
     loop = asyncio.get_running_loop()
     with contextlib.suppress(ConnectionError):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             await loop.sock_sendall(sock, data)
             return True
     return False
@@ -49,7 +50,7 @@ async def test_frames_too_small_for_anything_end_a_connection(start_rig: StartRi
     ada.send_rtp(rtp(1, 1))
     await bob.until(lambda: len(bob.rtp) == 1)
     with contextlib.suppress(ConnectionError):  # what was behind it is thrown away, with a reset
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             while await asyncio.get_running_loop().sock_recv(sock, 4096):
                 pass
     sock.close()

@@ -23,6 +23,7 @@ from tests.hurt.conftest import StartRig
 from tests.media_server.conftest import ROOM, Rig
 from tests.media_server.peer import Peer, rtp
 from tests.media_server.test_sfu import Clock, until
+from tests.patience import PATIENCE
 
 ELSEWHERE = b"e" * 16
 
@@ -368,7 +369,7 @@ async def test_a_full_socket_takes_one_turn_at_a_time(start_rig: StartRig, batch
     for _ in range(2000):
         stranger.send(bytes([128]) + bytes(40))
     turns = 0
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while rig.totals("strangers") < 2000:
             turns += 1
             await asyncio.sleep(0)

@@ -39,6 +39,7 @@ from client.media.check import (
 from client.media.sources import TestCard
 from server.media.sfu import Sfu
 from server.wire.messages import Media, MediaKind, Stream, Transport
+from tests.patience import PATIENCE
 
 RATE = 15
 _VIDEO_CLOCK = 90_000
@@ -126,7 +127,7 @@ class Arrivals:
         tones = tones_in(np.concatenate(self._sound)) if self._sound else []
         return identity_of_pitch(tones[0].hz) if tones else None
 
-    async def more(self, frames: int, seconds: float = 60.0) -> None:
+    async def more(self, frames: int, seconds: float = PATIENCE) -> None:
         """Until so many further frames have come; TimeoutError otherwise."""
         wanted = self.frames + frames
         await until(lambda: self.frames >= wanted, seconds)
@@ -135,7 +136,7 @@ class Arrivals:
         self._task.cancel()
 
 
-async def until(condition: Callable[[], object | Awaitable[object]], seconds: float = 60.0) -> Any:
+async def until(condition: Callable[[], object | Awaitable[object]], seconds: float = PATIENCE) -> Any:
     """What `condition` gives as soon as that is true; TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while True:

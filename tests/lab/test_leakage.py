@@ -24,6 +24,7 @@ from client.lab.leakage.worker import Held
 from client.media.codec import FRAME_SAMPLES, SAMPLE_RATE, OpusEncoder, Sound
 from client.media.outgoing import Outgoing
 from server.wire.messages import Stream
+from tests.patience import PATIENCE
 
 BY_NAME = {question.name: question for question in QUESTIONS}
 
@@ -163,7 +164,7 @@ async def test_sound_is_encoded_before_it_is_due(monkeypatch: pytest.MonkeyPatch
         rng=bytes,
         sound_encoder=Encoder,
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while happened.count("sent") < 20:
             await really(0.01)
     await sending.close()

@@ -26,11 +26,12 @@ from client.media.twcc import INTERVAL, Arrivals
 from crypto.errors import AuthenticationError, MalformedError, ReplayError
 from crypto.media_keys import FutureEpochError
 from server.wire.messages import HandleStream, MediaKind, Stream, Transport
+from tests.patience import PATIENCE
 
 NOWHERE = Transport(ufrag="none", password="none", fingerprint=bytes(32), address="127.0.0.1", port=9)
 
 
-async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Wait for a fact that other tasks bring about; TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - the facts are counters of the code under test, not events

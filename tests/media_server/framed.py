@@ -8,6 +8,7 @@ import socket
 from typing import Any, cast
 
 from tests.media_server.peer import Peer
+from tests.patience import PATIENCE
 
 
 class Framed:
@@ -60,7 +61,7 @@ async def dial(host: str, port: int, *, source: str = "", receive: int = 0) -> s
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
     if source:
         sock.bind((source, 0))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.get_running_loop().sock_connect(sock, (host, port))
     return sock
 

@@ -19,6 +19,7 @@ from pylibsrtp import Policy, Session
 
 from server.media.dtls import Certificate
 from server.wire.messages import Media, Stream, Transport
+from tests.patience import PATIENCE
 
 GCM = b"SRTP_AEAD_AES_128_GCM"
 CM = b"SRTP_AES128_CM_SHA1_80"
@@ -241,7 +242,7 @@ class Peer:
             else:
                 self.rtp.append(self.receive_session.unprotect(datagram))
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Until something received makes `condition` true; TimeoutError otherwise."""
         async with asyncio.timeout(seconds):
             while not condition():

@@ -20,6 +20,7 @@ from client.session import Session
 from client.session import events as ev
 from client.session.session import Admission
 from crypto.invite import canonical_origin
+from tests.patience import PATIENCE
 
 
 async def test_rooms_of_several_sizes_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +79,7 @@ async def hosted(admission: Admission) -> AsyncIterator[str]:
         )
         hosting = asyncio.get_running_loop().create_task(host.run())
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 yield await link
         finally:
             host.feed(ev.Leave())

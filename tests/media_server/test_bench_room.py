@@ -17,6 +17,7 @@ from client.bench.light import LightError, LightPeer, LightRoom, gathering
 from client.media.rtp import parse_rtp, parse_vp8
 from server.media import mmsg, rtp
 from server.wire.messages import Stream
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(mmsg.load() is None, reason="no recvmmsg here")
 STEP = room.Step(50_000, 50_000, 3.0, 0.0, 0.0, 0.0, 0.0, 0.2, 0.2, 0.0)
@@ -167,7 +168,7 @@ async def test_a_light_member_goes_on_after_an_ice_restart_and_says_what_went_wr
 
         async def flows() -> None:
             got.clear()
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 while not got:
                     video.go_on(200.0, 0.0)
                     for packet in video.due(0.01):

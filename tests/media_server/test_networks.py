@@ -17,6 +17,7 @@ from tests.media_server.conftest import ROOM, Rig, StartRig
 from tests.media_server.framed import Framed, by_tcp, dial, put
 from tests.media_server.peer import Peer, rtp
 from tests.media_server.test_sfu import Clock, until
+from tests.patience import PATIENCE
 
 
 def no_ipv6() -> str | None:
@@ -234,7 +235,7 @@ async def test_everybody_hears_from_the_server_all_the_time(start_rig: StartRig)
 async def closed(sock: socket.socket) -> bool:
     """Whether the other end closes it, in time."""
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             return await asyncio.get_running_loop().sock_recv(sock, 100) == b""
     except ConnectionError:
         return True

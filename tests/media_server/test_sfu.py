@@ -16,6 +16,7 @@ from server.media.sfu import MediaError, MediaLimits, Sfu
 from server.wire.messages import Stream
 from tests.media_server.conftest import ROOM, Rig, StartRig
 from tests.media_server.peer import CERTIFICATE, CM, GCM, OTHER_CERTIFICATE, Peer, rtp
+from tests.patience import PATIENCE
 
 
 class Clock:
@@ -26,7 +27,7 @@ class Clock:
         return self.now
 
 
-async def until(condition: Any, seconds: float = 60.0) -> None:
+async def until(condition: Any, seconds: float = PATIENCE) -> None:
     """Until something at the server is so; polled, since the server has no events for tests."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110
@@ -507,7 +508,7 @@ async def test_ipv6(start_rig: StartRig) -> None:
     client.setblocking(False)
     client.bind(("::1", 0))
     client.sendto(peer.request(), ("::1", sfu.port))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         reached.append(await asyncio.get_running_loop().sock_recv(client, 2048))
     assert reached[0][:2] == b"\x01\x01"
     client.close()

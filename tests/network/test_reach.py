@@ -20,6 +20,7 @@ from server.wire.messages import Media, Stream, Transport
 from tests.media_server.test_networks import ipv6
 from tests.network.namespace import UnavailableError, inside
 from tests.network.proxy import PROXY, SERVER, Proxy
+from tests.patience import PATIENCE
 
 ROOM = b"r" * 16
 #: What is promised: from the last packet by the old address to the first by the new one, seconds.
@@ -89,7 +90,7 @@ async def two(sfu: Sfu, **changes: Any) -> AsyncIterator[tuple[Talker, Talker]]:
         sfu.close()
 
 
-async def talking(ada: Talker, bob: Talker, until: Callable[[], bool], seconds: float = 60.0) -> None:
+async def talking(ada: Talker, bob: Talker, until: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Both talk, until that is so."""
     async with asyncio.timeout(seconds):
         while not until():

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from crypto.verification import spoken
+from tests.patience import PATIENCE
 from tests.proof.blind import ROOT, Tree
 from tests.proof.memory import Found, Searcher, Snapshot, search_snapshots, snapshot
 from tests.proof.proxy import Proxy, unmasked
@@ -37,7 +38,6 @@ CHATS = {
 }
 #: What a witness notes for the tests, and the one secret that the server is shown by design.
 NO_CANARIES = {"copy of keys", "exported snug 1 pass"}
-_PATIENCE = 60.0
 _BETWEEN_BEEPS = 0.35
 Canaries = dict[str, bytes | str]
 
@@ -90,7 +90,7 @@ class Person:
     async def until(self, what: Callable[[], object], why: str) -> None:
         """Wait for events that make it so."""
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(PATIENCE):
                 while not what():
                     self._changed.clear()
                     await self._changed.wait()
@@ -124,7 +124,7 @@ class Person:
         """Wait for its end; the exit status."""
         assert self.process is not None
         assert self._reading is not None
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             await self._reading
             return await self.process.wait()
 
@@ -135,7 +135,7 @@ class Person:
 
 
 def nearly_all_opened(row: dict[str, Any]) -> bool:
-    """Whether a `media` event tells of few frames that were refused.
+    """Return whether a `media` event counts few refused frames.
 
     A member that doubts another waits 2.5 s for signatures. On a busy machine a few come later than that.
     """
@@ -161,7 +161,7 @@ class Record:
     in_at_the_door: dict[str, Found] = field(default_factory=dict)
     on_wire: Found = field(default_factory=dict)
     wire_bytes: int = 0
-    #: By how many bytes this process has grown at most, meanwhile.
+    #: Bytes by which this process grew at most.
     grown: int = 0
     #: What the server is told by design, and what was found of it in its memory while all were there.
     public: Canaries = field(default_factory=dict)
@@ -365,13 +365,13 @@ async def hold(folder: Path) -> Record:
     )
     try:
         assert server.stdout is not None
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             first = await server.stdout.readline()
         url = first.decode().split()[-1]
         proxy.target = ("127.0.0.1", int(url.rpartition(":")[2]))
         await _meet(record, server.pid)
         server.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             rest, record.log = await server.communicate()
         record.output, record.status = first + rest, server.returncode
     finally:

@@ -13,6 +13,7 @@ from client.media.check import tones_in
 from client.media.codec import CodecError, OpusDecoder, OpusEncoder
 from client.media.rtp import PAYLOAD_TYPE, is_rtcp, parse_rtp
 from client.media.sources import TestCard
+from tests.patience import PATIENCE
 from tests.proof.blind import Tree
 from tests.proof.meeting import NAMES, Record, class_of, nearly_all_opened, shown_passes
 from tests.proof.memory import Found, Searcher
@@ -91,7 +92,7 @@ def test_neither_crypto_nor_client_can_be_imported_there(tmp_path: Path) -> None
         process = await asyncio.create_subprocess_exec(
             *Tree(tmp_path).python(code), cwd=tmp_path, stderr=asyncio.subprocess.PIPE
         )
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             _, stderr = await process.communicate()
         return process.returncode, stderr.decode()
 

@@ -22,10 +22,10 @@ from server.wire.messages import (
     decode_server,
     encode,
 )
+from tests.patience import PATIENCE
 from tests.server.people import lobby_door, opening, room_door, show
 
 M = TypeVar("M", bound=Message)
-PATIENCE = 60.0
 #: Another loopback address than the server's, so that a search for it finds clients only.
 CLIENT_ADDRESS = "127.0.0.77"
 

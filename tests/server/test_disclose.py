@@ -28,6 +28,7 @@ from server.wire import signed
 from server.wire.messages import Committed, Relay, Relayed, Shown, Stale, Stream, Streams, Transport
 from tests.media_server.framed import dial
 from tests.media_server.peer import Peer, rtp
+from tests.patience import PATIENCE
 from tests.server.guests import CLIENT_ADDRESS, Guest, Place, eventually, quiet, visiting
 from tests.server.people import (
     DOOR,
@@ -376,7 +377,7 @@ async def _command(*arguments: str) -> tuple[int, str, str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         out, err = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), err.decode()
@@ -436,7 +437,7 @@ async def test_another_user_is_told_nothing_and_believed_nothing(monkeypatch: py
             reader, writer = await asyncio.open_unix_connection(desk._name)
             writer.write(b"{}\n")
             answer = b""
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 with contextlib.suppress(ConnectionError):  # closed with something unread
                     answer = await reader.read()
             writer.close()
@@ -457,14 +458,14 @@ async def test_bad_questions_get_no_word_and_do_no_harm() -> None:
                 reader, writer = await asyncio.open_unix_connection(desk._name)
                 writer.write(question)
                 writer.write_eof()
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(PATIENCE):
                     with contextlib.suppress(ConnectionError):  # closed with something unread
                         assert await reader.read() == b""
                 writer.close()
             # what is no object asks for nothing special
             reader, writer = await asyncio.open_unix_connection(desk._name)
             writer.write(b'["identifiers"]\n')
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(PATIENCE):
                 assert "people" not in json.loads(await reader.read())
             writer.close()
             # many who say nothing: the next is turned away, and let in when they have gone

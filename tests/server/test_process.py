@@ -27,6 +27,7 @@ from server.wire.messages import (
     Streams,
     Transport,
 )
+from tests.patience import PATIENCE
 from tests.server.guests import CLIENT_ADDRESS, Place, visiting
 from tests.server.people import (
     CLIENT_NONCE,
@@ -57,13 +58,13 @@ class Process:
 
     async def line(self) -> str:
         assert self.process.stdout is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             return (await self.process.stdout.readline()).decode().rstrip("\n")
 
     async def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Ask it to stop; exit status and standard error."""
         self.process.send_signal(number)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             _, stderr = await self.process.communicate()
         assert self.process.returncode is not None
         lines = stderr.decode().splitlines(keepends=True)
@@ -101,7 +102,7 @@ async def fails(*arguments: str) -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "server", *arguments, cwd=ROOT, stderr=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         _, stderr = await process.communicate()
     assert process.returncode is not None
     return process.returncode, stderr.decode()

@@ -33,7 +33,8 @@ from server.wire.messages import (
     Transport,
     Want,
 )
-from tests.server.guests import CLIENT_ADDRESS, PATIENCE, Calls, Guest, Place, eventually, quiet, serving
+from tests.patience import PATIENCE
+from tests.server.guests import CLIENT_ADDRESS, Calls, Guest, Place, eventually, quiet, serving
 from tests.server.people import (
     CLIENT_NONCE,
     NUMBER,

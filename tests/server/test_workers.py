@@ -31,6 +31,7 @@ from server.wire import signed
 from server.wire.messages import Entered, Refused, Shown, Streams, Transport, Want
 from server.workers import MediaView, Slot, Workers
 from tests.media_server.peer import Peer, rtp
+from tests.patience import PATIENCE
 from tests.proof.blind import Tree
 from tests.server.guests import CLIENT_ADDRESS, Guest, Place, eventually, quiet, visiting
 from tests.server.people import opening, room_door, show
@@ -38,7 +39,6 @@ from tests.server.test_process import fails, running
 from tests.server.test_window import bundle as bundle  # a window of two files
 
 LIMITS = MediaLimits()
-PATIENCE = 60.0
 
 
 @asynccontextmanager

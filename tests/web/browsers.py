@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, Protocol
 from playwright.async_api import Browser as PlaywrightBrowser
 from playwright.async_api import BrowserContext, Page, async_playwright
 
+from tests.patience import PATIENCE
 from tests.web import bidi
 
 CHROMIUM: Final = "/usr/bin/chromium"
@@ -153,7 +154,7 @@ async def firefox(**preferences: Any) -> AsyncIterator[Firefox]:
         yield Firefox(client)
 
 
-async def until(tab: Tab, condition: str, seconds: float = 60.0) -> Any:
+async def until(tab: Tab, condition: str, seconds: float = PATIENCE) -> Any:
     """Until the expression is truthy: its value. AssertionError, with what it was, after that time."""
     value: Any = None
     try:

@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 
 def alive(process: int) -> bool:
     return Path(f"/proc/{process}").exists()
@@ -25,7 +27,7 @@ def children(parent: int, word: str) -> list[int]:
 
 async def appear(parent: int, word: str, count: int) -> list[int]:
     """The same, once there are so many: a child has its command line only some time after it was started."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while len(found := children(parent, word)) != count:  # noqa: ASYNC110 - what is waited for is in /proc
             await asyncio.sleep(0.05)
     return found

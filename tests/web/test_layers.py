@@ -11,6 +11,7 @@ import pytest
 from crypto.media_keys import layer_stream
 from server.media import rtp
 from server.wire.limits import RTX_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPE
+from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
 from tests.web.media_house import House, Packet, has_payload, keys, open_all
 
@@ -35,7 +36,7 @@ async def sender(
     return tab, (await tab.js("test.published.streams"))[1]
 
 
-async def come(house: House, ssrcs: list[int], least: int = 20, seconds: float = 60) -> None:
+async def come(house: House, ssrcs: list[int], least: int = 20, seconds: float = PATIENCE) -> None:
     """Until so many packets of each have come."""
     async with asyncio.timeout(seconds):
         while any(len(house.of(ssrc)) < least for ssrc in ssrcs):  # noqa: ASYNC110 - packets tell nobody
@@ -169,7 +170,7 @@ async def test_another_size_comes_without_a_glitch(shown: Browser, chromium: Bro
     [streams] = [s for s in (await tab.js("test.counts()"))["streams"] if s["ssrc"] == ssrc]
     assert (streams["failed"], streams["stream"], streams["layer"]) == (0, 1, 2)
     # all that has opened is decoded, whatever size it is of; some is on its way, and the browser counts late
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while await counted(tab, ssrc, "framesDecoded") < streams["opened"] - 8:  # noqa: ASYNC110 - a counter
             await asyncio.sleep(0.1)
     asked = await counted(tab, ssrc, "pliCount") - before

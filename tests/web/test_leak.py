@@ -12,6 +12,7 @@ import pytest
 
 from crypto.shim import DELTA_HEADER, KEY_HEADER
 from server.wire.messages import MediaKind
+from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
 from tests.web.media_house import House, keys, open_all
 
@@ -23,7 +24,7 @@ FEW = 40
 
 async def sent(house: House, tab: Tab, ssrcs: list[int], least: int = FEW) -> None:
     """Until so many packets of each stream have come."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while any(len(house.of(ssrc)) < least for ssrc in ssrcs):  # noqa: ASYNC110 - packets tell nobody
             await asyncio.sleep(0.05)
 

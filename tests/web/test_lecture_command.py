@@ -15,6 +15,7 @@ from client.demo import lecture
 from client.demo.lecture import QUESTIONS, play, question
 from client.lab.scenes import SCENES
 from server import page as pages
+from tests.patience import PATIENCE
 from tests.web.children import alive, appear, children
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ async def test_the_command_prints_both_addresses_and_ends_when_told() -> None:
         servers = children(process.pid, "server")
         assert len(servers) == 1
         process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             assert await process.wait() == 0
         assert not alive(servers[0])
     finally:

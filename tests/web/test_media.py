@@ -13,6 +13,7 @@ import pytest
 from client.media import opus
 from client.media.codec import AUDIO_BITRATE, OpusDecoder
 from server.media import rtcp
+from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
 from tests.web.media_house import House, Packet, has_payload, keys, open_all
 
@@ -34,7 +35,7 @@ def shows(seen: list[int] | None, leaf: int) -> bool:
     return seen is not None and all(abs(a - b) <= COLOUR_SLACK for a, b in zip(seen[2:], wanted, strict=True))
 
 
-async def sees(tab: Tab, ssrc: int, leaf: int, seconds: float = 60.0) -> None:
+async def sees(tab: Tab, ssrc: int, leaf: int, seconds: float = PATIENCE) -> None:
     """Until the picture of that stream is that person's."""
     seen: Any = None
     try:
@@ -46,7 +47,7 @@ async def sees(tab: Tab, ssrc: int, leaf: int, seconds: float = 60.0) -> None:
         raise AssertionError(f"leaf {leaf} is not seen, but {seen}; {counts}; {tab.log()[-5:]}") from None
 
 
-async def hears(tab: Tab, ssrc: int, leaf: int, seconds: float = 60.0) -> None:
+async def hears(tab: Tab, ssrc: int, leaf: int, seconds: float = PATIENCE) -> None:
     """Until the strongest pitch of that stream is that person's."""
     heard: Any = None
     try:
@@ -152,7 +153,7 @@ async def test_sound_has_one_size_with_what_was_lost_in_it_too(
     def sound() -> list[bytes]:
         return [frame.frame for frame in open_all("audio", house.frames(ssrc, "audio"), keys())]
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not any(library.opus_packet_has_lbrr(packet, len(packet)) for packet in sound()[-100:]):  # noqa: ASYNC110
             await asyncio.sleep(0.2)
     await tab.js("test.mute(true)")
