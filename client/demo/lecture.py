@@ -272,7 +272,9 @@ class Lecture:
         return host.invite
 
     def _robot(self, name: str, make: Callable[[float], Session]) -> Robot:
-        robot = Robot(name, make, directory=None, size=(WIDTH // 2, HEIGHT // 2), on_event=_nothing)
+        size = (WIDTH // 2, HEIGHT // 2)
+        # nobody looks at what robots receive, and the page and the window need the processor
+        robot = Robot(name, make, directory=None, size=size, on_event=_nothing, decode=False)
         self._robots.append(robot)
         self._tasks.append(asyncio.get_running_loop().create_task(robot.run()))
         return robot

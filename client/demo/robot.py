@@ -47,7 +47,7 @@ class Robot:
     """Runs a session with a test card, records received media, and keeps the events.
 
     `size`: width and height of its video in pixels. `on_event` gets this robot and every event, in order. A
-    host admits everybody who knocks.
+    host admits everybody who knocks. Without `decode`, it authenticates what it receives and decodes nothing.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Robot:
         directory: Path | None,
         size: tuple[int, int],
         on_event: Callable[[Robot, ev.Event], None],
+        decode: bool = True,
     ) -> None:
         clock = Clock()
         self.name = name
@@ -71,6 +72,7 @@ class Robot:
         self.witness: Witness | None = None
         self._directory = directory
         self._size = size
+        self._decode = decode
         self._on_event = on_event
         self._names: dict[int, str] = {}
         self.connection = Connection(
@@ -169,6 +171,7 @@ class Robot:
             crypto=self.witness,
             source=TestCard(self.name.split()[0], session.own_leaf or 0, width=width, height=height),
             size=self._size,
+            decode=self._decode,
             recorder=None if self._directory is None else Recorder(self._directory, zero=loop.time()),
             name_of=lambda leaf: self._names.get(leaf, f"leaf {leaf}"),
             on_lost=self.connection.media_lost,
