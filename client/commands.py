@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, get_args
 
-from client.session import content
-from client.session import events as ev
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
 
 
 class CommandError(ValueError):

@@ -14,12 +14,12 @@ from typing import Final
 
 import aiohttp
 
-from client.media.engine import MediaEngine, StreamStats, TransportError
-from client.session import Session
-from client.session import events as ev
-from crypto.media_keys import OpenedFrame, Stream, layer_stream
-from server.wire import limits
-from server.wire.messages import (
+from snugroom.client.media.engine import MediaEngine, StreamStats, TransportError
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.crypto.media_keys import OpenedFrame, Stream, layer_stream
+from snugroom.server.wire import limits
+from snugroom.server.wire.messages import (
     Challenge,
     Closing,
     Committed,

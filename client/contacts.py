@@ -14,10 +14,10 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from crypto.errors import MalformedError, ValidationError
-from crypto.identity import DIGITS, IdentityKey, check_public, fingerprint
-from crypto.kdf import Rng
-from crypto.names import check_name, look_alike
+from snugroom.crypto.errors import MalformedError, ValidationError
+from snugroom.crypto.identity import DIGITS, IdentityKey, check_public, fingerprint
+from snugroom.crypto.kdf import Rng
+from snugroom.crypto.names import check_name, look_alike
 
 #: Maximum number of contacts in one book.
 CONTACTS_MAX: Final = 2_000

@@ -9,13 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from client import passphrase
-from client.book import Book
-from client.contacts import Contact, ContactError
-from client.output import plain
-from client.sealed_file import FileThereError, SealedFileError
-from crypto.identity import fingerprint
-from crypto.verification import spoken
+from snugroom.client import passphrase
+from snugroom.client.book import Book
+from snugroom.client.contacts import Contact, ContactError
+from snugroom.client.output import plain
+from snugroom.client.sealed_file import FileThereError, SealedFileError
+from snugroom.crypto.identity import fingerprint
+from snugroom.crypto.verification import spoken
 
 _OK, _USAGE = 0, 2
 

@@ -14,16 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from client.output import plain
-from client.session import content
-from client.session.pictures import mime_of
-from client.session.words import listed
-from crypto import evidence, report
-from crypto.errors import SnugCryptoError
-from crypto.evidence import Findings
-from crypto.invite import Invite
-from crypto.kdf import H
-from crypto.report import Proven, Report
+from snugroom.client.output import plain
+from snugroom.client.session import content
+from snugroom.client.session.pictures import mime_of
+from snugroom.client.session.words import listed
+from snugroom.crypto import evidence, report
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.evidence import Findings
+from snugroom.crypto.invite import Invite
+from snugroom.crypto.kdf import H
+from snugroom.crypto.report import Proven, Report
 
 _OK, _UNPROVEN, _USAGE = 0, 1, 2
 

@@ -12,9 +12,10 @@ from typing import Any, Final
 from rich.console import Console
 from rich.markdown import Markdown
 
-_HERE: Final = Path(__file__).parent
+from snugroom import IMPORT_FROM
+
 #: The folder in a wheel and the folder in the source tree; the first existing one is used.
-_FOLDERS: Final = (_HERE / "alarms", _HERE.parent / "docs" / "alarms")
+_FOLDERS: Final = (Path(__file__).parent / "alarms", IMPORT_FROM / "docs" / "alarms")
 _ROW: Final = re.compile(r"^\| `(\w+)` \| (.+?) \|", re.MULTILINE)
 #: A placeholder in the table's sentences.
 _ELSE: Final = re.compile(r"\*([^*]+)\*")

@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from client.output import Output
-from client.session import content
-from client.session import events as ev
-from client.session.pictures import SUFFIX
+from snugroom.client.output import Output
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session.pictures import SUFFIX
 
 #: Number of names tried if a name is taken: FILE, FILE.1, FILE.2 ...
 _NAMES: Final = 100

@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from client.contacts import Standing
-from client.media.stats import OwnStats, StreamStats
-from client.seal import COLOURS, blocks, seal_of
-from client.session import events as ev
-from client.session.invites import called
-from crypto.verification import spoken
+from snugroom.client.contacts import Standing
+from snugroom.client.media.stats import OwnStats, StreamStats
+from snugroom.client.seal import COLOURS, blocks, seal_of
+from snugroom.client.session import events as ev
+from snugroom.client.session.invites import called
+from snugroom.crypto.verification import spoken
 
 #: Characters that move a terminal's cursor, reverse text beside them, or can't be encoded, and that json does
 #: not escape: DEL, the C1 controls (one begins an escape sequence), separators, directions, lone surrogates.

@@ -22,10 +22,10 @@ from aiohttp import web
 from rich.console import Console
 from rich.text import Text
 
-from client.participant import Status
-from crypto.errors import SnugCryptoError
-from crypto.invite import Invite, canonical_origin
-from server import page
+from snugroom.client.participant import Status
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.invite import Invite, canonical_origin
+from snugroom.server import page
 
 #: Used at every start if it is free: browsers remember camera permissions by origin, which includes the port.
 PORT: Final = 8790

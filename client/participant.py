@@ -13,20 +13,20 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
-from client import visible
-from client.book import Book
-from client.commands import CommandError, parse_human, parse_json
-from client.connection import Clock, Connection, SessionCrypto
-from client.contacts import ContactError
-from client.keeping import Keeper
-from client.media.engine import MediaEngine, StreamStats
-from client.media.files import FileSource, SourceError
-from client.media.record import Recorder
-from client.media.sources import Source, TestCard
-from client.output import JsonOutput, Output
-from client.sealed_file import SealedFileError
-from client.session import Session
-from client.session import events as ev
+from snugroom.client import visible
+from snugroom.client.book import Book
+from snugroom.client.commands import CommandError, parse_human, parse_json
+from snugroom.client.connection import Clock, Connection, SessionCrypto
+from snugroom.client.contacts import ContactError
+from snugroom.client.keeping import Keeper
+from snugroom.client.media.engine import MediaEngine, StreamStats
+from snugroom.client.media.files import FileSource, SourceError
+from snugroom.client.media.record import Recorder
+from snugroom.client.media.sources import Source, TestCard
+from snugroom.client.output import JsonOutput, Output
+from snugroom.client.sealed_file import SealedFileError
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
 
 _REPORT: Final = 1.0
 _LEAVE_TIME: Final = 4.0

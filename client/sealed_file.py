@@ -31,9 +31,9 @@ from typing import Final
 
 from nacl.pwhash import argon2id
 
-from crypto.errors import AuthenticationError, MalformedError
-from crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
-from crypto.kdf import KEY_SIZE, SEAL_OVERHEAD, H, Rng, same, seal, unseal
+from snugroom.crypto.errors import AuthenticationError, MalformedError
+from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
+from snugroom.crypto.kdf import KEY_SIZE, SEAL_OVERHEAD, H, Rng, same, seal, unseal
 
 _MAGIC: Final = b"snug sealed 1\n"
 _SALT: Final = argon2id.SALTBYTES

@@ -1,8 +1,8 @@
 """Writes the page's wire types from the structs of the server and the headless client.
 
-`python -m client.typescript` writes the files below `client/web/src`; a test fails if they are stale. The
-files contain TypeScript types, and the tables that `wire/codec.ts` uses to check incoming messages: it
-refuses wrong sizes, wrong ranges and unknown fields as msgspec refuses them here.
+`python -m snugroom.client.typescript` writes the files below `client/web/src`; a test fails if they are
+stale. The files contain TypeScript types, and the tables that `wire/codec.ts` uses to check incoming
+messages: it refuses wrong sizes, wrong ranges and unknown fields as msgspec refuses them here.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any, Final, get_args
 import msgspec
 from msgspec import inspect
 
-from client import typescript_names
-from client.session import content
-from server.wire import limits, messages
+from snugroom.client import typescript_names
+from snugroom.client.session import content
+from snugroom.server.wire import limits, messages
 
 WEB: Final = Path(__file__).parent / "web" / "src"
-_HEAD: Final = "// Written by `python -m client.typescript`, from {source}: change it there.\n"
+_HEAD: Final = "// Written by `python -m snugroom.client.typescript`, from {source}: change it there.\n"
 
 
 def _literals(values: Iterable[Any]) -> str:

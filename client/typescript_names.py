@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 from typing import Final
 
-from crypto import assigned, names
+from snugroom.crypto import assigned, names
 
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -45,7 +45,8 @@ def _wrapped(text: str) -> str:
 
 
 def _head(source: str, what: str) -> str:
-    return f"// Written by `python -m client.typescript`, from {source}: change it there.\n/** {what} */\n"
+    written = f"// Written by `python -m snugroom.client.typescript`, from {source}: change it there."
+    return f"{written}\n/** {what} */\n"
 
 
 def files(crypto: Path) -> dict[Path, str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from client.sealed_file import SealedFileError, open_file, seal_file
-from client.session import Session
-from crypto.errors import SnugCryptoError
-from crypto.returning import Kept
+from snugroom.client.sealed_file import SealedFileError, open_file, seal_file
+from snugroom.client.session import Session
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.returning import Kept
 
 KIND: Final = "host's way back"
 

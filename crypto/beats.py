@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from crypto.errors import MalformedError
-from crypto.fields import Reader, exactly, uint
-from crypto.kdf import SIGNATURE_SIZE, H
-from crypto.mls.labels import verify_with_label
+from snugroom.crypto.errors import MalformedError
+from snugroom.crypto.fields import Reader, exactly, uint
+from snugroom.crypto.kdf import SIGNATURE_SIZE, H
+from snugroom.crypto.mls.labels import verify_with_label
 
 LABEL: Final = "snug 1 beat"
 VERSION: Final = 1

@@ -23,16 +23,16 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from crypto import one_form
-from crypto.beats import Beat
-from crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
-from crypto.fields import prefixed, uint
-from crypto.invite import verify_receipt
-from crypto.kdf import H
-from crypto.mls.codec import decode
-from crypto.mls.labels import verify_with_label
-from crypto.mls.nodes import LeafNodeIn
-from crypto.room_state import Identity
+from snugroom.crypto import one_form
+from snugroom.crypto.beats import Beat
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
+from snugroom.crypto.fields import prefixed, uint
+from snugroom.crypto.invite import verify_receipt
+from snugroom.crypto.kdf import H
+from snugroom.crypto.mls.codec import decode
+from snugroom.crypto.mls.labels import verify_with_label
+from snugroom.crypto.mls.nodes import LeafNodeIn
+from snugroom.crypto.room_state import Identity
 
 FORMAT: Final = "snug evidence 1"
 LABEL: Final = "snug 1 evidence"

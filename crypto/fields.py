@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from crypto.errors import MalformedError
+from snugroom.crypto.errors import MalformedError
 
 #: Largest integer. A browser's integers are exact up to it, and all members must read the same.
 UINT_MAX: Final = (1 << 53) - 1

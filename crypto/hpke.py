@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from crypto.errors import AuthenticationError, MalformedError, StateError
-from crypto.fields import exactly
-from crypto.kdf import NotCopyable, Rng
+from snugroom.crypto.errors import AuthenticationError, MalformedError, StateError
+from snugroom.crypto.fields import exactly
+from snugroom.crypto.kdf import NotCopyable, Rng
 
 _KEM: Final = 0x0020
 _KDF: Final = 0x0001

@@ -20,10 +20,10 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from crypto import hpke
-from crypto.errors import AuthenticationError, MalformedError
-from crypto.fields import Reader, exactly, prefixed, uint
-from crypto.kdf import KDF, KEY_SIZE, H, NotCopyable, Rng, mac, same
+from snugroom.crypto import hpke
+from snugroom.crypto.errors import AuthenticationError, MalformedError
+from snugroom.crypto.fields import Reader, exactly, prefixed, uint
+from snugroom.crypto.kdf import KDF, KEY_SIZE, H, NotCopyable, Rng, mac, same
 
 #: Digits of a fingerprint: 132 bits, read aloud in eight groups of five.
 DIGITS: Final = 40

@@ -19,9 +19,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from crypto.errors import AuthenticationError, MalformedError, UnsupportedError
-from crypto.fields import Reader, exactly, prefixed, uint
-from crypto.kdf import KDF, H, Rng, SigningKey, verify
+from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError
+from snugroom.crypto.fields import Reader, exactly, prefixed, uint
+from snugroom.crypto.kdf import KDF, H, Rng, SigningKey, verify
 
 __all__ = [
     "LINK_PSK_ID",

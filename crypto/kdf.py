@@ -21,8 +21,8 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey as _Ed25519Key
 from nacl.signing import VerifyKey
 
-from crypto.errors import AuthenticationError, MalformedError, StateError
-from crypto.fields import exactly
+from snugroom.crypto.errors import AuthenticationError, MalformedError, StateError
+from snugroom.crypto.fields import exactly
 
 #: Source of randomness: a function from a number of bytes to that many random bytes.
 Rng = Callable[[int], bytes]

@@ -19,13 +19,30 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from crypto import hpke
-from crypto.errors import AuthenticationError, MalformedError, StateError, UnsupportedError, ValidationError
-from crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
-from crypto.identity import SHOWN_SIZE, IdentityKey, check_shown
-from crypto.invite import Invite, origin_field
-from crypto.kdf import SEAL_OVERHEAD, H, NotCopyable, Rng, SigningKey, mac, same, seal, unseal, verify
-from crypto.names import check_name
+from snugroom.crypto import hpke
+from snugroom.crypto.errors import (
+    AuthenticationError,
+    MalformedError,
+    StateError,
+    UnsupportedError,
+    ValidationError,
+)
+from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
+from snugroom.crypto.identity import SHOWN_SIZE, IdentityKey, check_shown
+from snugroom.crypto.invite import Invite, origin_field
+from snugroom.crypto.kdf import (
+    SEAL_OVERHEAD,
+    H,
+    NotCopyable,
+    Rng,
+    SigningKey,
+    mac,
+    same,
+    seal,
+    unseal,
+    verify,
+)
+from snugroom.crypto.names import check_name
 
 #: Allowed blob sizes (bytes); the largest is the maximum of a lobby.
 BUCKETS: Final = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)

@@ -24,11 +24,11 @@ from typing import Final, Generic, TypeVar
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from crypto import shim
-from crypto.errors import AuthenticationError, MalformedError, MissingKeyError, StateError
-from crypto.fields import exactly
-from crypto.kdf import NotCopyable
-from crypto.sframe import FrameKey, Header, Opener, Sealer, Suite, extract
+from snugroom.crypto import shim
+from snugroom.crypto.errors import AuthenticationError, MalformedError, MissingKeyError, StateError
+from snugroom.crypto.fields import exactly
+from snugroom.crypto.kdf import NotCopyable
+from snugroom.crypto.sframe import FrameKey, Header, Opener, Sealer, Suite, extract
 
 SUITE: Final = Suite.AES_128_GCM_SHA256_128
 #: The exporter's label and length for the base key (context: empty), RFC 9605 section 5.2.

@@ -29,12 +29,18 @@ from enum import Enum
 from math import inf
 from typing import Final, Literal
 
-from crypto.errors import AuthenticationError, MalformedError, ReplayError, StateError, ValidationError
-from crypto.fields import Reader, exactly, uint
-from crypto.kdf import KEY_SIZE, SIGNATURE_SIZE, H, NotCopyable, SigningKey, verify
-from crypto.media_keys import STREAMS, FutureEpochError
-from crypto.mls.labels import verify_with_label
-from crypto.policy import MEDIA_SIGNATURE_TIME, snug_22
+from snugroom.crypto.errors import (
+    AuthenticationError,
+    MalformedError,
+    ReplayError,
+    StateError,
+    ValidationError,
+)
+from snugroom.crypto.fields import Reader, exactly, uint
+from snugroom.crypto.kdf import KEY_SIZE, SIGNATURE_SIZE, H, NotCopyable, SigningKey, verify
+from snugroom.crypto.media_keys import STREAMS, FutureEpochError
+from snugroom.crypto.mls.labels import verify_with_label
+from snugroom.crypto.policy import MEDIA_SIGNATURE_TIME, snug_22
 
 VERSION: Final = 1
 #: Bytes of a frame's hash in a list.

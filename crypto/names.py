@@ -12,8 +12,8 @@ import unicodedata
 from functools import lru_cache
 from importlib import resources
 
-from crypto.assigned import assigned
-from crypto.errors import ValidationError
+from snugroom.crypto.assigned import assigned
+from snugroom.crypto.errors import ValidationError
 
 #: Maximum size of a name in bytes of UTF-8.
 NAME_MAX = 64

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from crypto.errors import MalformedError
+from snugroom.crypto.errors import MalformedError
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 

@@ -38,11 +38,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from crypto.beats import NO_BEAT
-from crypto.errors import MalformedError, SnugCryptoError, ValidationError
-from crypto.kdf import verify
-from crypto.names import check_name, look_alike
-from crypto.room_state import (
+from snugroom.crypto.beats import NO_BEAT
+from snugroom.crypto.errors import MalformedError, SnugCryptoError, ValidationError
+from snugroom.crypto.kdf import verify
+from snugroom.crypto.names import check_name, look_alike
+from snugroom.crypto.room_state import (
     ANY_HOST,
     LEDGER_KEYS_MAX,
     POLICY_EXTENSION,

@@ -19,9 +19,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
-from crypto import hpke, kdf
-from crypto.errors import AuthenticationError, MalformedError, UnsupportedError
-from crypto.kdf import Rng, SigningKey
+from snugroom.crypto import hpke, kdf
+from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError
+from snugroom.crypto.kdf import Rng, SigningKey
 
 Buffer = bytes | bytearray
 

@@ -19,15 +19,15 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from crypto import one_form
-from crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
-from crypto.fields import exactly, prefixed, uint
-from crypto.kdf import SigningKey, verify
-from crypto.mls.codec import Reader, decode, u16
-from crypto.mls.labels import verify_with_label
-from crypto.mls.messages import ContentType, FramedContent, GroupContext, SenderType, WireFormat
-from crypto.mls.nodes import MLS10
-from crypto.room_state import POLICY_EXTENSION, Policy
+from snugroom.crypto import one_form
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
+from snugroom.crypto.fields import exactly, prefixed, uint
+from snugroom.crypto.kdf import SigningKey, verify
+from snugroom.crypto.mls.codec import Reader, decode, u16
+from snugroom.crypto.mls.labels import verify_with_label
+from snugroom.crypto.mls.messages import ContentType, FramedContent, GroupContext, SenderType, WireFormat
+from snugroom.crypto.mls.nodes import MLS10
+from snugroom.crypto.room_state import POLICY_EXTENSION, Policy
 
 #: Placeholder invite index: the member opened the meeting and used no invite.
 NO_INVITE: Final = 0xFFFF

@@ -17,13 +17,13 @@ import os
 from dataclasses import dataclass, field
 from typing import Final
 
-from crypto import hpke, lobby
-from crypto.errors import MalformedError, UnsupportedError
-from crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
-from crypto.invite import HostSeed, canonical_origin
-from crypto.kdf import KDF, H, Rng, SigningKey, seal, unseal
-from crypto.names import check_name
-from crypto.room_state import HostReturn, host_return_message
+from snugroom.crypto import hpke, lobby
+from snugroom.crypto.errors import MalformedError, UnsupportedError
+from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
+from snugroom.crypto.invite import HostSeed, canonical_origin
+from snugroom.crypto.kdf import KDF, H, Rng, SigningKey, seal, unseal
+from snugroom.crypto.names import check_name
+from snugroom.crypto.room_state import HostReturn, host_return_message
 
 _AAD: Final = b"snug 1 inside"
 _SEEK, _HERE, _RETURN, _BACK, _AGAIN = 1, 2, 3, 4, 5

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
-from crypto.errors import MalformedError
-from crypto.fields import Reader, prefixed, uint
+from snugroom.crypto.errors import MalformedError
+from snugroom.crypto.fields import Reader, prefixed, uint
 
 #: GroupContext extension that carries the policy (a private-use number of RFC 9420 17.3).
 POLICY_EXTENSION: Final = 0xF001

@@ -19,8 +19,14 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from crypto.errors import AuthenticationError, MalformedError, MissingKeyError, ReplayError, StateError
-from crypto.kdf import NotCopyable
+from snugroom.crypto.errors import (
+    AuthenticationError,
+    MalformedError,
+    MissingKeyError,
+    ReplayError,
+    StateError,
+)
+from snugroom.crypto.kdf import NotCopyable
 
 #: Bytes of a nonce (Nn) in every suite.
 NONCE_SIZE: Final = 12

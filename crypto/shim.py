@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from crypto.errors import MalformedError
+from snugroom.crypto.errors import MalformedError
 
 Kind = Literal["audio", "video"]
 

@@ -14,9 +14,9 @@ import os
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from crypto.errors import MalformedError
-from crypto.fields import Reader, padded, prefixed, uint, unpadded
-from crypto.kdf import SEAL_OVERHEAD, Rng, seal, unseal
+from snugroom.crypto.errors import MalformedError
+from snugroom.crypto.fields import Reader, padded, prefixed, uint, unpadded
+from snugroom.crypto.kdf import SEAL_OVERHEAD, Rng, seal, unseal
 
 Kind = Literal["commit", "relay", "beat", "signatures", "vouch", "piece"]
 

@@ -19,9 +19,9 @@ from typing import Final, Literal, NamedTuple
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from crypto.emoji import EMOJI
-from crypto.fields import exactly, uint
-from crypto.kdf import HASH_SIZE, KEY_SIZE, H, NotCopyable, same
+from snugroom.crypto.emoji import EMOJI
+from snugroom.crypto.fields import exactly, uint
+from snugroom.crypto.kdf import HASH_SIZE, KEY_SIZE, H, NotCopyable, same
 
 DIGITS: Final = 40
 _GROUP: Final = 5

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import msgspec
 
-from server import config, console, disclose, logs, metrics, window
-from server.app import Server, StartError
-from server.config import ConfigError, Settings
-from server.disclose import Desk
-from server.page import PageError
+from snugroom.server import config, console, disclose, logs, metrics, window
+from snugroom.server.app import Server, StartError
+from snugroom.server.config import ConfigError, Settings
+from snugroom.server.disclose import Desk
+from snugroom.server.page import PageError
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def _make(settings: Settings, hostile: str | None) -> Server:
     if hostile is None:
         return Server(settings)
     # imported here, so that an honest server's process never loads hostile code
-    from server.hostile import run
+    from snugroom.server.hostile import run
 
     return run.make(settings, hostile)
 
@@ -177,7 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = _settings(arguments)
         _allow_files(settings)
         if arguments.hostile == "list":
-            from server.hostile import run
+            from snugroom.server.hostile import run
 
             print(run.listing())
             return 0

@@ -13,16 +13,16 @@ from typing import Any
 from aiohttp import web
 from nacl.signing import SigningKey
 
-from server import config, page
-from server.config import ConfigError, Settings
-from server.flow import Flow
-from server.hub import Hub
-from server.media.pipe import Setup
-from server.media.sfu import Sfu
-from server.media.sockets import BindError
-from server.signaling import MediaServer, Signaling
-from server.wire import limits
-from server.workers import Workers
+from snugroom.server import config, page
+from snugroom.server.config import ConfigError, Settings
+from snugroom.server.flow import Flow
+from snugroom.server.hub import Hub
+from snugroom.server.media.pipe import Setup
+from snugroom.server.media.sfu import Sfu
+from snugroom.server.media.sockets import BindError
+from snugroom.server.signaling import MediaServer, Signaling
+from snugroom.server.wire import limits
+from snugroom.server.workers import Workers
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import msgspec
 
-from server.holdings import KINDS, entry
+from snugroom.server.holdings import KINDS, entry
 
 _PLAIN: Final = (int, float, complex, type(None), enum.Enum)
 #: Types at which the walk ends: code and its surroundings, from which everything in the process is reachable.
@@ -40,7 +40,7 @@ _CONTAINERS: Final = (list, tuple, set, frozenset, deque)
 def _of_ours(value: object) -> bool:
     """Return whether `value` is an object of the server. Messages of `server.wire` belong to their holder."""
     module = str(type(value).__module__)  # a class that is made in C may have any value here
-    return module.startswith("server.") and not module.startswith("server.wire.")
+    return module.startswith("snugroom.server.") and not module.startswith("snugroom.server.wire.")
 
 
 def attributes(value: object) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class Audit:
 def _globals() -> Iterator[tuple[str, object]]:
     """Yield containers and caches in the server's modules, by name. Data there would outlive a meeting."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("server.") and module is not None:
+        if name.startswith("snugroom.server.") and module is not None:
             for key, value in list(vars(module).items()):
                 if key.startswith("__") or isinstance(value, _WALLS):
                     continue

@@ -13,9 +13,9 @@ from typing import Annotated
 
 import msgspec
 
-from server.media.limits import MediaLimits
-from server.media.turn import TurnServer
-from server.wire import limits
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.media.turn import TurnServer
+from snugroom.server.wire import limits
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
 CountOrOff = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from server import process
-from server.app import Server
-from server.hub import Hub
-from server.media.sfu import MediaFacts, Sfu
-from server.room import RoomFacts
-from server.workers import MediaView, Workers
+from snugroom.server import process
+from snugroom.server.app import Server
+from snugroom.server.hub import Hub
+from snugroom.server.media.sfu import MediaFacts, Sfu
+from snugroom.server.room import RoomFacts
+from snugroom.server.workers import MediaView, Workers
 
 #: Keys that the server makes at its start. They cannot decrypt the content of any meeting.
 OWN_KEYS = ("Ed25519, for receipts", "ECDSA P-256, for the transport of media")

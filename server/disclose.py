@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from server import audit, console, spoken
-from server.app import Server
+from snugroom.server import audit, console, spoken
+from snugroom.server.app import Server
 
 _PREFIX: Final = "snug-server/"
 #: Maximum bytes of a question and of an answer, and seconds of a connection.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server.wire.messages import Closing, Media, Message, Refused
+from snugroom.server.wire.messages import Closing, Media, Message, Refused
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from server.wire import limits
+from snugroom.server.wire import limits
 
 _LABEL: Final = re.compile(r"[a-z_][a-z0-9_:,' -]{0,79}\Z")
 _ICE: Final = re.compile(r"[A-Za-z0-9+/]{4,64}(:[A-Za-z0-9+/]{4,64})?\Z")
@@ -65,7 +65,7 @@ _PAGE: Final = "- the page, the same for everybody"
 _COUNT: Final = "- a count of bytes or packets, within what is counted there"
 
 HOLDS: Final[dict[str, dict[str, str]]] = {
-    "server.app.Server": {
+    "snugroom.server.app.Server": {
         "settings": _SETTINGS,
         "url": "- the server's own address = setting",
         "started_at": "uptime",
@@ -81,15 +81,15 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_greeting": "greeting = http",
         "_reading": "greeting = http",
     },
-    "server.config.Settings": dict.fromkeys(
+    "snugroom.server.config.Settings": dict.fromkeys(
         ("listen", "origin", "allowed_origins", "media_address", "media_bind", "media_also", "metrics"),
         _SETTINGS + " = setting",
     ),
-    "server.media.turn.TurnServer": dict.fromkeys(
+    "snugroom.server.media.turn.TurnServer": dict.fromkeys(
         ("urls", "secret", "secret_file"), _SETTINGS + " = setting"
     ),
-    "server.media.limits.MediaLimits": {},
-    "server.signaling.Signaling": {
+    "snugroom.server.media.limits.MediaLimits": {},
+    "snugroom.server.signaling.Signaling": {
         "hub": "rooms",
         "media": "media",
         "_settings": _SETTINGS,
@@ -104,7 +104,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "flows": "connections = http",
         "refusals": "refusals = label",
     },
-    "server.signaling.Connection": {
+    "snugroom.server.signaling.Connection": {
         "guard": _LIMITS,
         "dropped": "connections",
         "_ws": "?people[].headers = http",
@@ -116,7 +116,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_writer": "queued_bytes = http",
         "_finishing": "queued_bytes = http",
     },
-    "server.flow.Flow": {
+    "snugroom.server.flow.Flow": {
         "handler": "connections = http",
         "_gone": "connections = http",
         "_transport": "connections = http",
@@ -124,11 +124,11 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_most": _LIMITS,
         "_too_much": _MACHINERY,
     },
-    "server.signaling.Waiting": {
+    "snugroom.server.signaling.Waiting": {
         "answers": "media = http",
         "streams": "rooms[].streams = handle label",
     },
-    "server.workers.Workers": {
+    "snugroom.server.workers.Workers": {
         "slots": "media_workers",
         "on_lost": _MACHINERY,
         "replaced": "media_workers",
@@ -140,14 +140,14 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_spare": "media_workers",
         "_sparing": _MACHINERY,
     },
-    "server.media.child.Child": {
+    "snugroom.server.media.child.Child": {
         "heard": _MACHINERY,
         "gone": _MACHINERY + " = http",
         "_pipe": _MACHINERY,
         "_process": _MACHINERY + " = http",
         "_ready": _MACHINERY + " = http",
     },
-    "server.workers.Slot": {
+    "snugroom.server.workers.Slot": {
         **dict.fromkeys(("number", "port", "up", "endings"), _MACHINERY),
         "looks": _MACHINERY + " = http",
         "child": "media_workers",
@@ -158,14 +158,14 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "peers": "media",
         "rate": _COUNT,
     },
-    "server.workers._Pin": {
+    "snugroom.server.workers._Pin": {
         "slot": "media_workers",
         "handles": "?rooms[].handles = handle",
         "until": _MACHINERY,
     },
-    "server.workers._Asked": {"join": "media", "answer": "media = http", "again": _MACHINERY},
+    "snugroom.server.workers._Asked": {"join": "media", "answer": "media = http", "again": _MACHINERY},
     # facts of the SFU, held only while a disclosure is made from them
-    "server.workers.MediaView": {
+    "snugroom.server.workers.MediaView": {
         "totals": "media = label",
         "held": "sealed_media",
         "streams": "rooms[].streams",
@@ -175,60 +175,60 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "beats": "media",
         "audited": _MACHINERY,
     },
-    "server.media.sfu.MediaFacts": {
+    "snugroom.server.media.sfu.MediaFacts": {
         **dict.fromkeys(("packets", "packet_bytes", "ended_streams"), "sealed_media"),
         "sessions": "srtp_sessions",
         "buffers": "datagram_buffers",
         "addresses_by_heart": "datagram_addresses",
         "addresses": "?people[].media_addresses = handle address",
     },
-    "server.media.sfu.StreamFacts": {
+    "snugroom.server.media.sfu.StreamFacts": {
         "room": "?rooms[].number = number",
         "handle": "?rooms[].handles = handle",
         "kind": "rooms[].streams = label",
         **dict.fromkeys(("ssrc", "packets", "receivers", "sizes"), "rooms[].streams"),
     },
     # messages between the server's process and its media workers
-    "server.media.pipe.Pipe": {
+    "snugroom.server.media.pipe.Pipe": {
         "_decoder": _MACHINERY + " = library",
         "_heard": _MACHINERY,
         "_ended": _MACHINERY + " = http",
         "_transport": _MACHINERY + " = http",
         "_come": _MACHINERY + " = packet",
     },
-    "server.media.pipe.Setup": {
+    "snugroom.server.media.pipe.Setup": {
         **dict.fromkeys(("port", "tcp", "turn", "turn_time", "limits"), _SETTINGS),
         **dict.fromkeys(("address", "bind", "also", "level"), _SETTINGS + " = setting"),
     },
-    "server.media.pipe.Join": {
+    "snugroom.server.media.pipe.Join": {
         "ticket": _MACHINERY,
         "room": "?rooms[].number = number",
         "handle": "?rooms[].handles = handle",
         "media": "rooms[].streams = ice fingerprint label",
     },
-    "server.media.pipe.Want": {
+    "snugroom.server.media.pipe.Want": {
         "room": "?rooms[].number = number",
         "handle": "?rooms[].handles = handle",
         "ssrcs": "rooms[].streams",
         "tops": "rooms[].streams",
     },
-    "server.media.pipe.Leave": {
+    "snugroom.server.media.pipe.Leave": {
         "room": "?rooms[].number = number",
         "handle": "?rooms[].handles = handle",
     },
-    "server.media.pipe.Look": dict.fromkeys(("ticket", "held", "streams", "audit"), _MACHINERY),
-    "server.media.pipe.Frame": {"ticket": _MACHINERY, "ssrc": "rooms[].streams"},
-    "server.media.pipe.Ready": {
+    "snugroom.server.media.pipe.Look": dict.fromkeys(("ticket", "held", "streams", "audit"), _MACHINERY),
+    "snugroom.server.media.pipe.Frame": {"ticket": _MACHINERY, "ssrc": "rooms[].streams"},
+    "snugroom.server.media.pipe.Ready": {
         **dict.fromkeys(("port", "error"), _MACHINERY),
         "what": _SETTINGS + " = setting",
     },
-    "server.media.pipe.Joined": {
+    "snugroom.server.media.pipe.Joined": {
         "ticket": _MACHINERY,
         "transport": "media = ice own_key address setting",
         "code": _MACHINERY + " = label",
     },
-    "server.media.pipe.Beat": {"totals": "media = label", "cpu": "media", "memory": "media"},
-    "server.media.pipe.Looked": {
+    "snugroom.server.media.pipe.Beat": {"totals": "media = label", "cpu": "media", "memory": "media"},
+    "snugroom.server.media.pipe.Looked": {
         "ticket": _MACHINERY,
         "beat": "media",
         "files": "files_open_for_writing",
@@ -237,19 +237,19 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "packets": "sealed_media.packets = packet",
         "audited": _MACHINERY,
     },
-    "server.media.pipe.Audited": dict.fromkeys(
+    "snugroom.server.media.pipe.Audited": dict.fromkeys(
         ("objects", "undeclared", "misplaced"), _MACHINERY + " = setting"
     ),
-    "server.media.worker.Worker": {
+    "snugroom.server.media.worker.Worker": {
         "ended": _MACHINERY + " = http",
         "_sfu": "media",
         "_starting": _MACHINERY + " = http",
         "_beating": _MACHINERY + " = http",
         "_pipe": _MACHINERY,
     },
-    "server.rate.TokenBucket": dict.fromkeys(("_at", "_burst", "_rate", "_tokens"), _LIMITS),
-    "server.rate.Guard": dict.fromkeys(("_bytes", "_errors", "_messages"), _LIMITS),
-    "server.hub.Hub": {
+    "snugroom.server.rate.TokenBucket": dict.fromkeys(("_at", "_burst", "_rate", "_tokens"), _LIMITS),
+    "snugroom.server.rate.Guard": dict.fromkeys(("_bytes", "_errors", "_messages"), _LIMITS),
+    "snugroom.server.hub.Hub": {
         "_settings": _SETTINGS,
         "_origin": _SETTINGS + " = setting",
         "_server_key": "own_keys = own_key",
@@ -262,11 +262,11 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_in_room": "?rooms[].handles = handle",
         "_in_lobby": "?lobbies[].handles = handle lobby",
     },
-    "server.lobby.Lobby": {
+    "snugroom.server.lobby.Lobby": {
         "_settings": _SETTINGS,
         "_posts": "?lobbies[].handles = handle",
     },
-    "server.room.Room": {
+    "snugroom.server.room.Room": {
         "number": "?rooms[].number = number",
         "slot": "rooms[].slot",
         "chain": "?rooms[].chain = chain",
@@ -286,7 +286,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_forget_at": _MACHINERY,
         "deadline": _MACHINERY,
     },
-    "server.room._Seat": {
+    "snugroom.server.room._Seat": {
         "handle": "?rooms[].handles = handle",
         "nonce": "?people[].nonce = nonce",
         "since": "rooms[].seats[].age",
@@ -300,12 +300,12 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "media": "rooms[].streams = ice fingerprint label",
         "view": "rooms[].streams = handle label",
     },
-    "server.room._Held": {
+    "snugroom.server.room._Held": {
         "seat": "rooms[].waiting_commits",
         "commit": "rooms[].waiting_commit_bytes = blob gate",
         "until": _MACHINERY,
     },
-    "server.media.sfu.Sfu": {
+    "snugroom.server.media.sfu.Sfu": {
         "_advertised": _SETTINGS + " = setting",
         "_bind": _SETTINGS + " = setting",
         "_also": _SETTINGS + " = setting",
@@ -337,7 +337,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_next_sweep": _MACHINERY,
         "_next_beat": _MACHINERY,
     },
-    "server.media.sfu.Link": {
+    "snugroom.server.media.sfu.Link": {
         "key": "?rooms[].handles = number handle",
         "media": "rooms[].streams = ice fingerprint label",
         "ice": "?people[].media_addresses",
@@ -352,7 +352,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "arrivals": _COUNT,
         "rtcp_allowance": _LIMITS,
     },
-    "server.media.ice.IceLite": {
+    "snugroom.server.media.ice.IceLite": {
         "local": "media",
         "_username": "media = ice",
         "_password": "media = ice",
@@ -365,34 +365,34 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_moves": _LIMITS,
         "refused": _LIMITS,
     },
-    "server.media.ice.Credentials": {"ufrag": "media = ice", "password": "media = ice"},
-    "server.media.dtls.Certificate": {
+    "snugroom.server.media.ice.Credentials": {"ufrag": "media = ice", "password": "media = ice"},
+    "snugroom.server.media.dtls.Certificate": {
         "certificate": "own_keys = tls",
         "key": "own_keys = tls",
         "fingerprint": "own_keys = own_key",
     },
-    "server.media.dtls.DtlsServer": {
+    "snugroom.server.media.dtls.DtlsServer": {
         "state": "srtp_sessions",
         "keys": "srtp_sessions",
         "_left": _LIMITS,
         "_connection": "srtp_sessions = tls",
     },
-    "server.media.srtp.Keys": {
+    "snugroom.server.media.srtp.Keys": {
         "profile": _MACHINERY,
         "client": "srtp_sessions = srtp",
         "server": "srtp_sessions = srtp",
     },
-    "server.media.srtp.Profile": {
+    "snugroom.server.media.srtp.Profile": {
         "name": "- a public name = srtp",
         **dict.fromkeys(("number", "key", "salt", "tag"), _MACHINERY),
     },
-    "server.media.srtp.SrtpSession": {
+    "snugroom.server.media.srtp.SrtpSession": {
         "profile": _MACHINERY,
         "_session": "srtp_sessions",
         "pointer": "srtp_sessions",
     },
-    "server.media.srtp.Buffer": {"data": "datagram_buffers", "view": "datagram_buffers = packet"},
-    "server.media.path.PlainPath": {
+    "snugroom.server.media.srtp.Buffer": {"data": "datagram_buffers", "view": "datagram_buffers = packet"},
+    "snugroom.server.media.path.PlainPath": {
         "_socket": _MACHINERY,
         "_inbox": "datagram_buffers",
         "_outbox": "datagram_buffers",
@@ -403,7 +403,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "unsent": "media",
         "octets": "media",
     },
-    "server.media.path.BatchPath": {
+    "snugroom.server.media.path.BatchPath": {
         "_socket": _MACHINERY,
         "run": _MACHINERY,
         "_descriptor": _MACHINERY,
@@ -431,7 +431,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "unsent": "media",
         "octets": "media",
     },
-    "server.media.ways.Ways": {
+    "snugroom.server.media.ways.Ways": {
         "_udp": "datagram_buffers",
         "_sockets": _MACHINERY,
         "_paths": "datagram_buffers",
@@ -441,7 +441,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_now": _MACHINERY,
         "numbers": _COUNT,
     },
-    "server.media.tcp.Tcp": {
+    "snugroom.server.media.tcp.Tcp": {
         "_listeners": _MACHINERY,
         "_limits": _SETTINGS,
         "_clock": _MACHINERY,
@@ -459,7 +459,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "ever": _MACHINERY,
         "counts": "media = label",
     },
-    "server.media.tcp.Connection": {
+    "snugroom.server.media.tcp.Connection": {
         "sock": _MACHINERY,
         "address": "?people[].media_addresses = address",
         "place": _LIMITS + " = address",
@@ -470,7 +470,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "moved_at": _MACHINERY,
         "waits": _MACHINERY,
     },
-    "server.media.path._Plan": {
+    "snugroom.server.media.path._Plan": {
         **dict.fromkeys(("count", "run", "tags"), _MACHINERY),
         "names": "datagram_addresses = sockaddr",
         "pointers": "srtp_sessions",
@@ -478,10 +478,10 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("shifts", "ssrc"), "rooms[].streams"),
         **dict.fromkeys(("added", "rows"), _COUNT + " = counts"),
     },
-    "server.media.path._Run": dict.fromkeys(
+    "snugroom.server.media.path._Run": dict.fromkeys(
         ("lengths", "message", "plan", "room", "size", "slot", "used"), _MACHINERY
     ),
-    "server.media.mmsg.Vector": {
+    "snugroom.server.media.mmsg.Vector": {
         "_libc": _MACHINERY + " = library",
         "count": _MACHINERY,
         "name_size": _MACHINERY,
@@ -496,7 +496,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
             _MACHINERY + " = packet",
         ),
     },
-    "server.forwarding.core.Forwarding": {
+    "snugroom.server.forwarding.core.Forwarding": {
         "_limits": _SETTINGS,
         "_rooms": "?rooms[].number = number",
         "_peers": "media",
@@ -507,7 +507,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_busy": "media",
         "counts": "media = label",
     },
-    "server.forwarding.peers.Room": {
+    "snugroom.server.forwarding.peers.Room": {
         "number": "?rooms[].number = number",
         "peers": "media",
         "tracks": "rooms[].streams",
@@ -517,7 +517,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "retired": "sealed_media.ended_streams",
         "burnt": "sealed_media.ended_streams",
     },
-    "server.forwarding.peers.Peer": {
+    "snugroom.server.forwarding.peers.Peer": {
         "room": "rooms[].streams",
         **dict.fromkeys(
             (
@@ -543,7 +543,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "remb": _COUNT,
         "remb_at": _MACHINERY,
     },
-    "server.forwarding.budget.Budget": dict.fromkeys(
+    "snugroom.server.forwarding.budget.Budget": dict.fromkeys(
         (
             "_padded",
             "_probed",
@@ -558,7 +558,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         ),
         _COUNT,
     ),
-    "server.forwarding.budget.Way": dict.fromkeys(
+    "snugroom.server.forwarding.budget.Way": dict.fromkeys(
         (
             "_base",
             "_base_until",
@@ -582,7 +582,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         ),
         _COUNT,
     ),
-    "server.media.delay.Trend": dict.fromkeys(
+    "snugroom.server.media.delay.Trend": dict.fromkeys(
         (
             "_anchor",
             "_arrived",
@@ -611,7 +611,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         ),
         _COUNT,
     ),
-    "server.media.loss.ByLoss": dict.fromkeys(
+    "snugroom.server.media.loss.ByLoss": dict.fromkeys(
         (
             "_before",
             "_bits",
@@ -626,17 +626,19 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         ),
         _COUNT,
     ),
-    "server.media.probe.Prober": dict.fromkeys(
+    "snugroom.server.media.probe.Prober": dict.fromkeys(
         ("_arrived", "_end", "_failed", "_next", "_plan", "_start", "_told", "_waits"), _COUNT
     ),
-    "server.media.estimate.Throughput": dict.fromkeys(("_begin", "_bytes", "_slot"), _COUNT),
-    "server.media.estimate.Capacity": dict.fromkeys(("_deviation", "mean"), _COUNT),
-    "server.media.estimate.ByDelay": dict.fromkeys(("_capacity", "_changed", "_growing", "rate"), _COUNT),
-    "server.media.allot.Allotment": {"_pictures": "rooms[].streams"},
-    "server.media.allot._Picture": dict.fromkeys(
+    "snugroom.server.media.estimate.Throughput": dict.fromkeys(("_begin", "_bytes", "_slot"), _COUNT),
+    "snugroom.server.media.estimate.Capacity": dict.fromkeys(("_deviation", "mean"), _COUNT),
+    "snugroom.server.media.estimate.ByDelay": dict.fromkeys(
+        ("_capacity", "_changed", "_growing", "rate"), _COUNT
+    ),
+    "snugroom.server.media.allot.Allotment": {"_pictures": "rooms[].streams"},
+    "snugroom.server.media.allot._Picture": dict.fromkeys(
         ("layer", "raised", "held", "turn", "hold", "shown"), "rooms[].streams"
     ),
-    "server.media.pacer.Pacer": dict.fromkeys(
+    "snugroom.server.media.pacer.Pacer": dict.fromkeys(
         (
             "_allowance",
             "_at",
@@ -651,37 +653,39 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         ),
         "sealed_media.packets = packet",
     ),
-    "server.forwarding.effects.SendRtp": {
+    "snugroom.server.forwarding.effects.SendRtp": {
         "to": "media",
         "packet": "sealed_media.packets = packet",
         "wide": _MACHINERY,
     },
-    "server.forwarding.layers.Source": dict.fromkeys(("owner", "ssrc", "subs", "tracks"), "rooms[].streams"),
-    "server.forwarding.layers.Sub": dict.fromkeys(
+    "snugroom.server.forwarding.layers.Source": dict.fromkeys(
+        ("owner", "ssrc", "subs", "tracks"), "rooms[].streams"
+    ),
+    "snugroom.server.forwarding.layers.Sub": dict.fromkeys(
         ("allotted", "first", "paced", "peer", "sent", "source", "splice", "top", "track", "waits"),
         "rooms[].streams",
     ),
-    "server.media.vp8.Splice": dict.fromkeys(("_eras", "_last", "layer", "shift"), _COUNT),
-    "server.media.fan.Fan": {
+    "snugroom.server.media.vp8.Splice": dict.fromkeys(("_eras", "_last", "layer", "shift"), _COUNT),
+    "snugroom.server.media.fan.Fan": {
         **dict.fromkeys(("receivers", "shifts", "ssrc"), "rooms[].streams"),
         **dict.fromkeys(("wide", "once"), _MACHINERY),
         "plan": "datagram_addresses",
     },
-    "server.media.numbers.Numbers": {
+    "snugroom.server.media.numbers.Numbers": {
         **dict.fromkeys(("_next", "_log"), _COUNT + " = counts"),
         "_free": _MACHINERY,
         "_ticks": _COUNT,
     },
-    "server.media.twcc.Arrivals": dict.fromkeys(
+    "snugroom.server.media.twcc.Arrivals": dict.fromkeys(
         ("_feedback", "_high", "_last", "_new", "_next", "_ticks"), _COUNT
     ),
-    "server.media.path._Columns": {
+    "snugroom.server.media.path._Columns": {
         "_outbox": "datagram_buffers = packet",
         **dict.fromkeys(("bytes", "sequence", "timestamp", "ssrc", "number"), "datagram_buffers = counts"),
         "_others": "datagram_buffers = counts",
     },
-    "server.media.srtp.Lengths": {"_data": _MACHINERY, "view": _MACHINERY + " = packet"},
-    "server.forwarding.tracks.Track": {
+    "snugroom.server.media.srtp.Lengths": {"_data": _MACHINERY, "view": _MACHINERY + " = packet"},
+    "snugroom.server.forwarding.tracks.Track": {
         "room": "rooms[].streams",
         "owner": "rooms[].streams",
         "ssrc": "rooms[].streams",
@@ -700,9 +704,9 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("last_pli", "pli_due", "last_sr", "sr_at"), _MACHINERY),
         **dict.fromkeys(("bytes_rate", "allowance", "allowed_at", "least", "asks"), _LIMITS),
     },
-    "server.page.Bundle": dict.fromkeys(("files", "hash"), _PAGE + " = page"),
-    "server.page.File": dict.fromkeys(("name", "data", "sha256", "packed"), _PAGE + " = page"),
-    "server.window.Window": {
+    "snugroom.server.page.Bundle": dict.fromkeys(("files", "hash"), _PAGE + " = page"),
+    "snugroom.server.page.File": dict.fromkeys(("name", "data", "sha256", "packed"), _PAGE + " = page"),
+    "snugroom.server.window.Window": {
         "_server": _MACHINERY,
         "_address": _SETTINGS + " = setting",
         "_port": _SETTINGS,
@@ -711,14 +715,14 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         # its visitor is the operator, and not a participant of a meeting
         "_runner": _MACHINERY + " = http",
     },
-    "server.metrics.Metrics": {
+    "snugroom.server.metrics.Metrics": {
         "_server": _MACHINERY,
         "_address": _SETTINGS + " = setting",
         "_port": _SETTINGS,
         "_hosts": "- its own address = setting",
         "_runner": _MACHINERY + " = http",
     },
-    "server.disclose.Desk": {
+    "snugroom.server.disclose.Desk": {
         "_server": _MACHINERY,
         "_name": "- the process's number = setting",
         "_listener": _MACHINERY + " = http",
@@ -737,6 +741,6 @@ def entry(klass: type, attribute: str) -> tuple[str, tuple[str, ...]] | None:
             place, _, kinds = holds[attribute].partition(" = ")
             return place, tuple(kinds.split())
         # in structs of settings, all attributes that the table does not name are numbers
-        if base.__module__ in ("server.config", "server.media.limits"):
+        if base.__module__ in ("snugroom.server.config", "snugroom.server.media.limits"):
             return _SETTINGS, ()
     return None

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from server.config import Settings
-from server.effects import Drop, Effect, Forget, Send
-from server.lobby import Lobby
-from server.room import Room, RoomFacts
-from server.wire import limits, signed
-from server.wire.messages import Challenge, ClientMessage, LobbyDoor, Refused, RoomDoor
+from snugroom.server.config import Settings
+from snugroom.server.effects import Drop, Effect, Forget, Send
+from snugroom.server.lobby import Lobby
+from snugroom.server.room import Room, RoomFacts
+from snugroom.server.wire import limits, signed
+from snugroom.server.wire.messages import Challenge, ClientMessage, LobbyDoor, Refused, RoomDoor
 
 
 class Hub:

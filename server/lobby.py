@@ -6,11 +6,11 @@ than a room. Time is an argument (seconds, monotonic); methods return effects.
 
 from __future__ import annotations
 
-from server.config import Settings
-from server.effects import Drop, Effect, Send
-from server.rate import TokenBucket
-from server.wire import limits
-from server.wire.messages import ClientMessage, Entered, Post, Posted, Refused
+from snugroom.server.config import Settings
+from snugroom.server.effects import Drop, Effect, Send
+from snugroom.server.rate import TokenBucket
+from snugroom.server.wire import limits
+from snugroom.server.wire.messages import ClientMessage, Entered, Post, Posted, Refused
 
 
 class Lobby:

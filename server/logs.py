@@ -18,7 +18,7 @@ from typing import Any
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: Top-level loggers whose texts are kept.
-OWN = ("server", "__main__")
+OWN = ("snugroom", "__main__")
 WITHHELD = "(text withheld)"
 
 
@@ -58,7 +58,7 @@ class SafeRecord(logging.LogRecord):
 
 def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
     text = place(error, trace) or kind.__name__
-    logging.getLogger("server.uncaught").critical("uncaught %s", text)
+    logging.getLogger("snugroom.server.uncaught").critical("uncaught %s", text)
 
 
 def install(level: str) -> None:

@@ -6,7 +6,7 @@ import socket
 
 from aiohttp import web
 
-from server import config
+from snugroom.server import config
 
 
 class Loopback:

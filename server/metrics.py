@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from aiohttp import hdrs, web
 
-from server import config, console, process
-from server.app import Server
-from server.config import ConfigError
-from server.loopback import Loopback
-from server.media.pipe import Beat
-from server.workers import MediaView, Workers
+from snugroom.server import config, console, process
+from snugroom.server.app import Server
+from snugroom.server.config import ConfigError
+from snugroom.server.loopback import Loopback
+from snugroom.server.media.pipe import Beat
+from snugroom.server.workers import MediaView, Workers
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 #: Allowed values of labels: words from the code. The pattern excludes hex numbers and addresses.

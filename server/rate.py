@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from server.config import Settings
+from snugroom.server.config import Settings
 
 
 class TokenBucket:

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
-from server.config import Settings
-from server.effects import Drop, Effect, Forget, MediaJoin, MediaLeave, MediaWant, Send
-from server.rate import TokenBucket
-from server.wire import limits, signed
-from server.wire.messages import (
+from snugroom.server.config import Settings
+from snugroom.server.effects import Drop, Effect, Forget, MediaJoin, MediaLeave, MediaWant, Send
+from snugroom.server.rate import TokenBucket
+from snugroom.server.wire import limits, signed
+from snugroom.server.wire.messages import (
     Arrived,
     CatchUp,
     CaughtUp,

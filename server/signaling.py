@@ -18,12 +18,12 @@ from typing import Final, Protocol
 
 from aiohttp import WSMsgType, web
 
-from server.config import Settings
-from server.effects import Drop, Effect, MediaJoin, MediaLeave, MediaWant, Send
-from server.flow import Flow
-from server.hub import Hub
-from server.rate import Guard
-from server.wire.messages import (
+from snugroom.server.config import Settings
+from snugroom.server.effects import Drop, Effect, MediaJoin, MediaLeave, MediaWant, Send
+from snugroom.server.flow import Flow
+from snugroom.server.hub import Hub
+from snugroom.server.rate import Guard
+from snugroom.server.wire.messages import (
     Closing,
     Media,
     Message,

@@ -15,12 +15,12 @@ from typing import Any, Final
 
 from aiohttp import hdrs, web
 
-from server import config, console, page, spoken
-from server.app import Server
-from server.config import ConfigError
-from server.loopback import Loopback
-from server.media.sfu import Sfu, StreamFacts
-from server.workers import Workers
+from snugroom.server import config, console, page, spoken
+from snugroom.server.app import Server
+from snugroom.server.config import ConfigError
+from snugroom.server.loopback import Loopback
+from snugroom.server.media.sfu import Sfu, StreamFacts
+from snugroom.server.workers import Workers
 
 #: The header that carries the token. A page of another origin cannot send it without a CORS preflight.
 _HEADER: Final = "X-Snug-Token"

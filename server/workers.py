@@ -23,13 +23,13 @@ from typing import Any, Final
 
 import msgspec
 
-from server.media import pipe
-from server.media.child import Child
-from server.media.limits import MediaError
-from server.media.pipe import Beat, Joined, Looked
-from server.media.sfu import MediaFacts, StreamFacts
-from server.media.sockets import BindError
-from server.wire.messages import Media, Transport
+from snugroom.server.media import pipe
+from snugroom.server.media.child import Child
+from snugroom.server.media.limits import MediaError
+from snugroom.server.media.pipe import Beat, Joined, Looked
+from snugroom.server.media.sfu import MediaFacts, StreamFacts
+from snugroom.server.media.sockets import BindError
+from snugroom.server.wire.messages import Media, Transport
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, Final
 
-from client.bench.drain import BATCH, Drain
-from client.bench.flow import Audio, Video
-from client.bench.house import House
-from client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
-from server.wire.messages import Stream
+from snugroom.client.bench.drain import BATCH, Drain
+from snugroom.client.bench.flow import Audio, Video
+from snugroom.client.bench.house import House
+from snugroom.client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
+from snugroom.server.wire.messages import Stream
 
 #: Goal for the median, in milliseconds.
 GOAL_MS: Final = 30.0

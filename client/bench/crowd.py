@@ -1,6 +1,6 @@
 """Members without media, many in one process: they hold the whole meeting, but send and receive no frames.
 
-    python -m client.bench.crowd LINK MEMBERS SECONDS
+    python -m snugroom.client.bench.crowd LINK MEMBERS SECONDS
 
 Prints a line with the number of members inside, when all are in or after SECONDS, and leaves when standard
 input ends. The process has the lowest priority: members of a meeting have machines of their own, and must
@@ -14,19 +14,18 @@ import contextlib
 import os
 import sys
 import time
-from pathlib import Path
 from typing import Final, Self
 
-from client.connection import Connection
-from client.session import Session
-from client.session import events as ev
+from snugroom import IMPORT_FROM
+from snugroom.client.connection import Connection
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
 
 _NICE: Final = 19
 #: Members that knock at the same time: hosts admit several with one commit.
 _AT_ONCE: Final = 12
 _OUT: Final = 20.0
 _START: Final = 60.0
-_ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 class _Member:
@@ -88,12 +87,12 @@ class CrowdProcess:
     async def __aenter__(self) -> Self:
         if not self._count:
             return self
-        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (str(IMPORT_FROM), os.environ.get("PYTHONPATH"))))
         arguments = (self._link, str(self._count), str(self._seconds))
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "client.bench.crowd",
+            "snugroom.client.bench.crowd",
             *arguments,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
-_ROOT = Path(__file__).resolve().parents[2]
+from snugroom import IMPORT_FROM
+
 _TIMEOUT = 300.0
 #: Maximum cost of the path at the fan-outs `JUDGED`, as a multiple of the compiled loop or of the floor. The
 #: larger of the two limits counts.
@@ -34,8 +34,10 @@ def run(json_output: bool, packets: int = 36_000) -> int:
 
     Exit status: 0, or 1 if the measurement failed. The output says whether the goal is met (in JSON: `met`).
     """
-    command = [sys.executable, "-m", "server.media.bench", "--packets", str(packets)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), *_inherited())))}
+    command = [sys.executable, "-m", "snugroom.server.media.bench", "--packets", str(packets)]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(IMPORT_FROM), *_inherited())))
+    }
     try:
         done = subprocess.run(  # noqa: S603 - our own module
             command, env=environment, stdout=subprocess.PIPE, check=True, timeout=_TIMEOUT

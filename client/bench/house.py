@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from client.bench import machine
-from client.demo.process import ServerProcess
+from snugroom.client.bench import machine
+from snugroom.client.demo.process import ServerProcess
 
 
 class House(ServerProcess):

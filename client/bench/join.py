@@ -19,21 +19,21 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from client.bench import arrive
-from client.bench.crowd import CrowdProcess
-from client.bench.house import House
-from client.bench.light import LightError
-from client.bench.reporting import reported
-from client.connection import Connection, SessionCrypto
-from client.demo.process import ServerError
-from client.media.engine import MediaEngine, StreamStats
-from client.media.sources import TestCard
-from client.media.transport import MediaTransport
-from client.session import Session
-from client.session import events as ev
-from crypto.invite import canonical_origin
-from crypto.media_keys import ADD_SWITCH
-from server.wire.messages import Entered, ServerMessage, Transport
+from snugroom.client.bench import arrive
+from snugroom.client.bench.crowd import CrowdProcess
+from snugroom.client.bench.house import House
+from snugroom.client.bench.light import LightError
+from snugroom.client.bench.reporting import reported
+from snugroom.client.connection import Connection, SessionCrypto
+from snugroom.client.demo.process import ServerError
+from snugroom.client.media.engine import MediaEngine, StreamStats
+from snugroom.client.media.sources import TestCard
+from snugroom.client.media.transport import MediaTransport
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.crypto.invite import canonical_origin
+from snugroom.crypto.media_keys import ADD_SWITCH
+from snugroom.server.wire.messages import Entered, ServerMessage, Transport
 
 GUESTS: Final = 10
 #: Members before the guest, including the host.

@@ -18,13 +18,21 @@ from typing import Final, TypeVar
 import aiohttp
 from nacl.signing import SigningKey
 
-from client.media import twcc
-from client.media.dtls import Certificate, DtlsAssociation, DtlsError
-from client.media.ice import Connected, ConsentLost, IceClient, IceEffect, Send, make_credentials
-from client.media.rtp import Cname, ReceiverReport, ReportBlock, Rtcp, TransportFeedback, build_rtcp, is_rtcp
-from client.media.seam import Srtp, SrtpError
-from server.wire import limits, signed
-from server.wire.messages import (
+from snugroom.client.media import twcc
+from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
+from snugroom.client.media.ice import Connected, ConsentLost, IceClient, IceEffect, Send, make_credentials
+from snugroom.client.media.rtp import (
+    Cname,
+    ReceiverReport,
+    ReportBlock,
+    Rtcp,
+    TransportFeedback,
+    build_rtcp,
+    is_rtcp,
+)
+from snugroom.client.media.seam import Srtp, SrtpError
+from snugroom.server.wire import limits, signed
+from snugroom.server.wire.messages import (
     Challenge,
     Closing,
     Entered,

@@ -15,11 +15,11 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from client.bench.flow import Audio, Video
-from client.bench.house import House
-from client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
-from client.bench.reporting import reported
-from server.wire.messages import Stream
+from snugroom.client.bench.flow import Audio, Video
+from snugroom.client.bench.house import House
+from snugroom.client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
+from snugroom.client.bench.reporting import reported
+from snugroom.server.wire.messages import Stream
 
 #: Goal in megabytes (10^6 bytes) per subscriber.
 GOAL_MB: Final = 0.25

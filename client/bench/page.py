@@ -17,15 +17,15 @@ from aiohttp import web
 from rich.console import Console
 from rich.table import Table
 
-from client.bench import join
-from client.bench.reporting import reported
-from client.demo.meeting import until
-from client.demo.process import ServerError, ServerProcess
-from client.demo.robot import Robot
-from client.media.codec import HEIGHT, WIDTH
-from client.session import Session
-from crypto.invite import canonical_origin
-from server import page
+from snugroom.client.bench import join
+from snugroom.client.bench.reporting import reported
+from snugroom.client.demo.meeting import until
+from snugroom.client.demo.process import ServerError, ServerProcess
+from snugroom.client.demo.robot import Robot
+from snugroom.client.media.codec import HEIGHT, WIDTH
+from snugroom.client.session import Session
+from snugroom.crypto.invite import canonical_origin
+from snugroom.server import page
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from client.demo.process import ServerError
+from snugroom.client.demo.process import ServerError
 
 
 async def reported(

@@ -19,15 +19,15 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from client.bench import machine
-from client.bench.drain import BATCH, Drain
-from client.bench.flow import SIZE, Video
-from client.bench.house import House
-from client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
-from client.bench.reporting import reported
-from client.media.rtp import Pli, RtpError, parse_rtcp
-from server.wire import limits
-from server.wire.messages import Stream
+from snugroom.client.bench import machine
+from snugroom.client.bench.drain import BATCH, Drain
+from snugroom.client.bench.flow import SIZE, Video
+from snugroom.client.bench.house import House
+from snugroom.client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
+from snugroom.client.bench.reporting import reported
+from snugroom.client.media.rtp import Pli, RtpError, parse_rtcp
+from snugroom.server.wire import limits
+from snugroom.server.wire.messages import Stream
 
 #: Goals: microseconds per packet, and packets a second on one core.
 GOAL_US: Final = 5.0

@@ -20,14 +20,14 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from client.bench import join
-from client.bench.flow import Audio, Video
-from client.bench.growth import trend
-from client.bench.house import House, table
-from client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering
-from client.bench.reporting import reported
-from client.media.rtp import Nack, Pli, is_rtcp
-from server.wire.messages import Stream
+from snugroom.client.bench import join
+from snugroom.client.bench.flow import Audio, Video
+from snugroom.client.bench.growth import trend
+from snugroom.client.bench.house import House, table
+from snugroom.client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering
+from snugroom.client.bench.reporting import reported
+from snugroom.client.media.rtp import Nack, Pli, is_rtcp
+from snugroom.server.wire.messages import Stream
 
 MINUTES: Final = 30.0
 _ROOMS: Final = 4

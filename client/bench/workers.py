@@ -20,13 +20,13 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from client.bench import machine
-from client.bench.drain import BATCH, Drain
-from client.bench.flow import SIZE, Video
-from client.bench.house import House
-from client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
-from client.bench.reporting import reported
-from server.wire.messages import Stream
+from snugroom.client.bench import machine
+from snugroom.client.bench.drain import BATCH, Drain
+from snugroom.client.bench.flow import SIZE, Video
+from snugroom.client.bench.house import House
+from snugroom.client.bench.light import Crowd, LightError, LightPeer, LightRoom, gathering, ssrc_of
+from snugroom.client.bench.reporting import reported
+from snugroom.server.wire.messages import Stream
 
 #: Goal for the rate of two workers, divided by the rate of one.
 GOAL: Final = 1.8

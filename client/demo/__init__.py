@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from client.demo.facts import verdict
-from client.demo.meeting import NAMES, Meeting
-from client.demo.show import HumanShow, JsonShow
-from client.participant import Status
+from snugroom.client.demo.facts import verdict
+from snugroom.client.demo.meeting import NAMES, Meeting
+from snugroom.client.demo.show import HumanShow, JsonShow
+from snugroom.client.participant import Status
 
 __all__ = ["run"]
 

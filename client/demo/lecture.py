@@ -19,30 +19,29 @@ import sys
 import webbrowser
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, Self
 
 from aiohttp import hdrs, web
 from rich.console import Console
 from rich.text import Text
 
-from client import page_cli
-from client.demo.meeting import until
-from client.demo.process import ServerError, ServerProcess
-from client.demo.robot import Robot
-from client.lab.scene import Scene
-from client.lab.scenes import SCENES
-from client.media.codec import HEIGHT, WIDTH
-from client.participant import Status
-from client.session import Session
-from client.session import events as ev
-from crypto.invite import canonical_origin
-from server import page
+from snugroom import IMPORT_FROM
+from snugroom.client import page_cli
+from snugroom.client.demo.meeting import until
+from snugroom.client.demo.process import ServerError, ServerProcess
+from snugroom.client.demo.robot import Robot
+from snugroom.client.lab.scene import Scene
+from snugroom.client.lab.scenes import SCENES
+from snugroom.client.media.codec import HEIGHT, WIDTH
+from snugroom.client.participant import Status
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.crypto.invite import canonical_origin
+from snugroom.server import page
 
 #: The first one opens the room and admits everybody who knocks.
 NAMES: Final = ("Ada", "Bo", "Cem")
 TITLE: Final = "A lecture"
-_ROOT: Final = Path(__file__).resolve().parents[2]
 _HEADER: Final = "X-Snug-Token"
 _COME_IN_TIME: Final = 30.0
 #: Seconds for a scene, including a second attempt; and seconds for its process to end after SIGINT.
@@ -156,11 +155,11 @@ def _line(value: dict[str, Any]) -> bytes:
 @contextlib.asynccontextmanager
 async def play(name: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
     """Run ``snug lab NAME --json`` in a separate process, which is always stopped on exit."""
-    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(filter(None, (str(IMPORT_FROM), os.environ.get("PYTHONPATH"))))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "client.cli",
+        "snugroom.client.cli",
         "lab",
         name,
         "--json",

@@ -11,19 +11,19 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from client.demo.facts import Facts, Pair, Search, Stream
-from client.demo.memory import Copy, UnreadableError, copy
-from client.demo.process import ServerError, ServerProcess
-from client.demo.proof import Evidence, examine
-from client.demo.robot import Robot
-from client.demo.search import Wanted, search
-from client.media.codec import HEIGHT, WIDTH
-from client.session import Session
-from client.session import events as ev
-from crypto.invite import Invite, canonical_origin
-from crypto.verification import spoken
-from server import page
-from server.wire.messages import MediaKind
+from snugroom.client.demo.facts import Facts, Pair, Search, Stream
+from snugroom.client.demo.memory import Copy, UnreadableError, copy
+from snugroom.client.demo.process import ServerError, ServerProcess
+from snugroom.client.demo.proof import Evidence, examine
+from snugroom.client.demo.robot import Robot
+from snugroom.client.demo.search import Wanted, search
+from snugroom.client.media.codec import HEIGHT, WIDTH
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.crypto.invite import Invite, canonical_origin
+from snugroom.crypto.verification import spoken
+from snugroom.server import page
+from snugroom.server.wire.messages import MediaKind
 
 #: First names are displayed. The names are full names, because two letters occur in any memory.
 NAMES: Final = (

@@ -10,11 +10,11 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-_ROOT: Final = Path(__file__).resolve().parents[2]
+from snugroom import IMPORT_FROM
+
 _START_TIME: Final = 20.0
 _ANSWER_TIME: Final = 10.0
 _STOP_TIME: Final = 10.0
@@ -59,11 +59,11 @@ class ServerProcess:
         return self._process is not None and self._process.returncode is None
 
     async def __aenter__(self) -> Self:
-        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (str(IMPORT_FROM), os.environ.get("PYTHONPATH"))))
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "server",
+            "snugroom.server",
             "--listen",
             "127.0.0.1:0",
             *self.arguments,

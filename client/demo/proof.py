@@ -14,9 +14,9 @@ from typing import Final
 import av
 import numpy as np
 
-from client.media.check import Colour, colour_in, identity_of_colour, identity_of_pitch, tones_in
-from client.media.codec import SAMPLE_RATE
-from client.media.sources import IDENTITIES
+from snugroom.client.media.check import Colour, colour_in, identity_of_colour, identity_of_pitch, tones_in
+from snugroom.client.media.codec import SAMPLE_RATE
+from snugroom.client.media.sources import IDENTITIES
 
 #: Maximum number of seconds of a recording that are examined.
 SECONDS_MAX: Final = 60.0

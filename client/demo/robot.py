@@ -8,16 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from client.connection import Clock, Connection, SessionCrypto
-from client.demo.facts import Stream
-from client.media.engine import MediaEngine
-from client.media.record import Recorder, file_stem
-from client.media.sources import TestCard
-from client.media.stats import StreamStats
-from client.session import Session
-from client.session import events as ev
-from crypto.media_keys import OpenedFrame
-from server.wire.messages import MediaKind
+from snugroom.client.connection import Clock, Connection, SessionCrypto
+from snugroom.client.demo.facts import Stream
+from snugroom.client.media.engine import MediaEngine
+from snugroom.client.media.record import Recorder, file_stem
+from snugroom.client.media.sources import TestCard
+from snugroom.client.media.stats import StreamStats
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.crypto.media_keys import OpenedFrame
+from snugroom.server.wire.messages import MediaKind
 
 _KEPT: Final = 24
 

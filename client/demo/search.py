@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from client.demo.facts import Search
-from client.demo.memory import Copy, find, forms
+from snugroom.client.demo.facts import Search
+from snugroom.client.demo.memory import Copy, find, forms
 
 #: Bytes from the middle of each frame that are searched for, and their minimum number of different bytes.
 #: Silence has fewer.

@@ -14,12 +14,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from client import qr
-from client.demo.facts import Facts, Pair, Stream
-from client.demo.robot import Robot
-from client.output import as_json
-from client.session import events as ev
-from crypto.verification import spoken
+from snugroom.client import qr
+from snugroom.client.demo.facts import Facts, Pair, Stream
+from snugroom.client.demo.robot import Robot
+from snugroom.client.output import as_json
+from snugroom.client.session import events as ev
+from snugroom.crypto.verification import spoken
 
 _PACE_WORTH_A_WORD: Final = 0.9
 _KINDS: Final = ("audio", "video")

@@ -8,10 +8,10 @@ import json
 import sys
 from collections.abc import Sequence
 
-from client.lab.runner import run_all
-from client.lab.scene import Scene
-from client.lab.scenes import SCENES
-from client.lab.show import HumanShow, JsonShow, listing
+from snugroom.client.lab.runner import run_all
+from snugroom.client.lab.scene import Scene
+from snugroom.client.lab.scenes import SCENES
+from snugroom.client.lab.show import HumanShow, JsonShow, listing
 
 
 class UnknownSceneError(ValueError):

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from client.media.reorder import Frame, Reorder
-from client.media.rtp import PAYLOAD_TYPE, RtpError, parse_rtp
-from client.session import Session
-from crypto import shim
-from crypto.errors import SnugCryptoError
-from crypto.invite import Invite, link_psk
-from crypto.kdf import H
-from crypto.media_keys import BASE_KEY_LABEL, BASE_KEY_SIZE, SUITE
-from crypto.mls import Group
-from crypto.sframe import FrameKey, Header, extract
-from server.wire.messages import MediaKind
+from snugroom.client.media.reorder import Frame, Reorder
+from snugroom.client.media.rtp import PAYLOAD_TYPE, RtpError, parse_rtp
+from snugroom.client.session import Session
+from snugroom.crypto import shim
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.invite import Invite, link_psk
+from snugroom.crypto.kdf import H
+from snugroom.crypto.media_keys import BASE_KEY_LABEL, BASE_KEY_SIZE, SUITE
+from snugroom.crypto.mls import Group
+from snugroom.crypto.sframe import FrameKey, Header, extract
+from snugroom.server.wire.messages import MediaKind
 
 _KINDS: dict[int, MediaKind] = {number: kind for kind, number in PAYLOAD_TYPE.items()}
 

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from client.connection import SessionCrypto
-from client.media.receiving import Opened
-from client.session import Session, content
-from client.session.membership import SUITE, room_pass
-from crypto import mls, policy, shim, veil
-from crypto.invite import gate
-from crypto.media_keys import BASE_KEY_LABEL, BASE_KEY_SIZE, TAGS_SIZE, EpochKeys, Stream
-from crypto.media_keys import SUITE as SFRAME
-from crypto.mls.codec import decode
-from crypto.mls.commit import EXTERNAL_INIT_LABEL, Applied, next_epoch, provisional_context
-from crypto.mls.framing import sign_content
-from crypto.mls.messages import (
+from snugroom.client.connection import SessionCrypto
+from snugroom.client.media.receiving import Opened
+from snugroom.client.session import Session, content
+from snugroom.client.session.membership import SUITE, room_pass
+from snugroom.crypto import mls, policy, shim, veil
+from snugroom.crypto.invite import gate
+from snugroom.crypto.media_keys import BASE_KEY_LABEL, BASE_KEY_SIZE, TAGS_SIZE, EpochKeys, Stream
+from snugroom.crypto.media_keys import SUITE as SFRAME
+from snugroom.crypto.mls.codec import decode
+from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, Applied, next_epoch, provisional_context
+from snugroom.crypto.mls.framing import sign_content
+from snugroom.crypto.mls.messages import (
     FramedContent,
     GroupInfo,
     PublicMessage,
@@ -28,17 +28,17 @@ from crypto.mls.messages import (
     decode_message,
     encode_message,
 )
-from crypto.mls.nodes import ExtensionType, find_extension
-from crypto.mls.proposals import Commit, ProposalOrRef
-from crypto.mls.schedule import epoch_secrets, interim_transcript_hash
-from crypto.mls.secrets import SecretTree
-from crypto.mls.state import EpochState, Limits
-from crypto.mls.tree import RatchetTree, read_tree
-from crypto.mls.treekem import create_path
-from crypto.primitives import hpke_send_export, suite_of
-from crypto.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, CommitContext, Identity
-from crypto.sframe import FrameKey, extract
-from server.wire.messages import MediaKind
+from snugroom.crypto.mls.nodes import ExtensionType, find_extension
+from snugroom.crypto.mls.proposals import Commit, ProposalOrRef
+from snugroom.crypto.mls.schedule import epoch_secrets, interim_transcript_hash
+from snugroom.crypto.mls.secrets import SecretTree
+from snugroom.crypto.mls.state import EpochState, Limits
+from snugroom.crypto.mls.tree import RatchetTree, read_tree
+from snugroom.crypto.mls.treekem import create_path
+from snugroom.crypto.primitives import hpke_send_export, suite_of
+from snugroom.crypto.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, CommitContext, Identity
+from snugroom.crypto.sframe import FrameKey, extract
+from snugroom.server.wire.messages import MediaKind
 
 
 @dataclass(frozen=True)

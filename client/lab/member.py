@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from client.connection import Clock, Connection, SessionCrypto
-from client.media.engine import MediaEngine
-from client.media.receiving import FrameCrypto, Opened
-from client.media.sources import TestCard
-from client.session import Session
-from client.session import events as ev
-from crypto.errors import SnugCryptoError
-from crypto.kdf import H
-from server.wire.messages import MediaKind
+from snugroom.client.connection import Clock, Connection, SessionCrypto
+from snugroom.client.media.engine import MediaEngine
+from snugroom.client.media.receiving import FrameCrypto, Opened
+from snugroom.client.media.sources import TestCard
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.kdf import H
+from snugroom.server.wire.messages import MediaKind
 
 #: Width and height in pixels: small, because several meetings run at the same time.
 SIZE: Final = (128, 96)

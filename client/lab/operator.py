@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from typing import Any, Final
 
-from client.demo.process import ServerError, ServerProcess
+from snugroom.client.demo.process import ServerError, ServerProcess
 
 _ANSWER_TIME: Final = 15.0
 #: Maximum length of an output line in bytes: the largest blob in base64, and space for the other fields.

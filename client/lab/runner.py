@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from client.demo.process import ServerError
-from client.lab.scene import Facts, Judgement, Outcome, Scene, judge
-from client.lab.stage import SceneError, perform
+from snugroom.client.demo.process import ServerError
+from snugroom.client.lab.scene import Facts, Judgement, Outcome, Scene, judge
+from snugroom.client.lab.stage import SceneError, perform
 
 #: Number of scenes at the same time. A scene spends most of its time waiting.
 AT_A_TIME: Final = 3

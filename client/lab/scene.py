@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    from client.lab.stage import Stage
+    from snugroom.client.lab.stage import Stage
 
 #: Verdicts. `harmed`: something happened that must never happen. `unplayed`: the act was not done.
 Verdict = Literal["impossible", "detected", "succeeds", "harmed", "unplayed"]

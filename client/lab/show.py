@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.spinner import Spinner
 from rich.table import Table
 
-from client.lab.runner import Result
-from client.lab.scene import Judgement, Scene, as_json
+from snugroom.client.lab.runner import Result
+from snugroom.client.lab.scene import Judgement, Scene, as_json
 
 _COLOUR: Final = {
     "impossible": "green",

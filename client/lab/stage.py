@@ -8,17 +8,17 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from client.connection import SessionCrypto
-from client.lab.intruder import Intruder, SealedFrame, frames
-from client.lab.member import Member, Truth
-from client.lab.operator import Operator
-from client.lab.scene import Facts, Outcome, Scene, Seen
-from client.media.receiving import FrameCrypto
-from client.session import Session
-from client.session import events as ev
-from client.session.options import Options
-from client.session.room import RoomSession
-from crypto.invite import canonical_origin
+from snugroom.client.connection import SessionCrypto
+from snugroom.client.lab.intruder import Intruder, SealedFrame, frames
+from snugroom.client.lab.member import Member, Truth
+from snugroom.client.lab.operator import Operator
+from snugroom.client.lab.scene import Facts, Outcome, Scene, Seen
+from snugroom.client.media.receiving import FrameCrypto
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.client.session.options import Options
+from snugroom.client.session.room import RoomSession
+from snugroom.crypto.invite import canonical_origin
 
 _LOOK: Final = 0.05
 #: Seconds for all members to join and receive media. Generous, because several meetings share one machine.

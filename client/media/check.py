@@ -15,8 +15,8 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 from numpy.typing import NDArray
 
-from client.media.codec import SAMPLE_RATE, Picture
-from client.media.sources import (
+from snugroom.client.media.codec import SAMPLE_RATE, Picture
+from snugroom.client.media.sources import (
     COUNTER,
     COUNTER_BITS,
     IDENTITIES,

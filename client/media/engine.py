@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from client.media import opus, twcc
-from client.media.codec import (
+from snugroom.client.media import opus, twcc
+from snugroom.client.media.codec import (
     HEIGHT,
     WIDTH,
     OpusEncoder,
@@ -23,12 +23,12 @@ from client.media.codec import (
     SoundEncoder,
     Vp8Decoder,
 )
-from client.media.incoming import Disk, Incoming
-from client.media.outgoing import Outgoing
-from client.media.receiving import FrameCrypto, Opened
-from client.media.record import Recorder
-from client.media.reports import RoundTrip
-from client.media.rtp import (
+from snugroom.client.media.incoming import Disk, Incoming
+from snugroom.client.media.outgoing import Outgoing
+from snugroom.client.media.receiving import FrameCrypto, Opened
+from snugroom.client.media.record import Recorder
+from snugroom.client.media.reports import RoundTrip
+from snugroom.client.media.rtp import (
     Nack,
     Pli,
     ReceiverReport,
@@ -40,11 +40,11 @@ from client.media.rtp import (
     parse_rtcp,
     parse_rtp,
 )
-from client.media.sending import random_ssrc
-from client.media.sources import Source
-from client.media.stats import OwnStats, StreamStats
-from client.media.transport import Link, MediaTransport, TransportError
-from server.wire.messages import HandleStream, MediaKind, Stream, Transport
+from snugroom.client.media.sending import random_ssrc
+from snugroom.client.media.sources import Source
+from snugroom.client.media.stats import OwnStats, StreamStats
+from snugroom.client.media.transport import Link, MediaTransport, TransportError
+from snugroom.server.wire.messages import HandleStream, MediaKind, Stream, Transport
 
 __all__ = ["EngineError", "FrameCrypto", "MediaEngine", "Opened", "OwnStats", "StreamStats", "TransportError"]
 

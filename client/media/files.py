@@ -12,8 +12,8 @@ import numpy as np
 from av.container.input import InputContainer
 from av.stream import Disposition
 
-from client.media.codec import FRAME_SAMPLES, HEIGHT, SAMPLE_RATE, WIDTH, Picture, Sound
-from client.media.sources import blank, planes, silence
+from snugroom.client.media.codec import FRAME_SAMPLES, HEIGHT, SAMPLE_RATE, WIDTH, Picture, Sound
+from snugroom.client.media.sources import blank, planes, silence
 
 #: Seconds that one stream of a file may run ahead before the other one counts as silent.
 _SKEW: Final = 3.0

@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, ParamSpec
 
-from client.media.codec import FRAME_SAMPLES, CodecError, PictureDecoder, SoundDecoder
-from client.media.receiving import AskKey, Conceal, Deliver, FrameCrypto, ReceiveEffect, Receiver
-from client.media.record import Recorder, Taken
-from client.media.reorder import Ask
-from client.media.reports import Reception
-from client.media.rtp import (
+from snugroom.client.media.codec import FRAME_SAMPLES, CodecError, PictureDecoder, SoundDecoder
+from snugroom.client.media.receiving import AskKey, Conceal, Deliver, FrameCrypto, ReceiveEffect, Receiver
+from snugroom.client.media.record import Recorder, Taken
+from snugroom.client.media.reorder import Ask
+from snugroom.client.media.reports import Reception
+from snugroom.client.media.rtp import (
     BLOCKS_MAX,
     Cname,
     Nack,
@@ -31,9 +31,9 @@ from client.media.rtp import (
     build_rtcp,
     unwrap_rtx,
 )
-from client.media.stats import StreamStats
-from client.media.twcc import Arrivals
-from server.wire.messages import HandleStream, MediaKind
+from snugroom.client.media.stats import StreamStats
+from snugroom.client.media.twcc import Arrivals
+from snugroom.server.wire.messages import HandleStream, MediaKind
 
 _DECODE_QUEUE: Final = 30
 _DISK_QUEUE: Final = 4_000

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from client.media.codec import HEIGHT, VIDEO_BITRATE, WIDTH
+from snugroom.client.media.codec import HEIGHT, VIDEO_BITRATE, WIDTH
 
 #: Factor for the bits per pixel of each smaller layer: a smaller layer needs more bits per pixel.
 _DENSER: Final = 1.6

@@ -14,7 +14,14 @@ import av
 import numpy as np
 from cffi import FFI
 
-from client.media.codec import FRAME_SAMPLES, SAMPLE_RATE, CodecError, OpusDecoder, Sound, SoundDecoder
+from snugroom.client.media.codec import (
+    FRAME_SAMPLES,
+    SAMPLE_RATE,
+    CodecError,
+    OpusDecoder,
+    Sound,
+    SoundDecoder,
+)
 
 ffi: Final[Any] = FFI()
 ffi.cdef(

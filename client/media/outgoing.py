@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from client.media.codec import (
+from snugroom.client.media.codec import (
     FRAME_SECONDS,
     VIDEO_RATE,
     OpusEncoder,
@@ -23,17 +23,17 @@ from client.media.codec import (
     is_key_frame,
     scaled,
 )
-from client.media.layers import Layer, layers_of, share
-from client.media.pacing import Pacer
-from client.media.rate import Estimate
-from client.media.receiving import FrameCrypto
-from client.media.rtp import Cname, Nack, Pli, ReportBlock, build_rtcp
-from client.media.sending import KeyGate, Pace, Sender
-from client.media.sources import Source, blank, silence
-from client.media.stats import OwnStats
-from client.media.transport import Link
-from client.media.twcc import Report
-from server.wire.messages import Stream
+from snugroom.client.media.layers import Layer, layers_of, share
+from snugroom.client.media.pacing import Pacer
+from snugroom.client.media.rate import Estimate
+from snugroom.client.media.receiving import FrameCrypto
+from snugroom.client.media.rtp import Cname, Nack, Pli, ReportBlock, build_rtcp
+from snugroom.client.media.sending import KeyGate, Pace, Sender
+from snugroom.client.media.sources import Source, blank, silence
+from snugroom.client.media.stats import OwnStats
+from snugroom.client.media.transport import Link
+from snugroom.client.media.twcc import Report
+from snugroom.server.wire.messages import Stream
 
 _PREFETCH: Final = 5  # audio frames fetched from the source at once, and ahead of time
 

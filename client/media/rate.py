@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-from client.media.twcc import Report
+from snugroom.client.media.twcc import Report
 
 FIRST: Final = 300_000
 FLOOR: Final = 60_000

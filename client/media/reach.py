@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from client.media import ice
-from client.media.ice import IceClient, IceEffect
+from snugroom.client.media import ice
+from snugroom.client.media.ice import IceClient, IceEffect
 
 #: Seconds in which only UDP is tried.
 TCP_AFTER: Final = 1.5

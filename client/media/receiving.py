@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from client.media.codec import is_key_frame
-from client.media.reorder import Ask, Frame, Lost, Reorder, ReorderEffect
-from client.media.rtp import PAYLOAD_TYPE, RtpPacket
-from crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
-from crypto.media_keys import FutureEpochError, FutureFrames, base_stream
-from crypto.media_signatures import UnverifiedFrameError
-from server.wire.messages import MediaKind
+from snugroom.client.media.codec import is_key_frame
+from snugroom.client.media.reorder import Ask, Frame, Lost, Reorder, ReorderEffect
+from snugroom.client.media.rtp import PAYLOAD_TYPE, RtpPacket
+from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
+from snugroom.crypto.media_keys import FutureEpochError, FutureFrames, base_stream
+from snugroom.crypto.media_signatures import UnverifiedFrameError
+from snugroom.server.wire.messages import MediaKind
 
 #: Seconds between requests for a key frame until one arrives; the last value repeats.
 KEY_WAITS: Final = (0.3, 0.3, 0.3, 0.6, 1.2, 2.4, 5.0)

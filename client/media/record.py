@@ -23,9 +23,16 @@ from av.audio.stream import AudioStream
 from av.container.output import OutputContainer
 from av.stream import Stream
 
-from client.media.codec import FRAME_SECONDS, HEIGHT, SAMPLE_RATE, WIDTH, is_key_frame, key_frame_size
-from client.media.rtp import CLOCK_RATE
-from server.wire.messages import MediaKind
+from snugroom.client.media.codec import (
+    FRAME_SECONDS,
+    HEIGHT,
+    SAMPLE_RATE,
+    WIDTH,
+    is_key_frame,
+    key_frame_size,
+)
+from snugroom.client.media.rtp import CLOCK_RATE
+from snugroom.server.wire.messages import MediaKind
 
 #: Seconds that a file waits for the other stream and for sender reports, and for a key frame.
 SYNC_WAIT: Final = 1.5

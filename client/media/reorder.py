@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from client.media.rtp import RtpError, RtpPacket, parse_vp8
-from server.wire.messages import MediaKind
+from snugroom.client.media.rtp import RtpError, RtpPacket, parse_vp8
+from snugroom.server.wire.messages import MediaKind
 
 _HALF: Final = 1 << 15
 _OVERTAKEN_MAX: Final = 16

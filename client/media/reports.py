@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from client.media.rtp import CLOCK_RATE, ReportBlock, RtpPacket
-from server.wire.messages import MediaKind
+from snugroom.client.media.rtp import CLOCK_RATE, ReportBlock, RtpPacket
+from snugroom.server.wire.messages import MediaKind
 
 _SHORT: Final = 1 << 16
 _WORD: Final = 0xFFFFFFFF

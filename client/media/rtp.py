@@ -10,8 +10,8 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from server.wire import limits
-from server.wire.messages import MediaKind
+from snugroom.server.wire import limits
+from snugroom.server.wire.messages import MediaKind
 
 #: The protocol fixes the payload types for all participants: nothing is negotiated.
 PAYLOAD_TYPE: Final[dict[MediaKind, int]] = {

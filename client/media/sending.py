@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from client.media.rtp import (
+from snugroom.client.media.rtp import (
     CLOCK_RATE,
     PAYLOAD_TYPE,
     RtpPacket,
@@ -19,8 +19,8 @@ from client.media.rtp import (
     stamped,
     with_extensions,
 )
-from server.wire import limits
-from server.wire.messages import MediaKind
+from snugroom.server.wire import limits
+from snugroom.server.wire.messages import MediaKind
 
 #: Packets cached for retransmission: four seconds of audio, about ten of video.
 CACHE: Final[dict[MediaKind, int]] = {"audio": 200, "video": 1_024}

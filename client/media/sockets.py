@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from client.media.reach import Way
+from snugroom.client.media.reach import Way
 
 _DRAIN: Final = 64  # maximum number of datagrams read in one turn of the event loop
 _DATAGRAM_MAX: Final = 2_048

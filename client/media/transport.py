@@ -11,13 +11,23 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from client.media.dtls import Certificate, DtlsAssociation, DtlsError
-from client.media.ice import make_credentials
-from client.media.reach import Chosen, Open, Reach, ReachEffect, Send, Shut, Unreachable, Way, unreached
-from client.media.rtp import is_rtcp
-from client.media.seam import SrtpError
-from client.media.sockets import TcpWire, UdpWire, Wire
-from server.wire.messages import Transport
+from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
+from snugroom.client.media.ice import make_credentials
+from snugroom.client.media.reach import (
+    Chosen,
+    Open,
+    Reach,
+    ReachEffect,
+    Send,
+    Shut,
+    Unreachable,
+    Way,
+    unreached,
+)
+from snugroom.client.media.rtp import is_rtcp
+from snugroom.client.media.seam import SrtpError
+from snugroom.client.media.sockets import TcpWire, UdpWire, Wire
+from snugroom.server.wire.messages import Transport
 
 _TICK: Final = 0.025
 _TICK_IDLE: Final = 0.25

@@ -4,7 +4,7 @@
 sides of a lobby.
 """
 
-from client.session.events import (
+from snugroom.client.session.events import (
     Alarm,
     Code,
     Connect,
@@ -24,7 +24,7 @@ from client.session.events import (
     Tell,
     Transmit,
 )
-from client.session.session import Session
+from snugroom.client.session.session import Session
 
 __all__ = [
     "Alarm",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from client.session import content
-from crypto import hpke
-from crypto.errors import SnugCryptoError
-from crypto.fields import prefixed
-from crypto.invite import HostSeed
-from crypto.kdf import Rng
+from snugroom.client.session import content
+from snugroom.crypto import hpke
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.fields import prefixed
+from snugroom.crypto.invite import HostSeed
+from snugroom.crypto.kdf import Rng
 
 _SUITE = hpke.Suite.X25519_SHA256_AES128GCM
 

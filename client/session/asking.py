@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from client.session.aspect import Aspect
-from server.wire import messages as wire
-from server.wire.limits import LAYERS_MAX, WANT_MAX
+from snugroom.client.session.aspect import Aspect
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.limits import LAYERS_MAX, WANT_MAX
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Minimum seconds between two requests: a window that is being resized changes much in little time.
 GAP: Final = 0.5

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from client.session import content
-from client.session.membership import Change
-from crypto import mls
-from server.wire import messages as wire
+from snugroom.client.session import content
+from snugroom.client.session.membership import Change
+from snugroom.crypto import mls
+from snugroom.server.wire import messages as wire
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 
 class Aspect:

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from client.session.asking import Asking
-from client.session.aspect import Aspect
-from client.session.comparing import Comparing
-from client.session.dropped import Dropped
-from client.session.ending import Ending
-from client.session.filesharing import Files
-from client.session.granting import Granting
-from client.session.identity import Vouching
-from client.session.layering import Layering
-from client.session.pages import Pages
-from client.session.pictures import Pictures
-from client.session.powers import Powers
-from client.session.recovery import Recovery
-from client.session.reporting import Reporting
-from client.session.revoking import Revoking
-from client.session.signing import Signing
-from client.session.states import Reactions, States
-from client.session.turning import Turning
-from client.session.watch import Watch
+from snugroom.client.session.asking import Asking
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.comparing import Comparing
+from snugroom.client.session.dropped import Dropped
+from snugroom.client.session.ending import Ending
+from snugroom.client.session.filesharing import Files
+from snugroom.client.session.granting import Granting
+from snugroom.client.session.identity import Vouching
+from snugroom.client.session.layering import Layering
+from snugroom.client.session.pages import Pages
+from snugroom.client.session.pictures import Pictures
+from snugroom.client.session.powers import Powers
+from snugroom.client.session.recovery import Recovery
+from snugroom.client.session.reporting import Reporting
+from snugroom.client.session.revoking import Revoking
+from snugroom.client.session.signing import Signing
+from snugroom.client.session.states import Reactions, States
+from snugroom.client.session.turning import Turning
+from snugroom.client.session.watch import Watch
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 
 def make(room: RoomSession, now: float) -> list[Aspect]:

@@ -6,15 +6,15 @@ from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from client.session.order import Order
-from crypto import policy, veil
-from crypto.beats import NO_BEAT, Beat, Counters, Got
-from crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, ValidationError
-from crypto.kdf import H
-from server.wire.limits import BUCKETS
+from snugroom.client.session.order import Order
+from snugroom.crypto import policy, veil
+from snugroom.crypto.beats import NO_BEAT, Beat, Counters, Got
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, ValidationError
+from snugroom.crypto.kdf import H
+from snugroom.server.wire.limits import BUCKETS
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Minimum seconds between two beats of one member, and seconds per member of a large room.
 LEAST: Final = 5.0

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from client.session import events as ev
-from client.session import words
-from client.session.invites import called
-from client.session.membership import Change, Membership
-from client.session.powers import changes as policy_changes
+from snugroom.client.session import events as ev
+from snugroom.client.session import words
+from snugroom.client.session.invites import called
+from snugroom.client.session.membership import Change, Membership
+from snugroom.client.session.powers import changes as policy_changes
 
 #: Changes that are kept as sentences; newcomers are identified by keys, without this limit.
 CHANGES_MAX: Final = 200

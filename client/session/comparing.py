@@ -12,19 +12,19 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from client.session import content, words
-from client.session import events as ev
-from client.session.aspect import Aspect
-from client.session.compared import Compared, Seen, members_of
-from client.session.membership import Change
-from crypto import mls
-from crypto.errors import SnugCryptoError
-from crypto.kdf import H
-from crypto.verification import SHARE_SIZE, SID_SIZE, CodeRun, Ground, signs
-from server.wire import messages as wire
+from snugroom.client.session import content, words
+from snugroom.client.session import events as ev
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.compared import Compared, Seen, members_of
+from snugroom.client.session.membership import Change
+from snugroom.crypto import mls
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.kdf import H
+from snugroom.crypto.verification import SHARE_SIZE, SID_SIZE, CodeRun, Ground, signs
+from snugroom.server.wire import messages as wire
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Seconds for all commitments, and again for all shares.
 PHASE: Final = 8.0

@@ -6,9 +6,9 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from crypto.errors import MalformedError
-from crypto.kdf import H
-from server.wire.messages import Bytes8, Bytes16, Bytes32, Bytes64, MediaKind, Ssrc
+from snugroom.crypto.errors import MalformedError
+from snugroom.crypto.kdf import H
+from snugroom.server.wire.messages import Bytes8, Bytes16, Bytes32, Bytes64, MediaKind, Ssrc
 
 #: Maximum members for a short code: each sends two messages to all for one code.
 COMPARING_MAX: Final = 100

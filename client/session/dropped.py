@@ -12,18 +12,27 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from client.session import events as ev
-from client.session import words
-from client.session.aspect import Aspect
-from client.session.watch import Watch
-from crypto import evidence, invite
-from crypto.errors import SnugCryptoError
-from crypto.evidence import Evidence, Exhibit, LastWord, NamedLeaf, Probe, ProbeReceipt, Receipt, SignedBeat
-from crypto.kdf import SigningKey
-from server.wire import messages as wire
+from snugroom.client.session import events as ev
+from snugroom.client.session import words
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.watch import Watch
+from snugroom.crypto import evidence, invite
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.evidence import (
+    Evidence,
+    Exhibit,
+    LastWord,
+    NamedLeaf,
+    Probe,
+    ProbeReceipt,
+    Receipt,
+    SignedBeat,
+)
+from snugroom.crypto.kdf import SigningKey
+from snugroom.server.wire import messages as wire
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Seconds without the room before the first probe; between two probes; and for one probe.
 PROBE_AFTER: Final = 1.0

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from client.session import content, words
-from client.session.aspect import Aspect
-from client.session.membership import Change
-from crypto import mls, policy
-from crypto.errors import ValidationError
-from crypto.kdf import H
+from snugroom.client.session import content, words
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.membership import Change
+from snugroom.crypto import mls, policy
+from snugroom.crypto.errors import ValidationError
+from snugroom.crypto.kdf import H
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Seconds after which a host who ended the meeting leaves, even if the server has not relayed the end.
 END_WAIT: Final = 5.0

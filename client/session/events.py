@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from client.contacts import Standing
-from client.session.content import ReactionKind
-from server.wire import messages as wire
-from server.wire.messages import ClientMessage, HandleStream, ServerMessage, Transport
+from snugroom.client.contacts import Standing
+from snugroom.client.session.content import ReactionKind
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.messages import ClientMessage, HandleStream, ServerMessage, Transport
 
 # -- inputs ----------------------------------------------------------------------------------
 

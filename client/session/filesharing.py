@@ -10,19 +10,19 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from client.session import content, words
-from client.session import events as ev
-from client.session.aspect import Aspect
-from client.session.membership import Change
-from client.session.talk import Seen
-from crypto import mls, veil
-from crypto.errors import MalformedError, SnugCryptoError
-from crypto.fields import Reader, uint
-from crypto.kdf import H
-from server.wire.limits import BUCKETS
+from snugroom.client.session import content, words
+from snugroom.client.session import events as ev
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.membership import Change
+from snugroom.client.session.talk import Seen
+from snugroom.crypto import mls, veil
+from snugroom.crypto.errors import MalformedError, SnugCryptoError
+from snugroom.crypto.fields import Reader, uint
+from snugroom.crypto.kdf import H
+from snugroom.server.wire.limits import BUCKETS
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Seconds between two pieces of ours: about 400 kB/s, which leaves capacity below the server's limits.
 PIECE_EVERY: Final = 0.15

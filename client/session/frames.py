@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crypto import policy, shim
-from crypto.media_keys import FutureEpochError, OpenedFrame, base_stream, open_frame, seal_frame
-from crypto.shim import Kind
+from snugroom.crypto import policy, shim
+from snugroom.crypto.media_keys import FutureEpochError, OpenedFrame, base_stream, open_frame, seal_frame
+from snugroom.crypto.shim import Kind
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 
 def why_silent(room: RoomSession, now: float) -> str | None:

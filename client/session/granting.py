@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from client.session import content
-from client.session.announced import granted_message, open_grant, seal_grant
-from client.session.aspect import Aspect
-from client.session.membership import Change
-from crypto import mls
-from crypto.errors import SnugCryptoError
-from crypto.invite import verify
+from snugroom.client.session import content
+from snugroom.client.session.announced import granted_message, open_grant, seal_grant
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.membership import Change
+from snugroom.crypto import mls
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.invite import verify
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Seconds until an unanswered grant is sent again, doubled each time up to the maximum.
 AGAIN: Final = 5.0

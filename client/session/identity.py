@@ -11,19 +11,19 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from client.contacts import ContactError, Contacts
-from client.session import content
-from client.session import events as ev
-from client.session.aspect import Aspect
-from client.session.membership import Change
-from client.session.standing import look
-from crypto import hpke, mls, veil
-from crypto.errors import SnugCryptoError
-from crypto.identity import Ends, OpenedVouch, fingerprint, open_vouch
-from server.wire.limits import BUCKETS
+from snugroom.client.contacts import ContactError, Contacts
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.membership import Change
+from snugroom.client.session.standing import look
+from snugroom.crypto import hpke, mls, veil
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.identity import Ends, OpenedVouch, fingerprint, open_vouch
+from snugroom.server.wire.limits import BUCKETS
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Vouches to us that arrived before their senders' announcements.
 EARLY_MAX: Final = 8

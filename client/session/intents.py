@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crypto.mls import KeyPackage
-from crypto.room_state import HostReturn, Policy
+from snugroom.crypto.mls import KeyPackage
+from snugroom.crypto.room_state import HostReturn, Policy
 
 
 @dataclass(frozen=True)

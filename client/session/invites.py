@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from client.session import events as ev
-from client.session.membership import Membership
-from crypto.kdf import Rng
-from crypto.report import NO_INVITE
-from crypto.room_state import SINGLE_USE
+from snugroom.client.session import events as ev
+from snugroom.client.session.membership import Membership
+from snugroom.crypto.kdf import Rng
+from snugroom.crypto.report import NO_INVITE
+from snugroom.crypto.room_state import SINGLE_USE
 
 #: Maximum label size in bytes of UTF-8.
 LABEL_MAX: Final = 64

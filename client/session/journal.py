@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from crypto.invite import chain_next
+from snugroom.crypto.invite import chain_next
 
 #: Slots whose blobs are kept, to hand over to a restarted server and to stragglers.
 KEPT: Final = 8

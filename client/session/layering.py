@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from client.session.aspect import Aspect
-from client.session.membership import Change
-from client.session.signing import Signing
-from crypto.errors import ReplayError
-from crypto.media_keys import Stream, base_stream
-from crypto.media_signatures import UnverifiedFrameError
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.membership import Change
+from snugroom.client.session.signing import Signing
+from snugroom.crypto.errors import ReplayError
+from snugroom.crypto.media_keys import Stream, base_stream
+from snugroom.crypto.media_signatures import UnverifiedFrameError
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Lists by which a frame may be older than the newest of another layer: the layers of one video frame are
 #: sealed in sequence, and a list may end between two of them.

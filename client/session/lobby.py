@@ -11,21 +11,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from client.contacts import Contacts
-from client.session import events as ev
-from client.session import words
-from client.session.intents import AddIntent, RejoinIntent
-from client.session.invites import InviteBook, called
-from client.session.membership import Membership, policy_of
-from client.session.standing import look
-from crypto import lobby, mls
-from crypto.errors import SnugCryptoError
-from crypto.identity import IdentityKey
-from crypto.invite import HostSeed, Invite, day_of, door_message, lobby_key, lobby_veil_key
-from crypto.kdf import H, Rng, SigningKey
-from crypto.names import look_alike
-from crypto.room_state import ANY_HOST, REJOIN_EXTENSION, SINGLE_USE, Identity, Mode, RejoinTicket
-from server.wire import messages as wire
+from snugroom.client.contacts import Contacts
+from snugroom.client.session import events as ev
+from snugroom.client.session import words
+from snugroom.client.session.intents import AddIntent, RejoinIntent
+from snugroom.client.session.invites import InviteBook, called
+from snugroom.client.session.membership import Membership, policy_of
+from snugroom.client.session.standing import look
+from snugroom.crypto import lobby, mls
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.identity import IdentityKey
+from snugroom.crypto.invite import HostSeed, Invite, day_of, door_message, lobby_key, lobby_veil_key
+from snugroom.crypto.kdf import H, Rng, SigningKey
+from snugroom.crypto.names import look_alike
+from snugroom.crypto.room_state import ANY_HOST, REJOIN_EXTENSION, SINGLE_USE, Identity, Mode, RejoinTicket
+from snugroom.server.wire import messages as wire
 
 #: Seconds around midnight in which a host is in both days' lobbies.
 MIDNIGHT: Final = 600.0

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from client.session.intents import (
+from snugroom.client.session.intents import (
     AddIntent,
     FarewellIntent,
     Intent,
@@ -21,10 +21,10 @@ from client.session.intents import (
     RemoveIntent,
     ReturnIntent,
 )
-from client.session.journal import Journal
-from client.session.views import Ground, leaf_view, names_of, proposal_view
-from crypto import mls, policy, veil
-from crypto.errors import (
+from snugroom.client.session.journal import Journal
+from snugroom.client.session.views import Ground, leaf_view, names_of, proposal_view
+from snugroom.crypto import mls, policy, veil
+from snugroom.crypto.errors import (
     MalformedError,
     MissingKeyError,
     ReplayError,
@@ -32,9 +32,9 @@ from crypto.errors import (
     StateError,
     ValidationError,
 )
-from crypto.kdf import H, Rng
-from crypto.media_keys import EpochKeys, MediaKeys
-from crypto.room_state import (
+from snugroom.crypto.kdf import H, Rng
+from snugroom.crypto.media_keys import EpochKeys, MediaKeys
+from snugroom.crypto.room_state import (
     POLICY_EXTENSION,
     CommitContext,
     Identity,
@@ -43,8 +43,8 @@ from crypto.room_state import (
     Rejoined,
     RejoinTicket,
 )
-from crypto.verification import long_code
-from server.wire.limits import BUCKETS
+from snugroom.crypto.verification import long_code
+from snugroom.server.wire.limits import BUCKETS
 
 SUITE: Final = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519
 #: Epochs whose veil key is kept: this one and the last.

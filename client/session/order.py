@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from crypto.beats import NO_BEAT, WINDOW, window
+from snugroom.crypto.beats import NO_BEAT, WINDOW, window
 
 #: Relays that are remembered.
 KEPT: Final = 256

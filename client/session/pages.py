@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from client.session import content, words
-from client.session import events as ev
-from client.session.aspect import Aspect
-from client.session.membership import Change
-from crypto import mls
+from snugroom.client.session import content, words
+from snugroom.client.session import events as ev
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.membership import Change
+from snugroom.crypto import mls
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Seconds between two members' reports to a newcomer, as with announcements.
 STEP: Final = 0.01

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from client.session import content
-from client.session import events as ev
-from client.session.aspect import Aspect
-from client.session.talk import Seen
-from crypto import mls
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.talk import Seen
+from snugroom.crypto import mls
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 Mime = Literal["image/png", "image/jpeg", "image/webp", "image/gif"]
 #: The file name suffix of each type.

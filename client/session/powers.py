@@ -10,17 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
-from client.session import events as ev
-from client.session import words
-from client.session.aspect import Aspect
-from client.session.granting import Granting
-from client.session.intents import PolicyIntent
-from client.session.membership import Change, Membership
-from crypto.errors import StateError
-from crypto.room_state import HOSTS_MAX, Mode, Policy
+from snugroom.client.session import events as ev
+from snugroom.client.session import words
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.granting import Granting
+from snugroom.client.session.intents import PolicyIntent
+from snugroom.client.session.membership import Change, Membership
+from snugroom.crypto.errors import StateError
+from snugroom.crypto.room_state import HOSTS_MAX, Mode, Policy
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Seconds within which a new host must show that it can host, or the handover is given up.
 HANDOVER_WAIT: Final = 30.0

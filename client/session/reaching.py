@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from crypto.media_keys import base_stream
+from snugroom.crypto.media_keys import base_stream
 
 #: Beats without a new frame before the loss is reported.
 MISSES: Final = 3

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from client.session import words
-from client.session.aspect import Aspect
-from client.session.membership import Stuck
-from client.session.watch import Watch
-from server.wire import messages as wire
+from snugroom.client.session import words
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.membership import Stuck
+from snugroom.client.session.watch import Watch
+from snugroom.server.wire import messages as wire
 
 if TYPE_CHECKING:
-    from client.session.doorway import Doorway
-    from client.session.room import RoomSession
+    from snugroom.client.session.doorway import Doorway
+    from snugroom.client.session.room import RoomSession
 
 #: Seconds that a stuck member waits for the others' beats, or for a host's new gate.
 STUCK_WAIT: Final = 4.0

@@ -11,16 +11,16 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from client.session import content, words
-from client.session import events as ev
-from client.session.aspect import Aspect
-from client.session.membership import Change
-from crypto import mls, report
-from crypto.errors import SnugCryptoError
-from crypto.report import NO_INVITE, Accused, Report
+from snugroom.client.session import content, words
+from snugroom.client.session import events as ev
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.membership import Change
+from snugroom.crypto import mls, report
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.report import NO_INVITE, Accused, Report
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Messages that are kept, and their total bytes: the oldest are dropped first.
 KEPT_MAX: Final = 512

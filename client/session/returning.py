@@ -13,21 +13,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from client.session import events as ev
-from client.session import words
-from client.session.intents import RejoinIntent, ReturnIntent
-from client.session.lobby import MIDNIGHT, Doors, Entry, GuestLobby
-from client.session.membership import policy_of
-from crypto import hpke, invite, lobby, mls, returning
-from crypto.errors import SnugCryptoError
-from crypto.invite import day_of
-from crypto.kdf import H, Rng, verify
-from crypto.names import check_name
-from crypto.room_state import ANY_HOST, REJOIN_EXTENSION, Identity, Ledger, RejoinTicket, host_return_message
-from server.wire import messages as wire
+from snugroom.client.session import events as ev
+from snugroom.client.session import words
+from snugroom.client.session.intents import RejoinIntent, ReturnIntent
+from snugroom.client.session.lobby import MIDNIGHT, Doors, Entry, GuestLobby
+from snugroom.client.session.membership import policy_of
+from snugroom.crypto import hpke, invite, lobby, mls, returning
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.invite import day_of
+from snugroom.crypto.kdf import H, Rng, verify
+from snugroom.crypto.names import check_name
+from snugroom.crypto.room_state import (
+    ANY_HOST,
+    REJOIN_EXTENSION,
+    Identity,
+    Ledger,
+    RejoinTicket,
+    host_return_message,
+)
+from snugroom.server.wire import messages as wire
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Members that wait in the lobby while no host is there: those with the lowest leaves.
 WATCHERS: Final = 8

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from client.session import content
-from client.session import events as ev
-from client.session.aspect import Aspect
-from client.session.granting import Granting
-from client.session.membership import Change
-from crypto import mls
-from crypto.kdf import H
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.granting import Granting
+from snugroom.client.session.membership import Change
+from snugroom.crypto import mls
+from snugroom.crypto.kdf import H
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Seconds after which an unconfirmed message is sent again.
 AGAIN: Final = 5.0

@@ -19,14 +19,14 @@ import os
 from collections import deque
 from typing import Final, Literal, TypeVar
 
-from client.session import content, frames, words
-from client.session import events as ev
-from client.session.announced import Announced
-from client.session.aspect import Aspect, Hooks
-from client.session.aspects import make as make_aspects
-from client.session.doorway import Doorway
-from client.session.ending import Ending
-from client.session.intents import (
+from snugroom.client.session import content, frames, words
+from snugroom.client.session import events as ev
+from snugroom.client.session.announced import Announced
+from snugroom.client.session.aspect import Aspect, Hooks
+from snugroom.client.session.aspects import make as make_aspects
+from snugroom.client.session.doorway import Doorway
+from snugroom.client.session.ending import Ending
+from snugroom.client.session.intents import (
     AddIntent,
     FarewellIntent,
     HealIntent,
@@ -35,21 +35,18 @@ from client.session.intents import (
     RemoveIntent,
     ReturnIntent,
 )
-from client.session.membership import Change, Membership, Staged, Valid, Void
-from client.session.options import Options
-from client.session.recovery import Recovery
-from client.session.saying import Saying
-from client.session.turning import Turning
-from crypto import hpke, invite
-from crypto.errors import (
-    SnugCryptoError,
-    ValidationError,
-)
-from crypto.invite import HostSeed
-from crypto.kdf import H, Rng, SigningKey
-from crypto.media_keys import OpenedFrame
-from crypto.shim import Kind
-from server.wire import messages as wire
+from snugroom.client.session.membership import Change, Membership, Staged, Valid, Void
+from snugroom.client.session.options import Options
+from snugroom.client.session.recovery import Recovery
+from snugroom.client.session.saying import Saying
+from snugroom.client.session.turning import Turning
+from snugroom.crypto import hpke, invite
+from snugroom.crypto.errors import SnugCryptoError, ValidationError
+from snugroom.crypto.invite import HostSeed
+from snugroom.crypto.kdf import H, Rng, SigningKey
+from snugroom.crypto.media_keys import OpenedFrame
+from snugroom.crypto.shim import Kind
+from snugroom.server.wire import messages as wire
 
 #: Seconds without an answer to our commit before it is sent again.
 COMMIT_RETRY: Final = 3.0

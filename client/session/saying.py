@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from client.session import content, words
-from client.session import events as ev
-from client.session.talk import Outbox, Said, Seen
-from crypto import mls, veil
-from crypto.errors import MissingKeyError, SnugCryptoError
-from crypto.kdf import H
-from server.wire import messages as wire
+from snugroom.client.session import content, words
+from snugroom.client.session import events as ev
+from snugroom.client.session.talk import Outbox, Said, Seen
+from snugroom.crypto import mls, veil
+from snugroom.crypto.errors import MissingKeyError, SnugCryptoError
+from snugroom.crypto.kdf import H
+from snugroom.server.wire import messages as wire
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Seconds before a lost connection in which a message may not have reached everybody.
 DOUBT: Final = 5.0

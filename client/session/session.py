@@ -11,35 +11,42 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from client.session import content, words
-from client.session import events as ev
-from client.session.asking import Asking
-from client.session.comparing import Comparing
-from client.session.dropped import Dropped
-from client.session.filesharing import Files
-from client.session.identity import Vouching
-from client.session.intents import AddIntent, Intent, RejoinIntent, ReturnIntent
-from client.session.invites import InviteBook, called
-from client.session.lobby import Entry, GuestLobby, HostLobby
-from client.session.membership import SUITE, Membership
-from client.session.options import Options
-from client.session.pages import Pages
-from client.session.pictures import Pictures
-from client.session.powers import Powers
-from client.session.reporting import Reporting
-from client.session.returning import NUMBERS, WATCHERS, Desk, MembersLobby, RejoiningLobby, ReturningLobby
-from client.session.revoking import Revoking
-from client.session.room import RoomSession
-from client.session.states import Reactions, States
-from client.session.watch import Watch
-from crypto import lobby, mls, policy
-from crypto.errors import SnugCryptoError
-from crypto.invite import HostSeed, Invite, link_psk, room_number
-from crypto.kdf import H, Rng, SigningKey
-from crypto.media_keys import OpenedFrame
-from crypto.names import check_name
-from crypto.returning import Kept
-from crypto.room_state import (
+from snugroom.client.session import content, words
+from snugroom.client.session import events as ev
+from snugroom.client.session.asking import Asking
+from snugroom.client.session.comparing import Comparing
+from snugroom.client.session.dropped import Dropped
+from snugroom.client.session.filesharing import Files
+from snugroom.client.session.identity import Vouching
+from snugroom.client.session.intents import AddIntent, Intent, RejoinIntent, ReturnIntent
+from snugroom.client.session.invites import InviteBook, called
+from snugroom.client.session.lobby import Entry, GuestLobby, HostLobby
+from snugroom.client.session.membership import SUITE, Membership
+from snugroom.client.session.options import Options
+from snugroom.client.session.pages import Pages
+from snugroom.client.session.pictures import Pictures
+from snugroom.client.session.powers import Powers
+from snugroom.client.session.reporting import Reporting
+from snugroom.client.session.returning import (
+    NUMBERS,
+    WATCHERS,
+    Desk,
+    MembersLobby,
+    RejoiningLobby,
+    ReturningLobby,
+)
+from snugroom.client.session.revoking import Revoking
+from snugroom.client.session.room import RoomSession
+from snugroom.client.session.states import Reactions, States
+from snugroom.client.session.watch import Watch
+from snugroom.crypto import lobby, mls, policy
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.invite import HostSeed, Invite, link_psk, room_number
+from snugroom.crypto.kdf import H, Rng, SigningKey
+from snugroom.crypto.media_keys import OpenedFrame
+from snugroom.crypto.names import check_name
+from snugroom.crypto.returning import Kept
+from snugroom.crypto.room_state import (
     POLICY_EXTENSION,
     REJOIN_EXTENSION,
     REPORTS,
@@ -50,8 +57,8 @@ from crypto.room_state import (
     Policy,
     RejoinTicket,
 )
-from crypto.shim import Kind
-from server.wire.messages import ServerMessage
+from snugroom.crypto.shim import Kind
+from snugroom.server.wire.messages import ServerMessage
 
 #: Lifetime of a KeyPackage in seconds; only the admitting host checks it.
 PACKAGE_LIFETIME: Final = 24 * 3600

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from client.session import content, words
-from client.session import events as ev
-from client.session.aspect import Aspect
-from client.session.membership import Change, exported
-from crypto import mls, veil
-from crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
-from crypto.kdf import SigningKey
-from crypto.media_keys import ADD_SWITCH, EPOCH_BITS
-from crypto.media_signatures import (
+from snugroom.client.session import content, words
+from snugroom.client.session import events as ev
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.membership import Change, exported
+from snugroom.crypto import mls, veil
+from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
+from snugroom.crypto.kdf import SigningKey
+from snugroom.crypto.media_keys import ADD_SWITCH, EPOCH_BITS
+from snugroom.crypto.media_signatures import (
     EXCUSED,
     MEDIA_KEY_LABEL,
     Checker,
@@ -31,11 +31,11 @@ from crypto.media_signatures import (
     interval,
     scope,
 )
-from crypto.sframe import Header
-from server.wire.limits import BUCKETS
+from snugroom.crypto.sframe import Header
+from snugroom.server.wire.limits import BUCKETS
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Seconds beyond the interval of lists for which frames may wait to be signed; then sealing stops. Receivers
 #: allow 2 s of played media, and media sealed within 1 s takes longer to play if a busy machine or a bad

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from client.contacts import Contacts, Standing
-from crypto.identity import fingerprint
-from crypto.names import look_alike
+from snugroom.client.contacts import Contacts, Standing
+from snugroom.crypto.identity import fingerprint
+from snugroom.crypto.names import look_alike
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from client.session import content
-from client.session import events as ev
-from client.session.aspect import Aspect
-from client.session.membership import Change
-from crypto import mls
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.membership import Change
+from snugroom.crypto import mls
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Minimum seconds between two states of ours: the last one is sent.
 EVERY: Final = 1.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from client.session import content
+from snugroom.client.session import content
 
 #: Seconds for which a message is resent to a restarted server.
 RECENT: Final = 120.0

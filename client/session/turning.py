@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from client.session import content
-from client.session.aspect import Aspect
-from client.session.intents import FarewellIntent, HealIntent
-from client.session.membership import Change
-from client.session.turns import Turns
-from crypto import mls
-from crypto.errors import SnugCryptoError
+from snugroom.client.session import content
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.intents import FarewellIntent, HealIntent
+from snugroom.client.session.membership import Change
+from snugroom.client.session.turns import Turns
+from snugroom.crypto import mls
+from snugroom.crypto.errors import SnugCryptoError
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 
 class Turning(Aspect):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from client.session.intents import FarewellIntent
+from snugroom.client.session.intents import FarewellIntent
 
 #: Minimum seconds between two healing commits, and seconds for one round of the whole room.
 HEAL_LEAST: Final = 10.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from crypto import mls
-from crypto.kdf import H
-from crypto.policy import CommitView, LeafView, ProposalView
-from crypto.room_state import REJOIN_EXTENSION, Ledger, Policy
+from snugroom.crypto import mls
+from snugroom.crypto.kdf import H
+from snugroom.crypto.policy import CommitView, LeafView, ProposalView
+from snugroom.crypto.room_state import REJOIN_EXTENSION, Ledger, Policy
 
 
 def leaf_view(leaf: mls.LeafNode) -> LeafView:

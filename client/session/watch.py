@@ -11,20 +11,20 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from client.session import events as ev
-from client.session import words
-from client.session.asking import Asking
-from client.session.aspect import Aspect
-from client.session.beats import Beats, DoubleBeat, Record, SignedReceipt, interval
-from client.session.freshness import Freshness
-from client.session.membership import Change
-from client.session.order import Order
-from client.session.reaching import Reaching, Stream
-from crypto.beats import Beat
-from crypto.kdf import H
+from snugroom.client.session import events as ev
+from snugroom.client.session import words
+from snugroom.client.session.asking import Asking
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.beats import Beats, DoubleBeat, Record, SignedReceipt, interval
+from snugroom.client.session.freshness import Freshness
+from snugroom.client.session.membership import Change
+from snugroom.client.session.order import Order
+from snugroom.client.session.reaching import Reaching, Stream
+from snugroom.crypto.beats import Beat
+from snugroom.crypto.kdf import H
 
 if TYPE_CHECKING:
-    from client.session.room import RoomSession
+    from snugroom.client.session.room import RoomSession
 
 #: Seconds for which a member's confirmation holds, or that many beat intervals if they are longer.
 FRESH: Final = (15.0, 3)

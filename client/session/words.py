@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
 
-from client.session.events import Alarm, Status
+from snugroom.client.session.events import Alarm, Status
 
 
 def void_commit(why: str, who: str, slot: int) -> Alarm:

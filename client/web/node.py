@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 WEB = Path(__file__).resolve().parent
-#: The output of the build, and a stamp with the fingerprint of its sources.
+#: The folder of the built pages.
 OUT = WEB.parents[1] / "server" / "page"
+#: The fingerprint of the sources that the pages were built from.
+_STAMP = OUT / ".built"
 NODE_AT_LEAST = 20
 INSTALL_SECONDS = 600.0
 _PATCHES = sorted((WEB / "patches").glob("*.patch"))
@@ -117,17 +119,25 @@ def _patched(node: Node) -> bool:
 
 def build() -> None:
     """Build the pages into `server/page`, unless they match the sources already. Raises SetupError."""
-    sources = [path for path in (WEB / "src").rglob("*") if path.is_file()]
-    named = [WEB / name for name in ("package.json", "package-lock.json", "build.mjs", "tsconfig.json")]
-    wanted = _fingerprint([*sources, *named, *_PATCHES])
-    stamp = OUT / ".built"
     with _alone("build"):
-        there = all((OUT / name / "manifest.json").is_file() for name in ("bundle", "landlord"))
-        if there and stamp.is_file() and stamp.read_text() == wanted:
+        if current():
             return
         node = ensure_installed()
         run(node, [node.node, "build.mjs"])
-        stamp.write_text(wanted)
+        _STAMP.write_text(_sources())
+
+
+def current() -> bool:
+    """Return whether the built pages match the sources."""
+    there = all((OUT / name / "manifest.json").is_file() for name in ("bundle", "landlord"))
+    return there and _STAMP.is_file() and _STAMP.read_text() == _sources()
+
+
+def _sources() -> str:
+    """Return the fingerprint of everything that the pages are built from."""
+    sources = [path for path in (WEB / "src").rglob("*") if path.is_file()]
+    named = [WEB / name for name in ("package.json", "package-lock.json", "build.mjs", "tsconfig.json")]
+    return _fingerprint([*sources, *named, *_PATCHES])
 
 
 @contextlib.contextmanager

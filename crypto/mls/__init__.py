@@ -5,11 +5,11 @@
 `validate_commit` the numbered rules; `commit`, `welcome` 12.4; `state`, `outcomes`, `group` a member.
 """
 
-from crypto.mls.errors import CommitError, PathError
-from crypto.mls.group import Group
-from crypto.mls.keypackage import KeyPackage, KeyPackageBundle, KeyPackageIn, create_key_package
-from crypto.mls.messages import ContentType, WireFormat, kind_of
-from crypto.mls.nodes import (
+from snugroom.crypto.mls.errors import CommitError, PathError
+from snugroom.crypto.mls.group import Group
+from snugroom.crypto.mls.keypackage import KeyPackage, KeyPackageBundle, KeyPackageIn, create_key_package
+from snugroom.crypto.mls.messages import ContentType, WireFormat, kind_of
+from snugroom.crypto.mls.nodes import (
     Capabilities,
     Credential,
     CredentialType,
@@ -22,14 +22,8 @@ from crypto.mls.nodes import (
     RequiredCapabilities,
     required_capabilities,
 )
-from crypto.mls.outcomes import (
-    ApplicationMessage,
-    CandidateCommit,
-    Member,
-    ReceivedProposal,
-    Stage,
-)
-from crypto.mls.proposals import (
+from snugroom.crypto.mls.outcomes import ApplicationMessage, CandidateCommit, Member, ReceivedProposal, Stage
+from snugroom.crypto.mls.proposals import (
     Add,
     CommittedProposal,
     ExternalInit,
@@ -44,8 +38,8 @@ from crypto.mls.proposals import (
     ResumptionPsk,
     Update,
 )
-from crypto.mls.state import Limits
-from crypto.primitives import CipherSuite, generate_signature_key
+from snugroom.crypto.mls.state import Limits
+from snugroom.crypto.primitives import CipherSuite, generate_signature_key
 
 __all__ = [
     "Add",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from crypto.errors import MalformedError
+from snugroom.crypto.errors import MalformedError
 
 T = TypeVar("T")
 

@@ -10,20 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from crypto.errors import SnugCryptoError, StateError, ValidationError
-from crypto.kdf import Rng
-from crypto.mls import schedule, treekem, treemath, validate
-from crypto.mls import validate_commit as rules
-from crypto.mls.errors import CommitError
-from crypto.mls.framing import (
-    PadTo,
-    VerifiedContent,
-    protect_private,
-    protect_public,
-    sign_content,
-)
-from crypto.mls.keypackage import KeyPackage
-from crypto.mls.messages import (
+from snugroom.crypto.errors import SnugCryptoError, StateError, ValidationError
+from snugroom.crypto.kdf import Rng
+from snugroom.crypto.mls import schedule, treekem, treemath, validate
+from snugroom.crypto.mls import validate_commit as rules
+from snugroom.crypto.mls.errors import CommitError
+from snugroom.crypto.mls.framing import PadTo, VerifiedContent, protect_private, protect_public, sign_content
+from snugroom.crypto.mls.keypackage import KeyPackage
+from snugroom.crypto.mls.messages import (
     AuthenticatedContent,
     FramedContent,
     GroupContext,
@@ -32,8 +26,8 @@ from crypto.mls.messages import (
     WireFormat,
     encode_message,
 )
-from crypto.mls.nodes import Extension, LeafNode, LeafNodeIn
-from crypto.mls.proposals import (
+from snugroom.crypto.mls.nodes import Extension, LeafNode, LeafNodeIn
+from snugroom.crypto.mls.proposals import (
     Add,
     AddIn,
     Commit,
@@ -52,10 +46,10 @@ from crypto.mls.proposals import (
     UpdateIn,
     UpdatePath,
 )
-from crypto.mls.secrets import SecretTree
-from crypto.mls.state import EpochState, Limits
-from crypto.mls.tree import RatchetTree
-from crypto.primitives import Buffer, Suite, hpke_receive_export
+from snugroom.crypto.mls.secrets import SecretTree
+from snugroom.crypto.mls.state import EpochState, Limits
+from snugroom.crypto.mls.tree import RatchetTree
+from snugroom.crypto.primitives import Buffer, Suite, hpke_receive_export
 
 EXTERNAL_INIT_LABEL = b"MLS 1.0 external init secret"
 

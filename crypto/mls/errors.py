@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crypto.errors import ValidationError
+from snugroom.crypto.errors import ValidationError
 
 if TYPE_CHECKING:
-    from crypto.mls.outcomes import CandidateCommit
+    from snugroom.crypto.mls.outcomes import CandidateCommit
 
 
 class CommitError(ValidationError):

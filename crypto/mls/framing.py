@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crypto.errors import AuthenticationError, MalformedError, StateError
-from crypto.kdf import Rng
-from crypto.mls import validate_commit as rules
-from crypto.mls.codec import Reader, decode, opaque, u8, u16, u32, u64, varint
-from crypto.mls.labels import sign_with_label, verify_with_label
-from crypto.mls.messages import (
+from snugroom.crypto.errors import AuthenticationError, MalformedError, StateError
+from snugroom.crypto.kdf import Rng
+from snugroom.crypto.mls import validate_commit as rules
+from snugroom.crypto.mls.codec import Reader, decode, opaque, u8, u16, u32, u64, varint
+from snugroom.crypto.mls.labels import sign_with_label, verify_with_label
+from snugroom.crypto.mls.messages import (
     AuthenticatedContent,
     ContentType,
     FramedContent,
@@ -27,9 +27,9 @@ from crypto.mls.messages import (
     read_auth,
     read_content,
 )
-from crypto.mls.nodes import MLS10
-from crypto.mls.secrets import MessageKey, RatchetKind, SecretTree, sender_data_key
-from crypto.primitives import Buffer, Suite
+from snugroom.crypto.mls.nodes import MLS10
+from snugroom.crypto.mls.secrets import MessageKey, RatchetKind, SecretTree, sender_data_key
+from snugroom.crypto.primitives import Buffer, Suite
 
 _LABEL = "FramedContentTBS"
 _GUARD = 4

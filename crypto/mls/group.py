@@ -12,11 +12,11 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from weakref import WeakSet
 
-from crypto.errors import MalformedError, MissingKeyError, StateError, ValidationError
-from crypto.kdf import NotCopyable, Rng
-from crypto.mls import validate, welcome
-from crypto.mls import validate_commit as rules
-from crypto.mls.commit import (
+from snugroom.crypto.errors import MalformedError, MissingKeyError, StateError, ValidationError
+from snugroom.crypto.kdf import NotCopyable, Rng
+from snugroom.crypto.mls import validate, welcome
+from snugroom.crypto.mls import validate_commit as rules
+from snugroom.crypto.mls.commit import (
     ProcessedCommit,
     blaming,
     enter_epoch,
@@ -25,8 +25,8 @@ from crypto.mls.commit import (
     stage_commit,
     verify_proposal,
 )
-from crypto.mls.errors import PathError
-from crypto.mls.framing import (
+from snugroom.crypto.mls.errors import PathError
+from snugroom.crypto.mls.framing import (
     PadTo,
     VerifiedContent,
     open_sender_data,
@@ -36,9 +36,9 @@ from crypto.mls.framing import (
     unprotect_public,
     verify_content,
 )
-from crypto.mls.keypackage import KeyPackageBundle
-from crypto.mls.labels import proposal_ref, sign_with_label
-from crypto.mls.messages import (
+from snugroom.crypto.mls.keypackage import KeyPackageBundle
+from snugroom.crypto.mls.labels import proposal_ref, sign_with_label
+from snugroom.crypto.mls.messages import (
     AuthenticatedContent,
     Content,
     ContentType,
@@ -52,15 +52,9 @@ from crypto.mls.messages import (
     decode_message,
     encode_message,
 )
-from crypto.mls.nodes import Extension, LeafNode, LeafNodeSource, external_senders
-from crypto.mls.outcomes import (
-    ApplicationMessage,
-    CandidateCommit,
-    Member,
-    ReceivedProposal,
-    Stage,
-)
-from crypto.mls.proposals import (
+from snugroom.crypto.mls.nodes import Extension, LeafNode, LeafNodeSource, external_senders
+from snugroom.crypto.mls.outcomes import ApplicationMessage, CandidateCommit, Member, ReceivedProposal, Stage
+from snugroom.crypto.mls.proposals import (
     Commit,
     CommittedProposal,
     Proposal,
@@ -69,9 +63,9 @@ from crypto.mls.proposals import (
     Remove,
     Update,
 )
-from crypto.mls.state import EpochState, Limits, PastEpoch
-from crypto.mls.tree import RatchetTree
-from crypto.primitives import Buffer, CipherSuite, hpke_generate, suite_of
+from snugroom.crypto.mls.state import EpochState, Limits, PastEpoch
+from snugroom.crypto.mls.tree import RatchetTree
+from snugroom.crypto.primitives import Buffer, CipherSuite, hpke_generate, suite_of
 
 _NO_PSKS: Mapping[bytes, Buffer] = {}
 

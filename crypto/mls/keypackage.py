@@ -12,12 +12,12 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import ClassVar, Self
 
-from crypto.errors import AuthenticationError, StateError, ValidationError
-from crypto.kdf import NotCopyable, Rng
-from crypto.mls import validate
-from crypto.mls.codec import Reader, decode, opaque, u16
-from crypto.mls.labels import key_package_ref, sign_with_label, verify_with_label
-from crypto.mls.nodes import (
+from snugroom.crypto.errors import AuthenticationError, StateError, ValidationError
+from snugroom.crypto.kdf import NotCopyable, Rng
+from snugroom.crypto.mls import validate
+from snugroom.crypto.mls.codec import Reader, decode, opaque, u16
+from snugroom.crypto.mls.labels import key_package_ref, sign_with_label, verify_with_label
+from snugroom.crypto.mls.nodes import (
     MLS10,
     Capabilities,
     Credential,
@@ -29,13 +29,7 @@ from crypto.mls.nodes import (
     encode_extensions,
     read_extensions,
 )
-from crypto.primitives import (
-    Buffer,
-    CipherSuite,
-    hpke_generate,
-    signature_public,
-    suite_of,
-)
+from snugroom.crypto.primitives import Buffer, CipherSuite, hpke_generate, signature_public, suite_of
 
 
 @dataclass(frozen=True)

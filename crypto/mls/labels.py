@@ -6,10 +6,10 @@ invalid for any other.
 
 from __future__ import annotations
 
-from crypto import primitives
-from crypto.kdf import Rng
-from crypto.mls.codec import opaque, u16, u32
-from crypto.primitives import Buffer, Suite
+from snugroom.crypto import primitives
+from snugroom.crypto.kdf import Rng
+from snugroom.crypto.mls.codec import opaque, u16, u32
+from snugroom.crypto.primitives import Buffer, Suite
 
 _PREFIX = b"MLS 1.0 "
 

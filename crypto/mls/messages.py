@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 
-from crypto.errors import MalformedError, UnsupportedError
-from crypto.mls.codec import Reader, decode, opaque, optional, u8, u16, u32, u64, vector
-from crypto.mls.keypackage import KeyPackageIn
-from crypto.mls.nodes import MLS10, Extension, encode_extensions, read_extensions
-from crypto.mls.proposals import (
+from snugroom.crypto.errors import MalformedError, UnsupportedError
+from snugroom.crypto.mls.codec import Reader, decode, opaque, optional, u8, u16, u32, u64, vector
+from snugroom.crypto.mls.keypackage import KeyPackageIn
+from snugroom.crypto.mls.nodes import MLS10, Extension, encode_extensions, read_extensions
+from snugroom.crypto.mls.proposals import (
     Commit,
     HpkeCiphertext,
     ProposalIn,

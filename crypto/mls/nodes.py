@@ -13,11 +13,11 @@ from enum import IntEnum
 from functools import cached_property
 from typing import ClassVar
 
-from crypto.errors import AuthenticationError, MalformedError, UnsupportedError, ValidationError
-from crypto.kdf import Rng
-from crypto.mls.codec import Reader, decode, opaque, u8, u16, u32, u64, vector
-from crypto.mls.labels import sign_with_label, verify_with_label
-from crypto.primitives import Buffer, CipherSuite
+from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError, ValidationError
+from snugroom.crypto.kdf import Rng
+from snugroom.crypto.mls.codec import Reader, decode, opaque, u8, u16, u32, u64, vector
+from snugroom.crypto.mls.labels import sign_with_label, verify_with_label
+from snugroom.crypto.primitives import Buffer, CipherSuite
 
 MLS10 = 1
 """ProtocolVersion mls10."""

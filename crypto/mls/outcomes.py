@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from crypto.errors import StateError
-from crypto.kdf import NotCopyable
-from crypto.mls.nodes import LeafNode
-from crypto.mls.proposals import CommittedProposal, Proposal
+from snugroom.crypto.errors import StateError
+from snugroom.crypto.kdf import NotCopyable
+from snugroom.crypto.mls.nodes import LeafNode
+from snugroom.crypto.mls.proposals import CommittedProposal, Proposal
 
 if TYPE_CHECKING:
-    from crypto.mls.group import Group
+    from snugroom.crypto.mls.group import Group
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import ClassVar
 
-from crypto.errors import MalformedError, UnsupportedError
-from crypto.kdf import Rng
-from crypto.mls.codec import Reader, opaque, optional, u8, u16, u32, u64, vector
-from crypto.mls.keypackage import KeyPackage, KeyPackageIn
-from crypto.mls.nodes import Extension, LeafNode, LeafNodeIn, encode_extensions, read_extensions
+from snugroom.crypto.errors import MalformedError, UnsupportedError
+from snugroom.crypto.kdf import Rng
+from snugroom.crypto.mls.codec import Reader, opaque, optional, u8, u16, u32, u64, vector
+from snugroom.crypto.mls.keypackage import KeyPackage, KeyPackageIn
+from snugroom.crypto.mls.nodes import Extension, LeafNode, LeafNodeIn, encode_extensions, read_extensions
 
 
 class ProposalType(IntEnum):

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from crypto.mls.codec import opaque, u16
-from crypto.mls.labels import derive_secret, expand_with_label
-from crypto.mls.messages import AuthenticatedContent
-from crypto.mls.proposals import PskId
-from crypto.primitives import Buffer, Suite, hpke_derive_key_pair
+from snugroom.crypto.mls.codec import opaque, u16
+from snugroom.crypto.mls.labels import derive_secret, expand_with_label
+from snugroom.crypto.mls.messages import AuthenticatedContent
+from snugroom.crypto.mls.proposals import PskId
+from snugroom.crypto.primitives import Buffer, Suite, hpke_derive_key_pair
 
 
 def confirmed_transcript_hash(suite: Suite, interim: bytes, commit: AuthenticatedContent) -> bytes:

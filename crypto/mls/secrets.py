@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from crypto.errors import MissingKeyError, ReplayError, ValidationError
-from crypto.kdf import NotCopyable
-from crypto.mls import treemath
-from crypto.mls.labels import derive_tree_secret, expand_with_label
-from crypto.primitives import Buffer, Suite
+from snugroom.crypto.errors import MissingKeyError, ReplayError, ValidationError
+from snugroom.crypto.kdf import NotCopyable
+from snugroom.crypto.mls import treemath
+from snugroom.crypto.mls.labels import derive_tree_secret, expand_with_label
+from snugroom.crypto.primitives import Buffer, Suite
 
 MAX_GENERATION = 2**32 - 1
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from crypto.kdf import NotCopyable
-from crypto.mls.messages import GroupContext
-from crypto.mls.proposals import CommittedProposal, ReInit
-from crypto.mls.schedule import EpochSecrets
-from crypto.mls.secrets import SecretTree
-from crypto.mls.tree import RatchetTree
-from crypto.primitives import Suite
+from snugroom.crypto.kdf import NotCopyable
+from snugroom.crypto.mls.messages import GroupContext
+from snugroom.crypto.mls.proposals import CommittedProposal, ReInit
+from snugroom.crypto.mls.schedule import EpochSecrets
+from snugroom.crypto.mls.secrets import SecretTree
+from snugroom.crypto.mls.tree import RatchetTree
+from snugroom.crypto.primitives import Suite
 
 
 @dataclass(frozen=True)

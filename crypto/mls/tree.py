@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from crypto.errors import MalformedError, ValidationError
-from crypto.mls import treemath
-from crypto.mls.codec import Reader, opaque, optional, u8, u32, vector
-from crypto.mls.nodes import LeafNode, LeafNodeIn, LeafNodeSource, ParentNode
-from crypto.primitives import Suite
+from snugroom.crypto.errors import MalformedError, ValidationError
+from snugroom.crypto.mls import treemath
+from snugroom.crypto.mls.codec import Reader, opaque, optional, u8, u32, vector
+from snugroom.crypto.mls.nodes import LeafNode, LeafNodeIn, LeafNodeSource, ParentNode
+from snugroom.crypto.primitives import Suite
 
 _LEAF: Final = 1
 _PARENT: Final = 2

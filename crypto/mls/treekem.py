@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from crypto.errors import AuthenticationError, MalformedError, ValidationError
-from crypto.kdf import Rng
-from crypto.mls import treemath
-from crypto.mls.labels import decrypt_with_label, derive_secret, encrypt_with_label
-from crypto.mls.nodes import LeafNode, LeafNodeSource, ParentNode
-from crypto.mls.proposals import HpkeCiphertext, UpdatePath, UpdatePathNode
-from crypto.mls.tree import RatchetTree
-from crypto.primitives import Buffer, Suite, hpke_derive_key_pair, hpke_generate
+from snugroom.crypto.errors import AuthenticationError, MalformedError, ValidationError
+from snugroom.crypto.kdf import Rng
+from snugroom.crypto.mls import treemath
+from snugroom.crypto.mls.labels import decrypt_with_label, derive_secret, encrypt_with_label
+from snugroom.crypto.mls.nodes import LeafNode, LeafNodeSource, ParentNode
+from snugroom.crypto.mls.proposals import HpkeCiphertext, UpdatePath, UpdatePathNode
+from snugroom.crypto.mls.tree import RatchetTree
+from snugroom.crypto.primitives import Buffer, Suite, hpke_derive_key_pair, hpke_generate
 
 _LABEL = "UpdatePathNode"
 

@@ -42,9 +42,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from crypto.errors import ValidationError
-from crypto.mls import treemath
-from crypto.mls.nodes import (
+from snugroom.crypto.errors import ValidationError
+from snugroom.crypto.mls import treemath
+from snugroom.crypto.mls.nodes import (
     DEFAULT_EXTENSIONS,
     DEFAULT_PROPOSALS,
     MLS10,
@@ -56,11 +56,11 @@ from crypto.mls.nodes import (
     external_senders,
     required_capabilities,
 )
-from crypto.primitives import hpke_usable
+from snugroom.crypto.primitives import hpke_usable
 
 if TYPE_CHECKING:
-    from crypto.mls.keypackage import KeyPackageIn
-    from crypto.mls.tree import RatchetTree
+    from snugroom.crypto.mls.keypackage import KeyPackageIn
+    from snugroom.crypto.mls.tree import RatchetTree
 
 MAX_LIFETIME = 366 * 86400
 """Seconds: the longest total lifetime of a key package that is accepted unless the caller says otherwise."""

@@ -53,10 +53,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crypto.errors import ValidationError
-from crypto.mls.messages import FramedContent, SenderType
-from crypto.mls.nodes import MLS10, ExternalSender, LeafNode, LeafNodeIn
-from crypto.mls.proposals import (
+from snugroom.crypto.errors import ValidationError
+from snugroom.crypto.mls.messages import FramedContent, SenderType
+from snugroom.crypto.mls.nodes import MLS10, ExternalSender, LeafNode, LeafNodeIn
+from snugroom.crypto.mls.proposals import (
     AddIn,
     Commit,
     CommittedProposal,
@@ -71,8 +71,8 @@ from crypto.mls.proposals import (
     UpdatePath,
     of_type,
 )
-from crypto.mls.tree import RatchetTree
-from crypto.primitives import Buffer
+from snugroom.crypto.mls.tree import RatchetTree
+from snugroom.crypto.primitives import Buffer
 
 _EXTERNAL_MAY = frozenset(
     {

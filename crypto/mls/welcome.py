@@ -21,19 +21,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from crypto.errors import MalformedError, MissingKeyError, ValidationError
-from crypto.kdf import Rng
-from crypto.mls import schedule, treekem, treemath, validate
-from crypto.mls.codec import decode
-from crypto.mls.commit import StagedCommit, enter_epoch
-from crypto.mls.keypackage import KeyPackage, KeyPackageBundle
-from crypto.mls.labels import (
+from snugroom.crypto.errors import MalformedError, MissingKeyError, ValidationError
+from snugroom.crypto.kdf import Rng
+from snugroom.crypto.mls import schedule, treekem, treemath, validate
+from snugroom.crypto.mls.codec import decode
+from snugroom.crypto.mls.commit import StagedCommit, enter_epoch
+from snugroom.crypto.mls.keypackage import KeyPackage, KeyPackageBundle
+from snugroom.crypto.mls.labels import (
     decrypt_with_label,
     encrypt_with_label,
     sign_with_label,
     verify_with_label,
 )
-from crypto.mls.messages import (
+from snugroom.crypto.mls.messages import (
     EncryptedGroupSecrets,
     GroupContext,
     GroupInfo,
@@ -41,7 +41,7 @@ from crypto.mls.messages import (
     Welcome,
     decode_message,
 )
-from crypto.mls.nodes import (
+from snugroom.crypto.mls.nodes import (
     DEFAULT_EXTENSIONS,
     MLS10,
     Extension,
@@ -50,10 +50,10 @@ from crypto.mls.nodes import (
     find_extension,
     pick_grease,
 )
-from crypto.mls.proposals import ExternalPsk, HpkeCiphertext, PskId, PskUsage, ResumptionPsk
-from crypto.mls.state import EpochState, Limits
-from crypto.mls.tree import NodeIn, RatchetTree, read_tree
-from crypto.primitives import Buffer, Suite, suite_of
+from snugroom.crypto.mls.proposals import ExternalPsk, HpkeCiphertext, PskId, PskUsage, ResumptionPsk
+from snugroom.crypto.mls.state import EpochState, Limits
+from snugroom.crypto.mls.tree import NodeIn, RatchetTree, read_tree
+from snugroom.crypto.primitives import Buffer, Suite, suite_of
 
 _INFO_LABEL = "GroupInfoTBS"
 _WELCOME_LABEL = "Welcome"

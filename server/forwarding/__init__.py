@@ -5,8 +5,8 @@ after it has authenticated and checked them. The core returns fans of receivers 
 effects for everything else. `server.media.limits.MediaLimits` bounds all state.
 """
 
-from server.forwarding.core import Forwarding
-from server.forwarding.effects import Effect, Forget, SendRtcp, SendRtp
-from server.forwarding.tracks import Track
+from snugroom.server.forwarding.core import Forwarding
+from snugroom.server.forwarding.effects import Effect, Forget, SendRtcp, SendRtp
+from snugroom.server.forwarding.tracks import Track
 
 __all__ = ["Effect", "Forget", "Forwarding", "SendRtcp", "SendRtp", "Track"]

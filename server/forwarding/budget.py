@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from server.media import rtcp
-from server.media.allot import Allotment, Allotted, Wish
-from server.media.delay import Trend
-from server.media.estimate import Estimate, Throughput
-from server.media.limits import MediaLimits
-from server.media.loss import ByLoss
-from server.media.probe import Plan, Prober
+from snugroom.server.media import rtcp
+from snugroom.server.media.allot import Allotment, Allotted, Wish
+from snugroom.server.media.delay import Trend
+from snugroom.server.media.estimate import Estimate, Throughput
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.media.loss import ByLoss
+from snugroom.server.media.probe import Plan, Prober
 
 #: Weight of each new measurement in a smoothed rate.
 NEW: Final = 0.4

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from server.forwarding.effects import Effect, P, SendRtcp, SendRtp
-from server.forwarding.layers import Sub, describe
-from server.forwarding.pacing import Held, Pacing
-from server.forwarding.peers import Peer
-from server.forwarding.tracks import Track
-from server.media import rtcp, rtp, twcc, vp8
-from server.media.allot import Wish
-from server.media.fan import Fan
-from server.media.pacer import Kind
+from snugroom.server.forwarding.effects import Effect, P, SendRtcp, SendRtp
+from snugroom.server.forwarding.layers import Sub, describe
+from snugroom.server.forwarding.pacing import Held, Pacing
+from snugroom.server.forwarding.peers import Peer
+from snugroom.server.forwarding.tracks import Track
+from snugroom.server.media import rtcp, rtp, twcc, vp8
+from snugroom.server.media.allot import Wish
+from snugroom.server.media.fan import Fan
+from snugroom.server.media.pacer import Kind
 
 #: Packets from one beacon to the next; a power of two.
 _BEACON: Final = 4096

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Generic
 
-from server.forwarding.effects import P
-from server.forwarding.tracks import Track
-from server.media import vp8
+from snugroom.server.forwarding.effects import P
+from snugroom.server.forwarding.tracks import Track
+from snugroom.server.media import vp8
 
 
 def describe(packet: bytes) -> vp8.Descriptor | None:

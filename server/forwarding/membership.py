@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Generic
 
-from server.forwarding.budget import Budget
-from server.forwarding.effects import Effect, Forget, P, SendRtcp
-from server.forwarding.layers import Source, Sub
-from server.forwarding.peers import Peer, Room
-from server.forwarding.tracks import Track
-from server.media import rtcp, vp8
-from server.media.limits import MediaError, MediaLimits
-from server.rate import TokenBucket
-from server.wire.messages import Stream
+from snugroom.server.forwarding.budget import Budget
+from snugroom.server.forwarding.effects import Effect, Forget, P, SendRtcp
+from snugroom.server.forwarding.layers import Source, Sub
+from snugroom.server.forwarding.peers import Peer, Room
+from snugroom.server.forwarding.tracks import Track
+from snugroom.server.media import rtcp, vp8
+from snugroom.server.media.limits import MediaError, MediaLimits
+from snugroom.server.rate import TokenBucket
+from snugroom.server.wire.messages import Stream
 
 #: The most SSRCs that a room remembers after it has forgotten their last sequence number. They are never
 #: forwarded again in this room (4 bytes each).

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Generic, NamedTuple
 
-from server.forwarding.effects import Effect, P, SendRtp
-from server.forwarding.layers import Sub, describe
-from server.forwarding.membership import Membership
-from server.forwarding.peers import Peer
-from server.forwarding.tracks import Track
-from server.media import vp8
-from server.media.pacer import Kind, Pacer
+from snugroom.server.forwarding.effects import Effect, P, SendRtp
+from snugroom.server.forwarding.layers import Sub, describe
+from snugroom.server.forwarding.membership import Membership
+from snugroom.server.forwarding.peers import Peer
+from snugroom.server.forwarding.tracks import Track
+from snugroom.server.media import vp8
+from snugroom.server.media.pacer import Kind, Pacer
 
 #: Bits a second below which a receiver is paced, and above which pacing ends.
 _NARROW: Final = 4_000_000.0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from server.forwarding.budget import Budget
-from server.forwarding.effects import P
-from server.forwarding.layers import Source, Sub
-from server.forwarding.tracks import Track
-from server.media import vp8
-from server.media.pacer import Pacer
-from server.rate import TokenBucket
+from snugroom.server.forwarding.budget import Budget
+from snugroom.server.forwarding.effects import P
+from snugroom.server.forwarding.layers import Source, Sub
+from snugroom.server.forwarding.tracks import Track
+from snugroom.server.media import vp8
+from snugroom.server.media.pacer import Pacer
+from snugroom.server.rate import TokenBucket
 
 
 @dataclass(slots=True)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Generic
 
-from server.forwarding.budget import NEW
-from server.forwarding.effects import P
-from server.media import rtcp, vp8
-from server.media.fan import Fan
-from server.media.limits import AUDIO_CLOCK, VIDEO_CLOCK, MediaLimits
-from server.rate import TokenBucket
-from server.wire.messages import MediaKind
+from snugroom.server.forwarding.budget import NEW
+from snugroom.server.forwarding.effects import P
+from snugroom.server.media import rtcp, vp8
+from snugroom.server.media.fan import Fan
+from snugroom.server.media.limits import AUDIO_CLOCK, VIDEO_CLOCK, MediaLimits
+from snugroom.server.rate import TokenBucket
+from snugroom.server.wire.messages import MediaKind
 
 if TYPE_CHECKING:
-    from server.forwarding.layers import Source, Sub
-    from server.forwarding.peers import Room
+    from snugroom.server.forwarding.layers import Source, Sub
+    from snugroom.server.forwarding.peers import Room
 
 #: Packets a second that a stream may send, however small they are.
 _PACKETS_VIDEO: Final = 6000

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from server.wire.messages import ClientMessage, Message
+from snugroom.server.wire.messages import ClientMessage, Message
 
 if TYPE_CHECKING:
-    from server.hostile.troupe import Troupe
+    from snugroom.server.hostile.troupe import Troupe
 
 
 class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,10 +8,19 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from server.hostile.act import Act, Orders
-from server.hostile.troupe import Troupe
-from server.media.limits import AUDIO_PAYLOAD_TYPE
-from server.wire.messages import ClientMessage, Commit, Committed, Message, Passed, PassOn, Relay, Relayed
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.media.limits import AUDIO_PAYLOAD_TYPE
+from snugroom.server.wire.messages import (
+    ClientMessage,
+    Commit,
+    Committed,
+    Message,
+    Passed,
+    PassOn,
+    Relay,
+    Relayed,
+)
 
 What = Literal["relays", "passed", "commits", "frames", "sound", "pictures"]
 Blobbed = Relayed | Passed | Committed

@@ -11,19 +11,19 @@ from typing import Any, cast
 
 from nacl.signing import SigningKey
 
-from server.app import Server
-from server.config import Settings
-from server.effects import Effect, Send
-from server.hostile.troupe import Troupe
-from server.hub import Hub
-from server.media.fan import Fan
-from server.media.numbers import Numbers
-from server.media.path import SENT_MAX, Handler, Path
-from server.media.sfu import Link, Sfu
-from server.room import Room, _Seat
-from server.signaling import MediaServer, Signaling
-from server.wire import limits, signed
-from server.wire.messages import (
+from snugroom.server.app import Server
+from snugroom.server.config import Settings
+from snugroom.server.effects import Effect, Send
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.hub import Hub
+from snugroom.server.media.fan import Fan
+from snugroom.server.media.numbers import Numbers
+from snugroom.server.media.path import SENT_MAX, Handler, Path
+from snugroom.server.media.sfu import Link, Sfu
+from snugroom.server.room import Room, _Seat
+from snugroom.server.signaling import MediaServer, Signaling
+from snugroom.server.wire import limits, signed
+from snugroom.server.wire.messages import (
     Challenge,
     ClientMessage,
     Closing,

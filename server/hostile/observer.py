@@ -2,8 +2,8 @@
 
 The records have no content, because the server has none. Of each media datagram they have the kernel's time
 of arrival, the size, and the cleartext header (RTP or RTCP); of each WebSocket frame, the direction, the size
-and the type of message. ``python -m server.hostile.observer FILE`` writes them when it stops (SIGTERM or
-SIGINT), as JSON lines with one array each. Times are Unix seconds:
+and the type of message. ``python -m snugroom.server.hostile.observer FILE`` writes them when it stops
+(SIGTERM or SIGINT), as JSON lines with one array each. Times are Unix seconds:
 
     ["in", at, handle, room]                        a connection has passed a door (room or lobby number, hex)
     ["out", at, handle]                             a connection has ended
@@ -25,18 +25,18 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from server import logs
-from server.app import Server
-from server.config import Settings
-from server.effects import Effect, Send
-from server.hub import Hub
-from server.media import srtp
-from server.media.ice import Address
-from server.media.limits import DATAGRAM_MAX
-from server.media.path import Handler, PlainPath
-from server.media.sfu import Sfu
-from server.signaling import Connection, MediaServer, Signaling
-from server.wire.messages import Entered, WireError, decode_client
+from snugroom.server import logs
+from snugroom.server.app import Server
+from snugroom.server.config import Settings
+from snugroom.server.effects import Effect, Send
+from snugroom.server.hub import Hub
+from snugroom.server.media import srtp
+from snugroom.server.media.ice import Address
+from snugroom.server.media.limits import DATAGRAM_MAX
+from snugroom.server.media.path import Handler, PlainPath
+from snugroom.server.media.sfu import Sfu
+from snugroom.server.signaling import Connection, MediaServer, Signaling
+from snugroom.server.wire.messages import Entered, WireError, decode_client
 
 #: SO_TIMESTAMPNS: the kernel reports the time of arrival (Linux; struct timespec, CLOCK_REALTIME).
 _TIMESTAMP = 35

@@ -8,11 +8,11 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from server.config import ConfigError, Settings
-from server.hostile.act import Act
-from server.hostile.acts import ACTS
-from server.hostile.house import HostileServer
-from server.hostile.troupe import Troupe
+from snugroom.server.config import ConfigError, Settings
+from snugroom.server.hostile.act import Act
+from snugroom.server.hostile.acts import ACTS
+from snugroom.server.hostile.house import HostileServer
+from snugroom.server.hostile.troupe import Troupe
 
 _LINE_MAX = 1 << 20
 _WARNING = (

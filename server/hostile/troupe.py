@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from server.hostile.act import Act, OrderError
-from server.hostile.guests import Guests
-from server.wire.messages import Challenge, ClientMessage, Message, encode
+from snugroom.server.hostile.act import Act, OrderError
+from snugroom.server.hostile.guests import Guests
+from snugroom.server.wire.messages import Challenge, ClientMessage, Message, encode
 
 if TYPE_CHECKING:
-    from server.hostile.house import HostileHub, HostileRoom, HostileServer, HostileSfu, HostileSignaling
+    from snugroom.server.hostile.house import (
+        HostileHub,
+        HostileRoom,
+        HostileServer,
+        HostileSfu,
+        HostileSignaling,
+    )
 
 
 def raw(message: Message, **more: object) -> Message:

@@ -1,7 +1,7 @@
-"""``python -m server.media DESCRIPTOR``: a media worker at one end of a pipe (`server.media.worker`)."""
+"""``python -m snugroom.server.media DESCRIPTOR``: a media worker at one end of a pipe."""
 
 import sys
 
-from server.media.worker import main
+from snugroom.server.media.worker import main
 
 sys.exit(main(sys.argv[1:]))

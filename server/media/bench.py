@@ -1,6 +1,6 @@
 """The cost of forwarding: CPU time of each forwarded packet, beside yardsticks from the same run.
 
-    python -m server.media.bench [--packets N] [--rounds N]        one JSON object on stdout
+    python -m snugroom.server.media.bench [--packets N] [--rounds N]        one JSON object on stdout
 
 For each fan-out a real `Sfu` forwards SRTP packets of 1,200 bytes (AEAD_AES_128_GCM) that another process
 sends in frames of eight. They take the usual path: `add_reader`, unprotect, checks, cache, protect, send.
@@ -30,12 +30,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from server.media import bench_loop, mmsg, rtcp, srtp
-from server.media.bench_feeder import ACK, SSRC, Feeder
-from server.media.limits import MediaLimits
-from server.media.path import BatchPath
-from server.media.sfu import Link, Sfu
-from server.wire.messages import Media, Stream
+from snugroom.server.media import bench_loop, mmsg, rtcp, srtp
+from snugroom.server.media.bench_feeder import ACK, SSRC, Feeder
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.media.path import BatchPath
+from snugroom.server.media.sfu import Link, Sfu
+from snugroom.server.wire.messages import Media, Stream
 
 SIZE: Final = 1200
 FAN_OUTS: Final = (2, 9, 49)
@@ -357,7 +357,7 @@ async def run(packets: int, rounds: int) -> dict[str, object]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m server.media.bench")
+    parser = argparse.ArgumentParser(prog="python -m snugroom.server.media.bench")
     parser.add_argument("--packets", type=int, default=36_000, help="forwarded packets a round")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from typing import Final
 
-from server.media import srtp
+from snugroom.server.media import srtp
 
 SSRC: Final = 0x0BE7C4
 #: Packets of one frame, which share a timestamp.
@@ -43,7 +43,7 @@ class Feeder:
         self, source: int, to: int, key: bytes, size: int, cores: list[int], *, layers: bool = False
     ) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "server.media.bench_feeder"],
+            [sys.executable, "-m", "snugroom.server.media.bench_feeder"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from cffi import FFI
 
-from server.media import mmsg, srtp
-from server.media.ice import Address
+from snugroom.server.media import mmsg, srtp
+from snugroom.server.media.ice import Address
 
 _SOURCE: Final = Path(__file__).with_suffix(".c")
 _BUILD_TIME: Final = 60.0

@@ -10,14 +10,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from server.media.pipe import NOT_THEIRS, FromWorker, Pipe, Ready, Setup
+from snugroom import IMPORT_FROM
+from snugroom.server.media.pipe import NOT_THEIRS, FromWorker, Pipe, Ready, Setup
 
-_ROOT: Final = Path(__file__).resolve().parents[2]
 _DECODER: Final = msgspec.msgpack.Decoder(FromWorker)
 
 
@@ -42,11 +41,11 @@ class Child:
         try:
             with theirs:
                 # The worker loads the same modules as this process, wherever that was started from.
-                path = os.pathsep.join([str(_ROOT), *(entry for entry in sys.path if entry)])
+                path = os.pathsep.join([str(IMPORT_FROM), *(entry for entry in sys.path if entry)])
                 child._process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
-                    "server.media",
+                    "snugroom.server.media",
                     str(theirs.fileno()),
                     pass_fds=[theirs.fileno()],
                     env=os.environ | {"PYTHONPATH": path},

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
 
-from server.media.limits import DTLS_MTU
-from server.media.srtp import PROFILES, Keys
+from snugroom.server.media.limits import DTLS_MTU
+from snugroom.server.media.srtp import PROFILES, Keys
 
 _CIPHERS: Final = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
 _DTLS_1_2: Final = 0xFEFD  # pyOpenSSL has no name for it

@@ -15,8 +15,8 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from server.media.delay import Trend, Usage
-from server.media.loss import ByLoss
+from snugroom.server.media.delay import Trend, Usage
+from snugroom.server.media.loss import ByLoss
 
 #: The rate after the queue has grown, as a share of the arrival rate.
 _BETA: Final = 0.85

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
-from server.media.vp8 import Shift
+from snugroom.server.media.vp8 import Shift
 
 R = TypeVar("R")
 

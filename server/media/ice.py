@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from server.media import stun
-from server.rate import TokenBucket
+from snugroom.server.media import stun
+from snugroom.server.rate import TokenBucket
 
 #: An address as the socket gives it: (host, port), and for IPv6 flow and scope after them. With a third item
 #: alone it is a TCP connection and its number (`server.media.tcp`).

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from server.wire import limits as wire
+from snugroom.server.wire import limits as wire
 
 #: The largest RTP packet in the clear. It is the limit of pylibsrtp's `Session.protect`, so that any receiver
 #: built on pylibsrtp could forward the packet; with tag and headers it fits a path of 1,400 bytes.

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from cffi import FFI
 
-from server.media.ice import Address
+from snugroom.server.media.ice import Address
 
 ffi: Final[Any] = FFI()
 ffi.cdef(

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from server.media.twcc import REFERENCE_WRAP, TICKS, Report
+from snugroom.server.media.twcc import REFERENCE_WRAP, TICKS, Report
 
 #: Packets remembered for each receiver: at the rates of the SFU, a report arrives before they are
 #: overwritten.

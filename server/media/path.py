@@ -18,11 +18,11 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from server.media import mmsg, rtp, srtp, vp8
-from server.media.fan import Fan
-from server.media.ice import Address
-from server.media.limits import DATAGRAM_MAX, RTP_MAX
-from server.media.numbers import Numbers
+from snugroom.server.media import mmsg, rtp, srtp, vp8
+from snugroom.server.media.fan import Fan
+from snugroom.server.media.ice import Address
+from snugroom.server.media.limits import DATAGRAM_MAX, RTP_MAX
+from snugroom.server.media.numbers import Numbers
 
 #: The handler of a datagram: gets libsrtp's view of the buffer, ours, the size, and the source address.
 Handler = Callable[[Any, memoryview, int, Address], None]

@@ -14,10 +14,10 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from server.media.limits import MediaLimits
-from server.media.sfu import MediaFacts, StreamFacts
-from server.media.turn import TurnServer
-from server.wire.messages import Media, Transport
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.media.sfu import MediaFacts, StreamFacts
+from snugroom.server.media.turn import TurnServer
+from snugroom.server.wire.messages import Media, Transport
 
 #: The most bytes of a message: enough for the streams of thousands of peers.
 MESSAGE_MAX: Final = 64 * 2**20

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from server.media import twcc
-from server.media.limits import OWN_SSRC, RTCP_MAX
+from snugroom.server.media import twcc
+from snugroom.server.media.limits import OWN_SSRC, RTCP_MAX
 
 SR: Final = 200
 RR: Final = 201

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from server.media.limits import AUDIO_PAYLOAD_TYPE, RTP_MAX, VIDEO_PAYLOAD_TYPE
-from server.media.vp8 import payload_start
-from server.wire.limits import FEEDBACK_EXTENSION, RTX_PAYLOAD_TYPE, SEND_TIME_EXTENSION
-from server.wire.messages import MediaKind
+from snugroom.server.media.limits import AUDIO_PAYLOAD_TYPE, RTP_MAX, VIDEO_PAYLOAD_TYPE
+from snugroom.server.media.vp8 import payload_start
+from snugroom.server.wire.limits import FEEDBACK_EXTENSION, RTX_PAYLOAD_TYPE, SEND_TIME_EXTENSION
+from snugroom.server.wire.messages import MediaKind
 
 HEADER: Final = 12
 _ONE_BYTE_PROFILE: Final = b"\xbe\xde"

@@ -17,18 +17,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from server.forwarding import Effect, Forget, Forwarding, SendRtcp, SendRtp
-from server.media import dtls, rtcp, rtp, srtp, stun, twcc
-from server.media.fan import Fan
-from server.media.ice import Address, Credentials, IceLite
-from server.media.limits import DATAGRAM_MAX, RTCP_MAX, MediaError, MediaLimits
-from server.media.path import BatchPath, Path, PlainPath
-from server.media.sockets import open_sockets, places
-from server.media.tcp import Tcp
-from server.media.turn import TurnServer, offers
-from server.media.ways import Ways
-from server.rate import TokenBucket
-from server.wire.messages import Media, Transport
+from snugroom.server.forwarding import Effect, Forget, Forwarding, SendRtcp, SendRtp
+from snugroom.server.media import dtls, rtcp, rtp, srtp, stun, twcc
+from snugroom.server.media.fan import Fan
+from snugroom.server.media.ice import Address, Credentials, IceLite
+from snugroom.server.media.limits import DATAGRAM_MAX, RTCP_MAX, MediaError, MediaLimits
+from snugroom.server.media.path import BatchPath, Path, PlainPath
+from snugroom.server.media.sockets import open_sockets, places
+from snugroom.server.media.tcp import Tcp
+from snugroom.server.media.turn import TurnServer, offers
+from snugroom.server.media.ways import Ways
+from snugroom.server.rate import TokenBucket
+from snugroom.server.wire.messages import Media, Transport
 
 log = logging.getLogger(__name__)
 

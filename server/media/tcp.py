@@ -18,10 +18,10 @@ import sys
 from collections.abc import Callable, Container, Sequence
 from typing import Final
 
-from server.media import srtp
-from server.media.ice import Address
-from server.media.limits import DATAGRAM_MAX, MediaLimits
-from server.media.path import Handler
+from snugroom.server.media import srtp
+from snugroom.server.media.ice import Address
+from snugroom.server.media.limits import DATAGRAM_MAX, MediaLimits
+from snugroom.server.media.path import Handler
 
 _HEADER: Final = 2
 #: Bytes read at once: a thousand of the smallest frames, before the next connection's turn.

@@ -15,8 +15,8 @@ from typing import Annotated
 
 import msgspec
 
-from server.wire.limits import TURN_URLS_MAX
-from server.wire.messages import Turn, TurnUrl
+from snugroom.server.wire.limits import TURN_URLS_MAX
+from snugroom.server.wire.messages import Turn, TurnUrl
 
 
 class TurnServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

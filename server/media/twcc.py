@@ -14,7 +14,7 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from server.media.limits import OWN_SSRC, RTCP_MAX
+from snugroom.server.media.limits import OWN_SSRC, RTCP_MAX
 
 TICKS: Final = 4000
 #: The reference time counts 64 ms, in 24 bits.

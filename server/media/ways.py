@@ -11,11 +11,11 @@ import socket
 from collections.abc import Container, Sequence
 from typing import Any, cast
 
-from server.media.fan import Fan
-from server.media.ice import Address
-from server.media.numbers import Numbers
-from server.media.path import BatchPath, Handler, Path, PlainPath, choose
-from server.media.tcp import Tcp
+from snugroom.server.media.fan import Fan
+from snugroom.server.media.ice import Address
+from snugroom.server.media.numbers import Numbers
+from snugroom.server.media.path import BatchPath, Handler, Path, PlainPath, choose
+from snugroom.server.media.tcp import Tcp
 
 #: The length of an address gives its kind: UDP/IPv4 (host, port), TCP (host, port, number), UDP/IPv6 (host,
 #: port, flow, scope).

@@ -1,6 +1,6 @@
 """A media worker: one SFU in its own process, controlled by the process that started it.
 
-    python -m server.media DESCRIPTOR        the other end of a `server.media.pipe`
+    python -m snugroom.server.media DESCRIPTOR        the other end of a `server.media.pipe`
 
 The worker handles no WebSocket and no blob: rooms, handles and transport parameters come over the pipe, media
 over its own UDP socket. It ends when the pipe ends, and in any case with its parent. Its parent handles the
@@ -21,13 +21,13 @@ from typing import Final
 
 import msgspec
 
-from server import audit, logs, process
-from server.media import pipe
-from server.media.pipe import Audited, Beat, Joined, Looked, Pipe, Ready, ToWorker
-from server.media.sfu import MediaError, Sfu
-from server.media.sockets import BindError
+from snugroom.server import audit, logs, process
+from snugroom.server.media import pipe
+from snugroom.server.media.pipe import Audited, Beat, Joined, Looked, Pipe, Ready, ToWorker
+from snugroom.server.media.sfu import MediaError, Sfu
+from snugroom.server.media.sockets import BindError
 
-log = logging.getLogger("server.media.worker")
+log = logging.getLogger("snugroom.server.media.worker")
 
 BEAT: Final = 1.0
 _PR_SET_PDEATHSIG: Final = 1

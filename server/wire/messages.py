@@ -20,7 +20,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from server.wire import limits
+from snugroom.server.wire import limits
 
 Bytes8 = Annotated[bytes, msgspec.Meta(min_length=8, max_length=8)]
 Bytes16 = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]

@@ -45,7 +45,7 @@ def start(module: str, arguments: Sequence[str]) -> Forked | subprocess.Popen[st
     )
 
 
-def run(*arguments: str, module: str = "client.cli") -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, module: str = "snugroom.client.cli") -> subprocess.CompletedProcess[str]:
     """Run it to its end, without input."""
     with running(*arguments, module=module) as process:
         process.end_input()
@@ -57,7 +57,7 @@ def run(*arguments: str, module: str = "client.cli") -> subprocess.CompletedProc
 class Process:
     """A child whose standard output is read as it comes."""
 
-    def __init__(self, *arguments: str, module: str = "client.cli") -> None:
+    def __init__(self, *arguments: str, module: str = "snugroom.client.cli") -> None:
         self._process = start(module, arguments)
         self.lines: list[str] = []
         self.errors: list[str] = []
@@ -146,7 +146,7 @@ class Process:
 
 
 @contextmanager
-def running(*arguments: str, module: str = "client.cli") -> Iterator[Process]:
+def running(*arguments: str, module: str = "snugroom.client.cli") -> Iterator[Process]:
     process = Process(*arguments, module=module)
     try:
         yield process
@@ -164,7 +164,7 @@ def free_port() -> int:
 @contextmanager
 def server(port: int = 0) -> Iterator[tuple[Process, str]]:
     """A `snug-server`, and its URL."""
-    with running("--listen", f"127.0.0.1:{port}", module="server") as process:
+    with running("--listen", f"127.0.0.1:{port}", module="snugroom.server") as process:
         line = process.wait_line(lambda line: line.startswith("listening on "))
         yield process, line.removeprefix("listening on ")
         process.signal(signal.SIGTERM)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from client.cli import main
-from client.media import check
+from snugroom.client.cli import main
+from snugroom.client.media import check
 from tests.cli.processes import Process, free_port, names, running, server
 
 NO_MEDIA = ("--no-audio", "--no-video")

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from client import cli
-from client.keeping import Keeper
-from client.output import JsonOutput
-from client.session import content
-from client.session import events as ev
-from crypto import evidence
-from crypto.kdf import H
+from snugroom.client import cli
+from snugroom.client.keeping import Keeper
+from snugroom.client.output import JsonOutput
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.crypto import evidence
+from snugroom.crypto.kdf import H
 from tests.cli.processes import PATIENCE, Process, run, running, server
 from tests.crypto import test_evidence as made
 from tests.mls.world import Room, state_of
@@ -45,7 +45,7 @@ def hears_everybody(process: Process, path: Path, people: int) -> None:
 
 @contextmanager
 def hostile(acts: str) -> Iterator[tuple[Process, str]]:
-    with running("--listen", "127.0.0.1:0", "--hostile", acts, module="server") as process:
+    with running("--listen", "127.0.0.1:0", "--hostile", acts, module="snugroom.server") as process:
         line = process.wait_line(lambda line: line.startswith("listening on "))
         yield process, line.removeprefix("listening on ")
         process.signal(signal.SIGTERM)

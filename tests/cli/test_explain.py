@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from client import explain
-from client.cli import main
-from client.output import HumanOutput
-from client.session import words
-from client.session.events import Alarm
+from snugroom.client import explain
+from snugroom.client.cli import main
+from snugroom.client.output import HumanOutput
+from snugroom.client.session import words
+from snugroom.client.session.events import Alarm
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,7 +70,7 @@ def test_the_pages_are_in_the_wheel(tmp_path: Path) -> None:
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
-    start = "import sys; from client.cli import main; sys.exit(main())"
+    start = "import sys; from snugroom.client.cli import main; sys.exit(main())"
     for arguments, said in ((["silent"], "Do this."), ([], "two_stories")):
         told = subprocess.run(
             [sys.executable, "-P", "-c", start, "explain", *arguments],
@@ -83,5 +83,5 @@ def test_the_pages_are_in_the_wheel(tmp_path: Path) -> None:
         )
         assert told.returncode == 0, told.stderr
         assert said in told.stdout
-    folder = tmp_path / "site" / "client" / "alarms"
+    folder = tmp_path / "site" / "snugroom" / "client" / "alarms"
     assert {path.name for path in folder.iterdir()} == {p.name for p in (ROOT / "docs/alarms").iterdir()}

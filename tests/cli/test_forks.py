@@ -17,7 +17,7 @@ from tests.cli.processes import Process, run, running
 )
 def test_it_says_and_ends_as_a_started_one_does(arguments: tuple[str, ...]) -> None:
     started = subprocess.run(
-        [sys.executable, "-m", "client.cli", *arguments],
+        [sys.executable, "-m", "snugroom.client.cli", *arguments],
         cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
     forked = run(*arguments)
@@ -29,7 +29,7 @@ def test_it_says_and_ends_as_a_started_one_does(arguments: tuple[str, ...]) -> N
 
 
 def test_a_signal_ends_it_and_is_its_status() -> None:
-    with running("--listen", "127.0.0.1:0", module="server") as server:
+    with running("--listen", "127.0.0.1:0", module="snugroom.server") as server:
         server.wait_line(lambda line: line.startswith("listening on "))
         server.signal(signal.SIGKILL)
         assert server.status() == -signal.SIGKILL
@@ -37,7 +37,7 @@ def test_a_signal_ends_it_and_is_its_status() -> None:
 
 
 def test_children_end_with_the_test() -> None:
-    forks = Forks("server")
+    forks = Forks("snugroom.server")
     child = forks.start(["--listen", "127.0.0.1:0"])
     with child.stdout, child.stderr, child.stdin:
         assert child.stdout.readline().startswith("listening on ")
@@ -48,8 +48,8 @@ def test_children_end_with_the_test() -> None:
 
 def test_two_at_once_have_streams_of_their_own() -> None:
     with (
-        running("--listen", "127.0.0.1:0", module="server") as one,
-        running("--listen", "127.0.0.1:0", module="server") as other,
+        running("--listen", "127.0.0.1:0", module="snugroom.server") as one,
+        running("--listen", "127.0.0.1:0", module="snugroom.server") as other,
     ):
         addresses = set()
         for process in (one, other):

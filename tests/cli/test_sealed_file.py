@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from client import sealed_file
-from client.passphrase import VARIABLE, PassphraseError, read_passphrase
-from client.sealed_file import (
+from snugroom.client import sealed_file
+from snugroom.client.passphrase import VARIABLE, PassphraseError, read_passphrase
+from snugroom.client.sealed_file import (
     MODERATE,
     Cost,
     DamagedFileError,
@@ -24,7 +24,7 @@ from client.sealed_file import (
     open_file,
     seal_file,
 )
-from crypto.kdf import H
+from snugroom.crypto.kdf import H
 
 CHEAP = Cost(1, 8192)
 PASS = "correct horse"

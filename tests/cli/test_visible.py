@@ -7,8 +7,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.visible import TURN, turns
-from server.wire.messages import HandleStream
+from snugroom.client.visible import TURN, turns
+from snugroom.server.wire.messages import HandleStream
 
 
 def room(people: int) -> list[HandleStream]:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto.beats import GOT_MAX, NO_BEAT, Beat, Got, window
-from crypto.errors import AuthenticationError, MalformedError
-from crypto.kdf import SigningKey
-from crypto.mls.labels import sign_with_label
+from snugroom.crypto.beats import GOT_MAX, NO_BEAT, Beat, Got, window
+from snugroom.crypto.errors import AuthenticationError, MalformedError
+from snugroom.crypto.kdf import SigningKey
+from snugroom.crypto.mls.labels import sign_with_label
 
 NUMBER = bytes(range(16))
 KEY = SigningKey(bytes(range(32)))

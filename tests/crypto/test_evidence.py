@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto import evidence
-from crypto.beats import NO_BEAT, Beat, Got
-from crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
-from crypto.evidence import (
+from snugroom.crypto import evidence
+from snugroom.crypto.beats import NO_BEAT, Beat, Got
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
+from snugroom.crypto.evidence import (
     Evidence,
     Exhibit,
     LastWord,
@@ -24,9 +24,9 @@ from crypto.evidence import (
     Receipt,
     SignedBeat,
 )
-from crypto.invite import receipt_message
-from crypto.kdf import H, SigningKey
-from crypto.mls.labels import sign_with_label
+from snugroom.crypto.invite import receipt_message
+from snugroom.crypto.kdf import H, SigningKey
+from snugroom.crypto.mls.labels import sign_with_label
 from tests.mls.world import Room, state_of
 
 NUMBER, PROBED = H(b"room")[:16], H(b"probed")[:16]

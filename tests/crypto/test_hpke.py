@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.hpke import Suite as LibrarySuite
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto import hpke
-from crypto.errors import AuthenticationError, MalformedError, StateError
+from snugroom.crypto import hpke
+from snugroom.crypto.errors import AuthenticationError, MalformedError, StateError
 from tests.crypto.rfc9180 import VECTORS, Vector
 
 _AEADS = {

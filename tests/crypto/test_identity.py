@@ -11,9 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto import hpke, identity
-from crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, StateError
-from crypto.identity import Ends, IdentityKey, OpenedVouch, check_public, check_shown, fingerprint, open_vouch
+from snugroom.crypto import hpke, identity
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, StateError
+from snugroom.crypto.identity import (
+    Ends,
+    IdentityKey,
+    OpenedVouch,
+    check_public,
+    check_shown,
+    fingerprint,
+    open_vouch,
+)
 
 GROUP = bytes(range(16))
 ADA = IdentityKey(b"\x11" * 32)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto import invite
-from crypto.errors import AuthenticationError, MalformedError, UnsupportedError
-from crypto.invite import HostSeed, Invite, SigningKey, canonical_origin
-from crypto.kdf import KDF
+from snugroom.crypto import invite
+from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError
+from snugroom.crypto.invite import HostSeed, Invite, SigningKey, canonical_origin
+from snugroom.crypto.kdf import KDF
 
 ORIGIN = "https://meet.example"
 SECRET = bytes(range(16))

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto import kdf
-from crypto.errors import AuthenticationError, MalformedError
-from crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
-from crypto.kdf import KDF, H, SigningKey
+from snugroom.crypto import kdf
+from snugroom.crypto.errors import AuthenticationError, MalformedError
+from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
+from snugroom.crypto.kdf import KDF, H, SigningKey
 
 
 def test_hash_and_kdf_are_what_they_say() -> None:

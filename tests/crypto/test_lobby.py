@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crypto import hpke, kdf, lobby
-from crypto.errors import (
+from snugroom.crypto import hpke, kdf, lobby
+from snugroom.crypto.errors import (
     AuthenticationError,
     MalformedError,
     SnugCryptoError,
@@ -18,10 +18,10 @@ from crypto.errors import (
     UnsupportedError,
     ValidationError,
 )
-from crypto.fields import padded, prefixed, uint, unpadded
-from crypto.identity import IdentityKey
-from crypto.invite import HostSeed, Invite
-from crypto.lobby import (
+from snugroom.crypto.fields import padded, prefixed, uint, unpadded
+from snugroom.crypto.identity import IdentityKey
+from snugroom.crypto.invite import HostSeed, Invite
+from snugroom.crypto.lobby import (
     BUCKETS,
     Accepted,
     Answer,

@@ -12,10 +12,16 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto import shim
-from crypto.errors import AuthenticationError, MalformedError, MissingKeyError, ReplayError, StateError
-from crypto.kdf import KDF
-from crypto.media_keys import (
+from snugroom.crypto import shim
+from snugroom.crypto.errors import (
+    AuthenticationError,
+    MalformedError,
+    MissingKeyError,
+    ReplayError,
+    StateError,
+)
+from snugroom.crypto.kdf import KDF
+from snugroom.crypto.media_keys import (
     ADD_SWITCH,
     OLD_EPOCH,
     STREAMS,
@@ -29,7 +35,7 @@ from crypto.media_keys import (
     open_frame,
     seal_frame,
 )
-from crypto.sframe import FrameKey, Header, Sealer, Suite, encode_header, extract
+from snugroom.crypto.sframe import FrameKey, Header, Sealer, Suite, encode_header, extract
 
 NONE: frozenset[int] = frozenset()
 ROOT = b"a meeting's exporter stands here"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto.errors import (
+from snugroom.crypto.errors import (
     AuthenticationError,
     MalformedError,
     ReplayError,
@@ -18,8 +18,8 @@ from crypto.errors import (
     StateError,
     ValidationError,
 )
-from crypto.kdf import H, SigningKey
-from crypto.media_signatures import (
+from snugroom.crypto.kdf import H, SigningKey
+from snugroom.crypto.media_signatures import (
     AHEAD_MAX,
     DIGEST_SIZE,
     FRAMES_MAX,
@@ -41,8 +41,8 @@ from crypto.media_signatures import (
     interval,
     scope,
 )
-from crypto.mls.labels import sign_with_label
-from crypto.primitives import signature_public
+from snugroom.crypto.mls.labels import sign_with_label
+from snugroom.crypto.primitives import signature_public
 
 EPOCH = 5
 SCOPE = scope(bytes(16), 3, b"authenticator")

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.evidence_cli import _proven_sentence
-from client.session.content import Say
-from crypto import mls, report
-from crypto.errors import MalformedError, SnugCryptoError
-from crypto.invite import HostSeed
-from crypto.mls.framing import to_be_signed
-from crypto.mls.labels import sign_with_label, verify_with_label
-from crypto.mls.messages import FramedContent, GroupContext, Sender, SenderType, WireFormat
-from crypto.report import Accused, Proven, Report
-from crypto.room_state import POLICY_EXTENSION, REPORTS, Policy
+from snugroom.client.evidence_cli import _proven_sentence
+from snugroom.client.session.content import Say
+from snugroom.crypto import mls, report
+from snugroom.crypto.errors import MalformedError, SnugCryptoError
+from snugroom.crypto.invite import HostSeed
+from snugroom.crypto.mls.framing import to_be_signed
+from snugroom.crypto.mls.labels import sign_with_label, verify_with_label
+from snugroom.crypto.mls.messages import FramedContent, GroupContext, Sender, SenderType, WireFormat
+from snugroom.crypto.report import Accused, Proven, Report
+from snugroom.crypto.room_state import POLICY_EXTENSION, REPORTS, Policy
 from tests.mls.world import Room, state_of
 
 ADA, BO, MALLORY = 0, 1, 2

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto import lobby, returning
-from crypto.errors import AuthenticationError, MalformedError, UnsupportedError, ValidationError
-from crypto.fields import padded, uint
-from crypto.invite import HostSeed
-from crypto.kdf import H, seal, verify
-from crypto.returning import Again, Back, Here, Kept, Message, Return, Seek
-from crypto.room_state import host_return_message
+from snugroom.crypto import lobby, returning
+from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError, ValidationError
+from snugroom.crypto.fields import padded, uint
+from snugroom.crypto.invite import HostSeed
+from snugroom.crypto.kdf import H, seal, verify
+from snugroom.crypto.returning import Again, Back, Here, Kept, Message, Return, Seek
+from snugroom.crypto.room_state import host_return_message
 
 KEY = returning.inside_key(bytes(range(32)))
 SEED = HostSeed(bytes([7]) * 32)

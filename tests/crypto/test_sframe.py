@@ -13,8 +13,14 @@ from cryptography.exceptions import InvalidTag
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto.errors import AuthenticationError, MalformedError, MissingKeyError, ReplayError, StateError
-from crypto.sframe import (
+from snugroom.crypto.errors import (
+    AuthenticationError,
+    MalformedError,
+    MissingKeyError,
+    ReplayError,
+    StateError,
+)
+from snugroom.crypto.sframe import (
     REPLAY_WINDOW,
     CtrHmac,
     FrameKey,

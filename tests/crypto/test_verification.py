@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto.emoji import EMOJI
-from crypto.errors import MalformedError, StateError
-from crypto.verification import (
+from snugroom.crypto.emoji import EMOJI
+from snugroom.crypto.errors import MalformedError, StateError
+from snugroom.crypto.verification import (
     CodeRun,
     Finding,
     Ground,

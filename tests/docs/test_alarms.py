@@ -12,8 +12,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from client.session import words
-from client.session.events import Alarm
+from snugroom.client.session import words
+from snugroom.client.session.events import Alarm
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "alarms"

@@ -13,15 +13,15 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 import pytest
 
-from client import commands, output
-from client.media.stats import OwnStats, StreamStats
-from client.participant import Status
-from client.session import content
-from client.session import events as ev
-from crypto import policy
-from server.config import Settings
-from server.media.limits import MediaLimits
-from server.wire import limits, messages
+from snugroom.client import commands, output
+from snugroom.client.media.stats import OwnStats, StreamStats
+from snugroom.client.participant import Status
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.crypto import policy
+from snugroom.server.config import Settings
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.wire import limits, messages
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -12,9 +12,9 @@ from typing import Final
 
 from OpenSSL import SSL
 
-from client.media.dtls import Certificate as OwnCertificate
-from client.media.dtls import DtlsAssociation, DtlsError
-from server.media import dtls
+from snugroom.client.media.dtls import Certificate as OwnCertificate
+from snugroom.client.media.dtls import DtlsAssociation, DtlsError
+from snugroom.server.media import dtls
 from tests.fuzz.target import Target
 from tests.media_server.peer import CERTIFICATE, CM, GCM, OTHER_CERTIFICATE
 

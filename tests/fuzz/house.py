@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from nacl.signing import SigningKey
 
-from server.config import Settings
-from server.effects import Drop, Effect, MediaJoin, MediaLeave, MediaWant, Send
-from server.hub import Hub
-from server.wire import limits, signed
-from server.wire.messages import (
+from snugroom.server.config import Settings
+from snugroom.server.effects import Drop, Effect, MediaJoin, MediaLeave, MediaWant, Send
+from snugroom.server.hub import Hub
+from snugroom.server.wire import limits, signed
+from snugroom.server.wire.messages import (
     CatchUp,
     Challenge,
     ClientMessage,

@@ -15,15 +15,15 @@ import msgspec
 from aiortc import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 
-from client.media import rtp as client_rtp
-from client.media.ice import IceClient
-from client.media.reorder import Reorder
-from client.session import content
-from crypto import sframe, shim
-from crypto.errors import MalformedError
-from server.media import dtls, rtcp, rtp, stun, vp8
-from server.media.ice import Credentials, IceLite
-from server.wire import messages
+from snugroom.client.media import rtp as client_rtp
+from snugroom.client.media.ice import IceClient
+from snugroom.client.media.reorder import Reorder
+from snugroom.client.session import content
+from snugroom.crypto import sframe, shim
+from snugroom.crypto.errors import MalformedError
+from snugroom.server.media import dtls, rtcp, rtp, stun, vp8
+from snugroom.server.media.ice import Credentials, IceLite
+from snugroom.server.wire import messages
 from tests.fuzz.target import Plain, Target, havoc
 from tests.media_server.peer import rtp as packet
 

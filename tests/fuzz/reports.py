@@ -6,9 +6,9 @@ import contextlib
 import struct
 from typing import Final
 
-from client.media import twcc as client_twcc
-from server.media import twcc
-from server.media.numbers import Numbers
+from snugroom.client.media import twcc as client_twcc
+from snugroom.server.media import twcc
+from snugroom.server.media.numbers import Numbers
 from tests.fuzz.target import Target
 
 _REFERENCE: Final = 0.064

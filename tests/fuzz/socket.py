@@ -14,10 +14,10 @@ from typing import Any, Final
 import msgspec
 import pylibsrtp
 
-from server.media import stun
-from server.media.limits import MediaLimits
-from server.media.sfu import MediaError, Sfu
-from server.wire.messages import Media, Stream
+from snugroom.server.media import stun
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.media.sfu import MediaError, Sfu
+from snugroom.server.wire.messages import Media, Stream
 from tests.fuzz.parsers import BODIES, attribute, compounds, packets, reaches_the_end
 from tests.fuzz.target import Target, havoc
 from tests.media_server.conftest import Rig

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from server.hostile.acts import ACTS
-from server.hostile.house import HostileServer
-from server.hostile.troupe import Troupe
-from server.wire.messages import Relay, Relayed, Streams, Transport, WireError
+from snugroom.server.hostile.acts import ACTS
+from snugroom.server.hostile.house import HostileServer
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.wire.messages import Relay, Relayed, Streams, Transport, WireError
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
 from tests.server.guests import Calls, Guest, Place, quiet, visiting

@@ -15,10 +15,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from server.media import rtcp, srtp
-from server.media.ice import Address
-from server.media.limits import MediaLimits
-from server.media.sfu import Sfu
+from snugroom.server.media import rtcp, srtp
+from snugroom.server.media.ice import Address
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.media.sfu import Sfu
 from tests.media_server.conftest import Rig
 from tests.media_server.peer import Peer, rtp
 

@@ -6,8 +6,8 @@ from hashlib import sha256
 
 from nacl.signing import SigningKey
 
-from server.wire import signed
-from server.wire.messages import Entered, Relay, Relayed, Shown
+from snugroom.server.wire import signed
+from snugroom.server.wire.messages import Entered, Relay, Relayed, Shown
 from tests.server.guests import Guest, Place
 from tests.server.people import blob, opening, room_door, show
 

@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from server.media import dtls, rtcp, srtp
-from server.media.limits import MediaLimits
-from server.wire.messages import Stream
+from snugroom.server.media import dtls, rtcp, srtp
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.wire.messages import Stream
 from tests.hurt.conftest import StartRig
 from tests.media_server.conftest import ROOM, Rig
 from tests.media_server.peer import Peer, rtp

@@ -9,9 +9,9 @@ import os
 
 import pytest
 
-from server import flow
-from server.wire import limits
-from server.wire.messages import CatchUp, Relay, Relayed, encode
+from snugroom.server import flow
+from snugroom.server.wire import limits
+from snugroom.server.wire.messages import CatchUp, Relay, Relayed, encode
 from tests.hurt.rooms import Innocent, member
 from tests.server.guests import Place, eventually, quiet, serving
 from tests.server.people import blob

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from crypto.errors import SnugCryptoError
-from crypto.mls import (
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.mls import (
     Add,
     ApplicationMessage,
     CandidateCommit,

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from crypto.errors import SnugCryptoError, ValidationError
-from crypto.mls import Capabilities, CommitError, Group, KeyPackageBundle, Stage
+from snugroom.crypto.errors import SnugCryptoError, ValidationError
+from snugroom.crypto.mls import Capabilities, CommitError, Group, KeyPackageBundle, Stage
 from tests.interop.our_peer import KEY_PACKAGE_HEAD
 from tests.interop.peer import PeerError, Psk, Received
 from tests.interop.ts_peer import PageProcess, TsPeer

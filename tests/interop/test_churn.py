@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from crypto.mls import RequiredCapabilities
+from snugroom.crypto.mls import RequiredCapabilities
 from tests.interop.meeting import Meeting
 from tests.interop.our_peer import OurPeer
 from tests.interop.peer import Changes, Manner, Peer, Psk

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crypto.errors import ValidationError
-from crypto.mls import RequiredCapabilities
+from snugroom.crypto.errors import ValidationError
+from snugroom.crypto.mls import RequiredCapabilities
 from tests.interop.meeting import Meeting
 from tests.interop.our_peer import OurPeer
 from tests.interop.peer import Changes, Manner, Peer, PeerError

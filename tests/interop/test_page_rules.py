@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-import crypto.mls.welcome
-from crypto.errors import SnugCryptoError, ValidationError
-from crypto.mls import (
+import snugroom.crypto.mls.welcome
+from snugroom.crypto.errors import SnugCryptoError, ValidationError
+from snugroom.crypto.mls import (
     Add,
     Capabilities,
     CommitError,
@@ -31,13 +31,13 @@ from crypto.mls import (
     Remove,
     Stage,
 )
-from crypto.mls.codec import decode, opaque
-from crypto.mls.labels import sign_with_label, verify_with_label
-from crypto.mls.messages import GroupInfo, PublicMessage, decode_message
-from crypto.mls.nodes import ExtensionType, ParentNode
-from crypto.mls.proposals import Commit, UpdatePath
-from crypto.mls.tree import RatchetTree, read_tree
-from crypto.primitives import suite_of
+from snugroom.crypto.mls.codec import decode, opaque
+from snugroom.crypto.mls.labels import sign_with_label, verify_with_label
+from snugroom.crypto.mls.messages import GroupInfo, PublicMessage, decode_message
+from snugroom.crypto.mls.nodes import ExtensionType, ParentNode
+from snugroom.crypto.mls.proposals import Commit, UpdatePath
+from snugroom.crypto.mls.tree import RatchetTree, read_tree
+from snugroom.crypto.primitives import suite_of
 from tests.interop.page_room import PageBundle, PageError, PageGroup, PageRoom, as_ours
 from tests.interop.peer import PeerError
 from tests.interop.ts_peer import PageProcess
@@ -172,7 +172,7 @@ def invited_with(
     room: Room, newcomer: PageBundle, change: Callable[[GroupInfo], GroupInfo], by: int = 0
 ) -> bytes:
     """A Welcome whose GroupInfo is changed before it is signed."""
-    original = crypto.mls.welcome.make_group_info
+    original = snugroom.crypto.mls.welcome.make_group_info
     private = state_of(room[by]).signature_private
 
     def changed(*arguments: Any) -> GroupInfo:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from client.web.node import WEB, Node, SetupError, ensure_installed, find_node, run
+from snugroom.client.web.node import WEB, Node, SetupError, ensure_installed, find_node, run
 
 __all__ = ["WEB", "Node", "SetupError", "bundle", "ensure_installed", "find_node"]
 

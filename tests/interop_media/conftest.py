@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from client.media.engine import MediaEngine
-from client.media.receiving import Opened
-from client.media.sources import TestCard
-from server.media.sfu import Sfu
-from server.wire.messages import HandleStream, Media, MediaKind, Stream
+from snugroom.client.media.engine import MediaEngine
+from snugroom.client.media.receiving import Opened
+from snugroom.client.media.sources import TestCard
+from snugroom.server.media.sfu import Sfu
+from snugroom.server.wire.messages import HandleStream, Media, MediaKind, Stream
 from tests.interop_media.stock import StockPeer, allow_loopback
 from tests.media_server.peer import Peer
 from tests.network.proxy import PROXY, SERVER, Fate, Proxy

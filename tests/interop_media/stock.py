@@ -29,16 +29,10 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from numpy.typing import NDArray
 
-from client.media.check import (
-    colour_in,
-    counter_in,
-    identity_of_colour,
-    identity_of_pitch,
-    tones_in,
-)
-from client.media.sources import TestCard
-from server.media.sfu import Sfu
-from server.wire.messages import Media, MediaKind, Stream, Transport
+from snugroom.client.media.check import colour_in, counter_in, identity_of_colour, identity_of_pitch, tones_in
+from snugroom.client.media.sources import TestCard
+from snugroom.server.media.sfu import Sfu
+from snugroom.server.wire.messages import Media, MediaKind, Stream, Transport
 from tests.patience import PATIENCE
 
 RATE = 15

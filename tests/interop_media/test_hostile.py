@@ -10,9 +10,9 @@ from collections import Counter
 import pylibsrtp
 import pytest
 
-from server.media import rtp as server_rtp
-from server.media import srtp
-from server.wire.messages import Stream
+from snugroom.server.media import rtp as server_rtp
+from snugroom.server.media import srtp
+from snugroom.server.wire.messages import Stream
 from tests.interop_media.conftest import Meeting
 from tests.interop_media.stock import StockPeer, until
 from tests.media_server.peer import GCM, Peer, rtp

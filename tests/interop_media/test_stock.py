@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from client.media.engine import MediaEngine
-from client.media.stats import StreamStats
-from server.media.limits import OWN_SSRC
-from server.wire.messages import MediaKind, Stream
+from snugroom.client.media.engine import MediaEngine
+from snugroom.client.media.stats import StreamStats
+from snugroom.server.media.limits import OWN_SSRC
+from snugroom.server.wire.messages import MediaKind, Stream
 from tests.interop_media.conftest import FirstTimesLost, Meeting
 from tests.interop_media.stock import StockPeer, until
 from tests.media_server.peer import rtp

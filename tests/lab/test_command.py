@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from client.lab import command, runner
-from client.lab.operator import OperatorError
-from client.lab.runner import run_one
-from client.lab.scene import Facts, Outcome, Scene, Seen, impossible
-from client.lab.scenes import SCENES
-from client.lab.show import HumanShow, JsonShow
-from client.lab.stage import Stage
+from snugroom.client.lab import command, runner
+from snugroom.client.lab.operator import OperatorError
+from snugroom.client.lab.runner import run_one
+from snugroom.client.lab.scene import Facts, Outcome, Scene, Seen, impossible
+from snugroom.client.lab.scenes import SCENES
+from snugroom.client.lab.show import HumanShow, JsonShow
+from snugroom.client.lab.stage import Stage
 
 ROOT = Path(__file__).parents[2]
 

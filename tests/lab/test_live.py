@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pytest
 
-from client.lab.command import chosen
-from client.lab.runner import Result, run_one
-from client.session.room import RoomSession
-from crypto import policy
-from crypto.sframe import ReplayWindow
-from crypto.shim import Kind
+from snugroom.client.lab.command import chosen
+from snugroom.client.lab.runner import Result, run_one
+from snugroom.client.session.room import RoomSession
+from snugroom.crypto import policy
+from snugroom.crypto.sframe import ReplayWindow
+from snugroom.crypto.shim import Kind
 
 
 async def play(name: str) -> Result:

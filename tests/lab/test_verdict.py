@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from client.lab.scene import Documented, Facts, Outcome, Seen, detected, impossible, judge, succeeds
+from snugroom.client.lab.scene import Documented, Facts, Outcome, Seen, detected, impossible, judge, succeeds
 
 NAMES = ("Ada", "Bo", "Cem")
 IMPOSSIBLE = impossible()

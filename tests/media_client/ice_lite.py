@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from aioice import stun
 
-from client.media.dtls import Certificate, DtlsAssociation, DtlsError
-from client.media.rtp import is_rtcp
-from client.media.seam import SrtpError
-from server.wire.messages import Transport
+from snugroom.client.media.dtls import Certificate, DtlsAssociation, DtlsError
+from snugroom.client.media.rtp import is_rtcp
+from snugroom.client.media.seam import SrtpError
+from snugroom.server.wire.messages import Transport
 
 
 class IceLiteServer:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from client.media.rtp import (
+from snugroom.client.media.rtp import (
     Nack,
     Pli,
     ReceiverReport,
@@ -22,10 +22,10 @@ from client.media.rtp import (
     parse_rtcp,
     parse_rtp,
 )
-from client.media.twcc import INTERVAL, Arrivals
-from crypto.errors import AuthenticationError, MalformedError, ReplayError
-from crypto.media_keys import FutureEpochError
-from server.wire.messages import HandleStream, MediaKind, Stream, Transport
+from snugroom.client.media.twcc import INTERVAL, Arrivals
+from snugroom.crypto.errors import AuthenticationError, MalformedError, ReplayError
+from snugroom.crypto.media_keys import FutureEpochError
+from snugroom.server.wire.messages import HandleStream, MediaKind, Stream, Transport
 from tests.patience import PATIENCE
 
 NOWHERE = Transport(ufrag="none", password="none", fingerprint=bytes(32), address="127.0.0.1", port=9)

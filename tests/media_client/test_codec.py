@@ -7,7 +7,7 @@ import os
 import numpy as np
 import pytest
 
-from client.media.codec import (
+from snugroom.client.media.codec import (
     AUDIO_BITRATE,
     FRAME_SAMPLES,
     CodecError,
@@ -21,7 +21,7 @@ from client.media.codec import (
     key_frame_size,
     scaled,
 )
-from client.media.sources import TestCard, blank, planes, silence
+from snugroom.client.media.sources import TestCard, blank, planes, silence
 
 
 def speech(index: int, rng: np.random.Generator) -> Sound:

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from client.media import check
-from client.media.codec import CodecError, Picture, Sound, Vp8Decoder
-from client.media.engine import EngineError, MediaEngine, StreamStats
-from client.media.record import Recorder
-from client.media.reorder import Frame, Reorder
-from client.media.rtp import (
+from snugroom.client.media import check
+from snugroom.client.media.codec import CodecError, Picture, Sound, Vp8Decoder
+from snugroom.client.media.engine import EngineError, MediaEngine, StreamStats
+from snugroom.client.media.record import Recorder
+from snugroom.client.media.reorder import Frame, Reorder
+from snugroom.client.media.rtp import (
     Nack,
     Pli,
     ReceiverReport,
@@ -30,9 +30,9 @@ from client.media.rtp import (
     parse_rtcp,
     parse_rtp,
 )
-from client.media.sources import Source, TestCard
-from client.media.transport import MediaTransport, TransportError
-from server.wire.messages import HandleStream, MediaKind
+from snugroom.client.media.sources import Source, TestCard
+from snugroom.client.media.transport import MediaTransport, TransportError
+from snugroom.server.wire.messages import HandleStream, MediaKind
 from tests.media_client.ice_lite import IceLiteServer
 from tests.media_client.meeting import NOWHERE, Forwarder, MemoryLink, TestCrypto, until
 

@@ -10,10 +10,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from client.media import check, opus
-from client.media.codec import FRAME_SAMPLES, SAMPLE_RATE, CodecError, OpusDecoder, OpusEncoder, Sound
-from client.media.record import Recorder, Taken
-from client.media.sources import TestCard, silence
+from snugroom.client.media import check, opus
+from snugroom.client.media.codec import (
+    FRAME_SAMPLES,
+    SAMPLE_RATE,
+    CodecError,
+    OpusDecoder,
+    OpusEncoder,
+    Sound,
+)
+from snugroom.client.media.record import Recorder, Taken
+from snugroom.client.media.sources import TestCard, silence
 
 AUDIO = frozenset({"audio"})
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from client.media.layers import layers_of, share
-from client.media.pacing import WAIT_MAX, Pacer
-from client.media.rate import FLOOR, REMB_AGE, Estimate
-from client.media.twcc import Arrivals, Report, parse
+from snugroom.client.media.layers import layers_of, share
+from snugroom.client.media.pacing import WAIT_MAX, Pacer
+from snugroom.client.media.rate import FLOOR, REMB_AGE, Estimate
+from snugroom.client.media.twcc import Arrivals, Report, parse
 
 CEILING = 2_000_000
 SIZE = 1_000

@@ -8,8 +8,18 @@ from collections.abc import Callable
 import pytest
 from aioice import stun
 
-from client.media.ice import CONSENT_TIMEOUT
-from client.media.reach import Chosen, Open, Reach, ReachEffect, Send, Shut, Unreachable, Way, unreached
+from snugroom.client.media.ice import CONSENT_TIMEOUT
+from snugroom.client.media.reach import (
+    Chosen,
+    Open,
+    Reach,
+    ReachEffect,
+    Send,
+    Shut,
+    Unreachable,
+    Way,
+    unreached,
+)
 
 PASSWORD = "p" * 24
 STEP = 0.025

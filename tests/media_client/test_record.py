@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.media import check
-from client.media.codec import OpusEncoder, Vp8Encoder, scaled
-from client.media.record import KEY_WAIT, Recorder, Taken, Timeline, file_stem
-from client.media.sources import TestCard
-from server.wire.messages import MediaKind
+from snugroom.client.media import check
+from snugroom.client.media.codec import OpusEncoder, Vp8Encoder, scaled
+from snugroom.client.media.record import KEY_WAIT, Recorder, Taken, Timeline, file_stem
+from snugroom.client.media.sources import TestCard
+from snugroom.server.wire.messages import MediaKind
 
 BOTH: frozenset[MediaKind] = frozenset({"audio", "video"})
 SOUND: frozenset[MediaKind] = frozenset({"audio"})
@@ -236,7 +236,7 @@ def test_timestamps_wrap_and_jump() -> None:
 def test_a_recording_that_is_killed_stays_readable(tmp_path: Path) -> None:
     script = """
 import sys, time
-from client.media.record import Recorder
+from snugroom.client.media.record import Recorder
 from tests.media_client.test_record import BOTH, Feed
 recorder = Recorder(sys.argv[1], zero=0.0)
 for taken in Feed(3).both(6):

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.media.reorder import POLICIES, Ask, Frame, Lost, Reorder, ReorderEffect
-from client.media.rtp import RtpPacket, packetize_vp8
-from server.wire.messages import MediaKind
+from snugroom.client.media.reorder import POLICIES, Ask, Frame, Lost, Reorder, ReorderEffect
+from snugroom.client.media.rtp import RtpPacket, packetize_vp8
+from snugroom.server.wire.messages import MediaKind
 
 
 def audio(sequence: int) -> RtpPacket:

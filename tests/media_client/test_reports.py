@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from client.media.reports import Reception, RoundTrip
-from client.media.rtp import ReportBlock, RtpPacket
+from snugroom.client.media.reports import Reception, RoundTrip
+from snugroom.client.media.rtp import ReportBlock, RtpPacket
 
 
 def packet(sequence: int, timestamp: int, size: int = 100) -> RtpPacket:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.media.rtp import (
+from snugroom.client.media.rtp import (
     PAYLOAD_MAX,
     Cname,
     Nack,

@@ -13,11 +13,11 @@ from av.audio.stream import AudioStream
 from av.container.output import OutputContainer
 from av.video.stream import VideoStream
 
-from client.media import check
-from client.media.codec import FRAME_SAMPLES, SAMPLE_RATE, Picture, Vp8Decoder, Vp8Encoder
-from client.media.files import FileSource, SourceError
-from client.media.font import render
-from client.media.sources import (
+from snugroom.client.media import check
+from snugroom.client.media.codec import FRAME_SAMPLES, SAMPLE_RATE, Picture, Vp8Decoder, Vp8Encoder
+from snugroom.client.media.files import FileSource, SourceError
+from snugroom.client.media.font import render
+from snugroom.client.media.sources import (
     IDENTITIES,
     TestCard,
     blank,

@@ -11,14 +11,21 @@ from collections.abc import Callable
 import pytest
 from aioice import stun
 
-from client.media.ice import CONSENT_INTERVAL, CONSENT_TIMEOUT, Connected, ConsentLost, IceClient, Send
-from client.media.receiving import AskKey, Conceal, Deliver, Opened, ReceiveEffect, Receiver
-from client.media.reorder import Ask
-from client.media.rtp import PAYLOAD_TYPE, RtpPacket, parse_rtp, parse_vp8, unwrap_rtx
-from client.media.sending import CACHE, KEY_SPACING, RESENDS, KeyGate, Pace, Sender, random_ssrc
-from crypto.errors import AuthenticationError, MissingKeyError
-from server.media.rtp import check as check_rtp
-from server.wire.messages import MediaKind
+from snugroom.client.media.ice import (
+    CONSENT_INTERVAL,
+    CONSENT_TIMEOUT,
+    Connected,
+    ConsentLost,
+    IceClient,
+    Send,
+)
+from snugroom.client.media.receiving import AskKey, Conceal, Deliver, Opened, ReceiveEffect, Receiver
+from snugroom.client.media.reorder import Ask
+from snugroom.client.media.rtp import PAYLOAD_TYPE, RtpPacket, parse_rtp, parse_vp8, unwrap_rtx
+from snugroom.client.media.sending import CACHE, KEY_SPACING, RESENDS, KeyGate, Pace, Sender, random_ssrc
+from snugroom.crypto.errors import AuthenticationError, MissingKeyError
+from snugroom.server.media.rtp import check as check_rtp
+from snugroom.server.wire.messages import MediaKind
 from tests.media_client.meeting import TestCrypto
 
 KEY = b"\x10\x00\x00\x9d\x01\x2a\x40\x01\xb4\x00 a key frame"

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from client.media.dtls import Certificate
-from client.media.rtp import Pli, RtpPacket, build_rtcp, build_rtp
-from client.media.transport import MediaTransport, TransportError
+from snugroom.client.media.dtls import Certificate
+from snugroom.client.media.rtp import Pli, RtpPacket, build_rtcp, build_rtp
+from snugroom.client.media.transport import MediaTransport, TransportError
 from tests.media_client.ice_lite import IceLiteServer
 from tests.media_client.meeting import until
 

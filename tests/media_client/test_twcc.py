@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.media.twcc import STATUSES_MAX, Arrivals, Report, TwccError, parse
+from snugroom.client.media.twcc import STATUSES_MAX, Arrivals, Report, TwccError, parse
 
 
 def told(reports: list[Report]) -> dict[int, float | None]:

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
 from pylibsrtp import Policy, Session
 
-from server.media.dtls import Certificate
-from server.wire.messages import Media, Stream, Transport
+from snugroom.server.media.dtls import Certificate
+from snugroom.server.wire.messages import Media, Stream, Transport
 from tests.patience import PATIENCE
 
 GCM = b"SRTP_AEAD_AES_128_GCM"

@@ -12,10 +12,10 @@ import random
 from collections.abc import Callable
 from itertools import count
 
-from server.media import twcc
-from server.media.estimate import Estimate
-from server.media.numbers import Numbers
-from server.media.probe import Prober
+from snugroom.server.media import twcc
+from snugroom.server.media.estimate import Estimate
+from snugroom.server.media.numbers import Numbers
+from snugroom.server.media.probe import Prober
 
 AUDIO = 172
 PIECE = 1100

@@ -12,10 +12,10 @@ import sys
 import pylibsrtp
 import pytest
 
-from client.bench import forward
-from server.forwarding import Forwarding
-from server.forwarding.tracks import Track
-from server.media import bench, bench_loop, mmsg, srtp
+from snugroom.client.bench import forward
+from snugroom.server.forwarding import Forwarding
+from snugroom.server.forwarding.tracks import Track
+from snugroom.server.media import bench, bench_loop, mmsg, srtp
 from tests.media_server.peer import rtp
 
 COMPILER = any(shutil.which(name) for name in ("cc", "gcc", "clang"))
@@ -125,7 +125,7 @@ async def test_a_path_with_something_switched_off_is_not_measured(
     if off == "NACK":
         monkeypatch.setattr(Forwarding, "_resend", lambda *_: [])
     else:
-        monkeypatch.setattr("server.media.rtp.check", lambda *_: None)
+        monkeypatch.setattr("snugroom.server.media.rtp.check", lambda *_: None)
     with pytest.raises(RuntimeError, match="switched off"):
         await bench.measure(2, 64, 1, [0], None)
 

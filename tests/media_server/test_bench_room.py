@@ -9,14 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from client.bench import machine, room
-from client.bench.drain import Drain
-from client.bench.flow import FRAMES, Audio, Video
-from client.bench.house import House, table
-from client.bench.light import LightError, LightPeer, LightRoom, gathering
-from client.media.rtp import parse_rtp, parse_vp8
-from server.media import mmsg, rtp
-from server.wire.messages import Stream
+from snugroom.client.bench import machine, room
+from snugroom.client.bench.drain import Drain
+from snugroom.client.bench.flow import FRAMES, Audio, Video
+from snugroom.client.bench.house import House, table
+from snugroom.client.bench.light import LightError, LightPeer, LightRoom, gathering
+from snugroom.client.media.rtp import parse_rtp, parse_vp8
+from snugroom.server.media import mmsg, rtp
+from snugroom.server.wire.messages import Stream
 from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(mmsg.load() is None, reason="no recvmmsg here")

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from client.bench import workers
-from client.bench.light import LightError
-from client.bench.workers import Run
-from server.media import mmsg
+from snugroom.client.bench import workers
+from snugroom.client.bench.light import LightError
+from snugroom.client.bench.workers import Run
+from snugroom.server.media import mmsg
 
 pytestmark = pytest.mark.skipif(mmsg.load() is None, reason="no recvmmsg here")
 

@@ -12,10 +12,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from server.forwarding import Effect, Forget, Forwarding, SendRtcp, SendRtp
-from server.media import rtcp
-from server.media.limits import MediaError, MediaLimits
-from server.wire.messages import Stream
+from snugroom.server.forwarding import Effect, Forget, Forwarding, SendRtcp, SendRtp
+from snugroom.server.media import rtcp
+from snugroom.server.media.limits import MediaError, MediaLimits
+from snugroom.server.wire.messages import Stream
 from tests.media_server.peer import rtp
 
 ROOM = b"r" * 16

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from server.media import dtls
-from server.media.limits import MediaLimits
-from server.media.sfu import Sfu
+from snugroom.server.media import dtls
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.media.sfu import Sfu
 from tests.media_server.conftest import ROOM, Rig
 from tests.media_server.peer import CERTIFICATE, rtp
 

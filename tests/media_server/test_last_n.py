@@ -7,9 +7,9 @@ from typing import Final
 
 import pytest
 
-from client.visible import TURN, turns
-from server.media.limits import MediaLimits
-from server.wire.messages import HandleStream, Stream
+from snugroom.client.visible import TURN, turns
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.wire.messages import HandleStream, Stream
 from tests.media_server.test_forwarding import ROOM, Core
 
 PEOPLE: Final = 100

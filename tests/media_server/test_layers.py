@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import pytest
 
-from server.forwarding import Effect, Forwarding, SendRtcp, SendRtp
-from server.media import rtcp, rtp, vp8
-from server.media.limits import MediaLimits
-from server.wire.messages import Stream
+from snugroom.server.forwarding import Effect, Forwarding, SendRtcp, SendRtp
+from snugroom.server.media import rtcp, rtp, vp8
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.wire.messages import Stream
 
 ROOM = b"r" * 16
 SMALL, MIDDLE, LARGE = 0x51, 0x52, 0x53

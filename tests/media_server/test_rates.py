@@ -8,11 +8,11 @@ import random
 import struct
 from collections.abc import Callable, Sequence
 
-from server.forwarding import Effect, Forwarding, SendRtcp, SendRtp
-from server.media import rtcp, twcc, vp8
-from server.media.limits import MediaLimits
-from server.media.numbers import Numbers
-from server.wire.messages import Stream
+from snugroom.server.forwarding import Effect, Forwarding, SendRtcp, SendRtp
+from snugroom.server.media import rtcp, twcc, vp8
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.media.numbers import Numbers
+from snugroom.server.wire.messages import Stream
 from tests.media_server.test_layers import LARGE, MIDDLE, SIMULCAST, SMALL, layer, which
 
 ROOM = b"r" * 16

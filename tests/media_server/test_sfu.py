@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from server.media import rtcp
-from server.media.sfu import MediaError, MediaLimits, Sfu
-from server.wire.messages import Stream
+from snugroom.server.media import rtcp
+from snugroom.server.media.sfu import MediaError, MediaLimits, Sfu
+from snugroom.server.wire.messages import Stream
 from tests.media_server.conftest import ROOM, Rig, StartRig
 from tests.media_server.peer import CERTIFICATE, CM, GCM, OTHER_CERTIFICATE, Peer, rtp
 from tests.patience import PATIENCE
@@ -531,7 +531,9 @@ async def test_no_log_says_who(start_rig: StartRig, caplog: pytest.LogCaptureFix
     eve.send(b"\0" * 30)
     await until(lambda: rig.totals("errors") == 1)
     rig.sfu._counts["errors"] = 0
-    said = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("server"))
+    said = "\n".join(
+        record.getMessage() for record in caplog.records if record.name.startswith("snugroom.server")
+    )
     assert "a handshake failed" in said
     assert "raised TypeError" in said
     secrets = ["127.0.0.1", str(0x1ADA1ADA), "1ada1ada", ROOM.hex(), "r" * 16, ada.ufrag, eve.ufrag]

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.media import twcc
-from server.media.limits import RTCP_MAX
-from server.media.numbers import KEPT, Numbers
-from server.media.twcc import Arrivals, Report, TwccError
+from snugroom.server.media import twcc
+from snugroom.server.media.limits import RTCP_MAX
+from snugroom.server.media.numbers import KEPT, Numbers
+from snugroom.server.media.twcc import Arrivals, Report, TwccError
 
 
 def report(chunks: Sequence[int], deltas: bytes, *, base: int = 10, count: int, reference: int = 1) -> bytes:

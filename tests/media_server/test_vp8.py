@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.media import vp8
-from server.media.vp8 import Numbers, Shift, Splice
+from snugroom.server.media import vp8
+from snugroom.server.media.vp8 import Numbers, Shift, Splice
 
 KEY, DELTA = b"\xf0\xff\xff\x9d\x01\x2a\x10\x00\x10\x00sealed", b"\xf1\xff\xffsealed"
 EXTENSION = bytes.fromhex("bede0002 32aabbcc 51dead00")

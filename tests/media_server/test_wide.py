@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from server.media import rtcp, rtp, twcc, vp8
-from server.media.fan import Fan
-from server.media.limits import MediaLimits
-from server.media.numbers import Numbers
-from server.wire.messages import Stream
+from snugroom.server.media import rtcp, rtp, twcc, vp8
+from snugroom.server.media.fan import Fan
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.media.numbers import Numbers
+from snugroom.server.wire.messages import Stream
 from tests.media_server.conftest import ROOM, Rig, StartRig
 from tests.media_server.peer import Peer
 from tests.media_server.peer import rtp as packet_of

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from crypto.mls import ExternalInit, Group, KeyPackageBundle, Limits, Remove
-from crypto.mls.codec import decode, opaque
-from crypto.mls.commit import EXTERNAL_INIT_LABEL, Applied, next_epoch, provisional_context
-from crypto.mls.framing import sign_content
-from crypto.mls.messages import (
+from snugroom.crypto.mls import ExternalInit, Group, KeyPackageBundle, Limits, Remove
+from snugroom.crypto.mls.codec import decode, opaque
+from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, Applied, next_epoch, provisional_context
+from snugroom.crypto.mls.framing import sign_content
+from snugroom.crypto.mls.messages import (
     FramedContent,
     GroupInfo,
     PublicMessage,
@@ -22,14 +22,14 @@ from crypto.mls.messages import (
     decode_message,
     encode_message,
 )
-from crypto.mls.nodes import ExtensionType, find_extension
-from crypto.mls.proposals import Commit, ProposalOrRef
-from crypto.mls.schedule import epoch_secrets, interim_transcript_hash
-from crypto.mls.secrets import SecretTree
-from crypto.mls.state import EpochState
-from crypto.mls.tree import RatchetTree, read_tree
-from crypto.mls.treekem import create_path
-from crypto.primitives import hpke_send_export, suite_of
+from snugroom.crypto.mls.nodes import ExtensionType, find_extension
+from snugroom.crypto.mls.proposals import Commit, ProposalOrRef
+from snugroom.crypto.mls.schedule import epoch_secrets, interim_transcript_hash
+from snugroom.crypto.mls.secrets import SecretTree
+from snugroom.crypto.mls.state import EpochState
+from snugroom.crypto.mls.tree import RatchetTree, read_tree
+from snugroom.crypto.mls.treekem import create_path
+from snugroom.crypto.primitives import hpke_send_export, suite_of
 from tests.mls.world import rng
 
 NEWCOMER = Sender(SenderType.NEW_MEMBER_COMMIT)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-import crypto.mls.treekem
-from crypto.mls import (
+import snugroom.crypto.mls.treekem
+from snugroom.crypto.mls import (
     Add,
     Capabilities,
     Credential,
@@ -30,10 +30,10 @@ from crypto.mls import (
     ResumptionPsk,
     Update,
 )
-from crypto.mls.codec import vector
-from crypto.mls.framing import to_be_signed
-from crypto.mls.labels import sign_with_label
-from crypto.mls.messages import (
+from snugroom.crypto.mls.codec import vector
+from snugroom.crypto.mls.framing import to_be_signed
+from snugroom.crypto.mls.labels import sign_with_label
+from snugroom.crypto.mls.messages import (
     AuthenticatedContent,
     FramedContent,
     PublicMessage,
@@ -42,9 +42,9 @@ from crypto.mls.messages import (
     WireFormat,
     encode_message,
 )
-from crypto.mls.nodes import ExtensionType
-from crypto.mls.proposals import Commit, HpkeCiphertext, ProposalOrRef, UpdatePath, UpdatePathNode
-from crypto.mls.treekem import NewPath
+from snugroom.crypto.mls.nodes import ExtensionType
+from snugroom.crypto.mls.proposals import Commit, HpkeCiphertext, ProposalOrRef, UpdatePath, UpdatePathNode
+from snugroom.crypto.mls.treekem import NewPath
 from tests.mls.newcomer import NEWCOMER, join_from_outside
 from tests.mls.world import (
     NOW,
@@ -62,7 +62,7 @@ from tests.mls.world import (
     wire,
 )
 
-MLS = "crypto.mls"
+MLS = "snugroom.crypto.mls"
 Off = Callable[..., AbstractContextManager[None]]
 
 
@@ -267,7 +267,7 @@ def stage_with(change: Callable[[Room, NewPath], NewPath]) -> Callable[[Room, Of
     """A commit whose path is changed before it is signed."""
 
     def make(room: Room, off: Off) -> bytes:
-        original = crypto.mls.treekem.create_path
+        original = snugroom.crypto.mls.treekem.create_path
 
         def changed(*arguments: Any, **options: Any) -> NewPath:
             return change(room, original(*arguments, **options))

@@ -6,23 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import crypto.mls.validate
-import crypto.mls.welcome
-from crypto.mls import (
-    Capabilities,
-    Extension,
-    Group,
-    PreSharedKey,
-    PskUsage,
-)
-from crypto.mls.codec import decode
-from crypto.mls.labels import sign_with_label
-from crypto.mls.messages import (
-    GroupInfo,
-)
-from crypto.mls.nodes import GREASE, ParentNode
-from crypto.mls.tree import RatchetTree, read_tree
-from crypto.primitives import hpke_generate
+import snugroom.crypto.mls.validate
+import snugroom.crypto.mls.welcome
+from snugroom.crypto.mls import Capabilities, Extension, Group, PreSharedKey, PskUsage
+from snugroom.crypto.mls.codec import decode
+from snugroom.crypto.mls.labels import sign_with_label
+from snugroom.crypto.mls.messages import GroupInfo
+from snugroom.crypto.mls.nodes import GREASE, ParentNode
+from snugroom.crypto.mls.tree import RatchetTree, read_tree
+from snugroom.crypto.primitives import hpke_generate
 from tests.mls.rule_cases import NEW, PSK, TWICE, Case, Off, nothing, resumption, switched_off
 from tests.mls.world import (
     NOW,
@@ -45,9 +37,9 @@ def tree_with(change: Callable[[RatchetTree], None]) -> Callable[[Off], object]:
         for place in (1, 2, 4, 6):
             room.commit(by=place)
         tree = state_of(room[0]).tree.copy()
-        crypto.mls.validate.tree_structure(tree)
+        snugroom.crypto.mls.validate.tree_structure(tree)
         change(tree)
-        crypto.mls.validate.tree_structure(tree)
+        snugroom.crypto.mls.validate.tree_structure(tree)
         return None
 
     return attempt
@@ -99,7 +91,7 @@ def welcomed(
     def attempt(off: Off) -> object:
         room = Room(2)
         bundle = new_bundle("newcomer")
-        original = crypto.mls.welcome.make_group_info
+        original = snugroom.crypto.mls.welcome.make_group_info
 
         def changed(*arguments: Any) -> GroupInfo:
             info = change(original(*arguments))
@@ -145,7 +137,7 @@ def with_psk(psk: PreSharedKey, *others: str) -> Callable[[Off], object]:
 
 
 def leaf_elsewhere(off: Off) -> object:
-    return crypto.mls.welcome.find_own_leaf(state_of(Room(2)[0]).tree, new_bundle("x").key_package)
+    return snugroom.crypto.mls.welcome.find_own_leaf(state_of(Room(2)[0]).tree, new_bundle("x").key_package)
 
 
 def grease_in_context(off: Off) -> object:
@@ -162,7 +154,7 @@ def tampered_tree(off: Off) -> object:
     nodes = list(decode(stage.group.ratchet_tree(), read_tree))
     nodes[1] = ParentNode(hpke_generate(rng)[1])
     tree = RatchetTree.unverified(state_of(room[0]).suite, nodes).encode()
-    original = crypto.mls.welcome.info_extensions
+    original = snugroom.crypto.mls.welcome.info_extensions
     assert stage.welcome is not None
     with switched_off(
         ("welcome.info_extensions", lambda *a, **o: original(*a, **o)[1:]),

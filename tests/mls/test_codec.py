@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto.errors import MalformedError, UnsupportedError
-from crypto.mls import Credential, Extension, Group, KeyPackageIn, Lifetime
-from crypto.mls.codec import (
+from snugroom.crypto.errors import MalformedError, UnsupportedError
+from snugroom.crypto.mls import Credential, Extension, Group, KeyPackageIn, Lifetime
+from snugroom.crypto.mls.codec import (
     MAX_VECTOR,
     Reader,
     decode,
@@ -21,7 +21,7 @@ from crypto.mls.codec import (
     varint,
     vector,
 )
-from crypto.mls.messages import (
+from snugroom.crypto.mls.messages import (
     AuthenticatedContent,
     ContentType,
     FramedContent,
@@ -33,8 +33,8 @@ from crypto.mls.messages import (
     encode_message,
     read_content_type,
 )
-from crypto.mls.nodes import Capabilities, LeafNodeIn, LeafNodeSource, ParentNode
-from crypto.mls.proposals import (
+from snugroom.crypto.mls.nodes import Capabilities, LeafNodeIn, LeafNodeSource, ParentNode
+from snugroom.crypto.mls.proposals import (
     AddIn,
     Commit,
     ExternalInit,
@@ -53,7 +53,7 @@ from crypto.mls.proposals import (
     read_proposal,
     read_psk_id,
 )
-from crypto.mls.tree import RatchetTree, read_tree
+from snugroom.crypto.mls.tree import RatchetTree, read_tree
 from tests.mls.world import Room, SeededRng, add_of, new_bundle, state_of
 
 # --- the language ---

@@ -13,13 +13,19 @@ from dataclasses import replace
 
 import pytest
 
-from crypto.errors import AuthenticationError, ReplayError, SnugCryptoError, StateError, ValidationError
-from crypto.mls import ApplicationMessage, CandidateCommit, Group, PreSharedKey, Proposal
-from crypto.mls.commit import send
-from crypto.mls.framing import verify_content
-from crypto.mls.labels import derive_secret, expand_with_label
-from crypto.mls.messages import PublicMessage, Sender, SenderType, decode_message, encode_message
-from crypto.mls.proposals import Commit
+from snugroom.crypto.errors import (
+    AuthenticationError,
+    ReplayError,
+    SnugCryptoError,
+    StateError,
+    ValidationError,
+)
+from snugroom.crypto.mls import ApplicationMessage, CandidateCommit, Group, PreSharedKey, Proposal
+from snugroom.crypto.mls.commit import send
+from snugroom.crypto.mls.framing import verify_content
+from snugroom.crypto.mls.labels import derive_secret, expand_with_label
+from snugroom.crypto.mls.messages import PublicMessage, Sender, SenderType, decode_message, encode_message
+from snugroom.crypto.mls.proposals import Commit
 from tests.mls.world import Room, add_of, forge, rng, sign_framed, state_of
 
 

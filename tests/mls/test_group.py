@@ -10,8 +10,8 @@ from functools import partial
 
 import pytest
 
-import crypto.mls.welcome as welcome_module
-from crypto.errors import (
+import snugroom.crypto.mls.welcome as welcome_module
+from snugroom.crypto.errors import (
     AuthenticationError,
     MissingKeyError,
     ReplayError,
@@ -20,7 +20,7 @@ from crypto.errors import (
     UnsupportedError,
     ValidationError,
 )
-from crypto.mls import (
+from snugroom.crypto.mls import (
     Add,
     ApplicationMessage,
     CandidateCommit,
@@ -44,12 +44,12 @@ from crypto.mls import (
     generate_signature_key,
     required_capabilities,
 )
-from crypto.mls.codec import opaque
-from crypto.mls.framing import verify_content
-from crypto.mls.labels import verify_with_label
-from crypto.mls.messages import ContentType, PublicMessage, WireFormat, decode_message, kind_of
-from crypto.mls.nodes import GREASE, find_extension
-from crypto.mls.proposals import Commit
+from snugroom.crypto.mls.codec import opaque
+from snugroom.crypto.mls.framing import verify_content
+from snugroom.crypto.mls.labels import verify_with_label
+from snugroom.crypto.mls.messages import ContentType, PublicMessage, WireFormat, decode_message, kind_of
+from snugroom.crypto.mls.nodes import GREASE, find_extension
+from snugroom.crypto.mls.proposals import Commit
 from tests.mls.world import NOW, SUITE, Room, add_of, new_bundle, rng, sign_framed, state_of
 
 POLICY = 0xF001

@@ -6,16 +6,30 @@ from dataclasses import replace
 
 import pytest
 
-import crypto.mls.welcome as welcome_module
-from crypto.errors import MalformedError, SnugCryptoError, StateError
-from crypto.mls import ApplicationMessage, CandidateCommit, Group, GroupContextExtensions, Limits, Remove
-from crypto.mls.codec import decode
-from crypto.mls.commit import send
-from crypto.mls.framing import protect_private
-from crypto.mls.labels import sign_with_label
-from crypto.mls.messages import GroupInfo, PublicMessage, Sender, SenderType, decode_message, encode_message
-from crypto.mls.nodes import ExtensionType
-from crypto.mls.proposals import Commit
+import snugroom.crypto.mls.welcome as welcome_module
+from snugroom.crypto.errors import MalformedError, SnugCryptoError, StateError
+from snugroom.crypto.mls import (
+    ApplicationMessage,
+    CandidateCommit,
+    Group,
+    GroupContextExtensions,
+    Limits,
+    Remove,
+)
+from snugroom.crypto.mls.codec import decode
+from snugroom.crypto.mls.commit import send
+from snugroom.crypto.mls.framing import protect_private
+from snugroom.crypto.mls.labels import sign_with_label
+from snugroom.crypto.mls.messages import (
+    GroupInfo,
+    PublicMessage,
+    Sender,
+    SenderType,
+    decode_message,
+    encode_message,
+)
+from snugroom.crypto.mls.nodes import ExtensionType
+from snugroom.crypto.mls.proposals import Commit
 from tests.mls.world import NOW, Room, add_of, forge, new_bundle, rng, sign_framed, state_of
 
 

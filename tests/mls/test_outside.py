@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from crypto.errors import AuthenticationError, MalformedError
-from crypto.mls import (
+from snugroom.crypto.errors import AuthenticationError, MalformedError
+from snugroom.crypto.mls import (
     Add,
     CandidateCommit,
     Extension,
@@ -17,9 +17,9 @@ from crypto.mls import (
     Remove,
     generate_signature_key,
 )
-from crypto.mls.codec import vector
-from crypto.mls.messages import PublicMessage, Sender, SenderType, decode_message, encode_message
-from crypto.mls.nodes import Credential, ExtensionType, external_senders
+from snugroom.crypto.mls.codec import vector
+from snugroom.crypto.mls.messages import PublicMessage, Sender, SenderType, decode_message, encode_message
+from snugroom.crypto.mls.nodes import Credential, ExtensionType, external_senders
 from tests.mls.newcomer import join_from_outside
 from tests.mls.world import SUITE, Room, add_of, new_bundle, rng, sign_framed
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-import crypto.mls.treekem
-import crypto.mls.validate
-import crypto.mls.validate_commit
-import crypto.mls.welcome
-from crypto.errors import ValidationError
-from crypto.mls import (
+import snugroom.crypto.mls.treekem
+import snugroom.crypto.mls.validate
+import snugroom.crypto.mls.validate_commit
+import snugroom.crypto.mls.welcome
+from snugroom.crypto.errors import ValidationError
+from snugroom.crypto.mls import (
     Add,
     CommitError,
     Extension,
@@ -29,11 +29,11 @@ from crypto.mls import (
     ReInit,
     Remove,
 )
-from crypto.mls.messages import GroupInfo
-from crypto.mls.nodes import ExtensionType
-from crypto.mls.proposals import Commit, UpdatePathNode
-from crypto.mls.treekem import NewPath
-from crypto.primitives import hpke_generate
+from snugroom.crypto.mls.messages import GroupInfo
+from snugroom.crypto.mls.nodes import ExtensionType
+from snugroom.crypto.mls.proposals import Commit, UpdatePathNode
+from snugroom.crypto.mls.treekem import NewPath
+from snugroom.crypto.primitives import hpke_generate
 from tests.mls.rule_cases import (
     GCE,
     MEMBERS,
@@ -88,7 +88,7 @@ def test_nothing_else_refuses_in_its_place(case: Case) -> None:
 def test_every_rule_has_a_case() -> None:
     import re
 
-    modules = (crypto.mls.validate, crypto.mls.validate_commit, crypto.mls.welcome)
+    modules = (snugroom.crypto.mls.validate, snugroom.crypto.mls.validate_commit, snugroom.crypto.mls.welcome)
     listed = {
         rule
         for module in modules
@@ -164,7 +164,7 @@ def test_a_path_secret_of_other_keys_is_told_apart() -> None:
         )
         tree = state_of(room[0]).tree.copy()
         keys = {i: n.encryption_key for (i, _), n in zip(tree.filtered_direct_path(0), changed, strict=True)}
-        parent_hash = crypto.mls.treekem._set_parents(tree, 0, keys)
+        parent_hash = snugroom.crypto.mls.treekem._set_parents(tree, 0, keys)
         return resigned(room, with_nodes(new, *changed), parent_hash=parent_hash)
 
     room = Room(3)
@@ -225,7 +225,7 @@ def _unknown_suite() -> Any:
 
 
 def test_a_key_package_of_an_unknown_suite_is_unsupported() -> None:
-    from crypto.errors import UnsupportedError
+    from snugroom.crypto.errors import UnsupportedError
 
     with pytest.raises(UnsupportedError):
         KeyPackageIn.decode(_unknown_suite().encoded).verify()

@@ -10,13 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto.errors import AuthenticationError, MissingKeyError, ReplayError, StateError, ValidationError
-from crypto.mls import ApplicationMessage, CommitError, Limits, Remove
-from crypto.mls.framing import open_sender_data
-from crypto.mls.messages import PrivateMessage, Sender, SenderType, decode_message, encode_message
-from crypto.mls.proposals import Commit
-from crypto.mls.secrets import MAX_GENERATION, MessageKey, RatchetKind, SecretTree, sender_data_key
-from crypto.primitives import SUITES
+from snugroom.crypto.errors import (
+    AuthenticationError,
+    MissingKeyError,
+    ReplayError,
+    StateError,
+    ValidationError,
+)
+from snugroom.crypto.mls import ApplicationMessage, CommitError, Limits, Remove
+from snugroom.crypto.mls.framing import open_sender_data
+from snugroom.crypto.mls.messages import PrivateMessage, Sender, SenderType, decode_message, encode_message
+from snugroom.crypto.mls.proposals import Commit
+from snugroom.crypto.mls.secrets import MAX_GENERATION, MessageKey, RatchetKind, SecretTree, sender_data_key
+from snugroom.crypto.primitives import SUITES
 from tests.mls.world import SUITE, Room, forge, state_of
 
 APPLICATION, HANDSHAKE = RatchetKind.APPLICATION, RatchetKind.HANDSHAKE
@@ -104,7 +110,7 @@ def test_a_leaf_that_is_not_there_has_no_keys() -> None:
 
 
 def test_an_exhausted_ratchet_gives_no_more_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crypto.mls.secrets.MAX_GENERATION", 2)
+    monkeypatch.setattr("snugroom.crypto.mls.secrets.MAX_GENERATION", 2)
     tree = new_tree()
     for _ in range(3):
         tree.next(0, APPLICATION)

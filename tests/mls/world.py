@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from crypto.mls import (
+from snugroom.crypto.mls import (
     Add,
     CandidateCommit,
     Capabilities,
@@ -27,10 +27,10 @@ from crypto.mls import (
     create_key_package,
     generate_signature_key,
 )
-from crypto.mls.commit import send
-from crypto.mls.framing import sign_content
-from crypto.mls.labels import sign_with_label
-from crypto.mls.messages import (
+from snugroom.crypto.mls.commit import send
+from snugroom.crypto.mls.framing import sign_content
+from snugroom.crypto.mls.labels import sign_with_label
+from snugroom.crypto.mls.messages import (
     AuthenticatedContent,
     Content,
     ContentType,
@@ -39,10 +39,10 @@ from crypto.mls.messages import (
     SenderType,
     WireFormat,
 )
-from crypto.mls.nodes import MLS10
-from crypto.mls.state import EpochState
-from crypto.mls.treemath import direct_path
-from crypto.primitives import hpke_generate, hpke_public, signature_public
+from snugroom.crypto.mls.nodes import MLS10
+from snugroom.crypto.mls.state import EpochState
+from snugroom.crypto.mls.treemath import direct_path
+from snugroom.crypto.primitives import hpke_generate, hpke_public, signature_public
 
 SUITE = CipherSuite.X25519_AES128GCM_SHA256_ED25519
 OTHER_SUITE = CipherSuite.X25519_CHACHA20POLY1305_SHA256_ED25519

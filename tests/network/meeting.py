@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from client.media import check
+from snugroom.client.media import check
 from tests.cli.processes import Event, Process, running
 
 
@@ -45,7 +45,7 @@ def hold(
     server: tuple[str, ...], directory: Path, seconds: float, media: tuple[str, ...] = ()
 ) -> tuple[Heard, Heard]:
     """Ada hosts, Bo joins for `seconds`; what Ada got of Bo, and Bo of Ada. `media`: more arguments."""
-    with running(*server, module="server") as landlord:
+    with running(*server, module="snugroom.server") as landlord:
         url = landlord.wait_line(lambda line: line.startswith("listening on ")).removeprefix("listening on ")
         with running(
             "host", "--server", url, "--name", "Ada", "--admit", "all", "--json",

@@ -56,13 +56,13 @@ def meeting(mtu: int = 1500, host: str = SERVER) -> Iterator[Meeting]:
         except UnavailableError as why:
             pytest.skip(str(why))
 
-        def start(where: Any, *arguments: str, module: str = "client.cli") -> Process:
+        def start(where: Any, *arguments: str, module: str = "snugroom.client.cli") -> Process:
             process: Process = where(lambda: Process(*arguments, module=module))
             stack.callback(process.stop)
             return process
 
         listen = f"[{host}]:0" if ":" in host else f"{host}:0"
-        server = start(cable.there, "--listen", listen, module="server")
+        server = start(cable.there, "--listen", listen, module="snugroom.server")
         url = server.wait_line(lambda line: line.startswith("listening on ")).removeprefix("listening on ")
         ada = start(cable.here, "host", "--server", url, "--name", "Ada", "--admit", "all", "--json")
         link = ada.wait("invite")["link"]

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from client.media.rtp import RtpPacket, build_rtp
-from client.media.transport import MediaTransport, TransportError
-from server.media.limits import MediaLimits
-from server.media.sfu import Sfu
-from server.wire.messages import Media, Stream, Transport
+from snugroom.client.media.rtp import RtpPacket, build_rtp
+from snugroom.client.media.transport import MediaTransport, TransportError
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.media.sfu import Sfu
+from snugroom.server.wire.messages import Media, Stream, Transport
 from tests.media_server.test_networks import ipv6
 from tests.network.namespace import UnavailableError, inside
 from tests.network.proxy import PROXY, SERVER, Proxy

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from aioice import stun, turn
 
-from server import config
-from server.app import Server, StartError
-from server.config import ConfigError, Settings
-from server.media.sfu import Sfu
-from server.media.turn import TurnServer, credential, offers
-from server.wire.messages import Media
+from snugroom.server import config
+from snugroom.server.app import Server, StartError
+from snugroom.server.config import ConfigError, Settings
+from snugroom.server.media.sfu import Sfu
+from snugroom.server.media.turn import TurnServer, credential, offers
+from snugroom.server.wire.messages import Media
 from tests.network import coturn
 
 URL = "turn:relay.example:443?transport=tcp"

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from crypto.kdf import SigningKey
-from crypto.policy import LINK_PSK_ID, CommitView, LeafView, ProposalView
-from crypto.room_state import (
+from snugroom.crypto.kdf import SigningKey
+from snugroom.crypto.policy import LINK_PSK_ID, CommitView, LeafView, ProposalView
+from snugroom.crypto.room_state import (
     ANY_HOST,
     LEDGER_KEYS_MAX,
     POLICY_EXTENSION,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto import invite
-from crypto.errors import MalformedError
-from server.wire import signed
+from snugroom.crypto import invite
+from snugroom.crypto.errors import MalformedError
+from snugroom.server.wire import signed
 
 b32 = st.binary(min_size=32, max_size=32)
 room = st.binary(min_size=16, max_size=16)

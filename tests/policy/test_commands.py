@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.commands import CommandError, parse_human, parse_json
-from client.session import events as ev
+from snugroom.client.commands import CommandError, parse_human, parse_json
+from snugroom.client.session import events as ev
 
 
 @pytest.mark.parametrize(

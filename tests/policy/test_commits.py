@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from crypto import policy
-from crypto.errors import ValidationError
-from crypto.policy import CommitView
+from snugroom.crypto import policy
+from snugroom.crypto.errors import ValidationError
+from snugroom.crypto.policy import CommitView
 from tests.policy.cases import BO, CEM, Case, all_cases, commit, leaf, remove
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.session import content
-from client.session.journal import CHAINS, KEPT, Entry, Journal
-from crypto.errors import MalformedError
-from crypto.invite import chain_next
+from snugroom.client.session import content
+from snugroom.client.session.journal import CHAINS, KEPT, Entry, Journal
+from snugroom.crypto.errors import MalformedError
+from snugroom.crypto.invite import chain_next
 
 SAMPLES: list[content.AnyContent] = [
     content.Say(bytes(range(16)), "hé"),

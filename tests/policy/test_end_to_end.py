@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from client.session import content
-from client.session import events as ev
-from client.session.intents import HealIntent, RejoinIntent
-from client.session.membership import Membership, Valid, Void
-from crypto import mls, veil
-from crypto.errors import (
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session.intents import HealIntent, RejoinIntent
+from snugroom.client.session.membership import Membership, Valid, Void
+from snugroom.crypto import mls, veil
+from snugroom.crypto.errors import (
     AuthenticationError,
     MalformedError,
     MissingKeyError,
@@ -19,11 +19,11 @@ from crypto.errors import (
     SnugCryptoError,
     ValidationError,
 )
-from crypto.media_keys import FutureEpochError, seal_frame
-from crypto.mls.proposals import Commit
-from crypto.policy import GENERATION_GAP
-from crypto.room_state import ANY_HOST, CommitContext, HostReturn, RejoinTicket
-from server.wire import messages as wire
+from snugroom.crypto.media_keys import FutureEpochError, seal_frame
+from snugroom.crypto.mls.proposals import Commit
+from snugroom.crypto.policy import GENERATION_GAP
+from snugroom.crypto.room_state import ANY_HOST, CommitContext, HostReturn, RejoinTicket
+from snugroom.server.wire import messages as wire
 from tests.mls.world import forge
 from tests.session.test_trouble import forged
 from tests.session.world import Participant, World

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from client.media.stats import StreamStats
-from client.output import HumanOutput, JsonOutput, media_json, plain
-from client.seal import blocks, seal_of
-from client.session import events as ev
+from snugroom.client.media.stats import StreamStats
+from snugroom.client.output import HumanOutput, JsonOutput, media_json, plain
+from snugroom.client.seal import blocks, seal_of
+from snugroom.client.session import events as ev
 
 ADA, BO = ev.Member(0, "Ada", True), ev.Member(1, "Bo", False)
 PRINT = "0123456789" * 4

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto.errors import MalformedError
-from crypto.room_state import (
+from snugroom.crypto.errors import MalformedError
+from snugroom.crypto.room_state import (
     HOSTS_MAX,
     LEDGER_KEYS_MAX,
     REJOIN_SLOTS,

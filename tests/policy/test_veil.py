@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crypto import lobby, veil
-from crypto.errors import AuthenticationError, MalformedError
-from crypto.fields import padded, uint
-from crypto.kdf import seal
-from server.wire import limits
+from snugroom.crypto import lobby, veil
+from snugroom.crypto.errors import AuthenticationError, MalformedError
+from snugroom.crypto.fields import padded, uint
+from snugroom.crypto.kdf import seal
+from snugroom.server.wire import limits
 
 KEY, ROOM = bytes(range(32)), bytes(range(16))
 BUCKETS = (512, 1024, 2048)

@@ -25,7 +25,7 @@ sys.path[:] = [tree, *sys.path, packages]
 _SERVE = """
 import json, runpy
 try:
-    runpy.run_module("server", run_name="__main__", alter_sys=True)
+    runpy.run_module("snugroom.server", run_name="__main__", alter_sys=True)
 finally:
     files = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
     print("modules " + json.dumps(files), flush=True)
@@ -38,15 +38,16 @@ class Tree:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "tree"
         self._packages = folder / "packages"
-        self.path.mkdir()
+        package = self.path / "snugroom"
+        package.mkdir(parents=True)
         self._packages.mkdir()
+        shutil.copy(ROOT / "snugroom" / "__init__.py", package)
         shutil.copytree(
-            ROOT / "server", self.path / "server", ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
+            ROOT / "server", package / "server", ignore=shutil.ignore_patterns("__pycache__", "*.pyc")
         )
         for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
             for entry in Path(place).iterdir():
-                ours = entry.name in {"server", "client", "crypto"} or entry.name.startswith("snug")
-                if not ours and entry.suffix != ".pth":
+                if not entry.name.startswith("snug") and entry.suffix != ".pth":
                     (self._packages / entry.name).symlink_to(entry)
 
     def python(self, code: str, *arguments: str) -> list[str]:

@@ -6,11 +6,11 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from crypto import shim
-from crypto.errors import SnugCryptoError
-from crypto.media_keys import BASE_KEY_SIZE, SUITE
-from crypto.mls import Group
-from crypto.sframe import FrameKey, Header, extract
+from snugroom.crypto import shim
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.media_keys import BASE_KEY_SIZE, SUITE
+from snugroom.crypto.mls import Group
+from snugroom.crypto.sframe import FrameKey, Header, extract
 from tests.proof.witness import Secrets
 
 

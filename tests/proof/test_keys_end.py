@@ -7,12 +7,12 @@ from typing import Final
 
 import pytest
 
-from client.session import events as ev
-from client.session.membership import Valid
-from crypto.errors import MissingKeyError, SnugCryptoError, StateError
-from crypto.media_keys import MediaKeys, Stream, open_frame
-from crypto.shim import Kind
-from server.wire.messages import Committed, Relayed
+from snugroom.client.session import events as ev
+from snugroom.client.session.membership import Valid
+from snugroom.crypto.errors import MissingKeyError, SnugCryptoError, StateError
+from snugroom.crypto.media_keys import MediaKeys, Stream, open_frame
+from snugroom.crypto.shim import Kind
+from snugroom.server.wire.messages import Committed, Relayed
 from tests.proof.hoard import Hoard
 from tests.proof.meeting import Person, Record, nearly_all_opened
 from tests.proof.witness import EPOCH, REMOVAL, SEALED_AUDIO, SEALED_VIDEO, Tap

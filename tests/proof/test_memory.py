@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from client.media.check import tones_in
-from client.media.codec import CodecError, OpusDecoder, OpusEncoder
-from client.media.rtp import PAYLOAD_TYPE, is_rtcp, parse_rtp
-from client.media.sources import TestCard
+from snugroom.client.media.check import tones_in
+from snugroom.client.media.codec import CodecError, OpusDecoder, OpusEncoder
+from snugroom.client.media.rtp import PAYLOAD_TYPE, is_rtcp, parse_rtp
+from snugroom.client.media.sources import TestCard
 from tests.patience import PATIENCE
 from tests.proof.blind import Tree
 from tests.proof.meeting import NAMES, Record, class_of, nearly_all_opened, shown_passes
@@ -98,14 +98,14 @@ def test_neither_crypto_nor_client_can_be_imported_there(tmp_path: Path) -> None
 
     code = """
 import importlib
-for name in ("crypto", "client", "crypto.mls", "client.session"):
+for name in ("snugroom.crypto", "snugroom.client", "snugroom.crypto.mls", "snugroom.client.session"):
     try:
         importlib.import_module(name)
     except ModuleNotFoundError:
         continue
     sys.exit(name + " is there")
-import server.app, aiohttp
-assert server.app.__file__.startswith(tree), server.app.__file__
+import snugroom.server.app, aiohttp
+assert snugroom.server.app.__file__.startswith(tree), snugroom.server.app.__file__
 """
     assert asyncio.run(run(code)) == (0, "")
 
@@ -113,10 +113,15 @@ assert server.app.__file__.startswith(tree), server.app.__file__
 def test_the_server_that_served_it_had_neither(meeting: Record) -> None:
     line = next(line for line in meeting.output.decode().splitlines() if line.startswith("modules "))
     modules: dict[str, str | None] = json.loads(line.removeprefix("modules "))
-    tops = {name.partition(".")[0] for name in modules}
-    assert not tops & {"crypto", "client", "tests"}
-    served = {name for name in modules if name.partition(".")[0] == "server"}
-    assert {"server.app", "server.room", "server.signaling", "server.media.sfu"} <= served
+    tops = {".".join(name.split(".")[:2]) for name in modules}
+    assert not tops & {"snugroom.crypto", "snugroom.client", "crypto", "client", "tests"}
+    served = {name for name in modules if name.startswith("snugroom.server")}
+    assert {
+        "snugroom.server.app",
+        "snugroom.server.room",
+        "snugroom.server.signaling",
+        "snugroom.server.media.sfu",
+    } <= served
     tree = str(meeting.folder / "tree")
     assert all(str(modules[name]).startswith(tree) for name in served if modules[name] is not None)
     for snapshot in meeting.server.values():

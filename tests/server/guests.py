@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import aiohttp
 
-from server.app import Server
-from server.config import Settings
-from server.wire.messages import (
+from snugroom.server.app import Server
+from snugroom.server.config import Settings
+from snugroom.server.wire.messages import (
     Challenge,
     Closing,
     Entered,

@@ -9,11 +9,11 @@ from hashlib import sha256
 
 from nacl.signing import SigningKey
 
-from server.config import Settings
-from server.effects import Drop, Effect, Send
-from server.room import Room
-from server.wire import signed
-from server.wire.messages import (
+from snugroom.server.config import Settings
+from snugroom.server.effects import Drop, Effect, Send
+from snugroom.server.room import Room
+from snugroom.server.wire import signed
+from snugroom.server.wire.messages import (
     ClientMessage,
     Commit,
     LobbyDoor,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from server import config
-from server.config import ConfigError, Settings
+from snugroom.server import config
+from snugroom.server.config import ConfigError, Settings
 
 
 def test_defaults_are_valid_and_an_empty_file_means_them(tmp_path: Path) -> None:

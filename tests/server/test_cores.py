@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
-from server.config import Settings
-from server.effects import Drop, Effect, Forget, Send
-from server.hub import Hub
-from server.lobby import Lobby
-from server.rate import Guard, TokenBucket
-from server.wire import limits, signed
-from server.wire.messages import (
+from snugroom.server.config import Settings
+from snugroom.server.effects import Drop, Effect, Forget, Send
+from snugroom.server.hub import Hub
+from snugroom.server.lobby import Lobby
+from snugroom.server.rate import Guard, TokenBucket
+from snugroom.server.wire import limits, signed
+from snugroom.server.wire.messages import (
     Arrived,
     Challenge,
     ClientMessage,

@@ -19,13 +19,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from server import audit, console, disclose, holdings, spoken
-from server.app import Server
-from server.hostile.house import HostileServer
-from server.hostile.troupe import Troupe
-from server.media.turn import TurnServer
-from server.wire import signed
-from server.wire.messages import Committed, Relay, Relayed, Shown, Stale, Stream, Streams, Transport
+from snugroom.server import audit, console, disclose, holdings, spoken
+from snugroom.server.app import Server
+from snugroom.server.hostile.house import HostileServer
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.media.turn import TurnServer
+from snugroom.server.wire import signed
+from snugroom.server.wire.messages import Committed, Relay, Relayed, Shown, Stale, Stream, Streams, Transport
 from tests.media_server.framed import dial
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
@@ -51,9 +51,19 @@ WITH_WORKERS = {
     name
     for name in holdings.HOLDS
     if name.startswith(
-        ("server.workers.", "server.media.pipe.", "server.media.worker.", "server.media.child.")
+        (
+            "snugroom.server.workers.",
+            "snugroom.server.media.pipe.",
+            "snugroom.server.media.worker.",
+            "snugroom.server.media.child.",
+        )
     )
-    or name in ("server.signaling.Waiting", "server.media.sfu.MediaFacts", "server.media.sfu.StreamFacts")
+    or name
+    in (
+        "snugroom.server.signaling.Waiting",
+        "snugroom.server.media.sfu.MediaFacts",
+        "snugroom.server.media.sfu.StreamFacts",
+    )
 }
 
 
@@ -191,16 +201,16 @@ async def test_all_that_is_held_is_in_the_disclosure() -> None:
         assert [value for value in held.known if value not in everything] == []
         assert [value for value in held.nowhere if value in everything] == []
         # the table is no longer than what there is
-        absent = {"server.disclose.Desk", "server.window.Window"}
-        absent |= {"server.metrics.Metrics", *WITH_WORKERS}
-        alive = found.classes | absent | {"server.page.Bundle", "server.page.File"}
+        absent = {"snugroom.server.disclose.Desk", "snugroom.server.window.Window"}
+        absent |= {"snugroom.server.metrics.Metrics", *WITH_WORKERS}
+        alive = found.classes | absent | {"snugroom.server.page.Bundle", "snugroom.server.page.File"}
         # nobody's way is narrow here, so nothing waits
         narrow = {
-            "server.media.pacer.Pacer",
-            "server.forwarding.effects.SendRtp",
-            "server.media.allot._Picture",
+            "snugroom.server.media.pacer.Pacer",
+            "snugroom.server.forwarding.effects.SendRtp",
+            "snugroom.server.media.allot._Picture",
         }
-        assert set(holdings.HOLDS) <= alive | {"server.media.path._Run"} | narrow
+        assert set(holdings.HOLDS) <= alive | {"snugroom.server.media.path._Run"} | narrow
         real: dict[str, set[str]] = {}
         for value in audit.alive():
             name = f"{type(value).__module__}.{type(value).__qualname__}"
@@ -295,29 +305,31 @@ async def test_what_is_hidden_is_found() -> None:
         assert isinstance(handle, bytes)
 
         hub.memory = [handle]  # type: ignore[attr-defined]
-        assert audit.audit(held.server, held.before).undeclared == {"server.hub.Hub.memory"}
+        assert audit.audit(held.server, held.before).undeclared == {"snugroom.server.hub.Hub.memory"}
         del hub.memory  # type: ignore[attr-defined]
 
         # in an attribute that is declared, and says nothing of it
         room._taken_at[handle] = 1.0  # type: ignore[index]
-        assert audit.audit(held.server, held.before).misplaced == {"server.room.Room._taken_at"}
+        assert audit.audit(held.server, held.before).misplaced == {"snugroom.server.room.Room._taken_at"}
         del room._taken_at[handle]  # type: ignore[arg-type]
 
         # something of the right size, and the wrong thing: the gate of a slot where the chain should be
         room._gates[99] = held.server.signaling.hub._nonces[handle]
-        assert _astray(held, audit.audit(held.server, held.before)) == {"server.room.Room._gates"}
+        assert _astray(held, audit.audit(held.server, held.before)) == {"snugroom.server.room.Room._gates"}
         del room._gates[99]
 
         # within a closure, within a container, within a closure
         kept = {"deep": [lambda: handle]}
         hub._rng = lambda size: bytes(size) if kept else b""
-        assert audit.audit(held.server, held.before).misplaced == {"server.hub.Hub._rng"}
+        assert audit.audit(held.server, held.before).misplaced == {"snugroom.server.hub.Hub._rng"}
         hub._rng = os.urandom
 
         # beside the server, in a module
         signed.seen = {handle: 1}  # type: ignore[attr-defined]
         try:
-            assert _astray(held, audit.audit(held.server, held.before)) == {"server.wire.signed.seen"}
+            assert _astray(held, audit.audit(held.server, held.before)) == {
+                "snugroom.server.wire.signed.seen"
+            }
         finally:
             del signed.seen  # type: ignore[attr-defined]
         assert not audit.audit(held.server, held.before).misplaced
@@ -328,7 +340,7 @@ async def test_an_object_that_nobody_can_reach_is_looked_at_too() -> None:
         [room] = held.server.signaling.hub._rooms.values()
         elsewhere = type(room)(NUMBER, b"k" * 32, quiet(), bytes)
         elsewhere.diary = "11:03 they met"  # type: ignore[attr-defined]
-        assert audit.audit(held.server, held.before).undeclared == {"server.room.Room.diary"}
+        assert audit.audit(held.server, held.before).undeclared == {"snugroom.server.room.Room.diary"}
         del elsewhere
 
 
@@ -342,7 +354,7 @@ async def test_what_somebody_has_added_to_a_server_shows() -> None:
     finally:
         await server.stop()
     assert any("Troupe" in where for where in undeclared)
-    assert all(where.startswith("server.hostile.") for where in undeclared)
+    assert all(where.startswith("snugroom.server.hostile.") for where in undeclared)
 
 
 # -- read aloud ------------------------------------------------------------------------------------------
@@ -370,7 +382,7 @@ async def _command(*arguments: str) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "server",
+        "snugroom.server",
         "disclose",
         *arguments,
         cwd=ROOT,

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from server.effects import MediaLeave
-from server.media.limits import MediaError
-from server.wire.messages import (
+from snugroom.server.effects import MediaLeave
+from snugroom.server.media.limits import MediaError
+from snugroom.server.wire.messages import (
     Arrived,
     Left,
     Media,

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server import logs
+from snugroom.server import logs
 
 SECRET = "203.0.113.77"
 
@@ -42,7 +42,7 @@ def test_texts_of_libraries_are_withheld(stream: io.StringIO, name: str) -> None
     assert "test_logs.py" in text
 
 
-@pytest.mark.parametrize("name", ["aiohttp.server", "server.signaling"])
+@pytest.mark.parametrize("name", ["aiohttp.server", "snugroom.server.signaling"])
 def test_of_an_exception_type_and_place_are_kept(stream: io.StringIO, name: str) -> None:
     try:
         try:
@@ -59,7 +59,7 @@ def test_of_an_exception_type_and_place_are_kept(stream: io.StringIO, name: str)
 
 
 def test_our_own_texts_are_kept(stream: io.StringIO) -> None:
-    logging.getLogger("server.signaling").info("dropping a connection: %s", "rate")
+    logging.getLogger("snugroom.server.signaling").info("dropping a connection: %s", "rate")
     assert "dropping a connection: rate" in stream.getvalue()
 
 
@@ -73,7 +73,7 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
     import re
     from pathlib import Path
 
-    import server
+    import snugroom.server
 
     allowed = {
         '"started"',
@@ -97,7 +97,7 @@ def test_nothing_of_ours_logs_an_argument_but_codes() -> None:
         '"what was asked of a media worker raised %s", type(error).__name__',
     }
     found = set()
-    for file in Path(server.__file__).parent.rglob("*.py"):
+    for file in Path(snugroom.server.__file__).parent.rglob("*.py"):
         found |= set(
             re.findall(
                 r"(?:log|getLogger\([^)]*\))\.(?:debug|info|warning|error|exception|critical)\((.*)\)$",

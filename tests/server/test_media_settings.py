@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from server import config
-from server.app import Server
-from server.config import ConfigError, Settings
-from server.forwarding import Effect, Forwarding, SendRtcp
-from server.media import rtcp
-from server.media.limits import MediaLimits
-from server.media.sfu import Sfu
-from server.wire.messages import Media, Refused, Stream, Transport
+from snugroom.server import config
+from snugroom.server.app import Server
+from snugroom.server.config import ConfigError, Settings
+from snugroom.server.forwarding import Effect, Forwarding, SendRtcp
+from snugroom.server.media import rtcp
+from snugroom.server.media.limits import MediaLimits
+from snugroom.server.media.sfu import Sfu
+from snugroom.server.wire.messages import Media, Refused, Stream, Transport
 from tests.media_server.peer import Peer
 from tests.media_server.test_sfu import until
 from tests.server.guests import quiet, visiting

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import aiohttp
 
-from server.wire.messages import (
+from snugroom.server.wire.messages import (
     Arrived,
     Closing,
     Committed,
@@ -78,7 +78,7 @@ async def running(*arguments: str) -> AsyncIterator[Process]:
         "-X",
         "dev",  # asyncio's debug mode, all warnings
         "-m",
-        "server",
+        "snugroom.server",
         *(arguments or ("--listen", "127.0.0.1:0")),
         cwd=ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": ""},
@@ -100,7 +100,7 @@ async def running(*arguments: str) -> AsyncIterator[Process]:
 async def fails(*arguments: str) -> tuple[int, str]:
     """Exit status and standard error of one that doesn't start."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "server", *arguments, cwd=ROOT, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-m", "snugroom.server", *arguments, cwd=ROOT, stderr=asyncio.subprocess.PIPE
     )
     async with asyncio.timeout(PATIENCE):
         _, stderr = await process.communicate()
@@ -237,7 +237,7 @@ async def test_no_log_at_any_level_tells_who_or_where_or_what() -> None:
     # it did log, at the lowest level and from other people's loggers
     assert " DEBUG asyncio: " in log
     assert " aiohttp" in log
-    assert " INFO server.app: stopped" in log
+    assert " INFO snugroom.server.app: stopped" in log
     kept = json.loads(disclosed.removeprefix("disclosure "))
     assert kept["rooms"][0]["slot"] == 1
     secrets = [

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from nacl.signing import SigningKey, VerifyKey
 
-from server.config import Settings
-from server.effects import Drop, Forget, MediaJoin, MediaLeave, MediaWant, Send
-from server.wire import limits, signed
-from server.wire.messages import (
+from snugroom.server.config import Settings
+from snugroom.server.effects import Drop, Forget, MediaJoin, MediaLeave, MediaWant, Send
+from snugroom.server.wire import limits, signed
+from snugroom.server.wire.messages import (
     Arrived,
     CatchUp,
     CaughtUp,

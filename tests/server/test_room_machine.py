@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from server.config import Settings
-from server.effects import Drop, Effect, Forget, MediaJoin, MediaLeave, Send
-from server.wire import limits, signed
-from server.wire.messages import (
+from snugroom.server.config import Settings
+from snugroom.server.effects import Drop, Effect, Forget, MediaJoin, MediaLeave, Send
+from snugroom.server.wire import limits, signed
+from snugroom.server.wire.messages import (
     CatchUp,
     CaughtUp,
     Committed,

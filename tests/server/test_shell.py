@@ -9,12 +9,12 @@ import socket
 import aiohttp
 import pytest
 
-from server import config, console
-from server.app import Server, StartError
-from server.config import ConfigError
-from server.effects import Effect
-from server.wire import limits
-from server.wire.messages import (
+from snugroom.server import config, console
+from snugroom.server.app import Server, StartError
+from snugroom.server.config import ConfigError
+from snugroom.server.effects import Effect
+from snugroom.server.wire import limits
+from snugroom.server.wire.messages import (
     Arrived,
     CatchUp,
     CaughtUp,

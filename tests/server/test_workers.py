@@ -20,16 +20,16 @@ from typing import Any
 import pytest
 from nacl.signing import SigningKey
 
-from server import __main__, config, console, disclose, process, spoken, workers
-from server.app import Server, StartError
-from server.config import ConfigError
-from server.media.limits import MediaError, MediaLimits
-from server.media.pipe import Setup
-from server.media.sfu import Sfu
-from server.window import Window, view
-from server.wire import signed
-from server.wire.messages import Entered, Refused, Shown, Streams, Transport, Want
-from server.workers import MediaView, Slot, Workers
+from snugroom.server import __main__, config, console, disclose, process, spoken, workers
+from snugroom.server.app import Server, StartError
+from snugroom.server.config import ConfigError
+from snugroom.server.media.limits import MediaError, MediaLimits
+from snugroom.server.media.pipe import Setup
+from snugroom.server.media.sfu import Sfu
+from snugroom.server.window import Window, view
+from snugroom.server.wire import signed
+from snugroom.server.wire.messages import Entered, Refused, Shown, Streams, Transport, Want
+from snugroom.server.workers import MediaView, Slot, Workers
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
 from tests.proof.blind import Tree
@@ -486,7 +486,7 @@ def _children(parent: int) -> list[int]:
         with contextlib.suppress(OSError, IndexError):
             after = (folder / "stat").read_text().rpartition(")")[2].split()
             command = (folder / "cmdline").read_bytes()
-            if int(after[1]) == parent and after[0] != "Z" and b"server.media" in command:
+            if int(after[1]) == parent and after[0] != "Z" and b"snugroom.server.media" in command:
                 found.append(int(folder.name))
     return found
 
@@ -604,7 +604,12 @@ async def test_the_audit_looks_into_the_workers_too() -> None:
         assert all(each.objects > 10 for each in theirs)
         assert [each.undeclared for each in theirs] == [[], []]
         assert [each.misplaced for each in theirs] == [[], []]
-        ours = ("server.workers.", "server.media.pipe.", "server.signaling.", "server.app.")
+        ours = (
+            "snugroom.server.workers.",
+            "snugroom.server.media.pipe.",
+            "snugroom.server.signaling.",
+            "snugroom.server.app.",
+        )
         found = [w for w in [*view["audit"]["undeclared"], *view["audit"]["misplaced"]] if w.startswith(ours)]
         assert found == []
         assert view["audit"]["objects"] > sum(each.objects for each in theirs)

@@ -8,14 +8,14 @@ import signal
 import time
 from collections.abc import Callable
 
-from client.connection import Connection, SessionCrypto
-from client.media.engine import MediaEngine
-from client.media.sources import TestCard
-from client.session import Session
-from client.session import events as ev
-from crypto.invite import canonical_origin
-from server.app import Server
-from server.workers import Workers
+from snugroom.client.connection import Connection, SessionCrypto
+from snugroom.client.media.engine import MediaEngine
+from snugroom.client.media.sources import TestCard
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.crypto.invite import canonical_origin
+from snugroom.server.app import Server
+from snugroom.server.workers import Workers
 from tests.server.guests import quiet
 
 PATIENCE = float(os.environ.get("SNUG_TEST_PATIENCE", "60"))

@@ -6,18 +6,18 @@ import copy
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from client.session import events as ev
-from client.session.intents import HealIntent
-from client.session.watch import Watch
-from crypto import veil
-from crypto.beats import Beat
-from crypto.errors import SnugCryptoError
-from crypto.media_keys import FutureEpochError
-from server.effects import Send
-from server.hub import Hub
-from server.wire import messages as wire
-from server.wire.limits import BUCKETS
-from server.wire.messages import Passed, decode_client
+from snugroom.client.session import events as ev
+from snugroom.client.session.intents import HealIntent
+from snugroom.client.session.watch import Watch
+from snugroom.crypto import veil
+from snugroom.crypto.beats import Beat
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.media_keys import FutureEpochError
+from snugroom.server.effects import Send
+from snugroom.server.hub import Hub
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.limits import BUCKETS
+from snugroom.server.wire.messages import Passed, decode_client
 from tests.session.world import Link, Participant, World
 
 #: Alarms that come of beats.

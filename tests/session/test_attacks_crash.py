@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from client.session import content, granting
-from client.session import events as ev
-from client.session.lobby import Doors
-from crypto import lobby, returning
-from crypto.invite import day_of
-from crypto.room_state import RejoinTicket
-from server.wire import messages as wire
+from snugroom.client.session import content, granting
+from snugroom.client.session import events as ev
+from snugroom.client.session.lobby import Doors
+from snugroom.crypto import lobby, returning
+from snugroom.crypto.invite import day_of
+from snugroom.crypto.room_state import RejoinTicket
+from snugroom.server.wire import messages as wire
 from tests.session.test_attacks_lobby import ask
 from tests.session.test_attacks_words import say
 from tests.session.test_returning import crashed

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from client.session import events as ev
-from crypto.returning import Kept
+from snugroom.client.session import events as ev
+from snugroom.crypto.returning import Kept
 from tests.session.test_returning import come_back
 from tests.session.test_trouble import two_hosts
 from tests.session.world import Participant, World

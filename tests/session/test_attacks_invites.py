@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from client.session import events as ev
-from client.session.powers import Powers
-from crypto import lobby
+from snugroom.client.session import events as ev
+from snugroom.client.session.powers import Powers
+from snugroom.crypto import lobby
 from tests.session.world import Participant, World
 
 

@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from client.session import Session
-from client.session import events as ev
-from client.session.lobby import WAITING_MAX, Doors
-from client.session.membership import SUITE
-from client.session.session import _Me
-from crypto import lobby, mls, returning
-from crypto.invite import day_of
-from crypto.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, Identity, RejoinTicket
-from server.wire import messages as wire
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.client.session.lobby import WAITING_MAX, Doors
+from snugroom.client.session.membership import SUITE
+from snugroom.client.session.session import _Me
+from snugroom.crypto import lobby, mls, returning
+from snugroom.crypto.invite import day_of
+from snugroom.crypto.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, Identity, RejoinTicket
+from snugroom.server.wire import messages as wire
 from tests.session.test_returning import crashed
 from tests.session.world import ORIGIN, START, Participant, World, seeded
 

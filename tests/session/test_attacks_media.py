@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from client.session import events as ev
-from client.session.intents import HealIntent
-from server.wire import messages as wire
+from snugroom.client.session import events as ev
+from snugroom.client.session.intents import HealIntent
+from snugroom.server.wire import messages as wire
 from tests.session.test_signing import (
     Mallory,
     Media,

@@ -9,18 +9,18 @@ from functools import partial
 
 import pytest
 
-from client.session import events as ev
-from client.session.intents import HealIntent, RejoinIntent
-from client.session.returning import RejoiningLobby, _ticket
-from client.session.room import RoomSession
-from client.session.watch import Watch
-from crypto import returning
-from crypto.beats import Beat
-from crypto.errors import ValidationError
-from crypto.invite import day_of
-from crypto.lobby import Answer, Inside
-from crypto.mls import KeyPackageIn
-from crypto.room_state import ANY_HOST, REJOIN_SLOTS, RejoinTicket
+from snugroom.client.session import events as ev
+from snugroom.client.session.intents import HealIntent, RejoinIntent
+from snugroom.client.session.returning import RejoiningLobby, _ticket
+from snugroom.client.session.room import RoomSession
+from snugroom.client.session.watch import Watch
+from snugroom.crypto import returning
+from snugroom.crypto.beats import Beat
+from snugroom.crypto.errors import ValidationError
+from snugroom.crypto.invite import day_of
+from snugroom.crypto.lobby import Answer, Inside
+from snugroom.crypto.mls import KeyPackageIn
+from snugroom.crypto.room_state import ANY_HOST, REJOIN_SLOTS, RejoinTicket
 from tests.session.hostile import texts
 from tests.session.test_hostile_members import together
 from tests.session.test_trouble import spoil_path

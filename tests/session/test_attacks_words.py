@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from client.session import content
-from client.session import events as ev
-from client.session.intents import HealIntent
-from client.session.session import _Me
-from client.session.watch import Watch
-from crypto import mls, veil
-from crypto.beats import Beat
-from server.wire import messages as wire
-from server.wire.limits import BUCKETS
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session.intents import HealIntent
+from snugroom.client.session.session import _Me
+from snugroom.client.session.watch import Watch
+from snugroom.crypto import mls, veil
+from snugroom.crypto.beats import Beat
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.limits import BUCKETS
 from tests.session.hostile import texts
 from tests.session.test_trouble import post_commit
 from tests.session.world import Participant, World

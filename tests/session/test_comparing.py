@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.session import content, words
-from client.session import events as ev
-from client.session.comparing import HOLD_MAX, PHASE, SIDS_MAX, Comparing, _Wish
-from client.session.intents import HealIntent
-from crypto.emoji import EMOJI
-from crypto.kdf import H
-from crypto.verification import CodeRun, commitments_digest, short_code, signs
-from server.wire import messages as wire
+from snugroom.client.session import content, words
+from snugroom.client.session import events as ev
+from snugroom.client.session.comparing import HOLD_MAX, PHASE, SIDS_MAX, Comparing, _Wish
+from snugroom.client.session.intents import HealIntent
+from snugroom.crypto.emoji import EMOJI
+from snugroom.crypto.kdf import H
+from snugroom.crypto.verification import CodeRun, commitments_digest, short_code, signs
+from snugroom.server.wire import messages as wire
 from tests.session.world import Participant, World, seeds
 
 NAMES = ("Ada", "Bo", "Cem", "Dana", "Eve", "Finn", "Gül", "Hana", "Ines", "Jon", "Kim", "Lea")
@@ -714,7 +714,7 @@ def test_a_code_that_was_made_to_begin_like_another_is_not_taken_for_it(
     w.run(15)
     read_out = ada.code
     made = read_out[:12] + ("0" if read_out[12] != "0" else "1") * 28
-    monkeypatch.setattr("client.session.membership.long_code", lambda *_: made)
+    monkeypatch.setattr("snugroom.client.session.membership.long_code", lambda *_: made)
     ghost = w.guest(w.link_of(ada), "Ghost")
     w.until(lambda: "Ghost" in ada.roster)
     with pytest.raises(ValueError, match="two codes"):

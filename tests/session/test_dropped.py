@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from client.session import events as ev
-from client.session import words
-from client.session.dropped import PROBE_EVERY, PROBES_MAX, Dropped
-from client.session.options import Options
-from crypto import evidence
-from crypto.evidence import Findings
-from server.config import Settings
-from server.wire.messages import (
-    Closing,
-    Opened,
-    RoomDoor,
-    decode_client,
-    decode_server,
-    encode,
-)
+from snugroom.client.session import events as ev
+from snugroom.client.session import words
+from snugroom.client.session.dropped import PROBE_EVERY, PROBES_MAX, Dropped
+from snugroom.client.session.options import Options
+from snugroom.crypto import evidence
+from snugroom.crypto.evidence import Findings
+from snugroom.server.config import Settings
+from snugroom.server.wire.messages import Closing, Opened, RoomDoor, decode_client, decode_server, encode
 from tests.session.world import Link, Participant, World
 
 

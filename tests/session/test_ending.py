@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from client.session import content, words
-from client.session import events as ev
-from client.session.intents import HealIntent
-from server.wire import messages as wire
+from snugroom.client.session import content, words
+from snugroom.client.session import events as ev
+from snugroom.client.session.intents import HealIntent
+from snugroom.server.wire import messages as wire
 from tests.session.world import Participant, World
 
 

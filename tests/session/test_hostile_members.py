@@ -12,17 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.session import content
-from client.session import events as ev
-from client.session.intents import HealIntent
-from crypto import mls, veil
-from crypto.beats import Beat
-from crypto.errors import SnugCryptoError
-from crypto.kdf import H
-from crypto.mls import treekem
-from crypto.room_state import POLICY_EXTENSION, CommitContext
-from server.wire import messages as wire
-from server.wire.limits import BUCKETS
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session.intents import HealIntent
+from snugroom.crypto import mls, veil
+from snugroom.crypto.beats import Beat
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.kdf import H
+from snugroom.crypto.mls import treekem
+from snugroom.crypto.room_state import POLICY_EXTENSION, CommitContext
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.limits import BUCKETS
 from tests.session.test_trouble import forged, post_commit, spoil_path, two_hosts
 from tests.session.world import Participant, World
 

@@ -9,17 +9,17 @@ from dataclasses import replace
 
 import pytest
 
-from client.contacts import Contacts
-from client.session import Session
-from client.session import events as ev
-from client.session.identity import EARLY_MAX, Vouching
-from client.session.options import Options
-from client.session.standing import look
-from crypto import hpke, identity, veil
-from crypto.errors import SnugCryptoError
-from crypto.identity import VOUCH_SIZE, Ends, IdentityKey, fingerprint
-from server.wire import messages as wire
-from server.wire.limits import BUCKETS
+from snugroom.client.contacts import Contacts
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.client.session.identity import EARLY_MAX, Vouching
+from snugroom.client.session.options import Options
+from snugroom.client.session.standing import look
+from snugroom.crypto import hpke, identity, veil
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.identity import VOUCH_SIZE, Ends, IdentityKey, fingerprint
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.limits import BUCKETS
 from tests.session.world import ORIGIN, Participant, World, seeded
 
 

@@ -6,15 +6,15 @@ import random
 
 import pytest
 
-from client.session import content
-from client.session import events as ev
-from client.session.invites import LABEL_MAX, MINE_MAX, InviteBook
-from client.session.lobby import IS_OVER, GuestLobby
-from client.session.revoking import Revoking
-from client.session.session import Session
-from crypto.invite import Invite
-from crypto.room_state import SINGLE_USE
-from server.wire.messages import decode_client, encode
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session.invites import LABEL_MAX, MINE_MAX, InviteBook
+from snugroom.client.session.lobby import IS_OVER, GuestLobby
+from snugroom.client.session.revoking import Revoking
+from snugroom.client.session.session import Session
+from snugroom.crypto.invite import Invite
+from snugroom.crypto.room_state import SINGLE_USE
+from snugroom.server.wire.messages import decode_client, encode
 from tests.session.test_powers import lobby_of, two_hosts
 from tests.session.world import ORIGIN, Participant, World, seeded
 

@@ -8,13 +8,19 @@ from itertools import pairwise
 
 import pytest
 
-from client.session import events as ev
-from client.session.signing import Signing
-from crypto.errors import AuthenticationError, MissingKeyError, ReplayError, SnugCryptoError, ValidationError
-from crypto.media_keys import FutureEpochError, Stream, layer_stream
-from crypto.media_signatures import UnverifiedFrameError
-from server.wire import messages as wire
-from server.wire.messages import decode_client
+from snugroom.client.session import events as ev
+from snugroom.client.session.signing import Signing
+from snugroom.crypto.errors import (
+    AuthenticationError,
+    MissingKeyError,
+    ReplayError,
+    SnugCryptoError,
+    ValidationError,
+)
+from snugroom.crypto.media_keys import FutureEpochError, Stream, layer_stream
+from snugroom.crypto.media_signatures import UnverifiedFrameError
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.messages import decode_client
 from tests.session.world import Link, Participant, World
 
 SOUND = b"s" * 60

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.session.beats import interval
-from client.session.freshness import Freshness
-from client.session.order import KEPT, Order
-from client.session.reaching import Reaching
-from client.session.words import listed, stream_of
-from crypto.beats import NO_BEAT
+from snugroom.client.session.beats import interval
+from snugroom.client.session.freshness import Freshness
+from snugroom.client.session.order import KEPT, Order
+from snugroom.client.session.reaching import Reaching
+from snugroom.client.session.words import listed, stream_of
+from snugroom.crypto.beats import NO_BEAT
 
 LIFE = b"server 1"
 

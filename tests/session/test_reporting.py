@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from client.session import content
-from client.session import events as ev
-from client.session import reporting as reporting_module
-from client.session.invites import InviteBook
-from client.session.options import Options
-from client.session.pictures import mime_of
-from client.session.reporting import Reporting
-from crypto import report
-from crypto.errors import SnugCryptoError
-from crypto.invite import HostSeed, Invite
-from crypto.report import NO_INVITE, Proven
-from crypto.room_state import SINGLE_USE
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session import reporting as reporting_module
+from snugroom.client.session.invites import InviteBook
+from snugroom.client.session.options import Options
+from snugroom.client.session.pictures import mime_of
+from snugroom.client.session.reporting import Reporting
+from snugroom.crypto import report
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.invite import HostSeed, Invite
+from snugroom.crypto.report import NO_INVITE, Proven
+from snugroom.crypto.room_state import SINGLE_USE
 from tests.session.world import Participant, World
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -275,7 +275,7 @@ def test_a_threat_can_not_hide_behind_a_harmless_message_of_the_same_id(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What has been shown is forgotten sooner than what is kept, for whoever floods."""
-    monkeypatch.setattr("client.session.talk.SEEN_MAX", 8)
+    monkeypatch.setattr("snugroom.client.session.talk.SEEN_MAX", 8)
     w = World(18)
     ada, mallory = meeting(w, "Ada", "Mallory")
     mallory.room.relay(content.Say(bytes(16), "Good morning."))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from client.session import Session
-from client.session import events as ev
-from client.session.intents import ReturnIntent
-from crypto import mls, returning
-from crypto.errors import AuthenticationError, MalformedError, ValidationError
-from crypto.invite import HostSeed
-from crypto.kdf import H
-from crypto.returning import Kept
-from crypto.room_state import HostReturn, host_return_message
-from server.wire import messages as wire
-from server.wire.limits import BUCKETS
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.client.session.intents import ReturnIntent
+from snugroom.crypto import mls, returning
+from snugroom.crypto.errors import AuthenticationError, MalformedError, ValidationError
+from snugroom.crypto.invite import HostSeed
+from snugroom.crypto.kdf import H
+from snugroom.crypto.returning import Kept
+from snugroom.crypto.room_state import HostReturn, host_return_message
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.limits import BUCKETS
 from tests.session.test_trouble import two_hosts
 from tests.session.world import Participant, World, seeded
 

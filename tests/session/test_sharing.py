@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from client.session import content
-from client.session import events as ev
-from client.session import filesharing as fs
-from client.session.filesharing import Files
-from crypto.kdf import H
-from server.wire import messages as wire
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session import filesharing as fs
+from snugroom.client.session.filesharing import Files
+from snugroom.crypto.kdf import H
+from snugroom.server.wire import messages as wire
 from tests.session.world import Participant, World
 
 FILE = bytes(range(256)) * 600  # three pieces

@@ -10,21 +10,21 @@ from typing import Any
 
 import pytest
 
-from client.media.receiving import Conceal, Deliver, Receiver
-from client.media.rtp import parse_rtp
-from client.media.sending import Sender
-from client.session import content
-from client.session import events as ev
-from client.session.intents import HealIntent
-from client.session.signing import PUBLISH_AFTER, Signing
-from crypto import shim, veil
-from crypto.errors import MissingKeyError, SnugCryptoError
-from crypto.kdf import SigningKey
-from crypto.media_keys import FutureEpochError
-from crypto.media_signatures import MEDIA_KEY_LABEL, FrameList, Run, Signer, certified, digest
-from crypto.sframe import Header
-from server.wire import messages as wire
-from server.wire.limits import BUCKETS
+from snugroom.client.media.receiving import Conceal, Deliver, Receiver
+from snugroom.client.media.rtp import parse_rtp
+from snugroom.client.media.sending import Sender
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session.intents import HealIntent
+from snugroom.client.session.signing import PUBLISH_AFTER, Signing
+from snugroom.crypto import shim, veil
+from snugroom.crypto.errors import MissingKeyError, SnugCryptoError
+from snugroom.crypto.kdf import SigningKey
+from snugroom.crypto.media_keys import FutureEpochError
+from snugroom.crypto.media_signatures import MEDIA_KEY_LABEL, FrameList, Run, Signer, certified, digest
+from snugroom.crypto.sframe import Header
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.limits import BUCKETS
 from tests.session.world import Participant, World, seeded, seeds
 
 SOUND = b"s" * 60

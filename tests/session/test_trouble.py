@@ -8,18 +8,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.session import content
-from client.session import events as ev
-from client.session.intents import HealIntent, PolicyIntent
-from crypto import mls, policy, veil
-from crypto.errors import MalformedError
-from crypto.invite import gate
-from crypto.kdf import H
-from crypto.mls import labels, treekem
-from crypto.room_state import CommitContext
-from server.config import Settings
-from server.wire import messages as wire
-from server.wire.limits import BUCKETS
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session.intents import HealIntent, PolicyIntent
+from snugroom.crypto import mls, policy, veil
+from snugroom.crypto.errors import MalformedError
+from snugroom.crypto.invite import gate
+from snugroom.crypto.kdf import H
+from snugroom.crypto.mls import labels, treekem
+from snugroom.crypto.room_state import CommitContext
+from snugroom.server.config import Settings
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.limits import BUCKETS
 from tests.session.hostile import FROM_BEATS
 from tests.session.world import Participant, World, seeds
 

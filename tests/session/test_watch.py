@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from client.session import events as ev
-from client.session import words
-from crypto.beats import Got
-from server.wire import messages as wire
-from server.wire.messages import decode_client
+from snugroom.client.session import events as ev
+from snugroom.client.session import words
+from snugroom.crypto.beats import Got
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.messages import decode_client
 from tests.session.hostile import (
     Forked,
     Media,

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from client.session import events as ev
-from client.session.beats import RECORDED
-from crypto import veil
-from crypto.beats import Beat
-from crypto.invite import verify_receipt
-from crypto.kdf import H
-from crypto.mls import labels, treekem
-from server.wire import messages as wire
-from server.wire.limits import BUCKETS
+from snugroom.client.session import events as ev
+from snugroom.client.session.beats import RECORDED
+from snugroom.crypto import veil
+from snugroom.crypto.beats import Beat
+from snugroom.crypto.invite import verify_receipt
+from snugroom.crypto.kdf import H
+from snugroom.crypto.mls import labels, treekem
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.limits import BUCKETS
 from tests.session.hostile import (
     heal,
     last_beat,

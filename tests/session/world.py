@@ -15,13 +15,13 @@ from typing import TypeVar
 
 from nacl.signing import SigningKey
 
-from client.session import Session
-from client.session import events as ev
-from client.session.options import Options
-from server.config import Settings
-from server.effects import Drop, Send
-from server.hub import Hub
-from server.wire.messages import decode_client, decode_server, encode
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.client.session.options import Options
+from snugroom.server.config import Settings
+from snugroom.server.effects import Drop, Send
+from snugroom.server.hub import Hub
+from snugroom.server.wire.messages import decode_client, decode_server, encode
 
 _E = TypeVar("_E")
 

@@ -9,11 +9,11 @@ from typing import Final
 
 import pytest
 
-from client.contacts import Contacts
-from client.session import content
-from client.session import events as ev
-from client.session.options import Options
-from server.wire.messages import decode_client, decode_server
+from snugroom.client.contacts import Contacts
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session.options import Options
+from snugroom.server.wire.messages import decode_client, decode_server
 from tests.session.world import START, Link, Participant, World, seeded
 from tests.traces.canonical import Trace
 

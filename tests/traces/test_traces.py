@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from client.session import events as ev
+from snugroom.client.session import events as ev
 from tests.traces import canonical, vectors
 from tests.traces.meetings import SEEDS, Meeting
 from tests.traces.record import recorded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from crypto.primitives import SUITES, Suite
+from snugroom.crypto.primitives import SUITES, Suite
 from tests.vectors.result import Result
 
 Entry = Callable[[Any], None]

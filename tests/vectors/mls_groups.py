@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from crypto.mls import CandidateCommit, Group, KeyPackageBundle, KeyPackageIn, Limits, ReceivedProposal
-from crypto.mls.messages import decode_message
-from crypto.primitives import hpke_public, signature_public
+from snugroom.crypto.mls import (
+    CandidateCommit,
+    Group,
+    KeyPackageBundle,
+    KeyPackageIn,
+    Limits,
+    ReceivedProposal,
+)
+from snugroom.crypto.mls.messages import decode_message
+from snugroom.crypto.primitives import hpke_public, signature_public
 from tests.vectors.mls_family import MismatchError, expect, suite_of_entry
 
 unhex = bytes.fromhex

@@ -6,10 +6,10 @@ import os
 from functools import partial
 from typing import Any
 
-from crypto.errors import SnugCryptoError, StateError
-from crypto.mls import labels, schedule
-from crypto.mls.codec import Reader, decode, varint
-from crypto.mls.framing import (
+from snugroom.crypto.errors import SnugCryptoError, StateError
+from snugroom.crypto.mls import labels, schedule
+from snugroom.crypto.mls.codec import Reader, decode, varint
+from snugroom.crypto.mls.framing import (
     open_sender_data,
     protect_private,
     protect_public,
@@ -18,8 +18,8 @@ from crypto.mls.framing import (
     unprotect_public,
     verify_content,
 )
-from crypto.mls.keypackage import KeyPackageIn
-from crypto.mls.messages import (
+from snugroom.crypto.mls.keypackage import KeyPackageIn
+from snugroom.crypto.mls.messages import (
     AuthenticatedContent,
     Content,
     FramedContent,
@@ -37,19 +37,13 @@ from crypto.mls.messages import (
     encode_message,
     read_content,
 )
-from crypto.mls.messages import ContentType as Kind
-from crypto.mls.proposals import (
-    Commit,
-    ExternalPsk,
-    ProposalType,
-    encode_proposal,
-    read_proposal,
-)
-from crypto.mls.secrets import RatchetKind, SecretTree, sender_data_key
-from crypto.mls.tree import RatchetTree, read_tree
-from crypto.mls.treemath import full_leaf_count
-from crypto.mls.welcome import find_secrets, open_info, open_secrets, verify_info
-from crypto.primitives import SUITES, Suite
+from snugroom.crypto.mls.messages import ContentType as Kind
+from snugroom.crypto.mls.proposals import Commit, ExternalPsk, ProposalType, encode_proposal, read_proposal
+from snugroom.crypto.mls.secrets import RatchetKind, SecretTree, sender_data_key
+from snugroom.crypto.mls.tree import RatchetTree, read_tree
+from snugroom.crypto.mls.treemath import full_leaf_count
+from snugroom.crypto.mls.welcome import find_secrets, open_info, open_secrets, verify_info
+from snugroom.crypto.primitives import SUITES, Suite
 from tests.vectors.mls_family import MismatchError, expect, must_fail, suite_of_entry
 
 unhex = bytes.fromhex

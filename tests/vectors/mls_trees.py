@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from crypto.mls import treekem, treemath
-from crypto.mls.codec import decode
-from crypto.mls.messages import GroupContext
-from crypto.mls.proposals import AddIn, Remove, UpdateIn, UpdatePath, read_proposal
-from crypto.mls.tree import RatchetTree, read_tree
-from crypto.mls.validate import tree_structure
-from crypto.primitives import Suite, hpke_public, signature_public
+from snugroom.crypto.mls import treekem, treemath
+from snugroom.crypto.mls.codec import decode
+from snugroom.crypto.mls.messages import GroupContext
+from snugroom.crypto.mls.proposals import AddIn, Remove, UpdateIn, UpdatePath, read_proposal
+from snugroom.crypto.mls.tree import RatchetTree, read_tree
+from snugroom.crypto.mls.validate import tree_structure
+from snugroom.crypto.primitives import Suite, hpke_public, signature_public
 from tests.vectors.mls_family import MismatchError, expect, suite_of_entry
 
 unhex = bytes.fromhex

@@ -7,8 +7,8 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 
-from crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
-from crypto.sframe import (
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
+from snugroom.crypto.sframe import (
     CtrHmac,
     FrameKey,
     Header,

@@ -11,9 +11,9 @@ from dataclasses import dataclass, is_dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from crypto import hpke
-from crypto.errors import SnugCryptoError
-from crypto.kdf import H, Rng
+from snugroom.crypto import hpke
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.kdf import H, Rng
 
 ORIGIN: Final = "https://meet.example"
 OTHER: Final = "http://127.0.0.1:8080"

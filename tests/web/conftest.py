@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from client.web import node
-from server import page
+from snugroom.client.web import node
+from snugroom.server import page
 from tests.interop.ts_setup import ensure_installed
 from tests.web import browsers, media_house
 from tests.web.browsers import NAMES, Browser, Chromium, Firefox, Name

@@ -19,14 +19,14 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from client.media.rtp import RtpPacket, parse_rtp, parse_vp8
-from client.web.node import ensure_installed, run
-from crypto.errors import SnugCryptoError
-from crypto.media_keys import EpochKeys, MediaKeys, OpenedFrame, open_frame
-from crypto.shim import Kind
-from server.media import rtp, srtp
-from server.media.sfu import Link, Sfu
-from server.wire.messages import Media, MediaKind, Stream
+from snugroom.client.media.rtp import RtpPacket, parse_rtp, parse_vp8
+from snugroom.client.web.node import ensure_installed, run
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.media_keys import EpochKeys, MediaKeys, OpenedFrame, open_frame
+from snugroom.crypto.shim import Kind
+from snugroom.server.media import rtp, srtp
+from snugroom.server.media.sfu import Link, Sfu
+from snugroom.server.wire.messages import Media, MediaKind, Stream
 from tests.web.browsers import Browser, Tab
 
 PAGES: Final = Path(__file__).parent / "pages"

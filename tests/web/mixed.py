@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from client.session import Session
-from client.session.options import Options
-from crypto.kdf import Rng
-from crypto.returning import Kept
+from snugroom.client.session import Session
+from snugroom.client.session.options import Options
+from snugroom.crypto.kdf import Rng
+from snugroom.crypto.returning import Kept
 from tests.session.world import ORIGIN, Participant, World, seeded, seeds
 from tests.web.ts_session import SessionProcess, TsSession, Who
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from client.bench import page as bench
-from client.web import node
-from server import page
+from snugroom.client.bench import page as bench
+from snugroom.client.web import node
+from snugroom.server import page
 
 
 @pytest.fixture(scope="module")

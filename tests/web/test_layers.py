@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import pytest
 
-from crypto.media_keys import layer_stream
-from server.media import rtp
-from server.wire.limits import RTX_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPE
+from snugroom.crypto.media_keys import layer_stream
+from snugroom.server.media import rtp
+from snugroom.server.wire.limits import RTX_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPE
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
 from tests.web.media_house import House, Packet, has_payload, keys, open_all

@@ -10,8 +10,8 @@ import asyncio
 
 import pytest
 
-from crypto.shim import DELTA_HEADER, KEY_HEADER
-from server.wire.messages import MediaKind
+from snugroom.crypto.shim import DELTA_HEADER, KEY_HEADER
+from snugroom.server.wire.messages import MediaKind
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
 from tests.web.media_house import House, keys, open_all

@@ -17,9 +17,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page
 
-from client.demo.lecture import NAMES, TITLE, Lecture
-from client.lab.scenes import SCENES
-from server import page as pages
+from snugroom.client.demo.lecture import NAMES, TITLE, Lecture
+from snugroom.client.lab.scenes import SCENES
+from snugroom.server import page as pages
 from tests.web.browsers import ChromiumTab, chromium
 from tests.web.children import appear
 from tests.web.storybook import THEMES, see

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from client.demo import lecture
-from client.demo.lecture import QUESTIONS, play, question
-from client.lab.scenes import SCENES
-from server import page as pages
+from snugroom.client.demo import lecture
+from snugroom.client.demo.lecture import QUESTIONS, play, question
+from snugroom.client.lab.scenes import SCENES
+from snugroom.server import page as pages
 from tests.patience import PATIENCE
 from tests.web.children import alive, appear, children
 
@@ -44,7 +44,7 @@ async def test_questions_do_not_give_the_answer_away() -> None:
 
 async def test_the_command_prints_both_addresses_and_ends_when_told() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "client.cli", "demo", "--lecture", "--no-open",
+        sys.executable, "-m", "snugroom.client.cli", "demo", "--lecture", "--no-open",
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
@@ -57,7 +57,7 @@ async def test_the_command_prints_both_addresses_and_ends_when_told() -> None:
             member,
         )
         assert re.fullmatch(r"The landlord's window: http://127\.0\.0\.1:\d+/#[\w-]{22}\n", window)
-        servers = children(process.pid, "server")
+        servers = children(process.pid, "snugroom.server")
         assert len(servers) == 1
         process.send_signal(signal.SIGINT)
         async with asyncio.timeout(PATIENCE):

@@ -10,9 +10,9 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from client.media import opus
-from client.media.codec import AUDIO_BITRATE, OpusDecoder
-from server.media import rtcp
+from snugroom.client.media import opus
+from snugroom.client.media.codec import AUDIO_BITRATE, OpusDecoder
+from snugroom.server.media import rtcp
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until
 from tests.web.media_house import House, Packet, has_payload, keys, open_all

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from client.cli import main
-from crypto import evidence, report
-from crypto.kdf import SigningKey
+from snugroom.client.cli import main
+from snugroom.crypto import evidence, report
+from snugroom.crypto.kdf import SigningKey
 from tests.web.vectors_media import FILES, SHARED, written
 
 

@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from client.media import check
-from client.media.sources import colour_of_identity, pitch_of_identity
+from snugroom.client.media import check
+from snugroom.client.media.sources import colour_of_identity, pitch_of_identity
 from tests.cli.processes import Event, Process, free_port, running
 from tests.web import browsers
 from tests.web.browsers import Browser, Name
@@ -343,7 +343,7 @@ async def test_without_its_worker_nothing_leaves(fresh: Browser, bundle: Path, t
 async def test_a_media_server_that_firefox_never_reaches_is_told_with_the_way_out(
     firefox: Browser, bundle: Path
 ) -> None:
-    with running("--listen", "127.0.0.1:0", module="server") as server:
+    with running("--listen", "127.0.0.1:0", module="snugroom.server") as server:
         line = server.wait_line(lambda line: line.startswith("listening on "))
         async with firefox.fresh() as made:
             ada = await Visitor.at(made, line.removeprefix("listening on "), "Ada", look("Ada"))

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
-from server import page
+from snugroom.server import page
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -26,10 +26,10 @@ def test_the_wheel_carries_the_page_and_nothing_that_it_is_built_of(bundle: Path
     site = tmp_path / "site"
     with zipfile.ZipFile(build("wheel", tmp_path / "out")) as archive:
         archive.extractall(site)  # noqa: S202 - made here, just now
-    assert page.load(site / "server" / "page" / "bundle").hash == page.load().hash
-    assert (site / "server" / "page" / "landlord" / "index.html").is_file()
-    assert not (site / "client" / "web").exists()
-    start = "import sys; from client.cli import main; sys.exit(main())"
+    assert page.load(site / "snugroom" / "server" / "page" / "bundle").hash == page.load().hash
+    assert (site / "snugroom" / "server" / "page" / "landlord" / "index.html").is_file()
+    assert not (site / "snugroom" / "client" / "web").exists()
+    start = "import sys; from snugroom.client.cli import main; sys.exit(main())"
     told = subprocess.run(
         [sys.executable, "-P", "-c", start, "page", "--hash"],
         cwd=tmp_path,

@@ -19,9 +19,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from client.media.sources import colour_of_identity
-from client.web import node
-from server import page
+from snugroom.client.media.sources import colour_of_identity
+from snugroom.client.web import node
+from snugroom.server import page
 from tests.cli.processes import Process, running, server
 from tests.web.browsers import Browser
 from tests.web.visitor import Visitor, meeting_server, rgb_of, until

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields, replace
 
-from client import seal
+from snugroom.client import seal
 from tests.web.vectors_seal import PATH, vectors
 
 CODE = "1234567890" * 4

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from client.contacts import Contacts
-from client.session import events as ev
-from client.session.options import Options
+from snugroom.client.contacts import Contacts
+from snugroom.client.session import events as ev
+from snugroom.client.session.options import Options
 from tests.session.hostile import Media
 from tests.session.world import Participant, World, seeded
 from tests.web.mixed import by_turns, mixed_world

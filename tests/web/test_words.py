@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from client.session import words
+from snugroom.client.session import words
 from tests.web.vectors_words import PATH, vectors
 
 

@@ -10,23 +10,23 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from client.session import content
-from client.session import events as ev
-from client.session.aspect import Aspect
-from client.session.content import AnyContent
-from client.session.dropped import Dropped
-from client.session.granting import Granting
-from client.session.intents import HealIntent, Intent
-from client.session.options import Options
-from client.session.powers import Powers
-from client.session.revoking import Revoking
-from client.session.watch import Watch
-from crypto import errors
-from crypto.media_keys import FutureEpochError, OpenedFrame
-from crypto.returning import Kept
-from crypto.room_state import Mode
-from crypto.shim import Kind
-from server.wire.messages import HandleStream, Transport, decode_client, decode_server, encode
+from snugroom.client.session import content
+from snugroom.client.session import events as ev
+from snugroom.client.session.aspect import Aspect
+from snugroom.client.session.content import AnyContent
+from snugroom.client.session.dropped import Dropped
+from snugroom.client.session.granting import Granting
+from snugroom.client.session.intents import HealIntent, Intent
+from snugroom.client.session.options import Options
+from snugroom.client.session.powers import Powers
+from snugroom.client.session.revoking import Revoking
+from snugroom.client.session.watch import Watch
+from snugroom.crypto import errors
+from snugroom.crypto.media_keys import FutureEpochError, OpenedFrame
+from snugroom.crypto.returning import Kept
+from snugroom.crypto.room_state import Mode
+from snugroom.crypto.shim import Kind
+from snugroom.server.wire.messages import HandleStream, Transport, decode_client, decode_server, encode
 from tests.interop.lines import LineProcess
 from tests.interop.ts_setup import ROOT, Node
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from crypto import veil
-from crypto.room_state import (
+from snugroom.crypto import veil
+from snugroom.crypto.room_state import (
     ANY_HOST,
     REPORTS,
     SINGLE_USE,

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from nacl.bindings import crypto_core_ed25519_add, crypto_scalarmult_ed25519_base_noclamp
 
-from crypto import fields, hpke, invite, kdf
-from crypto.invite import HostSeed, Invite
-from crypto.kdf import Rng, SigningKey
+from snugroom.crypto import fields, hpke, invite, kdf
+from snugroom.crypto.invite import HostSeed, Invite
+from snugroom.crypto.kdf import Rng, SigningKey
 from tests.crypto.rfc9180 import VECTORS
 from tests.web.cases import DAY, NOW, ODD_KEYS, ORIGIN, OTHER, PRIME, SUITE, Cases, Seed, filled
 

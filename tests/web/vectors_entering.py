@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from crypto import fields, hpke, identity, kdf, lobby, returning
-from crypto.errors import SnugCryptoError
-from crypto.identity import Ends, IdentityKey
-from crypto.invite import HostSeed
-from crypto.kdf import H, Rng, SigningKey
-from crypto.lobby import Answer, Refusal
+from snugroom.crypto import fields, hpke, identity, kdf, lobby, returning
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.identity import Ends, IdentityKey
+from snugroom.crypto.invite import HostSeed
+from snugroom.crypto.kdf import H, Rng, SigningKey
+from snugroom.crypto.lobby import Answer, Refusal
 from tests.web.cases import DAY, NOW, ODD_KEYS, ORIGIN, OTHER, SUITE, Cases, Seed, filled
 
 # -- the lobby -----------------------------------------------------------------------------------

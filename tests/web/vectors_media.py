@@ -16,13 +16,13 @@ from typing import Any, Final
 
 import msgspec
 
-from crypto import evidence, report, shim
-from crypto.beats import GOT_MAX, NO_BEAT, Beat, Counters, Got, window
-from crypto.errors import MalformedError, SnugCryptoError
-from crypto.evidence import Exhibit, LastWord, NamedLeaf, Probe, ProbeReceipt, Receipt, SignedBeat
-from crypto.invite import receipt_message
-from crypto.kdf import H, SigningKey
-from crypto.media_keys import (
+from snugroom.crypto import evidence, report, shim
+from snugroom.crypto.beats import GOT_MAX, NO_BEAT, Beat, Counters, Got, window
+from snugroom.crypto.errors import MalformedError, SnugCryptoError
+from snugroom.crypto.evidence import Exhibit, LastWord, NamedLeaf, Probe, ProbeReceipt, Receipt, SignedBeat
+from snugroom.crypto.invite import receipt_message
+from snugroom.crypto.kdf import H, SigningKey
+from snugroom.crypto.media_keys import (
     STREAMS,
     EpochKeys,
     MediaKeys,
@@ -31,7 +31,7 @@ from crypto.media_keys import (
     open_frame,
     seal_frame,
 )
-from crypto.media_signatures import (
+from snugroom.crypto.media_signatures import (
     MEDIA_KEY_LABEL,
     Checker,
     FrameList,
@@ -41,15 +41,15 @@ from crypto.media_signatures import (
     interval,
     scope,
 )
-from crypto.mls.framing import to_be_signed
-from crypto.mls.labels import sign_with_label
-from crypto.mls.messages import FramedContent, GroupContext, Sender, SenderType, WireFormat
-from crypto.mls.nodes import Extension
-from crypto.mls.proposals import Remove
-from crypto.report import Accused, Report
-from crypto.room_state import POLICY_EXTENSION, REPORTS, Policy
-from crypto.sframe import FrameKey, Header, Suite, encode_header, expand, extract
-from crypto.verification import long_code, spoken
+from snugroom.crypto.mls.framing import to_be_signed
+from snugroom.crypto.mls.labels import sign_with_label
+from snugroom.crypto.mls.messages import FramedContent, GroupContext, Sender, SenderType, WireFormat
+from snugroom.crypto.mls.nodes import Extension
+from snugroom.crypto.mls.proposals import Remove
+from snugroom.crypto.report import Accused, Report
+from snugroom.crypto.room_state import POLICY_EXTENSION, REPORTS, Policy
+from snugroom.crypto.sframe import FrameKey, Header, Suite, encode_header, expand, extract
+from snugroom.crypto.verification import long_code, spoken
 
 SHARED: Final = Path(__file__).parent / "shared"
 SUITE: Final = Suite.AES_128_GCM_SHA256_128

@@ -8,9 +8,9 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, Final
 
-from crypto import names
-from crypto.assigned import assigned
-from crypto.errors import SnugCryptoError
+from snugroom.crypto import names
+from snugroom.crypto.assigned import assigned
+from snugroom.crypto.errors import SnugCryptoError
 
 # fmt: off
 _NAMES: Final = (

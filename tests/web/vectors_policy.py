@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from crypto import policy
-from crypto.beats import NO_BEAT
-from crypto.errors import ValidationError
+from snugroom.crypto import policy
+from snugroom.crypto.beats import NO_BEAT
+from snugroom.crypto.errors import ValidationError
 from tests.policy import as_json
 from tests.policy.cases import BO, MEMBERS, POLICY, REQUIRED, all_cases, leaf
 from tests.policy.test_commits import CALLS

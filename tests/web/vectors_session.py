@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from client import contacts
-from client.session import filesharing, invites, standing
-from client.session.beats import interval
-from client.session.freshness import Freshness
-from crypto.identity import IdentityKey, fingerprint
+from snugroom.client import contacts
+from snugroom.client.session import filesharing, invites, standing
+from snugroom.client.session.beats import interval
+from snugroom.client.session.freshness import Freshness
+from snugroom.crypto.identity import IdentityKey, fingerprint
 
 PATH: Final = Path(__file__).parent / "shared" / "session.json"
 _CHARACTERS: Final = (

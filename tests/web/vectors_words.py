@@ -16,19 +16,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
-from client import contacts
-from client.session import compared, content, invites, lobby, standing, words
-from client.session import events as ev
-from client.session.comparing import _NO_CODE
-from client.session.membership import Change, Membership
-from client.session.powers import Powers, _mode_sentence, changes
-from client.session.reporting import KEPT_MAX, Reporting
-from client.session.revoking import Revoking
-from client.session.room import RoomSession
-from crypto import mls
-from crypto.errors import ValidationError
-from crypto.identity import DIGITS, IdentityKey
-from crypto.room_state import Mode
+from snugroom.client import contacts
+from snugroom.client.session import compared, content, invites, lobby, standing, words
+from snugroom.client.session import events as ev
+from snugroom.client.session.comparing import _NO_CODE
+from snugroom.client.session.membership import Change, Membership
+from snugroom.client.session.powers import Powers, _mode_sentence, changes
+from snugroom.client.session.reporting import KEPT_MAX, Reporting
+from snugroom.client.session.revoking import Revoking
+from snugroom.client.session.room import RoomSession
+from snugroom.crypto import mls
+from snugroom.crypto.errors import ValidationError
+from snugroom.crypto.identity import DIGITS, IdentityKey
+from snugroom.crypto.room_state import Mode
 
 ROOT: Final = Path(__file__).parents[2]
 PATH: Final = Path(__file__).parent / "shared" / "words.json"

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
-from client.media.sources import PATCH
+from snugroom.client.media.sources import PATCH
 from tests.cli.processes import Process, running
 from tests.web.browsers import Browser, Tab, source
 from tests.web.media_house import address
@@ -59,7 +59,9 @@ def meeting_server(folder: Path, port: int = 0, *more: str) -> Iterator[tuple[Pr
     config = folder / "server.toml"
     told = address()
     config.write_text(f'media_address = "{told}"\nmedia_bind = "{told}"\n', encoding="utf-8")
-    with running("--listen", f"127.0.0.1:{port}", "--config", str(config), *more, module="server") as process:
+    with running(
+        "--listen", f"127.0.0.1:{port}", "--config", str(config), *more, module="snugroom.server"
+    ) as process:
         line = process.wait_line(lambda line: line.startswith("listening on "))
         yield process, line.removeprefix("listening on ")
         process.signal(signal.SIGTERM)

@@ -13,14 +13,14 @@ import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 
-from client.connection import Clock, Connection, SessionCrypto
-from client.lab.leakage.plan import SEGMENT, Lived, Part, Plan
-from client.lab.leakage.speech import Microphone
-from client.media.codec import FRAME_SAMPLES, SAMPLE_RATE, OpusEncoder, Sound, SoundEncoder
-from client.media.engine import MediaEngine
-from client.session import Session
-from client.session import events as ev
-from server.wire.messages import Entered, ServerMessage
+from snugroom.client.connection import Clock, Connection, SessionCrypto
+from snugroom.client.lab.leakage.plan import SEGMENT, Lived, Part, Plan
+from snugroom.client.lab.leakage.speech import Microphone
+from snugroom.client.media.codec import FRAME_SAMPLES, SAMPLE_RATE, OpusEncoder, Sound, SoundEncoder
+from snugroom.client.media.engine import MediaEngine
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.server.wire.messages import Entered, ServerMessage
 
 #: Width and height of the video in pixels: small, because many meetings are held at once.
 SIZE = (128, 96)

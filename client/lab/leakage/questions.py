@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from client.lab.leakage import seen as s
-from client.lab.leakage.guess import Guess, Numbers, guess
-from client.lab.leakage.plan import Lived
-from client.lab.leakage.seen import Seen
-from client.lab.leakage.worker import Held
+from snugroom.client.lab.leakage import seen as s
+from snugroom.client.lab.leakage.guess import Guess, Numbers, guess
+from snugroom.client.lab.leakage.plan import Lived
+from snugroom.client.lab.leakage.seen import Seen
+from snugroom.client.lab.leakage.worker import Held
 
 Item = tuple[list[float], bool, int]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from client.lab.leakage.plan import SEGMENT
-from client.lab.leakage.questions import Answer, Result
+from snugroom.client.lab.leakage.plan import SEGMENT
+from snugroom.client.lab.leakage.questions import Answer, Result
 
 #: For each question: the meaning if it can be guessed, the meaning if not, and what a member can do.
 _WORDS: dict[str, tuple[str, str, str]] = {

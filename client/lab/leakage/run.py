@@ -16,18 +16,18 @@ from typing import Final
 
 import msgspec
 
-from client.lab.leakage import seen as s
-from client.lab.leakage.plan import Plan, draw
-from client.lab.leakage.questions import QUESTIONS, Result, ask
-from client.lab.leakage.report import as_json, as_page, as_table
-from client.lab.leakage.worker import Held, Job
+from snugroom import IMPORT_FROM
+from snugroom.client.lab.leakage import seen as s
+from snugroom.client.lab.leakage.plan import Plan, draw
+from snugroom.client.lab.leakage.questions import QUESTIONS, Result, ask
+from snugroom.client.lab.leakage.report import as_json, as_page, as_table
+from snugroom.client.lab.leakage.worker import Held, Job
 
 #: Number of processes that hold meetings, and meetings at a time in each.
 _WORKERS: Final = 2
 _AT_ONCE: Final = 4
 #: Seconds between the starts of two meetings in one process: joining takes CPU time and must be spread out.
 _APART: Final = 1.0
-_ROOT: Final = Path(__file__).resolve().parents[3]
 _START_TIME: Final = 40.0
 #: One of this many meetings is planted.
 _PLANTED: Final = 5
@@ -39,7 +39,7 @@ class LeakageError(Exception):
 
 
 async def _process(module: str, *arguments: str) -> asyncio.subprocess.Process:
-    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(filter(None, (str(IMPORT_FROM), os.environ.get("PYTHONPATH"))))
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -53,7 +53,7 @@ async def _process(module: str, *arguments: str) -> asyncio.subprocess.Process:
 
 
 async def _work(job: Job, on_held: Callable[[Held], None]) -> None:
-    worker = await _process("client.lab.leakage.worker")
+    worker = await _process("snugroom.client.lab.leakage.worker")
     assert worker.stdin is not None
     assert worker.stdout is not None
     try:
@@ -75,7 +75,7 @@ async def hold(
 ) -> tuple[s.Seen, list[Held]]:
     """Hold all meetings, several at a time on one server; return the server's notes and all records."""
     notes = directory / "notes.jsonl"
-    server = await _process("server.hostile.observer", str(notes))
+    server = await _process("snugroom.server.hostile.observer", str(notes))
     assert server.stdout is not None
     held: list[Held] = []
 

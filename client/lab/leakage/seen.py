@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from client.lab.leakage.plan import Lived
+from snugroom.client.lab.leakage.plan import Lived
 
 Numbers = NDArray[np.float64]
 #: Start of each window in a stretch of a plan, and length of a window, in seconds. The time before the first

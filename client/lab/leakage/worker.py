@@ -7,9 +7,9 @@ import sys
 
 import msgspec
 
-from client.lab.leakage.actor import Actor
-from client.lab.leakage.plan import Lived, Plan
-from client.session import Session
+from snugroom.client.lab.leakage.actor import Actor
+from snugroom.client.lab.leakage.plan import Lived, Plan
+from snugroom.client.session import Session
 
 #: Seconds that a returning member stays.
 _SECOND_STAY = 2.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from client.lab.scene import Documented, Outcome, Scene
-from client.lab.stage import Stage
+from snugroom.client.lab.scene import Documented, Outcome, Scene
+from snugroom.client.lab.stage import Stage
 
 Play = Callable[[Stage], Awaitable[Outcome]]
 

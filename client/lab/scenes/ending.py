@@ -6,14 +6,14 @@ import asyncio
 
 import msgspec
 
-from client.lab import mallory
-from client.lab.member import Member
-from client.lab.scene import Outcome, detected, impossible
-from client.lab.scenes.book import counts, gained, goes_on, nobody_is_heard, scene
-from client.lab.stage import Stage
-from client.session import events as ev
-from crypto.errors import SnugCryptoError
-from crypto.evidence import decode_evidence, verify_evidence
+from snugroom.client.lab import mallory
+from snugroom.client.lab.member import Member
+from snugroom.client.lab.scene import Outcome, detected, impossible
+from snugroom.client.lab.scenes.book import counts, gained, goes_on, nobody_is_heard, scene
+from snugroom.client.lab.stage import Stage
+from snugroom.client.session import events as ev
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.evidence import decode_evidence, verify_evidence
 
 _THEME = "ending"
 #: Seconds until members detect that media does not reach a member: three heartbeats, and a margin.

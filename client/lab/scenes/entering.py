@@ -8,16 +8,16 @@ import os
 
 import aiohttp
 
-from client.lab import mallory
-from client.lab.intruder import Intruder
-from client.lab.scene import Outcome, impossible, succeeds
-from client.lab.scenes.book import goes_on, scene
-from client.lab.stage import Stage, room_of
-from client.session import events as ev
-from crypto import lobby
-from crypto.invite import HostSeed, Invite, day_of, lobby_veil_key
-from server.wire import limits
-from server.wire.messages import (
+from snugroom.client.lab import mallory
+from snugroom.client.lab.intruder import Intruder
+from snugroom.client.lab.scene import Outcome, impossible, succeeds
+from snugroom.client.lab.scenes.book import goes_on, scene
+from snugroom.client.lab.stage import Stage, room_of
+from snugroom.client.session import events as ev
+from snugroom.crypto import lobby
+from snugroom.crypto.invite import HostSeed, Invite, day_of, lobby_veil_key
+from snugroom.server.wire import limits
+from snugroom.server.wire.messages import (
     Challenge,
     Committed,
     Entered,

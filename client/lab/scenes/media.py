@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from client.connection import SessionCrypto
-from client.lab import mallory
-from client.lab.intruder import Intruder
-from client.lab.scene import Outcome, detected, impossible, succeeds
-from client.lab.scenes.book import counts, gained, goes_on, scene
-from client.lab.stage import Stage
-from client.media.receiving import FrameCrypto
-from client.session import Session
-from client.session import events as ev
-from crypto.media_keys import Stream
-from crypto.media_signatures import EXCUSED
+from snugroom.client.connection import SessionCrypto
+from snugroom.client.lab import mallory
+from snugroom.client.lab.intruder import Intruder
+from snugroom.client.lab.scene import Outcome, detected, impossible, succeeds
+from snugroom.client.lab.scenes.book import counts, gained, goes_on, scene
+from snugroom.client.lab.stage import Stage
+from snugroom.client.media.receiving import FrameCrypto
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.crypto.media_keys import Stream
+from snugroom.crypto.media_signatures import EXCUSED
 
 _THEME = "media"
 _WHILE = 3.0

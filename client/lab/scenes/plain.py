@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from client.lab.scene import Outcome, succeeds
-from client.lab.scenes.book import nobody_is_heard, scene
-from client.lab.stage import Stage
+from snugroom.client.lab.scene import Outcome, succeeds
+from snugroom.client.lab.scenes.book import nobody_is_heard, scene
+from snugroom.client.lab.stage import Stage
 
 _THEME = "plainly"
 

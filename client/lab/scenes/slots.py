@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from client.lab import mallory
-from client.lab.intruder import Intruder
-from client.lab.member import Member
-from client.lab.scene import Outcome, detected, impossible
-from client.lab.scenes.book import counts, gained, goes_on, scene
-from client.lab.stage import Stage, room_of
-from client.session import events as ev
-from client.session.intents import HealIntent
-from crypto import mls
-from crypto.errors import SnugCryptoError
-from crypto.evidence import decode_evidence, merge, verify_evidence
+from snugroom.client.lab import mallory
+from snugroom.client.lab.intruder import Intruder
+from snugroom.client.lab.member import Member
+from snugroom.client.lab.scene import Outcome, detected, impossible
+from snugroom.client.lab.scenes.book import counts, gained, goes_on, scene
+from snugroom.client.lab.stage import Stage, room_of
+from snugroom.client.session import events as ev
+from snugroom.client.session.intents import HealIntent
+from snugroom.crypto import mls
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.evidence import decode_evidence, merge, verify_evidence
 
 _THEME = "slots"
 #: Seconds: freshness lasts 15 s, a heartbeat may be 5 s old, and 5 s are a margin.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from server.hostile.act import Act, Orders
-from server.hostile.acts.flip import flipped
-from server.hostile.troupe import Troupe
-from server.wire.messages import ClientMessage, Post, Posted
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.acts.flip import flipped
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.wire.messages import ClientMessage, Post, Posted
 
 
 class Altered(Orders, frozen=True):

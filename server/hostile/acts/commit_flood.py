@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from server.hostile.act import Act, Orders
-from server.hostile.troupe import Troupe
-from server.wire import limits
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.wire import limits
 
 
 class Flooded(Orders, frozen=True):

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import msgspec
 
-from server.hostile.aim import Aim, Blobbed, Meddling
-from server.hostile.troupe import Troupe
-from server.wire.messages import Message
+from snugroom.server.hostile.aim import Aim, Blobbed, Meddling
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.wire.messages import Message
 
 
 class Delayed(Aim, frozen=True):

@@ -7,9 +7,9 @@ from typing import Literal
 
 import msgspec
 
-from server.hostile.act import Act, Orders
-from server.hostile.troupe import Troupe, raw
-from server.wire.messages import Challenge, Message, Transport
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.troupe import Troupe, raw
+from snugroom.server.wire.messages import Challenge, Message, Transport
 
 
 class Downgraded(Orders, frozen=True):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from server.hostile.aim import Blobbed, Meddling
-from server.wire.messages import Message
+from snugroom.server.hostile.aim import Blobbed, Meddling
+from snugroom.server.wire.messages import Message
 
 
 class Drop(Meddling):

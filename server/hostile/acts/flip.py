@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from server.hostile.aim import Blobbed, Meddling
-from server.wire import signed
-from server.wire.messages import Committed, Message
+from snugroom.server.hostile.aim import Blobbed, Meddling
+from snugroom.server.wire import signed
+from snugroom.server.wire.messages import Committed, Message
 
 
 def flipped(data: bytes, at: int) -> bytes:

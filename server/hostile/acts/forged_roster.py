@@ -8,10 +8,10 @@ from typing import Annotated
 
 import msgspec
 
-from server.hostile.act import Act, Orders
-from server.hostile.troupe import Troupe
-from server.wire import limits
-from server.wire.messages import Arrived, Entered, HandleStream, Left, Message, Streams
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.wire import limits
+from snugroom.server.wire.messages import Arrived, Entered, HandleStream, Left, Message, Streams
 
 
 class Forged(Orders, frozen=True):

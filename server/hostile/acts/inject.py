@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from server.hostile.act import Act, OrderError, Orders
-from server.hostile.aim import numbered, of_stream, sequence_of, ssrc_of
-from server.hostile.house import HostileRoom
-from server.hostile.troupe import Troupe
-from server.media.limits import AUDIO_PAYLOAD_TYPE
-from server.wire import limits
-from server.wire.messages import Passed, Posted
+from snugroom.server.hostile.act import Act, OrderError, Orders
+from snugroom.server.hostile.aim import numbered, of_stream, sequence_of, ssrc_of
+from snugroom.server.hostile.house import HostileRoom
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.media.limits import AUDIO_PAYLOAD_TYPE
+from snugroom.server.wire import limits
+from snugroom.server.wire.messages import Passed, Posted
 
 
 class Injected(Orders, frozen=True):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from server.hostile.act import Act, Orders
-from server.hostile.troupe import Troupe
-from server.wire.messages import Closing
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.wire.messages import Closing
 
 #: A code that the protocol does not have; a hostile server can send any code.
 _CODE = "removed"

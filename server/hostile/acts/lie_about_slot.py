@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from server.hostile.act import Act, Orders
-from server.hostile.troupe import Troupe
-from server.wire.messages import Committed, Entered, Message, Opened
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.wire.messages import Committed, Entered, Message, Opened
 
 
 class Lied(Orders, frozen=True):

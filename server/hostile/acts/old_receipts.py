@@ -8,9 +8,9 @@ from typing import Literal
 
 import msgspec
 
-from server.hostile.act import Act, Orders
-from server.hostile.troupe import Troupe
-from server.wire.messages import Committed, Message, Opened
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.wire.messages import Committed, Message, Opened
 
 
 class Receipts(Orders, frozen=True):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from server.hostile.act import Act, Orders
-from server.hostile.troupe import Troupe
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.troupe import Troupe
 
 
 class Opened(Orders, frozen=True):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from server.hostile.act import Act, OrderError, Orders
-from server.hostile.troupe import Troupe
-from server.wire.messages import ClientMessage, Passed, PassOn
+from snugroom.server.hostile.act import Act, OrderError, Orders
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.wire.messages import ClientMessage, Passed, PassOn
 
 
 class Parted(Orders, frozen=True):

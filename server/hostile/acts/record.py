@@ -8,9 +8,9 @@ from typing import Annotated
 
 import msgspec
 
-from server.hostile.act import Act, Orders
-from server.hostile.troupe import Troupe
-from server.wire.messages import ClientMessage, Commit, PassOn, Post, Relay
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.wire.messages import ClientMessage, Commit, PassOn, Post, Relay
 
 
 class Recorded(Orders, frozen=True):

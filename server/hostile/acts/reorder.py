@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from server.hostile.aim import Aim, Blobbed, Meddling, numbered, sequence_of
-from server.hostile.troupe import Troupe
-from server.wire.messages import Committed, Message, Relayed
+from snugroom.server.hostile.aim import Aim, Blobbed, Meddling, numbered, sequence_of
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.wire.messages import Committed, Message, Relayed
 
 
 class Reorder(Meddling):

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import msgspec
 
-from server.hostile.aim import Aim, Blobbed, Meddling, Numbers
-from server.hostile.troupe import Troupe
-from server.wire.messages import Message, Relayed
+from snugroom.server.hostile.aim import Aim, Blobbed, Meddling, Numbers
+from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.wire.messages import Message, Relayed
 
 
 class Replayed(Aim, frozen=True):

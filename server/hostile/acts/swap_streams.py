@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from server.hostile.act import Act, OrderError, Orders
-from server.hostile.aim import Numbers, of_stream, ssrc_of
-from server.hostile.troupe import Troupe
+from snugroom.server.hostile.act import Act, OrderError, Orders
+from snugroom.server.hostile.aim import Numbers, of_stream, ssrc_of
+from snugroom.server.hostile.troupe import Troupe
 
 
 class Swapped(Orders, frozen=True):

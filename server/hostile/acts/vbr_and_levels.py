@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from server.hostile.act import Act, Orders
-from server.hostile.troupe import Troupe, raw
-from server.media.limits import AUDIO_PAYLOAD_TYPE
-from server.wire.messages import Message, Transport
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.troupe import Troupe, raw
+from snugroom.server.media.limits import AUDIO_PAYLOAD_TYPE
+from snugroom.server.wire.messages import Message, Transport
 
 #: URI of the audio level header extension (RFC 6464).
 _LEVELS = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
