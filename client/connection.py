@@ -17,7 +17,7 @@ import aiohttp
 from snugroom.client.media.engine import MediaEngine, StreamStats, TransportError
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
-from snugroom.crypto.media_keys import OpenedFrame, Stream, layer_stream
+from snugroom.crypto.media.keys import OpenedFrame, Stream, layer_stream
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import (
     Challenge,

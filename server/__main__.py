@@ -1,9 +1,9 @@
-"""``snug-server``: run the server until SIGTERM or SIGINT. ``snug-server disclose``: see `server.disclose`.
+"""``snug-server``: run the server until SIGTERM or SIGINT. ``disclose``: see `server.disclosure.command`.
 
 Standard output has the line ``listening on URL``, with ``--window`` the line ``window URL``, with
-``--metrics`` the line ``metrics URL``, and for every SIGUSR1 a line ``disclosure JSON`` (`server.console`).
-Standard error has the log. When the server stops, it sends all connections a last message. The exit status is
-0 after a signal, and 2 if the server cannot start.
+``--metrics`` the line ``metrics URL``, and for every SIGUSR1 a line ``disclosure JSON``
+(`server.disclosure.view`). Standard error has the log. When the server stops, it sends all connections a last
+message. The exit status is 0 after a signal, and 2 if the server cannot start.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from pathlib import Path
 
 import msgspec
 
-from snugroom.server import config, console, disclose, logs, metrics, window
+from snugroom.server import config, logs
 from snugroom.server.app import Server, StartError
 from snugroom.server.config import ConfigError, Settings
-from snugroom.server.disclose import Desk
+from snugroom.server.disclosure import command, metrics, view, window
+from snugroom.server.disclosure.command import Desk
 from snugroom.server.page import PageError
 
 log = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ async def _serve(settings: Settings, hostile: str | None) -> None:
     telling: set[asyncio.Task[None]] = set()
 
     async def disclosed() -> None:
-        print(await console.line(server), flush=True)
+        print(await view.line(server), flush=True)
 
     def tell() -> None:
         task = loop.create_task(disclosed())
@@ -170,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the server, and return the exit status."""
     argv = sys.argv[1:] if argv is None else argv
     if argv and argv[0] == "disclose":
-        return disclose.main(argv[1:])
+        return command.main(argv[1:])
     arguments = _arguments(argv)
     logs.install(arguments.log_level)
     try:

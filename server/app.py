@@ -15,14 +15,14 @@ from nacl.signing import SigningKey
 
 from snugroom.server import config, page
 from snugroom.server.config import ConfigError, Settings
-from snugroom.server.flow import Flow
-from snugroom.server.hub import Hub
-from snugroom.server.media.pipe import Setup
-from snugroom.server.media.sfu import Sfu
-from snugroom.server.media.sockets import BindError
-from snugroom.server.signaling import MediaServer, Signaling
+from snugroom.server.rooms.backpressure import Flow
+from snugroom.server.rooms.hub import Hub
+from snugroom.server.rooms.signaling import MediaServer, Signaling
+from snugroom.server.sfu.io.sockets import BindError
+from snugroom.server.sfu.sfu import Sfu
+from snugroom.server.sfu.workers.pipe import Setup
+from snugroom.server.sfu.workers.pool import Workers
 from snugroom.server.wire import limits
-from snugroom.server.workers import Workers
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from typing import Annotated
 
 import msgspec
 
-from snugroom.server.media.limits import MediaLimits
-from snugroom.server.media.turn import TurnServer
+from snugroom.server.sfu.io.turn import TurnServer
+from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire import limits
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000_000)]
@@ -92,7 +92,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         stop_time: to send all connections the last message when the process stops.
 
     The SFU
-        media: a table with the names of `server.media.limits.MediaLimits`, all with defaults.
+        media: a table with the names of `server.sfu.limits.MediaLimits`, all with defaults.
     """
 
     listen: str = "127.0.0.1:8080"

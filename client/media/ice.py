@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.client.media.seam import build_binding_request, parse_stun
+from snugroom.client.media.untyped_libs import build_binding_request, parse_stun
 
 #: Seconds between checks before the first answer, doubling up to CHECK_INTERVAL_MAX.
 CHECK_INTERVAL: Final = 0.05

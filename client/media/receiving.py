@@ -14,8 +14,8 @@ from snugroom.client.media.codec import is_key_frame
 from snugroom.client.media.reorder import Ask, Frame, Lost, Reorder, ReorderEffect
 from snugroom.client.media.rtp import PAYLOAD_TYPE, RtpPacket
 from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
-from snugroom.crypto.media_keys import FutureEpochError, FutureFrames, base_stream
-from snugroom.crypto.media_signatures import UnverifiedFrameError
+from snugroom.crypto.media.keys import FutureEpochError, FutureFrames, base_stream
+from snugroom.crypto.media.signatures import UnverifiedFrameError
 from snugroom.server.wire.messages import MediaKind
 
 #: Seconds between requests for a key frame until one arrives; the last value repeats.

@@ -24,7 +24,7 @@ from snugroom.client.session.events import (
     Tell,
     Transmit,
 )
-from snugroom.client.session.session import Session
+from snugroom.client.session.kernel.session import Session
 
 __all__ = [
     "Alarm",

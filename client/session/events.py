@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from snugroom.client.contacts import Standing
-from snugroom.client.session.content import ReactionKind
+from snugroom.client.session.catalogue.content import ReactionKind
+from snugroom.client.session.entry.contacts import Standing
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.messages import ClientMessage, HandleStream, ServerMessage, Transport
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snugroom.client.contacts import Contacts
+from snugroom.client.session.entry.contacts import Contacts
 
 
 @dataclass(frozen=True)

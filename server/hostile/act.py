@@ -1,7 +1,7 @@
 """The base class of acts, whose hooks read, alter, withhold or add messages and packets.
 
 By default every hook passes its argument on unchanged. `now` is in monotonic seconds. A connection is a
-handle; a participant is a number in order of arrival (`server.hostile.guests`).
+handle; a participant is a number in order of arrival (`server.hostile.participants`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 from snugroom.server.wire.messages import ClientMessage, Message
 
 if TYPE_CHECKING:
-    from snugroom.server.hostile.troupe import Troupe
+    from snugroom.server.hostile.runner import Troupe
 
 
 class Orders(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -28,14 +28,14 @@ from typing import Any
 from snugroom.server import logs
 from snugroom.server.app import Server
 from snugroom.server.config import Settings
-from snugroom.server.effects import Effect, Send
-from snugroom.server.hub import Hub
-from snugroom.server.media import srtp
-from snugroom.server.media.ice import Address
-from snugroom.server.media.limits import DATAGRAM_MAX
-from snugroom.server.media.path import Handler, PlainPath
-from snugroom.server.media.sfu import Sfu
-from snugroom.server.signaling import Connection, MediaServer, Signaling
+from snugroom.server.rooms.effects import Effect, Send
+from snugroom.server.rooms.hub import Hub
+from snugroom.server.rooms.signaling import Connection, MediaServer, Signaling
+from snugroom.server.sfu.io import srtp
+from snugroom.server.sfu.io.ice import Address
+from snugroom.server.sfu.io.packet_io import Handler, PlainPath
+from snugroom.server.sfu.limits import DATAGRAM_MAX
+from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire.messages import Entered, WireError, decode_client
 
 #: SO_TIMESTAMPNS: the kernel reports the time of arrival (Linux; struct timespec, CLOCK_REALTIME).

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from snugroom.server.config import ConfigError, Settings
 from snugroom.server.hostile.act import Act
 from snugroom.server.hostile.acts import ACTS
-from snugroom.server.hostile.house import HostileServer
-from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.server import HostileServer
 
 _LINE_MAX = 1 << 20
 _WARNING = (

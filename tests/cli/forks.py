@@ -23,7 +23,10 @@ from typing import IO, Final, NoReturn
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 #: Where the `main` of what `python -m` starts is.
-MAIN: Final = {"snugroom.client.cli": "snugroom.client.cli", "snugroom.server": "snugroom.server.__main__"}
+MAIN: Final = {
+    "snugroom.client.cli.main": "snugroom.client.cli.main",
+    "snugroom.server": "snugroom.server.__main__",
+}
 _REQUEST_MAX: Final = 1 << 16
 
 

@@ -45,7 +45,7 @@ def start(module: str, arguments: Sequence[str]) -> Forked | subprocess.Popen[st
     )
 
 
-def run(*arguments: str, module: str = "snugroom.client.cli") -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, module: str = "snugroom.client.cli.main") -> subprocess.CompletedProcess[str]:
     """Run it to its end, without input."""
     with running(*arguments, module=module) as process:
         process.end_input()
@@ -57,7 +57,7 @@ def run(*arguments: str, module: str = "snugroom.client.cli") -> subprocess.Comp
 class Process:
     """A child whose standard output is read as it comes."""
 
-    def __init__(self, *arguments: str, module: str = "snugroom.client.cli") -> None:
+    def __init__(self, *arguments: str, module: str = "snugroom.client.cli.main") -> None:
         self._process = start(module, arguments)
         self.lines: list[str] = []
         self.errors: list[str] = []
@@ -146,7 +146,7 @@ class Process:
 
 
 @contextmanager
-def running(*arguments: str, module: str = "snugroom.client.cli") -> Iterator[Process]:
+def running(*arguments: str, module: str = "snugroom.client.cli.main") -> Iterator[Process]:
     process = Process(*arguments, module=module)
     try:
         yield process

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.client.cli import main
+from snugroom.client.cli.main import main
 from snugroom.client.media import check
 from tests.cli.processes import Process, free_port, names, running, server
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from snugroom.client import cli
-from snugroom.client.keeping import Keeper
-from snugroom.client.output import JsonOutput
-from snugroom.client.session import content
+from snugroom.client.cli import main
+from snugroom.client.cli.output import JsonOutput
+from snugroom.client.cli.saved_files import Keeper
 from snugroom.client.session import events as ev
-from snugroom.crypto import evidence
+from snugroom.client.session.catalogue import content
 from snugroom.crypto.kdf import H
+from snugroom.crypto.proof import evidence
 from tests.cli.processes import PATIENCE, Process, run, running, server
 from tests.crypto import test_evidence as made
 from tests.mls.world import Room, state_of
@@ -198,7 +198,7 @@ def test_a_report_is_judged_by_whom_the_host_names(tmp_path: Path) -> None:
 
 def verify(path: Path, exhibits: list[evidence.Exhibit]) -> int:
     path.write_bytes(evidence.encode(made.of(*exhibits)))
-    return cli.main(["evidence", "verify", str(path)])
+    return main.main(["evidence", "verify", str(path)])
 
 
 def test_two_stories_are_said_in_capitals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -268,13 +268,13 @@ def test_what_a_server_said_can_not_move_the_terminal(
 
 
 def test_files_that_are_not_there_or_no_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["evidence", "verify", str(tmp_path / "none")]) == 2
+    assert main.main(["evidence", "verify", str(tmp_path / "none")]) == 2
     (tmp_path / "e").write_text("{}")
     for command in (["evidence", "verify"], ["evidence", "merge"]):
-        assert cli.main([*command, str(tmp_path / "e")]) == 1
-    assert cli.main(["evidence", "verify", str(tmp_path / "e"), "--json"]) == 1
-    assert cli.main(["report", "verify", str(tmp_path / "e"), "--host-key", "ab" * 32]) == 1
-    assert cli.main(["report", "verify", str(tmp_path / "e"), "--link", "https://x/"]) == 2
+        assert main.main([*command, str(tmp_path / "e")]) == 1
+    assert main.main(["evidence", "verify", str(tmp_path / "e"), "--json"]) == 1
+    assert main.main(["report", "verify", str(tmp_path / "e"), "--host-key", "ab" * 32]) == 1
+    assert main.main(["report", "verify", str(tmp_path / "e"), "--link", "https://x/"]) == 2
     capsys.readouterr()
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from snugroom.client import explain
-from snugroom.client.cli import main
-from snugroom.client.output import HumanOutput
-from snugroom.client.session import words
+from snugroom.client.cli import explain
+from snugroom.client.cli.main import main
+from snugroom.client.cli.output import HumanOutput
+from snugroom.client.session.catalogue import sentences
 from snugroom.client.session.events import Alarm
 
 ROOT = Path(__file__).parents[2]
@@ -55,10 +55,10 @@ def test_the_first_alarm_of_a_meeting_says_where_there_is_more() -> None:
     output = HumanOutput(Console(file=stream, width=100))
     output.event(Alarm("input", "There is no command /hepl."))
     assert "explain" not in stream.getvalue(), "what one has typed wrong needs no page"
-    output.event(words.silent("Bo", 15.0))
+    output.event(sentences.silent("Bo", 15.0))
     assert stream.getvalue().endswith("  More, in another window: snug explain silent\n")
-    output.event(words.silent("Cem", 15.0))
-    output.event(words.receipt())
+    output.event(sentences.silent("Cem", 15.0))
+    output.event(sentences.receipt())
     assert stream.getvalue().count("explain") == 1
 
 
@@ -70,7 +70,7 @@ def test_the_pages_are_in_the_wheel(tmp_path: Path) -> None:
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
-    start = "import sys; from snugroom.client.cli import main; sys.exit(main())"
+    start = "import sys; from snugroom.client.cli.main import main; sys.exit(main())"
     for arguments, said in ((["silent"], "Do this."), ([], "two_stories")):
         told = subprocess.run(
             [sys.executable, "-P", "-c", start, "explain", *arguments],

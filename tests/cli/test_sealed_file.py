@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.client import sealed_file
-from snugroom.client.passphrase import VARIABLE, PassphraseError, read_passphrase
-from snugroom.client.sealed_file import (
+from snugroom.client.files import sealed_file
+from snugroom.client.files.passphrase import VARIABLE, PassphraseError, read_passphrase
+from snugroom.client.files.sealed_file import (
     MODERATE,
     Cost,
     DamagedFileError,

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.client.visible import TURN, turns
+from snugroom.client.media.video_rotation import TURN, turns
 from snugroom.server.wire.messages import HandleStream
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto.beats import GOT_MAX, NO_BEAT, Beat, Got, window
+from snugroom.crypto.agreed.heartbeat import GOT_MAX, NO_BEAT, Beat, Got, window
 from snugroom.crypto.errors import AuthenticationError, MalformedError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls.labels import sign_with_label

@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snugroom.crypto import evidence
-from snugroom.crypto.beats import NO_BEAT, Beat, Got
+from snugroom.crypto.agreed.heartbeat import NO_BEAT, Beat, Got
+from snugroom.crypto.entry.invite import receipt_message
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
-from snugroom.crypto.evidence import (
+from snugroom.crypto.kdf import H, SigningKey
+from snugroom.crypto.mls.labels import sign_with_label
+from snugroom.crypto.proof import evidence
+from snugroom.crypto.proof.evidence import (
     Evidence,
     Exhibit,
     LastWord,
@@ -24,9 +27,6 @@ from snugroom.crypto.evidence import (
     Receipt,
     SignedBeat,
 )
-from snugroom.crypto.invite import receipt_message
-from snugroom.crypto.kdf import H, SigningKey
-from snugroom.crypto.mls.labels import sign_with_label
 from tests.mls.world import Room, state_of
 
 NUMBER, PROBED = H(b"room")[:16], H(b"probed")[:16]

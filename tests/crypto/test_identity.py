@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto import hpke, identity
+from snugroom.crypto import hpke
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, StateError
-from snugroom.crypto.identity import (
+from snugroom.crypto.proof import identity
+from snugroom.crypto.proof.identity import (
     Ends,
     IdentityKey,
     OpenedVouch,

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto import invite
+from snugroom.crypto.entry import invite
+from snugroom.crypto.entry.invite import HostSeed, Invite, SigningKey, canonical_origin
 from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError
-from snugroom.crypto.invite import HostSeed, Invite, SigningKey, canonical_origin
 from snugroom.crypto.kdf import KDF
 
 ORIGIN = "https://meet.example"

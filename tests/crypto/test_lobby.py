@@ -9,19 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from snugroom.crypto import hpke, kdf, lobby
-from snugroom.crypto.errors import (
-    AuthenticationError,
-    MalformedError,
-    SnugCryptoError,
-    StateError,
-    UnsupportedError,
-    ValidationError,
-)
-from snugroom.crypto.fields import padded, prefixed, uint, unpadded
-from snugroom.crypto.identity import IdentityKey
-from snugroom.crypto.invite import HostSeed, Invite
-from snugroom.crypto.lobby import (
+from snugroom.crypto import hpke, kdf
+from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry.invite import HostSeed, Invite
+from snugroom.crypto.entry.lobby import (
     BUCKETS,
     Accepted,
     Answer,
@@ -42,6 +33,16 @@ from snugroom.crypto.lobby import (
     read,
     reply,
 )
+from snugroom.crypto.errors import (
+    AuthenticationError,
+    MalformedError,
+    SnugCryptoError,
+    StateError,
+    UnsupportedError,
+    ValidationError,
+)
+from snugroom.crypto.fields import padded, prefixed, uint, unpadded
+from snugroom.crypto.proof.identity import IdentityKey
 
 ORIGIN, DAY = "https://meet.example", 20_000
 NOW = DAY * 86_400.0

@@ -12,7 +12,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snugroom.crypto import shim
 from snugroom.crypto.errors import (
     AuthenticationError,
     MalformedError,
@@ -21,7 +20,8 @@ from snugroom.crypto.errors import (
     StateError,
 )
 from snugroom.crypto.kdf import KDF
-from snugroom.crypto.media_keys import (
+from snugroom.crypto.media import clear_header
+from snugroom.crypto.media.keys import (
     ADD_SWITCH,
     OLD_EPOCH,
     STREAMS,
@@ -35,7 +35,7 @@ from snugroom.crypto.media_keys import (
     open_frame,
     seal_frame,
 )
-from snugroom.crypto.sframe import FrameKey, Header, Sealer, Suite, encode_header, extract
+from snugroom.crypto.media.sframe import FrameKey, Header, Sealer, Suite, encode_header, extract
 
 NONE: frozenset[int] = frozenset()
 ROOT = b"a meeting's exporter stands here"
@@ -515,23 +515,29 @@ KEY_FRAME, DELTA_FRAME = b"\x10\x02\x00\x9d\x01\x2a\x80\x02\x68\x01data", b"\x11
 
 
 def test_shim_constants() -> None:
-    assert shim.KEY_HEADER.hex().upper() == "F0FFFF9D012A10001000"
-    assert shim.DELTA_HEADER.hex().upper() == "F1FFFF"
-    assert shim.is_key_frame(shim.KEY_HEADER)
-    assert not shim.is_key_frame(shim.DELTA_HEADER)
+    assert clear_header.KEY_HEADER.hex().upper() == "F0FFFF9D012A10001000"
+    assert clear_header.DELTA_HEADER.hex().upper() == "F1FFFF"
+    assert clear_header.is_key_frame(clear_header.KEY_HEADER)
+    assert not clear_header.is_key_frame(clear_header.DELTA_HEADER)
 
 
 def test_shim_for_and_split() -> None:
-    assert shim.shim_for("audio", b"") == b""
-    assert shim.shim_for("video", KEY_FRAME) == shim.KEY_HEADER
-    assert shim.shim_for("video", DELTA_FRAME) == shim.DELTA_HEADER
-    assert shim.split("audio", b"rest") == (b"", b"rest")
-    assert shim.split("video", shim.KEY_HEADER + b"rest") == (shim.KEY_HEADER, b"rest")
-    assert shim.split("video", shim.DELTA_HEADER + b"rest") == (shim.DELTA_HEADER, b"rest")
-    assert shim.metadata("audio", b"") == b"a"
-    assert shim.metadata("video", b"h") == b"vh"
+    assert clear_header.shim_for("audio", b"") == b""
+    assert clear_header.shim_for("video", KEY_FRAME) == clear_header.KEY_HEADER
+    assert clear_header.shim_for("video", DELTA_FRAME) == clear_header.DELTA_HEADER
+    assert clear_header.split("audio", b"rest") == (b"", b"rest")
+    assert clear_header.split("video", clear_header.KEY_HEADER + b"rest") == (
+        clear_header.KEY_HEADER,
+        b"rest",
+    )
+    assert clear_header.split("video", clear_header.DELTA_HEADER + b"rest") == (
+        clear_header.DELTA_HEADER,
+        b"rest",
+    )
+    assert clear_header.metadata("audio", b"") == b"a"
+    assert clear_header.metadata("video", b"h") == b"vh"
     with pytest.raises(MalformedError):
-        shim.shim_for("video", b"")
+        clear_header.shim_for("video", b"")
 
 
 @pytest.mark.parametrize(
@@ -539,12 +545,12 @@ def test_shim_for_and_split() -> None:
 )
 def test_other_clear_headers_are_refused(data: bytes) -> None:
     with pytest.raises(MalformedError):
-        shim.split("video", data)
+        clear_header.split("video", data)
 
 
 def test_whole_frames() -> None:
     ada, bob = member(0), member(1)
-    kinds: list[tuple[shim.Kind, Stream, bytes]] = [
+    kinds: list[tuple[clear_header.Kind, Stream, bytes]] = [
         ("audio", Stream.AUDIO, b"opus"),
         ("audio", Stream.SCREEN_AUDIO, b""),
         ("video", Stream.VIDEO, KEY_FRAME),
@@ -552,7 +558,7 @@ def test_whole_frames() -> None:
     ]
     for kind, stream, frame in kinds:
         data = seal_frame(ada, kind, stream, frame, 0.0)
-        assert data.startswith(shim.shim_for(kind, frame))
+        assert data.startswith(clear_header.shim_for(kind, frame))
         assert not frame or frame not in data
         opened = open_frame(bob, kind, data, 0.0)
         assert (opened.leaf, opened.stream, opened.frame) == (0, stream, frame)
@@ -561,14 +567,14 @@ def test_whole_frames() -> None:
 def test_the_clear_header_and_the_kind_are_authenticated() -> None:
     ada, bob = member(0), member(1)
     data = seal_frame(ada, "video", Stream.VIDEO, KEY_FRAME, 0.0)
-    rest = data[len(shim.KEY_HEADER) :]
+    rest = data[len(clear_header.KEY_HEADER) :]
     with pytest.raises(AuthenticationError):
-        open_frame(bob, "video", shim.DELTA_HEADER + rest, 0.0)
+        open_frame(bob, "video", clear_header.DELTA_HEADER + rest, 0.0)
     with pytest.raises(AuthenticationError):
         open_frame(bob, "audio", rest, 0.0)
     audio = seal_frame(ada, "audio", Stream.AUDIO, b"opus", 0.0)
     with pytest.raises(AuthenticationError):
-        open_frame(bob, "video", shim.DELTA_HEADER + audio, 0.0)
+        open_frame(bob, "video", clear_header.DELTA_HEADER + audio, 0.0)
     assert open_frame(bob, "video", data, 0.0).frame == KEY_FRAME
 
 
@@ -580,12 +586,14 @@ def test_streams_carry_their_own_kind() -> None:
     # a member who doesn't keep to it is found out
     with pytest.raises(MalformedError, match="leaf 0 sends audio"):
         open_frame(bob, "audio", ada.seal(Stream.VIDEO, b"a", b"x", 0.0), 0.0)
-    lying = shim.DELTA_HEADER + ada.seal(
-        Stream.VIDEO, shim.metadata("video", shim.DELTA_HEADER), KEY_FRAME, 0.0
+    lying = clear_header.DELTA_HEADER + ada.seal(
+        Stream.VIDEO, clear_header.metadata("video", clear_header.DELTA_HEADER), KEY_FRAME, 0.0
     )
     with pytest.raises(MalformedError, match="contradicts"):
         open_frame(bob, "video", lying, 0.0)
-    empty = shim.DELTA_HEADER + ada.seal(Stream.VIDEO, shim.metadata("video", shim.DELTA_HEADER), b"", 0.0)
+    empty = clear_header.DELTA_HEADER + ada.seal(
+        Stream.VIDEO, clear_header.metadata("video", clear_header.DELTA_HEADER), b"", 0.0
+    )
     with pytest.raises(MalformedError, match="empty"):
         open_frame(bob, "video", empty, 0.0)
 

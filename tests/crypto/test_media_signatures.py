@@ -19,7 +19,7 @@ from snugroom.crypto.errors import (
     ValidationError,
 )
 from snugroom.crypto.kdf import H, SigningKey
-from snugroom.crypto.media_signatures import (
+from snugroom.crypto.media.signatures import (
     AHEAD_MAX,
     DIGEST_SIZE,
     FRAMES_MAX,

@@ -11,16 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snugroom.client.evidence_cli import _proven_sentence
-from snugroom.client.session.content import Say
-from snugroom.crypto import mls, report
+from snugroom.client.cli.evidence import _proven_sentence
+from snugroom.client.session.catalogue.content import Say
+from snugroom.crypto import mls
+from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REPORTS, Policy
+from snugroom.crypto.entry.invite import HostSeed
 from snugroom.crypto.errors import MalformedError, SnugCryptoError
-from snugroom.crypto.invite import HostSeed
 from snugroom.crypto.mls.framing import to_be_signed
 from snugroom.crypto.mls.labels import sign_with_label, verify_with_label
 from snugroom.crypto.mls.messages import FramedContent, GroupContext, Sender, SenderType, WireFormat
-from snugroom.crypto.report import Accused, Proven, Report
-from snugroom.crypto.room_state import POLICY_EXTENSION, REPORTS, Policy
+from snugroom.crypto.proof import report
+from snugroom.crypto.proof.report import Accused, Proven, Report
 from tests.mls.world import Room, state_of
 
 ADA, BO, MALLORY = 0, 1, 2

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto import lobby, returning
+from snugroom.crypto.agreed.room_state import host_return_message
+from snugroom.crypto.entry import lobby, recovery
+from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.recovery import Again, Back, Here, Kept, Message, Return, Seek
 from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError, ValidationError
 from snugroom.crypto.fields import padded, uint
-from snugroom.crypto.invite import HostSeed
 from snugroom.crypto.kdf import H, seal, verify
-from snugroom.crypto.returning import Again, Back, Here, Kept, Message, Return, Seek
-from snugroom.crypto.room_state import host_return_message
 
-KEY = returning.inside_key(bytes(range(32)))
+KEY = recovery.inside_key(bytes(range(32)))
 SEED = HostSeed(bytes([7]) * 32)
 GROUP = bytes([9]) * 16
 ANSWER = lobby.Answer(b"welcome", bytes(32), bytes(32), bytes(32), 3, bytes(32), b"ledger", b"")
@@ -39,11 +39,11 @@ def inside(raw: bytes, key: bytes = KEY) -> lobby.Inside:
 
 @given(messages)
 def test_what_is_said_is_heard_as_it_was_and_has_one_size(message: Message) -> None:
-    said = returning.cover(KEY, message)
-    assert returning.uncover(KEY, said) == message
-    assert len(said.sealed) == len(returning.cover(KEY, Seek(bytes(16))).sealed)
+    said = recovery.cover(KEY, message)
+    assert recovery.uncover(KEY, said) == message
+    assert len(said.sealed) == len(recovery.cover(KEY, Seek(bytes(16))).sealed)
     with pytest.raises(AuthenticationError):
-        returning.uncover(returning.inside_key(bytes(32)), said)
+        recovery.uncover(recovery.inside_key(bytes(32)), said)
 
 
 @pytest.mark.parametrize(
@@ -61,18 +61,18 @@ def test_what_is_said_is_heard_as_it_was_and_has_one_size(message: Message) -> N
 )
 def test_what_says_nothing(raw: bytes, kind: type[Exception]) -> None:
     with pytest.raises(kind):
-        returning.uncover(KEY, inside(raw))
+        recovery.uncover(KEY, inside(raw))
 
 
 @pytest.mark.parametrize("head", [uint(3, 1) + bytes(104), uint(5, 1) + bytes(32)])
 def test_a_key_package_has_its_size(head: bytes) -> None:
     body = padded(head + bytes(lobby.KEY_PACKAGE_MAX + 1), 16384)
     with pytest.raises(MalformedError, match="too large"):
-        returning.uncover(KEY, lobby.Inside(seal(KEY, body, b"snug 1 inside")))
+        recovery.uncover(KEY, lobby.Inside(seal(KEY, body, b"snug 1 inside")))
 
 
 def test_a_return_is_signed_by_the_host_key_for_one_group_slot_and_package() -> None:
-    asked, private = returning.make_return(SEED, GROUP, 12, b"package")
+    asked, private = recovery.make_return(SEED, GROUP, 12, b"package")
     assert (len(private), asked.slot, asked.key_package, asked.proof.slot) == (32, 12, b"package", 12)
     verify(SEED.host_public, host_return_message(GROUP, H(b"package"), 12), asked.proof.signature)
     for other in (
@@ -85,19 +85,19 @@ def test_a_return_is_signed_by_the_host_key_for_one_group_slot_and_package() -> 
 
 
 def test_an_answer_is_for_who_asked_and_for_what_was_asked() -> None:
-    asked, private = returning.make_return(SEED, GROUP, 12, b"package")
+    asked, private = recovery.make_return(SEED, GROUP, 12, b"package")
     again = Again(asked.reply_public, b"package")
     assert asked.id != again.id
     for request in (asked, again):
-        back = returning.make_back(request, ANSWER)
+        back = recovery.make_back(request, ANSWER)
         assert back.id == request.id
         assert back.open(request, private) == ANSWER
         with pytest.raises(AuthenticationError):
             back.open(request, bytes([1]) * 32)
     with pytest.raises(AuthenticationError):
-        returning.make_back(asked, ANSWER).open(again, private)
+        recovery.make_back(asked, ANSWER).open(again, private)
     with pytest.raises(MalformedError, match="says no"):
-        returning.make_back(asked, REFUSAL).open(asked, private)  # type: ignore[arg-type]
+        recovery.make_back(asked, REFUSAL).open(asked, private)  # type: ignore[arg-type]
 
 
 def test_what_a_host_keeps_has_one_form() -> None:

@@ -20,7 +20,7 @@ from snugroom.crypto.errors import (
     ReplayError,
     StateError,
 )
-from snugroom.crypto.sframe import (
+from snugroom.crypto.media.sframe import (
     REPLAY_WINDOW,
     CtrHmac,
     FrameKey,

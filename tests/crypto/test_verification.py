@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto.emoji import EMOJI
 from snugroom.crypto.errors import MalformedError, StateError
-from snugroom.crypto.verification import (
+from snugroom.crypto.proof.emoji import EMOJI
+from snugroom.crypto.proof.verification import (
     CodeRun,
     Finding,
     Ground,

@@ -7,7 +7,7 @@ import io
 import segno
 from rich.console import Console
 
-from snugroom.client import qr
+from snugroom.client.cli import qr
 
 LINK = "http://127.0.0.1:8080/#1" + "x" * 84
 

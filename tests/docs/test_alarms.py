@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from snugroom.client.session import words
+from snugroom.client.session.catalogue import sentences as words
 from snugroom.client.session.events import Alarm
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def _values(kind: Any, default: Any) -> list[Any]:
 
 
 def _spoken() -> list[tuple[str, str]]:
-    """(kind, sentence) of all that client/session/words.py can say, in every form."""
+    """(kind, sentence) of all that client/session/catalogue/sentences.py can say, in every form."""
     found = []
     for make in vars(words).values():
         if not inspect.isfunction(make) or get_type_hints(make).get("return") is not Alarm:

@@ -10,8 +10,8 @@ import random
 import socket
 from typing import Any, Final
 
-from snugroom.server.media.limits import MediaLimits
-from snugroom.server.media.sfu import Sfu
+from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.sfu.sfu import Sfu
 from tests.fuzz.target import Target, havoc
 from tests.media_server.conftest import Rig
 from tests.media_server.framed import by_tcp

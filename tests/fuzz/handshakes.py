@@ -14,7 +14,7 @@ from OpenSSL import SSL
 
 from snugroom.client.media.dtls import Certificate as OwnCertificate
 from snugroom.client.media.dtls import DtlsAssociation, DtlsError
-from snugroom.server.media import dtls
+from snugroom.server.sfu.io import dtls
 from tests.fuzz.target import Target
 from tests.media_server.peer import CERTIFICATE, CM, GCM, OTHER_CERTIFICATE
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 from nacl.signing import SigningKey
 
 from snugroom.server.config import Settings
-from snugroom.server.effects import Drop, Effect, MediaJoin, MediaLeave, MediaWant, Send
-from snugroom.server.hub import Hub
+from snugroom.server.rooms.effects import Drop, Effect, MediaJoin, MediaLeave, MediaWant, Send
+from snugroom.server.rooms.hub import Hub
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
     CatchUp,

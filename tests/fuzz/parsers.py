@@ -18,11 +18,13 @@ from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 from snugroom.client.media import rtp as client_rtp
 from snugroom.client.media.ice import IceClient
 from snugroom.client.media.reorder import Reorder
-from snugroom.client.session import content
-from snugroom.crypto import sframe, shim
+from snugroom.client.session.catalogue import content
 from snugroom.crypto.errors import MalformedError
-from snugroom.server.media import dtls, rtcp, rtp, stun, vp8
-from snugroom.server.media.ice import Credentials, IceLite
+from snugroom.crypto.media import clear_header, sframe
+from snugroom.server.sfu.codecs import rtcp, rtp, stun
+from snugroom.server.sfu.core import rewriter
+from snugroom.server.sfu.io import dtls
+from snugroom.server.sfu.io.ice import Credentials, IceLite
 from snugroom.server.wire import messages
 from tests.fuzz.target import Plain, Target, havoc
 from tests.media_server.peer import rtp as packet
@@ -132,7 +134,7 @@ BOTH: Final = b"\xbe\xde\0\2\x32abc\x51ab\0"
 DESCRIPTORS: Final = (
     b"\x10", b"\x90\x80\x11", b"\x90\x80\x91\x22", b"\x80\xc0\x91\x22\x07", b"\x90\xf0\x91\x22\x07\x45",
 )  # fmt: skip
-FRAMES: Final = (shim.KEY_HEADER + bytes(40), shim.DELTA_HEADER + bytes(40))
+FRAMES: Final = (clear_header.KEY_HEADER + bytes(40), clear_header.DELTA_HEADER + bytes(40))
 
 
 def packets() -> list[bytes]:
@@ -170,7 +172,7 @@ def _rtp(data: bytes) -> None:
             assert (stock.ssrc, stock.sequence_number) == (ours.ssrc, ours.sequence)
             assert not data[0] & 15
             if kind == "video":
-                vp8.read(data, vp8.payload_start(data))
+                rewriter.read(data, rewriter.payload_start(data))
 
 
 def _client_rtp(data: bytes) -> None:
@@ -182,7 +184,7 @@ def _client_rtp(data: bytes) -> None:
 def _vp8(data: bytes) -> None:
     """Both ends read one descriptor alike, and numbers that are moved are all that changes."""
     whole = packet(1, 7, data[:1200])
-    found = vp8.read(whole, 12)
+    found = rewriter.read(whole, 12)
     try:
         ours = client_rtp.parse_vp8(data[:1200])
     except client_rtp.RtpError:
@@ -192,13 +194,13 @@ def _vp8(data: bytes) -> None:
     assert whole[found.payload :] == ours.data
     assert (found.picture_id if found.bits else None) == ours.picture_id
     out = bytearray(whole)
-    shift = vp8.Shift(5, 6, 7, 8)
-    vp8.rewrite(out, 0, 7, 99, found, shift)
-    moved = vp8.read(bytes(out), 12)
+    shift = rewriter.Shift(5, 6, 7, 8)
+    rewriter.rewrite(out, 0, 7, 99, found, shift)
+    moved = rewriter.read(bytes(out), 12)
     assert moved is not None
     assert (moved.payload, moved.start, moved.key) == (found.payload, found.start, found.key)
     assert out[found.payload :] == whole[found.payload :]
-    vp8.rewrite(out, 0, 12, 1, moved, vp8.Shift(-5, -6, -7, -8))
+    rewriter.rewrite(out, 0, 12, 1, moved, rewriter.Shift(-5, -6, -7, -8))
     assert bytes(out) == whole
 
 
@@ -289,7 +291,7 @@ def _records(data: bytes) -> None:
 def _sframe(data: bytes) -> None:
     for kind in ("audio", "video"):
         with contextlib.suppress(MalformedError):
-            clear, sealed = shim.split(kind, data)
+            clear, sealed = clear_header.split(kind, data)
             assert clear + sealed == data
             header = sframe.Header.decode(sealed)
             assert sealed.startswith(sframe.encode_header(header.kid, header.counter))

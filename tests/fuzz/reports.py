@@ -7,8 +7,8 @@ import struct
 from typing import Final
 
 from snugroom.client.media import twcc as client_twcc
-from snugroom.server.media import twcc
-from snugroom.server.media.numbers import Numbers
+from snugroom.server.sfu.codecs import twcc
+from snugroom.server.sfu.core.twcc_sequence import Numbers
 from tests.fuzz.target import Target
 
 _REFERENCE: Final = 0.064

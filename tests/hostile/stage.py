@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from snugroom.server.hostile.acts import ACTS
-from snugroom.server.hostile.house import HostileServer
-from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.server import HostileServer
 from snugroom.server.wire.messages import Relay, Relayed, Streams, Transport, WireError
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE

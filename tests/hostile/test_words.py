@@ -395,7 +395,7 @@ async def test_orders_that_cannot_be_carried_out_are_told(stage: Stage) -> None:
 
 def test_the_honest_server_carries_nothing_of_it() -> None:
     code = (
-        "import sys, snugroom.server.app, snugroom.server.__main__, snugroom.server.console; "
+        "import sys, snugroom.server.app, snugroom.server.__main__, snugroom.server.disclosure.view; "
         "print([m for m in sys.modules if m.startswith('snugroom.server.hostile')])"
     )
     done = subprocess.run(

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from snugroom.server.media import tcp
+from snugroom.server.sfu.io import tcp
 from tests.hurt.conftest import StartRig
 from tests.media_server.conftest import Rig
 from tests.media_server.framed import by_tcp, dial

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from snugroom.server import flow
+from snugroom.server.rooms import backpressure
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import CatchUp, Relay, Relayed, encode
 from tests.hurt.rooms import Innocent, member
@@ -50,13 +50,13 @@ async def test_a_flood_of_empty_frames_is_cut_off(
     flood: bytes, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     portions: list[int] = []
-    received = flow.Flow.data_received
+    received = backpressure.Flow.data_received
 
-    def note(self: flow.Flow, data: bytes) -> None:
+    def note(self: backpressure.Flow, data: bytes) -> None:
         portions.append(len(data))
         received(self, data)
 
-    monkeypatch.setattr(flow.Flow, "data_received", note)
+    monkeypatch.setattr(backpressure.Flow, "data_received", note)
     async with serving(quiet(handshake_time=60.0)) as place:
         innocent = await Innocent.at(place)
         reader, writer = await raw(place)
@@ -74,7 +74,7 @@ async def test_a_flood_of_empty_frames_is_cut_off(
         await innocent.talk()
         assert place.server.signaling.connections == 2
         # nobody's turn is longer than that, whatever one socket sends
-        assert max(portions) <= flow.TURN
+        assert max(portions) <= backpressure.TURN
         assert len(place.server.signaling.flows) == 2
 
 

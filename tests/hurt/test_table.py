@@ -7,7 +7,7 @@ import re
 import pytest
 
 from snugroom.server.config import Settings
-from snugroom.server.media.limits import MediaLimits
+from snugroom.server.sfu.limits import MediaLimits
 from tests.docs.test_docs import ROOT
 
 TABLE = (ROOT / "docs/decisions/0034-hard-to-hurt.md").read_text(encoding="utf-8")

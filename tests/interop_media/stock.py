@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from snugroom.client.media.check import colour_in, counter_in, identity_of_colour, identity_of_pitch, tones_in
 from snugroom.client.media.sources import TestCard
-from snugroom.server.media.sfu import Sfu
+from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire.messages import Media, MediaKind, Stream, Transport
 from tests.patience import PATIENCE
 

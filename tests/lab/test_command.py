@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from snugroom.client.lab import command, runner
-from snugroom.client.lab.operator import OperatorError
-from snugroom.client.lab.runner import run_one
-from snugroom.client.lab.scene import Facts, Outcome, Scene, Seen, impossible
-from snugroom.client.lab.scenes import SCENES
-from snugroom.client.lab.show import HumanShow, JsonShow
-from snugroom.client.lab.stage import Stage
+from snugroom.client.tools.lab import command, runner
+from snugroom.client.tools.lab.operator import OperatorError
+from snugroom.client.tools.lab.runner import run_one
+from snugroom.client.tools.lab.scene import Facts, Outcome, Scene, Seen, impossible
+from snugroom.client.tools.lab.scenes import SCENES
+from snugroom.client.tools.lab.show import HumanShow, JsonShow
+from snugroom.client.tools.lab.stage import Stage
 
 ROOT = Path(__file__).parents[2]
 

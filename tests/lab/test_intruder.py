@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from snugroom.client.lab.intruder import Intruder, SealedFrame, frames
 from snugroom.client.media.rtp import RtpPacket, build_rtp, packetize_vp8
-from snugroom.crypto.media_keys import EpochKeys, MediaKeys, seal_frame
-from snugroom.crypto.shim import Kind
+from snugroom.client.tools.lab.intruder import Intruder, SealedFrame, frames
+from snugroom.crypto.media.clear_header import Kind
+from snugroom.crypto.media.keys import EpochKeys, MediaKeys, seal_frame
 
 BASE, TAGS = b"b" * 16, b"t" * 32
 SOUND = bytes(range(80))

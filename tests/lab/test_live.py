@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import pytest
 
-from snugroom.client.lab.command import chosen
-from snugroom.client.lab.runner import Result, run_one
-from snugroom.client.session.room import RoomSession
-from snugroom.crypto import policy
-from snugroom.crypto.sframe import ReplayWindow
-from snugroom.crypto.shim import Kind
+from snugroom.client.session.kernel.room import RoomSession
+from snugroom.client.tools.lab.command import chosen
+from snugroom.client.tools.lab.runner import Result, run_one
+from snugroom.crypto.agreed import policy
+from snugroom.crypto.media.clear_header import Kind
+from snugroom.crypto.media.sframe import ReplayWindow
 
 
 async def play(name: str) -> Result:

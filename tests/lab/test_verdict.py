@@ -6,7 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from snugroom.client.lab.scene import Documented, Facts, Outcome, Seen, detected, impossible, judge, succeeds
+from snugroom.client.tools.lab.scene import (
+    Documented,
+    Facts,
+    Outcome,
+    Seen,
+    detected,
+    impossible,
+    judge,
+    succeeds,
+)
 
 NAMES = ("Ada", "Bo", "Cem")
 IMPOSSIBLE = impossible()

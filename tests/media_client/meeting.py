@@ -24,7 +24,7 @@ from snugroom.client.media.rtp import (
 )
 from snugroom.client.media.twcc import INTERVAL, Arrivals
 from snugroom.crypto.errors import AuthenticationError, MalformedError, ReplayError
-from snugroom.crypto.media_keys import FutureEpochError
+from snugroom.crypto.media.keys import FutureEpochError
 from snugroom.server.wire.messages import HandleStream, MediaKind, Stream, Transport
 from tests.patience import PATIENCE
 

@@ -24,7 +24,7 @@ from snugroom.client.media.reorder import Ask
 from snugroom.client.media.rtp import PAYLOAD_TYPE, RtpPacket, parse_rtp, parse_vp8, unwrap_rtx
 from snugroom.client.media.sending import CACHE, KEY_SPACING, RESENDS, KeyGate, Pace, Sender, random_ssrc
 from snugroom.crypto.errors import AuthenticationError, MissingKeyError
-from snugroom.server.media.rtp import check as check_rtp
+from snugroom.server.sfu.codecs.rtp import check as check_rtp
 from snugroom.server.wire.messages import MediaKind
 from tests.media_client.meeting import TestCrypto
 

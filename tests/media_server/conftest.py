@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from snugroom.server.media.sfu import MediaLimits, Sfu
+from snugroom.server.sfu.sfu import MediaLimits, Sfu
 from tests.media_server.peer import Peer
 
 ROOM = b"r" * 16

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
 from pylibsrtp import Policy, Session
 
-from snugroom.server.media.dtls import Certificate
+from snugroom.server.sfu.io.dtls import Certificate
 from snugroom.server.wire.messages import Media, Stream, Transport
 from tests.patience import PATIENCE
 

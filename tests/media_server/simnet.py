@@ -12,10 +12,10 @@ import random
 from collections.abc import Callable
 from itertools import count
 
-from snugroom.server.media import twcc
-from snugroom.server.media.estimate import Estimate
-from snugroom.server.media.numbers import Numbers
-from snugroom.server.media.probe import Prober
+from snugroom.server.sfu.codecs import twcc
+from snugroom.server.sfu.core.bandwidth.estimate import Estimate
+from snugroom.server.sfu.core.bandwidth.probe import Prober
+from snugroom.server.sfu.core.twcc_sequence import Numbers
 
 AUDIO = 172
 PIECE = 1100

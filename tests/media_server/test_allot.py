@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.media.allot import HEADROOM, Allotment, Wish
+from snugroom.server.sfu.core.layer_allocator import HEADROOM, Allotment, Wish
 
 RATES = (150e3, 500e3, 1.5e6)
 

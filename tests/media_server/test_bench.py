@@ -12,10 +12,12 @@ import sys
 import pylibsrtp
 import pytest
 
-from snugroom.client.bench import forward
-from snugroom.server.forwarding import Forwarding
-from snugroom.server.forwarding.tracks import Track
-from snugroom.server.media import bench, bench_loop, mmsg, srtp
+from snugroom.client.tools.bench import forward
+from snugroom.server.sfu.bench import command
+from snugroom.server.sfu.bench import loop as bench_loop
+from snugroom.server.sfu.core import Forwarding
+from snugroom.server.sfu.core.tracks import Track
+from snugroom.server.sfu.io import mmsg, srtp
 from tests.media_server.peer import rtp
 
 COMPILER = any(shutil.which(name) for name in ("cc", "gcc", "clang"))
@@ -125,16 +127,16 @@ async def test_a_path_with_something_switched_off_is_not_measured(
     if off == "NACK":
         monkeypatch.setattr(Forwarding, "_resend", lambda *_: [])
     else:
-        monkeypatch.setattr("snugroom.server.media.rtp.check", lambda *_: None)
+        monkeypatch.setattr("snugroom.server.sfu.codecs.rtp.check", lambda *_: None)
     with pytest.raises(RuntimeError, match="switched off"):
-        await bench.measure(2, 64, 1, [0], None)
+        await command.measure(2, 64, 1, [0], None)
 
 
 async def test_a_path_that_drops_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     # a limit on packets that the bench doesn't know of
     monkeypatch.setattr(Track, "least", property(lambda track: track.bytes_rate / 200, lambda *_: None))
     with pytest.raises(RuntimeError, match=r"forwarded \d+ of"):
-        await bench.measure(2, 1280, 1, [0], None)
+        await command.measure(2, 1280, 1, [0], None)
 
 
 def test_a_failed_measurement_is_said(

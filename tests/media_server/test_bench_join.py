@@ -10,16 +10,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from snugroom.client.bench import arrive, join
-from snugroom.client.bench.crowd import CrowdProcess
-from snugroom.client.bench.flow import Audio, Video
-from snugroom.client.bench.light import LightError
 from snugroom.client.connection import Connection
-from snugroom.client.demo.process import ServerProcess
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
-from snugroom.client.session.session import Admission
-from snugroom.crypto.invite import canonical_origin
+from snugroom.client.session.kernel.session import Admission
+from snugroom.client.tools.bench import arrive, join
+from snugroom.client.tools.bench.crowd import CrowdProcess
+from snugroom.client.tools.bench.flow import Audio, Video
+from snugroom.client.tools.bench.light import LightError
+from snugroom.client.tools.demo.process import ServerProcess
+from snugroom.crypto.entry.invite import canonical_origin
 from tests.patience import PATIENCE
 
 

@@ -7,8 +7,8 @@ import json
 import pytest
 from OpenSSL import SSL
 
-from snugroom.client.bench import memory
-from snugroom.server.media import dtls
+from snugroom.client.tools.bench import memory
+from snugroom.server.sfu.io import dtls
 
 
 async def test_rooms_are_filled_and_read(

@@ -9,13 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from snugroom.client.bench import machine, room
-from snugroom.client.bench.drain import Drain
-from snugroom.client.bench.flow import FRAMES, Audio, Video
-from snugroom.client.bench.house import House, table
-from snugroom.client.bench.light import LightError, LightPeer, LightRoom, gathering
 from snugroom.client.media.rtp import parse_rtp, parse_vp8
-from snugroom.server.media import mmsg, rtp
+from snugroom.client.tools.bench import machine, room
+from snugroom.client.tools.bench.drain import Drain
+from snugroom.client.tools.bench.flow import FRAMES, Audio, Video
+from snugroom.client.tools.bench.house import House, table
+from snugroom.client.tools.bench.light import LightError, LightPeer, LightRoom, gathering
+from snugroom.server.sfu.codecs import rtp
+from snugroom.server.sfu.io import mmsg
 from snugroom.server.wire.messages import Stream
 from tests.patience import PATIENCE
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from snugroom.client.bench import workers
-from snugroom.client.bench.light import LightError
-from snugroom.client.bench.workers import Run
-from snugroom.server.media import mmsg
+from snugroom.client.tools.bench import workers
+from snugroom.client.tools.bench.light import LightError
+from snugroom.client.tools.bench.workers import Run
+from snugroom.server.sfu.io import mmsg
 
 pytestmark = pytest.mark.skipif(mmsg.load() is None, reason="no recvmmsg here")
 

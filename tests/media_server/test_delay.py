@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from snugroom.server.media.delay import Trend, Usage
+from snugroom.server.sfu.core.bandwidth.delay import Trend, Usage
 
 CLOCK = 500.0
 

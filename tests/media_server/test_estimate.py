@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from snugroom.server.media.delay import Usage
-from snugroom.server.media.estimate import ByDelay, Capacity, Estimate, Throughput
-from snugroom.server.media.loss import ByLoss
+from snugroom.server.sfu.core.bandwidth.delay import Usage
+from snugroom.server.sfu.core.bandwidth.estimate import ByDelay, Capacity, Estimate, Throughput
+from snugroom.server.sfu.core.bandwidth.loss import ByLoss
 from tests.media_server.simnet import Path
 
 # -- in a network ----------------------------------------------------------------------------

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from snugroom.server.media import dtls
-from snugroom.server.media.limits import MediaLimits
-from snugroom.server.media.sfu import Sfu
+from snugroom.server.sfu.io import dtls
+from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.sfu.sfu import Sfu
 from tests.media_server.conftest import ROOM, Rig
 from tests.media_server.peer import CERTIFICATE, rtp
 

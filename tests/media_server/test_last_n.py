@@ -7,8 +7,8 @@ from typing import Final
 
 import pytest
 
-from snugroom.client.visible import TURN, turns
-from snugroom.server.media.limits import MediaLimits
+from snugroom.client.media.video_rotation import TURN, turns
+from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire.messages import HandleStream, Stream
 from tests.media_server.test_forwarding import ROOM, Core
 

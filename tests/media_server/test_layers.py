@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from snugroom.server.forwarding import Effect, Forwarding, SendRtcp, SendRtp
-from snugroom.server.media import rtcp, rtp, vp8
-from snugroom.server.media.limits import MediaLimits
+from snugroom.server.sfu.codecs import rtcp, rtp
+from snugroom.server.sfu.core import Effect, Forwarding, SendRtcp, SendRtp, rewriter
+from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire.messages import Stream
 
 ROOM = b"r" * 16
@@ -57,8 +57,8 @@ class Meeting:
             for i, peer in enumerate(fan.receivers):
                 out = bytearray(data)
                 if fan.shifts is not None:
-                    found = vp8.read(data, vp8.payload_start(data))
-                    vp8.rewrite(out, 0, data[2] << 8 | data[3], fan.ssrc, found, fan.shifts[i])
+                    found = rewriter.read(data, rewriter.payload_start(data))
+                    rewriter.rewrite(out, 0, data[2] << 8 | data[3], fan.ssrc, found, fan.shifts[i])
                 self.got[peer].append(bytes(out))
 
     def frame(self, *ssrcs: int, key: bool | Iterable[int] = False, packets: int = 2) -> None:
@@ -105,7 +105,7 @@ def which(packet: bytes) -> int:
 def consecutive(packets: list[bytes]) -> None:
     """What a receiver sees: one SSRC, each number the next one, time going on, key frames at changes."""
     assert {p[8:12] for p in packets} == {SMALL.to_bytes(4, "big")}
-    found = [vp8.read(p, vp8.payload_start(p)) for p in packets]
+    found = [rewriter.read(p, rewriter.payload_start(p)) for p in packets]
     assert found[0] is not None
     assert found[0].key
     for before, after, a, b in zip(packets, packets[1:], found, found[1:], strict=False):

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from snugroom.server.media.ice import Credentials, IceLite
-from snugroom.server.media.limits import MediaLimits
-from snugroom.server.media.sfu import Sfu
-from snugroom.server.media.sockets import BindError, open_sockets, places
-from snugroom.server.media.stun import parse
+from snugroom.server.sfu.codecs.stun import parse
+from snugroom.server.sfu.io.ice import Credentials, IceLite
+from snugroom.server.sfu.io.sockets import BindError, open_sockets, places
+from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.sfu.sfu import Sfu
 from tests.media_server.conftest import ROOM, Rig, StartRig
 from tests.media_server.framed import Framed, by_tcp, dial, put
 from tests.media_server.peer import Peer, rtp
@@ -118,7 +118,7 @@ def test_a_free_port_is_free_for_all_of_them(monkeypatch: pytest.MonkeyPatch) ->
                 taken[0].listen()
             bind(self, address)
 
-    monkeypatch.setattr("snugroom.server.media.sockets.socket.socket", Socket)
+    monkeypatch.setattr("snugroom.server.sfu.io.sockets.socket.socket", Socket)
     made = open_sockets(["127.0.0.1"], 0, 65_536, tcp=True)
     try:
         assert taken[0].getsockname()[1] != made.port

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.media.pacer import Kind, Pacer
+from snugroom.server.sfu.core.pacer import Kind, Pacer
 
 AUDIO, RESENT, VIDEO = Kind.AUDIO, Kind.RESENT, Kind.VIDEO
 P = Pacer[str, int]

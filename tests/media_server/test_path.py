@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from pylibsrtp import Policy, Session
 
-from snugroom.server.media import mmsg, srtp
-from snugroom.server.media.fan import Fan
-from snugroom.server.media.path import BatchPath, Path, PlainPath, choose
+from snugroom.server.sfu.core.fanout import Fan
+from snugroom.server.sfu.io import mmsg, srtp
+from snugroom.server.sfu.io.packet_io import BatchPath, Path, PlainPath, choose
 from tests.media_server.peer import rtp
 
 PROFILES = [srtp.AEAD_AES_128_GCM, srtp.AES_CM_128_HMAC_SHA1_80]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from snugroom.server.media.probe import Plan, Prober
+from snugroom.server.sfu.core.bandwidth.probe import Plan, Prober
 
 Reports = list[tuple[float, int, float | None]]
 

@@ -8,10 +8,10 @@ import random
 import struct
 from collections.abc import Callable, Sequence
 
-from snugroom.server.forwarding import Effect, Forwarding, SendRtcp, SendRtp
-from snugroom.server.media import rtcp, twcc, vp8
-from snugroom.server.media.limits import MediaLimits
-from snugroom.server.media.numbers import Numbers
+from snugroom.server.sfu.codecs import rtcp, twcc
+from snugroom.server.sfu.core import Effect, Forwarding, SendRtcp, SendRtp, rewriter
+from snugroom.server.sfu.core.twcc_sequence import Numbers
+from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire.messages import Stream
 from tests.media_server.test_layers import LARGE, MIDDLE, SIMULCAST, SMALL, layer, which
 
@@ -144,8 +144,8 @@ class Sim:
             for i, peer in enumerate(fan.receivers):
                 out = bytearray(data)
                 if fan.shifts is not None:
-                    found = vp8.read(data, 12)
-                    vp8.rewrite(out, 0, data[2] << 8 | data[3], fan.ssrc, found, fan.shifts[i])
+                    found = rewriter.read(data, 12)
+                    rewriter.rewrite(out, 0, data[2] << 8 | data[3], fan.ssrc, found, fan.shifts[i])
                 self.links[peer].send(bytes(out), fan.wide)
         self.perform(effects)
 

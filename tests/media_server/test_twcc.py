@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.media import twcc
-from snugroom.server.media.limits import RTCP_MAX
-from snugroom.server.media.numbers import KEPT, Numbers
-from snugroom.server.media.twcc import Arrivals, Report, TwccError
+from snugroom.server.sfu.codecs import twcc
+from snugroom.server.sfu.codecs.twcc import Arrivals, Report, TwccError
+from snugroom.server.sfu.core.twcc_sequence import KEPT, Numbers
+from snugroom.server.sfu.limits import RTCP_MAX
 
 
 def report(chunks: Sequence[int], deltas: bytes, *, base: int = 10, count: int, reference: int = 1) -> bytes:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.media import vp8
-from snugroom.server.media.vp8 import Numbers, Shift, Splice
+from snugroom.server.sfu.core import rewriter
+from snugroom.server.sfu.core.rewriter import Numbers, Shift, Splice
 
 KEY, DELTA = b"\xf0\xff\xff\x9d\x01\x2a\x10\x00\x10\x00sealed", b"\xf1\xff\xffsealed"
 EXTENSION = bytes.fromhex("bede0002 32aabbcc 51dead00")
@@ -69,8 +69,8 @@ def test_reads_what_the_standard_says(
     )
     front = header(first=0x90 if extension else 0x80) + extension
     packet = front + said + (KEY if key else DELTA)
-    assert vp8.payload_start(packet) == len(front)
-    found = vp8.read(packet, len(front))
+    assert rewriter.payload_start(packet) == len(front)
+    found = rewriter.read(packet, len(front))
     assert found is not None
     assert (found.start, found.key) == (start, start and key)
     assert found.picture_id == (-1 if picture_id is None else picture_id)
@@ -87,7 +87,7 @@ def test_reads_what_the_standard_says(
 
 def test_a_frame_begins_in_partition_0_alone() -> None:
     packet = header() + descriptor(partition=1) + KEY
-    found = vp8.read(packet, 12)
+    found = rewriter.read(packet, 12)
     assert found is not None
     assert (found.start, found.key) == (False, False)
 
@@ -95,30 +95,30 @@ def test_a_frame_begins_in_partition_0_alone() -> None:
 def test_every_cut_is_none_and_the_least_is_read() -> None:
     said = descriptor(picture_id=0x1234, tl0=9, tid=2, key_index=3)
     whole = header() + said + b"\xf0"
-    assert vp8.read(whole, 12) is not None
+    assert rewriter.read(whole, 12) is not None
     for size in range(12, len(whole)):
-        assert vp8.read(whole[:size], 12) is None
+        assert rewriter.read(whole[:size], 12) is None
     # cut where the PictureID would tell how wide it is
-    assert vp8.read(header() + b"\x90\x80", 12) is None
-    assert vp8.read(header() + b"\x90\x80\x80\x01", 12) is None
-    assert vp8.read(header() + b"\x90\x80\x80\x01\xf0", 12) is not None
+    assert rewriter.read(header() + b"\x90\x80", 12) is None
+    assert rewriter.read(header() + b"\x90\x80\x80\x01", 12) is None
+    assert rewriter.read(header() + b"\x90\x80\x80\x01\xf0", 12) is not None
 
 
 def test_padding_is_no_frame() -> None:
     alone = header(first=0xA0) + bytes(223) + b"\xe0"
-    assert vp8.is_padding(alone, 12)
-    assert vp8.read(alone, 12) is None
+    assert rewriter.is_padding(alone, 12)
+    assert rewriter.read(alone, 12) is None
     behind = header(first=0xA0) + descriptor(picture_id=1) + b"\xf0" + b"\0\0\3"
-    assert not vp8.is_padding(behind, 12)
-    assert vp8.read(behind, 12) is not None
+    assert not rewriter.is_padding(behind, 12)
+    assert rewriter.read(behind, 12) is not None
     # the frame's only byte is padding
-    assert vp8.read(header(first=0xA0) + descriptor(picture_id=1) + b"\x01", 12) is None
+    assert rewriter.read(header(first=0xA0) + descriptor(picture_id=1) + b"\x01", 12) is None
 
 
 @given(st.binary(max_size=40), st.integers(0, 12))
 def test_any_bytes_are_read_or_refused(data: bytes, start: int) -> None:
     packet = header(first=0x80 | (data[0] & 0x30 if data else 0)) + data
-    found = vp8.read(packet, 12 + start)
+    found = rewriter.read(packet, 12 + start)
     assert found is None or 12 + start < found.payload < len(packet)
 
 
@@ -128,8 +128,8 @@ def test_any_bytes_are_read_or_refused(data: bytes, start: int) -> None:
 def test_numbers_go_on_over_every_edge() -> None:
     last = Numbers(65536 * 3 - 1, 0xFFFFFFF0, 0x7FFF, 255, 10.0)
     first = Numbers(40000, 5, 17, 200, 10.1)
-    shift = vp8.go_on(last, first)
-    seen = vp8.shifted(first, shift)
+    shift = rewriter.go_on(last, first)
+    seen = rewriter.shifted(first, shift)
     assert seen[:4] == (65536 * 3, (0xFFFFFFF0 + 9000) & 0xFFFFFFFF, 0, 0)
 
 
@@ -138,19 +138,19 @@ def test_numbers_go_on_over_every_edge() -> None:
 )
 def test_time_advances_by_what_has_passed(passed: float, ticks: int) -> None:
     last = Numbers(1, 100, 1, 1, 50.0)
-    shift = vp8.go_on(last, Numbers(1, 100, 1, 1, 50.0 + passed))
+    shift = rewriter.go_on(last, Numbers(1, 100, 1, 1, 50.0 + passed))
     assert shift.timestamp == ticks
 
 
 def test_the_latest_is_told_by_its_number() -> None:
-    latest = vp8.later(None, Numbers(65534, 10, 3, 4, 1.0))
-    latest = vp8.later(latest, Numbers(65537, 20, 4, 5, 1.5))
+    latest = rewriter.later(None, Numbers(65534, 10, 3, 4, 1.0))
+    latest = rewriter.later(latest, Numbers(65537, 20, 4, 5, 1.5))
     assert latest.sequence == 65537
     overtaken = Numbers(65535, 10, 3, 4, 1.6)
-    assert vp8.later(latest, overtaken) is latest
-    assert vp8.later(latest, latest._replace(at=9.0)) is latest
+    assert rewriter.later(latest, overtaken) is latest
+    assert rewriter.later(latest, latest._replace(at=9.0)) is latest
     # of one frame the first packet's time counts, and padding has no numbers of its own
-    latest = vp8.later(latest, Numbers(65538, 20, -1, -1, 1.7))
+    latest = rewriter.later(latest, Numbers(65538, 20, -1, -1, 1.7))
     assert latest == Numbers(65538, 20, 4, 5, 1.5)
 
 
@@ -164,14 +164,14 @@ def test_rewriting_moves_the_numbers_and_nothing_else(
     shift = Shift(by[0] - 2**31, by[1], by[2] & 0x7FFF, by[3] & 0xFF)
     packet = header(number & 0xFFFF, timestamp, 5, 0x90) + EXTENSION
     packet += descriptor(picture_id=picture_id, tl0=tl0, tid=1, key_index=9) + KEY
-    start = vp8.payload_start(packet)
-    found = vp8.read(packet, start)
+    start = rewriter.payload_start(packet)
+    found = rewriter.read(packet, start)
     assert found is not None
     out = bytearray(b"??" + packet)
-    vp8.rewrite(out, 2, number, 77, found, shift)
-    again = vp8.read(bytes(out[2:]), start)
-    expected = vp8.shifted(vp8.numbers(packet, number, found, 0.0), shift)
-    assert vp8.numbers(bytes(out[2:]), number + shift.sequence, again, 0.0) == expected
+    rewriter.rewrite(out, 2, number, 77, found, shift)
+    again = rewriter.read(bytes(out[2:]), start)
+    expected = rewriter.shifted(rewriter.numbers(packet, number, found, 0.0), shift)
+    assert rewriter.numbers(bytes(out[2:]), number + shift.sequence, again, 0.0) == expected
     assert struct.unpack_from("!HLL", out, 4)[::2] == ((number + shift.sequence) & 0xFFFF, 77)
     changed = {i - 2 for i, (a, b) in enumerate(zip(b"??" + packet, out, strict=True)) if a != b}
     allowed = {*range(2, 12), found.picture_at, found.picture_at + 1, found.tl0_at}
@@ -180,10 +180,10 @@ def test_rewriting_moves_the_numbers_and_nothing_else(
 
 def test_a_short_picture_id_stays_short() -> None:
     packet = header() + descriptor(picture_id=100, wide=False) + KEY
-    found = vp8.read(packet, 12)
+    found = rewriter.read(packet, 12)
     out = bytearray(packet)
-    vp8.rewrite(out, 0, 7, 5, found, Shift(0, 0, 300, 0))
-    again = vp8.read(bytes(out), 12)
+    rewriter.rewrite(out, 0, 7, 5, found, Shift(0, 0, 300, 0))
+    again = rewriter.read(bytes(out), 12)
     assert again is not None
     assert (again.picture_id, again.bits) == ((100 + 300) & 0x7F, 7)
 
@@ -225,7 +225,7 @@ def test_layers_and_a_pause_are_one_stream_to_the_receiver() -> None:
                 splice.begin(going, packet)
             assert splice.passes(going, packet.sequence)
             sent = packet
-            seen.append(vp8.shifted(packet, splice.shift))
+            seen.append(rewriter.shifted(packet, splice.shift))
     assert len(seen) > 2500
     for a, b in itertools.pairwise(seen):
         assert b.sequence - a.sequence == 1
@@ -250,7 +250,7 @@ def test_requests_find_the_packet_of_their_time() -> None:
     assert splice.source(5, 5) is None
     splice.begin(0, Numbers(65530, 0, 0, 0, 0.0))
     splice.end(Numbers(65538, 0, 0, 0, 1.0))  # 65530 to 2: nine packets
-    assert splice.source(2, 0) == (0, 65538, vp8.NO_SHIFT)
+    assert splice.source(2, 0) == (0, 65538, rewriter.NO_SHIFT)
     splice.begin(2, Numbers(40_000, 0, 0, 0, 1.0))
     for sent, layer, own in ((65530, 0, 65530), (2, 0, 65538), (3, 2, 40_000), (10, 2, 40_007)):
         found = splice.source(sent, 40_007)
@@ -288,4 +288,4 @@ def test_a_picture_without_numbers_keeps_the_place() -> None:
     splice.begin(1, Numbers(9, 0, -1, -1, 0.2))
     splice.end(Numbers(10, 0, -1, -1, 0.3))
     splice.begin(0, Numbers(50, 0, 500, 100, 0.4))
-    assert vp8.shifted(Numbers(50, 0, 500, 100, 0.4), splice.shift)[2:4] == (32, 42)
+    assert rewriter.shifted(Numbers(50, 0, 500, 100, 0.4), splice.shift)[2:4] == (32, 42)

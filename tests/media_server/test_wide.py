@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from snugroom.server.media import rtcp, rtp, twcc, vp8
-from snugroom.server.media.fan import Fan
-from snugroom.server.media.limits import MediaLimits
-from snugroom.server.media.numbers import Numbers
+from snugroom.server.sfu.codecs import rtcp, rtp, twcc
+from snugroom.server.sfu.core import rewriter
+from snugroom.server.sfu.core.fanout import Fan
+from snugroom.server.sfu.core.twcc_sequence import Numbers
+from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire.messages import Stream
 from tests.media_server.conftest import ROOM, Rig, StartRig
 from tests.media_server.peer import Peer
@@ -37,7 +38,7 @@ def test_each_receiver_has_its_own_numbers_and_shift(kind: str, count: int, sock
         sink.row = path.numbers.open()
         for _ in range(i):  # each has been sent another number of packets before
             path.numbers.take(sink.row, 1, 0.0)
-    shifts = [vp8.Shift(70_000 * i, 1000 * i, 500 * i, 9 * i) for i in range(count)]
+    shifts = [rewriter.Shift(70_000 * i, 1000 * i, 500 * i, 9 * i) for i in range(count)]
     fan = Fan(sinks, shifts, 77, wide=True)
     came = [rtp.widened(layer(5, 65_530 + i, 90 * i, 32_766 + i, start=True), b"now") for i in range(9)]
     padding = struct.pack("!BBHLL", 0xA0, 96, 65_539 & 0xFFFF, 900, 5) + b"\0\0\3"
@@ -51,8 +52,8 @@ def test_each_receiver_has_its_own_numbers_and_shift(kind: str, count: int, sock
         assert [rtp.number_of(p) for p in got] == list(range(i, i + 10))
         for before, after in zip(came, got, strict=True):
             due = bytearray(before)
-            found = vp8.read(before, 24)
-            vp8.rewrite(due, 0, before[2] << 8 | before[3], 77, found, shifts[i])
+            found = rewriter.read(before, 24)
+            rewriter.rewrite(due, 0, before[2] << 8 | before[3], 77, found, shifts[i])
             due[21:23] = after[21:23]
             assert after == bytes(due)
         report = twcc.Report(1, i, 12, 0, [(i + 9, 400), (i + 10, 500)])

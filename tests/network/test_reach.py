@@ -14,8 +14,8 @@ import pytest
 
 from snugroom.client.media.rtp import RtpPacket, build_rtp
 from snugroom.client.media.transport import MediaTransport, TransportError
-from snugroom.server.media.limits import MediaLimits
-from snugroom.server.media.sfu import Sfu
+from snugroom.server.sfu.limits import MediaLimits
+from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire.messages import Media, Stream, Transport
 from tests.media_server.test_networks import ipv6
 from tests.network.namespace import UnavailableError, inside

@@ -16,8 +16,8 @@ from aioice import stun, turn
 from snugroom.server import config
 from snugroom.server.app import Server, StartError
 from snugroom.server.config import ConfigError, Settings
-from snugroom.server.media.sfu import Sfu
-from snugroom.server.media.turn import TurnServer, credential, offers
+from snugroom.server.sfu.io.turn import TurnServer, credential, offers
+from snugroom.server.sfu.sfu import Sfu
 from snugroom.server.wire.messages import Media
 from tests.network import coturn
 

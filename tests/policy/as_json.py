@@ -6,8 +6,8 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from snugroom.crypto.policy import CommitView, LeafView, ProposalView
-from snugroom.crypto.room_state import Ledger, Policy
+from snugroom.crypto.agreed.policy import CommitView, LeafView, ProposalView
+from snugroom.crypto.agreed.room_state import Ledger, Policy
 from tests.policy.cases import Case
 
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from snugroom.crypto.kdf import SigningKey
-from snugroom.crypto.policy import LINK_PSK_ID, CommitView, LeafView, ProposalView
-from snugroom.crypto.room_state import (
+from snugroom.crypto.agreed.policy import LINK_PSK_ID, CommitView, LeafView, ProposalView
+from snugroom.crypto.agreed.room_state import (
     ANY_HOST,
     LEDGER_KEYS_MAX,
     POLICY_EXTENSION,
@@ -29,6 +28,7 @@ from snugroom.crypto.room_state import (
     RejoinTicket,
     host_return_message,
 )
+from snugroom.crypto.kdf import SigningKey
 
 ADA, BO, CEM, DANA, NOBODY = 0, 1, 2, 3, 9
 SLOT = 100

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto import invite
+from snugroom.crypto.entry import invite
 from snugroom.crypto.errors import MalformedError
 from snugroom.server.wire import signed
 

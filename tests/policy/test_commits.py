@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from snugroom.crypto import policy
+from snugroom.crypto.agreed import policy
+from snugroom.crypto.agreed.policy import CommitView
 from snugroom.crypto.errors import ValidationError
-from snugroom.crypto.policy import CommitView
 from tests.policy.cases import BO, CEM, Case, all_cases, commit, leaf, remove
 
 

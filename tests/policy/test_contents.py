@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.client.session import content
-from snugroom.client.session.journal import CHAINS, KEPT, Entry, Journal
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.kernel.journal import CHAINS, KEPT, Entry, Journal
+from snugroom.crypto.entry.invite import chain_next
 from snugroom.crypto.errors import MalformedError
-from snugroom.crypto.invite import chain_next
 
 SAMPLES: list[content.AnyContent] = [
     content.Say(bytes(range(16)), "hé"),

@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from snugroom.client.session import content
 from snugroom.client.session import events as ev
-from snugroom.client.session.intents import HealIntent, RejoinIntent
-from snugroom.client.session.membership import Membership, Valid, Void
-from snugroom.crypto import mls, veil
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.kernel.intents import HealIntent, RejoinIntent
+from snugroom.client.session.kernel.membership import Membership, Valid, Void
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import envelope
+from snugroom.crypto.agreed.policy import GENERATION_GAP
+from snugroom.crypto.agreed.room_state import ANY_HOST, CommitContext, HostReturn, RejoinTicket
 from snugroom.crypto.errors import (
     AuthenticationError,
     MalformedError,
@@ -19,10 +22,8 @@ from snugroom.crypto.errors import (
     SnugCryptoError,
     ValidationError,
 )
-from snugroom.crypto.media_keys import FutureEpochError, seal_frame
+from snugroom.crypto.media.keys import FutureEpochError, seal_frame
 from snugroom.crypto.mls.proposals import Commit
-from snugroom.crypto.policy import GENERATION_GAP
-from snugroom.crypto.room_state import ANY_HOST, CommitContext, HostReturn, RejoinTicket
 from snugroom.server.wire import messages as wire
 from tests.mls.world import forge
 from tests.session.test_trouble import forged
@@ -37,7 +38,7 @@ def context_of(m: Membership) -> bytes:
 
 
 def cover(m: Membership, *messages: bytes) -> bytes:
-    return m._cover("commit", veil.pack(messages))
+    return m._cover("commit", envelope.pack(messages))
 
 
 def heal(w: World, who: Participant, everybody: list[Participant]) -> None:
@@ -98,7 +99,7 @@ def test_what_is_no_commit_takes_a_slot_in_vain() -> None:
     proposed = m.propose_own_removal()
     assert judged(cover(m, said), ada, cem) == [(1, "SNUG-2")] * 2, "signed by a member, who is named"
     assert judged(cover(m, proposed), ada, cem) == [(1, "SNUG-2")] * 2
-    assert judged(m._cover("relay", veil.pack([said])), ada) == [(None, "SNUG-2")], "of the other kind"
+    assert judged(m._cover("relay", envelope.pack([said])), ada) == [(None, "SNUG-2")], "of the other kind"
     assert judged(bytes(512), ada) == [(None, "SNUG-2")]
     assert judged(b"", ada) == [(None, "SNUG-2")]
 
@@ -245,9 +246,9 @@ def test_a_relay_blob_carries_one_message_and_no_handshake() -> None:
     m = bo.room.m
     for messages in ([m.group.protect(b"a"), m.group.protect(b"b")], [m.propose_own_removal()]):
         with pytest.raises(MalformedError):
-            ada.room.m.open_relay(m._cover("relay", veil.pack(messages)))
+            ada.room.m.open_relay(m._cover("relay", envelope.pack(messages)))
     with pytest.raises(SnugCryptoError):
-        ada.room.m.open_relay(m._cover("commit", veil.pack([m.group.protect(b"a")])))
+        ada.room.m.open_relay(m._cover("commit", envelope.pack([m.group.protect(b"a")])))
     with pytest.raises(MalformedError):
         ada.room.m.store_proposal(m.group.protect(b"a"))
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.crypto import mls, policy
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import policy
+from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, Identity
 from snugroom.crypto.errors import ValidationError
-from snugroom.crypto.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, Identity
 from tests.policy.cases import BO, MEMBERS, POLICY, REQUIRED, leaf
 from tests.session.world import Participant, World
 

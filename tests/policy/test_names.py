@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto.assigned import assigned
+from snugroom.crypto.agreed.names import NAME_MAX, check_name, look_alike, skeletons
+from snugroom.crypto.agreed.unicode14 import assigned
 from snugroom.crypto.errors import ValidationError
-from snugroom.crypto.names import NAME_MAX, check_name, look_alike, skeletons
 
 
 def allowed(name: str) -> bool:

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from snugroom.client.cli.code_art import blocks, seal_of
+from snugroom.client.cli.output import HumanOutput, JsonOutput, media_json, plain
 from snugroom.client.media.stats import StreamStats
-from snugroom.client.output import HumanOutput, JsonOutput, media_json, plain
-from snugroom.client.seal import blocks, seal_of
 from snugroom.client.session import events as ev
 
 ADA, BO = ev.Member(0, "Ada", True), ev.Member(1, "Bo", False)

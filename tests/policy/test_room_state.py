@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto.errors import MalformedError
-from snugroom.crypto.room_state import (
+from snugroom.crypto.agreed.room_state import (
     HOSTS_MAX,
     LEDGER_KEYS_MAX,
     REJOIN_SLOTS,
@@ -27,6 +26,7 @@ from snugroom.crypto.room_state import (
     Rejoined,
     RejoinTicket,
 )
+from snugroom.crypto.errors import MalformedError
 from tests.policy.cases import LEDGER, POLICY, TICKET, h
 
 b16, b32, b64 = (st.binary(min_size=n, max_size=n) for n in (16, 32, 64))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto import lobby, veil
+from snugroom.crypto.agreed import envelope
+from snugroom.crypto.entry import lobby
 from snugroom.crypto.errors import AuthenticationError, MalformedError
 from snugroom.crypto.fields import padded, uint
 from snugroom.crypto.kdf import seal
@@ -17,72 +18,76 @@ BUCKETS = (512, 1024, 2048)
 
 
 def test_a_blob_comes_back() -> None:
-    blob = veil.cover(KEY, "commit", ROOM, 7, b"payload", BUCKETS, rng=lambda n: b"\x05" * n)
+    blob = envelope.cover(KEY, "commit", ROOM, 7, b"payload", BUCKETS, rng=lambda n: b"\x05" * n)
     assert len(blob) == 512
-    assert veil.epoch_slot(blob) == 7
+    assert envelope.epoch_slot(blob) == 7
     assert blob[:20] == uint(7, 8) + b"\x05" * 12
-    assert veil.uncover(KEY, "commit", ROOM, blob) == b"payload"
+    assert envelope.uncover(KEY, "commit", ROOM, blob) == b"payload"
     assert b"payload" not in blob
 
 
 @given(st.binary(max_size=2100), st.integers(0, 2**53 - 1), st.sampled_from(["commit", "relay"]))
-def test_any_payload_comes_back_from_the_smallest_bucket(payload: bytes, slot: int, kind: veil.Kind) -> None:
-    whole = len(payload) + veil.OVERHEAD
+def test_any_payload_comes_back_from_the_smallest_bucket(
+    payload: bytes, slot: int, kind: envelope.Kind
+) -> None:
+    whole = len(payload) + envelope.OVERHEAD
     if whole > BUCKETS[-1]:
         with pytest.raises(MalformedError, match="more than one message"):
-            veil.cover(KEY, kind, ROOM, slot, payload, BUCKETS)
+            envelope.cover(KEY, kind, ROOM, slot, payload, BUCKETS)
         return
-    blob = veil.cover(KEY, kind, ROOM, slot, payload, BUCKETS)
+    blob = envelope.cover(KEY, kind, ROOM, slot, payload, BUCKETS)
     assert len(blob) == next(size for size in BUCKETS if size >= whole)
-    assert veil.uncover(KEY, kind, ROOM, blob) == payload
-    assert veil.epoch_slot(blob) == slot
+    assert envelope.uncover(KEY, kind, ROOM, blob) == payload
+    assert envelope.epoch_slot(blob) == slot
 
 
 @pytest.mark.parametrize("bucket", limits.BUCKETS)
 def test_the_size_near_each_border(bucket: int) -> None:
     following = dict(zip(limits.BUCKETS, [*limits.BUCKETS[1:], None], strict=True))[bucket]
     for spare in (2, 1, 0):
-        blob = veil.cover(KEY, "relay", ROOM, 1, bytes(bucket - veil.OVERHEAD - spare), limits.BUCKETS)
+        blob = envelope.cover(
+            KEY, "relay", ROOM, 1, bytes(bucket - envelope.OVERHEAD - spare), limits.BUCKETS
+        )
         assert len(blob) == bucket
     for over in (1, 2):
-        payload = bytes(bucket - veil.OVERHEAD + over)
+        payload = bytes(bucket - envelope.OVERHEAD + over)
         if following is None:
             with pytest.raises(MalformedError):
-                veil.cover(KEY, "relay", ROOM, 1, payload, limits.BUCKETS)
+                envelope.cover(KEY, "relay", ROOM, 1, payload, limits.BUCKETS)
         else:
-            assert len(veil.cover(KEY, "relay", ROOM, 1, payload, limits.BUCKETS)) == following
+            assert len(envelope.cover(KEY, "relay", ROOM, 1, payload, limits.BUCKETS)) == following
 
 
 def test_an_empty_payload_has_a_whole_bucket() -> None:
-    blob = veil.cover(KEY, "relay", ROOM, 0, b"", BUCKETS)
+    blob = envelope.cover(KEY, "relay", ROOM, 0, b"", BUCKETS)
     assert len(blob) == 512
-    assert veil.uncover(KEY, "relay", ROOM, blob) == b""
+    assert envelope.uncover(KEY, "relay", ROOM, blob) == b""
 
 
 @pytest.mark.parametrize(
     ("key", "kind", "room"),
     [(bytes(32), "commit", ROOM), (KEY, "relay", ROOM), (KEY, "commit", bytes(16))],
 )
-def test_another_key_kind_or_room(key: bytes, kind: veil.Kind, room: bytes) -> None:
-    blob = veil.cover(KEY, "commit", ROOM, 7, b"payload", BUCKETS)
+def test_another_key_kind_or_room(key: bytes, kind: envelope.Kind, room: bytes) -> None:
+    blob = envelope.cover(KEY, "commit", ROOM, 7, b"payload", BUCKETS)
     with pytest.raises(AuthenticationError):
-        veil.uncover(key, kind, room, blob)
+        envelope.uncover(key, kind, room, blob)
 
 
 def test_every_changed_byte_is_noticed() -> None:
-    blob = veil.cover(KEY, "commit", ROOM, 7, b"payload", BUCKETS)
+    blob = envelope.cover(KEY, "commit", ROOM, 7, b"payload", BUCKETS)
     for at in range(len(blob)):  # the slot in front, the nonce, the text, the padding, the tag
         changed = blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :]
         with pytest.raises((AuthenticationError, MalformedError)):
-            veil.uncover(KEY, "commit", ROOM, changed)
+            envelope.uncover(KEY, "commit", ROOM, changed)
 
 
 def test_too_short_to_be_one() -> None:
-    for size in range(veil.OVERHEAD - 4):
+    for size in range(envelope.OVERHEAD - 4):
         with pytest.raises(MalformedError):
-            veil.uncover(KEY, "commit", ROOM, bytes(size))
+            envelope.uncover(KEY, "commit", ROOM, bytes(size))
     with pytest.raises(MalformedError):
-        veil.epoch_slot(bytes(7))
+        envelope.epoch_slot(bytes(7))
 
 
 @pytest.mark.parametrize(
@@ -91,38 +96,38 @@ def test_too_short_to_be_one() -> None:
 def test_an_inside_that_is_not_padded_as_it_should_be(inner: bytes) -> None:
     sealed = seal(KEY, inner, b"snug 1 commit" + ROOM + uint(7, 8))
     with pytest.raises(MalformedError):
-        veil.uncover(KEY, "commit", ROOM, uint(7, 8) + sealed)
+        envelope.uncover(KEY, "commit", ROOM, uint(7, 8) + sealed)
 
 
 def test_two_blobs_of_the_same_are_different() -> None:
-    one, two = (veil.cover(KEY, "commit", ROOM, 7, b"payload", BUCKETS) for _ in range(2))
+    one, two = (envelope.cover(KEY, "commit", ROOM, 7, b"payload", BUCKETS) for _ in range(2))
     assert one != two
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=255))
 def test_messages_come_back_in_order(messages: list[bytes]) -> None:
-    assert veil.unpack(veil.pack(messages)) == messages
+    assert envelope.unpack(envelope.pack(messages)) == messages
 
 
 @given(st.binary(max_size=60))
 def test_packed_strictly(data: bytes) -> None:
     try:
-        messages = veil.unpack(data)
+        messages = envelope.unpack(data)
     except MalformedError:
         return
-    assert veil.pack(messages) == data
+    assert envelope.pack(messages) == data
 
 
 def test_what_is_no_pack() -> None:
-    whole = veil.pack([b"one", b"", b"three"])
+    whole = envelope.pack([b"one", b"", b"three"])
     for size in range(len(whole)):
         with pytest.raises(MalformedError):
-            veil.unpack(whole[:size])
+            envelope.unpack(whole[:size])
     for bad in (whole + b"\0", b"\0", b"\x04" + whole[1:], b"\x02" + whole[1:], b"\x01\xff\xff\xff\xffabc"):
         with pytest.raises(MalformedError):
-            veil.unpack(bad)
+            envelope.unpack(bad)
     with pytest.raises(MalformedError):
-        veil.pack([b""] * 256)
+        envelope.pack([b""] * 256)
 
 
 def test_the_buckets_are_the_servers() -> None:

@@ -6,11 +6,11 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from snugroom.crypto import shim
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.media_keys import BASE_KEY_SIZE, SUITE
+from snugroom.crypto.media import clear_header
+from snugroom.crypto.media.keys import BASE_KEY_SIZE, SUITE
+from snugroom.crypto.media.sframe import FrameKey, Header, extract
 from snugroom.crypto.mls import Group
-from snugroom.crypto.sframe import FrameKey, Header, extract
 from tests.proof.witness import Secrets
 
 
@@ -40,16 +40,16 @@ class Hoard:
     def __len__(self) -> int:
         return len(self._secrets)
 
-    def opens(self, kind: shim.Kind, sealed: bytes) -> bool:
+    def opens(self, kind: clear_header.Kind, sealed: bytes) -> bool:
         """Whether any key of any epoch opens a frame as it left its sender.
 
         No replay window, no epoch bits, no list of who is a member: the ciphertext alone decides.
         """
-        clear, rest = shim.split(kind, sealed)
+        clear, rest = clear_header.split(kind, sealed)
         header = Header.decode(rest)
         for secret in self._secrets:
             try:
-                FrameKey(SUITE, secret, header.kid).decrypt(header, shim.metadata(kind, clear), rest)
+                FrameKey(SUITE, secret, header.kid).decrypt(header, clear_header.metadata(kind, clear), rest)
             except SnugCryptoError:
                 continue
             return True

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from snugroom.crypto.verification import spoken
+from snugroom.crypto.proof.verification import spoken
 from tests.patience import PATIENCE
 from tests.proof.blind import ROOT, Tree
 from tests.proof.memory import Found, Searcher, Snapshot, search_snapshots, snapshot

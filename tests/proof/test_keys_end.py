@@ -8,10 +8,10 @@ from typing import Final
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.membership import Valid
+from snugroom.client.session.kernel.membership import Valid
 from snugroom.crypto.errors import MissingKeyError, SnugCryptoError, StateError
-from snugroom.crypto.media_keys import MediaKeys, Stream, open_frame
-from snugroom.crypto.shim import Kind
+from snugroom.crypto.media.clear_header import Kind
+from snugroom.crypto.media.keys import MediaKeys, Stream, open_frame
 from snugroom.server.wire.messages import Committed, Relayed
 from tests.proof.hoard import Hoard
 from tests.proof.meeting import Person, Record, nearly_all_opened

@@ -118,9 +118,9 @@ def test_the_server_that_served_it_had_neither(meeting: Record) -> None:
     served = {name for name in modules if name.startswith("snugroom.server")}
     assert {
         "snugroom.server.app",
-        "snugroom.server.room",
-        "snugroom.server.signaling",
-        "snugroom.server.media.sfu",
+        "snugroom.server.rooms.room",
+        "snugroom.server.rooms.signaling",
+        "snugroom.server.sfu.sfu",
     } <= served
     tree = str(meeting.folder / "tree")
     assert all(str(modules[name]).startswith(tree) for name in served if modules[name] is not None)

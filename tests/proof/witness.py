@@ -20,7 +20,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TextIO
 
-from snugroom.crypto import hpke, kdf, media_keys, primitives, sframe
+from snugroom.crypto import hpke, kdf, primitives
+from snugroom.crypto.media import keys as media_keys
+from snugroom.crypto.media import sframe
 
 _MASK: Final = bytes(b ^ 0xA5 for b in range(256))
 #: Records of a tap: what the first byte says.
@@ -121,7 +123,7 @@ def _mls_label(info: bytes) -> str:
 def watch_secrets(secrets: Secrets) -> None:
     """Note what is secret. Called before the modules that import these functions by name are imported."""
     _after(kdf, "KDF", lambda out, key, label, *_: secrets.note(_kdf_label(label), out))
-    from snugroom.crypto import invite  # not before KDF is watched: it imports it by name
+    from snugroom.crypto.entry import invite  # not before KDF is watched: it imports it by name
 
     _after(primitives.Suite, "expand", lambda out, suite, key, info, size: _expanded(secrets, info, out))
     _after(primitives.Suite, "extract", lambda out, *_: secrets.note("MLS extract", out))
@@ -167,7 +169,7 @@ def watch_frames(secrets: Secrets) -> None:
 
     from snugroom.client.media.sources import TestCard
     from snugroom.client.session import Session
-    from snugroom.client.session.room import RoomSession
+    from snugroom.client.session.kernel.room import RoomSession
     from snugroom.crypto import mls
 
     def sealing(
@@ -198,8 +200,8 @@ def watch_frames(secrets: Secrets) -> None:
 
 def watch_wire(tap: Tap) -> None:
     """Note all that the media server is sent and sends, and what is sealed in which epoch."""
-    from snugroom.client.media.seam import Srtp
     from snugroom.client.media.transport import MediaTransport
+    from snugroom.client.media.untyped_libs import Srtp
     from snugroom.client.session import Session
 
     protect, unprotect = Srtp.protect, Srtp.unprotect
@@ -255,7 +257,7 @@ def main() -> int:
     with arguments.tap.open("wb", buffering=0) as tap_file:
         if arguments.secrets is None:
             watch_wire(Tap(tap_file))
-            from snugroom.client.cli import main as snug
+            from snugroom.client.cli.main import main as snug
 
             return snug(arguments.arguments)
         with arguments.secrets.open("w", buffering=1, encoding="utf-8") as secrets_file:
@@ -263,7 +265,7 @@ def main() -> int:
             watch_secrets(secrets)
             watch_frames(secrets)
             watch_wire(Tap(tap_file))
-            from snugroom.client.cli import main as snug
+            from snugroom.client.cli.main import main as snug
 
             return snug(arguments.arguments)
 

@@ -10,8 +10,8 @@ from hashlib import sha256
 from nacl.signing import SigningKey
 
 from snugroom.server.config import Settings
-from snugroom.server.effects import Drop, Effect, Send
-from snugroom.server.room import Room
+from snugroom.server.rooms.effects import Drop, Effect, Send
+from snugroom.server.rooms.room import Room
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import (
     ClientMessage,

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
 from snugroom.server.config import Settings
-from snugroom.server.effects import Drop, Effect, Forget, Send
-from snugroom.server.hub import Hub
-from snugroom.server.lobby import Lobby
 from snugroom.server.rate import Guard, TokenBucket
+from snugroom.server.rooms.effects import Drop, Effect, Forget, Send
+from snugroom.server.rooms.hub import Hub
+from snugroom.server.rooms.lobby import Lobby
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
     Arrived,

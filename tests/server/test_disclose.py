@@ -19,11 +19,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from snugroom.server import audit, console, disclose, holdings, spoken
 from snugroom.server.app import Server
-from snugroom.server.hostile.house import HostileServer
-from snugroom.server.hostile.troupe import Troupe
-from snugroom.server.media.turn import TurnServer
+from snugroom.server.disclosure import audit, command, inventory
+from snugroom.server.disclosure import text as spoken
+from snugroom.server.disclosure import view as console
+from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.server import HostileServer
+from snugroom.server.sfu.io.turn import TurnServer
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import Committed, Relay, Relayed, Shown, Stale, Stream, Streams, Transport
 from tests.media_server.framed import dial
@@ -49,20 +51,20 @@ AGENT = "canary-agent/1.0"
 #: What there is only with media workers, or for a moment (tests/server/test_workers.py).
 WITH_WORKERS = {
     name
-    for name in holdings.HOLDS
+    for name in inventory.HOLDS
     if name.startswith(
         (
-            "snugroom.server.workers.",
-            "snugroom.server.media.pipe.",
-            "snugroom.server.media.worker.",
-            "snugroom.server.media.child.",
+            "snugroom.server.sfu.workers.pool.",
+            "snugroom.server.sfu.workers.pipe.",
+            "snugroom.server.sfu.workers.worker.",
+            "snugroom.server.sfu.workers.child.",
         )
     )
     or name
     in (
-        "snugroom.server.signaling.Waiting",
-        "snugroom.server.media.sfu.MediaFacts",
-        "snugroom.server.media.sfu.StreamFacts",
+        "snugroom.server.rooms.signaling.Waiting",
+        "snugroom.server.sfu.sfu.MediaFacts",
+        "snugroom.server.sfu.sfu.StreamFacts",
     )
 }
 
@@ -176,7 +178,7 @@ async def meeting() -> AsyncIterator[Meeting]:
 
 def _kinds(where: str) -> set[str]:
     klass, _, attribute = where.rpartition(".")
-    text = holdings.HOLDS.get(klass, {}).get(attribute, "")
+    text = inventory.HOLDS.get(klass, {}).get(attribute, "")
     return set(text.partition(" = ")[2].split())
 
 
@@ -201,23 +203,23 @@ async def test_all_that_is_held_is_in_the_disclosure() -> None:
         assert [value for value in held.known if value not in everything] == []
         assert [value for value in held.nowhere if value in everything] == []
         # the table is no longer than what there is
-        absent = {"snugroom.server.disclose.Desk", "snugroom.server.window.Window"}
-        absent |= {"snugroom.server.metrics.Metrics", *WITH_WORKERS}
+        absent = {"snugroom.server.disclosure.command.Desk", "snugroom.server.disclosure.window.Window"}
+        absent |= {"snugroom.server.disclosure.metrics.Metrics", *WITH_WORKERS}
         alive = found.classes | absent | {"snugroom.server.page.Bundle", "snugroom.server.page.File"}
         # nobody's way is narrow here, so nothing waits
         narrow = {
-            "snugroom.server.media.pacer.Pacer",
-            "snugroom.server.forwarding.effects.SendRtp",
-            "snugroom.server.media.allot._Picture",
+            "snugroom.server.sfu.core.pacer.Pacer",
+            "snugroom.server.sfu.core.effects.SendRtp",
+            "snugroom.server.sfu.core.layer_allocator._Picture",
         }
-        assert set(holdings.HOLDS) <= alive | {"snugroom.server.media.path._Run"} | narrow
+        assert set(inventory.HOLDS) <= alive | {"snugroom.server.sfu.io.packet_io._Run"} | narrow
         real: dict[str, set[str]] = {}
         for value in audit.alive():
             name = f"{type(value).__module__}.{type(value).__qualname__}"
             real.setdefault(name, set()).update(audit.attributes(value))
         for name, attributes in real.items():
-            if name in holdings.HOLDS:
-                assert set(holdings.HOLDS[name]) <= attributes, name
+            if name in inventory.HOLDS:
+                assert set(inventory.HOLDS[name]) <= attributes, name
 
 
 def _reach(view: Any, path: list[str]) -> bool:
@@ -236,7 +238,7 @@ async def test_every_place_that_the_table_names_exists() -> None:
     async with meeting() as held:
         plain = console.disclosure(held.server)
         full = console.disclosure(held.server, identifiers=True)
-        for klass, attributes in holdings.HOLDS.items():
+        for klass, attributes in inventory.HOLDS.items():
             for attribute, text in attributes.items():
                 place = text.partition(" = ")[0]
                 if place.startswith("- "):
@@ -305,23 +307,27 @@ async def test_what_is_hidden_is_found() -> None:
         assert isinstance(handle, bytes)
 
         hub.memory = [handle]  # type: ignore[attr-defined]
-        assert audit.audit(held.server, held.before).undeclared == {"snugroom.server.hub.Hub.memory"}
+        assert audit.audit(held.server, held.before).undeclared == {"snugroom.server.rooms.hub.Hub.memory"}
         del hub.memory  # type: ignore[attr-defined]
 
         # in an attribute that is declared, and says nothing of it
         room._taken_at[handle] = 1.0  # type: ignore[index]
-        assert audit.audit(held.server, held.before).misplaced == {"snugroom.server.room.Room._taken_at"}
+        assert audit.audit(held.server, held.before).misplaced == {
+            "snugroom.server.rooms.room.Room._taken_at"
+        }
         del room._taken_at[handle]  # type: ignore[arg-type]
 
         # something of the right size, and the wrong thing: the gate of a slot where the chain should be
         room._gates[99] = held.server.signaling.hub._nonces[handle]
-        assert _astray(held, audit.audit(held.server, held.before)) == {"snugroom.server.room.Room._gates"}
+        assert _astray(held, audit.audit(held.server, held.before)) == {
+            "snugroom.server.rooms.room.Room._gates"
+        }
         del room._gates[99]
 
         # within a closure, within a container, within a closure
         kept = {"deep": [lambda: handle]}
         hub._rng = lambda size: bytes(size) if kept else b""
-        assert audit.audit(held.server, held.before).misplaced == {"snugroom.server.hub.Hub._rng"}
+        assert audit.audit(held.server, held.before).misplaced == {"snugroom.server.rooms.hub.Hub._rng"}
         hub._rng = os.urandom
 
         # beside the server, in a module
@@ -340,7 +346,7 @@ async def test_an_object_that_nobody_can_reach_is_looked_at_too() -> None:
         [room] = held.server.signaling.hub._rooms.values()
         elsewhere = type(room)(NUMBER, b"k" * 32, quiet(), bytes)
         elsewhere.diary = "11:03 they met"  # type: ignore[attr-defined]
-        assert audit.audit(held.server, held.before).undeclared == {"snugroom.server.room.Room.diary"}
+        assert audit.audit(held.server, held.before).undeclared == {"snugroom.server.rooms.room.Room.diary"}
         del elsewhere
 
 
@@ -399,7 +405,7 @@ async def test_a_running_server_is_asked() -> None:
     async with running() as server, visiting(server.url) as place:
         ada = await (await place.guest()).member()
         pid = str(server.process.pid)
-        assert server.process.pid in disclose.servers()
+        assert server.process.pid in command.servers()
         status, text, _ = await _command(pid, "--audit")
         view = json.loads(text)
         assert status == 0
@@ -423,28 +429,28 @@ async def test_without_a_number_the_only_one_is_asked_or_all_are_named(
 ) -> None:
     async with running() as one, running() as two:
         pids = {one.process.pid, two.process.pid}
-        assert pids <= set(disclose.servers())
+        assert pids <= set(command.servers())
         for count, says in (
             (0, "no server is running here"),
             (2, "several servers are running; name one of"),
         ):
-            monkeypatch.setattr(disclose, "servers", lambda: sorted(pids)[:count])
-            assert disclose.main([]) == 2
+            monkeypatch.setattr(command, "servers", lambda: sorted(pids)[:count])
+            assert command.main([]) == 2
             assert says in capsys.readouterr().err
-        monkeypatch.setattr(disclose, "servers", lambda: [one.process.pid])
-        assert await asyncio.to_thread(disclose.main, []) == 0
+        monkeypatch.setattr(command, "servers", lambda: [one.process.pid])
+        assert await asyncio.to_thread(command.main, []) == 0
         assert json.loads(capsys.readouterr().out)["connections"] == 0
 
 
 async def test_another_user_is_told_nothing_and_believed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     async with meeting() as held:
-        desk = disclose.Desk(held.server, 4_000_000_001)
+        desk = command.Desk(held.server, 4_000_000_001)
         await desk.start()
         try:
-            asked = asyncio.to_thread(disclose.ask, 4_000_000_001)
+            asked = asyncio.to_thread(command.ask, 4_000_000_001)
             assert (await asked)["connections"] == 4
             other = os.geteuid() + 1
-            monkeypatch.setattr(disclose, "_user_of", lambda sock: other)
+            monkeypatch.setattr(command, "_user_of", lambda sock: other)
             # the server sees somebody who is not its own user
             reader, writer = await asyncio.open_unix_connection(desk._name)
             writer.write(b"{}\n")
@@ -455,15 +461,15 @@ async def test_another_user_is_told_nothing_and_believed_nothing(monkeypatch: py
             writer.close()
             assert answer == b""
             # and whoever asks sees that it isn't theirs
-            with pytest.raises(disclose.DiscloseError, match="another user's"):
-                await asyncio.to_thread(disclose.ask, 4_000_000_001)
+            with pytest.raises(command.DiscloseError, match="another user's"):
+                await asyncio.to_thread(command.ask, 4_000_000_001)
         finally:
             desk.stop()
 
 
 async def test_bad_questions_get_no_word_and_do_no_harm() -> None:
     async with meeting() as held:
-        desk = disclose.Desk(held.server, 4_000_000_002)
+        desk = command.Desk(held.server, 4_000_000_002)
         await desk.start()
         try:
             for question in (b"", b"\n", b"x" * 100_000 + b"\n", b"[" * 250 + b"\n", b"\xff\n"):
@@ -483,19 +489,19 @@ async def test_bad_questions_get_no_word_and_do_no_harm() -> None:
             # many who say nothing: the next is turned away, and let in when they have gone
             idle = [await asyncio.open_unix_connection(desk._name) for _ in range(8)]
             await eventually(lambda: desk._busy == 4)
-            with pytest.raises(disclose.DiscloseError, match="too busy"):
-                await asyncio.to_thread(disclose.ask, 4_000_000_002)
+            with pytest.raises(command.DiscloseError, match="too busy"):
+                await asyncio.to_thread(command.ask, 4_000_000_002)
             for _, writer in idle:
                 writer.close()
             await eventually(lambda: desk._busy == 0)
-            assert (await asyncio.to_thread(disclose.ask, 4_000_000_002))["connections"] == 4
+            assert (await asyncio.to_thread(command.ask, 4_000_000_002))["connections"] == 4
         finally:
             desk.stop()
 
 
 async def test_a_taken_name_does_not_keep_a_server_from_starting() -> None:
     async with meeting() as held:
-        desk, second = disclose.Desk(held.server, 4_000_000_003), disclose.Desk(held.server, 4_000_000_003)
+        desk, second = command.Desk(held.server, 4_000_000_003), command.Desk(held.server, 4_000_000_003)
         await desk.start()
         try:
             with pytest.raises(OSError, match="in use"):

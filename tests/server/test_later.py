@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from snugroom.server.effects import MediaLeave
-from snugroom.server.media.limits import MediaError
+from snugroom.server.rooms.effects import MediaLeave
+from snugroom.server.sfu.limits import MediaError
 from snugroom.server.wire.messages import (
     Arrived,
     Left,

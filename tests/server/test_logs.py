@@ -42,7 +42,7 @@ def test_texts_of_libraries_are_withheld(stream: io.StringIO, name: str) -> None
     assert "test_logs.py" in text
 
 
-@pytest.mark.parametrize("name", ["aiohttp.server", "snugroom.server.signaling"])
+@pytest.mark.parametrize("name", ["aiohttp.server", "snugroom.server.rooms.signaling"])
 def test_of_an_exception_type_and_place_are_kept(stream: io.StringIO, name: str) -> None:
     try:
         try:
@@ -59,7 +59,7 @@ def test_of_an_exception_type_and_place_are_kept(stream: io.StringIO, name: str)
 
 
 def test_our_own_texts_are_kept(stream: io.StringIO) -> None:
-    logging.getLogger("snugroom.server.signaling").info("dropping a connection: %s", "rate")
+    logging.getLogger("snugroom.server.rooms.signaling").info("dropping a connection: %s", "rate")
     assert "dropping a connection: rate" in stream.getvalue()
 
 

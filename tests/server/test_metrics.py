@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.server import __main__, metrics
+from snugroom.server import __main__
 from snugroom.server.app import Server
 from snugroom.server.config import ConfigError, Settings
-from snugroom.server.metrics import Metrics
+from snugroom.server.disclosure import metrics
+from snugroom.server.disclosure.metrics import Metrics
 from snugroom.server.wire.messages import Refused, Streams, Transport
 from tests.media_server.peer import Peer, rtp
 from tests.server.guests import CLIENT_ADDRESS, Guest, Place, quiet, visiting

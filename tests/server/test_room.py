@@ -10,7 +10,7 @@ import pytest
 from nacl.signing import SigningKey, VerifyKey
 
 from snugroom.server.config import Settings
-from snugroom.server.effects import Drop, Forget, MediaJoin, MediaLeave, MediaWant, Send
+from snugroom.server.rooms.effects import Drop, Forget, MediaJoin, MediaLeave, MediaWant, Send
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
     Arrived,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from snugroom.server.config import Settings
-from snugroom.server.effects import Drop, Effect, Forget, MediaJoin, MediaLeave, Send
+from snugroom.server.rooms.effects import Drop, Effect, Forget, MediaJoin, MediaLeave, Send
 from snugroom.server.wire import limits, signed
 from snugroom.server.wire.messages import (
     CatchUp,

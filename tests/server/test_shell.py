@@ -9,10 +9,11 @@ import socket
 import aiohttp
 import pytest
 
-from snugroom.server import config, console
+from snugroom.server import config
 from snugroom.server.app import Server, StartError
 from snugroom.server.config import ConfigError
-from snugroom.server.effects import Effect
+from snugroom.server.disclosure import view as console
+from snugroom.server.rooms.effects import Effect
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import (
     Arrived,

@@ -15,10 +15,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from snugroom.server import audit, config, console, page, window
+from snugroom.server import config, page
 from snugroom.server.app import Server
 from snugroom.server.config import ConfigError, Settings
-from snugroom.server.window import Window, view
+from snugroom.server.disclosure import audit, window
+from snugroom.server.disclosure import view as console
+from snugroom.server.disclosure.window import Window, view
 from snugroom.server.wire.messages import Streams, Transport
 from tests.media_server.peer import Peer, rtp
 from tests.server.guests import CLIENT_ADDRESS, Guest, Place, quiet, visiting
@@ -182,14 +184,14 @@ async def test_nothing_is_noted_for_it() -> None:
         found = audit.audit(at.server, before)
         assert found.undeclared == set()
         assert found.misplaced == set()
-        assert "snugroom.server.window.Window" in found.classes
+        assert "snugroom.server.disclosure.window.Window" in found.classes
         once = {name: len(values) for name, values in found.found.items() if "window" in name}
         for _ in range(20):
             await at.json("/now")
         again = {k: len(v) for k, v in audit.audit(at.server, before).found.items() if "window" in k}
         del (
-            once["snugroom.server.window.Window._runner"],
-            again["snugroom.server.window.Window._runner"],
+            once["snugroom.server.disclosure.window.Window._runner"],
+            again["snugroom.server.disclosure.window.Window._runner"],
         )  # aiohttp's own
         assert once == again
 

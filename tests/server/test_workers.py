@@ -20,16 +20,20 @@ from typing import Any
 import pytest
 from nacl.signing import SigningKey
 
-from snugroom.server import __main__, config, console, disclose, process, spoken, workers
+from snugroom.server import __main__, config, process
 from snugroom.server.app import Server, StartError
 from snugroom.server.config import ConfigError
-from snugroom.server.media.limits import MediaError, MediaLimits
-from snugroom.server.media.pipe import Setup
-from snugroom.server.media.sfu import Sfu
-from snugroom.server.window import Window, view
+from snugroom.server.disclosure import command as disclose
+from snugroom.server.disclosure import text as spoken
+from snugroom.server.disclosure import view as console
+from snugroom.server.disclosure.window import Window, view
+from snugroom.server.sfu.limits import MediaError, MediaLimits
+from snugroom.server.sfu.sfu import Sfu
+from snugroom.server.sfu.workers import pool as workers
+from snugroom.server.sfu.workers.pipe import Setup
+from snugroom.server.sfu.workers.pool import MediaView, Slot, Workers
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import Entered, Refused, Shown, Streams, Transport, Want
-from snugroom.server.workers import MediaView, Slot, Workers
 from tests.media_server.peer import Peer, rtp
 from tests.patience import PATIENCE
 from tests.proof.blind import Tree
@@ -486,7 +490,7 @@ def _children(parent: int) -> list[int]:
         with contextlib.suppress(OSError, IndexError):
             after = (folder / "stat").read_text().rpartition(")")[2].split()
             command = (folder / "cmdline").read_bytes()
-            if int(after[1]) == parent and after[0] != "Z" and b"snugroom.server.media" in command:
+            if int(after[1]) == parent and after[0] != "Z" and b"snugroom.server.sfu.workers" in command:
                 found.append(int(folder.name))
     return found
 
@@ -605,9 +609,9 @@ async def test_the_audit_looks_into_the_workers_too() -> None:
         assert [each.undeclared for each in theirs] == [[], []]
         assert [each.misplaced for each in theirs] == [[], []]
         ours = (
-            "snugroom.server.workers.",
-            "snugroom.server.media.pipe.",
-            "snugroom.server.signaling.",
+            "snugroom.server.sfu.workers.pool.",
+            "snugroom.server.sfu.workers.pipe.",
+            "snugroom.server.rooms.signaling.",
             "snugroom.server.app.",
         )
         found = [w for w in [*view["audit"]["undeclared"], *view["audit"]["misplaced"]] if w.startswith(ours)]

@@ -13,9 +13,9 @@ from snugroom.client.media.engine import MediaEngine
 from snugroom.client.media.sources import TestCard
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
-from snugroom.crypto.invite import canonical_origin
+from snugroom.crypto.entry.invite import canonical_origin
 from snugroom.server.app import Server
-from snugroom.server.workers import Workers
+from snugroom.server.sfu.workers.pool import Workers
 from tests.server.guests import quiet
 
 PATIENCE = float(os.environ.get("SNUG_TEST_PATIENCE", "60"))

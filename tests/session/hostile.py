@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.intents import HealIntent
-from snugroom.client.session.watch import Watch
-from snugroom.crypto import veil
-from snugroom.crypto.beats import Beat
+from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.client.session.monitor.monitor import Watch
+from snugroom.crypto.agreed import envelope
+from snugroom.crypto.agreed.heartbeat import Beat
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.media_keys import FutureEpochError
-from snugroom.server.effects import Send
-from snugroom.server.hub import Hub
+from snugroom.crypto.media.keys import FutureEpochError
+from snugroom.server.rooms.effects import Send
+from snugroom.server.rooms.hub import Hub
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
 from snugroom.server.wire.messages import Passed, decode_client
@@ -159,7 +159,7 @@ def heal(w: World, who: Participant) -> None:
 
 def beat_of(who: Participant, blob: bytes) -> Beat:
     m = who.room.m
-    return Beat.decode(veil.uncover(m.beat_key, "beat", who.room.number, blob))
+    return Beat.decode(envelope.uncover(m.beat_key, "beat", who.room.number, blob))
 
 
 def signed_by(reader: Participant, blob: bytes) -> int | None:
@@ -174,7 +174,7 @@ def send_beat(w: World, who: Participant, beat: Beat) -> None:
     """Pass on whatever a member likes to sign."""
     m = who.room.m
     signed = beat.signed(who.room.number, m.sign)
-    blob = veil.cover(m.beat_key, "beat", who.room.number, m.epoch_slot, signed.encode(), BUCKETS)
+    blob = envelope.cover(m.beat_key, "beat", who.room.number, m.epoch_slot, signed.encode(), BUCKETS)
     w._ascend(who.links[ev.ROOM], wire.encode(wire.PassOn(blob)))
 
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from snugroom.client.session import content, granting
 from snugroom.client.session import events as ev
-from snugroom.client.session.lobby import Doors
-from snugroom.crypto import lobby, returning
-from snugroom.crypto.invite import day_of
-from snugroom.crypto.room_state import RejoinTicket
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.entry.lobby import Doors
+from snugroom.client.session.features import host_key_transfer
+from snugroom.crypto.agreed.room_state import RejoinTicket
+from snugroom.crypto.entry import lobby, recovery
+from snugroom.crypto.entry.invite import day_of
 from snugroom.server.wire import messages as wire
 from tests.session.test_attacks_lobby import ask
 from tests.session.test_attacks_words import say
@@ -28,7 +29,7 @@ def test_a_box_that_is_no_key_costs_its_owner_the_seed() -> None:
     w.do(ada, ev.Deputise(2))
     w.do(ada, ev.Deputise(1))
     w.until(lambda: bo.session._host is not None)
-    w.run(granting.AGAIN * 3)
+    w.run(host_key_transfer.AGAIN * 3)
     assert mallory.session._host is None
     dana = w.guest(w.link_of(ada), "Dana")
     w.until(lambda: w.agreed([ada, bo, mallory, dana]))
@@ -43,7 +44,7 @@ def test_a_reply_key_that_is_none_costs_who_asked_the_answer() -> None:
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=by)
     bundle = mallory.session._me.package(w.now, ticket)
     slot = m.journal.slot
-    ask(w, bo, mallory, returning.Again(bytes(32), bundle.encoded))
+    ask(w, bo, mallory, recovery.Again(bytes(32), bundle.encoded))
     w.until(lambda: bo.room.m.journal.slot > slot, 10)
     w.run(5)
     assert bo.ended is None

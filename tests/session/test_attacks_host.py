@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snugroom.client.session import events as ev
-from snugroom.crypto.returning import Kept
+from snugroom.crypto.entry.recovery import Kept
 from tests.session.test_returning import come_back
 from tests.session.test_trouble import two_hosts
 from tests.session.world import Participant, World

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.powers import Powers
-from snugroom.crypto import lobby
+from snugroom.client.session.features.roles import Powers
+from snugroom.crypto.entry import lobby
 from tests.session.world import Participant, World
 
 

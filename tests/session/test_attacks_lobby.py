@@ -8,12 +8,13 @@ import pytest
 
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
-from snugroom.client.session.lobby import WAITING_MAX, Doors
-from snugroom.client.session.membership import SUITE
-from snugroom.client.session.session import _Me
-from snugroom.crypto import lobby, mls, returning
-from snugroom.crypto.invite import day_of
-from snugroom.crypto.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, Identity, RejoinTicket
+from snugroom.client.session.entry.lobby import WAITING_MAX, Doors
+from snugroom.client.session.kernel.membership import SUITE
+from snugroom.client.session.kernel.session import _Me
+from snugroom.crypto import mls
+from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, Identity, RejoinTicket
+from snugroom.crypto.entry import lobby, recovery
+from snugroom.crypto.entry.invite import day_of
 from snugroom.server.wire import messages as wire
 from tests.session.test_returning import crashed
 from tests.session.world import ORIGIN, START, Participant, World, seeded
@@ -79,19 +80,19 @@ def test_a_member_whose_new_name_is_none_costs_those_in_the_lobby_one_check() ->
     me, m = cem.session._me, cem.room.m
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=1).encode()
     bundle = package_of(me, w.now, credential=mls.Credential.basic(b"\x00\xff\xfe"), ticket=ticket)
-    ask(w, bo, cem, returning.Again(bytes(range(32)), bundle.encoded))
+    ask(w, bo, cem, recovery.Again(bytes(range(32)), bundle.encoded))
     w.run(5)
     assert not desk._asked
     assert bo.roster == cem.roster == ["Ada", "Bo", "Cem"]
 
 
-def ask(w: World, bo: Participant, by: Participant, *messages: returning.Message) -> None:
+def ask(w: World, bo: Participant, by: Participant, *messages: recovery.Message) -> None:
     """What members in the lobby hear, as if it had been posted there."""
-    key = returning.inside_key(by.room.door_key.seed)
+    key = recovery.inside_key(by.room.door_key.seed)
     day = day_of(w.now)
     veil = bo.session._members._doors._veils[day]  # type: ignore[union-attr]
     for message in messages:
-        blob = lobby.post(veil, returning.cover(key, message, rng=w.rng), rng=w.rng)
+        blob = lobby.post(veil, recovery.cover(key, message, rng=w.rng), rng=w.rng)
         w._feed(bo, ev.Received(ev.Door(day), wire.Posted(blob)))
 
 
@@ -102,7 +103,7 @@ def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> N
     desk = bo.session._desk
     assert desk is not None
     me, m = cem.session._me, cem.room.m
-    host, _ = returning.make_return(
+    host, _ = recovery.make_return(
         kept.host_seed,
         kept.group_id,
         m.journal.slot,
@@ -114,7 +115,7 @@ def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> N
         ticket = RejoinTicket(
             m.group.group_id, m.journal.slot, m.journal.chain, bytes([n]) * 16, by=bo.room.m.own_leaf
         ).encode()
-        flood.append(returning.Again(bytes(range(32)), package_of(me, w.now, ticket=ticket).encoded))
+        flood.append(recovery.Again(bytes(range(32)), package_of(me, w.now, ticket=ticket).encoded))
     ask(w, bo, cem, host, *flood)
     assert host in [asked.asked for asked in desk._asked.values()]
     assert len(desk._asked) <= 4, "one member's requests are few"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.intents import HealIntent
+from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.server.wire import messages as wire
 from tests.session.test_signing import (
     Mallory,

@@ -10,17 +10,17 @@ from functools import partial
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.intents import HealIntent, RejoinIntent
-from snugroom.client.session.returning import RejoiningLobby, _ticket
-from snugroom.client.session.room import RoomSession
-from snugroom.client.session.watch import Watch
-from snugroom.crypto import returning
-from snugroom.crypto.beats import Beat
+from snugroom.client.session.entry.recovery import RejoiningLobby, _ticket
+from snugroom.client.session.kernel.intents import HealIntent, RejoinIntent
+from snugroom.client.session.kernel.room import RoomSession
+from snugroom.client.session.monitor.monitor import Watch
+from snugroom.crypto.agreed.heartbeat import Beat
+from snugroom.crypto.agreed.room_state import ANY_HOST, REJOIN_SLOTS, RejoinTicket
+from snugroom.crypto.entry import recovery
+from snugroom.crypto.entry.invite import day_of
+from snugroom.crypto.entry.lobby import Answer, Inside
 from snugroom.crypto.errors import ValidationError
-from snugroom.crypto.invite import day_of
-from snugroom.crypto.lobby import Answer, Inside
 from snugroom.crypto.mls import KeyPackageIn
-from snugroom.crypto.room_state import ANY_HOST, REJOIN_SLOTS, RejoinTicket
 from tests.session.hostile import texts
 from tests.session.test_hostile_members import together
 from tests.session.test_trouble import spoil_path
@@ -104,8 +104,8 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoiningLobby:
         chain=m.journal.chain,
         ledger=m.ledger.encode(),
     )
-    back = returning.make_back(asked, answer, rng=w.rng)
-    inside = returning.cover(returning.inside_key(old.door_key.seed), back, rng=w.rng)
+    back = recovery.make_back(asked, answer, rng=w.rng)
+    inside = recovery.cover(recovery.inside_key(old.door_key.seed), back, rng=w.rng)
     assert isinstance(inside, Inside)
     lobby.heard(day_of(w.now), inside, w.now)
     return lobby

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from snugroom.client.session import content
 from snugroom.client.session import events as ev
-from snugroom.client.session.intents import HealIntent
-from snugroom.client.session.session import _Me
-from snugroom.client.session.watch import Watch
-from snugroom.crypto import mls, veil
-from snugroom.crypto.beats import Beat
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.client.session.kernel.session import _Me
+from snugroom.client.session.monitor.monitor import Watch
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import envelope
+from snugroom.crypto.agreed.heartbeat import Beat
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.hostile import texts
@@ -145,7 +146,9 @@ def test_proposals_that_nobody_will_commit_are_not_kept() -> None:
     # nor those that a commit carries, which is void then
     messages = [group.propose(mls.Remove(1), authenticated_data=bytes([n]), private=False) for n in range(40)]
     stage = group.stage([], authenticated_data=b"")
-    void(w, mallory, [ada, bo, cem], mallory.room.m._cover("commit", veil.pack([*messages, stage.message])))
+    void(
+        w, mallory, [ada, bo, cem], mallory.room.m._cover("commit", envelope.pack([*messages, stage.message]))
+    )
     assert len(bo.room.m.group.stored_proposals) <= 2
     # and those who go still can
     w.do(cem, ev.Leave())

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from snugroom.client.session import content, words
 from snugroom.client.session import events as ev
-from snugroom.client.session.comparing import HOLD_MAX, PHASE, SIDS_MAX, Comparing, _Wish
-from snugroom.client.session.intents import HealIntent
-from snugroom.crypto.emoji import EMOJI
+from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.features.comparing import HOLD_MAX, PHASE, SIDS_MAX, Comparing, _Wish
+from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.crypto.kdf import H
-from snugroom.crypto.verification import CodeRun, commitments_digest, short_code, signs
+from snugroom.crypto.proof.emoji import EMOJI
+from snugroom.crypto.proof.verification import CodeRun, commitments_digest, short_code, signs
 from snugroom.server.wire import messages as wire
 from tests.session.world import Participant, World, seeds
 
@@ -648,7 +648,7 @@ def test_codes_that_differ_are_an_alarm() -> None:
     w = World(71)
     ada, bo = people = compared(w, "Ada", "Bo")
     w.do(ada, ev.Compared(False))
-    assert words.code_different() in ada.told
+    assert sentences.code_different() in ada.told
     told = comparisons(ada)[-1]
     assert (told.same, new_since(ada)) == (False, ["Ada", "Bo"])
     assert not ours(bo)
@@ -714,7 +714,7 @@ def test_a_code_that_was_made_to_begin_like_another_is_not_taken_for_it(
     w.run(15)
     read_out = ada.code
     made = read_out[:12] + ("0" if read_out[12] != "0" else "1") * 28
-    monkeypatch.setattr("snugroom.client.session.membership.long_code", lambda *_: made)
+    monkeypatch.setattr("snugroom.client.session.kernel.membership.long_code", lambda *_: made)
     ghost = w.guest(w.link_of(ada), "Ghost")
     w.until(lambda: "Ghost" in ada.roster)
     with pytest.raises(ValueError, match="two codes"):

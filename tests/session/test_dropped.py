@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session import words
-from snugroom.client.session.dropped import PROBE_EVERY, PROBES_MAX, Dropped
+from snugroom.client.session.catalogue import sentences as words
+from snugroom.client.session.monitor.dropped import PROBE_EVERY, PROBES_MAX, Dropped
 from snugroom.client.session.options import Options
-from snugroom.crypto import evidence
-from snugroom.crypto.evidence import Findings
+from snugroom.crypto.proof import evidence
+from snugroom.crypto.proof.evidence import Findings
 from snugroom.server.config import Settings
 from snugroom.server.wire.messages import Closing, Opened, RoomDoor, decode_client, decode_server, encode
 from tests.session.world import Link, Participant, World

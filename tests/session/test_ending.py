@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from snugroom.client.session import content, words
 from snugroom.client.session import events as ev
-from snugroom.client.session.intents import HealIntent
+from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.server.wire import messages as wire
 from tests.session.world import Participant, World
 
@@ -45,7 +45,7 @@ def test_a_server_that_keeps_the_end_to_itself_does_not_keep_the_host() -> None:
     w.do(ada, ev.EndMeeting())
     w.until(lambda: ada.ended is not None, 8)
     assert ada.ended is not None
-    assert ada.ended.text == words.ENDED_UNHEARD
+    assert ada.ended.text == sentences.ENDED_UNHEARD
     assert bo.ended is None
 
 

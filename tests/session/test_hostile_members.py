@@ -12,15 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from snugroom.client.session import content
 from snugroom.client.session import events as ev
-from snugroom.client.session.intents import HealIntent
-from snugroom.crypto import mls, veil
-from snugroom.crypto.beats import Beat
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import envelope
+from snugroom.crypto.agreed.heartbeat import Beat
+from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, CommitContext
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H
 from snugroom.crypto.mls import treekem
-from snugroom.crypto.room_state import POLICY_EXTENSION, CommitContext
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.test_trouble import forged, post_commit, spoil_path, two_hosts
@@ -120,7 +121,7 @@ class Mallory:
         reference = m._references[H(m.propose_own_removal())]
         context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
         stage = m.group.stage([], include_stored=[reference], authenticated_data=context.encode())
-        blob = m._cover("commit", veil.pack([stage.message]))
+        blob = m._cover("commit", envelope.pack([stage.message]))
         stage.drop()
         post_commit(self.w, self.who, blob, self.w.rng(32))
 
@@ -177,7 +178,9 @@ class Mallory:
         ).signed(m.room, m.sign)
         self.say(
             wire.PassOn(
-                veil.cover(m.beat_key, "beat", m.room, m.epoch_slot, beat.encode(), BUCKETS, rng=self.w.rng)
+                envelope.cover(
+                    m.beat_key, "beat", m.room, m.epoch_slot, beat.encode(), BUCKETS, rng=self.w.rng
+                )
             )
         )
 
@@ -185,7 +188,7 @@ class Mallory:
         m = self.m
         context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
         stage = m.group.stage([], authenticated_data=context.encode(), psks=m._psks)
-        self.say(wire.Relay(m._cover("relay", veil.pack([stage.message]))))
+        self.say(wire.Relay(m._cover("relay", envelope.pack([stage.message]))))
         stage.drop()
 
     def quick_heals(self) -> None:

@@ -9,15 +9,17 @@ from dataclasses import replace
 
 import pytest
 
-from snugroom.client.contacts import Contacts
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
-from snugroom.client.session.identity import EARLY_MAX, Vouching
+from snugroom.client.session.entry.contacts import Contacts
+from snugroom.client.session.entry.identity_check import look
+from snugroom.client.session.features.identity import EARLY_MAX, Vouching
 from snugroom.client.session.options import Options
-from snugroom.client.session.standing import look
-from snugroom.crypto import hpke, identity, veil
+from snugroom.crypto import hpke
+from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.identity import VOUCH_SIZE, Ends, IdentityKey, fingerprint
+from snugroom.crypto.proof import identity
+from snugroom.crypto.proof.identity import VOUCH_SIZE, Ends, IdentityKey, fingerprint
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.world import ORIGIN, Participant, World, seeded
@@ -103,7 +105,7 @@ class Wire:
         found = []
         for label, blob in self.seen:
             try:
-                veil.uncover(anybody.room.m.beat_key, "vouch", anybody.room.number, blob)
+                envelope.uncover(anybody.room.m.beat_key, "vouch", anybody.room.number, blob)
             except SnugCryptoError:
                 continue
             found.append((label, blob))
@@ -126,7 +128,7 @@ def ends(by: Participant, to: Participant) -> Ends:
 def pass_on(w: World, by: Participant, vouch: bytes) -> None:
     """A member sends what it likes as a vouch."""
     room = by.room
-    room.pass_on(veil.cover(room.m.beat_key, "vouch", room.number, room.m.epoch_slot, vouch, BUCKETS))
+    room.pass_on(envelope.cover(room.m.beat_key, "vouch", room.number, room.m.epoch_slot, vouch, BUCKETS))
     w.run(2)
 
 
@@ -152,7 +154,7 @@ def test_one_member_is_shown_an_identity_and_the_others_learn_nothing() -> None:
     blobs = seen.vouches(cem)
     assert {label for label, _ in blobs} == {"Bo", "Cem"}, "all are handed it, one can read it"
     for _, blob in blobs:
-        inner = veil.uncover(cem.room.m.beat_key, "vouch", cem.room.number, blob)
+        inner = envelope.uncover(cem.room.m.beat_key, "vouch", cem.room.number, blob)
         assert (len(blob), len(inner)) == (BUCKETS[0], VOUCH_SIZE)
         assert own.own.public not in inner
         for box in (cem.room.box, ada.room.box):
@@ -172,7 +174,7 @@ def test_the_receiver_could_have_made_the_whole_message() -> None:
     )
     by_bo = identity._seal_vouch(about, own.own.public, proof, os.urandom)
     key, number, slot = bo.room.m.beat_key, bo.room.number, bo.room.m.epoch_slot
-    assert bo.room.aspect(Vouching).passed(veil.cover(key, "vouch", number, slot, by_bo, BUCKETS), w.now)
+    assert bo.room.aspect(Vouching).passed(envelope.cover(key, "vouch", number, slot, by_bo, BUCKETS), w.now)
     w.run(1)
     assert [v.fingerprint for v in vouched(bo)] == [fingerprint(own.own.public)]
     chance = random.Random(5)

@@ -6,14 +6,14 @@ import random
 
 import pytest
 
-from snugroom.client.session import content
 from snugroom.client.session import events as ev
-from snugroom.client.session.invites import LABEL_MAX, MINE_MAX, InviteBook
-from snugroom.client.session.lobby import IS_OVER, GuestLobby
-from snugroom.client.session.revoking import Revoking
-from snugroom.client.session.session import Session
-from snugroom.crypto.invite import Invite
-from snugroom.crypto.room_state import SINGLE_USE
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.entry.invites import LABEL_MAX, MINE_MAX, InviteBook
+from snugroom.client.session.entry.lobby import IS_OVER, GuestLobby
+from snugroom.client.session.features.revocation import Revoking
+from snugroom.client.session.kernel.session import Session
+from snugroom.crypto.agreed.room_state import SINGLE_USE
+from snugroom.crypto.entry.invite import Invite
 from snugroom.server.wire.messages import decode_client, encode
 from tests.session.test_powers import lobby_of, two_hosts
 from tests.session.world import ORIGIN, Participant, World, seeded

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session.signing import Signing
+from snugroom.client.session.features.signing import Signing
 from snugroom.crypto.errors import (
     AuthenticationError,
     MissingKeyError,
@@ -17,8 +17,8 @@ from snugroom.crypto.errors import (
     SnugCryptoError,
     ValidationError,
 )
-from snugroom.crypto.media_keys import FutureEpochError, Stream, layer_stream
-from snugroom.crypto.media_signatures import UnverifiedFrameError
+from snugroom.crypto.media.keys import FutureEpochError, Stream, layer_stream
+from snugroom.crypto.media.signatures import UnverifiedFrameError
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.messages import decode_client
 from tests.session.world import Link, Participant, World

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from snugroom.client.session import events as ev
+from snugroom.crypto.entry.invite import Invite
 from snugroom.crypto.errors import MalformedError, ValidationError
-from snugroom.crypto.invite import Invite
 from tests.session.world import World
 
 
@@ -159,7 +159,7 @@ def test_a_host_ends_the_meeting_for_all() -> None:
 def test_a_member_who_is_no_host_cannot_end_it() -> None:
     w = World(12)
     ada, bo, _ = w.meeting("Ada", "Bo", "Cem")
-    from snugroom.client.session import content
+    from snugroom.client.session.catalogue import content
 
     bo.room.relay(content.End(bo.room.m.journal.chain))
     w.run(3)

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from snugroom.client.session import content
 from snugroom.client.session import events as ev
-from snugroom.client.session.granting import Granting
-from snugroom.client.session.intents import AddIntent, PolicyIntent
-from snugroom.client.session.lobby import IS_LOCKED, HostLobby
-from snugroom.client.session.powers import Powers
-from snugroom.crypto.invite import HostSeed
-from snugroom.crypto.room_state import Mode
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.entry.lobby import IS_LOCKED, HostLobby
+from snugroom.client.session.features.host_key_transfer import Granting
+from snugroom.client.session.features.roles import Powers
+from snugroom.client.session.kernel.intents import AddIntent, PolicyIntent
+from snugroom.crypto.agreed.room_state import Mode
+from snugroom.crypto.entry.invite import HostSeed
 from tests.session.world import Participant, World, seeds
 
 
@@ -168,7 +168,7 @@ def test_a_lock_by_a_member_who_is_no_host_is_void_and_named() -> None:
     w = World(7)
     ada, bo, cem = w.meeting("Ada", "Bo", "Cem")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("snugroom.client.session.membership.policy.judge_commit", lambda view: None)
+        patch.setattr("snugroom.client.session.kernel.membership.policy.judge_commit", lambda view: None)
         intent = PolicyIntent(lambda p: replace(p, version=p.version + 1, mode=Mode.LOCKED))
         bo.room.want(intent, w.now)  # staged and sent while its own check is off
     w.until(lambda: "void_commit" in ada.alarms and "void_commit" in cem.alarms)

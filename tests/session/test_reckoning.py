@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.client.session.beats import interval
-from snugroom.client.session.freshness import Freshness
-from snugroom.client.session.order import KEPT, Order
-from snugroom.client.session.reaching import Reaching
-from snugroom.client.session.words import listed, stream_of
-from snugroom.crypto.beats import NO_BEAT
+from snugroom.client.session.catalogue.sentences import listed, stream_of
+from snugroom.client.session.monitor.delivery import Reaching
+from snugroom.client.session.monitor.freshness import Freshness
+from snugroom.client.session.monitor.heartbeats import interval
+from snugroom.client.session.monitor.ordering import KEPT, Order
+from snugroom.crypto.agreed.heartbeat import NO_BEAT
 
 LIFE = b"server 1"
 

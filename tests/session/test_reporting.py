@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from snugroom.client.session import content
 from snugroom.client.session import events as ev
-from snugroom.client.session import reporting as reporting_module
-from snugroom.client.session.invites import InviteBook
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.entry.invites import InviteBook
+from snugroom.client.session.features import reporting as reporting_module
+from snugroom.client.session.features.images import mime_of
+from snugroom.client.session.features.reporting import Reporting
 from snugroom.client.session.options import Options
-from snugroom.client.session.pictures import mime_of
-from snugroom.client.session.reporting import Reporting
-from snugroom.crypto import report
+from snugroom.crypto.agreed.room_state import SINGLE_USE
+from snugroom.crypto.entry.invite import HostSeed, Invite
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.invite import HostSeed, Invite
-from snugroom.crypto.report import NO_INVITE, Proven
-from snugroom.crypto.room_state import SINGLE_USE
+from snugroom.crypto.proof import report
+from snugroom.crypto.proof.report import NO_INVITE, Proven
 from tests.session.world import Participant, World
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -275,7 +275,7 @@ def test_a_threat_can_not_hide_behind_a_harmless_message_of_the_same_id(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What has been shown is forgotten sooner than what is kept, for whoever floods."""
-    monkeypatch.setattr("snugroom.client.session.talk.SEEN_MAX", 8)
+    monkeypatch.setattr("snugroom.client.session.kernel.outbox.SEEN_MAX", 8)
     w = World(18)
     ada, mallory = meeting(w, "Ada", "Mallory")
     mallory.room.relay(content.Say(bytes(16), "Good morning."))

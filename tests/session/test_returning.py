@@ -6,13 +6,14 @@ import pytest
 
 from snugroom.client.session import Session
 from snugroom.client.session import events as ev
-from snugroom.client.session.intents import ReturnIntent
-from snugroom.crypto import mls, returning
+from snugroom.client.session.kernel.intents import ReturnIntent
+from snugroom.crypto import mls
+from snugroom.crypto.agreed.room_state import HostReturn, host_return_message
+from snugroom.crypto.entry import recovery
+from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.recovery import Kept
 from snugroom.crypto.errors import AuthenticationError, MalformedError, ValidationError
-from snugroom.crypto.invite import HostSeed
 from snugroom.crypto.kdf import H
-from snugroom.crypto.returning import Kept
-from snugroom.crypto.room_state import HostReturn, host_return_message
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.test_trouble import two_hosts
@@ -148,11 +149,11 @@ def test_what_is_said_about_a_return_is_for_those_admitted() -> None:
     w.until(lambda: w.agreed([ada, *people]), 30)
     assert posted
     assert {len(blob) for blob in posted} <= set(BUCKETS)
-    key = returning.inside_key(kept.door_seed)
-    said = returning.cover(key, returning.Seek(bytes(16)), rng=w.rng)
-    assert returning.uncover(key, said) == returning.Seek(bytes(16))
+    key = recovery.inside_key(kept.door_seed)
+    said = recovery.cover(key, recovery.Seek(bytes(16)), rng=w.rng)
+    assert recovery.uncover(key, said) == recovery.Seek(bytes(16))
     with pytest.raises(AuthenticationError):
-        returning.uncover(returning.inside_key(bytes(32)), said)
+        recovery.uncover(recovery.inside_key(bytes(32)), said)
 
 
 def test_what_a_host_keeps_survives_its_bytes_and_nothing_else_passes() -> None:

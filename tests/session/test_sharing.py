@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from snugroom.client.session import content
 from snugroom.client.session import events as ev
-from snugroom.client.session import filesharing as fs
-from snugroom.client.session.filesharing import Files
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.features import filesharing as fs
+from snugroom.client.session.features.filesharing import Files
 from snugroom.crypto.kdf import H
 from snugroom.server.wire import messages as wire
 from tests.session.world import Participant, World

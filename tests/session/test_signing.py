@@ -13,16 +13,17 @@ import pytest
 from snugroom.client.media.receiving import Conceal, Deliver, Receiver
 from snugroom.client.media.rtp import parse_rtp
 from snugroom.client.media.sending import Sender
-from snugroom.client.session import content
 from snugroom.client.session import events as ev
-from snugroom.client.session.intents import HealIntent
-from snugroom.client.session.signing import PUBLISH_AFTER, Signing
-from snugroom.crypto import shim, veil
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.features.signing import PUBLISH_AFTER, Signing
+from snugroom.client.session.kernel.intents import HealIntent
+from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import MissingKeyError, SnugCryptoError
 from snugroom.crypto.kdf import SigningKey
-from snugroom.crypto.media_keys import FutureEpochError
-from snugroom.crypto.media_signatures import MEDIA_KEY_LABEL, FrameList, Run, Signer, certified, digest
-from snugroom.crypto.sframe import Header
+from snugroom.crypto.media import clear_header
+from snugroom.crypto.media.keys import FutureEpochError
+from snugroom.crypto.media.sframe import Header
+from snugroom.crypto.media.signatures import MEDIA_KEY_LABEL, FrameList, Run, Signer, certified, digest
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.world import Participant, World, seeded, seeds
@@ -74,7 +75,7 @@ class Media:
             self.w._every(0.02, lambda who=who: self._send(who, "audio", 0, SOUND))  # type: ignore[misc]
             self.w._every(1 / 15, lambda who=who: self._send(who, "video", 1, b"\x11" * 900))  # type: ignore[misc]
 
-    def _send(self, who: Participant, kind: shim.Kind, stream: int, frame: bytes) -> None:
+    def _send(self, who: Participant, kind: clear_header.Kind, stream: int, frame: bytes) -> None:
         if not who.alive or not who.session.inside or who.ended or who.label in self.silent:
             return
         if ev.ROOM not in who.links:
@@ -89,7 +90,7 @@ class Media:
             if other is not who and other.session.inside and self.passes(who, other):
                 self.deliver(other, who, kind, data)
 
-    def deliver(self, to: Participant, sender: Participant, kind: shim.Kind, data: bytes) -> None:
+    def deliver(self, to: Participant, sender: Participant, kind: clear_header.Kind, data: bytes) -> None:
         """A frame on the stream of `sender`, whoever made it."""
         ssrc = ssrc_of(sender) + (kind == "video")
         self.w._after(
@@ -98,7 +99,13 @@ class Media:
         )
 
     def _receive(
-        self, to: Participant, sender: Participant, ssrc: int, kind: shim.Kind, data: bytes, since: float
+        self,
+        to: Participant,
+        sender: Participant,
+        ssrc: int,
+        kind: clear_header.Kind,
+        data: bytes,
+        since: float,
     ) -> None:
         if not to.alive or to.ended or ev.ROOM not in to.links:
             return
@@ -136,7 +143,7 @@ class Mallory:
 
     def seal(self, leaf: int, counter: int, frame: bytes = b"I resign") -> bytes:
         keys: Any = self.who.room.m.media._sending(self.w.now).keys
-        return bytes(keys.key(keys.kid(leaf, 0)).encrypt(counter, shim.metadata("audio", b""), frame))
+        return bytes(keys.key(keys.kid(leaf, 0)).encrypt(counter, clear_header.metadata("audio", b""), frame))
 
     def speaks_as(self, victim: Participant, to: Participant, *, counter: int) -> None:
         self.media.deliver(to, victim, "audio", self.seal(leaf_of(victim), counter))
@@ -151,7 +158,9 @@ def lists_in(who: Participant, message: object) -> FrameList | None:
     if isinstance(message, wire.Passed):
         for epoch in signing(who)._epochs.values():
             try:
-                return FrameList.decode(veil.uncover(epoch.key, "signatures", who.room.m.room, message.blob))
+                return FrameList.decode(
+                    envelope.uncover(epoch.key, "signatures", who.room.m.room, message.blob)
+                )
             except SnugCryptoError:
                 continue
     return None
@@ -422,7 +431,7 @@ def test_mallory_signs_in_bos_name() -> None:
         media.deliver(ada, bo, "audio", sealed)
         if n % 20 == 19:
             for made in hers[epoch.slot].take():
-                cem.room.pass_on(veil.cover(epoch.key, "signatures", m.room, epoch.slot, made, BUCKETS))
+                cem.room.pass_on(envelope.cover(epoch.key, "signatures", m.room, epoch.slot, made, BUCKETS))
         w.run(0.02)
     assert of_media(ada) == ["unverified_media"]
     assert signing(ada).refused >= 7, "counted, and no alarm for each"
@@ -436,7 +445,7 @@ def test_mallory_spoils_no_list_of_bos() -> None:
     for number in range(1000, 1100):
         forged = FrameList(leaf_of(bo), number, key.public, bytes(64), (Run(5, 0, bytes(16)),))
         made = forged.signed(epoch.scope, key)
-        room.pass_on(veil.cover(epoch.key, "signatures", room.m.room, epoch.slot, made, BUCKETS))
+        room.pass_on(envelope.cover(epoch.key, "signatures", room.m.room, epoch.slot, made, BUCKETS))
         w.run(0.05)
     w.run(0.3)
     assert signing(ada).refused == 100
@@ -583,11 +592,11 @@ def test_the_epochs_key_is_told_to_all_a_minute_later() -> None:
     key = SigningKey(old.signer.secret)
     vouched = bo.room.m.sign(MEDIA_KEY_LABEL, certified(old.scope, leaf_of(bo), public))
     forged = FrameList(leaf_of(bo), 10_000, public, vouched, (Run(5, 0, digest(b"invented")),))
-    blob = veil.cover(
+    blob = envelope.cover(
         old.key, "signatures", cem.room.m.room, old.slot, forged.signed(old.scope, key), BUCKETS
     )
     assert not aspect.passed(blob, w.now), "of an epoch that is over"
-    blob = veil.cover(
+    blob = envelope.cover(
         epoch.key, "signatures", cem.room.m.room, epoch.slot, forged.signed(old.scope, key), BUCKETS
     )
     assert aspect.passed(blob, w.now)
@@ -674,7 +683,7 @@ def test_garbage_costs_one_check_and_no_word() -> None:
     w, _media, (ada, _bo) = meeting(20, "Ada", "Bo")
     epoch = list(signing(ada)._epochs.values())[-1]
     for payload in (b"", b"\1", b"\2" + bytes(200), bytes(400)):
-        blob = veil.cover(epoch.key, "signatures", ada.room.m.room, epoch.slot, payload, BUCKETS)
+        blob = envelope.cover(epoch.key, "signatures", ada.room.m.room, epoch.slot, payload, BUCKETS)
         assert signing(ada).passed(blob, w.now)
     assert signing(ada).refused == 4
     for blob in (bytes(512), b"", b"\xff" * 512, epoch.slot.to_bytes(8, "big") + bytes(504)):

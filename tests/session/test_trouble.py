@@ -8,15 +8,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from snugroom.client.session import content
 from snugroom.client.session import events as ev
-from snugroom.client.session.intents import HealIntent, PolicyIntent
-from snugroom.crypto import mls, policy, veil
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.kernel.intents import HealIntent, PolicyIntent
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import envelope, policy
+from snugroom.crypto.agreed.room_state import CommitContext
+from snugroom.crypto.entry.invite import gate
 from snugroom.crypto.errors import MalformedError
-from snugroom.crypto.invite import gate
 from snugroom.crypto.kdf import H
 from snugroom.crypto.mls import labels, treekem
-from snugroom.crypto.room_state import CommitContext
 from snugroom.server.config import Settings
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
@@ -193,7 +194,7 @@ def forged(who: Participant, proposals: list[mls.Proposal], **context: object) -
         force_path=True,
         psks=m._psks,
     )
-    blob = m._cover("commit", veil.pack([stage.message]))
+    blob = m._cover("commit", envelope.pack([stage.message]))
     token = stage.group.export("snug 1 pass", m.room, 32)
     stage.drop()
     return blob, token
@@ -400,7 +401,7 @@ def test_a_commit_that_does_not_carry_what_it_names_splits_nobody_off() -> None:
     m = bo.room.m
     context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
     stage = m.group.stage([], include_stored=[reference], authenticated_data=context.encode())
-    blob = m._cover("commit", veil.pack([stage.message]))  # and not the proposal with it
+    blob = m._cover("commit", envelope.pack([stage.message]))  # and not the proposal with it
     stage.drop()
     post_commit(w, bo, blob, bytes(32))
     w.until(lambda: all("void_commit" in p.alarms for p in (ada, cem, dana)), 5)
@@ -417,13 +418,13 @@ def test_what_comes_through_the_relay_uses_up_no_handshake_key() -> None:
     context = CommitContext(m.room, m.journal.slot + 1, m.journal.chain, m.ledger.digest())
     stage = m.group.stage([], authenticated_data=context.encode(), psks=m._psks)
     token = stage.group.export("snug 1 pass", m.room, 32)
-    early = m._cover("relay", veil.pack([stage.message]))
+    early = m._cover("relay", envelope.pack([stage.message]))
     with pytest.raises(MalformedError):
         cem.room.m.open_relay(early)  # Cem gets it, and Ada does not
     private = m.group.propose(mls.Remove(1), private=True)
     with pytest.raises(MalformedError):
         cem.room.m.store_proposal(private)
-    blob = m._cover("commit", veil.pack([stage.message]))
+    blob = m._cover("commit", envelope.pack([stage.message]))
     post_commit(w, bo, blob, token)
     w.until(lambda: ada.epoch == cem.epoch == 3, 5)
     assert not ada.alarms

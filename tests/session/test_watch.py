@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from snugroom.client.session import events as ev
-from snugroom.client.session import words
-from snugroom.crypto.beats import Got
+from snugroom.client.session.catalogue import sentences
+from snugroom.crypto.agreed.heartbeat import Got
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.messages import decode_client
 from tests.session.hostile import (
@@ -331,7 +331,7 @@ def test_beats_that_are_held_back_do_not_pass_for_fresh() -> None:
     assert texts(bo, "stale")
     assert media.sealed_after(bo, began + 26) == 0
     w.down_filter = lambda who, message: True
-    w.until(lambda: words.FRESH_AGAIN in texts(bo, "cleared"), 12)
+    w.until(lambda: sentences.FRESH_AGAIN in texts(bo, "cleared"), 12)
     w.until(lambda: media.sealed_after(bo, w.now - 1) > 5, 3)
 
 

@@ -19,8 +19,8 @@ from snugroom.client.session import Session
 from snugroom.client.session import events as ev
 from snugroom.client.session.options import Options
 from snugroom.server.config import Settings
-from snugroom.server.effects import Drop, Send
-from snugroom.server.hub import Hub
+from snugroom.server.rooms.effects import Drop, Send
+from snugroom.server.rooms.hub import Hub
 from snugroom.server.wire.messages import decode_client, decode_server, encode
 
 _E = TypeVar("_E")
@@ -101,7 +101,7 @@ class Participant:
 class World:
     """A server and its participants. `latency` is the most that one hop takes, in seconds."""
 
-    #: Seconds between two ticks: those of `client.connection` and of `server.signaling`.
+    #: Seconds between two ticks: those of `client.connection` and of `server.rooms.signaling`.
     TICK = 0.1
     SERVER_TICK = 0.05
 

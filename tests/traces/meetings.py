@@ -9,9 +9,9 @@ from typing import Final
 
 import pytest
 
-from snugroom.client.contacts import Contacts
-from snugroom.client.session import content
 from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.options import Options
 from snugroom.server.wire.messages import decode_client, decode_server
 from tests.session.world import START, Link, Participant, World, seeded

@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
-from snugroom.crypto.sframe import (
+from snugroom.crypto.media.sframe import (
     CtrHmac,
     FrameKey,
     Header,

@@ -14,8 +14,8 @@ import pytest
 
 from snugroom.client.session import Session
 from snugroom.client.session.options import Options
+from snugroom.crypto.entry.recovery import Kept
 from snugroom.crypto.kdf import Rng
-from snugroom.crypto.returning import Kept
 from tests.session.world import ORIGIN, Participant, World, seeded, seeds
 from tests.web.ts_session import SessionProcess, TsSession, Who
 

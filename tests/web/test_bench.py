@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.client.bench import page as bench
+from snugroom.client.tools.bench import page as bench
 from snugroom.client.web import node
 from snugroom.server import page
 

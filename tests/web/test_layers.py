@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from snugroom.crypto.media_keys import layer_stream
-from snugroom.server.media import rtp
+from snugroom.crypto.media.keys import layer_stream
+from snugroom.server.sfu.codecs import rtp
 from snugroom.server.wire.limits import RTX_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPE
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until

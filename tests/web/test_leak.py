@@ -10,7 +10,7 @@ import asyncio
 
 import pytest
 
-from snugroom.crypto.shim import DELTA_HEADER, KEY_HEADER
+from snugroom.crypto.media.clear_header import DELTA_HEADER, KEY_HEADER
 from snugroom.server.wire.messages import MediaKind
 from tests.patience import PATIENCE
 from tests.web.browsers import Browser, Tab, source, until

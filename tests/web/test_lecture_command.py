@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.client.demo import lecture
-from snugroom.client.demo.lecture import QUESTIONS, play, question
-from snugroom.client.lab.scenes import SCENES
+from snugroom.client.tools.demo import lecture
+from snugroom.client.tools.demo.lecture import QUESTIONS, play, question
+from snugroom.client.tools.lab.scenes import SCENES
 from snugroom.server import page as pages
 from tests.patience import PATIENCE
 from tests.web.children import alive, appear, children
@@ -44,7 +44,7 @@ async def test_questions_do_not_give_the_answer_away() -> None:
 
 async def test_the_command_prints_both_addresses_and_ends_when_told() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "snugroom.client.cli", "demo", "--lecture", "--no-open",
+        sys.executable, "-m", "snugroom.client.cli.main", "demo", "--lecture", "--no-open",
         cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from snugroom.client.cli import main
-from snugroom.crypto import evidence, report
+from snugroom.client.cli.main import main
 from snugroom.crypto.kdf import SigningKey
+from snugroom.crypto.proof import evidence, report
 from tests.web.vectors_media import FILES, SHARED, written
 
 

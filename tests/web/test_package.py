@@ -29,7 +29,7 @@ def test_the_wheel_carries_the_page_and_nothing_that_it_is_built_of(bundle: Path
     assert page.load(site / "snugroom" / "server" / "page" / "bundle").hash == page.load().hash
     assert (site / "snugroom" / "server" / "page" / "landlord" / "index.html").is_file()
     assert not (site / "snugroom" / "client" / "web").exists()
-    start = "import sys; from snugroom.client.cli import main; sys.exit(main())"
+    start = "import sys; from snugroom.client.cli.main import main; sys.exit(main())"
     told = subprocess.run(
         [sys.executable, "-P", "-c", start, "page", "--hash"],
         cwd=tmp_path,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields, replace
 
-from snugroom.client import seal
+from snugroom.client.cli import code_art
 from tests.web.vectors_seal import PATH, vectors
 
 CODE = "1234567890" * 4
@@ -17,28 +17,28 @@ def test_the_shared_vectors_are_what_is_reckoned_here() -> None:
 
 def test_another_code_is_another_seal() -> None:
     codes = [f"{i:040d}" for i in range(500)]
-    assert len({seal.seal_of(code) for code in codes}) == len(codes)
+    assert len({code_art.seal_of(code) for code in codes}) == len(codes)
 
 
 def test_every_choice_is_made_by_some_code() -> None:
-    made = [seal.seal_of(f"{i:040d}") for i in range(500)]
-    for field in fields(seal.Seal):
+    made = [code_art.seal_of(f"{i:040d}") for i in range(500)]
+    for field in fields(code_art.Seal):
         choices = {getattr(one, field.name) for one in made}
         assert len(choices) >= 2, field.name
-    assert {one.petals for one in made} == set(seal.PETALS)
-    assert {one.mark for one in made} == set(seal.MARKS)
+    assert {one.petals for one in made} == set(code_art.PETALS)
+    assert {one.mark for one in made} == set(code_art.MARKS)
 
 
 def test_blocks_fill_their_square_and_no_more() -> None:
     for i in range(24):
-        lines = seal.blocks(seal.seal_of(f"{i:040d}"), rows=16)
+        lines = code_art.blocks(code_art.seal_of(f"{i:040d}"), rows=16)
         assert len(lines) == 16
         assert all(len(line) <= 32 and set(line) <= set(" ▀▄█") for line in lines)
         assert lines == [line.rstrip() for line in lines]
 
 
 def test_what_blocks_can_show_is_told_apart_by_them() -> None:
-    first = seal.seal_of(CODE)
+    first = code_art.seal_of(CODE)
     first = replace(first, petals=8, fill="both", weave="left", eye="star", points=5)
     others = [
         replace(first, petals=9),
@@ -52,13 +52,13 @@ def test_what_blocks_can_show_is_told_apart_by_them() -> None:
         replace(first, points=4),
         replace(first, fill="hollow"),
     ]
-    drawn = {"\n".join(seal.blocks(one)) for one in (first, *others)}
+    drawn = {"\n".join(code_art.blocks(one)) for one in (first, *others)}
     assert len(drawn) == 1 + len(others)
 
 
 def test_a_star_is_as_wide_as_it_says() -> None:
-    shape = replace(seal.seal_of(CODE), eye="star", points=4, fill="eye", ring="none")
-    lines = seal.blocks(shape, rows=50)
+    shape = replace(code_art.seal_of(CODE), eye="star", points=4, fill="eye", ring="none")
+    lines = code_art.blocks(shape, rows=50)
     middle = lines[25]
     # a sign is 2 of 100 wide: the points of the star end 10 signs from the middle, thin as they are
     assert 14 <= len(middle[37:63].strip()) <= 18

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from snugroom.client.contacts import Contacts
 from snugroom.client.session import events as ev
+from snugroom.client.session.entry.contacts import Contacts
 from snugroom.client.session.options import Options
 from tests.session.hostile import Media
 from tests.session.world import Participant, World, seeded

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from snugroom.client import typescript
+from snugroom.client.tools import typescript
 from tests.web.write_shared import SHARED, shared
 
 
@@ -17,4 +17,6 @@ def test_vectors(name: str, text: Callable[[], str]) -> None:
 
 def test_the_page_s_types_and_tables() -> None:
     for path, text in typescript.files().items():
-        assert path.read_text("utf-8") == text, f"{path.name} is stale: python -m snugroom.client.typescript"
+        assert path.read_text("utf-8") == text, (
+            f"{path.name} is stale: python -m snugroom.client.tools.typescript"
+        )

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from snugroom.client.session import words
+from snugroom.client.session.catalogue import sentences
 from tests.web.vectors_words import PATH, vectors
 
 
@@ -18,17 +18,17 @@ def test_the_shared_vectors_are_what_is_said_here() -> None:
 def test_every_maker_of_sentences_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
     makers = [
         name
-        for name, made in inspect.getmembers(words, inspect.isfunction)
-        if made.__module__ == words.__name__
+        for name, made in inspect.getmembers(sentences, inspect.isfunction)
+        if made.__module__ == sentences.__name__
     ]
     called: set[str] = set()
     for name in makers:
-        made = getattr(words, name)
+        made = getattr(sentences, name)
 
         def noted(*args: object, _name: str = name, _made: object = made, **more: object) -> object:
             called.add(_name)
             return _made(*args, **more)  # type: ignore[operator]
 
-        monkeypatch.setattr(words, name, noted)
+        monkeypatch.setattr(sentences, name, noted)
     vectors()
     assert set(makers) <= called

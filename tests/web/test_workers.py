@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from snugroom.client.bench import machine
 from snugroom.client.media.sources import colour_of_identity, pitch_of_identity
+from snugroom.client.tools.bench import machine
 from tests.cli.processes import Event, running
 from tests.web.browsers import Browser
 from tests.web.visitor import Visitor, meeting_server, rgb_of

@@ -10,22 +10,22 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
-from snugroom.client.session import content
 from snugroom.client.session import events as ev
-from snugroom.client.session.aspect import Aspect
-from snugroom.client.session.content import AnyContent
-from snugroom.client.session.dropped import Dropped
-from snugroom.client.session.granting import Granting
-from snugroom.client.session.intents import HealIntent, Intent
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue.content import AnyContent
+from snugroom.client.session.features.host_key_transfer import Granting
+from snugroom.client.session.features.revocation import Revoking
+from snugroom.client.session.features.roles import Powers
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.intents import HealIntent, Intent
+from snugroom.client.session.monitor.dropped import Dropped
+from snugroom.client.session.monitor.monitor import Watch
 from snugroom.client.session.options import Options
-from snugroom.client.session.powers import Powers
-from snugroom.client.session.revoking import Revoking
-from snugroom.client.session.watch import Watch
 from snugroom.crypto import errors
-from snugroom.crypto.media_keys import FutureEpochError, OpenedFrame
-from snugroom.crypto.returning import Kept
-from snugroom.crypto.room_state import Mode
-from snugroom.crypto.shim import Kind
+from snugroom.crypto.agreed.room_state import Mode
+from snugroom.crypto.entry.recovery import Kept
+from snugroom.crypto.media.clear_header import Kind
+from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame
 from snugroom.server.wire.messages import HandleStream, Transport, decode_client, decode_server, encode
 from tests.interop.lines import LineProcess
 from tests.interop.ts_setup import ROOT, Node

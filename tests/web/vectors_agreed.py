@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from snugroom.crypto import veil
-from snugroom.crypto.room_state import (
+from snugroom.crypto.agreed import envelope
+from snugroom.crypto.agreed.room_state import (
     ANY_HOST,
     REPORTS,
     SINGLE_USE,
@@ -46,7 +46,7 @@ def _after(data: bytes, slot: int, how: dict[str, Any]) -> Any:
 
 
 def room_state_cases() -> Any:
-    """crypto/room_state.py."""
+    """crypto/agreed/room_state.py."""
     cases = Cases(
         policy=partial(_again, Policy),
         with_host=lambda data, key: Policy.decode(data).with_host(key).encode(),
@@ -150,15 +150,15 @@ def room_state_cases() -> Any:
 
 
 def veil_cases() -> Any:
-    """crypto/veil.py."""
+    """crypto/agreed/envelope.py."""
     cases = Cases(
-        cover=lambda key, kind, room, slot, payload, buckets, rng: veil.cover(
+        cover=lambda key, kind, room, slot, payload, buckets, rng: envelope.cover(
             key, kind, room, slot, payload, buckets, rng=rng
         ),
-        uncover=veil.uncover,
-        slot=veil.epoch_slot,
-        pack=veil.pack,
-        unpack=veil.unpack,
+        uncover=envelope.uncover,
+        slot=envelope.epoch_slot,
+        pack=envelope.pack,
+        unpack=envelope.unpack,
     )
     key, room = filled("veil"), filled("room", 16)
     for kind in ("commit", "relay", "beat", "signatures", "vouch", "piece"):

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from nacl.bindings import crypto_core_ed25519_add, crypto_scalarmult_ed25519_base_noclamp
 
-from snugroom.crypto import fields, hpke, invite, kdf
-from snugroom.crypto.invite import HostSeed, Invite
+from snugroom.crypto import fields, hpke, kdf
+from snugroom.crypto.entry import invite
+from snugroom.crypto.entry.invite import HostSeed, Invite
 from snugroom.crypto.kdf import Rng, SigningKey
 from tests.crypto.rfc9180 import VECTORS
 from tests.web.cases import DAY, NOW, ODD_KEYS, ORIGIN, OTHER, PRIME, SUITE, Cases, Seed, filled
@@ -277,7 +278,7 @@ def _keys_of(seed: bytes, group_id: bytes) -> Any:
 
 
 def invite_cases() -> Any:
-    """crypto/invite.py."""
+    """crypto/entry/invite.py."""
     cases = Cases(
         origin=invite.canonical_origin,
         origin_field=invite.origin_field,

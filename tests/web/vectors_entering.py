@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from snugroom.crypto import fields, hpke, identity, kdf, lobby, returning
+from snugroom.crypto import fields, hpke, kdf
+from snugroom.crypto.entry import lobby, recovery
+from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.entry.lobby import Answer, Refusal
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.identity import Ends, IdentityKey
-from snugroom.crypto.invite import HostSeed
 from snugroom.crypto.kdf import H, Rng, SigningKey
-from snugroom.crypto.lobby import Answer, Refusal
+from snugroom.crypto.proof import identity
+from snugroom.crypto.proof.identity import Ends, IdentityKey
 from tests.web.cases import DAY, NOW, ODD_KEYS, ORIGIN, OTHER, SUITE, Cases, Seed, filled
 
 # -- the lobby -----------------------------------------------------------------------------------
@@ -118,7 +120,7 @@ def _book(each: int, steps: list[list[Any]]) -> list[Any]:
 
 
 def lobby_cases() -> Any:
-    """crypto/lobby.py."""
+    """crypto/entry/lobby.py."""
     cases = Cases(
         card=_card,
         check_card=_check_card,
@@ -312,35 +314,35 @@ def _forged(package: bytes, own: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _inside(door_seed: bytes, message: Any, rng: Rng) -> bytes:
-    key = returning.inside_key(door_seed)
-    inside = returning.cover(key, message, rng=rng)
-    assert returning.uncover(key, inside) == message
+    key = recovery.inside_key(door_seed)
+    inside = recovery.cover(key, message, rng=rng)
+    assert recovery.uncover(key, inside) == message
     return inside.sealed
 
 
 def _uncovered(raw: bytes) -> Any:
     """What is read of bytes under the key of a door seed of zeros."""
-    key = returning.inside_key(bytes(32))
+    key = recovery.inside_key(bytes(32))
     inside = lobby.Inside(
         kdf.seal(key, fields.padded(raw, 4 + len(raw)), b"snug 1 inside", rng=Seed("inside").rng())
     )
-    return returning.uncover(key, inside)
+    return recovery.uncover(key, inside)
 
 
-def _asked(seed: bytes, group_id: bytes, slot: int, package: bytes, rng: Rng) -> returning.Return:
-    asked, _ = returning.make_return(HostSeed(seed), group_id, slot, package, rng=rng)
+def _asked(seed: bytes, group_id: bytes, slot: int, package: bytes, rng: Rng) -> recovery.Return:
+    asked, _ = recovery.make_return(HostSeed(seed), group_id, slot, package, rng=rng)
     return asked
 
 
 def _back(asked: Any, answer: Answer, rng: Rng) -> Any:
-    back = returning.make_back(asked, answer, rng=rng)
+    back = recovery.make_back(asked, answer, rng=rng)
     return [back, back.open(asked, filled("reply"))]
 
 
 def returning_cases() -> Any:
-    """crypto/returning.py."""
+    """crypto/entry/recovery.py."""
     cases = Cases(
-        inside_key=returning.inside_key,
+        inside_key=recovery.inside_key,
         inside=_inside,
         uncovered=_uncovered,
         make_return=_asked,
@@ -354,7 +356,7 @@ def returning_cases() -> Any:
     asked = cases.do("make_return", _HOST.seed, b"group", 5, b"package", Seed("return"))
     public = hpke.public_key(filled("reply"))
     ours = replace(asked, reply_public=public)
-    again = returning.Again(public, b"package")
+    again = recovery.Again(public, b"package")
     answer = Answer(
         b"welcome", filled("door"), filled("steward"), filled("beat"), 9, filled("chain"), b"ledger"
     )
@@ -376,16 +378,16 @@ def returning_cases() -> Any:
         lobby.encode_answer(Refusal("no")),
         rng=Seed("no").rng(),
     )
-    cases.do("open_back", returning.Back(again.id, no.enc, no.ciphertext), again, filled("reply"))
+    cases.do("open_back", recovery.Back(again.id, no.enc, no.ciphertext), again, filled("reply"))
     nonce = filled("nonce", 16)
     for message in (
-        returning.Seek(nonce),
-        returning.Here(nonce, 2**53 - 1, filled("chain"), filled("gate")),
+        recovery.Seek(nonce),
+        recovery.Here(nonce, 2**53 - 1, filled("chain"), filled("gate")),
         ours,
         again,
         replace(again, key_package=bytes(8192)),
         back,
-        returning.Seek(nonce[1:]),
+        recovery.Seek(nonce[1:]),
     ):
         cases.do("inside", filled("door"), message, Seed("inside"))
     large = fields.uint(5, 1) + public + bytes(8193)
@@ -409,7 +411,7 @@ def returning_cases() -> Any:
         b"\6",
     ):
         cases.do("uncovered", raw)
-    kept = returning.Kept(_HOST, filled("door"), _SECRET, b"group", ORIGIN, "Ada")
+    kept = recovery.Kept(_HOST, filled("door"), _SECRET, b"group", ORIGIN, "Ada")
     cases.cuts("kept", kept.encode())
     for wrong in (
         replace(kept, origin="https://Meet.example"),
@@ -421,7 +423,7 @@ def returning_cases() -> Any:
 
 
 def _kept(data: bytes) -> Any:
-    kept = returning.Kept.decode(data)
+    kept = recovery.Kept.decode(data)
     assert kept.encode() == data
     return [
         kept.host_seed.seed,
@@ -442,7 +444,7 @@ def _ends(given: list[Any]) -> Ends:
 
 
 def identity_cases() -> Any:
-    """crypto/identity.py."""
+    """crypto/proof/identity.py."""
     cases = Cases(
         check_public=identity.check_public,
         fingerprint=identity.fingerprint,

@@ -16,13 +16,13 @@ from typing import Any, Final
 
 import msgspec
 
-from snugroom.crypto import evidence, report, shim
-from snugroom.crypto.beats import GOT_MAX, NO_BEAT, Beat, Counters, Got, window
+from snugroom.crypto.agreed.heartbeat import GOT_MAX, NO_BEAT, Beat, Counters, Got, window
+from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REPORTS, Policy
+from snugroom.crypto.entry.invite import receipt_message
 from snugroom.crypto.errors import MalformedError, SnugCryptoError
-from snugroom.crypto.evidence import Exhibit, LastWord, NamedLeaf, Probe, ProbeReceipt, Receipt, SignedBeat
-from snugroom.crypto.invite import receipt_message
 from snugroom.crypto.kdf import H, SigningKey
-from snugroom.crypto.media_keys import (
+from snugroom.crypto.media import clear_header
+from snugroom.crypto.media.keys import (
     STREAMS,
     EpochKeys,
     MediaKeys,
@@ -31,7 +31,8 @@ from snugroom.crypto.media_keys import (
     open_frame,
     seal_frame,
 )
-from snugroom.crypto.media_signatures import (
+from snugroom.crypto.media.sframe import FrameKey, Header, Suite, encode_header, expand, extract
+from snugroom.crypto.media.signatures import (
     MEDIA_KEY_LABEL,
     Checker,
     FrameList,
@@ -46,10 +47,18 @@ from snugroom.crypto.mls.labels import sign_with_label
 from snugroom.crypto.mls.messages import FramedContent, GroupContext, Sender, SenderType, WireFormat
 from snugroom.crypto.mls.nodes import Extension
 from snugroom.crypto.mls.proposals import Remove
-from snugroom.crypto.report import Accused, Report
-from snugroom.crypto.room_state import POLICY_EXTENSION, REPORTS, Policy
-from snugroom.crypto.sframe import FrameKey, Header, Suite, encode_header, expand, extract
-from snugroom.crypto.verification import long_code, spoken
+from snugroom.crypto.proof import evidence, report
+from snugroom.crypto.proof.evidence import (
+    Exhibit,
+    LastWord,
+    NamedLeaf,
+    Probe,
+    ProbeReceipt,
+    Receipt,
+    SignedBeat,
+)
+from snugroom.crypto.proof.report import Accused, Report
+from snugroom.crypto.proof.verification import long_code, spoken
 
 SHARED: Final = Path(__file__).parent / "shared"
 SUITE: Final = Suite.AES_128_GCM_SHA256_128
@@ -165,7 +174,7 @@ def _story(seed: int) -> list[dict[str, Any]]:
     members = [MediaKeys() for _ in range(_LEAVES)]
     at = [0] * _LEAVES  # who is in which epoch
     now, epoch, steps = 100.0, 3, list[dict[str, Any]]()
-    frames: list[tuple[shim.Kind, bytes]] = []
+    frames: list[tuple[clear_header.Kind, bytes]] = []
     removals: dict[int, tuple[list[int], bool]] = {}
 
     def step(what: str, who: int, outcome: object, **more: object) -> None:
@@ -197,7 +206,7 @@ def _story(seed: int) -> list[dict[str, Any]]:
                 behind = min(range(_LEAVES), key=lambda leaf: at[leaf])
                 enter(behind, draw.choice((epoch, epoch, min(at[behind] + 1, epoch))))
             case 4 | 5 | 6 | 7 | 8:
-                kind: shim.Kind = draw.choice(("audio", "video"))
+                kind: clear_header.Kind = draw.choice(("audio", "video"))
                 stream = draw.choice((0, 2, 0, 2, 1)) if kind == "audio" else draw.choice((1, 3, 4, 0))
                 frame = draw.choice((b"\x10key", b"\x11delta", b"")) + draw.randbytes(draw.randrange(6))
                 outcome = _outcome(partial(seal_frame, members[who], kind, stream, frame, now))
@@ -218,7 +227,7 @@ def _story(seed: int) -> list[dict[str, Any]]:
     return steps
 
 
-def _open(keys: MediaKeys, kind: shim.Kind, data: bytes, now: float) -> dict[str, Any]:
+def _open(keys: MediaKeys, kind: clear_header.Kind, data: bytes, now: float) -> dict[str, Any]:
     opened = open_frame(keys, kind, data, now)
     return {**asdict(opened), "frame": opened.frame.hex()}
 

@@ -1,4 +1,4 @@
-"""Shared vectors of names (crypto/names.py)."""
+"""Shared vectors of names (crypto/agreed/names.py)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, Final
 
-from snugroom.crypto import names
-from snugroom.crypto.assigned import assigned
+from snugroom.crypto.agreed import names
+from snugroom.crypto.agreed.unicode14 import assigned
 from snugroom.crypto.errors import SnugCryptoError
 
 # fmt: off
@@ -71,7 +71,7 @@ def _verdict(name: str) -> str | None:
 
 
 def names_cases() -> dict[str, Any]:
-    """crypto/names.py: verdicts on names, which look alike, and what is known of each character."""
+    """crypto/agreed/names.py: verdicts on names, which look alike, and what is known of each character."""
     draw = random.Random("names")
     pool = [
         chr(c)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from snugroom.crypto import policy
-from snugroom.crypto.beats import NO_BEAT
+from snugroom.crypto.agreed import policy
+from snugroom.crypto.agreed.heartbeat import NO_BEAT
 from snugroom.crypto.errors import ValidationError
 from tests.policy import as_json
 from tests.policy.cases import BO, MEMBERS, POLICY, REQUIRED, all_cases, leaf

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from snugroom.client.seal import DEPTH, EYE, PROFILES, RING, SHEAR, TIP, seal_of
+from snugroom.client.cli.code_art import DEPTH, EYE, PROFILES, RING, SHEAR, TIP, seal_of
 
 PATH: Final = Path(__file__).parent / "shared" / "seal.json"
 

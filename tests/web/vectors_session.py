@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from snugroom.client import contacts
-from snugroom.client.session import filesharing, invites, standing
-from snugroom.client.session.beats import interval
-from snugroom.client.session.freshness import Freshness
-from snugroom.crypto.identity import IdentityKey, fingerprint
+from snugroom.client.session.entry import contacts, identity_check, invites
+from snugroom.client.session.features import filesharing
+from snugroom.client.session.monitor.freshness import Freshness
+from snugroom.client.session.monitor.heartbeats import interval
+from snugroom.crypto.proof.identity import IdentityKey, fingerprint
 
 PATH: Final = Path(__file__).parent / "shared" / "session.json"
 _CHARACTERS: Final = (
@@ -75,7 +75,7 @@ def _looks() -> list[dict[str, Any]]:
     cases = []
     for name in _NAMES:
         for public in (None, *keys.values()):
-            seen = standing.look(name, public, book, waiting=waiting)
+            seen = identity_check.look(name, public, book, waiting=waiting)
             cases.append(
                 {
                     "name": name,

@@ -16,19 +16,21 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, cast
 
-from snugroom.client import contacts
-from snugroom.client.session import compared, content, invites, lobby, standing, words
 from snugroom.client.session import events as ev
-from snugroom.client.session.comparing import _NO_CODE
-from snugroom.client.session.membership import Change, Membership
-from snugroom.client.session.powers import Powers, _mode_sentence, changes
-from snugroom.client.session.reporting import KEPT_MAX, Reporting
-from snugroom.client.session.revoking import Revoking
-from snugroom.client.session.room import RoomSession
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue import sentences as words
+from snugroom.client.session.entry import contacts, identity_check, invites, lobby
+from snugroom.client.session.features import compared
+from snugroom.client.session.features.comparing import _NO_CODE
+from snugroom.client.session.features.reporting import KEPT_MAX, Reporting
+from snugroom.client.session.features.revocation import Revoking
+from snugroom.client.session.features.roles import Powers, _mode_sentence, changes
+from snugroom.client.session.kernel.membership import Change, Membership
+from snugroom.client.session.kernel.room import RoomSession
 from snugroom.crypto import mls
+from snugroom.crypto.agreed.room_state import Mode
 from snugroom.crypto.errors import ValidationError
-from snugroom.crypto.identity import DIGITS, IdentityKey
-from snugroom.crypto.room_state import Mode
+from snugroom.crypto.proof.identity import DIGITS, IdentityKey
 
 ROOT: Final = Path(__file__).parents[2]
 PATH: Final = Path(__file__).parent / "shared" / "words.json"
@@ -207,13 +209,13 @@ def _looks() -> Iterator[Row]:
     book.learn(ada.public, "Ada", 0.0)
     for verb, said in (("knocks", "knocks"), ("here", "is here")):
         for public, which in ((None, "no_key"), (other.public, "other_key")):
-            (impostor,) = standing.look("Ada", public, book, verb=said).warnings
+            (impostor,) = identity_check.look("Ada", public, book, verb=said).warnings
             yield f"look.{verb}.{which}", {"petname": "Ada"}, impostor
-            (alike,) = standing.look("ADA", public, book, verb=said).warnings
+            (alike,) = identity_check.look("ADA", public, book, verb=said).warnings
             yield f"look.alike.{which}", {"petname": "Ada"}, alike
-    (known,) = standing.look("Bo", ada.public, book).warnings
+    (known,) = identity_check.look("Bo", ada.public, book).warnings
     yield "look.known_as", {"petname": "Ada"}, known
-    waiting = standing.look("Bo", None, None, waiting=[(4, "Bo"), (5, "BO")]).warnings
+    waiting = identity_check.look("Bo", None, None, waiting=[(4, "Bo"), (5, "BO")]).warnings
     yield "look.same_waits", {"knock": 4, "name": "Bo"}, waiting[0]
     yield "look.alike_waits", {"knock": 5, "name": "BO"}, waiting[1]
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from snugroom.server.hostile.act import Act, Orders
 from snugroom.server.hostile.acts.flip import flipped
-from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.hostile.runner import Troupe
 from snugroom.server.wire.messages import ClientMessage, Post, Posted
 
 

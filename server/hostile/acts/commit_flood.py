@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.hostile.runner import Troupe
 from snugroom.server.wire import limits
 
 

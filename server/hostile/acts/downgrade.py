@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.troupe import Troupe, raw
+from snugroom.server.hostile.runner import Troupe, raw
 from snugroom.server.wire.messages import Challenge, Message, Transport
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snugroom.server.hostile.aim import Blobbed, Meddling
+from snugroom.server.hostile.targets import Blobbed, Meddling
 from snugroom.server.wire.messages import Message
 
 

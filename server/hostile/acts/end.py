@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.hostile.runner import Troupe
 from snugroom.server.wire.messages import Closing
 
 #: A code that the protocol does not have; a hostile server can send any code.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from snugroom.server.hostile.aim import Blobbed, Meddling
+from snugroom.server.hostile.targets import Blobbed, Meddling
 from snugroom.server.wire import signed
 from snugroom.server.wire.messages import Committed, Message
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.hostile.runner import Troupe
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import Arrived, Entered, HandleStream, Left, Message, Streams
 

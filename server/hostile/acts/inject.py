@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 import msgspec
 
 from snugroom.server.hostile.act import Act, OrderError, Orders
-from snugroom.server.hostile.aim import numbered, of_stream, sequence_of, ssrc_of
-from snugroom.server.hostile.house import HostileRoom
-from snugroom.server.hostile.troupe import Troupe
-from snugroom.server.media.limits import AUDIO_PAYLOAD_TYPE
+from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.server import HostileRoom
+from snugroom.server.hostile.targets import numbered, of_stream, sequence_of, ssrc_of
+from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import Passed, Posted
 

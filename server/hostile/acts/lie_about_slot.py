@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.hostile.runner import Troupe
 from snugroom.server.wire.messages import Committed, Entered, Message, Opened
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.hostile.runner import Troupe
 
 
 class Opened(Orders, frozen=True):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from snugroom.server.hostile.aim import Aim, Blobbed, Meddling, numbered, sequence_of
-from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.targets import Aim, Blobbed, Meddling, numbered, sequence_of
 from snugroom.server.wire.messages import Committed, Message, Relayed
 
 

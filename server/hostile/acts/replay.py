@@ -8,8 +8,8 @@ from typing import Annotated
 
 import msgspec
 
-from snugroom.server.hostile.aim import Aim, Blobbed, Meddling, Numbers
-from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.targets import Aim, Blobbed, Meddling, Numbers
 from snugroom.server.wire.messages import Message, Relayed
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, OrderError, Orders
-from snugroom.server.hostile.aim import Numbers, of_stream, ssrc_of
-from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.hostile.runner import Troupe
+from snugroom.server.hostile.targets import Numbers, of_stream, ssrc_of
 
 
 class Swapped(Orders, frozen=True):

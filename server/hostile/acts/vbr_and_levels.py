@@ -6,8 +6,8 @@ import struct
 from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.troupe import Troupe, raw
-from snugroom.server.media.limits import AUDIO_PAYLOAD_TYPE
+from snugroom.server.hostile.runner import Troupe, raw
+from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE
 from snugroom.server.wire.messages import Message, Transport
 
 #: URI of the audio level header extension (RFC 6464).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snugroom.server.hostile.act import Act, Orders
-from snugroom.server.hostile.troupe import Troupe
+from snugroom.server.hostile.runner import Troupe
 from snugroom.server.wire.messages import ClientMessage, Commit
 
 

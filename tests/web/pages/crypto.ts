@@ -2,15 +2,15 @@
 import { type Bytes, hex, unhex, utf8 } from "../../../client/web/src/crypto/bytes";
 import { SigningKey } from "../../../client/web/src/crypto/kdf";
 import { labeled } from "../../../client/web/src/crypto/labels";
-import { EpochKeys, MediaKeys, openFrame, sealFrame } from "../../../client/web/src/crypto/mediaKeys";
+import { EpochKeys, MediaKeys, openFrame, sealFrame } from "../../../client/web/src/crypto/media/keys";
 import {
   certified,
   Checker,
   FrameList,
   MEDIA_KEY_LABEL,
   Signer,
-} from "../../../client/web/src/crypto/mediaSignatures";
-import { decodeHeader } from "../../../client/web/src/crypto/sframe";
+} from "../../../client/web/src/crypto/media/signatures";
+import { decodeHeader } from "../../../client/web/src/crypto/media/sframe";
 
 interface Tree {
   readonly epoch: number;

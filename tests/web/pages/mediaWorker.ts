@@ -6,7 +6,7 @@
  */
 import type { Bytes } from "../../../client/web/src/crypto/bytes";
 import { SnugCryptoError } from "../../../client/web/src/crypto/errors";
-import { EpochKeys, FutureEpochError, MediaKeys, openFrame, sealFrame } from "../../../client/web/src/crypto/mediaKeys";
+import { EpochKeys, FutureEpochError, MediaKeys, openFrame, sealFrame } from "../../../client/web/src/crypto/media/keys";
 import { type Transformer, Transforms } from "../../../client/web/src/worker/transforms";
 
 interface Install {

@@ -8,15 +8,15 @@ import "./quick_subtle";
 import { type Bytes, type Rng, utf8 } from "../../../client/web/src/crypto/bytes";
 import { SnugCryptoError, ValidationError } from "../../../client/web/src/crypto/errors";
 import { H } from "../../../client/web/src/crypto/kdf";
-import { FutureEpochError } from "../../../client/web/src/crypto/mediaKeys";
-import { Kept } from "../../../client/web/src/crypto/returning";
-import type { Kind } from "../../../client/web/src/crypto/shim";
-import { decodeContacts } from "../../../client/web/src/session/contacts";
-import { decode as decodeContent } from "../../../client/web/src/session/content";
+import { FutureEpochError } from "../../../client/web/src/crypto/media/keys";
+import { Kept } from "../../../client/web/src/crypto/entry/recovery";
+import type { Kind } from "../../../client/web/src/crypto/media/clearHeader";
+import { decodeContacts } from "../../../client/web/src/session/entry/contacts";
+import { decode as decodeContent } from "../../../client/web/src/session/catalogue/content";
 import type { Effect, Input } from "../../../client/web/src/session/events";
 import { OPTIONS, type Options } from "../../../client/web/src/session/options";
-import type { RoomSession } from "../../../client/web/src/session/room";
-import { Session } from "../../../client/web/src/session/session";
+import type { RoomSession } from "../../../client/web/src/session/kernel/room";
+import { Session } from "../../../client/web/src/session/kernel/session";
 import { Codec } from "../../../client/web/src/wire/codec";
 import {
   type ClientMessage,

@@ -2,9 +2,9 @@
 import { batch, computed, effect, type Signal, signal, untracked } from "@preact/signals";
 import { type Bytes, unhex, utf8 } from "../crypto/bytes";
 import { SnugCryptoError } from "../crypto/errors";
-import { Invite } from "../crypto/invite";
+import { Invite } from "../crypto/entry/invite";
 import { H } from "../crypto/kdf";
-import { checkName } from "../crypto/names";
+import { checkName } from "../crypto/agreed/names";
 import type { Command, Event, EventOf, OwnState, ReactionKind } from "../session/events";
 import { CONTENT_PICTURE_MAX } from "../wire/limits";
 import type { Counts, FromWorker, ToWorker, TreeView } from "../worker/messages";

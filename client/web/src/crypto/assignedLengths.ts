@@ -1,4 +1,4 @@
-// Written by `python -m snugroom.client.typescript`, from crypto/assigned.py: change it there.
+// Written by `python -m snugroom.client.tools.typescript`, from crypto/agreed/unicode14.py: change it there.
 /** Lengths in base 36, by turns of code points unassigned by Unicode 14.0 and assigned, from 0 on. */
 export const LENGTHS = `
 0 oo 2 6 4 7 1 1 1 k 1 b1 1 12 2 1e 2 3 1 1j 8 r 4 6 b 7i 1 1o 2 2t e 1n 2 1d 2 f 1 s 2 1 1 b 5 v 1 2 6 6k 1 8

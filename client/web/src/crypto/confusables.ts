@@ -1,4 +1,4 @@
-// Written by `python -m snugroom.client.typescript`, from crypto/names.py: change it there.
+// Written by `python -m snugroom.client.tools.typescript`, from crypto/agreed/names.py: change it there.
 /** Characters that look like others (UTS 39), each by its distance from the last one, in base 36. */
 export const CHARACTERS = `
 y 3 b 1 o n d f 12 3 x a 7 1 e a 8 o 1 l 1 a g 1 g 1 j 1 p 1 1 1 1 3 2 1 2 1 4 1 1 3 1 1 1 1 3 1 1 5 1 1 1 5 1

@@ -1,4 +1,4 @@
-/** The answer of `/now` (server/window.py): the state that the server's process holds, read from its objects. */
+/** The answer of `/now` (server/disclosure/window.py): the state that the server's process holds, read from its objects. */
 
 export interface Seat {
   /** Seconds since the member joined the room. */

@@ -15,7 +15,7 @@
  * frame. So the transform is attached in the task that creates the sender, or that reports the receiver.
  */
 import { same } from "../crypto/bytes";
-import type { Kind } from "../crypto/shim";
+import type { Kind } from "../crypto/media/clearHeader";
 import type { InputOf } from "../session/events";
 import type { HandleStream, Transport } from "../wire/messages";
 import { type Sentence, sentence } from "../words/sentence";

@@ -6,7 +6,7 @@
  * chooses payload types and extension ids, and they are the same for all participants.
  */
 import { type Bytes, hex, unhex } from "../crypto/bytes";
-import type { Kind } from "../crypto/shim";
+import type { Kind } from "../crypto/media/clearHeader";
 import { candidates, isReachable, type Reached } from "./reach";
 import {
   AUDIO_PAYLOAD_TYPE,

@@ -1,5 +1,5 @@
 /** A participant's choices before the meeting, as far as its session needs them. */
-import type { Contacts } from "./contacts";
+import type { Contacts } from "./entry/contacts";
 
 export interface Options {
   /** Our identity and contact book; none of it is sent unless a person asks for it. */

@@ -9,9 +9,9 @@
  */
 import type { Bytes } from "../crypto/bytes";
 import { MissingKeyError, ReplayError, SnugCryptoError } from "../crypto/errors";
-import { FutureEpochError, FutureFrames, type OpenedFrame } from "../crypto/mediaKeys";
-import { UnverifiedFrameError } from "../crypto/mediaSignatures";
-import { isKeyFrame, type Kind } from "../crypto/shim";
+import { FutureEpochError, FutureFrames, type OpenedFrame } from "../crypto/media/keys";
+import { UnverifiedFrameError } from "../crypto/media/signatures";
+import { isKeyFrame, type Kind } from "../crypto/media/clearHeader";
 import { padOpus } from "./opus";
 
 /** Seals and opens whole frames: the session, or a substitute in tests. */

@@ -5,7 +5,7 @@
  * session about every frame. An unexpected error ends everything: from then on nothing is sent and nothing is decoded.
  */
 import { SnugCryptoError } from "../crypto/errors";
-import { Identity, Mode } from "../crypto/roomState";
+import { Identity, Mode } from "../crypto/agreed/roomState";
 import { hex } from "../crypto/bytes";
 import {
   type Door,
@@ -16,7 +16,7 @@ import {
   type OwnStream,
 } from "../session/events";
 import { OPTIONS } from "../session/options";
-import { Session } from "../session/session";
+import { Session } from "../session/kernel/session";
 import { PROTOCOL_VERSION } from "../wire/limits";
 import type { HandleStream, ServerMessage } from "../wire/messages";
 import { CommandError, type Sentence, sentence } from "../words/sentence";

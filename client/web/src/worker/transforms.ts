@@ -1,6 +1,6 @@
 /** The browser's frame transforms (`RTCRtpScriptTransform`). Each frame passes through `frames.ts`, or is dropped. */
 import type { Bytes } from "../crypto/bytes";
-import { baseStream, layerStream } from "../crypto/mediaKeys";
+import { baseStream, layerStream } from "../crypto/media/keys";
 import type { OwnStream } from "../session/events";
 import { type FrameCrypto, Incoming, Outgoing } from "./frames";
 import type { StreamCount, TransformOptions } from "./messages";

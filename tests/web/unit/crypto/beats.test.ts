@@ -7,7 +7,7 @@ import {
   type Got,
   NO_BEAT,
   window,
-} from "../../../../client/web/src/crypto/beats";
+} from "../../../../client/web/src/crypto/agreed/heartbeat";
 import { hex, unhex } from "../../../../client/web/src/crypto/bytes";
 import { AuthenticationError, MalformedError } from "../../../../client/web/src/crypto/errors";
 import { SigningKey } from "../../../../client/web/src/crypto/kdf";

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hex, unhex, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { AuthenticationError, MalformedError, StateError } from "../../../../client/web/src/crypto/errors";
-import * as evidence from "../../../../client/web/src/crypto/evidence";
+import * as evidence from "../../../../client/web/src/crypto/proof/evidence";
 import { SigningKey } from "../../../../client/web/src/crypto/kdf";
 import { labeled } from "../../../../client/web/src/crypto/labels";
-import * as report from "../../../../client/web/src/crypto/report";
+import * as report from "../../../../client/web/src/crypto/proof/report";
 import { fromBase64 } from "../../../../client/web/src/wire/codec";
 import { given, type Outcome, outcomeOf, refused } from "./given";
 

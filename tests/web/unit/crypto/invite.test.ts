@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Bytes } from "../../../../client/web/src/crypto/bytes";
 import { MalformedError } from "../../../../client/web/src/crypto/errors";
-import * as invite from "../../../../client/web/src/crypto/invite";
-import { HostSeed, Invite } from "../../../../client/web/src/crypto/invite";
+import * as invite from "../../../../client/web/src/crypto/entry/invite";
+import { HostSeed, Invite } from "../../../../client/web/src/crypto/entry/invite";
 import { compareWithPython } from "./cases";
 
 const INDICES = [0, 1, 0x8000, 0xffff];

@@ -4,11 +4,11 @@ import { type Bytes, concat, type Rng, utf8 } from "../../../../client/web/src/c
 import { SnugCryptoError, StateError } from "../../../../client/web/src/crypto/errors";
 import { padded, Reader } from "../../../../client/web/src/crypto/fields";
 import { Exporter } from "../../../../client/web/src/crypto/hpke";
-import { IdentityKey } from "../../../../client/web/src/crypto/identity";
-import { HostSeed } from "../../../../client/web/src/crypto/invite";
+import { IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
+import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SEAL_OVERHEAD, seal } from "../../../../client/web/src/crypto/kdf";
-import * as lobby from "../../../../client/web/src/crypto/lobby";
-import { Call, Card, Inside, Knock, Reply } from "../../../../client/web/src/crypto/lobby";
+import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
+import { Call, Card, Inside, Knock, Reply } from "../../../../client/web/src/crypto/entry/lobby";
 import { compareWithPython } from "./cases";
 import { seeded } from "./given";
 

@@ -21,9 +21,9 @@ import {
   sealFrame,
   Stream,
   STREAMS,
-} from "../../../../client/web/src/crypto/mediaKeys";
-import { decodeHeader, encodeHeader } from "../../../../client/web/src/crypto/sframe";
-import * as shim from "../../../../client/web/src/crypto/shim";
+} from "../../../../client/web/src/crypto/media/keys";
+import { decodeHeader, encodeHeader } from "../../../../client/web/src/crypto/media/sframe";
+import * as shim from "../../../../client/web/src/crypto/media/clearHeader";
 import { flipped, given, type Outcome, outcomeOf, refused } from "./given";
 
 const none = new Uint8Array(0);

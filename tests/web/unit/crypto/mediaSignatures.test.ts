@@ -28,7 +28,7 @@ import {
   UNLISTED_MAX,
   UnverifiedFrameError,
   WRITE_OFF,
-} from "../../../../client/web/src/crypto/mediaSignatures";
+} from "../../../../client/web/src/crypto/media/signatures";
 import { flipped, given, type Outcome, outcomeOf, refused } from "./given";
 
 const EPOCH = 5;

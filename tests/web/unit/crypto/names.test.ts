@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assigned } from "../../../../client/web/src/crypto/assigned";
+import { assigned } from "../../../../client/web/src/crypto/agreed/unicode14";
 import { hex, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { ValidationError } from "../../../../client/web/src/crypto/errors";
 import { H } from "../../../../client/web/src/crypto/kdf";
-import { caseFold, checkName, lookAlike, normalized, shows, skeletons, standsAround } from "../../../../client/web/src/crypto/names";
+import { caseFold, checkName, lookAlike, normalized, shows, skeletons, standsAround } from "../../../../client/web/src/crypto/agreed/names";
 import { given } from "./given";
 
 interface Vectors {

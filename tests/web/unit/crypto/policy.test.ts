@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { type Bytes, hex, unhex } from "../../../../client/web/src/crypto/bytes";
 import { ValidationError } from "../../../../client/web/src/crypto/errors";
-import * as policy from "../../../../client/web/src/crypto/policy";
-import { Ledger, Policy } from "../../../../client/web/src/crypto/roomState";
+import * as policy from "../../../../client/web/src/crypto/agreed/policy";
+import { Ledger, Policy } from "../../../../client/web/src/crypto/agreed/roomState";
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 

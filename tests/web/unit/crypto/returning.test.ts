@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { type Bytes, type Rng, same, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { padded } from "../../../../client/web/src/crypto/fields";
-import { HostSeed } from "../../../../client/web/src/crypto/invite";
+import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { seal } from "../../../../client/web/src/crypto/kdf";
-import { type Answer, Inside } from "../../../../client/web/src/crypto/lobby";
+import { type Answer, Inside } from "../../../../client/web/src/crypto/entry/lobby";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
-import * as returning from "../../../../client/web/src/crypto/returning";
-import { Again, Back, Here, Kept, Return, Seek } from "../../../../client/web/src/crypto/returning";
+import * as returning from "../../../../client/web/src/crypto/entry/recovery";
+import { Again, Back, Here, Kept, Return, Seek } from "../../../../client/web/src/crypto/entry/recovery";
 import { compareWithPython } from "./cases";
 import { seeded } from "./given";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, hex, same, unhex } from "../../../../client/web/src/crypto/bytes";
-import * as state from "../../../../client/web/src/crypto/roomState";
-import { CommitContext, Identity, Ledger, Policy, RejoinTicket } from "../../../../client/web/src/crypto/roomState";
+import * as state from "../../../../client/web/src/crypto/agreed/roomState";
+import { CommitContext, Identity, Ledger, Policy, RejoinTicket } from "../../../../client/web/src/crypto/agreed/roomState";
 import { compareWithPython } from "./cases";
 
 interface Codec<T> {

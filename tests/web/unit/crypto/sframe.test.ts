@@ -24,7 +24,7 @@ import {
   Sealer,
   SUITE,
   TAG_SIZE,
-} from "../../../../client/web/src/crypto/sframe";
+} from "../../../../client/web/src/crypto/media/sframe";
 import { flipped, given, refused } from "./given";
 
 const none = new Uint8Array(0);

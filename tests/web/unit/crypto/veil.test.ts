@@ -1,4 +1,4 @@
-import * as veil from "../../../../client/web/src/crypto/veil";
+import * as veil from "../../../../client/web/src/crypto/agreed/envelope";
 import { compareWithPython } from "./cases";
 
 compareWithPython("veil", {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { type Bytes, hex, unhex } from "../../../../client/web/src/crypto/bytes";
-import { EMOJI } from "../../../../client/web/src/crypto/emoji";
+import { EMOJI } from "../../../../client/web/src/crypto/proof/emoji";
 import { MalformedError } from "../../../../client/web/src/crypto/errors";
 import {
   CodeRun,
@@ -16,7 +16,7 @@ import {
   shortCode,
   signs,
   spoken,
-} from "../../../../client/web/src/crypto/verification";
+} from "../../../../client/web/src/crypto/proof/verification";
 import { flipped, given, refused, seeded } from "./given";
 
 const zeros = (size: number): Bytes => new Uint8Array(size);

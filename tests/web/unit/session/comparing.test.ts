@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hex } from "../../../../client/web/src/crypto/bytes";
 import { CommandError } from "../../../../client/web/src/words/sentence";
-import type { RoomSession } from "../../../../client/web/src/session/room";
-import { Comparing, PHASE } from "../../../../client/web/src/session/comparing";
+import type { RoomSession } from "../../../../client/web/src/session/kernel/room";
+import { Comparing, PHASE } from "../../../../client/web/src/session/features/comparing";
 import { worded, World } from "./rooms";
 
 const THREE = [{ name: "Ada", host: true }, { name: "Bo" }, { name: "Cem" }];

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { type Bytes, hex, same, utf8 } from "../../../../client/web/src/crypto/bytes";
-import { chainNext, gate, receiptMessage, roomNumber } from "../../../../client/web/src/crypto/invite";
+import { chainNext, gate, receiptMessage, roomNumber } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import {
   type Door,
@@ -15,7 +15,7 @@ import {
   type EventOf,
   type Input,
 } from "../../../../client/web/src/session/events";
-import type { Session } from "../../../../client/web/src/session/session";
+import type { Session } from "../../../../client/web/src/session/kernel/session";
 import type { ClientMessage, ServerMessage } from "../../../../client/web/src/wire/messages";
 import { CommandError, type Sentence } from "../../../../client/web/src/words/sentence";
 import { seeded, START, worded } from "./rooms";

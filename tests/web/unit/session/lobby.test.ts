@@ -1,25 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, utf8 } from "../../../../client/web/src/crypto/bytes";
-import { dayOf, HostSeed, lobbyVeilKey } from "../../../../client/web/src/crypto/invite";
+import { dayOf, HostSeed, lobbyVeilKey } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
-import * as lobby from "../../../../client/web/src/crypto/lobby";
-import * as returning from "../../../../client/web/src/crypto/returning";
+import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
+import * as returning from "../../../../client/web/src/crypto/entry/recovery";
 import {
   Identity,
   Policy,
   POLICY_EXTENSION,
   REJOIN_EXTENSION,
-} from "../../../../client/web/src/crypto/roomState";
+} from "../../../../client/web/src/crypto/agreed/roomState";
 import * as mls from "../../../../client/web/src/mls";
-import { Contacts } from "../../../../client/web/src/session/contacts";
+import { Contacts } from "../../../../client/web/src/session/entry/contacts";
 import type { Effect } from "../../../../client/web/src/session/events";
-import { Vouching } from "../../../../client/web/src/session/identity";
-import { Doors, GuestLobby, IS_OVER, POST_BURST, reasonOf } from "../../../../client/web/src/session/lobby";
-import { SUITE } from "../../../../client/web/src/session/membership";
-import { Desk } from "../../../../client/web/src/session/returning";
-import type { RoomSession } from "../../../../client/web/src/session/room";
-import * as veil from "../../../../client/web/src/crypto/veil";
+import { Vouching } from "../../../../client/web/src/session/features/identity";
+import { Doors, GuestLobby, IS_OVER, POST_BURST, reasonOf } from "../../../../client/web/src/session/entry/lobby";
+import { SUITE } from "../../../../client/web/src/session/kernel/membership";
+import { Desk } from "../../../../client/web/src/session/entry/recovery";
+import type { RoomSession } from "../../../../client/web/src/session/kernel/room";
+import * as veil from "../../../../client/web/src/crypto/agreed/envelope";
 import { BUCKETS } from "../../../../client/web/src/wire/limits";
 import type { ServerMessage } from "../../../../client/web/src/wire/messages";
 import { ORIGIN } from "./hub";

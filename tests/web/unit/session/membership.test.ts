@@ -8,9 +8,9 @@ import {
   ReplayError,
   ValidationError,
 } from "../../../../client/web/src/crypto/errors";
-import { HostSeed } from "../../../../client/web/src/crypto/invite";
-import { openFrame, sealFrame } from "../../../../client/web/src/crypto/mediaKeys";
-import { LINK_PSK_ID } from "../../../../client/web/src/crypto/policy";
+import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
+import { openFrame, sealFrame } from "../../../../client/web/src/crypto/media/keys";
+import { LINK_PSK_ID } from "../../../../client/web/src/crypto/agreed/policy";
 import {
   CommitContext,
   Identity,
@@ -19,11 +19,11 @@ import {
   Policy,
   POLICY_EXTENSION,
   REJOIN_EXTENSION,
-} from "../../../../client/web/src/crypto/roomState";
-import * as veil from "../../../../client/web/src/crypto/veil";
+} from "../../../../client/web/src/crypto/agreed/roomState";
+import * as veil from "../../../../client/web/src/crypto/agreed/envelope";
 import * as mls from "../../../../client/web/src/mls";
-import type { Intent } from "../../../../client/web/src/session/intents";
-import { exported, Membership, SUITE } from "../../../../client/web/src/session/membership";
+import type { Intent } from "../../../../client/web/src/session/kernel/intents";
+import { exported, Membership, SUITE } from "../../../../client/web/src/session/kernel/membership";
 import { BUCKETS } from "../../../../client/web/src/wire/limits";
 import { seeded } from "./rooms";
 

@@ -4,16 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NO_BEAT } from "../../../../client/web/src/crypto/beats";
+import { NO_BEAT } from "../../../../client/web/src/crypto/agreed/heartbeat";
 import { type Bytes, type Rng, utf8 } from "../../../../client/web/src/crypto/bytes";
-import { HostSeed } from "../../../../client/web/src/crypto/invite";
+import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { H } from "../../../../client/web/src/crypto/kdf";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
-import { Announced, openGrant, sealGrant } from "../../../../client/web/src/session/announced";
-import type { Announce } from "../../../../client/web/src/session/content";
-import { KEPT, Order } from "../../../../client/web/src/session/order";
-import { Reaching, type Stream } from "../../../../client/web/src/session/reaching";
-import { Turns } from "../../../../client/web/src/session/turns";
+import { Announced, openGrant, sealGrant } from "../../../../client/web/src/session/features/announcements";
+import type { Announce } from "../../../../client/web/src/session/catalogue/content";
+import { KEPT, Order } from "../../../../client/web/src/session/monitor/ordering";
+import { Reaching, type Stream } from "../../../../client/web/src/session/monitor/delivery";
+import { Turns } from "../../../../client/web/src/session/features/commitRota";
 
 const filled = (byte: number): Bytes => new Uint8Array(32).fill(byte);
 const LIFE = utf8("server 1");

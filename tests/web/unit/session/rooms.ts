@@ -7,15 +7,15 @@ import { type Bytes, hex, type Rng, same, utf8 } from "../../../../client/web/sr
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import { labeled } from "../../../../client/web/src/crypto/labels";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
-import { Ledger, Policy } from "../../../../client/web/src/crypto/roomState";
+import { Ledger, Policy } from "../../../../client/web/src/crypto/agreed/roomState";
 import type { ApplicationMessage } from "../../../../client/web/src/mls";
-import { Announced } from "../../../../client/web/src/session/announced";
-import type { Aspect } from "../../../../client/web/src/session/aspect";
-import { type AnyContent, decode, encode } from "../../../../client/web/src/session/content";
+import { Announced } from "../../../../client/web/src/session/features/announcements";
+import type { Aspect } from "../../../../client/web/src/session/kernel/feature";
+import { type AnyContent, decode, encode } from "../../../../client/web/src/session/catalogue/content";
 import type { Effect, Event, EventOf, Member } from "../../../../client/web/src/session/events";
-import type { Change, Gone } from "../../../../client/web/src/session/membership";
+import type { Change, Gone } from "../../../../client/web/src/session/kernel/membership";
 import { OPTIONS, type Options } from "../../../../client/web/src/session/options";
-import type { AspectClass, RoomSession } from "../../../../client/web/src/session/room";
+import type { AspectClass, RoomSession } from "../../../../client/web/src/session/kernel/room";
 import { english, render } from "../../../../client/web/src/words/index";
 import type { Sentence } from "../../../../client/web/src/words/sentence";
 

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Bytes } from "../../../../client/web/src/crypto/bytes";
 import { MalformedError, ValidationError } from "../../../../client/web/src/crypto/errors";
-import { Invite } from "../../../../client/web/src/crypto/invite";
-import type { Answer } from "../../../../client/web/src/crypto/lobby";
-import { Contacts } from "../../../../client/web/src/session/contacts";
+import { Invite } from "../../../../client/web/src/crypto/entry/invite";
+import type { Answer } from "../../../../client/web/src/crypto/entry/lobby";
+import { Contacts } from "../../../../client/web/src/session/entry/contacts";
 import type { Participant } from "./hub";
 import { Hub, ORIGIN } from "./hub";
 import { OPTIONS, type Options } from "../../../../client/web/src/session/options";
-import { RejoiningLobby } from "../../../../client/web/src/session/returning";
-import { type HostFacts, Session } from "../../../../client/web/src/session/session";
+import { RejoiningLobby } from "../../../../client/web/src/session/entry/recovery";
+import { type HostFacts, Session } from "../../../../client/web/src/session/kernel/session";
 import { seeded } from "./rooms";
 
 async function hosted(more: Partial<HostFacts> = {}): Promise<{ hub: Hub; ada: Participant; link: string }> {

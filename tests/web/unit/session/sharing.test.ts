@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { File } from "../../../../client/web/src/session/content";
+import type { File } from "../../../../client/web/src/session/catalogue/content";
 import type { OwnState } from "../../../../client/web/src/session/events";
-import { Files, isName, piecesOf } from "../../../../client/web/src/session/filesharing";
-import { Pages } from "../../../../client/web/src/session/pages";
-import type { RoomSession } from "../../../../client/web/src/session/room";
-import { Reactions, States } from "../../../../client/web/src/session/states";
+import { Files, isName, piecesOf } from "../../../../client/web/src/session/features/filesharing";
+import { Pages } from "../../../../client/web/src/session/features/pages";
+import type { RoomSession } from "../../../../client/web/src/session/kernel/room";
+import { Reactions, States } from "../../../../client/web/src/session/features/states";
 import { CommandError } from "../../../../client/web/src/words/sentence";
 import { seeded, worded, World } from "./rooms";
 

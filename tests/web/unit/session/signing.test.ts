@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concat, utf8 } from "../../../../client/web/src/crypto/bytes";
-import { EPOCH_BITS } from "../../../../client/web/src/crypto/mediaKeys";
-import { INTERVAL } from "../../../../client/web/src/crypto/mediaSignatures";
-import { encodeHeader } from "../../../../client/web/src/crypto/sframe";
-import { PATIENCE, Signing } from "../../../../client/web/src/session/signing";
+import { EPOCH_BITS } from "../../../../client/web/src/crypto/media/keys";
+import { INTERVAL } from "../../../../client/web/src/crypto/media/signatures";
+import { encodeHeader } from "../../../../client/web/src/crypto/media/sframe";
+import { PATIENCE, Signing } from "../../../../client/web/src/session/features/signing";
 import { World } from "./rooms";
 
 test("frames wait until their list is handed over, however long it takes to sign", async () => {

@@ -9,10 +9,10 @@ import {
   encode,
   mark,
   type Posted,
-} from "../../../../client/web/src/session/content";
-import { CHAINS, Journal, KEPT } from "../../../../client/web/src/session/journal";
-import { mimeOf } from "../../../../client/web/src/session/pictures";
-import { Outbox, RECENT, RECENT_MAX, Said, Seen, SEEN_MAX } from "../../../../client/web/src/session/talk";
+} from "../../../../client/web/src/session/catalogue/content";
+import { CHAINS, Journal, KEPT } from "../../../../client/web/src/session/kernel/journal";
+import { mimeOf } from "../../../../client/web/src/session/features/images";
+import { Outbox, RECENT, RECENT_MAX, Said, Seen, SEEN_MAX } from "../../../../client/web/src/session/kernel/outbox";
 
 const say = (text: string): Posted => ({ type: "say", id: H(utf8(text)).slice(0, 16), text });
 const digest = (n: number): Bytes => H(utf8(String(n)));

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CommandError } from "../../../../client/web/src/words/sentence";
-import type { RoomSession } from "../../../../client/web/src/session/room";
-import { Beats, Line, Record } from "../../../../client/web/src/session/beats";
-import { Asking } from "../../../../client/web/src/session/asking";
-import { Freshness } from "../../../../client/web/src/session/freshness";
-import { Watch } from "../../../../client/web/src/session/watch";
-import { Beat } from "../../../../client/web/src/crypto/beats";
+import type { RoomSession } from "../../../../client/web/src/session/kernel/room";
+import { Beats, Line, Record } from "../../../../client/web/src/session/monitor/heartbeats";
+import { Asking } from "../../../../client/web/src/session/features/subscriptions";
+import { Freshness } from "../../../../client/web/src/session/monitor/freshness";
+import { Watch } from "../../../../client/web/src/session/monitor/monitor";
+import { Beat } from "../../../../client/web/src/crypto/agreed/heartbeat";
 import { ValidationError } from "../../../../client/web/src/crypto/errors";
 import { H } from "../../../../client/web/src/crypto/kdf";
 import { utf8 } from "../../../../client/web/src/crypto/bytes";

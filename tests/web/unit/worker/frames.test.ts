@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Bytes } from "../../../../client/web/src/crypto/bytes";
 import { AuthenticationError, MissingKeyError, ReplayError } from "../../../../client/web/src/crypto/errors";
-import { FutureEpochError } from "../../../../client/web/src/crypto/mediaKeys";
-import { UnverifiedFrameError } from "../../../../client/web/src/crypto/mediaSignatures";
-import type { Kind } from "../../../../client/web/src/crypto/shim";
+import { FutureEpochError } from "../../../../client/web/src/crypto/media/keys";
+import { UnverifiedFrameError } from "../../../../client/web/src/crypto/media/signatures";
+import type { Kind } from "../../../../client/web/src/crypto/media/clearHeader";
 import {
   AHEAD_MAX, type FrameCrypto, Incoming, Outgoing, PATIENCE, TOO_LARGE, UNVERIFIED_TIME,
 } from "../../../../client/web/src/worker/frames";

@@ -1,6 +1,6 @@
 import type { Texts } from "../entry";
 
-/** What rule of Snug's own is broken, and how: as `crypto/policy.py` says it. Texts alone, for the errors' own sake. */
+/** What rule of Snug's own is broken, and how: as `crypto/agreed/policy.py` says it. Texts alone, for the errors' own sake. */
 export default {
   "snug.room": "the commit is of another room",
   "snug.slot": "the commit is for slot {said}, this is slot {slot}",

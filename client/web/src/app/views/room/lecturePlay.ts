@@ -1,4 +1,4 @@
-/** Plays scenes of the lab: `snug demo --lecture` runs them beside the page (client/demo/lecture.py). */
+/** Plays scenes of the lab: `snug demo --lecture` runs them beside the page (client/tools/demo/lecture.py). */
 
 export interface SceneView {
   readonly scene: string;

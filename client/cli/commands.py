@@ -1,0 +1,263 @@
+"""Commands from standard input: a JSON object on each line, or a line that a person types."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, get_args
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content
+
+
+class CommandError(ValueError):
+    """The line is not a command; the text shows the expected form."""
+
+
+_HELP = (
+    "/admit N, /refuse N, /remove WHO, /deputy WHO, /undeputy WHO, /handover WHO, /lock, /unlock, "
+    "/compare, /same [digits], /different [digits], /code, "
+    "/override, /vouch WHO, /known WHO [NAME], /verified WHO (WHO is a name, or #LEAF), "
+    '/invite [--for "NAME"] [--once], /invites, /revoke N, '
+    "/picture FILE, /file FILE, /hand, /unhand, /react SIGN, "
+    "/report MESSAGE... FILE, /evidence FILE [--names], "
+    "/leave, /end; anything else is said to all"
+)
+#: Commands about a member, by leaf index.
+_ABOUT_SOMEBODY: Final[dict[str, Callable[[int], ev.Input]]] = {
+    "remove": ev.Remove,
+    "deputy": ev.Deputise,
+    "undeputy": ev.Undeputise,
+    "handover": ev.HandOver,
+    "vouch": ev.Vouch,
+    "verified": ev.Verified,
+}
+#: Commands about a knock, a leaf or an invite, by its number.
+_NUMBERED: Final[dict[str, Callable[[int], ev.Input]]] = {
+    "admit": ev.Admit,
+    "refuse": ev.Refuse,
+    "revoke": ev.Revoke,
+    **_ABOUT_SOMEBODY,
+}
+#: Commands without an argument.
+_PLAIN: Final[dict[str, Callable[[], ev.Input]]] = {
+    "leave": ev.Leave,
+    "end": ev.EndMeeting,
+    "compare": ev.Compare,
+    "code": ev.ShowCode,
+    "override": ev.Override,
+    "invites": ev.ListInvites,
+}
+
+
+def parse_json(line: str) -> ev.Input:
+    """Parse a JSON object with one key, as listed in docs/headless.md; CommandError for anything else."""
+    try:
+        value: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        raise CommandError("a line of input is no JSON object") from None
+    if not isinstance(value, dict) or len(value) != 1:
+        raise CommandError('a command is a JSON object with one key, such as {"admit": 1}')
+    ((name, argument),) = value.items()
+    if name == "chat" and isinstance(argument, str):
+        return _said(argument)
+    if name in _PLAIN and argument is True:
+        return _PLAIN[name]()
+    if name == "compared" and isinstance(argument, bool):
+        return ev.Compared(argument)
+    if name in ("same", "different") and isinstance(argument, str):
+        return ev.Compared(name == "same", _digits(argument))
+    if name == "lock" and isinstance(argument, bool):
+        return ev.Lock(argument)
+    if name == "invite" and isinstance(argument, dict):
+        return _invite(argument)
+    if name == "picture" and isinstance(argument, str):
+        return ev.SendPicture(_path(argument))
+    if name == "file" and isinstance(argument, str):
+        return ev.SendFile(_path(argument))
+    if name == "hand" and isinstance(argument, bool):
+        return ev.RaiseHand(argument)
+    if name == "react" and isinstance(argument, str):
+        return _reaction(argument)
+    if name == "report" and isinstance(argument, dict):
+        return _report(argument.get("messages"), argument.get("file"), len(argument) == 2)
+    if name == "evidence":
+        return _evidence(argument)
+    if name == "know" and isinstance(argument, dict):
+        return _know(argument)
+    if name in _NUMBERED and type(argument) is int:
+        return _NUMBERED[name](argument)
+    raise CommandError(f"no such command, or not with that value: {name[:40]!r}")
+
+
+def _invite(wanted: dict[str, Any]) -> ev.NewInvite:
+    label, once = wanted.get("for", ""), wanted.get("once", False)
+    if not wanted.keys() <= {"for", "once"} or not isinstance(label, str) or not isinstance(once, bool):
+        raise CommandError('an invite is made by {"invite": {"for": "Ada", "once": true}}, both optional')
+    return ev.NewInvite(label, once)
+
+
+def _digits(text: str) -> str | None:
+    """Parse the argument of /same and /different: empty for the words (None), or ``digits [FIRST...]``."""
+    word, _, first = text.strip().partition(" ")
+    if not word:
+        return None
+    if word == "digits":
+        return first.replace(" ", "")
+    raise CommandError("/same (or /different) is about the four words, /same digits about the long code")
+
+
+def _know(wanted: dict[str, Any]) -> ev.Know:
+    leaf, name = wanted.get("leaf"), wanted.get("name")
+    if not wanted.keys() <= {"leaf", "name"} or type(leaf) is not int or not isinstance(name, str | None):
+        raise CommandError('a contact is kept by {"know": {"leaf": 2, "name": "Ada"}}, the name optional')
+    return ev.Know(leaf, name)
+
+
+def _path(text: str) -> str:
+    if not text or "\0" in text or not text.isprintable():
+        raise CommandError("that is no name of a file")
+    return text
+
+
+def _reaction(text: str) -> ev.React:
+    for sign in get_args(content.ReactionKind):
+        if text.strip() == sign:
+            return ev.React(sign)
+    raise CommandError(f"a sign is one of {', '.join(get_args(content.ReactionKind))}")
+
+
+def _report(messages: object, file: object, whole: bool = True) -> ev.SaveReport:
+    if (
+        not whole
+        or not isinstance(messages, list)
+        or not all(isinstance(m, str) for m in messages)
+        or not isinstance(file, str)
+    ):
+        raise CommandError('a report is made by {"report": {"messages": ["ID"], "file": "FILE"}}')
+    return ev.SaveReport(tuple(messages), _path(file))
+
+
+def _evidence(wanted: object) -> ev.SaveEvidence:
+    if isinstance(wanted, str):
+        return ev.SaveEvidence(_path(wanted))
+    if isinstance(wanted, dict) and wanted.keys() <= {"file", "names"}:
+        file, names = wanted.get("file"), wanted.get("names", False)
+        if isinstance(file, str) and isinstance(names, bool):
+            return ev.SaveEvidence(_path(file), names)
+    raise CommandError('evidence is written by {"evidence": "FILE"}')
+
+
+def _typed_files(name: str, text: str) -> ev.Input:
+    """Parse the arguments of /picture, /file, /report and /evidence."""
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = []
+    match name, words:
+        case "picture", [path]:
+            return ev.SendPicture(_path(path))
+        case "file", [path]:
+            return ev.SendFile(_path(path))
+        case "report", [*messages, path] if messages:
+            return _report(messages, path)
+        case "evidence", [path]:
+            return ev.SaveEvidence(_path(path))
+        case "evidence", [path, "--names"] | ["--names", path]:
+            return ev.SaveEvidence(_path(path), names=True)
+    raise CommandError("/picture FILE, /file FILE, /report MESSAGE... FILE, /evidence FILE [--names]")
+
+
+def _typed_invite(text: str) -> ev.NewInvite:
+    """Parse the arguments of /invite: ``[--for NAME] [--once]``."""
+    wrong = CommandError('an invite is made by /invite, with --for "NAME" and --once if you like')
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        raise wrong from None
+    label, once = "", False
+    if words[:1] == ["new"]:
+        del words[0]
+    while words:
+        word = words.pop(0)
+        if word == "--once":
+            once = True
+        elif word == "--for" and words:
+            label = words.pop(0)
+        else:
+            raise wrong
+    return ev.NewInvite(label, once)
+
+
+def _typed_known(text: str, names: Mapping[int, str]) -> ev.Know:
+    """Parse the arguments of /known: ``WHO [NAME]``. A name with a space needs quotes."""
+    try:
+        who, *petname = shlex.split(text)
+    except ValueError:
+        raise CommandError('somebody is kept by /known WHO [NAME], such as /known "Ada L." Ada') from None
+    return ev.Know(_somebody(who, names), " ".join(petname) or None)
+
+
+def _said(text: str) -> ev.Say:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate: JSON can escape one, UTF-8 can't carry it
+        raise CommandError("a text that is not Unicode") from None
+    return ev.Say(text)
+
+
+def _somebody(who: str, names: Mapping[int, str]) -> int:
+    """Return the leaf for ``#LEAF``, a name, or a number that is no other member's name."""
+    who = who.strip()
+    number = who.removeprefix("#")
+    leaf = int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else None
+    if leaf is not None and who.startswith("#"):
+        return leaf
+    named = [place for place, name in names.items() if name == who]
+    if leaf is not None and named and named != [leaf]:
+        raise CommandError(f"{who} is a number and somebody's name: write #{leaf} or #{named[0]}")
+    if named:
+        return named[0]
+    if leaf is None:
+        raise CommandError(f"nobody of that name is in the room: {who[:64]!r}")
+    return leaf
+
+
+def parse_human(line: str, names: Mapping[int, str] = MappingProxyType({})) -> ev.Input | None:
+    """Parse a line that a person typed; None for an empty line. JSON objects work too.
+
+    `names` maps leaves to the names of the members in the room, so that commands can refer to members by
+    name.
+    """
+    line = line.strip()
+    if not line:
+        return None
+    if line.startswith("{"):
+        return parse_json(line)
+    if not line.startswith("/"):
+        return _said(line)
+    name, _, argument = line[1:].partition(" ")
+    if name in _PLAIN and not argument.strip():
+        return _PLAIN[name]()
+    if name in ("lock", "unlock") and not argument.strip():
+        return ev.Lock(name == "lock")
+    if name in ("same", "different"):
+        return ev.Compared(name == "same", _digits(argument))
+    if name == "invite":
+        return _typed_invite(argument)
+    if name in ("hand", "unhand") and not argument.strip():
+        return ev.RaiseHand(name == "hand")
+    if name == "react":
+        return _reaction(argument)
+    if name in ("picture", "file", "report", "evidence"):
+        return _typed_files(name, argument)
+    if name == "known" and argument.strip():
+        return _typed_known(argument, names)
+    if name in _ABOUT_SOMEBODY and argument.strip():
+        return _ABOUT_SOMEBODY[name](_somebody(argument, names))
+    try:
+        return _NUMBERED[name](int(argument))
+    except (KeyError, ValueError):
+        raise CommandError(f"what you can type: {_HELP}") from None

@@ -1,0 +1,386 @@
+"""`snug evidence` and `snug report`: verify offline what a file proves and what it does not.
+
+Both verify every signature before they print any result. Exit status: 0 if everything verified, 1 if not,
+2 if the file or the command line can't be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from snugroom.client.cli.output import plain
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.catalogue.sentences import listed
+from snugroom.client.session.features.images import mime_of
+from snugroom.crypto.entry.invite import Invite
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.kdf import H
+from snugroom.crypto.proof import evidence, report
+from snugroom.crypto.proof.evidence import Findings
+from snugroom.crypto.proof.report import Proven, Report
+
+_OK, _UNPROVEN, _USAGE = 0, 1, 2
+
+#: Statements that no evidence can prove.
+_EVIDENCE_NOT: Final = (
+    "That no host ended the meeting or removed anybody: a word that never came can't be shown not to exist.",
+    "That the keys are of different people, or of members: whoever knew the room's number could make keys "
+    "and sign with them, its server and any one member included.",
+    "Whose a name is: every key calls itself what it likes, and is in the list whether it was here or not.",
+    "Whose clocks were right: times are by each signer's own.",
+    "That the server's key is that operator's. A running server shows its key in the first message to "
+    "whoever connects (`challenge`), and makes a new one at each start: compare it while that server runs, "
+    "or ask others who met there at that time.",
+    "What the server said last, and when the room was lost: that is the word of whoever made the exhibit.",
+)
+#: Statements that no report can prove.
+_REPORT_NOT: Final = (
+    "Who the person is: a key is a program's, for one meeting.",
+    "When it was said, and what was said before it and after it: the epoch, and who was host then, are the "
+    "writer's own word.",
+    "That the host is honest: a host can let anybody in, can be the writer itself under another key, and can "
+    "make up a whole meeting in which nobody else ever was.",
+    "That the host key is the host's: it has to come from the host, by the link or by word of mouth.",
+)
+
+
+def add_parser(commands: Any) -> None:
+    """Add `evidence` and `report` to the commands (argparse's subparsers)."""
+    shown = commands.add_parser(
+        "evidence", help="what shows that a server dropped a meeting: check it, merge it"
+    )
+    what = shown.add_subparsers(dest="evidence", required=True, metavar="WHAT")
+    verify = what.add_parser("verify", help="what a file proves, offline, and what it doesn't")
+    verify.add_argument("file", metavar="FILE", type=Path)
+    verify.add_argument("--json", action="store_true", help="one JSON object")
+    merge = what.add_parser("merge", help="several members' files as one, on standard output")
+    merge.add_argument("files", metavar="FILE", type=Path, nargs="+")
+
+    shown = commands.add_parser("report", help="a report of messages: check it")
+    what = shown.add_subparsers(dest="report", required=True, metavar="WHAT")
+    verify = what.add_parser("verify", help="what a report proves, and what it doesn't")
+    verify.add_argument("file", metavar="FILE", type=Path)
+    of = verify.add_mutually_exclusive_group()
+    of.add_argument("--link", metavar="LINK", help="the meeting's link, from its host")
+    of.add_argument("--host-key", metavar="HEX", help="the host's key alone, 64 hex digits")
+    verify.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; return the exit status."""
+    try:
+        if arguments.command == "report":
+            return _verify_report(arguments)
+        if arguments.evidence == "merge":
+            return _merge(arguments.files)
+        return _verify_evidence(arguments)
+    except OSError as error:
+        print(f"snug: {error.filename} can't be read: {error.strerror}", file=sys.stderr)
+        return _USAGE
+
+
+def _digest(data: bytes) -> str:
+    return H(data).hex()
+
+
+def _read(path: Path, most: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(most + 1)
+
+
+def _bad(arguments: argparse.Namespace, error: SnugCryptoError, **more: Any) -> int:
+    text = f"This proves nothing: {error}."
+    if arguments.json:
+        _json({"verified": False, "text": text, **more})
+    else:
+        print(plain(text))
+    return _UNPROVEN
+
+
+def _json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, ensure_ascii=True, indent=1))
+
+
+def _tell(title: str, sentences: Iterable[str]) -> None:
+    print(title)
+    for sentence in sentences:
+        print(f"  - {plain(sentence)}")
+
+
+def _clock(at: int) -> str:
+    """Return Unix seconds as UTC text, or the number itself if it is outside the calendar."""
+    try:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{at} s"
+
+
+# -- evidence ------------------------------------------------------------------------------------
+
+
+def _merge(files: list[Path]) -> int:
+    read = []
+    for path in files:
+        try:
+            found = evidence.decode_evidence(_read(path, evidence.FILE_MAX))
+            evidence.verify_evidence(found)
+        except SnugCryptoError as error:
+            print(f"snug: {path}: {error}", file=sys.stderr)
+            return _UNPROVEN
+        read.append(found)
+    try:
+        merged = evidence.merge(read)
+    except SnugCryptoError as error:
+        print(f"snug: {error}", file=sys.stderr)
+        return _UNPROVEN
+    sys.stdout.write(evidence.encode(merged).decode())
+    return _OK
+
+
+def _verify_evidence(arguments: argparse.Namespace) -> int:
+    data = _read(arguments.file, evidence.FILE_MAX)
+    try:
+        found = evidence.verify_evidence(evidence.decode_evidence(data))
+    except SnugCryptoError as error:
+        return _bad(arguments, error)
+    proven = proven_of(found)
+    if arguments.json:
+        _json(_evidence_json(found, proven))
+        return _OK
+    print(f"Evidence of room {found.number.hex()}.")
+    if found.names:
+        _tell("Names, by which each key has called itself:", (_named(found, n) for n in found.names))
+    _tell("Proven:", proven)
+    _tell("As the exhibits tell it, not proven:", claims_of(found))
+    _tell("Not proven:", _EVIDENCE_NOT)
+    return _OK
+
+
+def _order(found: Findings) -> list[bytes]:
+    """Return all keys in a fixed order, which defines the members' numbers."""
+    return sorted({*(m.key for m in found.members), *(e.key for e in found.exhibits)})
+
+
+def _who(found: Findings, key: bytes) -> str:
+    order = _order(found)
+    return f"member {order.index(key) + 1}" if key in order else f"key {key.hex()[:16]}"
+
+
+def _named(found: Findings, named: evidence.Named) -> str:
+    known = named.key in _order(found)
+    return f"{_who(found, named.key)}: {named.name}" + ("" if known else " (it has signed nothing here)")
+
+
+def _server(key: bytes) -> str:
+    return f"the server key {key.hex()[:16]}..."
+
+
+def proven_of(found: Findings) -> list[str]:
+    """Return the facts that verified signatures prove, one sentence each."""
+    sentences = []
+    if found.members:
+        last = found.members[0]
+        keys = len(found.members)
+        sentences.append(
+            f"{keys} different key{'s' if keys > 1 else ''} signed beats in this room, the last of them at "
+            f"{_clock(last.at)}."
+        )
+    for member in found.members:
+        by = listed(_server(key) for key in found.served_by(member))
+        served = f"{by} signed the same history" if by else "no receipt for that here"
+        sentences.append(
+            f"{_who(found, member.key).capitalize()} was there at {_clock(member.at)}, at slot {member.slot} "
+            f"(history {member.chain.hex()[:16]}): {served}."
+        )
+    for server_key in sorted({key for key, _ in found.receipts}):
+        slots = [slot for key, slot in found.receipts if key == server_key]
+        sentences.append(
+            f"The server with the key {server_key.hex()} served this room: it signed slots {min(slots)} to "
+            f"{max(slots)}."
+        )
+    for probe in found.probes:
+        whose = f"The server with the key {probe.server_key.hex()}"
+        more = ""
+        if not probe.same_server:
+            more = (
+                " (the key of this room's server by the word of the exhibit; no receipt of it is here)"
+                if probe.claimed_server
+                else ", which is not the key that served this room: it was started anew, or is another"
+            )
+        sentences.append(
+            f"{whose} was running and opened another room after {probe.beats} of these beats, of "
+            f"{probe.keys} keys, had been signed: it signed something that contains them{more}."
+        )
+    for server_key, slot in found.two_stories:
+        sentences.append(
+            f"TWO STORIES: {_server(server_key)} signed two different histories for "
+            f"slot {slot}. An honest server does so only if a host opened the room anew with another history."
+        )
+    sentences += [
+        f"Members' beats name different histories at slot {slot}: they were shown different meetings, or "
+        "one of them lies."
+        for slot in found.split_slots
+    ]
+    return sentences or [
+        "Nothing but that the exhibits are their makers': there are no beats and no receipts."
+    ]
+
+
+def claims_of(found: Findings) -> list[str]:
+    """Return the exhibits' further claims, one sentence each."""
+    sentences = [f"The meeting was at {found.origin}."]
+    for exhibit in found.exhibits:
+        who = _who(found, exhibit.key).capitalize()
+        if exhibit.dropped_at is None:
+            sentences.append(f"{who} was not dropped when this was made, at {_clock(exhibit.at)}.")
+        else:
+            sentences.append(f"{who} lost the room at {_clock(exhibit.dropped_at)}.")
+        sentences += [
+            f"{who} heard last, at {_clock(w.at)}: {w.code}: {w.text}" for w in exhibit.last_words[-3:]
+        ]
+        if exhibit.probe is not None:
+            sentences.append(
+                f"{who} tried a room of its own at {_clock(exhibit.probe.at)}. {exhibit.probe.text}"
+            )
+    return sentences
+
+
+def _evidence_json(found: Findings, proven: list[str]) -> dict[str, Any]:
+    return {
+        "verified": True,
+        "origin": found.origin,
+        "room": found.number.hex(),
+        "members": [
+            {
+                "member": _order(found).index(m.key) + 1,
+                "key": m.key.hex(),
+                "beats": m.count,
+                "last": m.at,
+                "slot": m.slot,
+                "chain": m.chain.hex(),
+                "served": bool(found.served_by(m)),
+                "served_by": [key.hex() for key in found.served_by(m)],
+            }
+            for m in found.members
+        ],
+        "exhibits": [{"key": e.key.hex(), "at": e.at, "dropped_at": e.dropped_at} for e in found.exhibits],
+        "probes": [
+            {
+                "key": p.exhibit_key.hex(),
+                "at": p.at,
+                "server_key": p.server_key.hex(),
+                "beats": p.beats,
+                "keys": p.keys,
+                "same_server": p.same_server,
+            }
+            for p in found.probes
+        ],
+        "two_stories": [{"server_key": key.hex(), "slot": slot} for key, slot in found.two_stories],
+        "split_slots": found.split_slots,
+        "names": [{"key": n.key.hex(), "name": n.name} for n in found.names],
+        "proven": proven,
+        "claimed": claims_of(found),
+        "not_proven": list(_EVIDENCE_NOT),
+    }
+
+
+# -- reports -------------------------------------------------------------------------------------
+
+
+def _verify_report(arguments: argparse.Namespace) -> int:
+    data = _read(arguments.file, report.FILE_MAX)
+    try:
+        host_public = _host_key(arguments)
+    except (SnugCryptoError, ValueError) as error:
+        print(f"snug: {error}", file=sys.stderr)
+        return _USAGE
+    try:
+        read = report.decode_report(data)
+        if host_public is None:
+            return _only_claimed(arguments, read)
+        proven = report.verify_report(read, host_public)
+        said = [content.decode(p.data) for p in proven]
+    except SnugCryptoError as error:
+        return _bad(arguments, error)
+    if not all(isinstance(what, content.Say | content.Picture) for what in said):
+        return _bad(arguments, SnugCryptoError("it is of something that is neither a message nor a picture"))
+    if arguments.json:
+        rows = [_report_json(p, what) for p, what in zip(proven, said, strict=True)]
+        _json({"verified": True, "messages": rows, "not_proven": list(_REPORT_NOT)})
+        return _OK
+    _tell("Proven:", (_proven_sentence(p, what) for p, what in zip(proven, said, strict=True)))
+    _tell("Not proven:", _REPORT_NOT)
+    return _OK
+
+
+def _host_key(arguments: argparse.Namespace) -> bytes | None:
+    if arguments.link is not None:
+        return Invite.parse(arguments.link).host_public
+    if arguments.host_key is None:
+        return None
+    try:
+        key = bytes.fromhex(arguments.host_key)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise ValueError("--host-key takes 64 hex digits")
+    return key
+
+
+def _only_claimed(arguments: argparse.Namespace, read: Report) -> int:
+    """Report the claim alone: without the host key from the host, a report proves nothing."""
+    count = f"{len(read.messages)} message{'s' if len(read.messages) > 1 else ''}"
+    text = (
+        f"This claims to be {count} in the meeting of the host key {read.host_public.hex()}. Nothing of it "
+        "is proven: give --link LINK or --host-key HEX, from the host of that meeting and not from whoever "
+        "brought this report."
+    )
+    if arguments.json:
+        _json({"verified": False, "text": text, "claimed_host_key": read.host_public.hex()})
+    else:
+        print(text)
+    return _UNPROVEN
+
+
+def _what(what: content.AnyContent) -> str:
+    if isinstance(what, content.Say):
+        return f"wrote: \u201c{what.text}\u201d"
+    assert isinstance(what, content.Picture)
+    kind = mime_of(what.data) or "of no kind that is shown"
+    return f"sent a picture ({kind}, {len(what.data):,} bytes, SHA-256 {_digest(what.data)})"
+
+
+def _proven_sentence(proven: Proven, what: content.AnyContent) -> str:
+    came = (
+        "opened the meeting"
+        if proven.invite is None
+        else f"was let in by the host with invite {proven.invite}"
+    )
+    host = " By the writer's own word it was a host's key then." if proven.claims_host else ""
+    return (
+        f"The holder of the leaf key {proven.signature_key.hex()} {_what(what)}, in the meeting of the host "
+        f"key {proven.host_public.hex()}, in what it calls epoch {proven.epoch}; that key {came}.{host}"
+    )
+
+
+def _report_json(proven: Proven, what: content.AnyContent) -> dict[str, Any]:
+    value: dict[str, Any] = {
+        "key": proven.signature_key.hex(),
+        "host_key": proven.host_public.hex(),
+        "group": proven.group_id.hex(),
+        "epoch": proven.epoch,
+        "invite": proven.invite,
+        "claims_host": proven.claims_host,
+        "text": _proven_sentence(proven, what),
+    }
+    if isinstance(what, content.Say):
+        return value | {"kind": "say", "said": what.text}
+    assert isinstance(what, content.Picture)
+    kind, digest = mime_of(what.data), _digest(what.data)
+    return value | {"kind": "picture", "mime": kind, "bytes": len(what.data), "sha256": digest}

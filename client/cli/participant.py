@@ -1,0 +1,308 @@
+"""A headless participant on the command line: session, media, input and output in one run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Final
+
+from snugroom.client.cli.commands import CommandError, parse_human, parse_json
+from snugroom.client.cli.output import JsonOutput, Output
+from snugroom.client.cli.saved_files import Keeper
+from snugroom.client.connection import Clock, Connection, SessionCrypto
+from snugroom.client.files.contact_book import Book
+from snugroom.client.files.sealed_file import SealedFileError
+from snugroom.client.media import video_rotation as visible
+from snugroom.client.media.engine import MediaEngine, StreamStats
+from snugroom.client.media.files import FileSource, SourceError
+from snugroom.client.media.record import Recorder
+from snugroom.client.media.sources import Source, TestCard
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.client.session.entry.contacts import ContactError
+
+_REPORT: Final = 1.0
+_LEAVE_TIME: Final = 4.0
+_LINE_MAX: Final = 65_536
+
+
+class Status(IntEnum):
+    """Exit statuses of `snug`."""
+
+    OK = 0  # left, or the time was up, or a host ended the meeting
+    ERROR = 1  # an unexpected error
+    USAGE = 2  # the command line, a file or the link is invalid
+    UNREACHABLE = 3  # the server never answered
+    REFUSED = 4  # a host refused the knock
+    REMOVED = 5  # a host removed this participant
+    NOT_ADMITTED = 6  # the time was up before a host admitted this participant
+    FAILED = 7  # a check of `snug demo`, `snug lab` or `snug verify-page` failed
+    DROPPED = 8  # the server dropped the meeting, and did not let the participant return
+
+
+_STATUS_OF_END: Final = {
+    "left": Status.OK,
+    "ended": Status.OK,
+    "refused": Status.REFUSED,
+    "removed": Status.REMOVED,
+    "dropped": Status.DROPPED,
+    "failed": Status.ERROR,
+}
+
+
+@dataclass(frozen=True)
+class MediaChoice:
+    """The media to send, to subscribe to, and to record."""
+
+    play: str = "testcard"
+    audio: bool = True
+    video: bool = True
+    record: Path | None = None
+    #: Maximum number of video streams subscribed to at a time; None: all.
+    visible: int | None = None
+    #: Number of simulcast layers of own video, 1 to 3.
+    layers: int = 1
+
+    def source(self, name: str, leaf: int) -> Source | None:
+        """Return the source, None without media; SourceError if the file can't be played."""
+        if not (self.audio or self.video):
+            return None
+        return TestCard(name, leaf) if self.play == "testcard" else FileSource(self.play)
+
+    def check(self) -> None:
+        """Raise SourceError early, before the meeting, if the file can't be played."""
+        if self.play != "testcard" and (self.audio or self.video):
+            FileSource(self.play).close()
+
+
+class Participant:
+    """Runs one session to its end, and returns an exit status."""
+
+    def __init__(
+        self,
+        make_session: Callable[[float], Session],
+        *,
+        name: str,
+        media: MediaChoice,
+        output: Output,
+        seconds: float | None = None,
+        book: Book | None = None,
+        pictures: Path | None = None,
+        read_input: bool = True,
+    ) -> None:
+        self._clock = Clock()
+        self._name = name
+        self._media = media
+        self._output = output
+        self._seconds = seconds
+        self._book = book
+        self._keeper = Keeper(output, pictures)
+        self._read_input = read_input
+        self._names: dict[int, str] = {}
+        self._files: dict[str, int] = {}  # arriving file -> leaf of its sender
+        self._senders: dict[int, str] = {}  # SSRC -> name
+        self._entered: float | None = None
+        self._asked: tuple[int, ...] | None = None
+        self.connection = Connection(
+            make_session(self._clock()),
+            make_engine=self._engine,
+            on_event=self._event,
+            on_save=self._keeper.save,
+            clock=self._clock,
+        )
+
+    @property
+    def session(self) -> Session:
+        return self.connection.session
+
+    def _event(self, event: ev.Event) -> None:
+        if isinstance(event, ev.BookChanged) and not self._keep(event):
+            return
+        if isinstance(event, ev.Picture):
+            event = self._keeper.picture(event)
+        elif isinstance(event, ev.FileOffered):
+            self._files[event.id] = event.leaf
+        elif isinstance(event, ev.FileDone):
+            leaf = self._files.pop(event.id, None)
+            if leaf is not None and leaf != self.session.own_leaf:
+                event = self._keeper.file(leaf, event)
+        if not isinstance(event, ev.Ended):  # printed last, after the counters
+            self._output.event(event)
+
+    def _keep(self, changed: ev.BookChanged) -> bool:
+        """Write a contact into the book; return False if there is no book, or after reporting an error."""
+        if self._book is None:
+            return False
+        try:
+            self._book.update(
+                lambda c: c.learn(changed.public, changed.name, changed.at, verified=changed.verified)
+            )
+        except (SealedFileError, ContactError) as error:
+            self._output.event(ev.Alarm("book", f"Your contact book was not changed: {error}"))
+            return False
+        return True
+
+    def _engine(self, session: Session, crypto: SessionCrypto) -> MediaEngine | None:
+        leaf = session.own_leaf or 0
+        try:
+            source = self._media.source(self._name, leaf)
+        except SourceError as error:
+            self._output.event(ev.Alarm("source", str(error)))
+            source = None
+        sends = source is not None
+        shown = ev.SetState(
+            sends and self._media.audio,
+            sends and self._media.video,
+            recording=self._media.record is not None,
+        )
+        asyncio.get_running_loop().call_soon(self._feed, shown)
+        recorder = None
+        if self._media.record is not None:
+            recorder = Recorder(self._media.record, zero=asyncio.get_running_loop().time())
+        return MediaEngine(
+            crypto=crypto,
+            source=source,
+            audio=self._media.audio,
+            video=self._media.video,
+            layers=self._media.layers,
+            recorder=recorder,
+            name_of=self._name_of,
+            on_lost=self.connection.media_lost,
+            on_failed=lambda why: self._output.event(ev.Alarm("media_failed", why)),
+        )
+
+    async def run(self) -> Status:
+        """Run until the session ends, a signal arrives, or the time is up; return the exit status."""
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        running = loop.create_task(self.connection.run())
+        helpers = [loop.create_task(self._stop_when(stop)), loop.create_task(self._report())]
+        if self._read_input and sys.stdin is not None:
+            threading.Thread(target=self._listen, args=(loop,), daemon=True).start()
+        was_inside = False
+        try:
+            while not running.done():
+                await asyncio.wait([running], timeout=0.2)
+                was_inside = was_inside or self.session.inside
+            ended = running.result()
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        self._tell_sending()
+        self._output.summary(self._rows())
+        for path in [] if self.connection.engine is None else self.connection.engine.recordings:
+            self._output.note("recording", f"Recorded {path.name}", path=str(path))
+        if ended is None:
+            self._output.event(ev.Ended("failed", self.connection.cannot_connect or "It did not work out."))
+            return Status.UNREACHABLE
+        self._output.event(ended)
+        if ended.reason == "left" and not was_inside:
+            return Status.NOT_ADMITTED
+        return _STATUS_OF_END[ended.reason]
+
+    async def _stop_when(self, stop: asyncio.Event) -> None:
+        try:
+            async with asyncio.timeout(self._seconds):
+                await stop.wait()
+        except TimeoutError:
+            pass
+        self._feed(ev.Leave())
+
+    async def _report(self) -> None:
+        while True:
+            await asyncio.sleep(_REPORT)
+            self._output.media(self._rows())
+            self._tell_sending()
+            self._look_around()
+
+    def _look_around(self) -> None:
+        """Subscribe to the video streams whose turn it is."""
+        streams = self.connection.streams
+        inside = self.session.inside and self.session.ended is None
+        if self._media.visible is None or not inside or not streams:
+            return
+        now = self._clock()
+        self._entered = now if self._entered is None else self._entered
+        asked = visible.turns(streams, self._media.visible, now - self._entered)
+        if asked != self._asked:
+            self._asked = asked
+            self._feed(ev.AskFor(asked))
+
+    def _tell_sending(self) -> None:
+        engine = self.connection.engine
+        if engine is not None:
+            self._output.sending(engine.own_stats(), engine.round_trip)
+
+    def _name_of(self, leaf: int) -> str:
+        """Return the name of the current or the last member at a leaf."""
+        name = self.session.name_of(leaf)
+        if name is not None:
+            self._names[leaf] = name
+        return self._names.get(leaf, f"leaf {leaf}")
+
+    def _rows(self) -> list[tuple[StreamStats, str]]:
+        for stats in self.connection.stats():
+            if stats.leaf is not None and stats.ssrc not in self._senders:
+                self._senders[stats.ssrc] = self._name_of(stats.leaf)  # while the member is in the room
+        return [
+            (stats, self._senders[stats.ssrc])
+            for stats in self.connection.stats()
+            if stats.ssrc in self._senders
+        ]
+
+    def _feed(self, what: ev.Input) -> None:
+        try:
+            if isinstance(what, ev.SendPicture):
+                what = self._keeper.read(what)
+            elif isinstance(what, ev.SendFile):
+                what = self._keeper.read_file(what)
+            self.connection.feed(what)
+        except ValueError as error:
+            self._output.event(ev.Alarm("input", f"{str(error)[:1].upper()}{str(error)[1:]}."))
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Read commands from standard input until it ends; the meeting continues without it.
+
+        This runs in a thread: reading works the same for a file, a pipe, a terminal and /dev/null.
+        """
+        rest = b""
+        while True:
+            try:
+                chunk = os.read(sys.stdin.fileno(), 65_536)
+            except (OSError, ValueError):
+                return
+            if not chunk:
+                return
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > _LINE_MAX:
+                rest = b""
+                lines.append(b"{")  # causes the alarm for a line that is not a JSON object
+            for raw in lines:
+                try:
+                    loop.call_soon_threadsafe(self._line, raw.decode("utf-8", "replace").strip())
+                except RuntimeError:
+                    return  # the loop is closed: the participant is leaving
+
+    def _line(self, line: str) -> None:
+        if not line:
+            return
+        try:
+            as_json = isinstance(self._output, JsonOutput)
+            what = parse_json(line) if as_json else parse_human(line, self.session.names)
+        except CommandError as error:
+            self._output.event(ev.Alarm("input", f"{str(error)[:1].upper()}{str(error)[1:]}."))
+            return
+        if what is not None:
+            self._feed(what)

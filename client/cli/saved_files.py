@@ -1,0 +1,136 @@
+"""A participant's files: evidence and reports written, images and files read and saved.
+
+Existing files are not overwritten, except this run's evidence. Data from other members never chooses a name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mimetypes
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from snugroom.client.cli.output import Output
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.features.images import SUFFIX
+
+#: Number of names tried if a name is taken: FILE, FILE.1, FILE.2 ...
+_NAMES: Final = 100
+#: Limits of saved images and files in one run: their number, and their bytes together.
+PICTURES_MAX: Final = 1000
+PICTURES_BYTES: Final = 64 * 2**20
+_MARK: Final = re.compile(r"[0-9a-f]{32}\Z")
+
+
+class Keeper:
+    """File access for a session, which has none. Others' images go to `pictures`; None saves none."""
+
+    def __init__(self, output: Output, pictures: Path | None = None) -> None:
+        self._output = output
+        self._pictures = pictures
+        self._put = 0
+        self._bytes = 0
+        self._full = False
+        self._ours: dict[str, Path] = {}  # requested path -> path of the evidence, rewritten as it grows
+
+    def save(self, save: ev.Save) -> None:
+        """Write a file that only its owner can read, and report its path; an alarm if that fails."""
+        try:
+            if save.what == "evidence" and save.path in self._ours:
+                path = self._ours[save.path]
+                _write_anew(path, save.data)
+            else:
+                path = _write_new(Path(save.path), save.data)
+                if save.what == "evidence":
+                    self._ours[save.path] = path
+        except OSError as error:
+            self._alarm(f"the {save.what} could not be written to {save.path}: {error.strerror or error}")
+            return
+        self._output.note(
+            "saved", f"The {save.what} is in {path}. Nobody else has it.", what=save.what, path=str(path)
+        )
+
+    def picture(self, picture: ev.Picture) -> ev.Picture:
+        """Save another member's image, if the user asked for it; return the event with its path."""
+        if self._pictures is None or not _MARK.match(picture.id):
+            return picture
+        name = f"{picture.leaf}-{picture.id}{SUFFIX[picture.mime]}"
+        path = self._put_away(name, picture.data, "a picture")
+        return picture if path is None else replace(picture, path=str(path))
+
+    def _put_away(self, name: str, data: bytes, what: str) -> Path | None:
+        assert self._pictures is not None
+        if self._put >= PICTURES_MAX or self._bytes + len(data) > PICTURES_BYTES:
+            if not self._full:
+                self._full = True
+                self._alarm("no more pictures and files are put away: too many came")
+            return None
+        try:
+            self._pictures.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = _write_new(self._pictures / name, data)
+        except OSError as error:
+            self._alarm(f"{what} could not be put away: {error.strerror or error}")
+            return None
+        self._put += 1
+        self._bytes += len(data)
+        return path
+
+    def file(self, leaf: int, done: ev.FileDone) -> ev.FileDone:
+        """Save another member's file, like an image; return the event with its path."""
+        if self._pictures is None or not _MARK.match(done.id):
+            return done
+        path = self._put_away(f"{leaf}-{done.id}.file", done.data, "a file")
+        return done if path is None else replace(done, path=str(path))
+
+    def read(self, picture: ev.SendPicture) -> ev.SendPicture:
+        """Return the event with the file's content; ValueError, with a sentence, if the file can't be read.
+
+        A file that is too large is cut one byte beyond the limit, and the session refuses it.
+        """
+        return replace(picture, data=_read(picture.path, content.PICTURE_MAX))
+
+    def read_file(self, file: ev.SendFile) -> ev.SendFile:
+        """Return the event with a file's content, MIME type and name (without the folder: others see it)."""
+        mime = mimetypes.guess_type(file.path)[0] or "application/octet-stream"
+        return replace(file, name=Path(file.path).name, mime=mime, data=_read(file.path, content.FILE_MAX))
+
+    def _alarm(self, text: str) -> None:
+        self._output.event(ev.Alarm("file", f"{text[:1].upper()}{text[1:]}."))
+
+
+def _read(path: str, most: int) -> bytes:
+    """Read at most one byte more than `most`, so that the session can refuse a file that is too large."""
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(most + 1)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else None
+        raise ValueError(f"{path} can't be read: {why or error}") from None
+
+
+def _write_new(path: Path, data: bytes) -> Path:
+    """Write to `path`, or to the first free name of FILE.1, FILE.2 ...; OSError if none can be written."""
+    for number in range(_NAMES):
+        place = path if number == 0 else path.with_name(f"{path.name}.{number}")
+        with contextlib.suppress(FileExistsError):
+            _whole(place, data)
+            return place
+    raise FileExistsError(17, "there are too many files of that name")
+
+
+def _whole(path: Path, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(data)
+
+
+def _write_anew(path: Path, data: bytes) -> None:
+    """Replace a file that this program wrote before, atomically."""
+    beside = path.with_name(f"{path.name}.new")
+    beside.unlink(missing_ok=True)
+    _whole(beside, data)
+    beside.replace(path)

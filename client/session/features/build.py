@@ -1,0 +1,53 @@
+"""The aspects of a membership, in the order in which their hooks run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from snugroom.client.session.features.comparing import Comparing
+from snugroom.client.session.features.ending import Ending
+from snugroom.client.session.features.filesharing import Files
+from snugroom.client.session.features.host_key_transfer import Granting
+from snugroom.client.session.features.identity import Vouching
+from snugroom.client.session.features.images import Pictures
+from snugroom.client.session.features.maintenance import Turning
+from snugroom.client.session.features.pages import Pages
+from snugroom.client.session.features.reporting import Reporting
+from snugroom.client.session.features.revocation import Revoking
+from snugroom.client.session.features.roles import Powers
+from snugroom.client.session.features.signing import Signing
+from snugroom.client.session.features.simulcast_guard import Layering
+from snugroom.client.session.features.states import Reactions, States
+from snugroom.client.session.features.subscriptions import Asking
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.recovery import Recovery
+from snugroom.client.session.monitor.dropped import Dropped
+from snugroom.client.session.monitor.monitor import Watch
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+
+def make(room: RoomSession, now: float) -> list[Aspect]:
+    """Return a new membership's aspects."""
+    return [
+        Granting(room),
+        Powers(room),
+        Revoking(room),
+        Turning(room, now),
+        Comparing(room, now),
+        Vouching(room),
+        Signing(room),
+        Layering(room),
+        Watch(room, now),
+        Recovery(room),
+        Ending(room),
+        Dropped(room),
+        Reporting(room, now),
+        Pictures(room),
+        States(room),
+        Reactions(room),
+        Pages(room),
+        Files(room),
+        Asking(room),
+    ]

@@ -1,0 +1,446 @@
+"""Short codes: who opens a run, which messages members send when, and comparisons by people (section 8).
+
+All members follow the server's order, for their own messages too: our message counts when it has come back.
+Honest members are therefore in the same run and phase, even if two members open a run or a member lies,
+unless the server sends them different messages; that shows (`code_fork`). If the order is lost (while
+catching up, or at a restart of the server), a message waits for its run.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.features.compared import Compared, Seen, members_of
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.membership import Change
+from snugroom.crypto import mls
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.kdf import H
+from snugroom.crypto.proof.verification import SHARE_SIZE, SID_SIZE, CodeRun, Ground, signs
+from snugroom.server.wire import messages as wire
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+#: Seconds for all commitments, and again for all shares.
+PHASE: Final = 8.0
+#: Seconds for which commits wait while runs follow each other without a pause and commitments are missing.
+HOLD_MAX: Final = 16.0
+#: Seconds without a run that count as a pause.
+PAUSE: Final = 1.0
+#: Seconds between two runs of one opener, and after a code until anybody's next run.
+OPEN_EVERY: Final = 5.0
+REST: Final = 10.0
+#: Extra seconds that an opener waits beyond the others' limits: its messages do not all take equally long.
+MARGIN: Final = 1.0
+#: Seconds that an OPEN may have been under way to a member that is catching up.
+FRESH: Final = 3.0
+#: Seconds after which a request for a code that could not be sent is given up.
+WISH_MAX: Final = 30.0
+#: Seconds within which a person may still mean the previous code.
+SLIP: Final = 2.0
+#: Messages of ours that are resent: the three of a run.
+OWN_MAX: Final = 3
+#: Runs of this epoch whose ids are kept, so that no id is used twice.
+SIDS_MAX: Final = 256
+_NO_CODE: Final = "There is no code this time: {}. Type /compare to try again."
+
+
+@dataclass
+class _Running:
+    """A run, and this member's state of it beside the arithmetic."""
+
+    run: CodeRun
+    opener: int
+    names: dict[int, str]
+    seen: Seen
+    deadline: float
+    showing: bool = False  # our share was sent, so somebody else may know the code
+    cut: bool = False  # our connection was lost meanwhile
+    leaver: bool = False  # a member is leaving, and will not wait
+    again: bool = False  # opened by us, for the second time
+
+    @property
+    def out(self) -> bool:
+        """Whether a share is out, so that an abort may be a member's choice."""
+        return self.showing or self.run.shown
+
+
+@dataclass
+class _Wish:
+    """A request to open a run."""
+
+    since: float
+    again: bool = False  # the second attempt
+    sid: bytes | None = None  # sent, and not yet come back
+    sent_at: float = 0.0
+
+
+class Comparing(Aspect):
+    """Runs for short codes, and the memory of comparisons."""
+
+    def __init__(self, room: RoomSession, now: float) -> None:
+        super().__init__(room)
+        self._running: _Running | None = None
+        self._wish: _Wish | None = None
+        self._asked = False  # whether our person waits for a code
+        self._mine: dict[bytes, content.AnyContent] = {}  # H(blob) -> message that has not come back
+        self._unsent: list[content.AnyContent] = []
+        #: Our last messages and when they were sent: resent on every new connection, even if the run is over
+        #: here, because it may go on elsewhere. Receivers drop duplicates.
+        self._blobs: deque[tuple[bytes, float]] = deque(maxlen=OWN_MAX)
+        #: Messages for runs that are unknown here: of each leaf for its last such run only.
+        self._early: dict[int, list[content.CodeCommit | content.CodeReveal]] = {}
+        self._opened: dict[int, float] = {}  # leaf -> when its last OPEN came
+        self._own_open = float("-inf")
+        self._sids: deque[bytes] = deque(maxlen=SIDS_MAX)
+        self._seen: Seen | None = None  # the last code
+        self._signs: tuple[tuple[str, str], ...] = ()
+        self._slip_until = 0.0
+        self._answered = True
+        self._now = self._in_touch = now
+        self._held_since = 0.0
+        self._idle_since = float("-inf")
+        self._compared = Compared()
+        self._compared.begin(room.m, now)
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Comparing)
+        self._compared, self._seen, self._signs = before._compared, before._seen, before._signs
+        self._answered = before._answered
+        self._compared.begin(self.room.m, self._in_touch)
+        if before._running is not None and before._running.out:
+            # Otherwise an attacker that can make us fall out of step could try out codes unnoticed.
+            self._alarm_missing(before._running, "your program had to come in anew in the middle of it")
+        elif before._asked:
+            self._tell("no_code", _NO_CODE.format("your program had to come in anew meanwhile"))
+        self._tell_standing(news=True)
+
+    # -- commands ------------------------------------------------------------------------------------
+
+    def compare(self, now: float) -> None:
+        """Request a run; ValueError, with a sentence, if none is possible."""
+        count = len(self.room.m.members())
+        if count < 2:
+            raise ValueError("there is nobody here to compare with")
+        if count > content.COMPARING_MAX:
+            raise ValueError(
+                f"the short code is for up to {content.COMPARING_MAX}: compare the long one, /code"
+            )
+        self._asked = True
+        self._tell("comparing", "A code is being made with everybody in the room...")
+        if self._running is None and self._wish is None:
+            self._wish = _Wish(now)
+            self._open(now)
+
+    def compared(self, same: bool, digits: str | None, now: float) -> None:
+        """Record a person's comparison; ValueError, with a sentence, if the compared code is unclear."""
+        if digits is not None:
+            self._compared.digits(same, digits.replace(" ", ""), now)
+        elif self._seen is None:
+            raise ValueError("there is no code to compare yet: type /compare")
+        elif now < self._slip_until:
+            raise ValueError("another code has come just now: look again")
+        else:
+            self._answered = True
+            self._compared.short(same, self._seen)
+        if not same:
+            self.room.tell(sentences.code_different())
+        self._tell_standing(news=True)
+
+    def show(self) -> None:
+        """Show the codes again, and the changes since the comparison."""
+        m = self.room.m
+        self.room.tell(ev.Code(m.group.epoch, m.code))
+        if self._seen is not None and self._seen.epoch == m.group.epoch:
+            self._tell_code()
+        self._tell_standing(news=True)
+
+    def _tell_code(self) -> None:
+        assert self._seen is not None
+        members = tuple(ev.Member(*member) for member in self.room.m.members())
+        emoji, spelled = zip(*self._signs, strict=True)
+        self.room.tell(ev.ShortCode(self._seen.epoch, emoji, spelled, members))
+
+    def _tell_standing(self, *, news: bool) -> None:
+        standing = self._compared.standing(self.room.m, news=news)
+        if standing is not None:
+            self.room.tell(standing)
+
+    def _tell(self, kind: str, text: str) -> None:
+        self.room.tell(ev.Status(kind, text))
+
+    # -- hooks -----------------------------------------------------------------------------------------
+
+    def level(self, now: float) -> None:
+        self._now = now
+        for blob, said_at in self._blobs:
+            if now - said_at <= 2 * PHASE:
+                self.room.send(wire.Relay(blob))
+        self._flush()
+        self._open(now)
+
+    def lost(self, why: str, now: float) -> None:
+        if self._running is not None:
+            self._running.cut = True
+
+    def tick(self, now: float) -> None:
+        self._now = now
+        if self.room.is_level(now) and not self.room.catching_up:
+            self._in_touch = now
+        self._expire(now)
+        self._flush()
+        self._open(now)
+
+    def adopted(self, change: Change, now: float) -> None:
+        for leaf, _, _ in change.removed:
+            self._opened.pop(leaf, None)
+        running, wish = self._running, self._wish
+        unheard = wish is not None and wish.sid is not None
+        again = wish is not None and wish.again
+        self._over(now)
+        self._mine.clear()
+        self._blobs.clear()
+        self._early.clear()
+        self._sids.clear()  # messages are bound to their epoch
+        if running is not None:
+            if running.out:
+                who = self.room.m.name(change.by)
+                self._alarm_missing(running, f"{who} changed the meeting's keys in the middle of it")
+            elif running.opener == self.room.m.own_leaf:
+                unheard, again = True, running.again
+            elif self._asked:
+                self._no_code("somebody came, went or changed keys meanwhile")
+        if unheard:
+            self._once_more(again, now)
+        news = self._compared.moved(change, self.room.m, now)
+        if self._compared.verified:
+            self._tell_standing(news=news)
+
+    def relayed(self, number: int, digest: bytes, now: float) -> None:
+        what = self._mine.pop(digest, None)
+        if what is not None:
+            self._take(self.room.m.own_leaf, what, now)
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if isinstance(what, content.Leaving) and self._running is not None:
+            self._running.leaver = True
+        if not isinstance(what, content.CodeOpen | content.CodeCommit | content.CodeReveal):
+            return False
+        if received.epoch == self.room.m.group.epoch:
+            self._take(received.sender, what, now)
+        return True
+
+    def holds_commits(self, now: float) -> bool:
+        running = self._running
+        if running is None or running.leaver:
+            return False
+        # Once shares may be out, a change of keys would look like a deliberate abort.
+        return running.out or running.run.complete or now - self._held_since <= HOLD_MAX
+
+    # -- sending ---------------------------------------------------------------------------------------
+
+    def _say(self, what: content.AnyContent) -> None:
+        self._unsent.append(what)
+        self._flush()
+
+    def _flush(self) -> None:
+        if not self._unsent or not self.room.is_level(self._now):
+            return
+        unsent, self._unsent = self._unsent, []
+        for what in unsent:
+            blob = self.room.relay(what)
+            self._mine[H(blob)] = what
+            self._blobs.append((blob, self._now))
+
+    def _open(self, now: float) -> None:
+        """Open the requested run, once that is possible."""
+        wish = self._wish
+        if wish is None:
+            return
+        if wish.sid is not None:
+            if now - wish.sent_at > PHASE:
+                self._no_code("the server did not pass it on")
+            return
+        if now - wish.since > WISH_MAX:
+            self._no_code("the server can't be reached")
+            return
+        room, m = self.room, self.room.m
+        rested = self._seen is None or now - self._seen.at >= REST + MARGIN
+        if (
+            self._running is not None
+            or not rested
+            or now - self._own_open < OPEN_EVERY + MARGIN
+            or not room.is_level(now)
+            or room.catching_up
+        ):
+            return
+        wish.sid, wish.sent_at = room.rng(SID_SIZE), now
+        self._own_open = now
+        leaves = [leaf for leaf, _, _ in m.members()]
+        self._say(content.CodeOpen(wish.sid, m.group.epoch, m.journal.chain, leaves))
+
+    def _once_more(self, again: bool, now: float) -> None:
+        """Open another run, but only once: ours ended before anybody had revealed a share."""
+        if not again:
+            self._wish = _Wish(now, again=True)
+        else:
+            self._no_code("somebody came, went or changed keys meanwhile")
+
+    def _no_code(self, why: str) -> None:
+        self._wish = None
+        if self._asked:
+            self._asked = False
+            self._tell("no_code", _NO_CODE.format(why))
+
+    # -- receiving -------------------------------------------------------------------------------------
+
+    def _take(self, leaf: int, what: content.AnyContent, now: float) -> None:
+        """Process a message of a run of this epoch, in the server's order."""
+        self._now = now
+        self._expire(now)
+        running = self._running
+        if isinstance(what, content.CodeOpen):
+            self._take_open(leaf, what, now)
+        elif not isinstance(what, content.CodeCommit | content.CodeReveal):
+            return
+        elif running is not None and what.sid == running.run.sid:
+            _enter(running.run, leaf, what)
+            self._advance(running, now)
+        elif what.sid not in self._sids:
+            before = self._early.get(leaf, [])
+            self._early[leaf] = [
+                *(b for b in before if b.sid == what.sid and type(b) is not type(what)),
+                what,
+            ]
+
+    def _take_open(self, leaf: int, what: content.CodeOpen, now: float) -> None:
+        m = self.room.m
+        own = leaf == m.own_leaf
+        if own and (self._wish is None or self._wish.sid != what.sid):
+            return  # given up meanwhile
+        last = self._opened.get(leaf)
+        if last is not None and now - last < OPEN_EVERY:
+            return
+        self._opened[leaf] = now
+        if what.sid in self._sids or (self._seen is not None and now - self._seen.at < REST):
+            return
+        self._sids.append(what.sid)
+        members = m.members()
+        if (what.epoch, what.chain) != (m.group.epoch, m.journal.chain) or what.leaves != [
+            other for other, _, _ in members
+        ]:
+            if own and self._wish is not None:
+                self._once_more(self._wish.again, now)
+            return
+        if self.room.catching_up and now - self._in_touch > FRESH:
+            return  # others may have given it up long ago: we would blame them
+        running = self._running
+        if running is not None:
+            if running.run.complete or (running.opener, running.run.sid) < (leaf, what.sid):
+                if own:
+                    self._wish = None  # that run's code will do
+                return
+            self._over(now)
+        again = own and self._wish is not None and self._wish.again
+        if own or (self._wish is not None and self._wish.sid is None):
+            self._wish = None  # this run's code will do, whoever opened it
+        self._begin(leaf, what, again, now)
+
+    def _begin(self, opener: int, what: content.CodeOpen, again: bool, now: float) -> None:
+        m = self.room.m
+        ground = Ground(
+            what.sid, m.group.group_id, what.chain, m.group.epoch_authenticator, m.group.tree_hash
+        )
+        keys = {leaf: m.signature_key(leaf) or b"" for leaf in what.leaves}
+        try:
+            run = CodeRun(ground, keys, m.own_leaf, self.room.rng(SHARE_SIZE))
+        except SnugCryptoError:
+            return  # a key of another size: no code is possible with that leaf
+        names = {leaf: name for leaf, name, _ in m.members()}
+        seen = Seen(m.group.epoch, members_of(m), now)
+        for leaf, early in self._early.items():
+            for said in early:
+                if said.sid == what.sid:
+                    _enter(run, leaf, said)
+        self._running = _Running(run, opener, names, seen, now + PHASE, again=again)
+        if now - self._idle_since >= PAUSE:
+            self._held_since = now
+        self._say(content.CodeCommit(what.sid, run.own_commitment()))
+        # Incomplete without our own commitment: early messages are judged when that has come back.
+
+    def _advance(self, running: _Running, now: float) -> None:
+        run = running.run
+        if run.complete and not running.showing:
+            # Before judging: in a fork, the other side must see our share too.
+            running.showing = True
+            running.deadline = now + PHASE
+            self._say(content.CodeReveal(run.sid, *run.own_reveal()))
+        finding = run.judge()
+        if finding is not None:
+            name = running.names[finding.leaf]
+            self._over(now)
+            self._asked, self._wish = False, None
+            self.room.tell(
+                sentences.code_fork(name) if finding.kind == "fork" else sentences.code_cheat(name)
+            )
+            return
+        code = run.code
+        if code is None:
+            return
+        self._over(now)
+        self._asked, self._wish = False, None
+        if not self._answered:
+            self._slip_until = now + SLIP
+        self._answered = False
+        self._seen, self._signs = Seen(running.seen.epoch, running.seen.members, now), signs(code)
+        self._tell_code()
+
+    # -- ends ------------------------------------------------------------------------------------------
+
+    def _over(self, now: float) -> None:
+        """Discard the run, above all our share."""
+        if self._running is not None:
+            self._running, self._idle_since = None, now
+        # An OPEN of ours that is under way stays: the others will accept it.
+        self._mine = {
+            digest: what for digest, what in self._mine.items() if isinstance(what, content.CodeOpen)
+        }
+        self._unsent.clear()
+
+    def _expire(self, now: float) -> None:
+        running = self._running
+        if running is None or now <= running.deadline:
+            return
+        self._over(now)
+        self._wish = None
+        if not running.out:
+            self._no_code(f"nothing came from {_listed(running)}")
+            return
+        self._asked = False
+        gone = running.cut and not self.room.is_level(now)
+        self._alarm_missing(
+            running, "your own connection broke" if gone else f"nothing came for {PHASE:.0f} seconds"
+        )
+
+    def _alarm_missing(self, running: _Running, why: str) -> None:
+        self._asked, self._wish = False, None
+        self.room.tell(sentences.code_aborted(_listed(running), why))
+
+
+def _enter(run: CodeRun, leaf: int, what: content.CodeCommit | content.CodeReveal) -> None:
+    if isinstance(what, content.CodeCommit):
+        run.committed(leaf, what.commitment)
+    else:
+        run.revealed(leaf, what.digest, what.share)
+
+
+def _listed(running: _Running) -> str:
+    """Return the names that the run waits for; ourselves only if there is nobody else."""
+    waited = running.run.waiting_for()
+    others = [running.names[leaf] for leaf in waited if leaf != running.run.own_leaf]
+    return sentences.listed(others) if others else "this participant"

@@ -1,0 +1,229 @@
+"""Files for all present members: an offer by the relay, then pieces that the server does not store.
+
+Protocol section 7. The offer carries the file's own key and the digest of the whole. Receivers ask the sender
+alone for missing pieces. Nothing here opens or runs a file.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.membership import Change
+from snugroom.client.session.kernel.outbox import Seen
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import envelope
+from snugroom.crypto.errors import MalformedError, SnugCryptoError
+from snugroom.crypto.fields import Reader, uint
+from snugroom.crypto.kdf import H
+from snugroom.server.wire.limits import BUCKETS
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+#: Seconds between two pieces of ours: about 400 kB/s, which leaves capacity below the server's limits.
+PIECE_EVERY: Final = 0.15
+#: Own files that may wait or be sent; files that may be received at a time, and their total bytes.
+OUT_MAX: Final = 8
+IN_MAX: Final = 8
+IN_BYTES: Final = 4 * content.FILE_MAX
+#: Seconds without a new piece before missing ones are requested, and requests in a row.
+QUIET: Final = 2.0
+ASK_MAX: Final = 5
+#: Seconds for which a file that has been sent can be requested again.
+KEPT: Final = 60.0
+#: Pieces that are resent for one file, as a multiple of its pieces: more is abuse.
+AGAIN_TIMES: Final = 20
+
+
+@dataclass
+class _Out:
+    offer: content.File
+    data: bytes = field(repr=False)
+    waiting: deque[int]
+    sent_at: float | None = None
+    done: bool = False
+    budget: int = 0
+
+
+@dataclass
+class _In:
+    leaf: int
+    offer: content.File
+    pieces: dict[int, bytes] = field(repr=False)
+    heard_at: float
+    asked: int = 0
+
+
+def pieces_of(size: int) -> int:
+    """Return the number of pieces of a file of that size (bytes)."""
+    return -(-size // content.PIECE_SIZE)
+
+
+def is_name(name: str) -> bool:
+    """Return whether a file name is allowed: printable, no folder or special character, no dot in front."""
+    return name.isprintable() and not set(name) & set('/\\:*?"<>|') and not name.startswith(".")
+
+
+class Files(Aspect):
+    """Sends our files piece by piece, and assembles the others' files."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self._out: list[_Out] = []
+        self._in: dict[bytes, _In] = {}  # by the file's id
+        self._seen = Seen()
+        self._piece_at = float("-inf")
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Files)
+        self._out, self._seen = before._out, before._seen
+        leaves = {leaf for leaf, _, _ in self.room.m.members()}
+        for coming in before._in.values():
+            same = self.room.m.signature_key(coming.leaf) == old.m.signature_key(coming.leaf)
+            if coming.leaf in leaves and same:
+                self._in[coming.offer.id] = coming
+            else:
+                self._fail(coming, sentences.FILE_SENDER_GONE)
+
+    # -- our files -------------------------------------------------------------------------------------
+
+    def send(self, name: str, mime: str, data: bytes, now: float) -> None:
+        """Send a file; ValueError if it is empty or too large, the name is bad, or too many are under way."""
+        if not 0 < len(data) <= content.FILE_MAX:
+            raise ValueError(f"a file has 1 to {content.FILE_MAX:,} bytes, and this has {len(data):,}")
+        if not 0 < len(name) <= 200 or not is_name(name):
+            raise ValueError("that can't be a file's name for others")
+        if sum(not out.done for out in self._out) >= OUT_MAX:
+            raise ValueError(f"{OUT_MAX} files are on their way: wait until one has arrived")
+        rng = self.room.rng
+        offer = content.File(rng(16), name, mime, len(data), H(data), rng(32))
+        count = pieces_of(len(data))
+        self._out.append(_Out(offer, data, deque(range(count)), budget=AGAIN_TIMES * count))
+        m = self.room.m
+        self.room.tell(self._offered(m.own_leaf, offer))
+        self.room.post(offer, now)
+
+    def tick(self, now: float) -> None:
+        if self.room.is_level(now):
+            if now - self._piece_at >= PIECE_EVERY:
+                self._send_one(now)
+            self._ask(now)
+        self._out = [o for o in self._out if not o.done or now - (o.sent_at or now) < KEPT]
+
+    def _send_one(self, now: float) -> None:
+        out = next((o for o in self._out if o.waiting), None)
+        if out is None:
+            return
+        index = out.waiting.popleft()
+        start = index * content.PIECE_SIZE
+        payload = out.offer.id + uint(index, 4) + out.data[start : start + content.PIECE_SIZE]
+        room = self.room
+        key, slot = out.offer.key, room.m.epoch_slot
+        room.pass_on(envelope.cover(key, "piece", room.number, slot, payload, BUCKETS, rng=room.rng))
+        self._piece_at = out.sent_at = now
+        if not out.done:
+            gone = out.offer.size if not out.waiting else min(start + content.PIECE_SIZE, out.offer.size)
+            room.tell(ev.FileProgress(out.offer.id.hex(), gone, out.offer.size))
+            if not out.waiting:
+                out.done = True
+                room.tell(ev.FileDone(out.offer.id.hex(), out.data))
+
+    # -- the others' files -----------------------------------------------------------------------------
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if isinstance(what, content.File):
+            self._offer(received.sender, what, now)
+            return True
+        if isinstance(what, content.FileAgain):
+            self._wanted(what)
+            return True
+        return False
+
+    def _offered(self, leaf: int, offer: content.File) -> ev.FileOffered:
+        name = self.room.m.name(leaf)
+        return ev.FileOffered(leaf, name, offer.id.hex(), offer.name, offer.mime, offer.size)
+
+    def _offer(self, leaf: int, offer: content.File, now: float) -> None:
+        mark = H(b"file", offer.id, self.room.m.signature_key(leaf) or b"")
+        ours = any(out.offer.id == offer.id for out in self._out)
+        if mark in self._seen or ours or offer.id in self._in or not is_name(offer.name):
+            return
+        self._seen.add(mark)
+        self.room.tell(self._offered(leaf, offer))
+        coming = _In(leaf, offer, {}, now)
+        whole = sum(c.offer.size for c in self._in.values()) + offer.size
+        if len(self._in) >= IN_MAX or whole > IN_BYTES:
+            self._fail(coming, sentences.FILE_TOO_MANY)
+        else:
+            self._in[offer.id] = coming
+
+    def _wanted(self, again: content.FileAgain) -> None:
+        for out in self._out:
+            if out.offer.id == again.id:
+                count = pieces_of(out.offer.size)
+                for index in again.pieces:
+                    if index < count and index not in out.waiting and out.budget > 0:
+                        out.budget -= 1
+                        out.waiting.append(index)
+
+    def passed(self, blob: bytes, now: float) -> bool:
+        for coming in self._in.values():
+            try:
+                payload = envelope.uncover(coming.offer.key, "piece", self.room.number, blob)
+            except SnugCryptoError:
+                continue
+            self._piece(coming, payload, now)
+            return True
+        return False
+
+    def _piece(self, coming: _In, payload: bytes, now: float) -> None:
+        offer = coming.offer
+        try:
+            reader = Reader(payload)
+            belongs, index = reader.take(16) == offer.id, reader.uint(4)
+            data = reader.rest()
+        except MalformedError:
+            return
+        count = pieces_of(offer.size)
+        if not belongs or index >= count or index in coming.pieces:
+            return
+        last = offer.size - (count - 1) * content.PIECE_SIZE
+        if len(data) != (last if index == count - 1 else content.PIECE_SIZE):
+            return
+        coming.pieces[index], coming.heard_at, coming.asked = data, now, 0
+        done = sum(len(p) for p in coming.pieces.values())
+        self.room.tell(ev.FileProgress(offer.id.hex(), done, offer.size))
+        if len(coming.pieces) == count:
+            del self._in[offer.id]
+            whole = b"".join(coming.pieces[i] for i in range(count))
+            if H(whole) == offer.digest:
+                self.room.tell(ev.FileDone(offer.id.hex(), whole))
+            else:
+                self._fail(coming, sentences.FILE_WRONG)
+
+    def _ask(self, now: float) -> None:
+        for coming in list(self._in.values()):
+            if now - coming.heard_at < QUIET * (1 + coming.asked):
+                continue
+            if coming.asked >= ASK_MAX:
+                del self._in[coming.offer.id]
+                self._fail(coming, sentences.FILE_STOPPED)
+                continue
+            coming.asked += 1
+            coming.heard_at = now
+            missing = [i for i in range(pieces_of(coming.offer.size)) if i not in coming.pieces]
+            self.room.relay(content.FileAgain(coming.offer.id, missing[: content.AGAIN_MAX]))
+
+    def adopted(self, change: Change, now: float) -> None:
+        gone = {leaf for leaf, _, _ in change.removed}
+        for coming in [c for c in self._in.values() if c.leaf in gone]:
+            del self._in[coming.offer.id]
+            self._fail(coming, sentences.FILE_SENDER_GONE)
+
+    def _fail(self, coming: _In, why: str) -> None:
+        self.room.tell(ev.FileFailed(coming.offer.id.hex(), why))

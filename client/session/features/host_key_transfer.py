@@ -1,0 +1,118 @@
+"""Hand the host seed to members that a host makes hosts (docs/decisions/0009-turns-and-hosts.md).
+
+A receiver proves that it has the seed with a signature that only the seed makes. Until then the seed is sent
+again, after a growing interval: a lost connection delays it and loses nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.features.announcements import granted_message, open_grant, seal_grant
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.membership import Change
+from snugroom.crypto import mls
+from snugroom.crypto.entry.invite import verify
+from snugroom.crypto.errors import SnugCryptoError
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+#: Seconds until an unanswered grant is sent again, doubled each time up to the maximum.
+AGAIN: Final = 5.0
+AGAIN_MOST: Final = 300.0
+
+
+@dataclass
+class _Owed:
+    at: float = 0.0  # when it is due
+    wait: float = AGAIN
+
+
+class Granting(Aspect):
+    """Owes the seed to signature keys, and sends it to those that are hosts and have announced a box."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self._owed: dict[bytes, _Owed] = {}
+        #: Signature keys of hosts that have proven that they hold the seed.
+        self.shown: set[bytes] = set()
+        self._to_show = False
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Granting)
+        self._owed, self.shown, self._to_show = before._owed, before.shown, before._to_show
+
+    def owe(self, signature_key: bytes) -> None:
+        """Send the seed to that member as soon as the policy names it a host."""
+        self._owed.setdefault(signature_key, _Owed())
+
+    def tick(self, now: float) -> None:
+        room = self.room
+        if room.host_seed is None or not room.is_level(now):
+            return
+        if self._to_show:
+            self._to_show = False
+            own = room.m.signature_key(room.m.own_leaf) or b""
+            message = granted_message(room.m.group.group_id, own)
+            room.relay(content.Granted(room.host_seed.host_key.sign(message)))
+        if not self._owed:
+            return
+        for leaf, box in room.announced.boxes():
+            key = room.m.signature_key(leaf)
+            owed = None if key is None else self._owed.get(key)
+            if key is None or owed is None or now < owed.at or key not in room.m.policy.hosts:
+                continue
+            owed.at, owed.wait = now + owed.wait, min(2 * owed.wait, AGAIN_MOST)
+            try:
+                grant = seal_grant(room.host_seed, leaf, key, box, room.m.group.group_id, room.rng)
+            except SnugCryptoError:
+                continue  # a box that is no key: its owner cannot be sent a seed
+            room.relay(grant)
+
+    def adopted(self, change: Change, now: float) -> None:
+        rejoined = {key for _, _, key in change.removed} if change.rejoined else set()
+        gone = {key for _, _, key in change.removed} - rejoined
+        gone |= set(change.policy_before.hosts) - set(change.policy_after.hosts)
+        if self.room.m.signature_key(self.room.m.own_leaf) in gone:
+            self._owed.clear()  # we are no longer a host
+        self.shown -= gone
+        for key in gone & self._owed.keys():
+            del self._owed[key]
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if isinstance(what, content.Grant):
+            self._take(received.sender, what)
+            return True
+        if isinstance(what, content.Granted):
+            self._show(received.sender, what)
+            return True
+        return False
+
+    def _take(self, sender: int, grant: content.Grant) -> None:
+        room = self.room
+        if grant.leaf != room.m.own_leaf or not room.m.is_host(sender):
+            return
+        if room.host_seed is None:
+            own_key = room.m.signature_key(room.m.own_leaf) or b""
+            seed = open_grant(grant, own_key, room.box, room.m.group.group_id)
+            if seed is None or seed.host_public != room.m.policy.host_public:
+                return
+            if seed.steward_key(room.m.group.group_id).public != room.steward_public:
+                return
+            room.host_seed = room.granted = seed
+        self._to_show = True
+
+    def _show(self, sender: int, granted: content.Granted) -> None:
+        room = self.room
+        key = room.m.signature_key(sender)
+        if key is None or key not in room.m.policy.hosts:
+            return
+        try:
+            verify(room.m.policy.host_public, granted_message(room.m.group.group_id, key), granted.signature)
+        except SnugCryptoError:
+            return  # it has another seed, and cannot host
+        self.shown.add(key)
+        self._owed.pop(key, None)

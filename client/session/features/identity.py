@@ -1,0 +1,231 @@
+"""Identities in the room: vouch for our own leaf to one other member, and receive vouches.
+
+Protocol section 9. A vouch is a blob that the server does not store and no leaf signs (see
+`crypto.proof.identity`). Members can see that some member vouches to another; the server sees a blob of the
+smallest size.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.entry.contacts import ContactError, Contacts
+from snugroom.client.session.entry.identity_check import look
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.membership import Change
+from snugroom.crypto import hpke, mls
+from snugroom.crypto.agreed import envelope
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.proof.identity import Ends, OpenedVouch, fingerprint, open_vouch
+from snugroom.server.wire.limits import BUCKETS
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+#: Vouches to us that arrived before their senders' announcements.
+EARLY_MAX: Final = 8
+#: Seconds after a newcomer takes over a leaf in which a command may still mean the previous member.
+TAKEN: Final = 60.0
+
+
+class Vouching(Aspect):
+    """Maps leaves to the identities that they have shown to us.
+
+    Everything is kept by signature key, which a leaf keeps when it rejoins.
+    """
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self._met: dict[bytes, bytes] = {}  # signature key -> identity
+        self._to: dict[bytes, bytes] = {}  # signature key -> the box that has had our vouch; empty: none yet
+        self._told: set[bytes] = set()
+        self._handles: dict[int, bytes] = {}
+        self._announced: set[int] = set()
+        self._early: deque[OpenedVouch] = deque(maxlen=EARLY_MAX)
+        self._left: dict[int, str] = {}  # previous member of a leaf that is free now
+        self._taken: dict[int, tuple[float, str]] = {}  # when it was taken, and the previous member
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Vouching)
+        self._met, self._told = before._met, before._told
+        self._to = dict.fromkeys(before._to, b"")  # to be sent again: our box, and perhaps our leaf, are new
+
+    # -- commands ----------------------------------------------------------------------------------
+
+    def vouch(self, leaf: int, now: float) -> None:
+        """Show our identity to the member at `leaf` as soon as possible.
+
+        ValueError if there is no other member at that leaf, or we have no identity.
+        """
+        key = self._other(leaf, now)
+        self._book()
+        self._to[key] = b""
+        self._send(now)
+
+    def know(self, leaf: int, petname: str | None, now: float) -> None:
+        """Add the identity shown at `leaf` to the book, by default under the member's name here.
+
+        ValueError if there is no other member, no identity was shown, or the book cannot take it.
+        """
+        self._learn(leaf, petname, now, verified=False)
+
+    def verify(self, leaf: int, now: float) -> None:
+        """Mark the identity as verified, adding it to the book if needed; ValueError as for `know`."""
+        self._learn(leaf, None, now, verified=True)
+
+    def _learn(self, leaf: int, petname: str | None, now: float, *, verified: bool) -> None:
+        key = self._other(leaf, now)
+        book = self._book()
+        name = self.room.m.name(leaf)
+        public = self._met.get(key)
+        if public is None:
+            raise ValueError(f"{name} has shown you no identity: there is no key to keep")
+        if petname is None and book.find(public) is None:
+            petname = name
+        try:
+            contact = book.learn(public, petname, now, verified=verified)
+        except ContactError as error:
+            raise ValueError(str(error)) from None
+        self.room.tell(ev.BookChanged(contact.petname, contact.fingerprint, contact.verified, public, now))
+
+    def _other(self, leaf: int, now: float) -> bytes:
+        key = self.room.m.signature_key(leaf)
+        if key is None or leaf == self.room.m.own_leaf:
+            raise ValueError(f"there is nobody else at leaf {leaf}")
+        taken_at, before = self._taken.pop(leaf, (float("-inf"), ""))
+        if now - taken_at < TAKEN:
+            # The digits that the person has just compared are the previous member's.
+            raise ValueError(
+                f"{self.room.m.name(leaf)} is at leaf {leaf} since a moment ago, where {before} was: if you "
+                "mean who is there now, say it again"
+            )
+        return key
+
+    def _book(self) -> Contacts:
+        book = self.room.options.contacts
+        if book is None:
+            raise ValueError("there is no contact book here: start with --contacts BOOK")
+        return book
+
+    # -- to others -----------------------------------------------------------------------------------
+
+    def level(self, now: float) -> None:
+        self._again(self._to)
+
+    def adopted(self, change: Change, now: float) -> None:
+        if not change.rejoined:
+            self._left |= {leaf: name for leaf, name, _ in change.removed}
+            for leaf, _ in change.added:
+                if leaf in self._left:
+                    self._taken[leaf] = now, self._left.pop(leaf)
+        if change.removed:
+            self._again(self._to)  # the beat key is new: vouches under way cannot be opened any more
+
+    def tick(self, now: float) -> None:
+        self._reconsider(now)
+        self._send(now)
+
+    def _again(self, keys: Iterable[bytes]) -> None:
+        # Members that were away, or had other keys, have not received it; the others ignore duplicates.
+        self._to.update(dict.fromkeys(list(keys), b""))
+
+    def _send(self, now: float) -> None:
+        room, book = self.room, self.room.options.contacts
+        if not self._to or book is None or not room.is_level(now):
+            return
+        m = room.m
+        for leaf, box in room.announced.boxes():
+            key = m.signature_key(leaf)
+            if key is None or leaf == m.own_leaf or self._to.get(key, box) == box:
+                continue
+            self._to[key] = box
+            own = m.signature_key(m.own_leaf) or b""
+            ends = Ends(m.group.group_id, m.own_leaf, own, hpke.public_key(room.box), leaf, key, box)
+            try:
+                vouch = book.own.vouch(ends, room.box, rng=room.rng)
+            except SnugCryptoError:
+                continue  # a box that is no key: no identity can be proven to its owner
+            room.pass_on(
+                envelope.cover(m.beat_key, "vouch", room.number, m.epoch_slot, vouch, BUCKETS, rng=room.rng)
+            )
+            if key not in self._told:
+                self._told.add(key)
+                name = m.name(leaf)
+                room.tell(
+                    ev.Status("vouched", f"{name} can see now who you are, and can prove it to nobody else.")
+                )
+
+    # -- to us -----------------------------------------------------------------------------------------
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if isinstance(what, content.Announce):
+            leaf = received.sender
+            if self._handles.get(leaf) != what.handle:  # a new connection, which has received nothing yet
+                self._handles[leaf] = what.handle
+                key = self.room.m.signature_key(leaf)
+                self._again(k for k in self._to if k == key)
+            self._announced.add(leaf)  # the room stores it after this hook
+        return False
+
+    def passed(self, blob: bytes, now: float) -> bool:
+        room = self.room
+        try:
+            vouch = envelope.uncover(room.m.beat_key, "vouch", room.number, blob)
+        except SnugCryptoError:
+            return False
+        own = room.m.signature_key(room.m.own_leaf) or b""
+        try:
+            opened = open_vouch(vouch, room.box, own, room.m.group.group_id)
+        except SnugCryptoError:
+            return True  # for another member, or garbage: it costs one check
+        if not self._consider(opened, now):
+            self._early.append(opened)
+        return True
+
+    def _reconsider(self, now: float) -> None:
+        if not self._announced:
+            return
+        announced, self._announced = self._announced, set()
+        for opened in [early for early in self._early if early.leaf in announced]:
+            self._early.remove(opened)
+            self._consider(opened, now)
+
+    def _consider(self, opened: OpenedVouch, now: float) -> bool:
+        """Return whether a vouch is settled; False: its sender's announcement may still arrive."""
+        m = self.room.m
+        key, box = m.signature_key(opened.leaf), dict(self.room.announced.boxes()).get(opened.leaf)
+        if opened.leaf == m.own_leaf:
+            return True
+        if key is None or box is None:
+            return False
+        own = m.signature_key(m.own_leaf) or b""
+        own_box = hpke.public_key(self.room.box)
+        ends = Ends(m.group.group_id, opened.leaf, key, box, m.own_leaf, own, own_box)
+        try:
+            public = opened.check(ends, self.room.box)
+        except SnugCryptoError:
+            return False
+        self.met(key, public)
+        return True
+
+    def met(self, signature_key: bytes, public: bytes) -> None:
+        """Record that the member of that signature key has proven the identity `public` (32 bytes) to us.
+
+        The first identity counts: no honest program has two.
+        """
+        if signature_key in self._met:
+            return
+        m = self.room.m
+        leaf = next((n for n, _, _ in m.members() if m.signature_key(n) == signature_key), None)
+        if leaf is None:
+            return
+        self._met[signature_key] = public
+        name = m.name(leaf)
+        seen = look(name, public, self.room.options.contacts, verb="is here")
+        self.room.tell(
+            ev.Vouched(leaf, name, seen.standing, seen.contact, fingerprint(public), seen.warnings)
+        )

@@ -1,0 +1,82 @@
+"""Images in the chat: small files of four types, recognised by their content and not by their name.
+
+Nothing here decodes an image: the first bytes and the size are checked, and the data is passed on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.outbox import Seen
+from snugroom.crypto import mls
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+Mime = Literal["image/png", "image/jpeg", "image/webp", "image/gif"]
+#: The file name suffix of each type.
+SUFFIX: Final[dict[str, str]] = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/webp": ".webp",
+    "image/gif": ".gif",
+}
+#: Seconds between two images of ours: they share the server's store for catching up with the chat.
+EVERY: Final = 3.0
+
+
+def mime_of(data: bytes) -> Mime | None:
+    """Return the MIME type of PNG, JPEG, WebP or GIF data by its first bytes; None for other data."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    return None
+
+
+class Pictures(Aspect):
+    """Sends our images, and shows each image of the others once."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self._seen = Seen()
+        self._sent_at: float | None = None
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Pictures)
+        self._seen, self._sent_at = before._seen, before._sent_at
+
+    def send(self, data: bytes, now: float) -> None:
+        """Send an image; ValueError if it is no image, too large, or too soon after the last one."""
+        mime = mime_of(data)
+        if mime is None:
+            raise ValueError("a picture is a PNG, JPEG, WebP or GIF file")
+        if len(data) > content.PICTURE_MAX:
+            raise ValueError(
+                f"a picture has at most {content.PICTURE_MAX:,} bytes, and this has {len(data):,}"
+            )
+        if self._sent_at is not None and now - self._sent_at < EVERY:
+            raise ValueError(f"one picture every {EVERY:.0f} seconds: try again in a moment")
+        self._sent_at = now
+        self.room.post(content.Picture(self.room.rng(16), mime, data), now)
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if not isinstance(what, content.Picture):
+            return False
+        m = self.room.m
+        mark = content.mark(what, m.signature_key(received.sender) or b"")
+        if mark not in self._seen:
+            self._seen.add(mark)
+            mime = mime_of(what.data)
+            if mime is not None and mime == what.mime:  # an image with a false type is not shown
+                name = m.name(received.sender)
+                digits = mark.hex()[: content.MARK_DIGITS]
+                self.room.tell(ev.Picture(received.sender, name, digits, mime, what.data))
+        return True

@@ -1,0 +1,102 @@
+"""The pages that members run: each reports its bundle's hash inside the room, and all compare.
+
+A page comes from a server, whose operator could change it. A page that is changed as a whole can report any
+hash: the comparison detects a member with another release, or a clumsy change (docs/threat-model.md).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.membership import Change
+from snugroom.crypto import mls
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+#: Seconds between two members' reports to a newcomer, as with announcements.
+STEP: Final = 0.01
+
+
+class Pages(Aspect):
+    """Reports our page, if we run one, and raises an alarm about members with another page."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self._own: bytes | None = None
+        self._say_at: float | None = None
+        self._heard: dict[int, bytes] = {}
+        self._told: set[tuple[bytes, bytes]] = set()  # (signature key, hash) of the alarms so far
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Pages)
+        self._own, self._told = before._own, before._told
+
+    def run(self, digest: bytes, now: float) -> None:
+        """Report that we run the page with that hash (32 bytes)."""
+        self._own, self._say_at = digest, now
+        self._say(now)
+        self._compare()
+
+    def level(self, now: float) -> None:
+        self._say_at = now
+
+    def adopted(self, change: Change, now: float) -> None:
+        before = dict(self._heard)
+        for leaf, _, _ in change.removed:
+            self._heard.pop(leaf, None)
+        if change.added:
+            self._say_at = now + STEP * self.room.place
+        if before != self._heard:
+            self._compare()
+
+    def tick(self, now: float) -> None:
+        self._say(now)
+
+    def _say(self, now: float) -> None:
+        due = self._own is not None and self._say_at is not None and now >= self._say_at
+        if due and self._own is not None and self.room.is_level(now):
+            self._say_at = None
+            self.room.relay(content.Page(self._own))
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if not isinstance(what, content.Page):
+            return False
+        if self._heard.get(received.sender) != what.hash:
+            self._heard[received.sender] = what.hash
+            self._compare()
+        return True
+
+    def _compare(self) -> None:
+        m = self.room.m
+        pages = dict(self._heard)
+        if self._own is not None:
+            pages[m.own_leaf] = self._own
+        self.room.tell(
+            ev.Pages(tuple(ev.RunsPage(leaf, m.name(leaf), h) for leaf, h in sorted(pages.items())))
+        )
+        by_hash = defaultdict(list)
+        for leaf, digest in sorted(pages.items()):
+            by_hash[digest].append(leaf)
+        if len(by_hash) < 2:
+            return
+        # Our page, if we run one; else the most common page, and of equals the one of the lowest leaf.
+        most = max(by_hash, key=lambda h: (h == self._own, len(by_hash[h]), -by_hash[h][0]))
+        others = [leaf for digest, leaves in by_hash.items() if digest != most for leaf in leaves]
+        new = {(m.signature_key(leaf) or b"", pages[leaf]) for leaf in others} - self._told
+        if new:
+            self._told |= new
+            names = [m.name(leaf) for leaf in sorted(others)]
+            self.room.tell(
+                sentences.page_differs(
+                    sentences.listed(names),
+                    len(names) > 1,
+                    len(by_hash[most]),
+                    len(pages),
+                    self._own is not None,
+                )
+            )

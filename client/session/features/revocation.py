@@ -1,0 +1,83 @@
+"""Invites that hosts have revoked by hand, sent to all hosts, including absent and later ones.
+
+A removal revokes its invite by itself, in the ledger (protocol section 5). This module is for invites that
+nobody has used yet: no member's verdict depends on it, but no host's program shows a knock by them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.features.host_key_transfer import Granting
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.membership import Change
+from snugroom.crypto import mls
+from snugroom.crypto.kdf import H
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+#: Seconds after which an unconfirmed message is sent again.
+AGAIN: Final = 5.0
+
+
+class Revoking(Aspect):
+    """The revoked invites, and those not yet sent. Only messages of hosts count."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        #: Indices of invites that hosts have revoked; at most 65,536 exist.
+        self.revoked: set[int] = set()
+        self._untold: set[int] = set()
+        self._under_way: dict[bytes, tuple[set[int], float]] = {}  # by H(blob), until the blob has come back
+        self._shown: set[bytes] = set()
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Revoking)
+        self.revoked, self._shown = before.revoked, before._shown
+        self._untold = before._untold.union(*(some for some, _ in before._under_way.values()))
+
+    def revoke(self, index: int) -> None:
+        """Revoke an invite, and inform the other hosts as soon as possible."""
+        self.revoked.add(index)
+        self._untold.add(index)
+
+    def tick(self, now: float) -> None:
+        room = self.room
+        for digest, (some, sent_at) in list(self._under_way.items()):
+            if now - sent_at > AGAIN:  # a connection may have been lost in between
+                del self._under_way[digest]
+                self._untold |= some
+        if not self._untold or room.host_seed is None or not room.is_level(now):
+            return
+        told = sorted(self._untold)[: content.REVOKED_MAX]
+        self._untold.difference_update(told)
+        self._under_way[H(room.relay(content.Revoked(told)))] = (set(told), now)
+
+    def relayed(self, number: int, digest: bytes, now: float) -> None:
+        self._under_way.pop(digest, None)
+
+    def adopted(self, change: Change, now: float) -> None:
+        if any(self.room.m.is_host(leaf) for leaf, _ in change.added):
+            self._untold |= self.revoked  # a returning host may have missed them
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if isinstance(what, content.Granted):
+            newly = self.room.aspect(Granting).shown - self._shown
+            if newly:  # a new host has nothing from before it came in
+                self._shown |= newly
+                self._untold |= self.revoked
+            return False
+        if not isinstance(what, content.Revoked):
+            return False
+        m = self.room.m
+        if m.is_host(received.sender):
+            new = set(what.invites) - self.revoked
+            self.revoked |= new
+            self._untold.difference_update(what.invites)
+            if new and m.is_host(m.own_leaf):
+                what_went = f"invite {min(new)}" if len(new) == 1 else f"{len(new)} invites"
+                self.room.tell(ev.Status("revoked", f"{m.name(received.sender)} has {what_went} taken back."))
+        return True

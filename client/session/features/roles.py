@@ -1,0 +1,246 @@
+"""Acts of hosts on the room as a whole: lock it, take or hand over the host role; and reports of them.
+
+All of these are commits that change the policy (SNUG-7, SNUG-13): every member checks them, and reports their
+author to its person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.features.host_key_transfer import Granting
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.intents import PolicyIntent
+from snugroom.client.session.kernel.membership import Change, Membership
+from snugroom.crypto.agreed.room_state import HOSTS_MAX, Mode, Policy
+from snugroom.crypto.errors import StateError
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+#: Seconds within which a new host must show that it can host, or the handover is given up.
+HANDOVER_WAIT: Final = 30.0
+
+MODES: Final[dict[Mode, Literal["ask", "all", "locked"]]] = {
+    Mode.ASK: "ask",
+    Mode.WAVE_IN: "all",
+    Mode.LOCKED: "locked",
+}
+_NAME_ANOTHER: Final = "there would be no host left: name another host first"
+
+
+@dataclass(frozen=True)
+class _HandOver:
+    key: bytes
+    name: str
+    since: float
+
+
+class Powers(Aspect):
+    """A host's acts on the policy, and every member's reports of them."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        #: The mode that unlocking restores; the stricter mode if this member never saw the room unlocked.
+        self._open_mode = Mode.ASK if room.m.policy.mode is Mode.LOCKED else room.m.policy.mode
+        self._handing: _HandOver | None = None
+        #: All hosts since we came in: they have had the host seed, which makes links.
+        self._ever = set(room.m.policy.hosts)
+        #: Whether one of them was removed, or lost the role by another's act: a valid invite then proves
+        #: little.
+        self.seed_astray = False
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Powers)
+        self._ever |= before._ever
+        self.seed_astray = before.seed_astray
+        if self.room.m.policy.mode is Mode.LOCKED:
+            self._open_mode = before._open_mode
+        self._handing = before._handing
+
+    # -- commands ----------------------------------------------------------------------------------
+
+    def lock(self, on: bool, now: float) -> None:
+        """Lock the room, or unlock it; ValueError if it is so already, or we are not a host."""
+        self._host_only()
+        if on == (self.room.m.policy.mode is Mode.LOCKED):
+            raise ValueError(f"the room is {'locked' if on else 'not locked'}")
+
+        def change(policy: Policy) -> Policy | None:
+            if on == (policy.mode is Mode.LOCKED):
+                return None
+            return replace(policy, version=policy.version + 1, mode=Mode.LOCKED if on else self._open_mode)
+
+        self.room.want(PolicyIntent(change), now)
+
+    def deputise(self, leaf: int, now: float) -> None:
+        """Make the member at `leaf` a host. ValueError if the leaf is empty, or we are not a host."""
+        key = self._key_of(leaf)
+
+        def change(policy: Policy) -> Policy | None:
+            if key in policy.hosts:
+                return None
+            named = policy.with_host(key)
+            if len(named.hosts) > HOSTS_MAX:
+                raise StateError(f"a room has at most {HOSTS_MAX} hosts")
+            return named
+
+        self.room.aspect(Granting).owe(key)
+        self.room.want(PolicyIntent(change), now)
+
+    def undeputise(self, leaf: int, now: float) -> None:
+        """Take the host role from the member at `leaf`, which may be our own.
+
+        ValueError if the leaf is empty or not a host's, if no host would be left, or if we are not a host.
+        """
+        key = self._key_of(leaf)
+        if key not in self.room.m.policy.hosts:
+            raise ValueError(f"{self.room.m.name(leaf)} is no host")
+        if not self._others(key, self.room.m.policy):
+            raise ValueError(_NAME_ANOTHER)
+        self._give_up(key, None, now)
+
+    def hand_over(self, leaf: int, now: float) -> None:
+        """Make the member at `leaf` a host, and step down once it has shown that it can host.
+
+        ValueError if no other member is there, or we are not a host, or a handover is under way already.
+        """
+        key = self._key_of(leaf)
+        if leaf == self.room.m.own_leaf:
+            raise ValueError("you can't hand over to yourself")
+        if self._handing is not None:
+            raise ValueError(f"you are handing over to {self._handing.name} already")
+        name = self.room.m.name(leaf)
+        self._handing = _HandOver(key, name, now)
+        self.room.tell(ev.Status("handing_over", f"Handing the meeting over to {name}..."))
+        self.deputise(leaf, now)
+
+    # -- hooks ---------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        handing, room = self._handing, self.room
+        if handing is None:
+            return
+        if not room.m.is_host(room.m.own_leaf):
+            self._handing = None  # another host was quicker
+        elif self._leaf_of(handing.key) is None:
+            self._stop(f"{handing.name} went before the meeting was theirs; you are a host as before.")
+        elif handing.key in room.m.policy.hosts and handing.key in room.aspect(Granting).shown:
+            self._handing = None
+            self._give_up(room.m.signature_key(room.m.own_leaf) or b"", handing.key, now)
+        elif now - handing.since > HANDOVER_WAIT:
+            self._stop(f"{handing.name} has not shown that it can host; you are a host as before.")
+
+    def adopted(self, change: Change, now: float) -> None:
+        if change.policy_after.mode is not Mode.LOCKED:
+            self._open_mode = change.policy_after.mode
+        for event in changes(change, self.room.m):
+            self.room.tell(event)
+        self._look_for_the_seed(change)
+
+    # -- internals -----------------------------------------------------------------------------------
+
+    def _look_for_the_seed(self, change: Change) -> None:
+        m, before = self.room.m, change.policy_before.hosts
+        evicts = not change.rejoined and not change.returned
+        thrown = {key: name for leaf, name, key in change.removed if evicts and leaf not in change.left}
+        by = m.signature_key(change.by)
+        deposed = set(before) - set(change.policy_after.hosts) - {by} if evicts else set()
+        gone = (self._ever & thrown.keys()) | deposed
+        self._ever |= set(change.policy_after.hosts)
+        if not gone or self.seed_astray:
+            return
+        self.seed_astray = True
+        if change.policy_after.mode is Mode.WAVE_IN and m.is_host(m.own_leaf):
+            leaf = leaf_of(m, key := min(gone))
+            whom = thrown.get(key, "A host") if leaf is None else m.name(leaf)
+            self.room.tell(sentences.asks_again(whom))
+
+    def _stop(self, why: str) -> None:
+        self._handing = None
+        self.room.tell(sentences.not_done(why))
+
+    def _give_up(self, key: bytes, to: bytes | None, now: float) -> None:
+        """Commit the removal of `key` from the hosts, as long as a host (`to`, if given) remains."""
+
+        def change(policy: Policy) -> Policy | None:
+            if key not in policy.hosts:
+                return None
+            if not self._others(key, policy) or (to is not None and to not in self._others(key, policy)):
+                raise StateError(_NAME_ANOTHER)
+            return policy.without_host(key)
+
+        self.room.want(PolicyIntent(change), now)
+
+    def _others(self, key: bytes, policy: Policy) -> set[bytes]:
+        """Return the signature keys of the hosts in the room, except `key`."""
+        present = {self.room.m.signature_key(leaf) for leaf, _, _ in self.room.m.members()}
+        return {host for host in policy.hosts if host != key and host in present}
+
+    def _host_only(self) -> None:
+        if not self.room.m.is_host(self.room.m.own_leaf):
+            raise ValueError("only a host can do that")
+
+    def _key_of(self, leaf: int) -> bytes:
+        key = self.room.m.signature_key(leaf)
+        if key is None:
+            raise ValueError(f"there is nobody at leaf {leaf}")
+        self._host_only()
+        return key
+
+    def _leaf_of(self, key: bytes) -> int | None:
+        return leaf_of(self.room.m, key)
+
+
+def leaf_of(m: Membership, key: bytes) -> int | None:
+    """Return the leaf of the member with that signature key; None if it is not in the room."""
+    return next((leaf for leaf, _, _ in m.members() if m.signature_key(leaf) == key), None)
+
+
+def changes(change: Change, m: Membership) -> Iterator[ev.PolicyChanged]:
+    """Yield a commit's changes to the policy, one event each; `m` is the membership after it."""
+    before, after, by = change.policy_before, change.policy_after, change.by
+    if before == after:
+        return
+    who = m.name(by)
+    if change.returned and change.added:
+        back, name = change.added[0]
+        whose = "the host's own key" if len(before.hosts) == 1 else "the key that all hosts have"
+        text = f"{name} is back as a host, by {whose}. {who}'s program let them in."
+        yield ev.PolicyChanged(by, "host", text, back)
+        return
+    went = {key: name for _, name, key in change.removed}
+    for kind, keys in (
+        ("host", set(after.hosts) - set(before.hosts)),
+        ("no_host", set(before.hosts) - set(after.hosts)),
+    ):
+        for key in sorted(keys):
+            leaf = leaf_of(m, key)
+            whom = went.get(key, "somebody who is not in the room") if leaf is None else m.name(leaf)
+            if kind == "host":
+                yield ev.PolicyChanged(by, "host", f"{who} made {whom} a host.", leaf)
+            elif leaf == by:
+                yield ev.PolicyChanged(by, "no_host", f"{who} has laid down the host's powers.", leaf)
+            else:
+                yield ev.PolicyChanged(by, "no_host", f"{who} took the host's powers from {whom}.", leaf)
+    if before.mode is not after.mode:
+        yield ev.PolicyChanged(
+            by, "mode", _mode_sentence(who, before.mode, after.mode), mode=MODES[after.mode]
+        )
+    if before.title != after.title:
+        yield ev.PolicyChanged(by, "title", f"{who} named the meeting \u201c{after.title}\u201d.")
+    if before.servers != after.servers:
+        yield ev.PolicyChanged(by, "servers", f"{who} changed the servers that the meeting may move to.")
+
+
+def _mode_sentence(who: str, before: Mode, after: Mode) -> str:
+    if after is Mode.LOCKED:
+        return f"{who} locked the room: nobody new."
+    how = "a host is asked about everybody" if after is Mode.ASK else "whoever has a good invite comes in"
+    return (
+        f"{who} unlocked the room: {how}." if before is Mode.LOCKED else f"{who} changed who comes in: {how}."
+    )

@@ -1,0 +1,332 @@
+"""Media signatures: sign which frames are ours, and compare the others' frames with their lists.
+
+Protocol section 10, SNUG-22. `crypto.media.signatures` has the lists and the verdicts on one leaf. This
+module decides when lists are sent, to which epoch frames belong, and which findings are reported.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.membership import Change, exported
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import envelope
+from snugroom.crypto.errors import MissingKeyError, ReplayError, SnugCryptoError
+from snugroom.crypto.kdf import SigningKey
+from snugroom.crypto.media.keys import ADD_SWITCH, EPOCH_BITS
+from snugroom.crypto.media.sframe import Header
+from snugroom.crypto.media.signatures import (
+    EXCUSED,
+    MEDIA_KEY_LABEL,
+    Checker,
+    Finding,
+    FrameList,
+    Signer,
+    UnverifiedFrameError,
+    certified,
+    interval,
+    scope,
+)
+from snugroom.server.wire.limits import BUCKETS
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+#: Seconds beyond the interval of lists for which frames may wait to be signed; then sealing stops. Receivers
+#: allow 2 s of played media, and media sealed within 1 s takes longer to play if a busy machine or a bad
+#: network spreads it.
+PATIENCE: Final = 0.5
+#: Seconds before a lost connection in which lists may not have been sent out.
+RESEND: Final = 5.0
+#: Seconds after an epoch for which its lists count: senders of played frames may have been away when it
+#: ended. The key is published long after that.
+LATE: Final = 10.0
+#: Seconds from the end of an epoch until its media key is published, and between two such messages.
+PUBLISH_AFTER: Final = 60.0
+PUBLISH_EVERY: Final = 60.0
+_SENT_MAX: Final = 32
+#: Blobs that are kept for an epoch that we have not reached yet, and the largest blob that a list needs.
+_EARLY_MAX: Final = 64
+_LIST_BLOB_MAX: Final = 32_768
+
+
+@dataclass(eq=False)
+class _Epoch:
+    """An epoch in which frames are sealed or opened. Its repr shows no key."""
+
+    number: int
+    slot: int
+    key: bytes
+    scope: bytes
+    signer: Signer | None = None
+    #: When its senders stop, and when its last lists count.
+    ended_at: float = inf
+    over_at: float = inf
+
+    def __repr__(self) -> str:
+        return f"_Epoch({self.number}, slot={self.slot})"
+
+
+class Signing(Aspect):
+    """`refused` counts invalid lists, whose senders cannot be determined."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self.refused = 0
+        self._epochs: dict[int, _Epoch] = {}  # by slot, oldest first
+        self._checkers: dict[int, Checker] = {}  # by leaf
+        self._connected = False
+        self._excused_until = -inf
+        self._lost_at: float | None = None
+        self._early: deque[bytes] = deque(maxlen=_EARLY_MAX)
+        self._sent: deque[tuple[float, bytes]] = deque(maxlen=_SENT_MAX)
+        self._secrets: list[tuple[float, bytes]] = []  # when to publish it, and the secret
+        self._publish_at = -inf
+        self._now = -inf
+        self._begin()
+
+    def carry_over(self, old: RoomSession) -> None:
+        """Signatures from before a rejoin must prove nothing later either."""
+        before = old.aspect(Signing)
+        self._secrets = before._secrets
+        for epoch in before._epochs.values():
+            self._retire(epoch, before._lost_at or 0.0)
+        # Doubt about members stays. Otherwise an attacker that can force our rejoin could again speak in
+        # their names.
+        for leaf, checker in before._checkers.items():
+            self._keep(checker, old.m.signature_key(leaf), before._now)
+
+    def _keep(self, checker: Checker, key: bytes | None, now: float) -> None:
+        """Move a checker to the current leaf of the member with that signature key (32 bytes)."""
+        members = self.room.m.members()
+        leaf = next((n for n, _, _ in members if self.room.m.signature_key(n) == key), None)
+        if leaf is not None:
+            checker.end_all(now)
+            self._checkers[leaf] = checker
+
+    # -- the connection ----------------------------------------------------------------------------
+
+    def level(self, now: float) -> None:
+        """Resend our recent lists, and excuse gaps: lists were lost while we were away."""
+        self._connected = True
+        self._excuse(now + EXCUSED)
+        if self._lost_at is not None:
+            for sent_at, blob in self._sent:
+                if sent_at > self._lost_at - RESEND:
+                    self.room.pass_on(blob)
+        self._lost_at = None
+        self._sign(now, all_of_it=True)
+
+    def lost(self, why: str, now: float) -> None:
+        if self._connected:
+            self._lost_at = now
+        self._connected = False
+
+    def _excuse(self, until: float) -> None:
+        self._excused_until = until
+        for checker in self._checkers.values():
+            checker.excuse(until)
+
+    def tick(self, now: float) -> None:
+        self._now = now
+        self._end_epochs(now)
+        if self.room.is_level(now):
+            self._sign(now)
+            self._publish(now)
+        if self._connected:
+            for checker in self._checkers.values():
+                checker.tick(now)
+        self._tell_findings()
+
+    # -- epochs --------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        m = self.room.m
+        slot = m.epoch_slot
+        bound = scope(m.room, slot, m.group.epoch_authenticator)
+        self._epochs[slot] = _Epoch(m.group.epoch, slot, exported(m.group, "signatures"), bound)
+        self._members = len(m.members())
+
+    def adopted(self, change: Change, now: float) -> None:
+        switch = now if change.removed else now + ADD_SWITCH
+        for epoch in self._epochs.values():
+            epoch.ended_at = min(epoch.ended_at, switch)
+            epoch.over_at = min(epoch.over_at, switch + LATE)
+        for leaf, _, key in change.removed:
+            checker = self._checkers.pop(leaf, None)
+            if checker is not None and change.rejoined:
+                # The same member: doubt about it stays, and it cannot list its unlisted frames any more.
+                checker.excuse(max(now, self._excused_until))
+                self._keep(checker, key, now)
+        bits = self.room.m.group.epoch % (1 << EPOCH_BITS)
+        for epoch in list(self._epochs.values()):
+            if epoch.number % (1 << EPOCH_BITS) == bits:
+                self._end(epoch, now)  # the keys of its frames are gone too
+        self._begin()
+        early, self._early = self._early, deque(maxlen=_EARLY_MAX)
+        for blob in early:
+            self.passed(blob, now)
+
+    def _end_epochs(self, now: float) -> None:
+        for epoch in list(self._epochs.values()):
+            if epoch.over_at <= now:
+                self._end(epoch, now)
+
+    def _end(self, epoch: _Epoch, now: float) -> None:
+        del self._epochs[epoch.slot]
+        self._retire(epoch, now)
+        for checker in self._checkers.values():
+            checker.end_epoch(epoch.number, now)
+
+    def _retire(self, epoch: _Epoch, now: float) -> None:
+        if epoch.signer is not None and epoch.signer.used:
+            self._secrets.append((min(epoch.ended_at, now) + PUBLISH_AFTER, epoch.signer.secret))
+
+    def _epoch_of(self, kid: int) -> _Epoch | None:
+        bits = kid % (1 << EPOCH_BITS)
+        held = (e for e in self._epochs.values() if e.number % (1 << EPOCH_BITS) == bits)
+        return next(held, None)
+
+    # -- our own frames ------------------------------------------------------------------------------
+
+    def may_send(self, now: float) -> str | None:
+        if not self._connected:
+            # Receivers have little patience: frames that cannot be signed now would count against us later.
+            return "Sound and pictures wait until the server is back."
+        oldest = min((at for e in self._epochs.values() if (at := _oldest(e)) is not None), default=now)
+        if now - oldest > interval(self._members) + PATIENCE:
+            return "Sound and pictures wait: what was sent last can't be signed: we are out of step."
+        return None
+
+    def sealed(self, stream: int, frame: bytes, now: float) -> None:
+        header = Header.decode(frame)
+        epoch = self._epoch_of(header.kid)
+        if epoch is None:
+            return  # sealed with keys that nobody has any more
+        if epoch.signer is None:
+            leaf = self.room.m.own_leaf
+            key = SigningKey.generate(self.room.rng)
+            certificate = self.room.m.sign(MEDIA_KEY_LABEL, certified(epoch.scope, leaf, key.public))
+            epoch.signer = Signer(leaf, epoch.scope, key, certificate)
+        epoch.signer.add(header.kid, header.counter, frame, now)
+
+    def _sign(self, now: float, *, all_of_it: bool = False) -> None:
+        waiting = [epoch for epoch in self._epochs.values() if _oldest(epoch) is not None]
+        for epoch in waiting:
+            signer = epoch.signer
+            assert signer is not None
+            assert signer.oldest is not None
+            # Once we seal in the next epoch, this epoch's list is complete: send it at once.
+            if all_of_it or epoch is not waiting[-1] or now - signer.oldest >= interval(self._members):
+                for signed in signer.take():
+                    m = self.room.m
+                    blob = envelope.cover(
+                        epoch.key, "signatures", m.room, epoch.slot, signed, BUCKETS, rng=self.room.rng
+                    )
+                    self._sent.append((now, blob))
+                    self.room.pass_on(blob)
+
+    def _publish(self, now: float) -> None:
+        """Publish the secret halves of old keys, so that holders of our signatures could have forged them."""
+        due = [secret for at, secret in self._secrets if at <= now][: content.SECRETS_MAX]
+        if due and now >= self._publish_at:
+            self._publish_at = now + PUBLISH_EVERY
+            self._secrets = [(at, secret) for at, secret in self._secrets if secret not in due]
+            self.room.relay(content.MediaSecret(due))
+
+    # -- the others' frames --------------------------------------------------------------------------
+
+    def opening(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+        if not self._connected:
+            # Nothing is counted now: frames that the server forwards meanwhile wait for the connection.
+            raise UnverifiedFrameError("a frame that came while no list can come")
+        header = Header.decode(frame)
+        epoch = self._epoch_of(header.kid)
+        if epoch is None:
+            raise MissingKeyError("a frame of an epoch that no list could name any more")
+        if leaf != self.room.m.own_leaf:
+            self._checker(leaf).opening(epoch.number, header.kid, header.counter, frame, now)
+
+    def opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+        header = Header.decode(frame)
+        epoch = self._epoch_of(header.kid)
+        if epoch is not None:
+            self._checker(leaf).opened(epoch.number, header.kid, header.counter, frame, now)
+
+    def listed_in(self, leaf: int, frame: bytes) -> tuple[int, int | None]:
+        """Return the epoch's number for an opened frame, and the result of `Checker.listed_in`."""
+        header = Header.decode(frame)
+        epoch = self._epoch_of(header.kid)
+        if epoch is None:
+            return -1, None
+        return epoch.number, self._checker(leaf).listed_in(epoch.number, header.kid, header.counter)
+
+    def passed(self, blob: bytes, now: float) -> bool:
+        try:
+            slot = envelope.epoch_slot(blob)
+            epoch = self._epochs.get(slot)
+            if epoch is None:
+                if slot > self.room.m.epoch_slot and len(blob) <= _LIST_BLOB_MAX:
+                    self._early.append(blob)
+                return False
+            payload = envelope.uncover(epoch.key, "signatures", self.room.m.room, blob)
+        except SnugCryptoError:
+            return False  # another aspect's, or garbage
+        if now < epoch.over_at:
+            self._hear(epoch, payload, now)
+        return True
+
+    def _hear(self, epoch: _Epoch, payload: bytes, now: float) -> None:
+        m = self.room.m
+        try:
+            heard = FrameList.decode(payload)
+            leaf_key = m.signature_key(heard.leaf)
+            if leaf_key is None or heard.leaf == m.own_leaf:
+                raise MissingKeyError(f"a list in the name of leaf {heard.leaf}")
+            self._checker(heard.leaf).hear(epoch.number, epoch.scope, heard, leaf_key, now)
+        except ReplayError:
+            return  # lists are broadcast again after a lost connection
+        except SnugCryptoError:
+            self.refused += 1
+            return
+        self._tell_findings()
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if not isinstance(what, content.MediaSecret):
+            return False
+        checker = self._checkers.get(received.sender)
+        if checker is not None:
+            for secret in what.secrets:
+                checker.publish(SigningKey(secret).public)
+        return True
+
+    def _checker(self, leaf: int) -> Checker:
+        checker = self._checkers.get(leaf)
+        if checker is None:
+            checker = self._checkers[leaf] = Checker()
+            checker.excuse(self._excused_until)
+        return checker
+
+    def _tell_findings(self) -> None:
+        found: dict[Finding, list[str]] = {}
+        for leaf, checker in self._checkers.items():
+            for finding in checker.findings:
+                found.setdefault(finding, []).append(self.room.m.name(leaf))
+            checker.findings.clear()
+        for name in found.get(Finding.FORGED, ()):
+            self.room.tell(sentences.forged_media(name))
+        if Finding.UNVERIFIED in found:
+            self.room.tell(sentences.unverified_media(sentences.listed(found[Finding.UNVERIFIED])))
+        if Finding.VERIFIED in found:
+            names = sentences.listed(found[Finding.VERIFIED])
+            self.room.tell(ev.Status("verified", f"Sound and pictures of {names} are signed again."))
+
+
+def _oldest(epoch: _Epoch) -> float | None:
+    return None if epoch.signer is None else epoch.signer.oldest

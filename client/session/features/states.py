@@ -1,0 +1,123 @@
+"""The state that members show: microphone, camera, screen, raised hand, recording; and reactions.
+
+Each member reports its own, sealed like all messages: the server learns none of it. A state is sent again to
+newcomers, as announcements are; a reaction is sent once, and shown only to present members.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.kernel.membership import Change
+from snugroom.crypto import mls
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+#: Minimum seconds between two states of ours: the last one is sent.
+EVERY: Final = 1.0
+#: Seconds between two members' states sent to a newcomer, as with announcements.
+STEP: Final = 0.01
+#: Minimum seconds between two reactions of ours.
+REACTION_EVERY: Final = 0.5
+#: Reactions of one member that are shown in ten seconds: more are noise.
+REACTIONS_MAX: Final = 20
+
+
+class States(Aspect):
+    """Sends our state, and reports the others'."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self._own: content.State | None = None
+        self._say_at: float | None = None
+        self._said_at = float("-inf")
+        self._heard: dict[int, content.State] = {}
+        self._said_as: dict[int, tuple[int, int]] = {}  # leaf -> (epoch, generation) of its newest state
+
+    def carry_over(self, old: RoomSession) -> None:
+        self._own = old.aspect(States)._own
+
+    def set(self, state: content.State, now: float) -> None:
+        """Show this state from now on."""
+        if state == self._own:
+            return
+        self._own = state
+        self._say_at = max(now, self._said_at + EVERY)
+        self._say(now)
+        self._tell(self.room.m.own_leaf, state)
+
+    def raise_hand(self, up: bool, now: float) -> None:
+        """Keep the rest of our state, with the hand up or down."""
+        own = self._own or content.State(False, False, False, False, False)
+        self.set(content.State(own.mic, own.camera, own.screen, up, own.recording), now)
+
+    def level(self, now: float) -> None:
+        self._say_at = now
+
+    def adopted(self, change: Change, now: float) -> None:
+        for leaf, _, _ in change.removed:
+            self._heard.pop(leaf, None)
+            self._said_as.pop(leaf, None)
+        if change.added:
+            self._say_at = now + STEP * self.room.place
+
+    def tick(self, now: float) -> None:
+        self._say(now)
+
+    def _say(self, now: float) -> None:
+        if self._own is not None and self._say_at is not None and now >= self._say_at:
+            if not self.room.is_level(now):
+                return
+            self._say_at, self._said_at = None, now
+            self.room.relay(self._own)
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if not isinstance(what, content.State):
+            return False
+        leaf, said_as = received.sender, (received.epoch, received.generation)
+        if said_as >= self._said_as.get(leaf, (0, 0)):  # catching up brings older ones
+            self._said_as[leaf] = said_as
+            if self._heard.get(leaf) != what:
+                self._heard[leaf] = what
+                self._tell(leaf, what)
+        return True
+
+    def _tell(self, leaf: int, state: content.State) -> None:
+        name = self.room.m.name(leaf)
+        self.room.tell(
+            ev.StateTold(leaf, name, state.mic, state.camera, state.screen, state.hand, state.recording)
+        )
+
+
+class Reactions(Aspect):
+    """Reactions, our own and the others'."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self._said_at = float("-inf")
+        self._shown: dict[int, list[float]] = {}
+
+    def react(self, what: content.Reaction, now: float) -> None:
+        """Send a reaction; ValueError if nobody would see it, or too soon after the last one."""
+        if not self.room.is_level(now):
+            raise ValueError("the server is away: nobody would see it")
+        if now - self._said_at < REACTION_EVERY:
+            raise ValueError("one at a time: try again in a moment")
+        self._said_at = now
+        self.room.relay(what)
+        own = self.room.m.own_leaf
+        self.room.tell(ev.Reacted(own, self.room.m.name(own), what.reaction))
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        if not isinstance(what, content.Reaction):
+            return False
+        recent = [at for at in self._shown.get(received.sender, []) if now - at < 10.0]
+        if not self.room.catching_up and len(recent) < REACTIONS_MAX:
+            self._shown[received.sender] = [*recent, now]
+            name = self.room.m.name(received.sender)
+            self.room.tell(ev.Reacted(received.sender, name, what.reaction))
+        return True

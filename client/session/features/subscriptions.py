@@ -1,0 +1,104 @@
+"""The streams that the server forwards to us, and up to which layer: all, unless a person chose.
+
+The server sees the choice. Asking for the speaker's video reveals who speaks, so a person has to choose that.
+While fewer streams are asked for, our beats say that we do not want all, and no other member judges what
+reaches us: only we know the choice. Layers concern us and the server alone: a member that asks for all
+streams, some of them in smaller layers, still wants all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.server.wire import messages as wire
+from snugroom.server.wire.limits import LAYERS_MAX, WANT_MAX
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+#: Minimum seconds between two requests: a window that is being resized changes much in little time.
+GAP: Final = 0.5
+#: The server's default on every connection.
+_ALL: Final = wire.Want(None)
+
+
+class Asking(Aspect):
+    """Repeats the request when the server cannot know it: on each connection, and after new media of ours."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self._ssrcs: tuple[int, ...] | None = None
+        self._tops: dict[int, int] = {}
+        self._layered: dict[int, bool] = {}  # the others' streams, and whether they have layers
+        self._wish = _ALL
+        self._told: wire.Want | None = None  # as the server has it; None: it does not have our media
+        self._told_at = -inf
+
+    @property
+    def everything(self) -> bool:
+        """Whether a media engine is here, and every stream is asked for."""
+        return self.room.has_media and self._ssrcs is None
+
+    def asked(self, leaf: int) -> frozenset[int]:
+        """Return the announced streams of a leaf that we ask for; empty without a media engine."""
+        if not self.room.has_media:
+            return frozenset()
+        streams = self.room.announced.streams(leaf)
+        return frozenset(n for ssrc, n in streams.items() if self._ssrcs is None or ssrc in self._ssrcs)
+
+    def ask(self, ssrcs: tuple[int, ...] | None, tops: Mapping[int, int], now: float) -> None:
+        """Ask for these streams (None: all), up to the given layers (0 to 2; 2 where none is given).
+
+        The last request of each half second is sent, once the server has our media. ValueError for an
+        impossible layer.
+        """
+        if not all(0 <= top < LAYERS_MAX for top in tops.values()):
+            raise ValueError(f"layers have the numbers 0 to {LAYERS_MAX - 1}")
+        self._ssrcs, self._tops = ssrcs, dict(tops)
+        self._changed(now)
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Asking)
+        self._ssrcs, self._tops = before._ssrcs, before._tops
+
+    def published(self, now: float) -> None:
+        self._told, self._told_at = _ALL, -inf
+        self._changed(now)
+
+    def streams(self, streams: Sequence[wire.HandleStream], now: float) -> None:
+        self._layered = {stream.ssrc: stream.layers > 0 for stream in streams}
+        self._changed(now)
+
+    def lost(self, why: str, now: float) -> None:
+        self._told = None
+        self._layered = {}
+
+    def tick(self, now: float) -> None:
+        self._tell(now)
+
+    def _changed(self, now: float) -> None:
+        self._wish = self._want()
+        self._tell(now)
+
+    def _tell(self, now: float) -> None:
+        if self._told is not None and now - self._told_at >= GAP and self._wish != self._told:
+            self._told, self._told_at = self._wish, now
+            self.room.send(self._wish)
+
+    def _want(self) -> wire.Want:
+        ssrcs = self._ssrcs
+        if ssrcs is None:
+            # Layers need a list of streams; without a stream that is limited, null is enough.
+            small = any(self._tops.get(ssrc, LAYERS_MAX) < LAYERS_MAX - 1 for ssrc in self._sized())
+            if not small or len(self._layered) > WANT_MAX:
+                return _ALL
+            ssrcs = tuple(self._layered)
+        tops = [self._tops.get(ssrc, LAYERS_MAX - 1) for ssrc in ssrcs]
+        sized = any(top < LAYERS_MAX - 1 for top in tops)
+        return wire.Want(list(ssrcs), tops if sized else [])
+
+    def _sized(self) -> list[int]:
+        return [ssrc for ssrc, layered in self._layered.items() if layered]

@@ -1,0 +1,107 @@
+"""A part of a member's session beside slots, commits and chat: one file, one concern.
+
+`RoomSession` calls these hooks at the moments that they are named for; an aspect acts through the room. No
+hook may block, and none has access to a socket. Hooks run in the order of `aspects.make`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.kernel.membership import Change
+from snugroom.crypto import mls
+from snugroom.server.wire import messages as wire
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+
+class Aspect:
+    """Every hook does nothing by default. `now` is in Unix seconds and never goes back."""
+
+    def __init__(self, room: RoomSession) -> None:
+        self.room = room
+
+    def carry_over(self, old: RoomSession) -> None:
+        """Take over the state that outlives a leaf: this membership follows `old` after a rejoin."""
+
+    def level(self, now: float) -> None:
+        """This connection has just come in step with the server; called anew for every connection."""
+
+    def published(self, now: float) -> None:
+        """Our media parameters were sent to the server, which resets its forwarding to us."""
+
+    def streams(self, streams: Sequence[wire.HandleStream], now: float) -> None:
+        """The streams that others send now, as the server lists them."""
+
+    def lost(self, why: str, now: float) -> None:
+        """The room's connection was lost, or could not be made."""
+
+    def tick(self, now: float) -> None:
+        """Time has passed, connected or not."""
+
+    def heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> bool:
+        """Process a member's authenticated message; return True if it was for this aspect."""
+        return False
+
+    def passed(self, blob: bytes, now: float) -> bool:
+        """Process a broadcast blob, which is not stored; return True if it was for this aspect."""
+        return False
+
+    def relayed(self, number: int, digest: bytes, now: float) -> None:
+        """A relay that the server stores has arrived, readable or not: its number, and H(blob)."""
+
+    def receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
+        """A receipt of the server with a valid signature."""
+
+    def said_by_server(self, code: str, text: str, now: float) -> None:
+        """A `refused` or `closing` message of the server."""
+
+    def adopted(self, change: Change, now: float) -> None:
+        """A commit was adopted: group, policy, ledger and all keys have advanced."""
+
+    def voided(self, slot: int, author: int | None, now: float) -> None:
+        """A slot is void; `author` is a leaf, None if it is unknown."""
+
+    def may_send(self, now: float) -> str | None:
+        """Return None if media may be sealed; else the reason, as a sentence for a person."""
+        return None
+
+    def hears(self, leaf: int, now: float) -> bool:
+        """Return whether data signed by this leaf has arrived in the last seconds."""
+        return False
+
+    def holds_commits(self, now: float) -> bool:
+        """Return whether our commits have to wait, except removals."""
+        return False
+
+    def sealed(self, stream: int, frame: bytes, now: float) -> None:
+        """A media frame of ours, as SFrame sealed it (before the shim)."""
+
+    def opening(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+        """Check a received SFrame frame of that leaf's key id before it is opened.
+
+        Raise a SnugCryptoError to refuse it, FutureEpochError to have it held and tried again.
+        """
+
+    def opened(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
+        """The same frame (as SFrame sealed it), after it was opened."""
+
+
+class Hooks:
+    """Finds the aspects that define a hook: most define few, and some hooks are called for every frame."""
+
+    def __init__(self, aspects: Iterable[Aspect]) -> None:
+        self._aspects = tuple(aspects)
+        self._having: dict[str, tuple[Aspect, ...]] = {}
+
+    def having(self, hook: str) -> tuple[Aspect, ...]:
+        """Return the aspects whose class defines that hook, in order; AttributeError for an unknown hook."""
+        found = self._having.get(hook)
+        if found is None:
+            nothing = getattr(Aspect, hook)
+            found = tuple(a for a in self._aspects if getattr(type(a), hook) is not nothing)
+            self._having[hook] = found
+        return found

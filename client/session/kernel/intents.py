@@ -1,0 +1,73 @@
+"""A member's pending commits: an intent is staged anew in every epoch until it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from snugroom.crypto.agreed.room_state import HostReturn, Policy
+from snugroom.crypto.mls import KeyPackage
+
+
+@dataclass(frozen=True)
+class AddIntent:
+    """Admit the newcomer who knocked by `invite`. `knock` is its number in the host's lobby."""
+
+    knock: int
+    key_package: KeyPackage
+    invite: int
+    name: str
+
+
+@dataclass(frozen=True)
+class RejoinIntent:
+    """Put a member that has lost its state back in place of its old leaf."""
+
+    knock: int
+    key_package: KeyPackage
+    ticket: bytes
+    name: str
+
+
+@dataclass(frozen=True)
+class ReturnIntent:
+    """Let a crashed host in again (SNUG-9). `knock` is the number under which it is answered."""
+
+    knock: int
+    key_package: KeyPackage
+    host_return: HostReturn
+    name: str
+
+
+@dataclass(frozen=True)
+class RemoveIntent:
+    """Remove a member, by its leaf and the signature key that the leaf had at the decision."""
+
+    leaf: int
+    signature_key: bytes
+
+
+@dataclass(frozen=True)
+class PolicyIntent:
+    """Change the policy; `change` returns the next version, or None if nothing is left to do."""
+
+    change: Callable[[Policy], Policy | None]
+
+
+@dataclass(frozen=True)
+class FarewellIntent:
+    """Commit a leaving member's Remove proposal of itself."""
+
+    leaf: int
+    reference: bytes
+    proposal: bytes  # the MLSMessage, carried along with the commit
+
+
+@dataclass(frozen=True)
+class HealIntent:
+    """Make an empty commit: fresh keys for its author."""
+
+    epoch: int
+
+
+Intent = AddIntent | RejoinIntent | ReturnIntent | RemoveIntent | PolicyIntent | FarewellIntent | HealIntent

@@ -1,0 +1,68 @@
+"""A room's history as one member keeps it: slots, chain, passes and the last blobs."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from snugroom.crypto.entry.invite import chain_next
+
+#: Slots whose blobs are kept, to hand over to a restarted server and to stragglers.
+KEPT: Final = 8
+#: Slots whose chain values are kept, to judge tickets.
+CHAINS: Final = 64
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One slot: its blob, the chain after it, and the pass of the epoch after it."""
+
+    slot: int
+    chain: bytes
+    token: bytes
+    blob: bytes | None  # None for the slot at which this member began
+
+
+class Journal:
+    """Grows by one slot at a time; never forks, never goes back."""
+
+    def __init__(self, slot: int, chain: bytes, token: bytes) -> None:
+        self._entries: deque[Entry] = deque([Entry(slot, chain, token, None)], maxlen=KEPT + 1)
+        self.chains: dict[int, bytes] = {slot: chain}
+
+    @property
+    def slot(self) -> int:
+        """The last slot taken."""
+        return self._entries[-1].slot
+
+    @property
+    def chain(self) -> bytes:
+        """The chain after the last slot, 32 bytes."""
+        return self._entries[-1].chain
+
+    @property
+    def token(self) -> bytes:
+        """The pass of the current epoch, 32 bytes."""
+        return self._entries[-1].token
+
+    @property
+    def oldest(self) -> Entry:
+        """The earliest slot after which this member can hand over every blob."""
+        return self._entries[0]
+
+    def entry(self, slot: int) -> Entry | None:
+        """Return the entry of that slot; None if it is no longer kept."""
+        at = slot - self._entries[0].slot
+        return self._entries[at] if 0 <= at < len(self._entries) else None
+
+    def chain_after(self, blob: bytes) -> bytes:
+        """Return the chain value that results if `blob` takes the next slot."""
+        return chain_next(self.chain, self.slot + 1, blob)
+
+    def append(self, blob: bytes, token: bytes) -> None:
+        """Record that `blob` has taken the next slot; `token` is the pass from then on."""
+        slot, chain = self.slot + 1, self.chain_after(blob)
+        self._entries.append(Entry(slot, chain, token, blob))
+        self.chains[slot] = chain
+        self.chains.pop(slot - CHAINS, None)

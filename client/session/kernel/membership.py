@@ -1,0 +1,574 @@
+"""A member's keys and state in a room: MLS group, policy, ledger, history and veil.
+
+`room.RoomSession` has the connection. This module alone decides the meaning of a blob, by rules that all
+members share (protocol sections 5 and 6).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Set
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from snugroom.client.session.kernel.intents import (
+    AddIntent,
+    FarewellIntent,
+    Intent,
+    PolicyIntent,
+    RejoinIntent,
+    RemoveIntent,
+    ReturnIntent,
+)
+from snugroom.client.session.kernel.journal import Journal
+from snugroom.client.session.kernel.views import Ground, leaf_view, names_of, proposal_view
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import envelope, policy
+from snugroom.crypto.agreed.room_state import (
+    POLICY_EXTENSION,
+    CommitContext,
+    Identity,
+    Ledger,
+    Policy,
+    Rejoined,
+    RejoinTicket,
+)
+from snugroom.crypto.errors import (
+    MalformedError,
+    MissingKeyError,
+    ReplayError,
+    SnugCryptoError,
+    StateError,
+    ValidationError,
+)
+from snugroom.crypto.kdf import H, Rng
+from snugroom.crypto.media.keys import EpochKeys, MediaKeys
+from snugroom.crypto.proof.verification import long_code
+from snugroom.server.wire.limits import BUCKETS
+
+SUITE: Final = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519
+#: Epochs whose veil key is kept: this one and the last.
+_VEILS: Final = 2
+
+
+@dataclass(frozen=True)
+class Valid:
+    """A commit that passed every check."""
+
+    candidate: mls.CandidateCommit
+    view: policy.CommitView
+    removes_us: bool
+
+
+@dataclass(frozen=True)
+class Void:
+    """A void slot: the epoch stays. `author` is a leaf; None if it is unknown."""
+
+    author: int | None
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """The commit passes every check, but this member alone cannot read its path secret."""
+
+    author: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Our own commit, made but not yet accepted in a slot."""
+
+    intent: Intent
+    slot: int
+    blob: bytes
+    token: bytes  # the next epoch's pass
+    stage: mls.Stage
+    view: policy.CommitView
+
+
+@dataclass(frozen=True)
+class Change:
+    """The changes by an adopted commit."""
+
+    by: int
+    added: tuple[tuple[int, str], ...]  # (leaf, name)
+    removed: tuple[tuple[int, str, bytes], ...]  # (leaf, name, signature key)
+    rejoined: bool
+    hosts_changed: bool
+    policy_before: Policy
+    policy_after: Policy
+    invite: int | None  # the added member's invite; at a rejoin, of its first entry
+    left: frozenset[int]  # removed leaves that proposed it themselves
+    returned: bool = False  # a host has come back by the host key (SNUG-9)
+    stuck_slot: int | None = None  # at a rejoin: the slot of the commit that the member could not read
+
+
+def exported(group: mls.Group, label: str) -> bytes:
+    """Return X(label) of the protocol: 32 bytes from the MLS exporter."""
+    return group.export("snug 1 " + label, b"", 32)
+
+
+def room_pass(group: mls.Group, room: bytes) -> bytes:
+    """Return the pass of the group's epoch for a room: 32 bytes."""
+    return group.export("snug 1 pass", room, 32)
+
+
+def policy_of(group: mls.Group) -> Policy:
+    """Return the group's policy; ValidationError("SNUG-13") if it has no readable one."""
+    for extension in group.extensions:
+        if extension.extension_type == POLICY_EXTENSION:
+            try:
+                return Policy.decode(extension.data)
+            except MalformedError as error:
+                raise ValidationError("SNUG-13", str(error)) from None
+    raise ValidationError("SNUG-13", "the group has no policy")
+
+
+class Membership:
+    """State and judgement; every method either succeeds or changes nothing.
+
+    Raises ValidationError if the group breaks SNUG-11, 13, 14 or 15 (`policy.judge_group`).
+    """
+
+    def __init__(
+        self,
+        group: mls.Group,
+        *,
+        room: bytes,
+        slot: int,
+        chain: bytes,
+        ledger: Ledger,
+        link_psk: bytes,
+        now: float,
+        handed: bytes | None = None,
+        rng: Rng = os.urandom,
+    ) -> None:
+        """`handed`: the result of `hand_beat_key` in the group's epoch; None: we created the group."""
+        self.group = group
+        #: X("beat") of the creation or the last eviction (protocol section 7), handed to newcomers.
+        self.beat_key = exported(group, "beat") if handed is None else self._masked(handed)
+        self.room = room
+        self.policy = policy_of(group)
+        policy.judge_group(
+            suite=int(group.suite),
+            extensions=[(e.extension_type, e.data) for e in group.extensions],
+            members=names_of(group.members()).values(),
+        )
+        self.ledger = ledger
+        self.journal = Journal(slot, chain, room_pass(group, room))
+        self.media = MediaKeys()
+        self._psks = {policy.LINK_PSK_ID: link_psk}
+        self._references: dict[bytes, bytes] = {}  # H(proposal message) -> ProposalRef, of this epoch
+        self._rng = rng
+        self.epoch_slot = slot
+        self._members: tuple[int, Policy, tuple[tuple[int, str, bool], ...]] | None = None
+        self._veils = {slot: exported(group, "veil")}
+        self._install_media(frozenset(), False, now)
+
+    # -- queries -------------------------------------------------------------------------------
+
+    @property
+    def own_leaf(self) -> int:
+        return self.group.own_leaf
+
+    def signature_key(self, leaf: int) -> bytes | None:
+        """Return the signature key at a leaf; None if the leaf is empty."""
+        node = self.group.member(leaf)
+        return None if node is None else node.signature_key
+
+    def leaves(self) -> list[mls.LeafNode]:
+        """Return all leaf nodes, in leaf order."""
+        return [m.leaf_node for m in self.group.members()]
+
+    def name(self, leaf: int) -> str:
+        """Return the name at a leaf; "somebody" if the leaf is empty."""
+        return next((name for at, name, _ in self.members() if at == leaf), "somebody")
+
+    def members(self) -> tuple[tuple[int, str, bool], ...]:
+        """Return (leaf, name, whether a host) of all members, in leaf order."""
+        # Cached: called at every tick and frame, and constant within an epoch.
+        held = self._members
+        if held is None or held[0] != self.group.epoch or held[1] is not self.policy:
+            listed = tuple(
+                (
+                    m.leaf,
+                    Identity.decode(m.leaf_node.credential.identity).name,
+                    m.leaf_node.signature_key in self.policy.hosts,
+                )
+                for m in self.group.members()
+            )
+            self._members = held = (self.group.epoch, self.policy, listed)
+        return held[2]
+
+    def is_host(self, leaf: int) -> bool:
+        """Return whether the member at that leaf is a host."""
+        return self.signature_key(leaf) in self.policy.hosts
+
+    @property
+    def code(self) -> str:
+        """The long code of this epoch, 40 digits (protocol section 8)."""
+        return long_code(self.group.epoch_authenticator, self.group.confirmed_transcript_hash)
+
+    def sign(self, label: str, data: bytes) -> bytes:
+        """Sign data other than MLS messages with our leaf (64 bytes); `label` begins with "snug 1 "."""
+        return self.group.sign(label, data)
+
+    def hand_beat_key(self) -> bytes:
+        """Return the masked beat key (32 bytes) for a newcomer of this epoch and for no other reader.
+
+        A former host can bring another person's KeyPackage in a knock of its own, and so read the answer. The
+        Welcome in it is encrypted to the newcomer's keys alone, and the mask comes from that Welcome's epoch.
+        """
+        return self._masked(self.beat_key)
+
+    def _masked(self, key: bytes) -> bytes:
+        mask = exported(self.group, "handed")
+        return bytes(a ^ b for a, b in zip(key, mask, strict=True))
+
+    def ground(self) -> Ground:
+        """Return the state that the commit for the next slot is judged against."""
+        return Ground(
+            members=names_of(self.group.members()),
+            policy=self.policy,
+            extensions=tuple((e.extension_type, e.data) for e in self.group.extensions),
+            group_id=self.group.group_id,
+            suite=int(self.group.suite),
+            room=self.room,
+            slot=self.journal.slot + 1,
+            chain=self.journal.chain,
+            ledger=self.ledger,
+        )
+
+    # -- committing ------------------------------------------------------------------------------
+
+    def stage(self, intent: Intent) -> Staged | None:
+        """Make the commit for an intent; None if nothing is left to do.
+
+        ValidationError if the commit breaks the policy: it is judged like any other before it is sent.
+        """
+        built = self._proposals(intent)
+        if built is None:
+            return None
+        proposals, references, carried, invite = built
+        ground = self.ground()
+        returned = intent.host_return if isinstance(intent, ReturnIntent) else None
+        context = CommitContext(self.room, ground.slot, ground.chain, self.ledger.digest(), invite, returned)
+        own = self.own_leaf
+        facts = [proposal_view(p, own) for p in proposals]
+        if isinstance(intent, FarewellIntent):
+            facts.append(proposal_view(mls.Remove(intent.leaf), intent.leaf, by_reference=True))
+        view = ground.view(
+            sender=own, proposals=facts, path_leaf=ground.members[own], authenticated_data=context.encode()
+        )
+        policy.judge_commit(view)
+        stage = self.group.stage(
+            proposals,
+            include_stored=references,
+            authenticated_data=context.encode(),
+            force_path=True,
+            psks=self._psks,
+        )
+        blob = self._cover("commit", envelope.pack([*carried, stage.message]))
+        return Staged(intent, ground.slot, blob, room_pass(stage.group, self.room), stage, view)
+
+    def _proposals(
+        self, intent: Intent
+    ) -> tuple[list[mls.Proposal], list[bytes], list[bytes], int | None] | None:
+        link = mls.PreSharedKey.external(policy.LINK_PSK_ID, self._rng)
+        members = {m.leaf: m.leaf_node.signature_key for m in self.group.members()}
+        if isinstance(intent, AddIntent):
+            if intent.key_package.leaf_node.signature_key in members.values():
+                return None
+            return [link, mls.Add(intent.key_package)], [], [], intent.invite
+        if isinstance(intent, RejoinIntent):
+            key = intent.key_package.leaf_node.signature_key
+            leaf = next((leaf for leaf, k in members.items() if k == key), None)
+            ticket = RejoinTicket.decode(intent.ticket)
+            if leaf is None or any(r.nonce == ticket.nonce for r in self.ledger.rejoins):
+                return None
+            if self.journal.chains.get(ticket.slot, ticket.chain) != ticket.chain:
+                raise ValidationError("SNUG-8", "the ticket is of another history")
+            return [mls.Remove(leaf), link, mls.Add(intent.key_package)], [], [], None
+        if isinstance(intent, ReturnIntent):
+            known = intent.key_package.leaf_node.signature_key in members.values()
+            return None if known else (self._returning(intent, link), [], [], None)
+        if isinstance(intent, RemoveIntent):
+            if members.get(intent.leaf) != intent.signature_key:
+                return None
+            return [mls.Remove(intent.leaf)], [], [], None
+        if isinstance(intent, PolicyIntent):
+            changed = intent.change(self.policy)
+            if changed is None:
+                return None
+            return [self._with_policy(changed)], [], [], None
+        if isinstance(intent, FarewellIntent):
+            if intent.leaf not in members or intent.reference not in self.group.stored_proposals:
+                return None
+            return [], [intent.reference], [intent.proposal], None
+        return ([], [], [], None) if intent.epoch == self.group.epoch else None
+
+    def _with_policy(self, changed: Policy) -> mls.Proposal:
+        kept = self.group.extensions[0]
+        return mls.GroupContextExtensions((kept, mls.Extension(POLICY_EXTENSION, changed.encode())))
+
+    def _returning(self, intent: ReturnIntent, link: mls.Proposal) -> list[mls.Proposal]:
+        """Replace the returning host's old leaf, if it is still in the tree, by the new one."""
+        leaf = intent.key_package.leaf_node
+        old = next(
+            (
+                m
+                for m in self.group.members()
+                if m.leaf_node.signature_key in self.policy.hosts
+                and m.leaf_node.credential.identity == leaf.credential.identity
+            ),
+            None,
+        )
+        hosts = set(self.policy.hosts) | {leaf.signature_key}
+        if old is not None:
+            hosts.discard(old.leaf_node.signature_key)
+        changed = replace(self.policy, version=self.policy.version + 1, hosts=tuple(sorted(hosts)))
+        gone: list[mls.Proposal] = [] if old is None else [mls.Remove(old.leaf)]
+        return [*gone, link, mls.Add(intent.key_package), self._with_policy(changed)]
+
+    def judge(self, blob: bytes) -> Valid | Void | Stuck:
+        """Judge a blob for the next slot. Changes nothing except consumed ratchet generations."""
+        try:
+            return self._judge(blob)
+        finally:
+            self._tidy()
+
+    def _judge(self, blob: bytes) -> Valid | Void | Stuck:
+        try:
+            began = envelope.epoch_slot(blob)
+            messages = envelope.unpack(envelope.uncover(self._veil(began), "commit", self.room, blob))
+        except SnugCryptoError:
+            return Void(None, "SNUG-2", "a commit that nobody can read: by a member or the server")
+        ground = self.ground()
+        try:
+            carried = {self._store(message) for message in messages[:-1]}
+            received = self.group.process(messages[-1], psks=self._psks)
+        except mls.PathError as error:
+            return self._judge_unreadable(error, ground, carried)
+        except mls.CommitError as error:
+            verdict = policy.snug_16(error)
+            return Void(error.sender, verdict.rule, str(verdict))
+        except (SnugCryptoError, StateError) as error:
+            return Void(None, "SNUG-16", f"a commit that is not a member's: {error}")
+        if not isinstance(received, mls.CandidateCommit):
+            return Void(received.sender, "SNUG-2", "a message that is no commit took a slot")
+        view = ground.of_candidate(received)
+        try:
+            _self_contained(received, carried)
+            policy.judge_commit(view)
+        except ValidationError as error:
+            return Void(_to_blame(view, error), error.rule, str(error))
+        return Valid(received, view, received.removes_us)
+
+    def _judge_unreadable(
+        self, error: mls.PathError, ground: Ground, carried: set[bytes | None]
+    ) -> Void | Stuck:
+        # A commit that breaks the policy is void for everybody, readable here or not.
+        view = ground.of_candidate(error.commit)
+        try:
+            _self_contained(error.commit, carried)
+            policy.judge_commit(view)
+        except ValidationError as broken:
+            return Void(_to_blame(view, broken), broken.rule, str(broken))
+        return Stuck(error.commit.sender, str(error))
+
+    def _store(self, message: bytes) -> bytes | None:
+        """Store a proposal that a commit carries; return its reference, None if it is unknown."""
+        # A proposal that also came through the relay, or is our own, is stored already and found by hash.
+        with contextlib.suppress(ReplayError, StateError):
+            self._take_in(message)
+        return self._references.get(H(message))
+
+    def adopt(self, step: Valid | Staged, blob: bytes, now: float) -> Change:
+        """Apply the commit that has taken the next slot: group, ledger and all keys advance."""
+        view = step.view
+        slot = self.journal.slot + 1
+        before = {m.leaf: m.leaf_node for m in self.group.members()}
+        old_policy = self.policy
+        self.group.adopt(step.candidate if isinstance(step, Valid) else step.stage)
+        after = {m.leaf: m.leaf_node for m in self.group.members()}
+        rejoin_leaf = view.rejoin_leaf
+        removed = [p.removed for p in view.of("remove") if p.removed is not None]
+        returned = view.context.host_return is not None
+        evicts = rejoin_leaf is None and not returned
+        revoke = {p.removed: not p.by_reference and evicts for p in view.of("remove")}
+        added_keys = {p.added.signature_key for p in view.of("add") if p.added is not None}
+        added = [leaf for leaf, node in after.items() if node.signature_key in added_keys]
+        invite = view.context.invite
+        rejoined = stuck_slot = None
+        if rejoin_leaf is not None:
+            ticket = RejoinTicket.decode(view.of("add")[0].ticket or b"")
+            stuck_slot = ticket.slot + 1 if ticket.stuck else None
+            rejoined = Rejoined(slot, before[rejoin_leaf].signature_key, ticket.nonce, ticket.stuck)
+        self.policy = policy_of(self.group)
+        evicted = {before[leaf].signature_key for leaf, gone in revoke.items() if gone and leaf in before}
+        hosts = set(old_policy.hosts)
+        self.ledger = self.ledger.after(
+            slot,
+            removed={leaf: revoke[leaf] for leaf in removed},
+            added={leaf: (after[leaf].signature_key, invite) for leaf in added},
+            rejoined=rejoined,
+            host_returned=returned,
+            host_lost=not returned and bool(hosts & evicted or hosts - set(self.policy.hosts)),
+        )
+        self.journal.append(blob, room_pass(self.group, self.room))
+        self.epoch_slot = slot
+        self._references.clear()  # proposals end with their epoch
+        if any(revoke.values()):
+            self.beat_key = exported(self.group, "beat")
+        self._veils[slot] = exported(self.group, "veil")
+        for old in sorted(self._veils)[:-_VEILS]:
+            del self._veils[old]
+        self._install_media(frozenset(removed), bool(removed), now)
+        return Change(
+            by=view.sender if view.sender is not None else -1,
+            added=tuple((leaf, _name(after[leaf])) for leaf in added),
+            removed=tuple((leaf, _name(before[leaf]), before[leaf].signature_key) for leaf in removed),
+            rejoined=rejoin_leaf is not None,
+            hosts_changed=old_policy.hosts != self.policy.hosts,
+            policy_before=old_policy,
+            policy_after=self.policy,
+            invite=self.ledger.invite_of(added[0]) if added else None,
+            left=frozenset(p.removed for p in view.of("remove") if p.by_reference and p.removed is not None),
+            returned=returned,
+            stuck_slot=stuck_slot,
+        )
+
+    def void(self, blob: bytes) -> None:
+        """Record a void slot: the chain advances, epoch and pass stay."""
+        self.journal.append(blob, self.journal.token)
+
+    # -- messages ----------------------------------------------------------------------------------
+
+    def protect(self, content: bytes) -> bytes:
+        """Return a relay blob with an application message."""
+        return self._cover("relay", envelope.pack([self.group.protect(content)]))
+
+    def propose_own_removal(self) -> bytes:
+        """Return a proposal to remove ourselves, as an MLSMessage.
+
+        It is a PublicMessage (the veil hides it like any other). A PrivateMessage would consume a handshake
+        generation, and relays do not reach everybody: a later commit with that generation would be readable
+        for some members and a replay for others.
+        """
+        before = self.group.stored_proposals.keys()
+        message = self.group.propose(mls.Remove(self.own_leaf), private=False)
+        (self._references[H(message)],) = self.group.stored_proposals.keys() - before
+        return message
+
+    def store_proposal(self, message: bytes) -> mls.ReceivedProposal:
+        """Store a leaver's proposal; errors as in `Group.process`, MalformedError for other proposals.
+
+        A commit may reference no other kind of proposal (SNUG-3). Only the last one of each member is kept.
+        """
+        received = self._take_in(message)
+        self._tidy()
+        if received.reference not in self.group.stored_proposals:
+            raise MalformedError("a proposal that is not somebody's own leaving")
+        return received
+
+    def _take_in(self, message: bytes) -> mls.ReceivedProposal:
+        if mls.kind_of(message) != (mls.WireFormat.PUBLIC_MESSAGE, mls.ContentType.PROPOSAL):
+            raise MalformedError("a message that is no public proposal stands in the place of one")
+        received = self.group.process(message)
+        assert isinstance(received, mls.ReceivedProposal)
+        self._references[H(message)] = received.reference
+        return received
+
+    def _tidy(self) -> None:
+        """Keep only each member's last proposal to leave, so that the store is bounded."""
+        kept: dict[int | None, bytes] = {}
+        stored = self.group.stored_proposals
+        for reference, item in stored.items():
+            if isinstance(item.proposal, mls.Remove) and item.proposal.removed == item.sender:
+                kept[item.sender] = reference
+        for reference in stored.keys() - set(kept.values()):
+            self.group.discard(reference)
+        self._references = {h: r for h, r in self._references.items() if r in kept.values()}
+
+    def open_relay(self, blob: bytes) -> mls.ApplicationMessage:
+        """Open a relay blob; SnugCryptoError or a subclass if it holds no message for us (SNUG-17)."""
+        payload = envelope.uncover(self._veil(envelope.epoch_slot(blob)), "relay", self.room, blob)
+        messages = envelope.unpack(payload)
+        if len(messages) != 1:
+            raise MalformedError("a relay blob carries one message")
+        if mls.kind_of(messages[0]) != (mls.WireFormat.PRIVATE_MESSAGE, mls.ContentType.APPLICATION):
+            # Checked before processing: see `propose_own_removal`.
+            raise MalformedError("a relay blob carries an application message and nothing else")
+        received = self.group.process(messages[0])
+        assert isinstance(received, mls.ApplicationMessage)
+        gone = self.signature_key(received.sender) is None
+        policy.snug_17(epoch=received.epoch, current=self.group.epoch, generation_gap=0, sender_removed=gone)
+        return received
+
+    def keeps_epoch(self, began: int) -> bool:
+        """Return whether members can still read blobs of the epoch that began at that slot."""
+        return began in self._veils
+
+    # -- internals ---------------------------------------------------------------------------------
+
+    def _veil(self, began: int) -> bytes:
+        key = self._veils.get(began)
+        if key is None:
+            raise MissingKeyError(f"a blob of an epoch that began at slot {began}")
+        return key
+
+    def _cover(self, kind: Literal["commit", "relay"], payload: bytes) -> bytes:
+        key = self._veils[self.epoch_slot]
+        return envelope.cover(key, kind, self.room, self.epoch_slot, payload, BUCKETS, rng=self._rng)
+
+    def _install_media(self, removed: Iterable[int], is_removal: bool, now: float) -> None:
+        keys = EpochKeys.derive(
+            epoch=self.group.epoch,
+            base_key=self.group.export("SFrame 1.0 Base Key", b"", 16),
+            tags=exported(self.group, "tags"),
+            leaf_count=self.group.leaf_count,
+        )
+        self.media.install(
+            keys, own_leaf=self.own_leaf, removed=frozenset(removed), is_removal=is_removal, now=now
+        )
+
+
+def _self_contained(commit: mls.CandidateCommit, carried: Set[bytes | None]) -> None:
+    """ValidationError("SNUG-3") if a commit references a proposal that its blob does not carry.
+
+    Only members that have the proposal from elsewhere could read the commit: the room would split.
+    """
+    for item in commit.proposals:
+        if item.by_reference and item.reference not in carried:
+            raise ValidationError("SNUG-3", "the commit names a proposal that it does not carry")
+
+
+def _to_blame(view: policy.CommitView, broken: ValidationError) -> int | None:
+    """Return a bad commit's author; None if it names another slot or chain: the server places commits."""
+    if broken.rule == "SNUG-1":
+        with contextlib.suppress(ValidationError):
+            if (view.context.slot, view.context.chain) != (view.slot, view.chain):
+                return None
+    return view.sender
+
+
+def _name(leaf: mls.LeafNode) -> str:
+    return Identity.decode(leaf.credential.identity).name
+
+
+__all__ = [
+    "Change",
+    "Membership",
+    "Staged",
+    "Stuck",
+    "Valid",
+    "Void",
+    "exported",
+    "leaf_view",
+    "policy_of",
+    "room_pass",
+]

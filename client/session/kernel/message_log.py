@@ -1,0 +1,138 @@
+"""Messages between members over the relay: sealed, resent when they may be lost, and shown once.
+
+Protocol sections 5 to 7. Aspects handle the contents; this module handles chat and announcements itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.kernel.outbox import Outbox, Said, Seen
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import envelope
+from snugroom.crypto.errors import MissingKeyError, SnugCryptoError
+from snugroom.crypto.kdf import H
+from snugroom.server.wire import messages as wire
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+#: Seconds before a lost connection in which a message may not have reached everybody.
+DOUBT: Final = 5.0
+#: Relay blobs that are kept for an epoch that we have not reached yet.
+EARLY_MAX: Final = 256
+
+
+class Saying:
+    """One membership's messages, our own and the others'."""
+
+    def __init__(self, room: RoomSession) -> None:
+        self._room = room
+        self._outbox = Outbox()
+        self._seen = Seen()
+        self._early: list[bytes] = []
+        self._born = room.m.epoch_slot
+        self._missed = 0
+        self._lost_at: float | None = None
+
+    def carry_over(self, old: Saying) -> None:
+        """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
+        self._outbox = old._outbox.after_rejoin()
+        self._seen = old._seen
+
+    # -- our messages ----------------------------------------------------------------------------
+
+    def post(self, what: content.Posted, now: float) -> None:
+        """Send a message to all members; resend it after a lost connection until all can have it."""
+        self._outbox.add(Said(what, now))
+
+    def relay(self, what: content.AnyContent) -> bytes:
+        """Send to all members through the relay, and return the blob; only while level."""
+        blob = self._room.m.protect(content.encode(what))
+        self._seen.add(H(blob))
+        self._room.send(wire.Relay(blob))
+        return blob
+
+    def lost(self, now: float) -> None:
+        """Record the time at which an entered connection was lost."""
+        self._lost_at = now
+
+    def again(self, *, all_recent: bool = False) -> None:
+        """Mark unconfirmed messages for resending, or all recent ones for a restarted server."""
+        self._outbox.again(all_recent=all_recent)
+
+    def send_waiting(self) -> None:
+        """Send the messages that are due; only while level."""
+        for said in self._outbox.unsent():
+            self._send(said)
+
+    def _send(self, said: Said) -> None:
+        m = self._room.m
+        over = said.epoch_slot != m.epoch_slot
+        if over and not said.shown:
+            said.blob = self.relay(said.what)
+            said.epoch_slot = m.epoch_slot
+        elif m.keeps_epoch(said.epoch_slot):
+            self._room.send(wire.Relay(said.blob))
+        else:
+            said.confirmed = True  # it cannot be resent
+        said.digest = H(said.blob)
+        if over and said.shown and self._lost_at is not None and said.at > self._lost_at - DOUBT:
+            # It came back once, and its epoch is over: sealing it anew would let later members read it.
+            self._room.tell(sentences.maybe_lost(said.text))
+
+    # -- the others' messages --------------------------------------------------------------------
+
+    def missing(self, count: int) -> None:
+        """Count relays that the server no longer held when we caught up."""
+        self._missed += count
+
+    def tell_missed(self) -> None:
+        """Report the number of missed messages, after catching up."""
+        if self._missed:
+            missed, self._missed = self._missed, 0
+            self._room.tell(sentences.missed(missed))
+
+    def new_epoch(self, now: float) -> None:
+        """Try the early blobs again: the keys of a new epoch are here."""
+        early, self._early = self._early, []
+        for waiting in early:
+            self.relayed(waiting, now)
+
+    def relayed(self, blob: bytes, now: float) -> None:
+        """Process a blob that the server relayed."""
+        m, digest = self._room.m, H(blob)
+        if digest in self._seen:
+            self._outbox.came_back(digest, now)
+            return
+        try:
+            received = m.open_relay(blob)
+            what = content.decode(received.data)
+        except MissingKeyError:
+            began = envelope.epoch_slot(blob)
+            if began > m.epoch_slot and len(self._early) < EARLY_MAX:
+                self._early.append(blob)
+            elif self._born <= began < m.epoch_slot:
+                self._missed += 1  # of an epoch of ours whose keys are gone
+            return
+        except SnugCryptoError:
+            return  # any holder of the pass can post garbage: it costs one failed check, and no report
+        self._seen.add(digest)
+        self._heard(received, what, now)
+
+    def _heard(self, received: mls.ApplicationMessage, what: content.AnyContent, now: float) -> None:
+        room, leaf = self._room, received.sender
+        takers = [aspect for aspect in room.having("heard") if aspect.heard(received, what, now)]
+        if takers:
+            return
+        match what:
+            case content.Say():
+                # A resent message has the same id, and is shown once.
+                mark = content.mark(what, room.m.signature_key(leaf) or b"")
+                if mark not in self._seen:
+                    self._seen.add(mark)
+                    room.tell(ev.Said(leaf, room.m.name(leaf), what.text, mark.hex()[: content.MARK_DIGITS]))
+            case content.Announce():
+                room.announced.hear(leaf, received.epoch, received.generation, what)

@@ -1,0 +1,98 @@
+"""Own messages that may have to be resent, and a memory of seen messages."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from snugroom.client.session.catalogue import content
+
+#: Seconds for which a message is resent to a restarted server.
+RECENT: Final = 120.0
+RECENT_MAX: Final = 64
+SEEN_MAX: Final = 4096
+
+
+@dataclass
+class Said:
+    """One message of ours. `digest` is H of the blob that is out; None: it has to be sent (again)."""
+
+    what: content.Posted  # receivers recognise the message by its id
+    at: float
+    blob: bytes = b""  # as it was sent last, and the slot at which the epoch of its keys began
+    epoch_slot: int = -1
+    digest: bytes | None = None
+    confirmed: bool = False  # the blob came back: this server, since its start, has had it
+    shown: bool = False  # it came back from a server that has restarted since: some members may have it
+
+    @property
+    def text(self) -> str:
+        """The text by which a person recognises it."""
+        if isinstance(self.what, content.Say):
+            return self.what.text
+        return "(a picture)" if isinstance(self.what, content.Picture) else "(a file)"
+
+
+class Outbox:
+    """Our messages, kept until all members can have them.
+
+    A message whose blob has not come back is resent on the next connection. After a restart of the server,
+    messages of the last two minutes are resent too, because only some members may have them. In a new epoch,
+    a message that never came back is sealed anew with the same id. A message that came back once is resent as
+    the same blob while its epoch's keys are kept: receivers drop duplicates, and later members cannot read
+    it.
+    """
+
+    def __init__(self) -> None:
+        self._said: deque[Said] = deque()
+
+    def add(self, said: Said) -> None:
+        """Add a message."""
+        self._said.append(said)
+
+    def unsent(self) -> Iterator[Said]:
+        """Return the messages to send now; the caller sets `digest` when one is sent."""
+        return (s for s in list(self._said) if s.digest is None)
+
+    def came_back(self, digest: bytes, now: float) -> None:
+        """Record that the server has relayed a blob of ours."""
+        for said in self._said:
+            if said.digest == digest:
+                said.confirmed = True
+        self._said = deque(s for s in self._said if not s.confirmed or now - s.at < RECENT)
+        while len(self._said) > RECENT_MAX and self._said[0].confirmed:
+            self._said.popleft()
+
+    def again(self, *, all_recent: bool = False) -> None:
+        """On a new connection, resend unconfirmed messages, or all recent ones if `all_recent`."""
+        for said in self._said:
+            if all_recent:
+                said.shown, said.confirmed = said.shown or said.confirmed, False
+            if not said.confirmed:
+                said.digest = None
+
+    def after_rejoin(self) -> Outbox:
+        """Return the messages that a new membership has to send for the old one."""
+        box = Outbox()
+        for said in self._said:
+            if not said.confirmed and not said.shown:
+                box.add(replace(said, blob=b"", epoch_slot=-1, digest=None))
+        return box
+
+
+class Seen:
+    """A bounded memory of digests."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
+
+    def add(self, digest: bytes) -> None:
+        """Add a digest; beyond SEEN_MAX the oldest is forgotten."""
+        self._seen[digest] = None
+        if len(self._seen) > SEEN_MAX:
+            self._seen.popitem(last=False)
+
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self._seen

@@ -1,0 +1,739 @@
+"""A member's connection to the room: slots in step with the server, commits, the relay and events.
+
+Protocol sections 3, 5 and 6. One method, `_drive`, compares the slot of the server's room with our own
+history and takes the next step:
+
+==========================  =================================================================
+the room is not open        hosts open it at the oldest slot that they can replay from
+the room is ahead of us     show our pass, catch up
+the room is behind us       show that slot's pass, hand over the blob that followed
+we are level                show our pass; then announce, catch up on relays, commit, send
+==========================  =================================================================
+
+A lost socket, a restarted server and a straggler are therefore one case: being at another slot.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import Final, Literal, TypeVar
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.features.announcements import Announced
+from snugroom.client.session.features.build import make as make_aspects
+from snugroom.client.session.features.ending import Ending
+from snugroom.client.session.features.maintenance import Turning
+from snugroom.client.session.kernel import frames
+from snugroom.client.session.kernel.feature import Aspect, Hooks
+from snugroom.client.session.kernel.intents import (
+    AddIntent,
+    FarewellIntent,
+    HealIntent,
+    Intent,
+    RejoinIntent,
+    RemoveIntent,
+    ReturnIntent,
+)
+from snugroom.client.session.kernel.membership import Change, Membership, Staged, Valid, Void
+from snugroom.client.session.kernel.message_log import Saying
+from snugroom.client.session.kernel.recovery import Recovery
+from snugroom.client.session.kernel.room_connection import Doorway
+from snugroom.client.session.options import Options
+from snugroom.crypto import hpke
+from snugroom.crypto.entry import invite
+from snugroom.crypto.entry.invite import HostSeed
+from snugroom.crypto.errors import SnugCryptoError, ValidationError
+from snugroom.crypto.kdf import H, Rng, SigningKey
+from snugroom.crypto.media.clear_header import Kind
+from snugroom.crypto.media.keys import OpenedFrame
+from snugroom.server.wire import messages as wire
+
+#: Seconds without an answer to our commit before it is sent again.
+COMMIT_RETRY: Final = 3.0
+#: Seconds until a catch-up that exceeded the server's rate limit is requested again.
+CATCH_UP_RETRY: Final = 1.5
+#: Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway.
+ANNOUNCE_STEP: Final = 0.01
+#: Seconds that a leaver waits for another member to commit its farewell.
+FAREWELL_WAIT: Final = 2.0
+#: Seconds for which the slot of a restarted server's room must rest before anything new is sent there: while
+#: members hand over blobs, the room passes through old slots and has not reached its members' slot.
+SETTLE: Final = 0.8
+
+
+_A = TypeVar("_A", bound=Aspect)
+
+
+class RoomSession:
+    """One member's room. Feed it with `received`, `lost`, `tick` and commands; drain `effects`."""
+
+    def __init__(
+        self,
+        membership: Membership,
+        *,
+        origin: str,
+        door_key: SigningKey,
+        steward_public: bytes,
+        host_seed: HostSeed | None,
+        now: float,
+        options: Options = Options(),  # noqa: B008 - frozen
+        rng: Rng = os.urandom,
+    ) -> None:
+        self.m = membership
+        self.origin = origin
+        self.door_key = door_key
+        self.steward_public = steward_public
+        self.host_seed = host_seed
+        self.options = options
+        self.rng = rng
+        self.effects: list[ev.Effect] = []
+        #: Set when this membership cannot continue: the facade rejoins with a ticket.
+        self.needs_rejoin: bool = False
+        self.stuck_at: int | None = None
+        #: Admissions that are committed, by their intents: the facade answers them in the lobby.
+        self.admitted: list[AddIntent | RejoinIntent | ReturnIntent] = []
+        #: The Welcome of our last commit that added a member.
+        self.last_welcome: bytes | None = None
+        self.failed: list[tuple[Intent, str]] = []
+        self.granted: HostSeed | None = None
+        self.ended: ev.Ended | None = None
+        #: The private half of the X25519 key that we announce, for messages to us alone.
+        self.box = rng(32)
+        #: The open connection, None without one.
+        self.door: Doorway | None = None
+        self._reconnect_at: float | None = None
+        self._failures = 0
+        self._slot: int | None = None  # the server's current slot
+        self._incarnation: bytes | None = None
+        self._relay = 0
+        self._settling = False
+        self._moved_at = now
+        self._refusal = ""
+        self._intents: deque[Intent] = deque()
+        self._staged: Staged | None = None
+        self._staged_sent: float = 0.0
+        self._saying = Saying(self)
+        self._publish: ev.Publish | None = None
+        self.announced = Announced()
+        self._announce_at: float | None = None
+        self._leaving_since: float | None = None
+        self._away = False
+        self.aspects = make_aspects(self, now)
+        self.having = Hooks(self.aspects).having
+
+    # -- commands ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Connect, and report the first roster."""
+        self.effects.append(ev.Connect(ev.ROOM))
+        self._tell_roster((), (), None)
+
+    def aspect(self, kind: type[_A]) -> _A:
+        """Return the aspect of that class; StopIteration if this membership has none."""
+        return next(a for a in self.aspects if isinstance(a, kind))
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether incoming messages may be old, because we are catching up."""
+        return self.door is not None and self.door.catching_up
+
+    def is_level(self, now: float) -> bool:
+        """Whether we are connected and in step with the server, so that messages reach the others now."""
+        door = self.door
+        return (
+            door is not None
+            and door.entered
+            and self._slot == self.m.journal.slot
+            and door.shown is not None
+            and door.shown >= self._slot
+            and door.level_done
+            and not (self._settling and now - self._moved_at < SETTLE)
+            and self.stuck_at is None
+            and not self.needs_rejoin
+            and self.ended is None
+        )
+
+    @property
+    def server_slot(self) -> int | None:
+        """The server's current slot; None while it is unknown."""
+        return self._slot
+
+    @property
+    def server_key(self) -> bytes | None:
+        """The key that signs receipts on this connection (32 bytes); None without a connection."""
+        return None if self.door is None else self.door.server_key
+
+    @property
+    def handle(self) -> bytes:
+        """Our handle at the server on this connection, 8 bytes; empty until we have entered."""
+        return b"" if self.door is None else self.door.handle
+
+    @property
+    def has_media(self) -> bool:
+        """Whether a media engine has published its parameters."""
+        return self._publish is not None
+
+    @property
+    def incarnation(self) -> bytes | None:
+        """The incarnation of the server's process, 8 bytes; None before we first entered."""
+        return self._incarnation
+
+    @property
+    def number(self) -> bytes:
+        """The room's number at the server, 16 bytes."""
+        return invite.room_number(self.door_key.public, self.steward_public)
+
+    def carry_over(self, old: RoomSession) -> None:
+        """Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice."""
+        self._saying.carry_over(old._saying)
+        self._intents = deque(i for i in old._intents if not isinstance(i, FarewellIntent | HealIntent))
+        for aspect in self.having("carry_over"):
+            aspect.carry_over(old)
+
+    def want(self, intent: Intent, now: float) -> None:
+        """Queue an intent, and commit it as soon as possible."""
+        self._intents.append(intent)
+        self._drive(now)
+
+    def want_once(self, intent: Intent, now: float) -> None:
+        """Queue an intent, unless an equal one is queued already."""
+        if intent not in self._intents:
+            self.want(intent, now)
+
+    @property
+    def place(self) -> int:
+        """Our index among the members, by leaf."""
+        return [leaf for leaf, _, _ in self.m.members()].index(self.m.own_leaf)
+
+    @property
+    def rank(self) -> int:
+        """Our index among the hosts if we are a host, else among the other members, by leaf."""
+        own = self.m.own_leaf
+        alike = self.m.is_host(own)
+        return sum(leaf < own and host == alike for leaf, _, host in self.m.members())
+
+    def hostless(self, now: float) -> bool:
+        """Whether the tree has no host, or no host has been active lately."""
+        hosts = [leaf for leaf, _, host in self.m.members() if host]
+        return not any(aspect.hears(leaf, now) for aspect in self.having("hears") for leaf in hosts)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no intent is queued, no commit is under way and we are not stuck."""
+        return not self._intents and self._staged is None and self.stuck_at is None
+
+    def say(self, text: str, now: float) -> None:
+        """Send a chat message; ValueError if the text is empty or too long."""
+        if not 0 < len(text) <= content.TEXT_MAX:
+            raise ValueError(f"a message has 1 to {content.TEXT_MAX} characters")
+        self.post(content.Say(self.rng(16), text), now)
+
+    def post(self, what: content.Posted, now: float) -> None:
+        """Send a message to all members; resend it after a lost connection until all can have it."""
+        self._saying.post(what, now)
+        self._drive(now)
+
+    def remove(self, leaf: int, now: float) -> None:
+        """Remove the member at `leaf`; ValueError if the leaf is empty or our own, or we are not a host."""
+        key = self.m.signature_key(leaf)
+        if key is None or leaf == self.m.own_leaf:
+            raise ValueError(f"there is nobody else at leaf {leaf}")
+        self._host_only()
+        self.want(RemoveIntent(leaf, key), now)
+
+    def end(self, now: float) -> None:
+        """End the meeting for all; ValueError if we are not a host."""
+        self._host_only()
+        self.aspect(Ending).end(now)
+
+    def _host_only(self) -> None:
+        if not self.m.is_host(self.m.own_leaf):
+            raise ValueError("only a host can do that")
+
+    def leave(self, now: float) -> None:
+        """Propose our own removal; leave when it is committed, or after two seconds."""
+        if self._leaving_since is None:
+            self._leaving_since = now
+        if len(self.m.members()) == 1 or self.door is None or not self.door.entered:
+            self.finish("left", "You left.")
+            return
+        self._drive(now)
+
+    def publish(self, media: ev.Publish, now: float) -> None:
+        """Publish our media transport parameters and streams, now and on every new connection."""
+        self._publish = media
+        if self.door is not None:
+            self.door.level_done = False
+        self._drive(now)
+
+    # -- media -------------------------------------------------------------------------------------
+
+    def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
+        """Seal a media frame; None while no media may be sent."""
+        return frames.seal(self, kind, stream, frame, now)
+
+    def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
+        """Open and authenticate a media frame; errors as in `frames.open_`."""
+        return frames.open_(self, ssrc, kind, data, now)
+
+    # -- the connection ----------------------------------------------------------------------------
+
+    def lost(self, why: str, now: float) -> None:
+        """Handle a lost or failed connection: reconnect after 0.2 s, later after up to 1.5 s."""
+        if self.door is not None and self.door.entered:
+            self._saying.lost(now)
+        self.door = None
+        self._slot = None
+        for aspect in self.having("lost"):
+            aspect.lost(why, now)
+        if self.ended is not None:
+            return
+        if not self._away:
+            self._away = True
+            self.tell(ev.Status("away", f"The server is away ({why}). Trying again..."))
+        delay = min(0.2 * 2**self._failures, 1.5)
+        self._failures += 1
+        self._reconnect_at = now + delay
+        self.effects.append(ev.RemoteStreams(()))
+
+    def tick(self, now: float) -> None:
+        """Do the work that is due at `now`."""
+        if self.ended is not None:
+            return
+        if self._reconnect_at is not None and now >= self._reconnect_at:
+            self._reconnect_at = None
+            self.effects.append(ev.Connect(ev.ROOM))
+        if self._leaving_since is not None and now - self._leaving_since > FAREWELL_WAIT:
+            self.finish("left", "You left.")
+            return
+        if self._staged is not None and now - self._staged_sent > COMMIT_RETRY:
+            self._staged_sent = 0.0
+        door = self.door
+        if door is not None and door.catch_up_again is not None and now >= door.catch_up_again:
+            door.catch_up_again, door.catching_up = None, False
+        if door is None or not door.catching_up:
+            self._saying.tell_missed()
+        self._drive(now)
+        for aspect in self.having("tick"):
+            aspect.tick(now)
+
+    def received(self, message: wire.ServerMessage, now: float) -> None:
+        """Process a message from the server on the room's connection."""
+        if self.ended is not None:
+            return
+        before = self._slot
+        match message:
+            case wire.Challenge() if self.door is None:  # once a connection: a new one excuses gaps
+                self._challenged(message)
+            case wire.Entered():
+                self._entered(message, now)
+            case wire.Opened():
+                self._slot = message.slot
+                self._check_receipt(message.slot, message.chain, message.signature, now)
+            case wire.Shown():
+                self._shown(message.slot)
+            case wire.Committed():
+                self._committed(message, now)
+            case wire.Stale():
+                self._slot = message.slot
+                if self.door is not None:
+                    self.door.handing_over = None
+            case wire.Regated():
+                if self.door is not None:
+                    self.door.refused_at = self.door.showing = None
+                    if self.door.shown is not None:
+                        self.door.shown = min(self.door.shown, message.slot - 1)
+                    if self.stuck_at is not None:
+                        self.aspect(Recovery).show(self.door)
+            case wire.CaughtUp():
+                self._relay = max(self._relay, message.relay)
+                if self.door is not None:
+                    self.door.catching_up = False
+                self._saying.missing(message.missing)
+            case wire.Relayed():
+                if message.relay == self._relay + 1:
+                    # Only without a gap: the missing relays can still be lost with the connection.
+                    self._relay = message.relay
+                digest = H(message.blob)
+                for aspect in self.having("relayed"):
+                    aspect.relayed(message.relay, digest, now)
+                self._saying.relayed(message.blob, now)
+            case wire.Passed():
+                for aspect in self.having("passed"):
+                    if aspect.passed(message.blob, now):
+                        break
+            case wire.Refused():
+                self._refused(message, now)
+                for aspect in self.having("said_by_server"):
+                    aspect.said_by_server(message.code, message.text, now)
+            case wire.Closing():
+                for aspect in self.having("said_by_server"):
+                    aspect.said_by_server(message.code, message.text, now)
+                self.tell(ev.Status("closing", f"The server says: {message.text}"))
+            case wire.Transport():
+                self.effects.append(ev.MediaTransport(message))
+            case wire.Streams():
+                self.effects.append(ev.RemoteStreams(tuple(message.streams)))
+                for aspect in self.having("streams"):
+                    aspect.streams(message.streams, now)
+            case _:
+                pass  # no member has signed arrivals and departures of handles
+        if self._slot != before:
+            self._moved_at = now
+        self._drive(now)
+
+    def _challenged(self, challenge: wire.Challenge) -> None:
+        self.door = Doorway(challenge.nonce, challenge.server_key)
+        nonce = self.rng(32)
+        signature = self.door_key.sign(invite.door_message(self.origin, self.number, challenge.nonce, nonce))
+        self.send(wire.RoomDoor(self.door_key.public, self.steward_public, nonce, signature))
+
+    def _entered(self, entered: wire.Entered, now: float) -> None:
+        door = self.door
+        if door is None or door.entered:
+            return
+        door.entered, door.handle = True, entered.handle
+        self._slot = entered.slot
+        self._failures = 0
+        restarted = self._incarnation is not None and self._incarnation != entered.incarnation
+        self._incarnation = entered.incarnation
+        if restarted:
+            self._relay = 0
+            self._settling = True
+        self._saying.again(all_recent=restarted)  # a restarted server has lost its relays
+        if self._away:
+            self._away = False
+            self.tell(ev.Status("back", "The server is back."))
+
+    def _shown(self, slot: int) -> None:
+        door = self.door
+        if door is None:
+            return
+        wanted, door.showing = door.showing, None
+        door.shown = slot
+        if wanted is not None and slot < wanted:
+            door.refused_at = wanted  # our pass fits an older gate only: this slot's gate is wrong
+
+    def _refused(self, refused: wire.Refused, now: float) -> None:
+        door = self.door
+        if door is None:
+            return
+        if refused.about == "show":
+            door.refused_at, door.showing = door.showing, None
+        elif refused.about == "commit":
+            door.handing_over = None
+            if refused.code == "pass":
+                door.shown = None
+            elif refused.code == "size" and self._staged is not None:
+                self._fail_stage(refused.text)
+        elif refused.about == "catch_up":
+            if refused.code in ("pass", "gone"):
+                self.needs_rejoin = True  # the missed blobs are no longer available
+            elif refused.code == "rate":
+                door.catch_up_again = now + CATCH_UP_RETRY
+            else:
+                door.catching_up = False
+        elif refused.about == "media":
+            if refused.code == "pass":
+                door.shown, door.level_done = None, False
+        elif refused.about == "pass_on" and refused.code == "pass":
+            door.shown = None
+        elif refused.about == "relay" and refused.code == "pass":
+            self._saying.again()
+            self._announce_at = now
+            door.shown = None
+        # The owner of the media engine reports a lost media server, and sends `media` again.
+        lost = refused.about == "media" and refused.code == "lost"
+        if refused.code != "pass" and not lost and refused.about != "open" and refused.text != self._refusal:
+            self._refusal = refused.text  # reported once, however often it recurs
+            self.tell(sentences.refused(refused.text))
+
+    # -- synchronisation ---------------------------------------------------------------------------
+
+    def _drive(self, now: float) -> None:
+        door = self.door
+        if door is None or not door.entered or self.ended is not None or self.needs_rejoin:
+            return
+        mine = self.m.journal.slot
+        if self._slot is None:
+            self._open_room(door, now)
+        elif self._slot > mine:
+            if self._is_shown(door, mine) and not door.catching_up:
+                door.catching_up = True
+                self.send(wire.CatchUp(mine, self._relay))
+        elif self._slot < mine:
+            self._hand_over(door, self._slot)
+        elif self._regate_wanted(door, mine):
+            self._regate(door, mine)
+        elif self._is_shown(door, mine):
+            self._level(door, now)
+
+    def _is_shown(self, door: Doorway, slot: int) -> bool:
+        """Whether the server knows that we hold the pass of `slot`; shows the pass if that is still to do."""
+        if door.shown is not None and door.shown >= slot:
+            return True
+        if door.showing is not None:
+            return False
+        if door.refused_at == slot:
+            if self._slot is not None and self._slot > slot and self.stuck_at is None:
+                self.needs_rejoin = True  # too far behind for the server and for blobs handed over
+            return False
+        entry = self.m.journal.entry(slot)
+        if entry is not None:
+            door.showing = slot
+            self.send(wire.Show(entry.token))
+        return False
+
+    def _open_room(self, door: Doorway, now: float) -> None:
+        if self.host_seed is None or door.opening:
+            return
+        oldest = self.m.journal.oldest
+        gate = invite.gate(oldest.token)
+        steward = self.host_seed.steward_key(self.m.group.group_id)
+        message = invite.open_message(self.number, oldest.slot, gate, oldest.chain, door.nonce)
+        door.opening = True
+        self.send(wire.Open(oldest.slot, gate, oldest.chain, steward.sign(message)))
+
+    def _hand_over(self, door: Doorway, slot: int) -> None:
+        """Send the server, which is behind us, the blob that follows its slot."""
+        following = self.m.journal.entry(slot + 1)
+        if following is None or following.blob is None or self.m.journal.entry(slot) is None:
+            return
+        if self._is_shown(door, slot) and door.handing_over != slot + 1:
+            door.handing_over = slot + 1
+            self.send(wire.Commit(slot + 1, following.blob, invite.gate(following.token)))
+
+    def _regate_wanted(self, door: Doorway, slot: int) -> bool:
+        return door.refused_at == slot and self.host_seed is not None and door.regated_at != slot
+
+    def _regate(self, door: Doorway, slot: int) -> None:
+        """Replace the gate of this slot: its author posted a gate that is not our pass's (G5)."""
+        assert self.host_seed is not None
+        gate = invite.gate(self.m.journal.token)
+        steward = self.host_seed.steward_key(self.m.group.group_id)
+        message = invite.regate_message(self.number, slot, gate, door.nonce)
+        door.regated_at = slot
+        self.send(wire.Regate(slot, gate, steward.sign(message)))
+
+    def _level(self, door: Doorway, now: float) -> None:
+        if self.stuck_at is not None:
+            return
+        if not door.level_done:
+            door.level_done = True
+            if not door.catching_up:
+                door.catching_up = True
+                self.send(wire.CatchUp(self.m.journal.slot, self._relay))
+            if self._publish is not None:
+                self.send(self._publish.message())
+                for aspect in self.having("published"):
+                    aspect.published(now)
+            self._announce_at = now
+        if self._settling and now - self._moved_at < SETTLE:
+            return
+        self._settling = False
+        if not door.aspects_told:
+            door.aspects_told = True
+            for aspect in self.having("level"):
+                aspect.level(now)
+        if self._announce_at is not None and now >= self._announce_at:
+            self._announce_at = None
+            self._announce(door)
+        if self._leaving_since is not None:
+            self.aspect(Turning).farewell()
+            return
+        self._saying.send_waiting()
+        self._commit_next(now)
+
+    def _announce(self, door: Doorway) -> None:
+        streams = [] if self._publish is None else self._publish.streams
+        self.relay(
+            content.Announce(
+                door.handle,
+                hpke.public_key(self.box),
+                [content.OwnStream(ssrc, kind, number) for ssrc, kind, number in streams],
+            )
+        )
+
+    # -- commits -----------------------------------------------------------------------------------
+
+    def _commit_next(self, now: float) -> None:
+        slot = self.m.journal.slot + 1
+        if self._staged is not None and self._staged.slot == slot:
+            if self._staged_sent == 0.0:
+                self._staged_sent = now
+                self.send(wire.Commit(slot, self._staged.blob, invite.gate(self._staged.token)))
+            return
+        while self._intents:
+            if any(aspect.holds_commits(now) for aspect in self.having("holds_commits")):
+                # A removal never waits, and goes before all other intents.
+                self._intents = deque(sorted(self._intents, key=lambda i: not isinstance(i, RemoveIntent)))
+                if not isinstance(self._intents[0], RemoveIntent):
+                    return
+            intent = self._intents[0]
+            try:
+                staged = self.m.stage(intent)
+            except SnugCryptoError as error:
+                self._intents.popleft()
+                self._intent_failed(intent, error.text if isinstance(error, ValidationError) else str(error))
+                continue
+            if staged is None:
+                self._intents.popleft()
+                continue
+            self._staged, self._staged_sent = staged, now
+            self.send(wire.Commit(staged.slot, staged.blob, invite.gate(staged.token)))
+            return
+
+    def _fail_stage(self, why: str) -> None:
+        assert self._staged is not None
+        self._staged.stage.drop()
+        intent, self._staged = self._staged.intent, None
+        if self._intents and self._intents[0] is intent:
+            self._intents.popleft()
+        self._intent_failed(intent, why)
+
+    def _intent_failed(self, intent: Intent, why: str) -> None:
+        self.failed.append((intent, why))
+        if not isinstance(intent, AddIntent | RejoinIntent | ReturnIntent):
+            self.tell(sentences.not_done(why))
+
+    def _committed(self, message: wire.Committed, now: float) -> None:
+        self._slot = max(self._slot or 0, message.slot)
+        if self.door is not None and self.door.handing_over == message.slot:
+            self.door.handing_over = None
+        mine = self.m.journal.slot
+        if message.slot <= mine:
+            known = self.m.journal.chains.get(message.slot)
+            if known is not None and known != message.chain:
+                self._two_stories(message.slot)
+            return
+        if message.slot != mine + 1 or self.stuck_at is not None or self.needs_rejoin:
+            return  # `_drive` catches up
+        if message.chain != self.m.journal.chain_after(message.blob):
+            self._two_stories(message.slot)
+        else:
+            self._check_receipt(message.slot, message.chain, message.signature, now)
+        staged, self._staged = self._staged, None
+        if staged is not None and staged.blob == message.blob:
+            self._adopt(staged, message.blob, now)
+            return
+        if staged is not None:
+            staged.stage.drop()
+        self._judge(message.blob, now)
+
+    def _judge(self, blob: bytes, now: float) -> None:
+        verdict = self.m.judge(blob)
+        if isinstance(verdict, Valid):
+            if verdict.removes_us:
+                sender = verdict.view.sender
+                by = "somebody" if sender is None else self.m.name(sender)
+                if self._leaving_since is not None:
+                    self.finish("left", "You left.")
+                else:
+                    self.finish("removed", f"You were removed by {by}.")
+                return
+            self._adopt(verdict, blob, now)
+        elif isinstance(verdict, Void):
+            slot = self.m.journal.slot + 1
+            self.m.void(blob)
+            if self.door is not None:
+                self.door.shown = None  # our pass must be shown for this slot too
+            self.tell(sentences.void_commit(verdict.text, self.who(verdict.author), slot))
+            for aspect in self.having("voided"):
+                aspect.voided(slot, verdict.author, now)
+        else:
+            recovery = self.aspect(Recovery)
+            recovery.begin(verdict, blob, now)
+            if self.door is not None:
+                recovery.show(self.door)
+
+    def who(self, leaf: int | None) -> str:
+        """Return the author's name for a person; "a member or the server" if it is unknown."""
+        return "a member or the server" if leaf is None else self.m.name(leaf)
+
+    def _adopt(self, step: Valid | Staged, blob: bytes, now: float) -> None:
+        change = self.m.adopt(step, blob, now)
+        if self.door is not None:
+            self.door.refused_at = None
+        if isinstance(step, Staged):
+            intent = step.intent
+            if self._intents and self._intents[0] is intent:
+                self._intents.popleft()
+            if isinstance(intent, AddIntent | RejoinIntent | ReturnIntent):
+                self.admitted.append(intent)
+                self.last_welcome = step.stage.welcome
+        gone = {leaf for leaf, _, _ in change.removed}
+        for leaf in gone:
+            self.announced.forget(leaf)
+        if change.added:
+            # Members announce one after the other, to spare a large room's server a burst.
+            self._announce_at = now + ANNOUNCE_STEP * self.place
+        self._tell_roster(change.added, change.removed, change.by, change)
+        for aspect in self.having("adopted"):
+            aspect.adopted(change, now)
+        self._saying.new_epoch(now)
+
+    def _check_receipt(self, slot: int, chain: bytes, signature: bytes, now: float) -> None:
+        if self.door is None:
+            return
+        try:
+            invite.verify_receipt(self.door.server_key, self.number, slot, chain, signature)
+        except SnugCryptoError:
+            self.tell(sentences.receipt())
+            return
+        for aspect in self.having("receipt"):
+            aspect.receipt(slot, chain, signature, now)
+
+    def _two_stories(self, slot: int) -> None:
+        self.tell(sentences.two_stories(slot))
+
+    # -- the relay ---------------------------------------------------------------------------------
+
+    def pass_on(self, blob: bytes) -> None:
+        """Broadcast a blob to the present members: the server neither numbers nor stores it."""
+        self.send(wire.PassOn(blob))
+
+    def relay(self, what: content.AnyContent) -> bytes:
+        """Send to all members through the relay, and return the blob; only while level."""
+        return self._saying.relay(what)
+
+    # -- output ------------------------------------------------------------------------------------
+
+    def send(self, message: wire.ClientMessage) -> None:
+        """Send a message on the room's connection."""
+        self.effects.append(ev.Transmit(ev.ROOM, message))
+
+    def tell(self, event: ev.Event) -> None:
+        """Show an event."""
+        self.effects.append(ev.Tell(event))
+
+    def _tell_roster(
+        self,
+        added: tuple[tuple[int, str], ...],
+        removed: tuple[tuple[int, str, bytes], ...],
+        by: int | None,
+        change: Change | None = None,
+    ) -> None:
+        members = tuple(ev.Member(*m) for m in self.m.members())
+        hosts = {m.leaf for m in members if m.host}
+        self.tell(
+            ev.Roster(
+                self.m.group.epoch,
+                members,
+                tuple(ev.Member(leaf, name, leaf in hosts) for leaf, name in added),
+                tuple(ev.Member(leaf, name, False) for leaf, name, _ in removed),
+                by,
+                change is not None and change.rejoined,
+                None if change is None else change.invite,
+                left=() if change is None else tuple(sorted(change.left)),
+            )
+        )
+        self.tell(ev.Code(self.m.group.epoch, self.m.code))
+
+    def finish(self, reason: Literal["left", "removed", "ended", "dropped", "failed"], text: str) -> None:
+        if self.ended is None:
+            self.ended = ev.Ended(reason, text)
+            self.m.media.wipe()
+            self.tell(self.ended)
+            self.effects.append(ev.Disconnect(ev.ROOM))

@@ -1,0 +1,757 @@
+"""One participant's session: the lobby, the room, and the transitions between them.
+
+`handle(input, now) -> effects` is the whole interface. `now` is in Unix seconds and never goes back: the
+shell anchors a monotonic clock to the wall clock once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final, Literal
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import content, sentences
+from snugroom.client.session.entry.invites import InviteBook, called
+from snugroom.client.session.entry.lobby import Entry, GuestLobby, HostLobby
+from snugroom.client.session.entry.recovery import (
+    NUMBERS,
+    WATCHERS,
+    Desk,
+    MembersLobby,
+    RejoiningLobby,
+    ReturningLobby,
+)
+from snugroom.client.session.features.comparing import Comparing
+from snugroom.client.session.features.filesharing import Files
+from snugroom.client.session.features.identity import Vouching
+from snugroom.client.session.features.images import Pictures
+from snugroom.client.session.features.pages import Pages
+from snugroom.client.session.features.reporting import Reporting
+from snugroom.client.session.features.revocation import Revoking
+from snugroom.client.session.features.roles import Powers
+from snugroom.client.session.features.states import Reactions, States
+from snugroom.client.session.features.subscriptions import Asking
+from snugroom.client.session.kernel.intents import AddIntent, Intent, RejoinIntent, ReturnIntent
+from snugroom.client.session.kernel.membership import SUITE, Membership
+from snugroom.client.session.kernel.room import RoomSession
+from snugroom.client.session.monitor.dropped import Dropped
+from snugroom.client.session.monitor.monitor import Watch
+from snugroom.client.session.options import Options
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import policy
+from snugroom.crypto.agreed.names import check_name
+from snugroom.crypto.agreed.room_state import (
+    POLICY_EXTENSION,
+    REJOIN_EXTENSION,
+    REPORTS,
+    SINGLE_USE,
+    Identity,
+    Ledger,
+    Mode,
+    Policy,
+    RejoinTicket,
+)
+from snugroom.crypto.entry import lobby
+from snugroom.crypto.entry.invite import HostSeed, Invite, link_psk, room_number
+from snugroom.crypto.entry.recovery import Kept
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.kdf import H, Rng, SigningKey
+from snugroom.crypto.media.clear_header import Kind
+from snugroom.crypto.media.keys import OpenedFrame
+from snugroom.server.wire.messages import ServerMessage
+
+#: Lifetime of a KeyPackage in seconds; only the admitting host checks it.
+PACKAGE_LIFETIME: Final = 24 * 3600
+_SKEW: Final = 3600
+
+Admission = Literal["ask", "all"]
+
+
+class _Me:
+    """A participant's own leaf data: one signature key for one meeting."""
+
+    def __init__(self, name: str, rng: Rng) -> None:
+        self.name = check_name(name)
+        self.rng = rng
+        self.private, self.public = mls.generate_signature_key(SUITE, rng)
+
+    def package(self, now: float, ticket: RejoinTicket | None = None) -> mls.KeyPackageBundle:
+        """Return a fresh KeyPackage, with a rejoin ticket if one is given."""
+        extensions = () if ticket is None else (mls.Extension(REJOIN_EXTENSION, ticket.encode()),)
+        return mls.create_key_package(
+            SUITE,
+            signature_private=self.private,
+            credential=mls.Credential.basic(Identity(self.name).encode()),
+            capabilities=mls.Capabilities(extensions=(POLICY_EXTENSION, REJOIN_EXTENSION)),
+            lifetime=mls.Lifetime(int(now) - _SKEW, int(now) + PACKAGE_LIFETIME),
+            extensions=extensions,
+            rng=self.rng,
+        )
+
+
+class Session:
+    """One participant. Create it with `host`, `join` or `come_back`; feed inputs and perform the effects."""
+
+    def __init__(self, me: _Me, invite: Invite, options: Options, rng: Rng) -> None:
+        self._me = me
+        self._invite = invite
+        self._book = InviteBook()
+        #: Index of the open invite, for everybody without a personal one; None without one.
+        self._open: int | None = None
+        self._options = options
+        self._rng = rng
+        self._effects: list[ev.Effect] = []
+        self._room: RoomSession | None = None
+        self._host: HostLobby | None = None
+        self._guest: GuestLobby | ReturningLobby | None = None
+        self._members: MembersLobby | None = None
+        self._desk: Desk | None = None
+        self._helper: int | None = None  # the leaf of the member who let us rejoin last
+        self._kept: Kept | None = None
+        self._ended: ev.Ended | None = None
+        self._publish: ev.Publish | None = None
+        self._policy: Policy | None = None  # as of the last check whether we are a host
+
+    # -- constructors ----------------------------------------------------------------------------
+
+    @classmethod
+    def host(
+        cls,
+        *,
+        origin: str,
+        name: str,
+        title: str = "",
+        admission: Admission = "ask",
+        invites: Sequence[ev.NewInvite] = (),
+        open_invite: bool = True,
+        options: Options = Options(),  # noqa: B008 - frozen
+        now: float,
+        rng: Rng = os.urandom,
+    ) -> Session:
+        """Open a meeting at a server, with the open invite and the further invites in `invites`.
+
+        ValidationError("SNUG-11") if the name is not allowed, ValueError if a label is not.
+        """
+        me = _Me(name, rng)
+        seed = HostSeed.from_random(rng)
+        secret = rng(16)
+        session = cls(me, seed.invite(origin, secret, 0), options, rng)
+        bundle = me.package(now)
+        mode = Mode.WAVE_IN if admission == "all" else Mode.ASK
+        flags = REPORTS if options.reports else 0
+        first = Policy(1, (me.public,), seed.host_public, mode, title, flags=flags)
+        required = mls.Extension(
+            mls.ExtensionType.REQUIRED_CAPABILITIES,
+            mls.RequiredCapabilities(extensions=(POLICY_EXTENSION,)).encode(),
+        )
+        group = mls.Group.create(
+            bundle,
+            group_id=rng(16),
+            extensions=(required, mls.Extension(POLICY_EXTENSION, first.encode())),
+            rng=rng,
+        )
+        door_key = SigningKey.generate(rng)
+        steward = seed.steward_key(group.group_id).public
+        number = room_number(door_key.public, steward)
+        membership = Membership(
+            group,
+            room=number,
+            slot=0,
+            chain=H(b"snug 1 chain", number),
+            ledger=Ledger(keys=frozenset({me.public})),
+            link_psk=link_psk(secret),
+            now=now,
+            rng=rng,
+        )
+        session._room = RoomSession(
+            membership,
+            origin=origin,
+            door_key=door_key,
+            steward_public=steward,
+            host_seed=seed,
+            now=now,
+            options=options,
+            rng=rng,
+        )
+        session._room.start()
+        session._host = HostLobby(
+            seed, secret, origin, session._book, contacts=options.contacts, now=now, rng=rng
+        )
+        session._policy = membership.policy
+        if open_invite:
+            session._open = 0
+            session._book.first()
+            session._tell(ev.InviteMade(session._invite.link(), 0))
+        for wanted in invites:
+            session._new_invite(session._room, wanted)
+        session._collect(now)
+        return session
+
+    @classmethod
+    def join(
+        cls,
+        link: str,
+        *,
+        name: str,
+        greeting: str = "",
+        options: Options = Options(),  # noqa: B008 - frozen
+        now: float,
+        rng: Rng = os.urandom,
+    ) -> Session:
+        """Knock with a link; MalformedError or UnsupportedError if the link is wrong, with the reason."""
+        me = _Me(name, rng)
+        session = cls(me, Invite.parse(link), options, rng)
+        book = options.contacts
+        session._guest = GuestLobby(
+            session._invite,
+            name,
+            greeting,
+            me.package,
+            session._psks(),
+            identity=book.own if book is not None and options.show_identity else None,
+            now=now,
+            rng=rng,
+        )
+        session._collect(now)
+        return session
+
+    @classmethod
+    def come_back(
+        cls,
+        kept: Kept,
+        *,
+        options: Options = Options(),  # noqa: B008 - frozen
+        now: float,
+        rng: Rng = os.urandom,
+    ) -> Session:
+        """Return to a meeting as a host after a crash, with the data that `kept` gave before (SNUG-9)."""
+        me = _Me(kept.name, rng)
+        session = cls(me, kept.host_seed.invite(kept.origin, kept.secret, 0), options, rng)
+        session._kept = kept
+        session._guest = ReturningLobby(kept, me.package, session._psks(), now=now, rng=rng)
+        session._collect(now)
+        return session
+
+    def kept(self) -> Kept | None:
+        """Return the data for a host to keep, sealed, for `come_back`; None for others."""
+        room = self._room
+        if room is None or room.host_seed is None:
+            return None
+        return Kept(
+            room.host_seed,
+            room.door_key.seed,
+            self._invite.secret,
+            room.m.group.group_id,
+            self._invite.origin,
+            self._me.name,
+        )
+
+    def _psks(self) -> dict[bytes, bytes]:
+        return {policy.LINK_PSK_ID: link_psk(self._invite.secret)}
+
+    # -- for the shell -----------------------------------------------------------------------------
+
+    def start(self) -> list[ev.Effect]:
+        """Return the first effects."""
+        return self._drain()
+
+    @property
+    def origin(self) -> str:
+        """The origin of the server that holds this meeting."""
+        return self._invite.origin
+
+    @property
+    def ended(self) -> ev.Ended | None:
+        """The reason that the session ended; None while it runs."""
+        return self._ended
+
+    @property
+    def inside(self) -> bool:
+        """Whether we are a member."""
+        return self._room is not None
+
+    @property
+    def own_leaf(self) -> int | None:
+        """Our leaf; None while we are not a member."""
+        return None if self._room is None else self._room.m.own_leaf
+
+    @property
+    def names(self) -> dict[int, str]:
+        """The members' names by leaf; empty while we are not a member."""
+        return {} if self._room is None else {leaf: name for leaf, name, _ in self._room.m.members()}
+
+    def name_of(self, leaf: int) -> str | None:
+        """Return the name of the member at a leaf; None if there is no member."""
+        if self._room is None or self._room.m.signature_key(leaf) is None:
+            return None
+        return self._room.m.name(leaf)
+
+    def seal(self, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
+        """Seal a media frame; None while no media may be sent."""
+        return None if self._room is None else self._room.seal(kind, stream, frame, now)
+
+    def open(self, ssrc: int, kind: Kind, data: bytes, now: float) -> OpenedFrame:
+        """Open and authenticate a media frame; SnugCryptoError or a subclass if that fails."""
+        if self._room is None:
+            raise SnugCryptoError("not in a room")
+        return self._room.open(ssrc, kind, data, now)
+
+    # -- handle --------------------------------------------------------------------------------------
+
+    def handle(self, what: ev.Input, now: float) -> list[ev.Effect]:
+        """Process one input. ValueError, with a sentence, if a command cannot be carried out."""
+        if self._ended is None:
+            self._dispatch(what, now)
+            self._collect(now)
+        return self._drain()
+
+    def _dispatch(self, what: ev.Input, now: float) -> None:
+        match what:
+            case ev.Received(door, message):
+                self._received(door, message, now)
+            case ev.Lost(door, why, answered):
+                if not door.probe:
+                    self._lost(door, why, now)
+                elif self._room is not None:
+                    self._room.aspect(Dropped).probe_lost(why, answered, now)
+            case ev.Tick():
+                host = None if self._guest is not None else self._host  # only one of them at a time
+                for part in (self._room, host, self._guest):
+                    if part is not None:
+                        part.tick(now)
+                if self._room is not None:
+                    self._watch_the_lobby(self._room, now)
+            case ev.Publish():
+                self._publish = what
+                if self._room is not None:
+                    self._room.publish(what, now)
+            case ev.Leave():
+                self._leave(now)
+            case ev.Say(text):
+                self._in_room().say(text, now)
+            case ev.SendPicture(_, data):
+                self._in_room().aspect(Pictures).send(data, now)
+            case ev.SendFile(_, name, mime, data):
+                self._in_room().aspect(Files).send(name, mime, data, now)
+            case ev.AskFor(ssrcs, tops):
+                self._in_room().aspect(Asking).ask(ssrcs, tops, now)
+            case ev.SetState():
+                state = content.State(what.mic, what.camera, what.screen, what.hand, what.recording)
+                self._in_room().aspect(States).set(state, now)
+            case ev.RaiseHand(up):
+                self._in_room().aspect(States).raise_hand(up, now)
+            case ev.React(reaction):
+                self._in_room().aspect(Reactions).react(content.Reaction(reaction), now)
+            case ev.RunPage(digest):
+                self._in_room().aspect(Pages).run(digest, now)
+            case ev.SaveReport(messages, path):
+                self._in_room().aspect(Reporting).save(messages, path)
+            case ev.SaveEvidence(path, names):
+                self._in_room().aspect(Dropped).save(path, names, now)
+            case ev.Admit(knock):
+                self._as_host().admit(knock, now)
+            case ev.Refuse(knock):
+                self._as_host().refuse(knock, "The host did not let you in.", now)
+            case ev.Remove(leaf):
+                self._in_room().remove(leaf, now)
+            case ev.Deputise(leaf):
+                self._in_room().aspect(Powers).deputise(leaf, now)
+            case ev.Undeputise(leaf):
+                self._in_room().aspect(Powers).undeputise(leaf, now)
+            case ev.HandOver(leaf):
+                self._in_room().aspect(Powers).hand_over(leaf, now)
+            case ev.Lock(on):
+                self._in_room().aspect(Powers).lock(on, now)
+            case ev.NewInvite():
+                self._as_host()
+                self._new_invite(self._in_room(), what)
+            case ev.ListInvites():
+                self._as_host()
+                self._tell(ev.Invites(self._book.rows(self._in_room().m)))
+            case ev.Revoke(index):
+                self._revoke(self._as_host(), self._in_room(), index)
+            case ev.Vouch(leaf):
+                self._in_room().aspect(Vouching).vouch(leaf, now)
+            case ev.Know(leaf, name):
+                self._in_room().aspect(Vouching).know(leaf, name, now)
+            case ev.Verified(leaf):
+                self._in_room().aspect(Vouching).verify(leaf, now)
+            case ev.Override():
+                self._in_room().aspect(Watch).override(now)
+            case ev.Compare():
+                self._in_room().aspect(Comparing).compare(now)
+            case ev.Compared(same, digits):
+                self._in_room().aspect(Comparing).compared(same, digits, now)
+            case ev.ShowCode():
+                self._in_room().aspect(Comparing).show()
+            case ev.EndMeeting():
+                self._in_room().end(now)
+
+    def _received(self, door: ev.Door, message: ServerMessage, now: float) -> None:
+        if door.probe:
+            if self._room is not None:
+                self._room.aspect(Dropped).probe_received(message, now)
+            return
+        if door.day is None:
+            if self._room is not None:
+                self._room.received(message, now)
+            elif isinstance(self._guest, ReturningLobby):
+                self._guest.at_the_room(message)
+        elif self._members is not None and self._room is not None:
+            said = self._members.received(door.day, message)
+            if said is not None and self._desk is not None:
+                self._desk.heard(door.day, said, self._room, self._room.rank, now)
+        elif self._host is not None and self._room is not None and self._guest is None:
+            for knocked in self._host.received(door.day, message, self._room.m, now):
+                self._tell(replace(knocked, label=self._book.label(knocked.invite)))
+                if self._room.m.policy.mode is Mode.WAVE_IN and not self._room.aspect(Powers).seed_astray:
+                    self._host.admit(knocked.knock, now)
+        if door.day is not None and self._guest is not None:
+            self._guest.received(door.day, message, now)
+
+    def _lost(self, door: ev.Door, why: str, now: float) -> None:
+        if door.day is None:
+            if self._room is not None:
+                self._room.lost(why, now)
+        else:
+            if self._host is not None:
+                self._host.lost(door.day, now)
+            if self._members is not None:
+                self._members.lost(door.day, now)
+            if self._guest is not None:
+                self._guest.lost(door.day, why, now)
+
+    def _in_room(self) -> RoomSession:
+        if self._room is None:
+            raise ValueError("you are not in the room yet")
+        return self._room
+
+    def _as_host(self) -> HostLobby:
+        if self._host is None:
+            raise ValueError("only a host can do that")
+        return self._host
+
+    def _leave(self, now: float) -> None:
+        if self._room is not None:
+            self._room.leave(now)
+        else:
+            self._end(ev.Ended("left", "You left."))
+            self._tell(ev.Ended("left", "You left."))
+
+    # -- between lobby and room --------------------------------------------------------------------------
+
+    def _collect(self, now: float) -> None:
+        """Pass results between lobby and room, and collect effects."""
+        if self._room is not None:
+            self._keep_book(self._room)
+            if self._desk is not None:
+                self._serve_at_the_desk(self._desk, self._room, now)
+            if self._host is not None:
+                self._serve(self._host, self._room, now)
+        if self._guest is not None:
+            self._guided(self._guest, now)
+        room = self._room
+        if room is not None:
+            if self._policy is not room.m.policy:
+                self._policy = room.m.policy
+                if room.host_seed is not None and not room.m.is_host(room.m.own_leaf):
+                    self._be_no_host(room)
+            if room.granted is not None and self._host is None:
+                self._become_host(room.granted, now)
+            if room.needs_rejoin and self._guest is None and room.ended is None:
+                self._rejoin(room, now)
+        for part in (self._room, self._host, self._guest, self._members):
+            if part is not None:
+                self._effects += part.effects
+                part.effects.clear()
+        if room is not None and room.ended is not None and self._ended is None:
+            self._end(room.ended)
+
+    def _serve(self, host: HostLobby, room: RoomSession, now: float) -> None:
+        for wanted in host.wanted:
+            room.want(wanted, now)
+        host.wanted.clear()
+        m = room.m
+        for done in room.admitted:
+            host.answer(done.knock, self._answer(room, done))
+            if isinstance(done, AddIntent):
+                host.used(done.invite)
+        room.admitted.clear()
+        for signature_key, identity in host.met:
+            room.aspect(Vouching).met(signature_key, identity)
+        host.met.clear()
+        for intent, why in room.failed:
+            if isinstance(intent, AddIntent | RejoinIntent):
+                host.not_added(intent, why, m)
+        room.failed.clear()
+        for index in host.leaked:
+            self._take_back(room, index)
+        host.leaked.clear()
+        for index in m.ledger.revoked | self._book.taken_back:
+            host.revoke(index)
+        if m.policy.mode is Mode.LOCKED:
+            host.lock(now)
+        self._replace_open(room)
+
+    def _keep_book(self, room: RoomSession) -> None:
+        """Record who joined and left by which invite, and revocations by hosts; add our labels."""
+        for i, effect in enumerate(room.effects):
+            if isinstance(effect, ev.Tell) and isinstance(effect.event, ev.Roster):
+                roster = effect.event
+                self._book.changed(roster)
+                if roster.invite is not None:
+                    room.effects[i] = ev.Tell(replace(roster, label=self._book.label(roster.invite)))
+        self._book.taken_back |= room.aspect(Revoking).revoked
+
+    # -- invites -----------------------------------------------------------------------------------------
+
+    def _link(self, seed: HostSeed, index: int) -> Invite:
+        return seed.invite(self._invite.origin, self._invite.secret, index, self._invite.servers)
+
+    def _new_invite(self, room: RoomSession, wanted: ev.NewInvite) -> None:
+        assert room.host_seed is not None
+        known = room.m.ledger.used | room.m.ledger.revoked
+        index = self._book.make(wanted.label, wanted.once, known, self._rng)
+        link = self._link(room.host_seed, index).link()
+        self._tell(ev.InviteMade(link, index, wanted.label, wanted.once))
+
+    def _replace_open(self, room: RoomSession) -> None:
+        """Replace the open link after a removal has revoked it: the removed member still holds it."""
+        old = self._open
+        if (
+            old is None
+            or old not in room.m.ledger.revoked
+            or room.host_seed is None
+            or room.ended is not None
+        ):
+            return
+        self._open = None
+        if old in self._book.taken_back:
+            return
+        try:
+            self._open = self._book.make("", False, room.m.ledger.used | room.m.ledger.revoked, self._rng)
+        except ValueError as error:
+            self._tell(sentences.not_done(str(error)))
+            return
+        self._invite = self._link(room.host_seed, self._open)
+        self._tell(ev.InviteMade(self._invite.link(), self._open, replaces=old))
+
+    def _take_back(self, room: RoomSession, index: int) -> None:
+        room.aspect(Revoking).revoke(index)
+        self._book.taken_back.add(index)
+
+    def _revoke(self, host: HostLobby, room: RoomSession, index: int) -> None:
+        if not self._book.known(index) and not host.knows(index):
+            raise ValueError(f"no invite {index} is known here: /invites lists them")
+        if index in self._book.taken_back or index in room.m.ledger.revoked:
+            raise ValueError(f"invite {index} opens nothing any more")
+        if index == self._open:
+            self._open = None
+        self._take_back(room, index)
+        name = called(index, self._book.label(index))
+        self._tell(ev.Status("revoked", f"{name[:1].upper()}{name[1:]} opens nothing any more."))
+
+    def _watch_the_lobby(self, room: RoomSession, now: float) -> None:
+        """Let crashed hosts and members out of step back in, as a host or while no host is active."""
+        if self._guest is not None or room.ended is not None:
+            self._close_members()
+            return
+        if self._desk is None:
+            self._desk = Desk(room.door_key.seed, rng=self._rng)
+        connected = room.door is not None and room.door.entered
+        watch = self._host is None and connected and room.rank < WATCHERS and room.hostless(now)
+        if watch and self._members is None:
+            self._members = MembersLobby(self._invite, rng=self._rng)
+        elif not watch:
+            self._close_members()
+        place = self._host or self._members
+        if self._members is not None:
+            self._members.tick(now)
+        if place is not None:
+            self._desk.tick(room, room.rank, place.post, now)
+
+    def _close_members(self) -> None:
+        if self._members is not None:
+            self._members.close()
+            self._effects += self._members.effects
+            self._members = None
+
+    def _serve_at_the_desk(self, desk: Desk, room: RoomSession, now: float) -> None:
+        place = self._host or self._members
+        if self._host is not None:
+            for day, said in self._host.inside:
+                desk.heard(day, said, room, room.rank, now)
+            self._host.inside.clear()
+        for wanted in desk.wanted:
+            room.want(wanted, now)
+        desk.wanted.clear()
+        for done in [done for done in room.admitted if done.knock >= NUMBERS]:
+            room.admitted.remove(done)
+            if place is not None:
+                desk.answer(done.knock, self._answer(room, done), place.post)
+        for failed in [failed for failed in room.failed if self._host is None or _at_a_desk(failed[0])]:
+            room.failed.remove(failed)  # the requester asks again, or asks another member
+
+    def _answer(self, room: RoomSession, done: AddIntent | RejoinIntent | ReturnIntent) -> lobby.Answer:
+        assert room.last_welcome is not None
+        key = done.key_package.leaf_node.signature_key
+        return lobby.Answer(
+            welcome=room.last_welcome,
+            door_seed=room.door_key.seed,
+            steward_public=room.steward_public,
+            beat_key=room.m.hand_beat_key(),
+            slot=room.m.journal.slot,
+            chain=room.m.journal.chain,
+            ledger=room.m.ledger.encode(),
+            admission=room.aspect(Reporting).admission_for(key),
+        )
+
+    def _guided(self, guest: GuestLobby | ReturningLobby, now: float) -> None:
+        if guest.refusal is not None:
+            self._close_guest(guest)
+            self._end(ev.Ended("refused", guest.refusal))
+            self._tell(ev.Ended("refused", guest.refusal))
+        elif guest.entry is not None:
+            self._enter(guest, guest.entry, now)
+
+    def _close_guest(self, guest: GuestLobby | ReturningLobby) -> None:
+        guest.close()
+        self._effects += guest.effects
+        guest.effects.clear()
+        self._guest = None
+
+    def _enter(self, guest: GuestLobby | ReturningLobby, entry: Entry, now: float) -> None:
+        answer = entry.answer
+        door_key = SigningKey(answer.door_seed)
+        try:
+            membership = Membership(
+                entry.group,
+                room=room_number(door_key.public, answer.steward_public),
+                slot=answer.slot,
+                chain=answer.chain,
+                ledger=Ledger.decode(answer.ledger),
+                link_psk=link_psk(self._invite.secret),
+                now=now,
+                handed=answer.beat_key,
+                rng=self._rng,
+            )
+        except SnugCryptoError as error:
+            if not isinstance(guest, GuestLobby) or isinstance(guest, RejoiningLobby):
+                guest.entry = None  # the answer may be from a former member: another may still come
+                return
+            guest.refusal = f"The host's answer can't be used: {error}"
+            self._guided(guest, now)
+            return
+        old, self._room = (
+            self._room,
+            RoomSession(
+                membership,
+                origin=self._invite.origin,
+                door_key=door_key,
+                steward_public=answer.steward_public,
+                host_seed=self._seed(),
+                now=now,
+                options=self._options,
+                rng=self._rng,
+            ),
+        )
+        self._policy = None
+        if isinstance(guest, RejoiningLobby) and guest.helped_by is not None:
+            self._helper = guest.helped_by
+        self._book.enter(membership)
+        self._close_guest(guest)
+        if old is not None:
+            self._effects += old.effects
+        if old is not None or self._kept is not None:
+            self._effects.append(ev.Disconnect(ev.ROOM))
+        if old is not None:
+            self._room.carry_over(old)
+        elif self._kept is not None:
+            self._room.aspect(Watch).trust_nobody_yet()
+        self._room.aspect(Reporting).take(answer.admission)
+        self._room.start()
+        if self._kept is not None and self._host is None:
+            self._become_host(self._kept.host_seed, now)
+            self._tell(ev.InviteMade(self._invite.link(), self._invite.index))
+        if self._publish is not None:
+            self._room.publish(self._publish, now)
+
+    def _seed(self) -> HostSeed | None:
+        """The host seed, if we had it before this membership."""
+        if self._room is not None:
+            return self._room.host_seed
+        return None if self._kept is None else self._kept.host_seed
+
+    def _rejoin(self, room: RoomSession, now: float) -> None:
+        ticket = RejoinTicket(
+            group_id=room.m.group.group_id,
+            slot=room.m.journal.slot,
+            chain=room.m.journal.chain,
+            nonce=b"",  # set for each KeyPackage
+            stuck=room.stuck_at is not None,
+        )
+
+        def package(at: float, nonce: bytes, by: int) -> mls.KeyPackageBundle:
+            return self._me.package(at, replace(ticket, nonce=nonce, by=by))
+
+        if self._host is not None:
+            self._host.close()  # until we are in again; guests there knock at our next card
+        self._close_members()
+        self._tell(ev.Alarm("rejoining", "This participant fell out of step, and asks to be let in again."))
+        self._guest = RejoiningLobby(
+            self._invite,
+            self._me.name,
+            room,
+            package,
+            self._psks(),
+            first=self._helper,
+            now=now,
+            rng=self._rng,
+        )
+
+    def _become_host(self, seed: HostSeed, now: float) -> None:
+        self._invite = self._link(seed, self._invite.index)
+        self._open = None if self._invite.index & SINGLE_USE else self._invite.index
+        self._host = HostLobby(
+            seed,
+            self._invite.secret,
+            self._invite.origin,
+            self._book,
+            contacts=self._options.contacts,
+            now=now,
+            rng=self._rng,
+        )
+        self._tell(ev.Status("host", "You are a host of this meeting now."))
+
+    def _be_no_host(self, room: RoomSession) -> None:
+        """Forget, as far as a program can, what only hosts have: we have lost or given up the host role."""
+        room.host_seed = room.granted = None
+        room.admitted.clear()
+        room.failed.clear()
+        self._open = None
+        if self._host is not None:
+            self._host.close()
+            self._effects += self._host.effects
+            self._host = None
+        self._tell(ev.Status("no_host", "You are no host of this meeting any more."))
+
+    def _end(self, ended: ev.Ended) -> None:
+        self._ended = ended
+        self._close_members()
+        if self._host is not None:
+            self._host.close()
+            self._effects += self._host.effects
+            self._host.effects.clear()
+
+    def _tell(self, event: ev.Event) -> None:
+        self._effects.append(ev.Tell(event))
+
+    def _drain(self) -> list[ev.Effect]:
+        effects, self._effects = self._effects, []
+        return effects
+
+
+def _at_a_desk(intent: Intent) -> bool:
+    return isinstance(intent, RejoinIntent | ReturnIntent) and intent.knock >= NUMBERS

@@ -1,0 +1,320 @@
+"""Why the meeting ended: a member ended it, the server is down, or the server has dropped us.
+
+Protocol section 13. While the room is lost, a probe distinguishes these: a room that this member opens alone
+at the same server, under a chain value that commits to the lost room's beats and receipts. The server's
+receipt for it proves that the server was alive, and served others, after the members' last beats.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from snugroom.client.session import events as ev
+from snugroom.client.session.catalogue import sentences
+from snugroom.client.session.kernel.feature import Aspect
+from snugroom.client.session.monitor.monitor import Watch
+from snugroom.crypto.entry import invite
+from snugroom.crypto.errors import SnugCryptoError
+from snugroom.crypto.kdf import SigningKey
+from snugroom.crypto.proof import evidence
+from snugroom.crypto.proof.evidence import (
+    Evidence,
+    Exhibit,
+    LastWord,
+    NamedLeaf,
+    Probe,
+    ProbeReceipt,
+    Receipt,
+    SignedBeat,
+)
+from snugroom.server.wire import messages as wire
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+#: Seconds without the room before the first probe; between two probes; and for one probe.
+PROBE_AFTER: Final = 1.0
+PROBE_EVERY: Final = 10.0
+PROBE_TIME: Final = 5.0
+#: Maximum probes of one drop.
+PROBES_MAX: Final = 12
+#: Seconds without the room before a drop by the server is reported.
+TELL_AFTER: Final = 3.0
+#: Seconds for the room's own connection to recover, after a probe has found the server, before a report.
+SETTLE: Final = 2.0
+#: This many losses within so many seconds are reported, and not again for so many seconds.
+OFTEN: Final = 10
+OFTEN_WITHIN: Final = 60.0
+OFTEN_AGAIN: Final = 300.0
+#: Seconds of absence after which a server may honestly have forgotten the room (30 s, less a margin).
+FORGOTTEN: Final = 25.0
+
+
+@dataclass
+class _Run:
+    """One probe under way."""
+
+    began: float
+    door_key: SigningKey
+    steward_key: SigningKey
+    chain: bytes
+    server_key: bytes = b""
+
+    @property
+    def number(self) -> bytes:
+        return invite.room_number(self.door_key.public, self.steward_key.public)
+
+
+@dataclass
+class Drop:
+    """One period without the room: the state when it began, and the findings since."""
+
+    at: float
+    beats: list[SignedBeat]
+    receipts: list[Receipt]
+    server_key: bytes
+    probes: int = 0
+    probed_at: float | None = None
+    run: _Run | None = None
+    probe: Probe | None = None  # the last finished one
+    answered: bool = False  # whether the server was there at that probe
+    answered_at: float | None = None  # when a probe first found it there
+    told_at: float | None = None
+    told_away: bool = False
+    last_words: list[LastWord] = field(default_factory=list)
+
+    @property
+    def proven(self) -> bool:
+        """Whether the server with the lost room's key has signed the probe."""
+        receipt = None if self.probe is None else self.probe.receipt
+        return receipt is not None and receipt.server_key == self.server_key
+
+
+class Dropped(Aspect):
+    """Watches the room's connection, and keeps evidence of its end."""
+
+    def __init__(self, room: RoomSession) -> None:
+        super().__init__(room)
+        self._server_key: bytes | None = None  # as of the last time in step
+        self._drop: Drop | None = None
+        self._last: Drop | None = None  # the previous drop that was reported
+        self._words: deque[LastWord] = deque(maxlen=evidence.WORDS_MAX)
+        self._lost_at: deque[float] = deque(maxlen=OFTEN)
+        self._often_told = -inf
+
+    def carry_over(self, old: RoomSession) -> None:
+        before = old.aspect(Dropped)
+        self._server_key, self._drop, self._last = before._server_key, before._drop, before._last
+        self._words = before._words
+
+    # -- the connection ------------------------------------------------------------------------------
+
+    def level(self, now: float) -> None:
+        self._server_key = self.room.server_key
+
+    def said_by_server(self, code: str, text: str, now: float) -> None:
+        self._words.append(_word(now, code, text))
+
+    def lost(self, why: str, now: float) -> None:
+        if self._server_key is None:
+            return  # we were never in: nothing could be dropped
+        if self._drop is None:
+            self._words.append(_word(now, "lost", why))
+            beats, receipts = self._record()
+            self._drop = Drop(now, beats, receipts, self._server_key)
+            self._lost_at.append(now)
+
+    def _inside(self) -> bool:
+        """Return whether the server lets us into the room, and the room is open."""
+        return bool(self.room.handle) and self.room.server_slot is not None
+
+    def _restarted(self) -> bool:
+        """Return whether the server lets us in with another key: a new process, which knows no rooms."""
+        key = self.room.server_key
+        return bool(self.room.handle) and key is not None and key != self._server_key
+
+    def tick(self, now: float) -> None:
+        drop = self._drop
+        if drop is None:
+            return
+        if self._inside():
+            self._back(drop, now)
+            return
+        if drop.run is not None and now - drop.run.began > PROBE_TIME:
+            self._probe_over(drop, now, "The server took a new connection, and said nothing.", answered=True)
+        due = now - drop.at >= PROBE_AFTER if drop.probed_at is None else now - drop.probed_at >= PROBE_EVERY
+        if drop.run is None and due and drop.probes < PROBES_MAX and not drop.proven:
+            self._start_probe(drop, now)
+        self._judge(drop, now)
+
+    def _back(self, drop: Drop, now: float) -> None:
+        often = len(self._lost_at) == OFTEN and now - self._lost_at[0] < OFTEN_WITHIN
+        if often and now - self._often_told > OFTEN_AGAIN:
+            self._often_told = now
+            self.room.tell(sentences.dropped_often(OFTEN))
+        if drop.run is not None:
+            self.room.effects.append(ev.Disconnect(ev.PROBE))
+            drop.run = None
+        if drop.told_at is not None:
+            self._last = drop
+        self._drop = None
+
+    # -- the probe -------------------------------------------------------------------------------------
+
+    def _start_probe(self, drop: Drop, now: float) -> None:
+        rng = self.room.rng
+        chain = evidence.probe_chain(self.room.number, drop.beats, drop.receipts)
+        drop.run = _Run(now, SigningKey.generate(rng), SigningKey.generate(rng), chain)
+        drop.probes += 1
+        drop.probed_at = now
+        self.room.effects.append(ev.Connect(ev.PROBE))
+
+    def probe_received(self, message: wire.ServerMessage, now: float) -> None:
+        """Process a message from the server on the probe's connection."""
+        drop = self._drop
+        if drop is None or drop.run is None:
+            return
+        run = drop.run
+        match message:
+            case wire.Challenge():
+                run.server_key = message.server_key
+                nonce = self.room.rng(32)
+                text = invite.door_message(self.room.origin, run.number, message.nonce, nonce)
+                door = run.door_key.public, run.steward_key.public
+                self._send(wire.RoomDoor(*door, nonce, run.door_key.sign(text)))
+                gate = self.room.rng(32)
+                text = invite.open_message(run.number, 0, gate, run.chain, message.nonce)
+                self._send(wire.Open(0, gate, run.chain, run.steward_key.sign(text)))
+            case wire.Opened():
+                self._opened(drop, run, message, now)
+            case wire.Refused() | wire.Closing():
+                self._probe_over(drop, now, f"The server refused a new room: {message.text}", answered=True)
+            case _:
+                pass
+
+    def _opened(self, drop: Drop, run: _Run, opened: wire.Opened, now: float) -> None:
+        try:
+            invite.verify_receipt(run.server_key, run.number, 0, run.chain, opened.signature)
+        except SnugCryptoError:
+            self._probe_over(drop, now, "The server opened a new room, and did not sign it.", answered=True)
+            return
+        receipt = ProbeReceipt(run.number, run.server_key, opened.signature)
+        same = run.server_key == drop.server_key
+        text = "The server opened and signed a new room" + (
+            "." if same else ", by another key: it was restarted."
+        )
+        self._probe_over(drop, now, text, answered=True, receipt=receipt)
+
+    def probe_lost(self, why: str, answered: bool, now: float) -> None:
+        """Handle the loss or failure of the probe's connection."""
+        if self._drop is not None and self._drop.run is not None:
+            there = answered or self._drop.run.server_key != b""
+            self._probe_over(self._drop, now, f"The server did not serve a new room: {why}", answered=there)
+
+    def _probe_over(
+        self, drop: Drop, now: float, text: str, *, answered: bool, receipt: ProbeReceipt | None = None
+    ) -> None:
+        drop.run = None
+        drop.probe = Probe(int(now), text[: evidence.TEXT_MAX], receipt)
+        drop.answered = answered
+        if answered and drop.answered_at is None:
+            drop.answered_at = now
+        self.room.effects.append(ev.Disconnect(ev.PROBE))
+        if drop.told_at is not None:
+            self._save(now)
+
+    def _send(self, message: wire.ClientMessage) -> None:
+        self.room.effects.append(ev.Transmit(ev.PROBE, message))
+
+    # -- conclusions -------------------------------------------------------------------------------------
+
+    def _judge(self, drop: Drop, now: float) -> None:
+        if drop.probe is None or now - drop.at < TELL_AFTER:
+            return
+        if not drop.answered or self._restarted():
+            if not drop.told_away and drop.told_at is None:
+                drop.told_away = True
+                reachable = self._restarted()
+                self.room.tell(sentences.restarted() if reachable else sentences.unreachable())
+            return
+        if drop.answered_at is not None and now - drop.answered_at < SETTLE:
+            return  # the network is back: perhaps the room is as well
+        if drop.told_at is None:
+            drop.told_at = now
+            self.room.tell(sentences.dropped(self._what(drop), saved=self.room.options.evidence))
+            self._save(now)
+        elif now - drop.told_at + TELL_AFTER > self.room.options.patience:
+            self._save(now)
+            self.room.finish("dropped", sentences.dropped_end(self._what(drop)))
+
+    def _what(self, drop: Drop) -> sentences.Drop:
+        receipt = None if drop.probe is None else drop.probe.receipt
+        if receipt is None:
+            return "refuses"
+        if receipt.server_key != drop.server_key:
+            return "restarted"
+        absent = drop.probed_at is not None and drop.probed_at - drop.at > FORGOTTEN
+        return "forgotten" if self.room.handle and absent else "serves"
+
+    # -- evidence ------------------------------------------------------------------------------------------
+
+    def save(self, path: str, names: bool, now: float) -> None:
+        """Write evidence to a file; ValueError if no evidence exists yet."""
+        self.room.effects.append(ev.Save("evidence", path, self.export(names, now)))
+
+    def _save(self, now: float) -> None:
+        options = self.room.options
+        if options.evidence is not None:
+            self.save(options.evidence, options.evidence_names, now)
+
+    def export(self, names: bool, now: float) -> bytes:
+        """Return the evidence file, on now and the last drop. ValueError if we were never in step."""
+        if self._server_key is None:
+            raise ValueError("there is nothing to show yet: you have not been in the room")
+        exhibits = [
+            self._exhibit(drop, int(drop.at), drop.probe, names, now)
+            for drop in (self._last, self._drop)
+            if drop is not None
+        ]
+        if self._drop is None:
+            beats, receipts = self._record()
+            current = Drop(now, beats, receipts, self._server_key)
+            exhibits.append(self._exhibit(current, None, None, names, now))
+        return evidence.encode(Evidence(evidence.FORMAT, exhibits))
+
+    def _exhibit(
+        self, drop: Drop, dropped_at: int | None, probe: Probe | None, names: bool, now: float
+    ) -> Exhibit:
+        m = self.room.m
+        leaves = []
+        if names:
+            members = m.group.members()
+            leaves = [NamedLeaf(x.leaf, m.group.group_id, x.leaf_node.encoded) for x in members]
+        unsigned = Exhibit(
+            at=int(now),
+            origin=self.room.origin[: evidence.TEXT_MAX],
+            number=self.room.number,
+            server_key=drop.server_key,
+            dropped_at=dropped_at,
+            beats=drop.beats,
+            receipts=drop.receipts,
+            last_words=list(self._words),
+            probe=probe,
+            leaves=leaves,
+            key=m.signature_key(m.own_leaf) or bytes(32),
+            signature=bytes(64),
+        )
+        return unsigned.signed(m.sign)
+
+    def _record(self) -> tuple[list[SignedBeat], list[Receipt]]:
+        record = self.room.aspect(Watch).record
+        beats = [SignedBeat(key, beat) for beat, key in record.beats]
+        receipts = [Receipt(r.server_key, r.slot, r.chain, r.signature) for r in record.receipts]
+        return beats[-evidence.LISTED_MAX :], receipts[-evidence.LISTED_MAX :]
+
+
+def _word(now: float, code: str, text: str) -> LastWord:
+    return LastWord(int(now), code[: evidence.TEXT_MAX], text[: evidence.TEXT_MAX])

@@ -1,0 +1,253 @@
+"""Heartbeats: send and receive beats, with their encoding, keys and timing. `watch` draws the conclusions."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from snugroom.client.session.monitor.ordering import Order
+from snugroom.crypto.agreed import envelope, policy
+from snugroom.crypto.agreed.heartbeat import NO_BEAT, Beat, Counters, Got
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, ValidationError
+from snugroom.crypto.kdf import H
+from snugroom.server.wire.limits import BUCKETS
+
+if TYPE_CHECKING:
+    from snugroom.client.session.kernel.room import RoomSession
+
+#: Minimum seconds between two beats of one member, and seconds per member of a large room.
+LEAST: Final = 5.0
+EACH: Final = 0.1
+#: Minimum seconds between two beats with urgent news, and seconds between two members that send them.
+GAP: Final = 1.0
+STEP: Final = 0.02
+#: Seconds for which the beat key from before an eviction is kept.
+OLD_KEY: Final = 15.0
+#: Beats that are remembered: each member's to check new ones, and our own for their times of sending.
+LINE: Final = 64
+#: Beats, and receipts, that are kept as evidence.
+RECORDED: Final = 64
+
+
+def interval(members: int) -> float:
+    """Return the seconds between two beats of one member in a room of that many."""
+    return max(LEAST, EACH * members)
+
+
+@dataclass(frozen=True)
+class SignedReceipt:
+    """The server's signature (64 bytes) under its key (32) for a slot and the chain there (32)."""
+
+    slot: int
+    chain: bytes
+    signature: bytes
+    server_key: bytes
+
+
+class Record:
+    """Evidence: the last verified beats, as they were signed, and the last receipts.
+
+    Bounded; a member that beats too often displaces only its own beats.
+    """
+
+    def __init__(self) -> None:
+        #: (encoded `crypto.agreed.heartbeat.Beat`, its leaf's signature key) of all members, oldest first.
+        self.beats: deque[tuple[bytes, bytes]] = deque()
+        self.receipts: deque[SignedReceipt] = deque(maxlen=RECORDED)
+
+    def add(self, beat: bytes, key: bytes) -> None:
+        """Store a beat; beyond RECORDED, drop the oldest beat of the key with most beats."""
+        self.beats.append((beat, key))
+        if len(self.beats) > RECORDED:
+            ((most, _),) = Counter(key for _, key in self.beats).most_common(1)
+            del self.beats[next(at for at, (_, key) in enumerate(self.beats) if key == most)]
+
+
+@dataclass(frozen=True)
+class DoubleBeat:
+    """A leaf has signed two beats that contradict each other; `text` says how."""
+
+    leaf: int
+    text: str
+
+
+@dataclass
+class Line:
+    """The received beats of one membership."""
+
+    key: bytes
+    since: int
+    known: OrderedDict[int, tuple[bytes, bytes]] = field(default_factory=OrderedDict)  # seq -> (prev, digest)
+    last: Beat | None = None
+    handle: bytes = b""  # the connection of its last beat
+    gaps: int = 0  # beats that never arrived
+
+    def take(self, beat: Beat, digest: bytes) -> bool:
+        """Check a beat against earlier ones; return False if it is late. ValidationError("SNUG-19")."""
+        policy.snug_19(seq=beat.seq, prev=beat.prev, digest=digest, known=self.known)
+        last = self.last
+        goes_back = last is not None and (beat.slot < last.slot or beat.epoch < last.epoch)
+        if goes_back and last is not None and beat.seq > last.seq:
+            raise ValidationError("SNUG-19", f"beat {beat.seq} is of an earlier slot than one before it")
+        self.known[beat.seq] = (beat.prev, digest)
+        while len(self.known) > LINE:
+            self.known.popitem(last=False)
+        if self.last is not None and beat.seq < self.last.seq:
+            return False
+        if self.last is not None:  # earlier beats were not for us
+            self.gaps += beat.seq - self.last.seq - 1
+        self.last = beat
+        return True
+
+
+class Beats:
+    """Our own line, the others' lines, and the counters that we sign."""
+
+    def __init__(self, room: RoomSession, now: float) -> None:
+        self._room = room
+        self._key = room.m.beat_key
+        self._old_key: tuple[bytes, float] | None = None  # and until when it is kept
+        self._goodbye = False  # the next beat is also sent under the key from before an eviction
+        self.since = room.m.journal.slot
+        self._seq = 0
+        self._prev = NO_BEAT
+        self._last_sent = 0.0
+        self._due = now
+        self._ours: OrderedDict[int, float] = OrderedDict()  # seq -> when it was sent
+        self.sent: dict[int, int] = {}
+        self.got: dict[int, dict[int, int]] = {}
+        self.lines: dict[int, Line] = {}
+        self._joined: dict[int, int] = {}  # leaf -> the slot that brought it in, if we saw it
+        self.record = Record()
+
+    # -- our beats ---------------------------------------------------------------------------------
+
+    def soon(self, now: float, members: list[int]) -> None:
+        """Beat as soon as it is our turn, because the others need to know of a change."""
+        n = len(members)
+        own = self._room.m.own_leaf
+        rank = members.index(own) if own in members else n
+        turn = STEP * rank if n * STEP <= GAP else interval(n) * rank / n
+        gap = max(GAP, interval(n) / 5)
+        self._due = min(self._due, max(now + turn, self._last_sent + gap))
+
+    def is_due(self, now: float) -> bool:
+        return now >= self._due
+
+    def beat(self, now: float, order: Order, *, members: int, want: bool) -> Beat:
+        """Sign a beat and broadcast it."""
+        room, m = self._room, self._room.m
+        relay, window = order.newest()
+        heard = {leaf: line.last.seq for leaf, line in self.lines.items() if line.last is not None}
+        beat = Beat(
+            leaf=m.own_leaf,
+            handle=room.handle,
+            since=self.since,
+            seq=self._seq + 1,
+            prev=self._prev,
+            at=int(now),
+            epoch=m.group.epoch,
+            slot=m.journal.slot,
+            chain=m.journal.chain,
+            authenticator=H(m.group.epoch_authenticator),
+            incarnation=order.incarnation,
+            relay=relay,
+            window=window,
+            sent=_counters(self.sent),
+            want=want,
+            got=tuple(
+                Got(leaf, heard.get(leaf, 0), _counters(self.got.get(leaf, {})))
+                for leaf in sorted(heard.keys() | self.got.keys())
+            ),
+        ).signed(room.number, m.sign)
+        payload = beat.encode()
+        keys = [self._key]
+        if self._goodbye and self._old_key is not None:
+            # A member from whom the eviction is withheld reads only this key, and learns of it in seconds.
+            keys.append(self._old_key[0])
+        self._goodbye = False
+        for key in keys:
+            room.pass_on(
+                envelope.cover(key, "beat", room.number, m.epoch_slot, payload, BUCKETS, rng=room.rng)
+            )
+        self._seq, self._prev, self._last_sent = beat.seq, beat.digest, now
+        self._due = now + interval(members)
+        self._ours[beat.seq] = now
+        while len(self._ours) > LINE:
+            self._ours.popitem(last=False)
+        own_key = m.signature_key(m.own_leaf)
+        if own_key is not None:
+            self.record.add(payload, own_key)
+        return beat
+
+    def sent_at(self, seq: int) -> float | None:
+        """Return when our beat of that number was sent; None if it is not one of the last 64."""
+        return self._ours.get(min(seq, self._seq))
+
+    def first_after(self, seq: int, since: float) -> float | None:
+        """Return when the first beat after `seq`, sent at `since` or later, was sent; None if none was."""
+        return next((at for number, at in self._ours.items() if number > seq and at >= since), None)
+
+    # -- the others' beats -------------------------------------------------------------------------
+
+    def uncover(self, blob: bytes, now: float) -> bytes | None:
+        """Return a beat's bytes; None if no key that we have opens the blob as a beat."""
+        if self._old_key is not None and now >= self._old_key[1]:
+            self._old_key = None
+        for key in (self._key, self._old_key and self._old_key[0]):
+            if key:
+                try:
+                    return envelope.uncover(key, "beat", self._room.number, blob)
+                except (AuthenticationError, MalformedError):
+                    continue
+        return None
+
+    def hear(self, payload: bytes) -> Beat | DoubleBeat | None:
+        """Return a verified new beat, or a DoubleBeat if it contradicts another (SNUG-19).
+
+        None for anything else: malformed, of an unknown leaf or membership, late, or seen before.
+        """
+        m = self._room.m
+        try:
+            beat = Beat.decode(payload)
+            key = m.signature_key(beat.leaf)
+            if key is None or beat.leaf == m.own_leaf:
+                return None
+            if self._joined.get(beat.leaf, beat.since) != beat.since:
+                return None
+            line = self.lines.get(beat.leaf)
+            if line is not None and beat.since < line.since:
+                return None
+            digest = beat.digest
+            if line is not None and line.known.get(beat.seq, (b"", b""))[1] == digest:
+                return None
+            beat.verify(self._room.number, key)
+        except SnugCryptoError:
+            return None
+        self.record.add(payload, key)
+        if line is None or beat.since > line.since:
+            line = self.lines[beat.leaf] = Line(key, beat.since)
+        try:
+            return beat if line.take(beat, digest) else None
+        except ValidationError as error:
+            return DoubleBeat(beat.leaf, str(error))
+
+    def evicted(self, now: float) -> None:
+        """Switch to the membership's new beat key."""
+        self._old_key = (self._key, now + OLD_KEY)
+        self._key = self._room.m.beat_key
+        self._goodbye = True
+
+    def joined(self, leaf: int, slot: int) -> None:
+        """Record the slot that brought a member to that leaf, at first or by a rejoin."""
+        self._joined[leaf] = slot
+
+    def forget(self, leaf: int) -> None:
+        """Forget the member of a leaf that is empty now or has another member."""
+        for known in (self.lines, self.got, self._joined):
+            known.pop(leaf, None)
+
+
+def _counters(counters: dict[int, int]) -> Counters:
+    return tuple(sorted(counters.items()))

@@ -1,0 +1,324 @@
+"""``snug demo --lecture``: robots in a room, a member's page, the landlord's window, and the lab.
+
+The member's page is the page of `snug page` with two additions: it shows the ratchet tree, and it plays the
+lab's scenes. Scenes run in separate processes and do not involve the room. Both addresses contain a token,
+and both are on 127.0.0.1 only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import json
+import os
+import re
+import secrets
+import signal
+import sys
+import webbrowser
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any, Final, Self
+
+from aiohttp import hdrs, web
+from rich.console import Console
+from rich.text import Text
+
+from snugroom import IMPORT_FROM
+from snugroom.client.cli import page as page_cli
+from snugroom.client.cli.participant import Status
+from snugroom.client.media.codec import HEIGHT, WIDTH
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.client.tools.demo.meeting import until
+from snugroom.client.tools.demo.process import ServerError, ServerProcess
+from snugroom.client.tools.demo.robot import Robot
+from snugroom.client.tools.lab.scene import Scene
+from snugroom.client.tools.lab.scenes import SCENES
+from snugroom.crypto.entry.invite import canonical_origin
+from snugroom.server import page
+
+#: The first one opens the room and admits everybody who knocks.
+NAMES: Final = ("Ada", "Bo", "Cem")
+TITLE: Final = "A lecture"
+_HEADER: Final = "X-Snug-Token"
+_COME_IN_TIME: Final = 30.0
+#: Seconds for a scene, including a second attempt; and seconds for its process to end after SIGINT.
+_SCENE_TIME: Final = 330.0
+_STOP_TIME: Final = 10.0
+_LINE_MAX: Final = 4 * 2**20
+
+#: Questions for scenes where the first half of the prediction would reveal the outcome.
+QUESTIONS: Final = {
+    "impostor_with_link": "Somebody has got hold of a link, and comes under the name of a person whom the "
+    "host expects.",
+    "forged_media_after_a_cut": "A member seals a frame with another's key, right after the operator has cut "
+    "a listener's connection.",
+    "addresses_and_timing": "The server writes down which connections there are, from which addresses, and "
+    "when how many bytes went by.",
+    "member_records": "A member who is in the room records it, and tells others who was there.",
+    "denial_of_service": "The operator refuses all service.",
+}
+
+
+def question(scene: Scene) -> str:
+    """Return the act of a scene without its outcome, so that students can guess."""
+    told = QUESTIONS.get(scene.id)
+    return told if told is not None else re.split(r"[;:]", scene.prediction)[0].rstrip(".") + "."
+
+
+def listed() -> list[dict[str, str]]:
+    """Return the scenes with their questions, for the page."""
+    return [
+        {"scene": scene.id, "theme": scene.theme, "mirrors": scene.mirrors, "question": question(scene)}
+        for scene in SCENES
+    ]
+
+
+class Landlord(ServerProcess):
+    """The server with a window. `window` is its address, including the token."""
+
+    arguments = ("--window",)
+    window = ""
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        try:
+            self.window = await self._line("window ", self.start_time)
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+
+class Theatre:
+    """Plays scenes for a page that presents the token, one at a time."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+        self._playing = False
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the routes ``GET /lecture/scenes`` and ``POST /lecture/play``."""
+        return [
+            web.get("/lecture/scenes", self._guarded(self._scenes)),
+            web.post("/lecture/play", self._guarded(self._play)),
+        ]
+
+    def _guarded(
+        self, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def guard(request: web.Request) -> web.StreamResponse:
+            # forms cannot send this header, and a page of another site needs a preflight request for it
+            shown = request.headers.get(_HEADER, "")
+            if not hmac.compare_digest(shown.encode(), self._token.encode()):
+                raise web.HTTPForbidden(text="open the address that `snug demo --lecture` printed\n")
+            return await handler(request)
+
+        return guard
+
+    async def _scenes(self, _: web.Request) -> web.Response:
+        return web.json_response(listed(), headers={hdrs.CACHE_CONTROL: "no-store"})
+
+    async def _play(self, request: web.Request) -> web.StreamResponse:
+        """Send a JSON line at the start, and at the end ``snug lab --json``'s line or ``{"failed": why}``."""
+        try:
+            asked = await request.json()
+            name = asked["scene"]
+        except (ValueError, KeyError, TypeError):
+            raise web.HTTPBadRequest(text='which scene? {"scene": ID}\n') from None
+        if not any(scene.id == name for scene in SCENES):
+            raise web.HTTPNotFound(text="there is no such scene\n")
+        if self._playing:
+            raise web.HTTPConflict(text="a scene is being played\n")
+        self._playing = True
+        try:
+            headers = {hdrs.CACHE_CONTROL: "no-store", "X-Content-Type-Options": "nosniff"}
+            answer = web.StreamResponse(headers=headers)
+            answer.content_type = "application/x-ndjson"
+            await answer.prepare(request)
+            await answer.write(_line({"began": name}))
+            async with play(name) as lines:
+                async for line in lines:
+                    await answer.write(_line(line))
+            await answer.write_eof()
+            return answer
+        finally:
+            self._playing = False
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+
+
+@contextlib.asynccontextmanager
+async def play(name: str) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+    """Run ``snug lab NAME --json`` in a separate process, which is always stopped on exit."""
+    path = os.pathsep.join(filter(None, (str(IMPORT_FROM), os.environ.get("PYTHONPATH"))))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "snugroom.client.cli.main",
+        "lab",
+        name,
+        "--json",
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=_LINE_MAX,
+        env={**os.environ, "PYTHONPATH": path},
+        # Ctrl-C is for this process only: `_end` stops the scene, once
+        start_new_session=True,
+    )
+    try:
+        yield _told(process)
+    finally:
+        await asyncio.shield(_end(process))
+
+
+async def _told(process: asyncio.subprocess.Process) -> AsyncIterator[dict[str, Any]]:
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(_SCENE_TIME):
+            line = await process.stdout.readline()
+    except TimeoutError:
+        yield {"failed": "It was not over in time."}
+        return
+    except ValueError:
+        line = b""
+    try:
+        yield json.loads(line)
+    except ValueError:
+        yield {"failed": "It could not be played here."}
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Stop the scene's process and its server: SIGINT first, then SIGKILL."""
+    try:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGINT)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_TIME):
+                    await process.wait()
+    finally:
+        # the process leads its own group: kill the rest of the group
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+class Lecture:
+    """The server, the robots and the member's page. All of them run inside ``async with``."""
+
+    def __init__(self, port: int | None = None) -> None:
+        self._port = port
+        self._token = secrets.token_urlsafe(16)
+        self._robots: list[Robot] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stack = contextlib.AsyncExitStack()
+        self.server = Landlord()
+        #: Addresses to open: the member's page, including the link, and the landlord's window.
+        self.page = ""
+        self.window = ""
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    @property
+    def over(self) -> bool:
+        """Whether the server, or every robot in the room, is gone."""
+        return not self.server.running or all(task.done() for task in self._tasks)
+
+    async def _start(self) -> None:
+        bundle = page.load()
+        await self._stack.enter_async_context(self.server)
+        self.window = self.server.window
+        self._stack.push_async_callback(self._stop_robots)
+        link = await self._gather()
+        app = page_cli.application(bundle, canonical_origin(self.server.url), lecture=True)
+        app.add_routes(Theatre(self._token).routes())
+        # closing the page, or going back, cancels the scene that plays for it
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
+        self._stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        address = await page_cli.listen(runner, self._port)
+        self.page = f"{address}/?lecture={self._token}#{link}"
+
+    async def _gather(self) -> str:
+        """Let the robots join; return the open link. ServerError on failure."""
+        origin = canonical_origin(self.server.url)
+        host = self._robot(
+            NAMES[0],
+            lambda now: Session.host(origin=origin, name=NAMES[0], title=TITLE, admission="ask", now=now),
+        )
+        if not await until(lambda: host.invite is not None, _COME_IN_TIME) or host.invite is None:
+            raise ServerError("The host could not open the room.")
+        for name in NAMES[1:]:
+            self._robot(name, partial(_guest, host.invite, name))
+        everybody = set(NAMES)
+        if not await until(lambda: all(robot.sees(everybody) for robot in self._robots), _COME_IN_TIME):
+            raise ServerError("Not everybody came in.")
+        return host.invite
+
+    def _robot(self, name: str, make: Callable[[float], Session]) -> Robot:
+        size = (WIDTH // 2, HEIGHT // 2)
+        # nobody looks at what robots receive, and the page and the window need the processor
+        robot = Robot(name, make, directory=None, size=size, on_event=_nothing, decode=False)
+        self._robots.append(robot)
+        self._tasks.append(asyncio.get_running_loop().create_task(robot.run()))
+        return robot
+
+    async def _stop_robots(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _guest(link: str, name: str, now: float) -> Session:
+    return Session.join(link, name=name, now=now)
+
+
+def _nothing(_: Robot, __: ev.Event) -> None:
+    """Ignore events: the page shows them."""
+
+
+async def run(*, open_browser: bool, port: int | None = None) -> int:
+    """Run until SIGINT or SIGTERM, or until the server or every robot is gone; return the exit status."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    out = Console(highlight=False)
+    try:
+        async with Lecture(port) as lecture:
+            out.print(Text(f"A member's page: {lecture.page}"), soft_wrap=True)
+            out.print(Text(f"The landlord's window: {lecture.window}"), soft_wrap=True)
+            out.print(f"In the room: {', '.join(NAMES)}. Come in by the first, and watch in the second.")
+            out.print("docs/lecture.md has a script of ten minutes. Ctrl-C ends it.", style="dim")
+            sys.stdout.flush()
+            if open_browser:
+                for address in (lecture.window, lecture.page):
+                    await asyncio.to_thread(webbrowser.open, address)
+            while not stop.is_set() and not lecture.over:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), 0.5)
+            if stop.is_set():
+                return Status.OK
+            out.print("The meeting is over, or the server is gone.")
+            return Status.ERROR
+    except (ServerError, page.PageError) as error:
+        print(f"snug: {error}", file=sys.stderr)
+        return Status.ERROR
+    except OSError as error:
+        print(f"snug: can't listen: {error.strerror}", file=sys.stderr)
+        return Status.USAGE

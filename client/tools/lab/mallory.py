@@ -1,0 +1,222 @@
+"""A member who misbehaves or helps the operator: messages that no honest client makes, with real keys."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from snugroom.client.connection import SessionCrypto
+from snugroom.client.media.receiving import Opened
+from snugroom.client.session import Session
+from snugroom.client.session.catalogue import content
+from snugroom.client.session.kernel.membership import SUITE, room_pass
+from snugroom.crypto import mls
+from snugroom.crypto.agreed import envelope, policy
+from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REJOIN_EXTENSION, CommitContext, Identity
+from snugroom.crypto.entry.invite import gate
+from snugroom.crypto.media import clear_header
+from snugroom.crypto.media.keys import BASE_KEY_LABEL, BASE_KEY_SIZE, TAGS_SIZE, EpochKeys, Stream
+from snugroom.crypto.media.keys import SUITE as SFRAME
+from snugroom.crypto.media.sframe import FrameKey, extract
+from snugroom.crypto.mls.codec import decode
+from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, Applied, next_epoch, provisional_context
+from snugroom.crypto.mls.framing import sign_content
+from snugroom.crypto.mls.messages import (
+    FramedContent,
+    GroupInfo,
+    PublicMessage,
+    Sender,
+    SenderType,
+    WireFormat,
+    decode_message,
+    encode_message,
+)
+from snugroom.crypto.mls.nodes import ExtensionType, find_extension
+from snugroom.crypto.mls.proposals import Commit, ProposalOrRef
+from snugroom.crypto.mls.schedule import epoch_secrets, interim_transcript_hash
+from snugroom.crypto.mls.secrets import SecretTree
+from snugroom.crypto.mls.state import EpochState, Limits
+from snugroom.crypto.mls.tree import RatchetTree, read_tree
+from snugroom.crypto.mls.treekem import create_path
+from snugroom.crypto.primitives import hpke_send_export, suite_of
+from snugroom.server.wire.messages import MediaKind
+
+
+@dataclass(frozen=True)
+class Forged:
+    """A commit with valid signatures that breaks a rule: its blob, the next epoch's gate, and the Welcome."""
+
+    blob: bytes = field(repr=False)
+    gate: bytes
+    welcome: bytes | None = field(repr=False)
+
+
+def _membership(session: Session) -> Any:
+    room = session._room
+    assert room is not None
+    return room.m
+
+
+def ghost(name: str, now: float) -> mls.KeyPackageBundle:
+    """Return a KeyPackage for a ghost: somebody whom no host admitted."""
+    private, _ = mls.generate_signature_key(SUITE, os.urandom)
+    return mls.create_key_package(
+        SUITE,
+        signature_private=private,
+        credential=mls.Credential.basic(Identity(name).encode()),
+        capabilities=mls.Capabilities(extensions=(POLICY_EXTENSION, REJOIN_EXTENSION)),
+        lifetime=mls.Lifetime(int(now) - 3600, int(now) + 3600),
+        rng=os.urandom,
+    )
+
+
+def forged_commit(session: Session, proposals: Sequence[mls.Proposal], **context: object) -> Forged:
+    """Return a commit of this member with any proposals, without the checks of an honest client."""
+    m = _membership(session)
+    ground = m.ground()
+    facts: dict[str, Any] = {
+        "room": m.room,
+        "slot": ground.slot,
+        "chain": ground.chain,
+        "ledger": m.ledger.digest(),
+        **context,
+    }
+    stage = m.group.stage(
+        list(proposals), authenticated_data=CommitContext(**facts).encode(), force_path=True, psks=m._psks
+    )
+    blob = m._cover("commit", envelope.pack([stage.message]))
+    token = room_pass(stage.group, m.room)
+    stage.drop()
+    return Forged(blob, gate(token), stage.welcome)
+
+
+def add_of(session: Session, bundle: mls.KeyPackageBundle) -> list[mls.Proposal]:
+    """Return the proposals that a host would make to admit somebody."""
+    link = mls.PreSharedKey.external(policy.LINK_PSK_ID, os.urandom)
+    return [link, mls.Add(bundle.key_package)]
+
+
+def welcomed(session: Session, forged: Forged, bundle: mls.KeyPackageBundle) -> mls.Group:
+    """Return the group that the ghost of a forged commit joins."""
+    assert forged.welcome is not None
+    return mls.Group.join(forged.welcome, bundle, psks=_membership(session)._psks, rng=os.urandom)
+
+
+def external_commit(session: Session, bundle: mls.KeyPackageBundle) -> tuple[Forged, mls.Group]:
+    """Let the ghost add itself (RFC 9420 section 12.4.3.2), with a member's GroupInfo and veil."""
+    m = _membership(session)
+    info = decode_message(m.group.group_info(external_pub=True))
+    assert isinstance(info, GroupInfo)
+    suite = suite_of(bundle.suite)
+    tree_data = find_extension(info.extensions, ExtensionType.RATCHET_TREE)
+    external = find_extension(info.extensions, ExtensionType.EXTERNAL_PUB)
+    assert tree_data is not None
+    assert external is not None
+    tree = RatchetTree.verified(suite, decode(tree_data, read_tree), info.context.group_id)
+    # the extension holds the key after a length of one byte
+    kem, init_secret = hpke_send_export(suite, external[1:], EXTERNAL_INIT_LABEL, suite.nh, os.urandom)
+    items: list[ProposalOrRef] = [mls.ExternalInit(kem)]
+    applied = Applied(tree, info.context.extensions)
+    leaf = tree.blank_leaf()
+    old = EpochState(
+        suite=suite,
+        limits=Limits(),
+        context=info.context,
+        tree=tree,
+        own_leaf=leaf,
+        signature_private=bundle.signature_private,
+        private_keys={},
+        secrets=epoch_secrets(suite, b"unknown to the ghost")[0],
+        secret_tree=SecretTree(suite, 1, b""),
+        confirmation_tag=info.confirmation_tag,
+        interim_transcript_hash=interim_transcript_hash(
+            suite, info.context.confirmed_transcript_hash, info.confirmation_tag
+        ),
+    )
+    new = create_path(
+        tree,
+        leaf,
+        bundle.key_package.leaf_node,
+        group_id=info.context.group_id,
+        signature_private=bundle.signature_private,
+        context=lambda tree_hash: provisional_context(old, applied, tree_hash).encoded,
+        excluding=(),
+        rng=os.urandom,
+    )
+    ground = m.ground()
+    data = CommitContext(m.room, ground.slot, ground.chain, m.ledger.digest()).encode()
+    framed = FramedContent(
+        info.context.group_id,
+        info.context.epoch,
+        Sender(SenderType.NEW_MEMBER_COMMIT),
+        data,
+        Commit(tuple(items), new.path),
+    )
+    signed = sign_content(WireFormat.PUBLIC_MESSAGE, framed, info.context.encoded, bundle.signature_private)
+    following = next_epoch(
+        old,
+        applied,
+        dict(new.private_keys),
+        signed,
+        commit_secret=new.commit_secret,
+        psks=(),
+        init_secret=init_secret,
+    )
+    message = encode_message(
+        PublicMessage(replace(signed, confirmation_tag=following.state.confirmation_tag), None)
+    )
+    group = mls.Group(following.state, os.urandom)
+    blob = m._cover("commit", envelope.pack([message]))
+    return Forged(blob, gate(room_pass(group, m.room)), None), group
+
+
+def false_end(session: Session) -> None:
+    """Send END although this member is not a host."""
+    room = session._room
+    assert room is not None
+    room.relay(content.End(room.m.journal.chain))
+
+
+class Keys:
+    """The media keys of all members, which every member of an epoch can derive."""
+
+    def __init__(self, session: Session) -> None:
+        group = _membership(session).group
+        base_key = group.export(BASE_KEY_LABEL, b"", BASE_KEY_SIZE)
+        tags = group.export("snug 1 tags", b"", TAGS_SIZE)
+        self._secret = extract(SFRAME, base_key)
+        self._names = EpochKeys.derive(
+            epoch=group.epoch, base_key=base_key, tags=tags, leaf_count=group.leaf_count
+        )
+
+    def seal(self, leaf: int, stream: int, kind: MediaKind, frame: bytes, counter: int) -> bytes:
+        """Seal a frame with the keys of the member at `leaf`, with any counter."""
+        header = clear_header.shim_for(kind, frame)
+        key = FrameKey(SFRAME, self._secret, self._names.kid(leaf, stream))
+        return header + key.encrypt(counter, clear_header.metadata(kind, header), frame)
+
+
+class InAnothersName:
+    """Seals this member's own streams with another member's keys while `forging` is set."""
+
+    def __init__(self, session: Session, inner: SessionCrypto, leaf: int) -> None:
+        self._session = session
+        self._inner = inner
+        self._leaf = leaf
+        self.forging = False
+        self.forged = 0
+
+    def seal(self, kind: MediaKind, frame: bytes, layer: int = 0) -> bytes | None:
+        """Seal a frame as the other member, with a counter of 100,000 or more, far ahead of the real one."""
+        sealed = self._inner.seal(kind, frame, layer)
+        if sealed is None or not self.forging:
+            return sealed
+        self.forged += 1
+        stream = Stream.AUDIO if kind == "audio" else Stream.VIDEO
+        return Keys(self._session).seal(self._leaf, stream, kind, frame, 100_000 + self.forged)
+
+    def open(self, ssrc: int, kind: MediaKind, data: bytes) -> Opened:
+        """Open a frame honestly."""
+        return self._inner.open(ssrc, kind, data)

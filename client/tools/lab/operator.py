@@ -1,0 +1,92 @@
+"""The hostile server in a separate process, and its operator, who sends orders and receives reports."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+from collections import Counter
+from typing import Any, Final
+
+from snugroom.client.tools.demo.process import ServerError, ServerProcess
+
+_ANSWER_TIME: Final = 15.0
+#: Maximum length of an output line in bytes: the largest blob in base64, and space for the other fields.
+_LINE_MAX: Final = 1 << 20
+
+
+class OperatorError(ServerError):
+    """The server did not carry out an order. The message is a full sentence."""
+
+
+class Operator(ServerProcess):
+    """Runs the hostile server inside ``async with``. `deeds` counts the reports of each act."""
+
+    arguments = ("--hostile", "all")
+    start_time = 40.0
+    takes_orders = True
+    line_max = _LINE_MAX
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deeds: Counter[str] = Counter()
+        #: Output of `record`: (kind, sender, blob) in `blobs` and (sender, packet) in `packets`.
+        self.blobs: list[tuple[str, int | None, bytes]] = []
+        self.packets: list[tuple[int | None, bytes]] = []
+        #: Reports that have fields besides the act's name, its deed and a count.
+        self.told: list[dict[str, Any]] = []
+        self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def begin(self, act: str, **orders: object) -> None:
+        """Begin an act; bytes in `orders` are sent as base64. OperatorError on failure."""
+        plain = {k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in orders.items()}
+        answer = await self._order({"act": act, "begin": plain})
+        if "error" in answer:
+            raise OperatorError(f"{act}: {answer['error']}")
+
+    async def end(self, act: str) -> Counter[str]:
+        """End an act; return what it did, with counts. OperatorError on failure."""
+        answer = await self._order({"act": act, "end": True})
+        if "error" in answer:
+            raise OperatorError(f"{act}: {answer['error']}")
+        return Counter(answer["done"])
+
+    async def switch_off(self) -> None:
+        """Kill the server without notifying anybody."""
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    # -- inside ------------------------------------------------------------------------------
+
+    async def _order(self, order: dict[str, Any]) -> dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(order).encode() + b"\n")
+        try:
+            await self._process.stdin.drain()
+            async with asyncio.timeout(_ANSWER_TIME):
+                return await self._answers.get()
+        except (TimeoutError, ConnectionError):
+            raise OperatorError(f"The server does not answer: {' '.join(self.log)}") from None
+
+    def _hear(self, line: str) -> None:
+        if line.startswith("listening on "):
+            super()._hear(line)
+            return
+        try:
+            told: dict[str, Any] = json.loads(line)
+        except ValueError:
+            return
+        if "did" in told:
+            self.deeds[told["act"]] += 1
+            if len(told) > 3:
+                self.told.append(told)
+        elif "blob" in told:
+            self.blobs.append((told["kind"], told["sender"], base64.b64decode(told["blob"])))
+        elif "packet" in told:
+            self.packets.append((told["sender"], base64.b64decode(told["packet"])))
+        else:
+            self._answers.put_nowait(told)

@@ -1,0 +1,75 @@
+"""Packed tables for the page's checks of names: those of `crypto.agreed`'s `names` and `unicode14`."""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from pathlib import Path
+from typing import Final
+
+from snugroom.crypto.agreed import names, unicode14
+
+_DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+def _base36(number: int) -> str:
+    text = _DIGITS[number % 36]
+    while number := number // 36:
+        text = _DIGITS[number % 36] + text
+    return text
+
+
+def prototypes() -> dict[str, str]:
+    """Return the part of `crypto.agreed.names`' table that a skeleton or a check can look up.
+
+    It omits characters that map to themselves, and characters that never occur, because names are decomposed
+    (NFKC, then NFD) before the lookup.
+    """
+    table = names._prototypes()
+    asked: set[str] = set()
+    for code in range(0x110000):
+        char = chr(code)
+        if not unicode14.assigned(char) or unicodedata.category(char) == "Cs":
+            continue
+        plain = unicodedata.normalize("NFKC", char)
+        # lookups: the skeleton as written, the skeleton of the folded name, and characters around names
+        for text in (plain, plain.casefold()):
+            asked.update(unicodedata.normalize("NFD", text))
+        if unicodedata.category(char)[0] not in "LMN":
+            asked.update(plain)
+    return {c: p for c, p in sorted(table.items()) if c != p and c in asked}
+
+
+def _wrapped(text: str) -> str:
+    return "`\n" + "\n".join(textwrap.wrap(text, 110, break_on_hyphens=False)) + "\n`"
+
+
+def _head(source: str, what: str) -> str:
+    written = f"// Written by `python -m snugroom.client.tools.typescript`, from {source}: change it there."
+    return f"{written}\n/** {what} */\n"
+
+
+def files(crypto: Path) -> dict[Path, str]:
+    """Return the expected content of each generated file of `crypto`, the page's folder of that name."""
+    distances: list[str] = []
+    last = 0
+    table = prototypes()
+    for char in table:
+        distances.append(_base36(ord(char) - last))
+        last = ord(char)
+    others = ["_".join(_base36(ord(c)) for c in text) for text in table.values()]
+    lengths = " ".join(unicode14._LENGTHS.split())
+    return {
+        crypto / "confusables.ts": _head(
+            "crypto/agreed/names.py",
+            "Characters that look like others (UTS 39), each by its distance from the last one, in base 36.",
+        )
+        + f"export const CHARACTERS = {_wrapped(' '.join(distances))};\n\n"
+        + "/** And what each looks like: code points in base 36. */\n"
+        + f"export const PROTOTYPES = {_wrapped(' '.join(others))};\n",
+        crypto / "assignedLengths.ts": _head(
+            "crypto/agreed/unicode14.py",
+            "Lengths in base 36, by turns of code points unassigned by Unicode 14.0 and assigned, from 0 on.",
+        )
+        + f"export const LENGTHS = {_wrapped(lengths)};\n",
+    }

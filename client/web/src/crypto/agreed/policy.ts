@@ -1,0 +1,546 @@
+/**
+ * SNUG-1 to SNUG-22: rules that every member checks on each message (docs/protocol.md, section 5).
+ *
+ * Each number has one small function, as in `crypto/agreed/policy.py`, which lists them; all throw ValidationError
+ * with that number and nothing else. The functions see only facts (`CommitView`), never a live group, so that
+ * the same test cases apply to both clients.
+ */
+
+import type { Arg } from "../../words/sentence";
+import { sentence } from "../../words/sentence";
+import { NO_BEAT } from "./heartbeat";
+import { type Bytes, hex, same, utf8 } from "../bytes";
+import { MalformedError, SnugCryptoError, ValidationError } from "../errors";
+import { verify } from "../kdf";
+import { checkName, lookAlike } from "./names";
+import {
+  ANY_HOST,
+  CommitContext,
+  hostReturnMessage,
+  Identity,
+  type Ledger,
+  LEDGER_KEYS_MAX,
+  Mode,
+  Policy,
+  POLICY_EXTENSION,
+  REJOIN_SLOTS,
+  REJOINS_MAX,
+  RejoinTicket,
+  SINGLE_USE,
+} from "./roomState";
+
+/** PSK id of the link's secret. */
+export const LINK_PSK_ID = utf8("snug 1 link");
+export const REQUIRED_CAPABILITIES = 0x0003;
+export const EXTERNAL_SENDERS = 0x0005;
+export const SUITES: ReadonlySet<number> = new Set([0x0001, 0x0003]);
+export const MLS10 = 1;
+export const MEMBERS_MAX = 1000;
+export const GENERATION_GAP = 200;
+/** Maximum number of slots between the signature of a host's return and its commit. */
+export const RETURN_SLOTS = 8;
+/** Bytes of the tag in the SFrame suite in use (0x0004). */
+export const SFRAME_TAG = 16;
+/** Maximum seconds of audio or video without a signature of the sender. */
+export const MEDIA_SIGNATURE_TIME = 2;
+
+export type ProposalKind = "add" | "update" | "remove" | "psk" | "reinit" | "external_init" | "gce" | "other";
+
+/** The properties of a leaf that the rules compare. */
+export interface LeafView {
+  readonly signatureKey: Bytes;
+  /** Bytes of the basic credential. */
+  readonly identity: Bytes;
+  readonly encryptionKey: Bytes;
+  /** Encoded. */
+  readonly capabilities: Bytes;
+  /** Encoded. */
+  readonly extensions: Bytes;
+}
+
+/** An extension of a GroupContext: [type, data]. */
+export type ExtensionView = readonly [number, Bytes];
+
+/** One proposal of a commit, with the fields of its kind. */
+export interface ProposalView {
+  readonly kind: ProposalKind;
+  /** Leaf; null: a non-member. */
+  readonly sender: number | null;
+  readonly byReference: boolean;
+  readonly added: LeafView | null;
+  /** Of an Add: H(KeyPackage), 32 bytes. */
+  readonly package: Bytes;
+  /** Rejoin extension of an added KeyPackage. */
+  readonly ticket: Bytes | null;
+  /** Of an added KeyPackage. */
+  readonly suite: number;
+  readonly version: number;
+  readonly removed: number | null;
+  readonly pskExternal: boolean;
+  readonly pskId: Bytes;
+  readonly extensions: readonly ExtensionView[];
+}
+
+const NOTHING = new Uint8Array();
+
+/** Return a proposal with these fields, and default values for all others. */
+export const proposal = (
+  kind: ProposalKind,
+  sender: number | null,
+  fields: Partial<Omit<ProposalView, "kind" | "sender">> = {},
+): ProposalView => ({
+  kind,
+  sender,
+  byReference: false,
+  added: null,
+  package: NOTHING,
+  ticket: null,
+  suite: 0x0001,
+  version: MLS10,
+  removed: null,
+  pskExternal: false,
+  pskId: NOTHING,
+  extensions: [],
+  ...fields,
+});
+
+/** Fields of a commit, and this member's state before the commit. */
+export interface CommitFacts {
+  readonly private: boolean;
+  /** Leaf; null: an external committer. */
+  readonly sender: number | null;
+  readonly proposals: readonly ProposalView[];
+  readonly pathLeaf: LeafView | null;
+  readonly authenticatedData: Bytes;
+  readonly members: ReadonlyMap<number, LeafView>;
+  readonly policy: Policy;
+  /** Of the GroupContext. */
+  readonly extensions: readonly ExtensionView[];
+  readonly groupId: Bytes;
+  readonly suite: number;
+  readonly room: Bytes;
+  readonly slot: number;
+  readonly chain: Bytes;
+  readonly ledger: Ledger;
+}
+
+/** Return the ValidationError of that rule, with the sentence of that key. */
+const broken = (rule: number, key: string, args?: Readonly<Record<string, Arg>>): ValidationError =>
+  new ValidationError(`SNUG-${rule}`, sentence(`snug.${key}`, args));
+
+/** Call `read`, and convert a MalformedError to a ValidationError of that rule. */
+function reading<T>(rule: number, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof MalformedError) throw new ValidationError(`SNUG-${rule}`, error.sentence);
+    throw error;
+  }
+}
+
+/** A commit whose signature has verified, with all facts that its validation needs. */
+export class CommitView {
+  readonly facts: CommitFacts;
+
+  constructor(facts: CommitFacts) {
+    this.facts = facts;
+  }
+
+  get sender(): number | null {
+    return this.facts.sender;
+  }
+
+  get slot(): number {
+    return this.facts.slot;
+  }
+
+  get chain(): Bytes {
+    return this.facts.chain;
+  }
+
+  /** Return the proposals of one kind. */
+  of(kind: ProposalKind): readonly ProposalView[] {
+    return this.facts.proposals.filter((p) => p.kind === kind);
+  }
+
+  /** Decoded authenticatedData; ValidationError("SNUG-1") if malformed. */
+  get context(): CommitContext {
+    return reading(1, () => CommitContext.decode(this.facts.authenticatedData));
+  }
+
+  /** The committer's leaf before the commit. */
+  get committer(): LeafView | null {
+    const { sender, members } = this.facts;
+    return sender === null ? null : (members.get(sender) ?? null);
+  }
+
+  /** Whether the committer is a host under the old policy. */
+  get byHost(): boolean {
+    return this.committer !== null && this.facts.policy.isHost(this.committer.signatureKey);
+  }
+
+  /** The rejoining leaf if the commit has the shape of a rejoin, otherwise null. Authorises nothing. */
+  get rejoinLeaf(): number | null {
+    const [add, ...adds] = this.of("add");
+    const [remove, ...removes] = this.of("remove");
+    if (add === undefined || remove === undefined || adds.length + removes.length > 0) return null;
+    return add.ticket === null ? null : remove.removed;
+  }
+}
+
+const isSelfRemove = (p: ProposalView): boolean =>
+  p.kind === "remove" && p.byReference && p.sender !== null && p.sender === p.removed;
+
+/** A commit belongs to one room, one slot, one history: replayed or relocated commits fail. */
+function snug1({ context, facts }: CommitView): void {
+  if (!same(context.room, facts.room)) throw broken(1, "room");
+  if (context.slot !== facts.slot) throw broken(1, "slot", { said: context.slot, slot: facts.slot });
+  if (!same(context.chain, facts.chain)) throw broken(1, "history");
+  if (!same(context.ledger, facts.ledger.digest())) throw broken(1, "ledger");
+}
+
+/** Only members commit, and only in encrypted form. */
+function snug2(v: CommitView): void {
+  if (!v.facts.private) throw broken(2, "public");
+  if (v.committer === null) throw broken(2, "no_member");
+}
+
+/** A host's ordinary commit must not carry out a stored proposal of a non-host. */
+function snug3({ facts }: CommitView): void {
+  for (const p of facts.proposals)
+    if (!isSelfRemove(p) && (p.byReference || p.sender !== facts.sender))
+      throw broken(3, "not_own", { kind: p.kind });
+}
+
+/** Only the proposal types that a meeting needs. */
+function snug4({ facts }: CommitView): void {
+  for (const { kind } of facts.proposals)
+    if (!["add", "remove", "psk", "gce"].includes(kind)) throw broken(4, "kind", { kind });
+}
+
+/** Every commit renews its author's keys. */
+function snug5({ facts }: CommitView): void {
+  if (facts.pathLeaf === null) throw broken(5, "no_path");
+}
+
+/** A commit must not change its author's identity. */
+function snug6(v: CommitView): void {
+  const [old, now] = [v.committer, v.facts.pathLeaf];
+  if (old === null || now === null) return; // SNUG-2 and SNUG-5 cover this
+  const kept = ["signatureKey", "identity", "capabilities", "extensions"] as const;
+  if (kept.some((field) => !same(old[field], now[field]))) throw broken(6, "leaf_changed");
+}
+
+/** Add, Remove and policy changes are reserved to hosts, except SNUG-8, SNUG-9 and self-removal. */
+function snug7(v: CommitView): void {
+  if (v.context.hostReturn !== null) return; // SNUG-9 has checked it
+  if (v.rejoinLeaf !== null) {
+    snug8(v);
+    return;
+  }
+  if (v.facts.policy.mode === Mode.LOCKED && v.of("add").length > 0) throw broken(7, "locked");
+  if (v.byHost) return;
+  for (const p of v.facts.proposals)
+    if (p.kind === "add" || p.kind === "gce" || (p.kind === "remove" && !isSelfRemove(p)))
+      throw broken(7, "hosts_only", { kind: p.kind });
+}
+
+/**
+ * A rejoin: exactly {Remove(i), Add, PSK}, same key and credential, a fresh ticket of this group.
+ *
+ * Only the member that commits the ticket compares the ticket's chain: members that joined later do not know
+ * it, and the verdict must not depend on it. A member that is stuck on another member's commit has no rejoin
+ * limit: otherwise three bad commits would exclude it. A ticket names the leaf that may commit it: otherwise
+ * any member could use it up and withhold the Welcome.
+ */
+function snug8(v: CommitView): void {
+  const [adds, removes] = [v.of("add"), v.of("remove")];
+  const { facts } = v;
+  const [add, remove] = [adds[0], removes[0]];
+  const one =
+    facts.proposals.length === 3 && v.of("psk").length === 1 && adds.length === 1 && removes.length === 1;
+  if (!one || add === undefined || remove === undefined) throw broken(8, "rejoin_shape");
+  const { added, ticket: raw } = add;
+  const old = remove.removed === null ? undefined : facts.members.get(remove.removed);
+  if (added === null || raw === null || old === undefined || remove.byReference)
+    throw broken(8, "rejoin_leaf");
+  if (!same(added.signatureKey, old.signatureKey) || !same(added.identity, old.identity))
+    throw broken(8, "rejoin_other");
+  if (same(added.encryptionKey, old.encryptionKey)) throw broken(8, "rejoin_stale");
+  const ticket = reading(8, () => RejoinTicket.decode(raw));
+  if (!same(ticket.groupId, facts.groupId)) throw broken(8, "ticket_group");
+  if (ticket.by === ANY_HOST ? !v.byHost : ticket.by !== facts.sender) throw broken(8, "ticket_by");
+  const age = facts.slot - 1 - ticket.slot;
+  if (age < 0 || age >= REJOIN_SLOTS) throw broken(8, "ticket_slot", { said: ticket.slot, slot: facts.slot });
+  const recent = facts.ledger.rejoins.filter((r) => facts.slot - r.slot < REJOIN_SLOTS);
+  if (recent.some((r) => same(r.nonce, ticket.nonce))) throw broken(8, "ticket_used");
+  // another member's commit caused this, and could cause it repeatedly
+  if (ticket.stuck && ticket.slot + 1 < facts.slot) return;
+  if (recent.filter((r) => same(r.signatureKey, old.signatureKey) && !r.stuck).length >= REJOINS_MAX)
+    throw broken(8, "rejoins", { most: REJOINS_MAX, slots: REJOIN_SLOTS });
+}
+
+/**
+ * A crashed host returns: the host seed's key signs its KeyPackage, and any member may commit it.
+ *
+ * The host is added and becomes a host in place of its old leaf, if that is still present; nothing else
+ * changes. Once a host was removed or has lost its role, a non-host has the seed too, and no further return
+ * is accepted.
+ */
+async function snug9(v: CommitView): Promise<void> {
+  const returned = v.context.hostReturn;
+  if (returned === null) return;
+  const { facts } = v;
+  const { policy } = facts;
+  const [adds, removes, changes] = [v.of("add"), v.of("remove"), v.of("gce")];
+  const [add, change] = [adds[0], changes[0]];
+  const shape = adds.length === 1 && changes.length === 1 && removes.length <= 1;
+  if (!shape || facts.proposals.length !== 3 + removes.length || add === undefined || change === undefined)
+    throw broken(9, "return_shape");
+  if (facts.proposals.some((p) => p.byReference) || add.ticket !== null) throw broken(9, "return_alone");
+  if (facts.ledger.returnsClosed) throw broken(9, "return_closed");
+  const fresh = facts.ledger.returned <= returned.slot && returned.slot < facts.slot;
+  if (!fresh || facts.slot - returned.slot > RETURN_SLOTS)
+    throw broken(9, "return_slot", { said: returned.slot, slot: facts.slot });
+  const message = hostReturnMessage(facts.groupId, add.package, returned.slot);
+  try {
+    await verify(policy.hostPublic, message, returned.signature);
+  } catch (error) {
+    if (error instanceof SnugCryptoError) throw broken(9, "return_signature");
+    throw error;
+  }
+  let next = policy;
+  const remove = removes[0];
+  if (remove !== undefined) {
+    const old = remove.removed === null ? undefined : facts.members.get(remove.removed);
+    if (old === undefined || !policy.isHost(old.signatureKey)) throw broken(9, "return_leaf");
+    if (add.added === null || !same(add.added.identity, old.identity)) throw broken(9, "return_name");
+    next = next.with({ hosts: next.hosts.filter((host) => !same(host, old.signatureKey)) });
+  }
+  if (add.added !== null && !next.isHost(add.added.signatureKey))
+    next = next.with({ hosts: [...next.hosts, add.added.signatureKey] });
+  const expected = next.with({ version: policy.version + 1 }).encode();
+  const [, second, ...more] = change.extensions;
+  const alone = second !== undefined && more.length === 0 && second[0] === POLICY_EXTENSION;
+  if (!alone || !same(second[1], expected)) throw broken(9, "return_more");
+}
+
+/** An added member holds the link's secret: a server that swaps a KeyPackage cannot add anybody. */
+function snug10(v: CommitView): void {
+  const [adds, psks] = [v.of("add"), v.of("psk")];
+  if (adds.length > 1) throw broken(10, "adds");
+  if (psks.length !== adds.length) throw broken(10, "add_psk");
+  if (psks.some((p) => !p.pskExternal || !same(p.pskId, LINK_PSK_ID))) throw broken(10, "psk");
+}
+
+/** Signature keys are never reused, and no two present members have names that look alike. */
+function snug11(v: CommitView): void {
+  const removed = new Set(v.of("remove").map((p) => p.removed));
+  const rejoining = v.rejoinLeaf !== null;
+  for (const { added } of v.of("add")) {
+    if (added === null) throw broken(11, "no_leaf");
+    if (v.facts.ledger.keys.has(hex(added.signatureKey)) && !rejoining) throw broken(11, "key_seen");
+    const name = allowedName(added);
+    for (const [leaf, member] of v.facts.members)
+      if (!removed.has(leaf) && looksLike(member, name)) throw broken(11, "looks_like");
+  }
+}
+
+function allowedName(leaf: LeafView): string {
+  const identity = reading(11, () => Identity.decode(leaf.identity));
+  if (identity.flags !== 0) throw broken(11, "leaf_flags");
+  return checkName(identity.name);
+}
+
+function looksLike(member: LeafView, name: string): boolean {
+  try {
+    return lookAlike(Identity.decode(member.identity).name, name);
+  } catch (error) {
+    if (error instanceof MalformedError) return false; // a name that cannot be displayed misleads nobody
+    throw error;
+  }
+}
+
+/** Every new member names an invite that all members see; a single-use invite admits once. */
+function snug12(v: CommitView): void {
+  const { invite, hostReturn } = v.context;
+  if (v.of("add").length === 0 || v.rejoinLeaf !== null || hostReturn !== null) {
+    if (invite !== null) throw broken(12, "invite_named");
+    return;
+  }
+  if (invite === null) throw broken(12, "no_invite");
+  if (v.facts.ledger.revoked.has(invite)) throw broken(12, "invite_revoked", { invite });
+  if ((invite & SINGLE_USE) !== 0 && v.facts.ledger.used.has(invite))
+    throw broken(12, "invite_used", { invite });
+}
+
+/** The policy changes one version at a time, and no other part of the context changes. */
+function snug13(v: CommitView): void {
+  const { extensions: ours, policy } = v.facts;
+  for (const { extensions } of v.of("gce")) {
+    const [required, carried] = exactlyTwo(extensions);
+    if (!ours.some(([kind, data]) => kind === required[0] && same(data, required[1])))
+      throw broken(13, "required");
+    const next = reading(13, () => Policy.decode(carried[1]));
+    if (next.version !== policy.version + 1 || !same(next.hostPublic, policy.hostPublic))
+      throw broken(13, "version");
+    // members have written under these flags: provability of messages is fixed at creation
+    if (next.flags !== policy.flags) throw broken(13, "flags");
+  }
+}
+
+function exactlyTwo(extensions: readonly ExtensionView[]): readonly [ExtensionView, ExtensionView] {
+  const [first, second, ...more] = extensions;
+  if (first?.[0] !== REQUIRED_CAPABILITIES || second?.[0] !== POLICY_EXTENSION || more.length > 0)
+    throw broken(13, "two");
+  return [first, second];
+}
+
+/** Outsiders must not propose. */
+function snug14(v: CommitView): void {
+  for (const { extensions } of v.of("gce")) noExternalSenders(extensions);
+}
+
+function noExternalSenders(extensions: readonly ExtensionView[]): void {
+  if (extensions.some(([kind]) => kind === EXTERNAL_SENDERS)) throw broken(14, "external");
+}
+
+function knownSuite(suite: number): void {
+  if (!SUITES.has(suite)) throw broken(15, "suite", { suite: `0x${suite.toString(16).padStart(4, "0")}` });
+}
+
+/** Suite, version and sizes are those of the profile. */
+function snug15(v: CommitView): void {
+  const { facts } = v;
+  const adds = v.of("add");
+  knownSuite(facts.suite);
+  if (facts.members.size + adds.length - v.of("remove").length > MEMBERS_MAX)
+    throw broken(15, "members", { most: MEMBERS_MAX });
+  const added = adds.flatMap((p) => (p.added === null ? [] : [hex(p.added.signatureKey)]));
+  if (new Set([...facts.ledger.keys, ...added]).size > LEDGER_KEYS_MAX)
+    throw broken(15, "people", { most: LEDGER_KEYS_MAX });
+  if (adds.some((p) => p.suite !== facts.suite || p.version !== MLS10)) throw broken(15, "added_suite");
+}
+
+/** Convert an error of `mls` about a commit to a verdict under this rule number. */
+export const snug16 = (error: SnugCryptoError): ValidationError =>
+  new ValidationError("SNUG-16", error.message);
+
+/**
+ * In fixed order, so that every member reports the same first violation. `snug7` calls `snug8`. Checks of
+ * kind and shape come before checks of their contents.
+ */
+const COMMIT_CHECKS: readonly ((view: CommitView) => void | Promise<void>)[] = [
+  snug2,
+  snug1,
+  snug15,
+  snug3,
+  snug4,
+  snug5,
+  snug6,
+  snug14,
+  snug13,
+  snug9,
+  snug7,
+  snug10,
+  snug11,
+  snug12,
+];
+
+/** Apply all checks to a commit. ValidationError names the first rule that it breaks. */
+export async function judgeCommit(view: CommitView): Promise<void> {
+  for (const check of COMMIT_CHECKS) await check(view);
+}
+
+/**
+ * Check a newcomer's group for properties that no valid commit could have introduced.
+ *
+ * ValidationError with SNUG-11, 13, 14 or 15. No member has validated the creation of the group.
+ */
+export function judgeGroup(group: {
+  readonly suite: number;
+  readonly extensions: readonly ExtensionView[];
+  readonly members: Iterable<LeafView>;
+}): void {
+  knownSuite(group.suite);
+  noExternalSenders(group.extensions);
+  exactlyTwo(group.extensions);
+  for (const member of group.members) allowedName(member);
+}
+
+/** A member's message is recent, and its sender is still a member. */
+export function snug17(message: {
+  readonly epoch: number;
+  readonly current: number;
+  readonly generationGap: number;
+  readonly senderRemoved: boolean;
+}): void {
+  const { epoch, current, generationGap } = message;
+  if (epoch < current - 1 || epoch > current) throw broken(17, "epoch", { said: epoch, epoch: current });
+  if (generationGap > GENERATION_GAP) throw broken(17, "gap", { gap: generationGap });
+  if (message.senderRemoved) throw broken(17, "removed");
+}
+
+/** END and MOVE are reserved to hosts, and refer to the meeting's current state. */
+export function snug18(said: {
+  readonly byHost: boolean;
+  readonly chain: Bytes;
+  readonly currentChain: Bytes;
+}): void {
+  if (!said.byHost) throw broken(18, "end");
+  if (!same(said.chain, said.currentChain)) throw broken(18, "end_history");
+}
+
+/**
+ * A member's heartbeats form one chain: two signatures that contradict each other prove equivocation.
+ *
+ * `known` maps the numbers of heartbeats of the same membership to [prev, digest]. A gap, a late or a
+ * repeated heartbeat breaks nothing: a server can cause these. Only two signatures of the member itself can
+ * contradict each other.
+ */
+export function snug19(beat: {
+  readonly seq: number;
+  readonly prev: Bytes;
+  readonly digest: Bytes;
+  readonly known: ReadonlyMap<number, readonly [prev: Bytes, digest: Bytes]>;
+}): void {
+  const { seq, prev, digest, known } = beat;
+  if ((seq === 1) !== same(prev, NO_BEAT)) throw broken(19, "beat_first");
+  const [at, before, after] = [known.get(seq), known.get(seq - 1), known.get(seq + 1)];
+  if (at !== undefined && !same(at[1], digest)) throw broken(19, "beat_twice", { seq });
+  if (before !== undefined && !same(before[1], prev)) throw broken(19, "beat_line", { seq });
+  if (after !== undefined && !same(after[0], digest)) throw broken(19, "beat_line", { seq: seq + 1 });
+}
+
+/**
+ * A stream needs an announcement by the leaf in its key id, with the stream number in its key id.
+ *
+ * `announcers` maps the leaves that announced this SSRC to the announced stream number.
+ */
+export function snug20(frame: {
+  readonly announcers: ReadonlyMap<number, number>;
+  readonly keyLeaf: number;
+  readonly stream: number;
+}): void {
+  if (frame.announcers.size === 0) throw broken(20, "unannounced");
+  const announced = frame.announcers.get(frame.keyLeaf);
+  if (announced === undefined) throw broken(20, "stream_leaf");
+  if (announced !== frame.stream) throw broken(20, "stream_other");
+}
+
+/** Frames carry the full tag, and each frame is opened once. */
+export function snug21(frame: { readonly tagSize: number; readonly replayed: boolean }): void {
+  if (frame.tagSize !== SFRAME_TAG) throw broken(21, "tag", { bytes: frame.tagSize });
+  if (frame.replayed) throw broken(21, "replay");
+}
+
+/**
+ * All members share the media keys: only the sender's signature proves the author of a frame.
+ *
+ * `forged`: the leaf's signed lists name another frame in this place, or skip it. `unlisted`: seconds of
+ * audio or video, from the oldest frame that no list has named yet.
+ */
+export function snug22(frame: { readonly forged: boolean; readonly unlisted: number }): void {
+  if (frame.forged) throw broken(22, "unsigned");
+  if (frame.unlisted > MEDIA_SIGNATURE_TIME) throw broken(22, "unlisted");
+}

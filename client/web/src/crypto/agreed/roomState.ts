@@ -1,0 +1,462 @@
+/**
+ * State that all members of a room agree on besides the MLS group: policy, ledger, and a commit's context.
+ *
+ * docs/protocol.md, section 5. All encodings are canonical: equal values have equal bytes, and any other
+ * encoding is malformed.
+ */
+
+import { type Bytes, compare, concat, hex, same, unhex, utf8 } from "../bytes";
+import { MalformedError } from "../errors";
+import { prefixed, Reader, textOf, uint } from "../fields";
+import { H } from "../kdf";
+
+/** GroupContext extension that carries the policy (a private-use number of RFC 9420 17.3). */
+export const POLICY_EXTENSION = 0xf001;
+/** KeyPackage extension that carries a rejoin ticket. */
+export const REJOIN_EXTENSION = 0xf002;
+/** Bit of an invite index that marks a single-use invite. */
+export const SINGLE_USE = 0x8000;
+
+export const TITLE_MAX = 128;
+export const HOSTS_MAX = 16;
+export const SERVERS_MAX = 8;
+/** Flag bit of the policy: the meeting keeps signatures for reports (docs/protocol.md, section 13). */
+export const REPORTS = 0x01;
+/** Number of slots during which a ticket is fresh, and over which rejoins of one leaf are counted. */
+export const REJOIN_SLOTS = 64;
+export const REJOINS_MAX = 3;
+/** Placeholder for a leaf: any host may commit the rejoin. */
+export const ANY_HOST = 0xffffffff;
+export const LEDGER_KEYS_MAX = 4096;
+
+/** How the room treats newcomers. */
+export const Mode = { ASK: 0, WAVE_IN: 1, LOCKED: 2 } as const;
+export type Mode = (typeof Mode)[keyof typeof Mode];
+
+const isMode = (value: number): value is Mode => value <= Mode.LOCKED;
+
+/** Call `read` `count` times and return the results. */
+const several = <T>(count: number, read: () => T): T[] => Array.from({ length: count }, read);
+
+/** Encode as 0 or 1, one byte. */
+const flag = (set: boolean): Bytes => uint(Number(set), 1);
+
+/** Fields of a `Policy`. */
+export interface PolicyFields {
+  readonly version: number;
+  /** Signature keys (32 bytes), sorted. */
+  readonly hosts: readonly Bytes[];
+  /** Public key of the host seed, 32 bytes. */
+  readonly hostPublic: Bytes;
+  readonly mode?: Mode;
+  readonly title?: string;
+  readonly servers?: readonly string[];
+  readonly flags?: number;
+}
+
+/** The extension `snug_policy`: the hosts, and the settings of the room. */
+export class Policy implements PolicyFields {
+  readonly version: number;
+  readonly hosts: readonly Bytes[];
+  readonly hostPublic: Bytes;
+  readonly mode: Mode;
+  readonly title: string;
+  readonly servers: readonly string[];
+  readonly flags: number;
+
+  constructor(fields: PolicyFields) {
+    this.version = fields.version;
+    this.hosts = fields.hosts;
+    this.hostPublic = fields.hostPublic;
+    this.mode = fields.mode ?? Mode.ASK;
+    this.title = fields.title ?? "";
+    this.servers = fields.servers ?? [];
+    this.flags = fields.flags ?? 0;
+  }
+
+  /** Return a copy with these changes. */
+  with(changes: Partial<PolicyFields>): Policy {
+    return new Policy({ ...this, ...changes });
+  }
+
+  /** Whether messages can be proven to third parties later. */
+  get reports(): boolean {
+    return (this.flags & REPORTS) !== 0;
+  }
+
+  /** Return whether that signature key (32 bytes) belongs to a host. */
+  isHost(signatureKey: Uint8Array): boolean {
+    return this.hosts.some((host) => same(host, signatureKey));
+  }
+
+  encode(): Bytes {
+    return concat(
+      uint(1, 1),
+      uint(this.version, 4),
+      uint(this.hosts.length, 1),
+      ...this.hosts.toSorted(compare),
+      this.hostPublic,
+      uint(this.mode, 1),
+      prefixed(utf8(this.title), 1),
+      uint(this.servers.length, 1),
+      ...this.servers.map((server) => prefixed(utf8(server), 1)),
+      uint(this.flags, 1),
+    );
+  }
+
+  /** Decode a policy. MalformedError for anything but the canonical encoding within the limits. */
+  static decode(data: Bytes): Policy {
+    const r = new Reader(data);
+    if (r.uint(1) !== 1) throw new MalformedError("policy: another format than 1");
+    const version = r.uint(4);
+    const hosts = several(r.uint(1), () => r.take(32));
+    const hostPublic = r.take(32);
+    const mode = r.uint(1);
+    if (!isMode(mode)) throw new MalformedError("policy: unknown mode");
+    const title = r.text(1);
+    const servers = several(r.uint(1), () => r.text(1));
+    const flags = r.uint(1);
+    r.end();
+    if (flags & ~REPORTS) throw new MalformedError("policy: flags that are not defined");
+    if (hosts.length > HOSTS_MAX || utf8(title).length > TITLE_MAX || servers.length > SERVERS_MAX)
+      throw new MalformedError("policy: more than its limits allow");
+    if (new Set(hosts.map(hex)).size !== hosts.length)
+      throw new MalformedError("policy: a host is named twice");
+    const policy = new Policy({ version, hosts, hostPublic, mode, title, servers, flags });
+    if (!same(policy.encode(), data)) throw new MalformedError("policy: not in canonical form");
+    return policy;
+  }
+
+  /** Return the next version, with one more host. */
+  withHost(signatureKey: Bytes): Policy {
+    const others = this.hosts.filter((host) => !same(host, signatureKey));
+    return this.with({ version: this.version + 1, hosts: [...others, signatureKey].sort(compare) });
+  }
+
+  /** Return the next version, without this host. */
+  withoutHost(signatureKey: Bytes): Policy {
+    const hosts = this.hosts.filter((host) => !same(host, signatureKey));
+    return this.with({ version: this.version + 1, hosts });
+  }
+}
+
+/** Contents of a leaf's basic credential: one byte of flags (none is defined yet), and the name. */
+export class Identity {
+  readonly name: string;
+  readonly flags: number;
+
+  constructor(name: string, flags = 0) {
+    this.name = name;
+    this.flags = flags;
+  }
+
+  encode(): Bytes {
+    return concat(uint(this.flags, 1), utf8(this.name));
+  }
+
+  /** Decode. MalformedError for other input. */
+  static decode(data: Bytes): Identity {
+    const r = new Reader(data);
+    const flags = r.uint(1);
+    return new Identity(textOf(r.rest(), "credential: the name is not UTF-8"), flags);
+  }
+}
+
+/** Fields of a `RejoinTicket`. */
+export interface TicketFields {
+  readonly groupId: Bytes;
+  /** Last slot that the member knew. */
+  readonly slot: number;
+  /** Chain value after that slot, 32 bytes. */
+  readonly chain: Bytes;
+  /** 16 bytes. */
+  readonly nonce: Bytes;
+  /** true: the member could not process the commit of slot + 1. */
+  readonly stuck?: boolean;
+  /** Leaf that may commit the rejoin. */
+  readonly by?: number;
+}
+
+/**
+ * Request of a member without state to be added in place of its old leaf (docs/protocol.md, section 6).
+ *
+ * The ticket is in its new KeyPackage, signed with the old leaf's signature key: nobody else can make one.
+ */
+export class RejoinTicket implements TicketFields {
+  readonly groupId: Bytes;
+  readonly slot: number;
+  readonly chain: Bytes;
+  readonly nonce: Bytes;
+  readonly stuck: boolean;
+  readonly by: number;
+
+  constructor(fields: TicketFields) {
+    this.groupId = fields.groupId;
+    this.slot = fields.slot;
+    this.chain = fields.chain;
+    this.nonce = fields.nonce;
+    this.stuck = fields.stuck ?? false;
+    this.by = fields.by ?? ANY_HOST;
+  }
+
+  encode(): Bytes {
+    return concat(
+      prefixed(this.groupId, 1),
+      uint(this.slot, 8),
+      this.chain,
+      this.nonce,
+      uint(this.by, 4),
+      flag(this.stuck),
+    );
+  }
+
+  /** Decode. MalformedError for other input. */
+  static decode(data: Bytes): RejoinTicket {
+    const r = new Reader(data);
+    const [groupId, slot, chain, nonce, by] = [r.prefixed(1), r.uint(8), r.take(32), r.take(16), r.uint(4)];
+    const stuck = r.uint(1);
+    r.end();
+    if (stuck > 1) throw new MalformedError("rejoin ticket: a flag that is neither 0 nor 1");
+    return new RejoinTicket({ groupId, slot, chain, nonce, stuck: stuck === 1, by });
+  }
+}
+
+/** Request of a crashed host to be added, signed by the host seed's key (docs/protocol.md, section 6). */
+export interface HostReturn {
+  /** Last taken slot at the time of signing. */
+  readonly slot: number;
+  /** 64 bytes. */
+  readonly signature: Bytes;
+}
+
+const encodeReturn = (back: HostReturn): Bytes => concat(uint(back.slot, 8), back.signature);
+
+/** Return the message that the host key signs for a return; `keyPackage` is H of the KeyPackage. */
+export function hostReturnMessage(groupId: Bytes, keyPackage: Bytes, slot: number): Bytes {
+  return concat(utf8("snug 1 return"), prefixed(groupId, 2), keyPackage, uint(slot, 8));
+}
+
+/** Fields of a `CommitContext`. */
+export interface ContextFields {
+  /** 16 bytes. */
+  readonly room: Bytes;
+  readonly slot: number;
+  /** Chain value before this slot, 32 bytes. */
+  readonly chain: Bytes;
+  /** H(ledger before this slot), 32 bytes. */
+  readonly ledger: Bytes;
+  /** Index of the invite that the added member used. */
+  readonly invite?: number | null;
+  /** SNUG-9. */
+  readonly hostReturn?: HostReturn | null;
+}
+
+/** Contents of a commit's authenticated_data: the room and the history that it belongs to (SNUG-1). */
+export class CommitContext implements ContextFields {
+  readonly room: Bytes;
+  readonly slot: number;
+  readonly chain: Bytes;
+  readonly ledger: Bytes;
+  readonly invite: number | null;
+  readonly hostReturn: HostReturn | null;
+
+  constructor(fields: ContextFields) {
+    this.room = fields.room;
+    this.slot = fields.slot;
+    this.chain = fields.chain;
+    this.ledger = fields.ledger;
+    this.invite = fields.invite ?? null;
+    this.hostReturn = fields.hostReturn ?? null;
+  }
+
+  encode(): Bytes {
+    const parts = [uint(1, 1), this.room, uint(this.slot, 8), this.chain, this.ledger];
+    parts.push(flag(this.invite !== null));
+    if (this.invite !== null) parts.push(uint(this.invite, 2));
+    parts.push(flag(this.hostReturn !== null));
+    if (this.hostReturn !== null) parts.push(encodeReturn(this.hostReturn));
+    return concat(...parts);
+  }
+
+  /** Decode. MalformedError for other input. */
+  static decode(data: Bytes): CommitContext {
+    const r = new Reader(data);
+    if (r.uint(1) !== 1) throw new MalformedError("commit context: another format than 1");
+    const [room, slot, chain, ledger] = [r.take(16), r.uint(8), r.take(32), r.take(32)];
+    const hasInvite = r.uint(1);
+    const invite = hasInvite ? r.uint(2) : null;
+    const hasReturn = r.uint(1);
+    const hostReturn = hasReturn ? { slot: r.uint(8), signature: r.take(64) } : null;
+    r.end();
+    if (hasInvite > 1 || hasReturn > 1)
+      throw new MalformedError("commit context: a flag that is neither 0 nor 1");
+    return new CommitContext({ room, slot, chain, ledger, invite, hostReturn });
+  }
+}
+
+/** Record of one rejoin. */
+export interface Rejoined {
+  readonly slot: number;
+  /** 32 bytes. */
+  readonly signatureKey: Bytes;
+  /** 16 bytes. */
+  readonly nonce: Bytes;
+  /** true: the member could not read a commit; does not count against the limit. */
+  readonly stuck: boolean;
+}
+
+/** Fields of a `Ledger`. */
+export interface LedgerFields {
+  /** Invites of admitted members. */
+  readonly used?: ReadonlySet<number>;
+  readonly revoked?: ReadonlySet<number>;
+  /** All signature keys ever seen, in hex. */
+  readonly keys?: ReadonlySet<string>;
+  /** [leaf, invite], sorted by leaf. */
+  readonly invites?: readonly (readonly [number, number])[];
+  readonly rejoins?: readonly Rejoined[];
+  /** Slot of the last host return (SNUG-9), 0: never. */
+  readonly returned?: number;
+  /** A former host has lost that role: from then on the host seed proves nothing. */
+  readonly returnsClosed?: boolean;
+}
+
+/** Changes of a commit that the ledger records. */
+export interface Changes {
+  /** Leaf -> whether its invite is revoked too. */
+  readonly removed: ReadonlyMap<number, boolean>;
+  /** Leaf -> [signature key, invite]. */
+  readonly added: ReadonlyMap<number, readonly [Bytes, number | null]>;
+  readonly rejoined?: Rejoined | null;
+  readonly hostReturned?: boolean;
+  readonly hostLost?: boolean;
+}
+
+/**
+ * History of a meeting that later validation depends on: newcomers need it to reach the same verdicts.
+ *
+ * Used and revoked invites, all signature keys ever seen, the invite of each leaf, recent rejoins.
+ */
+export class Ledger implements LedgerFields {
+  readonly used: ReadonlySet<number>;
+  readonly revoked: ReadonlySet<number>;
+  readonly keys: ReadonlySet<string>;
+  readonly invites: readonly (readonly [number, number])[];
+  readonly rejoins: readonly Rejoined[];
+  readonly returned: number;
+  readonly returnsClosed: boolean;
+
+  constructor(fields: LedgerFields = {}) {
+    this.used = fields.used ?? new Set();
+    this.revoked = fields.revoked ?? new Set();
+    this.keys = fields.keys ?? new Set();
+    this.invites = fields.invites ?? [];
+    this.rejoins = fields.rejoins ?? [];
+    this.returned = fields.returned ?? 0;
+    this.returnsClosed = fields.returnsClosed ?? false;
+  }
+
+  /** Return a copy with these changes. */
+  with(changes: LedgerFields): Ledger {
+    return new Ledger({ ...this, ...changes });
+  }
+
+  encode(): Bytes {
+    return concat(
+      uint(1, 1),
+      prefixed(u16s(this.used), 2),
+      prefixed(u16s(this.revoked), 2),
+      uint(this.keys.size, 2),
+      ...[...this.keys].sort().map(unhex), // hex strings sort like their bytes
+      uint(this.invites.length, 2),
+      ...this.invites.flatMap(([leaf, invite]) => [uint(leaf, 4), uint(invite, 2)]),
+      uint(this.rejoins.length, 1),
+      ...this.rejoins.flatMap((r) => [uint(r.slot, 8), r.signatureKey, r.nonce, flag(r.stuck)]),
+      uint(this.returned, 8),
+      flag(this.returnsClosed),
+    );
+  }
+
+  /** Decode a ledger. MalformedError for anything but the canonical encoding within the limits. */
+  static decode(data: Bytes): Ledger {
+    const r = new Reader(data);
+    if (r.uint(1) !== 1) throw new MalformedError("ledger: another format than 1");
+    const [used, revoked] = [readU16s(r.prefixed(2)), readU16s(r.prefixed(2))];
+    const keys = new Set(several(r.uint(2), () => hex(r.take(32))));
+    const invites = several(r.uint(2), (): [number, number] => [r.uint(4), r.uint(2)]);
+    const rejoins = several(r.uint(1), () => ({
+      slot: r.uint(8),
+      signatureKey: r.take(32),
+      nonce: r.take(16),
+      stuck: r.uint(1) !== 0,
+    }));
+    const [returned, closed] = [r.uint(8), r.uint(1)];
+    r.end();
+    if (closed > 1) throw new MalformedError("ledger: a flag that is neither 0 nor 1");
+    if (
+      Math.max(used.size, revoked.size, keys.size, invites.length) > LEDGER_KEYS_MAX ||
+      rejoins.length > REJOIN_SLOTS
+    )
+      throw new MalformedError("ledger: more than a meeting can hold");
+    const leaves = invites.map(([leaf]) => leaf);
+    const slots = rejoins.map(({ slot }) => slot);
+    const returnsClosed = closed === 1;
+    const ledger = new Ledger({ used, revoked, keys, invites, rejoins, returned, returnsClosed });
+    if (!ascending(leaves) || !ascending(slots) || !same(ledger.encode(), data))
+      throw new MalformedError("ledger: not in canonical order");
+    return ledger;
+  }
+
+  /** H(ledger), 32 bytes. */
+  digest(): Bytes {
+    return H(this.encode());
+  }
+
+  /** Return the invite of that leaf, or null. */
+  inviteOf(leaf: number): number | null {
+    return this.invites.find(([of]) => of === leaf)?.[1] ?? null;
+  }
+
+  /** Return the ledger after a commit that was adopted at `slot`. */
+  after(slot: number, { removed, added, rejoined, hostReturned, hostLost }: Changes): Ledger {
+    const byLeaf = new Map(this.invites);
+    const [revoked, used] = [new Set(this.revoked), new Set(this.used)];
+    const keys = new Set(this.keys);
+    let carried: number | null = null;
+    for (const [leaf, revoke] of removed) {
+      const invite = byLeaf.get(leaf) ?? null;
+      byLeaf.delete(leaf);
+      if (invite !== null && revoke) revoked.add(invite);
+      if (rejoined) carried = invite; // a rejoining member keeps its original invite
+    }
+    for (const [leaf, [key, invite]] of added) {
+      keys.add(hex(key));
+      if (invite !== null) used.add(invite);
+      const named = invite ?? carried;
+      if (named !== null) byLeaf.set(leaf, named);
+    }
+    const rejoins = this.rejoins.filter((r) => slot - r.slot < REJOIN_SLOTS);
+    if (rejoined) rejoins.push(rejoined);
+    return new Ledger({
+      used,
+      revoked,
+      keys,
+      invites: [...byLeaf].sort(([one], [other]) => one - other),
+      rejoins,
+      returned: hostReturned ? slot : this.returned,
+      returnsClosed: this.returnsClosed || (hostLost ?? false),
+    });
+  }
+}
+
+/** Return whether each number is larger than the previous one. */
+const ascending = (numbers: readonly number[]): boolean => numbers.every((n, i) => i === 0 || n > (numbers[i - 1] ?? n));
+
+const u16s = (numbers: ReadonlySet<number>): Bytes =>
+  concat(...[...numbers].sort((one, other) => one - other).map((number) => uint(number, 2)));
+
+function readU16s(data: Bytes): Set<number> {
+  if (data.length % 2) throw new MalformedError("ledger: half a number");
+  const reader = new Reader(data);
+  return new Set(several(data.length / 2, () => reader.uint(2)));
+}

@@ -1,0 +1,357 @@
+/**
+ * The invite link, and the keys derived from it and from the host seed (docs/protocol.md, sections 1 to 3).
+ *
+ * A link is a capability: its holder can find the lobby and knock, and nothing else. Its format is below. The
+ * list of further servers (a count, then each origin after a length of one byte) is present only if it is not
+ * empty:
+ *
+ *     https://HOST[:PORT]/#1<base64url( secret 16 | host_public 32 | index 2 | token 16 [ | servers ] )>
+ *
+ * The part after '#' never reaches a server.
+ */
+
+import { sentence } from "../../words/sentence";
+import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
+import { AuthenticationError, MalformedError, UnsupportedError } from "../errors";
+import { exactly, prefixed, Reader, uint } from "../fields";
+import { H, HASH_SIZE, KDF, SigningKey, verify } from "../kdf";
+import { excerpt, trimmed } from "../text";
+
+export { SigningKey, verify };
+
+const SECRET_SIZE = 16;
+const TOKEN_SIZE = 16;
+const NUMBER_SIZE = 16;
+const NONCE_SIZE = 32;
+const ORIGIN_MAX = 255;
+/** Maximum number of further servers in a link. */
+export const SERVERS_MAX = 8;
+/** Maximum length of a link; longer text is rejected. */
+export const LINK_MAX = 4096;
+/** ID of the link's PSK in MLS (an external psk_id). */
+export const LINK_PSK_ID = utf8("snug 1 link");
+const FIXED = SECRET_SIZE + 32 + 2 + TOKEN_SIZE;
+const VERSION = "1";
+const ORIGIN = /^(https?):\/\/(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?\/?$/;
+const LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/;
+
+// -- origins -----------------------------------------------------------------------------------
+
+/**
+ * Return `scheme://host[:port]` in canonical form, as signed: lower case, no default port, no path.
+ *
+ * Accepts https and http, with a DNS name (IDNs in their xn-- form), an IPv4 address, or an IPv6 address in
+ * brackets. A single trailing "/" is dropped. MalformedError on any other suffix, or on a user part.
+ */
+export function canonicalOrigin(url: string): string {
+  const [, scheme, name, given] = (/^[\0-\x7f]*$/.test(url) && ORIGIN.exec(url.toLowerCase())) || [];
+  const standard = scheme === "http" ? 80 : 443;
+  const port = given === undefined ? standard : Number(given);
+  const host = name === undefined ? null : canonicalHost(name);
+  if (host === null || port < 1 || port > 65_535)
+    throw new MalformedError(sentence("link.address", { address: excerpt(url, 100) }));
+  const origin = `${scheme}://${host}${port === standard ? "" : `:${port}`}`;
+  if (origin.length > ORIGIN_MAX) throw new MalformedError(sentence("link.address_long", { most: ORIGIN_MAX }));
+  return origin;
+}
+
+function canonicalHost(host: string): string | null {
+  if (host.startsWith("[")) {
+    const groups = ipv6(host.slice(1, -1));
+    return groups === null ? null : `[${compressed(groups)}]`;
+  }
+  const labels = host.split(".");
+  if (/^[0-9]+$/.test(labels.at(-1) ?? "")) return ipv4(host) === null ? null : host;
+  return labels.every((label) => LABEL.test(label)) ? host : null;
+}
+
+/** Return the four numbers of an IPv4 address in decimal without leading zeros, else null. */
+function ipv4(text: string): number[] | null {
+  const octets = text.split(".");
+  if (octets.length !== 4 || !octets.every((o) => /^(?:0|[1-9][0-9]{0,2})$/.test(o) && Number(o) < 256)) return null;
+  return octets.map(Number);
+}
+
+/** Return the eight groups of an IPv6 address (RFC 4291, 2.2), else null. */
+function ipv6(text: string): number[] | null {
+  const halves = text.split("::");
+  if (halves.length > 2) return null;
+  const read = (half: string, last: boolean): number[] | null => {
+    const groups: number[] = [];
+    const parts = half === "" ? [] : half.split(":");
+    for (const [i, part] of parts.entries()) {
+      const [a, b, c, d] = (last && i === parts.length - 1 && ipv4(part)) || [];
+      if (a !== undefined && b !== undefined && c !== undefined && d !== undefined)
+        groups.push(a * 256 + b, c * 256 + d);
+      else if (/^[0-9a-f]{1,4}$/.test(part)) groups.push(Number.parseInt(part, 16));
+      else return null;
+    }
+    return groups;
+  };
+  const [first, second] = [read(halves[0] ?? "", halves.length === 1), read(halves[1] ?? "", true)];
+  if (first === null || second === null) return null;
+  const missing = 8 - first.length - second.length;
+  if (halves.length === 1 ? missing !== 0 : missing < 1) return null;
+  return [...first, ...Array<number>(missing).fill(0), ...second];
+}
+
+/**
+ * Format as in RFC 5952, all in hex: "::" replaces the longest run of two or more zero groups, the first one
+ * if several are equally long.
+ */
+function compressed(groups: readonly number[]): string {
+  const text = groups.map((group) => group.toString(16)).join(":");
+  let longest = "";
+  for (const [run] of text.matchAll(/(?<![^:])0(?::0)+(?![^:])/g)) if (run.length > longest.length) longest = run;
+  if (longest === "") return text;
+  const at = `:${text}:`.indexOf(`:${longest}:`);
+  return `${text.slice(0, at).replace(/:$/, "")}::${text.slice(at + longest.length + 1)}`;
+}
+
+/** Encode len16(origin) | origin. MalformedError if not canonical: two clients must sign equal bytes. */
+export function originField(origin: string): Bytes {
+  const canonical = canonicalOrigin(origin);
+  if (canonical !== origin)
+    throw new MalformedError(`'${excerpt(origin, 100)}' is not in canonical form, which is '${canonical}'`);
+  return prefixed(utf8(origin), 2);
+}
+
+// -- keys of a host ----------------------------------------------------------------------------
+
+/** The seed of the hosts: 32 random bytes known only to hosts. All host keys derive from it. */
+export class HostSeed {
+  readonly seed: Bytes;
+  /** The key that signs cards; its public half is in every link. */
+  readonly hostKey: SigningKey;
+
+  private constructor(seed: Bytes, hostKey: SigningKey) {
+    this.seed = seed;
+    this.hostKey = hostKey;
+  }
+
+  /** MalformedError unless `seed` has 32 bytes. */
+  static async from(seed: Bytes): Promise<HostSeed> {
+    exactly(seed, 32, "a host seed");
+    return new HostSeed(seed, await SigningKey.fromSeed(KDF(seed, "snug 1 host")));
+  }
+
+  /** Generate the seed of a new meeting. */
+  static fromRandom(rng: Rng = systemRng): Promise<HostSeed> {
+    return HostSeed.from(rng(32));
+  }
+
+  /** The public half of `hostKey`, 32 bytes. */
+  get hostPublic(): Bytes {
+    return this.hostKey.public;
+  }
+
+  /** Return the key that opens this MLS group's room at the server and replaces its gate. */
+  stewardKey(groupId: Bytes): Promise<SigningKey> {
+    return SigningKey.fromSeed(KDF(this.seed, concat(utf8("snug 1 steward"), prefixed(groupId, 2))));
+  }
+
+  /** Return the token (16 bytes) in the link of invite `index` (0 to 65,535), which authorises it. */
+  inviteToken(index: number): Bytes {
+    const root = KDF(this.seed, "snug 1 invites");
+    return KDF(root, concat(utf8("snug 1 invite"), uint(index, 2)), TOKEN_SIZE);
+  }
+
+  /** Return the invite with this index. */
+  invite(origin: string, secret: Bytes, index: number, servers: readonly string[] = []): Invite {
+    return new Invite(origin, secret, this.hostPublic, index, this.inviteToken(index), servers);
+  }
+}
+
+// -- the link ----------------------------------------------------------------------------------
+
+/** A decoded link. `secret` belongs to the meeting, `token` to this invite only. */
+export class Invite {
+  readonly origin: string;
+  readonly secret: Bytes;
+  readonly hostPublic: Bytes;
+  readonly index: number;
+  readonly token: Bytes;
+  /** Further servers as canonical origins, at most 8. */
+  readonly servers: readonly string[];
+
+  /** MalformedError if a part has a wrong size, or an origin is not canonical. */
+  constructor(
+    origin: string,
+    secret: Bytes,
+    hostPublic: Bytes,
+    index: number,
+    token: Bytes,
+    servers: readonly string[] = [],
+  ) {
+    this.origin = origin;
+    this.secret = exactly(secret, SECRET_SIZE, "a link's secret");
+    this.hostPublic = exactly(hostPublic, 32, "a host's public key");
+    this.token = exactly(token, TOKEN_SIZE, "an invite's token");
+    this.index = index;
+    this.servers = servers;
+    uint(index, 2);
+    originField(origin);
+    if (servers.length > SERVERS_MAX || new Set([origin, ...servers]).size !== 1 + servers.length)
+      throw new MalformedError(sentence("link.many_servers", { most: SERVERS_MAX }));
+    for (const server of servers) originField(server);
+  }
+
+  /** Return the link: about 116 characters for a short host name and no further servers. */
+  link(): string {
+    const raw = [this.secret, this.hostPublic, uint(this.index, 2), this.token];
+    if (this.servers.length > 0)
+      raw.push(uint(this.servers.length, 1), ...this.servers.map((server) => prefixed(utf8(server), 1)));
+    return `${this.origin}/#${VERSION}${base64url(concat(...raw))}`;
+  }
+
+  /**
+   * Decode a link; surrounding whitespace is ignored.
+   *
+   * The error messages address the user who pasted the link. MalformedError if it is not a Snug link, or if a
+   * part is missing or changed; UnsupportedError if it has another version.
+   */
+  static parse(given: string): Invite {
+    const link = trimmed(given);
+    const [address = "", ...behind] = link.split("#");
+    if (behind.length === 0 || link.length > LINK_MAX || !address.endsWith("/"))
+      throw new MalformedError(sentence("link.none"));
+    const origin = canonicalOrigin(address);
+    const [version, ...code] = behind.join("#");
+    if (version === undefined) throw new MalformedError(sentence("link.empty"));
+    if (version !== VERSION) throw new UnsupportedError(sentence("link.version", { version: excerpt(version, 1), known: VERSION }));
+    const raw = fromBase64url(code.join(""));
+    if (raw.length < FIXED) throw new MalformedError(sentence("link.missing", { bytes: FIXED - raw.length }));
+    const reader = new Reader(raw);
+    const [secret, hostPublic] = [reader.take(SECRET_SIZE), reader.take(32)];
+    const [index, token] = [reader.uint(2), reader.take(TOKEN_SIZE)];
+    const servers = raw.length > FIXED ? readServers(reader) : [];
+    return new Invite(origin, secret, hostPublic, index, token, servers);
+  }
+}
+
+function readServers(reader: Reader): string[] {
+  const servers: string[] = [];
+  try {
+    const count = reader.uint(1);
+    for (let i = 0; i < count; i++) {
+      const server = reader.prefixed(1);
+      if (server.some((byte) => byte > 0x7f)) throw new MalformedError("not ASCII");
+      servers.push(String.fromCharCode(...server));
+    }
+    reader.end();
+  } catch {
+    throw new MalformedError(sentence("link.servers"));
+  }
+  if (servers.length === 0) throw new MalformedError(sentence("link.no_servers"));
+  return servers;
+}
+
+const base64url = (raw: Uint8Array): string =>
+  btoa(String.fromCharCode(...raw))
+    .replace(/\+/g, "-")
+    .replace(/\//g, "_")
+    .replace(/=+$/, "");
+
+function fromBase64url(text: string): Bytes {
+  const stray = /[^A-Za-z0-9_-]/u.exec(text)?.[0];
+  if (stray !== undefined) throw new MalformedError(sentence("link.stray", { stray: excerpt(stray, 1) }));
+  if (text.length % 4 === 1) throw new MalformedError(sentence("link.cut"));
+  const plain = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
+  const raw = Uint8Array.from(plain, (c) => c.charCodeAt(0));
+  // non-zero spare bits: a second text for the same bytes
+  if (base64url(raw) !== text) throw new MalformedError(sentence(raw.length < FIXED ? "link.cut" : "link.last"));
+  return raw;
+}
+
+// -- from the link's secret --------------------------------------------------------------------
+
+/** Return the number of whole UTC days since 1970-01-01. */
+export const dayOf = (unixSeconds: number): number => Math.floor(unixSeconds / 86_400);
+
+function ofTheDay(secret: Bytes, label: string, origin: string, day: number): Bytes {
+  exactly(secret, SECRET_SIZE, "a link's secret");
+  return KDF(secret, concat(utf8(label), originField(origin), uint(day, 4)));
+}
+
+/** Return the key of the lobby on that UTC day; its public half is the lobby's number. */
+export async function lobbyKey(secret: Bytes, origin: string, day: number): Promise<SigningKey> {
+  return SigningKey.fromSeed(ofTheDay(secret, "snug 1 lobby", origin, day));
+}
+
+/** Return the key (32 bytes) that seals everything in that day's lobby. */
+export function lobbyVeilKey(secret: Bytes, origin: string, day: number): Bytes {
+  return ofTheDay(secret, "snug 1 veil", origin, day);
+}
+
+/** Return the external PSK for every Add (32 bytes), with the id `LINK_PSK_ID`. */
+export function linkPsk(secret: Bytes): Bytes {
+  return KDF(exactly(secret, SECRET_SIZE, "a link's secret"), "snug 1 psk");
+}
+
+// -- bytes signed and hashed for the server (server/wire/messages.py has the same) -----------------
+
+/** Return `H("snug 1 room" | door_pk | steward_pk)[:16]`. */
+export function roomNumber(doorPublic: Bytes, stewardPublic: Bytes): Bytes {
+  exactly(doorPublic, 32, "a door's public key");
+  exactly(stewardPublic, 32, "a steward's public key");
+  return H(utf8("snug 1 room"), doorPublic, stewardPublic).slice(0, NUMBER_SIZE);
+}
+
+/**
+ * Return the message to sign for access to a door. For a lobby, `number` is the public half of the lobby key
+ * (32 bytes) and the lobby key signs; for a room, it is the room number (16 bytes) and the door key signs.
+ */
+export function doorMessage(origin: string, number: Bytes, serverNonce: Bytes, clientNonce: Bytes): Bytes {
+  if (number.length !== NUMBER_SIZE && number.length !== 32)
+    throw new MalformedError(`a door's number has 16 bytes (a room) or 32 (a lobby), not ${number.length}`);
+  exactly(serverNonce, NONCE_SIZE, "the server's nonce");
+  exactly(clientNonce, NONCE_SIZE, "the client's nonce");
+  return concat(utf8("snug 1 door"), originField(origin), number, serverNonce, clientNonce);
+}
+
+/** Return the message that the steward key signs to open a room (G1). */
+export function openMessage(number: Bytes, slot: number, gate: Bytes, chain: Bytes, serverNonce: Bytes): Bytes {
+  exactly(gate, HASH_SIZE, "a gate");
+  exactly(chain, HASH_SIZE, "a chain value");
+  exactly(serverNonce, NONCE_SIZE, "the server's nonce");
+  return concat(utf8("snug 1 open"), numbered(number, slot), gate, chain, serverNonce);
+}
+
+/** Return the message that the steward key signs to replace a gate (G5). */
+export function regateMessage(number: Bytes, slot: number, gate: Bytes, serverNonce: Bytes): Bytes {
+  exactly(gate, HASH_SIZE, "a gate");
+  exactly(serverNonce, NONCE_SIZE, "the server's nonce");
+  return concat(utf8("snug 1 regate"), numbered(number, slot), gate, serverNonce);
+}
+
+/** Return the message that the server signs for each slot. Conflicting histories yield two signatures. */
+export function receiptMessage(number: Bytes, slot: number, chain: Bytes): Bytes {
+  return concat(utf8("snug 1 receipt"), numbered(number, slot), exactly(chain, HASH_SIZE, "a chain value"));
+}
+
+/** Throw AuthenticationError unless the server signed that chain value for that slot. */
+export async function verifyReceipt(
+  serverPublic: Bytes,
+  number: Bytes,
+  slot: number,
+  chain: Bytes,
+  signature: Bytes,
+): Promise<void> {
+  try {
+    await verify(serverPublic, receiptMessage(number, slot, chain), signature);
+  } catch (error) {
+    if (!(error instanceof AuthenticationError)) throw error;
+    throw new AuthenticationError(`the server's receipt for slot ${slot} is not signed by its key`);
+  }
+}
+
+const numbered = (number: Bytes, slot: number): Bytes =>
+  concat(exactly(number, NUMBER_SIZE, "a room's number"), uint(slot, 8));
+
+/** Return `chain_n = H(chain_{n-1} | n (8 bytes) | H(blob_n))`. */
+export function chainNext(chain: Bytes, slot: number, blob: Uint8Array): Bytes {
+  return H(exactly(chain, HASH_SIZE, "a chain value"), uint(slot, 8), H(blob));
+}
+
+/** Return H(pass), 32 bytes. The server stores it and can then verify a presented pass. */
+export const gate = (pass: Bytes): Bytes => H(exactly(pass, HASH_SIZE, "a pass"));

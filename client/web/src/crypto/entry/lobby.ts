@@ -1,0 +1,591 @@
+/**
+ * Card, knock and answer: how a newcomer with a link joins (docs/protocol.md, section 4).
+ *
+ * Every lobby message is sealed under the lobby's veil key, and every blob has one of a few sizes:
+ *
+ *     Call    a newcomer asks the hosts for a card
+ *     Card    a host's short-lived X25519 key, signed by the key that is in the link
+ *     Knock   HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
+ *     Reply   an Answer or a Refusal under the knock's HPKE export: proves that its author opened the knock
+ *
+ * Without the link, none of this is readable. A link holder sees that somebody knocks. The link holder does
+ * not see the name, the invite, or the answer, except as far as the blob's size reveals it.
+ */
+
+import { sentence } from "../../words/sentence";
+import { type Bytes, concat, hex, type Rng, systemRng, utf8 } from "../bytes";
+import { AuthenticationError, MalformedError, StateError, UnsupportedError, ValidationError } from "../errors";
+import { exactly, padded, prefixed, Reader, uint, unpadded } from "../fields";
+import * as hpke from "../hpke";
+import { checkShown, type IdentityKey, SHOWN_SIZE } from "../proof/identity";
+import { type Invite, originField } from "./invite";
+import { H, mac, SEAL_OVERHEAD, type SigningKey, same, seal, unseal, verify } from "../kdf";
+import { checkName, normalized } from "../agreed/names";
+import { X25519Key } from "../primitives";
+
+/** Allowed blob sizes (bytes); the largest is the maximum of a lobby. */
+export const BUCKETS: readonly number[] = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072];
+/** Minimum size of a knock, so that the size does not reveal the length of a name. */
+export const KNOCK_BUCKET = 2048;
+/** Lifetime of a card and of its secret, in seconds. */
+export const CARD_LIFETIME = 600;
+/** Tolerated error of a newcomer's clock, in seconds. */
+export const CLOCK_SKEW = 300;
+export const GREETING_MAX = 280;
+export const REASON_MAX = 280;
+/** Maximum size of a KeyPackage in a knock. */
+export const KEY_PACKAGE_MAX = 8192;
+
+const AAD = utf8("snug 1 posted");
+const NOTHING = new Uint8Array(0);
+const [CALL, CARD, KNOCK, REPLY, INSIDE] = [1, 2, 3, 4, 5];
+const [ANSWER, REFUSAL] = [1, 2];
+/** Bidirectional overrides and isolates, which can disguise a text as another, and control characters. */
+const CONTROL = /[\u202a-\u202e\u2066-\u2069\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
+/** Placeholder for an absent identity; no identity key starts with these bytes. */
+const NO_IDENTITY = new Uint8Array(SHOWN_SIZE);
+const REPLY_ID = 8;
+/** Bytes that the veil adds to a message: seal, length, kind. */
+const VEIL = SEAL_OVERHEAD + 4 + 1;
+const KNOCK_OVERHEAD = VEIL + hpke.KEY_SIZE + hpke.TAG_SIZE;
+const REPLY_OVERHEAD = VEIL + REPLY_ID + SEAL_OVERHEAD;
+
+// -- under the veil ---------------------------------------------------------------------------
+
+/** A newcomer's request for a card. Hosts answer with a card. */
+export class Call {
+  readonly type = "Call";
+}
+
+/** A host's key for knocks. Decoding does not verify it: call `verify` before use. */
+export class Card {
+  readonly type = "Card";
+  /** 32 bytes. */
+  readonly ephPublic: Bytes;
+  /** 16 bytes. */
+  readonly nonce: Bytes;
+  /** Unix seconds. */
+  readonly expiry: number;
+  /** The UTC day of the card's lobby. */
+  readonly day: number;
+  /** 64 bytes. */
+  readonly signature: Bytes;
+
+  constructor(ephPublic: Bytes, nonce: Bytes, expiry: number, day: number, signature: Bytes) {
+    this.ephPublic = ephPublic;
+    this.nonce = nonce;
+    this.expiry = expiry;
+    this.day = day;
+    this.signature = signature;
+  }
+
+  /** Encode the card, 124 bytes. */
+  encode(): Bytes {
+    return concat(this.ephPublic, this.nonce, uint(this.expiry, 8), uint(this.day, 4), this.signature);
+  }
+
+  /** H(Card); every knock is bound to it. */
+  get hash(): Bytes {
+    return H(this.encode());
+  }
+
+  /**
+   * Verify the card against the link: `now` in Unix seconds, `day` is its lobby's day.
+   *
+   * AuthenticationError if the link's host did not sign it; ValidationError ("CARD-DAY", "CARD-EXPIRED",
+   * "CARD-LIFETIME") if it is of another day, has expired, or claims a longer lifetime than cards have.
+   */
+  async verify(hostPublic: Bytes, origin: string, day: number, now: number): Promise<void> {
+    await verify(hostPublic, cardMessage(this, origin), this.signature);
+    if (this.day !== day)
+      throw new ValidationError("CARD-DAY", sentence("card.day", { day: this.day, today: day }));
+    if (this.expiry + CLOCK_SKEW <= now) throw new ValidationError("CARD-EXPIRED", sentence("card.expired"));
+    if (this.expiry > now + CARD_LIFETIME + CLOCK_SKEW)
+      throw new ValidationError("CARD-LIFETIME", sentence("card.lifetime"));
+  }
+}
+
+function cardMessage(card: Card, origin: string): Bytes {
+  return concat(
+    utf8("snug 1 card"),
+    originField(origin),
+    uint(card.day, 4),
+    card.ephPublic,
+    card.nonce,
+    uint(card.expiry, 8),
+  );
+}
+
+/** A knock, sealed to a card: only hosts can read it. */
+export class Knock {
+  readonly type = "Knock";
+  readonly enc: Bytes;
+  readonly ciphertext: Bytes;
+
+  constructor(enc: Bytes, ciphertext: Bytes) {
+    this.enc = enc;
+    this.ciphertext = ciphertext;
+  }
+}
+
+/** A sealed answer or refusal; the newcomer recognises it by `id`, which means nothing to others. */
+export class Reply {
+  readonly type = "Reply";
+  readonly id: Bytes;
+  readonly sealed: Bytes;
+
+  constructor(id: Bytes, sealed: Bytes) {
+    this.id = id;
+    this.sealed = sealed;
+  }
+}
+
+/** A message between members and a returning host (`crypto/returning`), sealed a second time. */
+export class Inside {
+  readonly type = "Inside";
+  readonly sealed: Bytes;
+
+  constructor(sealed: Bytes) {
+    this.sealed = sealed;
+  }
+}
+
+export type LobbyMessage = Call | Card | Knock | Reply | Inside;
+
+/**
+ * Seal a message under the veil key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
+ *
+ * MalformedError if the message is too large for a lobby.
+ */
+export async function post(veil: Bytes, message: LobbyMessage, rng: Rng = systemRng): Promise<Bytes> {
+  const inner = encode(message);
+  return seal(veil, padded(inner, bucket(inner.length + SEAL_OVERHEAD + 4) - SEAL_OVERHEAD), AAD, rng);
+}
+
+/**
+ * Open a lobby blob. The only verified fact about its author is possession of the link.
+ *
+ * MalformedError if the size is wrong or the contents are not a message, UnsupportedError on an unknown kind,
+ * AuthenticationError if it is not sealed under this veil key.
+ */
+export async function read(veil: Bytes, blob: Bytes): Promise<LobbyMessage> {
+  if (!BUCKETS.includes(blob.length))
+    throw new MalformedError(`a lobby's blob doesn't have ${blob.length} bytes`);
+  const reader = new Reader(unpadded(await unseal(veil, blob, AAD)));
+  const kind = reader.uint(1);
+  let message: LobbyMessage;
+  if (kind === CALL) message = new Call();
+  else if (kind === CARD)
+    message = new Card(reader.take(32), reader.take(16), reader.uint(8), reader.uint(4), reader.take(64));
+  else if (kind === KNOCK) message = new Knock(reader.take(hpke.KEY_SIZE), reader.rest());
+  else if (kind === REPLY) message = new Reply(reader.take(REPLY_ID), reader.rest());
+  else if (kind === INSIDE) message = new Inside(reader.rest());
+  else throw new UnsupportedError(`a lobby message of the unknown kind ${kind}`);
+  reader.end();
+  return message;
+}
+
+function encode(message: LobbyMessage): Bytes {
+  switch (message.type) {
+    case "Call":
+      return Uint8Array.of(CALL);
+    case "Card":
+      return concat(Uint8Array.of(CARD), message.encode());
+    case "Knock":
+      return concat(Uint8Array.of(KNOCK), message.enc, message.ciphertext);
+    case "Reply":
+      return concat(Uint8Array.of(REPLY), message.id, message.sealed);
+    case "Inside":
+      return concat(Uint8Array.of(INSIDE), message.sealed);
+  }
+}
+
+function bucket(size: number, least = 0): number {
+  const found = BUCKETS.find((each) => each >= size && each >= least);
+  if (found === undefined)
+    throw new MalformedError(`${size} bytes are too many for a lobby (at most ${BUCKETS.at(-1)})`);
+  return found;
+}
+
+// -- cards ------------------------------------------------------------------------------------
+
+/**
+ * A card with its private half, to be erased after ten minutes.
+ *
+ * A device seized later then cannot reveal the names in the knocks.
+ */
+export class CardSecret {
+  #private: X25519Key | null;
+  readonly card: Card;
+
+  constructor(card: Card, privateHalf: X25519Key) {
+    this.card = card;
+    this.#private = privateHalf;
+  }
+
+  /** The key pair; StateError once erased. */
+  get private(): X25519Key {
+    if (this.#private === null) throw new StateError("this card's secret has been erased");
+    return this.#private;
+  }
+
+  /** Return whether the card has expired at `now` (Unix seconds); if so, call `erase`. */
+  expired(now: number): boolean {
+    return now >= this.card.expiry;
+  }
+
+  /** Delete the private half. Knocks sealed to this card then cannot be opened by anyone. */
+  erase(): void {
+    this.#private = null;
+  }
+}
+
+/** Create a card that is valid for ten minutes from `now` (Unix seconds). */
+export async function makeCard(
+  hostKey: SigningKey,
+  origin: string,
+  day: number,
+  now: number,
+  rng: Rng = systemRng,
+): Promise<CardSecret> {
+  const pair = await X25519Key.generate(rng);
+  const [nonce, expiry] = [rng(16), Math.trunc(now) + CARD_LIFETIME];
+  const message = cardMessage(new Card(pair.public, nonce, expiry, day, NOTHING), origin);
+  return new CardSecret(new Card(pair.public, nonce, expiry, day, await hostKey.sign(message)), pair);
+}
+
+/**
+ * Return the text if it is in NFC, has at most `most` bytes of UTF-8 and no control characters.
+ *
+ * Otherwise MalformedError.
+ */
+export function checkText(text: string, most: number): string {
+  if (utf8(text).length > most) throw new MalformedError(`a text of at most ${most} bytes is allowed here`);
+  if (normalized(text, "NFC") !== text) throw new MalformedError("the text is not in NFC");
+  if (CONTROL.test(text)) throw new MalformedError("the text has a control character in it");
+  return text;
+}
+
+// -- knocks -----------------------------------------------------------------------------------
+
+/** A knock after decryption, with a proven invite. The KeyPackage is still unverified. */
+export interface OpenedKnock {
+  readonly index: number;
+  readonly keyPackage: Bytes;
+  readonly name: string;
+  readonly greeting: string;
+  /** Unix seconds at which the knock's card expires. */
+  readonly expiry: number;
+  readonly exporter: hpke.Exporter;
+  /** The identity (32 bytes, X25519) that the newcomer shows and has proven to hold; null if absent. */
+  readonly identity: Bytes | null;
+}
+
+/** State that the newcomer keeps to open the reply to its knock. */
+export class PendingKnock {
+  readonly #exporter: hpke.Exporter;
+
+  constructor(exporter: hpke.Exporter) {
+    this.#exporter = exporter;
+  }
+
+  /** Return whether the reply belongs to this knock. */
+  owns(reply: Reply): boolean {
+    return same(reply.id, replyId(this.#exporter));
+  }
+
+  /**
+   * Open the host's reply.
+   *
+   * AuthenticationError if it belongs to another knock or was not made by a host that opened this one;
+   * MalformedError if it does not contain an answer.
+   */
+  async open(reply: Reply): Promise<Answer | Refusal> {
+    if (!this.owns(reply)) throw new AuthenticationError("a reply to another knock");
+    return readAnswer(unpadded(await unseal(replyKey(this.#exporter), reply.sealed, reply.id)));
+  }
+}
+
+/**
+ * Create a knock for a *verified* card; `name` must pass `checkName`, `greeting` has at most 280 bytes.
+ *
+ * `identity` is shown to the hosts, deniably; the size of the knock is the same without it.
+ * ValidationError("SNUG-11") on the name, MalformedError on the other arguments.
+ */
+export async function knock(
+  invite: Invite,
+  card: Card,
+  keyPackage: Bytes,
+  name: string,
+  greeting: string,
+  { identity = null, rng = systemRng }: { readonly identity?: IdentityKey | null; readonly rng?: Rng } = {},
+): Promise<{ readonly knock: Knock; readonly pending: PendingKnock }> {
+  checkName(name);
+  checkText(greeting, GREETING_MAX);
+  checkKeyPackage(keyPackage);
+  const cardHash = card.hash;
+  const sender = await hpke.Sender.setup(card.ephPublic, knockInfo(cardHash), rng);
+  const shown = identity ? await identity.show(card.ephPublic, cardHash, sender.enc, keyPackage) : NO_IDENTITY;
+  const rest = concat(
+    uint(invite.index, 2),
+    prefixed(keyPackage, 2),
+    prefixed(utf8(name), 1),
+    prefixed(utf8(greeting), 2),
+    shown,
+  );
+  const inner = concat(use(invite.token, cardHash, sender.enc, rest), rest);
+  const room = bucket(inner.length + 4 + KNOCK_OVERHEAD, KNOCK_BUCKET) - KNOCK_OVERHEAD;
+  const ciphertext = await sender.seal(NOTHING, padded(inner, room));
+  return { knock: new Knock(sender.enc, ciphertext), pending: new PendingKnock(sender.exporter) };
+}
+
+/**
+ * Open a knock; `tokenOf` returns the token of an invite (`HostSeed.inviteToken`).
+ *
+ * StateError once the card is erased. AuthenticationError if the knock is not sealed to this card, or if its
+ * author does not hold the named invite and the shown identity: such a knock is not shown to the host.
+ * MalformedError and ValidationError("SNUG-11") if its contents are not allowed.
+ */
+export async function openKnock(
+  secret: CardSecret,
+  knock: Knock,
+  tokenOf: (index: number) => Bytes,
+): Promise<OpenedKnock> {
+  const [cardHash, pair] = [secret.card.hash, secret.private];
+  const opened = await hpke.open(pair, knock.enc, knockInfo(cardHash), NOTHING, knock.ciphertext);
+  const inner = new Reader(unpadded(opened.plaintext));
+  const [proof, rest] = [inner.take(32), inner.rest()];
+  const reader = new Reader(rest);
+  const index = reader.uint(2);
+  if (!same(proof, use(tokenOf(index), cardHash, knock.enc, rest)))
+    throw new AuthenticationError(`a knock that names invite ${index} and wasn't made with it`);
+  const [keyPackage, name, greeting] = [reader.prefixed(2), reader.text(1), reader.text(2)];
+  const shown = reader.take(SHOWN_SIZE);
+  reader.end();
+  checkKeyPackage(keyPackage);
+  checkName(name);
+  checkText(greeting, GREETING_MAX);
+  const identity = same(shown, NO_IDENTITY)
+    ? null
+    : await checkShown(shown, pair, cardHash, knock.enc, keyPackage);
+  const { expiry } = secret.card;
+  return { index, keyPackage, name, greeting, expiry, exporter: opened.exporter, identity };
+}
+
+function checkKeyPackage(keyPackage: Bytes): void {
+  if (!(keyPackage.length > 0 && keyPackage.length <= KEY_PACKAGE_MAX))
+    throw new MalformedError(`a KeyPackage has 1 to ${KEY_PACKAGE_MAX} bytes, not ${keyPackage.length}`);
+}
+
+const knockInfo = (cardHash: Bytes): Bytes => concat(utf8("snug 1 knock"), cardHash);
+
+const use = (token: Bytes, cardHash: Bytes, enc: Bytes, rest: Bytes): Bytes =>
+  mac(token, utf8("snug 1 use"), cardHash, enc, H(rest));
+
+// -- replies ----------------------------------------------------------------------------------
+
+/** Admission: the data that a newcomer needs and that only members know. */
+export interface Answer {
+  readonly type: "Answer";
+  readonly welcome: Bytes;
+  readonly doorSeed: Bytes;
+  readonly stewardPublic: Bytes;
+  /** XOR X("handed") of the epoch of the Welcome: useless to a reader of the answer without the Welcome. */
+  readonly beatKey: Bytes;
+  readonly slot: number;
+  readonly chain: Bytes;
+  /** Opaque in this module: used invites, all signature keys ever seen, recent rejoins. */
+  readonly ledger: Bytes;
+  /** The host's signature that it admitted this key (`crypto/report`, 64 bytes); empty without reports. */
+  readonly admission: Bytes;
+}
+
+/** Refusal; `reason` (at most 280 bytes, may be empty) is the host's text for the newcomer. */
+export interface Refusal {
+  readonly type: "Refusal";
+  readonly reason: string;
+}
+
+/** Seal an answer or a refusal to the newcomer. MalformedError if a part has a wrong size. */
+export async function reply(
+  opened: OpenedKnock,
+  answer: Answer | Refusal,
+  rng: Rng = systemRng,
+): Promise<Reply> {
+  const body = encodeAnswer(answer);
+  const size = bucket(body.length + 4 + REPLY_OVERHEAD) - REPLY_OVERHEAD;
+  const id = replyId(opened.exporter);
+  return new Reply(id, await seal(replyKey(opened.exporter), padded(body, size), id, rng));
+}
+
+/** Encode the plaintext of a reply. MalformedError if a part has a wrong size. */
+export function encodeAnswer(answer: Answer | Refusal): Bytes {
+  if (answer.type === "Answer")
+    return concat(
+      Uint8Array.of(ANSWER),
+      prefixed(answer.welcome, 4),
+      exactly(answer.doorSeed, 32, "a door seed"),
+      exactly(answer.stewardPublic, 32, "a steward's public key"),
+      exactly(answer.beatKey, 32, "a beat key"),
+      uint(answer.slot, 8),
+      exactly(answer.chain, 32, "a chain value"),
+      prefixed(answer.ledger, 4),
+      prefixed(checkAdmission(answer.admission), 1),
+    );
+  checkText(answer.reason, REASON_MAX);
+  return concat(Uint8Array.of(REFUSAL), prefixed(utf8(answer.reason), 2));
+}
+
+const checkAdmission = (admission: Bytes): Bytes =>
+  admission.length === 0 ? admission : exactly(admission, 64, "an admission");
+
+/** Decode the result of `encodeAnswer`. MalformedError or UnsupportedError on other input. */
+export function readAnswer(body: Bytes): Answer | Refusal {
+  const reader = new Reader(body);
+  const kind = reader.uint(1);
+  let answer: Answer | Refusal;
+  if (kind === ANSWER)
+    answer = {
+      type: "Answer",
+      welcome: reader.prefixed(4),
+      doorSeed: reader.take(32),
+      stewardPublic: reader.take(32),
+      beatKey: reader.take(32),
+      slot: reader.uint(8),
+      chain: reader.take(32),
+      ledger: reader.prefixed(4),
+      admission: checkAdmission(reader.prefixed(1)),
+    };
+  else if (kind === REFUSAL) answer = { type: "Refusal", reason: checkText(reader.text(2), REASON_MAX) };
+  else throw new UnsupportedError(`a reply of the unknown kind ${kind}`);
+  reader.end();
+  return answer;
+}
+
+const replyKey = (exporter: hpke.Exporter): Bytes => exporter.export(utf8("snug 1 answer"), 32);
+
+const replyId = (exporter: hpke.Exporter): Bytes => exporter.export(utf8("snug 1 answer id"), REPLY_ID);
+
+// -- a host's record of knocks --------------------------------------------------------------------
+
+/** Knocks waiting for the host's decision, for all invites together. */
+export const PENDING_MAX = 64;
+/** How long a knock waits for the host's decision, in seconds. Afterwards the newcomer knocks again. */
+export const PENDING_LIFETIME = 600;
+/** Number of remembered KeyPackages. The cards of older ones expired long ago. */
+export const SEEN_MAX = 4096;
+
+export type Reason = "unknown" | "revoked" | "used" | "expired" | "seen" | "pending" | "full";
+
+/** The knock is to be shown to the host, under this id. */
+export interface Accepted {
+  readonly type: "Accepted";
+  readonly id: number;
+}
+
+/** The knock is not shown, for this reason. */
+export interface Ignored {
+  readonly type: "Ignored";
+  readonly reason: Reason;
+}
+
+/** A knock that has waited for the host's decision since `since` (Unix seconds). */
+export interface Waiting {
+  readonly id: number;
+  readonly knock: OpenedKnock;
+  readonly since: number;
+}
+
+/**
+ * A host's record of invites and knocks. No clock and no I/O: callers pass `now` (Unix seconds).
+ *
+ * `each` limits the knocks that wait at the same time per open invite (always one for a single-use invite);
+ * the protocol's default is one.
+ */
+export class Knocks {
+  readonly #each: number;
+  readonly #single = new Map<number, boolean>();
+  readonly #revoked = new Set<number>();
+  readonly #used = new Set<number>();
+  readonly #seen = new Set<string>();
+  #waiting = new Map<number, Waiting>();
+  #next = 1;
+
+  constructor(each = 1) {
+    this.#each = each;
+  }
+
+  /** Register a new invite. StateError if its index is registered already. */
+  issue(index: number, single: boolean): void {
+    if (this.#single.has(index)) throw new StateError(`invite ${index} has been issued before`);
+    this.#single.set(index, single);
+  }
+
+  /** Invalidate the invite and drop the knocks that wait on it. */
+  revoke(index: number): void {
+    this.#revoked.add(index);
+    this.#keep((waiting) => waiting.knock.index !== index);
+  }
+
+  /** Mark invites as used by an admitted member, through any host; a single-use invite is then spent. */
+  use(indices: Iterable<number>): void {
+    for (const index of indices) {
+      this.#used.add(index);
+      if (this.#single.get(index)) this.#keep((waiting) => waiting.knock.index !== index);
+    }
+  }
+
+  /** Decide whether to show the knock to the host. An ignored knock does not change the record. */
+  consider(opened: OpenedKnock, now: number): Accepted | Ignored {
+    this.#expire(now);
+    const mark = hex(H(opened.keyPackage));
+    const reason = this.#objection(opened, mark, now);
+    if (reason !== null) return { type: "Ignored", reason };
+    const id = this.#next++;
+    this.#waiting.set(id, { id, knock: opened, since: now });
+    this.#seen.add(mark);
+    const [oldest] = this.#seen;
+    if (this.#seen.size > SEEN_MAX && oldest !== undefined) this.#seen.delete(oldest);
+    return { type: "Accepted", id };
+  }
+
+  #objection(opened: OpenedKnock, mark: string, now: number): Reason | null {
+    const { index } = opened;
+    const single = this.#single.get(index);
+    if (single === undefined) return "unknown";
+    if (this.#revoked.has(index)) return "revoked";
+    if (single && this.#used.has(index)) return "used";
+    if (now >= opened.expiry) return "expired";
+    if (this.#seen.has(mark)) return "seen";
+    const waiting = [...this.#waiting.values()].filter(({ knock }) => knock.index === index).length;
+    if (waiting >= (single ? 1 : this.#each)) return "pending";
+    return this.#waiting.size >= PENDING_MAX ? "full" : null;
+  }
+
+  /** Return the waiting knocks, longest wait first. */
+  waiting(now: number): Waiting[] {
+    this.#expire(now);
+    return [...this.#waiting.values()];
+  }
+
+  /**
+   * Remove and return knock `id`, which the host has decided about.
+   *
+   * StateError if no such knock waits. After the commit of its Add, call `use`.
+   */
+  take(id: number, now: number): OpenedKnock {
+    this.#expire(now);
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) throw new StateError(`nobody waits under the number ${id}`);
+    this.#waiting.delete(id);
+    return waiting.knock;
+  }
+
+  #expire(now: number): void {
+    this.#keep(({ since }) => now < since + PENDING_LIFETIME);
+  }
+
+  #keep(stays: (waiting: Waiting) => boolean): void {
+    this.#waiting = new Map([...this.#waiting].filter(([, waiting]) => stays(waiting)));
+  }
+}

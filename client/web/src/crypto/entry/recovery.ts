@@ -1,0 +1,269 @@
+/**
+ * How a crashed host, or a member out of sync, contacts the members while no host is present.
+ *
+ * docs/protocol.md, section 6. While no host is present, some members wait in the lobby. Everybody with a
+ * link can enter a lobby, so messages about a return are sealed a second time, under a key derived from the
+ * door seed, which only admitted members have. (An evicted member has it too, and can see that a host
+ * returns.)
+ *
+ *     Seek    the host: is a member here?
+ *     Here    a member: the slot, the chain, and the gate
+ *     Return  the host: its new KeyPackage, and the host key's signature for that slot
+ *     Again   a member that must rejoin and finds no host: its new KeyPackage, with its ticket
+ *     Back    the member that committed either: the answer for newcomers, sealed to the requester only
+ */
+
+import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
+import { MalformedError, UnsupportedError } from "../errors";
+import { exactly, padded, prefixed, Reader, uint, unpadded } from "../fields";
+import * as hpke from "../hpke";
+import { canonicalOrigin, HostSeed } from "./invite";
+import { H, KDF, SigningKey, seal, unseal } from "../kdf";
+import { type Answer, encodeAnswer, Inside, KEY_PACKAGE_MAX, readAnswer } from "./lobby";
+import { checkName } from "../agreed/names";
+import { X25519Key } from "../primitives";
+import { type HostReturn, hostReturnMessage } from "../agreed/roomState";
+
+const AAD = utf8("snug 1 inside");
+const [SEEK, HERE, RETURN, BACK, AGAIN] = [1, 2, 3, 4, 5];
+const ID = 8;
+/** Size in bytes to which messages are padded; a larger message gets no padding. */
+const LEAST = 2048;
+
+/** A host's search for members. `nonce` (16 bytes) links the answers to it. */
+export class Seek {
+  readonly type = "Seek";
+  readonly nonce: Bytes;
+
+  constructor(nonce: Bytes) {
+    this.nonce = nonce;
+  }
+}
+
+/** A member's answer: the room's slot, the chain after it (32 bytes) and its gate (32 bytes). */
+export class Here {
+  readonly type = "Here";
+  readonly nonce: Bytes;
+  readonly slot: number;
+  readonly chain: Bytes;
+  readonly gate: Bytes;
+
+  constructor(nonce: Bytes, slot: number, chain: Bytes, gate: Bytes) {
+    this.nonce = nonce;
+    this.slot = slot;
+    this.chain = chain;
+    this.gate = gate;
+  }
+}
+
+/** A host's unverified request to be added. `replyPublic` is an X25519 key for the answer. */
+export class Return {
+  readonly type = "Return";
+  readonly replyPublic: Bytes;
+  readonly slot: number;
+  readonly signature: Bytes;
+  readonly keyPackage: Bytes;
+
+  constructor(replyPublic: Bytes, slot: number, signature: Bytes, keyPackage: Bytes) {
+    this.replyPublic = replyPublic;
+    this.slot = slot;
+    this.signature = signature;
+    this.keyPackage = keyPackage;
+  }
+
+  encode(): Bytes {
+    return concat(this.replyPublic, uint(this.slot, 8), this.signature, this.keyPackage);
+  }
+
+  /** The id by which an answer refers to this request, 8 bytes. */
+  get id(): Bytes {
+    return H(utf8("snug 1 return id"), this.encode()).slice(0, ID);
+  }
+
+  /** The proof to include in the commit. */
+  get proof(): HostReturn {
+    return { slot: this.slot, signature: this.signature };
+  }
+}
+
+/** A member's request to replace its old leaf (SNUG-8); the ticket is in the KeyPackage. */
+export class Again {
+  readonly type = "Again";
+  readonly replyPublic: Bytes;
+  readonly keyPackage: Bytes;
+
+  constructor(replyPublic: Bytes, keyPackage: Bytes) {
+    this.replyPublic = replyPublic;
+    this.keyPackage = keyPackage;
+  }
+
+  encode(): Bytes {
+    return concat(this.replyPublic, this.keyPackage);
+  }
+
+  /** The id by which an answer refers to this request, 8 bytes. */
+  get id(): Bytes {
+    return H(utf8("snug 1 again id"), this.encode()).slice(0, ID);
+  }
+}
+
+const backInfo = (asked: Return | Again): Bytes => concat(utf8("snug 1 back"), H(asked.encode()));
+
+/** The answer to a `Return` or an `Again`. */
+export class Back {
+  readonly type = "Back";
+  readonly id: Bytes;
+  readonly enc: Bytes;
+  readonly sealed: Bytes;
+
+  constructor(id: Bytes, enc: Bytes, sealed: Bytes) {
+    this.id = id;
+    this.enc = enc;
+    this.sealed = sealed;
+  }
+
+  /**
+   * Open the answer. AuthenticationError if it is for another request; MalformedError if it contains no
+   * Answer.
+   */
+  async open(asked: Return | Again, reply: X25519Key): Promise<Answer> {
+    const opened = await hpke.open(reply, this.enc, backInfo(asked), this.id, this.sealed);
+    const answer = readAnswer(opened.plaintext);
+    if (answer.type !== "Answer") throw new MalformedError("an answer to a return says no");
+    return answer;
+  }
+}
+
+export type Message = Seek | Here | Return | Again | Back;
+
+/** Return the request, signed by the host key, and the key pair for its answer. */
+export async function makeReturn(
+  seed: HostSeed,
+  groupId: Bytes,
+  slot: number,
+  keyPackage: Bytes,
+  rng: Rng = systemRng,
+): Promise<{ readonly asked: Return; readonly privateKey: X25519Key }> {
+  const privateKey = await X25519Key.generate(rng);
+  const signature = await seed.hostKey.sign(hostReturnMessage(groupId, H(keyPackage), slot));
+  return { asked: new Return(privateKey.public, slot, signature, keyPackage), privateKey };
+}
+
+/** Seal the answer to the requester. */
+export async function makeBack(asked: Return | Again, answer: Answer, rng: Rng = systemRng): Promise<Back> {
+  const body = encodeAnswer(answer);
+  const sealed = await hpke.seal(asked.replyPublic, backInfo(asked), asked.id, body, rng);
+  return new Back(asked.id, sealed.enc, sealed.ciphertext);
+}
+
+/** Return the key (32 bytes) for messages between members and a returning host in the lobby. */
+export function insideKey(doorSeed: Bytes): Bytes {
+  return KDF(exactly(doorSeed, 32, "a door seed"), "snug 1 inside");
+}
+
+function encode(message: Message): Bytes {
+  switch (message.type) {
+    case "Seek":
+      return concat(Uint8Array.of(SEEK), exactly(message.nonce, 16, "a nonce"));
+    case "Here":
+      return concat(Uint8Array.of(HERE), message.nonce, uint(message.slot, 8), message.chain, message.gate);
+    case "Return":
+      return concat(Uint8Array.of(RETURN), message.encode());
+    case "Again":
+      return concat(Uint8Array.of(AGAIN), message.encode());
+    case "Back":
+      return concat(Uint8Array.of(BACK), message.id, message.enc, message.sealed);
+  }
+}
+
+/** Encode and seal a message for `lobby.post`. */
+export async function cover(key: Bytes, message: Message, rng: Rng = systemRng): Promise<Inside> {
+  const raw = encode(message);
+  return new Inside(await seal(key, padded(raw, Math.max(LEAST, 4 + raw.length)), AAD, rng));
+}
+
+/** Open a message. AuthenticationError unless a present or former member sealed it; else as `Reader`. */
+export async function uncover(key: Bytes, inside: Inside): Promise<Message> {
+  const reader = new Reader(unpadded(await unseal(key, inside.sealed, AAD)));
+  const kind = reader.uint(1);
+  let message: Message;
+  if (kind === SEEK) message = new Seek(reader.take(16));
+  else if (kind === HERE) message = new Here(reader.take(16), reader.uint(8), reader.take(32), reader.take(32));
+  else if (kind === RETURN) {
+    message = new Return(reader.take(hpke.KEY_SIZE), reader.uint(8), reader.take(64), reader.rest());
+    ofASize(message.keyPackage);
+  } else if (kind === AGAIN) {
+    message = new Again(reader.take(hpke.KEY_SIZE), reader.rest());
+    ofASize(message.keyPackage);
+  } else if (kind === BACK) message = new Back(reader.take(ID), reader.take(hpke.KEY_SIZE), reader.rest());
+  else throw new UnsupportedError(`a message between members and host of the unknown kind ${kind}`);
+  reader.end();
+  return message;
+}
+
+function ofASize(keyPackage: Bytes): void {
+  if (!(keyPackage.length > 0 && keyPackage.length <= KEY_PACKAGE_MAX))
+    throw new MalformedError("a request without a KeyPackage, or with too large a one");
+}
+
+/** Fields of a `Kept`. */
+export interface KeptFields {
+  readonly hostSeed: HostSeed;
+  /** 32 bytes. */
+  readonly doorSeed: Bytes;
+  /** The link's secret, 16 bytes. */
+  readonly secret: Bytes;
+  readonly groupId: Bytes;
+  readonly origin: string;
+  readonly name: string;
+}
+
+/** A host's sealed file for a return after a crash. It holds no key that decrypts any message. */
+export class Kept implements KeptFields {
+  readonly hostSeed: HostSeed;
+  readonly doorSeed: Bytes;
+  readonly secret: Bytes;
+  readonly groupId: Bytes;
+  readonly origin: string;
+  readonly name: string;
+
+  constructor(fields: KeptFields) {
+    this.hostSeed = fields.hostSeed;
+    this.doorSeed = fields.doorSeed;
+    this.secret = fields.secret;
+    this.groupId = fields.groupId;
+    this.origin = fields.origin;
+    this.name = fields.name;
+  }
+
+  /** Return the key that authenticates at the room's door at the server. */
+  doorKey(): Promise<SigningKey> {
+    return SigningKey.fromSeed(this.doorSeed, true);
+  }
+
+  /** Encode canonically. */
+  encode(): Bytes {
+    return concat(
+      uint(1, 1),
+      this.hostSeed.seed,
+      this.doorSeed,
+      this.secret,
+      prefixed(this.groupId, 1),
+      prefixed(utf8(this.origin), 2),
+      prefixed(utf8(this.name), 1),
+    );
+  }
+
+  /** Decode. MalformedError, or ValidationError("SNUG-11") if the name is not allowed. */
+  static async decode(data: Bytes): Promise<Kept> {
+    const r = new Reader(data);
+    if (r.uint(1) !== 1) throw new MalformedError("what a host keeps: another format than 1");
+    const hostSeed = await HostSeed.from(r.take(32));
+    const [doorSeed, secret, groupId] = [r.take(32), r.take(16), r.prefixed(1)];
+    const [origin, name] = [r.text(2), r.text(1)];
+    r.end();
+    if (canonicalOrigin(origin) !== origin)
+      throw new MalformedError("what a host keeps: the server's address is not in its one form");
+    return new Kept({ hostSeed, doorSeed, secret, groupId, origin, name: checkName(name) });
+  }
+}

@@ -1,0 +1,653 @@
+/**
+ * Media signatures: a sender signs lists of the hashes of its sealed frames.
+ *
+ * All members share an epoch's SFrame base key, so a member that colludes with the server could seal frames
+ * in another member's name (docs/protocol.md, section 10). Each leaf generates an Ed25519 *media key* per
+ * epoch. The leaf's signature key certifies the media key, and the media key signs the leaf's frames, about
+ * twice a second:
+ *
+ *     list        = body | sign_media_key("snug 1 signatures" | scope | body)
+ *     body        = 1 | leaf 4 | number 4 | media key 32 | certificate 64 | count 1, runs
+ *     run         = kid 4 | first counter 4 | n 2, hashes 16 each: H(SFrame ciphertext, header included)[:16]
+ *     certificate = SignWithLabel by the leaf (RFC 9420 section 5.1.2), label "snug 1 media key",
+ *                   over scope | leaf 4 | media key 32
+ *     scope       = room number 16 | epoch slot 8 | H(epoch_authenticator) 32
+ *
+ * Lists are numbered from 0 in each epoch. A sender lists every sealed frame exactly once, in counter order
+ * per key id: a frame that a list skips is not the sender's. Some time after the epoch's end, the secret half
+ * of the media key is disclosed to all members, and its signatures prove nothing from then on.
+ *
+ * Frames are played at once, and compared when the list arrives (`Checker`). After the first doubt about a
+ * leaf, its frames are compared before they are played.
+ */
+
+import { type Bytes, concat, same, utf8 } from "../bytes";
+import { AuthenticationError, MalformedError, ReplayError, StateError, ValidationError } from "../errors";
+import { exactly, Reader, uint } from "../fields";
+import { H, KEY_SIZE, SIGNATURE_SIZE, type SigningKey, verify } from "../kdf";
+import { verifyWithLabel } from "../labels";
+import { FutureEpochError, STREAMS } from "./keys";
+import { MEDIA_SIGNATURE_TIME, snug22 } from "../agreed/policy";
+
+export const VERSION = 1;
+/** Bytes of a frame's hash in a list. */
+export const DIGEST_SIZE = 16;
+export const SCOPE_SIZE = 16 + 8 + 32;
+/** Seconds between two lists of one sender: minimum and maximum. It grows with the membership. */
+export const INTERVAL = 0.5;
+export const INTERVAL_MAX = 1;
+export const MEMBERS_A_SECOND = 50;
+/** Maximum number of frames and of runs in one list (a sender has at most 8 streams). */
+export const FRAMES_MAX = 1024;
+export const RUNS_MAX = 64;
+export const LISTS_MAX = 2 ** 32;
+/**
+ * State per leaf at a receiver: unlisted frames, and per key id, listed frames that have not arrived: as many
+ * as SFrame's replay window accepts.
+ */
+export const UNLISTED_MAX = 1024;
+export const LISTED_MAX = 1024;
+/** Seconds for which a list is kept for frames that arrive after it. */
+export const LISTED_TIME = 6;
+/** Seconds of verified frames after which a leaf's frames are again played at once. */
+export const RECOVERY = 10;
+/**
+ * A frame's cost in seconds of audio or video: the time since the previous frame, clamped to these bounds.
+ */
+export const PLAYED = [0.002, 0.2] as const;
+/** Seconds around a reconnect of this client during which lists may have been missed. */
+export const EXCUSED = 2;
+/**
+ * Maximum of excused seconds of audio or video per minute: an attacker that can cut this client's connection
+ * can do so repeatedly. And maximum of unlisted frames of one key id (6 s of audio at 20 ms each): frames in
+ * a burst cost almost no time.
+ */
+export const EXCUSED_MAX = 6;
+export const UNLISTED_KID_MAX = 300;
+/** Frames beyond the last listed frame that are played before they are listed: some seconds of audio. */
+export const AHEAD_MAX = 300;
+/** Seconds after which the unlisted seconds of an ended epoch are forgotten. */
+export const WRITE_OFF = 60;
+
+/** Label under which a leaf certifies its media key. */
+export const MEDIA_KEY_LABEL = "snug 1 media key";
+const LIST_LABEL = utf8("snug 1 signatures");
+
+/** A frame of a leaf in doubt that no list has named yet: hold it and retry when the next list arrives. */
+export class UnverifiedFrameError extends FutureEpochError {}
+
+/** Return the seconds between two lists of one sender in a room with that many members. */
+export const interval = (members: number): number =>
+  Math.min(INTERVAL_MAX, Math.max(INTERVAL, members / MEMBERS_A_SECOND));
+
+/** Return the hash (16 bytes) of a frame in lists: over SFrame header and ciphertext, without the shim. */
+export const digest = (frame: Bytes): Bytes => H(frame).slice(0, DIGEST_SIZE);
+
+/** Return the value (56 bytes) that binds certificates and lists to one epoch of one room. */
+export const scope = (room: Bytes, epochSlot: number, epochAuthenticator: Bytes): Bytes =>
+  concat(exactly(room, 16, "a room number"), uint(epochSlot, 8), H(epochAuthenticator));
+
+/** Return the data that the leaf signs under MEDIA_KEY_LABEL (`Membership.sign`) for a media key. */
+export const certified = (bound: Bytes, leaf: number, key: Bytes): Bytes =>
+  concat(bound, uint(leaf, 4), exactly(key, KEY_SIZE, "a media key"));
+
+// -- the list --------------------------------------------------------------------------------------------
+
+/** Frames of one key id with consecutive counters; `digests` are 16 bytes each. */
+export class Run {
+  readonly kid: number;
+  readonly first: number;
+  readonly digests: Bytes;
+
+  constructor(kid: number, first: number, digests: Bytes) {
+    this.kid = kid;
+    this.first = first;
+    this.digests = digests;
+  }
+
+  get length(): number {
+    return Math.floor(this.digests.length / DIGEST_SIZE);
+  }
+
+  /** The highest counter. */
+  get last(): number {
+    return this.first + this.length - 1;
+  }
+
+  /** Return the hash of the frame with that counter, which must be in the run. */
+  of(counter: number): Bytes {
+    const at = (counter - this.first) * DIGEST_SIZE;
+    return this.digests.subarray(at, at + DIGEST_SIZE);
+  }
+}
+
+/** One sender's list in decoded form. It is unverified until `Checker.hear` accepts it. */
+export class FrameList {
+  readonly leaf: number;
+  readonly number: number;
+  readonly key: Bytes;
+  readonly certificate: Bytes;
+  readonly runs: readonly Run[];
+  readonly signature: Bytes;
+
+  constructor(
+    leaf: number,
+    number: number,
+    key: Bytes,
+    certificate: Bytes,
+    runs: readonly Run[],
+    signature: Bytes = new Uint8Array(0),
+  ) {
+    this.leaf = leaf;
+    this.number = number;
+    this.key = key;
+    this.certificate = certificate;
+    this.runs = runs;
+    this.signature = signature;
+  }
+
+  /** The signed bytes, without label and scope. MalformedError if a value does not fit. */
+  get body(): Bytes {
+    return concat(
+      uint(VERSION, 1),
+      uint(this.leaf, 4),
+      uint(this.number, 4),
+      this.key,
+      this.certificate,
+      uint(this.runs.length, 1),
+      ...this.runs.flatMap((r) => [uint(r.kid, 4), uint(r.first, 4), uint(r.length, 2), r.digests]),
+    );
+  }
+
+  /** Return the complete encoding, signed with the media key. */
+  async signed(bound: Bytes, key: SigningKey): Promise<Bytes> {
+    const body = this.body;
+    return concat(body, await key.sign(concat(LIST_LABEL, bound, body)));
+  }
+
+  /** Decode a list. MalformedError on wrong order, empty runs, or more frames or runs than allowed. */
+  static decode(data: Bytes): FrameList {
+    const reader = new Reader(data);
+    const version = reader.uint(1);
+    if (version !== VERSION) throw new MalformedError(`media signatures of version ${version}`);
+    const leaf = reader.uint(4);
+    const number = reader.uint(4);
+    const key = reader.take(KEY_SIZE);
+    const certificate = reader.take(SIGNATURE_SIZE);
+    const runs: Run[] = [];
+    let total = 0;
+    for (let left = reader.uint(1); left > 0; left--) {
+      const kid = reader.uint(4);
+      const first = reader.uint(4);
+      const count = reader.uint(2);
+      const run = new Run(kid, first, reader.take(count * DIGEST_SIZE));
+      total += count;
+      const before = runs.at(-1);
+      const after =
+        before === undefined || kid > before.kid || (kid === before.kid && first > before.last + 1);
+      if (count === 0 || !after || run.last >= 2 ** 32)
+        throw new MalformedError("a list of frames in another order than theirs");
+      runs.push(run);
+    }
+    if (runs.length === 0 || runs.length > RUNS_MAX || total > FRAMES_MAX)
+      throw new MalformedError(`a list of ${runs.length} runs and ${total} frames`);
+    const signature = reader.take(SIGNATURE_SIZE);
+    reader.end();
+    return new FrameList(leaf, number, key, certificate, runs, signature);
+  }
+}
+
+/**
+ * Lists and signs one leaf's frames of one epoch.
+ *
+ * Add the frames of a key id in counter order, as `MediaKeys.seal` returns them: otherwise a list would skip
+ * a frame.
+ */
+export class Signer {
+  readonly #leaf: number;
+  readonly #scope: Bytes;
+  readonly #key: SigningKey;
+  readonly #certificate: Bytes;
+  readonly #pending = new Map<number, Map<number, Bytes>>(); // key id -> counter -> hash
+  #next = 0;
+  /** Time at which the oldest pending frame was sealed; null if none is pending. */
+  oldest: number | null = null;
+
+  /**
+   * `key` must keep its seed; `certificate`: the leaf's signature (64 bytes) over `certified(bound, leaf,
+   * key.public)`.
+   */
+  constructor(leaf: number, bound: Bytes, key: SigningKey, certificate: Bytes) {
+    this.#leaf = leaf;
+    this.#scope = exactly(bound, SCOPE_SIZE, "a scope");
+    this.#key = key;
+    this.#certificate = exactly(certificate, SIGNATURE_SIZE, "a certificate");
+  }
+
+  /** Whether this key has signed a list. */
+  get used(): boolean {
+    return this.#next > 0;
+  }
+
+  /** The key's secret half (32 bytes), for disclosure long after the end of its epoch. */
+  get secret(): Bytes {
+    return this.#key.seed;
+  }
+
+  /** Add a sealed frame (header and ciphertext) to the pending frames. */
+  add(kid: number, counter: number, frame: Bytes, now: number): void {
+    const frames = this.#pending.get(kid) ?? new Map<number, Bytes>();
+    this.#pending.set(kid, frames.set(counter, digest(frame)));
+    this.oldest ??= now;
+  }
+
+  /**
+   * Return signed lists of all pending frames, and clear them. Frames added during signing stay pending for
+   * the next call.
+   */
+  async take(): Promise<Bytes[]> {
+    const runs: Run[] = [];
+    for (const [kid, frames] of [...this.#pending].sort(([one], [other]) => one - other)) {
+      let start = 0;
+      let held: Bytes[] = [];
+      for (const [counter, hash] of [...frames].sort(([one], [other]) => one - other)) {
+        if (held.length > 0 && (counter !== start + held.length || held.length === FRAMES_MAX)) {
+          runs.push(new Run(kid, start, concat(...held)));
+          held = [];
+        }
+        if (held.length === 0) start = counter;
+        held.push(hash);
+      }
+      runs.push(new Run(kid, start, concat(...held)));
+    }
+    this.#pending.clear();
+    this.oldest = null;
+    const lists = portions(runs).map((portion) => {
+      if (this.#next >= LISTS_MAX)
+        throw new StateError("this media key has signed all the lists that it may");
+      return new FrameList(this.#leaf, this.#next++, this.#key.public, this.#certificate, portion);
+    });
+    return Promise.all(lists.map((made) => made.signed(this.#scope, this.#key)));
+  }
+}
+
+function portions(runs: readonly Run[]): Run[][] {
+  const done: Run[][] = [];
+  let portion: Run[] = [];
+  let total = 0;
+  for (const run of runs) {
+    // a list must not hold adjacent runs of one key id (split because of their length)
+    const last = portion.at(-1);
+    const joined = last !== undefined && last.kid === run.kid && last.last + 1 === run.first;
+    if (last === undefined || total + run.length > FRAMES_MAX || portion.length === RUNS_MAX || joined) {
+      portion = [];
+      done.push(portion);
+      total = 0;
+    }
+    portion.push(run);
+    total += run.length;
+  }
+  return done;
+}
+
+// -- checking --------------------------------------------------------------------------------------------
+
+/**
+ * A result of a `Checker` about its leaf, reported once until it changes.
+ *
+ * forged: a frame opened under the leaf's key id, but the leaf did not sign it. unverified: frames of the
+ * leaf have been unlisted for more than 2 s. verified: frames of the leaf have been listed again for 10 s.
+ */
+export type Finding = "forged" | "unverified" | "verified";
+
+/** late: the list that would name the frame has been discarded. */
+type Verdict = "listed" | "unlisted" | "forged" | "late";
+
+/** The listed frames of one key id. */
+class Heard {
+  readonly #runs: { readonly at: number; readonly number: number; readonly run: Run }[] = [];
+  /** All frames that the sender sealed with counters from `#knownFrom` to `covered` are known. */
+  #knownFrom = 0;
+  covered = -1;
+  /** Lists up to this counter were discarded because of their age or number. */
+  #forgotten = -1;
+  /** Lists were lost: the next run need not follow `covered` directly. */
+  torn: boolean;
+
+  constructor(torn: boolean) {
+    this.torn = torn;
+  }
+
+  judge(counter: number, hash: Bytes): Verdict {
+    if (counter > this.covered) return "unlisted"; // normal for most frames: their list arrives later
+    const run = this.#runs.findLast(({ run: { first, last } }) => first <= counter && counter <= last)?.run;
+    if (run !== undefined) return same(run.of(counter), hash) ? "listed" : "forged";
+    if (counter <= this.#forgotten) return "late";
+    return this.#knownFrom <= counter && counter <= this.covered ? "forged" : "unlisted";
+  }
+
+  /** Return the number of the list that names that counter; null if none does. */
+  numberOf(counter: number): number | null {
+    return this.#runs.find(({ run: { first, last } }) => first <= counter && counter <= last)?.number ?? null;
+  }
+
+  extend(run: Run, number: number, now: number): void {
+    if (this.torn) {
+      this.torn = false;
+      this.#knownFrom = run.first;
+    }
+    this.#runs.push({ at: now, number, run });
+    this.covered = run.last;
+    for (;;) {
+      const [first] = this.#runs;
+      if (first === undefined) return;
+      if (first.at + LISTED_TIME > now && first.run.last > this.covered - LISTED_MAX) return;
+      this.#runs.shift();
+      this.#forgotten = first.run.last;
+      this.#knownFrom = Math.max(this.#knownFrom, this.#forgotten + 1);
+    }
+  }
+}
+
+/** One leaf's lists in one epoch. */
+class Epoch {
+  key: Bytes | null = null;
+  number = -1;
+  /** No list since number 0 was lost. */
+  whole = true;
+  published = false;
+  readonly streams = new Map<number, Heard>();
+
+  /** Throw MalformedError if a list names frames again, or more key ids than a leaf has. */
+  inOrder(heard: FrameList): void {
+    const firsts = new Map<number, number>();
+    for (const { kid, first } of heard.runs) if (!firsts.has(kid)) firsts.set(kid, first);
+    if (new Set([...this.streams.keys(), ...firsts.keys()]).size > STREAMS)
+      throw new MalformedError("frames of more streams than one member has");
+    for (const [kid, first] of firsts)
+      if (first <= (this.streams.get(kid)?.covered ?? -1))
+        throw new MalformedError("frames that an earlier list has named");
+  }
+
+  take(heard: FrameList, now: number): void {
+    this.key = heard.key;
+    if (heard.number !== this.number + 1) {
+      this.whole = false;
+      for (const stream of this.streams.values()) stream.torn = true;
+    }
+    this.number = heard.number;
+    for (const run of heard.runs) {
+      const stream = this.streams.get(run.kid) ?? new Heard(!this.whole);
+      this.streams.set(run.kid, stream);
+      stream.extend(run, heard.number, now);
+    }
+  }
+}
+
+/** A frame that was played and that no list has named yet. */
+interface Unlisted {
+  readonly epoch: number;
+  readonly kid: number;
+  readonly counter: number;
+  readonly hash: Bytes;
+  /** In seconds played so far from this leaf; infinite: its list may have been missed. */
+  at: number;
+  readonly cost: number;
+  readonly openedAt: number;
+}
+
+/**
+ * Compares one leaf's frames with its lists. Its memory is bounded (at worst a few hundred kilobytes).
+ *
+ * `epoch` is always the number of the MLS epoch. The caller reports the end of each epoch (`endEpoch`).
+ * `doubt` is the reason for comparing this leaf's frames before they are played; null: they are played at
+ * once.
+ */
+export class Checker {
+  doubt: "forged" | "unverified" | null = null;
+  readonly findings: Finding[] = [];
+  readonly #epochs = new Map<number, Epoch>();
+  readonly #unlisted = new Map<string, Unlisted>(); // key: epoch, key id and counter
+  #played = 0;
+  #step = 0;
+  #frameAt = -Infinity;
+  #excusedUntil = -Infinity;
+  readonly #excused: { readonly at: number; readonly seconds: number }[] = []; // of ended epochs
+  #goodSince = -Infinity;
+  #verifiedAt = -Infinity;
+  #writtenOff = 0;
+  #writtenOffAt = -Infinity;
+
+  // -- frames --------------------------------------------------------------------------------------------
+
+  /**
+   * Check a frame of this leaf's key id before it is opened.
+   *
+   * ValidationError("SNUG-22") if the leaf has signed another frame, or none, in its place.
+   * AuthenticationError if it arrives after the list that would name it was discarded (possible after a
+   * connection was interrupted). UnverifiedFrameError if no list has named it and the leaf is in doubt, or if
+   * it is far ahead of the lists: it would move the replay window past all frames sealed before it.
+   */
+  opening(epoch: number, kid: number, counter: number, frame: Bytes, now: number): void {
+    // Count time here, not in `opened`: otherwise one frame far ahead, after which no frame opens, would stay
+    // unnoticed.
+    this.#play(now);
+    const verdict = this.#judge(epoch, kid, counter, digest(frame));
+    refuse(verdict);
+    if (verdict !== "unlisted") return;
+    if (this.doubt !== null) throw new UnverifiedFrameError("a frame that its sender has not signed yet");
+    const covered = this.#epochs.get(epoch)?.streams.get(kid)?.covered ?? -1;
+    if (counter - covered > AHEAD_MAX) {
+      if (this.#tooMany(epoch, kid)) this.#fall("unverified");
+      throw new UnverifiedFrameError("a frame far ahead of all that its sender has signed");
+    }
+  }
+
+  /**
+   * Record the same frame after it has opened.
+   *
+   * Lists may have arrived during decryption. ValidationError("SNUG-22") if the leaf has not signed the
+   * frame, which a holder of the members' keys then sealed; the leaf is in doubt from then on.
+   * AuthenticationError if the frame can no longer be compared, or if the leaf fell into doubt meanwhile.
+   * After an error the frame must not be played.
+   */
+  opened(epoch: number, kid: number, counter: number, frame: Bytes, now: number): void {
+    const hash = digest(frame);
+    const verdict = this.#judge(epoch, kid, counter, hash);
+    if (verdict === "listed") {
+      this.#verified(now);
+      return;
+    }
+    if (verdict === "forged") this.#fall("forged");
+    refuse(verdict);
+    if (this.doubt !== null) throw new AuthenticationError("a frame whose sender fell into doubt meanwhile");
+    if (this.#tooMany(epoch, kid)) {
+      this.#fall("unverified"); // far more than two seconds of any stream
+      return;
+    }
+    const at = now < this.#excusedUntil ? Infinity : this.#played;
+    const frameOf = { epoch, kid, counter, hash, at, cost: this.#step, openedAt: now };
+    this.#unlisted.set(`${epoch} ${kid} ${counter}`, frameOf);
+  }
+
+  #tooMany(epoch: number, kid: number): boolean {
+    const count = this.#unlisted.size;
+    if (count < UNLISTED_KID_MAX || count >= UNLISTED_MAX) return count >= UNLISTED_MAX;
+    return this.#frames((each) => each.epoch === epoch && each.kid === kid).length >= UNLISTED_KID_MAX;
+  }
+
+  /**
+   * Return the number of the list that names a frame, or of the next list if the frame is newer.
+   *
+   * null if lists that may have named it were lost.
+   */
+  listedIn(epoch: number, kid: number, counter: number): number | null {
+    const held = this.#epochs.get(epoch);
+    if (held === undefined) return 0;
+    const stream = held.streams.get(kid);
+    if (stream === undefined) return held.whole ? held.number + 1 : null;
+    if (counter > stream.covered) return stream.torn ? null : held.number + 1;
+    return stream.numberOf(counter);
+  }
+
+  /**
+   * Detect frames that are unlisted for too long. Call it only while server messages arrive.
+   *
+   * All messages received until `now` must have been processed. Lists for frames opened after `now` may still
+   * be in the queue: a client that lags behind must not blame the sender.
+   */
+  tick(now: number): void {
+    if (this.doubt !== null) return;
+    try {
+      snug22({ forged: false, unlisted: this.unlisted(now) });
+    } catch (error) {
+      if (!(error instanceof ValidationError)) throw error;
+      this.#fall("unverified");
+    }
+    if (this.excused(now) > EXCUSED_MAX) this.#fall("unverified");
+  }
+
+  /** Return the unlisted seconds of audio or video, counted from the oldest unlisted frame. */
+  unlisted(now: number): number {
+    if (this.#writtenOffAt + WRITE_OFF <= now) this.#writtenOff = 0;
+    let oldest = Infinity;
+    for (const { at } of this.#unlisted.values()) oldest = Math.min(oldest, at);
+    const since = Math.max(0, this.#frameAt - now);
+    return this.#writtenOff + Math.max(0, this.#played - since - oldest);
+  }
+
+  /** Return the excused seconds of audio or video within the last minute that are in no list. */
+  excused(now: number): number {
+    while ((this.#excused[0]?.at ?? Infinity) + WRITE_OFF <= now) this.#excused.shift();
+    this.#remove((each) => each.at === Infinity && each.openedAt + WRITE_OFF <= now);
+    const still = cost(this.#frames((each) => each.at === Infinity));
+    return this.#excused.reduce((sum, { seconds }) => sum + seconds, still);
+  }
+
+  /**
+   * Excuse unlisted frames up to that time, because their lists may have been missed.
+   *
+   * At most EXCUSED_MAX seconds per minute are excused.
+   */
+  excuse(until: number): void {
+    this.#excusedUntil = until;
+    for (const each of this.#unlisted.values()) each.at = Infinity;
+  }
+
+  // -- lists ---------------------------------------------------------------------------------------------
+
+  /**
+   * Process a list in this leaf's name, of a current epoch. `leafKey`: the leaf's signature key.
+   *
+   * ReplayError if this list or a later one was processed before; AuthenticationError if the leaf has not
+   * certified the key, the key has not signed the list, or the key is disclosed; MalformedError if it names
+   * more key ids than a leaf has, or a frame again. An error changes no state.
+   */
+  async hear(epoch: number, bound: Bytes, heard: FrameList, leafKey: Bytes, now: number): Promise<void> {
+    const before = this.#acceptable(epoch, heard);
+    if (before.key === null) {
+      const vouched = certified(bound, heard.leaf, heard.key);
+      await verifyWithLabel(leafKey, MEDIA_KEY_LABEL, vouched, heard.certificate);
+    }
+    await verify(heard.key, concat(LIST_LABEL, bound, heard.body), heard.signature);
+    // check again: other lists may have been processed meanwhile
+    const held = this.#acceptable(epoch, heard);
+    held.inOrder(heard);
+    held.take(heard, now);
+    this.#epochs.set(epoch, held);
+    this.#compare(epoch);
+  }
+
+  #acceptable(epoch: number, heard: FrameList): Epoch {
+    const held = this.#epochs.get(epoch) ?? new Epoch();
+    if (heard.number <= held.number) throw new ReplayError("a list of frames that has been heard");
+    if (held.published) throw new AuthenticationError("a list under a key that is no secret any more");
+    if (held.key !== null && !same(held.key, heard.key))
+      throw new AuthenticationError("a list under another media key than this leaf's");
+    return held;
+  }
+
+  /** Reject further lists under this media key, whose secret half was disclosed, if it is the leaf's. */
+  publish(key: Bytes): void {
+    for (const held of this.#epochs.values()) held.published ||= held.key !== null && same(held.key, key);
+  }
+
+  /** Discard an epoch whose frames are no longer opened, but keep the sum of its unlisted seconds. */
+  endEpoch(epoch: number, now: number): void {
+    this.#epochs.delete(epoch);
+    const owed = this.#remove((each) => each.epoch === epoch);
+    const lost = cost(owed.filter(({ at }) => at !== Infinity));
+    if (lost > 0) {
+      this.#writtenOff = lost + (now < this.#writtenOffAt + WRITE_OFF ? this.#writtenOff : 0);
+      this.#writtenOffAt = now;
+    }
+    const seconds = cost(owed.filter(({ at }) => at === Infinity));
+    if (seconds > 0) this.#excused.push({ at: now, seconds });
+  }
+
+  /** End all current epochs after this client has joined anew; the record of the leaf stays. */
+  endAll(now: number): void {
+    const epochs = [...this.#epochs.keys(), ...this.#frames(() => true).map(({ epoch }) => epoch)];
+    for (const epoch of new Set(epochs)) this.endEpoch(epoch, now);
+  }
+
+  // -- internal ------------------------------------------------------------------------------------------
+
+  #frames(which: (each: Unlisted) => boolean): Unlisted[] {
+    return [...this.#unlisted.values()].filter(which);
+  }
+
+  #remove(which: (each: Unlisted) => boolean): Unlisted[] {
+    const found = this.#frames(which);
+    for (const { epoch, kid, counter } of found) this.#unlisted.delete(`${epoch} ${kid} ${counter}`);
+    return found;
+  }
+
+  #judge(epoch: number, kid: number, counter: number, hash: Bytes): Verdict {
+    return this.#epochs.get(epoch)?.streams.get(kid)?.judge(counter, hash) ?? "unlisted";
+  }
+
+  /** Compare the frames played so far with the list that has just arrived. */
+  #compare(epoch: number): void {
+    for (const each of this.#frames((frame) => frame.epoch === epoch)) {
+      const verdict = this.#judge(epoch, each.kid, each.counter, each.hash);
+      if (verdict === "listed" || verdict === "forged") this.#remove((frame) => frame === each);
+      if (verdict === "forged") this.#fall("forged");
+    }
+  }
+
+  #play(now: number): void {
+    const [least, most] = PLAYED;
+    this.#step = Math.min(most, Math.max(least, now - this.#frameAt));
+    this.#played += this.#step;
+    this.#frameAt = now;
+  }
+
+  #fall(why: "forged" | "unverified"): void {
+    // "forged" is permanent: an attacker that forged one frame can forge others
+    if (this.doubt === "forged" || this.doubt === why) return;
+    this.doubt = why;
+    this.#verifiedAt = -Infinity;
+    this.findings.push(why);
+  }
+
+  #verified(now: number): void {
+    if (this.doubt !== "unverified") return;
+    if (now - this.#verifiedAt > MEDIA_SIGNATURE_TIME) this.#goodSince = now;
+    this.#verifiedAt = now;
+    if (now - this.#goodSince >= RECOVERY) {
+      this.doubt = null;
+      this.#unlisted.clear();
+      this.#excused.length = 0;
+      this.#writtenOff = 0;
+      this.findings.push("verified");
+    }
+  }
+}
+
+const cost = (frames: readonly Unlisted[]): number => frames.reduce((sum, each) => sum + each.cost, 0);
+
+function refuse(verdict: Verdict): void {
+  snug22({ forged: verdict === "forged", unlisted: 0 });
+  if (verdict === "late") throw new AuthenticationError("a frame that comes too late to be compared");
+}

@@ -1,0 +1,220 @@
+/**
+ * A long-term identity: an X25519 key, shown to chosen people only, with deniable proofs (docs/protocol.md,
+ * section 9).
+ *
+ * A proof is an HMAC under a key that both ends of a Diffie-Hellman exchange can compute. It convinces the
+ * receiver, who knows that it did not make the proof itself. It convinces no third party, because the
+ * receiver could have made it. There are two kinds of proof, each made to a key that the receiver holds and
+ * has signed:
+ *
+ * - **at the knock**, to the card key of a host;
+ * - **in the room**, to another member's box. Its key combines two exchanges: identity with box, and our box
+ *   with box. Making it requires the identity key *and* the box key of the leaf, so that a member cannot
+ *   vouch for another member's leaf. The vouch is sealed to the box and must travel unsigned: a signature
+ *   would turn it into a proof to third parties.
+ */
+
+import { type Bytes, concat, hex, type Rng, systemRng, utf8 } from "../bytes";
+import { AuthenticationError, MalformedError } from "../errors";
+import { exactly, prefixed, Reader, uint } from "../fields";
+import * as hpke from "../hpke";
+import { H, KDF, KEY_SIZE, mac, same } from "../kdf";
+import { hpkeUsable, X25519Key } from "../primitives";
+
+/** Digits of a fingerprint: 132 bits, read aloud in eight groups of five. */
+export const DIGITS = 40;
+/** Bytes of an identity in a knock: public key and proof. */
+export const SHOWN_SIZE = 64;
+/** Bytes of a sealed vouch: `enc`, then leaf, public key and proof under HPKE. */
+export const VOUCH_SIZE = hpke.KEY_SIZE + 4 + 64 + hpke.TAG_SIZE;
+const PRIME = 2n ** 255n - 19n;
+
+/**
+ * Return the public key (32 bytes, X25519) if it is valid.
+ *
+ * MalformedError if it has another size, is of small order (anybody could then make every proof), or is not
+ * canonical: one key must not have two fingerprints.
+ */
+export function checkPublic(publicHalf: Bytes): Bytes {
+  exactly(publicHalf, KEY_SIZE, "an identity's public key");
+  if (BigInt(`0x${hex(publicHalf.toReversed())}`) >= PRIME)
+    throw new MalformedError("an identity's public key that is not in its one form");
+  if (!hpkeUsable(publicHalf)) throw new MalformedError("the X25519 public key is of small order");
+  return publicHalf;
+}
+
+/** Return 40 digits of H("snug 1 fingerprint" | public), without spaces. Throws as `checkPublic` does. */
+export function fingerprint(publicHalf: Bytes): string {
+  const digest = H(utf8("snug 1 fingerprint"), checkPublic(publicHalf));
+  return (BigInt(`0x${hex(digest)}`) % 10n ** BigInt(DIGITS)).toString().padStart(DIGITS, "0");
+}
+
+/** The user's own identity key pair. */
+export class IdentityKey {
+  readonly #key: X25519Key;
+
+  private constructor(key: X25519Key) {
+    this.#key = key;
+  }
+
+  /** MalformedError unless `bytes` has 32 bytes. */
+  static async fromPrivate(bytes: Bytes): Promise<IdentityKey> {
+    exactly(bytes, KEY_SIZE, "an identity's private key");
+    return new IdentityKey(await X25519Key.fromPrivate(bytes, true));
+  }
+
+  /** Generate a new identity key. */
+  static generate(rng: Rng = systemRng): Promise<IdentityKey> {
+    return IdentityKey.fromPrivate(rng(KEY_SIZE));
+  }
+
+  /** The public half, 32 bytes. */
+  get public(): Bytes {
+    return this.#key.public;
+  }
+
+  /** The secret half, 32 bytes: only for storage in the sealed book. */
+  get private(): Bytes {
+    return this.#key.private;
+  }
+
+  // -- at the knock ----------------------------------------------------------------------------
+
+  /**
+   * Return `public 32 | proof 32` for the card's host, bound to this knock and its KeyPackage.
+   *
+   * MalformedError if `cardPublic` (32 bytes) is of small order.
+   */
+  async show(cardPublic: Bytes, cardHash: Bytes, enc: Bytes, keyPackage: Bytes): Promise<Bytes> {
+    const shared = await this.#key.exchange(cardPublic);
+    return concat(this.public, shownProof(shared, this.public, cardPublic, cardHash, enc, keyPackage));
+  }
+
+  // -- in the room -----------------------------------------------------------------------------
+
+  /**
+   * Prove to the member at `ends.toLeaf` only that `ends.leaf` is ours: `VOUCH_SIZE` bytes.
+   *
+   * `box` is the key pair of `ends.box`. MalformedError if a box is of small order.
+   */
+  async vouch(ends: Ends, box: X25519Key, rng: Rng = systemRng): Promise<Bytes> {
+    const byIdentity = await this.#key.exchange(ends.toBox);
+    const proof = vouchedProof(byIdentity, await box.exchange(ends.toBox), this.public, ends);
+    const plaintext = concat(uint(ends.leaf, 4), this.public, proof);
+    const sealed = await hpke.seal(ends.toBox, vouchInfo(ends.groupId), ends.toSignatureKey, plaintext, rng);
+    return concat(sealed.enc, sealed.ciphertext);
+  }
+}
+
+// -- at the knock ---------------------------------------------------------------------------------
+
+/**
+ * Verify the identity in a knock and return its public key. `card` is the key pair of the card.
+ *
+ * MalformedError if the key is invalid, AuthenticationError if the newcomer does not hold the private key.
+ */
+export async function checkShown(
+  shown: Bytes,
+  card: X25519Key,
+  cardHash: Bytes,
+  enc: Bytes,
+  keyPackage: Bytes,
+): Promise<Bytes> {
+  const reader = new Reader(exactly(shown, SHOWN_SIZE, "an identity in a knock"));
+  const [publicHalf, proof] = [checkPublic(reader.take(KEY_SIZE)), reader.rest()];
+  const shared = await card.exchange(publicHalf);
+  if (!same(proof, shownProof(shared, publicHalf, card.public, cardHash, enc, keyPackage)))
+    throw new AuthenticationError("a knock that shows an identity which it doesn't hold");
+  return publicHalf;
+}
+
+function shownProof(
+  shared: Bytes,
+  publicHalf: Bytes,
+  cardPublic: Bytes,
+  cardHash: Bytes,
+  enc: Bytes,
+  keyPackage: Bytes,
+): Bytes {
+  return mac(KDF(shared, "snug 1 id knock"), publicHalf, cardPublic, cardHash, enc, H(keyPackage));
+}
+
+// -- in the room ----------------------------------------------------------------------------------
+
+/** The two ends of a vouch: leaves, their signature keys, announced boxes (public), and the group. */
+export interface Ends {
+  readonly groupId: Bytes;
+  readonly leaf: number;
+  readonly signatureKey: Bytes;
+  readonly box: Bytes;
+  readonly toLeaf: number;
+  readonly toSignatureKey: Bytes;
+  readonly toBox: Bytes;
+}
+
+/** Encode the data that a proof covers. MalformedError if a part has a wrong size. */
+export function encodeEnds(ends: Ends): Bytes {
+  return concat(
+    prefixed(ends.groupId, 1),
+    uint(ends.leaf, 4),
+    uint(ends.toLeaf, 4),
+    exactly(ends.signatureKey, 32, "a signature key"),
+    exactly(ends.toSignatureKey, 32, "a signature key"),
+    exactly(ends.box, 32, "a box"),
+    exactly(ends.toBox, 32, "a box"),
+  );
+}
+
+/** A vouch to this member, opened but unverified: `leaf` claims the identity `public` (32 bytes). */
+export class OpenedVouch {
+  readonly leaf: number;
+  readonly public: Bytes;
+  readonly #proof: Bytes;
+
+  constructor(leaf: number, publicHalf: Bytes, proof: Bytes) {
+    this.leaf = leaf;
+    this.public = publicHalf;
+    this.#proof = proof;
+  }
+
+  /**
+   * Verify the proof and return the identity's public key; `box` is our key pair of `ends.toBox`.
+   *
+   * AuthenticationError if its author does not hold both the identity and the box of that leaf, or if the
+   * proof is for other ends. MalformedError if a key is invalid.
+   */
+  async check(ends: Ends, box: X25519Key): Promise<Bytes> {
+    checkPublic(this.public);
+    const byIdentity = await box.exchange(this.public);
+    const expected = vouchedProof(byIdentity, await box.exchange(ends.box), this.public, ends);
+    if (this.leaf !== ends.leaf || !same(this.#proof, expected))
+      throw new AuthenticationError("a vouch that whoever holds that identity and leaf did not make");
+    return this.public;
+  }
+}
+
+/**
+ * Open a vouch. Its contents are unproven until `check`.
+ *
+ * AuthenticationError if it is sealed to another member, in another group or to another leaf of ours.
+ * MalformedError if it does not have `VOUCH_SIZE` bytes or its key is of small order.
+ */
+export async function openVouch(
+  sealed: Bytes,
+  box: X25519Key,
+  ownSignatureKey: Bytes,
+  groupId: Bytes,
+): Promise<OpenedVouch> {
+  const outer = new Reader(exactly(sealed, VOUCH_SIZE, "a vouch"));
+  const enc = outer.take(hpke.KEY_SIZE);
+  const opened = await hpke.open(box, enc, vouchInfo(groupId), ownSignatureKey, outer.rest());
+  const reader = new Reader(opened.plaintext);
+  return new OpenedVouch(reader.uint(4), reader.take(KEY_SIZE), reader.rest());
+}
+
+const vouchInfo = (groupId: Bytes): Bytes => concat(utf8("snug 1 id vouch"), groupId);
+
+function vouchedProof(byIdentity: Bytes, byBox: Bytes, publicHalf: Bytes, ends: Ends): Bytes {
+  // the receiver can compute both exchanges with its own private key: this makes the proof deniable
+  return mac(KDF(concat(byIdentity, byBox), "snug 1 id"), publicHalf, encodeEnds(ends));
+}

@@ -1,0 +1,589 @@
+/**
+ * The lobby without a host: members wait there for a returning host and for members out of step.
+ *
+ * Protocol section 6, SNUG-8 and 9. The host knows its seed, the link's secret and the door key, but not the epoch;
+ * the members know the epoch, and that no host is there. Even with the server's help, a member can commit only a
+ * return that the host key has signed. A server sees that messages are exchanged in the lobby.
+ */
+import { type Bytes, hex, type Rng, same, systemRng } from "../../crypto/bytes";
+import { SnugCryptoError } from "../../crypto/errors";
+import * as invite from "../../crypto/entry/invite";
+import { H, verify } from "../../crypto/kdf";
+import type * as lobby from "../../crypto/entry/lobby";
+import { checkName } from "../../crypto/agreed/names";
+import { X25519Key } from "../../crypto/primitives";
+import * as returning from "../../crypto/entry/recovery";
+import {
+  ANY_HOST,
+  hostReturnMessage,
+  Identity,
+  Ledger,
+  REJOIN_EXTENSION,
+  RejoinTicket,
+} from "../../crypto/agreed/roomState";
+import * as mls from "../../mls";
+import type { ClientMessage, ServerMessage } from "../../wire/messages";
+import type { Sentence } from "../../words/sentence";
+import { sentence } from "../../words/sentence";
+import { type Effect, ROOM } from "../events";
+import type { RejoinIntent, ReturnIntent } from "../kernel/intents";
+import { Doors, daysAround, type Entry, GuestLobby } from "./lobby";
+import { among, policyOf } from "../kernel/membership";
+import type { RoomSession } from "../kernel/room";
+import * as words from "../catalogue/sentences";
+
+/** Members that wait in the lobby while no host is there: those with the lowest leaves. */
+export const WATCHERS = 8;
+/** Seconds that each next rank waits for the one before it to answer, and to commit. */
+export const HERE_STEP = 0.5;
+export const COMMIT_STEP = 1.5;
+export const SEEK_EVERY = 3;
+/** Seconds without an answer after which the host begins anew. */
+export const PATIENCE = 15;
+/** Seconds after which a member that is not let in makes another ticket, of the slot that it then knows. */
+export const TICKET_FOR = 120;
+/** Seconds for which one member is asked to let us back in, before the next. */
+export const HELPER_WAIT = 6;
+/** Seconds until a member that could not be let back in yet asks again. */
+export const REFUSED_WAIT = 30;
+/** Requests that a member remembers, and minimum seconds between two requests of one member. */
+export const ASKED_MAX = 16;
+export const ASKED_EVERY = 5;
+/** The first number of a desk's requests: a host's lobby counts its own from 1 up and from -1 down. */
+export const NUMBERS = 2 ** 32;
+
+interface Asked {
+  readonly asked: returning.Return | returning.Again;
+  readonly day: number;
+  readonly keyPackage: mls.KeyPackage;
+  readonly ticket: Bytes;
+  readonly name: string;
+  readonly due: number;
+  wanted: boolean;
+}
+
+/** Access to the lobby: a host's own, or `MembersLobby` while no host is active. */
+export interface Place {
+  post(day: number, message: lobby.LobbyMessage): Promise<void>;
+}
+
+/**
+ * A member's part in readmission: of crashed hosts, and of members out of step.
+ *
+ * It needs access to the lobby (`Place`).
+ */
+export class Desk {
+  readonly wanted: (ReturnIntent | RejoinIntent)[] = [];
+  readonly #rng: Rng;
+  readonly #key: Bytes;
+  /** hex(nonce of a Seek) -> the nonce, when, day */
+  readonly #hereDue = new Map<
+    string,
+    { readonly nonce: Bytes; readonly due: number; readonly day: number }
+  >();
+  readonly #asked = new Map<number, Asked>();
+  #number = NUMBERS;
+
+  constructor(doorSeed: Bytes, rng: Rng = systemRng) {
+    this.#rng = rng;
+    this.#key = returning.insideKey(doorSeed);
+  }
+
+  /** Send the answers that are due, unless another member has. */
+  async tick(room: RoomSession, place: Place, now: number): Promise<void> {
+    const { journal } = room.m;
+    for (const [key, { nonce, due, day }] of [...this.#hereDue]) {
+      if (now < due) continue;
+      this.#hereDue.delete(key);
+      const here = new returning.Here(nonce, journal.slot, journal.chain, invite.gate(journal.token));
+      await place.post(day, await returning.cover(this.#key, here, this.#rng));
+    }
+    for (const [number, asked] of this.#asked) {
+      const returns = asked.asked.type === "Return";
+      // Given up meanwhile; or a host of that name is active, has not crashed, and another holder of the seed asks.
+      if (returns && (now - asked.due > PATIENCE || isHere(room, asked.name, now))) continue;
+      const step = returns ? COMMIT_STEP : 0;
+      if (asked.wanted || now < asked.due + step * room.rank) continue;
+      asked.wanted = true;
+      this.wanted.push(intentOf(number, asked));
+    }
+  }
+
+  /** Process a lobby message under the key that members have. */
+  async heard(day: number, posted: lobby.Inside, room: RoomSession, now: number): Promise<void> {
+    let said: returning.Message;
+    try {
+      said = await returning.uncover(this.#key, posted);
+    } catch (error) {
+      if (error instanceof SnugCryptoError) return; // the sender has the link, and was never admitted
+      throw error;
+    }
+    if (said.type === "Seek") {
+      const key = hex(said.nonce);
+      if (this.#hereDue.size < ASKED_MAX && !this.#hereDue.has(key))
+        this.#hereDue.set(key, { nonce: said.nonce, due: now + HERE_STEP * room.rank, day });
+    } else if (said.type === "Here") this.#hereDue.delete(hex(said.nonce));
+    else if (said.type === "Return" || said.type === "Again") await this.#ask(day, said, room, now);
+  }
+
+  async #ask(
+    day: number,
+    said: returning.Return | returning.Again,
+    room: RoomSession,
+    now: number,
+  ): Promise<void> {
+    for (const known of this.#asked.values()) if (same(known.asked.keyPackage, said.keyPackage)) return;
+    const { m } = room;
+    // A former host's: it is void, and must not displace others.
+    if (said.type === "Return" && m.ledger.returnsClosed) return;
+    let keyPackage: mls.KeyPackage, name: string, encoded: Bytes;
+    try {
+      keyPackage = await mls.KeyPackageIn.decode(said.keyPackage).verify(m.group.suite, Math.floor(now));
+      name = checkName(Identity.decode(keyPackage.leafNode.credential.identity).name);
+      encoded =
+        keyPackage.extensions.find((e) => e.extensionType === REJOIN_EXTENSION)?.data ?? new Uint8Array();
+      if (said.type === "Return") {
+        const message = hostReturnMessage(m.group.groupId, H(said.keyPackage), said.slot);
+        await verify(m.policy.hostPublic, message, said.signature);
+      } else {
+        const ticket = RejoinTicket.decode(encoded);
+        // For another group, or another member.
+        if (!same(ticket.groupId, m.group.groupId) || ticket.by !== m.ownLeaf) return;
+      }
+    } catch (error) {
+      if (error instanceof SnugCryptoError) return; // from a member, former or current, without the host key
+      throw error;
+    }
+    if (said.type === "Again" && !this.#mayAsk(keyPackage, room, now)) return;
+    this.#number++;
+    this.#asked.set(this.#number, {
+      asked: said,
+      day,
+      keyPackage,
+      ticket: encoded,
+      name,
+      due: now,
+      wanted: false,
+    });
+    while (this.#asked.size > ASKED_MAX) {
+      // Members' requests are dropped before hosts'.
+      const [first] = this.#asked.keys();
+      const again = [...this.#asked].find(([, asked]) => asked.asked.type === "Again");
+      this.#asked.delete(again?.[0] ?? first ?? 0);
+    }
+  }
+
+  /** Return whether a member of the room may ask again; its previous request is then forgotten. */
+  #mayAsk(keyPackage: mls.KeyPackage, room: RoomSession, now: number): boolean {
+    const key = keyPackage.leafNode.signatureKey;
+    if (room.m.leafOf(key) === null) return false;
+    for (const [number, asked] of [...this.#asked]) {
+      if (asked.asked.type !== "Again" || !same(asked.keyPackage.leafNode.signatureKey, key)) continue;
+      if (now - asked.due < ASKED_EVERY) return false;
+      this.#asked.delete(number);
+    }
+    return true;
+  }
+
+  /** Answer a request: our commit of it has come back. */
+  async answer(number: number, answer: lobby.Answer, place: Place): Promise<void> {
+    const asked = this.#asked.get(number);
+    if (asked === undefined) return;
+    let back: returning.Back;
+    try {
+      back = await returning.makeBack(asked.asked, answer, this.#rng);
+    } catch (error) {
+      // An invalid reply key: the asker cannot be answered.
+      if (error instanceof SnugCryptoError) return;
+      throw error;
+    }
+    await place.post(asked.day, await returning.cover(this.#key, back, this.#rng));
+  }
+}
+
+/** Return whether a host of that name has signed something lately. */
+function isHere(room: RoomSession, name: string, now: number): boolean {
+  const hosts = room.m.members().filter((member) => member.host && member.name === name);
+  return hosts.some(({ leaf }) => room.aspects.some((aspect) => aspect.hears(leaf, now)));
+}
+
+function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): ReturnIntent | RejoinIntent {
+  if (asked.type === "Again") return { type: "RejoinIntent", knock, keyPackage, ticket, name };
+  return { type: "ReturnIntent", knock, keyPackage, hostReturn: asked.proof, name };
+}
+
+/** A member without the host seed, in the lobby for as long as no host is active. */
+export class MembersLobby {
+  readonly effects: Effect[] = [];
+  readonly #doors: Doors;
+
+  constructor(link: invite.Invite, rng: Rng = systemRng) {
+    this.#doors = new Doors(link.secret, link.origin, this.effects, rng);
+  }
+
+  /** Stay in the lobby. */
+  async tick(now: number): Promise<void> {
+    await this.#doors.want(daysAround(now), now);
+  }
+
+  /** Handle a lost connection to a lobby. */
+  lost(day: number, now: number): void {
+    this.#doors.lost(day, now);
+  }
+
+  /** Return a message between members there; null for any other. */
+  async received(day: number, message: ServerMessage): Promise<lobby.Inside | null> {
+    const posted = await this.#doors.received(day, message);
+    return typeof posted !== "boolean" && posted.type === "Inside" ? posted : null;
+  }
+
+  /** Post a message there. */
+  async post(day: number, message: lobby.LobbyMessage): Promise<void> {
+    await this.#doors.post(day, message);
+  }
+
+  /** Leave the lobby: a host is active again, or we leave. */
+  close(): void {
+    this.#doors.close();
+  }
+}
+
+/** A request to one member, with its keys. */
+interface Again {
+  readonly asked: returning.Again;
+  readonly privateKey: X25519Key;
+  readonly bundle: mls.KeyPackageBundle;
+  readonly leaf: number;
+  readonly at: number;
+}
+
+export interface RejoiningFacts {
+  readonly link: invite.Invite;
+  readonly name: string;
+  readonly old: RoomSession;
+  /** Takes a time, the ticket's nonce (16 bytes) and the leaf that may commit it. */
+  readonly makePackage: (now: number, nonce: Bytes, by: number) => Promise<mls.KeyPackageBundle>;
+  readonly psks: mls.Psks;
+  /** The leaf of the member that helped before, if any. */
+  readonly first: number | null;
+  readonly now: number;
+  readonly rng?: Rng;
+}
+
+/** A member out of step: knocks like a newcomer, and also asks the members, in case no host is there. */
+export class RejoiningLobby extends GuestLobby {
+  /** The leaf of the member that let us in, if it was one of them. */
+  helpedBy: number | null = null;
+  readonly #old: RoomSession;
+  readonly #packageFor: RejoiningFacts["makePackage"];
+  /** Leaves that may be asked in the lobby, the last helper first; and the number of requests so far. */
+  readonly #helpers: readonly number[];
+  #turn = 0;
+  #nonce: Bytes = new Uint8Array();
+  #refusedAt: number | null = null;
+  readonly #key: Bytes;
+  /** Our requests to members, the newest last. */
+  #asked: Again[] = [];
+  /** When we last posted; initially the time of creation, because a host may be quicker. */
+  #postedAt: number;
+  #made: { readonly at: number; readonly bundle: mls.KeyPackageBundle } | null = null;
+
+  static async begin(facts: RejoiningFacts): Promise<RejoiningLobby> {
+    const lobby = new RejoiningLobby(facts);
+    await lobby.tick(facts.now);
+    return lobby;
+  }
+
+  private constructor(facts: RejoiningFacts) {
+    const { link, name, old, psks, first, now, rng = systemRng } = facts;
+    super({
+      link,
+      name,
+      greeting: "",
+      psks,
+      now,
+      rng,
+      makePackage: (at) => facts.makePackage(at, rng(16), ANY_HOST),
+    });
+    this.#old = old;
+    this.#packageFor = facts.makePackage;
+    const { m } = old;
+    const others = m.members().filter(({ leaf, host }) => !host && leaf !== m.ownLeaf);
+    const helpers = others.slice(0, WATCHERS).map(({ leaf }) => leaf);
+    this.#helpers = [
+      ...helpers.filter((leaf) => leaf === first),
+      ...helpers.filter((leaf) => leaf !== first),
+    ];
+    this.#key = returning.insideKey(old.doorKey.seed);
+    this.#postedAt = now;
+  }
+
+  /** One nonce for hosts and members: it admits us once, so that a late answer cannot remove us again. */
+  protected override async makePackage(now: number): Promise<mls.KeyPackageBundle> {
+    if (this.#made === null || now - this.#made.at > TICKET_FOR) {
+      this.#nonce = this.rng(16);
+      this.#made = { at: now, bundle: await this.#packageFor(now, this.#nonce, ANY_HOST) };
+      this.#asked = [];
+    }
+    return this.#made.bundle;
+  }
+
+  override async tick(now: number): Promise<void> {
+    if (this.#refusedAt !== null && now - this.#refusedAt < REFUSED_WAIT) return;
+    await super.tick(now);
+    const today = invite.dayOf(now);
+    const waited = now - this.#postedAt >= SEEK_EVERY;
+    if (!this.doors.inside.has(today) || this.entry !== null || !waited || this.#helpers.length === 0) return;
+    this.#postedAt = now;
+    await this.makePackage(now);
+    let last = this.#asked.at(-1);
+    if (last === undefined || now - last.at >= HELPER_WAIT) last = await this.#askNext(now);
+    await this.doors.post(today, await returning.cover(this.#key, last.asked, this.rng));
+  }
+
+  /** Ask one member after the other: a member that does not help could use up its ticket. */
+  async #askNext(now: number): Promise<Again> {
+    const count = this.#helpers.length;
+    if (this.#asked.length > 0 && this.#turn % count === 0) {
+      this.#made = null; // all were asked, and one may have used up the nonce
+      await this.makePackage(now);
+    }
+    // Each round begins with another member.
+    const turn = (this.#turn % count) + Math.floor(this.#turn / count);
+    const leaf = this.#helpers[turn % count] ?? ANY_HOST;
+    this.#turn++;
+    const privateKey = await X25519Key.generate(this.rng);
+    const bundle = await this.#packageFor(now, this.#nonce, leaf);
+    const asked = new returning.Again(privateKey.public, bundle.encoded);
+    const again = { asked, privateKey, bundle, leaf, at: now };
+    this.#asked.push(again);
+    return again;
+  }
+
+  override async heard(day: number, posted: lobby.LobbyMessage, now: number): Promise<void> {
+    if (posted.type === "Inside" && this.entry === null) {
+      await this.#heardInside(posted);
+      return;
+    }
+    await super.heard(day, posted, now);
+    if (this.refusal === null) return;
+    // No person has refused, because nobody is asked: the obstacle may be temporary.
+    this.tell(words.status("not_yet", { why: withoutAdvice(this.refusal) }));
+    this.refusal = null;
+    this.#refusedAt = now;
+    this.sent = [];
+    this.#made = null;
+  }
+
+  async #heardInside(posted: lobby.Inside): Promise<void> {
+    try {
+      const said = await returning.uncover(this.#key, posted);
+      if (said.type !== "Back") return;
+      const ours = this.#asked.find(({ asked }) => same(asked.id, said.id));
+      if (ours === undefined) return;
+      const answer = await said.open(ours.asked, ours.privateKey);
+      const group = await mls.Group.join(answer.welcome, ours.bundle, { psks: this.psks, rng: this.rng });
+      if (!this.fits(answer, group)) return;
+      this.entry = { answer, group };
+      this.helpedBy = ours.leaf;
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error;
+      // From a former member: another may still answer.
+    }
+  }
+
+  /**
+   * Return whether the answer continues the meeting that we were in.
+   *
+   * A removed member can answer as well, in a room that goes on from an epoch before its removal.
+   */
+  override fits(answer: lobby.Answer, group: mls.Group): boolean {
+    const { m, doorKey, stewardPublic } = this.#old;
+    const before = m.ledger;
+    let after: Ledger;
+    try {
+      if (!same(policyOf(group).hostPublic, m.policy.hostPublic)) return false;
+      after = Ledger.decode(answer.ledger);
+    } catch (error) {
+      if (error instanceof SnugCryptoError) return false;
+      throw error;
+    }
+    const here = group.members().map(({ leafNode }) => leafNode.signatureKey);
+    return (
+      same(group.groupId, m.group.groupId) &&
+      same(answer.doorSeed, doorKey.seed) &&
+      same(answer.stewardPublic, stewardPublic) &&
+      answer.slot > m.journal.slot &&
+      group.epoch > m.group.epoch &&
+      within(before.keys, after.keys) &&
+      within(before.revoked, after.revoked) &&
+      within(before.used, after.used) &&
+      (after.returnsClosed || !before.returnsClosed) &&
+      here.every((key) => !before.keys.has(hex(key)) || m.leafOf(key) !== null)
+    );
+  }
+}
+
+function within<T>(some: ReadonlySet<T>, all: ReadonlySet<T>): boolean {
+  for (const each of some) if (!all.has(each)) return false;
+  return true;
+}
+
+const withoutAdvice = (refusal: Sentence): Sentence =>
+  refusal.key === "refusal.not_added" ? sentence("refusal.not_added.yet", refusal.args) : refusal;
+
+export interface ReturningFacts {
+  readonly kept: returning.Kept;
+  readonly makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
+  readonly psks: mls.Psks;
+  readonly now: number;
+  readonly rng?: Rng;
+}
+
+interface Sent {
+  readonly asked: returning.Return;
+  readonly privateKey: X25519Key;
+  readonly bundle: mls.KeyPackageBundle;
+  readonly at: number;
+}
+
+/** A crashed host in the lobby: seeks members, and asks to be added. */
+export class ReturningLobby {
+  readonly effects: Effect[] = [];
+  entry: Entry | null = null;
+  readonly refusal: Sentence | null = null;
+  readonly #kept: returning.Kept;
+  readonly #makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
+  readonly #psks: mls.Psks;
+  readonly #rng: Rng;
+  readonly #key: Bytes;
+  readonly #doors: Doors;
+  #nonce: Bytes = new Uint8Array();
+  #soughtAt = 0;
+  #here: returning.Here | null = null;
+  #sent: Sent | null = null;
+  #serverNonce: Bytes = new Uint8Array();
+
+  static async open(facts: ReturningFacts): Promise<ReturningLobby> {
+    const lobby = new ReturningLobby(facts);
+    await lobby.tick(facts.now);
+    return lobby;
+  }
+
+  private constructor({ kept, makePackage, psks, rng = systemRng }: ReturningFacts) {
+    this.#kept = kept;
+    this.#makePackage = makePackage;
+    this.#psks = psks;
+    this.#rng = rng;
+    this.#key = returning.insideKey(kept.doorSeed);
+    this.#doors = new Doors(kept.secret, kept.origin, this.effects, rng);
+    this.effects.push({ type: "Tell", event: words.status("returning") });
+  }
+
+  /** Stay in today's lobby and seek until a member answers; begin anew after PATIENCE seconds. */
+  async tick(now: number): Promise<void> {
+    const today = invite.dayOf(now);
+    await this.#doors.want(new Set([today]), now);
+    if (!this.#doors.inside.has(today) || this.entry !== null) return;
+    if (this.#sent !== null && now - this.#sent.at > PATIENCE) this.#sent = this.#here = null;
+    if (this.#sent !== null || now - this.#soughtAt < SEEK_EVERY) return;
+    this.#soughtAt = now;
+    this.#nonce = this.#rng(16);
+    await this.#post(today, new returning.Seek(this.#nonce));
+  }
+
+  async #post(day: number, message: returning.Message): Promise<void> {
+    await this.#doors.post(day, await returning.cover(this.#key, message, this.#rng));
+  }
+
+  /** Handle a lost connection to the lobby. */
+  lost(day: number, _why: Sentence, now: number): void {
+    this.#doors.lost(day, now);
+  }
+
+  /** Process a message from the server in the lobby. */
+  async received(day: number, message: ServerMessage, now: number): Promise<void> {
+    const posted = await this.#doors.received(day, message);
+    if (posted === true) {
+      this.#soughtAt = 0;
+      await this.tick(now);
+    }
+    if (typeof posted === "boolean" || posted.type !== "Inside") return;
+    let said: returning.Message;
+    try {
+      said = await returning.uncover(this.#key, posted);
+    } catch (error) {
+      if (error instanceof SnugCryptoError) return;
+      throw error;
+    }
+    if (said.type === "Here" && same(said.nonce, this.#nonce) && this.#sent === null)
+      await this.#ask(day, said, now);
+    else if (said.type === "Back" && this.#sent !== null && same(said.id, this.#sent.asked.id))
+      await this.#letIn(said, this.#sent);
+  }
+
+  async #ask(day: number, here: returning.Here, now: number): Promise<void> {
+    const bundle = await this.#makePackage(now);
+    const { hostSeed, groupId } = this.#kept;
+    const { asked, privateKey } = await returning.makeReturn(
+      hostSeed,
+      groupId,
+      here.slot,
+      bundle.encoded,
+      this.#rng,
+    );
+    this.#here = here;
+    this.#sent = { asked, privateKey, bundle, at: now };
+    await this.#post(day, asked);
+    this.effects.push({ type: "Connect", door: ROOM }); // a restarted server needs a steward to open
+  }
+
+  /** Open the room for the members, who cannot do that themselves. */
+  async atTheRoom(message: ServerMessage): Promise<void> {
+    const here = this.#here;
+    const { origin, hostSeed, groupId } = this.#kept;
+    const door = await this.#kept.doorKey();
+    const steward = await hostSeed.stewardKey(groupId);
+    const number = invite.roomNumber(door.public, steward.public);
+    if (message.type === "challenge") {
+      this.#serverNonce = message.nonce;
+      const nonce = this.#rng(32);
+      const signature = await door.sign(invite.doorMessage(origin, number, message.nonce, nonce));
+      const [door_key, steward_key] = [door.public, steward.public];
+      this.#transmit({ type: "room_door", door_key, steward_key, nonce, signature });
+    } else if (message.type === "entered" && message.slot === null && here !== null) {
+      const { slot, gate, chain } = here;
+      const signature = await steward.sign(invite.openMessage(number, slot, gate, chain, this.#serverNonce));
+      this.#transmit({ type: "open", slot, gate, chain, signature });
+    }
+  }
+
+  #transmit(message: ClientMessage): void {
+    this.effects.push({ type: "Transmit", door: ROOM, message });
+  }
+
+  async #letIn(back: returning.Back, sent: Sent): Promise<void> {
+    try {
+      const answer = await back.open(sent.asked, sent.privateKey);
+      const group = await mls.Group.join(answer.welcome, sent.bundle, { psks: this.#psks, rng: this.#rng });
+      const policy = policyOf(group);
+      const { hostSeed, groupId, doorSeed } = this.#kept;
+      const steward = await hostSeed.stewardKey(groupId);
+      const ours =
+        same(group.groupId, groupId) &&
+        same(answer.doorSeed, doorSeed) &&
+        same(answer.stewardPublic, steward.public) &&
+        same(policy.hostPublic, hostSeed.hostPublic);
+      const own = group.member(group.ownLeaf);
+      if (ours && own !== null && among(own.signatureKey, policy.hosts)) this.entry = { answer, group };
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error;
+      // From a former member: another may still answer.
+    }
+  }
+
+  /** Leave the lobby. */
+  close(): void {
+    this.#doors.close();
+  }
+}

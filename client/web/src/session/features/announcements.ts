@@ -1,0 +1,90 @@
+/** The members' announcements, and the sealed grant of the host seed. */
+import { type Bytes, type Rng, concat, utf8 } from "../../crypto/bytes";
+import { SnugCryptoError } from "../../crypto/errors";
+import { prefixed } from "../../crypto/fields";
+import * as hpke from "../../crypto/hpke";
+import { HostSeed } from "../../crypto/entry/invite";
+import type { X25519Key } from "../../crypto/primitives";
+import type { Announce, Grant } from "../catalogue/content";
+
+/**
+ * The newest announcement of each leaf.
+ *
+ * Kept by leaf, so that nobody can take another member's SSRC by naming it first (SNUG-20).
+ */
+export class Announced {
+  /** leaf -> SSRC -> stream number */
+  readonly #streams = new Map<number, ReadonlyMap<number, number>>();
+  /** leaf -> (epoch, generation) */
+  readonly #saidAs = new Map<number, readonly [number, number]>();
+  readonly #boxes = new Map<number, Bytes>();
+
+  /** Store a leaf's announcement, unless a newer one is stored (catching up brings old ones). */
+  hear(leaf: number, epoch: number, generation: number, what: Announce): void {
+    const [lastEpoch, last] = this.#saidAs.get(leaf) ?? [0, 0];
+    if (epoch < lastEpoch || (epoch === lastEpoch && generation < last)) return;
+    this.#saidAs.set(leaf, [epoch, generation]);
+    this.#boxes.set(leaf, what.box);
+    this.#streams.set(leaf, new Map(what.streams.map(({ ssrc, stream }) => [ssrc, stream])));
+  }
+
+  /** Forget the member of a leaf that is empty now or has another member. */
+  forget(leaf: number): void {
+    for (const known of [this.#streams, this.#saidAs, this.#boxes]) known.delete(leaf);
+  }
+
+  /** Return the leaves that announced the SSRC, each with its stream number. */
+  announcers(ssrc: number): Map<number, number> {
+    const found = new Map<number, number>();
+    for (const [leaf, streams] of this.#streams) {
+      const stream = streams.get(ssrc);
+      if (stream !== undefined) found.set(leaf, stream);
+    }
+    return found;
+  }
+
+  /** Return a leaf's SSRCs and their stream numbers. */
+  streams(leaf: number): ReadonlyMap<number, number> {
+    return this.#streams.get(leaf) ?? new Map();
+  }
+
+  /** Return leaves and their X25519 keys (32 bytes), for messages to one member alone. */
+  boxes(): (readonly [number, Bytes])[] {
+    return [...this.#boxes];
+  }
+}
+
+/** Seal the host seed for the new host at `leaf`, with that signature key and box. */
+export async function sealGrant(
+  seed: HostSeed,
+  leaf: number,
+  signatureKey: Bytes,
+  box: Bytes,
+  groupId: Bytes,
+  rng: Rng,
+): Promise<Grant> {
+  const { enc, ciphertext } = await hpke.seal(box, info(groupId), signatureKey, seed.seed, rng);
+  return { type: "grant", leaf, enc, sealed: ciphertext };
+}
+
+/** Return the host seed in a grant to us (`ownBox` is our key pair); null if it does not open. */
+export async function openGrant(
+  grant: Grant,
+  ownKey: Bytes,
+  ownBox: X25519Key,
+  groupId: Bytes,
+): Promise<HostSeed | null> {
+  try {
+    const { plaintext } = await hpke.open(ownBox, grant.enc, info(groupId), ownKey, grant.sealed);
+    return await HostSeed.from(plaintext);
+  } catch (error) {
+    if (error instanceof SnugCryptoError) return null;
+    throw error;
+  }
+}
+
+/** Return the host key's statement that the member of that signature key (32 bytes) has the seed. */
+export const grantedMessage = (groupId: Bytes, signatureKey: Bytes): Bytes =>
+  concat(utf8("snug 1 granted"), prefixed(groupId, 2), signatureKey);
+
+const info = (groupId: Bytes): Bytes => concat(utf8("snug 1 grant"), groupId);

@@ -1,0 +1,70 @@
+/**
+ * Turns for commits that any member can make: healing, and farewells of leavers.
+ *
+ * All members compute the same order and wait by rank: usually one commits, and the next steps in only if it does
+ * not.
+ */
+import type { FarewellIntent } from "../kernel/intents";
+
+/** Minimum seconds between two healing commits, and seconds for one round of the whole room. */
+export const HEAL_LEAST = 10;
+export const HEAL_ROUND = 300;
+/** Extra seconds that each next rank waits. */
+export const HEAL_STEP = 5;
+export const FAREWELL_STEP = 1;
+
+function rank(order: readonly number[], own: number): number {
+  const at = order.indexOf(own);
+  return at < 0 ? order.length : at;
+}
+
+/** The times of the members' commits, and the pending farewells. */
+export class Turns {
+  readonly #healed: Map<number, number>;
+  readonly #farewells = new Map<number, readonly [FarewellIntent, number]>();
+
+  constructor(leaves: Iterable<number>, now: number) {
+    this.#healed = new Map(Array.from(leaves, (leaf) => [leaf, now]));
+  }
+
+  /** Record an adopted commit. Proposals end with their epoch: a remaining leaver proposes again. */
+  committed(by: number, added: Iterable<number>, removed: Iterable<number>, now: number): void {
+    this.#healed.set(by, now);
+    for (const leaf of removed) this.#healed.delete(leaf);
+    for (const leaf of added) this.#healed.set(leaf, now);
+    this.#farewells.clear();
+  }
+
+  /**
+   * Return whether `own` should commit an empty path now.
+   *
+   * Every max(10 s, 300 s / N) the member that has not committed for longest does; each next rank waits longer.
+   */
+  healNow(leaves: readonly number[], own: number, now: number): boolean {
+    if (leaves.length < 2) return false;
+    const healed = (leaf: number) => this.#healed.get(leaf) ?? 0;
+    const period = Math.max(HEAL_LEAST, HEAL_ROUND / leaves.length);
+    const last = Math.max(...leaves.map(healed));
+    const order = [...leaves].sort((a, b) => healed(a) - healed(b) || a - b);
+    return now - last >= period + HEAL_STEP * rank(order, own);
+  }
+
+  /** Record a member's proposal to remove itself. */
+  leavesUs(farewell: FarewellIntent, now: number): void {
+    this.#farewells.set(farewell.leaf, [farewell, now]);
+  }
+
+  /** Return the farewells for `own` to commit; `members` are (leaf, whether a host): hosts first. */
+  farewellsDue(members: readonly (readonly [number, boolean])[], own: number, now: number): FarewellIntent[] {
+    const order = [...members]
+      .sort((a, b) => Number(b[1]) - Number(a[1]) || a[0] - b[0])
+      .map(([leaf]) => leaf);
+    const ours = rank(
+      order.filter((leaf) => !this.#farewells.has(leaf)),
+      own,
+    );
+    return [...this.#farewells.values()]
+      .filter(([, since]) => now - since >= FAREWELL_STEP * ours)
+      .map(([farewell]) => farewell);
+  }
+}

@@ -1,0 +1,482 @@
+/**
+ * Short codes: who opens a run, which messages members send when, and comparisons by people (section 8).
+ *
+ * All members follow the server's order, for their own messages too: our message counts when it has come back. Honest
+ * members are therefore in the same run and phase, even if two members open a run or a member lies, unless the server
+ * sends them different messages; that shows (`code_fork`). If the order is lost (while catching up, or at a restart
+ * of the server), a message waits for its run.
+ */
+import { type Bytes, compare, hex, same } from "../../crypto/bytes";
+import { SnugCryptoError } from "../../crypto/errors";
+import { H } from "../../crypto/kdf";
+import { CodeRun, type Ground, indices, SHARE_SIZE, SID_SIZE, signs } from "../../crypto/proof/verification";
+import type { ApplicationMessage } from "../../mls";
+import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
+import { Aspect } from "../kernel/feature";
+import { trim } from "../monitor/heartbeats";
+import { Compared, membersOf, type Seen } from "./compared";
+import { type AnyContent, type CodeCommit, type CodeOpen, type CodeReveal, COMPARING_MAX } from "../catalogue/content";
+import type { Change } from "../kernel/membership";
+import type { RoomSession } from "../kernel/room";
+import * as words from "../catalogue/sentences";
+
+/** Seconds for all commitments, and again for all shares. */
+export const PHASE = 8;
+/** Seconds for which commits wait while runs follow each other without a pause and commitments are missing. */
+export const HOLD_MAX = 16;
+/** Seconds without a run that count as a pause. */
+export const PAUSE = 1;
+/** Seconds between two runs of one opener, and after a code until anybody's next run. */
+export const OPEN_EVERY = 5;
+export const REST = 10;
+/** Extra seconds that an opener waits beyond the others' limits: its messages do not all take equally long. */
+export const MARGIN = 1;
+/** Seconds that an OPEN may have been under way to a member that is catching up. */
+export const FRESH = 3;
+/** Seconds after which a request for a code that could not be sent is given up. */
+export const WISH_MAX = 30;
+/** Seconds within which a person may still mean the previous code. */
+export const SLIP = 2;
+/** Messages of ours that are resent: the three of a run. */
+export const OWN_MAX = 3;
+/** Runs of this epoch whose ids are kept, so that no id is used twice. */
+export const SIDS_MAX = 256;
+
+type Word = CodeCommit | CodeReveal;
+
+/** A run, and this member's state of it beside the arithmetic. */
+interface Running {
+  readonly run: CodeRun;
+  readonly opener: number;
+  readonly names: ReadonlyMap<number, string>;
+  readonly seen: Seen;
+  deadline: number;
+  /** Our share was sent, so somebody else may know the code. */
+  showing: boolean;
+  /** Our connection was lost meanwhile. */
+  cut: boolean;
+  /** A member is leaving, and will not wait. */
+  leaver: boolean;
+  /** Opened by us, for the second time. */
+  readonly again: boolean;
+}
+
+/** Whether a share is out, so that an abort may be a member's choice. */
+const isOut = (running: Running): boolean => running.showing || running.run.shown;
+
+/** A request to open a run. */
+interface Wish {
+  readonly since: number;
+  /** The second attempt. */
+  readonly again: boolean;
+  /** Sent, and not yet come back. */
+  sid: Bytes | null;
+  sentAt: number;
+}
+
+const wishOf = (since: number, again = false): Wish => ({ since, again, sid: null, sentAt: 0 });
+
+/** Runs for short codes, and the memory of comparisons. */
+export class Comparing extends Aspect {
+  #running: Running | null = null;
+  #wish: Wish | null = null;
+  /** Whether our person waits for a code. */
+  #asked = false;
+  /** hex(H(blob)) -> message that has not come back */
+  #mine = new Map<string, AnyContent>();
+  #unsent: AnyContent[] = [];
+  /**
+   * Our last messages and when they were sent: resent on every new connection, even if the run is over here, because
+   * it may go on elsewhere. Receivers drop duplicates.
+   */
+  readonly #blobs: { readonly blob: Bytes; readonly saidAt: number }[] = [];
+  /** Messages for runs that are unknown here: of each leaf for its last such run only. */
+  readonly #early = new Map<number, Word[]>();
+  /** leaf -> when its last OPEN came */
+  readonly #opened = new Map<number, number>();
+  #ownOpen = -Infinity;
+  readonly #sids = new Map<string, true>();
+  /** The last code. */
+  #seen: Seen | null = null;
+  #code = 0;
+  #slipUntil = 0;
+  #answered = true;
+  #now: number;
+  #inTouch: number;
+  #heldSince = 0;
+  #idleSince = -Infinity;
+  #compared = new Compared();
+
+  constructor(room: RoomSession, now: number) {
+    super(room);
+    this.#now = this.#inTouch = now;
+    this.#compared.begin(room.m, now);
+  }
+
+  override carryOver(old: RoomSession): void {
+    const before = old.aspect(Comparing);
+    this.#compared = before.#compared;
+    this.#seen = before.#seen;
+    this.#code = before.#code;
+    this.#answered = before.#answered;
+    this.#compared.begin(this.room.m, this.#inTouch);
+    // Otherwise an attacker that can make us fall out of step could try out codes unnoticed.
+    if (before.#running !== null && isOut(before.#running))
+      this.#alarmMissing(before.#running, sentence("nocode.anew_out"));
+    else if (before.#asked) this.room.tell(words.noCode(sentence("nocode.anew")));
+    this.#tellStanding(true);
+  }
+
+  // -- commands --------------------------------------------------------------------------------------------
+
+  /** Request a run; CommandError if none is possible. */
+  async compare(now: number): Promise<void> {
+    const count = this.room.m.members().length;
+    if (count < 2) throw new CommandError(sentence("cant.nobody_to_compare"));
+    if (count > COMPARING_MAX) throw new CommandError(sentence("cant.compare_many", { most: COMPARING_MAX }));
+    this.#asked = true;
+    this.room.tell(words.status("comparing"));
+    if (this.#running === null && this.#wish === null) {
+      this.#wish = wishOf(now);
+      await this.#open(now);
+    }
+  }
+
+  /** Record a person's comparison; CommandError if the compared code is unclear. */
+  compared(isSame: boolean, digits: string | null, now: number): void {
+    if (digits !== null) this.#compared.digits(isSame, digits.replaceAll(" ", ""), now);
+    else if (this.#seen === null) throw new CommandError(sentence("cant.no_code_yet"));
+    else if (now < this.#slipUntil) throw new CommandError(sentence("cant.another_code"));
+    else {
+      this.#answered = true;
+      this.#compared.short(isSame, this.#seen);
+    }
+    if (!isSame) this.room.tell(words.alarm("code_different"));
+    this.#tellStanding(true);
+  }
+
+  /** Show the codes again, and the changes since the comparison. */
+  show(): void {
+    const m = this.room.m;
+    this.room.tell({ type: "Code", epoch: m.group.epoch, digits: m.code });
+    if (this.#seen !== null && this.#seen.epoch === m.group.epoch) this.#tellCode(this.#seen);
+    this.#tellStanding(true);
+  }
+
+  #tellCode(seen: Seen): void {
+    const four = signs(this.#code);
+    this.room.tell({
+      type: "ShortCode",
+      epoch: seen.epoch,
+      emoji: four.map(([emoji]) => emoji),
+      words: four.map(([, word]) => word),
+      indices: indices(this.#code),
+      members: this.room.m.members(),
+    });
+  }
+
+  #tellStanding(news: boolean): void {
+    const standing = this.#compared.standing(this.room.m, news);
+    if (standing !== null) this.room.tell(standing);
+  }
+
+  // -- hooks -----------------------------------------------------------------------------------------------
+
+  override async level(now: number): Promise<void> {
+    this.#now = now;
+    for (const { blob, saidAt } of this.#blobs)
+      if (now - saidAt <= 2 * PHASE) this.room.send({ type: "relay", blob });
+    await this.#flush();
+    await this.#open(now);
+  }
+
+  override lost(_why: Sentence, _now: number): void {
+    if (this.#running !== null) this.#running.cut = true;
+  }
+
+  override async tick(now: number): Promise<void> {
+    this.#now = now;
+    if (this.room.isLevel(now) && !this.room.catchingUp) this.#inTouch = now;
+    this.#expire(now);
+    await this.#flush();
+    await this.#open(now);
+  }
+
+  override adopted(change: Change, now: number): void {
+    for (const { leaf } of change.removed) this.#opened.delete(leaf);
+    const running = this.#running;
+    let unheard = this.#wish !== null && this.#wish.sid !== null;
+    let again = this.#wish !== null && this.#wish.again;
+    this.#over(now);
+    this.#mine.clear();
+    this.#blobs.length = 0;
+    this.#early.clear();
+    this.#sids.clear(); // messages are bound to their epoch
+    if (running !== null) {
+      if (isOut(running)) {
+        this.#alarmMissing(running, sentence("nocode.keys_out", { who: this.room.m.who(change.by) }));
+      } else if (running.opener === this.room.m.ownLeaf) {
+        unheard = true;
+        again = running.again;
+      } else if (this.#asked) this.#noCode(sentence("nocode.changed"));
+    }
+    if (unheard) this.#onceMore(again, now);
+    const news = this.#compared.moved(change, this.room.m, now);
+    if (this.#compared.verified) this.#tellStanding(news);
+  }
+
+  override async relayed(_number: number, digest: Bytes, now: number): Promise<void> {
+    const key = hex(digest);
+    const what = this.#mine.get(key);
+    if (what === undefined) return;
+    this.#mine.delete(key);
+    await this.#take(this.room.m.ownLeaf, what, now);
+  }
+
+  override async heard(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
+    if (what.type === "leaving" && this.#running !== null) this.#running.leaver = true;
+    if (what.type !== "code_open" && what.type !== "code_commit" && what.type !== "code_reveal") return false;
+    if (received.epoch === this.room.m.group.epoch) await this.#take(received.sender, what, now);
+    return true;
+  }
+
+  override holdsCommits(now: number): boolean {
+    const running = this.#running;
+    if (running === null || running.leaver) return false;
+    // Once shares may be out, a change of keys would look like a deliberate abort.
+    return isOut(running) || running.run.complete || now - this.#heldSince <= HOLD_MAX;
+  }
+
+  // -- sending ---------------------------------------------------------------------------------------------
+
+  async #say(what: AnyContent): Promise<void> {
+    this.#unsent.push(what);
+    await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#unsent.length === 0 || !this.room.isLevel(this.#now)) return;
+    const unsent = this.#unsent;
+    this.#unsent = [];
+    for (const what of unsent) {
+      const blob = await this.room.relay(what);
+      this.#mine.set(hex(H(blob)), what);
+      this.#blobs.push({ blob, saidAt: this.#now });
+      if (this.#blobs.length > OWN_MAX) this.#blobs.shift();
+    }
+  }
+
+  /** Open the requested run, once that is possible. */
+  async #open(now: number): Promise<void> {
+    const wish = this.#wish;
+    if (wish === null) return;
+    if (wish.sid !== null) {
+      if (now - wish.sentAt > PHASE) this.#noCode(sentence("nocode.not_passed"));
+      return;
+    }
+    if (now - wish.since > WISH_MAX) {
+      this.#noCode(sentence("nocode.unreachable"));
+      return;
+    }
+    const room = this.room;
+    const m = room.m;
+    const rested = this.#seen === null || now - this.#seen.at >= REST + MARGIN;
+    if (
+      this.#running !== null ||
+      !rested ||
+      now - this.#ownOpen < OPEN_EVERY + MARGIN ||
+      !room.isLevel(now) ||
+      room.catchingUp
+    )
+      return;
+    wish.sid = room.rng(SID_SIZE);
+    wish.sentAt = now;
+    this.#ownOpen = now;
+    const leaves = m.members().map(({ leaf }) => leaf);
+    await this.#say({
+      type: "code_open",
+      sid: wish.sid,
+      epoch: m.group.epoch,
+      chain: m.journal.chain,
+      leaves,
+    });
+  }
+
+  /** Open another run, but only once: ours ended before anybody had revealed a share. */
+  #onceMore(again: boolean, now: number): void {
+    if (again) this.#noCode(sentence("nocode.changed"));
+    else this.#wish = wishOf(now, true);
+  }
+
+  #noCode(why: Sentence): void {
+    this.#wish = null;
+    if (!this.#asked) return;
+    this.#asked = false;
+    this.room.tell(words.noCode(why));
+  }
+
+  // -- receiving -------------------------------------------------------------------------------------------
+
+  /** Process a message of a run of this epoch, in the server's order. */
+  async #take(leaf: number, what: AnyContent, now: number): Promise<void> {
+    this.#now = now;
+    this.#expire(now);
+    const running = this.#running;
+    if (what.type === "code_open") await this.#takeOpen(leaf, what, now);
+    else if (what.type !== "code_commit" && what.type !== "code_reveal") return;
+    else if (running !== null && same(what.sid, running.run.sid)) {
+      enter(running.run, leaf, what);
+      await this.#advance(running, now);
+    } else if (!this.#sids.has(hex(what.sid))) {
+      const before = this.#early.get(leaf) ?? [];
+      const others = before.filter((b) => same(b.sid, what.sid) && b.type !== what.type);
+      this.#early.set(leaf, [...others, what]);
+    }
+  }
+
+  async #takeOpen(leaf: number, what: CodeOpen, now: number): Promise<void> {
+    const m = this.room.m;
+    const own = leaf === m.ownLeaf;
+    const wish = this.#wish;
+    const ours = own && wish !== null && wish.sid !== null && same(wish.sid, what.sid);
+    if (own && !ours) return; // given up meanwhile
+    const last = this.#opened.get(leaf);
+    if (last !== undefined && now - last < OPEN_EVERY) return;
+    this.#opened.set(leaf, now);
+    const sid = hex(what.sid);
+    if (this.#sids.has(sid) || (this.#seen !== null && now - this.#seen.at < REST)) return;
+    this.#sids.set(sid, true);
+    trim(this.#sids, SIDS_MAX);
+    const here = m.members().map((member) => member.leaf);
+    if (
+      what.epoch !== m.group.epoch ||
+      !same(what.chain, m.journal.chain) ||
+      what.leaves.length !== here.length ||
+      what.leaves.some((other, i) => other !== here[i])
+    ) {
+      if (own && wish !== null) this.#onceMore(wish.again, now);
+      return;
+    }
+    // The others may have given it up long ago, and we would blame them.
+    if (this.room.catchingUp && now - this.#inTouch > FRESH) return;
+    const running = this.#running;
+    if (running !== null) {
+      const first = running.opener - leaf || compare(running.run.sid, what.sid);
+      if (running.run.complete || first < 0) {
+        if (own) this.#wish = null; // that run's code will do
+        return;
+      }
+      this.#over(now);
+    }
+    const again = own && wish !== null && wish.again;
+    // This run's code will do, whichever member opened it.
+    if (own || (wish !== null && wish.sid === null)) this.#wish = null;
+    await this.#begin(leaf, what, again, now);
+  }
+
+  async #begin(opener: number, what: CodeOpen, again: boolean, now: number): Promise<void> {
+    const m = this.room.m;
+    const ground: Ground = {
+      sid: what.sid,
+      groupId: m.group.groupId,
+      chain: what.chain,
+      authenticator: m.group.epochAuthenticator,
+      treeHash: m.group.treeHash,
+    };
+    const keys = new Map(what.leaves.map((leaf) => [leaf, m.signatureKey(leaf) ?? new Uint8Array()]));
+    let run: CodeRun;
+    try {
+      run = new CodeRun(ground, keys, m.ownLeaf, this.room.rng(SHARE_SIZE));
+    } catch (error) {
+      // A key of another size: no code is possible with that leaf.
+      if (error instanceof SnugCryptoError) return;
+      throw error;
+    }
+    const names = new Map(m.members().map(({ leaf, name }) => [leaf, name]));
+    const seen: Seen = { epoch: m.group.epoch, members: membersOf(m), at: now };
+    for (const [leaf, early] of this.#early)
+      for (const said of early) if (same(said.sid, what.sid)) enter(run, leaf, said);
+    const state = { showing: false, cut: false, leaver: false, again };
+    this.#running = { run, opener, names, seen, deadline: now + PHASE, ...state };
+    if (now - this.#idleSince >= PAUSE) this.#heldSince = now;
+    await this.#say({ type: "code_commit", sid: what.sid, commitment: run.ownCommitment() });
+    // Incomplete without our own commitment: early messages are judged when that has come back.
+  }
+
+  async #advance(running: Running, now: number): Promise<void> {
+    const run = running.run;
+    if (run.complete && !running.showing) {
+      // Before judging: in a fork, the other side must see our share too.
+      running.showing = true;
+      running.deadline = now + PHASE;
+      const [digest, share] = run.ownReveal();
+      await this.#say({ type: "code_reveal", sid: run.sid, digest, share });
+    }
+    const finding = run.judge();
+    if (finding !== null) {
+      this.#over(now);
+      this.#asked = false;
+      this.#wish = null;
+      this.room.tell(words.alarm(`code_${finding.kind}`, { name: running.names.get(finding.leaf) ?? "" }));
+      return;
+    }
+    const code = run.code;
+    if (code === null) return;
+    this.#over(now);
+    this.#asked = false;
+    this.#wish = null;
+    if (!this.#answered) this.#slipUntil = now + SLIP;
+    this.#answered = false;
+    this.#seen = { ...running.seen, at: now };
+    this.#code = code;
+    this.#tellCode(this.#seen);
+  }
+
+  // -- ends ------------------------------------------------------------------------------------------------
+
+  /** Discard the run, above all our share. */
+  #over(now: number): void {
+    if (this.#running !== null) {
+      this.#running = null;
+      this.#idleSince = now;
+    }
+    // An OPEN of ours that is under way stays: the others will accept it.
+    this.#mine = new Map([...this.#mine].filter(([, what]) => what.type === "code_open"));
+    this.#unsent = [];
+  }
+
+  #expire(now: number): void {
+    const running = this.#running;
+    if (running === null || now <= running.deadline) return;
+    this.#over(now);
+    this.#wish = null;
+    if (!isOut(running)) {
+      this.#noCode(sentence("nocode.nothing_from", { names: waitedFor(running) }));
+      return;
+    }
+    this.#asked = false;
+    const gone = running.cut && !this.room.isLevel(now);
+    this.#alarmMissing(
+      running,
+      gone ? sentence("nocode.broke") : sentence("nocode.nothing", { seconds: PHASE }),
+    );
+  }
+
+  #alarmMissing(running: Running, why: Sentence): void {
+    this.#asked = false;
+    this.#wish = null;
+    this.room.tell(words.alarm("code_aborted", { names: waitedFor(running), why }));
+  }
+}
+
+function enter(run: CodeRun, leaf: number, what: Word): void {
+  if (what.type === "code_commit") run.committed(leaf, what.commitment);
+  else run.revealed(leaf, what.digest, what.share);
+}
+
+/** Return the names that the run waits for; ourselves only if there is nobody else. */
+function waitedFor(running: Running): Arg {
+  const others = running.run.waitingFor().filter((leaf) => leaf !== running.run.ownLeaf);
+  const names = others.map((leaf) => running.names.get(leaf) ?? "");
+  return names.length > 0 ? names : sentence("nocode.this_participant");
+}

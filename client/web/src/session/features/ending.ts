@@ -1,0 +1,74 @@
+/** A host ends the meeting for all (SNUG-18), and repeats it until it names the current chain. */
+import { type Bytes, same } from "../../crypto/bytes";
+import { ValidationError } from "../../crypto/errors";
+import { H } from "../../crypto/kdf";
+import { snug18 } from "../../crypto/agreed/policy";
+import type { ApplicationMessage } from "../../mls";
+import { sentence } from "../../words/sentence";
+import { Aspect } from "../kernel/feature";
+import type { AnyContent } from "../catalogue/content";
+import type { Change } from "../kernel/membership";
+import * as words from "../catalogue/sentences";
+
+/** Seconds after which a host who ended the meeting leaves, even if the server has not relayed the end. */
+export const END_WAIT = 5;
+
+/** Sends END for the current chain, and again for a new chain when a commit came between. */
+export class Ending extends Aspect {
+  #since: number | null = null;
+  #digest: Bytes = new Uint8Array();
+  #chain: Bytes = new Uint8Array();
+  /** Leaves that sent it without being hosts: reported once. */
+  readonly #false = new Set<number>();
+
+  /** End the meeting; the message is sent as soon as we are in step with the server. */
+  async end(now: number): Promise<void> {
+    this.#since ??= now;
+    await this.tick(now);
+  }
+
+  override async tick(now: number): Promise<void> {
+    const { room } = this;
+    if (this.#since === null || room.ended !== null) return;
+    if (room.isLevel(now) && !same(this.#chain, room.m.journal.chain)) {
+      this.#chain = room.m.journal.chain;
+      this.#digest = H(await room.relay({ type: "end", chain: this.#chain }));
+    }
+    if (now - this.#since > END_WAIT) room.finish("ended", words.ENDED_UNHEARD);
+  }
+
+  override adopted(change: Change): void {
+    for (const { leaf } of change.removed) this.#false.delete(leaf);
+  }
+
+  override lost(): void {
+    this.#chain = new Uint8Array(); // it may not have arrived
+  }
+
+  override relayed(_number: number, digest: Bytes): void {
+    if (this.#since !== null && same(digest, this.#digest) && same(this.#chain, this.room.m.journal.chain))
+      this.room.finish("ended", sentence("room.you_ended"));
+  }
+
+  override heard(received: ApplicationMessage, what: AnyContent): boolean {
+    if (what.type !== "end") return false;
+    const { room } = this;
+    const leaf = received.sender;
+    const byHost = room.m.isHost(leaf);
+    const { chain, chains } = room.m.journal;
+    if (byHost && !same(what.chain, chain) && [...chains.values()].some((known) => same(known, what.chain)))
+      return true; // a commit came between: the host sends it again
+    try {
+      snug18({ byHost, chain: what.chain, currentChain: chain });
+    } catch (error) {
+      if (!(error instanceof ValidationError)) throw error;
+      if (!this.#false.has(leaf)) {
+        this.#false.add(leaf);
+        room.tell(words.falseEnd(room.m.name(leaf), words.ruled(error)));
+      }
+      return true;
+    }
+    room.finish("ended", sentence("room.ended_by", { name: room.m.name(leaf) }));
+    return true;
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * Images in the chat: small files of four types, recognised by their content and not by their name.
+ *
+ * Nothing here decodes an image: the first bytes and the size are checked, and the data is passed on.
+ */
+import { type Bytes, hex } from "../../crypto/bytes";
+import type { ApplicationMessage } from "../../mls";
+import { CommandError, sentence } from "../../words/sentence";
+import { Aspect } from "../kernel/feature";
+import { type AnyContent, MARK_DIGITS, PICTURE_MAX, type Picture, mark } from "../catalogue/content";
+import type { RoomSession } from "../kernel/room";
+import { Seen } from "../kernel/outbox";
+
+/** Seconds between two images of ours: they share the server's store for catching up with the chat. */
+export const EVERY = 3;
+
+/** Return the MIME type of PNG, JPEG, WebP or GIF data by its first bytes; null for other data. */
+export function mimeOf(data: Bytes): Picture["mime"] | null {
+  const start = String.fromCharCode(...data.subarray(0, 12));
+  if (start.startsWith("\x89PNG\r\n\x1a\n")) return "image/png";
+  if (start.startsWith("\xff\xd8\xff")) return "image/jpeg";
+  if (start.startsWith("RIFF") && start.startsWith("WEBP", 8)) return "image/webp";
+  if (start.startsWith("GIF87a") || start.startsWith("GIF89a")) return "image/gif";
+  return null;
+}
+
+/** Sends our images, and shows each image of the others once. */
+export class Pictures extends Aspect {
+  #seen = new Seen();
+  #sentAt: number | null = null;
+
+  override carryOver(old: RoomSession): void {
+    const before = old.aspect(Pictures);
+    this.#seen = before.#seen;
+    this.#sentAt = before.#sentAt;
+  }
+
+  /** Send an image; CommandError if it is no image, too large, or too soon after the last one. */
+  async send(data: Bytes, now: number): Promise<void> {
+    const mime = mimeOf(data);
+    if (mime === null) throw new CommandError(sentence("room.no_picture"));
+    if (data.length > PICTURE_MAX)
+      throw new CommandError(sentence("room.picture_size", { most: PICTURE_MAX, size: data.length }));
+    if (this.#sentAt !== null && now - this.#sentAt < EVERY)
+      throw new CommandError(sentence("room.picture_soon", { seconds: EVERY }));
+    this.#sentAt = now;
+    await this.room.post({ type: "picture", id: this.room.rng(16), mime, data }, now);
+  }
+
+  override heard(received: ApplicationMessage, what: AnyContent): boolean {
+    if (what.type !== "picture") return false;
+    const { m } = this.room;
+    const leaf = received.sender;
+    const known = mark(what, m.signatureKey(leaf) ?? new Uint8Array());
+    if (this.#seen.has(known)) return true;
+    this.#seen.add(known);
+    const { mime, data } = what;
+    // An image with a false type is not shown.
+    if (mimeOf(data) === mime) {
+      const id = hex(known).slice(0, MARK_DIGITS);
+      this.room.tell({ type: "Picture", leaf, name: m.name(leaf), id, mime, data });
+    }
+    return true;
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * Reports: keep signed messages, in a meeting whose policy says so from its beginning (protocol section 13).
+ *
+ * Every member shows the host's signature for its own admission, and every member checks it. The others' messages are
+ * kept as they were signed, within limits, so that single messages can be reported. In any other meeting this aspect
+ * does nothing.
+ */
+import { type Bytes, hex, same } from "../../crypto/bytes";
+import { SnugCryptoError } from "../../crypto/errors";
+import * as report from "../../crypto/proof/report";
+import type { ApplicationMessage } from "../../mls";
+import { CommandError, sentence } from "../../words/sentence";
+import { Aspect } from "../kernel/feature";
+import { type AnyContent, type Admitted, MARK_DIGITS, mark, type Picture, type Say } from "../catalogue/content";
+import type { Change } from "../kernel/membership";
+import type { RoomSession } from "../kernel/room";
+import * as words from "../catalogue/sentences";
+
+/** Messages that are kept, and their total bytes: the oldest are dropped first. */
+export const KEPT_MAX = 512;
+export const KEPT_BYTES = 32 * 2 ** 20;
+/** Admissions that are kept, including those of former members. */
+export const ADMISSIONS_MAX = 4096;
+/** Minimum digits of a message's name; they must match one message only. */
+export const NAME_MIN = 6;
+/** Seconds between two members' admissions shown to a newcomer, as with announcements. */
+export const STEP = 0.01;
+/** Seconds within which an honest program shows its admission. */
+export const PATIENCE = 10;
+
+/** A message as it was signed. */
+interface Kept {
+  readonly signatureKey: Bytes;
+  readonly name: string;
+  readonly tbs: Bytes;
+  readonly signature: Bytes;
+}
+
+interface Admission {
+  readonly invite: number;
+  readonly admission: Bytes;
+}
+
+/** One membership's signatures for reports. `#admission` is ours, from the host; empty without one. */
+export class Reporting extends Aspect {
+  readonly on: boolean;
+  #told = false;
+  #toldWithout = false;
+  #admission: Bytes = new Uint8Array();
+  #showAt: number | null = null;
+  readonly #began: number;
+  /** leaf -> when it came in */
+  readonly #since = new Map<number, number>();
+  /** By signature key (hex). */
+  #admissions = new Map<string, Admission>();
+  #kept = new Map<string, Kept>();
+  #bytes = 0;
+  /** Leaves that were reported for showing none. */
+  readonly #suspect = new Set<number>();
+
+  constructor(room: RoomSession, now: number) {
+    super(room);
+    this.on = room.m.policy.reports;
+    this.#began = now;
+  }
+
+  override carryOver(old: RoomSession): void {
+    const before = old.aspect(Reporting);
+    this.#told = before.#told;
+    this.#admissions = before.#admissions;
+    this.#kept = before.#kept;
+    this.#bytes = before.#bytes;
+    if (this.#admission.length === 0) this.#admission = before.#admission; // the leaf's key is the same
+  }
+
+  // -- admissions ------------------------------------------------------------------------------------------
+
+  /** Return the invite of a leaf according to the ledger; NO_INVITE for the meeting's opener. */
+  inviteOf(leaf: number): number {
+    return this.room.m.ledger.inviteOf(leaf) ?? report.NO_INVITE;
+  }
+
+  /** As a host, return our signature (64 bytes) on the admission of a key; empty without reports. */
+  async admissionFor(signatureKey: Bytes): Promise<Bytes> {
+    const m = this.room.m;
+    const seed = this.room.hostSeed;
+    const member = m.group.members().find((x) => same(x.leafNode.signatureKey, signatureKey));
+    if (!this.on || seed === null || member === undefined) return new Uint8Array();
+    return await report.admit(seed.hostKey, m.group.groupId, signatureKey, this.inviteOf(member.leaf));
+  }
+
+  /** Store our own admission from the host's answer, if it is valid. */
+  async take(admission: Bytes): Promise<void> {
+    const own = this.room.m.ownLeaf;
+    if (this.on && admission.length > 0 && (await this.#isRight(own, this.inviteOf(own), admission)))
+      this.#admission = admission;
+  }
+
+  async #isRight(leaf: number, invite: number, admission: Bytes): Promise<boolean> {
+    const m = this.room.m;
+    const key = m.signatureKey(leaf);
+    if (key === null || invite !== this.inviteOf(leaf)) return false;
+    try {
+      await report.checkAdmission(m.policy.hostPublic, m.group.groupId, key, invite, admission);
+    } catch (error) {
+      if (error instanceof SnugCryptoError) return false;
+      throw error;
+    }
+    return true;
+  }
+
+  async #own(): Promise<Bytes> {
+    const m = this.room.m;
+    const key = m.signatureKey(m.ownLeaf);
+    // An opener or returned host signs for itself.
+    if (this.#admission.length === 0 && key !== null && this.room.hostSeed !== null)
+      this.#admission = await this.admissionFor(key);
+    return this.#admission;
+  }
+
+  override level(now: number): void {
+    if (this.on) this.#showAt = now;
+  }
+
+  override adopted(change: Change, now: number): void {
+    if (!this.on) return;
+    for (const { leaf } of change.removed) {
+      this.#since.delete(leaf);
+      this.#suspect.delete(leaf);
+    }
+    for (const { leaf } of change.added) this.#since.set(leaf, now);
+    if (change.added.length > 0) {
+      const m = this.room.m;
+      const rank = m.members().findIndex(({ leaf }) => leaf === m.ownLeaf);
+      this.#showAt = now + STEP * rank;
+    }
+  }
+
+  override async tick(now: number): Promise<void> {
+    if (!this.on) return;
+    if (!this.#told) {
+      this.#told = true;
+      this.room.tell(words.status("reports"));
+    }
+    if (!this.#toldWithout && now - this.#began > PATIENCE && (await this.#own()).length === 0) {
+      this.#toldWithout = true;
+      this.room.tell(words.status("no_admission"));
+    }
+    if (this.#showAt === null || now < this.#showAt || !this.room.isLevel(now)) return;
+    this.#showAt = null;
+    const admission = await this.#own();
+    if (admission.length > 0)
+      await this.room.relay({ type: "admitted", invite: this.inviteOf(this.room.m.ownLeaf), admission });
+  }
+
+  // -- messages --------------------------------------------------------------------------------------------
+
+  override async heard(received: ApplicationMessage, what: AnyContent, now: number): Promise<boolean> {
+    if (what.type === "admitted") {
+      if (this.on) await this.#admitted(received.sender, what);
+      return true;
+    }
+    if (this.on && (what.type === "say" || what.type === "picture")) this.#keep(received, what, now);
+    return false;
+  }
+
+  async #admitted(leaf: number, what: Admitted): Promise<void> {
+    const key = this.room.m.signatureKey(leaf);
+    if (key === null || this.#admissions.has(hex(key))) return;
+    if (!(await this.#isRight(leaf, what.invite, what.admission))) return;
+    this.#admissions.set(hex(key), { invite: what.invite, admission: what.admission });
+    for (const first of this.#admissions.keys()) {
+      if (this.#admissions.size <= ADMISSIONS_MAX) break;
+      this.#admissions.delete(first);
+    }
+  }
+
+  #keep(received: ApplicationMessage, what: Say | Picture, now: number): void {
+    const m = this.room.m;
+    const leaf = received.sender;
+    const key = m.signatureKey(leaf);
+    if (key === null) return;
+    const name = hex(mark(what, key)).slice(0, MARK_DIGITS);
+    if (!this.#kept.has(name)) {
+      const { tbs, signature } = received;
+      this.#kept.set(name, { signatureKey: key, name: m.name(leaf), tbs, signature });
+      this.#bytes += tbs.length;
+      for (const [first, old] of this.#kept) {
+        if (this.#kept.size <= KEPT_MAX && this.#bytes <= KEPT_BYTES) break;
+        this.#kept.delete(first);
+        this.#bytes -= old.tbs.length;
+      }
+    }
+    const late = now - Math.max(this.#began, this.#since.get(leaf) ?? 0) > PATIENCE;
+    if (late && !this.#admissions.has(hex(key)) && !this.#suspect.has(leaf)) {
+      this.#suspect.add(leaf);
+      this.room.tell(words.alarm("unreportable", { name: m.name(leaf) }));
+    }
+  }
+
+  /** Write a report of these messages; CommandError if that is impossible. */
+  async save(names: readonly string[]): Promise<void> {
+    this.room.effects.push({ type: "Save", what: "report", data: await this.make(names) });
+  }
+
+  /** Return the report file. CommandError if the meeting, or one of the messages, cannot be reported. */
+  async make(names: readonly string[]): Promise<Bytes> {
+    if (!this.on) throw new CommandError(sentence("cant.report_off"));
+    if (names.length === 0 || names.length > report.MESSAGES_MAX || new Set(names).size !== names.length)
+      throw new CommandError(sentence("cant.report_count", { most: report.MESSAGES_MAX }));
+    const hostPublic = this.room.m.policy.hostPublic;
+    const made: report.Report = {
+      format: report.FORMAT,
+      host_public: hostPublic,
+      messages: names.map((name) => this.#accused(name)),
+    };
+    try {
+      await report.verifyReport(made, hostPublic);
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error;
+      throw new CommandError(sentence("cant.report_proves_nothing", { why: words.inFull(error) }));
+    }
+    return report.encode(made);
+  }
+
+  #accused(name: string): report.Accused {
+    const found = [...this.#kept].filter(([full]) => full.startsWith(name)).map(([, kept]) => kept);
+    const [kept] = found;
+    if (name.length < NAME_MIN || kept === undefined || found.length !== 1)
+      throw new CommandError(sentence("cant.report_unknown", { name: name.slice(0, 40), most: KEPT_MAX }));
+    const shown = this.#admissions.get(hex(kept.signatureKey));
+    if (shown === undefined)
+      throw new CommandError(sentence("cant.report_no_admission", { name: kept.name }));
+    return { tbs: kept.tbs, signature: kept.signature, signature_key: kept.signatureKey, ...shown };
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * Acts of hosts on the room as a whole: lock it, take or hand over the host role; and reports of them.
+ *
+ * All of these are commits that change the policy (SNUG-7, SNUG-13): every member checks them, and reports their
+ * author to its person.
+ */
+import { type Bytes, compare, hex, same } from "../../crypto/bytes";
+import { HOSTS_MAX, Mode, type Policy } from "../../crypto/agreed/roomState";
+import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
+import { Aspect } from "../kernel/feature";
+import type { PolicyChanged } from "../events";
+import { Granting } from "./hostKeyTransfer";
+import { type Change, type Membership, among } from "../kernel/membership";
+import type { RoomSession } from "../kernel/room";
+import * as words from "../catalogue/sentences";
+
+/** Seconds within which a new host must show that it can host, or the handover is given up. */
+export const HANDOVER_WAIT = 30;
+
+export const MODES = { [Mode.ASK]: "ask", [Mode.WAVE_IN]: "all", [Mode.LOCKED]: "locked" } as const;
+
+const refuse = (key: string, args?: Readonly<Record<string, Arg>>): CommandError =>
+  new CommandError(sentence(`room.${key}`, args));
+
+interface HandingOver {
+  readonly key: Bytes;
+  readonly name: string;
+  readonly since: number;
+}
+
+/** A host's acts on the policy, and every member's reports of them. */
+export class Powers extends Aspect {
+  /** The mode that unlocking restores; the stricter mode if this member never saw the room unlocked. */
+  #openMode: Mode;
+  #handing: HandingOver | null = null;
+  /** All hosts (signature keys, hex) since we came in: they have had the host seed, which makes links. */
+  readonly #ever: Set<string>;
+  /** Whether one of them was removed, or lost the role by another's act: a valid invite then proves little. */
+  seedAstray = false;
+
+  constructor(room: RoomSession) {
+    super(room);
+    const { mode, hosts } = room.m.policy;
+    this.#openMode = mode === Mode.LOCKED ? Mode.ASK : mode;
+    this.#ever = new Set(hosts.map(hex));
+  }
+
+  override carryOver(old: RoomSession): void {
+    const before = old.aspect(Powers);
+    for (const key of before.#ever) this.#ever.add(key);
+    this.seedAstray = before.seedAstray;
+    if (this.room.m.policy.mode === Mode.LOCKED) this.#openMode = before.#openMode;
+    this.#handing = before.#handing;
+  }
+
+  // -- commands -------------------------------------------------------------------------------------------
+
+  /** Lock the room, or unlock it; CommandError if it is so already, or we are not a host. */
+  async lock(on: boolean, now: number): Promise<void> {
+    this.room.hostOnly();
+    if (on === (this.room.m.policy.mode === Mode.LOCKED)) throw refuse(on ? "locked_already" : "not_locked");
+    const change = (policy: Policy): Policy | null =>
+      on === (policy.mode === Mode.LOCKED)
+        ? null
+        : policy.with({ version: policy.version + 1, mode: on ? Mode.LOCKED : this.#openMode });
+    await this.room.want({ type: "PolicyIntent", change }, now);
+  }
+
+  /** Make the member at `leaf` a host. CommandError if the leaf is empty, or we are not a host. */
+  async deputise(leaf: number, now: number): Promise<void> {
+    const key = this.#keyOf(leaf);
+    const change = (policy: Policy): Policy | null => {
+      if (among(key, policy.hosts)) return null;
+      if (policy.hosts.length >= HOSTS_MAX) throw refuse("hosts_max", { most: HOSTS_MAX });
+      return policy.withHost(key);
+    };
+    this.room.aspect(Granting).owe(key);
+    await this.room.want({ type: "PolicyIntent", change }, now);
+  }
+
+  /**
+   * Take the host role from the member at `leaf`, which may be our own.
+   *
+   * CommandError if the leaf is empty or not a host's, if no host would be left, or if we are not a host.
+   */
+  async undeputise(leaf: number, now: number): Promise<void> {
+    const key = this.#keyOf(leaf);
+    const { m } = this.room;
+    if (!among(key, m.policy.hosts)) throw refuse("is_no_host", { name: m.name(leaf) });
+    if (this.#others(key, m.policy).length === 0) throw refuse("name_another");
+    await this.#giveUp(key, null, now);
+  }
+
+  /**
+   * Make the member at `leaf` a host, and step down once it has shown that it can host.
+   *
+   * CommandError if no other member is there, or we are not a host, or a handover is under way already.
+   */
+  async handOver(leaf: number, now: number): Promise<void> {
+    const key = this.#keyOf(leaf);
+    if (leaf === this.room.m.ownLeaf) throw refuse("hand_to_oneself");
+    if (this.#handing !== null) throw refuse("handing_already", { name: this.#handing.name });
+    const name = this.room.m.name(leaf);
+    this.#handing = { key, name, since: now };
+    this.room.tell(words.status("handing_over", { name }));
+    await this.deputise(leaf, now);
+  }
+
+  // -- hooks ----------------------------------------------------------------------------------------------
+
+  override async tick(now: number): Promise<void> {
+    const handing = this.#handing;
+    const { room } = this;
+    const { m } = room;
+    if (handing === null) return;
+    if (!m.isHost(m.ownLeaf))
+      this.#handing = null; // another host was quicker
+    else if (m.leafOf(handing.key) === null) this.#stop("handover_gone", handing);
+    else if (among(handing.key, m.policy.hosts) && room.aspect(Granting).shown.has(hex(handing.key))) {
+      this.#handing = null;
+      await this.#giveUp(m.signatureKey(m.ownLeaf) ?? new Uint8Array(), handing.key, now);
+    } else if (now - handing.since > HANDOVER_WAIT) this.#stop("handover_unshown", handing);
+  }
+
+  override adopted(change: Change): void {
+    if (change.policyAfter.mode !== Mode.LOCKED) this.#openMode = change.policyAfter.mode;
+    for (const event of changes(change, this.room.m)) this.room.tell(event);
+    this.#lookForTheSeed(change);
+  }
+
+  // -- internals ------------------------------------------------------------------------------------------
+
+  #lookForTheSeed(change: Change): void {
+    const { m } = this.room;
+    const evicts = !change.rejoined && !change.returned;
+    const thrown = evicts ? change.removed.filter(({ leaf }) => !change.left.has(leaf)) : [];
+    const by = m.signatureKey(change.by);
+    const { hosts } = change.policyAfter;
+    const deposed = change.policyBefore.hosts.filter(
+      (host) => evicts && !among(host, hosts) && !(by !== null && same(host, by)),
+    );
+    const gone = [...thrown.map(({ key }) => key).filter((key) => this.#ever.has(hex(key))), ...deposed];
+    for (const host of hosts) this.#ever.add(hex(host));
+    const [first] = gone.sort(compare);
+    if (first === undefined || this.seedAstray) return;
+    this.seedAstray = true;
+    if (change.policyAfter.mode !== Mode.WAVE_IN || !m.isHost(m.ownLeaf)) return;
+    const leaf = m.leafOf(first);
+    const name = leaf === null ? thrown.find(({ key }) => same(key, first))?.name : m.name(leaf);
+    this.room.tell(words.asksAgain(name ?? sentence("room.a_host")));
+  }
+
+  #stop(key: string, handing: HandingOver): void {
+    this.#handing = null;
+    this.room.tell(words.notDone(sentence(`room.${key}`, { name: handing.name })));
+  }
+
+  /** Commit the removal of `key` from the hosts, as long as a host (`to`, if given) remains. */
+  async #giveUp(key: Bytes, to: Bytes | null, now: number): Promise<void> {
+    const change = (policy: Policy): Policy | null => {
+      if (!among(key, policy.hosts)) return null;
+      const others = this.#others(key, policy);
+      if (others.length === 0 || (to !== null && !among(to, others))) throw refuse("name_another");
+      return policy.withoutHost(key);
+    };
+    await this.room.want({ type: "PolicyIntent", change }, now);
+  }
+
+  /** Return the signature keys of the hosts in the room, except `key`. */
+  #others(key: Bytes, policy: Policy): Bytes[] {
+    return policy.hosts.filter((host) => !same(host, key) && this.room.m.leafOf(host) !== null);
+  }
+
+  #keyOf(leaf: number): Bytes {
+    const key = this.room.m.signatureKey(leaf);
+    if (key === null) throw refuse("nobody_there", { leaf });
+    this.room.hostOnly();
+    return key;
+  }
+}
+
+/** Return a commit's changes to the policy, one event each; `m` is the membership after it. */
+export function changes(change: Change, m: Membership): PolicyChanged[] {
+  const { policyBefore: before, policyAfter: after, by } = change;
+  if (before === after || same(before.encode(), after.encode())) return [];
+  const found: PolicyChanged[] = [];
+  const who = m.who(by);
+  const tell = (kind: PolicyChanged["kind"], text: Sentence, more: Partial<PolicyChanged> = {}): void => {
+    found.push({ type: "PolicyChanged", by, kind, text, leaf: null, mode: null, ...more });
+  };
+  const [back] = change.added;
+  if (change.returned && back !== undefined) {
+    const key = before.hosts.length === 1 ? "room.back_by_own_key" : "room.back_by_shared_key";
+    tell("host", sentence(key, { name: back.name, who }), { leaf: back.leaf });
+    return found;
+  }
+  for (const [kind, these, those] of [
+    ["host", after.hosts, before.hosts],
+    ["no_host", before.hosts, after.hosts],
+  ] as const) {
+    for (const key of these.filter((host) => !among(host, those)).sort(compare)) {
+      const leaf = m.leafOf(key);
+      const went = change.removed.find((gone) => same(gone.key, key))?.name;
+      const whom = leaf === null ? (went ?? sentence("room.somebody_else")) : m.name(leaf);
+      const which = kind === "host" ? "made_host" : leaf === by ? "laid_down" : "took_powers";
+      tell(kind, sentence(`room.${which}`, { who, whom }), { leaf });
+    }
+  }
+  if (before.mode !== after.mode) {
+    const way = after.mode === Mode.LOCKED ? "locked" : before.mode === Mode.LOCKED ? "unlocked" : "changed";
+    const key = way === "locked" ? "room.mode_locked" : `room.mode_${way}_${MODES[after.mode]}`;
+    tell("mode", sentence(key, { who }), { mode: MODES[after.mode] });
+  }
+  if (before.title !== after.title) tell("title", sentence("room.titled", { who, title: after.title }));
+  if (before.servers.length !== after.servers.length || before.servers.some((s, i) => s !== after.servers[i]))
+    tell("servers", sentence("room.servers", { who }));
+  return found;
+}

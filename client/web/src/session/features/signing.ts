@@ -1,0 +1,396 @@
+/**
+ * Media signatures: sign which frames are ours, and compare the others' frames with their lists.
+ *
+ * Protocol section 10, SNUG-22. `crypto/mediaSignatures` has the lists and the verdicts on one leaf. This module
+ * decides when lists are sent, to which epoch frames belong, and which findings are reported.
+ *
+ * Frames are sealed and opened between all other awaits: `sealed`, `opening` and `opened` never wait. Frames that are
+ * sealed before their epoch has a signing key are kept until it has one.
+ */
+import type { Bytes } from "../../crypto/bytes";
+import { MissingKeyError, ReplayError, SnugCryptoError } from "../../crypto/errors";
+import { SigningKey } from "../../crypto/kdf";
+import { ADD_SWITCH, EPOCH_BITS } from "../../crypto/media/keys";
+import {
+  Checker,
+  certified,
+  EXCUSED,
+  type Finding,
+  FrameList,
+  interval,
+  MEDIA_KEY_LABEL,
+  Signer,
+  scope,
+  UnverifiedFrameError,
+} from "../../crypto/media/signatures";
+import { decodeHeader } from "../../crypto/media/sframe";
+import * as veil from "../../crypto/agreed/envelope";
+import type { ApplicationMessage } from "../../mls";
+import { BUCKETS } from "../../wire/limits";
+import { type Sentence, sentence } from "../../words/sentence";
+import { Aspect } from "../kernel/feature";
+import { type AnyContent, SECRETS_MAX } from "../catalogue/content";
+import { type Change, exported } from "../kernel/membership";
+import type { RoomSession } from "../kernel/room";
+import * as words from "../catalogue/sentences";
+
+/**
+ * Seconds beyond the interval of lists for which frames may wait to be signed; then sealing stops. Receivers allow 2
+ * s of played media, and media sealed within 1 s takes longer to play if a busy machine or a bad network spreads it.
+ */
+export const PATIENCE = 0.5;
+/** Seconds before a lost connection in which lists may not have been sent out. */
+export const RESEND = 5;
+/**
+ * Seconds after an epoch for which its lists count: senders of played frames may have been away when it ended. The
+ * key is published long after that.
+ */
+export const LATE = 10;
+/** Seconds from the end of an epoch until its media key is published, and between two such messages. */
+export const PUBLISH_AFTER = 60;
+export const PUBLISH_EVERY = 60;
+const SENT_MAX = 32;
+/** Blobs that are kept for an epoch that we have not reached yet, and the largest blob that a list needs. */
+const EARLY_MAX = 64;
+const LIST_BLOB_MAX = 32_768;
+
+/** A frame that was sealed before its epoch had a signing key. */
+interface Waiting {
+  readonly kid: number;
+  readonly counter: number;
+  readonly frame: Bytes;
+  readonly at: number;
+}
+
+/** An epoch in which frames are sealed or opened. */
+interface Epoch {
+  readonly number: number;
+  readonly slot: number;
+  readonly key: Bytes;
+  readonly scope: Bytes;
+  signer: Signer | null;
+  waiting: Waiting[];
+  /** When its senders stop, and when its last lists count. */
+  endedAt: number;
+  overAt: number;
+}
+
+const oldestOf = (epoch: Epoch): number | null => epoch.signer?.oldest ?? epoch.waiting[0]?.at ?? null;
+
+const bitsOf = (number: number): number => number % 2 ** EPOCH_BITS;
+
+/** `refused` counts invalid lists, whose senders cannot be determined. */
+export class Signing extends Aspect {
+  refused = 0;
+  /** By slot, oldest first. */
+  readonly #epochs = new Map<number, Epoch>();
+  /** By leaf. */
+  readonly #checkers = new Map<number, Checker>();
+  #connected = false;
+  #excusedUntil = -Infinity;
+  #lostAt: number | null = null;
+  #early: Bytes[] = [];
+  readonly #sent: { readonly at: number; readonly blob: Bytes }[] = [];
+  /** When to publish it, and the secret. */
+  #secrets: { readonly at: number; readonly secret: Bytes }[] = [];
+  /** When the oldest frame was sealed whose list is being signed; null: no list is. */
+  #signing: number | null = null;
+  #publishAt = -Infinity;
+  #now = -Infinity;
+  #members = 0;
+
+  constructor(room: RoomSession) {
+    super(room);
+    this.#beginEpoch();
+  }
+
+  /** Signatures from before a rejoin must prove nothing later either. */
+  override carryOver(old: RoomSession): void {
+    const before = old.aspect(Signing);
+    this.#secrets = before.#secrets;
+    for (const epoch of before.#epochs.values()) this.#retire(epoch, before.#lostAt ?? 0);
+    // Doubt about members stays. Otherwise an attacker that can force our rejoin could again speak in their names.
+    for (const [leaf, checker] of before.#checkers)
+      this.#keep(checker, old.m.signatureKey(leaf), before.#now);
+  }
+
+  /** Move a checker to the current leaf of the member with that signature key (32 bytes). */
+  #keep(checker: Checker, key: Bytes | null, now: number): void {
+    const leaf = key === null ? null : this.room.m.leafOf(key);
+    if (leaf === null) return;
+    checker.endAll(now);
+    this.#checkers.set(leaf, checker);
+  }
+
+  // -- the connection --------------------------------------------------------------------------------------
+
+  /** Resend our recent lists, and excuse gaps: lists were lost while we were away. */
+  override async level(now: number): Promise<void> {
+    this.#connected = true;
+    this.#excuse(now + EXCUSED);
+    if (this.#lostAt !== null)
+      for (const { at, blob } of this.#sent) if (at > this.#lostAt - RESEND) this.room.passOn(blob);
+    this.#lostAt = null;
+    await this.#sign(now, true);
+  }
+
+  override lost(_why: Sentence, now: number): void {
+    if (this.#connected) this.#lostAt = now;
+    this.#connected = false;
+  }
+
+  #excuse(until: number): void {
+    this.#excusedUntil = until;
+    for (const checker of this.#checkers.values()) checker.excuse(until);
+  }
+
+  override async tick(now: number): Promise<void> {
+    this.#now = now;
+    for (const epoch of [...this.#epochs.values()]) if (epoch.overAt <= now) this.#end(epoch, now);
+    if (this.room.isLevel(now)) {
+      await this.#sign(now, false);
+      await this.#publish(now);
+    }
+    if (this.#connected) for (const checker of this.#checkers.values()) checker.tick(now);
+    this.#tellFindings();
+  }
+
+  // -- epochs ----------------------------------------------------------------------------------------------
+
+  #beginEpoch(): Epoch {
+    const m = this.room.m;
+    const slot = m.epochSlot;
+    this.#members = m.members().length;
+    const known = this.#epochs.get(slot);
+    if (known !== undefined) return known;
+    const epoch: Epoch = {
+      number: m.group.epoch,
+      slot,
+      key: exported(m.group, "signatures"),
+      scope: scope(m.room, slot, m.group.epochAuthenticator),
+      signer: null,
+      waiting: [],
+      endedAt: Infinity,
+      overAt: Infinity,
+    };
+    this.#epochs.set(slot, epoch);
+    return epoch;
+  }
+
+  /** Return the epochs before the current one. */
+  #past(): Epoch[] {
+    return [...this.#epochs.values()].filter(({ slot }) => slot !== this.room.m.epochSlot);
+  }
+
+  override async adopted(change: Change, now: number): Promise<void> {
+    const switchAt = change.removed.length > 0 ? now : now + ADD_SWITCH;
+    for (const epoch of this.#past()) {
+      epoch.endedAt = Math.min(epoch.endedAt, switchAt);
+      epoch.overAt = Math.min(epoch.overAt, switchAt + LATE);
+    }
+    for (const { leaf, key } of change.removed) {
+      const checker = this.#checkers.get(leaf);
+      this.#checkers.delete(leaf);
+      if (checker === undefined || !change.rejoined) continue;
+      // The same member: doubt about it stays, and it cannot list its unlisted frames any more.
+      checker.excuse(Math.max(now, this.#excusedUntil));
+      this.#keep(checker, key, now);
+    }
+    const bits = bitsOf(this.room.m.group.epoch);
+    // The keys of its frames are gone too.
+    for (const epoch of this.#past()) if (bitsOf(epoch.number) === bits) this.#end(epoch, now);
+    this.#beginEpoch();
+    const early = this.#early;
+    this.#early = [];
+    for (const blob of early) await this.passed(blob, now);
+  }
+
+  #end(epoch: Epoch, now: number): void {
+    this.#epochs.delete(epoch.slot);
+    this.#retire(epoch, now);
+    for (const checker of this.#checkers.values()) checker.endEpoch(epoch.number, now);
+  }
+
+  #retire(epoch: Epoch, now: number): void {
+    if (epoch.signer?.used)
+      this.#secrets.push({ at: Math.min(epoch.endedAt, now) + PUBLISH_AFTER, secret: epoch.signer.secret });
+  }
+
+  #epochOf(kid: number): Epoch | undefined {
+    const bits = bitsOf(kid);
+    // A frame may arrive between a commit's adoption and our `adopted` hook.
+    if (bitsOf(this.room.m.group.epoch) === bits) return this.#beginEpoch();
+    return [...this.#epochs.values()].find((epoch) => bitsOf(epoch.number) === bits);
+  }
+
+  // -- our own frames --------------------------------------------------------------------------------------
+
+  override maySend(now: number): Sentence | null {
+    // Receivers have little patience: frames that cannot be signed now would count against us later.
+    if (!this.#connected) return sentence("signing.away");
+    let oldest = this.#signing ?? now;
+    for (const epoch of this.#epochs.values()) oldest = Math.min(oldest, oldestOf(epoch) ?? now);
+    return now - oldest > interval(this.#members) + PATIENCE ? sentence("signing.out_of_step") : null;
+  }
+
+  override sealed(_stream: number, frame: Bytes, now: number): void {
+    const { kid, counter } = decodeHeader(frame);
+    const epoch = this.#epochOf(kid);
+    if (epoch === undefined) return; // sealed with keys that nobody has any more
+    // A copy: the frame's bytes belong to the browser once the frame is handed over.
+    if (epoch.signer === null) epoch.waiting.push({ kid, counter, frame: frame.slice(), at: now });
+    else epoch.signer.add(kid, counter, frame, now);
+  }
+
+  async #makeSigner(epoch: Epoch): Promise<Signer> {
+    const leaf = this.room.m.ownLeaf;
+    const key = await SigningKey.generate(this.room.rng, true);
+    const certificate = await this.room.m.sign(MEDIA_KEY_LABEL, certified(epoch.scope, leaf, key.public));
+    const signer = new Signer(leaf, epoch.scope, key, certificate);
+    // Nothing below awaits: a frame sealed meanwhile is in `waiting`, or the signer has it.
+    epoch.signer = signer;
+    for (const { kid, counter, frame, at } of epoch.waiting) signer.add(kid, counter, frame, at);
+    epoch.waiting = [];
+    return signer;
+  }
+
+  async #sign(now: number, allOfIt: boolean): Promise<void> {
+    const waiting = [...this.#epochs.values()].filter((epoch) => oldestOf(epoch) !== null);
+    for (const epoch of waiting) {
+      const oldest = oldestOf(epoch) ?? now;
+      // Once we seal in the next epoch, this epoch's list is complete: send it at once.
+      if (!allOfIt && epoch === waiting.at(-1) && now - oldest < interval(this.#members)) continue;
+      this.#signing = oldest;
+      try {
+        for (const blob of await this.#lists(epoch)) this.#pass(blob, now);
+      } finally {
+        this.#signing = null;
+      }
+    }
+  }
+
+  /** Return the signed and sealed lists of all frames that wait in that epoch. */
+  async #lists(epoch: Epoch): Promise<Bytes[]> {
+    const signer = epoch.signer ?? (await this.#makeSigner(epoch));
+    const { key, slot } = epoch;
+    const signed = await signer.take();
+    return Promise.all(
+      signed.map((list) =>
+        veil.cover(key, "signatures", this.room.m.room, slot, list, BUCKETS, this.room.rng),
+      ),
+    );
+  }
+
+  #pass(blob: Bytes, now: number): void {
+    this.#sent.push({ at: now, blob });
+    if (this.#sent.length > SENT_MAX) this.#sent.shift();
+    this.room.passOn(blob);
+  }
+
+  /** Publish the secret halves of old keys, so that holders of our signatures could have forged them. */
+  async #publish(now: number): Promise<void> {
+    const due = this.#secrets.filter(({ at }) => at <= now).slice(0, SECRETS_MAX);
+    if (due.length === 0 || now < this.#publishAt) return;
+    this.#publishAt = now + PUBLISH_EVERY;
+    this.#secrets = this.#secrets.filter((each) => !due.includes(each));
+    await this.room.relay({ type: "media_secret", secrets: due.map(({ secret }) => secret) });
+  }
+
+  // -- the others' frames ----------------------------------------------------------------------------------
+
+  override opening(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
+    // Nothing is counted now: frames that the server forwards meanwhile wait for the connection.
+    if (!this.#connected) throw new UnverifiedFrameError("a frame that came while no list can come");
+    const { kid, counter } = decodeHeader(frame);
+    const epoch = this.#epochOf(kid);
+    if (epoch === undefined)
+      throw new MissingKeyError("a frame of an epoch that no list could name any more");
+    if (leaf !== this.room.m.ownLeaf) this.#checker(leaf).opening(epoch.number, kid, counter, frame, now);
+  }
+
+  override opened(_ssrc: number, leaf: number, _stream: number, frame: Bytes, now: number): void {
+    const { kid, counter } = decodeHeader(frame);
+    const epoch = this.#epochOf(kid);
+    if (epoch !== undefined) this.#checker(leaf).opened(epoch.number, kid, counter, frame, now);
+  }
+
+  /** Return the epoch's number for an opened frame, and the result of `Checker.listedIn`. */
+  listedIn(leaf: number, frame: Bytes): readonly [epoch: number, list: number | null] {
+    const { kid, counter } = decodeHeader(frame);
+    const epoch = this.#epochOf(kid);
+    return epoch === undefined ? [-1, null] : [epoch.number, this.#checker(leaf).listedIn(epoch.number, kid, counter)];
+  }
+
+  override async passed(blob: Bytes, now: number): Promise<boolean> {
+    let epoch: Epoch | undefined, payload: Bytes;
+    try {
+      const slot = veil.epochSlot(blob);
+      epoch = this.#epochs.get(slot);
+      if (epoch === undefined) {
+        if (slot > this.room.m.epochSlot && blob.length <= LIST_BLOB_MAX) {
+          this.#early.push(blob);
+          if (this.#early.length > EARLY_MAX) this.#early.shift();
+        }
+        return false;
+      }
+      payload = await veil.uncover(epoch.key, "signatures", this.room.m.room, blob);
+    } catch (error) {
+      if (error instanceof SnugCryptoError) return false; // another aspect's, or garbage
+      throw error;
+    }
+    if (now < epoch.overAt) await this.#hear(epoch, payload, now);
+    return true;
+  }
+
+  async #hear(epoch: Epoch, payload: Bytes, now: number): Promise<void> {
+    const m = this.room.m;
+    try {
+      const heard = FrameList.decode(payload);
+      const leafKey = m.signatureKey(heard.leaf);
+      if (leafKey === null || heard.leaf === m.ownLeaf)
+        throw new MissingKeyError(`a list in the name of leaf ${heard.leaf}`);
+      await this.#checker(heard.leaf).hear(epoch.number, epoch.scope, heard, leafKey, now);
+    } catch (error) {
+      if (error instanceof ReplayError) return; // lists are broadcast again after a lost connection
+      if (!(error instanceof SnugCryptoError)) throw error;
+      this.refused++;
+      return;
+    }
+    this.#tellFindings();
+  }
+
+  override async heard(received: ApplicationMessage, what: AnyContent, _now: number): Promise<boolean> {
+    if (what.type !== "media_secret") return false;
+    const checker = this.#checkers.get(received.sender);
+    if (checker !== undefined)
+      for (const secret of what.secrets) checker.publish((await SigningKey.fromSeed(secret)).public);
+    return true;
+  }
+
+  #checker(leaf: number): Checker {
+    let checker = this.#checkers.get(leaf);
+    if (checker === undefined) {
+      checker = new Checker();
+      this.#checkers.set(leaf, checker);
+      checker.excuse(this.#excusedUntil);
+    }
+    return checker;
+  }
+
+  #tellFindings(): void {
+    const found = new Map<Finding, string[]>();
+    for (const [leaf, checker] of this.#checkers) {
+      for (const finding of checker.findings) {
+        const names = found.get(finding) ?? [];
+        found.set(finding, names);
+        names.push(this.room.m.name(leaf));
+      }
+      checker.findings.length = 0;
+    }
+    for (const name of found.get("forged") ?? []) this.room.tell(words.alarm("forged_media", { name }));
+    const unverified = found.get("unverified");
+    if (unverified !== undefined) this.room.tell(words.alarm("unverified_media", { names: unverified }));
+    const verified = found.get("verified");
+    if (verified !== undefined) this.room.tell(words.status("verified", { names: verified }));
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Video in several layers: protection against replay when the server switches layers.
+ *
+ * Within a layer, counters prevent replay of older frames; between layers no counter does. The sender's lists do
+ * (protocol section 10, decision 29): each list names the frames that all layers sealed in the same half second.
+ */
+import type { Bytes } from "../../crypto/bytes";
+import { ReplayError } from "../../crypto/errors";
+import { baseStream, Stream } from "../../crypto/media/keys";
+import { UnverifiedFrameError } from "../../crypto/media/signatures";
+import { Aspect } from "../kernel/feature";
+import type { Change } from "../kernel/membership";
+import { Signing } from "./signing";
+
+/**
+ * Lists by which a frame may be older than the newest of another layer: the layers of one video frame are sealed in
+ * sequence, and a list may end between two of them.
+ */
+const SLACK = 1;
+
+/** The epoch, and the number of the list in it: rises with the time at which a frame was sealed. */
+type Place = readonly [epoch: number, list: number];
+
+const later = (one: Place, other: Place): boolean => one[0] > other[0] || (one[0] === other[0] && one[1] > other[1]);
+
+/** Bounded by members times layers; a removed member's state is forgotten. */
+export class Layering extends Aspect {
+  /** By leaf, by announced stream, by layer: the place of the newest opened frame, a lower bound. */
+  readonly #shown = new Map<number, Map<number, Map<number, Place>>>();
+
+  /**
+   * ReplayError for a frame that was sealed before the newest frame of another layer.
+   *
+   * UnverifiedFrameError if lost lists make the order unknown: the next list will settle it.
+   */
+  override opening(_ssrc: number, leaf: number, stream: number, frame: Bytes, _now: number): void {
+    this.#compare(leaf, stream, frame);
+  }
+
+  override opened(_ssrc: number, leaf: number, stream: number, frame: Bytes, _now: number): void {
+    this.#compare(leaf, stream, frame); // another layer may have opened a newer frame meanwhile
+    const [base, layer] = baseStream(stream);
+    if (base !== Stream.VIDEO && base !== Stream.SCREEN_VIDEO) return;
+    const [epoch, number] = this.room.aspect(Signing).listedIn(leaf, frame);
+    if (number === null) return;
+    const streams = this.#shown.get(leaf) ?? new Map<number, Map<number, Place>>();
+    this.#shown.set(leaf, streams);
+    const shown = streams.get(base) ?? new Map<number, Place>();
+    streams.set(base, shown);
+    const before = shown.get(layer);
+    if (before === undefined || later([epoch, number], before)) shown.set(layer, [epoch, number]);
+  }
+
+  #compare(leaf: number, stream: number, frame: Bytes): void {
+    const [base, layer] = baseStream(stream);
+    let newest: Place | null = null;
+    for (const [each, at] of this.#shown.get(leaf)?.get(base) ?? [])
+      if (each !== layer && (newest === null || later(at, newest))) newest = at;
+    if (newest === null) return;
+    const [epoch, number] = this.room.aspect(Signing).listedIn(leaf, frame);
+    if (epoch === newest[0] && number === null)
+      throw new UnverifiedFrameError("a frame of another layer, of which no list says how old it is");
+    if (epoch < newest[0] || (epoch === newest[0] && (number ?? 0) < newest[1] - SLACK))
+      throw new ReplayError("a frame that was sealed before what another layer has shown");
+  }
+
+  override adopted(change: Change, _now: number): void {
+    for (const { leaf } of change.removed) this.#shown.delete(leaf);
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * The state that members show: microphone, camera, screen, raised hand, recording; and reactions.
+ *
+ * Each member reports its own, sealed like all messages: the server learns none of it. A state is sent again to
+ * newcomers, as announcements are; a reaction is sent once, and shown only to present members.
+ */
+import type { ApplicationMessage } from "../../mls";
+import { CommandError, sentence } from "../../words/sentence";
+import { Aspect } from "../kernel/feature";
+import type { AnyContent } from "../catalogue/content";
+import type { OwnState, ReactionKind } from "../events";
+import type { Change } from "../kernel/membership";
+import type { RoomSession } from "../kernel/room";
+
+/** Minimum seconds between two states of ours: the last one is sent. */
+export const EVERY = 1;
+/** Seconds between two members' states sent to a newcomer, as with announcements. */
+export const STEP = 0.01;
+/** Minimum seconds between two reactions of ours. */
+export const REACTION_EVERY = 0.5;
+/** Reactions of one member that are shown in ten seconds: more are noise. */
+export const REACTIONS_MAX = 20;
+const NOISE = 10;
+
+const equal = (one: OwnState | undefined | null, other: OwnState): boolean =>
+  !!one &&
+  one.mic === other.mic &&
+  one.camera === other.camera &&
+  one.screen === other.screen &&
+  one.hand === other.hand &&
+  one.recording === other.recording;
+
+const bare = ({ mic, camera, screen, hand, recording }: OwnState): OwnState => ({
+  mic,
+  camera,
+  screen,
+  hand,
+  recording,
+});
+
+/** Sends our state, and reports the others'. */
+export class States extends Aspect {
+  #own: OwnState | null = null;
+  #sayAt: number | null = null;
+  #saidAt = -Infinity;
+  readonly #heard = new Map<number, OwnState>();
+  /** leaf -> (epoch, generation) of its newest state */
+  readonly #saidAs = new Map<number, readonly [number, number]>();
+
+  override carryOver(old: RoomSession): void {
+    this.#own = old.aspect(States).#own;
+  }
+
+  /** Show this state from now on. */
+  async set(state: OwnState, now: number): Promise<void> {
+    if (equal(this.#own, state)) return;
+    this.#own = bare(state);
+    this.#sayAt = Math.max(now, this.#saidAt + EVERY);
+    await this.#say(now);
+    this.#tell(this.room.m.ownLeaf, this.#own);
+  }
+
+  override level(now: number): void {
+    this.#sayAt = now;
+  }
+
+  override adopted(change: Change, now: number): void {
+    for (const { leaf } of change.removed) {
+      this.#heard.delete(leaf);
+      this.#saidAs.delete(leaf);
+    }
+    if (change.added.length > 0) this.#sayAt = now + STEP * this.room.place;
+  }
+
+  override async tick(now: number): Promise<void> {
+    await this.#say(now);
+  }
+
+  async #say(now: number): Promise<void> {
+    if (this.#own === null || this.#sayAt === null || now < this.#sayAt || !this.room.isLevel(now)) return;
+    this.#sayAt = null;
+    this.#saidAt = now;
+    await this.room.relay({ type: "state", ...this.#own });
+  }
+
+  override heard(received: ApplicationMessage, what: AnyContent): boolean {
+    if (what.type !== "state") return false;
+    const { sender: leaf, epoch, generation } = received;
+    const [lastEpoch, last] = this.#saidAs.get(leaf) ?? [0, 0];
+    // Catching up brings older ones.
+    if (epoch < lastEpoch || (epoch === lastEpoch && generation < last)) return true;
+    this.#saidAs.set(leaf, [epoch, generation]);
+    if (!equal(this.#heard.get(leaf), what)) {
+      this.#heard.set(leaf, bare(what));
+      this.#tell(leaf, bare(what));
+    }
+    return true;
+  }
+
+  #tell(leaf: number, state: OwnState): void {
+    this.room.tell({ type: "StateTold", leaf, name: this.room.m.name(leaf), state });
+  }
+}
+
+/** Reactions, our own and the others'. */
+export class Reactions extends Aspect {
+  #saidAt = -Infinity;
+  readonly #shown = new Map<number, number[]>();
+
+  /** Send a reaction; CommandError if nobody would see it, or too soon after the last one. */
+  async react(reaction: ReactionKind, now: number): Promise<void> {
+    if (!this.room.isLevel(now)) throw new CommandError(sentence("cant.react_away"));
+    if (now - this.#saidAt < REACTION_EVERY) throw new CommandError(sentence("cant.react_soon"));
+    this.#saidAt = now;
+    await this.room.relay({ type: "reaction", reaction });
+    this.#tell(this.room.m.ownLeaf, reaction);
+  }
+
+  override heard(received: ApplicationMessage, what: AnyContent, now: number): boolean {
+    if (what.type !== "reaction") return false;
+    const recent = (this.#shown.get(received.sender) ?? []).filter((at) => now - at < NOISE);
+    if (!this.room.catchingUp && recent.length < REACTIONS_MAX) {
+      this.#shown.set(received.sender, [...recent, now]);
+      this.#tell(received.sender, what.reaction);
+    }
+    return true;
+  }
+
+  #tell(leaf: number, reaction: ReactionKind): void {
+    this.room.tell({ type: "Reacted", leaf, name: this.room.m.name(leaf), reaction });
+  }
+}

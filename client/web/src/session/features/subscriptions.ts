@@ -1,0 +1,112 @@
+/**
+ * The streams that the server forwards to us, and up to which layer: all, unless a person chose.
+ *
+ * The server sees the choice. Asking for the speaker's video reveals who speaks, so a person has to choose that.
+ * While fewer streams are asked for, our beats say that we do not want all, and no other member judges what reaches
+ * us: only we know the choice. Layers concern us and the server alone: a member that asks for all streams, some of
+ * them in smaller layers, still wants all.
+ */
+import { LAYERS_MAX, WANT_MAX } from "../../wire/limits";
+import type { HandleStream, Want } from "../../wire/messages";
+import { Aspect } from "../kernel/feature";
+import type { RoomSession } from "../kernel/room";
+
+/** Minimum seconds between two requests: a window that is being resized changes much in little time. */
+const GAP = 0.5;
+const LARGEST = LAYERS_MAX - 1;
+/** The server's default on every connection. */
+const ALL: Want = { type: "want", ssrcs: null, tops: [] };
+
+/** Repeats the request when the server cannot know it: on each connection, and after new media of ours. */
+export class Asking extends Aspect {
+  #ssrcs: readonly number[] | null = null;
+  #tops: ReadonlyMap<number, number> = new Map();
+  /** The others' streams, and whether they have layers. */
+  #layered: ReadonlyMap<number, boolean> = new Map();
+  #wish: Want = ALL;
+  /** As the server has it; null: it does not have our media. */
+  #told: Want | null = null;
+  #toldAt = -Infinity;
+
+  /** Whether a media engine is here, and every stream is asked for. */
+  get everything(): boolean {
+    return this.room.hasMedia && this.#ssrcs === null;
+  }
+
+  /** Return the announced streams of a leaf that we ask for; empty without a media engine. */
+  asked(leaf: number): ReadonlySet<number> {
+    if (!this.room.hasMedia) return new Set();
+    const streams = [...this.room.announced.streams(leaf)];
+    return new Set(streams.flatMap(([ssrc, stream]) => ((this.#ssrcs?.includes(ssrc) ?? true) ? [stream] : [])));
+  }
+
+  /**
+   * Ask for these streams (null: all), up to the given layers (0 to 2; 2 where none is given).
+   *
+   * The last request of each half second is sent, once the server has our media.
+   */
+  ask(ssrcs: readonly number[] | null, tops: Iterable<readonly [number, number]>, now: number): void {
+    this.#ssrcs = ssrcs;
+    this.#tops = new Map(tops);
+    this.#changed(now);
+  }
+
+  override carryOver(old: RoomSession): void {
+    const before = old.aspect(Asking);
+    this.#ssrcs = before.#ssrcs;
+    this.#tops = before.#tops;
+  }
+
+  override published(now: number): void {
+    this.#told = ALL;
+    this.#toldAt = -Infinity;
+    this.#changed(now);
+  }
+
+  override streams(streams: readonly HandleStream[], now: number): void {
+    this.#layered = new Map(streams.map(({ ssrc, layers }) => [ssrc, layers > 0]));
+    this.#changed(now);
+  }
+
+  override lost(): void {
+    this.#told = null;
+    this.#layered = new Map();
+  }
+
+  override tick(now: number): void {
+    this.#tell(now);
+  }
+
+  #changed(now: number): void {
+    this.#wish = this.#want();
+    this.#tell(now);
+  }
+
+  #tell(now: number): void {
+    if (this.#told === null || now - this.#toldAt < GAP || same(this.#wish, this.#told)) return;
+    this.#told = this.#wish;
+    this.#toldAt = now;
+    this.room.send(this.#wish);
+  }
+
+  #want(): Want {
+    let ssrcs = this.#ssrcs;
+    if (ssrcs === null) {
+      // Layers need a list of streams; without a stream that is limited, null is enough.
+      const small = [...this.#layered].some(([ssrc, layered]) => layered && this.#top(ssrc) < LARGEST);
+      if (!small || this.#layered.size > WANT_MAX) return ALL;
+      ssrcs = [...this.#layered.keys()];
+    }
+    const tops = ssrcs.map((ssrc) => this.#top(ssrc));
+    return { type: "want", ssrcs: [...ssrcs], tops: tops.some((top) => top < LARGEST) ? tops : [] };
+  }
+
+  #top(ssrc: number): number {
+    return this.#tops.get(ssrc) ?? LARGEST;
+  }
+}
+
+const same = (one: Want, other: Want): boolean =>
+  String(one.ssrcs) === String(other.ssrcs) && // "null", or the numbers
+  (one.ssrcs === null) === (other.ssrcs === null) &&
+  String(one.tops) === String(other.tops);

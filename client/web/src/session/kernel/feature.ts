@@ -1,0 +1,121 @@
+/**
+ * A part of a member's session beside slots, commits and chat: one file, one concern.
+ *
+ * `RoomSession` calls these hooks at the moments that they are named for, and awaits each before the next; an aspect
+ * acts through the room. No hook has access to a socket. Hooks run in the order of `aspects.make`.
+ */
+import type { Bytes } from "../../crypto/bytes";
+import type { ApplicationMessage } from "../../mls";
+import type { HandleStream } from "../../wire/messages";
+import type { Sentence } from "../../words/sentence";
+import type { AnyContent } from "../catalogue/content";
+import type { Change } from "./membership";
+import type { RoomSession } from "./room";
+
+/** The result of a hook that may have to wait for a cipher. */
+export type Soon<T> = T | Promise<T>;
+
+/**
+ * Every hook does nothing by default. `now` is in Unix seconds and never goes back.
+ *
+ * The media hooks (`maySend`, `hears`, `sealed`, `opening`, `opened`) may run at any time, between the others'
+ * awaits.
+ */
+export class Aspect {
+  readonly room: RoomSession;
+
+  constructor(room: RoomSession) {
+    this.room = room;
+  }
+
+  /** Finish the construction where a cipher has to be awaited: called once, after the constructor. */
+  begin(): Soon<void> {}
+
+  /** Take over the state that outlives a leaf: this membership follows `old` after a rejoin. */
+  carryOver(_old: RoomSession): Soon<void> {}
+
+  /** This connection has just come in step with the server; called anew for every connection. */
+  level(_now: number): Soon<void> {}
+
+  /** Our media parameters were sent to the server, which resets its forwarding to us. */
+  published(_now: number): Soon<void> {}
+
+  /** The room's connection was lost, or could not be made. */
+  lost(_why: Sentence, _now: number): Soon<void> {}
+
+  /** Time has passed, connected or not. */
+  tick(_now: number): Soon<void> {}
+
+  /** Process a member's authenticated message; return true if it was for this aspect. */
+  heard(_received: ApplicationMessage, _what: AnyContent, _now: number): Soon<boolean> {
+    return false;
+  }
+
+  /** Process a broadcast blob, which is not stored; return true if it was for this aspect. */
+  passed(_blob: Bytes, _now: number): Soon<boolean> {
+    return false;
+  }
+
+  /** A relay that the server stores has arrived, readable or not: its number, and H(blob). */
+  relayed(_number: number, _digest: Bytes, _now: number): Soon<void> {}
+
+  /** A receipt of the server with a valid signature. */
+  receipt(_slot: number, _chain: Bytes, _signature: Bytes, _now: number): Soon<void> {}
+
+  /** A `refused` (fatal) or `closing` message of the server, about a connection or an act of ours. */
+  saidByServer(_code: string, _text: string, _now: number): Soon<void> {}
+
+  /** The streams that others send now, as the server lists them. */
+  streams(_streams: readonly HandleStream[], _now: number): Soon<void> {}
+
+  /** A commit was adopted: group, policy, ledger and all keys have advanced. */
+  adopted(_change: Change, _now: number): Soon<void> {}
+
+  /** A slot is void; `author` is a leaf, null if it is unknown. */
+  voided(_slot: number, _author: number | null, _now: number): Soon<void> {}
+
+  /** Return null if media may be sealed; else the reason, as a sentence for a person. */
+  maySend(_now: number): Sentence | null {
+    return null;
+  }
+
+  /** Return whether data signed by this leaf has arrived in the last seconds. */
+  hears(_leaf: number, _now: number): boolean {
+    return false;
+  }
+
+  /** Return whether our commits have to wait, except removals. */
+  holdsCommits(_now: number): boolean {
+    return false;
+  }
+
+  /** A media frame of ours, as SFrame sealed it (before the shim), in the order of its counters. */
+  sealed(_stream: number, _frame: Bytes, _now: number): Soon<void> {}
+
+  /**
+   * Check a received SFrame frame of that leaf's key id before it is opened.
+   *
+   * Throw a SnugCryptoError to refuse it, FutureEpochError to have it held and tried again.
+   */
+  opening(_ssrc: number, _leaf: number, _stream: number, _frame: Bytes, _now: number): void {}
+
+  /** The same frame (as SFrame sealed it), after it was opened. */
+  opened(_ssrc: number, _leaf: number, _stream: number, _frame: Bytes, _now: number): void {}
+}
+
+/** The names of the hooks. */
+export type Hook = Exclude<keyof Aspect, "room">;
+
+const known = new WeakMap<readonly Aspect[], Map<Hook, readonly Aspect[]>>();
+
+/**
+ * Return the aspects whose class defines that hook, in order: most define few, and some hooks are called for every
+ * frame.
+ */
+export function having(aspects: readonly Aspect[], hook: Hook): readonly Aspect[] {
+  const by = known.get(aspects) ?? new Map<Hook, readonly Aspect[]>();
+  known.set(aspects, by);
+  const found = by.get(hook) ?? aspects.filter((aspect) => aspect[hook] !== Aspect.prototype[hook]);
+  by.set(hook, found);
+  return found;
+}

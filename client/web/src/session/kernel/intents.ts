@@ -1,0 +1,76 @@
+/** A member's pending commits: an intent is staged anew in every epoch until it is done. */
+import { type Bytes, same } from "../../crypto/bytes";
+import type { HostReturn, Policy } from "../../crypto/agreed/roomState";
+import type { KeyPackage } from "../../mls";
+
+/** Admit the newcomer who knocked by `invite`. `knock` is its number in the host's lobby. */
+export interface AddIntent {
+  readonly type: "AddIntent";
+  readonly knock: number;
+  readonly keyPackage: KeyPackage;
+  readonly invite: number;
+  readonly name: string;
+}
+
+/** Put a member that has lost its state back in place of its old leaf. */
+export interface RejoinIntent {
+  readonly type: "RejoinIntent";
+  readonly knock: number;
+  readonly keyPackage: KeyPackage;
+  readonly ticket: Bytes;
+  readonly name: string;
+}
+
+/** Let a crashed host in again (SNUG-9). `knock` is the number under which it is answered. */
+export interface ReturnIntent {
+  readonly type: "ReturnIntent";
+  readonly knock: number;
+  readonly keyPackage: KeyPackage;
+  readonly hostReturn: HostReturn;
+  readonly name: string;
+}
+
+/** Remove a member, by its leaf and the signature key that the leaf had at the decision. */
+export interface RemoveIntent {
+  readonly type: "RemoveIntent";
+  readonly leaf: number;
+  readonly signatureKey: Bytes;
+}
+
+/** Change the policy; `change` returns the next version, or null if nothing is left to do. */
+export interface PolicyIntent {
+  readonly type: "PolicyIntent";
+  /** Throws CommandError if the change is no longer possible. */
+  readonly change: (policy: Policy) => Policy | null;
+}
+
+/** Commit a leaving member's Remove proposal of itself. */
+export interface FarewellIntent {
+  readonly type: "FarewellIntent";
+  readonly leaf: number;
+  readonly reference: Bytes;
+  /** The MLSMessage, carried along with the commit. */
+  readonly proposal: Bytes;
+}
+
+/** Make an empty commit: fresh keys for its author. */
+export interface HealIntent {
+  readonly type: "HealIntent";
+  readonly epoch: number;
+}
+
+/** Intents that admit somebody, and are answered. */
+export type EntryIntent = AddIntent | RejoinIntent | ReturnIntent;
+export type Intent = EntryIntent | RemoveIntent | PolicyIntent | FarewellIntent | HealIntent;
+
+export const letsIn = (intent: Intent): intent is EntryIntent =>
+  intent.type === "AddIntent" || intent.type === "RejoinIntent" || intent.type === "ReturnIntent";
+
+/** Return whether both intents are one, or equal farewells (a farewell may be reported more than once). */
+export const sameFarewell = (one: Intent, other: Intent): boolean =>
+  one === other ||
+  (one.type === "FarewellIntent" &&
+    other.type === "FarewellIntent" &&
+    one.leaf === other.leaf &&
+    same(one.reference, other.reference) &&
+    same(one.proposal, other.proposal));

@@ -1,0 +1,71 @@
+/** A room's history as one member keeps it: slots, chain, passes and the last blobs. */
+import type { Bytes } from "../../crypto/bytes";
+import { chainNext } from "../../crypto/entry/invite";
+
+/** Slots whose blobs are kept, to hand over to a restarted server and to stragglers. */
+export const KEPT = 8;
+/** Slots whose chain values are kept, to judge tickets. */
+export const CHAINS = 64;
+
+/** One slot: its blob, the chain after it, and the pass of the epoch after it. */
+export interface Entry {
+  readonly slot: number;
+  readonly chain: Bytes;
+  readonly token: Bytes;
+  /** null for the slot at which this member began. */
+  readonly blob: Bytes | null;
+}
+
+/** Grows by one slot at a time; never forks, never goes back. */
+export class Journal {
+  #last: Entry;
+  readonly #entries: Entry[];
+  readonly chains: Map<number, Bytes>;
+
+  constructor(slot: number, chain: Bytes, token: Bytes) {
+    this.#last = { slot, chain, token, blob: null };
+    this.#entries = [this.#last];
+    this.chains = new Map([[slot, chain]]);
+  }
+
+  /** The last slot taken. */
+  get slot(): number {
+    return this.#last.slot;
+  }
+
+  /** The chain after the last slot, 32 bytes. */
+  get chain(): Bytes {
+    return this.#last.chain;
+  }
+
+  /** The pass of the current epoch, 32 bytes. */
+  get token(): Bytes {
+    return this.#last.token;
+  }
+
+  /** The earliest slot after which this member can hand over every blob. */
+  get oldest(): Entry {
+    return this.#entries[0] ?? this.#last;
+  }
+
+  /** Return the entry of that slot; null if it is no longer kept. */
+  entry(slot: number): Entry | null {
+    return this.#entries[slot - this.oldest.slot] ?? null;
+  }
+
+  /** Return the chain value that results if `blob` takes the next slot. */
+  chainAfter(blob: Bytes): Bytes {
+    return chainNext(this.chain, this.slot + 1, blob);
+  }
+
+  /** Record that `blob` has taken the next slot; `token` is the pass from then on. */
+  append(blob: Bytes, token: Bytes): void {
+    const slot = this.slot + 1;
+    const chain = this.chainAfter(blob);
+    this.#last = { slot, chain, token, blob };
+    this.#entries.push(this.#last);
+    if (this.#entries.length > KEPT + 1) this.#entries.shift();
+    this.chains.set(slot, chain);
+    this.chains.delete(slot - CHAINS);
+  }
+}

@@ -1,0 +1,705 @@
+/**
+ * A member's keys and state in a room: MLS group, policy, ledger, history and veil.
+ *
+ * `room.RoomSession` has the connection. This module alone decides the meaning of a blob, by rules that all members
+ * share (protocol sections 5 and 6). Operations must not overlap: await each before the next. Media frames are sealed
+ * and opened between them, so an operation changes media state only after its last await.
+ */
+import { type Bytes, type Rng, hex, same, systemRng } from "../../crypto/bytes";
+import {
+  MalformedError,
+  MissingKeyError,
+  ReplayError,
+  SnugCryptoError,
+  StateError,
+  ValidationError,
+} from "../../crypto/errors";
+import { H } from "../../crypto/kdf";
+import { EpochKeys, MediaKeys } from "../../crypto/media/keys";
+import * as policy from "../../crypto/agreed/policy";
+import {
+  CommitContext,
+  Identity,
+  type Ledger,
+  POLICY_EXTENSION,
+  Policy,
+  RejoinTicket,
+  type Rejoined,
+} from "../../crypto/agreed/roomState";
+import * as veil from "../../crypto/agreed/envelope";
+import { longCode } from "../../crypto/proof/verification";
+import * as mls from "../../mls";
+import { BUCKETS } from "../../wire/limits";
+import { type Arg, type Sentence, sentence } from "../../words/sentence";
+import type { Member } from "../events";
+import type { Intent, ReturnIntent } from "./intents";
+import { Journal } from "./journal";
+import { Ground, namesOf, proposalView } from "./views";
+import { ruled } from "../catalogue/sentences";
+
+export const SUITE = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519;
+/** Epochs whose veil key is kept: this one and the last. */
+const VEILS = 2;
+
+/** A commit that passed every check. */
+export interface Valid {
+  readonly type: "Valid";
+  readonly candidate: mls.CandidateCommit;
+  readonly view: policy.CommitView;
+  readonly removesUs: boolean;
+}
+
+/** A void slot: the epoch stays. `author` is a leaf; null if it is unknown. */
+export interface Void {
+  readonly type: "Void";
+  readonly author: number | null;
+  readonly rule: string;
+  readonly text: Sentence;
+}
+
+/** The commit passes every check, but this member alone cannot read its path secret. */
+export interface Stuck {
+  readonly type: "Stuck";
+  readonly author: number | null;
+  readonly text: string;
+}
+
+/** Our own commit, made but not yet accepted in a slot. */
+export interface Staged {
+  readonly type: "Staged";
+  readonly intent: Intent;
+  readonly slot: number;
+  readonly blob: Bytes;
+  /** The next epoch's pass. */
+  readonly token: Bytes;
+  readonly stage: mls.Stage;
+  readonly view: policy.CommitView;
+}
+
+export interface Newcomer {
+  readonly leaf: number;
+  readonly name: string;
+}
+
+export interface Gone extends Newcomer {
+  /** The removed member's signature key. */
+  readonly key: Bytes;
+}
+
+/** The changes by an adopted commit. */
+export interface Change {
+  readonly by: number;
+  readonly added: readonly Newcomer[];
+  readonly removed: readonly Gone[];
+  readonly rejoined: boolean;
+  readonly hostsChanged: boolean;
+  readonly policyBefore: Policy;
+  readonly policyAfter: Policy;
+  /** The added member's invite; at a rejoin, of its first entry. */
+  readonly invite: number | null;
+  /** Removed leaves that proposed it themselves. */
+  readonly left: ReadonlySet<number>;
+  /** A host has come back by the host key (SNUG-9). */
+  readonly returned: boolean;
+  /** At a rejoin: the slot of the commit that the member could not read. */
+  readonly stuckSlot: number | null;
+}
+
+/** Return X(label) of the protocol: 32 bytes from the MLS exporter. */
+export const exported = (group: mls.Group, label: string): Bytes =>
+  group.export(`snug 1 ${label}`, new Uint8Array(), 32);
+
+/** Return the pass of the group's epoch for a room: 32 bytes. */
+export const roomPass = (group: mls.Group, room: Bytes): Bytes => group.export("snug 1 pass", room, 32);
+
+/** Return the group's policy; ValidationError("SNUG-13") if it has no readable one. */
+export function policyOf(group: mls.Group): Policy {
+  const extension = group.extensions.find((each) => each.extensionType === POLICY_EXTENSION);
+  if (extension === undefined) throw new ValidationError("SNUG-13", "the group has no policy");
+  try {
+    return Policy.decode(extension.data);
+  } catch (error) {
+    if (error instanceof MalformedError) throw new ValidationError("SNUG-13", error.message);
+    throw error;
+  }
+}
+
+/** Return whether a key (a byte string) is among others. */
+export const among = (key: Bytes | null, keys: readonly Bytes[]): boolean =>
+  key !== null && keys.some((each) => same(each, key));
+
+export interface MembershipFacts {
+  readonly room: Bytes;
+  readonly slot: number;
+  readonly chain: Bytes;
+  readonly ledger: Ledger;
+  readonly linkPsk: Bytes;
+  readonly now: number;
+  /** The result of `handBeatKey` in the group's epoch; null: we created the group. */
+  readonly handed?: Bytes | null;
+  readonly rng?: Rng;
+}
+
+interface Row extends Member {
+  readonly key: Bytes;
+}
+
+interface Built {
+  readonly proposals: readonly mls.Proposal[];
+  readonly references?: readonly Bytes[];
+  readonly carried?: readonly Bytes[];
+  readonly invite?: number | null;
+}
+
+/**
+ * State and judgement; every method either succeeds or changes nothing.
+ *
+ * `create` throws ValidationError if the group breaks SNUG-11, 13, 14 or 15 (`policy.judgeGroup`).
+ */
+export class Membership {
+  readonly group: mls.Group;
+  /** X("beat") of the creation or the last eviction (protocol section 7), handed to newcomers. */
+  beatKey: Bytes;
+  readonly room: Bytes;
+  policy: Policy;
+  ledger: Ledger;
+  readonly journal: Journal;
+  readonly media = new MediaKeys();
+  /** The slot whose commit began our epoch. */
+  epochSlot: number;
+  readonly #psks: mls.Psks;
+  /** H(proposal message) -> ProposalRef, of this epoch. */
+  #references = new Map<string, Bytes>();
+  readonly #rng: Rng;
+  readonly #veils = new Map<number, Bytes>();
+  #rows: readonly Row[] = [];
+
+  static async create(group: mls.Group, facts: MembershipFacts): Promise<Membership> {
+    const keys = await epochKeys(group);
+    const m = new Membership(group, facts);
+    m.#installMedia(keys, new Set(), false, facts.now);
+    return m;
+  }
+
+  private constructor(group: mls.Group, facts: MembershipFacts) {
+    this.group = group;
+    this.room = facts.room;
+    this.#rng = facts.rng ?? systemRng;
+    this.beatKey = facts.handed ? this.#masked(facts.handed) : exported(group, "beat");
+    this.policy = policyOf(group);
+    policy.judgeGroup({
+      suite: group.suite,
+      extensions: group.extensions.map((each) => [each.extensionType, each.data] as const),
+      members: namesOf(group.members()).values(),
+    });
+    this.ledger = facts.ledger;
+    this.journal = new Journal(facts.slot, facts.chain, roomPass(group, facts.room));
+    this.#psks = new Map([[hex(policy.LINK_PSK_ID), facts.linkPsk]]);
+    this.epochSlot = facts.slot;
+    this.#veils.set(facts.slot, exported(group, "veil"));
+    this.#look();
+  }
+
+  // -- queries --------------------------------------------------------------------------------------------
+
+  get ownLeaf(): number {
+    return this.group.ownLeaf;
+  }
+
+  #look(): void {
+    this.#rows = this.group.members().map(({ leaf, leafNode }) => ({
+      leaf,
+      name: nameOf(leafNode),
+      host: among(leafNode.signatureKey, this.policy.hosts),
+      key: leafNode.signatureKey,
+    }));
+  }
+
+  #row(leaf: number): Row | undefined {
+    return this.#rows.find((row) => row.leaf === leaf);
+  }
+
+  /** Return the signature key at a leaf; null if the leaf is empty. */
+  signatureKey(leaf: number): Bytes | null {
+    return this.#row(leaf)?.key ?? null;
+  }
+
+  /** Return the leaf of the member with that signature key; null if it is not in the room. */
+  leafOf(key: Bytes): number | null {
+    return this.#rows.find((row) => same(row.key, key))?.leaf ?? null;
+  }
+
+  /** Return all leaf nodes, in leaf order. */
+  leaves(): mls.LeafNode[] {
+    return this.group.members().map((member) => member.leafNode);
+  }
+
+  /** Return the name at a leaf; "somebody" if the leaf is empty. Use `who` in sentences. */
+  name(leaf: number): string {
+    return this.#row(leaf)?.name ?? "somebody";
+  }
+
+  /** Return the name at a leaf, as an argument of a sentence. */
+  who(leaf: number): Arg {
+    return this.#row(leaf)?.name ?? sentence("room.somebody");
+  }
+
+  /** Return all members, in leaf order. */
+  members(): Member[] {
+    return this.#rows.map(({ leaf, name, host }) => ({ leaf, name, host }));
+  }
+
+  /** Return whether the member at that leaf is a host. */
+  isHost(leaf: number): boolean {
+    return this.#row(leaf)?.host ?? false;
+  }
+
+  /** The long code of this epoch, 40 digits (protocol section 8). */
+  get code(): string {
+    return longCode(this.group.epochAuthenticator, this.group.confirmedTranscriptHash);
+  }
+
+  /** Sign data other than MLS messages with our leaf (64 bytes); `label` begins with "snug 1 ". */
+  sign(label: string, data: Bytes): Promise<Bytes> {
+    return this.group.sign(label, data);
+  }
+
+  /**
+   * Return the masked beat key (32 bytes) for a newcomer of this epoch and for no other reader.
+   *
+   * A former host can bring another person's KeyPackage in a knock of its own, and so read the answer. The Welcome in
+   * it is encrypted to the newcomer's keys alone, and the mask comes from that Welcome's epoch.
+   */
+  handBeatKey(): Bytes {
+    return this.#masked(this.beatKey);
+  }
+
+  #masked(key: Bytes): Bytes {
+    const mask = exported(this.group, "handed");
+    if (key.length !== mask.length) throw new MalformedError(`a beat key has 32 bytes, not ${key.length}`);
+    return key.map((byte, i) => byte ^ (mask[i] ?? 0));
+  }
+
+  /** Return the state that the commit for the next slot is judged against. */
+  ground(): Ground {
+    return new Ground({
+      members: namesOf(this.group.members()),
+      policy: this.policy,
+      extensions: this.group.extensions.map((each) => [each.extensionType, each.data] as const),
+      groupId: this.group.groupId,
+      suite: this.group.suite,
+      room: this.room,
+      slot: this.journal.slot + 1,
+      chain: this.journal.chain,
+      ledger: this.ledger,
+    });
+  }
+
+  // -- committing -----------------------------------------------------------------------------------------
+
+  /**
+   * Make the commit for an intent; null if nothing is left to do.
+   *
+   * ValidationError if the commit breaks the policy: it is judged like any other before it is sent.
+   */
+  async stage(intent: Intent): Promise<Staged | null> {
+    const built = this.#proposals(intent);
+    if (built === null) return null;
+    const { proposals, references = [], carried = [], invite = null } = built;
+    const ground = this.ground();
+    const authenticatedData = new CommitContext({
+      room: this.room,
+      slot: ground.slot,
+      chain: ground.chain,
+      ledger: this.ledger.digest(),
+      invite,
+      hostReturn: intent.type === "ReturnIntent" ? intent.hostReturn : null,
+    }).encode();
+    const own = this.ownLeaf;
+    const facts = proposals.map((proposal) => proposalView(proposal, own));
+    if (intent.type === "FarewellIntent")
+      facts.push(proposalView(mls.remove(intent.leaf), intent.leaf, true));
+    const view = ground.view({
+      sender: own,
+      proposals: facts,
+      pathLeaf: ground.members.get(own) ?? null,
+      authenticatedData,
+    });
+    await policy.judgeCommit(view);
+    const stage = await this.group.stage(proposals, {
+      includeStored: references,
+      authenticatedData,
+      forcePath: true,
+      psks: this.#psks,
+    });
+    const blob = await this.#cover("commit", veil.pack([...carried, stage.message]));
+    return {
+      type: "Staged",
+      intent,
+      slot: ground.slot,
+      blob,
+      token: roomPass(stage.group, this.room),
+      stage,
+      view,
+    };
+  }
+
+  #proposals(intent: Intent): Built | null {
+    const link = mls.externalPsk(policy.LINK_PSK_ID, this.#rng);
+    switch (intent.type) {
+      case "AddIntent":
+        if (this.leafOf(intent.keyPackage.leafNode.signatureKey) !== null) return null;
+        return { proposals: [link, mls.add(intent.keyPackage)], invite: intent.invite };
+      case "RejoinIntent": {
+        const leaf = this.leafOf(intent.keyPackage.leafNode.signatureKey);
+        const ticket = RejoinTicket.decode(intent.ticket);
+        if (leaf === null || this.ledger.rejoins.some((each) => same(each.nonce, ticket.nonce))) return null;
+        const known = this.journal.chains.get(ticket.slot);
+        if (known !== undefined && !same(known, ticket.chain))
+          throw new ValidationError("SNUG-8", "the ticket is of another history");
+        return { proposals: [mls.remove(leaf), link, mls.add(intent.keyPackage)] };
+      }
+      case "ReturnIntent":
+        if (this.leafOf(intent.keyPackage.leafNode.signatureKey) !== null) return null;
+        return { proposals: this.#returning(intent, link) };
+      case "RemoveIntent": {
+        const key = this.signatureKey(intent.leaf);
+        if (key === null || !same(key, intent.signatureKey)) return null;
+        return { proposals: [mls.remove(intent.leaf)] };
+      }
+      case "PolicyIntent": {
+        const changed = intent.change(this.policy);
+        return changed === null ? null : { proposals: [this.#withPolicy(changed)] };
+      }
+      case "FarewellIntent":
+        if (this.signatureKey(intent.leaf) === null || !this.group.storedProposals.has(hex(intent.reference)))
+          return null;
+        return { proposals: [], references: [intent.reference], carried: [intent.proposal] };
+      case "HealIntent":
+        return intent.epoch === this.group.epoch ? { proposals: [] } : null;
+    }
+  }
+
+  #withPolicy(changed: Policy): mls.Proposal {
+    const kept = this.group.extensions.slice(0, 1);
+    return mls.groupContextExtensions([...kept, { extensionType: POLICY_EXTENSION, data: changed.encode() }]);
+  }
+
+  /** Replace the returning host's old leaf, if it is still in the tree, by the new one. */
+  #returning(intent: ReturnIntent, link: mls.Proposal): mls.Proposal[] {
+    const leaf = intent.keyPackage.leafNode;
+    const old = this.group
+      .members()
+      .find(
+        ({ leafNode }) =>
+          among(leafNode.signatureKey, this.policy.hosts) &&
+          same(leafNode.credential.identity, leaf.credential.identity),
+      );
+    const without = old === undefined ? this.policy : this.policy.withoutHost(old.leafNode.signatureKey);
+    const changed = without.withHost(leaf.signatureKey).with({ version: this.policy.version + 1 });
+    const gone = old === undefined ? [] : [mls.remove(old.leaf)];
+    return [...gone, link, mls.add(intent.keyPackage), this.#withPolicy(changed)];
+  }
+
+  /** Judge a blob for the next slot. Changes nothing except consumed ratchet generations. */
+  async judge(blob: Bytes): Promise<Valid | Void | Stuck> {
+    try {
+      return await this.#judge(blob);
+    } finally {
+      this.#tidy();
+    }
+  }
+
+  async #judge(blob: Bytes): Promise<Valid | Void | Stuck> {
+    let messages: readonly Bytes[];
+    try {
+      const began = veil.epochSlot(blob);
+      messages = veil.unpack(await veil.uncover(this.#veil(began), "commit", this.room, blob));
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error;
+      return nothing(null, "SNUG-2", sentence("room.void_unreadable"));
+    }
+    const ground = this.ground();
+    const carried = new Set<string>();
+    let received: Awaited<ReturnType<mls.Group["process"]>>;
+    try {
+      for (const message of messages.slice(0, -1)) {
+        const reference = await this.#store(message);
+        if (reference !== null) carried.add(hex(reference));
+      }
+      received = await this.group.process(messages[messages.length - 1] ?? new Uint8Array(), this.#psks);
+    } catch (error) {
+      if (error instanceof mls.PathError) return this.#judgeUnreadable(error, ground, carried);
+      if (error instanceof mls.CommitError) {
+        const verdict = policy.snug16(error);
+        return nothing(error.sender, verdict.rule, ruled(verdict));
+      }
+      if (!(error instanceof SnugCryptoError)) throw error;
+      return nothing(null, "SNUG-16", sentence("room.void_of_no_member", { why: error.sentence }));
+    }
+    if (received.type !== "CandidateCommit")
+      return nothing(received.sender, "SNUG-2", sentence("room.void_no_commit"));
+    const view = ground.ofCandidate(received);
+    const broken = await brokenBy(received, view, carried);
+    if (broken !== null) return nothing(toBlame(view, broken), broken.rule, ruled(broken));
+    return { type: "Valid", candidate: received, view, removesUs: received.removesUs };
+  }
+
+  async #judgeUnreadable(error: mls.PathError, ground: Ground, carried: Set<string>): Promise<Void | Stuck> {
+    // A commit that breaks the policy is void for everybody, readable here or not.
+    const view = ground.ofCandidate(error.commit);
+    const broken = await brokenBy(error.commit, view, carried);
+    if (broken !== null) return nothing(toBlame(view, broken), broken.rule, ruled(broken));
+    return { type: "Stuck", author: error.commit.sender, text: error.message };
+  }
+
+  /** Store a proposal that a commit carries; return its reference, null if it is unknown. */
+  async #store(message: Bytes): Promise<Bytes | null> {
+    // A proposal that also came through the relay, or is our own, is stored already and found by hash.
+    try {
+      await this.#takeIn(message);
+    } catch (error) {
+      if (!(error instanceof ReplayError || error instanceof StateError)) throw error;
+    }
+    return this.#references.get(hex(H(message))) ?? null;
+  }
+
+  /** Apply the commit that has taken the next slot: group, ledger and all keys advance. */
+  async adopt(step: Valid | Staged, blob: Bytes, now: number): Promise<Change> {
+    const candidate = step.type === "Valid" ? step.candidate : step.stage;
+    if (candidate.group === null)
+      throw new StateError("this commit removes us: there is no next epoch for us");
+    const keys = await epochKeys(candidate.group);
+    // Nothing below awaits: media operations find all of the change or none of it.
+    const { view } = step;
+    const slot = this.journal.slot + 1;
+    const before = new Map(this.group.members().map((member) => [member.leaf, member.leafNode]));
+    const oldPolicy = this.policy;
+    const { context, rejoinLeaf } = view;
+    this.group.adopt(candidate);
+    const after = this.group.members();
+    const removals = view
+      .of("remove")
+      .flatMap((p) => (p.removed === null ? [] : [{ ...p, leaf: p.removed }]));
+    const returned = context.hostReturn !== null;
+    const evicts = rejoinLeaf === null && !returned;
+    const revoke = new Map(removals.map((p) => [p.leaf, !p.byReference && evicts]));
+    const addedKeys = view.of("add").flatMap((p) => (p.added === null ? [] : [p.added.signatureKey]));
+    const added = after.filter(({ leafNode }) => among(leafNode.signatureKey, addedKeys));
+    let rejoined: Rejoined | null = null;
+    let stuckSlot: number | null = null;
+    const old = rejoinLeaf === null ? undefined : before.get(rejoinLeaf);
+    if (old !== undefined) {
+      const ticket = RejoinTicket.decode(view.of("add")[0]?.ticket ?? new Uint8Array());
+      stuckSlot = ticket.stuck ? ticket.slot + 1 : null;
+      rejoined = { slot, signatureKey: old.signatureKey, nonce: ticket.nonce, stuck: ticket.stuck };
+    }
+    this.policy = policyOf(this.group);
+    const evicted = [...revoke].flatMap(([leaf, gone]) =>
+      gone ? (before.get(leaf)?.signatureKey ?? []) : [],
+    );
+    const hostLost = oldPolicy.hosts.some((host) => among(host, evicted) || !among(host, this.policy.hosts));
+    this.ledger = this.ledger.after(slot, {
+      removed: revoke,
+      added: new Map(
+        added.map(({ leaf, leafNode }) => [leaf, [leafNode.signatureKey, context.invite] as const]),
+      ),
+      rejoined,
+      hostReturned: returned,
+      hostLost: !returned && hostLost,
+    });
+    this.journal.append(blob, roomPass(this.group, this.room));
+    this.epochSlot = slot;
+    this.#references.clear(); // proposals end with their epoch
+    if ([...revoke.values()].some((gone) => gone)) this.beatKey = exported(this.group, "beat");
+    this.#veils.set(slot, exported(this.group, "veil"));
+    for (const began of [...this.#veils.keys()].slice(0, -VEILS)) this.#veils.delete(began);
+    this.#installMedia(keys, new Set(revoke.keys()), removals.length > 0, now);
+    this.#look();
+    const first = added[0];
+    return {
+      by: view.sender ?? -1,
+      added: added.map(({ leaf, leafNode }) => ({ leaf, name: nameOf(leafNode) })),
+      removed: removals.flatMap(({ leaf }) => {
+        const node = before.get(leaf);
+        return node === undefined ? [] : [{ leaf, name: nameOf(node), key: node.signatureKey }];
+      }),
+      rejoined: rejoinLeaf !== null,
+      hostsChanged: oldPolicy.hosts.length !== this.policy.hosts.length || hostsLeft(oldPolicy, this.policy),
+      policyBefore: oldPolicy,
+      policyAfter: this.policy,
+      invite: first === undefined ? null : this.ledger.inviteOf(first.leaf),
+      left: new Set(removals.filter((p) => p.byReference).map((p) => p.leaf)),
+      returned,
+      stuckSlot,
+    };
+  }
+
+  /** Record a void slot: the chain advances, epoch and pass stay. */
+  void(blob: Bytes): void {
+    this.journal.append(blob, this.journal.token);
+  }
+
+  // -- messages -------------------------------------------------------------------------------------------
+
+  /** Return a relay blob with an application message. */
+  async protect(content: Bytes): Promise<Bytes> {
+    return this.#cover("relay", veil.pack([await this.group.protect(content)]));
+  }
+
+  /**
+   * Return a proposal to remove ourselves, as an MLSMessage.
+   *
+   * It is a PublicMessage (the veil hides it like any other). A PrivateMessage would consume a handshake generation,
+   * and relays do not reach everybody: a later commit with that generation would be readable for some members and a
+   * replay for others.
+   */
+  async proposeOwnRemoval(): Promise<Bytes> {
+    const before = new Set(this.group.storedProposals.keys());
+    const message = await this.group.propose(mls.remove(this.ownLeaf), { private: false });
+    for (const [key, item] of this.group.storedProposals)
+      if (!before.has(key) && item.reference !== null) this.#references.set(hex(H(message)), item.reference);
+    return message;
+  }
+
+  /**
+   * Store a leaver's proposal; errors as in `Group.process`, MalformedError for other proposals.
+   *
+   * A commit may reference no other kind of proposal (SNUG-3). Only the last one of each member is kept.
+   */
+  async storeProposal(message: Bytes): Promise<mls.ReceivedProposal> {
+    const received = await this.#takeIn(message);
+    this.#tidy();
+    if (!this.group.storedProposals.has(hex(received.reference)))
+      throw new MalformedError("a proposal that is not somebody's own leaving");
+    return received;
+  }
+
+  async #takeIn(message: Bytes): Promise<mls.ReceivedProposal> {
+    const kind = mls.kindOf(message);
+    if (kind?.[0] !== mls.WireFormat.PUBLIC_MESSAGE || kind[1] !== mls.ContentType.PROPOSAL)
+      throw new MalformedError("a message that is no public proposal stands in the place of one");
+    const received = await this.group.process(message);
+    if (received.type !== "ReceivedProposal") throw new MalformedError("a message that is no proposal");
+    this.#references.set(hex(H(message)), received.reference);
+    return received;
+  }
+
+  /** Keep only each member's last proposal to leave, so that the store is bounded. */
+  #tidy(): void {
+    const kept = new Map<number | null, string>();
+    for (const [key, item] of this.group.storedProposals)
+      if (item.proposal.type === "Remove" && item.proposal.removed === item.sender)
+        kept.set(item.sender, key);
+    const keep = new Set(kept.values());
+    for (const [key, item] of [...this.group.storedProposals])
+      if (!keep.has(key) && item.reference !== null) this.group.discard(item.reference);
+    this.#references = new Map([...this.#references].filter(([, reference]) => keep.has(hex(reference))));
+  }
+
+  /** Open a relay blob; SnugCryptoError or a subclass if it holds no message for us (SNUG-17). */
+  async openRelay(blob: Bytes): Promise<mls.ApplicationMessage> {
+    const payload = await veil.uncover(this.#veil(veil.epochSlot(blob)), "relay", this.room, blob);
+    const [message, ...more] = veil.unpack(payload);
+    if (message === undefined || more.length > 0)
+      throw new MalformedError("a relay blob carries one message");
+    const kind = mls.kindOf(message);
+    if (kind?.[0] !== mls.WireFormat.PRIVATE_MESSAGE || kind[1] !== mls.ContentType.APPLICATION)
+      // Checked before processing: see `proposeOwnRemoval`.
+      throw new MalformedError("a relay blob carries an application message and nothing else");
+    const received = await this.group.process(message);
+    if (received.type !== "ApplicationMessage")
+      throw new MalformedError("a message that is none of a person's");
+    const senderRemoved = this.signatureKey(received.sender) === null;
+    policy.snug17({ epoch: received.epoch, current: this.group.epoch, generationGap: 0, senderRemoved });
+    return received;
+  }
+
+  /** Return whether members can still read blobs of the epoch that began at that slot. */
+  keepsEpoch(began: number): boolean {
+    return this.#veils.has(began);
+  }
+
+  // -- internals ------------------------------------------------------------------------------------------
+
+  #veil(began: number): Bytes {
+    const key = this.#veils.get(began);
+    if (key === undefined) throw new MissingKeyError(`a blob of an epoch that began at slot ${began}`);
+    return key;
+  }
+
+  #cover(kind: "commit" | "relay", payload: Bytes): Promise<Bytes> {
+    return veil.cover(
+      this.#veil(this.epochSlot),
+      kind,
+      this.room,
+      this.epochSlot,
+      payload,
+      BUCKETS,
+      this.#rng,
+    );
+  }
+
+  #installMedia(keys: EpochKeys, removed: ReadonlySet<number>, isRemoval: boolean, now: number): void {
+    this.media.install(keys, { ownLeaf: this.ownLeaf, removed, isRemoval, now });
+  }
+}
+
+const epochKeys = (group: mls.Group): Promise<EpochKeys> =>
+  EpochKeys.derive({
+    epoch: group.epoch,
+    baseKey: group.export("SFrame 1.0 Base Key", new Uint8Array(), 16),
+    tags: exported(group, "tags"),
+    leafCount: group.leafCount,
+  });
+
+const nothing = (author: number | null, rule: string, text: Sentence): Void => ({
+  type: "Void",
+  author,
+  rule,
+  text,
+});
+
+const hostsLeft = (before: Policy, after: Policy): boolean =>
+  before.hosts.some((host) => !among(host, after.hosts));
+
+/** Return the first SNUG rule that a commit breaks, as the error; null if it breaks none. */
+async function brokenBy(
+  commit: mls.CandidateCommit,
+  view: policy.CommitView,
+  carried: ReadonlySet<string>,
+): Promise<ValidationError | null> {
+  try {
+    selfContained(commit, carried);
+    await policy.judgeCommit(view);
+    return null;
+  } catch (error) {
+    if (error instanceof ValidationError) return error;
+    throw error;
+  }
+}
+
+/**
+ * ValidationError("SNUG-3") if a commit references a proposal that its blob does not carry.
+ *
+ * Only members that have the proposal from elsewhere could read the commit: the room would split.
+ */
+function selfContained(commit: mls.CandidateCommit, carried: ReadonlySet<string>): void {
+  for (const item of commit.proposals)
+    if (item.byReference && (item.reference === null || !carried.has(hex(item.reference))))
+      throw new ValidationError("SNUG-3", "the commit names a proposal that it does not carry");
+}
+
+/** Return a bad commit's author; null if it names another slot or chain: the server places commits. */
+function toBlame(view: policy.CommitView, broken: ValidationError): number | null {
+  if (broken.rule === "SNUG-1") {
+    try {
+      if (view.context.slot !== view.slot || !same(view.context.chain, view.chain)) return null;
+    } catch (error) {
+      if (!(error instanceof ValidationError)) throw error;
+    }
+  }
+  return view.sender;
+}
+
+const nameOf = (leaf: mls.LeafNode): string => Identity.decode(leaf.credential.identity).name;

@@ -1,0 +1,151 @@
+/**
+ * Messages between members over the relay: sealed, resent when they may be lost, and shown once.
+ *
+ * Protocol sections 5 to 7. Aspects handle the contents; this module handles chat and announcements itself.
+ */
+import { type Bytes, hex } from "../../crypto/bytes";
+import { MissingKeyError, SnugCryptoError } from "../../crypto/errors";
+import { H } from "../../crypto/kdf";
+import { epochSlot } from "../../crypto/agreed/envelope";
+import type { ApplicationMessage } from "../../mls";
+import { type AnyContent, MARK_DIGITS, type Posted, decode, encode, mark } from "../catalogue/content";
+import type { RoomSession } from "./room";
+import { Outbox, Said, Seen } from "./outbox";
+import * as words from "../catalogue/sentences";
+
+/** Seconds before a lost connection in which a message may not have reached everybody. */
+export const DOUBT = 5;
+/** Relay blobs that are kept for an epoch that we have not reached yet. */
+export const EARLY_MAX = 256;
+
+/** One membership's messages, our own and the others'. */
+export class Saying {
+  readonly #room: RoomSession;
+  #outbox = new Outbox();
+  #seen = new Seen();
+  #early: Bytes[] = [];
+  readonly #born: number;
+  #missed = 0;
+  #lostAt: number | null = null;
+
+  constructor(room: RoomSession) {
+    this.#room = room;
+    this.#born = room.m.epochSlot;
+  }
+
+  /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
+  carryOver(old: Saying): void {
+    this.#outbox = old.#outbox.afterRejoin();
+    this.#seen = old.#seen;
+  }
+
+  // -- our messages ---------------------------------------------------------------------------------------
+
+  /** Send a message to all members; resend it after a lost connection until all can have it. */
+  post(what: Posted, now: number): void {
+    this.#outbox.add(new Said(what, now));
+  }
+
+  /** Send to all members through the relay, and return the blob; only while level. */
+  async relay(what: AnyContent): Promise<Bytes> {
+    const blob = await this.#room.m.protect(encode(what));
+    this.#seen.add(H(blob));
+    this.#room.send({ type: "relay", blob });
+    return blob;
+  }
+
+  /** Record the time at which an entered connection was lost. */
+  lost(now: number): void {
+    this.#lostAt = now;
+  }
+
+  /** Mark unconfirmed messages for resending, or all recent ones for a restarted server. */
+  again(allRecent = false): void {
+    this.#outbox.again(allRecent);
+  }
+
+  /** Send the messages that are due; only while level. */
+  async sendWaiting(): Promise<void> {
+    for (const said of this.#outbox.unsent()) await this.#send(said);
+  }
+
+  async #send(said: Said): Promise<void> {
+    const { m } = this.#room;
+    const over = said.epochSlot !== m.epochSlot;
+    if (over && !said.shown) {
+      said.blob = await this.relay(said.what);
+      said.epochSlot = m.epochSlot;
+    } else if (m.keepsEpoch(said.epochSlot)) this.#room.send({ type: "relay", blob: said.blob });
+    else said.confirmed = true; // it cannot be resent
+    said.digest = H(said.blob);
+    if (over && said.shown && this.#lostAt !== null && said.at > this.#lostAt - DOUBT)
+      // It came back once, and its epoch is over: sealing it anew would let later members read it.
+      this.#room.tell(words.maybeLost(said.text));
+  }
+
+  // -- the others' messages -------------------------------------------------------------------------------
+
+  /** Count relays that the server no longer held when we caught up. */
+  missing(count: number): void {
+    this.#missed += count;
+  }
+
+  /** Report the number of missed messages, after catching up. */
+  tellMissed(): void {
+    if (this.#missed === 0) return;
+    this.#room.tell(words.missed(this.#missed));
+    this.#missed = 0;
+  }
+
+  /** Try the early blobs again: the keys of a new epoch are here. */
+  async newEpoch(now: number): Promise<void> {
+    const early = this.#early;
+    this.#early = [];
+    for (const waiting of early) await this.relayed(waiting, now);
+  }
+
+  /** Process a blob that the server relayed. */
+  async relayed(blob: Bytes, now: number): Promise<void> {
+    const { m } = this.#room;
+    const digest = H(blob);
+    if (this.#seen.has(digest)) {
+      this.#outbox.cameBack(digest, now);
+      return;
+    }
+    let received: ApplicationMessage;
+    let what: AnyContent;
+    try {
+      received = await m.openRelay(blob);
+      what = decode(received.data);
+    } catch (error) {
+      if (error instanceof MissingKeyError) {
+        const began = epochSlot(blob);
+        if (began > m.epochSlot) {
+          if (this.#early.length < EARLY_MAX) this.#early.push(blob);
+        } else if (this.#born <= began && began < m.epochSlot) this.#missed++; // an epoch of ours whose keys are gone
+        return;
+      }
+      // Any holder of the pass can post garbage: it costs one failed check, and no report.
+      if (error instanceof SnugCryptoError) return;
+      throw error;
+    }
+    this.#seen.add(digest);
+    await this.#heard(received, what, now);
+  }
+
+  async #heard(received: ApplicationMessage, what: AnyContent, now: number): Promise<void> {
+    const room = this.#room;
+    const leaf = received.sender;
+    let taken = false;
+    for (const aspect of room.aspects) taken = (await aspect.heard(received, what, now)) || taken;
+    if (taken) return;
+    if (what.type === "say") {
+      // A resent message has the same id, and is shown once.
+      const known = mark(what, room.m.signatureKey(leaf) ?? new Uint8Array());
+      if (this.#seen.has(known)) return;
+      this.#seen.add(known);
+      const id = hex(known).slice(0, MARK_DIGITS);
+      room.tell({ type: "Said", leaf, name: room.m.name(leaf), text: what.text, id });
+    } else if (what.type === "announce") room.announced.hear(leaf, received.epoch, received.generation, what);
+  }
+}

@@ -1,0 +1,98 @@
+/** Own messages that may have to be resent, and a memory of seen messages. */
+import { type Bytes, hex, same } from "../../crypto/bytes";
+import { type Arg, sentence } from "../../words/sentence";
+import type { Posted } from "../catalogue/content";
+
+/** Seconds for which a message is resent to a restarted server. */
+export const RECENT = 120;
+export const RECENT_MAX = 64;
+export const SEEN_MAX = 4096;
+
+/** One message of ours. `digest` is H of the blob that is out; null: it has to be sent (again). */
+export class Said {
+  /** Receivers recognise the message by its id. */
+  readonly what: Posted;
+  readonly at: number;
+  /** As it was sent last, and the slot at which the epoch of its keys began. */
+  blob: Bytes = new Uint8Array();
+  epochSlot = -1;
+  digest: Bytes | null = null;
+  /** The blob came back: this server, since its start, has had it. */
+  confirmed = false;
+  /** It came back from a server that has restarted since: some members may have it. */
+  shown = false;
+
+  constructor(what: Posted, at: number) {
+    this.what = what;
+    this.at = at;
+  }
+
+  /** The text by which a person recognises it. */
+  get text(): Arg {
+    if (this.what.type === "say") return this.what.text;
+    return sentence(this.what.type === "picture" ? "room.a_picture" : "room.a_file");
+  }
+}
+
+/**
+ * Our messages, kept until all members can have them.
+ *
+ * A message whose blob has not come back is resent on the next connection. After a restart of the server, messages of
+ * the last two minutes are resent too, because only some members may have them. In a new epoch, a message that never
+ * came back is sealed anew with the same id. A message that came back once is resent as the same blob while its
+ * epoch's keys are kept: receivers drop duplicates, and later members cannot read it.
+ */
+export class Outbox {
+  #said: Said[] = [];
+
+  /** Add a message. */
+  add(said: Said): void {
+    this.#said.push(said);
+  }
+
+  /** Return the messages to send now; the caller sets `digest` when one is sent. */
+  unsent(): Said[] {
+    return this.#said.filter((said) => said.digest === null);
+  }
+
+  /** Record that the server has relayed a blob of ours. */
+  cameBack(digest: Bytes, now: number): void {
+    for (const said of this.#said)
+      if (said.digest !== null && same(said.digest, digest)) said.confirmed = true;
+    this.#said = this.#said.filter((said) => !said.confirmed || now - said.at < RECENT);
+    while (this.#said.length > RECENT_MAX && this.#said[0]?.confirmed) this.#said.shift();
+  }
+
+  /** On a new connection, resend unconfirmed messages, or all recent ones if `allRecent`. */
+  again(allRecent = false): void {
+    for (const said of this.#said) {
+      if (allRecent) {
+        said.shown ||= said.confirmed;
+        said.confirmed = false;
+      }
+      if (!said.confirmed) said.digest = null;
+    }
+  }
+
+  /** Return the messages that a new membership has to send for the old one. */
+  afterRejoin(): Outbox {
+    const box = new Outbox();
+    for (const said of this.#said) if (!said.confirmed && !said.shown) box.add(new Said(said.what, said.at));
+    return box;
+  }
+}
+
+/** A bounded memory of digests. */
+export class Seen {
+  readonly #seen = new Set<string>();
+
+  /** Add a digest; beyond SEEN_MAX the oldest is forgotten. */
+  add(digest: Bytes): void {
+    this.#seen.add(hex(digest));
+    if (this.#seen.size > SEEN_MAX) for (const oldest of this.#seen) return void this.#seen.delete(oldest);
+  }
+
+  has(digest: Bytes): boolean {
+    return this.#seen.has(hex(digest));
+  }
+}

@@ -1,0 +1,795 @@
+/**
+ * A member's connection to the room: slots in step with the server, commits, the relay and events.
+ *
+ * Protocol sections 3, 5 and 6. One method, `#drive`, compares the slot of the server's room with our own history and
+ * takes the next step:
+ *
+ *     the room is not open       hosts open it at the oldest slot that they can replay from
+ *     the room is ahead of us    show our pass, catch up
+ *     the room is behind us      show that slot's pass, hand over the blob that followed
+ *     we are level               show our pass; then announce, catch up on relays, commit, send
+ *
+ * A lost socket, a restarted server and a straggler are therefore one case: being at another slot.
+ *
+ * The caller awaits each call before the next; only `seal` and `open` may run between.
+ */
+import { type Bytes, type Rng, same, systemRng } from "../../crypto/bytes";
+import { SnugCryptoError } from "../../crypto/errors";
+import * as invite from "../../crypto/entry/invite";
+import type { HostSeed, SigningKey } from "../../crypto/entry/invite";
+import { H } from "../../crypto/kdf";
+import type { OpenedFrame } from "../../crypto/media/keys";
+import { X25519Key } from "../../crypto/primitives";
+import type { Kind } from "../../crypto/media/clearHeader";
+import type { Challenge, ClientMessage, Committed, Entered, Refused, ServerMessage } from "../../wire/messages";
+import { type Arg, CommandError, type Sentence, sentence, verbatim } from "../../words/sentence";
+import { Announced } from "../features/announcements";
+import { type Aspect, having } from "./feature";
+import { make as makeAspects } from "../features/build";
+import { type AnyContent, type Posted, TEXT_MAX } from "../catalogue/content";
+import { Doorway } from "./roomConnection";
+import { Ending } from "../features/ending";
+import { type Effect, type Ended, type Event, type InputOf, type Member, ROOM } from "../events";
+import { Sealing, open } from "./frames";
+import { type EntryIntent, type Intent, letsIn, sameFarewell } from "./intents";
+import type { Change, Gone, Membership, Newcomer, Staged, Valid } from "./membership";
+import { OPTIONS, type Options } from "../options";
+import { Recovery } from "./recovery";
+import { Saying } from "./messageLog";
+import { Turning } from "../features/maintenance";
+import * as words from "../catalogue/sentences";
+
+/** Seconds without an answer to our commit before it is sent again. */
+export const COMMIT_RETRY = 3;
+/** Seconds until a catch-up that exceeded the server's rate limit is requested again. */
+export const CATCH_UP_RETRY = 1.5;
+/** Seconds between two members' announcements to a newcomer, who gets no media for half a second anyway. */
+export const ANNOUNCE_STEP = 0.01;
+/** Seconds that a leaver waits for another member to commit its farewell. */
+export const FAREWELL_WAIT = 2;
+/**
+ * Seconds for which the slot of a restarted server's room must rest before anything new is sent there: while members
+ * hand over blobs, the room passes through old slots and has not reached its members' slot.
+ */
+export const SETTLE = 0.8;
+
+export interface RoomFacts {
+  readonly origin: string;
+  readonly doorKey: SigningKey;
+  readonly stewardPublic: Bytes;
+  readonly hostSeed: HostSeed | null;
+  readonly now: number;
+  readonly options?: Options;
+  readonly rng?: Rng;
+}
+
+/** A class of aspects, as `RoomSession.aspect` takes it. */
+export type AspectClass<A extends Aspect> = new (room: RoomSession, now: number) => A;
+
+/** One member's room. Feed it with `received`, `lost`, `tick` and commands; drain `effects`. */
+export class RoomSession {
+  readonly m: Membership;
+  readonly origin: string;
+  readonly doorKey: SigningKey;
+  readonly stewardPublic: Bytes;
+  hostSeed: HostSeed | null;
+  readonly options: Options;
+  readonly rng: Rng;
+  readonly effects: Effect[] = [];
+  /** Set when this membership cannot continue: the facade rejoins with a ticket. */
+  needsRejoin = false;
+  stuckAt: number | null = null;
+  /** Admissions that are committed, by their intents: the facade answers them in the lobby. */
+  readonly admitted: EntryIntent[] = [];
+  /** The Welcome of our last commit that added a member. */
+  lastWelcome: Bytes | null = null;
+  /** Intents that failed, and the reasons. */
+  readonly failed: (readonly [Intent, Sentence])[] = [];
+  granted: HostSeed | null = null;
+  ended: Ended | null = null;
+  /** The X25519 key that we announce, for messages to us alone. */
+  readonly box: X25519Key;
+  /** The open connection; null without one. */
+  door: Doorway | null = null;
+  readonly announced = new Announced();
+  readonly aspects: readonly Aspect[];
+  #reconnectAt: number | null = null;
+  #failures = 0;
+  /** The server's current slot. */
+  #slot: number | null = null;
+  #incarnation: Bytes | null = null;
+  #relay = 0;
+  #settling = false;
+  #movedAt: number;
+  #refusal = "";
+  #intents: Intent[] = [];
+  #staged: Staged | null = null;
+  #stagedSent = 0;
+  readonly #saying: Saying;
+  readonly #sealing = new Sealing();
+  #publish: InputOf<"Publish"> | null = null;
+  #announceAt: number | null = null;
+  #leavingSince: number | null = null;
+  #away = false;
+
+  static async create(membership: Membership, facts: RoomFacts): Promise<RoomSession> {
+    const rng = facts.rng ?? systemRng;
+    const room = new RoomSession(membership, facts, rng, await X25519Key.generate(rng));
+    for (const aspect of room.aspects) await aspect.begin();
+    return room;
+  }
+
+  private constructor(membership: Membership, facts: RoomFacts, rng: Rng, box: X25519Key) {
+    this.m = membership;
+    this.origin = facts.origin;
+    this.doorKey = facts.doorKey;
+    this.stewardPublic = facts.stewardPublic;
+    this.hostSeed = facts.hostSeed;
+    this.options = facts.options ?? OPTIONS;
+    this.rng = rng;
+    this.box = box;
+    this.#movedAt = facts.now;
+    this.#saying = new Saying(this);
+    this.aspects = makeAspects(this, facts.now);
+  }
+
+  // -- commands -------------------------------------------------------------------------------------------
+
+  /** Connect, and report the first roster. */
+  start(): void {
+    this.effects.push({ type: "Connect", door: ROOM });
+    this.#tellRoster([], [], null);
+  }
+
+  /** Return the aspect of that class; TypeError if this membership has none. */
+  aspect<A extends Aspect>(kind: AspectClass<A>): A {
+    for (const each of this.aspects) if (each instanceof kind) return each;
+    throw new TypeError(`no ${kind.name} here`);
+  }
+
+  /** Whether incoming messages may be old, because we are catching up. */
+  get catchingUp(): boolean {
+    return this.door?.catchingUp ?? false;
+  }
+
+  /** Return whether we are connected and in step with the server, so that messages reach the others now. */
+  isLevel(now: number): boolean {
+    const { door } = this;
+    return (
+      door !== null &&
+      door.entered &&
+      this.#slot === this.m.journal.slot &&
+      door.shown !== null &&
+      door.shown >= this.#slot &&
+      door.levelDone &&
+      !(this.#settling && now - this.#movedAt < SETTLE) &&
+      this.stuckAt === null &&
+      !this.needsRejoin &&
+      this.ended === null
+    );
+  }
+
+  /** The server's current slot; null while it is unknown. */
+  get serverSlot(): number | null {
+    return this.#slot;
+  }
+
+  /** The key that signs receipts on this connection (32 bytes); null without a connection. */
+  get serverKey(): Bytes | null {
+    return this.door?.serverKey ?? null;
+  }
+
+  /** Our handle at the server on this connection, 8 bytes; empty until we have entered. */
+  get handle(): Bytes {
+    return this.door?.handle ?? new Uint8Array();
+  }
+
+  /** Whether a media engine has published its parameters. */
+  get hasMedia(): boolean {
+    return this.#publish !== null;
+  }
+
+  /** The incarnation of the server's process, 8 bytes; null before we first entered. */
+  get incarnation(): Bytes | null {
+    return this.#incarnation;
+  }
+
+  /** The room's number at the server, 16 bytes. */
+  get number(): Bytes {
+    return invite.roomNumber(this.doorKey.public, this.stewardPublic);
+  }
+
+  /** Take over from `old` after a rejoin: resend unconfirmed messages, and show none twice. */
+  async carryOver(old: RoomSession): Promise<void> {
+    this.#saying.carryOver(old.#saying);
+    this.#intents = old.#intents.filter(({ type }) => type !== "FarewellIntent" && type !== "HealIntent");
+    for (const aspect of this.aspects) await aspect.carryOver(old);
+  }
+
+  /** Queue an intent, and commit it as soon as possible. */
+  async want(intent: Intent, now: number): Promise<void> {
+    this.#intents.push(intent);
+    await this.#drive(now);
+  }
+
+  /** Queue an intent, unless an equal one is queued already. */
+  async wantOnce(intent: Intent, now: number): Promise<void> {
+    if (!this.#intents.some((other) => sameFarewell(intent, other))) await this.want(intent, now);
+  }
+
+  /** Our index among the members, by leaf. */
+  get place(): number {
+    return this.m.members().findIndex(({ leaf }) => leaf === this.m.ownLeaf);
+  }
+
+  /** Our index among the hosts if we are a host, else among the other members, by leaf. */
+  get rank(): number {
+    const own = this.m.ownLeaf;
+    const alike = this.m.isHost(own);
+    return this.m.members().filter(({ leaf, host }) => leaf < own && host === alike).length;
+  }
+
+  /** Return whether the tree has no host, or no host has been active lately. */
+  hostless(now: number): boolean {
+    const hosts = this.m.members().filter(({ host }) => host);
+    return !hosts.some(({ leaf }) => this.aspects.some((aspect) => aspect.hears(leaf, now)));
+  }
+
+  /** Whether no intent is queued, no commit is under way and we are not stuck. */
+  get idle(): boolean {
+    return this.#intents.length === 0 && this.#staged === null && this.stuckAt === null;
+  }
+
+  /** Send a chat message; CommandError if the text is empty or too long. */
+  async say(text: string, now: number): Promise<void> {
+    const size = Array.from(text).length;
+    if (size < 1 || size > TEXT_MAX) throw new CommandError(sentence("room.text_size", { most: TEXT_MAX }));
+    await this.post({ type: "say", id: this.rng(16), text }, now);
+  }
+
+  /** Send a message to all members; resend it after a lost connection until all can have it. */
+  async post(what: Posted, now: number): Promise<void> {
+    this.#saying.post(what, now);
+    await this.#drive(now);
+  }
+
+  /** Remove the member at `leaf`; CommandError if the leaf is empty or our own, or we are not a host. */
+  async remove(leaf: number, now: number): Promise<void> {
+    const signatureKey = this.m.signatureKey(leaf);
+    if (signatureKey === null || leaf === this.m.ownLeaf)
+      throw new CommandError(sentence("room.nobody_else_there", { leaf }));
+    this.hostOnly();
+    await this.want({ type: "RemoveIntent", leaf, signatureKey }, now);
+  }
+
+  /** End the meeting for all; CommandError if we are not a host. */
+  async end(now: number): Promise<void> {
+    this.hostOnly();
+    await this.aspect(Ending).end(now);
+  }
+
+  /** Check that we are a host; CommandError if not. */
+  hostOnly(): void {
+    if (!this.m.isHost(this.m.ownLeaf)) throw new CommandError(sentence("room.host_only"));
+  }
+
+  /** Propose our own removal; leave when it is committed, or after two seconds. */
+  async leave(now: number): Promise<void> {
+    this.#leavingSince ??= now;
+    if (this.m.members().length === 1 || this.door === null || !this.door.entered)
+      this.finish("left", sentence("room.you_left"));
+    else await this.#drive(now);
+  }
+
+  /** Publish our media transport parameters and streams, now and on every new connection. */
+  async publish(media: InputOf<"Publish">, now: number): Promise<void> {
+    this.#publish = media;
+    if (this.door !== null) this.door.levelDone = false;
+    await this.#drive(now);
+  }
+
+  // -- media ----------------------------------------------------------------------------------------------
+
+  /** Seal a media frame; null while no media may be sent. */
+  seal(kind: Kind, stream: number, frame: Bytes, now: number): Promise<Bytes | null> {
+    return this.#sealing.seal(this, kind, stream, frame, now);
+  }
+
+  /** Open and authenticate a media frame; errors as in `frames.open`. */
+  open(ssrc: number, kind: Kind, data: Bytes, now: number): Promise<OpenedFrame> {
+    return open(this, ssrc, kind, data, now);
+  }
+
+  // -- the connection -------------------------------------------------------------------------------------
+
+  /** Handle a lost or failed connection: reconnect after 0.2 s, later after up to 1.5 s. */
+  async lost(why: Sentence, now: number): Promise<void> {
+    if (this.door?.entered) this.#saying.lost(now);
+    this.door = null;
+    this.#slot = null;
+    for (const aspect of this.aspects) await aspect.lost(why, now);
+    if (this.ended !== null) return;
+    if (!this.#away) {
+      this.#away = true;
+      this.tell(words.status("away", { why }));
+    }
+    this.#reconnectAt = now + Math.min(0.2 * 2 ** this.#failures, 1.5);
+    this.#failures++;
+    this.effects.push({ type: "RemoteStreams", streams: [] });
+  }
+
+  /** Do the work that is due at `now`. */
+  async tick(now: number): Promise<void> {
+    if (this.ended !== null) return;
+    if (this.#reconnectAt !== null && now >= this.#reconnectAt) {
+      this.#reconnectAt = null;
+      this.effects.push({ type: "Connect", door: ROOM });
+    }
+    if (this.#leavingSince !== null && now - this.#leavingSince > FAREWELL_WAIT) {
+      this.finish("left", sentence("room.you_left"));
+      return;
+    }
+    if (this.#staged !== null && now - this.#stagedSent > COMMIT_RETRY) this.#stagedSent = 0;
+    const { door } = this;
+    if (door !== null && door.catchUpAgain !== null && now >= door.catchUpAgain) {
+      door.catchUpAgain = null;
+      door.catchingUp = false;
+    }
+    if (!this.catchingUp) this.#saying.tellMissed();
+    await this.#drive(now);
+    for (const aspect of having(this.aspects, "tick")) await aspect.tick(now);
+  }
+
+  /** Process a message from the server on the room's connection. */
+  async received(message: ServerMessage, now: number): Promise<void> {
+    if (this.ended !== null) return;
+    const before = this.#slot;
+    await this.#hear(message, now);
+    if (this.#slot !== before) this.#movedAt = now;
+    await this.#drive(now);
+  }
+
+  async #hear(message: ServerMessage, now: number): Promise<void> {
+    const { door } = this;
+    switch (message.type) {
+      case "challenge": // once a connection: a new one excuses gaps
+        if (door === null) await this.#challenged(message);
+        break;
+      case "entered":
+        this.#entered(message);
+        break;
+      case "opened":
+        this.#slot = message.slot;
+        await this.#checkReceipt(message.slot, message.chain, message.signature, now);
+        break;
+      case "shown":
+        this.#shown(message.slot);
+        break;
+      case "committed":
+        await this.#committed(message, now);
+        break;
+      case "stale":
+        this.#slot = message.slot;
+        if (door !== null) door.handingOver = null;
+        break;
+      case "regated":
+        if (door === null) break;
+        door.refusedAt = door.showing = null;
+        if (door.shown !== null) door.shown = Math.min(door.shown, message.slot - 1);
+        if (this.stuckAt !== null) this.aspect(Recovery).show(door);
+        break;
+      case "caught_up":
+        this.#relay = Math.max(this.#relay, message.relay);
+        if (door !== null) door.catchingUp = false;
+        this.#saying.missing(message.missing);
+        break;
+      case "relayed": {
+        // Only without a gap: the missing relays can still be lost with the connection.
+        if (message.relay === this.#relay + 1) this.#relay = message.relay;
+        const digest = H(message.blob);
+        for (const aspect of having(this.aspects, "relayed")) await aspect.relayed(message.relay, digest, now);
+        await this.#saying.relayed(message.blob, now);
+        break;
+      }
+      case "passed":
+        for (const aspect of having(this.aspects, "passed")) if (await aspect.passed(message.blob, now)) break;
+        break;
+      case "refused":
+        this.#refused(message, now);
+        for (const aspect of this.aspects) await aspect.saidByServer(message.code, message.text, now);
+        break;
+      case "closing":
+        for (const aspect of this.aspects) await aspect.saidByServer(message.code, message.text, now);
+        this.tell(words.status("closing", { text: message.text }));
+        break;
+      case "transport":
+        this.effects.push({ type: "MediaTransport", transport: message });
+        break;
+      case "streams":
+        this.effects.push({ type: "RemoteStreams", streams: message.streams });
+        for (const aspect of this.aspects) await aspect.streams(message.streams, now);
+        break;
+      default: // no member has signed arrivals and departures of handles
+    }
+  }
+
+  async #challenged(challenge: Challenge): Promise<void> {
+    this.door = new Doorway(challenge.nonce, challenge.server_key);
+    const nonce = this.rng(32);
+    const message = invite.doorMessage(this.origin, this.number, challenge.nonce, nonce);
+    this.send({
+      type: "room_door",
+      door_key: this.doorKey.public,
+      steward_key: this.stewardPublic,
+      nonce,
+      signature: await this.doorKey.sign(message),
+    });
+  }
+
+  #entered(entered: Entered): void {
+    const { door } = this;
+    if (door === null || door.entered) return;
+    door.entered = true;
+    door.handle = entered.handle;
+    this.#slot = entered.slot;
+    this.#failures = 0;
+    const restarted = this.#incarnation !== null && !same(this.#incarnation, entered.incarnation);
+    this.#incarnation = entered.incarnation;
+    if (restarted) {
+      this.#relay = 0;
+      this.#settling = true;
+    }
+    this.#saying.again(restarted); // a restarted server has lost its relays
+    if (this.#away) {
+      this.#away = false;
+      this.tell(words.status("back"));
+    }
+  }
+
+  #shown(slot: number): void {
+    const { door } = this;
+    if (door === null) return;
+    const wanted = door.showing;
+    door.showing = null;
+    door.shown = slot;
+    if (wanted !== null && slot < wanted) door.refusedAt = wanted; // our pass fits an older gate only
+  }
+
+  #refused(refused: Refused, now: number): void {
+    const { door } = this;
+    if (door === null) return;
+    const { about, code } = refused;
+    if (about === "show") {
+      door.refusedAt = door.showing;
+      door.showing = null;
+    } else if (about === "commit") {
+      door.handingOver = null;
+      if (code === "pass") door.shown = null;
+      else if (code === "size" && this.#staged !== null)
+        this.#failStage(this.#staged, verbatim(refused.text));
+    } else if (about === "catch_up") {
+      if (code === "pass" || code === "gone")
+        this.needsRejoin = true; // the missed blobs are no longer available
+      else if (code === "rate") door.catchUpAgain = now + CATCH_UP_RETRY;
+      else door.catchingUp = false;
+    } else if (about === "media" && code === "pass") {
+      door.shown = null;
+      door.levelDone = false;
+    } else if (about === "pass_on" && code === "pass") door.shown = null;
+    else if (about === "relay" && code === "pass") {
+      this.#saying.again();
+      this.#announceAt = now;
+      door.shown = null;
+    }
+    // The page reports a lost media server, and sends media again.
+    const lost = about === "media" && code === "lost";
+    if (code !== "pass" && !lost && about !== "open" && refused.text !== this.#refusal) {
+      this.#refusal = refused.text; // reported once, however often it recurs
+      this.tell(words.refused(refused.text));
+    }
+  }
+
+  // -- synchronisation ------------------------------------------------------------------------------------
+
+  async #drive(now: number): Promise<void> {
+    const { door } = this;
+    if (door === null || !door.entered || this.ended !== null || this.needsRejoin) return;
+    const mine = this.m.journal.slot;
+    if (this.#slot === null) await this.#openRoom(door);
+    else if (this.#slot > mine) {
+      if (this.#isShown(door, mine) && !door.catchingUp) this.#catchUp(door);
+    } else if (this.#slot < mine) this.#handOver(door, this.#slot);
+    else if (door.refusedAt === mine && this.hostSeed !== null && door.regatedAt !== mine)
+      await this.#regate(door, this.hostSeed);
+    else if (this.#isShown(door, mine)) await this.#level(door, now);
+  }
+
+  #catchUp(door: Doorway): void {
+    door.catchingUp = true;
+    this.send({ type: "catch_up", slot: this.m.journal.slot, relay: this.#relay });
+  }
+
+  /** Return whether the server knows that we hold the pass of `slot`; show the pass if that is still to do. */
+  #isShown(door: Doorway, slot: number): boolean {
+    if (door.shown !== null && door.shown >= slot) return true;
+    if (door.showing !== null) return false;
+    if (door.refusedAt === slot) {
+      // Too far behind for the server and for blobs handed over.
+      if (this.#slot !== null && this.#slot > slot && this.stuckAt === null) this.needsRejoin = true;
+      return false;
+    }
+    const entry = this.m.journal.entry(slot);
+    if (entry !== null) {
+      door.showing = slot;
+      this.send({ type: "show", token: entry.token });
+    }
+    return false;
+  }
+
+  async #openRoom(door: Doorway): Promise<void> {
+    if (this.hostSeed === null || door.opening) return;
+    door.opening = true;
+    const { slot, token, chain } = this.m.journal.oldest;
+    const gate = invite.gate(token);
+    const steward = await this.hostSeed.stewardKey(this.m.group.groupId);
+    const signature = await steward.sign(invite.openMessage(this.number, slot, gate, chain, door.nonce));
+    this.send({ type: "open", slot, gate, chain, signature });
+  }
+
+  /** Send the server, which is behind us, the blob that follows its slot. */
+  #handOver(door: Doorway, slot: number): void {
+    const following = this.m.journal.entry(slot + 1);
+    if (following === null || following.blob === null || this.m.journal.entry(slot) === null) return;
+    if (this.#isShown(door, slot) && door.handingOver !== slot + 1) {
+      door.handingOver = slot + 1;
+      this.#sendCommit(slot + 1, following.blob, following.token);
+    }
+  }
+
+  #sendCommit(slot: number, blob: Bytes, token: Bytes): void {
+    this.send({ type: "commit", slot, blob, gate: invite.gate(token) });
+  }
+
+  /** Replace the gate of this slot: its author posted a gate that is not our pass's (G5). */
+  async #regate(door: Doorway, seed: HostSeed): Promise<void> {
+    const { slot, token } = this.m.journal;
+    const gate = invite.gate(token);
+    door.regatedAt = slot;
+    const steward = await seed.stewardKey(this.m.group.groupId);
+    const signature = await steward.sign(invite.regateMessage(this.number, slot, gate, door.nonce));
+    this.send({ type: "regate", slot, gate, signature });
+  }
+
+  async #level(door: Doorway, now: number): Promise<void> {
+    if (this.stuckAt !== null) return;
+    if (!door.levelDone) {
+      door.levelDone = true;
+      if (!door.catchingUp) this.#catchUp(door);
+      if (this.#publish !== null) {
+        const { ufrag, password, fingerprint, feedback = false, takesRtx: rtx = false } = this.#publish;
+        const streams = this.#publish.streams.map(({ ssrc, kind, layers = [], rtx: again = [] }) => ({
+          ssrc, kind, layers: [...layers], rtx: [...again],
+        }));
+        this.send({ type: "media", ufrag, password, fingerprint, streams, feedback, rtx });
+        for (const aspect of this.aspects) await aspect.published(now);
+      }
+      this.#announceAt = now;
+    }
+    if (this.#settling && now - this.#movedAt < SETTLE) return;
+    this.#settling = false;
+    if (!door.aspectsTold) {
+      door.aspectsTold = true;
+      for (const aspect of this.aspects) await aspect.level(now);
+    }
+    if (this.#announceAt !== null && now >= this.#announceAt) {
+      this.#announceAt = null;
+      await this.#announce(door);
+    }
+    if (this.#leavingSince !== null) {
+      await this.aspect(Turning).farewell();
+      return;
+    }
+    await this.#saying.sendWaiting();
+    await this.#commitNext(now);
+  }
+
+  async #announce(door: Doorway): Promise<void> {
+    const streams = (this.#publish?.streams ?? []).map(({ ssrc, kind, stream }) => ({ ssrc, kind, stream }));
+    await this.relay({ type: "announce", handle: door.handle, box: this.box.public, streams });
+  }
+
+  // -- commits --------------------------------------------------------------------------------------------
+
+  async #commitNext(now: number): Promise<void> {
+    const staged = this.#staged;
+    if (staged !== null && staged.slot === this.m.journal.slot + 1) {
+      if (this.#stagedSent === 0) {
+        this.#stagedSent = now;
+        this.#sendCommit(staged.slot, staged.blob, staged.token);
+      }
+      return;
+    }
+    for (;;) {
+      if (this.#intents.length > 0 && this.aspects.some((aspect) => aspect.holdsCommits(now))) {
+        // A removal never waits, and goes before all other intents.
+        const later = (intent: Intent): number => (intent.type === "RemoveIntent" ? 0 : 1);
+        this.#intents.sort((one, other) => later(one) - later(other));
+        if (this.#intents[0]?.type !== "RemoveIntent") return;
+      }
+      const [intent] = this.#intents;
+      if (intent === undefined) return;
+      let made: Staged | null = null;
+      try {
+        made = await this.m.stage(intent);
+      } catch (error) {
+        this.#intents.shift();
+        this.#intentFailed(intent, words.because(error));
+        continue;
+      }
+      if (made === null) {
+        this.#intents.shift();
+        continue;
+      }
+      this.#staged = made;
+      this.#stagedSent = now;
+      this.#sendCommit(made.slot, made.blob, made.token);
+      return;
+    }
+  }
+
+  #failStage(staged: Staged, why: Sentence): void {
+    staged.stage.drop();
+    this.#staged = null;
+    if (this.#intents[0] === staged.intent) this.#intents.shift();
+    this.#intentFailed(staged.intent, why);
+  }
+
+  #intentFailed(intent: Intent, why: Sentence): void {
+    this.failed.push([intent, why]);
+    if (!letsIn(intent)) this.tell(words.notDone(why));
+  }
+
+  async #committed(message: Committed, now: number): Promise<void> {
+    this.#slot = Math.max(this.#slot ?? 0, message.slot);
+    if (this.door?.handingOver === message.slot) this.door.handingOver = null;
+    const { journal } = this.m;
+    if (message.slot <= journal.slot) {
+      const known = journal.chains.get(message.slot);
+      if (known !== undefined && !same(known, message.chain)) this.tell(words.twoStories(message.slot));
+      return;
+    }
+    // `#drive` catches up.
+    if (message.slot !== journal.slot + 1 || this.stuckAt !== null || this.needsRejoin) return;
+    if (!same(message.chain, journal.chainAfter(message.blob))) this.tell(words.twoStories(message.slot));
+    else await this.#checkReceipt(message.slot, message.chain, message.signature, now);
+    const staged = this.#staged;
+    this.#staged = null;
+    if (staged !== null && same(staged.blob, message.blob)) {
+      await this.#adopt(staged, message.blob, now);
+      return;
+    }
+    staged?.stage.drop();
+    await this.#judge(message.blob, now);
+  }
+
+  async #judge(blob: Bytes, now: number): Promise<void> {
+    const verdict = await this.m.judge(blob);
+    switch (verdict.type) {
+      case "Valid": {
+        if (!verdict.removesUs) {
+          await this.#adopt(verdict, blob, now);
+          return;
+        }
+        const { sender } = verdict.view;
+        if (this.#leavingSince !== null) this.finish("left", sentence("room.you_left"));
+        else this.finish("removed", sentence("room.removed_by", { by: this.m.who(sender ?? -1) }));
+        return;
+      }
+      case "Void": {
+        const slot = this.m.journal.slot + 1;
+        this.m.void(blob);
+        if (this.door !== null) this.door.shown = null; // our pass must be shown for this slot too
+        this.tell(words.voidCommit(verdict.text, this.who(verdict.author), slot));
+        for (const aspect of this.aspects) await aspect.voided(slot, verdict.author, now);
+        return;
+      }
+      case "Stuck": {
+        const recovery = this.aspect(Recovery);
+        recovery.start(verdict, blob, now);
+        if (this.door !== null) recovery.show(this.door);
+      }
+    }
+  }
+
+  /** Return the author's name for a person; "a member or the server" if it is unknown. */
+  who(leaf: number | null): Arg {
+    return leaf === null ? sentence("room.member_or_server") : this.m.who(leaf);
+  }
+
+  async #adopt(step: Valid | Staged, blob: Bytes, now: number): Promise<void> {
+    const change = await this.m.adopt(step, blob, now);
+    for (const { leaf } of change.removed) this.announced.forget(leaf);
+    if (this.door !== null) this.door.refusedAt = null;
+    if (step.type === "Staged") {
+      const { intent } = step;
+      if (this.#intents[0] === intent) this.#intents.shift();
+      if (letsIn(intent)) {
+        this.admitted.push(intent);
+        this.lastWelcome = step.stage.welcome;
+      }
+    }
+    // Members announce one after the other, to spare a large room's server a burst.
+    if (change.added.length > 0) this.#announceAt = now + ANNOUNCE_STEP * this.place;
+    this.#tellRoster(change.added, change.removed, change.by, change);
+    for (const aspect of this.aspects) await aspect.adopted(change, now);
+    await this.#saying.newEpoch(now);
+  }
+
+  async #checkReceipt(slot: number, chain: Bytes, signature: Bytes, now: number): Promise<void> {
+    if (this.door === null) return;
+    try {
+      await invite.verifyReceipt(this.door.serverKey, this.number, slot, chain, signature);
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error;
+      this.tell(words.receipt());
+      return;
+    }
+    for (const aspect of this.aspects) await aspect.receipt(slot, chain, signature, now);
+  }
+
+  // -- the relay ------------------------------------------------------------------------------------------
+
+  /** Broadcast a blob to the present members: the server neither numbers nor stores it. */
+  passOn(blob: Bytes): void {
+    this.send({ type: "pass_on", blob });
+  }
+
+  /** Send to all members through the relay, and return the blob; only while level. */
+  relay(what: AnyContent): Promise<Bytes> {
+    return this.#saying.relay(what);
+  }
+
+  // -- output ---------------------------------------------------------------------------------------------
+
+  /** Send a message on the room's connection. */
+  send(message: ClientMessage): void {
+    this.effects.push({ type: "Transmit", door: ROOM, message });
+  }
+
+  /** Show an event. */
+  tell(event: Event): void {
+    this.effects.push({ type: "Tell", event });
+  }
+
+  #tellRoster(
+    added: readonly Newcomer[],
+    removed: readonly Gone[],
+    by: number | null,
+    change: Change | null = null,
+  ): void {
+    const { epoch } = this.m.group;
+    const asMember = ({ leaf, name }: Newcomer): Member => ({ leaf, name, host: this.m.isHost(leaf) });
+    this.tell({
+      type: "Roster",
+      epoch,
+      members: this.m.members(),
+      added: added.map(asMember),
+      removed: removed.map(({ leaf, name }) => ({ leaf, name, host: false })),
+      by,
+      rejoined: change?.rejoined ?? false,
+      invite: change?.invite ?? null,
+      label: null,
+      left: [...(change?.left ?? [])].sort((a, b) => a - b),
+    });
+    this.tell({ type: "Code", epoch, digits: this.m.code });
+  }
+
+  /** End this membership: erase the media keys, report the reason and disconnect. */
+  finish(reason: Ended["reason"], text: Sentence): void {
+    if (this.ended !== null) return;
+    this.ended = { type: "Ended", reason, text };
+    this.m.media.wipe();
+    this.tell(this.ended);
+    this.effects.push({ type: "Disconnect", door: ROOM });
+  }
+}

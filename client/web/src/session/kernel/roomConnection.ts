@@ -1,0 +1,32 @@
+/** The state of the open connection to the room. */
+import type { Bytes } from "../../crypto/bytes";
+
+/** Discarded with the connection; the room session keeps the state that outlasts it. */
+export class Doorway {
+  /** The server's nonce. */
+  readonly nonce: Bytes;
+  readonly serverKey: Bytes;
+  handle: Bytes = new Uint8Array();
+  entered = false;
+  /** The highest slot whose pass the server has acknowledged. */
+  shown: number | null = null;
+  /** The slot whose pass was sent last, unanswered. */
+  showing: number | null = null;
+  /** Our pass was refused at this slot: wait for a regate. */
+  refusedAt: number | null = null;
+  opening = false;
+  catchingUp = false;
+  /** When to repeat a catch-up that came too soon. */
+  catchUpAgain: number | null = null;
+  /** The once-only work of becoming level is done. */
+  levelDone = false;
+  /** The aspects know that we are level. */
+  aspectsTold = false;
+  handingOver: number | null = null;
+  regatedAt: number | null = null;
+
+  constructor(nonce: Bytes, serverKey: Bytes) {
+    this.nonce = nonce;
+    this.serverKey = serverKey;
+  }
+}

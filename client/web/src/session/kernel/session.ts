@@ -1,0 +1,766 @@
+/**
+ * One participant's session: the lobby, the room, and the transitions between them.
+ *
+ * `handle(input, now)` returns effects, and is the whole interface. `now` is in Unix seconds and never goes back: the
+ * shell anchors a monotonic clock to the wall clock once. Inputs are processed strictly one after another, in the
+ * order of the calls; only media frames are sealed and opened between.
+ */
+import { type Bytes, hex, type Rng, systemRng, utf8 } from "../../crypto/bytes";
+import { SnugCryptoError } from "../../crypto/errors";
+import { HostSeed, Invite, linkPsk, roomNumber } from "../../crypto/entry/invite";
+import { H, SigningKey } from "../../crypto/kdf";
+import type * as lobby from "../../crypto/entry/lobby";
+import type { OpenedFrame } from "../../crypto/media/keys";
+import { checkName } from "../../crypto/agreed/names";
+import { LINK_PSK_ID } from "../../crypto/agreed/policy";
+import { Kept } from "../../crypto/entry/recovery";
+import {
+  Identity,
+  Ledger,
+  Mode,
+  Policy,
+  POLICY_EXTENSION,
+  REJOIN_EXTENSION,
+  REPORTS,
+  RejoinTicket,
+  SINGLE_USE,
+} from "../../crypto/agreed/roomState";
+import type { Kind } from "../../crypto/media/clearHeader";
+import * as mls from "../../mls";
+import type { ServerMessage } from "../../wire/messages";
+import { CommandError, type Sentence, sentence } from "../../words/sentence";
+import { Asking } from "../features/subscriptions";
+import { Comparing } from "../features/comparing";
+import { Dropped } from "../monitor/dropped";
+import { type Door, type Effect, type Ended, type Event, type Input, type InputOf, ROOM } from "../events";
+import { Files } from "../features/filesharing";
+import { whySilent } from "./frames";
+import { Vouching } from "../features/identity";
+import type { EntryIntent, Intent } from "./intents";
+import { called, InviteBook } from "../entry/invites";
+import { type Entry, GuestLobby, HostLobby, NOT_LET_IN } from "../entry/lobby";
+import { Membership, SUITE } from "./membership";
+import { OPTIONS, type Options } from "../options";
+import { Pages } from "../features/pages";
+import { Pictures } from "../features/images";
+import { Powers } from "../features/roles";
+import { Reporting } from "../features/reporting";
+import { Desk, MembersLobby, NUMBERS, RejoiningLobby, ReturningLobby, WATCHERS } from "../entry/recovery";
+import { Revoking } from "../features/revocation";
+import { RoomSession } from "./room";
+import { Reactions, States } from "../features/states";
+import { Watch } from "../monitor/monitor";
+import * as words from "../catalogue/sentences";
+
+/** Lifetime of a KeyPackage in seconds; only the admitting host checks it. */
+export const PACKAGE_LIFETIME = 24 * 3600;
+const SKEW = 3600;
+
+interface Common {
+  readonly options?: Options;
+  readonly now: number;
+  readonly rng?: Rng;
+}
+
+export interface HostFacts extends Common {
+  readonly origin: string;
+  readonly name: string;
+  readonly title?: string;
+  readonly admission?: "ask" | "all";
+  /** Further invites to make. */
+  readonly invites?: readonly { readonly label: string; readonly once: boolean }[];
+  readonly openInvite?: boolean;
+}
+
+export interface JoinFacts extends Common {
+  readonly link: string;
+  readonly name: string;
+  readonly greeting?: string;
+}
+
+/** A participant's own leaf data: one signature key for one meeting. */
+class Me {
+  readonly name: string;
+  readonly #rng: Rng;
+  readonly #key: mls.SignatureKey;
+
+  private constructor(name: string, key: mls.SignatureKey, rng: Rng) {
+    this.name = name;
+    this.#key = key;
+    this.#rng = rng;
+  }
+
+  /** Return new leaf data; ValidationError("SNUG-11") if the name is not allowed. */
+  static async make(name: string, rng: Rng): Promise<Me> {
+    return new Me(checkName(name), await mls.generateSignatureKey(SUITE), rng);
+  }
+
+  get public(): Bytes {
+    return this.#key.public;
+  }
+
+  /** Return a fresh KeyPackage, with a rejoin ticket if one is given. */
+  package(now: number, ticket: RejoinTicket | null = null): Promise<mls.KeyPackageBundle> {
+    return mls.createKeyPackage(SUITE, {
+      signatureKey: this.#key,
+      identity: new Identity(this.name).encode(),
+      supports: [POLICY_EXTENSION, REJOIN_EXTENSION],
+      lifetime: { notBefore: Math.floor(now) - SKEW, notAfter: Math.floor(now) + PACKAGE_LIFETIME },
+      extensions: ticket === null ? [] : [{ extensionType: REJOIN_EXTENSION, data: ticket.encode() }],
+      rng: this.#rng,
+    });
+  }
+}
+
+type Guest = GuestLobby | ReturningLobby;
+
+/** One participant. Create it with `host`, `join` or `comeBack`; feed inputs and perform the effects. */
+export class Session {
+  readonly #me: Me;
+  #invite: Invite;
+  readonly #book = new InviteBook();
+  /** Index of the open invite, for everybody without a personal one; null without one. */
+  #open: number | null = null;
+  readonly #options: Options;
+  readonly #rng: Rng;
+  readonly #effects: Effect[] = [];
+  #room: RoomSession | null = null;
+  #host: HostLobby | null = null;
+  #guest: Guest | null = null;
+  #members: MembersLobby | null = null;
+  #desk: Desk | null = null;
+  /** The leaf of the member that let us rejoin last. */
+  #helper: number | null = null;
+  #kept: Kept | null = null;
+  #ended: Ended | null = null;
+  #publish: InputOf<"Publish"> | null = null;
+  /** The hash of the page that we run, kept to report it once we are inside. */
+  #page: Bytes | null = null;
+  /** As of the last check whether we are a host. */
+  #policy: Policy | null = null;
+  #handled: Promise<unknown> = Promise.resolve();
+
+  private constructor(me: Me, invite: Invite, options: Options, rng: Rng) {
+    this.#me = me;
+    this.#invite = invite;
+    this.#options = options;
+    this.#rng = rng;
+  }
+
+  // -- constructors ----------------------------------------------------------------------------------------
+
+  /**
+   * Open a meeting at a server, with the open invite and the further invites in `invites`.
+   *
+   * ValidationError("SNUG-11") if the name is not allowed, CommandError if a label is not.
+   */
+  static async host(facts: HostFacts): Promise<Session> {
+    const { origin, name, title = "", admission = "ask", openInvite = true, now } = facts;
+    const { options = OPTIONS, rng = systemRng } = facts;
+    const me = await Me.make(name, rng);
+    const seed = await HostSeed.fromRandom(rng);
+    const secret = rng(16);
+    const session = new Session(me, seed.invite(origin, secret, 0), options, rng);
+    const first = new Policy({
+      version: 1,
+      hosts: [me.public],
+      hostPublic: seed.hostPublic,
+      mode: admission === "all" ? Mode.WAVE_IN : Mode.ASK,
+      title,
+      flags: options.reports ? REPORTS : 0,
+    });
+    const extensions = [
+      mls.requiredCapabilities([POLICY_EXTENSION]),
+      { extensionType: POLICY_EXTENSION, data: first.encode() },
+    ];
+    const group = await mls.Group.create(await me.package(now), rng(16), extensions, rng);
+    const doorKey = await SigningKey.generate(rng, true);
+    const steward = await seed.stewardKey(group.groupId);
+    const number = roomNumber(doorKey.public, steward.public);
+    const membership = await Membership.create(group, {
+      room: number,
+      slot: 0,
+      chain: H(utf8("snug 1 chain"), number),
+      ledger: new Ledger({ keys: new Set([hex(me.public)]) }),
+      linkPsk: linkPsk(secret),
+      now,
+      rng,
+    });
+    const facilities = { origin, doorKey, stewardPublic: steward.public, hostSeed: seed, now, options, rng };
+    const room = await RoomSession.create(membership, facilities);
+    session.#room = room;
+    room.start();
+    session.#host = await session.#hostLobby(seed, now);
+    session.#policy = membership.policy;
+    if (openInvite) {
+      session.#open = 0;
+      session.#book.first();
+      session.#tellInvite(session.#invite, "", false);
+    }
+    for (const wanted of facts.invites ?? []) session.#newInvite(room, wanted);
+    await session.#collect(now);
+    return session;
+  }
+
+  /** Knock with a link; MalformedError or UnsupportedError if the link is wrong, with the reason. */
+  static async join(facts: JoinFacts): Promise<Session> {
+    const { link, name, greeting = "", options = OPTIONS, now, rng = systemRng } = facts;
+    const me = await Me.make(name, rng);
+    const session = new Session(me, Invite.parse(link), options, rng);
+    session.#guest = await GuestLobby.open({
+      link: session.#invite,
+      name,
+      greeting,
+      makePackage: (at) => me.package(at),
+      psks: session.#psks(),
+      identity: options.showIdentity ? (options.contacts?.own ?? null) : null,
+      now,
+      rng,
+    });
+    await session.#collect(now);
+    return session;
+  }
+
+  /** Return to a meeting as a host after a crash, with the data that `kept` gave before (SNUG-9). */
+  static async comeBack(kept: Kept, facts: Common): Promise<Session> {
+    const { options = OPTIONS, now, rng = systemRng } = facts;
+    const me = await Me.make(kept.name, rng);
+    const session = new Session(me, kept.hostSeed.invite(kept.origin, kept.secret, 0), options, rng);
+    session.#kept = kept;
+    const psks = session.#psks();
+    session.#guest = await ReturningLobby.open({ kept, makePackage: (at) => me.package(at), psks, now, rng });
+    await session.#collect(now);
+    return session;
+  }
+
+  /** Return the data for a host to keep, sealed, for `comeBack`; null for others. */
+  kept(): Kept | null {
+    const room = this.#room;
+    if (room === null || room.hostSeed === null) return null;
+    return new Kept({
+      hostSeed: room.hostSeed,
+      doorSeed: room.doorKey.seed,
+      secret: this.#invite.secret,
+      groupId: room.m.group.groupId,
+      origin: this.#invite.origin,
+      name: this.#me.name,
+    });
+  }
+
+  #psks(): mls.Psks {
+    return new Map([[hex(LINK_PSK_ID), linkPsk(this.#invite.secret)]]);
+  }
+
+  #hostLobby(seed: HostSeed, now: number): Promise<HostLobby> {
+    const { secret, origin } = this.#invite;
+    const contacts = this.#options.contacts;
+    return HostLobby.open({ seed, secret, origin, book: this.#book, contacts, now, rng: this.#rng });
+  }
+
+  // -- for the shell ---------------------------------------------------------------------------------------
+
+  /** Return the first effects. */
+  start(): Effect[] {
+    return this.#drain();
+  }
+
+  /** The origin of the server that holds this meeting. */
+  get origin(): string {
+    return this.#invite.origin;
+  }
+
+  /** The reason that the session ended; null while it runs. */
+  get ended(): Ended | null {
+    return this.#ended;
+  }
+
+  /** Whether we are a member. */
+  get inside(): boolean {
+    return this.#room !== null;
+  }
+
+  /** Our leaf; null while we are not a member. */
+  get ownLeaf(): number | null {
+    return this.#room?.m.ownLeaf ?? null;
+  }
+
+  /** The members' names by leaf; empty while we are not a member. */
+  get names(): Map<number, string> {
+    return new Map((this.#room?.m.members() ?? []).map(({ leaf, name }) => [leaf, name]));
+  }
+
+  /** Return the name of the member at a leaf; null if there is no member. */
+  nameOf(leaf: number): string | null {
+    return this.names.get(leaf) ?? null;
+  }
+
+  /** Our membership, which the shell may read (its tree, the announcers of a stream) and must not change. */
+  get room(): RoomSession | null {
+    return this.#room;
+  }
+
+  /** Return the numbers of the knocks that wait for a host's answer; null if we are not a host. */
+  waiting(now: number): readonly number[] | null {
+    return this.#host === null || this.#room === null ? null : this.#host.waiting(this.#room.m, now);
+  }
+
+  /** Return the reason that our media may not be sent now; null: it may. */
+  whySilent(now: number): Sentence | null {
+    return this.#room === null ? sentence("cant.not_inside") : whySilent(this.#room, now);
+  }
+
+  /** Seal a media frame; null while no media may be sent. */
+  seal(kind: Kind, stream: number, frame: Bytes, now: number): Promise<Bytes | null> {
+    return this.#room === null ? Promise.resolve(null) : this.#room.seal(kind, stream, frame, now);
+  }
+
+  /** Open and authenticate a media frame; SnugCryptoError or a subclass if that fails. */
+  async open(ssrc: number, kind: Kind, data: Bytes, now: number): Promise<OpenedFrame> {
+    if (this.#room === null) throw new SnugCryptoError("not in a room");
+    return await this.#room.open(ssrc, kind, data, now);
+  }
+
+  // -- handle ----------------------------------------------------------------------------------------------
+
+  /** Process one input, after all earlier ones. CommandError if a command cannot be carried out. */
+  handle(what: Input, now: number): Promise<Effect[]> {
+    const done = this.#handled.then(async () => {
+      if (this.#ended === null) {
+        await this.#dispatch(what, now);
+        await this.#collect(now);
+      } else if (what.type === "SaveEvidence" && this.#ended.reason === "dropped" && this.#room !== null) {
+        await this.#room.aspect(Dropped).save(what.names, now);
+        this.#gather(this.#room);
+      }
+      return this.#drain();
+    });
+    this.#handled = done.catch(() => undefined);
+    return done;
+  }
+
+  async #dispatch(what: Input, now: number): Promise<void> {
+    switch (what.type) {
+      case "Received":
+        return await this.#received(what.door, what.message, now);
+      case "Lost":
+        if (!what.door.probe) await this.#lost(what.door, what.why, now);
+        else if (this.#room !== null)
+          await this.#room.aspect(Dropped).probeLost(what.why, what.answered, now);
+        return;
+      case "Tick": {
+        const host = this.#guest === null ? this.#host : null; // only one of them at a time
+        for (const part of [this.#room, host, this.#guest]) await part?.tick(now);
+        if (this.#room !== null) await this.#watchTheLobby(this.#room, now);
+        return;
+      }
+      case "Publish":
+        this.#publish = what;
+        return await this.#room?.publish(what, now);
+      case "RunsPage":
+        this.#page = what.hash;
+        return await this.#room?.aspect(Pages).run(what.hash, now);
+      case "Leave":
+        return await this.#leave(now);
+    }
+    const room = this.#inRoom(what.type);
+    switch (what.type) {
+      case "Say":
+        return await room.say(what.text, now);
+      case "SendPicture":
+        return await room.aspect(Pictures).send(what.data, now);
+      case "SendFile":
+        return await room.aspect(Files).send(what.name, what.mime, what.data, now);
+      case "AskFor":
+        return room.aspect(Asking).ask(what.ssrcs, what.tops ?? [], now);
+      case "SetState":
+        return await room.aspect(States).set(what.state, now);
+      case "React":
+        return await room.aspect(Reactions).react(what.reaction, now);
+      case "SaveReport":
+        return await room.aspect(Reporting).save(what.messages);
+      case "SaveEvidence":
+        return await room.aspect(Dropped).save(what.names, now);
+      case "Admit":
+        return this.#asHost().admit(what.knock, now);
+      case "Refuse":
+        return await this.#asHost().refuse(what.knock, NOT_LET_IN, now);
+      case "Remove":
+        return await room.remove(what.leaf, now);
+      case "Deputise":
+        return await room.aspect(Powers).deputise(what.leaf, now);
+      case "Undeputise":
+        return await room.aspect(Powers).undeputise(what.leaf, now);
+      case "HandOver":
+        return await room.aspect(Powers).handOver(what.leaf, now);
+      case "Lock":
+        return await room.aspect(Powers).lock(what.on, now);
+      case "NewInvite":
+        this.#asHost();
+        return this.#newInvite(room, what);
+      case "ListInvites":
+        this.#asHost();
+        return this.#tell({ type: "Invites", rows: this.#book.rows(room.m) });
+      case "Revoke":
+        return this.#revoke(this.#asHost(), room, what.index);
+      case "Vouch":
+        return await room.aspect(Vouching).vouch(what.leaf, now);
+      case "Know":
+        return room.aspect(Vouching).know(what.leaf, what.name, now);
+      case "Verified":
+        return room.aspect(Vouching).verify(what.leaf, now);
+      case "Override":
+        return room.aspect(Watch).override(now);
+      case "Compare":
+        return await room.aspect(Comparing).compare(now);
+      case "Compared":
+        return room.aspect(Comparing).compared(what.same, what.digits, now);
+      case "ShowCode":
+        return room.aspect(Comparing).show();
+      case "EndMeeting":
+        return await room.end(now);
+    }
+  }
+
+  async #received(door: Door, message: ServerMessage, now: number): Promise<void> {
+    const room = this.#room;
+    if (door.probe) {
+      await room?.aspect(Dropped).probeReceived(message, now);
+      return;
+    }
+    if (door.day === null) {
+      if (room !== null) await room.received(message, now);
+      else if (this.#guest instanceof ReturningLobby) await this.#guest.atTheRoom(message);
+      return;
+    }
+    if (this.#members !== null && room !== null) {
+      const said = await this.#members.received(door.day, message);
+      if (said !== null && this.#desk !== null) await this.#desk.heard(door.day, said, room, now);
+    } else if (this.#host !== null && room !== null && this.#guest === null) {
+      const knocked = await this.#host.received(door.day, message, room.m, now);
+      if (knocked !== null) {
+        this.#tell({ ...knocked, label: this.#book.label(knocked.invite) });
+        if (room.m.policy.mode === Mode.WAVE_IN && !room.aspect(Powers).seedAstray)
+          this.#host.admit(knocked.knock, now);
+      }
+    }
+    await this.#guest?.received(door.day, message, now);
+  }
+
+  async #lost(door: Door, why: Sentence, now: number): Promise<void> {
+    if (door.day === null) {
+      await this.#room?.lost(why, now);
+      return;
+    }
+    this.#host?.lost(door.day, now);
+    this.#members?.lost(door.day, now);
+    this.#guest?.lost(door.day, why, now);
+  }
+
+  #inRoom(command: Input["type"]): RoomSession {
+    if (this.#room === null) {
+      // This error comes first for hosts' commands: nobody outside is a host.
+      const hostly = ["Admit", "Refuse", "NewInvite", "ListInvites", "Revoke"];
+      throw new CommandError(sentence(hostly.includes(command) ? "room.host_only" : "cant.not_inside"));
+    }
+    return this.#room;
+  }
+
+  #asHost(): HostLobby {
+    if (this.#host === null) throw new CommandError(sentence("room.host_only"));
+    return this.#host;
+  }
+
+  async #leave(now: number): Promise<void> {
+    if (this.#room !== null) await this.#room.leave(now);
+    else {
+      const ended: Ended = { type: "Ended", reason: "left", text: sentence("room.you_left") };
+      this.#end(ended);
+      this.#tell(ended);
+    }
+  }
+
+  // -- between lobby and room ------------------------------------------------------------------------------
+
+  /** Pass results between lobby and room, and collect effects. */
+  async #collect(now: number): Promise<void> {
+    if (this.#room !== null) {
+      this.#keepBook(this.#room);
+      if (this.#desk !== null) await this.#serveAtTheDesk(this.#desk, this.#room, now);
+      if (this.#host !== null) await this.#serve(this.#host, this.#room, now);
+    }
+    if (this.#guest !== null) await this.#guided(this.#guest, now);
+    const room = this.#room;
+    if (room !== null) {
+      if (this.#policy !== room.m.policy) {
+        this.#policy = room.m.policy;
+        if (room.hostSeed !== null && !room.m.isHost(room.m.ownLeaf)) this.#beNoHost(room);
+      }
+      if (room.granted !== null && this.#host === null) await this.#becomeHost(room.granted, now);
+      if (room.needsRejoin && this.#guest === null && room.ended === null) await this.#rejoin(room, now);
+    }
+    for (const part of [this.#room, this.#host, this.#guest, this.#members]) this.#gather(part);
+    if (room !== null && room.ended !== null && this.#ended === null) this.#end(room.ended);
+  }
+
+  #gather(part: { readonly effects: Effect[] } | null): void {
+    if (part !== null) this.#effects.push(...part.effects.splice(0));
+  }
+
+  async #serve(host: HostLobby, room: RoomSession, now: number): Promise<void> {
+    for (const wanted of host.wanted.splice(0)) await room.want(wanted, now);
+    const { m } = room;
+    for (const done of room.admitted.splice(0)) {
+      await host.answer(done.knock, await this.#answer(room, done));
+      if (done.type === "AddIntent") host.used(done.invite);
+    }
+    for (const [signatureKey, identity] of host.met.splice(0))
+      room.aspect(Vouching).met(signatureKey, identity);
+    for (const [intent, why] of room.failed.splice(0))
+      if (intent.type === "AddIntent" || intent.type === "RejoinIntent") await host.notAdded(intent, why, m);
+    for (const index of host.leaked.splice(0)) this.#takeBack(room, index);
+    for (const index of new Set([...m.ledger.revoked, ...this.#book.takenBack])) await host.revoke(index);
+    if (m.policy.mode === Mode.LOCKED) await host.lock(now);
+    this.#replaceOpen(room);
+  }
+
+  /** Record who joined and left by which invite, and revocations by hosts; add our labels. */
+  #keepBook(room: RoomSession): void {
+    for (const [i, effect] of room.effects.entries()) {
+      if (effect.type !== "Tell" || effect.event.type !== "Roster") continue;
+      const roster = effect.event;
+      this.#book.changed(roster);
+      if (roster.invite !== null)
+        room.effects[i] = { type: "Tell", event: { ...roster, label: this.#book.label(roster.invite) } };
+    }
+    for (const index of room.aspect(Revoking).revoked) this.#book.takenBack.add(index);
+  }
+
+  // -- invites ---------------------------------------------------------------------------------------------
+
+  #link(seed: HostSeed, index: number): Invite {
+    return seed.invite(this.#invite.origin, this.#invite.secret, index, this.#invite.servers);
+  }
+
+  #tellInvite(invite: Invite, label: string, once: boolean, replaces: number | null = null): void {
+    this.#tell({ type: "InviteMade", link: invite.link(), index: invite.index, label, once, replaces });
+  }
+
+  #newInvite(room: RoomSession, wanted: { readonly label: string; readonly once: boolean }): void {
+    if (room.hostSeed === null) throw new CommandError(sentence("room.host_only"));
+    const known = [...room.m.ledger.used, ...room.m.ledger.revoked];
+    const index = this.#book.make(wanted.label, wanted.once, known, this.#rng);
+    this.#tellInvite(this.#link(room.hostSeed, index), wanted.label, wanted.once);
+  }
+
+  /** Replace the open link after a removal has revoked it: the removed member still holds it. */
+  #replaceOpen(room: RoomSession): void {
+    const old = this.#open;
+    const { ledger } = room.m;
+    if (old === null || !ledger.revoked.has(old) || room.hostSeed === null || room.ended !== null) return;
+    this.#open = null;
+    if (this.#book.takenBack.has(old)) return;
+    try {
+      this.#open = this.#book.make("", false, [...ledger.used, ...ledger.revoked], this.#rng);
+    } catch (error) {
+      if (!(error instanceof CommandError)) throw error;
+      this.#tell(words.notDone(error.sentence));
+      return;
+    }
+    this.#invite = this.#link(room.hostSeed, this.#open);
+    this.#tellInvite(this.#invite, "", false, old);
+  }
+
+  #takeBack(room: RoomSession, index: number): void {
+    room.aspect(Revoking).revoke(index);
+    this.#book.takenBack.add(index);
+  }
+
+  #revoke(host: HostLobby, room: RoomSession, index: number): void {
+    if (!this.#book.known(index) && !host.knows(index))
+      throw new CommandError(sentence("cant.invite_unknown", { index }));
+    if (this.#book.takenBack.has(index) || room.m.ledger.revoked.has(index))
+      throw new CommandError(sentence("cant.invite_over", { index }));
+    if (index === this.#open) this.#open = null;
+    this.#takeBack(room, index);
+    this.#tell(words.status("revoked", { invite: called(index, this.#book.label(index)) }));
+  }
+
+  /** Let crashed hosts and members out of step back in, as a host or while no host is active. */
+  async #watchTheLobby(room: RoomSession, now: number): Promise<void> {
+    if (this.#guest !== null || room.ended !== null) {
+      this.#closeMembers();
+      return;
+    }
+    this.#desk ??= new Desk(room.doorKey.seed, this.#rng);
+    const connected = room.door !== null && room.door.entered;
+    const watch = this.#host === null && connected && room.rank < WATCHERS && room.hostless(now);
+    if (!watch) this.#closeMembers();
+    else this.#members ??= new MembersLobby(this.#invite, this.#rng);
+    await this.#members?.tick(now);
+    const place = this.#host ?? this.#members;
+    if (place !== null) await this.#desk.tick(room, place, now);
+  }
+
+  #closeMembers(): void {
+    this.#members?.close();
+    this.#gather(this.#members);
+    this.#members = null;
+  }
+
+  async #serveAtTheDesk(desk: Desk, room: RoomSession, now: number): Promise<void> {
+    const place = this.#host ?? this.#members;
+    for (const [day, said] of this.#host?.inside.splice(0) ?? []) await desk.heard(day, said, room, now);
+    for (const wanted of desk.wanted.splice(0)) await room.want(wanted, now);
+    for (const done of take(room.admitted, (intent) => intent.knock >= NUMBERS)) {
+      const answer = await this.#answer(room, done);
+      if (place !== null) await desk.answer(done.knock, answer, place);
+    }
+    // The requester asks again, or asks another member.
+    take(room.failed, ([intent]) => this.#host === null || atADesk(intent));
+  }
+
+  async #answer(room: RoomSession, done: EntryIntent): Promise<lobby.Answer> {
+    const { m, lastWelcome } = room;
+    if (lastWelcome === null) throw new TypeError("somebody was added without a Welcome");
+    return {
+      type: "Answer",
+      welcome: lastWelcome,
+      doorSeed: room.doorKey.seed,
+      stewardPublic: room.stewardPublic,
+      beatKey: m.handBeatKey(),
+      slot: m.journal.slot,
+      chain: m.journal.chain,
+      ledger: m.ledger.encode(),
+      admission: await room.aspect(Reporting).admissionFor(done.keyPackage.leafNode.signatureKey),
+    };
+  }
+
+  async #guided(guest: Guest, now: number): Promise<void> {
+    if (guest.refusal !== null) {
+      this.#closeGuest(guest);
+      const ended: Ended = { type: "Ended", reason: "refused", text: guest.refusal };
+      this.#end(ended);
+      this.#tell(ended);
+    } else if (guest.entry !== null) await this.#enter(guest, guest.entry, now);
+  }
+
+  #closeGuest(guest: Guest): void {
+    guest.close();
+    this.#gather(guest);
+    this.#guest = null;
+  }
+
+  async #enter(guest: Guest, { answer, group }: Entry, now: number): Promise<void> {
+    const { stewardPublic } = answer;
+    const rng = this.#rng;
+    const doorKey = await SigningKey.fromSeed(answer.doorSeed, true);
+    let membership: Membership;
+    try {
+      membership = await Membership.create(group, {
+        room: roomNumber(doorKey.public, stewardPublic),
+        slot: answer.slot,
+        chain: answer.chain,
+        ledger: Ledger.decode(answer.ledger),
+        linkPsk: linkPsk(this.#invite.secret),
+        now,
+        handed: answer.beatKey,
+        rng,
+      });
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error;
+      if (!(guest instanceof GuestLobby) || guest instanceof RejoiningLobby) {
+        guest.entry = null; // the answer may be from a former member: another may still come
+        return;
+      }
+      guest.refusal = sentence("refusal.unusable", { why: words.inFull(error) });
+      await this.#guided(guest, now);
+      return;
+    }
+    const old = this.#room;
+    const kept = this.#kept;
+    const hostSeed = old === null ? (kept?.hostSeed ?? null) : old.hostSeed;
+    const options = this.#options;
+    const facilities = { origin: this.#invite.origin, doorKey, stewardPublic, hostSeed, now, options, rng };
+    const room = await RoomSession.create(membership, facilities);
+    this.#policy = null;
+    if (guest instanceof RejoiningLobby && guest.helpedBy !== null) this.#helper = guest.helpedBy;
+    this.#book.enter(membership);
+    this.#closeGuest(guest);
+    this.#gather(old);
+    if (old !== null || kept !== null) this.#effects.push({ type: "Disconnect", door: ROOM });
+    if (old !== null) await room.carryOver(old);
+    else if (kept !== null) room.aspect(Watch).trustNobodyYet();
+    this.#room = room; // media use the new keys from here on
+    await room.aspect(Reporting).take(answer.admission);
+    room.start();
+    if (kept !== null && this.#host === null) {
+      await this.#becomeHost(kept.hostSeed, now);
+      this.#tellInvite(this.#invite, "", false);
+    }
+    if (this.#publish !== null) await room.publish(this.#publish, now);
+    if (this.#page !== null && old === null) await room.aspect(Pages).run(this.#page, now);
+  }
+
+  async #rejoin(room: RoomSession, now: number): Promise<void> {
+    const { m } = room;
+    const { slot, chain } = m.journal;
+    const ticket = { groupId: m.group.groupId, slot, chain, stuck: room.stuckAt !== null };
+    this.#host?.close(); // until we are in again; guests there knock at our next card
+    this.#closeMembers();
+    this.#tell(words.alarm("rejoining"));
+    this.#guest = await RejoiningLobby.begin({
+      link: this.#invite,
+      name: this.#me.name,
+      old: room,
+      makePackage: (at, nonce, by) => this.#me.package(at, new RejoinTicket({ ...ticket, nonce, by })),
+      psks: this.#psks(),
+      first: this.#helper,
+      now,
+      rng: this.#rng,
+    });
+  }
+
+  async #becomeHost(seed: HostSeed, now: number): Promise<void> {
+    this.#invite = this.#link(seed, this.#invite.index);
+    this.#open = this.#invite.index & SINGLE_USE ? null : this.#invite.index;
+    this.#host = await this.#hostLobby(seed, now);
+    this.#tell(words.status("host"));
+  }
+
+  /** Forget, as far as a program can, what only hosts have: we have lost or given up the host role. */
+  #beNoHost(room: RoomSession): void {
+    room.hostSeed = room.granted = null;
+    room.admitted.length = 0;
+    room.failed.length = 0;
+    this.#open = null;
+    this.#host?.close();
+    this.#gather(this.#host);
+    this.#host = null;
+    this.#tell(words.status("no_host"));
+  }
+
+  #end(ended: Ended): void {
+    this.#ended = ended;
+    this.#closeMembers();
+    this.#host?.close();
+    this.#gather(this.#host);
+  }
+
+  #tell(event: Event): void {
+    this.#effects.push({ type: "Tell", event });
+  }
+
+  #drain(): Effect[] {
+    return this.#effects.splice(0);
+  }
+}
+
+/** Remove the items that `meant` selects from a list, and return them. */
+function take<T>(list: T[], meant: (item: T) => boolean): T[] {
+  const all = list.splice(0);
+  list.push(...all.filter((item) => !meant(item)));
+  return all.filter(meant);
+}
+
+const atADesk = (intent: Intent): boolean =>
+  (intent.type === "RejoinIntent" || intent.type === "ReturnIntent") && intent.knock >= NUMBERS;

@@ -1,0 +1,353 @@
+/**
+ * Why the meeting ended: a member ended it, the server is down, or the server has dropped us.
+ *
+ * Protocol section 13. While the room is lost, a probe distinguishes these: a room that this member opens alone at
+ * the same server, under a chain value that commits to the lost room's beats and receipts. The server's receipt for
+ * it proves that the server was alive, and served others, after the members' last beats.
+ */
+import { type Bytes, same } from "../../crypto/bytes";
+import { SnugCryptoError } from "../../crypto/errors";
+import * as evidence from "../../crypto/proof/evidence";
+import * as invite from "../../crypto/entry/invite";
+import { SigningKey } from "../../crypto/kdf";
+import type { ClientMessage, Opened, ServerMessage } from "../../wire/messages";
+import { CommandError, type Sentence, sentence } from "../../words/sentence";
+import { Aspect } from "../kernel/feature";
+import { PROBE } from "../events";
+import type { RoomSession } from "../kernel/room";
+import { Watch } from "./monitor";
+import * as words from "../catalogue/sentences";
+
+/** Seconds without the room before the first probe; between two probes; and for one probe. */
+export const PROBE_AFTER = 1;
+export const PROBE_EVERY = 10;
+export const PROBE_TIME = 5;
+/** Maximum probes of one drop. */
+export const PROBES_MAX = 12;
+/** Seconds without the room before a drop by the server is reported. */
+export const TELL_AFTER = 3;
+/** Seconds for the room's own connection to recover, after a probe has found the server, before a report. */
+export const SETTLE = 2;
+/** This many losses within so many seconds are reported, and not again for so many seconds. */
+export const OFTEN = 10;
+export const OFTEN_WITHIN = 60;
+export const OFTEN_AGAIN = 300;
+/** Seconds of absence after which a server may honestly have forgotten the room (30 s, less a margin). */
+export const FORGOTTEN = 25;
+/** The name of the evidence file that is saved without a request. */
+export const EVIDENCE_FILE = "snug-evidence.json";
+
+/** A probe's result for a server that has dropped us: it serves others (and by which key), or nobody new. */
+type What = "serves" | "restarted" | "refuses" | "forgotten";
+
+/** One probe under way. */
+interface Run {
+  readonly began: number;
+  readonly doorKey: SigningKey;
+  readonly stewardKey: SigningKey;
+  readonly chain: Bytes;
+  serverKey: Bytes;
+}
+
+const numberOf = (run: Run): Bytes => invite.roomNumber(run.doorKey.public, run.stewardKey.public);
+
+/** One period without the room: the state when it began, and the findings since. */
+interface Drop {
+  readonly at: number;
+  readonly beats: readonly evidence.SignedBeat[];
+  readonly receipts: readonly evidence.Receipt[];
+  readonly serverKey: Bytes;
+  probes: number;
+  probedAt: number | null;
+  run: Run | null;
+  /** The last finished probe. */
+  probe: evidence.Probe | null;
+  /** Whether the server was there at that probe. */
+  answered: boolean;
+  /** When a probe first found it there. */
+  answeredAt: number | null;
+  toldAt: number | null;
+  toldAway: boolean;
+}
+
+/** Whether the server with the lost room's key has signed the probe. */
+const proven = (drop: Drop): boolean => {
+  const receipt = drop.probe?.receipt ?? null;
+  return receipt !== null && same(receipt.server_key, drop.serverKey);
+};
+
+/** Watches the room's connection, and keeps evidence of its end. */
+export class Dropped extends Aspect {
+  /** As of the last time in step. */
+  #serverKey: Bytes | null = null;
+  #drop: Drop | null = null;
+  /** The previous drop that was reported. */
+  #last: Drop | null = null;
+  #words: evidence.LastWord[] = [];
+  readonly #lostAt: number[] = [];
+  #oftenTold = -Infinity;
+
+  override carryOver(old: RoomSession): void {
+    const before = old.aspect(Dropped);
+    this.#serverKey = before.#serverKey;
+    this.#drop = before.#drop;
+    this.#last = before.#last;
+    this.#words = before.#words;
+  }
+
+  // -- the connection --------------------------------------------------------------------------------------
+
+  override level(_now: number): void {
+    this.#serverKey = this.room.serverKey;
+  }
+
+  override saidByServer(code: string, text: string, now: number): void {
+    this.#noted(now, code, text);
+  }
+
+  #noted(now: number, code: string, text: string): void {
+    this.#words.push({ at: Math.floor(now), code: evidence.clipped(code), text: evidence.clipped(text) });
+    if (this.#words.length > evidence.WORDS_MAX) this.#words.shift();
+  }
+
+  override lost(why: Sentence, now: number): void {
+    // null: we were never in, and nothing could be dropped.
+    if (this.#serverKey === null || this.#drop !== null) return;
+    this.#noted(now, "lost", words.plain(why));
+    this.#drop = this.#newDrop(now, this.#serverKey);
+    this.#lostAt.push(now);
+    if (this.#lostAt.length > OFTEN) this.#lostAt.shift();
+  }
+
+  #newDrop(at: number, serverKey: Bytes): Drop {
+    const { beats, receipts } = this.room.aspect(Watch).record;
+    return {
+      at,
+      beats: beats.slice(-evidence.LISTED_MAX).map(({ beat, key }) => ({ key, beat })),
+      receipts: receipts
+        .slice(-evidence.LISTED_MAX)
+        .map((r) => ({ server_key: r.serverKey, slot: r.slot, chain: r.chain, signature: r.signature })),
+      serverKey,
+      probes: 0,
+      probedAt: null,
+      run: null,
+      probe: null,
+      answered: false,
+      answeredAt: null,
+      toldAt: null,
+      toldAway: false,
+    };
+  }
+
+  /** Return whether the server lets us into the room, and the room is open. */
+  #inside(): boolean {
+    return this.room.handle.length > 0 && this.room.serverSlot !== null;
+  }
+
+  /** Return whether the server lets us in with another key: a new process, which knows no rooms. */
+  #restarted(): boolean {
+    const key = this.room.serverKey;
+    return (
+      this.room.handle.length > 0 && key !== null && (this.#serverKey === null || !same(key, this.#serverKey))
+    );
+  }
+
+  override async tick(now: number): Promise<void> {
+    const drop = this.#drop;
+    if (drop === null) return;
+    if (this.#inside()) {
+      this.#back(drop, now);
+      return;
+    }
+    if (drop.run !== null && now - drop.run.began > PROBE_TIME)
+      await this.#probeOver(drop, now, "The server took a new connection, and said nothing.", true);
+    const due = drop.probedAt === null ? now - drop.at >= PROBE_AFTER : now - drop.probedAt >= PROBE_EVERY;
+    if (drop.run === null && due && drop.probes < PROBES_MAX && !proven(drop))
+      await this.#startProbe(drop, now);
+    await this.#judge(drop, now);
+  }
+
+  #back(drop: Drop, now: number): void {
+    const often = this.#lostAt.length === OFTEN && now - (this.#lostAt[0] ?? now) < OFTEN_WITHIN;
+    if (often && now - this.#oftenTold > OFTEN_AGAIN) {
+      this.#oftenTold = now;
+      this.room.tell(words.alarm("dropped.often", { count: OFTEN }));
+    }
+    if (drop.run !== null) {
+      this.room.effects.push({ type: "Disconnect", door: PROBE });
+      drop.run = null;
+    }
+    if (drop.toldAt !== null) this.#last = drop;
+    this.#drop = null;
+  }
+
+  // -- the probe -------------------------------------------------------------------------------------------
+
+  async #startProbe(drop: Drop, now: number): Promise<void> {
+    const rng = this.room.rng;
+    const chain = evidence.probeChain(this.room.number, drop.beats, drop.receipts);
+    const [doorKey, stewardKey] = [await SigningKey.generate(rng), await SigningKey.generate(rng)];
+    drop.run = { began: now, doorKey, stewardKey, chain, serverKey: new Uint8Array() };
+    drop.probes++;
+    drop.probedAt = now;
+    this.room.effects.push({ type: "Connect", door: PROBE });
+  }
+
+  /** Process a message from the server on the probe's connection. */
+  async probeReceived(message: ServerMessage, now: number): Promise<void> {
+    const drop = this.#drop;
+    const run = drop?.run ?? null;
+    if (drop === null || run === null) return;
+    if (message.type === "challenge") {
+      run.serverKey = message.server_key;
+      const { rng, origin } = this.room;
+      const nonce = rng(32);
+      const text = invite.doorMessage(origin, numberOf(run), message.nonce, nonce);
+      const [door_key, steward_key] = [run.doorKey.public, run.stewardKey.public];
+      this.#send({
+        type: "room_door",
+        door_key,
+        steward_key,
+        nonce,
+        signature: await run.doorKey.sign(text),
+      });
+      const gate = rng(32);
+      const opening = invite.openMessage(numberOf(run), 0, gate, run.chain, message.nonce);
+      const signature = await run.stewardKey.sign(opening);
+      this.#send({ type: "open", slot: 0, gate, chain: run.chain, signature });
+    } else if (message.type === "opened") {
+      await this.#opened(drop, run, message, now);
+    } else if (message.type === "refused" || message.type === "closing") {
+      await this.#probeOver(drop, now, `The server refused a new room: ${message.text}`, true);
+    }
+  }
+
+  async #opened(drop: Drop, run: Run, opened: Opened, now: number): Promise<void> {
+    try {
+      await invite.verifyReceipt(run.serverKey, numberOf(run), 0, run.chain, opened.signature);
+    } catch (error) {
+      if (!(error instanceof SnugCryptoError)) throw error;
+      await this.#probeOver(drop, now, "The server opened a new room, and did not sign it.", true);
+      return;
+    }
+    const receipt = { number: numberOf(run), server_key: run.serverKey, signature: opened.signature };
+    const which = same(run.serverKey, drop.serverKey) ? "." : ", by another key: it was restarted.";
+    await this.#probeOver(drop, now, `The server opened and signed a new room${which}`, true, receipt);
+  }
+
+  /** Handle the loss or failure of the probe's connection. */
+  async probeLost(why: Sentence, answered: boolean, now: number): Promise<void> {
+    const drop = this.#drop;
+    if (drop === null || drop.run === null) return;
+    const there = answered || drop.run.serverKey.length > 0;
+    await this.#probeOver(drop, now, `The server did not serve a new room: ${words.plain(why)}`, there);
+  }
+
+  async #probeOver(
+    drop: Drop,
+    now: number,
+    text: string,
+    answered: boolean,
+    receipt: evidence.ProbeReceipt | null = null,
+  ): Promise<void> {
+    drop.run = null;
+    drop.probe = { at: Math.floor(now), text: evidence.clipped(text), receipt };
+    drop.answered = answered;
+    if (answered) drop.answeredAt ??= now;
+    this.room.effects.push({ type: "Disconnect", door: PROBE });
+    if (drop.toldAt !== null) await this.#saveUnasked(now);
+  }
+
+  #send(message: ClientMessage): void {
+    this.room.effects.push({ type: "Transmit", door: PROBE, message });
+  }
+
+  // -- conclusions -----------------------------------------------------------------------------------------
+
+  async #judge(drop: Drop, now: number): Promise<void> {
+    if (drop.probe === null || now - drop.at < TELL_AFTER) return;
+    if (!drop.answered || this.#restarted()) {
+      if (!drop.toldAway && drop.toldAt === null) {
+        drop.toldAway = true;
+        this.room.tell(words.status(this.#restarted() ? "away.restarted" : "away.unreachable"));
+      }
+      return;
+    }
+    // The network is back: perhaps the room is as well.
+    if (drop.answeredAt !== null && now - drop.answeredAt < SETTLE) return;
+    if (drop.toldAt === null) {
+      drop.toldAt = now;
+      const saved = this.room.options.evidence ? EVIDENCE_FILE : null;
+      this.room.tell(words.dropped(this.#what(drop), saved));
+      await this.#saveUnasked(now);
+    } else if (now - drop.toldAt + TELL_AFTER > this.room.options.patience) {
+      await this.#saveUnasked(now);
+      this.room.finish(
+        "dropped",
+        sentence("dropped.gave_up", { what: sentence(`dropped.${this.#what(drop)}`) }),
+      );
+    }
+  }
+
+  #what(drop: Drop): What {
+    const receipt = drop.probe?.receipt ?? null;
+    if (receipt === null) return "refuses";
+    if (!same(receipt.server_key, drop.serverKey)) return "restarted";
+    const absent = drop.probedAt !== null && drop.probedAt - drop.at > FORGOTTEN;
+    return this.room.handle.length > 0 && absent ? "forgotten" : "serves";
+  }
+
+  // -- evidence --------------------------------------------------------------------------------------------
+
+  /** Write evidence to a file; CommandError if no evidence exists yet. */
+  async save(names: boolean, now: number): Promise<void> {
+    this.room.effects.push({ type: "Save", what: "evidence", data: await this.export(names, now) });
+  }
+
+  async #saveUnasked(now: number): Promise<void> {
+    const options = this.room.options;
+    if (options.evidence) await this.save(options.evidenceNames, now);
+  }
+
+  /** Return the evidence file, on now and the last drop. CommandError if we were never in step. */
+  async export(names: boolean, now: number): Promise<Bytes> {
+    if (this.#serverKey === null) throw new CommandError(sentence("cant.no_evidence"));
+    const exhibits: evidence.Exhibit[] = [];
+    for (const drop of [this.#last, this.#drop])
+      if (drop !== null)
+        exhibits.push(await this.#exhibit(drop, Math.floor(drop.at), drop.probe, names, now));
+    if (this.#drop === null)
+      exhibits.push(await this.#exhibit(this.#newDrop(now, this.#serverKey), null, null, names, now));
+    return evidence.encode({ format: evidence.FORMAT, exhibits });
+  }
+
+  #exhibit(
+    drop: Drop,
+    droppedAt: number | null,
+    probe: evidence.Probe | null,
+    names: boolean,
+    now: number,
+  ): Promise<evidence.Exhibit> {
+    const m = this.room.m;
+    const leaves = names
+      ? m.group
+          .members()
+          .map(({ leaf, leafNode }) => ({ leaf, group_id: m.group.groupId, node: leafNode.encoded }))
+      : [];
+    const unsigned: evidence.Exhibit = {
+      at: Math.floor(now),
+      origin: evidence.clipped(this.room.origin),
+      number: this.room.number,
+      server_key: drop.serverKey,
+      dropped_at: droppedAt,
+      beats: drop.beats,
+      receipts: drop.receipts,
+      last_words: [...this.#words],
+      probe,
+      leaves,
+      key: m.signatureKey(m.ownLeaf) ?? new Uint8Array(32),
+      signature: new Uint8Array(64),
+    };
+    return evidence.signed(unsigned, (label, data) => m.sign(label, data));
+  }
+}

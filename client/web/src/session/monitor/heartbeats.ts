@@ -1,0 +1,290 @@
+/** Heartbeats: send and receive beats, with their encoding, keys and timing. `watch` draws the conclusions. */
+import { Beat, type Counters, NO_BEAT } from "../../crypto/agreed/heartbeat";
+import { type Bytes, hex, same } from "../../crypto/bytes";
+import { AuthenticationError, MalformedError, SnugCryptoError, ValidationError } from "../../crypto/errors";
+import { H } from "../../crypto/kdf";
+import { snug19 } from "../../crypto/agreed/policy";
+import * as veil from "../../crypto/agreed/envelope";
+import { BUCKETS } from "../../wire/limits";
+import type { Order } from "./ordering";
+import type { RoomSession } from "../kernel/room";
+
+/** Minimum seconds between two beats of one member, and seconds per member of a large room. */
+export const LEAST = 5;
+export const EACH = 0.1;
+/** Minimum seconds between two beats with urgent news, and seconds between two members that send them. */
+export const GAP = 1;
+export const STEP = 0.02;
+/** Seconds for which the beat key from before an eviction is kept. */
+export const OLD_KEY = 15;
+/** Beats that are remembered: each member's to check new ones, and our own for their times of sending. */
+export const LINE = 64;
+/** Beats, and receipts, that are kept as evidence. */
+export const RECORDED = 64;
+
+/** Return the seconds between two beats of one member in a room of that many. */
+export const interval = (members: number): number => Math.max(LEAST, EACH * members);
+
+/** The server's signature (64 bytes) under its key (32) for a slot and the chain there (32). */
+export interface SignedReceipt {
+  readonly slot: number;
+  readonly chain: Bytes;
+  readonly signature: Bytes;
+  readonly serverKey: Bytes;
+}
+
+/**
+ * Evidence: the last verified beats, as they were signed, and the last receipts.
+ *
+ * Bounded; a member that beats too often displaces only its own beats.
+ */
+export class Record {
+  /** Encoded beats and their leaves' signature keys, the others' and our own, oldest first. */
+  readonly beats: { readonly beat: Bytes; readonly key: Bytes }[] = [];
+  readonly receipts: SignedReceipt[] = [];
+
+  /** Store a beat; beyond RECORDED, drop the oldest beat of the key with most beats. */
+  add(beat: Bytes, key: Bytes): void {
+    this.beats.push({ beat, key });
+    if (this.beats.length <= RECORDED) return;
+    const counts = new Map<string, number>();
+    for (const each of this.beats) counts.set(hex(each.key), (counts.get(hex(each.key)) ?? 0) + 1);
+    const most = Math.max(...counts.values());
+    const [whose] = [...counts].find(([, count]) => count === most) ?? [""];
+    this.beats.splice(
+      this.beats.findIndex((each) => hex(each.key) === whose),
+      1,
+    );
+  }
+
+  /** Store a receipt; beyond RECORDED, drop the oldest. */
+  addReceipt(receipt: SignedReceipt): void {
+    this.receipts.push(receipt);
+    if (this.receipts.length > RECORDED) this.receipts.shift();
+  }
+}
+
+/** A leaf has signed two beats that contradict each other; `text` says how. */
+export class DoubleBeat {
+  readonly leaf: number;
+  readonly text: string;
+
+  constructor(leaf: number, text: string) {
+    this.leaf = leaf;
+    this.text = text;
+  }
+}
+
+/** The received beats of one membership. */
+export class Line {
+  readonly since: number;
+  /** seq -> (prev, digest) */
+  readonly known = new Map<number, readonly [Bytes, Bytes]>();
+  last: Beat | null = null;
+  /** The connection of its last beat. */
+  handle: Bytes = new Uint8Array();
+  /** Beats that never arrived. */
+  gaps = 0;
+
+  constructor(since: number) {
+    this.since = since;
+  }
+
+  /** Check a beat against earlier ones; return false if it is late. ValidationError("SNUG-19"). */
+  take(beat: Beat, digest: Bytes): boolean {
+    snug19({ seq: beat.seq, prev: beat.prev, digest, known: this.known });
+    const last = this.last;
+    if (last !== null && beat.seq > last.seq && (beat.slot < last.slot || beat.epoch < last.epoch))
+      throw new ValidationError("SNUG-19", `beat ${beat.seq} is of an earlier slot than one before it`);
+    this.known.set(beat.seq, [beat.prev, digest]);
+    trim(this.known, LINE);
+    if (last !== null && beat.seq < last.seq) return false;
+    // Beats from before the first one that we received were not for us.
+    if (last !== null) this.gaps += beat.seq - last.seq - 1;
+    this.last = beat;
+    return true;
+  }
+}
+
+/** Drop the oldest entries beyond `most`. */
+export function trim(known: Map<unknown, unknown>, most: number): void {
+  for (const key of known.keys()) {
+    if (known.size <= most) return;
+    known.delete(key);
+  }
+}
+
+/** Our own line, the others' lines, and the counters that we sign. */
+export class Beats {
+  readonly #room: RoomSession;
+  #key: Bytes;
+  /** And until when it is kept. */
+  #oldKey: readonly [Bytes, number] | null = null;
+  /** The next beat is also sent under the key from before an eviction. */
+  #goodbye = false;
+  readonly since: number;
+  #seq = 0;
+  #prev: Bytes = NO_BEAT;
+  #lastSent = 0;
+  #due: number;
+  /** seq -> when it was sent */
+  readonly #ours = new Map<number, number>();
+  /** Sealed frames, by stream, and opened frames, by leaf and stream: counted between two inputs as well. */
+  readonly sent = new Map<number, number>();
+  readonly got = new Map<number, Map<number, number>>();
+  readonly lines = new Map<number, Line>();
+  /** leaf -> the slot that brought it in, if we saw it */
+  readonly #joined = new Map<number, number>();
+  record = new Record();
+
+  constructor(room: RoomSession, now: number) {
+    this.#room = room;
+    this.#key = room.m.beatKey;
+    this.since = room.m.journal.slot;
+    this.#due = now;
+  }
+
+  // -- our beats -----------------------------------------------------------------------------------------
+
+  /** Beat as soon as it is our turn, because the others need to know of a change. */
+  soon(now: number, members: readonly number[]): void {
+    const n = members.length;
+    const place = members.indexOf(this.#room.m.ownLeaf);
+    const rank = place < 0 ? n : place;
+    const turn = n * STEP <= GAP ? STEP * rank : (interval(n) * rank) / n;
+    const gap = Math.max(GAP, interval(n) / 5);
+    this.#due = Math.min(this.#due, Math.max(now + turn, this.#lastSent + gap));
+  }
+
+  isDue(now: number): boolean {
+    return now >= this.#due;
+  }
+
+  /** Sign a beat and broadcast it. */
+  async beat(now: number, order: Order, members: number, want: boolean): Promise<Beat> {
+    const room = this.#room;
+    const m = room.m;
+    const [relay, window] = order.newest();
+    const heard = new Map<number, number>();
+    for (const [leaf, line] of this.lines) if (line.last !== null) heard.set(leaf, line.last.seq);
+    const leaves = [...new Set([...heard.keys(), ...this.got.keys()])].sort((a, b) => a - b);
+    const unsigned = new Beat({
+      leaf: m.ownLeaf,
+      handle: room.handle,
+      since: this.since,
+      seq: this.#seq + 1,
+      prev: this.#prev,
+      at: Math.floor(now),
+      epoch: m.group.epoch,
+      slot: m.journal.slot,
+      chain: m.journal.chain,
+      authenticator: H(m.group.epochAuthenticator),
+      incarnation: order.incarnation,
+      relay,
+      window,
+      sent: counters(this.sent),
+      want,
+      got: leaves.map((leaf) => ({ leaf, seq: heard.get(leaf) ?? 0, frames: counters(this.got.get(leaf)) })),
+    });
+    const beat = await unsigned.signed(room.number, (label, data) => m.sign(label, data));
+    const payload = beat.encode();
+    const keys = [this.#key];
+    // A member from whom the eviction is withheld reads only this key, and learns of it in seconds.
+    if (this.#goodbye && this.#oldKey !== null) keys.push(this.#oldKey[0]);
+    this.#goodbye = false;
+    for (const key of keys)
+      room.passOn(await veil.cover(key, "beat", room.number, m.epochSlot, payload, BUCKETS, room.rng));
+    this.#seq = beat.seq;
+    this.#prev = beat.digest;
+    this.#lastSent = now;
+    this.#due = now + interval(members);
+    this.#ours.set(beat.seq, now);
+    trim(this.#ours, LINE);
+    const ownKey = m.signatureKey(m.ownLeaf);
+    if (ownKey !== null) this.record.add(payload, ownKey);
+    return beat;
+  }
+
+  /** Return when our beat of that number was sent; null if it is not one of the last 64. */
+  sentAt(seq: number): number | null {
+    return this.#ours.get(Math.min(seq, this.#seq)) ?? null;
+  }
+
+  /** Return when the first beat after `seq`, sent at `since` or later, was sent; null if none was. */
+  firstAfter(seq: number, since: number): number | null {
+    for (const [number, at] of this.#ours) if (number > seq && at >= since) return at;
+    return null;
+  }
+
+  // -- the others' beats ---------------------------------------------------------------------------------
+
+  /** Return a beat's bytes; null if no key that we have opens the blob as a beat. */
+  async uncover(blob: Bytes, now: number): Promise<Bytes | null> {
+    if (this.#oldKey !== null && now >= this.#oldKey[1]) this.#oldKey = null;
+    for (const key of this.#oldKey === null ? [this.#key] : [this.#key, this.#oldKey[0]]) {
+      try {
+        return await veil.uncover(key, "beat", this.#room.number, blob);
+      } catch (error) {
+        if (!(error instanceof AuthenticationError || error instanceof MalformedError)) throw error;
+      }
+    }
+    return null;
+  }
+
+  /**
+   * Return a verified new beat, or a DoubleBeat if it contradicts another (SNUG-19).
+   *
+   * null for anything else: malformed, of an unknown leaf or membership, late, or seen before.
+   */
+  async hear(payload: Bytes): Promise<Beat | DoubleBeat | null> {
+    const m = this.#room.m;
+    let beat: Beat, key: Bytes | null, digest: Bytes, line: Line | undefined;
+    try {
+      beat = Beat.decode(payload);
+      key = m.signatureKey(beat.leaf);
+      if (key === null || beat.leaf === m.ownLeaf) return null;
+      if ((this.#joined.get(beat.leaf) ?? beat.since) !== beat.since) return null;
+      line = this.lines.get(beat.leaf);
+      if (line !== undefined && beat.since < line.since) return null;
+      digest = beat.digest;
+      const known = line?.known.get(beat.seq);
+      if (known !== undefined && same(known[1], digest)) return null;
+      await beat.verify(this.#room.number, key);
+    } catch (error) {
+      if (error instanceof SnugCryptoError) return null;
+      throw error;
+    }
+    this.record.add(payload, key);
+    if (line === undefined || beat.since > line.since) {
+      line = new Line(beat.since);
+      this.lines.set(beat.leaf, line);
+    }
+    try {
+      return line.take(beat, digest) ? beat : null;
+    } catch (error) {
+      if (error instanceof ValidationError) return new DoubleBeat(beat.leaf, error.message);
+      throw error;
+    }
+  }
+
+  /** Switch to the membership's new beat key. */
+  evicted(now: number): void {
+    this.#oldKey = [this.#key, now + OLD_KEY];
+    this.#key = this.#room.m.beatKey;
+    this.#goodbye = true;
+  }
+
+  /** Record the slot that brought a member to that leaf, at first or by a rejoin. */
+  joined(leaf: number, slot: number): void {
+    this.#joined.set(leaf, slot);
+  }
+
+  /** Forget the member of a leaf that is empty now or has another member. */
+  forget(leaf: number): void {
+    for (const known of [this.lines, this.got, this.#joined]) known.delete(leaf);
+  }
+}
+
+function counters(counts: ReadonlyMap<number, number> | undefined): Counters {
+  return [...(counts ?? [])].sort(([one], [other]) => one - other);
+}

@@ -1,0 +1,134 @@
+"""Display names: validity rules, and the test whether two names look alike.
+
+The skeleton follows Unicode UTS 39 section 4: NFD, remove ignorable characters, map confusables to their
+prototype, NFD. In addition, compatibility forms and case are folded and spaces are removed: "ADA", "A da", a
+full-width "Ada" and an "Ada" with a Cyrillic first letter all look like "Ada".
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from functools import lru_cache
+from importlib import resources
+
+from snugroom.crypto.agreed.unicode14 import assigned
+from snugroom.crypto.errors import ValidationError
+
+#: Maximum size of a name in bytes of UTF-8.
+NAME_MAX = 64
+
+_LRM = "\u200e"  # the table encloses right-to-left entries in these
+
+
+@lru_cache(maxsize=1)
+def _prototypes() -> dict[str, str]:
+    """Return a map from each confusable character to its prototype.
+
+    The package's table lists the relation in both directions; the entry of a prototype names all its sources.
+    For a pair of single entries the direction is unknown: the sequence, or else the smaller character, is the
+    prototype.
+    """
+    raw = json.loads(resources.files("confusable_homoglyphs").joinpath("confusables.json").read_text("utf-8"))
+    table = {
+        key.replace(_LRM, ""): [other["c"].replace(_LRM, "") for other in others]
+        for key, others in raw.items()
+    }
+    prototypes: dict[str, str] = {}
+    for char, others in table.items():
+        if len(char) != 1 or len(others) != 1:
+            continue  # a sequence stays unmapped; an entry with many others is itself a prototype
+        other = others[0]
+        back = table.get(other, [])
+        if len(back) > 1 or len(other) > 1:
+            prototypes[char] = other
+        else:
+            prototypes[char] = min(char, other)
+    return prototypes
+
+
+def check_name(name: str) -> str:
+    """Return the name if members may use it; otherwise ValidationError("SNUG-11").
+
+    A name is in NFC and has 1 to 64 bytes of UTF-8, all characters from Unicode 14.0. It has no control,
+    format, surrogate, private-use or ignorable characters, no line or paragraph separators, no space at
+    either end, and no leading mark. It has none of the characters that user interfaces place around names
+    (`_AROUND`): otherwise "Ada: I agree. Bo" imitates a message by Ada, and "Ada (host)" imitates the label
+    of a host.
+    """
+    if not name or len(name.encode("utf-8", "surrogatepass")) > NAME_MAX:
+        raise ValidationError("SNUG-11", f"a name has 1 to {NAME_MAX} bytes")
+    if name != name.strip() or not all(_shows(c) for c in name):
+        raise ValidationError("SNUG-11", "the name has a character that does not show, or a space at its end")
+    if unicodedata.category(name[0])[0] == "M" or any(_stands_around(c) for c in name):
+        raise ValidationError(
+            "SNUG-11",
+            "the name begins with a mark, or has a colon, parenthesis or quotation mark in it",
+        )
+    if unicodedata.normalize("NFC", name) != name:
+        raise ValidationError("SNUG-11", "the name is not in NFC")
+    return name
+
+
+_FORBIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+#: Letters, marks and symbols without a visible glyph: the characters of Unicode's
+#: Default_Ignorable_Code_Point that their category does not identify (joiner, Hangul fillers, variation
+#: selectors, ...), and further characters that are blank in common fonts: Braille pattern blank, number and
+#: consonant joiners, Khitan filler, null notehead, object replacement character.
+_INVISIBLE = frozenset(
+    chr(code)
+    for first, last in (
+        (0x034F, 0x034F),
+        (0x115F, 0x1160),
+        (0x17B4, 0x17B5),
+        (0x180B, 0x180F),
+        (0x2800, 0x2800),
+        (0x2D7F, 0x2D7F),
+        (0x3164, 0x3164),
+        (0xFE00, 0xFE0F),
+        (0xFFA0, 0xFFA0),
+        (0xFFFC, 0xFFFC),
+        (0x1107F, 0x1107F),
+        (0x16FE4, 0x16FE4),
+        (0x1D159, 0x1D159),
+        (0xE0100, 0xE01EF),
+    )
+    for code in range(first, last + 1)
+)
+
+
+def _shows(char: str) -> bool:
+    return assigned(char) and char not in _INVISIBLE and unicodedata.category(char) not in _FORBIDDEN
+
+
+#: Characters that programs put around names: "Ada (host)", "Ada: hello", a label in quotation marks.
+_AROUND = frozenset('():"\u201c\u201d\u201e\u201f\u00ab\u00bb')
+
+
+def _stands_around(char: str) -> bool:
+    if unicodedata.category(char)[0] in "LMN":
+        return char == "\u02d0"  # a phonetic letter that looks like a colon
+    looks = unicodedata.normalize("NFKC", char)
+    # a prototype may have several characters: that of a double parenthesis has two parentheses
+    return not _AROUND.isdisjoint({char, *looks, *"".join(_prototypes().get(c, c) for c in looks)})
+
+
+def _mapped(text: str) -> str:
+    prototypes = _prototypes()
+    text = "".join(prototypes.get(c, c) for c in unicodedata.normalize("NFD", text))
+    text = unicodedata.normalize("NFD", text)
+    return "".join(c for c in text if not c.isspace() and _shows(c))
+
+
+@lru_cache(maxsize=4096)
+def skeletons(name: str) -> tuple[str, str]:
+    """Return the skeletons of the name as written and of the case-folded name. "BiIl" matches "Bill" by the
+    first only, "ADA" matches "Ada" by the second."""
+    name = unicodedata.normalize("NFKC", name)
+    return _mapped(name).casefold(), _mapped(name.casefold())
+
+
+def look_alike(one: str, other: str) -> bool:
+    """Return whether a person could confuse the two names."""
+    return any(a == b for a, b in zip(skeletons(one), skeletons(other), strict=True))

@@ -1,0 +1,530 @@
+"""SNUG-1 to SNUG-22: rules that every member checks on each message (docs/protocol.md, section 5).
+
+Each number has one small function; all raise ValidationError with that number and nothing else. The functions
+see only facts (`CommitView`), never a live group, so that the same test cases apply to both clients.
+
+=======  ====================================================================================
+SNUG-1   a commit's authenticated_data names our room, this slot, our chain, our ledger
+SNUG-2   it is a PrivateMessage from a member
+SNUG-3   its proposals are by value and the committer's own; exception: a by-reference Remove of oneself
+SNUG-4   only Add, Remove, PreSharedKey and GroupContextExtensions
+SNUG-5   it has a path
+SNUG-6   the path's leaf keeps signature key, credential, capabilities and extensions
+SNUG-7   Add, Remove and GroupContextExtensions come from a host under the old policy;
+         nobody is added while the room is locked
+SNUG-8   ... except a rejoin: exactly {Remove, Add, PSK} of one leaf with a valid ticket
+SNUG-9   ... and a host's return: exactly {PSK, Add, GCE}, and the Remove of its old leaf, signed by the
+         key of the host seed, as long as no host has lost the role
+SNUG-10  an Add comes with exactly one PSK, external, the link's
+SNUG-11  an added signature key is new; the name is allowed and does not look like that of a present member
+SNUG-12  an Add names an invite that is neither revoked nor a used single-use invite
+SNUG-13  GroupContextExtensions change only `snug_policy`: version + 1, host_public and flags unchanged
+SNUG-14  no external senders
+SNUG-15  suite, version and sizes conform to the profile
+SNUG-16  all of RFC 9420 12.2 to 12.4 (crypto.mls checks them; `snug_16` gives them this name)
+SNUG-17  a message's epoch is the current or the last, its generation within 200, its sender not removed
+SNUG-18  END and MOVE come from a host, on the current chain
+SNUG-19  a member's heartbeats do not contradict each other: one per number, each follows the previous one,
+         none from an earlier slot or epoch
+SNUG-20  a media stream is announced by the leaf that its key id names
+SNUG-21  SFrame: the full tag, and a replay window
+SNUG-22  a media frame is in its sender's signed list, within 2 s
+=======  ====================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from snugroom.crypto.agreed.heartbeat import NO_BEAT
+from snugroom.crypto.agreed.names import check_name, look_alike
+from snugroom.crypto.agreed.room_state import (
+    ANY_HOST,
+    LEDGER_KEYS_MAX,
+    POLICY_EXTENSION,
+    REJOIN_SLOTS,
+    REJOINS_MAX,
+    SINGLE_USE,
+    CommitContext,
+    Identity,
+    Ledger,
+    Mode,
+    Policy,
+    RejoinTicket,
+    host_return_message,
+)
+from snugroom.crypto.errors import MalformedError, SnugCryptoError, ValidationError
+from snugroom.crypto.kdf import verify
+
+#: PSK id of the link's secret.
+LINK_PSK_ID: Final = b"snug 1 link"
+REQUIRED_CAPABILITIES: Final = 0x0003
+EXTERNAL_SENDERS: Final = 0x0005
+SUITES: Final = frozenset({0x0001, 0x0003})
+MLS10: Final = 1
+MEMBERS_MAX: Final = 1000
+GENERATION_GAP: Final = 200
+#: Maximum number of slots between the signature of a host's return and its commit.
+RETURN_SLOTS: Final = 8
+#: Bytes of the tag in the SFrame suite in use (0x0004).
+SFRAME_TAG: Final = 16
+#: Maximum seconds of audio or video without a signature of the sender.
+MEDIA_SIGNATURE_TIME: Final = 2.0
+
+ProposalKind = Literal["add", "update", "remove", "psk", "reinit", "external_init", "gce", "other"]
+
+
+@dataclass(frozen=True)
+class LeafView:
+    """The properties of a leaf that the rules compare."""
+
+    signature_key: bytes
+    identity: bytes  # bytes of the basic credential
+    encryption_key: bytes
+    capabilities: bytes  # encoded
+    extensions: bytes  # encoded
+
+
+@dataclass(frozen=True)
+class ProposalView:
+    """One proposal of a commit, with the fields of its kind."""
+
+    kind: ProposalKind
+    sender: int | None  # leaf; None: a non-member
+    by_reference: bool = False
+    added: LeafView | None = None
+    package: bytes = b""  # of an Add: H(KeyPackage), 32 bytes
+    ticket: bytes | None = None  # rejoin extension of an added KeyPackage
+    suite: int = 0x0001  # of an added KeyPackage
+    version: int = MLS10
+    removed: int | None = None
+    psk_external: bool = False
+    psk_id: bytes = b""
+    extensions: tuple[tuple[int, bytes], ...] = ()
+
+
+@dataclass(frozen=True)
+class CommitView:
+    """A commit whose signature has verified, with all facts that its validation needs."""
+
+    private: bool
+    sender: int | None  # leaf; None: an external committer
+    proposals: tuple[ProposalView, ...]
+    path_leaf: LeafView | None
+    authenticated_data: bytes
+    # this member's state before the commit
+    members: Mapping[int, LeafView]
+    policy: Policy
+    extensions: tuple[tuple[int, bytes], ...]  # of the GroupContext
+    group_id: bytes
+    suite: int
+    room: bytes
+    slot: int
+    chain: bytes
+    ledger: Ledger
+
+    def of(self, kind: ProposalKind) -> tuple[ProposalView, ...]:
+        """Return the proposals of one kind."""
+        return tuple(p for p in self.proposals if p.kind == kind)
+
+    @property
+    def context(self) -> CommitContext:
+        """Decoded authenticated_data; ValidationError("SNUG-1") if malformed."""
+        try:
+            return CommitContext.decode(self.authenticated_data)
+        except MalformedError as error:
+            raise ValidationError("SNUG-1", str(error)) from None
+
+    @property
+    def by_host(self) -> bool:
+        """Whether the committer is a host under the old policy."""
+        leaf = None if self.sender is None else self.members.get(self.sender)
+        return leaf is not None and leaf.signature_key in self.policy.hosts
+
+    @property
+    def rejoin_leaf(self) -> int | None:
+        """The rejoining leaf if the commit has the shape of a rejoin, otherwise None. Authorises nothing."""
+        adds, removes = self.of("add"), self.of("remove")
+        if len(adds) == 1 and len(removes) == 1 and adds[0].ticket is not None:
+            return removes[0].removed
+        return None
+
+
+def _is_self_remove(p: ProposalView) -> bool:
+    return p.kind == "remove" and p.by_reference and p.sender is not None and p.sender == p.removed
+
+
+def snug_1(v: CommitView) -> None:
+    """A commit belongs to one room, one slot, one history: replayed or relocated commits fail."""
+    c = v.context
+    if c.room != v.room:
+        raise ValidationError("SNUG-1", "the commit is of another room")
+    if c.slot != v.slot:
+        raise ValidationError("SNUG-1", f"the commit is for slot {c.slot}, this is slot {v.slot}")
+    if c.chain != v.chain:
+        raise ValidationError("SNUG-1", "the committer has seen another history than we have")
+    if c.ledger != v.ledger.digest():
+        raise ValidationError("SNUG-1", "the committer's ledger is not ours")
+
+
+def snug_2(v: CommitView) -> None:
+    """Only members commit, and only in encrypted form."""
+    if not v.private:
+        raise ValidationError("SNUG-2", "the commit is not a PrivateMessage")
+    if v.sender not in v.members:
+        raise ValidationError("SNUG-2", "the committer is not a member")
+
+
+def snug_3(v: CommitView) -> None:
+    """A host's ordinary commit must not carry out a stored proposal of a non-host."""
+    for p in v.proposals:
+        if not _is_self_remove(p) and (p.by_reference or p.sender != v.sender):
+            raise ValidationError("SNUG-3", f"a proposal ({p.kind}) is not the committer's own, by value")
+
+
+def snug_4(v: CommitView) -> None:
+    """Only the proposal types that a meeting needs."""
+    for p in v.proposals:
+        if p.kind not in ("add", "remove", "psk", "gce"):
+            raise ValidationError("SNUG-4", f"a proposal of a kind that has no place here: {p.kind}")
+
+
+def snug_5(v: CommitView) -> None:
+    """Every commit renews its author's keys."""
+    if v.path_leaf is None:
+        raise ValidationError("SNUG-5", "the commit has no path")
+
+
+def snug_6(v: CommitView) -> None:
+    """A commit must not change its author's identity."""
+    old, new = None if v.sender is None else v.members.get(v.sender), v.path_leaf
+    if old is None or new is None:
+        return  # SNUG-2 and SNUG-5 cover this
+    if (old.signature_key, old.identity, old.capabilities, old.extensions) != (
+        new.signature_key,
+        new.identity,
+        new.capabilities,
+        new.extensions,
+    ):
+        raise ValidationError("SNUG-6", "the committer's leaf changed its key, name or capabilities")
+
+
+def snug_7(v: CommitView) -> None:
+    """Add, Remove and policy changes are reserved to hosts, except SNUG-8, SNUG-9 and self-removal."""
+    if v.context.host_return is not None:
+        return  # SNUG-9 has checked it
+    if v.rejoin_leaf is not None:
+        snug_8(v)
+        return
+    if v.policy.mode is Mode.LOCKED and v.of("add"):
+        raise ValidationError("SNUG-7", "the room is locked: nobody new")
+    if v.by_host:
+        return
+    for p in v.proposals:
+        if p.kind in ("add", "gce") or (p.kind == "remove" and not _is_self_remove(p)):
+            raise ValidationError("SNUG-7", f"only a host may do that ({p.kind})")
+
+
+def snug_8(v: CommitView) -> None:
+    """A rejoin: exactly {Remove(i), Add, PSK}, same key and credential, a fresh ticket of this group.
+
+    Only the member that commits the ticket compares the ticket's chain: members that joined later do not know
+    it, and the verdict must not depend on it. A member that is stuck on another member's commit has no rejoin
+    limit: otherwise three bad commits would exclude it. A ticket names the leaf that may commit it: otherwise
+    any member could use it up and withhold the Welcome.
+    """
+    adds, removes = v.of("add"), v.of("remove")
+    if len(v.proposals) != 3 or len(v.of("psk")) != 1 or len(adds) != 1 or len(removes) != 1:
+        raise ValidationError("SNUG-8", "a rejoin is one Remove, one Add and one PSK")
+    added, raw, leaf = adds[0].added, adds[0].ticket, removes[0].removed
+    old = None if leaf is None else v.members.get(leaf)
+    if added is None or raw is None or old is None or removes[0].by_reference:
+        raise ValidationError("SNUG-8", "a rejoin replaces a member's leaf, and carries a ticket")
+    if added.signature_key != old.signature_key or added.identity != old.identity:
+        raise ValidationError("SNUG-8", "who rejoins has another key or name than the leaf had")
+    if added.encryption_key == old.encryption_key:
+        raise ValidationError("SNUG-8", "who rejoins brings no fresh key")
+    try:
+        ticket = RejoinTicket.decode(raw)
+    except MalformedError as error:
+        raise ValidationError("SNUG-8", str(error)) from None
+    if ticket.group_id != v.group_id:
+        raise ValidationError("SNUG-8", "the ticket is of another group")
+    if not v.by_host if ticket.by == ANY_HOST else ticket.by != v.sender:
+        raise ValidationError("SNUG-8", "the ticket is for somebody else to commit")
+    if not 0 <= v.slot - 1 - ticket.slot < REJOIN_SLOTS:
+        raise ValidationError("SNUG-8", f"the ticket is of slot {ticket.slot}, too far from {v.slot}")
+    recent = [r for r in v.ledger.rejoins if v.slot - r.slot < REJOIN_SLOTS]
+    if any(r.nonce == ticket.nonce for r in recent):
+        raise ValidationError("SNUG-8", "the ticket has been used")
+    if ticket.stuck and ticket.slot + 1 < v.slot:
+        return  # another member's commit caused this, and could cause it repeatedly
+    if sum(r.signature_key == old.signature_key and not r.stuck for r in recent) >= REJOINS_MAX:
+        raise ValidationError("SNUG-8", f"more than {REJOINS_MAX} rejoins in {REJOIN_SLOTS} slots")
+
+
+def snug_9(v: CommitView) -> None:
+    """A crashed host returns: the host seed's key signs its KeyPackage, and any member may commit it.
+
+    The host is added and becomes a host in place of its old leaf, if that is still present; nothing else
+    changes. Once a host was removed or has lost its role, a non-host has the seed too, and no further return
+    is accepted.
+    """
+    returned = v.context.host_return
+    if returned is None:
+        return
+    adds, removes, changes = v.of("add"), v.of("remove"), v.of("gce")
+    if len(adds) != 1 or len(changes) != 1 or len(removes) > 1 or len(v.proposals) != 3 + len(removes):
+        raise ValidationError("SNUG-9", "a host's return is one Add, one PSK, one change of the policy")
+    if any(p.by_reference for p in v.proposals) or adds[0].ticket is not None:
+        raise ValidationError("SNUG-9", "a host's return stands by itself")
+    if v.ledger.returns_closed:
+        raise ValidationError("SNUG-9", "somebody holds the host seed who is no host any more")
+    if not v.ledger.returned <= returned.slot < v.slot or v.slot - returned.slot > RETURN_SLOTS:
+        raise ValidationError("SNUG-9", f"the return was signed at slot {returned.slot}, this is {v.slot}")
+    message = host_return_message(v.group_id, adds[0].package, returned.slot)
+    try:
+        verify(v.policy.host_public, message, returned.signature)
+    except SnugCryptoError:
+        raise ValidationError("SNUG-9", "the return is not signed by the host key") from None
+    hosts = set(v.policy.hosts)
+    if removes:
+        old = None if removes[0].removed is None else v.members.get(removes[0].removed)
+        if old is None or old.signature_key not in hosts:
+            raise ValidationError("SNUG-9", "the leaf that is replaced is no host's")
+        if adds[0].added is None or adds[0].added.identity != old.identity:
+            raise ValidationError("SNUG-9", "who returns has another name than the leaf had")
+        hosts.discard(old.signature_key)
+    if adds[0].added is not None:
+        hosts.add(adds[0].added.signature_key)
+    _changes_hosts_alone(v, changes[0], hosts)
+
+
+def _changes_hosts_alone(v: CommitView, change: ProposalView, hosts: set[bytes]) -> None:
+    expected = replace(v.policy, version=v.policy.version + 1, hosts=tuple(sorted(hosts))).encode()
+    if change.extensions[1:] != ((POLICY_EXTENSION, expected),):
+        raise ValidationError("SNUG-9", "a return changes who is a host, and nothing else")
+
+
+def snug_10(v: CommitView) -> None:
+    """An added member holds the link's secret: a server that swaps a KeyPackage cannot add anybody."""
+    adds, psks = v.of("add"), v.of("psk")
+    if len(adds) > 1:
+        raise ValidationError("SNUG-10", "more than one member is added at once")
+    if len(psks) != len(adds):
+        raise ValidationError("SNUG-10", "an Add goes with one PSK, and a PSK with one Add")
+    if any(not p.psk_external or p.psk_id != LINK_PSK_ID for p in psks):
+        raise ValidationError("SNUG-10", "the PSK is not the link's")
+
+
+def snug_11(v: CommitView) -> None:
+    """Signature keys are never reused, and no two present members have names that look alike."""
+    removed = {p.removed for p in v.of("remove")}
+    rejoining = v.rejoin_leaf is not None
+    for p in v.of("add"):
+        if p.added is None:
+            raise ValidationError("SNUG-11", "an Add without a leaf")
+        if p.added.signature_key in v.ledger.keys and not rejoining:
+            raise ValidationError("SNUG-11", "that signature key has been in this meeting before")
+        name = _allowed_name(p.added)
+        for leaf, member in v.members.items():
+            if leaf not in removed and _looks_like(member, name):
+                raise ValidationError("SNUG-11", "that name looks like a member's who is present")
+
+
+def _allowed_name(leaf: LeafView) -> str:
+    try:
+        identity = Identity.decode(leaf.identity)
+    except MalformedError as error:
+        raise ValidationError("SNUG-11", str(error)) from None
+    if identity.flags:
+        raise ValidationError("SNUG-11", "flags that are not defined")
+    return check_name(identity.name)
+
+
+def _looks_like(member: LeafView, name: str) -> bool:
+    try:
+        return look_alike(Identity.decode(member.identity).name, name)
+    except MalformedError:
+        return False  # the creator of the group accepted it: a name that cannot be displayed misleads nobody
+
+
+def snug_12(v: CommitView) -> None:
+    """Every new member names an invite that all members see; a single-use invite admits once."""
+    invite = v.context.invite
+    if not v.of("add") or v.rejoin_leaf is not None or v.context.host_return is not None:
+        if invite is not None:
+            raise ValidationError("SNUG-12", "an invite is named, and nobody new is added")
+        return
+    if invite is None:
+        raise ValidationError("SNUG-12", "somebody is added without an invite")
+    if invite in v.ledger.revoked:
+        raise ValidationError("SNUG-12", f"invite {invite} has been revoked")
+    if invite & SINGLE_USE and invite in v.ledger.used:
+        raise ValidationError("SNUG-12", f"invite {invite} was for a single use")
+
+
+def snug_13(v: CommitView) -> None:
+    """The policy changes one version at a time, and no other part of the context changes."""
+    for p in v.of("gce"):
+        _exactly_two(p.extensions)
+        if p.extensions[0] not in v.extensions:
+            raise ValidationError("SNUG-13", "the required capabilities changed")
+        try:
+            new = Policy.decode(p.extensions[1][1])
+        except MalformedError as error:
+            raise ValidationError("SNUG-13", str(error)) from None
+        if new.version != v.policy.version + 1 or new.host_public != v.policy.host_public:
+            raise ValidationError("SNUG-13", "the policy is not the next version of ours")
+        if new.flags != v.policy.flags:
+            # members have written under these flags: provability of messages is fixed at creation
+            raise ValidationError("SNUG-13", "the meeting's flags changed")
+
+
+def _exactly_two(extensions: Sequence[tuple[int, bytes]]) -> None:
+    if tuple(kind for kind, _ in extensions) != (REQUIRED_CAPABILITIES, POLICY_EXTENSION):
+        raise ValidationError("SNUG-13", "the context does not carry exactly its two extensions")
+
+
+def snug_14(v: CommitView) -> None:
+    """Outsiders must not propose."""
+    for p in v.of("gce"):
+        _no_external_senders(p.extensions)
+
+
+def _no_external_senders(extensions: Sequence[tuple[int, bytes]]) -> None:
+    if any(kind == EXTERNAL_SENDERS for kind, _ in extensions):
+        raise ValidationError("SNUG-14", "external senders are not allowed")
+
+
+def _known_suite(suite: int) -> None:
+    if suite not in SUITES:
+        raise ValidationError("SNUG-15", f"suite {suite:#06x} is not of this profile")
+
+
+def snug_15(v: CommitView) -> None:
+    """Suite, version and sizes are those of the profile."""
+    _known_suite(v.suite)
+    if len(v.members) + len(v.of("add")) - len(v.of("remove")) > MEMBERS_MAX:
+        raise ValidationError("SNUG-15", f"more than {MEMBERS_MAX} members")
+    people = v.ledger.keys | {p.added.signature_key for p in v.of("add") if p.added is not None}
+    if len(people) > LEDGER_KEYS_MAX:
+        raise ValidationError("SNUG-15", f"more than {LEDGER_KEYS_MAX} people in one meeting")
+    for p in v.of("add"):
+        if p.suite != v.suite or p.version != MLS10:
+            raise ValidationError("SNUG-15", "an added member speaks another suite or version")
+
+
+def snug_16(error: Exception) -> ValidationError:
+    """Convert an error of crypto.mls about a commit to a verdict under this rule number."""
+    return ValidationError("SNUG-16", str(error))
+
+
+#: In fixed order, so that every member reports the same first violation. `snug_7` calls `snug_8`. Checks of
+#: kind and shape come before checks of their contents.
+COMMIT_CHECKS: Final[tuple[Callable[[CommitView], None], ...]] = (
+    snug_2,
+    snug_1,
+    snug_15,
+    snug_3,
+    snug_4,
+    snug_5,
+    snug_6,
+    snug_14,
+    snug_13,
+    snug_9,
+    snug_7,
+    snug_10,
+    snug_11,
+    snug_12,
+)
+
+
+def judge_commit(view: CommitView) -> None:
+    """Apply all checks to a commit. ValidationError names the first rule that it breaks."""
+    for check in COMMIT_CHECKS:
+        check(view)
+
+
+def judge_group(*, suite: int, extensions: Sequence[tuple[int, bytes]], members: Iterable[LeafView]) -> None:
+    """Check a newcomer's group for properties that no valid commit could have introduced.
+
+    ValidationError with SNUG-11, 13, 14 or 15. No member has validated the creation of the group.
+    """
+    _known_suite(suite)
+    _no_external_senders(extensions)
+    _exactly_two(extensions)
+    for member in members:
+        _allowed_name(member)
+
+
+def snug_17(*, epoch: int, current: int, generation_gap: int, sender_removed: bool) -> None:
+    """A member's message is recent, and its sender is still a member."""
+    if not current - 1 <= epoch <= current:
+        raise ValidationError("SNUG-17", f"a message of epoch {epoch}, in epoch {current}")
+    if generation_gap > GENERATION_GAP:
+        raise ValidationError("SNUG-17", f"a message {generation_gap} generations ahead")
+    if sender_removed:
+        raise ValidationError("SNUG-17", "a message of a member who has been removed")
+
+
+def snug_18(*, by_host: bool, chain: bytes, current_chain: bytes) -> None:
+    """END and MOVE are reserved to hosts, and refer to the meeting's current state."""
+    if not by_host:
+        raise ValidationError("SNUG-18", "only a host ends or moves the meeting")
+    if chain != current_chain:
+        raise ValidationError("SNUG-18", "it speaks of another history than ours")
+
+
+def snug_19(*, seq: int, prev: bytes, digest: bytes, known: Mapping[int, tuple[bytes, bytes]]) -> None:
+    """A member's heartbeats form one chain: two signatures that contradict each other prove equivocation.
+
+    `known` maps the numbers of heartbeats of the same membership to (prev, digest). A gap, a late or a
+    repeated heartbeat breaks nothing: a server can cause these. Only two signatures of the member itself can
+    contradict each other.
+    """
+    if (seq == 1) != (prev == NO_BEAT):
+        raise ValidationError(
+            "SNUG-19", "a first beat that follows another, or a later one that follows none"
+        )
+    if seq in known and known[seq][1] != digest:
+        raise ValidationError("SNUG-19", f"two beats with the number {seq}")
+    if seq - 1 in known and known[seq - 1][1] != prev:
+        raise ValidationError("SNUG-19", f"beat {seq} does not follow the one before it")
+    if seq + 1 in known and known[seq + 1][0] != digest:
+        raise ValidationError("SNUG-19", f"beat {seq + 1} does not follow the one before it")
+
+
+def snug_20(*, announcers: Mapping[int, int], key_leaf: int, stream: int) -> None:
+    """A stream needs an announcement by the leaf in its key id, with the stream number in its key id.
+
+    `announcers` maps the leaves that announced this SSRC to the announced stream number.
+    """
+    if not announcers:
+        raise ValidationError("SNUG-20", "a stream that nobody has announced")
+    if key_leaf not in announcers:
+        raise ValidationError("SNUG-20", "a stream sealed by another than who announced it")
+    if announcers[key_leaf] != stream:
+        raise ValidationError("SNUG-20", "a stream sealed as another than it was announced")
+
+
+def snug_21(*, tag_size: int, replayed: bool) -> None:
+    """Frames carry the full tag, and each frame is opened once."""
+    if tag_size != SFRAME_TAG:
+        raise ValidationError("SNUG-21", f"a tag of {tag_size} bytes")
+    if replayed:
+        raise ValidationError("SNUG-21", "a frame that has been seen")
+
+
+def snug_22(*, forged: bool, unlisted: float) -> None:
+    """All members share the media keys: only the sender's signature proves the author of a frame.
+
+    `forged`: the leaf's signed lists name another frame in this place, or skip it. `unlisted`: seconds of
+    audio or video, from the oldest frame that no list has named yet.
+    """
+    if forged:
+        raise ValidationError("SNUG-22", "a frame that its sender has not signed")
+    if unlisted > MEDIA_SIGNATURE_TIME:
+        raise ValidationError("SNUG-22", "sound or pictures that nobody has signed in time")

@@ -1,0 +1,593 @@
+"""Card, knock and answer: how a newcomer with a link joins (docs/protocol.md, section 4).
+
+Every lobby message is sealed under the lobby's veil key, and every blob has one of a few sizes::
+
+    Call    a newcomer asks the hosts for a card
+    Card    a host's short-lived X25519 key, signed by the key that is in the link
+    Knock   HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
+    Reply   an Answer or a Refusal under the knock's HPKE export: proves that its author opened the knock
+
+Without the link, none of this is readable. A link holder sees that somebody knocks. The link holder does not
+see the name, the invite, or the answer, except as far as the blob's size reveals it.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from snugroom.crypto import hpke
+from snugroom.crypto.agreed.names import check_name
+from snugroom.crypto.entry.invite import Invite, origin_field
+from snugroom.crypto.errors import (
+    AuthenticationError,
+    MalformedError,
+    StateError,
+    UnsupportedError,
+    ValidationError,
+)
+from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
+from snugroom.crypto.kdf import (
+    SEAL_OVERHEAD,
+    H,
+    NotCopyable,
+    Rng,
+    SigningKey,
+    mac,
+    same,
+    seal,
+    unseal,
+    verify,
+)
+from snugroom.crypto.proof.identity import SHOWN_SIZE, IdentityKey, check_shown
+
+#: Allowed blob sizes (bytes); the largest is the maximum of a lobby.
+BUCKETS: Final = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
+#: Minimum size of a knock, so that the size does not reveal the length of a name.
+KNOCK_BUCKET: Final = 2048
+#: Lifetime of a card and of its secret, in seconds.
+CARD_LIFETIME: Final = 600
+#: Tolerated error of a newcomer's clock, in seconds.
+CLOCK_SKEW: Final = 300
+GREETING_MAX: Final = 280
+REASON_MAX: Final = 280
+#: Maximum size of a KeyPackage in a knock.
+KEY_PACKAGE_MAX: Final = 8192
+
+SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
+_AAD: Final = b"snug 1 posted"
+_CALL, _CARD, _KNOCK, _REPLY, _INSIDE = 1, 2, 3, 4, 5
+_ANSWER, _REFUSAL = 1, 2
+#: Bidirectional overrides and isolates: they can disguise a text as another.
+_BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+#: Placeholder for an absent identity; no identity key starts with these bytes.
+_NO_IDENTITY: Final = bytes(SHOWN_SIZE)
+_REPLY_ID: Final = 8
+_CARD_SIZE: Final = 32 + 16 + 8 + 4 + 64
+#: Bytes that the veil adds to a message: seal, length, kind.
+_VEIL: Final = SEAL_OVERHEAD + 4 + 1
+_KNOCK_OVERHEAD: Final = _VEIL + hpke.KEY_SIZE + hpke.TAG_SIZE
+_REPLY_OVERHEAD: Final = _VEIL + _REPLY_ID + SEAL_OVERHEAD
+
+
+# -- under the veil ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A newcomer's request for a card. Hosts answer with a card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A host's key for knocks. Decoding does not verify it: call `verify` before use.
+
+    `expiry` is in Unix seconds, `day` is the UTC day of the card's lobby.
+    """
+
+    eph_public: bytes
+    nonce: bytes
+    expiry: int
+    day: int
+    signature: bytes
+
+    def encode(self) -> bytes:
+        """Encode the card, 124 bytes."""
+        return self.eph_public + self.nonce + uint(self.expiry, 8) + uint(self.day, 4) + self.signature
+
+    @property
+    def hash(self) -> bytes:
+        """H(Card); every knock is bound to it."""
+        return H(self.encode())
+
+    def verify(self, host_public: bytes, origin: str, day: int, now: float) -> None:
+        """Verify the card against the link: `now` in Unix seconds, `day` is its lobby's day.
+
+        AuthenticationError if the link's host did not sign it; ValidationError ("CARD-DAY", "CARD-EXPIRED",
+        "CARD-LIFETIME") if it is of another day, has expired, or claims a longer lifetime than cards have.
+        """
+        verify(host_public, _card_message(self, origin), self.signature)
+        if self.day != day:
+            raise ValidationError("CARD-DAY", f"the host's card is of day {self.day}, and this is day {day}")
+        if self.expiry + CLOCK_SKEW <= now:
+            raise ValidationError("CARD-EXPIRED", "the host's card has expired; ask for another")
+        if self.expiry > now + CARD_LIFETIME + CLOCK_SKEW:
+            raise ValidationError("CARD-LIFETIME", "the host's card claims to live longer than cards may")
+
+
+def _card_message(card: Card, origin: str) -> bytes:
+    return b"".join(
+        (
+            b"snug 1 card",
+            origin_field(origin),
+            uint(card.day, 4),
+            card.eph_public,
+            card.nonce,
+            uint(card.expiry, 8),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """A knock, sealed to a card: only hosts can read it."""
+
+    enc: bytes
+    ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A sealed answer or refusal; the newcomer recognises it by `id`, which means nothing to others."""
+
+    id: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A message between members and a returning host (`crypto.entry.recovery`), sealed a second time."""
+
+    sealed: bytes
+
+
+LobbyMessage = Call | Card | Knock | Reply | Inside
+
+
+def post(veil: bytes, message: LobbyMessage, *, rng: Rng = os.urandom) -> bytes:
+    """Seal a message under the veil key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
+
+    MalformedError if the message is too large for a lobby.
+    """
+    kind, body = _encode(message)
+    inner = uint(kind, 1) + body
+    return seal(veil, padded(inner, _bucket(len(inner) + SEAL_OVERHEAD + 4) - SEAL_OVERHEAD), _AAD, rng=rng)
+
+
+def read(veil: bytes, blob: bytes) -> LobbyMessage:
+    """Open a lobby blob. The only verified fact about its author is possession of the link.
+
+    MalformedError if the size is wrong or the contents are not a message, UnsupportedError on an unknown
+    kind, AuthenticationError if it is not sealed under this veil key.
+    """
+    if len(blob) not in BUCKETS:
+        raise MalformedError(f"a lobby's blob doesn't have {len(blob)} bytes")
+    reader = Reader(unpadded(unseal(veil, blob, _AAD)))
+    kind = reader.uint(1)
+    message: LobbyMessage
+    if kind == _CALL:
+        message = Call()
+    elif kind == _CARD:
+        message = Card(reader.take(32), reader.take(16), reader.uint(8), reader.uint(4), reader.take(64))
+    elif kind == _KNOCK:
+        message = Knock(reader.take(hpke.KEY_SIZE), reader.rest())
+    elif kind == _REPLY:
+        message = Reply(reader.take(_REPLY_ID), reader.rest())
+    elif kind == _INSIDE:
+        message = Inside(reader.rest())
+    else:
+        raise UnsupportedError(f"a lobby message of the unknown kind {kind}")
+    reader.end()
+    return message
+
+
+def _encode(message: LobbyMessage) -> tuple[int, bytes]:
+    if isinstance(message, Call):
+        return _CALL, b""
+    if isinstance(message, Card):
+        return _CARD, message.encode()
+    if isinstance(message, Knock):
+        return _KNOCK, message.enc + message.ciphertext
+    if isinstance(message, Inside):
+        return _INSIDE, message.sealed
+    return _REPLY, message.id + message.sealed
+
+
+def _bucket(size: int, least: int = 0) -> int:
+    for bucket in BUCKETS:
+        if bucket >= size and bucket >= least:
+            return bucket
+    raise MalformedError(f"{size} bytes are too many for a lobby (at most {BUCKETS[-1]})")
+
+
+# -- cards ------------------------------------------------------------------------------------
+
+
+class CardSecret(NotCopyable):
+    """A card with its private half, to be erased after ten minutes.
+
+    A phone seized later then cannot reveal the names in the knocks.
+    """
+
+    __slots__ = ("_private", "card")
+
+    def __init__(self, card: Card, private: bytes) -> None:
+        self.card = card
+        self._private: bytes | None = private
+
+    @property
+    def private(self) -> bytes:
+        """The private half, 32 bytes; StateError once erased."""
+        if self._private is None:
+            raise StateError("this card's secret has been erased")
+        return self._private
+
+    def expired(self, now: float) -> bool:
+        """Return whether the card has expired at `now` (Unix seconds); if so, call `erase`."""
+        return now >= self.card.expiry
+
+    def erase(self) -> None:
+        """Delete the private half. Knocks sealed to this card then cannot be opened by anyone."""
+        self._private = None
+
+
+def make_card(
+    host_key: SigningKey, origin: str, day: int, now: float, *, rng: Rng = os.urandom
+) -> CardSecret:
+    """Create a card that is valid for ten minutes from `now` (Unix seconds)."""
+    private = exactly(rng(hpke.KEY_SIZE), hpke.KEY_SIZE, "an X25519 private key")
+    card = Card(hpke.public_key(private), rng(16), int(now) + CARD_LIFETIME, day, b"")
+    signature = host_key.sign(_card_message(card, origin))
+    return CardSecret(Card(card.eph_public, card.nonce, card.expiry, day, signature), private)
+
+
+def check_text(text: str, most: int) -> str:
+    """Return the text if it is in NFC, has at most `most` bytes of UTF-8 and no control characters.
+
+    Otherwise MalformedError.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > most:
+        raise MalformedError(f"a text of at most {most} bytes is allowed here")
+    if unicodedata.normalize("NFC", text) != text:
+        raise MalformedError("the text is not in NFC")
+    if any(c in _BIDI or unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
+        raise MalformedError("the text has a control character in it")
+    return text
+
+
+# -- knocks -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedKnock:
+    """A knock after decryption, with a proven invite. The KeyPackage is still unverified."""
+
+    index: int
+    key_package: bytes
+    name: str
+    greeting: str
+    #: Unix seconds at which the knock's card expires.
+    expiry: int
+    exporter: hpke.Exporter = field(repr=False)
+    #: The identity (32 bytes, X25519) that the newcomer shows and has proven to hold; None if absent.
+    identity: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingKnock:
+    """State that the newcomer keeps to open the reply to its knock."""
+
+    exporter: hpke.Exporter = field(repr=False)
+
+    def owns(self, reply: Reply) -> bool:
+        """Return whether the reply belongs to this knock."""
+        return same(reply.id, _reply_id(self.exporter))
+
+    def open(self, reply: Reply) -> Answer | Refusal:
+        """Open the host's reply.
+
+        AuthenticationError if it belongs to another knock or was not made by a host that opened this one;
+        MalformedError if it does not contain an answer.
+        """
+        if not self.owns(reply):
+            raise AuthenticationError("a reply to another knock")
+        return read_answer(unpadded(unseal(_reply_key(self.exporter), reply.sealed, reply.id)))
+
+
+def knock(
+    invite: Invite,
+    card: Card,
+    key_package: bytes,
+    name: str,
+    greeting: str,
+    *,
+    identity: IdentityKey | None = None,
+    rng: Rng = os.urandom,
+) -> tuple[Knock, PendingKnock]:
+    """Create a knock for a *verified* card; `name` must pass `check_name`, `greeting` has at most 280 bytes.
+
+    `identity` is shown to the hosts, deniably; the size of the knock is the same without it.
+    ValidationError("SNUG-11") on the name, MalformedError on the other arguments.
+    """
+    check_name(name)
+    check_text(greeting, GREETING_MAX)
+    if not 0 < len(key_package) <= KEY_PACKAGE_MAX:
+        raise MalformedError(f"a KeyPackage has 1 to {KEY_PACKAGE_MAX} bytes, not {len(key_package)}")
+    card_hash = card.hash
+    sender = hpke.Sender(SUITE, card.eph_public, _knock_info(card_hash), rng=rng)
+    shown = _NO_IDENTITY
+    if identity is not None:
+        shown = identity.show(card.eph_public, card_hash, sender.enc, key_package)
+    rest = b"".join(
+        (
+            uint(invite.index, 2),
+            prefixed(key_package, 2),
+            prefixed(name.encode(), 1),
+            prefixed(greeting.encode(), 2),
+            shown,
+        )
+    )
+    inner = _use(invite.token, card_hash, sender.enc, rest) + rest
+    room = _bucket(len(inner) + 4 + _KNOCK_OVERHEAD, KNOCK_BUCKET) - _KNOCK_OVERHEAD
+    return Knock(sender.enc, sender.seal(b"", padded(inner, room))), PendingKnock(sender.exporter)
+
+
+def open_knock(secret: CardSecret, knock: Knock, token_of: Callable[[int], bytes]) -> OpenedKnock:
+    """Open a knock; `token_of` returns the token of an invite (`HostSeed.invite_token`).
+
+    StateError once the card is erased. AuthenticationError if the knock is not sealed to this card, or if its
+    author does not hold the named invite and the shown identity: such a knock is not shown to the host.
+    MalformedError and ValidationError("SNUG-11") if its contents are not allowed.
+    """
+    card_hash = secret.card.hash
+    opened = hpke.open(SUITE, secret.private, knock.enc, _knock_info(card_hash), b"", knock.ciphertext)
+    inner = Reader(unpadded(opened.plaintext))
+    proof, rest = inner.take(32), inner.rest()
+    reader = Reader(rest)
+    index = reader.uint(2)
+    if not same(proof, _use(token_of(index), card_hash, knock.enc, rest)):
+        raise AuthenticationError(f"a knock that names invite {index} and wasn't made with it")
+    key_package, name, greeting = reader.prefixed(2), reader.text(1), reader.text(2)
+    shown = reader.take(SHOWN_SIZE)
+    reader.end()
+    if not 0 < len(key_package) <= KEY_PACKAGE_MAX:
+        raise MalformedError(f"a KeyPackage has 1 to {KEY_PACKAGE_MAX} bytes, not {len(key_package)}")
+    check_name(name)
+    check_text(greeting, GREETING_MAX)
+    identity = None
+    if shown != _NO_IDENTITY:
+        identity = check_shown(shown, secret.private, card_hash, knock.enc, key_package)
+    return OpenedKnock(index, key_package, name, greeting, secret.card.expiry, opened.exporter, identity)
+
+
+def _knock_info(card_hash: bytes) -> bytes:
+    return b"snug 1 knock" + card_hash
+
+
+def _use(token: bytes, card_hash: bytes, enc: bytes, rest: bytes) -> bytes:
+    return mac(token, b"snug 1 use", card_hash, enc, H(rest))
+
+
+# -- replies ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Admission: the data that a newcomer needs and that only members know."""
+
+    welcome: bytes
+    door_seed: bytes = field(repr=False)
+    steward_public: bytes
+    #: XOR X("handed") of the epoch of the Welcome: useless to a reader of the answer without the Welcome.
+    beat_key: bytes = field(repr=False)
+    slot: int
+    chain: bytes
+    #: Opaque in this module: used invites, all signature keys ever seen, recent rejoins.
+    ledger: bytes
+    #: The host's signature that it admitted this key (`proof.report`, 64 bytes); empty without reports.
+    admission: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Refusal; `reason` (at most 280 bytes, may be empty) is the host's text for the newcomer."""
+
+    reason: str
+
+
+def reply(opened: OpenedKnock, answer: Answer | Refusal, *, rng: Rng = os.urandom) -> Reply:
+    """Seal an answer or a refusal to the newcomer. MalformedError if a part has a wrong size."""
+    body = encode_answer(answer)
+    size = _bucket(len(body) + 4 + _REPLY_OVERHEAD) - _REPLY_OVERHEAD
+    name = _reply_id(opened.exporter)
+    return Reply(name, seal(_reply_key(opened.exporter), padded(body, size), name, rng=rng))
+
+
+def encode_answer(answer: Answer | Refusal) -> bytes:
+    """Encode the plaintext of a reply. MalformedError if a part has a wrong size."""
+    if isinstance(answer, Answer):
+        return b"".join(
+            (
+                uint(_ANSWER, 1),
+                prefixed(answer.welcome, 4),
+                exactly(answer.door_seed, 32, "a door seed"),
+                exactly(answer.steward_public, 32, "a steward's public key"),
+                exactly(answer.beat_key, 32, "a beat key"),
+                uint(answer.slot, 8),
+                exactly(answer.chain, 32, "a chain value"),
+                prefixed(answer.ledger, 4),
+                prefixed(_admission(answer.admission), 1),
+            )
+        )
+    check_text(answer.reason, REASON_MAX)
+    return uint(_REFUSAL, 1) + prefixed(answer.reason.encode(), 2)
+
+
+def _admission(admission: bytes) -> bytes:
+    return exactly(admission, 64, "an admission") if admission else admission
+
+
+def read_answer(body: bytes) -> Answer | Refusal:
+    """Decode the result of `encode_answer`. MalformedError or UnsupportedError on other input."""
+    reader = Reader(body)
+    kind = reader.uint(1)
+    answer: Answer | Refusal
+    if kind == _ANSWER:
+        answer = Answer(
+            reader.prefixed(4),
+            reader.take(32),
+            reader.take(32),
+            reader.take(32),
+            reader.uint(8),
+            reader.take(32),
+            reader.prefixed(4),
+            _admission(reader.prefixed(1)),
+        )
+    elif kind == _REFUSAL:
+        answer = Refusal(reader.text(2))
+        check_text(answer.reason, REASON_MAX)
+    else:
+        raise UnsupportedError(f"a reply of the unknown kind {kind}")
+    reader.end()
+    return answer
+
+
+def _reply_key(exporter: hpke.Exporter) -> bytes:
+    return exporter.export(b"snug 1 answer", 32)
+
+
+def _reply_id(exporter: hpke.Exporter) -> bytes:
+    return exporter.export(b"snug 1 answer id", _REPLY_ID)
+
+
+# -- a host's record of knocks ------------------------------------------------------------------
+
+#: Knocks waiting for the host's decision, for all invites together.
+PENDING_MAX: Final = 64
+#: How long a knock waits for the host's decision, in seconds. Afterwards the newcomer knocks again.
+PENDING_LIFETIME: Final = 600
+#: Number of remembered KeyPackages. The cards of older ones expired long ago.
+SEEN_MAX: Final = 4096
+
+Reason = Literal["unknown", "revoked", "used", "expired", "seen", "pending", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The knock is to be shown to the host, under this id."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """The knock is not shown, for this reason."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A knock that has waited for the host's decision since `since` (Unix seconds)."""
+
+    id: int
+    knock: OpenedKnock
+    since: float
+
+
+class Knocks:
+    """A host's record of invites and knocks. No clock and no I/O: callers pass `now` (Unix seconds).
+
+    `each` limits the knocks that wait at the same time per open invite (always one for a single-use invite);
+    the protocol's default is one.
+    """
+
+    def __init__(self, *, each: int = 1) -> None:
+        self._each = each
+        self._single: dict[int, bool] = {}
+        self._revoked: set[int] = set()
+        self._used: set[int] = set()
+        self._seen: dict[bytes, None] = {}
+        self._waiting: dict[int, Waiting] = {}
+        self._next = 1
+
+    def issue(self, index: int, *, single: bool) -> None:
+        """Register a new invite. StateError if its index is registered already."""
+        if index in self._single:
+            raise StateError(f"invite {index} has been issued before")
+        self._single[index] = single
+
+    def revoke(self, index: int) -> None:
+        """Invalidate the invite and drop the knocks that wait on it."""
+        self._revoked.add(index)
+        self._waiting = {i: w for i, w in self._waiting.items() if w.knock.index != index}
+
+    def use(self, indices: Iterable[int]) -> None:
+        """Mark invites as used by an admitted member, through any host; a single-use invite is then spent."""
+        for index in indices:
+            self._used.add(index)
+            if self._single.get(index):
+                self._waiting = {i: w for i, w in self._waiting.items() if w.knock.index != index}
+
+    def consider(self, opened: OpenedKnock, now: float) -> Accepted | Ignored:
+        """Decide whether to show the knock to the host. An ignored knock does not change the record."""
+        self._expire(now)
+        reason = self._objection(opened, now)
+        if reason is not None:
+            return Ignored(reason)
+        number = self._next
+        self._next += 1
+        self._waiting[number] = Waiting(number, opened, now)
+        self._seen[H(opened.key_package)] = None
+        if len(self._seen) > SEEN_MAX:
+            del self._seen[next(iter(self._seen))]
+        return Accepted(number)
+
+    def _objection(self, opened: OpenedKnock, now: float) -> Reason | None:
+        single = self._single.get(opened.index)
+        if single is None:
+            return "unknown"
+        if opened.index in self._revoked:
+            return "revoked"
+        if single and opened.index in self._used:
+            return "used"
+        if now >= opened.expiry:
+            return "expired"
+        if H(opened.key_package) in self._seen:
+            return "seen"
+        waiting = sum(w.knock.index == opened.index for w in self._waiting.values())
+        if waiting >= (1 if single else self._each):
+            return "pending"
+        return "full" if len(self._waiting) >= PENDING_MAX else None
+
+    def waiting(self, now: float) -> list[Waiting]:
+        """Return the waiting knocks, longest wait first."""
+        self._expire(now)
+        return list(self._waiting.values())
+
+    def take(self, number: int, now: float) -> OpenedKnock:
+        """Remove and return knock `number`, which the host has decided about.
+
+        StateError if no such knock waits. After the commit of its Add, call `use`.
+        """
+        self._expire(now)
+        try:
+            return self._waiting.pop(number).knock
+        except KeyError:
+            raise StateError(f"nobody waits under the number {number}") from None
+
+    def _expire(self, now: float) -> None:
+        self._waiting = {i: w for i, w in self._waiting.items() if now < w.since + PENDING_LIFETIME}

@@ -1,0 +1,335 @@
+"""Evidence that a server dropped a meeting or signed conflicting histories, for third parties, offline.
+
+docs/protocol.md, section 13. An *exhibit* is one member's statement: the signed heartbeats that it received,
+the server's receipts, the server's last messages, and a *probe*. A probe is a new room that the member opens
+at the same server after the drop, with the chain value ::
+
+    H("snug 1 probe" | H(number 16 | count 2, (key 32 | len32(beat)) |
+                         count 2, (server key 32 | slot 8 | chain 32 | signature 64)))
+
+The server's receipt for the probe room proves that the server was alive, and served others, after those
+heartbeats were made. The member's leaf signs the whole exhibit by SignWithLabel under "snug 1 evidence". One
+file holds the exhibits of several members of one room.
+
+The file contains keys and no names, unless the member adds the signed leaf nodes (RFC 9420 7.2) with the
+names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from snugroom.crypto.agreed.heartbeat import Beat
+from snugroom.crypto.agreed.room_state import Identity
+from snugroom.crypto.entry.invite import verify_receipt
+from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
+from snugroom.crypto.fields import prefixed, uint
+from snugroom.crypto.kdf import H
+from snugroom.crypto.mls.codec import decode
+from snugroom.crypto.mls.labels import verify_with_label
+from snugroom.crypto.mls.nodes import LeafNodeIn
+from snugroom.crypto.proof import canonical_json
+
+FORMAT: Final = "snug evidence 1"
+LABEL: Final = "snug 1 evidence"
+#: Maximum of: exhibits per file; heartbeats and receipts (each) per exhibit; leaf nodes; server messages.
+EXHIBITS_MAX: Final = 64
+LISTED_MAX: Final = 64
+LEAVES_MAX: Final = 1000
+WORDS_MAX: Final = 16
+#: Characters in one text.
+TEXT_MAX: Final = 500
+#: Bytes of one heartbeat: room for 1,000 members with 8 streams each.
+BEAT_MAX: Final = 128 * 1024
+#: Bytes of one file.
+FILE_MAX: Final = 32 * 2**20
+
+Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+Hash = Key
+Number = Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
+Slot = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]
+
+
+class SignedBeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A member's heartbeat (docs/protocol.md, section 7) and the leaf key that signed it."""
+
+    key: Key
+    beat: Annotated[bytes, msgspec.Meta(max_length=BEAT_MAX)]
+
+
+class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The server's signature over the chain value of one slot of this room (docs/protocol.md, section 3)."""
+
+    server_key: Key
+    slot: Slot
+    chain: Hash
+    signature: Signature
+
+
+class LastWord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The server's last message or action, as the member reports it; `at` in Unix seconds by its clock."""
+
+    at: Seconds
+    code: Text
+    text: Text
+
+
+class ProbeReceipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The server's signature over the probe room `number`, at slot 0, with the chain value above."""
+
+    number: Number
+    server_key: Key
+    signature: Signature
+
+
+class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The outcome of the probe: `receipt` is the server's signature if any, `text` the member's report."""
+
+    at: Seconds
+    text: Text
+    receipt: ProbeReceipt | None = None
+
+
+class NamedLeaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A signed LeafNode (RFC 9420 7.2): its key signs the name in it, for that leaf of that group."""
+
+    leaf: Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
+    group_id: Annotated[bytes, msgspec.Meta(max_length=255)]
+    node: Annotated[bytes, msgspec.Meta(max_length=8192)]
+
+
+class Exhibit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The exhibit of one member. Decoding verifies nothing: call `verify_exhibit`.
+
+    `at` is the time of creation; `dropped_at` the time at which this member lost the room, None if it had
+    not. `server_key` is the key with which the server last authenticated at the room's door.
+    """
+
+    at: Seconds
+    origin: Text
+    number: Number
+    server_key: Key
+    dropped_at: Seconds | None
+    beats: Annotated[list[SignedBeat], msgspec.Meta(max_length=LISTED_MAX)]
+    receipts: Annotated[list[Receipt], msgspec.Meta(max_length=LISTED_MAX)]
+    last_words: Annotated[list[LastWord], msgspec.Meta(max_length=WORDS_MAX)]
+    probe: Probe | None
+    leaves: Annotated[list[NamedLeaf], msgspec.Meta(max_length=LEAVES_MAX)]
+    key: Key
+    signature: Signature
+
+    def to_be_signed(self) -> bytes:
+        """Return the bytes that the member's leaf signs under LABEL: H of all other fields, 32 bytes."""
+        return H(msgspec.json.encode(msgspec.structs.replace(self, signature=bytes(64))))
+
+    def signed(self, sign: Callable[[str, bytes], bytes]) -> Exhibit:
+        """Return a signed copy; `sign` takes (label, data to sign), like `Group.sign` of crypto.mls."""
+        return msgspec.structs.replace(self, signature=sign(LABEL, self.to_be_signed()))
+
+
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file with the exhibits of members of one room."""
+
+    format: Literal["snug evidence 1"]
+    exhibits: Annotated[list[Exhibit], msgspec.Meta(min_length=1, max_length=EXHIBITS_MAX)]
+
+
+def probe_chain(number: bytes, beats: Sequence[SignedBeat], receipts: Sequence[Receipt]) -> bytes:
+    """Return the chain value (32 bytes) of a probe room: it commits to these heartbeats and receipts."""
+    parts = [number, uint(len(beats), 2)]
+    parts += [b.key + prefixed(b.beat, 4) for b in beats]
+    parts.append(uint(len(receipts), 2))
+    parts += [r.server_key + uint(r.slot, 8) + r.chain + r.signature for r in receipts]
+    return H(b"snug 1 probe", H(*parts))
+
+
+# -- the file ----------------------------------------------------------------------------------
+
+
+def encode(evidence: Evidence) -> bytes:
+    """Encode as one canonical JSON object in UTF-8, with a final newline."""
+    return canonical_json.encode(evidence)
+
+
+def decode_evidence(data: bytes) -> Evidence:
+    """Decode a file. MalformedError for anything that `encode` does not produce."""
+    return canonical_json.decode(data, Evidence, "evidence", FILE_MAX)
+
+
+def merge(files: Iterable[Evidence]) -> Evidence:
+    """Combine the exhibits of several files, without duplicates. MalformedError: several rooms, too many."""
+    exhibits: dict[bytes, Exhibit] = {}
+    for file in files:
+        for exhibit in file.exhibits:
+            exhibits[exhibit.to_be_signed() + exhibit.signature] = exhibit
+    if len({(e.origin, e.number) for e in exhibits.values()}) > 1:
+        raise MalformedError("these are of different rooms")
+    if not 0 < len(exhibits) <= EXHIBITS_MAX:
+        raise MalformedError(f"one file holds 1 to {EXHIBITS_MAX} exhibits")
+    return Evidence(FORMAT, sorted(exhibits.values(), key=lambda e: (e.at, e.key, e.signature)))
+
+
+# -- checking ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LastBeat:
+    """The newest heartbeat of one key: Unix seconds by that member's clock, and its slot and chain."""
+
+    key: bytes
+    count: int  # number of this key's heartbeats in the file
+    at: int
+    slot: int
+    chain: bytes
+
+
+@dataclass(frozen=True)
+class Signed:
+    """One probe that the server signed: `at` by the exhibiting member's clock, and the server's key."""
+
+    exhibit_key: bytes
+    at: int
+    server_key: bytes
+    beats: int  # number of heartbeats that the server signed over
+    keys: int  # number of distinct leaf keys of these heartbeats
+    same_server: bool  # whether `server_key` has also signed receipts of this room
+    claimed_server: bool  # whether `server_key` is the room's server key according to the member
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name that a leaf key has signed for itself."""
+
+    key: bytes
+    name: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Verified contents of a file."""
+
+    origin: str
+    number: bytes
+    exhibits: tuple[Exhibit, ...]
+    members: tuple[LastBeat, ...]  # newest first
+    #: (server key, slot) -> the distinct chain values that the key signed: more than one proves equivocation.
+    receipts: dict[tuple[bytes, int], tuple[bytes, ...]]
+    #: Slot -> the distinct chain values that heartbeats report for it.
+    histories: dict[int, tuple[bytes, ...]]
+    probes: tuple[Signed, ...]
+    names: tuple[Named, ...]
+
+    @property
+    def two_stories(self) -> list[tuple[bytes, int]]:
+        """Return the (server key, slot) pairs for which one key signed different histories."""
+        return sorted(place for place, chains in self.receipts.items() if len(chains) > 1)
+
+    @property
+    def split_slots(self) -> list[int]:
+        """Return the slots for which members' heartbeats report different histories."""
+        return sorted(slot for slot, chains in self.histories.items() if len(chains) > 1)
+
+    def served_by(self, member: LastBeat) -> list[bytes]:
+        """Return all keys that signed the slot and chain value of this member's newest heartbeat."""
+        return sorted(
+            key
+            for (key, slot), chains in self.receipts.items()
+            if slot == member.slot and member.chain in chains
+        )
+
+
+def verify_exhibit(exhibit: Exhibit) -> None:
+    """Check every signature. AuthenticationError or MalformedError, with the reason, at the first bad one."""
+    _signed(exhibit.key, LABEL, exhibit.to_be_signed(), exhibit.signature, "the member's own statement")
+    for place, signed in enumerate(exhibit.beats, 1):
+        beat = Beat.decode(signed.beat)
+        try:
+            beat.verify(exhibit.number, signed.key)
+        except SnugCryptoError:
+            raise AuthenticationError(f"beat {place} is not signed by its key for this room") from None
+    for receipt in exhibit.receipts:
+        verify_receipt(receipt.server_key, exhibit.number, receipt.slot, receipt.chain, receipt.signature)
+    probe = None if exhibit.probe is None else exhibit.probe.receipt
+    if probe is not None:
+        chain = probe_chain(exhibit.number, exhibit.beats, exhibit.receipts)
+        try:
+            verify_receipt(probe.server_key, probe.number, 0, chain, probe.signature)
+        except SnugCryptoError:
+            raise AuthenticationError("the server did not sign a probe over these beats") from None
+        if probe.number == exhibit.number:
+            raise AuthenticationError("the probe is of this room, and not of one of its own")
+    for leaf in exhibit.leaves:
+        _name(leaf)
+
+
+def verify_evidence(evidence: Evidence) -> Findings:
+    """Check a file. Raises as `verify_exhibit` does, and MalformedError for exhibits of different rooms."""
+    for exhibit in evidence.exhibits:
+        verify_exhibit(exhibit)
+    first = evidence.exhibits[0]
+    if any((e.origin, e.number) != (first.origin, first.number) for e in evidence.exhibits):
+        raise MalformedError("the exhibits are of different rooms")
+    receipts: dict[tuple[bytes, int], set[bytes]] = {}
+    for exhibit in evidence.exhibits:
+        for r in exhibit.receipts:
+            receipts.setdefault((r.server_key, r.slot), set()).add(r.chain)
+    histories: dict[int, set[bytes]] = {}
+    for exhibit in evidence.exhibits:
+        for signed in exhibit.beats:
+            beat = Beat.decode(signed.beat)
+            histories.setdefault(beat.slot, set()).add(beat.chain)
+    names = {_name(leaf): None for exhibit in evidence.exhibits for leaf in exhibit.leaves}
+    return Findings(
+        origin=first.origin,
+        number=first.number,
+        exhibits=tuple(evidence.exhibits),
+        members=_last_beats(evidence.exhibits),
+        receipts={place: tuple(sorted(chains)) for place, chains in receipts.items()},
+        histories={slot: tuple(sorted(chains)) for slot, chains in histories.items()},
+        probes=tuple(
+            Signed(
+                exhibit_key=e.key,
+                at=e.probe.at,
+                server_key=e.probe.receipt.server_key,
+                beats=len(e.beats),
+                keys=len({b.key for b in e.beats}),
+                same_server=any(key == e.probe.receipt.server_key for key, _ in receipts),
+                claimed_server=e.probe.receipt.server_key == e.server_key,
+            )
+            for e in evidence.exhibits
+            if e.probe is not None and e.probe.receipt is not None
+        ),
+        names=tuple(names),
+    )
+
+
+def _last_beats(exhibits: Iterable[Exhibit]) -> tuple[LastBeat, ...]:
+    beats: dict[bytes, dict[bytes, Beat]] = {}
+    for exhibit in exhibits:
+        for signed in exhibit.beats:
+            beats.setdefault(signed.key, {})[signed.beat] = Beat.decode(signed.beat)
+    last = []
+    for key, by_bytes in beats.items():
+        newest = max(by_bytes.values(), key=lambda b: (b.since, b.seq))
+        last.append(LastBeat(key, len(by_bytes), newest.at, newest.slot, newest.chain))
+    return tuple(sorted(last, key=lambda m: (-m.at, m.key)))
+
+
+def _signed(key: bytes, label: str, data: bytes, signature: bytes, what: str) -> None:
+    try:
+        verify_with_label(key, label, data, signature)
+    except SnugCryptoError:
+        raise AuthenticationError(f"{what} is not signed by its key, or was changed since") from None
+
+
+def _name(leaf: NamedLeaf) -> Named:
+    node = decode(leaf.node, LeafNodeIn.read)
+    node.verify(leaf.group_id, leaf.leaf)
+    return Named(node.signature_key, Identity.decode(node.credential.identity).name)

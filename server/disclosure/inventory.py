@@ -1,0 +1,754 @@
+"""The attributes of all live objects of the server, and the place of each in the disclosure.
+
+An entry is ``PLACE`` or ``PLACE = KIND...``. A place is a path into the disclosure, such as ``rooms[].slot``.
+The mark ``?`` is for paths that exist only with identifiers. An attribute that says nothing about any meeting
+has ``- REASON`` instead of a path. Kinds (`KINDS`) name the bytes and texts that the attribute may hold; an
+attribute without kinds may hold none. `server.disclosure.audit` compares this table with the live objects,
+and so finds attributes that the disclosure lacks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from snugroom.server.wire import limits
+
+_LABEL: Final = re.compile(r"[a-z_][a-z0-9_:,' -]{0,79}\Z")
+_ICE: Final = re.compile(r"[A-Za-z0-9+/]{4,64}(:[A-Za-z0-9+/]{4,64})?\Z")
+_ADDRESS: Final = re.compile(r"[0-9a-fA-F:.]{2,45}(%[\w.-]{1,20})?\Z")
+
+
+def _bytes(*sizes: int) -> Callable[[bytes | str], bool]:
+    return lambda value: not isinstance(value, str) and len(value) in sizes
+
+
+def _text(pattern: re.Pattern[str]) -> Callable[[bytes | str], bool]:
+    return lambda value: isinstance(value, str) and pattern.match(value) is not None
+
+
+#: Kinds of bytes and texts, each with a function that recognises its values.
+KINDS: Final[dict[str, Callable[[bytes | str], bool]]] = {
+    "blob": _bytes(*limits.BUCKETS),
+    "packet": lambda value: not isinstance(value, str),
+    "frame": lambda value: not isinstance(value, str),
+    "handle": _bytes(limits.HANDLE_SIZE),
+    "incarnation": _bytes(limits.HANDLE_SIZE),
+    "number": _bytes(limits.NUMBER_SIZE),
+    "lobby": _bytes(limits.KEY_SIZE),
+    "key": _bytes(limits.KEY_SIZE),
+    "own_key": _bytes(limits.KEY_SIZE),
+    "nonce": _bytes(limits.NONCE_SIZE),
+    "chain": _bytes(0, limits.HASH_SIZE),
+    "gate": _bytes(limits.HASH_SIZE),
+    "fingerprint": _bytes(limits.FINGERPRINT_SIZE),
+    "signature": _bytes(limits.SIGNATURE_SIZE),
+    "address": lambda v: isinstance(v, str) and (v == "" or _ADDRESS.match(v) is not None),
+    "sockaddr": lambda value: not isinstance(value, str) and (not value or len(value) % 4 == 0),
+    "ice": lambda v: _ICE.match(v if isinstance(v, str) else v.decode("ascii", "replace")) is not None,
+    "srtp": lambda value: not isinstance(value, str) and len(value) <= 30,
+    "stamp": lambda value: not isinstance(value, str) and len(value) <= 4,
+    "counts": lambda value: not isinstance(value, str),  # memory of arrays of numbers
+    "label": _text(_LABEL),
+    "setting": lambda value: isinstance(value, str),
+    "page": lambda value: True,  # files that are the same for every visitor
+    "http": lambda value: True,  # foreign: data that aiohttp and asyncio keep for one connection
+    "tls": lambda value: True,
+    "library": lambda value: False,  # names of functions and the like, only inside a foreign object
+}
+
+_LIMITS: Final = "- a limit"
+_MACHINERY: Final = "- machinery"
+_SETTINGS: Final = "- the operator's own settings"
+_PAGE: Final = "- the page, the same for everybody"
+_COUNT: Final = "- a count of bytes or packets, within what is counted there"
+
+HOLDS: Final[dict[str, dict[str, str]]] = {
+    "snugroom.server.app.Server": {
+        "settings": _SETTINGS,
+        "url": "- the server's own address = setting",
+        "started_at": "uptime",
+        "clock": _MACHINERY,
+        "_rng": _MACHINERY,
+        "_media": "- instead of the SFU, in tests",
+        "_sfu": "media",
+        "_workers": "media_workers",
+        "_signaling": "connections",
+        "_runner": "greeting = http",
+        "_listener": "greeting = http",
+        "_tick": _MACHINERY + " = http",
+        "_greeting": "greeting = http",
+        "_reading": "greeting = http",
+    },
+    "snugroom.server.config.Settings": dict.fromkeys(
+        ("listen", "origin", "allowed_origins", "media_address", "media_bind", "media_also", "metrics"),
+        _SETTINGS + " = setting",
+    ),
+    "snugroom.server.sfu.io.turn.TurnServer": dict.fromkeys(
+        ("urls", "secret", "secret_file"), _SETTINGS + " = setting"
+    ),
+    "snugroom.server.sfu.limits.MediaLimits": {},
+    "snugroom.server.rooms.signaling.Signaling": {
+        "hub": "rooms",
+        "media": "media",
+        "_settings": _SETTINGS,
+        "_origins": _SETTINGS + " = setting",
+        "_clock": _MACHINERY,
+        "_connections": "connections = handle",
+        "_waiting": "rooms[].streams = handle",
+        "_addresses": "addresses = address",
+        "_sockets": "connections",
+        "_stopping": _MACHINERY,
+        "upgraded": "connections = http",
+        "flows": "connections = http",
+        "refusals": "refusals = label",
+    },
+    "snugroom.server.rooms.signaling.Connection": {
+        "guard": _LIMITS,
+        "dropped": "connections",
+        "_ws": "?people[].headers = http",
+        "_request": "?people[].headers = http",
+        "_settings": _SETTINGS,
+        "_queue": "queued_bytes = frame",
+        "_bytes": "queued_bytes",
+        "_wake": _MACHINERY + " = http",
+        "_writer": "queued_bytes = http",
+        "_finishing": "queued_bytes = http",
+    },
+    "snugroom.server.rooms.backpressure.Flow": {
+        "handler": "connections = http",
+        "_gone": "connections = http",
+        "_transport": "connections = http",
+        "_unclaimed": _LIMITS,
+        "_most": _LIMITS,
+        "_too_much": _MACHINERY,
+    },
+    "snugroom.server.rooms.signaling.Waiting": {
+        "answers": "media = http",
+        "streams": "rooms[].streams = handle label",
+    },
+    "snugroom.server.sfu.workers.pool.Workers": {
+        "slots": "media_workers",
+        "on_lost": _MACHINERY,
+        "replaced": "media_workers",
+        "silent": _SETTINGS,
+        "_setup": _SETTINGS,
+        "_pins": "?rooms[].number = number",
+        "_tickets": _MACHINERY,
+        "_keeping": _MACHINERY + " = http",
+        "_spare": "media_workers",
+        "_sparing": _MACHINERY,
+    },
+    "snugroom.server.sfu.workers.child.Child": {
+        "heard": _MACHINERY,
+        "gone": _MACHINERY + " = http",
+        "_pipe": _MACHINERY,
+        "_process": _MACHINERY + " = http",
+        "_ready": _MACHINERY + " = http",
+    },
+    "snugroom.server.sfu.workers.pool.Slot": {
+        **dict.fromkeys(("number", "port", "up", "endings"), _MACHINERY),
+        "looks": _MACHINERY + " = http",
+        "child": "media_workers",
+        "asked": "media",
+        "later": "media",
+        "beat": "media",
+        "heard_at": _MACHINERY,
+        "peers": "media",
+        "rate": _COUNT,
+    },
+    "snugroom.server.sfu.workers.pool._Pin": {
+        "slot": "media_workers",
+        "handles": "?rooms[].handles = handle",
+        "until": _MACHINERY,
+    },
+    "snugroom.server.sfu.workers.pool._Asked": {
+        "join": "media",
+        "answer": "media = http",
+        "again": _MACHINERY,
+    },
+    # facts of the SFU, held only while a disclosure is made from them
+    "snugroom.server.sfu.workers.pool.MediaView": {
+        "totals": "media = label",
+        "held": "sealed_media",
+        "streams": "rooms[].streams",
+        "workers": "media_workers",
+        "silent": "media_workers_silent",
+        "files": "files_open_for_writing",
+        "beats": "media",
+        "audited": _MACHINERY,
+    },
+    "snugroom.server.sfu.sfu.MediaFacts": {
+        **dict.fromkeys(("packets", "packet_bytes", "ended_streams"), "sealed_media"),
+        "sessions": "srtp_sessions",
+        "buffers": "datagram_buffers",
+        "addresses_by_heart": "datagram_addresses",
+        "addresses": "?people[].media_addresses = handle address",
+    },
+    "snugroom.server.sfu.sfu.StreamFacts": {
+        "room": "?rooms[].number = number",
+        "handle": "?rooms[].handles = handle",
+        "kind": "rooms[].streams = label",
+        **dict.fromkeys(("ssrc", "packets", "receivers", "sizes"), "rooms[].streams"),
+    },
+    # messages between the server's process and its media workers
+    "snugroom.server.sfu.workers.pipe.Pipe": {
+        "_decoder": _MACHINERY + " = library",
+        "_heard": _MACHINERY,
+        "_ended": _MACHINERY + " = http",
+        "_transport": _MACHINERY + " = http",
+        "_come": _MACHINERY + " = packet",
+    },
+    "snugroom.server.sfu.workers.pipe.Setup": {
+        **dict.fromkeys(("port", "tcp", "turn", "turn_time", "limits"), _SETTINGS),
+        **dict.fromkeys(("address", "bind", "also", "level"), _SETTINGS + " = setting"),
+    },
+    "snugroom.server.sfu.workers.pipe.Join": {
+        "ticket": _MACHINERY,
+        "room": "?rooms[].number = number",
+        "handle": "?rooms[].handles = handle",
+        "media": "rooms[].streams = ice fingerprint label",
+    },
+    "snugroom.server.sfu.workers.pipe.Want": {
+        "room": "?rooms[].number = number",
+        "handle": "?rooms[].handles = handle",
+        "ssrcs": "rooms[].streams",
+        "tops": "rooms[].streams",
+    },
+    "snugroom.server.sfu.workers.pipe.Leave": {
+        "room": "?rooms[].number = number",
+        "handle": "?rooms[].handles = handle",
+    },
+    "snugroom.server.sfu.workers.pipe.Look": dict.fromkeys(
+        ("ticket", "held", "streams", "audit"), _MACHINERY
+    ),
+    "snugroom.server.sfu.workers.pipe.Frame": {"ticket": _MACHINERY, "ssrc": "rooms[].streams"},
+    "snugroom.server.sfu.workers.pipe.Ready": {
+        **dict.fromkeys(("port", "error"), _MACHINERY),
+        "what": _SETTINGS + " = setting",
+    },
+    "snugroom.server.sfu.workers.pipe.Joined": {
+        "ticket": _MACHINERY,
+        "transport": "media = ice own_key address setting",
+        "code": _MACHINERY + " = label",
+    },
+    "snugroom.server.sfu.workers.pipe.Beat": {"totals": "media = label", "cpu": "media", "memory": "media"},
+    "snugroom.server.sfu.workers.pipe.Looked": {
+        "ticket": _MACHINERY,
+        "beat": "media",
+        "files": "files_open_for_writing",
+        "held": "sealed_media",
+        "streams": "rooms[].streams",
+        "packets": "sealed_media.packets = packet",
+        "audited": _MACHINERY,
+    },
+    "snugroom.server.sfu.workers.pipe.Audited": dict.fromkeys(
+        ("objects", "undeclared", "misplaced"), _MACHINERY + " = setting"
+    ),
+    "snugroom.server.sfu.workers.worker.Worker": {
+        "ended": _MACHINERY + " = http",
+        "_sfu": "media",
+        "_starting": _MACHINERY + " = http",
+        "_beating": _MACHINERY + " = http",
+        "_pipe": _MACHINERY,
+    },
+    "snugroom.server.rate.TokenBucket": dict.fromkeys(("_at", "_burst", "_rate", "_tokens"), _LIMITS),
+    "snugroom.server.rate.Guard": dict.fromkeys(("_bytes", "_errors", "_messages"), _LIMITS),
+    "snugroom.server.rooms.hub.Hub": {
+        "_settings": _SETTINGS,
+        "_origin": _SETTINGS + " = setting",
+        "_server_key": "own_keys = own_key",
+        "_incarnation": "- random, the server's own = incarnation",
+        "_sign": "own_keys = own_key",
+        "_rng": _MACHINERY,
+        "_nonces": "?people[].nonce = handle nonce",
+        "_rooms": "?rooms[].number = number",
+        "_lobbies": "?lobbies[].number = lobby",
+        "_in_room": "?rooms[].handles = handle",
+        "_in_lobby": "?lobbies[].handles = handle lobby",
+    },
+    "snugroom.server.rooms.lobby.Lobby": {
+        "_settings": _SETTINGS,
+        "_posts": "?lobbies[].handles = handle",
+    },
+    "snugroom.server.rooms.room.Room": {
+        "number": "?rooms[].number = number",
+        "slot": "rooms[].slot",
+        "chain": "?rooms[].chain = chain",
+        "_steward_key": "?rooms[].steward_key = key",
+        "_settings": _SETTINGS,
+        "_sign": "own_keys = own_key",
+        "_seats": "?rooms[].handles = handle",
+        "_gates": "rooms[].gates = gate",
+        "_taken_at": "rooms[].commits[].age",
+        "_commits": "rooms[].commits[].bytes = blob chain signature",
+        "_commit_bytes": _COUNT,
+        "_relays": "rooms[].relays[].bytes = blob",
+        "_relay_bytes": _COUNT,
+        "_relay": "rooms[].relays[].relay",
+        "_held": "rooms[].waiting_commit_bytes",
+        "_rivals": "rooms[].waiting_commits",
+        "_forget_at": _MACHINERY,
+        "deadline": _MACHINERY,
+    },
+    "snugroom.server.rooms.room._Seat": {
+        "handle": "?rooms[].handles = handle",
+        "nonce": "?people[].nonce = nonce",
+        "since": "rooms[].seats[].age",
+        "catch_ups": _LIMITS,
+        "media_changes": _LIMITS,
+        "shown": "rooms[].seats[].pass_slot",
+        "below": "rooms[].seats[].pass_slot",
+        "until": "rooms[].connections_with_current_pass",
+        "won": "rooms[].seats[].won",
+        "lost": "rooms[].seats[].lost",
+        "media": "rooms[].streams = ice fingerprint label",
+        "view": "rooms[].streams = handle label",
+    },
+    "snugroom.server.rooms.room._Held": {
+        "seat": "rooms[].waiting_commits",
+        "commit": "rooms[].waiting_commit_bytes = blob gate",
+        "until": _MACHINERY,
+    },
+    "snugroom.server.sfu.sfu.Sfu": {
+        "_advertised": _SETTINGS + " = setting",
+        "_bind": _SETTINGS + " = setting",
+        "_also": _SETTINGS + " = setting",
+        "_tcp": _SETTINGS,
+        "_turn": _SETTINGS,
+        "_turn_time": _SETTINGS,
+        "_wall": _MACHINERY,
+        "port": _SETTINGS,
+        "_limits": _SETTINGS,
+        "_clock": _MACHINERY,
+        "_rng": _MACHINERY,
+        "_core": "sealed_media.packets",
+        "_links": "?people[].media_addresses = number handle",
+        "_by_ufrag": "media = ice",
+        "_by_address": "?people[].media_addresses = address",
+        "_handshaking": "media",
+        "_arrived": "media",
+        "_counts": "media = label",
+        "_now": _MACHINERY,
+        "_stamp": _MACHINERY + " = stamp",
+        "_path": "datagram_buffers",
+        "_ways": "datagram_buffers",
+        "_length": _MACHINERY,
+        "_certificate": "own_keys",
+        "_context": "own_keys = tls",
+        "_socket": _MACHINERY,
+        "_timer": _MACHINERY + " = http",
+        "_loop": _MACHINERY,
+        "_next_sweep": _MACHINERY,
+        "_next_beat": _MACHINERY,
+    },
+    "snugroom.server.sfu.sfu.Link": {
+        "key": "?rooms[].handles = number handle",
+        "media": "rooms[].streams = ice fingerprint label",
+        "ice": "?people[].media_addresses",
+        "dtls": "srtp_sessions",
+        "deadline": _MACHINERY,
+        "tries": _MACHINERY,
+        "inbound": "srtp_sessions",
+        "outbound": "srtp_sessions",
+        "address": "?people[].media_addresses = address",
+        "rtcp_sources": "rooms[].streams = stamp",
+        "row": _MACHINERY,
+        "arrivals": _COUNT,
+        "rtcp_allowance": _LIMITS,
+    },
+    "snugroom.server.sfu.io.ice.IceLite": {
+        "local": "media",
+        "_username": "media = ice",
+        "_password": "media = ice",
+        "_addresses_max": _LIMITS,
+        "_rebinding": _LIMITS,
+        "addresses": "?people[].media_addresses = address",
+        "selected": "?people[].media_addresses = address",
+        "heard": _MACHINERY,
+        "_checks": _LIMITS,
+        "_moves": _LIMITS,
+        "refused": _LIMITS,
+    },
+    "snugroom.server.sfu.io.ice.Credentials": {"ufrag": "media = ice", "password": "media = ice"},
+    "snugroom.server.sfu.io.dtls.Certificate": {
+        "certificate": "own_keys = tls",
+        "key": "own_keys = tls",
+        "fingerprint": "own_keys = own_key",
+    },
+    "snugroom.server.sfu.io.dtls.DtlsServer": {
+        "state": "srtp_sessions",
+        "keys": "srtp_sessions",
+        "_left": _LIMITS,
+        "_connection": "srtp_sessions = tls",
+    },
+    "snugroom.server.sfu.io.srtp.Keys": {
+        "profile": _MACHINERY,
+        "client": "srtp_sessions = srtp",
+        "server": "srtp_sessions = srtp",
+    },
+    "snugroom.server.sfu.io.srtp.Profile": {
+        "name": "- a public name = srtp",
+        **dict.fromkeys(("number", "key", "salt", "tag"), _MACHINERY),
+    },
+    "snugroom.server.sfu.io.srtp.SrtpSession": {
+        "profile": _MACHINERY,
+        "_session": "srtp_sessions",
+        "pointer": "srtp_sessions",
+    },
+    "snugroom.server.sfu.io.srtp.Buffer": {"data": "datagram_buffers", "view": "datagram_buffers = packet"},
+    "snugroom.server.sfu.io.packet_io.PlainPath": {
+        "_socket": _MACHINERY,
+        "_inbox": "datagram_buffers",
+        "_outbox": "datagram_buffers",
+        "_length": _MACHINERY,
+        "now": _MACHINERY,
+        "numbers": _COUNT,
+        "sent": "media",
+        "unsent": "media",
+        "octets": "media",
+    },
+    "snugroom.server.sfu.io.packet_io.BatchPath": {
+        "_socket": _MACHINERY,
+        "run": _MACHINERY,
+        "_descriptor": _MACHINERY,
+        "_family": _MACHINERY,
+        "_inbox": "datagram_buffers",
+        "_outbox": "datagram_buffers",
+        "_incoming": "datagram_buffers",
+        "_outgoing": "datagram_buffers",
+        "_name_size": _MACHINERY,
+        "_inboxes": "datagram_buffers = packet sockaddr",
+        "_slots": "datagram_buffers = packet",
+        "_data": "datagram_buffers",
+        "_columns": "datagram_buffers",
+        **dict.fromkeys(("_lengths", "_length_at"), _MACHINERY),
+        "_sizes": _MACHINERY + " = counts",
+        "now": _MACHINERY,
+        "numbers": _COUNT,
+        "_slots_used": _MACHINERY,
+        "_messages_used": _MACHINERY,
+        "_runs": _MACHINERY,
+        "_length": _MACHINERY,
+        "_names": "datagram_addresses = sockaddr address",
+        "_plans": "datagram_addresses",
+        "sent": "media",
+        "unsent": "media",
+        "octets": "media",
+    },
+    "snugroom.server.sfu.io.multi_transport.Ways": {
+        "_udp": "datagram_buffers",
+        "_sockets": _MACHINERY,
+        "_paths": "datagram_buffers",
+        "_only": "datagram_buffers",
+        "_tcp": "datagram_buffers",
+        "_parts": "rooms[].streams",
+        "_now": _MACHINERY,
+        "numbers": _COUNT,
+    },
+    "snugroom.server.sfu.io.tcp.Tcp": {
+        "_listeners": _MACHINERY,
+        "_limits": _SETTINGS,
+        "_clock": _MACHINERY,
+        "_handle": _MACHINERY,
+        "_then": _MACHINERY,
+        "_gone": _MACHINERY,
+        "_connections": "datagram_buffers = address",
+        "_places": _LIMITS + " = address",
+        "_dirty": _MACHINERY,
+        "_chunk": "datagram_buffers = packet",
+        "_inbox": "datagram_buffers",
+        "_loop": _MACHINERY,
+        "_numbers": _MACHINERY,
+        "_deaf": _MACHINERY,
+        "ever": _MACHINERY,
+        "counts": "media = label",
+    },
+    "snugroom.server.sfu.io.tcp.Connection": {
+        "sock": _MACHINERY,
+        "address": "?people[].media_addresses = address",
+        "place": _LIMITS + " = address",
+        "incoming": "datagram_buffers = packet",
+        "outgoing": "datagram_buffers = packet",
+        "greeted": _MACHINERY,
+        "known_at": _MACHINERY,
+        "moved_at": _MACHINERY,
+        "waits": _MACHINERY,
+    },
+    "snugroom.server.sfu.io.packet_io._Plan": {
+        **dict.fromkeys(("count", "run", "tags"), _MACHINERY),
+        "names": "datagram_addresses = sockaddr",
+        "pointers": "srtp_sessions",
+        "sessions": "srtp_sessions",
+        **dict.fromkeys(("shifts", "ssrc"), "rooms[].streams"),
+        **dict.fromkeys(("added", "rows"), _COUNT + " = counts"),
+    },
+    "snugroom.server.sfu.io.packet_io._Run": dict.fromkeys(
+        ("lengths", "message", "plan", "room", "size", "slot", "used"), _MACHINERY
+    ),
+    "snugroom.server.sfu.io.mmsg.Vector": {
+        "_libc": _MACHINERY + " = library",
+        "count": _MACHINERY,
+        "name_size": _MACHINERY,
+        "_names": "datagram_buffers",
+        "_iov": _MACHINERY,
+        "_first_iov": _MACHINERY,
+        "_control": _MACHINERY,
+        "messages": _MACHINERY,
+        "names": "datagram_buffers = sockaddr",
+        **dict.fromkeys(
+            ("lengths", "_iov_words", "_iovlen_words", "_control_words", "_segments"),
+            _MACHINERY + " = packet",
+        ),
+    },
+    "snugroom.server.sfu.core.forwarding.Forwarding": {
+        "_limits": _SETTINGS,
+        "_rooms": "?rooms[].number = number",
+        "_peers": "media",
+        "_open": _MACHINERY,
+        "_next_report": _MACHINERY,
+        "_next_look": _MACHINERY,
+        "_looked": _MACHINERY,
+        "_busy": "media",
+        "counts": "media = label",
+    },
+    "snugroom.server.sfu.core.peers.Room": {
+        "number": "?rooms[].number = number",
+        "peers": "media",
+        "tracks": "rooms[].streams",
+        "sources": "rooms[].streams",
+        "shifted": "sealed_media.ended_streams",
+        "again": "sealed_media.ended_streams",
+        "retired": "sealed_media.ended_streams",
+        "burnt": "sealed_media.ended_streams",
+    },
+    "snugroom.server.sfu.core.peers.Peer": {
+        "room": "rooms[].streams",
+        **dict.fromkeys(
+            (
+                "tracks",
+                "again",
+                "receives",
+                "wants",
+                "tops",
+                "carried",
+                "numbered",
+                "resent",
+                "videos",
+                "stopped",
+                "resumed",
+                "ranks",
+            ),
+            "rooms[].streams",
+        ),
+        **dict.fromkeys(("ready", "feedback", "rtx"), "media"),
+        **dict.fromkeys(("nacks", "key_frames"), _LIMITS),
+        "budget": _COUNT,
+        "pacer": "sealed_media.packets",
+        "remb": _COUNT,
+        "remb_at": _MACHINERY,
+    },
+    "snugroom.server.sfu.core.bandwidth.budget.Budget": dict.fromkeys(
+        (
+            "_padded",
+            "_probed",
+            "_since",
+            "_tried",
+            "_wait",
+            "allotment",
+            "estimate",
+            "heard",
+            "prober",
+            "rate",
+        ),
+        _COUNT,
+    ),
+    "snugroom.server.sfu.core.bandwidth.budget.Way": dict.fromkeys(
+        (
+            "_base",
+            "_base_until",
+            "_before",
+            "_lowered",
+            "queue",
+            "_by_delay",
+            "_by_loss",
+            "_ceiling",
+            "_delayed_at",
+            "_feedback_at",
+            "_floor",
+            "_quiet",
+            "_remb",
+            "_remb_at",
+            "_report_at",
+            "_throughput",
+            "_trend",
+            "target",
+            "trip",
+        ),
+        _COUNT,
+    ),
+    "snugroom.server.sfu.core.bandwidth.delay.Trend": dict.fromkeys(
+        (
+            "_anchor",
+            "_arrived",
+            "_backwards",
+            "_begun",
+            "_came",
+            "_delay",
+            "_deltas",
+            "_first",
+            "_fresh",
+            "_last",
+            "_modified_at",
+            "_over",
+            "_over_count",
+            "_points",
+            "_prior_came",
+            "_prior_last",
+            "_slope",
+            "_smoothed",
+            "_sx",
+            "_sxx",
+            "_sxy",
+            "_sy",
+            "_threshold",
+            "usage",
+        ),
+        _COUNT,
+    ),
+    "snugroom.server.sfu.core.bandwidth.loss.ByLoss": dict.fromkeys(
+        (
+            "_before",
+            "_bits",
+            "_count",
+            "_end",
+            "_lost",
+            "_not_before",
+            "_shown",
+            "_start",
+            "inherent",
+            "limit",
+        ),
+        _COUNT,
+    ),
+    "snugroom.server.sfu.core.bandwidth.probe.Prober": dict.fromkeys(
+        ("_arrived", "_end", "_failed", "_next", "_plan", "_start", "_told", "_waits"), _COUNT
+    ),
+    "snugroom.server.sfu.core.bandwidth.estimate.Throughput": dict.fromkeys(
+        ("_begin", "_bytes", "_slot"), _COUNT
+    ),
+    "snugroom.server.sfu.core.bandwidth.estimate.Capacity": dict.fromkeys(("_deviation", "mean"), _COUNT),
+    "snugroom.server.sfu.core.bandwidth.estimate.ByDelay": dict.fromkeys(
+        ("_capacity", "_changed", "_growing", "rate"), _COUNT
+    ),
+    "snugroom.server.sfu.core.layer_allocator.Allotment": {"_pictures": "rooms[].streams"},
+    "snugroom.server.sfu.core.layer_allocator._Picture": dict.fromkeys(
+        ("layer", "raised", "held", "turn", "hold", "shown"), "rooms[].streams"
+    ),
+    "snugroom.server.sfu.core.pacer.Pacer": dict.fromkeys(
+        (
+            "_allowance",
+            "_at",
+            "_blocked",
+            "_keys",
+            "_lost",
+            "_now",
+            "_rate",
+            "_resent",
+            "_video",
+            "queued",
+        ),
+        "sealed_media.packets = packet",
+    ),
+    "snugroom.server.sfu.core.effects.SendRtp": {
+        "to": "media",
+        "packet": "sealed_media.packets = packet",
+        "wide": _MACHINERY,
+    },
+    "snugroom.server.sfu.core.layers.Source": dict.fromkeys(
+        ("owner", "ssrc", "subs", "tracks"), "rooms[].streams"
+    ),
+    "snugroom.server.sfu.core.layers.Sub": dict.fromkeys(
+        ("allotted", "first", "paced", "peer", "sent", "source", "splice", "top", "track", "waits"),
+        "rooms[].streams",
+    ),
+    "snugroom.server.sfu.core.rewriter.Splice": dict.fromkeys(("_eras", "_last", "layer", "shift"), _COUNT),
+    "snugroom.server.sfu.core.fanout.Fan": {
+        **dict.fromkeys(("receivers", "shifts", "ssrc"), "rooms[].streams"),
+        **dict.fromkeys(("wide", "once"), _MACHINERY),
+        "plan": "datagram_addresses",
+    },
+    "snugroom.server.sfu.core.twcc_sequence.Numbers": {
+        **dict.fromkeys(("_next", "_log"), _COUNT + " = counts"),
+        "_free": _MACHINERY,
+        "_ticks": _COUNT,
+    },
+    "snugroom.server.sfu.codecs.twcc.Arrivals": dict.fromkeys(
+        ("_feedback", "_high", "_last", "_new", "_next", "_ticks"), _COUNT
+    ),
+    "snugroom.server.sfu.io.packet_io._Columns": {
+        "_outbox": "datagram_buffers = packet",
+        **dict.fromkeys(("bytes", "sequence", "timestamp", "ssrc", "number"), "datagram_buffers = counts"),
+        "_others": "datagram_buffers = counts",
+    },
+    "snugroom.server.sfu.io.srtp.Lengths": {"_data": _MACHINERY, "view": _MACHINERY + " = packet"},
+    "snugroom.server.sfu.core.tracks.Track": {
+        "room": "rooms[].streams",
+        "owner": "rooms[].streams",
+        "ssrc": "rooms[].streams",
+        "kind": "rooms[].streams = label",
+        "clock": _MACHINERY,
+        **dict.fromkeys(
+            ("receivers", "fans", "paced", "paused", "rtx", "source", "layer", "waiting"), "rooms[].streams"
+        ),
+        "cache": "sealed_media.packets = packet",
+        "mask": _LIMITS,
+        "stamp": _COUNT + " = stamp",
+        **dict.fromkeys(
+            ("high", "floor", "base", "received", "prior", "arrived", "latest", "transit", "jitter"), _COUNT
+        ),
+        **dict.fromkeys(("missing", "octets", "window", "rate", "estimates"), _COUNT),
+        **dict.fromkeys(("last_pli", "pli_due", "last_sr", "sr_at"), _MACHINERY),
+        **dict.fromkeys(("bytes_rate", "allowance", "allowed_at", "least", "asks"), _LIMITS),
+    },
+    "snugroom.server.page.Bundle": dict.fromkeys(("files", "hash"), _PAGE + " = page"),
+    "snugroom.server.page.File": dict.fromkeys(("name", "data", "sha256", "packed"), _PAGE + " = page"),
+    "snugroom.server.disclosure.window.Window": {
+        "_server": _MACHINERY,
+        "_address": _SETTINGS + " = setting",
+        "_port": _SETTINGS,
+        "_token": "- in the address that was printed for the operator = setting",
+        "_hosts": "- its own address = setting",
+        # its visitor is the operator, and not a participant of a meeting
+        "_runner": _MACHINERY + " = http",
+    },
+    "snugroom.server.disclosure.metrics.Metrics": {
+        "_server": _MACHINERY,
+        "_address": _SETTINGS + " = setting",
+        "_port": _SETTINGS,
+        "_hosts": "- its own address = setting",
+        "_runner": _MACHINERY + " = http",
+    },
+    "snugroom.server.disclosure.command.Desk": {
+        "_server": _MACHINERY,
+        "_name": "- the process's number = setting",
+        "_listener": _MACHINERY + " = http",
+        "_busy": _MACHINERY,
+    },
+}
+
+
+def entry(klass: type, attribute: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return place and kinds of an attribute of `klass` or of its base classes; None if there is no entry."""
+    for base in klass.__mro__:
+        holds = HOLDS.get(f"{base.__module__}.{base.__qualname__}")
+        if holds is None:
+            continue
+        if attribute in holds:
+            place, _, kinds = holds[attribute].partition(" = ")
+            return place, tuple(kinds.split())
+        # in structs of settings, all attributes that the table does not name are numbers
+        if base.__module__ in ("snugroom.server.config", "snugroom.server.sfu.limits"):
+            return _SETTINGS, ()
+    return None

@@ -1,0 +1,124 @@
+"""The landlord's window: a page on this machine that shows, live, everything that the operator can see.
+
+The window is off by default. It listens on a loopback address of its own, apart from the port of the
+meetings. Requests for data must carry the token from the window's address, where it follows the ``#``. Each
+of them reads the live objects (`server.disclosure.view`, `Sfu.streams`); the server stores nothing for the
+window.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from aiohttp import hdrs, web
+
+from snugroom.server import config, page
+from snugroom.server.app import Server
+from snugroom.server.config import ConfigError
+from snugroom.server.disclosure import text
+from snugroom.server.disclosure import view as console
+from snugroom.server.loopback import Loopback
+from snugroom.server.sfu.sfu import Sfu, StreamFacts
+from snugroom.server.sfu.workers.pool import Workers
+
+#: The header that carries the token. A page of another origin cannot send it without a CORS preflight.
+_HEADER: Final = "X-Snug-Token"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def where(listen: str) -> tuple[str, int]:
+    """Return the loopback address and port of ``HOST:PORT``. Raises ConfigError for any other address."""
+    found = config.loopback(listen)
+    if found is None:
+        host, _ = config.host_and_port(listen)
+        raise ConfigError(
+            f"the window shows all that you can see: it listens on 127.0.0.1, and not on {host}"
+        )
+    return found
+
+
+def _stream(facts: StreamFacts) -> dict[str, Any]:
+    return {
+        "handle": facts.handle.hex(),
+        "room": facts.room.hex(),
+        "ssrc": facts.ssrc,
+        "kind": facts.kind,
+        "packets": facts.packets,
+        "receivers": facts.receivers,
+        "sizes": list(facts.sizes),
+    }
+
+
+async def view(server: Server) -> dict[str, Any]:
+    """Return the data of the page: the whole disclosure, as numbers and as sentences, and all streams."""
+    media = await console.look(server, streams=True)
+    disclosed = console.disclosure(server, identifiers=True, media=media)
+    return {
+        "at": round(server.clock(), 3),
+        "disclosure": disclosed,
+        "spoken": text.sentences(disclosed),
+        "streams": [_stream(facts) for facts in media.streams],
+    }
+
+
+class Window(Loopback):
+    """The HTTP listener for the window of one server. Stopping it twice is harmless."""
+
+    def __init__(self, server: Server, listen: str) -> None:
+        self._server = server
+        super().__init__(*where(listen))
+        self._token = secrets.token_urlsafe(16)
+
+    async def start(self) -> str:
+        """Listen, and return the URL with the token.
+
+        Raises OSError if the port is taken, PageError if the window's bundle is missing or damaged.
+        """
+        bundle = page.load(page.WINDOW)
+        app = web.Application(client_max_size=1024, middlewares=[self._guard()])
+        app.add_routes(
+            [
+                *page.routes(bundle, where={"window": True}),
+                web.get("/now", self._now),
+                web.get("/frame", self._frame),
+            ]
+        )
+        return f"{await self._listen(app)}/#{self._token}"
+
+    def _guard(self) -> Any:
+        @web.middleware
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.headers.get(hdrs.HOST) not in self._hosts:
+                raise web.HTTPForbidden(text="the window is opened by its own address\n")
+            if request.path in ("/now", "/frame"):
+                shown = request.headers.get(_HEADER, "")
+                if not hmac.compare_digest(shown.encode(), self._token.encode()):
+                    raise web.HTTPForbidden(text="open the address that the server printed, token and all\n")
+            return await handler(request)
+
+        return guard
+
+    async def _now(self, _: web.Request) -> web.Response:
+        return _json(await view(self._server))
+
+    async def _frame(self, request: web.Request) -> web.Response:
+        """Answer with the packets (hex, RTP as relayed) of the last whole frame of one stream."""
+        media = self._server.signaling.media
+        try:
+            ssrc = int(request.query.get("ssrc", ""))
+        except ValueError:
+            raise web.HTTPBadRequest(text="which stream? ssrc=NUMBER\n") from None
+        if isinstance(media, Workers):
+            packets = await media.last_frame(ssrc)
+        else:
+            packets = media.last_frame(ssrc) if isinstance(media, Sfu) else []
+        return _json({"ssrc": ssrc, "packets": [packet.hex() for packet in packets]})
+
+
+def _json(value: dict[str, Any]) -> web.Response:
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return web.Response(body=json.dumps(value).encode(), content_type="application/json", headers=headers)

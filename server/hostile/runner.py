@@ -1,0 +1,186 @@
+"""All acts in play: take orders, report deeds, and pass every message and packet through each act."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from snugroom.server.hostile.act import Act, OrderError
+from snugroom.server.hostile.participants import Guests
+from snugroom.server.wire.messages import Challenge, ClientMessage, Message, encode
+
+if TYPE_CHECKING:
+    from snugroom.server.hostile.server import (
+        HostileHub,
+        HostileRoom,
+        HostileServer,
+        HostileSfu,
+        HostileSignaling,
+    )
+
+
+def raw(message: Message, **more: object) -> Message:
+    """Return `message` in encoded form, with fields added or replaced, even if the protocol lacks them."""
+    fields = {**json.loads(encode(message)), **more}
+    return cast(Message, msgspec.Raw(msgspec.json.encode(fields)))
+
+
+class Troupe:
+    """The acts of one server. `say` receives each report, one line of JSON."""
+
+    def __init__(self, kinds: Mapping[str, type[Act]], say: Callable[[str], None]) -> None:
+        self._kinds = dict(kinds)
+        self._say = say
+        self._server: HostileServer | None = None
+        self.playing: dict[str, Act] = {}
+        self.guests = Guests()
+
+    def enter(self, server: HostileServer) -> None:
+        """Set the server of the acts."""
+        self._server = server
+
+    # -- methods for acts ----------------------------------------------------------------------
+
+    @property
+    def server(self) -> HostileServer:
+        assert self._server is not None
+        return self._server
+
+    @property
+    def hub(self) -> HostileHub:
+        return self.server.hub
+
+    @property
+    def signaling(self) -> HostileSignaling:
+        return self.server.hostile_signaling
+
+    @property
+    def sfu(self) -> HostileSfu:
+        return self.server.sfu
+
+    @property
+    def now(self) -> float:
+        """The current time, in monotonic seconds."""
+        return self.server.clock()
+
+    def room(self) -> HostileRoom:
+        """Return the room that the acts attack: the oldest open room. Raises OrderError without one."""
+        for room in self.hub.all_rooms():
+            return room
+        raise OrderError("there is no meeting here")
+
+    def handle(self, number: int) -> bytes:
+        """Return the connection of a participant in the room. Raises OrderError for an unknown number."""
+        found = self.guests.handles(self.room().number).get(number)
+        if found is None:
+            raise OrderError(f"nobody in the room has the number {number}")
+        return found
+
+    def deliver(self, handle: bytes, message: Message) -> None:
+        """Send a message to a connection, and bypass all acts."""
+        self.signaling.deliver(handle, message)
+
+    def drop(self, number: int) -> None:
+        """Abort a participant's connection."""
+        self.signaling.cut(self.handle(number))
+
+    def tell(self, deed: dict[str, Any]) -> None:
+        """Send the operator one line."""
+        self._say(json.dumps(deed, separators=(",", ":")))
+
+    # -- orders --------------------------------------------------------------------------------
+
+    def order(self, line: str | bytes) -> None:
+        """Carry out an order, one line of standard input. A faulty order is reported with its error."""
+        act = ""
+        try:
+            order = msgspec.json.decode(line, type=dict[str, Any])
+            act = str(order.pop("act", ""))
+            if set(order) == {"begin"}:
+                self.begin(act, order["begin"])
+            elif order == {"end": True}:
+                self.end(act)
+            else:
+                raise OrderError('an order is {"act": NAME, "begin": {...}} or {"act": NAME, "end": true}')
+        except (OrderError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            self.tell({"act": act, "error": str(error)})
+
+    def begin(self, name: str, orders: object) -> Act:
+        """Begin an act; if it is in play, end it first. Raises OrderError for a faulty order."""
+        kind = self._kinds.get(name)
+        if kind is None:
+            raise OrderError(f"there is no act {name!r} here: it has to be named at the start")
+        try:
+            read = msgspec.convert(orders, kind.orders_kind)
+        except msgspec.ValidationError as error:
+            raise OrderError(f"{name}: {error}") from None
+        if name in self.playing:
+            self.end(name)
+        make = cast(Callable[..., Act], kind)
+        act = make(self, read) if kind.orders_kind.__struct_fields__ else make(self)
+        self.playing[name] = act
+        try:
+            act.begin(self.now)
+        except OrderError:
+            del self.playing[name]
+            raise
+        self.tell({"act": name, "began": True})
+        return act
+
+    def end(self, name: str) -> None:
+        """End an act. Raises OrderError if it is not in play."""
+        act = self.playing.pop(name, None)
+        if act is None:
+            raise OrderError(f"{name!r} is not being played")
+        act.end(self.now)
+        self.tell({"act": name, "ended": True, "done": act.times})
+
+    # -- hooks ---------------------------------------------------------------------------------
+
+    def _acts(self) -> Collection[Act]:
+        return list(self.playing.values())
+
+    def tick(self, now: float) -> None:
+        for act in self._acts():
+            act.tick(now)
+
+    def challenge(self, handle: bytes, challenge: Challenge) -> Challenge:
+        message: Message = challenge
+        for act in self._acts():
+            message = act.challenge(handle, message)
+        return cast(Challenge, message)
+
+    def opens(self, handle: bytes) -> bool:
+        return any(act.opens(handle) for act in self._acts())
+
+    def arrived(self, handle: bytes, now: float) -> None:
+        for act in self._acts():
+            act.arrived(handle, now)
+
+    def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
+        messages: list[ClientMessage] = [message]
+        for act in self._acts():
+            messages = [out for one in messages for out in act.from_client(handle, one, now)]
+        return messages
+
+    def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
+        messages: list[Message] = [message]
+        for act in self._acts():
+            messages = [out for one in messages for out in act.to_client(handle, one, now)]
+        return messages
+
+    def packet(self, sender: bytes | None, packet: bytes, now: float) -> None:
+        number = None if sender is None else self.guests.number(sender)
+        for act in self._acts():
+            act.packet(number, packet, now)
+
+    def rtp(self, sender: bytes | None, receiver: bytes, packet: bytes, now: float) -> Sequence[bytes]:
+        who = None if sender is None else self.guests.number(sender)
+        whom = self.guests.number(receiver)
+        packets: list[bytes] = [packet]
+        for act in self._acts():
+            packets = [out for one in packets for out in act.rtp(who, whom, one, now)]
+        return packets

@@ -1,0 +1,371 @@
+"""The server that runs hostile acts: subclasses of the honest server's parts that call the acts.
+
+Without an act in play, these parts call the honest methods and change nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+from nacl.signing import SigningKey
+
+from snugroom.server.app import Server
+from snugroom.server.config import Settings
+from snugroom.server.hostile.runner import Troupe
+from snugroom.server.rooms.effects import Effect, Send
+from snugroom.server.rooms.hub import Hub
+from snugroom.server.rooms.room import Room, _Seat
+from snugroom.server.rooms.signaling import MediaServer, Signaling
+from snugroom.server.sfu.core.fanout import Fan
+from snugroom.server.sfu.core.twcc_sequence import Numbers
+from snugroom.server.sfu.io.packet_io import SENT_MAX, Handler, Path
+from snugroom.server.sfu.sfu import Link, Sfu
+from snugroom.server.wire import limits, signed
+from snugroom.server.wire.messages import (
+    Challenge,
+    ClientMessage,
+    Closing,
+    Commit,
+    LobbyDoor,
+    Message,
+    Relay,
+    RoomDoor,
+    encode,
+)
+
+
+class HostileRoom(Room):
+    """A room that an act can change without a message from a member."""
+
+    #: The chain value of the slot before the current one.
+    before = b""
+
+    def _take(self, seat: _Seat, message: Commit, now: float) -> list[Effect]:
+        self.before = self.chain
+        return super()._take(seat, message, now)
+
+    def receipt(self, slot: int, chain: bytes) -> bytes:
+        """Return the server's receipt for any slot and chain."""
+        return self._sign(signed.receipt(self.number, slot, chain))
+
+    def take(self, blob: bytes, gate: bytes, now: float) -> list[Effect]:
+        """Take the next slot with `blob`, without a pass. Chain and receipt are valid."""
+        assert self.slot is not None
+        nobody = next(iter(self._seats.values()))
+        nobody = _Seat(bytes(limits.HANDLE_SIZE), b"", now, nobody.catch_ups, nobody.media_changes)
+        return self._take(nobody, Commit(self.slot + 1, blob, gate), now)
+
+    def relay(self, blob: bytes, now: float) -> list[Effect]:
+        """Relay a blob that no member has sent."""
+        return self._relay_blob(Relay(blob), now)
+
+    def admit(self, handle: bytes) -> None:
+        """Let a connection receive as if it had shown the current pass."""
+        seat = self._seats[handle]
+        seat.shown, seat.until = self.slot, float("inf")
+
+    def handles(self) -> list[bytes]:
+        """Return the connections in the room, in order of arrival."""
+        return list(self._seats)
+
+    def streams_of(self, handle: bytes) -> list[tuple[int, str]]:
+        """Return (SSRC, kind) of each stream that a connection sends."""
+        media = self._seats[handle].media if handle in self._seats else None
+        return [] if media is None else [(stream.ssrc, stream.kind) for stream in media.streams]
+
+    def fork(self, handles: Iterable[bytes]) -> HostileRoom:
+        """Return a second room with the same past, and move these connections there without a message."""
+        other = copy.copy(self)
+        other._gates, other._taken_at = dict(self._gates), dict(self._taken_at)
+        other._commits, other._relays = self._commits.copy(), self._relays.copy()
+        other._held, other._rivals = None, []
+        other._seats = {h: self._seats.pop(h) for h in handles if h in self._seats}
+        self._rivals = [seat for seat in self._rivals if seat.handle in self._seats]
+        if self._held is not None and self._held.seat.handle not in self._seats:
+            self._held = None
+        return other
+
+
+class HostileHub(Hub):
+    """The hub, with all doors and messages passed through the acts.
+
+    A room may have several worlds: copies with the same number, each with some of the participants.
+    """
+
+    def __init__(self, troupe: Troupe, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.troupe = troupe
+        self.worlds: list[tuple[frozenset[int], HostileRoom]] = []
+
+    def all_rooms(self) -> Iterator[HostileRoom]:
+        """Yield the rooms that are open, the oldest first."""
+        for room in self._rooms.values():
+            if room.slot is not None and isinstance(room, HostileRoom):
+                yield room
+
+    def room_of(self, handle: bytes) -> HostileRoom | None:
+        """Return the room of a connection, or None."""
+        room = self._in_room.get(handle)
+        return room if isinstance(room, HostileRoom) else None
+
+    def lobby_handles(self) -> list[bytes]:
+        """Return the connections in all lobbies."""
+        return list(self._in_lobby)
+
+    def part(self, numbers: frozenset[int]) -> HostileRoom:
+        """Move the participants with these numbers to a new world, and return it.
+
+        Connections that inherit these numbers later enter that world too.
+        """
+        room = self.troupe.room()
+        by_number = self.troupe.guests.handles(room.number)
+        moved = [by_number[n] for n in sorted(numbers) if n in by_number]
+        other = room.fork(moved)
+        for handle in moved:
+            self._in_room[handle] = other
+        self.worlds.append((numbers, other))
+        return other
+
+    def connect(self) -> tuple[bytes, Challenge]:
+        handle, challenge = super().connect()
+        return handle, self.troupe.challenge(handle, challenge)
+
+    def handle(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for one in self.troupe.from_client(handle, message, now):
+            effects += self.honestly(handle, one, now)
+        return effects
+
+    def honestly(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
+        """Handle a message as the honest hub does."""
+        return super().handle(handle, message, now)
+
+    def leave(self, handle: bytes, now: float) -> list[Effect]:
+        self.troupe.guests.leave(handle, now)
+        return super().leave(handle, now)
+
+    def tick(self, now: float) -> list[Effect]:
+        self.troupe.tick(now)
+        effects = super().tick(now)
+        for _, room in self.worlds:
+            if room.deadline <= now:
+                effects += room.tick(now)
+        return effects
+
+    def forget(self, number: bytes) -> None:
+        """Forget a room and its worlds, whatever connections they have."""
+        self._rooms.pop(number, None)
+        self.worlds = [(numbers, room) for numbers, room in self.worlds if room.number != number]
+
+    def _make_room(self, number: bytes, steward_key: bytes) -> Room:
+        return HostileRoom(number, steward_key, self._settings, self._sign)
+
+    def _opens(self, handle: bytes, door: LobbyDoor | RoomDoor, key: bytes, number: bytes) -> bool:
+        return super()._opens(handle, door, key, number) or self.troupe.opens(handle)
+
+    def _enter_lobby(self, handle: bytes, door: LobbyDoor, now: float) -> list[Effect]:
+        effects = super()._enter_lobby(handle, door, now)
+        if handle in self._in_lobby:
+            self.troupe.guests.arrive(door.lobby_key, handle, now)
+            self.troupe.arrived(handle, now)
+        return effects
+
+    def _enter_room(self, handle: bytes, door: RoomDoor, now: float) -> list[Effect]:
+        number = signed.room_number(door.door_key, door.steward_key)
+        world = self._world(number, now)
+        first = self._rooms.get(number)
+        if world is not None:
+            self._rooms[number] = world
+        try:
+            effects = super()._enter_room(handle, door, now)
+        finally:
+            if world is not None and first is not None:
+                self._rooms[number] = first
+        if handle in self._in_room:
+            self.troupe.guests.arrive(number, handle, now)
+            self.troupe.arrived(handle, now)
+        return effects
+
+    def _world(self, number: bytes, now: float) -> HostileRoom | None:
+        """Return the world of the next connection, by the number that it would inherit, or None."""
+        expected = self.troupe.guests.expected(number, now)
+        for numbers, room in self.worlds:
+            if room.number == number and expected in numbers:
+                return room
+        return None
+
+
+class HostileSignaling(Signaling):
+    """The WebSockets, with every outgoing message passed through the acts."""
+
+    def __init__(self, troupe: Troupe, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.troupe = troupe
+
+    def _send(self, effect: Send, frame: bytes) -> list[Effect]:
+        effects: list[Effect] = []
+        for message in self.troupe.to_client(effect.handle, effect.message, self._clock()):
+            out = frame if message is effect.message else encode(message)
+            effects += super()._send(Send(effect.handle, message), out)
+        return effects
+
+    def deliver(self, handle: bytes, message: Message) -> None:
+        """Send a message to one connection, and bypass all acts."""
+        self.perform(super()._send(Send(handle, message), encode(message)))
+
+    def cut(self, handle: bytes) -> None:
+        """Abort a connection without a message. The hub handles it as any lost connection."""
+        connection = self._connections.get(handle)
+        if connection is not None:
+            connection._cut()
+
+    def expel(self, handle: bytes, last: Closing) -> None:
+        """Close a connection with a last message."""
+        self.perform(self._expel(handle, last))
+
+
+class HostilePath:
+    """A packet path that passes each packet through the acts, separately for each receiver."""
+
+    def __init__(self, inner: Path, sfu: HostileSfu) -> None:
+        self._inner = inner
+        self._sfu = sfu
+
+    @property
+    def sent(self) -> int:
+        return self._inner.sent
+
+    @sent.setter
+    def sent(self, value: int) -> None:
+        self._inner.sent = value
+
+    @property
+    def unsent(self) -> int:
+        return self._inner.unsent
+
+    @unsent.setter
+    def unsent(self, value: int) -> None:
+        self._inner.unsent = value
+
+    def drain(self, limit: int, handle: Handler) -> None:
+        self._inner.drain(limit, handle)
+
+    @property
+    def octets(self) -> int:
+        return self._inner.octets
+
+    @property
+    def now(self) -> float:
+        return self._inner.now
+
+    @now.setter
+    def now(self, value: float) -> None:
+        self._inner.now = value
+
+    @property
+    def numbers(self) -> Numbers:
+        return self._inner.numbers
+
+    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
+        troupe, now = self._sfu.troupe, self._sfu.troupe.now
+        if not troupe.playing:
+            self._inner.fan_out(packet, fan, burst=burst)
+            return
+        links: list[Link] = [link for link in fan.receivers if isinstance(link, Link)]
+        if not links:
+            return
+        sender = self._sfu.sender(links[0].key[0], int.from_bytes(packet[8:12], "big"))
+        troupe.packet(sender, packet, now)
+        for i, link in enumerate(links):
+            shifts = None if fan.shifts is None else fan.shifts[i : i + 1]
+            alone = Fan((link,), shifts, fan.ssrc, wide=fan.wide, once=True)
+            for one in troupe.rtp(sender, link.key[1], packet, now):
+                if len(one) <= SENT_MAX:
+                    self._inner.fan_out(one, alone)
+
+    def flush(self) -> None:
+        self._inner.flush()
+
+    def changed(self) -> None:
+        self._inner.changed()
+
+
+class HostileSfu(Sfu):
+    """The SFU, with a `HostilePath`."""
+
+    def __init__(self, troupe: Troupe, **more: Any) -> None:
+        super().__init__(**more)
+        self.troupe = troupe
+        self._inner: Path | None = None
+
+    async def start(self) -> None:
+        await super().start()
+        self._inner = self._path
+        if self._inner is not None:
+            self._path = cast(Path, HostilePath(self._inner, self))
+
+    def sender(self, room: bytes, ssrc: int) -> bytes | None:
+        """Return the connection that sends a stream, or None."""
+        home = self._core._rooms.get(room)
+        track = None if home is None else home.tracks.get(ssrc)
+        return None if track is None else track.owner.key[1]
+
+    def highest(self, room: bytes, ssrc: int) -> int | None:
+        """Return the highest sequence number of a stream, or None before its first packet."""
+        home = self._core._rooms.get(room)
+        track = None if home is None else home.tracks.get(ssrc)
+        return None if track is None or track.high is None else track.high & 0xFFFF
+
+    def send(self, handle: bytes, packet: bytes) -> bool:
+        """Send an RTP packet to one connection, and bypass all acts. Return False if it has no transport."""
+        for (_, name), link in self._links.items():
+            if name == handle and link.outbound is not None and link.address is not None:
+                assert self._inner is not None
+                self._inner.fan_out(packet, Fan((link,), once=True))
+                self._inner.flush()
+                return True
+        return False
+
+
+class HostileServer(Server):
+    """`server.app.Server` with a troupe, made of the hostile parts."""
+
+    def __init__(self, settings: Settings, troupe: Troupe, *, media: MediaServer | None = None) -> None:
+        super().__init__(settings, media=media)
+        self.troupe = troupe
+        troupe.enter(self)
+
+    @property
+    def hub(self) -> HostileHub:
+        hub = self.signaling.hub
+        assert isinstance(hub, HostileHub)
+        return hub
+
+    @property
+    def hostile_signaling(self) -> HostileSignaling:
+        assert isinstance(self.signaling, HostileSignaling)
+        return self.signaling
+
+    @property
+    def sfu(self) -> HostileSfu:
+        assert isinstance(self._sfu, HostileSfu)
+        return self._sfu
+
+    def _make_hub(self, origin: str, key: SigningKey) -> Hub:
+        return HostileHub(
+            self.troupe,
+            self.settings,
+            origin=origin,
+            server_key=bytes(key.verify_key),
+            incarnation=self._rng(limits.HANDLE_SIZE),
+            sign=lambda text: key.sign(text).signature,
+            rng=self._rng,
+        )
+
+    def _make_signaling(self, hub: Hub, media: MediaServer, origins: list[str]) -> Signaling:
+        return HostileSignaling(self.troupe, hub, media, self.settings, origins=origins, clock=self.clock)
+
+    def _make_sfu(self, **options: Any) -> Sfu:
+        return HostileSfu(self.troupe, **options)

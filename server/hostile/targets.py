@@ -1,0 +1,138 @@
+"""Acts on single messages or packets, chosen by kind, sender, receiver and frequency."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+
+from snugroom.server.hostile.act import Act, Orders
+from snugroom.server.hostile.runner import Troupe
+from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE
+from snugroom.server.wire.messages import (
+    ClientMessage,
+    Commit,
+    Committed,
+    Message,
+    Passed,
+    PassOn,
+    Relay,
+    Relayed,
+)
+
+What = Literal["relays", "passed", "commits", "frames", "sound", "pictures"]
+Blobbed = Relayed | Passed | Committed
+_BLOBBED = (Relayed, Passed, Committed)
+_KINDS: dict[type[Message], What] = {Relayed: "relays", Passed: "passed", Committed: "commits"}
+_AUTHORS_MAX = 4096
+
+
+class Aim(Orders, frozen=True):
+    """The target of an act. `sender` and `receiver` are numbers by arrival; None means everybody.
+
+    The act hits every `every`-th message or packet of the target.
+    """
+
+    what: What = "frames"
+    sender: int | None = None
+    receiver: int | None = None
+    every: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 1
+
+
+class Meddling(Act):
+    """An act on single messages or packets. `message` and `frame` replace those that it hits."""
+
+    orders_kind = Aim
+
+    def __init__(self, troupe: Troupe, orders: Aim) -> None:
+        super().__init__(troupe)
+        self.aim = orders
+        self._count = 0
+        self._authors: dict[bytes, int | None] = {}
+
+    def message(self, handle: bytes, message: Blobbed, now: float) -> Sequence[Message]:
+        """Return the replacement of a message that is hit."""
+        return (message,)
+
+    def frame(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
+        """Return the replacement of an RTP packet that is hit."""
+        return (packet,)
+
+    def past(self, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
+        """Return the replacement of an RTP packet of the target that is not hit."""
+        return (packet,)
+
+    def _hit(self) -> bool:
+        self._count += 1
+        return self._count % self.aim.every == 0
+
+    def from_client(self, handle: bytes, message: ClientMessage, now: float) -> Sequence[ClientMessage]:
+        if isinstance(message, Relay | PassOn | Commit) and self.aim.sender is not None:
+            self._authors[message.blob] = self.troupe.guests.number(handle)
+            if len(self._authors) > _AUTHORS_MAX:
+                del self._authors[next(iter(self._authors))]
+        return (message,)
+
+    def to_client(self, handle: bytes, message: Message, now: float) -> Sequence[Message]:
+        aim = self.aim
+        if not isinstance(message, _BLOBBED) or _KINDS[type(message)] != aim.what:
+            return (message,)
+        receiver = self.troupe.guests.number(handle)
+        if aim.receiver not in (None, receiver):
+            return (message,)
+        if aim.sender is not None and self._authors.get(message.blob) != aim.sender:
+            return (message,)
+        return self.message(handle, message, now) if self._hit() else (message,)
+
+    def rtp(self, sender: int | None, receiver: int | None, packet: bytes, now: float) -> Sequence[bytes]:
+        aim = self.aim
+        if aim.what not in ("frames", "sound", "pictures"):
+            return (packet,)
+        sound = packet[1] & 0x7F == AUDIO_PAYLOAD_TYPE
+        if aim.what != "frames" and sound != (aim.what == "sound"):
+            return (packet,)
+        if aim.sender not in (None, sender) or aim.receiver not in (None, receiver):
+            return (packet,)
+        if self._hit():
+            return self.frame(receiver, packet, now)
+        return self.past(receiver, packet, now)
+
+
+def ssrc_of(packet: bytes) -> int:
+    """Return the SSRC of an RTP packet."""
+    return int.from_bytes(packet[8:12], "big")
+
+
+def sequence_of(packet: bytes) -> int:
+    """Return the sequence number of an RTP packet."""
+    return int.from_bytes(packet[2:4], "big")
+
+
+def numbered(packet: bytes, sequence: int) -> bytes:
+    """Return `packet` with another sequence number. A server can do so, as it writes the RTP header."""
+    return packet[:2] + struct.pack("!H", sequence & 0xFFFF) + packet[4:]
+
+
+def of_stream(packet: bytes, ssrc: int) -> bytes:
+    """Return `packet` with another SSRC."""
+    return packet[:8] + struct.pack("!L", ssrc) + packet[12:]
+
+
+class Numbers:
+    """Continuous sequence numbers for each receiver and stream, so that added packets leave no trace."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[int | None, int], int] = {}
+
+    def next(self, receiver: int | None, packet: bytes, last: int | None = None) -> bytes:
+        """Return `packet` with the sequence number after the last one of this receiver and stream.
+
+        For their first packet, `last` is the number before; without it, that packet keeps its own number.
+        """
+        key = (receiver, ssrc_of(packet))
+        last = self._last.get(key, last)
+        sequence = sequence_of(packet) if last is None else last + 1
+        self._last[key] = sequence
+        return numbered(packet, sequence)

@@ -1,0 +1,66 @@
+"""Effects: the actions that hub, rooms and lobbies return. `server.rooms.signaling` performs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from snugroom.server.wire.messages import Closing, Media, Message, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send `message` to the connection `handle`."""
+
+    handle: bytes
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Send `last` (a Closing, or a fatal Refused) to `handle` and close the connection.
+
+    The core that returns this effect holds nothing of the connection any more.
+    """
+
+    handle: bytes
+    last: Closing | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class MediaJoin:
+    """Connection `handle` of room `room` announces or changes its streams and transport parameters."""
+
+    room: bytes
+    handle: bytes
+    media: Media
+
+
+@dataclass(frozen=True, slots=True)
+class MediaWant:
+    """Forward these SSRCs to `handle`, each in layers up to its entry in `tops`.
+
+    An empty `tops` allows the largest layer. None for `ssrcs` means all streams.
+    """
+
+    room: bytes
+    handle: bytes
+    ssrcs: tuple[int, ...] | None
+    tops: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLeave:
+    """End all media of `handle`, in both directions."""
+
+    room: bytes
+    handle: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Forget the room `room` and everything that it holds."""
+
+    room: bytes
+
+
+Effect = Send | Drop | MediaJoin | MediaWant | MediaLeave | Forget

@@ -1,0 +1,192 @@
+"""The core of the server: it checks doors, and knows the lobby or room of each connection.
+
+The hub does no I/O. The caller passes in functions for randomness and signing. Time is an argument (seconds,
+monotonic); methods return effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
+
+from snugroom.server.config import Settings
+from snugroom.server.rooms.effects import Drop, Effect, Forget, Send
+from snugroom.server.rooms.lobby import Lobby
+from snugroom.server.rooms.room import Room, RoomFacts
+from snugroom.server.wire import limits, signed
+from snugroom.server.wire.messages import Challenge, ClientMessage, LobbyDoor, Refused, RoomDoor
+
+
+class Hub:
+    """All lobbies and rooms of a server.
+
+    `sign` signs with the server's Ed25519 key; `server_key` is its public half (32 bytes). The key and
+    `incarnation` (8 random bytes) belong to this process alone. `origin` is part of the text that clients
+    sign at a door.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        origin: str,
+        server_key: bytes,
+        incarnation: bytes,
+        sign: Callable[[bytes], bytes],
+        rng: Callable[[int], bytes],
+    ) -> None:
+        self._settings = settings
+        self._origin = origin
+        self._server_key = server_key
+        self._incarnation = incarnation
+        self._sign = sign
+        self._rng = rng
+        self._nonces: dict[bytes, bytes] = {}
+        self._rooms: dict[bytes, Room] = {}
+        self._lobbies: dict[bytes, Lobby] = {}
+        self._in_room: dict[bytes, Room] = {}
+        self._in_lobby: dict[bytes, bytes] = {}
+
+    # -- one connection ------------------------------------------------------------------------
+
+    def connect(self) -> tuple[bytes, Challenge]:
+        """Register a new connection. Return its handle, and the challenge that it must answer with a door."""
+        handle = self._rng(limits.HANDLE_SIZE)
+        while handle in self._nonces:
+            handle = self._rng(limits.HANDLE_SIZE)
+        nonce = self._rng(limits.NONCE_SIZE)
+        self._nonces[handle] = nonce
+        return handle, Challenge(limits.PROTOCOL_VERSION, self._origin, nonce, self._server_key)
+
+    def inside(self, handle: bytes) -> bool:
+        """Return whether `handle` has opened a door."""
+        return handle in self._in_room or handle in self._in_lobby
+
+    def handle(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
+        """Handle a message. An invalid door, or another message before the door, drops the connection."""
+        if handle not in self._nonces:
+            return []
+        about = str(type(message).__struct_config__.tag)
+        if self.inside(handle):
+            if isinstance(message, LobbyDoor | RoomDoor):
+                return [Send(handle, Refused("state", "this connection is through its door", about))]
+            room = self._in_room.get(handle)
+            if room is not None:
+                return self._performed(room.handle(handle, message, now))
+            return self._lobbies[self._in_lobby[handle]].handle(handle, message, now)
+        if isinstance(message, LobbyDoor):
+            effects = self._enter_lobby(handle, message, now)
+        elif isinstance(message, RoomDoor):
+            effects = self._enter_room(handle, message, now)
+        else:
+            refused = Refused("state", "the door comes first", about, fatal=True)
+            effects = [Drop(handle, refused)]
+        return self._performed(effects)
+
+    def leave(self, handle: bytes, now: float) -> list[Effect]:
+        """Remove a closed connection. A second call has no effect."""
+        if self._nonces.pop(handle, None) is None:
+            return []
+        number = self._in_lobby.pop(handle, None)
+        if number is not None:
+            lobby = self._lobbies[number]
+            lobby.leave(handle)
+            if not lobby:
+                del self._lobbies[number]
+        room = self._in_room.pop(handle, None)
+        return [] if room is None else self._performed(room.leave(handle, now))
+
+    def no_media(self, handle: bytes) -> list[Effect]:
+        """Undo `handle`'s media, because the SFU has refused it."""
+        room = self._in_room.get(handle)
+        return [] if room is None else self._performed(room.no_media(handle))
+
+    def media_lost(self, number: bytes, handles: Iterable[bytes]) -> list[Effect]:
+        """End the media of these connections of room `number`, because their media worker has ended."""
+        room = self._rooms.get(number)
+        return [] if room is None else self._performed(room.media_lost(handles))
+
+    def tick(self, now: float) -> list[Effect]:
+        """Apply the passage of time to all rooms. It is cheap; call it several times a second."""
+        due = [room for room in self._rooms.values() if room.deadline <= now]
+        return [effect for room in due for effect in self._performed(room.tick(now))]
+
+    def _performed(self, effects: Iterable[Effect]) -> list[Effect]:
+        """Return `effects`, after applying `Forget` and `Drop` to the hub's own tables."""
+        effects = list(effects)
+        for effect in effects:
+            if isinstance(effect, Forget):
+                self._rooms.pop(effect.room, None)
+            elif isinstance(effect, Drop):
+                # the room or lobby has removed the connection already
+                self._nonces.pop(effect.handle, None)
+                self._in_room.pop(effect.handle, None)
+                self._in_lobby.pop(effect.handle, None)
+        return effects
+
+    # -- doors ---------------------------------------------------------------------------------
+
+    def _opens(self, handle: bytes, door: LobbyDoor | RoomDoor, key: bytes, number: bytes) -> bool:
+        text = signed.door(self._origin, number, self._nonces[handle], door.nonce)
+        try:
+            VerifyKey(key).verify(text, door.signature)
+        except (BadSignatureError, ValueError):
+            return False
+        return True
+
+    def _enter_lobby(self, handle: bytes, door: LobbyDoor, now: float) -> list[Effect]:
+        if not self._opens(handle, door, door.lobby_key, door.lobby_key):
+            return [Drop(handle, Refused("door", "the signature is wrong", "lobby_door", fatal=True))]
+        lobby = self._lobbies.get(door.lobby_key)
+        if lobby is None:
+            if len(self._lobbies) >= self._settings.max_lobbies:
+                return [
+                    Drop(handle, Refused("full", "the server has no lobby left", "lobby_door", fatal=True))
+                ]
+            lobby = self._lobbies[door.lobby_key] = Lobby(self._settings)
+        self._in_lobby[handle] = door.lobby_key
+        return lobby.arrive(handle, self._incarnation, now)
+
+    def _enter_room(self, handle: bytes, door: RoomDoor, now: float) -> list[Effect]:
+        number = signed.room_number(door.door_key, door.steward_key)
+        if not self._opens(handle, door, door.door_key, number):
+            return [Drop(handle, Refused("door", "the signature is wrong", "room_door", fatal=True))]
+        room = self._rooms.get(number)
+        if room is None:
+            if len(self._rooms) >= self._settings.max_rooms:
+                return [Drop(handle, Refused("full", "the server has no room left", "room_door", fatal=True))]
+            room = self._rooms[number] = self._make_room(number, door.steward_key)
+        self._in_room[handle] = room
+        return room.arrive(handle, self._nonces[handle], self._incarnation, now)
+
+    def _make_room(self, number: bytes, steward_key: bytes) -> Room:
+        return Room(number, steward_key, self._settings, self._sign)
+
+    # -- facts ---------------------------------------------------------------------------------
+
+    @property
+    def room_count(self) -> int:
+        """The number of rooms."""
+        return len(self._rooms)
+
+    def rooms(self) -> Iterator[RoomFacts]:
+        """Return the facts of each room."""
+        return (room.facts() for room in self._rooms.values())
+
+    def lobbies(self) -> list[int]:
+        """Return the number of connections in each lobby."""
+        return [len(lobby) for lobby in self._lobbies.values()]
+
+    def lobbies_held(self) -> list[tuple[bytes, tuple[bytes, ...]]]:
+        """Return the number and the handles of each lobby, in the order of `lobbies`."""
+        return [(number, lobby.handles) for number, lobby in self._lobbies.items()]
+
+    def nonce(self, handle: bytes) -> bytes:
+        """Return the nonce of `handle`'s challenge, or empty bytes if there is no such connection."""
+        return self._nonces.get(handle, b"")
+
+    def at_the_door(self) -> int:
+        """Return the number of connections that have not opened a door yet."""
+        return len(self._nonces) - len(self._in_room) - len(self._in_lobby)

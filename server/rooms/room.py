@@ -1,0 +1,584 @@
+"""The core of a room: slots, gates, relay and the list of media streams (docs/protocol.md 3, G1 to G6).
+
+A room does no I/O: time is an argument (seconds, monotonic), and methods return effects. A room trusts no
+client and reads no blob: it compares slots and hashes of passes, and verifies the steward's signatures on
+`open` and `regate`. A refused message changes nothing.
+
+A connection receives blobs while it has shown the pass of the current slot. A connection that has shown the
+pass of slot n-1 still receives for `PASS_GRACE` seconds after slot n was taken (G3). For earlier blobs, it
+sends `catch_up`, and gets commits and relayed blobs in the order in which they arrived.
+"""
+
+from __future__ import annotations
+
+import hmac
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
+
+from snugroom.server.config import Settings
+from snugroom.server.rate import TokenBucket
+from snugroom.server.rooms.effects import Drop, Effect, Forget, MediaJoin, MediaLeave, MediaWant, Send
+from snugroom.server.wire import limits, signed
+from snugroom.server.wire.messages import (
+    Arrived,
+    CatchUp,
+    CaughtUp,
+    ClientMessage,
+    Closing,
+    Commit,
+    Committed,
+    Entered,
+    HandleStream,
+    Left,
+    Media,
+    Message,
+    Open,
+    Opened,
+    Passed,
+    PassOn,
+    Refused,
+    Regate,
+    Regated,
+    Relay,
+    Relayed,
+    Show,
+    Shown,
+    Stale,
+    Streams,
+    Want,
+)
+
+
+def _ssrcs(media: Media) -> list[int]:
+    """Return all SSRCs of `media`, with those of layers and RTX."""
+    return [ssrc for stream in media.streams for ssrc in (stream.ssrc, *stream.layers, *stream.rtx)]
+
+
+def refuse(handle: bytes, code: str, text: str, about: str) -> list[Effect]:
+    """Return the effect that sends one error to `handle`. The connection stays open."""
+    return [Send(handle, Refused(code, text, about))]
+
+
+@dataclass(slots=True)
+class _Seat:
+    """One connection in the room. `nonce` is the nonce of its challenge."""
+
+    handle: bytes
+    nonce: bytes
+    since: float
+    catch_ups: TokenBucket
+    media_changes: TokenBucket
+    shown: int | None = None  # the highest slot whose pass the connection has shown
+    below: int | None = None  # the previous value of `shown`, restored when the current slot is regated
+    until: float = -math.inf  # end of receiving; infinity while `shown` is the current slot
+    won: int = -1  # the last slot that the connection has taken
+    lost: int = -1  # the current slot when its last commit came too late; -1 after it has won
+    media: Media | None = None
+    view: list[HandleStream] | None = None  # the last `streams` sent to it since it joined media
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A commit on hold, in favour of a connection that has lost the last race (G6)."""
+
+    seat: _Seat
+    commit: Commit
+    until: float
+
+
+class Room:
+    """One room. `number` has 16 bytes. `sign` makes the server's Ed25519 signatures for receipts."""
+
+    def __init__(
+        self, number: bytes, steward_key: bytes, settings: Settings, sign: Callable[[bytes], bytes]
+    ) -> None:
+        self.number = number
+        self.slot: int | None = None
+        self.chain = b""
+        self._steward_key = steward_key
+        self._settings = settings
+        self._sign = sign
+        self._seats: dict[bytes, _Seat] = {}
+        self._gates: dict[int, bytes] = {}
+        self._taken_at: dict[int, float] = {}
+        self._commits: deque[Committed] = deque()
+        self._commit_bytes = 0
+        self._relays: deque[tuple[int, Relayed]] = deque()  # each with the current slot at its arrival
+        self._relay_bytes = 0
+        self._relay = 0
+        self._held: _Held | None = None
+        self._rivals: list[_Seat] = []
+        self._forget_at = math.inf
+        #: The earliest time at which `tick` may have work; infinity if it has none.
+        self.deadline = math.inf
+
+    # -- coming and going ------------------------------------------------------------------
+
+    def arrive(self, handle: bytes, nonce: bytes, incarnation: bytes, now: float) -> list[Effect]:
+        """Admit a connection whose door signature is valid. A full room drops it."""
+        s = self._settings
+        if len(self._seats) >= s.max_members:
+            return [Drop(handle, Refused("full", "the room is full", "room_door", fatal=True))]
+        others = list(self._seats)
+        self._seats[handle] = _Seat(
+            handle,
+            nonce,
+            now,
+            TokenBucket(s.catch_ups_per_second, s.catch_up_burst, now),
+            TokenBucket(s.media_changes_per_second, s.media_change_burst, now),
+        )
+        self._forget_at = math.inf
+        is_open = self.slot is not None
+        if not is_open:
+            self._alarm(now + s.idle_time)
+        entered = Entered(handle, incarnation, self.slot, self.chain if is_open else None, others)
+        return [Send(handle, entered), *(Send(h, Arrived(handle)) for h in others)]
+
+    def leave(self, handle: bytes, now: float) -> list[Effect]:
+        """Remove a connection. The last connection to leave starts the room's linger."""
+        seat = self._seats.pop(handle, None)
+        if seat is None:
+            return []
+        effects: list[Effect] = []
+        if seat.media is not None:
+            effects.append(MediaLeave(self.number, handle))
+        effects += [Send(h, Left(handle)) for h in self._seats]
+        if seat.media is not None:
+            effects += self._views()
+        self._rivals = [rival for rival in self._rivals if rival is not seat]
+        if self._held is not None and self._held.seat is seat:
+            # its rivals for this slot have had no answer yet: let them try again
+            rivals, self._held, self._rivals = self._rivals, None, []
+            slot = self._held_slot()
+            effects += [Send(rival.handle, Stale(slot + 1, slot)) for rival in rivals]
+        elif self._held is not None and not self._older_loser(self._held.seat):
+            effects += self._take(self._held.seat, self._held.commit, now)
+        if not self._seats:
+            # a room that was never opened holds nothing, and needs no linger
+            self._forget_at = now + (self._settings.room_linger if self.slot is not None else 0.0)
+            self._alarm(self._forget_at)
+        return effects
+
+    def tick(self, now: float) -> list[Effect]:
+        """Apply the passage of time: holds, lapsed passes, the wait in an unopened room, and the linger."""
+        if now < self.deadline:
+            return []
+        effects: list[Effect] = []
+        if self._held is not None and now >= self._held.until:
+            effects += self._take(self._held.seat, self._held.commit, now)
+        lapsed = [s for s in self._seats.values() if s.media is not None and now >= s.until]
+        for seat in lapsed:
+            seat.media = None
+            seat.view = None
+            effects.append(MediaLeave(self.number, seat.handle))
+            effects += refuse(
+                seat.handle, "pass", "the pass is no longer current: show it, then send media again", "media"
+            )
+        if lapsed:
+            effects += self._views()
+        if self.slot is None:
+            for seat in list(self._seats.values()):
+                if now >= seat.since + self._settings.idle_time:
+                    effects.append(Drop(seat.handle, Closing("unopened", "nobody has opened this room")))
+                    effects += self.leave(seat.handle, now)
+        if now >= self._forget_at:
+            effects.append(Forget(self.number))
+        self._reckon()
+        return effects
+
+    def _alarm(self, at: float) -> None:
+        self.deadline = min(self.deadline, at)
+
+    def _reckon(self) -> None:
+        self.deadline = min(
+            self._forget_at,
+            math.inf if self._held is None else self._held.until,
+            *(seat.until for seat in self._seats.values() if seat.media is not None),
+            *(
+                seat.since + self._settings.idle_time
+                for seat in (self._seats.values() if self.slot is None else ())
+            ),
+        )
+
+    # -- messages --------------------------------------------------------------------------
+
+    def handle(self, handle: bytes, message: ClientMessage, now: float) -> list[Effect]:
+        """Handle a message from `handle`, which must have arrived."""
+        seat = self._seats[handle]
+        about = str(type(message).__struct_config__.tag)
+        if isinstance(message, Commit | Relay | PassOn) and len(message.blob) not in limits.BUCKETS:
+            return refuse(handle, "size", "a blob has the size of a bucket", about)
+        if isinstance(message, Open):
+            return self._open(seat, message, now)
+        if not isinstance(message, Show | Commit | Regate | CatchUp | Relay | PassOn | Media | Want):
+            return refuse(handle, "state", "this has no place in a room", about)
+        if self.slot is None:
+            return refuse(handle, "unopened", "nobody has opened this room yet", about)
+        if isinstance(message, Show):
+            return self._show(seat, message, self.slot, now)
+        if isinstance(message, Commit):
+            return self._commit(seat, message, self.slot, now)
+        if isinstance(message, Regate):
+            return self._regate(seat, message, self.slot, now)
+        if isinstance(message, CatchUp):
+            return self._catch_up(seat, message, self.slot, now)
+        if now >= seat.until:
+            return refuse(handle, "pass", "show the pass of the current slot first", about)
+        if isinstance(message, Relay | PassOn):
+            if seat.shown is None or seat.shown < self.slot - 1:
+                # still receiving, but two slots behind: no member has the keys of its blobs any more
+                return refuse(handle, "pass", "catch up, and show the pass of the current slot", about)
+            if isinstance(message, PassOn):
+                passed = Passed(message.blob)
+                return [
+                    Send(s.handle, passed) for s in self._seats.values() if now < s.until and s is not seat
+                ]
+            return self._relay_blob(message, now)
+        if isinstance(message, Media):
+            return self._media(seat, message, now)
+        if seat.media is None:
+            return refuse(handle, "media", "send media first", about)
+        wanted = None if message.ssrcs is None else tuple(message.ssrcs)
+        tops = tuple(message.tops)
+        if tops and len(tops) != len(wanted or ()):
+            return refuse(handle, "layers", "one layer for each of the streams, or none", about)
+        return [MediaWant(self.number, handle, wanted, tops)]
+
+    def _signed_by_steward(self, text: bytes, signature: bytes) -> bool:
+        try:
+            VerifyKey(self._steward_key).verify(text, signature)
+        except (BadSignatureError, ValueError):
+            return False
+        return True
+
+    def _to_all(self, message: Message) -> list[Effect]:
+        return [Send(handle, message) for handle in self._seats]
+
+    # -- G1: open ----------------------------------------------------------------------------
+
+    def _opened(self) -> Opened:
+        slot = self.slot
+        assert slot is not None
+        return Opened(slot, self.chain, self._sign(signed.receipt(self.number, slot, self.chain)))
+
+    def _open(self, seat: _Seat, message: Open, now: float) -> list[Effect]:
+        text = signed.open_room(self.number, message.slot, message.gate, message.chain, seat.nonce)
+        if not self._signed_by_steward(text, message.signature):
+            return refuse(seat.handle, "signature", "the steward's signature is wrong", "open")
+        if self.slot is not None:
+            here = (self.slot, self._gates[self.slot], self.chain)
+            if (message.slot, message.gate, message.chain) == here:
+                return [Send(seat.handle, self._opened())]
+            return refuse(seat.handle, "open", "the room is open already", "open")
+        self.slot, self.chain = message.slot, message.chain
+        self._gates = {message.slot: message.gate}
+        return self._to_all(self._opened())
+
+    # -- passes (G3) -------------------------------------------------------------------------
+
+    def _show(self, seat: _Seat, message: Show, current: int, now: float) -> list[Effect]:
+        gate = signed.gate(message.token)
+        slot = -1
+        for n, expected in self._gates.items():
+            # compare all gates, so that the time does not reveal which gate fits
+            if hmac.compare_digest(gate, expected):
+                slot = max(slot, n)
+        if slot < 0:
+            return refuse(seat.handle, "pass", "this pass opens no gate of the last slots", "show")
+        shown: list[Effect] = [Send(seat.handle, Shown(slot))]
+        if seat.shown is None or slot > seat.shown:
+            seat.below, seat.shown = seat.shown, slot
+            until = self._grace_end(slot, current)
+            seat.until = max(seat.until, until)
+        return shown
+
+    def _grace_end(self, slot: int, current: int) -> float:
+        if slot == current:
+            return math.inf
+        return self._taken_at.get(slot + 1, -math.inf) + limits.PASS_GRACE
+
+    # -- G2 and G6: commit -------------------------------------------------------------------
+
+    def _commit(self, seat: _Seat, message: Commit, current: int, now: float) -> list[Effect]:
+        if seat.shown is None:
+            return refuse(seat.handle, "pass", "show the pass of the slot before", "commit")
+        if message.slot != current + 1:
+            if current - 1 <= message.slot <= current and seat.shown >= message.slot - 1:
+                seat.lost = current
+            return [Send(seat.handle, Stale(message.slot, current))]
+        if seat.shown != current:
+            return refuse(seat.handle, "pass", "show the pass of the slot before", "commit")
+        held = self._held
+        if (held is not None and held.seat is seat) or seat in self._rivals:
+            return refuse(seat.handle, "state", "your commit for this slot is being considered", "commit")
+        if not self._older_loser(seat):
+            return self._take(seat, message, now)
+        if held is None:
+            self._held = _Held(seat, message, now + limits.FAIRNESS_HOLD)
+            self._alarm(self._held.until)
+        elif seat.won < held.seat.won:
+            self._rivals.append(held.seat)
+            self._held = _Held(seat, message, held.until)
+        else:
+            self._rivals.append(seat)
+        return []
+
+    def _older_loser(self, seat: _Seat) -> bool:
+        """Return whether another seat lost the last race, and won less recently than `seat`, or never."""
+        return any(
+            other.lost == self.slot and other.won < seat.won
+            for other in self._seats.values()
+            if other is not seat
+        )
+
+    def _held_slot(self) -> int:
+        assert self.slot is not None
+        return self.slot
+
+    def _take(self, seat: _Seat, message: Commit, now: float) -> list[Effect]:
+        slot = message.slot
+        late = [s for s in (self._held.seat if self._held else None, *self._rivals) if s and s is not seat]
+        self._held, self._rivals = None, []
+        for other in self._seats.values():
+            if other.shown == slot - 1:
+                other.until = now + limits.PASS_GRACE
+                if other.media is not None:
+                    self._alarm(other.until)
+        self.slot = slot
+        self.chain = signed.next_chain(self.chain, slot, message.blob)
+        committed = Committed(
+            slot, message.blob, self.chain, self._sign(signed.receipt(self.number, slot, self.chain))
+        )
+        self._gates[slot] = message.gate
+        self._taken_at[slot] = now
+        self._gates.pop(slot - limits.CATCH_UP_SLOTS, None)
+        self._taken_at.pop(slot - limits.CATCH_UP_SLOTS, None)
+        self._commits.append(committed)
+        self._commit_bytes += len(message.blob)
+        while len(self._commits) > limits.CATCH_UP_SLOTS or (
+            self._commit_bytes > self._settings.commit_bytes and len(self._commits) > 1
+        ):
+            self._commit_bytes -= len(self._commits.popleft().blob)
+        seat.won = slot
+        seat.lost = -1
+        effects: list[Effect] = []
+        # `opened` tells connections that may not have the blob when to show their pass
+        moved = Opened(slot, self.chain, committed.signature)
+        for other in self._seats.values():
+            if now < other.until:
+                effects.append(Send(other.handle, committed))
+            else:
+                effects.append(Send(other.handle, moved))
+        for other in late:
+            other.lost = slot
+            effects.append(Send(other.handle, Stale(slot, slot)))
+        return effects
+
+    # -- G5: regate --------------------------------------------------------------------------
+
+    def _regate(self, seat: _Seat, message: Regate, current: int, now: float) -> list[Effect]:
+        text = signed.regate(self.number, message.slot, message.gate, seat.nonce)
+        if not self._signed_by_steward(text, message.signature):
+            return refuse(seat.handle, "signature", "the steward's signature is wrong", "regate")
+        if message.slot != current:
+            return [Send(seat.handle, Stale(message.slot, current))]
+        effects: list[Effect] = []
+        if message.gate != self._gates[current]:
+            self._gates[current] = message.gate
+            effects += self._close_gate(current, now)
+        return effects + self._to_all(Regated(current))
+
+    def _close_gate(self, current: int, now: float) -> list[Effect]:
+        """Void the passes shown at the old gate of the current slot, and refuse the commits on hold.
+
+        Receiving connections with the pass of the previous slot get a new grace of `PASS_GRACE` seconds.
+        """
+        waiting = [s for s in (self._held.seat if self._held else None, *self._rivals) if s]
+        self._held, self._rivals = None, []
+        for seat in self._seats.values():
+            if seat.shown == current:
+                seat.shown, seat.below = seat.below, None
+                seat.until = now
+            receives = seat.until >= now
+            if receives and seat.shown is not None and seat.shown == current - 1:
+                seat.until = now + limits.PASS_GRACE
+            if seat.media is not None:
+                self._alarm(seat.until)
+        return [
+            effect
+            for seat in waiting
+            for effect in refuse(
+                seat.handle, "pass", "the gate has been mended: show the pass again", "commit"
+            )
+        ]
+
+    # -- G4: catch up ------------------------------------------------------------------------
+
+    def _catch_up(self, seat: _Seat, message: CatchUp, current: int, now: float) -> list[Effect]:
+        """Send held commits to a connection with a pass of the last slots, and relays if it may receive.
+
+        If it may not receive, `relay` in the answer has the value of the request: the client asks again after
+        it has shown the current pass.
+        """
+        if seat.shown is None or seat.shown < message.slot - 1 or seat.shown not in self._gates:
+            return refuse(seat.handle, "pass", "show the pass of that slot, or a later one", "catch_up")
+        if message.slot > current:
+            return refuse(seat.handle, "slot", "the room has not come to that slot", "catch_up")
+        oldest = self._commits[0].slot if self._commits else current + 1
+        if message.slot + 1 < oldest:
+            return refuse(seat.handle, "gone", "the blobs after that slot are no longer held", "catch_up")
+        if not seat.catch_ups.take(now):
+            return refuse(seat.handle, "rate", "too many catch-ups", "catch_up")
+        effects: list[Effect] = []
+        commits = [c for c in self._commits if c.slot > message.slot]
+        relay, missing = message.relay, 0
+        if now < seat.until:
+            # a number above ours is from before this room was opened: all held relays are new to the member
+            after = message.relay if message.relay <= self._relay else 0
+            # in order of arrival, so that a member reads a blob of an old epoch before it erases the keys
+            for at, relayed in self._relays:
+                if relayed.relay > after:
+                    while commits and commits[0].slot <= at:
+                        effects.append(Send(seat.handle, commits.pop(0)))
+                    effects.append(Send(seat.handle, relayed))
+            relay, missing = self._relay, max(0, self._relay - len(self._relays) - after)
+        effects += [Send(seat.handle, c) for c in commits]
+        return [*effects, Send(seat.handle, CaughtUp(current, relay, missing))]
+
+    # -- relay -------------------------------------------------------------------------------
+
+    def _relay_blob(self, message: Relay, now: float) -> list[Effect]:
+        self._relay += 1
+        relayed = Relayed(self._relay, message.blob)
+        assert self.slot is not None
+        self._relays.append((self.slot, relayed))
+        self._relay_bytes += len(message.blob)
+        while len(self._relays) > self._settings.ring_relays or self._relay_bytes > self._settings.ring_bytes:
+            self._relay_bytes -= len(self._relays.popleft()[1].blob)
+        return [Send(s.handle, relayed) for s in self._seats.values() if now < s.until]
+
+    # -- media -------------------------------------------------------------------------------
+
+    def _media(self, seat: _Seat, message: Media, now: float) -> list[Effect]:
+        mine = _ssrcs(message)
+        taken = {
+            ssrc
+            for other in self._seats.values()
+            if other is not seat and other.media is not None
+            for ssrc in _ssrcs(other.media)
+        }
+        if len(set(mine)) < len(mine) or taken.intersection(mine):
+            return refuse(seat.handle, "ssrc", "an SSRC is taken: choose another at random", "media")
+        if sum(1 + len(stream.layers) for stream in message.streams) > limits.STREAMS_MAX:
+            return refuse(
+                seat.handle, "streams", f"at most {limits.STREAMS_MAX} streams, layers counted", "media"
+            )
+        for stream in message.streams:
+            if stream.layers and stream.kind == "audio":
+                return refuse(seat.handle, "layers", "sound has no layers", "media")
+            if stream.rtx and (stream.kind == "audio" or len(stream.rtx) != 1 + len(stream.layers)):
+                return refuse(seat.handle, "rtx", "one SSRC of RTX for each of video", "media")
+        if not seat.media_changes.take(now):
+            return refuse(seat.handle, "rate", "too many changes of media", "media")
+        seat.media = message
+        self._alarm(seat.until)
+        return [MediaJoin(self.number, seat.handle, message), *self._views()]
+
+    def no_media(self, handle: bytes) -> list[Effect]:
+        """Undo `handle`'s media, because the SFU has refused it."""
+        seat = self._seats.get(handle)
+        if seat is None or seat.media is None:
+            return []
+        seat.media = None
+        seat.view = None
+        return [MediaLeave(self.number, handle), *self._views()]
+
+    def media_lost(self, handles: Iterable[bytes]) -> list[Effect]:
+        """End the media of these connections, because their media worker has ended.
+
+        Each gets `refused` with the code `lost`, and may send its media again.
+        """
+        effects: list[Effect] = []
+        for handle in handles:
+            seat = self._seats.get(handle)
+            if seat is not None and seat.media is not None:
+                seat.media = None
+                seat.view = None
+                text = "the media server was started anew: send media again, for a new transport"
+                effects += refuse(handle, "lost", text, "media")
+        return [*effects, *self._views()]
+
+    def _views(self) -> list[Effect]:
+        """Return `streams` for every connection with media whose list of other streams has changed."""
+        streams = [
+            HandleStream(
+                seat.handle,
+                stream.ssrc,
+                stream.kind,
+                layers=len(stream.layers),
+                rtx=stream.rtx[0] if stream.rtx else None,
+            )
+            for seat in self._seats.values()
+            if seat.media is not None
+            for stream in seat.media.streams
+        ]
+        effects: list[Effect] = []
+        for seat in self._seats.values():
+            if seat.media is None:
+                continue
+            view = [stream for stream in streams if stream.handle != seat.handle]
+            if view != seat.view:
+                seat.view = view
+                effects.append(Send(seat.handle, Streams(view)))
+        return effects
+
+    # -- facts -------------------------------------------------------------------------------
+
+    def facts(self) -> RoomFacts:
+        """Return everything that this room holds, for the operator's view."""
+        return RoomFacts(
+            number=self.number,
+            steward_key=self._steward_key,
+            slot=self.slot,
+            handles=tuple(self._seats),
+            commits=tuple((c.slot, len(c.blob), self._taken_at.get(c.slot, math.nan)) for c in self._commits),
+            relays=tuple((r.relay, len(r.blob)) for _, r in self._relays),
+            gates=len(self._gates),
+            passes_current=sum(s.until == math.inf for s in self._seats.values()),
+            streams=tuple(
+                stream.kind for s in self._seats.values() if s.media is not None for stream in s.media.streams
+            ),
+            held_bytes=len(self._held.commit.blob) if self._held else 0,
+            chain=self.chain,
+            waiting=(self._held is not None) + len(self._rivals),
+            seats=tuple((s.since, s.shown, s.won, s.lost) for s in self._seats.values()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFacts:
+    """Everything that a room holds. `commits` are (slot, bytes, time taken), `relays` (number, bytes).
+
+    `seats` has for each connection its time of arrival, the highest slot whose pass it has shown, the last
+    slot won, and the last slot lost (-1: none). `waiting` is the number of commits on hold, and `held_bytes`
+    the size of the first of them. Times are monotonic seconds.
+    """
+
+    number: bytes
+    steward_key: bytes
+    slot: int | None
+    handles: tuple[bytes, ...]
+    commits: tuple[tuple[int, int, float], ...]
+    relays: tuple[tuple[int, int], ...]
+    gates: int
+    passes_current: int
+    streams: tuple[str, ...]
+    held_bytes: int
+    chain: bytes
+    waiting: int
+    seats: tuple[tuple[float, int | None, int, int], ...]

@@ -1,0 +1,483 @@
+"""The WebSockets of the server: read messages, pass them to the hub, and perform the hub's effects.
+
+Each connection has a reader, a writer task, and a bounded queue of outgoing frames. A slow reader is dropped,
+and delays no other connection. Effects are performed at once and in order, on a single event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Protocol
+
+from aiohttp import WSMsgType, web
+
+from snugroom.server.config import Settings
+from snugroom.server.rate import Guard
+from snugroom.server.rooms.backpressure import Flow
+from snugroom.server.rooms.effects import Drop, Effect, MediaJoin, MediaLeave, MediaWant, Send
+from snugroom.server.rooms.hub import Hub
+from snugroom.server.wire.messages import (
+    Closing,
+    Media,
+    Message,
+    Refused,
+    Streams,
+    Transport,
+    WireError,
+    decode_client,
+    encode,
+)
+
+log = logging.getLogger(__name__)
+
+TICK = 0.05
+#: Seconds for the last message and the WebSocket's closing handshake.
+GOODBYE = 1.0
+#: Codes of refusals that do not count against the client.
+_NO_ERRORS: Final = frozenset({"lost"})
+
+
+class MediaServer(Protocol):
+    """The SFU's interface to signaling: `server.sfu.sfu.Sfu` or `server.sfu.workers.pool.Workers`."""
+
+    def join(self, room: bytes, handle: bytes, media: Media) -> Transport | asyncio.Future[Transport]:
+        """Add or change streams and transport parameters of a connection. Raises ValueError on refusal.
+
+        A future delivers the transport, or the exception, later.
+        """
+
+    def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None, tops: list[int]) -> None:
+        """Forward the streams `ssrcs` (None: all), in layers up to `tops` (empty: the largest)."""
+
+    def leave(self, room: bytes, handle: bytes) -> None:
+        """End all media of a connection."""
+
+    def totals(self) -> dict[str, int]:
+        """Return the SFU's counts, over all rooms."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """The pending `media` of a connection. `streams` is sent after the last of `answers`."""
+
+    answers: list[asyncio.Future[Transport]] = field(default_factory=list)
+    streams: Streams | None = None
+
+
+class Connection:
+    """One WebSocket, its bounded queue of frames, and the task that sends them."""
+
+    def __init__(
+        self, ws: web.WebSocketResponse, request: web.Request, settings: Settings, now: float
+    ) -> None:
+        self.guard = Guard(settings, now)
+        self.dropped = False
+        self._ws = ws
+        self._request = request
+        self._settings = settings
+        self._queue: deque[bytes] = deque()
+        self._bytes = 0
+        self._wake = asyncio.Event()
+        self._writer = asyncio.create_task(self._write())
+        self._finishing: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Number of bytes in the queue."""
+        return self._bytes
+
+    @property
+    def came_from(self) -> tuple[str, dict[str, str]]:
+        """The address and the headers of the HTTP request, which last as long as the connection."""
+        return self._request.remote or "", dict(self._request.headers)
+
+    def put(self, frame: bytes) -> bool:
+        """Queue a frame; return False if the queue has no space for it."""
+        s = self._settings
+        if self._bytes + len(frame) > s.queue_bytes or len(self._queue) >= s.queue_messages:
+            return False
+        self._queue.append(frame)
+        self._bytes += len(frame)
+        self._wake.set()
+        return True
+
+    async def _write(self) -> None:
+        try:
+            while True:
+                while self._queue:
+                    frame = self._queue.popleft()
+                    await self._ws.send_frame(frame, WSMsgType.TEXT)
+                    self._bytes = max(0, self._bytes - len(frame))
+                if self.dropped:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+        except ConnectionError:
+            pass  # the reader notices, and removes the connection
+
+    def forget(self) -> None:
+        """Empty the queue."""
+        self._queue.clear()
+        self._bytes = 0
+
+    def drop(self, last: bytes) -> None:
+        """Send the frame `last` after the queued frames, and close.
+
+        Without space in the queue, `last` replaces the queued frames.
+        """
+        self.dropped = True
+        if self._bytes + len(last) > self._settings.queue_bytes:
+            self._queue.clear()
+        self._queue.append(last)
+        self._bytes += len(last)
+        self._wake.set()
+        self.finish()
+
+    def finish(self) -> asyncio.Task[None]:
+        """Send the last frame, close, and abort the connection if that takes longer than `GOODBYE`."""
+        if self._finishing is None:
+            self._finishing = asyncio.create_task(self._finish())
+        return self._finishing
+
+    async def _finish(self) -> None:
+        try:
+            async with asyncio.timeout(GOODBYE):
+                if self.dropped:
+                    await self._writer
+                if not await self._ws.close() and not self._ws.closed:
+                    self._cut()
+        except (TimeoutError, ConnectionError):
+            self._cut()
+        finally:
+            self._writer.cancel()
+
+    def _cut(self) -> None:
+        transport = self._request.transport
+        if transport is not None:
+            transport.abort()
+
+
+class Signaling:
+    """All WebSockets of the server, and the effects of its hub."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        media: MediaServer,
+        settings: Settings,
+        *,
+        origins: Iterable[str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.hub = hub
+        self.media = media
+        self._settings = settings
+        self._origins = frozenset(origins)
+        self._clock = clock
+        self._connections: dict[bytes, Connection] = {}
+        self._waiting: dict[bytes, Waiting] = {}
+        self._addresses: Counter[str] = Counter()
+        self._sockets = 0
+        self._stopping = False
+        #: Protocols of the HTTP connections that are WebSockets now.
+        self.upgraded: set[object] = set()
+        #: The `Flow` of each open HTTP connection, WebSocket or not, by its protocol.
+        self.flows: dict[object, Flow] = {}
+        self.refusals: Counter[str] = Counter()
+
+    # -- effects -------------------------------------------------------------------------------
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        """Perform `effects` of the hub, and the effects that result from them."""
+        todo = deque(effects)
+        encoded: tuple[Message, bytes] | None = None
+        while todo:
+            effect = todo.popleft()
+            if isinstance(effect, Send):
+                # a message to many connections is one object: encode it once
+                if encoded is None or encoded[0] is not effect.message:
+                    encoded = (effect.message, encode(effect.message))
+                todo.extend(self._send(effect, encoded[1]))
+            elif isinstance(effect, Drop):
+                self._drop(effect)
+            elif isinstance(effect, MediaJoin):
+                answer, consequences = self._join(effect)
+                # the answer goes before the lists of streams, later effects of the hub behind them
+                todo.extendleft(answer)
+                todo.extend(consequences)
+            elif isinstance(effect, MediaWant):
+                wanted = None if effect.ssrcs is None else list(effect.ssrcs)
+                self.media.want(effect.room, effect.handle, wanted, list(effect.tops))
+            elif isinstance(effect, MediaLeave):
+                self._waiting.pop(effect.handle, None)
+                self.media.leave(effect.room, effect.handle)
+
+    def _send(self, effect: Send, frame: bytes) -> list[Effect]:
+        connection = self._connections.get(effect.handle)
+        if connection is None or connection.dropped:
+            return []
+        if isinstance(effect.message, Streams) and (waiting := self._waiting.get(effect.handle)) is not None:
+            waiting.streams = effect.message  # each list is complete: keep only the last
+            return []
+        if isinstance(effect.message, Refused):
+            code = effect.message.code
+            self.refusals[code] += 1
+            if code not in _NO_ERRORS and not connection.guard.error(self._clock()):
+                return self._expel(effect.handle, Refused("errors", "too many errors", fatal=True))
+        if not connection.put(frame):
+            return self._expel(effect.handle, Closing("slow", "too much was waiting for this connection"))
+        return []
+
+    def _expel(self, handle: bytes, last: Closing | Refused) -> list[Effect]:
+        """Drop a connection that the hub still has, and return the resulting effects."""
+        self._drop(Drop(handle, last))
+        return self.hub.leave(handle, self._clock())
+
+    def _drop(self, effect: Drop) -> None:
+        connection = self._connections.get(effect.handle)
+        if connection is not None and not connection.dropped:
+            if isinstance(effect.last, Refused):
+                self.refusals[effect.last.code] += 1
+            log.debug("dropping a connection: %s", effect.last.code)
+            connection.drop(encode(effect.last))
+
+    def _join(self, effect: MediaJoin) -> tuple[list[Effect], list[Effect]]:
+        """Return the answer and the effects that result. Both are empty if `_joined` sends them later."""
+        try:
+            answer = self.media.join(effect.room, effect.handle, effect.media)
+        except ValueError:
+            return self._no_place(effect.handle)
+        if isinstance(answer, Transport):
+            return [Send(effect.handle, answer)], []
+        self._waiting.setdefault(effect.handle, Waiting()).answers.append(answer)
+        answer.add_done_callback(partial(self._joined, effect.handle))
+        return [], []
+
+    def _joined(self, handle: bytes, answer: asyncio.Future[Transport]) -> None:
+        """Send the answer of a media worker. Each `media` gets one, in order, and then a list of streams."""
+        refused = answer.cancelled() or answer.exception() is not None
+        waiting = self._waiting.get(handle)
+        if waiting is None or answer not in waiting.answers:
+            return  # the connection has left in the meantime
+        waiting.answers.remove(answer)
+        last = not waiting.answers
+        if last:
+            del self._waiting[handle]
+        if not refused:
+            after = waiting.streams if last else None
+            listed = [] if after is None else [Send(handle, after)]
+            self.perform([Send(handle, answer.result()), *listed])
+        elif last:
+            first, consequences = self._no_place(handle)
+            self.perform([*first, *consequences])
+        else:
+            self.perform(self._no_place_for(handle))  # a later `media` is pending, and decides
+
+    def _no_place(self, handle: bytes) -> tuple[list[Effect], list[Effect]]:
+        return self._no_place_for(handle), self.hub.no_media(handle)
+
+    @staticmethod
+    def _no_place_for(handle: bytes) -> list[Effect]:
+        return [Send(handle, Refused("media", "the media server has no place for this", "media"))]
+
+    def media_lost(self, room: bytes, handles: list[bytes]) -> None:
+        """End the media of these connections of `room`, because their media worker has ended."""
+        self.perform(self.hub.media_lost(room, handles))
+
+    # -- one connection ------------------------------------------------------------------------
+
+    def _refusal(self, address: str) -> Refused | None:
+        s = self._settings
+        if self._stopping:
+            return Refused("stopping", "the server is stopping", fatal=True)
+        if self._sockets >= s.max_connections:
+            return Refused("full", "the server has no connection left", fatal=True)
+        if s.max_connections_per_address and self._addresses[address] >= s.max_connections_per_address:
+            return Refused("full", "too many connections from one place", fatal=True)
+        return None
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Serve a request on the WebSocket path."""
+        origin = request.headers.get("Origin")
+        if origin is not None and origin not in self._origins and not _own_page(origin):
+            raise web.HTTPForbidden(text="this origin may not connect\n")
+        s = self._settings
+        ws = web.WebSocketResponse(
+            timeout=GOODBYE,
+            autoping=False,  # `_read` gets pings and pongs, because they extend the idle time
+            heartbeat=s.heartbeat,
+            compress=False,
+            max_msg_size=s.frame_bytes,
+        )
+        peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+        address = peer[0] if isinstance(peer, tuple) else ""
+        refusal = self._refusal(address)
+        self._sockets += 1
+        self._addresses[address] += 1
+        self.upgraded.add(request.protocol)
+        try:
+            await ws.prepare(request)
+            if refusal is not None:
+                self.refusals[refusal.code] += 1
+                async with asyncio.timeout(GOODBYE):
+                    await ws.send_frame(encode(refusal), WSMsgType.TEXT)
+                    await ws.close()
+                return ws
+            flow = self.flows.get(request.protocol)
+            if flow is not None:
+                flow.watch(2 * s.frame_bytes + 65_536, self._too_much)
+            await self._serve(ws, request, flow)
+        except (ConnectionError, TimeoutError):
+            pass  # the client has gone during the handshake
+        finally:
+            self.upgraded.discard(request.protocol)
+            self._sockets -= 1
+            self._addresses[address] -= 1
+            if not self._addresses[address]:
+                del self._addresses[address]
+        return ws
+
+    def _too_much(self) -> None:
+        self.refusals["pieces"] += 1
+
+    async def _serve(self, ws: web.WebSocketResponse, request: web.Request, flow: Flow | None) -> None:
+        now = self._clock()
+        connection = Connection(ws, request, self._settings, now)
+        handle, challenge = self.hub.connect()
+        self._connections[handle] = connection
+        try:
+            connection.put(encode(challenge))
+            await self._read(ws, connection, handle, now, flow)
+        finally:
+            self.perform(self.hub.leave(handle, self._clock()))
+            del self._connections[handle]
+            self._waiting.pop(handle, None)
+            await connection.finish()
+
+    async def _read(
+        self,
+        ws: web.WebSocketResponse,
+        connection: Connection,
+        handle: bytes,
+        since: float,
+        flow: Flow | None,
+    ) -> None:
+        s = self._settings
+        while True:
+            inside = self.hub.inside(handle)
+            # nothing extends the time before the door, not even a ping
+            limit = s.idle_time if inside else since + s.handshake_time - self._clock()
+            try:
+                message = await ws.receive(timeout=max(limit, 0.001))
+            except TimeoutError:
+                last = (
+                    Closing("idle", "nothing came for too long")
+                    if inside
+                    else Refused("time", "the door must be opened at once", fatal=True)
+                )
+                self.perform(self._expel(handle, last))
+                return
+            if connection.dropped:
+                return
+            if flow is not None and isinstance(message.data, bytes | bytearray | str):
+                flow.claim(len(message.data))
+            if message.type is WSMsgType.PING:
+                # rate limits apply: pings must not make the server write without limit
+                if self._within_rates(connection, handle, len(message.data)):
+                    await ws.pong(message.data)
+            elif message.type is WSMsgType.PONG:
+                self._within_rates(connection, handle, len(message.data))
+            elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                if self._within_rates(connection, handle, len(message.data)):
+                    self._frame(connection, handle, message.data, message.type is WSMsgType.TEXT)
+            else:
+                return
+
+    def _within_rates(self, connection: Connection, handle: bytes, size: int) -> bool:
+        if connection.guard.frame(size, self._clock()):
+            return True
+        self.perform(self._expel(handle, Refused("rate", "too much at once", fatal=True)))
+        return False
+
+    def _frame(self, connection: Connection, handle: bytes, data: bytes | str, is_text: bool) -> None:
+        if not is_text:
+            self.perform([Send(handle, Refused("message", "frames are text"))])
+            return
+        try:
+            message = decode_client(data)
+        except WireError as error:
+            self.perform([Send(handle, Refused("message", str(error)))])
+            return
+        self.perform(self.hub.handle(handle, message, self._clock()))
+
+    # -- all connections -----------------------------------------------------------------------
+
+    async def tick(self) -> None:
+        """Call the hub's `tick` every `TICK` seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(TICK)
+            try:
+                self._relieve()
+                self.perform(self.hub.tick(self._clock()))
+            except Exception:
+                # an error in one room must not stop the ticks of the others
+                log.exception("a tick failed")
+
+    def _relieve(self) -> None:
+        """Drop connections, the longest queue first, while all queues exceed `queue_total_bytes`."""
+        waiting = self.queued()
+        if waiting <= self._settings.queue_total_bytes:
+            return
+        for handle, connection in sorted(self._connections.items(), key=lambda item: -item[1].waiting):
+            if waiting <= self._settings.queue_total_bytes:
+                return
+            waiting -= connection.waiting
+            if not connection.dropped:
+                last = Closing("slow", "too much was waiting for this connection")
+                connection.forget()
+                self.perform(self._expel(handle, last))
+
+    async def stop(self) -> None:
+        """Send `closing` to all connections, and wait at most `stop_time` until they are closed."""
+        self._stopping = True
+        connections = list(self._connections.items())
+        last = Closing("stopping", "the server is stopping")
+        for handle, _ in connections:
+            self.perform([Drop(handle, last)])
+        tasks = [connection.finish() for _, connection in connections]
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._settings.stop_time)
+
+    @property
+    def connections(self) -> int:
+        """Number of open WebSockets."""
+        return self._sockets
+
+    @property
+    def addresses(self) -> int:
+        """Number of different addresses of open WebSockets."""
+        return len(self._addresses)
+
+    def queued(self) -> int:
+        """Return the number of bytes in all queues."""
+        return sum(c.waiting for c in self._connections.values())
+
+    def people(self) -> list[tuple[bytes, str, dict[str, str]]]:
+        """Return handle, address and request headers of each connection."""
+        return [(handle, *c.came_from) for handle, c in self._connections.items()]
+
+
+def _own_page(origin: str) -> bool:
+    """Return whether `origin` is a page on the participant's own machine (`snug page`).
+
+    Such an origin gives no access: a connection proves its access with keys, never with a cookie or address.
+    The check of origins keeps out pages of other sites, and none of them can have a loopback origin.
+    """
+    return re.fullmatch(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", origin) is not None

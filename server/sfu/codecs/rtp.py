@@ -1,0 +1,172 @@
+"""Checks and conversions of the RTP that the SFU forwards: RFC 3550 5.1, RFC 8285 4.2, RFC 4588.
+
+Receivers parse packets from other members, and some crash on a malformed header extension. So the SFU
+forwards a packet only if every header field is as expected. The payload is sealed (SFrame); the SFU reads
+only the codec's payload descriptor in front of it (`vp8`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from snugroom.server.sfu.core.rewriter import payload_start
+from snugroom.server.sfu.limits import AUDIO_PAYLOAD_TYPE, RTP_MAX, VIDEO_PAYLOAD_TYPE
+from snugroom.server.wire.limits import FEEDBACK_EXTENSION, RTX_PAYLOAD_TYPE, SEND_TIME_EXTENSION
+from snugroom.server.wire.messages import MediaKind
+
+HEADER: Final = 12
+_ONE_BYTE_PROFILE: Final = b"\xbe\xde"
+
+PAYLOAD_TYPES: Final[dict[MediaKind, int]] = {"audio": AUDIO_PAYLOAD_TYPE, "video": VIDEO_PAYLOAD_TYPE}
+
+#: Header extensions that may pass: id -> exact length. abs-send-time is 3 bytes, the transport-wide sequence
+#: number 2. Audio has none, since an audio level would show the server who speaks.
+EXTENSIONS: Final[dict[MediaKind, dict[int, int]]] = {
+    "audio": {},
+    "video": {SEND_TIME_EXTENSION: 3, FEEDBACK_EXTENSION: 2},
+}
+
+#: The extensions that video senders put on every packet, recognised by a comparison of bytes: one
+#: abs-send-time and nothing else, or a transport-wide sequence number after it (then a byte of padding).
+_USUAL: Final = b"\xbe\xde\0\1\x32"
+_WIDE: Final = b"\xbe\xde\0\2\x32"
+_NUMBER: Final = FEEDBACK_EXTENSION << 4 | 1
+#: Offset of the transport-wide number in a widened packet, and of its payload.
+NUMBER_AT: Final = 21
+WIDE_PAYLOAD_AT: Final = 24
+#: The most bytes that `widened` adds to a packet: the block of extensions.
+WIDENED_MAX: Final = 12
+
+
+def check(packet: bytes, kind: MediaKind) -> str | None:
+    """Return why `packet` (in the clear, header and payload) may not be forwarded; None if it may.
+
+    The reasons are a small fixed set of words, so that they can be counted.
+    """
+    size = len(packet)
+    if size <= HEADER:
+        return "short"
+    if size > RTP_MAX:
+        return "long"
+    first = packet[0]
+    if first & 0xCF != 0x80:  # version 2, no CSRC; padding and extension are checked below
+        return "header"
+    if packet[1] & 0x7F != PAYLOAD_TYPES[kind]:
+        return "payload type"
+    payload = HEADER
+    if first & 0x10 and kind == "video" and _is_wide(packet):
+        payload = WIDE_PAYLOAD_AT
+    elif first & 0x10 and packet[12:17] == _USUAL and kind == "video":
+        payload = HEADER + 8
+    elif first & 0x10:
+        payload = _extensions_end(packet, size, kind)
+        if not payload:
+            return "extension"
+    if payload >= size:
+        return "short"
+    if first & 0x20 and not 1 <= packet[-1] <= size - payload:
+        return "padding"
+    return None
+
+
+def _extensions_end(packet: bytes, size: int, kind: MediaKind) -> int:
+    """Return where the payload begins, after a valid extension block; 0 if the block is not valid."""
+    if size < HEADER + 4 or packet[12:14] != _ONE_BYTE_PROFILE:
+        return 0
+    position = HEADER + 4
+    end = position + 4 * (packet[14] << 8 | packet[15])
+    if end > size:
+        return 0
+    allowed = EXTENSIONS[kind]
+    seen = 0
+    while position < end:
+        head = packet[position]
+        position += 1
+        if head == 0:  # padding between elements
+            continue
+        identifier, length = head >> 4, (head & 15) + 1
+        if allowed.get(identifier) != length or seen >> identifier & 1:
+            return 0
+        seen |= 1 << identifier
+        position += length
+    return end if position == end else 0
+
+
+def _is_wide(packet: bytes) -> bool:
+    return packet[12:17] == _WIDE and packet[20:21] == b"\x51" and packet[23:24] == b"\0"
+
+
+def number_of(packet: bytes) -> int | None:
+    """Return the transport-wide sequence number of an authenticated video packet, or None."""
+    if not packet[0] & 0x10:
+        return None
+    if _is_wide(packet):
+        return packet[NUMBER_AT] << 8 | packet[NUMBER_AT + 1]
+    if packet[12:17] == _USUAL:
+        return None
+    position, end = HEADER + 4, min(payload_start(packet), len(packet) - 2) if len(packet) > 15 else 0
+    while position < end:
+        head = packet[position]
+        if head == _NUMBER:
+            return packet[position + 1] << 8 | packet[position + 2]
+        position += 1 if head == 0 else (head & 15) + 2
+    return None
+
+
+def send_time(now: float) -> bytes:
+    """Encode abs-send-time: seconds in 6.18 fixed point, 3 bytes."""
+    return (int(now * 0x40000) & 0xFFFFFF).to_bytes(3, "big")
+
+
+def widened(packet: bytes, stamp: bytes) -> bytes:
+    """Return a checked packet with room for a number at `NUMBER_AT`, and with `stamp` as its send time."""
+    if packet[12:17] == _WIDE:  # the usual one
+        return b"".join((packet[:17], stamp, b"\x51\0\0\0", packet[WIDE_PAYLOAD_AT:]))
+    first = bytes((packet[0] | 0x10,))
+    return b"".join((first, packet[1:12], _WIDE, stamp, b"\x51\0\0\0", packet[payload_start(packet) :]))
+
+
+def original(packet: bytes, ssrc: int) -> bytes | None:
+    """Return the original packet that an RTX packet carries (RFC 4588 4); None if it carries none.
+
+    `packet` is authenticated but not checked otherwise; the result needs `check`. Senders probe with RTX that
+    is padding alone.
+    """
+    if len(packet) <= HEADER + 2 or packet[1] & 0x7F != RTX_PAYLOAD_TYPE or packet[0] & 0xCF != 0x80:
+        return None
+    at = HEADER
+    if packet[0] & 0x10:
+        if len(packet) < HEADER + 4:
+            return None
+        at += 4 + 4 * (packet[14] << 8 | packet[15])
+    padding = packet[-1] if packet[0] & 0x20 else 0
+    if at + 2 >= len(packet) - padding:
+        return None
+    return b"".join(
+        (
+            packet[:1],
+            bytes((packet[1] & 0x80 | VIDEO_PAYLOAD_TYPE,)),
+            packet[at : at + 2],
+            packet[4:8],
+            ssrc.to_bytes(4, "big"),
+            packet[HEADER:at],
+            packet[at + 2 :],
+        )
+    )
+
+
+def again(packet: bytes, ssrc: int, sequence: int) -> bytes:
+    """Return `packet`, checked and sent before, as RTX under `ssrc` (RFC 4588 4)."""
+    at = payload_start(packet)
+    return b"".join(
+        (
+            packet[:1],
+            bytes((packet[1] & 0x80 | RTX_PAYLOAD_TYPE,)),
+            (sequence & 0xFFFF).to_bytes(2, "big"),
+            packet[4:8],
+            ssrc.to_bytes(4, "big"),
+            packet[HEADER:at],
+            packet[2:4],
+            packet[at:],
+        )
+    )

@@ -1,0 +1,493 @@
+"""All rooms' streams and their receivers: packets in, fans and effects out.
+
+The REMB for a video sender without layers is the largest rate that any of its receivers can take, capped by
+``remb_ceiling``. The smallest rate would let one slow receiver spoil the video for everybody. A receiver that
+cannot keep up gets fewer streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from snugroom.server.sfu.codecs import rtcp, rtp, twcc
+from snugroom.server.sfu.core import rewriter
+from snugroom.server.sfu.core.effects import Effect, P, SendRtcp, SendRtp
+from snugroom.server.sfu.core.fanout import Fan
+from snugroom.server.sfu.core.layer_allocator import Wish
+from snugroom.server.sfu.core.layers import Sub, describe
+from snugroom.server.sfu.core.pacer import Kind
+from snugroom.server.sfu.core.pacing import Held, Pacing
+from snugroom.server.sfu.core.peers import Peer
+from snugroom.server.sfu.core.tracks import Track
+
+#: Packets from one beacon to the next; a power of two.
+_BEACON: Final = 4096
+#: Seconds between two checks of the available layers and of each receiver's share.
+_LOOK: Final = 0.25
+#: Seconds after a stopped video resumes during which its receiver's loss reports are ignored: packets that
+#: were not sent look like loss.
+_HOLE: Final = 5.0
+#: Rank of streams that the receiver has not named.
+_LAST: Final = 1 << 20
+#: The number of a stream's last packets that a probe may resend.
+_PADS: Final = 32
+#: Seconds after which a pending change of layer asks for its key frame again.
+_KEY_PATIENCE: Final = 1.0
+_Fans = tuple[Fan[P], ...]
+
+
+class Forwarding(Pacing[P]):
+    """All rooms' streams and their receivers."""
+
+    # -- RTP: the hot path -----------------------------------------------------------------
+
+    def on_rtp(self, track: Track[P], packet: bytes, now: float) -> tuple[_Fans[P], Sequence[Effect[P]]]:
+        """Forward a packet of `track`, authenticated and checked (`rtp.check`); return fans and effects."""
+        size = len(packet)
+        allowance = track.allowance + (now - track.allowed_at) * track.bytes_rate
+        if allowance > track.bytes_rate:
+            allowance = track.bytes_rate
+        track.allowed_at = now
+        cost = size if size > track.least else track.least
+        if allowance < cost:
+            track.allowance = allowance
+            self.counts["over_rate"] += 1
+            return (), ()
+        track.allowance = allowance - cost
+
+        sequence = packet[2] << 8 | packet[3]
+        high = track.high
+        if high is None or track.base is None:
+            return self._first(track, packet, sequence, now)
+        step = (sequence - high) & 0xFFFF
+        if step >= 0x8000 or step == 0:
+            return self._late(track, packet, high + step - (0x10000 if step else 0), now)
+        if track.source is not None and not self._layer(track, packet, high + step, now):
+            return (), ()
+        track.high = high + step
+        track.received += 1
+        track.octets += size
+        track.cache[sequence & track.mask] = packet
+        stamp = packet[4:8]
+        if stamp != track.stamp:  # the first packet of a frame is enough
+            track.stamp = stamp
+            track.arrived = now
+            track.measure_jitter(int(now * track.clock) - int.from_bytes(stamp, "big"))
+        effects = () if step == 1 else self._gap(track, high, step, now)
+        fans = track.fans
+        if fans is None:
+            fans = self._fans(track)
+        if track.paused and not track.high % _BEACON:
+            fans += (Fan(tuple(track.paused), once=True),)
+        if track.paced:
+            effects = [*effects, *self._pace(track, track.paced, packet, now)]
+        return fans, effects
+
+    def _fans(self, track: Track[P]) -> _Fans[P]:
+        """Compute the stream's fans: receivers with transport-wide numbers of their own, and the others."""
+        receivers = list(track.receivers)
+        track.paced = ()
+        if track.kind == "video":
+            track.paced = tuple(peer for peer in receivers if self._peers[peer].pacer is not None)
+            receivers = [peer for peer in receivers if self._peers[peer].pacer is None]
+        track.fans = self._split(track, receivers)
+        return track.fans
+
+    def _split(self, track: Track[P], receivers: list[P], *, once: bool = False) -> _Fans[P]:
+        fans = []
+        for wide in (False, True):
+            chosen = [peer for peer in receivers if self._peers[peer].wide(track) is wide]
+            if chosen:
+                source = track.source
+                if source is None:
+                    fans.append(Fan(chosen, wide=wide, once=once))
+                    continue
+                shifts = [source.subs[peer].splice.shift for peer in chosen]
+                fans.append(Fan(chosen, shifts, source.ssrc, wide=wide, once=once))
+        return tuple(fans)
+
+    def _layer(self, track: Track[P], packet: bytes, number: int, now: float) -> bool:
+        """Take a new packet of a layer, and switch receivers at a key frame.
+
+        Return False if the packet cannot be rewritten.
+        """
+        found = describe(packet)
+        if found is None and self._unreadable(packet):
+            return False
+        new = rewriter.numbers(packet, number, found, now)
+        if track.waiting and found is not None and found.key:
+            for sub in list(track.waiting):
+                self._switch(track, sub, new)
+            track.waiting.clear()
+        track.latest = rewriter.later(track.latest, new)
+        return True
+
+    def _unreadable(self, packet: bytes) -> bool:
+        """Whether a packet without a descriptor is not padding either, and so cannot be rewritten."""
+        if rewriter.is_padding(packet, rewriter.payload_start(packet)):
+            return False
+        self.counts["layers_refused"] += 1
+        return True
+
+    def _first(
+        self, track: Track[P], packet: bytes, sequence: int, now: float
+    ) -> tuple[_Fans[P], Sequence[Effect[P]]]:
+        if track.high is None:
+            high = sequence
+        else:
+            step = (sequence - track.high) & 0xFFFF
+            if not 0 < step < 0x8000:
+                self.counts["stale"] += 1
+                return (), ()
+            high = track.high + step
+        effects: list[Effect[P]] = []
+        if track.source is not None:
+            # A layer has appeared, and this is probably its first key frame.
+            track.arrived = now
+            for sub in track.source.subs.values():
+                self._aim(sub, now)
+            if not self._layer(track, packet, high, now):
+                return (), ()
+            if track.waiting:
+                effects = self._ask_key_frame(track, now)
+        track.high = track.base = high
+        track.received = 1
+        track.octets += len(packet)
+        track.stamp, track.arrived = packet[4:8], now
+        track.cache[sequence & track.mask] = packet
+        if track.source is None:
+            for peer in track.receivers:
+                track.receivers[peer] = track.high - 1
+        fans = self._fans(track)
+        if track.paced:
+            effects += self._pace(track, track.paced, packet, now)
+        return fans, effects
+
+    def _late(
+        self, track: Track[P], packet: bytes, number: int, now: float
+    ) -> tuple[_Fans[P], Sequence[Effect[P]]]:
+        """Forward a packet that was overtaken or resent."""
+        high = track.high
+        assert high is not None
+        if (
+            number == high
+            or (track.floor is not None and number <= track.floor)
+            # A held packet has arrived before, although its own SRTP index or that of its RTX was new. With
+            # RTX, a packet too old for the cache may have arrived before too: receivers must not get two
+            # packets with one index.
+            or track.held(number) is not None
+            or (track.rtx is not None and high - number > track.mask)
+        ):
+            self.counts["stale"] += 1
+            return (), ()
+        if track.source is not None and describe(packet) is None and self._unreadable(packet):
+            return (), ()
+        if track.base is not None and number >= track.base:
+            track.received += 1
+        track.octets += len(packet)
+        track.missing.pop(number, None)
+        if high - number <= track.mask:
+            track.cache[number & track.mask] = packet
+        # A receiver gets no packet from before it began to receive: its SRTP session counts from the first
+        # packet.
+        due = [peer for peer, begin in track.receivers.items() if number > begin]
+        paced = tuple(peer for peer in due if track.kind == "video" and self._peers[peer].pacer is not None)
+        fans = self._split(track, [peer for peer in due if peer not in paced], once=True)
+        return fans, self._pace(track, paced, packet, now, late=True) if paced else ()
+
+    def _gap(self, track: Track[P], high: int, step: int, now: float) -> Sequence[Effect[P]]:
+        lost = step - 1
+        self.counts["lost"] += lost
+        if lost > self._limits.gap or not track.asks.take(now, lost):
+            # The numbers jump, or there is one gap after another: a key frame replaces the missing packets.
+            track.missing.clear()
+            return self._ask_key_frame(track, now)
+        numbers = range(high + 1, high + step)
+        if self._limits.nack_delays:
+            due = now + self._limits.nack_delays[0]
+            track.missing.update((number, (due, 1)) for number in numbers)
+            while len(track.missing) > 2 * self._limits.gap:
+                del track.missing[next(iter(track.missing))]
+            self._open[track] = None
+        return [self._nack(track, numbers)]
+
+    def _nack(self, track: Track[P], numbers: Iterable[int]) -> SendRtcp[P]:
+        sequences = [number & 0xFFFF for number in numbers]
+        self.counts["asked"] += len(sequences)
+        return SendRtcp(track.owner, rtcp.nack(track.ssrc, sequences))
+
+    # -- RTCP ------------------------------------------------------------------------------
+
+    def on_rtcp(self, peer: P, items: Iterable[rtcp.Item], now: float) -> list[Effect[P]]:
+        """Process an authenticated peer's reports and requests, only for its own and received streams."""
+        known = self._peers.get(peer)
+        if known is None:
+            return []
+        effects: list[Effect[P]] = []
+        asked: set[int] = set()
+        blocks: list[rtcp.ReportBlock] = []
+        for item in items:
+            if isinstance(item, rtcp.SenderReport):
+                effects += self._sender_report(known, item, now)
+            elif isinstance(item, rtcp.Remb):
+                known.remb, known.remb_at = item.bitrate, now
+                known.budget.remb(item.bitrate, now)
+            elif isinstance(item, rtcp.Arrived):
+                known.budget.arrived(item, now)
+            elif isinstance(item, twcc.Report) or (received := known.receives.get(item.ssrc)) is None:
+                pass  # the shell matches reports with sent packets; items for other streams are ignored
+            elif isinstance(item, rtcp.KeyFrameRequest):
+                if item.ssrc not in asked:
+                    asked.add(item.ssrc)
+                    effects += self._needs_key_frame(known, received, now)
+            elif isinstance(item, rtcp.Nack):
+                effects += self._resend(peer, known, received, item, now)
+            else:
+                if now >= known.resumed.get(item.ssrc, now):
+                    blocks.append(item)
+                if isinstance(received, Track):
+                    self._estimate(peer, received, item)
+        known.budget.lost(blocks, now)
+        return effects
+
+    def _needs_key_frame(self, known: Peer[P], received: Track[P] | Sub[P], now: float) -> list[Effect[P]]:
+        track = received if isinstance(received, Track) else received.track or received.waits
+        return (
+            [] if track is None or not self._may_ask(known, track, now) else self._ask_key_frame(track, now)
+        )
+
+    def _sender_report(self, known: Peer[P], report: rtcp.SenderReport, now: float) -> list[Effect[P]]:
+        track = known.tracks.get(report.ssrc)
+        if track is None or now - track.sr_at < self._limits.sr_interval:
+            return []
+        track.last_sr, track.sr_at = report.middle, now
+        if track.source is None:
+            data = rtcp.sender_report(report)
+            return [SendRtcp(receiver, data) for receiver in self.receivers(track)]
+        source = track.source
+        return [
+            SendRtcp(
+                peer,
+                rtcp.sender_report(report.shifted(source.ssrc, source.subs[peer].splice.shift.timestamp)),
+            )
+            for peer in track.receivers
+        ]
+
+    def _resend(
+        self, peer: P, known: Peer[P], received: Track[P] | Sub[P], request: rtcp.Nack, now: float
+    ) -> list[Effect[P]]:
+        self.counts["nacks"] += 1
+        effects: list[Effect[P]] = []
+        track = received if isinstance(received, Track) else received.source.tracks[0]
+        again = known.rtx_of(track) if known.rtx else None
+        for sequence in request.sequences:
+            if not known.nacks.take(now):
+                self.counts["refused_nacks"] += 1
+                break
+            if isinstance(received, Sub):
+                packet = received.find(sequence)
+            elif (high := received.high) is None:
+                break
+            else:
+                number = high - ((high - sequence) & 0xFFFF)
+                packet = received.held(number) if number > received.receivers[peer] else None
+            if packet is None:
+                continue
+            self.counts["resent"] += 1
+            effect = SendRtp(peer, packet) if again is None else self._again(peer, known, packet, again)
+            if known.pacer is None:
+                effects.append(effect)
+            else:
+                known.pacer.push(Held(effect), len(packet), Kind.RESENT, now)
+        return effects if known.pacer is None else self._let_go(peer, known, now)
+
+    def _estimate(self, peer: P, track: Track[P], block: rtcp.ReportBlock) -> None:
+        """The loss-based half of draft-ietf-rmcat-gcc-02 (section 6), for one receiver of one stream."""
+        if track.kind != "video":
+            return
+        limits = self._limits
+        estimate = track.estimates.get(peer, float(limits.remb_ceiling))
+        if block.fraction > 26:  # over 10%
+            estimate *= 1 - block.fraction / 512
+        elif block.fraction < 5:  # under 2%
+            estimate *= 1.08
+        track.estimates[peer] = min(max(estimate, limits.remb_floor), limits.remb_ceiling)
+
+    # -- timers ----------------------------------------------------------------------------
+
+    def tick(self, now: float) -> list[Effect[P]]:
+        """Send due NACKs and delayed PLIs, and report to publishers once in `report_interval`."""
+        effects: list[Effect[P]] = []
+        for track in list(self._open):
+            if track.missing:
+                effects += self._ask_again(track, now)
+            if track.pli_due and now - track.last_pli >= self._limits.pli_interval:
+                effects += self._ask_key_frame(track, now)
+            if not track.missing and not track.pli_due:
+                del self._open[track]
+        if now >= self._next_look:
+            self._next_look = now + _LOOK
+            effects += self._look(now)
+        for peer in list(self._busy):
+            effects += self._work(peer, now)
+        if now >= self._next_report:
+            self._next_report = now + self._limits.report_interval
+            for peer, known in self._peers.items():
+                if known.ready and known.tracks:
+                    effects += self._report(peer, known, now)
+        return effects
+
+    def _look(self, now: float) -> list[Effect[P]]:
+        """Measure rates, share out each receiver's bandwidth, and select layers."""
+        passed, self._looked = now - self._looked, now
+        if 0 < passed < 1e6:  # otherwise it is the first call
+            for track in self.tracks():
+                track.measure_rate(now, passed)
+        effects: list[Effect[P]] = []
+        for home in self._rooms.values():
+            for peer, known in home.peers.items():
+                if known.ready and known.receives:
+                    effects += self._share(peer, known, now)
+            for source in home.sources.values():
+                for sub in source.subs.values():
+                    effects += self._aim(sub, now)
+                for track in source.tracks:
+                    if track.waiting and now - track.last_pli >= _KEY_PATIENCE and track.alive(now):
+                        effects += self._ask_key_frame(track, now)
+        return effects
+
+    def _share(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+        """Divide the bandwidth of one receiver among the streams that it wants."""
+        octets = audio = 0.0
+        able = False
+        pictures: dict[int, tuple[Track[P] | Sub[P], Wish[int]]] = {}
+        budget = known.budget
+        delayed = budget.estimate.delayed(now)
+        for ssrc, received in known.receives.items():
+            track = received.track if isinstance(received, Sub) else received
+            if track is not None:
+                octets += track.window
+                able = able or known.wide(track)
+            if isinstance(received, Sub):
+                # While the queue grows, no larger layer is offered.
+                top = received.top if track is None or not delayed else min(received.top, track.layer)
+                pictures[ssrc] = received, Wish(ssrc, [t.rate for t in received.source.tracks], top)
+            elif received.kind == "video":
+                pictures[ssrc] = received, Wish(ssrc, [received.rate], 0)
+            else:
+                audio += received.rate
+        for ssrc, track in known.stopped.items():
+            pictures[ssrc] = track, Wish(ssrc, [track.rate], 0)
+        budget.measure(now, int(octets), reported=able)
+        if budget.target is None:
+            return []
+        wishes = [
+            pictures[ssrc][1] for ssrc in sorted(pictures, key=lambda ssrc: known.ranks.get(ssrc, _LAST))
+        ]
+        chosen = budget.choose(audio, wishes, now)
+        effects: list[Effect[P]] = []
+        for ssrc, (received, wish) in pictures.items():
+            # A stream that is not being sent costs nothing and is not stopped.
+            share = chosen.layers[ssrc] if any(wish.rates) else wish.top
+            effects += self._allot(peer, known, received, share, now)
+        if chosen.wanted and budget.probe(chosen.wanted, now, able=able) is not None:
+            self._busy[peer] = None
+        return effects + self._set_pace(peer, known, now)
+
+    def _allot(
+        self, peer: P, known: Peer[P], received: Track[P] | Sub[P], share: int | None, now: float
+    ) -> list[Effect[P]]:
+        if isinstance(received, Sub):
+            received.allotted = share
+            return []  # `_look` then calls `_aim`
+        stopped = received.ssrc in known.stopped
+        if share is None and not stopped:
+            self._disconnect(received, peer, known)
+            received.paused[peer] = None
+            known.stopped[received.ssrc] = received
+            self.counts["stopped"] += 1
+        elif share is not None and stopped:
+            del known.stopped[received.ssrc]
+            known.resumed[received.ssrc] = now + _HOLE
+            return self._connect(received, peer, now)
+        return []
+
+    def _work(self, peer: P, now: float) -> list[Effect[P]]:
+        """Do one receiver's work of each tick: pad a probe, and send packets that waited."""
+        known = self._peers.get(peer)
+        if known is None or (known.pacer is None and known.budget.prober.running is None):
+            del self._busy[peer]
+            return []
+        effects = [] if known.budget.prober.running is None else self._pad(peer, known, now)
+        return effects + self._let_go(peer, known, now)
+
+    def _pad(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+        """Fill a running probe up to its rate with recent packets as RTX, whose loss does no harm."""
+        due = known.budget.padding(now)
+        if due <= 0:
+            return []
+        effects: list[Effect[P]] = []
+        for received in known.receives.values():
+            track = received if isinstance(received, Track) else received.track
+            if track is None or not known.wide(track) or (again := known.rtx_of(track)) is None:
+                continue
+            for packet in reversed(track.last(_PADS)):
+                if due <= 0:
+                    break
+                due -= len(packet)
+                effects.append(self._again(peer, known, packet, again))
+        self.counts["padding"] += len(effects)
+        return effects
+
+    def _again(self, peer: P, known: Peer[P], packet: bytes, again: int) -> SendRtp[P]:
+        """Return a packet as RTX, with the receiver's next RTX sequence number."""
+        number = known.resent.get(again, 0)
+        known.resent[again] = number + 1
+        return SendRtp(peer, rtp.again(packet, again, number), wide=known.feedback)
+
+    def _ask_again(self, track: Track[P], now: float) -> list[Effect[P]]:
+        delays = self._limits.nack_delays
+        again: list[int] = []
+        for number, (due, tries) in list(track.missing.items()):
+            if due > now:
+                continue
+            if not track.asks.take(now):
+                del track.missing[number]
+                continue
+            again.append(number)
+            if tries < len(delays):
+                track.missing[number] = (now + delays[tries], tries + 1)
+            else:
+                del track.missing[number]
+        return [
+            self._nack(track, sorted(again)[start : start + rtcp.NACK_MAX])
+            for start in range(0, len(again), rtcp.NACK_MAX)
+        ]
+
+    def _report(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+        blocks = [b for track in known.tracks.values() if (b := track.reception(now)) is not None]
+        if not blocks:
+            return []
+        data = rtcp.receiver_report(blocks)
+        video = [track for track in known.tracks.values() if track.kind == "video"]
+        if video:
+            rate = sum(self._bitrate(track, now) for track in video)
+            data += rtcp.remb(rate, [track.ssrc for track in video])
+        return [SendRtcp(peer, data)]
+
+    def _bitrate(self, track: Track[P], now: float) -> int:
+        """Return the rate that the stream's best receiver can take; for a layer, the ceiling."""
+        limits = self._limits
+        if track.source is not None:
+            return limits.remb_ceiling
+        best = 0.0
+        for peer in track.receivers:
+            known = self._peers[peer]
+            can = track.estimates.get(peer, float(limits.remb_ceiling))
+            if now - known.remb_at <= limits.remb_age:
+                can = min(can, known.remb / max(1, known.videos))
+            best = max(best, can)
+        if not track.receivers:
+            best = float(limits.remb_ceiling)
+        return int(min(max(best, limits.remb_floor), limits.remb_ceiling))

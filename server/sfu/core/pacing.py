@@ -1,0 +1,110 @@
+"""Pacing for receivers on a narrow path: packets wait, so that a key frame does not delay the audio.
+
+Receivers on a wide path are not paced. There may be many of them, and they cost nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Generic, NamedTuple
+
+from snugroom.server.sfu.core import rewriter
+from snugroom.server.sfu.core.effects import Effect, P, SendRtp
+from snugroom.server.sfu.core.layers import Sub, describe
+from snugroom.server.sfu.core.pacer import Kind, Pacer
+from snugroom.server.sfu.core.peers import Peer
+from snugroom.server.sfu.core.subscriptions import Membership
+from snugroom.server.sfu.core.tracks import Track
+
+#: Bits a second below which a receiver is paced, and above which pacing ends.
+_NARROW: Final = 4_000_000.0
+_WIDE: Final = 5_000_000.0
+
+
+class Held(NamedTuple, Generic[P]):
+    """A packet that waits: its effect, and for layered video its subscription and its numbers."""
+
+    effect: SendRtp[P]
+    sub: Sub[P] | None = None
+    numbers: rewriter.Numbers | None = None
+
+
+class Pacing(Membership[P]):
+    """The part of `Forwarding` that paces receivers."""
+
+    def _set_pace(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+        """Begin or end pacing of a receiver by its bandwidth estimate."""
+        target = known.budget.target
+        assert target is not None
+        if known.pacer is not None:
+            known.pacer.target(target)
+            if target <= _WIDE:
+                return []
+            # The path has become wide: nothing waits any longer.
+            effects = self._sent(known.pacer.drain())
+            known.pacer = None
+            self._refan_for(peer, known)
+            return effects
+        if target < _NARROW:
+            known.pacer = Pacer(target)
+            self._busy[peer] = None
+            self._refan_for(peer, known)
+        return []
+
+    @staticmethod
+    def _refan_for(peer: P, known: Peer[P]) -> None:
+        for received in known.receives.values():
+            track = received.track if isinstance(received, Sub) else received
+            if isinstance(received, Sub):
+                received.sent = None if track is None or known.pacer is None else track.latest
+                received.paced = known.pacer is not None
+            if track is not None:
+                track.fans = None
+
+    def _pace(
+        self, track: Track[P], peers: Sequence[P], packet: bytes, now: float, *, late: bool = False
+    ) -> list[Effect[P]]:
+        """Queue a video packet for paced receivers. `late`: later packets have gone before it."""
+        effects: list[Effect[P]] = []
+        source = track.source
+        found = rewriter.read(packet, rewriter.payload_start(packet)) if source is None else describe(packet)
+        stamp, start = int.from_bytes(packet[4:8], "big"), found is not None and found.key
+        for peer in peers:
+            known = self._peers[peer]
+            pacer, wide = known.pacer, known.wide(track)
+            assert pacer is not None
+            if source is None:
+                held: Held[P] = Held(SendRtp(peer, packet, wide=wide))
+            else:
+                sub = source.subs[peer]
+                out = bytearray(packet)
+                rewriter.rewrite(out, 0, packet[2] << 8 | packet[3], source.ssrc, found, sub.splice.shift)
+                held = Held(SendRtp(peer, bytes(out), wide=wide), sub, None if late else track.latest)
+            pacer.push(held, len(packet), Kind.VIDEO, now, track.ssrc, stamp, start)
+            effects += self._let_go(peer, known, now)
+        return effects
+
+    def _let_go(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+        """Return the packets that are due, and ask for a key frame where packets were dropped."""
+        pacer = known.pacer
+        if pacer is None:
+            return []
+        effects = self._sent(pacer.due(now))
+        for ssrc in pacer.lost():
+            self.counts["dropped_late"] += 1
+            track = known.room.tracks.get(ssrc)
+            if track is None:
+                continue
+            sub = None if track.source is None else track.source.subs.get(peer)
+            if sub is not None and sub.track is track:
+                self._off(sub)
+                effects += self._aim(sub, now)
+            effects += self._ask_key_frame(track, now)
+        return effects
+
+    @staticmethod
+    def _sent(held: Sequence[Held[P]]) -> list[Effect[P]]:
+        for each in held:
+            if each.sub is not None and each.numbers is not None:
+                each.sub.sent = each.numbers
+        return [each.effect for each in held]

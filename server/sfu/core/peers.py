@@ -1,0 +1,83 @@
+"""A connection with media, and the room that it is in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+from snugroom.server.rate import TokenBucket
+from snugroom.server.sfu.core import rewriter
+from snugroom.server.sfu.core.bandwidth.budget import Budget
+from snugroom.server.sfu.core.effects import P
+from snugroom.server.sfu.core.layers import Source, Sub
+from snugroom.server.sfu.core.pacer import Pacer
+from snugroom.server.sfu.core.tracks import Track
+
+
+@dataclass(slots=True)
+class Peer(Generic[P]):
+    """One connection: the streams that it sends and receives, and the state of each."""
+
+    room: Room[P]
+    nacks: TokenBucket
+    budget: Budget
+    #: Queue of a receiver on a narrow path.
+    pacer: Pacer[Any, int] | None = None
+    #: The peer supports transport-wide feedback, and RTX.
+    feedback: bool = False
+    rtx: bool = False
+    #: Its own streams by SSRC, each layer separately, and by the SSRC of their RTX.
+    tracks: dict[int, Track[P]] = field(default_factory=dict)
+    again: dict[int, Track[P]] = field(default_factory=dict)
+    #: The streams that it receives, by the SSRC that it sees.
+    receives: dict[int, Track[P] | Sub[P]] = field(default_factory=dict)
+    #: Videos without layers that it wants and that its path does not carry now.
+    stopped: dict[int, Track[P]] = field(default_factory=dict)
+    #: When loss reports on resumed videos count again: the receiver sees a gap.
+    resumed: dict[int, float] = field(default_factory=dict)
+    wants: frozenset[int] | None = None
+    #: The largest layer of each wanted stream, and the order of the streams.
+    tops: dict[int, int] = field(default_factory=dict)
+    ranks: dict[int, int] = field(default_factory=dict)
+    ready: bool = False
+    #: The peer's key frame allowance for each stream.
+    key_frames: dict[int, TokenBucket] = field(default_factory=dict)
+    #: SSRCs that the peer's present SRTP session has carried to it unchanged.
+    carried: set[int] = field(default_factory=set)
+    #: State of each stream with rewritten numbers, and the next number of each RTX stream: both must
+    #: continue.
+    numbered: dict[int, rewriter.Splice] = field(default_factory=dict)
+    resent: dict[int, int] = field(default_factory=dict)
+    #: The number of video streams that it receives.
+    videos: int = 0
+    remb: int = 0
+    remb_at: float = float("-inf")
+
+    def wide(self, track: Track[P]) -> bool:
+        """Whether packets of this stream get a transport-wide sequence number for this peer.
+
+        Each such packet is unique, so it must not be sent twice under one SRTP index: lost packets go out as
+        RTX.
+        """
+        return self.feedback and self.rtx and track.kind == "video" and self.rtx_of(track) is not None
+
+    @staticmethod
+    def rtx_of(track: Track[P]) -> int | None:
+        """Return the SSRC of the RTX stream that receivers get for this stream."""
+        return track.source.tracks[0].rtx if track.source is not None else track.rtx
+
+
+class Room(Generic[P]):
+    """One room's peers and streams. `sources`: streams with layers, by the SSRC that receivers see."""
+
+    def __init__(self, number: bytes) -> None:
+        self.number = number
+        self.peers: dict[P, Peer[P]] = {}
+        self.tracks: dict[int, Track[P]] = {}
+        self.sources: dict[int, Source[P]] = {}
+        #: SSRCs whose numbers are rewritten for receivers, because they have or had layers.
+        self.shifted: dict[int, None] = {}
+        #: The RTX SSRC of each stream, or the one that it had when it ended.
+        self.again: dict[int, int] = {}
+        self.retired: dict[int, int] = {}
+        self.burnt: dict[int, None] = {}

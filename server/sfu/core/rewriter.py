@@ -1,0 +1,303 @@
+"""The SFU's view of VP8 in RTP (RFC 7741 4.2), and the rewriting of numbers at a change of layer.
+
+The payload descriptor is in the clear in front of the sealed frame. Of the frame itself the SFU reads one
+bit: bit 0 of its first byte, which the constant clear header reserves for this (protocol 10).
+
+A receiver sees one SSRC, which carries the packets of one layer at a time. To hide the changes, the SFU adds
+a constant, the *shift*, to sequence number, timestamp, PictureID and TL0PICIDX of each packet. `Splice`
+computes a new shift at each change. Sequence numbers are extended here (RFC 3550 A.1), because an era may
+last longer than 2^16 packets.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from typing import Final, NamedTuple
+
+from snugroom.server.sfu.limits import VIDEO_CLOCK
+
+#: A pause advances the timestamp by no more than this (about 3 h 18 min). A larger step would count as
+#: backwards (modulo 2^32).
+_ADVANCE_MAX: Final = 1 << 30
+#: Changes of layer that a receiver's requests may still reach back over.
+_ERAS_MAX: Final = 8
+_HEADER: Final = 12
+
+
+class Descriptor(NamedTuple):
+    """The fields of a packet's payload descriptor; offsets are from the packet's first byte.
+
+    `start`: begins a frame (S set, partition 0). `key`: begins a key frame. `picture_id` and `tl0`: -1 if
+    absent. `bits`: size of the PictureID, 15 or 7; 0 if absent. `picture_at`, `tl0_at`: their offsets, 0 if
+    absent. `tid`, `sync` (Y), `key_index`: 0 if absent. `payload`: where the descriptor ends and the sealed
+    frame begins.
+    """
+
+    start: bool
+    key: bool
+    picture_id: int
+    bits: int
+    picture_at: int
+    tl0: int
+    tl0_at: int
+    tid: int
+    sync: bool
+    key_index: int
+    payload: int
+
+
+def payload_start(packet: bytes | memoryview) -> int:
+    """Return where the payload begins in a packet that passed `rtp.check`: after the extension, if any."""
+    return _HEADER + 4 + 4 * (packet[14] << 8 | packet[15]) if packet[0] & 0x10 else _HEADER
+
+
+def is_padding(packet: bytes | memoryview, start: int) -> bool:
+    """Whether only padding follows `start`. Such packets measure the path and belong to no frame."""
+    return bool(packet[0] & 0x20) and packet[-1] == len(packet) - start
+
+
+def read(packet: bytes | memoryview, start: int) -> Descriptor | None:
+    """Return the descriptor that begins at `start`; None if it is cut short or no byte of a frame follows it.
+
+    Never raises, whatever the bytes, if `packet` has an RTP header.
+    """
+    end = len(packet)
+    if packet[0] & 0x20 and end:
+        end -= packet[end - 1]
+    if start >= end:
+        return None
+    first = packet[start]
+    position = start + 1
+    picture_id = tl0 = -1
+    bits = picture_at = tl0_at = tid = key_index = 0
+    sync = False
+    if first & 0x80:
+        if position + 4 >= end and position + _extent(packet, position, end) >= end:
+            return None
+        more = packet[position]
+        position += 1
+        if more & 0x80:
+            picture_at = position
+            picture_id = packet[position]
+            bits = 7
+            position += 1
+            if picture_id & 0x80:
+                picture_id = (picture_id & 0x7F) << 8 | packet[position]
+                bits = 15
+                position += 1
+        if more & 0x40:
+            tl0_at = position
+            tl0 = packet[position]
+            position += 1
+        if more & 0x30:
+            last = packet[position]
+            position += 1
+            if more & 0x20:
+                tid = last >> 6
+                sync = bool(last & 0x20)
+            if more & 0x10:
+                key_index = last & 0x1F
+    if position >= end:
+        return None
+    begins = first & 0x17 == 0x10
+    key = begins and not packet[position] & 1
+    return Descriptor(begins, key, picture_id, bits, picture_at, tl0, tl0_at, tid, sync, key_index, position)
+
+
+def _extent(packet: bytes | memoryview, position: int, end: int) -> int:
+    """Return the bytes of the extended part that begins at `position`, near the end of a packet."""
+    if position >= end:
+        return 1
+    more = packet[position]
+    extent = 1 + bool(more & 0x80) + bool(more & 0x40) + bool(more & 0x30)
+    if more & 0x80 and position + 1 < end and packet[position + 1] & 0x80:
+        extent += 1
+    return extent
+
+
+# -- continuous numbers ----------------------------------------------------------------------
+
+
+class Numbers(NamedTuple):
+    """The position of a stream. `sequence` is extended: it never wraps. `picture_id`, `tl0`: -1 if absent.
+
+    `at`: when the first packet with this timestamp arrived.
+    """
+
+    sequence: int
+    timestamp: int
+    picture_id: int
+    tl0: int
+    at: float
+
+
+class Shift(NamedTuple):
+    """Values to add: to the extended sequence number, and to the others modulo 2^32, 2^15 and 2^8."""
+
+    sequence: int
+    timestamp: int
+    picture_id: int
+    tl0: int
+
+
+NO_SHIFT: Final = Shift(0, 0, 0, 0)
+
+
+def numbers(packet: bytes | memoryview, number: int, found: Descriptor | None, now: float) -> Numbers:
+    """Return the numbers of the packet with the extended number `number`; padding has no descriptor."""
+    timestamp = int.from_bytes(packet[4:8], "big")
+    if found is None:
+        return Numbers(number, timestamp, -1, -1, now)
+    return Numbers(number, timestamp, found.picture_id, found.tl0, now)
+
+
+def later(latest: Numbers | None, new: Numbers) -> Numbers:
+    """Return the furthest position of one layer after `new`."""
+    if latest is None:
+        return new
+    if new.sequence <= latest.sequence:
+        return latest
+    return Numbers(
+        new.sequence,
+        new.timestamp,
+        new.picture_id if new.picture_id >= 0 else latest.picture_id,
+        new.tl0 if new.tl0 >= 0 else latest.tl0,
+        latest.at if new.timestamp == latest.timestamp else new.at,
+    )
+
+
+def before(first: Numbers) -> Numbers:
+    """Return the position of a stream right before `first`."""
+    picture_id = first.picture_id - 1 & 0x7FFF if first.picture_id >= 0 else -1
+    tl0 = first.tl0 - 1 & 0xFF if first.tl0 >= 0 else -1
+    return Numbers(first.sequence - 1, first.timestamp - 1 & 0xFFFFFFFF, picture_id, tl0, first.at)
+
+
+def shifted(where: Numbers, shift: Shift) -> Numbers:
+    """Return the same position as a receiver sees it through `shift`."""
+    return Numbers(
+        where.sequence + shift.sequence,
+        (where.timestamp + shift.timestamp) & 0xFFFFFFFF,
+        (where.picture_id + shift.picture_id) & 0x7FFF if where.picture_id >= 0 else -1,
+        (where.tl0 + shift.tl0) & 0xFF if where.tl0 >= 0 else -1,
+        where.at,
+    )
+
+
+def go_on(last: Numbers, first: Numbers) -> Shift:
+    """Return the shift by which `first` continues from `last`, the receiver's last position.
+
+    Sequence number, PictureID and TL0PICIDX increase by 1. The timestamp increases by the time from `last.at`
+    to `first.at`, at 90 kHz, at least by 1.
+    """
+    passed = max(1, min(_ADVANCE_MAX, round((first.at - last.at) * VIDEO_CLOCK)))
+    pictures = last.picture_id >= 0 and first.picture_id >= 0
+    bases = last.tl0 >= 0 and first.tl0 >= 0
+    return Shift(
+        last.sequence + 1 - first.sequence,
+        (last.timestamp + passed - first.timestamp) & 0xFFFFFFFF,
+        (last.picture_id + 1 - first.picture_id) & 0x7FFF if pictures else 0,
+        (last.tl0 + 1 - first.tl0) & 0xFF if bases else 0,
+    )
+
+
+def rewrite(
+    out: bytearray | memoryview, at: int, number: int, ssrc: int, found: Descriptor | None, shift: Shift
+) -> None:
+    """Add `shift` to a packet's numbers, in place. `out` holds a copy of the packet from `at` on.
+
+    `number`: its own sequence number. `ssrc`: the SSRC that the receiver sees. `found`: None for padding.
+    """
+    timestamp = int.from_bytes(out[at + 4 : at + 8], "big") + shift.timestamp
+    struct.pack_into("!HLL", out, at + 2, (number + shift.sequence) & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc)
+    if found is None:
+        return
+    if found.bits == 15:
+        picture_id = found.picture_id + shift.picture_id & 0x7FFF
+        out[at + found.picture_at] = 0x80 | picture_id >> 8
+        out[at + found.picture_at + 1] = picture_id & 0xFF
+    elif found.bits:
+        out[at + found.picture_at] = found.picture_id + shift.picture_id & 0x7F
+    if found.tl0_at:
+        out[at + found.tl0_at] = found.tl0 + shift.tl0 & 0xFF
+
+
+class Era(NamedTuple):
+    """A stretch of one layer: from the receiver's (extended) number `begin` on, it gets `layer` by `shift`.
+
+    `first`: the layer's own number of the first packet.
+    """
+
+    layer: int
+    first: int
+    begin: int
+    shift: Shift
+
+
+class Splice:
+    """One receiver's view of one video: the layer that it gets, and the shift of its numbers.
+
+    Call `begin` with the first packet of a layer (of a key frame), and `end` with the furthest packet of it
+    that was sent, in turns. Nothing is sent between `end` and `begin`. A packet that arrives after the end of
+    its layer is too late, but it can be resent: `source` resolves the receiver's number.
+    """
+
+    __slots__ = ("_eras", "_last", "layer", "shift")
+
+    def __init__(self) -> None:
+        #: The layer that is being sent, None for none.
+        self.layer: int | None = None
+        self.shift = NO_SHIFT
+        self._eras: deque[Era] = deque(maxlen=_ERAS_MAX)
+        self._last: Numbers | None = None
+
+    def begin(self, layer: int, first: Numbers) -> Shift:
+        """Start sending `layer` with its packet `first`. The very first packet keeps its numbers."""
+        assert self.layer is None
+        self.shift = NO_SHIFT if self._last is None else go_on(self._last, first)
+        self.layer = layer
+        self._eras.append(Era(layer, first.sequence, first.sequence + self.shift.sequence, self.shift))
+        return self.shift
+
+    def end(self, last: Numbers) -> None:
+        """Stop sending the present layer. `last`: the layer's own numbers of the last packet sent."""
+        if self.layer is None:
+            return
+        seen = shifted(last, self.shift)
+        if self._last is not None:  # missing PictureID or TL0PICIDX: continue from the earlier values
+            picture_id = seen.picture_id if seen.picture_id >= 0 else self._last.picture_id
+            seen = seen._replace(picture_id=picture_id, tl0=seen.tl0 if seen.tl0 >= 0 else self._last.tl0)
+        self._last = seen
+        self.layer = None
+
+    def forget(self, latest: int | None = None) -> None:
+        """Stop resolving requests for earlier packets; the numbers continue.
+
+        `latest`: the layer's own number of its last packet, if a layer is being sent.
+        """
+        self._eras.clear()
+        if self.layer is not None and latest is not None:
+            self._eras.append(Era(self.layer, latest + 1, latest + 1 + self.shift.sequence, self.shift))
+
+    def passes(self, layer: int, number: int) -> bool:
+        """Whether this packet may be sent: it is of the present layer, from its first packet on."""
+        return layer == self.layer and number >= self._eras[-1].first
+
+    def source(self, sequence: int, latest: int) -> tuple[int, int, Shift] | None:
+        """Resolve the receiver's `sequence` (16 bits): layer, that layer's own number, and the shift.
+
+        `latest`: the present layer's own number of the last packet sent; ignored while no layer is sent.
+        Returns None if the number is older than everything that is remembered.
+        """
+        if self.layer is not None:
+            furthest = latest + self.shift.sequence
+        elif self._last is not None:
+            furthest = self._last.sequence
+        else:
+            return None
+        number = furthest - ((furthest - sequence) & 0xFFFF)
+        for era in reversed(self._eras):
+            if number >= era.begin:
+                return era.layer, number - era.shift.sequence, era.shift
+        return None

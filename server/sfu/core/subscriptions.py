@@ -1,0 +1,446 @@
+"""Peers, their streams, and the subscriptions of each receiver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Generic
+
+from snugroom.server.rate import TokenBucket
+from snugroom.server.sfu.codecs import rtcp
+from snugroom.server.sfu.core import rewriter
+from snugroom.server.sfu.core.bandwidth.budget import Budget
+from snugroom.server.sfu.core.effects import Effect, Forget, P, SendRtcp
+from snugroom.server.sfu.core.layers import Source, Sub
+from snugroom.server.sfu.core.peers import Peer, Room
+from snugroom.server.sfu.core.tracks import Track
+from snugroom.server.sfu.limits import MediaError, MediaLimits
+from snugroom.server.wire.messages import Stream
+
+#: The most SSRCs that a room remembers after it has forgotten their last sequence number. They are never
+#: forwarded again in this room (4 bytes each).
+_BURNT_MAX: Final = 65_536
+_COUNTED: Final = (
+    "stale", "over_rate", "lost", "asked", "nacks", "resent", "key_frame_requests", "refused_nacks",
+    "switches", "layers_refused", "stopped", "padding", "dropped_late",
+    "refused_key_frames",
+)  # fmt: skip
+
+
+class Membership(Generic[P]):
+    """All rooms with their peers and streams; `Forwarding` adds the packets."""
+
+    def __init__(self, limits: MediaLimits = MediaLimits()) -> None:  # noqa: B008 - frozen
+        self._limits = limits
+        self._rooms: dict[bytes, Room[P]] = {}
+        self._peers: dict[P, Peer[P]] = {}
+        #: Tracks with packets to ask for again, or with a delayed key frame request.
+        self._open: dict[Track[P], None] = {}
+        #: Receivers with a running probe, or with a pacer that may hold packets.
+        self._busy: dict[P, None] = {}
+        self._next_report = float("-inf")
+        self._next_look = self._looked = float("-inf")
+        self.counts = dict.fromkeys(_COUNTED, 0)
+
+    # -- peers -----------------------------------------------------------------------------
+
+    def join(
+        self,
+        room: bytes,
+        peer: P,
+        streams: Sequence[Stream],
+        now: float,
+        *,
+        feedback: bool = False,
+        rtx: bool = False,
+    ) -> list[Effect[P]]:
+        """Add a peer, or replace the streams of a known one. MediaError if refused; then nothing has changed.
+
+        `feedback`, `rtx`: what the peer supports as a receiver, as in `server.wire.messages.Media`.
+        """
+        known = self._peers.get(peer)
+        if known is None and len(self._peers) >= self._limits.peers:
+            raise MediaError("full", "the server carries no more connections with media")
+        if sum(1 + len(stream.layers) for stream in streams) > self._limits.streams_per_peer:
+            raise MediaError("streams", f"at most {self._limits.streams_per_peer} streams")
+        if known is not None and known.room.number != room:
+            raise MediaError("room", "this connection is in another room")
+        home = self._rooms.get(room)
+        self._check_ssrcs(home, peer, streams)
+        if home is None:
+            home = self._rooms[room] = Room(room)
+        if known is None:
+            nacks = TokenBucket(self._limits.nack_rate, self._limits.nack_burst, now)
+            known = Peer(home, nacks, Budget(self._limits, now))
+            self._peers[peer] = home.peers[peer] = known
+        if (feedback, rtx) != (known.feedback, known.rtx):
+            known.feedback, known.rtx = feedback, rtx
+            self._refan(home)
+            for received in known.receives.values():
+                self._not_again(received, peer)
+        wished: dict[tuple[object, ...], Stream] = {(s.ssrc, s.kind, *s.layers): s for s in streams}
+        effects: list[Effect[P]] = []
+        for track in list(known.tracks.values()):
+            if home.tracks.get(track.ssrc) is not track:
+                continue  # a layer that ended with its source
+            if (kept := wished.get(self._shape(track))) is None:
+                effects += self._end(track)
+            else:
+                self._mark_rtx(known, track, kept)
+        for stream in streams:
+            if stream.ssrc not in known.tracks:
+                effects += self._publish(home, peer, known, stream, now)
+        return effects
+
+    @staticmethod
+    def _check_ssrcs(home: Room[P] | None, peer: P, streams: Sequence[Stream]) -> None:
+        sent = [ssrc for s in streams for ssrc in (s.ssrc, *s.layers)]
+        wished = sent + [ssrc for s in streams for ssrc in s.rtx]
+        if len(set(wished)) != len(wished):
+            raise MediaError("ssrc", "two streams with one SSRC")
+        if home is None:
+            return
+        taken = {
+            ssrc
+            for other, known in home.peers.items()
+            if other != peer
+            for ssrc in (*known.tracks, *known.again)
+        }
+        if taken.intersection(wished):
+            raise MediaError("ssrc", "this SSRC is another member's")
+        if any(ssrc in home.burnt for ssrc in wished):
+            raise MediaError("ssrc", "this SSRC was used before; take another")
+
+    @staticmethod
+    def _shape(track: Track[P]) -> tuple[object, ...]:
+        """Return the properties that a stream must keep to continue: SSRC, kind and layers."""
+        if track.source is None:
+            return (track.ssrc, track.kind)
+        return (track.source.ssrc, track.kind, *(t.ssrc for t in track.source.tracks[1:]))
+
+    @staticmethod
+    def _mark_rtx(known: Peer[P], track: Track[P], stream: Stream) -> None:
+        rtx = stream.rtx[track.layer] if stream.rtx else None
+        if rtx != track.rtx:
+            if track.rtx is not None:
+                known.again.pop(track.rtx, None)
+            track.rtx, track.fans = rtx, None
+            for peer in track.receivers:
+                Membership._not_again(track if track.source is None else track.source.subs[peer], peer)
+        if rtx is not None:
+            known.again[rtx] = track
+            track.room.again[track.ssrc] = rtx
+
+    @staticmethod
+    def _not_again(received: Track[P] | Sub[P], peer: P) -> None:
+        """Stop resending of earlier packets: they would be different bytes under a used SRTP index."""
+        if isinstance(received, Sub):
+            latest = None if received.track is None else received.track.latest
+            received.splice.forget(None if latest is None else latest.sequence)
+        elif received.high is not None:
+            received.receivers[peer] = received.high
+
+    def _publish(self, home: Room[P], peer: P, known: Peer[P], stream: Stream, now: float) -> list[Effect[P]]:
+        tracks: list[Track[P]] = []
+        for ssrc in (stream.ssrc, *stream.layers):
+            high = home.retired.pop(ssrc, None)
+            track = Track(home, peer, ssrc, stream.kind, self._limits, high=high, rtx=None, now=now)
+            known.tracks[ssrc] = home.tracks[ssrc] = track
+            tracks.append(track)
+        # A stream that was rewritten once stays rewritten: a receiver may have had higher numbers than the
+        # sender's.
+        if stream.layers or stream.ssrc in home.sources or stream.ssrc in home.shifted:
+            home.shifted[stream.ssrc] = None
+            home.sources[stream.ssrc] = Source(stream.ssrc, peer, tracks)
+        for track in tracks:
+            self._mark_rtx(known, track, stream)
+        effects: list[Effect[P]] = []
+        for other_peer in home.peers:
+            effects += self._connect(tracks[0], other_peer, now)
+        return effects
+
+    @staticmethod
+    def _refan(home: Room[P]) -> None:
+        for track in home.tracks.values():
+            track.fans = None
+
+    def leave(self, peer: P, now: float) -> list[Effect[P]]:
+        """Remove the peer with its streams. Unknown peers are ignored."""
+        known = self._peers.pop(peer, None)
+        if known is None:
+            return []
+        home = known.room
+        del home.peers[peer]
+        for track in home.tracks.values():
+            self._disconnect(track, peer, known)
+            track.paused.pop(peer, None)
+        effects: list[Effect[P]] = []
+        for track in list(known.tracks.values()):
+            if home.tracks.get(track.ssrc) is track:
+                effects += self._end(track, known)
+        if not home.peers:
+            del self._rooms[home.number]
+        return effects
+
+    def want(
+        self, peer: P, ssrcs: Iterable[int] | None, now: float, tops: Sequence[int] = ()
+    ) -> list[Effect[P]]:
+        """Set the streams to forward to the peer, and the largest layer of each (`tops`); None: all."""
+        known = self._peers.get(peer)
+        if known is None:
+            return []
+        wanted = None if ssrcs is None else list(ssrcs)
+        known.wants = None if wanted is None else frozenset(wanted)
+        known.tops = dict(zip(wanted or (), tops, strict=False))
+        known.ranks = {ssrc: rank for rank, ssrc in enumerate(wanted or ())}
+        effects = self._reconnect(peer, known, now)
+        for received in known.receives.values():
+            if isinstance(received, Sub):
+                received.top = known.tops.get(received.source.ssrc, len(received.source.tracks) - 1)
+                effects += self._aim(received, now)
+        return effects
+
+    def ready(self, peer: P, ready: bool, now: float, *, rekeyed: bool = False) -> list[Effect[P]]:
+        """Set whether packets can be sent to the peer.
+
+        `rekeyed`: it has a new SRTP session, in which its own packets may begin at any number.
+        """
+        known = self._peers.get(peer)
+        if known is None:
+            return []
+        if rekeyed:
+            for track in known.tracks.values():
+                track.floor = track.high
+                track.missing.clear()
+        if rekeyed or not ready:
+            for track in known.room.tracks.values():
+                self._disconnect(track, peer, known)
+                track.paused.pop(peer, None)
+            known.pacer = None
+            known.stopped.clear()
+            known.carried.clear()
+            known.numbered.clear()
+            known.resent.clear()
+        known.ready = ready
+        return self._reconnect(peer, known, now)
+
+    def held(self) -> tuple[int, int, int]:
+        """Count sealed packets kept for (re)sending, their bytes, and ended streams, in all rooms."""
+        tracks = [track for room in self._rooms.values() for track in room.tracks.values()]
+        sizes = [len(packet) for track in tracks for packet in track.cache if packet is not None]
+        pacers = [known.pacer for known in self._peers.values() if known.pacer is not None]
+        waiting, size = sum(pacer.waiting for pacer in pacers), sum(pacer.queued for pacer in pacers)
+        ended = sum(len(room.retired) + len(room.burnt) for room in self._rooms.values())
+        return len(sizes) + waiting, sum(sizes) + size, ended
+
+    def tracks(self) -> Iterator[Track[P]]:
+        """Return all streams of all rooms, each layer separately."""
+        return (track for room in self._rooms.values() for track in room.tracks.values())
+
+    def find(self, peer: P, ssrc: int) -> Track[P] | None:
+        """Return the stream `ssrc` if it is this peer's own."""
+        known = self._peers.get(peer)
+        return known.tracks.get(ssrc) if known is not None else None
+
+    def find_again(self, peer: P, ssrc: int) -> Track[P] | None:
+        """Return the stream whose RTX has the SSRC `ssrc`, if it is this peer's own."""
+        known = self._peers.get(peer)
+        return known.again.get(ssrc) if known is not None else None
+
+    def receivers(self, track: Track[P]) -> tuple[P, ...]:
+        """Return the stream's present receivers."""
+        return tuple(track.receivers)
+
+    # -- subscriptions ---------------------------------------------------------------------
+
+    def _reconnect(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+        effects: list[Effect[P]] = []
+        for track in list(known.room.tracks.values()):
+            if track.layer == 0:
+                effects += self._connect(track, peer, now)
+        return effects
+
+    def _connect(self, track: Track[P], peer: P, now: float) -> list[Effect[P]]:
+        """Apply `peer`'s wishes to `track`. A new receiver of video needs a key frame."""
+        known = self._peers[peer]
+        if not known.ready or track.owner == peer:
+            return []
+        source = track.source
+        if known.wants is not None and track.ssrc not in known.wants:
+            self._disconnect(track, peer, known)
+            known.stopped.pop(track.ssrc, None)
+            if track.ssrc in known.carried and source is None:
+                track.paused[peer] = None
+            return []
+        if peer in track.receivers or (source is not None and peer in source.subs):
+            return []
+        if track.ssrc in known.stopped:
+            return []
+        known.videos += track.kind == "video"
+        if source is not None:
+            return self._subscribe(source, peer, known, now)
+        track.receivers[peer] = track.high if track.high is not None else -1
+        track.fans = None
+        track.paused.pop(peer, None)
+        known.receives[track.ssrc] = track
+        known.carried.add(track.ssrc)
+        return self._ask_key_frame(track, now) if self._may_ask(known, track, now) else []
+
+    def _may_ask(self, known: Peer[P], track: Track[P], now: float) -> bool:
+        """Limit one receiver's key frame requests: a key frame costs all others as much as ten frames."""
+        if track.kind != "video":
+            return False
+        bucket = known.key_frames.get(track.ssrc)
+        if bucket is None:
+            limits = self._limits
+            bucket = TokenBucket(limits.key_frame_rate, limits.key_frame_burst, now)
+            known.key_frames[track.ssrc] = bucket
+        if bucket.take(now):
+            return True
+        self.counts["refused_key_frames"] += 1
+        return False
+
+    def _subscribe(self, source: Source[P], peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+        splice = known.numbered.pop(source.ssrc, None) or rewriter.Splice()
+        splice.forget()  # NACKs must not reach packets of an earlier subscription
+        if source.ssrc in known.carried:
+            # The stream had no layers before, so the receiver has seen the sender's own numbers.
+            known.carried.discard(source.ssrc)
+            high = source.tracks[0].floor
+            before = rewriter.Numbers(high if high is not None else -1, 0, -1, -1, now)
+            splice.begin(0, before)
+            splice.end(before)
+        sub = Sub(source, peer, splice)
+        sub.paced = known.pacer is not None
+        sub.top = known.tops.get(source.ssrc, sub.top)
+        source.subs[peer] = known.receives[source.ssrc] = sub
+        return self._aim(sub, now)
+
+    def _aim(self, sub: Sub[P], now: float) -> list[Effect[P]]:
+        """Make the receiver wait for the layer that `Sub.goal` selects."""
+        goal = sub.goal(now)
+        if goal is None and sub.track is not None:
+            self._off(sub)
+        if goal is sub.waits:
+            return []
+        if sub.waits is not None:
+            sub.waits.waiting.pop(sub, None)
+            sub.waits = None
+        if goal is None or goal is sub.track:
+            return []
+        sub.waits = goal
+        goal.waiting[sub] = None
+        if goal.high is None or not self._may_ask(self._peers[sub.peer], goal, now):
+            return []
+        return self._ask_key_frame(goal, now)
+
+    def _off(self, sub: Sub[P]) -> None:
+        """Send nothing of the source to this receiver until it is switched to a layer."""
+        track = sub.track
+        sub.stop()
+        if track is not None:
+            self._forget_waiting(sub.peer, track)
+            track.receivers.pop(sub.peer, None)
+            track.fans = None
+
+    def _forget_waiting(self, peer: P, track: Track[P]) -> None:
+        """Drop packets of `track` that wait in this receiver's pacer."""
+        known = self._peers.get(peer)
+        if known is not None and known.pacer is not None:
+            known.pacer.forget(track.ssrc)
+
+    def _switch(self, track: Track[P], sub: Sub[P], first: rewriter.Numbers) -> None:
+        """Send this layer to `sub` from the packet `first` on, which begins a key frame."""
+        before = sub.track
+        if before is not None:
+            self._forget_waiting(sub.peer, before)
+        sub.begin(track, first)
+        sub.waits = None
+        if before is not None:
+            before.receivers.pop(sub.peer, None)
+            before.fans = None
+        track.receivers[sub.peer] = first.sequence - 1
+        track.fans = None
+        self.counts["switches"] += 1
+
+    def _disconnect(self, track: Track[P], peer: P, known: Peer[P]) -> None:
+        source = track.source
+        if source is not None:
+            sub = source.subs.pop(peer, None)
+            if sub is None:
+                return
+            if sub.waits is not None:
+                sub.waits.waiting.pop(sub, None)
+            self._off(sub)
+            known.numbered[source.ssrc] = sub.splice
+        elif peer in track.receivers:
+            del track.receivers[peer]
+            self._forget_waiting(peer, track)
+            track.estimates.pop(peer, None)
+            track.fans = None
+        else:
+            return
+        del known.receives[track.ssrc if source is None else source.ssrc]
+        known.videos -= track.kind == "video"
+
+    def _end(self, track: Track[P], owner: Peer[P] | None = None) -> list[Effect[P]]:
+        """End the stream with all its layers. Its last numbers are kept, because it may come back."""
+        home, source = track.room, track.source
+        known = owner or self._peers[track.owner]
+        tracks = [track] if source is None else source.tracks
+        peers = list(track.receivers) if source is None else list(source.subs)
+        for peer in peers:
+            self._disconnect(track, peer, self._peers[peer])
+        for other in home.peers.values():
+            other.stopped.pop(track.ssrc, None)
+            other.resumed.pop(track.ssrc, None)
+            for each in tracks:
+                other.key_frames.pop(each.ssrc, None)
+        if source is not None:
+            del home.sources[source.ssrc]
+        effects: list[Effect[P]] = []
+        for each in tracks:
+            del known.tracks[each.ssrc]
+            del home.tracks[each.ssrc]
+            if each.rtx is not None:
+                known.again.pop(each.rtx, None)
+            self._open.pop(each, None)
+            if each.high is not None:
+                home.retired[each.ssrc] = each.high
+                effects += self._burn(home)
+        return effects
+
+    def _burn(self, home: Room[P]) -> list[Effect[P]]:
+        """Forget the oldest ended stream, and never forward its SSRC again."""
+        if len(home.retired) <= self._limits.retired_ssrcs:
+            return []
+        oldest = next(iter(home.retired))
+        del home.retired[oldest]
+        home.shifted.pop(oldest, None)
+        again = home.again.pop(oldest, None)
+        if len(home.burnt) >= _BURNT_MAX:
+            del home.burnt[next(iter(home.burnt))]
+        home.burnt[oldest] = None
+        effects: list[Effect[P]] = []
+        for peer, known in home.peers.items():
+            known.carried.discard(oldest)
+            known.numbered.pop(oldest, None)
+            effects.append(Forget(peer, oldest))
+            if again is not None:
+                known.resent.pop(again, None)
+                effects.append(Forget(peer, again))
+        if again is not None:
+            home.burnt[again] = None
+        return effects
+
+    def _ask_key_frame(self, track: Track[P], now: float) -> list[Effect[P]]:
+        """Send a PLI to the publisher: now, or once the last one is `pli_interval` old."""
+        if track.kind != "video":
+            return []
+        if now - track.last_pli < self._limits.pli_interval:
+            track.pli_due = True
+            self._open[track] = None
+            return []
+        track.last_pli = now
+        track.pli_due = False
+        self.counts["key_frame_requests"] += 1
+        return [SendRtcp(track.owner, rtcp.key_frame_request(track.ssrc))]

@@ -1,0 +1,451 @@
+"""The path of a packet through a socket, in two kinds: in batches where the kernel can, or one by one.
+
+Both kinds drain the socket into a handler, and seal one packet for many receivers in place. The batched path
+reads with one recvmmsg and writes with one sendmmsg. It caches its send plan for a fan of receivers that
+stays the same from packet to packet. It hands consecutive packets of one size to the kernel as one message
+(UDP_SEGMENT), as the packets of a video frame allow. It writes the fields that differ between receivers
+(`server.sfu.core.fanout`) for all receivers at once, column by column.
+"""
+
+from __future__ import annotations
+
+import array
+import errno
+import socket
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snugroom.server.sfu.codecs import rtp
+from snugroom.server.sfu.core import rewriter
+from snugroom.server.sfu.core.fanout import Fan
+from snugroom.server.sfu.core.twcc_sequence import Numbers
+from snugroom.server.sfu.io import mmsg, srtp
+from snugroom.server.sfu.io.ice import Address
+from snugroom.server.sfu.limits import DATAGRAM_MAX, RTP_MAX
+
+#: The handler of a datagram: gets libsrtp's view of the buffer, ours, the size, and the source address.
+Handler = Callable[[Any, memoryview, int, Address], None]
+
+#: The largest packet that is sent: widened, and as RTX with its original sequence number in front.
+SENT_MAX: Final = RTP_MAX + rtp.WIDENED_MAX + 2
+#: A sealed packet, rounded up to cache lines.
+_STRIDE: Final = (SENT_MAX + 16 + 63) // 64 * 64
+_SLOTS: Final = 512
+#: Packets to one receiver in one message.
+_RUN: Final = 8
+#: The most cached source addresses, of any sender.
+_NAMES_MAX: Final = 4096
+#: The kernel's reasons not to cut a message into datagrams.
+_UNSEGMENTED: Final = (errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.EOPNOTSUPP)
+_NO_SIZES: Final = array.array("H")
+#: With so many receivers or more, arrays are cheaper than a loop.
+_MANY: Final = 7
+
+
+class Receiver(Protocol):
+    """The destination of packets and its session for sealing; both are set for every receiver of a fan."""
+
+    @property
+    def outbound(self) -> srtp.SrtpSession | None: ...
+    @property
+    def address(self) -> Address | None: ...
+    @property
+    def row(self) -> int:
+        """Row of this receiver in the path's `numbers`."""
+
+
+class Path(Protocol):
+    """The interface of a path.
+
+    `sent` and `unsent` count packets of `fan_out`, `octets` the bytes of all of them in the clear. The caller
+    sets `now`, the time of sending.
+    """
+
+    sent: int
+    unsent: int
+    octets: int
+    now: float
+    numbers: Numbers
+
+    def drain(self, limit: int, handle: Handler) -> None:
+        """Pass at most about `limit` received datagrams to `handle`, which does not raise."""
+
+    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
+        """Seal and send `packet` (checked; at most `SENT_MAX` bytes) for each receiver (`Receiver`) of `fan`.
+
+        The packet leaves at `flush` at the latest. `burst`: the same fan will probably be used again soon.
+        """
+
+    def flush(self) -> None:
+        """Send everything that waits."""
+
+    def changed(self) -> None:
+        """Discard all caches: an address or a session has changed, or is about to go."""
+
+
+class PlainPath:
+    """A path with recvfrom and sendto, which every system has."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._inbox = srtp.Buffer(DATAGRAM_MAX)
+        self._outbox = srtp.Buffer(_STRIDE)
+        self._length = srtp.new_length()
+        self.sent = self.unsent = self.octets = 0
+        self.now = 0.0
+        self.numbers = Numbers()
+
+    def drain(self, limit: int, handle: Handler) -> None:
+        data, view = self._inbox.data, self._inbox.view
+        receive = self._socket.recvfrom_into
+        for _ in range(limit):
+            try:
+                size, source = receive(view)
+            except BlockingIOError:
+                return
+            except OSError:  # an ICMP error for an earlier packet
+                continue
+            handle(data, view, size, source)
+
+    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
+        length, data, view = self._length, self._outbox.data, self._outbox.view
+        size, number_in = len(packet), packet[2] << 8 | packet[3]
+        found = None if fan.shifts is None else rewriter.read(packet, rewriter.payload_start(packet))
+        for i, receiver in enumerate(fan.receivers):
+            session, address = receiver.outbound, receiver.address
+            assert session is not None
+            assert address is not None
+            view[:size] = packet
+            self.octets += size
+            if fan.shifts is not None:
+                rewriter.rewrite(view, 0, number_in, fan.ssrc, found, fan.shifts[i])
+            if fan.wide:
+                number = self.numbers.take(receiver.row, size, self.now)
+                view[rtp.NUMBER_AT : rtp.NUMBER_AT + 2] = number.to_bytes(2, "big")
+            length[0] = size
+            if srtp.protect(session.pointer, data, length):
+                self.unsent += 1
+                continue
+            try:
+                self._socket.sendto(view[: length[0]], address)
+                self.sent += 1
+            except OSError:  # the buffer is full, or there is no route; networks lose packets too
+                self.unsent += 1
+
+    def flush(self) -> None:
+        pass
+
+    def changed(self) -> None:
+        pass
+
+    @property
+    def buffers(self) -> int:
+        """Bytes of the datagram buffers, which hold the last datagrams until others come."""
+        return len(self._inbox.view) + len(self._outbox.view)
+
+    @property
+    def by_heart(self) -> int:
+        """The number of cached addresses: none."""
+        return 0
+
+
+class _Columns:
+    """Fields of the slots' packets, each a column over all slots, to write many packets at once."""
+
+    def __init__(self, outbox: memoryview) -> None:
+        self.bytes: NDArray[np.uint8] = np.frombuffer(outbox, np.uint8).reshape(_SLOTS, _STRIDE)
+        self._outbox = outbox
+        self.sequence = self._column(">u2", 2)
+        self.timestamp = self._column(">u4", 4)
+        self.ssrc = self._column(">u4", 8)
+        self.number = self._column(">u2", rtp.NUMBER_AT)
+        self._others: dict[int, NDArray[Any]] = {}
+
+    def _column(self, kind: str, offset: int) -> NDArray[Any]:
+        return np.ndarray((_SLOTS,), kind, self._outbox, offset, (_STRIDE,))
+
+    def at(self, offset: int) -> NDArray[Any]:
+        """Return the column of the 16 bits at this offset of each packet."""
+        column = self._others.get(offset)
+        if column is None:
+            column = self._others[offset] = self._column(">u2", offset)
+        return column
+
+
+class _Added(NamedTuple):
+    """Shifts of many receivers, as columns."""
+
+    sequence: NDArray[np.uint16]
+    timestamp: NDArray[np.uint32]
+    picture: NDArray[np.uint16]
+    tl0: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, shifts: tuple[rewriter.Shift, ...]) -> _Added:
+        return cls(
+            np.array([s.sequence & 0xFFFF for s in shifts], np.uint16),
+            np.array([s.timestamp for s in shifts], np.uint32),
+            np.array([s.picture_id for s in shifts], np.uint16),
+            np.array([s.tl0 for s in shifts], np.uint8),
+        )
+
+
+class _Plan:
+    """Prepared data for sending to some receivers, at most `_SLOTS`. Keeps their sessions alive."""
+
+    __slots__ = (
+        "added", "count", "names", "pointers", "rows", "run", "sessions", "shifts", "ssrc", "tags",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        receivers: tuple[Receiver, ...],
+        shifts: tuple[rewriter.Shift, ...] | None,
+        ssrc: int,
+        wide: bool,
+        family: int,
+    ) -> None:
+        self.count = len(receivers)
+        self.sessions = [receiver.outbound for receiver in receivers]
+        self.pointers = [session.pointer for session in self.sessions if session is not None]
+        self.tags = [session.profile.tag for session in self.sessions if session is not None]
+        addresses = [receiver.address for receiver in receivers if receiver.address is not None]
+        self.names = b"".join(mmsg.pack_address(address, family) for address in addresses)
+        self.run: _Run | None = None
+        #: Rows of the receivers' transport-wide numbers; None if the packets carry none.
+        self.rows = np.array([receiver.row for receiver in receivers], np.intp) if wide else None
+        self.shifts = shifts
+        self.ssrc = ssrc
+        #: The shifts as columns: of sequence number, timestamp, PictureID and TL0PICIDX.
+        self.added = None if shifts is None or self.count < _MANY else _Added.of(shifts)
+        assert len(self.pointers) == len(addresses) == self.count
+
+
+class _Run:
+    """Consecutive packets of one size to the same receivers: `used` of at most `room`.
+
+    Receiver i of the plan has message `message` + i, and the slots from `slot` + i * `room` on.
+    """
+
+    __slots__ = ("lengths", "message", "plan", "room", "size", "slot", "used")
+
+    def __init__(self, plan: _Plan, size: int, message: int, slot: int, room: int) -> None:
+        self.plan = plan
+        self.size = size
+        self.message = message
+        self.slot = slot
+        self.room = room
+        self.used = 0
+        self.lengths = array.array("Q", [size + tag for tag in plan.tags])
+
+
+class BatchPath:
+    """A path with recvmmsg and sendmmsg, and UDP_SEGMENT where the kernel has it."""
+
+    def __init__(self, sock: socket.socket, libc: Any, batch: int) -> None:
+        self._socket = sock
+        #: Packets to one receiver in one message, 1 without UDP_SEGMENT.
+        self.run = _RUN if mmsg.can_segment(sock) else 1
+        self._descriptor = sock.fileno()
+        self._family = sock.family
+        batch = max(1, min(batch, mmsg.MESSAGES_MAX))
+        # The kernel gets addresses inside these buffers, so they live as long as this object.
+        inbox = self._inbox = srtp.Buffer(batch * DATAGRAM_MAX)
+        outbox = self._outbox = srtp.Buffer(_SLOTS * _STRIDE)
+        self._incoming = mmsg.Vector(libc, inbox.address, DATAGRAM_MAX, batch, self._family)
+        self._outgoing = mmsg.Vector(libc, outbox.address, _STRIDE, _SLOTS, self._family)
+        size = self._name_size = self._incoming.name_size
+        self._inboxes = [
+            (
+                self._incoming.messages[i],
+                inbox.at(i * DATAGRAM_MAX),
+                inbox.view[i * DATAGRAM_MAX : (i + 1) * DATAGRAM_MAX],
+                self._incoming.names[i * size : (i + 1) * size],
+            )
+            for i in range(batch)
+        ]
+        self._slots = [
+            (outbox.at(i * _STRIDE), outbox.view[i * _STRIDE : (i + 1) * _STRIDE]) for i in range(_SLOTS)
+        ]
+        self._data = [data for data, _ in self._slots]
+        self._columns = _Columns(outbox.view)
+        lengths = self._lengths = srtp.Lengths(_SLOTS)
+        self._length_at = [lengths.at(i) for i in range(_SLOTS)]
+        self._sizes = np.frombuffer(lengths.view, np.intc)
+        self._slots_used = self._messages_used = 0
+        self._runs: list[_Run] = []
+        self._length = srtp.new_length()
+        self._names: dict[bytes, Address] = {}
+        #: Fans that hold a plan; a plan is void after the next change.
+        self._plans: list[Fan[Any]] = []
+        self.sent = self.unsent = self.octets = 0
+        self.now = 0.0
+        self.numbers = Numbers()
+
+    def drain(self, limit: int, handle: Handler) -> None:
+        count = self._incoming.receive(self._descriptor)
+        names = self._names
+        for message, data, view, raw in self._inboxes[:count]:
+            name = raw.tobytes()
+            source = names.get(name)
+            if source is None:
+                if len(names) >= _NAMES_MAX:
+                    names.clear()
+                source = names[name] = mmsg.unpack_address(name, self._family)
+            handle(data, view, message.msg_len, source)
+
+    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
+        plans: list[_Plan] | None = fan.plan
+        if plans is None:
+            plans = []
+            for at in range(0, len(fan.receivers), _SLOTS):
+                part = slice(at, at + _SLOTS)
+                shifts = None if fan.shifts is None else fan.shifts[part]
+                plans.append(_Plan(fan.receivers[part], shifts, fan.ssrc, fan.wide, self._family))
+            if not fan.once:
+                fan.plan = plans
+                self._plans.append(fan)
+        for plan in plans:
+            self._seal(packet, plan, burst and not fan.once)
+
+    def _seal(self, packet: bytes, plan: _Plan, burst: bool) -> None:
+        size = len(packet)
+        run = plan.run
+        if run is None or size > run.size:
+            run = self._begin(plan, size, burst)
+        part, lengths = run.used, run.lengths
+        run.used = part + 1
+        if size < run.size:  # only the last packet may be shorter
+            lengths = array.array("Q", [size + tag for tag in plan.tags])
+            plan.run = None
+        elif run.used == run.room:
+            plan.run = None
+        chosen = slice(run.slot + part, run.slot + plan.count * run.room, run.room)
+        self._outgoing.lengths[chosen] = lengths
+        self.octets += size * plan.count
+        if plan.count < _MANY:
+            self._seal_few(packet, size, plan, run, chosen)
+        else:
+            self._seal_many(packet, size, plan, run, chosen)
+
+    def _seal_few(self, packet: bytes, size: int, plan: _Plan, run: _Run, chosen: slice) -> None:
+        length, protect, shifts, rows = self._length, srtp.protect, plan.shifts, plan.rows
+        found = None if shifts is None else rewriter.read(packet, rewriter.payload_start(packet))
+        for i, (data, view) in enumerate(self._slots[chosen]):
+            view[:size] = packet
+            if shifts is not None:
+                rewriter.rewrite(view, 0, packet[2] << 8 | packet[3], plan.ssrc, found, shifts[i])
+            if rows is not None:
+                number = self.numbers.take(rows[i], size, self.now)
+                view[rtp.NUMBER_AT : rtp.NUMBER_AT + 2] = number.to_bytes(2, "big")
+            length[0] = size
+            pointer = plan.pointers[i]
+            if protect(pointer, data, length):
+                self._spoil(run, pointer)
+
+    def _seal_many(self, packet: bytes, size: int, plan: _Plan, run: _Run, chosen: slice) -> None:
+        columns = self._columns
+        columns.bytes[chosen, :size] = np.frombuffer(packet, np.uint8)
+        if (added := plan.added) is not None:
+            found = rewriter.read(packet, rewriter.payload_start(packet))
+            columns.sequence[chosen] = added.sequence + np.uint16(packet[2] << 8 | packet[3])
+            columns.timestamp[chosen] = added.timestamp + np.uint32(int.from_bytes(packet[4:8], "big"))
+            columns.ssrc[chosen] = plan.ssrc
+            if found is not None:  # padding has no descriptor
+                pictures = added.picture + np.uint16(found.picture_id)
+                columns.at(found.picture_at)[chosen] = pictures | np.uint16(0x8000)
+                if found.tl0_at:
+                    columns.bytes[chosen, found.tl0_at] = added.tl0 + np.uint8(found.tl0)
+        if plan.rows is not None:
+            columns.number[chosen] = self.numbers.take_each(plan.rows, size, self.now)
+        self._sizes[chosen] = size
+        failed = list(map(srtp.protect, plan.pointers, self._data[chosen], self._length_at[chosen]))
+        if any(failed):
+            for pointer, why in zip(plan.pointers, failed, strict=True):
+                if why:
+                    self._spoil(run, pointer)
+
+    def _begin(self, plan: _Plan, size: int, burst: bool) -> _Run:
+        count = plan.count
+        room = min(self.run, _SLOTS // count) if burst else 1
+        if self._slots_used + count * room > _SLOTS:
+            self.flush()
+        first, slot = self._messages_used, self._slots_used
+        run = _Run(plan, size, first, slot, room)
+        self._messages_used += count
+        self._slots_used += count * room
+        self._runs.append(run)
+        plan.run = run if room > 1 else None
+        outgoing = self._outgoing
+        outgoing.names[first * self._name_size : (first + count) * self._name_size] = plan.names
+        outgoing.gather(first, count, slot, room)
+        return run
+
+    def _spoil(self, run: _Run, pointer: Any) -> None:
+        """Block the message of a packet that could not be sealed: it holds clear text and must not leave."""
+        at = (run.message + run.plan.pointers.index(pointer)) * self._name_size
+        self._outgoing.names[at : at + 2] = mmsg.NOWHERE
+
+    def flush(self) -> None:
+        if not self._runs:
+            return
+        outgoing = self._outgoing
+        total = 0
+        for run in self._runs:
+            run.plan.run = None
+            total += run.plan.count * run.used
+            sizes = array.array("H", run.lengths) if run.used > 1 else _NO_SIZES
+            outgoing.segment(run.message, run.plan.count, run.used, sizes)
+        failed = outgoing.send(self._descriptor, self._messages_used)
+        lost = sum(self._retry(message, why) for message, why in failed)
+        self.sent += total - lost
+        self.unsent += lost
+        self._runs = []
+        self._slots_used = self._messages_used = 0
+
+    def _retry(self, message: int, why: int) -> int:
+        """Send the parts of a refused message one by one, if the kernel refused to cut it.
+
+        Returns how many packets are lost. A device that cannot segment (EIO) is not asked again; a narrow
+        path (EINVAL, EMSGSIZE) concerns one receiver only.
+        """
+        run = next(r for r in self._runs if r.message <= message < r.message + r.plan.count)
+        name = self._outgoing.names[message * self._name_size : (message + 1) * self._name_size].tobytes()
+        if run.used == 1 or why not in _UNSEGMENTED or name.startswith(mmsg.NOWHERE):
+            return run.used
+        if why in (errno.EIO, errno.EOPNOTSUPP):
+            self.run = 1
+        lost = 0
+        first = run.slot + (message - run.message) * run.room
+        address = mmsg.unpack_address(name, self._family)
+        for i in range(first, first + run.used):
+            try:
+                self._socket.sendto(self._slots[i][1][: self._outgoing.lengths[i]], address)
+            except OSError:
+                lost += 1
+        return lost
+
+    def changed(self) -> None:
+        for fan in self._plans:
+            fan.plan = None
+        self._plans.clear()
+        self._names.clear()
+
+    @property
+    def buffers(self) -> int:
+        """Bytes of the datagram buffers, which hold the last datagrams until others come."""
+        return len(self._inbox.view) + len(self._outbox.view)
+
+    @property
+    def by_heart(self) -> int:
+        """The number of cached addresses, of all senders of the last second."""
+        return len(self._names)
+
+
+def choose(sock: socket.socket, batch: int) -> Path:
+    """Return the best path for this socket. It reads at most `batch` datagrams at once; 0: `PlainPath`."""
+    libc = mmsg.load() if batch else None
+    return PlainPath(sock) if libc is None else BatchPath(sock, libc, batch)

@@ -1,0 +1,117 @@
+"""The parent's side of a media worker: the process (`server.sfu.workers.worker`), and the pipe to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from snugroom import IMPORT_FROM
+from snugroom.server.sfu.workers.pipe import NOT_THEIRS, FromWorker, Pipe, Ready, Setup
+
+_DECODER: Final = msgspec.msgpack.Decoder(FromWorker)
+
+
+class Child:
+    """One worker. It loads its code and waits for `set_up`. `heard` gets its messages, except `Ready`."""
+
+    def __init__(self) -> None:
+        self.heard: Callable[[msgspec.Struct], None] = lambda message: None
+        #: Set when the pipe has ended.
+        self.gone = asyncio.Event()
+        self._pipe: Pipe[msgspec.Struct] = Pipe(_DECODER, self._hear, self.gone.set)
+        self._process: asyncio.subprocess.Process | None = None
+        self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+
+    @classmethod
+    async def start(cls) -> Child:
+        """Start a new process. OSError if the system cannot start one."""
+        child = cls()
+        ours, theirs = socket.socketpair()
+        # The signals stay blocked in the new process until it ignores them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, NOT_THEIRS)
+        try:
+            with theirs:
+                # The worker loads the same modules as this process, wherever that was started from.
+                path = os.pathsep.join([str(IMPORT_FROM), *(entry for entry in sys.path if entry)])
+                child._process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    "snugroom.server.sfu.workers",
+                    str(theirs.fileno()),
+                    pass_fds=[theirs.fileno()],
+                    env=os.environ | {"PYTHONPATH": path},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                )
+            await asyncio.get_running_loop().create_unix_connection(lambda: child._pipe, sock=ours)
+        except BaseException:
+            ours.close()
+            child.kill()
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, NOT_THEIRS)
+        return child
+
+    @property
+    def pid(self) -> int:
+        """The process id of the worker."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process has not been seen to end."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the worker has not taken yet."""
+        return self._pipe.waiting
+
+    def send(self, message: msgspec.Struct) -> None:
+        """Send a message to the worker; does nothing once the worker has ended."""
+        self._pipe.send(message)
+
+    async def set_up(self, setup: Setup, seconds: float) -> Ready | None:
+        """Return the worker's answer; None if it ends, or does not answer in `seconds`."""
+        self._pipe.send(setup)
+        ended = asyncio.ensure_future(self.gone.wait())
+        waited: set[asyncio.Future[Any]] = {self._ready, ended}
+        try:
+            await asyncio.wait(waited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+        return self._ready.result() if self._ready.done() else None
+
+    def kill(self) -> None:
+        """Kill the worker, whatever it is doing."""
+        if self._process is not None and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def end(self, seconds: float) -> None:
+        """Close the pipe, and wait until the worker ends by itself; kill it after `seconds`."""
+        self._pipe.close()
+        if self._process is None:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._process.wait()
+        except TimeoutError:
+            self.kill()
+            await self._process.wait()
+
+    def _hear(self, message: msgspec.Struct) -> None:
+        if not isinstance(message, Ready):
+            self.heard(message)
+        elif not self._ready.done():
+            self._ready.set_result(message)

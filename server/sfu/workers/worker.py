@@ -1,0 +1,146 @@
+"""A media worker: one SFU in its own process, controlled by the process that started it.
+
+    python -m snugroom.server.sfu DESCRIPTOR        the other end of a `server.sfu.workers.pipe`
+
+The worker handles no WebSocket and no blob: rooms, handles and transport parameters come over the pipe, media
+over its own UDP socket. It ends when the pipe ends, and in any case with its parent. Its parent handles the
+signals that stop the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import errno
+import logging
+import signal
+import socket
+import time
+from typing import Final
+
+import msgspec
+
+from snugroom.server import logs, process
+from snugroom.server.disclosure import audit
+from snugroom.server.sfu.io.sockets import BindError
+from snugroom.server.sfu.sfu import MediaError, Sfu
+from snugroom.server.sfu.workers import pipe
+from snugroom.server.sfu.workers.pipe import Audited, Beat, Joined, Looked, Pipe, Ready, ToWorker
+
+log = logging.getLogger("snugroom.server.sfu.workers.worker")
+
+BEAT: Final = 1.0
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class Worker:
+    """The shell around one SFU. `ended` is set when there is nothing more to do."""
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+        self._sfu: Sfu | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._beating: asyncio.Task[None] | None = None
+        decoder = msgspec.msgpack.Decoder(ToWorker)
+        self._pipe: Pipe[msgspec.Struct] = Pipe(decoder, self._heard, self.ended.set)
+
+    async def run(self, sock: socket.socket) -> None:
+        """Serve until the pipe ends."""
+        await asyncio.get_running_loop().create_unix_connection(lambda: self._pipe, sock=sock)
+        await self.ended.wait()
+        for task in (self._starting, self._beating):
+            if task is not None:
+                task.cancel()
+        if self._sfu is not None:
+            self._sfu.close()
+
+    # -- messages from the parent --------------------------------------------------------------
+
+    def _heard(self, message: msgspec.Struct) -> None:
+        if isinstance(message, pipe.Setup):
+            self._starting = asyncio.get_running_loop().create_task(self._start(message))
+        elif self._sfu is not None:
+            try:
+                self._do(self._sfu, message)
+            except Exception as error:  # a fault of one room must not affect the others
+                log.error("what was asked of a media worker raised %s", type(error).__name__)
+                if isinstance(message, pipe.Join):
+                    self._pipe.send(Joined(message.ticket, code="error"))
+
+    async def _start(self, setup: pipe.Setup) -> None:
+        logging.getLogger().setLevel(setup.level)
+        sfu = Sfu(**setup.options())
+        try:
+            await sfu.start()
+        except OSError as error:
+            what = error.what if isinstance(error, BindError) else "a socket"
+            self._pipe.send(Ready(0, error.errno or errno.EIO, what))
+            return
+        self._sfu = sfu
+        self._pipe.send(Ready(sfu.port))
+        self._beating = asyncio.get_running_loop().create_task(self._beat(sfu))
+
+    def _do(self, sfu: Sfu, message: msgspec.Struct) -> None:
+        if isinstance(message, pipe.Join):
+            try:
+                transport = sfu.join(message.room, message.handle, message.media)
+            except MediaError as error:
+                self._pipe.send(Joined(message.ticket, code=error.code))
+            else:
+                self._pipe.send(Joined(message.ticket, transport))
+        elif isinstance(message, pipe.Want):
+            sfu.want(message.room, message.handle, message.ssrcs, message.tops)
+        elif isinstance(message, pipe.Leave):
+            sfu.leave(message.room, message.handle)
+        elif isinstance(message, pipe.Look):
+            self._pipe.send(self._looked(sfu, message))
+        elif isinstance(message, pipe.Frame):
+            packets = sfu.last_frame(message.ssrc)
+            self._pipe.send(Looked(message.ticket, self._state(sfu), packets=packets))
+
+    # -- messages to the parent ----------------------------------------------------------------
+
+    def _state(self, sfu: Sfu) -> Beat:
+        return Beat(sfu.totals(), time.process_time(), process.resident())
+
+    def _looked(self, sfu: Sfu, look: pipe.Look) -> Looked:
+        audited: Audited | None = None
+        if look.audit:
+            found = audit.audit(self)
+            audited = Audited(found.objects, sorted(found.undeclared), sorted(found.misplaced))
+        return Looked(
+            look.ticket,
+            self._state(sfu),
+            files=process.files_open_for_writing(),
+            held=sfu.held() if look.held else None,
+            streams=sfu.streams() if look.streams else [],
+            audited=audited,
+        )
+
+    async def _beat(self, sfu: Sfu) -> None:
+        while True:
+            self._pipe.send(self._state(sfu))
+            await asyncio.sleep(BEAT)
+
+
+def _end_with_parent() -> None:
+    """Linux: kill this process when its parent dies, even if it is too busy to see the pipe's end."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def main(arguments: list[str]) -> int:
+    """Serve at the pipe whose descriptor is the one argument; return the exit status."""
+    _end_with_parent()
+    for number in pipe.NOT_THEIRS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, pipe.NOT_THEIRS)
+    logs.install("warning")
+
+    async def run() -> None:
+        with socket.socket(fileno=int(arguments[0])) as sock:
+            await Worker().run(sock)
+
+    asyncio.run(run())
+    return 0
