@@ -22,7 +22,7 @@ _OK, _USAGE = 0, 2
 
 def add_parser(commands: Any) -> None:
     """Add `contacts` to the commands (argparse's subparsers)."""
-    parser = commands.add_parser("contacts", help="your identity, and whom you know: a sealed book")
+    parser = commands.add_parser("contacts", help="manage your identity and your contacts, in a sealed file")
     what = parser.add_subparsers(dest="contacts", required=True, metavar="WHAT")
 
     every = argparse.ArgumentParser(add_help=False)
@@ -32,18 +32,21 @@ def add_parser(commands: Any) -> None:
     who = argparse.ArgumentParser(add_help=False)
     who.add_argument("contact", metavar="CONTACT", help="its name in the book, or its fingerprint")
 
-    what.add_parser("new", parents=[every], help="make a book, and an identity in it")
-    what.add_parser("show", parents=[every], help="your own fingerprint, to read out")
-    what.add_parser("list", parents=[every], help="whom you know")
-    add = what.add_parser("add", parents=[every], help="somebody, by what they have read out to you")
-    add.add_argument("key", metavar="FINGERPRINT", help="40 digits; or a public key, 64 hex digits")
-    add.add_argument("name", metavar="NAME", help="what you call them")
-    rename = what.add_parser("rename", parents=[every, who], help="call somebody otherwise")
-    rename.add_argument("name", metavar="NAME", help="what you call them from now on")
-    what.add_parser(
-        "verify", parents=[every, who], help="their fingerprint was read out to you, and is the same"
+    what.add_parser("new", parents=[every], help="make a book with a new identity")
+    what.add_parser("show", parents=[every], help="show your own fingerprint, to read out")
+    what.add_parser("list", parents=[every], help="list the contacts")
+    add = what.add_parser(
+        "add", parents=[every], help="add a contact, by the fingerprint that they read out to you"
     )
-    what.add_parser("forget", parents=[every, who], help="take somebody out")
+    add.add_argument("key", metavar="FINGERPRINT", help="40 digits, or a public key of 64 hex digits")
+    add.add_argument("name", metavar="NAME", help="your name for them")
+    rename = what.add_parser("rename", parents=[every, who], help="rename a contact")
+    rename.add_argument("name", metavar="NAME", help="your new name for them")
+    what.add_parser(
+        "verify", parents=[every, who], help="mark a contact as verified: they read out the same fingerprint"
+    )
+    what.add_parser("forget", parents=[every, who], help="remove a contact")
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -52,24 +52,24 @@ _REPORT_NOT: Final = (
 
 def add_parser(commands: Any) -> None:
     """Add `evidence` and `report` to the commands (argparse's subparsers)."""
-    shown = commands.add_parser(
-        "evidence", help="what shows that a server dropped a meeting: check it, merge it"
-    )
+    shown = commands.add_parser("evidence", help="check or merge evidence that a server dropped a meeting")
     what = shown.add_subparsers(dest="evidence", required=True, metavar="WHAT")
-    verify = what.add_parser("verify", help="what a file proves, offline, and what it doesn't")
+    verify = what.add_parser("verify", help="show what a file proves and what it does not, offline")
     verify.add_argument("file", metavar="FILE", type=Path)
     verify.add_argument("--json", action="store_true", help="one JSON object")
-    merge = what.add_parser("merge", help="several members' files as one, on standard output")
+    merge = what.add_parser("merge", help="merge several members' files, to standard output")
     merge.add_argument("files", metavar="FILE", type=Path, nargs="+")
+    shown.set_defaults(run=run)
 
-    shown = commands.add_parser("report", help="a report of messages: check it")
+    shown = commands.add_parser("report", help="check a report of messages")
     what = shown.add_subparsers(dest="report", required=True, metavar="WHAT")
-    verify = what.add_parser("verify", help="what a report proves, and what it doesn't")
+    verify = what.add_parser("verify", help="show what a report proves and what it does not")
     verify.add_argument("file", metavar="FILE", type=Path)
     of = verify.add_mutually_exclusive_group()
     of.add_argument("--link", metavar="LINK", help="the meeting's link, from its host")
-    of.add_argument("--host-key", metavar="HEX", help="the host's key alone, 64 hex digits")
+    of.add_argument("--host-key", metavar="HEX", help="the host's key, 64 hex digits")
     verify.add_argument("--json", action="store_true", help="one JSON object")
+    shown.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

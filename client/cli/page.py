@@ -13,7 +13,6 @@ import hashlib
 import json
 import signal
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -22,6 +21,7 @@ from aiohttp import web
 from rich.console import Console
 from rich.text import Text
 
+from snugroom.client.cli.arguments import first_line
 from snugroom.client.cli.participant import Status
 from snugroom.crypto.entry.invite import Invite, canonical_origin
 from snugroom.crypto.errors import SnugCryptoError
@@ -43,12 +43,14 @@ def add_parser(commands: Any) -> None:
     own.add_argument("--server", metavar="URL", help="where to open a room, such as https://meet.example")
     own.add_argument("--port", type=int, default=None, help=f"default: {PORT}, or a free one")
     own.add_argument("--hash", action="store_true", help="print what the page is known by, and serve nothing")
+    own.set_defaults(run=run_page)
     verify = commands.add_parser("verify-page", help="compare the page that a server serves with this one")
     verify.add_argument("url", metavar="URL", help="such as https://meet.example")
     verify.add_argument("--json", action="store_true", help="one JSON object")
+    verify.set_defaults(run=run_verify)
 
 
-def run_page(arguments: argparse.Namespace, first_line: Callable[[], str]) -> int:
+def run_page(arguments: argparse.Namespace) -> int:
     """Serve the page until SIGINT or SIGTERM; return 2 on an invalid link, a taken port or a missing page."""
     try:
         bundle = page.load()

@@ -1,0 +1,224 @@
+"""``snug host`` and ``snug join``: the options of both, and the session that they start."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from snugroom.client.cli.arguments import count, duration, first_line, usage
+from snugroom.client.cli.output import HumanOutput, JsonOutput
+from snugroom.client.cli.participant import MediaChoice, Participant
+from snugroom.client.files import host_recovery_file, passphrase
+from snugroom.client.files.contact_book import Book
+from snugroom.client.files.sealed_file import SealedFileError
+from snugroom.client.media.files import SourceError
+from snugroom.client.session import Session
+from snugroom.client.session import events as ev
+from snugroom.client.session.entry.invites import LabelError
+from snugroom.client.session.options import Options
+from snugroom.crypto.entry.invite import canonical_origin
+from snugroom.crypto.errors import SnugCryptoError
+
+
+def add_parser(commands: Any) -> None:
+    """Add `host` and `join` to the commands (argparse's subparsers)."""
+    shared = argparse.ArgumentParser(add_help=False)
+    _media(shared)
+    _files(shared)
+    shared.add_argument(
+        "--patience",
+        type=duration,
+        default=60.0,
+        metavar="60s",
+        help="keep trying for this time if the server drops the meeting (default 60s)",
+    )
+    shared.add_argument("--json", action="store_true", help="one JSON object per line, in and out")
+    shared.add_argument("--for", dest="seconds", type=duration, metavar="30s", help="leave after this time")
+    _host(commands.add_parser("host", parents=[shared], help="open a meeting"))
+    _join(commands.add_parser("join", parents=[shared], help="knock with a link"))
+
+
+def _media(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", default=None, help="your name for the others (at most 64 bytes)")
+    parser.add_argument(
+        "--play", metavar="FILE", default="testcard", help="a media file to send, or testcard (default)"
+    )
+    parser.add_argument("--no-audio", action="store_true", help="send no audio")
+    parser.add_argument("--no-video", action="store_true", help="send no video")
+    parser.add_argument(
+        "--visible",
+        metavar="N",
+        type=count,
+        help="subscribe to N videos at a time, in rotation (default: all)",
+    )
+    parser.add_argument(
+        "--layers", type=int, choices=[1, 2, 3], default=1, help="simulcast layers of your video (default 1)"
+    )
+
+
+def _files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--record", metavar="DIR", type=Path, help="record each participant into a file here")
+    parser.add_argument(
+        "--contacts", metavar="BOOK", type=Path, help="your contact book (snug contacts); it is never sent"
+    )
+    passphrase.add_argument(parser)
+    parser.add_argument("--pictures", metavar="DIR", type=Path, help="save the others' images and files here")
+    parser.add_argument(
+        "--evidence", metavar="FILE", help="write evidence here if the server drops the meeting"
+    )
+    parser.add_argument("--evidence-names", action="store_true", help="include all members' names in it")
+
+
+def _host(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--server", metavar="URL", help="such as http://127.0.0.1:8080")
+    parser.add_argument(
+        "--keep", metavar="FILE", type=Path, help="write a sealed recovery file, to return after a crash"
+    )
+    parser.add_argument(
+        "--return", dest="kept", metavar="FILE", type=Path, help="return to the meeting of a recovery file"
+    )
+    parser.add_argument("--title", default="", help="the title; members see it (at most 128 bytes)")
+    parser.add_argument(
+        "--admit",
+        choices=["ask", "all"],
+        default="ask",
+        help="ask before each admission, or admit all (default: ask)",
+    )
+    parser.add_argument(
+        "--invite",
+        metavar="WHOM",
+        action="append",
+        default=[],
+        help="make a personal invite besides the open one; may be repeated",
+    )
+    parser.add_argument(
+        "--reports",
+        action="store_true",
+        help="keep signatures, so that members can prove messages to others later; all members are told",
+    )
+    parser.add_argument("--once", action="store_true", help="each --invite admits one person once")
+    parser.add_argument("--no-open-invite", action="store_true", help="make no invite for everybody")
+    parser.set_defaults(run=_run_host)
+
+
+def _join(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "link",
+        metavar="LINK",
+        help="the link; - reads it from the first line of input, because other users can see arguments",
+    )
+    parser.add_argument("--greeting", default="", help="a message to the host (at most 280 bytes)")
+    parser.add_argument(
+        "--identity", metavar="BOOK", type=Path, help="like --contacts, and show your identity to the hosts"
+    )
+    parser.set_defaults(run=_run_join)
+
+
+def _run_host(arguments: argparse.Namespace) -> int:
+    if (arguments.server is None) == (arguments.kept is None):
+        return usage("host takes --server URL for a new meeting, or --return FILE for the one that it names")
+    if arguments.once and not arguments.invite:
+        return usage('--once is about --invite: such as --invite "Ada" --once')
+    return _run(arguments, _hosting)
+
+
+def _run_join(arguments: argparse.Namespace) -> int:
+    return _run(arguments, _joining)
+
+
+def _run(
+    arguments: argparse.Namespace,
+    start: Callable[[argparse.Namespace, Options], tuple[str, Callable[[float], Session]]],
+) -> int:
+    """Run a participant; `start` returns its name and the function that makes its session at a time."""
+    media = MediaChoice(
+        arguments.play,
+        not arguments.no_audio,
+        not arguments.no_video,
+        arguments.record,
+        arguments.visible,
+        arguments.layers,
+    )
+    try:
+        media.check()
+        book = _book(arguments)
+        name, make = start(arguments, _options(arguments, book))
+        participant = Participant(
+            make,
+            name=name,
+            media=media,
+            output=JsonOutput() if arguments.json else HumanOutput(),
+            seconds=arguments.seconds,
+            book=book,
+            pictures=arguments.pictures,
+        )
+        keep = getattr(arguments, "keep", None)
+        if keep is not None:
+            host_recovery_file.keep(participant.session, keep, _phrase(arguments, keep, twice=True))
+    except (SourceError, SealedFileError, passphrase.PassphraseError, SnugCryptoError, LabelError) as error:
+        return usage(str(error))
+    return asyncio.run(participant.run())
+
+
+def _hosting(arguments: argparse.Namespace, options: Options) -> tuple[str, Callable[[float], Session]]:
+    if arguments.kept is not None:
+        kept = host_recovery_file.read(arguments.kept, _phrase(arguments, arguments.kept))
+        return kept.name, lambda now: Session.come_back(kept, options=options, now=now)
+    name = arguments.name or "Host"
+    make = partial(
+        Session.host,
+        origin=canonical_origin(arguments.server),
+        name=name,
+        title=arguments.title,
+        admission=arguments.admit,
+        invites=[ev.NewInvite(whom, arguments.once) for whom in arguments.invite],
+        open_invite=not arguments.no_open_invite,
+        options=options,
+    )
+    return name, lambda now: make(now=now)
+
+
+def _joining(arguments: argparse.Namespace, options: Options) -> tuple[str, Callable[[float], Session]]:
+    link = first_line() if arguments.link == "-" else arguments.link
+    name = arguments.name or _some_name()
+    make = partial(Session.join, link, name=name, greeting=arguments.greeting, options=options)
+    return name, lambda now: make(now=now)
+
+
+def _options(arguments: argparse.Namespace, book: Book | None) -> Options:
+    return Options(
+        contacts=None if book is None else book.contacts,
+        show_identity=getattr(arguments, "identity", None) is not None,
+        reports=getattr(arguments, "reports", False),
+        evidence=arguments.evidence,
+        evidence_names=arguments.evidence_names,
+        patience=arguments.patience,
+    )
+
+
+def _some_name() -> str:
+    """Return a random name for a guest without one: two guests with one name can't both join (SNUG-11)."""
+    syllables = (secrets.choice("bdfghkmnprstvz") + secrets.choice("aeiou") for _ in range(3))
+    return "Guest " + "".join(syllables).capitalize()
+
+
+def _book(arguments: argparse.Namespace) -> Book | None:
+    """Open the contact book of the arguments, if any; SealedFileError or PassphraseError."""
+    path = getattr(arguments, "identity", None) or arguments.contacts
+    return None if path is None else Book.open(path, _phrase(arguments, path))
+
+
+def _phrase(arguments: argparse.Namespace, path: Path, *, twice: bool = False) -> str:
+    """Return the passphrase for `path`: a given one serves all files, a prompt asks for each file."""
+    asked = arguments.passphrase_file is None and passphrase.VARIABLE not in os.environ
+    known: str | None = getattr(arguments, "phrase", None)
+    if known is None:
+        known = passphrase.read_passphrase(arguments.passphrase_file, what=str(path), twice=twice)
+        arguments.phrase = None if asked else known
+    return known

@@ -1,0 +1,123 @@
+"""``snug demo``, ``snug lab`` and ``snug bench``: their options. The tools are imported when they run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from typing import Any, Final
+
+from snugroom.client.cli.arguments import numbers, usage
+
+_BENCHES: Final = {
+    "forward": "CPU time of the server's forwarding, as a ratio to bare system calls",
+    "join": "time from the knock to the first opened frame",
+    "page": "size of the meeting page, and time to its first paint and its first video, in Chromium",
+    "room": "CPU time of the whole server per forwarded packet, and its highest rate",
+    "soak": "continuous joins and leaves, to find anything in the server that grows",
+    "memory": "the server's memory per subscriber",
+    "workers": "rate of two media workers, as a ratio to the rate of one",
+}
+
+
+def add_parser(commands: Any) -> None:
+    """Add `demo`, `lab` and `bench` to the commands (argparse's subparsers)."""
+    demo = commands.add_parser(
+        "demo", help="hold a whole meeting on this machine, and show what its server saw"
+    )
+    demo.add_argument("--participants", type=int, default=3, metavar="3", help="2 to 8 (default 3)")
+    demo.add_argument(
+        "--seconds", type=float, default=15.0, metavar="15", help="length of the meeting (default 15)"
+    )
+    demo.add_argument("--json", action="store_true", help="one JSON object per line")
+    demo.add_argument(
+        "--lecture", action="store_true", help="a room with three robots, your page and the landlord's window"
+    )
+    demo.add_argument("--no-open", action="store_true", help="with --lecture: open no browser")
+    demo.set_defaults(run=_demo)
+
+    lab = commands.add_parser("lab", help="play every act of a hostile operator on a live meeting here")
+    lab.add_argument("scenes", nargs="*", metavar="SCENE", help='ids, themes, or "case 2" (default: all)')
+    lab.add_argument("--list", action="store_true", help="list the scenes, and play none")
+    lab.add_argument("--json", action="store_true", help="one JSON object per scene")
+    lab.set_defaults(run=_lab)
+
+    bench = commands.add_parser("bench", help="measure, as ratios within one run")
+    which = bench.add_subparsers(dest="bench", required=True, metavar="WHAT")
+    parts = {name: which.add_parser(name, help=text) for name, text in _BENCHES.items()}
+    for part in parts.values():
+        part.add_argument("--json", action="store_true", help="one JSON object")
+        part.set_defaults(run=_bench)
+    parts["join"].add_argument(
+        "--rooms", metavar="N,N", default="1,10,25,100", help="members before the join (1,10,25,100)"
+    )
+    parts["soak"].add_argument("--minutes", type=float, default=30.0, metavar="30", help="0.5 to 600")
+    parts["room"].add_argument("--subscribers", type=int, default=49, metavar="49", help="1 to 99")
+    parts["room"].add_argument("--publishers", type=int, default=1, metavar="1", help="1 to 16")
+    parts["room"].add_argument(
+        "--rates", metavar="N,N", help="forwarded packets per second to measure at (default 14000,...)"
+    )
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    if arguments.lecture:
+        from snugroom.client.tools.demo import lecture
+
+        return asyncio.run(lecture.run(open_browser=not arguments.no_open))
+    from snugroom.client.tools.demo import run
+
+    if not 2 <= arguments.participants <= 8:
+        return usage("--participants takes 2 to 8")
+    if not 3 <= arguments.seconds <= 600:
+        return usage("--seconds takes 3 to 600")
+    return asyncio.run(run(arguments.participants, arguments.seconds, arguments.json))
+
+
+def _lab(arguments: argparse.Namespace) -> int:
+    from snugroom.client.tools.lab import command
+
+    return command.run(arguments.scenes, as_json=arguments.json, only_list=arguments.list)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    match arguments.bench:
+        case "forward":
+            from snugroom.client.tools.bench import forward
+
+            return forward.run(arguments.json)
+        case "page":
+            from snugroom.client.tools.bench import page
+
+            return asyncio.run(page.run(arguments.json))
+        case "soak":
+            from snugroom.client.tools.bench import soak
+
+            if not 0.5 <= arguments.minutes <= 600:
+                return usage("--minutes takes 0.5 to 600")
+            return asyncio.run(soak.run(arguments.json, arguments.minutes))
+        case "memory":
+            from snugroom.client.tools.bench import memory
+
+            return asyncio.run(memory.run(arguments.json))
+        case "workers":
+            from snugroom.client.tools.bench import workers
+
+            return asyncio.run(workers.run(arguments.json))
+        case "room":
+            return _bench_room(arguments)
+    from snugroom.client.tools.bench import join
+
+    rooms = numbers(arguments.rooms, 1, 100)
+    if not rooms:
+        return usage("--rooms takes numbers from 1 to 100: 1,10,25")
+    return asyncio.run(join.run(arguments.json, rooms=rooms))
+
+
+def _bench_room(arguments: argparse.Namespace) -> int:
+    from snugroom.client.tools.bench import room
+
+    if not 1 <= arguments.subscribers <= 99 or not 1 <= arguments.publishers <= 16:
+        return usage("--subscribers takes 1 to 99, --publishers 1 to 16")
+    rates = room.RATES if arguments.rates is None else numbers(arguments.rates, 1_000, 500_000)
+    if not rates:
+        return usage("--rates takes numbers from 1000 to 500000: 14000,50000")
+    return asyncio.run(room.run(arguments.json, arguments.subscribers, arguments.publishers, rates))
