@@ -1,4 +1,4 @@
-"""``snug explain KIND``: shows an alarm's page (docs/alarms), which is part of the installed package."""
+"""``snug explain KIND``: shows an alarm's page (docs/reference/alarms), part of the installed package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.markdown import Markdown
 from snugroom import IMPORT_FROM
 
 #: The folder in a wheel and the folder in the source tree; the first existing one is used.
-_FOLDERS: Final = (IMPORT_FROM / "snugroom" / "client" / "alarms", IMPORT_FROM / "docs" / "alarms")
+_FOLDERS: Final = (IMPORT_FROM / "snugroom" / "client" / "alarms", IMPORT_FROM / "docs/reference/alarms")
 _ROW: Final = re.compile(r"^\| `(\w+)` \| (.+?) \|", re.MULTILINE)
 #: A placeholder in the table's sentences.
 _ELSE: Final = re.compile(r"\*([^*]+)\*")

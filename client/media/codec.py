@@ -1,8 +1,8 @@
 """Opus and VP8 with FFmpeg (PyAV): one object for each direction of each stream.
 
 Opus has a constant bitrate and no DTX, so that packets of speech, beeps and silence have the same size
-(docs/protocol.md section 10). A `Picture` is one uncompressed video frame, planar YUV 4:2:0. A `Sound` is
-20 ms of audio: int16, mono, 48 kHz.
+(docs/reference/protocol.md section 10). A `Picture` is one uncompressed video frame, planar YUV 4:2:0. A
+`Sound` is 20 ms of audio: int16, mono, 48 kHz.
 """
 
 from __future__ import annotations

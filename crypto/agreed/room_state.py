@@ -1,7 +1,7 @@
 """State that all members of a room agree on besides the MLS group: policy, ledger, and a commit's context.
 
-docs/protocol.md, section 5. All encodings are canonical: equal values have equal bytes, and any other
-encoding is malformed.
+docs/reference/protocol.md, section 5. All encodings are canonical: equal values have equal bytes, and any
+other encoding is malformed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SINGLE_USE: Final = 0x8000
 TITLE_MAX: Final = 128
 HOSTS_MAX: Final = 16
 SERVERS_MAX: Final = 8
-#: Flag bit of the policy: the meeting keeps signatures for reports (docs/protocol.md, section 13).
+#: Flag bit of the policy: the meeting keeps signatures for reports (docs/reference/protocol.md, section 13).
 REPORTS: Final = 0x01
 #: Number of slots during which a ticket is fresh, and over which rejoins of one leaf are counted.
 REJOIN_SLOTS: Final = 64
@@ -136,7 +136,9 @@ class Identity:
 
 @dataclass(frozen=True)
 class RejoinTicket:
-    """Request of a member without state to be added in place of its old leaf (docs/protocol.md, section 6).
+    """Request of a member without state to be added in place of its old leaf.
+
+    docs/reference/protocol.md, section 6.
 
     The ticket is in its new KeyPackage, signed with the old leaf's signature key: nobody else can make one.
     """
@@ -173,7 +175,10 @@ class RejoinTicket:
 
 @dataclass(frozen=True)
 class HostReturn:
-    """Request of a crashed host to be added, signed by the host seed's key (docs/protocol.md, section 6)."""
+    """Request of a crashed host to be added, signed by the host seed's key.
+
+    docs/reference/protocol.md, section 6.
+    """
 
     slot: int  # last taken slot at the time of signing
     signature: bytes  # 64 bytes

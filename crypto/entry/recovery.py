@@ -1,8 +1,9 @@
 """How a crashed host, or a member out of sync, contacts the members while no host is present.
 
-docs/protocol.md, section 6. While no host is present, some members wait in the lobby. Everybody with a link
-can enter a lobby, so messages about a return are sealed a second time, under a key derived from the door
-seed, which only admitted members have. (An evicted member has it too, and can see that a host returns.)
+docs/reference/protocol.md, section 6. While no host is present, some members wait in the lobby. Everybody
+with a link can enter a lobby, so messages about a return are sealed a second time, under a key derived from
+the door seed, which only admitted members have. (An evicted member has it too, and can see that a host
+returns.)
 
     Seek    the host: is a member here?
     Here    a member: the slot, the chain, and the gate

@@ -1,7 +1,7 @@
 """Media keys: from the MLS exporter to one key per stream of each sender, and their change with each epoch.
 
 RFC 9605 section 5.2 defines the base key, ``MLS-Exporter("SFrame 1.0 Base Key", "", 16)``, for suite 0x0004.
-The key id is Snug's own (docs/protocol.md, section 10)::
+The key id is Snug's own (docs/reference/protocol.md, section 10)::
 
     KID = tag << 4 | epoch mod 16
 
@@ -157,7 +157,8 @@ class EpochKeys:
 class OpenedFrame:
     """A decrypted frame, and the owner of the key that sealed it.
 
-    Any member could have used that key: media signatures prove the sender (docs/protocol.md, section 10).
+    Any member could have used that key: media signatures prove the sender (docs/reference/protocol.md,
+    section 10).
     """
 
     leaf: int
@@ -181,7 +182,9 @@ class _Held:
 
 
 class MediaKeys(NotCopyable):
-    """One member's media keys of all epochs, and when each may be used (docs/protocol.md, section 10).
+    """One member's media keys of all epochs, and when each may be used.
+
+    docs/reference/protocol.md, section 10.
 
     At a removal, senders switch to the new epoch at once. Receivers drop the removed leaf at once, and other
     senders' frames of the old epoch after 2 s. At an Add, senders switch after 500 ms, and receivers keep the

@@ -1,9 +1,9 @@
 """Media signatures: a sender signs lists of the hashes of its sealed frames.
 
 All members share an epoch's SFrame base key, so a member that colludes with the server could seal frames in
-another member's name (docs/protocol.md, section 10). Each leaf generates an Ed25519 *media key* per epoch.
-The leaf's signature key certifies the media key, and the media key signs the leaf's frames, about twice a
-second::
+another member's name (docs/reference/protocol.md, section 10). Each leaf generates an Ed25519 *media key* per
+epoch. The leaf's signature key certifies the media key, and the media key signs the leaf's frames, about
+twice a second::
 
     list        = body | sign_media_key("snug 1 signatures" | scope | body)
     body        = 1 | leaf 4 | number 4 | media key 32 | certificate 64 | count 1, runs

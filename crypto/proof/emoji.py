@@ -3,7 +3,8 @@
 No two look alike at the size of a letter or sound alike on a bad connection. The set excludes flags, smileys,
 hands, skin tones and pairs from one family: it has one red fruit and one wooden instrument. Every emoji is a
 single code point from Unicode 11.0 or older; U+FE0F follows two of them, to select the emoji form over the
-text form. The order is part of the protocol (docs/protocol.md, section 8): emoji i encodes the six bits of i.
+text form. The order is part of the protocol (docs/reference/protocol.md, section 8): emoji i encodes the six
+bits of i.
 """
 
 from __future__ import annotations

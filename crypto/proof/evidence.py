@@ -1,8 +1,8 @@
 """Evidence that a server dropped a meeting or signed conflicting histories, for third parties, offline.
 
-docs/protocol.md, section 13. An *exhibit* is one member's statement: the signed heartbeats that it received,
-the server's receipts, the server's last messages, and a *probe*. A probe is a new room that the member opens
-at the same server after the drop, with the chain value ::
+docs/reference/protocol.md, section 13. An *exhibit* is one member's statement: the signed heartbeats that it
+received, the server's receipts, the server's last messages, and a *probe*. A probe is a new room that the
+member opens at the same server after the drop, with the chain value ::
 
     H("snug 1 probe" | H(number 16 | count 2, (key 32 | len32(beat)) |
                          count 2, (server key 32 | slot 8 | chain 32 | signature 64)))
@@ -58,14 +58,17 @@ Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]
 
 
 class SignedBeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A member's heartbeat (docs/protocol.md, section 7) and the leaf key that signed it."""
+    """A member's heartbeat (docs/reference/protocol.md, section 7) and the leaf key that signed it."""
 
     key: Key
     beat: Annotated[bytes, msgspec.Meta(max_length=BEAT_MAX)]
 
 
 class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The server's signature over the chain value of one slot of this room (docs/protocol.md, section 3)."""
+    """The server's signature over the chain value of one slot of this room.
+
+    docs/reference/protocol.md, section 3.
+    """
 
     server_key: Key
     slot: Slot

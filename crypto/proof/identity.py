@@ -1,5 +1,6 @@
-"""A long-term identity: an X25519 key, shown to chosen people only, with deniable proofs (docs/protocol.md,
-section 9).
+"""A long-term identity: an X25519 key, shown to chosen people only, with deniable proofs.
+
+docs/reference/protocol.md, section 9.
 
 A proof is an HMAC under a key that both ends of a Diffie-Hellman exchange can compute. It convinces the
 receiver, who knows that it did not make the proof itself. It convinces no third party, because the receiver

@@ -1,8 +1,8 @@
 """Unforgeable reports: a message, the leaf that signed it, and the host's admission of that leaf.
 
-docs/protocol.md, section 13. For each reported message, a report contains the bytes that the sender signed
-(FramedContentTBS, RFC 9420 6.1: content, group, epoch, and the GroupContext with the meeting's policy), and a
-host's signature over the sender's key, the group and the invite used::
+docs/reference/protocol.md, section 13. For each reported message, a report contains the bytes that the sender
+signed (FramedContentTBS, RFC 9420 6.1: content, group, epoch, and the GroupContext with the meeting's
+policy), and a host's signature over the sender's key, the group and the invite used::
 
     admission = sign_host("snug 1 admission" | len16(group_id) | signature_key 32 | invite 2)
 
@@ -64,9 +64,9 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Proven:
     """Verified facts about a message: the holder of `signature_key` wrote `data`.
 
-    `data` is the application data (one JSON object, docs/protocol.md, section 7); `invite` is None for the
-    member who opened the meeting. `epoch` and `claims_host` come from the writer's signed data and are the
-    writer's claims only: nothing else in a report authenticates the context.
+    `data` is the application data (one JSON object, docs/reference/protocol.md, section 7); `invite` is None
+    for the member who opened the meeting. `epoch` and `claims_host` come from the writer's signed data and
+    are the writer's claims only: nothing else in a report authenticates the context.
     """
 
     signature_key: bytes

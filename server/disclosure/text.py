@@ -67,7 +67,8 @@ def sentences(view: dict[str, Any]) -> list[str]:
         "It does not know names, titles, what is said, shown or written, nor an account, an e-mail address "
         "or a telephone number of anybody. Who is host or who speaks is written nowhere, though whoever "
         "opens a room has a host's key.",
-        "Sizes and times it sees as they pass; what can be guessed from them is measured in docs/leakage.md.",
+        "Sizes and times it sees as they pass; what can be guessed from them is measured in "
+        "docs/explanation/leakage.md.",
     ]
     if workers := view.get("media_workers"):
         silent = view["media_workers_silent"]

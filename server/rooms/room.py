@@ -1,4 +1,6 @@
-"""The core of a room: slots, gates, relay and the list of media streams (docs/protocol.md 3, G1 to G6).
+"""The core of a room: slots, gates, relay and the list of media streams.
+
+docs/reference/protocol.md, section 3, G1 to G6.
 
 A room does no I/O: time is an argument (seconds, monotonic), and methods return effects. A room trusts no
 client and reads no blob: it compares slots and hashes of passes, and verifies the steward's signatures on

@@ -53,7 +53,8 @@ FEEDBACK_EXTENSION: Final = 5
 
 # -- slots and times -----------------------------------------------------------------------
 SLOT_MAX: Final = 2**53 - 1
-#: Number of latest slots whose passes allow a connection to catch up (docs/protocol.md section 3, G4).
+#: Number of latest slots whose passes allow a connection to catch up (docs/reference/protocol.md section 3,
+#: G4).
 CATCH_UP_SLOTS: Final = 64
 #: Seconds for which a connection with the previous slot's pass still receives (section 3, G3).
 PASS_GRACE: Final = 10.0

@@ -1,4 +1,4 @@
-"""The messages of the WebSocket protocol, as msgspec structs (docs/protocol.md section 3).
+"""The messages of the WebSocket protocol, as msgspec structs (docs/reference/protocol.md section 3).
 
 Every frame is a text frame with one JSON object in UTF-8. The field `type` selects the struct. Byte
 strings are base64 (RFC 4648 section 4, padded). The decoders refuse unknown fields, unknown types and
@@ -7,7 +7,7 @@ wrong types. No message carries a name, and a blob is opaque to the server.
 The order of messages on one connection::
 
     server  challenge                       always the first frame
-    client  lobby_door | room_door          signs the challenge (docs/protocol.md, "The door")
+    client  lobby_door | room_door          signs the challenge (docs/reference/protocol.md, "The door")
     server  entered
 
     lobby:  post ->  posted (to the others)
@@ -323,9 +323,9 @@ class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Transport(Message, frozen=True, tag="transport"):
     """Server: its transport parameters for this connection. The server is ICE-lite and the DTLS server.
 
-    The protocol fixes payload types and header extensions (docs/protocol.md section 10). `others` are further
-    addresses of the same server, with the same port. `tcp`: the server also accepts ICE over TCP (RFC 6544)
-    on that port, at all of these addresses.
+    The protocol fixes payload types and header extensions (docs/reference/protocol.md section 10). `others`
+    are further addresses of the same server, with the same port. `tcp`: the server also accepts ICE over TCP
+    (RFC 6544) on that port, at all of these addresses.
     """
 
     ufrag: IceText

@@ -1,4 +1,4 @@
-"""The byte strings that client and server sign and hash (docs/protocol.md section 3).
+"""The byte strings that client and server sign and hash (docs/reference/protocol.md section 3).
 
 All signatures are Ed25519 (RFC 8032), all hashes are SHA-256, and all integers are big-endian.
 """

@@ -84,4 +84,6 @@ def test_the_pages_are_in_the_wheel(tmp_path: Path) -> None:
         assert told.returncode == 0, told.stderr
         assert said in told.stdout
     folder = tmp_path / "site" / "snugroom" / "client" / "alarms"
-    assert {path.name for path in folder.iterdir()} == {p.name for p in (ROOT / "docs/alarms").iterdir()}
+    assert {path.name for path in folder.iterdir()} == {
+        p.name for p in (ROOT / "docs/reference/alarms").iterdir()
+    }

@@ -127,7 +127,7 @@ def test_the_interval_grows_with_the_room_and_no_further() -> None:
 
 
 def test_a_list_as_it_is_written_down() -> None:
-    """docs/protocol.md, section 10, byte by byte."""
+    """docs/reference/protocol.md, section 10, byte by byte."""
     s = signer()
     for counter in (7, 8):
         s.add(AUDIO, counter, b"sound %d" % counter, 1.0)

@@ -106,7 +106,7 @@ def test_the_known_answers_are_what_is_computed() -> None:
 
 @pytest.mark.parametrize("run", json.loads(VECTORS.read_text("utf-8"))["runs"] if VECTORS.exists() else [])
 def test_the_known_answers_follow_from_the_protocol_alone(run: dict[str, Any]) -> None:
-    """The same with hashlib and hmac, written from docs/protocol.md and nothing of ours."""
+    """The same with hashlib and hmac, written from docs/reference/protocol.md and nothing of ours."""
     names = ("sid", "group_id", "chain", "authenticator", "tree_hash")
     of = {name: bytes.fromhex(run[name]) for name in names}
     everything, material = b"", b""

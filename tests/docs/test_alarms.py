@@ -16,7 +16,7 @@ from snugroom.client.session.catalogue import sentences as words
 from snugroom.client.session.events import Alarm
 
 ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "docs" / "alarms"
+FOLDER = ROOT / "docs/reference/alarms"
 PAGES = sorted(path for path in FOLDER.glob("*.md") if path.stem != "README")
 #: What a page says, in this order.
 PARTS = ["Meaning.", "Malice.", "Innocence.", "How soon.", "Do this."]

@@ -104,7 +104,7 @@ def test_paths_in_the_pages_exist() -> None:
 
 
 def test_the_folders_of_the_architecture_exist() -> None:
-    text = chapter(page("docs/architecture.md"), "## Folders")
+    text = chapter(page("docs/explanation/architecture.md"), "## Folders")
     named: set[str] = set()
     path: list[str] = []
     for indent, name in re.findall(r"^ {4}( {0,8})([\w/]+)/(?: |$)", text, re.MULTILINE):
@@ -130,7 +130,7 @@ def test_the_folders_of_the_architecture_exist() -> None:
     ("prefix", "kind"), [("", Settings), ("media.", MediaLimits)], ids=["Settings", "MediaLimits"]
 )
 def test_every_setting_is_documented_with_its_default(prefix: str, kind: type[msgspec.Struct]) -> None:
-    table = rows(chapter(page("docs/operating.md"), "## Settings"))
+    table = rows(chapter(page("docs/how-to/host-behind-tls.md"), "## Settings"))
     defaults = kind()
     wrong = []
     for name in kind.__struct_fields__:
@@ -150,7 +150,7 @@ def test_every_setting_is_documented_with_its_default(prefix: str, kind: type[ms
 
 def test_no_setting_is_documented_that_does_not_exist() -> None:
     known = {*Settings.__struct_fields__, *(f"media.{name}" for name in MediaLimits.__struct_fields__)}
-    assert set(rows(chapter(page("docs/operating.md"), "## Settings"))) - known == set()
+    assert set(rows(chapter(page("docs/how-to/host-behind-tls.md"), "## Settings"))) - known == set()
 
 
 # -- the wire --------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def nested(kind: type[msgspec.Struct]) -> set[str]:
 
 @pytest.mark.parametrize("kind", WIRE, ids=lambda kind: str(kind.__struct_config__.tag))
 def test_every_message_of_the_wire_is_documented(kind: type[msgspec.Struct]) -> None:
-    row = rows(chapter(page("docs/protocol.md"), "### Messages"))[str(kind.__struct_config__.tag)]
+    row = rows(chapter(page("docs/reference/protocol.md"), "### Messages"))[str(kind.__struct_config__.tag)]
     _, _, sender, fields, *_ = row.split("|")
     assert sender.strip() == ("client" if kind in get_args(messages.ClientMessage) else "server")
     assert set(re.findall(r"`(\w+)`", fields)) == nested(kind)
@@ -180,29 +180,33 @@ def test_every_message_of_the_wire_is_documented(kind: type[msgspec.Struct]) -> 
 
 def test_no_message_is_documented_that_does_not_exist() -> None:
     known = {str(kind.__struct_config__.tag) for kind in WIRE}
-    assert set(rows(chapter(page("docs/protocol.md"), "### Messages"))) == known
+    assert set(rows(chapter(page("docs/reference/protocol.md"), "### Messages"))) == known
 
 
 @pytest.mark.parametrize(
     "kind", get_args(content.AnyContent), ids=lambda kind: str(kind.__struct_config__.tag)
 )
 def test_every_content_message_is_documented(kind: type[msgspec.Struct]) -> None:
-    row = rows(chapter(page("docs/protocol.md"), "## 7. What members say"))[str(kind.__struct_config__.tag)]
+    row = rows(chapter(page("docs/reference/protocol.md"), "## 7. What members say"))[
+        str(kind.__struct_config__.tag)
+    ]
     assert set(re.findall(r"`(\w+)`", row.replace(r"\|", "").split("|")[2])) == nested(kind)
 
 
 def test_every_refusal_is_documented() -> None:
-    told = set(rows(chapter(page("docs/protocol.md"), "### Refusals")))
+    told = set(rows(chapter(page("docs/reference/protocol.md"), "### Refusals")))
     code = sources("server")
     made = set(re.findall(r'Refused\(\s*"(\w+)"', code))
     made |= set(re.findall(r'refuse\(\s*[\w.]*handle, "(\w+)"', code))
     assert told == made
     closings = set(re.findall(r'Closing\(\s*"(\w+)"', code))
-    assert all(f"`{name}`" in chapter(page("docs/protocol.md"), "### Refusals") for name in closings)
+    assert all(
+        f"`{name}`" in chapter(page("docs/reference/protocol.md"), "### Refusals") for name in closings
+    )
 
 
 def test_every_rule_is_documented() -> None:
-    told = set(re.findall(r"^\| (SNUG-\d+) \|", page("docs/protocol.md"), re.MULTILINE))
+    told = set(re.findall(r"^\| (SNUG-\d+) \|", page("docs/reference/protocol.md"), re.MULTILINE))
     assert policy.__doc__ is not None
     made = set(re.findall(r"SNUG-\d+", policy.__doc__))
     assert len(made) == 22
@@ -210,14 +214,14 @@ def test_every_rule_is_documented() -> None:
 
 
 def test_the_order_of_the_checks_is_documented() -> None:
-    told = re.search(r"in this order: ([\d, ()and\s]+?),\s+after RFC", page("docs/protocol.md"))
+    told = re.search(r"in this order: ([\d, ()and\s]+?),\s+after RFC", page("docs/reference/protocol.md"))
     assert told is not None
     order = [number for number in re.findall(r"\d+", told[1]) if number != "8"]
     assert order == [check.__name__.removeprefix("snug_") for check in policy.COMMIT_CHECKS]
 
 
 def test_every_label_is_documented() -> None:
-    table = chapter(page("docs/protocol.md"), "## 11. All labels")
+    table = chapter(page("docs/reference/protocol.md"), "## 11. All labels")
     made = set(re.findall(r'b?"(snug 1 [a-z ]*[a-z])"', sources("crypto", "client", "server")))
     made |= {f"snug 1 {label}" for label in re.findall(r'exported\([\w.]+, "(\w+)"\)', sources("client"))}
     assert len(made) >= 25
@@ -226,7 +230,7 @@ def test_every_label_is_documented() -> None:
 
 def test_the_buckets_are_documented() -> None:
     told = ", ".join(f"{size:,}" for size in limits.BUCKETS)
-    assert told in " ".join(page("docs/protocol.md").split())
+    assert told in " ".join(page("docs/reference/protocol.md").split())
 
 
 # -- the headless participant ----------------------------------------------------------------
@@ -277,13 +281,19 @@ def events() -> list[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize(("name", "value"), events(), ids=[name for name, _ in events()])
 def test_every_event_is_documented_with_its_fields(name: str, value: dict[str, Any]) -> None:
-    told = chapter(page("docs/headless.md"), f"### `{name}`")
+    told = chapter(page("docs/how-to/drive-a-headless-participant.md"), f"### `{name}`")
     fields = set(rows(told.partition("| Kind |")[0]))
     assert fields == set(value) - {"event"}
 
 
 def kinds_of(event: str) -> set[str]:
-    return set(rows(chapter(page("docs/headless.md"), f"### `{event}`").partition("| Kind |")[2]))
+    return set(
+        rows(
+            chapter(page("docs/how-to/drive-a-headless-participant.md"), f"### `{event}`").partition(
+                "| Kind |"
+            )[2]
+        )
+    )
 
 
 def test_every_kind_of_alarm_and_status_is_documented() -> None:
@@ -304,19 +314,23 @@ def test_every_note_is_documented() -> None:
 
 
 def test_every_reason_for_the_end_is_documented() -> None:
-    told = chapter(page("docs/headless.md"), "### `end`")
+    told = chapter(page("docs/how-to/drive-a-headless-participant.md"), "### `end`")
     reasons = get_args(get_type_hints(ev.Ended)["reason"])
     assert reasons
     assert all(f"`{reason}`" in told for reason in reasons)
 
 
 def test_every_exit_status_is_documented() -> None:
-    told = chapter(page("docs/headless.md"), "## Exit statuses")
+    told = chapter(page("docs/how-to/drive-a-headless-participant.md"), "## Exit statuses")
     assert [int(n) for n in re.findall(r"^\| (\d+) \|", told, re.MULTILINE)] == [int(s) for s in Status]
 
 
 def test_documented_commands_are_commands() -> None:
-    told = re.findall(r"^\| `(\{.*?\})` \|", chapter(page("docs/headless.md"), "## JSON in"), re.MULTILINE)
+    told = re.findall(
+        r"^\| `(\{.*?\})` \|",
+        chapter(page("docs/how-to/drive-a-headless-participant.md"), "## JSON in"),
+        re.MULTILINE,
+    )
     parsed = {type(commands.parse_json(line)) for line in told}
     scripts = {
         ev.Received,
@@ -328,7 +342,9 @@ def test_documented_commands_are_commands() -> None:
         ev.RunPage,
     }  # what only the shell feeds
     assert parsed == set(get_args(ev.Input)) - scripts
-    typed = " ".join(re.findall(r"^    /.*$", page("docs/headless.md"), re.MULTILINE)).split()
+    typed = " ".join(
+        re.findall(r"^    /.*$", page("docs/how-to/drive-a-headless-participant.md"), re.MULTILINE)
+    ).split()
     names = {*commands._NUMBERED, *commands._PLAIN, "lock", "unlock", "invite", "known", "same", "different"}
     names |= {"picture", "file", "hand", "unhand", "react", "report", "evidence"}
     assert {f"/{name}" for name in names} <= set(typed)

@@ -41,7 +41,7 @@ def test_every_row_of_the_readme_is_of_the_case() -> None:
 
 @pytest.mark.parametrize("mirrors", MIRRORS)
 def test_the_threat_model_answers_each_act_with_its_scenes(mirrors: str) -> None:
-    text = page("docs/threat-model.md")
+    text = page("docs/explanation/threat-model.md")
     number = mirrors.removeprefix("case ")
     heading = (
         "### The classic attacks"
@@ -55,7 +55,7 @@ def test_the_threat_model_answers_each_act_with_its_scenes(mirrors: str) -> None
 
 
 def test_the_case_has_seven_rows_that_lead_to_their_answers() -> None:
-    text = chapter(page("docs/threat-model.md"), "## The case it must answer")
+    text = chapter(page("docs/explanation/threat-model.md"), "## The case it must answer")
     assert re.findall(r"^\| \[(\d)\]\(#\1-", text, re.MULTILINE) == list("1234567")
 
 
@@ -64,7 +64,7 @@ def test_the_case_has_seven_rows_that_lead_to_their_answers() -> None:
     ["Operator", "Operator with a leaked invite", "Outsider", "Member", "Evicted member", "Network"],
 )
 def test_each_adversary_has_its_part(adversary: str) -> None:
-    part = chapter(page("docs/threat-model.md"), "## Adversaries")
+    part = chapter(page("docs/explanation/threat-model.md"), "## Adversaries")
     assert f"- **{adversary}**" in part
 
 
@@ -76,7 +76,7 @@ def test_scenes_that_pages_tell_to_run_exist(path: Path) -> None:
 
 
 def test_scenes_of_the_adversaries_exist() -> None:
-    part = chapter(page("docs/threat-model.md"), "## Adversaries")
+    part = chapter(page("docs/explanation/threat-model.md"), "## Adversaries")
     named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", part))
     assert len(named) > 8
     assert named <= {scene.id for scene in SCENES}

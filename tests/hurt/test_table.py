@@ -10,7 +10,7 @@ from snugroom.server.config import Settings
 from snugroom.server.sfu.limits import MediaLimits
 from tests.docs.test_docs import ROOT
 
-TABLE = (ROOT / "docs/decisions/0034-hard-to-hurt.md").read_text(encoding="utf-8")
+TABLE = (ROOT / "docs/explanation/decisions/0034-hard-to-hurt.md").read_text(encoding="utf-8")
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in TABLE.splitlines()

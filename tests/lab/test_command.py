@@ -130,7 +130,7 @@ def test_scenes_are_what_they_say() -> None:
 
 
 def test_every_scene_stands_in_the_documentation_with_its_verdict() -> None:
-    page = (ROOT / "docs" / "lab.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/reference/lab.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `([a-z_]+)` \| [^|]+ \| ([^|]+) \|", page, re.MULTILINE))
     assert rows == {scene.id: str(scene.documented) for scene in SCENES}
 

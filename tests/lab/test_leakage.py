@@ -287,7 +287,7 @@ def test_what_cannot_be_measured_is_no_success(
 
 
 def test_the_published_page_is_of_this_program() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "leakage.md").read_text()
+    page = (Path(__file__).parents[2] / "docs/explanation/leakage.md").read_text()
     cells = [row.split(" | ") for row in page.splitlines() if row.startswith("| ")]
     rows = {cell[0].removeprefix("| "): cell[1] for cell in cells}
     for question in QUESTIONS:

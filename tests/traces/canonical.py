@@ -1,8 +1,8 @@
 """Canonical text of messages, inputs, effects and events, under the names from before the renames.
 
-The table of renames (`docs/decisions/renames.md`) gives classes, fields and values their old names back. So a
-trace that was recorded before a rename equals one that is recorded after it. Sentences for people are left
-out, because their wording changes.
+The table of renames (`docs/explanation/decisions/renames.md`) gives classes, fields and values their old
+names back. So a trace that was recorded before a rename equals one that is recorded after it. Sentences for
+people are left out, because their wording changes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-RENAMES: Final = Path(__file__).parents[2] / "docs" / "decisions" / "renames.md"
+RENAMES: Final = Path(__file__).parents[2] / "docs/explanation/decisions/renames.md"
 #: Fields that hold sentences, by the names from before the renames.
 SENTENCES: Final = {
     "Alarm.text", "Comparison.changes", "Comparison.text", "Ended.text", "FileFailed.why",

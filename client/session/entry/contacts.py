@@ -1,4 +1,6 @@
-"""The contact book: identity keys and the names that their owner gave them (docs/protocol.md section 9).
+"""The contact book: identity keys and the names that their owner gave them.
+
+docs/reference/protocol.md, section 9.
 
 Pure: `client.files.contact_book` keeps the book on disk, sealed. Contacts are indexed by the fingerprint of
 their key, so that a contact can be added from a fingerprint read out on the phone, before its key is known.

@@ -1,4 +1,4 @@
-"""Hand the host seed to members that a host makes hosts (docs/decisions/0009-turns-and-hosts.md).
+"""Hand the host seed to members that a host makes hosts (docs/explanation/decisions/0009-turns-and-hosts.md).
 
 A receiver proves that it has the seed with a signature that only the seed makes. Until then the seed is sent
 again, after a growing interval: a lost connection delays it and loses nothing.

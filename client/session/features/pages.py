@@ -1,7 +1,8 @@
 """The pages that members run: each reports its bundle's hash inside the room, and all compare.
 
 A page comes from a server, whose operator could change it. A page that is changed as a whole can report any
-hash: the comparison detects a member with another release, or a clumsy change (docs/threat-model.md).
+hash: the comparison detects a member with another release, or a clumsy change
+(docs/explanation/threat-model.md).
 """
 
 from __future__ import annotations

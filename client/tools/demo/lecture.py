@@ -304,7 +304,9 @@ async def run(*, open_browser: bool, port: int | None = None) -> int:
             out.print(Text(f"A member's page: {lecture.page}"), soft_wrap=True)
             out.print(Text(f"The landlord's window: {lecture.window}"), soft_wrap=True)
             out.print(f"In the room: {', '.join(NAMES)}. Come in by the first, and watch in the second.")
-            out.print("docs/lecture.md has a script of ten minutes. Ctrl-C ends it.", style="dim")
+            out.print(
+                "docs/tutorials/first-lecture.md has a script of ten minutes. Ctrl-C ends it.", style="dim"
+            )
             sys.stdout.flush()
             if open_browser:
                 for address in (lecture.window, lecture.page):

@@ -22,7 +22,7 @@ _RANK: Final[dict[Verdict, int]] = {
 
 @dataclass(frozen=True)
 class Documented:
-    """The result that docs/lab.md and the README document for a scene.
+    """The result that docs/reference/lab.md and the README document for a scene.
 
     `by`: kinds of alarms, statuses or endings that notify a person; any of them counts. `within`: seconds
     until all concerned members are notified. Members may also be notified of an impossible act; if `within`
@@ -76,7 +76,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Scene:
-    """One act in a live meeting. `mirrors`: "case 1" to "case 7" (docs/threat-model.md), or "field"."""
+    """One act in a live meeting.
+
+    `mirrors`: "case 1" to "case 7" (docs/explanation/threat-model.md), or "field".
+    """
 
     id: str
     theme: str

@@ -123,7 +123,7 @@ def as_table(result: Result) -> str:
 
 
 def as_page(result: Result) -> str:
-    """Return the text of docs/leakage.md."""
+    """Return the text of docs/explanation/leakage.md."""
     rows = "\n".join(f"| {a.question.text} | {_number(a)} | {' | '.join(words(a))} |" for a in result.answers)
     return _PAGE.format(rows=rows, meetings=result.meetings, seconds=f"{result.seconds:g}")
 

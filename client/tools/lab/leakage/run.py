@@ -150,7 +150,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=15.0, metavar="S", help="of each (default 15)")
     parser.add_argument("--seed", type=int, default=1, help="of the plans (default 1)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the page (docs/leakage.md) there")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write the page (docs/explanation/leakage.md) there"
+    )
     arguments = parser.parse_args(argv)
     if not _LEAST <= arguments.meetings <= 1000 or not 5 <= arguments.seconds <= 300:
         print("snug: --meetings takes 4 to 1000, --seconds 5 to 300", file=sys.stderr)

@@ -30,7 +30,10 @@ export interface MediaSide {
   readonly recording: ReadonlySignal<boolean>;
   /** A notice for the person, for example that the browser plays no audio before a click. */
   readonly trouble: ReadonlySignal<Sentence | null>;
-  /** No media connection, as an alarm (docs/alarms/media_*.md); null: there is one, or none was requested. */
+  /**
+   * No media connection, as an alarm (docs/reference/alarms/media_*.md); null: there is one, or none was
+   * requested.
+   */
   readonly alarm: ReadonlySignal<{ readonly kind: string; readonly text: Sentence } | null>;
   readonly can: { readonly share: boolean; readonly pip: boolean; readonly record: boolean; readonly scan: boolean };
 

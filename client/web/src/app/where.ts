@@ -25,7 +25,7 @@ export const reaches = (at: Where, origin: string): boolean => at.own || origin 
 /**
  * Return the bundle's hash, hex, over its files as this browser has them; null if they cannot be fetched.
  *
- * A modified page can report another hash: see docs/threat-model.md.
+ * A modified page can report another hash: see docs/explanation/threat-model.md.
  */
 export async function bundleHash(): Promise<string | null> {
   try {

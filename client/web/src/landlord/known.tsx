@@ -58,7 +58,7 @@ export function Known({ now }: { readonly now: Now }) {
           <Guess name="again" value={MEASURED.again} args={{ without: MEASURED.again_no_camera.toFixed(2) }} />
           <Guess name="long" value={MEASURED.long_message} args={{ short: MEASURED.short_message.toFixed(2) }} />
         </dl>
-        <p class="note">{say("measured", { command: "snug lab leakage", page: "docs/leakage.md" })}</p>
+        <p class="note">{say("measured", { command: "snug lab leakage", page: "docs/explanation/leakage.md" })}</p>
       </section>
     </>
   );

@@ -50,7 +50,10 @@ export function Look({ model }: { readonly model: Landlord }) {
 
 const nameOf = ({ kind, handle }: Stream): string => say("stream_of", { kind: say(`stream_${kind}`), handle: short(handle) });
 
-/** Return the clear VP8 header of a frame: 10 bytes for a key frame, 3 for a delta frame (docs/protocol.md). */
+/**
+ * Return the clear VP8 header of a frame: 10 bytes for a key frame, 3 for a delta frame
+ * (docs/reference/protocol.md).
+ */
 const shimOf = ({ kind, payload }: Frame): Bytes | null =>
   kind === "audio" ? null : payload.slice(0, (payload[0] ?? 0) & 1 ? 3 : 10);
 

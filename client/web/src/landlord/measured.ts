@@ -1,4 +1,7 @@
-/** Measured accuracy of the server's guesses (docs/leakage.md), as AUC: 0.5 is a coin toss, 1 is certainty. */
+/**
+ * Measured accuracy of the server's guesses (docs/explanation/leakage.md), as AUC: 0.5 is a coin toss, 1 is
+ * certainty.
+ */
 export const MEASURED = {
   speaks: 0.48,
   muted: 0.49,

@@ -263,7 +263,7 @@ export type Event =
       readonly public: Bytes;
       readonly at: number;
     }
-  /** A problem that a person should know about; `kind` names a page in docs/alarms. */
+  /** A problem that a person should know about; `kind` names a page in docs/reference/alarms. */
   | { readonly type: "Alarm"; readonly kind: string; readonly text: Sentence }
   | { readonly type: "Status"; readonly kind: string; readonly text: Sentence }
   | Ended;

@@ -104,8 +104,8 @@ test("entropy is bits a byte, and that of noise what chance makes of it", () => 
   ok(Math.abs(sum / rounds - entropyOfNoise(700)) < 0.02);
 });
 
-test("what is said to be measured is what docs/leakage.md says", () => {
-  const text = readFileSync(join(import.meta.dirname, "../../../docs/leakage.md"), "utf8");
+test("what is said to be measured is what docs/explanation/leakage.md says", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../../docs/explanation/leakage.md"), "utf8");
   const rows: Readonly<Record<keyof typeof MEASURED, string>> = {
     speaks: "Who speaks (microphone open)",
     muted: "Muted or not",

@@ -1,5 +1,7 @@
 /**
- * The outer layer of encryption hides a room's MLS metadata from the server (docs/protocol.md, section 5).
+ * The outer layer of encryption hides a room's MLS metadata from the server.
+ *
+ * docs/reference/protocol.md, section 5.
  *
  * A PrivateMessage reveals group id, epoch, content type and authenticated_data. Under the veil, a blob
  * reveals only its size bucket and the slot at which the sender's epoch began, which the server knows

@@ -1,7 +1,8 @@
 /**
  * Heartbeats ("beats"): a member's periodic signed report of its state, its sent and its received frames.
  *
- * docs/protocol.md, section 7. A heartbeat is a concatenation of fields, with one valid encoding per value:
+ * docs/reference/protocol.md, section 7. A heartbeat is a concatenation of fields, with one valid encoding per
+ * value:
  *
  *     1 | leaf 4 | handle 8 | since 8 | seq 4 | prev 32 | at 8 | epoch 8 | slot 8 | chain 32 |
  *     H(epoch_authenticator) 32 | incarnation 8 | relay 8 | window 32 |

@@ -1,5 +1,5 @@
 /**
- * SNUG-1 to SNUG-22: rules that every member checks on each message (docs/protocol.md, section 5).
+ * SNUG-1 to SNUG-22: rules that every member checks on each message (docs/reference/protocol.md, section 5).
  *
  * Each number has one small function, as in `crypto/agreed/policy.py`, which lists them; all throw ValidationError
  * with that number and nothing else. The functions see only facts (`CommitView`), never a live group, so that

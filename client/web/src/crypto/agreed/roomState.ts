@@ -1,7 +1,7 @@
 /**
  * State that all members of a room agree on besides the MLS group: policy, ledger, and a commit's context.
  *
- * docs/protocol.md, section 5. All encodings are canonical: equal values have equal bytes, and any other
+ * docs/reference/protocol.md, section 5. All encodings are canonical: equal values have equal bytes, and any other
  * encoding is malformed.
  */
 
@@ -20,7 +20,7 @@ export const SINGLE_USE = 0x8000;
 export const TITLE_MAX = 128;
 export const HOSTS_MAX = 16;
 export const SERVERS_MAX = 8;
-/** Flag bit of the policy: the meeting keeps signatures for reports (docs/protocol.md, section 13). */
+/** Flag bit of the policy: the meeting keeps signatures for reports (docs/reference/protocol.md, section 13). */
 export const REPORTS = 0x01;
 /** Number of slots during which a ticket is fresh, and over which rejoins of one leaf are counted. */
 export const REJOIN_SLOTS = 64;
@@ -178,7 +178,7 @@ export interface TicketFields {
 }
 
 /**
- * Request of a member without state to be added in place of its old leaf (docs/protocol.md, section 6).
+ * Request of a member without state to be added in place of its old leaf (docs/reference/protocol.md, section 6).
  *
  * The ticket is in its new KeyPackage, signed with the old leaf's signature key: nobody else can make one.
  */
@@ -221,7 +221,9 @@ export class RejoinTicket implements TicketFields {
   }
 }
 
-/** Request of a crashed host to be added, signed by the host seed's key (docs/protocol.md, section 6). */
+/**
+ * Request of a crashed host to be added, signed by the host seed's key (docs/reference/protocol.md, section 6).
+ */
 export interface HostReturn {
   /** Last taken slot at the time of signing. */
   readonly slot: number;

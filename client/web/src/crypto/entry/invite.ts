@@ -1,5 +1,7 @@
 /**
- * The invite link, and the keys derived from it and from the host seed (docs/protocol.md, sections 1 to 3).
+ * The invite link, and the keys derived from it and from the host seed.
+ *
+ * docs/reference/protocol.md, sections 1 to 3.
  *
  * A link is a capability: its holder can find the lobby and knock, and nothing else. Its format is below. The
  * list of further servers (a count, then each origin after a length of one byte) is present only if it is not

@@ -1,5 +1,5 @@
 /**
- * Card, knock and answer: how a newcomer with a link joins (docs/protocol.md, section 4).
+ * Card, knock and answer: how a newcomer with a link joins (docs/reference/protocol.md, section 4).
  *
  * Every lobby message is sealed under the lobby's veil key, and every blob has one of a few sizes:
  *

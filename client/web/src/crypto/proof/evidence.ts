@@ -1,7 +1,7 @@
 /**
  * Evidence that a server dropped a meeting or signed conflicting histories, for third parties, offline.
  *
- * docs/protocol.md, section 13. An *exhibit* is one member's statement: the signed heartbeats that it
+ * docs/reference/protocol.md, section 13. An *exhibit* is one member's statement: the signed heartbeats that it
  * received, the server's receipts, the server's last messages, and a *probe*. A probe is a new room that the
  * member opens at the same server after the drop, with the chain value
  *
@@ -35,13 +35,15 @@ export const WORDS_MAX = 16;
 /** Characters in one text. */
 export const TEXT_MAX = 500;
 
-/** A member's heartbeat (docs/protocol.md, section 7) and the leaf key (32 bytes) that signed it. */
+/** A member's heartbeat (docs/reference/protocol.md, section 7) and the leaf key (32 bytes) that signed it. */
 export interface SignedBeat {
   readonly key: Bytes;
   readonly beat: Bytes;
 }
 
-/** The server's signature over the chain value of one slot of this room (docs/protocol.md, section 3). */
+/**
+ * The server's signature over the chain value of one slot of this room (docs/reference/protocol.md, section 3).
+ */
 export interface Receipt {
   readonly server_key: Bytes;
   readonly slot: number;

@@ -1,6 +1,6 @@
 /**
  * Codes that people compare to confirm that they are in the same meeting, without a man in the middle
- * (docs/protocol.md, section 8).
+ * (docs/reference/protocol.md, section 8).
  *
  * The *long* code has 40 decimal digits, from a secret that only members of this epoch can compute and from
  * the hash of the transcript. 40 digits are 132 bits: a committer that chooses keys on both sides needs about

@@ -1,5 +1,5 @@
 /**
- * The contact book: identity keys and the names that their owner gave them (docs/protocol.md section 9).
+ * The contact book: identity keys and the names that their owner gave them (docs/reference/protocol.md section 9).
  *
  * Pure: the caller stores the book. Contacts are indexed by the fingerprint of their key, so that a contact can be
  * added from a fingerprint read out on the phone, before its key is known.

@@ -2,7 +2,7 @@
  * The pages that members run: each reports its bundle's hash inside the room, and all compare.
  *
  * A page comes from a server, whose operator could change it. A page that is changed as a whole can report any hash:
- * the comparison detects a member with another release, or a clumsy change (docs/threat-model.md).
+ * the comparison detects a member with another release, or a clumsy change (docs/explanation/threat-model.md).
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import type { ApplicationMessage } from "../../mls";

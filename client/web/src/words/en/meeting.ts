@@ -1,7 +1,7 @@
 /** What stands in the room: src/app/views/room. */
 import { plural, type Words } from "../entry";
 
-/** The 64 signs, each by the one word that it is read out as (docs/protocol.md, section 8). */
+/** The 64 signs, each by the one word that it is read out as (docs/reference/protocol.md, section 8). */
 const SIGNS = (
   "dog lion giraffe koala horse elephant camel penguin peacock turtle dolphin octopus butterfly owl lobster snake " +
   "cactus tree mushroom tulip clover rainbow star sun fire snowman lightning umbrella volcano tent apple banana grapes " +

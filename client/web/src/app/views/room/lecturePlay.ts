@@ -3,7 +3,7 @@
 export interface SceneView {
   readonly scene: string;
   readonly theme: string;
-  /** "case 2" of docs/threat-model.md, or "field". */
+  /** "case 2" of docs/explanation/threat-model.md, or "field". */
   readonly mirrors: string;
   /** In English: the action of the scene, without its outcome. */
   readonly question: string;
