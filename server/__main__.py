@@ -32,7 +32,8 @@ log = logging.getLogger(__name__)
 METRICS = "127.0.0.1:9464"
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, without `disclose`."""
     parser = argparse.ArgumentParser(
         prog="snug-server",
         description="Snug: a meeting server that carries a meeting and cannot read it.",
@@ -71,7 +72,11 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="ACT[,ACT]",
         help="turn against the meetings here when told to on standard input; list shows what can be done",
     )
-    return parser.parse_args(argv)
+    return parser
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    return parser().parse_args(argv)
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

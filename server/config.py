@@ -33,66 +33,71 @@ class ConfigError(ValueError):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """All settings of the server.
+    """All settings of the server. `tests.docs.generate` makes a table of this text.
 
-    Addresses
-        listen: ``HOST:PORT`` (``[HOST]:PORT`` for IPv6) of HTTP and WebSocket; port 0 selects a free port.
-        origin: the origin that clients sign at the door; default ``http://HOST:PORT`` of `listen`. Set it
-            if the server is behind a proxy or listens on a wildcard address.
-        allowed_origins: further values of a browser's ``Origin`` header that may connect. Pages from the
-            participant's own machine (``http://127.0.0.1:PORT``) may always connect.
+    Where
+        listen: ``HOST:PORT``, or ``[HOST]:PORT`` for IPv6, of HTTP and WebSocket; port 0 takes a free one.
+        origin: the origin that clients sign at the door; without it ``http://HOST:PORT`` of `listen`. A
+            server behind a proxy, or on a wildcard address, needs it.
+        allowed_origins: further accepted values of a browser's Origin header. Pages from the participant's
+            own machine may always connect.
         page: whether the server serves the meeting page.
-        window: loopback address of the landlord's window; default None: there is no window.
-        media_address, media_port: the UDP address sent to clients; default the host of `listen`, any port.
-        media_also: further addresses of this machine sent to clients, for example IPv6; with the same port.
-        media_bind: the address to bind for media; default the host of `listen`. If clients get an address of
-            the other family, the server binds that family too.
+        window: loopback address of the landlord's window, ``HOST:PORT``; none: there is no window.
+        metrics: loopback address of ``/metrics``, ``HOST:PORT``; none: there are no metrics.
+        workers: media workers, each with a separate UDP port; 1: the server's process does the media itself.
+        media_address: media address sent to clients; without it the host of `listen`.
+        media_port: UDP port of media, and TCP port with `media_tcp`; 0 takes a free one. With workers it is
+            the first worker's, and the next ports are the others'.
+        media_bind: address to bind for media, if it isn't the host of `listen`.
+        media_also: further addresses of this machine sent to clients, IPv6 for example; the same port.
         media_tcp: whether the media port accepts ICE over TCP too, for networks that block UDP.
-        turn: TURN servers sent to browsers. Each is a table of `urls`, and `secret` or `secret_file` with the
-            value of coturn's ``static-auth-secret``.
+        turn: TURN servers sent to browsers: tables of `urls`, and of `secret` or `secret_file` with coturn's
+            ``static-auth-secret``.
         turn_time: lifetime of the TURN credentials.
-        metrics: loopback address of ``/metrics``; default None: there is no such listener.
 
-    Processes
-        workers: number of media workers, each with its own UDP port from `media_port` upwards. With 1, the
-            server's process does the media itself, and there are no workers.
-
-    Counts
-        max_connections: WebSockets at a time.
-        max_connections_per_address: WebSockets from one address at a time; 0 is no limit. The server forgets
-            an address with its last WebSocket.
-        max_rooms, max_lobbies: rooms and lobbies at a time.
+    How many
+        max_connections: WebSockets; the process raises its file limit to match, as far as it may.
+        max_connections_per_address: WebSockets from one address; 0: no limit. The server forgets an address
+            with its last WebSocket.
+        max_rooms: rooms.
+        max_lobbies: lobbies.
         max_members: connections in one room.
         lobby_members: connections in one lobby.
 
-    Limits for one connection
-        frame_bytes: the largest WebSocket frame.
-        messages_per_second, message_burst: token bucket; the server closes a connection that exceeds it.
-        bytes_per_second, byte_burst: the same for the bytes of frames.
-        catch_ups_per_second, catch_up_burst: catch-ups; the server refuses further ones.
-        media_changes_per_second, media_change_burst: changes of streams or transport; the server refuses
-            further ones.
-        lobby_blob_bytes: the largest blob in a lobby.
-        lobby_posts_per_second, lobby_post_burst: posts in a lobby; the server refuses further ones.
-        queue_bytes, queue_messages: frames queued for one slow reader before the server drops it.
-        queue_total_bytes: bytes queued for all readers together. Above it the server drops the readers with
-            the longest queues.
-        errors_max: refusals a minute before the server closes the connection.
+    How much, one connection
+        frame_bytes: the largest WebSocket frame; beyond it the server closes the connection.
+        messages_per_second: beyond it the server closes the connection.
+        message_burst: the same at once.
+        bytes_per_second: bytes of frames; beyond it the server closes the connection.
+        byte_burst: the same at once.
+        catch_ups_per_second: the server refuses further ones.
+        catch_up_burst: the same at once.
+        media_changes_per_second: changes of streams or transport; the server refuses further ones.
+        media_change_burst: the same at once.
+        lobby_blob_bytes: the largest blob in a lobby; the server refuses larger ones.
+        lobby_posts_per_second: the server refuses further ones; clients stay below the default.
+        lobby_post_burst: the same at once.
+        queue_bytes: bytes queued for one slow reader before the server drops it.
+        queue_messages: messages queued for one slow reader before the server drops it.
+        queue_total_bytes: bytes queued for all readers together: the server drops the readers with the
+            longest queues.
+        errors_max: refusals in a minute before the server closes the connection.
 
-    Limits for one room
-        ring_relays, ring_bytes: relayed blobs held for catching up, by number and by size.
-        commit_bytes: committed blobs held for catching up (never more than 64 slots).
+    How much, one room
+        ring_relays: relayed blobs held for catching up.
+        ring_bytes: total size of these blobs.
+        commit_bytes: size of the commits held, never more than 64 slots.
 
-    Times
+    How long
         handshake_time: from the TCP connection to the WebSocket, and from the challenge to the door.
         page_time: additional time for a connection that loads the page.
-        idle_time: without a frame or pong. It also limits the wait in a room that nobody has opened.
+        idle_time: without a frame or pong; also in a room that nobody opens.
         heartbeat: between pings; the server closes a connection without a pong within half of this time.
         room_linger: that an opened room outlives its last connection.
-        stop_time: to send all connections the last message when the process stops.
+        stop_time: for the last messages when the server stops.
 
     The SFU
-        media: a table with the names of `server.sfu.limits.MediaLimits`, all with defaults.
+        media: limits and timeouts of one SFU, in a separate table after a line ``[media]``.
     """
 
     listen: str = "127.0.0.1:8080"

@@ -53,10 +53,7 @@ _PLAIN: Final[dict[str, Callable[[], ev.Input]]] = {
 
 
 def parse_json(line: str) -> ev.Input:
-    """Parse a JSON object with one key, as listed in docs/how-to/drive-a-headless-participant.md.
-
-    CommandError for anything else.
-    """
+    """Parse a JSON object with one key (docs/reference/json.md); CommandError for anything else."""
     try:
         value: Any = json.loads(line)
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
 """The output of a participant: a JSON object on each line, or sentences for a person.
 
-docs/how-to/drive-a-headless-participant.md documents the JSON. It is stable: fields are added, never changed.
+docs/reference/json.md documents the JSON. It is stable: fields are added, never changed.
 Names and texts come from other members: nothing in them may act as a terminal command, as markup, or as a
 line of another member.
 """

@@ -151,11 +151,8 @@ def _the_one() -> int:
     return running[0]
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run ``snug-server disclose``, and return the exit status.
-
-    The status is 0 for an answer, 1 for an answer that an audit found incomplete, and 2 for no answer.
-    """
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="snug-server disclose", description="Print everything that a running server could hand over."
     )
@@ -173,7 +170,15 @@ def main(argv: Sequence[str]) -> int:
         action="store_true",
         help="also compare with all objects in its memory (it stands still for a moment)",
     )
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run ``snug-server disclose``, and return the exit status.
+
+    The status is 0 for an answer, 1 for an answer that an audit found incomplete, and 2 for no answer.
+    """
+    arguments = parser().parse_args(argv)
     try:
         process = arguments.pid if arguments.pid is not None else _the_one()
         view = ask(process, identifiers=arguments.identifiers, complete=arguments.audit)

@@ -45,58 +45,67 @@ class MediaError(ValueError):
 class MediaLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Limits and timeouts of one SFU: the ``[media]`` table of the settings.
 
+    `tests.docs.generate` makes a table of this text.
+
     How many
         peers: connections with media, in all rooms together.
         streams_per_peer: streams of one connection.
         addresses_per_peer: addresses that one peer may have open (candidates of one client).
-        rtcp_sources: sender SSRCs that one peer's RTCP may use; libsrtp keeps a state for each.
+        rtcp_sources: SSRCs of one client's RTCP; libsrtp keeps a state for each.
         retired_ssrcs: ended streams that a room remembers, with their last sequence number.
 
     How much
-        video_cache, audio_cache: packets kept of a stream, to answer NACKs; powers of two.
-        video_bitrate, audio_bitrate: the rate that one stream may send, with a burst of one second's worth;
-            packets beyond it are dropped.
-        rtcp_rate, rtcp_burst: RTCP packets of one peer, a second and at once.
-        nack_rate, nack_burst: packets that one receiver may ask for again, a second and at once.
-        ask_rate, ask_burst: packets of one stream that its publisher is asked for, a second and at once.
-        key_frame_rate, key_frame_burst: key frames of one stream that one receiver may ask for, a second and
-            at once.
-        remb_floor, remb_ceiling: bounds of the REMB sent to a publisher, for one video stream.
-        receiver_start, receiver_floor, receiver_ceiling: a receiver's assumed total bandwidth before it is
-            known, and its lower and upper bound.
-        socket_buffer: SO_RCVBUF and SO_SNDBUF to request.
+        video_cache: packets kept for retransmission, per video stream; a power of two.
+        audio_cache: the same per audio stream.
+        video_bitrate: bits per second that one video stream may send, and as much at once; packets beyond it
+            are dropped.
+        audio_bitrate: the same for an audio stream.
+        rtcp_rate: RTCP packets of one client, per second.
+        rtcp_burst: the same at once.
+        nack_rate: packets that one receiver may request again, per second.
+        nack_burst: the same at once.
+        ask_rate: packets of one stream that its publisher is asked for again, per second.
+        ask_burst: the same at once.
+        key_frame_rate: key frames of one stream that one receiver may request, per second.
+        key_frame_burst: the same at once.
+        remb_floor: minimum of the REMB sent to a publisher, for one video stream.
+        remb_ceiling: maximum of the REMB sent to a publisher.
+        receiver_start: assumed bandwidth of a receiver until it is known, bits per second.
+        receiver_floor: minimum bandwidth of a receiver.
+        receiver_ceiling: maximum bandwidth of a receiver.
+        socket_buffer: buffer requested from the kernel, in each direction (see ``net.core.rmem_max``).
 
     Handshakes
         handshake_time: from the first ClientHello to the keys.
-        handshake_bytes: bytes received in one handshake.
+        handshake_bytes: received in one handshake.
         handshake_tries: handshakes for one set of parameters, failed ones included.
 
     TCP
-        tcp_connections: connections at a time, of peers and strangers.
-        tcp_per_address: connections from one address (from one /64, with IPv6).
-        tcp_buffer: bytes that may wait for a slow reader; packets beyond it are dropped, video beyond half.
-        tcp_time: a connection without an authenticated check for so long is cut.
-        tcp_stall: a reader that takes nothing for so long is cut.
+        tcp_connections: connections for media, unauthenticated ones included.
+        tcp_per_address: connections from one address (one /64 with IPv6); raise it for offices behind one
+            address.
+        tcp_buffer: bytes that may wait for one slow reader; further packets are dropped, video beyond half.
+        tcp_time: a connection without an authenticated check is cut after this time.
+        tcp_stall: a reader that takes nothing is cut after this time.
 
     How long
-        idle: consent to send ends after so long without STUN (RFC 7675), and forwarding stops.
-        address_hold: another peer cannot claim an address for so long after its last check.
+        idle: without a STUN check, forwarding stops after this time (RFC 7675).
+        address_hold: no other client can claim an address for so long after its last check.
         rebinding: a nominated address without STUN for so long gives way to another one that passes a check.
-        remb_age: a receiver's own REMB counts for so long.
+        remb_age: a receiver's own REMB is valid for so long.
 
     Loss and reports
-        gap: a larger gap of missing packets is not asked for again: a key frame repairs the jump.
-        nack_delays: waits before each further NACK for a missing packet; then it is given up.
-        pli_interval: at most one PLI in this time for one stream.
-        sr_interval: at most one forwarded sender report in this time for one stream.
+        gap: a larger gap of missing packets is not requested again: a key frame repairs it.
+        nack_delays: waits before each further request for a missing packet; then it is given up.
+        pli_interval: between key frame requests for one stream.
+        sr_interval: between forwarded sender reports of one stream.
         report_interval: between RR and REMB to publishers.
-        beat: between heartbeats (empty RRs) to all peers; a client that receives none knows that the network
-            is broken.
+        beat: between empty RRs to all clients: a client that receives none tries another path after 1.5 s.
 
     The machine
-        drain: datagrams read in one turn of the event loop.
-        batched: read and write many datagrams with one system call, where the kernel can.
-        tick: between two checks of the timers.
+        drain: datagrams per turn of the event loop.
+        batched: many datagrams per system call, where the kernel supports it.
+        tick: between checks of the timers.
 
     Raises ValueError (ValidationError when it is decoded) if sizes contradict each other. The bounds of
     single fields are checked where a file is read.

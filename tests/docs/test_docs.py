@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Callable
 from functools import cache
@@ -19,8 +18,6 @@ from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
 from snugroom.crypto.agreed import policy
-from snugroom.server.config import Settings
-from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire import limits, messages
 
 ROOT = Path(__file__).parents[2]
@@ -123,36 +120,6 @@ def test_the_folders_of_the_architecture_exist() -> None:
     assert files - {file.name for top in tops for file in (ROOT / top).rglob("*.py")} == set()
 
 
-# -- settings --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("prefix", "kind"), [("", Settings), ("media.", MediaLimits)], ids=["Settings", "MediaLimits"]
-)
-def test_every_setting_is_documented_with_its_default(prefix: str, kind: type[msgspec.Struct]) -> None:
-    table = rows(chapter(page("docs/how-to/host-behind-tls.md"), "## Settings"))
-    defaults = kind()
-    wrong = []
-    for name in kind.__struct_fields__:
-        default = getattr(defaults, name)
-        told = (
-            "the table itself"
-            if isinstance(default, msgspec.Struct)
-            else "none"
-            if default is None
-            else f"`{json.dumps(default)}`"
-        )
-        cells = table.get(prefix + name, "").split("|")
-        if len(cells) < 3 or cells[2].strip() != told:
-            wrong.append((prefix + name, told))
-    assert wrong == []
-
-
-def test_no_setting_is_documented_that_does_not_exist() -> None:
-    known = {*Settings.__struct_fields__, *(f"media.{name}" for name in MediaLimits.__struct_fields__)}
-    assert set(rows(chapter(page("docs/how-to/host-behind-tls.md"), "## Settings"))) - known == set()
-
-
 # -- the wire --------------------------------------------------------------------------------
 
 
@@ -233,7 +200,7 @@ def test_the_buckets_are_documented() -> None:
     assert told in " ".join(page("docs/reference/protocol.md").split())
 
 
-# -- the headless participant ----------------------------------------------------------------
+# -- the command line ------------------------------------------------------------------------
 
 
 def events() -> list[tuple[str, dict[str, Any]]]:
@@ -281,19 +248,13 @@ def events() -> list[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize(("name", "value"), events(), ids=[name for name, _ in events()])
 def test_every_event_is_documented_with_its_fields(name: str, value: dict[str, Any]) -> None:
-    told = chapter(page("docs/how-to/drive-a-headless-participant.md"), f"### `{name}`")
+    told = chapter(page("docs/reference/json.md"), f"### `{name}`")
     fields = set(rows(told.partition("| Kind |")[0]))
     assert fields == set(value) - {"event"}
 
 
 def kinds_of(event: str) -> set[str]:
-    return set(
-        rows(
-            chapter(page("docs/how-to/drive-a-headless-participant.md"), f"### `{event}`").partition(
-                "| Kind |"
-            )[2]
-        )
-    )
+    return set(rows(chapter(page("docs/reference/json.md"), f"### `{event}`").partition("| Kind |")[2]))
 
 
 def test_every_kind_of_alarm_and_status_is_documented() -> None:
@@ -314,22 +275,20 @@ def test_every_note_is_documented() -> None:
 
 
 def test_every_reason_for_the_end_is_documented() -> None:
-    told = chapter(page("docs/how-to/drive-a-headless-participant.md"), "### `end`")
+    told = chapter(page("docs/reference/json.md"), "### `end`")
     reasons = get_args(get_type_hints(ev.Ended)["reason"])
     assert reasons
     assert all(f"`{reason}`" in told for reason in reasons)
 
 
 def test_every_exit_status_is_documented() -> None:
-    told = chapter(page("docs/how-to/drive-a-headless-participant.md"), "## Exit statuses")
+    told = chapter(page("docs/reference/command-line.md"), "## Exit statuses")
     assert [int(n) for n in re.findall(r"^\| (\d+) \|", told, re.MULTILINE)] == [int(s) for s in Status]
 
 
 def test_documented_commands_are_commands() -> None:
     told = re.findall(
-        r"^\| `(\{.*?\})` \|",
-        chapter(page("docs/how-to/drive-a-headless-participant.md"), "## JSON in"),
-        re.MULTILINE,
+        r"^\| `(\{.*?\})` \|", chapter(page("docs/reference/json.md"), "## JSON in"), re.MULTILINE
     )
     parsed = {type(commands.parse_json(line)) for line in told}
     scripts = {
@@ -342,9 +301,7 @@ def test_documented_commands_are_commands() -> None:
         ev.RunPage,
     }  # what only the shell feeds
     assert parsed == set(get_args(ev.Input)) - scripts
-    typed = " ".join(
-        re.findall(r"^    /.*$", page("docs/how-to/drive-a-headless-participant.md"), re.MULTILINE)
-    ).split()
+    typed = " ".join(re.findall(r"^    /.*$", page("docs/reference/command-line.md"), re.MULTILINE)).split()
     names = {*commands._NUMBERED, *commands._PLAIN, "lock", "unlock", "invite", "known", "same", "different"}
     names |= {"picture", "file", "hand", "unhand", "react", "report", "evidence"}
     assert {f"/{name}" for name in names} <= set(typed)

@@ -141,8 +141,8 @@ async def measure(
     return Result(answers, len(held) - failed, failed, seconds, time.monotonic() - began)
 
 
-def main(argv: Sequence[str]) -> int:
-    """Run ``snug lab leakage``. Exit status: 0; 1 if more leaks than allowed; 2 if the measurement failed."""
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="snug lab leakage", description="Measure what sizes and times tell the server about a meeting."
     )
@@ -153,7 +153,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="write the page (docs/explanation/leakage.md) there"
     )
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run ``snug lab leakage``. Exit status: 0; 1 if more leaks than allowed; 2 if the measurement failed."""
+    arguments = parser().parse_args(argv)
     if not _LEAST <= arguments.meetings <= 1000 or not 5 <= arguments.seconds <= 300:
         print("snug: --meetings takes 4 to 1000, --seconds 5 to 300", file=sys.stderr)
         return 2

@@ -1,0 +1,157 @@
+"""Writes the parts of the reference that the code knows: ``python -m tests.docs.generate``.
+
+A page has text by hand, the line `MARK`, and below it a generated part. The settings' descriptions are in the
+docstrings of `Settings` and `MediaLimits`; the command line's are in the parsers. `test_generated.py` fails
+if a page is stale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import inspect
+
+from snugroom.client.cli import main as cli
+from snugroom.client.tools.lab.leakage import run as leakage
+from snugroom.server import __main__ as server
+from snugroom.server.config import Settings
+from snugroom.server.disclosure import command as disclose
+from snugroom.server.sfu.limits import MediaLimits
+
+REFERENCE: Final = Path(__file__).parents[2] / "docs" / "reference"
+MARK: Final = "<!-- Below this line, `python -m tests.docs.generate` writes this page. -->\n"
+
+
+# -- settings --------------------------------------------------------------------------------
+
+
+def described(kind: type[msgspec.Struct]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each group of a struct's docstring: its title, and the description of each of its fields."""
+    groups = re.findall(r"^    (\w.*)\n((?:        .+\n)+)", kind.__doc__ or "", re.MULTILINE)
+    for title, text in groups:
+        entries = re.findall(r"^ {8}(\w+): (.+\n(?: {12}.+\n)*)", text, re.MULTILINE)
+        yield title, {name: " ".join(told.split()).replace("``", "`").rstrip(".") for name, told in entries}
+
+
+def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
+    if kind.gt is not None:
+        return f", above {kind.gt:,}" + (f", up to {kind.le:,}" if kind.le is not None else "")
+    return f", {kind.ge:,} to {kind.le:,}" if None not in (kind.ge, kind.le) else ""
+
+
+def type_name(kind: inspect.Type) -> str:
+    """Return a setting's type in words, with its bounds."""
+    match kind:
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.IntType():
+            return "integer" + _bounds(kind)
+        case inspect.FloatType():
+            return "number" + _bounds(kind)
+        case inspect.StrType():
+            return "text"
+        case inspect.StructType():
+            return "table"
+        case inspect.ListType() | inspect.VarTupleType():
+            return f"list; each: {type_name(kind.item_type)}"
+        case inspect.UnionType() if kind.includes_none and len(kind.types) == 2:
+            return next(type_name(t) for t in kind.types if not isinstance(t, inspect.NoneType))
+    raise TypeError(f"no words for {kind}")
+
+
+def _default(value: object) -> str:
+    if isinstance(value, msgspec.Struct):
+        return "the tables below"
+    return "none" if value is None else f"`{json.dumps(value)}`"
+
+
+def _settings_of(kind: type[msgspec.Struct], prefix: str, level: str) -> Iterator[str]:
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    defaults = kind()
+    for title, entries in described(kind):
+        yield f"{level} {title}\n\n| Setting | Type | Default | Meaning |\n|---|---|---|---|"
+        for name, meaning in entries.items():
+            of = type_name(inspect.type_info(fields.pop(name).type))
+            yield f"| `{prefix}{name}` | {of} | {_default(getattr(defaults, name))} | {meaning} |"
+        yield ""
+    if fields:
+        raise ValueError(f"the docstring of {kind.__name__} does not describe {', '.join(fields)}")
+
+
+def settings() -> str:
+    """Return the tables of all settings."""
+    lines = [*_settings_of(Settings, "", "##"), *_settings_of(MediaLimits, "media.", "###")]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+# -- the command line ------------------------------------------------------------------------
+
+
+def _values(action: argparse.Action) -> str:
+    name = action.metavar if isinstance(action.metavar, str) else None
+    if name is None:
+        name = "|".join(map(str, action.choices)) if action.choices else action.dest.upper()
+    many = {"?": f"[{name}]", "*": f"[{name} ...]", "+": f"{name} [{name} ...]", 0: ""}
+    return many.get(action.nargs if action.nargs is not None else 1, name)
+
+
+def _named(action: argparse.Action) -> str:
+    return " ".join((*action.option_strings, *filter(None, [_values(action)])))
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
+def _command(parser: argparse.ArgumentParser, about: str) -> Iterator[str]:
+    """Yield the lines about a command and those below it, in the parser's order."""
+    actions = [a for a in parser._actions if not isinstance(a, argparse._HelpAction)]
+    below = [a for a in actions if isinstance(a, argparse._SubParsersAction)]
+    arguments = [a for a in actions if not a.option_strings and a not in below]
+    options = [a for a in actions if a.option_strings]
+    words = [parser.prog, *(["[OPTIONS]"] if options else []), *map(_values, arguments)]
+    yield f"## `{parser.prog}`\n\n*{about.rstrip('.')}*\n"
+    yield f"    {' '.join([*words, *(['COMMAND ...'] if below else [])])}\n"
+    shown = [*(a for a in arguments if a.help), *options]
+    rows = [f"| `{_cell(_named(a))}` | {_cell(a.help or '')} |" for a in shown]
+    if rows:
+        yield "\n".join(("| | |\n|---|---|", *rows, ""))
+    for group in below:
+        told = {choice.dest: choice.help or "" for choice in group._choices_actions}
+        for name, child in group.choices.items():
+            yield from _command(child, told[name])
+
+
+def command_line() -> str:
+    """Return all commands of `snug` and `snug-server` with their options."""
+    parsers = (cli.parser(), leakage.parser(), server.parser(), disclose.parser())
+    lines = [line for parser in parsers for line in _command(parser, parser.description or "")]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+# -- the pages -------------------------------------------------------------------------------
+
+PAGES: Final[dict[str, Callable[[], str]]] = {"settings.md": settings, "command-line.md": command_line}
+
+
+def page(name: str) -> str:
+    """Return the page as it should be: its part by hand, and the generated part of now."""
+    by_hand, mark, _ = (REFERENCE / name).read_text(encoding="utf-8").partition(MARK)
+    if not mark:
+        raise ValueError(f"{name} has no line {MARK!r}")
+    return f"{by_hand}{MARK}\n{PAGES[name]()}"
+
+
+def main() -> None:
+    for name in PAGES:
+        (REFERENCE / name).write_text(page(name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The generated parts of the reference are what the code says now, and nothing in the code is left out."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+
+from snugroom.server.config import Settings
+from snugroom.server.sfu.limits import MediaLimits
+from tests.docs import generate
+from tests.docs.test_docs import rows
+
+
+@pytest.mark.parametrize("name", generate.PAGES)
+def test_a_page_is_not_stale(name: str) -> None:
+    assert (generate.REFERENCE / name).read_text(encoding="utf-8") == generate.page(name), (
+        f"{name} is stale: python -m tests.docs.generate"
+    )
+
+
+@pytest.mark.parametrize(
+    ("prefix", "kind"), [("", Settings), ("media.", MediaLimits)], ids=["Settings", "MediaLimits"]
+)
+def test_every_setting_is_documented_with_its_default(prefix: str, kind: type[msgspec.Struct]) -> None:
+    table = rows(generate.settings())
+    defaults = kind()
+    wrong = []
+    for name in kind.__struct_fields__:
+        default = getattr(defaults, name)
+        told = (
+            "the tables below"
+            if isinstance(default, msgspec.Struct)
+            else "none"
+            if default is None
+            else f"`{json.dumps(default)}`"
+        )
+        cells = [cell.strip() for cell in table.get(prefix + name, "").strip("|").split("|")]
+        if len(cells) != 4 or cells[2] != told or not cells[3]:
+            wrong.append((prefix + name, told))
+    assert wrong == []
+
+
+def test_no_setting_is_documented_that_does_not_exist() -> None:
+    known = {*Settings.__struct_fields__, *(f"media.{name}" for name in MediaLimits.__struct_fields__)}
+    assert set(rows(generate.settings())) == known
+
+
+def test_a_setting_without_a_description_is_an_error() -> None:
+    class Two(msgspec.Struct):
+        """Two settings.
+
+        Where
+            one: the first.
+        """
+
+        one: int = 1
+        two: int = 2
+
+    with pytest.raises(ValueError, match="two"):
+        list(generate._settings_of(Two, "", "##"))
+
+
+def test_every_option_is_documented() -> None:
+    told = generate.command_line()
+    for heading, options in (
+        ("snug host", ["--return FILE", "--admit ask\\|all", "--for 30s"]),
+        ("snug join", ["LINK", "--identity BOOK"]),
+        ("snug contacts rename", ["CONTACT", "NAME", "--passphrase-file FILE"]),
+        ("snug bench room", ["--rates N,N"]),
+        ("snug lab leakage", ["--out FILE"]),
+        ("snug-server", ["--window [HOST:PORT]", "--workers N"]),
+        ("snug-server disclose", ["[PID]", "--audit"]),
+    ):
+        part = told.split(f"## `{heading}`\n")[1].split("\n## ")[0]
+        assert set(options) <= set(rows(part)), heading
