@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
+import inspect
 import re
 from collections.abc import Callable
 from functools import cache
@@ -17,6 +19,8 @@ from snugroom.client.cli.participant import Status
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
 from snugroom.client.session.catalogue import content
+from snugroom.client.tools.lab import scene
+from snugroom.client.tools.lab.leakage import report as leakage
 from snugroom.crypto.agreed import policy
 from snugroom.server.wire import limits, messages
 
@@ -305,3 +309,42 @@ def test_documented_commands_are_commands() -> None:
     names = {*commands._NUMBERED, *commands._PLAIN, "lock", "unlock", "invite", "known", "same", "different"}
     names |= {"picture", "file", "hand", "unhand", "react", "report", "evidence"}
     assert {f"/{name}" for name in names} <= set(typed)
+
+
+def keys_of(source: str) -> set[str]:
+    """The keys of all dictionaries that a source writes out."""
+    return {
+        str(key.value)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Dict)
+        for key in node.keys
+        if isinstance(key, ast.Constant)
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "keys"),
+    [
+        ("contacts", keys_of((ROOT / "client/cli/contacts.py").read_text("utf-8"))),
+        ("evidence", keys_of((ROOT / "client/cli/evidence.py").read_text("utf-8"))),
+        ("verify-page", {"same", "own", "served", "files", "name", "state"}),
+        ("lab", keys_of(inspect.getsource(scene.as_json))),
+        ("lab leakage", keys_of(inspect.getsource(leakage.as_json))),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_key_that_other_commands_print_is_documented(command: str, keys: set[str]) -> None:
+    table = rows(chapter(page("docs/reference/json.md"), "## Other commands"))
+    told = [row for name, row in table.items() if re.match(rf"snug {command} [.a-z ]*--json", name)]
+    if command == "evidence":
+        told.append(table["snug report verify --json"])
+    assert len(keys) >= 5
+    assert keys - set(re.findall(r"`(\w+)`", " ".join(told))) == set()
+
+
+def test_every_key_that_the_demo_prints_is_documented() -> None:
+    keys = keys_of((ROOT / "client/tools/demo/show.py").read_text("utf-8"))
+    told = set(
+        re.findall(r"[`\"](\w+)[`\"]", chapter(page("docs/reference/json.md"), "## `snug demo --json`"))
+    )
+    assert keys - told == set()
