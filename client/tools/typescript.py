@@ -19,7 +19,7 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.tools import typescript_names
 from snugroom.server.wire import limits, messages
 
-WEB: Final = Path(__file__).parent / "web" / "src"
+WEB: Final = Path(__file__).parents[1] / "web" / "src"
 _HEAD: Final = "// Written by `python -m snugroom.client.tools.typescript`, from {source}: change it there.\n"
 
 

@@ -35,7 +35,7 @@ from snugroom.crypto.proof.identity import DIGITS, IdentityKey
 ROOT: Final = Path(__file__).parents[2]
 PATH: Final = Path(__file__).parent / "shared" / "words.json"
 ENGLISH: Final = ROOT / "client" / "web" / "src" / "words" / "en"
-SOURCES: Final = (*sorted((ROOT / "client" / "session").glob("*.py")), ROOT / "client" / "contacts.py")
+SOURCES: Final = (*sorted((ROOT / "client/session").rglob("*.py")), ROOT / "client/files/contact_book.py")
 
 _FEW: Final = (["Ada"], ["Ada", "Bo"], ["Ada", "Bo", "Cem"], ["Ada", "Bo", "Cem", "Dana", "Eve", "Ada", "Bo"])
 
