@@ -1,7 +1,7 @@
 """The seal of a code: a rosette that looks the same on every screen, here in block characters.
 
-`client/web/src/app/sealShape.ts` is its twin. Both derive the same choices from the same bytes
-(tests/web/shared/seal.json), and use the same functions for the outlines of petals. A seal is for a quick
+`client/web/src/app/codeArtShape.ts` is its twin. Both derive the same choices from the same bytes
+(tests/web/shared/code_art.json), and use the same functions for the outlines of petals. A seal is for a quick
 comparison: its shapes make up about 30 bits. Only the digits are decisive.
 """
 

@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { LANGUAGES, word } from "../../words/index";
 import { Icon } from "../icons";
 import type { Language, Model, Theme } from "../model";
-import { Seal } from "../seal";
+import { Seal } from "../codeArt";
 import { About } from "./about";
 
 /** The digits of the seal in the wordmark and on the start view: of no room. */

@@ -3,7 +3,7 @@ import { useEffect, useId } from "preact/hooks";
 import { whole, word } from "../../words/index";
 import { Icon } from "../icons";
 import type { Model } from "../model";
-import { Seal } from "../seal";
+import { Seal } from "../codeArt";
 import { hostOf } from "./about";
 import { MARK } from "./frame";
 import { Heading } from "./heading";

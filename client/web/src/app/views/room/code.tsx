@@ -3,7 +3,7 @@ import { useSignal } from "@preact/signals";
 import { word } from "../../../words";
 import { Icon } from "../../icons";
 import type { CodeView } from "../../model";
-import { Seal } from "../../seal";
+import { Seal } from "../../codeArt";
 import { groups } from "./admission";
 import { useUi } from "./ui";
 

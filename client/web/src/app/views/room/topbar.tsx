@@ -1,6 +1,6 @@
 import { word } from "../../../words";
 import { Icon } from "../../icons";
-import { Seal } from "../../seal";
+import { Seal } from "../../codeArt";
 import { togglePanel, useUi } from "./ui";
 
 /** Title, number of members and state of the encryption; the seal opens the code panel. */

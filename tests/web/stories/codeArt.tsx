@@ -1,5 +1,5 @@
 import type { Model } from "../../../client/web/src/app/model";
-import { Seal } from "../../../client/web/src/app/seal";
+import { Seal } from "../../../client/web/src/app/codeArt";
 import { fake } from "./fake";
 import type { Story } from "./story";
 

@@ -1,7 +1,7 @@
 import { word } from "../words/index";
-import { DEPTH, EYE, PROFILES, RING, type SealShape, SHEAR, sealOf, TIP } from "./sealShape";
+import { DEPTH, EYE, PROFILES, RING, type SealShape, SHEAR, sealOf, TIP } from "./codeArtShape";
 
-export { type SealShape, sealOf } from "./sealShape";
+export { type SealShape, sealOf } from "./codeArtShape";
 
 /** Number of lines of the weave: in a seal of window size, in one of ordinary size, and in one as small as an icon. */
 const MANY_LINES = 18;

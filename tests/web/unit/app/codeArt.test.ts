@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { DEPTH, EYE, PROFILES, RING, type SealShape, SHEAR, sealOf, TIP } from "../../../../client/web/src/app/sealShape";
+import { DEPTH, EYE, PROFILES, RING, type SealShape, SHEAR, sealOf, TIP } from "../../../../client/web/src/app/codeArtShape";
 
 interface Vectors {
   readonly seals: readonly { readonly digits: string; readonly seal: SealShape }[];
@@ -10,7 +10,7 @@ interface Vectors {
   readonly profiles: Readonly<Record<SealShape["outline"], readonly number[]>>;
 }
 
-const vectors = JSON.parse(readFileSync(join(import.meta.dirname, "../shared/seal.json"), "utf8")) as Vectors;
+const vectors = JSON.parse(readFileSync(join(import.meta.dirname, "../shared/code_art.json"), "utf8")) as Vectors;
 
 test("a code has the same seal here as in the terminal", () => {
   assert.equal(vectors.seals.length, 64);

@@ -1,4 +1,4 @@
-"""Writes tests/web/shared/seal.json, which tests on both sides read: python -m tests.web.vectors_seal"""
+"""Writes tests/web/shared/code_art.json, which tests on both sides read: python -m tests.web.vectors_code_art"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from snugroom.client.cli.code_art import DEPTH, EYE, PROFILES, RING, SHEAR, TIP, seal_of
 
-PATH: Final = Path(__file__).parent / "shared" / "seal.json"
+PATH: Final = Path(__file__).parent / "shared" / "code_art.json"
 
 
 def vectors() -> dict[str, Any]:

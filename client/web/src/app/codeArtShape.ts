@@ -1,7 +1,7 @@
 /**
  * The shape of a seal, computed from the 40 digits of the code alone.
  *
- * `client/cli/code_art.py` is its twin: both derive the same choices from the same bytes (tests/web/shared/seal.json). A seal
+ * `client/cli/code_art.py` is its twin: both derive the same choices from the same bytes (tests/web/shared/code_art.json). A seal
  * is for a quick comparison: its shapes make up about 30 bits. Only the digits are decisive.
  */
 import { sha256 } from "@noble/hashes/sha2.js";

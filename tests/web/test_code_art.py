@@ -6,7 +6,7 @@ import json
 from dataclasses import fields, replace
 
 from snugroom.client.cli import code_art
-from tests.web.vectors_seal import PATH, vectors
+from tests.web.vectors_code_art import PATH, vectors
 
 CODE = "1234567890" * 4
 
