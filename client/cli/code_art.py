@@ -1,8 +1,8 @@
-"""The seal of a code: a rosette that looks the same on every screen, here in block characters.
+"""Code art: the picture of a code, a rosette that looks the same on every screen, here in block characters.
 
 `client/web/src/app/codeArtShape.ts` is its twin. Both derive the same choices from the same bytes
-(tests/web/shared/code_art.json), and use the same functions for the outlines of petals. A seal is for a quick
-comparison: its shapes make up about 30 bits. Only the digits are decisive.
+(tests/web/shared/code_art.json), and use the same functions for the outlines of petals. Code art is for a
+quick comparison: its shapes make up about 30 bits. Only the digits are decisive.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ COLOURS: Final = {
 
 
 @dataclass(frozen=True)
-class Seal:
+class CodeArt:
     """Twelve choices that people can tell apart without colour, and a tint."""
 
     petals: int
@@ -75,8 +75,8 @@ class Seal:
     tint: str
 
 
-def seal_of(digits: str) -> Seal:
-    """Return the seal of a code of 40 digits."""
+def code_art_of(digits: str) -> CodeArt:
+    """Return the code art for a code of 40 digits."""
     stream = iter(hashlib.sha256(digits.encode()).digest())
 
     def number(choices: tuple[int, ...]) -> int:
@@ -85,7 +85,7 @@ def seal_of(digits: str) -> Seal:
     def word(choices: tuple[str, ...]) -> str:
         return choices[next(stream) % len(choices)]
 
-    return Seal(
+    return CodeArt(
         petals=number(PETALS),
         outline=word(OUTLINES),
         weave=word(WEAVES),
@@ -102,13 +102,13 @@ def seal_of(digits: str) -> Seal:
     )
 
 
-def blocks(seal: Seal, rows: int = 24) -> list[str]:
+def blocks(art: CodeArt, rows: int = 24) -> list[str]:
     """Return `rows` lines of half blocks, twice as many characters wide, without trailing spaces.
 
     The kind of ring and the decoration of the gaps are too fine for blocks, and are left out.
     """
     size = 2 * rows
-    picture = [[_ink(seal, x, y, size) for x in range(size)] for y in range(size)]
+    picture = [[_ink(art, x, y, size) for x in range(size)] for y in range(size)]
     lines = []
     for upper, lower in zip(picture[::2], picture[1::2], strict=True):
         signs = (" ▄▀█"[2 * above + below] for above, below in zip(upper, lower, strict=True))
@@ -116,7 +116,7 @@ def blocks(seal: Seal, rows: int = 24) -> list[str]:
     return lines
 
 
-def _ink(seal: Seal, x: int, y: int, size: int) -> bool:
+def _ink(art: CodeArt, x: int, y: int, size: int) -> bool:
     """Return whether most of this square is ink."""
     wide = 4
     hits = 0
@@ -124,41 +124,41 @@ def _ink(seal: Seal, x: int, y: int, size: int) -> bool:
         for j in range(wide):
             across = ((x + (i + 0.5) / wide) / size * 2 - 1) * 100
             down = ((y + (j + 0.5) / wide) / size * 2 - 1) * 100
-            hits += _is_ink(seal, math.hypot(across, down), math.atan2(across, -down) / (2 * math.pi) % 1)
+            hits += _is_ink(art, math.hypot(across, down), math.atan2(across, -down) / (2 * math.pi) % 1)
     return 2 * hits >= wide * wide
 
 
-def _is_ink(seal: Seal, radius: float, turn: float) -> bool:
+def _is_ink(art: CodeArt, radius: float, turn: float) -> bool:
     """Return whether a point is ink.
 
     `radius`: distance from the centre, out of 100; `turn`: clockwise from the top, 0 to 1.
     """
-    hour = abs((turn - seal.mark / 12 + 0.5) % 1 - 0.5)
+    hour = abs((turn - art.mark / 12 + 0.5) % 1 - 0.5)
     if 80 <= radius <= 100 and hour < 0.034 * (radius - 76) / 23:
         return True
     if radius > 86:
-        return _in_edge(seal, radius, turn)
+        return _in_edge(art, radius, turn)
     if radius < RING - 4:
-        return _in_eye(seal, radius, turn)
-    place = turn * seal.petals - (0.0 if seal.turn == "upright" else 0.5)
-    deep = DEPTH[seal.depth]
-    edge = TIP - deep + deep * PROFILES[seal.outline]((place + 0.5) % 1 - 0.5)
+        return _in_eye(art, radius, turn)
+    place = turn * art.petals - (0.0 if art.turn == "upright" else 0.5)
+    deep = DEPTH[art.depth]
+    edge = TIP - deep + deep * PROFILES[art.outline]((place + 0.5) % 1 - 0.5)
     if radius > edge:
         return False
-    filled = seal.fill in ("petals", "both")
+    filled = art.fill in ("petals", "both")
     if radius < RING + 5 or radius > edge - (2 if filled else 7):
         return True
     # inside, the gaps continue to the ring as lines that follow the weave
     part = (radius - RING) / (edge - RING)
-    winds = {"straight": (0,), "left": (-1,), "right": (1,), "crossed": (-1, 1)}[seal.weave]
+    winds = {"straight": (0,), "left": (-1,), "right": (1,), "crossed": (-1, 1)}[art.weave]
     away = min(abs((place - wind * SHEAR * (1 - part)) % 1 - 0.5) for wind in winds)
-    return filled != (away * 2 * math.pi * radius / seal.petals < 2.4)
+    return filled != (away * 2 * math.pi * radius / art.petals < 2.4)
 
 
-def _in_edge(seal: Seal, radius: float, turn: float) -> bool:
-    many = max(12, seal.petals * 2)
+def _in_edge(art: CodeArt, radius: float, turn: float) -> bool:
+    many = max(12, art.petals * 2)
     across = (turn * many + 0.5) % 1 - 0.5
-    match seal.edge:
+    match art.edge:
         case "line":
             return 90 <= radius <= 95
         case "double":
@@ -173,14 +173,14 @@ def _in_edge(seal: Seal, radius: float, turn: float) -> bool:
             return 88 <= radius <= 98 and abs(across) < 0.2
 
 
-def _in_eye(seal: Seal, radius: float, turn: float) -> bool:
+def _in_eye(art: CodeArt, radius: float, turn: float) -> bool:
     if radius > EYE:
         return False
-    across = abs((turn * seal.points + 0.5) % 1 - 0.5)  # 0 at a point of the eye, 0.5 between two points
-    filled = seal.fill in ("eye", "both")
-    angle = 2 * math.pi * across / seal.points
-    half = math.pi / seal.points
-    match seal.eye:
+    across = abs((turn * art.points + 0.5) % 1 - 0.5)  # 0 at a point of the eye, 0.5 between two points
+    filled = art.fill in ("eye", "both")
+    angle = 2 * math.pi * across / art.points
+    half = math.pi / art.points
+    match art.eye:
         case "star":
             inner = EYE * 0.34
             # the line from a point of the star to the notch beside it
@@ -193,7 +193,7 @@ def _in_eye(seal: Seal, radius: float, turn: float) -> bool:
         case _:
             return (
                 radius > 3
-                and across * 2 * math.pi * radius / seal.points > 1.5
+                and across * 2 * math.pi * radius / art.points > 1.5
                 and (filled or radius > EYE - 6)
             )
     return radius <= edge and (filled or radius > edge - 6)

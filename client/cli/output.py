@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from snugroom.client.cli.code_art import COLOURS, blocks, seal_of
+from snugroom.client.cli.code_art import COLOURS, blocks, code_art_of
 from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.contacts import Standing
@@ -274,8 +274,8 @@ class JsonOutput:
 _CONTINUED = "\n  | "
 
 
-#: Number of lines in which a seal is drawn.
-_SEAL_ROWS = 22
+#: Number of lines in which code art is drawn.
+_CODE_ART_ROWS = 22
 
 #: Kinds of alarms about the user's own input: their sentence is complete.
 _PLAIN = {"book", "file", "input", "not_done", "source"}
@@ -326,7 +326,7 @@ class HumanOutput:
                 code = (spoken(digits), "bold yellow")
                 self._say("  code  ", code, "  (the same for everybody in the room)")
                 if digits == self._code:  # this code was printed before, so a person has asked for it
-                    self._seal(digits)
+                    self._code_art(digits)
                 self._code = digits
             case ev.ShortCode(_, emoji, said, _):
                 pairs = "   ".join(f"{e} {w}" for e, w in zip(emoji, said, strict=True))
@@ -373,11 +373,11 @@ class HumanOutput:
             case ev.Ended(_, text):
                 self._say(plain(text))
 
-    def _seal(self, digits: str) -> None:
+    def _code_art(self, digits: str) -> None:
         """Draw the rosette that the meeting page shows beside the code, if the terminal has room."""
-        if self._console.is_terminal and self._console.width >= 2 * _SEAL_ROWS + 2:
-            shape = seal_of(digits)
-            for line in blocks(shape, _SEAL_ROWS):
+        if self._console.is_terminal and self._console.width >= 2 * _CODE_ART_ROWS + 2:
+            shape = code_art_of(digits)
+            for line in blocks(shape, _CODE_ART_ROWS):
                 self._say("  ", (line, COLOURS[shape.tint]))
 
     def _invite(self, event: ev.InviteMade) -> None:

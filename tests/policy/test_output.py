@@ -593,7 +593,7 @@ def test_messages_are_named_where_they_can_be_reported() -> None:
     assert human(put) == "Bo\ufffd[2J sent a picture (GIF, 1 bytes). It is at in/1.gif.\n"
 
 
-def test_who_asks_for_the_code_sees_its_seal_and_a_pipe_does_not() -> None:
+def test_who_asks_for_the_code_sees_its_code_art_and_a_pipe_does_not() -> None:
     code, other = ev.Code(3, "1234567890" * 4), ev.Code(4, "0987654321" * 4)
     seal = [line for line in blocks(seal_of(code.digits), 22) if line]
     assert all(line not in human(code, terminal=True) for line in seal)

@@ -1,4 +1,4 @@
-"""The seal of a code: the same on every screen, and in the terminal."""
+"""Code art: the same on every screen, and in the terminal."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def test_the_shared_vectors_are_what_is_reckoned_here() -> None:
     assert json.loads(PATH.read_text()) == vectors()
 
 
-def test_another_code_is_another_seal() -> None:
+def test_another_code_has_other_code_art() -> None:
     codes = [f"{i:040d}" for i in range(500)]
-    assert len({code_art.seal_of(code) for code in codes}) == len(codes)
+    assert len({code_art.code_art_of(code) for code in codes}) == len(codes)
 
 
 def test_every_choice_is_made_by_some_code() -> None:
-    made = [code_art.seal_of(f"{i:040d}") for i in range(500)]
-    for field in fields(code_art.Seal):
+    made = [code_art.code_art_of(f"{i:040d}") for i in range(500)]
+    for field in fields(code_art.CodeArt):
         choices = {getattr(one, field.name) for one in made}
         assert len(choices) >= 2, field.name
     assert {one.petals for one in made} == set(code_art.PETALS)
@@ -31,14 +31,14 @@ def test_every_choice_is_made_by_some_code() -> None:
 
 def test_blocks_fill_their_square_and_no_more() -> None:
     for i in range(24):
-        lines = code_art.blocks(code_art.seal_of(f"{i:040d}"), rows=16)
+        lines = code_art.blocks(code_art.code_art_of(f"{i:040d}"), rows=16)
         assert len(lines) == 16
         assert all(len(line) <= 32 and set(line) <= set(" ▀▄█") for line in lines)
         assert lines == [line.rstrip() for line in lines]
 
 
 def test_what_blocks_can_show_is_told_apart_by_them() -> None:
-    first = code_art.seal_of(CODE)
+    first = code_art.code_art_of(CODE)
     first = replace(first, petals=8, fill="both", weave="left", eye="star", points=5)
     others = [
         replace(first, petals=9),
@@ -57,7 +57,7 @@ def test_what_blocks_can_show_is_told_apart_by_them() -> None:
 
 
 def test_a_star_is_as_wide_as_it_says() -> None:
-    shape = replace(code_art.seal_of(CODE), eye="star", points=4, fill="eye", ring="none")
+    shape = replace(code_art.code_art_of(CODE), eye="star", points=4, fill="eye", ring="none")
     lines = code_art.blocks(shape, rows=50)
     middle = lines[25]
     # a sign is 2 of 100 wide: the points of the star end 10 signs from the middle, thin as they are

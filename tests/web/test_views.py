@@ -207,20 +207,20 @@ async def test_where_the_page_comes_from_opens_from_the_keyboard(book: Book) -> 
         assert await asked(page) == [["copy", "snug verify-page https://meet.example"]]
 
 
-async def test_a_seal_turns_when_the_code_becomes_another_and_stands_still_for_who_wants_no_motion(
+async def test_code_art_turns_when_the_code_becomes_another_and_stands_still_for_who_wants_no_motion(
     book: Book,
 ) -> None:
     async with book.page(WIDE, "light") as page:
-        await book.show(page, "seal-one")
-        name = "getComputedStyle(document.querySelector('.seal')).animationName"
+        await book.show(page, "code-art-one")
+        name = "getComputedStyle(document.querySelector('.code-art')).animationName"
         assert await page.evaluate(name) == "none"
         await page.emulate_media(reduced_motion="no-preference")
         first = page.get_by_role("img")
         before = await first.get_attribute("aria-label")
-        await page.evaluate("window.seal = document.querySelector('.seal')")
+        await page.evaluate("window.shown = document.querySelector('.code-art')")
         await page.evaluate("window.model.code.value = {...window.model.code.value, digits: '7'.repeat(40)}")
-        assert await page.evaluate("window.seal !== document.querySelector('.seal')"), "it comes in anew"
-        assert await page.evaluate(name) == "seal-turn"
+        assert await page.evaluate("window.shown !== document.querySelector('.code-art')"), "it comes in anew"
+        assert await page.evaluate(name) == "code-art-turn"
         assert await first.get_attribute("aria-label") != before
 
 

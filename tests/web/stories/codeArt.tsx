@@ -1,5 +1,5 @@
 import type { Model } from "../../../client/web/src/app/model";
-import { Seal } from "../../../client/web/src/app/codeArt";
+import { CodeArt } from "../../../client/web/src/app/codeArt";
 import { fake } from "./fake";
 import type { Story } from "./story";
 
@@ -8,37 +8,37 @@ const codes = (from: number, count: number) =>
 
 export default [
   {
-    name: "seal-many",
+    name: "code-art-many",
     model: () => fake(),
     view: () => (
       <main class="row">
-        <h1 class="unseen">Seals</h1>
+        <h1 class="unseen">Code art</h1>
         {codes(1, 24).map((digits) => (
-          <Seal key={digits} digits={digits} size={210} />
+          <CodeArt key={digits} digits={digits} size={210} />
         ))}
       </main>
     ),
   },
   {
-    name: "seal-small",
+    name: "code-art-small",
     model: () => fake(),
     view: () => (
       <main class="row">
-        <h1 class="unseen">Seals</h1>
+        <h1 class="unseen">Code art</h1>
         {codes(1, 24).map((digits) => (
-          <Seal key={digits} digits={digits} size={40} />
+          <CodeArt key={digits} digits={digits} size={40} />
         ))}
         {codes(1, 24).map((digits) => (
-          <Seal key={digits} digits={digits} size={28} />
+          <CodeArt key={digits} digits={digits} size={28} />
         ))}
         {codes(1, 8).map((digits) => (
-          <Seal key={digits} digits={digits} size={96} />
+          <CodeArt key={digits} digits={digits} size={96} />
         ))}
       </main>
     ),
   },
   {
-    name: "seal-one",
+    name: "code-art-one",
     model: () => fake({ code: { epoch: 1, digits: "1".repeat(40), short: null, comparison: null, running: false } }),
     view: (model) => <One model={model} />,
   },
@@ -47,8 +47,8 @@ export default [
 function One({ model }: { readonly model: Model }) {
   return (
     <main>
-      <h1 class="unseen">A seal</h1>
-      <Seal digits={model.code.value?.digits ?? ""} size={320} />
+      <h1 class="unseen">Code art</h1>
+      <CodeArt digits={model.code.value?.digits ?? ""} size={320} />
     </main>
   );
 }

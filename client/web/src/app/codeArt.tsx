@@ -1,32 +1,32 @@
 import { word } from "../words/index";
-import { DEPTH, EYE, PROFILES, RING, type SealShape, SHEAR, sealOf, TIP } from "./codeArtShape";
+import { DEPTH, EYE, PROFILES, RING, type CodeArtShape, SHEAR, codeArtOf, TIP } from "./codeArtShape";
 
-export { type SealShape, sealOf } from "./codeArtShape";
+export { type CodeArtShape, codeArtOf } from "./codeArtShape";
 
-/** Number of lines of the weave: in a seal of window size, in one of ordinary size, and in one as small as an icon. */
+/** Number of lines of the weave: in code art of window size, of ordinary size, and as small as an icon. */
 const MANY_LINES = 18;
 const LINES = 9;
 const FEW_LINES = 3;
 const SAMPLES = 20;
 
 /**
- * The seal of a code: the same on every screen. It turns when the digits change.
+ * The picture of a code: the same on every screen. It turns when the digits change.
  *
  * `size` in px; below 64 it is drawn with fewer, stronger lines. Without `label` it is decoration beside the written
  * code.
  */
-export function Seal({ digits, size = 160, label = true }: SealProps) {
-  const shape = sealOf(digits);
-  const name = word("seal.label", {
+export function CodeArt({ digits, size = 160, label = true }: CodeArtProps) {
+  const shape = codeArtOf(digits);
+  const name = word("code_art.label", {
     petals: shape.petals,
-    weave: { key: `seal.${shape.weave}` },
+    weave: { key: `code_art.${shape.weave}` },
     mark: shape.mark,
   });
   return (
     <svg
-      // a new element for each seal, so that its entry is animated
+      // a new element for each code, so that its entry is animated
       key={digits}
-      class="seal"
+      class="code-art"
       data-tint={shape.tint}
       width={size}
       height={size}
@@ -39,14 +39,14 @@ export function Seal({ digits, size = 160, label = true }: SealProps) {
   );
 }
 
-interface SealProps {
+interface CodeArtProps {
   readonly digits: string;
   readonly size?: number;
   readonly label?: boolean;
 }
 
 interface RosetteProps {
-  readonly shape: SealShape;
+  readonly shape: CodeArtShape;
   readonly small: boolean;
   readonly lines: number;
 }
@@ -60,14 +60,14 @@ function Rosette({ shape, small, lines: count }: RosetteProps) {
     for (const wind of winds) lines.push(outline(shape, i / count, turned + wind * SHEAR * (1 - i / count)));
   }
   return (
-    <g class={small ? "seal-small" : "seal-full"}>
-      <path class="seal-mark" d={markAt(shape.mark, small)} />
-      <path class="seal-edge" d={edgePath(shape, small)} />
-      <path class={filled ? "seal-petals seal-filled" : "seal-petals"} d={outline(shape, 1, turned)} />
-      <path class="seal-weave" d={lines.join("")} />
-      {small ? null : <path class="seal-gaps" d={gapsPath(shape, turned)} />}
-      {small ? null : <path class="seal-ring" d={ringPath(shape)} />}
-      <path class={shape.fill === "eye" || shape.fill === "both" ? "seal-eye seal-filled" : "seal-eye"} d={eyePath(shape)} />
+    <g class={small ? "code-art-small" : "code-art-full"}>
+      <path class="code-art-mark" d={markAt(shape.mark, small)} />
+      <path class="code-art-edge" d={edgePath(shape, small)} />
+      <path class={filled ? "code-art-petals code-art-filled" : "code-art-petals"} d={outline(shape, 1, turned)} />
+      <path class="code-art-weave" d={lines.join("")} />
+      {small ? null : <path class="code-art-gaps" d={gapsPath(shape, turned)} />}
+      {small ? null : <path class="code-art-ring" d={ringPath(shape)} />}
+      <path class={shape.fill === "eye" || shape.fill === "both" ? "code-art-eye code-art-filled" : "code-art-eye"} d={eyePath(shape)} />
     </g>
   );
 }
@@ -92,7 +92,7 @@ const around = (count: number, draw: (turn: number) => string): string =>
   Array.from({ length: count }, (_, i) => draw(i / count)).join("");
 
 /** Return one line of the rosette: from the ring (0) to the petals' edge (1), turned by `turned` petals. */
-function outline(shape: SealShape, part: number, turned: number): string {
+function outline(shape: CodeArtShape, part: number, turned: number): string {
   const profile = PROFILES[shape.outline];
   const deep = DEPTH[shape.depth];
   const points: string[] = [];
@@ -110,7 +110,7 @@ function markAt(hour: number, small: boolean): string {
   return polygon([point(small ? 76 : 82, turn), point(99, turn - half), point(99, turn + half)]);
 }
 
-function edgePath(shape: SealShape, small: boolean): string {
+function edgePath(shape: CodeArtShape, small: boolean): string {
   const many = shape.petals < 10 ? shape.petals * 6 : shape.petals * 4;
   const few = Math.max(24, Math.round(many / 2));
   switch (shape.edge) {
@@ -132,7 +132,7 @@ function edgePath(shape: SealShape, small: boolean): string {
   }
 }
 
-function gapsPath(shape: SealShape, turned: number): string {
+function gapsPath(shape: CodeArtShape, turned: number): string {
   const from = TIP - DEPTH[shape.depth];
   const at = Math.max(from + 7, 72);
   const big = Math.min(3.4, 36 / shape.petals);
@@ -151,7 +151,7 @@ function gapsPath(shape: SealShape, turned: number): string {
   });
 }
 
-function ringPath(shape: SealShape): string {
+function ringPath(shape: CodeArtShape): string {
   switch (shape.ring) {
     case "none":
       return circle(RING);
@@ -176,7 +176,7 @@ const wavy = (count: number, phase: number): string =>
     ),
   );
 
-function eyePath(shape: SealShape): string {
+function eyePath(shape: CodeArtShape): string {
   const count = shape.points;
   switch (shape.eye) {
     case "star":

@@ -1,8 +1,9 @@
 /**
- * The shape of a seal, computed from the 40 digits of the code alone.
+ * The shape of code art, computed from the 40 digits of the code alone.
  *
- * `client/cli/code_art.py` is its twin: both derive the same choices from the same bytes (tests/web/shared/code_art.json). A seal
- * is for a quick comparison: its shapes make up about 30 bits. Only the digits are decisive.
+ * `client/cli/code_art.py` is its twin: both derive the same choices from the same bytes
+ * (tests/web/shared/code_art.json). Code art is for a quick comparison: its shapes make up about 30 bits. Only
+ * the digits are decisive.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { utf8 } from "../crypto/bytes";
@@ -22,7 +23,7 @@ export const GAPS = ["none", "dots", "rings", "spears"] as const;
 export const TINTS = ["brass", "moss", "lake", "plum", "rust", "slate"] as const;
 
 /** Twelve choices that people can tell apart without colour, and a tint. */
-export interface SealShape {
+export interface CodeArtShape {
   readonly petals: (typeof PETALS)[number];
   readonly outline: (typeof OUTLINES)[number];
   /** The direction in which the inner lines are wound. */
@@ -43,8 +44,8 @@ export interface SealShape {
   readonly tint: (typeof TINTS)[number];
 }
 
-/** Return the seal of a code of 40 digits: one byte of SHA-256(digits) selects each choice, in this order. */
-export function sealOf(digits: string): SealShape {
+/** Return the shape for a code of 40 digits: one byte of SHA-256(digits) selects each choice, in this order. */
+export function codeArtOf(digits: string): CodeArtShape {
   const bytes = sha256(utf8(digits));
   let at = 0;
   const one = <T>(choices: readonly T[]): T => choices[(bytes[at++] ?? 0) % choices.length] as T;
@@ -66,7 +67,7 @@ export function sealOf(digits: string): SealShape {
 }
 
 /** Outlines of a petal, as functions of the position across it, -0.5 to 0.5: 1 at the tip, 0 in the gaps. */
-export const PROFILES: Readonly<Record<SealShape["outline"], (across: number) => number>> = {
+export const PROFILES: Readonly<Record<CodeArtShape["outline"], (across: number) => number>> = {
   round: (u) => Math.sqrt(Math.cos(Math.PI * u)),
   pointed: (u) => 1 - 2 * Math.abs(u),
   wave: (u) => (1 + Math.cos(2 * Math.PI * u)) / 2,
@@ -77,7 +78,7 @@ export const PROFILES: Readonly<Record<SealShape["outline"], (across: number) =>
 };
 
 /** Depth of the gaps between petals, out of 100. */
-export const DEPTH: Readonly<Record<SealShape["depth"], number>> = { shallow: 13, middle: 23, deep: 34 };
+export const DEPTH: Readonly<Record<CodeArtShape["depth"], number>> = { shallow: 13, middle: 23, deep: 34 };
 
 /** Out of 100: radius of the petals' tips, start of the weave, size of the eye. */
 export const TIP = 80;

@@ -2,10 +2,10 @@ import type { ComponentChildren } from "preact";
 import { LANGUAGES, word } from "../../words/index";
 import { Icon } from "../icons";
 import type { Language, Model, Theme } from "../model";
-import { Seal } from "../codeArt";
+import { CodeArt } from "../codeArt";
 import { About } from "./about";
 
-/** The digits of the seal in the wordmark and on the start view: of no room. */
+/** The digits of the code art in the wordmark and on the start view: of no room. */
 export const MARK = "0000000000000000000000000000000001396671";
 
 const THEMES = ["system", "light", "dark"] as const satisfies readonly Theme[];
@@ -28,7 +28,7 @@ export function Head({ model }: { readonly model: Pick<Model, "language" | "them
   return (
     <header class="frame-head">
       <span class="wordmark">
-        <Seal digits={MARK} size={30} label={false} />
+        <CodeArt digits={MARK} size={30} label={false} />
         Snug
       </span>
       <div class="row">

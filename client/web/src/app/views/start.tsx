@@ -3,7 +3,7 @@ import { useEffect, useId } from "preact/hooks";
 import { whole, word } from "../../words/index";
 import { Icon } from "../icons";
 import type { Model } from "../model";
-import { Seal } from "../codeArt";
+import { CodeArt } from "../codeArt";
 import { hostOf } from "./about";
 import { MARK } from "./frame";
 import { Heading } from "./heading";
@@ -14,7 +14,7 @@ export function Start({ model }: { readonly model: Model }) {
   const link = useSignal("");
   /** The scanner while it is open: its file is loaded on demand. */
   const scanner = useSignal<{ readonly Scan: typeof Scan } | null>(null);
-  /** The seal's many lines are drawn after text and buttons have been painted. */
+  /** The code art's many lines are drawn after text and buttons have been painted. */
   const painted = useSignal(false);
   useEffect(() => {
     const frame = requestAnimationFrame(() => {
@@ -97,7 +97,7 @@ export function Start({ model }: { readonly model: Model }) {
         </div>
       </div>
       <div class="start-window" aria-hidden="true">
-        {painted.value ? <Seal digits={MARK} size={560} label={false} /> : null}
+        {painted.value ? <CodeArt digits={MARK} size={560} label={false} /> : null}
       </div>
       {scanner.value === null ? null : (
         <scanner.value.Scan

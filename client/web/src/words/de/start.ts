@@ -162,10 +162,10 @@ export default {
   "unable.retry": "Noch einmal",
   "unable.reload": "Seite neu laden",
 
-  "seal.label": "Siegel: {petals} Blätter, {weave}, Marke auf {mark} Uhr",
-  "seal.straight": "gerade geflochten",
-  "seal.left": "linksherum geflochten",
-  "seal.right": "rechtsherum geflochten",
-  "seal.crossed": "kreuzweise geflochten",
+  "code_art.label": "Siegel: {petals} Blätter, {weave}, Marke auf {mark} Uhr",
+  "code_art.straight": "gerade geflochten",
+  "code_art.left": "linksherum geflochten",
+  "code_art.right": "rechtsherum geflochten",
+  "code_art.crossed": "kreuzweise geflochten",
   "qr.label": "QR-Code dieses Links",
 } satisfies Words;

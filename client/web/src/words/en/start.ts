@@ -150,10 +150,10 @@ export default {
   "unable.retry": "Try again",
   "unable.reload": "Load the page anew",
 
-  "seal.label": "Seal: {petals} petals, {weave}, mark at {mark} o'clock",
-  "seal.straight": "straight weave",
-  "seal.left": "weave turning left",
-  "seal.right": "weave turning right",
-  "seal.crossed": "crossed weave",
+  "code_art.label": "Seal: {petals} petals, {weave}, mark at {mark} o'clock",
+  "code_art.straight": "straight weave",
+  "code_art.left": "weave turning left",
+  "code_art.right": "weave turning right",
+  "code_art.crossed": "crossed weave",
   "qr.label": "QR code of this link",
 } satisfies Words;

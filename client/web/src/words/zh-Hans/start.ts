@@ -139,10 +139,10 @@ export default {
   "unable.retry": "再试一次",
   "unable.reload": "重新加载页面",
 
-  "seal.label": "印章：{petals} 片花瓣，{weave}，标记在 {mark} 点钟方向",
-  "seal.straight": "直纹",
-  "seal.left": "左旋纹",
-  "seal.right": "右旋纹",
-  "seal.crossed": "交叉纹",
+  "code_art.label": "印章：{petals} 片花瓣，{weave}，标记在 {mark} 点钟方向",
+  "code_art.straight": "直纹",
+  "code_art.left": "左旋纹",
+  "code_art.right": "右旋纹",
+  "code_art.crossed": "交叉纹",
   "qr.label": "这个链接的二维码",
 } satisfies Words;

@@ -139,10 +139,10 @@ export default {
   "unable.retry": "再試一次",
   "unable.reload": "重新載入頁面",
 
-  "seal.label": "印章：{petals} 片花瓣，{weave}，標記在 {mark} 點鐘方向",
-  "seal.straight": "直紋",
-  "seal.left": "左旋紋",
-  "seal.right": "右旋紋",
-  "seal.crossed": "交叉紋",
+  "code_art.label": "印章：{petals} 片花瓣，{weave}，標記在 {mark} 點鐘方向",
+  "code_art.straight": "直紋",
+  "code_art.left": "左旋紋",
+  "code_art.right": "右旋紋",
+  "code_art.crossed": "交叉紋",
   "qr.label": "這個連結的 QR 碼",
 } satisfies Words;

@@ -1,9 +1,9 @@
-/** The code, which is the same for every member: its seal, its digits, and four emoji to read out. */
+/** The code, which is the same for every member: its picture, its digits, and four emoji to read out. */
 import { useSignal } from "@preact/signals";
 import { word } from "../../../words";
 import { Icon } from "../../icons";
 import type { CodeView } from "../../model";
-import { Seal } from "../../codeArt";
+import { CodeArt } from "../../codeArt";
 import { groups } from "./admission";
 import { useUi } from "./ui";
 
@@ -14,7 +14,7 @@ export function Code() {
   return (
     <>
       <figure class="code">
-        <Seal digits={code.digits} size={184} />
+        <CodeArt digits={code.digits} size={184} />
         <figcaption>
           <p class="code-digits" aria-label={word("meet.code_digits")} role="group">
             {groups(code.digits).map((group, place) => (

@@ -1,9 +1,9 @@
 import { word } from "../../../words";
 import { Icon } from "../../icons";
-import { Seal } from "../../codeArt";
+import { CodeArt } from "../../codeArt";
 import { togglePanel, useUi } from "./ui";
 
-/** Title, number of members and state of the encryption; the seal opens the code panel. */
+/** Title, number of members and state of the encryption; the code art opens the code panel. */
 export function TopBar() {
   const { model } = useUi();
   const count = model.people.value.length;
@@ -43,13 +43,13 @@ export function TopBar() {
       <Sealed />
       <button
         type="button"
-        class="seal-button"
+        class="code-art-button"
         aria-expanded={model.panel.value === "code"}
         aria-label={word("meet.code_button")}
         title={word("meet.shortcut", { what: word("meet.code_button"), key: "K" })}
         onClick={() => togglePanel(model, "code")}
       >
-        {code === null ? <Icon name="shield-check" /> : <Seal digits={code.digits} size={36} label={false} />}
+        {code === null ? <Icon name="shield-check" /> : <CodeArt digits={code.digits} size={36} label={false} />}
       </button>
     </header>
   );
