@@ -29,7 +29,7 @@ def prototypes() -> dict[str, str]:
     asked: set[str] = set()
     for code in range(0x110000):
         char = chr(code)
-        if not unicode14.assigned(char) or unicodedata.category(char) == "Cs":
+        if not unicode14.is_assigned(char) or unicodedata.category(char) == "Cs":
             continue
         plain = unicodedata.normalize("NFKC", char)
         # lookups: the skeleton as written, the skeleton of the folded name, and characters around names

@@ -12,7 +12,7 @@ import unicodedata
 from functools import lru_cache
 from importlib import resources
 
-from snugroom.crypto.agreed.unicode14 import assigned
+from snugroom.crypto.agreed.unicode14 import is_assigned
 from snugroom.crypto.errors import ValidationError
 
 #: Maximum size of a name in bytes of UTF-8.
@@ -99,7 +99,7 @@ _INVISIBLE = frozenset(
 
 
 def _shows(char: str) -> bool:
-    return assigned(char) and char not in _INVISIBLE and unicodedata.category(char) not in _FORBIDDEN
+    return is_assigned(char) and char not in _INVISIBLE and unicodedata.category(char) not in _FORBIDDEN
 
 
 #: Characters that programs put around names: "Ada (host)", "Ada: hello", a label in quotation marks.

@@ -49,6 +49,6 @@ _LENGTHS: Final = """
 _EDGES: Final = tuple(accumulate(int(length, 36) for length in _LENGTHS.split()))
 
 
-def assigned(char: str) -> bool:
+def is_assigned(char: str) -> bool:
     """Return whether Unicode 14.0 assigns the character. Surrogates and private use count as assigned."""
     return bisect_right(_EDGES, ord(char)) % 2 == 1

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snugroom.crypto.agreed.names import NAME_MAX, check_name, look_alike, skeletons
-from snugroom.crypto.agreed.unicode14 import assigned
+from snugroom.crypto.agreed.unicode14 import is_assigned
 from snugroom.crypto.errors import ValidationError
 
 
@@ -224,7 +224,7 @@ def test_every_single_character() -> None:
 def test_the_table_of_assigned_characters_is_unicode_14s() -> None:
     """On the Python that has it the same table; a part of later ones', whose Unicode only grows."""
     known = [unicodedata.category(chr(code)) != "Cn" for code in range(sys.maxunicode + 1)]
-    table = [assigned(chr(code)) for code in range(sys.maxunicode + 1)]
+    table = [is_assigned(chr(code)) for code in range(sys.maxunicode + 1)]
     if unicodedata.unidata_version == "14.0.0":
         assert table == known
     assert all(here for here, before in zip(known, table, strict=True) if before)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from snugroom.crypto.agreed import names
-from snugroom.crypto.agreed.unicode14 import assigned
+from snugroom.crypto.agreed.unicode14 import is_assigned
 from snugroom.crypto.errors import SnugCryptoError
 
 # fmt: off
@@ -43,13 +43,13 @@ def _properties(char: str) -> str:
     """All that a judgement about names asks of a character."""
     forms = (
         (unicodedata.normalize(form, char) for form in ("NFC", "NFD", "NFKC"))
-        if assigned(char)
+        if is_assigned(char)
         else ("", "", "")
     )
     flags = (
-        assigned(char),
+        is_assigned(char),
         names._shows(char),
-        assigned(char) and unicodedata.category(char)[0] == "M",
+        is_assigned(char) and unicodedata.category(char)[0] == "M",
         names._stands_around(char),
     )
     return "\t".join(
@@ -76,7 +76,7 @@ def names_cases() -> dict[str, Any]:
     pool = [
         chr(c)
         for c in range(0x110000)
-        if assigned(chr(c)) and unicodedata.category(chr(c)) not in ("Co", "Cs")
+        if is_assigned(chr(c)) and unicodedata.category(chr(c)) not in ("Co", "Cs")
     ]
     common = [
         chr(c)

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assigned } from "../../../../client/web/src/crypto/agreed/unicode14";
+import { isAssigned } from "../../../../client/web/src/crypto/agreed/unicode14";
 import { hex, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { ValidationError } from "../../../../client/web/src/crypto/errors";
 import { H } from "../../../../client/web/src/crypto/kdf";
@@ -49,7 +49,7 @@ test(`names: ${vectors.skeletons.length} skeletons`, () => {
 
 /** As Python's `_properties`. */
 function properties(char: string): string {
-  const known = assigned(char);
+  const known = isAssigned(char);
   const forms = (["NFC", "NFD", "NFKC"] as const).map((form) => (known ? normalized(char, form) : ""));
   const flags = [known, shows(char), known && /\p{M}/u.test(char), standsAround(char)];
   return [flags.map(Number).join(""), ...forms, caseFold(char), ...skeletons(char)].join("\t");

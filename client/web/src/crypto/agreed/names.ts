@@ -7,7 +7,7 @@
  */
 
 import { sentence } from "../../words/sentence";
-import { assigned } from "./unicode14";
+import { isAssigned } from "./unicode14";
 import { utf8 } from "../bytes";
 import { CHARACTERS, PROTOTYPES } from "../confusables";
 import { ValidationError } from "../errors";
@@ -41,7 +41,7 @@ export function normalized(text: string, form: "NFC" | "NFD" | "NFKC"): string {
   let [done, run] = ["", ""];
   for (const char of text) {
     // a lone surrogate is not text: Firefox would replace it with U+FFFD
-    if (assigned(char) && !/\p{Cs}/u.test(char)) run += char;
+    if (isAssigned(char) && !/\p{Cs}/u.test(char)) run += char;
     else {
       done += run.normalize(form) + char;
       run = "";
@@ -52,7 +52,7 @@ export function normalized(text: string, form: "NFC" | "NFD" | "NFKC"): string {
 
 /** Full case folding of Unicode 14.0, equal to Python's `str.casefold`. */
 export function caseFold(text: string): string {
-  return [...text].map((char) => (assigned(char) ? fold(char) : char)).join("");
+  return [...text].map((char) => (isAssigned(char) ? fold(char) : char)).join("");
 }
 
 function fold(char: string): string {
@@ -96,7 +96,7 @@ const INVISIBLE = new RegExp(
 );
 
 export const shows = (char: string): boolean =>
-  assigned(char) && !INVISIBLE.test(char) && !FORBIDDEN.test(char);
+  isAssigned(char) && !INVISIBLE.test(char) && !FORBIDDEN.test(char);
 
 /** Characters that programs put around names: "Ada (host)", "Ada: hello", a label in quotation marks. */
 const AROUND = /[():"\u201c\u201d\u201e\u201f\u00ab\u00bb]/;

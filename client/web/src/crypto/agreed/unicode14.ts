@@ -14,7 +14,7 @@ const EDGES: number[] = [];
 for (const length of LENGTHS.trim().split(/\s+/)) EDGES.push((EDGES.at(-1) ?? 0) + Number.parseInt(length, 36));
 
 /** Return whether Unicode 14.0 assigns the character. Surrogates and private use count as assigned. */
-export function assigned(char: string): boolean {
+export function isAssigned(char: string): boolean {
   const code = char.codePointAt(0) ?? 0;
   let [from, to] = [0, EDGES.length];
   while (from < to) {

@@ -23,7 +23,7 @@ import type { Sign } from "../agreed/heartbeat";
 import { type Bytes, concat, utf8 } from "../bytes";
 import { exactly, prefixed, uint } from "../fields";
 import { H, HASH_SIZE, KEY_SIZE, SIGNATURE_SIZE } from "../kdf";
-import * as oneForm from "./canonicalJson";
+import * as canonicalJson from "./canonicalJson";
 
 export const FORMAT = "snug evidence 1";
 export const LABEL = "snug 1 evidence";
@@ -117,7 +117,7 @@ export const clipped = (text: string): string => [...text].slice(0, TEXT_MAX).jo
 
 /** Return the bytes that the member's leaf signs under LABEL: H of all other fields, 32 bytes. */
 export const toBeSigned = (exhibit: Exhibit): Bytes =>
-  H(oneForm.compact({ ...exhibit, signature: new Uint8Array(SIGNATURE_SIZE) }, ORDER));
+  H(canonicalJson.compact({ ...exhibit, signature: new Uint8Array(SIGNATURE_SIZE) }, ORDER));
 
 /** Return a signed copy; `sign` takes (label, data to sign), like `Group.sign` of mls. */
 export async function signed(exhibit: Exhibit, sign: Sign): Promise<Exhibit> {
@@ -142,4 +142,4 @@ export function probeChain(number: Bytes, beats: readonly SignedBeat[], receipts
 }
 
 /** Encode as one canonical JSON object in UTF-8, with a final newline. */
-export const encode = (evidence: Evidence): Bytes => oneForm.encode(evidence, ORDER);
+export const encode = (evidence: Evidence): Bytes => canonicalJson.encode(evidence, ORDER);

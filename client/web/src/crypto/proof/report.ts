@@ -22,7 +22,7 @@ import { AuthenticationError, MalformedError, SnugCryptoError } from "../errors"
 import { exactly, prefixed, uint } from "../fields";
 import { type SigningKey, verify } from "../kdf";
 import { verifyWithLabel } from "../labels";
-import * as oneForm from "./canonicalJson";
+import * as canonicalJson from "./canonicalJson";
 import { Policy, POLICY_EXTENSION } from "../agreed/roomState";
 
 /** Placeholder invite index: the member opened the meeting and used no invite. */
@@ -100,7 +100,7 @@ export async function checkAdmission(
 }
 
 /** Encode the file: one canonical JSON object in UTF-8, with a final newline. */
-export const encode = (report: Report): Bytes => oneForm.encode(report, ORDER);
+export const encode = (report: Report): Bytes => canonicalJson.encode(report, ORDER);
 
 /** Verify all messages of a report. Throws as `verifyMessage` does if any check fails. */
 export async function verifyReport(report: Report, hostPublic: Bytes): Promise<Proven[]> {
