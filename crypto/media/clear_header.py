@@ -27,7 +27,7 @@ def is_key_frame(frame: bytes) -> bool:
     return not frame[0] & 1
 
 
-def shim_for(kind: Kind, frame: bytes) -> bytes:
+def header_for(kind: Kind, frame: bytes) -> bytes:
     """Return the clear header for the unsealed `frame`: 0, 3 or 10 bytes."""
     if kind == "audio":
         return b""

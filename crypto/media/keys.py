@@ -327,7 +327,7 @@ def seal_frame(keys: MediaKeys, kind: clear_header.Kind, stream: int, frame: byt
     """
     if (stream in _AUDIO) != (kind == "audio"):
         raise StateError(f"stream {stream} carries no {kind}")
-    header = clear_header.shim_for(kind, frame)
+    header = clear_header.header_for(kind, frame)
     return header + keys.seal(stream, clear_header.metadata(kind, header), frame, now)
 
 
@@ -341,7 +341,7 @@ def open_frame(keys: MediaKeys, kind: clear_header.Kind, data: bytes, now: float
     opened = keys.open(clear_header.metadata(kind, header), rest, now)
     if (opened.stream in _AUDIO) != (kind == "audio"):
         raise MalformedError(f"leaf {opened.leaf} sends {kind} as stream {opened.stream}")
-    if clear_header.shim_for(kind, opened.frame) != header:
+    if clear_header.header_for(kind, opened.frame) != header:
         raise MalformedError(f"leaf {opened.leaf}'s clear header contradicts the frame behind it")
     return opened
 

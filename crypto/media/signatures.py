@@ -91,7 +91,7 @@ def interval(members: int) -> float:
 
 
 def digest(frame: bytes) -> bytes:
-    """Return the hash (16 bytes) of a frame in lists: over SFrame header and ciphertext, without the shim."""
+    """Return the hash (16 bytes) of a frame in lists: over SFrame header and ciphertext only."""
     return H(frame)[:DIGEST_SIZE]
 
 

@@ -1,4 +1,4 @@
-"""Media keys: key ids that can't be followed, epoch changes on time, who can open what; and the VP8 shim."""
+"""Media keys: key ids that can't be followed, epoch changes on time, who can open what; and the clear header."""
 
 from __future__ import annotations
 
@@ -509,22 +509,22 @@ def test_at_most_64_wait_for_at_most_a_second() -> None:
     assert waiting.release(1.02) == []
 
 
-# -- the shim -----------------------------------------------------------------------------------
+# -- the clear header ---------------------------------------------------------------------------
 
 KEY_FRAME, DELTA_FRAME = b"\x10\x02\x00\x9d\x01\x2a\x80\x02\x68\x01data", b"\x11\x02\x00data"
 
 
-def test_shim_constants() -> None:
+def test_clear_header_constants() -> None:
     assert clear_header.KEY_HEADER.hex().upper() == "F0FFFF9D012A10001000"
     assert clear_header.DELTA_HEADER.hex().upper() == "F1FFFF"
     assert clear_header.is_key_frame(clear_header.KEY_HEADER)
     assert not clear_header.is_key_frame(clear_header.DELTA_HEADER)
 
 
-def test_shim_for_and_split() -> None:
-    assert clear_header.shim_for("audio", b"") == b""
-    assert clear_header.shim_for("video", KEY_FRAME) == clear_header.KEY_HEADER
-    assert clear_header.shim_for("video", DELTA_FRAME) == clear_header.DELTA_HEADER
+def test_header_for_and_split() -> None:
+    assert clear_header.header_for("audio", b"") == b""
+    assert clear_header.header_for("video", KEY_FRAME) == clear_header.KEY_HEADER
+    assert clear_header.header_for("video", DELTA_FRAME) == clear_header.DELTA_HEADER
     assert clear_header.split("audio", b"rest") == (b"", b"rest")
     assert clear_header.split("video", clear_header.KEY_HEADER + b"rest") == (
         clear_header.KEY_HEADER,
@@ -537,7 +537,7 @@ def test_shim_for_and_split() -> None:
     assert clear_header.metadata("audio", b"") == b"a"
     assert clear_header.metadata("video", b"h") == b"vh"
     with pytest.raises(MalformedError):
-        clear_header.shim_for("video", b"")
+        clear_header.header_for("video", b"")
 
 
 @pytest.mark.parametrize(
@@ -558,7 +558,7 @@ def test_whole_frames() -> None:
     ]
     for kind, stream, frame in kinds:
         data = seal_frame(ada, kind, stream, frame, 0.0)
-        assert data.startswith(clear_header.shim_for(kind, frame))
+        assert data.startswith(clear_header.header_for(kind, frame))
         assert not frame or frame not in data
         opened = open_frame(bob, kind, data, 0.0)
         assert (opened.leaf, opened.stream, opened.frame) == (0, stream, frame)

@@ -78,7 +78,7 @@ class Aspect:
         return False
 
     def sealed(self, stream: int, frame: bytes, now: float) -> None:
-        """A media frame of ours, as SFrame sealed it (before the shim)."""
+        """A media frame of ours, as SFrame sealed it (without the clear header)."""
 
     def opening(self, ssrc: int, leaf: int, stream: int, frame: bytes, now: float) -> None:
         """Check a received SFrame frame of that leaf's key id before it is opened.

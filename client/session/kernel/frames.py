@@ -24,7 +24,7 @@ def why_silent(room: RoomSession, now: float) -> str | None:
 
 
 def seal(room: RoomSession, kind: Kind, stream: int, frame: bytes, now: float) -> bytes | None:
-    """Seal a frame by SFrame and put the shim in front; None while no media may be sent."""
+    """Seal a frame by SFrame and put the clear header in front; None while no media may be sent."""
     if why_silent(room, now) is not None:
         return None
     data = seal_frame(room.m.media, kind, stream, frame, now)

@@ -193,7 +193,7 @@ class Keys:
 
     def seal(self, leaf: int, stream: int, kind: MediaKind, frame: bytes, counter: int) -> bytes:
         """Seal a frame with the keys of the member at `leaf`, with any counter."""
-        header = clear_header.shim_for(kind, frame)
+        header = clear_header.header_for(kind, frame)
         key = FrameKey(SFRAME, self._secret, self._names.kid(leaf, stream))
         return header + key.encrypt(counter, clear_header.metadata(kind, header), frame)
 

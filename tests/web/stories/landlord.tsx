@@ -65,14 +65,14 @@ function now(at: number, connections: number): Now {
 const packet = (sequence: number, payload: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> =>
   Uint8Array.from([0x80, 96, sequence >> 8, sequence & 255, 0x5a, 0x1b, 0x20, 0x44, 0xc1, 0x07, 0x5e, 0x0a, 0x90, 0x80, 0x81, 0x23, ...payload]);
 
-const SHIM = [0xf0, 0xff, 0xff, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00];
+const CLEAR_HEADER = [0xf0, 0xff, 0xff, 0x9d, 0x01, 0x2a, 0x10, 0x00, 0x10, 0x00];
 
 function looked(stream: Stream, verdict: Look["verdict"]): Look {
   const frame = frameOf(
     stream.kind,
     stream.kind === "audio"
       ? [packet(8123, noise(9, 176)).filter((_, i) => i < 12 || i > 15)]
-      : [packet(8123, Uint8Array.from([...SHIM, ...noise(5, 900)])), packet(8124, noise(6, 910))],
+      : [packet(8123, Uint8Array.from([...CLEAR_HEADER, ...noise(5, 900)])), packet(8124, noise(6, 910))],
   );
   return { stream, frame, verdict };
 }

@@ -54,13 +54,13 @@ const nameOf = ({ kind, handle }: Stream): string => say("stream_of", { kind: sa
  * Return the clear VP8 header of a frame: 10 bytes for a key frame, 3 for a delta frame
  * (docs/reference/protocol.md).
  */
-const shimOf = ({ kind, payload }: Frame): Bytes | null =>
+const clearHeaderOf = ({ kind, payload }: Frame): Bytes | null =>
   kind === "audio" ? null : payload.slice(0, (payload[0] ?? 0) & 1 ? 3 : 10);
 
 function Seen({ frame, verdict }: { readonly frame: Frame; readonly verdict: Verdict | null }) {
   const [first] = frame.headers;
-  const shim = shimOf(frame);
-  const sealed = frame.payload.subarray(shim?.length ?? 0);
+  const clearHeader = clearHeaderOf(frame);
+  const sealed = frame.payload.subarray(clearHeader?.length ?? 0);
   const two = (value: number): string => value.toFixed(2);
   return (
     <div class="seen">
@@ -79,7 +79,7 @@ function Seen({ frame, verdict }: { readonly frame: Frame; readonly verdict: Ver
                 <li>{say("clear_source", { ssrc: first.ssrc.toString(16), type: first.payloadType })}</li>
               </>
             )}
-            <li>{shim === null ? say("no_shim") : say("clear_shim", { header: hex(shim) })}</li>
+            <li>{clearHeader === null ? say("no_clear_header") : say("clear_header", { header: hex(clearHeader) })}</li>
           </ul>
         </div>
         <div class="stack tight">

@@ -23,7 +23,7 @@ import {
   STREAMS,
 } from "../../../../client/web/src/crypto/media/keys";
 import { decodeHeader, encodeHeader } from "../../../../client/web/src/crypto/media/sframe";
-import * as shim from "../../../../client/web/src/crypto/media/clearHeader";
+import * as clearHeader from "../../../../client/web/src/crypto/media/clearHeader";
 import { flipped, given, type Outcome, outcomeOf, refused } from "./given";
 
 const none = new Uint8Array(0);
@@ -74,7 +74,7 @@ interface Step {
   readonly epoch?: number;
   readonly removed?: readonly number[];
   readonly is_removal?: boolean;
-  readonly kind?: shim.Kind;
+  readonly kind?: clearHeader.Kind;
   readonly stream?: number;
   readonly frame?: string;
   readonly data?: string;
@@ -360,45 +360,45 @@ test("at most 64 wait for at most a second", () => {
   assert.deepEqual(waiting.release(6), []);
 });
 
-// -- the shim ------------------------------------------------------------------------------------------
+// -- the clear header ----------------------------------------------------------------------------------
 
 const keyFrame = concat(unhex("1002009d012a80026801"), utf8("data"));
 const deltaFrame = concat(unhex("110200"), utf8("data"));
 
 test("the clear headers are the constant ones, and no others are taken", async () => {
-  assert.equal(hex(shim.KEY_HEADER), "f0ffff9d012a10001000");
-  assert.equal(hex(shim.DELTA_HEADER), "f1ffff");
-  assert.deepEqual(shim.shimFor("audio", none), none);
-  assert.equal(shim.shimFor("video", keyFrame), shim.KEY_HEADER);
-  assert.equal(shim.shimFor("video", deltaFrame), shim.DELTA_HEADER);
-  assert.deepEqual(shim.split("audio", utf8("rest")), [none, utf8("rest")]);
-  for (const header of [shim.KEY_HEADER, shim.DELTA_HEADER])
-    assert.deepEqual(shim.split("video", concat(header, utf8("rest"))), [header, utf8("rest")]);
-  assert.deepEqual(shim.metadata("audio", none), utf8("a"));
-  assert.deepEqual(shim.metadata("video", utf8("h")), utf8("vh"));
-  await refused(() => shim.shimFor("video", none), MalformedError, /empty/);
+  assert.equal(hex(clearHeader.KEY_HEADER), "f0ffff9d012a10001000");
+  assert.equal(hex(clearHeader.DELTA_HEADER), "f1ffff");
+  assert.deepEqual(clearHeader.headerFor("audio", none), none);
+  assert.equal(clearHeader.headerFor("video", keyFrame), clearHeader.KEY_HEADER);
+  assert.equal(clearHeader.headerFor("video", deltaFrame), clearHeader.DELTA_HEADER);
+  assert.deepEqual(clearHeader.split("audio", utf8("rest")), [none, utf8("rest")]);
+  for (const header of [clearHeader.KEY_HEADER, clearHeader.DELTA_HEADER])
+    assert.deepEqual(clearHeader.split("video", concat(header, utf8("rest"))), [header, utf8("rest")]);
+  assert.deepEqual(clearHeader.metadata("audio", none), utf8("a"));
+  assert.deepEqual(clearHeader.metadata("video", utf8("h")), utf8("vh"));
+  await refused(() => clearHeader.headerFor("video", none), MalformedError, /empty/);
   for (const wrong of ["", "f1ff", hex(keyFrame), "f0ffff9d012a8002680178", "f3ffff78", "f0ffff9d012a100010"])
-    await refused(() => shim.split("video", unhex(wrong)), MalformedError);
+    await refused(() => clearHeader.split("video", unhex(wrong)), MalformedError);
 });
 
 test("the clear header and the kind are authenticated, and streams carry their own kind", async () => {
   const [ada, bo] = [await member(0), await member(1)];
   const data = await sealFrame(ada, "video", Stream.VIDEO, keyFrame, 0);
-  const rest = data.slice(shim.KEY_HEADER.length);
-  assert.deepEqual(data.slice(0, shim.KEY_HEADER.length), shim.KEY_HEADER);
-  await refused(() => openFrame(bo, "video", concat(shim.DELTA_HEADER, rest), 0), AuthenticationError);
+  const rest = data.slice(clearHeader.KEY_HEADER.length);
+  assert.deepEqual(data.slice(0, clearHeader.KEY_HEADER.length), clearHeader.KEY_HEADER);
+  await refused(() => openFrame(bo, "video", concat(clearHeader.DELTA_HEADER, rest), 0), AuthenticationError);
   await refused(() => openFrame(bo, "audio", rest, 0), AuthenticationError);
   const audio = await sealFrame(ada, "audio", Stream.AUDIO, utf8("opus"), 0);
-  await refused(() => openFrame(bo, "video", concat(shim.DELTA_HEADER, audio), 0), AuthenticationError);
+  await refused(() => openFrame(bo, "video", concat(clearHeader.DELTA_HEADER, audio), 0), AuthenticationError);
   assert.deepEqual((await openFrame(bo, "video", data, 0)).frame, keyFrame);
   for (const [kind, stream] of [["audio", Stream.VIDEO], ["video", Stream.AUDIO], ["audio", 4]] as const)
     await refused(() => sealFrame(ada, kind, stream, utf8("x"), 0), StateError);
   // a member who doesn't keep to it is found out
   const wrongKind = await ada.seal(Stream.VIDEO, utf8("a"), utf8("x"), 0);
   await refused(() => openFrame(bo, "audio", wrongKind, 0), MalformedError, /leaf 0 sends audio/);
-  const delta = shim.metadata("video", shim.DELTA_HEADER);
-  const lying = concat(shim.DELTA_HEADER, await ada.seal(Stream.VIDEO, delta, keyFrame, 0));
+  const delta = clearHeader.metadata("video", clearHeader.DELTA_HEADER);
+  const lying = concat(clearHeader.DELTA_HEADER, await ada.seal(Stream.VIDEO, delta, keyFrame, 0));
   await refused(() => openFrame(bo, "video", lying, 0), MalformedError, /contradicts/);
-  const empty = concat(shim.DELTA_HEADER, await ada.seal(Stream.VIDEO, delta, none, 0));
+  const empty = concat(clearHeader.DELTA_HEADER, await ada.seal(Stream.VIDEO, delta, none, 0));
   await refused(() => openFrame(bo, "video", empty, 0), MalformedError, /empty/);
 });

@@ -26,7 +26,7 @@ export function isKeyFrame(frame: Bytes): boolean {
 }
 
 /** Return the clear header for the unsealed `frame`: 0, 3 or 10 bytes. */
-export function shimFor(kind: Kind, frame: Bytes): Bytes {
+export function headerFor(kind: Kind, frame: Bytes): Bytes {
   if (kind === "audio") return NONE;
   return isKeyFrame(frame) ? KEY_HEADER : DELTA_HEADER;
 }

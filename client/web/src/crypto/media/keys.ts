@@ -22,7 +22,7 @@ import { type Bytes, compare, concat } from "../bytes";
 import { AuthenticationError, MalformedError, MissingKeyError, StateError } from "../errors";
 import { exactly } from "../fields";
 import { decodeHeader, extract, FrameKey, type Header, Opener, Sealer } from "./sframe";
-import { type Kind, metadata, shimFor, split } from "./clearHeader";
+import { headerFor, type Kind, metadata, split } from "./clearHeader";
 
 /** The exporter's label and length for the base key (context: empty), RFC 9605 section 5.2. */
 export const BASE_KEY_LABEL = "SFrame 1.0 Base Key";
@@ -378,7 +378,7 @@ export async function sealFrame(
   now: number,
 ): Promise<Bytes> {
   if (isAudio(stream) !== (kind === "audio")) throw new StateError(`stream ${stream} carries no ${kind}`);
-  const header = shimFor(kind, frame);
+  const header = headerFor(kind, frame);
   return concat(header, await keys.seal(stream, metadata(kind, header), frame, now));
 }
 
@@ -393,7 +393,7 @@ export async function openFrame(keys: MediaKeys, kind: Kind, data: Bytes, now: n
   const opened = await keys.open(metadata(kind, header), rest, now);
   if (isAudio(opened.stream) !== (kind === "audio"))
     throw new MalformedError(`leaf ${opened.leaf} sends ${kind} as stream ${opened.stream}`);
-  if (shimFor(kind, opened.frame) !== header)
+  if (headerFor(kind, opened.frame) !== header)
     throw new MalformedError(`leaf ${opened.leaf}'s clear header contradicts the frame behind it`);
   return opened;
 }

@@ -80,7 +80,7 @@ export class UnverifiedFrameError extends FutureEpochError {}
 export const interval = (members: number): number =>
   Math.min(INTERVAL_MAX, Math.max(INTERVAL, members / MEMBERS_A_SECOND));
 
-/** Return the hash (16 bytes) of a frame in lists: over SFrame header and ciphertext, without the shim. */
+/** Return the hash (16 bytes) of a frame in lists: over SFrame header and ciphertext only. */
 export const digest = (frame: Bytes): Bytes => H(frame).slice(0, DIGEST_SIZE);
 
 /** Return the value (56 bytes) that binds certificates and lists to one epoch of one room. */

@@ -89,7 +89,7 @@ export class Aspect {
     return false;
   }
 
-  /** A media frame of ours, as SFrame sealed it (before the shim), in the order of its counters. */
+  /** A media frame of ours, as SFrame sealed it (without the clear header), in the order of its counters. */
   sealed(_stream: number, _frame: Bytes, _now: number): Soon<void> {}
 
   /**

@@ -23,7 +23,7 @@ export class Sealing {
   #last: Promise<unknown> = Promise.resolve();
 
   /**
-   * Seal a frame by SFrame and put the shim in front; null while no media may be sent.
+   * Seal a frame by SFrame and put the clear header in front; null while no media may be sent.
    *
    * The counter is assigned before this method returns its promise.
    */
