@@ -1,11 +1,9 @@
-"""The outer layer of encryption hides a room's MLS metadata from the server.
+"""The envelope: an outer layer that hides MLS metadata from the server (docs/protocol.md, section 5).
 
-docs/reference/protocol.md, section 5.
-
-A PrivateMessage reveals group id, epoch, content type and authenticated_data. Under the veil, a blob reveals
+A PrivateMessage reveals group id, epoch, content type and authenticated_data. In its envelope, a blob reveals
 only its size bucket and the slot at which the sender's epoch began, which the server knows already.
 
-    blob = epoch slot (8 bytes) | nonce (12) | AES-256-GCM(veil key, padded payload) | tag (16)
+    blob = epoch slot (8 bytes) | nonce (12) | AES-256-GCM(envelope key, padded payload) | tag (16)
 
 with ``"snug 1 " kind | room number (16) | epoch slot (8)`` as associated data.
 """

@@ -36,8 +36,8 @@ __all__ = [
     "door_message",
     "gate",
     "link_psk",
+    "lobby_envelope_key",
     "lobby_key",
-    "lobby_veil_key",
     "open_message",
     "receipt_message",
     "regate_message",
@@ -284,7 +284,7 @@ def lobby_key(secret: bytes, origin: str, day: int) -> SigningKey:
     return SigningKey(KDF(secret, _of_the_day(b"snug 1 lobby", origin, day)))
 
 
-def lobby_veil_key(secret: bytes, origin: str, day: int) -> bytes:
+def lobby_envelope_key(secret: bytes, origin: str, day: int) -> bytes:
     """Return the key (32 bytes) that seals everything in that day's lobby."""
     exactly(secret, SECRET_SIZE, "a link's secret")
     return KDF(secret, _of_the_day(b"snug 1 veil", origin, day))

@@ -1,6 +1,6 @@
 """Card, knock and answer: how a newcomer with a link joins (docs/reference/protocol.md, section 4).
 
-Every lobby message is sealed under the lobby's veil key, and every blob has one of a few sizes::
+Every lobby message is sealed under the lobby's envelope key, and every blob has one of a few sizes::
 
     Call    a newcomer asks the hosts for a card
     Card    a host's short-lived X25519 key, signed by the key that is in the link
@@ -67,13 +67,13 @@ _BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069
 _NO_IDENTITY: Final = bytes(SHOWN_SIZE)
 _REPLY_ID: Final = 8
 _CARD_SIZE: Final = 32 + 16 + 8 + 4 + 64
-#: Bytes that the veil adds to a message: seal, length, kind.
-_VEIL: Final = SEAL_OVERHEAD + 4 + 1
-_KNOCK_OVERHEAD: Final = _VEIL + hpke.KEY_SIZE + hpke.TAG_SIZE
-_REPLY_OVERHEAD: Final = _VEIL + _REPLY_ID + SEAL_OVERHEAD
+#: Bytes that the envelope adds to a message: seal, length, kind.
+_ENVELOPE_OVERHEAD: Final = SEAL_OVERHEAD + 4 + 1
+_KNOCK_OVERHEAD: Final = _ENVELOPE_OVERHEAD + hpke.KEY_SIZE + hpke.TAG_SIZE
+_REPLY_OVERHEAD: Final = _ENVELOPE_OVERHEAD + _REPLY_ID + SEAL_OVERHEAD
 
 
-# -- under the veil ---------------------------------------------------------------------------
+# -- in the envelope ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,25 +157,27 @@ class Inside:
 LobbyMessage = Call | Card | Knock | Reply | Inside
 
 
-def post(veil: bytes, message: LobbyMessage, *, rng: Rng = os.urandom) -> bytes:
-    """Seal a message under the veil key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
+def post(envelope_key: bytes, message: LobbyMessage, *, rng: Rng = os.urandom) -> bytes:
+    """Seal a message under the envelope key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
 
     MalformedError if the message is too large for a lobby.
     """
     kind, body = _encode(message)
     inner = uint(kind, 1) + body
-    return seal(veil, padded(inner, _bucket(len(inner) + SEAL_OVERHEAD + 4) - SEAL_OVERHEAD), _AAD, rng=rng)
+    return seal(
+        envelope_key, padded(inner, _bucket(len(inner) + SEAL_OVERHEAD + 4) - SEAL_OVERHEAD), _AAD, rng=rng
+    )
 
 
-def read(veil: bytes, blob: bytes) -> LobbyMessage:
+def read(envelope_key: bytes, blob: bytes) -> LobbyMessage:
     """Open a lobby blob. The only verified fact about its author is possession of the link.
 
     MalformedError if the size is wrong or the contents are not a message, UnsupportedError on an unknown
-    kind, AuthenticationError if it is not sealed under this veil key.
+    kind, AuthenticationError if it is not sealed under this envelope key.
     """
     if len(blob) not in BUCKETS:
         raise MalformedError(f"a lobby's blob doesn't have {len(blob)} bytes")
-    reader = Reader(unpadded(unseal(veil, blob, _AAD)))
+    reader = Reader(unpadded(unseal(envelope_key, blob, _AAD)))
     kind = reader.uint(1)
     message: LobbyMessage
     if kind == _CALL:

@@ -255,9 +255,9 @@ def test_the_lobby_moves_each_day_and_with_the_server() -> None:
     assert base.seed == KDF(SECRET, info)
     keys = [
         base.seed,
-        invite.lobby_veil_key(SECRET, ORIGIN, 20_000),
+        invite.lobby_envelope_key(SECRET, ORIGIN, 20_000),
         invite.lobby_key(SECRET, ORIGIN, 20_001).seed,
-        invite.lobby_veil_key(SECRET, ORIGIN, 20_001),
+        invite.lobby_envelope_key(SECRET, ORIGIN, 20_001),
         invite.lobby_key(SECRET, "https://b.example", 20_000).seed,
         invite.lobby_key(os.urandom(16), ORIGIN, 20_000).seed,
         invite.link_psk(SECRET),
@@ -265,7 +265,7 @@ def test_the_lobby_moves_each_day_and_with_the_server() -> None:
     assert len(set(keys)) == len(keys)
     assert {len(key) for key in keys} == {32}
     assert invite.link_psk(SECRET) == KDF(SECRET, "snug 1 psk")
-    for derive in (invite.lobby_key, invite.lobby_veil_key):
+    for derive in (invite.lobby_key, invite.lobby_envelope_key):
         with pytest.raises(MalformedError):
             derive(SECRET + b"\0", ORIGIN, 1)
         with pytest.raises(MalformedError):

@@ -48,7 +48,7 @@ ORIGIN, DAY = "https://meet.example", 20_000
 NOW = DAY * 86_400.0
 SEED = HostSeed(bytes(range(32)))
 SECRET = bytes(range(16))
-VEIL = bytes(32)
+ENVELOPE_KEY = bytes(32)
 INVITE = SEED.invite(ORIGIN, SECRET, 5)
 KEY_PACKAGE = b"a KeyPackage " * 20
 
@@ -69,7 +69,7 @@ def _answer(welcome: bytes = b"welcome") -> Answer:
     return Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, 2**40, b"c" * 32, b"ledger")
 
 
-# -- under the veil -----------------------------------------------------------------------------
+# -- in the envelope -----------------------------------------------------------------------------
 
 messages = st.one_of(
     st.just(Call()),
@@ -88,41 +88,41 @@ messages = st.one_of(
 
 @given(messages)
 def test_messages_round_trip_in_buckets(message: LobbyMessage) -> None:
-    blob = post(VEIL, message)
+    blob = post(ENVELOPE_KEY, message)
     assert len(blob) in BUCKETS
-    assert read(VEIL, blob) == message
+    assert read(ENVELOPE_KEY, blob) == message
 
 
 def test_small_messages_look_alike() -> None:
     refusal = reply(_knocked()[0], Refusal("not today"))
-    assert {len(post(VEIL, m)) for m in (Call(), _card().card, refusal)} == {BUCKETS[0]}
+    assert {len(post(ENVELOPE_KEY, m)) for m in (Call(), _card().card, refusal)} == {BUCKETS[0]}
 
 
-def test_the_veil_hides_and_binds() -> None:
+def test_the_envelope_hides_and_binds() -> None:
     card = _card().card
-    blob = post(VEIL, card)
-    assert blob != post(VEIL, card)
+    blob = post(ENVELOPE_KEY, card)
+    assert blob != post(ENVELOPE_KEY, card)
     assert card.eph_public not in blob
     with pytest.raises(AuthenticationError):
         read(os.urandom(32), blob)
     for position in range(0, len(blob), 37):
         changed = blob[:position] + bytes((blob[position] ^ 1,)) + blob[position + 1 :]
         with pytest.raises(AuthenticationError):
-            read(VEIL, changed)
+            read(ENVELOPE_KEY, changed)
 
 
 @pytest.mark.parametrize("size", [0, 27, 28, 511, 513, 262_144])
 def test_blobs_of_other_sizes_are_refused(size: int) -> None:
     with pytest.raises(MalformedError):
-        read(VEIL, bytes(size))
+        read(ENVELOPE_KEY, bytes(size))
 
 
-def _veiled(plaintext: bytes) -> bytes:
-    return kdf.seal(VEIL, plaintext, b"snug 1 posted")
+def _sealed(plaintext: bytes) -> bytes:
+    return kdf.seal(ENVELOPE_KEY, plaintext, b"snug 1 posted")
 
 
 def _inner(inner: bytes) -> bytes:
-    return _veiled(padded(inner, BUCKETS[0] - kdf.SEAL_OVERHEAD))
+    return _sealed(padded(inner, BUCKETS[0] - kdf.SEAL_OVERHEAD))
 
 
 @pytest.mark.parametrize(
@@ -136,21 +136,21 @@ def _inner(inner: bytes) -> bytes:
         (_inner(b"\x02" + bytes(125)), MalformedError),
         (_inner(b"\x03" + bytes(31)), MalformedError),
         (_inner(b"\x04" + bytes(7)), MalformedError),
-        (_veiled(padded(b"\x01", 483) + b"\x01"), MalformedError),
-        (_veiled(uint(481, 4) + bytes(480)), MalformedError),
+        (_sealed(padded(b"\x01", 483) + b"\x01"), MalformedError),
+        (_sealed(uint(481, 4) + bytes(480)), MalformedError),
     ],
 )
 def test_what_is_no_message(blob: bytes, kind: type[SnugCryptoError]) -> None:
     assert len(blob) == BUCKETS[0]
     with pytest.raises(kind):
-        read(VEIL, blob)
+        read(ENVELOPE_KEY, blob)
 
 
 def test_the_largest_message() -> None:
     room = BUCKETS[-1] - kdf.SEAL_OVERHEAD - 4 - 1 - 8
-    assert len(post(VEIL, Reply(bytes(8), bytes(room)))) == BUCKETS[-1]
+    assert len(post(ENVELOPE_KEY, Reply(bytes(8), bytes(room)))) == BUCKETS[-1]
     with pytest.raises(MalformedError, match="too many for a lobby"):
-        post(VEIL, Reply(bytes(8), bytes(room + 1)))
+        post(ENVELOPE_KEY, Reply(bytes(8), bytes(room + 1)))
 
 
 # -- cards --------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ TEXTS = st.sampled_from(["", "hi", "ä" * 140, "x" * 280, "👋🏽 grüezi"])
 def test_knocks_round_trip(index: int, key_package: bytes, name: str, greeting: str) -> None:
     secret = _card()
     sent, _ = knock(SEED.invite(ORIGIN, SECRET, index), secret.card, key_package, name, greeting)
-    again = read(VEIL, post(VEIL, sent))
+    again = read(ENVELOPE_KEY, post(ENVELOPE_KEY, sent))
     assert isinstance(again, Knock)
     opened = open_knock(secret, again, SEED.invite_token)
     assert (opened.index, opened.key_package) == (index, key_package)
@@ -227,14 +227,14 @@ def test_knocks_round_trip(index: int, key_package: bytes, name: str, greeting: 
 def test_a_knock_s_size_tells_nothing_of_its_words() -> None:
     card = _card().card
     sizes = {
-        len(post(VEIL, knock(INVITE, card, bytes(400), name, greeting)[0]))
+        len(post(ENVELOPE_KEY, knock(INVITE, card, bytes(400), name, greeting)[0]))
         for name, greeting in (("A", ""), ("x" * 64, "y" * 280))
     }
     assert sizes == {2048}
     sent, _ = knock(INVITE, card, bytes(400), "A", "")
     other, _ = knock(INVITE, card, bytes(500), "x" * 64, "y" * 280)
     assert len(sent.ciphertext) == len(other.ciphertext)
-    assert len(post(VEIL, knock(INVITE, card, bytes(2000), "A", "")[0])) == 4096
+    assert len(post(ENVELOPE_KEY, knock(INVITE, card, bytes(2000), "A", "")[0])) == 4096
 
 
 def test_only_the_card_s_holder_reads_a_knock() -> None:
@@ -327,7 +327,7 @@ def test_a_knock_may_show_an_identity_and_its_size_does_not_tell() -> None:
         package = bytes(size)
         sent, _ = knock(INVITE, secret.card, package, "Ada", "", identity=me)
         bare, _ = knock(INVITE, secret.card, package, "Ada", "")
-        assert len(post(VEIL, sent)) == len(post(VEIL, bare))
+        assert len(post(ENVELOPE_KEY, sent)) == len(post(ENVELOPE_KEY, bare))
         assert len(sent.ciphertext) == len(bare.ciphertext)
     assert open_knock(secret, sent, SEED.invite_token).identity == me.public
     assert open_knock(secret, bare, SEED.invite_token).identity is None
@@ -405,8 +405,8 @@ def test_the_newcomer_s_end_refuses_too(key_package: bytes, name: str, greeting:
 def test_answers_round_trip(welcome: bytes, ledger: bytes, slot: int, admission: bytes) -> None:
     opened, pending = _knocked()
     answer = Answer(welcome, b"d" * 32, b"s" * 32, b"b" * 32, slot, b"c" * 32, ledger, admission)
-    blob = post(VEIL, reply(opened, answer))
-    posted = read(VEIL, blob)
+    blob = post(ENVELOPE_KEY, reply(opened, answer))
+    posted = read(ENVELOPE_KEY, blob)
     assert isinstance(posted, Reply)
     assert pending.owns(posted)
     assert pending.open(posted) == answer
@@ -437,11 +437,11 @@ def test_only_who_opened_the_knock_can_answer_it() -> None:
 
 def test_an_answer_too_large_is_refused_before_it_is_sent() -> None:
     opened, pending = _knocked()
-    fixed = len(post(VEIL, reply(opened, _answer(b""))))
+    fixed = len(post(ENVELOPE_KEY, reply(opened, _answer(b""))))
     assert fixed == 512
     most = BUCKETS[-1] - lobby._REPLY_OVERHEAD - 4 - (1 + 4 + 32 * 4 + 8 + 4 + len(b"ledger") + 1)
     large = reply(opened, _answer(bytes(most)))
-    assert len(post(VEIL, large)) == BUCKETS[-1]
+    assert len(post(ENVELOPE_KEY, large)) == BUCKETS[-1]
     assert pending.open(large) == _answer(bytes(most))
     with pytest.raises(MalformedError):
         reply(opened, _answer(bytes(most + 1)))

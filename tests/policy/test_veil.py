@@ -1,4 +1,4 @@
-"""The outer veil: sizes, keys, and what it refuses."""
+"""The envelope: sizes, keys, and what it refuses."""
 
 from __future__ import annotations
 

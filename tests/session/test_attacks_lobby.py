@@ -90,9 +90,9 @@ def ask(w: World, bo: Participant, by: Participant, *messages: recovery.Message)
     """What members in the lobby hear, as if it had been posted there."""
     key = recovery.inside_key(by.room.door_key.seed)
     day = day_of(w.now)
-    veil = bo.session._members._doors._veils[day]  # type: ignore[union-attr]
+    envelope_key = bo.session._members._doors._envelope_keys[day]  # type: ignore[union-attr]
     for message in messages:
-        blob = lobby.post(veil, recovery.cover(key, message, rng=w.rng), rng=w.rng)
+        blob = lobby.post(envelope_key, recovery.cover(key, message, rng=w.rng), rng=w.rng)
         w._feed(bo, ev.Received(ev.Door(day), wire.Posted(blob)))
 
 

@@ -1,4 +1,4 @@
-"""Shared vectors of what members agree on, and of the veil (crypto/{room_state,veil}.py)."""
+"""Shared vectors of what members agree on, and of the envelope (crypto/agreed/{room_state,envelope}.py)."""
 
 from __future__ import annotations
 
@@ -146,10 +146,10 @@ def room_state_cases() -> Any:
     return cases
 
 
-# -- the veil ------------------------------------------------------------------------------------
+# -- the envelope ------------------------------------------------------------------------------------
 
 
-def veil_cases() -> Any:
+def envelope_cases() -> Any:
     """crypto/agreed/envelope.py."""
     cases = Cases(
         cover=lambda key, kind, room, slot, payload, buckets, rng: envelope.cover(
@@ -188,5 +188,5 @@ def veil_cases() -> Any:
 #: By the name of the file.
 FILES: Final[dict[str, Callable[[], Any]]] = {
     "room_state": room_state_cases,
-    "veil": veil_cases,
+    "veil": envelope_cases,
 }

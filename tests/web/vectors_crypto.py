@@ -288,7 +288,7 @@ def invite_cases() -> Any:
         token=lambda seed, index: HostSeed(seed).invite_token(index),
         lobby=lambda secret, origin, day: [
             invite.lobby_key(secret, origin, day).public,
-            invite.lobby_veil_key(secret, origin, day),
+            invite.lobby_envelope_key(secret, origin, day),
         ],
         psk=invite.link_psk,
         day=invite.day_of,

@@ -79,14 +79,14 @@ def _answer(body: bytes) -> Any:
     return answer
 
 
-def _posted(veil_key: bytes, message: Any, rng: Rng) -> Any:
-    blob = lobby.post(veil_key, message, rng=rng)
-    assert lobby.read(veil_key, blob) == message
+def _posted(envelope_key: bytes, message: Any, rng: Rng) -> Any:
+    blob = lobby.post(envelope_key, message, rng=rng)
+    assert lobby.read(envelope_key, blob) == message
     return [len(blob), H(blob), blob[:64]]
 
 
-def _under_the_veil(inner: bytes, size: int) -> Any:
-    """What is read of bytes under the veil of 32 zeros, padded to a blob of that size."""
+def _in_an_envelope(inner: bytes, size: int) -> Any:
+    """What is read of bytes in the envelope under the key of 32 zeros, padded to a blob of that size."""
     key = bytes(32)
     sealed = kdf.seal(
         key, fields.padded(inner, size - kdf.SEAL_OVERHEAD), b"snug 1 posted", rng=Seed("veil").rng()
@@ -130,7 +130,7 @@ def lobby_cases() -> Any:
         reply=_reply,
         answer=_answer,
         post=_posted,
-        under=_under_the_veil,
+        under=_in_an_envelope,
         read=lobby.read,
         book=_book,
     )
@@ -213,18 +213,18 @@ def lobby_cases() -> Any:
     ):
         cases.cuts("answer", body)
     cases.do("answer", b"\3")
-    veil_key = filled("veil")
+    envelope_key = filled("veil")
     messages: list[Any] = [
         lobby.Call(),
         card,
         lobby.Knock(enc, ciphertext),
         lobby.Reply(filled("id", 8), b"sealed"),
         lobby.Inside(b"inside"),
-        lobby.Inside(bytes(131_072 - lobby._VEIL)),
-        lobby.Inside(bytes(131_072 - lobby._VEIL + 1)),
+        lobby.Inside(bytes(131_072 - lobby._ENVELOPE_OVERHEAD)),
+        lobby.Inside(bytes(131_072 - lobby._ENVELOPE_OVERHEAD + 1)),
     ]
     for message in messages:
-        cases.do("post", veil_key, message, Seed("post"))
+        cases.do("post", envelope_key, message, Seed("post"))
     for inner in (
         b"",
         b"\0",
@@ -239,7 +239,7 @@ def lobby_cases() -> Any:
     for inner in (b"\3" + bytes(32), b"\4" + bytes(7), b"\4" + bytes(8), b"\5", b"\6"):
         cases.do("under", inner, 512)
     cases.do("under", b"\1", 600)
-    cases.do("read", veil_key, bytes(512))
+    cases.do("read", envelope_key, bytes(512))
     cases.do("book", 1, _STEPS)
     cases.do("book", 2, _STEPS)
     crowd = [["issue", i, False] for i in range(66)]

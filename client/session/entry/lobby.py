@@ -29,7 +29,7 @@ from snugroom.crypto.agreed.room_state import (
     RejoinTicket,
 )
 from snugroom.crypto.entry import lobby
-from snugroom.crypto.entry.invite import HostSeed, Invite, day_of, door_message, lobby_key, lobby_veil_key
+from snugroom.crypto.entry.invite import HostSeed, Invite, day_of, door_message, lobby_envelope_key, lobby_key
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, SigningKey
 from snugroom.crypto.proof.identity import IdentityKey
@@ -74,7 +74,7 @@ class Doors:
         self._effects = effects
         self._rng = rng
         self._keys: dict[int, SigningKey] = {}
-        self._veils: dict[int, bytes] = {}
+        self._envelope_keys: dict[int, bytes] = {}
         self._inside: set[int] = set()
         self._retry: dict[int, float] = {}
         self._failures = 0
@@ -96,7 +96,7 @@ class Doors:
         self._flush()
         for day in days - self._keys.keys():
             self._keys[day] = lobby_key(self._secret, self._origin, day)
-            self._veils[day] = lobby_veil_key(self._secret, self._origin, day)
+            self._envelope_keys[day] = lobby_envelope_key(self._secret, self._origin, day)
             self._effects.append(ev.Connect(ev.Door(day)))
         for day in self._keys.keys() - days:
             self._forget(day)
@@ -107,7 +107,7 @@ class Doors:
                 self._effects.append(ev.Connect(ev.Door(day)))
 
     def _forget(self, day: int) -> None:
-        del self._keys[day], self._veils[day]
+        del self._keys[day], self._envelope_keys[day]
         self._inside.discard(day)
         self._retry.pop(day, None)
 
@@ -138,7 +138,7 @@ class Doors:
             )
         elif isinstance(message, wire.Posted):
             try:
-                return lobby.read(self._veils[day], message.blob)
+                return lobby.read(self._envelope_keys[day], message.blob)
             except SnugCryptoError:
                 return False  # not from a holder of the link
         return False
@@ -165,7 +165,7 @@ class Doors:
             if day in self._inside:
                 self._allowance -= 1
                 try:
-                    blob = lobby.post(self._veils[day], message, rng=self._rng)
+                    blob = lobby.post(self._envelope_keys[day], message, rng=self._rng)
                 except SnugCryptoError:
                     continue  # larger than a lobby allows
                 self._effects.append(ev.Transmit(ev.Door(day), wire.Post(blob)))

@@ -1,4 +1,4 @@
-"""A member's keys and state in a room: MLS group, policy, ledger, history and veil.
+"""A member's keys and state in a room: MLS group, policy, ledger, history and envelope keys.
 
 `room.RoomSession` has the connection. This module alone decides the meaning of a blob, by rules that all
 members share (protocol sections 5 and 6).
@@ -48,8 +48,8 @@ from snugroom.crypto.proof.verification import long_code
 from snugroom.server.wire.limits import BUCKETS
 
 SUITE: Final = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519
-#: Epochs whose veil key is kept: this one and the last.
-_VEILS: Final = 2
+#: Epochs whose envelope key is kept: this one and the last.
+_ENVELOPE_KEYS_MAX: Final = 2
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Membership:
         self._rng = rng
         self.epoch_slot = slot
         self._members: tuple[int, Policy, tuple[tuple[int, str, bool], ...]] | None = None
-        self._veils = {slot: exported(group, "veil")}
+        self._envelope_keys = {slot: exported(group, "veil")}
         self._install_media(frozenset(), False, now)
 
     # -- queries -------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ class Membership:
     def _judge(self, blob: bytes) -> Valid | Void | Stuck:
         try:
             began = envelope.epoch_slot(blob)
-            messages = envelope.unpack(envelope.uncover(self._veil(began), "commit", self.room, blob))
+            messages = envelope.unpack(envelope.uncover(self._envelope_key(began), "commit", self.room, blob))
         except SnugCryptoError:
             return Void(None, "SNUG-2", "a commit that nobody can read: by a member or the server")
         ground = self.ground()
@@ -424,9 +424,9 @@ class Membership:
         self._references.clear()  # proposals end with their epoch
         if any(revoke.values()):
             self.beat_key = exported(self.group, "beat")
-        self._veils[slot] = exported(self.group, "veil")
-        for old in sorted(self._veils)[:-_VEILS]:
-            del self._veils[old]
+        self._envelope_keys[slot] = exported(self.group, "veil")
+        for old in sorted(self._envelope_keys)[:-_ENVELOPE_KEYS_MAX]:
+            del self._envelope_keys[old]
         self._install_media(frozenset(removed), bool(removed), now)
         return Change(
             by=view.sender if view.sender is not None else -1,
@@ -455,7 +455,7 @@ class Membership:
     def propose_own_removal(self) -> bytes:
         """Return a proposal to remove ourselves, as an MLSMessage.
 
-        It is a PublicMessage (the veil hides it like any other). A PrivateMessage would consume a handshake
+        It is a PublicMessage (the envelope hides it as any other). A PrivateMessage would consume a handshake
         generation, and relays do not reach everybody: a later commit with that generation would be readable
         for some members and a replay for others.
         """
@@ -496,7 +496,7 @@ class Membership:
 
     def open_relay(self, blob: bytes) -> mls.ApplicationMessage:
         """Open a relay blob; SnugCryptoError or a subclass if it holds no message for us (SNUG-17)."""
-        payload = envelope.uncover(self._veil(envelope.epoch_slot(blob)), "relay", self.room, blob)
+        payload = envelope.uncover(self._envelope_key(envelope.epoch_slot(blob)), "relay", self.room, blob)
         messages = envelope.unpack(payload)
         if len(messages) != 1:
             raise MalformedError("a relay blob carries one message")
@@ -511,18 +511,18 @@ class Membership:
 
     def keeps_epoch(self, began: int) -> bool:
         """Return whether members can still read blobs of the epoch that began at that slot."""
-        return began in self._veils
+        return began in self._envelope_keys
 
     # -- internals ---------------------------------------------------------------------------------
 
-    def _veil(self, began: int) -> bytes:
-        key = self._veils.get(began)
+    def _envelope_key(self, began: int) -> bytes:
+        key = self._envelope_keys.get(began)
         if key is None:
             raise MissingKeyError(f"a blob of an epoch that began at slot {began}")
         return key
 
     def _cover(self, kind: Literal["commit", "relay"], payload: bytes) -> bytes:
-        key = self._veils[self.epoch_slot]
+        key = self._envelope_keys[self.epoch_slot]
         return envelope.cover(key, kind, self.room, self.epoch_slot, payload, BUCKETS, rng=self._rng)
 
     def _install_media(self, removed: Iterable[int], is_removal: bool, now: float) -> None:

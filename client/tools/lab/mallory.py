@@ -105,7 +105,7 @@ def welcomed(session: Session, forged: Forged, bundle: mls.KeyPackageBundle) -> 
 
 
 def external_commit(session: Session, bundle: mls.KeyPackageBundle) -> tuple[Forged, mls.Group]:
-    """Let the ghost add itself (RFC 9420 section 12.4.3.2), with a member's GroupInfo and veil."""
+    """Let the ghost add itself (RFC 9420 section 12.4.3.2), with a member's GroupInfo and envelope key."""
     m = _membership(session)
     info = decode_message(m.group.group_info(external_pub=True))
     assert isinstance(info, GroupInfo)

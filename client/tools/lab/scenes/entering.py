@@ -15,7 +15,7 @@ from snugroom.client.tools.lab.scene import Outcome, impossible, succeeds
 from snugroom.client.tools.lab.scenes.book import goes_on, scene
 from snugroom.client.tools.lab.stage import Stage, room_of
 from snugroom.crypto.entry import lobby
-from snugroom.crypto.entry.invite import HostSeed, Invite, day_of, lobby_veil_key
+from snugroom.crypto.entry.invite import HostSeed, Invite, day_of, lobby_envelope_key
 from snugroom.server.wire import limits
 from snugroom.server.wire.messages import (
     Challenge,
@@ -111,7 +111,7 @@ async def forged_welcome(stage: Stage) -> Outcome:
     day = day_of(now)
     false = HostSeed.from_random()
     card = lobby.make_card(false.host_key, link.origin, day, now).card
-    blob = lobby.post(lobby_veil_key(link.secret, link.origin, day), card)
+    blob = lobby.post(lobby_envelope_key(link.secret, link.origin, day), card)
     await stage.operator.begin("alter_lobby", how="drop", sender=1)
     newcomer = stage.knock("Dana", honest=False)
     await asyncio.sleep(1.0)

@@ -27,7 +27,7 @@ compareWithPython("invite", {
   token: async (seed: Bytes, index: number) => (await HostSeed.from(seed)).inviteToken(index),
   lobby: async (secret: Bytes, origin: string, day: number) => [
     (await invite.lobbyKey(secret, origin, day)).public,
-    invite.lobbyVeilKey(secret, origin, day),
+    invite.lobbyEnvelopeKey(secret, origin, day),
   ],
   psk: invite.linkPsk,
   day: invite.dayOf,

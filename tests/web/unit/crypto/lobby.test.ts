@@ -87,10 +87,10 @@ compareWithPython("lobby", {
     assert.deepEqual(lobby.encodeAnswer(answer), body);
     return answer;
   },
-  post: async (veil: Bytes, fields: Fields & { readonly type: string }, rng: Rng) => {
+  post: async (envelopeKey: Bytes, fields: Fields & { readonly type: string }, rng: Rng) => {
     const message = messageOf(fields);
-    const blob = await lobby.post(veil, message, rng);
-    assert.deepEqual(await lobby.read(veil, blob), message);
+    const blob = await lobby.post(envelopeKey, message, rng);
+    assert.deepEqual(await lobby.read(envelopeKey, blob), message);
     return [blob.length, H(blob), blob.slice(0, 64)];
   },
   under: async (inner: Bytes, size: number) => {

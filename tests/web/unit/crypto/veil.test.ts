@@ -1,10 +1,10 @@
-import * as veil from "../../../../client/web/src/crypto/agreed/envelope";
+import * as envelope from "../../../../client/web/src/crypto/agreed/envelope";
 import { compareWithPython } from "./cases";
 
 compareWithPython("veil", {
-  cover: veil.cover,
-  uncover: veil.uncover,
-  slot: veil.epochSlot,
-  pack: veil.pack,
-  unpack: veil.unpack,
+  cover: envelope.cover,
+  uncover: envelope.uncover,
+  slot: envelope.epochSlot,
+  pack: envelope.pack,
+  unpack: envelope.unpack,
 });

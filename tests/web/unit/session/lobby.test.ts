@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Bytes, utf8 } from "../../../../client/web/src/crypto/bytes";
-import { dayOf, HostSeed, lobbyVeilKey } from "../../../../client/web/src/crypto/entry/invite";
+import { dayOf, HostSeed, lobbyEnvelopeKey } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
 import * as returning from "../../../../client/web/src/crypto/entry/recovery";
@@ -19,7 +19,7 @@ import { Doors, GuestLobby, IS_OVER, POST_BURST, reasonOf } from "../../../../cl
 import { SUITE } from "../../../../client/web/src/session/kernel/membership";
 import { Desk } from "../../../../client/web/src/session/entry/recovery";
 import type { RoomSession } from "../../../../client/web/src/session/kernel/room";
-import * as veil from "../../../../client/web/src/crypto/agreed/envelope";
+import * as envelope from "../../../../client/web/src/crypto/agreed/envelope";
 import { BUCKETS } from "../../../../client/web/src/wire/limits";
 import type { ServerMessage } from "../../../../client/web/src/wire/messages";
 import { ORIGIN } from "./hub";
@@ -35,7 +35,7 @@ const ENTERED: ServerMessage = {
   handles: [],
 };
 const SECRET: Bytes = new Uint8Array(16).fill(3);
-const VEIL = lobbyVeilKey(SECRET, ORIGIN, DAY);
+const ENVELOPE_KEY = lobbyEnvelopeKey(SECRET, ORIGIN, DAY);
 
 const packageOf = async (name: string, key: mls.SignatureKey): Promise<mls.KeyPackageBundle> =>
   mls.createKeyPackage(SUITE, {
@@ -64,13 +64,13 @@ async function posted(effects: Effect[]): Promise<lobby.LobbyMessage[]> {
   const found: lobby.LobbyMessage[] = [];
   for (const effect of effects.splice(0))
     if (effect.type === "Transmit" && effect.message.type === "post")
-      found.push(await lobby.read(VEIL, effect.message.blob));
+      found.push(await lobby.read(ENVELOPE_KEY, effect.message.blob));
   return found;
 }
 
 const post = async (message: lobby.LobbyMessage): Promise<ServerMessage> => ({
   type: "posted",
-  blob: await lobby.post(VEIL, message),
+  blob: await lobby.post(ENVELOPE_KEY, message),
 });
 
 test("a guest knocks at its host's card and at nobody else's", async () => {
@@ -241,7 +241,7 @@ test("nobody vouches for a leaf of somebody else", async () => {
       toBox: ada.box.public,
     };
     const vouch = await mallory.vouch(ends, cem.box, seeded("vouch"));
-    const blob = await veil.cover(ada.m.beatKey, "vouch", ada.number, ada.m.epochSlot, vouch, BUCKETS);
+    const blob = await envelope.cover(ada.m.beatKey, "vouch", ada.number, ada.m.epochSlot, vouch, BUCKETS);
     assert.ok(await ada.passed(blob));
     assert.ok(!(await bo.passed(blob)) || bo.events("Vouched").length === 0);
   }

@@ -20,7 +20,7 @@ import {
   POLICY_EXTENSION,
   REJOIN_EXTENSION,
 } from "../../../../client/web/src/crypto/agreed/roomState";
-import * as veil from "../../../../client/web/src/crypto/agreed/envelope";
+import * as envelope from "../../../../client/web/src/crypto/agreed/envelope";
 import * as mls from "../../../../client/web/src/mls";
 import type { Intent } from "../../../../client/web/src/session/kernel/intents";
 import { exported, Membership, SUITE } from "../../../../client/web/src/session/kernel/membership";
@@ -135,7 +135,7 @@ function agreed(...all: readonly Membership[]): void {
   assert.equal(new Set(states).size, 1, "one room");
 }
 
-const veils = (m: Membership): Bytes => exported(m.group, "veil");
+const envelopeKey = (m: Membership): Bytes => exported(m.group, "veil");
 
 /** A commit that no honest member makes, sealed as a member seals. */
 async function forged(
@@ -156,12 +156,12 @@ async function forged(
 }
 
 const cover = (by: Membership, kind: "commit" | "relay", messages: readonly Bytes[]): Promise<Bytes> =>
-  veil.cover(
-    veils(by),
+  envelope.cover(
+    envelopeKey(by),
     kind,
     ROOM,
     by.epochSlot,
-    veil.pack(messages),
+    envelope.pack(messages),
     BUCKETS,
     seeded(`forged ${by.ownLeaf} ${by.journal.slot}`),
   );
@@ -280,12 +280,12 @@ test("a commit is of one slot, and of no other room", async () => {
   const late = await bo.judge(staged.blob);
   assert.ok(late.type === "Void" && late.rule === "SNUG-1" && late.author === null);
   const wrongRoom = new Uint8Array(16);
-  const blob = await veil.cover(
-    veils(ada),
+  const blob = await envelope.cover(
+    envelopeKey(ada),
     "commit",
     wrongRoom,
     ada.epochSlot,
-    veil.pack([staged.stage.message]),
+    envelope.pack([staged.stage.message]),
     BUCKETS,
     seeded("other"),
   );
@@ -306,10 +306,10 @@ test("what is said is read once, in this epoch and the last, by those who are th
   );
   await commits(ada, { type: "HealIntent", epoch: ada.group.epoch }, [bo, cem]);
   assert.deepEqual((await ada.openRelay(late)).data, utf8("late"));
-  assert.ok(cem.keepsEpoch(veil.epochSlot(never)));
+  assert.ok(cem.keepsEpoch(envelope.epochSlot(never)));
   await commits(ada, { type: "HealIntent", epoch: ada.group.epoch }, [bo, cem]);
   await assert.rejects(cem.openRelay(never), MissingKeyError);
-  assert.equal(cem.keepsEpoch(veil.epochSlot(never)), false);
+  assert.equal(cem.keepsEpoch(envelope.epochSlot(never)), false);
   const ahead = await ada.stage({ type: "HealIntent", epoch: ada.group.epoch });
   assert.ok(ahead);
   await ada.adopt(ahead, ahead.blob, NOW);

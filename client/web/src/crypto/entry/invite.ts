@@ -281,7 +281,7 @@ export async function lobbyKey(secret: Bytes, origin: string, day: number): Prom
 }
 
 /** Return the key (32 bytes) that seals everything in that day's lobby. */
-export function lobbyVeilKey(secret: Bytes, origin: string, day: number): Bytes {
+export function lobbyEnvelopeKey(secret: Bytes, origin: string, day: number): Bytes {
   return ofTheDay(secret, "snug 1 veil", origin, day);
 }
 

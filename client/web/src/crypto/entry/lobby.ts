@@ -1,7 +1,7 @@
 /**
  * Card, knock and answer: how a newcomer with a link joins (docs/reference/protocol.md, section 4).
  *
- * Every lobby message is sealed under the lobby's veil key, and every blob has one of a few sizes:
+ * Every lobby message is sealed under the lobby's envelope key, and every blob has one of a few sizes:
  *
  *     Call    a newcomer asks the hosts for a card
  *     Card    a host's short-lived X25519 key, signed by the key that is in the link
@@ -45,12 +45,12 @@ const CONTROL = /[\u202a-\u202e\u2066-\u2069\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 /** Placeholder for an absent identity; no identity key starts with these bytes. */
 const NO_IDENTITY = new Uint8Array(SHOWN_SIZE);
 const REPLY_ID = 8;
-/** Bytes that the veil adds to a message: seal, length, kind. */
-const VEIL = SEAL_OVERHEAD + 4 + 1;
-const KNOCK_OVERHEAD = VEIL + hpke.KEY_SIZE + hpke.TAG_SIZE;
-const REPLY_OVERHEAD = VEIL + REPLY_ID + SEAL_OVERHEAD;
+/** Bytes that the envelope adds to a message: seal, length, kind. */
+const ENVELOPE_OVERHEAD = SEAL_OVERHEAD + 4 + 1;
+const KNOCK_OVERHEAD = ENVELOPE_OVERHEAD + hpke.KEY_SIZE + hpke.TAG_SIZE;
+const REPLY_OVERHEAD = ENVELOPE_OVERHEAD + REPLY_ID + SEAL_OVERHEAD;
 
-// -- under the veil ---------------------------------------------------------------------------
+// -- in the envelope ---------------------------------------------------------------------------
 
 /** A newcomer's request for a card. Hosts answer with a card. */
 export class Call {
@@ -153,25 +153,25 @@ export class Inside {
 export type LobbyMessage = Call | Card | Knock | Reply | Inside;
 
 /**
- * Seal a message under the veil key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
+ * Seal a message under the envelope key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
  *
  * MalformedError if the message is too large for a lobby.
  */
-export async function post(veil: Bytes, message: LobbyMessage, rng: Rng = systemRng): Promise<Bytes> {
+export async function post(envelopeKey: Bytes, message: LobbyMessage, rng: Rng = systemRng): Promise<Bytes> {
   const inner = encode(message);
-  return seal(veil, padded(inner, bucket(inner.length + SEAL_OVERHEAD + 4) - SEAL_OVERHEAD), AAD, rng);
+  return seal(envelopeKey, padded(inner, bucket(inner.length + SEAL_OVERHEAD + 4) - SEAL_OVERHEAD), AAD, rng);
 }
 
 /**
  * Open a lobby blob. The only verified fact about its author is possession of the link.
  *
  * MalformedError if the size is wrong or the contents are not a message, UnsupportedError on an unknown kind,
- * AuthenticationError if it is not sealed under this veil key.
+ * AuthenticationError if it is not sealed under this envelope key.
  */
-export async function read(veil: Bytes, blob: Bytes): Promise<LobbyMessage> {
+export async function read(envelopeKey: Bytes, blob: Bytes): Promise<LobbyMessage> {
   if (!BUCKETS.includes(blob.length))
     throw new MalformedError(`a lobby's blob doesn't have ${blob.length} bytes`);
-  const reader = new Reader(unpadded(await unseal(veil, blob, AAD)));
+  const reader = new Reader(unpadded(await unseal(envelopeKey, blob, AAD)));
   const kind = reader.uint(1);
   let message: LobbyMessage;
   if (kind === CALL) message = new Call();

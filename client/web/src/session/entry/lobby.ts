@@ -6,7 +6,7 @@
 import { type Bytes, hex, type Rng, same, systemRng, utf8 } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import type { IdentityKey } from "../../crypto/proof/identity";
-import { dayOf, doorMessage, type HostSeed, type Invite, lobbyKey, lobbyVeilKey } from "../../crypto/entry/invite";
+import { dayOf, doorMessage, type HostSeed, type Invite, lobbyEnvelopeKey, lobbyKey } from "../../crypto/entry/invite";
 import { H, type SigningKey } from "../../crypto/kdf";
 import * as lobby from "../../crypto/entry/lobby";
 import { lookAlike } from "../../crypto/agreed/names";
@@ -82,7 +82,7 @@ export class Doors {
   readonly #origin: string;
   readonly #effects: Effect[];
   readonly #rng: Rng;
-  readonly #keys = new Map<number, { readonly key: SigningKey; readonly veil: Bytes }>();
+  readonly #keys = new Map<number, { readonly key: SigningKey; readonly envelopeKey: Bytes }>();
   readonly #inside = new Set<number>();
   readonly #retry = new Map<number, number>();
   #failures = 0;
@@ -112,7 +112,7 @@ export class Doors {
     for (const day of days) {
       if (this.#keys.has(day)) continue;
       const key = await lobbyKey(this.#secret, this.#origin, day);
-      this.#keys.set(day, { key, veil: lobbyVeilKey(this.#secret, this.#origin, day) });
+      this.#keys.set(day, { key, envelopeKey: lobbyEnvelopeKey(this.#secret, this.#origin, day) });
       this.#effects.push({ type: "Connect", door: doorOf(day) });
     }
     for (const day of [...this.#keys.keys()]) if (!days.has(day)) this.#leave(day);
@@ -162,7 +162,7 @@ export class Doors {
         return false;
       case "posted":
         try {
-          return await lobby.read(held.veil, message.blob);
+          return await lobby.read(held.envelopeKey, message.blob);
         } catch (error) {
           if (error instanceof SnugCryptoError) return false; // not from a holder of the link
           throw error;
@@ -198,7 +198,7 @@ export class Doors {
       if (held === undefined || !this.#inside.has(day)) continue;
       this.#allowance--;
       try {
-        const blob = await lobby.post(held.veil, message, this.#rng);
+        const blob = await lobby.post(held.envelopeKey, message, this.#rng);
         this.#effects.push({ type: "Transmit", door: doorOf(day), message: { type: "post", blob } });
       } catch (error) {
         if (!(error instanceof SnugCryptoError)) throw error; // larger than a lobby allows

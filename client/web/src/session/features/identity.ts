@@ -7,7 +7,7 @@
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import { type Ends, fingerprint, type OpenedVouch, openVouch } from "../../crypto/proof/identity";
-import * as veil from "../../crypto/agreed/envelope";
+import * as envelope from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
 import { BUCKETS } from "../../wire/limits";
 import { CommandError, sentence } from "../../words/sentence";
@@ -176,7 +176,7 @@ export class Vouching extends Aspect {
         if (error instanceof SnugCryptoError) continue;
         throw error;
       }
-      room.passOn(await veil.cover(m.beatKey, "vouch", room.number, m.epochSlot, vouch, BUCKETS, room.rng));
+      room.passOn(await envelope.cover(m.beatKey, "vouch", room.number, m.epochSlot, vouch, BUCKETS, room.rng));
       if (!this.#told.has(key)) {
         this.#told.add(key);
         room.tell(words.status("vouched", { name: m.name(leaf) }));
@@ -205,7 +205,7 @@ export class Vouching extends Aspect {
     const m = room.m;
     let vouch: Bytes;
     try {
-      vouch = await veil.uncover(m.beatKey, "vouch", room.number, blob);
+      vouch = await envelope.uncover(m.beatKey, "vouch", room.number, blob);
     } catch (error) {
       if (error instanceof SnugCryptoError) return false;
       throw error;

@@ -24,7 +24,7 @@ import {
   UnverifiedFrameError,
 } from "../../crypto/media/signatures";
 import { decodeHeader } from "../../crypto/media/sframe";
-import * as veil from "../../crypto/agreed/envelope";
+import * as envelope from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
 import { BUCKETS } from "../../wire/limits";
 import { type Sentence, sentence } from "../../words/sentence";
@@ -276,7 +276,7 @@ export class Signing extends Aspect {
     const signed = await signer.take();
     return Promise.all(
       signed.map((list) =>
-        veil.cover(key, "signatures", this.room.m.room, slot, list, BUCKETS, this.room.rng),
+        envelope.cover(key, "signatures", this.room.m.room, slot, list, BUCKETS, this.room.rng),
       ),
     );
   }
@@ -324,7 +324,7 @@ export class Signing extends Aspect {
   override async passed(blob: Bytes, now: number): Promise<boolean> {
     let epoch: Epoch | undefined, payload: Bytes;
     try {
-      const slot = veil.epochSlot(blob);
+      const slot = envelope.epochSlot(blob);
       epoch = this.#epochs.get(slot);
       if (epoch === undefined) {
         if (slot > this.room.m.epochSlot && blob.length <= LIST_BLOB_MAX) {
@@ -333,7 +333,7 @@ export class Signing extends Aspect {
         }
         return false;
       }
-      payload = await veil.uncover(epoch.key, "signatures", this.room.m.room, blob);
+      payload = await envelope.uncover(epoch.key, "signatures", this.room.m.room, blob);
     } catch (error) {
       if (error instanceof SnugCryptoError) return false; // another aspect's, or garbage
       throw error;

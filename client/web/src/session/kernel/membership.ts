@@ -1,5 +1,5 @@
 /**
- * A member's keys and state in a room: MLS group, policy, ledger, history and veil.
+ * A member's keys and state in a room: MLS group, policy, ledger, history and envelope keys.
  *
  * `room.RoomSession` has the connection. This module alone decides the meaning of a blob, by rules that all members
  * share (protocol sections 5 and 6). Operations must not overlap: await each before the next. Media frames are sealed
@@ -26,7 +26,7 @@ import {
   RejoinTicket,
   type Rejoined,
 } from "../../crypto/agreed/roomState";
-import * as veil from "../../crypto/agreed/envelope";
+import * as envelope from "../../crypto/agreed/envelope";
 import { longCode } from "../../crypto/proof/verification";
 import * as mls from "../../mls";
 import { BUCKETS } from "../../wire/limits";
@@ -38,8 +38,8 @@ import { Ground, namesOf, proposalView } from "./views";
 import { ruled } from "../catalogue/sentences";
 
 export const SUITE = mls.CipherSuite.X25519_AES128GCM_SHA256_ED25519;
-/** Epochs whose veil key is kept: this one and the last. */
-const VEILS = 2;
+/** Epochs whose envelope key is kept: this one and the last. */
+const ENVELOPE_KEYS_MAX = 2;
 
 /** A commit that passed every check. */
 export interface Valid {
@@ -171,7 +171,7 @@ export class Membership {
   /** H(proposal message) -> ProposalRef, of this epoch. */
   #references = new Map<string, Bytes>();
   readonly #rng: Rng;
-  readonly #veils = new Map<number, Bytes>();
+  readonly #envelopeKeys = new Map<number, Bytes>();
   #rows: readonly Row[] = [];
 
   static async create(group: mls.Group, facts: MembershipFacts): Promise<Membership> {
@@ -196,7 +196,7 @@ export class Membership {
     this.journal = new Journal(facts.slot, facts.chain, roomPass(group, facts.room));
     this.#psks = new Map([[hex(policy.LINK_PSK_ID), facts.linkPsk]]);
     this.epochSlot = facts.slot;
-    this.#veils.set(facts.slot, exported(group, "veil"));
+    this.#envelopeKeys.set(facts.slot, exported(group, "veil"));
     this.#look();
   }
 
@@ -332,7 +332,7 @@ export class Membership {
       forcePath: true,
       psks: this.#psks,
     });
-    const blob = await this.#cover("commit", veil.pack([...carried, stage.message]));
+    const blob = await this.#cover("commit", envelope.pack([...carried, stage.message]));
     return {
       type: "Staged",
       intent,
@@ -413,8 +413,8 @@ export class Membership {
   async #judge(blob: Bytes): Promise<Valid | Void | Stuck> {
     let messages: readonly Bytes[];
     try {
-      const began = veil.epochSlot(blob);
-      messages = veil.unpack(await veil.uncover(this.#veil(began), "commit", this.room, blob));
+      const began = envelope.epochSlot(blob);
+      messages = envelope.unpack(await envelope.uncover(this.#envelopeKey(began), "commit", this.room, blob));
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       return nothing(null, "SNUG-2", sentence("room.void_unreadable"));
@@ -512,8 +512,8 @@ export class Membership {
     this.epochSlot = slot;
     this.#references.clear(); // proposals end with their epoch
     if ([...revoke.values()].some((gone) => gone)) this.beatKey = exported(this.group, "beat");
-    this.#veils.set(slot, exported(this.group, "veil"));
-    for (const began of [...this.#veils.keys()].slice(0, -VEILS)) this.#veils.delete(began);
+    this.#envelopeKeys.set(slot, exported(this.group, "veil"));
+    for (const began of [...this.#envelopeKeys.keys()].slice(0, -ENVELOPE_KEYS_MAX)) this.#envelopeKeys.delete(began);
     this.#installMedia(keys, new Set(revoke.keys()), removals.length > 0, now);
     this.#look();
     const first = added[0];
@@ -544,13 +544,13 @@ export class Membership {
 
   /** Return a relay blob with an application message. */
   async protect(content: Bytes): Promise<Bytes> {
-    return this.#cover("relay", veil.pack([await this.group.protect(content)]));
+    return this.#cover("relay", envelope.pack([await this.group.protect(content)]));
   }
 
   /**
    * Return a proposal to remove ourselves, as an MLSMessage.
    *
-   * It is a PublicMessage (the veil hides it like any other). A PrivateMessage would consume a handshake generation,
+   * It is a PublicMessage (the envelope hides it like any other). A PrivateMessage would consume a handshake generation,
    * and relays do not reach everybody: a later commit with that generation would be readable for some members and a
    * replay for others.
    */
@@ -599,8 +599,8 @@ export class Membership {
 
   /** Open a relay blob; SnugCryptoError or a subclass if it holds no message for us (SNUG-17). */
   async openRelay(blob: Bytes): Promise<mls.ApplicationMessage> {
-    const payload = await veil.uncover(this.#veil(veil.epochSlot(blob)), "relay", this.room, blob);
-    const [message, ...more] = veil.unpack(payload);
+    const payload = await envelope.uncover(this.#envelopeKey(envelope.epochSlot(blob)), "relay", this.room, blob);
+    const [message, ...more] = envelope.unpack(payload);
     if (message === undefined || more.length > 0)
       throw new MalformedError("a relay blob carries one message");
     const kind = mls.kindOf(message);
@@ -617,20 +617,20 @@ export class Membership {
 
   /** Return whether members can still read blobs of the epoch that began at that slot. */
   keepsEpoch(began: number): boolean {
-    return this.#veils.has(began);
+    return this.#envelopeKeys.has(began);
   }
 
   // -- internals ------------------------------------------------------------------------------------------
 
-  #veil(began: number): Bytes {
-    const key = this.#veils.get(began);
+  #envelopeKey(began: number): Bytes {
+    const key = this.#envelopeKeys.get(began);
     if (key === undefined) throw new MissingKeyError(`a blob of an epoch that began at slot ${began}`);
     return key;
   }
 
   #cover(kind: "commit" | "relay", payload: Bytes): Promise<Bytes> {
-    return veil.cover(
-      this.#veil(this.epochSlot),
+    return envelope.cover(
+      this.#envelopeKey(this.epochSlot),
       kind,
       this.room,
       this.epochSlot,

@@ -4,7 +4,7 @@ import { type Bytes, hex, same } from "../../crypto/bytes";
 import { AuthenticationError, MalformedError, SnugCryptoError, ValidationError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
 import { snug19 } from "../../crypto/agreed/policy";
-import * as veil from "../../crypto/agreed/envelope";
+import * as envelope from "../../crypto/agreed/envelope";
 import { BUCKETS } from "../../wire/limits";
 import type { Order } from "./ordering";
 import type { RoomSession } from "../kernel/room";
@@ -193,7 +193,7 @@ export class Beats {
     if (this.#goodbye && this.#oldKey !== null) keys.push(this.#oldKey[0]);
     this.#goodbye = false;
     for (const key of keys)
-      room.passOn(await veil.cover(key, "beat", room.number, m.epochSlot, payload, BUCKETS, room.rng));
+      room.passOn(await envelope.cover(key, "beat", room.number, m.epochSlot, payload, BUCKETS, room.rng));
     this.#seq = beat.seq;
     this.#prev = beat.digest;
     this.#lastSent = now;
@@ -223,7 +223,7 @@ export class Beats {
     if (this.#oldKey !== null && now >= this.#oldKey[1]) this.#oldKey = null;
     for (const key of this.#oldKey === null ? [this.#key] : [this.#key, this.#oldKey[0]]) {
       try {
-        return await veil.uncover(key, "beat", this.#room.number, blob);
+        return await envelope.uncover(key, "beat", this.#room.number, blob);
       } catch (error) {
         if (!(error instanceof AuthenticationError || error instanceof MalformedError)) throw error;
       }
