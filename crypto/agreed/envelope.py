@@ -14,9 +14,10 @@ import os
 from collections.abc import Sequence
 from typing import Final, Literal
 
+from snugroom.crypto import kdf
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.fields import Reader, padded, prefixed, uint, unpadded
-from snugroom.crypto.kdf import SEAL_OVERHEAD, Rng, seal, unseal
+from snugroom.crypto.kdf import SEAL_OVERHEAD, Rng
 
 Kind = Literal["commit", "relay", "beat", "signatures", "vouch", "piece"]
 
@@ -29,7 +30,7 @@ def _aad(kind: Kind, room: bytes, epoch_slot: int) -> bytes:
     return b"snug 1 " + kind.encode() + room + uint(epoch_slot, _SLOT)
 
 
-def cover(
+def seal(
     key: bytes,
     kind: Kind,
     room: bytes,
@@ -43,20 +44,20 @@ def cover(
     for size in buckets:
         if len(payload) + OVERHEAD <= size:
             inner = padded(payload, size - _SLOT - SEAL_OVERHEAD)
-            sealed = seal(key, inner, _aad(kind, room, epoch_slot), rng=rng)
+            sealed = kdf.seal(key, inner, _aad(kind, room, epoch_slot), rng=rng)
             return uint(epoch_slot, _SLOT) + sealed
     raise MalformedError(f"{len(payload)} bytes are more than one message can carry")
 
 
 def epoch_slot(blob: bytes) -> int:
-    """Return the slot at which the sender's epoch began. It is unauthenticated until `uncover` succeeds."""
+    """Return the slot at which the sender's epoch began. It is unauthenticated until `open` succeeds."""
     return Reader(blob).uint(_SLOT)
 
 
-def uncover(key: bytes, kind: Kind, room: bytes, blob: bytes) -> bytes:
+def open(key: bytes, kind: Kind, room: bytes, blob: bytes) -> bytes:
     """Return the payload. AuthenticationError or MalformedError if it was not sealed under this key."""
     began = epoch_slot(blob)
-    return unpadded(unseal(key, blob[_SLOT:], _aad(kind, room, began)))
+    return unpadded(kdf.unseal(key, blob[_SLOT:], _aad(kind, room, began)))
 
 
 def pack(messages: Sequence[bytes]) -> bytes:

@@ -18,14 +18,14 @@ import os
 from dataclasses import dataclass, field
 from typing import Final
 
-from snugroom.crypto import hpke
+from snugroom.crypto import hpke, kdf
 from snugroom.crypto.agreed.names import check_name
 from snugroom.crypto.agreed.room_state import HostReturn, host_return_message
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import HostSeed, canonical_origin
 from snugroom.crypto.errors import MalformedError, UnsupportedError
 from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpadded
-from snugroom.crypto.kdf import KDF, H, Rng, SigningKey, seal, unseal
+from snugroom.crypto.kdf import KDF, H, Rng, SigningKey
 
 _AAD: Final = b"snug 1 inside"
 _SEEK, _HERE, _RETURN, _BACK, _AGAIN = 1, 2, 3, 4, 5
@@ -134,7 +134,7 @@ def inside_key(door_seed: bytes) -> bytes:
     return KDF(exactly(door_seed, 32, "a door seed"), "snug 1 inside")
 
 
-def cover(key: bytes, message: Message, *, rng: Rng = os.urandom) -> lobby.Inside:
+def seal(key: bytes, message: Message, *, rng: Rng = os.urandom) -> lobby.Inside:
     """Encode and seal a message for `lobby.post`."""
     match message:
         case Seek():
@@ -147,12 +147,12 @@ def cover(key: bytes, message: Message, *, rng: Rng = os.urandom) -> lobby.Insid
             raw = uint(_AGAIN, 1) + message.encode()
         case Back():
             raw = uint(_BACK, 1) + message.id + message.enc + message.sealed
-    return lobby.Inside(seal(key, padded(raw, max(_LEAST, 4 + len(raw))), _AAD, rng=rng))
+    return lobby.Inside(kdf.seal(key, padded(raw, max(_LEAST, 4 + len(raw))), _AAD, rng=rng))
 
 
-def uncover(key: bytes, inside: lobby.Inside) -> Message:
+def open(key: bytes, inside: lobby.Inside) -> Message:
     """Open a message. AuthenticationError unless a present or former member sealed it; else as `Reader`."""
-    reader = Reader(unpadded(unseal(key, inside.sealed, _AAD)))
+    reader = Reader(unpadded(kdf.unseal(key, inside.sealed, _AAD)))
     kind = reader.uint(1)
     message: Message
     if kind == _SEEK:

@@ -39,11 +39,11 @@ def inside(raw: bytes, key: bytes = KEY) -> lobby.Inside:
 
 @given(messages)
 def test_what_is_said_is_heard_as_it_was_and_has_one_size(message: Message) -> None:
-    said = recovery.cover(KEY, message)
-    assert recovery.uncover(KEY, said) == message
-    assert len(said.sealed) == len(recovery.cover(KEY, Seek(bytes(16))).sealed)
+    said = recovery.seal(KEY, message)
+    assert recovery.open(KEY, said) == message
+    assert len(said.sealed) == len(recovery.seal(KEY, Seek(bytes(16))).sealed)
     with pytest.raises(AuthenticationError):
-        recovery.uncover(recovery.inside_key(bytes(32)), said)
+        recovery.open(recovery.inside_key(bytes(32)), said)
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def test_what_is_said_is_heard_as_it_was_and_has_one_size(message: Message) -> N
 )
 def test_what_says_nothing(raw: bytes, kind: type[Exception]) -> None:
     with pytest.raises(kind):
-        recovery.uncover(KEY, inside(raw))
+        recovery.open(KEY, inside(raw))
 
 
 @pytest.mark.parametrize("head", [uint(3, 1) + bytes(104), uint(5, 1) + bytes(32)])
 def test_a_key_package_has_its_size(head: bytes) -> None:
     body = padded(head + bytes(lobby.KEY_PACKAGE_MAX + 1), 16384)
     with pytest.raises(MalformedError, match="too large"):
-        recovery.uncover(KEY, lobby.Inside(seal(KEY, body, b"snug 1 inside")))
+        recovery.open(KEY, lobby.Inside(seal(KEY, body, b"snug 1 inside")))
 
 
 def test_a_return_is_signed_by_the_host_key_for_one_group_slot_and_package() -> None:

@@ -18,11 +18,11 @@ BUCKETS = (512, 1024, 2048)
 
 
 def test_a_blob_comes_back() -> None:
-    blob = envelope.cover(KEY, "commit", ROOM, 7, b"payload", BUCKETS, rng=lambda n: b"\x05" * n)
+    blob = envelope.seal(KEY, "commit", ROOM, 7, b"payload", BUCKETS, rng=lambda n: b"\x05" * n)
     assert len(blob) == 512
     assert envelope.epoch_slot(blob) == 7
     assert blob[:20] == uint(7, 8) + b"\x05" * 12
-    assert envelope.uncover(KEY, "commit", ROOM, blob) == b"payload"
+    assert envelope.open(KEY, "commit", ROOM, blob) == b"payload"
     assert b"payload" not in blob
 
 
@@ -33,11 +33,11 @@ def test_any_payload_comes_back_from_the_smallest_bucket(
     whole = len(payload) + envelope.OVERHEAD
     if whole > BUCKETS[-1]:
         with pytest.raises(MalformedError, match="more than one message"):
-            envelope.cover(KEY, kind, ROOM, slot, payload, BUCKETS)
+            envelope.seal(KEY, kind, ROOM, slot, payload, BUCKETS)
         return
-    blob = envelope.cover(KEY, kind, ROOM, slot, payload, BUCKETS)
+    blob = envelope.seal(KEY, kind, ROOM, slot, payload, BUCKETS)
     assert len(blob) == next(size for size in BUCKETS if size >= whole)
-    assert envelope.uncover(KEY, kind, ROOM, blob) == payload
+    assert envelope.open(KEY, kind, ROOM, blob) == payload
     assert envelope.epoch_slot(blob) == slot
 
 
@@ -45,23 +45,21 @@ def test_any_payload_comes_back_from_the_smallest_bucket(
 def test_the_size_near_each_border(bucket: int) -> None:
     following = dict(zip(limits.BUCKETS, [*limits.BUCKETS[1:], None], strict=True))[bucket]
     for spare in (2, 1, 0):
-        blob = envelope.cover(
-            KEY, "relay", ROOM, 1, bytes(bucket - envelope.OVERHEAD - spare), limits.BUCKETS
-        )
+        blob = envelope.seal(KEY, "relay", ROOM, 1, bytes(bucket - envelope.OVERHEAD - spare), limits.BUCKETS)
         assert len(blob) == bucket
     for over in (1, 2):
         payload = bytes(bucket - envelope.OVERHEAD + over)
         if following is None:
             with pytest.raises(MalformedError):
-                envelope.cover(KEY, "relay", ROOM, 1, payload, limits.BUCKETS)
+                envelope.seal(KEY, "relay", ROOM, 1, payload, limits.BUCKETS)
         else:
-            assert len(envelope.cover(KEY, "relay", ROOM, 1, payload, limits.BUCKETS)) == following
+            assert len(envelope.seal(KEY, "relay", ROOM, 1, payload, limits.BUCKETS)) == following
 
 
 def test_an_empty_payload_has_a_whole_bucket() -> None:
-    blob = envelope.cover(KEY, "relay", ROOM, 0, b"", BUCKETS)
+    blob = envelope.seal(KEY, "relay", ROOM, 0, b"", BUCKETS)
     assert len(blob) == 512
-    assert envelope.uncover(KEY, "relay", ROOM, blob) == b""
+    assert envelope.open(KEY, "relay", ROOM, blob) == b""
 
 
 @pytest.mark.parametrize(
@@ -69,23 +67,23 @@ def test_an_empty_payload_has_a_whole_bucket() -> None:
     [(bytes(32), "commit", ROOM), (KEY, "relay", ROOM), (KEY, "commit", bytes(16))],
 )
 def test_another_key_kind_or_room(key: bytes, kind: envelope.Kind, room: bytes) -> None:
-    blob = envelope.cover(KEY, "commit", ROOM, 7, b"payload", BUCKETS)
+    blob = envelope.seal(KEY, "commit", ROOM, 7, b"payload", BUCKETS)
     with pytest.raises(AuthenticationError):
-        envelope.uncover(key, kind, room, blob)
+        envelope.open(key, kind, room, blob)
 
 
 def test_every_changed_byte_is_noticed() -> None:
-    blob = envelope.cover(KEY, "commit", ROOM, 7, b"payload", BUCKETS)
+    blob = envelope.seal(KEY, "commit", ROOM, 7, b"payload", BUCKETS)
     for at in range(len(blob)):  # the slot in front, the nonce, the text, the padding, the tag
         changed = blob[:at] + bytes([blob[at] ^ 1]) + blob[at + 1 :]
         with pytest.raises((AuthenticationError, MalformedError)):
-            envelope.uncover(KEY, "commit", ROOM, changed)
+            envelope.open(KEY, "commit", ROOM, changed)
 
 
 def test_too_short_to_be_one() -> None:
     for size in range(envelope.OVERHEAD - 4):
         with pytest.raises(MalformedError):
-            envelope.uncover(KEY, "commit", ROOM, bytes(size))
+            envelope.open(KEY, "commit", ROOM, bytes(size))
     with pytest.raises(MalformedError):
         envelope.epoch_slot(bytes(7))
 
@@ -96,11 +94,11 @@ def test_too_short_to_be_one() -> None:
 def test_an_inside_that_is_not_padded_as_it_should_be(inner: bytes) -> None:
     sealed = seal(KEY, inner, b"snug 1 commit" + ROOM + uint(7, 8))
     with pytest.raises(MalformedError):
-        envelope.uncover(KEY, "commit", ROOM, uint(7, 8) + sealed)
+        envelope.open(KEY, "commit", ROOM, uint(7, 8) + sealed)
 
 
 def test_two_blobs_of_the_same_are_different() -> None:
-    one, two = (envelope.cover(KEY, "commit", ROOM, 7, b"payload", BUCKETS) for _ in range(2))
+    one, two = (envelope.seal(KEY, "commit", ROOM, 7, b"payload", BUCKETS) for _ in range(2))
     assert one != two
 
 

@@ -159,7 +159,7 @@ def heal(w: World, who: Participant) -> None:
 
 def beat_of(who: Participant, blob: bytes) -> Beat:
     m = who.room.m
-    return Beat.decode(envelope.uncover(m.beat_key, "beat", who.room.number, blob))
+    return Beat.decode(envelope.open(m.beat_key, "beat", who.room.number, blob))
 
 
 def signed_by(reader: Participant, blob: bytes) -> int | None:
@@ -174,7 +174,7 @@ def send_beat(w: World, who: Participant, beat: Beat) -> None:
     """Pass on whatever a member likes to sign."""
     m = who.room.m
     signed = beat.signed(who.room.number, m.sign)
-    blob = envelope.cover(m.beat_key, "beat", who.room.number, m.epoch_slot, signed.encode(), BUCKETS)
+    blob = envelope.seal(m.beat_key, "beat", who.room.number, m.epoch_slot, signed.encode(), BUCKETS)
     w._ascend(who.links[ev.ROOM], wire.encode(wire.PassOn(blob)))
 
 

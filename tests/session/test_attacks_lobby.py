@@ -92,7 +92,7 @@ def ask(w: World, bo: Participant, by: Participant, *messages: recovery.Message)
     day = day_of(w.now)
     envelope_key = bo.session._members._doors._envelope_keys[day]  # type: ignore[union-attr]
     for message in messages:
-        blob = lobby.post(envelope_key, recovery.cover(key, message, rng=w.rng), rng=w.rng)
+        blob = lobby.post(envelope_key, recovery.seal(key, message, rng=w.rng), rng=w.rng)
         w._feed(bo, ev.Received(ev.Door(day), wire.Posted(blob)))
 
 

@@ -105,7 +105,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoiningLobby:
         ledger=m.ledger.encode(),
     )
     back = recovery.make_back(asked, answer, rng=w.rng)
-    inside = recovery.cover(recovery.inside_key(old.door_key.seed), back, rng=w.rng)
+    inside = recovery.seal(recovery.inside_key(old.door_key.seed), back, rng=w.rng)
     assert isinstance(inside, Inside)
     lobby.heard(day_of(w.now), inside, w.now)
     return lobby

@@ -178,7 +178,7 @@ class Mallory:
         ).signed(m.room, m.sign)
         self.say(
             wire.PassOn(
-                envelope.cover(
+                envelope.seal(
                     m.beat_key, "beat", m.room, m.epoch_slot, beat.encode(), BUCKETS, rng=self.w.rng
                 )
             )

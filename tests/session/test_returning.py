@@ -150,10 +150,10 @@ def test_what_is_said_about_a_return_is_for_those_admitted() -> None:
     assert posted
     assert {len(blob) for blob in posted} <= set(BUCKETS)
     key = recovery.inside_key(kept.door_seed)
-    said = recovery.cover(key, recovery.Seek(bytes(16)), rng=w.rng)
-    assert recovery.uncover(key, said) == recovery.Seek(bytes(16))
+    said = recovery.seal(key, recovery.Seek(bytes(16)), rng=w.rng)
+    assert recovery.open(key, said) == recovery.Seek(bytes(16))
     with pytest.raises(AuthenticationError):
-        recovery.uncover(recovery.inside_key(bytes(32)), said)
+        recovery.open(recovery.inside_key(bytes(32)), said)
 
 
 def test_what_a_host_keeps_survives_its_bytes_and_nothing_else_passes() -> None:

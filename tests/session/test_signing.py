@@ -158,9 +158,7 @@ def lists_in(who: Participant, message: object) -> FrameList | None:
     if isinstance(message, wire.Passed):
         for epoch in signing(who)._epochs.values():
             try:
-                return FrameList.decode(
-                    envelope.uncover(epoch.key, "signatures", who.room.m.room, message.blob)
-                )
+                return FrameList.decode(envelope.open(epoch.key, "signatures", who.room.m.room, message.blob))
             except SnugCryptoError:
                 continue
     return None
@@ -431,7 +429,7 @@ def test_mallory_signs_in_bos_name() -> None:
         media.deliver(ada, bo, "audio", sealed)
         if n % 20 == 19:
             for made in hers[epoch.slot].take():
-                cem.room.pass_on(envelope.cover(epoch.key, "signatures", m.room, epoch.slot, made, BUCKETS))
+                cem.room.pass_on(envelope.seal(epoch.key, "signatures", m.room, epoch.slot, made, BUCKETS))
         w.run(0.02)
     assert of_media(ada) == ["unverified_media"]
     assert signing(ada).refused >= 7, "counted, and no alarm for each"
@@ -445,7 +443,7 @@ def test_mallory_spoils_no_list_of_bos() -> None:
     for number in range(1000, 1100):
         forged = FrameList(leaf_of(bo), number, key.public, bytes(64), (Run(5, 0, bytes(16)),))
         made = forged.signed(epoch.scope, key)
-        room.pass_on(envelope.cover(epoch.key, "signatures", room.m.room, epoch.slot, made, BUCKETS))
+        room.pass_on(envelope.seal(epoch.key, "signatures", room.m.room, epoch.slot, made, BUCKETS))
         w.run(0.05)
     w.run(0.3)
     assert signing(ada).refused == 100
@@ -592,11 +590,11 @@ def test_the_epochs_key_is_told_to_all_a_minute_later() -> None:
     key = SigningKey(old.signer.secret)
     vouched = bo.room.m.sign(MEDIA_KEY_LABEL, certified(old.scope, leaf_of(bo), public))
     forged = FrameList(leaf_of(bo), 10_000, public, vouched, (Run(5, 0, digest(b"invented")),))
-    blob = envelope.cover(
+    blob = envelope.seal(
         old.key, "signatures", cem.room.m.room, old.slot, forged.signed(old.scope, key), BUCKETS
     )
     assert not aspect.passed(blob, w.now), "of an epoch that is over"
-    blob = envelope.cover(
+    blob = envelope.seal(
         epoch.key, "signatures", cem.room.m.room, epoch.slot, forged.signed(old.scope, key), BUCKETS
     )
     assert aspect.passed(blob, w.now)
@@ -683,7 +681,7 @@ def test_garbage_costs_one_check_and_no_word() -> None:
     w, _media, (ada, _bo) = meeting(20, "Ada", "Bo")
     epoch = list(signing(ada)._epochs.values())[-1]
     for payload in (b"", b"\1", b"\2" + bytes(200), bytes(400)):
-        blob = envelope.cover(epoch.key, "signatures", ada.room.m.room, epoch.slot, payload, BUCKETS)
+        blob = envelope.seal(epoch.key, "signatures", ada.room.m.room, epoch.slot, payload, BUCKETS)
         assert signing(ada).passed(blob, w.now)
     assert signing(ada).refused == 4
     for blob in (bytes(512), b"", b"\xff" * 512, epoch.slot.to_bytes(8, "big") + bytes(504)):

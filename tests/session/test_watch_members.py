@@ -108,7 +108,7 @@ def test_without_a_host_it_takes_more_than_half_of_the_others() -> None:
             epoch=m.group.epoch,
             authenticator=H(m.group.epoch_authenticator),
         ).signed(who.room.number, who.room.m.sign)
-        blob = envelope.cover(m.beat_key, "beat", who.room.number, m.epoch_slot, forged.encode(), BUCKETS)
+        blob = envelope.seal(m.beat_key, "beat", who.room.number, m.epoch_slot, forged.encode(), BUCKETS)
         assert seen.passed(blob, w.now)
         assert seen.verdict_on_slot(slot) == verdict
 
@@ -168,7 +168,7 @@ def test_garbage_and_strangers_beats_cost_one_check_and_no_word() -> None:
     ):
         send_beat(w, cem, beat)  # nobody's, Ada's by Cem's key, Bo's own, of memberships that there were not
     for payload in (b"", b"\x01", later.signed(cem.room.number, m.sign).encode()[:-1]):
-        blob = envelope.cover(m.beat_key, "beat", cem.room.number, m.epoch_slot, payload, BUCKETS)
+        blob = envelope.seal(m.beat_key, "beat", cem.room.number, m.epoch_slot, payload, BUCKETS)
         w._ascend(cem.links[ev.ROOM], wire.encode(wire.PassOn(blob)))
     w._ascend(cem.links[ev.ROOM], wire.encode(wire.PassOn(w.rng(512))))
     w.run(12)  # Ada and Cem go on beating: nothing has been taken for theirs

@@ -152,10 +152,10 @@ def room_state_cases() -> Any:
 def envelope_cases() -> Any:
     """crypto/agreed/envelope.py."""
     cases = Cases(
-        cover=lambda key, kind, room, slot, payload, buckets, rng: envelope.cover(
+        cover=lambda key, kind, room, slot, payload, buckets, rng: envelope.seal(
             key, kind, room, slot, payload, buckets, rng=rng
         ),
-        uncover=envelope.uncover,
+        uncover=envelope.open,
         slot=envelope.epoch_slot,
         pack=envelope.pack,
         unpack=envelope.unpack,

@@ -315,8 +315,8 @@ def _forged(package: bytes, own: bytes) -> list[tuple[bytes, bytes]]:
 
 def _inside(door_seed: bytes, message: Any, rng: Rng) -> bytes:
     key = recovery.inside_key(door_seed)
-    inside = recovery.cover(key, message, rng=rng)
-    assert recovery.uncover(key, inside) == message
+    inside = recovery.seal(key, message, rng=rng)
+    assert recovery.open(key, inside) == message
     return inside.sealed
 
 
@@ -326,7 +326,7 @@ def _uncovered(raw: bytes) -> Any:
     inside = lobby.Inside(
         kdf.seal(key, fields.padded(raw, 4 + len(raw)), b"snug 1 inside", rng=Seed("inside").rng())
     )
-    return recovery.uncover(key, inside)
+    return recovery.open(key, inside)
 
 
 def _asked(seed: bytes, group_id: bytes, slot: int, package: bytes, rng: Rng) -> recovery.Return:

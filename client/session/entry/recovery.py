@@ -93,7 +93,7 @@ class Desk:
                 del self._here_due[nonce]
                 journal = room.m.journal
                 here = recovery.Here(nonce, journal.slot, journal.chain, invite.gate(journal.token))
-                post(day, recovery.cover(self._key, here, rng=self._rng))
+                post(day, recovery.seal(self._key, here, rng=self._rng))
         for number, asked in self._asked.items():
             step = COMMIT_STEP if isinstance(asked.asked, recovery.Return) else 0.0
             if isinstance(asked.asked, recovery.Return) and (
@@ -109,7 +109,7 @@ class Desk:
     def heard(self, day: int, posted: lobby.Inside, room: RoomSession, rank: int, now: float) -> None:
         """Process a lobby message under the key that members have."""
         try:
-            said = recovery.uncover(self._key, posted)
+            said = recovery.open(self._key, posted)
         except SnugCryptoError:
             return  # the sender has the link, and was never admitted
         match said:
@@ -168,7 +168,7 @@ class Desk:
                 back = recovery.make_back(asked.asked, answer, rng=self._rng)
             except SnugCryptoError:
                 return  # an invalid reply key: the asker cannot be answered
-            post(asked.day, recovery.cover(self._key, back, rng=self._rng))
+            post(asked.day, recovery.seal(self._key, back, rng=self._rng))
 
 
 class MembersLobby:
@@ -291,7 +291,7 @@ class RejoiningLobby(GuestLobby):
             self._make_package(now)
             if not self._asked or now - self._asked[-1].at >= HELPER_WAIT:
                 self._ask_next(now)
-            self._doors.post(today, recovery.cover(self._key, self._asked[-1].asked, rng=self._rng))
+            self._doors.post(today, recovery.seal(self._key, self._asked[-1].asked, rng=self._rng))
 
     def _ask_next(self, now: float) -> None:
         """Ask one member after the other: a member that does not help could use up its ticket."""
@@ -318,7 +318,7 @@ class RejoiningLobby(GuestLobby):
                 self._made = None
             return
         try:
-            said = recovery.uncover(self._key, posted)
+            said = recovery.open(self._key, posted)
             if not isinstance(said, recovery.Back):
                 return
             ours = next((a for a in self._asked if a.asked.id == said.id), None)
@@ -406,7 +406,7 @@ class ReturningLobby:
             self._post(today, recovery.Seek(self._nonce))
 
     def _post(self, day: int, message: recovery.Message) -> None:
-        self._doors.post(day, recovery.cover(self._key, message, rng=self._rng))
+        self._doors.post(day, recovery.seal(self._key, message, rng=self._rng))
 
     def lost(self, day: int, why: str, now: float) -> None:
         """Handle a lost connection to the lobby."""
@@ -421,7 +421,7 @@ class ReturningLobby:
         if not isinstance(posted, lobby.Inside):
             return
         try:
-            said = recovery.uncover(self._key, posted)
+            said = recovery.open(self._key, posted)
         except SnugCryptoError:
             return
         if isinstance(said, recovery.Here) and said.nonce == self._nonce and self._sent is None:

@@ -124,7 +124,7 @@ class Files(Aspect):
         payload = out.offer.id + uint(index, 4) + out.data[start : start + content.PIECE_SIZE]
         room = self.room
         key, slot = out.offer.key, room.m.epoch_slot
-        room.pass_on(envelope.cover(key, "piece", room.number, slot, payload, BUCKETS, rng=room.rng))
+        room.pass_on(envelope.seal(key, "piece", room.number, slot, payload, BUCKETS, rng=room.rng))
         self._piece_at = out.sent_at = now
         if not out.done:
             gone = out.offer.size if not out.waiting else min(start + content.PIECE_SIZE, out.offer.size)
@@ -174,7 +174,7 @@ class Files(Aspect):
     def passed(self, blob: bytes, now: float) -> bool:
         for coming in self._in.values():
             try:
-                payload = envelope.uncover(coming.offer.key, "piece", self.room.number, blob)
+                payload = envelope.open(coming.offer.key, "piece", self.room.number, blob)
             except SnugCryptoError:
                 continue
             self._piece(coming, payload, now)

@@ -150,7 +150,7 @@ class Vouching(Aspect):
             except SnugCryptoError:
                 continue  # a box that is no key: no identity can be proven to its owner
             room.pass_on(
-                envelope.cover(m.beat_key, "vouch", room.number, m.epoch_slot, vouch, BUCKETS, rng=room.rng)
+                envelope.seal(m.beat_key, "vouch", room.number, m.epoch_slot, vouch, BUCKETS, rng=room.rng)
             )
             if key not in self._told:
                 self._told.add(key)
@@ -174,7 +174,7 @@ class Vouching(Aspect):
     def passed(self, blob: bytes, now: float) -> bool:
         room = self.room
         try:
-            vouch = envelope.uncover(room.m.beat_key, "vouch", room.number, blob)
+            vouch = envelope.open(room.m.beat_key, "vouch", room.number, blob)
         except SnugCryptoError:
             return False
         own = room.m.signature_key(room.m.own_leaf) or b""

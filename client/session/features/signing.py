@@ -226,7 +226,7 @@ class Signing(Aspect):
             if all_of_it or epoch is not waiting[-1] or now - signer.oldest >= interval(self._members):
                 for signed in signer.take():
                     m = self.room.m
-                    blob = envelope.cover(
+                    blob = envelope.seal(
                         epoch.key, "signatures", m.room, epoch.slot, signed, BUCKETS, rng=self.room.rng
                     )
                     self._sent.append((now, blob))
@@ -275,7 +275,7 @@ class Signing(Aspect):
                 if slot > self.room.m.epoch_slot and len(blob) <= _LIST_BLOB_MAX:
                     self._early.append(blob)
                 return False
-            payload = envelope.uncover(epoch.key, "signatures", self.room.m.room, blob)
+            payload = envelope.open(epoch.key, "signatures", self.room.m.room, blob)
         except SnugCryptoError:
             return False  # another aspect's, or garbage
         if now < epoch.over_at:

@@ -344,7 +344,7 @@ class Membership:
     def _judge(self, blob: bytes) -> Valid | Void | Stuck:
         try:
             began = envelope.epoch_slot(blob)
-            messages = envelope.unpack(envelope.uncover(self._envelope_key(began), "commit", self.room, blob))
+            messages = envelope.unpack(envelope.open(self._envelope_key(began), "commit", self.room, blob))
         except SnugCryptoError:
             return Void(None, "SNUG-2", "a commit that nobody can read: by a member or the server")
         ground = self.ground()
@@ -496,7 +496,7 @@ class Membership:
 
     def open_relay(self, blob: bytes) -> mls.ApplicationMessage:
         """Open a relay blob; SnugCryptoError or a subclass if it holds no message for us (SNUG-17)."""
-        payload = envelope.uncover(self._envelope_key(envelope.epoch_slot(blob)), "relay", self.room, blob)
+        payload = envelope.open(self._envelope_key(envelope.epoch_slot(blob)), "relay", self.room, blob)
         messages = envelope.unpack(payload)
         if len(messages) != 1:
             raise MalformedError("a relay blob carries one message")
@@ -523,7 +523,7 @@ class Membership:
 
     def _cover(self, kind: Literal["commit", "relay"], payload: bytes) -> bytes:
         key = self._envelope_keys[self.epoch_slot]
-        return envelope.cover(key, kind, self.room, self.epoch_slot, payload, BUCKETS, rng=self._rng)
+        return envelope.seal(key, kind, self.room, self.epoch_slot, payload, BUCKETS, rng=self._rng)
 
     def _install_media(self, removed: Iterable[int], is_removal: bool, now: float) -> None:
         keys = EpochKeys.derive(

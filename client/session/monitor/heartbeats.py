@@ -169,7 +169,7 @@ class Beats:
         self._goodbye = False
         for key in keys:
             room.pass_on(
-                envelope.cover(key, "beat", room.number, m.epoch_slot, payload, BUCKETS, rng=room.rng)
+                envelope.seal(key, "beat", room.number, m.epoch_slot, payload, BUCKETS, rng=room.rng)
             )
         self._seq, self._prev, self._last_sent = beat.seq, beat.digest, now
         self._due = now + interval(members)
@@ -198,7 +198,7 @@ class Beats:
         for key in (self._key, self._old_key and self._old_key[0]):
             if key:
                 try:
-                    return envelope.uncover(key, "beat", self._room.number, blob)
+                    return envelope.open(key, "beat", self._room.number, blob)
                 except (AuthenticationError, MalformedError):
                     continue
         return None

@@ -43,14 +43,14 @@ compareWithPython("returning", {
   inside_key: returning.insideKey,
   inside: async (doorSeed: Bytes, fields: Fields, rng: Rng) => {
     const [key, message] = [returning.insideKey(doorSeed), messageOf(fields)];
-    const inside = await returning.cover(key, message, rng);
-    assert.deepEqual(await returning.uncover(key, inside), message);
+    const inside = await returning.seal(key, message, rng);
+    assert.deepEqual(await returning.open(key, inside), message);
     return inside.sealed;
   },
   uncovered: async (raw: Bytes) => {
     const key = returning.insideKey(new Uint8Array(32));
     const sealed = await seal(key, padded(raw, 4 + raw.length), utf8("snug 1 inside"), seeded("inside"));
-    return returning.uncover(key, new Inside(sealed));
+    return returning.open(key, new Inside(sealed));
   },
   make_return: async (seed: Bytes, groupId: Bytes, slot: number, keyPackage: Bytes, rng: Rng) => {
     const { asked, privateKey } = await returning.makeReturn(await HostSeed.from(seed), groupId, slot, keyPackage, rng);

@@ -2,8 +2,8 @@ import * as envelope from "../../../../client/web/src/crypto/agreed/envelope";
 import { compareWithPython } from "./cases";
 
 compareWithPython("veil", {
-  cover: envelope.cover,
-  uncover: envelope.uncover,
+  cover: envelope.seal,
+  uncover: envelope.open,
   slot: envelope.epochSlot,
   pack: envelope.pack,
   unpack: envelope.unpack,

@@ -197,23 +197,23 @@ test("a desk lets nobody back in whom the host key has not signed for", async ()
     const desk = new Desk(door.seed, seeded("desk"));
     const signer = by === "host" ? seed : await HostSeed.fromRandom(seeded(by));
     const { asked } = await returning.makeReturn(signer, groupId, 5, bundle.encoded, seeded("return"));
-    await desk.heard(DAY, await returning.cover(key, asked), room, START);
-    await desk.heard(DAY, await returning.cover(key, asked), room, START); // said again
+    await desk.heard(DAY, await returning.seal(key, asked), room, START);
+    await desk.heard(DAY, await returning.seal(key, asked), room, START); // said again
     await desk.tick(room, place, START);
     assert.equal(desk.wanted.length, expected, `${by} ${closed}`);
   }
   const desk = new Desk(door.seed, seeded("desk"));
-  await desk.heard(DAY, await returning.cover(key, new returning.Seek(new Uint8Array(16))), room, START);
+  await desk.heard(DAY, await returning.seal(key, new returning.Seek(new Uint8Array(16))), room, START);
   await desk.heard(
     DAY,
-    await returning.cover(new Uint8Array(32), new returning.Seek(new Uint8Array(16).fill(1))),
+    await returning.seal(new Uint8Array(32), new returning.Seek(new Uint8Array(16).fill(1))),
     room,
     START,
   );
   await desk.tick(room, place, START);
   assert.equal(said.length, 1); // by who was never admitted: nothing
   assert.ok(said[0]?.type === "Inside");
-  const here = await returning.uncover(key, said[0]);
+  const here = await returning.open(key, said[0]);
   assert.ok(here.type === "Here" && here.slot === 5);
 });
 
@@ -241,7 +241,7 @@ test("nobody vouches for a leaf of somebody else", async () => {
       toBox: ada.box.public,
     };
     const vouch = await mallory.vouch(ends, cem.box, seeded("vouch"));
-    const blob = await envelope.cover(ada.m.beatKey, "vouch", ada.number, ada.m.epochSlot, vouch, BUCKETS);
+    const blob = await envelope.seal(ada.m.beatKey, "vouch", ada.number, ada.m.epochSlot, vouch, BUCKETS);
     assert.ok(await ada.passed(blob));
     assert.ok(!(await bo.passed(blob)) || bo.events("Vouched").length === 0);
   }

@@ -156,7 +156,7 @@ async function forged(
 }
 
 const cover = (by: Membership, kind: "commit" | "relay", messages: readonly Bytes[]): Promise<Bytes> =>
-  envelope.cover(
+  envelope.seal(
     envelopeKey(by),
     kind,
     ROOM,
@@ -280,7 +280,7 @@ test("a commit is of one slot, and of no other room", async () => {
   const late = await bo.judge(staged.blob);
   assert.ok(late.type === "Void" && late.rule === "SNUG-1" && late.author === null);
   const wrongRoom = new Uint8Array(16);
-  const blob = await envelope.cover(
+  const blob = await envelope.seal(
     envelopeKey(ada),
     "commit",
     wrongRoom,

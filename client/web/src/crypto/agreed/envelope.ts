@@ -13,18 +13,18 @@
 import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
 import { MalformedError } from "../errors";
 import { padded, prefixed, Reader, uint, unpadded } from "../fields";
-import { SEAL_OVERHEAD, seal, unseal } from "../kdf";
+import * as kdf from "../kdf";
 
 export type Kind = "commit" | "relay" | "beat" | "signatures" | "vouch" | "piece";
 
 const SLOT = 8;
 /** Bytes of a blob besides payload and padding: slot, seal, length of the payload. */
-export const OVERHEAD = SLOT + SEAL_OVERHEAD + 4;
+export const OVERHEAD = SLOT + kdf.SEAL_OVERHEAD + 4;
 
 const aad = (kind: Kind, room: Bytes, began: number): Bytes => concat(utf8(`snug 1 ${kind}`), room, uint(began, SLOT));
 
 /** Seal `payload` in the smallest fitting size of `buckets` (bytes). MalformedError if none fits. */
-export async function cover(
+export async function seal(
   key: Bytes,
   kind: Kind,
   room: Bytes,
@@ -35,17 +35,17 @@ export async function cover(
 ): Promise<Bytes> {
   const size = buckets.find((bucket) => payload.length + OVERHEAD <= bucket);
   if (size === undefined) throw new MalformedError(`${payload.length} bytes are more than one message can carry`);
-  const inner = padded(payload, size - SLOT - SEAL_OVERHEAD);
-  return concat(uint(epochSlot, SLOT), await seal(key, inner, aad(kind, room, epochSlot), rng));
+  const inner = padded(payload, size - SLOT - kdf.SEAL_OVERHEAD);
+  return concat(uint(epochSlot, SLOT), await kdf.seal(key, inner, aad(kind, room, epochSlot), rng));
 }
 
-/** Return the slot at which the sender's epoch began. It is unauthenticated until `uncover` succeeds. */
+/** Return the slot at which the sender's epoch began. It is unauthenticated until `open` succeeds. */
 export const epochSlot = (blob: Bytes): number => new Reader(blob).uint(SLOT);
 
 /** Return the payload. AuthenticationError or MalformedError if it was not sealed under this key. */
-export async function uncover(key: Bytes, kind: Kind, room: Bytes, blob: Bytes): Promise<Bytes> {
+export async function open(key: Bytes, kind: Kind, room: Bytes, blob: Bytes): Promise<Bytes> {
   const began = epochSlot(blob);
-  return unpadded(await unseal(key, blob.subarray(SLOT), aad(kind, room, began)));
+  return unpadded(await kdf.unseal(key, blob.subarray(SLOT), aad(kind, room, began)));
 }
 
 /**

@@ -18,7 +18,8 @@ import { MalformedError, UnsupportedError } from "../errors";
 import { exactly, padded, prefixed, Reader, uint, unpadded } from "../fields";
 import * as hpke from "../hpke";
 import { canonicalOrigin, HostSeed } from "./invite";
-import { H, KDF, SigningKey, seal, unseal } from "../kdf";
+import * as kdf from "../kdf";
+import { H, KDF, SigningKey } from "../kdf";
 import { type Answer, encodeAnswer, Inside, KEY_PACKAGE_MAX, readAnswer } from "./lobby";
 import { checkName } from "../agreed/names";
 import { X25519Key } from "../primitives";
@@ -177,14 +178,14 @@ function encode(message: Message): Bytes {
 }
 
 /** Encode and seal a message for `lobby.post`. */
-export async function cover(key: Bytes, message: Message, rng: Rng = systemRng): Promise<Inside> {
+export async function seal(key: Bytes, message: Message, rng: Rng = systemRng): Promise<Inside> {
   const raw = encode(message);
-  return new Inside(await seal(key, padded(raw, Math.max(LEAST, 4 + raw.length)), AAD, rng));
+  return new Inside(await kdf.seal(key, padded(raw, Math.max(LEAST, 4 + raw.length)), AAD, rng));
 }
 
 /** Open a message. AuthenticationError unless a present or former member sealed it; else as `Reader`. */
-export async function uncover(key: Bytes, inside: Inside): Promise<Message> {
-  const reader = new Reader(unpadded(await unseal(key, inside.sealed, AAD)));
+export async function open(key: Bytes, inside: Inside): Promise<Message> {
+  const reader = new Reader(unpadded(await kdf.unseal(key, inside.sealed, AAD)));
   const kind = reader.uint(1);
   let message: Message;
   if (kind === SEEK) message = new Seek(reader.take(16));

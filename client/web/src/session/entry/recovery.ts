@@ -96,7 +96,7 @@ export class Desk {
       if (now < due) continue;
       this.#hereDue.delete(key);
       const here = new returning.Here(nonce, journal.slot, journal.chain, invite.gate(journal.token));
-      await place.post(day, await returning.cover(this.#key, here, this.#rng));
+      await place.post(day, await returning.seal(this.#key, here, this.#rng));
     }
     for (const [number, asked] of this.#asked) {
       const returns = asked.asked.type === "Return";
@@ -113,7 +113,7 @@ export class Desk {
   async heard(day: number, posted: lobby.Inside, room: RoomSession, now: number): Promise<void> {
     let said: returning.Message;
     try {
-      said = await returning.uncover(this.#key, posted);
+      said = await returning.open(this.#key, posted);
     } catch (error) {
       if (error instanceof SnugCryptoError) return; // the sender has the link, and was never admitted
       throw error;
@@ -197,7 +197,7 @@ export class Desk {
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
-    await place.post(asked.day, await returning.cover(this.#key, back, this.#rng));
+    await place.post(asked.day, await returning.seal(this.#key, back, this.#rng));
   }
 }
 
@@ -338,7 +338,7 @@ export class RejoiningLobby extends GuestLobby {
     await this.makePackage(now);
     let last = this.#asked.at(-1);
     if (last === undefined || now - last.at >= HELPER_WAIT) last = await this.#askNext(now);
-    await this.doors.post(today, await returning.cover(this.#key, last.asked, this.rng));
+    await this.doors.post(today, await returning.seal(this.#key, last.asked, this.rng));
   }
 
   /** Ask one member after the other: a member that does not help could use up its ticket. */
@@ -377,7 +377,7 @@ export class RejoiningLobby extends GuestLobby {
 
   async #heardInside(posted: lobby.Inside): Promise<void> {
     try {
-      const said = await returning.uncover(this.#key, posted);
+      const said = await returning.open(this.#key, posted);
       if (said.type !== "Back") return;
       const ours = this.#asked.find(({ asked }) => same(asked.id, said.id));
       if (ours === undefined) return;
@@ -493,7 +493,7 @@ export class ReturningLobby {
   }
 
   async #post(day: number, message: returning.Message): Promise<void> {
-    await this.#doors.post(day, await returning.cover(this.#key, message, this.#rng));
+    await this.#doors.post(day, await returning.seal(this.#key, message, this.#rng));
   }
 
   /** Handle a lost connection to the lobby. */
@@ -511,7 +511,7 @@ export class ReturningLobby {
     if (typeof posted === "boolean" || posted.type !== "Inside") return;
     let said: returning.Message;
     try {
-      said = await returning.uncover(this.#key, posted);
+      said = await returning.open(this.#key, posted);
     } catch (error) {
       if (error instanceof SnugCryptoError) return;
       throw error;

@@ -176,7 +176,7 @@ export class Vouching extends Aspect {
         if (error instanceof SnugCryptoError) continue;
         throw error;
       }
-      room.passOn(await envelope.cover(m.beatKey, "vouch", room.number, m.epochSlot, vouch, BUCKETS, room.rng));
+      room.passOn(await envelope.seal(m.beatKey, "vouch", room.number, m.epochSlot, vouch, BUCKETS, room.rng));
       if (!this.#told.has(key)) {
         this.#told.add(key);
         room.tell(words.status("vouched", { name: m.name(leaf) }));
@@ -205,7 +205,7 @@ export class Vouching extends Aspect {
     const m = room.m;
     let vouch: Bytes;
     try {
-      vouch = await envelope.uncover(m.beatKey, "vouch", room.number, blob);
+      vouch = await envelope.open(m.beatKey, "vouch", room.number, blob);
     } catch (error) {
       if (error instanceof SnugCryptoError) return false;
       throw error;

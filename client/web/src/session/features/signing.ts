@@ -276,7 +276,7 @@ export class Signing extends Aspect {
     const signed = await signer.take();
     return Promise.all(
       signed.map((list) =>
-        envelope.cover(key, "signatures", this.room.m.room, slot, list, BUCKETS, this.room.rng),
+        envelope.seal(key, "signatures", this.room.m.room, slot, list, BUCKETS, this.room.rng),
       ),
     );
   }
@@ -333,7 +333,7 @@ export class Signing extends Aspect {
         }
         return false;
       }
-      payload = await envelope.uncover(epoch.key, "signatures", this.room.m.room, blob);
+      payload = await envelope.open(epoch.key, "signatures", this.room.m.room, blob);
     } catch (error) {
       if (error instanceof SnugCryptoError) return false; // another aspect's, or garbage
       throw error;

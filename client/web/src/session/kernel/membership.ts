@@ -414,7 +414,7 @@ export class Membership {
     let messages: readonly Bytes[];
     try {
       const began = envelope.epochSlot(blob);
-      messages = envelope.unpack(await envelope.uncover(this.#envelopeKey(began), "commit", this.room, blob));
+      messages = envelope.unpack(await envelope.open(this.#envelopeKey(began), "commit", this.room, blob));
     } catch (error) {
       if (!(error instanceof SnugCryptoError)) throw error;
       return nothing(null, "SNUG-2", sentence("room.void_unreadable"));
@@ -599,7 +599,7 @@ export class Membership {
 
   /** Open a relay blob; SnugCryptoError or a subclass if it holds no message for us (SNUG-17). */
   async openRelay(blob: Bytes): Promise<mls.ApplicationMessage> {
-    const payload = await envelope.uncover(this.#envelopeKey(envelope.epochSlot(blob)), "relay", this.room, blob);
+    const payload = await envelope.open(this.#envelopeKey(envelope.epochSlot(blob)), "relay", this.room, blob);
     const [message, ...more] = envelope.unpack(payload);
     if (message === undefined || more.length > 0)
       throw new MalformedError("a relay blob carries one message");
@@ -629,7 +629,7 @@ export class Membership {
   }
 
   #cover(kind: "commit" | "relay", payload: Bytes): Promise<Bytes> {
-    return envelope.cover(
+    return envelope.seal(
       this.#envelopeKey(this.epochSlot),
       kind,
       this.room,

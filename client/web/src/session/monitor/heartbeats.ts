@@ -193,7 +193,7 @@ export class Beats {
     if (this.#goodbye && this.#oldKey !== null) keys.push(this.#oldKey[0]);
     this.#goodbye = false;
     for (const key of keys)
-      room.passOn(await envelope.cover(key, "beat", room.number, m.epochSlot, payload, BUCKETS, room.rng));
+      room.passOn(await envelope.seal(key, "beat", room.number, m.epochSlot, payload, BUCKETS, room.rng));
     this.#seq = beat.seq;
     this.#prev = beat.digest;
     this.#lastSent = now;
@@ -223,7 +223,7 @@ export class Beats {
     if (this.#oldKey !== null && now >= this.#oldKey[1]) this.#oldKey = null;
     for (const key of this.#oldKey === null ? [this.#key] : [this.#key, this.#oldKey[0]]) {
       try {
-        return await envelope.uncover(key, "beat", this.#room.number, blob);
+        return await envelope.open(key, "beat", this.#room.number, blob);
       } catch (error) {
         if (!(error instanceof AuthenticationError || error instanceof MalformedError)) throw error;
       }
