@@ -7,7 +7,7 @@ from typing import Final
 
 from snugroom.client.files.sealed_file import SealedFileError, open_file, seal_file
 from snugroom.client.session import Session
-from snugroom.crypto.entry.recovery import Kept
+from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugCryptoError
 
 KIND: Final = "host's way back"
@@ -21,9 +21,9 @@ def keep(session: Session, path: Path, passphrase: str) -> None:
     seal_file(path, passphrase, KIND, kept.encode())
 
 
-def read(path: Path, passphrase: str) -> Kept:
+def read(path: Path, passphrase: str) -> HostRecoveryData:
     """Return the saved data; SealedFileError if the file is not valid or the passphrase does not open it."""
     try:
-        return Kept.decode(open_file(path, passphrase, KIND))
+        return HostRecoveryData.decode(open_file(path, passphrase, KIND))
     except SnugCryptoError as error:
         raise SealedFileError(f"{path} can't be used: {error}") from None

@@ -2,10 +2,10 @@
 
 Every lobby message is sealed under the lobby's envelope key, and every blob has one of a few sizes::
 
-    Call    a newcomer asks the hosts for a card
-    Card    a host's short-lived X25519 key, signed by the key that is in the link
-    Knock   HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
-    Reply   an Answer or a Refusal under the knock's HPKE export: proves that its author opened the knock
+    CardRequest  a newcomer asks the hosts for a card
+    Card         a host's short-lived X25519 key, signed by the key that is in the link
+    Knock        HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
+    Reply        an Answer or a Refusal under the knock's HPKE export: proves that its author opened the knock
 
 Without the link, none of this is readable. A link holder sees that somebody knocks. The link holder does not
 see the name, the invite, or the answer, except as far as the blob's size reveals it.
@@ -59,7 +59,7 @@ KEY_PACKAGE_MAX: Final = 8192
 
 SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 _AAD: Final = b"snug 1 posted"
-_CALL, _CARD, _KNOCK, _REPLY, _INSIDE = 1, 2, 3, 4, 5
+_CARD_REQUEST, _CARD, _KNOCK, _REPLY, _RECOVERY = 1, 2, 3, 4, 5
 _ANSWER, _REFUSAL = 1, 2
 #: Bidirectional overrides and isolates: they can disguise a text as another.
 _BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -77,7 +77,7 @@ _REPLY_OVERHEAD: Final = _ENVELOPE_OVERHEAD + _REPLY_ID + SEAL_OVERHEAD
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CardRequest:
     """A newcomer's request for a card. Hosts answer with a card."""
 
 
@@ -148,13 +148,13 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
+class RecoveryMessage:
     """A message between members and a returning host (`crypto.entry.recovery`), sealed a second time."""
 
     sealed: bytes
 
 
-LobbyMessage = Call | Card | Knock | Reply | Inside
+LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage
 
 
 def post(envelope_key: bytes, message: LobbyMessage, *, rng: Rng = os.urandom) -> bytes:
@@ -180,16 +180,16 @@ def read(envelope_key: bytes, blob: bytes) -> LobbyMessage:
     reader = Reader(unpadded(unseal(envelope_key, blob, _AAD)))
     kind = reader.uint(1)
     message: LobbyMessage
-    if kind == _CALL:
-        message = Call()
+    if kind == _CARD_REQUEST:
+        message = CardRequest()
     elif kind == _CARD:
         message = Card(reader.take(32), reader.take(16), reader.uint(8), reader.uint(4), reader.take(64))
     elif kind == _KNOCK:
         message = Knock(reader.take(hpke.KEY_SIZE), reader.rest())
     elif kind == _REPLY:
         message = Reply(reader.take(_REPLY_ID), reader.rest())
-    elif kind == _INSIDE:
-        message = Inside(reader.rest())
+    elif kind == _RECOVERY:
+        message = RecoveryMessage(reader.rest())
     else:
         raise UnsupportedError(f"a lobby message of the unknown kind {kind}")
     reader.end()
@@ -197,14 +197,14 @@ def read(envelope_key: bytes, blob: bytes) -> LobbyMessage:
 
 
 def _encode(message: LobbyMessage) -> tuple[int, bytes]:
-    if isinstance(message, Call):
-        return _CALL, b""
+    if isinstance(message, CardRequest):
+        return _CARD_REQUEST, b""
     if isinstance(message, Card):
         return _CARD, message.encode()
     if isinstance(message, Knock):
         return _KNOCK, message.enc + message.ciphertext
-    if isinstance(message, Inside):
-        return _INSIDE, message.sealed
+    if isinstance(message, RecoveryMessage):
+        return _RECOVERY, message.sealed
     return _REPLY, message.id + message.sealed
 
 

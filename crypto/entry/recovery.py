@@ -5,11 +5,11 @@ with a link can enter a lobby, so messages about a return are sealed a second ti
 the door seed, which only admitted members have. (An evicted member has it too, and can see that a host
 returns.)
 
-    Seek    the host: is a member here?
-    Here    a member: the slot, the chain, and the gate
-    Return  the host: its new KeyPackage, and the host key's signature for that slot
-    Again   a member that must rejoin and finds no host: its new KeyPackage, with its ticket
-    Back    the member that committed either: the answer for newcomers, sealed to the requester only
+    HelperQuery        the host: is a member here?
+    HelperOffer        a member: the slot, the chain, and the gate
+    HostReturnRequest  the host: its new KeyPackage, and the host key's signature for that slot
+    RejoinRequest      a member that must rejoin and finds no host: its new KeyPackage, with its ticket
+    RecoveryReply      the member that committed either: the answer for newcomers, sealed to the requester
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from snugroom.crypto.fields import Reader, exactly, padded, prefixed, uint, unpa
 from snugroom.crypto.kdf import KDF, H, Rng, SigningKey
 
 _AAD: Final = b"snug 1 inside"
-_SEEK, _HERE, _RETURN, _BACK, _AGAIN = 1, 2, 3, 4, 5
+_QUERY, _OFFER, _RETURN, _REPLY, _REJOIN = 1, 2, 3, 4, 5
 _SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
 _ID: Final = 8
 #: Size in bytes to which messages are padded; a larger message gets no padding.
-_LEAST: Final = 2048
+_SIZE_MIN: Final = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Seek:
+class HelperQuery:
     """A host's search for members. `nonce` (16 bytes) links the answers to it."""
 
     nonce: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class HelperOffer:
     """A member's answer: the room's slot, the chain after it (32 bytes) and its gate (32 bytes)."""
 
     nonce: bytes
@@ -53,7 +53,7 @@ class Here:
 
 
 @dataclass(frozen=True, slots=True)
-class Return:
+class HostReturnRequest:
     """A host's unverified request to be added. `reply_public` is an X25519 key for the answer."""
 
     reply_public: bytes
@@ -76,7 +76,7 @@ class Return:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class RejoinRequest:
     """A member's request to replace its old leaf (SNUG-8); the ticket is in the KeyPackage."""
 
     reply_public: bytes
@@ -92,16 +92,16 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
-    """The answer to a `Return` or an `Again`."""
+class RecoveryReply:
+    """The answer to a `HostReturnRequest` or a `RejoinRequest`."""
 
     id: bytes
     enc: bytes
     sealed: bytes
 
-    def open(self, asked: Return | Again, reply_private: bytes) -> lobby.Answer:
+    def open(self, request: HostReturnRequest | RejoinRequest, reply_private: bytes) -> lobby.Answer:
         """Open the answer. AuthenticationError if it is for another request; MalformedError if none."""
-        info = b"snug 1 back" + H(asked.encode())
+        info = b"snug 1 back" + H(request.encode())
         opened = hpke.open(_SUITE, reply_private, self.enc, info, self.id, self.sealed)
         answer = lobby.read_answer(opened.plaintext)
         if not isinstance(answer, lobby.Answer):
@@ -109,64 +109,68 @@ class Back:
         return answer
 
 
-Message = Seek | Here | Return | Again | Back
+Message = HelperQuery | HelperOffer | HostReturnRequest | RejoinRequest | RecoveryReply
 
 
-def make_return(
+def make_host_return_request(
     seed: HostSeed, group_id: bytes, slot: int, key_package: bytes, *, rng: Rng = os.urandom
-) -> tuple[Return, bytes]:
+) -> tuple[HostReturnRequest, bytes]:
     """Return the request, signed by the host key, and the private half of its reply key (32 bytes)."""
     private = exactly(rng(hpke.KEY_SIZE), hpke.KEY_SIZE, "an X25519 private key")
     signature = seed.host_key.sign(host_return_message(group_id, H(key_package), slot))
-    return Return(hpke.public_key(private), slot, signature, key_package), private
+    return HostReturnRequest(hpke.public_key(private), slot, signature, key_package), private
 
 
-def make_back(asked: Return | Again, answer: lobby.Answer, *, rng: Rng = os.urandom) -> Back:
+def make_recovery_reply(
+    request: HostReturnRequest | RejoinRequest, answer: lobby.Answer, *, rng: Rng = os.urandom
+) -> RecoveryReply:
     """Seal the answer to the requester."""
-    info = b"snug 1 back" + H(asked.encode())
+    info = b"snug 1 back" + H(request.encode())
     body = lobby.encode_answer(answer)
-    sealed = hpke.seal(_SUITE, asked.reply_public, info, asked.id, body, rng=rng)
-    return Back(asked.id, sealed.enc, sealed.ciphertext)
+    sealed = hpke.seal(_SUITE, request.reply_public, info, request.id, body, rng=rng)
+    return RecoveryReply(request.id, sealed.enc, sealed.ciphertext)
 
 
-def inside_key(door_seed: bytes) -> bytes:
+def recovery_key(door_seed: bytes) -> bytes:
     """Return the key (32 bytes) for messages between members and a returning host in the lobby."""
     return KDF(exactly(door_seed, 32, "a door seed"), "snug 1 inside")
 
 
-def seal(key: bytes, message: Message, *, rng: Rng = os.urandom) -> lobby.Inside:
+def seal(key: bytes, message: Message, *, rng: Rng = os.urandom) -> lobby.RecoveryMessage:
     """Encode and seal a message for `lobby.post`."""
     match message:
-        case Seek():
-            raw = uint(_SEEK, 1) + exactly(message.nonce, 16, "a nonce")
-        case Here():
-            raw = uint(_HERE, 1) + message.nonce + uint(message.slot, 8) + message.chain + message.gate
-        case Return():
+        case HelperQuery():
+            raw = uint(_QUERY, 1) + exactly(message.nonce, 16, "a nonce")
+        case HelperOffer():
+            raw = uint(_OFFER, 1) + message.nonce + uint(message.slot, 8) + message.chain + message.gate
+        case HostReturnRequest():
             raw = uint(_RETURN, 1) + message.encode()
-        case Again():
-            raw = uint(_AGAIN, 1) + message.encode()
-        case Back():
-            raw = uint(_BACK, 1) + message.id + message.enc + message.sealed
-    return lobby.Inside(kdf.seal(key, padded(raw, max(_LEAST, 4 + len(raw))), _AAD, rng=rng))
+        case RejoinRequest():
+            raw = uint(_REJOIN, 1) + message.encode()
+        case RecoveryReply():
+            raw = uint(_REPLY, 1) + message.id + message.enc + message.sealed
+    return lobby.RecoveryMessage(kdf.seal(key, padded(raw, max(_SIZE_MIN, 4 + len(raw))), _AAD, rng=rng))
 
 
-def open(key: bytes, inside: lobby.Inside) -> Message:
+def open(key: bytes, inside: lobby.RecoveryMessage) -> Message:
     """Open a message. AuthenticationError unless a present or former member sealed it; else as `Reader`."""
     reader = Reader(unpadded(kdf.unseal(key, inside.sealed, _AAD)))
     kind = reader.uint(1)
     message: Message
-    if kind == _SEEK:
-        message = Seek(reader.take(16))
-    elif kind == _HERE:
-        message = Here(reader.take(16), reader.uint(8), reader.take(32), reader.take(32))
+    if kind == _QUERY:
+        message = HelperQuery(reader.take(16))
+    elif kind == _OFFER:
+        message = HelperOffer(reader.take(16), reader.uint(8), reader.take(32), reader.take(32))
     elif kind == _RETURN:
-        message = Return(reader.take(hpke.KEY_SIZE), reader.uint(8), reader.take(64), reader.rest())
+        message = HostReturnRequest(
+            reader.take(hpke.KEY_SIZE), reader.uint(8), reader.take(64), reader.rest()
+        )
         _of_a_size(message.key_package)
-    elif kind == _AGAIN:
-        message = Again(reader.take(hpke.KEY_SIZE), reader.rest())
+    elif kind == _REJOIN:
+        message = RejoinRequest(reader.take(hpke.KEY_SIZE), reader.rest())
         _of_a_size(message.key_package)
-    elif kind == _BACK:
-        message = Back(reader.take(_ID), reader.take(hpke.KEY_SIZE), reader.rest())
+    elif kind == _REPLY:
+        message = RecoveryReply(reader.take(_ID), reader.take(hpke.KEY_SIZE), reader.rest())
     else:
         raise UnsupportedError(f"a message between members and host of the unknown kind {kind}")
     reader.end()
@@ -179,7 +183,7 @@ def _of_a_size(key_package: bytes) -> None:
 
 
 @dataclass(frozen=True)
-class Kept:
+class HostRecoveryData:
     """A host's sealed file for a return after a crash. It holds no key that decrypts any message."""
 
     host_seed: HostSeed
@@ -209,7 +213,7 @@ class Kept:
         )
 
     @classmethod
-    def decode(cls, data: bytes) -> Kept:
+    def decode(cls, data: bytes) -> HostRecoveryData:
         """Decode. MalformedError, or ValidationError("SNUG-11") if the name is not allowed."""
         r = Reader(data)
         if r.uint(1) != 1:

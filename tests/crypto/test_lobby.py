@@ -16,8 +16,8 @@ from snugroom.crypto.entry.lobby import (
     BUCKETS,
     Accepted,
     Answer,
-    Call,
     Card,
+    CardRequest,
     Ignored,
     Knock,
     Knocks,
@@ -72,7 +72,7 @@ def _answer(welcome: bytes = b"welcome") -> Answer:
 # -- in the envelope -----------------------------------------------------------------------------
 
 messages = st.one_of(
-    st.just(Call()),
+    st.just(CardRequest()),
     st.builds(
         Card,
         st.binary(min_size=32, max_size=32),
@@ -95,7 +95,7 @@ def test_messages_round_trip_in_buckets(message: LobbyMessage) -> None:
 
 def test_small_messages_look_alike() -> None:
     refusal = reply(_knocked()[0], Refusal("not today"))
-    assert {len(post(ENVELOPE_KEY, m)) for m in (Call(), _card().card, refusal)} == {BUCKETS[0]}
+    assert {len(post(ENVELOPE_KEY, m)) for m in (CardRequest(), _card().card, refusal)} == {BUCKETS[0]}
 
 
 def test_the_envelope_hides_and_binds() -> None:

@@ -9,12 +9,20 @@ from hypothesis import strategies as st
 from snugroom.crypto.agreed.room_state import host_return_message
 from snugroom.crypto.entry import lobby, recovery
 from snugroom.crypto.entry.invite import HostSeed
-from snugroom.crypto.entry.recovery import Again, Back, Here, Kept, Message, Return, Seek
+from snugroom.crypto.entry.recovery import (
+    HelperOffer,
+    HelperQuery,
+    HostRecoveryData,
+    HostReturnRequest,
+    Message,
+    RecoveryReply,
+    RejoinRequest,
+)
 from snugroom.crypto.errors import AuthenticationError, MalformedError, UnsupportedError, ValidationError
 from snugroom.crypto.fields import padded, uint
 from snugroom.crypto.kdf import H, seal, verify
 
-KEY = recovery.inside_key(bytes(range(32)))
+KEY = recovery.recovery_key(bytes(range(32)))
 SEED = HostSeed(bytes([7]) * 32)
 GROUP = bytes([9]) * 16
 ANSWER = lobby.Answer(b"welcome", bytes(32), bytes(32), bytes(32), 3, bytes(32), b"ledger", b"")
@@ -24,26 +32,26 @@ b16, b32 = (st.binary(min_size=n, max_size=n) for n in (16, 32))
 slots = st.integers(0, 2**53 - 1)
 packages = st.binary(min_size=1, max_size=300)
 messages: st.SearchStrategy[Message] = st.one_of(
-    st.builds(Seek, b16),
-    st.builds(Here, b16, slots, b32, b32),
-    st.builds(Return, b32, slots, st.binary(min_size=64, max_size=64), packages),
-    st.builds(Again, b32, packages),
-    st.builds(Back, st.binary(min_size=8, max_size=8), b32, st.binary(max_size=300)),
+    st.builds(HelperQuery, b16),
+    st.builds(HelperOffer, b16, slots, b32, b32),
+    st.builds(HostReturnRequest, b32, slots, st.binary(min_size=64, max_size=64), packages),
+    st.builds(RejoinRequest, b32, packages),
+    st.builds(RecoveryReply, st.binary(min_size=8, max_size=8), b32, st.binary(max_size=300)),
 )
 
 
-def inside(raw: bytes, key: bytes = KEY) -> lobby.Inside:
+def inside(raw: bytes, key: bytes = KEY) -> lobby.RecoveryMessage:
     """Any bytes, well sealed."""
-    return lobby.Inside(seal(key, padded(raw, 2048), b"snug 1 inside"))
+    return lobby.RecoveryMessage(seal(key, padded(raw, 2048), b"snug 1 inside"))
 
 
 @given(messages)
 def test_what_is_said_is_heard_as_it_was_and_has_one_size(message: Message) -> None:
     said = recovery.seal(KEY, message)
     assert recovery.open(KEY, said) == message
-    assert len(said.sealed) == len(recovery.seal(KEY, Seek(bytes(16))).sealed)
+    assert len(said.sealed) == len(recovery.seal(KEY, HelperQuery(bytes(16))).sealed)
     with pytest.raises(AuthenticationError):
-        recovery.open(recovery.inside_key(bytes(32)), said)
+        recovery.open(recovery.recovery_key(bytes(32)), said)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +76,11 @@ def test_what_says_nothing(raw: bytes, kind: type[Exception]) -> None:
 def test_a_key_package_has_its_size(head: bytes) -> None:
     body = padded(head + bytes(lobby.KEY_PACKAGE_MAX + 1), 16384)
     with pytest.raises(MalformedError, match="too large"):
-        recovery.open(KEY, lobby.Inside(seal(KEY, body, b"snug 1 inside")))
+        recovery.open(KEY, lobby.RecoveryMessage(seal(KEY, body, b"snug 1 inside")))
 
 
 def test_a_return_is_signed_by_the_host_key_for_one_group_slot_and_package() -> None:
-    asked, private = recovery.make_return(SEED, GROUP, 12, b"package")
+    asked, private = recovery.make_host_return_request(SEED, GROUP, 12, b"package")
     assert (len(private), asked.slot, asked.key_package, asked.proof.slot) == (32, 12, b"package", 12)
     verify(SEED.host_public, host_return_message(GROUP, H(b"package"), 12), asked.proof.signature)
     for other in (
@@ -85,29 +93,31 @@ def test_a_return_is_signed_by_the_host_key_for_one_group_slot_and_package() -> 
 
 
 def test_an_answer_is_for_who_asked_and_for_what_was_asked() -> None:
-    asked, private = recovery.make_return(SEED, GROUP, 12, b"package")
-    again = Again(asked.reply_public, b"package")
+    asked, private = recovery.make_host_return_request(SEED, GROUP, 12, b"package")
+    again = RejoinRequest(asked.reply_public, b"package")
     assert asked.id != again.id
     for request in (asked, again):
-        back = recovery.make_back(request, ANSWER)
+        back = recovery.make_recovery_reply(request, ANSWER)
         assert back.id == request.id
         assert back.open(request, private) == ANSWER
         with pytest.raises(AuthenticationError):
             back.open(request, bytes([1]) * 32)
     with pytest.raises(AuthenticationError):
-        recovery.make_back(asked, ANSWER).open(again, private)
+        recovery.make_recovery_reply(asked, ANSWER).open(again, private)
     with pytest.raises(MalformedError, match="says no"):
-        recovery.make_back(asked, REFUSAL).open(asked, private)  # type: ignore[arg-type]
+        recovery.make_recovery_reply(asked, REFUSAL).open(asked, private)  # type: ignore[arg-type]
 
 
 def test_what_a_host_keeps_has_one_form() -> None:
-    kept = Kept(SEED, bytes([1]) * 32, bytes([2]) * 16, GROUP, "https://meet.example", "Ada")
+    kept = HostRecoveryData(SEED, bytes([1]) * 32, bytes([2]) * 16, GROUP, "https://meet.example", "Ada")
     raw = kept.encode()
-    assert Kept.decode(raw) == kept
+    assert HostRecoveryData.decode(raw) == kept
     assert kept.door_key.seed == kept.door_seed
     assert not any(secret.hex() in repr(kept) for secret in (SEED.seed, kept.door_seed, kept.secret))
     for bad in (b"", raw[:-1], raw + b"\0", b"\2" + raw[1:], raw.replace(b"https://meet", b"HTTPS://meet")):
         with pytest.raises(MalformedError):
-            Kept.decode(bad)
+            HostRecoveryData.decode(bad)
     with pytest.raises(ValidationError):
-        Kept.decode(Kept(SEED, bytes(32), bytes(16), GROUP, "https://meet.example", " ").encode())
+        HostRecoveryData.decode(
+            HostRecoveryData(SEED, bytes(32), bytes(16), GROUP, "https://meet.example", " ").encode()
+        )

@@ -44,7 +44,7 @@ def test_a_reply_key_that_is_none_costs_who_asked_the_answer() -> None:
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=by)
     bundle = mallory.session._me.package(w.now, ticket)
     slot = m.journal.slot
-    ask(w, bo, mallory, recovery.Again(bytes(32), bundle.encoded))
+    ask(w, bo, mallory, recovery.RejoinRequest(bytes(32), bundle.encoded))
     w.until(lambda: bo.room.m.journal.slot > slot, 10)
     w.run(5)
     assert bo.ended is None
@@ -70,6 +70,6 @@ def test_what_is_too_large_for_a_lobby_is_not_posted() -> None:
     doors.want({day}, START)
     doors.received(day, wire.Entered(bytes(8), bytes(8)))
     effects.clear()
-    doors.post(day, lobby.Inside(bytes(lobby.BUCKETS[-1])))
-    doors.post(day, lobby.Call())
+    doors.post(day, lobby.RecoveryMessage(bytes(lobby.BUCKETS[-1])))
+    doors.post(day, lobby.CardRequest())
     assert len(effects) == 1

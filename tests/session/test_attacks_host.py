@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from snugroom.client.session import events as ev
-from snugroom.crypto.entry.recovery import Kept
+from snugroom.crypto.entry.recovery import HostRecoveryData
 from tests.session.test_returning import come_back
 from tests.session.test_trouble import two_hosts
 from tests.session.world import Participant, World
 
 
-def renamed(kept: Kept | None, name: str) -> Kept:
+def renamed(kept: HostRecoveryData | None, name: str) -> HostRecoveryData:
     assert kept is not None
-    return Kept(kept.host_seed, kept.door_seed, kept.secret, kept.group_id, kept.origin, name)
+    return HostRecoveryData(kept.host_seed, kept.door_seed, kept.secret, kept.group_id, kept.origin, name)
 
 
 def of_hosts(who: Participant) -> list[str]:

@@ -80,7 +80,7 @@ def test_a_member_whose_new_name_is_none_costs_those_in_the_lobby_one_check() ->
     me, m = cem.session._me, cem.room.m
     ticket = RejoinTicket(m.group.group_id, m.journal.slot, m.journal.chain, bytes(16), by=1).encode()
     bundle = package_of(me, w.now, credential=mls.Credential.basic(b"\x00\xff\xfe"), ticket=ticket)
-    ask(w, bo, cem, recovery.Again(bytes(range(32)), bundle.encoded))
+    ask(w, bo, cem, recovery.RejoinRequest(bytes(range(32)), bundle.encoded))
     w.run(5)
     assert not desk._asked
     assert bo.roster == cem.roster == ["Ada", "Bo", "Cem"]
@@ -88,7 +88,7 @@ def test_a_member_whose_new_name_is_none_costs_those_in_the_lobby_one_check() ->
 
 def ask(w: World, bo: Participant, by: Participant, *messages: recovery.Message) -> None:
     """What members in the lobby hear, as if it had been posted there."""
-    key = recovery.inside_key(by.room.door_key.seed)
+    key = recovery.recovery_key(by.room.door_key.seed)
     day = day_of(w.now)
     envelope_key = bo.session._members._doors._envelope_keys[day]  # type: ignore[union-attr]
     for message in messages:
@@ -103,7 +103,7 @@ def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> N
     desk = bo.session._desk
     assert desk is not None
     me, m = cem.session._me, cem.room.m
-    host, _ = recovery.make_return(
+    host, _ = recovery.make_host_return_request(
         kept.host_seed,
         kept.group_id,
         m.journal.slot,
@@ -115,7 +115,7 @@ def test_a_member_that_floods_those_in_the_lobby_does_not_push_out_a_host() -> N
         ticket = RejoinTicket(
             m.group.group_id, m.journal.slot, m.journal.chain, bytes([n]) * 16, by=bo.room.m.own_leaf
         ).encode()
-        flood.append(recovery.Again(bytes(range(32)), package_of(me, w.now, ticket=ticket).encoded))
+        flood.append(recovery.RejoinRequest(bytes(range(32)), package_of(me, w.now, ticket=ticket).encoded))
     ask(w, bo, cem, host, *flood)
     assert host in [asked.asked for asked in desk._asked.values()]
     assert len(desk._asked) <= 4, "one member's requests are few"
@@ -164,7 +164,7 @@ def test_what_waits_to_be_posted_is_bounded() -> None:
     entered = wire.Entered(bytes(8), bytes(8))
     doors.received(day, entered)
     for n in range(10 * WAITING_MAX):
-        doors.post(day, lobby.Inside(n.to_bytes(32, "big")))
+        doors.post(day, lobby.RecoveryMessage(n.to_bytes(32, "big")))
     assert len(doors._waiting) <= WAITING_MAX
 
 

@@ -18,7 +18,7 @@ from snugroom.crypto.agreed.heartbeat import Beat
 from snugroom.crypto.agreed.room_state import ANY_HOST, REJOIN_SLOTS, RejoinTicket
 from snugroom.crypto.entry import recovery
 from snugroom.crypto.entry.invite import day_of
-from snugroom.crypto.entry.lobby import Answer, Inside
+from snugroom.crypto.entry.lobby import Answer, RecoveryMessage
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.mls import KeyPackageIn
 from tests.session.hostile import texts
@@ -104,9 +104,9 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoiningLobby:
         chain=m.journal.chain,
         ledger=m.ledger.encode(),
     )
-    back = recovery.make_back(asked, answer, rng=w.rng)
-    inside = recovery.seal(recovery.inside_key(old.door_key.seed), back, rng=w.rng)
-    assert isinstance(inside, Inside)
+    back = recovery.make_recovery_reply(asked, answer, rng=w.rng)
+    inside = recovery.seal(recovery.recovery_key(old.door_key.seed), back, rng=w.rng)
+    assert isinstance(inside, RecoveryMessage)
     lobby.heard(day_of(w.now), inside, w.now)
     return lobby
 

@@ -11,7 +11,7 @@ from snugroom.crypto import mls
 from snugroom.crypto.agreed.room_state import HostReturn, host_return_message
 from snugroom.crypto.entry import recovery
 from snugroom.crypto.entry.invite import HostSeed
-from snugroom.crypto.entry.recovery import Kept
+from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import AuthenticationError, MalformedError, ValidationError
 from snugroom.crypto.kdf import H
 from snugroom.server.wire import messages as wire
@@ -20,19 +20,19 @@ from tests.session.test_trouble import two_hosts
 from tests.session.world import Participant, World, seeded
 
 
-def come_back(w: World, kept: Kept) -> Participant:
+def come_back(w: World, kept: HostRecoveryData) -> Participant:
     session = Session.come_back(kept, now=w.now, rng=seeded(w.random.getrandbits(32)))
     return w.add(f"{kept.name} again", session)
 
 
-def crashed(w: World, *others: str) -> tuple[Kept, list[Participant]]:
+def crashed(w: World, *others: str) -> tuple[HostRecoveryData, list[Participant]]:
     """A meeting whose only host dies; what it had kept, and who is left."""
     host, *people = w.meeting("Ada", *others)
     kept = host.session.kept()
     assert kept is not None
     w.kill(host)
     w.run(20)
-    return Kept.decode(kept.encode()), people
+    return HostRecoveryData.decode(kept.encode()), people
 
 
 def test_a_host_comes_back_and_is_host_again() -> None:
@@ -110,7 +110,7 @@ def test_a_member_cannot_make_a_return_up() -> None:
     w = World(305)
     kept, (bo, cem) = crashed(w, "Bo", "Cem")
     mallory = HostSeed.from_random(w.rng)
-    forged = Kept(mallory, kept.door_seed, kept.secret, kept.group_id, kept.origin, "Ada")
+    forged = HostRecoveryData(mallory, kept.door_seed, kept.secret, kept.group_id, kept.origin, "Ada")
     back = come_back(w, forged)
     w.run(30)
     assert back.roster == []
@@ -149,21 +149,21 @@ def test_what_is_said_about_a_return_is_for_those_admitted() -> None:
     w.until(lambda: w.agreed([ada, *people]), 30)
     assert posted
     assert {len(blob) for blob in posted} <= set(BUCKETS)
-    key = recovery.inside_key(kept.door_seed)
-    said = recovery.seal(key, recovery.Seek(bytes(16)), rng=w.rng)
-    assert recovery.open(key, said) == recovery.Seek(bytes(16))
+    key = recovery.recovery_key(kept.door_seed)
+    said = recovery.seal(key, recovery.HelperQuery(bytes(16)), rng=w.rng)
+    assert recovery.open(key, said) == recovery.HelperQuery(bytes(16))
     with pytest.raises(AuthenticationError):
-        recovery.open(recovery.inside_key(bytes(32)), said)
+        recovery.open(recovery.recovery_key(bytes(32)), said)
 
 
 def test_what_a_host_keeps_survives_its_bytes_and_nothing_else_passes() -> None:
     seed = HostSeed(bytes(range(32)))
-    kept = Kept(seed, bytes(32), bytes(16), bytes(16), "https://meet.example", "Ada")
+    kept = HostRecoveryData(seed, bytes(32), bytes(16), bytes(16), "https://meet.example", "Ada")
     raw = kept.encode()
-    assert Kept.decode(raw) == kept
+    assert HostRecoveryData.decode(raw) == kept
     for bad in (b"", raw[:-1], raw + b"\0", b"\2" + raw[1:]):
         with pytest.raises(MalformedError):
-            Kept.decode(bad)
+            HostRecoveryData.decode(bad)
     assert seed.seed.hex() not in repr(kept)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from snugroom.client.session import Session
 from snugroom.client.session.options import Options
-from snugroom.crypto.entry.recovery import Kept
+from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.kdf import Rng
 from tests.session.world import ORIGIN, Participant, World, seeded, seeds
 from tests.web.ts_session import SessionProcess, TsSession, Who
@@ -58,7 +58,9 @@ def sessions_of(process: SessionProcess, who: Who) -> Any:
             return TsSession.join(process, link, name=name, options=options, seed=rng(8).hex(), **more)
 
         @staticmethod
-        def come_back(kept: Kept, *, options: Options = USUAL, rng: Rng = os.urandom, **more: Any) -> Any:
+        def come_back(
+            kept: HostRecoveryData, *, options: Options = USUAL, rng: Rng = os.urandom, **more: Any
+        ) -> Any:
             if not who(kept.name, True):
                 return Session.come_back(kept, options=options, rng=rng, **more)
             return TsSession.come_back(process, kept, options=options, seed=rng(8).hex(), **more)

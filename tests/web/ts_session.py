@@ -23,7 +23,7 @@ from snugroom.client.session.monitor.monitor import Watch
 from snugroom.client.session.options import Options
 from snugroom.crypto import errors
 from snugroom.crypto.agreed.room_state import Mode
-from snugroom.crypto.entry.recovery import Kept
+from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.media.clear_header import Kind
 from snugroom.crypto.media.keys import FutureEpochError, OpenedFrame
 from snugroom.server.wire.messages import HandleStream, Transport, decode_client, decode_server, encode
@@ -453,7 +453,7 @@ class TsSession:
 
     @classmethod
     def come_back(
-        cls, process: SessionProcess, kept: Kept, *, seed: str, now: float, options: Options
+        cls, process: SessionProcess, kept: HostRecoveryData, *, seed: str, now: float, options: Options
     ) -> TsSession:
         return cls._begin(process, "comeBack", seed, now, options, kept=kept.encode())
 
@@ -482,9 +482,9 @@ class TsSession:
         opened = self.call("open", ssrc=ssrc, kind=kind, data=data.hex(), now=now)["value"]
         return OpenedFrame(**opened | {"frame": bytes.fromhex(opened["frame"])})
 
-    def kept(self) -> Kept | None:
+    def kept(self) -> HostRecoveryData | None:
         raw = _real(self.call("kept")["value"])
-        return None if raw is None else Kept.decode(raw)
+        return None if raw is None else HostRecoveryData.decode(raw)
 
     @property
     def inside(self) -> bool:

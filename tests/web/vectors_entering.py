@@ -215,13 +215,13 @@ def lobby_cases() -> Any:
     cases.do("answer", b"\3")
     envelope_key = filled("veil")
     messages: list[Any] = [
-        lobby.Call(),
+        lobby.CardRequest(),
         card,
         lobby.Knock(enc, ciphertext),
         lobby.Reply(filled("id", 8), b"sealed"),
-        lobby.Inside(b"inside"),
-        lobby.Inside(bytes(131_072 - lobby._ENVELOPE_OVERHEAD)),
-        lobby.Inside(bytes(131_072 - lobby._ENVELOPE_OVERHEAD + 1)),
+        lobby.RecoveryMessage(b"inside"),
+        lobby.RecoveryMessage(bytes(131_072 - lobby._ENVELOPE_OVERHEAD)),
+        lobby.RecoveryMessage(bytes(131_072 - lobby._ENVELOPE_OVERHEAD + 1)),
     ]
     for message in messages:
         cases.do("post", envelope_key, message, Seed("post"))
@@ -314,7 +314,7 @@ def _forged(package: bytes, own: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _inside(door_seed: bytes, message: Any, rng: Rng) -> bytes:
-    key = recovery.inside_key(door_seed)
+    key = recovery.recovery_key(door_seed)
     inside = recovery.seal(key, message, rng=rng)
     assert recovery.open(key, inside) == message
     return inside.sealed
@@ -322,27 +322,27 @@ def _inside(door_seed: bytes, message: Any, rng: Rng) -> bytes:
 
 def _uncovered(raw: bytes) -> Any:
     """What is read of bytes under the key of a door seed of zeros."""
-    key = recovery.inside_key(bytes(32))
-    inside = lobby.Inside(
+    key = recovery.recovery_key(bytes(32))
+    inside = lobby.RecoveryMessage(
         kdf.seal(key, fields.padded(raw, 4 + len(raw)), b"snug 1 inside", rng=Seed("inside").rng())
     )
     return recovery.open(key, inside)
 
 
-def _asked(seed: bytes, group_id: bytes, slot: int, package: bytes, rng: Rng) -> recovery.Return:
-    asked, _ = recovery.make_return(HostSeed(seed), group_id, slot, package, rng=rng)
+def _asked(seed: bytes, group_id: bytes, slot: int, package: bytes, rng: Rng) -> recovery.HostReturnRequest:
+    asked, _ = recovery.make_host_return_request(HostSeed(seed), group_id, slot, package, rng=rng)
     return asked
 
 
 def _back(asked: Any, answer: Answer, rng: Rng) -> Any:
-    back = recovery.make_back(asked, answer, rng=rng)
+    back = recovery.make_recovery_reply(asked, answer, rng=rng)
     return [back, back.open(asked, filled("reply"))]
 
 
 def returning_cases() -> Any:
     """crypto/entry/recovery.py."""
     cases = Cases(
-        inside_key=recovery.inside_key,
+        inside_key=recovery.recovery_key,
         inside=_inside,
         uncovered=_uncovered,
         make_return=_asked,
@@ -356,7 +356,7 @@ def returning_cases() -> Any:
     asked = cases.do("make_return", _HOST.seed, b"group", 5, b"package", Seed("return"))
     public = hpke.public_key(filled("reply"))
     ours = replace(asked, reply_public=public)
-    again = recovery.Again(public, b"package")
+    again = recovery.RejoinRequest(public, b"package")
     answer = Answer(
         b"welcome", filled("door"), filled("steward"), filled("beat"), 9, filled("chain"), b"ledger"
     )
@@ -378,16 +378,16 @@ def returning_cases() -> Any:
         lobby.encode_answer(Refusal("no")),
         rng=Seed("no").rng(),
     )
-    cases.do("open_back", recovery.Back(again.id, no.enc, no.ciphertext), again, filled("reply"))
+    cases.do("open_back", recovery.RecoveryReply(again.id, no.enc, no.ciphertext), again, filled("reply"))
     nonce = filled("nonce", 16)
     for message in (
-        recovery.Seek(nonce),
-        recovery.Here(nonce, 2**53 - 1, filled("chain"), filled("gate")),
+        recovery.HelperQuery(nonce),
+        recovery.HelperOffer(nonce, 2**53 - 1, filled("chain"), filled("gate")),
         ours,
         again,
         replace(again, key_package=bytes(8192)),
         back,
-        recovery.Seek(nonce[1:]),
+        recovery.HelperQuery(nonce[1:]),
     ):
         cases.do("inside", filled("door"), message, Seed("inside"))
     large = fields.uint(5, 1) + public + bytes(8193)
@@ -411,7 +411,7 @@ def returning_cases() -> Any:
         b"\6",
     ):
         cases.do("uncovered", raw)
-    kept = recovery.Kept(_HOST, filled("door"), _SECRET, b"group", ORIGIN, "Ada")
+    kept = recovery.HostRecoveryData(_HOST, filled("door"), _SECRET, b"group", ORIGIN, "Ada")
     cases.cuts("kept", kept.encode())
     for wrong in (
         replace(kept, origin="https://Meet.example"),
@@ -423,7 +423,7 @@ def returning_cases() -> Any:
 
 
 def _kept(data: bytes) -> Any:
-    kept = recovery.Kept.decode(data)
+    kept = recovery.HostRecoveryData.decode(data)
     assert kept.encode() == data
     return [
         kept.host_seed.seed,

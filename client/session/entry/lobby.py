@@ -209,7 +209,7 @@ class HostLobby:
         #: Single-use invites that leaked while a knock waited on them: to be revoked everywhere.
         self.leaked: list[int] = []
         #: Messages under the key that members have (for `returning.Desk`), each with its lobby's day.
-        self.inside: list[tuple[int, lobby.Inside]] = []
+        self.inside: list[tuple[int, lobby.RecoveryMessage]] = []
         #: Intents for the room to commit.
         self.wanted: list[AddIntent | RejoinIntent] = []
         #: Signature keys of admitted newcomers, and the identities (32 bytes each) that they showed.
@@ -293,9 +293,9 @@ class HostLobby:
     ) -> list[ev.Knocked]:
         """Process a message from the server; return the knocks that the host is to be asked about."""
         posted = self._doors.received(day, message)
-        if posted is True or isinstance(posted, lobby.Call):
+        if posted is True or isinstance(posted, lobby.CardRequest):
             self._post_card(day, now)
-        elif isinstance(posted, lobby.Inside):
+        elif isinstance(posted, lobby.RecoveryMessage):
             self.inside.append((day, posted))
         elif isinstance(posted, lobby.Knock):
             return self._knocked(day, posted, membership, now)
@@ -568,7 +568,7 @@ class GuestLobby:
         impatient = newest is None or now - newest.at >= KNOCK_PATIENCE
         if impatient and now - self._called_at >= CALL_EVERY:
             self._called_at = now
-            self._doors.post(today, lobby.Call())
+            self._doors.post(today, lobby.CardRequest())
 
     def lost(self, day: int, why: str, now: float) -> None:
         """Handle a lost connection to the lobby."""

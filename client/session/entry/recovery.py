@@ -58,7 +58,7 @@ ASKED_EVERY: Final = 5.0
 
 @dataclass
 class _Asked:
-    asked: recovery.Return | recovery.Again
+    asked: recovery.HostReturnRequest | recovery.RejoinRequest
     day: int
     package: mls.KeyPackage
     name: str
@@ -81,8 +81,8 @@ class Desk:
     def __init__(self, door_seed: bytes, *, rng: Rng = os.urandom) -> None:
         self.wanted: list[ReturnIntent | RejoinIntent] = []
         self._rng = rng
-        self._key = recovery.inside_key(door_seed)
-        self._here_due: dict[bytes, tuple[float, int]] = {}  # nonce of a Seek -> when, day
+        self._key = recovery.recovery_key(door_seed)
+        self._here_due: dict[bytes, tuple[float, int]] = {}  # nonce of a HelperQuery -> when, day
         self._asked: OrderedDict[int, _Asked] = OrderedDict()
         self._number = NUMBERS
 
@@ -92,11 +92,11 @@ class Desk:
             if now >= due:
                 del self._here_due[nonce]
                 journal = room.m.journal
-                here = recovery.Here(nonce, journal.slot, journal.chain, invite.gate(journal.token))
+                here = recovery.HelperOffer(nonce, journal.slot, journal.chain, invite.gate(journal.token))
                 post(day, recovery.seal(self._key, here, rng=self._rng))
         for number, asked in self._asked.items():
-            step = COMMIT_STEP if isinstance(asked.asked, recovery.Return) else 0.0
-            if isinstance(asked.asked, recovery.Return) and (
+            step = COMMIT_STEP if isinstance(asked.asked, recovery.HostReturnRequest) else 0.0
+            if isinstance(asked.asked, recovery.HostReturnRequest) and (
                 now - asked.due > PATIENCE or _is_here(room, asked.name, now)
             ):
                 # Given up meanwhile; or a host of that name is active, has not crashed, and another holder of
@@ -106,32 +106,40 @@ class Desk:
                 asked.wanted = True
                 self.wanted.append(_intent(number, asked))
 
-    def heard(self, day: int, posted: lobby.Inside, room: RoomSession, rank: int, now: float) -> None:
+    def heard(
+        self, day: int, posted: lobby.RecoveryMessage, room: RoomSession, rank: int, now: float
+    ) -> None:
         """Process a lobby message under the key that members have."""
         try:
             said = recovery.open(self._key, posted)
         except SnugCryptoError:
             return  # the sender has the link, and was never admitted
         match said:
-            case recovery.Seek(nonce) if len(self._here_due) < ASKED_MAX:
+            case recovery.HelperQuery(nonce) if len(self._here_due) < ASKED_MAX:
                 self._here_due.setdefault(nonce, (now + HERE_STEP * rank, day))
-            case recovery.Here(nonce):
+            case recovery.HelperOffer(nonce):
                 self._here_due.pop(nonce, None)
-            case recovery.Return() | recovery.Again():
+            case recovery.HostReturnRequest() | recovery.RejoinRequest():
                 self._ask(day, said, room, now)
             case _:
                 pass
 
-    def _ask(self, day: int, said: recovery.Return | recovery.Again, room: RoomSession, now: float) -> None:
+    def _ask(
+        self,
+        day: int,
+        said: recovery.HostReturnRequest | recovery.RejoinRequest,
+        room: RoomSession,
+        now: float,
+    ) -> None:
         if any(known.asked.key_package == said.key_package for known in self._asked.values()):
             return
         m = room.m
-        if isinstance(said, recovery.Return) and m.ledger.returns_closed:
+        if isinstance(said, recovery.HostReturnRequest) and m.ledger.returns_closed:
             return  # a former host's: it is void, and must not displace others
         try:
             package = mls.KeyPackageIn.decode(said.key_package).verify(m.group.suite, now=int(now))
             name = check_name(Identity.decode(package.leaf_node.credential.identity).name)
-            if isinstance(said, recovery.Return):
+            if isinstance(said, recovery.HostReturnRequest):
                 message = host_return_message(m.group.group_id, H(said.key_package), said.slot)
                 verify(m.policy.host_public, message, said.signature)
             else:
@@ -140,12 +148,12 @@ class Desk:
                     return  # for another group, or another member
         except SnugCryptoError:
             return  # from a member, former or current, without the host key
-        if isinstance(said, recovery.Again) and not self._may_ask(package, room, now):
+        if isinstance(said, recovery.RejoinRequest) and not self._may_ask(package, room, now):
             return
         self._number += 1
         self._asked[self._number] = _Asked(said, day, package, name, now)
         while len(self._asked) > ASKED_MAX:  # members' requests are dropped before hosts'
-            again = (n for n, a in self._asked.items() if isinstance(a.asked, recovery.Again))
+            again = (n for n, a in self._asked.items() if isinstance(a.asked, recovery.RejoinRequest))
             del self._asked[next(again, next(iter(self._asked)))]
 
     def _may_ask(self, package: mls.KeyPackage, room: RoomSession, now: float) -> bool:
@@ -154,7 +162,10 @@ class Desk:
         if key not in [leaf.signature_key for leaf in room.m.leaves()]:
             return False
         for number, asked in list(self._asked.items()):
-            if isinstance(asked.asked, recovery.Again) and asked.package.leaf_node.signature_key == key:
+            if (
+                isinstance(asked.asked, recovery.RejoinRequest)
+                and asked.package.leaf_node.signature_key == key
+            ):
                 if now - asked.due < ASKED_EVERY:
                     return False
                 del self._asked[number]
@@ -165,7 +176,7 @@ class Desk:
         asked = self._asked.get(number)
         if asked is not None:
             try:
-                back = recovery.make_back(asked.asked, answer, rng=self._rng)
+                back = recovery.make_recovery_reply(asked.asked, answer, rng=self._rng)
             except SnugCryptoError:
                 return  # an invalid reply key: the asker cannot be answered
             post(asked.day, recovery.seal(self._key, back, rng=self._rng))
@@ -186,10 +197,10 @@ class MembersLobby:
         """Handle a lost connection to a lobby."""
         self._doors.lost(day, now)
 
-    def received(self, day: int, message: wire.ServerMessage) -> lobby.Inside | None:
+    def received(self, day: int, message: wire.ServerMessage) -> lobby.RecoveryMessage | None:
         """Return a message between members there; None for any other."""
         posted = self._doors.received(day, message)
-        return posted if isinstance(posted, lobby.Inside) else None
+        return posted if isinstance(posted, lobby.RecoveryMessage) else None
 
     def post(self, day: int, message: lobby.LobbyMessage) -> None:
         """Post a message there."""
@@ -202,7 +213,7 @@ class MembersLobby:
 
 @dataclass
 class _Sent:
-    asked: recovery.Return
+    asked: recovery.HostReturnRequest
     private: bytes
     bundle: mls.KeyPackageBundle
 
@@ -211,7 +222,7 @@ class _Sent:
 class _Again:
     """A request to one member, with its keys."""
 
-    asked: recovery.Again
+    asked: recovery.RejoinRequest
     private: bytes
     bundle: mls.KeyPackageBundle
     leaf: int
@@ -229,7 +240,7 @@ def _ticket(package: mls.KeyPackage) -> bytes | None:
 
 
 def _intent(number: int, asked: _Asked) -> ReturnIntent | RejoinIntent:
-    if isinstance(asked.asked, recovery.Return):
+    if isinstance(asked.asked, recovery.HostReturnRequest):
         return ReturnIntent(number, asked.package, asked.asked.proof, asked.name)
     return RejoinIntent(number, asked.package, _ticket(asked.package) or b"", asked.name)
 
@@ -263,7 +274,7 @@ class RejoiningLobby(GuestLobby):
         self._turn = 0
         self._nonce = b""
         self._refused_at: float | None = None
-        self._key = recovery.inside_key(old.door_key.seed)
+        self._key = recovery.recovery_key(old.door_key.seed)
         #: Our requests to members, the newest last.
         self._asked: list[_Again] = []
         self._posted_at = now  # a host may be quicker
@@ -304,11 +315,13 @@ class RejoiningLobby(GuestLobby):
         self._turn += 1
         private, bundle = self._rng(32), self._rejoining_package(now, self._nonce, leaf)
         self._asked.append(
-            _Again(recovery.Again(hpke.public_key(private), bundle.encoded), private, bundle, leaf, now)
+            _Again(
+                recovery.RejoinRequest(hpke.public_key(private), bundle.encoded), private, bundle, leaf, now
+            )
         )
 
     def heard(self, day: int, posted: lobby.LobbyMessage, now: float) -> None:
-        if not isinstance(posted, lobby.Inside) or self.entry is not None:
+        if not isinstance(posted, lobby.RecoveryMessage) or self.entry is not None:
             super().heard(day, posted, now)
             if self.refusal is not None:
                 # No person has refused, because nobody is asked: the obstacle may be temporary.
@@ -319,7 +332,7 @@ class RejoiningLobby(GuestLobby):
             return
         try:
             said = recovery.open(self._key, posted)
-            if not isinstance(said, recovery.Back):
+            if not isinstance(said, recovery.RecoveryReply):
                 return
             ours = next((a for a in self._asked if a.asked.id == said.id), None)
             if ours is None:
@@ -364,7 +377,7 @@ class ReturningLobby:
 
     def __init__(
         self,
-        kept: recovery.Kept,
+        kept: recovery.HostRecoveryData,
         make_package: Callable[[float], mls.KeyPackageBundle],
         psks: dict[bytes, bytes],
         *,
@@ -378,11 +391,11 @@ class ReturningLobby:
         self._make_package = make_package
         self._psks = psks
         self._rng = rng
-        self._key = recovery.inside_key(kept.door_seed)
+        self._key = recovery.recovery_key(kept.door_seed)
         self._doors = Doors(kept.secret, kept.origin, self.effects, rng)
         self._nonce = b""
         self._sought_at = 0.0
-        self._here: recovery.Here | None = None
+        self._here: recovery.HelperOffer | None = None
         self._sent: _Sent | None = None
         self._sent_at = 0.0
         self._server_nonce = b""
@@ -403,7 +416,7 @@ class ReturningLobby:
         if self._sent is None and now - self._sought_at >= SEEK_EVERY:
             self._sought_at = now
             self._nonce = self._rng(16)
-            self._post(today, recovery.Seek(self._nonce))
+            self._post(today, recovery.HelperQuery(self._nonce))
 
     def _post(self, day: int, message: recovery.Message) -> None:
         self._doors.post(day, recovery.seal(self._key, message, rng=self._rng))
@@ -418,20 +431,24 @@ class ReturningLobby:
         if posted is True:
             self._sought_at = 0.0
             self.tick(now)
-        if not isinstance(posted, lobby.Inside):
+        if not isinstance(posted, lobby.RecoveryMessage):
             return
         try:
             said = recovery.open(self._key, posted)
         except SnugCryptoError:
             return
-        if isinstance(said, recovery.Here) and said.nonce == self._nonce and self._sent is None:
+        if isinstance(said, recovery.HelperOffer) and said.nonce == self._nonce and self._sent is None:
             self._ask(day, said, now)
-        elif isinstance(said, recovery.Back) and self._sent is not None and said.id == self._sent.asked.id:
+        elif (
+            isinstance(said, recovery.RecoveryReply)
+            and self._sent is not None
+            and said.id == self._sent.asked.id
+        ):
             self._let_in(said, self._sent)
 
-    def _ask(self, day: int, here: recovery.Here, now: float) -> None:
+    def _ask(self, day: int, here: recovery.HelperOffer, now: float) -> None:
         bundle = self._make_package(now)
-        asked, private = recovery.make_return(
+        asked, private = recovery.make_host_return_request(
             self._kept.host_seed, self._kept.group_id, here.slot, bundle.encoded, rng=self._rng
         )
         self._here, self._sent, self._sent_at = here, _Sent(asked, private, bundle), now
@@ -455,7 +472,7 @@ class ReturningLobby:
     def _transmit(self, message: wire.ClientMessage) -> None:
         self.effects.append(ev.Transmit(ev.ROOM, message))
 
-    def _let_in(self, back: recovery.Back, sent: _Sent) -> None:
+    def _let_in(self, back: recovery.RecoveryReply, sent: _Sent) -> None:
         try:
             answer = back.open(sent.asked, sent.private)
             group = mls.Group.join(answer.welcome, sent.bundle, psks=self._psks, rng=self._rng)

@@ -55,7 +55,7 @@ from snugroom.crypto.agreed.room_state import (
 )
 from snugroom.crypto.entry import lobby
 from snugroom.crypto.entry.invite import HostSeed, Invite, link_psk, room_number
-from snugroom.crypto.entry.recovery import Kept
+from snugroom.crypto.entry.recovery import HostRecoveryData
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, SigningKey
 from snugroom.crypto.media.clear_header import Kind
@@ -109,7 +109,7 @@ class Session:
         self._members: MembersLobby | None = None
         self._desk: Desk | None = None
         self._helper: int | None = None  # the leaf of the member who let us rejoin last
-        self._kept: Kept | None = None
+        self._kept: HostRecoveryData | None = None
         self._ended: ev.Ended | None = None
         self._publish: ev.Publish | None = None
         self._policy: Policy | None = None  # as of the last check whether we are a host
@@ -220,7 +220,7 @@ class Session:
     @classmethod
     def come_back(
         cls,
-        kept: Kept,
+        kept: HostRecoveryData,
         *,
         options: Options = Options(),  # noqa: B008 - frozen
         now: float,
@@ -234,12 +234,12 @@ class Session:
         session._collect(now)
         return session
 
-    def kept(self) -> Kept | None:
+    def kept(self) -> HostRecoveryData | None:
         """Return the data for a host to keep, sealed, for `come_back`; None for others."""
         room = self._room
         if room is None or room.host_seed is None:
             return None
-        return Kept(
+        return HostRecoveryData(
             room.host_seed,
             room.door_key.seed,
             self._invite.secret,

@@ -9,7 +9,7 @@ import { type Bytes, type Rng, utf8 } from "../../../client/web/src/crypto/bytes
 import { SnugCryptoError, ValidationError } from "../../../client/web/src/crypto/errors";
 import { H } from "../../../client/web/src/crypto/kdf";
 import { FutureEpochError } from "../../../client/web/src/crypto/media/keys";
-import { Kept } from "../../../client/web/src/crypto/entry/recovery";
+import { HostRecoveryData } from "../../../client/web/src/crypto/entry/recovery";
 import type { Kind } from "../../../client/web/src/crypto/media/clearHeader";
 import { decodeContacts } from "../../../client/web/src/session/entry/contacts";
 import { decode as decodeContent } from "../../../client/web/src/session/catalogue/content";
@@ -177,7 +177,7 @@ const operations: Record<string, (request: Json) => Promise<Json> | Json> = {
     return started(request, await Session.join(facts as unknown as Parameters<typeof Session.join>[0]));
   },
   comeBack: async (request) => {
-    const kept = await Kept.decode(read(request["kept"]) as Bytes);
+    const kept = await HostRecoveryData.decode(read(request["kept"]) as Bytes);
     return started(request, await Session.comeBack(kept, await common(request)));
   },
   kept: (request) => ({ value: plain(session(request).kept()?.encode() ?? null) }),

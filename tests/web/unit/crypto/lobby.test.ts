@@ -8,7 +8,7 @@ import { IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
 import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SEAL_OVERHEAD, seal } from "../../../../client/web/src/crypto/kdf";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
-import { Call, Card, Inside, Knock, Reply } from "../../../../client/web/src/crypto/entry/lobby";
+import { Card, CardRequest, Knock, RecoveryMessage, Reply } from "../../../../client/web/src/crypto/entry/lobby";
 import { compareWithPython } from "./cases";
 import { seeded } from "./given";
 
@@ -23,8 +23,8 @@ type Fields = Readonly<Record<string, never>>;
 /** A message as Python's cases have it. */
 function messageOf(fields: Fields & { readonly type: string }): lobby.LobbyMessage {
   switch (fields.type) {
-    case "Call":
-      return new Call();
+    case "CardRequest":
+      return new CardRequest();
     case "Card":
       return new Card(
         fields.ephPublic as never,
@@ -38,7 +38,7 @@ function messageOf(fields: Fields & { readonly type: string }): lobby.LobbyMessa
     case "Reply":
       return new Reply(fields.id as never, fields.sealed as never);
     default:
-      return new Inside(fields.sealed as never);
+      return new RecoveryMessage(fields.sealed as never);
   }
 }
 

@@ -3,10 +3,10 @@ import { type Bytes, type Rng, same, utf8 } from "../../../../client/web/src/cry
 import { padded } from "../../../../client/web/src/crypto/fields";
 import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { seal } from "../../../../client/web/src/crypto/kdf";
-import { type Answer, Inside } from "../../../../client/web/src/crypto/entry/lobby";
+import { type Answer, RecoveryMessage } from "../../../../client/web/src/crypto/entry/lobby";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
-import * as returning from "../../../../client/web/src/crypto/entry/recovery";
-import { Again, Back, Here, Kept, Return, Seek } from "../../../../client/web/src/crypto/entry/recovery";
+import * as recovery from "../../../../client/web/src/crypto/entry/recovery";
+import { HelperOffer, HelperQuery, HostRecoveryData, HostReturnRequest, RecoveryReply, RejoinRequest } from "../../../../client/web/src/crypto/entry/recovery";
 import { compareWithPython } from "./cases";
 import { seeded } from "./given";
 
@@ -25,48 +25,48 @@ interface Fields {
   readonly sealed: Bytes;
 }
 
-const askedOf = (fields: Fields): Return | Again =>
-  fields.type === "Return"
-    ? new Return(fields.replyPublic, fields.slot, fields.signature, fields.keyPackage)
-    : new Again(fields.replyPublic, fields.keyPackage);
+const askedOf = (fields: Fields): HostReturnRequest | RejoinRequest =>
+  fields.type === "HostReturnRequest"
+    ? new HostReturnRequest(fields.replyPublic, fields.slot, fields.signature, fields.keyPackage)
+    : new RejoinRequest(fields.replyPublic, fields.keyPackage);
 
-function messageOf(fields: Fields): returning.Message {
-  if (fields.type === "Seek") return new Seek(fields.nonce);
-  if (fields.type === "Here") return new Here(fields.nonce, fields.slot, fields.chain, fields.gate);
-  if (fields.type === "Back") return new Back(fields.id, fields.enc, fields.sealed);
+function messageOf(fields: Fields): recovery.Message {
+  if (fields.type === "HelperQuery") return new HelperQuery(fields.nonce);
+  if (fields.type === "HelperOffer") return new HelperOffer(fields.nonce, fields.slot, fields.chain, fields.gate);
+  if (fields.type === "RecoveryReply") return new RecoveryReply(fields.id, fields.enc, fields.sealed);
   return askedOf(fields);
 }
 
 const reply = X25519Key.fromPrivate(seeded("reply")(32));
 
 compareWithPython("returning", {
-  inside_key: returning.insideKey,
+  inside_key: recovery.recoveryKey,
   inside: async (doorSeed: Bytes, fields: Fields, rng: Rng) => {
-    const [key, message] = [returning.insideKey(doorSeed), messageOf(fields)];
-    const inside = await returning.seal(key, message, rng);
-    assert.deepEqual(await returning.open(key, inside), message);
+    const [key, message] = [recovery.recoveryKey(doorSeed), messageOf(fields)];
+    const inside = await recovery.seal(key, message, rng);
+    assert.deepEqual(await recovery.open(key, inside), message);
     return inside.sealed;
   },
   uncovered: async (raw: Bytes) => {
-    const key = returning.insideKey(new Uint8Array(32));
+    const key = recovery.recoveryKey(new Uint8Array(32));
     const sealed = await seal(key, padded(raw, 4 + raw.length), utf8("snug 1 inside"), seeded("inside"));
-    return returning.open(key, new Inside(sealed));
+    return recovery.open(key, new RecoveryMessage(sealed));
   },
   make_return: async (seed: Bytes, groupId: Bytes, slot: number, keyPackage: Bytes, rng: Rng) => {
-    const { asked, privateKey } = await returning.makeReturn(await HostSeed.from(seed), groupId, slot, keyPackage, rng);
+    const { request: asked, privateKey } = await recovery.makeHostReturnRequest(await HostSeed.from(seed), groupId, slot, keyPackage, rng);
     assert.ok(same(privateKey.public, asked.replyPublic));
     assert.deepEqual(asked.proof, { slot, signature: asked.signature });
     return asked;
   },
   id: (fields: Fields) => askedOf(fields).id,
   back: async (fields: Fields, answer: Answer, rng: Rng) => {
-    const back = await returning.makeBack(askedOf(fields), answer, rng);
+    const back = await recovery.makeRecoveryReply(askedOf(fields), answer, rng);
     return [back, await back.open(askedOf(fields), await reply)];
   },
   open_back: async (back: Fields, asked: Fields, key: Bytes) =>
-    new Back(back.id, back.enc, back.sealed).open(askedOf(asked), await X25519Key.fromPrivate(key)),
+    new RecoveryReply(back.id, back.enc, back.sealed).open(askedOf(asked), await X25519Key.fromPrivate(key)),
   kept: async (data: Bytes) => {
-    const kept = await Kept.decode(data);
+    const kept = await HostRecoveryData.decode(data);
     assert.ok(same(kept.encode(), data));
     const door = await kept.doorKey();
     assert.ok(same(door.seed, kept.doorSeed));

@@ -4,7 +4,7 @@ import { type Bytes, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { dayOf, HostSeed, lobbyEnvelopeKey } from "../../../../client/web/src/crypto/entry/invite";
 import { H, SigningKey } from "../../../../client/web/src/crypto/kdf";
 import * as lobby from "../../../../client/web/src/crypto/entry/lobby";
-import * as returning from "../../../../client/web/src/crypto/entry/recovery";
+import * as recovery from "../../../../client/web/src/crypto/entry/recovery";
 import {
   Identity,
   Policy,
@@ -81,7 +81,7 @@ test("a guest knocks at its host's card and at nobody else's", async () => {
   const bo = await guest(seed);
   assert.deepEqual(
     (await posted(bo.effects)).map(({ type }) => type),
-    ["Call"],
+    ["CardRequest"],
   );
   const forged = await lobby.makeCard(mallory.hostKey, ORIGIN, DAY, START, seeded("card"));
   const old = await lobby.makeCard(seed.hostKey, ORIGIN, DAY, START - 1000, seeded("old card"));
@@ -151,10 +151,10 @@ test("posts keep to the server's limits, and the same is not said twice while it
   await doors.want(new Set([DAY]), START);
   await doors.received(DAY, ENTERED);
   effects.length = 0;
-  for (let i = 0; i < POST_BURST + 40; i++) await doors.post(DAY, new lobby.Call());
+  for (let i = 0; i < POST_BURST + 40; i++) await doors.post(DAY, new lobby.CardRequest());
   assert.equal(effects.length, POST_BURST);
   assert.ok(doors.crowded);
-  const same = new lobby.Call();
+  const same = new lobby.CardRequest();
   for (let i = 0; i < 5; i++) await doors.post(DAY, same);
   await doors.want(new Set([DAY]), START + 1);
   assert.equal(effects.length, POST_BURST + 8);
@@ -187,7 +187,7 @@ test("a desk lets nobody back in whom the host key has not signed for", async ()
   const room = { m, rank: 0, aspects: [] } as unknown as RoomSession;
   const said: lobby.LobbyMessage[] = [];
   const place = { post: async (_: number, message: lobby.LobbyMessage) => void said.push(message) };
-  const key = returning.insideKey(door.seed);
+  const key = recovery.recoveryKey(door.seed);
   for (const [by, closed, expected] of [
     ["host", false, 1],
     ["mallory", false, 0],
@@ -196,25 +196,25 @@ test("a desk lets nobody back in whom the host key has not signed for", async ()
     m.ledger.returnsClosed = closed;
     const desk = new Desk(door.seed, seeded("desk"));
     const signer = by === "host" ? seed : await HostSeed.fromRandom(seeded(by));
-    const { asked } = await returning.makeReturn(signer, groupId, 5, bundle.encoded, seeded("return"));
-    await desk.heard(DAY, await returning.seal(key, asked), room, START);
-    await desk.heard(DAY, await returning.seal(key, asked), room, START); // said again
+    const { request: asked } = await recovery.makeHostReturnRequest(signer, groupId, 5, bundle.encoded, seeded("return"));
+    await desk.heard(DAY, await recovery.seal(key, asked), room, START);
+    await desk.heard(DAY, await recovery.seal(key, asked), room, START); // said again
     await desk.tick(room, place, START);
     assert.equal(desk.wanted.length, expected, `${by} ${closed}`);
   }
   const desk = new Desk(door.seed, seeded("desk"));
-  await desk.heard(DAY, await returning.seal(key, new returning.Seek(new Uint8Array(16))), room, START);
+  await desk.heard(DAY, await recovery.seal(key, new recovery.HelperQuery(new Uint8Array(16))), room, START);
   await desk.heard(
     DAY,
-    await returning.seal(new Uint8Array(32), new returning.Seek(new Uint8Array(16).fill(1))),
+    await recovery.seal(new Uint8Array(32), new recovery.HelperQuery(new Uint8Array(16).fill(1))),
     room,
     START,
   );
   await desk.tick(room, place, START);
   assert.equal(said.length, 1); // by who was never admitted: nothing
-  assert.ok(said[0]?.type === "Inside");
-  const here = await returning.open(key, said[0]);
-  assert.ok(here.type === "Here" && here.slot === 5);
+  assert.ok(said[0]?.type === "RecoveryMessage");
+  const here = await recovery.open(key, said[0]);
+  assert.ok(here.type === "HelperOffer" && here.slot === 5);
 });
 
 test("nobody vouches for a leaf of somebody else", async () => {

@@ -3,10 +3,10 @@
  *
  * Every lobby message is sealed under the lobby's envelope key, and every blob has one of a few sizes:
  *
- *     Call    a newcomer asks the hosts for a card
- *     Card    a host's short-lived X25519 key, signed by the key that is in the link
- *     Knock   HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
- *     Reply   an Answer or a Refusal under the knock's HPKE export: proves that its author opened the knock
+ *     CardRequest  a newcomer asks the hosts for a card
+ *     Card         a host's short-lived X25519 key, signed by the key that is in the link
+ *     Knock        HPKE to that key: the newcomer's data, with a proof of the invite; only a host can read it
+ *     Reply        an Answer or a Refusal under the knock's HPKE export: proves that its author opened the knock
  *
  * Without the link, none of this is readable. A link holder sees that somebody knocks. The link holder does
  * not see the name, the invite, or the answer, except as far as the blob's size reveals it.
@@ -38,7 +38,7 @@ export const KEY_PACKAGE_MAX = 8192;
 
 const AAD = utf8("snug 1 posted");
 const NOTHING = new Uint8Array(0);
-const [CALL, CARD, KNOCK, REPLY, INSIDE] = [1, 2, 3, 4, 5];
+const [CARD_REQUEST, CARD, KNOCK, REPLY, RECOVERY] = [1, 2, 3, 4, 5];
 const [ANSWER, REFUSAL] = [1, 2];
 /** Bidirectional overrides and isolates, which can disguise a text as another, and control characters. */
 const CONTROL = /[\u202a-\u202e\u2066-\u2069\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
@@ -53,8 +53,8 @@ const REPLY_OVERHEAD = ENVELOPE_OVERHEAD + REPLY_ID + SEAL_OVERHEAD;
 // -- in the envelope ---------------------------------------------------------------------------
 
 /** A newcomer's request for a card. Hosts answer with a card. */
-export class Call {
-  readonly type = "Call";
+export class CardRequest {
+  readonly type = "CardRequest";
 }
 
 /** A host's key for knocks. Decoding does not verify it: call `verify` before use. */
@@ -140,9 +140,9 @@ export class Reply {
   }
 }
 
-/** A message between members and a returning host (`crypto/returning`), sealed a second time. */
-export class Inside {
-  readonly type = "Inside";
+/** A message between members and a returning host (`crypto/entry/recovery`), sealed a second time. */
+export class RecoveryMessage {
+  readonly type = "RecoveryMessage";
   readonly sealed: Bytes;
 
   constructor(sealed: Bytes) {
@@ -150,7 +150,7 @@ export class Inside {
   }
 }
 
-export type LobbyMessage = Call | Card | Knock | Reply | Inside;
+export type LobbyMessage = CardRequest | Card | Knock | Reply | RecoveryMessage;
 
 /**
  * Seal a message under the envelope key (32 bytes) in a blob of the smallest fitting size in `BUCKETS`.
@@ -174,12 +174,12 @@ export async function read(envelopeKey: Bytes, blob: Bytes): Promise<LobbyMessag
   const reader = new Reader(unpadded(await unseal(envelopeKey, blob, AAD)));
   const kind = reader.uint(1);
   let message: LobbyMessage;
-  if (kind === CALL) message = new Call();
+  if (kind === CARD_REQUEST) message = new CardRequest();
   else if (kind === CARD)
     message = new Card(reader.take(32), reader.take(16), reader.uint(8), reader.uint(4), reader.take(64));
   else if (kind === KNOCK) message = new Knock(reader.take(hpke.KEY_SIZE), reader.rest());
   else if (kind === REPLY) message = new Reply(reader.take(REPLY_ID), reader.rest());
-  else if (kind === INSIDE) message = new Inside(reader.rest());
+  else if (kind === RECOVERY) message = new RecoveryMessage(reader.rest());
   else throw new UnsupportedError(`a lobby message of the unknown kind ${kind}`);
   reader.end();
   return message;
@@ -187,16 +187,16 @@ export async function read(envelopeKey: Bytes, blob: Bytes): Promise<LobbyMessag
 
 function encode(message: LobbyMessage): Bytes {
   switch (message.type) {
-    case "Call":
-      return Uint8Array.of(CALL);
+    case "CardRequest":
+      return Uint8Array.of(CARD_REQUEST);
     case "Card":
       return concat(Uint8Array.of(CARD), message.encode());
     case "Knock":
       return concat(Uint8Array.of(KNOCK), message.enc, message.ciphertext);
     case "Reply":
       return concat(Uint8Array.of(REPLY), message.id, message.sealed);
-    case "Inside":
-      return concat(Uint8Array.of(INSIDE), message.sealed);
+    case "RecoveryMessage":
+      return concat(Uint8Array.of(RECOVERY), message.sealed);
   }
 }
 

@@ -6,11 +6,11 @@
  * door seed, which only admitted members have. (An evicted member has it too, and can see that a host
  * returns.)
  *
- *     Seek    the host: is a member here?
- *     Here    a member: the slot, the chain, and the gate
- *     Return  the host: its new KeyPackage, and the host key's signature for that slot
- *     Again   a member that must rejoin and finds no host: its new KeyPackage, with its ticket
- *     Back    the member that committed either: the answer for newcomers, sealed to the requester only
+ *     HelperQuery        the host: is a member here?
+ *     HelperOffer        a member: the slot, the chain, and the gate
+ *     HostReturnRequest  the host: its new KeyPackage, and the host key's signature for that slot
+ *     RejoinRequest      a member that must rejoin and finds no host: its new KeyPackage, with its ticket
+ *     RecoveryReply      the member that committed either: the answer for newcomers, sealed to the requester
  */
 
 import { type Bytes, concat, type Rng, systemRng, utf8 } from "../bytes";
@@ -20,20 +20,20 @@ import * as hpke from "../hpke";
 import { canonicalOrigin, HostSeed } from "./invite";
 import * as kdf from "../kdf";
 import { H, KDF, SigningKey } from "../kdf";
-import { type Answer, encodeAnswer, Inside, KEY_PACKAGE_MAX, readAnswer } from "./lobby";
+import { type Answer, encodeAnswer, RecoveryMessage, KEY_PACKAGE_MAX, readAnswer } from "./lobby";
 import { checkName } from "../agreed/names";
 import { X25519Key } from "../primitives";
 import { type HostReturn, hostReturnMessage } from "../agreed/roomState";
 
 const AAD = utf8("snug 1 inside");
-const [SEEK, HERE, RETURN, BACK, AGAIN] = [1, 2, 3, 4, 5];
+const [QUERY, OFFER, RETURN, REPLY, REJOIN] = [1, 2, 3, 4, 5];
 const ID = 8;
 /** Size in bytes to which messages are padded; a larger message gets no padding. */
-const LEAST = 2048;
+const SIZE_MIN = 2048;
 
 /** A host's search for members. `nonce` (16 bytes) links the answers to it. */
-export class Seek {
-  readonly type = "Seek";
+export class HelperQuery {
+  readonly type = "HelperQuery";
   readonly nonce: Bytes;
 
   constructor(nonce: Bytes) {
@@ -42,8 +42,8 @@ export class Seek {
 }
 
 /** A member's answer: the room's slot, the chain after it (32 bytes) and its gate (32 bytes). */
-export class Here {
-  readonly type = "Here";
+export class HelperOffer {
+  readonly type = "HelperOffer";
   readonly nonce: Bytes;
   readonly slot: number;
   readonly chain: Bytes;
@@ -58,8 +58,8 @@ export class Here {
 }
 
 /** A host's unverified request to be added. `replyPublic` is an X25519 key for the answer. */
-export class Return {
-  readonly type = "Return";
+export class HostReturnRequest {
+  readonly type = "HostReturnRequest";
   readonly replyPublic: Bytes;
   readonly slot: number;
   readonly signature: Bytes;
@@ -88,8 +88,8 @@ export class Return {
 }
 
 /** A member's request to replace its old leaf (SNUG-8); the ticket is in the KeyPackage. */
-export class Again {
-  readonly type = "Again";
+export class RejoinRequest {
+  readonly type = "RejoinRequest";
   readonly replyPublic: Bytes;
   readonly keyPackage: Bytes;
 
@@ -108,11 +108,11 @@ export class Again {
   }
 }
 
-const backInfo = (asked: Return | Again): Bytes => concat(utf8("snug 1 back"), H(asked.encode()));
+const replyInfo = (request: HostReturnRequest | RejoinRequest): Bytes => concat(utf8("snug 1 back"), H(request.encode()));
 
-/** The answer to a `Return` or an `Again`. */
-export class Back {
-  readonly type = "Back";
+/** The answer to a `HostReturnRequest` or a `RejoinRequest`. */
+export class RecoveryReply {
+  readonly type = "RecoveryReply";
   readonly id: Bytes;
   readonly enc: Bytes;
   readonly sealed: Bytes;
@@ -127,76 +127,76 @@ export class Back {
    * Open the answer. AuthenticationError if it is for another request; MalformedError if it contains no
    * Answer.
    */
-  async open(asked: Return | Again, reply: X25519Key): Promise<Answer> {
-    const opened = await hpke.open(reply, this.enc, backInfo(asked), this.id, this.sealed);
+  async open(request: HostReturnRequest | RejoinRequest, reply: X25519Key): Promise<Answer> {
+    const opened = await hpke.open(reply, this.enc, replyInfo(request), this.id, this.sealed);
     const answer = readAnswer(opened.plaintext);
     if (answer.type !== "Answer") throw new MalformedError("an answer to a return says no");
     return answer;
   }
 }
 
-export type Message = Seek | Here | Return | Again | Back;
+export type Message = HelperQuery | HelperOffer | HostReturnRequest | RejoinRequest | RecoveryReply;
 
 /** Return the request, signed by the host key, and the key pair for its answer. */
-export async function makeReturn(
+export async function makeHostReturnRequest(
   seed: HostSeed,
   groupId: Bytes,
   slot: number,
   keyPackage: Bytes,
   rng: Rng = systemRng,
-): Promise<{ readonly asked: Return; readonly privateKey: X25519Key }> {
+): Promise<{ readonly request: HostReturnRequest; readonly privateKey: X25519Key }> {
   const privateKey = await X25519Key.generate(rng);
   const signature = await seed.hostKey.sign(hostReturnMessage(groupId, H(keyPackage), slot));
-  return { asked: new Return(privateKey.public, slot, signature, keyPackage), privateKey };
+  return { request: new HostReturnRequest(privateKey.public, slot, signature, keyPackage), privateKey };
 }
 
 /** Seal the answer to the requester. */
-export async function makeBack(asked: Return | Again, answer: Answer, rng: Rng = systemRng): Promise<Back> {
+export async function makeRecoveryReply(request: HostReturnRequest | RejoinRequest, answer: Answer, rng: Rng = systemRng): Promise<RecoveryReply> {
   const body = encodeAnswer(answer);
-  const sealed = await hpke.seal(asked.replyPublic, backInfo(asked), asked.id, body, rng);
-  return new Back(asked.id, sealed.enc, sealed.ciphertext);
+  const sealed = await hpke.seal(request.replyPublic, replyInfo(request), request.id, body, rng);
+  return new RecoveryReply(request.id, sealed.enc, sealed.ciphertext);
 }
 
 /** Return the key (32 bytes) for messages between members and a returning host in the lobby. */
-export function insideKey(doorSeed: Bytes): Bytes {
+export function recoveryKey(doorSeed: Bytes): Bytes {
   return KDF(exactly(doorSeed, 32, "a door seed"), "snug 1 inside");
 }
 
 function encode(message: Message): Bytes {
   switch (message.type) {
-    case "Seek":
-      return concat(Uint8Array.of(SEEK), exactly(message.nonce, 16, "a nonce"));
-    case "Here":
-      return concat(Uint8Array.of(HERE), message.nonce, uint(message.slot, 8), message.chain, message.gate);
-    case "Return":
+    case "HelperQuery":
+      return concat(Uint8Array.of(QUERY), exactly(message.nonce, 16, "a nonce"));
+    case "HelperOffer":
+      return concat(Uint8Array.of(OFFER), message.nonce, uint(message.slot, 8), message.chain, message.gate);
+    case "HostReturnRequest":
       return concat(Uint8Array.of(RETURN), message.encode());
-    case "Again":
-      return concat(Uint8Array.of(AGAIN), message.encode());
-    case "Back":
-      return concat(Uint8Array.of(BACK), message.id, message.enc, message.sealed);
+    case "RejoinRequest":
+      return concat(Uint8Array.of(REJOIN), message.encode());
+    case "RecoveryReply":
+      return concat(Uint8Array.of(REPLY), message.id, message.enc, message.sealed);
   }
 }
 
 /** Encode and seal a message for `lobby.post`. */
-export async function seal(key: Bytes, message: Message, rng: Rng = systemRng): Promise<Inside> {
+export async function seal(key: Bytes, message: Message, rng: Rng = systemRng): Promise<RecoveryMessage> {
   const raw = encode(message);
-  return new Inside(await kdf.seal(key, padded(raw, Math.max(LEAST, 4 + raw.length)), AAD, rng));
+  return new RecoveryMessage(await kdf.seal(key, padded(raw, Math.max(SIZE_MIN, 4 + raw.length)), AAD, rng));
 }
 
 /** Open a message. AuthenticationError unless a present or former member sealed it; else as `Reader`. */
-export async function open(key: Bytes, inside: Inside): Promise<Message> {
+export async function open(key: Bytes, inside: RecoveryMessage): Promise<Message> {
   const reader = new Reader(unpadded(await kdf.unseal(key, inside.sealed, AAD)));
   const kind = reader.uint(1);
   let message: Message;
-  if (kind === SEEK) message = new Seek(reader.take(16));
-  else if (kind === HERE) message = new Here(reader.take(16), reader.uint(8), reader.take(32), reader.take(32));
+  if (kind === QUERY) message = new HelperQuery(reader.take(16));
+  else if (kind === OFFER) message = new HelperOffer(reader.take(16), reader.uint(8), reader.take(32), reader.take(32));
   else if (kind === RETURN) {
-    message = new Return(reader.take(hpke.KEY_SIZE), reader.uint(8), reader.take(64), reader.rest());
+    message = new HostReturnRequest(reader.take(hpke.KEY_SIZE), reader.uint(8), reader.take(64), reader.rest());
     ofASize(message.keyPackage);
-  } else if (kind === AGAIN) {
-    message = new Again(reader.take(hpke.KEY_SIZE), reader.rest());
+  } else if (kind === REJOIN) {
+    message = new RejoinRequest(reader.take(hpke.KEY_SIZE), reader.rest());
     ofASize(message.keyPackage);
-  } else if (kind === BACK) message = new Back(reader.take(ID), reader.take(hpke.KEY_SIZE), reader.rest());
+  } else if (kind === REPLY) message = new RecoveryReply(reader.take(ID), reader.take(hpke.KEY_SIZE), reader.rest());
   else throw new UnsupportedError(`a message between members and host of the unknown kind ${kind}`);
   reader.end();
   return message;
@@ -207,8 +207,8 @@ function ofASize(keyPackage: Bytes): void {
     throw new MalformedError("a request without a KeyPackage, or with too large a one");
 }
 
-/** Fields of a `Kept`. */
-export interface KeptFields {
+/** Fields of a `HostRecoveryData`. */
+export interface HostRecoveryFields {
   readonly hostSeed: HostSeed;
   /** 32 bytes. */
   readonly doorSeed: Bytes;
@@ -220,7 +220,7 @@ export interface KeptFields {
 }
 
 /** A host's sealed file for a return after a crash. It holds no key that decrypts any message. */
-export class Kept implements KeptFields {
+export class HostRecoveryData implements HostRecoveryFields {
   readonly hostSeed: HostSeed;
   readonly doorSeed: Bytes;
   readonly secret: Bytes;
@@ -228,7 +228,7 @@ export class Kept implements KeptFields {
   readonly origin: string;
   readonly name: string;
 
-  constructor(fields: KeptFields) {
+  constructor(fields: HostRecoveryFields) {
     this.hostSeed = fields.hostSeed;
     this.doorSeed = fields.doorSeed;
     this.secret = fields.secret;
@@ -256,7 +256,7 @@ export class Kept implements KeptFields {
   }
 
   /** Decode. MalformedError, or ValidationError("SNUG-11") if the name is not allowed. */
-  static async decode(data: Bytes): Promise<Kept> {
+  static async decode(data: Bytes): Promise<HostRecoveryData> {
     const r = new Reader(data);
     if (r.uint(1) !== 1) throw new MalformedError("what a host keeps: another format than 1");
     const hostSeed = await HostSeed.from(r.take(32));
@@ -265,6 +265,6 @@ export class Kept implements KeptFields {
     r.end();
     if (canonicalOrigin(origin) !== origin)
       throw new MalformedError("what a host keeps: the server's address is not in its one form");
-    return new Kept({ hostSeed, doorSeed, secret, groupId, origin, name: checkName(name) });
+    return new HostRecoveryData({ hostSeed, doorSeed, secret, groupId, origin, name: checkName(name) });
   }
 }

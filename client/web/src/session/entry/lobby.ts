@@ -239,7 +239,7 @@ export class HostLobby {
   /** Single-use invites that leaked while a knock waited on them: to be revoked everywhere. */
   readonly leaked: number[] = [];
   /** Messages under the key that members have (for `returning.Desk`), each with its lobby's day. */
-  readonly inside: (readonly [number, lobby.Inside])[] = [];
+  readonly inside: (readonly [number, lobby.RecoveryMessage])[] = [];
   /** Intents for the room to commit. */
   readonly wanted: (AddIntent | RejoinIntent)[] = [];
   /** Signature keys of admitted newcomers, and the identities (32 bytes each) that they showed. */
@@ -347,8 +347,8 @@ export class HostLobby {
     const posted = await this.#doors.received(day, message);
     if (posted === true) await this.#postCard(day, now);
     else if (posted === false) return null;
-    else if (posted.type === "Call") await this.#postCard(day, now);
-    else if (posted.type === "Inside") this.inside.push([day, posted]);
+    else if (posted.type === "CardRequest") await this.#postCard(day, now);
+    else if (posted.type === "RecoveryMessage") this.inside.push([day, posted]);
     else if (posted.type === "Knock") return await this.#knocked(day, posted, m, now);
     return null;
   }
@@ -700,7 +700,7 @@ export class GuestLobby {
     const impatient = newest === undefined || now - newest.at >= KNOCK_PATIENCE;
     if (impatient && now - this.#calledAt >= CALL_EVERY) {
       this.#calledAt = now;
-      await this.doors.post(today, new lobby.Call());
+      await this.doors.post(today, new lobby.CardRequest());
     }
   }
 

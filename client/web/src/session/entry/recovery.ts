@@ -12,7 +12,7 @@ import { H, verify } from "../../crypto/kdf";
 import type * as lobby from "../../crypto/entry/lobby";
 import { checkName } from "../../crypto/agreed/names";
 import { X25519Key } from "../../crypto/primitives";
-import * as returning from "../../crypto/entry/recovery";
+import * as recovery from "../../crypto/entry/recovery";
 import {
   ANY_HOST,
   hostReturnMessage,
@@ -53,7 +53,7 @@ export const ASKED_EVERY = 5;
 export const NUMBERS = 2 ** 32;
 
 interface Asked {
-  readonly asked: returning.Return | returning.Again;
+  readonly asked: recovery.HostReturnRequest | recovery.RejoinRequest;
   readonly day: number;
   readonly keyPackage: mls.KeyPackage;
   readonly ticket: Bytes;
@@ -76,7 +76,7 @@ export class Desk {
   readonly wanted: (ReturnIntent | RejoinIntent)[] = [];
   readonly #rng: Rng;
   readonly #key: Bytes;
-  /** hex(nonce of a Seek) -> the nonce, when, day */
+  /** hex(nonce of a HelperQuery) -> the nonce, when, day */
   readonly #hereDue = new Map<
     string,
     { readonly nonce: Bytes; readonly due: number; readonly day: number }
@@ -86,7 +86,7 @@ export class Desk {
 
   constructor(doorSeed: Bytes, rng: Rng = systemRng) {
     this.#rng = rng;
-    this.#key = returning.insideKey(doorSeed);
+    this.#key = recovery.recoveryKey(doorSeed);
   }
 
   /** Send the answers that are due, unless another member has. */
@@ -95,11 +95,11 @@ export class Desk {
     for (const [key, { nonce, due, day }] of [...this.#hereDue]) {
       if (now < due) continue;
       this.#hereDue.delete(key);
-      const here = new returning.Here(nonce, journal.slot, journal.chain, invite.gate(journal.token));
-      await place.post(day, await returning.seal(this.#key, here, this.#rng));
+      const here = new recovery.HelperOffer(nonce, journal.slot, journal.chain, invite.gate(journal.token));
+      await place.post(day, await recovery.seal(this.#key, here, this.#rng));
     }
     for (const [number, asked] of this.#asked) {
-      const returns = asked.asked.type === "Return";
+      const returns = asked.asked.type === "HostReturnRequest";
       // Given up meanwhile; or a host of that name is active, has not crashed, and another holder of the seed asks.
       if (returns && (now - asked.due > PATIENCE || isHere(room, asked.name, now))) continue;
       const step = returns ? COMMIT_STEP : 0;
@@ -110,39 +110,39 @@ export class Desk {
   }
 
   /** Process a lobby message under the key that members have. */
-  async heard(day: number, posted: lobby.Inside, room: RoomSession, now: number): Promise<void> {
-    let said: returning.Message;
+  async heard(day: number, posted: lobby.RecoveryMessage, room: RoomSession, now: number): Promise<void> {
+    let said: recovery.Message;
     try {
-      said = await returning.open(this.#key, posted);
+      said = await recovery.open(this.#key, posted);
     } catch (error) {
       if (error instanceof SnugCryptoError) return; // the sender has the link, and was never admitted
       throw error;
     }
-    if (said.type === "Seek") {
+    if (said.type === "HelperQuery") {
       const key = hex(said.nonce);
       if (this.#hereDue.size < ASKED_MAX && !this.#hereDue.has(key))
         this.#hereDue.set(key, { nonce: said.nonce, due: now + HERE_STEP * room.rank, day });
-    } else if (said.type === "Here") this.#hereDue.delete(hex(said.nonce));
-    else if (said.type === "Return" || said.type === "Again") await this.#ask(day, said, room, now);
+    } else if (said.type === "HelperOffer") this.#hereDue.delete(hex(said.nonce));
+    else if (said.type === "HostReturnRequest" || said.type === "RejoinRequest") await this.#ask(day, said, room, now);
   }
 
   async #ask(
     day: number,
-    said: returning.Return | returning.Again,
+    said: recovery.HostReturnRequest | recovery.RejoinRequest,
     room: RoomSession,
     now: number,
   ): Promise<void> {
     for (const known of this.#asked.values()) if (same(known.asked.keyPackage, said.keyPackage)) return;
     const { m } = room;
     // A former host's: it is void, and must not displace others.
-    if (said.type === "Return" && m.ledger.returnsClosed) return;
+    if (said.type === "HostReturnRequest" && m.ledger.returnsClosed) return;
     let keyPackage: mls.KeyPackage, name: string, encoded: Bytes;
     try {
       keyPackage = await mls.KeyPackageIn.decode(said.keyPackage).verify(m.group.suite, Math.floor(now));
       name = checkName(Identity.decode(keyPackage.leafNode.credential.identity).name);
       encoded =
         keyPackage.extensions.find((e) => e.extensionType === REJOIN_EXTENSION)?.data ?? new Uint8Array();
-      if (said.type === "Return") {
+      if (said.type === "HostReturnRequest") {
         const message = hostReturnMessage(m.group.groupId, H(said.keyPackage), said.slot);
         await verify(m.policy.hostPublic, message, said.signature);
       } else {
@@ -154,7 +154,7 @@ export class Desk {
       if (error instanceof SnugCryptoError) return; // from a member, former or current, without the host key
       throw error;
     }
-    if (said.type === "Again" && !this.#mayAsk(keyPackage, room, now)) return;
+    if (said.type === "RejoinRequest" && !this.#mayAsk(keyPackage, room, now)) return;
     this.#number++;
     this.#asked.set(this.#number, {
       asked: said,
@@ -168,7 +168,7 @@ export class Desk {
     while (this.#asked.size > ASKED_MAX) {
       // Members' requests are dropped before hosts'.
       const [first] = this.#asked.keys();
-      const again = [...this.#asked].find(([, asked]) => asked.asked.type === "Again");
+      const again = [...this.#asked].find(([, asked]) => asked.asked.type === "RejoinRequest");
       this.#asked.delete(again?.[0] ?? first ?? 0);
     }
   }
@@ -178,7 +178,7 @@ export class Desk {
     const key = keyPackage.leafNode.signatureKey;
     if (room.m.leafOf(key) === null) return false;
     for (const [number, asked] of [...this.#asked]) {
-      if (asked.asked.type !== "Again" || !same(asked.keyPackage.leafNode.signatureKey, key)) continue;
+      if (asked.asked.type !== "RejoinRequest" || !same(asked.keyPackage.leafNode.signatureKey, key)) continue;
       if (now - asked.due < ASKED_EVERY) return false;
       this.#asked.delete(number);
     }
@@ -189,15 +189,15 @@ export class Desk {
   async answer(number: number, answer: lobby.Answer, place: Place): Promise<void> {
     const asked = this.#asked.get(number);
     if (asked === undefined) return;
-    let back: returning.Back;
+    let back: recovery.RecoveryReply;
     try {
-      back = await returning.makeBack(asked.asked, answer, this.#rng);
+      back = await recovery.makeRecoveryReply(asked.asked, answer, this.#rng);
     } catch (error) {
       // An invalid reply key: the asker cannot be answered.
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
-    await place.post(asked.day, await returning.seal(this.#key, back, this.#rng));
+    await place.post(asked.day, await recovery.seal(this.#key, back, this.#rng));
   }
 }
 
@@ -208,7 +208,7 @@ function isHere(room: RoomSession, name: string, now: number): boolean {
 }
 
 function intentOf(knock: number, { asked, keyPackage, ticket, name }: Asked): ReturnIntent | RejoinIntent {
-  if (asked.type === "Again") return { type: "RejoinIntent", knock, keyPackage, ticket, name };
+  if (asked.type === "RejoinRequest") return { type: "RejoinIntent", knock, keyPackage, ticket, name };
   return { type: "ReturnIntent", knock, keyPackage, hostReturn: asked.proof, name };
 }
 
@@ -232,9 +232,9 @@ export class MembersLobby {
   }
 
   /** Return a message between members there; null for any other. */
-  async received(day: number, message: ServerMessage): Promise<lobby.Inside | null> {
+  async received(day: number, message: ServerMessage): Promise<lobby.RecoveryMessage | null> {
     const posted = await this.#doors.received(day, message);
-    return typeof posted !== "boolean" && posted.type === "Inside" ? posted : null;
+    return typeof posted !== "boolean" && posted.type === "RecoveryMessage" ? posted : null;
   }
 
   /** Post a message there. */
@@ -250,7 +250,7 @@ export class MembersLobby {
 
 /** A request to one member, with its keys. */
 interface Again {
-  readonly asked: returning.Again;
+  readonly asked: recovery.RejoinRequest;
   readonly privateKey: X25519Key;
   readonly bundle: mls.KeyPackageBundle;
   readonly leaf: number;
@@ -314,7 +314,7 @@ export class RejoiningLobby extends GuestLobby {
       ...helpers.filter((leaf) => leaf === first),
       ...helpers.filter((leaf) => leaf !== first),
     ];
-    this.#key = returning.insideKey(old.doorKey.seed);
+    this.#key = recovery.recoveryKey(old.doorKey.seed);
     this.#postedAt = now;
   }
 
@@ -338,7 +338,7 @@ export class RejoiningLobby extends GuestLobby {
     await this.makePackage(now);
     let last = this.#asked.at(-1);
     if (last === undefined || now - last.at >= HELPER_WAIT) last = await this.#askNext(now);
-    await this.doors.post(today, await returning.seal(this.#key, last.asked, this.rng));
+    await this.doors.post(today, await recovery.seal(this.#key, last.asked, this.rng));
   }
 
   /** Ask one member after the other: a member that does not help could use up its ticket. */
@@ -354,14 +354,14 @@ export class RejoiningLobby extends GuestLobby {
     this.#turn++;
     const privateKey = await X25519Key.generate(this.rng);
     const bundle = await this.#packageFor(now, this.#nonce, leaf);
-    const asked = new returning.Again(privateKey.public, bundle.encoded);
+    const asked = new recovery.RejoinRequest(privateKey.public, bundle.encoded);
     const again = { asked, privateKey, bundle, leaf, at: now };
     this.#asked.push(again);
     return again;
   }
 
   override async heard(day: number, posted: lobby.LobbyMessage, now: number): Promise<void> {
-    if (posted.type === "Inside" && this.entry === null) {
+    if (posted.type === "RecoveryMessage" && this.entry === null) {
       await this.#heardInside(posted);
       return;
     }
@@ -375,10 +375,10 @@ export class RejoiningLobby extends GuestLobby {
     this.#made = null;
   }
 
-  async #heardInside(posted: lobby.Inside): Promise<void> {
+  async #heardInside(posted: lobby.RecoveryMessage): Promise<void> {
     try {
-      const said = await returning.open(this.#key, posted);
-      if (said.type !== "Back") return;
+      const said = await recovery.open(this.#key, posted);
+      if (said.type !== "RecoveryReply") return;
       const ours = this.#asked.find(({ asked }) => same(asked.id, said.id));
       if (ours === undefined) return;
       const answer = await said.open(ours.asked, ours.privateKey);
@@ -433,7 +433,7 @@ const withoutAdvice = (refusal: Sentence): Sentence =>
   refusal.key === "refusal.not_added" ? sentence("refusal.not_added.yet", refusal.args) : refusal;
 
 export interface ReturningFacts {
-  readonly kept: returning.Kept;
+  readonly kept: recovery.HostRecoveryData;
   readonly makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
   readonly psks: mls.Psks;
   readonly now: number;
@@ -441,7 +441,7 @@ export interface ReturningFacts {
 }
 
 interface Sent {
-  readonly asked: returning.Return;
+  readonly asked: recovery.HostReturnRequest;
   readonly privateKey: X25519Key;
   readonly bundle: mls.KeyPackageBundle;
   readonly at: number;
@@ -452,7 +452,7 @@ export class ReturningLobby {
   readonly effects: Effect[] = [];
   entry: Entry | null = null;
   readonly refusal: Sentence | null = null;
-  readonly #kept: returning.Kept;
+  readonly #kept: recovery.HostRecoveryData;
   readonly #makePackage: (now: number) => Promise<mls.KeyPackageBundle>;
   readonly #psks: mls.Psks;
   readonly #rng: Rng;
@@ -460,7 +460,7 @@ export class ReturningLobby {
   readonly #doors: Doors;
   #nonce: Bytes = new Uint8Array();
   #soughtAt = 0;
-  #here: returning.Here | null = null;
+  #here: recovery.HelperOffer | null = null;
   #sent: Sent | null = null;
   #serverNonce: Bytes = new Uint8Array();
 
@@ -475,7 +475,7 @@ export class ReturningLobby {
     this.#makePackage = makePackage;
     this.#psks = psks;
     this.#rng = rng;
-    this.#key = returning.insideKey(kept.doorSeed);
+    this.#key = recovery.recoveryKey(kept.doorSeed);
     this.#doors = new Doors(kept.secret, kept.origin, this.effects, rng);
     this.effects.push({ type: "Tell", event: words.status("returning") });
   }
@@ -489,11 +489,11 @@ export class ReturningLobby {
     if (this.#sent !== null || now - this.#soughtAt < SEEK_EVERY) return;
     this.#soughtAt = now;
     this.#nonce = this.#rng(16);
-    await this.#post(today, new returning.Seek(this.#nonce));
+    await this.#post(today, new recovery.HelperQuery(this.#nonce));
   }
 
-  async #post(day: number, message: returning.Message): Promise<void> {
-    await this.#doors.post(day, await returning.seal(this.#key, message, this.#rng));
+  async #post(day: number, message: recovery.Message): Promise<void> {
+    await this.#doors.post(day, await recovery.seal(this.#key, message, this.#rng));
   }
 
   /** Handle a lost connection to the lobby. */
@@ -508,24 +508,24 @@ export class ReturningLobby {
       this.#soughtAt = 0;
       await this.tick(now);
     }
-    if (typeof posted === "boolean" || posted.type !== "Inside") return;
-    let said: returning.Message;
+    if (typeof posted === "boolean" || posted.type !== "RecoveryMessage") return;
+    let said: recovery.Message;
     try {
-      said = await returning.open(this.#key, posted);
+      said = await recovery.open(this.#key, posted);
     } catch (error) {
       if (error instanceof SnugCryptoError) return;
       throw error;
     }
-    if (said.type === "Here" && same(said.nonce, this.#nonce) && this.#sent === null)
+    if (said.type === "HelperOffer" && same(said.nonce, this.#nonce) && this.#sent === null)
       await this.#ask(day, said, now);
-    else if (said.type === "Back" && this.#sent !== null && same(said.id, this.#sent.asked.id))
+    else if (said.type === "RecoveryReply" && this.#sent !== null && same(said.id, this.#sent.asked.id))
       await this.#letIn(said, this.#sent);
   }
 
-  async #ask(day: number, here: returning.Here, now: number): Promise<void> {
+  async #ask(day: number, here: recovery.HelperOffer, now: number): Promise<void> {
     const bundle = await this.#makePackage(now);
     const { hostSeed, groupId } = this.#kept;
-    const { asked, privateKey } = await returning.makeReturn(
+    const { request: asked, privateKey } = await recovery.makeHostReturnRequest(
       hostSeed,
       groupId,
       here.slot,
@@ -562,7 +562,7 @@ export class ReturningLobby {
     this.effects.push({ type: "Transmit", door: ROOM, message });
   }
 
-  async #letIn(back: returning.Back, sent: Sent): Promise<void> {
+  async #letIn(back: recovery.RecoveryReply, sent: Sent): Promise<void> {
     try {
       const answer = await back.open(sent.asked, sent.privateKey);
       const group = await mls.Group.join(answer.welcome, sent.bundle, { psks: this.#psks, rng: this.#rng });

@@ -13,7 +13,7 @@ import type * as lobby from "../../crypto/entry/lobby";
 import type { OpenedFrame } from "../../crypto/media/keys";
 import { checkName } from "../../crypto/agreed/names";
 import { LINK_PSK_ID } from "../../crypto/agreed/policy";
-import { Kept } from "../../crypto/entry/recovery";
+import { HostRecoveryData } from "../../crypto/entry/recovery";
 import {
   Identity,
   Ledger,
@@ -131,7 +131,7 @@ export class Session {
   #desk: Desk | null = null;
   /** The leaf of the member that let us rejoin last. */
   #helper: number | null = null;
-  #kept: Kept | null = null;
+  #kept: HostRecoveryData | null = null;
   #ended: Ended | null = null;
   #publish: InputOf<"Publish"> | null = null;
   /** The hash of the page that we run, kept to report it once we are inside. */
@@ -222,7 +222,7 @@ export class Session {
   }
 
   /** Return to a meeting as a host after a crash, with the data that `kept` gave before (SNUG-9). */
-  static async comeBack(kept: Kept, facts: Common): Promise<Session> {
+  static async comeBack(kept: HostRecoveryData, facts: Common): Promise<Session> {
     const { options = OPTIONS, now, rng = systemRng } = facts;
     const me = await Me.make(kept.name, rng);
     const session = new Session(me, kept.hostSeed.invite(kept.origin, kept.secret, 0), options, rng);
@@ -234,10 +234,10 @@ export class Session {
   }
 
   /** Return the data for a host to keep, sealed, for `comeBack`; null for others. */
-  kept(): Kept | null {
+  kept(): HostRecoveryData | null {
     const room = this.#room;
     if (room === null || room.hostSeed === null) return null;
-    return new Kept({
+    return new HostRecoveryData({
       hostSeed: room.hostSeed,
       doorSeed: room.doorKey.seed,
       secret: this.#invite.secret,
