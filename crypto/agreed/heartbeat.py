@@ -1,4 +1,4 @@
-"""Heartbeats ("beats"): a member's periodic signed report of its state, its sent and its received frames.
+"""Heartbeats: a member's periodic signed report of its state, its sent and its received frames.
 
 docs/reference/protocol.md, section 7. A heartbeat is a concatenation of fields, with one valid encoding per
 value::
@@ -28,7 +28,7 @@ VERSION: Final = 1
 #: Number of kept relays that a window covers.
 WINDOW: Final = 8
 #: `prev` of the first heartbeat.
-NO_BEAT: Final = bytes(32)
+NO_HEARTBEAT: Final = bytes(32)
 STREAMS_MAX: Final = 8
 GOT_MAX: Final = 1000
 
@@ -48,14 +48,14 @@ class Got:
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Heartbeat:
     """One member's signed report of its state. Frame counters start at slot `since`."""
 
     leaf: int
     handle: bytes  # of the member's connection, 8 bytes
     since: int  # slot at which this membership began; sequence numbers and counters start there
     seq: int  # starts at 1
-    prev: bytes  # `digest` of the previous heartbeat, 32 bytes; NO_BEAT for the first
+    prev: bytes  # `digest` of the previous heartbeat, 32 bytes; NO_HEARTBEAT for the first
     at: int  # Unix seconds by the member's own clock
     epoch: int
     slot: int  # last slot that the member has validated
@@ -104,12 +104,12 @@ class Beat:
         return self.body() + exactly(self.signature, SIGNATURE_SIZE, "a beat's signature")
 
     @classmethod
-    def decode(cls, data: bytes) -> Beat:
+    def decode(cls, data: bytes) -> Heartbeat:
         """Decode a heartbeat of this version. MalformedError for anything but its one valid encoding."""
         reader = Reader(data)
         if reader.uint(1) != VERSION:
             raise MalformedError("a beat of another version")
-        beat = cls(
+        heartbeat = cls(
             leaf=reader.uint(4),
             handle=reader.take(8),
             since=reader.uint(8),
@@ -132,12 +132,12 @@ class Beat:
             signature=reader.take(SIGNATURE_SIZE),
         )
         reader.end()
-        if beat.seq < 1 or beat.slot < beat.since:
+        if heartbeat.seq < 1 or heartbeat.slot < heartbeat.since:
             raise MalformedError("a beat before its membership began")
-        _rising(g.leaf for g in beat.got)
-        return beat
+        _rising(g.leaf for g in heartbeat.got)
+        return heartbeat
 
-    def signed(self, number: bytes, sign: Sign) -> Beat:
+    def signed(self, number: bytes, sign: Sign) -> Heartbeat:
         """Return a copy signed for the room with this number (16 bytes)."""
         return replace(self, signature=sign(LABEL, exactly(number, 16, "a room's number") + self.body()))
 

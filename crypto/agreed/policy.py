@@ -38,7 +38,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from snugroom.crypto.agreed.heartbeat import NO_BEAT
+from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
 from snugroom.crypto.agreed.names import check_name, look_alike
 from snugroom.crypto.agreed.room_state import (
     ANY_HOST,
@@ -485,7 +485,7 @@ def snug_19(*, seq: int, prev: bytes, digest: bytes, known: Mapping[int, tuple[b
     repeated heartbeat breaks nothing: a server can cause these. Only two signatures of the member itself can
     contradict each other.
     """
-    if (seq == 1) != (prev == NO_BEAT):
+    if (seq == 1) != (prev == NO_HEARTBEAT):
         raise ValidationError(
             "SNUG-19", "a first beat that follows another, or a later one that follows none"
         )

@@ -394,7 +394,7 @@ class Answer:
     door_seed: bytes = field(repr=False)
     steward_public: bytes
     #: XOR X("handed") of the epoch of the Welcome: useless to a reader of the answer without the Welcome.
-    beat_key: bytes = field(repr=False)
+    heartbeat_key: bytes = field(repr=False)
     slot: int
     chain: bytes
     #: Opaque in this module: used invites, all signature keys ever seen, recent rejoins.
@@ -427,7 +427,7 @@ def encode_answer(answer: Answer | Refusal) -> bytes:
                 prefixed(answer.welcome, 4),
                 exactly(answer.door_seed, 32, "a door seed"),
                 exactly(answer.steward_public, 32, "a steward's public key"),
-                exactly(answer.beat_key, 32, "a beat key"),
+                exactly(answer.heartbeat_key, 32, "a beat key"),
                 uint(answer.slot, 8),
                 exactly(answer.chain, 32, "a chain value"),
                 prefixed(answer.ledger, 4),

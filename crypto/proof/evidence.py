@@ -23,7 +23,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from snugroom.crypto.agreed.heartbeat import Beat
+from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.agreed.room_state import Identity
 from snugroom.crypto.entry.invite import verify_receipt
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
@@ -44,7 +44,7 @@ WORDS_MAX: Final = 16
 #: Characters in one text.
 TEXT_MAX: Final = 500
 #: Bytes of one heartbeat: room for 1,000 members with 8 streams each.
-BEAT_MAX: Final = 128 * 1024
+HEARTBEAT_MAX: Final = 128 * 1024
 #: Bytes of one file.
 FILE_MAX: Final = 32 * 2**20
 
@@ -57,11 +57,11 @@ Seconds = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]
 
 
-class SignedBeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A member's heartbeat (docs/reference/protocol.md, section 7) and the leaf key that signed it."""
+class SignedHeartbeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A member's heartbeat (docs/protocol.md, section 7) and the leaf key that signed it."""
 
     key: Key
-    beat: Annotated[bytes, msgspec.Meta(max_length=BEAT_MAX)]
+    beat: Annotated[bytes, msgspec.Meta(max_length=HEARTBEAT_MAX)]
 
 
 class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,7 +120,7 @@ class Exhibit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     number: Number
     server_key: Key
     dropped_at: Seconds | None
-    beats: Annotated[list[SignedBeat], msgspec.Meta(max_length=LISTED_MAX)]
+    beats: Annotated[list[SignedHeartbeat], msgspec.Meta(max_length=LISTED_MAX)]
     receipts: Annotated[list[Receipt], msgspec.Meta(max_length=LISTED_MAX)]
     last_words: Annotated[list[LastWord], msgspec.Meta(max_length=WORDS_MAX)]
     probe: Probe | None
@@ -144,7 +144,7 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exhibits: Annotated[list[Exhibit], msgspec.Meta(min_length=1, max_length=EXHIBITS_MAX)]
 
 
-def probe_chain(number: bytes, beats: Sequence[SignedBeat], receipts: Sequence[Receipt]) -> bytes:
+def probe_chain(number: bytes, beats: Sequence[SignedHeartbeat], receipts: Sequence[Receipt]) -> bytes:
     """Return the chain value (32 bytes) of a probe room: it commits to these heartbeats and receipts."""
     parts = [number, uint(len(beats), 2)]
     parts += [b.key + prefixed(b.beat, 4) for b in beats]
@@ -183,7 +183,7 @@ def merge(files: Iterable[Evidence]) -> Evidence:
 
 
 @dataclass(frozen=True)
-class LastBeat:
+class LastHeartbeat:
     """The newest heartbeat of one key: Unix seconds by that member's clock, and its slot and chain."""
 
     key: bytes
@@ -221,7 +221,7 @@ class Findings:
     origin: str
     number: bytes
     exhibits: tuple[Exhibit, ...]
-    members: tuple[LastBeat, ...]  # newest first
+    members: tuple[LastHeartbeat, ...]  # newest first
     #: (server key, slot) -> the distinct chain values that the key signed: more than one proves equivocation.
     receipts: dict[tuple[bytes, int], tuple[bytes, ...]]
     #: Slot -> the distinct chain values that heartbeats report for it.
@@ -239,7 +239,7 @@ class Findings:
         """Return the slots for which members' heartbeats report different histories."""
         return sorted(slot for slot, chains in self.histories.items() if len(chains) > 1)
 
-    def served_by(self, member: LastBeat) -> list[bytes]:
+    def served_by(self, member: LastHeartbeat) -> list[bytes]:
         """Return all keys that signed the slot and chain value of this member's newest heartbeat."""
         return sorted(
             key
@@ -252,9 +252,9 @@ def verify_exhibit(exhibit: Exhibit) -> None:
     """Check every signature. AuthenticationError or MalformedError, with the reason, at the first bad one."""
     _signed(exhibit.key, LABEL, exhibit.to_be_signed(), exhibit.signature, "the member's own statement")
     for place, signed in enumerate(exhibit.beats, 1):
-        beat = Beat.decode(signed.beat)
+        heartbeat = Heartbeat.decode(signed.beat)
         try:
-            beat.verify(exhibit.number, signed.key)
+            heartbeat.verify(exhibit.number, signed.key)
         except SnugCryptoError:
             raise AuthenticationError(f"beat {place} is not signed by its key for this room") from None
     for receipt in exhibit.receipts:
@@ -286,14 +286,14 @@ def verify_evidence(evidence: Evidence) -> Findings:
     histories: dict[int, set[bytes]] = {}
     for exhibit in evidence.exhibits:
         for signed in exhibit.beats:
-            beat = Beat.decode(signed.beat)
-            histories.setdefault(beat.slot, set()).add(beat.chain)
+            heartbeat = Heartbeat.decode(signed.beat)
+            histories.setdefault(heartbeat.slot, set()).add(heartbeat.chain)
     names = {_name(leaf): None for exhibit in evidence.exhibits for leaf in exhibit.leaves}
     return Findings(
         origin=first.origin,
         number=first.number,
         exhibits=tuple(evidence.exhibits),
-        members=_last_beats(evidence.exhibits),
+        members=_last_heartbeats(evidence.exhibits),
         receipts={place: tuple(sorted(chains)) for place, chains in receipts.items()},
         histories={slot: tuple(sorted(chains)) for slot, chains in histories.items()},
         probes=tuple(
@@ -313,15 +313,15 @@ def verify_evidence(evidence: Evidence) -> Findings:
     )
 
 
-def _last_beats(exhibits: Iterable[Exhibit]) -> tuple[LastBeat, ...]:
-    beats: dict[bytes, dict[bytes, Beat]] = {}
+def _last_heartbeats(exhibits: Iterable[Exhibit]) -> tuple[LastHeartbeat, ...]:
+    beats: dict[bytes, dict[bytes, Heartbeat]] = {}
     for exhibit in exhibits:
         for signed in exhibit.beats:
-            beats.setdefault(signed.key, {})[signed.beat] = Beat.decode(signed.beat)
+            beats.setdefault(signed.key, {})[signed.beat] = Heartbeat.decode(signed.beat)
     last = []
     for key, by_bytes in beats.items():
         newest = max(by_bytes.values(), key=lambda b: (b.since, b.seq))
-        last.append(LastBeat(key, len(by_bytes), newest.at, newest.slot, newest.chain))
+        last.append(LastHeartbeat(key, len(by_bytes), newest.at, newest.slot, newest.chain))
     return tuple(sorted(last, key=lambda m: (-m.at, m.key)))
 
 

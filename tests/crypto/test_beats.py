@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.crypto.agreed.heartbeat import GOT_MAX, NO_BEAT, Beat, Got, window
+from snugroom.crypto.agreed.heartbeat import GOT_MAX, NO_HEARTBEAT, Got, Heartbeat, window
 from snugroom.crypto.errors import AuthenticationError, MalformedError
 from snugroom.crypto.kdf import SigningKey
 from snugroom.crypto.mls.labels import sign_with_label
@@ -22,8 +22,8 @@ def sign(label: str, data: bytes) -> bytes:
     return sign_with_label(KEY.seed, label, data)
 
 
-def beat(**changes: Any) -> Beat:
-    made = Beat(
+def beat(**changes: Any) -> Heartbeat:
+    made = Heartbeat(
         leaf=1,
         handle=b"handle 1",
         since=3,
@@ -59,8 +59,8 @@ counters = st.dictionaries(st.integers(0, 7), st.integers(0, 2**48 - 1)).map(
 def test_a_beat_comes_back(seq: int, slot: int, sent: Any, want: bool, got: Any) -> None:
     heard = tuple(Got(leaf, last, frames) for leaf, (last, frames) in sorted(got.items()))
     made = beat(seq=seq, slot=slot + 3, sent=sent, want=want, got=heard)
-    assert Beat.decode(made.encode()) == made
-    Beat.decode(made.encode()).verify(NUMBER, KEY.public)
+    assert Heartbeat.decode(made.encode()) == made
+    Heartbeat.decode(made.encode()).verify(NUMBER, KEY.public)
 
 
 def test_every_byte_is_signed_for_one_room_and_by_one_key() -> None:
@@ -68,7 +68,7 @@ def test_every_byte_is_signed_for_one_room_and_by_one_key() -> None:
     for at in range(len(raw)):
         changed = raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]
         with pytest.raises((AuthenticationError, MalformedError)):
-            Beat.decode(changed).verify(NUMBER, KEY.public)
+            Heartbeat.decode(changed).verify(NUMBER, KEY.public)
     with pytest.raises(AuthenticationError):
         beat().verify(bytes(16), KEY.public)
     with pytest.raises(AuthenticationError):
@@ -79,9 +79,9 @@ def test_cut_or_with_more_behind_it_is_refused() -> None:
     raw = beat().encode()
     for size in range(len(raw)):
         with pytest.raises(MalformedError):
-            Beat.decode(raw[:size])
+            Heartbeat.decode(raw[:size])
     with pytest.raises(MalformedError):
-        Beat.decode(raw + b"\0")
+        Heartbeat.decode(raw + b"\0")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_cut_or_with_more_behind_it_is_refused() -> None:
 )
 def test_what_no_member_would_write_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(MalformedError):
-        Beat.decode(beat(**changes).encode())
+        Heartbeat.decode(beat(**changes).encode())
 
 
 def test_a_flag_or_version_of_another_kind_is_refused() -> None:
@@ -110,7 +110,7 @@ def test_a_flag_or_version_of_another_kind_is_refused() -> None:
     want = len(raw) - 64 - 2 - 1
     for at, value in ((0, 2), (want, 2)):
         with pytest.raises(MalformedError):
-            Beat.decode(raw[:at] + bytes([value]) + raw[at + 1 :])
+            Heartbeat.decode(raw[:at] + bytes([value]) + raw[at + 1 :])
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_the_digest_is_of_all_that_is_said() -> None:
     ]
     assert len(others) == len(fields(base)) - 1
     assert len({base.digest, *(other.digest for other in others)}) == len(others) + 1
-    assert len(NO_BEAT) == len(base.digest) == 32
+    assert len(NO_HEARTBEAT) == len(base.digest) == 32
 
 
 def test_a_window_tells_order_number_and_server_apart() -> None:

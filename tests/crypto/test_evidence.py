@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snugroom.crypto.agreed.heartbeat import NO_BEAT, Beat, Got
+from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Got, Heartbeat
 from snugroom.crypto.entry.invite import receipt_message
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError
 from snugroom.crypto.kdf import H, SigningKey
@@ -25,7 +25,7 @@ from snugroom.crypto.proof.evidence import (
     Probe,
     ProbeReceipt,
     Receipt,
-    SignedBeat,
+    SignedHeartbeat,
 )
 from tests.mls.world import Room, state_of
 
@@ -39,13 +39,13 @@ def sign(key: SigningKey) -> Any:
     return lambda label, data: sign_with_label(key.seed, label, data)
 
 
-def beat(who: int, *, seq: int = 1, at: int = 1000, slot: int = 7, chain: bytes = CHAIN) -> SignedBeat:
-    made = Beat(
+def beat(who: int, *, seq: int = 1, at: int = 1000, slot: int = 7, chain: bytes = CHAIN) -> SignedHeartbeat:
+    made = Heartbeat(
         leaf=who,
         handle=bytes(8),
         since=0,
         seq=seq,
-        prev=NO_BEAT,
+        prev=NO_HEARTBEAT,
         at=at,
         epoch=5,
         slot=slot,
@@ -58,7 +58,7 @@ def beat(who: int, *, seq: int = 1, at: int = 1000, slot: int = 7, chain: bytes 
         want=True,
         got=(Got(1 + who, 1, ((0, 49),)),),
     ).signed(NUMBER, sign(KEYS[who]))
-    return SignedBeat(KEYS[who].public, made.encode())
+    return SignedHeartbeat(KEYS[who].public, made.encode())
 
 
 def receipt(slot: int, chain: bytes = CHAIN, server: SigningKey = SERVER, number: bytes = NUMBER) -> Receipt:
@@ -66,7 +66,11 @@ def receipt(slot: int, chain: bytes = CHAIN, server: SigningKey = SERVER, number
 
 
 def probed(
-    beats: list[SignedBeat], receipts: list[Receipt], *, server: SigningKey = SERVER, number: bytes = PROBED
+    beats: list[SignedHeartbeat],
+    receipts: list[Receipt],
+    *,
+    server: SigningKey = SERVER,
+    number: bytes = PROBED,
 ) -> Probe:
     chain = evidence.probe_chain(NUMBER, beats, receipts)
     signed = server.sign(receipt_message(number, 0, chain))
@@ -171,15 +175,23 @@ def test_names_on_request_are_each_leafs_own() -> None:
 
 def made_up() -> list[tuple[str, Exhibit, str]]:
     good, receipts = [beat(0), beat(1)], [receipt(7)]
-    swapped = SignedBeat(KEYS[1].public, good[0].beat)
-    later = replace(Beat.decode(good[0].beat), at=9999)
-    elsewhere = Beat.decode(good[0].beat).signed(H(b"another room")[:16], sign(KEYS[0]))
+    swapped = SignedHeartbeat(KEYS[1].public, good[0].beat)
+    later = replace(Heartbeat.decode(good[0].beat), at=9999)
+    elsewhere = Heartbeat.decode(good[0].beat).signed(H(b"another room")[:16], sign(KEYS[0]))
     old = probed([beat(0)], receipts)
     return [
         ("a beat under another's key", exhibit(beats=[swapped]), "beat 1 is not signed"),
-        ("a beat with another time", exhibit(beats=[SignedBeat(KEYS[0].public, later.encode())]), "beat 1"),
-        ("a beat of another room", exhibit(beats=[SignedBeat(KEYS[0].public, elsewhere.encode())]), "beat 1"),
-        ("a beat that is none", exhibit(beats=[SignedBeat(KEYS[0].public, b"\1")]), "cut short"),
+        (
+            "a beat with another time",
+            exhibit(beats=[SignedHeartbeat(KEYS[0].public, later.encode())]),
+            "beat 1",
+        ),
+        (
+            "a beat of another room",
+            exhibit(beats=[SignedHeartbeat(KEYS[0].public, elsewhere.encode())]),
+            "beat 1",
+        ),
+        ("a beat that is none", exhibit(beats=[SignedHeartbeat(KEYS[0].public, b"\1")]), "cut short"),
         ("a receipt by another key", exhibit(receipts=[_by_another()]), "not signed by its key"),
         ("a receipt of another room", exhibit(receipts=[receipt(7, number=PROBED)]), "not signed by its key"),
         (

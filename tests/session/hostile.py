@@ -10,7 +10,7 @@ from snugroom.client.session import events as ev
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.client.session.monitor.monitor import Watch
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.agreed.heartbeat import Beat
+from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.media.keys import FutureEpochError
 from snugroom.server.rooms.effects import Send
@@ -157,9 +157,9 @@ def heal(w: World, who: Participant) -> None:
     w.do(who, ev.Tick())
 
 
-def beat_of(who: Participant, blob: bytes) -> Beat:
+def beat_of(who: Participant, blob: bytes) -> Heartbeat:
     m = who.room.m
-    return Beat.decode(envelope.open(m.beat_key, "beat", who.room.number, blob))
+    return Heartbeat.decode(envelope.open(m.heartbeat_key, "beat", who.room.number, blob))
 
 
 def signed_by(reader: Participant, blob: bytes) -> int | None:
@@ -170,17 +170,17 @@ def signed_by(reader: Participant, blob: bytes) -> int | None:
         return None
 
 
-def send_beat(w: World, who: Participant, beat: Beat) -> None:
+def send_beat(w: World, who: Participant, beat: Heartbeat) -> None:
     """Pass on whatever a member likes to sign."""
     m = who.room.m
     signed = beat.signed(who.room.number, m.sign)
-    blob = envelope.seal(m.beat_key, "beat", who.room.number, m.epoch_slot, signed.encode(), BUCKETS)
+    blob = envelope.seal(m.heartbeat_key, "beat", who.room.number, m.epoch_slot, signed.encode(), BUCKETS)
     w._ascend(who.links[ev.ROOM], wire.encode(wire.PassOn(blob)))
 
 
-def last_beat(who: Participant) -> Beat:
+def last_beat(who: Participant) -> Heartbeat:
     key = who.room.m.signature_key(who.room.m.own_leaf)
-    return next(Beat.decode(raw) for raw, by in reversed(watch(who).record.beats) if by == key)
+    return next(Heartbeat.decode(raw) for raw, by in reversed(watch(who).record.beats) if by == key)
 
 
 def last_digest(seen: Watch, leaf: int) -> bytes:

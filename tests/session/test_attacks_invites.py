@@ -90,7 +90,7 @@ def test_who_reads_the_answer_to_anothers_knock_reads_no_beats(monkeypatch: pyte
     w.do(ada, ev.Admit(next(e.knock for e in reversed(ada.told) if isinstance(e, ev.Knocked))))
     w.until(lambda: w.agreed([ada, cem, dana]), 10)
     (answer,) = answers
-    assert dana.room.m.beat_key == ada.room.m.beat_key == cem.room.m.beat_key
-    assert ada.room.m.beat_key not in lobby.encode_answer(answer)
+    assert dana.room.m.heartbeat_key == ada.room.m.heartbeat_key == cem.room.m.heartbeat_key
+    assert ada.room.m.heartbeat_key not in lobby.encode_answer(answer)
     w.run(8)
     assert not {"silent", "unheard", "gone"} & {*ada.alarms, *dana.alarms, *cem.alarms}

@@ -14,7 +14,7 @@ from snugroom.client.session.entry.recovery import RejoiningLobby, _ticket
 from snugroom.client.session.kernel.intents import HealIntent, RejoinIntent
 from snugroom.client.session.kernel.room import RoomSession
 from snugroom.client.session.monitor.monitor import Watch
-from snugroom.crypto.agreed.heartbeat import Beat
+from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.agreed.room_state import ANY_HOST, REJOIN_SLOTS, RejoinTicket
 from snugroom.crypto.entry import recovery
 from snugroom.crypto.entry.invite import day_of
@@ -99,7 +99,7 @@ def lure(w: World, victim: Participant, old: RoomSession) -> RejoiningLobby:
         welcome=welcome,
         door_seed=old.door_key.seed,
         steward_public=old.steward_public,
-        beat_key=m.hand_beat_key(),
+        heartbeat_key=m.hand_heartbeat_key(),
         slot=m.journal.slot,
         chain=m.journal.chain,
         ledger=m.ledger.encode(),
@@ -208,14 +208,14 @@ def test_nobody_who_lies_alone_makes_a_host_fall_out_of_step() -> None:
     w.do(ada, ev.Deputise(1))
     w.until(lambda: liar.session._host is not None)
     w.run(6)
-    real, own = Beat.signed, liar.room.m.own_leaf
+    real, own = Heartbeat.signed, liar.room.m.own_leaf
 
-    def lying(self: Beat, number: bytes, sign: Callable[[str, bytes], bytes]) -> Beat:
+    def lying(self: Heartbeat, number: bytes, sign: Callable[[str, bytes], bytes]) -> Heartbeat:
         if self.leaf == own:
             self = replace(self, epoch=self.epoch + 1, authenticator=bytes(32))
         return real(self, number, sign)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Beat, "signed", lying)
+        patch.setattr(Heartbeat, "signed", lying)
         w.run(30)
     assert "rejoining" not in [*ada.alarms, *bo.alarms]

@@ -14,7 +14,7 @@ from snugroom.client.session.kernel.session import _Me
 from snugroom.client.session.monitor.monitor import Watch
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.agreed.heartbeat import Beat
+from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.hostile import texts
@@ -55,13 +55,15 @@ def test_nor_for_a_history_that_the_server_has_shown_to_it_alone() -> None:
     assert not any("It came from Bo" in text for text in texts(ada, "void_commit"))
 
 
-def lying(monkeypatch: pytest.MonkeyPatch, liar: Participant, change: Callable[[Beat], Beat]) -> None:
-    real, own = Beat.signed, liar.room.m.own_leaf
+def lying(
+    monkeypatch: pytest.MonkeyPatch, liar: Participant, change: Callable[[Heartbeat], Heartbeat]
+) -> None:
+    real, own = Heartbeat.signed, liar.room.m.own_leaf
 
-    def signed(self: Beat, number: bytes, sign: Callable[[str, bytes], bytes]) -> Beat:
+    def signed(self: Heartbeat, number: bytes, sign: Callable[[str, bytes], bytes]) -> Heartbeat:
         return real(change(self) if self.leaf == own else self, number, sign)
 
-    monkeypatch.setattr(Beat, "signed", signed)
+    monkeypatch.setattr(Heartbeat, "signed", signed)
 
 
 def test_a_member_that_cries_wolf_stops_nobody_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +71,7 @@ def test_a_member_that_cries_wolf_stops_nobody_for_long(monkeypatch: pytest.Monk
     ada, bo, liar = w.meeting("Ada", "Bo", "Liar")
     w.run(20)
 
-    def ahead_or_not(beat: Beat) -> Beat:
+    def ahead_or_not(beat: Heartbeat) -> Heartbeat:
         ahead = beat.seq % 3 != 0
         return replace(beat, slot=beat.slot + 1, chain=bytes(32)) if ahead else beat
 

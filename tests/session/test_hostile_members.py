@@ -17,7 +17,7 @@ from snugroom.client.session.catalogue import content
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.crypto import mls
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.agreed.heartbeat import Beat
+from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, CommitContext
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H
@@ -158,7 +158,7 @@ class Mallory:
 
     def lie_in_a_beat(self) -> None:
         m = self.m
-        beat = Beat(
+        beat = Heartbeat(
             leaf=m.own_leaf,
             handle=self.w.rng(8),
             since=self.chance.choice([0, m.journal.slot]),
@@ -179,7 +179,7 @@ class Mallory:
         self.say(
             wire.PassOn(
                 envelope.seal(
-                    m.beat_key, "beat", m.room, m.epoch_slot, beat.encode(), BUCKETS, rng=self.w.rng
+                    m.heartbeat_key, "beat", m.room, m.epoch_slot, beat.encode(), BUCKETS, rng=self.w.rng
                 )
             )
         )

@@ -105,7 +105,7 @@ class Wire:
         found = []
         for label, blob in self.seen:
             try:
-                envelope.open(anybody.room.m.beat_key, "vouch", anybody.room.number, blob)
+                envelope.open(anybody.room.m.heartbeat_key, "vouch", anybody.room.number, blob)
             except SnugCryptoError:
                 continue
             found.append((label, blob))
@@ -128,7 +128,7 @@ def ends(by: Participant, to: Participant) -> Ends:
 def pass_on(w: World, by: Participant, vouch: bytes) -> None:
     """A member sends what it likes as a vouch."""
     room = by.room
-    room.pass_on(envelope.seal(room.m.beat_key, "vouch", room.number, room.m.epoch_slot, vouch, BUCKETS))
+    room.pass_on(envelope.seal(room.m.heartbeat_key, "vouch", room.number, room.m.epoch_slot, vouch, BUCKETS))
     w.run(2)
 
 
@@ -154,7 +154,7 @@ def test_one_member_is_shown_an_identity_and_the_others_learn_nothing() -> None:
     blobs = seen.vouches(cem)
     assert {label for label, _ in blobs} == {"Bo", "Cem"}, "all are handed it, one can read it"
     for _, blob in blobs:
-        inner = envelope.open(cem.room.m.beat_key, "vouch", cem.room.number, blob)
+        inner = envelope.open(cem.room.m.heartbeat_key, "vouch", cem.room.number, blob)
         assert (len(blob), len(inner)) == (BUCKETS[0], VOUCH_SIZE)
         assert own.own.public not in inner
         for box in (cem.room.box, ada.room.box):
@@ -173,7 +173,7 @@ def test_the_receiver_could_have_made_the_whole_message() -> None:
         identity._exchange(box, own.own.public), identity._exchange(box, about.box), own.own.public, about
     )
     by_bo = identity._seal_vouch(about, own.own.public, proof, os.urandom)
-    key, number, slot = bo.room.m.beat_key, bo.room.number, bo.room.m.epoch_slot
+    key, number, slot = bo.room.m.heartbeat_key, bo.room.number, bo.room.m.epoch_slot
     assert bo.room.aspect(Vouching).passed(envelope.seal(key, "vouch", number, slot, by_bo, BUCKETS), w.now)
     w.run(1)
     assert [v.fingerprint for v in vouched(bo)] == [fingerprint(own.own.public)]

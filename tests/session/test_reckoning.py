@@ -13,7 +13,7 @@ from snugroom.client.session.monitor.delivery import Reaching
 from snugroom.client.session.monitor.freshness import Freshness
 from snugroom.client.session.monitor.heartbeats import interval
 from snugroom.client.session.monitor.ordering import KEPT, Order
-from snugroom.crypto.agreed.heartbeat import NO_BEAT
+from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
 
 LIFE = b"server 1"
 
@@ -161,8 +161,8 @@ def test_who_has_the_same_relays_vouches_for_the_same() -> None:
 
 
 def test_nothing_is_vouched_for_without_all_that_a_window_covers() -> None:
-    assert Order().newest() == (0, NO_BEAT)
-    assert order(5, 6, 7).newest() == (0, NO_BEAT)
+    assert Order().newest() == (0, NO_HEARTBEAT)
+    assert order(5, 6, 7).newest() == (0, NO_HEARTBEAT)
     assert order(1, 2, 4).newest()[0] == 2
     assert order(*range(3, 11), 13).newest()[0] == 10
 
@@ -201,7 +201,7 @@ def test_one_number_is_one_message_on_one_connection() -> None:
     assert ours.hear(1, bytes(32)), "the room was forgotten meanwhile, and counts anew"
     assert ours.newest()[0] == 1
     ours.life(b"server 2")
-    assert ours.newest() == (0, NO_BEAT)
+    assert ours.newest() == (0, NO_HEARTBEAT)
 
 
 def test_the_memory_of_relays_is_bounded() -> None:

@@ -9,7 +9,7 @@ import pytest
 from snugroom.client.session import events as ev
 from snugroom.client.session.monitor.heartbeats import RECORDED
 from snugroom.crypto.agreed import envelope
-from snugroom.crypto.agreed.heartbeat import Beat
+from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.entry.invite import verify_receipt
 from snugroom.crypto.kdf import H
 from snugroom.crypto.mls import labels, treekem
@@ -108,7 +108,7 @@ def test_without_a_host_it_takes_more_than_half_of_the_others() -> None:
             epoch=m.group.epoch,
             authenticator=H(m.group.epoch_authenticator),
         ).signed(who.room.number, who.room.m.sign)
-        blob = envelope.seal(m.beat_key, "beat", who.room.number, m.epoch_slot, forged.encode(), BUCKETS)
+        blob = envelope.seal(m.heartbeat_key, "beat", who.room.number, m.epoch_slot, forged.encode(), BUCKETS)
         assert seen.passed(blob, w.now)
         assert seen.verdict_on_slot(slot) == verdict
 
@@ -168,7 +168,7 @@ def test_garbage_and_strangers_beats_cost_one_check_and_no_word() -> None:
     ):
         send_beat(w, cem, beat)  # nobody's, Ada's by Cem's key, Bo's own, of memberships that there were not
     for payload in (b"", b"\x01", later.signed(cem.room.number, m.sign).encode()[:-1]):
-        blob = envelope.seal(m.beat_key, "beat", cem.room.number, m.epoch_slot, payload, BUCKETS)
+        blob = envelope.seal(m.heartbeat_key, "beat", cem.room.number, m.epoch_slot, payload, BUCKETS)
         w._ascend(cem.links[ev.ROOM], wire.encode(wire.PassOn(blob)))
     w._ascend(cem.links[ev.ROOM], wire.encode(wire.PassOn(w.rng(512))))
     w.run(12)  # Ada and Cem go on beating: nothing has been taken for theirs
@@ -202,7 +202,7 @@ def test_what_is_kept_as_evidence_is_bounded_and_a_stranger_can_check_it() -> No
     assert len(record.beats) == RECORDED
     leaves = set()
     for raw, key in record.beats:
-        beat = Beat.decode(raw)
+        beat = Heartbeat.decode(raw)
         beat.verify(bo.room.number, key)
         leaves.add(beat.leaf)
     assert leaves == {0, 1, 2}

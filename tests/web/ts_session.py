@@ -271,8 +271,8 @@ class _Membership(_Look):
         return str(self._at("m", "code"))
 
     @property
-    def beat_key(self) -> bytes:
-        return bytes(self._at("m", "beatKey"))
+    def heartbeat_key(self) -> bytes:
+        return bytes(self._at("m", "heartbeatKey"))
 
     def ledger_bytes(self) -> bytes:
         return bytes(self._at("m", "ledger", ["encode"]))

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from snugroom.crypto.agreed.heartbeat import GOT_MAX, NO_BEAT, Beat, Counters, Got, window
+from snugroom.crypto.agreed.heartbeat import GOT_MAX, NO_HEARTBEAT, Counters, Got, Heartbeat, window
 from snugroom.crypto.agreed.room_state import POLICY_EXTENSION, REPORTS, Policy
 from snugroom.crypto.entry.invite import receipt_message
 from snugroom.crypto.errors import MalformedError, SnugCryptoError
@@ -55,7 +55,7 @@ from snugroom.crypto.proof.evidence import (
     Probe,
     ProbeReceipt,
     Receipt,
-    SignedBeat,
+    SignedHeartbeat,
 )
 from snugroom.crypto.proof.report import Accused, Report
 from snugroom.crypto.proof.verification import long_code, spoken
@@ -412,14 +412,14 @@ def _counters(draw: random.Random) -> Counters:
     return tuple((stream, draw.choice((0, 1, 2**48 - 1, draw.randrange(2**30)))) for stream in streams)
 
 
-def _beat(draw: random.Random) -> Beat:
+def _beat(draw: random.Random) -> Heartbeat:
     since = draw.choice((0, 3, draw.randrange(2**40)))
-    return Beat(
+    return Heartbeat(
         leaf=draw.choice((0, 5, 2**32 - 1)),
         handle=draw.randbytes(8),
         since=since,
         seq=draw.choice((1, 2**32 - 1, draw.randrange(1, 1000))),
-        prev=draw.choice((NO_BEAT, draw.randbytes(32))),
+        prev=draw.choice((NO_HEARTBEAT, draw.randbytes(32))),
         at=draw.choice((0, 1_790_000_000)),
         epoch=draw.choice((0, _SAFE)),
         slot=since + draw.randrange(100),
@@ -473,22 +473,22 @@ def beats() -> dict[str, Any]:
     return {"seed": key.seed.hex(), "number": _NUMBER.hex(), "beats": rows, "read": read, "windows": windows}
 
 
-def _changed(beat: Beat, change: dict[str, Any]) -> Beat:
-    fields = {name: getattr(beat, name) for name in Beat.__slots__}
-    return Beat(**(fields | change))
+def _changed(beat: Heartbeat, change: dict[str, Any]) -> Heartbeat:
+    fields = {name: getattr(beat, name) for name in Heartbeat.__slots__}
+    return Heartbeat(**(fields | change))
 
 
 def _fits(data: bytes) -> bool:
     """Whether the page's numbers hold what is in it, if it is a beat."""
     try:
-        beat = Beat.decode(data)
+        beat = Heartbeat.decode(data)
     except MalformedError:
         return True
     return max(beat.since, beat.at, beat.epoch, beat.slot, beat.relay) <= _SAFE
 
 
 def _heard(data: bytes, key: SigningKey) -> bool:
-    Beat.decode(data).verify(_NUMBER, key.public)
+    Heartbeat.decode(data).verify(_NUMBER, key.public)
     return True
 
 
@@ -516,7 +516,7 @@ def evidence_files() -> dict[str, Any]:
         heard = []
         for n in range(beats):
             key = keys[n % 3]
-            heard.append(SignedBeat(key.public, _beat(draw).signed(_NUMBER, _sign(key)).encode()))
+            heard.append(SignedHeartbeat(key.public, _beat(draw).signed(_NUMBER, _sign(key)).encode()))
         signed = [receipt(slot) for slot in range(receipts)]
         made = None
         if probed is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from snugroom.crypto.agreed import policy
-from snugroom.crypto.agreed.heartbeat import NO_BEAT
+from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT
 from snugroom.crypto.errors import ValidationError
 from tests.policy import as_json
 from tests.policy.cases import BO, MEMBERS, POLICY, REQUIRED, all_cases, leaf
@@ -114,7 +114,7 @@ def vectors() -> dict[str, Any]:
     """The file."""
     shared, cases = commits()
     return {
-        "no_beat": NO_BEAT.hex(),
+        "no_beat": NO_HEARTBEAT.hex(),
         "policy": POLICY.encode().hex(),
         "shared": shared,
         "commits": cases,

@@ -123,7 +123,7 @@ class Vouching(Aspect):
                 if leaf in self._left:
                     self._taken[leaf] = now, self._left.pop(leaf)
         if change.removed:
-            self._again(self._to)  # the beat key is new: vouches under way cannot be opened any more
+            self._again(self._to)  # the heartbeat key is new: vouches under way cannot be opened any more
 
     def tick(self, now: float) -> None:
         self._reconsider(now)
@@ -150,7 +150,9 @@ class Vouching(Aspect):
             except SnugCryptoError:
                 continue  # a box that is no key: no identity can be proven to its owner
             room.pass_on(
-                envelope.seal(m.beat_key, "vouch", room.number, m.epoch_slot, vouch, BUCKETS, rng=room.rng)
+                envelope.seal(
+                    m.heartbeat_key, "vouch", room.number, m.epoch_slot, vouch, BUCKETS, rng=room.rng
+                )
             )
             if key not in self._told:
                 self._told.add(key)
@@ -174,7 +176,7 @@ class Vouching(Aspect):
     def passed(self, blob: bytes, now: float) -> bool:
         room = self.room
         try:
-            vouch = envelope.open(room.m.beat_key, "vouch", room.number, blob)
+            vouch = envelope.open(room.m.heartbeat_key, "vouch", room.number, blob)
         except SnugCryptoError:
             return False
         own = room.m.signature_key(room.m.own_leaf) or b""

@@ -147,10 +147,10 @@ class Membership:
         handed: bytes | None = None,
         rng: Rng = os.urandom,
     ) -> None:
-        """`handed`: the result of `hand_beat_key` in the group's epoch; None: we created the group."""
+        """`handed`: the result of `hand_heartbeat_key` in the group's epoch; None: we created the group."""
         self.group = group
         #: X("beat") of the creation or the last eviction (protocol section 7), handed to newcomers.
-        self.beat_key = exported(group, "beat") if handed is None else self._masked(handed)
+        self.heartbeat_key = exported(group, "beat") if handed is None else self._masked(handed)
         self.room = room
         self.policy = policy_of(group)
         policy.judge_group(
@@ -217,13 +217,13 @@ class Membership:
         """Sign data other than MLS messages with our leaf (64 bytes); `label` begins with "snug 1 "."""
         return self.group.sign(label, data)
 
-    def hand_beat_key(self) -> bytes:
-        """Return the masked beat key (32 bytes) for a newcomer of this epoch and for no other reader.
+    def hand_heartbeat_key(self) -> bytes:
+        """Return the masked heartbeat key (32 bytes) for a newcomer of this epoch and for no other reader.
 
         A former host can bring another person's KeyPackage in a knock of its own, and so read the answer. The
         Welcome in it is encrypted to the newcomer's keys alone, and the mask comes from that Welcome's epoch.
         """
-        return self._masked(self.beat_key)
+        return self._masked(self.heartbeat_key)
 
     def _masked(self, key: bytes) -> bytes:
         mask = exported(self.group, "handed")
@@ -423,7 +423,7 @@ class Membership:
         self.epoch_slot = slot
         self._references.clear()  # proposals end with their epoch
         if any(revoke.values()):
-            self.beat_key = exported(self.group, "beat")
+            self.heartbeat_key = exported(self.group, "beat")
         self._envelope_keys[slot] = exported(self.group, "veil")
         for old in sorted(self._envelope_keys)[:-_ENVELOPE_KEYS_MAX]:
             del self._envelope_keys[old]

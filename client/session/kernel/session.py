@@ -601,7 +601,7 @@ class Session:
             welcome=room.last_welcome,
             door_seed=room.door_key.seed,
             steward_public=room.steward_public,
-            beat_key=room.m.hand_beat_key(),
+            heartbeat_key=room.m.hand_heartbeat_key(),
             slot=room.m.journal.slot,
             chain=room.m.journal.chain,
             ledger=room.m.ledger.encode(),
@@ -634,7 +634,7 @@ class Session:
                 ledger=Ledger.decode(answer.ledger),
                 link_psk=link_psk(self._invite.secret),
                 now=now,
-                handed=answer.beat_key,
+                handed=answer.heartbeat_key,
                 rng=self._rng,
             )
         except SnugCryptoError as error:

@@ -28,7 +28,7 @@ from snugroom.crypto.proof.evidence import (
     Probe,
     ProbeReceipt,
     Receipt,
-    SignedBeat,
+    SignedHeartbeat,
 )
 from snugroom.server.wire import messages as wire
 
@@ -73,7 +73,7 @@ class Drop:
     """One period without the room: the state when it began, and the findings since."""
 
     at: float
-    beats: list[SignedBeat]
+    beats: list[SignedHeartbeat]
     receipts: list[Receipt]
     server_key: bytes
     probes: int = 0
@@ -309,9 +309,9 @@ class Dropped(Aspect):
         )
         return unsigned.signed(m.sign)
 
-    def _record(self) -> tuple[list[SignedBeat], list[Receipt]]:
+    def _record(self) -> tuple[list[SignedHeartbeat], list[Receipt]]:
         record = self.room.aspect(Watch).record
-        beats = [SignedBeat(key, beat) for beat, key in record.beats]
+        beats = [SignedHeartbeat(key, beat) for beat, key in record.beats]
         receipts = [Receipt(r.server_key, r.slot, r.chain, r.signature) for r in record.receipts]
         return beats[-evidence.LISTED_MAX :], receipts[-evidence.LISTED_MAX :]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from snugroom.client.session.monitor.ordering import Order
 from snugroom.crypto.agreed import envelope, policy
-from snugroom.crypto.agreed.heartbeat import NO_BEAT, Beat, Counters, Got
+from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, Counters, Got, Heartbeat
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, ValidationError
 from snugroom.crypto.kdf import H
 from snugroom.server.wire.limits import BUCKETS
@@ -22,7 +22,7 @@ EACH: Final = 0.1
 #: Minimum seconds between two beats with urgent news, and seconds between two members that send them.
 GAP: Final = 1.0
 STEP: Final = 0.02
-#: Seconds for which the beat key from before an eviction is kept.
+#: Seconds for which the heartbeat key from before an eviction is kept.
 OLD_KEY: Final = 15.0
 #: Beats that are remembered: each member's to check new ones, and our own for their times of sending.
 LINE: Final = 64
@@ -52,7 +52,7 @@ class Record:
     """
 
     def __init__(self) -> None:
-        #: (encoded `crypto.agreed.heartbeat.Beat`, its leaf's signature key) of all members, oldest first.
+        #: (encoded `crypto.agreed.heartbeat.Heartbeat`, its leaf's signature key) of all, oldest first.
         self.beats: deque[tuple[bytes, bytes]] = deque()
         self.receipts: deque[SignedReceipt] = deque(maxlen=RECORDED)
 
@@ -79,11 +79,11 @@ class Line:
     key: bytes
     since: int
     known: OrderedDict[int, tuple[bytes, bytes]] = field(default_factory=OrderedDict)  # seq -> (prev, digest)
-    last: Beat | None = None
+    last: Heartbeat | None = None
     handle: bytes = b""  # the connection of its last beat
     gaps: int = 0  # beats that never arrived
 
-    def take(self, beat: Beat, digest: bytes) -> bool:
+    def take(self, beat: Heartbeat, digest: bytes) -> bool:
         """Check a beat against earlier ones; return False if it is late. ValidationError("SNUG-19")."""
         policy.snug_19(seq=beat.seq, prev=beat.prev, digest=digest, known=self.known)
         last = self.last
@@ -106,12 +106,12 @@ class Beats:
 
     def __init__(self, room: RoomSession, now: float) -> None:
         self._room = room
-        self._key = room.m.beat_key
+        self._key = room.m.heartbeat_key
         self._old_key: tuple[bytes, float] | None = None  # and until when it is kept
         self._goodbye = False  # the next beat is also sent under the key from before an eviction
         self.since = room.m.journal.slot
         self._seq = 0
-        self._prev = NO_BEAT
+        self._prev = NO_HEARTBEAT
         self._last_sent = 0.0
         self._due = now
         self._ours: OrderedDict[int, float] = OrderedDict()  # seq -> when it was sent
@@ -135,12 +135,12 @@ class Beats:
     def is_due(self, now: float) -> bool:
         return now >= self._due
 
-    def beat(self, now: float, order: Order, *, members: int, want: bool) -> Beat:
+    def beat(self, now: float, order: Order, *, members: int, want: bool) -> Heartbeat:
         """Sign a beat and broadcast it."""
         room, m = self._room, self._room.m
         relay, window = order.newest()
         heard = {leaf: line.last.seq for leaf, line in self.lines.items() if line.last is not None}
-        beat = Beat(
+        beat = Heartbeat(
             leaf=m.own_leaf,
             handle=room.handle,
             since=self.since,
@@ -203,14 +203,14 @@ class Beats:
                     continue
         return None
 
-    def hear(self, payload: bytes) -> Beat | DoubleBeat | None:
+    def hear(self, payload: bytes) -> Heartbeat | DoubleBeat | None:
         """Return a verified new beat, or a DoubleBeat if it contradicts another (SNUG-19).
 
         None for anything else: malformed, of an unknown leaf or membership, late, or seen before.
         """
         m = self._room.m
         try:
-            beat = Beat.decode(payload)
+            beat = Heartbeat.decode(payload)
             key = m.signature_key(beat.leaf)
             if key is None or beat.leaf == m.own_leaf:
                 return None
@@ -234,9 +234,9 @@ class Beats:
             return DoubleBeat(beat.leaf, str(error))
 
     def evicted(self, now: float) -> None:
-        """Switch to the membership's new beat key."""
+        """Switch to the membership's new heartbeat key."""
         self._old_key = (self._key, now + OLD_KEY)
-        self._key = self._room.m.beat_key
+        self._key = self._room.m.heartbeat_key
         self._goodbye = True
 
     def joined(self, leaf: int, slot: int) -> None:

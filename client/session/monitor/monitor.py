@@ -20,7 +20,7 @@ from snugroom.client.session.monitor.delivery import Reaching, Stream
 from snugroom.client.session.monitor.freshness import Freshness
 from snugroom.client.session.monitor.heartbeats import Beats, DoubleBeat, Record, SignedReceipt, interval
 from snugroom.client.session.monitor.ordering import Order
-from snugroom.crypto.agreed.heartbeat import Beat
+from snugroom.crypto.agreed.heartbeat import Heartbeat
 from snugroom.crypto.kdf import H
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ class Watch(Aspect):
 
     # -- a beat ----------------------------------------------------------------------------------------
 
-    def _heard_beat(self, beat: Beat, now: float) -> None:
+    def _heard_beat(self, beat: Heartbeat, now: float) -> None:
         leaf, m = beat.leaf, self.room.m
         line = self._beats.lines[leaf]
         self._heard[leaf] = now
@@ -356,7 +356,7 @@ class Watch(Aspect):
             if beat.slot >= reach.slot:
                 reach.waiting.discard(leaf)
 
-    def _vouched(self, beat: Beat, now: float) -> None:
+    def _vouched(self, beat: Heartbeat, now: float) -> None:
         """Extend the member's confirmation if its beat is of our epoch or of one that ended lately."""
         if beat.authenticator not in self._epochs:
             return

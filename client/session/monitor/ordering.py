@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from snugroom.crypto.agreed.heartbeat import NO_BEAT, WINDOW, window
+from snugroom.crypto.agreed.heartbeat import NO_HEARTBEAT, WINDOW, window
 
 #: Relays that are remembered.
 KEPT: Final = 256
@@ -78,7 +78,7 @@ class Order:
             mine = self.at(number)
             if mine is not None:
                 return number, mine
-        return 0, NO_BEAT
+        return 0, NO_HEARTBEAT
 
     def claimed(self, leaf: int, relay: int, theirs: bytes, now: float) -> bool:
         """Compare a window in another member's beat; return True if a difference must be reported."""

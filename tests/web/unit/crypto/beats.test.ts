@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  Beat,
+  Heartbeat,
   type BeatFields,
   type Counters,
   type Got,
-  NO_BEAT,
+  NO_HEARTBEAT,
   window,
 } from "../../../../client/web/src/crypto/agreed/heartbeat";
 import { hex, unhex } from "../../../../client/web/src/crypto/bytes";
@@ -39,11 +39,11 @@ function fieldsOf({ signature: _, ...w }: Written): BeatFields {
 
 test("beats are Python's, in both directions", async () => {
   for (const { fields, encoded, digest } of shared.beats) {
-    const beat = await new Beat(fieldsOf(fields)).signed(number, sign);
+    const beat = await new Heartbeat(fieldsOf(fields)).signed(number, sign);
     assert.equal(hex(beat.signature), fields.signature);
     assert.equal(hex(beat.encode()), encoded);
     assert.equal(hex(beat.digest), digest);
-    const heard = Beat.decode(unhex(encoded));
+    const heard = Heartbeat.decode(unhex(encoded));
     assert.deepEqual({ ...heard }, { ...beat });
     await heard.verify(number, key.public);
   }
@@ -53,7 +53,7 @@ test("what Python refuses is refused for the same reason", async () => {
   const kinds = new Set<string>();
   for (const { data, outcome } of shared.read) {
     const attempt = async (): Promise<boolean> => {
-      await Beat.decode(unhex(data)).verify(number, key.public);
+      await Heartbeat.decode(unhex(data)).verify(number, key.public);
       return true;
     };
     const here = await outcomeOf(attempt);
@@ -64,7 +64,7 @@ test("what Python refuses is refused for the same reason", async () => {
 });
 
 test("a beat is for one room and by one key", async () => {
-  const beat = Beat.decode(unhex(shared.beats[0]?.encoded ?? ""));
+  const beat = Heartbeat.decode(unhex(shared.beats[0]?.encoded ?? ""));
   await beat.verify(number, key.public);
   await refused(() => beat.verify(new Uint8Array(16), key.public), AuthenticationError);
   const other = await SigningKey.fromSeed(new Uint8Array(32));
@@ -86,9 +86,9 @@ test("what has no encoding is refused, and what is not signed is not sent", asyn
     { sent: [[0, 2 ** 48]] },
   ];
   for (const change of wrong)
-    await refused(() => new Beat({ ...fields, ...change }).signed(number, sign), MalformedError);
-  await refused(() => new Beat(fields).encode(), MalformedError);
-  assert.equal(NO_BEAT.length, 32);
+    await refused(() => new Heartbeat({ ...fields, ...change }).signed(number, sign), MalformedError);
+  await refused(() => new Heartbeat(fields).encode(), MalformedError);
+  assert.equal(NO_HEARTBEAT.length, 32);
 });
 
 test("windows are Python's", () => {

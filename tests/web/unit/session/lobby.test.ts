@@ -128,7 +128,7 @@ test("an answer by who is no host of the meeting leads nowhere", async () => {
       welcome,
       doorSeed: some,
       stewardPublic: some,
-      beatKey: some,
+      heartbeatKey: some,
       slot: 1,
       chain: some,
       ledger: some,
@@ -241,7 +241,7 @@ test("nobody vouches for a leaf of somebody else", async () => {
       toBox: ada.box.public,
     };
     const vouch = await mallory.vouch(ends, cem.box, seeded("vouch"));
-    const blob = await envelope.seal(ada.m.beatKey, "vouch", ada.number, ada.m.epochSlot, vouch, BUCKETS);
+    const blob = await envelope.seal(ada.m.heartbeatKey, "vouch", ada.number, ada.m.epochSlot, vouch, BUCKETS);
     assert.ok(await ada.passed(blob));
     assert.ok(!(await bo.passed(blob)) || bo.events("Vouched").length === 0);
   }

@@ -111,7 +111,7 @@ async function lets(
     rng: seeded(name),
   };
   const ledger = Ledger.decode(by.ledger.encode());
-  return Membership.create(group, { ...facts, ledger, handed: by.handBeatKey() });
+  return Membership.create(group, { ...facts, ledger, handed: by.handHeartbeatKey() });
 }
 
 async function three(): Promise<readonly [Membership, Membership, Membership]> {
@@ -129,7 +129,7 @@ function agreed(...all: readonly Membership[]): void {
       hex(m.journal.token),
       hex(m.ledger.encode()),
       hex(m.policy.encode()),
-      hex(m.beatKey),
+      hex(m.heartbeatKey),
     ].join(),
   );
   assert.equal(new Set(states).size, 1, "one room");
@@ -177,19 +177,19 @@ test("members agree on everything, commit after commit", async () => {
   assert.deepEqual([...ada.ledger.used].sort(), [0, 0x8001]);
   await commits(bo, { type: "HealIntent", epoch: bo.group.epoch }, [ada, cem]);
   agreed(ada, bo, cem);
-  const before = hex(ada.beatKey);
+  const before = hex(ada.heartbeatKey);
   const change = (p: Policy): Policy => p.withHost(bo.signatureKey(1) ?? new Uint8Array());
   await commits(ada, { type: "PolicyIntent", change }, [bo, cem]);
   agreed(ada, bo, cem);
   assert.ok(cem.isHost(1));
-  assert.equal(hex(ada.beatKey), before, "nobody has gone");
+  assert.equal(hex(ada.heartbeatKey), before, "nobody has gone");
   await commits(
     bo,
     { type: "RemoveIntent", leaf: 2, signatureKey: ada.signatureKey(2) ?? new Uint8Array() },
     [ada],
   );
   agreed(ada, bo);
-  assert.notEqual(hex(ada.beatKey), before);
+  assert.notEqual(hex(ada.heartbeatKey), before);
   assert.deepEqual([...ada.ledger.revoked], [0x8001], "the invite goes with whom it let in");
 });
 
@@ -460,16 +460,16 @@ test("a frame that is sealed while a commit is adopted is for those who are left
   await assert.rejects(openFrame(cem.media, "audio", await between, NOW + 1), MissingKeyError);
 });
 
-test("the beat key is handed to the newcomer alone", async () => {
+test("the heartbeat key is handed to the newcomer alone", async () => {
   const ada = await hosted();
   const intent = await enter("Bo", 0);
   const welcome = await commits(ada, intent, []);
   assert.ok(welcome);
-  assert.notDeepEqual(ada.handBeatKey(), ada.beatKey);
+  assert.notDeepEqual(ada.handHeartbeatKey(), ada.heartbeatKey);
   const group = await mls.Group.join(welcome, intent.bundle, { psks, rng: seeded("joins") });
   const facts = { room: ROOM, slot: 1, chain: ada.journal.chain, ledger: ada.ledger, linkPsk: PSK, now: NOW };
-  const bo = await Membership.create(group, { ...facts, handed: ada.handBeatKey() });
-  assert.deepEqual(bo.beatKey, ada.beatKey);
+  const bo = await Membership.create(group, { ...facts, handed: ada.handHeartbeatKey() });
+  assert.deepEqual(bo.heartbeatKey, ada.heartbeatKey);
 });
 
 test("a group that no commits could have brought about is none of ours", async () => {

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { NO_BEAT } from "../../../../client/web/src/crypto/agreed/heartbeat";
+import { NO_HEARTBEAT } from "../../../../client/web/src/crypto/agreed/heartbeat";
 import { type Bytes, type Rng, utf8 } from "../../../../client/web/src/crypto/bytes";
 import { HostSeed } from "../../../../client/web/src/crypto/entry/invite";
 import { H } from "../../../../client/web/src/crypto/kdf";
@@ -151,8 +151,8 @@ test("who has the same relays vouches for the same", () => {
 });
 
 test("nothing is vouched for without all that a window covers", () => {
-  assert.deepEqual(new Order().newest(), [0, NO_BEAT]);
-  assert.deepEqual(order([5, 6, 7]).newest(), [0, NO_BEAT]);
+  assert.deepEqual(new Order().newest(), [0, NO_HEARTBEAT]);
+  assert.deepEqual(order([5, 6, 7]).newest(), [0, NO_HEARTBEAT]);
   assert.equal(order([1, 2, 4]).newest()[0], 2);
   assert.equal(order([...range(3, 11), 13]).newest()[0], 10);
 });
@@ -193,7 +193,7 @@ test("one number is one message on one connection", () => {
   assert.ok(ours.hear(1, filled(0)), "the room was forgotten meanwhile, and counts anew");
   assert.equal(ours.newest()[0], 1);
   ours.life(utf8("server 2"));
-  assert.deepEqual(ours.newest(), [0, NO_BEAT]);
+  assert.deepEqual(ours.newest(), [0, NO_HEARTBEAT]);
 });
 
 test("the memory of relays is bounded", () => {

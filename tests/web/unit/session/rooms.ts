@@ -201,7 +201,7 @@ export class Room {
     this.m = {
       ownLeaf: leaf,
       room: this.number,
-      beatKey: H(utf8("beat key")),
+      heartbeatKey: H(utf8("beat key")),
       epochSlot: world.slot,
       code: "1234567890".repeat(4),
       policy: new Policy({ version: 1, hosts: [], hostPublic: new Uint8Array(32) }),
@@ -367,7 +367,7 @@ export class Room {
     this.m.group.epochAuthenticator = H(utf8(`epoch ${epoch}`));
     this.m.epochSlot = slot;
     this.serverSlot = slot;
-    if (gone.size > 0 && !change.rejoined) this.m.beatKey = H(utf8(`beat key ${epoch}`));
+    if (gone.size > 0 && !change.rejoined) this.m.heartbeatKey = H(utf8(`beat key ${epoch}`));
     const whole: Change = {
       by,
       added: [],

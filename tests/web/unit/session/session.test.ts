@@ -366,7 +366,7 @@ test("who falls out of step goes on only from what it knows", async () => {
     welcome: new Uint8Array(),
     doorSeed: now.doorKey.seed,
     stewardPublic: now.stewardPublic,
-    beatKey: new Uint8Array(32),
+    heartbeatKey: new Uint8Array(32),
     slot: now.m.journal.slot,
     chain: now.m.journal.chain,
     ledger: now.m.ledger.encode(),

@@ -6,7 +6,7 @@ import { Beats, Line, Record } from "../../../../client/web/src/session/monitor/
 import { Asking } from "../../../../client/web/src/session/features/subscriptions";
 import { Freshness } from "../../../../client/web/src/session/monitor/freshness";
 import { Watch } from "../../../../client/web/src/session/monitor/monitor";
-import { Beat } from "../../../../client/web/src/crypto/agreed/heartbeat";
+import { Heartbeat } from "../../../../client/web/src/crypto/agreed/heartbeat";
 import { ValidationError } from "../../../../client/web/src/crypto/errors";
 import { H } from "../../../../client/web/src/crypto/kdf";
 import { utf8 } from "../../../../client/web/src/crypto/bytes";
@@ -171,13 +171,13 @@ test("a beat forged in another's name, or by somebody who is none of us, is noth
   sent.push(honest.encode());
   assert.equal((await beats.hear(honest.encode()))?.leaf, 1);
   assert.equal(await beats.hear(honest.encode()), null); // heard before
-  const forged = await new Beat({ ...honest, leaf: 2, seq: 9 }).signed(ada.number, (label, data) =>
+  const forged = await new Heartbeat({ ...honest, leaf: 2, seq: 9 }).signed(ada.number, (label, data) =>
     bo.m.sign(label, data),
   );
   assert.equal(await beats.hear(forged.encode()), null);
   assert.equal(await beats.hear(utf8("garbage")), null);
   // but two that contradict each other under one key are told
-  const other = await new Beat({ ...honest, relay: 99 }).signed(ada.number, (label, data) =>
+  const other = await new Heartbeat({ ...honest, relay: 99 }).signed(ada.number, (label, data) =>
     bo.m.sign(label, data),
   );
   const double = await beats.hear(other.encode());
@@ -191,8 +191,8 @@ const orderOf = (): Parameters<Beats["beat"]>[1] =>
 
 test("a line of beats holds each against those before it", () => {
   const line = new Line(0);
-  const beat = (seq: number, slot: number, prev = "0"): Beat =>
-    new Beat({
+  const beat = (seq: number, slot: number, prev = "0"): Heartbeat =>
+    new Heartbeat({
       leaf: 1,
       handle: new Uint8Array(8),
       since: 0,

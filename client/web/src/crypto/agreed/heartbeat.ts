@@ -1,5 +1,5 @@
 /**
- * Heartbeats ("beats"): a member's periodic signed report of its state, its sent and its received frames.
+ * Heartbeats: a member's periodic signed report of its state, its sent and its received frames.
  *
  * docs/reference/protocol.md, section 7. A heartbeat is a concatenation of fields, with one valid encoding per
  * value:
@@ -25,7 +25,7 @@ export const VERSION = 1;
 /** Number of kept relays that a window covers. */
 export const WINDOW = 8;
 /** `prev` of the first heartbeat. */
-export const NO_BEAT: Bytes = new Uint8Array(32);
+export const NO_HEARTBEAT: Bytes = new Uint8Array(32);
 export const STREAMS_MAX = 8;
 export const GOT_MAX = 1000;
 
@@ -50,7 +50,7 @@ export interface BeatFields {
   readonly since: number;
   /** Starts at 1. */
   readonly seq: number;
-  /** `digest` of the previous heartbeat, 32 bytes; NO_BEAT for the first. */
+  /** `digest` of the previous heartbeat, 32 bytes; NO_HEARTBEAT for the first. */
   readonly prev: Bytes;
   /** Unix seconds by the member's own clock. */
   readonly at: number;
@@ -73,12 +73,12 @@ export interface BeatFields {
   readonly got: readonly Got[];
 }
 
-export interface Beat extends BeatFields {
+export interface Heartbeat extends BeatFields {
   readonly signature: Bytes;
 }
 
 /** One member's signed report of its state. Frame counters start at slot `since`. */
-export class Beat {
+export class Heartbeat {
   constructor(fields: BeatFields, signature: Bytes = new Uint8Array(0)) {
     Object.assign(this, fields, { signature });
   }
@@ -118,7 +118,7 @@ export class Beat {
   }
 
   /** Decode a heartbeat of this version. MalformedError for anything but its one valid encoding. */
-  static decode(data: Bytes): Beat {
+  static decode(data: Bytes): Heartbeat {
     const reader = new Reader(data);
     if (reader.uint(1) !== VERSION) throw new MalformedError("a beat of another version");
     const fields: BeatFields = {
@@ -143,17 +143,17 @@ export class Beat {
         frames: readCounters(reader),
       })),
     };
-    const beat = new Beat(fields, reader.take(SIGNATURE_SIZE));
+    const heartbeat = new Heartbeat(fields, reader.take(SIGNATURE_SIZE));
     reader.end();
-    if (beat.seq < 1 || beat.slot < beat.since)
+    if (heartbeat.seq < 1 || heartbeat.slot < heartbeat.since)
       throw new MalformedError("a beat before its membership began");
-    rising(beat.got.map(({ leaf }) => leaf));
-    return beat;
+    rising(heartbeat.got.map(({ leaf }) => leaf));
+    return heartbeat;
   }
 
   /** Return a copy signed for the room with this number (16 bytes). */
-  async signed(number: Bytes, sign: Sign): Promise<Beat> {
-    return new Beat(this, await sign(LABEL, concat(exactly(number, 16, "a room's number"), this.body())));
+  async signed(number: Bytes, sign: Sign): Promise<Heartbeat> {
+    return new Heartbeat(this, await sign(LABEL, concat(exactly(number, 16, "a room's number"), this.body())));
   }
 
   /**

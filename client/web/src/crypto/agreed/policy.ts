@@ -8,7 +8,7 @@
 
 import type { Arg } from "../../words/sentence";
 import { sentence } from "../../words/sentence";
-import { NO_BEAT } from "./heartbeat";
+import { NO_HEARTBEAT } from "./heartbeat";
 import { type Bytes, hex, same, utf8 } from "../bytes";
 import { MalformedError, SnugCryptoError, ValidationError } from "../errors";
 import { verify } from "../kdf";
@@ -505,7 +505,7 @@ export function snug19(beat: {
   readonly known: ReadonlyMap<number, readonly [prev: Bytes, digest: Bytes]>;
 }): void {
   const { seq, prev, digest, known } = beat;
-  if ((seq === 1) !== same(prev, NO_BEAT)) throw broken(19, "beat_first");
+  if ((seq === 1) !== same(prev, NO_HEARTBEAT)) throw broken(19, "beat_first");
   const [at, before, after] = [known.get(seq), known.get(seq - 1), known.get(seq + 1)];
   if (at !== undefined && !same(at[1], digest)) throw broken(19, "beat_twice", { seq });
   if (before !== undefined && !same(before[1], prev)) throw broken(19, "beat_line", { seq });

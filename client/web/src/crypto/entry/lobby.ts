@@ -391,7 +391,7 @@ export interface Answer {
   readonly doorSeed: Bytes;
   readonly stewardPublic: Bytes;
   /** XOR X("handed") of the epoch of the Welcome: useless to a reader of the answer without the Welcome. */
-  readonly beatKey: Bytes;
+  readonly heartbeatKey: Bytes;
   readonly slot: number;
   readonly chain: Bytes;
   /** Opaque in this module: used invites, all signature keys ever seen, recent rejoins. */
@@ -426,7 +426,7 @@ export function encodeAnswer(answer: Answer | Refusal): Bytes {
       prefixed(answer.welcome, 4),
       exactly(answer.doorSeed, 32, "a door seed"),
       exactly(answer.stewardPublic, 32, "a steward's public key"),
-      exactly(answer.beatKey, 32, "a beat key"),
+      exactly(answer.heartbeatKey, 32, "a beat key"),
       uint(answer.slot, 8),
       exactly(answer.chain, 32, "a chain value"),
       prefixed(answer.ledger, 4),
@@ -450,7 +450,7 @@ export function readAnswer(body: Bytes): Answer | Refusal {
       welcome: reader.prefixed(4),
       doorSeed: reader.take(32),
       stewardPublic: reader.take(32),
-      beatKey: reader.take(32),
+      heartbeatKey: reader.take(32),
       slot: reader.uint(8),
       chain: reader.take(32),
       ledger: reader.prefixed(4),

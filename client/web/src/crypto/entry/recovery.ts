@@ -20,7 +20,7 @@ import * as hpke from "../hpke";
 import { canonicalOrigin, HostSeed } from "./invite";
 import * as kdf from "../kdf";
 import { H, KDF, SigningKey } from "../kdf";
-import { type Answer, encodeAnswer, RecoveryMessage, KEY_PACKAGE_MAX, readAnswer } from "./lobby";
+import { type Answer, encodeAnswer, KEY_PACKAGE_MAX, readAnswer, RecoveryMessage } from "./lobby";
 import { checkName } from "../agreed/names";
 import { X25519Key } from "../primitives";
 import { type HostReturn, hostReturnMessage } from "../agreed/roomState";

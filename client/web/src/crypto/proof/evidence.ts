@@ -35,8 +35,8 @@ export const WORDS_MAX = 16;
 /** Characters in one text. */
 export const TEXT_MAX = 500;
 
-/** A member's heartbeat (docs/reference/protocol.md, section 7) and the leaf key (32 bytes) that signed it. */
-export interface SignedBeat {
+/** A member's heartbeat (docs/protocol.md, section 7) and the leaf key (32 bytes) that signed it. */
+export interface SignedHeartbeat {
   readonly key: Bytes;
   readonly beat: Bytes;
 }
@@ -91,7 +91,7 @@ export interface Exhibit {
   readonly number: Bytes;
   readonly server_key: Bytes;
   readonly dropped_at: number | null;
-  readonly beats: readonly SignedBeat[];
+  readonly beats: readonly SignedHeartbeat[];
   readonly receipts: readonly Receipt[];
   readonly last_words: readonly LastWord[];
   readonly probe: Probe | null;
@@ -125,7 +125,7 @@ export async function signed(exhibit: Exhibit, sign: Sign): Promise<Exhibit> {
 }
 
 /** Return the chain value (32 bytes) of a probe room: it commits to these heartbeats and receipts. */
-export function probeChain(number: Bytes, beats: readonly SignedBeat[], receipts: readonly Receipt[]): Bytes {
+export function probeChain(number: Bytes, beats: readonly SignedHeartbeat[], receipts: readonly Receipt[]): Bytes {
   const inner = concat(
     number,
     uint(beats.length, 2),

@@ -133,7 +133,7 @@ export class Vouching extends Aspect {
         this.#taken.set(leaf, [now, before]);
       }
     }
-    // The beat key is new: vouches under way cannot be opened any more.
+    // The heartbeat key is new: vouches under way cannot be opened any more.
     if (change.removed.length > 0) this.#again([...this.#to.keys()]);
   }
 
@@ -176,7 +176,7 @@ export class Vouching extends Aspect {
         if (error instanceof SnugCryptoError) continue;
         throw error;
       }
-      room.passOn(await envelope.seal(m.beatKey, "vouch", room.number, m.epochSlot, vouch, BUCKETS, room.rng));
+      room.passOn(await envelope.seal(m.heartbeatKey, "vouch", room.number, m.epochSlot, vouch, BUCKETS, room.rng));
       if (!this.#told.has(key)) {
         this.#told.add(key);
         room.tell(words.status("vouched", { name: m.name(leaf) }));
@@ -205,7 +205,7 @@ export class Vouching extends Aspect {
     const m = room.m;
     let vouch: Bytes;
     try {
-      vouch = await envelope.open(m.beatKey, "vouch", room.number, blob);
+      vouch = await envelope.open(m.heartbeatKey, "vouch", room.number, blob);
     } catch (error) {
       if (error instanceof SnugCryptoError) return false;
       throw error;

@@ -135,7 +135,7 @@ export interface MembershipFacts {
   readonly ledger: Ledger;
   readonly linkPsk: Bytes;
   readonly now: number;
-  /** The result of `handBeatKey` in the group's epoch; null: we created the group. */
+  /** The result of `handHeartbeatKey` in the group's epoch; null: we created the group. */
   readonly handed?: Bytes | null;
   readonly rng?: Rng;
 }
@@ -159,7 +159,7 @@ interface Built {
 export class Membership {
   readonly group: mls.Group;
   /** X("beat") of the creation or the last eviction (protocol section 7), handed to newcomers. */
-  beatKey: Bytes;
+  heartbeatKey: Bytes;
   readonly room: Bytes;
   policy: Policy;
   ledger: Ledger;
@@ -185,7 +185,7 @@ export class Membership {
     this.group = group;
     this.room = facts.room;
     this.#rng = facts.rng ?? systemRng;
-    this.beatKey = facts.handed ? this.#masked(facts.handed) : exported(group, "beat");
+    this.heartbeatKey = facts.handed ? this.#masked(facts.handed) : exported(group, "beat");
     this.policy = policyOf(group);
     policy.judgeGroup({
       suite: group.suite,
@@ -265,13 +265,13 @@ export class Membership {
   }
 
   /**
-   * Return the masked beat key (32 bytes) for a newcomer of this epoch and for no other reader.
+   * Return the masked heartbeat key (32 bytes) for a newcomer of this epoch and for no other reader.
    *
    * A former host can bring another person's KeyPackage in a knock of its own, and so read the answer. The Welcome in
    * it is encrypted to the newcomer's keys alone, and the mask comes from that Welcome's epoch.
    */
-  handBeatKey(): Bytes {
-    return this.#masked(this.beatKey);
+  handHeartbeatKey(): Bytes {
+    return this.#masked(this.heartbeatKey);
   }
 
   #masked(key: Bytes): Bytes {
@@ -511,7 +511,7 @@ export class Membership {
     this.journal.append(blob, roomPass(this.group, this.room));
     this.epochSlot = slot;
     this.#references.clear(); // proposals end with their epoch
-    if ([...revoke.values()].some((gone) => gone)) this.beatKey = exported(this.group, "beat");
+    if ([...revoke.values()].some((gone) => gone)) this.heartbeatKey = exported(this.group, "beat");
     this.#envelopeKeys.set(slot, exported(this.group, "veil"));
     for (const began of [...this.#envelopeKeys.keys()].slice(0, -ENVELOPE_KEYS_MAX)) this.#envelopeKeys.delete(began);
     this.#installMedia(keys, new Set(revoke.keys()), removals.length > 0, now);

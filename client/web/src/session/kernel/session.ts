@@ -627,7 +627,7 @@ export class Session {
       welcome: lastWelcome,
       doorSeed: room.doorKey.seed,
       stewardPublic: room.stewardPublic,
-      beatKey: m.handBeatKey(),
+      heartbeatKey: m.handHeartbeatKey(),
       slot: m.journal.slot,
       chain: m.journal.chain,
       ledger: m.ledger.encode(),
@@ -663,7 +663,7 @@ export class Session {
         ledger: Ledger.decode(answer.ledger),
         linkPsk: linkPsk(this.#invite.secret),
         now,
-        handed: answer.beatKey,
+        handed: answer.heartbeatKey,
         rng,
       });
     } catch (error) {

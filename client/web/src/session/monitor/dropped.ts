@@ -54,7 +54,7 @@ const numberOf = (run: Run): Bytes => invite.roomNumber(run.doorKey.public, run.
 /** One period without the room: the state when it began, and the findings since. */
 interface Drop {
   readonly at: number;
-  readonly beats: readonly evidence.SignedBeat[];
+  readonly beats: readonly evidence.SignedHeartbeat[];
   readonly receipts: readonly evidence.Receipt[];
   readonly serverKey: Bytes;
   probes: number;

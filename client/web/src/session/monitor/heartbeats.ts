@@ -1,5 +1,5 @@
 /** Heartbeats: send and receive beats, with their encoding, keys and timing. `watch` draws the conclusions. */
-import { Beat, type Counters, NO_BEAT } from "../../crypto/agreed/heartbeat";
+import { Heartbeat, type Counters, NO_HEARTBEAT } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { AuthenticationError, MalformedError, SnugCryptoError, ValidationError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
@@ -15,7 +15,7 @@ export const EACH = 0.1;
 /** Minimum seconds between two beats with urgent news, and seconds between two members that send them. */
 export const GAP = 1;
 export const STEP = 0.02;
-/** Seconds for which the beat key from before an eviction is kept. */
+/** Seconds for which the heartbeat key from before an eviction is kept. */
 export const OLD_KEY = 15;
 /** Beats that are remembered: each member's to check new ones, and our own for their times of sending. */
 export const LINE = 64;
@@ -80,7 +80,7 @@ export class Line {
   readonly since: number;
   /** seq -> (prev, digest) */
   readonly known = new Map<number, readonly [Bytes, Bytes]>();
-  last: Beat | null = null;
+  last: Heartbeat | null = null;
   /** The connection of its last beat. */
   handle: Bytes = new Uint8Array();
   /** Beats that never arrived. */
@@ -91,7 +91,7 @@ export class Line {
   }
 
   /** Check a beat against earlier ones; return false if it is late. ValidationError("SNUG-19"). */
-  take(beat: Beat, digest: Bytes): boolean {
+  take(beat: Heartbeat, digest: Bytes): boolean {
     snug19({ seq: beat.seq, prev: beat.prev, digest, known: this.known });
     const last = this.last;
     if (last !== null && beat.seq > last.seq && (beat.slot < last.slot || beat.epoch < last.epoch))
@@ -124,7 +124,7 @@ export class Beats {
   #goodbye = false;
   readonly since: number;
   #seq = 0;
-  #prev: Bytes = NO_BEAT;
+  #prev: Bytes = NO_HEARTBEAT;
   #lastSent = 0;
   #due: number;
   /** seq -> when it was sent */
@@ -139,7 +139,7 @@ export class Beats {
 
   constructor(room: RoomSession, now: number) {
     this.#room = room;
-    this.#key = room.m.beatKey;
+    this.#key = room.m.heartbeatKey;
     this.since = room.m.journal.slot;
     this.#due = now;
   }
@@ -161,14 +161,14 @@ export class Beats {
   }
 
   /** Sign a beat and broadcast it. */
-  async beat(now: number, order: Order, members: number, want: boolean): Promise<Beat> {
+  async beat(now: number, order: Order, members: number, want: boolean): Promise<Heartbeat> {
     const room = this.#room;
     const m = room.m;
     const [relay, window] = order.newest();
     const heard = new Map<number, number>();
     for (const [leaf, line] of this.lines) if (line.last !== null) heard.set(leaf, line.last.seq);
     const leaves = [...new Set([...heard.keys(), ...this.got.keys()])].sort((a, b) => a - b);
-    const unsigned = new Beat({
+    const unsigned = new Heartbeat({
       leaf: m.ownLeaf,
       handle: room.handle,
       since: this.since,
@@ -236,11 +236,11 @@ export class Beats {
    *
    * null for anything else: malformed, of an unknown leaf or membership, late, or seen before.
    */
-  async hear(payload: Bytes): Promise<Beat | DoubleBeat | null> {
+  async hear(payload: Bytes): Promise<Heartbeat | DoubleBeat | null> {
     const m = this.#room.m;
-    let beat: Beat, key: Bytes | null, digest: Bytes, line: Line | undefined;
+    let beat: Heartbeat, key: Bytes | null, digest: Bytes, line: Line | undefined;
     try {
-      beat = Beat.decode(payload);
+      beat = Heartbeat.decode(payload);
       key = m.signatureKey(beat.leaf);
       if (key === null || beat.leaf === m.ownLeaf) return null;
       if ((this.#joined.get(beat.leaf) ?? beat.since) !== beat.since) return null;
@@ -267,10 +267,10 @@ export class Beats {
     }
   }
 
-  /** Switch to the membership's new beat key. */
+  /** Switch to the membership's new heartbeat key. */
   evicted(now: number): void {
     this.#oldKey = [this.#key, now + OLD_KEY];
-    this.#key = this.#room.m.beatKey;
+    this.#key = this.#room.m.heartbeatKey;
     this.#goodbye = true;
   }
 

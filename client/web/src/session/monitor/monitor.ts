@@ -4,7 +4,7 @@
  * Protocol section 7. `beats` sends and receives them; `freshness`, `reaching` and `order` compute. This module
  * combines their results: it reports each finding once in one sentence, and reports when the finding is over.
  */
-import type { Beat } from "../../crypto/agreed/heartbeat";
+import type { Heartbeat } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
@@ -345,7 +345,7 @@ export class Watch extends Aspect {
 
   // -- a beat ----------------------------------------------------------------------------------------------
 
-  #heardBeat(beat: Beat, now: number): void {
+  #heardBeat(beat: Heartbeat, now: number): void {
     const { leaf } = beat;
     const m = this.room.m;
     const line = this.#beats.lines.get(leaf);
@@ -385,7 +385,7 @@ export class Watch extends Aspect {
   }
 
   /** Extend the member's confirmation if its beat is of our epoch or of one that ended lately. */
-  #vouched(beat: Beat, since: number, now: number): void {
+  #vouched(beat: Heartbeat, since: number, now: number): void {
     const over = this.#epochs.get(hex(beat.authenticator));
     if (over === undefined) return;
     const acknowledged = acknowledgedOf(beat, this.room.m.ownLeaf);
@@ -689,7 +689,7 @@ const PAUSED_STALE = sentence("watch.paused_stale");
 const PAUSED_WITHHELD = sentence("watch.paused_withheld");
 const YOU = sentence("watch.you");
 
-const acknowledgedOf = (beat: Beat, own: number): number => beat.got.find((g) => g.leaf === own)?.seq ?? 0;
+const acknowledgedOf = (beat: Heartbeat, own: number): number => beat.got.find((g) => g.leaf === own)?.seq ?? 0;
 
 const keyOf = (room: RoomSession, leaf: number): string => hex(room.m.signatureKey(leaf) ?? new Uint8Array());
 

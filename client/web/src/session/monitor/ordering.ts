@@ -4,7 +4,7 @@
  * The server numbers the relays that it stores, from 1 in each incarnation. A window is a hash over the last eight of
  * them: two members with different windows at one number received different relays, or another order.
  */
-import { NO_BEAT, WINDOW, window } from "../../crypto/agreed/heartbeat";
+import { NO_HEARTBEAT, WINDOW, window } from "../../crypto/agreed/heartbeat";
 import { type Bytes, same } from "../../crypto/bytes";
 
 /** Relays that are remembered. */
@@ -79,7 +79,7 @@ export class Order {
       const mine = this.at(number);
       if (mine !== null) return [number, mine];
     }
-    return [0, NO_BEAT];
+    return [0, NO_HEARTBEAT];
   }
 
   /** Compare a window in another member's beat; return true if a difference must be reported. */
