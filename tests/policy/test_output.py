@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from snugroom.client.cli.code_art import blocks, seal_of
+from snugroom.client.cli.code_art import blocks, code_art_of
 from snugroom.client.cli.output import HumanOutput, JsonOutput, media_json, plain
 from snugroom.client.media.stats import StreamStats
 from snugroom.client.session import events as ev
@@ -595,7 +595,7 @@ def test_messages_are_named_where_they_can_be_reported() -> None:
 
 def test_who_asks_for_the_code_sees_its_code_art_and_a_pipe_does_not() -> None:
     code, other = ev.Code(3, "1234567890" * 4), ev.Code(4, "0987654321" * 4)
-    seal = [line for line in blocks(seal_of(code.digits), 22) if line]
+    seal = [line for line in blocks(code_art_of(code.digits), 22) if line]
     assert all(line not in human(code, terminal=True) for line in seal)
     assert all(line not in human(code, other, terminal=True) for line in seal)
     asked = human(code, code, terminal=True)
