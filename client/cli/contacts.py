@@ -15,7 +15,7 @@ from snugroom.client.files.contact_book import Book
 from snugroom.client.files.sealed_file import FileThereError, SealedFileError
 from snugroom.client.session.entry.contacts import Contact, ContactError
 from snugroom.crypto.proof.identity import fingerprint
-from snugroom.crypto.proof.verification import spoken
+from snugroom.crypto.proof.verification import grouped
 
 _OK, _USAGE = 0, 2
 
@@ -94,14 +94,14 @@ def _tell(book: Book, arguments: argparse.Namespace) -> None:
     if arguments.contacts == "new":
         print(f"{arguments.book} is your book now. Without its passphrase nobody can read it: you neither.")
     if arguments.contacts in ("new", "show"):
-        print(f"Your fingerprint, to read out: {spoken(fingerprint(own))}")
+        print(f"Your fingerprint, to read out: {grouped(fingerprint(own))}")
     elif not contacts:
         print("Nobody is in the book yet.")
     else:
         for contact in contacts:
             known = "verified" if contact.verified else "known"
             day = time.strftime("%Y-%m-%d", time.gmtime(contact.first_seen))
-            print(f"{plain(contact.petname)}  ({known} since {day})\n    {spoken(contact.fingerprint)}")
+            print(f"{plain(contact.petname)}  ({known} since {day})\n    {grouped(contact.fingerprint)}")
 
 
 def _row(contact: Contact) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H
 from snugroom.crypto.proof import evidence, report
 from snugroom.crypto.proof.evidence import Findings
-from snugroom.crypto.proof.report import Proven, Report
+from snugroom.crypto.proof.report import Report, VerifiedMessage
 
 _OK, _UNPROVEN, _USAGE = 0, 1, 2
 
@@ -172,7 +172,7 @@ def _who(found: Findings, key: bytes) -> str:
     return f"member {order.index(key) + 1}" if key in order else f"key {key.hex()[:16]}"
 
 
-def _named(found: Findings, named: evidence.Named) -> str:
+def _named(found: Findings, named: evidence.NamedKey) -> str:
     known = named.key in _order(found)
     return f"{_who(found, named.key)}: {named.name}" + ("" if known else " (it has signed nothing here)")
 
@@ -217,7 +217,7 @@ def proven_of(found: Findings) -> list[str]:
             f"{whose} was running and opened another room after {probe.beats} of these beats, of "
             f"{probe.keys} keys, had been signed: it signed something that contains them{more}."
         )
-    for server_key, slot in found.two_stories:
+    for server_key, slot in found.equivocations:
         sentences.append(
             f"TWO STORIES: {_server(server_key)} signed two different histories for "
             f"slot {slot}. An honest server does so only if a host opened the room anew with another history."
@@ -281,7 +281,7 @@ def _evidence_json(found: Findings, proven: list[str]) -> dict[str, Any]:
             }
             for p in found.probes
         ],
-        "two_stories": [{"server_key": key.hex(), "slot": slot} for key, slot in found.two_stories],
+        "two_stories": [{"server_key": key.hex(), "slot": slot} for key, slot in found.equivocations],
         "split_slots": found.split_slots,
         "names": [{"key": n.key.hex(), "name": n.name} for n in found.names],
         "proven": proven,
@@ -356,7 +356,7 @@ def _what(what: content.AnyContent) -> str:
     return f"sent a picture ({kind}, {len(what.data):,} bytes, SHA-256 {_digest(what.data)})"
 
 
-def _proven_sentence(proven: Proven, what: content.AnyContent) -> str:
+def _proven_sentence(proven: VerifiedMessage, what: content.AnyContent) -> str:
     came = (
         "opened the meeting"
         if proven.invite is None
@@ -369,7 +369,7 @@ def _proven_sentence(proven: Proven, what: content.AnyContent) -> str:
     )
 
 
-def _report_json(proven: Proven, what: content.AnyContent) -> dict[str, Any]:
+def _report_json(proven: VerifiedMessage, what: content.AnyContent) -> dict[str, Any]:
     value: dict[str, Any] = {
         "key": proven.signature_key.hex(),
         "host_key": proven.host_public.hex(),

@@ -23,7 +23,7 @@ from snugroom.client.media.stats import OwnStats, StreamStats
 from snugroom.client.session import events as ev
 from snugroom.client.session.entry.contacts import Standing
 from snugroom.client.session.entry.invites import called
-from snugroom.crypto.proof.verification import spoken
+from snugroom.crypto.proof.verification import grouped
 
 #: Characters that move a terminal's cursor, reverse text beside them, or can't be encoded, and that json does
 #: not escape: DEL, the C1 controls (one begins an escape sequence), separators, directions, lone surrogates.
@@ -289,7 +289,7 @@ _HOSTS_HINT = (
 
 def _identity(standing: Standing, contact: str | None, fingerprint: str) -> str:
     who = "an identity that is not in your book" if contact is None else f"your contact {plain(contact)}"
-    return f"{who}{', verified' if standing == 'verified' else ''}. Fingerprint {spoken(fingerprint)}."
+    return f"{who}{', verified' if standing == 'verified' else ''}. Fingerprint {grouped(fingerprint)}."
 
 
 class HumanOutput:
@@ -323,7 +323,7 @@ class HumanOutput:
             case ev.Roster():
                 self._roster(event)
             case ev.Code(_, digits):
-                code = (spoken(digits), "bold yellow")
+                code = (grouped(digits), "bold yellow")
                 self._say("  code  ", code, "  (the same for everybody in the room)")
                 if digits == self._code:  # this code was printed before, so a person has asked for it
                     self._code_art(digits)
@@ -360,7 +360,7 @@ class HumanOutput:
             case ev.BookChanged():
                 verified = ", verified" if event.verified else ""
                 self._say(
-                    f"In your book: {plain(event.name)}{verified}. Fingerprint {spoken(event.fingerprint)}."
+                    f"In your book: {plain(event.name)}{verified}. Fingerprint {grouped(event.fingerprint)}."
                 )
             case ev.Alarm(kind, text):
                 self._say(("!", "bold red"), " ", plain(text))

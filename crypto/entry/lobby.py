@@ -42,7 +42,7 @@ from snugroom.crypto.kdf import (
     unseal,
     verify,
 )
-from snugroom.crypto.proof.identity import SHOWN_SIZE, IdentityKey, check_shown
+from snugroom.crypto.proof.identity import KNOCK_PROOF_SIZE, IdentityKey, verify_knock_proof
 
 #: Allowed blob sizes (bytes); the largest is the maximum of a lobby.
 BUCKETS: Final = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
@@ -64,7 +64,7 @@ _ANSWER, _REFUSAL = 1, 2
 #: Bidirectional overrides and isolates: they can disguise a text as another.
 _BIDI: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 #: Placeholder for an absent identity; no identity key starts with these bytes.
-_NO_IDENTITY: Final = bytes(SHOWN_SIZE)
+_NO_IDENTITY: Final = bytes(KNOCK_PROOF_SIZE)
 _REPLY_ID: Final = 8
 _CARD_SIZE: Final = 32 + 16 + 8 + 4 + 64
 #: Bytes that the envelope adds to a message: seal, length, kind.
@@ -330,16 +330,16 @@ def knock(
         raise MalformedError(f"a KeyPackage has 1 to {KEY_PACKAGE_MAX} bytes, not {len(key_package)}")
     card_hash = card.hash
     sender = hpke.Sender(SUITE, card.eph_public, _knock_info(card_hash), rng=rng)
-    shown = _NO_IDENTITY
+    knock_proof = _NO_IDENTITY
     if identity is not None:
-        shown = identity.show(card.eph_public, card_hash, sender.enc, key_package)
+        knock_proof = identity.knock_proof(card.eph_public, card_hash, sender.enc, key_package)
     rest = b"".join(
         (
             uint(invite.index, 2),
             prefixed(key_package, 2),
             prefixed(name.encode(), 1),
             prefixed(greeting.encode(), 2),
-            shown,
+            knock_proof,
         )
     )
     inner = _use(invite.token, card_hash, sender.enc, rest) + rest
@@ -363,15 +363,15 @@ def open_knock(secret: CardSecret, knock: Knock, token_of: Callable[[int], bytes
     if not same(proof, _use(token_of(index), card_hash, knock.enc, rest)):
         raise AuthenticationError(f"a knock that names invite {index} and wasn't made with it")
     key_package, name, greeting = reader.prefixed(2), reader.text(1), reader.text(2)
-    shown = reader.take(SHOWN_SIZE)
+    knock_proof = reader.take(KNOCK_PROOF_SIZE)
     reader.end()
     if not 0 < len(key_package) <= KEY_PACKAGE_MAX:
         raise MalformedError(f"a KeyPackage has 1 to {KEY_PACKAGE_MAX} bytes, not {len(key_package)}")
     check_name(name)
     check_text(greeting, GREETING_MAX)
     identity = None
-    if shown != _NO_IDENTITY:
-        identity = check_shown(shown, secret.private, card_hash, knock.enc, key_package)
+    if knock_proof != _NO_IDENTITY:
+        identity = verify_knock_proof(knock_proof, secret.private, card_hash, knock.enc, key_package)
     return OpenedKnock(index, key_package, name, greeting, secret.card.expiry, opened.exporter, identity)
 
 

@@ -40,7 +40,7 @@ LABEL: Final = "snug 1 evidence"
 EXHIBITS_MAX: Final = 64
 LISTED_MAX: Final = 64
 LEAVES_MAX: Final = 1000
-WORDS_MAX: Final = 16
+SERVER_EVENTS_MAX: Final = 16
 #: Characters in one text.
 TEXT_MAX: Final = 500
 #: Bytes of one heartbeat: room for 1,000 members with 8 streams each.
@@ -76,7 +76,7 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signature: Signature
 
 
-class LastWord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ServerEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The server's last message or action, as the member reports it; `at` in Unix seconds by its clock."""
 
     at: Seconds
@@ -122,7 +122,7 @@ class Exhibit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dropped_at: Seconds | None
     beats: Annotated[list[SignedHeartbeat], msgspec.Meta(max_length=LISTED_MAX)]
     receipts: Annotated[list[Receipt], msgspec.Meta(max_length=LISTED_MAX)]
-    last_words: Annotated[list[LastWord], msgspec.Meta(max_length=WORDS_MAX)]
+    last_words: Annotated[list[ServerEvent], msgspec.Meta(max_length=SERVER_EVENTS_MAX)]
     probe: Probe | None
     leaves: Annotated[list[NamedLeaf], msgspec.Meta(max_length=LEAVES_MAX)]
     key: Key
@@ -194,7 +194,7 @@ class LastHeartbeat:
 
 
 @dataclass(frozen=True)
-class Signed:
+class SignedProbe:
     """One probe that the server signed: `at` by the exhibiting member's clock, and the server's key."""
 
     exhibit_key: bytes
@@ -207,7 +207,7 @@ class Signed:
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedKey:
     """A name that a leaf key has signed for itself."""
 
     key: bytes
@@ -226,11 +226,11 @@ class Findings:
     receipts: dict[tuple[bytes, int], tuple[bytes, ...]]
     #: Slot -> the distinct chain values that heartbeats report for it.
     histories: dict[int, tuple[bytes, ...]]
-    probes: tuple[Signed, ...]
-    names: tuple[Named, ...]
+    probes: tuple[SignedProbe, ...]
+    names: tuple[NamedKey, ...]
 
     @property
-    def two_stories(self) -> list[tuple[bytes, int]]:
+    def equivocations(self) -> list[tuple[bytes, int]]:
         """Return the (server key, slot) pairs for which one key signed different histories."""
         return sorted(place for place, chains in self.receipts.items() if len(chains) > 1)
 
@@ -297,7 +297,7 @@ def verify_evidence(evidence: Evidence) -> Findings:
         receipts={place: tuple(sorted(chains)) for place, chains in receipts.items()},
         histories={slot: tuple(sorted(chains)) for slot, chains in histories.items()},
         probes=tuple(
-            Signed(
+            SignedProbe(
                 exhibit_key=e.key,
                 at=e.probe.at,
                 server_key=e.probe.receipt.server_key,
@@ -332,7 +332,7 @@ def _signed(key: bytes, label: str, data: bytes, signature: bytes, what: str) ->
         raise AuthenticationError(f"{what} is not signed by its key, or was changed since") from None
 
 
-def _name(leaf: NamedLeaf) -> Named:
+def _name(leaf: NamedLeaf) -> NamedKey:
     node = decode(leaf.node, LeafNodeIn.read)
     node.verify(leaf.group_id, leaf.leaf)
-    return Named(node.signature_key, Identity.decode(node.credential.identity).name)
+    return NamedKey(node.signature_key, Identity.decode(node.credential.identity).name)

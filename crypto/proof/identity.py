@@ -29,7 +29,7 @@ from snugroom.crypto.kdf import KDF, KEY_SIZE, H, NotCopyable, Rng, mac, same
 #: Digits of a fingerprint: 132 bits, read aloud in eight groups of five.
 DIGITS: Final = 40
 #: Bytes of an identity in a knock: public key and proof.
-SHOWN_SIZE: Final = 64
+KNOCK_PROOF_SIZE: Final = 64
 #: Bytes of a sealed vouch: `enc`, then leaf, public key and proof under HPKE.
 VOUCH_SIZE: Final = hpke.KEY_SIZE + 4 + 64 + hpke.TAG_SIZE
 _SUITE: Final = hpke.Suite.X25519_SHA256_AES128GCM
@@ -91,45 +91,50 @@ class IdentityKey(NotCopyable):
 
     # -- at the knock ----------------------------------------------------------------------------
 
-    def show(self, card_public: bytes, card_hash: bytes, enc: bytes, key_package: bytes) -> bytes:
+    def knock_proof(self, card_public: bytes, card_hash: bytes, enc: bytes, key_package: bytes) -> bytes:
         """Return `public 32 | proof 32` for the card's host, bound to this knock and its KeyPackage.
 
         MalformedError if `card_public` (32 bytes) is of small order.
         """
         shared = _exchange(self._private, card_public)
-        return self.public + _shown(shared, self.public, card_public, card_hash, enc, key_package)
+        return self.public + _knock_mac(shared, self.public, card_public, card_hash, enc, key_package)
 
     # -- in the room -----------------------------------------------------------------------------
 
-    def vouch(self, ends: Ends, box_private: bytes, *, rng: Rng = os.urandom) -> bytes:
-        """Prove to the member at `ends.to_leaf` only that `ends.leaf` is ours: `VOUCH_SIZE` bytes.
+    def vouch(self, context: VouchContext, box_private: bytes, *, rng: Rng = os.urandom) -> bytes:
+        """Prove to the member at `context.to_leaf` only that `context.leaf` is ours: `VOUCH_SIZE` bytes.
 
-        `box_private` (32 bytes) is the private half of `ends.box`. MalformedError if a box is of small order.
+        `box_private` (32 bytes): private half of `context.box`. MalformedError if a box is of small order.
         """
-        proof = _vouched(
-            _exchange(self._private, ends.to_box), _exchange(box_private, ends.to_box), self.public, ends
+        proof = _vouch_mac(
+            _exchange(self._private, context.to_box),
+            _exchange(box_private, context.to_box),
+            self.public,
+            context,
         )
-        return _seal_vouch(ends, self.public, proof, rng)
+        return _seal_vouch(context, self.public, proof, rng)
 
 
 # -- at the knock ---------------------------------------------------------------------------------
 
 
-def check_shown(shown: bytes, card_private: bytes, card_hash: bytes, enc: bytes, key_package: bytes) -> bytes:
+def verify_knock_proof(
+    knock_proof: bytes, card_private: bytes, card_hash: bytes, enc: bytes, key_package: bytes
+) -> bytes:
     """Verify the identity in a knock and return its public key.
 
     MalformedError if the key is invalid, AuthenticationError if the newcomer does not hold the private key.
     """
-    reader = Reader(exactly(shown, SHOWN_SIZE, "an identity in a knock"))
+    reader = Reader(exactly(knock_proof, KNOCK_PROOF_SIZE, "an identity in a knock"))
     public, proof = check_public(reader.take(KEY_SIZE)), reader.rest()
     shared = _exchange(card_private, public)
-    expected = _shown(shared, public, hpke.public_key(card_private), card_hash, enc, key_package)
+    expected = _knock_mac(shared, public, hpke.public_key(card_private), card_hash, enc, key_package)
     if not same(proof, expected):
         raise AuthenticationError("a knock that shows an identity which it doesn't hold")
     return public
 
 
-def _shown(
+def _knock_mac(
     shared: bytes, public: bytes, card_public: bytes, card_hash: bytes, enc: bytes, key_package: bytes
 ) -> bytes:
     key = KDF(shared, b"snug 1 id knock")
@@ -140,7 +145,7 @@ def _shown(
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class VouchContext:
     """The two ends of a vouch: leaves, their signature keys, announced boxes (public), and the group."""
 
     group_id: bytes
@@ -174,17 +179,17 @@ class OpenedVouch:
     public: bytes
     proof: bytes = field(repr=False)
 
-    def check(self, ends: Ends, box_private: bytes) -> bytes:
+    def check(self, context: VouchContext, box_private: bytes) -> bytes:
         """Verify the proof and return the identity's public key; `box_private` (32 bytes) is of `to_box`.
 
         AuthenticationError if its author does not hold both the identity and the box of that leaf, or if the
         proof is for other ends. MalformedError if a key is invalid.
         """
         check_public(self.public)
-        expected = _vouched(
-            _exchange(box_private, self.public), _exchange(box_private, ends.box), self.public, ends
+        expected = _vouch_mac(
+            _exchange(box_private, self.public), _exchange(box_private, context.box), self.public, context
         )
-        if self.leaf != ends.leaf or not same(self.proof, expected):
+        if self.leaf != context.leaf or not same(self.proof, expected):
             raise AuthenticationError("a vouch that whoever holds that identity and leaf did not make")
         return self.public
 
@@ -202,9 +207,11 @@ def open_vouch(sealed: bytes, box_private: bytes, own_signature_key: bytes, grou
     return OpenedVouch(reader.uint(4), reader.take(KEY_SIZE), reader.rest())
 
 
-def _seal_vouch(ends: Ends, public: bytes, proof: bytes, rng: Rng) -> bytes:
-    plaintext = uint(ends.leaf, 4) + public + proof
-    sealed = hpke.seal(_SUITE, ends.to_box, _info(ends.group_id), ends.to_signature_key, plaintext, rng=rng)
+def _seal_vouch(context: VouchContext, public: bytes, proof: bytes, rng: Rng) -> bytes:
+    plaintext = uint(context.leaf, 4) + public + proof
+    sealed = hpke.seal(
+        _SUITE, context.to_box, _info(context.group_id), context.to_signature_key, plaintext, rng=rng
+    )
     return sealed.enc + sealed.ciphertext
 
 
@@ -212,6 +219,6 @@ def _info(group_id: bytes) -> bytes:
     return b"snug 1 id vouch" + group_id
 
 
-def _vouched(by_identity: bytes, by_box: bytes, public: bytes, ends: Ends) -> bytes:
+def _vouch_mac(by_identity: bytes, by_box: bytes, public: bytes, context: VouchContext) -> bytes:
     # the receiver can compute both exchanges with its own private key: this makes the proof deniable
-    return mac(KDF(by_identity + by_box, b"snug 1 id"), public, ends.encode())
+    return mac(KDF(by_identity + by_box, b"snug 1 id"), public, context.encode())

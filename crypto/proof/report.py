@@ -42,7 +42,7 @@ Key = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Signature = Annotated[bytes, msgspec.Meta(min_length=64, max_length=64)]
 
 
-class Accused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ReportedMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One message as its sender signed it, and the sender's admission. Unverified until `verify_message`."""
 
     tbs: bytes
@@ -57,11 +57,11 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     format: Literal["snug report 1"]
     host_public: Key
-    messages: Annotated[list[Accused], msgspec.Meta(min_length=1, max_length=MESSAGES_MAX)]
+    messages: Annotated[list[ReportedMessage], msgspec.Meta(min_length=1, max_length=MESSAGES_MAX)]
 
 
 @dataclass(frozen=True)
-class Proven:
+class VerifiedMessage:
     """Verified facts about a message: the holder of `signature_key` wrote `data`.
 
     `data` is the application data (one JSON object, docs/reference/protocol.md, section 7); `invite` is None
@@ -84,12 +84,12 @@ def admission_message(group_id: bytes, signature_key: bytes, invite: int) -> byt
     return b"snug 1 admission" + prefixed(group_id, 2) + signature_key + uint(invite, 2)
 
 
-def admit(host_key: SigningKey, group_id: bytes, signature_key: bytes, invite: int) -> bytes:
+def sign_admission(host_key: SigningKey, group_id: bytes, signature_key: bytes, invite: int) -> bytes:
     """Return a host's signature (64 bytes) that it admitted this key with that invite."""
     return host_key.sign(admission_message(group_id, signature_key, invite))
 
 
-def check_admission(
+def verify_admission(
     host_public: bytes, group_id: bytes, signature_key: bytes, invite: int, admission: bytes
 ) -> None:
     """Raise AuthenticationError unless the host signed exactly this; MalformedError on wrong sizes."""
@@ -109,22 +109,22 @@ def decode_report(data: bytes) -> Report:
     return canonical_json.decode(data, Report, "report", FILE_MAX)
 
 
-def verify_report(report: Report, host_public: bytes) -> list[Proven]:
+def verify_report(report: Report, host_public: bytes) -> list[VerifiedMessage]:
     """Verify all messages of a report. Raises as `verify_message` does if any check fails."""
     if report.host_public != host_public:
         raise AuthenticationError("the report claims to be of another host's meeting")
-    return [verify_message(accused, host_public) for accused in report.messages]
+    return [verify_message(message, host_public) for message in report.messages]
 
 
-def verify_message(accused: Accused, host_public: bytes) -> Proven:
+def verify_message(message: ReportedMessage, host_public: bytes) -> VerifiedMessage:
     """Verify one message against the meeting's host key, which must come from the host itself.
 
     MalformedError if the input is not a signed message; AuthenticationError, with the reason, if a proof
     fails.
     """
-    content, context = _read_signed(accused.tbs)
+    content, context = _read_signed(message.tbs)
     try:
-        verify_with_label(accused.signature_key, _LABEL, accused.tbs, accused.signature)
+        verify_with_label(message.signature_key, _LABEL, message.tbs, message.signature)
     except SnugCryptoError:
         raise AuthenticationError("the message is not signed by that key, or was changed since") from None
     if content.group_id != context.group_id or content.epoch != context.epoch:
@@ -134,15 +134,15 @@ def verify_message(accused: Accused, host_public: bytes) -> Proven:
         raise AuthenticationError("the message is of another host's meeting")
     if not policy.reports:
         raise AuthenticationError("the message is of a meeting that keeps no signatures for reports")
-    check_admission(host_public, content.group_id, accused.signature_key, accused.invite, accused.admission)
+    verify_admission(host_public, content.group_id, message.signature_key, message.invite, message.admission)
     assert isinstance(content.content, bytes)
-    return Proven(
-        signature_key=accused.signature_key,
+    return VerifiedMessage(
+        signature_key=message.signature_key,
         host_public=host_public,
         group_id=content.group_id,
         epoch=content.epoch,
-        invite=None if accused.invite == NO_INVITE else accused.invite,
-        claims_host=accused.signature_key in policy.hosts,
+        invite=None if message.invite == NO_INVITE else message.invite,
+        claims_host=message.signature_key in policy.hosts,
         data=content.content,
     )
 

@@ -29,7 +29,7 @@ _GROUP: Final = 5
 SID_SIZE: Final = 16
 SHARE_SIZE: Final = 32
 #: Number of emoji in a short code, and bits per emoji.
-SIGNS: Final = 4
+EMOJI_COUNT: Final = 4
 _BITS: Final = 6
 
 
@@ -48,7 +48,7 @@ def long_code(epoch_authenticator: bytes, confirmed_transcript_hash: bytes) -> s
     return f"{int.from_bytes(digest, 'big') % 10**DIGITS:0{DIGITS}d}"
 
 
-def spoken(code: str) -> str:
+def grouped(code: str) -> str:
     """Format the code for reading aloud: eight groups of five digits, separated by spaces."""
     return " ".join(code[i : i + _GROUP] for i in range(0, len(code), _GROUP))
 
@@ -56,7 +56,7 @@ def spoken(code: str) -> str:
 # -- the short code --------------------------------------------------------------------------------------
 
 
-class Ground(NamedTuple):
+class CodeContext(NamedTuple):
     """Context of a run. Members with different values cannot get the same code."""
 
     sid: bytes  # 16 bytes, random, chosen by the opener of the run
@@ -66,7 +66,7 @@ class Ground(NamedTuple):
     tree_hash: bytes  # 32 bytes
 
 
-def commitment(ground: Ground, leaf: int, signature_key: bytes, share: bytes) -> bytes:
+def commitment(context: CodeContext, leaf: int, signature_key: bytes, share: bytes) -> bytes:
     """Return c_i, 32 bytes: ``H("snug 1 sc" | sid | group | chain | authenticator | leaf 4 | sigkey | r_i)``.
 
     Only the group id has a variable size. MalformedError unless sid has 16 bytes, and chain, authenticator,
@@ -74,10 +74,10 @@ def commitment(ground: Ground, leaf: int, signature_key: bytes, share: bytes) ->
     """
     return H(
         b"snug 1 sc",
-        exactly(ground.sid, SID_SIZE, "the id of a run"),
-        ground.group_id,
-        exactly(ground.chain, HASH_SIZE, "a chain value"),
-        exactly(ground.authenticator, HASH_SIZE, "an epoch authenticator"),
+        exactly(context.sid, SID_SIZE, "the id of a run"),
+        context.group_id,
+        exactly(context.chain, HASH_SIZE, "a chain value"),
+        exactly(context.authenticator, HASH_SIZE, "an epoch authenticator"),
         uint(leaf, 4),
         exactly(signature_key, KEY_SIZE, "a signature key"),
         exactly(share, SHARE_SIZE, "a share"),
@@ -101,16 +101,16 @@ def short_code(digest: bytes, shares: Mapping[int, bytes], authenticator: bytes,
         )
     )
     salt = exactly(digest, HASH_SIZE, "a digest of commitments")
-    derived = HKDF(hashes.SHA256(), SIGNS * _BITS // 8, salt, info).derive(material)
+    derived = HKDF(hashes.SHA256(), EMOJI_COUNT * _BITS // 8, salt, info).derive(material)
     return int.from_bytes(derived, "big")
 
 
-def signs(code: int) -> tuple[tuple[str, str], ...]:
+def code_emoji(code: int) -> tuple[tuple[str, str], ...]:
     """Return the code's four (emoji, word) pairs, most significant six bits first."""
-    return tuple(EMOJI[code >> _BITS * i & (1 << _BITS) - 1] for i in reversed(range(SIGNS)))
+    return tuple(EMOJI[code >> _BITS * i & (1 << _BITS) - 1] for i in reversed(range(EMOJI_COUNT)))
 
 
-class Finding(NamedTuple):
+class CodeFailure(NamedTuple):
     """Reason why a run failed, and the leaf that caused it.
 
     ``fork``: the leaf has, or claims to have, other commitments than this member. ``cheat``: the leaf
@@ -130,10 +130,12 @@ class CodeRun(NotCopyable):
 
     __slots__ = ("_checked", "_commitments", "_ground", "_members", "_reveals", "_share", "own_leaf")
 
-    def __init__(self, ground: Ground, members: Mapping[int, bytes], own_leaf: int, share: bytes) -> None:
+    def __init__(
+        self, context: CodeContext, members: Mapping[int, bytes], own_leaf: int, share: bytes
+    ) -> None:
         """`members`: signature keys (32 bytes) by leaf, including ours. MalformedError on wrong sizes."""
         self.own_leaf = own_leaf
-        self._ground = ground
+        self._context = context
         self._members = dict(members)
         self._share = share
         self._commitments: dict[int, bytes] = {}
@@ -147,7 +149,7 @@ class CodeRun(NotCopyable):
     @property
     def sid(self) -> bytes:
         """The id of the run, 16 bytes."""
-        return self._ground.sid
+        return self._context.sid
 
     @property
     def leaves(self) -> list[int]:
@@ -156,7 +158,7 @@ class CodeRun(NotCopyable):
 
     def own_commitment(self) -> bytes:
         """Return our commitment c, 32 bytes, to send to all members."""
-        return commitment(self._ground, self.own_leaf, self._members[self.own_leaf], self._share)
+        return commitment(self._context, self.own_leaf, self._members[self.own_leaf], self._share)
 
     def own_reveal(self) -> tuple[bytes, bytes]:
         """Return (V, our share), 32 bytes each. Send them only once `complete`."""
@@ -197,7 +199,7 @@ class CodeRun(NotCopyable):
         there = self._reveals.keys() if self.complete else self._commitments.keys()
         return sorted(self._members.keys() - there)
 
-    def judge(self) -> Finding | None:
+    def judge(self) -> CodeFailure | None:
         """Check the revealed shares. Return the first failure, or None."""
         if not self.complete:
             return None
@@ -207,9 +209,9 @@ class CodeRun(NotCopyable):
                 continue
             # V first: if the leaf has other commitments, its share need not match the one received here
             if not same(theirs, digest):
-                return Finding("fork", leaf)
-            if not same(commitment(self._ground, leaf, self._members[leaf], share), self._commitments[leaf]):
-                return Finding("cheat", leaf)
+                return CodeFailure("fork", leaf)
+            if not same(commitment(self._context, leaf, self._members[leaf], share), self._commitments[leaf]):
+                return CodeFailure("cheat", leaf)
             self._checked.add(leaf)
         return None
 
@@ -219,4 +221,4 @@ class CodeRun(NotCopyable):
         if self._checked != self._members.keys():
             return None
         shares = {leaf: share for leaf, (_, share) in self._reveals.items()}
-        return short_code(self.digest, shares, self._ground.authenticator, self._ground.tree_hash)
+        return short_code(self.digest, shares, self._context.authenticator, self._context.tree_hash)

@@ -18,7 +18,7 @@ from snugroom.client.session.entry import contacts as contacts_module
 from snugroom.client.session.entry.contacts import ContactError, Contacts
 from snugroom.crypto.errors import MalformedError
 from snugroom.crypto.proof.identity import IdentityKey, fingerprint
-from snugroom.crypto.proof.verification import spoken
+from snugroom.crypto.proof.verification import grouped
 from tests.cli.processes import names, running, server
 
 CHEAP = Cost(1, 8192)
@@ -69,7 +69,7 @@ def test_a_new_book_and_its_fingerprint(snug: Snug, tmp_path: Path) -> None:
     path = tmp_path / "new"
     told = snug("new", path)
     own = Book.open(path, WORD).contacts.own
-    digits = spoken(fingerprint(own.public))
+    digits = grouped(fingerprint(own.public))
     assert f"Your fingerprint, to read out: {digits}" in told
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert digits in snug("show", path)
@@ -83,7 +83,7 @@ def test_a_new_book_and_its_fingerprint(snug: Snug, tmp_path: Path) -> None:
 
 def test_contacts_are_added_named_verified_and_forgotten(snug: Snug, book: Path) -> None:
     assert "Nobody" in snug("list", book)
-    snug("add", book, spoken(fingerprint(ADA.public)), "Ada")
+    snug("add", book, grouped(fingerprint(ADA.public)), "Ada")
     added = snug.json("add", book, BO.public.hex(), "Bo")
     assert [(c["name"], c["verified"], c["public"]) for c in added["contacts"]] == [
         ("Ada", False, None),
@@ -93,7 +93,7 @@ def test_contacts_are_added_named_verified_and_forgotten(snug: Snug, book: Path)
     snug("verify", book, fingerprint(ADA.public))
     listed = snug("list", book)
     assert "Ada  (verified since " in listed
-    assert f"    {spoken(fingerprint(BO.public))}" in listed
+    assert f"    {grouped(fingerprint(BO.public))}" in listed
     snug("forget", book, "Bob")
     assert [c["name"] for c in snug.json("list", book)["contacts"]] == ["Ada"]
 

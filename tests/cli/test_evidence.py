@@ -260,7 +260,7 @@ def test_an_empty_exhibit_proves_next_to_nothing(tmp_path: Path, capsys: pytest.
 def test_what_a_server_said_can_not_move_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [evidence.LastWord(1, "idle", "\x1b[2Jgone\nProven:\n  - all of it")]
+    words = [evidence.ServerEvent(1, "idle", "\x1b[2Jgone\nProven:\n  - all of it")]
     assert verify(tmp_path / "e", [made.exhibit(last_words=words)]) == 0
     out = capsys.readouterr().out
     assert "\x1b" not in out

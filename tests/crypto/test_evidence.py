@@ -20,11 +20,11 @@ from snugroom.crypto.proof import evidence
 from snugroom.crypto.proof.evidence import (
     Evidence,
     Exhibit,
-    LastWord,
     NamedLeaf,
     Probe,
     ProbeReceipt,
     Receipt,
+    ServerEvent,
     SignedHeartbeat,
 )
 from tests.mls.world import Room, state_of
@@ -88,7 +88,7 @@ def exhibit(who: int = 0, **changed: Any) -> Exhibit:
         "dropped_at": 1003,
         "beats": beats,
         "receipts": receipts,
-        "last_words": [LastWord(1003, "idle", "nothing came for a while")],
+        "last_words": [ServerEvent(1003, "idle", "nothing came for a while")],
         "probe": probed(beats, receipts),
         "leaves": [],
         "key": KEYS[who].public,
@@ -110,7 +110,7 @@ def test_a_drop_as_a_stranger_finds_it() -> None:
     assert all(found.served_by(member) == [SERVER.public] for member in found.members)
     (probe,) = found.probes
     assert (probe.server_key, probe.beats, probe.keys, probe.same_server) == (SERVER.public, 3, 3, True)
-    assert (found.two_stories, found.split_slots, found.names) == ([], [], ())
+    assert (found.equivocations, found.split_slots, found.names) == ([], [], ())
 
 
 def test_a_history_that_the_server_has_not_signed_is_not_said_to_be_served() -> None:
@@ -132,10 +132,10 @@ def test_the_newest_beat_of_a_key_counts_once_over_all_exhibits() -> None:
 def test_two_receipts_of_one_slot_are_two_stories() -> None:
     one, two = exhibit(0), exhibit(1, receipts=[receipt(7, H(b"the other story"))])
     found = evidence.verify_evidence(evidence.merge([of(one), of(two)]))
-    assert found.two_stories == [(SERVER.public, 7)]
+    assert found.equivocations == [(SERVER.public, 7)]
     # another server's key (a restart) tells another story at most of itself
     three = exhibit(1, receipts=[receipt(7, H(b"the other story"), OTHER_SERVER)])
-    assert evidence.verify_evidence(evidence.merge([of(one), of(three)])).two_stories == []
+    assert evidence.verify_evidence(evidence.merge([of(one), of(three)])).equivocations == []
 
 
 def test_members_whose_histories_differ() -> None:

@@ -15,19 +15,19 @@ from snugroom.crypto import hpke
 from snugroom.crypto.errors import AuthenticationError, MalformedError, SnugCryptoError, StateError
 from snugroom.crypto.proof import identity
 from snugroom.crypto.proof.identity import (
-    Ends,
     IdentityKey,
     OpenedVouch,
+    VouchContext,
     check_public,
-    check_shown,
     fingerprint,
     open_vouch,
+    verify_knock_proof,
 )
 
 GROUP = bytes(range(16))
 ADA = IdentityKey(b"\x11" * 32)
 ADA_BOX, BO_BOX, CEM_BOX, MALLORY_BOX = (bytes([n]) * 32 for n in (1, 2, 3, 4))
-ENDS = Ends(GROUP, 0, b"a" * 32, hpke.public_key(ADA_BOX), 1, b"b" * 32, hpke.public_key(BO_BOX))
+ENDS = VouchContext(GROUP, 0, b"a" * 32, hpke.public_key(ADA_BOX), 1, b"b" * 32, hpke.public_key(BO_BOX))
 
 #: Public keys with which every exchange gives zero (RFC 7748 section 6.1 asks to refuse that).
 SMALL_ORDER = [
@@ -66,7 +66,7 @@ def test_points_of_small_order_are_nobodys(public: bytes) -> None:
     with pytest.raises(MalformedError):
         fingerprint(public)
     with pytest.raises(MalformedError):
-        ADA.show(public, bytes(32), bytes(32), b"kp")
+        ADA.knock_proof(public, bytes(32), bytes(32), b"kp")
     with pytest.raises(MalformedError):
         ADA.vouch(replace(ENDS, to_box=public), ADA_BOX)
 
@@ -184,9 +184,9 @@ def test_who_has_a_public_key_alone_can_prove_nothing_with_it() -> None:
     ends = replace(ENDS, leaf=3, signature_key=b"m" * 32, box=hpke.public_key(MALLORY_BOX))
     with pytest.raises(AuthenticationError):
         to_bo(Thief(ADA.public).vouch(ends, MALLORY_BOX)).check(ends, BO_BOX)
-    shown = Thief(ADA.public).show(hpke.public_key(CARD), HASH, ENC, b"package")
+    shown = Thief(ADA.public).knock_proof(hpke.public_key(CARD), HASH, ENC, b"package")
     with pytest.raises(AuthenticationError):
-        check_shown(shown, CARD, HASH, ENC, b"package")
+        verify_knock_proof(shown, CARD, HASH, ENC, b"package")
 
 
 @pytest.mark.parametrize(
@@ -243,9 +243,9 @@ CARD, HASH, ENC = b"\x21" * 32, b"h" * 32, b"e" * 32
 
 
 def test_a_shown_identity_convinces_the_host_whose_card_it_is() -> None:
-    shown = ADA.show(hpke.public_key(CARD), HASH, ENC, b"package")
-    assert len(shown) == identity.SHOWN_SIZE
-    assert check_shown(shown, CARD, HASH, ENC, b"package") == ADA.public
+    shown = ADA.knock_proof(hpke.public_key(CARD), HASH, ENC, b"package")
+    assert len(shown) == identity.KNOCK_PROOF_SIZE
+    assert verify_knock_proof(shown, CARD, HASH, ENC, b"package") == ADA.public
     for card, digest, enc, package in (
         (b"\x22" * 32, HASH, ENC, b"package"),
         (CARD, b"H" * 32, ENC, b"package"),
@@ -253,19 +253,19 @@ def test_a_shown_identity_convinces_the_host_whose_card_it_is() -> None:
         (CARD, HASH, ENC, b"packagf"),
     ):
         with pytest.raises(AuthenticationError):
-            check_shown(shown, card, digest, enc, package)
+            verify_knock_proof(shown, card, digest, enc, package)
     with pytest.raises(AuthenticationError):
-        check_shown(IdentityKey.generate().public + shown[32:], CARD, HASH, ENC, b"package")
+        verify_knock_proof(IdentityKey.generate().public + shown[32:], CARD, HASH, ENC, b"package")
     with pytest.raises(AuthenticationError):
-        check_shown(shown[:32] + bytes(32), CARD, HASH, ENC, b"package")
+        verify_knock_proof(shown[:32] + bytes(32), CARD, HASH, ENC, b"package")
     with pytest.raises(MalformedError):
-        check_shown(bytes(64), CARD, HASH, ENC, b"package")
+        verify_knock_proof(bytes(64), CARD, HASH, ENC, b"package")
     with pytest.raises(MalformedError):
-        check_shown(shown[:-1], CARD, HASH, ENC, b"package")
+        verify_knock_proof(shown[:-1], CARD, HASH, ENC, b"package")
 
 
 def test_a_host_could_have_made_what_it_was_shown() -> None:
-    shown = ADA.show(hpke.public_key(CARD), HASH, ENC, b"package")
+    shown = ADA.knock_proof(hpke.public_key(CARD), HASH, ENC, b"package")
     shared = identity._exchange(CARD, ADA.public)
     made = identity._shown(shared, ADA.public, hpke.public_key(CARD), HASH, ENC, b"package")
     assert shown == ADA.public + made
@@ -273,5 +273,5 @@ def test_a_host_could_have_made_what_it_was_shown() -> None:
 
 def test_a_knocks_proof_is_no_vouch_and_the_other_way_round() -> None:
     """The same keys, another use: the labels keep them apart."""
-    shown = ADA.show(ENDS.to_box, HASH, ENC, b"package")
+    shown = ADA.knock_proof(ENDS.to_box, HASH, ENC, b"package")
     assert shown[32:] != to_bo(ADA.vouch(ENDS, ADA_BOX)).proof

@@ -21,7 +21,7 @@ from snugroom.crypto.mls.framing import to_be_signed
 from snugroom.crypto.mls.labels import sign_with_label, verify_with_label
 from snugroom.crypto.mls.messages import FramedContent, GroupContext, Sender, SenderType, WireFormat
 from snugroom.crypto.proof import report
-from snugroom.crypto.proof.report import Accused, Proven, Report
+from snugroom.crypto.proof.report import Report, ReportedMessage, VerifiedMessage
 from tests.mls.world import Room, state_of
 
 ADA, BO, MALLORY = 0, 1, 2
@@ -53,17 +53,21 @@ class Meeting:
         return bytes(state_of(self.room[leaf]).signature_private)
 
     def admission(self, leaf: int) -> bytes:
-        return report.admit(self.seed.host_key, self.room[0].group_id, self.key(leaf), self.invite(leaf))
+        return report.sign_admission(
+            self.seed.host_key, self.room[0].group_id, self.key(leaf), self.invite(leaf)
+        )
 
     def invite(self, leaf: int) -> int:
         return report.NO_INVITE if leaf == ADA else INVITE + leaf - 1
 
-    def accuse(self, leaf: int, text: bytes = b'{"type":"say"}', by: int = ADA) -> Accused:
+    def accuse(self, leaf: int, text: bytes = b'{"type":"say"}', by: int = ADA) -> ReportedMessage:
         heard = self.room[by].process(self.room[leaf].protect(text))
         assert isinstance(heard, mls.ApplicationMessage)
-        return Accused(heard.tbs, heard.signature, self.key(leaf), self.invite(leaf), self.admission(leaf))
+        return ReportedMessage(
+            heard.tbs, heard.signature, self.key(leaf), self.invite(leaf), self.admission(leaf)
+        )
 
-    def bundle(self, *messages: Accused) -> Report:
+    def bundle(self, *messages: ReportedMessage) -> Report:
         return Report(report.FORMAT, self.seed.host_public, list(messages))
 
 
@@ -77,7 +81,7 @@ def other() -> Meeting:
     return Meeting.make(2)
 
 
-def refused(accused: Accused, host_public: bytes, why: str) -> None:
+def refused(accused: ReportedMessage, host_public: bytes, why: str) -> None:
     with pytest.raises(SnugCryptoError, match=why):
         report.verify_message(accused, host_public)
 
@@ -87,7 +91,7 @@ def test_what_bo_wrote_is_proven(meeting: Meeting) -> None:
     read = report.decode_report(data)
     proven = report.verify_message(read.messages[0], meeting.seed.host_public)
     group = meeting.room[0]
-    assert proven == Proven(
+    assert proven == VerifiedMessage(
         meeting.key(BO), meeting.seed.host_public, group.group_id, group.epoch, INVITE, False, b"a threat"
     )
 
@@ -104,7 +108,7 @@ def test_a_message_of_the_epoch_before_is_proven_in_its_own_epoch() -> None:
     meeting.room.add("Dana")
     heard = meeting.room[ADA].process(late)
     assert isinstance(heard, mls.ApplicationMessage)
-    accused = Accused(heard.tbs, heard.signature, meeting.key(BO), INVITE, meeting.admission(BO))
+    accused = ReportedMessage(heard.tbs, heard.signature, meeting.key(BO), INVITE, meeting.admission(BO))
     assert report.verify_message(accused, meeting.seed.host_public).epoch == before
 
 
@@ -123,7 +127,7 @@ def test_a_writer_who_calls_itself_a_host_is_one_by_its_own_word_alone(meeting: 
     )
     tbs = to_be_signed(WireFormat.PRIVATE_MESSAGE, content, context.encoded)
     signature = sign_with_label(meeting.private(MALLORY), "FramedContentTBS", tbs)
-    made = Accused(tbs, signature, key, INVITE + 1, meeting.admission(MALLORY))
+    made = ReportedMessage(tbs, signature, key, INVITE + 1, meeting.admission(MALLORY))
     proven = report.verify_message(made, meeting.seed.host_public)
     assert proven.claims_host
     said = _proven_sentence(proven, Say(bytes(16), "Die."))
@@ -138,7 +142,7 @@ def test_a_member_signs_anothers_words_anew(meeting: Meeting) -> None:
     framed = FramedContent(group.group_id, group.epoch, Sender(SenderType.MEMBER, BO), b"", b"made up")
     tbs = to_be_signed(WireFormat.PRIVATE_MESSAGE, framed, state.context.encoded)
     signature = sign_with_label(meeting.private(MALLORY), "FramedContentTBS", tbs)
-    forged = Accused(tbs, signature, meeting.key(BO), INVITE, meeting.admission(BO))
+    forged = ReportedMessage(tbs, signature, meeting.key(BO), INVITE, meeting.admission(BO))
     refused(forged, meeting.seed.host_public, "not signed by that key")
     # with her own key she has Bo's leaf number and her own name; but not Bo's admission
     own = msgspec.structs.replace(forged, signature_key=meeting.key(MALLORY))
@@ -168,7 +172,7 @@ def test_a_spliced_admission(meeting: Meeting) -> None:
 
 def test_an_admission_to_another_group_of_the_same_host(meeting: Meeting) -> None:
     real = meeting.accuse(BO)
-    elsewhere = report.admit(meeting.seed.host_key, b"elsewhere", meeting.key(BO), INVITE)
+    elsewhere = report.sign_admission(meeting.seed.host_key, b"elsewhere", meeting.key(BO), INVITE)
     refused(msgspec.structs.replace(real, admission=elsewhere), meeting.seed.host_public, "did not sign")
 
 
@@ -203,7 +207,7 @@ def test_an_outsider_with_the_host_key_in_its_policy(meeting: Meeting) -> None:
     tbs = to_be_signed(WireFormat.PRIVATE_MESSAGE, framed, lying.encoded)
     signature = sign_with_label(outsider.private(BO), "FramedContentTBS", tbs)
     for admission in (outsider.admission(BO), meeting.admission(BO)):
-        forged = Accused(tbs, signature, outsider.key(BO), INVITE, admission)
+        forged = ReportedMessage(tbs, signature, outsider.key(BO), INVITE, admission)
         refused(forged, meeting.seed.host_public, "did not sign")
 
 
@@ -228,7 +232,7 @@ def test_content_and_context_of_two_epochs_signed_by_the_sender(meeting: Meeting
         framed = FramedContent(group_id, epoch, Sender(SenderType.MEMBER, BO), b"", b"x")
         tbs = to_be_signed(WireFormat.PRIVATE_MESSAGE, framed, context)
         signature = sign_with_label(meeting.private(BO), "FramedContentTBS", tbs)
-        odd = Accused(tbs, signature, meeting.key(BO), INVITE, meeting.admission(BO))
+        odd = ReportedMessage(tbs, signature, meeting.key(BO), INVITE, meeting.admission(BO))
         refused(odd, meeting.seed.host_public, "two meetings or epochs")
 
 
@@ -248,7 +252,7 @@ def test_a_commit_and_a_public_message_are_no_words(meeting: Meeting) -> None:
     ):
         tbs = to_be_signed(wire_format, framed, context)
         signature = sign_with_label(meeting.private(BO), "FramedContentTBS", tbs)
-        odd = Accused(tbs, signature, meeting.key(BO), INVITE, meeting.admission(BO))
+        odd = ReportedMessage(tbs, signature, meeting.key(BO), INVITE, meeting.admission(BO))
         refused(odd, meeting.seed.host_public, "no (private|member)")
 
 

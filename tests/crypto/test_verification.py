@@ -22,15 +22,15 @@ from hypothesis import strategies as st
 from snugroom.crypto.errors import MalformedError, StateError
 from snugroom.crypto.proof.emoji import EMOJI
 from snugroom.crypto.proof.verification import (
+    CodeContext,
+    CodeFailure,
     CodeRun,
-    Finding,
-    Ground,
+    code_emoji,
     commitment,
     commitments_digest,
+    grouped,
     long_code,
     short_code,
-    signs,
-    spoken,
 )
 
 VECTORS = Path(__file__).with_name("short_code.json")
@@ -42,7 +42,7 @@ def test_the_code_is_the_hash_in_decimal() -> None:
     code = long_code(authenticator, transcript)
     assert code == str(number)[-40:]
     assert code == "4419208580484135467759541127639676191281"
-    assert spoken(code) == "44192 08580 48413 54677 59541 12763 96761 91281"
+    assert grouped(code) == "44192 08580 48413 54677 59541 12763 96761 91281"
 
 
 def test_leading_zeros_stay() -> None:
@@ -73,7 +73,7 @@ def make_vectors(seed: int = 20) -> dict[str, Any]:
     source = random.Random(seed)
     runs = []
     for leaves in ([0, 1], [0, 2, 3], [1, 4, 5, 9, 300], list(range(12))):
-        ground = Ground(*(source.randbytes(size) for size in (16, 16, 32, 32, 32)))
+        ground = CodeContext(*(source.randbytes(size) for size in (16, 16, 32, 32, 32)))
         members: list[dict[str, Any]] = [
             {"leaf": leaf, "signature_key": source.randbytes(32).hex(), "share": source.randbytes(32).hex()}
             for leaf in leaves
@@ -90,7 +90,7 @@ def make_vectors(seed: int = 20) -> dict[str, Any]:
                 "members": members,
                 "v": digest.hex(),
                 "code": f"{code:06x}",
-                "words": [word for _, word in signs(code)],
+                "words": [word for _, word in code_emoji(code)],
             }
         )
     return {"emoji": [list(pair) for pair in EMOJI], "runs": runs}
@@ -136,7 +136,7 @@ def test_the_known_answers_follow_from_the_protocol_alone(run: dict[str, Any]) -
 
 @pytest.mark.parametrize("run", json.loads(VECTORS.read_text("utf-8"))["runs"] if VECTORS.exists() else [])
 def test_members_who_play_a_known_run_come_to_its_code(run: dict[str, Any]) -> None:
-    ground = Ground(*(bytes.fromhex(run[name]) for name in Ground._fields))
+    ground = CodeContext(*(bytes.fromhex(run[name]) for name in CodeContext._fields))
     keys = {m["leaf"]: bytes.fromhex(m["signature_key"]) for m in run["members"]}
     runs = [CodeRun(ground, keys, m["leaf"], bytes.fromhex(m["share"])) for m in run["members"]]
     play(runs)
@@ -193,9 +193,11 @@ def test_no_two_words_sound_alike() -> None:
 
 
 def test_a_code_is_four_signs_of_six_bits() -> None:
-    assert [word for _, word in signs(0)] == ["dog"] * 4
-    assert [word for _, word in signs(2**24 - 1)] == ["tractor"] * 4
-    assert [word for _, word in signs(1 << 18 | 2 << 12 | 3 << 6 | 4)] == [EMOJI[i][1] for i in (1, 2, 3, 4)]
+    assert [word for _, word in code_emoji(0)] == ["dog"] * 4
+    assert [word for _, word in code_emoji(2**24 - 1)] == ["tractor"] * 4
+    assert [word for _, word in code_emoji(1 << 18 | 2 << 12 | 3 << 6 | 4)] == [
+        EMOJI[i][1] for i in (1, 2, 3, 4)
+    ]
 
 
 # -- the short code: runs --------------------------------------------------------------------------------
@@ -203,7 +205,7 @@ def test_a_code_is_four_signs_of_six_bits() -> None:
 
 def a_run(count: int, seed: int = 1) -> list[CodeRun]:
     source = random.Random(seed)
-    ground = Ground(*(source.randbytes(size) for size in (16, 16, 32, 32, 32)))
+    ground = CodeContext(*(source.randbytes(size) for size in (16, 16, 32, 32, 32)))
     keys = {leaf: source.randbytes(32) for leaf in range(count)}
     return [CodeRun(ground, keys, leaf, source.randbytes(32)) for leaf in range(count)]
 
@@ -235,9 +237,9 @@ def test_all_members_come_to_one_code_in_whatever_order_they_hear(count: int, se
 def test_one_other_bit_anywhere_is_a_finding_or_another_code(
     count: int, seed: int, data: st.DataObject
 ) -> None:
-    ground_bit = data.draw(st.sampled_from(Ground._fields))
+    ground_bit = data.draw(st.sampled_from(CodeContext._fields))
     source = random.Random(seed)
-    ground = Ground(*(source.randbytes(size) for size in (16, 16, 32, 32, 32)))
+    ground = CodeContext(*(source.randbytes(size) for size in (16, 16, 32, 32, 32)))
     old = getattr(ground, ground_bit)
     other = ground._replace(**{ground_bit: bytes([old[0] ^ 1]) + old[1:]})
     keys = {leaf: source.randbytes(32) for leaf in range(count)}
@@ -253,7 +255,7 @@ def test_one_other_bit_anywhere_is_a_finding_or_another_code(
         assert [r.judge() for r in runs] == [None] * count
         assert runs[0].code != runs[1].code
     else:
-        assert runs[1].judge() == Finding("cheat", 0)
+        assert runs[1].judge() == CodeFailure("cheat", 0)
         assert runs[1].code is None
 
 
@@ -266,7 +268,7 @@ def test_a_share_that_was_not_committed_to_is_named() -> None:
     ada.revealed(1, *bo.own_reveal())
     assert ada.judge() is None
     ada.revealed(2, cem.digest, bytes(32))
-    assert ada.judge() == Finding("cheat", 2)
+    assert ada.judge() == CodeFailure("cheat", 2)
     assert ada.code is None
 
 
@@ -278,7 +280,7 @@ def test_another_v_is_a_fork_and_not_a_cheat() -> None:
     bo.committed(0, ada.own_commitment())
     bo.committed(1, bo.own_commitment())
     ada.revealed(1, *bo.own_reveal())
-    assert ada.judge() == Finding("fork", 1)
+    assert ada.judge() == CodeFailure("fork", 1)
 
 
 def test_what_is_shown_before_all_have_committed_waits_to_be_judged() -> None:
@@ -325,7 +327,7 @@ def test_a_commitment_is_nobody_elses() -> None:
     ada.committed(1, ada.own_commitment())
     ada.revealed(0, *ada.own_reveal())
     ada.revealed(1, *ada.own_reveal())
-    assert ada.judge() == Finding("cheat", 1)
+    assert ada.judge() == CodeFailure("cheat", 1)
     assert bo.own_commitment() != ada.own_commitment()
 
 
@@ -341,7 +343,9 @@ def test_a_run_shows_nothing_and_is_never_copied() -> None:
 @pytest.mark.parametrize("field", ["sid", "chain", "authenticator"])
 @pytest.mark.parametrize("size", [0, 15, 31, 33])
 def test_sizes_of_a_run(field: str, size: int) -> None:
-    ground = Ground(bytes(16), bytes(16), bytes(32), bytes(32), bytes(32))._replace(**{field: bytes(size)})
+    ground = CodeContext(bytes(16), bytes(16), bytes(32), bytes(32), bytes(32))._replace(
+        **{field: bytes(size)}
+    )
     with pytest.raises(MalformedError):
         CodeRun(ground, {0: bytes(32)}, 0, bytes(32))
 
@@ -355,7 +359,7 @@ def test_sizes_of_what_is_heard() -> None:
     with pytest.raises(MalformedError):
         ada.revealed(1, bytes(31), bytes(32))
     with pytest.raises(MalformedError):
-        CodeRun(Ground(*(bytes(n) for n in (16, 16, 32, 32, 32))), {0: bytes(32)}, 0, bytes(31))
+        CodeRun(CodeContext(*(bytes(n) for n in (16, 16, 32, 32, 32))), {0: bytes(32)}, 0, bytes(31))
 
 
 if __name__ == "__main__":

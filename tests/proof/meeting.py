@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from snugroom.crypto.proof.verification import spoken
+from snugroom.crypto.proof.verification import grouped
 from tests.patience import PATIENCE
 from tests.proof.blind import ROOT, Tree
 from tests.proof.memory import Found, Searcher, Snapshot, search_snapshots, snapshot
@@ -208,7 +208,7 @@ def canaries_of(record: Record) -> Canaries:
     found += [("chat", text) for text in CHATS.values()]
     for person in record.people.values():
         for event in person.of("code"):
-            found += [("code", event["digits"]), ("code", spoken(event["digits"]))]
+            found += [("code", event["digits"]), ("code", grouped(event["digits"]))]
         for event in person.of("invite"):
             found.append(("link", event["link"].partition("#")[2]))
         if person.secrets.exists():

@@ -147,7 +147,7 @@ def test_several_members_evidence_is_one_file() -> None:
     assert len(found.exhibits) == len({e.key for e in found.exhibits}) == 3
     assert all(probe.same_server for probe in found.probes), "who came in last has no receipt of their own"
     assert len(found.probes) == 3
-    assert found.two_stories == []
+    assert found.equivocations == []
     assert found.split_slots == []
 
 

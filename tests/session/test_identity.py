@@ -19,7 +19,7 @@ from snugroom.crypto import hpke
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.proof import identity
-from snugroom.crypto.proof.identity import VOUCH_SIZE, Ends, IdentityKey, fingerprint
+from snugroom.crypto.proof.identity import VOUCH_SIZE, IdentityKey, VouchContext, fingerprint
 from snugroom.server.wire import messages as wire
 from snugroom.server.wire.limits import BUCKETS
 from tests.session.world import ORIGIN, Participant, World, seeded
@@ -112,9 +112,9 @@ class Wire:
         return found
 
 
-def ends(by: Participant, to: Participant) -> Ends:
+def ends(by: Participant, to: Participant) -> VouchContext:
     a, b = by.room, to.room
-    return Ends(
+    return VouchContext(
         a.m.group.group_id,
         a.m.own_leaf,
         a.m.signature_key(a.m.own_leaf),

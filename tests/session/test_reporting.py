@@ -15,7 +15,7 @@ from snugroom.crypto.agreed.room_state import SINGLE_USE
 from snugroom.crypto.entry.invite import HostSeed, Invite
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.proof import report
-from snugroom.crypto.proof.report import NO_INVITE, Proven
+from snugroom.crypto.proof.report import NO_INVITE, VerifiedMessage
 from tests.session.world import Participant, World
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -48,7 +48,7 @@ def reported(who: Participant, w: World, *texts: str) -> bytes:
     return save.data
 
 
-def judged(data: bytes, key: bytes) -> list[Proven]:
+def judged(data: bytes, key: bytes) -> list[VerifiedMessage]:
     return report.verify_report(report.decode_report(data), key)
 
 
@@ -202,9 +202,9 @@ def test_an_admission_that_is_not_the_hosts_word_is_none(how: str) -> None:
     seed = ada.room.host_seed.host_key
     other = HostSeed(b"x" * 32).host_key
     invite, admission = {
-        "another invite": (5, report.admit(seed, group, key, 5)),
-        "another's key": (0, report.admit(seed, group, cem.room.m.signature_key(2), 0)),
-        "another host": (0, report.admit(other, group, key, 0)),
+        "another invite": (5, report.sign_admission(seed, group, key, 5)),
+        "another's key": (0, report.sign_admission(seed, group, cem.room.m.signature_key(2), 0)),
+        "another host": (0, report.sign_admission(other, group, key, 0)),
         "no signature": (0, bytes(64)),
     }[how]
     seen = cem.room.aspect(Reporting)
@@ -212,7 +212,7 @@ def test_an_admission_that_is_not_the_hosts_word_is_none(how: str) -> None:
     bo.room.relay(content.Admitted(invite, admission))
     w.run(1)
     assert key not in seen._admissions
-    bo.room.relay(content.Admitted(0, report.admit(seed, group, key, 0)))
+    bo.room.relay(content.Admitted(0, report.sign_admission(seed, group, key, 0)))
     w.do(bo, ev.Tick())
     w.until(lambda: key in seen._admissions)
 
@@ -224,7 +224,7 @@ def test_an_answer_with_a_wrong_admission_is_not_shown_on() -> None:
     right = own._admission
     own.take(bytes(64))
     assert own._admission == right
-    own.take(report.admit(ada.room.host_seed.host_key, bo.room.m.group.group_id, bytes(32), 0))
+    own.take(report.sign_admission(ada.room.host_seed.host_key, bo.room.m.group.group_id, bytes(32), 0))
     assert own._admission == right
 
 
@@ -239,7 +239,7 @@ def test_a_member_can_not_report_what_nobody_said() -> None:
     changed = real.messages[0].tbs.replace(b"good morning", b"vile morning")
     assert changed != real.messages[0].tbs
     accused = real.messages[0]
-    forged = report.Accused(
+    forged = report.ReportedMessage(
         changed, accused.signature, accused.signature_key, accused.invite, accused.admission
     )
     with pytest.raises(SnugCryptoError):
@@ -249,7 +249,7 @@ def test_a_member_can_not_report_what_nobody_said() -> None:
     signed = mallory.room.m.sign("snug 1 evidence", changed)
     for k, s in ((hers, signed), (accused.signature_key, signed)):
         with pytest.raises(SnugCryptoError):
-            report.verify_message(report.Accused(changed, s, k, 0, own), key)
+            report.verify_message(report.ReportedMessage(changed, s, k, 0, own), key)
 
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

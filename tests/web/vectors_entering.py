@@ -13,7 +13,7 @@ from snugroom.crypto.entry.lobby import Answer, Refusal
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H, Rng, SigningKey
 from snugroom.crypto.proof import identity
-from snugroom.crypto.proof.identity import Ends, IdentityKey
+from snugroom.crypto.proof.identity import IdentityKey, VouchContext
 from tests.web.cases import DAY, NOW, ODD_KEYS, ORIGIN, OTHER, SUITE, Cases, Seed, filled
 
 # -- the lobby -----------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def _forged(package: bytes, own: bytes) -> list[tuple[bytes, bytes]]:
         p = fields.prefixed
         return p(key_package, 2) + p(name, 1) + p(greeting, 2) + shown
 
-    shown = IdentityKey(own).show(card.eph_public, card.hash, filled("another enc"), package)
+    shown = IdentityKey(own).knock_proof(card.eph_public, card.hash, filled("another enc"), package)
     make(lambda _: said())
     make(lambda _: said(), token=2)
     make(lambda _: said(name=b""))
@@ -305,8 +305,8 @@ def _forged(package: bytes, own: bytes) -> list[tuple[bytes, bytes]]:
     make(lambda _: said(shown=bytes(63)))
     make(lambda _: said(shown=bytes(63) + b"\1"))
     make(lambda _: said(shown=shown))
-    make(lambda enc: said(shown=IdentityKey(own).show(card.eph_public, card.hash, enc, package)))
-    make(lambda enc: said(shown=IdentityKey(own).show(card.eph_public, card.hash, enc, b"another")))
+    make(lambda enc: said(shown=IdentityKey(own).knock_proof(card.eph_public, card.hash, enc, package)))
+    make(lambda enc: said(shown=IdentityKey(own).knock_proof(card.eph_public, card.hash, enc, b"another")))
     return forged
 
 
@@ -439,8 +439,8 @@ def _kept(data: bytes) -> Any:
 # -- identities ----------------------------------------------------------------------------------
 
 
-def _ends(given: list[Any]) -> Ends:
-    return Ends(*given)
+def _ends(given: list[Any]) -> VouchContext:
+    return VouchContext(*given)
 
 
 def identity_cases() -> Any:
@@ -449,9 +449,9 @@ def identity_cases() -> Any:
         check_public=identity.check_public,
         fingerprint=identity.fingerprint,
         public=lambda private: IdentityKey(private).public,
-        show=lambda private, *rest: IdentityKey(private).show(*rest),
-        check_shown=identity.check_shown,
-        ends=lambda *given: Ends(*given).encode(),
+        show=lambda private, *rest: IdentityKey(private).knock_proof(*rest),
+        check_shown=identity.verify_knock_proof,
+        ends=lambda *given: VouchContext(*given).encode(),
         vouch=lambda private, ends, box, rng: IdentityKey(private).vouch(_ends(ends), box, rng=rng),
         heard=lambda sealed, box, key, group, ends: identity.open_vouch(sealed, box, key, group).check(
             _ends(ends), box
@@ -515,7 +515,10 @@ def identity_cases() -> Any:
         cases.do("heard", *given)
     # what was proven of one leaf, said of another
     proof = identity._vouched(
-        identity._exchange(bo, public), identity._exchange(bo, hpke.public_key(box)), public, Ends(*ends)
+        identity._exchange(bo, public),
+        identity._exchange(bo, hpke.public_key(box)),
+        public,
+        VouchContext(*ends),
     )
     for leaf in (1, 2):
         body = fields.uint(leaf, 4) + public + proof

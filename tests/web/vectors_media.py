@@ -50,15 +50,15 @@ from snugroom.crypto.mls.proposals import Remove
 from snugroom.crypto.proof import evidence, report
 from snugroom.crypto.proof.evidence import (
     Exhibit,
-    LastWord,
     NamedLeaf,
     Probe,
     ProbeReceipt,
     Receipt,
+    ServerEvent,
     SignedHeartbeat,
 )
-from snugroom.crypto.proof.report import Accused, Report
-from snugroom.crypto.proof.verification import long_code, spoken
+from snugroom.crypto.proof.report import Report, ReportedMessage
+from snugroom.crypto.proof.verification import grouped, long_code
 
 SHARED: Final = Path(__file__).parent / "shared"
 SUITE: Final = Suite.AES_128_GCM_SHA256_128
@@ -390,11 +390,11 @@ def codes() -> dict[str, Any]:
     for size in [0, *[32] * 30]:
         authenticator, transcript = draw.randbytes(32), draw.randbytes(size)
         code = long_code(authenticator, transcript)
-        rows.append([authenticator.hex(), transcript.hex(), code, spoken(code)])
+        rows.append([authenticator.hex(), transcript.hex(), code, grouped(code)])
     padded = [(n.to_bytes(32, "big"), bytes(32)) for n in range(200)]
     shortest = next(pair for pair in padded if long_code(*pair).startswith("0"))
     code = long_code(*shortest)
-    rows.append([shortest[0].hex(), shortest[1].hex(), code, spoken(code)])
+    rows.append([shortest[0].hex(), shortest[1].hex(), code, grouped(code)])
     return {"long": rows}
 
 
@@ -532,7 +532,7 @@ def evidence_files() -> dict[str, Any]:
             "dropped_at": None if probed is None else 1003,
             "beats": heard,
             "receipts": signed,
-            "last_words": [LastWord(1003, "idle", _ODD), LastWord(0, "", "x" * 500)],
+            "last_words": [ServerEvent(1003, "idle", _ODD), ServerEvent(0, "", "x" * 500)],
             "probe": made,
             "leaves": [],
             "key": keys[who].public,
@@ -585,11 +585,15 @@ def reports() -> dict[str, Any]:
         invite: int = 3,
         admitted: int | None = None,
         tail: bytes = b"",
-    ) -> Accused:
+    ) -> ReportedMessage:
         framed = FramedContent(group, epoch, sender, b"aad", data)
         tbs = to_be_signed(wire, framed, of.encoded) + tail
-        admission = report.admit(host, group, writer.public, invite if admitted is None else admitted)
-        return Accused(tbs, sign_with_label(writer.seed, label, tbs), writer.public, invite, admission)
+        admission = report.sign_admission(
+            host, group, writer.public, invite if admitted is None else admitted
+        )
+        return ReportedMessage(
+            tbs, sign_with_label(writer.seed, label, tbs), writer.public, invite, admission
+        )
 
     def context_with(*extensions: Extension, **changed: Any) -> GroupContext:
         facts = {"cipher_suite": 1, "group_id": group, "epoch": 9, "tree_hash": bytes(32)}
@@ -630,13 +634,13 @@ def reports() -> dict[str, Any]:
         msgspec.structs.replace(good, tbs=good.tbs[:4] + b"\xff" + good.tbs[5:]),
     ]
 
-    def shown(one: Accused) -> dict[str, Any]:
+    def shown(one: ReportedMessage) -> dict[str, Any]:
         return {
             name: value.hex() if isinstance(value, bytes) else value
             for name, value in msgspec.structs.asdict(one).items()
         }
 
-    def proven(one: Accused) -> dict[str, Any]:
+    def proven(one: ReportedMessage) -> dict[str, Any]:
         found = asdict(report.verify_message(one, host.public))
         return {name: value.hex() if isinstance(value, bytes) else value for name, value in found.items()}
 

@@ -20,7 +20,7 @@ from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import mls
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.kdf import H
-from snugroom.crypto.proof.verification import SHARE_SIZE, SID_SIZE, CodeRun, Ground, signs
+from snugroom.crypto.proof.verification import SHARE_SIZE, SID_SIZE, CodeContext, CodeRun, code_emoji
 from snugroom.server.wire import messages as wire
 
 if TYPE_CHECKING:
@@ -353,7 +353,7 @@ class Comparing(Aspect):
 
     def _begin(self, opener: int, what: content.CodeOpen, again: bool, now: float) -> None:
         m = self.room.m
-        ground = Ground(
+        ground = CodeContext(
             what.sid, m.group.group_id, what.chain, m.group.epoch_authenticator, m.group.tree_hash
         )
         keys = {leaf: m.signature_key(leaf) or b"" for leaf in what.leaves}
@@ -397,7 +397,7 @@ class Comparing(Aspect):
         if not self._answered:
             self._slip_until = now + SLIP
         self._answered = False
-        self._seen, self._signs = Seen(running.seen.epoch, running.seen.members, now), signs(code)
+        self._seen, self._signs = Seen(running.seen.epoch, running.seen.members, now), code_emoji(code)
         self._tell_code()
 
     # -- ends ------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import hpke, mls
 from snugroom.crypto.agreed import envelope
 from snugroom.crypto.errors import SnugCryptoError
-from snugroom.crypto.proof.identity import Ends, OpenedVouch, fingerprint, open_vouch
+from snugroom.crypto.proof.identity import OpenedVouch, VouchContext, fingerprint, open_vouch
 from snugroom.server.wire.limits import BUCKETS
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class Vouching(Aspect):
                 continue
             self._to[key] = box
             own = m.signature_key(m.own_leaf) or b""
-            ends = Ends(m.group.group_id, m.own_leaf, own, hpke.public_key(room.box), leaf, key, box)
+            ends = VouchContext(m.group.group_id, m.own_leaf, own, hpke.public_key(room.box), leaf, key, box)
             try:
                 vouch = book.own.vouch(ends, room.box, rng=room.rng)
             except SnugCryptoError:
@@ -206,7 +206,7 @@ class Vouching(Aspect):
             return False
         own = m.signature_key(m.own_leaf) or b""
         own_box = hpke.public_key(self.room.box)
-        ends = Ends(m.group.group_id, opened.leaf, key, box, m.own_leaf, own, own_box)
+        ends = VouchContext(m.group.group_id, opened.leaf, key, box, m.own_leaf, own, own_box)
         try:
             public = opened.check(ends, self.room.box)
         except SnugCryptoError:

@@ -18,7 +18,7 @@ from snugroom.client.session.kernel.membership import Change
 from snugroom.crypto import mls
 from snugroom.crypto.errors import SnugCryptoError
 from snugroom.crypto.proof import report
-from snugroom.crypto.proof.report import NO_INVITE, Accused, Report
+from snugroom.crypto.proof.report import NO_INVITE, Report, ReportedMessage
 
 if TYPE_CHECKING:
     from snugroom.client.session.kernel.room import RoomSession
@@ -82,7 +82,7 @@ class Reporting(Aspect):
         leaf = next((x.leaf for x in m.group.members() if x.leaf_node.signature_key == signature_key), None)
         if not self.on or seed is None or leaf is None:
             return b""
-        return report.admit(seed.host_key, m.group.group_id, signature_key, self.invite_of(leaf))
+        return report.sign_admission(seed.host_key, m.group.group_id, signature_key, self.invite_of(leaf))
 
     def take(self, admission: bytes) -> None:
         """Store our own admission from the host's answer, if it is valid."""
@@ -96,7 +96,7 @@ class Reporting(Aspect):
         if key is None or invite != self.invite_of(leaf):
             return False
         try:
-            report.check_admission(m.policy.host_public, m.group.group_id, key, invite, admission)
+            report.verify_admission(m.policy.host_public, m.group.group_id, key, invite, admission)
         except SnugCryptoError:
             return False
         return True
@@ -195,7 +195,7 @@ class Reporting(Aspect):
             raise ValueError(f"a report of that would prove nothing: {error}") from None
         return report.encode(made)
 
-    def _accused(self, name: str) -> Accused:
+    def _accused(self, name: str) -> ReportedMessage:
         found = [kept for full, kept in self._kept.items() if full.startswith(name)]
         if len(name) < NAME_MIN or len(found) != 1:
             raise ValueError(f"no message {name[:40]!r} is among the last {KEPT_MAX} that others wrote")
@@ -203,4 +203,4 @@ class Reporting(Aspect):
         if kept.signature_key not in self._admissions:
             raise ValueError(f"{kept.name} has not shown the host's admission, so nothing can be proven")
         invite, admission = self._admissions[kept.signature_key]
-        return Accused(kept.tbs, kept.signature, kept.signature_key, invite, admission)
+        return ReportedMessage(kept.tbs, kept.signature, kept.signature_key, invite, admission)

@@ -23,11 +23,11 @@ from snugroom.crypto.proof import evidence
 from snugroom.crypto.proof.evidence import (
     Evidence,
     Exhibit,
-    LastWord,
     NamedLeaf,
     Probe,
     ProbeReceipt,
     Receipt,
+    ServerEvent,
     SignedHeartbeat,
 )
 from snugroom.server.wire import messages as wire
@@ -84,7 +84,7 @@ class Drop:
     answered_at: float | None = None  # when a probe first found it there
     told_at: float | None = None
     told_away: bool = False
-    last_words: list[LastWord] = field(default_factory=list)
+    last_words: list[ServerEvent] = field(default_factory=list)
 
     @property
     def proven(self) -> bool:
@@ -101,7 +101,7 @@ class Dropped(Aspect):
         self._server_key: bytes | None = None  # as of the last time in step
         self._drop: Drop | None = None
         self._last: Drop | None = None  # the previous drop that was reported
-        self._words: deque[LastWord] = deque(maxlen=evidence.WORDS_MAX)
+        self._words: deque[ServerEvent] = deque(maxlen=evidence.SERVER_EVENTS_MAX)
         self._lost_at: deque[float] = deque(maxlen=OFTEN)
         self._often_told = -inf
 
@@ -316,5 +316,5 @@ class Dropped(Aspect):
         return beats[-evidence.LISTED_MAX :], receipts[-evidence.LISTED_MAX :]
 
 
-def _word(now: float, code: str, text: str) -> LastWord:
-    return LastWord(int(now), code[: evidence.TEXT_MAX], text[: evidence.TEXT_MAX])
+def _word(now: float, code: str, text: str) -> ServerEvent:
+    return ServerEvent(int(now), code[: evidence.TEXT_MAX], text[: evidence.TEXT_MAX])

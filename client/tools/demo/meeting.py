@@ -21,7 +21,7 @@ from snugroom.client.tools.demo.proof import Evidence, examine
 from snugroom.client.tools.demo.robot import Robot
 from snugroom.client.tools.demo.search import Wanted, search
 from snugroom.crypto.entry.invite import Invite, canonical_origin
-from snugroom.crypto.proof.verification import spoken
+from snugroom.crypto.proof.verification import grouped
 from snugroom.server import page
 from snugroom.server.wire.messages import MediaKind
 
@@ -299,7 +299,7 @@ class Meeting:
                 "name": [name.encode() for name in self._names],
                 "title": [TITLE.encode()],
                 "chat line": [text.encode() for text in self._said.values()],
-                "code": [shape.encode() for d in codes for shape in (d, spoken(d))],
+                "code": [shape.encode() for d in codes for shape in (d, grouped(d))],
                 "secret of the link": [invite.secret, invite.token],
             },
             before=[frame for witness in witnesses for frame in witness.before],

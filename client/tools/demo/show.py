@@ -19,7 +19,7 @@ from snugroom.client.cli.output import as_json
 from snugroom.client.session import events as ev
 from snugroom.client.tools.demo.facts import Facts, Pair, Stream
 from snugroom.client.tools.demo.robot import Robot
-from snugroom.crypto.proof.verification import spoken
+from snugroom.crypto.proof.verification import grouped
 
 _PACE_WORTH_A_WORD: Final = 0.9
 _KINDS: Final = ("audio", "video")
@@ -140,7 +140,7 @@ class HumanShow:
                 for member in event.added:
                     self._say(f"[bold]{escape(_first(member.name))}[/] came in. {escape(by)} let them in.")
             case ev.Code(_, digits) if robot.invite is not None:
-                self._say(f"  code  [yellow]{spoken(digits)}[/]")
+                self._say(f"  code  [yellow]{grouped(digits)}[/]")
             case ev.Alarm():
                 self._say(f"[bold red]![/] {me} is told: {escape(event.text)}")
             case ev.Ended() if robot.invite is not None:
@@ -190,7 +190,7 @@ class HumanShow:
         self.close()
         self._table(facts)
         if facts.code is not None:
-            self._say(f"\nThe code that all of them see: [bold yellow]{spoken(facts.code)}[/]")
+            self._say(f"\nThe code that all of them see: [bold yellow]{grouped(facts.code)}[/]")
         self._server(facts)
         self._say("")
         if not failures:

@@ -115,16 +115,16 @@ test("a host's admission is of one key, one group and one invite", async () => {
   const [first] = reports.cases;
   assert.ok(first);
   const [group, key] = [unhex(reports.group_id), unhex(first.accused.signature_key)];
-  const admission = await report.admit(host, group, key, 3);
+  const admission = await report.signAdmission(host, group, key, 3);
   assert.equal(hex(admission), first.accused.admission);
-  await report.checkAdmission(host.public, group, key, 3, admission);
+  await report.verifyAdmission(host.public, group, key, 3, admission);
   const wrong = [
     [utf8("elsewhere"), key, 3],
     [group, host.public, 3],
     [group, key, 4],
   ] as const;
   for (const [g, k, invite] of wrong)
-    await refused(() => report.checkAdmission(host.public, g, k, invite, admission), AuthenticationError);
-  await refused(() => report.admit(host, group, key.slice(1), 3), MalformedError);
-  await refused(() => report.admit(host, group, key, 2 ** 16), MalformedError);
+    await refused(() => report.verifyAdmission(host.public, g, k, invite, admission), AuthenticationError);
+  await refused(() => report.signAdmission(host, group, key.slice(1), 3), MalformedError);
+  await refused(() => report.signAdmission(host, group, key, 2 ** 16), MalformedError);
 });

@@ -1,12 +1,12 @@
 import type { Bytes, Rng } from "../../../../client/web/src/crypto/bytes";
 import * as identity from "../../../../client/web/src/crypto/proof/identity";
-import { type Ends, IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
+import { type VouchContext, IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
 import { compareWithPython } from "./cases";
 
 type EndsGiven = [Bytes, number, Bytes, Bytes, number, Bytes, Bytes];
 
-const endsOf = ([groupId, leaf, signatureKey, box, toLeaf, toSignatureKey, toBox]: EndsGiven): Ends => ({
+const endsOf = ([groupId, leaf, signatureKey, box, toLeaf, toSignatureKey, toBox]: EndsGiven): VouchContext => ({
   groupId,
   leaf,
   signatureKey,
@@ -21,10 +21,10 @@ compareWithPython("identity", {
   fingerprint: identity.fingerprint,
   public: async (own: Bytes) => (await IdentityKey.fromPrivate(own)).public,
   show: async (own: Bytes, card: Bytes, cardHash: Bytes, enc: Bytes, keyPackage: Bytes) =>
-    (await IdentityKey.fromPrivate(own)).show(card, cardHash, enc, keyPackage),
+    (await IdentityKey.fromPrivate(own)).knockProof(card, cardHash, enc, keyPackage),
   check_shown: async (shown: Bytes, card: Bytes, cardHash: Bytes, enc: Bytes, keyPackage: Bytes) =>
-    identity.checkShown(shown, await X25519Key.fromPrivate(card), cardHash, enc, keyPackage),
-  ends: (...ends: EndsGiven) => identity.encodeEnds(endsOf(ends)),
+    identity.verifyKnockProof(shown, await X25519Key.fromPrivate(card), cardHash, enc, keyPackage),
+  ends: (...ends: EndsGiven) => identity.encodeVouchContext(endsOf(ends)),
   vouch: async (own: Bytes, ends: EndsGiven, box: Bytes, rng: Rng) =>
     (await IdentityKey.fromPrivate(own)).vouch(endsOf(ends), await X25519Key.fromPrivate(box), rng),
   heard: async (sealed: Bytes, box: Bytes, key: Bytes, groupId: Bytes, ends: EndsGiven) => {

@@ -10,12 +10,12 @@ import {
   CodeRun,
   commitment,
   commitmentsDigest,
-  type Ground,
+  type CodeContext,
   indices,
   longCode,
   shortCode,
-  signs,
-  spoken,
+  codeEmoji,
+  grouped,
 } from "../../../../client/web/src/crypto/proof/verification";
 import { flipped, given, refused, seeded } from "./given";
 
@@ -25,7 +25,7 @@ test("long codes are Python's", async () => {
   const { long } = given<{ readonly long: readonly (readonly [string, string, string, string])[] }>("codes");
   for (const [authenticator, transcript, code, read] of long) {
     assert.equal(longCode(unhex(authenticator), unhex(transcript)), code);
-    assert.equal(spoken(code), read);
+    assert.equal(grouped(code), read);
   }
   assert.ok(long.some(([, , code]) => code.startsWith("0")), "leading zeros stay");
   for (const [first, second] of [[31, 32], [33, 31], [32, 33], [0, 64], [32, 31]] as const)
@@ -57,12 +57,12 @@ const known = JSON.parse(
 test("the signs are Python's", () => {
   assert.deepEqual(EMOJI, known.emoji);
   assert.deepEqual(indices(0x041083 + 1), [1, 1, 2, 4]);
-  assert.deepEqual(signs(2 ** 24 - 1).map(([, word]) => word), Array(4).fill("tractor"));
+  assert.deepEqual(codeEmoji(2 ** 24 - 1).map(([, word]) => word), Array(4).fill("tractor"));
 });
 
 test("members who play a known run come to its code", () => {
   for (const run of known.runs) {
-    const ground: Ground = {
+    const ground: CodeContext = {
       sid: unhex(run.sid),
       groupId: unhex(run.group_id),
       chain: unhex(run.chain),
@@ -79,14 +79,14 @@ test("members who play a known run come to its code", () => {
     const shares = new Map(members.map((m) => [m.leaf, unhex(m.share)]));
     const code = shortCode(v, shares, ground.authenticator, ground.treeHash);
     assert.equal(code.toString(16).padStart(6, "0"), run.code);
-    assert.deepEqual(signs(code).map(([, word]) => word), run.words);
+    assert.deepEqual(codeEmoji(code).map(([, word]) => word), run.words);
     const runs = members.map((m) => new CodeRun(ground, keys, m.leaf, unhex(m.share)));
     play(runs);
     assert.deepEqual(new Set(runs.map((each) => each.code)), new Set([code]));
   }
 });
 
-function grounds(seed: string): [Ground, (count: number) => Bytes] {
+function grounds(seed: string): [CodeContext, (count: number) => Bytes] {
   const draw = seeded(seed);
   const [sid, groupId, chain, authenticator, treeHash] = [draw(16), draw(16), draw(32), draw(32), draw(32)];
   return [{ sid, groupId, chain, authenticator, treeHash }, draw];
@@ -95,7 +95,7 @@ function grounds(seed: string): [Ground, (count: number) => Bytes] {
 function aRun(
   count: number,
   seed = "a run",
-  change: (leaf: number, ground: Ground) => Ground = (_, same) => same,
+  change: (leaf: number, ground: CodeContext) => CodeContext = (_, same) => same,
 ): CodeRun[] {
   const [ground, draw] = grounds(seed);
   const keys = new Map(Array.from({ length: count }, (_, leaf) => [leaf, draw(32)]));

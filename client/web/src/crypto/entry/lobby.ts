@@ -17,7 +17,7 @@ import { type Bytes, concat, hex, type Rng, systemRng, utf8 } from "../bytes";
 import { AuthenticationError, MalformedError, StateError, UnsupportedError, ValidationError } from "../errors";
 import { exactly, padded, prefixed, Reader, uint, unpadded } from "../fields";
 import * as hpke from "../hpke";
-import { checkShown, type IdentityKey, SHOWN_SIZE } from "../proof/identity";
+import { verifyKnockProof, type IdentityKey, KNOCK_PROOF_SIZE } from "../proof/identity";
 import { type Invite, originField } from "./invite";
 import { H, mac, SEAL_OVERHEAD, type SigningKey, same, seal, unseal, verify } from "../kdf";
 import { checkName, normalized } from "../agreed/names";
@@ -43,7 +43,7 @@ const [ANSWER, REFUSAL] = [1, 2];
 /** Bidirectional overrides and isolates, which can disguise a text as another, and control characters. */
 const CONTROL = /[\u202a-\u202e\u2066-\u2069\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
 /** Placeholder for an absent identity; no identity key starts with these bytes. */
-const NO_IDENTITY = new Uint8Array(SHOWN_SIZE);
+const NO_IDENTITY = new Uint8Array(KNOCK_PROOF_SIZE);
 const REPLY_ID = 8;
 /** Bytes that the envelope adds to a message: seal, length, kind. */
 const ENVELOPE_OVERHEAD = SEAL_OVERHEAD + 4 + 1;
@@ -325,13 +325,13 @@ export async function knock(
   checkKeyPackage(keyPackage);
   const cardHash = card.hash;
   const sender = await hpke.Sender.setup(card.ephPublic, knockInfo(cardHash), rng);
-  const shown = identity ? await identity.show(card.ephPublic, cardHash, sender.enc, keyPackage) : NO_IDENTITY;
+  const knockProof = identity ? await identity.knockProof(card.ephPublic, cardHash, sender.enc, keyPackage) : NO_IDENTITY;
   const rest = concat(
     uint(invite.index, 2),
     prefixed(keyPackage, 2),
     prefixed(utf8(name), 1),
     prefixed(utf8(greeting), 2),
-    shown,
+    knockProof,
   );
   const inner = concat(use(invite.token, cardHash, sender.enc, rest), rest);
   const room = bucket(inner.length + 4 + KNOCK_OVERHEAD, KNOCK_BUCKET) - KNOCK_OVERHEAD;
@@ -360,14 +360,14 @@ export async function openKnock(
   if (!same(proof, use(tokenOf(index), cardHash, knock.enc, rest)))
     throw new AuthenticationError(`a knock that names invite ${index} and wasn't made with it`);
   const [keyPackage, name, greeting] = [reader.prefixed(2), reader.text(1), reader.text(2)];
-  const shown = reader.take(SHOWN_SIZE);
+  const knockProof = reader.take(KNOCK_PROOF_SIZE);
   reader.end();
   checkKeyPackage(keyPackage);
   checkName(name);
   checkText(greeting, GREETING_MAX);
-  const identity = same(shown, NO_IDENTITY)
+  const identity = same(knockProof, NO_IDENTITY)
     ? null
-    : await checkShown(shown, pair, cardHash, knock.enc, keyPackage);
+    : await verifyKnockProof(knockProof, pair, cardHash, knock.enc, keyPackage);
   const { expiry } = secret.card;
   return { index, keyPackage, name, greeting, expiry, exporter: opened.exporter, identity };
 }

@@ -31,7 +31,7 @@ export const LABEL = "snug 1 evidence";
 export const EXHIBITS_MAX = 64;
 export const LISTED_MAX = 64;
 export const LEAVES_MAX = 1000;
-export const WORDS_MAX = 16;
+export const SERVER_EVENTS_MAX = 16;
 /** Characters in one text. */
 export const TEXT_MAX = 500;
 
@@ -52,7 +52,7 @@ export interface Receipt {
 }
 
 /** The server's last message or action, as the member reports it; `at` in whole Unix seconds by its clock. */
-export interface LastWord {
+export interface ServerEvent {
   readonly at: number;
   readonly code: string;
   readonly text: string;
@@ -93,7 +93,7 @@ export interface Exhibit {
   readonly dropped_at: number | null;
   readonly beats: readonly SignedHeartbeat[];
   readonly receipts: readonly Receipt[];
-  readonly last_words: readonly LastWord[];
+  readonly last_words: readonly ServerEvent[];
   readonly probe: Probe | null;
   readonly leaves: readonly NamedLeaf[];
   readonly key: Bytes;

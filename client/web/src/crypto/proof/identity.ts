@@ -24,7 +24,7 @@ import { hpkeUsable, X25519Key } from "../primitives";
 /** Digits of a fingerprint: 132 bits, read aloud in eight groups of five. */
 export const DIGITS = 40;
 /** Bytes of an identity in a knock: public key and proof. */
-export const SHOWN_SIZE = 64;
+export const KNOCK_PROOF_SIZE = 64;
 /** Bytes of a sealed vouch: `enc`, then leaf, public key and proof under HPKE. */
 export const VOUCH_SIZE = hpke.KEY_SIZE + 4 + 64 + hpke.TAG_SIZE;
 const PRIME = 2n ** 255n - 19n;
@@ -85,23 +85,23 @@ export class IdentityKey {
    *
    * MalformedError if `cardPublic` (32 bytes) is of small order.
    */
-  async show(cardPublic: Bytes, cardHash: Bytes, enc: Bytes, keyPackage: Bytes): Promise<Bytes> {
+  async knockProof(cardPublic: Bytes, cardHash: Bytes, enc: Bytes, keyPackage: Bytes): Promise<Bytes> {
     const shared = await this.#key.exchange(cardPublic);
-    return concat(this.public, shownProof(shared, this.public, cardPublic, cardHash, enc, keyPackage));
+    return concat(this.public, knockMac(shared, this.public, cardPublic, cardHash, enc, keyPackage));
   }
 
   // -- in the room -----------------------------------------------------------------------------
 
   /**
-   * Prove to the member at `ends.toLeaf` only that `ends.leaf` is ours: `VOUCH_SIZE` bytes.
+   * Prove to the member at `context.toLeaf` only that `context.leaf` is ours: `VOUCH_SIZE` bytes.
    *
-   * `box` is the key pair of `ends.box`. MalformedError if a box is of small order.
+   * `box` is the key pair of `context.box`. MalformedError if a box is of small order.
    */
-  async vouch(ends: Ends, box: X25519Key, rng: Rng = systemRng): Promise<Bytes> {
-    const byIdentity = await this.#key.exchange(ends.toBox);
-    const proof = vouchedProof(byIdentity, await box.exchange(ends.toBox), this.public, ends);
-    const plaintext = concat(uint(ends.leaf, 4), this.public, proof);
-    const sealed = await hpke.seal(ends.toBox, vouchInfo(ends.groupId), ends.toSignatureKey, plaintext, rng);
+  async vouch(context: VouchContext, box: X25519Key, rng: Rng = systemRng): Promise<Bytes> {
+    const byIdentity = await this.#key.exchange(context.toBox);
+    const proof = vouchMac(byIdentity, await box.exchange(context.toBox), this.public, context);
+    const plaintext = concat(uint(context.leaf, 4), this.public, proof);
+    const sealed = await hpke.seal(context.toBox, vouchInfo(context.groupId), context.toSignatureKey, plaintext, rng);
     return concat(sealed.enc, sealed.ciphertext);
   }
 }
@@ -113,22 +113,22 @@ export class IdentityKey {
  *
  * MalformedError if the key is invalid, AuthenticationError if the newcomer does not hold the private key.
  */
-export async function checkShown(
-  shown: Bytes,
+export async function verifyKnockProof(
+  knockProof: Bytes,
   card: X25519Key,
   cardHash: Bytes,
   enc: Bytes,
   keyPackage: Bytes,
 ): Promise<Bytes> {
-  const reader = new Reader(exactly(shown, SHOWN_SIZE, "an identity in a knock"));
+  const reader = new Reader(exactly(knockProof, KNOCK_PROOF_SIZE, "an identity in a knock"));
   const [publicHalf, proof] = [checkPublic(reader.take(KEY_SIZE)), reader.rest()];
   const shared = await card.exchange(publicHalf);
-  if (!same(proof, shownProof(shared, publicHalf, card.public, cardHash, enc, keyPackage)))
+  if (!same(proof, knockMac(shared, publicHalf, card.public, cardHash, enc, keyPackage)))
     throw new AuthenticationError("a knock that shows an identity which it doesn't hold");
   return publicHalf;
 }
 
-function shownProof(
+function knockMac(
   shared: Bytes,
   publicHalf: Bytes,
   cardPublic: Bytes,
@@ -142,7 +142,7 @@ function shownProof(
 // -- in the room ----------------------------------------------------------------------------------
 
 /** The two ends of a vouch: leaves, their signature keys, announced boxes (public), and the group. */
-export interface Ends {
+export interface VouchContext {
   readonly groupId: Bytes;
   readonly leaf: number;
   readonly signatureKey: Bytes;
@@ -153,15 +153,15 @@ export interface Ends {
 }
 
 /** Encode the data that a proof covers. MalformedError if a part has a wrong size. */
-export function encodeEnds(ends: Ends): Bytes {
+export function encodeVouchContext(context: VouchContext): Bytes {
   return concat(
-    prefixed(ends.groupId, 1),
-    uint(ends.leaf, 4),
-    uint(ends.toLeaf, 4),
-    exactly(ends.signatureKey, 32, "a signature key"),
-    exactly(ends.toSignatureKey, 32, "a signature key"),
-    exactly(ends.box, 32, "a box"),
-    exactly(ends.toBox, 32, "a box"),
+    prefixed(context.groupId, 1),
+    uint(context.leaf, 4),
+    uint(context.toLeaf, 4),
+    exactly(context.signatureKey, 32, "a signature key"),
+    exactly(context.toSignatureKey, 32, "a signature key"),
+    exactly(context.box, 32, "a box"),
+    exactly(context.toBox, 32, "a box"),
   );
 }
 
@@ -178,16 +178,16 @@ export class OpenedVouch {
   }
 
   /**
-   * Verify the proof and return the identity's public key; `box` is our key pair of `ends.toBox`.
+   * Verify the proof and return the identity's public key; `box` is our key pair of `context.toBox`.
    *
    * AuthenticationError if its author does not hold both the identity and the box of that leaf, or if the
    * proof is for other ends. MalformedError if a key is invalid.
    */
-  async check(ends: Ends, box: X25519Key): Promise<Bytes> {
+  async check(context: VouchContext, box: X25519Key): Promise<Bytes> {
     checkPublic(this.public);
     const byIdentity = await box.exchange(this.public);
-    const expected = vouchedProof(byIdentity, await box.exchange(ends.box), this.public, ends);
-    if (this.leaf !== ends.leaf || !same(this.#proof, expected))
+    const expected = vouchMac(byIdentity, await box.exchange(context.box), this.public, context);
+    if (this.leaf !== context.leaf || !same(this.#proof, expected))
       throw new AuthenticationError("a vouch that whoever holds that identity and leaf did not make");
     return this.public;
   }
@@ -214,7 +214,7 @@ export async function openVouch(
 
 const vouchInfo = (groupId: Bytes): Bytes => concat(utf8("snug 1 id vouch"), groupId);
 
-function vouchedProof(byIdentity: Bytes, byBox: Bytes, publicHalf: Bytes, ends: Ends): Bytes {
+function vouchMac(byIdentity: Bytes, byBox: Bytes, publicHalf: Bytes, context: VouchContext): Bytes {
   // the receiver can compute both exchanges with its own private key: this makes the proof deniable
-  return mac(KDF(concat(byIdentity, byBox), "snug 1 id"), publicHalf, encodeEnds(ends));
+  return mac(KDF(concat(byIdentity, byBox), "snug 1 id"), publicHalf, encodeVouchContext(context));
 }

@@ -33,7 +33,7 @@ export const FORMAT = "snug report 1";
 const LABEL = "FramedContentTBS";
 
 /** One message as its sender signed it, and the sender's admission. Unverified until `verifyMessage`. */
-export interface Accused {
+export interface ReportedMessage {
   readonly tbs: Bytes;
   readonly signature: Bytes;
   readonly signature_key: Bytes;
@@ -45,7 +45,7 @@ export interface Accused {
 export interface Report {
   readonly format: typeof FORMAT;
   readonly host_public: Bytes;
-  readonly messages: readonly Accused[];
+  readonly messages: readonly ReportedMessage[];
 }
 
 const ORDER = "format host_public messages tbs signature signature_key invite admission".split(" ");
@@ -57,7 +57,7 @@ const ORDER = "format host_public messages tbs signature signature_key invite ad
  * the member who opened the meeting. `epoch` and `claimsHost` come from the writer's signed data and are the
  * writer's claims only: nothing else in a report authenticates the context.
  */
-export interface Proven {
+export interface VerifiedMessage {
   readonly signatureKey: Bytes;
   readonly hostPublic: Bytes;
   readonly groupId: Bytes;
@@ -74,7 +74,7 @@ export function admissionMessage(groupId: Bytes, signatureKey: Bytes, invite: nu
 }
 
 /** Return a host's signature (64 bytes) that it admitted this key with that invite. */
-export async function admit(
+export async function signAdmission(
   hostKey: SigningKey,
   groupId: Bytes,
   signatureKey: Bytes,
@@ -84,7 +84,7 @@ export async function admit(
 }
 
 /** Throw AuthenticationError unless the host signed exactly this; MalformedError on wrong sizes. */
-export async function checkAdmission(
+export async function verifyAdmission(
   hostPublic: Bytes,
   groupId: Bytes,
   signatureKey: Bytes,
@@ -103,10 +103,10 @@ export async function checkAdmission(
 export const encode = (report: Report): Bytes => canonicalJson.encode(report, ORDER);
 
 /** Verify all messages of a report. Throws as `verifyMessage` does if any check fails. */
-export async function verifyReport(report: Report, hostPublic: Bytes): Promise<Proven[]> {
+export async function verifyReport(report: Report, hostPublic: Bytes): Promise<VerifiedMessage[]> {
   if (!same(report.host_public, hostPublic))
     throw new AuthenticationError("the report claims to be of another host's meeting");
-  return Promise.all(report.messages.map((accused) => verifyMessage(accused, hostPublic)));
+  return Promise.all(report.messages.map((message) => verifyMessage(message, hostPublic)));
 }
 
 /**
@@ -115,11 +115,11 @@ export async function verifyReport(report: Report, hostPublic: Bytes): Promise<P
  * MalformedError if the input is not a signed message; AuthenticationError, with the reason, if a proof
  * fails.
  */
-export async function verifyMessage(accused: Accused, hostPublic: Bytes): Promise<Proven> {
-  const [content, context] = decode(accused.tbs, (r) => [readContent(r), readContext(r)] as const);
-  const signatureKey = accused.signature_key;
+export async function verifyMessage(message: ReportedMessage, hostPublic: Bytes): Promise<VerifiedMessage> {
+  const [content, context] = decode(message.tbs, (r) => [readContent(r), readContext(r)] as const);
+  const signatureKey = message.signature_key;
   try {
-    await verifyWithLabel(signatureKey, LABEL, accused.tbs, accused.signature);
+    await verifyWithLabel(signatureKey, LABEL, message.tbs, message.signature);
   } catch (error) {
     if (!(error instanceof SnugCryptoError)) throw error;
     throw new AuthenticationError("the message is not signed by that key, or was changed since");
@@ -131,13 +131,13 @@ export async function verifyMessage(accused: Accused, hostPublic: Bytes): Promis
     throw new AuthenticationError("the message is of another host's meeting");
   if (!policy.reports)
     throw new AuthenticationError("the message is of a meeting that keeps no signatures for reports");
-  await checkAdmission(hostPublic, content.groupId, signatureKey, accused.invite, accused.admission);
+  await verifyAdmission(hostPublic, content.groupId, signatureKey, message.invite, message.admission);
   return {
     signatureKey,
     hostPublic,
     groupId: content.groupId,
     epoch: Number(content.epoch),
-    invite: accused.invite === NO_INVITE ? null : accused.invite,
+    invite: message.invite === NO_INVITE ? null : message.invite,
     claimsHost: policy.hosts.some((host) => same(host, signatureKey)),
     data: content.data,
   };

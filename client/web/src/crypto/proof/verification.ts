@@ -26,8 +26,8 @@ const GROUP = 5;
 /** Bytes of a run id (`SID_SIZE`) and of a member's share (`SHARE_SIZE`). */
 export const SID_SIZE = 16;
 export const SHARE_SIZE = 32;
-/** Number of emoji in a short code (`SIGNS`), and bits per emoji (`BITS`). */
-export const SIGNS = 4;
+/** Number of emoji in a short code (`EMOJI_COUNT`), and bits per emoji (`BITS`). */
+export const EMOJI_COUNT = 4;
 const BITS = 6;
 
 /**
@@ -45,13 +45,13 @@ export function longCode(epochAuthenticator: Bytes, confirmedTranscriptHash: Byt
 }
 
 /** Format the code for reading aloud: eight groups of five digits, separated by spaces. */
-export const spoken = (code: string): string =>
+export const grouped = (code: string): string =>
   (code.match(new RegExp(`.{1,${GROUP}}`, "g")) ?? []).join(" ");
 
 // -- the short code --------------------------------------------------------------------------------------
 
 /** Context of a run. Members with different values cannot get the same code. */
-export interface Ground {
+export interface CodeContext {
   /** 16 bytes, random, chosen by the opener of the run. */
   readonly sid: Bytes;
   readonly groupId: Bytes;
@@ -69,13 +69,13 @@ export interface Ground {
  * Only the group id has a variable size. MalformedError unless sid has 16 bytes, and chain, authenticator,
  * signature key and share have 32.
  */
-export const commitment = (ground: Ground, leaf: number, signatureKey: Bytes, share: Bytes): Bytes =>
+export const commitment = (context: CodeContext, leaf: number, signatureKey: Bytes, share: Bytes): Bytes =>
   H(
     utf8("snug 1 sc"),
-    exactly(ground.sid, SID_SIZE, "the id of a run"),
-    ground.groupId,
-    exactly(ground.chain, HASH_SIZE, "a chain value"),
-    exactly(ground.authenticator, HASH_SIZE, "an epoch authenticator"),
+    exactly(context.sid, SID_SIZE, "the id of a run"),
+    context.groupId,
+    exactly(context.chain, HASH_SIZE, "a chain value"),
+    exactly(context.authenticator, HASH_SIZE, "an epoch authenticator"),
     uint(leaf, 4),
     exactly(signatureKey, KEY_SIZE, "a signature key"),
     exactly(share, SHARE_SIZE, "a share"),
@@ -105,15 +105,15 @@ export function shortCode(
     exactly(treeHash, HASH_SIZE, "a tree hash"),
   );
   const salt = exactly(digest, HASH_SIZE, "a digest of commitments");
-  return hkdf(sha256, material, salt, info, (SIGNS * BITS) / 8).reduce((code, byte) => code * 256 + byte, 0);
+  return hkdf(sha256, material, salt, info, (EMOJI_COUNT * BITS) / 8).reduce((code, byte) => code * 256 + byte, 0);
 }
 
 /** Return the numbers (0 to 63) of the code's four emoji, most significant six bits first. */
 export const indices = (code: number): number[] =>
-  Array.from({ length: SIGNS }, (_, i) => (code >> (BITS * (SIGNS - 1 - i))) & (2 ** BITS - 1));
+  Array.from({ length: EMOJI_COUNT }, (_, i) => (code >> (BITS * (EMOJI_COUNT - 1 - i))) & (2 ** BITS - 1));
 
 /** Return the code's four [emoji, word] pairs, most significant six bits first. */
-export const signs = (code: number): (readonly [string, string])[] =>
+export const codeEmoji = (code: number): (readonly [string, string])[] =>
   indices(code).map((i) => EMOJI[i] ?? ["", ""]);
 
 /**
@@ -122,7 +122,7 @@ export const signs = (code: number): (readonly [string, string])[] =>
  * `fork`: the leaf has, or claims to have, other commitments than this member. `cheat`: the leaf revealed a
  * share that does not match its commitment.
  */
-export interface Finding {
+export interface CodeFailure {
   readonly kind: "fork" | "cheat";
   readonly leaf: number;
 }
@@ -135,7 +135,7 @@ export interface Finding {
  */
 export class CodeRun {
   readonly ownLeaf: number;
-  readonly #ground: Ground;
+  readonly #context: CodeContext;
   readonly #members: ReadonlyMap<number, Bytes>;
   readonly #share: Bytes;
   readonly #commitments = new Map<number, Bytes>();
@@ -143,9 +143,9 @@ export class CodeRun {
   readonly #checked = new Set<number>();
 
   /** `members`: signature keys (32 bytes) by leaf, including ours. MalformedError on wrong sizes. */
-  constructor(ground: Ground, members: ReadonlyMap<number, Bytes>, ownLeaf: number, share: Bytes) {
+  constructor(context: CodeContext, members: ReadonlyMap<number, Bytes>, ownLeaf: number, share: Bytes) {
     this.ownLeaf = ownLeaf;
-    this.#ground = ground;
+    this.#context = context;
     this.#members = new Map(members);
     this.#share = share;
     this.ownCommitment(); // throws on wrong sizes now, so that no later call does
@@ -153,7 +153,7 @@ export class CodeRun {
 
   /** The id of the run, 16 bytes. */
   get sid(): Bytes {
-    return this.#ground.sid;
+    return this.#context.sid;
   }
 
   /** The participating leaves, sorted. */
@@ -164,7 +164,7 @@ export class CodeRun {
   #commitment(leaf: number, share: Bytes): Bytes {
     const key = this.#members.get(leaf);
     if (key === undefined) throw new StateError(`leaf ${leaf} takes no part in this run`);
-    return commitment(this.#ground, leaf, key, share);
+    return commitment(this.#context, leaf, key, share);
   }
 
   /** Return our commitment c, 32 bytes, to send to all members. */
@@ -217,7 +217,7 @@ export class CodeRun {
   }
 
   /** Check the revealed shares. Return the first failure, or null. */
-  judge(): Finding | null {
+  judge(): CodeFailure | null {
     if (!this.complete) return null;
     const ours = this.digest;
     for (const [leaf, { digest, share }] of this.#reveals) {
@@ -236,6 +236,6 @@ export class CodeRun {
   get code(): number | null {
     if (this.#checked.size !== this.#members.size) return null;
     const shares = new Map([...this.#reveals].map(([leaf, { share }]) => [leaf, share]));
-    return shortCode(this.digest, shares, this.#ground.authenticator, this.#ground.treeHash);
+    return shortCode(this.digest, shares, this.#context.authenticator, this.#context.treeHash);
   }
 }

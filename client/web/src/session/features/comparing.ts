@@ -9,7 +9,7 @@
 import { type Bytes, compare, hex, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
-import { CodeRun, type Ground, indices, SHARE_SIZE, SID_SIZE, signs } from "../../crypto/proof/verification";
+import { CodeRun, type CodeContext, indices, SHARE_SIZE, SID_SIZE, codeEmoji } from "../../crypto/proof/verification";
 import type { ApplicationMessage } from "../../mls";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Aspect } from "../kernel/feature";
@@ -164,7 +164,7 @@ export class Comparing extends Aspect {
   }
 
   #tellCode(seen: Seen): void {
-    const four = signs(this.#code);
+    const four = codeEmoji(this.#code);
     this.room.tell({
       type: "ShortCode",
       epoch: seen.epoch,
@@ -376,7 +376,7 @@ export class Comparing extends Aspect {
 
   async #begin(opener: number, what: CodeOpen, again: boolean, now: number): Promise<void> {
     const m = this.room.m;
-    const ground: Ground = {
+    const ground: CodeContext = {
       sid: what.sid,
       groupId: m.group.groupId,
       chain: what.chain,

@@ -6,7 +6,7 @@
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
-import { type Ends, fingerprint, type OpenedVouch, openVouch } from "../../crypto/proof/identity";
+import { type VouchContext, fingerprint, type OpenedVouch, openVouch } from "../../crypto/proof/identity";
 import * as envelope from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
 import { BUCKETS } from "../../wire/limits";
@@ -159,7 +159,7 @@ export class Vouching extends Aspect {
       const had = this.#to.get(key);
       if (had === undefined || same(had, box)) continue;
       this.#to.set(key, box);
-      const ends: Ends = {
+      const ends: VouchContext = {
         groupId: m.group.groupId,
         leaf: m.ownLeaf,
         signatureKey: m.signatureKey(m.ownLeaf) ?? NONE,
@@ -241,7 +241,7 @@ export class Vouching extends Aspect {
     const key = m.signatureKey(opened.leaf);
     const box = new Map(this.room.announced.boxes()).get(opened.leaf);
     if (key === null || box === undefined) return false;
-    const ends: Ends = {
+    const ends: VouchContext = {
       groupId: m.group.groupId,
       leaf: opened.leaf,
       signatureKey: key,

@@ -86,7 +86,7 @@ export class Reporting extends Aspect {
     const seed = this.room.hostSeed;
     const member = m.group.members().find((x) => same(x.leafNode.signatureKey, signatureKey));
     if (!this.on || seed === null || member === undefined) return new Uint8Array();
-    return await report.admit(seed.hostKey, m.group.groupId, signatureKey, this.inviteOf(member.leaf));
+    return await report.signAdmission(seed.hostKey, m.group.groupId, signatureKey, this.inviteOf(member.leaf));
   }
 
   /** Store our own admission from the host's answer, if it is valid. */
@@ -101,7 +101,7 @@ export class Reporting extends Aspect {
     const key = m.signatureKey(leaf);
     if (key === null || invite !== this.inviteOf(leaf)) return false;
     try {
-      await report.checkAdmission(m.policy.hostPublic, m.group.groupId, key, invite, admission);
+      await report.verifyAdmission(m.policy.hostPublic, m.group.groupId, key, invite, admission);
     } catch (error) {
       if (error instanceof SnugCryptoError) return false;
       throw error;
@@ -223,7 +223,7 @@ export class Reporting extends Aspect {
     return report.encode(made);
   }
 
-  #accused(name: string): report.Accused {
+  #accused(name: string): report.ReportedMessage {
     const found = [...this.#kept].filter(([full]) => full.startsWith(name)).map(([, kept]) => kept);
     const [kept] = found;
     if (name.length < NAME_MIN || kept === undefined || found.length !== 1)

@@ -83,7 +83,7 @@ export class Dropped extends Aspect {
   #drop: Drop | null = null;
   /** The previous drop that was reported. */
   #last: Drop | null = null;
-  #words: evidence.LastWord[] = [];
+  #words: evidence.ServerEvent[] = [];
   readonly #lostAt: number[] = [];
   #oftenTold = -Infinity;
 
@@ -107,7 +107,7 @@ export class Dropped extends Aspect {
 
   #noted(now: number, code: string, text: string): void {
     this.#words.push({ at: Math.floor(now), code: evidence.clipped(code), text: evidence.clipped(text) });
-    if (this.#words.length > evidence.WORDS_MAX) this.#words.shift();
+    if (this.#words.length > evidence.SERVER_EVENTS_MAX) this.#words.shift();
   }
 
   override lost(why: Sentence, now: number): void {
