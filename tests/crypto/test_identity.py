@@ -113,7 +113,7 @@ def test_the_receiver_could_have_made_it_byte_for_byte() -> None:
         return identity._exchange(private, public)
 
     bo_knows = (exchange(BO_BOX, ADA.public), exchange(BO_BOX, ENDS.box))
-    proof = identity._vouched(*bo_knows, ADA.public, ENDS)
+    proof = identity._vouch_mac(*bo_knows, ADA.public, ENDS)
     by_bo = identity._seal_vouch(ENDS, ADA.public, proof, random.Random(7).randbytes)
     assert by_bo == by_ada, "with the same chance, the same bytes: nothing tells who made it"
     other = identity._seal_vouch(ENDS, ADA.public, proof, os.urandom)
@@ -267,7 +267,7 @@ def test_a_shown_identity_convinces_the_host_whose_card_it_is() -> None:
 def test_a_host_could_have_made_what_it_was_shown() -> None:
     shown = ADA.knock_proof(hpke.public_key(CARD), HASH, ENC, b"package")
     shared = identity._exchange(CARD, ADA.public)
-    made = identity._shown(shared, ADA.public, hpke.public_key(CARD), HASH, ENC, b"package")
+    made = identity._knock_mac(shared, ADA.public, hpke.public_key(CARD), HASH, ENC, b"package")
     assert shown == ADA.public + made
 
 

@@ -169,7 +169,7 @@ def test_the_receiver_could_have_made_the_whole_message() -> None:
     ada, bo = meeting(w, ("Ada", own), ("Bo", None))
     about = ends(ada, bo)
     box = bo.room.box
-    proof = identity._vouched(
+    proof = identity._vouch_mac(
         identity._exchange(box, own.own.public), identity._exchange(box, about.box), own.own.public, about
     )
     by_bo = identity._seal_vouch(about, own.own.public, proof, os.urandom)

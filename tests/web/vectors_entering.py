@@ -514,7 +514,7 @@ def identity_cases() -> Any:
     for given in heard:
         cases.do("heard", *given)
     # what was proven of one leaf, said of another
-    proof = identity._vouched(
+    proof = identity._vouch_mac(
         identity._exchange(bo, public),
         identity._exchange(bo, hpke.public_key(box)),
         public,
