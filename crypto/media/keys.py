@@ -130,7 +130,7 @@ class EpochKeys:
             raise StateError(f"no leaf {leaf} in a tree of {self.leaf_count}, or no stream {stream}")
         return self._tags[leaf * STREAMS + stream] << EPOCH_BITS | self.epoch % _EPOCHS
 
-    def who(self, kid: int) -> tuple[int, int]:
+    def leaf_and_stream(self, kid: int) -> tuple[int, int]:
         """Return (leaf, stream) of a key id of this epoch. MissingKeyError if the key id is unassigned."""
         tag = kid >> EPOCH_BITS
         if kid % _EPOCHS == self.epoch % _EPOCHS and tag < len(self._order):
@@ -146,7 +146,7 @@ class EpochKeys:
         return FrameKey(SUITE, self._secret, kid)
 
     def wipe(self) -> None:
-        """Delete the secret; `kid` and `who` still work."""
+        """Delete the secret; `kid` and `leaf_and_stream` still work."""
         self._secret = None
 
     def __repr__(self) -> str:
@@ -169,7 +169,7 @@ class OpenedFrame:
 
 
 @dataclass(slots=True, eq=False)
-class _Held:
+class _InstalledEpoch:
     """An epoch whose keys this member holds."""
 
     keys: EpochKeys
@@ -195,7 +195,7 @@ class MediaKeys(NotCopyable):
     __slots__ = ("_by_bits", "_floor", "_newest")
 
     def __init__(self) -> None:
-        self._by_bits: dict[int, _Held] = {}
+        self._by_bits: dict[int, _InstalledEpoch] = {}
         self._newest = -1
         self._floor = -1
 
@@ -223,7 +223,7 @@ class MediaKeys(NotCopyable):
             held.refused |= removed
             held.until = min(held.until, switch + OLD_EPOCH)
         self._drop(self._by_bits.pop(keys.epoch % _EPOCHS, None))
-        self._by_bits[keys.epoch % _EPOCHS] = _Held(keys, own_leaf, switch)
+        self._by_bits[keys.epoch % _EPOCHS] = _InstalledEpoch(keys, own_leaf, switch)
         self._newest = keys.epoch
 
     def sending_epoch(self, now: float) -> int | None:
@@ -231,7 +231,7 @@ class MediaKeys(NotCopyable):
         held = self._sending(now)
         return None if held is None else held.keys.epoch
 
-    def _sending(self, now: float) -> _Held | None:
+    def _sending(self, now: float) -> _InstalledEpoch | None:
         # never return to an older epoch, even if the clock goes back
         usable = [held for held in self._by_bits.values() if held.keys.epoch >= self._floor]
         due = [held for held in usable if held.send_from <= now]
@@ -282,7 +282,7 @@ class MediaKeys(NotCopyable):
         _, leaf, stream = self._sender(Header.decode(data), now)
         return leaf, stream
 
-    def _sender(self, header: Header, now: float) -> tuple[_Held, int, int]:
+    def _sender(self, header: Header, now: float) -> tuple[_InstalledEpoch, int, int]:
         self._prune(now)
         bits = header.kid % _EPOCHS
         held = self._by_bits.get(bits)
@@ -290,7 +290,7 @@ class MediaKeys(NotCopyable):
             if self._by_bits and 0 < (bits - self._newest) % _EPOCHS <= FUTURE_EPOCHS:
                 raise FutureEpochError("a frame of an epoch that we haven't entered yet")
             raise MissingKeyError("a frame of an epoch whose keys we don't have")
-        leaf, stream = held.keys.who(header.kid)
+        leaf, stream = held.keys.leaf_and_stream(header.kid)
         if leaf in held.refused:
             raise MissingKeyError(f"a frame of leaf {leaf}, which has been removed")
         if leaf == held.own_leaf:
@@ -309,7 +309,7 @@ class MediaKeys(NotCopyable):
             self._drop(self._by_bits.pop(bits))
 
     @staticmethod
-    def _drop(held: _Held | None) -> None:
+    def _drop(held: _InstalledEpoch | None) -> None:
         if held is not None:
             held.keys.wipe()
             held.sealers.clear()

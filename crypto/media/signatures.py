@@ -16,8 +16,8 @@ Lists are numbered from 0 in each epoch. A sender lists every sealed frame exact
 key id: a frame that a list skips is not the sender's. Some time after the epoch's end, the secret half of the
 media key is disclosed to all members, and its signatures prove nothing from then on.
 
-Frames are played at once, and compared when the list arrives (`Checker`). After the first doubt about a leaf,
-its frames are compared before they are played.
+Frames are played at once, and compared when the list arrives (`FrameVerifier`). After the first doubt about a
+leaf, its frames are compared before they are played.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class FrameList:
-    """One sender's list in decoded form. It is unverified until `Checker.hear` accepts it."""
+    """One sender's list in decoded form. It is unverified until `FrameVerifier.receive` accepts it."""
 
     leaf: int
     number: int
@@ -260,7 +260,7 @@ def _portions(runs: Iterable[Run]) -> Iterable[tuple[Run, ...]]:
 
 
 class Finding(Enum):
-    """A result of a `Checker` about its leaf, reported once until it changes."""
+    """A result of a `FrameVerifier` about its leaf, reported once until it changes."""
 
     FORGED = "forged"  # a frame opened under the leaf's key id, but the leaf did not sign it
     UNVERIFIED = "unverified"  # frames of the leaf have been unlisted for more than 2 s
@@ -320,37 +320,37 @@ class _Stream:
 class _Epoch:
     """One leaf's lists in one epoch."""
 
-    __slots__ = ("key", "number", "published", "streams", "whole")
+    __slots__ = ("disclosed", "key", "number", "streams", "whole")
 
     def __init__(self) -> None:
         self.key: bytes | None = None
         self.number = -1
         #: No list since number 0 was lost.
         self.whole = True
-        self.published = False
+        self.disclosed = False
         self.streams: dict[int, _Stream] = {}
 
-    def in_order(self, heard: FrameList) -> None:
+    def in_order(self, received: FrameList) -> None:
         """Raise MalformedError if a list names frames again, or more key ids than a leaf has."""
         firsts: dict[int, int] = {}
-        for run in heard.runs:
+        for run in received.runs:
             firsts.setdefault(run.kid, run.first)
         if len(self.streams.keys() | firsts.keys()) > STREAMS:
             raise MalformedError("frames of more streams than one member has")
         if any(kid in self.streams and first <= self.streams[kid].covered for kid, first in firsts.items()):
             raise MalformedError("frames that an earlier list has named")
 
-    def take(self, heard: FrameList, now: float) -> None:
-        self.key = heard.key
-        if heard.number != self.number + 1:
+    def take(self, received: FrameList, now: float) -> None:
+        self.key = received.key
+        if received.number != self.number + 1:
             self.whole = False
             for stream in self.streams.values():
                 stream.torn = True
-        self.number = heard.number
-        for run in heard.runs:
+        self.number = received.number
+        for run in received.runs:
             if run.kid not in self.streams:
                 self.streams[run.kid] = _Stream(torn=not self.whole)
-            self.streams[run.kid].extend(run, heard.number, now)
+            self.streams[run.kid].extend(run, received.number, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +363,7 @@ class _Unlisted:
     opened_at: float
 
 
-class Checker:
+class FrameVerifier:
     """Compares one leaf's frames with its lists. Its memory is bounded (at worst a few hundred kilobytes).
 
     `epoch` is always the number of the MLS epoch. The caller reports the end of each epoch (`end_epoch`).
@@ -506,7 +506,7 @@ class Checker:
 
     # -- lists ---------------------------------------------------------------------------------
 
-    def hear(self, epoch: int, scope_: bytes, heard: FrameList, leaf_key: bytes, now: float) -> None:
+    def receive(self, epoch: int, scope_: bytes, received: FrameList, leaf_key: bytes, now: float) -> None:
         """Process a list in this leaf's name, of a current epoch. `leaf_key`: the leaf's signature key.
 
         ReplayError if this list or a later one was processed before; AuthenticationError if the leaf has not
@@ -514,25 +514,25 @@ class Checker:
         names more key ids than a leaf has, or a frame again. An error changes no state.
         """
         held = self._epochs.get(epoch, _Epoch())
-        if heard.number <= held.number:
+        if received.number <= held.number:
             raise ReplayError("a list of frames that has been heard")
-        if held.published:
+        if held.disclosed:
             raise AuthenticationError("a list under a key that is no secret any more")
         if held.key is None:
-            vouched = certified(scope_, heard.leaf, heard.key)
-            verify_with_label(leaf_key, MEDIA_KEY_LABEL, vouched, heard.certificate)
-        elif held.key != heard.key:
+            vouched = certified(scope_, received.leaf, received.key)
+            verify_with_label(leaf_key, MEDIA_KEY_LABEL, vouched, received.certificate)
+        elif held.key != received.key:
             raise AuthenticationError("a list under another media key than this leaf's")
-        verify(heard.key, _LIST_LABEL + scope_ + heard.body, heard.signature)
-        held.in_order(heard)
-        held.take(heard, now)
+        verify(received.key, _LIST_LABEL + scope_ + received.body, received.signature)
+        held.in_order(received)
+        held.take(received, now)
         self._epochs[epoch] = held
         self._compare(epoch, now)
 
-    def publish(self, public: bytes) -> None:
+    def mark_disclosed(self, public: bytes) -> None:
         """Reject further lists under this media key, whose secret half was disclosed, if it is the leaf's."""
         for held in self._epochs.values():
-            held.published |= held.key == public
+            held.disclosed |= held.key == public
 
     def end_epoch(self, epoch: int, now: float) -> None:
         """Discard an epoch whose frames are no longer opened, but keep the sum of its unlisted seconds."""

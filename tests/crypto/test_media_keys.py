@@ -85,7 +85,7 @@ def test_key_ids_are_a_permutation(epoch: int, leaf_count: int, tags: bytes) -> 
         for stream in range(STREAMS):
             kid = epoch_keys.kid(leaf, stream)
             kids[kid] = (leaf, stream)
-            assert epoch_keys.who(kid) == (leaf, stream)
+            assert epoch_keys.leaf_and_stream(kid) == (leaf, stream)
             assert kid % 16 == epoch % 16
     width = 8
     while width < leaf_count:
@@ -95,9 +95,9 @@ def test_key_ids_are_a_permutation(epoch: int, leaf_count: int, tags: bytes) -> 
         kid = tag << 4 | epoch % 16
         if kid not in kids:
             with pytest.raises(MissingKeyError):
-                epoch_keys.who(kid)
+                epoch_keys.leaf_and_stream(kid)
     with pytest.raises(MissingKeyError):
-        epoch_keys.who(next(iter(kids)) ^ 1)
+        epoch_keys.leaf_and_stream(next(iter(kids)) ^ 1)
 
 
 def test_the_permutation_is_the_documented_one() -> None:

@@ -30,9 +30,9 @@ from snugroom.crypto.media.signatures import (
     UNLISTED_KID_MAX,
     UNLISTED_MAX,
     WRITE_OFF,
-    Checker,
     Finding,
     FrameList,
+    FrameVerifier,
     Run,
     Signer,
     UnverifiedFrameError,
@@ -64,7 +64,7 @@ class Bo:
 
     def __init__(self) -> None:
         self.signer = signer()
-        self.checker = Checker()
+        self.checker = FrameVerifier()
         self.counters = {AUDIO: 0, VIDEO: 0}
         self.now = 100.0
 
@@ -86,7 +86,7 @@ class Bo:
         return self.signer.take()
 
     def hear(self, data: bytes, *, epoch: int = EPOCH, bound: bytes = SCOPE, key: bytes = LEAF_KEY) -> None:
-        self.checker.hear(epoch, bound, FrameList.decode(data), key, self.now)
+        self.checker.receive(epoch, bound, FrameList.decode(data), key, self.now)
 
     def pass_on(self) -> None:
         for data in self.lists():
@@ -340,10 +340,10 @@ def test_a_key_that_was_told_signs_nothing_any_more() -> None:
     bo = Bo()
     bo.seal()
     bo.pass_on()
-    bo.checker.publish(SigningKey(bytes([8]) * 32).public)
+    bo.checker.mark_disclosed(SigningKey(bytes([8]) * 32).public)
     bo.seal()
     bo.pass_on()
-    bo.checker.publish(SigningKey(bo.signer.secret).public)
+    bo.checker.mark_disclosed(SigningKey(bo.signer.secret).public)
     bo.seal()
     with pytest.raises(AuthenticationError, match="no secret"):
         bo.pass_on()

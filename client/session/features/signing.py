@@ -24,9 +24,9 @@ from snugroom.crypto.media.sframe import Header
 from snugroom.crypto.media.signatures import (
     EXCUSED,
     MEDIA_KEY_LABEL,
-    Checker,
     Finding,
     FrameList,
+    FrameVerifier,
     Signer,
     UnverifiedFrameError,
     certified,
@@ -80,7 +80,7 @@ class Signing(Aspect):
         super().__init__(room)
         self.refused = 0
         self._epochs: dict[int, _Epoch] = {}  # by slot, oldest first
-        self._checkers: dict[int, Checker] = {}  # by leaf
+        self._checkers: dict[int, FrameVerifier] = {}  # by leaf
         self._connected = False
         self._excused_until = -inf
         self._lost_at: float | None = None
@@ -102,7 +102,7 @@ class Signing(Aspect):
         for leaf, checker in before._checkers.items():
             self._keep(checker, old.m.signature_key(leaf), before._now)
 
-    def _keep(self, checker: Checker, key: bytes | None, now: float) -> None:
+    def _keep(self, checker: FrameVerifier, key: bytes | None, now: float) -> None:
         """Move a checker to the current leaf of the member with that signature key (32 bytes)."""
         members = self.room.m.members()
         leaf = next((n for n, _, _ in members if self.room.m.signature_key(n) == key), None)
@@ -260,7 +260,7 @@ class Signing(Aspect):
             self._checker(leaf).opened(epoch.number, header.kid, header.counter, frame, now)
 
     def listed_in(self, leaf: int, frame: bytes) -> tuple[int, int | None]:
-        """Return the epoch's number for an opened frame, and the result of `Checker.listed_in`."""
+        """Return the epoch's number for an opened frame, and the result of `FrameVerifier.listed_in`."""
         header = Header.decode(frame)
         epoch = self._epoch_of(header.kid)
         if epoch is None:
@@ -289,7 +289,7 @@ class Signing(Aspect):
             leaf_key = m.signature_key(heard.leaf)
             if leaf_key is None or heard.leaf == m.own_leaf:
                 raise MissingKeyError(f"a list in the name of leaf {heard.leaf}")
-            self._checker(heard.leaf).hear(epoch.number, epoch.scope, heard, leaf_key, now)
+            self._checker(heard.leaf).receive(epoch.number, epoch.scope, heard, leaf_key, now)
         except ReplayError:
             return  # lists are broadcast again after a lost connection
         except SnugCryptoError:
@@ -303,13 +303,13 @@ class Signing(Aspect):
         checker = self._checkers.get(received.sender)
         if checker is not None:
             for secret in what.secrets:
-                checker.publish(SigningKey(secret).public)
+                checker.mark_disclosed(SigningKey(secret).public)
         return True
 
-    def _checker(self, leaf: int) -> Checker:
+    def _checker(self, leaf: int) -> FrameVerifier:
         checker = self._checkers.get(leaf)
         if checker is None:
-            checker = self._checkers[leaf] = Checker()
+            checker = self._checkers[leaf] = FrameVerifier()
             checker.excuse(self._excused_until)
         return checker
 

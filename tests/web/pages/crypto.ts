@@ -5,7 +5,7 @@ import { labeled } from "../../../client/web/src/crypto/labels";
 import { EpochKeys, MediaKeys, openFrame, sealFrame } from "../../../client/web/src/crypto/media/keys";
 import {
   certified,
-  Checker,
+  FrameVerifier,
   FrameList,
   MEDIA_KEY_LABEL,
   Signer,
@@ -51,12 +51,12 @@ async function listsDiffer(given: Signatures): Promise<string[]> {
   const media = await SigningKey.fromSeed(unhex(given.media_seed), true);
   const vouched = labeled(MEDIA_KEY_LABEL, certified(bound, 2, media.public));
   const signer = new Signer(2, bound, media, await leaf.sign(vouched));
-  const checker = new Checker();
+  const checker = new FrameVerifier();
   for (const { frames, lists } of given.adds) {
     for (const [kid, counter] of frames) signer.add(kid, counter, utf8(`${counter} of ${kid}`), 1);
     const made = await signer.take();
     if (made.map(hex).join() !== lists.join()) wrong.push(`lists of ${frames.length}`);
-    for (const data of made) await checker.hear(5, bound, FrameList.decode(data), leaf.public, 1);
+    for (const data of made) await checker.receive(5, bound, FrameList.decode(data), leaf.public, 1);
   }
   return wrong;
 }

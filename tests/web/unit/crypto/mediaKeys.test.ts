@@ -102,10 +102,10 @@ test("key ids are Python's, and nobody else's", async () => {
     for (const [leaf, kids] of tree.kids.entries())
       for (const [stream, kid] of kids.entries()) {
         assert.equal(held.kid(leaf, stream), kid);
-        assert.deepEqual(held.who(kid), [leaf, stream]);
+        assert.deepEqual(held.leafAndStream(kid), [leaf, stream]);
       }
     for (const kid of [...tree.strangers, (tree.kids[0]?.[0] ?? 0) ^ 1])
-      await refused(() => held.who(kid), MissingKeyError);
+      await refused(() => held.leafAndStream(kid), MissingKeyError);
     const sealed = await held.key(tree.kids[0]?.[1] ?? 0).encrypt(5, utf8("m"), utf8("frame"));
     assert.equal(hex(sealed), tree.sealed);
   }
@@ -160,7 +160,7 @@ test("epoch keys refuse", async () => {
   const kid = held.kid(0, 0);
   held.wipe();
   await refused(() => held.key(kid), StateError, /gone/);
-  assert.deepEqual(held.who(kid), [0, 0]);
+  assert.deepEqual(held.leafAndStream(kid), [0, 0]);
 });
 
 test("a wide tree is still a permutation", async () => {
@@ -175,7 +175,7 @@ test("a wide tree is still a permutation", async () => {
     for (let stream = 0; stream < STREAMS; stream++) {
       const kid = held.kid(leaf, stream);
       kids.add(kid);
-      assert.deepEqual(held.who(kid), [leaf, stream]);
+      assert.deepEqual(held.leafAndStream(kid), [leaf, stream]);
     }
   assert.equal(kids.size, 1025 * STREAMS);
 });

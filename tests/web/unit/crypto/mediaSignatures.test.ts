@@ -13,7 +13,7 @@ import { labeled } from "../../../../client/web/src/crypto/labels";
 import {
   AHEAD_MAX,
   certified,
-  Checker,
+  FrameVerifier,
   digest,
   FrameList,
   interval,
@@ -46,7 +46,7 @@ type Frame = readonly [kid: number, counter: number, data: Bytes];
 /** A sender who lists what it seals, and a receiver who compares. */
 class Bo {
   signer: Signer;
-  readonly checker = new Checker();
+  readonly checker = new FrameVerifier();
   readonly counters = new Map<number, number>();
   now = 100;
 
@@ -76,7 +76,7 @@ class Bo {
   }
 
   async hear(data: Bytes, to = bound, key = leafKey): Promise<void> {
-    await this.checker.hear(EPOCH, to, FrameList.decode(data), key.public, this.now);
+    await this.checker.receive(EPOCH, to, FrameList.decode(data), key.public, this.now);
   }
 
   async passOn(): Promise<void> {
@@ -161,7 +161,7 @@ test("what no sender would write is no list", async () => {
   }
 });
 
-async function act(checker: Checker, epoch: number, row: Row): Promise<number | null | void> {
+async function act(checker: FrameVerifier, epoch: number, row: Row): Promise<number | null | void> {
   const [now, what, told] = row;
   const number = (at: number): number => Number(told[at]);
   const bytes = (at: number): Bytes => unhex(String(told[at]));
@@ -171,7 +171,7 @@ async function act(checker: Checker, epoch: number, row: Row): Promise<number | 
     case "opened":
       return checker.opened(number(0), number(1), number(2), bytes(3), now);
     case "hear":
-      return checker.hear(epoch, sharedBound, FrameList.decode(bytes(0)), sharedLeaf.public, now);
+      return checker.receive(epoch, sharedBound, FrameList.decode(bytes(0)), sharedLeaf.public, now);
     case "tick":
       return checker.tick(now);
     case "excuse":
@@ -179,7 +179,7 @@ async function act(checker: Checker, epoch: number, row: Row): Promise<number | 
     case "end_epoch":
       return checker.endEpoch(number(0), now);
     case "publish":
-      return checker.publish(bytes(0));
+      return checker.markDisclosed(bytes(0));
     case "listed_in":
       return checker.listedIn(number(0), number(1), number(2));
     case "end_all":
@@ -191,7 +191,7 @@ async function act(checker: Checker, epoch: number, row: Row): Promise<number | 
 
 test("a checker doubts, finds and forgives as Python's does, at every step", async () => {
   for (const [which, story] of shared.stories.entries()) {
-    const checker = new Checker();
+    const checker = new FrameVerifier();
     let epoch = EPOCH;
     for (const [at, row] of story.entries()) {
       const [now, what, told, outcome, doubt, found, unlisted, excused] = row;
@@ -299,7 +299,7 @@ test("a key that was told signs nothing any more, and anybody makes the same sig
   const same = new FrameList(2, 0, heard.key, heard.certificate, heard.runs);
   assert.deepEqual(await same.signed(bound, anybody), real);
   await bo.hear(real);
-  bo.checker.publish(anybody.public);
+  bo.checker.markDisclosed(anybody.public);
   bo.seal();
   await refused(() => bo.passOn(), AuthenticationError, /no secret/);
 });
@@ -316,8 +316,8 @@ test("what is sealed while lists are being signed stands in the next", async () 
     [0, 0, 1],
     [1, 1, 1],
   ]);
-  const checker = new Checker();
-  for (const heard of lists) await checker.hear(EPOCH, bound, heard, leafKey.public, 3);
+  const checker = new FrameVerifier();
+  for (const heard of lists) await checker.receive(EPOCH, bound, heard, leafKey.public, 3);
 });
 
 // -- what is found out ---------------------------------------------------------------------------------
@@ -359,7 +359,7 @@ test("who is behind with lists judges only what was opened when the look was due
   bo.checker.tick(due);
   assert.deepEqual(bo.found, []);
   for (const data of waiting)
-    await bo.checker.hear(EPOCH, bound, FrameList.decode(data), leafKey.public, bo.now);
+    await bo.checker.receive(EPOCH, bound, FrameList.decode(data), leafKey.public, bo.now);
   bo.checker.tick(bo.now);
   assert.deepEqual(bo.found, []);
   for (let n = 0; n < 150; n++) {

@@ -135,7 +135,7 @@ export class EpochKeys {
   }
 
   /** Return [leaf, stream] of a key id of this epoch. MissingKeyError if the key id is unassigned. */
-  who(kid: number): readonly [number, number] {
+  leafAndStream(kid: number): readonly [number, number] {
     const place = kid % EPOCHS === this.epoch % EPOCHS ? this.#order[Math.floor(kid / EPOCHS)] : undefined;
     if (place === undefined || place >= this.leafCount * STREAMS)
       throw new MissingKeyError(`key id ${kid} is nobody's in epoch ${this.epoch}`);
@@ -148,7 +148,7 @@ export class EpochKeys {
     return new FrameKey(this.#secret, kid);
   }
 
-  /** Delete the secret; `kid` and `who` still work. */
+  /** Delete the secret; `kid` and `leafAndStream` still work. */
   wipe(): void {
     this.#secret?.fill(0);
     this.#secret = null;
@@ -169,7 +169,7 @@ export interface OpenedFrame {
 }
 
 /** An epoch whose keys this member holds. */
-interface Held {
+interface InstalledEpoch {
   readonly keys: EpochKeys;
   readonly ownLeaf: number;
   readonly sendFrom: number;
@@ -188,7 +188,7 @@ interface Held {
  * equal bits (RFC 9605 section 5.2).
  */
 export class MediaKeys {
-  readonly #byBits = new Map<number, Held>();
+  readonly #byBits = new Map<number, InstalledEpoch>();
   #newest = -1;
   #floor = -1;
 
@@ -247,9 +247,9 @@ export class MediaKeys {
     return this.#sending(now)?.keys.epoch ?? null;
   }
 
-  #sending(now: number): Held | undefined {
-    let due: Held | undefined;
-    let oldest: Held | undefined;
+  #sending(now: number): InstalledEpoch | undefined {
+    let due: InstalledEpoch | undefined;
+    let oldest: InstalledEpoch | undefined;
     for (const held of this.#byBits.values()) {
       const epoch = held.keys.epoch;
       if (epoch < this.#floor) continue; // never return to an older epoch, even if the clock goes back
@@ -319,7 +319,7 @@ export class MediaKeys {
     return [leaf, stream];
   }
 
-  #sender(header: Header, now: number): readonly [Held, number, number] {
+  #sender(header: Header, now: number): readonly [InstalledEpoch, number, number] {
     this.#prune(now);
     const bits = header.kid % EPOCHS;
     const held = this.#byBits.get(bits);
@@ -329,7 +329,7 @@ export class MediaKeys {
         throw new FutureEpochError("a frame of an epoch that we haven't entered yet");
       throw new MissingKeyError("a frame of an epoch whose keys we don't have");
     }
-    const [leaf, stream] = held.keys.who(header.kid);
+    const [leaf, stream] = held.keys.leafAndStream(header.kid);
     if (held.refused.has(leaf)) throw new MissingKeyError(`a frame of leaf ${leaf}, which has been removed`);
     if (leaf === held.ownLeaf)
       throw new AuthenticationError("a frame under our own key, which we didn't expect back");
@@ -342,7 +342,7 @@ export class MediaKeys {
     this.#byBits.clear();
   }
 
-  #holds(held: Held): boolean {
+  #holds(held: InstalledEpoch): boolean {
     return this.#byBits.get(held.keys.epoch % EPOCHS) === held;
   }
 
@@ -355,7 +355,7 @@ export class MediaKeys {
   }
 }
 
-function drop(held: Held | undefined): void {
+function drop(held: InstalledEpoch | undefined): void {
   held?.keys.wipe();
   held?.sealers.clear();
   held?.openers.clear();

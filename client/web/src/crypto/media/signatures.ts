@@ -17,7 +17,7 @@
  * per key id: a frame that a list skips is not the sender's. Some time after the epoch's end, the secret half
  * of the media key is disclosed to all members, and its signatures prove nothing from then on.
  *
- * Frames are played at once, and compared when the list arrives (`Checker`). After the first doubt about a
+ * Frames are played at once, and compared when the list arrives (`FrameVerifier`). After the first doubt about a
  * leaf, its frames are compared before they are played.
  */
 
@@ -121,7 +121,7 @@ export class Run {
   }
 }
 
-/** One sender's list in decoded form. It is unverified until `Checker.hear` accepts it. */
+/** One sender's list in decoded form. It is unverified until `FrameVerifier.receive` accepts it. */
 export class FrameList {
   readonly leaf: number;
   readonly number: number;
@@ -293,7 +293,7 @@ function portions(runs: readonly Run[]): Run[][] {
 // -- checking --------------------------------------------------------------------------------------------
 
 /**
- * A result of a `Checker` about its leaf, reported once until it changes.
+ * A result of a `FrameVerifier` about its leaf, reported once until it changes.
  *
  * forged: a frame opened under the leaf's key id, but the leaf did not sign it. unverified: frames of the
  * leaf have been unlisted for more than 2 s. verified: frames of the leaf have been listed again for 10 s.
@@ -355,13 +355,13 @@ class Epoch {
   number = -1;
   /** No list since number 0 was lost. */
   whole = true;
-  published = false;
+  disclosed = false;
   readonly streams = new Map<number, Heard>();
 
   /** Throw MalformedError if a list names frames again, or more key ids than a leaf has. */
-  inOrder(heard: FrameList): void {
+  inOrder(received: FrameList): void {
     const firsts = new Map<number, number>();
-    for (const { kid, first } of heard.runs) if (!firsts.has(kid)) firsts.set(kid, first);
+    for (const { kid, first } of received.runs) if (!firsts.has(kid)) firsts.set(kid, first);
     if (new Set([...this.streams.keys(), ...firsts.keys()]).size > STREAMS)
       throw new MalformedError("frames of more streams than one member has");
     for (const [kid, first] of firsts)
@@ -369,17 +369,17 @@ class Epoch {
         throw new MalformedError("frames that an earlier list has named");
   }
 
-  take(heard: FrameList, now: number): void {
-    this.key = heard.key;
-    if (heard.number !== this.number + 1) {
+  take(received: FrameList, now: number): void {
+    this.key = received.key;
+    if (received.number !== this.number + 1) {
       this.whole = false;
       for (const stream of this.streams.values()) stream.torn = true;
     }
-    this.number = heard.number;
-    for (const run of heard.runs) {
+    this.number = received.number;
+    for (const run of received.runs) {
       const stream = this.streams.get(run.kid) ?? new Heard(!this.whole);
       this.streams.set(run.kid, stream);
-      stream.extend(run, heard.number, now);
+      stream.extend(run, received.number, now);
     }
   }
 }
@@ -403,7 +403,7 @@ interface Unlisted {
  * `doubt` is the reason for comparing this leaf's frames before they are played; null: they are played at
  * once.
  */
-export class Checker {
+export class FrameVerifier {
   doubt: "forged" | "unverified" | null = null;
   readonly findings: Finding[] = [];
   readonly #epochs = new Map<number, Epoch>();
@@ -543,33 +543,33 @@ export class Checker {
    * certified the key, the key has not signed the list, or the key is disclosed; MalformedError if it names
    * more key ids than a leaf has, or a frame again. An error changes no state.
    */
-  async hear(epoch: number, bound: Bytes, heard: FrameList, leafKey: Bytes, now: number): Promise<void> {
-    const before = this.#acceptable(epoch, heard);
+  async receive(epoch: number, bound: Bytes, received: FrameList, leafKey: Bytes, now: number): Promise<void> {
+    const before = this.#acceptable(epoch, received);
     if (before.key === null) {
-      const vouched = certified(bound, heard.leaf, heard.key);
-      await verifyWithLabel(leafKey, MEDIA_KEY_LABEL, vouched, heard.certificate);
+      const vouched = certified(bound, received.leaf, received.key);
+      await verifyWithLabel(leafKey, MEDIA_KEY_LABEL, vouched, received.certificate);
     }
-    await verify(heard.key, concat(LIST_LABEL, bound, heard.body), heard.signature);
+    await verify(received.key, concat(LIST_LABEL, bound, received.body), received.signature);
     // check again: other lists may have been processed meanwhile
-    const held = this.#acceptable(epoch, heard);
-    held.inOrder(heard);
-    held.take(heard, now);
+    const held = this.#acceptable(epoch, received);
+    held.inOrder(received);
+    held.take(received, now);
     this.#epochs.set(epoch, held);
     this.#compare(epoch);
   }
 
-  #acceptable(epoch: number, heard: FrameList): Epoch {
+  #acceptable(epoch: number, received: FrameList): Epoch {
     const held = this.#epochs.get(epoch) ?? new Epoch();
-    if (heard.number <= held.number) throw new ReplayError("a list of frames that has been heard");
-    if (held.published) throw new AuthenticationError("a list under a key that is no secret any more");
-    if (held.key !== null && !same(held.key, heard.key))
+    if (received.number <= held.number) throw new ReplayError("a list of frames that has been heard");
+    if (held.disclosed) throw new AuthenticationError("a list under a key that is no secret any more");
+    if (held.key !== null && !same(held.key, received.key))
       throw new AuthenticationError("a list under another media key than this leaf's");
     return held;
   }
 
   /** Reject further lists under this media key, whose secret half was disclosed, if it is the leaf's. */
-  publish(key: Bytes): void {
-    for (const held of this.#epochs.values()) held.published ||= held.key !== null && same(held.key, key);
+  markDisclosed(key: Bytes): void {
+    for (const held of this.#epochs.values()) held.disclosed ||= held.key !== null && same(held.key, key);
   }
 
   /** Discard an epoch whose frames are no longer opened, but keep the sum of its unlisted seconds. */

@@ -12,7 +12,7 @@ import { MissingKeyError, ReplayError, SnugCryptoError } from "../../crypto/erro
 import { SigningKey } from "../../crypto/kdf";
 import { ADD_SWITCH, EPOCH_BITS } from "../../crypto/media/keys";
 import {
-  Checker,
+  FrameVerifier,
   certified,
   EXCUSED,
   type Finding,
@@ -85,7 +85,7 @@ export class Signing extends Aspect {
   /** By slot, oldest first. */
   readonly #epochs = new Map<number, Epoch>();
   /** By leaf. */
-  readonly #checkers = new Map<number, Checker>();
+  readonly #checkers = new Map<number, FrameVerifier>();
   #connected = false;
   #excusedUntil = -Infinity;
   #lostAt: number | null = null;
@@ -115,7 +115,7 @@ export class Signing extends Aspect {
   }
 
   /** Move a checker to the current leaf of the member with that signature key (32 bytes). */
-  #keep(checker: Checker, key: Bytes | null, now: number): void {
+  #keep(checker: FrameVerifier, key: Bytes | null, now: number): void {
     const leaf = key === null ? null : this.room.m.leafOf(key);
     if (leaf === null) return;
     checker.endAll(now);
@@ -314,7 +314,7 @@ export class Signing extends Aspect {
     if (epoch !== undefined) this.#checker(leaf).opened(epoch.number, kid, counter, frame, now);
   }
 
-  /** Return the epoch's number for an opened frame, and the result of `Checker.listedIn`. */
+  /** Return the epoch's number for an opened frame, and the result of `FrameVerifier.listedIn`. */
   listedIn(leaf: number, frame: Bytes): readonly [epoch: number, list: number | null] {
     const { kid, counter } = decodeHeader(frame);
     const epoch = this.#epochOf(kid);
@@ -349,7 +349,7 @@ export class Signing extends Aspect {
       const leafKey = m.signatureKey(heard.leaf);
       if (leafKey === null || heard.leaf === m.ownLeaf)
         throw new MissingKeyError(`a list in the name of leaf ${heard.leaf}`);
-      await this.#checker(heard.leaf).hear(epoch.number, epoch.scope, heard, leafKey, now);
+      await this.#checker(heard.leaf).receive(epoch.number, epoch.scope, heard, leafKey, now);
     } catch (error) {
       if (error instanceof ReplayError) return; // lists are broadcast again after a lost connection
       if (!(error instanceof SnugCryptoError)) throw error;
@@ -363,14 +363,14 @@ export class Signing extends Aspect {
     if (what.type !== "media_secret") return false;
     const checker = this.#checkers.get(received.sender);
     if (checker !== undefined)
-      for (const secret of what.secrets) checker.publish((await SigningKey.fromSeed(secret)).public);
+      for (const secret of what.secrets) checker.markDisclosed((await SigningKey.fromSeed(secret)).public);
     return true;
   }
 
-  #checker(leaf: number): Checker {
+  #checker(leaf: number): FrameVerifier {
     let checker = this.#checkers.get(leaf);
     if (checker === undefined) {
-      checker = new Checker();
+      checker = new FrameVerifier();
       this.#checkers.set(leaf, checker);
       checker.excuse(this.#excusedUntil);
     }
