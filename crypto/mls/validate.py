@@ -40,7 +40,7 @@ use.)
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from snugroom.crypto.errors import ValidationError
 from snugroom.crypto.mls import treemath
@@ -56,11 +56,8 @@ from snugroom.crypto.mls.nodes import (
     external_senders,
     required_capabilities,
 )
+from snugroom.crypto.mls.tree import RatchetTree
 from snugroom.crypto.primitives import hpke_usable
-
-if TYPE_CHECKING:
-    from snugroom.crypto.mls.keypackage import KeyPackageIn
-    from snugroom.crypto.mls.tree import RatchetTree
 
 MAX_LIFETIME = 366 * 86400
 """Seconds: the longest total lifetime of a key package that is accepted unless the caller says otherwise."""
@@ -148,23 +145,38 @@ def source_commit(leaf: LeafNodeIn) -> None:
 # --- key packages ---
 
 
-def key_package_suite(package: KeyPackageIn, suite: int | None) -> None:
+class KeyPackageFields(Protocol):
+    """The fields of a KeyPackage that the rules read."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def cipher_suite(self) -> int: ...
+    @property
+    def init_key(self) -> bytes: ...
+    @property
+    def leaf_node(self) -> LeafNodeIn: ...
+    @property
+    def extensions(self) -> tuple[Extension, ...]: ...
+
+
+def key_package_suite(package: KeyPackageFields, suite: int | None) -> None:
     if package.version != MLS10 or (suite is not None and package.cipher_suite != suite):
         raise ValidationError("MLS-10.1-1", "a key package is of another version or cipher suite")
 
 
-def key_package_extensions(package: KeyPackageIn) -> None:
+def key_package_extensions(package: KeyPackageFields) -> None:
     known = DEFAULT_EXTENSIONS.union(package.leaf_node.capabilities.extensions)
     if any(extension.extension_type not in known for extension in package.extensions):
         raise ValidationError("MLS-10-1", "a key package has an extension that its capabilities don't list")
 
 
-def init_key_differs(package: KeyPackageIn) -> None:
+def init_key_differs(package: KeyPackageFields) -> None:
     if package.init_key == package.leaf_node.encryption_key:
         raise ValidationError("MLS-10.1-4", "a key package's init key is its leaf's encryption key")
 
 
-def key_package(package: KeyPackageIn) -> None:
+def key_package(package: KeyPackageFields) -> None:
     """Apply all rules on a KeyPackage except those on its signatures, its suite and its leaf."""
     source_key_package(package.leaf_node)
     usable_key(package.init_key)
