@@ -128,7 +128,7 @@ class CodeRun(NotCopyable):
     ignored. It holds our share, which is secret until the reveal.
     """
 
-    __slots__ = ("_checked", "_commitments", "_ground", "_members", "_reveals", "_share", "own_leaf")
+    __slots__ = ("_checked", "_commitments", "_context", "_members", "_reveals", "_share", "own_leaf")
 
     def __init__(
         self, context: CodeContext, members: Mapping[int, bytes], own_leaf: int, share: bytes

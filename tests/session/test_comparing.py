@@ -15,7 +15,7 @@ from snugroom.client.session.features.comparing import HOLD_MAX, PHASE, SIDS_MAX
 from snugroom.client.session.kernel.intents import HealIntent
 from snugroom.crypto.kdf import H
 from snugroom.crypto.proof.emoji import EMOJI
-from snugroom.crypto.proof.verification import CodeRun, commitments_digest, short_code, signs
+from snugroom.crypto.proof.verification import CodeRun, code_emoji, commitments_digest, short_code
 from snugroom.server.wire import messages as wire
 from tests.session.world import Participant, World, seeds
 
@@ -193,7 +193,7 @@ def test_the_last_to_show_can_only_abort_and_is_named() -> None:
     own = kept[0]
     assert isinstance(own, content.CodeReveal)
     shares = {leaf: share for leaf, (_, share) in runs[0]._reveals.items()} | {2: own.share}
-    ground = runs[0]._ground
+    ground = runs[0]._context
     secret = short_code(
         commitments_digest(runs[0]._commitments), shares, ground.authenticator, ground.tree_hash
     )
@@ -207,7 +207,7 @@ def test_the_last_to_show_can_only_abort_and_is_named() -> None:
     part(mallory)._say = Comparing._say.__get__(part(mallory))  # type: ignore[method-assign]
     w.do(bo, ev.Compare())
     have_code(w, people)
-    assert codes(ada)[0].words != tuple(word for _, word in signs(secret))
+    assert codes(ada)[0].words != tuple(word for _, word in code_emoji(secret))
 
 
 def test_a_change_of_keys_is_no_way_out_either() -> None:
