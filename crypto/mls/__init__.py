@@ -2,7 +2,7 @@
 
 `codec` 2.1; `labels` 5.1, 5.2; `nodes` 5.3, 7.1, 7.2; `keypackage` 10; `proposals` 12.1; `messages` 6;
 `treemath`, `tree` 4, 7; `treekem` 7.4 to 7.6; `schedule` 8; `secrets` 9; `framing` 6; `validate` and
-`validate_commit` the numbered rules; `commit`, `welcome` 12.4; `state`, `outcomes`, `group` a member.
+`validate_commit` the numbered rules; `commit`, `welcome` 12.4; `state`, `view`, `outcomes`, `group` a member.
 """
 
 from snugroom.crypto.mls.errors import CommitError, PathError
@@ -22,7 +22,7 @@ from snugroom.crypto.mls.nodes import (
     RequiredCapabilities,
     required_capabilities,
 )
-from snugroom.crypto.mls.outcomes import ApplicationMessage, CandidateCommit, Member, ReceivedProposal, Stage
+from snugroom.crypto.mls.outcomes import ApplicationMessage, CandidateCommit, ReceivedProposal, Stage
 from snugroom.crypto.mls.proposals import (
     Add,
     CommittedProposal,
@@ -39,6 +39,7 @@ from snugroom.crypto.mls.proposals import (
     Update,
 )
 from snugroom.crypto.mls.state import Limits
+from snugroom.crypto.mls.view import GroupView, Member
 from snugroom.crypto.primitives import CipherSuite, generate_signature_key
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "ExternalSender",
     "Group",
     "GroupContextExtensions",
+    "GroupView",
     "KeyPackage",
     "KeyPackageBundle",
     "KeyPackageIn",

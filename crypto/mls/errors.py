@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from snugroom.crypto.errors import ValidationError
-
-if TYPE_CHECKING:
-    from snugroom.crypto.mls.outcomes import CandidateCommit
+from snugroom.crypto.mls.outcomes import CandidateCommit
 
 
 class CommitError(ValidationError):

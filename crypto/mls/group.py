@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from weakref import WeakSet
 
 from snugroom.crypto.errors import MalformedError, MissingKeyError, StateError, ValidationError
-from snugroom.crypto.kdf import NotCopyable, Rng
+from snugroom.crypto.kdf import Rng
 from snugroom.crypto.mls import validate, welcome
 from snugroom.crypto.mls import validate_commit as rules
 from snugroom.crypto.mls.commit import (
@@ -53,7 +53,7 @@ from snugroom.crypto.mls.messages import (
     encode_message,
 )
 from snugroom.crypto.mls.nodes import Extension, LeafNode, LeafNodeSource, external_senders
-from snugroom.crypto.mls.outcomes import ApplicationMessage, CandidateCommit, Member, ReceivedProposal, Stage
+from snugroom.crypto.mls.outcomes import ApplicationMessage, CandidateCommit, ReceivedProposal, Stage
 from snugroom.crypto.mls.proposals import (
     Commit,
     CommittedProposal,
@@ -65,16 +65,17 @@ from snugroom.crypto.mls.proposals import (
 )
 from snugroom.crypto.mls.state import EpochState, Limits, PastEpoch
 from snugroom.crypto.mls.tree import RatchetTree
-from snugroom.crypto.primitives import Buffer, CipherSuite, hpke_generate, suite_of
+from snugroom.crypto.mls.view import GroupView
+from snugroom.crypto.primitives import Buffer, hpke_generate, suite_of
 
 _NO_PSKS: Mapping[bytes, Buffer] = {}
 
 
-class Group(NotCopyable):
+class Group(GroupView):
     """One member's view of a group. Construct it with `create` or `join`."""
 
     def __init__(self, state: EpochState, rng: Rng, *, adopted: bool = True) -> None:
-        self._state: EpochState | None = state
+        super().__init__(state)
         self._rng = rng
         self._adopted = adopted
         # to wipe forgotten candidates when the epoch ends
@@ -149,13 +150,7 @@ class Group(NotCopyable):
         bundle.wipe()
         return cls(state, rng)
 
-    # --- looking ---
-
-    @property
-    def _live(self) -> EpochState:
-        if self._state is None:
-            raise StateError("this group is gone: wiped, or its state was adopted elsewhere")
-        return self._state
+    # --- the present epoch ---
 
     @property
     def _active(self) -> EpochState:
@@ -171,87 +166,6 @@ class Group(NotCopyable):
         if state.reinit is not None:
             raise StateError("the group has been ended by a ReInit: nothing more is sent in it")
         return state
-
-    @property
-    def epoch(self) -> int:
-        return self._live.context.epoch
-
-    @property
-    def group_id(self) -> bytes:
-        return self._live.group_id
-
-    @property
-    def suite(self) -> CipherSuite:
-        return self._live.suite.identifier
-
-    @property
-    def own_leaf(self) -> int:
-        """The leaf index of this member."""
-        return self._live.own_leaf
-
-    @property
-    def extensions(self) -> tuple[Extension, ...]:
-        """The extensions of the GroupContext."""
-        return self._live.context.extensions
-
-    @property
-    def epoch_authenticator(self) -> bytes:
-        """Section 8.7; 32 bytes, equal for all members of the epoch."""
-        return self._live.secrets.epoch_authenticator
-
-    @property
-    def confirmed_transcript_hash(self) -> bytes:
-        """32 bytes; empty in epoch 0."""
-        return self._live.context.confirmed_transcript_hash
-
-    @property
-    def tree_hash(self) -> bytes:
-        return self._live.context.tree_hash
-
-    @property
-    def leaf_count(self) -> int:
-        """Number of leaves including blank ones, a power of two; every leaf index is lower."""
-        return self._live.tree.size
-
-    @property
-    def welcomed_by(self) -> int | None:
-        """The leaf that signed the Welcome of the epoch in which this member joined; None in other epochs."""
-        return self._live.welcomed_by
-
-    @property
-    def ended(self) -> bool:
-        """Whether a ReInit has ended the group."""
-        return self._live.reinit is not None
-
-    @property
-    def wiped(self) -> bool:
-        """Whether the group's state has been deleted or handed over."""
-        return self._state is None
-
-    def members(self) -> list[Member]:
-        """Return all members, ordered by leaf index."""
-        return [Member(leaf, node) for leaf, node in self._live.tree.leaves()]
-
-    def member(self, leaf: int) -> LeafNode | None:
-        """Return the leaf node at a leaf index, or None if it is blank."""
-        return self._live.tree.leaf(leaf)
-
-    @property
-    def stored_proposals(self) -> Mapping[bytes, CommittedProposal]:
-        """Proposals of this epoch that a commit can refer to, including ours, by reference.
-
-        RFC 9420 section 12.4 asks to commit the valid ones before sending application data. The caller
-        decides whether they are valid under the application's policy: see `discard`.
-        """
-        return dict(self._live.proposals)
-
-    def export(self, label: str, context: bytes, length: int) -> bytes:
-        """MLS-Exporter (section 8.5): return `length` bytes, at most 8,160."""
-        return self._live.secrets.export(label, context, length)
-
-    def ratchet_tree(self) -> bytes:
-        """Return the encoded tree, in the format that `join` accepts."""
-        return self._live.tree.encode()
 
     def group_info(self, *, extensions: Sequence[Extension] = (), external_pub: bool = True) -> bytes:
         """Return an MLSMessage with a signed GroupInfo, the tree and, optionally, the external commit key."""
@@ -442,15 +356,8 @@ class Group(NotCopyable):
             other.drop()
         self._candidates.clear()
 
-    def _release(self) -> EpochState:
-        state, self._state = self._live, None
-        return state
-
     def wipe(self) -> None:
-        """Delete all state; the group is unusable afterwards. For members that leave or were removed."""
-        state, self._state = self._state, None
-        if state is not None:
-            state.wipe()
+        super().wipe()
         for candidate in list(self._candidates):
             candidate.drop()
 

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from snugroom.crypto.errors import StateError
 from snugroom.crypto.kdf import NotCopyable
 from snugroom.crypto.mls.nodes import LeafNode
 from snugroom.crypto.mls.proposals import CommittedProposal, Proposal
-
-if TYPE_CHECKING:
-    from snugroom.crypto.mls.group import Group
-
-
-@dataclass(frozen=True)
-class Member:
-    """A member of an epoch, with its leaf index."""
-
-    leaf: int
-    leaf_node: LeafNode
+from snugroom.crypto.mls.view import GroupView
 
 
 @dataclass(frozen=True)
@@ -53,7 +42,7 @@ class ReceivedProposal:
 class _NextEpoch(NotCopyable):
     """Holds the candidate next group of a base epoch until it is adopted or dropped."""
 
-    def __init__(self, base: object, group: Group | None) -> None:
+    def __init__(self, base: object, group: GroupView | None) -> None:
         self._base = base
         self._group = group
         self._dropped = False
@@ -69,7 +58,7 @@ class _NextEpoch(NotCopyable):
         if group is not None:
             group.wipe()
 
-    def _take(self, base: object) -> Group:
+    def _take(self, base: object) -> GroupView:
         """Hand over the candidate for adoption. Raises `StateError`."""
         if self._dropped:
             raise StateError("this candidate was dropped or adopted before")
@@ -80,7 +69,7 @@ class _NextEpoch(NotCopyable):
         group, self._group, self._dropped = self._group, None, True
         return group
 
-    def _candidate(self) -> Group:
+    def _candidate(self) -> GroupView:
         if self._group is None:
             raise StateError("this candidate is spent")
         return self._group
@@ -96,7 +85,7 @@ class Stage(_NextEpoch):
     def __init__(
         self,
         base: object,
-        group: Group,
+        group: GroupView,
         *,
         message: bytes,
         welcome: bytes | None,
@@ -113,7 +102,7 @@ class Stage(_NextEpoch):
         self.epoch = group.epoch
 
     @property
-    def group(self) -> Group:
+    def group(self) -> GroupView:
         """The candidate: readable, not usable for messages. Raises `StateError` if spent."""
         return self._candidate()
 
@@ -129,7 +118,7 @@ class CandidateCommit(_NextEpoch):
     def __init__(
         self,
         base: object,
-        group: Group | None,
+        group: GroupView | None,
         *,
         sender: int | None,
         epoch: int,
@@ -159,6 +148,6 @@ class CandidateCommit(_NextEpoch):
         return self.sender is None
 
     @property
-    def group(self) -> Group | None:
+    def group(self) -> GroupView | None:
         """The candidate: readable, not usable for messages. None if it removes us, or if spent."""
         return self._group

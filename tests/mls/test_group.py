@@ -203,7 +203,7 @@ def test_a_candidate_can_be_read_and_not_used() -> None:
     candidate = room[1].process(stage.message)
     assert isinstance(candidate, CandidateCommit)
     for group in (stage.group, candidate.group):
-        assert group is not None
+        assert isinstance(group, Group)
         assert len(group.members()) == 2
         assert group.epoch_authenticator == stage.group.epoch_authenticator
         uses: list[Callable[[], object]] = [

@@ -15,6 +15,7 @@ from snugroom.crypto.mls import (
     Credential,
     Extension,
     Group,
+    GroupView,
     KeyPackage,
     KeyPackageBundle,
     KeyPackageIn,
@@ -182,7 +183,7 @@ class Room:
                 assert index in (2 * group.own_leaf, *direct_path(2 * group.own_leaf, tree.size))
 
 
-def state_of(group: Group) -> EpochState:
+def state_of(group: GroupView) -> EpochState:
     """What no user of the package reaches for."""
     assert group._state is not None
     return group._state

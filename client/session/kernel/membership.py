@@ -112,7 +112,7 @@ def exported(group: mls.Group, label: str) -> bytes:
     return group.export("snug 1 " + label, b"", 32)
 
 
-def room_pass(group: mls.Group, room: bytes) -> bytes:
+def room_pass(group: mls.GroupView, room: bytes) -> bytes:
     """Return the pass of the group's epoch for a room: 32 bytes."""
     return group.export("snug 1 pass", room, 32)
 
