@@ -25,10 +25,10 @@ from snugroom.crypto.kdf import Rng, SigningKey
 
 Buffer = bytes | bytearray
 
+#: Bytes of an X25519 or Ed25519 key, public or private.
 KEY_SIZE = 32
-"""Bytes of an X25519 or Ed25519 key, public or private."""
+#: Bytes of an Ed25519 signature.
 SIGNATURE_SIZE = 64
-"""Bytes of an Ed25519 signature."""
 
 
 class CipherSuite(IntEnum):

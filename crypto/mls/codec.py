@@ -14,8 +14,8 @@ from snugroom.crypto.errors import MalformedError
 
 T = TypeVar("T")
 
+#: The longest vector in bytes that a header can announce.
 MAX_VECTOR = 2**30 - 1
-"""The longest vector in bytes that a header can announce."""
 
 
 def u8(value: int) -> bytes:

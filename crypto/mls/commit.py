@@ -123,8 +123,8 @@ class Applied:
 
     tree: RatchetTree
     extensions: tuple[Extension, ...]
+    #: By leaf index, in the order of the proposals.
     added: dict[int, KeyPackage] = field(default_factory=dict)
-    """By leaf index, in the order of the proposals."""
     removed: tuple[int, ...] = ()
     updated: dict[int, LeafNode] = field(default_factory=dict)
     psks: list[PskId] = field(default_factory=list)

@@ -34,8 +34,8 @@ from snugroom.crypto.primitives import Buffer, Suite
 _LABEL = "FramedContentTBS"
 _GUARD = 4
 
+#: From the size in bytes of a whole MLSMessage to the size it is to be padded to (at least as large).
 PadTo = Callable[[int], int]
-"""From the size in bytes of a whole MLSMessage to the size it is to be padded to (at least as large)."""
 
 
 def to_be_signed(wire_format: WireFormat, framed: FramedContent, context: bytes) -> bytes:

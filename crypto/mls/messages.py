@@ -117,8 +117,8 @@ class Sender:
         return self.index if self.kind == SenderType.MEMBER else None
 
 
+#: Application data, a proposal or a commit.
 Content = bytes | ProposalIn | Commit
-"""Application data, a proposal or a commit."""
 
 
 def content_type_of(content: Content) -> ContentType:

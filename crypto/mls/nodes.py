@@ -19,11 +19,11 @@ from snugroom.crypto.mls.codec import Reader, decode, opaque, u8, u16, u32, u64,
 from snugroom.crypto.mls.labels import sign_with_label, verify_with_label
 from snugroom.crypto.primitives import Buffer, CipherSuite
 
+#: ProtocolVersion mls10.
 MLS10 = 1
-"""ProtocolVersion mls10."""
 
+#: The code points of RFC 9420 section 13.5: sent in our lists at random, nothing special when received.
 GREASE = tuple(0x0A0A + 0x1010 * step for step in range(15))
-"""The code points of RFC 9420 section 13.5: sent in our lists at random, nothing special when received."""
 
 
 class ExtensionType(IntEnum):
@@ -217,10 +217,10 @@ class LeafNodeIn:
     credential: Credential
     capabilities: Capabilities
     source: LeafNodeSource
+    #: Present exactly when the source is a key package.
     lifetime: Lifetime | None
-    """Present exactly when the source is a key package."""
+    #: Empty unless the source is a commit.
     parent_hash: bytes
-    """Empty unless the source is a commit."""
     extensions: tuple[Extension, ...]
     signature: bytes
 
@@ -331,8 +331,8 @@ class ParentNode:
 
     encryption_key: bytes
     parent_hash: bytes = b""
+    #: Leaf indices, increasing.
     unmerged_leaves: tuple[int, ...] = ()
-    """Leaf indices, increasing."""
 
     def encode(self) -> bytes:
         return (

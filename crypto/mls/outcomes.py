@@ -139,8 +139,8 @@ class CandidateCommit(_NextEpoch):
         self.added = added
         self.removed = removed
         self.removes_us = removes_us
+        #: Whether it came as a PrivateMessage.
         self.private = private
-        """Whether it came as a PrivateMessage."""
 
     @property
     def external(self) -> bool:

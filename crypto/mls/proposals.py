@@ -46,8 +46,8 @@ class ExternalPsk:
     """PreSharedKeyID of a key that the application provides under `psk_id`."""
 
     psk_id: bytes
+    #: Random, Nh bytes: the same key used twice gives two different secrets.
     nonce: bytes
-    """Random, Nh bytes: the same key used twice gives two different secrets."""
 
     @classmethod
     def fresh(cls, psk_id: bytes, rng: Rng = os.urandom, *, nonce_size: int = 32) -> ExternalPsk:
@@ -262,8 +262,8 @@ class UpdatePath:
         return cls(LeafNodeIn.read(reader), reader.vector(UpdatePathNode.read))
 
 
+#: A proposal by value, or the ProposalRef of one that was sent before.
 ProposalOrRef = ProposalIn | bytes
-"""A proposal by value, or the ProposalRef of one that was sent before."""
 
 _BY_VALUE, _BY_REFERENCE = 1, 2
 

@@ -17,16 +17,16 @@ from snugroom.crypto.primitives import Suite
 class Limits:
     """Bounds of a group's memory and work."""
 
+    #: Generations that one message may skip.
     max_gap: int = 200
-    """Generations that one message may skip."""
+    #: Skipped message keys kept for each ratchet.
     window: int = 200
-    """Skipped message keys kept for each ratchet."""
+    #: Epochs before the present one whose application messages are still opened.
     past_epochs: int = 1
-    """Epochs before the present one whose application messages are still opened."""
+    #: Epochs before the present one whose resumption PSK is kept.
     resumption_epochs: int = 0
-    """Epochs before the present one whose resumption PSK is kept."""
+    #: Proposals that are held for later commits, at most.
     stored_proposals: int = 1000
-    """Proposals that are held for later commits, at most."""
 
 
 @dataclass(repr=False, eq=False)
@@ -37,8 +37,8 @@ class PastEpoch(NotCopyable):
     tree: RatchetTree
     sender_data_secret: bytes
     secret_tree: SecretTree
+    #: Leaf indices of that epoch that have been removed since: nothing of theirs is opened.
     departed: set[int] = field(default_factory=set)
-    """Leaf indices of that epoch that have been removed since: nothing of theirs is opened."""
 
 
 @dataclass(repr=False, eq=False)
@@ -51,26 +51,26 @@ class EpochState(NotCopyable):
     tree: RatchetTree
     own_leaf: int
     signature_private: bytes
+    #: HPKE private keys by node index: our leaf's, and those of the parents that we know.
     private_keys: dict[int, bytes]
-    """HPKE private keys by node index: our leaf's, and those of the parents that we know."""
     secrets: EpochSecrets
     secret_tree: SecretTree
     confirmation_tag: bytes
     interim_transcript_hash: bytes
+    #: Proposals of this epoch by reference.
     proposals: dict[bytes, CommittedProposal] = field(default_factory=dict)
-    """Proposals of this epoch by reference."""
+    #: Private keys of our own Update proposals, by public key.
     update_keys: dict[bytes, bytes] = field(default_factory=dict)
-    """Private keys of our own Update proposals, by public key."""
+    #: The latest first.
     past: list[PastEpoch] = field(default_factory=list)
-    """The latest first."""
+    #: By epoch, the present one's included.
     resumption_psks: dict[int, bytes] = field(default_factory=dict)
-    """By epoch, the present one's included."""
+    #: The leaf that signed the Welcome's GroupInfo, in the epoch that we entered by it.
     welcomed_by: int | None = None
-    """The leaf that signed the Welcome's GroupInfo, in the epoch that we entered by it."""
+    #: Tells this epoch's candidates from others', without keeping the epoch's secrets alive.
     token: object = field(default_factory=object)
-    """Tells this epoch's candidates from others', without keeping the epoch's secrets alive."""
+    #: Set when the commit that started this epoch ended the group.
     reinit: ReInit | None = None
-    """Set when the commit that started this epoch ended the group."""
 
     @property
     def group_id(self) -> bytes:

@@ -59,8 +59,8 @@ from snugroom.crypto.mls.nodes import (
 from snugroom.crypto.mls.tree import RatchetTree
 from snugroom.crypto.primitives import hpke_usable
 
+#: Seconds: the longest total lifetime of a key package that is accepted unless the caller says otherwise.
 MAX_LIFETIME = 366 * 86400
-"""Seconds: the longest total lifetime of a key package that is accepted unless the caller says otherwise."""
 
 
 # --- one leaf by itself ---

@@ -58,8 +58,8 @@ from snugroom.crypto.primitives import Buffer, Suite, suite_of
 _INFO_LABEL = "GroupInfoTBS"
 _WELCOME_LABEL = "Welcome"
 
+#: Resumption PSKs by (group id, epoch).
 ResumptionPsks = Mapping[tuple[bytes, int], Buffer]
-"""Resumption PSKs by (group id, epoch)."""
 
 
 # --- making ---
