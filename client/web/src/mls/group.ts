@@ -7,13 +7,11 @@
  * signature has verified.
  */
 
-import { encodeRatchetTree } from "ts-mls/ratchetTree.js";
 import { type GroupContext } from "ts-mls/groupContext.js";
 import { initializeKeySchedule } from "ts-mls/keySchedule.js";
 import type { PrivateMessage } from "ts-mls/privateMessage.js";
 import type { ProposalOrRef } from "ts-mls/proposalOrRefType.js";
 import type { PublicMessage } from "ts-mls/publicMessage.js";
-import { leafWidth } from "ts-mls/treemath.js";
 import { treeHashRoot } from "ts-mls/treeHash.js";
 import { type Bytes, hex, type Rng, same } from "../crypto/bytes";
 import {
@@ -23,7 +21,6 @@ import {
   UnsupportedError,
   ValidationError,
 } from "../crypto/errors";
-import { H } from "../crypto/kdf";
 import { labeled } from "../crypto/labels";
 import { processCommit, stageCommit } from "./commit";
 import { PathError } from "./errors";
@@ -42,7 +39,7 @@ import type { KeyPackageBundle } from "./keyPackage";
 import { CandidateCommit, Stage } from "./outcomes";
 import { blaming, type Psks, verifyProposal } from "./proposals";
 import { decodeMessage, MLS10, suiteName, versionName } from "./read";
-import { committedOf, extensionOf, leafOf, proposalOf, toExtension, toProposal } from "./shapes";
+import { committedOf, leafOf, proposalOf, toExtension, toProposal } from "./shapes";
 import {
   type EpochState,
   enterEpoch,
@@ -52,22 +49,18 @@ import {
   STORED_PROPOSALS,
   wipePast,
   wipeSecrets,
-  wipeState,
 } from "./state";
-import { deriveSecret, expandWithLabel, hash, kdf, NH, SUITE } from "./suite";
+import { deriveSecret, hash, kdf, NH, SUITE } from "./suite";
 import type {
   ApplicationMessage,
-  CommittedProposal,
   Extension,
-  LeafNode,
-  Member,
   Proposal,
   ReceivedProposal,
-  TreeNode,
 } from "./types";
 import * as validate from "./validate";
 import { must } from "./validate";
 import * as rules from "./validateCommit";
+import { GroupView } from "./view";
 import { join, makeWelcome } from "./welcome";
 
 export interface StageOptions {
@@ -90,15 +83,14 @@ const NO_PSKS: Psks = new Map();
 /**
  * One member's view of a group. Construct it with `create` or `join`; await each operation before the next.
  */
-export class Group {
-  #state: EpochState | null;
+export class Group extends GroupView {
   readonly #rng: Rng;
   readonly #adopted: boolean;
   /** Candidates of the current epoch, to wipe the unused ones when the epoch ends. */
   readonly #candidates = new Set<Stage | CandidateCommit>();
 
   private constructor(state: EpochState, rng: Rng, adopted = true) {
-    this.#state = state;
+    super(state);
     this.#rng = rng;
     this.#adopted = adopted;
   }
@@ -154,17 +146,11 @@ export class Group {
     return new Group(state, options.rng);
   }
 
-  // -- looking --
-
-  get #live(): EpochState {
-    if (this.#state === null)
-      throw new StateError("this group is gone: wiped, or its state was adopted elsewhere");
-    return this.#state;
-  }
+  // -- the present epoch --
 
   /** The state, for operations that send or change something. */
   get #active(): EpochState {
-    const state = this.#live;
+    const state = this.live;
     if (!this.#adopted)
       throw new StateError("this is a candidate: it can be read, and used after adoption only");
     return state;
@@ -174,118 +160,6 @@ export class Group {
     const state = this.#active;
     if (state.ended) throw new StateError("the group has been ended by a ReInit: nothing more is sent in it");
     return state;
-  }
-
-  get epoch(): number {
-    return Number(this.#live.context.epoch);
-  }
-
-  get groupId(): Bytes {
-    return this.#live.context.groupId as Bytes;
-  }
-
-  get suite(): number {
-    return Number(this.#live.context.cipherSuite);
-  }
-
-  /** The leaf index of this member. */
-  get ownLeaf(): number {
-    return this.#live.ownLeaf;
-  }
-
-  /** The extensions of the GroupContext. */
-  get extensions(): readonly Extension[] {
-    return this.#live.context.extensions.map(extensionOf);
-  }
-
-  /**
-   * Section 8.7; a copy of 32 bytes, equal for all members of the epoch. The original is wiped with the
-   * epoch.
-   */
-  get epochAuthenticator(): Bytes {
-    return this.#live.secrets.epochAuthenticator.slice() as Bytes;
-  }
-
-  /** 32 bytes; empty in epoch 0. */
-  get confirmedTranscriptHash(): Bytes {
-    return this.#live.context.confirmedTranscriptHash as Bytes;
-  }
-
-  get treeHash(): Bytes {
-    return this.#live.context.treeHash as Bytes;
-  }
-
-  /** Number of leaves including blank ones, a power of two; every leaf index is lower. */
-  get leafCount(): number {
-    return leafWidth(this.#live.tree.length);
-  }
-
-  /** The leaf that signed the Welcome of the epoch in which this member joined; null in other epochs. */
-  get welcomedBy(): number | null {
-    return this.#live.welcomedBy;
-  }
-
-  /** Whether a ReInit has ended the group. */
-  get ended(): boolean {
-    return this.#live.ended;
-  }
-
-  /** Whether the group's state has been deleted or handed over. */
-  get wiped(): boolean {
-    return this.#state === null;
-  }
-
-  /** Return all members, ordered by leaf index. */
-  members(): readonly Member[] {
-    return validate.leavesOf(this.#live.tree).map(([leaf, node]) => ({ leaf, leafNode: leafOf(node) }));
-  }
-
-  /** Return the leaf node at a leaf index, or null if it is blank. */
-  member(leaf: number): LeafNode | null {
-    const node = validate.leafAt(this.#live.tree, leaf);
-    return node === null ? null : leafOf(node);
-  }
-
-  /** Proposals of this epoch that a commit can refer to, including ours, by `hex(reference)`. */
-  get storedProposals(): ReadonlyMap<string, CommittedProposal> {
-    return new Map([...this.#live.proposals].map(([reference, item]) => [reference, committedOf(item)]));
-  }
-
-  /** MLS-Exporter (section 8.5): return `length` bytes, at most 8,160. */
-  export(label: string, context: Bytes, length: number): Bytes {
-    const secret = deriveSecret(this.#live.secrets.exporterSecret, label);
-    return expandWithLabel(secret, "exported", H(context), length);
-  }
-
-  /** Return the encoded tree. */
-  ratchetTree(): Bytes {
-    return encodeRatchetTree(this.#live.tree) as Bytes;
-  }
-
-  /**
-   * Return the tree's nodes in the order of node indices; `held` marks those whose private key this member
-   * has.
-   */
-  treeView(): readonly TreeNode[] {
-    const { tree, privateKeys } = this.#live;
-    return tree.map((node, index): TreeNode => {
-      const held = privateKeys.has(index);
-      if (node === undefined)
-        return { index, kind: "blank", encryptionKey: null, identity: null, unmergedLeaves: [], held };
-      if (node.nodeType === "parent") {
-        const { hpkePublicKey, unmergedLeaves } = node.parent;
-        return {
-          index,
-          kind: "parent",
-          encryptionKey: hpkePublicKey as Bytes,
-          identity: null,
-          unmergedLeaves,
-          held,
-        };
-      }
-      const { encryptionKey, credential } = leafOf(node.leaf);
-      return { index, kind: "leaf", encryptionKey, identity: credential.identity, unmergedLeaves: [], held };
-    });
   }
 
   // -- sending --
@@ -314,7 +188,7 @@ export class Group {
    */
   async sign(label: string, content: Bytes): Promise<Bytes> {
     if (!label.startsWith("snug 1 ")) throw new StateError("a label of the application's own is needed");
-    return this.#live.signatureKey.sign(labeled(label, content));
+    return this.live.signatureKey.sign(labeled(label, content));
   }
 
   /**
@@ -406,22 +280,16 @@ export class Group {
    */
   adopt(candidate: Stage | CandidateCommit): void {
     const old = this.#active;
-    const following = candidate.take(old).#release();
+    const following = candidate.take(old).release();
     old.secretTree.onlyApplication(old.ownLeaf);
     for (const past of old.past) for (const leaf of candidate.removed) past.departed.add(leaf);
     const latest = openEpoch(old, candidate.removed);
     const past = [{ ...latest, senderDataSecret: latest.senderDataSecret.slice() }, ...old.past];
     following.past = past.slice(0, PAST_EPOCHS);
     past.slice(PAST_EPOCHS).forEach(wipePast);
-    this.#state = following;
+    this.state = following;
     this.#dropCandidates();
     wipeSecrets(old.secrets);
-  }
-
-  #release(): EpochState {
-    const state = this.#live;
-    this.#state = null;
-    return state;
   }
 
   #dropCandidates(): void {
@@ -429,11 +297,8 @@ export class Group {
     this.#candidates.clear();
   }
 
-  /** Delete all state; the group is unusable afterwards. For members that leave or were removed. */
-  wipe(): void {
-    const state = this.#state;
-    this.#state = null;
-    if (state !== null) wipeState(state);
+  override wipe(): void {
+    super.wipe();
     this.#dropCandidates();
   }
 

@@ -2,16 +2,16 @@
 
 import type { Bytes } from "../crypto/bytes";
 import { StateError } from "../crypto/errors";
-import type { Group } from "./group";
 import type { CommittedProposal, LeafNode } from "./types";
+import type { GroupView } from "./view";
 
 /** Holds the candidate next group of a base epoch until it is adopted or dropped. */
 abstract class NextEpoch {
   readonly #base: object;
-  #group: Group | null;
+  #group: GroupView | null;
   #dropped = false;
 
-  constructor(base: object, group: Group | null) {
+  constructor(base: object, group: GroupView | null) {
     this.#base = base;
     this.#group = group;
   }
@@ -29,7 +29,7 @@ abstract class NextEpoch {
   }
 
   /** Hand over the candidate for adoption; only `Group` calls this. StateError. */
-  take(base: object): Group {
+  take(base: object): GroupView {
     if (this.#dropped) throw new StateError("this candidate was dropped or adopted before");
     if (this.#base !== base)
       throw new StateError("this candidate does not follow from the group's present epoch");
@@ -40,7 +40,7 @@ abstract class NextEpoch {
     return group;
   }
 
-  protected get candidate(): Group | null {
+  protected get candidate(): GroupView | null {
     return this.#group;
   }
 }
@@ -66,7 +66,7 @@ export class Stage extends NextEpoch {
   /** The number of the epoch that the commit starts. */
   readonly epoch: number;
 
-  constructor(base: object, group: Group, facts: StageFacts) {
+  constructor(base: object, group: GroupView, facts: StageFacts) {
     super(base, group);
     this.message = facts.message;
     this.welcome = facts.welcome;
@@ -77,7 +77,7 @@ export class Stage extends NextEpoch {
   }
 
   /** The candidate: readable, not usable for messages. StateError if spent. */
-  get group(): Group {
+  get group(): GroupView {
     if (this.candidate === null) throw new StateError("this candidate is spent");
     return this.candidate;
   }
@@ -114,7 +114,7 @@ export class CandidateCommit extends NextEpoch implements CandidateFacts {
   readonly removesUs: boolean;
   readonly private: boolean;
 
-  constructor(base: object, group: Group | null, facts: CandidateFacts) {
+  constructor(base: object, group: GroupView | null, facts: CandidateFacts) {
     super(base, group);
     this.sender = facts.sender;
     this.epoch = facts.epoch;
@@ -128,7 +128,7 @@ export class CandidateCommit extends NextEpoch implements CandidateFacts {
   }
 
   /** The candidate: readable, not usable for messages. null if it removes us, or if spent. */
-  get group(): Group | null {
+  get group(): GroupView | null {
     return this.candidate;
   }
 }

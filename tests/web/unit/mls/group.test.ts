@@ -47,7 +47,7 @@ async function candidate(group: mls.Group, message: Bytes): Promise<mls.Candidat
   return got;
 }
 
-const agree = (one: mls.Group, other: mls.Group): void => {
+const agree = (one: mls.GroupView, other: mls.GroupView): void => {
   assert.equal(one.epoch, other.epoch);
   assert.equal(hex(one.epochAuthenticator), hex(other.epochAuthenticator));
   assert.equal(hex(one.export("x", utf8("y"), 40)), hex(other.export("x", utf8("y"), 40)));
@@ -73,6 +73,7 @@ test("a candidate is read before it is adopted, and used for nothing", async () 
   const before = hex(ada.epochAuthenticator);
   const stage = await ada.stage([]);
   assert.equal(stage.group.epoch, 2);
+  assert.ok(stage.group instanceof mls.Group);
   await assert.rejects(stage.group.protect(utf8("early")), StateError);
   await assert.rejects(stage.group.stage([]), StateError);
   const theirs = await candidate(bo, stage.message);

@@ -106,11 +106,11 @@ export interface Change {
 }
 
 /** Return X(label) of the protocol: 32 bytes from the MLS exporter. */
-export const exported = (group: mls.Group, label: string): Bytes =>
+export const exported = (group: mls.GroupView, label: string): Bytes =>
   group.export(`snug 1 ${label}`, new Uint8Array(), 32);
 
 /** Return the pass of the group's epoch for a room: 32 bytes. */
-export const roomPass = (group: mls.Group, room: Bytes): Bytes => group.export("snug 1 pass", room, 32);
+export const roomPass = (group: mls.GroupView, room: Bytes): Bytes => group.export("snug 1 pass", room, 32);
 
 /** Return the group's policy; ValidationError("SNUG-13") if it has no readable one. */
 export function policyOf(group: mls.Group): Policy {
@@ -645,7 +645,7 @@ export class Membership {
   }
 }
 
-const epochKeys = (group: mls.Group): Promise<EpochKeys> =>
+const epochKeys = (group: mls.GroupView): Promise<EpochKeys> =>
   EpochKeys.derive({
     epoch: group.epoch,
     baseKey: group.export("SFrame 1.0 Base Key", new Uint8Array(), 16),
