@@ -55,8 +55,8 @@ EXTERNAL_INIT_LABEL = b"MLS 1.0 external init secret"
 
 
 @contextmanager
-def blaming(sender: int | None) -> Iterator[None]:
-    """Raise errors as `CommitError` that blames `sender`, whose signature has verified."""
+def attributed_to(sender: int | None) -> Iterator[None]:
+    """Raise errors as `CommitError` that names `sender`, whose signature has verified."""
     try:
         yield
     except (CommitError, StateError):
@@ -118,7 +118,7 @@ def resolve(
 
 
 @dataclass
-class Applied:
+class AppliedProposals:
     """Result of applying a list of proposals to an epoch's tree and extensions (section 12.3)."""
 
     tree: RatchetTree
@@ -132,9 +132,9 @@ class Applied:
     reinit: ReInit | None = None
 
 
-def apply_proposals(state: EpochState, proposals: Sequence[CommittedProposal]) -> Applied:
+def apply_proposals(state: EpochState, proposals: Sequence[CommittedProposal]) -> AppliedProposals:
     """Apply a valid list of proposals to a copy of the tree, in the order of section 12.3."""
-    applied = Applied(state.tree.copy(), state.context.extensions)
+    applied = AppliedProposals(state.tree.copy(), state.context.extensions)
     tree = applied.tree
     for item in proposals:
         match item.proposal:
@@ -212,7 +212,7 @@ def enter_epoch(
     )
 
 
-def provisional_context(state: EpochState, applied: Applied, tree_hash: bytes) -> GroupContext:
+def provisional_context(state: EpochState, applied: AppliedProposals, tree_hash: bytes) -> GroupContext:
     """Return the next GroupContext, still with the old confirmed transcript hash (section 12.4.1)."""
     old = state.context
     return GroupContext(
@@ -236,7 +236,7 @@ class NextEpoch:
 
 def next_epoch(
     state: EpochState,
-    applied: Applied,
+    applied: AppliedProposals,
     private_keys: dict[int, bytes],
     commit: AuthenticatedContent,
     *,
@@ -272,7 +272,7 @@ def next_epoch(
     return NextEpoch(following, joiner, member)
 
 
-def _remaining_keys(state: EpochState, applied: Applied) -> dict[int, bytes]:
+def _remaining_keys(state: EpochState, applied: AppliedProposals) -> dict[int, bytes]:
     """Return the private keys of nodes that the proposals kept, and the new key of our Update."""
     tree = applied.tree
     width = treemath.node_width(tree.size)
@@ -298,7 +298,7 @@ class StagedCommit:
     """A commit of ours and the epoch that it leads to."""
 
     next: NextEpoch
-    applied: Applied
+    applied: AppliedProposals
     proposals: tuple[CommittedProposal, ...]
     path_secrets: Mapping[int, bytes]
     has_path: bool
@@ -371,7 +371,7 @@ def applied_psks(proposals: Sequence[CommittedProposal]) -> list[PskId]:
     return [item.proposal.psk for item in proposals if isinstance(item.proposal, PreSharedKey)]
 
 
-def check_members(state: EpochState, applied: Applied) -> None:
+def check_members(state: EpochState, applied: AppliedProposals) -> None:
     """Check that all members of the resulting tree are valid (section 12.2, last rule)."""
     leaves = [leaf for _, leaf in applied.tree.leaves()]
     validate.membership(leaves, state.suite.identifier, applied.extensions)
@@ -418,7 +418,7 @@ def process_commit(
 ) -> ProcessedCommit:
     """Process a commit with a verified signature (section 12.4.2). Raises `CommitError`."""
     sender = verified.framed.sender
-    with blaming(sender.leaf):
+    with attributed_to(sender.leaf):
         return _process(state, verified.content, sender, psks, now)
 
 
@@ -457,7 +457,7 @@ def _process(
         return outcome
     found = find_psks(state, applied.psks, psks)
     try:
-        private_keys, commit_secret = _our_share(state, applied, leaf, commit.path)
+        private_keys, commit_secret = _decrypt_path(state, applied, leaf, commit.path)
     except ValidationError as failure:
         outcome.path_failure = failure
         return outcome
@@ -475,8 +475,8 @@ def _process(
     return outcome
 
 
-def _our_share(
-    state: EpochState, applied: Applied, leaf: int, path: UpdatePath | None
+def _decrypt_path(
+    state: EpochState, applied: AppliedProposals, leaf: int, path: UpdatePath | None
 ) -> tuple[dict[int, bytes], bytes]:
     """Return (our private keys in the new tree, commit secret). Other members cannot see a failure here.
 
@@ -500,7 +500,9 @@ def _our_share(
     return {**private_keys, **opened}, commit_secret
 
 
-def _check_path(state: EpochState, applied: Applied, leaf: int, path: UpdatePath, external: bool) -> LeafNode:
+def _check_path(
+    state: EpochState, applied: AppliedProposals, leaf: int, path: UpdatePath, external: bool
+) -> LeafNode:
     tree, wire_leaf = applied.tree, path.leaf_node
     validate.source_commit(wire_leaf)
     if not external:
@@ -519,7 +521,7 @@ def _current(tree: RatchetTree, leaf: int) -> LeafNodeIn:
     return node
 
 
-def _init_secret(state: EpochState, applied: Applied) -> bytes:
+def _init_secret(state: EpochState, applied: AppliedProposals) -> bytes:
     """Return the last epoch's init secret, or for an external commit the newcomer's (section 8.3)."""
     if applied.external_init is None:
         return state.secrets.init

@@ -108,7 +108,7 @@ def unprotect_public(
 # --- PrivateMessage, section 6.3 ---
 
 
-def kind_of(content_type: ContentType) -> RatchetKind:
+def ratchet_kind(content_type: ContentType) -> RatchetKind:
     """Return the kind of ratchet that protects this content type."""
     application = content_type == ContentType.APPLICATION
     return RatchetKind.APPLICATION if application else RatchetKind.HANDSHAKE
@@ -163,7 +163,7 @@ def protect_private(
     # 4: MLSMessage head; 1: length of the encrypted sender data: leaf, generation, guard (4 each), tag
     fixed = 4 + len(aad) + 1 + 8 + _GUARD + suite.nt
     plaintext += bytes(_padding(fixed, len(plaintext) + suite.nt, pad_to))
-    key = secret_tree.next(leaf, kind_of(kind))
+    key = secret_tree.next(leaf, ratchet_kind(kind))
     guard = rng(_GUARD)
     ciphertext = suite.seal(key.key, _guarded(key.nonce, guard), plaintext, aad)
     data_key, data_nonce = sender_data_key(suite, sender_data_secret, ciphertext)
@@ -203,7 +203,7 @@ def unprotect_private(
     of `SecretTree.peek`.
     """
     kind = message.content_type
-    key = secret_tree.peek(sender.leaf, kind_of(kind), sender.generation)
+    key = secret_tree.peek(sender.leaf, ratchet_kind(kind), sender.generation)
     aad = _sender_data_aad(message.group_id, message.epoch, kind) + opaque(message.authenticated_data)
     nonce = _guarded(key.nonce, sender.reuse_guard)
     reader = Reader(suite.open(key.key, nonce, message.ciphertext, aad))

@@ -18,7 +18,7 @@ from snugroom.crypto.mls import validate, welcome
 from snugroom.crypto.mls import validate_commit as rules
 from snugroom.crypto.mls.commit import (
     ProcessedCommit,
-    blaming,
+    attributed_to,
     enter_epoch,
     process_commit,
     send,
@@ -480,7 +480,7 @@ class Group(GroupView):
         self, state: EpochState, verified: VerifiedContent, proposal: ProposalIn, now: int | None
     ) -> ReceivedProposal:
         sender = verified.framed.sender
-        with blaming(sender.leaf):
+        with attributed_to(sender.leaf):
             checked = verify_proposal(state, proposal, sender, now)
             item = CommittedProposal(checked, sender.leaf, by_reference=True)
             reference = self._store(state, verified.content, item)

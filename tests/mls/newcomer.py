@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from snugroom.crypto.mls import ExternalInit, Group, KeyPackageBundle, Limits, Remove
 from snugroom.crypto.mls.codec import decode, opaque
-from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, Applied, next_epoch, provisional_context
+from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, AppliedProposals, next_epoch, provisional_context
 from snugroom.crypto.mls.framing import sign_content
 from snugroom.crypto.mls.messages import (
     FramedContent,
@@ -54,7 +54,7 @@ def join_from_outside(
     tree = RatchetTree.verified(suite, decode(tree_data, read_tree), info.context.group_id)
     kem_output, init_secret = hpke_send_export(suite, external[1:], EXTERNAL_INIT_LABEL, suite.nh, rng)
     items: list[ProposalOrRef] = [ExternalInit(kem_output), *extra]
-    applied = Applied(tree, info.context.extensions)
+    applied = AppliedProposals(tree, info.context.extensions)
     if resync is not None:
         items.append(Remove(resync))
         tree.remove(resync)

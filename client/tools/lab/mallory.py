@@ -21,7 +21,7 @@ from snugroom.crypto.media.keys import BASE_KEY_LABEL, BASE_KEY_SIZE, TAGS_SIZE,
 from snugroom.crypto.media.keys import SUITE as SFRAME
 from snugroom.crypto.media.sframe import FrameKey, extract
 from snugroom.crypto.mls.codec import decode
-from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, Applied, next_epoch, provisional_context
+from snugroom.crypto.mls.commit import EXTERNAL_INIT_LABEL, AppliedProposals, next_epoch, provisional_context
 from snugroom.crypto.mls.framing import sign_content
 from snugroom.crypto.mls.messages import (
     FramedContent,
@@ -118,7 +118,7 @@ def external_commit(session: Session, bundle: mls.KeyPackageBundle) -> tuple[For
     # the extension holds the key after a length of one byte
     kem, init_secret = hpke_send_export(suite, external[1:], EXTERNAL_INIT_LABEL, suite.nh, os.urandom)
     items: list[ProposalOrRef] = [mls.ExternalInit(kem)]
-    applied = Applied(tree, info.context.extensions)
+    applied = AppliedProposals(tree, info.context.extensions)
     leaf = tree.blank_leaf()
     old = EpochState(
         suite=suite,

@@ -24,9 +24,9 @@ import * as hpke from "../crypto/hpke";
 import type { X25519Key } from "../crypto/primitives";
 import { framedBy, send, type Signed, signContent } from "./framing";
 import {
-  type Applied,
+  type AppliedProposals,
   applyProposals,
-  blaming,
+  attributedTo,
   checkMembers,
   noRng,
   type Psks,
@@ -39,7 +39,7 @@ import { deriveSecret, handle, hash, kdf, macMatches, NH, suiteWith } from "./su
 import * as validate from "./validate";
 import { must } from "./validate";
 import * as rules from "./validateCommit";
-import type { Item } from "./validateCommit";
+import type { ResolvedProposal } from "./validateCommit";
 
 // -- the next epoch --
 
@@ -52,7 +52,7 @@ export interface NextEpoch {
 
 async function nextEpoch(
   state: EpochState,
-  applied: Applied,
+  applied: AppliedProposals,
   privateKeys: ReadonlyMap<number, X25519Key>,
   signed: Signed,
   commitSecret: Uint8Array,
@@ -93,7 +93,7 @@ async function nextEpoch(
  * Return our private keys of nodes that the proposals kept. ValidationError MLS-12.1.2-2 for an Update of
  * ours.
  */
-function remainingKeys(state: EpochState, applied: Applied, items: readonly Item[]): Map<number, X25519Key> {
+function remainingKeys(state: EpochState, applied: AppliedProposals, items: readonly ResolvedProposal[]): Map<number, X25519Key> {
   must(
     !items.some(({ proposal, sender }) => proposal.proposalType === "update" && sender === state.ownLeaf),
     "12.1.2-2",
@@ -107,7 +107,7 @@ function dropPath(keys: Map<number, X25519Key>, leaf: number, tree: RatchetTree)
 }
 
 /** Return the encoded provisional GroupContext (section 12.4.1), the context for sealing path secrets. */
-async function provisional(applied: Applied): Promise<Bytes> {
+async function provisional(applied: AppliedProposals): Promise<Bytes> {
   const { tree, context } = applied;
   const treeHash = await treeHashRoot(tree, hash);
   return encodeGroupContext({ ...context, epoch: context.epoch + 1n, treeHash }) as Bytes;
@@ -118,7 +118,7 @@ async function provisional(applied: Applied): Promise<Bytes> {
 /** A commit of ours and the epoch that it leads to. */
 export interface StagedCommit {
   readonly next: NextEpoch;
-  readonly items: readonly Item[];
+  readonly items: readonly ResolvedProposal[];
   readonly added: readonly (readonly [leaf: number, KeyPackage])[];
   readonly removed: readonly number[];
   /** In order from the bottom up; empty without a path. */
@@ -203,7 +203,7 @@ export async function stageCommit(
 export interface ProcessedCommit {
   state: EpochState | null;
   readonly sender: number;
-  readonly items: readonly Item[];
+  readonly items: readonly ResolvedProposal[];
   readonly pathLeaf: LeafNode | null;
   readonly added: readonly number[];
   readonly removed: readonly number[];
@@ -218,7 +218,7 @@ export const processCommit = (
   commit: Commit,
   sender: number,
   psks: Psks,
-): Promise<ProcessedCommit> => blaming(sender, () => process(state, signed, commit, sender, psks));
+): Promise<ProcessedCommit> => attributedTo(sender, () => process(state, signed, commit, sender, psks));
 
 async function process(
   state: EpochState,
@@ -332,7 +332,7 @@ async function mergePath(tree: RatchetTree, sender: number, path: UpdatePath): P
  */
 async function openPath(
   state: EpochState,
-  applied: Applied,
+  applied: AppliedProposals,
   keys: Map<number, X25519Key>,
   sender: number,
   path: UpdatePath,

@@ -98,7 +98,7 @@ export function unprotectPublic(message: PublicMessage, context: Bytes, membersh
 // -- PrivateMessage, section 6.3 --
 
 /** Return the kind of ratchet that protects this content type. */
-const kindOf = (type: FramedContent["contentType"]): RatchetKind =>
+const ratchetKind = (type: FramedContent["contentType"]): RatchetKind =>
   type === "application" ? "application" : "handshake";
 
 type Head = Pick<FramedContent, "groupId" | "epoch" | "contentType">;
@@ -123,7 +123,7 @@ async function protectPrivate(state: EpochState, signed: Signed, rng: Rng): Prom
   // `content` and `auth` of a `Signed` always have the same content type; the compiler cannot see that
   const inner = { ...content, auth } as Parameters<ReturnType<typeof encodePrivateMessageContent>>[0];
   const plaintext = encodePrivateMessageContent({ kind: "alwaysPad", paddingLength: 0 })(inner);
-  const { generation, key, nonce } = state.secretTree.next(state.ownLeaf, kindOf(content.contentType));
+  const { generation, key, nonce } = state.secretTree.next(state.ownLeaf, ratchetKind(content.contentType));
   const guard = rng(GUARD);
   const ciphertext = await seal(key, guarded(nonce, guard), plaintext as Bytes, aad);
   key.fill(0);
@@ -175,7 +175,7 @@ export async function unprotectPrivate(
   secretTree: SecretTree,
 ): Promise<readonly [Signed, MessageKey]> {
   const { groupId, epoch, contentType, authenticatedData } = message;
-  const key = secretTree.peek(sender.leaf, kindOf(contentType), sender.generation);
+  const key = secretTree.peek(sender.leaf, ratchetKind(contentType), sender.generation);
   const aad = concat(senderDataAad(message), opaque(authenticatedData));
   const plain = await open(key.key, guarded(key.nonce, sender.guard), message.ciphertext as Bytes, aad);
   const reader = new Reader(plain);

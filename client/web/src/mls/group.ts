@@ -37,7 +37,7 @@ import {
 } from "./framing";
 import type { KeyPackageBundle } from "./keyPackage";
 import { CandidateCommit, Stage } from "./outcomes";
-import { blaming, type Psks, verifyProposal } from "./proposals";
+import { attributedTo, type Psks, verifyProposal } from "./proposals";
 import { decodeMessage, MLS10, suiteName, versionName } from "./read";
 import { committedOf, leafOf, proposalOf, toExtension, toProposal } from "./shapes";
 import {
@@ -215,7 +215,7 @@ export class Group extends GroupView {
   #store(
     state: EpochState,
     signed: Signed,
-    item: Omit<rules.Item, "reference"> & { reference: null },
+    item: Omit<rules.ResolvedProposal, "reference"> & { reference: null },
   ): Bytes {
     const reference = proposalRef(signed);
     const stored = state.proposals.size;
@@ -420,7 +420,7 @@ export class Group extends GroupView {
     const authenticatedData = content.authenticatedData as Bytes;
     if (content.contentType === "proposal") {
       const { proposal } = content;
-      const reference = await blaming(sender, async () => {
+      const reference = await attributedTo(sender, async () => {
         await verifyProposal(state, proposal, content.sender);
         return this.#store(state, signed, { proposal, sender, reference: null });
       });

@@ -22,13 +22,13 @@ import { NH, ourSuite, signature, SUITE, suiteWith } from "./suite";
 import * as validate from "./validate";
 import { leafAt, must } from "./validate";
 import * as rules from "./validateCommit";
-import type { Item } from "./validateCommit";
+import type { ResolvedProposal } from "./validateCommit";
 
 /** External pre-shared keys by `hex(id)`. */
 export type Psks = ReadonlyMap<string, Bytes>;
 
-/** Run `work`, and convert errors to a `CommitError` that blames `sender`, whose signature has verified. */
-export async function blaming<T>(sender: number | null, work: () => Promise<T>): Promise<T> {
+/** Run `work`, and convert errors to a `CommitError` that names `sender`, whose signature has verified. */
+export async function attributedTo<T>(sender: number | null, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -133,8 +133,8 @@ export async function resolve(
   state: EpochState,
   items: readonly ProposalOrRef[],
   leaf: number,
-): Promise<readonly Item[]> {
-  const resolved: Item[] = [];
+): Promise<readonly ResolvedProposal[]> {
+  const resolved: ResolvedProposal[] = [];
   for (const item of items)
     if (item.proposalOrRefType === "reference") {
       const stored = state.proposals.get(hex(item.reference));
@@ -148,7 +148,7 @@ export async function resolve(
 }
 
 /** Result of applying a list of proposals to an epoch's tree and extensions (section 12.3). */
-export interface Applied {
+export interface AppliedProposals {
   tree: RatchetTree;
   context: GroupContext;
   /** In the order of the proposals. */
@@ -158,7 +158,7 @@ export interface Applied {
 }
 
 /** Apply a valid list of proposals to a copy of the tree, in the order of section 12.3. */
-export function applyProposals(state: EpochState, items: readonly Item[]): Applied {
+export function applyProposals(state: EpochState, items: readonly ResolvedProposal[]): AppliedProposals {
   let tree = state.tree;
   const changes = rules.ofType(items, "group_context_extensions")[0]?.groupContextExtensions;
   const removed = rules.removedLeaves(items);
@@ -201,7 +201,7 @@ export const noRng: Rng = () => {
 };
 
 /** Check that all members of the resulting tree are valid (section 12.2, last rule). */
-export function checkMembers(applied: Applied): void {
+export function checkMembers(applied: AppliedProposals): void {
   const leaves = validate.leavesOf(applied.tree).map(([, leaf]) => leaf);
   validate.membership(leaves, SUITE, applied.context.extensions);
   validate.uniqueParentKeys(applied.tree);

@@ -10,7 +10,7 @@ import { StateError } from "../crypto/errors";
 import { readKeyPackage } from "./read";
 import { decode } from "./reader";
 import type { CommittedProposal, Credential, Extension, KeyPackage, LeafNode, Proposal } from "./types";
-import type { Item } from "./validateCommit";
+import type { ResolvedProposal } from "./validateCommit";
 
 export const extensionOf = (extension: TsExtension): Extension => ({
   extensionType: extension.extensionType as number,
@@ -128,7 +128,7 @@ export function toProposal(proposal: Proposal): TsProposal {
   throw new StateError(`this page makes no proposal of the kind ${proposal.type}`);
 }
 
-export const committedOf = ({ proposal, sender, reference }: Item): CommittedProposal => ({
+export const committedOf = ({ proposal, sender, reference }: ResolvedProposal): CommittedProposal => ({
   proposal: proposalOf(proposal),
   sender,
   byReference: reference !== null,

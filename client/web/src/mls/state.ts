@@ -11,7 +11,7 @@ import type { X25519Key } from "../crypto/primitives";
 import { SecretTree } from "./secrets";
 import { hash } from "./suite";
 import type { SignatureKey } from "./types";
-import type { Item } from "./validateCommit";
+import type { ResolvedProposal } from "./validateCommit";
 
 /** Number of past epochs whose application messages can still be opened. */
 export const PAST_EPOCHS = 1;
@@ -43,7 +43,7 @@ export interface EpochState {
   readonly confirmationTag: Bytes;
   readonly interimTranscriptHash: Bytes;
   /** Proposals of this epoch, by `hex(reference)`. */
-  readonly proposals: Map<string, Item>;
+  readonly proposals: Map<string, ResolvedProposal>;
   /** Keys of past epochs, the latest first. */
   past: readonly OpenEpoch[];
   /** The leaf that signed the Welcome, in the epoch that we joined with it. */

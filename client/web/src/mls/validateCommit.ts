@@ -16,7 +16,7 @@ import { encryptionKeys, leafAt, leavesOf, must } from "./validate";
  * A verified proposal of a commit, with its sender (null: a non-member) and the reference that named it, if
  * any.
  */
-export interface Item {
+export interface ResolvedProposal {
   readonly proposal: Proposal;
   readonly sender: number | null;
   readonly reference: Uint8Array | null;
@@ -25,20 +25,20 @@ export interface Item {
 type Kind = Exclude<Proposal["proposalType"], number>;
 
 export const ofType = <K extends Kind>(
-  items: readonly Item[],
+  items: readonly ResolvedProposal[],
   kind: K,
 ): Extract<Proposal, { proposalType: K }>[] =>
   items.flatMap(({ proposal }) =>
     proposal.proposalType === kind ? [proposal as Extract<Proposal, { proposalType: K }>] : [],
   );
 
-export const removedLeaves = (items: readonly Item[]): number[] =>
+export const removedLeaves = (items: readonly ResolvedProposal[]): number[] =>
   ofType(items, "remove").map((p) => p.remove.removed);
 
-export const addedPackages = (items: readonly Item[]): KeyPackage[] =>
+export const addedPackages = (items: readonly ResolvedProposal[]): KeyPackage[] =>
   ofType(items, "add").map((p) => p.add.keyPackage);
 
-export const pskIds = (items: readonly Item[]): PreSharedKeyID[] =>
+export const pskIds = (items: readonly ResolvedProposal[]): PreSharedKeyID[] =>
   ofType(items, "psk").map((p) => p.psk.preSharedKeyId);
 
 export function senderIsMember(tree: RatchetTree, leaf: number): LeafNode {
@@ -50,7 +50,7 @@ export function senderIsMember(tree: RatchetTree, leaf: number): LeafNode {
 const twice = (values: readonly unknown[]): boolean => new Set(values).size !== values.length;
 
 /** Apply all rules on the list of a member's commit, under the tree of the old epoch. */
-export function memberList(items: readonly Item[], committer: number, tree: RatchetTree): void {
+export function memberList(items: readonly ResolvedProposal[], committer: number, tree: RatchetTree): void {
   const updated = items.flatMap(({ proposal, sender }) =>
     proposal.proposalType === "update" ? [sender] : [],
   );
@@ -86,7 +86,7 @@ const NEEDS_PATH: ReadonlySet<Proposal["proposalType"]> = new Set<Proposal["prop
 ]);
 
 /** Return whether a commit of these proposals must have a path (section 12.4). */
-export const needsPath = (items: readonly Item[]): boolean =>
+export const needsPath = (items: readonly ResolvedProposal[]): boolean =>
   items.length === 0 || items.some(({ proposal }) => NEEDS_PATH.has(proposal.proposalType));
 
 /** Compare with the tree after the proposals, before the path is merged. */
