@@ -5,8 +5,8 @@ import { labeled } from "../../../client/web/src/crypto/labels";
 import { EpochKeys, MediaKeys, openFrame, sealFrame } from "../../../client/web/src/crypto/media/keys";
 import {
   certified,
-  FrameVerifier,
   FrameList,
+  FrameVerifier,
   MEDIA_KEY_LABEL,
   Signer,
 } from "../../../client/web/src/crypto/media/signatures";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  Heartbeat,
-  type BeatFields,
+  type HeartbeatFields,
   type Counters,
   type Got,
+  Heartbeat,
   NO_HEARTBEAT,
   window,
 } from "../../../../client/web/src/crypto/agreed/heartbeat";
@@ -31,7 +31,7 @@ const number = unhex(shared.number);
 const key = await SigningKey.fromSeed(unhex(shared.seed));
 const sign = (label: string, data: Parameters<typeof labeled>[1]) => key.sign(labeled(label, data));
 
-function fieldsOf({ signature: _, ...w }: Written): BeatFields {
+function fieldsOf({ signature: _, ...w }: Written): HeartbeatFields {
   const [handle, prev, chain] = [unhex(w.handle), unhex(w.prev), unhex(w.chain)];
   const [authenticator, incarnation] = [unhex(w.authenticator), unhex(w.incarnation)];
   return { ...w, handle, prev, chain, authenticator, incarnation, window: unhex(w.window) };
@@ -74,7 +74,7 @@ test("a beat is for one room and by one key", async () => {
 
 test("what has no encoding is refused, and what is not signed is not sent", async () => {
   const fields = fieldsOf(shared.beats[0]?.fields ?? assert.fail());
-  const wrong: Partial<BeatFields>[] = [
+  const wrong: Partial<HeartbeatFields>[] = [
     { leaf: 2 ** 32 },
     { handle: new Uint8Array(0) },
     { prev: new Uint8Array(0) },

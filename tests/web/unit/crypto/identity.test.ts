@@ -1,6 +1,6 @@
 import type { Bytes, Rng } from "../../../../client/web/src/crypto/bytes";
 import * as identity from "../../../../client/web/src/crypto/proof/identity";
-import { type VouchContext, IdentityKey } from "../../../../client/web/src/crypto/proof/identity";
+import { IdentityKey, type VouchContext } from "../../../../client/web/src/crypto/proof/identity";
 import { X25519Key } from "../../../../client/web/src/crypto/primitives";
 import { compareWithPython } from "./cases";
 

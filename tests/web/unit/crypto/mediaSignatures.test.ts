@@ -13,9 +13,9 @@ import { labeled } from "../../../../client/web/src/crypto/labels";
 import {
   AHEAD_MAX,
   certified,
-  FrameVerifier,
   digest,
   FrameList,
+  FrameVerifier,
   interval,
   LISTED_MAX,
   LISTED_TIME,

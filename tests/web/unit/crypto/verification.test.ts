@@ -7,15 +7,15 @@ import { type Bytes, hex, unhex } from "../../../../client/web/src/crypto/bytes"
 import { EMOJI } from "../../../../client/web/src/crypto/proof/emoji";
 import { MalformedError } from "../../../../client/web/src/crypto/errors";
 import {
+  type CodeContext,
+  codeEmoji,
   CodeRun,
   commitment,
   commitmentsDigest,
-  type CodeContext,
+  grouped,
   indices,
   longCode,
   shortCode,
-  codeEmoji,
-  grouped,
 } from "../../../../client/web/src/crypto/proof/verification";
 import { flipped, given, refused, seeded } from "./given";
 

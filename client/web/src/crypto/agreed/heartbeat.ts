@@ -42,7 +42,7 @@ export interface Got {
   readonly frames: Counters;
 }
 
-export interface BeatFields {
+export interface HeartbeatFields {
   readonly leaf: number;
   /** The member's connection, 8 bytes. */
   readonly handle: Bytes;
@@ -73,13 +73,13 @@ export interface BeatFields {
   readonly got: readonly Got[];
 }
 
-export interface Heartbeat extends BeatFields {
+export interface Heartbeat extends HeartbeatFields {
   readonly signature: Bytes;
 }
 
 /** One member's signed report of its state. Frame counters start at slot `since`. */
 export class Heartbeat {
-  constructor(fields: BeatFields, signature: Bytes = new Uint8Array(0)) {
+  constructor(fields: HeartbeatFields, signature: Bytes = new Uint8Array(0)) {
     Object.assign(this, fields, { signature });
   }
 
@@ -121,7 +121,7 @@ export class Heartbeat {
   static decode(data: Bytes): Heartbeat {
     const reader = new Reader(data);
     if (reader.uint(1) !== VERSION) throw new MalformedError("a beat of another version");
-    const fields: BeatFields = {
+    const fields: HeartbeatFields = {
       leaf: reader.uint(4),
       handle: reader.take(8),
       since: reader.uint(8),

@@ -17,7 +17,7 @@ import { type Bytes, concat, hex, type Rng, systemRng, utf8 } from "../bytes";
 import { AuthenticationError, MalformedError, StateError, UnsupportedError, ValidationError } from "../errors";
 import { exactly, padded, prefixed, Reader, uint, unpadded } from "../fields";
 import * as hpke from "../hpke";
-import { verifyKnockProof, type IdentityKey, KNOCK_PROOF_SIZE } from "../proof/identity";
+import { type IdentityKey, KNOCK_PROOF_SIZE, verifyKnockProof } from "../proof/identity";
 import { type Invite, originField } from "./invite";
 import { H, mac, SEAL_OVERHEAD, type SigningKey, same, seal, unseal, verify } from "../kdf";
 import { checkName, normalized } from "../agreed/names";

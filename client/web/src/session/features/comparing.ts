@@ -9,7 +9,7 @@
 import { type Bytes, compare, hex, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
-import { CodeRun, type CodeContext, indices, SHARE_SIZE, SID_SIZE, codeEmoji } from "../../crypto/proof/verification";
+import { type CodeContext, codeEmoji, CodeRun, indices, SHARE_SIZE, SID_SIZE } from "../../crypto/proof/verification";
 import type { ApplicationMessage } from "../../mls";
 import { type Arg, CommandError, type Sentence, sentence } from "../../words/sentence";
 import { Aspect } from "../kernel/feature";

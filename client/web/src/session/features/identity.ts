@@ -6,7 +6,7 @@
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { SnugCryptoError } from "../../crypto/errors";
-import { type VouchContext, fingerprint, type OpenedVouch, openVouch } from "../../crypto/proof/identity";
+import { fingerprint, type OpenedVouch, openVouch, type VouchContext } from "../../crypto/proof/identity";
 import * as envelope from "../../crypto/agreed/envelope";
 import type { ApplicationMessage } from "../../mls";
 import { BUCKETS } from "../../wire/limits";

@@ -1,5 +1,5 @@
 /** Heartbeats: send and receive beats, with their encoding, keys and timing. `watch` draws the conclusions. */
-import { Heartbeat, type Counters, NO_HEARTBEAT } from "../../crypto/agreed/heartbeat";
+import { type Counters, Heartbeat, NO_HEARTBEAT } from "../../crypto/agreed/heartbeat";
 import { type Bytes, hex, same } from "../../crypto/bytes";
 import { AuthenticationError, MalformedError, SnugCryptoError, ValidationError } from "../../crypto/errors";
 import { H } from "../../crypto/kdf";
