@@ -31,13 +31,13 @@ export interface MessageKey {
   readonly consume: () => void;
 }
 
-type Kept = readonly [key: Bytes, nonce: Bytes];
+type SkippedKey = readonly [key: Bytes, nonce: Bytes];
 
 /** One sender's keys of one kind, in order (section 9.1). */
 class Ratchet {
   #secret: Bytes;
   #next = 0;
-  readonly #skipped = new Map<number, Kept>();
+  readonly #skipped = new Map<number, SkippedKey>();
 
   constructor(secret: Bytes) {
     this.#secret = secret;
@@ -71,7 +71,7 @@ class Ratchet {
         `generation ${generation} is more than ${MAX_GAP} ahead of ${this.#next}`,
       );
     let secret = this.#secret.slice();
-    const passed: [number, Kept][] = [];
+    const passed: [number, SkippedKey][] = [];
     for (let step = this.#next; ; step++) {
       const at = int(step, 4);
       const key = expandWithLabel(secret, "key", at, 16);
@@ -84,7 +84,7 @@ class Ratchet {
     }
   }
 
-  #advance(generation: number, key: Bytes, secret: Bytes, passed: readonly [number, Kept][]): void {
+  #advance(generation: number, key: Bytes, secret: Bytes, passed: readonly [number, SkippedKey][]): void {
     this.#secret.fill(0);
     key.fill(0);
     this.#secret = secret;
