@@ -1,7 +1,7 @@
 /**
  * Identities in the room: vouch for our own leaf to one other member, and receive vouches.
  *
- * Protocol section 9. A vouch is a blob that the server does not store and no leaf signs (see `crypto/identity`).
+ * Protocol section 9. A vouch is a blob that the server does not store and no leaf signs (see `crypto/proof/identity`).
  * Members can see that some member vouches to another; the server sees a blob of the smallest size.
  */
 import { type Bytes, hex, same } from "../../crypto/bytes";

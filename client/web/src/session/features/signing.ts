@@ -1,7 +1,7 @@
 /**
  * Media signatures: sign which frames are ours, and compare the others' frames with their lists.
  *
- * Protocol section 10, SNUG-22. `crypto/mediaSignatures` has the lists and the verdicts on one leaf. This module
+ * Protocol section 10, SNUG-22. `crypto/media/signatures` has the lists and the verdicts on one leaf. This module
  * decides when lists are sent, to which epoch frames belong, and which findings are reported.
  *
  * Frames are sealed and opened between all other awaits: `sealed`, `opening` and `opened` never wait. Frames that are

@@ -1,4 +1,4 @@
-/** Convert objects of `mls` to the plain facts that `crypto/policy` judges. */
+/** Convert objects of `mls` to the plain facts that `crypto/agreed/policy` judges. */
 
 import type { Bytes } from "../../crypto/bytes";
 import { H } from "../../crypto/kdf";
