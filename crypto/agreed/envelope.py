@@ -1,4 +1,6 @@
-"""The envelope: an outer layer that hides MLS metadata from the server (docs/protocol.md, section 5).
+"""The envelope: an outer layer that hides MLS metadata from the server.
+
+docs/reference/protocol.md, section 5.
 
 A PrivateMessage reveals group id, epoch, content type and authenticated_data. In its envelope, a blob reveals
 only its size bucket and the slot at which the sender's epoch began, which the server knows already.

@@ -58,7 +58,7 @@ Text = Annotated[str, msgspec.Meta(max_length=TEXT_MAX)]
 
 
 class SignedHeartbeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A member's heartbeat (docs/protocol.md, section 7) and the leaf key that signed it."""
+    """A member's heartbeat (docs/reference/protocol.md, section 7) and the leaf key that signed it."""
 
     key: Key
     beat: Annotated[bytes, msgspec.Meta(max_length=HEARTBEAT_MAX)]

@@ -35,7 +35,7 @@ export const SERVER_EVENTS_MAX = 16;
 /** Characters in one text. */
 export const TEXT_MAX = 500;
 
-/** A member's heartbeat (docs/protocol.md, section 7) and the leaf key (32 bytes) that signed it. */
+/** A member's heartbeat (docs/reference/protocol.md, section 7) and the leaf key (32 bytes) that signed it. */
 export interface SignedHeartbeat {
   readonly key: Bytes;
   readonly beat: Bytes;
