@@ -404,7 +404,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_outbox": "datagram_buffers",
         "_length": _MACHINERY,
         "now": _MACHINERY,
-        "numbers": _COUNT,
+        "twcc_sequence": _COUNT,
         "sent": "media",
         "unsent": "media",
         "octets": "media",
@@ -426,7 +426,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("_lengths", "_length_at"), _MACHINERY),
         "_sizes": _MACHINERY + " = counts",
         "now": _MACHINERY,
-        "numbers": _COUNT,
+        "twcc_sequence": _COUNT,
         "_slots_used": _MACHINERY,
         "_messages_used": _MACHINERY,
         "_runs": _MACHINERY,
@@ -445,7 +445,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "_tcp": "datagram_buffers",
         "_parts": "rooms[].streams",
         "_now": _MACHINERY,
-        "numbers": _COUNT,
+        "twcc_sequence": _COUNT,
     },
     "snugroom.server.sfu.io.tcp.Tcp": {
         "_listeners": _MACHINERY,
@@ -481,7 +481,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "names": "datagram_addresses = sockaddr",
         "pointers": "srtp_sessions",
         "sessions": "srtp_sessions",
-        **dict.fromkeys(("shifts", "ssrc"), "rooms[].streams"),
+        **dict.fromkeys(("offsets", "ssrc"), "rooms[].streams"),
         **dict.fromkeys(("added", "rows"), _COUNT + " = counts"),
     },
     "snugroom.server.sfu.io.packet_io._Run": dict.fromkeys(
@@ -670,16 +670,18 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         ("owner", "ssrc", "subs", "tracks"), "rooms[].streams"
     ),
     "snugroom.server.sfu.core.layers.Sub": dict.fromkeys(
-        ("allotted", "first", "paced", "peer", "sent", "source", "splice", "top", "track", "waits"),
+        ("allotted", "first", "paced", "peer", "sent", "source", "stream_rewriter", "top", "track", "waits"),
         "rooms[].streams",
     ),
-    "snugroom.server.sfu.core.rewriter.Splice": dict.fromkeys(("_eras", "_last", "layer", "shift"), _COUNT),
-    "snugroom.server.sfu.core.fanout.Fan": {
-        **dict.fromkeys(("receivers", "shifts", "ssrc"), "rooms[].streams"),
+    "snugroom.server.sfu.core.rewriter.StreamRewriter": dict.fromkeys(
+        ("_segments", "_last", "layer", "offsets"), _COUNT
+    ),
+    "snugroom.server.sfu.core.fanout.Fanout": {
+        **dict.fromkeys(("receivers", "offsets", "ssrc"), "rooms[].streams"),
         **dict.fromkeys(("wide", "once"), _MACHINERY),
         "plan": "datagram_addresses",
     },
-    "snugroom.server.sfu.core.twcc_sequence.Numbers": {
+    "snugroom.server.sfu.core.twcc_sequence.TwccSequence": {
         **dict.fromkeys(("_next", "_log"), _COUNT + " = counts"),
         "_free": _MACHINERY,
         "_ticks": _COUNT,
@@ -700,7 +702,8 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "kind": "rooms[].streams = label",
         "clock": _MACHINERY,
         **dict.fromkeys(
-            ("receivers", "fans", "paced", "paused", "rtx", "source", "layer", "waiting"), "rooms[].streams"
+            ("receivers", "fanouts", "paced", "paused", "rtx", "source", "layer", "waiting"),
+            "rooms[].streams",
         ),
         "cache": "sealed_media.packets = packet",
         "mask": _LIMITS,

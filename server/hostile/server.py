@@ -18,8 +18,8 @@ from snugroom.server.rooms.effects import Effect, Send
 from snugroom.server.rooms.hub import Hub
 from snugroom.server.rooms.room import Room, _Seat
 from snugroom.server.rooms.signaling import MediaServer, Signaling
-from snugroom.server.sfu.core.fanout import Fan
-from snugroom.server.sfu.core.twcc_sequence import Numbers
+from snugroom.server.sfu.core.fanout import Fanout
+from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.sfu.io.packet_io import SENT_MAX, Handler, Path
 from snugroom.server.sfu.sfu import Link, Sfu
 from snugroom.server.wire import limits, signed
@@ -265,22 +265,22 @@ class HostilePath:
         self._inner.now = value
 
     @property
-    def numbers(self) -> Numbers:
-        return self._inner.numbers
+    def twcc_sequence(self) -> TwccSequence:
+        return self._inner.twcc_sequence
 
-    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
+    def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
         troupe, now = self._sfu.troupe, self._sfu.troupe.now
         if not troupe.playing:
-            self._inner.fan_out(packet, fan, burst=burst)
+            self._inner.fan_out(packet, fanout, burst=burst)
             return
-        links: list[Link] = [link for link in fan.receivers if isinstance(link, Link)]
+        links: list[Link] = [link for link in fanout.receivers if isinstance(link, Link)]
         if not links:
             return
         sender = self._sfu.sender(links[0].key[0], int.from_bytes(packet[8:12], "big"))
         troupe.packet(sender, packet, now)
         for i, link in enumerate(links):
-            shifts = None if fan.shifts is None else fan.shifts[i : i + 1]
-            alone = Fan((link,), shifts, fan.ssrc, wide=fan.wide, once=True)
+            offsets = None if fanout.offsets is None else fanout.offsets[i : i + 1]
+            alone = Fanout((link,), offsets, fanout.ssrc, wide=fanout.wide, once=True)
             for one in troupe.rtp(sender, link.key[1], packet, now):
                 if len(one) <= SENT_MAX:
                     self._inner.fan_out(one, alone)
@@ -323,7 +323,7 @@ class HostileSfu(Sfu):
         for (_, name), link in self._links.items():
             if name == handle and link.outbound is not None and link.address is not None:
                 assert self._inner is not None
-                self._inner.fan_out(packet, Fan((link,), once=True))
+                self._inner.fan_out(packet, Fanout((link,), once=True))
                 self._inner.flush()
                 return True
         return False

@@ -20,7 +20,7 @@ from typing import Any
 from snugroom.server.rate import TokenBucket
 from snugroom.server.sfu.codecs import rtcp, rtp, stun, twcc
 from snugroom.server.sfu.core import Effect, Forget, Forwarding, SendRtcp, SendRtp
-from snugroom.server.sfu.core.fanout import Fan
+from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.io import dtls, srtp
 from snugroom.server.sfu.io.ice import Address, Credentials, IceLite
 from snugroom.server.sfu.io.multi_transport import Ways
@@ -90,7 +90,7 @@ class Link:
         self.address: Address | None = None
         self.rtcp_sources: set[bytes] = set()
         self.rtcp_allowance = rtcp_allowance
-        #: Row of this peer in the path's transport-wide numbers; -1 while there are no keys.
+        #: Row of this peer in the path's `twcc_sequence`; -1 while there are no keys.
         self.row = -1
         #: Arrivals of its own video packets, by their transport-wide numbers, until they have been reported.
         self.arrivals = twcc.Arrivals()
@@ -336,7 +336,7 @@ class Sfu:
         self._handshaking.pop(link, None)
         link.dtls = link.inbound = link.outbound = link.address = None
         if link.row >= 0 and self._path is not None:
-            self._path.numbers.close(link.row)
+            self._path.twcc_sequence.close(link.row)
             link.row = -1
         for address in link.ice.addresses:
             if self._by_address.get(address) is link:
@@ -427,15 +427,15 @@ class Sfu:
             counts["refused"] += 1
             counts["refused: " + reason] += 1
             return
-        fans, effects = core.on_rtp(track, packet, self._now)
+        fanouts, effects = core.on_rtp(track, packet, self._now)
         counts["received"] += 1
         counts["bytes_received"] += len(packet)
-        if fans:
+        if fanouts:
             assert self._path is not None
             video = track.kind == "video"
-            for fan in fans:
-                out = rtp.widened(packet, self._stamp) if fan.wide else packet
-                self._path.fan_out(out, fan, burst=video)
+            for fanout in fanouts:
+                out = rtp.widened(packet, self._stamp) if fanout.wide else packet
+                self._path.fan_out(out, fanout, burst=video)
         if effects:
             self._perform(effects)
 
@@ -471,7 +471,7 @@ class Sfu:
             return item
         if link.row < 0 or self._path is None:
             return rtcp.Arrived(())
-        return rtcp.Arrived(tuple(self._path.numbers.settle(link.row, item)))
+        return rtcp.Arrived(tuple(self._path.twcc_sequence.settle(link.row, item)))
 
     def _stun(self, datagram: bytes, source: Address, now: float) -> None:
         try:
@@ -566,7 +566,7 @@ class Sfu:
         link.rtcp_sources.clear()
         self._counts["handshakes"] += 1
         assert self._path is not None
-        link.row = self._path.numbers.open()
+        link.row = self._path.twcc_sequence.open()
         self._perform(self._core.ready(link, True, now, rekeyed=True))
         self._changed()
 
@@ -580,7 +580,7 @@ class Sfu:
             if isinstance(effect, SendRtp):
                 assert self._path is not None
                 packet = rtp.widened(effect.packet, self._stamp) if effect.wide else effect.packet
-                self._path.fan_out(packet, Fan((link,), wide=effect.wide, once=True))
+                self._path.fan_out(packet, Fanout((link,), wide=effect.wide, once=True))
             elif isinstance(effect, Forget):
                 link.outbound.forget(effect.ssrc)
                 if link.inbound is not None:

@@ -194,13 +194,13 @@ def _vp8(data: bytes) -> None:
     assert whole[found.payload :] == ours.data
     assert (found.picture_id if found.bits else None) == ours.picture_id
     out = bytearray(whole)
-    shift = rewriter.Shift(5, 6, 7, 8)
-    rewriter.rewrite(out, 0, 7, 99, found, shift)
+    offsets = rewriter.Offsets(5, 6, 7, 8)
+    rewriter.rewrite(out, 0, 7, 99, found, offsets)
     moved = rewriter.read(bytes(out), 12)
     assert moved is not None
     assert (moved.payload, moved.start, moved.key) == (found.payload, found.start, found.key)
     assert out[found.payload :] == whole[found.payload :]
-    rewriter.rewrite(out, 0, 12, 1, moved, rewriter.Shift(-5, -6, -7, -8))
+    rewriter.rewrite(out, 0, 12, 1, moved, rewriter.Offsets(-5, -6, -7, -8))
     assert bytes(out) == whole
 
 

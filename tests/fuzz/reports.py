@@ -8,7 +8,7 @@ from typing import Final
 
 from snugroom.client.media import twcc as client_twcc
 from snugroom.server.sfu.codecs import twcc
-from snugroom.server.sfu.core.twcc_sequence import Numbers
+from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from tests.fuzz.target import Target
 
 _REFERENCE: Final = 0.064
@@ -24,7 +24,7 @@ class Reports:
     """One sender and one receiver, who are told all kinds of things about their packets."""
 
     def __init__(self) -> None:
-        self._sent = Numbers()
+        self._sent = TwccSequence()
         self._row = self._sent.open()
         self._arrivals = twcc.Arrivals()
         self._clients = client_twcc.Arrivals()

@@ -1,6 +1,6 @@
 """A path to one receiver, simulated: a bottleneck with a queue, delay, random loss; all of it by a seed.
 
-The sender does what the SFU does (`numbers`, `estimate`, `probe`), the receiver what a browser does
+The sender does what the SFU does (`twcc_sequence`, `estimate`, `probe`), the receiver what a browser does
 (`twcc.Arrivals`). Video is elastic here: it takes the whole target, up to what is wanted. Audio goes beside
 it and carries no number.
 """
@@ -15,7 +15,7 @@ from itertools import count
 from snugroom.server.sfu.codecs import twcc
 from snugroom.server.sfu.core.bandwidth.estimate import Estimate
 from snugroom.server.sfu.core.bandwidth.probe import Prober
-from snugroom.server.sfu.core.twcc_sequence import Numbers
+from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 
 AUDIO = 172
 PIECE = 1100
@@ -44,8 +44,8 @@ class Path:
         self.rng = random.Random(seed)
         self.estimate = Estimate(start=start)
         self.prober = Prober()
-        self.numbers = Numbers()
-        self.row = self.numbers.open()
+        self.twcc_sequence = TwccSequence()
+        self.row = self.twcc_sequence.open()
         self.arrivals = twcc.Arrivals()
         self.now = 0.0
         self.free = 0.0
@@ -91,7 +91,7 @@ class Path:
     def send(self, size: int) -> None:
         if self.prober.sends(self.now):
             self.padding -= size
-        self.carry(self.numbers.take(self.row, size, self.now), size)
+        self.carry(self.twcc_sequence.take(self.row, size, self.now), size)
 
     def carry(self, number: int | None, size: int) -> None:
         self.total += 1
@@ -123,7 +123,7 @@ class Path:
         self.at(self.now + 0.01, self.tick)
 
     def hear(self, data: bytes) -> None:
-        reports = self.numbers.settle(self.row, twcc.parse(data))
+        reports = self.twcc_sequence.settle(self.row, twcc.parse(data))
         self.estimate.feedback(reports, self.now)
         rate = self.prober.feedback(reports, self.estimate.target, self.estimate.trip, self.now)
         if rate is not None:

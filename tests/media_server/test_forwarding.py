@@ -46,8 +46,8 @@ class Core(Forwarding[str]):
         track = self.find(peer, stream.ssrc)
         assert track is not None
         packet = rtp(stream.ssrc, sequence, kind=stream.kind, **more)  # type: ignore[arg-type]
-        fans, effects = self.on_rtp(track, packet, now)
-        receivers = tuple(peer for fan in fans for peer in fan.receivers)
+        fanouts, effects = self.on_rtp(track, packet, now)
+        receivers = tuple(peer for fanout in fanouts for peer in fanout.receivers)
         return Sent(receivers, list(effects), packet)
 
     def hear(self, peer: str, *items: rtcp.Item, now: float = 1.0) -> list[Effect[str]]:

@@ -51,14 +51,14 @@ class Meeting:
     def packet(self, data: bytes) -> None:
         track = self.core.find("ada", int.from_bytes(data[8:12], "big"))
         assert track is not None
-        fans, effects = self.core.on_rtp(track, data, self.now)
+        fanouts, effects = self.core.on_rtp(track, data, self.now)
         self.effects += effects
-        for fan in fans:
-            for i, peer in enumerate(fan.receivers):
+        for fanout in fanouts:
+            for i, peer in enumerate(fanout.receivers):
                 out = bytearray(data)
-                if fan.shifts is not None:
+                if fanout.offsets is not None:
                     found = rewriter.read(data, rewriter.payload_start(data))
-                    rewriter.rewrite(out, 0, data[2] << 8 | data[3], fan.ssrc, found, fan.shifts[i])
+                    rewriter.rewrite(out, 0, data[2] << 8 | data[3], fanout.ssrc, found, fanout.offsets[i])
                 self.got[peer].append(bytes(out))
 
     def frame(self, *ssrcs: int, key: bool | Iterable[int] = False, packets: int = 2) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pylibsrtp import Policy, Session
 
-from snugroom.server.sfu.core.fanout import Fan
+from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.io import mmsg, srtp
 from snugroom.server.sfu.io.packet_io import BatchPath, Path, PlainPath, choose
 from tests.media_server.peer import rtp
@@ -68,7 +68,7 @@ def test_all_get_all_in_order(kind: str, count: int, sock: socket.socket) -> Non
     sizes = [1200] * 11 + [300, 300, 1344, 5, 1200] + [60] * 3
     packets = [rtp(1, i, bytes([i]) * size) for i, size in enumerate(sizes)]
     other = [rtp(2, i, b"another stream") for i in range(len(packets))]
-    all_of_them, pair = Fan(sinks), Fan(sinks[:2])
+    all_of_them, pair = Fanout(sinks), Fanout(sinks[:2])
     for packet, one in zip(packets, other, strict=True):
         path.fan_out(packet, all_of_them, burst=True)
         path.fan_out(one, pair, burst=False)
@@ -93,12 +93,12 @@ def test_all_get_all_in_order(kind: str, count: int, sock: socket.socket) -> Non
 def test_a_receiver_who_moved_is_found(kind: str, sock: socket.socket) -> None:
     path = make(kind, sock)
     sink, elsewhere = Sink(PROFILES[0]), Sink(PROFILES[0])
-    fan = Fan((sink,))
-    path.fan_out(rtp(1, 1), fan, burst=True)
+    fanout = Fanout((sink,))
+    path.fan_out(rtp(1, 1), fanout, burst=True)
     path.flush()
     sink.address = elsewhere.address
     path.changed()
-    path.fan_out(rtp(1, 2), fan, burst=True)
+    path.fan_out(rtp(1, 2), fanout, burst=True)
     path.flush()
     assert len(sink.received()) == 1
     assert elsewhere._socket.recv(4096)
@@ -111,14 +111,14 @@ def test_one_who_cant_be_sent_to_doesnt_stop_the_others(kind: str, sock: socket.
     path = make(kind, sock)
     first, last = Sink(PROFILES[0]), Sink(PROFILES[0])
     broadcast = Sink(PROFILES[0], address=("255.255.255.255", 9))  # EACCES without SO_BROADCAST
-    fan = Fan((first, broadcast, last))
+    fanout = Fanout((first, broadcast, last))
     packets = [rtp(1, i, bytes(100)) for i in range(3)]
     for packet in packets:
-        path.fan_out(packet, fan, burst=True)
+        path.fan_out(packet, fanout, burst=True)
     path.flush()
     assert first.received() == last.received() == packets
     assert (path.sent, path.unsent) == (6, 3)
-    for sink in fan.receivers:
+    for sink in fanout.receivers:
         sink.close()
 
 
@@ -135,7 +135,7 @@ def test_what_cant_be_sealed_doesnt_leave(
 
     monkeypatch.setattr(srtp, "protect", failing)
     for i in range(3):
-        path.fan_out(rtp(1, i), Fan((first, second), once=True))
+        path.fan_out(rtp(1, i), Fanout((first, second), once=True))
     path.flush()
     assert len(first.received()) == 3
     with pytest.raises(TimeoutError):
@@ -154,7 +154,7 @@ def test_without_segmentation_packets_go_one_by_one(
         pytest.skip("no UDP_SEGMENT here")
     real = path._outgoing.send
     sink = Sink(PROFILES[0])
-    fan = Fan((sink,))
+    fanout = Fanout((sink,))
     packets = [rtp(1, i, bytes(100)) for i in range(4)]
 
     def refusing(descriptor: int, count: int) -> list[tuple[int, int]]:
@@ -162,12 +162,12 @@ def test_without_segmentation_packets_go_one_by_one(
 
     monkeypatch.setattr(path._outgoing, "send", refusing)
     for packet in packets:
-        path.fan_out(packet, fan, burst=True)
+        path.fan_out(packet, fanout, burst=True)
     path.flush()
     assert sink.received() == packets
     assert (path.sent, path.unsent, path.run) == (4, 0, again)
     monkeypatch.setattr(path._outgoing, "send", real)
-    path.fan_out(rtp(1, 9), fan, burst=True)
+    path.fan_out(rtp(1, 9), fanout, burst=True)
     path.flush()
     assert sink.received() == [rtp(1, 9)]
     sink.close()

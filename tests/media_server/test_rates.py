@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from snugroom.server.sfu.codecs import rtcp, twcc
 from snugroom.server.sfu.core import Effect, Forwarding, SendRtcp, SendRtp, rewriter
-from snugroom.server.sfu.core.twcc_sequence import Numbers
+from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire.messages import Stream
 from tests.media_server.test_layers import LARGE, MIDDLE, SIMULCAST, SMALL, layer, which
@@ -30,7 +30,7 @@ class Link:
 
     def __init__(self, sim: Sim, name: str, capacity: float, queue: int = 40_000, loss: float = 0.0) -> None:
         self.sim, self.name, self.capacity, self.queue, self.loss = sim, name, capacity, queue, loss
-        self.row = sim.numbers.open()
+        self.row = sim.twcc_sequence.open()
         self.arrivals = twcc.Arrivals()
         self.free = 0.0
         self.got: list[tuple[float, bytes]] = []
@@ -43,7 +43,7 @@ class Link:
         sim = self.sim
         if packet[1] & 0x7F == 96:
             self.numbers.append(int.from_bytes(packet[2:4], "big"))
-        number = sim.numbers.take(self.row, len(packet), sim.now) if wide else None
+        number = sim.twcc_sequence.take(self.row, len(packet), sim.now) if wide else None
         backlog = max(0.0, self.free - sim.now) * self.capacity / 8
         if backlog + len(packet) > self.queue or sim.rng.random() < self.loss:
             self.dropped += 1
@@ -59,7 +59,7 @@ class Link:
 
     def report(self) -> None:
         for data in self.arrivals.due(1, self.sim.now + 77):
-            settled = tuple(self.sim.numbers.settle(self.row, twcc.parse(data)))
+            settled = tuple(self.sim.twcc_sequence.settle(self.row, twcc.parse(data)))
             self.sim.at(self.sim.now + 0.025, lambda settled=settled: self.sim.hear(self.name, settled))  # type: ignore[misc]
 
     def rate(self, begin: float, end: float, ssrc: int | None = None) -> float:
@@ -79,7 +79,7 @@ class Sim:
         self.rng = random.Random(7)
         self.now = 0.0
         self.core = Forwarding[str](MediaLimits())
-        self.numbers = Numbers()
+        self.twcc_sequence = TwccSequence()
         self.links: dict[str, Link] = {}
         self.order = itertools.count()
         self.events: list[tuple[float, int, Callable[[], None]]] = []
@@ -139,14 +139,14 @@ class Sim:
     def packet(self, ssrc: int, data: bytes) -> None:
         track = self.core.find("ada", ssrc)
         assert track is not None
-        fans, effects = self.core.on_rtp(track, data, self.now)
-        for fan in fans:
-            for i, peer in enumerate(fan.receivers):
+        fanouts, effects = self.core.on_rtp(track, data, self.now)
+        for fanout in fanouts:
+            for i, peer in enumerate(fanout.receivers):
                 out = bytearray(data)
-                if fan.shifts is not None:
+                if fanout.offsets is not None:
                     found = rewriter.read(data, 12)
-                    rewriter.rewrite(out, 0, data[2] << 8 | data[3], fan.ssrc, found, fan.shifts[i])
-                self.links[peer].send(bytes(out), fan.wide)
+                    rewriter.rewrite(out, 0, data[2] << 8 | data[3], fanout.ssrc, found, fanout.offsets[i])
+                self.links[peer].send(bytes(out), fanout.wide)
         self.perform(effects)
 
     def tick(self) -> None:

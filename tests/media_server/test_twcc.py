@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from snugroom.server.sfu.codecs import twcc
 from snugroom.server.sfu.codecs.twcc import Arrivals, Report, TwccError
-from snugroom.server.sfu.core.twcc_sequence import KEPT, Numbers
+from snugroom.server.sfu.core.twcc_sequence import KEPT, TwccSequence
 from snugroom.server.sfu.limits import RTCP_MAX
 
 
@@ -41,7 +41,7 @@ def test_reads_every_kind_of_chunk() -> None:
     ]  # fmt: skip
 
 
-def test_numbers_wrap_and_vectors_may_be_longer_than_the_count() -> None:
+def test_twcc_sequence_wrap_and_vectors_may_be_longer_than_the_count() -> None:
     read = twcc.parse(report([0xBFFF], bytes([1, 1, 1]), base=65534, count=3))
     assert [number for number, _ in read.arrivals] == [65534, 65535, 0]
     # a run too
@@ -214,7 +214,7 @@ def test_every_packet_is_told_once_it_came(rng: random.Random, first: int) -> No
     assert counts == [i & 0xFF for i in range(len(counts))]
 
 
-def test_a_publisher_s_numbers_cost_little_whatever_they_are() -> None:
+def test_a_publisher_s_twcc_sequence_cost_little_whatever_they_are() -> None:
     arrivals = Arrivals()
     rng = random.Random(1)
     for _ in range(5000):
@@ -256,15 +256,15 @@ class Sent:
     """The numbers of one receiver, beside others."""
 
     def __init__(self) -> None:
-        self._numbers = Numbers()
-        self._numbers.open()
-        self._row = self._numbers.open()
+        self._twcc_sequence = TwccSequence()
+        self._twcc_sequence.open()
+        self._row = self._twcc_sequence.open()
 
     def number(self, size: int, now: float) -> int:
-        return self._numbers.take(self._row, size, now)
+        return self._twcc_sequence.take(self._row, size, now)
 
     def settle(self, report: Report) -> list[tuple[float, int, float | None]]:
-        return self._numbers.settle(self._row, report)
+        return self._twcc_sequence.settle(self._row, report)
 
 
 def test_what_was_sent_is_laid_beside_the_report() -> None:
@@ -281,7 +281,7 @@ def test_what_was_sent_is_laid_beside_the_report() -> None:
     assert sent.settle(Report(1, 60000, 5000, 0, [(60000, 4000)])) == []
 
 
-def test_numbers_wrap_and_old_ones_are_forgotten() -> None:
+def test_twcc_sequence_wrap_and_old_ones_are_forgotten() -> None:
     sent = Sent()
     for i in range(70_000):
         number = sent.number(100, float(i))

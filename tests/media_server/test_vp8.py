@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snugroom.server.sfu.core import rewriter
-from snugroom.server.sfu.core.rewriter import Numbers, Shift, Splice
+from snugroom.server.sfu.core.rewriter import Offsets, StreamPosition, StreamRewriter
 
 KEY, DELTA = b"\xf0\xff\xff\x9d\x01\x2a\x10\x00\x10\x00sealed", b"\xf1\xff\xffsealed"
 EXTENSION = bytes.fromhex("bede0002 32aabbcc 51dead00")
@@ -126,10 +126,10 @@ def test_any_bytes_are_read_or_refused(data: bytes, start: int) -> None:
 
 
 def test_numbers_go_on_over_every_edge() -> None:
-    last = Numbers(65536 * 3 - 1, 0xFFFFFFF0, 0x7FFF, 255, 10.0)
-    first = Numbers(40000, 5, 17, 200, 10.1)
-    shift = rewriter.go_on(last, first)
-    seen = rewriter.shifted(first, shift)
+    last = StreamPosition(65536 * 3 - 1, 0xFFFFFFF0, 0x7FFF, 255, 10.0)
+    first = StreamPosition(40000, 5, 17, 200, 10.1)
+    offsets = rewriter.continuing_offsets(last, first)
+    seen = rewriter.rewritten_position(first, offsets)
     assert seen[:4] == (65536 * 3, (0xFFFFFFF0 + 9000) & 0xFFFFFFFF, 0, 0)
 
 
@@ -137,21 +137,21 @@ def test_numbers_go_on_over_every_edge() -> None:
     ("passed", "ticks"), [(0.0, 1), (-3.0, 1), (1 / 30, 3000), (60.0, 5_400_000), (1e6, 1 << 30)]
 )
 def test_time_advances_by_what_has_passed(passed: float, ticks: int) -> None:
-    last = Numbers(1, 100, 1, 1, 50.0)
-    shift = rewriter.go_on(last, Numbers(1, 100, 1, 1, 50.0 + passed))
-    assert shift.timestamp == ticks
+    last = StreamPosition(1, 100, 1, 1, 50.0)
+    offsets = rewriter.continuing_offsets(last, StreamPosition(1, 100, 1, 1, 50.0 + passed))
+    assert offsets.timestamp == ticks
 
 
 def test_the_latest_is_told_by_its_number() -> None:
-    latest = rewriter.later(None, Numbers(65534, 10, 3, 4, 1.0))
-    latest = rewriter.later(latest, Numbers(65537, 20, 4, 5, 1.5))
+    latest = rewriter.furthest_position(None, StreamPosition(65534, 10, 3, 4, 1.0))
+    latest = rewriter.furthest_position(latest, StreamPosition(65537, 20, 4, 5, 1.5))
     assert latest.sequence == 65537
-    overtaken = Numbers(65535, 10, 3, 4, 1.6)
-    assert rewriter.later(latest, overtaken) is latest
-    assert rewriter.later(latest, latest._replace(at=9.0)) is latest
+    overtaken = StreamPosition(65535, 10, 3, 4, 1.6)
+    assert rewriter.furthest_position(latest, overtaken) is latest
+    assert rewriter.furthest_position(latest, latest._replace(at=9.0)) is latest
     # of one frame the first packet's time counts, and padding has no numbers of its own
-    latest = rewriter.later(latest, Numbers(65538, 20, -1, -1, 1.7))
-    assert latest == Numbers(65538, 20, 4, 5, 1.5)
+    latest = rewriter.furthest_position(latest, StreamPosition(65538, 20, -1, -1, 1.7))
+    assert latest == StreamPosition(65538, 20, 4, 5, 1.5)
 
 
 @given(
@@ -161,18 +161,18 @@ def test_the_latest_is_told_by_its_number() -> None:
 def test_rewriting_moves_the_numbers_and_nothing_else(
     number: int, timestamp: int, picture_id: int, tl0: int, by: tuple[int, int, int, int]
 ) -> None:
-    shift = Shift(by[0] - 2**31, by[1], by[2] & 0x7FFF, by[3] & 0xFF)
+    offsets = Offsets(by[0] - 2**31, by[1], by[2] & 0x7FFF, by[3] & 0xFF)
     packet = header(number & 0xFFFF, timestamp, 5, 0x90) + EXTENSION
     packet += descriptor(picture_id=picture_id, tl0=tl0, tid=1, key_index=9) + KEY
     start = rewriter.payload_start(packet)
     found = rewriter.read(packet, start)
     assert found is not None
     out = bytearray(b"??" + packet)
-    rewriter.rewrite(out, 2, number, 77, found, shift)
+    rewriter.rewrite(out, 2, number, 77, found, offsets)
     again = rewriter.read(bytes(out[2:]), start)
-    expected = rewriter.shifted(rewriter.numbers(packet, number, found, 0.0), shift)
-    assert rewriter.numbers(bytes(out[2:]), number + shift.sequence, again, 0.0) == expected
-    assert struct.unpack_from("!HLL", out, 4)[::2] == ((number + shift.sequence) & 0xFFFF, 77)
+    expected = rewriter.rewritten_position(rewriter.position_of(packet, number, found, 0.0), offsets)
+    assert rewriter.position_of(bytes(out[2:]), number + offsets.sequence, again, 0.0) == expected
+    assert struct.unpack_from("!HLL", out, 4)[::2] == ((number + offsets.sequence) & 0xFFFF, 77)
     changed = {i - 2 for i, (a, b) in enumerate(zip(b"??" + packet, out, strict=True)) if a != b}
     allowed = {*range(2, 12), found.picture_at, found.picture_at + 1, found.tl0_at}
     assert changed <= allowed
@@ -182,7 +182,7 @@ def test_a_short_picture_id_stays_short() -> None:
     packet = header() + descriptor(picture_id=100, wide=False) + KEY
     found = rewriter.read(packet, 12)
     out = bytearray(packet)
-    rewriter.rewrite(out, 0, 7, 5, found, Shift(0, 0, 300, 0))
+    rewriter.rewrite(out, 0, 7, 5, found, Offsets(0, 0, 300, 0))
     again = rewriter.read(bytes(out), 12)
     assert again is not None
     assert (again.picture_id, again.bits) == ((100 + 300) & 0x7F, 7)
@@ -194,18 +194,20 @@ def test_a_short_picture_id_stays_short() -> None:
 def test_layers_and_a_pause_are_one_stream_to_the_receiver() -> None:
     """Three layers with numbers of their own; the receiver must see each number rise by exactly one."""
     rng = random.Random(7)
-    layers = [Numbers(rng.randrange(2**20), rng.randrange(2**32), rng.randrange(2**15), rng.randrange(256), 0)
-              for _ in range(3)]  # fmt: skip
-    splice = Splice()
-    seen: list[Numbers] = []
+    layers = [
+        StreamPosition(rng.randrange(2**20), rng.randrange(2**32), rng.randrange(2**15), rng.randrange(256), 0)
+        for _ in range(3)
+    ]
+    stream_rewriter = StreamRewriter()
+    seen: list[StreamPosition] = []
     now = 0.0
-    sent: Numbers | None = None
+    sent: StreamPosition | None = None
     going = 0
     for frame in range(3000):
         now = frame / 30
         pause = frame % 700 > 650
         layers = [
-            Numbers(
+            StreamPosition(
                 n.sequence + 1,
                 (n.timestamp + 3000) & 0xFFFFFFFF,
                 (n.picture_id + 1) & 0x7FFF,
@@ -216,16 +218,16 @@ def test_layers_and_a_pause_are_one_stream_to_the_receiver() -> None:
         ]
         if frame % 97 == 0:
             going = rng.randrange(3)
-        if splice.layer is not None and (pause or splice.layer != going):
+        if stream_rewriter.layer is not None and (pause or stream_rewriter.layer != going):
             assert sent is not None
-            splice.end(sent)
+            stream_rewriter.end(sent)
         if not pause:
             packet = layers[going]
-            if splice.layer is None:
-                splice.begin(going, packet)
-            assert splice.passes(going, packet.sequence)
+            if stream_rewriter.layer is None:
+                stream_rewriter.begin(going, packet)
+            assert stream_rewriter.may_send(going, packet.sequence)
             sent = packet
-            seen.append(rewriter.shifted(packet, splice.shift))
+            seen.append(rewriter.rewritten_position(packet, stream_rewriter.offsets))
     assert len(seen) > 2500
     for a, b in itertools.pairwise(seen):
         assert b.sequence - a.sequence == 1
@@ -235,57 +237,59 @@ def test_layers_and_a_pause_are_one_stream_to_the_receiver() -> None:
 
 
 def test_overtaken_packets_of_a_new_layer_do_not_pass() -> None:
-    splice = Splice()
-    splice.begin(0, Numbers(100, 0, 0, 0, 0.0))
-    splice.end(Numbers(120, 0, 0, 0, 1.0))
-    assert not splice.passes(0, 121)
-    splice.begin(1, Numbers(5, 0, 0, 0, 1.0))
-    assert splice.passes(1, 5)
-    assert not splice.passes(1, 4)  # its number would be that of layer 0's last
-    assert not splice.passes(0, 121)
+    stream_rewriter = StreamRewriter()
+    stream_rewriter.begin(0, StreamPosition(100, 0, 0, 0, 0.0))
+    stream_rewriter.end(StreamPosition(120, 0, 0, 0, 1.0))
+    assert not stream_rewriter.may_send(0, 121)
+    stream_rewriter.begin(1, StreamPosition(5, 0, 0, 0, 1.0))
+    assert stream_rewriter.may_send(1, 5)
+    assert not stream_rewriter.may_send(1, 4)  # its number would be that of layer 0's last
+    assert not stream_rewriter.may_send(0, 121)
 
 
 def test_requests_find_the_packet_of_their_time() -> None:
-    splice = Splice()
-    assert splice.source(5, 5) is None
-    splice.begin(0, Numbers(65530, 0, 0, 0, 0.0))
-    splice.end(Numbers(65538, 0, 0, 0, 1.0))  # 65530 to 2: nine packets
-    assert splice.source(2, 0) == (0, 65538, rewriter.NO_SHIFT)
-    splice.begin(2, Numbers(40_000, 0, 0, 0, 1.0))
+    stream_rewriter = StreamRewriter()
+    assert stream_rewriter.resolve(5, 5) is None
+    stream_rewriter.begin(0, StreamPosition(65530, 0, 0, 0, 0.0))
+    stream_rewriter.end(StreamPosition(65538, 0, 0, 0, 1.0))  # 65530 to 2: nine packets
+    assert stream_rewriter.resolve(2, 0) == (0, 65538, rewriter.NO_OFFSETS)
+    stream_rewriter.begin(2, StreamPosition(40_000, 0, 0, 0, 1.0))
     for sent, layer, own in ((65530, 0, 65530), (2, 0, 65538), (3, 2, 40_000), (10, 2, 40_007)):
-        found = splice.source(sent, 40_007)
+        found = stream_rewriter.resolve(sent, 40_007)
         assert found is not None
         assert found[:2] == (layer, own)
-    assert splice.source(65529, 40_007) is None
-    assert splice.source(11, 40_007) is None  # not sent yet: it is read as one of long ago
+    assert stream_rewriter.resolve(65529, 40_007) is None
+    assert stream_rewriter.resolve(11, 40_007) is None  # not sent yet: it is read as one of long ago
 
 
 def test_an_era_may_be_long() -> None:
-    splice = Splice()
-    splice.begin(0, Numbers(100, 0, 0, 0, 0.0))
-    splice.end(Numbers(110, 0, 0, 0, 0.5))
-    splice.begin(1, Numbers(7, 0, 0, 0, 1.0))
+    stream_rewriter = StreamRewriter()
+    stream_rewriter.begin(0, StreamPosition(100, 0, 0, 0, 0.0))
+    stream_rewriter.end(StreamPosition(110, 0, 0, 0, 0.5))
+    stream_rewriter.begin(1, StreamPosition(7, 0, 0, 0, 1.0))
     for latest in range(7, 200_000, 9_999):
-        assert splice.passes(1, latest)
-        sent = (latest + splice.shift.sequence) & 0xFFFF
-        found = splice.source(sent, latest)
+        assert stream_rewriter.may_send(1, latest)
+        sent = (latest + stream_rewriter.offsets.sequence) & 0xFFFF
+        found = stream_rewriter.resolve(sent, latest)
         assert found is not None
         assert found[:2] == (1, latest)
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    splice = Splice()
+    stream_rewriter = StreamRewriter()
     for change in range(1000):
-        splice.begin(change % 3, Numbers(change, 0, 0, 0, float(change)))
-        splice.end(Numbers(change, 0, 0, 0, float(change)))
-    assert len(splice._eras) <= 8
+        stream_rewriter.begin(change % 3, StreamPosition(change, 0, 0, 0, float(change)))
+        stream_rewriter.end(StreamPosition(change, 0, 0, 0, float(change)))
+    assert len(stream_rewriter._segments) <= 8
 
 
 def test_a_picture_without_numbers_keeps_the_place() -> None:
-    splice = Splice()
-    splice.begin(0, Numbers(1, 0, 30, 40, 0.0))
-    splice.end(Numbers(2, 0, 31, 41, 0.1))
-    splice.begin(1, Numbers(9, 0, -1, -1, 0.2))
-    splice.end(Numbers(10, 0, -1, -1, 0.3))
-    splice.begin(0, Numbers(50, 0, 500, 100, 0.4))
-    assert rewriter.shifted(Numbers(50, 0, 500, 100, 0.4), splice.shift)[2:4] == (32, 42)
+    stream_rewriter = StreamRewriter()
+    stream_rewriter.begin(0, StreamPosition(1, 0, 30, 40, 0.0))
+    stream_rewriter.end(StreamPosition(2, 0, 31, 41, 0.1))
+    stream_rewriter.begin(1, StreamPosition(9, 0, -1, -1, 0.2))
+    stream_rewriter.end(StreamPosition(10, 0, -1, -1, 0.3))
+    stream_rewriter.begin(0, StreamPosition(50, 0, 500, 100, 0.4))
+    assert rewriter.rewritten_position(StreamPosition(50, 0, 500, 100, 0.4), stream_rewriter.offsets)[
+        2:4
+    ] == (32, 42)

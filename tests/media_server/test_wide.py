@@ -11,8 +11,8 @@ import pytest
 
 from snugroom.server.sfu.codecs import rtcp, rtp, twcc
 from snugroom.server.sfu.core import rewriter
-from snugroom.server.sfu.core.fanout import Fan
-from snugroom.server.sfu.core.twcc_sequence import Numbers
+from snugroom.server.sfu.core.fanout import Fanout
+from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.sfu.limits import MediaLimits
 from snugroom.server.wire.messages import Stream
 from tests.media_server.conftest import ROOM, Rig, StartRig
@@ -35,17 +35,17 @@ def test_each_receiver_has_its_own_numbers_and_shift(kind: str, count: int, sock
     path = make(kind, sock)
     sinks = [Sink(PROFILES[i % 2]) for i in range(count)]
     for i, sink in enumerate(sinks):
-        sink.row = path.numbers.open()
+        sink.row = path.twcc_sequence.open()
         for _ in range(i):  # each has been sent another number of packets before
-            path.numbers.take(sink.row, 1, 0.0)
-    shifts = [rewriter.Shift(70_000 * i, 1000 * i, 500 * i, 9 * i) for i in range(count)]
-    fan = Fan(sinks, shifts, 77, wide=True)
+            path.twcc_sequence.take(sink.row, 1, 0.0)
+    offsets = [rewriter.Offsets(70_000 * i, 1000 * i, 500 * i, 9 * i) for i in range(count)]
+    fanout = Fanout(sinks, offsets, 77, wide=True)
     came = [rtp.widened(layer(5, 65_530 + i, 90 * i, 32_766 + i, start=True), b"now") for i in range(9)]
     padding = struct.pack("!BBHLL", 0xA0, 96, 65_539 & 0xFFFF, 900, 5) + b"\0\0\3"
     came.append(rtp.widened(padding, b"now"))
     path.now = 3.25
     for packet in came:
-        path.fan_out(packet, fan, burst=True)
+        path.fan_out(packet, fanout, burst=True)
     path.flush()
     for i, sink in enumerate(sinks):
         got = sink.received()
@@ -53,25 +53,25 @@ def test_each_receiver_has_its_own_numbers_and_shift(kind: str, count: int, sock
         for before, after in zip(came, got, strict=True):
             due = bytearray(before)
             found = rewriter.read(before, 24)
-            rewriter.rewrite(due, 0, before[2] << 8 | before[3], 77, found, shifts[i])
+            rewriter.rewrite(due, 0, before[2] << 8 | before[3], 77, found, offsets[i])
             due[21:23] = after[21:23]
             assert after == bytes(due)
         report = twcc.Report(1, i, 12, 0, [(i + 9, 400), (i + 10, 500)])
-        assert path.numbers.settle(sink.row, report)[-1] == (3.25, len(came[9]), 0.1)
+        assert path.twcc_sequence.settle(sink.row, report)[-1] == (3.25, len(came[9]), 0.1)
         sink.close()
 
 
 def test_rows_are_used_again_and_remember_nothing() -> None:
-    numbers = Numbers()
-    rows = [numbers.open() for _ in range(40)]
+    twcc_sequence = TwccSequence()
+    rows = [twcc_sequence.open() for _ in range(40)]
     assert len(set(rows)) == 40
     for i in range(3):
-        assert numbers.take(rows[3], 100, float(i)) == i
+        assert twcc_sequence.take(rows[3], 100, float(i)) == i
     everything = twcc.Report(1, 0, 100, 0, [])
-    assert numbers.settle(rows[4], everything) == []
-    numbers.close(rows[3])
-    assert numbers.open() == rows[3]
-    assert numbers.settle(rows[3], everything) == []
+    assert twcc_sequence.settle(rows[4], everything) == []
+    twcc_sequence.close(rows[3])
+    assert twcc_sequence.open() == rows[3]
+    assert twcc_sequence.settle(rows[3], everything) == []
 
 
 def receiver(rig: Rig, **changes: Any) -> Peer:

@@ -110,11 +110,11 @@ class TapSfu(Sfu):
         forwarded = self.change(packet)
         if forwarded is None:
             return
-        fans, effects = self._core.on_rtp(track, forwarded, self._now)
-        for fan in fans:
+        fanouts, effects = self._core.on_rtp(track, forwarded, self._now)
+        for fanout in fanouts:
             assert self._path is not None
-            out = rtp.widened(forwarded, self._stamp) if fan.wide else forwarded
-            self._path.fan_out(out, fan)
+            out = rtp.widened(forwarded, self._stamp) if fanout.wide else forwarded
+            self._path.fan_out(out, fanout)
         self._perform(effects)
 
 

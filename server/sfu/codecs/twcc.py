@@ -3,7 +3,7 @@
 Each video packet of a sender carries a 16-bit number that counts over all the sender's streams; the receiver
 reports when each packet arrived. The SFU has both roles. It reports to publishers (`Arrivals`). It also
 parses the receivers' reports on its own packets (`parse`) and matches them with the packets that it sent
-(`numbers.Numbers`).
+(`twcc_sequence.TwccSequence`).
 
 Arrivals are whole numbers of 250 us (`TICKS` a second), on the reporter's clock.
 """

@@ -1,7 +1,7 @@
 """The core of the SFU: decides which receivers get each packet. It has no socket, no clock and no key.
 
 A *peer* is any hashable object that the shell sends through; tests use strings. The shell passes packets in
-after it has authenticated and checked them. The core returns fans of receivers for the packet itself, and
+after it has authenticated and checked them. The core returns fan-outs (receivers) for the packet itself, and
 effects for everything else. `server.sfu.limits.MediaLimits` bounds all state.
 """
 

@@ -5,39 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
-from snugroom.server.sfu.core.rewriter import Shift
+from snugroom.server.sfu.core.rewriter import Offsets
 
 R = TypeVar("R")
 
 
-class Fan(Generic[R]):
+class Fanout(Generic[R]):
     """The receivers of one packet, or of many consecutive ones.
 
-    A fan never changes; other receivers are another fan.
+    A fan-out never changes; other receivers are another fan-out.
 
-    `shifts`, one for each receiver: the numbers are rewritten, and the packet is sent under `ssrc`; None: the
-    packet stays as it is. `wide`: each receiver gets a transport-wide sequence number of its own, in a packet
-    prepared for it (`rtp.widened`). `once`: the fan is used for one packet only. `plan`: the send plan that
-    the path caches for a fan that is used again.
+    `offsets`, one for each receiver: the packet's numbers are rewritten, and it is sent under `ssrc`; None:
+    the packet stays as it is. `wide`: each receiver gets a transport-wide sequence number of its own, in a
+    packet prepared for it (`rtp.widened`). `once`: the fan-out is used for one packet only. `plan`: the send
+    plan that the path caches for a fan-out that is used again.
     """
 
-    __slots__ = ("once", "plan", "receivers", "shifts", "ssrc", "wide")
+    __slots__ = ("offsets", "once", "plan", "receivers", "ssrc", "wide")
 
     def __init__(
         self,
         receivers: Sequence[R],
-        shifts: Sequence[Shift] | None = None,
+        offsets: Sequence[Offsets] | None = None,
         ssrc: int = 0,
         *,
         wide: bool = False,
         once: bool = False,
     ) -> None:
         self.receivers = tuple(receivers)
-        self.shifts = None if shifts is None else tuple(shifts)
+        self.offsets = None if offsets is None else tuple(offsets)
         self.ssrc = ssrc
         self.wide = wide
         self.once = once
         self.plan: Any = None
 
     def __repr__(self) -> str:
-        return f"Fan({self.receivers!r}, {self.shifts!r}, {self.ssrc:#x}, wide={self.wide})"
+        return f"Fanout({self.receivers!r}, {self.shifts!r}, {self.ssrc:#x}, wide={self.wide})"

@@ -1,4 +1,4 @@
-"""All rooms' streams and their receivers: packets in, fans and effects out.
+"""All rooms' streams and their receivers: packets in, fan-outs and effects out.
 
 The REMB for a video sender without layers is the largest rate that any of its receivers can take, capped by
 ``remb_ceiling``. The smallest rate would let one slow receiver spoil the video for everybody. A receiver that
@@ -13,7 +13,7 @@ from typing import Final
 from snugroom.server.sfu.codecs import rtcp, rtp, twcc
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.effects import Effect, P, SendRtcp, SendRtp
-from snugroom.server.sfu.core.fanout import Fan
+from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.layer_allocator import Wish
 from snugroom.server.sfu.core.layers import Sub, describe
 from snugroom.server.sfu.core.pacer import Kind
@@ -34,7 +34,7 @@ _LAST: Final = 1 << 20
 _PADS: Final = 32
 #: Seconds after which a pending change of layer asks for its key frame again.
 _KEY_PATIENCE: Final = 1.0
-_Fans = tuple[Fan[P], ...]
+_Fanouts = tuple[Fanout[P], ...]
 
 
 class Forwarding(Pacing[P]):
@@ -42,8 +42,8 @@ class Forwarding(Pacing[P]):
 
     # -- RTP: the hot path -----------------------------------------------------------------
 
-    def on_rtp(self, track: Track[P], packet: bytes, now: float) -> tuple[_Fans[P], Sequence[Effect[P]]]:
-        """Forward a packet of `track`, authenticated and checked (`rtp.check`); return fans and effects."""
+    def on_rtp(self, track: Track[P], packet: bytes, now: float) -> tuple[_Fanouts[P], Sequence[Effect[P]]]:
+        """Forward a packet of `track`, authenticated and checked; return its fan-outs and effects."""
         size = len(packet)
         allowance = track.allowance + (now - track.allowed_at) * track.bytes_rate
         if allowance > track.bytes_rate:
@@ -75,37 +75,37 @@ class Forwarding(Pacing[P]):
             track.arrived = now
             track.measure_jitter(int(now * track.clock) - int.from_bytes(stamp, "big"))
         effects = () if step == 1 else self._gap(track, high, step, now)
-        fans = track.fans
-        if fans is None:
-            fans = self._fans(track)
+        fanouts = track.fanouts
+        if fanouts is None:
+            fanouts = self._build_fanouts(track)
         if track.paused and not track.high % _BEACON:
-            fans += (Fan(tuple(track.paused), once=True),)
+            fanouts += (Fanout(tuple(track.paused), once=True),)
         if track.paced:
             effects = [*effects, *self._pace(track, track.paced, packet, now)]
-        return fans, effects
+        return fanouts, effects
 
-    def _fans(self, track: Track[P]) -> _Fans[P]:
-        """Compute the stream's fans: receivers with transport-wide numbers of their own, and the others."""
+    def _build_fanouts(self, track: Track[P]) -> _Fanouts[P]:
+        """Compute the stream's fan-outs: receivers with transport-wide numbers, and the others."""
         receivers = list(track.receivers)
         track.paced = ()
         if track.kind == "video":
             track.paced = tuple(peer for peer in receivers if self._peers[peer].pacer is not None)
             receivers = [peer for peer in receivers if self._peers[peer].pacer is None]
-        track.fans = self._split(track, receivers)
-        return track.fans
+        track.fanouts = self._split_fanouts(track, receivers)
+        return track.fanouts
 
-    def _split(self, track: Track[P], receivers: list[P], *, once: bool = False) -> _Fans[P]:
-        fans = []
+    def _split_fanouts(self, track: Track[P], receivers: list[P], *, once: bool = False) -> _Fanouts[P]:
+        fanouts = []
         for wide in (False, True):
             chosen = [peer for peer in receivers if self._peers[peer].wide(track) is wide]
             if chosen:
                 source = track.source
                 if source is None:
-                    fans.append(Fan(chosen, wide=wide, once=once))
+                    fanouts.append(Fanout(chosen, wide=wide, once=once))
                     continue
-                shifts = [source.subs[peer].splice.shift for peer in chosen]
-                fans.append(Fan(chosen, shifts, source.ssrc, wide=wide, once=once))
-        return tuple(fans)
+                offsets = [source.subs[peer].stream_rewriter.offsets for peer in chosen]
+                fanouts.append(Fanout(chosen, offsets, source.ssrc, wide=wide, once=once))
+        return tuple(fanouts)
 
     def _layer(self, track: Track[P], packet: bytes, number: int, now: float) -> bool:
         """Take a new packet of a layer, and switch receivers at a key frame.
@@ -115,12 +115,12 @@ class Forwarding(Pacing[P]):
         found = describe(packet)
         if found is None and self._unreadable(packet):
             return False
-        new = rewriter.numbers(packet, number, found, now)
+        new = rewriter.position_of(packet, number, found, now)
         if track.waiting and found is not None and found.key:
             for sub in list(track.waiting):
                 self._switch(track, sub, new)
             track.waiting.clear()
-        track.latest = rewriter.later(track.latest, new)
+        track.latest = rewriter.furthest_position(track.latest, new)
         return True
 
     def _unreadable(self, packet: bytes) -> bool:
@@ -132,7 +132,7 @@ class Forwarding(Pacing[P]):
 
     def _first(
         self, track: Track[P], packet: bytes, sequence: int, now: float
-    ) -> tuple[_Fans[P], Sequence[Effect[P]]]:
+    ) -> tuple[_Fanouts[P], Sequence[Effect[P]]]:
         if track.high is None:
             high = sequence
         else:
@@ -159,14 +159,14 @@ class Forwarding(Pacing[P]):
         if track.source is None:
             for peer in track.receivers:
                 track.receivers[peer] = track.high - 1
-        fans = self._fans(track)
+        fanouts = self._build_fanouts(track)
         if track.paced:
             effects += self._pace(track, track.paced, packet, now)
-        return fans, effects
+        return fanouts, effects
 
     def _late(
         self, track: Track[P], packet: bytes, number: int, now: float
-    ) -> tuple[_Fans[P], Sequence[Effect[P]]]:
+    ) -> tuple[_Fanouts[P], Sequence[Effect[P]]]:
         """Forward a packet that was overtaken or resent."""
         high = track.high
         assert high is not None
@@ -193,8 +193,8 @@ class Forwarding(Pacing[P]):
         # packet.
         due = [peer for peer, begin in track.receivers.items() if number > begin]
         paced = tuple(peer for peer in due if track.kind == "video" and self._peers[peer].pacer is not None)
-        fans = self._split(track, [peer for peer in due if peer not in paced], once=True)
-        return fans, self._pace(track, paced, packet, now, late=True) if paced else ()
+        fanouts = self._split_fanouts(track, [peer for peer in due if peer not in paced], once=True)
+        return fanouts, self._pace(track, paced, packet, now, late=True) if paced else ()
 
     def _gap(self, track: Track[P], high: int, step: int, now: float) -> Sequence[Effect[P]]:
         lost = step - 1
@@ -269,7 +269,9 @@ class Forwarding(Pacing[P]):
         return [
             SendRtcp(
                 peer,
-                rtcp.sender_report(report.shifted(source.ssrc, source.subs[peer].splice.shift.timestamp)),
+                rtcp.sender_report(
+                    report.shifted(source.ssrc, source.subs[peer].stream_rewriter.offsets.timestamp)
+                ),
             )
             for peer in track.receivers
         ]

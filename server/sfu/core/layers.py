@@ -1,9 +1,9 @@
 """Simulcast: a video sent in several sizes (layers), of which each receiver gets one at a time.
 
-Receivers see one stream whose numbers continue without a gap. Each change of layer shifts sequence number,
-timestamp, PictureID and TL0PICIDX (`server.sfu.core.rewriter`). The sender seals the payload and the receiver
-opens it; the key id tells the receiver which layer a frame belongs to. A change happens at a key frame, which
-one bit of the sealed frame's clear header marks.
+Receivers see one stream whose numbers continue without a gap. Each change of layer changes the offsets of
+sequence number, timestamp, PictureID and TL0PICIDX (`server.sfu.core.rewriter`). The sender seals the payload
+and the receiver opens it; the key id tells the receiver which layer a frame belongs to. A change happens at a
+key frame, which one bit of the sealed frame's clear header marks.
 """
 
 from __future__ import annotations
@@ -27,9 +27,20 @@ def describe(packet: bytes) -> rewriter.Descriptor | None:
 class Sub(Generic[P]):
     """One receiver's subscription to a source. `top`: largest useful layer; `allotted`: layer that fits."""
 
-    __slots__ = ("allotted", "first", "paced", "peer", "sent", "source", "splice", "top", "track", "waits")
+    __slots__ = (
+        "allotted",
+        "first",
+        "paced",
+        "peer",
+        "sent",
+        "source",
+        "stream_rewriter",
+        "top",
+        "track",
+        "waits",
+    )
 
-    def __init__(self, source: Source[P], peer: P, splice: rewriter.Splice) -> None:
+    def __init__(self, source: Source[P], peer: P, stream_rewriter: rewriter.StreamRewriter) -> None:
         self.source = source
         self.peer = peer
         self.top = len(source.tracks) - 1
@@ -38,12 +49,12 @@ class Sub(Generic[P]):
         self.track: Track[P] | None = None
         #: The layer to change to at its next key frame.
         self.waits: Track[P] | None = None
-        self.splice = splice
+        self.stream_rewriter = stream_rewriter
         #: The receiver is paced, so the packets that have arrived are not those that have been sent. `first`:
-        #: numbers of this layer's first packet; `sent`: numbers of the last packet that went out.
+        #: position of this layer's first packet; `sent`: position of the last packet that went out.
         self.paced = False
-        self.first: rewriter.Numbers | None = None
-        self.sent: rewriter.Numbers | None = None
+        self.first: rewriter.StreamPosition | None = None
+        self.sent: rewriter.StreamPosition | None = None
 
     def goal(self, now: float) -> Track[P] | None:
         """Return the layer to send: the largest live one within the limits, else the smallest live one."""
@@ -61,30 +72,30 @@ class Sub(Generic[P]):
         if self.track is not None:
             last = self.sent if self.paced else self.track.latest
             if last is None and self.first is not None:
-                last = rewriter.before(self.first)
+                last = rewriter.position_before(self.first)
             if last is not None:
-                self.splice.end(last)
+                self.stream_rewriter.end(last)
         self.track = None
 
-    def begin(self, track: Track[P], first: rewriter.Numbers) -> None:
+    def begin(self, track: Track[P], first: rewriter.StreamPosition) -> None:
         """Send `track` from the packet `first` on."""
         self.stop()
-        self.splice.begin(track.layer, first)
+        self.stream_rewriter.begin(track.layer, first)
         self.track, self.first, self.sent = track, first, None
 
     def find(self, sequence: int) -> bytes | None:
         """Return the packet `sequence` (16 bits) as this receiver got it; None if it is gone."""
         last = self.sent if self.paced else None if self.track is None else self.track.latest
         latest = 0 if last is None else last.sequence
-        meant = self.splice.source(sequence, latest)
-        if meant is None or meant[0] >= len(self.source.tracks):
+        resolved = self.stream_rewriter.resolve(sequence, latest)
+        if resolved is None or resolved[0] >= len(self.source.tracks):
             return None
-        layer, number, shift = meant
+        layer, number, offsets = resolved
         packet = self.source.tracks[layer].held(number)
         if packet is None:
             return None
         out = bytearray(packet)
-        rewriter.rewrite(out, 0, number, self.source.ssrc, describe(packet), shift)
+        rewriter.rewrite(out, 0, number, self.source.ssrc, describe(packet), offsets)
         return bytes(out)
 
 

@@ -22,11 +22,11 @@ _WIDE: Final = 5_000_000.0
 
 
 class Held(NamedTuple, Generic[P]):
-    """A packet that waits: its effect, and for layered video its subscription and its numbers."""
+    """A packet that waits: its effect, and for layered video its subscription and its position."""
 
     effect: SendRtp[P]
     sub: Sub[P] | None = None
-    numbers: rewriter.Numbers | None = None
+    position: rewriter.StreamPosition | None = None
 
 
 class Pacing(Membership[P]):
@@ -43,23 +43,23 @@ class Pacing(Membership[P]):
             # The path has become wide: nothing waits any longer.
             effects = self._sent(known.pacer.drain())
             known.pacer = None
-            self._refan_for(peer, known)
+            self._apply_pacing(peer, known)
             return effects
         if target < _NARROW:
             known.pacer = Pacer(target)
             self._busy[peer] = None
-            self._refan_for(peer, known)
+            self._apply_pacing(peer, known)
         return []
 
     @staticmethod
-    def _refan_for(peer: P, known: Peer[P]) -> None:
+    def _apply_pacing(peer: P, known: Peer[P]) -> None:
         for received in known.receives.values():
             track = received.track if isinstance(received, Sub) else received
             if isinstance(received, Sub):
                 received.sent = None if track is None or known.pacer is None else track.latest
                 received.paced = known.pacer is not None
             if track is not None:
-                track.fans = None
+                track.fanouts = None
 
     def _pace(
         self, track: Track[P], peers: Sequence[P], packet: bytes, now: float, *, late: bool = False
@@ -78,7 +78,9 @@ class Pacing(Membership[P]):
             else:
                 sub = source.subs[peer]
                 out = bytearray(packet)
-                rewriter.rewrite(out, 0, packet[2] << 8 | packet[3], source.ssrc, found, sub.splice.shift)
+                rewriter.rewrite(
+                    out, 0, packet[2] << 8 | packet[3], source.ssrc, found, sub.stream_rewriter.offsets
+                )
                 held = Held(SendRtp(peer, bytes(out), wide=wide), sub, None if late else track.latest)
             pacer.push(held, len(packet), Kind.VIDEO, now, track.ssrc, stamp, start)
             effects += self._let_go(peer, known, now)
@@ -105,6 +107,6 @@ class Pacing(Membership[P]):
     @staticmethod
     def _sent(held: Sequence[Held[P]]) -> list[Effect[P]]:
         for each in held:
-            if each.sub is not None and each.numbers is not None:
-                each.sub.sent = each.numbers
+            if each.sub is not None and each.position is not None:
+                each.sub.sent = each.position
         return [each.effect for each in held]

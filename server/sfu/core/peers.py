@@ -46,7 +46,7 @@ class Peer(Generic[P]):
     carried: set[int] = field(default_factory=set)
     #: State of each stream with rewritten numbers, and the next number of each RTX stream: both must
     #: continue.
-    numbered: dict[int, rewriter.Splice] = field(default_factory=dict)
+    numbered: dict[int, rewriter.StreamRewriter] = field(default_factory=dict)
     resent: dict[int, int] = field(default_factory=dict)
     #: The number of video streams that it receives.
     videos: int = 0

@@ -4,8 +4,8 @@ The payload descriptor is in the clear in front of the sealed frame. Of the fram
 bit: bit 0 of its first byte, which the constant clear header reserves for this (protocol 10).
 
 A receiver sees one SSRC, which carries the packets of one layer at a time. To hide the changes, the SFU adds
-a constant, the *shift*, to sequence number, timestamp, PictureID and TL0PICIDX of each packet. `Splice`
-computes a new shift at each change. Sequence numbers are extended here (RFC 3550 A.1), because an era may
+constant *offsets* to sequence number, timestamp, PictureID and TL0PICIDX of each packet. `StreamRewriter`
+computes new offsets at each change. Sequence numbers are extended here (RFC 3550 A.1), because a segment may
 last longer than 2^16 packets.
 """
 
@@ -21,7 +21,7 @@ from snugroom.server.sfu.limits import VIDEO_CLOCK
 #: backwards (modulo 2^32).
 _ADVANCE_MAX: Final = 1 << 30
 #: Changes of layer that a receiver's requests may still reach back over.
-_ERAS_MAX: Final = 8
+_SEGMENTS_MAX: Final = 8
 _HEADER: Final = 12
 
 
@@ -119,7 +119,7 @@ def _extent(packet: bytes | memoryview, position: int, end: int) -> int:
 # -- continuous numbers ----------------------------------------------------------------------
 
 
-class Numbers(NamedTuple):
+class StreamPosition(NamedTuple):
     """The position of a stream. `sequence` is extended: it never wraps. `picture_id`, `tl0`: -1 if absent.
 
     `at`: when the first packet with this timestamp arrived.
@@ -132,7 +132,7 @@ class Numbers(NamedTuple):
     at: float
 
 
-class Shift(NamedTuple):
+class Offsets(NamedTuple):
     """Values to add: to the extended sequence number, and to the others modulo 2^32, 2^15 and 2^8."""
 
     sequence: int
@@ -141,24 +141,26 @@ class Shift(NamedTuple):
     tl0: int
 
 
-NO_SHIFT: Final = Shift(0, 0, 0, 0)
+NO_OFFSETS: Final = Offsets(0, 0, 0, 0)
 
 
-def numbers(packet: bytes | memoryview, number: int, found: Descriptor | None, now: float) -> Numbers:
-    """Return the numbers of the packet with the extended number `number`; padding has no descriptor."""
+def position_of(
+    packet: bytes | memoryview, number: int, found: Descriptor | None, now: float
+) -> StreamPosition:
+    """Return the position of the packet with the extended number `number`; padding has no descriptor."""
     timestamp = int.from_bytes(packet[4:8], "big")
     if found is None:
-        return Numbers(number, timestamp, -1, -1, now)
-    return Numbers(number, timestamp, found.picture_id, found.tl0, now)
+        return StreamPosition(number, timestamp, -1, -1, now)
+    return StreamPosition(number, timestamp, found.picture_id, found.tl0, now)
 
 
-def later(latest: Numbers | None, new: Numbers) -> Numbers:
+def furthest_position(latest: StreamPosition | None, new: StreamPosition) -> StreamPosition:
     """Return the furthest position of one layer after `new`."""
     if latest is None:
         return new
     if new.sequence <= latest.sequence:
         return latest
-    return Numbers(
+    return StreamPosition(
         new.sequence,
         new.timestamp,
         new.picture_id if new.picture_id >= 0 else latest.picture_id,
@@ -167,26 +169,26 @@ def later(latest: Numbers | None, new: Numbers) -> Numbers:
     )
 
 
-def before(first: Numbers) -> Numbers:
+def position_before(first: StreamPosition) -> StreamPosition:
     """Return the position of a stream right before `first`."""
     picture_id = first.picture_id - 1 & 0x7FFF if first.picture_id >= 0 else -1
     tl0 = first.tl0 - 1 & 0xFF if first.tl0 >= 0 else -1
-    return Numbers(first.sequence - 1, first.timestamp - 1 & 0xFFFFFFFF, picture_id, tl0, first.at)
+    return StreamPosition(first.sequence - 1, first.timestamp - 1 & 0xFFFFFFFF, picture_id, tl0, first.at)
 
 
-def shifted(where: Numbers, shift: Shift) -> Numbers:
-    """Return the same position as a receiver sees it through `shift`."""
-    return Numbers(
-        where.sequence + shift.sequence,
-        (where.timestamp + shift.timestamp) & 0xFFFFFFFF,
-        (where.picture_id + shift.picture_id) & 0x7FFF if where.picture_id >= 0 else -1,
-        (where.tl0 + shift.tl0) & 0xFF if where.tl0 >= 0 else -1,
-        where.at,
+def rewritten_position(position: StreamPosition, offsets: Offsets) -> StreamPosition:
+    """Return the same position as a receiver sees it through `offsets`."""
+    return StreamPosition(
+        position.sequence + offsets.sequence,
+        (position.timestamp + offsets.timestamp) & 0xFFFFFFFF,
+        (position.picture_id + offsets.picture_id) & 0x7FFF if position.picture_id >= 0 else -1,
+        (position.tl0 + offsets.tl0) & 0xFF if position.tl0 >= 0 else -1,
+        position.at,
     )
 
 
-def go_on(last: Numbers, first: Numbers) -> Shift:
-    """Return the shift by which `first` continues from `last`, the receiver's last position.
+def continuing_offsets(last: StreamPosition, first: StreamPosition) -> Offsets:
+    """Return the offsets by which `first` continues from `last`, the receiver's last position.
 
     Sequence number, PictureID and TL0PICIDX increase by 1. The timestamp increases by the time from `last.at`
     to `first.at`, at 90 kHz, at least by 1.
@@ -194,7 +196,7 @@ def go_on(last: Numbers, first: Numbers) -> Shift:
     passed = max(1, min(_ADVANCE_MAX, round((first.at - last.at) * VIDEO_CLOCK)))
     pictures = last.picture_id >= 0 and first.picture_id >= 0
     bases = last.tl0 >= 0 and first.tl0 >= 0
-    return Shift(
+    return Offsets(
         last.sequence + 1 - first.sequence,
         (last.timestamp + passed - first.timestamp) & 0xFFFFFFFF,
         (last.picture_id + 1 - first.picture_id) & 0x7FFF if pictures else 0,
@@ -203,28 +205,28 @@ def go_on(last: Numbers, first: Numbers) -> Shift:
 
 
 def rewrite(
-    out: bytearray | memoryview, at: int, number: int, ssrc: int, found: Descriptor | None, shift: Shift
+    out: bytearray | memoryview, at: int, number: int, ssrc: int, found: Descriptor | None, offsets: Offsets
 ) -> None:
-    """Add `shift` to a packet's numbers, in place. `out` holds a copy of the packet from `at` on.
+    """Add `offsets` to a packet's numbers, in place. `out` holds a copy of the packet from `at` on.
 
     `number`: its own sequence number. `ssrc`: the SSRC that the receiver sees. `found`: None for padding.
     """
-    timestamp = int.from_bytes(out[at + 4 : at + 8], "big") + shift.timestamp
-    struct.pack_into("!HLL", out, at + 2, (number + shift.sequence) & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc)
+    timestamp = int.from_bytes(out[at + 4 : at + 8], "big") + offsets.timestamp
+    struct.pack_into("!HLL", out, at + 2, (number + offsets.sequence) & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc)
     if found is None:
         return
     if found.bits == 15:
-        picture_id = found.picture_id + shift.picture_id & 0x7FFF
+        picture_id = found.picture_id + offsets.picture_id & 0x7FFF
         out[at + found.picture_at] = 0x80 | picture_id >> 8
         out[at + found.picture_at + 1] = picture_id & 0xFF
     elif found.bits:
-        out[at + found.picture_at] = found.picture_id + shift.picture_id & 0x7F
+        out[at + found.picture_at] = found.picture_id + offsets.picture_id & 0x7F
     if found.tl0_at:
-        out[at + found.tl0_at] = found.tl0 + shift.tl0 & 0xFF
+        out[at + found.tl0_at] = found.tl0 + offsets.tl0 & 0xFF
 
 
-class Era(NamedTuple):
-    """A stretch of one layer: from the receiver's (extended) number `begin` on, it gets `layer` by `shift`.
+class Segment(NamedTuple):
+    """A stretch of one layer: from the receiver's (extended) number `begin` on, it gets `layer` by `offsets`.
 
     `first`: the layer's own number of the first packet.
     """
@@ -232,39 +234,41 @@ class Era(NamedTuple):
     layer: int
     first: int
     begin: int
-    shift: Shift
+    offsets: Offsets
 
 
-class Splice:
-    """One receiver's view of one video: the layer that it gets, and the shift of its numbers.
+class StreamRewriter:
+    """One receiver's view of one video: the layer that it gets, and the offsets of its numbers.
 
     Call `begin` with the first packet of a layer (of a key frame), and `end` with the furthest packet of it
     that was sent, in turns. Nothing is sent between `end` and `begin`. A packet that arrives after the end of
-    its layer is too late, but it can be resent: `source` resolves the receiver's number.
+    its layer is too late, but it can be resent: `resolve` finds it by the receiver's number.
     """
 
-    __slots__ = ("_eras", "_last", "layer", "shift")
+    __slots__ = ("_last", "_segments", "layer", "offsets")
 
     def __init__(self) -> None:
         #: The layer that is being sent, None for none.
         self.layer: int | None = None
-        self.shift = NO_SHIFT
-        self._eras: deque[Era] = deque(maxlen=_ERAS_MAX)
-        self._last: Numbers | None = None
+        self.offsets = NO_OFFSETS
+        self._segments: deque[Segment] = deque(maxlen=_SEGMENTS_MAX)
+        self._last: StreamPosition | None = None
 
-    def begin(self, layer: int, first: Numbers) -> Shift:
+    def begin(self, layer: int, first: StreamPosition) -> Offsets:
         """Start sending `layer` with its packet `first`. The very first packet keeps its numbers."""
         assert self.layer is None
-        self.shift = NO_SHIFT if self._last is None else go_on(self._last, first)
+        self.offsets = NO_OFFSETS if self._last is None else continuing_offsets(self._last, first)
         self.layer = layer
-        self._eras.append(Era(layer, first.sequence, first.sequence + self.shift.sequence, self.shift))
-        return self.shift
+        self._segments.append(
+            Segment(layer, first.sequence, first.sequence + self.offsets.sequence, self.offsets)
+        )
+        return self.offsets
 
-    def end(self, last: Numbers) -> None:
+    def end(self, last: StreamPosition) -> None:
         """Stop sending the present layer. `last`: the layer's own numbers of the last packet sent."""
         if self.layer is None:
             return
-        seen = shifted(last, self.shift)
+        seen = rewritten_position(last, self.offsets)
         if self._last is not None:  # missing PictureID or TL0PICIDX: continue from the earlier values
             picture_id = seen.picture_id if seen.picture_id >= 0 else self._last.picture_id
             seen = seen._replace(picture_id=picture_id, tl0=seen.tl0 if seen.tl0 >= 0 else self._last.tl0)
@@ -276,28 +280,30 @@ class Splice:
 
         `latest`: the layer's own number of its last packet, if a layer is being sent.
         """
-        self._eras.clear()
+        self._segments.clear()
         if self.layer is not None and latest is not None:
-            self._eras.append(Era(self.layer, latest + 1, latest + 1 + self.shift.sequence, self.shift))
+            self._segments.append(
+                Segment(self.layer, latest + 1, latest + 1 + self.offsets.sequence, self.offsets)
+            )
 
-    def passes(self, layer: int, number: int) -> bool:
+    def may_send(self, layer: int, number: int) -> bool:
         """Whether this packet may be sent: it is of the present layer, from its first packet on."""
-        return layer == self.layer and number >= self._eras[-1].first
+        return layer == self.layer and number >= self._segments[-1].first
 
-    def source(self, sequence: int, latest: int) -> tuple[int, int, Shift] | None:
-        """Resolve the receiver's `sequence` (16 bits): layer, that layer's own number, and the shift.
+    def resolve(self, sequence: int, latest: int) -> tuple[int, int, Offsets] | None:
+        """Resolve the receiver's `sequence` (16 bits): layer, that layer's own number, and the offsets.
 
         `latest`: the present layer's own number of the last packet sent; ignored while no layer is sent.
         Returns None if the number is older than everything that is remembered.
         """
         if self.layer is not None:
-            furthest = latest + self.shift.sequence
+            furthest = latest + self.offsets.sequence
         elif self._last is not None:
             furthest = self._last.sequence
         else:
             return None
         number = furthest - ((furthest - sequence) & 0xFFFF)
-        for era in reversed(self._eras):
-            if number >= era.begin:
-                return era.layer, number - era.shift.sequence, era.shift
+        for segment in reversed(self._segments):
+            if number >= segment.begin:
+                return segment.layer, number - segment.offsets.sequence, segment.offsets
         return None

@@ -74,7 +74,7 @@ class Membership(Generic[P]):
             self._peers[peer] = home.peers[peer] = known
         if (feedback, rtx) != (known.feedback, known.rtx):
             known.feedback, known.rtx = feedback, rtx
-            self._refan(home)
+            self._discard_fanouts(home)
             for received in known.receives.values():
                 self._not_again(received, peer)
         wished: dict[tuple[object, ...], Stream] = {(s.ssrc, s.kind, *s.layers): s for s in streams}
@@ -123,7 +123,7 @@ class Membership(Generic[P]):
         if rtx != track.rtx:
             if track.rtx is not None:
                 known.again.pop(track.rtx, None)
-            track.rtx, track.fans = rtx, None
+            track.rtx, track.fanouts = rtx, None
             for peer in track.receivers:
                 Membership._not_again(track if track.source is None else track.source.subs[peer], peer)
         if rtx is not None:
@@ -135,7 +135,7 @@ class Membership(Generic[P]):
         """Stop resending of earlier packets: they would be different bytes under a used SRTP index."""
         if isinstance(received, Sub):
             latest = None if received.track is None else received.track.latest
-            received.splice.forget(None if latest is None else latest.sequence)
+            received.stream_rewriter.forget(None if latest is None else latest.sequence)
         elif received.high is not None:
             received.receivers[peer] = received.high
 
@@ -159,9 +159,9 @@ class Membership(Generic[P]):
         return effects
 
     @staticmethod
-    def _refan(home: Room[P]) -> None:
+    def _discard_fanouts(home: Room[P]) -> None:
         for track in home.tracks.values():
-            track.fans = None
+            track.fanouts = None
 
     def leave(self, peer: P, now: float) -> list[Effect[P]]:
         """Remove the peer with its streams. Unknown peers are ignored."""
@@ -279,7 +279,7 @@ class Membership(Generic[P]):
         if source is not None:
             return self._subscribe(source, peer, known, now)
         track.receivers[peer] = track.high if track.high is not None else -1
-        track.fans = None
+        track.fanouts = None
         track.paused.pop(peer, None)
         known.receives[track.ssrc] = track
         known.carried.add(track.ssrc)
@@ -300,16 +300,16 @@ class Membership(Generic[P]):
         return False
 
     def _subscribe(self, source: Source[P], peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
-        splice = known.numbered.pop(source.ssrc, None) or rewriter.Splice()
-        splice.forget()  # NACKs must not reach packets of an earlier subscription
+        stream_rewriter = known.numbered.pop(source.ssrc, None) or rewriter.StreamRewriter()
+        stream_rewriter.forget()  # NACKs must not reach packets of an earlier subscription
         if source.ssrc in known.carried:
             # The stream had no layers before, so the receiver has seen the sender's own numbers.
             known.carried.discard(source.ssrc)
             high = source.tracks[0].floor
-            before = rewriter.Numbers(high if high is not None else -1, 0, -1, -1, now)
-            splice.begin(0, before)
-            splice.end(before)
-        sub = Sub(source, peer, splice)
+            before = rewriter.StreamPosition(high if high is not None else -1, 0, -1, -1, now)
+            stream_rewriter.begin(0, before)
+            stream_rewriter.end(before)
+        sub = Sub(source, peer, stream_rewriter)
         sub.paced = known.pacer is not None
         sub.top = known.tops.get(source.ssrc, sub.top)
         source.subs[peer] = known.receives[source.ssrc] = sub
@@ -340,7 +340,7 @@ class Membership(Generic[P]):
         if track is not None:
             self._forget_waiting(sub.peer, track)
             track.receivers.pop(sub.peer, None)
-            track.fans = None
+            track.fanouts = None
 
     def _forget_waiting(self, peer: P, track: Track[P]) -> None:
         """Drop packets of `track` that wait in this receiver's pacer."""
@@ -348,7 +348,7 @@ class Membership(Generic[P]):
         if known is not None and known.pacer is not None:
             known.pacer.forget(track.ssrc)
 
-    def _switch(self, track: Track[P], sub: Sub[P], first: rewriter.Numbers) -> None:
+    def _switch(self, track: Track[P], sub: Sub[P], first: rewriter.StreamPosition) -> None:
         """Send this layer to `sub` from the packet `first` on, which begins a key frame."""
         before = sub.track
         if before is not None:
@@ -357,9 +357,9 @@ class Membership(Generic[P]):
         sub.waits = None
         if before is not None:
             before.receivers.pop(sub.peer, None)
-            before.fans = None
+            before.fanouts = None
         track.receivers[sub.peer] = first.sequence - 1
-        track.fans = None
+        track.fanouts = None
         self.counts["switches"] += 1
 
     def _disconnect(self, track: Track[P], peer: P, known: Peer[P]) -> None:
@@ -371,12 +371,12 @@ class Membership(Generic[P]):
             if sub.waits is not None:
                 sub.waits.waiting.pop(sub, None)
             self._off(sub)
-            known.numbered[source.ssrc] = sub.splice
+            known.numbered[source.ssrc] = sub.stream_rewriter
         elif peer in track.receivers:
             del track.receivers[peer]
             self._forget_waiting(peer, track)
             track.estimates.pop(peer, None)
-            track.fans = None
+            track.fanouts = None
         else:
             return
         del known.receives[track.ssrc if source is None else source.ssrc]

@@ -9,7 +9,7 @@ from snugroom.server.sfu.codecs import rtcp
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.bandwidth.budget import NEW
 from snugroom.server.sfu.core.effects import P
-from snugroom.server.sfu.core.fanout import Fan
+from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.limits import AUDIO_CLOCK, VIDEO_CLOCK, MediaLimits
 from snugroom.server.wire.messages import MediaKind
 
@@ -29,9 +29,9 @@ class Track(Generic[P]):
 
     __slots__ = (
         "allowance", "allowed_at", "arrived", "asks", "base", "bytes_rate", "cache", "clock", "estimates",
-        "fans", "floor", "high", "jitter", "kind", "last_pli", "last_sr", "latest", "layer", "least", "mask",
-        "missing", "octets", "owner", "paced", "paused", "pli_due", "prior", "rate", "received", "receivers",
-        "room", "rtx", "source", "sr_at", "ssrc", "stamp", "transit", "waiting", "window",
+        "fanouts", "floor", "high", "jitter", "kind", "last_pli", "last_sr", "latest", "layer", "least",
+        "mask", "missing", "octets", "owner", "paced", "paused", "pli_due", "prior", "rate", "received",
+        "receivers", "room", "rtx", "source", "sr_at", "ssrc", "stamp", "transit", "waiting", "window",
     )  # fmt: skip
 
     def __init__(
@@ -63,8 +63,8 @@ class Track(Generic[P]):
         self.waiting: dict[Sub[P], None] = {}
         #: Each receiver, and the highest sequence number when it began to receive.
         self.receivers: dict[P, int] = {}
-        self.fans: tuple[Fan[P], ...] | None = None
-        #: Receivers that are paced; valid when `fans` is.
+        self.fanouts: tuple[Fanout[P], ...] | None = None
+        #: Receivers that are paced; valid when `fanouts` is.
         self.paced: tuple[P, ...] = ()
         #: Peers that received the stream in their present SRTP session and do not want it now. They get one
         #: packet in `core._BEACON`, so that both ends of the session keep the same rollover counter (RFC 3711
@@ -81,9 +81,9 @@ class Track(Generic[P]):
         self.received = 0
         self.prior = (0, 0)
         self.stamp = b""
-        #: When the last new frame arrived, and for a layer its latest numbers.
+        #: When the last new frame arrived, and for a layer its latest position.
         self.arrived = float("-inf")
-        self.latest: rewriter.Numbers | None = None
+        self.latest: rewriter.StreamPosition | None = None
         self.transit: int | None = None
         self.jitter = 0.0
         self.missing: dict[int, tuple[float, int]] = {}

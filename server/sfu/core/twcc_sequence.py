@@ -21,7 +21,7 @@ _MASK: Final = KEPT - 1
 _FIRST: Final = 16
 
 
-class Numbers:
+class TwccSequence:
     """One row for each receiver. Times are seconds, sizes bytes of the packet in the clear (1 to 65,535)."""
 
     def __init__(self) -> None:

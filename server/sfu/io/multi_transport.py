@@ -11,8 +11,8 @@ import socket
 from collections.abc import Container, Sequence
 from typing import Any, cast
 
-from snugroom.server.sfu.core.fanout import Fan
-from snugroom.server.sfu.core.twcc_sequence import Numbers
+from snugroom.server.sfu.core.fanout import Fanout
+from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.io.packet_io import BatchPath, Handler, Path, PlainPath, choose
 from snugroom.server.sfu.io.tcp import Tcp
@@ -31,19 +31,19 @@ class Ways:
         self._paths = dict(zip(self._sockets, self._udp, strict=True))
         self._only = self._udp[0] if len(self._udp) == 1 else None
         self._tcp: Tcp | None = None
-        self._parts: dict[int, tuple[Fan[Any], list[tuple[int, Fan[Any]]]]] = {}
+        self._parts: dict[int, tuple[Fanout[Any], list[tuple[int, Fanout[Any]]]]] = {}
         self._now = 0.0
         #: Shared by all paths, so that a receiver's count continues when it changes the transport.
-        self.numbers = Numbers()
+        self.twcc_sequence = TwccSequence()
         for path in self._udp:
-            path.numbers = self.numbers
+            path.twcc_sequence = self.twcc_sequence
 
     def take(self, tcp: Tcp) -> None:
         """Add TCP connections as a transport."""
         self._tcp = tcp
         # Packets are sealed as for UDP, and the path needs only `sendto` of its socket.
         path = self._paths[_TCP] = PlainPath(cast(socket.socket, tcp))
-        path.numbers = self.numbers
+        path.twcc_sequence = self.twcc_sequence
 
     @property
     def path(self) -> Path:
@@ -78,17 +78,17 @@ class Ways:
         for path in self._paths.values():
             path.now = value
 
-    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
+    def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
         if self._only is not None and (self._tcp is None or not self._tcp.ever):
-            self._only.fan_out(packet, fan, burst=burst)
+            self._only.fan_out(packet, fanout, burst=burst)
             return
-        known = self._parts.get(id(fan))
+        known = self._parts.get(id(fanout))
         if known is not None:
             parts = known[1]
         else:
-            parts = _parted(fan)
-            if not fan.once:  # the fan is kept too, so that no other object gets its id
-                self._parts[id(fan)] = fan, parts
+            parts = _parted(fanout)
+            if not fanout.once:  # the fan-out is kept too, so that no other object gets its id
+                self._parts[id(fanout)] = fanout, parts
         for kind, part in parts:
             self._paths[kind].fan_out(packet, part, burst=burst)
 
@@ -144,13 +144,13 @@ class Ways:
         return sum(path.by_heart for path in self._udp if isinstance(path, PlainPath | BatchPath))
 
 
-def _parted(fan: Fan[Any]) -> list[tuple[int, Fan[Any]]]:
+def _parted(fanout: Fanout[Any]) -> list[tuple[int, Fanout[Any]]]:
     kinds: dict[int, list[int]] = {}
-    for i, receiver in enumerate(fan.receivers):
+    for i, receiver in enumerate(fanout.receivers):
         kinds.setdefault(len(receiver.address), []).append(i)
     parts = []
     for kind, chosen in kinds.items():
-        receivers = [fan.receivers[i] for i in chosen]
-        shifts = None if fan.shifts is None else [fan.shifts[i] for i in chosen]
-        parts.append((kind, Fan(receivers, shifts, fan.ssrc, wide=fan.wide, once=fan.once)))
+        receivers = [fanout.receivers[i] for i in chosen]
+        offsets = None if fanout.offsets is None else [fanout.offsets[i] for i in chosen]
+        parts.append((kind, Fanout(receivers, offsets, fanout.ssrc, wide=fanout.wide, once=fanout.once)))
     return parts

@@ -1,8 +1,8 @@
 """The path of a packet through a socket, in two kinds: in batches where the kernel can, or one by one.
 
 Both kinds drain the socket into a handler, and seal one packet for many receivers in place. The batched path
-reads with one recvmmsg and writes with one sendmmsg. It caches its send plan for a fan of receivers that
-stays the same from packet to packet. It hands consecutive packets of one size to the kernel as one message
+reads with one recvmmsg and writes with one sendmmsg. It caches its send plan for a fan-out that stays
+the same from packet to packet. It hands consecutive packets of one size to the kernel as one message
 (UDP_SEGMENT), as the packets of a video frame allow. It writes the fields that differ between receivers
 (`server.sfu.core.fanout`) for all receivers at once, column by column.
 """
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from snugroom.server.sfu.codecs import rtp
 from snugroom.server.sfu.core import rewriter
-from snugroom.server.sfu.core.fanout import Fan
-from snugroom.server.sfu.core.twcc_sequence import Numbers
+from snugroom.server.sfu.core.fanout import Fanout
+from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 from snugroom.server.sfu.io import mmsg, srtp
 from snugroom.server.sfu.io.ice import Address
 from snugroom.server.sfu.limits import DATAGRAM_MAX, RTP_MAX
@@ -46,7 +46,7 @@ _MANY: Final = 7
 
 
 class Receiver(Protocol):
-    """The destination of packets and its session for sealing; both are set for every receiver of a fan."""
+    """The destination of packets and its session for sealing; both are set for receivers of a fan-out."""
 
     @property
     def outbound(self) -> srtp.SrtpSession | None: ...
@@ -54,7 +54,7 @@ class Receiver(Protocol):
     def address(self) -> Address | None: ...
     @property
     def row(self) -> int:
-        """Row of this receiver in the path's `numbers`."""
+        """Row of this receiver in the path's `twcc_sequence`."""
 
 
 class Path(Protocol):
@@ -68,15 +68,15 @@ class Path(Protocol):
     unsent: int
     octets: int
     now: float
-    numbers: Numbers
+    twcc_sequence: TwccSequence
 
     def drain(self, limit: int, handle: Handler) -> None:
         """Pass at most about `limit` received datagrams to `handle`, which does not raise."""
 
-    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
-        """Seal and send `packet` (checked; at most `SENT_MAX` bytes) for each receiver (`Receiver`) of `fan`.
+    def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
+        """Seal and send `packet` (checked; at most `SENT_MAX` bytes) for each `Receiver` of `fanout`.
 
-        The packet leaves at `flush` at the latest. `burst`: the same fan will probably be used again soon.
+        The packet leaves at `flush` at the latest. `burst`: the same fan-out will probably be used again.
         """
 
     def flush(self) -> None:
@@ -96,7 +96,7 @@ class PlainPath:
         self._length = srtp.new_length()
         self.sent = self.unsent = self.octets = 0
         self.now = 0.0
-        self.numbers = Numbers()
+        self.twcc_sequence = TwccSequence()
 
     def drain(self, limit: int, handle: Handler) -> None:
         data, view = self._inbox.data, self._inbox.view
@@ -110,20 +110,20 @@ class PlainPath:
                 continue
             handle(data, view, size, source)
 
-    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
+    def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
         length, data, view = self._length, self._outbox.data, self._outbox.view
         size, number_in = len(packet), packet[2] << 8 | packet[3]
-        found = None if fan.shifts is None else rewriter.read(packet, rewriter.payload_start(packet))
-        for i, receiver in enumerate(fan.receivers):
+        found = None if fanout.offsets is None else rewriter.read(packet, rewriter.payload_start(packet))
+        for i, receiver in enumerate(fanout.receivers):
             session, address = receiver.outbound, receiver.address
             assert session is not None
             assert address is not None
             view[:size] = packet
             self.octets += size
-            if fan.shifts is not None:
-                rewriter.rewrite(view, 0, number_in, fan.ssrc, found, fan.shifts[i])
-            if fan.wide:
-                number = self.numbers.take(receiver.row, size, self.now)
+            if fanout.offsets is not None:
+                rewriter.rewrite(view, 0, number_in, fanout.ssrc, found, fanout.offsets[i])
+            if fanout.wide:
+                number = self.twcc_sequence.take(receiver.row, size, self.now)
                 view[rtp.NUMBER_AT : rtp.NUMBER_AT + 2] = number.to_bytes(2, "big")
             length[0] = size
             if srtp.protect(session.pointer, data, length):
@@ -176,7 +176,7 @@ class _Columns:
 
 
 class _Added(NamedTuple):
-    """Shifts of many receivers, as columns."""
+    """Offsets of many receivers, as columns."""
 
     sequence: NDArray[np.uint16]
     timestamp: NDArray[np.uint32]
@@ -184,12 +184,12 @@ class _Added(NamedTuple):
     tl0: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, shifts: tuple[rewriter.Shift, ...]) -> _Added:
+    def of(cls, offsets: tuple[rewriter.Offsets, ...]) -> _Added:
         return cls(
-            np.array([s.sequence & 0xFFFF for s in shifts], np.uint16),
-            np.array([s.timestamp for s in shifts], np.uint32),
-            np.array([s.picture_id for s in shifts], np.uint16),
-            np.array([s.tl0 for s in shifts], np.uint8),
+            np.array([s.sequence & 0xFFFF for s in offsets], np.uint16),
+            np.array([s.timestamp for s in offsets], np.uint32),
+            np.array([s.picture_id for s in offsets], np.uint16),
+            np.array([s.tl0 for s in offsets], np.uint8),
         )
 
 
@@ -197,13 +197,13 @@ class _Plan:
     """Prepared data for sending to some receivers, at most `_SLOTS`. Keeps their sessions alive."""
 
     __slots__ = (
-        "added", "count", "names", "pointers", "rows", "run", "sessions", "shifts", "ssrc", "tags",
+        "added", "count", "names", "offsets", "pointers", "rows", "run", "sessions", "ssrc", "tags",
     )  # fmt: skip
 
     def __init__(
         self,
         receivers: tuple[Receiver, ...],
-        shifts: tuple[rewriter.Shift, ...] | None,
+        offsets: tuple[rewriter.Offsets, ...] | None,
         ssrc: int,
         wide: bool,
         family: int,
@@ -217,10 +217,10 @@ class _Plan:
         self.run: _Run | None = None
         #: Rows of the receivers' transport-wide numbers; None if the packets carry none.
         self.rows = np.array([receiver.row for receiver in receivers], np.intp) if wide else None
-        self.shifts = shifts
+        self.offsets = offsets
         self.ssrc = ssrc
-        #: The shifts as columns: of sequence number, timestamp, PictureID and TL0PICIDX.
-        self.added = None if shifts is None or self.count < _MANY else _Added.of(shifts)
+        #: The offsets as columns: of sequence number, timestamp, PictureID and TL0PICIDX.
+        self.added = None if offsets is None or self.count < _MANY else _Added.of(offsets)
         assert len(self.pointers) == len(addresses) == self.count
 
 
@@ -279,11 +279,11 @@ class BatchPath:
         self._runs: list[_Run] = []
         self._length = srtp.new_length()
         self._names: dict[bytes, Address] = {}
-        #: Fans that hold a plan; a plan is void after the next change.
-        self._plans: list[Fan[Any]] = []
+        #: Fan-outs that hold a plan; a plan is void after the next change.
+        self._plans: list[Fanout[Any]] = []
         self.sent = self.unsent = self.octets = 0
         self.now = 0.0
-        self.numbers = Numbers()
+        self.twcc_sequence = TwccSequence()
 
     def drain(self, limit: int, handle: Handler) -> None:
         count = self._incoming.receive(self._descriptor)
@@ -297,19 +297,19 @@ class BatchPath:
                 source = names[name] = mmsg.unpack_address(name, self._family)
             handle(data, view, message.msg_len, source)
 
-    def fan_out(self, packet: bytes, fan: Fan[Any], *, burst: bool = False) -> None:
-        plans: list[_Plan] | None = fan.plan
+    def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
+        plans: list[_Plan] | None = fanout.plan
         if plans is None:
             plans = []
-            for at in range(0, len(fan.receivers), _SLOTS):
+            for at in range(0, len(fanout.receivers), _SLOTS):
                 part = slice(at, at + _SLOTS)
-                shifts = None if fan.shifts is None else fan.shifts[part]
-                plans.append(_Plan(fan.receivers[part], shifts, fan.ssrc, fan.wide, self._family))
-            if not fan.once:
-                fan.plan = plans
-                self._plans.append(fan)
+                offsets = None if fanout.offsets is None else fanout.offsets[part]
+                plans.append(_Plan(fanout.receivers[part], offsets, fanout.ssrc, fanout.wide, self._family))
+            if not fanout.once:
+                fanout.plan = plans
+                self._plans.append(fanout)
         for plan in plans:
-            self._seal(packet, plan, burst and not fan.once)
+            self._seal(packet, plan, burst and not fanout.once)
 
     def _seal(self, packet: bytes, plan: _Plan, burst: bool) -> None:
         size = len(packet)
@@ -332,14 +332,14 @@ class BatchPath:
             self._seal_many(packet, size, plan, run, chosen)
 
     def _seal_few(self, packet: bytes, size: int, plan: _Plan, run: _Run, chosen: slice) -> None:
-        length, protect, shifts, rows = self._length, srtp.protect, plan.shifts, plan.rows
-        found = None if shifts is None else rewriter.read(packet, rewriter.payload_start(packet))
+        length, protect, offsets, rows = self._length, srtp.protect, plan.offsets, plan.rows
+        found = None if offsets is None else rewriter.read(packet, rewriter.payload_start(packet))
         for i, (data, view) in enumerate(self._slots[chosen]):
             view[:size] = packet
-            if shifts is not None:
-                rewriter.rewrite(view, 0, packet[2] << 8 | packet[3], plan.ssrc, found, shifts[i])
+            if offsets is not None:
+                rewriter.rewrite(view, 0, packet[2] << 8 | packet[3], plan.ssrc, found, offsets[i])
             if rows is not None:
-                number = self.numbers.take(rows[i], size, self.now)
+                number = self.twcc_sequence.take(rows[i], size, self.now)
                 view[rtp.NUMBER_AT : rtp.NUMBER_AT + 2] = number.to_bytes(2, "big")
             length[0] = size
             pointer = plan.pointers[i]
@@ -360,7 +360,7 @@ class BatchPath:
                 if found.tl0_at:
                     columns.bytes[chosen, found.tl0_at] = added.tl0 + np.uint8(found.tl0)
         if plan.rows is not None:
-            columns.number[chosen] = self.numbers.take_each(plan.rows, size, self.now)
+            columns.number[chosen] = self.twcc_sequence.take_each(plan.rows, size, self.now)
         self._sizes[chosen] = size
         failed = list(map(srtp.protect, plan.pointers, self._data[chosen], self._length_at[chosen]))
         if any(failed):
@@ -429,8 +429,8 @@ class BatchPath:
         return lost
 
     def changed(self) -> None:
-        for fan in self._plans:
-            fan.plan = None
+        for fanout in self._plans:
+            fanout.plan = None
         self._plans.clear()
         self._names.clear()
 

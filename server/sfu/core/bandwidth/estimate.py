@@ -211,7 +211,7 @@ class Estimate:
     # -- knowledge of the path -------------------------------------------------------------
 
     def feedback(self, reports: Sequence[tuple[float, int, float | None]], now: float) -> None:
-        """Process transport-wide feedback from `numbers.Numbers.settle`: (sent, size, arrived or None)."""
+        """Process transport-wide feedback from `TwccSequence.settle`: (sent, size, arrived or None)."""
         add, throughput = self._trend.add, self._throughput.add
         newest = float("-inf")
         for sent, size, arrived in reports:
