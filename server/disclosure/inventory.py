@@ -519,7 +519,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         "tracks": "rooms[].streams",
         "sources": "rooms[].streams",
         "shifted": "sealed_media.ended_streams",
-        "again": "sealed_media.ended_streams",
+        "rtx_ssrcs": "sealed_media.ended_streams",
         "retired": "sealed_media.ended_streams",
         "burnt": "sealed_media.ended_streams",
     },
@@ -528,13 +528,13 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(
             (
                 "tracks",
-                "again",
+                "tracks_by_rtx",
                 "receives",
                 "wants",
                 "tops",
                 "carried",
                 "numbered",
-                "resent",
+                "rtx_sequences",
                 "videos",
                 "stopped",
                 "resumed",
@@ -664,7 +664,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
     "snugroom.server.sfu.core.effects.SendRtp": {
         "to": "media",
         "packet": "sealed_media.packets = packet",
-        "wide": _MACHINERY,
+        "twcc": _MACHINERY,
     },
     "snugroom.server.sfu.core.layers.Source": dict.fromkeys(
         ("owner", "ssrc", "subs", "tracks"), "rooms[].streams"
@@ -678,7 +678,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
     ),
     "snugroom.server.sfu.core.fanout.Fanout": {
         **dict.fromkeys(("receivers", "offsets", "ssrc"), "rooms[].streams"),
-        **dict.fromkeys(("wide", "once"), _MACHINERY),
+        **dict.fromkeys(("twcc", "once"), _MACHINERY),
         "plan": "datagram_addresses",
     },
     "snugroom.server.sfu.core.twcc_sequence.TwccSequence": {

@@ -280,7 +280,7 @@ class HostilePath:
         troupe.packet(sender, packet, now)
         for i, link in enumerate(links):
             offsets = None if fanout.offsets is None else fanout.offsets[i : i + 1]
-            alone = Fanout((link,), offsets, fanout.ssrc, wide=fanout.wide, once=True)
+            alone = Fanout((link,), offsets, fanout.ssrc, twcc=fanout.twcc, once=True)
             for one in troupe.rtp(sender, link.key[1], packet, now):
                 if len(one) <= SENT_MAX:
                     self._inner.fan_out(one, alone)

@@ -351,7 +351,7 @@ class Sfu:
         path = self._path
         if path is not None:
             self._now = path.now = self._clock()
-            self._stamp = rtp.send_time(self._now)
+            self._stamp = rtp.abs_send_time(self._now)
             path.drain(self._limits.drain, self._handle)
             path.flush()
 
@@ -402,9 +402,9 @@ class Sfu:
         # Check that the SSRC is the peer's own before any cryptography, and before libsrtp allocates a state
         # for it.
         core, ssrc = self._core, _SSRC.unpack_from(view, 8)[0]
-        track, again = core.find(link, ssrc), False
+        track, is_rtx = core.find(link, ssrc), False
         if track is None:
-            track, again = core.find_again(link, ssrc), True
+            track, is_rtx = core.find_rtx(link, ssrc), True
             if track is None:
                 counts["unknown_ssrc"] += 1
                 return
@@ -413,11 +413,11 @@ class Sfu:
             counts["forged"] += 1
             return
         packet = view[: length[0]].tobytes()
-        if track.kind == "video" and (number := rtp.number_of(packet)) is not None:
+        if track.kind == "video" and (number := rtp.twcc_number(packet)) is not None:
             link.arrivals.record(number, self._now)
             self._arrived[link] = None
-        if again:
-            before = rtp.original(packet, track.ssrc)
+        if is_rtx:
+            before = rtp.unwrap_rtx(packet, track.ssrc)
             if before is None:
                 counts["probes"] += 1
                 return
@@ -434,7 +434,7 @@ class Sfu:
             assert self._path is not None
             video = track.kind == "video"
             for fanout in fanouts:
-                out = rtp.widened(packet, self._stamp) if fanout.wide else packet
+                out = rtp.with_twcc(packet, self._stamp) if fanout.twcc else packet
                 self._path.fan_out(out, fanout, burst=video)
         if effects:
             self._perform(effects)
@@ -579,8 +579,8 @@ class Sfu:
                 continue
             if isinstance(effect, SendRtp):
                 assert self._path is not None
-                packet = rtp.widened(effect.packet, self._stamp) if effect.wide else effect.packet
-                self._path.fan_out(packet, Fanout((link,), wide=effect.wide, once=True))
+                packet = rtp.with_twcc(effect.packet, self._stamp) if effect.twcc else effect.packet
+                self._path.fan_out(packet, Fanout((link,), twcc=effect.twcc, once=True))
             elif isinstance(effect, Forget):
                 link.outbound.forget(effect.ssrc)
                 if link.inbound is not None:
@@ -607,7 +607,7 @@ class Sfu:
         now = self._clock()
         try:
             self._now = now
-            self._stamp = rtp.send_time(now)
+            self._stamp = rtp.abs_send_time(now)
             if self._path is not None:
                 self._path.now = now
             self._perform(self._core.tick(now))

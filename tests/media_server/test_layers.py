@@ -228,8 +228,8 @@ def test_who_takes_rtx_gets_it_under_numbers_of_its_own() -> None:
     effects = [e for _ in range(2) for e in m.core.on_rtcp("bob", [ask], m.now)]
     again = [e for e in effects if isinstance(e, SendRtp)]
     assert [int.from_bytes(e.packet[2:4], "big") for e in again] == [0, 1, 2, 3]
-    assert {(e.packet[1] & 0x7F, e.packet[8:12], e.wide) for e in again} == {(97, b"\0\0\0\xa1", True)}
-    assert [rtp.original(e.packet, SMALL) for e in again] == sent + sent
+    assert {(e.packet[1] & 0x7F, e.packet[8:12], e.twcc) for e in again} == {(97, b"\0\0\0\xa1", True)}
+    assert [rtp.unwrap_rtx(e.packet, SMALL) for e in again] == sent + sent
 
 
 @pytest.mark.parametrize("stream", [SIMULCAST, Stream(SMALL, "video", [], [0xA1])])

@@ -39,11 +39,11 @@ class Link:
         self.delays: list[float] = []
         self.dropped = 0
 
-    def send(self, packet: bytes, wide: bool) -> None:
+    def send(self, packet: bytes, with_twcc: bool) -> None:
         sim = self.sim
         if packet[1] & 0x7F == 96:
             self.numbers.append(int.from_bytes(packet[2:4], "big"))
-        number = sim.twcc_sequence.take(self.row, len(packet), sim.now) if wide else None
+        number = sim.twcc_sequence.take(self.row, len(packet), sim.now) if with_twcc else None
         backlog = max(0.0, self.free - sim.now) * self.capacity / 8
         if backlog + len(packet) > self.queue or sim.rng.random() < self.loss:
             self.dropped += 1
@@ -146,7 +146,7 @@ class Sim:
                 if fanout.offsets is not None:
                     found = rewriter.read(data, 12)
                     rewriter.rewrite(out, 0, data[2] << 8 | data[3], fanout.ssrc, found, fanout.offsets[i])
-                self.links[peer].send(bytes(out), fanout.wide)
+                self.links[peer].send(bytes(out), fanout.twcc)
         self.perform(effects)
 
     def tick(self) -> None:
@@ -159,7 +159,7 @@ class Sim:
     def perform(self, effects: Sequence[Effect[str]]) -> None:
         for effect in effects:
             if isinstance(effect, SendRtp):
-                self.links[effect.to].send(effect.packet, effect.wide)
+                self.links[effect.to].send(effect.packet, effect.twcc)
             elif isinstance(effect, SendRtcp) and effect.data[:2] == b"\x81\xce":
                 self.keys.add(int.from_bytes(effect.data[8:12], "big"))
 

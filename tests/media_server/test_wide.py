@@ -39,17 +39,17 @@ def test_each_receiver_has_its_own_numbers_and_shift(kind: str, count: int, sock
         for _ in range(i):  # each has been sent another number of packets before
             path.twcc_sequence.take(sink.row, 1, 0.0)
     offsets = [rewriter.Offsets(70_000 * i, 1000 * i, 500 * i, 9 * i) for i in range(count)]
-    fanout = Fanout(sinks, offsets, 77, wide=True)
-    came = [rtp.widened(layer(5, 65_530 + i, 90 * i, 32_766 + i, start=True), b"now") for i in range(9)]
+    fanout = Fanout(sinks, offsets, 77, twcc=True)
+    came = [rtp.with_twcc(layer(5, 65_530 + i, 90 * i, 32_766 + i, start=True), b"now") for i in range(9)]
     padding = struct.pack("!BBHLL", 0xA0, 96, 65_539 & 0xFFFF, 900, 5) + b"\0\0\3"
-    came.append(rtp.widened(padding, b"now"))
+    came.append(rtp.with_twcc(padding, b"now"))
     path.now = 3.25
     for packet in came:
         path.fan_out(packet, fanout, burst=True)
     path.flush()
     for i, sink in enumerate(sinks):
         got = sink.received()
-        assert [rtp.number_of(p) for p in got] == list(range(i, i + 10))
+        assert [rtp.twcc_number(p) for p in got] == list(range(i, i + 10))
         for before, after in zip(came, got, strict=True):
             due = bytearray(before)
             found = rewriter.read(before, 24)
@@ -99,7 +99,7 @@ async def test_receivers_with_feedback_are_counted_for_and_others_get_what_was_s
     assert eve.rtp == sent[:3] + sent[5:]
     eve.drop = lambda _: False
     assert [p[23:] for p in bob.rtp] == [p[23:] for p in sent]
-    assert [rtp.number_of(p) for p in bob.rtp] == list(range(12))
+    assert [rtp.twcc_number(p) for p in bob.rtp] == list(range(12))
     # the send time is the server's: what was before is not part of the way to bob
     assert all(p[17:20] != b"abc" for p in bob.rtp)
     # what bob asks for comes as RTX, what eve asks for as it was
@@ -109,8 +109,8 @@ async def test_receivers_with_feedback_are_counted_for_and_others_get_what_was_s
         await peer.until(lambda peer=peer: len(peer.rtp) == 2)  # type: ignore[misc]
     assert eve.rtp == sent[3:5]
     assert [p[1] & 0x7F for p in bob.rtp] == [97, 97]
-    assert [rtp.number_of(p) for p in bob.rtp] == [12, 13]
-    assert [rtp.original(p, 1) for p in bob.rtp] != [None, None]
+    assert [rtp.twcc_number(p) for p in bob.rtp] == [12, 13]
+    assert [rtp.unwrap_rtx(p, 1) for p in bob.rtp] != [None, None]
     # and ada is told when what she sent came
     await ada.until(lambda: bool(ada.feedback(rtcp.RTPFB, 15)))
     reports = [twcc.parse(report) for report in ada.feedback(rtcp.RTPFB, 15)]
@@ -128,13 +128,13 @@ async def test_what_publishers_send_again_comes_by_rtx_and_never_twice(start_rig
     for i in (0, 1, 3):
         ada.send_rtp(sent[i])
     await ada.until(lambda: bool(ada.feedback(rtcp.RTPFB, 1)))
-    ada.send_rtp(rtp.again(sent[2], 2, 40))
-    ada.send_rtp(rtp.again(sent[2], 2, 41))
+    ada.send_rtp(rtp.wrap_rtx(sent[2], 2, 40))
+    ada.send_rtp(rtp.wrap_rtx(sent[2], 2, 41))
     ada.send_rtp(sent[2])
     # padding alone, with which senders probe
     ada.send_rtp(struct.pack("!BBHLL", 0xA0, 97, 42, 0, 2) + bytes(9) + b"\x0a")
     # RTX of a packet that would not have passed by itself
-    ada.send_rtp(rtp.again(packet_of(1, 4, extension=b"\xbe\xde\0\1\x42abc"), 2, 43))
+    ada.send_rtp(rtp.wrap_rtx(packet_of(1, 4, extension=b"\xbe\xde\0\1\x42abc"), 2, 43))
     ada.send_rtp(sent[5])
     await bob.until(lambda: len(bob.rtp) == 5)
     assert bob.rtp == [sent[i] for i in (0, 1, 3, 2, 5)]
@@ -161,4 +161,4 @@ async def test_layers_over_the_wire(rig: Rig) -> None:
         numbers = [int.from_bytes(p[2:4], "big") for p in peer.rtp]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         if i % 2:
-            assert [rtp.number_of(p) for p in peer.rtp] == list(range(len(peer.rtp)))
+            assert [rtp.twcc_number(p) for p in peer.rtp] == list(range(len(peer.rtp)))

@@ -90,18 +90,18 @@ class TapSfu(Sfu):
         packet = Packet(link.key[1], ssrc, view[: self._length[0]].tobytes(), track is not None)
         self.packets.append(packet)
         # what is sent again, or measures the path, is reported on like all else
-        again = self._core.find_again(link, ssrc) if track is None else None
-        of = track or again
+        by_rtx = self._core.find_rtx(link, ssrc) if track is None else None
+        of = track or by_rtx
         if of is None:
             return
-        if of.kind == "video" and (number := rtp.number_of(packet.data)) is not None:
+        if of.kind == "video" and (number := rtp.twcc_number(packet.data)) is not None:
             link.arrivals.record(number, self._now)
             self._arrived[link] = None
-        if again is not None:
-            before = rtp.original(packet.data, again.ssrc)
+        if by_rtx is not None:
+            before = rtp.unwrap_rtx(packet.data, by_rtx.ssrc)
             if before is None:
                 return
-            packet, track = Packet(packet.handle, again.ssrc, before, True), again
+            packet, track = Packet(packet.handle, by_rtx.ssrc, before, True), by_rtx
         assert track is not None
         assert rtp.check(packet.data, track.kind) is None, (
             rtp.check(packet.data, track.kind),
@@ -113,7 +113,7 @@ class TapSfu(Sfu):
         fanouts, effects = self._core.on_rtp(track, forwarded, self._now)
         for fanout in fanouts:
             assert self._path is not None
-            out = rtp.widened(forwarded, self._stamp) if fanout.wide else forwarded
+            out = rtp.with_twcc(forwarded, self._stamp) if fanout.twcc else forwarded
             self._path.fan_out(out, fanout)
         self._perform(effects)
 
@@ -158,7 +158,7 @@ class House:
         sent = {(p.ssrc, p.data[2:4], payload(p.data)) for p in self.of(*of.values())}
 
         def is_copy(packet: Packet) -> bool:
-            before = rtp.original(packet.data, of[packet.ssrc]) if packet.ssrc in of else None
+            before = rtp.unwrap_rtx(packet.data, of[packet.ssrc]) if packet.ssrc in of else None
             return before is not None and (of[packet.ssrc], before[2:4], payload(before)) in sent
 
         return [p for p in self.sfu.packets[since:] if payload(p.data) and not is_copy(p)]

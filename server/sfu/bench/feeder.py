@@ -28,7 +28,7 @@ _CREDIT: Final = 96
 _EXTENSION: Final = struct.pack("!HH", 0xBEDE, 1) + b"\x32\1\2\3"
 _BAD_EXTENSION: Final = struct.pack("!HH", 0xBEDE, 1) + b"\x31\1\2\0"
 #: abs-send-time with a transport-wide sequence number, and the clear header of a key frame.
-_WIDE: Final = struct.Struct("!HHB3sBHx")
+_TWCC: Final = struct.Struct("!HHB3sBHx")
 _KEY: Final = bytes.fromhex("F0FFFF9D012A10001000")
 
 
@@ -105,7 +105,7 @@ def main() -> int:
             if bad or not told["layers"]:
                 packet += _BAD_EXTENSION if bad else _EXTENSION
             else:
-                packet += _WIDE.pack(0xBEDE, 2, 0x32, b"\1\2\3", 0x51, sequence & 0xFFFF)
+                packet += _TWCC.pack(0xBEDE, 2, 0x32, b"\1\2\3", 0x51, sequence & 0xFFFF)
                 packet += struct.pack("!BBH", 0x80 if place else 0x90, 0x80, 0x8000 | frame & 0x7FFF)
                 packet += b"" if place else _KEY
             buffer.view[:size] = packet + body[len(packet) :]

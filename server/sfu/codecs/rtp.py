@@ -28,14 +28,14 @@ EXTENSIONS: Final[dict[MediaKind, dict[int, int]]] = {
 
 #: The extensions that video senders put on every packet, recognised by a comparison of bytes: one
 #: abs-send-time and nothing else, or a transport-wide sequence number after it (then a byte of padding).
-_USUAL: Final = b"\xbe\xde\0\1\x32"
-_WIDE: Final = b"\xbe\xde\0\2\x32"
-_NUMBER: Final = FEEDBACK_EXTENSION << 4 | 1
-#: Offset of the transport-wide number in a widened packet, and of its payload.
-NUMBER_AT: Final = 21
-WIDE_PAYLOAD_AT: Final = 24
-#: The most bytes that `widened` adds to a packet: the block of extensions.
-WIDENED_MAX: Final = 12
+_SEND_TIME_ONLY: Final = b"\xbe\xde\0\1\x32"
+_TWCC: Final = b"\xbe\xde\0\2\x32"
+_TWCC_ELEMENT: Final = FEEDBACK_EXTENSION << 4 | 1
+#: Offset of the transport-wide number in a packet from `with_twcc`, and of its payload.
+TWCC_AT: Final = 21
+TWCC_PAYLOAD_AT: Final = 24
+#: The most bytes that `with_twcc` adds to a packet: the block of extensions.
+TWCC_GROWTH_MAX: Final = 12
 
 
 def check(packet: bytes, kind: MediaKind) -> str | None:
@@ -54,9 +54,9 @@ def check(packet: bytes, kind: MediaKind) -> str | None:
     if packet[1] & 0x7F != PAYLOAD_TYPES[kind]:
         return "payload type"
     payload = HEADER
-    if first & 0x10 and kind == "video" and _is_wide(packet):
-        payload = WIDE_PAYLOAD_AT
-    elif first & 0x10 and packet[12:17] == _USUAL and kind == "video":
+    if first & 0x10 and kind == "video" and _has_twcc(packet):
+        payload = TWCC_PAYLOAD_AT
+    elif first & 0x10 and packet[12:17] == _SEND_TIME_ONLY and kind == "video":
         payload = HEADER + 8
     elif first & 0x10:
         payload = _extensions_end(packet, size, kind)
@@ -92,41 +92,41 @@ def _extensions_end(packet: bytes, size: int, kind: MediaKind) -> int:
     return end if position == end else 0
 
 
-def _is_wide(packet: bytes) -> bool:
-    return packet[12:17] == _WIDE and packet[20:21] == b"\x51" and packet[23:24] == b"\0"
+def _has_twcc(packet: bytes) -> bool:
+    return packet[12:17] == _TWCC and packet[20:21] == b"\x51" and packet[23:24] == b"\0"
 
 
-def number_of(packet: bytes) -> int | None:
+def twcc_number(packet: bytes) -> int | None:
     """Return the transport-wide sequence number of an authenticated video packet, or None."""
     if not packet[0] & 0x10:
         return None
-    if _is_wide(packet):
-        return packet[NUMBER_AT] << 8 | packet[NUMBER_AT + 1]
-    if packet[12:17] == _USUAL:
+    if _has_twcc(packet):
+        return packet[TWCC_AT] << 8 | packet[TWCC_AT + 1]
+    if packet[12:17] == _SEND_TIME_ONLY:
         return None
     position, end = HEADER + 4, min(payload_start(packet), len(packet) - 2) if len(packet) > 15 else 0
     while position < end:
         head = packet[position]
-        if head == _NUMBER:
+        if head == _TWCC_ELEMENT:
             return packet[position + 1] << 8 | packet[position + 2]
         position += 1 if head == 0 else (head & 15) + 2
     return None
 
 
-def send_time(now: float) -> bytes:
+def abs_send_time(now: float) -> bytes:
     """Encode abs-send-time: seconds in 6.18 fixed point, 3 bytes."""
     return (int(now * 0x40000) & 0xFFFFFF).to_bytes(3, "big")
 
 
-def widened(packet: bytes, stamp: bytes) -> bytes:
-    """Return a checked packet with room for a number at `NUMBER_AT`, and with `stamp` as its send time."""
-    if packet[12:17] == _WIDE:  # the usual one
-        return b"".join((packet[:17], stamp, b"\x51\0\0\0", packet[WIDE_PAYLOAD_AT:]))
+def with_twcc(packet: bytes, send_time: bytes) -> bytes:
+    """Return a checked packet with room for a number at `TWCC_AT`, and with `send_time` as its send time."""
+    if packet[12:17] == _TWCC:  # the usual one
+        return b"".join((packet[:17], send_time, b"\x51\0\0\0", packet[TWCC_PAYLOAD_AT:]))
     first = bytes((packet[0] | 0x10,))
-    return b"".join((first, packet[1:12], _WIDE, stamp, b"\x51\0\0\0", packet[payload_start(packet) :]))
+    return b"".join((first, packet[1:12], _TWCC, send_time, b"\x51\0\0\0", packet[payload_start(packet) :]))
 
 
-def original(packet: bytes, ssrc: int) -> bytes | None:
+def unwrap_rtx(packet: bytes, ssrc: int) -> bytes | None:
     """Return the original packet that an RTX packet carries (RFC 4588 4); None if it carries none.
 
     `packet` is authenticated but not checked otherwise; the result needs `check`. Senders probe with RTX that
@@ -155,7 +155,7 @@ def original(packet: bytes, ssrc: int) -> bytes | None:
     )
 
 
-def again(packet: bytes, ssrc: int, sequence: int) -> bytes:
+def wrap_rtx(packet: bytes, ssrc: int, sequence: int) -> bytes:
     """Return `packet`, checked and sent before, as RTX under `ssrc` (RFC 4588 4)."""
     at = payload_start(packet)
     return b"".join(

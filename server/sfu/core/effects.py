@@ -21,12 +21,12 @@ class SendRtcp(Generic[P]):
 class SendRtp(Generic[P]):
     """Protect this RTP packet and send it to `to`: a resent packet, or one that waited in the pacer.
 
-    `wide`: the packet gets a transport-wide sequence number, which needs an unused SRTP index.
+    `twcc`: the packet gets a transport-wide sequence number, which needs an unused SRTP index.
     """
 
     to: P
     packet: bytes
-    wide: bool = False
+    twcc: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ class Fanout(Generic[R]):
     A fan-out never changes; other receivers are another fan-out.
 
     `offsets`, one for each receiver: the packet's numbers are rewritten, and it is sent under `ssrc`; None:
-    the packet stays as it is. `wide`: each receiver gets a transport-wide sequence number of its own, in a
-    packet prepared for it (`rtp.widened`). `once`: the fan-out is used for one packet only. `plan`: the send
-    plan that the path caches for a fan-out that is used again.
+    the packet stays as it is. `twcc`: each receiver gets a transport-wide sequence number of its own, in a
+    packet prepared for it (`rtp.with_twcc`). `once`: the fan-out is used for one packet only. `plan`: the
+    send plan that the path caches for a fan-out that is used again.
     """
 
-    __slots__ = ("offsets", "once", "plan", "receivers", "ssrc", "wide")
+    __slots__ = ("offsets", "once", "plan", "receivers", "ssrc", "twcc")
 
     def __init__(
         self,
@@ -29,15 +29,15 @@ class Fanout(Generic[R]):
         offsets: Sequence[Offsets] | None = None,
         ssrc: int = 0,
         *,
-        wide: bool = False,
+        twcc: bool = False,
         once: bool = False,
     ) -> None:
         self.receivers = tuple(receivers)
         self.offsets = None if offsets is None else tuple(offsets)
         self.ssrc = ssrc
-        self.wide = wide
+        self.twcc = twcc
         self.once = once
         self.plan: Any = None
 
     def __repr__(self) -> str:
-        return f"Fanout({self.receivers!r}, {self.shifts!r}, {self.ssrc:#x}, wide={self.wide})"
+        return f"Fanout({self.receivers!r}, {self.offsets!r}, {self.ssrc:#x}, twcc={self.twcc})"

@@ -96,15 +96,15 @@ class Forwarding(Pacing[P]):
 
     def _split_fanouts(self, track: Track[P], receivers: list[P], *, once: bool = False) -> _Fanouts[P]:
         fanouts = []
-        for wide in (False, True):
-            chosen = [peer for peer in receivers if self._peers[peer].wide(track) is wide]
+        for with_twcc in (False, True):
+            chosen = [peer for peer in receivers if self._peers[peer].uses_twcc(track) is with_twcc]
             if chosen:
                 source = track.source
                 if source is None:
-                    fanouts.append(Fanout(chosen, wide=wide, once=once))
+                    fanouts.append(Fanout(chosen, twcc=with_twcc, once=once))
                     continue
                 offsets = [source.subs[peer].stream_rewriter.offsets for peer in chosen]
-                fanouts.append(Fanout(chosen, offsets, source.ssrc, wide=wide, once=once))
+                fanouts.append(Fanout(chosen, offsets, source.ssrc, twcc=with_twcc, once=once))
         return tuple(fanouts)
 
     def _layer(self, track: Track[P], packet: bytes, number: int, now: float) -> bool:
@@ -282,7 +282,7 @@ class Forwarding(Pacing[P]):
         self.counts["nacks"] += 1
         effects: list[Effect[P]] = []
         track = received if isinstance(received, Track) else received.source.tracks[0]
-        again = known.rtx_of(track) if known.rtx else None
+        rtx = known.rtx_of(track) if known.rtx else None
         for sequence in request.sequences:
             if not known.nacks.take(now):
                 self.counts["refused_nacks"] += 1
@@ -297,7 +297,7 @@ class Forwarding(Pacing[P]):
             if packet is None:
                 continue
             self.counts["resent"] += 1
-            effect = SendRtp(peer, packet) if again is None else self._again(peer, known, packet, again)
+            effect = SendRtp(peer, packet) if rtx is None else self._as_rtx(peer, known, packet, rtx)
             if known.pacer is None:
                 effects.append(effect)
             else:
@@ -323,7 +323,7 @@ class Forwarding(Pacing[P]):
         effects: list[Effect[P]] = []
         for track in list(self._open):
             if track.missing:
-                effects += self._ask_again(track, now)
+                effects += self._nack_missing(track, now)
             if track.pli_due and now - track.last_pli >= self._limits.pli_interval:
                 effects += self._ask_key_frame(track, now)
             if not track.missing and not track.pli_due:
@@ -370,7 +370,7 @@ class Forwarding(Pacing[P]):
             track = received.track if isinstance(received, Sub) else received
             if track is not None:
                 octets += track.window
-                able = able or known.wide(track)
+                able = able or known.uses_twcc(track)
             if isinstance(received, Sub):
                 # While the queue grows, no larger layer is offered.
                 top = received.top if track is None or not delayed else min(received.top, track.layer)
@@ -432,39 +432,39 @@ class Forwarding(Pacing[P]):
         effects: list[Effect[P]] = []
         for received in known.receives.values():
             track = received if isinstance(received, Track) else received.track
-            if track is None or not known.wide(track) or (again := known.rtx_of(track)) is None:
+            if track is None or not known.uses_twcc(track) or (rtx := known.rtx_of(track)) is None:
                 continue
             for packet in reversed(track.last(_PADS)):
                 if due <= 0:
                     break
                 due -= len(packet)
-                effects.append(self._again(peer, known, packet, again))
+                effects.append(self._as_rtx(peer, known, packet, rtx))
         self.counts["padding"] += len(effects)
         return effects
 
-    def _again(self, peer: P, known: Peer[P], packet: bytes, again: int) -> SendRtp[P]:
+    def _as_rtx(self, peer: P, known: Peer[P], packet: bytes, rtx: int) -> SendRtp[P]:
         """Return a packet as RTX, with the receiver's next RTX sequence number."""
-        number = known.resent.get(again, 0)
-        known.resent[again] = number + 1
-        return SendRtp(peer, rtp.again(packet, again, number), wide=known.feedback)
+        number = known.rtx_sequences.get(rtx, 0)
+        known.rtx_sequences[rtx] = number + 1
+        return SendRtp(peer, rtp.wrap_rtx(packet, rtx, number), twcc=known.feedback)
 
-    def _ask_again(self, track: Track[P], now: float) -> list[Effect[P]]:
+    def _nack_missing(self, track: Track[P], now: float) -> list[Effect[P]]:
         delays = self._limits.nack_delays
-        again: list[int] = []
+        due_numbers: list[int] = []
         for number, (due, tries) in list(track.missing.items()):
             if due > now:
                 continue
             if not track.asks.take(now):
                 del track.missing[number]
                 continue
-            again.append(number)
+            due_numbers.append(number)
             if tries < len(delays):
                 track.missing[number] = (now + delays[tries], tries + 1)
             else:
                 del track.missing[number]
         return [
-            self._nack(track, sorted(again)[start : start + rtcp.NACK_MAX])
-            for start in range(0, len(again), rtcp.NACK_MAX)
+            self._nack(track, sorted(due_numbers)[start : start + rtcp.NACK_MAX])
+            for start in range(0, len(due_numbers), rtcp.NACK_MAX)
         ]
 
     def _report(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:

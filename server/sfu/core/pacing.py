@@ -71,17 +71,17 @@ class Pacing(Membership[P]):
         stamp, start = int.from_bytes(packet[4:8], "big"), found is not None and found.key
         for peer in peers:
             known = self._peers[peer]
-            pacer, wide = known.pacer, known.wide(track)
+            pacer, twcc = known.pacer, known.uses_twcc(track)
             assert pacer is not None
             if source is None:
-                held: Held[P] = Held(SendRtp(peer, packet, wide=wide))
+                held: Held[P] = Held(SendRtp(peer, packet, twcc=twcc))
             else:
                 sub = source.subs[peer]
                 out = bytearray(packet)
                 rewriter.rewrite(
                     out, 0, packet[2] << 8 | packet[3], source.ssrc, found, sub.stream_rewriter.offsets
                 )
-                held = Held(SendRtp(peer, bytes(out), wide=wide), sub, None if late else track.latest)
+                held = Held(SendRtp(peer, bytes(out), twcc=twcc), sub, None if late else track.latest)
             pacer.push(held, len(packet), Kind.VIDEO, now, track.ssrc, stamp, start)
             effects += self._let_go(peer, known, now)
         return effects

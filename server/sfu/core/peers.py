@@ -28,7 +28,7 @@ class Peer(Generic[P]):
     rtx: bool = False
     #: Its own streams by SSRC, each layer separately, and by the SSRC of their RTX.
     tracks: dict[int, Track[P]] = field(default_factory=dict)
-    again: dict[int, Track[P]] = field(default_factory=dict)
+    tracks_by_rtx: dict[int, Track[P]] = field(default_factory=dict)
     #: The streams that it receives, by the SSRC that it sees.
     receives: dict[int, Track[P] | Sub[P]] = field(default_factory=dict)
     #: Videos without layers that it wants and that its path does not carry now.
@@ -47,13 +47,13 @@ class Peer(Generic[P]):
     #: State of each stream with rewritten numbers, and the next number of each RTX stream: both must
     #: continue.
     numbered: dict[int, rewriter.StreamRewriter] = field(default_factory=dict)
-    resent: dict[int, int] = field(default_factory=dict)
+    rtx_sequences: dict[int, int] = field(default_factory=dict)
     #: The number of video streams that it receives.
     videos: int = 0
     remb: int = 0
     remb_at: float = float("-inf")
 
-    def wide(self, track: Track[P]) -> bool:
+    def uses_twcc(self, track: Track[P]) -> bool:
         """Whether packets of this stream get a transport-wide sequence number for this peer.
 
         Each such packet is unique, so it must not be sent twice under one SRTP index: lost packets go out as
@@ -78,6 +78,6 @@ class Room(Generic[P]):
         #: SSRCs whose numbers are rewritten for receivers, because they have or had layers.
         self.shifted: dict[int, None] = {}
         #: The RTX SSRC of each stream, or the one that it had when it ended.
-        self.again: dict[int, int] = {}
+        self.rtx_ssrcs: dict[int, int] = {}
         self.retired: dict[int, int] = {}
         self.burnt: dict[int, None] = {}

@@ -103,7 +103,7 @@ class Membership(Generic[P]):
             ssrc
             for other, known in home.peers.items()
             if other != peer
-            for ssrc in (*known.tracks, *known.again)
+            for ssrc in (*known.tracks, *known.tracks_by_rtx)
         }
         if taken.intersection(wished):
             raise MediaError("ssrc", "this SSRC is another member's")
@@ -122,13 +122,13 @@ class Membership(Generic[P]):
         rtx = stream.rtx[track.layer] if stream.rtx else None
         if rtx != track.rtx:
             if track.rtx is not None:
-                known.again.pop(track.rtx, None)
+                known.tracks_by_rtx.pop(track.rtx, None)
             track.rtx, track.fanouts = rtx, None
             for peer in track.receivers:
                 Membership._not_again(track if track.source is None else track.source.subs[peer], peer)
         if rtx is not None:
-            known.again[rtx] = track
-            track.room.again[track.ssrc] = rtx
+            known.tracks_by_rtx[rtx] = track
+            track.room.rtx_ssrcs[track.ssrc] = rtx
 
     @staticmethod
     def _not_again(received: Track[P] | Sub[P], peer: P) -> None:
@@ -219,7 +219,7 @@ class Membership(Generic[P]):
             known.stopped.clear()
             known.carried.clear()
             known.numbered.clear()
-            known.resent.clear()
+            known.rtx_sequences.clear()
         known.ready = ready
         return self._reconnect(peer, known, now)
 
@@ -241,10 +241,10 @@ class Membership(Generic[P]):
         known = self._peers.get(peer)
         return known.tracks.get(ssrc) if known is not None else None
 
-    def find_again(self, peer: P, ssrc: int) -> Track[P] | None:
+    def find_rtx(self, peer: P, ssrc: int) -> Track[P] | None:
         """Return the stream whose RTX has the SSRC `ssrc`, if it is this peer's own."""
         known = self._peers.get(peer)
-        return known.again.get(ssrc) if known is not None else None
+        return known.tracks_by_rtx.get(ssrc) if known is not None else None
 
     def receivers(self, track: Track[P]) -> tuple[P, ...]:
         """Return the stream's present receivers."""
@@ -402,7 +402,7 @@ class Membership(Generic[P]):
             del known.tracks[each.ssrc]
             del home.tracks[each.ssrc]
             if each.rtx is not None:
-                known.again.pop(each.rtx, None)
+                known.tracks_by_rtx.pop(each.rtx, None)
             self._open.pop(each, None)
             if each.high is not None:
                 home.retired[each.ssrc] = each.high
@@ -416,7 +416,7 @@ class Membership(Generic[P]):
         oldest = next(iter(home.retired))
         del home.retired[oldest]
         home.shifted.pop(oldest, None)
-        again = home.again.pop(oldest, None)
+        rtx = home.rtx_ssrcs.pop(oldest, None)
         if len(home.burnt) >= _BURNT_MAX:
             del home.burnt[next(iter(home.burnt))]
         home.burnt[oldest] = None
@@ -425,11 +425,11 @@ class Membership(Generic[P]):
             known.carried.discard(oldest)
             known.numbered.pop(oldest, None)
             effects.append(Forget(peer, oldest))
-            if again is not None:
-                known.resent.pop(again, None)
-                effects.append(Forget(peer, again))
-        if again is not None:
-            home.burnt[again] = None
+            if rtx is not None:
+                known.rtx_sequences.pop(rtx, None)
+                effects.append(Forget(peer, rtx))
+        if rtx is not None:
+            home.burnt[rtx] = None
         return effects
 
     def _ask_key_frame(self, track: Track[P], now: float) -> list[Effect[P]]:

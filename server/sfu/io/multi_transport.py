@@ -152,5 +152,5 @@ def _parted(fanout: Fanout[Any]) -> list[tuple[int, Fanout[Any]]]:
     for kind, chosen in kinds.items():
         receivers = [fanout.receivers[i] for i in chosen]
         offsets = None if fanout.offsets is None else [fanout.offsets[i] for i in chosen]
-        parts.append((kind, Fanout(receivers, offsets, fanout.ssrc, wide=fanout.wide, once=fanout.once)))
+        parts.append((kind, Fanout(receivers, offsets, fanout.ssrc, twcc=fanout.twcc, once=fanout.once)))
     return parts

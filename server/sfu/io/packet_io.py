@@ -29,8 +29,8 @@ from snugroom.server.sfu.limits import DATAGRAM_MAX, RTP_MAX
 #: The handler of a datagram: gets libsrtp's view of the buffer, ours, the size, and the source address.
 Handler = Callable[[Any, memoryview, int, Address], None]
 
-#: The largest packet that is sent: widened, and as RTX with its original sequence number in front.
-SENT_MAX: Final = RTP_MAX + rtp.WIDENED_MAX + 2
+#: The largest packet that is sent: with a transport-wide number, and as RTX with its first number in front.
+SENT_MAX: Final = RTP_MAX + rtp.TWCC_GROWTH_MAX + 2
 #: A sealed packet, rounded up to cache lines.
 _STRIDE: Final = (SENT_MAX + 16 + 63) // 64 * 64
 _SLOTS: Final = 512
@@ -122,9 +122,9 @@ class PlainPath:
             self.octets += size
             if fanout.offsets is not None:
                 rewriter.rewrite(view, 0, number_in, fanout.ssrc, found, fanout.offsets[i])
-            if fanout.wide:
+            if fanout.twcc:
                 number = self.twcc_sequence.take(receiver.row, size, self.now)
-                view[rtp.NUMBER_AT : rtp.NUMBER_AT + 2] = number.to_bytes(2, "big")
+                view[rtp.TWCC_AT : rtp.TWCC_AT + 2] = number.to_bytes(2, "big")
             length[0] = size
             if srtp.protect(session.pointer, data, length):
                 self.unsent += 1
@@ -161,7 +161,7 @@ class _Columns:
         self.sequence = self._column(">u2", 2)
         self.timestamp = self._column(">u4", 4)
         self.ssrc = self._column(">u4", 8)
-        self.number = self._column(">u2", rtp.NUMBER_AT)
+        self.number = self._column(">u2", rtp.TWCC_AT)
         self._others: dict[int, NDArray[Any]] = {}
 
     def _column(self, kind: str, offset: int) -> NDArray[Any]:
@@ -205,7 +205,7 @@ class _Plan:
         receivers: tuple[Receiver, ...],
         offsets: tuple[rewriter.Offsets, ...] | None,
         ssrc: int,
-        wide: bool,
+        twcc: bool,
         family: int,
     ) -> None:
         self.count = len(receivers)
@@ -216,7 +216,7 @@ class _Plan:
         self.names = b"".join(mmsg.pack_address(address, family) for address in addresses)
         self.run: _Run | None = None
         #: Rows of the receivers' transport-wide numbers; None if the packets carry none.
-        self.rows = np.array([receiver.row for receiver in receivers], np.intp) if wide else None
+        self.rows = np.array([receiver.row for receiver in receivers], np.intp) if twcc else None
         self.offsets = offsets
         self.ssrc = ssrc
         #: The offsets as columns: of sequence number, timestamp, PictureID and TL0PICIDX.
@@ -304,7 +304,7 @@ class BatchPath:
             for at in range(0, len(fanout.receivers), _SLOTS):
                 part = slice(at, at + _SLOTS)
                 offsets = None if fanout.offsets is None else fanout.offsets[part]
-                plans.append(_Plan(fanout.receivers[part], offsets, fanout.ssrc, fanout.wide, self._family))
+                plans.append(_Plan(fanout.receivers[part], offsets, fanout.ssrc, fanout.twcc, self._family))
             if not fanout.once:
                 fanout.plan = plans
                 self._plans.append(fanout)
@@ -340,7 +340,7 @@ class BatchPath:
                 rewriter.rewrite(view, 0, packet[2] << 8 | packet[3], plan.ssrc, found, offsets[i])
             if rows is not None:
                 number = self.twcc_sequence.take(rows[i], size, self.now)
-                view[rtp.NUMBER_AT : rtp.NUMBER_AT + 2] = number.to_bytes(2, "big")
+                view[rtp.TWCC_AT : rtp.TWCC_AT + 2] = number.to_bytes(2, "big")
             length[0] = size
             pointer = plan.pointers[i]
             if protect(pointer, data, length):
