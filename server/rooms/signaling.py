@@ -53,8 +53,8 @@ class MediaServer(Protocol):
         A future delivers the transport, or the exception, later.
         """
 
-    def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None, tops: list[int]) -> None:
-        """Forward the streams `ssrcs` (None: all), in layers up to `tops` (empty: the largest)."""
+    def subscribe(self, room: bytes, handle: bytes, ssrcs: list[int] | None, max_layers: list[int]) -> None:
+        """Forward the streams `ssrcs` (None: all), in layers up to `max_layers` (empty: the largest)."""
 
     def leave(self, room: bytes, handle: bytes) -> None:
         """End all media of a connection."""
@@ -214,7 +214,7 @@ class Signaling:
                 todo.extend(consequences)
             elif isinstance(effect, MediaWant):
                 wanted = None if effect.ssrcs is None else list(effect.ssrcs)
-                self.media.want(effect.room, effect.handle, wanted, list(effect.tops))
+                self.media.subscribe(effect.room, effect.handle, wanted, list(effect.tops))
             elif isinstance(effect, MediaLeave):
                 self._waiting.pop(effect.handle, None)
                 self.media.leave(effect.room, effect.handle)

@@ -234,11 +234,13 @@ class Sfu:
             turn=offers(self._turn, self._wall(), self._turn_time),
         )
 
-    def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None, tops: Sequence[int] = ()) -> None:
+    def subscribe(
+        self, room: bytes, handle: bytes, ssrcs: list[int] | None, max_layers: Sequence[int] = ()
+    ) -> None:
         """Set the streams to forward to this peer; None: all streams of others. Unknown peers are ignored."""
         link = self._links.get((room, handle))
         if link is not None:
-            self._perform(self._core.want(link, ssrcs, self._clock(), tops))
+            self._perform(self._core.subscribe(link, ssrcs, self._clock(), max_layers))
             self._changed()
 
     def leave(self, room: bytes, handle: bytes) -> None:
@@ -287,7 +289,7 @@ class Sfu:
                 kind=track.kind,
                 packets=track.received,
                 receivers=len(track.receivers),
-                sizes=tuple(len(packet) for packet in track.last(_SIZES)),
+                sizes=tuple(len(packet) for packet in track.last_packets(_SIZES)),
             )
             for track in self._core.tracks()
         ]
@@ -298,7 +300,7 @@ class Sfu:
         if track is None:
             return []
         frames: list[list[bytes]] = []
-        for packet in track.last(track.mask + 1):
+        for packet in track.last_packets(track.mask + 1):
             if not frames or frames[-1][0][4:8] != packet[4:8]:
                 frames.append([])
             frames[-1].append(packet)

@@ -172,7 +172,7 @@ def _rtp(data: bytes) -> None:
             assert (stock.ssrc, stock.sequence_number) == (ours.ssrc, ours.sequence)
             assert not data[0] & 15
             if kind == "video":
-                rewriter.read(data, rewriter.payload_start(data))
+                rewriter.read_descriptor(data, rewriter.payload_start(data))
 
 
 def _client_rtp(data: bytes) -> None:
@@ -184,7 +184,7 @@ def _client_rtp(data: bytes) -> None:
 def _vp8(data: bytes) -> None:
     """Both ends read one descriptor alike, and numbers that are moved are all that changes."""
     whole = packet(1, 7, data[:1200])
-    found = rewriter.read(whole, 12)
+    found = rewriter.read_descriptor(whole, 12)
     try:
         ours = client_rtp.parse_vp8(data[:1200])
     except client_rtp.RtpError:
@@ -196,7 +196,7 @@ def _vp8(data: bytes) -> None:
     out = bytearray(whole)
     offsets = rewriter.Offsets(5, 6, 7, 8)
     rewriter.rewrite(out, 0, 7, 99, found, offsets)
-    moved = rewriter.read(bytes(out), 12)
+    moved = rewriter.read_descriptor(bytes(out), 12)
     assert moved is not None
     assert (moved.payload, moved.start, moved.key) == (found.payload, found.start, found.key)
     assert out[found.payload :] == whole[found.payload :]

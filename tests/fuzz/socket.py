@@ -152,7 +152,7 @@ class Members:
         handle = self._rig.handle(self._eve)
         if what < 3:
             wanted = [rng.choice((1, 2, 3, 99, 2**32 - 1)) for _ in range(rng.randrange(5))]
-            self._sfu.want(b"r" * 16, handle, rng.choice((None, wanted)), [])
+            self._sfu.subscribe(b"r" * 16, handle, rng.choice((None, wanted)), [])
         elif what < 6:
             # what the room lets pass: no SSRC twice, and RTX for each layer or none
             draw = iter(rng.sample(range(9, 400), 40))
@@ -171,8 +171,8 @@ class Members:
             fresh.transport = self._sfu.join(b"r" * 16, handle, fresh.media)
             fresh.send(fresh.request())
         else:
-            self._sfu.want(b"r" * 16, self._rig.handle(self._mal), rng.choice((None, [], [1], [2])), [])
-            self._sfu.want(b"r" * 16, self._rig.handle(self._mal), [1, 2], [rng.randrange(3), 0])
+            self._sfu.subscribe(b"r" * 16, self._rig.handle(self._mal), rng.choice((None, [], [1], [2])), [])
+            self._sfu.subscribe(b"r" * 16, self._rig.handle(self._mal), [1, 2], [rng.randrange(3), 0])
 
     async def _served(self) -> None:
         """The innocent two have each other's packet: the server has had all that was sent before."""

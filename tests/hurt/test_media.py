@@ -194,8 +194,8 @@ async def test_one_receiver_cant_have_key_frames_for_ever(start_rig: StartRig, w
     for _ in range(100):  # half a minute
         clock.now += 0.31
         if way == "want":
-            rig.sfu.want(ROOM, rig.handle(eve), [])
-            rig.sfu.want(ROOM, rig.handle(eve), None)
+            rig.sfu.subscribe(ROOM, rig.handle(eve), [])
+            rig.sfu.subscribe(ROOM, rig.handle(eve), None)
         else:
             eve.send_rtcp(rtcp.key_frame_request(1) if way == "pli" else fir)
         await innocent.hear()
@@ -322,7 +322,7 @@ async def test_joins_and_leaves_leave_nothing(rig: Rig) -> None:
     for number in range(600):
         streams = [Stream(ssrc=1 + number % 3, kind="video"), Stream(ssrc=1000 + number, kind="audio")]
         rig.sfu.join(ROOM, rig.handle(eve), msgspec.structs.replace(eve.media, streams=streams))
-        rig.sfu.want(ROOM, rig.handle(mal), [1, 2, number])
+        rig.sfu.subscribe(ROOM, rig.handle(mal), [1, 2, number])
         rig.sfu.leave(ROOM, rig.handle(eve))
         if number % 100 == 99:
             await innocent.hear()

@@ -172,7 +172,7 @@ async def test_rtcp_of_others_streams_ends_nothing(meeting: Meeting) -> None:
             b"\x81\xca\0\2" + ssrc + b"\0\0\0\0",  # SDES
             b"\x81\xce\0\2" + ssrc + ssrc,  # PLI for one that eve does not receive
         ]
-    meeting.sfu.want(b"r" * 16, b"raw....\1", [])
+    meeting.sfu.subscribe(b"r" * 16, b"raw....\1", [])
     for part in parts:
         raw.send_rtcp(part)
     malformed = [

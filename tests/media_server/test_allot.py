@@ -13,8 +13,8 @@ from snugroom.server.sfu.core.layer_allocator import HEADROOM, Allotment, Wish
 RATES = (150e3, 500e3, 1.5e6)
 
 
-def wishes(names: str, top: int = 2, rates: Sequence[float] = RATES) -> list[Wish[str]]:
-    return [Wish(name, rates, top) for name in names]
+def wishes(names: str, max_layer: int = 2, rates: Sequence[float] = RATES) -> list[Wish[str]]:
+    return [Wish(name, rates, max_layer) for name in names]
 
 
 def layers(allotment: Allotment[str], budget: float, wished: list[Wish[str]], now: float) -> str:
@@ -166,7 +166,7 @@ def test_what_is_given_fits_and_is_sent(
     allotment, twin, now = Allotment[int](), Allotment[int](), 0.0
     for budget, offers, passed in steps:
         now += passed
-        wished = [Wish(i, sorted(rates), top) for i, (rates, top) in enumerate(offers)]
+        wished = [Wish(i, sorted(rates), max_layer) for i, (rates, max_layer) in enumerate(offers)]
         result = allotment.choose(budget, 30e3, wished, now)
         assert result == twin.choose(budget, 30e3, wished, now)
         used = 30e3
@@ -174,7 +174,7 @@ def test_what_is_given_fits_and_is_sent(
             layer = result.layers[wish.key]
             if layer is not None:
                 assert wish.rates[layer] > 0
-                assert layer <= wish.top or not any(wish.rates[: wish.top + 1])
+                assert layer <= wish.max_layer or not any(wish.rates[: wish.max_layer + 1])
                 used += wish.rates[layer]
         assert used == pytest.approx(result.used)
         assert used <= max(budget, 30e3) + 1e-3

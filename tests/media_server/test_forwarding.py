@@ -120,13 +120,13 @@ def test_a_stream_is_its_owners_alone() -> None:
 
 def test_wants() -> None:
     core = meeting("bob")
-    core.want("bob", [AUDIO.ssrc], 1.0)
+    core.subscribe("bob", [AUDIO.ssrc], 1.0)
     assert core.send(1).receivers == ()
     assert core.send(1, stream=AUDIO).receivers == ("bob",)
-    core.want("bob", None, 1.0)
+    core.subscribe("bob", None, 1.0)
     assert core.send(2).receivers == ("bob",)
     # what isn't there yet may be wanted
-    core.want("bob", [5], 1.0)
+    core.subscribe("bob", [5], 1.0)
     core.join(ROOM, "ada", [VIDEO, AUDIO, Stream(ssrc=5, kind="audio")], 1.0)
     assert core.send(1, stream=Stream(ssrc=5, kind="audio")).receivers == ("bob",)
 
@@ -160,10 +160,10 @@ def test_a_refused_join_changes_nothing() -> None:
 def test_a_paused_receiver_is_kept_in_step() -> None:
     """It gets a packet now and then, or the rollover counters of the two ends part."""
     core = meeting("bob", "eve", limits=MediaLimits(video_bitrate=1 << 40, gap=0))
-    core.want("eve", [], 0.0)  # never received it: needs nothing
+    core.subscribe("eve", [], 0.0)  # never received it: needs nothing
     core.send(0)
-    core.want("bob", [], 1.0)
-    core.want("eve", [], 1.0)
+    core.subscribe("bob", [], 1.0)
+    core.subscribe("eve", [], 1.0)
     got = [number for number in range(1, 70_000) if "bob" in core.send(number, 1.0 + number).receivers]
     assert got
     assert max(b - a for a, b in itertools.pairwise(got)) <= 4096
@@ -234,9 +234,9 @@ def test_a_new_receiver_needs_a_key_frame() -> None:
     core = meeting()
     core.join(ROOM, "bob", [], 1.0)
     assert plis(core.ready("bob", True, 1.0)) == [("ada", VIDEO.ssrc)]
-    core.want("bob", [], 2.0)
-    assert plis(core.want("bob", None, 3.0)) == [("ada", VIDEO.ssrc)]
-    assert plis(core.want("bob", None, 4.0)) == []
+    core.subscribe("bob", [], 2.0)
+    assert plis(core.subscribe("bob", None, 3.0)) == [("ada", VIDEO.ssrc)]
+    assert plis(core.subscribe("bob", None, 4.0)) == []
 
 
 def test_requests_for_key_frames_are_merged_and_none_is_lost() -> None:
@@ -257,7 +257,7 @@ def test_requests_for_key_frames_are_merged_and_none_is_lost() -> None:
 def test_only_who_receives_a_stream_is_heard_about_it(item: rtcp.Item) -> None:
     core = meeting("bob")
     core.send(1)
-    core.want("bob", [], 1.0)
+    core.subscribe("bob", [], 1.0)
     core.join(OTHER_ROOM, "zoe", [], 1.0)
     core.ready("zoe", True, 1.0)
     for peer in ("bob", "zoe", "ada", "nobody"):
@@ -347,7 +347,7 @@ def test_a_stream_has_a_rate() -> None:
 
 def test_sender_reports_go_to_the_receivers_alone_and_not_too_often() -> None:
     core = meeting("bob", "eve", limits=MediaLimits(sr_interval=0.1))
-    core.want("eve", [AUDIO.ssrc], 1.0)
+    core.subscribe("eve", [AUDIO.ssrc], 1.0)
     report = rtcp.SenderReport(VIDEO.ssrc, bytes(range(20)))
     assert core.hear("ada", report, now=1.0) == [SendRtcp("bob", rtcp.sender_report(report))]
     assert core.hear("ada", report, now=1.05) == []
@@ -486,8 +486,8 @@ class AnyOrder(RuleBasedStateMachine):
             self.is_ready.add(peer)
 
     @rule(peer=st.sampled_from(PEERS), ssrcs=st.none() | st.sets(st.integers(1, 6)))
-    def want(self, peer: str, ssrcs: set[int] | None) -> None:
-        self.core.want(peer, ssrcs, self.now)
+    def subscribe(self, peer: str, ssrcs: set[int] | None) -> None:
+        self.core.subscribe(peer, ssrcs, self.now)
         if peer in self.rooms:
             self.wants[peer] = ssrcs
 

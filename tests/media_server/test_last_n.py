@@ -39,7 +39,7 @@ def room(people: int, seen: int | None, seconds: float = 0.0) -> Core:
             if other != person
             for stream in (sound(other), pictures(other))
         ]
-        core.want(str(person), turns(others, seen or 0, seconds), 0.0)
+        core.subscribe(str(person), turns(others, seen or 0, seconds), 0.0)
     return core
 
 

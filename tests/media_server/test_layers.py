@@ -57,7 +57,7 @@ class Meeting:
             for i, peer in enumerate(fanout.receivers):
                 out = bytearray(data)
                 if fanout.offsets is not None:
-                    found = rewriter.read(data, rewriter.payload_start(data))
+                    found = rewriter.read_descriptor(data, rewriter.payload_start(data))
                     rewriter.rewrite(out, 0, data[2] << 8 | data[3], fanout.ssrc, found, fanout.offsets[i])
                 self.got[peer].append(bytes(out))
 
@@ -105,7 +105,7 @@ def which(packet: bytes) -> int:
 def consecutive(packets: list[bytes]) -> None:
     """What a receiver sees: one SSRC, each number the next one, time going on, key frames at changes."""
     assert {p[8:12] for p in packets} == {SMALL.to_bytes(4, "big")}
-    found = [rewriter.read(p, rewriter.payload_start(p)) for p in packets]
+    found = [rewriter.read_descriptor(p, rewriter.payload_start(p)) for p in packets]
     assert found[0] is not None
     assert found[0].key
     for before, after, a, b in zip(packets, packets[1:], found, found[1:], strict=False):
@@ -135,7 +135,7 @@ def test_who_has_small_tiles_gets_small_layers_and_changes_at_key_frames() -> No
     m = Meeting("bob", "eve")
     m.frame(key=True)
     m.effects.clear()
-    m.effects += m.core.want("bob", [SMALL], m.now, [0])
+    m.effects += m.core.subscribe("bob", [SMALL], m.now, [0])
     assert m.asked() == [SMALL]
     m.frame()
     m.frame(key=[LARGE])
@@ -144,11 +144,11 @@ def test_who_has_small_tiles_gets_small_layers_and_changes_at_key_frames() -> No
     m.frame()
     assert which(m.got["bob"][-1]) == SMALL
     assert which(m.got["eve"][-1]) == LARGE
-    m.effects += m.core.want("bob", [SMALL], m.now, [1])
+    m.effects += m.core.subscribe("bob", [SMALL], m.now, [1])
     m.frame(key=[MIDDLE])
     m.frame(key=[SMALL])
     assert which(m.got["bob"][-1]) == MIDDLE
-    m.effects += m.core.want("bob", None, m.now)
+    m.effects += m.core.subscribe("bob", None, m.now)
     m.frame(key=True)
     assert which(m.got["bob"][-1]) == LARGE
     for name in ("bob", "eve"):
@@ -180,7 +180,7 @@ def test_a_key_frame_that_doesnt_come_is_asked_for_again() -> None:
     m = Meeting("bob")
     m.frame(key=True)
     m.effects.clear()
-    m.effects += m.core.want("bob", [SMALL], m.now, [0])
+    m.effects += m.core.subscribe("bob", [SMALL], m.now, [0])
     assert m.asked() == [SMALL]
     for _ in range(60):
         m.frame()
@@ -192,12 +192,12 @@ def test_a_key_frame_that_doesnt_come_is_asked_for_again() -> None:
 def test_who_doesnt_want_it_for_a_while_goes_on_where_it_was() -> None:
     m = Meeting("bob", "eve")
     m.frame(key=True)
-    m.core.want("bob", [], m.now)
+    m.core.subscribe("bob", [], m.now)
     count = len(m.got["bob"])
     for _ in range(20):
         m.frame()
     assert len(m.got["bob"]) == count
-    m.core.want("bob", [SMALL], m.now, [1])
+    m.core.subscribe("bob", [SMALL], m.now, [1])
     m.frame(key=True)
     m.frame()
     assert len(m.got["bob"]) == count + 4
@@ -208,7 +208,7 @@ def test_what_was_lost_is_found_across_a_change_of_layer() -> None:
     m = Meeting("bob")
     m.frame(key=True)
     m.frame()
-    m.core.want("bob", [SMALL], m.now, [0])
+    m.core.subscribe("bob", [SMALL], m.now, [0])
     m.frame(key=[SMALL])
     m.frame()
     sequences = tuple(int.from_bytes(p[2:4], "big") for p in m.got["bob"])
@@ -262,7 +262,7 @@ def test_a_late_packet_goes_to_who_still_gets_that_layer() -> None:
     m.numbers[LARGE] += 1
     late = layer(LARGE, m.numbers[LARGE], m.stamps[LARGE] + 3600, m.pictures[LARGE] + 1)
     m.frame()
-    m.core.want("bob", [SMALL], m.now, [0])
+    m.core.subscribe("bob", [SMALL], m.now, [0])
     m.frame(key=[SMALL])
     counts = {name: len(got) for name, got in m.got.items()}
     m.packet(late)
@@ -295,7 +295,7 @@ def test_numbers_go_on_when_a_stream_comes_back_or_gets_layers() -> None:
 def test_sender_reports_say_the_receivers_time() -> None:
     m = Meeting("bob")
     m.frame(key=True)
-    m.core.want("bob", [SMALL], m.now, [0])
+    m.core.subscribe("bob", [SMALL], m.now, [0])
     m.frame(key=[SMALL])
     m.frame()
     last = m.got["bob"][-1]
@@ -321,7 +321,7 @@ def test_a_layer_without_picture_ids_is_refused() -> None:
 def test_padding_between_two_pictures_keeps_its_place() -> None:
     m = Meeting("bob")
     m.frame(key=True)
-    m.core.want("bob", [SMALL], m.now, [0])
+    m.core.subscribe("bob", [SMALL], m.now, [0])
     m.frame(key=[SMALL])
     m.numbers[SMALL] += 1
     head = struct.pack("!BBHLL", 0xA0, 96, m.numbers[SMALL] & 0xFFFF, m.stamps[SMALL] & 0xFFFFFFFF, SMALL)
@@ -336,12 +336,12 @@ def test_padding_between_two_pictures_keeps_its_place() -> None:
 def test_nothing_is_left_of_who_left(leaves: str) -> None:
     m = Meeting("bob", "eve")
     m.frame(key=True)
-    m.core.want("bob", [SMALL], m.now, [0])
+    m.core.subscribe("bob", [SMALL], m.now, [0])
     m.core.leave(leaves, m.now)
     if leaves == "bob":
         m.frame(key=True)
         assert [list(t.receivers) for t in m.core.tracks()] == [[], [], ["eve"]]
-        assert not any(t.waiting for t in m.core.tracks())
+        assert not any(t.pending_subscriptions for t in m.core.tracks())
     else:
         assert list(m.core.tracks()) == []
         m.core.leave("bob", m.now)

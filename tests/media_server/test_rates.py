@@ -144,7 +144,7 @@ class Sim:
             for i, peer in enumerate(fanout.receivers):
                 out = bytearray(data)
                 if fanout.offsets is not None:
-                    found = rewriter.read(data, 12)
+                    found = rewriter.read_descriptor(data, 12)
                     rewriter.rewrite(out, 0, data[2] << 8 | data[3], fanout.ssrc, found, fanout.offsets[i])
                 self.links[peer].send(bytes(out), fanout.twcc)
         self.perform(effects)

@@ -39,7 +39,7 @@ def test_reads_a_compound_packet() -> None:
         rtcp.KeyFrameRequest(8),
         rtcp.Remb(123_456),
     ]
-    assert rtcp.SenderReport(77, bytes(range(20))).middle == 0x02030405
+    assert rtcp.SenderReport(77, bytes(range(20))).middle_ntp == 0x02030405
 
 
 @pytest.mark.parametrize(

@@ -100,13 +100,13 @@ async def test_joining_and_leaving_during_the_meeting(rig: Rig) -> None:
     bob.send_rtp(rtp(1, 4))
     await until(lambda: rig.totals("strangers") == 1)
     rig.sfu.leave(ROOM, b"nobody..")
-    rig.sfu.want(ROOM, b"nobody..", None)
+    rig.sfu.subscribe(ROOM, b"nobody..", None)
 
 
 async def test_wants_and_changed_streams(rig: Rig) -> None:
     ada = await rig.join((1, "video"), (2, "audio"))
     bob = await rig.join()
-    rig.sfu.want(ROOM, rig.handle(bob), [2])
+    rig.sfu.subscribe(ROOM, rig.handle(bob), [2])
     ada.send_rtp(rtp(1, 1))
     ada.send_rtp(rtp(2, 1, kind="audio"))
     await bob.until(lambda: bool(bob.rtp))
@@ -114,7 +114,7 @@ async def test_wants_and_changed_streams(rig: Rig) -> None:
     before = ada.transport
     changed = msgspec.structs.replace(ada.media, streams=[Stream(ssrc=3, kind="audio")])
     assert rig.sfu.join(ROOM, rig.handle(ada), changed) == before
-    rig.sfu.want(ROOM, rig.handle(bob), None)
+    rig.sfu.subscribe(ROOM, rig.handle(bob), None)
     ada.send_rtp(rtp(2, 2, kind="audio"))
     ada.send_rtp(rtp(3, 1, kind="audio"))
     await bob.until(lambda: len(bob.rtp) == 2)
@@ -475,7 +475,7 @@ async def test_nothing_is_left_when_all_have_gone(rig: Rig) -> None:
         rig.sfu.leave(ROOM, rig.handle(peer))
     sfu = rig.sfu
     assert (sfu._links, sfu._by_ufrag, sfu._by_address, sfu._handshaking) == ({}, {}, {}, {})
-    assert (sfu._core._rooms, sfu._core._peers, sfu._core._open) == ({}, {}, {})
+    assert (sfu._core._rooms, sfu._core._peers, sfu._core._repairing) == ({}, {}, {})
 
 
 async def test_start_and_close() -> None:

@@ -52,7 +52,7 @@ def test_each_receiver_has_its_own_numbers_and_shift(kind: str, count: int, sock
         assert [rtp.twcc_number(p) for p in got] == list(range(i, i + 10))
         for before, after in zip(came, got, strict=True):
             due = bytearray(before)
-            found = rewriter.read(before, 24)
+            found = rewriter.read_descriptor(before, 24)
             rewriter.rewrite(due, 0, before[2] << 8 | before[3], 77, found, offsets[i])
             due[21:23] = after[21:23]
             assert after == bytes(due)
@@ -148,7 +148,7 @@ async def test_layers_over_the_wire(rig: Rig) -> None:
     peers = [receiver(rig, feedback=bool(i % 2), rtx=True) for i in range(16)]
     for i, peer in enumerate(peers):
         await peer.connect(rig.sfu.join(ROOM, rig.handle(peer), peer.media))
-        rig.sfu.want(ROOM, rig.handle(peer), [0x51], [i // 8])
+        rig.sfu.subscribe(ROOM, rig.handle(peer), [0x51], [i // 8])
     for i in range(3):
         for ssrc in (0x51, 0x52):
             for part in range(2):

@@ -43,7 +43,7 @@ class Calls:
             raise ValueError("no place")
         return Transport("serverufrag", "p" * 24, bytes(32), "127.0.0.1", 9)
 
-    def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None, tops: list[int]) -> None:
+    def subscribe(self, room: bytes, handle: bytes, ssrcs: list[int] | None, max_layers: list[int]) -> None:
         self.calls.append(("want", room, handle, ssrcs))
 
     def leave(self, room: bytes, handle: bytes) -> None:

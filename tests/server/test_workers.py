@@ -314,12 +314,12 @@ async def test_a_worker_that_takes_nothing_more_is_replaced(monkeypatch: pytest.
             os.kill(before, signal.SIGSTOP)
             assert hit.child is not None
             while hit.child.waiting <= 200_000:
-                made.want(room, b"a" * 8, list(range(1, 1000)), [])
+                made.subscribe(room, b"a" * 8, list(range(1, 1000)), [])
             with pytest.raises(MediaError) as busy:
                 made.join(room, b"b" * 8, peer.media)
             assert busy.value.code == "busy"
             while hit.child.waiting <= 300_000:
-                made.want(room, b"a" * 8, list(range(1, 1000)), [])
+                made.subscribe(room, b"a" * 8, list(range(1, 1000)), [])
             await until(lambda: hit.up and pid(hit) != before)
         finally:
             peer.close()

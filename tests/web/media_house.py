@@ -144,7 +144,7 @@ class House:
 
     async def want(self, tab: Tab, ssrc: int, top: int) -> None:
         """The tab's tile for that stream is good for a picture of that layer at most."""
-        self.sfu.want(ROOM, bytes.fromhex(await tab.js("test.handle()")), [ssrc], [top])
+        self.sfu.subscribe(ROOM, bytes.fromhex(await tab.js("test.handle()")), [ssrc], [top])
 
     def of(self, *ssrcs: int) -> list[Packet]:
         """What has arrived of these."""

@@ -133,7 +133,7 @@ class _Measure:
         link.ice.addresses[address] = time.monotonic()
         link.address = address
         for track in self._sfu._core.tracks():
-            track.least = 0.0  # no limit on packets a second
+            track.packet_cost_min = 0.0  # no limit on packets a second
         self._sfu._claim(link, address)
         self._sfu._secure(link, srtp.Keys(srtp.AEAD_AES_128_GCM, key, key), time.monotonic())
 

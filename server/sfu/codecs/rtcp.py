@@ -41,11 +41,11 @@ class SenderReport:
     body: bytes
 
     @property
-    def middle(self) -> int:
+    def middle_ntp(self) -> int:
         """The middle 32 bits of the NTP time, which a receiver report gives back."""
         return int.from_bytes(self.body[2:6], "big")
 
-    def shifted(self, ssrc: int, timestamp: int) -> SenderReport:
+    def rewritten(self, ssrc: int, timestamp: int) -> SenderReport:
         """Return the report for a receiver that sees `ssrc`, with `timestamp` added to its RTP time."""
         stamp = int.from_bytes(self.body[8:12], "big") + timestamp & 0xFFFFFFFF
         return SenderReport(ssrc, self.body[:8] + stamp.to_bytes(4, "big") + self.body[12:])

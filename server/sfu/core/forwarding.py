@@ -15,25 +15,25 @@ from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.effects import Effect, P, SendRtcp, SendRtp
 from snugroom.server.sfu.core.fanout import Fanout
 from snugroom.server.sfu.core.layer_allocator import Wish
-from snugroom.server.sfu.core.layers import Sub, describe
+from snugroom.server.sfu.core.layers import Subscription, layer_descriptor
 from snugroom.server.sfu.core.pacer import Kind
-from snugroom.server.sfu.core.pacing import Held, Pacing
+from snugroom.server.sfu.core.pacing import Pacing, QueuedPacket
 from snugroom.server.sfu.core.peers import Peer
 from snugroom.server.sfu.core.tracks import Track
 
-#: Packets from one beacon to the next; a power of two.
-_BEACON: Final = 4096
+#: Packets from one to the next that keeps a paused receiver's rollover counter; a power of two.
+_ROC_KEEPALIVE: Final = 4096
 #: Seconds between two checks of the available layers and of each receiver's share.
-_LOOK: Final = 0.25
+_ALLOCATION_INTERVAL: Final = 0.25
 #: Seconds after a stopped video resumes during which its receiver's loss reports are ignored: packets that
 #: were not sent look like loss.
-_HOLE: Final = 5.0
+_RESUME_GRACE: Final = 5.0
 #: Rank of streams that the receiver has not named.
-_LAST: Final = 1 << 20
+_RANK_LAST: Final = 1 << 20
 #: The number of a stream's last packets that a probe may resend.
-_PADS: Final = 32
+_PADDING_MAX: Final = 32
 #: Seconds after which a pending change of layer asks for its key frame again.
-_KEY_PATIENCE: Final = 1.0
+_KEY_FRAME_RETRY: Final = 1.0
 _Fanouts = tuple[Fanout[P], ...]
 
 
@@ -49,7 +49,7 @@ class Forwarding(Pacing[P]):
         if allowance > track.bytes_rate:
             allowance = track.bytes_rate
         track.allowed_at = now
-        cost = size if size > track.least else track.least
+        cost = size if size > track.packet_cost_min else track.packet_cost_min
         if allowance < cost:
             track.allowance = allowance
             self.counts["over_rate"] += 1
@@ -78,7 +78,7 @@ class Forwarding(Pacing[P]):
         fanouts = track.fanouts
         if fanouts is None:
             fanouts = self._build_fanouts(track)
-        if track.paused and not track.high % _BEACON:
+        if track.paused and not track.high % _ROC_KEEPALIVE:
             fanouts += (Fanout(tuple(track.paused), once=True),)
         if track.paced:
             effects = [*effects, *self._pace(track, track.paced, packet, now)]
@@ -103,7 +103,7 @@ class Forwarding(Pacing[P]):
                 if source is None:
                     fanouts.append(Fanout(chosen, twcc=with_twcc, once=once))
                     continue
-                offsets = [source.subs[peer].stream_rewriter.offsets for peer in chosen]
+                offsets = [source.subscriptions[peer].stream_rewriter.offsets for peer in chosen]
                 fanouts.append(Fanout(chosen, offsets, source.ssrc, twcc=with_twcc, once=once))
         return tuple(fanouts)
 
@@ -112,14 +112,14 @@ class Forwarding(Pacing[P]):
 
         Return False if the packet cannot be rewritten.
         """
-        found = describe(packet)
+        found = layer_descriptor(packet)
         if found is None and self._unreadable(packet):
             return False
         new = rewriter.position_of(packet, number, found, now)
-        if track.waiting and found is not None and found.key:
-            for sub in list(track.waiting):
-                self._switch(track, sub, new)
-            track.waiting.clear()
+        if track.pending_subscriptions and found is not None and found.key:
+            for subscription in list(track.pending_subscriptions):
+                self._switch(track, subscription, new)
+            track.pending_subscriptions.clear()
         track.latest = rewriter.furthest_position(track.latest, new)
         return True
 
@@ -145,12 +145,12 @@ class Forwarding(Pacing[P]):
         if track.source is not None:
             # A layer has appeared, and this is probably its first key frame.
             track.arrived = now
-            for sub in track.source.subs.values():
-                self._aim(sub, now)
+            for subscription in track.source.subscriptions.values():
+                self._request_layer(subscription, now)
             if not self._layer(track, packet, high, now):
                 return (), ()
-            if track.waiting:
-                effects = self._ask_key_frame(track, now)
+            if track.pending_subscriptions:
+                effects = self._request_key_frame(track, now)
         track.high = track.base = high
         track.received = 1
         track.octets += len(packet)
@@ -176,12 +176,12 @@ class Forwarding(Pacing[P]):
             # A held packet has arrived before, although its own SRTP index or that of its RTX was new. With
             # RTX, a packet too old for the cache may have arrived before too: receivers must not get two
             # packets with one index.
-            or track.held(number) is not None
+            or track.cached(number) is not None
             or (track.rtx is not None and high - number > track.mask)
         ):
             self.counts["stale"] += 1
             return (), ()
-        if track.source is not None and describe(packet) is None and self._unreadable(packet):
+        if track.source is not None and layer_descriptor(packet) is None and self._unreadable(packet):
             return (), ()
         if track.base is not None and number >= track.base:
             track.received += 1
@@ -199,17 +199,17 @@ class Forwarding(Pacing[P]):
     def _gap(self, track: Track[P], high: int, step: int, now: float) -> Sequence[Effect[P]]:
         lost = step - 1
         self.counts["lost"] += lost
-        if lost > self._limits.gap or not track.asks.take(now, lost):
+        if lost > self._limits.gap or not track.nack_budget.take(now, lost):
             # The numbers jump, or there is one gap after another: a key frame replaces the missing packets.
             track.missing.clear()
-            return self._ask_key_frame(track, now)
+            return self._request_key_frame(track, now)
         numbers = range(high + 1, high + step)
         if self._limits.nack_delays:
             due = now + self._limits.nack_delays[0]
             track.missing.update((number, (due, 1)) for number in numbers)
             while len(track.missing) > 2 * self._limits.gap:
                 del track.missing[next(iter(track.missing))]
-            self._open[track] = None
+            self._repairing[track] = None
         return [self._nack(track, numbers)]
 
     def _nack(self, track: Track[P], numbers: Iterable[int]) -> SendRtcp[P]:
@@ -240,7 +240,7 @@ class Forwarding(Pacing[P]):
             elif isinstance(item, rtcp.KeyFrameRequest):
                 if item.ssrc not in asked:
                     asked.add(item.ssrc)
-                    effects += self._needs_key_frame(known, received, now)
+                    effects += self._on_key_frame_request(known, received, now)
             elif isinstance(item, rtcp.Nack):
                 effects += self._resend(peer, known, received, item, now)
             else:
@@ -251,17 +251,21 @@ class Forwarding(Pacing[P]):
         known.budget.lost(blocks, now)
         return effects
 
-    def _needs_key_frame(self, known: Peer[P], received: Track[P] | Sub[P], now: float) -> list[Effect[P]]:
-        track = received if isinstance(received, Track) else received.track or received.waits
+    def _on_key_frame_request(
+        self, known: Peer[P], received: Track[P] | Subscription[P], now: float
+    ) -> list[Effect[P]]:
+        track = received if isinstance(received, Track) else received.track or received.pending_track
         return (
-            [] if track is None or not self._may_ask(known, track, now) else self._ask_key_frame(track, now)
+            []
+            if track is None or not self._may_request_key_frame(known, track, now)
+            else self._request_key_frame(track, now)
         )
 
     def _sender_report(self, known: Peer[P], report: rtcp.SenderReport, now: float) -> list[Effect[P]]:
         track = known.tracks.get(report.ssrc)
         if track is None or now - track.sr_at < self._limits.sr_interval:
             return []
-        track.last_sr, track.sr_at = report.middle, now
+        track.last_sr, track.sr_at = report.middle_ntp, now
         if track.source is None:
             data = rtcp.sender_report(report)
             return [SendRtcp(receiver, data) for receiver in self.receivers(track)]
@@ -270,30 +274,32 @@ class Forwarding(Pacing[P]):
             SendRtcp(
                 peer,
                 rtcp.sender_report(
-                    report.shifted(source.ssrc, source.subs[peer].stream_rewriter.offsets.timestamp)
+                    report.rewritten(
+                        source.ssrc, source.subscriptions[peer].stream_rewriter.offsets.timestamp
+                    )
                 ),
             )
             for peer in track.receivers
         ]
 
     def _resend(
-        self, peer: P, known: Peer[P], received: Track[P] | Sub[P], request: rtcp.Nack, now: float
+        self, peer: P, known: Peer[P], received: Track[P] | Subscription[P], request: rtcp.Nack, now: float
     ) -> list[Effect[P]]:
         self.counts["nacks"] += 1
         effects: list[Effect[P]] = []
         track = received if isinstance(received, Track) else received.source.tracks[0]
         rtx = known.rtx_of(track) if known.rtx else None
         for sequence in request.sequences:
-            if not known.nacks.take(now):
+            if not known.resend_budget.take(now):
                 self.counts["refused_nacks"] += 1
                 break
-            if isinstance(received, Sub):
-                packet = received.find(sequence)
+            if isinstance(received, Subscription):
+                packet = received.find_packet(sequence)
             elif (high := received.high) is None:
                 break
             else:
                 number = high - ((high - sequence) & 0xFFFF)
-                packet = received.held(number) if number > received.receivers[peer] else None
+                packet = received.cached(number) if number > received.receivers[peer] else None
             if packet is None:
                 continue
             self.counts["resent"] += 1
@@ -301,8 +307,8 @@ class Forwarding(Pacing[P]):
             if known.pacer is None:
                 effects.append(effect)
             else:
-                known.pacer.push(Held(effect), len(packet), Kind.RESENT, now)
-        return effects if known.pacer is None else self._let_go(peer, known, now)
+                known.pacer.push(QueuedPacket(effect), len(packet), Kind.RESENT, now)
+        return effects if known.pacer is None else self._release_due(peer, known, now)
 
     def _estimate(self, peer: P, track: Track[P], block: rtcp.ReportBlock) -> None:
         """The loss-based half of draft-ietf-rmcat-gcc-02 (section 6), for one receiver of one stream."""
@@ -321,18 +327,18 @@ class Forwarding(Pacing[P]):
     def tick(self, now: float) -> list[Effect[P]]:
         """Send due NACKs and delayed PLIs, and report to publishers once in `report_interval`."""
         effects: list[Effect[P]] = []
-        for track in list(self._open):
+        for track in list(self._repairing):
             if track.missing:
                 effects += self._nack_missing(track, now)
             if track.pli_due and now - track.last_pli >= self._limits.pli_interval:
-                effects += self._ask_key_frame(track, now)
+                effects += self._request_key_frame(track, now)
             if not track.missing and not track.pli_due:
-                del self._open[track]
-        if now >= self._next_look:
-            self._next_look = now + _LOOK
-            effects += self._look(now)
+                del self._repairing[track]
+        if now >= self._next_allocation:
+            self._next_allocation = now + _ALLOCATION_INTERVAL
+            effects += self._allocate(now)
         for peer in list(self._busy):
-            effects += self._work(peer, now)
+            effects += self._tick_receiver(peer, now)
         if now >= self._next_report:
             self._next_report = now + self._limits.report_interval
             for peer, known in self._peers.items():
@@ -340,9 +346,9 @@ class Forwarding(Pacing[P]):
                     effects += self._report(peer, known, now)
         return effects
 
-    def _look(self, now: float) -> list[Effect[P]]:
+    def _allocate(self, now: float) -> list[Effect[P]]:
         """Measure rates, share out each receiver's bandwidth, and select layers."""
-        passed, self._looked = now - self._looked, now
+        passed, self._allocated_at = now - self._allocated_at, now
         if 0 < passed < 1e6:  # otherwise it is the first call
             for track in self.tracks():
                 track.measure_rate(now, passed)
@@ -350,59 +356,67 @@ class Forwarding(Pacing[P]):
         for home in self._rooms.values():
             for peer, known in home.peers.items():
                 if known.ready and known.receives:
-                    effects += self._share(peer, known, now)
+                    effects += self._allocate_bandwidth(peer, known, now)
             for source in home.sources.values():
-                for sub in source.subs.values():
-                    effects += self._aim(sub, now)
+                for subscription in source.subscriptions.values():
+                    effects += self._request_layer(subscription, now)
                 for track in source.tracks:
-                    if track.waiting and now - track.last_pli >= _KEY_PATIENCE and track.alive(now):
-                        effects += self._ask_key_frame(track, now)
+                    if (
+                        track.pending_subscriptions
+                        and now - track.last_pli >= _KEY_FRAME_RETRY
+                        and track.alive(now)
+                    ):
+                        effects += self._request_key_frame(track, now)
         return effects
 
-    def _share(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+    def _allocate_bandwidth(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
         """Divide the bandwidth of one receiver among the streams that it wants."""
         octets = audio = 0.0
         able = False
-        pictures: dict[int, tuple[Track[P] | Sub[P], Wish[int]]] = {}
+        videos: dict[int, tuple[Track[P] | Subscription[P], Wish[int]]] = {}
         budget = known.budget
         delayed = budget.estimate.delayed(now)
         for ssrc, received in known.receives.items():
-            track = received.track if isinstance(received, Sub) else received
+            track = received.track if isinstance(received, Subscription) else received
             if track is not None:
                 octets += track.window
                 able = able or known.uses_twcc(track)
-            if isinstance(received, Sub):
+            if isinstance(received, Subscription):
                 # While the queue grows, no larger layer is offered.
-                top = received.top if track is None or not delayed else min(received.top, track.layer)
-                pictures[ssrc] = received, Wish(ssrc, [t.rate for t in received.source.tracks], top)
+                max_layer = (
+                    received.max_layer
+                    if track is None or not delayed
+                    else min(received.max_layer, track.layer)
+                )
+                videos[ssrc] = received, Wish(ssrc, [t.rate for t in received.source.tracks], max_layer)
             elif received.kind == "video":
-                pictures[ssrc] = received, Wish(ssrc, [received.rate], 0)
+                videos[ssrc] = received, Wish(ssrc, [received.rate], 0)
             else:
                 audio += received.rate
         for ssrc, track in known.stopped.items():
-            pictures[ssrc] = track, Wish(ssrc, [track.rate], 0)
+            videos[ssrc] = track, Wish(ssrc, [track.rate], 0)
         budget.measure(now, int(octets), reported=able)
         if budget.target is None:
             return []
         wishes = [
-            pictures[ssrc][1] for ssrc in sorted(pictures, key=lambda ssrc: known.ranks.get(ssrc, _LAST))
+            videos[ssrc][1] for ssrc in sorted(videos, key=lambda ssrc: known.ranks.get(ssrc, _RANK_LAST))
         ]
         chosen = budget.choose(audio, wishes, now)
         effects: list[Effect[P]] = []
-        for ssrc, (received, wish) in pictures.items():
+        for ssrc, (received, wish) in videos.items():
             # A stream that is not being sent costs nothing and is not stopped.
-            share = chosen.layers[ssrc] if any(wish.rates) else wish.top
-            effects += self._allot(peer, known, received, share, now)
+            share = chosen.layers[ssrc] if any(wish.rates) else wish.max_layer
+            effects += self._apply_allocation(peer, known, received, share, now)
         if chosen.wanted and budget.probe(chosen.wanted, now, able=able) is not None:
             self._busy[peer] = None
-        return effects + self._set_pace(peer, known, now)
+        return effects + self._update_pacing(peer, known, now)
 
-    def _allot(
-        self, peer: P, known: Peer[P], received: Track[P] | Sub[P], share: int | None, now: float
+    def _apply_allocation(
+        self, peer: P, known: Peer[P], received: Track[P] | Subscription[P], share: int | None, now: float
     ) -> list[Effect[P]]:
-        if isinstance(received, Sub):
-            received.allotted = share
-            return []  # `_look` then calls `_aim`
+        if isinstance(received, Subscription):
+            received.allocated_layer = share
+            return []  # `_allocate` then calls `_request_layer`
         stopped = received.ssrc in known.stopped
         if share is None and not stopped:
             self._disconnect(received, peer, known)
@@ -411,20 +425,20 @@ class Forwarding(Pacing[P]):
             self.counts["stopped"] += 1
         elif share is not None and stopped:
             del known.stopped[received.ssrc]
-            known.resumed[received.ssrc] = now + _HOLE
+            known.resumed[received.ssrc] = now + _RESUME_GRACE
             return self._connect(received, peer, now)
         return []
 
-    def _work(self, peer: P, now: float) -> list[Effect[P]]:
+    def _tick_receiver(self, peer: P, now: float) -> list[Effect[P]]:
         """Do one receiver's work of each tick: pad a probe, and send packets that waited."""
         known = self._peers.get(peer)
         if known is None or (known.pacer is None and known.budget.prober.running is None):
             del self._busy[peer]
             return []
-        effects = [] if known.budget.prober.running is None else self._pad(peer, known, now)
-        return effects + self._let_go(peer, known, now)
+        effects = [] if known.budget.prober.running is None else self._pad_probe(peer, known, now)
+        return effects + self._release_due(peer, known, now)
 
-    def _pad(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+    def _pad_probe(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
         """Fill a running probe up to its rate with recent packets as RTX, whose loss does no harm."""
         due = known.budget.padding(now)
         if due <= 0:
@@ -434,7 +448,7 @@ class Forwarding(Pacing[P]):
             track = received if isinstance(received, Track) else received.track
             if track is None or not known.uses_twcc(track) or (rtx := known.rtx_of(track)) is None:
                 continue
-            for packet in reversed(track.last(_PADS)):
+            for packet in reversed(track.last_packets(_PADDING_MAX)):
                 if due <= 0:
                     break
                 due -= len(packet)
@@ -454,7 +468,7 @@ class Forwarding(Pacing[P]):
         for number, (due, tries) in list(track.missing.items()):
             if due > now:
                 continue
-            if not track.asks.take(now):
+            if not track.nack_budget.take(now):
                 del track.missing[number]
                 continue
             due_numbers.append(number)

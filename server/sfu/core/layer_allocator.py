@@ -33,12 +33,12 @@ class Wish(NamedTuple, Generic[K]):
     """One video that the receiver wants, in its order. `key`: any value that identifies it.
 
     `rates`: the rates of its layers, smallest first, 1 to 3 of them; 0 for a layer that is not sent now.
-    `top`: the largest useful layer (0 to 2).
+    `max_layer`: the largest useful layer (0 to 2).
     """
 
     key: K
     rates: Sequence[float]
-    top: int = 2
+    max_layer: int = 2
 
 
 class Allotted(NamedTuple, Generic[K]):
@@ -170,6 +170,6 @@ class Allotment(Generic[K]):
 
 
 def _levels(wish: Wish[K]) -> list[int]:
-    """Return the possible layers, smallest first: those that are sent, up to `top`, but at least one."""
+    """Return the possible layers, smallest first: those that are sent up to `max_layer`, at least one."""
     sent = [level for level, rate in enumerate(wish.rates) if rate > 0]
-    return [level for level in sent if level <= wish.top] or sent[:1]
+    return [level for level in sent if level <= wish.max_layer] or sent[:1]

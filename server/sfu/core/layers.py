@@ -15,40 +15,43 @@ from snugroom.server.sfu.core.effects import P
 from snugroom.server.sfu.core.tracks import Track
 
 
-def describe(packet: bytes) -> rewriter.Descriptor | None:
+def layer_descriptor(packet: bytes) -> rewriter.Descriptor | None:
     """Return the descriptor of a layer's packet; None unless it has a 15-bit PictureID.
 
     All senders use 15-bit PictureIDs.
     """
-    found = rewriter.read(packet, rewriter.payload_start(packet))
+    found = rewriter.read_descriptor(packet, rewriter.payload_start(packet))
     return found if found is not None and found.bits == 15 else None
 
 
-class Sub(Generic[P]):
-    """One receiver's subscription to a source. `top`: largest useful layer; `allotted`: layer that fits."""
+class Subscription(Generic[P]):
+    """One receiver's subscription to a source.
+
+    `max_layer`: the largest useful layer; `allocated_layer`: the layer that fits the bandwidth.
+    """
 
     __slots__ = (
-        "allotted",
+        "allocated_layer",
         "first",
+        "max_layer",
         "paced",
         "peer",
+        "pending_track",
         "sent",
         "source",
         "stream_rewriter",
-        "top",
         "track",
-        "waits",
     )
 
-    def __init__(self, source: Source[P], peer: P, stream_rewriter: rewriter.StreamRewriter) -> None:
+    def __init__(self, source: SimulcastSource[P], peer: P, stream_rewriter: rewriter.StreamRewriter) -> None:
         self.source = source
         self.peer = peer
-        self.top = len(source.tracks) - 1
-        self.allotted: int | None = self.top
+        self.max_layer = len(source.tracks) - 1
+        self.allocated_layer: int | None = self.max_layer
         #: The layer that is being sent, None while none is.
         self.track: Track[P] | None = None
         #: The layer to change to at its next key frame.
-        self.waits: Track[P] | None = None
+        self.pending_track: Track[P] | None = None
         self.stream_rewriter = stream_rewriter
         #: The receiver is paced, so the packets that have arrived are not those that have been sent. `first`:
         #: position of this layer's first packet; `sent`: position of the last packet that went out.
@@ -56,12 +59,12 @@ class Sub(Generic[P]):
         self.first: rewriter.StreamPosition | None = None
         self.sent: rewriter.StreamPosition | None = None
 
-    def goal(self, now: float) -> Track[P] | None:
+    def select_layer(self, now: float) -> Track[P] | None:
         """Return the layer to send: the largest live one within the limits, else the smallest live one."""
-        if self.allotted is None:
+        if self.allocated_layer is None:
             return None
         tracks = self.source.tracks
-        most = min(self.top, self.allotted, len(tracks) - 1)
+        most = min(self.max_layer, self.allocated_layer, len(tracks) - 1)
         below = next((track for track in reversed(tracks[: most + 1]) if track.alive(now)), None)
         if below is not None:
             return below
@@ -83,7 +86,7 @@ class Sub(Generic[P]):
         self.stream_rewriter.begin(track.layer, first)
         self.track, self.first, self.sent = track, first, None
 
-    def find(self, sequence: int) -> bytes | None:
+    def find_packet(self, sequence: int) -> bytes | None:
         """Return the packet `sequence` (16 bits) as this receiver got it; None if it is gone."""
         last = self.sent if self.paced else None if self.track is None else self.track.latest
         latest = 0 if last is None else last.sequence
@@ -91,23 +94,23 @@ class Sub(Generic[P]):
         if resolved is None or resolved[0] >= len(self.source.tracks):
             return None
         layer, number, offsets = resolved
-        packet = self.source.tracks[layer].held(number)
+        packet = self.source.tracks[layer].cached(number)
         if packet is None:
             return None
         out = bytearray(packet)
-        rewriter.rewrite(out, 0, number, self.source.ssrc, describe(packet), offsets)
+        rewriter.rewrite(out, 0, number, self.source.ssrc, layer_descriptor(packet), offsets)
         return bytes(out)
 
 
-class Source(Generic[P]):
+class SimulcastSource(Generic[P]):
     """A published video with its layers, from small to large. Receivers see it under `ssrc`."""
 
-    __slots__ = ("owner", "ssrc", "subs", "tracks")
+    __slots__ = ("owner", "ssrc", "subscriptions", "tracks")
 
     def __init__(self, ssrc: int, owner: P, tracks: list[Track[P]]) -> None:
         self.ssrc = ssrc
         self.owner = owner
         self.tracks = tracks
-        self.subs: dict[P, Sub[P]] = {}
+        self.subscriptions: dict[P, Subscription[P]] = {}
         for layer, track in enumerate(tracks):
             track.source, track.layer = self, layer

@@ -10,10 +10,10 @@ from typing import Final, Generic, NamedTuple
 
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.effects import Effect, P, SendRtp
-from snugroom.server.sfu.core.layers import Sub, describe
+from snugroom.server.sfu.core.layers import Subscription, layer_descriptor
 from snugroom.server.sfu.core.pacer import Kind, Pacer
 from snugroom.server.sfu.core.peers import Peer
-from snugroom.server.sfu.core.subscriptions import Membership
+from snugroom.server.sfu.core.subscriptions import Subscriptions
 from snugroom.server.sfu.core.tracks import Track
 
 #: Bits a second below which a receiver is paced, and above which pacing ends.
@@ -21,18 +21,18 @@ _NARROW: Final = 4_000_000.0
 _WIDE: Final = 5_000_000.0
 
 
-class Held(NamedTuple, Generic[P]):
+class QueuedPacket(NamedTuple, Generic[P]):
     """A packet that waits: its effect, and for layered video its subscription and its position."""
 
     effect: SendRtp[P]
-    sub: Sub[P] | None = None
+    subscription: Subscription[P] | None = None
     position: rewriter.StreamPosition | None = None
 
 
-class Pacing(Membership[P]):
+class Pacing(Subscriptions[P]):
     """The part of `Forwarding` that paces receivers."""
 
-    def _set_pace(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+    def _update_pacing(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
         """Begin or end pacing of a receiver by its bandwidth estimate."""
         target = known.budget.target
         assert target is not None
@@ -41,7 +41,7 @@ class Pacing(Membership[P]):
             if target <= _WIDE:
                 return []
             # The path has become wide: nothing waits any longer.
-            effects = self._sent(known.pacer.drain())
+            effects = self._mark_sent(known.pacer.drain())
             known.pacer = None
             self._apply_pacing(peer, known)
             return effects
@@ -54,8 +54,8 @@ class Pacing(Membership[P]):
     @staticmethod
     def _apply_pacing(peer: P, known: Peer[P]) -> None:
         for received in known.receives.values():
-            track = received.track if isinstance(received, Sub) else received
-            if isinstance(received, Sub):
+            track = received.track if isinstance(received, Subscription) else received
+            if isinstance(received, Subscription):
                 received.sent = None if track is None or known.pacer is None else track.latest
                 received.paced = known.pacer is not None
             if track is not None:
@@ -67,46 +67,57 @@ class Pacing(Membership[P]):
         """Queue a video packet for paced receivers. `late`: later packets have gone before it."""
         effects: list[Effect[P]] = []
         source = track.source
-        found = rewriter.read(packet, rewriter.payload_start(packet)) if source is None else describe(packet)
+        found = (
+            rewriter.read_descriptor(packet, rewriter.payload_start(packet))
+            if source is None
+            else layer_descriptor(packet)
+        )
         stamp, start = int.from_bytes(packet[4:8], "big"), found is not None and found.key
         for peer in peers:
             known = self._peers[peer]
             pacer, twcc = known.pacer, known.uses_twcc(track)
             assert pacer is not None
             if source is None:
-                held: Held[P] = Held(SendRtp(peer, packet, twcc=twcc))
+                queued: QueuedPacket[P] = QueuedPacket(SendRtp(peer, packet, twcc=twcc))
             else:
-                sub = source.subs[peer]
+                subscription = source.subscriptions[peer]
                 out = bytearray(packet)
                 rewriter.rewrite(
-                    out, 0, packet[2] << 8 | packet[3], source.ssrc, found, sub.stream_rewriter.offsets
+                    out,
+                    0,
+                    packet[2] << 8 | packet[3],
+                    source.ssrc,
+                    found,
+                    subscription.stream_rewriter.offsets,
                 )
-                held = Held(SendRtp(peer, bytes(out), twcc=twcc), sub, None if late else track.latest)
-            pacer.push(held, len(packet), Kind.VIDEO, now, track.ssrc, stamp, start)
-            effects += self._let_go(peer, known, now)
+                queued = QueuedPacket(
+                    SendRtp(peer, bytes(out), twcc=twcc), subscription, None if late else track.latest
+                )
+            pacer.push(queued, len(packet), Kind.VIDEO, now, track.ssrc, stamp, start)
+            effects += self._release_due(peer, known, now)
         return effects
 
-    def _let_go(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
+    def _release_due(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
         """Return the packets that are due, and ask for a key frame where packets were dropped."""
         pacer = known.pacer
         if pacer is None:
             return []
-        effects = self._sent(pacer.due(now))
+        effects = self._mark_sent(pacer.due(now))
         for ssrc in pacer.lost():
             self.counts["dropped_late"] += 1
             track = known.room.tracks.get(ssrc)
             if track is None:
                 continue
-            sub = None if track.source is None else track.source.subs.get(peer)
-            if sub is not None and sub.track is track:
-                self._off(sub)
-                effects += self._aim(sub, now)
-            effects += self._ask_key_frame(track, now)
+            subscription = None if track.source is None else track.source.subscriptions.get(peer)
+            if subscription is not None and subscription.track is track:
+                self._stop_layer(subscription)
+                effects += self._request_layer(subscription, now)
+            effects += self._request_key_frame(track, now)
         return effects
 
     @staticmethod
-    def _sent(held: Sequence[Held[P]]) -> list[Effect[P]]:
-        for each in held:
-            if each.sub is not None and each.position is not None:
-                each.sub.sent = each.position
-        return [each.effect for each in held]
+    def _mark_sent(queued: Sequence[QueuedPacket[P]]) -> list[Effect[P]]:
+        for each in queued:
+            if each.subscription is not None and each.position is not None:
+                each.subscription.sent = each.position
+        return [each.effect for each in queued]

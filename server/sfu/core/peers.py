@@ -9,7 +9,7 @@ from snugroom.server.rate import TokenBucket
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.bandwidth.budget import Budget
 from snugroom.server.sfu.core.effects import P
-from snugroom.server.sfu.core.layers import Source, Sub
+from snugroom.server.sfu.core.layers import SimulcastSource, Subscription
 from snugroom.server.sfu.core.pacer import Pacer
 from snugroom.server.sfu.core.tracks import Track
 
@@ -19,7 +19,7 @@ class Peer(Generic[P]):
     """One connection: the streams that it sends and receives, and the state of each."""
 
     room: Room[P]
-    nacks: TokenBucket
+    resend_budget: TokenBucket
     budget: Budget
     #: Queue of a receiver on a narrow path.
     pacer: Pacer[Any, int] | None = None
@@ -30,23 +30,23 @@ class Peer(Generic[P]):
     tracks: dict[int, Track[P]] = field(default_factory=dict)
     tracks_by_rtx: dict[int, Track[P]] = field(default_factory=dict)
     #: The streams that it receives, by the SSRC that it sees.
-    receives: dict[int, Track[P] | Sub[P]] = field(default_factory=dict)
+    receives: dict[int, Track[P] | Subscription[P]] = field(default_factory=dict)
     #: Videos without layers that it wants and that its path does not carry now.
     stopped: dict[int, Track[P]] = field(default_factory=dict)
     #: When loss reports on resumed videos count again: the receiver sees a gap.
     resumed: dict[int, float] = field(default_factory=dict)
-    wants: frozenset[int] | None = None
+    subscribed_ssrcs: frozenset[int] | None = None
     #: The largest layer of each wanted stream, and the order of the streams.
-    tops: dict[int, int] = field(default_factory=dict)
+    max_layers: dict[int, int] = field(default_factory=dict)
     ranks: dict[int, int] = field(default_factory=dict)
     ready: bool = False
     #: The peer's key frame allowance for each stream.
     key_frames: dict[int, TokenBucket] = field(default_factory=dict)
     #: SSRCs that the peer's present SRTP session has carried to it unchanged.
-    carried: set[int] = field(default_factory=set)
+    unrewritten_ssrcs: set[int] = field(default_factory=set)
     #: State of each stream with rewritten numbers, and the next number of each RTX stream: both must
     #: continue.
-    numbered: dict[int, rewriter.StreamRewriter] = field(default_factory=dict)
+    stream_rewriters: dict[int, rewriter.StreamRewriter] = field(default_factory=dict)
     rtx_sequences: dict[int, int] = field(default_factory=dict)
     #: The number of video streams that it receives.
     videos: int = 0
@@ -74,10 +74,10 @@ class Room(Generic[P]):
         self.number = number
         self.peers: dict[P, Peer[P]] = {}
         self.tracks: dict[int, Track[P]] = {}
-        self.sources: dict[int, Source[P]] = {}
+        self.sources: dict[int, SimulcastSource[P]] = {}
         #: SSRCs whose numbers are rewritten for receivers, because they have or had layers.
-        self.shifted: dict[int, None] = {}
+        self.rewritten_ssrcs: dict[int, None] = {}
         #: The RTX SSRC of each stream, or the one that it had when it ended.
         self.rtx_ssrcs: dict[int, int] = {}
-        self.retired: dict[int, int] = {}
-        self.burnt: dict[int, None] = {}
+        self.retired_ssrcs: dict[int, int] = {}
+        self.forbidden_ssrcs: dict[int, None] = {}

@@ -57,7 +57,7 @@ def is_padding(packet: bytes | memoryview, start: int) -> bool:
     return bool(packet[0] & 0x20) and packet[-1] == len(packet) - start
 
 
-def read(packet: bytes | memoryview, start: int) -> Descriptor | None:
+def read_descriptor(packet: bytes | memoryview, start: int) -> Descriptor | None:
     """Return the descriptor that begins at `start`; None if it is cut short or no byte of a frame follows it.
 
     Never raises, whatever the bytes, if `packet` has an RTP header.

@@ -10,7 +10,7 @@ from snugroom.server.sfu.codecs import rtcp
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.bandwidth.budget import Budget
 from snugroom.server.sfu.core.effects import Effect, Forget, P, SendRtcp
-from snugroom.server.sfu.core.layers import Source, Sub
+from snugroom.server.sfu.core.layers import SimulcastSource, Subscription
 from snugroom.server.sfu.core.peers import Peer, Room
 from snugroom.server.sfu.core.tracks import Track
 from snugroom.server.sfu.limits import MediaError, MediaLimits
@@ -18,7 +18,7 @@ from snugroom.server.wire.messages import Stream
 
 #: The most SSRCs that a room remembers after it has forgotten their last sequence number. They are never
 #: forwarded again in this room (4 bytes each).
-_BURNT_MAX: Final = 65_536
+_FORBIDDEN_MAX: Final = 65_536
 _COUNTED: Final = (
     "stale", "over_rate", "lost", "asked", "nacks", "resent", "key_frame_requests", "refused_nacks",
     "switches", "layers_refused", "stopped", "padding", "dropped_late",
@@ -26,7 +26,7 @@ _COUNTED: Final = (
 )  # fmt: skip
 
 
-class Membership(Generic[P]):
+class Subscriptions(Generic[P]):
     """All rooms with their peers and streams; `Forwarding` adds the packets."""
 
     def __init__(self, limits: MediaLimits = MediaLimits()) -> None:  # noqa: B008 - frozen
@@ -34,11 +34,11 @@ class Membership(Generic[P]):
         self._rooms: dict[bytes, Room[P]] = {}
         self._peers: dict[P, Peer[P]] = {}
         #: Tracks with packets to ask for again, or with a delayed key frame request.
-        self._open: dict[Track[P], None] = {}
+        self._repairing: dict[Track[P], None] = {}
         #: Receivers with a running probe, or with a pacer that may hold packets.
         self._busy: dict[P, None] = {}
         self._next_report = float("-inf")
-        self._next_look = self._looked = float("-inf")
+        self._next_allocation = self._allocated_at = float("-inf")
         self.counts = dict.fromkeys(_COUNTED, 0)
 
     # -- peers -----------------------------------------------------------------------------
@@ -69,20 +69,20 @@ class Membership(Generic[P]):
         if home is None:
             home = self._rooms[room] = Room(room)
         if known is None:
-            nacks = TokenBucket(self._limits.nack_rate, self._limits.nack_burst, now)
-            known = Peer(home, nacks, Budget(self._limits, now))
+            resend_budget = TokenBucket(self._limits.nack_rate, self._limits.nack_burst, now)
+            known = Peer(home, resend_budget, Budget(self._limits, now))
             self._peers[peer] = home.peers[peer] = known
         if (feedback, rtx) != (known.feedback, known.rtx):
             known.feedback, known.rtx = feedback, rtx
             self._discard_fanouts(home)
             for received in known.receives.values():
-                self._not_again(received, peer)
-        wished: dict[tuple[object, ...], Stream] = {(s.ssrc, s.kind, *s.layers): s for s in streams}
+                self._stop_resending(received, peer)
+        requested: dict[tuple[object, ...], Stream] = {(s.ssrc, s.kind, *s.layers): s for s in streams}
         effects: list[Effect[P]] = []
         for track in list(known.tracks.values()):
             if home.tracks.get(track.ssrc) is not track:
                 continue  # a layer that ended with its source
-            if (kept := wished.get(self._shape(track))) is None:
+            if (kept := requested.get(self._shape(track))) is None:
                 effects += self._end(track)
             else:
                 self._mark_rtx(known, track, kept)
@@ -94,8 +94,8 @@ class Membership(Generic[P]):
     @staticmethod
     def _check_ssrcs(home: Room[P] | None, peer: P, streams: Sequence[Stream]) -> None:
         sent = [ssrc for s in streams for ssrc in (s.ssrc, *s.layers)]
-        wished = sent + [ssrc for s in streams for ssrc in s.rtx]
-        if len(set(wished)) != len(wished):
+        requested = sent + [ssrc for s in streams for ssrc in s.rtx]
+        if len(set(requested)) != len(requested):
             raise MediaError("ssrc", "two streams with one SSRC")
         if home is None:
             return
@@ -105,9 +105,9 @@ class Membership(Generic[P]):
             if other != peer
             for ssrc in (*known.tracks, *known.tracks_by_rtx)
         }
-        if taken.intersection(wished):
+        if taken.intersection(requested):
             raise MediaError("ssrc", "this SSRC is another member's")
-        if any(ssrc in home.burnt for ssrc in wished):
+        if any(ssrc in home.forbidden_ssrcs for ssrc in requested):
             raise MediaError("ssrc", "this SSRC was used before; take another")
 
     @staticmethod
@@ -125,15 +125,17 @@ class Membership(Generic[P]):
                 known.tracks_by_rtx.pop(track.rtx, None)
             track.rtx, track.fanouts = rtx, None
             for peer in track.receivers:
-                Membership._not_again(track if track.source is None else track.source.subs[peer], peer)
+                Subscriptions._stop_resending(
+                    track if track.source is None else track.source.subscriptions[peer], peer
+                )
         if rtx is not None:
             known.tracks_by_rtx[rtx] = track
             track.room.rtx_ssrcs[track.ssrc] = rtx
 
     @staticmethod
-    def _not_again(received: Track[P] | Sub[P], peer: P) -> None:
+    def _stop_resending(received: Track[P] | Subscription[P], peer: P) -> None:
         """Stop resending of earlier packets: they would be different bytes under a used SRTP index."""
-        if isinstance(received, Sub):
+        if isinstance(received, Subscription):
             latest = None if received.track is None else received.track.latest
             received.stream_rewriter.forget(None if latest is None else latest.sequence)
         elif received.high is not None:
@@ -142,15 +144,15 @@ class Membership(Generic[P]):
     def _publish(self, home: Room[P], peer: P, known: Peer[P], stream: Stream, now: float) -> list[Effect[P]]:
         tracks: list[Track[P]] = []
         for ssrc in (stream.ssrc, *stream.layers):
-            high = home.retired.pop(ssrc, None)
+            high = home.retired_ssrcs.pop(ssrc, None)
             track = Track(home, peer, ssrc, stream.kind, self._limits, high=high, rtx=None, now=now)
             known.tracks[ssrc] = home.tracks[ssrc] = track
             tracks.append(track)
         # A stream that was rewritten once stays rewritten: a receiver may have had higher numbers than the
         # sender's.
-        if stream.layers or stream.ssrc in home.sources or stream.ssrc in home.shifted:
-            home.shifted[stream.ssrc] = None
-            home.sources[stream.ssrc] = Source(stream.ssrc, peer, tracks)
+        if stream.layers or stream.ssrc in home.sources or stream.ssrc in home.rewritten_ssrcs:
+            home.rewritten_ssrcs[stream.ssrc] = None
+            home.sources[stream.ssrc] = SimulcastSource(stream.ssrc, peer, tracks)
         for track in tracks:
             self._mark_rtx(known, track, stream)
         effects: list[Effect[P]] = []
@@ -181,22 +183,24 @@ class Membership(Generic[P]):
             del self._rooms[home.number]
         return effects
 
-    def want(
-        self, peer: P, ssrcs: Iterable[int] | None, now: float, tops: Sequence[int] = ()
+    def subscribe(
+        self, peer: P, ssrcs: Iterable[int] | None, now: float, max_layers: Sequence[int] = ()
     ) -> list[Effect[P]]:
-        """Set the streams to forward to the peer, and the largest layer of each (`tops`); None: all."""
+        """Set the streams to forward to the peer, and the largest layer of each (`max_layers`); None: all."""
         known = self._peers.get(peer)
         if known is None:
             return []
         wanted = None if ssrcs is None else list(ssrcs)
-        known.wants = None if wanted is None else frozenset(wanted)
-        known.tops = dict(zip(wanted or (), tops, strict=False))
+        known.subscribed_ssrcs = None if wanted is None else frozenset(wanted)
+        known.max_layers = dict(zip(wanted or (), max_layers, strict=False))
         known.ranks = {ssrc: rank for rank, ssrc in enumerate(wanted or ())}
         effects = self._reconnect(peer, known, now)
         for received in known.receives.values():
-            if isinstance(received, Sub):
-                received.top = known.tops.get(received.source.ssrc, len(received.source.tracks) - 1)
-                effects += self._aim(received, now)
+            if isinstance(received, Subscription):
+                received.max_layer = known.max_layers.get(
+                    received.source.ssrc, len(received.source.tracks) - 1
+                )
+                effects += self._request_layer(received, now)
         return effects
 
     def ready(self, peer: P, ready: bool, now: float, *, rekeyed: bool = False) -> list[Effect[P]]:
@@ -217,8 +221,8 @@ class Membership(Generic[P]):
                 track.paused.pop(peer, None)
             known.pacer = None
             known.stopped.clear()
-            known.carried.clear()
-            known.numbered.clear()
+            known.unrewritten_ssrcs.clear()
+            known.stream_rewriters.clear()
             known.rtx_sequences.clear()
         known.ready = ready
         return self._reconnect(peer, known, now)
@@ -229,7 +233,7 @@ class Membership(Generic[P]):
         sizes = [len(packet) for track in tracks for packet in track.cache if packet is not None]
         pacers = [known.pacer for known in self._peers.values() if known.pacer is not None]
         waiting, size = sum(pacer.waiting for pacer in pacers), sum(pacer.queued for pacer in pacers)
-        ended = sum(len(room.retired) + len(room.burnt) for room in self._rooms.values())
+        ended = sum(len(room.retired_ssrcs) + len(room.forbidden_ssrcs) for room in self._rooms.values())
         return len(sizes) + waiting, sum(sizes) + size, ended
 
     def tracks(self) -> Iterator[Track[P]]:
@@ -265,27 +269,27 @@ class Membership(Generic[P]):
         if not known.ready or track.owner == peer:
             return []
         source = track.source
-        if known.wants is not None and track.ssrc not in known.wants:
+        if known.subscribed_ssrcs is not None and track.ssrc not in known.subscribed_ssrcs:
             self._disconnect(track, peer, known)
             known.stopped.pop(track.ssrc, None)
-            if track.ssrc in known.carried and source is None:
+            if track.ssrc in known.unrewritten_ssrcs and source is None:
                 track.paused[peer] = None
             return []
-        if peer in track.receivers or (source is not None and peer in source.subs):
+        if peer in track.receivers or (source is not None and peer in source.subscriptions):
             return []
         if track.ssrc in known.stopped:
             return []
         known.videos += track.kind == "video"
         if source is not None:
-            return self._subscribe(source, peer, known, now)
+            return self._connect_simulcast(source, peer, known, now)
         track.receivers[peer] = track.high if track.high is not None else -1
         track.fanouts = None
         track.paused.pop(peer, None)
         known.receives[track.ssrc] = track
-        known.carried.add(track.ssrc)
-        return self._ask_key_frame(track, now) if self._may_ask(known, track, now) else []
+        known.unrewritten_ssrcs.add(track.ssrc)
+        return self._request_key_frame(track, now) if self._may_request_key_frame(known, track, now) else []
 
-    def _may_ask(self, known: Peer[P], track: Track[P], now: float) -> bool:
+    def _may_request_key_frame(self, known: Peer[P], track: Track[P], now: float) -> bool:
         """Limit one receiver's key frame requests: a key frame costs all others as much as ten frames."""
         if track.kind != "video":
             return False
@@ -299,82 +303,86 @@ class Membership(Generic[P]):
         self.counts["refused_key_frames"] += 1
         return False
 
-    def _subscribe(self, source: Source[P], peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
-        stream_rewriter = known.numbered.pop(source.ssrc, None) or rewriter.StreamRewriter()
+    def _connect_simulcast(
+        self, source: SimulcastSource[P], peer: P, known: Peer[P], now: float
+    ) -> list[Effect[P]]:
+        stream_rewriter = known.stream_rewriters.pop(source.ssrc, None) or rewriter.StreamRewriter()
         stream_rewriter.forget()  # NACKs must not reach packets of an earlier subscription
-        if source.ssrc in known.carried:
+        if source.ssrc in known.unrewritten_ssrcs:
             # The stream had no layers before, so the receiver has seen the sender's own numbers.
-            known.carried.discard(source.ssrc)
+            known.unrewritten_ssrcs.discard(source.ssrc)
             high = source.tracks[0].floor
             before = rewriter.StreamPosition(high if high is not None else -1, 0, -1, -1, now)
             stream_rewriter.begin(0, before)
             stream_rewriter.end(before)
-        sub = Sub(source, peer, stream_rewriter)
-        sub.paced = known.pacer is not None
-        sub.top = known.tops.get(source.ssrc, sub.top)
-        source.subs[peer] = known.receives[source.ssrc] = sub
-        return self._aim(sub, now)
+        subscription = Subscription(source, peer, stream_rewriter)
+        subscription.paced = known.pacer is not None
+        subscription.max_layer = known.max_layers.get(source.ssrc, subscription.max_layer)
+        source.subscriptions[peer] = known.receives[source.ssrc] = subscription
+        return self._request_layer(subscription, now)
 
-    def _aim(self, sub: Sub[P], now: float) -> list[Effect[P]]:
-        """Make the receiver wait for the layer that `Sub.goal` selects."""
-        goal = sub.goal(now)
-        if goal is None and sub.track is not None:
-            self._off(sub)
-        if goal is sub.waits:
+    def _request_layer(self, subscription: Subscription[P], now: float) -> list[Effect[P]]:
+        """Make the receiver wait for the layer that `Subscription.select_layer` selects."""
+        selected = subscription.select_layer(now)
+        if selected is None and subscription.track is not None:
+            self._stop_layer(subscription)
+        if selected is subscription.pending_track:
             return []
-        if sub.waits is not None:
-            sub.waits.waiting.pop(sub, None)
-            sub.waits = None
-        if goal is None or goal is sub.track:
+        if subscription.pending_track is not None:
+            subscription.pending_track.pending_subscriptions.pop(subscription, None)
+            subscription.pending_track = None
+        if selected is None or selected is subscription.track:
             return []
-        sub.waits = goal
-        goal.waiting[sub] = None
-        if goal.high is None or not self._may_ask(self._peers[sub.peer], goal, now):
+        subscription.pending_track = selected
+        selected.pending_subscriptions[subscription] = None
+        if selected.high is None or not self._may_request_key_frame(
+            self._peers[subscription.peer], selected, now
+        ):
             return []
-        return self._ask_key_frame(goal, now)
+        return self._request_key_frame(selected, now)
 
-    def _off(self, sub: Sub[P]) -> None:
+    def _stop_layer(self, subscription: Subscription[P]) -> None:
         """Send nothing of the source to this receiver until it is switched to a layer."""
-        track = sub.track
-        sub.stop()
+        track = subscription.track
+        subscription.stop()
         if track is not None:
-            self._forget_waiting(sub.peer, track)
-            track.receivers.pop(sub.peer, None)
+            self._drop_queued(subscription.peer, track)
+            track.receivers.pop(subscription.peer, None)
             track.fanouts = None
 
-    def _forget_waiting(self, peer: P, track: Track[P]) -> None:
+    def _drop_queued(self, peer: P, track: Track[P]) -> None:
         """Drop packets of `track` that wait in this receiver's pacer."""
         known = self._peers.get(peer)
         if known is not None and known.pacer is not None:
             known.pacer.forget(track.ssrc)
 
-    def _switch(self, track: Track[P], sub: Sub[P], first: rewriter.StreamPosition) -> None:
-        """Send this layer to `sub` from the packet `first` on, which begins a key frame."""
-        before = sub.track
+    def _switch(self, track: Track[P], subscription: Subscription[P], first: rewriter.StreamPosition) -> None:
+        """Send this layer to `subscription` from the packet `first` on, which begins a key frame."""
+        before = subscription.track
         if before is not None:
-            self._forget_waiting(sub.peer, before)
-        sub.begin(track, first)
-        sub.waits = None
+            self._drop_queued(subscription.peer, before)
+        subscription.begin(track, first)
+        subscription.pending_track = None
         if before is not None:
-            before.receivers.pop(sub.peer, None)
+            before.receivers.pop(subscription.peer, None)
             before.fanouts = None
-        track.receivers[sub.peer] = first.sequence - 1
+        track.receivers[subscription.peer] = first.sequence - 1
         track.fanouts = None
         self.counts["switches"] += 1
 
     def _disconnect(self, track: Track[P], peer: P, known: Peer[P]) -> None:
         source = track.source
         if source is not None:
-            sub = source.subs.pop(peer, None)
-            if sub is None:
+            subscription = source.subscriptions.pop(peer, None)
+            if subscription is None:
                 return
-            if sub.waits is not None:
-                sub.waits.waiting.pop(sub, None)
-            self._off(sub)
-            known.numbered[source.ssrc] = sub.stream_rewriter
+            if subscription.pending_track is not None:
+                subscription.pending_track.pending_subscriptions.pop(subscription, None)
+            self._stop_layer(subscription)
+            known.stream_rewriters[source.ssrc] = subscription.stream_rewriter
         elif peer in track.receivers:
             del track.receivers[peer]
-            self._forget_waiting(peer, track)
+            self._drop_queued(peer, track)
             track.estimates.pop(peer, None)
             track.fanouts = None
         else:
@@ -387,7 +395,7 @@ class Membership(Generic[P]):
         home, source = track.room, track.source
         known = owner or self._peers[track.owner]
         tracks = [track] if source is None else source.tracks
-        peers = list(track.receivers) if source is None else list(source.subs)
+        peers = list(track.receivers) if source is None else list(source.subscriptions)
         for peer in peers:
             self._disconnect(track, peer, self._peers[peer])
         for other in home.peers.values():
@@ -403,42 +411,42 @@ class Membership(Generic[P]):
             del home.tracks[each.ssrc]
             if each.rtx is not None:
                 known.tracks_by_rtx.pop(each.rtx, None)
-            self._open.pop(each, None)
+            self._repairing.pop(each, None)
             if each.high is not None:
-                home.retired[each.ssrc] = each.high
-                effects += self._burn(home)
+                home.retired_ssrcs[each.ssrc] = each.high
+                effects += self._forbid_oldest(home)
         return effects
 
-    def _burn(self, home: Room[P]) -> list[Effect[P]]:
+    def _forbid_oldest(self, home: Room[P]) -> list[Effect[P]]:
         """Forget the oldest ended stream, and never forward its SSRC again."""
-        if len(home.retired) <= self._limits.retired_ssrcs:
+        if len(home.retired_ssrcs) <= self._limits.retired_ssrcs:
             return []
-        oldest = next(iter(home.retired))
-        del home.retired[oldest]
-        home.shifted.pop(oldest, None)
+        oldest = next(iter(home.retired_ssrcs))
+        del home.retired_ssrcs[oldest]
+        home.rewritten_ssrcs.pop(oldest, None)
         rtx = home.rtx_ssrcs.pop(oldest, None)
-        if len(home.burnt) >= _BURNT_MAX:
-            del home.burnt[next(iter(home.burnt))]
-        home.burnt[oldest] = None
+        if len(home.forbidden_ssrcs) >= _FORBIDDEN_MAX:
+            del home.forbidden_ssrcs[next(iter(home.forbidden_ssrcs))]
+        home.forbidden_ssrcs[oldest] = None
         effects: list[Effect[P]] = []
         for peer, known in home.peers.items():
-            known.carried.discard(oldest)
-            known.numbered.pop(oldest, None)
+            known.unrewritten_ssrcs.discard(oldest)
+            known.stream_rewriters.pop(oldest, None)
             effects.append(Forget(peer, oldest))
             if rtx is not None:
                 known.rtx_sequences.pop(rtx, None)
                 effects.append(Forget(peer, rtx))
         if rtx is not None:
-            home.burnt[rtx] = None
+            home.forbidden_ssrcs[rtx] = None
         return effects
 
-    def _ask_key_frame(self, track: Track[P], now: float) -> list[Effect[P]]:
+    def _request_key_frame(self, track: Track[P], now: float) -> list[Effect[P]]:
         """Send a PLI to the publisher: now, or once the last one is `pli_interval` old."""
         if track.kind != "video":
             return []
         if now - track.last_pli < self._limits.pli_interval:
             track.pli_due = True
-            self._open[track] = None
+            self._repairing[track] = None
             return []
         track.last_pli = now
         track.pli_due = False

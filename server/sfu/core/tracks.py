@@ -14,7 +14,7 @@ from snugroom.server.sfu.limits import AUDIO_CLOCK, VIDEO_CLOCK, MediaLimits
 from snugroom.server.wire.messages import MediaKind
 
 if TYPE_CHECKING:
-    from snugroom.server.sfu.core.layers import Source, Sub
+    from snugroom.server.sfu.core.layers import SimulcastSource, Subscription
     from snugroom.server.sfu.core.peers import Room
 
 #: Packets a second that a stream may send, however small they are.
@@ -28,10 +28,11 @@ class Track(Generic[P]):
     """One SSRC of a publisher. Sequence numbers are kept extended (RFC 3550 A.1): they never wrap."""
 
     __slots__ = (
-        "allowance", "allowed_at", "arrived", "asks", "base", "bytes_rate", "cache", "clock", "estimates",
-        "fanouts", "floor", "high", "jitter", "kind", "last_pli", "last_sr", "latest", "layer", "least",
-        "mask", "missing", "octets", "owner", "paced", "paused", "pli_due", "prior", "rate", "received",
-        "receivers", "room", "rtx", "source", "sr_at", "ssrc", "stamp", "transit", "waiting", "window",
+        "allowance", "allowed_at", "arrived", "base", "bytes_rate", "cache", "clock", "estimates",
+        "fanouts", "floor", "high", "jitter", "kind", "last_pli", "last_sr", "latest", "layer", "mask",
+        "missing", "nack_budget", "octets", "owner", "paced", "packet_cost_min", "paused",
+        "pending_subscriptions", "pli_due", "prior", "rate", "received", "receivers", "room", "rtx",
+        "source", "sr_at", "ssrc", "stamp", "transit", "window",
     )  # fmt: skip
 
     def __init__(
@@ -57,18 +58,18 @@ class Track(Generic[P]):
         self.rtx = rtx
         #: The video of which this is a layer, and its index: 0 is the smallest. None: a stream without
         #: layers.
-        self.source: Source[P] | None = None
+        self.source: SimulcastSource[P] | None = None
         self.layer = 0
         #: Subscriptions that change to this layer at its next key frame.
-        self.waiting: dict[Sub[P], None] = {}
+        self.pending_subscriptions: dict[Subscription[P], None] = {}
         #: Each receiver, and the highest sequence number when it began to receive.
         self.receivers: dict[P, int] = {}
         self.fanouts: tuple[Fanout[P], ...] | None = None
         #: Receivers that are paced; valid when `fanouts` is.
         self.paced: tuple[P, ...] = ()
         #: Peers that received the stream in their present SRTP session and do not want it now. They get one
-        #: packet in `core._BEACON`, so that both ends of the session keep the same rollover counter (RFC 3711
-        #: 3.3.1). Otherwise the counter would be lost after 2^15 packets, and an index used twice.
+        #: packet in `_ROC_KEEPALIVE`, so that both ends of the session keep the same rollover counter (RFC
+        #: 3711 3.3.1). Otherwise the counter would be lost after 2^15 packets, and an index used twice.
         self.paused: dict[P, None] = {}
         self.cache: list[bytes | None] = [None] * (limits.video_cache if video else limits.audio_cache)
         self.mask = len(self.cache) - 1
@@ -88,14 +89,14 @@ class Track(Generic[P]):
         self.jitter = 0.0
         self.missing: dict[int, tuple[float, int]] = {}
         #: Allowance of packets to ask for (again).
-        self.asks = TokenBucket(limits.ask_rate, limits.ask_burst, now)
+        self.nack_budget = TokenBucket(limits.ask_rate, limits.ask_burst, now)
         self.last_pli = float("-inf")
         self.pli_due = False
         self.last_sr = 0
         self.sr_at = float("-inf")
         self.bytes_rate = (limits.video_bitrate if video else limits.audio_bitrate) / 8
         #: The bytes that the smallest packet counts for: every packet costs, however small it is.
-        self.least = self.bytes_rate / (_PACKETS_VIDEO if video else _PACKETS_AUDIO)
+        self.packet_cost_min = self.bytes_rate / (_PACKETS_VIDEO if video else _PACKETS_AUDIO)
         self.allowance = self.bytes_rate
         self.allowed_at = now
         #: Bytes since the last rate measurement.
@@ -106,16 +107,16 @@ class Track(Generic[P]):
         #: The rate that each receiver's loss allows, in bits a second.
         self.estimates: dict[P, float] = {}
 
-    def last(self, count: int) -> list[bytes]:
-        """Return the packets that are held of the last `count`, in order."""
+    def last_packets(self, count: int) -> list[bytes]:
+        """Return the packets that are cached of the last `count`, in order."""
         if self.high is None:
             return []
         first = max(self.high - min(count, self.mask + 1) + 1, 0)
-        held = (self.cache[number & self.mask] for number in range(first, self.high + 1))
-        return [packet for packet in held if packet is not None]
+        cached = (self.cache[number & self.mask] for number in range(first, self.high + 1))
+        return [packet for packet in cached if packet is not None]
 
-    def held(self, number: int) -> bytes | None:
-        """Return the packet with this extended sequence number, if it is still held."""
+    def cached(self, number: int) -> bytes | None:
+        """Return the packet with this extended sequence number, if it is still cached."""
         if self.high is None or not self.high - self.mask <= number <= self.high:
             return None
         packet = self.cache[number & self.mask]

@@ -113,7 +113,11 @@ class PlainPath:
     def fan_out(self, packet: bytes, fanout: Fanout[Any], *, burst: bool = False) -> None:
         length, data, view = self._length, self._outbox.data, self._outbox.view
         size, number_in = len(packet), packet[2] << 8 | packet[3]
-        found = None if fanout.offsets is None else rewriter.read(packet, rewriter.payload_start(packet))
+        found = (
+            None
+            if fanout.offsets is None
+            else rewriter.read_descriptor(packet, rewriter.payload_start(packet))
+        )
         for i, receiver in enumerate(fanout.receivers):
             session, address = receiver.outbound, receiver.address
             assert session is not None
@@ -333,7 +337,7 @@ class BatchPath:
 
     def _seal_few(self, packet: bytes, size: int, plan: _Plan, run: _Run, chosen: slice) -> None:
         length, protect, offsets, rows = self._length, srtp.protect, plan.offsets, plan.rows
-        found = None if offsets is None else rewriter.read(packet, rewriter.payload_start(packet))
+        found = None if offsets is None else rewriter.read_descriptor(packet, rewriter.payload_start(packet))
         for i, (data, view) in enumerate(self._slots[chosen]):
             view[:size] = packet
             if offsets is not None:
@@ -350,7 +354,7 @@ class BatchPath:
         columns = self._columns
         columns.bytes[chosen, :size] = np.frombuffer(packet, np.uint8)
         if (added := plan.added) is not None:
-            found = rewriter.read(packet, rewriter.payload_start(packet))
+            found = rewriter.read_descriptor(packet, rewriter.payload_start(packet))
             columns.sequence[chosen] = added.sequence + np.uint16(packet[2] << 8 | packet[3])
             columns.timestamp[chosen] = added.timestamp + np.uint32(int.from_bytes(packet[4:8], "big"))
             columns.ssrc[chosen] = plan.ssrc

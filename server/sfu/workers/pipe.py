@@ -56,12 +56,12 @@ class Join(msgspec.Struct, frozen=True, tag=True):
 
 
 class Want(msgspec.Struct, frozen=True, tag=True):
-    """As `Sfu.want`."""
+    """As `Sfu.subscribe`."""
 
     room: bytes
     handle: bytes
     ssrcs: list[int] | None
-    tops: list[int]
+    max_layers: list[int]
 
 
 class Leave(msgspec.Struct, frozen=True, tag=True):

@@ -360,11 +360,11 @@ class Workers:
         slot.say(join)
         return answer
 
-    def want(self, room: bytes, handle: bytes, ssrcs: list[int] | None, tops: list[int]) -> None:
-        """As `Sfu.want`."""
+    def subscribe(self, room: bytes, handle: bytes, ssrcs: list[int] | None, max_layers: list[int]) -> None:
+        """As `Sfu.subscribe`."""
         pin = self._pins.get(room)
         if pin is not None and handle in pin.handles:
-            pin.slot.say(pipe.Want(room, handle, ssrcs, tops))
+            pin.slot.say(pipe.Want(room, handle, ssrcs, max_layers))
 
     def leave(self, room: bytes, handle: bytes) -> None:
         """As `Sfu.leave`. The last connection to leave ends the room's pin."""

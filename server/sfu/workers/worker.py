@@ -90,7 +90,7 @@ class Worker:
             else:
                 self._pipe.send(Joined(message.ticket, transport))
         elif isinstance(message, pipe.Want):
-            sfu.want(message.room, message.handle, message.ssrcs, message.tops)
+            sfu.subscribe(message.room, message.handle, message.ssrcs, message.max_layers)
         elif isinstance(message, pipe.Leave):
             sfu.leave(message.room, message.handle)
         elif isinstance(message, pipe.Look):
