@@ -556,15 +556,15 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
             "_since",
             "_tried",
             "_wait",
-            "allotment",
+            "allocator",
             "estimate",
-            "heard",
+            "has_estimate",
             "prober",
             "rate",
         ),
         _COUNT,
     ),
-    "snugroom.server.sfu.core.bandwidth.budget.Way": dict.fromkeys(
+    "snugroom.server.sfu.core.bandwidth.budget.PathEstimate": dict.fromkeys(
         (
             "_base",
             "_base_until",
@@ -584,11 +584,11 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
             "_throughput",
             "_trend",
             "target",
-            "trip",
+            "rtt",
         ),
         _COUNT,
     ),
-    "snugroom.server.sfu.core.bandwidth.delay.Trend": dict.fromkeys(
+    "snugroom.server.sfu.core.bandwidth.delay.DelayTrend": dict.fromkeys(
         (
             "_anchor",
             "_arrived",
@@ -617,7 +617,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         ),
         _COUNT,
     ),
-    "snugroom.server.sfu.core.bandwidth.loss.ByLoss": dict.fromkeys(
+    "snugroom.server.sfu.core.bandwidth.loss.LossBasedController": dict.fromkeys(
         (
             "_before",
             "_bits",
@@ -633,18 +633,18 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
         _COUNT,
     ),
     "snugroom.server.sfu.core.bandwidth.probe.Prober": dict.fromkeys(
-        ("_arrived", "_end", "_failed", "_next", "_plan", "_start", "_told", "_waits"), _COUNT
+        ("_arrived", "_end", "_failed", "_next", "_plan", "_start", "_reports", "_waits"), _COUNT
     ),
     "snugroom.server.sfu.core.bandwidth.estimate.Throughput": dict.fromkeys(
         ("_begin", "_bytes", "_slot"), _COUNT
     ),
-    "snugroom.server.sfu.core.bandwidth.estimate.Capacity": dict.fromkeys(("_deviation", "mean"), _COUNT),
-    "snugroom.server.sfu.core.bandwidth.estimate.ByDelay": dict.fromkeys(
+    "snugroom.server.sfu.core.bandwidth.estimate.LinkCapacity": dict.fromkeys(("_deviation", "mean"), _COUNT),
+    "snugroom.server.sfu.core.bandwidth.estimate.DelayBasedController": dict.fromkeys(
         ("_capacity", "_changed", "_growing", "rate"), _COUNT
     ),
-    "snugroom.server.sfu.core.layer_allocator.Allotment": {"_pictures": "rooms[].streams"},
-    "snugroom.server.sfu.core.layer_allocator._Picture": dict.fromkeys(
-        ("layer", "raised", "held", "turn", "hold", "shown"), "rooms[].streams"
+    "snugroom.server.sfu.core.layer_allocator.LayerAllocator": {"_videos": "rooms[].streams"},
+    "snugroom.server.sfu.core.layer_allocator._VideoState": dict.fromkeys(
+        ("layer", "raised_at", "hold_until", "changed_at", "hold", "shown"), "rooms[].streams"
     ),
     "snugroom.server.sfu.core.pacer.Pacer": dict.fromkeys(
         (
@@ -653,7 +653,7 @@ HOLDS: Final[dict[str, dict[str, str]]] = {
             "_blocked",
             "_keys",
             "_lost",
-            "_now",
+            "_audio",
             "_rate",
             "_resent",
             "_video",

@@ -465,15 +465,15 @@ class Sfu:
         except rtcp.RtcpError:
             self._counts["refused_rtcp"] += 1
             return
-        self._perform(self._core.on_rtcp(link, [self._settled(link, item) for item in items], now))
+        self._perform(self._core.on_rtcp(link, [self._matched(link, item) for item in items], now))
 
-    def _settled(self, link: Link, item: rtcp.Item) -> rtcp.Item:
+    def _matched(self, link: Link, item: rtcp.Item) -> rtcp.Item:
         """Match the numbers of transport-wide feedback with the packets that were sent under them."""
         if not isinstance(item, twcc.Report):
             return item
         if link.row < 0 or self._path is None:
-            return rtcp.Arrived(())
-        return rtcp.Arrived(tuple(self._path.twcc_sequence.settle(link.row, item)))
+            return rtcp.TwccFeedback(())
+        return rtcp.TwccFeedback(tuple(self._path.twcc_sequence.match_report(link.row, item)))
 
     def _stun(self, datagram: bytes, source: Address, now: float) -> None:
         try:

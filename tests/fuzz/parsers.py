@@ -235,7 +235,7 @@ class Order:
 
 def compounds(ssrc: int = 7) -> list[bytes]:
     """Good ones of all kinds, about the stream `ssrc`."""
-    report = rtcp.Reception(ssrc, 3, 4, 5, 6, 7, 8)
+    report = rtcp.ReceptionReport(ssrc, 3, 4, 5, 6, 7, 8)
     parts = [
         rtcp.sender_report(rtcp.SenderReport(1, bytes(range(20)))),
         rtcp.receiver_report([report]),

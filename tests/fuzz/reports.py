@@ -34,7 +34,7 @@ class Reports:
     def feed(self, data: bytes) -> None:
         self._now += 0.01
         for _ in range(1 + data[-1] % 7 if data else 1):
-            self._sent.take(self._row, 1200, self._now)
+            self._sent.assign(self._row, 1200, self._now)
         self._read(data)
         self._write(data)
 
@@ -48,7 +48,7 @@ class Reports:
         if ours is None:
             return
         assert len(ours.arrivals) <= len(part)
-        told = self._sent.settle(self._row, ours)
+        told = self._sent.match_report(self._row, ours)
         assert all(at <= self._now + 1e-5 and size == 1200 for at, size, _ in told)
         if theirs is not None:
             self._both += 1

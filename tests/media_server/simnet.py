@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import count
 
 from snugroom.server.sfu.codecs import twcc
-from snugroom.server.sfu.core.bandwidth.estimate import Estimate
+from snugroom.server.sfu.core.bandwidth.estimate import BandwidthEstimate
 from snugroom.server.sfu.core.bandwidth.probe import Prober
 from snugroom.server.sfu.core.twcc_sequence import TwccSequence
 
@@ -42,7 +42,7 @@ class Path:
         self.capacity, self.wanted = capacity, wanted
         self.delay, self.queue, self.loss, self.jitter, self.probes = delay, queue, loss, jitter, probes
         self.rng = random.Random(seed)
-        self.estimate = Estimate(start=start)
+        self.estimate = BandwidthEstimate(start=start)
         self.prober = Prober()
         self.twcc_sequence = TwccSequence()
         self.row = self.twcc_sequence.open()
@@ -91,7 +91,7 @@ class Path:
     def send(self, size: int) -> None:
         if self.prober.sends(self.now):
             self.padding -= size
-        self.carry(self.twcc_sequence.take(self.row, size, self.now), size)
+        self.carry(self.twcc_sequence.assign(self.row, size, self.now), size)
 
     def carry(self, number: int | None, size: int) -> None:
         self.total += 1
@@ -107,7 +107,7 @@ class Path:
 
     def tick(self) -> None:
         if self.probes:
-            self.prober.tick(self.estimate.trip, self.now)
+            self.prober.tick(self.estimate.rtt, self.now)
             plan = self.prober.plan(
                 self.wanted(self.now), self.estimate.target, self.estimate.delayed(self.now), self.now
             )
@@ -123,9 +123,9 @@ class Path:
         self.at(self.now + 0.01, self.tick)
 
     def hear(self, data: bytes) -> None:
-        reports = self.twcc_sequence.settle(self.row, twcc.parse(data))
+        reports = self.twcc_sequence.match_report(self.row, twcc.parse(data))
         self.estimate.feedback(reports, self.now)
-        rate = self.prober.feedback(reports, self.estimate.target, self.estimate.trip, self.now)
+        rate = self.prober.feedback(reports, self.estimate.target, self.estimate.rtt, self.now)
         if rate is not None:
             self.estimate.probed(rate, self.now)
 

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 import pytest
 
-from snugroom.server.sfu.core.bandwidth.delay import Trend, Usage
+from snugroom.server.sfu.core.bandwidth.delay import BandwidthUsage, DelayTrend
 
 CLOCK = 500.0
 
 
-def play(trend: Trend, delays: Iterable[float], *, start: float = 0.0, gap: float = 0.02) -> set[Usage]:
+def play(
+    trend: DelayTrend, delays: Iterable[float], *, start: float = 0.0, gap: float = 0.02
+) -> set[BandwidthUsage]:
     """Packets sent every `gap`, each arriving so much later: what was said meanwhile."""
     said = set()
     for i, delay in enumerate(delays):
@@ -24,24 +26,24 @@ def play(trend: Trend, delays: Iterable[float], *, start: float = 0.0, gap: floa
 
 def test_an_even_path_is_normal() -> None:
     rng = random.Random(1)
-    assert play(Trend(), (0.05 + rng.uniform(0, 0.010) for _ in range(2000))) == {Usage.NORMAL}
+    assert play(DelayTrend(), (0.05 + rng.uniform(0, 0.010) for _ in range(2000))) == {BandwidthUsage.NORMAL}
 
 
 def test_a_queue_that_grows_and_shrinks() -> None:
-    trend = Trend()
-    assert play(trend, (0.05 for _ in range(60))) == {Usage.NORMAL}
+    trend = DelayTrend()
+    assert play(trend, (0.05 for _ in range(60))) == {BandwidthUsage.NORMAL}
     said = play(trend, (0.05 + 0.002 * i for i in range(40)), start=1.2)
-    assert said == {Usage.NORMAL, Usage.OVER}
-    assert play(trend, [0.132], start=2.0) == {Usage.OVER}
+    assert said == {BandwidthUsage.NORMAL, BandwidthUsage.OVER}
+    assert play(trend, [0.132], start=2.0) == {BandwidthUsage.OVER}
     play(trend, (0.13 - 0.002 * i for i in range(40)), start=2.02)
-    assert play(trend, [0.05], start=2.82) == {Usage.UNDER}
+    assert play(trend, [0.05], start=2.82) == {BandwidthUsage.UNDER}
     play(trend, (0.05 for _ in range(100)), start=2.84)
-    assert play(trend, [0.05], start=4.84) == {Usage.NORMAL}
+    assert play(trend, [0.05], start=4.84) == {BandwidthUsage.NORMAL}
 
 
 def test_the_threshold_gives_way_to_what_goes_on_and_comes_back() -> None:
     """A trend just above the threshold raises it, instead of holding us down for ever."""
-    trend = Trend()
+    trend = DelayTrend()
     play(trend, (0.05 for _ in range(60)))
     before = trend._threshold
     play(trend, (0.05 + 0.0008 * i for i in range(500)), start=1.2)  # 4%: 240 * 0.04 = 9.6
@@ -52,18 +54,18 @@ def test_the_threshold_gives_way_to_what_goes_on_and_comes_back() -> None:
 
 def test_a_burst_counts_as_one() -> None:
     """The packets of one frame arrive one behind the other: no queue, if the next frame is as late."""
-    trend = Trend()
+    trend = DelayTrend()
     said = set()
     for frame in range(300):
         for i in range(10):
             sent = frame / 30 + i * 0.0001
             trend.add(sent, CLOCK + frame / 30 + 0.05 + i * 0.002)
             said.add(trend.usage)
-    assert said == {Usage.NORMAL}
+    assert said == {BandwidthUsage.NORMAL}
 
 
 def test_what_was_held_up_and_let_go_at_once_is_one_burst() -> None:
-    trend = Trend()
+    trend = DelayTrend()
     play(trend, (0.05 for _ in range(60)))
     # a radio sleeps for 80 ms, four times: five packets arrive within 1 ms of each other
     said = set()
@@ -72,12 +74,12 @@ def test_what_was_held_up_and_let_go_at_once_is_one_burst() -> None:
             sent = 1.2 + nap * 0.1 + i * 0.02
             trend.add(sent, CLOCK + 1.2 + nap * 0.1 + 0.13 + i * 0.001)
             said.add(trend.usage)
-    assert said == {Usage.NORMAL}
+    assert said == {BandwidthUsage.NORMAL}
     assert trend._deltas < 60 + 8
 
 
 def test_a_queue_that_drains_is_no_burst_without_end() -> None:
-    trend = Trend()
+    trend = DelayTrend()
     play(trend, (0.05 for _ in range(60)))
     for i in range(200):  # sent every 20 ms, and let go every 2 ms
         trend.add(1.2 + i * 0.02, CLOCK + 2.7 + i * 0.002)
@@ -85,7 +87,7 @@ def test_a_queue_that_drains_is_no_burst_without_end() -> None:
 
 
 def test_one_point_is_no_queue_and_a_spike_moves_no_threshold() -> None:
-    trend = Trend()
+    trend = DelayTrend()
     play(trend, (0.05 for _ in range(100)))
     threshold = trend._threshold
     trend._came += 0.1
@@ -95,12 +97,12 @@ def test_one_point_is_no_queue_and_a_spike_moves_no_threshold() -> None:
     trend._came += 0.1
     trend._detect(1.0, 100.0)
     said.append(trend.usage)
-    assert said == [Usage.NORMAL, Usage.OVER]
+    assert said == [BandwidthUsage.NORMAL, BandwidthUsage.OVER]
     assert trend._threshold == threshold
 
 
 def test_what_is_resent_says_nothing() -> None:
-    trend = Trend()
+    trend = DelayTrend()
     play(trend, (0.05 for _ in range(60)))
     state = (trend._delay, trend._deltas, trend._came)
     trend.add(0.4, CLOCK + 9.0)
@@ -109,16 +111,16 @@ def test_what_is_resent_says_nothing() -> None:
 
 @pytest.mark.parametrize("jump", [3600.0, -3600.0])
 def test_a_clock_that_was_set_begins_anew(jump: float) -> None:
-    trend = Trend()
+    trend = DelayTrend()
     play(trend, (0.05 for _ in range(60)))
     said = play(trend, (0.05 + jump for _ in range(100)), start=1.2)
-    assert said == {Usage.NORMAL}
+    assert said == {BandwidthUsage.NORMAL}
     play(trend, (0.05 + jump + 0.002 * i for i in range(40)), start=3.2)
-    assert trend.usage is Usage.OVER
+    assert trend.usage is BandwidthUsage.OVER
 
 
 def test_sums_stay_right() -> None:
-    trend = Trend()
+    trend = DelayTrend()
     rng = random.Random(5)
     delay = 0.05
     for i in range(5000):
@@ -135,7 +137,7 @@ def test_sums_stay_right() -> None:
 
 
 def test_a_burst_moves_the_line_by_a_tenth() -> None:
-    trend = Trend()
+    trend = DelayTrend()
     play(trend, (0.05 for _ in range(60)))
     play(trend, [0.06, 0.06], start=1.2)
     assert trend._delay == pytest.approx(10)

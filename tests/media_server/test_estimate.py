@@ -6,9 +6,14 @@ import math
 
 import pytest
 
-from snugroom.server.sfu.core.bandwidth.delay import Usage
-from snugroom.server.sfu.core.bandwidth.estimate import ByDelay, Capacity, Estimate, Throughput
-from snugroom.server.sfu.core.bandwidth.loss import ByLoss
+from snugroom.server.sfu.core.bandwidth.delay import BandwidthUsage
+from snugroom.server.sfu.core.bandwidth.estimate import (
+    BandwidthEstimate,
+    DelayBasedController,
+    LinkCapacity,
+    Throughput,
+)
+from snugroom.server.sfu.core.bandwidth.loss import LossBasedController
 from tests.media_server.simnet import Path
 
 # -- in a network ----------------------------------------------------------------------------
@@ -103,7 +108,7 @@ def test_no_feedback_is_no_good_sign() -> None:
 
 
 def test_a_queue_that_grows_is_no_moment_for_more() -> None:
-    estimate = Estimate(start=1e6)
+    estimate = BandwidthEstimate(start=1e6)
     now = 0.0
     for i in range(100):
         now = i * 0.02
@@ -115,7 +120,7 @@ def test_a_queue_that_grows_is_no_moment_for_more() -> None:
 
 
 def test_silence_counts_only_while_something_is_sent() -> None:
-    estimate = Estimate(start=1e6)
+    estimate = BandwidthEstimate(start=1e6)
     estimate.tick(50.0, True)
     assert estimate.target == 1e6  # there never was feedback
     estimate.feedback([(0.0, 100, 5.0)], 0.1)
@@ -147,50 +152,52 @@ def test_throughput_is_what_arrived() -> None:
 
 
 def test_growth_is_slow_where_the_queue_grew() -> None:
-    def second(rate: ByDelay, now: float) -> float:
+    def second(rate: DelayBasedController, now: float) -> float:
         before = rate.rate
         for i in range(20):
-            rate.update(Usage.NORMAL, 1e6, 1e6, 0.1, now + i / 20)
+            rate.update(BandwidthUsage.NORMAL, 1e6, 1e6, 0.1, now + i / 20)
         return rate.rate / before
 
-    fresh = ByDelay(800e3)
-    fresh.update(Usage.NORMAL, 1e6, 1e6, 0.1, 0.0)
+    fresh = DelayBasedController(800e3)
+    fresh.update(BandwidthUsage.NORMAL, 1e6, 1e6, 0.1, 0.0)
     assert second(fresh, 0.05) == pytest.approx(1.08, abs=0.005)
-    knows = ByDelay(1.2e6)
-    knows.update(Usage.NORMAL, 1e6, 1e6, 0.1, 0.0)
-    assert knows.update(Usage.OVER, 1e6, 1e6, 0.1, 0.05)
+    knows = DelayBasedController(1.2e6)
+    knows.update(BandwidthUsage.NORMAL, 1e6, 1e6, 0.1, 0.0)
+    assert knows.update(BandwidthUsage.OVER, 1e6, 1e6, 0.1, 0.05)
     assert knows.rate == pytest.approx(850e3)
-    assert not knows.update(Usage.OVER, 9e5, 9e5, 0.1, 0.1)  # it takes a round trip to see what that did
+    assert not knows.update(
+        BandwidthUsage.OVER, 9e5, 9e5, 0.1, 0.1
+    )  # it takes a round trip to see what that did
     second(knows, 0.2)
     assert 1.01 < second(knows, 1.2) < 1.06
 
 
 def test_while_the_queue_drains_nothing_grows() -> None:
-    rate = ByDelay(800e3)
+    rate = DelayBasedController(800e3)
     for i in range(40):
-        rate.update(Usage.UNDER, 1e6, 1e6, 0.1, i / 20)
+        rate.update(BandwidthUsage.UNDER, 1e6, 1e6, 0.1, i / 20)
     assert rate.rate == 800e3
 
 
 def test_a_capacity_far_off_is_forgotten() -> None:
-    capacity = Capacity()
+    capacity = LinkCapacity()
     assert capacity.within(1e6)
-    capacity.seen(500e3)
+    capacity.update(500e3)
     assert capacity.within(510e3)
     assert not capacity.within(800e3)
-    rate = ByDelay(3e6)
-    rate.update(Usage.OVER, 2e6, 2e6, 0.1, 0.0)
-    rate.update(Usage.NORMAL, 2e6, 2e6, 0.1, 1.0)
+    rate = DelayBasedController(3e6)
+    rate.update(BandwidthUsage.OVER, 2e6, 2e6, 0.1, 0.0)
+    rate.update(BandwidthUsage.NORMAL, 2e6, 2e6, 0.1, 1.0)
     before = rate.rate
-    rate.update(Usage.NORMAL, 2e6, 2e6, 0.1, 2.0)
+    rate.update(BandwidthUsage.NORMAL, 2e6, 2e6, 0.1, 2.0)
     assert rate.rate < 1.05 * before
     before = rate.rate
-    rate.update(Usage.NORMAL, 3e6, 3e6, 0.1, 3.0)
+    rate.update(BandwidthUsage.NORMAL, 3e6, 3e6, 0.1, 3.0)
     assert rate.rate > 1.07 * before
 
 
 def test_remb_takes_the_place_of_feedback() -> None:
-    estimate = Estimate(start=300e3, ceiling=5e6)
+    estimate = BandwidthEstimate(start=300e3, ceiling=5e6)
     estimate.remb(900e3, 1.0)
     assert estimate.target == 900e3
     estimate.remb(400e3, 2.0)
@@ -207,7 +214,7 @@ def test_remb_takes_the_place_of_feedback() -> None:
 
 
 def test_reports_alone_raise_and_lower() -> None:
-    estimate = Estimate(start=300e3)
+    estimate = BandwidthEstimate(start=300e3)
     now = 0.0
     for _ in range(60):
         now += 1.0
@@ -223,7 +230,7 @@ def test_reports_alone_raise_and_lower() -> None:
 
 
 def test_reports_beside_remb_only_lower() -> None:
-    estimate = Estimate(start=300e3)
+    estimate = BandwidthEstimate(start=300e3)
     estimate.remb(500e3, 0.0)
     estimate.loss(0.0, 500e3, 1.0)
     assert estimate.target == 500e3
@@ -234,7 +241,7 @@ def test_reports_beside_remb_only_lower() -> None:
 
 
 def test_bounds_hold() -> None:
-    estimate = Estimate(start=300e3, floor=100e3, ceiling=1e6)
+    estimate = BandwidthEstimate(start=300e3, floor=100e3, ceiling=1e6)
     for i in range(100):
         estimate.loss(0.9, 300e3, float(i))
         estimate.remb(1, i + 0.5)
@@ -244,27 +251,27 @@ def test_bounds_hold() -> None:
 
 
 def test_round_trips_are_smoothed_and_nonsense_isn_t_heard() -> None:
-    estimate = Estimate()
+    estimate = BandwidthEstimate()
     for _ in range(50):
-        estimate.round_trip(0.2)
-    assert estimate.trip == pytest.approx(0.2, abs=0.001)
-    estimate.round_trip(-1.0)
-    estimate.round_trip(1e9)
-    assert estimate.trip == pytest.approx(0.2, abs=0.001)
+        estimate.add_rtt(0.2)
+    assert estimate.rtt == pytest.approx(0.2, abs=0.001)
+    estimate.add_rtt(-1.0)
+    estimate.add_rtt(1e9)
+    assert estimate.rtt == pytest.approx(0.2, abs=0.001)
 
 
 # -- loss ------------------------------------------------------------------------------------
 
 
 def test_little_loss_is_no_matter() -> None:
-    loss = ByLoss()
+    loss = LossBasedController()
     for i in range(20):
         loss.window(0.015, 100, 1e6, 1e6, 1.0, False, float(i))
     assert loss.limit == math.inf
 
 
 def test_what_stays_when_less_is_sent_is_the_link_s() -> None:
-    loss = ByLoss()
+    loss = LossBasedController()
     rate = 1e6
     for i in range(40):
         loss.window(0.2, 200, rate, rate, 1.0, False, float(i))
@@ -279,7 +286,7 @@ def test_what_stays_when_less_is_sent_is_the_link_s() -> None:
 
 
 def test_what_falls_with_the_rate_is_ours() -> None:
-    loss = ByLoss()
+    loss = LossBasedController()
     rate = 1e6
     for i in range(40):
         loss.window(max(0.0, 1 - 500e3 / rate), 200, rate, rate, 1.0, False, float(i))
@@ -295,14 +302,14 @@ def test_what_falls_with_the_rate_is_ours() -> None:
 
 
 def test_loss_behind_a_growing_queue_is_never_the_link_s() -> None:
-    loss = ByLoss()
+    loss = LossBasedController()
     for i in range(40):
         loss.window(0.2, 200, 1e6, 1e6, 1.0, True, float(i))
     assert loss.inherent == 0
 
 
 def test_not_everything_is_the_link_s() -> None:
-    loss = ByLoss()
+    loss = LossBasedController()
     rate = 1e6
     for i in range(40):
         loss.window(0.6, 200, rate, rate, 1.0, False, float(i))
@@ -312,7 +319,7 @@ def test_not_everything_is_the_link_s() -> None:
 
 
 def test_a_better_link_is_believed() -> None:
-    loss = ByLoss()
+    loss = LossBasedController()
     loss.inherent = 0.2
     for i in range(30):
         loss.window(0.0, 200, 1e6, 1e6, 1.0, False, float(i))
@@ -320,17 +327,17 @@ def test_a_better_link_is_believed() -> None:
 
 
 def test_windows_wait_for_enough_and_begin_after_a_lowering() -> None:
-    loss = ByLoss()
-    loss.told([(0.02 * i, 1000, None) for i in range(9)])
+    loss = LossBasedController()
+    loss.add_reports([(0.02 * i, 1000, None) for i in range(9)])
     loss.judge(1e6, False, 1.0)
     assert loss.limit == math.inf  # nine packets are no window
-    loss.told([(0.2 + 0.02 * i, 1000, None) for i in range(60)])
+    loss.add_reports([(0.2 + 0.02 * i, 1000, None) for i in range(60)])
     loss.judge(1e6, False, 2.0)
     lowered = loss.limit
     assert lowered < 1e6
-    loss.told([(1.5 + 0.001 * i, 1000, None) for i in range(400)])  # sent before it was lowered
+    loss.add_reports([(1.5 + 0.001 * i, 1000, None) for i in range(400)])  # sent before it was lowered
     loss.judge(1e6, False, 3.0)
     assert (loss.limit, loss._count) == (lowered, 0)
-    loss.told([(2.0 + 0.005 * i, 1000, None) for i in range(400)])
+    loss.add_reports([(2.0 + 0.005 * i, 1000, None) for i in range(400)])
     loss.judge(1e6, False, 5.0)
     assert loss.limit < lowered

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snugroom.server.sfu.core.pacer import Kind, Pacer
+from snugroom.server.sfu.core.pacer import Pacer, PacketKind
 
-AUDIO, RESENT, VIDEO = Kind.AUDIO, Kind.RESENT, Kind.VIDEO
+AUDIO, RESENT, VIDEO = PacketKind.AUDIO, PacketKind.RESENT, PacketKind.VIDEO
 P = Pacer[str, int]
 
 
@@ -178,16 +178,20 @@ def test_a_key_frame_on_a_narrow_path_holds_no_sound_up() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(Kind), st.integers(1, 1356), st.integers(1, 3), st.booleans(), st.floats(0, 0.1)
+            st.sampled_from(PacketKind),
+            st.integers(1, 1356),
+            st.integers(1, 3),
+            st.booleans(),
+            st.floats(0, 0.1),
         ),
         max_size=300,
     )
 )
 def test_everything_comes_back_once_or_is_dropped(
-    steps: list[tuple[Kind, int, int, bool, float]],
+    steps: list[tuple[PacketKind, int, int, bool, float]],
 ) -> None:
     pacer: Pacer[int, int] = Pacer(100e3)
-    now, sizes, out = 0.0, dict[int, tuple[Kind, int]](), list[int]()
+    now, sizes, out = 0.0, dict[int, tuple[PacketKind, int]](), list[int]()
     for i, (kind, size, stream, start, passed) in enumerate(steps):
         now += passed
         if pacer.push(i, size, kind, now, stream, i, start=start):

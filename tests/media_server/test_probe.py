@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from snugroom.server.sfu.core.bandwidth.probe import Plan, Prober
+from snugroom.server.sfu.core.bandwidth.probe import ProbePlan, Prober
 
 Reports = list[tuple[float, int, float | None]]
 
 
-def burst(plan: Plan, now: float, capacity: float, *, lost: int = 0) -> Reports:
+def burst(plan: ProbePlan, now: float, capacity: float, *, lost: int = 0) -> Reports:
     """What the feedback says of a probe begun `now` over a link of `capacity`, and of a packet after it."""
     reports: Reports = []
     free = 0.0
@@ -23,7 +23,7 @@ def burst(plan: Plan, now: float, capacity: float, *, lost: int = 0) -> Reports:
     return reports
 
 
-def begin(prober: Prober, now: float, wanted: float = 2e6, target: float = 500e3) -> Plan:
+def begin(prober: Prober, now: float, wanted: float = 2e6, target: float = 500e3) -> ProbePlan:
     plan = prober.plan(wanted, target, False, now)
     assert plan is not None
     return plan

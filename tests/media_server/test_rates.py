@@ -43,7 +43,7 @@ class Link:
         sim = self.sim
         if packet[1] & 0x7F == 96:
             self.numbers.append(int.from_bytes(packet[2:4], "big"))
-        number = sim.twcc_sequence.take(self.row, len(packet), sim.now) if with_twcc else None
+        number = sim.twcc_sequence.assign(self.row, len(packet), sim.now) if with_twcc else None
         backlog = max(0.0, self.free - sim.now) * self.capacity / 8
         if backlog + len(packet) > self.queue or sim.rng.random() < self.loss:
             self.dropped += 1
@@ -59,7 +59,7 @@ class Link:
 
     def report(self) -> None:
         for data in self.arrivals.due(1, self.sim.now + 77):
-            settled = tuple(self.sim.twcc_sequence.settle(self.row, twcc.parse(data)))
+            settled = tuple(self.sim.twcc_sequence.match_report(self.row, twcc.parse(data)))
             self.sim.at(self.sim.now + 0.025, lambda settled=settled: self.sim.hear(self.name, settled))  # type: ignore[misc]
 
     def rate(self, begin: float, end: float, ssrc: int | None = None) -> float:
@@ -154,7 +154,7 @@ class Sim:
         self.at(self.now + 0.02, self.tick)
 
     def hear(self, name: str, settled: tuple[tuple[float, int, float | None], ...]) -> None:
-        self.perform(self.core.on_rtcp(name, [rtcp.Arrived(settled)], self.now))
+        self.perform(self.core.on_rtcp(name, [rtcp.TwccFeedback(settled)], self.now))
 
     def perform(self, effects: Sequence[Effect[str]]) -> None:
         for effect in effects:

@@ -133,7 +133,7 @@ def test_nacks_say_what_they_should(first: int, steps: list[int]) -> None:
 
 
 def test_aiortc_reads_our_reports() -> None:
-    reception = rtcp.Reception(5, 12, -3, 70_000, 8, 0x01020304, 65536)
+    reception = rtcp.ReceptionReport(5, 12, -3, 70_000, 8, 0x01020304, 65536)
     data = rtcp.receiver_report([reception]) + rtcp.remb(1_999_999, [5])
     report, description, remb = aiortc_rtp.RtcpPacket.parse(data)
     assert isinstance(report, aiortc_rtp.RtcpRrPacket)

@@ -261,10 +261,10 @@ class Sent:
         self._row = self._twcc_sequence.open()
 
     def number(self, size: int, now: float) -> int:
-        return self._twcc_sequence.take(self._row, size, now)
+        return self._twcc_sequence.assign(self._row, size, now)
 
     def settle(self, report: Report) -> list[tuple[float, int, float | None]]:
-        return self._twcc_sequence.settle(self._row, report)
+        return self._twcc_sequence.match_report(self._row, report)
 
 
 def test_what_was_sent_is_laid_beside_the_report() -> None:

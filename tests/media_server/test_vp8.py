@@ -195,7 +195,9 @@ def test_layers_and_a_pause_are_one_stream_to_the_receiver() -> None:
     """Three layers with numbers of their own; the receiver must see each number rise by exactly one."""
     rng = random.Random(7)
     layers = [
-        StreamPosition(rng.randrange(2**20), rng.randrange(2**32), rng.randrange(2**15), rng.randrange(256), 0)
+        StreamPosition(
+            rng.randrange(2**20), rng.randrange(2**32), rng.randrange(2**15), rng.randrange(256), 0
+        )
         for _ in range(3)
     ]
     stream_rewriter = StreamRewriter()

@@ -37,7 +37,7 @@ def test_each_receiver_has_its_own_numbers_and_shift(kind: str, count: int, sock
     for i, sink in enumerate(sinks):
         sink.row = path.twcc_sequence.open()
         for _ in range(i):  # each has been sent another number of packets before
-            path.twcc_sequence.take(sink.row, 1, 0.0)
+            path.twcc_sequence.assign(sink.row, 1, 0.0)
     offsets = [rewriter.Offsets(70_000 * i, 1000 * i, 500 * i, 9 * i) for i in range(count)]
     fanout = Fanout(sinks, offsets, 77, twcc=True)
     came = [rtp.with_twcc(layer(5, 65_530 + i, 90 * i, 32_766 + i, start=True), b"now") for i in range(9)]
@@ -57,7 +57,7 @@ def test_each_receiver_has_its_own_numbers_and_shift(kind: str, count: int, sock
             due[21:23] = after[21:23]
             assert after == bytes(due)
         report = twcc.Report(1, i, 12, 0, [(i + 9, 400), (i + 10, 500)])
-        assert path.twcc_sequence.settle(sink.row, report)[-1] == (3.25, len(came[9]), 0.1)
+        assert path.twcc_sequence.match_report(sink.row, report)[-1] == (3.25, len(came[9]), 0.1)
         sink.close()
 
 
@@ -66,12 +66,12 @@ def test_rows_are_used_again_and_remember_nothing() -> None:
     rows = [twcc_sequence.open() for _ in range(40)]
     assert len(set(rows)) == 40
     for i in range(3):
-        assert twcc_sequence.take(rows[3], 100, float(i)) == i
+        assert twcc_sequence.assign(rows[3], 100, float(i)) == i
     everything = twcc.Report(1, 0, 100, 0, [])
-    assert twcc_sequence.settle(rows[4], everything) == []
+    assert twcc_sequence.match_report(rows[4], everything) == []
     twcc_sequence.close(rows[3])
     assert twcc_sequence.open() == rows[3]
-    assert twcc_sequence.settle(rows[3], everything) == []
+    assert twcc_sequence.match_report(rows[3], everything) == []
 
 
 def receiver(rig: Rig, **changes: Any) -> Peer:

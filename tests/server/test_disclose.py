@@ -210,7 +210,7 @@ async def test_all_that_is_held_is_in_the_disclosure() -> None:
         narrow = {
             "snugroom.server.sfu.core.pacer.Pacer",
             "snugroom.server.sfu.core.effects.SendRtp",
-            "snugroom.server.sfu.core.layer_allocator._Picture",
+            "snugroom.server.sfu.core.layer_allocator._VideoState",
         }
         assert set(inventory.HOLDS) <= alive | {"snugroom.server.sfu.io.packet_io._Run"} | narrow
         real: dict[str, set[str]] = {}

@@ -82,17 +82,17 @@ class Remb:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrived:
+class TwccFeedback:
     """Transport-wide feedback matched with sent packets: (sent at, size, arrived at or None), in order."""
 
     reports: tuple[tuple[float, int, float | None], ...]
 
 
-Item = SenderReport | ReportBlock | KeyFrameRequest | Nack | Remb | twcc.Report | Arrived
+Item = SenderReport | ReportBlock | KeyFrameRequest | Nack | Remb | twcc.Report | TwccFeedback
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
+class ReceptionReport:
     """One report block to write (RFC 3550 6.4.1)."""
 
     ssrc: int
@@ -204,7 +204,7 @@ def sender_report(report: SenderReport) -> bytes:
     return struct.pack("!BBHL", 0x80, SR, 6, report.ssrc) + report.body
 
 
-def receiver_report(blocks: Sequence[Reception], cname: bytes = b"snug") -> bytes:
+def receiver_report(blocks: Sequence[ReceptionReport], cname: bytes = b"snug") -> bytes:
     """Encode an RR with up to 31 blocks, and the SDES item that RFC 3550 6.1 requires beside it."""
     data = struct.pack("!BBHL", 0x80 | len(blocks), RR, 1 + 6 * len(blocks), OWN_SSRC)
     for b in blocks:

@@ -14,9 +14,9 @@ from snugroom.server.sfu.codecs import rtcp, rtp, twcc
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.effects import Effect, P, SendRtcp, SendRtp
 from snugroom.server.sfu.core.fanout import Fanout
-from snugroom.server.sfu.core.layer_allocator import Wish
+from snugroom.server.sfu.core.layer_allocator import VideoDemand
 from snugroom.server.sfu.core.layers import Subscription, layer_descriptor
-from snugroom.server.sfu.core.pacer import Kind
+from snugroom.server.sfu.core.pacer import PacketKind
 from snugroom.server.sfu.core.pacing import Pacing, QueuedPacket
 from snugroom.server.sfu.core.peers import Peer
 from snugroom.server.sfu.core.tracks import Track
@@ -232,9 +232,9 @@ class Forwarding(Pacing[P]):
                 effects += self._sender_report(known, item, now)
             elif isinstance(item, rtcp.Remb):
                 known.remb, known.remb_at = item.bitrate, now
-                known.budget.remb(item.bitrate, now)
-            elif isinstance(item, rtcp.Arrived):
-                known.budget.arrived(item, now)
+                known.budget.on_remb(item.bitrate, now)
+            elif isinstance(item, rtcp.TwccFeedback):
+                known.budget.on_feedback(item, now)
             elif isinstance(item, twcc.Report) or (received := known.receives.get(item.ssrc)) is None:
                 pass  # the shell matches reports with sent packets; items for other streams are ignored
             elif isinstance(item, rtcp.KeyFrameRequest):
@@ -248,7 +248,7 @@ class Forwarding(Pacing[P]):
                     blocks.append(item)
                 if isinstance(received, Track):
                     self._estimate(peer, received, item)
-        known.budget.lost(blocks, now)
+        known.budget.on_receiver_report(blocks, now)
         return effects
 
     def _on_key_frame_request(
@@ -307,7 +307,7 @@ class Forwarding(Pacing[P]):
             if known.pacer is None:
                 effects.append(effect)
             else:
-                known.pacer.push(QueuedPacket(effect), len(packet), Kind.RESENT, now)
+                known.pacer.push(QueuedPacket(effect), len(packet), PacketKind.RESENT, now)
         return effects if known.pacer is None else self._release_due(peer, known, now)
 
     def _estimate(self, peer: P, track: Track[P], block: rtcp.ReportBlock) -> None:
@@ -373,7 +373,7 @@ class Forwarding(Pacing[P]):
         """Divide the bandwidth of one receiver among the streams that it wants."""
         octets = audio = 0.0
         able = False
-        videos: dict[int, tuple[Track[P] | Subscription[P], Wish[int]]] = {}
+        videos: dict[int, tuple[Track[P] | Subscription[P], VideoDemand[int]]] = {}
         budget = known.budget
         delayed = budget.estimate.delayed(now)
         for ssrc, received in known.receives.items():
@@ -388,24 +388,27 @@ class Forwarding(Pacing[P]):
                     if track is None or not delayed
                     else min(received.max_layer, track.layer)
                 )
-                videos[ssrc] = received, Wish(ssrc, [t.rate for t in received.source.tracks], max_layer)
+                videos[ssrc] = (
+                    received,
+                    VideoDemand(ssrc, [t.rate for t in received.source.tracks], max_layer),
+                )
             elif received.kind == "video":
-                videos[ssrc] = received, Wish(ssrc, [received.rate], 0)
+                videos[ssrc] = received, VideoDemand(ssrc, [received.rate], 0)
             else:
                 audio += received.rate
         for ssrc, track in known.stopped.items():
-            videos[ssrc] = track, Wish(ssrc, [track.rate], 0)
+            videos[ssrc] = track, VideoDemand(ssrc, [track.rate], 0)
         budget.measure(now, int(octets), reported=able)
         if budget.target is None:
             return []
-        wishes = [
+        demands = [
             videos[ssrc][1] for ssrc in sorted(videos, key=lambda ssrc: known.ranks.get(ssrc, _RANK_LAST))
         ]
-        chosen = budget.choose(audio, wishes, now)
+        chosen = budget.choose(audio, demands, now)
         effects: list[Effect[P]] = []
-        for ssrc, (received, wish) in videos.items():
+        for ssrc, (received, demand) in videos.items():
             # A stream that is not being sent costs nothing and is not stopped.
-            share = chosen.layers[ssrc] if any(wish.rates) else wish.max_layer
+            share = chosen.layers[ssrc] if any(demand.rates) else demand.max_layer
             effects += self._apply_allocation(peer, known, received, share, now)
         if chosen.wanted and budget.probe(chosen.wanted, now, able=able) is not None:
             self._busy[peer] = None
@@ -482,7 +485,7 @@ class Forwarding(Pacing[P]):
         ]
 
     def _report(self, peer: P, known: Peer[P], now: float) -> list[Effect[P]]:
-        blocks = [b for track in known.tracks.values() if (b := track.reception(now)) is not None]
+        blocks = [b for track in known.tracks.values() if (b := track.reception_report(now)) is not None]
         if not blocks:
             return []
         data = rtcp.receiver_report(blocks)

@@ -29,7 +29,7 @@ _TURN: Final = 10.0
 _PATIENCE: Final = 3
 
 
-class Wish(NamedTuple, Generic[K]):
+class VideoDemand(NamedTuple, Generic[K]):
     """One video that the receiver wants, in its order. `key`: any value that identifies it.
 
     `rates`: the rates of its layers, smallest first, 1 to 3 of them; 0 for a layer that is not sent now.
@@ -41,8 +41,8 @@ class Wish(NamedTuple, Generic[K]):
     max_layer: int = 2
 
 
-class Allotted(NamedTuple, Generic[K]):
-    """`layers`: the layer of each wish, None while it pauses. `used`: their total rate, audio included.
+class Allocation(NamedTuple, Generic[K]):
+    """`layers`: the layer of each demand, None while it pauses. `used`: their total rate, audio included.
 
     `wanted`: the budget that would allow more, and so is worth a probe; 0 if there is nothing more to give.
     """
@@ -53,80 +53,82 @@ class Allotted(NamedTuple, Generic[K]):
 
 
 @dataclass(slots=True)
-class _Picture:
+class _VideoState:
     """The state of one wanted video.
 
-    `layer`: given now. `raised`: when it was last raised. `held`: no larger layer before this time. `turn`:
-    since when it is given, or paused. `hold`: seconds of the next hold. `shown`: seconds for which it was
-    given, until it paused.
+    `layer`: given now. `raised_at`: when it was last raised. `hold_until`: no larger layer before this time.
+    `changed_at`: since when it is given, or paused. `hold`: seconds of the next hold. `shown`: seconds for
+    which it was given, until it paused.
     """
 
     layer: int | None
-    raised: float
-    held: float
-    turn: float
+    raised_at: float
+    hold_until: float
+    changed_at: float
     hold: float
     shown: float = 0.0
 
 
-class Allotment(Generic[K]):
+class LayerAllocator(Generic[K]):
     """The layers that one receiver was given before, on which the next decision depends."""
 
-    __slots__ = ("_pictures",)
+    __slots__ = ("_videos",)
 
     def __init__(self) -> None:
-        self._pictures: dict[K, _Picture] = {}
+        self._videos: dict[K, _VideoState] = {}
 
-    def choose(self, budget: float, audio: float, wishes: Sequence[Wish[K]], now: float) -> Allotted[K]:
+    def choose(
+        self, budget: float, audio: float, demands: Sequence[VideoDemand[K]], now: float
+    ) -> Allocation[K]:
         """Choose the layers to send now. `audio`: the rate of all audio, 0 if `budget` is for video alone."""
         rest = budget - audio
-        known = self._pictures
-        self._pictures = pictures = {
-            wish.key: known.get(wish.key) or _Picture(None, float("-inf"), float("-inf"), now, _HOLD)
-            for wish in wishes
+        known = self._videos
+        self._videos = videos = {
+            demand.key: known.get(demand.key) or _VideoState(None, float("-inf"), float("-inf"), now, _HOLD)
+            for demand in demands
         }
-        levels = {wish.key: _levels(wish) for wish in wishes}
-        given: dict[K, int | None] = dict.fromkeys(pictures)
+        levels = {demand.key: _levels(demand) for demand in demands}
+        given: dict[K, int | None] = dict.fromkeys(videos)
         lacking = 0.0
-        for wish in self._order(wishes, levels, rest, now):
-            level = next(iter(levels[wish.key]), None)
+        for demand in self._order(demands, levels, rest, now):
+            level = next(iter(levels[demand.key]), None)
             if level is None:
                 continue
-            rate = wish.rates[level]
+            rate = demand.rates[level]
             if rate <= rest:
-                given[wish.key] = level
+                given[demand.key] = level
                 rest -= rate
             else:
                 lacking += rate
         wanted = budget - rest + lacking if lacking else 0.0
         if not lacking:
-            rest, wanted = self._raise(budget, rest, wishes, levels, given, now)
-        for wish in wishes:
-            self._note(pictures[wish.key], given[wish.key], now)
-        return Allotted(given, budget - rest, wanted)
+            rest, wanted = self._raise(budget, rest, demands, levels, given, now)
+        for demand in demands:
+            self._note(videos[demand.key], given[demand.key], now)
+        return Allocation(given, budget - rest, wanted)
 
     def _order(
-        self, wishes: Sequence[Wish[K]], levels: dict[K, list[int]], rest: float, now: float
-    ) -> Sequence[Wish[K]]:
+        self, demands: Sequence[VideoDemand[K]], levels: dict[K, list[int]], rest: float, now: float
+    ) -> Sequence[VideoDemand[K]]:
         """Return the receiver's own order, unless some videos have to wait for their turn."""
-        least = sum(wish.rates[levels[wish.key][0]] for wish in wishes if levels[wish.key])
+        least = sum(demand.rates[levels[demand.key][0]] for demand in demands if levels[demand.key])
         if least <= rest:
-            return wishes
+            return demands
 
-        def rank(wish: Wish[K]) -> tuple[int, float, float]:
-            picture = self._pictures[wish.key]
-            since = now - picture.turn
-            if picture.layer is None:
-                return 0 if since > _PATIENCE * _TURN else 2, picture.turn, picture.shown
+        def rank(demand: VideoDemand[K]) -> tuple[int, float, float]:
+            video = self._videos[demand.key]
+            since = now - video.changed_at
+            if video.layer is None:
+                return 0 if since > _PATIENCE * _TURN else 2, video.changed_at, video.shown
             return 1 if since < _TURN else 3, 0.0, 0.0
 
-        return sorted(wishes, key=rank)
+        return sorted(demands, key=rank)
 
     def _raise(
         self,
         budget: float,
         rest: float,
-        wishes: Sequence[Wish[K]],
+        demands: Sequence[VideoDemand[K]],
         levels: dict[K, list[int]],
         given: dict[K, int | None],
         now: float,
@@ -134,42 +136,42 @@ class Allotment(Generic[K]):
         """Spend `rest` on larger layers. Return the rest, and the budget that would allow one more layer."""
         wanted = 0.0
         for step in (1, 2):
-            for wish in wishes:
-                have, steps = given[wish.key], levels[wish.key]
+            for demand in demands:
+                have, steps = given[demand.key], levels[demand.key]
                 if len(steps) <= step or have is None:
                     continue
-                more = wish.rates[steps[step]] - wish.rates[have]
-                picture = self._pictures[wish.key]
+                more = demand.rates[steps[step]] - demand.rates[have]
+                video = self._videos[demand.key]
                 total = budget - rest + more
-                new = picture.layer is None or picture.layer < steps[step]
+                new = video.layer is None or video.layer < steps[step]
                 need = total * HEADROOM if new else total
                 if need > budget:
                     wanted = min(wanted, need) if wanted else need
-                elif not new or now >= picture.held:
-                    given[wish.key] = steps[step]
+                elif not new or now >= video.hold_until:
+                    given[demand.key] = steps[step]
                     rest -= more
         return rest, wanted
 
     @staticmethod
-    def _note(picture: _Picture, layer: int | None, now: float) -> None:
-        before = picture.layer
+    def _note(video: _VideoState, layer: int | None, now: float) -> None:
+        before = video.layer
         if layer == before:
             return
         if layer is None or before is None:
             if layer is None:
-                picture.shown += now - picture.turn
-            picture.turn = now
+                video.shown += now - video.changed_at
+            video.changed_at = now
         if layer is not None and (before is None or layer > before):
             if before is not None:
-                picture.raised = now
+                video.raised_at = now
         else:
-            soon = now - picture.raised < _SOON
-            picture.hold = min(2 * picture.hold, _HOLD_MAX) if soon else _HOLD
-            picture.held = now + picture.hold
-        picture.layer = layer
+            soon = now - video.raised_at < _SOON
+            video.hold = min(2 * video.hold, _HOLD_MAX) if soon else _HOLD
+            video.hold_until = now + video.hold
+        video.layer = layer
 
 
-def _levels(wish: Wish[K]) -> list[int]:
+def _levels(demand: VideoDemand[K]) -> list[int]:
     """Return the possible layers, smallest first: those that are sent up to `max_layer`, at least one."""
-    sent = [level for level, rate in enumerate(wish.rates) if rate > 0]
-    return [level for level in sent if level <= wish.max_layer] or sent[:1]
+    sent = [level for level, rate in enumerate(demand.rates) if rate > 0]
+    return [level for level in sent if level <= demand.max_layer] or sent[:1]

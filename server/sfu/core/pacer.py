@@ -31,7 +31,7 @@ _AGE_MAX: Final = 0.3
 _QUEUE_MAX: Final = 192 * 1024
 
 
-class Kind(Enum):
+class PacketKind(Enum):
     """The kinds of packets, in the order in which they go."""
 
     AUDIO = 0
@@ -39,7 +39,7 @@ class Kind(Enum):
     VIDEO = 2
 
 
-class _Waiting(NamedTuple, Generic[T, K]):
+class _QueuedVideo(NamedTuple, Generic[T, K]):
     item: T
     size: int
     since: float
@@ -55,10 +55,10 @@ class Pacer(Generic[T, K]):
     __slots__ = (
         "_allowance",
         "_at",
+        "_audio",
         "_blocked",
         "_keys",
         "_lost",
-        "_now",
         "_rate",
         "_resent",
         "_video",
@@ -70,9 +70,9 @@ class Pacer(Generic[T, K]):
         self.target(target)
         self._allowance = float(_BURST)
         self._at = float("-inf")
-        self._now: deque[tuple[T, int]] = deque()
+        self._audio: deque[tuple[T, int]] = deque()
         self._resent: deque[tuple[T, int]] = deque()
-        self._video: deque[_Waiting[T, K]] = deque()
+        self._video: deque[_QueuedVideo[T, K]] = deque()
         #: Bytes of resent packets and video that wait.
         self.queued = 0
         #: The timestamp of each stream's latest key frame, which all packets of the key frame share.
@@ -82,14 +82,14 @@ class Pacer(Generic[T, K]):
         self._lost: dict[K, None] = {}
 
     def target(self, target: float) -> None:
-        """Set the rate that the receiver can take (`estimate.Estimate.target`)."""
+        """Set the rate that the receiver can take (`estimate.BandwidthEstimate.target`)."""
         self._rate = max(_FACTOR * target, _RATE_LEAST) / 8
 
     def push(
         self,
         item: T,
         size: int,
-        kind: Kind,
+        kind: PacketKind,
         now: float,
         stream: K | None = None,
         timestamp: int = 0,
@@ -99,10 +99,10 @@ class Pacer(Generic[T, K]):
 
         Video names its `stream` and RTP `timestamp`; `start`: it is the first packet of a key frame.
         """
-        if kind is Kind.AUDIO:
-            self._now.append((item, size))
+        if kind is PacketKind.AUDIO:
+            self._audio.append((item, size))
             return True
-        if kind is Kind.RESENT:
+        if kind is PacketKind.RESENT:
             if self.queued + size > _QUEUE_MAX:
                 return False
             self._resent.append((item, size))
@@ -123,7 +123,7 @@ class Pacer(Generic[T, K]):
             self._blocked.pop(stream, None)  # a new key frame replaces all that waited
             self._lost.pop(stream, None)
         key = self._keys.get(stream) == timestamp
-        self._video.append(_Waiting(item, size, now, stream, key, start))
+        self._video.append(_QueuedVideo(item, size, now, stream, key, start))
         self.queued += size
         return True
 
@@ -134,8 +134,8 @@ class Pacer(Generic[T, K]):
             self._allowance = min(self._allowance + earned, self._rate * _BURST_TIME + _BURST)
         self._at = now
         out: list[T] = []
-        while self._now:  # whatever the allowance is: later packets pay for it
-            item, size = self._now.popleft()
+        while self._audio:  # whatever the allowance is: later packets pay for it
+            item, size = self._audio.popleft()
             out.append(item)
             self._allowance -= size
         while self._resent and self._allowance > 0:
@@ -159,12 +159,12 @@ class Pacer(Generic[T, K]):
     @property
     def waiting(self) -> int:
         """The number of packets that wait."""
-        return len(self._now) + len(self._resent) + len(self._video)
+        return len(self._audio) + len(self._resent) + len(self._video)
 
     def drain(self) -> list[T]:
         """Return all packets that wait, in order, whatever the rate: the path has become wide."""
-        out = [item for item, _ in (*self._now, *self._resent)] + [waiting.item for waiting in self._video]
-        self._now.clear()
+        out = [item for item, _ in (*self._audio, *self._resent)] + [waiting.item for waiting in self._video]
+        self._audio.clear()
         self._resent.clear()
         self._video.clear()
         self.queued = 0
@@ -172,7 +172,7 @@ class Pacer(Generic[T, K]):
 
     def wait(self, now: float) -> float | None:
         """Return the seconds until `due` has a packet; None if none waits."""
-        if self._now:
+        if self._audio:
             return 0.0
         if not self._resent and not self._video:
             return None
@@ -198,7 +198,7 @@ class Pacer(Generic[T, K]):
 
     def _drop(self, stream: K, now: float | None) -> None:
         """Drop waiting packets of `stream`: all, or (at `now`) those before its next waiting key frame."""
-        kept: deque[_Waiting[T, K]] = deque()
+        kept: deque[_QueuedVideo[T, K]] = deque()
         found = False
         for waiting in self._video:
             if waiting.stream == stream:

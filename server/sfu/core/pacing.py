@@ -11,7 +11,7 @@ from typing import Final, Generic, NamedTuple
 from snugroom.server.sfu.core import rewriter
 from snugroom.server.sfu.core.effects import Effect, P, SendRtp
 from snugroom.server.sfu.core.layers import Subscription, layer_descriptor
-from snugroom.server.sfu.core.pacer import Kind, Pacer
+from snugroom.server.sfu.core.pacer import Pacer, PacketKind
 from snugroom.server.sfu.core.peers import Peer
 from snugroom.server.sfu.core.subscriptions import Subscriptions
 from snugroom.server.sfu.core.tracks import Track
@@ -93,7 +93,7 @@ class Pacing(Subscriptions[P]):
                 queued = QueuedPacket(
                     SendRtp(peer, bytes(out), twcc=twcc), subscription, None if late else track.latest
                 )
-            pacer.push(queued, len(packet), Kind.VIDEO, now, track.ssrc, stamp, start)
+            pacer.push(queued, len(packet), PacketKind.VIDEO, now, track.ssrc, stamp, start)
             effects += self._release_due(peer, known, now)
         return effects
 

@@ -51,21 +51,21 @@ class TwccSequence:
         self._log[row] = 0
         self._free.append(row)
 
-    def take(self, row: int, size: int, now: float) -> int:
+    def assign(self, row: int, size: int, now: float) -> int:
         """Return the number of the next packet to this receiver, and record the packet."""
         number = int(self._next[row])
         self._next[row] = (number + 1) & 0xFFFF
         self._log[row, number & _MASK] = int(now * 1e6) << 16 | size
         return number
 
-    def take_each(self, rows: NDArray[np.intp], size: int, now: float) -> NDArray[np.uint16]:
+    def assign_each(self, rows: NDArray[np.intp], size: int, now: float) -> NDArray[np.uint16]:
         """Do the same for many rows, each at most once in `rows`."""
         numbers = self._next[rows]
         self._next[rows] = numbers + np.uint16(1)
         self._log[rows, numbers & _MASK] = int(now * 1e6) << 16 | size
         return numbers
 
-    def settle(self, row: int, report: Report) -> list[tuple[float, int, float | None]]:
+    def match_report(self, row: int, report: Report) -> list[tuple[float, int, float | None]]:
         """Match a report with sent packets: (sent at, size, arrived at or None), in order, each packet once.
 
         A packet that was reported lost may be reported once more, as arrived. Arrivals are seconds on the

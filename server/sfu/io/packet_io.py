@@ -127,7 +127,7 @@ class PlainPath:
             if fanout.offsets is not None:
                 rewriter.rewrite(view, 0, number_in, fanout.ssrc, found, fanout.offsets[i])
             if fanout.twcc:
-                number = self.twcc_sequence.take(receiver.row, size, self.now)
+                number = self.twcc_sequence.assign(receiver.row, size, self.now)
                 view[rtp.TWCC_AT : rtp.TWCC_AT + 2] = number.to_bytes(2, "big")
             length[0] = size
             if srtp.protect(session.pointer, data, length):
@@ -343,7 +343,7 @@ class BatchPath:
             if offsets is not None:
                 rewriter.rewrite(view, 0, packet[2] << 8 | packet[3], plan.ssrc, found, offsets[i])
             if rows is not None:
-                number = self.twcc_sequence.take(rows[i], size, self.now)
+                number = self.twcc_sequence.assign(rows[i], size, self.now)
                 view[rtp.TWCC_AT : rtp.TWCC_AT + 2] = number.to_bytes(2, "big")
             length[0] = size
             pointer = plan.pointers[i]
@@ -364,7 +364,7 @@ class BatchPath:
                 if found.tl0_at:
                     columns.bytes[chosen, found.tl0_at] = added.tl0 + np.uint8(found.tl0)
         if plan.rows is not None:
-            columns.number[chosen] = self.twcc_sequence.take_each(plan.rows, size, self.now)
+            columns.number[chosen] = self.twcc_sequence.assign_each(plan.rows, size, self.now)
         self._sizes[chosen] = size
         failed = list(map(srtp.protect, plan.pointers, self._data[chosen], self._length_at[chosen]))
         if any(failed):

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from snugroom.server.sfu.codecs import rtcp
-from snugroom.server.sfu.core.bandwidth.delay import Trend
-from snugroom.server.sfu.core.bandwidth.estimate import Estimate, Throughput
-from snugroom.server.sfu.core.bandwidth.loss import ByLoss
-from snugroom.server.sfu.core.bandwidth.probe import Plan, Prober
-from snugroom.server.sfu.core.layer_allocator import Allotment, Allotted, Wish
+from snugroom.server.sfu.core.bandwidth.delay import DelayTrend
+from snugroom.server.sfu.core.bandwidth.estimate import BandwidthEstimate, Throughput
+from snugroom.server.sfu.core.bandwidth.loss import LossBasedController
+from snugroom.server.sfu.core.bandwidth.probe import ProbePlan, Prober
+from snugroom.server.sfu.core.layer_allocator import Allocation, LayerAllocator, VideoDemand
 from snugroom.server.sfu.limits import MediaLimits
 
 #: Weight of each new measurement in a smoothed rate.
@@ -44,7 +44,7 @@ _TRY_WELL: Final = 10.0
 _TRY_MORE: Final = 2.0
 
 
-class Way(Estimate):
+class PathEstimate(BandwidthEstimate):
     """The bandwidth estimate, corrected for probes and for a standing queue.
 
     A full queue no longer grows, so the delay trend does not show it; the delay is still above its minimum. A
@@ -64,16 +64,18 @@ class Way(Estimate):
         self._base_until = float("-inf")
         self._lowered = float("-inf")
 
-    def heard(self, reports: Sequence[tuple[float, int, float | None]], now: float, *, probing: bool) -> None:
+    def on_feedback(
+        self, reports: Sequence[tuple[float, int, float | None]], now: float, *, probing: bool
+    ) -> None:
         """Process `feedback` and correct the rate by delay. `probing`: a probe runs, or has just ended."""
         if now - self._feedback_at > _GAP:  # earlier loss and delay say nothing about the path now
-            self._trend, self._throughput, self._by_loss = Trend(), Throughput(), ByLoss()
+            self._trend, self._throughput, self._by_loss = DelayTrend(), Throughput(), LossBasedController()
             reports = [report for report in reports if now - report[0] < _GAP]
         self._measure(reports, now)
         rate = self._by_delay.rate
         self.feedback(reports, now)
         if self.queue > _STANDING:
-            if now - self._lowered > max(_STANDING, self.trip):
+            if now - self._lowered > max(_STANDING, self.rtt):
                 self._lowered = self._delayed_at = now
                 arriving = self._throughput.rate()
                 if arriving is not None:
@@ -92,14 +94,14 @@ class Way(Estimate):
         return self._by_loss.limit < float("inf")
 
     def _measure(self, reports: Sequence[tuple[float, int, float | None]], now: float) -> None:
-        ways = [arrived - sent for sent, _, arrived in reports if arrived is not None]
-        if not ways:
+        delays = [arrived - sent for sent, _, arrived in reports if arrived is not None]
+        if not delays:
             return
         if now > self._base_until:
             self._before, self._base = self._base, float("inf")
             self._base_until = now + _WINDOW
-        self._base = min(self._base, *ways)
-        self.queue = ways[-1] - min(self._base, self._before)
+        self._base = min(self._base, *delays)
+        self.queue = delays[-1] - min(self._base, self._before)
 
 
 class Budget:
@@ -111,19 +113,19 @@ class Budget:
         "_since",
         "_tried",
         "_wait",
-        "allotment",
+        "allocator",
         "estimate",
-        "heard",
+        "has_estimate",
         "prober",
         "rate",
     )
 
     def __init__(self, limits: MediaLimits, now: float) -> None:
-        self.estimate = Way(limits.receiver_start, limits.receiver_floor, limits.receiver_ceiling)
+        self.estimate = PathEstimate(limits.receiver_start, limits.receiver_floor, limits.receiver_ceiling)
         self.prober = Prober()
-        self.allotment: Allotment[int] = Allotment()
+        self.allocator: LayerAllocator[int] = LayerAllocator()
         #: Something is known about the receiver's path.
-        self.heard = False
+        self.has_estimate = False
         #: Smoothed rate sent to the receiver.
         self.rate = 0.0
         self._since = now
@@ -136,9 +138,9 @@ class Budget:
     @property
     def target(self) -> float | None:
         """The rate that the receiver can take; None while nothing is known, so that nothing limits it."""
-        return self.estimate.target if self.heard else None
+        return self.estimate.target if self.has_estimate else None
 
-    def choose(self, audio: float, wishes: Sequence[Wish[int]], now: float) -> Allotted[int]:
+    def choose(self, audio: float, demands: Sequence[VideoDemand[int]], now: float) -> Allocation[int]:
         """Choose a layer for each video. `audio`: the rate of all audio, which comes first.
 
         Audio packets have no transport-wide sequence number, so an estimate from this feedback covers video
@@ -146,11 +148,11 @@ class Budget:
         """
         reported = self.estimate.reported(now)
         free = self.estimate.target - (0.0 if reported else audio)
-        least = sum(next((rate for rate in wish.rates if rate > 0), 0.0) for wish in wishes)
+        least = sum(next((rate for rate in demand.rates if rate > 0), 0.0) for demand in demands)
         # REMB is a guess that falls when less is sent. It selects layers, but only loss stops a video.
         if least <= _STRETCH * free or not (reported or self.estimate.lossy):
             free = max(free, 1.001 * least)
-        return self.allotment.choose(free, 0.0, wishes, now)
+        return self.allocator.choose(free, 0.0, demands, now)
 
     # -- sending ---------------------------------------------------------------------------
 
@@ -161,42 +163,42 @@ class Budget:
         if passed > 0:
             self.rate += (8 * octets / passed - self.rate) * NEW
         self.estimate.tick(now, reported)
-        self.prober.tick(self.estimate.trip, now)
+        self.prober.tick(self.estimate.rtt, now)
 
     # -- feedback --------------------------------------------------------------------------
 
-    def arrived(self, item: rtcp.Arrived, now: float) -> None:
+    def on_feedback(self, item: rtcp.TwccFeedback, now: float) -> None:
         """Process transport-wide feedback."""
         if not item.reports:
             return
-        self.heard = True
-        self.estimate.heard(item.reports, now, probing=now - self._probed < _AFTER)
-        shown = self.prober.feedback(item.reports, self.estimate.target, self.estimate.trip, now)
+        self.has_estimate = True
+        self.estimate.on_feedback(item.reports, now, probing=now - self._probed < _AFTER)
+        shown = self.prober.feedback(item.reports, self.estimate.target, self.estimate.rtt, now)
         if shown is not None:
             self.estimate.probed(shown, now)
 
-    def remb(self, bitrate: int, now: float) -> None:
+    def on_remb(self, bitrate: int, now: float) -> None:
         """Process the receiver's own estimate, `bitrate` in bits a second."""
-        self.heard = True
+        self.has_estimate = True
         self.estimate.remb(bitrate, now)
 
-    def lost(self, blocks: Sequence[rtcp.ReportBlock], now: float) -> None:
+    def on_receiver_report(self, blocks: Sequence[rtcp.ReportBlock], now: float) -> None:
         """Process a receiver report. While nothing else is known, only loss above 26/256 counts."""
-        if not blocks or (not self.heard and max(block.fraction for block in blocks) <= 26):
+        if not blocks or (not self.has_estimate and max(block.fraction for block in blocks) <= 26):
             return
-        self.heard = True
+        self.has_estimate = True
         fraction = sum(block.fraction for block in blocks) / len(blocks) / 256
         self.estimate.loss(fraction, self.rate, now)
 
     # -- probes ----------------------------------------------------------------------------
 
-    def probe(self, wanted: float, now: float, *, able: bool) -> Plan | None:
+    def probe(self, wanted: float, now: float, *, able: bool) -> ProbePlan | None:
         """Begin a probe if the receiver wants more than is known to pass.
 
         `able`: there are packets to probe with, and the receiver sends feedback. Otherwise the rate is raised
         from time to time as a trial, because a receiver that gets less than it could take cannot know it.
         """
-        if not self.heard:
+        if not self.has_estimate:
             return None
         if not able:
             target = self.estimate.target

@@ -38,7 +38,7 @@ _OVERUSE: Final = 10.0
 _ANEW: Final = 64
 
 
-class Usage(Enum):
+class BandwidthUsage(Enum):
     """The state of the queue: it grows, shrinks, or does neither."""
 
     OVER = "over"
@@ -46,7 +46,7 @@ class Usage(Enum):
     NORMAL = "normal"
 
 
-class Trend:
+class DelayTrend:
     """The delay trend towards one receiver. `usage` is the result."""
 
     __slots__ = (
@@ -56,7 +56,7 @@ class Trend:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.usage = Usage.NORMAL
+        self.usage = BandwidthUsage.NORMAL
         self._threshold = _THRESHOLD
         self._modified_at: float | None = None
         self._reset()
@@ -78,7 +78,7 @@ class Trend:
         self._slope = 0.0
         self._over = -1.0
         self._over_count = 0
-        self.usage = Usage.NORMAL
+        self.usage = BandwidthUsage.NORMAL
 
     def add(self, sent: float, arrived: float) -> None:
         """Add a packet: `sent` by the own clock and `arrived` by the receiver's clock, both in seconds."""
@@ -172,11 +172,11 @@ class Trend:
             if self._over > _OVERUSE and self._over_count > 1 and slope >= self._slope:
                 self._over = 0.0
                 self._over_count = 0
-                self.usage = Usage.OVER
+                self.usage = BandwidthUsage.OVER
         else:
             self._over = -1.0
             self._over_count = 0
-            self.usage = Usage.UNDER if modified < -threshold else Usage.NORMAL
+            self.usage = BandwidthUsage.UNDER if modified < -threshold else BandwidthUsage.NORMAL
         self._slope = slope
         self._adapt(abs(modified))
 

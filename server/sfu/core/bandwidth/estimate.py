@@ -1,7 +1,7 @@
 """The bandwidth towards one receiver: draft-ietf-rmcat-gcc-02 at the sender, as browsers implement it now.
 
-Two controllers estimate a rate, and the lower rate counts. By delay (`delay.Trend`): when a queue grows, the
-rate falls below the arrival rate; otherwise it grows again, slowly near the rate at which the queue grew
+Two controllers estimate a rate, and the lower rate counts. By delay (`delay.DelayTrend`): when a queue grows,
+the rate falls below the arrival rate; otherwise it grows again, slowly near the rate at which the queue grew
 before. By loss: above a tenth the rate falls, unless loss does not fall with it. Then the sender does not
 cause the loss, and a still lower rate would not help.
 
@@ -15,8 +15,8 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from snugroom.server.sfu.core.bandwidth.delay import Trend, Usage
-from snugroom.server.sfu.core.bandwidth.loss import ByLoss
+from snugroom.server.sfu.core.bandwidth.delay import BandwidthUsage, DelayTrend
+from snugroom.server.sfu.core.bandwidth.loss import LossBasedController
 
 #: The rate after the queue has grown, as a share of the arrival rate.
 _BETA: Final = 0.85
@@ -80,7 +80,7 @@ class Throughput:
         return total * 8 / (have * _SLOT)
 
 
-class Capacity:
+class LinkCapacity:
     """The rate at which the queue grew before: mean and deviation of the throughputs then; kbit/s."""
 
     __slots__ = ("_deviation", "mean")
@@ -89,7 +89,7 @@ class Capacity:
         self.mean: float | None = None
         self._deviation = 0.4
 
-    def seen(self, rate: float) -> None:
+    def update(self, rate: float) -> None:
         sample = rate / 1000
         if self.mean is None:
             self.mean = sample
@@ -107,14 +107,14 @@ class Capacity:
         self._deviation = 0.4
 
 
-class ByDelay:
+class DelayBasedController:
     """The rate that the delay allows: additive growth near the capacity, multiplicative elsewhere (5.5)."""
 
     __slots__ = ("_capacity", "_changed", "_growing", "rate")
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
-        self._capacity = Capacity()
+        self._capacity = LinkCapacity()
         self._changed: float | None = None
         self._growing = True
 
@@ -124,25 +124,25 @@ class ByDelay:
         self._changed = now
 
     def update(
-        self, usage: Usage, arriving: float | None, full: float | None, trip: float, now: float
+        self, usage: BandwidthUsage, arriving: float | None, full: float | None, rtt: float, now: float
     ) -> bool:
         """Update the rate; True if it went down.
 
-        `arriving`: throughput, `full`: throughput over the shorter window, `trip`: round trip.
+        `arriving`: throughput, `full`: throughput over the shorter window, `rtt`: round trip.
         """
-        if usage is Usage.OVER:
-            return self._lower(full if full is not None else arriving, trip, now)
+        if usage is BandwidthUsage.OVER:
+            return self._lower(full if full is not None else arriving, rtt, now)
         passed = 0.0 if self._changed is None else min(now - self._changed, 1.0)
-        if usage is Usage.UNDER:  # the queue drains: wait
+        if usage is BandwidthUsage.UNDER:  # the queue drains: wait
             self._growing = False
         elif not self._growing:
             self._growing = True
         elif arriving is not None:
-            self._raise(arriving, trip, passed)
+            self._raise(arriving, rtt, passed)
         self._changed = now
         return False
 
-    def _raise(self, arriving: float, trip: float, passed: float) -> None:
+    def _raise(self, arriving: float, rtt: float, passed: float) -> None:
         capacity = self._capacity.mean
         if capacity is not None and arriving > 1000 * capacity and not self._capacity.within(arriving):
             self._capacity.forget()
@@ -152,13 +152,13 @@ class ByDelay:
             return
         if self._capacity.mean is not None:  # about one packet a round trip
             packets = math.ceil(self.rate / 30 / (1200 * 8))
-            step = max(4000.0, self.rate / 30 / packets / (trip + 0.1)) * passed
+            step = max(4000.0, self.rate / 30 / packets / (rtt + 0.1)) * passed
         else:
             step = max(self.rate * (_GROWTH**passed - 1), 1000 * passed)
         self.rate = min(self.rate + step, most)
 
-    def _lower(self, arriving: float | None, trip: float, now: float) -> bool:
-        wait = min(max(trip, 0.01), 0.2)
+    def _lower(self, arriving: float | None, rtt: float, now: float) -> bool:
+        wait = min(max(rtt, 0.01), 0.2)
         if (
             self._changed is not None
             and not self._growing
@@ -174,7 +174,7 @@ class ByDelay:
                 lowered = _BETA * 1000 * self._capacity.mean
             if not self._capacity.within(arriving) and arriving < 1000 * (self._capacity.mean or 0):
                 self._capacity.forget()
-            self._capacity.seen(arriving)
+            self._capacity.update(arriving)
         done = lowered < self.rate
         self.rate = min(self.rate, lowered)
         self._growing = False
@@ -182,7 +182,7 @@ class ByDelay:
         return done
 
 
-class Estimate:
+class BandwidthEstimate:
     """The bandwidth estimate of one receiver: takes measurements of the path; `target` is the result.
 
     `start`: the target before anything is known. The target stays within `floor` and `ceiling`.
@@ -190,7 +190,7 @@ class Estimate:
 
     __slots__ = (
         "_by_delay", "_by_loss", "_ceiling", "_delayed_at", "_feedback_at", "_floor", "_quiet", "_remb",
-        "_remb_at", "_report_at", "_throughput", "_trend", "target", "trip",
+        "_remb_at", "_report_at", "_throughput", "_trend", "rtt", "target",
     )  # fmt: skip
 
     def __init__(self, start: float = 300_000, floor: float = 30_000, ceiling: float = 20_000_000) -> None:
@@ -198,11 +198,11 @@ class Estimate:
         self._ceiling = ceiling
         self.target = start
         #: Smoothed round trip in seconds, with the value assumed before it is measured.
-        self.trip = 0.1
-        self._trend = Trend()
+        self.rtt = 0.1
+        self._trend = DelayTrend()
         self._throughput = Throughput()
-        self._by_delay = ByDelay(start)
-        self._by_loss = ByLoss()
+        self._by_delay = DelayBasedController(start)
+        self._by_loss = LossBasedController()
         self._delayed_at = self._feedback_at = self._remb_at = self._report_at = float("-inf")
         self._remb = 0.0
         #: The time since which no feedback has come, and the rate then.
@@ -219,23 +219,23 @@ class Estimate:
                 add(sent, arrived)
                 throughput(arrived, size)
                 newest = sent
-        self._by_loss.told(reports)
+        self._by_loss.add_reports(reports)
         if newest > float("-inf"):
-            self.round_trip(now - newest)
+            self.add_rtt(now - newest)
         self._feedback_at = now
         self._quiet = None
         usage = self._trend.usage
-        if usage is Usage.OVER:
+        if usage is BandwidthUsage.OVER:
             self._delayed_at = now
         arriving, full = self._throughput.rate(), self._throughput.rate(_SLOTS_FULL)
-        self._by_delay.update(usage, arriving, full, self.trip, now)
+        self._by_delay.update(usage, arriving, full, self.rtt, now)
         self._by_loss.judge(self.target, self.delayed(now), now)
         self._settle()
 
-    def round_trip(self, seconds: float) -> None:
+    def add_rtt(self, seconds: float) -> None:
         """Add a measured round trip (a report's, RFC 3550 6.4.1, or from packet to feedback)."""
         if 0 <= seconds < 10:
-            self.trip += (seconds - self.trip) / 8
+            self.rtt += (seconds - self.rtt) / 8
 
     def remb(self, bitrate: float, now: float) -> None:
         """Process the receiver's own estimate by delay; ignored while it sends transport-wide feedback."""
@@ -261,7 +261,7 @@ class Estimate:
         if count < 10:
             return
         if now - self._remb_at > _REMB_AGE and fraction < 0.5:
-            self._by_delay.update(Usage.NORMAL, sent * (1 - fraction), None, self.trip, now)
+            self._by_delay.update(BandwidthUsage.NORMAL, sent * (1 - fraction), None, self.rtt, now)
         self._by_loss.window(fraction, count, sent, self.target, span, self.delayed(now), now)
         self._settle()
 

@@ -31,7 +31,7 @@ _SHOWN: Final = 10.0
 _TRIED: Final = 0.02
 
 
-class ByLoss:
+class LossBasedController:
     """`limit`: the rate that the loss allows, infinite while little is lost. `inherent`: loss at any rate."""
 
     __slots__ = (
@@ -49,7 +49,7 @@ class ByLoss:
         self._not_before = float("-inf")
         self._shown = float("-inf")
 
-    def told(self, reports: Sequence[tuple[float, int, float | None]]) -> None:
+    def add_reports(self, reports: Sequence[tuple[float, int, float | None]]) -> None:
         """Process reports on packets: (sent at, size, arrived at or None), in order.
 
         Packets sent before the last trial are ignored.

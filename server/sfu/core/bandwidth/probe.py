@@ -36,7 +36,7 @@ _TOLD: Final = 5
 _ARRIVED: Final = 0.7
 
 
-class Plan(NamedTuple):
+class ProbePlan(NamedTuple):
     """Send at `rate` (bits a second) for `duration` seconds: `size` bytes in all, media included."""
 
     rate: float
@@ -47,19 +47,19 @@ class Plan(NamedTuple):
 class Prober:
     """The probes towards one receiver. One at a time."""
 
-    __slots__ = ("_arrived", "_end", "_failed", "_next", "_plan", "_start", "_told", "_waits")
+    __slots__ = ("_arrived", "_end", "_failed", "_next", "_plan", "_reports", "_start", "_waits")
 
     def __init__(self) -> None:
         self._next = float("-inf")
         self._waits = _WAIT
         self._failed = False
-        self._plan: Plan | None = None
+        self._plan: ProbePlan | None = None
         self._start = self._end = 0.0
-        self._told: list[tuple[float, int, float | None]] = []
+        self._reports: list[tuple[float, int, float | None]] = []
         self._arrived = False
 
     @property
-    def running(self) -> Plan | None:
+    def running(self) -> ProbePlan | None:
         """The present probe: running, or not yet judged."""
         return self._plan
 
@@ -67,7 +67,7 @@ class Prober:
         """Whether the burst is running; padding is sent then."""
         return self._plan is not None and now < self._end
 
-    def plan(self, wanted: float, target: float, delayed: bool, now: float) -> Plan | None:
+    def plan(self, wanted: float, target: float, delayed: bool, now: float) -> ProbePlan | None:
         """Begin a probe now, or return None: nothing more is wanted, a probe is running, or it is too early.
 
         `wanted`: the useful rate of all streams together. `delayed`: the queue grows.
@@ -77,17 +77,18 @@ class Prober:
         step = _STEP if self._failed else _STEP_FIRST
         rate = min(_MORE * wanted, step * target)
         duration = min(max(_TIME, _PACKETS * _PACKET * 8 / rate), _TIME_MAX)
-        self._plan = Plan(rate, int(rate * duration / 8), duration)
+        self._plan = ProbePlan(rate, int(rate * duration / 8), duration)
         self._start, self._end = now, now + duration
-        self._told = []
+        self._reports = []
         return self._plan
 
     def feedback(
-        self, reports: Sequence[tuple[float, int, float | None]], target: float, trip: float, now: float
+        self, reports: Sequence[tuple[float, int, float | None]], target: float, rtt: float, now: float
     ) -> float | None:
-        """Process the reports that `Estimate.feedback` gets. Return the rate that a probe has shown to pass.
+        """Process the reports of `BandwidthEstimate.feedback`. Return the rate that a probe shows to pass.
 
-        Pass it to `Estimate.probed`. None: there is no probe, it is undecided, or it showed nothing better.
+        Pass it to `BandwidthEstimate.probed`. None: there is no probe, it is undecided, or it showed nothing
+        better.
         """
         if self._plan is None:
             return None
@@ -96,12 +97,12 @@ class Prober:
             if report[0] > self._end:
                 over = True
             elif report[0] >= self._start:
-                self._told.append(report)
-        if not over and now < self._end + _PATIENCE + trip:
+                self._reports.append(report)
+        if not over and now < self._end + _PATIENCE + rtt:
             return None
         plan, self._plan = self._plan, None
         rate = self._measure()
-        self._told = []
+        self._reports = []
         if rate is None:
             self._fail(now)
             return None
@@ -113,11 +114,11 @@ class Prober:
             self._next = now + _AGAIN
         return rate if rate > target else None
 
-    def tick(self, trip: float, now: float) -> None:
+    def tick(self, rtt: float, now: float) -> None:
         """Give up a probe on which no feedback comes."""
-        if self._plan is not None and now >= self._end + _PATIENCE + trip:
+        if self._plan is not None and now >= self._end + _PATIENCE + rtt:
             self._plan = None
-            self._told = []
+            self._reports = []
             self._fail(now)
 
     def _fail(self, now: float) -> None:
@@ -127,8 +128,8 @@ class Prober:
 
     def _measure(self) -> float | None:
         """Return the rate at which the burst arrived (bits a second), at most the rate of sending."""
-        came = [(sent, size, arrived) for sent, size, arrived in self._told if arrived is not None]
-        total = sum(size for _, size, _ in self._told)
+        came = [(sent, size, arrived) for sent, size, arrived in self._reports if arrived is not None]
+        total = sum(size for _, size, _ in self._reports)
         got = sum(size for _, size, _ in came)
         if len(came) < _TOLD or got < _ARRIVED * total:
             return None
